@@ -1,0 +1,116 @@
+"""A step of a run: one model request, written and charged once."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Connection
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+from activities.runs import utc_now
+from heartbeat.agents.failures import ModelFailure
+from heartbeat.contracts import Think, Thought
+from heartbeat.credits import rate_for
+from heartbeat.errors import Unavailable
+from heartbeat.settings import Settings
+from heartbeat.store.database import Database
+from heartbeat.store.ledger import NewStep, settle_step, steps
+from heartbeat.store.runs import run_by_uuid
+from heartbeat.store.tables import Run, Step
+
+if TYPE_CHECKING:
+    from heartbeat.agents.request import Answer, Models
+
+BEAT_SECONDS = 2
+
+
+class Agent:
+    """Thinks. The model libraries are loaded at the first request: an idle worker stays small."""
+
+    def __init__(self, database: Database, settings: Settings, now: Callable[[], datetime] = utc_now) -> None:
+        self._database = database
+        self._settings = settings
+        self._now = now
+        self._models: Models | None = None
+
+    @activity.defn
+    async def think(self, think: Think) -> Thought:
+        """Ask the model once. A repeated step whose answer is in the store is not asked again."""
+        run, done = await self._database.read(lambda connection: _where_it_stands(connection, think))
+        if done is not None or run.status != "running":
+            return Thought(done.final if done else True)
+        async with _beating():
+            began = time.monotonic()
+            answer = await self._ask(run)
+            step = NewStep(
+                number=think.number,
+                kind="model",
+                answer=answer.text,
+                messages=answer.messages,
+                final=True,
+                model=run.model,
+                input_tokens=answer.input_tokens,
+                output_tokens=answer.output_tokens,
+                duration_ms=round((time.monotonic() - began) * 1000),
+            )
+            return Thought((await self._keep(run, step)).final)
+
+    async def _ask(self, run: Run) -> "Answer":
+        from heartbeat.agents.prompt import opening
+        from heartbeat.agents.request import Models
+
+        self._models = self._models or Models(self._settings)
+        try:
+            return await self._models.ask(run.model, opening(run.instruction, run.prompt), run.max_reply_tokens)
+        except ModelFailure as failure:
+            raise _told_to_temporal(failure, self._settings.run_timeout_seconds) from failure
+
+    async def _keep(self, run: Run, step: NewStep) -> Step:
+        """Write and charge the step. The answer is paid for, so a store that is away is waited for, not failed on."""
+        settings = self._settings
+        rate = rate_for(run.model, settings.credits_per_1000_tokens, settings.model_rates)
+        while True:
+            try:
+                return await self._database.write(
+                    lambda connection: settle_step(connection, run.uuid, step, rate, self._now())
+                )
+            except Unavailable:
+                await asyncio.sleep(1)
+
+
+def _where_it_stands(connection: Connection, think: Think) -> tuple[Run, Step | None]:
+    run = run_by_uuid(connection, think.run)
+    assert run.id is not None
+    return run, next((step for step in steps(connection, run.id) if step.number == think.number), None)
+
+
+def _told_to_temporal(failure: ModelFailure, run_seconds: int) -> ApplicationError:
+    """The failure as Temporal retries it: with the provider's wish for a pause, unless that outlasts any run."""
+    wait = failure.retry_after
+    retry = failure.retryable and (wait is None or wait < run_seconds)
+    return ApplicationError(
+        failure.message,
+        type=failure.code,
+        non_retryable=not retry,
+        next_retry_delay=timedelta(seconds=wait) if retry and wait else None,
+    )
+
+
+@asynccontextmanager
+async def _beating() -> AsyncIterator[None]:
+    """Heartbeats while the body runs: a dead worker is noticed, and a cancellation heard, within seconds."""
+
+    async def beat() -> None:
+        while True:
+            activity.heartbeat()
+            await asyncio.sleep(BEAT_SECONDS)
+
+    beating = asyncio.create_task(beat())
+    try:
+        yield
+    finally:
+        beating.cancel()

@@ -1,0 +1,19 @@
+"""Let a heartbeat's schedule follow its row."""
+
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+from heartbeat.schedules import Schedules
+
+
+class FollowSchedule:
+    """Puts schedules from inside a workflow, after a verdict changed the row."""
+
+    def __init__(self, schedules: Schedules) -> None:
+        self._schedules = schedules
+
+    @activity.defn
+    async def follow_schedule(self, heartbeat: str) -> None:
+        """Put or delete the schedule of this heartbeat; tried again until Temporal takes it."""
+        if not await self._schedules.follow(heartbeat):
+            raise ApplicationError("Temporal did not take the schedule", type="schedule_pending")

@@ -1,0 +1,74 @@
+"""Why a model request failed, in words its owner can act on, and whether trying again can help."""
+
+from pydantic_ai import exceptions as ai
+
+from heartbeat.labels import mask
+
+WORDS = 500
+
+
+class ModelFailure(Exception):
+    """A failed model request. `retry_after` is the provider's wish in seconds."""
+
+    def __init__(self, code: str, message: str, *, retryable: bool = False, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.retryable = retryable
+        self.retry_after = retry_after
+
+
+FINAL: tuple[tuple[type[Exception], str, str], ...] = (
+    (
+        ai.ModelAuthenticationError,
+        "key_rejected",
+        "{model}: the provider rejected the key; put a valid one in the workers' settings.",
+    ),
+    (
+        ai.ModelNotFoundError,
+        "unknown_model",
+        "{model}: the provider does not know this model; give the bot another one.",
+    ),
+    (
+        ai.ModelQuotaExceededError,
+        "quota_exhausted",
+        "{model}: the provider's quota or credit is used up; top it up there.",
+    ),
+    (
+        ai.ModelContextWindowExceededError,
+        "too_long",
+        "{model}: the prompt is longer than this model can read; shorten it.",
+    ),
+    (ai.ModelRequestRejectedError, "request_rejected", "{model}: the provider refused this request."),
+    (ai.ContentFilterError, "model_refused", "{model}: the provider's filter refused this request; change the prompt."),
+    (ai.UserError, "misconfigured", "{model}: the request could not be made."),
+)
+PASSING: tuple[tuple[type[Exception], str, str], ...] = (
+    (ai.ModelRateLimitError, "rate_limited", "{model}: the provider limits the rate."),
+    (ai.ModelOverloadedError, "overloaded", "{model}: the provider is overloaded."),
+    (ai.ModelUnavailableError, "unavailable", "{model}: the provider is unavailable for now."),
+    (ai.ModelTimeoutError, "timeout", "{model}: the provider did not answer in time."),
+    (ai.ModelRequestTimeout, "timeout", "{model}: the provider did not answer in time."),
+    (ai.ModelConnectionError, "unreachable", "{model}: the provider cannot be reached."),
+    (ai.ModelServerError, "provider_error", "{model}: the provider failed."),
+)
+
+
+def explain(model: str, problem: Exception) -> ModelFailure:
+    """The failure behind a library's exception; the provider's own words follow ours, cut to 500 characters."""
+    said = _detail(problem)
+    for kind, code, words in FINAL:
+        if isinstance(problem, kind):
+            return ModelFailure(code, words.format(model=model) + said)
+    retry_after = getattr(problem, "retry_after", None)
+    for kind, code, words in PASSING:
+        if isinstance(problem, kind):
+            return ModelFailure(code, words.format(model=model) + said, retryable=True, retry_after=retry_after)
+    return ModelFailure(
+        "bad_answer", f"{model}: the answer could not be understood.{said}", retryable=True, retry_after=retry_after
+    )
+
+
+def _detail(problem: Exception) -> str:
+    said = mask(" ".join(str(problem).split()))
+    return f" ({said[:WORDS]})" if said else ""

@@ -1,0 +1,42 @@
+"""Which model a bot speaks to. Light: the API names models with it and never loads a provider's library."""
+
+from heartbeat.settings import Settings
+
+PROVIDERS = ("openai", "anthropic", "google", "ollama", "local")
+BARE_NAMES = (
+    (("gpt-", "chatgpt-", "o1", "o3", "o4", "o5"), "openai"),
+    (("claude-",), "anthropic"),
+    (("gemini-",), "google"),
+)
+LOCAL = "local:smollm2"
+CAPABLE = {
+    "openai": "openai:gpt-5.4-mini",
+    "anthropic": "anthropic:claude-haiku-4-5",
+    "google": "google:gemini-2.5-flash",
+}
+
+
+def resolve(name: str | None, settings: Settings) -> str:
+    """`provider:name` for what a client wrote: itself, a bare name by its beginning, or the default for nothing."""
+    if not name:
+        return choose_default_model(settings)
+    provider, colon, rest = name.partition(":")
+    if colon and rest and provider in PROVIDERS:
+        return name
+    for beginnings, known in BARE_NAMES:
+        if name.startswith(beginnings):
+            return f"{known}:{name}"
+    return f"{settings.default_provider}:{name}"
+
+
+def choose_default_model(settings: Settings) -> str:
+    """The model of a bot that names none: the setting, else by the key that is there, else the local one."""
+    if settings.default_model:
+        return resolve(settings.default_model, settings)
+    if settings.openai_api_key:
+        return CAPABLE["openai"]
+    if settings.anthropic_api_key:
+        return CAPABLE["anthropic"]
+    if settings.google_api_key:
+        return CAPABLE["google"]
+    return LOCAL

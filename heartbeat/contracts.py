@@ -1,0 +1,90 @@
+"""What crosses Temporal: ids, small words and numbers. Never a prompt, a transcript or an answer."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Trigger = Literal["schedule", "manual"]
+RunStatus = Literal["running", "success", "error", "skipped", "cancelled"]
+SkipReason = Literal["overlap", "missed", "budget", "plan", "disabled_bot"]
+PauseReason = Literal["errors", "budget", "operator", "plan"]
+
+AGENT_RUN = "AgentRun"
+UPKEEP = "Upkeep"
+UPKEEP_SCHEDULE_ID = "heartbeat-upkeep"
+SCHEDULE_PREFIX = "hb_"
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """Starts `AgentRun`. `version` is the row's version when the schedule was put; `run` is given for manual runs."""
+
+    heartbeat: str
+    version: int
+    trigger: Trigger = "schedule"
+    run: str | None = None
+
+
+@dataclass(frozen=True)
+class Ticket:
+    """What `open_run` needs to claim a tick. `scheduled_for` is ISO-8601 UTC, `None` for a manual run."""
+
+    request: RunRequest
+    workflow_id: str
+    workflow_run_id: str
+    scheduled_for: str | None
+
+
+@dataclass(frozen=True)
+class Opened:
+    """`go` false: nothing to do, `why` says so. `model` is its label for Temporal's UI."""
+
+    go: bool
+    run: str | None = None
+    why: str = ""
+    model: str = ""
+    sync: bool = False
+    step_seconds: int = 120
+    step_attempts: int = 5
+    run_seconds: int = 900
+
+
+@dataclass(frozen=True)
+class Think:
+    """One model request: step `number` of run `run`."""
+
+    run: str
+    number: int
+
+
+@dataclass(frozen=True)
+class Thought:
+    """What a step came to: `done` when the model gave its final answer."""
+
+    done: bool
+
+
+@dataclass(frozen=True)
+class Close:
+    """How a run ended. `message` is for the owner, in words that say what to do."""
+
+    run: str
+    status: RunStatus
+    error_code: str | None = None
+    message: str | None = None
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What is left to do after a run was closed: `sync` means the heartbeat's schedule must follow its row."""
+
+    status: RunStatus
+    sync: bool = False
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """The result of `AgentRun`, as Temporal's UI shows it; the log has the rest."""
+
+    status: str
+    run: str | None = None
+    why: str = ""

@@ -1,0 +1,38 @@
+"""Tokens to credits, and the billing period an instant falls in. Pure; money is integers."""
+
+from calendar import monthrange
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from math import ceil
+
+
+def cost(tokens: int, rate: int) -> int:
+    """Credits for `tokens` at `rate` credits for each started 1,000 tokens: 1,250 tokens at 1 are 2 credits."""
+    return ceil(tokens / 1000) * rate
+
+
+def rate_for(model: str, default: int, rates: Mapping[str, int]) -> int:
+    """The rate of `provider:name`: its own, else its provider's (`provider:*`), else the default."""
+    provider = model.split(":", 1)[0]
+    return rates.get(model, rates.get(f"{provider}:*", default))
+
+
+def period(now: datetime, anchor_day: int = 1) -> tuple[datetime, datetime]:
+    """Start (inclusive) and end (exclusive) in UTC of the billing period that holds `now`.
+
+    A period begins on `anchor_day` (1 to 31) of each month at 00:00 UTC, in a shorter month on its last day.
+    """
+    now = now.astimezone(UTC)
+    start = _anchor(now.year, now.month, anchor_day)
+    if now < start:
+        return _anchor(*_shift(now.year, now.month, -1), anchor_day), start
+    return start, _anchor(*_shift(now.year, now.month, 1), anchor_day)
+
+
+def _anchor(year: int, month: int, day: int) -> datetime:
+    return datetime(year, month, min(day, monthrange(year, month)[1]), tzinfo=UTC)
+
+
+def _shift(year: int, month: int, by: int) -> tuple[int, int]:
+    index = year * 12 + month - 1 + by
+    return index // 12, index % 12 + 1

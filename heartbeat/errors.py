@@ -1,0 +1,83 @@
+"""The ways a request can fail. Each class carries its HTTP status and stable code; one handler renders them."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Detail:
+    """One field that was wrong, and what to do about it."""
+
+    field: str
+    message: str
+
+
+@dataclass
+class ProductError(Exception):
+    """Base of every error a caller can be told about. `message` says what to do next."""
+
+    message: str
+    code: str = "error"
+    status: int = 500
+    details: list[Detail] = field(default_factory=list)
+    retry_after: int | None = None
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class Invalid(ProductError):
+    """400: a field was wrong; `details` names it."""
+
+    def __init__(self, field_name: str, message: str, code: str = "invalid_parameters") -> None:
+        super().__init__(f"{field_name}: {message}", code, 400, [Detail(field_name, message)])
+
+
+class InvalidMany(ProductError):
+    """400: several fields were wrong at once."""
+
+    def __init__(self, details: list[Detail]) -> None:
+        message = "; ".join(f"{detail.field}: {detail.message}" for detail in details)
+        super().__init__(message, "invalid_parameters", 400, details)
+
+
+class Unauthorized(ProductError):
+    """401: no key, an unknown one or a revoked one."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, "unauthorized", 401)
+
+
+class Forbidden(ProductError):
+    """403: the key, the bot or the plan does not allow it."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message, code, 403)
+
+
+class NotFound(ProductError):
+    """404: `noun` is what was looked for (bot, heartbeat, subscriber, tool)."""
+
+    def __init__(self, noun: str, key: str) -> None:
+        super().__init__(f"There is no {noun} {key!r} here; check the id.", f"{noun}_not_found", 404)
+
+
+class Conflict(ProductError):
+    """409: somebody else wrote first, or an idempotency key was used for another body."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message, code, 409)
+
+
+class RateLimited(ProductError):
+    """429: the plan's requests a minute are used up."""
+
+    def __init__(self, limit: int, retry_after: int) -> None:
+        message = f"This project's plan allows {limit} requests a minute; try again in {retry_after} s."
+        super().__init__(message, "rate_limited", 429, retry_after=retry_after)
+
+
+class Unavailable(ProductError):
+    """503: the database or Temporal cannot be reached; nothing was changed."""
+
+    def __init__(self, code: str, message: str, retry_after: int = 5) -> None:
+        super().__init__(message, code, 503, retry_after=retry_after)

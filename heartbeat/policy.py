@@ -1,0 +1,31 @@
+"""What a finished run means for its heartbeat: a streak of failures in, a verdict out. Pure."""
+
+from dataclasses import dataclass
+
+from heartbeat.contracts import PauseReason, RunStatus, Trigger
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """`streak` is the new number of failures in a row; `pause` says why to stop, or is `None`."""
+
+    streak: int
+    pause: PauseReason | None = None
+    message: str | None = None
+
+
+def judge(
+    status: RunStatus, trigger: Trigger, streak: int, max_consecutive_errors: int, error: str | None
+) -> Judgement:
+    """Count a run into the streak. A manual run moves none and pauses nothing; a cancelled one is no failure."""
+    if trigger == "manual" or status in ("cancelled", "skipped"):
+        return Judgement(streak)
+    if status == "success":
+        return Judgement(0)
+    streak += 1
+    if streak < max_consecutive_errors:
+        return Judgement(streak)
+    times = "once" if streak == 1 else f"{streak} times in a row"
+    return Judgement(
+        streak, "errors", f"Failed {times}; the last error: {error or 'unknown'}. Mend it, then enable again."
+    )

@@ -1,0 +1,168 @@
+"""A heartbeat's row made into its Temporal Schedule. The row is the truth; the schedule is only the clock."""
+
+import logging
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+
+from temporalio.client import (
+    Client,
+    Schedule,
+    ScheduleActionStartWorkflow,
+    ScheduleAlreadyRunningError,
+    ScheduleCalendarSpec,
+    ScheduleIntervalSpec,
+    ScheduleOverlapPolicy,
+    SchedulePolicy,
+    ScheduleRange,
+    ScheduleSpec,
+    ScheduleState,
+    ScheduleUpdate,
+    ScheduleUpdateInput,
+)
+from temporalio.service import RPCError, RPCStatusCode
+
+from heartbeat.cadence import calendars
+from heartbeat.contracts import AGENT_RUN, UPKEEP, UPKEEP_SCHEDULE_ID, RunRequest
+from heartbeat.errors import Unavailable
+from heartbeat.labels import run_summary
+from heartbeat.settings import Settings
+from heartbeat.store.database import Database
+from heartbeat.store.opening import cadence_of
+from heartbeat.store.syncing import Order, mark_synced, order
+from heartbeat.store.tables import Heartbeat
+from heartbeat.temporal import RPC_TIMEOUT
+
+log = logging.getLogger(__name__)
+
+# Temporal's own default is 365 days: an outage would be followed by a flood of stale runs.
+CATCH_UP = timedelta(hours=24)
+
+
+class Schedules:
+    """Keeps Temporal's schedules in step with the rows."""
+
+    def __init__(self, client: Client, database: Database, settings: Settings) -> None:
+        self._client = client
+        self._database = database
+        self._settings = settings
+
+    async def follow(self, heartbeat: str) -> bool:
+        """Put or delete the schedule of this heartbeat from its row; false when Temporal does not take it now.
+
+        A put that turns out to have been overtaken is followed by another from the newer row, so whoever
+        comes last leaves the newest version behind.
+        """
+        try:
+            while not await self._follow_once(heartbeat):
+                pass
+        except (RPCError, RuntimeError, Unavailable) as problem:
+            log.warning("the schedule of %s is pending: %s", heartbeat, problem)
+            return False
+        return True
+
+    async def _follow_once(self, heartbeat: str) -> bool:
+        """True when the schedule now stands for the newest version of the row."""
+        found = await self._database.read(lambda connection: order(connection, heartbeat))
+        if found is None:
+            return True
+        row = found.heartbeat
+        await (self._delete(row.uuid) if row.deleted_at else self._put(found))
+        return await self._database.write(lambda connection: mark_synced(connection, heartbeat, row.version))
+
+    async def _put(self, found: Order) -> None:
+        row = found.heartbeat
+        schedule = build(found, self._settings)
+        if row.synced_version == 0:
+            try:
+                await self._client.create_schedule(row.uuid, schedule, rpc_timeout=RPC_TIMEOUT)
+                return
+            except ScheduleAlreadyRunningError:
+                pass
+        try:
+            await self._update(row, schedule)
+        except RPCError as problem:
+            if problem.status != RPCStatusCode.NOT_FOUND:
+                raise
+            await self._client.create_schedule(row.uuid, schedule, rpc_timeout=RPC_TIMEOUT)
+
+    async def _update(self, row: Heartbeat, schedule: Schedule) -> None:
+        async def newer_only(there: ScheduleUpdateInput) -> ScheduleUpdate | None:
+            return None if await self._version(there) > row.version else ScheduleUpdate(schedule)
+
+        await self._client.get_schedule_handle(row.uuid).update(newer_only, rpc_timeout=RPC_TIMEOUT)
+
+    async def _version(self, there: ScheduleUpdateInput) -> int:
+        """The row's version a schedule was put from."""
+        action = there.description.schedule.action
+        assert isinstance(action, ScheduleActionStartWorkflow)
+        [request] = await self._client.data_converter.decode(list(action.args), [RunRequest])
+        version: int = request.version
+        return version
+
+    async def _delete(self, schedule_id: str) -> None:
+        try:
+            await self._client.get_schedule_handle(schedule_id).delete(rpc_timeout=RPC_TIMEOUT)
+        except RPCError as problem:
+            if problem.status != RPCStatusCode.NOT_FOUND:
+                raise
+
+    async def ensure_upkeep(self) -> None:
+        """Have the schedule that starts `Upkeep` each minute; a worker calls this when it starts."""
+        schedule = Schedule(
+            action=ScheduleActionStartWorkflow(UPKEEP, id=UPKEEP_SCHEDULE_ID, task_queue=self._settings.task_queue),
+            spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=timedelta(minutes=1))]),
+            policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=timedelta(minutes=1)),
+            state=ScheduleState(note="Every minute: closes lost runs, lifts budget pauses, puts pending schedules."),
+        )
+        try:
+            await self._client.create_schedule(UPKEEP_SCHEDULE_ID, schedule, rpc_timeout=RPC_TIMEOUT)
+        except ScheduleAlreadyRunningError:
+            await self._client.get_schedule_handle(UPKEEP_SCHEDULE_ID).update(
+                lambda _: ScheduleUpdate(schedule), rpc_timeout=RPC_TIMEOUT
+            )
+
+
+def build(found: Order, settings: Settings) -> Schedule:
+    """The whole schedule of a heartbeat; nothing of what Temporal had before is kept."""
+    row = found.heartbeat
+    return Schedule(
+        action=ScheduleActionStartWorkflow(
+            AGENT_RUN,
+            RunRequest(row.uuid, row.version),
+            id=row.uuid,
+            task_queue=settings.task_queue,
+            static_summary=run_summary(found.bot_name, row.prompt),
+        ),
+        spec=spec(row),
+        policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=CATCH_UP),
+        state=ScheduleState(paused=not row.enabled, note=note(row)),
+    )
+
+
+def spec(row: Heartbeat) -> ScheduleSpec:
+    """The cadence as calendars and intervals of Temporal's."""
+    made = calendars.spec(cadence_of(row), datetime.now(UTC))
+    return ScheduleSpec(
+        calendars=[_calendar(calendar) for calendar in made.calendars],
+        intervals=[ScheduleIntervalSpec(every=interval.every, offset=interval.offset) for interval in made.intervals],
+        time_zone_name=made.timezone,
+    )
+
+
+def _calendar(calendar: calendars.Calendar) -> ScheduleCalendarSpec:
+    fields = asdict(calendar)
+    comment = fields.pop("comment")
+    return ScheduleCalendarSpec(
+        second=[ScheduleRange(0)],
+        comment=comment,
+        **{name: [ScheduleRange(**part) for part in parts] for name, parts in fields.items()},
+    )
+
+
+def note(row: Heartbeat) -> str:
+    """The line Temporal's UI shows beside the schedule: when it runs, or why it does not."""
+    if row.pause_message:
+        return row.pause_message
+    pattern = f" ({row.cron_pattern})" if row.cron_pattern else ""
+    when = f"{cadence_of(row).sentence()}{pattern}"
+    return when if row.enabled else f"Not enabled. When it is: {when}"

@@ -1,0 +1,116 @@
+"""Every setting of the product, read from the environment or a `.env` file.
+
+`Settings()` is built only where a process starts (the command line, `worker.py`, a test); everything
+else is handed the object. The names here are the names in docs/settings.md, and a test holds the two together.
+"""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import AliasChoices, BaseModel, Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+
+class Plan(BaseModel):
+    """What a project may do. `None` means no limit."""
+
+    heartbeats: bool = True
+    heartbeats_per_bot: int | None = Field(default=None, ge=0)
+    min_interval_minutes: int = Field(default=1, ge=1)
+    requests_per_minute: int | None = Field(default=None, ge=1)
+    credits_per_month: int | None = Field(default=None, ge=0)
+
+
+DEFAULT_PLANS = {
+    "self_hosted": Plan(),
+    "free": Plan(heartbeats=False),
+    "hobby": Plan(heartbeats=False),
+    "starter": Plan(heartbeats_per_bot=3, min_interval_minutes=60, requests_per_minute=60),
+    "pro": Plan(heartbeats_per_bot=10, min_interval_minutes=60, requests_per_minute=200),
+    "prime": Plan(heartbeats_per_bot=20, min_interval_minutes=60, requests_per_minute=200),
+}
+
+
+def _named(name: str) -> Any:
+    """A setting that keeps the name its own field gave it, without this product's prefix."""
+    return AliasChoices(name)
+
+
+class Settings(BaseSettings):
+    model_config = SettingsConfigDict(
+        env_prefix="HEARTBEAT_", env_file=".env", env_ignore_empty=True, extra="ignore", populate_by_name=True
+    )
+
+    # Where things are
+    data_dir: Path = Path(".heartbeat")
+    database_url: str | None = None
+    host: str = "127.0.0.1"
+    port: int = Field(default=8400, ge=1, le=65535)
+    public_url: str | None = None
+
+    # The first project and key
+    project_id: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_.-]{1,64}$")
+    api_key: SecretStr | None = Field(default=None, min_length=8)
+
+    # Temporal: an address means "use that cluster and start none"
+    temporal_address: str | None = Field(default=None, validation_alias=_named("TEMPORAL_ADDRESS"))
+    temporal_namespace: str = Field(default="default", validation_alias=_named("TEMPORAL_NAMESPACE"))
+    temporal_api_key: SecretStr | None = Field(default=None, validation_alias=_named("TEMPORAL_API_KEY"))
+    temporal_tls: bool = Field(default=False, validation_alias=_named("TEMPORAL_TLS"))
+    temporal_tls_ca: Path | None = Field(default=None, validation_alias=_named("TEMPORAL_TLS_SERVER_CA_CERT_PATH"))
+    temporal_tls_cert: Path | None = Field(default=None, validation_alias=_named("TEMPORAL_TLS_CLIENT_CERT_PATH"))
+    temporal_tls_key: Path | None = Field(default=None, validation_alias=_named("TEMPORAL_TLS_CLIENT_KEY_PATH"))
+    temporal_ui_url: str | None = Field(default=None, validation_alias=_named("TEMPORAL_UI_URL"))
+    temporal_port: int = Field(default=7233, ge=1, le=65535)
+    temporal_ui_port: int = Field(default=8233, ge=1, le=65535)
+    task_queue: str = "heartbeat"
+
+    # The run
+    step_timeout_seconds: int = Field(default=120, ge=1)
+    step_attempts: int = Field(default=5, ge=1)
+    run_timeout_seconds: int = Field(default=900, ge=1)
+    max_reply_tokens: int = Field(default=2048, ge=1)
+    trigger_wait: float = Field(default=120, ge=0)
+    worker_concurrency: int = Field(default=100, ge=1)
+
+    # Models
+    default_model: str | None = None
+    default_provider: str = "openai"
+    local_url: str = "http://127.0.0.1:8401/v1"
+    openai_api_key: SecretStr | None = Field(default=None, validation_alias=_named("OPENAI_API_KEY"))
+    openai_base_url: str | None = Field(default=None, validation_alias=_named("OPENAI_BASE_URL"))
+    anthropic_api_key: SecretStr | None = Field(default=None, validation_alias=_named("ANTHROPIC_API_KEY"))
+    anthropic_base_url: str | None = Field(default=None, validation_alias=_named("ANTHROPIC_BASE_URL"))
+    google_api_key: SecretStr | None = Field(
+        default=None, validation_alias=AliasChoices("GOOGLE_API_KEY", "GEMINI_API_KEY")
+    )
+    ollama_base_url: str = Field(default="http://127.0.0.1:11434/v1", validation_alias=_named("OLLAMA_BASE_URL"))
+
+    # Money and limits
+    credits_per_1000_tokens: int = Field(default=1, ge=0)
+    model_rates: dict[str, int] = Field(default_factory=dict)
+    plans: Annotated[dict[str, Plan], NoDecode] = Field(default_factory=dict, validate_default=True)
+    max_body_bytes: int = Field(default=1_000_000, ge=1_000)
+
+    @field_validator("plans", mode="before")
+    @classmethod
+    def _over_the_built_in_plans(cls, given: Any) -> Any:
+        parsed = json.loads(given) if isinstance(given, str) else given or {}
+        return {**DEFAULT_PLANS, **parsed}
+
+    def store_url(self) -> str:
+        """The database's URL; SQLite in the data directory when none was given."""
+        return self.database_url or f"sqlite:///{self.data_dir / 'heartbeat.db'}"
+
+    def temporal_target(self) -> str:
+        """`host:port` of Temporal: the cluster that was named, else the embedded server."""
+        return self.temporal_address or f"127.0.0.1:{self.temporal_port}"
+
+    def ui_url(self) -> str:
+        """Where people open Temporal's UI."""
+        return (self.temporal_ui_url or f"http://127.0.0.1:{self.temporal_ui_port}").rstrip("/")
+
+    def plan(self, name: str) -> Plan:
+        """The plan called `name`; an unknown name is a configuration error, not an unlimited plan."""
+        return self.plans[name]

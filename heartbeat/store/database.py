@@ -1,0 +1,134 @@
+"""The store's engine room: synchronous inside, awaited outside.
+
+SQLite gets one writer thread and a few readers, because it has one writer anyway and a queue in memory is
+faster than a busy lock; PostgreSQL gets a pool. No connection outlives the function it was lent to.
+"""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+from sqlalchemy import Connection, Engine, Table, create_engine, event, make_url
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlmodel import SQLModel
+
+from heartbeat.errors import Unavailable
+
+T = TypeVar("T")
+M = TypeVar("M", bound=SQLModel)
+
+SQLITE_BUSY_MS = 10_000
+READERS = 4
+POOL = 10
+
+
+class Database:
+    """Runs functions of a connection, each in one transaction of its own."""
+
+    def __init__(self, url: str) -> None:
+        """`url` is `sqlite:///path` or `postgresql://…` (psycopg 3); nothing is opened yet."""
+        self.url = driver_url(url)
+        self.is_sqlite = self.url.startswith("sqlite")
+        if self.is_sqlite:
+            self._engine = _sqlite_engine(self.url)
+            self._writers = ThreadPoolExecutor(1, "store-writer")
+            self._readers = ThreadPoolExecutor(READERS, "store-reader")
+        else:
+            self._engine = create_engine(
+                self.url, pool_size=POOL, max_overflow=0, pool_timeout=30, pool_pre_ping=True, pool_use_lifo=True
+            )
+            self._writers = self._readers = ThreadPoolExecutor(POOL, "store")
+
+    async def read(self, work: Callable[[Connection], T]) -> T:
+        """Run `work` on a connection that may see one consistent state; raises `Unavailable`."""
+        return await self._run(self._readers, self.read_now, work)
+
+    async def write(self, work: Callable[[Connection], T]) -> T:
+        """Run `work` in one transaction, committed when it returns and rolled back when it raises."""
+        return await self._run(self._writers, self.write_now, work)
+
+    def read_now(self, work: Callable[[Connection], T]) -> T:
+        """`read` for synchronous callers, in their own thread."""
+        with self._engine.connect() as connection:
+            if self.is_sqlite:
+                connection.exec_driver_sql("BEGIN")
+            return work(connection)
+
+    def write_now(self, work: Callable[[Connection], T]) -> T:
+        """`write` for synchronous callers, in their own thread."""
+        with self._engine.connect() as connection:
+            if self.is_sqlite:
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            result = work(connection)
+            connection.commit()
+            return result
+
+    async def _run(
+        self, pool: ThreadPoolExecutor, how: Callable[[Callable[[Connection], T]], T], work: Callable[[Connection], T]
+    ) -> T:
+        try:
+            return await asyncio.get_running_loop().run_in_executor(pool, how, work)
+        except (OperationalError, InterfaceError) as problem:
+            raise Unavailable(
+                "database_unavailable", f"The database cannot be reached: {_first_line(problem)}"
+            ) from problem
+
+    def close(self) -> None:
+        """Finish what is under way and give every connection back."""
+        self._writers.shutdown()
+        self._readers.shutdown()
+        self._engine.dispose()
+
+
+def driver_url(url: str) -> str:
+    """The URL with the driver this product uses: psycopg 3 for any spelling of PostgreSQL."""
+    for prefix in ("postgres://", "postgresql://"):
+        if url.startswith(prefix):
+            return "postgresql+psycopg://" + url.removeprefix(prefix)
+    return url
+
+
+def insert(connection: Connection, table: Any) -> Any:
+    """The dialect's own INSERT, which knows `on_conflict_do_nothing` and `on_conflict_do_update`."""
+    return sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
+
+
+def one(connection: Connection, table: type[M], statement: Any) -> M | None:
+    """The first row of `select(table.__table__)…` as an object of `table`, or `None`."""
+    row = connection.execute(statement).first()
+    return cast(M, table.model_construct(**row._mapping)) if row else None
+
+
+def many(connection: Connection, table: type[M], statement: Any) -> list[M]:
+    """Every row of `select(table.__table__)…` as objects of `table`: plain values, nothing is tracked or saved."""
+    return [cast(M, table.model_construct(**row._mapping)) for row in connection.execute(statement)]
+
+
+def columns(table: type[SQLModel]) -> Table:
+    """The Core table behind a SQLModel class, for statements."""
+    found: Table = table.__table__  # type: ignore[attr-defined]
+    return found
+
+
+def _sqlite_engine(url: str) -> Engine:
+    path = make_url(url).database
+    if not path or path == ":memory:":
+        raise ValueError("SQLite needs a file: several processes share it")
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(url, connect_args={"check_same_thread": False}, pool_size=READERS + 2)
+
+    @event.listens_for(engine, "connect")
+    def _configure(connection: Any, _: Any) -> None:
+        # The driver would open transactions by itself and never IMMEDIATE ones; `write_now` does it instead.
+        connection.isolation_level = None
+        for pragma in ("journal_mode=wal", "synchronous=normal", f"busy_timeout={SQLITE_BUSY_MS}", "foreign_keys=on"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    return engine
+
+
+def _first_line(problem: DBAPIError) -> str:
+    return str(problem.orig).strip().splitlines()[0] if problem.orig else type(problem).__name__

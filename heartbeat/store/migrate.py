@@ -1,0 +1,44 @@
+"""Bring a database to the newest schema, or say where it stands. Migrations live beside this file."""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import create_engine, make_url
+
+from heartbeat.store.database import driver_url
+
+
+def upgrade(url: str) -> None:
+    """Apply every migration that is missing. Two processes may do so at once: the second waits or finds it done."""
+    config = _config()
+    path = make_url(driver_url(url)).database
+    if url.startswith("sqlite") and path:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+    config.attributes["url"] = driver_url(url)
+    command.upgrade(config, "head")
+
+
+def current(url: str) -> str | None:
+    """The revision a database is at; `None` when it has never been migrated."""
+    engine = create_engine(driver_url(url))
+    try:
+        with engine.connect() as connection:
+            return MigrationContext.configure(connection).get_current_revision()
+    finally:
+        engine.dispose()
+
+
+def newest() -> str:
+    """The revision this code needs."""
+    head = ScriptDirectory.from_config(_config()).get_current_head()
+    assert head is not None, "the package ships without its migrations"
+    return head
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    return config

@@ -1,0 +1,34 @@
+"""Alembic's entry point: one connection, one transaction, a lock so that two processes do not migrate at once."""
+
+from alembic import context
+from sqlalchemy import create_engine, text
+
+from heartbeat.store.tables import SQLModel
+
+LOCK = 7_318_008  # any constant: the advisory lock's name on PostgreSQL
+
+
+def run() -> None:
+    engine = create_engine(context.config.attributes["url"])
+    with engine.connect() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(text(f"SELECT pg_advisory_lock({LOCK})"))
+            connection.commit()
+        else:
+            connection.exec_driver_sql("PRAGMA journal_mode=wal")
+            connection.exec_driver_sql("PRAGMA busy_timeout=30000")
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        context.configure(
+            connection=connection,
+            target_metadata=SQLModel.metadata,
+            render_as_batch=connection.dialect.name == "sqlite",
+            compare_type=True,
+            user_module_prefix="tables.",
+        )
+        with context.begin_transaction():
+            context.run_migrations()
+        connection.commit()
+    engine.dispose()
+
+
+run()

@@ -1,0 +1,183 @@
+"""Opening runs: claim a tick and decide, in the order of the design, whether it may run."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, select, update
+
+from heartbeat import credits
+from heartbeat.cadence.ticks import Cadence
+from heartbeat.contracts import SkipReason, Trigger
+from heartbeat.ids import new_id
+from heartbeat.settings import Plan
+from heartbeat.store.database import columns, insert, one
+from heartbeat.store.ledger import period_credits
+from heartbeat.store.outcome import paused, roll_up
+from heartbeat.store.tables import Bot, Heartbeat, Project, Run
+
+RUN, HEARTBEAT, BOT, PROJECT = columns(Run), columns(Heartbeat), columns(Bot), columns(Project)
+
+
+@dataclass(frozen=True)
+class Claim:
+    """Who asks to run what, and for which tick. `run` is the log id a manual run was promised."""
+
+    heartbeat: str
+    trigger: Trigger
+    run: str | None
+    workflow_id: str
+    workflow_run_id: str
+    scheduled_for: datetime | None
+
+
+@dataclass(frozen=True)
+class House:
+    """What the settings add to the rows: plans, the model a bot means, tokens of a reply."""
+
+    plan: Callable[[str], Plan]
+    model: Callable[[str | None], str]
+    max_reply_tokens: int
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why a tick does not run. Without a `skip` reason it is a phantom: it leaves nothing behind."""
+
+    why: str
+    skip: SkipReason | None = None
+    pause: str | None = None
+
+
+@dataclass(frozen=True)
+class Opening:
+    """The run as it stands after `open_run`; `None` for a phantom. `sync`: the schedule must follow the row."""
+
+    run: Run | None
+    why: str = ""
+    sync: bool = False
+
+
+def open_run(connection: Connection, claim: Claim, house: House, now: datetime) -> Opening:
+    """Claim a tick and decide, in one transaction. Asked again for the same workflow it returns what is there."""
+    known = one(connection, Run, select(RUN).where(RUN.c.workflow_id == claim.workflow_id))
+    if known is not None:
+        return Opening(known, known.skip_reason or "")
+    heartbeat = one(
+        connection, Heartbeat, select(HEARTBEAT).where(HEARTBEAT.c.uuid == claim.heartbeat).with_for_update()
+    )
+    if heartbeat is None or heartbeat.deleted_at is not None:
+        return Opening(None, "the heartbeat was deleted")
+    bot = one(connection, Bot, select(BOT).where(BOT.c.id == heartbeat.bot_id))
+    project = one(connection, Project, select(PROJECT).where(PROJECT.c.id == heartbeat.project_id))
+    assert bot is not None
+    assert project is not None
+    refusal = _refuse(connection, claim, heartbeat, bot, project, house, now)
+    if refusal is not None and refusal.skip is None:
+        return Opening(None, refusal.why)
+    run = _insert(connection, claim, heartbeat, bot, house, refusal, now)
+    if run is None:
+        return Opening(None, "another run has this tick already")
+    if refusal is None:
+        return Opening(run)
+    return Opening(run, refusal.why, sync=_skip(connection, heartbeat, run, refusal, now))
+
+
+def _refuse(
+    connection: Connection,
+    claim: Claim,
+    heartbeat: Heartbeat,
+    bot: Bot,
+    project: Project,
+    house: House,
+    now: datetime,
+) -> Refusal | None:
+    """The first reason not to run, in the order of the design; a manual run asks no cadence and waits for nobody."""
+    if claim.trigger == "schedule":
+        if not heartbeat.enabled:
+            return Refusal("the heartbeat is not enabled")
+        if claim.scheduled_for is None or not cadence_of(heartbeat).is_tick(claim.scheduled_for):
+            return Refusal("the cadence has no such tick")
+        if _in_progress(connection, heartbeat):
+            return Refusal("an earlier run was still in progress", "overlap")
+    if not (bot.status and bot.heartbeat):
+        return Refusal("the bot or its heartbeat is switched off", "disabled_bot")
+    start, end = credits.period(now, project.period_anchor_day)
+    plan = house.plan(project.plan)
+    if not plan.heartbeats:
+        return Refusal(f"the plan {project.plan} does not support heartbeats", "plan")
+    if (
+        plan.credits_per_month is not None
+        and period_credits(connection, project.id or 0, start) >= plan.credits_per_month
+    ):
+        return Refusal(f"the {plan.credits_per_month} credits of the plan are used up", "plan")
+    used = heartbeat.period_credits if heartbeat.period_start == start else 0
+    if heartbeat.credit_budget is not None and used >= heartbeat.credit_budget:
+        spent = f"The budget of {heartbeat.credit_budget} credits is spent; runs resume on {end:%Y-%m-%d} (UTC)."
+        return Refusal("the budget is spent", "budget", spent if claim.trigger == "schedule" else None)
+    return None
+
+
+def cadence_of(heartbeat: Heartbeat) -> Cadence:
+    """When a heartbeat is due."""
+    return Cadence(
+        timezone=heartbeat.timezone,
+        cron_pattern=heartbeat.cron_pattern,
+        interval_minutes=heartbeat.interval_minutes,
+        anchor=heartbeat.anchor_at,
+        active_hours_start=heartbeat.active_hours_start,
+        active_hours_end=heartbeat.active_hours_end,
+        active_days=heartbeat.active_days,
+    )
+
+
+def _in_progress(connection: Connection, heartbeat: Heartbeat) -> bool:
+    running = select(RUN.c.id).where(RUN.c.heartbeat_id == heartbeat.id, RUN.c.status == "running").limit(1)
+    return connection.execute(running).first() is not None
+
+
+def _insert(
+    connection: Connection,
+    claim: Claim,
+    heartbeat: Heartbeat,
+    bot: Bot,
+    house: House,
+    refusal: Refusal | None,
+    now: datetime,
+) -> Run | None:
+    """The run's row, or `None` when the tick is taken."""
+    row = {
+        "uuid": claim.run or new_id("log"),
+        "project_id": heartbeat.project_id,
+        "bot_id": heartbeat.bot_id,
+        "member_id": heartbeat.member_id,
+        "heartbeat_id": heartbeat.id,
+        "workflow_id": claim.workflow_id,
+        "workflow_run_id": claim.workflow_run_id,
+        "type": "heartbeat",
+        "trigger": claim.trigger,
+        "status": "skipped" if refusal else "running",
+        "skip_reason": refusal.skip if refusal else None,
+        "prompt": heartbeat.prompt,
+        "instruction": bot.instruction,
+        "model": house.model(bot.model),
+        "max_reply_tokens": bot.max_reply_tokens or house.max_reply_tokens,
+        "tokens_used": 0,
+        "credits_charged": 0,
+        "scheduled_for": claim.scheduled_for,
+        "started_at": now,
+        "finished_at": now if refusal else None,
+        "duration_ms": 0 if refusal else None,
+        "created_at": now,
+    }
+    return one(connection, Run, insert(connection, RUN).values(row).on_conflict_do_nothing().returning(RUN))
+
+
+def _skip(connection: Connection, heartbeat: Heartbeat, run: Run, refusal: Refusal, now: datetime) -> bool:
+    """Count a skipped tick, and pause the heartbeat if that is what the reason asks for."""
+    changes = {"skipped_count": HEARTBEAT.c.skipped_count + 1, "last_status": "skipped", "updated_at": now}
+    if refusal.pause:
+        changes |= paused("budget", refusal.pause, now)
+    connection.execute(update(HEARTBEAT).where(HEARTBEAT.c.id == heartbeat.id).values(changes))
+    roll_up(connection, run, "skipped", 0)
+    return refusal.pause is not None

@@ -1,0 +1,106 @@
+"""The connection to Temporal, and the runs that no schedule starts."""
+
+from datetime import timedelta
+
+from temporalio.api.enums.v1 import TaskQueueType
+from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
+from temporalio.client import Client, TLSConfig, WorkflowExecutionStatus, WorkflowHandle
+from temporalio.common import WorkflowIDReusePolicy
+from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.service import RPCError, RPCStatusCode
+
+from heartbeat.contracts import AGENT_RUN, RunRequest, RunResult
+from heartbeat.errors import Unavailable
+from heartbeat.labels import run_summary
+from heartbeat.settings import Settings
+from heartbeat.store.closing import Ending
+from heartbeat.store.tables import Heartbeat, Run
+
+RPC_TIMEOUT = timedelta(seconds=3)
+
+
+async def connect(settings: Settings, *, lazy: bool = True) -> Client:
+    """A client of the settings' cluster. A lazy one opens no connection yet, so it cannot fail."""
+    return await Client.connect(
+        settings.temporal_target(),
+        namespace=settings.temporal_namespace,
+        api_key=settings.temporal_api_key.get_secret_value() if settings.temporal_api_key else None,
+        tls=_tls(settings),
+        lazy=lazy,
+    )
+
+
+async def healthy(client: Client) -> bool:
+    """Whether Temporal answers within three seconds."""
+    try:
+        return await client.service_client.check_health(timeout=RPC_TIMEOUT)
+    except (RPCError, RuntimeError):
+        return False
+
+
+async def pollers(client: Client, task_queue: str) -> int:
+    """How many workers poll the queue for workflows; 0 when Temporal does not answer."""
+    request = DescribeTaskQueueRequest(
+        namespace=client.namespace,
+        task_queue=TaskQueue(name=task_queue),
+        task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
+    )
+    try:
+        return len((await client.workflow_service.describe_task_queue(request, timeout=RPC_TIMEOUT)).pollers)
+    except (RPCError, RuntimeError):
+        return 0
+
+
+async def start_manual_run(
+    client: Client, settings: Settings, heartbeat: Heartbeat, bot_name: str, run: str
+) -> WorkflowHandle[object, RunResult]:
+    """Start a run now under the log id `run`; asking again for the same `run` gives the same workflow.
+
+    The schedule's own trigger is not used: of several in one second it loses some. Raises `Unavailable`.
+    """
+    workflow_id = f"{heartbeat.uuid}-manual-{run}"
+    try:
+        return await client.start_workflow(
+            AGENT_RUN,
+            RunRequest(heartbeat.uuid, heartbeat.version, "manual", run),
+            id=workflow_id,
+            task_queue=settings.task_queue,
+            result_type=RunResult,
+            id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+            static_summary=run_summary(bot_name, heartbeat.prompt),
+            rpc_timeout=RPC_TIMEOUT,
+        )
+    except WorkflowAlreadyStartedError:
+        return client.get_workflow_handle(workflow_id, result_type=RunResult)
+    except (RPCError, RuntimeError) as problem:
+        raise Unavailable(
+            "temporal_unavailable", "Temporal cannot be reached, so nothing was started; try again shortly."
+        ) from problem
+
+
+async def how_it_ended(client: Client, run: Run) -> Ending | None:
+    """What became of a run whose row is still open; `None` while its workflow goes on or Temporal does not answer."""
+    handle = client.get_workflow_handle(run.workflow_id, run_id=run.workflow_run_id)
+    try:
+        status = (await handle.describe(rpc_timeout=RPC_TIMEOUT)).status
+    except RPCError as problem:
+        if problem.status != RPCStatusCode.NOT_FOUND:
+            return None
+        return Ending("error", "workflow_gone", "The run's workflow no longer exists in Temporal.")
+    if status is None or status == WorkflowExecutionStatus.RUNNING:
+        return None
+    if status == WorkflowExecutionStatus.CANCELED:
+        return Ending("cancelled", "cancelled", "The run was cancelled in Temporal.")
+    word = status.name.lower().replace("_", " ")
+    return Ending("error", f"workflow_{status.name.lower()}", f"The run's workflow was {word} in Temporal.")
+
+
+def _tls(settings: Settings) -> TLSConfig | bool:
+    authority, certificate, key = (
+        path.read_bytes() if path else None
+        for path in (settings.temporal_tls_ca, settings.temporal_tls_cert, settings.temporal_tls_key)
+    )
+    if authority or certificate or key:
+        return TLSConfig(server_root_ca_cert=authority, client_cert=certificate, client_private_key=key)
+    return settings.temporal_tls or settings.temporal_api_key is not None

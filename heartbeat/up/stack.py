@@ -1,0 +1,94 @@
+"""Which processes make the embedded stack, with which command lines and which environment."""
+
+import os
+import sys
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from heartbeat.agents.local import weights
+from heartbeat.agents.model import LOCAL, choose_default_model
+from heartbeat.settings import Settings
+from heartbeat.up import temporal_server
+from heartbeat.up.claims import Port, any_free_port, check_ports, free
+from heartbeat.up.supervisor import Child
+
+# Seconds each may take to stop; with Temporal's own three they stay under ten.
+API_GRACE, WORKER_GRACE, MODEL_GRACE, TEMPORAL_GRACE = 2.0, 2.5, 0.5, 4.0
+# `-P` keeps the current directory off the path, where a folder called `api` would be taken for ours.
+PYTHON = [sys.executable, "-P", "-m"]
+
+
+@dataclass(frozen=True)
+class Stack:
+    """What `up` will run: stages in starting order, and what people want to know about them."""
+
+    stages: list[list[Child]]
+    environment: dict[str, str]
+    api_url: str
+    ui_url: str
+    model: str
+
+
+def plan(settings: Settings, workers: int) -> Stack:
+    """Decide on the children; raises `CannotStart` when a port is taken or a program is missing."""
+    embedded = settings.temporal_address is None
+    check_ports(_ports(settings, embedded))
+    model = choose_default_model(settings)
+    local_port = _local_port(settings) if model == LOCAL and weights() else None
+    stages = [
+        [Child("temporal", temporal_server.command(settings), TEMPORAL_GRACE, settings.temporal_port)] if embedded else [],
+        [Child("model", [*PYTHON, "heartbeat.agents.local", "--port", str(local_port)], MODEL_GRACE)] if local_port else [],
+        [Child(name, [*PYTHON, "worker"], WORKER_GRACE) for name in _worker_names(workers)],
+        [Child("api", [*PYTHON, "api"], API_GRACE)],
+    ]
+    return Stack(stages, _environment(settings, embedded, local_port), _api_url(settings), settings.ui_url(), model)
+
+
+def _ports(settings: Settings, embedded: bool) -> list[Port]:
+    ports = [Port(settings.port, settings.host, "the API", "--port (or HEARTBEAT_PORT)")]
+    if embedded:
+        ports += [
+            Port(settings.temporal_port, "127.0.0.1", "Temporal", "--temporal-port (or HEARTBEAT_TEMPORAL_PORT)"),
+            Port(settings.temporal_ui_port, "127.0.0.1", "Temporal's UI", "--ui-port (or HEARTBEAT_TEMPORAL_UI_PORT)"),
+        ]
+    return ports
+
+
+def _worker_names(workers: int) -> list[str]:
+    return ["worker"] if workers == 1 else [f"worker {number}" for number in range(1, workers + 1)]
+
+
+def _local_port(settings: Settings) -> int | None:
+    """Where to serve the local model; `None` when an address was set, because then somebody else serves it."""
+    if "local_url" in settings.model_fields_set:
+        return None
+    usual = urlsplit(settings.local_url).port
+    return usual if usual and free(usual) else any_free_port()
+
+
+def _environment(settings: Settings, embedded: bool, local_port: int | None) -> dict[str, str]:
+    """The children's environment: flags have become the settings they stand for."""
+    environment = {
+        **os.environ,
+        "HEARTBEAT_DATA_DIR": str(settings.data_dir),
+        "HEARTBEAT_PORT": str(settings.port),
+        "PYTHONUNBUFFERED": "1",
+    }
+    if embedded:
+        environment |= {
+            "HEARTBEAT_TEMPORAL_PORT": str(settings.temporal_port),
+            "HEARTBEAT_TEMPORAL_UI_PORT": str(settings.temporal_ui_port),
+            "TEMPORAL_UI_URL": settings.ui_url(),
+        }
+    if local_port:
+        environment |= {
+            "HEARTBEAT_DEFAULT_MODEL": LOCAL,
+            "HEARTBEAT_LOCAL_URL": f"http://127.0.0.1:{local_port}/v1",
+        }
+    return environment
+
+
+def _api_url(settings: Settings) -> str:
+    """The API's address as seen from this machine."""
+    host = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host  # noqa: S104
+    return f"http://[{host}]:{settings.port}" if ":" in host else f"http://{host}:{settings.port}"

@@ -1,0 +1,171 @@
+"""The children of one terminal: started in stages, restarted with a word when they die, stopped in reverse order."""
+
+import asyncio
+import ctypes
+import os
+import signal
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from time import monotonic
+
+FIRST_PAUSE = 0.5
+LONGEST_PAUSE = 30.0
+STEADY = 20.0
+LONGEST_LINE = 1 << 20
+OWN_NAME = "up"
+PR_SET_PDEATHSIG = 1
+# Loaded here, because between fork and exec a child should do next to nothing.
+LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
+
+Tell = Callable[[str, str], None]
+
+
+@dataclass(frozen=True)
+class Child:
+    """A process to keep alive.
+
+    `grace` is how many seconds it has between SIGTERM and SIGKILL; with a `port` (on the loopback) the next stage
+    waits until it listens there.
+    """
+
+    name: str
+    command: list[str]
+    grace: float
+    port: int | None = None
+
+
+class Supervisor:
+    """Keeps children alive between `start` and `stop`. `tell(name, line)` gets their output and its own words."""
+
+    def __init__(self, stages: list[list[Child]], environment: dict[str, str], tell: Tell) -> None:
+        self._stages = [[_Keeper(child, environment, tell) for child in stage] for stage in stages]
+
+    async def start(self) -> None:
+        """Start one stage after the other; returns when the last one was started, not when it is ready."""
+        for stage in self._stages:
+            for keeper in stage:
+                keeper.start()
+            for keeper in stage:
+                await keeper.listening()
+
+    async def stop(self) -> None:
+        """Stop the last stage first; a stage's children together. Nothing is left of them when it returns."""
+        for stage in reversed(self._stages):
+            await asyncio.gather(*(keeper.stop() for keeper in stage))
+
+    def kill(self) -> None:
+        """End everything at once; `stop` still has to be awaited."""
+        for stage in self._stages:
+            for keeper in stage:
+                keeper.kill()
+
+
+class _Keeper:
+    """One child's whole life."""
+
+    def __init__(self, child: Child, environment: dict[str, str], tell: Tell) -> None:
+        self._child = child
+        self._environment = environment
+        self._tell = tell
+        self._stopping = asyncio.Event()
+        self._process: asyncio.subprocess.Process | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(self._keep())
+
+    async def listening(self) -> None:
+        while self._child.port is not None:
+            with suppress(OSError):
+                _, writer = await asyncio.open_connection("127.0.0.1", self._child.port)
+                writer.close()
+                return
+            await asyncio.sleep(0.05)
+
+    async def stop(self) -> None:
+        self._stopping.set()
+        if self._task is None:
+            return
+        self._signal(signal.SIGTERM)
+        done, _ = await asyncio.wait({self._task}, timeout=self._child.grace)
+        if not done:
+            self._tell(OWN_NAME, f"{self._child.name} takes longer than {self._child.grace:g} s to stop; ending it")
+            self.kill()
+        await self._task
+
+    def kill(self) -> None:
+        self._stopping.set()
+        self._signal(signal.SIGKILL)
+
+    async def _keep(self) -> None:
+        pause = FIRST_PAUSE
+        while not self._stopping.is_set():
+            began = monotonic()
+            ending = await self._live()
+            if self._stopping.is_set():
+                return
+            pause = FIRST_PAUSE if monotonic() - began > STEADY else pause
+            self._tell(OWN_NAME, f"{self._child.name} {ending}; starting it again in {pause:g} s")
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), pause)
+            pause = min(pause * 2, LONGEST_PAUSE)
+
+    async def _live(self) -> str:
+        """Start the child, pass its lines on, and say how it ended."""
+        # A pipe of our own: asyncio's would keep `wait` waiting for as long as a grandchild holds it.
+        reader, writer = os.pipe()
+        try:
+            self._process = await asyncio.create_subprocess_exec(
+                *self._child.command,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=writer,
+                stderr=writer,
+                env=self._environment,
+                start_new_session=True,
+                preexec_fn=_die_with_parent if LIBC else None,
+            )
+        except OSError as problem:
+            os.close(reader)
+            return f"cannot be started ({problem})"
+        finally:
+            os.close(writer)
+        if self._stopping.is_set():
+            self.kill()
+        lines = asyncio.create_task(self._pass_on(reader))
+        code = await self._process.wait()
+        self._signal(signal.SIGKILL)
+        await asyncio.wait({lines}, timeout=1)
+        lines.cancel()
+        return _how(code)
+
+    async def _pass_on(self, descriptor: int) -> None:
+        stream = asyncio.StreamReader(limit=LONGEST_LINE)
+        transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(stream), os.fdopen(descriptor, "rb", 0)
+        )
+        try:
+            while not stream.at_eof():
+                # A line too long for the buffer is dropped: it is output for people.
+                with suppress(ValueError):
+                    if line := (await stream.readline()).decode(errors="replace").rstrip():
+                        self._tell(self._child.name, line)
+        finally:
+            transport.close()
+
+    def _signal(self, number: signal.Signals) -> None:
+        """Signal the child's whole group, which may outlive the child itself."""
+        if self._process is not None:
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, number)
+
+
+def _die_with_parent() -> None:
+    """Linux ends the child when this process dies, were it by SIGKILL."""
+    if LIBC:
+        LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _how(code: int) -> str:
+    return f"was ended by {signal.Signals(-code).name}" if code < 0 else f"exited with code {code}"

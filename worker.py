@@ -1,0 +1,81 @@
+"""One worker process: connect, register, run until asked to stop."""
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+from datetime import timedelta
+
+from temporalio.client import Client
+from temporalio.worker import Worker
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+
+from activities.agent import Agent
+from activities.runs import Runs
+from activities.schedules import FollowSchedule
+from activities.upkeep import Upkeep as UpkeepActivities
+from heartbeat import temporal
+from heartbeat.schedules import Schedules
+from heartbeat.settings import Settings
+from heartbeat.store.database import Database
+from workflows.agent_run import AgentRun
+from workflows.upkeep import Upkeep
+
+# The sandbox keeps its guard on clocks and chance; re-importing our modules for each run would only cost CPU.
+SANDBOX = SandboxedWorkflowRunner(restrictions=SandboxRestrictions.default.with_passthrough_all_modules())
+
+
+def build(client: Client, database: Database, settings: Settings) -> Worker:
+    """A worker with every workflow and activity of the product."""
+    schedules = Schedules(client, database, settings)
+    runs, agent = Runs(database, settings), Agent(database, settings)
+    follow, upkeep = FollowSchedule(schedules), UpkeepActivities(client, database, schedules)
+    return Worker(
+        client,
+        task_queue=settings.task_queue,
+        workflows=[AgentRun, Upkeep],
+        activities=[
+            runs.open_run,
+            runs.close_run,
+            agent.think,
+            follow.follow_schedule,
+            upkeep.close_lost_runs,
+            upkeep.lift_budget_pauses,
+            upkeep.follow_pending,
+        ],
+        workflow_runner=SANDBOX,
+        max_concurrent_activities=settings.worker_concurrency,
+        graceful_shutdown_timeout=timedelta(seconds=5),
+    )
+
+
+async def serve(settings: Settings) -> None:
+    """Work until SIGINT or SIGTERM; what is under way gets five seconds to end."""
+    client = await temporal.connect(settings, lazy=False)
+    database = Database(settings.store_url())
+    await Schedules(client, database, settings).ensure_upkeep()
+    stop = asyncio.Event()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(name, stop.set)
+    async with build(client, database, settings):
+        await stop.wait()
+    database.close()
+
+
+def main() -> None:
+    """Run one worker on the settings of the environment."""
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    settings = Settings()
+    try:
+        asyncio.run(serve(settings))
+    except RuntimeError as problem:
+        sys.exit(f"Temporal cannot be reached at {settings.temporal_target()}: {problem}")
+    # At interpreter exit the Temporal SDK aborts now and then on 3.11 to 3.13; there is nothing left to do anyway.
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

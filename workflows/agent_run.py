@@ -1,0 +1,92 @@
+"""One tick, from clock to log: open the run, think, close it, and let the schedule follow the verdict.
+
+Only ids cross Temporal. The history of a run without tools has 13 events and 2 workflow tasks: opening and
+closing are local activities, and a step is one activity of its own.
+"""
+
+import asyncio
+from datetime import timedelta
+
+from temporalio import workflow
+from temporalio.common import RetryPolicy, SearchAttributeKey
+from temporalio.exceptions import ActivityError
+
+with workflow.unsafe.imports_passed_through():
+    from activities.agent import Agent
+    from activities.runs import Runs
+    from activities.schedules import FollowSchedule
+    from heartbeat.contracts import AGENT_RUN, Close, Opened, RunRequest, RunResult, Think, Thought, Ticket, Verdict
+    from workflows.endings import ending
+
+SCHEDULED_FOR = SearchAttributeKey.for_datetime("TemporalScheduledStartTime")
+# A run that began is always closed, so these two are tried for as long as it takes.
+AS_LONG_AS_IT_TAKES = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(seconds=30))
+TRANSACTION = timedelta(seconds=30)
+NOTICE_A_DEAD_WORKER = timedelta(seconds=8)
+
+
+@workflow.defn(name=AGENT_RUN)
+class AgentRun:
+    @workflow.run
+    async def run(self, request: RunRequest) -> RunResult:
+        opened = await self._open(request)
+        if not opened.go:
+            await self._follow(request, opened.sync)
+            return RunResult("skipped", opened.run, opened.why)
+        assert opened.run is not None
+        workflow.set_current_details(f"Run `{opened.run}` is thinking with {opened.model}.")
+        verdict = await self._close(await self._work(opened))
+        workflow.set_current_details(f"Run `{opened.run}` ended: {verdict.status}.")
+        await self._follow(request, verdict.sync)
+        return RunResult(verdict.status, opened.run)
+
+    async def _open(self, request: RunRequest) -> Opened:
+        info = workflow.info()
+        due = info.typed_search_attributes.get(SCHEDULED_FOR)
+        ticket = Ticket(request, info.workflow_id, info.run_id, due.isoformat() if due else None)
+        return await workflow.execute_local_activity_method(
+            Runs.open_run, ticket, start_to_close_timeout=TRANSACTION, retry_policy=AS_LONG_AS_IT_TAKES
+        )
+
+    async def _work(self, opened: Opened) -> Close:
+        """Step after step until the model is done, as the `Close` that tells how it ended."""
+        assert opened.run is not None
+        deadline = workflow.now() + timedelta(seconds=opened.run_seconds)
+        number = 1
+        try:
+            while not (await self._think(opened, number, deadline - workflow.now())).done:
+                number += 1
+        except (ActivityError, asyncio.CancelledError) as problem:
+            return ending(opened, problem)
+        return Close(opened.run, "success")
+
+    async def _think(self, opened: Opened, number: int, left: timedelta) -> Thought:
+        assert opened.run is not None
+        return await workflow.execute_activity_method(
+            Agent.think,
+            Think(opened.run, number),
+            start_to_close_timeout=timedelta(seconds=opened.step_seconds),
+            schedule_to_close_timeout=max(left, timedelta(seconds=1)),
+            heartbeat_timeout=NOTICE_A_DEAD_WORKER,
+            retry_policy=RetryPolicy(initial_interval=timedelta(seconds=1), maximum_attempts=opened.step_attempts),
+            cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+            summary=f"think {number} · {opened.model}",
+        )
+
+    async def _close(self, close: Close) -> Verdict:
+        # Shielded: a cancellation that arrives now must not leave the run open.
+        return await asyncio.shield(
+            workflow.execute_local_activity_method(
+                Runs.close_run, close, start_to_close_timeout=TRANSACTION, retry_policy=AS_LONG_AS_IT_TAKES
+            )
+        )
+
+    async def _follow(self, request: RunRequest, sync: bool) -> None:
+        if sync:
+            await workflow.execute_activity_method(
+                FollowSchedule.follow_schedule,
+                request.heartbeat,
+                start_to_close_timeout=TRANSACTION,
+                retry_policy=AS_LONG_AS_IT_TAKES,
+                summary="the schedule follows its row",
+            )

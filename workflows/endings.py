@@ -1,0 +1,42 @@
+"""What ended a run, told to its owner: a failure out of Temporal in, a `Close` out. Pure."""
+
+from temporalio.exceptions import (
+    ActivityError,
+    ApplicationError,
+    RetryState,
+    TimeoutError,
+    TimeoutType,
+    is_cancelled_exception,
+)
+
+from heartbeat.contracts import Close, Opened
+
+
+def ending(opened: Opened, problem: BaseException) -> Close:
+    """How a run ends whose step raised `problem` (an `ActivityError` or a cancellation)."""
+    assert opened.run is not None
+    if is_cancelled_exception(problem):
+        return Close(opened.run, "cancelled", "cancelled", "The run was cancelled in Temporal.")
+    code, message = _told(opened, problem.__cause__)
+    if isinstance(problem, ActivityError) and problem.retry_state == RetryState.MAXIMUM_ATTEMPTS_REACHED:
+        message = f"{message} Tried {opened.step_attempts} times."
+    return Close(opened.run, "error", code, message)
+
+
+def _told(opened: Opened, cause: BaseException | None) -> tuple[str, str]:
+    if isinstance(cause, ApplicationError):
+        return cause.type or "error", cause.message
+    if not isinstance(cause, TimeoutError):
+        return "error", f"The step failed: {cause}"
+    last = _last_words(cause)
+    if cause.type == TimeoutType.SCHEDULE_TO_CLOSE:
+        return "run_timeout", f"The run did not end within its {opened.run_seconds} s.{last}"
+    if cause.type == TimeoutType.HEARTBEAT:
+        return "worker_lost", f"The worker was lost in the middle of the step.{last}"
+    return "step_timeout", f"The model did not answer within the step's {opened.step_seconds} s.{last}"
+
+
+def _last_words(timeout: TimeoutError) -> str:
+    """The failure of the attempt before the time ran out, if there was one."""
+    cause = timeout.__cause__
+    return f" The last error: {cause.message}" if isinstance(cause, ApplicationError) else ""

@@ -1,0 +1,26 @@
+"""Upkeep: a Temporal schedule of its own, once a minute. What it does is idempotent, so a lost beat costs a minute."""
+
+from datetime import timedelta
+
+from temporalio import workflow
+from temporalio.common import RetryPolicy
+
+with workflow.unsafe.imports_passed_through():
+    from activities.upkeep import Upkeep as Activities
+    from heartbeat.contracts import UPKEEP
+
+# The next minute's workflow is the retry.
+ONCE = RetryPolicy(maximum_attempts=1)
+LIMIT = timedelta(minutes=5)
+
+
+@workflow.defn(name=UPKEEP)
+class Upkeep:
+    @workflow.run
+    async def run(self) -> dict[str, int]:
+        done = {}
+        for chore in (Activities.close_lost_runs, Activities.lift_budget_pauses, Activities.follow_pending):
+            done[chore.__name__] = await workflow.execute_activity_method(
+                chore, start_to_close_timeout=LIMIT, heartbeat_timeout=timedelta(seconds=60), retry_policy=ONCE
+            )
+        return done
