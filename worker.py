@@ -5,6 +5,8 @@ import logging
 import os
 import signal
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 
 from temporalio.client import Client
@@ -26,12 +28,13 @@ from workflows.upkeep import Upkeep
 SANDBOX = SandboxedWorkflowRunner(restrictions=SandboxRestrictions.default.with_passthrough_all_modules())
 
 
-def build(client: Client, database: Database, settings: Settings) -> Worker:
-    """A worker with every workflow and activity of the product."""
+@asynccontextmanager
+async def working(client: Client, database: Database, settings: Settings) -> AsyncIterator[None]:
+    """A worker with every workflow and activity of the product, at work for as long as the body runs."""
     schedules = Schedules(client, database, settings)
     runs, agent = Runs(database, settings), Agent(database, settings)
     follow, upkeep = FollowSchedule(schedules), UpkeepActivities(client, database, schedules)
-    return Worker(
+    worker = Worker(
         client,
         task_queue=settings.task_queue,
         workflows=[AgentRun, Upkeep],
@@ -48,6 +51,9 @@ def build(client: Client, database: Database, settings: Settings) -> Worker:
         max_concurrent_activities=settings.worker_concurrency,
         graceful_shutdown_timeout=timedelta(seconds=5),
     )
+    async with worker:
+        yield
+    await agent.close()
 
 
 async def serve(settings: Settings) -> None:
@@ -58,7 +64,7 @@ async def serve(settings: Settings) -> None:
     stop = asyncio.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
-    async with build(client, database, settings):
+    async with working(client, database, settings):
         await stop.wait()
     database.close()
 

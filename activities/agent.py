@@ -42,7 +42,7 @@ class Agent:
         """Ask the model once. A repeated step whose answer is in the store is not asked again."""
         run, done = await self._database.read(lambda connection: _where_it_stands(connection, think))
         if done is not None or run.status != "running":
-            return Thought(done.final if done else True)
+            return _thought(done) if done else Thought(True)
         async with _beating():
             began = time.monotonic()
             answer = await self._ask(run)
@@ -52,22 +52,28 @@ class Agent:
                 answer=answer.text,
                 messages=answer.messages,
                 final=True,
+                failure_code=answer.failure_code,
+                failure=answer.failure,
                 model=run.model,
                 input_tokens=answer.input_tokens,
                 output_tokens=answer.output_tokens,
                 duration_ms=round((time.monotonic() - began) * 1000),
             )
-            return Thought((await self._keep(run, step)).final)
+            return _thought(await self._keep(run, step))
+
+    async def close(self) -> None:
+        """Give the model clients' connections back."""
+        if self._models is not None:
+            await self._models.close()
 
     async def _ask(self, run: Run) -> "Answer":
-        from heartbeat.agents.prompt import opening
-        from heartbeat.agents.request import Models
-
-        self._models = self._models or Models(self._settings)
+        if self._models is None:
+            self._models = await asyncio.to_thread(_load_models, self._settings)
         try:
-            return await self._models.ask(run.model, opening(run.instruction, run.prompt), run.max_reply_tokens)
+            return await self._models.ask(run.model, run.instruction, run.prompt, run.max_reply_tokens)
         except ModelFailure as failure:
-            raise _told_to_temporal(failure, self._settings.run_timeout_seconds) from failure
+            # Without its cause: the provider's raw words may hold what must not enter Temporal's history.
+            raise _told_to_temporal(failure, self._settings.run_timeout_seconds) from None
 
     async def _keep(self, run: Run, step: NewStep) -> Step:
         """Write and charge the step. The answer is paid for, so a store that is away is waited for, not failed on."""
@@ -80,6 +86,17 @@ class Agent:
                 )
             except Unavailable:
                 await asyncio.sleep(1)
+
+
+def _thought(step: Step) -> Thought:
+    return Thought(step.final, step.failure_code, step.failure)
+
+
+def _load_models(settings: Settings) -> "Models":
+    """Import the model libraries, which takes a second: in a thread, so that the worker goes on meanwhile."""
+    from heartbeat.agents.request import Models
+
+    return Models(settings)
 
 
 def _where_it_stands(connection: Connection, think: Think) -> tuple[Run, Step | None]:

@@ -58,9 +58,11 @@ class Think:
 
 @dataclass(frozen=True)
 class Thought:
-    """What a step came to: `done` when the model gave its final answer."""
+    """What a step came to: `done` when there is no next one. With an `error_code` the run ends as an error."""
 
     done: bool
+    error_code: str | None = None
+    message: str | None = None
 
 
 @dataclass(frozen=True)

@@ -27,5 +27,7 @@ def judge(
         return Judgement(streak)
     times = "once" if streak == 1 else f"{streak} times in a row"
     return Judgement(
-        streak, "errors", f"Failed {times}; the last error: {error or 'unknown'}. Mend it, then enable again."
+        streak,
+        "errors",
+        f"Failed {times}; the last error: {(error or 'unknown').rstrip('.')}. Mend it, then enable again.",
     )

@@ -54,11 +54,11 @@ class AgentRun:
         deadline = workflow.now() + timedelta(seconds=opened.run_seconds)
         number = 1
         try:
-            while not (await self._think(opened, number, deadline - workflow.now())).done:
+            while not (thought := await self._think(opened, number, deadline - workflow.now())).done:
                 number += 1
         except (ActivityError, asyncio.CancelledError) as problem:
             return ending(opened, problem)
-        return Close(opened.run, "success")
+        return Close(opened.run, "error" if thought.error_code else "success", thought.error_code, thought.message)
 
     async def _think(self, opened: Opened, number: int, left: timedelta) -> Thought:
         assert opened.run is not None

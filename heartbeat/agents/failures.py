@@ -70,5 +70,11 @@ def explain(model: str, problem: Exception) -> ModelFailure:
 
 
 def _detail(problem: Exception) -> str:
-    said = mask(" ".join(str(problem).split()))
-    return f" ({said[:WORDS]})" if said else ""
+    body = getattr(problem, "body", None)
+    if isinstance(body, dict):
+        inner = body.get("error", body)
+        said = inner.get("message") if isinstance(inner, dict) else inner
+    else:
+        said = body or getattr(problem, "message", None) or problem
+    words = mask(" ".join(str(said or "").split()))[:WORDS]
+    return f" It said: {words}" if words else ""

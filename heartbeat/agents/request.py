@@ -1,25 +1,33 @@
 """One model request, provider-neutral. Retries are Temporal's: the clients here make exactly one attempt."""
 
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
+from pydantic import SecretStr
 from pydantic_ai.direct import model_request
 from pydantic_ai.exceptions import ModelAPIError, UnexpectedModelBehavior, UserError
-from pydantic_ai.messages import ModelMessage, ModelMessagesTypeAdapter
+from pydantic_ai.messages import ModelMessagesTypeAdapter, ModelResponse
 from pydantic_ai.models import Model
 from pydantic_ai.settings import ModelSettings
 
 from heartbeat.agents.failures import ModelFailure, explain
+from heartbeat.agents.prompt import opening
 from heartbeat.settings import Settings
 
 
 @dataclass(frozen=True)
 class Answer:
-    """`text` is what the model said; `messages` its answer as JSON, for the transcript."""
+    """What came back and was paid for. `text` is what the model said; `messages` its answer as JSON.
+
+    `failure_code` and `failure` are set when it said nothing of use: refused by a filter, or empty.
+    """
 
     text: str
     messages: str
     input_tokens: int
     output_tokens: int
+    failure_code: str | None = None
+    failure: str | None = None
 
 
 class Models:
@@ -28,96 +36,103 @@ class Models:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._made: dict[str, Model] = {}
+        self._open = AsyncExitStack()
 
-    async def ask(self, name: str, messages: list[ModelMessage], max_reply_tokens: int) -> Answer:
+    async def ask(self, name: str, instruction: str, prompt: str, max_reply_tokens: int) -> Answer:
         """Send one request to `provider:name`; raises `ModelFailure` in words the owner can act on."""
         wishes = ModelSettings(
             max_tokens=max_reply_tokens, timeout=float(self._settings.step_timeout_seconds), max_retries=0
         )
         try:
-            response = await model_request(self._model(name), messages, model_settings=wishes)
+            model = await self._model(name)
+            response = await model_request(model, opening(instruction, prompt), model_settings=wishes)
         except (ModelAPIError, UserError, UnexpectedModelBehavior) as problem:
             raise explain(name, problem) from problem
-        if response.finish_reason == "content_filter":
-            raise ModelFailure("model_refused", f"{name} refused this request; change the prompt.")
         text = "\n".join(part.content for part in response.parts if part.part_kind == "text").strip()
-        if not text:
-            why = " before its reply began: raise max_reply_tokens" if response.finish_reason == "length" else ""
-            raise ModelFailure("empty_answer", f"{name} gave an empty answer{why}.", retryable=not why)
+        code, failure = _useless(name, text, response)
         return Answer(
             text,
             ModelMessagesTypeAdapter.dump_json([response]).decode(),
             response.usage.input_tokens,
             response.usage.output_tokens,
+            code,
+            failure,
         )
 
-    def _model(self, name: str) -> Model:
+    async def _model(self, name: str) -> Model:
         if name not in self._made:
-            self._made[name] = make(name, self._settings)
+            self._made[name] = await self._open.enter_async_context(make(name, self._settings))
         return self._made[name]
+
+    async def close(self) -> None:
+        """Give every connection back."""
+        await self._open.aclose()
+
+
+def _useless(name: str, text: str, response: ModelResponse) -> tuple[str | None, str | None]:
+    if response.finish_reason == "content_filter":
+        return "model_refused", f"{name}: the provider's filter refused this request; change the prompt."
+    if text:
+        return None, None
+    if response.finish_reason == "length":
+        return "empty_answer", f"{name} used up its reply before it said anything; raise the bot's max_reply_tokens."
+    return "empty_answer", f"{name} gave an empty answer; change the prompt or the model."
 
 
 def make(name: str, settings: Settings) -> Model:
     """The client for `provider:name` with its address and key; raises `ModelFailure` when the key is missing."""
     provider, _, model = name.partition(":")
     if provider == "anthropic":
-        return _anthropic(model, settings)
+        return _anthropic(
+            model, _key(settings.anthropic_api_key, "ANTHROPIC_API_KEY", name), settings.anthropic_base_url
+        )
     if provider == "google":
-        return _google(model, settings)
+        return _google(model, _key(settings.google_api_key, "GOOGLE_API_KEY", name))
     if provider == "ollama":
         return _compatible(model, "ollama", settings.ollama_base_url, None)
     if provider == "local":
         return _compatible(model, "local", settings.local_url, None)
     if settings.openai_base_url:
-        key = settings.openai_api_key.get_secret_value() if settings.openai_api_key else None
-        return _compatible(model, "openai-compatible", settings.openai_base_url, key)
-    return _openai(model, settings)
+        return _compatible(model, "openai-compatible", settings.openai_base_url, settings.openai_api_key)
+    return _openai(model, _key(settings.openai_api_key, "OPENAI_API_KEY", name))
 
 
-def _openai(model: str, settings: Settings) -> Model:
-    from openai import AsyncOpenAI
+def _key(key: SecretStr | None, variable: str, name: str) -> str:
+    if key is None:
+        raise ModelFailure(
+            "missing_key", f"There is no key for {name}: set {variable} for the workers and restart them."
+        )
+    return key.get_secret_value()
+
+
+def _openai(model: str, key: str) -> Model:
     from pydantic_ai.models.openai import OpenAIChatModel
     from pydantic_ai.providers.openai import OpenAIProvider
 
-    if settings.openai_api_key is None:
-        raise _missing("OPENAI_API_KEY", model)
-    client = AsyncOpenAI(api_key=settings.openai_api_key.get_secret_value(), max_retries=0)
-    return OpenAIChatModel(model, provider=OpenAIProvider(openai_client=client))
+    return OpenAIChatModel(model, provider=OpenAIProvider(api_key=key))
 
 
-def _compatible(model: str, service: str, base_url: str, key: str | None) -> Model:
+def _compatible(model: str, service: str, base_url: str, key: SecretStr | None) -> Model:
     """Chat completions as Ollama, vLLM and llama.cpp serve them; they know `max_tokens`, not its newer name."""
-    from openai import AsyncOpenAI
     from pydantic_ai.models.openai import OpenAIChatModel
     from pydantic_ai.profiles.openai import OpenAIModelProfile
     from pydantic_ai.providers.openai_compatible import OpenAICompatibleProvider
 
-    client = AsyncOpenAI(base_url=base_url, api_key=key or "none", max_retries=0)
+    api_key = key.get_secret_value() if key else "none"
+    provider = OpenAICompatibleProvider(service, base_url=base_url, api_key=api_key)
     profile = OpenAIModelProfile(openai_chat_supports_max_completion_tokens=False)
-    return OpenAIChatModel(model, provider=OpenAICompatibleProvider(service, openai_client=client), profile=profile)
+    return OpenAIChatModel(model, provider=provider, profile=profile)
 
 
-def _anthropic(model: str, settings: Settings) -> Model:
-    from anthropic import AsyncAnthropic
+def _anthropic(model: str, key: str, base_url: str | None) -> Model:
     from pydantic_ai.models.anthropic import AnthropicModel
     from pydantic_ai.providers.anthropic import AnthropicProvider
 
-    if settings.anthropic_api_key is None:
-        raise _missing("ANTHROPIC_API_KEY", model)
-    client = AsyncAnthropic(
-        api_key=settings.anthropic_api_key.get_secret_value(), base_url=settings.anthropic_base_url, max_retries=0
-    )
-    return AnthropicModel(model, provider=AnthropicProvider(anthropic_client=client))
+    return AnthropicModel(model, provider=AnthropicProvider(api_key=key, base_url=base_url))
 
 
-def _google(model: str, settings: Settings) -> Model:
+def _google(model: str, key: str) -> Model:
     from pydantic_ai.models.google import GoogleModel
     from pydantic_ai.providers.google import GoogleProvider
 
-    if settings.google_api_key is None:
-        raise _missing("GOOGLE_API_KEY", model)
-    return GoogleModel(model, provider=GoogleProvider(api_key=settings.google_api_key.get_secret_value()))
-
-
-def _missing(variable: str, model: str) -> ModelFailure:
-    return ModelFailure("missing_key", f"There is no key for {model}: set {variable} for the workers and restart them.")
+    return GoogleModel(model, provider=GoogleProvider(api_key=key))

@@ -1,11 +1,11 @@
 """The store's engine room: synchronous inside, awaited outside.
 
-SQLite gets one writer thread and a few readers, because it has one writer anyway and a queue in memory is
+SQLite gets one writer thread and one lane of reads, because it has one writer anyway and a queue in memory is
 faster than a busy lock; PostgreSQL gets a pool. No connection outlives the function it was lent to.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -16,12 +16,12 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlmodel import SQLModel
 
 from heartbeat.errors import Unavailable
+from heartbeat.store.lane import Lane
 
 T = TypeVar("T")
 M = TypeVar("M", bound=SQLModel)
 
 SQLITE_BUSY_MS = 10_000
-READERS = 4
 POOL = 10
 
 
@@ -34,21 +34,22 @@ class Database:
         self.is_sqlite = self.url.startswith("sqlite")
         if self.is_sqlite:
             self._engine = _sqlite_engine(self.url)
-            self._writers = ThreadPoolExecutor(1, "store-writer")
-            self._readers = ThreadPoolExecutor(READERS, "store-reader")
+            self._threads = ThreadPoolExecutor(1, "store-writer")
+            self._lane: Lane | None = Lane(self._engine)
         else:
             self._engine = create_engine(
                 self.url, pool_size=POOL, max_overflow=0, pool_timeout=30, pool_pre_ping=True, pool_use_lifo=True
             )
-            self._writers = self._readers = ThreadPoolExecutor(POOL, "store")
+            self._threads = ThreadPoolExecutor(POOL, "store")
+            self._lane = None
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """Run `work` on a connection that may see one consistent state; raises `Unavailable`."""
-        return await self._run(self._readers, self.read_now, work)
+        return await _reached(self._lane.run(work) if self._lane else self._in_thread(self.read_now, work))
 
     async def write(self, work: Callable[[Connection], T]) -> T:
         """Run `work` in one transaction, committed when it returns and rolled back when it raises."""
-        return await self._run(self._writers, self.write_now, work)
+        return await _reached(self._in_thread(self.write_now, work))
 
     def read_now(self, work: Callable[[Connection], T]) -> T:
         """`read` for synchronous callers, in their own thread."""
@@ -66,21 +67,25 @@ class Database:
             connection.commit()
             return result
 
-    async def _run(
-        self, pool: ThreadPoolExecutor, how: Callable[[Callable[[Connection], T]], T], work: Callable[[Connection], T]
-    ) -> T:
-        try:
-            return await asyncio.get_running_loop().run_in_executor(pool, how, work)
-        except (OperationalError, InterfaceError) as problem:
-            raise Unavailable(
-                "database_unavailable", f"The database cannot be reached: {_first_line(problem)}"
-            ) from problem
+    def _in_thread(
+        self, how: Callable[[Callable[[Connection], T]], T], work: Callable[[Connection], T]
+    ) -> Awaitable[T]:
+        return asyncio.get_running_loop().run_in_executor(self._threads, how, work)
 
     def close(self) -> None:
         """Finish what is under way and give every connection back."""
-        self._writers.shutdown()
-        self._readers.shutdown()
+        self._threads.shutdown()
+        if self._lane:
+            self._lane.close()
         self._engine.dispose()
+
+
+async def _reached(answer: Awaitable[T]) -> T:
+    try:
+        return await answer
+    except (OperationalError, InterfaceError) as problem:
+        message = f"The database cannot be reached: {_first_line(problem)}"
+        raise Unavailable("database_unavailable", message) from problem
 
 
 def driver_url(url: str) -> str:
@@ -118,7 +123,7 @@ def _sqlite_engine(url: str) -> Engine:
     if not path or path == ":memory:":
         raise ValueError("SQLite needs a file: several processes share it")
     Path(path).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(url, connect_args={"check_same_thread": False}, pool_size=READERS + 2)
+    engine = create_engine(url, connect_args={"check_same_thread": False})
 
     @event.listens_for(engine, "connect")
     def _configure(connection: Any, _: Any) -> None:

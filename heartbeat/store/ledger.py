@@ -22,6 +22,8 @@ class NewStep:
     answer: str
     messages: str
     final: bool
+    failure_code: str | None
+    failure: str | None
     model: str
     input_tokens: int
     output_tokens: int
@@ -69,8 +71,8 @@ def charge(connection: Connection, run: Run, step: int, tokens: int, amount: int
         "period_start": start,
         "created_at": now,
     }
-    written = connection.execute(insert(connection, ENTRY).values(entry).on_conflict_do_nothing())
-    if written.rowcount == 0:
+    once = insert(connection, ENTRY).values(entry).on_conflict_do_nothing().returning(ENTRY.c.id)
+    if connection.execute(once).first() is None:
         return
     connection.execute(
         update(RUN)

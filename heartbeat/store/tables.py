@@ -212,7 +212,23 @@ class Run(SQLModel, table=True):
         UniqueConstraint("heartbeat_id", "scheduled_for", name="uq_run_tick"),
         Index("ix_run_bot", "bot_id", "id"),
         Index("ix_run_bot_status", "bot_id", "status", "id"),
-        Index("ix_run_member", "bot_id", "member_id", "id"),
+        Index(
+            "ix_run_member",
+            "bot_id",
+            "member_id",
+            "id",
+            sqlite_where=text("member_id IS NOT NULL"),
+            postgresql_where=text("member_id IS NOT NULL"),
+        ),
+        Index(
+            "ix_run_member_status",
+            "bot_id",
+            "member_id",
+            "status",
+            "id",
+            sqlite_where=text("member_id IS NOT NULL"),
+            postgresql_where=text("member_id IS NOT NULL"),
+        ),
         Index("ix_run_heartbeat", "heartbeat_id", "id"),
         Index("ix_run_heartbeat_status", "heartbeat_id", "status", "id"),
         Index(
@@ -234,6 +250,8 @@ class Step(SQLModel, table=True):
     answer: str
     messages: str
     final: bool
+    failure_code: str | None = None
+    failure: str | None = None
     model: str
     input_tokens: int
     output_tokens: int
@@ -289,7 +307,10 @@ class DailyRollup(SQLModel, table=True):
 
 
 class IdempotencyKey(SQLModel, table=True):
-    """The first answer to a POST that carried an `Idempotency-Key`; `answer` is empty while it is being made."""
+    """The first answer to a POST that carried an `Idempotency-Key`; `answer` is empty while it is being made.
+
+    `created_at` is when the key was first used, `claimed_at` when somebody last began to make its answer.
+    """
 
     __tablename__ = "idempotency_key"
     project_id: int = Field(foreign_key="project.id", primary_key=True)
@@ -297,6 +318,7 @@ class IdempotencyKey(SQLModel, table=True):
     fingerprint: str
     status: int | None = None
     answer: str | None = None
+    claimed_at: datetime = _time()
     created_at: datetime = _time(index=True)
 
 

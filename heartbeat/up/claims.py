@@ -62,7 +62,7 @@ def check_ports(ports: list[Port]) -> None:
         seen[port.number] = port
         if not free(port.number, port.host):
             raise CannotStart(
-                f"Port {port.number} for {port.purpose} is taken; stop what uses it, or choose another with {port.flag}."
+                f"Port {port.number} for {port.purpose} is taken; end what uses it, or choose another with {port.flag}."
             )
 
 

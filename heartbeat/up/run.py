@@ -1,4 +1,4 @@
-"""`heartbeat up`: the whole product in one terminal, from an empty directory to `ready`, until it is told to stop."""
+"""From an empty data directory to a stack that is ready, and back to nothing when it is told to stop."""
 
 import asyncio
 import json

@@ -36,12 +36,20 @@ def plan(settings: Settings, workers: int) -> Stack:
     model = choose_default_model(settings)
     local_port = _local_port(settings) if model == LOCAL and weights() else None
     stages = [
-        [Child("temporal", temporal_server.command(settings), TEMPORAL_GRACE, settings.temporal_port)] if embedded else [],
-        [Child("model", [*PYTHON, "heartbeat.agents.local", "--port", str(local_port)], MODEL_GRACE)] if local_port else [],
+        [_temporal(settings)] if embedded else [],
+        [_local(local_port)] if local_port else [],
         [Child(name, [*PYTHON, "worker"], WORKER_GRACE) for name in _worker_names(workers)],
         [Child("api", [*PYTHON, "api"], API_GRACE)],
     ]
     return Stack(stages, _environment(settings, embedded, local_port), _api_url(settings), settings.ui_url(), model)
+
+
+def _temporal(settings: Settings) -> Child:
+    return Child("temporal", temporal_server.command(settings), TEMPORAL_GRACE, settings.temporal_port, quiet=True)
+
+
+def _local(port: int) -> Child:
+    return Child("model", [*PYTHON, "heartbeat.agents.local", "--port", str(port)], MODEL_GRACE, port)
 
 
 def _ports(settings: Settings, embedded: bool) -> list[Port]:

