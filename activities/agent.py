@@ -36,6 +36,7 @@ class Agent:
         self._settings = settings
         self._now = now
         self._models: Models | None = None
+        self._loading = asyncio.Lock()
 
     @activity.defn
     async def think(self, think: Think) -> Thought:
@@ -67,8 +68,8 @@ class Agent:
             await self._models.close()
 
     async def _ask(self, run: Run) -> "Answer":
-        if self._models is None:
-            self._models = await asyncio.to_thread(_load_models, self._settings)
+        async with self._loading:
+            self._models = self._models or await asyncio.to_thread(_load_models, self._settings)
         try:
             return await self._models.ask(run.model, run.instruction, run.prompt, run.max_reply_tokens)
         except ModelFailure as failure:

@@ -1,11 +1,12 @@
-"""`heartbeat project …` and `heartbeat key …`, for whoever can reach the database."""
+"""Projects and keys on the command line, for whoever can reach the database."""
 
 import json
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import TypeVar
 
 import typer
 from rich.console import Console
@@ -24,90 +25,75 @@ from heartbeat.store.tables import Project
 T = TypeVar("T")
 PROJECT_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
-project_app = typer.Typer(help="Projects: who owns bots.")
-key_app = typer.Typer(help="Keys: what opens a project's API.")
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Owner = Annotated[str | None, typer.Option("--project", help="Project id; not needed while there is only one.")]
+@dataclass(frozen=True)
+class NewProject:
+    """What a new project is given; `anchor_day` is the day of the month its billing period begins."""
+
+    name: str
+    uuid: str | None
+    plan: str
+    anchor_day: int
 
 
-@project_app.command("create")
-def create(
-    name: Annotated[str, typer.Argument(help="What people call it.")],
-    uuid: Annotated[str | None, typer.Option("--id", help="A public id of your choice.")] = None,
-    plan: Annotated[str, typer.Option(help="One of the plans of the settings.")] = "self_hosted",
-    anchor_day: Annotated[int, typer.Option(min=1, max=31, help="Day of the month its billing period begins.")] = 1,
-    as_json: AsJson = False,
-) -> None:
-    """Create a project; `heartbeat key create` then makes a key for it."""
-    settings = Settings()
-    if plan not in settings.plans:
-        raise typer.BadParameter(f"there is no plan {plan!r}; choose one of {', '.join(settings.plans)}")
-    if uuid is not None and not PROJECT_ID.fullmatch(uuid):
+def create(settings: Settings, wanted: NewProject, as_json: bool) -> None:
+    """Create a project and print its id."""
+    if wanted.plan not in settings.plans:
+        raise typer.BadParameter(f"there is no plan {wanted.plan!r}; choose one of {', '.join(settings.plans)}")
+    if wanted.uuid is not None and not PROJECT_ID.fullmatch(wanted.uuid):
         raise typer.BadParameter("--id may hold 1 to 64 letters, digits, points, hyphens and underscores")
 
     def work(connection: Connection) -> Project:
-        return create_project(connection, name, datetime.now(UTC), uuid=uuid, plan=plan, anchor_day=anchor_day)
+        now = datetime.now(UTC)
+        return create_project(
+            connection, wanted.name, now, uuid=wanted.uuid, plan=wanted.plan, anchor_day=wanted.anchor_day
+        )
 
     try:
         made = _write(settings, work)
     except IntegrityError as problem:
-        raise Conflict("project_exists", f"There is a project {uuid!r} already; choose another --id.") from problem
+        message = f"There is a project {wanted.uuid!r} already; choose another --id."
+        raise Conflict("project_exists", message) from problem
     _show_one({"project": made.uuid}, f"Make a key for it: heartbeat key create --project {made.uuid}", as_json)
 
 
-@project_app.command("list")
-def list_projects(as_json: AsJson = False) -> None:
-    """List all projects, oldest first."""
-    found = _read(Settings(), projects)
-    rows = [
-        {
-            "id": one.uuid,
-            "name": one.name,
-            "plan": one.plan,
-            "anchor_day": one.period_anchor_day,
-            "created": one.created_at,
-        }
-        for one in found
-    ]
-    _show_all(rows, ["id", "name", "plan", "anchor_day", "created"], as_json)
+def list_projects(settings: Settings, as_json: bool) -> None:
+    """Print every project, oldest first."""
+    found = _read(settings, projects)
+    rows = [[one.uuid, one.name, one.plan, str(one.period_anchor_day), _time(one.created_at)] for one in found]
+    _show_all(["id", "name", "plan", "anchor_day", "created"], rows, as_json)
 
 
-@key_app.command("create")
-def create_one_key(
-    name: Annotated[str, typer.Option(help="What it is for.")] = "key", owner: Owner = None, as_json: AsJson = False
-) -> None:
-    """Create a key; it is shown this once."""
+def make_key(settings: Settings, owner: str | None, name: str, as_json: bool) -> None:
+    """Create a key of the project `owner`, or of the only one there is, and print it this once."""
 
     def work(connection: Connection) -> dict[str, str]:
         found = _owner(connection, owner)
         made = create_key(connection, found, name, datetime.now(UTC))
         return {"project": found.uuid, "id": made.uuid, "key": made.secret}
 
-    _show_one(_write(Settings(), work), "Keep the key: it is not shown again.", as_json)
+    _show_one(_write(settings, work), "Keep the key: it is not shown again.", as_json)
 
 
-@key_app.command("list")
-def list_keys(owner: Owner = None, as_json: AsJson = False) -> None:
-    """List a project's keys, revoked ones too; of the keys themselves only the beginnings are known."""
-    found = _read(Settings(), lambda connection: keys(connection, _owner(connection, owner)))
+def list_keys(settings: Settings, owner: str | None, as_json: bool) -> None:
+    """Print the keys of a project, revoked ones too; of the keys themselves only the beginnings are known."""
+    found = _read(settings, lambda connection: keys(connection, _owner(connection, owner)))
     rows = [[one.uuid, one.name, one.prefix, _time(one.created_at), _time(one.revoked_at)] for one in found]
     _show_all(["id", "name", "begins", "created", "revoked"], rows, as_json)
 
 
-@key_app.command("revoke")
-def revoke(key_id: Annotated[str, typer.Argument(help="The key's id, as `key list` shows it.")]) -> None:
-    """Make a key useless from now on."""
+def revoke(settings: Settings, uuid: str) -> None:
+    """Make a key useless from now on, whichever project it belongs to; raises `NotFound`."""
 
     def work(connection: Connection) -> None:
-        owners = (one for one in projects(connection) if any(key.uuid == key_id for key in keys(connection, one)))
+        owners = (one for one in projects(connection) if any(key.uuid == uuid for key in keys(connection, one)))
         owner = next(owners, None)
         if owner is None:
-            raise NotFound("key", key_id)
-        revoke_key(connection, owner, key_id, datetime.now(UTC))
+            raise NotFound("key", uuid)
+        revoke_key(connection, owner, uuid, datetime.now(UTC))
 
-    _write(Settings(), work)
-    typer.echo(f"{key_id} is revoked.")
+    _write(settings, work)
+    typer.echo(f"{uuid} is revoked.")
 
 
 def _owner(connection: Connection, uuid: str | None) -> Project:

@@ -14,22 +14,23 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from heartbeat import accounts
 from heartbeat.errors import ProductError
 from heartbeat.settings import Settings
+from heartbeat.settings_errors import explain
 from heartbeat.store import migrate as migrations
 from heartbeat.up.claims import CannotStart
 from heartbeat.up.stack import PYTHON
 
 app = typer.Typer(
     name="heartbeat",
-    help="Run AI agents on a schedule: budgeted, logged and durable.",
-    no_args_is_help=True,
+    invoke_without_command=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-app.add_typer(accounts.project_app, name="project")
-app.add_typer(accounts.key_app, name="key")
+project_app = typer.Typer(help="Projects: who owns bots.")
+key_app = typer.Typer(help="Keys: what opens a project's API.")
+app.add_typer(project_app, name="project")
+app.add_typer(key_app, name="key")
 
-PortFlag = Annotated[int | None, typer.Option(min=1, max=65535, show_default=False)]
-DataDirFlag = Annotated[
+DataDir = Annotated[
     Path | None, typer.Option(help="Where everything is kept (HEARTBEAT_DATA_DIR; .heartbeat).", show_default=False)
 ]
 ApiPort = Annotated[
@@ -41,12 +42,21 @@ TemporalPort = Annotated[
 UiPort = Annotated[
     int | None, typer.Option(min=1, max=65535, help="The port of Temporal's UI (8233).", show_default=False)
 ]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Owner = Annotated[str | None, typer.Option("--project", help="Project id; not needed while there is only one.")]
 Workers = Annotated[int, typer.Option(min=1, max=64, help="How many worker processes.")]
+
+
+@app.callback()
+def alone(context: typer.Context) -> None:
+    """Run AI agents on a schedule: budgeted, logged and durable."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
 
 
 @app.command()
 def up(
-    data_dir: DataDirFlag = None,
+    data_dir: DataDir = None,
     port: ApiPort = None,
     temporal_port: TemporalPort = None,
     ui_port: UiPort = None,
@@ -60,7 +70,7 @@ def up(
 
 @app.command()
 def demo(
-    data_dir: DataDirFlag = None, port: ApiPort = None, temporal_port: TemporalPort = None, ui_port: UiPort = None
+    data_dir: DataDir = None, port: ApiPort = None, temporal_port: TemporalPort = None, ui_port: UiPort = None
 ) -> None:
     """Run everything, with a bot whose heartbeat fires every minute, and follow its runs until Ctrl-C."""
     from heartbeat.demo import command
@@ -93,7 +103,47 @@ def doctor() -> None:
     """Check settings, database, migrations, Temporal, worker and model, and say how to mend what is broken."""
     from heartbeat import doctor as checks
 
-    checks.examine()
+    checks.examine(Settings)
+
+
+@project_app.command("create")
+def create_project(
+    name: Annotated[str, typer.Argument(help="What people call it.")],
+    uuid: Annotated[str | None, typer.Option("--id", help="A public id of your choice.")] = None,
+    plan: Annotated[str, typer.Option(help="One of the plans of the settings.")] = "self_hosted",
+    anchor_day: Annotated[int, typer.Option(min=1, max=31, help="Day of the month its billing period begins.")] = 1,
+    as_json: AsJson = False,
+) -> None:
+    """Create a project; `heartbeat key create` then makes a key for it."""
+    accounts.create(Settings(), accounts.NewProject(name, uuid, plan, anchor_day), as_json)
+
+
+@project_app.command("list")
+def list_projects(as_json: AsJson = False) -> None:
+    """List all projects, oldest first."""
+    accounts.list_projects(Settings(), as_json)
+
+
+@key_app.command("create")
+def create_key(
+    owner: Owner = None, name: Annotated[str, typer.Option(help="What it is for.")] = "key", as_json: AsJson = False
+) -> None:
+    """Create a key; it is shown this once."""
+    accounts.make_key(Settings(), owner, name, as_json)
+
+
+@key_app.command("list")
+def list_keys(owner: Owner = None, as_json: AsJson = False) -> None:
+    """List a project's keys, revoked ones too."""
+    accounts.list_keys(Settings(), owner, as_json)
+
+
+@key_app.command("revoke")
+def revoke_key(
+    uuid: Annotated[str, typer.Argument(metavar="KEY", help="The key's id, as `key list` shows it.")],
+) -> None:
+    """Make a key useless from now on."""
+    accounts.revoke(Settings(), uuid)
 
 
 def main() -> NoReturn:
@@ -104,20 +154,14 @@ def main() -> NoReturn:
     try:
         code = app(standalone_mode=False)
     except typer.TyperException as problem:
-        _fail(problem.format_message(), problem.exit_code)
-    except ValidationError as problem:
-        _fail("; ".join(f"{variable(error['loc'])}: {error['msg']}" for error in problem.errors()))
+        _fail(f"{problem.format_message()} (`--help` shows what there is)", problem.exit_code)
+    except (ValidationError, SettingsError) as problem:
+        _fail(explain(problem))
     except DBAPIError as problem:
         _fail(f"The database cannot be used: {problem.orig}")
-    except (CannotStart, ProductError, SettingsError, CommandError, SQLAlchemyError, OSError) as problem:
+    except (CannotStart, ProductError, CommandError, SQLAlchemyError, OSError) as problem:
         _fail(str(problem))
     sys.exit(code or 0)
-
-
-def variable(loc: tuple[int | str, ...]) -> str:
-    """The environment variable behind a field that did not validate: fields with a name of their own report it."""
-    name = str(loc[0]) if loc else "settings"
-    return f"HEARTBEAT_{name}".upper() if name in Settings.model_fields else name
 
 
 def _settings(data_dir: Path | None, port: int | None, temporal_port: int | None, ui_port: int | None) -> Settings:

@@ -1,5 +1,6 @@
 """One model request, provider-neutral. Retries are Temporal's: the clients here make exactly one attempt."""
 
+from asyncio import Lock
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
@@ -37,6 +38,7 @@ class Models:
         self._settings = settings
         self._made: dict[str, Model] = {}
         self._open = AsyncExitStack()
+        self._making = Lock()
 
     async def ask(self, name: str, instruction: str, prompt: str, max_reply_tokens: int) -> Answer:
         """Send one request to `provider:name`; raises `ModelFailure` in words the owner can act on."""
@@ -60,9 +62,10 @@ class Models:
         )
 
     async def _model(self, name: str) -> Model:
-        if name not in self._made:
-            self._made[name] = await self._open.enter_async_context(make(name, self._settings))
-        return self._made[name]
+        async with self._making:
+            if name not in self._made:
+                self._made[name] = await self._open.enter_async_context(make(name, self._settings))
+            return self._made[name]
 
     async def close(self) -> None:
         """Give every connection back."""

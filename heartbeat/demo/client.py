@@ -63,7 +63,7 @@ class Snapshot:
 
 
 class DemoClient:
-    """Speaks to the API as project `project`. Calls raise `CannotStart` when refused, `httpx.HTTPError` when cut off."""
+    """Speaks to the API as one project; calls raise `CannotStart` when refused, `httpx.HTTPError` when cut off."""
 
     def __init__(self, http: httpx.AsyncClient, project: str) -> None:
         self._http = http
@@ -121,7 +121,7 @@ class DemoClient:
 
     async def has_dashboard(self) -> bool:
         """Whether the API serves pages for people at its root."""
-        return (await self._http.get("/")).is_success
+        return not (await self._http.get("/")).is_error
 
     async def _switch(self, how: str, bot: str, heartbeat: str) -> Order:
         answer = await self._ask("POST", f"bot/heartbeat/{how}", {"bot_id": bot, "heartbeat_id": heartbeat})

@@ -64,7 +64,10 @@ def demo(settings: Settings) -> None:
             say(console, Text(line))
         project, kept = _access(settings, first)
         show = Show(stack, settings.data_dir / KEPT, project, kept, console)
-        asyncio.run(run(stack, tell, lambda: _follow(show)))
+        try:
+            asyncio.run(run(stack, tell, lambda: _follow(show)))
+        except httpx.HTTPError as problem:
+            raise CannotStart(f"The API stopped answering ({problem!r}); its output is in {output.name}.") from problem
     say(console, Text("stopped; `make demo` carries on here, `make up` runs the same without the demo"))
 
 
@@ -113,9 +116,11 @@ def _access(settings: Settings, first: FirstKey | None) -> tuple[str, Kept]:
 
     database = Database(settings.store_url())
     try:
-        return database.write_now(work)
+        project, found = database.write_now(work)
     finally:
         database.close()
+    _keep(settings.data_dir / KEPT, found)
+    return project, found
 
 
 def _kept(file: Path) -> Kept | None:

@@ -97,13 +97,13 @@ def _table(runs: list[Log]) -> Table:
 
 def _outlook(order: Order) -> str:
     """What is due next, and the credits."""
-    credits = f"{order.credits_used} of {order.credit_budget} credits used"
+    spent = f"{order.credits_used} of {order.credit_budget} credits used"
     if order.pause:
-        return f"paused ({order.pause.reason}): {order.pause.message or 'no reason given'} · {credits}"
+        return f"paused ({order.pause.reason}): {order.pause.message or 'no reason given'} · {spent}"
     if order.next_run_at is None:
-        return f"nothing is due · {credits}"
+        return f"nothing is due · {spent}"
     left = max(0, round((order.next_run_at - datetime.now(UTC)).total_seconds()))
-    return f"next run in {left} s, at {_clock(order.next_run_at)} · {order.schedule} · {credits}"
+    return f"next run in {left} s, at {_clock(order.next_run_at)} · {order.schedule} · {spent}"
 
 
 def _outcome(log: Log) -> str:

@@ -66,6 +66,10 @@ class House:
     async def row(self) -> Heartbeat:
         return await self.database.read(lambda connection: heartbeat_row(connection, self.heartbeat.uuid))
 
+    async def asked(self, model: ModelServer) -> int:
+        """How many requests the provider has had."""
+        return len(model.requests)
+
     @property
     def schedules(self) -> Schedules:
         return Schedules(self.client, self.database, self.settings)

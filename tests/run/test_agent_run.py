@@ -179,7 +179,7 @@ async def test_a_run_cancelled_in_temporal_is_a_cancelled_log(working: House, mo
     hanging = threading.Event()
     model.script(Reply(wait_for=hanging))
     handle = await working.start("log_cancelled")
-    await until(lambda: asyncio.sleep(0, model.requests), bool)
+    await until(lambda: working.asked(model), bool)
     await handle.cancel()
     assert (await handle.result()).status == "cancelled"
     hanging.set()

@@ -78,7 +78,6 @@ def upgrade() -> None:
         sa.Column("status", sa.Integer(), nullable=True),
         sa.Column("answer", sa.String(), nullable=True),
         sa.Column("claimed_at", tables.UtcDateTime(timezone=True), nullable=False),
-        sa.Column("claimed_at", tables.UtcDateTime(timezone=True), nullable=False),
         sa.Column("created_at", tables.UtcDateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
             ["project_id"],

@@ -1,0 +1,50 @@
+# `make` alone lists the targets. ARGS goes on to the command: make up ARGS="--port 9000".
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+BIN := .venv/bin
+STAMP := .venv/.complete
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo up test test-cadence lint fmt bench lock
+
+help: ## List the targets.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
+
+setup: $(STAMP) ## Make .venv from the lock; done again only when the lock or pyproject.toml changed.
+	@:
+
+$(STAMP): requirements.lock pyproject.toml
+	@[ -n "$(PYTHON)" ] || { echo "No Python 3.11 or newer was found; install one, or name it: make PYTHON=/path/to/python3"; exit 1; }
+	@$(BIN)/python -c 'import pip' 2>/dev/null || { echo "Making .venv with $(PYTHON)"; $(PYTHON) -m venv --clear .venv; }
+	@echo "Installing the locked packages into .venv (the first time this takes a minute)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $(STAMP)
+
+demo: setup ## Start everything with a bot that wakes every minute, and follow its runs; Ctrl-C ends it.
+	@exec $(BIN)/heartbeat demo $(ARGS)
+
+up: setup ## Start everything: Temporal, API and worker in this terminal; Ctrl-C ends it.
+	@exec $(BIN)/heartbeat up $(ARGS)
+
+test: setup ## Run the whole suite: unit, workflow, API and end-to-end, on SQLite and PostgreSQL.
+	@$(BIN)/pytest -q $(ARGS)
+
+test-cadence: setup ## Run the cadence's tests alone.
+	@$(BIN)/pytest -q tests/cadence $(ARGS)
+
+lint: setup ## Check style, formatting and types.
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+fmt: setup ## Put the code into its format.
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+bench: setup ## Measure the product against bare Temporal, side by side; writes bench/results/latest.json.
+	@$(BIN)/python -m bench $(ARGS)
+
+lock: ## Write requirements.lock anew from pyproject.toml (needs uv).
+	@uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-annotate --no-header -o requirements.lock

@@ -1,0 +1,146 @@
+"""`heartbeat doctor`: is everything there that a run needs, and if not, what mends it."""
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+from pydantic import ValidationError
+from pydantic_settings import SettingsError
+from rich.console import Console
+from rich.text import Text
+from sqlalchemy import make_url, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from heartbeat.agents.failures import ModelFailure
+from heartbeat.agents.model import LOCAL, choose_default_model
+from heartbeat.agents.request import Models
+from heartbeat.settings import Settings
+from heartbeat.settings_errors import explain
+from heartbeat.store import migrate
+from heartbeat.store.database import Database
+from heartbeat.temporal import connect, pollers
+
+PATIENCE, MODEL_PATIENCE = 10.0, 60.0
+# Room for a model that thinks before it speaks.
+REPLY_TOKENS = 256
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one check came to; `mend` is empty when all is well."""
+
+    name: str
+    detail: str
+    mend: str = ""
+
+
+def examine(read_settings: Callable[[], Settings]) -> NoReturn:
+    """Print every finding and leave: 0 when nothing needs mending, else 1."""
+    console = Console(emoji=False, highlight=False)
+
+    async def work() -> int:
+        broken = 0
+        async for finding in _findings(read_settings):
+            broken += bool(finding.mend)
+            mark = Text("✗ ", "bold red") if finding.mend else Text("✓ ", "bold green")
+            console.print(mark, Text(f"{finding.name:<11}{finding.detail}"), sep="", soft_wrap=True)
+            if finding.mend:
+                console.print(Text(f"             {finding.mend}", "yellow"), soft_wrap=True)
+        return broken
+
+    broken = asyncio.run(work())
+    sys.stdout.flush()
+    # At interpreter exit the Temporal SDK aborts now and then on 3.11 to 3.13.
+    os._exit(1 if broken else 0)
+
+
+async def _findings(read_settings: Callable[[], Settings]) -> AsyncIterator[Finding]:
+    try:
+        settings = read_settings()
+    except (ValidationError, SettingsError) as problem:
+        yield Finding("settings", "some cannot be used", explain(problem))
+        return
+    yield Finding("settings", f"data in {settings.data_dir.absolute()}")
+    database = _database(settings)
+    yield database
+    yield Finding("migrations", "not checked", "mend the database first") if database.mend else _migrations(settings)
+    temporal, worker = await _temporal_and_worker(settings)
+    yield temporal
+    yield worker
+    yield await _model(settings)
+
+
+def _database(settings: Settings) -> Finding:
+    url = make_url(settings.store_url())
+    shown = url.render_as_string(hide_password=True)
+    if url.drivername.startswith("sqlite") and not Path(url.database or "").exists():
+        return Finding(
+            "database", f"{shown} does not exist", "`heartbeat up` makes it, and so does `heartbeat migrate`"
+        )
+    try:
+        database = Database(settings.store_url())
+        database.read_now(lambda connection: connection.execute(text("SELECT 1")))
+        database.close()
+    except (SQLAlchemyError, OSError) as problem:
+        reason = str(getattr(problem, "orig", problem)).strip().splitlines()[0]
+        return Finding("database", f"{shown}: {reason}", "check HEARTBEAT_DATABASE_URL, and that the database runs")
+    return Finding("database", f"{shown} answers")
+
+
+def _migrations(settings: Settings) -> Finding:
+    current, newest = migrate.current(settings.store_url()), migrate.newest()
+    if current == newest:
+        return Finding("migrations", f"at the newest, {newest}")
+    return Finding("migrations", f"at {current or 'none'} instead of {newest}", "run `heartbeat migrate`")
+
+
+async def _temporal_and_worker(settings: Settings) -> tuple[Finding, Finding]:
+    where = f"{settings.temporal_target()}, namespace {settings.temporal_namespace}"
+    unchecked = Finding("worker", "not checked", "mend Temporal first")
+    try:
+        client = await asyncio.wait_for(connect(settings, lazy=False), PATIENCE)
+    except TimeoutError:
+        return _no_temporal(settings, f"{where}: no answer within {PATIENCE:g} s"), unchecked
+    except (RuntimeError, OSError, ValueError) as problem:
+        return _no_temporal(settings, f"{where}: {' '.join(str(problem).split())}"), unchecked
+    return Finding("Temporal", f"{where} answers"), _worker(settings, await pollers(client, settings.task_queue))
+
+
+def _no_temporal(settings: Settings, why: str) -> Finding:
+    if settings.temporal_address is None:
+        mend = "start it with `heartbeat up`, or set TEMPORAL_ADDRESS to a cluster of yours"
+        return Finding("Temporal", f"{settings.temporal_target()} does not answer", mend)
+    mend = "check TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_TLS… and TEMPORAL_API_KEY, and that the cluster runs"
+    return Finding("Temporal", why, mend)
+
+
+def _worker(settings: Settings, found: int) -> Finding:
+    if found:
+        return Finding("worker", f"{found} at task queue {settings.task_queue}")
+    missing = f"none at task queue {settings.task_queue} of namespace {settings.temporal_namespace}"
+    return Finding("worker", missing, "start one with `heartbeat worker` (`heartbeat up` has one of its own)")
+
+
+async def _model(settings: Settings) -> Finding:
+    """Ask the default model for a word: a few tokens buy certainty about address, key, name and quota."""
+    name = choose_default_model(settings)
+    models = Models(settings)
+    try:
+        await asyncio.wait_for(models.ask(name, "", "Say OK.", REPLY_TOKENS), MODEL_PATIENCE)
+    except TimeoutError:
+        return Finding("model", f"{name} did not answer within {MODEL_PATIENCE:g} s", "check its address and its load")
+    except ModelFailure as problem:
+        return Finding("model", f"{name} does not answer", f"{problem.message}{_advice(name)}")
+    finally:
+        await models.close()
+    return Finding("model", f"{name} answers")
+
+
+def _advice(name: str) -> str:
+    if name != LOCAL:
+        return ""
+    return " `heartbeat up` serves the small local model; for another set a provider's key or HEARTBEAT_DEFAULT_MODEL."

@@ -1,0 +1,162 @@
+"""Configure: find the heartbeat that is meant, or make it; check it; write it. One transaction, the bot locked."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from heartbeat.allowed import require_gap, require_heartbeats, require_room
+from heartbeat.cadence.cron import CadenceError
+from heartbeat.cadence.ticks import Cadence
+from heartbeat.errors import Conflict, Invalid
+from heartbeat.ids import new_id
+from heartbeat.settings import Plan
+from heartbeat.store.access import Access
+from heartbeat.store.database import columns, one
+from heartbeat.store.heartbeats import (
+    ALIVE,
+    NEXT_VERSION,
+    change,
+    count_heartbeats,
+    disabling,
+    enabling,
+    heartbeat,
+    lock_bot,
+)
+from heartbeat.store.subscribers import subscriber
+from heartbeat.store.tables import Bot, Heartbeat
+
+HEARTBEAT = columns(Heartbeat)
+
+USUAL_INTERVAL = 30
+CADENCE = ("timezone", "cron_pattern", "interval_minutes", "active_hours_start", "active_hours_end", "active_days")
+# What a schedule is made from: the beginning of the prompt is its summary.
+SCHEDULED = {*CADENCE, "prompt"}
+FIELDS = (*SCHEDULED, "prompt_hash", "external_id", "label", "credit_budget", "max_consecutive_errors")
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a configure asks for. `fields` are the columns it gives, by name; what was left out is not in it."""
+
+    fields: Mapping[str, Any]
+    uuid: str | None = None
+    member_key: str | None = None
+    enabled: bool | None = None
+
+    @property
+    def prompt(self) -> str:
+        prompt: str = self.fields["prompt"]
+        return prompt
+
+    @property
+    def external_id(self) -> str | None:
+        return self.fields.get("external_id")
+
+
+def configure(connection: Connection, access: Access, plan: Plan, wish: Wish, now: datetime) -> Heartbeat:
+    """The heartbeat as it is then; raises `NotFound`, `Forbidden`, `Invalid` or `Conflict`."""
+    bot = lock_bot(connection, access.bot)
+    require_heartbeats(access.project, plan, bot)
+    member_id = subscriber(connection, bot, wish.member_key).id if wish.member_key else None
+    there = _meant(connection, bot, member_id, wish)
+    if there is None:
+        require_room(access.project, plan, count_heartbeats(connection, bot))
+    else:
+        _keep_apart(connection, there, member_id, wish)
+    before = {name: getattr(there, name) for name in FIELDS} if there else _fresh(plan)
+    after = _applied(before, wish)
+    require_gap(access.project, plan, _cadence(after, now))
+    if there is None:
+        return _insert(connection, bot, member_id, after, bool(wish.enabled), now)
+    return change(connection, there, _changes(there, before, after, wish.enabled, now), now)
+
+
+def _meant(connection: Connection, bot: Bot, member_id: int | None, wish: Wish) -> Heartbeat | None:
+    """By uuid, else by external id, else by member and prompt; a key of its own sets a heartbeat apart from others."""
+    if wish.uuid:
+        return heartbeat(connection, bot, wish.uuid)
+    of_bot = select(HEARTBEAT).where(HEARTBEAT.c.bot_id == bot.id, ALIVE).order_by(HEARTBEAT.c.id).limit(1)
+    same = of_bot.where(
+        HEARTBEAT.c.prompt_hash == _hash(wish.prompt),
+        HEARTBEAT.c.prompt == wish.prompt,
+        HEARTBEAT.c.member_id.is_not_distinct_from(member_id),
+    )
+    if wish.external_id is None:
+        return one(connection, Heartbeat, same)
+    mine = one(connection, Heartbeat, of_bot.where(HEARTBEAT.c.external_id == wish.external_id))
+    return mine or one(connection, Heartbeat, same.where(HEARTBEAT.c.external_id.is_(None)))
+
+
+def _keep_apart(connection: Connection, there: Heartbeat, member_id: int | None, wish: Wish) -> None:
+    """A heartbeat stays with its member, because its logs are counted there; two cannot share an external id."""
+    if wish.member_key and there.member_id != member_id:
+        raise Invalid("member_id", f"heartbeat {there.uuid} belongs to another member; configure a new one for this member")
+    if wish.external_id is None:
+        return
+    others = select(HEARTBEAT.c.uuid).where(
+        HEARTBEAT.c.bot_id == there.bot_id, HEARTBEAT.c.external_id == wish.external_id, HEARTBEAT.c.id != there.id, ALIVE
+    )
+    if (other := connection.execute(others).scalar()) is not None:
+        raise Conflict("external_id_taken", f"The external_id belongs to heartbeat {other} of this bot; choose another.")
+
+
+def _fresh(plan: Plan) -> dict[str, Any]:
+    """A heartbeat about which nothing was said."""
+    usual = {"timezone": "UTC", "max_consecutive_errors": 5, "interval_minutes": max(USUAL_INTERVAL, plan.min_interval_minutes)}
+    return dict.fromkeys(FIELDS) | usual
+
+
+def _applied(before: Mapping[str, Any], wish: Wish) -> dict[str, Any]:
+    """The fields as wished: what was left out stays; a cron pattern and an interval replace each other."""
+    after = {**before, **wish.fields, "prompt_hash": _hash(wish.prompt)}
+    if "cron_pattern" in wish.fields:
+        after["interval_minutes"] = None
+    elif "interval_minutes" in wish.fields:
+        after["cron_pattern"] = None
+    return after
+
+
+def _cadence(fields: Mapping[str, Any], anchor: datetime) -> Cadence:
+    try:
+        return Cadence(**{name: fields[name] for name in CADENCE}, anchor=anchor).validated()
+    except CadenceError as problem:
+        raise Invalid(problem.field, problem.message) from None
+
+
+def _insert(
+    connection: Connection, bot: Bot, member_id: int | None, fields: Mapping[str, Any], enabled: bool, now: datetime
+) -> Heartbeat:
+    fresh = Heartbeat.model_construct(
+        **fields,
+        uuid=new_id("hb"),
+        project_id=bot.project_id,
+        bot_id=bot.id,
+        member_id=member_id,
+        enabled=enabled,
+        anchor_at=now,
+        created_at=now,
+        updated_at=now,
+    )
+    statement = HEARTBEAT.insert().values(**fresh.model_dump(exclude={"id"})).returning(HEARTBEAT)
+    return Heartbeat.model_construct(**connection.execute(statement).one()._mapping)
+
+
+def _changes(
+    there: Heartbeat, before: Mapping[str, Any], after: Mapping[str, Any], enabled: bool | None, now: datetime
+) -> dict[str, Any]:
+    changes = {name: value for name, value in after.items() if value != before[name]}
+    if "interval_minutes" in changes:
+        changes["anchor_at"] = now
+    if SCHEDULED & changes.keys():
+        changes["version"] = NEXT_VERSION
+    if enabled is None:
+        return changes
+    return changes | (enabling(there) if enabled else disabling(there))
+
+
+def _hash(prompt: str) -> str:
+    return sha256(prompt.encode()).hexdigest()

@@ -1,0 +1,126 @@
+"""Heartbeats: found, listed, switched on and off, deleted. What its schedule must know bumps a row's version."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, bindparam, func, select, update
+
+from heartbeat.allowed import require_gap, require_heartbeats
+from heartbeat.errors import NotFound
+from heartbeat.settings import Plan
+from heartbeat.store.access import as_public_id
+from heartbeat.store.database import columns, many, one
+from heartbeat.store.opening import cadence_of
+from heartbeat.store.tables import Bot, Heartbeat, Project
+
+HEARTBEAT, BOT = columns(Heartbeat), columns(Bot)
+
+FLAG_TURNED_OFF = "The bot's heartbeat flag was turned off; turning it on again lifts this pause."
+NO_PAUSE = {"pause_reason": None, "pause_since": None, "pause_message": None}
+NEXT_VERSION = HEARTBEAT.c.version + 1
+
+ALIVE = HEARTBEAT.c.deleted_at.is_(None)
+_ONE = select(HEARTBEAT).where(HEARTBEAT.c.uuid == bindparam("uuid"), HEARTBEAT.c.bot_id == bindparam("bot_id"), ALIVE)
+_ALL = select(HEARTBEAT).where(HEARTBEAT.c.bot_id == bindparam("bot_id"), ALIVE).order_by(HEARTBEAT.c.id)
+_OF_MEMBER = _ALL.where(HEARTBEAT.c.member_id == bindparam("member_id"))
+
+
+def heartbeat(connection: Connection, bot: Bot, uuid: str) -> Heartbeat:
+    """The bot's heartbeat with this public id; raises `NotFound`."""
+    row = connection.execute(_ONE, {"uuid": as_public_id(uuid), "bot_id": bot.id}).first()
+    if row is None:
+        raise NotFound("heartbeat", uuid[:64])
+    return Heartbeat.model_construct(**row._mapping)
+
+
+def heartbeats(connection: Connection, bot: Bot, member_id: int | None = None) -> list[Heartbeat]:
+    """A bot's heartbeats, oldest first; with `member_id` those of one subscriber."""
+    if member_id is None:
+        rows = connection.execute(_ALL, {"bot_id": bot.id})
+    else:
+        rows = connection.execute(_OF_MEMBER, {"bot_id": bot.id, "member_id": member_id})
+    return [Heartbeat.model_construct(**row._mapping) for row in rows]
+
+
+def count_heartbeats(connection: Connection, bot: Bot) -> int:
+    """How many heartbeats a bot has."""
+    of_bot = select(func.count()).select_from(HEARTBEAT).where(HEARTBEAT.c.bot_id == bot.id, ALIVE)
+    return connection.execute(of_bot).scalar_one()
+
+
+def lock_bot(connection: Connection, bot: Bot) -> Bot:
+    """The bot as it is now, locked until the transaction ends: what is decided about its heartbeats stays true."""
+    found = one(connection, Bot, select(BOT).where(BOT.c.id == bot.id, BOT.c.deleted_at.is_(None)).with_for_update())
+    if found is None:
+        raise NotFound("bot", bot.uuid)
+    return found
+
+
+def enable(connection: Connection, project: Project, plan: Plan, bot: Bot, uuid: str, now: datetime) -> Heartbeat:
+    """Switch a heartbeat on, lift its pause and start its streak of failures anew."""
+    bot = lock_bot(connection, bot)
+    found = heartbeat(connection, bot, uuid)
+    require_heartbeats(project, plan, bot)
+    require_gap(project, plan, cadence_of(found))
+    anew = {"error_count": 0} if found.error_count else {}
+    return change(connection, found, anew | enabling(found), now)
+
+
+def disable(connection: Connection, bot: Bot, uuid: str, now: datetime) -> Heartbeat:
+    """Switch a heartbeat off because its owner wants it: it is not paused, it is off."""
+    found = heartbeat(connection, bot, uuid)
+    return change(connection, found, disabling(found), now)
+
+
+def enabling(there: Heartbeat) -> dict[str, Any]:
+    """The columns that switch a heartbeat on; nothing when it is on already."""
+    return {} if there.enabled else {"enabled": True, "error_count": 0, **NO_PAUSE, "version": NEXT_VERSION}
+
+
+def disabling(there: Heartbeat) -> dict[str, Any]:
+    """The columns that switch a heartbeat off and forget a pause; nothing when it is off already."""
+    if not there.enabled and there.pause_reason is None:
+        return {}
+    return {"enabled": False, **NO_PAUSE, "version": NEXT_VERSION}
+
+
+def change(connection: Connection, there: Heartbeat, changes: Mapping[str, Any], now: datetime) -> Heartbeat:
+    """Write `changes` to a heartbeat and return it as it is then."""
+    if not changes:
+        return there
+    written = update(HEARTBEAT).where(HEARTBEAT.c.id == there.id).values(**changes, updated_at=now).returning(HEARTBEAT)
+    row = connection.execute(written).one()
+    return Heartbeat.model_construct(**row._mapping)
+
+
+def delete_heartbeat(connection: Connection, bot: Bot, uuid: str, now: datetime) -> None:
+    """Delete a heartbeat; its logs and its ledger stay. Raises `NotFound`."""
+    delete_heartbeats(connection, HEARTBEAT.c.id == heartbeat(connection, bot, uuid).id, now)
+
+
+def delete_heartbeats(connection: Connection, which: ColumnElement[bool], now: datetime) -> list[str]:
+    """Delete all heartbeats for which `which` holds; returns those whose schedules must follow."""
+    gone = {"deleted_at": now, "enabled": False, "version": NEXT_VERSION, "updated_at": now}
+    return _returning(connection, which & ALIVE, gone)
+
+
+def switch_flag(connection: Connection, bot: Bot, on: bool, now: datetime) -> list[str]:
+    """Pause what a bot runs, or lift exactly the pauses that this made; returns those whose schedules must follow."""
+    of_bot = (HEARTBEAT.c.bot_id == bot.id) & ALIVE
+    if on:
+        mine = (HEARTBEAT.c.pause_reason == "operator") & (HEARTBEAT.c.pause_message == FLAG_TURNED_OFF)
+        lifted = {"enabled": True, **NO_PAUSE, "version": NEXT_VERSION, "updated_at": now}
+        return _returning(connection, of_bot & mine, lifted)
+    stopped = {"enabled": False, "pause_reason": "operator", "pause_since": now, "pause_message": FLAG_TURNED_OFF}
+    return _returning(connection, of_bot & HEARTBEAT.c.enabled, {**stopped, "version": NEXT_VERSION, "updated_at": now})
+
+
+def rename(connection: Connection, bot: Bot) -> list[str]:
+    """A bot's name shows in its schedules; returns those that must follow."""
+    return _returning(connection, (HEARTBEAT.c.bot_id == bot.id) & ALIVE, {"version": NEXT_VERSION})
+
+
+def _returning(connection: Connection, which: ColumnElement[bool], changes: Mapping[str, Any]) -> list[str]:
+    statement = update(HEARTBEAT).where(which).values(**changes).returning(HEARTBEAT.c.uuid)
+    return list(connection.execute(statement).scalars())

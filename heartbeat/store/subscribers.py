@@ -1,0 +1,65 @@
+"""Subscribers: the members of a bot's audience. A deleted one takes its heartbeats along."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from sqlalchemy import Connection, func, select, update
+
+from heartbeat.errors import NotFound
+from heartbeat.ids import new_id
+from heartbeat.store.access import as_number, as_public_id
+from heartbeat.store.database import columns, many, one
+from heartbeat.store.heartbeats import delete_heartbeats
+from heartbeat.store.pages import Page
+from heartbeat.store.tables import Bot, Heartbeat, Project, Subscriber
+
+SUBSCRIBER, BOT, HEARTBEAT = columns(Subscriber), columns(Bot), columns(Heartbeat)
+
+ALIVE = SUBSCRIBER.c.deleted_at.is_(None)
+
+
+def subscriber(connection: Connection, bot: Bot, key: str) -> Subscriber:
+    """The bot's subscriber with this public id or number; raises `NotFound`."""
+    number = as_number(key)
+    named = SUBSCRIBER.c.uuid == as_public_id(key) if number is None else SUBSCRIBER.c.id == number
+    found = one(connection, Subscriber, select(SUBSCRIBER).where(named, SUBSCRIBER.c.bot_id == bot.id, ALIVE))
+    if found is None:
+        raise NotFound("subscriber", key[:64])
+    return found
+
+
+def member_uuids(connection: Connection, heartbeats: Iterable[Heartbeat]) -> dict[int, str]:
+    """The public ids of the members these heartbeats belong to, by number."""
+    numbers = {one.member_id for one in heartbeats if one.member_id is not None}
+    if not numbers:
+        return {}
+    found = connection.execute(select(SUBSCRIBER.c.id, SUBSCRIBER.c.uuid).where(SUBSCRIBER.c.id.in_(numbers)))
+    return {row.id: row.uuid for row in found}
+
+
+def subscribers(connection: Connection, project: Project, bot: Bot | None, page: Page) -> tuple[list[Subscriber], int]:
+    """One page of a project's subscribers, those of its oldest bot first, and how many there are; `bot` narrows it."""
+    theirs = (BOT.c.project_id == project.id) & BOT.c.deleted_at.is_(None) & ALIVE
+    if bot is not None:
+        theirs &= BOT.c.id == bot.id
+    joined = SUBSCRIBER.join(BOT, BOT.c.id == SUBSCRIBER.c.bot_id)
+    total = connection.execute(select(func.count()).select_from(joined).where(theirs)).scalar_one()
+    in_order = select(SUBSCRIBER).select_from(joined).where(theirs).order_by(BOT.c.id, SUBSCRIBER.c.id)
+    return many(connection, Subscriber, in_order.limit(page.size).offset(page.offset)), total
+
+
+def create_subscriber(
+    connection: Connection, bot: Bot, email: str | None, name: str | None, now: datetime
+) -> Subscriber:
+    """Add a member to a bot's audience."""
+    row = {"uuid": new_id("mem"), "bot_id": bot.id, "email": email, "name": name, "subscribed_at": now}
+    made = one(connection, Subscriber, SUBSCRIBER.insert().values(row).returning(SUBSCRIBER))
+    assert made is not None
+    return made
+
+
+def delete_subscriber(connection: Connection, bot: Bot, key: str, now: datetime) -> list[str]:
+    """Delete a member with its heartbeats; returns those whose schedules must follow. Raises `NotFound`."""
+    found = subscriber(connection, bot, key)
+    connection.execute(update(SUBSCRIBER).where(SUBSCRIBER.c.id == found.id).values(deleted_at=now))
+    return delete_heartbeats(connection, (HEARTBEAT.c.bot_id == bot.id) & (HEARTBEAT.c.member_id == found.id), now)
