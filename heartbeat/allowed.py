@@ -10,7 +10,8 @@ def require_heartbeats(project: Project, plan: Plan, bot: Bot) -> None:
     """Raises `Forbidden` unless the plan supports heartbeats and the bot's flag is on."""
     if not plan.heartbeats:
         raise Forbidden(
-            "plan_heartbeats_not_supported", f"The plan {project.plan} does not support heartbeats; choose another plan."
+            "plan_heartbeats_not_supported",
+            f"The plan {project.plan} does not support heartbeats; choose another plan.",
         )
     if not bot.heartbeat:
         raise Forbidden(

@@ -27,7 +27,14 @@ class Changed:
 def create_bot(connection: Connection, project: Project, fields: Mapping[str, Any], now: datetime) -> Bot:
     """Make a bot; `fields` are columns by name, `name` among them."""
     fresh = Bot.model_construct(
-        **{"attributes": {}, **fields, "uuid": new_id("bot"), "project_id": project.id, "created_at": now, "updated_at": now}
+        **{
+            "attributes": {},
+            **fields,
+            "uuid": new_id("bot"),
+            "project_id": project.id,
+            "created_at": now,
+            "updated_at": now,
+        }
     )
     made = one(connection, Bot, BOT.insert().values(**fresh.model_dump(exclude={"id"})).returning(BOT))
     assert made is not None

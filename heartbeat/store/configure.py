@@ -94,19 +94,30 @@ def _meant(connection: Connection, bot: Bot, member_id: int | None, wish: Wish) 
 def _keep_apart(connection: Connection, there: Heartbeat, member_id: int | None, wish: Wish) -> None:
     """A heartbeat stays with its member, because its logs are counted there; two cannot share an external id."""
     if wish.member_key and there.member_id != member_id:
-        raise Invalid("member_id", f"heartbeat {there.uuid} belongs to another member; configure a new one for this member")
+        raise Invalid(
+            "member_id", f"heartbeat {there.uuid} belongs to another member; configure a new one for this member"
+        )
     if wish.external_id is None:
         return
     others = select(HEARTBEAT.c.uuid).where(
-        HEARTBEAT.c.bot_id == there.bot_id, HEARTBEAT.c.external_id == wish.external_id, HEARTBEAT.c.id != there.id, ALIVE
+        HEARTBEAT.c.bot_id == there.bot_id,
+        HEARTBEAT.c.external_id == wish.external_id,
+        HEARTBEAT.c.id != there.id,
+        ALIVE,
     )
     if (other := connection.execute(others).scalar()) is not None:
-        raise Conflict("external_id_taken", f"The external_id belongs to heartbeat {other} of this bot; choose another.")
+        raise Conflict(
+            "external_id_taken", f"The external_id belongs to heartbeat {other} of this bot; choose another."
+        )
 
 
 def _fresh(plan: Plan) -> dict[str, Any]:
     """A heartbeat about which nothing was said."""
-    usual = {"timezone": "UTC", "max_consecutive_errors": 5, "interval_minutes": max(USUAL_INTERVAL, plan.min_interval_minutes)}
+    usual = {
+        "timezone": "UTC",
+        "max_consecutive_errors": 5,
+        "interval_minutes": max(USUAL_INTERVAL, plan.min_interval_minutes),
+    }
     return dict.fromkeys(FIELDS) | usual
 
 

@@ -10,7 +10,7 @@ from heartbeat.allowed import require_gap, require_heartbeats
 from heartbeat.errors import NotFound
 from heartbeat.settings import Plan
 from heartbeat.store.access import as_public_id
-from heartbeat.store.database import columns, many, one
+from heartbeat.store.database import columns, one
 from heartbeat.store.opening import cadence_of
 from heartbeat.store.tables import Bot, Heartbeat, Project
 

@@ -62,7 +62,9 @@ def claim(
     if there.status is not None and there.answer is not None:
         return Stored(there.status, there.answer)
     if there.claimed_at > now - patience:
-        conflict = Conflict("idempotency_in_progress", "The first request with this Idempotency-Key is still under way.")
+        conflict = Conflict(
+            "idempotency_in_progress", "The first request with this Idempotency-Key is still under way."
+        )
         conflict.retry_after = 1
         raise conflict
     connection.execute(update(KEY).where(_is(project_id, key)).values(claimed_at=now))

@@ -8,11 +8,16 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, func, 
 
 from heartbeat.store.database import columns
 from heartbeat.store.pages import Page
-from heartbeat.store.tables import Bot, Heartbeat, Run
+from heartbeat.store.tables import Heartbeat, Run
 
 RUN, HEARTBEAT = columns(Run), columns(Heartbeat)
 
-COUNTERS = {"success": "success_count", "error": "total_error_count", "skipped": "skipped_count", "cancelled": "cancelled_count"}
+COUNTERS = {
+    "success": "success_count",
+    "error": "total_error_count",
+    "skipped": "skipped_count",
+    "cancelled": "cancelled_count",
+}
 SHOWN = [column for column in RUN.c if column.name not in ("instruction", "max_reply_tokens")]
 
 
@@ -25,29 +30,24 @@ class Filter:
     member_id: int | None = None
     status: str | None = None
 
-    @property
-    def given(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if value is not None}
-
 
 def logs(connection: Connection, wanted: Filter, page: Page) -> tuple[list[Row[Any]], int]:
     """One page of logs, each a run's columns and its `heartbeat_uuid`, and how many there are in all."""
-    total = _count_running(connection, wanted) if wanted.status == "running" else _total(connection, wanted)
+    total = _count_running(connection, wanted) if wanted.status == "running" else _count(connection, wanted)
     if page.offset >= total:
         return [], total
-    rows = connection.execute(
-        _page(frozenset(wanted.given)), {**wanted.given, "limit": page.size, "offset": page.offset}
-    )
+    given = {name: value for name, value in vars(wanted).items() if value is not None}
+    rows = connection.execute(_page(frozenset(given)), {**given, "limit": page.size, "offset": page.offset})
     return list(rows), total
 
 
 @cache
 def _page(given: frozenset[str]) -> Select[Any]:
-    """The ids come first, from the index alone; a run that is still going is no log."""
-    ids = select(RUN.c.id).where(*_equal(RUN, given))
+    """The ids come first, from an index alone, so that a late page need not read the rows before it."""
+    ids = select(RUN.c.id).where(*_equal(given))
     if "status" not in given:
-        running = select(RUN.c.id).where(RUN.c.bot_id == bindparam("bot_id"), RUN.c.status == "running")
-        ids = ids.where(RUN.c.id.not_in(running))
+        # A run that is still going is no log.
+        ids = ids.where(RUN.c.id.not_in(select(RUN.c.id).where(*_equal(given), RUN.c.status == "running")))
     ids = ids.order_by(RUN.c.id.desc()).limit(bindparam("limit")).offset(bindparam("offset"))
     return (
         select(*SHOWN, HEARTBEAT.c.uuid.label("heartbeat_uuid"))
@@ -55,3 +55,29 @@ def _page(given: frozenset[str]) -> Select[Any]:
         .where(RUN.c.id.in_(ids))
         .order_by(RUN.c.id.desc())
     )
+
+
+def _equal(given: frozenset[str]) -> list[ColumnElement[bool]]:
+    """Just the columns of the index that serves these filters: a heartbeat has one bot and one member."""
+    names = given - {"bot_id", "member_id"} if "heartbeat_id" in given else given
+    return [RUN.c[name] == bindparam(name) for name in sorted(names)]
+
+
+def _count(connection: Connection, wanted: Filter) -> int:
+    of = [HEARTBEAT.c.bot_id == wanted.bot_id]
+    if wanted.heartbeat_id is not None:
+        of.append(HEARTBEAT.c.id == wanted.heartbeat_id)
+    if wanted.member_id is not None:
+        of.append(HEARTBEAT.c.member_id == wanted.member_id)
+    counted = (
+        [HEARTBEAT.c[COUNTERS[wanted.status]]] if wanted.status else [HEARTBEAT.c[name] for name in COUNTERS.values()]
+    )
+    added: int = connection.execute(select(func.coalesce(func.sum(sum(counted)), 0)).where(*of)).scalar_one()
+    return added
+
+
+def _count_running(connection: Connection, wanted: Filter) -> int:
+    given = {name: value for name, value in vars(wanted).items() if value is not None}
+    return connection.execute(
+        select(func.count()).select_from(RUN).where(*_equal(frozenset(given))), given
+    ).scalar_one()

@@ -1,6 +1,5 @@
 """What a bot's heartbeats come to: read from the daily rollup, never from the logs."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 from datetime import date, timedelta
 
@@ -75,5 +74,3 @@ def stats(connection: Connection, bot: Bot, today: date, days: int) -> Stats:
         for sums in (found.all, found.by_type.setdefault(kind, Sums()), found.by_day.setdefault(day, Sums())):
             sums.add(row)
     return found
-
-

@@ -60,7 +60,9 @@ def switch_tools(connection: Connection, bot: Bot, uuid: str, active: Mapping[st
     for name in active:
         if name not in known:
             raise NotFound("tool", name[:64])
-    switched = [{**entry, "is_active": active.get(entry["name"], entry.get("is_active", True))} for entry in found.tools]
+    switched = [
+        {**entry, "is_active": active.get(entry["name"], entry.get("is_active", True))} for entry in found.tools
+    ]
     return update_tool(connection, bot, uuid, {"tools": switched}, now)
 
 

@@ -1,0 +1,47 @@
+"""Records `tests/histories/` from real runs: `pytest tests/run/record_histories.py`, when they must change."""
+
+import threading
+from datetime import timedelta
+
+import pytest
+
+from heartbeat.contracts import UPKEEP
+from heartbeat.ids import new_id
+from tests.models import ModelServer, Reply, fails, says
+from tests.run.conftest import House
+from tests.run.test_agent_run import backfill, until
+from tests.run.test_histories import HISTORIES
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_record(working: House, model: ModelServer) -> None:
+    model.script(says("All quiet."))
+    await record(working, "success", (await working.run_once()).workflow_id)
+    model.script(fails(500), says("Back again."))
+    await record(working, "retried", (await working.run_once()).workflow_id)
+    hanging = threading.Event()
+    model.script(Reply(wait_for=hanging))
+    asked = len(model.requests)
+    handle = await working.start("log_cancelled")
+    await until(lambda: working.asked(model), lambda count: count > asked)
+    await handle.cancel()
+    await handle.result()
+    hanging.set()
+    await record(working, "cancelled", handle.id)
+    model.script(fails(401))
+    await working.schedules.follow(working.heartbeat.uuid)
+    end = await backfill(working, 3)
+    await until(working.row, lambda row: row.synced_version == 2)
+    for ago, name in ((1, "paused"), (0, "phantom")):
+        tick = end - timedelta(minutes=ago)
+        await record(working, name, f"{working.heartbeat.uuid}-{tick:%Y-%m-%dT%H:%M:%SZ}")
+    upkeep = new_id("upkeep")
+    await working.client.execute_workflow(UPKEEP, id=upkeep, task_queue=working.settings.task_queue)
+    await record(working, "upkeep", upkeep)
+
+
+async def record(house: House, name: str, workflow_id: str) -> None:
+    handle = house.client.get_workflow_handle(workflow_id)
+    await handle.result()
+    text = (await handle.fetch_history()).to_json()
+    (HISTORIES / f"{name}.json").write_text(text.replace(f"{HISTORIES.parent.parent}/", ""))

@@ -1,0 +1,27 @@
+"""Histories recorded from real runs replay, so a changed workflow cannot break runs that are under way.
+
+After a deliberate change that old histories need not survive, record anew: `pytest tests/run/record_histories.py`.
+"""
+
+from pathlib import Path
+
+import pytest
+from temporalio.client import WorkflowHistory
+from temporalio.worker import Replayer
+
+from worker import SANDBOX
+from workflows.agent_run import AgentRun
+from workflows.upkeep import Upkeep
+
+HISTORIES = Path(__file__).parent.parent / "histories"
+RECORDED = sorted(HISTORIES.glob("*.json"))
+
+
+@pytest.mark.parametrize("path", RECORDED, ids=lambda path: path.stem)
+async def test_recorded_histories_replay(path: Path) -> None:
+    replayer = Replayer(workflows=[AgentRun, Upkeep], workflow_runner=SANDBOX)
+    await replayer.replay_workflow(WorkflowHistory.from_json(path.stem, path.read_text()))
+
+
+def test_every_ending_of_a_run_is_recorded() -> None:
+    assert {path.stem for path in RECORDED} == {"success", "paused", "retried", "phantom", "cancelled", "upkeep"}
