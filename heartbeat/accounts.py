@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -60,7 +60,7 @@ def create(settings: Settings, wanted: NewProject, as_json: bool) -> None:
 def list_projects(settings: Settings, as_json: bool) -> None:
     """Print every project, oldest first."""
     found = _read(settings, projects)
-    rows = [[one.uuid, one.name, one.plan, str(one.period_anchor_day), _time(one.created_at)] for one in found]
+    rows = [[one.uuid, one.name, one.plan, one.period_anchor_day, _time(one.created_at)] for one in found]
     _show_all(["id", "name", "plan", "anchor_day", "created"], rows, as_json)
 
 
@@ -104,8 +104,9 @@ def _owner(connection: Connection, uuid: str | None) -> Project:
     if len(found) == 1:
         return found[0]
     if not found:
-        raise typer.BadParameter("there is no project yet; make one with `heartbeat project create NAME`")
-    raise typer.BadParameter(f"name one of {len(found)} projects with --project; `heartbeat project list` shows them")
+        raise Conflict("no_project", "There is no project yet; make one with `heartbeat project create NAME`.")
+    message = f"There are {len(found)} projects; name one with --project (`heartbeat project list` shows them)."
+    raise Conflict("which_project", message)
 
 
 def _read(settings: Settings, work: Callable[[Connection], T]) -> T:
@@ -144,20 +145,22 @@ def _show_one(values: dict[str, str], advice: str, as_json: bool) -> None:
     typer.echo(advice)
 
 
-def _show_all(columns: list[str], rows: list[list[str]], as_json: bool) -> None:
+def _show_all(columns: list[str], rows: Sequence[Sequence[str | int | None]], as_json: bool) -> None:
     """JSON if asked for, a table on a terminal, else lines with tabs between the fields."""
     console = Console(emoji=False)
     if as_json:
         typer.echo(json.dumps([dict(zip(columns, row, strict=True)) for row in rows]))
-    elif console.is_terminal:
+        return
+    texts = [["" if value is None else str(value) for value in row] for row in rows]
+    if console.is_terminal:
         table = Table(*columns, box=None)
-        for row in rows:
+        for row in texts:
             table.add_row(*map(escape, row))
         console.print(table)
-    else:
-        for row in rows:
-            typer.echo("\t".join(row))
+        return
+    for row in texts:
+        typer.echo("\t".join(row))
 
 
-def _time(moment: datetime | None) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ") if moment else ""
+def _time(moment: datetime | None) -> str | None:
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ") if moment else None

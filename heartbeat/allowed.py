@@ -25,7 +25,7 @@ def require_room(project: Project, plan: Plan, heartbeats: int) -> None:
     if plan.heartbeats_per_bot is not None and heartbeats >= plan.heartbeats_per_bot:
         raise Forbidden(
             "plan_heartbeat_limit",
-            f"The plan {project.plan} allows {plan.heartbeats_per_bot} heartbeats on a bot; delete one or change the plan.",
+            f"The plan {project.plan} allows {plan.heartbeats_per_bot} heartbeats on a bot; delete one first.",
         )
 
 

@@ -34,7 +34,7 @@ HEARTBEAT = columns(Heartbeat)
 USUAL_INTERVAL = 30
 CADENCE = ("timezone", "cron_pattern", "interval_minutes", "active_hours_start", "active_hours_end", "active_days")
 # What a schedule is made from: the beginning of the prompt is its summary.
-SCHEDULED = {*CADENCE, "prompt"}
+SCHEDULED = {*CADENCE, "anchor_at", "prompt"}
 FIELDS = (*SCHEDULED, "prompt_hash", "external_id", "label", "credit_budget", "max_consecutive_errors")
 
 
@@ -67,9 +67,9 @@ def configure(connection: Connection, access: Access, plan: Plan, wish: Wish, no
         require_room(access.project, plan, count_heartbeats(connection, bot))
     else:
         _keep_apart(connection, there, member_id, wish)
-    before = {name: getattr(there, name) for name in FIELDS} if there else _fresh(plan)
-    after = _applied(before, wish)
-    require_gap(access.project, plan, _cadence(after, now))
+    before = {name: getattr(there, name) for name in FIELDS} if there else _fresh(plan, now)
+    after = _applied(before, wish, now)
+    require_gap(access.project, plan, _cadence(after))
     if there is None:
         return _insert(connection, bot, member_id, after, bool(wish.enabled), now)
     return change(connection, there, _changes(there, before, after, wish.enabled, now), now)
@@ -111,29 +111,32 @@ def _keep_apart(connection: Connection, there: Heartbeat, member_id: int | None,
         )
 
 
-def _fresh(plan: Plan) -> dict[str, Any]:
+def _fresh(plan: Plan, now: datetime) -> dict[str, Any]:
     """A heartbeat about which nothing was said."""
     usual = {
         "timezone": "UTC",
         "max_consecutive_errors": 5,
+        "anchor_at": now,
         "interval_minutes": max(USUAL_INTERVAL, plan.min_interval_minutes),
     }
     return dict.fromkeys(FIELDS) | usual
 
 
-def _applied(before: Mapping[str, Any], wish: Wish) -> dict[str, Any]:
+def _applied(before: Mapping[str, Any], wish: Wish, now: datetime) -> dict[str, Any]:
     """The fields as wished: what was left out stays; a cron pattern and an interval replace each other."""
     after = {**before, **wish.fields, "prompt_hash": _hash(wish.prompt)}
     if "cron_pattern" in wish.fields:
         after["interval_minutes"] = None
     elif "interval_minutes" in wish.fields:
         after["cron_pattern"] = None
+    if after["interval_minutes"] != before["interval_minutes"]:
+        after["anchor_at"] = now
     return after
 
 
-def _cadence(fields: Mapping[str, Any], anchor: datetime) -> Cadence:
+def _cadence(fields: Mapping[str, Any]) -> Cadence:
     try:
-        return Cadence(**{name: fields[name] for name in CADENCE}, anchor=anchor).validated()
+        return Cadence(**{name: fields[name] for name in CADENCE}, anchor=fields["anchor_at"]).validated()
     except CadenceError as problem:
         raise Invalid(problem.field, problem.message) from None
 
@@ -145,10 +148,9 @@ def _insert(
         **fields,
         uuid=new_id("hb"),
         project_id=bot.project_id,
-        bot_id=bot.id,
+        bot_id=bot.id or 0,
         member_id=member_id,
         enabled=enabled,
-        anchor_at=now,
         created_at=now,
         updated_at=now,
     )
@@ -160,8 +162,6 @@ def _changes(
     there: Heartbeat, before: Mapping[str, Any], after: Mapping[str, Any], enabled: bool | None, now: datetime
 ) -> dict[str, Any]:
     changes = {name: value for name, value in after.items() if value != before[name]}
-    if "interval_minutes" in changes:
-        changes["anchor_at"] = now
     if SCHEDULED & changes.keys():
         changes["version"] = NEXT_VERSION
     if enabled is None:

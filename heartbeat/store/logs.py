@@ -23,7 +23,10 @@ SHOWN = [column for column in RUN.c if column.name not in ("instruction", "max_r
 
 @dataclass(frozen=True)
 class Filter:
-    """Which of a bot's logs: of one heartbeat, of one member, with one status (`running` are runs that are no logs yet)."""
+    """Which of a bot's logs: of one heartbeat, of one member, with one status.
+
+    A run with the status `running` is no log yet; with that filter the runs still going are listed.
+    """
 
     bot_id: int
     heartbeat_id: int | None = None

@@ -26,7 +26,7 @@ def tool(connection: Connection, bot: Bot, uuid: str) -> Tool:
 
 
 def tools(connection: Connection, bot: Bot, equal: Mapping[str, Any], page: Page) -> tuple[list[Tool], int]:
-    """One page of a bot's tools, oldest first, and how many there are; `equal` are columns with the value they must have."""
+    """One page of a bot's tools, oldest first, and how many there are; `equal` are columns and the values to have."""
     wanted = [TOOL.c.bot_id == bot.id, *(TOOL.c[name] == value for name, value in equal.items())]
     total = connection.execute(select(func.count()).select_from(TOOL).where(*wanted)).scalar_one()
     in_order = select(TOOL).where(*wanted).order_by(TOOL.c.id).limit(page.size).offset(page.offset)

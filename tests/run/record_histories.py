@@ -32,9 +32,9 @@ async def test_record(working: House, model: ModelServer) -> None:
     await working.schedules.follow(working.heartbeat.uuid)
     end = await backfill(working, 3)
     await until(working.row, lambda row: row.synced_version == 2)
-    for ago, name in ((1, "paused"), (0, "phantom")):
-        tick = end - timedelta(minutes=ago)
-        await record(working, name, f"{working.heartbeat.uuid}-{tick:%Y-%m-%dT%H:%M:%SZ}")
+    await record(working, "paused", f"{working.heartbeat.uuid}-{end - timedelta(minutes=1):%Y-%m-%dT%H:%M:%SZ}")
+    await working.database.write(lambda c: c.exec_driver_sql("UPDATE heartbeat SET deleted_at = created_at"))
+    await record(working, "phantom", (await working.start()).id)
     upkeep = new_id("upkeep")
     await working.client.execute_workflow(UPKEEP, id=upkeep, task_queue=working.settings.task_queue)
     await record(working, "upkeep", upkeep)

@@ -14,13 +14,14 @@ from workflows.agent_run import AgentRun
 from workflows.upkeep import Upkeep
 
 HISTORIES = Path(__file__).parent.parent / "histories"
-RECORDED = sorted(HISTORIES.glob("*.json"))
+RECORDED = {path: path.read_text() for path in sorted(HISTORIES.glob("*.json"))}
 
 
 @pytest.mark.parametrize("path", RECORDED, ids=lambda path: path.stem)
 async def test_recorded_histories_replay(path: Path) -> None:
+    history = WorkflowHistory.from_json(path.stem, RECORDED[path])
     replayer = Replayer(workflows=[AgentRun, Upkeep], workflow_runner=SANDBOX)
-    await replayer.replay_workflow(WorkflowHistory.from_json(path.stem, path.read_text()))
+    await replayer.replay_workflow(history)
 
 
 def test_every_ending_of_a_run_is_recorded() -> None:
