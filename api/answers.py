@@ -1,0 +1,23 @@
+"""JSON answers, and how values are written in them."""
+
+import json
+from datetime import datetime
+from typing import Any
+
+from starlette.responses import Response
+
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+class Answer(Response):
+    """A JSON body. One encoder serves all answers: building one for each costs more than a small body."""
+
+    media_type = "application/json"
+
+    def render(self, content: Any) -> bytes:
+        return _encode(content).encode("utf-8", "replace")
+
+
+def moment(value: datetime | None) -> str | None:
+    """ISO-8601 in UTC with `Z`, to the second, as published."""
+    return None if value is None else value.isoformat()[:19] + "Z"

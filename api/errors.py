@@ -1,0 +1,90 @@
+"""Errors as JSON: one superset shape, so that every published client recognises them."""
+
+import logging
+from typing import Any
+
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from api.answers import Answer
+from heartbeat.errors import Detail, InvalidMany, ProductError
+
+log = logging.getLogger(__name__)
+
+WORDS = {
+    "missing": "is required",
+    "string_type": "must be a string",
+    "string_unicode": "has characters that are not text; remove them",
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "int_parsing_size": "is too large",
+    "int_from_float": "must be a whole number",
+    "finite_number": "must be a whole number",
+    "string_too_short": "must not be empty",
+    "string_too_long": "must be at most {max_length} characters long",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than_equal": "must be at most {le}",
+    "literal_error": "must be {expected}",
+    "list_type": "must be a list",
+    "dict_type": "must be an object",
+    "model_type": "must be an object",
+    "model_attributes_type": "must be an object",
+    "value_error": "{error}",
+    "too_long": "has too many entries",
+}
+
+
+def error_body(problem: ProductError) -> dict[str, Any]:
+    """The superset: `error` for those who look at `error.status`, the rest for those who read one field."""
+    code, message = problem.code, problem.message
+    body: dict[str, Any] = {
+        "error": {"status": problem.status, "code": code, "message": message},
+        "message": message,
+        "err": message,
+        "code": code,
+        "success": False,
+        "response": None,
+    }
+    if problem.status == 400:
+        body["details"] = [{"field": detail.field, "message": detail.message} for detail in problem.details]
+    return body
+
+
+def error_answer(problem: ProductError, headers: dict[str, str] | None = None, **more: Any) -> Answer:
+    """The response to a failed call; `more` are further fields of its body."""
+    headers = dict(headers or {})
+    if problem.retry_after is not None:
+        headers["Retry-After"] = str(problem.retry_after)
+    if problem.status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    return Answer({**error_body(problem), **more}, problem.status, headers)
+
+
+def from_validation(problem: RequestValidationError) -> ProductError:
+    """Every field that was wrong, in words."""
+    return InvalidMany([_detail(error) for error in problem.errors()])
+
+
+def from_http(problem: HTTPException, method: str, path: str) -> ProductError:
+    """What the framework itself refuses."""
+    if problem.status_code == 404:
+        return ProductError(f"There is no call {method} {path[:200]}; GET /docs lists them.", "not_found", 404)
+    if problem.status_code == 405:
+        allowed = (problem.headers or {}).get("Allow", "another method")
+        return ProductError(f"{method[:20]} is not possible here; use {allowed}.", "method_not_allowed", 405)
+    if problem.status_code == 400:
+        return InvalidMany([Detail("body", "is not valid JSON in UTF-8")])
+    return ProductError(str(problem.detail), "error", problem.status_code)
+
+
+def unexpected() -> ProductError:
+    """What a caller is told about our own mistakes: nothing but that it was one."""
+    return ProductError("Something went wrong here; the request id finds it in the log.", "internal_error", 500)
+
+
+def _detail(error: dict[str, Any]) -> Detail:
+    where, kind = [str(part) for part in error["loc"][1:]], error["type"]
+    if kind == "json_invalid":
+        return Detail("body", f"is not valid JSON: {error['ctx']['error']} at position {error['loc'][-1]}")
+    words = WORDS.get(kind, str(error["msg"])).format(**error.get("ctx", {}))
+    return Detail(".".join(where) or "body", words if where else "must be a JSON object")

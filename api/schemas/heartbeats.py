@@ -1,0 +1,176 @@
+"""Requests about heartbeats, and the heartbeat object."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import BaseModel, Field, model_validator
+from sqlalchemy import Connection
+
+from api.answers import moment
+from api.due import due
+from api.schemas.fields import Flag, Key, OfBot, OfHeartbeat, Text, Whole, Words
+from heartbeat import credits
+from heartbeat.store.access import Access
+from heartbeat.store.configure import Wish
+from heartbeat.store.opening import cadence_of
+from heartbeat.store.subscribers import member_uuids
+from heartbeat.store.tables import Heartbeat
+
+LONGEST_PROMPT = 20_000
+# `null` means "left out" for these; the others it clears.
+NULL_IS_LEFT_OUT = {"cron_pattern", "interval_minutes", "timezone", "max_consecutive_errors"}
+COLUMNS = {
+    *("prompt", "external_id", "label", "timezone", "cron_pattern", "interval_minutes", "credit_budget"),
+    *("active_hours_start", "active_hours_end", "active_days", "max_consecutive_errors"),
+}
+
+Label = Annotated[Text, Field(min_length=1, max_length=200)]
+Pattern = Annotated[Text, Field(max_length=500)]
+
+
+class Configure(OfBot):
+    """Creates a heartbeat, or changes the one it means; on a change, what is left out stays as it is."""
+
+    prompt: Annotated[Words, Field(max_length=LONGEST_PROMPT)]
+    uuid: Key | None = Field(None, description="Change this heartbeat.")
+    external_id: Label | None = Field(None, description="Your own stable key: change the heartbeat with it, or make it.")
+    label: Label | None = None
+    member_id: Key | None = Field(None, description="The subscriber it belongs to.")
+    enabled: Flag | None = Field(None, description="Off (false) for a new one that does not say.")
+    cron_pattern: Pattern | None = Field(None, description="Five fields, such as '0 9 * * 1-5'.")
+    interval_minutes: Annotated[Whole, Field(ge=1)] | None = None
+    timezone: Pattern | None = Field(None, description="An IANA name; UTC for a new one that does not say.")
+    active_hours_start: Pattern | None = Field(None, description="HH:MM")
+    active_hours_end: Pattern | None = Field(None, description="HH:MM")
+    active_days: Pattern | None = Field(None, description="1,2,3,4,5 (1 is Monday)")
+    credit_budget: Annotated[Whole, Field(ge=0)] | None = Field(None, description="Per billing period; null: no limit.")
+    max_consecutive_errors: Annotated[Whole, Field(ge=1)] | None = Field(None, description="5 if a new one does not say.")
+
+    @model_validator(mode="after")
+    def _one_cadence(self) -> "Configure":
+        if self.cron_pattern is not None and self.interval_minutes is not None:
+            raise ValueError("give either cron_pattern or interval_minutes, and not both")
+        return self
+
+    def wish(self) -> Wish:
+        """What is asked for, without what was left out."""
+        given = {name: getattr(self, name) for name in self.model_fields_set & COLUMNS}
+        fields = {name: value for name, value in given.items() if value is not None or name not in NULL_IS_LEFT_OUT}
+        return Wish(fields, self.uuid, self.member_id, self.enabled)
+
+
+class ListHeartbeats(OfBot):
+    member_id: Key | None = Field(None, description="Only those of this subscriber.")
+
+
+class Trigger(OfHeartbeat):
+    wait: Flag = Field(True, description="false: do not wait for the run to end.")
+
+
+class Pause(BaseModel):
+    """Why the product switched a heartbeat off: errors, budget, operator or plan."""
+
+    reason: str
+    since: str
+    message: str
+
+
+class HeartbeatObject(BaseModel):
+    uuid: str
+    external_id: str | None
+    label: str | None
+    bot_id: int
+    bot_uuid: str
+    member_id: int | None
+    member_uuid: str | None
+    prompt: str
+    cron_pattern: str | None
+    interval_minutes: int | None
+    active_hours_start: str | None
+    active_hours_end: str | None
+    active_days: str | None
+    timezone: str
+    schedule: str = Field(description='One sentence: "At 09:00, Monday to Friday, New York time".')
+    enabled: int
+    schedule_state: str = Field(description="active, pending (Temporal has not taken it yet) or none (not enabled).")
+    credit_budget: int | None
+    credits_used: int
+    period_ends_at: str
+    last_executed_at: str | None
+    last_status: str | None
+    execution_count: int
+    error_count: int
+    total_error_count: int
+    max_consecutive_errors: int
+    next_run_at: str | None
+    pause: Pause | None
+    created_at: str
+    updated_at: str
+
+
+class OneHeartbeat(BaseModel):
+    heartbeat: HeartbeatObject
+
+
+class AllHeartbeats(BaseModel):
+    heartbeats: list[HeartbeatObject]
+
+
+class Message(BaseModel):
+    message: str
+
+
+def show_all(connection: Connection, access: Access, found: list[Heartbeat], now: datetime) -> list[dict[str, Any]]:
+    """Heartbeat objects for rows of one bot."""
+    members = member_uuids(connection, found)
+    return [show(access, row, members.get(row.member_id or 0), now) for row in found]
+
+
+def show(access: Access, row: Heartbeat, member_uuid: str | None, now: datetime) -> dict[str, Any]:
+    """A heartbeat object, as API.md has it."""
+    when = due(cadence_of(row))
+    period_start, period_end = credits.period(now, access.project.period_anchor_day)
+    return {
+        "uuid": row.uuid,
+        "external_id": row.external_id,
+        "label": row.label,
+        "bot_id": row.bot_id,
+        "bot_uuid": access.bot.uuid,
+        "member_id": row.member_id,
+        "member_uuid": member_uuid,
+        "prompt": row.prompt,
+        "cron_pattern": row.cron_pattern,
+        "interval_minutes": row.interval_minutes,
+        "active_hours_start": row.active_hours_start,
+        "active_hours_end": row.active_hours_end,
+        "active_days": row.active_days,
+        "timezone": row.timezone,
+        "schedule": when.schedule,
+        "enabled": int(row.enabled),
+        "schedule_state": _schedule_state(row),
+        "credit_budget": row.credit_budget,
+        "credits_used": row.period_credits if row.period_start == period_start else 0,
+        "period_ends_at": moment(period_end),
+        "last_executed_at": moment(row.last_executed_at),
+        "last_status": row.last_status,
+        "execution_count": row.success_count + row.total_error_count + row.cancelled_count,
+        "error_count": row.error_count,
+        "total_error_count": row.total_error_count,
+        "max_consecutive_errors": row.max_consecutive_errors,
+        "next_run_at": moment(when.next_after(now)) if row.enabled else None,
+        "pause": _pause(row),
+        "created_at": moment(row.created_at),
+        "updated_at": moment(row.updated_at),
+    }
+
+
+def _schedule_state(row: Heartbeat) -> str:
+    if row.synced_version < row.version:
+        return "pending"
+    return "active" if row.enabled else "none"
+
+
+def _pause(row: Heartbeat) -> dict[str, Any] | None:
+    if row.pause_reason is None:
+        return None
+    return {"reason": row.pause_reason, "since": moment(row.pause_since), "message": row.pause_message}

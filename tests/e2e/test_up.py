@@ -1,0 +1,129 @@
+"""`heartbeat up`: from an empty directory to `ready`, through deaths, to nothing."""
+
+import os
+import signal
+import sys
+from time import monotonic, sleep
+
+import httpx
+import pytest
+from temporalio.client import Client
+
+from tests.e2e.conftest import Start
+from tests.e2e.embedded import Embedded, alive, command
+from tests.models import ModelServer
+
+pytestmark = pytest.mark.e2e
+
+
+def get(url: str, **headers: str) -> httpx.Response:
+    return httpx.get(url, headers=headers, trust_env=False, timeout=5)
+
+
+def test_up_gets_ready_survives_deaths_and_stops_whole(start: Start, model: ModelServer) -> None:
+    stack = start("--workers=2", OPENAI_BASE_URL=model.base_url, HEARTBEAT_DEFAULT_MODEL="openai:scripted").wait_ready()
+    project, key = stack.access()
+    assert get(f"{stack.url}/readyz").status_code == 200
+    bots = f"{stack.url}/v1/bot/readall?project_id={project}"
+    assert get(bots, authorization=f"Bearer {key}").status_code == 200
+    assert get(f"http://127.0.0.1:{stack.ui_port}").status_code == 200
+    assert {path.name for path in stack.data_dir.iterdir()} >= {"heartbeat.db", "temporal.db", "temporal.db-wal"}
+    doctor_finds_all_well(stack, model)
+
+    os.kill(stack.child("-m api"), signal.SIGKILL)
+    stack.wait_for("api was ended by SIGKILL; starting it again in 0.5 s")
+    workers = [pid for pid, line in stack.children().items() if line.endswith("-m worker")]
+    assert len(workers) == 2
+    os.kill(workers[0], signal.SIGKILL)
+    stack.wait_for(r"worker \d was ended by SIGKILL; starting it again in 0.5 s")
+    answers_again(f"{stack.url}/readyz")
+    assert len([line for line in stack.children().values() if line.endswith("-m worker")]) == 2
+
+    stack.stop(signal.SIGINT)
+    assert stack.process.returncode == 0
+    assert [line for line in stack.lines if line.startswith("ready")] == [f"ready {stack.url}"]
+    assert [line for line in stack.lines if "Traceback" in line or "goaway" in line] == []
+
+
+def test_the_small_local_model_is_served_when_no_other_is_named(start: Start) -> None:
+    stack = start().wait_ready()
+    stack.wait_for("^model +local:smollm2")
+    stack.wait_for("set OPENAI_API_KEY")
+    url = stack.wait_for(r"smollm2 answers at (\S+)")[1]
+    assert get(f"{url}/models").json()["data"][0]["id"] == "smollm2"
+    stack.stop()
+
+
+def test_an_external_cluster_is_used_and_none_started(start: Start, temporal: Client, database_url: str) -> None:
+    stack = start(
+        TEMPORAL_ADDRESS=temporal.service_client.config.target_host,
+        HEARTBEAT_DATABASE_URL=database_url,
+        HEARTBEAT_PROJECT_ID="proj_mine",
+        HEARTBEAT_API_KEY="a-key-of-my-own",
+        OPENAI_API_KEY="not used",
+    ).wait_ready()
+    bots = f"{stack.url}/v1/bot/readall?project_id=proj_mine"
+    assert get(bots, authorization="Bearer a-key-of-my-own").status_code == 200
+    assert {line.split()[-1] for line in stack.children().values()} == {"api", "worker"}
+    assert "a-key-of-my-own" not in "\n".join(stack.lines)
+    stack.stop(signal.SIGTERM)
+    assert stack.process.returncode == 0
+
+
+def test_a_second_up_and_a_taken_port_are_refused_at_once(start: Start, temporal: Client) -> None:
+    given = {"TEMPORAL_ADDRESS": temporal.service_client.config.target_host, "OPENAI_API_KEY": "not used"}
+    first = start(**given).wait_ready()
+    second = start(**given)
+    assert second.process.wait(10) == 1
+    second.close()
+    assert second.lines == [
+        f"heartbeat: Another `heartbeat up` (process {first.process.pid}) uses {first.data_dir}; "
+        "stop it, or choose another with --data-dir."
+    ]
+    elsewhere = command("up", f"--data-dir={first.data_dir}-2", f"--port={first.port}", **given)
+    said, _ = elsewhere.communicate(timeout=10)
+    assert elsewhere.returncode == 1
+    assert said == (
+        f"heartbeat: Port {first.port} for the API is taken; end what uses it, "
+        "or choose another with --port (or HEARTBEAT_PORT).\n"
+    )
+    first.stop()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends children with their parent")
+def test_nothing_survives_a_killed_up(start: Start, temporal: Client) -> None:
+    address = temporal.service_client.config.target_host
+    stack = start(TEMPORAL_ADDRESS=address, OPENAI_API_KEY="not used").wait_ready()
+    children = stack.children()
+    assert len(children) == 2
+    os.kill(stack.process.pid, signal.SIGKILL)
+    deadline = monotonic() + 10
+    while left := [line for pid, line in children.items() if alive(pid)]:
+        assert monotonic() < deadline, left
+        sleep(0.02)
+
+
+def answers_again(url: str) -> None:
+    deadline = monotonic() + 20
+    while True:
+        try:
+            if get(url).is_success:
+                return
+        except httpx.HTTPError:
+            pass
+        assert monotonic() < deadline
+        sleep(0.05)
+
+
+def doctor_finds_all_well(stack: Embedded, model: ModelServer) -> None:
+    done = command(
+        "doctor",
+        HEARTBEAT_DATA_DIR=str(stack.data_dir),
+        HEARTBEAT_TEMPORAL_PORT=str(stack.temporal_port),
+        HEARTBEAT_DEFAULT_MODEL="openai:scripted",
+        OPENAI_BASE_URL=model.base_url,
+    )
+    said, _ = done.communicate(timeout=30)
+    assert done.returncode == 0, said
+    assert [line[0] for line in said.splitlines()] == ["✓"] * 6
+    assert "2 at task queue heartbeat" in said
