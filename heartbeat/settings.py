@@ -47,7 +47,6 @@ class Settings(BaseSettings):
     database_url: str | None = None
     host: str = "127.0.0.1"
     port: int = Field(default=8400, ge=1, le=65535)
-    public_url: str | None = None
 
     # The first project and key
     project_id: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_.-]{1,64}$")

@@ -1,0 +1,111 @@
+"""The documents are true: settings, routes, commands, links and make targets are held to the code."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+from pydantic import AliasChoices
+from typer.main import get_command
+
+from api.main import create_app
+from heartbeat.cli import app
+from heartbeat.settings import Settings
+
+ROOT = Path(__file__).parent.parent
+PAGES = [path for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"))]
+
+
+def text(name: str) -> str:
+    return (ROOT / name).read_text()
+
+
+def setting_names() -> set[str]:
+    """The environment names of every setting."""
+    names = set()
+    for field, info in Settings.model_fields.items():
+        alias = info.validation_alias
+        names |= set(alias.choices) if isinstance(alias, AliasChoices) else {f"HEARTBEAT_{field.upper()}"}
+    return names
+
+
+def test_every_setting_is_documented_and_nothing_else() -> None:
+    documented = set(
+        re.findall(
+            r"`((?:HEARTBEAT|TEMPORAL|OPENAI|ANTHROPIC|GOOGLE|GEMINI|OLLAMA)_[A-Z0-9_]+)", text("docs/settings.md")
+        )
+    )
+    assert documented == setting_names()
+
+
+@pytest.mark.parametrize("name", sorted(field for field in Settings.model_fields))
+def test_documented_defaults_are_the_defaults(name: str) -> None:
+    default = Settings.model_fields[name].default
+    if isinstance(default, (bool, int, float, str)) and not isinstance(default, bool):
+        shown = f"{default:g}" if isinstance(default, float) else str(default)
+        alias = Settings.model_fields[name].validation_alias
+        variable = alias.choices[0] if isinstance(alias, AliasChoices) else f"HEARTBEAT_{name.upper()}"
+        [line] = [line for line in text("docs/settings.md").splitlines() if line.startswith(f"| `{variable}`")]
+        assert f"`{shown}`" in line.split("|")[2]
+
+
+def routes() -> set[tuple[str, str]]:
+    paths = create_app(Settings(_env_file=None, database_url="sqlite:////nowhere.db")).openapi()["paths"]
+    return {(method.upper(), path) for path, methods in paths.items() for method in methods}
+
+
+def test_every_route_is_documented_and_nothing_else() -> None:
+    documented = set(re.findall(r"^#+ `(GET|POST|PUT|DELETE) (/[^`]*)`", text("docs/api.md"), re.MULTILINE))
+    assert documented == routes()
+
+
+def commands() -> set[str]:
+    """Every command line of the program, as `heartbeat a b`."""
+    found: set[str] = set()
+
+    def walk(command, words: str) -> None:
+        below = getattr(command, "commands", {})
+        if not below:
+            found.add(words)
+        for name, inner in below.items():
+            walk(inner, f"{words} {name}")
+
+    walk(get_command(app), "heartbeat")
+    return found
+
+
+def test_every_command_is_documented_and_nothing_else() -> None:
+    documented = set(re.findall(r"^#+ `(heartbeat [a-z -]+?)(?: [A-Z\[].*)?`", text("docs/commands.md"), re.MULTILINE))
+    assert documented == commands()
+
+
+def test_every_flag_is_documented() -> None:
+    def flags(command) -> set[str]:
+        own = {flag for param in command.params for flag in param.opts if flag.startswith("--")}
+        return own.union(*(flags(inner) for inner in getattr(command, "commands", {}).values()))
+
+    documented = set(re.findall(r"`(--[a-z-]+)", text("docs/commands.md")))
+    assert flags(get_command(app)) - {"--help"} == documented
+
+
+def test_make_alone_lists_every_target_the_documents_name() -> None:
+    listed = subprocess.run(["make"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    named = {target for page in PAGES for target in re.findall(r"`?make ([a-z][a-z-]+)", page.read_text())}
+    targets = {name for name in named if re.search(rf"^{name}:", text("Makefile"), re.MULTILINE)}
+    assert {"demo", "test", "setup", "up", "bench", "fmt", "lint"} <= targets
+    for target in targets:
+        assert re.search(rf"\b{target}\b", listed), f"`make` does not list {target}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text()):
+        if not target.startswith(("http://", "https://", "#")):
+            assert (page.parent / target.split("#")[0]).exists(), f"{page.name} links to {target}"
+
+
+def test_the_trees_of_the_readme_are_the_tree() -> None:
+    named = re.findall(r"^(?:  )?([a-z_.]+(?:/[a-z_]*)*/?) {2,}\S", text("README.md"), re.MULTILINE)
+    assert len(named) > 8
+    for name in named:
+        assert (ROOT / name).exists() or (ROOT / "heartbeat" / name).exists(), name
