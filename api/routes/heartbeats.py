@@ -1,7 +1,7 @@
 """Heartbeats: configure, list, read, switch on and off, delete."""
 
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from sqlalchemy import Connection
@@ -9,19 +9,90 @@ from sqlalchemy import Connection
 from api.answers import Answer
 from api.deps import Asking, Caller, utc_now
 from api.following import follow, follow_all
-from api.schemas.heartbeats import (
-    AllHeartbeats,
-    Configure,
-    ListHeartbeats,
-    Message,
-    OneHeartbeat,
-    show_all,
-)
+from api.openapi import answers
 from api.schemas.fields import OfBot, OfHeartbeat
+from api.schemas.heartbeats import AllHeartbeats, Configure, ListHeartbeats, Message, OneHeartbeat, show, show_all
 from heartbeat.store import heartbeats as store
 from heartbeat.store.access import Access
-from heartbeat.store.configure import configure as store_configure
+from heartbeat.store.configure import configure as configure_in_store
 from heartbeat.store.subscribers import member_uuids, subscriber
 from heartbeat.store.tables import Heartbeat
 
 router = APIRouter(prefix="/v1/bot/heartbeat", tags=["Heartbeats"])
+
+
+@router.get("/read", responses=answers(OneHeartbeat))
+async def read(given: Annotated[OfHeartbeat, Query()], asking: Asking) -> Answer:
+    """Read one heartbeat."""
+
+    def work(connection: Connection, found: Access) -> dict[str, Any]:
+        row = store.heartbeat(connection, found.bot, given.heartbeat_id)
+        return show_all(connection, found, [row], utc_now())[0]
+
+    return Answer({"heartbeat": await asking.read(given, work)})
+
+
+@router.get("/readall", responses=answers(AllHeartbeats))
+async def readall(given: Annotated[ListHeartbeats, Query()], asking: Asking) -> Answer:
+    """List a bot's heartbeats, oldest first."""
+
+    def work(connection: Connection, found: Access) -> list[dict[str, Any]]:
+        member_id = subscriber(connection, found.bot, given.member_id).id if given.member_id else None
+        return show_all(connection, found, store.heartbeats(connection, found.bot, member_id), utc_now())
+
+    return Answer({"heartbeats": await asking.read(given, work)})
+
+
+@router.post("/configure", responses=answers(OneHeartbeat, 403, 404, 409))
+async def configure(given: Configure, asking: Asking) -> Answer:
+    """Create a heartbeat, or change the one that is meant: by `uuid`, else `external_id`, else member and prompt."""
+
+    def work(connection: Connection, found: Access) -> Heartbeat:
+        return configure_in_store(connection, found, asking.plan(found), given.wish(), utc_now())
+
+    return await _written(asking, given, work)
+
+
+@router.post("/enable", responses=answers(OneHeartbeat, 403, 404))
+async def enable(given: OfHeartbeat, asking: Asking) -> Answer:
+    """Let a heartbeat run on its schedule; lifts a pause and starts its streak of failures anew."""
+
+    def work(connection: Connection, found: Access) -> Heartbeat:
+        return store.enable(
+            connection, found.project, asking.plan(found), found.bot, given.heartbeat_id, utc_now()
+        )
+
+    return await _written(asking, given, work)
+
+
+@router.post("/disable", responses=answers(OneHeartbeat, 404))
+async def disable(given: OfHeartbeat, asking: Asking) -> Answer:
+    """Stop a heartbeat without deleting it."""
+
+    def work(connection: Connection, found: Access) -> Heartbeat:
+        return store.disable(connection, found.bot, given.heartbeat_id, utc_now())
+
+    return await _written(asking, given, work)
+
+
+@router.delete("/delete", responses=answers(Message, 404))
+async def delete(given: Annotated[OfHeartbeat, Query()], asking: Asking) -> Answer:
+    """Delete a heartbeat and its schedule. Its logs stay."""
+
+    def work(connection: Connection, found: Access) -> list[str]:
+        return store.delete_heartbeat(connection, found.bot, given.heartbeat_id, utc_now())
+
+    await follow_all(asking.stack.schedules, await asking.write(given, work))
+    return Answer({"message": f"Heartbeat {given.heartbeat_id} was deleted."})
+
+
+async def _written(asking: Caller, given: OfBot, write: Callable[[Connection, Access], Heartbeat]) -> Answer:
+    """Write, have the schedule follow, and show the heartbeat as it is then."""
+
+    def work(connection: Connection, found: Access) -> tuple[Access, Heartbeat, str | None]:
+        row = write(connection, found)
+        return found, row, member_uuids(connection, [row]).get(row.member_id or 0)
+
+    found, row, member_uuid = await asking.write(given, work)
+    await follow(asking.stack.schedules, row)
+    return Answer({"heartbeat": show(found, row, member_uuid, utc_now())})

@@ -94,9 +94,12 @@ def change(connection: Connection, there: Heartbeat, changes: Mapping[str, Any],
     return Heartbeat.model_construct(**row._mapping)
 
 
-def delete_heartbeat(connection: Connection, bot: Bot, uuid: str, now: datetime) -> None:
-    """Delete a heartbeat; its logs and its ledger stay. Raises `NotFound`."""
-    delete_heartbeats(connection, HEARTBEAT.c.id == heartbeat(connection, bot, uuid).id, now)
+def delete_heartbeat(connection: Connection, bot: Bot, uuid: str, now: datetime) -> list[str]:
+    """Delete a heartbeat; its logs and its ledger stay. Returns it as one whose schedule must follow.
+
+    Raises `NotFound`.
+    """
+    return delete_heartbeats(connection, HEARTBEAT.c.id == heartbeat(connection, bot, uuid).id, now)
 
 
 def delete_heartbeats(connection: Connection, which: ColumnElement[bool], now: datetime) -> list[str]:

@@ -1,4 +1,4 @@
-"""`heartbeat up` and `heartbeat demo` as a user starts them: the real command, free ports, a data directory of its own."""
+"""`heartbeat up` and `heartbeat demo` as a user starts them: the real command, its own free ports and directory."""
 
 import os
 import re

@@ -1,0 +1,38 @@
+"""Logs: what the runs of a bot's heartbeats came to."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from sqlalchemy import Connection, Row
+
+from api.answers import Answer
+from api.deps import Asking
+from api.openapi import answers
+from api.schemas.logs import ListLogs, Logs, show_log
+from api.schemas.pages import pagination
+from heartbeat.store.access import Access
+from heartbeat.store.heartbeats import heartbeat
+from heartbeat.store.logs import Filter, logs
+from heartbeat.store.pages import Page
+from heartbeat.store.subscribers import subscriber
+
+router = APIRouter(prefix="/v1/bot/heartbeat", tags=["Heartbeats"])
+
+
+@router.get("/logs", responses=answers(Logs, 404))
+async def readall(given: Annotated[ListLogs, Query()], asking: Asking) -> Answer:
+    """List the logs of a bot's heartbeats, newest first."""
+    page = Page(given.page, given.per_page)
+
+    def work(connection: Connection, found: Access) -> tuple[list[Row[Any]], int]:
+        wanted = Filter(
+            bot_id=found.bot.id or 0,
+            heartbeat_id=heartbeat(connection, found.bot, given.heartbeat_id).id if given.heartbeat_id else None,
+            member_id=subscriber(connection, found.bot, given.member_id).id if given.member_id else None,
+            status=given.status,
+        )
+        return logs(connection, wanted, page)
+
+    rows, total = await asking.read(given, work)
+    shown = [show_log(row, asking.stack.settings) for row in rows]
+    return Answer({"total": total, "logs": shown, "pagination": pagination(page, total)})

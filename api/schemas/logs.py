@@ -1,0 +1,92 @@
+"""Requests for logs, and the log object."""
+
+from typing import Any, Literal
+from urllib.parse import quote
+
+from pydantic import BaseModel, Field
+from sqlalchemy import Row
+
+from api.answers import moment
+from api.schemas.fields import Key, OfBot
+from api.schemas.pages import PageNumber, Pagination, PerPage
+from heartbeat.settings import Settings
+
+Status = Literal["success", "error", "skipped", "cancelled", "running"]
+
+
+class ListLogs(OfBot):
+    heartbeat_id: Key | None = Field(None, description="Only those of this heartbeat.")
+    member_id: Key | None = Field(None, description="Only those of this subscriber.")
+    status: Status | None = Field(None, description="Only these; `running` lists the runs still going.")
+    page: PageNumber = 1
+    per_page: PerPage = 20
+
+
+class LogObject(BaseModel):
+    uuid: str
+    type: str
+    status: str
+    trigger: str
+    heartbeat_id: str
+    prompt: str = Field(description="As it was at the run.")
+    response: str | None
+    error_message: str | None
+    skip_reason: str | None
+    model: str
+    duration_ms: int | None
+    tokens_used: int
+    credits_charged: int
+    scheduled_for: str | None
+    started_at: str
+    created_at: str
+    temporal_url: str = Field(description="The run in Temporal's UI.")
+
+
+class Logs(BaseModel):
+    total: int
+    logs: list[LogObject]
+    pagination: Pagination
+
+
+class RunResult(BaseModel):
+    status: str
+    response: str | None = None
+    duration_ms: int | None = None
+    tokens_used: int = 0
+    credits_charged: int = 0
+    error_message: str | None = None
+    skip_reason: str | None = None
+    log_id: str | None = None
+
+
+class Triggered(BaseModel):
+    result: RunResult
+
+
+def show_log(run: Row[Any], settings: Settings) -> dict[str, Any]:
+    """A log object, as API.md has it."""
+    return {
+        "uuid": run.uuid,
+        "type": run.type,
+        "status": run.status,
+        "trigger": run.trigger,
+        "heartbeat_id": run.heartbeat_uuid,
+        "prompt": run.prompt,
+        "response": run.response,
+        "error_message": run.error_message,
+        "skip_reason": run.skip_reason,
+        "model": run.model,
+        "duration_ms": run.duration_ms,
+        "tokens_used": run.tokens_used,
+        "credits_charged": run.credits_charged,
+        "scheduled_for": moment(run.scheduled_for),
+        "started_at": moment(run.started_at),
+        "created_at": moment(run.created_at),
+        "temporal_url": temporal_url(run.workflow_id, run.workflow_run_id, settings),
+    }
+
+
+def temporal_url(workflow_id: str, run_id: str, settings: Settings) -> str:
+    """Where Temporal's UI shows a run."""
+    namespace, workflow = quote(settings.temporal_namespace, safe=""), quote(workflow_id, safe="")
+    return f"{settings.ui_url()}/namespaces/{namespace}/workflows/{workflow}/{run_id}/history"

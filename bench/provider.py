@@ -1,0 +1,56 @@
+"""A model provider that answers at once: OpenAI's chat completions over HTTP, in a process of its own.
+
+`python -m bench.provider PORT`
+"""
+
+import asyncio
+import json
+import sys
+
+BODY = json.dumps(
+    {
+        "id": "chatcmpl-bench",
+        "object": "chat.completion",
+        "created": 1_790_000_000,
+        "model": "instant",
+        "choices": [
+            {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "Nothing is urgent."}}
+        ],
+        "usage": {"prompt_tokens": 1200, "completion_tokens": 50, "total_tokens": 1250},
+    }
+).encode()
+ANSWER = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%b" % (len(BODY), BODY)
+
+
+class Provider(asyncio.Protocol):
+    """One connection: an answer for each complete request."""
+
+    def __init__(self) -> None:
+        self._read = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self._read += data
+        while (end := self._end()) is not None:
+            self._read = self._read[end:]
+            self._transport.write(ANSWER)
+
+    def _end(self) -> int | None:
+        """Where the first request ends, `None` while it is not all there."""
+        head, blank, body = self._read.partition(b"\r\n\r\n")
+        if not blank:
+            return None
+        [length] = [int(line[15:]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:")]
+        return len(head) + 4 + length if len(body) >= length else None
+
+
+async def main(port: int) -> None:
+    server = await asyncio.get_running_loop().create_server(Provider, "127.0.0.1", port)
+    await server.serve_forever()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(int(sys.argv[1])))

@@ -1,0 +1,43 @@
+"""The command run in this process, as its entry point runs it."""
+
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+
+from heartbeat import cli
+from tests.e2e.embedded import OWN
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a command left: its exit code and what it wrote."""
+
+    code: int
+    out: str
+    err: str
+
+
+Run = Callable[..., Outcome]
+
+
+@pytest.fixture
+def heartbeat(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Runs `heartbeat …` with the variables given and no other settings."""
+    for name in os.environ:
+        if name.startswith(OWN):
+            monkeypatch.delenv(name)
+
+    def run(*arguments: str, **variables: str) -> Outcome:
+        with monkeypatch.context() as patch:
+            for name, value in variables.items():
+                patch.setenv(name, value)
+            patch.setattr(sys, "argv", ["heartbeat", *arguments])
+            with pytest.raises(SystemExit) as left:
+                cli.main()
+        said = capsys.readouterr()
+        return Outcome(int(left.value.code or 0), said.out, said.err)
+
+    return run

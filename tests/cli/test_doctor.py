@@ -1,0 +1,84 @@
+"""`heartbeat doctor` with one thing after the other broken. That it finds nothing on a whole stack, test_up shows."""
+
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from temporalio.client import Client
+
+from tests.e2e.embedded import command
+from tests.models import ModelServer, fails
+
+
+def doctor(**variables: str) -> tuple[int, dict[str, str]]:
+    """Its exit code and, for each check, its mark, what it found and what mends it."""
+    done = command("doctor", **variables)
+    said, _ = done.communicate(timeout=60)
+    found: dict[str, str] = {}
+    name = ""
+    for line in said.splitlines():
+        if line.startswith(("✓", "✗")):
+            name = line.split()[1]
+        found[name] = f"{found.get(name, '')} {line.strip()}".strip()
+    return done.returncode, found
+
+
+def test_settings_that_cannot_be_used_end_it_there() -> None:
+    code, found = doctor(HEARTBEAT_PORT="many")
+    assert code == 1
+    assert list(found) == ["settings"]
+    assert "HEARTBEAT_PORT: " in found["settings"]
+
+
+def test_on_a_fresh_machine_everything_is_missing_and_says_what_to_do(tmp_path: Path) -> None:
+    code, found = doctor(
+        HEARTBEAT_DATA_DIR=str(tmp_path), HEARTBEAT_TEMPORAL_PORT="1", HEARTBEAT_LOCAL_URL="http://127.0.0.1:1/v1"
+    )
+    assert code == 1
+    assert found["settings"].startswith("✓")
+    assert [name for name, line in found.items() if line.startswith("✗")] == [
+        "database",
+        "migrations",
+        "Temporal",
+        "worker",
+        "model",
+    ]
+    assert "`heartbeat migrate`" in found["database"]
+    assert "set TEMPORAL_ADDRESS" in found["Temporal"]
+    assert "`heartbeat up` serves the small local model" in found["model"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_database_of_no_version_a_cluster_without_workers_and_a_rejected_key(
+    database_url: str, temporal: Client, tmp_path: Path
+) -> None:
+    with closing(ModelServer()) as provider:
+        provider.script(fails(401, "invalid_api_key"))
+        code, found = doctor(
+            HEARTBEAT_DATABASE_URL=f"sqlite:///{tmp_path / 'empty.db'}",
+            TEMPORAL_ADDRESS=temporal.service_client.config.target_host,
+            HEARTBEAT_TASK_QUEUE="nobody-polls-here",
+            HEARTBEAT_DEFAULT_MODEL="openai:scripted",
+            OPENAI_BASE_URL=provider.base_url,
+            OPENAI_API_KEY="sk-wrong",
+        )
+    assert code == 1
+    assert found["Temporal"].startswith("✓")
+    assert "none at task queue nobody-polls-here" in found["worker"]
+    assert "`heartbeat worker`" in found["worker"]
+    assert "the provider rejected the key" in found["model"]
+    assert "sk-wrong" not in str(found)
+
+
+@pytest.mark.parametrize("url", ["postgresql://u:hidden@127.0.0.1:1/x?connect_timeout=2", "sqlite:////proc/none/x.db"])
+def test_a_database_out_of_reach(url: str) -> None:
+    code, found = doctor(
+        HEARTBEAT_DATABASE_URL=url,
+        HEARTBEAT_TEMPORAL_PORT="1",
+        OPENAI_API_KEY="k",
+        OPENAI_BASE_URL="http://127.0.0.1:1/v1",
+    )
+    assert code == 1
+    assert found["database"].startswith("✗")
+    assert found["migrations"] == "✗ migrations not checked mend the database first"
+    assert "hidden" not in str(found)
