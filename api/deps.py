@@ -93,7 +93,7 @@ class Caller:
     def _enter(self, project_id: str | None, bot_key: str, connection: Connection) -> Access:
         found = access(connection, self._secret, bot_key) if self._secret else None
         if found is None:
-            raise Unauthorized("Send a key of your project as `Authorization: Bearer KEY`; this one is missing or unknown.")
+            raise Unauthorized("Send a key of your project as `Authorization: Bearer KEY`; it is missing or unknown.")
         if project_id is not None and project_id != found.project.uuid:
             raise Forbidden("wrong_project", "This key belongs to another project than the project_id that was sent.")
         limit = self.plan(found).requests_per_minute

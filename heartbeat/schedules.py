@@ -145,6 +145,7 @@ def spec(row: Heartbeat) -> ScheduleSpec:
     return ScheduleSpec(
         calendars=[_calendar(calendar) for calendar in made.calendars],
         intervals=[ScheduleIntervalSpec(every=interval.every, offset=interval.offset) for interval in made.intervals],
+        skip=[_calendar(calendar) for calendar in made.skip],
         time_zone_name=made.timezone,
     )
 

@@ -1,11 +1,12 @@
 """The connection to Temporal, and the runs that no schedule starts."""
 
+import asyncio
 from datetime import timedelta
 
 from temporalio.api.enums.v1 import TaskQueueType
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
-from temporalio.client import Client, TLSConfig, WorkflowExecutionStatus, WorkflowHandle
+from temporalio.client import Client, TLSConfig, WorkflowExecutionStatus, WorkflowFailureError, WorkflowHandle
 from temporalio.common import WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
@@ -77,6 +78,14 @@ async def start_manual_run(
         raise Unavailable(
             "temporal_unavailable", "Temporal cannot be reached, so nothing was started; try again shortly."
         ) from problem
+
+
+async def result_within(handle: WorkflowHandle[object, RunResult], seconds: float) -> RunResult | None:
+    """How a run's workflow ended; `None` when it has not by then, or failed, or cannot be asked: its log will tell."""
+    try:
+        return await asyncio.wait_for(handle.result(), seconds)
+    except (TimeoutError, WorkflowFailureError, RPCError, RuntimeError):
+        return None
 
 
 async def how_it_ended(client: Client, run: Run) -> Ending | None:

@@ -58,9 +58,7 @@ async def enable(given: OfHeartbeat, asking: Asking) -> Answer:
     """Let a heartbeat run on its schedule; lifts a pause and starts its streak of failures anew."""
 
     def work(connection: Connection, found: Access) -> Heartbeat:
-        return store.enable(
-            connection, found.project, asking.plan(found), found.bot, given.heartbeat_id, utc_now()
-        )
+        return store.enable(connection, found.project, asking.plan(found), found.bot, given.heartbeat_id, utc_now())
 
     return await _written(asking, given, work)
 

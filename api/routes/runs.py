@@ -1,12 +1,9 @@
 """Runs by hand: trigger a heartbeat and answer with what its run came to."""
 
-import asyncio
 from typing import Any
 
 from fastapi import APIRouter
 from sqlalchemy import Connection
-from temporalio.client import WorkflowFailureError, WorkflowHandle
-from temporalio.service import RPCError
 
 from api.answers import Answer
 from api.deps import Asking
@@ -14,14 +11,13 @@ from api.openapi import WORDS, answers
 from api.schemas.heartbeats import Trigger
 from api.schemas.logs import Triggered
 from heartbeat.allowed import require_heartbeats
-from heartbeat.contracts import RunResult
 from heartbeat.errors import NotFound
 from heartbeat.ids import new_id
 from heartbeat.store.access import Access
 from heartbeat.store.heartbeats import heartbeat
 from heartbeat.store.runs import run_by_uuid
 from heartbeat.store.tables import Heartbeat, Run
-from heartbeat.temporal import start_manual_run
+from heartbeat.temporal import result_within, start_manual_run
 
 router = APIRouter(prefix="/v1/bot/heartbeat", tags=["Heartbeats"])
 
@@ -41,19 +37,11 @@ async def trigger(given: Trigger, asking: Asking) -> Answer:
     row, bot_name = await asking.read(given, work)
     log_id = asking.claim.new_id("log") if asking.claim else new_id("log")
     handle = await start_manual_run(stack.temporal, stack.settings, row, bot_name, log_id)
-    result = await _result(handle, stack.settings.trigger_wait) if given.wait else None
+    result = await result_within(handle, stack.settings.trigger_wait) if given.wait else None
     run = await asking.read(given, lambda connection, _: _run(connection, log_id)) if result else None
     if result is None or (run is not None and run.status == "running"):
         return Answer({"result": {"status": "running", "log_id": log_id}}, 202)
     return Answer({"result": _show(run) if run else {"status": result.status, "error_message": result.why}})
-
-
-async def _result(handle: WorkflowHandle[object, RunResult], patience: float) -> RunResult | None:
-    """How the workflow ended; `None` when it has not, or when that cannot be told: the log will."""
-    try:
-        return await asyncio.wait_for(handle.result(), patience)
-    except (TimeoutError, WorkflowFailureError, RPCError):
-        return None
 
 
 def _run(connection: Connection, log_id: str) -> Run | None:

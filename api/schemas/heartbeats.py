@@ -33,7 +33,9 @@ class Configure(OfBot):
 
     prompt: Annotated[Words, Field(max_length=LONGEST_PROMPT)]
     uuid: Key | None = Field(None, description="Change this heartbeat.")
-    external_id: Label | None = Field(None, description="Your own stable key: change the heartbeat with it, or make it.")
+    external_id: Label | None = Field(
+        None, description="Your own stable key: change the heartbeat with it, or make it."
+    )
     label: Label | None = None
     member_id: Key | None = Field(None, description="The subscriber it belongs to.")
     enabled: Flag | None = Field(None, description="Off (false) for a new one that does not say.")
@@ -44,7 +46,9 @@ class Configure(OfBot):
     active_hours_end: Pattern | None = Field(None, description="HH:MM")
     active_days: Pattern | None = Field(None, description="1,2,3,4,5 (1 is Monday)")
     credit_budget: Annotated[Whole, Field(ge=0)] | None = Field(None, description="Per billing period; null: no limit.")
-    max_consecutive_errors: Annotated[Whole, Field(ge=1)] | None = Field(None, description="5 if a new one does not say.")
+    max_consecutive_errors: Annotated[Whole, Field(ge=1)] | None = Field(
+        None, description="5 if a new one does not say."
+    )
 
     @model_validator(mode="after")
     def _one_cadence(self) -> "Configure":

@@ -1,0 +1,63 @@
+"""One API process: connect, serve until asked to stop."""
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import uvicorn
+import uvloop
+
+from api.main import create_app
+from heartbeat import temporal
+from heartbeat.settings import Settings
+from heartbeat.store.database import Database
+
+# Less than a supervisor waits before it ends the process the hard way.
+GRACE_SECONDS = 1
+
+
+class Server(uvicorn.Server):
+    """Stops on a signal and returns; uvicorn's own would raise the signal again and end the process by it."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, self.handle_exit, number, None)
+        yield
+
+
+async def serve(settings: Settings) -> None:
+    """Serve until SIGINT or SIGTERM; requests under way get a second to end."""
+    database = Database(settings.store_url())
+    config = uvicorn.Config(
+        create_app(settings, database, await temporal.connect(settings)),
+        host=settings.host,
+        port=settings.port,
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
+    await Server(config).serve()
+    database.close()
+
+
+def main() -> None:
+    """Serve on the settings of the environment."""
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    uvloop.run(serve(Settings()))
+    # At interpreter exit the Temporal SDK aborts now and then on 3.11 to 3.13; there is nothing left to do anyway.
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,67 @@
+"""The HTTP face: one FastAPI application over the parts of a process."""
+
+import logging
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from temporalio.client import Client
+
+from api import openapi
+from api.answers import Answer
+from api.deps import Stack, caller
+from api.errors import error_answer, from_http, from_validation
+from api.gate import Gate
+from api.metrics import Metrics
+from api.replay import Replay
+from api.routes import bots, health, heartbeats, logs, runs, stats, subscribers, tools
+from heartbeat.errors import ProductError, Unavailable
+from heartbeat.schedules import Schedules
+from heartbeat.settings import Settings
+from heartbeat.store.database import Database
+
+log = logging.getLogger(__name__)
+
+DESCRIPTION = "Run AI agents on a schedule: budgeted, logged and durable."
+
+
+def create_app(settings: Settings, database: Database, temporal: Client) -> FastAPI:
+    """The application. It opens and closes nothing: `database` and `temporal` are the caller's."""
+    stack = Stack(settings, database, temporal, Schedules(temporal, database, settings))
+    app = FastAPI(title=openapi.TITLE, description=DESCRIPTION, redoc_url=None, strict_content_type=False)
+    app.state.stack, app.state.metrics = stack, Metrics()
+    for noun in (heartbeats, runs, logs, stats, bots, tools, subscribers, health):
+        app.include_router(noun.router)
+    app.add_exception_handler(ProductError, _refused)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _unknown)
+    app.add_middleware(Replay, stack=stack)
+    app.add_middleware(Gate, metrics=app.state.metrics, max_body_bytes=settings.max_body_bytes)
+    app.openapi = lambda: openapi.describe(app)  # type: ignore[method-assign]
+    return app
+
+
+async def _refused(request: Request, problem: Exception) -> Answer:
+    assert isinstance(problem, ProductError)
+    if isinstance(problem, Unavailable):
+        log.warning("request %s: %s", request.scope["heartbeat.request_id"], problem)
+    return error_answer(problem)
+
+
+async def _invalid(request: Request, problem: Exception) -> Answer:
+    """A wrong parameter is told to those alone whose key is right."""
+    assert isinstance(problem, RequestValidationError)
+    sent = problem.body if isinstance(problem.body, dict) else request.query_params
+    project_id = sent.get("project_id")
+    try:
+        asking = await caller(request)
+        await asking.admit(project_id if isinstance(project_id, str) else None)
+    except ProductError as refused:
+        return error_answer(refused)
+    return error_answer(from_validation(problem))
+
+
+async def _unknown(request: Request, problem: Exception) -> Answer:
+    assert isinstance(problem, HTTPException)
+    found = from_http(problem, request.method, request.url.path)
+    return error_answer(found, dict(problem.headers or {}))

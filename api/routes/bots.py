@@ -1,0 +1,79 @@
+"""Bots: create, read, list, change, reset, delete."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from sqlalchemy import Connection
+
+from api.answers import Answer
+from api.deps import Asking, utc_now
+from api.following import follow_all
+from api.openapi import answers
+from api.schemas.bots import AllBots, CreateBot, ListBots, OneBot, Success, UpdateBot, UpdatedBot, show_bot
+from api.schemas.fields import OfBot
+from api.schemas.pages import pagination
+from heartbeat.store import bots as store
+from heartbeat.store.access import Access
+from heartbeat.store.pages import Page
+from heartbeat.store.tables import Bot
+
+router = APIRouter(prefix="/v1/bot", tags=["Bots"])
+
+
+@router.post("/create", responses=answers(OneBot))
+async def create(given: CreateBot, asking: Asking) -> Answer:
+    """Create a bot."""
+    fields = {**given.fields(), "attributes": given.attributes()}
+    bot = await asking.write(
+        given, lambda connection, found: store.create_bot(connection, found.project, fields, utc_now())
+    )
+    return Answer({"bot": show_bot(bot, asking.stack.settings)})
+
+
+@router.get("/read", responses=answers(OneBot, 404))
+async def read(given: Annotated[OfBot, Query()], asking: Asking) -> Answer:
+    """Read one bot."""
+    bot = await asking.read(given, lambda _, found: found.bot)
+    return Answer({"bot": show_bot(bot, asking.stack.settings)})
+
+
+@router.get("/readall", responses=answers(AllBots))
+async def readall(given: Annotated[ListBots, Query()], asking: Asking) -> Answer:
+    """List a project's bots, oldest first."""
+    page = Page(given.page, given.per_page)
+    bots, total = await asking.read(given, lambda connection, found: store.bots(connection, found.project, page))
+    shown = [show_bot(bot, asking.stack.settings) for bot in bots]
+    return Answer({"total": total, "bots": shown, "pagination": pagination(page, total)})
+
+
+@router.put("/update", responses=answers(UpdatedBot, 404))
+async def update(given: UpdateBot, asking: Asking) -> Answer:
+    """Change what is given of a bot. Its `heartbeat` flag pauses and resumes the bot's heartbeats."""
+    fields, attributes = given.fields(), given.attributes()
+    changed = await asking.write(
+        given, lambda connection, found: store.update_bot(connection, found.bot, fields, attributes, utc_now())
+    )
+    await follow_all(asking.stack.schedules, changed.heartbeats)
+    bot = show_bot(changed.bot, asking.stack.settings)
+    touched = {name: bot[name] for name in ("id", "updated_at", *fields, *attributes)}
+    return Answer({**touched, "bot": bot})
+
+
+@router.post("/reset", responses=answers(Success, 404))
+async def reset(given: OfBot, asking: Asking) -> Answer:
+    """Forget a bot's memory sources; none are kept here, so there is nothing to forget."""
+    bot = await asking.read(given, lambda _, found: found.bot)
+    return Answer({"success": True, "message": f"Bot {bot.uuid} keeps no memory sources; there was nothing to delete."})
+
+
+@router.delete("/delete", responses=answers(Success, 404))
+async def delete(given: Annotated[OfBot, Query()], asking: Asking) -> Answer:
+    """Delete a bot with its heartbeats, their schedules and its tools. Logs stay."""
+
+    def work(connection: Connection, found: Access) -> tuple[Bot, list[str]]:
+        changed = store.delete_bot(connection, found.bot, utc_now())
+        return changed.bot, changed.heartbeats
+
+    bot, heartbeats = await asking.write(given, work)
+    await follow_all(asking.stack.schedules, heartbeats)
+    return Answer({"success": True, "message": f"Bot {bot.uuid} was deleted with its heartbeats."})

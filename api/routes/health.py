@@ -1,0 +1,73 @@
+"""For those who watch: is it up, is it ready, and its numbers."""
+
+from fastapi import APIRouter, Request
+from prometheus_client import CONTENT_TYPE_LATEST
+from pydantic import BaseModel
+from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.responses import Response
+
+from api.answers import Answer
+from api.deps import Stack
+from api.errors import error_answer
+from heartbeat import temporal
+from heartbeat.errors import Unavailable
+from heartbeat.store.counts import counts
+from heartbeat.store.database import columns
+from heartbeat.store.tables import Project
+
+router = APIRouter(tags=["Health"])
+
+MEND = {
+    "database": "the database (is it up, and was `heartbeat migrate` run?)",
+    "temporal": "Temporal",
+    "worker": "a worker that polls (run `heartbeat worker`)",
+}
+
+
+class Up(BaseModel):
+    status: str
+
+
+class Ready(BaseModel):
+    status: str
+    checks: dict[str, bool]
+
+
+@router.get("/healthz", responses={200: {"model": Up}})
+async def healthz() -> Answer:
+    """Whether the process is up."""
+    return Answer({"status": "ok"})
+
+
+@router.get("/readyz", responses={200: {"model": Ready}, 503: {"description": "Something is missing; it says what."}})
+async def readyz(request: Request) -> Answer:
+    """Whether requests can be served and runs will run."""
+    stack: Stack = request.app.state.stack
+    reachable = await temporal.healthy(stack.temporal)
+    checks = {
+        "database": await _database(stack),
+        "temporal": reachable,
+        "worker": reachable and await temporal.pollers(stack.temporal, stack.settings.task_queue) > 0,
+    }
+    missing = [MEND[name] for name, present in checks.items() if not present]
+    if missing:
+        problem = Unavailable("not_ready", f"Missing: {', '.join(missing)}.")
+        return error_answer(problem, checks=checks, status="not ready")
+    return Answer({"status": "ready", "checks": checks})
+
+
+@router.get("/metrics", response_class=Response)
+async def metrics(request: Request) -> Response:
+    """Numbers in Prometheus' text format."""
+    stack: Stack = request.app.state.stack
+    text = request.app.state.metrics.text(await stack.database.read(counts))
+    return Response(text, headers={"content-type": CONTENT_TYPE_LATEST})
+
+
+async def _database(stack: Stack) -> bool:
+    try:
+        await stack.database.read(lambda connection: connection.execute(select(columns(Project).c.id).limit(1)).first())
+    except (Unavailable, SQLAlchemyError):
+        return False
+    return True

@@ -1,0 +1,45 @@
+"""How many there are of everything, for those who watch the whole installation."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, case, func, select
+
+from heartbeat.store.database import columns
+from heartbeat.store.tables import Heartbeat, Run
+
+HEARTBEAT, RUN = columns(Heartbeat), columns(Run)
+
+STATES = ("enabled", "disabled", "errors", "budget", "operator", "plan")
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Heartbeats by state (a pause's reason is a state), runs by status, schedules that are behind their rows."""
+
+    heartbeats: dict[str, int]
+    runs: dict[str, int]
+    pending_schedules: int
+
+
+def counts(connection: Connection) -> Counts:
+    """Count with one look at each heartbeat and at none of the logs."""
+    state = case((HEARTBEAT.c.enabled, "enabled"), else_=func.coalesce(HEARTBEAT.c.pause_reason, "disabled"))
+    alive = select(state, func.count()).where(HEARTBEAT.c.deleted_at.is_(None)).group_by(state)
+    found = {name: number for name, number in connection.execute(alive)}
+    behind = select(func.count()).where(HEARTBEAT.c.synced_version < HEARTBEAT.c.version)
+    return Counts(
+        {name: found.get(name, 0) for name in STATES}, _runs(connection), connection.execute(behind).scalar_one()
+    )
+
+
+def _runs(connection: Connection) -> dict[str, int]:
+    counters = {
+        "success": HEARTBEAT.c.success_count,
+        "error": HEARTBEAT.c.total_error_count,
+        "skipped": HEARTBEAT.c.skipped_count,
+        "cancelled": HEARTBEAT.c.cancelled_count,
+    }
+    added = select(*(func.coalesce(func.sum(column), 0).label(name) for name, column in counters.items()))
+    running = select(func.count()).select_from(RUN).where(RUN.c.status == "running")
+    ended = {name: int(number) for name, number in connection.execute(added).one()._mapping.items()}
+    return {**ended, "running": connection.execute(running).scalar_one()}
