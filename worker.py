@@ -71,7 +71,7 @@ async def serve(settings: Settings) -> None:
 
 def main() -> None:
     """Run one worker on the settings of the environment."""
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     settings = Settings()
     try:
         asyncio.run(serve(settings))

@@ -69,9 +69,9 @@ class Agent:
 
     async def _ask(self, run: Run) -> "Answer":
         async with self._loading:
-            self._models = self._models or await asyncio.to_thread(_load_models, self._settings)
+            models = self._models = self._models or await asyncio.to_thread(_load_models, self._settings)
         try:
-            return await self._models.ask(run.model, run.instruction, run.prompt, run.max_reply_tokens)
+            return await models.ask(run.model, run.instruction, run.prompt, run.max_reply_tokens)
         except ModelFailure as failure:
             # Without its cause: the provider's raw words may hold what must not enter Temporal's history.
             raise _told_to_temporal(failure, self._settings.run_timeout_seconds) from None

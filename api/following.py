@@ -9,10 +9,11 @@ from heartbeat.store.tables import Heartbeat
 AT_ONCE = 10
 
 
-async def follow(schedules: Schedules, heartbeat: Heartbeat) -> None:
-    """Put the schedule of a heartbeat whose version grew, and note in the row at hand that it was."""
+async def follow(schedules: Schedules, heartbeat: Heartbeat) -> Heartbeat:
+    """Put the schedule of a heartbeat whose version grew; returns the row as it is then."""
     if heartbeat.synced_version < heartbeat.version and await schedules.follow(heartbeat.uuid):
-        heartbeat.synced_version = heartbeat.version
+        return Heartbeat.model_construct(**{**vars(heartbeat), "synced_version": heartbeat.version})
+    return heartbeat
 
 
 async def follow_all(schedules: Schedules, heartbeats: Sequence[str]) -> None:

@@ -60,9 +60,7 @@ class Gate:
         headers = Headers(scope=scope)
         body = await self._body(headers, receive)
         if body and not _is_json(headers.get("content-type", "application/json")):
-            raise ProductError(
-                "Send the body as JSON, with `Content-Type: application/json`.", "unsupported_media_type", 415
-            )
+            raise ProductError("Send JSON, with `Content-Type: application/json`.", "unsupported_media_type", 415)
         waiting = [{"type": "http.request", "body": body, "more_body": False}]
 
         async def replay() -> Message:
@@ -101,9 +99,11 @@ def _is_json(content_type: str) -> bool:
 
 
 def _method(scope: Scope) -> str:
-    return scope["method"] if scope["method"] in METHODS else "other"
+    method: str = scope["method"]
+    return method if method in METHODS else "other"
 
 
 def _route(scope: Scope) -> str:
     """The route's pattern, never the path: paths are without number."""
-    return getattr(scope.get("route"), "path", "none")
+    path: str = getattr(scope.get("route"), "path", "none")
+    return path

@@ -48,8 +48,10 @@ ALWAYS = (400, 401, 403, 429, 503)
 
 def answers(model: type[BaseModel], *errors: int) -> dict[int | str, dict[str, Any]]:
     """What a call of `/v1` may answer: `model` on success, errors else."""
-    found = {status: {"model": Error, "description": WORDS[status]} for status in sorted({*ALWAYS, *errors})}
-    return {200: {"model": model}, **found}
+    found: dict[int | str, dict[str, Any]] = {200: {"model": model}}
+    for status in sorted({*ALWAYS, *errors}):
+        found[status] = {"model": Error, "description": WORDS[status]}
+    return found
 
 
 def describe(app: FastAPI) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Idempotency keys: a POST that carries one is answered once; the same request again gets the same answer again."""
 
+import asyncio
 from contextlib import suppress
 from datetime import timedelta
 from hashlib import sha256
@@ -74,7 +75,7 @@ class Replay:
 
         try:
             await self._app(scope, receive, collect)
-        except Exception:
+        except (Exception, asyncio.CancelledError):
             await self._store(mine, 500, "")
             raise
         body = b"".join(message.get("body", b"") for message in messages)

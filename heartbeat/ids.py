@@ -7,4 +7,9 @@ ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 
 def new_id(prefix: str) -> str:
     """A new id such as `hb_7q0m…`: `proj`, `key`, `bot`, `mem`, `tool`, `hb` and `log` are the prefixes in use."""
-    return f"{prefix}_" + "".join(secrets.choice(ALPHABET) for _ in range(20))
+    return spell(prefix, secrets.randbits(100))
+
+
+def spell(prefix: str, number: int) -> str:
+    """The id made of the lowest 100 bits of `number`."""
+    return f"{prefix}_" + "".join([ALPHABET[number >> shift & 31] for shift in range(0, 100, 5)])

@@ -92,5 +92,5 @@ async def _written(asking: Caller, given: OfBot, write: Callable[[Connection, Ac
         return found, row, member_uuids(connection, [row]).get(row.member_id or 0)
 
     found, row, member_uuid = await asking.write(given, work)
-    await follow(asking.stack.schedules, row)
-    return Answer({"heartbeat": show(found, row, member_uuid, utc_now())})
+    followed = await follow(asking.stack.schedules, row)
+    return Answer({"heartbeat": show(found, followed, member_uuid, utc_now())})

@@ -21,10 +21,10 @@ from heartbeat.temporal import result_within, start_manual_run
 
 router = APIRouter(prefix="/v1/bot/heartbeat", tags=["Heartbeats"])
 
-STILL_GOING = {202: {"model": Triggered, "description": WORDS[202]}}
 
-
-@router.post("/trigger", responses={**answers(Triggered, 404, 409), **STILL_GOING})
+@router.post(
+    "/trigger", responses=answers(Triggered, 404, 409) | {202: {"model": Triggered, "description": WORDS[202]}}
+)
 async def trigger(given: Trigger, asking: Asking) -> Answer:
     """Run a heartbeat now, enabled or not, and wait for the result. If you hang up the run still ends and is logged."""
     stack = asking.stack

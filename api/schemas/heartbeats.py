@@ -33,9 +33,7 @@ class Configure(OfBot):
 
     prompt: Annotated[Words, Field(max_length=LONGEST_PROMPT)]
     uuid: Key | None = Field(None, description="Change this heartbeat.")
-    external_id: Label | None = Field(
-        None, description="Your own stable key: change the heartbeat with it, or make it."
-    )
+    external_id: Label | None = Field(None, description="Your own stable key: change the one with it, or make it.")
     label: Label | None = None
     member_id: Key | None = Field(None, description="The subscriber it belongs to.")
     enabled: Flag | None = Field(None, description="Off (false) for a new one that does not say.")

@@ -25,7 +25,7 @@ def counts(connection: Connection) -> Counts:
     """Count with one look at each heartbeat and at none of the logs."""
     state = case((HEARTBEAT.c.enabled, "enabled"), else_=func.coalesce(HEARTBEAT.c.pause_reason, "disabled"))
     alive = select(state, func.count()).where(HEARTBEAT.c.deleted_at.is_(None)).group_by(state)
-    found = {name: number for name, number in connection.execute(alive)}
+    found = {row[0]: row[1] for row in connection.execute(alive)}
     behind = select(func.count()).where(HEARTBEAT.c.synced_version < HEARTBEAT.c.version)
     return Counts(
         {name: found.get(name, 0) for name in STATES}, _runs(connection), connection.execute(behind).scalar_one()

@@ -7,7 +7,7 @@ from hashlib import sha256
 from sqlalchemy import ColumnElement, Connection, delete, select, update
 
 from heartbeat.errors import Conflict
-from heartbeat.ids import ALPHABET
+from heartbeat.ids import spell
 from heartbeat.store.database import columns, insert, one
 from heartbeat.store.tables import IdempotencyKey
 
@@ -29,8 +29,7 @@ class Claim:
     def new_id(self, prefix: str) -> str:
         """The one public id that what this request makes will have, whichever attempt makes it."""
         seed = f"{self.project_id}\n{self.first_used_at.isoformat()}\n{self.key}"
-        number = int.from_bytes(sha256(seed.encode()).digest())
-        return f"{prefix}_" + "".join(ALPHABET[number >> 5 * place & 31] for place in range(20))
+        return spell(prefix, int.from_bytes(sha256(seed.encode()).digest()))
 
 
 @dataclass(frozen=True)
