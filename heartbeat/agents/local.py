@@ -27,6 +27,12 @@ def weights() -> Path | None:
     return next((found for folder in folders or () for found in Path(folder).glob("*.gguf")), None)
 
 
+def threads() -> int:
+    """Half the cores, two at most. The engine's threads wait for each other busily: where they compete for cores with
+    the rest of the stack, two on two cores were ten times slower than one."""
+    return max(1, min(2, (os.cpu_count() or 1) // 2))
+
+
 def serve(port: int) -> None:
     """Answer `/v1/chat/completions` on the loopback until SIGTERM or SIGINT; never returns."""
     file = weights()
@@ -42,6 +48,7 @@ def serve(port: int) -> None:
     params.hostnames, params.port = ["127.0.0.1"], port
     # Two answers at a time share one context; without a bound the server keeps up to 8 GB of old prompts.
     params.n_ctx, params.n_parallel, params.kv_unified, params.cache_ram_mib = CONTEXT_TOKENS, AT_ONCE, True, 0
+    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads()
     params.sampling.temp, params.sampling.top_p = TEMPERATURE, TOP_P
     params.ui, params.verbosity = False, ERRORS_ONLY
     try:

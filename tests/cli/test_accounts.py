@@ -3,6 +3,7 @@
 import json
 import re
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -24,7 +25,7 @@ def owner(url: str, secret: str) -> str | None:
     return found.uuid if found else None
 
 
-def test_migrate_makes_a_database_and_may_be_repeated(heartbeat: Run, tmp_path) -> None:
+def test_migrate_makes_a_database_and_may_be_repeated(heartbeat: Run, tmp_path: Path) -> None:
     data = str(tmp_path / "new" / "data")
     for _ in range(2):
         done = heartbeat("migrate", HEARTBEAT_DATA_DIR=data)
@@ -95,7 +96,7 @@ def test_a_project_id_can_be_used_once(empty: str, heartbeat: Run) -> None:
     assert (again.code, again.err) == (1, "heartbeat: There is a project 'proj_a' already; choose another --id.\n")
 
 
-def test_a_database_that_was_never_migrated_is_said_to_be_so(heartbeat: Run, tmp_path) -> None:
+def test_a_database_that_was_never_migrated_is_said_to_be_so(heartbeat: Run, tmp_path: Path) -> None:
     done = heartbeat("project", "list", HEARTBEAT_DATA_DIR=str(tmp_path / "none"))
     assert done.code == 1
     assert done.err.endswith("is not of this version; run `heartbeat migrate`.\n")
