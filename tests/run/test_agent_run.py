@@ -83,6 +83,8 @@ async def test_temporals_ui_can_be_read(working: House) -> None:
         for event in (await handle.fetch_history()).events
         if event.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED
     ]
+    details = (await handle.query("__temporal_workflow_metadata")).current_details
+    assert details == f"Run `{log.uuid}` ended: success."
     assert summaries == ["think 1 · openai:scripted"]
 
 

@@ -1,0 +1,132 @@
+"""What a person's browser needs beside the API: sessions, errors as pages, and headers that lock pages down."""
+
+import logging
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any, TypeVar
+from urllib.parse import quote, urlsplit
+
+from fastapi import Depends, Request
+from fastapi.routing import APIRoute
+from sqlalchemy import Connection
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from api.deps import Stack, utc_now
+from api.errors import unexpected
+from heartbeat.dashboard import session
+from heartbeat.dashboard.render import render
+from heartbeat.errors import Forbidden, ProductError
+from heartbeat.store.sign_in import opened_by_key
+from heartbeat.store.tables import Project
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+
+SIGN_IN = "/sign-in"
+# With the policy `no-referrer` browsers would send `Origin: null` with our own forms.
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src data:; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "X-Frame-Options": "DENY",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+
+
+class SignedOut(Exception):
+    """There is no session, or it has ended, or its key was revoked."""
+
+
+class PageRoute(APIRoute):
+    """A route for people: a form must come from a page of ours, an error is a page, every answer is locked down."""
+
+    def get_route_handler(self) -> Handler:
+        handle = super().get_route_handler()
+
+        async def guarded(request: Request) -> Response:
+            try:
+                if request.method == "POST":
+                    require_own_form(request)
+                response = await handle(request)
+            except SignedOut:
+                response = _to_sign_in(request)
+            except ProductError as problem:
+                response = _error_page(problem)
+            except Exception:
+                log.exception("request %s: %s failed", request.scope["heartbeat.request_id"], request.url.path)
+                response = _error_page(unexpected())
+            for name, value in HEADERS.items():
+                response.headers.setdefault(name, value)
+            return response
+
+        return guarded
+
+
+class Visitor:
+    """Who looks. Each read or write looks the session's key up first, in the same transaction as the work itself."""
+
+    def __init__(self, stack: Stack, cookie: str) -> None:
+        self.stack = stack
+        self._cookie = cookie
+
+    async def read(self, work: Callable[[Connection, Project], T]) -> T:
+        """`work` on the project of the session; raises `SignedOut`."""
+        return await self.stack.database.read(lambda connection: work(connection, self._project(connection)))
+
+    async def write(self, work: Callable[[Connection, Project], T]) -> T:
+        """`read` in a transaction that may write."""
+        return await self.stack.database.write(lambda connection: work(connection, self._project(connection)))
+
+    def _project(self, connection: Connection) -> Project:
+        key_uuid = session.key_of(self._cookie)
+        opened = opened_by_key(connection, key_uuid) if key_uuid else None
+        if opened is None or not session.holds(self._cookie, opened.key_hash, utc_now()):
+            raise SignedOut
+        return opened.project
+
+
+def visitor(request: Request) -> Visitor:
+    """The visitor of this request."""
+    return Visitor(request.app.state.stack, request.cookies.get(session.COOKIE, ""))
+
+
+Visiting = Annotated[Visitor, Depends(visitor)]
+
+
+def require_own_form(request: Request) -> None:
+    """Raises `Forbidden` unless the browser says that the form was on a page of this very site."""
+    site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin", "")
+    # Browsers leave the first out on plain http; a proxy may change the host that the second is compared with.
+    own = site == "same-origin" if site else urlsplit(origin).netloc == request.headers.get("host") != ""
+    if not own:
+        raise Forbidden("foreign_form", "This form was not sent by a page of this site; open the page and try again.")
+
+
+def is_https(request: Request) -> bool:
+    """Whether the browser came over https, to us or to a proxy before us."""
+    return "https" in (request.url.scheme, request.headers.get("x-forwarded-proto"))
+
+
+def html(template: str, status: int = 200, **shown: Any) -> HTMLResponse:
+    """A page."""
+    return HTMLResponse(render(template, **shown), status)
+
+
+def _to_sign_in(request: Request) -> Response:
+    """To the sign-in page, which leads back to the page that was wanted."""
+    wanted = request.url.path if request.method == "GET" else "/"
+    target = SIGN_IN if wanted == "/" else f"{SIGN_IN}?next={quote(wanted)}"
+    return RedirectResponse(target, 303)
+
+
+def _error_page(problem: ProductError) -> Response:
+    response = html("error", problem.status, status=problem.status, message=problem.message)
+    if problem.retry_after is not None:
+        response.headers["Retry-After"] = str(problem.retry_after)
+    return response

@@ -1,0 +1,140 @@
+"""What pages show of heartbeats: rows in, words and numbers out."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Protocol
+from zoneinfo import ZoneInfo
+
+from heartbeat.dashboard import words
+from heartbeat.dashboard.words import Moment, moment
+from heartbeat.store.overview import States
+from heartbeat.store.stats import Sums
+from heartbeat.store.tables import Heartbeat
+
+TITLE = 90
+PENDING = "Temporal has not taken the schedule yet; it follows by itself as soon as Temporal can be reached."
+CHART_HEIGHT, BAR, GAP = 40, 10, 4
+
+Period = tuple[datetime, datetime]
+
+
+class Due(Protocol):
+    """A cadence in words, and its next tick."""
+
+    schedule: str
+
+    def next_after(self, now: datetime) -> datetime | None: ...
+
+
+@dataclass(frozen=True)
+class Spent:
+    """Credits of the period. `share` is how much of the budget is used, 0 to 100, `None` without a budget."""
+
+    used: int
+    budget: int | None
+    share: int | None
+    resets: str
+
+
+@dataclass(frozen=True)
+class Card:
+    """One heartbeat in a list, and the head of its own page."""
+
+    uuid: str
+    title: str
+    bot: str
+    schedule: str
+    state: str
+    note: str | None
+    next: Moment | None
+    last_status: str | None
+    last: Moment | None
+    streak: str | None
+    spent: Spent
+    running: str | None
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A day in the chart of runs; heights are in the chart's own units."""
+
+    x: int
+    good: float
+    bad: float
+    label: str
+
+
+@dataclass(frozen=True)
+class Totals:
+    """The numbers at the top, and the chart."""
+
+    states: States
+    running: int
+    today: Sums
+    bars: list[Bar]
+    credits: int
+    credit_limit: int | None
+    resets: str
+
+
+def card(row: Heartbeat, bot_name: str, due: Due, period: Period, now: datetime, running: str | None) -> Card:
+    """`due` is the heartbeat's cadence, `running` the id of a run of it that is still going."""
+    where = ZoneInfo(row.timezone)
+    tick = due.next_after(now) if row.enabled else None
+    return Card(
+        uuid=row.uuid,
+        title=title(row),
+        bot=bot_name,
+        schedule=due.schedule,
+        state=state(row),
+        note=row.pause_message if row.pause_reason else PENDING if state(row) == "pending" else None,
+        next=moment(tick, where, now) if tick else None,
+        last_status=row.last_status,
+        last=moment(row.last_executed_at, where, now) if row.last_executed_at else None,
+        streak=_streak(row),
+        spent=spent(row, period),
+        running=running,
+    )
+
+
+def title(row: Heartbeat) -> str:
+    """Its label, else the start of its prompt."""
+    return row.label or words.start(row.prompt, TITLE)
+
+
+def state(row: Heartbeat) -> str:
+    """on, off, paused (the product switched it off) or pending (on, but Temporal's schedule is behind)."""
+    if row.pause_reason:
+        return "paused"
+    if not row.enabled:
+        return "off"
+    return "pending" if row.synced_version < row.version else "on"
+
+
+def spent(row: Heartbeat, period: Period) -> Spent:
+    """What a heartbeat used of its budget in this period."""
+    used = row.period_credits if row.period_start == period[0] else 0
+    share = None if row.credit_budget is None else min(100, 100 * used // row.credit_budget if row.credit_budget else 100)
+    return Spent(used, row.credit_budget, share, words.day(period[1]))
+
+
+def bars(days: dict[date, Sums]) -> list[Bar]:
+    """The chart of runs, a bar a day: what went well below, errors on top. The highest day fills the height."""
+    most = max([1, *(sums.executed for sums in days.values())])
+    scale = CHART_HEIGHT / most
+    return [
+        Bar(
+            x=index * (BAR + GAP),
+            good=round((sums.executed - sums.error) * scale, 2),
+            bad=round(sums.error * scale, 2),
+            label=f"{when.day} {when:%b}: {words.count(sums.executed, 'run')}, {words.count(sums.error, 'error')}",
+        )
+        for index, (when, sums) in enumerate(days.items())
+    ]
+
+
+def _streak(row: Heartbeat) -> str | None:
+    if not row.error_count:
+        return None
+    times = words.count(row.error_count, "error") + (" in a row" if row.error_count > 1 else "")
+    return f"{times}; pauses at {row.max_consecutive_errors}" if row.enabled else times

@@ -1,0 +1,98 @@
+"""What pages show of runs: rows in, words and numbers out."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from math import ceil
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Row
+
+from heartbeat.dashboard import words
+from heartbeat.dashboard.words import Moment, moment
+from heartbeat.store.pages import Page
+from heartbeat.store.tables import Run, Step
+
+OUTCOME = 160
+
+
+@dataclass(frozen=True)
+class Line:
+    """One run in a list, and the head of its own page. Credits and tokens are what it came to so far."""
+
+    uuid: str
+    status: str
+    trigger: str
+    due: Moment | None
+    started: Moment
+    took: str
+    tokens: int
+    credits: int
+    outcome: str
+    temporal_url: str
+
+
+@dataclass(frozen=True)
+class StepLine:
+    """One model request of a run."""
+
+    number: int
+    model: str
+    input_tokens: int
+    output_tokens: int
+    took: str
+    failure: str | None
+
+
+@dataclass(frozen=True)
+class Pages:
+    """Which page of how many; `newer` and `older` are the neighbours there are."""
+
+    number: int
+    total: int
+    newer: int | None
+    older: int | None
+
+
+def line(run: Run | Row[Any], zone: str, now: datetime, temporal_url: str) -> Line:
+    """A run, its times on the wall of its heartbeat's zone."""
+    where = ZoneInfo(zone)
+    still = run.status == "running"
+    return Line(
+        uuid=run.uuid,
+        status=run.status,
+        trigger=run.trigger,
+        due=moment(run.scheduled_for, where, now) if run.scheduled_for else None,
+        started=moment(run.started_at, where, now, seconds=True),
+        took=f"{words.span((now - run.started_at).total_seconds())} so far" if still else words.took(run.duration_ms or 0),
+        tokens=run.tokens_used,
+        credits=run.credits_charged,
+        outcome=words.start(outcome(run), OUTCOME),
+        temporal_url=temporal_url,
+    )
+
+
+def outcome(run: Run | Row[Any]) -> str:
+    """What came of a run: its answer, its error, or why it was skipped."""
+    if run.status == "skipped":
+        return words.SKIPPED.get(run.skip_reason or "", run.skip_reason or "")
+    return run.error_message or run.response or ""
+
+
+def steps(rows: list[Step]) -> list[StepLine]:
+    """The steps of a run, in order."""
+    return [
+        StepLine(row.number, row.model, row.input_tokens, row.output_tokens, words.took(row.duration_ms), row.failure)
+        for row in rows
+    ]
+
+
+def pages(page: Page, rows: int) -> Pages:
+    """Where `page` stands in a list of so many rows."""
+    total = max(1, ceil(rows / page.size))
+    return Pages(
+        page.number,
+        total,
+        min(page.number - 1, total) if page.number > 1 else None,
+        page.number + 1 if page.number < total else None,
+    )

@@ -1,0 +1,36 @@
+"""A browser's session: a cookie that names a key and ends, signed with the key's own hash.
+
+There is no secret and no table of sessions: whoever revokes a key ends its sessions, and a cookie holds nothing
+that opens the API.
+"""
+
+import hmac
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+
+COOKIE = "heartbeat_session"
+LASTS = timedelta(days=7)
+
+
+def issue(key_uuid: str, key_hash: str, now: datetime) -> str:
+    """The value of a session that begins `now`."""
+    claim = f"{key_uuid}.{int((now + LASTS).timestamp())}"
+    return f"{claim}.{_signature(claim, key_hash)}"
+
+
+def key_of(value: str) -> str:
+    """The public id of the key a session claims to be of; empty when it is none. Nothing is believed yet."""
+    parts = value.split(".")
+    return parts[0] if len(parts) == 3 else ""
+
+
+def holds(value: str, key_hash: str, now: datetime) -> bool:
+    """Whether the session was issued for the key with this hash, and has not ended."""
+    claim, _, signature = value.rpartition(".")
+    if not hmac.compare_digest(signature.encode(), _signature(claim, key_hash).encode()):
+        return False
+    return now < datetime.fromtimestamp(int(claim.rpartition(".")[2]), UTC)
+
+
+def _signature(claim: str, key_hash: str) -> str:
+    return hmac.new(key_hash.encode(), b"dashboard session " + claim.encode(), sha256).hexdigest()

@@ -1,0 +1,106 @@
+"""How times, amounts and reasons read on a page."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, tzinfo
+
+STATUS = {
+    "success": "Success",
+    "error": "Error",
+    "skipped": "Skipped",
+    "cancelled": "Cancelled",
+    "running": "Running",
+}
+STATE = {"on": "On", "off": "Off", "paused": "Paused", "pending": "Pending"}
+TRIGGER = {"schedule": "On schedule", "manual": "By hand"}
+SKIPPED = {
+    "overlap": "The run before it was still going.",
+    "missed": "It was due while nothing could run it.",
+    "budget": "The credit budget of the period was spent.",
+    "plan": "The project's plan did not allow it.",
+    "disabled_bot": "The bot or its heartbeats were switched off.",
+}
+TOMORROW = {-1: "Yesterday", 0: "Today", 1: "Tomorrow"}
+MINUTE, HOUR, DAY = 60, 3600, 86400
+
+
+@dataclass(frozen=True)
+class Moment:
+    """An instant as a page shows it: for machines, on a wall in a zone, and seen from now."""
+
+    iso: str
+    clock: str
+    zone: str
+    relative: str
+
+
+def moment(instant: datetime, where: tzinfo, now: datetime, seconds: bool = False) -> Moment:
+    """`instant` on the wall of `where`; with `seconds` for what happened, without for what was due."""
+    here = instant.astimezone(where)
+    text = f"{_day(here, now.astimezone(where))}, {here:%H:%M:%S}" if seconds else _minute(here, now.astimezone(where))
+    iso = instant.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    return Moment(iso, text, f"{here:%Z}", relative(instant, now))
+
+
+def relative(instant: datetime, now: datetime) -> str:
+    """ "in 4 min", "3 h ago": one unit, two where an hour would be too coarse."""
+    away = abs((instant - now).total_seconds())
+    if away < 1:
+        return "now"
+    return f"in {span(away)}" if instant > now else f"{span(away)} ago"
+
+
+def span(seconds: float) -> str:
+    """A length of time, rounded down: "40 s", "12 min", "3 h 20 min", "5 days"."""
+    whole = int(seconds)
+    if whole < MINUTE:
+        return f"{whole} s"
+    if whole < HOUR:
+        return f"{whole // MINUTE} min"
+    hours, minutes = divmod(whole // MINUTE, 60)
+    if hours < 6 and minutes:
+        return f"{hours} h {minutes} min"
+    return f"{hours} h" if whole < 2 * DAY else f"{whole // DAY} days"
+
+
+def took(milliseconds: int) -> str:
+    """How long a run or a step took: "0.4 s", "38 s", "2 min 5 s"."""
+    seconds = milliseconds / 1000
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def number(value: int) -> str:
+    """1234567 as "1,234,567"."""
+    return f"{value:,}"
+
+
+def count(value: int, noun: str) -> str:
+    """ "1 run", "2 runs"."""
+    return f"{number(value)} {noun}" if value == 1 else f"{number(value)} {noun}s"
+
+
+def day(when: datetime) -> str:
+    """ "1 Dec"."""
+    return f"{when.day} {when:%b}"
+
+
+def start(text: str, longest: int) -> str:
+    """The start of a text, on one line."""
+    line = " ".join(text[: 4 * longest].split())
+    if len(line) <= longest and len(text) <= 4 * longest:
+        return line
+    return line[: longest - 1].rstrip() + "…"
+
+
+def _minute(here: datetime, now: datetime) -> str:
+    return f"{_day(here, now)}, {here:%H:%M}"
+
+
+def _day(here: datetime, now: datetime) -> str:
+    away = (here.date() - now.date()) // timedelta(days=1)
+    if away in TOMORROW:
+        return TOMORROW[away]
+    year = "" if here.year == now.year else f" {here.year}"
+    return f"{here:%a} {day(here)}{year}"

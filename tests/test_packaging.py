@@ -1,0 +1,36 @@
+"""The names at the root are the application's own, and the lock is complete, hashed and names no index."""
+
+import re
+import tomllib
+from importlib.metadata import distribution, packages_distributions
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+OWN = {"api", "workflows", "activities", "worker", "heartbeat"}
+LOCK = (ROOT / "requirements.lock").read_text()
+
+
+def test_no_dependency_owns_a_name_of_ours() -> None:
+    owners = {name: set(found) for name, found in packages_distributions().items() if name in OWN}
+    assert all(found == {"heartbeat-server"} for found in owners.values()), owners
+
+
+def test_the_lock_has_a_hash_for_everything_and_names_no_index() -> None:
+    requirements = re.split(r"\n(?=[a-z0-9])", LOCK.strip())
+    assert len(requirements) > 50
+    assert [line.split()[0] for line in requirements if "--hash=sha256:" not in line] == []
+    assert not re.search(r"https?://|--(extra-)?index-url|--find-links", LOCK)
+
+
+def test_the_lock_holds_what_the_project_asks_for() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = project["dependencies"] + [name for extra in project["optional-dependencies"].values() for name in extra]
+    locked = set(re.findall(r"^([a-z0-9.-]+)==", LOCK, re.MULTILINE))
+    names = {re.split(r"[\[;<>= ]", line)[0].lower().replace("_", "-") for line in wanted}
+    assert names <= locked
+    assert "litellm" not in locked
+    assert "llama-cpp-python" not in locked
+
+
+def test_the_licence_is_mit() -> None:
+    assert distribution("heartbeat-server").metadata["License-Expression"] == "MIT"
