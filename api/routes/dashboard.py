@@ -1,27 +1,25 @@
-"""The dashboard: sign in, look at heartbeats and runs, run one now, switch one on and off."""
+"""The dashboard: look at heartbeats and runs, run one now, switch one on and off."""
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from urllib.parse import parse_qs
 
 from fastapi import APIRouter, Request
 from sqlalchemy import Connection, Row
 from starlette.responses import RedirectResponse, Response
 
-from api.browser import PageRoute, SignedOut, Visiting, html, is_https
-from api.deps import Stack, utc_now
+from api.browser import PageRoute, Visiting, html
+from api.deps import utc_now
 from api.due import due
 from api.following import follow
 from api.schemas.logs import temporal_url
 from heartbeat import credits
 from heartbeat.allowed import require_heartbeats
-from heartbeat.dashboard import heartbeats, runs, session
-from heartbeat.dashboard.render import ASSETS, asset
+from heartbeat.dashboard import heartbeats, runs
 from heartbeat.errors import NotFound
 from heartbeat.ids import new_id
+from heartbeat.settings import Settings
 from heartbeat.store import heartbeats as store
 from heartbeat.store import overview
 from heartbeat.store.ledger import period_credits, steps
@@ -29,20 +27,194 @@ from heartbeat.store.logs import Filter, logs
 from heartbeat.store.opening import cadence_of
 from heartbeat.store.pages import Page
 from heartbeat.store.runs import run_by_uuid
-from heartbeat.store.sign_in import opened_by_secret
-from heartbeat.store.tables import Bot, Heartbeat, Project, Run
+from heartbeat.store.stats import Sums
+from heartbeat.store.tables import Bot, Heartbeat, Project, Run, Step
 from heartbeat.temporal import start_manual_run
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
 HEARTBEATS_A_PAGE, RUNS_A_PAGE = 50, 20
 CHART_DAYS = 14
-FURTHEST_PAGE = 1_000_000
-FOR_EVER = "public, max-age=31536000, immutable"
-OWN_PAGE = re.compile(r"/(heartbeats|runs)/[A-Za-z0-9_.-]{1,64}")
-WRONG_KEY = "No project has this key, or it was revoked."
 DONE = {
     "run": "A run was started; it appears below in a moment.",
-    "enable": "The heartbeat is on.",
-    "disable": "The heartbeat is off.",
+    "enable": "The heartbeat is on now.",
+    "disable": "The heartbeat is off now.",
 }
+
+
+@dataclass(frozen=True)
+class Glance:
+    """A project as the first page shows it."""
+
+    project: Project
+    listed: list[overview.Listed]
+    states: overview.States
+    running: list[Row[Any]]
+    days: dict[Any, Sums]
+    credits: int
+    bot: Bot | None
+
+
+@router.get("/")
+async def project_page(request: Request, visiting: Visiting, page: str = "1") -> Response:
+    """Every heartbeat of the project."""
+    now, wanted = utc_now(), _page(page, HEARTBEATS_A_PAGE)
+    seen = await visiting.read(lambda connection, project: _glance(connection, project, wanted, now))
+    period = credits.period(now, seen.project.period_anchor_day)
+    running = {run.heartbeat_id: run.uuid for run in reversed(seen.running)}
+    cards = [
+        heartbeats.card(row, bot_name, due(cadence_of(row)), period, now, running.get(row.id))
+        for row, bot_name in ((one.heartbeat, one.bot_name) for one in seen.listed)
+    ]
+    return html(
+        "heartbeats",
+        project=seen.project,
+        refresh=_address("/", wanted),
+        cards=cards,
+        totals=heartbeats.totals(
+            seen.states,
+            len(seen.running),
+            seen.days,
+            seen.credits,
+            visiting.stack.settings.plan(seen.project.plan).credits_per_month,
+            period,
+        ),
+        pages=runs.pages(wanted, seen.states.total),
+        bot=seen.bot,
+        api=str(request.base_url).rstrip("/"),
+    )
+
+
+@router.get("/heartbeats/{uuid}")
+async def heartbeat_page(uuid: str, visiting: Visiting, page: str = "1", done: str = "") -> Response:
+    """One heartbeat and its runs, newest first."""
+    now, wanted = utc_now(), _page(page, RUNS_A_PAGE)
+
+    def work(
+        connection: Connection, project: Project
+    ) -> tuple[Project, Heartbeat, Bot, list[Row[Any]], list[Row[Any]], int]:
+        row, bot = overview.heartbeat_and_bot(connection, project, uuid)
+        of_row = Filter(bot_id=row.bot_id, heartbeat_id=row.id)
+        going, _ = logs(connection, Filter(of_row.bot_id, of_row.heartbeat_id, status="running"), Page(1, RUNS_A_PAGE))
+        ended, total = logs(connection, of_row, wanted)
+        return project, row, bot, going, ended, total
+
+    project, row, bot, going, ended, total = await visiting.read(work)
+    period = credits.period(now, project.period_anchor_day)
+    shown = [*(going if wanted.number == 1 else []), *ended]
+    return html(
+        "heartbeat",
+        project=project,
+        refresh=_address(f"/heartbeats/{row.uuid}", wanted),
+        card=heartbeats.card(row, bot.name, due(cadence_of(row)), period, now, going[0].uuid if going else None),
+        heartbeat=row,
+        bot=bot,
+        lines=[_line(run, row.timezone, now, visiting.stack.settings) for run in shown],
+        pages=runs.pages(wanted, total),
+        done=DONE.get(done),
+    )
+
+
+@router.get("/runs/{uuid}")
+async def run_page(uuid: str, visiting: Visiting) -> Response:
+    """One run: what was asked, what was answered, what it took."""
+    now = utc_now()
+
+    def work(connection: Connection, project: Project) -> tuple[Project, Run, Heartbeat, Bot, list[Step]]:
+        run = run_by_uuid(connection, uuid)
+        if run.project_id != project.id:
+            raise NotFound("run", uuid)
+        row, bot = overview.heartbeat_of_run(connection, run.heartbeat_id)
+        return project, run, row, bot, steps(connection, run.id or 0)
+
+    project, run, row, bot, transcript = await visiting.read(work)
+    return html(
+        "run",
+        project=project,
+        refresh=f"/runs/{run.uuid}",
+        run=run,
+        line=_line(run, row.timezone, now, visiting.stack.settings),
+        outcome=runs.outcome(run),
+        heartbeat=row,
+        title=heartbeats.title(row),
+        bot=bot,
+        steps=runs.steps(transcript),
+    )
+
+
+@router.post("/heartbeats/{uuid}/run")
+async def run_now(uuid: str, visiting: Visiting) -> Response:
+    """Start a run and do not wait for it."""
+    stack = visiting.stack
+
+    def work(connection: Connection, project: Project) -> tuple[Heartbeat, Bot]:
+        row, bot = overview.heartbeat_and_bot(connection, project, uuid)
+        require_heartbeats(project, stack.settings.plan(project.plan), bot)
+        return row, bot
+
+    row, bot = await visiting.read(work)
+    await start_manual_run(stack.temporal, stack.settings, row, bot.name, new_id("log"))
+    return _done(uuid, "run")
+
+
+@router.post("/heartbeats/{uuid}/enable")
+async def enable(uuid: str, visiting: Visiting) -> Response:
+    """Switch a heartbeat on and lift its pause."""
+    settings = visiting.stack.settings
+
+    def work(connection: Connection, project: Project) -> Heartbeat:
+        _, bot = overview.heartbeat_and_bot(connection, project, uuid)
+        return store.enable(connection, project, settings.plan(project.plan), bot, uuid, utc_now())
+
+    return await _switched(uuid, visiting, work, "enable")
+
+
+@router.post("/heartbeats/{uuid}/disable")
+async def disable(uuid: str, visiting: Visiting) -> Response:
+    """Switch a heartbeat off."""
+
+    def work(connection: Connection, project: Project) -> Heartbeat:
+        _, bot = overview.heartbeat_and_bot(connection, project, uuid)
+        return store.disable(connection, bot, uuid, utc_now())
+
+    return await _switched(uuid, visiting, work, "disable")
+
+
+async def _switched(
+    uuid: str, visiting: Visiting, work: Callable[[Connection, Project], Heartbeat], what: str
+) -> Response:
+    await follow(visiting.stack.schedules, await visiting.write(work))
+    return _done(uuid, what)
+
+
+def _glance(connection: Connection, project: Project, page: Page, now: datetime) -> Glance:
+    start, _ = credits.period(now, project.period_anchor_day)
+    states = overview.states(connection, project)
+    return Glance(
+        project,
+        overview.listed(connection, project, page) if states.total else [],
+        states,
+        overview.running(connection, project),
+        overview.days(connection, project, now.date(), CHART_DAYS),
+        period_credits(connection, project.id or 0, start),
+        None if states.total else overview.some_bot(connection, project),
+    )
+
+
+def _line(run: Run | Row[Any], zone: str, now: datetime, settings: Settings) -> runs.Line:
+    return runs.line(run, zone, now, temporal_url(run.workflow_id, run.workflow_run_id, settings))
+
+
+def _done(uuid: str, what: str) -> Response:
+    return RedirectResponse(f"/heartbeats/{uuid}?done={what}", 303)
+
+
+def _page(given: str, size: int) -> Page:
+    """The page that was asked for; the first instead of anything that is no number."""
+    known = given.isascii() and given.isdecimal() and len(given) <= 6
+    return Page(max(1, int(given)) if known else 1, size)
+
+
+def _address(path: str, page: Page) -> str:
+    """Where a page is fetched again."""
+    return path if page.number == 1 else f"{path}?page={page.number}"

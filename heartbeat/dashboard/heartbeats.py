@@ -118,6 +118,13 @@ def spent(row: Heartbeat, period: Period) -> Spent:
     return Spent(used, row.credit_budget, share, words.day(period[1]))
 
 
+def totals(
+    states: States, running: int, days: dict[date, Sums], used: int, limit: int | None, period: Period
+) -> Totals:
+    """The numbers at the top; `used` and `limit` are the project's credits of this period."""
+    return Totals(states, running, list(days.values())[-1], bars(days), used, limit, words.day(period[1]))
+
+
 def bars(days: dict[date, Sums]) -> list[Bar]:
     """The chart of runs, a bar a day: what went well below, errors on top. The highest day fills the height."""
     most = max([1, *(sums.executed for sums in days.values())])

@@ -60,7 +60,7 @@ def demo(settings: Settings) -> None:
 
         stack = plan(settings, workers=1)
         first = prepare(settings, tell)
-        for line in [*header(settings, stack, first), f"output    {settings.data_dir / OUTPUT}"]:
+        for line in [*header(settings, stack, first), f"output    {output.name}", "starting …"]:
             say(console, Text(line))
         project, kept = _access(settings, first)
         show = Show(stack, settings.data_dir / KEPT, project, kept, console)

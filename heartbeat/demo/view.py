@@ -12,8 +12,8 @@ from heartbeat.demo.client import Log, Order, Snapshot
 
 COLOURS = {"success": "green", "error": "red", "skipped": "yellow", "cancelled": "yellow", "running": "cyan"}
 LONGEST_ANSWER = 240
-# Lines of the terminal that are not runs; a run's answer may need two.
-OTHER_LINES, LINES_A_RUN = 14, 2
+# Lines of the terminal that are not runs; a run's answer may need three.
+OTHER_LINES, LINES_A_RUN = 14, 3
 FEWEST_RUNS = 3
 
 
@@ -41,7 +41,7 @@ class LiveView:
 
     def _render(self) -> Group | Text:
         if self._snapshot is None:
-            return Text("starting …", "dim")
+            return Text("looking …", "dim")
         runs = (self._snapshot.running + self._snapshot.ended)[: self._rows]
         return Group(Text(), Text(_outlook(self._snapshot.order), "bold"), Text(), _table(runs))
 

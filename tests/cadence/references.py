@@ -10,7 +10,7 @@ from cronsim import CronSim
 
 from heartbeat.cadence.ticks import Cadence
 
-MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
+MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 # Here cronsim 2.8 is wrong about jobs that follow the wall (see test_ticks): clocks turned off the full hour, on
 # which it may even never return, and clocks turned at midnight.
 CRONSIM_FAILS = {"Australia/Lord_Howe", "Pacific/Chatham"} | {
@@ -37,8 +37,8 @@ def by_cronsim(cadence: Cadence, start: datetime, end: datetime) -> list[datetim
 
 
 def by_the_wall(cadence: Cadence, start: datetime, end: datetime) -> list[datetime]:
-    """The same by watching the wall minute by minute, as cron does; a day earlier, to know what was shown before."""
-    return [tick for tick in _watch(cadence, start - DAY, end) if start < tick]
+    """The same by watching the wall minute by minute, as cron does; from earlier on, to know what it has shown."""
+    return [tick for tick in _watch(cadence, start - 4 * HOUR, end) if start < tick]
 
 
 def active(cadence: Cadence, wall: datetime) -> bool:

@@ -26,7 +26,8 @@ from tests.cadence.server import Span, as_temporal, fires
 NUMBER = int(os.environ.get("HEARTBEAT_TEST_CADENCES", "56"))
 SEED = int(os.environ.get("HEARTBEAT_TEST_SEED", "1"))
 MOST = 2000
-AROUND = timedelta(hours=26)
+DAY = timedelta(hours=26)
+HOURS = timedelta(hours=8)
 
 
 @dataclass
@@ -82,14 +83,14 @@ def _spans(cadence: Cadence) -> list[Span]:
     turns = zones.turns_between(cadence.zone, START, END)
     random = Random(repr(cadence))
     days = [START + timedelta(days=random.randrange(730)) for _ in range(10)]
-    return [(turn.at - AROUND, turn.at + AROUND) for turn in turns] + [(day, day + timedelta(days=1)) for day in days]
+    return [(turn.at - DAY, turn.at + DAY) for turn in turns] + [(day, day + timedelta(days=1)) for day in days]
 
 
 def _check_by_references(cadence: Cadence, spans: list[Span], ticks: list[datetime]) -> None:
     if cronsim_knows(cadence):
         assert ticks == [tick for span in spans for tick in by_cronsim(cadence, *span)], f"cronsim differs on {cadence}"
     for turn in zones.turns_between(cadence.zone, START, END):
-        around = turn.at - AROUND, turn.at + AROUND
+        around = turn.at - HOURS, turn.at + HOURS
         assert cadence.between(*around) == by_the_wall(cadence, *around), f"the wall differs on {cadence}, {turn}"
 
 

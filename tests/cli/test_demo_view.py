@@ -27,8 +27,8 @@ def drawn(snapshot: Snapshot | None) -> str:
     return output.getvalue()
 
 
-def test_before_the_first_look_it_says_it_is_starting() -> None:
-    assert "starting …" in drawn(None)
+def test_before_the_first_look_it_claims_nothing() -> None:
+    assert "looking …" in drawn(None)
 
 
 def test_it_shows_what_is_due_and_each_run() -> None:

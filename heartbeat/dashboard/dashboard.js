@@ -1,0 +1,49 @@
+// Fetches the page again every few seconds and puts what has changed in place of what is shown.
+"use strict";
+
+const EVERY = 5000;
+const address = document.body.dataset.refresh;
+const lost = document.getElementById("lost");
+
+async function refresh() {
+  if (document.hidden || !getSelection().isCollapsed) return;
+  try {
+    const answer = await fetch(address, { cache: "no-store" });
+    if (answer.redirected || answer.status === 404) return location.reload();
+    if (!answer.ok) throw new Error(answer.statusText);
+    show(new DOMParser().parseFromString(await answer.text(), "text/html"));
+    lost.hidden = true;
+  } catch {
+    lost.hidden = false;
+  }
+}
+
+function show(page) {
+  document.title = page.title;
+  const main = document.querySelector("main"), fresh = page.querySelector("main");
+  const focused = main.contains(document.activeElement) ? where(document.activeElement) : null;
+  const before = [...main.children], after = [...fresh.children];
+  if (before.length !== after.length) main.replaceWith(fresh);
+  else before.forEach((part, index) => part.isEqualNode(after[index]) || part.replaceWith(after[index]));
+  if (focused) document.querySelector(`main ${focused}`)?.focus({ preventScroll: true });
+}
+
+// What somebody stands on with the keyboard, so that they stand there afterwards too.
+function where(element) {
+  const name = element.id ? "id" : element.hasAttribute("href") ? "href" : null;
+  return name && `[${name}="${CSS.escape(element.getAttribute(name))}"]`;
+}
+
+async function keep() {
+  await refresh();
+  setTimeout(keep, EVERY);
+}
+
+if (address) {
+  history.replaceState(null, "", address);
+  document.addEventListener("visibilitychange", refresh);
+  setTimeout(keep, EVERY);
+}
+
+// A second click must not start a second run.
+document.addEventListener("submit", (event) => { event.submitter.disabled = true; });
