@@ -86,5 +86,6 @@ def _detail(error: dict[str, Any]) -> Detail:
     where, kind = [str(part) for part in error["loc"][1:]], error["type"]
     if kind == "json_invalid":
         return Detail("body", f"is not valid JSON: {error['ctx']['error']} at position {error['loc'][-1]}")
-    words = WORDS.get(kind, str(error["msg"])).format(**error.get("ctx", {}))
-    return Detail(".".join(where) or "body", words if where else "must be a JSON object")
+    if not where:
+        return Detail("body", "must be a JSON object")
+    return Detail(".".join(where), WORDS.get(kind, str(error["msg"])).format(**error.get("ctx", {})))

@@ -58,17 +58,9 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+def database_url(request: pytest.FixtureRequest) -> str:
     """The URL of a migrated database that nobody else uses; the test runs on both kinds."""
-    if request.param == "sqlite":
-        template: Path = request.getfixturevalue("sqlite_template")
-        yield f"sqlite:///{shutil.copy(template, tmp_path / 'heartbeat.db')}"
-        return
-    server: str = request.getfixturevalue("postgres_template")
-    name = f"heartbeat_{next(NUMBERS)}"
-    _administer(server, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
-    yield server.format(database=name)
-    _administer(server, f"DROP DATABASE {name} WITH (FORCE)")
+    return fresh_database(request, request.param)
 
 
 @pytest.fixture
@@ -85,6 +77,18 @@ async def temporal() -> AsyncIterator[Client]:
     binary = str(beside) if beside.exists() else shutil.which("temporal")
     async with await WorkflowEnvironment.start_local(dev_server_existing_path=binary) as environment:
         yield environment.client
+
+
+def fresh_database(request: pytest.FixtureRequest, kind: str) -> str:
+    """The URL of a new copy of the migrated template; it is removed when the requesting fixture is done."""
+    number = next(NUMBERS)
+    if kind == "sqlite":
+        template: Path = request.getfixturevalue("sqlite_template")
+        return f"sqlite:///{shutil.copy(template, template.with_name(f'heartbeat-{number}.db'))}"
+    server: str = request.getfixturevalue("postgres_template")
+    _administer(server, f"CREATE DATABASE heartbeat_{number} TEMPLATE {TEMPLATE}")
+    request.addfinalizer(lambda: _administer(server, f"DROP DATABASE heartbeat_{number} WITH (FORCE)"))
+    return server.format(database=f"heartbeat_{number}")
 
 
 def _administer(server: str, statement: str) -> None:
