@@ -102,7 +102,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_unconfigure(config: pytest.Config) -> None:
-    # A process that used the Temporal SDK may abort at interpreter exit (sdk-python #300) and turn a pass into a failure.
+    # A process that used the Temporal SDK may abort at interpreter exit (sdk-python #300): a pass would fail.
     if "temporalio.bridge.runtime" in sys.modules and STATUS in config.stash:
         sys.stdout.flush()
         sys.stderr.flush()

@@ -13,7 +13,7 @@ from heartbeat.cli import app
 from heartbeat.settings import Settings
 
 ROOT = Path(__file__).parent.parent
-PAGES = [path for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"))]
+PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
 
 
 def text(name: str) -> str:
