@@ -1,15 +1,8 @@
-"""The measure of things: a Temporal workflow of one activity that does nothing, on a worker like the product's.
+"""The measure of things: a Temporal workflow of one activity that does nothing."""
 
-`python -m bench.bare ADDRESS`
-"""
-
-import asyncio
-import sys
 from datetime import timedelta
 
 from temporalio import activity, workflow
-from temporalio.client import Client
-from temporalio.worker import Worker
 
 QUEUE = "bare"
 
@@ -25,15 +18,3 @@ class Bare:
     @workflow.run
     async def run(self, number: int) -> int:
         return await workflow.execute_activity(nothing, number, start_to_close_timeout=timedelta(seconds=30))
-
-
-async def main(address: str) -> None:
-    from worker import SANDBOX
-
-    client = await Client.connect(address)
-    async with Worker(client, task_queue=QUEUE, workflows=[Bare], activities=[nothing], workflow_runner=SANDBOX):
-        await asyncio.Event().wait()
-
-
-if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1]))

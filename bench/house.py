@@ -63,7 +63,7 @@ def house() -> Iterator[House]:
 
         start("temporal", temporal_server.command(settings), settings.temporal_port)
         start("model", [*BENCH, "bench.provider", str(model)], model)
-        start("bare", [*BENCH, "bench.bare", settings.temporal_target()])
+        start("bare", [*BENCH, "bench.bare_worker", settings.temporal_target()])
         worker = start("worker", [*PYTHON, "worker"])
         opened = House(home, settings, database, tenant, worker, start("api", [*PYTHON, "api"], settings.port))
         _wait_until_ready(opened)

@@ -23,7 +23,7 @@ async def measure(house: House) -> Result:
     command = [temporal_server.binary(), "server", "start-dev", "--port", str(port), "--ui-port", str(ui_port)]
     with (
         running(command, house.home / "default.log", port=port),
-        running([*BENCH, "bench.bare", address], house.home / "default-bare.log"),
+        running([*BENCH, "bench.bare_worker", address], house.home / "default-bare.log"),
     ):
         default, ours = await Client.connect(address), await house.client()
         return await _compare(house, bare_work(default), bare_work(ours))

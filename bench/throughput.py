@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from itertools import count
 from time import perf_counter
 
@@ -15,6 +16,7 @@ from heartbeat.ids import new_id
 from heartbeat.temporal import start_manual_run
 
 ROUNDS, RUNS, AT_ONCE = 5, 100, 20
+LIMIT = timedelta(seconds=60)
 
 Work = Callable[[int], Awaitable[object]]
 
@@ -39,7 +41,9 @@ def bare_work(client: Client) -> Work:
     """Start one bare workflow and wait for its end."""
 
     async def work(number: int) -> object:
-        return await client.execute_workflow(Bare.run, number, id=new_id("bare"), task_queue=QUEUE)
+        return await client.execute_workflow(
+            Bare.run, number, id=new_id("bare"), task_queue=QUEUE, execution_timeout=LIMIT
+        )
 
     return work
 
@@ -50,7 +54,8 @@ def full_work(house: House, client: Client) -> Work:
     async def work(number: int) -> object:
         row = house.tenant.heartbeats[number % len(house.tenant.heartbeats)]
         handle = await start_manual_run(client, house.settings, row, house.tenant.bot.name, new_id("log"))
-        result = await handle.result()
+        async with asyncio.timeout(LIMIT.total_seconds()):
+            result = await handle.result()
         assert result.status == "success", result
         return result
 

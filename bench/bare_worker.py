@@ -1,0 +1,24 @@
+"""A worker for the bare workflow, with the same sandbox as the product's.
+
+`python -m bench.bare_worker ADDRESS`
+"""
+
+import asyncio
+import sys
+
+from temporalio.client import Client
+from temporalio.worker import Worker
+
+from bench.bare import QUEUE, Bare, nothing
+from worker import SANDBOX
+
+
+async def main(address: str) -> None:
+    """Work until told to stop."""
+    client = await Client.connect(address)
+    async with Worker(client, task_queue=QUEUE, workflows=[Bare], activities=[nothing], workflow_runner=SANDBOX):
+        await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1]))
