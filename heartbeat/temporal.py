@@ -1,7 +1,7 @@
 """The connection to Temporal, and the runs that no schedule starts."""
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from temporalio.api.enums.v1 import TaskQueueType
 from temporalio.api.taskqueue.v1 import TaskQueue
@@ -86,6 +86,29 @@ async def result_within(handle: WorkflowHandle[object, RunResult], seconds: floa
         return await asyncio.wait_for(handle.result(), seconds)
     except (TimeoutError, WorkflowFailureError, RPCError, RuntimeError):
         return None
+
+
+async def start_tick(
+    client: Client, settings: Settings, heartbeat: Heartbeat, bot_name: str, tick: datetime, delay: timedelta | None = None
+) -> bool:
+    """Start the run of a tick that the schedule lost or would lose; false when its workflow exists already.
+
+    The id is the one the schedule would give it, so that both together still start one. Raises `RPCError`.
+    """
+    try:
+        await client.start_workflow(
+            AGENT_RUN,
+            RunRequest(heartbeat.uuid, heartbeat.version, tick=tick.isoformat()),
+            id=f"{heartbeat.uuid}-{tick:%Y-%m-%dT%H:%M:%SZ}",
+            task_queue=settings.task_queue,
+            id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+            static_summary=run_summary(bot_name, heartbeat.prompt),
+            start_delay=delay,
+            rpc_timeout=RPC_TIMEOUT,
+        )
+    except WorkflowAlreadyStartedError:
+        return False
+    return True
 
 
 async def how_it_ended(client: Client, run: Run) -> Ending | None:
