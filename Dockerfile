@@ -29,7 +29,7 @@ RUN pip --python /venv/bin/python install --disable-pip-version-check --no-deps 
 
 
 FROM python:${PYTHON_VERSION}-slim
-RUN useradd --uid 10001 --no-create-home heartbeat && install --directory --owner heartbeat /data
+RUN useradd --uid 10001 --no-create-home heartbeat && install --directory --mode 700 --owner heartbeat /data
 COPY --from=build /venv /venv
 ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 HEARTBEAT_DATA_DIR=/data HEARTBEAT_HOST=0.0.0.0
 USER heartbeat

@@ -113,9 +113,9 @@ def is_https(request: Request) -> bool:
     return "https" in (request.url.scheme, request.headers.get("x-forwarded-proto"))
 
 
-def html(template: str, status: int = 200, **shown: Any) -> HTMLResponse:
+def html(template: str, status_code: int = 200, **shown: Any) -> HTMLResponse:
     """A page."""
-    return HTMLResponse(render(template, **shown), status)
+    return HTMLResponse(render(template, **shown), status_code)
 
 
 def _to_sign_in(request: Request) -> Response:

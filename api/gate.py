@@ -14,6 +14,8 @@ from heartbeat.ids import new_id
 
 log = logging.getLogger(__name__)
 
+# The one form with a body; everybody else sends JSON.
+SIGN_IN = "/sign-in"
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 WITH_BODY = {"POST", "PUT", "PATCH"}
 SANE_ID = re.compile(r"[A-Za-z0-9_.:/+=-]{1,128}")
@@ -59,7 +61,7 @@ class Gate:
             return receive
         headers = Headers(scope=scope)
         body = await self._body(headers, receive)
-        if body and not _is_json(headers.get("content-type", "application/json")):
+        if body and scope["path"] != SIGN_IN and not _is_json(headers.get("content-type", "application/json")):
             raise ProductError("Send JSON, with `Content-Type: application/json`.", "unsupported_media_type", 415)
         waiting = [{"type": "http.request", "body": body, "more_body": False}]
 
@@ -87,10 +89,8 @@ class Gate:
 
 def _request_id(scope: Scope) -> str:
     """The caller's own id if it can stand in a log, else a new one."""
-    for name, value in scope["headers"]:
-        if name == b"x-request-id" and SANE_ID.fullmatch(given := value.decode("latin-1")):
-            return given
-    return new_id("req")
+    given = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"").decode("latin-1")
+    return given if SANE_ID.fullmatch(given) else new_id("req")
 
 
 def _is_json(content_type: str) -> bool:

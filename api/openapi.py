@@ -33,25 +33,34 @@ class Error(BaseModel):
     details: list[ErrorDetail] = Field(default=[], description="On a 400: what was wrong with which field.")
 
 
-WORDS = {
-    202: "It is still going.",
+ERRORS = {
     400: "A parameter is wrong; `details` names it.",
     401: "No key, or an unknown one.",
     403: "The key is another project's, or the bot or the plan does not allow it.",
     404: "There is no such thing.",
-    409: "Somebody else was first.",
+    409: "The first request with this Idempotency-Key is under way or was another, or an id is taken.",
     429: "The plan's requests a minute are used up; see Retry-After.",
     503: "The database or Temporal cannot be reached; nothing was changed. See Retry-After.",
 }
-ALWAYS = (400, 401, 403, 429, 503)
 
 
-def answers(model: type[BaseModel], *errors: int) -> dict[int | str, dict[str, Any]]:
-    """What a call of `/v1` may answer: `model` on success, errors else."""
+def call(model: type[BaseModel], query: type[BaseModel] | None = None, later: bool = False) -> dict[str, Any]:
+    """The documentation of a call of `/v1`: it answers `model`, with `later` perhaps as a 202, and reads `query`."""
     found: dict[int | str, dict[str, Any]] = {200: {"model": model}}
-    for status in sorted({*ALWAYS, *errors}):
-        found[status] = {"model": Error, "description": WORDS[status]}
-    return found
+    if later:
+        found[202] = {"model": model, "description": "It is still going."}
+    for status, words in ERRORS.items():
+        found[status] = {"model": Error, "description": words}
+    return {"responses": found, "openapi_extra": {"parameters": _parameters(query)} if query else None}
+
+
+def _parameters(model: type[BaseModel]) -> list[dict[str, Any]]:
+    schema = model.model_json_schema()
+    required = schema.get("required", [])
+    return [
+        {"name": name, "in": "query", "required": name in required, "schema": field}
+        for name, field in schema["properties"].items()
+    ]
 
 
 def describe(app: FastAPI) -> dict[str, Any]:

@@ -2,13 +2,13 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 from sqlalchemy import Connection
 
 from api.answers import Answer
-from api.deps import Asking, utc_now
+from api.deps import Asking, in_query, utc_now
 from api.following import follow_all
-from api.openapi import answers
+from api.openapi import call
 from api.schemas.bots import AllBots, CreateBot, ListBots, OneBot, Success, UpdateBot, UpdatedBot, show_bot
 from api.schemas.fields import OfBot
 from api.schemas.pages import pagination
@@ -20,7 +20,7 @@ from heartbeat.store.tables import Bot
 router = APIRouter(prefix="/v1/bot", tags=["Bots"])
 
 
-@router.post("/create", responses=answers(OneBot))
+@router.post("/create", **call(OneBot))
 async def create(given: CreateBot, asking: Asking) -> Answer:
     """Create a bot."""
     fields = {**given.fields(), "attributes": given.attributes()}
@@ -30,15 +30,15 @@ async def create(given: CreateBot, asking: Asking) -> Answer:
     return Answer({"bot": show_bot(bot, asking.stack.settings)})
 
 
-@router.get("/read", responses=answers(OneBot, 404))
-async def read(given: Annotated[OfBot, Query()], asking: Asking) -> Answer:
+@router.get("/read", **call(OneBot, query=OfBot))
+async def read(given: Annotated[OfBot, in_query(OfBot)], asking: Asking) -> Answer:
     """Read one bot."""
     bot = await asking.read(given, lambda _, found: found.bot)
     return Answer({"bot": show_bot(bot, asking.stack.settings)})
 
 
-@router.get("/readall", responses=answers(AllBots))
-async def readall(given: Annotated[ListBots, Query()], asking: Asking) -> Answer:
+@router.get("/readall", **call(AllBots, query=ListBots))
+async def readall(given: Annotated[ListBots, in_query(ListBots)], asking: Asking) -> Answer:
     """List a project's bots, oldest first."""
     page = Page(given.page, given.per_page)
     bots, total = await asking.read(given, lambda connection, found: store.bots(connection, found.project, page))
@@ -46,7 +46,7 @@ async def readall(given: Annotated[ListBots, Query()], asking: Asking) -> Answer
     return Answer({"total": total, "bots": shown, "pagination": pagination(page, total)})
 
 
-@router.put("/update", responses=answers(UpdatedBot, 404))
+@router.put("/update", **call(UpdatedBot))
 async def update(given: UpdateBot, asking: Asking) -> Answer:
     """Change what is given of a bot. Its `heartbeat` flag pauses and resumes the bot's heartbeats."""
     fields, attributes = given.fields(), given.attributes()
@@ -59,15 +59,15 @@ async def update(given: UpdateBot, asking: Asking) -> Answer:
     return Answer({**touched, "bot": bot})
 
 
-@router.post("/reset", responses=answers(Success, 404))
+@router.post("/reset", **call(Success))
 async def reset(given: OfBot, asking: Asking) -> Answer:
     """Forget a bot's memory sources; none are kept here, so there is nothing to forget."""
     bot = await asking.read(given, lambda _, found: found.bot)
     return Answer({"success": True, "message": f"Bot {bot.uuid} keeps no memory sources; there was nothing to delete."})
 
 
-@router.delete("/delete", responses=answers(Success, 404))
-async def delete(given: Annotated[OfBot, Query()], asking: Asking) -> Answer:
+@router.delete("/delete", **call(Success, query=OfBot))
+async def delete(given: Annotated[OfBot, in_query(OfBot)], asking: Asking) -> Answer:
     """Delete a bot with its heartbeats, their schedules and its tools. Logs stay."""
 
     def work(connection: Connection, found: Access) -> tuple[Bot, list[str]]:

@@ -22,6 +22,7 @@ from heartbeat.ids import new_id
 from heartbeat.settings import Settings
 from heartbeat.store import heartbeats as store
 from heartbeat.store import overview
+from heartbeat.store.access import as_public_id
 from heartbeat.store.ledger import period_credits, steps
 from heartbeat.store.logs import Filter, logs
 from heartbeat.store.opening import cadence_of
@@ -121,7 +122,7 @@ async def run_page(uuid: str, visiting: Visiting) -> Response:
     now = utc_now()
 
     def work(connection: Connection, project: Project) -> tuple[Project, Run, Heartbeat, Bot, list[Step]]:
-        run = run_by_uuid(connection, uuid)
+        run = run_by_uuid(connection, as_public_id(uuid))
         if run.project_id != project.id:
             raise NotFound("run", uuid)
         row, bot = overview.heartbeat_of_run(connection, run.heartbeat_id)

@@ -3,13 +3,13 @@
 from collections.abc import Callable
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 from sqlalchemy import Connection
 
 from api.answers import Answer
-from api.deps import Asking, Caller, utc_now
+from api.deps import Asking, Caller, in_query, utc_now
 from api.following import follow, follow_all
-from api.openapi import answers
+from api.openapi import call
 from api.schemas.fields import OfBot, OfHeartbeat
 from api.schemas.heartbeats import AllHeartbeats, Configure, ListHeartbeats, Message, OneHeartbeat, show, show_all
 from heartbeat.store import heartbeats as store
@@ -21,19 +21,18 @@ from heartbeat.store.tables import Heartbeat
 router = APIRouter(prefix="/v1/bot/heartbeat", tags=["Heartbeats"])
 
 
-@router.get("/read", responses=answers(OneHeartbeat))
-async def read(given: Annotated[OfHeartbeat, Query()], asking: Asking) -> Answer:
+@router.get("/read", **call(OneHeartbeat, query=OfHeartbeat))
+async def read(given: Annotated[OfHeartbeat, in_query(OfHeartbeat)], asking: Asking) -> Answer:
     """Read one heartbeat."""
 
     def work(connection: Connection, found: Access) -> dict[str, Any]:
-        row = store.heartbeat(connection, found.bot, given.heartbeat_id)
-        return show_all(connection, found, [row], utc_now())[0]
+        return show_all(connection, found, [found.heartbeat], utc_now())[0]
 
     return Answer({"heartbeat": await asking.read(given, work)})
 
 
-@router.get("/readall", responses=answers(AllHeartbeats))
-async def readall(given: Annotated[ListHeartbeats, Query()], asking: Asking) -> Answer:
+@router.get("/readall", **call(AllHeartbeats, query=ListHeartbeats))
+async def readall(given: Annotated[ListHeartbeats, in_query(ListHeartbeats)], asking: Asking) -> Answer:
     """List a bot's heartbeats, oldest first."""
 
     def work(connection: Connection, found: Access) -> list[dict[str, Any]]:
@@ -43,7 +42,7 @@ async def readall(given: Annotated[ListHeartbeats, Query()], asking: Asking) -> 
     return Answer({"heartbeats": await asking.read(given, work)})
 
 
-@router.post("/configure", responses=answers(OneHeartbeat, 403, 404, 409))
+@router.post("/configure", **call(OneHeartbeat))
 async def configure(given: Configure, asking: Asking) -> Answer:
     """Create a heartbeat, or change the one that is meant: by `uuid`, else `external_id`, else member and prompt."""
 
@@ -53,7 +52,7 @@ async def configure(given: Configure, asking: Asking) -> Answer:
     return await _written(asking, given, work)
 
 
-@router.post("/enable", responses=answers(OneHeartbeat, 403, 404))
+@router.post("/enable", **call(OneHeartbeat))
 async def enable(given: OfHeartbeat, asking: Asking) -> Answer:
     """Let a heartbeat run on its schedule; lifts a pause and starts its streak of failures anew."""
 
@@ -63,7 +62,7 @@ async def enable(given: OfHeartbeat, asking: Asking) -> Answer:
     return await _written(asking, given, work)
 
 
-@router.post("/disable", responses=answers(OneHeartbeat, 404))
+@router.post("/disable", **call(OneHeartbeat))
 async def disable(given: OfHeartbeat, asking: Asking) -> Answer:
     """Stop a heartbeat without deleting it."""
 
@@ -73,8 +72,8 @@ async def disable(given: OfHeartbeat, asking: Asking) -> Answer:
     return await _written(asking, given, work)
 
 
-@router.delete("/delete", responses=answers(Message, 404))
-async def delete(given: Annotated[OfHeartbeat, Query()], asking: Asking) -> Answer:
+@router.delete("/delete", **call(Message, query=OfHeartbeat))
+async def delete(given: Annotated[OfHeartbeat, in_query(OfHeartbeat)], asking: Asking) -> Answer:
     """Delete a heartbeat and its schedule. Its logs stay."""
 
     def work(connection: Connection, found: Access) -> list[str]:

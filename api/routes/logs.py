@@ -2,16 +2,15 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 from sqlalchemy import Connection, Row
 
 from api.answers import Answer
-from api.deps import Asking
-from api.openapi import answers
+from api.deps import Asking, in_query
+from api.openapi import call
 from api.schemas.logs import ListLogs, Logs, show_log
 from api.schemas.pages import pagination
 from heartbeat.store.access import Access
-from heartbeat.store.heartbeats import heartbeat
 from heartbeat.store.logs import Filter, logs
 from heartbeat.store.pages import Page
 from heartbeat.store.subscribers import subscriber
@@ -19,15 +18,15 @@ from heartbeat.store.subscribers import subscriber
 router = APIRouter(prefix="/v1/bot/heartbeat", tags=["Heartbeats"])
 
 
-@router.get("/logs", responses=answers(Logs, 404))
-async def readall(given: Annotated[ListLogs, Query()], asking: Asking) -> Answer:
+@router.get("/logs", **call(Logs, query=ListLogs))
+async def readall(given: Annotated[ListLogs, in_query(ListLogs)], asking: Asking) -> Answer:
     """List the logs of a bot's heartbeats, newest first."""
     page = Page(given.page, given.per_page)
 
     def work(connection: Connection, found: Access) -> tuple[list[Row[Any]], int]:
         wanted = Filter(
             bot_id=found.bot.id or 0,
-            heartbeat_id=heartbeat(connection, found.bot, given.heartbeat_id).id if given.heartbeat_id else None,
+            heartbeat_id=found.heartbeat.id if given.heartbeat_id else None,
             member_id=subscriber(connection, found.bot, given.member_id).id if given.member_id else None,
             status=given.status,
         )

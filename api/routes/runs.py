@@ -7,14 +7,13 @@ from sqlalchemy import Connection
 
 from api.answers import Answer
 from api.deps import Asking
-from api.openapi import WORDS, answers
+from api.openapi import call
 from api.schemas.heartbeats import Trigger
 from api.schemas.logs import Triggered
 from heartbeat.allowed import require_heartbeats
 from heartbeat.errors import NotFound
 from heartbeat.ids import new_id
 from heartbeat.store.access import Access
-from heartbeat.store.heartbeats import heartbeat
 from heartbeat.store.runs import run_by_uuid
 from heartbeat.store.tables import Heartbeat, Run
 from heartbeat.temporal import result_within, start_manual_run
@@ -22,15 +21,13 @@ from heartbeat.temporal import result_within, start_manual_run
 router = APIRouter(prefix="/v1/bot/heartbeat", tags=["Heartbeats"])
 
 
-@router.post(
-    "/trigger", responses=answers(Triggered, 404, 409) | {202: {"model": Triggered, "description": WORDS[202]}}
-)
+@router.post("/trigger", **call(Triggered, later=True))
 async def trigger(given: Trigger, asking: Asking) -> Answer:
     """Run a heartbeat now, enabled or not, and wait for the result. If you hang up the run still ends and is logged."""
     stack = asking.stack
 
-    def work(connection: Connection, found: Access) -> tuple[Heartbeat, str]:
-        row = heartbeat(connection, found.bot, given.heartbeat_id)
+    def work(_: Connection, found: Access) -> tuple[Heartbeat, str]:
+        row = found.heartbeat
         require_heartbeats(found.project, asking.plan(found), found.bot)
         return row, found.bot.name
 

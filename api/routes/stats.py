@@ -2,12 +2,12 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 from sqlalchemy import Connection
 
 from api.answers import Answer
-from api.deps import Asking, utc_now
-from api.openapi import answers
+from api.deps import Asking, in_query, utc_now
+from api.openapi import call
 from api.schemas.stats import OneStats, ReadStats, show_stats
 from heartbeat.store.access import Access
 from heartbeat.store.stats import Stats, stats
@@ -15,8 +15,8 @@ from heartbeat.store.stats import Stats, stats
 router = APIRouter(prefix="/v1/bot/heartbeat", tags=["Heartbeats"])
 
 
-@router.get("/stats", responses=answers(OneStats, 404))
-async def read(given: Annotated[ReadStats, Query()], asking: Asking) -> Answer:
+@router.get("/stats", **call(OneStats, query=ReadStats))
+async def read(given: Annotated[ReadStats, in_query(ReadStats)], asking: Asking) -> Answer:
     """Add up a bot's logs of the last days."""
 
     def work(connection: Connection, found: Access) -> Stats:

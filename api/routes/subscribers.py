@@ -2,13 +2,13 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 from sqlalchemy import Connection
 
 from api.answers import Answer
-from api.deps import Asking, utc_now
+from api.deps import Asking, in_query, utc_now
 from api.following import follow_all
-from api.openapi import answers
+from api.openapi import call
 from api.schemas.bots import Success
 from api.schemas.pages import pagination
 from api.schemas.subscribers import (
@@ -27,8 +27,8 @@ from heartbeat.store.tables import Subscriber
 router = APIRouter(prefix="/v1/bot/subscriber", tags=["Subscribers"])
 
 
-@router.get("/readall", responses=answers(AllSubscribers))
-async def readall(given: Annotated[ListSubscribers, Query()], asking: Asking) -> Answer:
+@router.get("/readall", **call(AllSubscribers, query=ListSubscribers))
+async def readall(given: Annotated[ListSubscribers, in_query(ListSubscribers)], asking: Asking) -> Answer:
     """List a project's subscribers, bot by bot."""
     page = Page(given.page, given.per_page)
 
@@ -40,7 +40,7 @@ async def readall(given: Annotated[ListSubscribers, Query()], asking: Asking) ->
     return Answer({"total": total, "subscribers": shown, "pagination": pagination(page, total)})
 
 
-@router.post("/create", responses=answers(OneSubscriber, 404))
+@router.post("/create", **call(OneSubscriber))
 async def create(given: CreateSubscriber, asking: Asking) -> Answer:
     """Add a subscriber to a bot."""
 
@@ -50,8 +50,8 @@ async def create(given: CreateSubscriber, asking: Asking) -> Answer:
     return Answer({"subscriber": show_subscriber(await asking.write(given, work))})
 
 
-@router.delete("/delete", responses=answers(Success, 404))
-async def delete(given: Annotated[OfSubscriber, Query()], asking: Asking) -> Answer:
+@router.delete("/delete", **call(Success, query=OfSubscriber))
+async def delete(given: Annotated[OfSubscriber, in_query(OfSubscriber)], asking: Asking) -> Answer:
     """Delete a subscriber with the heartbeats that belong to it."""
 
     def work(connection: Connection, found: Access) -> list[str]:

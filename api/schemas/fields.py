@@ -89,6 +89,11 @@ class OfProject(BaseModel):
         """The bot the call is about; empty for calls about a whole project."""
         return ""
 
+    @property
+    def heartbeat_key(self) -> str:
+        """The heartbeat the call is about; empty for calls about a whole bot."""
+        return ""
+
 
 class OfBot(OfProject):
     """What every call about a bot carries."""
@@ -104,3 +109,7 @@ class OfHeartbeat(OfBot):
     """What every call about one heartbeat carries."""
 
     heartbeat_id: Key = Field(description="The heartbeat's id (hb_…).")
+
+    @property
+    def heartbeat_key(self) -> str:
+        return self.heartbeat_id

@@ -21,6 +21,10 @@ class ListLogs(OfBot):
     page: PageNumber = 1
     per_page: PerPage = 20
 
+    @property
+    def heartbeat_key(self) -> str:
+        return self.heartbeat_id or ""
+
 
 class LogObject(BaseModel):
     uuid: str

@@ -5,13 +5,14 @@ server 1.32, its calendars
 - never fire in a skipped hour;
 - fire twice in a repeated hour west of Greenwich (the gate cuts the second);
 - east of it, London included, miss a repeated hour's first pass and most of what follows, for up to two hours more;
-- take a day for the day before where its midnight is skipped west of Greenwich (Havana, Santiago).
+- take a day whose midnight is skipped, west of Greenwich (Havana, Santiago), for the weekday before.
 So around every turn of the clocks, this year and YEARS_AHEAD more, ticks are named by date. Upkeep puts them anew.
 """
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
+from itertools import pairwise
 
 from heartbeat.cadence import days, zones
 from heartbeat.cadence.active import Active
@@ -23,8 +24,8 @@ MINUTE, HOUR, NOTHING = timedelta(minutes=1), timedelta(hours=1), timedelta(0)
 YEARS_AHEAD = 2
 UNIX_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 EVERY_MINUTE, EVERY_HOUR = frozenset(range(60)), frozenset(range(24))
-# An interval that names one instant: the next is 27 years away. The odd second is there so that no server takes it
-# for a number of calendar days. It must be shorter than the time since 1970, or 1.32 counts one interval too far.
+# An interval that names one instant: the next is 27 years away. The odd second keeps any server from taking it for a
+# number of calendar days. An instant less than one interval after 1970 would be passed over: 1.32 rounds towards zero.
 ONCE = timedelta(days=10_000, seconds=1)
 
 
@@ -96,12 +97,7 @@ def _interval(every: timedelta, through: datetime) -> Interval:
 
 def _is_hourly(pattern: Cron) -> bool:
     """Whether the pattern names the same minutes of every hour there is: clocks turned by whole hours do not matter."""
-    return not pattern.fixed_time and (pattern.hours, pattern.days, pattern.months, pattern.weekdays) == (
-        EVERY_HOUR,
-        days.EVERY_DAY,
-        days.EVERY_MONTH,
-        EVERY_WEEKDAY,
-    )
+    return not pattern.fixed_time and pattern.hours == EVERY_HOUR and days.of_pattern(pattern) == [days.Days()]
 
 
 def _hourly(pattern: Cron, ahead: timedelta) -> list[Interval]:
@@ -125,16 +121,16 @@ def _calendars(pattern: Cron) -> Iterator[Calendar]:
 
 
 def _dated(cadence: Cadence, pattern: Cron, turn: Turn) -> Iterator[Calendar]:
-    """By date: the tick a skipped hour is made up for with, and a day whose midnight is skipped."""
-    skipped, resumed = turn.walls
+    """By date: the tick that makes up for a skipped hour, and a day Temporal takes for another."""
     if turn.by <= NOTHING:
         return
-    if not pattern.shows(resumed) and cadence.is_tick(turn.at):
+    skipped, resumed = turn.walls
+    if cadence.is_tick(turn.at) and not pattern.shows(resumed):
         comment = f"{skipped:%H:%M} to {resumed:%H:%M} is skipped on {resumed:%Y-%m-%d}"
-        yield _on(resumed, frozenset({resumed.minute}), frozenset({resumed.hour}), comment)
-    if skipped.date() < resumed.date() or skipped.hour == 0:
-        if turn.before < NOTHING and pattern.falls_on(resumed):
-            yield _on(resumed, pattern.minutes, pattern.hours, f"midnight is skipped on {resumed:%Y-%m-%d}")
+        yield _on(resumed, {resumed.minute}, {resumed.hour}, comment)
+    west_at_midnight = turn.before < NOTHING and skipped <= datetime.combine(resumed, time()) < resumed
+    if west_at_midnight and pattern.names_weekdays and pattern.falls_on(resumed.date()):
+        yield _on(resumed, pattern.minutes, pattern.hours, f"midnight is skipped on {resumed:%Y-%m-%d}")
 
 
 def _on(day: datetime, minutes: Iterable[int], hours: Iterable[int], comment: str) -> Calendar:
@@ -178,7 +174,7 @@ def _inactive(active: Active) -> Iterator[Calendar]:
 def _ranges(numbers: Iterable[int]) -> tuple[Range, ...]:
     """The numbers as one range if they are evenly spaced, else as runs of neighbours."""
     rest = sorted(numbers)
-    steps = {later - earlier for earlier, later in zip(rest, rest[1:], strict=False)}
+    steps = {later - earlier for earlier, later in pairwise(rest)}
     if len(steps) <= 1:
         return (Range(rest[0], rest[-1], *steps),)
     starts = [number for number in rest if number - 1 not in rest]

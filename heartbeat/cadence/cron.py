@@ -75,6 +75,11 @@ class Cron:
         """The times of a day, rising, in minutes after midnight."""
         return tuple(hour * 60 + minute for hour in sorted(self.hours) for minute in sorted(self.minutes))
 
+    @property
+    def names_weekdays(self) -> bool:
+        """Whether the weekday counts."""
+        return bool(self.nth_weekdays) or self.weekdays != EVERY_WEEKDAY
+
     def falls_on(self, day: date) -> bool:
         """Whether `day` is one of the pattern's."""
         if day.month not in self.months:

@@ -49,7 +49,7 @@ def of_pattern(pattern: Cron) -> list[Days]:
     in_months = Days(months=pattern.months)
     by_day, by_weekday = _by_day(pattern), _by_weekday(pattern)
     found = [*by_day, *by_weekday] if pattern.either else [one & other for one, other in product(by_day, by_weekday)]
-    return [days for days in (part & in_months for part in found) if days]
+    return [days for part in found if (days := part & in_months)]
 
 
 def _by_day(pattern: Cron) -> list[Days]:

@@ -13,18 +13,18 @@ UNITS = [(DAY, "day"), (60, "hour"), (1, "minute")]
 
 
 def of_pattern(pattern: Cron) -> str:
-    """The pattern's days and times: "At 09:00, Monday to Friday"."""
-    minute, rest = pattern.text.split(" ", 1)
-    if rest.startswith("* ") and re.fullmatch(r"\*/([2-6]|10|12|15|20|30)", minute):
-        days = explain(f"0 0 {rest[2:]}").removeprefix("At 00:00").removesuffix(" every day")
-        return f"Every {minute[2:]} minutes{_plain(days)}"
-    return _plain(explain(pattern.text)).removesuffix(" every day")
+    """The pattern's times and days: "At 09:00, Monday to Friday"."""
+    text = explain(pattern.text).replace(" through ", " to ").replace("day of month", "day of the month")
+    text = text.replace("At minute 0 past", "At the start of")
+    step = re.match(r"\*/([0-9]+) ", pattern.text)
+    if step and 60 % int(step[1]) == 0:
+        text = re.sub(r"^Every \w+ minute( of every hour)?", f"Every {step[1]} minutes", text)
+    times, on, days = text.removesuffix(" every day").partition(" on ")
+    return f"{times}, {_on(days)}" if on else times
 
 
-def _plain(text: str) -> str:
-    text = text.replace(" through ", " to ")
-    text = re.sub(r"(?<! and)(?<! it's) on (?=[A-Z])", ", ", text, count=1)
-    return re.sub(r"(?<! and)(?<! it's) on (?=the|every)", ", on ", text, count=1)
+def _on(days: str) -> str:
+    return days if re.match(r"[A-Z][a-z]+day to ", days) else f"on {days}"
 
 
 def of_interval(every: timedelta) -> str:
@@ -41,7 +41,7 @@ def of_active(active: Active) -> list[str]:
     if (active.start, active.end) != (0, DAY):
         parts.append(f"between {_clock(active.start)} and {_clock(active.end)}")
     if active.weekdays != EVERY_WEEKDAY:
-        parts.append(_days(active.weekdays))
+        parts.append(_on(_days(active.weekdays)))
     return parts
 
 

@@ -49,7 +49,7 @@ class Cadence:
             raise CadenceError("cron_pattern", "give either cron_pattern or interval_minutes, and not both")
         if not 1 <= (self.interval_minutes or 1) <= LONGEST_INTERVAL:
             raise CadenceError("interval_minutes", f"write a number of minutes from 1 to {LONGEST_INTERVAL} (a year)")
-        self.zone  # noqa: B018
+        zones.zone(self.timezone)
         if not (self._pattern_fires(self.pattern) if self.pattern else self._interval_fires()):
             field = "active_days" if self.active_hours_start is None else "active_hours_start"
             raise CadenceError(field, "the active hours and days cut out every tick; widen them or change the times")
@@ -105,7 +105,7 @@ class Cadence:
         return self.pattern.fixed_time and self._ends_a_gap(self.pattern, instant)
 
     def shortest_gap(self) -> timedelta:
-        """The shortest time between two ticks on a clock that is never turned; of an interval, the interval."""
+        """The shortest time between two ticks on a clock that is never turned; of an interval, the interval itself."""
         if self.pattern is None:
             return self.every
         times = [minute for minute in self.pattern.times if self.active.at_minute(minute)]

@@ -1,16 +1,20 @@
 """Time zones: their names, and the instants at which their clocks are turned."""
 
+import re
 from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
 from functools import cache, lru_cache
+from itertools import pairwise
 from zoneinfo import ZoneInfo, available_timezones
 
 from heartbeat.cadence.cron import CadenceError
 
 SECOND = timedelta(seconds=1)
+# No zone turns its clocks twice within this time; the closest are Gaza's a week apart.
+STEP = timedelta(days=5)
 
 # Files of the zone database that are no place's clock.
 NOT_ZONES = {"Factory", "localtime", "posixrules"}
@@ -68,6 +72,8 @@ def _advice(name: str) -> str:
     wanted = name.strip().replace(" ", "_").casefold()
     if wanted.upper() in COMMON:
         return f"{COMMON[wanted.upper()]!r}"
+    if re.fullmatch(r"(utc|gmt)?[+-]\d.*", wanted):
+        return "the name of a place with that offset, such as 'Europe/Berlin'"
     known = {key: full for full in sorted(names(), key=len, reverse=True) for key in _keys(full)}
     close = get_close_matches(wanted, known, n=1, cutoff=0.75)
     return f"{known[close[0]]!r}" if close else "an IANA name such as 'Europe/Berlin', 'America/New_York' or 'UTC'"
@@ -93,21 +99,20 @@ def offset(instant: datetime, where: ZoneInfo) -> timedelta:
 @lru_cache(maxsize=8192)
 def turns(where: ZoneInfo, year: int) -> tuple[Turn, ...]:
     """Every turn of the zone's clocks in a year (of UTC), in order."""
-    first = datetime(year, 1, 1, tzinfo=UTC)
-    days = [first + timedelta(days=number) for number in range((datetime(year + 1, 1, 1, tzinfo=UTC) - first).days + 1)]
-    offsets = [offset(day, where) for day in days]
-    return tuple(
-        Turn(_between(where, days[number], offsets[number]), offsets[number], offsets[number + 1])
-        for number in range(len(days) - 1)
-        if offsets[number] != offsets[number + 1]
+    new_year = datetime(year, 1, 1, tzinfo=UTC)
+    looks = [*(new_year + number * STEP for number in range(73)), new_year.replace(year=year + 1)]
+    offsets = [offset(look, where) for look in looks]
+    seen = zip(pairwise(looks), pairwise(offsets), strict=True)
+    return tuple(Turn(_turned(where, *look), *changed) for look, changed in seen if changed[0] != changed[1])
+
+
+def _turned(where: ZoneInfo, start: datetime, end: datetime) -> datetime:
+    """The first second after `start` whose offset is no longer the one at `start`."""
+    before = offset(start, where)
+    seconds = range((end - start) // SECOND)
+    return start + SECOND * bisect_left(
+        seconds, True, key=lambda second: offset(start + second * SECOND, where) != before
     )
-
-
-def _between(where: ZoneInfo, day: datetime, before: timedelta) -> datetime:
-    """The first second within the day after `day` at which the offset is no longer `before`."""
-    seconds = range(24 * 3600 + 1)
-    turned = bisect_left(seconds, True, key=lambda second: offset(day + timedelta(seconds=second), where) != before)
-    return day + timedelta(seconds=turned)
 
 
 def turns_between(where: ZoneInfo, after: datetime, until: datetime) -> Iterator[Turn]:

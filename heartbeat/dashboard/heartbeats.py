@@ -11,7 +11,7 @@ from heartbeat.store.overview import States
 from heartbeat.store.stats import Sums
 from heartbeat.store.tables import Heartbeat
 
-TITLE = 90
+TITLE, NOTE = 90, 330
 PENDING = "Temporal has not taken the schedule yet; it follows by itself as soon as Temporal can be reached."
 CHART_HEIGHT, BAR, GAP = 40, 10, 4
 
@@ -46,6 +46,7 @@ class Card:
     schedule: str
     state: str
     note: str | None
+    short_note: str
     next: Moment | None
     last_status: str | None
     last: Moment | None
@@ -79,15 +80,16 @@ class Totals:
 
 def card(row: Heartbeat, bot_name: str, due: Due, period: Period, now: datetime, running: str | None) -> Card:
     """`due` is the heartbeat's cadence, `running` the id of a run of it that is still going."""
-    where = ZoneInfo(row.timezone)
-    tick = due.next_after(now) if row.enabled else None
+    where, tick = ZoneInfo(row.timezone), due.next_after(now) if row.enabled else None
+    note = row.pause_message if row.pause_reason else PENDING if state(row) == "pending" else None
     return Card(
         uuid=row.uuid,
         title=title(row),
         bot=bot_name,
         schedule=due.schedule,
         state=state(row),
-        note=row.pause_message if row.pause_reason else PENDING if state(row) == "pending" else None,
+        note=note,
+        short_note=words.middle(note or "", NOTE),
         next=moment(tick, where, now) if tick else None,
         last_status=row.last_status,
         last=moment(row.last_executed_at, where, now) if row.last_executed_at else None,
@@ -114,8 +116,9 @@ def state(row: Heartbeat) -> str:
 def spent(row: Heartbeat, period: Period) -> Spent:
     """What a heartbeat used of its budget in this period."""
     used = row.period_credits if row.period_start == period[0] else 0
-    share = None if row.credit_budget is None else min(100, 100 * used // row.credit_budget if row.credit_budget else 100)
-    return Spent(used, row.credit_budget, share, words.day(period[1]))
+    budget = row.credit_budget
+    share = None if budget is None else min(100, 100 * used // budget) if budget else 100
+    return Spent(used, budget, share, words.day(period[1]))
 
 
 def totals(
@@ -141,7 +144,7 @@ def bars(days: dict[date, Sums]) -> list[Bar]:
 
 
 def _streak(row: Heartbeat) -> str | None:
-    if not row.error_count:
+    """Failures in a row of one that goes on; of a paused one the note tells."""
+    if not row.error_count or row.pause_reason:
         return None
-    times = words.count(row.error_count, "error") + (" in a row" if row.error_count > 1 else "")
-    return f"{times}; pauses at {row.max_consecutive_errors}" if row.enabled else times
+    return f"{row.error_count} of {words.count(row.max_consecutive_errors, 'error')} in a row"

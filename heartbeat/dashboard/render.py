@@ -40,6 +40,6 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    made.filters["number"] = words.number
+    made.filters |= {"number": words.number, "sentence": words.sentence}
     made.globals |= {"asset_url": asset_url, "words": words}
     return made

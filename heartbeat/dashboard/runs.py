@@ -24,6 +24,7 @@ class Line:
     status: str
     trigger: str
     due: Moment | None
+    cause: str
     started: Moment
     took: str
     tokens: int
@@ -57,19 +58,28 @@ class Pages:
 def line(run: Run | Row[Any], zone: str, now: datetime, temporal_url: str) -> Line:
     """A run, its times on the wall of its heartbeat's zone."""
     where = ZoneInfo(zone)
-    still = run.status == "running"
+    due = moment(run.scheduled_for, where, now) if run.scheduled_for else None
+    started = moment(run.started_at, where, now, seconds=True)
+    so_far = f"{words.span((now - run.started_at).total_seconds())} so far"
     return Line(
         uuid=run.uuid,
         status=run.status,
         trigger=run.trigger,
-        due=moment(run.scheduled_for, where, now) if run.scheduled_for else None,
-        started=moment(run.started_at, where, now, seconds=True),
-        took=f"{words.span((now - run.started_at).total_seconds())} so far" if still else words.took(run.duration_ms or 0),
+        due=due,
+        cause=_cause(due, started) if due else "by hand",
+        started=started,
+        took=so_far if run.status == "running" else words.took(run.duration_ms or 0),
         tokens=run.tokens_used,
         credits=run.credits_charged,
         outcome=words.start(outcome(run), OUTCOME),
         temporal_url=temporal_url,
     )
+
+
+def _cause(due: Moment, started: Moment) -> str:
+    """ "due 09:00"; with its day when the run began on another."""
+    day, _, time = due.clock.rpartition(", ")
+    return f"due {time}" if started.clock.startswith(f"{day}, ") else f"due {due.clock}"
 
 
 def outcome(run: Run | Row[Any]) -> str:

@@ -19,7 +19,7 @@ SKIPPED = {
     "plan": "The project's plan did not allow it.",
     "disabled_bot": "The bot or its heartbeats were switched off.",
 }
-TOMORROW = {-1: "Yesterday", 0: "Today", 1: "Tomorrow"}
+NEAR = {-1: "yesterday", 0: "today", 1: "tomorrow"}
 MINUTE, HOUR, DAY = 60, 3600, 86400
 
 
@@ -86,6 +86,11 @@ def day(when: datetime) -> str:
     return f"{when.day} {when:%b}"
 
 
+def sentence(text: str) -> str:
+    """The text as a sentence begins."""
+    return text[:1].upper() + text[1:]
+
+
 def start(text: str, longest: int) -> str:
     """The start of a text, on one line."""
     line = " ".join(text[: 4 * longest].split())
@@ -94,13 +99,19 @@ def start(text: str, longest: int) -> str:
     return line[: longest - 1].rstrip() + "…"
 
 
+def middle(text: str, longest: int) -> str:
+    """A text on one line, cut in its middle: how it ends is what to do."""
+    line = " ".join(text.split())
+    return line if len(line) <= longest else f"{line[: longest - 82].rstrip()} … {line[-79:].lstrip()}"
+
+
 def _minute(here: datetime, now: datetime) -> str:
     return f"{_day(here, now)}, {here:%H:%M}"
 
 
 def _day(here: datetime, now: datetime) -> str:
     away = (here.date() - now.date()) // timedelta(days=1)
-    if away in TOMORROW:
-        return TOMORROW[away]
+    if away in NEAR:
+        return NEAR[away]
     year = "" if here.year == now.year else f" {here.year}"
     return f"{here:%a} {day(here)}{year}"

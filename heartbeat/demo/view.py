@@ -55,22 +55,26 @@ class PlainView:
         self._next: datetime | None = None
 
     def show(self, snapshot: Snapshot) -> None:
+        news = snapshot.order.next_run_at != self._next
         for log in reversed(snapshot.running):
             self._once(f"{log.uuid} running", f"{_clock(log.started_at)} {log.trigger} run began")
         for log in reversed(snapshot.ended):
             cost = f"{_seconds(log)}, {log.tokens_used or 0} tokens, {log.credits_charged or 0} credits"
-            self._once(log.uuid, f"{_clock(log.started_at)} {log.trigger} run {log.status} ({cost}): {_outcome(log)}")
-        if snapshot.order.next_run_at != self._next:
+            line = f"{_clock(log.started_at)} {log.trigger} run {log.status} ({cost}): {_outcome(log)}"
+            news = self._once(log.uuid, line) or news
+        if news:
             self._next = snapshot.order.next_run_at
             self._say(_outlook(snapshot.order))
 
     def close(self) -> None:
         pass
 
-    def _once(self, key: str, line: str) -> None:
-        if key not in self._said:
-            self._said.add(key)
-            self._say(line)
+    def _once(self, key: str, line: str) -> bool:
+        if key in self._said:
+            return False
+        self._said.add(key)
+        self._say(line)
+        return True
 
     def _say(self, line: str) -> None:
         self._console.print(Text(line), soft_wrap=True)

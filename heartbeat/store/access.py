@@ -1,20 +1,22 @@
-"""Who asks, and for which bot: a key's project and one of its bots, found by one statement."""
+"""Who asks, and about what: a key's project, one of its bots and one of that bot's heartbeats, by one statement."""
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, bindparam, select
+from sqlalchemy import Connection, Select, bindparam, select
 
 from heartbeat.errors import NotFound
-from heartbeat.store.database import columns
+from heartbeat.store.database import built, columns
 from heartbeat.store.projects import digest
-from heartbeat.store.tables import ApiKey, Bot, Project
+from heartbeat.store.tables import ApiKey, Bot, Heartbeat, Project
 
-KEY, PROJECT, BOT = columns(ApiKey), columns(Project), columns(Bot)
-PROJECT_NAMES = [column.name for column in PROJECT.c]
-BOT_NAMES = [column.name for column in BOT.c]
+KEY, PROJECT, BOT, HEARTBEAT = columns(ApiKey), columns(Project), columns(Bot), columns(Heartbeat)
+
+PROJECT_NAMES, BOT_NAMES, HEARTBEAT_NAMES = PROJECT.c.keys(), BOT.c.keys(), HEARTBEAT.c.keys()
+BOT_BEGINS = len(PROJECT_NAMES)
+HEARTBEAT_BEGINS = BOT_BEGINS + len(BOT_NAMES)
 
 PUBLIC_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 LARGEST_NUMBER = 2**31 - 1
@@ -22,11 +24,13 @@ LARGEST_NUMBER = 2**31 - 1
 
 @dataclass(frozen=True)
 class Access:
-    """What a key opens: its project, and the bot that was asked for if the project has it."""
+    """What a key opens: its project, and of what was asked for the bot and the heartbeat that are there."""
 
     project: Project
     found_bot: Bot | None
+    found_heartbeat: Heartbeat | None
     bot_key: str
+    heartbeat_key: str
 
     @property
     def bot(self) -> Bot:
@@ -35,18 +39,35 @@ class Access:
             raise NotFound("bot", self.bot_key[:64])
         return self.found_bot
 
+    @property
+    def heartbeat(self) -> Heartbeat:
+        """The bot's heartbeat that was asked for; raises `NotFound`."""
+        if self.bot and self.found_heartbeat is None:
+            raise NotFound("heartbeat", self.heartbeat_key[:64])
+        assert self.found_heartbeat is not None
+        return self.found_heartbeat
 
-def access(connection: Connection, secret: str, bot_key: str = "") -> Access | None:
-    """What `secret` opens; `None` when it is unknown or revoked. `bot_key` is a bot's public id or its number."""
+
+def access(connection: Connection, secret: str, bot_key: str = "", heartbeat_key: str = "") -> Access | None:
+    """What `secret` opens; `None` when it is unknown or revoked.
+
+    `bot_key` is a bot's public id or its number, `heartbeat_key` a heartbeat's public id; empty asks for none.
+    """
     number = as_number(bot_key)
-    if number is not None:
-        row = connection.execute(BY_NUMBER, {"hash": digest(secret), "bot": number}).first()
-    else:
-        row = connection.execute(BY_UUID, {"hash": digest(secret), "bot": as_public_id(bot_key)}).first()
+    given = {"hash": digest(secret), "bot": as_public_id(bot_key) if number is None else number}
+    if heartbeat_key:
+        given["heartbeat"] = as_public_id(heartbeat_key)
+    row = connection.execute(_statement(number is not None, bool(heartbeat_key)), given).first()
     if row is None:
         return None
-    project = Project.model_construct(**dict(zip(PROJECT_NAMES, row, strict=False)))
-    return Access(project, _bot(row[len(PROJECT_NAMES) :]), bot_key)
+    project, bot, heartbeat = row[:BOT_BEGINS], row[BOT_BEGINS:HEARTBEAT_BEGINS], row[HEARTBEAT_BEGINS:]
+    return Access(
+        built(Project, PROJECT_NAMES, project),
+        built(Bot, BOT_NAMES, bot) if bot[0] else None,
+        built(Heartbeat, HEARTBEAT_NAMES, heartbeat) if heartbeat_key and heartbeat[0] else None,
+        bot_key,
+        heartbeat_key,
+    )
 
 
 def as_number(key: str) -> int | None:
@@ -61,19 +82,15 @@ def as_public_id(key: str) -> str:
     return key if PUBLIC_ID.fullmatch(key) else ""
 
 
-def _bot(values: Sequence[Any]) -> Bot | None:
-    return None if values[0] is None else Bot.model_construct(**dict(zip(BOT_NAMES, values, strict=True)))
-
-
-def _statement(matches: ColumnElement[bool]) -> Select[Any]:
-    """Built once for each way to name a bot: putting such a statement together costs more than running it."""
-    of_project = (BOT.c.project_id == PROJECT.c.id) & BOT.c.deleted_at.is_(None) & matches
-    return (
-        select(PROJECT, *(column.label(f"bot_{column.name}") for column in BOT.c))
-        .select_from(KEY.join(PROJECT, PROJECT.c.id == KEY.c.project_id).outerjoin(BOT, of_project))
-        .where(KEY.c.hash == bindparam("hash"), KEY.c.revoked_at.is_(None))
-    )
-
-
-BY_UUID = _statement(BOT.c.uuid == bindparam("bot"))
-BY_NUMBER = _statement(BOT.c.id == bindparam("bot"))
+@cache
+def _statement(by_number: bool, with_heartbeat: bool) -> Select[Any]:
+    """Built once: putting such a statement together costs more than running it."""
+    named = BOT.c.id == bindparam("bot") if by_number else BOT.c.uuid == bindparam("bot")
+    of_project = (BOT.c.project_id == PROJECT.c.id) & BOT.c.deleted_at.is_(None) & named
+    joined = KEY.join(PROJECT, PROJECT.c.id == KEY.c.project_id).outerjoin(BOT, of_project)
+    wanted = [*PROJECT.c, *(column.label(f"bot_{column.name}") for column in BOT.c)]
+    if with_heartbeat:
+        of_bot = (HEARTBEAT.c.bot_id == BOT.c.id) & HEARTBEAT.c.deleted_at.is_(None)
+        joined = joined.outerjoin(HEARTBEAT, of_bot & (HEARTBEAT.c.uuid == bindparam("heartbeat")))
+        wanted += [column.label(f"heartbeat_{column.name}") for column in HEARTBEAT.c]
+    return select(*wanted).select_from(joined).where(KEY.c.hash == bindparam("hash"), KEY.c.revoked_at.is_(None))

@@ -155,7 +155,7 @@ def _insert(
         updated_at=now,
     )
     statement = HEARTBEAT.insert().values(**fresh.model_dump(exclude={"id"})).returning(HEARTBEAT)
-    return Heartbeat.model_construct(**connection.execute(statement).one()._mapping)
+    return one(connection, Heartbeat, statement) or fresh
 
 
 def _changes(

@@ -10,7 +10,7 @@ from heartbeat.allowed import require_gap, require_heartbeats
 from heartbeat.errors import NotFound
 from heartbeat.settings import Plan
 from heartbeat.store.access import as_public_id
-from heartbeat.store.database import columns, one
+from heartbeat.store.database import columns, many, one
 from heartbeat.store.opening import cadence_of
 from heartbeat.store.tables import Bot, Heartbeat, Project
 
@@ -28,19 +28,17 @@ _OF_MEMBER = _ALL.where(HEARTBEAT.c.member_id == bindparam("member_id"))
 
 def heartbeat(connection: Connection, bot: Bot, uuid: str) -> Heartbeat:
     """The bot's heartbeat with this public id; raises `NotFound`."""
-    row = connection.execute(_ONE, {"uuid": as_public_id(uuid), "bot_id": bot.id}).first()
-    if row is None:
+    found = one(connection, Heartbeat, _ONE, {"uuid": as_public_id(uuid), "bot_id": bot.id})
+    if found is None:
         raise NotFound("heartbeat", uuid[:64])
-    return Heartbeat.model_construct(**row._mapping)
+    return found
 
 
 def heartbeats(connection: Connection, bot: Bot, member_id: int | None = None) -> list[Heartbeat]:
     """A bot's heartbeats, oldest first; with `member_id` those of one subscriber."""
     if member_id is None:
-        rows = connection.execute(_ALL, {"bot_id": bot.id})
-    else:
-        rows = connection.execute(_OF_MEMBER, {"bot_id": bot.id, "member_id": member_id})
-    return [Heartbeat.model_construct(**row._mapping) for row in rows]
+        return many(connection, Heartbeat, _ALL, {"bot_id": bot.id})
+    return many(connection, Heartbeat, _OF_MEMBER, {"bot_id": bot.id, "member_id": member_id})
 
 
 def count_heartbeats(connection: Connection, bot: Bot) -> int:
@@ -90,8 +88,7 @@ def change(connection: Connection, there: Heartbeat, changes: Mapping[str, Any],
     if not changes:
         return there
     written = update(HEARTBEAT).where(HEARTBEAT.c.id == there.id).values(**changes, updated_at=now).returning(HEARTBEAT)
-    row = connection.execute(written).one()
-    return Heartbeat.model_construct(**row._mapping)
+    return one(connection, Heartbeat, written) or there
 
 
 def delete_heartbeat(connection: Connection, bot: Bot, uuid: str, now: datetime) -> list[str]:

@@ -45,9 +45,8 @@ class States:
 _STATE = case((HEARTBEAT.c.enabled, "on"), (HEARTBEAT.c.pause_reason.is_not(None), "paused"), else_="off")
 # Those that need somebody first.
 _URGENCY = case((HEARTBEAT.c.pause_reason.is_not(None), 0), (HEARTBEAT.c.enabled, 1), else_=2)
-_OF_PROJECT = (
-    (BOT.c.project_id == bindparam("project_id")) & BOT.c.deleted_at.is_(None) & (HEARTBEAT.c.bot_id == BOT.c.id) & ALIVE
-)
+_BOTS = (BOT.c.project_id == bindparam("project_id")) & BOT.c.deleted_at.is_(None)
+_OF_PROJECT = _BOTS & (HEARTBEAT.c.bot_id == BOT.c.id) & ALIVE
 _SHOWN = [column for column in HEARTBEAT.c if column.name != "prompt"]
 
 LISTED = (
@@ -57,7 +56,7 @@ LISTED = (
     .limit(bindparam("limit"))
     .offset(bindparam("offset"))
 )
-STATES = select(_STATE, func.count()).where(_OF_PROJECT).group_by(_STATE)
+STATES = select(_STATE.label("state"), func.count().label("number")).where(_OF_PROJECT).group_by(_STATE)
 # The status is spelled out, for it is what the partial index of running runs is chosen by.
 RUNNING = (
     select(RUN.c.uuid, RUN.c.heartbeat_id, RUN.c.started_at)
@@ -85,7 +84,8 @@ def listed(connection: Connection, project: Project, page: Page) -> list[Listed]
 
 def states(connection: Connection, project: Project) -> States:
     """How a project's heartbeats stand, counted."""
-    return States(**{state: number for state, number in connection.execute(STATES, {"project_id": project.id})})
+    counted = connection.execute(STATES, {"project_id": project.id})
+    return States(**{row.state: row.number for row in counted})
 
 
 def running(connection: Connection, project: Project) -> list[Row[Any]]:

@@ -341,5 +341,5 @@ class RequestWindow(SQLModel, table=True):
     requests: int = 0
 
 
-# Rows are built with `model_construct`, which does not wake the mapper by itself.
+# Rows are built without their constructor, which would wake the mapper.
 configure_mappers()

@@ -38,18 +38,15 @@ def cadences(number: int, seed: int) -> list[Cadence]:
 
 
 def _cadence(random: Random, zone: str) -> Cadence:
-    turned = [turn.walls[0].hour for year in (2027, 2028) for turn in zones.turns(zones.zone(zone), year)]
+    turns = [turn.walls[0] for turn in zones.turns_between(zones.zone(zone), START, END)] or [START]
     hours = random.choice([None, None, None, None, _hours(random)])
-    days = random.choice([None, None, None, ",".join(str(day) for day in _some(random, range(1, 8), 5))])
-    limits = {
-        "active_hours_start": hours and hours[0],
-        "active_hours_end": hours and hours[1],
-        "active_days": days,
-    }
+    days = random.choice([None, None, None, _list(random, range(1, 8), 5)])
+    start, end = hours or (None, None)
     if random.random() < 0.12:
+        every = random.choice([1, 5, 7, 15, 30, 45, 60, 90, 240, 1440, 4321])
         anchor = START - timedelta(minutes=random.randrange(500_000), seconds=random.randrange(60))
-        return Cadence(zone, None, random.choice([1, 5, 7, 15, 30, 45, 60, 90, 240, 1440, 4321]), anchor, **limits)
-    return Cadence(zone, _pattern(random, turned or [2]), **limits)
+        return Cadence(zone, None, every, anchor, start, end, days)
+    return Cadence(zone, _pattern(random, random.choice(turns)), None, None, start, end, days)
 
 
 def _hours(random: Random) -> tuple[str, str]:
@@ -57,31 +54,41 @@ def _hours(random: Random) -> tuple[str, str]:
     return f"{start // 60:02}:{start % 60:02}", f"{end // 60:02}:{end % 60:02}"
 
 
-def _pattern(random: Random, turned: list[int]) -> str:
-    near = (random.choice(turned) + random.choice([-1, 0, 0, 1])) % 24
-    minute = random.choice(
-        ["*", "*/5", "*/7", "*/15", "0", "30", "15,45", "10-50/20", "1,31,59", str(random.randrange(60))]
-    )
+def _pattern(random: Random, turn: datetime) -> str:
+    """A pattern with a liking for the hour, the weekday and the month of a turn."""
+    any_minutes = _list(random, range(60), 4)
+    minute = random.choice(["*", "*/5", "*/7", "*/15", "0", "30", "15,45", "10-50/20", any_minutes, any_minutes])
+    near = (turn.hour + random.choice([-1, 0, 0, 1])) % 24
     spread = f"{near},{(near + random.choice([1, 2, 12])) % 24}"
-    hour = random.choice(["*", "*/2", "*/3", "9", "0-4", "22,23,0,1", "0-23", "9-17", spread, *[str(near)] * 4])
-    return f"{minute} {hour} {_days(random)}"
+    hour = random.choice(["*", "*/2", "*/3", "9", "0-4", "22,23,0,1", "0-23", "9-17", spread, spread, *[str(near)] * 4])
+    return f"{minute} {hour} {_days(random, turn)}"
 
 
-def _days(random: Random) -> str:
+def _days(random: Random, turn: datetime) -> str:
     day = random.choice(["1", "31", "L", "15,L", "1-7", "*/2", "29", "13", _list(random, range(1, 32), 4)])
-    weekday = random.choice(["0", "7", "1-5", "MON,FRI", "5L", "1#2", "0#1,0L", "6#5", "SAT,SUN", "*/2", "0L,3"])
-    month = random.choice(["*", "*", "*", "*", "1-6", "2", "*/3", "MAR,APR,SEP,OCT,NOV"])
+    that = str(turn.isoweekday())
+    weekdays = [
+        that,
+        that,
+        "0",
+        "1-5",
+        "MON,FRI",
+        "5L",
+        "1#2",
+        f"{that}#1,{that}L",
+        "6#5",
+        "SAT,SUN",
+        "*/2",
+        f"{that}L,3",
+    ]
+    month = random.choice(["*", "*", "*", "*", "1-6", "2", "*/3", "MAR,APR,SEP,OCT,NOV", str(turn.month)])
     kind = random.randrange(5)
     if kind == 0:
-        return f"{day} {month} {weekday}"
+        return f"{day} {month} {random.choice(weekdays)}"
     if kind == 1:
         return f"{day} {month} *"
-    return f"* {month} {weekday}" if kind == 2 else "* * *"
+    return f"* {month} {random.choice(weekdays)}" if kind in (2, 3) else "* * *"
 
 
 def _list(random: Random, numbers: range, most: int) -> str:
-    return ",".join(str(number) for number in _some(random, numbers, most))
-
-
-def _some(random: Random, numbers: range, most: int) -> list[int]:
-    return sorted(random.sample(numbers, random.randint(1, most)))
+    return ",".join(str(number) for number in sorted(random.sample(numbers, random.randint(1, most))))

@@ -28,12 +28,11 @@ def cronsim_knows(cadence: Cadence) -> bool:
 
 
 def by_cronsim(cadence: Cadence, start: datetime, end: datetime) -> list[datetime]:
-    """The ticks later than `start` and not later than `end`, in UTC."""
+    """The ticks later than `start` and not later than `end`, in UTC. From within a repeated hour cronsim goes back."""
     assert cadence.cron_pattern is not None
-    found = takewhile(
-        lambda tick: tick <= end, CronSim(cadence.cron_pattern, start.astimezone(ZoneInfo(cadence.timezone)))
-    )
-    return [tick.astimezone(UTC) for tick in found if active(cadence, tick)]
+    since = (start - 4 * HOUR).astimezone(ZoneInfo(cadence.timezone))
+    found = takewhile(lambda tick: tick <= end, CronSim(cadence.cron_pattern, since))
+    return [tick.astimezone(UTC) for tick in found if tick > start and active(cadence, tick)]
 
 
 def by_the_wall(cadence: Cadence, start: datetime, end: datetime) -> list[datetime]:

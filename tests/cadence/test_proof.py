@@ -75,15 +75,19 @@ async def _compare(temporal: Client, cadence: Cadence, score: Score) -> None:
 
 
 def _spans(cadence: Cadence) -> list[Span]:
-    """The two years, or for a dense cadence the time around each turn and ten days: after the one, up to the other."""
-    start = START - timedelta(seconds=1)
-    few = list(islice(takewhile(lambda tick: tick <= END, cadence.ticks(start)), MOST + 1))
-    if len(few) <= MOST:
-        return [(start, END)]
-    turns = zones.turns_between(cadence.zone, START, END)
+    """The two years, or for a dense cadence the time around each turn and ten days: after the one, up to the other.
+
+    Beside them a few hours from any minute near each turn on: what the server names next depends on where it starts.
+    """
     random = Random(repr(cadence))
+    turns = list(zones.turns_between(cadence.zone, START, END))
+    starts = [turn.at + timedelta(minutes=random.randint(-180, 180)) for turn in turns]
+    spans = [(start, start + HOURS) for start in starts]
+    start = START - timedelta(seconds=1)
+    if len(list(islice(takewhile(lambda tick: tick <= END, cadence.ticks(start)), MOST + 1))) <= MOST:
+        return [(start, END), *spans]
     days = [START + timedelta(days=random.randrange(730)) for _ in range(10)]
-    return [(turn.at - DAY, turn.at + DAY) for turn in turns] + [(day, day + timedelta(days=1)) for day in days]
+    return [*((turn.at - DAY, turn.at + DAY) for turn in turns), *((day, day + DAY) for day in days), *spans]
 
 
 def _check_by_references(cadence: Cadence, spans: list[Span], ticks: list[datetime]) -> None:

@@ -1,0 +1,146 @@
+"""The real application over a real store and a real Temporal, and a client that holds a key of one project."""
+
+import contextlib
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from temporalio.client import Client
+
+import worker
+from api.main import create_app
+from heartbeat.ids import new_id
+from heartbeat.settings import Settings
+from heartbeat.store.database import Database
+from heartbeat.store.projects import create_key
+from heartbeat.store.tables import Heartbeat, Project
+from tests.models import ModelServer
+from tests.seeds import NOW, a_project, heartbeat_row
+
+# Far enough away that no schedule fires while a test looks.
+YEARLY = "0 0 1 1 *"
+
+
+@dataclass
+class Api:
+    """An owner: calls carry the project's id and its key, bodies are answered as parsed JSON."""
+
+    app: FastAPI
+    http: httpx.AsyncClient
+    settings: Settings
+    database: Database
+    temporal: Client
+    project: Project
+    key: str
+    _made: list[str] = field(default_factory=list)
+
+    async def get(self, path: str, **query: Any) -> httpx.Response:
+        return await self.call("GET", path, query)
+
+    async def post(self, path: str, **body: Any) -> httpx.Response:
+        return await self.call("POST", path, body)
+
+    async def put(self, path: str, **body: Any) -> httpx.Response:
+        return await self.call("PUT", path, body)
+
+    async def delete(self, path: str, **query: Any) -> httpx.Response:
+        return await self.call("DELETE", path, query)
+
+    async def call(self, method: str, path: str, given: dict[str, Any], **headers: str) -> httpx.Response:
+        """One call; what is not said otherwise is about this project and carries its key."""
+        given = {"project_id": self.project.uuid, **given}
+        where = {"params": given} if method in ("GET", "DELETE") else {"json": given}
+        found = {"authorization": f"Bearer {self.key}", **{name.replace("_", "-"): it for name, it in headers.items()}}
+        return await self.http.request(method, f"/v1/bot{path}", headers=found, **where)
+
+    async def bot(self, **given: Any) -> dict[str, Any]:
+        answer = await self.post("/create", **{"name": "Support desk", "model": "gpt-4o-mini", "heartbeat": 1, **given})
+        assert answer.status_code == 200, answer.text
+        return answer.json()["bot"]
+
+    async def heartbeat(self, bot: dict[str, Any], **given: Any) -> dict[str, Any]:
+        defaults = {"bot_id": bot["id"], "prompt": "Check the queue."}
+        if "interval_minutes" not in given:
+            defaults["cron_pattern"] = YEARLY
+        answer = await self.post("/heartbeat/configure", **{**defaults, **given})
+        assert answer.status_code == 200, answer.text
+        return answer.json()["heartbeat"]
+
+    async def member(self, bot: dict[str, Any], **given: Any) -> dict[str, Any]:
+        answer = await self.post("/subscriber/create", **{"bot_id": bot["id"], "name": "A subscriber", **given})
+        assert answer.status_code == 200, answer.text
+        return answer.json()["subscriber"]
+
+    async def row(self, heartbeat: dict[str, Any]) -> Heartbeat:
+        return await self.database.read(lambda connection: heartbeat_row(connection, heartbeat["uuid"]))
+
+    def as_caller(self, key: str) -> "Api":
+        """The same calls with another key."""
+        return Api(self.app, self.http, self.settings, self.database, self.temporal, self.project, key)
+
+
+@pytest.fixture
+def model() -> Iterator[ModelServer]:
+    with contextlib.closing(ModelServer()) as server:
+        yield server
+
+
+@pytest.fixture
+def settings(database_url: str, temporal: Client) -> Settings:
+    return Settings(
+        _env_file=None,
+        database_url=database_url,
+        task_queue=new_id("queue"),
+        temporal_address=temporal.service_client.config.target_host,
+        default_model="openai:scripted",
+    )
+
+
+@pytest.fixture
+async def api(settings: Settings, database: Database, temporal: Client) -> AsyncIterator[Api]:
+    async with calling(settings, database, temporal, "self_hosted") as made:
+        yield made
+
+
+@contextlib.asynccontextmanager
+async def calling(settings: Settings, database: Database, temporal: Client, plan: str) -> AsyncIterator[Api]:
+    """An owner with a fresh project on `plan`."""
+
+    def seed(connection: Any) -> tuple[Project, str]:
+        project = a_project(connection, plan=plan)
+        return project, create_key(connection, project, "key", NOW).secret
+
+    app = create_app(settings, database, temporal)
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://api.test") as http:
+        yield Api(app, http, settings, database, temporal, *await database.write(seed))
+
+
+@pytest.fixture
+async def working(api: Api, model: ModelServer, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Api]:
+    """The owner with a worker, whose models are the scripted one."""
+    settings = api.settings.model_copy(update={"openai_base_url": model.base_url})
+    async with worker.working(api.temporal, api.database, settings):
+        yield api
+
+
+def error_of(answer: httpx.Response, status: int) -> dict[str, Any]:
+    """The body of a failed call, after a look at its shape."""
+    assert answer.status_code == status, answer.text
+    body: dict[str, Any] = answer.json()
+    error = body["error"]
+    assert error == {"status": status, "code": body["code"], "message": body["message"]}
+    assert body["err"] == body["message"] != ""
+    assert body["success"] is False
+    assert body["response"] is None
+    assert ("details" in body) == (status == 400)
+    assert answer.headers["x-request-id"]
+    return body
+
+
+def wrong_fields(answer: httpx.Response) -> list[str]:
+    """The fields a 400 names."""
+    return [detail["field"] for detail in error_of(answer, 400)["details"]]

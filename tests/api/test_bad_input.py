@@ -1,0 +1,188 @@
+"""Every bad input gets a 400 that names the field and leaves nothing behind."""
+
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.api.conftest import Api, calling, error_of, wrong_fields
+
+CONFIGURE = "/heartbeat/configure"
+LONG = "x" * 20_001
+HUGE = 10**30
+
+WRONG = {
+    "prompt missing": ({"prompt": ...}, "prompt"),
+    "prompt null": ({"prompt": None}, "prompt"),
+    "prompt empty": ({"prompt": ""}, "prompt"),
+    "prompt blank": ({"prompt": " \n"}, "prompt"),
+    "prompt too long": ({"prompt": LONG}, "prompt"),
+    "prompt a number": ({"prompt": 7}, "prompt"),
+    "prompt a list": ({"prompt": ["x"]}, "prompt"),
+    "prompt with NUL": ({"prompt": "a\x00b"}, "prompt"),
+    "prompt with half a surrogate pair": ({"prompt": "a\ud800b"}, "prompt"),
+    "project missing": ({"project_id": ...}, "project_id"),
+    "bot missing": ({"bot_id": ...}, "bot_id"),
+    "bot null": ({"bot_id": None}, "bot_id"),
+    "bot an object": ({"bot_id": {}}, "bot_id"),
+    "bot true": ({"bot_id": True}, "bot_id"),
+    "cron unparsable": ({"cron_pattern": "every day"}, "cron_pattern"),
+    "cron empty": ({"cron_pattern": ""}, "cron_pattern"),
+    "cron a number": ({"cron_pattern": 5}, "cron_pattern"),
+    "cron out of range": ({"cron_pattern": "61 * * * *"}, "cron_pattern"),
+    "cron never fires": ({"cron_pattern": "0 0 31 2 *"}, "cron_pattern"),
+    "cron with six fields": ({"cron_pattern": "0 0 9 * * 1"}, "cron_pattern"),
+    "cron with four fields": ({"cron_pattern": "0 9 * *"}, "cron_pattern"),
+    "cron with ?": ({"cron_pattern": "0 9 ? * 1"}, "cron_pattern"),
+    "cron with W": ({"cron_pattern": "0 9 15W * *"}, "cron_pattern"),
+    "cron with L in the wrong place": ({"cron_pattern": "L 9 * * *"}, "cron_pattern"),
+    "cron with # in the wrong place": ({"cron_pattern": "0 9 1#1 * *"}, "cron_pattern"),
+    "cron with a sixth Monday": ({"cron_pattern": "0 9 * * 1#6"}, "cron_pattern"),
+    "cron endless": ({"cron_pattern": "1," * 5000 + "1 * * * *"}, "cron_pattern"),
+    "timezone unknown": ({"timezone": "Mars/Olympus"}, "timezone"),
+    "timezone empty": ({"timezone": ""}, "timezone"),
+    "timezone a path": ({"timezone": "../../etc/passwd"}, "timezone"),
+    "timezone a number": ({"timezone": 3}, "timezone"),
+    "interval zero": ({"interval_minutes": 0}, "interval_minutes"),
+    "interval negative": ({"interval_minutes": -5}, "interval_minutes"),
+    "interval a fraction": ({"interval_minutes": 1.5}, "interval_minutes"),
+    "interval words": ({"interval_minutes": "often"}, "interval_minutes"),
+    "interval true": ({"interval_minutes": True}, "interval_minutes"),
+    "interval huge": ({"interval_minutes": HUGE}, "interval_minutes"),
+    "interval of two years": ({"interval_minutes": 2 * 366 * 24 * 60}, "interval_minutes"),
+    "budget negative": ({"credit_budget": -1}, "credit_budget"),
+    "budget a fraction": ({"credit_budget": 0.5}, "credit_budget"),
+    "budget words": ({"credit_budget": "much"}, "credit_budget"),
+    "budget empty": ({"credit_budget": ""}, "credit_budget"),
+    "budget huge": ({"credit_budget": HUGE}, "credit_budget"),
+    "budget beyond the column": ({"credit_budget": 2**31}, "credit_budget"),
+    "errors zero": ({"max_consecutive_errors": 0}, "max_consecutive_errors"),
+    "errors negative": ({"max_consecutive_errors": -1}, "max_consecutive_errors"),
+    "errors a list": ({"max_consecutive_errors": []}, "max_consecutive_errors"),
+    "enabled a word": ({"enabled": "maybe"}, "enabled"),
+    "enabled two": ({"enabled": 2}, "enabled"),
+    "enabled a list": ({"enabled": [True]}, "enabled"),
+    "member an object": ({"member_id": {}}, "member_id"),
+    "member empty": ({"member_id": ""}, "member_id"),
+    "label a number": ({"label": 5}, "label"),
+    "external id empty": ({"external_id": ""}, "external_id"),
+    "external id too long": ({"external_id": "x" * 201}, "external_id"),
+    "hours without end": ({"active_hours_start": "09:00"}, "active_hours_end"),
+    "hours without start": ({"active_hours_end": "09:00"}, "active_hours_start"),
+    "hours no time": ({"active_hours_start": "9", "active_hours_end": "17:00"}, "active_hours_start"),
+    "hours past midnight": ({"active_hours_start": "09:00", "active_hours_end": "24:30"}, "active_hours_end"),
+    "hours of nothing": ({"active_hours_start": "09:00", "active_hours_end": "09:00"}, "active_hours_end"),
+    "days no numbers": ({"active_days": "Mon"}, "active_days"),
+    "days out of range": ({"active_days": "0,8"}, "active_days"),
+    "days empty": ({"active_days": ""}, "active_days"),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+async def test_configure_names_the_field(api: Api, wrong: str) -> None:
+    bot = await api.bot()
+    changes, field = WRONG[wrong]
+    body = {"project_id": api.project.uuid, "bot_id": bot["id"], "prompt": "Check", **changes}
+    answer = await send(api, {name: value for name, value in body.items() if value is not ...})
+    assert wrong_fields(answer) == [field]
+    assert answer.json()["code"] == "invalid_parameters"
+    assert field in answer.json()["message"]
+    assert (await api.get("/heartbeat/readall", bot_id=bot["id"])).json() == {"heartbeats": []}
+
+
+async def send(api: Api, body: Any, path: str = CONFIGURE, **headers: str) -> httpx.Response:
+    """The body as plain JSON text, odd characters escaped, as any client may send it."""
+    import json
+
+    found = {"authorization": f"Bearer {api.key}", "content-type": "application/json", **headers}
+    content = body if isinstance(body, bytes) else json.dumps(body)
+    return await api.http.post(f"/v1/bot{path}", content=content, headers=found)
+
+
+async def test_a_pattern_and_an_interval_together_are_one_too_many(api: Api) -> None:
+    bot = await api.bot()
+    answer = await api.post(CONFIGURE, bot_id=bot["id"], prompt="x", cron_pattern="0 9 * * *", interval_minutes=5)
+    assert "cron_pattern" in error_of(answer, 400)["message"]
+    assert "interval_minutes" in answer.json()["message"]
+
+
+async def test_several_wrong_fields_are_all_named(api: Api) -> None:
+    answer = await api.post(CONFIGURE, bot_id="bot_x", prompt="", credit_budget=-1, enabled="maybe")
+    assert sorted(wrong_fields(answer)) == ["credit_budget", "enabled", "prompt"]
+
+
+async def test_the_plans_minimum_holds_for_intervals_and_patterns(api: Api) -> None:
+    async with calling(api.settings, api.database, api.temporal, "starter") as owner:
+        bot = await owner.bot()
+        often = await owner.post(CONFIGURE, bot_id=bot["id"], prompt="x", interval_minutes=59)
+        assert wrong_fields(often) == ["interval_minutes"]
+        assert "60" in often.json()["message"]
+        for pattern in ("*/30 * * * *", "0,59 9 * * *", "50 8,9 1 * 1", "0 23 * * *,"):
+            answer = await owner.post(CONFIGURE, bot_id=bot["id"], prompt="x", cron_pattern=pattern)
+            if answer.status_code == 200:
+                assert pattern == "50 8,9 1 * 1"
+            else:
+                assert wrong_fields(answer) == ["cron_pattern"]
+        usual = await owner.post(CONFIGURE, bot_id=bot["id"], prompt="without a cadence")
+        assert usual.json()["heartbeat"]["interval_minutes"] == 60
+
+
+NOT_OBJECTS = [b"", b"[]", b'"text"', b"null", b"5", b"{", b"{'a': 1}", b"\xff\xfe\xff", b"[" * 100_000, b'{"a": NaN}']
+
+
+@pytest.mark.parametrize("body", NOT_OBJECTS, ids=lambda body: repr(body[:12]))
+async def test_a_body_that_is_no_json_object(api: Api, body: bytes) -> None:
+    assert wrong_fields(await send(api, body)) != []
+
+
+@pytest.mark.parametrize(
+    ("path", "field", "value"),
+    [
+        ("/heartbeat/logs", "page", 0),
+        ("/heartbeat/logs", "page", -1),
+        ("/heartbeat/logs", "page", "two"),
+        ("/heartbeat/logs", "page", ""),
+        ("/heartbeat/logs", "page", HUGE),
+        ("/heartbeat/logs", "per_page", 0),
+        ("/heartbeat/logs", "per_page", 101),
+        ("/heartbeat/logs", "per_page", "1.5"),
+        ("/heartbeat/logs", "status", "fine"),
+        ("/heartbeat/logs", "status", ""),
+        ("/heartbeat/stats", "days", 0),
+        ("/heartbeat/stats", "days", 366),
+        ("/heartbeat/stats", "days", "NaN"),
+        ("/readall", "page", 0),
+        ("/readall", "per_page", 101),
+        ("/subscriber/readall", "per_page", 101),
+        ("/tool", "page", 0),
+        ("/tool", "filter", "{"),
+        ("/tool", "filter", "[]"),
+        ("/tool", "filter", "[" * 50_000),
+        ("/tool", "filter", '{"transport": "carrier pigeon"}'),
+    ],
+)
+async def test_lists_name_the_field(api: Api, path: str, field: str, value: object) -> None:
+    bot = await api.bot()
+    assert wrong_fields(await api.get(path, bot_id=bot["id"], **{field: value})) == [field]
+
+
+@pytest.mark.parametrize("path", ["/heartbeat/read", "/heartbeat/logs", "/heartbeat/stats", "/read", "/tool"])
+async def test_what_is_required_is_asked_for(api: Api, path: str) -> None:
+    assert "bot_id" in wrong_fields(await api.get(path))
+    answer = await api.http.get(f"/v1/bot{path}?bot_id=x&heartbeat_id=y", headers={"authorization": f"Bearer {api.key}"})
+    assert wrong_fields(answer) == ["project_id"]
+
+
+@pytest.mark.parametrize("key", ["bot_no", "0", "-1", "1e3", "9" * 40, "null", "undefined", "%00", "a\x00b", "💓", "../x"])
+async def test_a_bot_that_cannot_be_there_is_not_there(api: Api, key: str) -> None:
+    for path in ("/read", "/heartbeat/readall", "/heartbeat/logs", "/heartbeat/stats"):
+        assert error_of(await api.get(path, bot_id=key), 404)["code"] == "bot_not_found"
+
+
+@pytest.mark.parametrize("key", ["hb_no", "1", "9" * 40, "null", "a\x00b", "💓"])
+async def test_a_heartbeat_that_cannot_be_there_is_not_there(api: Api, key: str) -> None:
+    bot = await api.bot()
+    for method, path in [("GET", "read"), ("POST", "enable"), ("POST", "disable"), ("POST", "trigger"), ("DELETE", "delete")]:
+        answer = await api.call(method, f"/heartbeat/{path}", {"bot_id": bot["id"], "heartbeat_id": key})
+        assert error_of(answer, 404)["code"] == "heartbeat_not_found"
+    assert error_of(await api.get("/heartbeat/logs", bot_id=bot["id"], heartbeat_id=key), 404)
