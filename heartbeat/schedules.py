@@ -186,6 +186,7 @@ def spec(row: Heartbeat) -> ScheduleSpec:
         intervals=[ScheduleIntervalSpec(every=interval.every, offset=interval.offset) for interval in made.intervals],
         skip=[_calendar(calendar) for calendar in made.skip],
         time_zone_name=made.timezone,
+        jitter=timedelta(seconds=row.jitter_seconds) if row.jitter_seconds else None,
     )
 
 

@@ -18,6 +18,7 @@ from heartbeat.store.access import Access
 from heartbeat.store.database import columns, one
 from heartbeat.store.heartbeats import (
     ALIVE,
+    CADENCE,
     NEXT_VERSION,
     change,
     count_heartbeats,
@@ -32,10 +33,9 @@ from heartbeat.store.tables import Bot, Heartbeat
 HEARTBEAT = columns(Heartbeat)
 
 USUAL_INTERVAL = 30
-CADENCE = ("timezone", "cron_pattern", "interval_minutes", "active_hours_start", "active_hours_end", "active_days")
 # What a schedule is made from: the beginning of the prompt is its summary.
-SCHEDULED = {*CADENCE, "anchor_at", "prompt"}
-FIELDS = (*SCHEDULED, "prompt_hash", "external_id", "label", "credit_budget", "max_consecutive_errors")
+SCHEDULED = {*CADENCE, "anchor_at", "prompt", "jitter_seconds"}
+FIELDS = (*SCHEDULED, "prompt_hash", "external_id", "label", "credit_budget", "max_consecutive_errors", "catch_up")
 
 
 @dataclass(frozen=True)
@@ -104,6 +104,7 @@ def _keep_apart(connection: Connection, there: Heartbeat, member_id: int | None,
         HEARTBEAT.c.external_id == wish.external_id,
         HEARTBEAT.c.id != there.id,
         ALIVE,
+    CADENCE,
     )
     if (other := connection.execute(others).scalar()) is not None:
         raise Conflict(
@@ -116,6 +117,8 @@ def _fresh(plan: Plan, now: datetime) -> dict[str, Any]:
     usual = {
         "timezone": "UTC",
         "max_consecutive_errors": 5,
+        "catch_up": "once",
+        "jitter_seconds": 0,
         "anchor_at": now,
         "interval_minutes": max(USUAL_INTERVAL, plan.min_interval_minutes),
     }
@@ -151,6 +154,8 @@ def _insert(
         bot_id=bot.id or 0,
         member_id=member_id,
         enabled=enabled,
+        accounted_until=now,
+        next_tick_at=_cadence(fields).next_after(now),
         created_at=now,
         updated_at=now,
     )

@@ -115,7 +115,7 @@ def _refuse(
         assert claim.scheduled_for is not None
         if _in_progress(connection, heartbeat):
             return Refusal("an earlier run was still in progress", "overlap")
-        if heartbeat.catch_up == "none" and heartbeat.accounted_until < claim.scheduled_for < now - PROMPT:
+        if heartbeat.catch_up == "none" and heartbeat.accounted_until < claim.scheduled_for < now - _prompt(heartbeat):
             return Refusal("it came too late, and catch_up is none", "missed")
     if not (bot.status and bot.heartbeat):
         return Refusal("the bot or its heartbeat is switched off", "disabled_bot")
@@ -133,6 +133,10 @@ def _refuse(
         spent = f"The budget of {heartbeat.credit_budget} credits is spent; runs resume on {end:%Y-%m-%d} (UTC)."
         return Refusal("the budget is spent", "budget", spent if claim.trigger == "schedule" else None)
     return None
+
+
+def _prompt(heartbeat: Heartbeat) -> timedelta:
+    return PROMPT + timedelta(seconds=heartbeat.jitter_seconds)
 
 
 def _in_progress(connection: Connection, heartbeat: Heartbeat) -> bool:

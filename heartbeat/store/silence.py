@@ -39,7 +39,7 @@ def silence(connection: Connection, uuid: str, now: datetime) -> Silence | None:
     row = one(connection, Heartbeat, select(HEARTBEAT).where(HEARTBEAT.c.uuid == uuid).with_for_update())
     if row is None or row.deleted_at is not None or not row.enabled:
         return None
-    lost = due(row, now - GRACE)
+    lost = due(row, now - GRACE - timedelta(seconds=row.jitter_seconds))
     if not lost:
         return None
     wanted = row.catch_up == "once" and now - lost[-1] < CATCH_UP and not _in_progress(connection, row)
