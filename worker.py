@@ -51,7 +51,7 @@ async def working(client: Client, database: Database, settings: Settings) -> Asy
         ],
         workflow_runner=SANDBOX,
         max_concurrent_activities=settings.worker_concurrency,
-        graceful_shutdown_timeout=timedelta(seconds=5),
+        graceful_shutdown_timeout=timedelta(seconds=2),
     )
     async with worker:
         yield
@@ -59,7 +59,7 @@ async def working(client: Client, database: Database, settings: Settings) -> Asy
 
 
 async def serve(settings: Settings) -> None:
-    """Work until SIGINT or SIGTERM; what is under way gets five seconds to end."""
+    """Work until SIGINT or SIGTERM; what is under way gets two seconds to end."""
     client = await temporal.connect(settings, lazy=False)
     database = Database(settings.store_url())
     await Schedules(client, database, settings).ensure_upkeep()

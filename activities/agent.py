@@ -69,7 +69,9 @@ class Agent:
 
     async def _ask(self, run: Run) -> "Answer":
         async with self._loading:
-            models = self._models = self._models or await asyncio.to_thread(_load_models, self._settings)
+            if self._models is None:
+                self._models = await asyncio.to_thread(_load_models, self._settings)
+            models = self._models
         try:
             return await models.ask(run.model, run.instruction, run.prompt, run.max_reply_tokens)
         except ModelFailure as failure:

@@ -24,6 +24,7 @@ WORDS = {
     "string_too_long": "must be at most {max_length} characters long",
     "greater_than_equal": "must be at least {ge}",
     "less_than_equal": "must be at most {le}",
+    "string_pattern_mismatch": "does not look like one",
     "literal_error": "must be {expected}",
     "list_type": "must be a list",
     "dict_type": "must be an object",
@@ -86,5 +87,7 @@ def _detail(error: dict[str, Any]) -> Detail:
     where, kind = [str(part) for part in error["loc"][1:]], error["type"]
     if kind == "json_invalid":
         return Detail("body", f"is not valid JSON: {error['ctx']['error']} at position {error['loc'][-1]}")
-    words = WORDS.get(kind, str(error["msg"])).format(**error.get("ctx", {}))
-    return Detail(".".join(where) or "body", words if where else "must be a JSON object")
+    if not where:
+        return Detail("body", "must be a JSON object")
+    words = WORDS[kind].format(**error.get("ctx", {})) if kind in WORDS else str(error["msg"])
+    return Detail(".".join(where), words)

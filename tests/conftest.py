@@ -58,17 +58,9 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+def database_url(request: pytest.FixtureRequest) -> str:
     """The URL of a migrated database that nobody else uses; the test runs on both kinds."""
-    if request.param == "sqlite":
-        template: Path = request.getfixturevalue("sqlite_template")
-        yield f"sqlite:///{shutil.copy(template, tmp_path / 'heartbeat.db')}"
-        return
-    server: str = request.getfixturevalue("postgres_template")
-    name = f"heartbeat_{next(NUMBERS)}"
-    _administer(server, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
-    yield server.format(database=name)
-    _administer(server, f"DROP DATABASE {name} WITH (FORCE)")
+    return fresh_database(request, request.param)
 
 
 @pytest.fixture
@@ -87,6 +79,18 @@ async def temporal() -> AsyncIterator[Client]:
         yield environment.client
 
 
+def fresh_database(request: pytest.FixtureRequest, kind: str) -> str:
+    """The URL of a new copy of the migrated template; it is removed when the requesting fixture is done."""
+    number = next(NUMBERS)
+    if kind == "sqlite":
+        template: Path = request.getfixturevalue("sqlite_template")
+        return f"sqlite:///{shutil.copy(template, template.with_name(f'heartbeat-{number}.db'))}"
+    server: str = request.getfixturevalue("postgres_template")
+    _administer(server, f"CREATE DATABASE heartbeat_{number} TEMPLATE {TEMPLATE}")
+    request.addfinalizer(lambda: _administer(server, f"DROP DATABASE heartbeat_{number} WITH (FORCE)"))
+    return server.format(database=f"heartbeat_{number}")
+
+
 def _administer(server: str, statement: str) -> None:
     with psycopg.connect(server.format(database="postgres"), autocommit=True) as connection:
         connection.execute(statement)
@@ -98,7 +102,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_unconfigure(config: pytest.Config) -> None:
-    # A process that used the Temporal SDK may abort at interpreter exit (sdk-python #300) and turn a pass into a failure.
+    # A process that used the Temporal SDK may abort at interpreter exit (sdk-python #300): a pass would fail.
     if "temporalio.bridge.runtime" in sys.modules and STATUS in config.stash:
         sys.stdout.flush()
         sys.stderr.flush()

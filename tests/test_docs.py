@@ -11,9 +11,11 @@ from typer.main import get_command
 from api.main import create_app
 from heartbeat.cli import app
 from heartbeat.settings import Settings
+from heartbeat.store.database import Database
+from heartbeat.temporal import connect
 
 ROOT = Path(__file__).parent.parent
-PAGES = [path for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"))]
+PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
 
 
 def text(name: str) -> str:
@@ -49,14 +51,16 @@ def test_documented_defaults_are_the_defaults(name: str) -> None:
         assert f"`{shown}`" in line.split("|")[2]
 
 
-def routes() -> set[tuple[str, str]]:
-    paths = create_app(Settings(_env_file=None, database_url="sqlite:////nowhere.db")).openapi()["paths"]
+async def routes(database: Database) -> set[tuple[str, str]]:
+    settings = Settings(_env_file=None, database_url=database.url)
+    paths = create_app(settings, database, await connect(settings)).openapi()["paths"]
     return {(method.upper(), path) for path, methods in paths.items() for method in methods}
 
 
-def test_every_route_is_documented_and_nothing_else() -> None:
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_every_route_is_documented_and_nothing_else(database: Database) -> None:
     documented = set(re.findall(r"^#+ `(GET|POST|PUT|DELETE) (/[^`]*)`", text("docs/api.md"), re.MULTILINE))
-    assert documented == routes()
+    assert documented == await routes(database)
 
 
 def commands() -> set[str]:
@@ -105,7 +109,7 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 
 def test_the_trees_of_the_readme_are_the_tree() -> None:
-    named = re.findall(r"^(?:  )?([a-z_.]+(?:/[a-z_]*)*/?) {2,}\S", text("README.md"), re.MULTILINE)
+    named = re.findall(r"^ {4,6}([a-z_.]+/?) {2,}\S", text("README.md"), re.MULTILINE)
     assert len(named) > 8
     for name in named:
         assert (ROOT / name).exists() or (ROOT / "heartbeat" / name).exists(), name

@@ -45,6 +45,7 @@ async def create(given: CreateSubscriber, asking: Asking) -> Answer:
     """Add a subscriber to a bot."""
 
     def work(connection: Connection, found: Access) -> Subscriber:
+        given.check()
         return store.create_subscriber(connection, found.bot, given.email, given.name, utc_now())
 
     return Answer({"subscriber": show_subscriber(await asking.write(given, work))})

@@ -3,13 +3,14 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, Field
 from sqlalchemy import Connection
 
 from api.answers import moment
 from api.due import due
 from api.schemas.fields import Flag, Key, OfBot, OfHeartbeat, Text, Whole, Words
 from heartbeat import credits
+from heartbeat.errors import Invalid
 from heartbeat.store.access import Access
 from heartbeat.store.configure import Wish
 from heartbeat.store.opening import cadence_of
@@ -57,14 +58,10 @@ class Configure(OfBot):
         None, description="Spread the starts over so many seconds; 0 if a new one does not say."
     )
 
-    @model_validator(mode="after")
-    def _one_cadence(self) -> "Configure":
-        if self.cron_pattern is not None and self.interval_minutes is not None:
-            raise ValueError("give either cron_pattern or interval_minutes, and not both")
-        return self
-
     def wish(self) -> Wish:
-        """What is asked for, without what was left out."""
+        """What is asked for, without what was left out; raises `Invalid`."""
+        if self.cron_pattern is not None and self.interval_minutes is not None:
+            raise Invalid("cron_pattern", "give either cron_pattern or interval_minutes, and not both")
         given = {name: getattr(self, name) for name in self.model_fields_set & COLUMNS}
         fields = {name: value for name, value in given.items() if value is not None or name not in NULL_IS_LEFT_OUT}
         return Wish(fields, self.uuid, self.member_id, self.enabled)

@@ -2,11 +2,12 @@
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, Field
 
 from api.answers import moment
 from api.schemas.fields import Key, OfBot, OfProject, Words
 from api.schemas.pages import PageNumber, Pagination, PerPage
+from heartbeat.errors import Invalid
 from heartbeat.store.tables import Subscriber
 
 
@@ -14,11 +15,10 @@ class CreateSubscriber(OfBot):
     email: Annotated[Words, Field(max_length=320, pattern=r"^[^@\s]+@[^@\s]+$")] | None = None
     name: Annotated[Words, Field(max_length=200)] | None = None
 
-    @model_validator(mode="after")
-    def _somebody(self) -> "CreateSubscriber":
+    def check(self) -> None:
+        """Raises `Invalid` when it is nobody."""
         if self.email is None and self.name is None:
-            raise ValueError("give an email, a name or both")
-        return self
+            raise Invalid("email", "give an email, a name or both")
 
 
 class ListSubscribers(OfProject):

@@ -47,7 +47,7 @@ class Cadence:
         """This cadence, if it can be; raises CadenceError with the field that is wrong and what to write instead."""
         if (self.cron_pattern is None) == (self.interval_minutes is None):
             raise CadenceError("cron_pattern", "give either cron_pattern or interval_minutes, and not both")
-        if not 1 <= (self.interval_minutes or 1) <= LONGEST_INTERVAL:
+        if self.interval_minutes is not None and not 1 <= self.interval_minutes <= LONGEST_INTERVAL:
             raise CadenceError("interval_minutes", f"write a number of minutes from 1 to {LONGEST_INTERVAL} (a year)")
         zones.zone(self.timezone)
         if not (self._pattern_fires(self.pattern) if self.pattern else self._interval_fires()):

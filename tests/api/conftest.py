@@ -2,12 +2,13 @@
 
 import contextlib
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import httpx
 import pytest
 from fastapi import FastAPI
+from sqlalchemy import Connection
 from temporalio.client import Client
 
 import worker
@@ -17,6 +18,7 @@ from heartbeat.settings import Settings
 from heartbeat.store.database import Database
 from heartbeat.store.projects import create_key
 from heartbeat.store.tables import Heartbeat, Project
+from tests.conftest import fresh_database
 from tests.models import ModelServer
 from tests.seeds import NOW, a_project, heartbeat_row
 
@@ -30,12 +32,20 @@ class Api:
 
     app: FastAPI
     http: httpx.AsyncClient
-    settings: Settings
-    database: Database
-    temporal: Client
     project: Project
     key: str
-    _made: list[str] = field(default_factory=list)
+
+    @property
+    def settings(self) -> Settings:
+        return self.app.state.stack.settings
+
+    @property
+    def database(self) -> Database:
+        return self.app.state.stack.database
+
+    @property
+    def temporal(self) -> Client:
+        return self.app.state.stack.temporal
 
     async def get(self, path: str, **query: Any) -> httpx.Response:
         return await self.call("GET", path, query)
@@ -79,7 +89,33 @@ class Api:
 
     def as_caller(self, key: str) -> "Api":
         """The same calls with another key."""
-        return Api(self.app, self.http, self.settings, self.database, self.temporal, self.project, key)
+        return Api(self.app, self.http, self.project, key)
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+def shared_database(request: pytest.FixtureRequest) -> Iterator[Database]:
+    """One store of each kind for all tests that need no store of their own: they share no project."""
+    with contextlib.closing(Database(fresh_database(request, request.param))) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def shared_app(shared_database: Database, temporal: Client) -> FastAPI:
+    return create_app(settings_for(shared_database.url, temporal), shared_database, temporal)
+
+
+@pytest.fixture
+async def api(shared_app: FastAPI) -> AsyncIterator[Api]:
+    """An owner on the application that tests share."""
+    async with owner(shared_app) as made:
+        yield made
+
+
+@pytest.fixture
+async def alone(database: Database, temporal: Client) -> AsyncIterator[Api]:
+    """An owner who has the application, the store and the task queue to itself."""
+    async with owner(create_app(settings_for(database.url, temporal), database, temporal)) as made:
+        yield made
 
 
 @pytest.fixture
@@ -89,42 +125,35 @@ def model() -> Iterator[ModelServer]:
 
 
 @pytest.fixture
-def settings(database_url: str, temporal: Client) -> Settings:
+async def working(alone: Api, model: ModelServer) -> AsyncIterator[Api]:
+    """The owner who is alone, with a worker whose models are the scripted one."""
+    settings = alone.settings.model_copy(update={"openai_base_url": model.base_url})
+    async with worker.working(alone.temporal, alone.database, settings):
+        yield alone
+
+
+def settings_for(database_url: str, temporal: Client) -> Settings:
     return Settings(
         _env_file=None,
         database_url=database_url,
         task_queue=new_id("queue"),
         temporal_address=temporal.service_client.config.target_host,
         default_model="openai:scripted",
+        openai_api_key="test-key",
     )
 
 
-@pytest.fixture
-async def api(settings: Settings, database: Database, temporal: Client) -> AsyncIterator[Api]:
-    async with calling(settings, database, temporal, "self_hosted") as made:
-        yield made
-
-
 @contextlib.asynccontextmanager
-async def calling(settings: Settings, database: Database, temporal: Client, plan: str) -> AsyncIterator[Api]:
-    """An owner with a fresh project on `plan`."""
+async def owner(app: FastAPI, plan: str = "self_hosted") -> AsyncIterator[Api]:
+    """The owner of a fresh project on `plan`."""
 
-    def seed(connection: Any) -> tuple[Project, str]:
+    def seed(connection: Connection) -> tuple[Project, str]:
         project = a_project(connection, plan=plan)
         return project, create_key(connection, project, "key", NOW).secret
 
-    app = create_app(settings, database, temporal)
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://api.test") as http:
-        yield Api(app, http, settings, database, temporal, *await database.write(seed))
-
-
-@pytest.fixture
-async def working(api: Api, model: ModelServer, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Api]:
-    """The owner with a worker, whose models are the scripted one."""
-    settings = api.settings.model_copy(update={"openai_base_url": model.base_url})
-    async with worker.working(api.temporal, api.database, settings):
-        yield api
+        yield Api(app, http, *await app.state.stack.database.write(seed))
 
 
 def error_of(answer: httpx.Response, status: int) -> dict[str, Any]:

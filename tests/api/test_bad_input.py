@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.api.conftest import Api, calling, error_of, wrong_fields
+from tests.api.conftest import Api, error_of, owner, wrong_fields
 
 CONFIGURE = "/heartbeat/configure"
 LONG = "x" * 20_001
@@ -112,18 +112,15 @@ async def test_several_wrong_fields_are_all_named(api: Api) -> None:
 
 
 async def test_the_plans_minimum_holds_for_intervals_and_patterns(api: Api) -> None:
-    async with calling(api.settings, api.database, api.temporal, "starter") as owner:
-        bot = await owner.bot()
-        often = await owner.post(CONFIGURE, bot_id=bot["id"], prompt="x", interval_minutes=59)
+    async with owner(api.app, "starter") as starter:
+        bot = await starter.bot()
+        often = await starter.post(CONFIGURE, bot_id=bot["id"], prompt="x", interval_minutes=59)
         assert wrong_fields(often) == ["interval_minutes"]
         assert "60" in often.json()["message"]
-        for pattern in ("*/30 * * * *", "0,59 9 * * *", "50 8,9 1 * 1", "0 23 * * *,"):
-            answer = await owner.post(CONFIGURE, bot_id=bot["id"], prompt="x", cron_pattern=pattern)
-            if answer.status_code == 200:
-                assert pattern == "50 8,9 1 * 1"
-            else:
-                assert wrong_fields(answer) == ["cron_pattern"]
-        usual = await owner.post(CONFIGURE, bot_id=bot["id"], prompt="without a cadence")
+        for pattern in ("*/30 * * * *", "0,59 9 * * *", "50 8,9 1 * 1,", "59,0 23,0 * * *"):
+            answer = await starter.post(CONFIGURE, bot_id=bot["id"], prompt="x", cron_pattern=pattern)
+            assert wrong_fields(answer) == ["cron_pattern"]
+        usual = await starter.post(CONFIGURE, bot_id=bot["id"], prompt="without a cadence")
         assert usual.json()["heartbeat"]["interval_minutes"] == 60
 
 
@@ -157,7 +154,7 @@ async def test_a_body_that_is_no_json_object(api: Api, body: bytes) -> None:
         ("/tool", "page", 0),
         ("/tool", "filter", "{"),
         ("/tool", "filter", "[]"),
-        ("/tool", "filter", "[" * 50_000),
+        ("/tool", "filter", "[" * 5_000),
         ("/tool", "filter", '{"transport": "carrier pigeon"}'),
     ],
 )

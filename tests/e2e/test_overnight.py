@@ -1,4 +1,4 @@
-"""A night in a minute, through the real command: ticks run, the model breaks, the worker dies, nothing is lost or done twice."""
+"""A night in a minute, through the real command: ticks run, the model breaks, the worker dies; nothing is lost."""
 
 import os
 import signal

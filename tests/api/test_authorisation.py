@@ -1,0 +1,143 @@
+"""Every call, for whoever has no business there: no key, an unknown one, a revoked one, another project's."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from fastapi import FastAPI
+
+from heartbeat.store.projects import create_key, keys, revoke_key
+from tests.api.conftest import Api, error_of, owner
+from tests.seeds import NOW
+
+CALLS = [
+    ("POST", "/heartbeat/configure"),
+    ("GET", "/heartbeat/readall"),
+    ("GET", "/heartbeat/read"),
+    ("POST", "/heartbeat/enable"),
+    ("POST", "/heartbeat/disable"),
+    ("POST", "/heartbeat/trigger"),
+    ("DELETE", "/heartbeat/delete"),
+    ("GET", "/heartbeat/logs"),
+    ("GET", "/heartbeat/stats"),
+    ("POST", "/create"),
+    ("GET", "/read"),
+    ("GET", "/readall"),
+    ("PUT", "/update"),
+    ("POST", "/reset"),
+    ("DELETE", "/delete"),
+    ("GET", "/tool"),
+    ("POST", "/tool"),
+    ("GET", "/tool/tool_1"),
+    ("PUT", "/tool/tool_1"),
+    ("DELETE", "/tool/tool_1"),
+    ("PUT", "/tool/tool_1/configure"),
+    ("POST", "/tool/tool_1/toggle"),
+    ("POST", "/tool/tool_1/refresh"),
+    ("POST", "/tool/tool_1/test"),
+    ("GET", "/subscriber/readall"),
+    ("POST", "/subscriber/create"),
+    ("DELETE", "/subscriber/delete"),
+]
+FULL = {
+    "prompt": "Check",
+    "name": "A name",
+    "member_id": "mem_1",
+    "server_label": "Tools",
+    "server_url": "https://tools.example.com/mcp",
+    "transport": "http",
+    "tool_name": "search",
+    "is_active": True,
+    "tools": [],
+}
+
+
+@pytest.fixture
+async def outsider(shared_app: FastAPI) -> AsyncIterator[Api]:
+    async with owner(shared_app) as made:
+        yield made
+
+
+@pytest.fixture
+async def given(api: Api) -> dict:
+    """A body that is right for every call, about things that are there."""
+    bot = await api.bot()
+    heartbeat = await api.heartbeat(bot)
+    return {**FULL, "bot_id": bot["id"], "heartbeat_id": heartbeat["uuid"]}
+
+
+async def in_any_place(api: Api, method: str, path: str, given: dict) -> object:
+    """The parameters in the query and in the body, wherever the call reads them."""
+    body = None if method in ("GET", "DELETE") else {"project_id": api.project.uuid, **given}
+    query = {"project_id": api.project.uuid, **{name: it for name, it in given.items() if isinstance(it, str)}}
+    headers = {"authorization": f"Bearer {api.key}"} if api.key else {}
+    return await api.http.request(method, f"/v1/bot{path}", params=query, json=body, headers=headers)
+
+
+def test_the_table_holds_every_call(shared_app: FastAPI) -> None:
+    documented = {
+        (method.upper(), path.removeprefix("/v1/bot").replace("{tool_id}", "tool_1"))
+        for path, calls in shared_app.openapi()["paths"].items()
+        if path.startswith("/v1/")
+        for method in calls
+    }
+    assert documented == set(CALLS)
+
+
+@pytest.mark.parametrize(("method", "path"), CALLS)
+async def test_no_key_and_an_unknown_key_are_turned_away(api: Api, given: dict, method: str, path: str) -> None:
+    for key in ("", "hbk_unknown"):
+        answer = await in_any_place(api.as_caller(key), method, path, given)
+        assert error_of(answer, 401)["code"] == "unauthorized"
+        assert answer.headers["www-authenticate"] == "Bearer"
+
+
+@pytest.mark.parametrize(("method", "path"), CALLS)
+async def test_another_projects_key_learns_nothing(
+    api: Api, outsider: Api, given: dict, method: str, path: str
+) -> None:
+    there = await in_any_place(api.as_caller(outsider.key), method, path, given)
+    nothing = {**given, "bot_id": "bot_no", "heartbeat_id": "hb_no"}
+    missing = await in_any_place(api.as_caller(outsider.key), method, path, nothing)
+    assert error_of(there, 403)["code"] == "wrong_project"
+    assert missing.json() == there.json()
+
+
+@pytest.mark.parametrize(("method", "path"), CALLS)
+async def test_what_is_wrong_with_a_request_is_told_to_those_with_the_key_alone(
+    api: Api, outsider: Api, method: str, path: str
+) -> None:
+    wrong = {"page": "0", "days": "x", "prompt": "", "bot_id": ""}
+    assert error_of(await in_any_place(api.as_caller(""), method, path, wrong), 401)
+    assert error_of(await in_any_place(api.as_caller(outsider.key), method, path, wrong), 403)
+
+
+@pytest.mark.parametrize(("method", "path"), [call for call in CALLS if call[1] not in ("/create", "/readall")])
+async def test_a_bot_of_another_project_is_not_there(
+    api: Api, outsider: Api, given: dict, method: str, path: str
+) -> None:
+    answer = await in_any_place(outsider, method, path, given)
+    assert error_of(answer, 404)["code"] == "bot_not_found"
+
+
+async def test_a_revoked_key_opens_nothing(api: Api) -> None:
+    second = await api.database.write(lambda connection: create_key(connection, api.project, "second", NOW))
+    caller = api.as_caller(second.secret)
+    assert (await caller.get("/readall")).status_code == 200
+    await api.database.write(lambda connection: revoke_key(connection, api.project, second.uuid, NOW))
+    assert error_of(await caller.get("/readall"), 401)
+    assert len(await api.database.read(lambda connection: keys(connection, api.project))) == 2
+    assert (await api.get("/readall")).status_code == 200
+
+
+@pytest.mark.parametrize("authorization", ["KEY", "Basic KEY", "Bearer", "Bearer ", "bearer KEY", "Bearer  KEY"])
+async def test_how_the_key_is_sent(api: Api, authorization: str) -> None:
+    headers = {"authorization": authorization.replace("KEY", api.key)}
+    answer = await api.http.get(f"/v1/bot/readall?project_id={api.project.uuid}", headers=headers)
+    assert answer.status_code == (200 if authorization.lower().startswith("bearer ") and "KEY" in authorization else 401)
+
+
+async def test_nobody_deletes_what_is_not_theirs(api: Api, outsider: Api, given: dict) -> None:
+    for path in ("/heartbeat/delete", "/delete"):
+        which = {"bot_id": given["bot_id"], "heartbeat_id": given["heartbeat_id"]}
+        assert (await outsider.delete(path, **which)).status_code == 404
+    assert len((await api.get("/heartbeat/readall", bot_id=given["bot_id"])).json()["heartbeats"]) == 1

@@ -1,0 +1,157 @@
+"""Heartbeats after they were configured: read, listed, switched on and off, deleted, and their schedules with them."""
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import update
+from temporalio.client import Client
+from temporalio.service import RPCError
+
+from api.main import create_app
+from api.schemas.heartbeats import AllHeartbeats, OneHeartbeat
+from heartbeat import credits
+from heartbeat.store.database import Database, columns
+from heartbeat.store.tables import Heartbeat
+from tests.api.conftest import Api, error_of, owner, settings_for
+from tests.seeds import NOW
+
+TABLE = columns(Heartbeat)
+
+
+async def paused_in_temporal(api: Api, heartbeat: dict) -> bool:
+    return (await api.temporal.get_schedule_handle(heartbeat["uuid"]).describe()).schedule.state.paused
+
+
+async def set_row(api: Api, heartbeat: dict, **values: object) -> None:
+    statement = update(TABLE).where(TABLE.c.uuid == heartbeat["uuid"]).values(**values)
+    await api.database.write(lambda connection: connection.execute(statement))
+
+
+async def test_read_and_readall_show_the_same_object(api: Api) -> None:
+    bot = await api.bot()
+    first, second = await api.heartbeat(bot), await api.heartbeat(bot, prompt="Other", enabled=True)
+    read = await api.get("/heartbeat/read", bot_id=bot["id"], heartbeat_id=second["uuid"])
+    assert OneHeartbeat.model_validate(read.json(), extra="forbid").heartbeat.uuid == second["uuid"]
+    listed = await api.get("/heartbeat/readall", bot_id=bot["bot_id"])
+    AllHeartbeats.model_validate(listed.json(), extra="forbid")
+    assert listed.json()["heartbeats"] == [first, read.json()["heartbeat"]]
+
+
+async def test_readall_of_one_member(api: Api) -> None:
+    bot = await api.bot()
+    ann, bob = await api.member(bot), await api.member(bot)
+    await api.heartbeat(bot)
+    of_ann = await api.heartbeat(bot, member_id=ann["id"])
+    for key in (ann["id"], ann["member_id"]):
+        found = (await api.get("/heartbeat/readall", bot_id=bot["id"], member_id=key)).json()["heartbeats"]
+        assert [one["uuid"] for one in found] == [of_ann["uuid"]]
+    assert (await api.get("/heartbeat/readall", bot_id=bot["id"], member_id=bob["id"])).json() == {"heartbeats": []}
+    assert error_of(await api.get("/heartbeat/readall", bot_id=bot["id"], member_id="mem_no"), 404)
+
+
+async def test_enable_and_disable_reach_the_schedule(api: Api) -> None:
+    bot = await api.bot()
+    heartbeat = await api.heartbeat(bot)
+    which = {"bot_id": bot["id"], "heartbeat_id": heartbeat["uuid"]}
+    assert await paused_in_temporal(api, heartbeat)
+    enabled = (await api.post("/heartbeat/enable", **which)).json()["heartbeat"]
+    assert (enabled["enabled"], enabled["schedule_state"]) == (1, "active")
+    assert not await paused_in_temporal(api, heartbeat)
+    again = (await api.post("/heartbeat/enable", **which)).json()["heartbeat"]
+    assert again == enabled
+    disabled = (await api.post("/heartbeat/disable", **which)).json()["heartbeat"]
+    assert (disabled["enabled"], disabled["schedule_state"], disabled["next_run_at"]) == (0, "none", None)
+    assert await paused_in_temporal(api, heartbeat)
+
+
+@pytest.mark.parametrize("reason", ["errors", "budget", "operator", "plan"])
+async def test_enable_lifts_any_pause_and_starts_the_streak_anew(api: Api, reason: str) -> None:
+    bot = await api.bot()
+    heartbeat = await api.heartbeat(bot, enabled=True)
+    pause = {"enabled": False, "pause_reason": reason, "pause_since": NOW, "pause_message": "It says why."}
+    await set_row(api, heartbeat, **pause, error_count=5, total_error_count=9)
+    which = {"bot_id": bot["id"], "heartbeat_id": heartbeat["uuid"]}
+    found = (await api.get("/heartbeat/read", **which)).json()["heartbeat"]
+    assert found["pause"] == {"reason": reason, "since": "2026-11-20T12:00:00Z", "message": "It says why."}
+    enabled = (await api.post("/heartbeat/enable", **which)).json()["heartbeat"]
+    assert (enabled["pause"], enabled["error_count"], enabled["total_error_count"]) == (None, 0, 9)
+
+
+async def test_enable_starts_the_streak_anew_of_what_is_enabled_too(api: Api) -> None:
+    bot = await api.bot()
+    heartbeat = await api.heartbeat(bot, enabled=True)
+    await set_row(api, heartbeat, error_count=4)
+    which = {"bot_id": bot["id"], "heartbeat_id": heartbeat["uuid"]}
+    assert (await api.post("/heartbeat/enable", **which)).json()["heartbeat"]["error_count"] == 0
+    assert (await api.row(heartbeat)).version == 1
+
+
+async def test_disable_makes_a_pause_the_owners_wish(api: Api) -> None:
+    bot = await api.bot()
+    heartbeat = await api.heartbeat(bot, enabled=True)
+    await set_row(api, heartbeat, enabled=False, pause_reason="budget", pause_since=NOW, pause_message="Spent.")
+    disabled = await api.post("/heartbeat/disable", bot_id=bot["id"], heartbeat_id=heartbeat["uuid"])
+    assert disabled.json()["heartbeat"]["pause"] is None
+
+
+async def test_credits_used_are_those_of_this_period(api: Api) -> None:
+    from datetime import UTC, datetime
+
+    bot = await api.bot()
+    heartbeat = await api.heartbeat(bot)
+    which = {"bot_id": bot["id"], "heartbeat_id": heartbeat["uuid"]}
+    start, end = credits.period(datetime.now(UTC))
+    await set_row(api, heartbeat, period_credits=12, period_start=start)
+    found = (await api.get("/heartbeat/read", **which)).json()["heartbeat"]
+    assert (found["credits_used"], found["period_ends_at"]) == (12, f"{end:%Y-%m-%dT%H:%M:%SZ}")
+    await set_row(api, heartbeat, period_start=start - timedelta(days=28))
+    assert (await api.get("/heartbeat/read", **which)).json()["heartbeat"]["credits_used"] == 0
+
+
+async def test_execution_count_leaves_skipped_ticks_out(api: Api) -> None:
+    bot = await api.bot()
+    heartbeat = await api.heartbeat(bot)
+    await set_row(api, heartbeat, success_count=5, total_error_count=3, cancelled_count=1, skipped_count=100)
+    found = await api.get("/heartbeat/read", bot_id=bot["id"], heartbeat_id=heartbeat["uuid"])
+    assert found.json()["heartbeat"]["execution_count"] == 9
+
+
+async def test_a_deleted_heartbeat_is_gone_with_its_schedule(api: Api) -> None:
+    bot = await api.bot()
+    heartbeat = await api.heartbeat(bot, enabled=True, external_id="a")
+    which = {"bot_id": bot["id"], "heartbeat_id": heartbeat["uuid"]}
+    answer = await api.delete("/heartbeat/delete", **which)
+    assert answer.status_code == 200
+    assert list(answer.json()) == ["message"]
+    with pytest.raises(RPCError):
+        await api.temporal.get_schedule_handle(heartbeat["uuid"]).describe()
+    for call in (api.get("/heartbeat/read", **which), api.delete("/heartbeat/delete", **which)):
+        assert error_of(await call, 404)["code"] == "heartbeat_not_found"
+    assert (await api.get("/heartbeat/readall", bot_id=bot["id"])).json() == {"heartbeats": []}
+    assert (await api.heartbeat(bot, external_id="a"))["uuid"] != heartbeat["uuid"]
+
+
+async def test_enable_needs_the_bots_flag(api: Api) -> None:
+    bot = await api.bot()
+    heartbeat = await api.heartbeat(bot)
+    await api.put("/update", bot_id=bot["id"], heartbeat=0)
+    which = {"bot_id": bot["id"], "heartbeat_id": heartbeat["uuid"]}
+    assert error_of(await api.post("/heartbeat/enable", **which), 403)["code"] == "heartbeat_not_enabled"
+    assert (await api.post("/heartbeat/disable", **which)).status_code == 200
+    assert (await api.get("/heartbeat/read", **which)).status_code == 200
+
+
+async def test_without_temporal_writes_are_accepted_and_pending(database: Database) -> None:
+    nowhere = await Client.connect("127.0.0.1:1", lazy=True)
+    settings = settings_for(database.url, nowhere)
+    async with owner(create_app(settings, database, nowhere)) as api:
+        bot = await api.bot()
+        heartbeat = await api.heartbeat(bot, enabled=True)
+        assert (heartbeat["enabled"], heartbeat["schedule_state"]) == (1, "pending")
+        which = {"bot_id": bot["id"], "heartbeat_id": heartbeat["uuid"]}
+        disabled = await api.post("/heartbeat/disable", **which)
+        assert disabled.json()["heartbeat"]["schedule_state"] == "pending"
+        triggered = await api.post("/heartbeat/trigger", **which)
+        assert error_of(triggered, 503)["code"] == "temporal_unavailable"
+        assert int(triggered.headers["retry-after"]) > 0
+        assert (await api.delete("/delete", bot_id=bot["id"])).status_code == 200
