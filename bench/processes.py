@@ -68,5 +68,7 @@ def resident_mb(process: subprocess.Popen[bytes]) -> float:
 
 def cpu_seconds(process: subprocess.Popen[bytes]) -> float:
     """The processor time a process has used so far."""
-    times = subprocess.run(["ps", "-o", "cputimes=", "-p", str(process.pid)], capture_output=True, text=True, check=True)
+    times = subprocess.run(
+        ["ps", "-o", "cputimes=", "-p", str(process.pid)], capture_output=True, text=True, check=True
+    )
     return float(times.stdout)

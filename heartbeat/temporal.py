@@ -89,7 +89,12 @@ async def result_within(handle: WorkflowHandle[object, RunResult], seconds: floa
 
 
 async def start_tick(
-    client: Client, settings: Settings, heartbeat: Heartbeat, bot_name: str, tick: datetime, delay: timedelta | None = None
+    client: Client,
+    settings: Settings,
+    heartbeat: Heartbeat,
+    bot_name: str,
+    tick: datetime,
+    delay: timedelta | None = None,
 ) -> bool:
     """Start the run of a tick that the schedule lost or would lose; false when its workflow exists already.
 
@@ -113,6 +118,7 @@ async def start_tick(
 
 async def how_it_ended(client: Client, run: Run) -> Ending | None:
     """What became of a run whose row is still open; `None` while its workflow goes on or Temporal does not answer."""
+    assert run.workflow_id is not None, "a run that executes has a workflow"
     handle = client.get_workflow_handle(run.workflow_id, run_id=run.workflow_run_id)
     try:
         status = (await handle.describe(rpc_timeout=RPC_TIMEOUT)).status

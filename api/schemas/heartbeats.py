@@ -13,7 +13,7 @@ from heartbeat import credits
 from heartbeat.errors import Invalid
 from heartbeat.store.access import Access
 from heartbeat.store.configure import Wish
-from heartbeat.store.opening import cadence_of
+from heartbeat.store.accounting import cadence_of
 from heartbeat.store.subscribers import member_uuids
 from heartbeat.store.tables import Heartbeat
 

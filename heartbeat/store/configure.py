@@ -104,7 +104,6 @@ def _keep_apart(connection: Connection, there: Heartbeat, member_id: int | None,
         HEARTBEAT.c.external_id == wish.external_id,
         HEARTBEAT.c.id != there.id,
         ALIVE,
-    CADENCE,
     )
     if (other := connection.execute(others).scalar()) is not None:
         raise Conflict(

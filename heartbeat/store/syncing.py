@@ -114,9 +114,7 @@ def adopt_resume(row: Synced, now: datetime) -> Callable[[Connection], bool]:
         found = _unmoved(connection, row)
         if found is None:
             return False
-        connection.execute(
-            update(HEARTBEAT).where(HEARTBEAT.c.uuid == row.uuid).values(**resumed(found, now))
-        )
+        connection.execute(update(HEARTBEAT).where(HEARTBEAT.c.uuid == row.uuid).values(**resumed(found, now)))
         return True
 
     return work

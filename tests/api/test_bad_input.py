@@ -166,11 +166,15 @@ async def test_lists_name_the_field(api: Api, path: str, field: str, value: obje
 @pytest.mark.parametrize("path", ["/heartbeat/read", "/heartbeat/logs", "/heartbeat/stats", "/read", "/tool"])
 async def test_what_is_required_is_asked_for(api: Api, path: str) -> None:
     assert "bot_id" in wrong_fields(await api.get(path))
-    answer = await api.http.get(f"/v1/bot{path}?bot_id=x&heartbeat_id=y", headers={"authorization": f"Bearer {api.key}"})
+    answer = await api.http.get(
+        f"/v1/bot{path}?bot_id=x&heartbeat_id=y", headers={"authorization": f"Bearer {api.key}"}
+    )
     assert wrong_fields(answer) == ["project_id"]
 
 
-@pytest.mark.parametrize("key", ["bot_no", "0", "-1", "1e3", "9" * 40, "null", "undefined", "%00", "a\x00b", "💓", "../x"])
+@pytest.mark.parametrize(
+    "key", ["bot_no", "0", "-1", "1e3", "9" * 40, "null", "undefined", "%00", "a\x00b", "💓", "../x"]
+)
 async def test_a_bot_that_cannot_be_there_is_not_there(api: Api, key: str) -> None:
     for path in ("/read", "/heartbeat/readall", "/heartbeat/logs", "/heartbeat/stats"):
         assert error_of(await api.get(path, bot_id=key), 404)["code"] == "bot_not_found"
@@ -179,7 +183,13 @@ async def test_a_bot_that_cannot_be_there_is_not_there(api: Api, key: str) -> No
 @pytest.mark.parametrize("key", ["hb_no", "1", "9" * 40, "null", "a\x00b", "💓"])
 async def test_a_heartbeat_that_cannot_be_there_is_not_there(api: Api, key: str) -> None:
     bot = await api.bot()
-    for method, path in [("GET", "read"), ("POST", "enable"), ("POST", "disable"), ("POST", "trigger"), ("DELETE", "delete")]:
+    for method, path in [
+        ("GET", "read"),
+        ("POST", "enable"),
+        ("POST", "disable"),
+        ("POST", "trigger"),
+        ("DELETE", "delete"),
+    ]:
         answer = await api.call(method, f"/heartbeat/{path}", {"bot_id": bot["id"], "heartbeat_id": key})
         assert error_of(answer, 404)["code"] == "heartbeat_not_found"
     assert error_of(await api.get("/heartbeat/logs", bot_id=bot["id"], heartbeat_id=key), 404)

@@ -153,7 +153,18 @@ async def test_active_hours_and_days_are_kept_and_cleared(api: Api) -> None:
 
 @pytest.mark.parametrize(
     ("spelling", "enabled"),
-    [(True, 1), (False, 0), (1, 1), (0, 0), ("1", 1), ("0", 0), ("true", 1), ("FALSE", 0), ("active", 1), ("inactive", 0)],
+    [
+        (True, 1),
+        (False, 0),
+        (1, 1),
+        (0, 0),
+        ("1", 1),
+        ("0", 0),
+        ("true", 1),
+        ("FALSE", 0),
+        ("active", 1),
+        ("inactive", 0),
+    ],
 )
 async def test_booleans_have_many_spellings(api: Api, spelling: object, enabled: int) -> None:
     assert (await api.heartbeat(await api.bot(), enabled=spelling))["enabled"] == enabled

@@ -30,7 +30,9 @@ async def test_signing_in_leads_to_the_page_that_was_wanted(owner: Owner) -> Non
     assert (answer.status_code, answer.headers["location"]) == (303, wanted)
 
 
-@pytest.mark.parametrize("target", ["//evil.example/heartbeats/x", "https://evil.example", "/\\evil", "/runs/../../x", ""])
+@pytest.mark.parametrize(
+    "target", ["//evil.example/heartbeats/x", "https://evil.example", "/\\evil", "/runs/../../x", ""]
+)
 async def test_signing_in_leads_nowhere_else(owner: Owner, target: str) -> None:
     assert (await owner.browser.sign_in(owner.key, next=target)).headers["location"] == "/"
 

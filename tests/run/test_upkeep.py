@@ -13,7 +13,7 @@ from tests.run.test_agent_run import until
 
 def upkeep(house: House, ahead: timedelta = timedelta()) -> Upkeep:
     """The activities with their clock set ahead."""
-    return Upkeep(house.client, house.database, house.schedules, lambda: datetime.now(UTC) + ahead)
+    return Upkeep(house.client, house.database, house.settings, house.schedules, lambda: datetime.now(UTC) + ahead)
 
 
 async def test_the_worker_makes_the_schedule_of_upkeep_and_again_is_fine(house: House) -> None:
@@ -29,7 +29,13 @@ async def test_pending_schedules_are_put(working: House) -> None:
     done = await working.client.execute_workflow(
         UPKEEP, id=new_id("upkeep"), task_queue=working.settings.task_queue, result_type=dict
     )
-    assert done == {"close_lost_runs": 0, "lift_budget_pauses": 0, "follow_pending": 1}
+    assert done == {
+        "close_lost_runs": 0,
+        "lift_budget_pauses": 0,
+        "follow_pending": 1,
+        "reconcile": 0,
+        "account_for_silence": 0,
+    }
     row = await working.row()
     assert row.synced_version == row.version
     await working.client.get_schedule_handle(row.uuid).describe()
@@ -41,9 +47,13 @@ async def test_a_budget_pause_is_lifted_when_the_period_has_ended(house: House) 
             "UPDATE heartbeat SET enabled = false, pause_reason = 'budget', pause_since = '2026-11-21 10:00:00+00:00'"
         )
     )
-    same_period = Upkeep(house.client, house.database, house.schedules, lambda: datetime(2026, 11, 30, 23, tzinfo=UTC))
+    same_period = Upkeep(
+        house.client, house.database, house.settings, house.schedules, lambda: datetime(2026, 11, 30, 23, tzinfo=UTC)
+    )
     assert await same_period.lift_budget_pauses() == 0
-    next_period = Upkeep(house.client, house.database, house.schedules, lambda: datetime(2026, 12, 1, tzinfo=UTC))
+    next_period = Upkeep(
+        house.client, house.database, house.settings, house.schedules, lambda: datetime(2026, 12, 1, tzinfo=UTC)
+    )
     assert await next_period.lift_budget_pauses() == 1
     row = await house.row()
     assert (row.enabled, row.pause_reason, row.pause_message, row.version) == (True, None, None, 2)

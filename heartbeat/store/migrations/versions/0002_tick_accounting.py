@@ -11,7 +11,6 @@ branch_labels = None
 depends_on = None
 
 
-
 def upgrade() -> None:
     time = tables.UtcDateTime(timezone=True)
     with op.batch_alter_table("heartbeat") as heartbeat:
