@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
-from temporalio.client import Client, ScheduleDescription
+from temporalio.client import Client, ScheduleActionStartWorkflow, ScheduleDescription
 from temporalio.service import RPCError, RPCStatusCode
 
 from heartbeat.contracts import SCHEDULE_PREFIX
@@ -104,13 +104,16 @@ class Reconciler:
 
     async def _without_row(self, uuids: Sequence[str]) -> list[str]:
         living = await self._database.read(lambda connection: known(connection, uuids))
-        return [uuid for uuid in uuids if uuid not in living and await self._is_old(uuid)]
+        return [uuid for uuid in uuids if uuid not in living and await self._is_ours_and_old(uuid)]
 
-    async def _is_old(self, uuid: str) -> bool:
+    async def _is_ours_and_old(self, uuid: str) -> bool:
+        """Another installation may share the namespace: its schedules start workflows on a task queue of its own."""
         try:
             there = await self._schedules.describe(uuid)
         except RPCError as problem:
             if problem.status == RPCStatusCode.NOT_FOUND:
                 return False
             raise
-        return datetime.now(UTC) - there.info.created_at > YOUNG
+        action = there.schedule.action
+        ours = isinstance(action, ScheduleActionStartWorkflow) and action.task_queue == self._schedules.task_queue
+        return ours and datetime.now(UTC) - there.info.created_at > YOUNG

@@ -49,6 +49,11 @@ class Schedules:
         self._database = database
         self._settings = settings
 
+    @property
+    def task_queue(self) -> str:
+        """Where our schedules start their workflows."""
+        return self._settings.task_queue
+
     async def follow(self, heartbeat: str) -> bool:
         """Put or delete the schedule of this heartbeat from its row; false when Temporal does not take it now.
 
