@@ -14,7 +14,7 @@ from api.errors import error_answer, from_http, from_validation
 from api.gate import Gate
 from api.metrics import Metrics
 from api.replay import Replay
-from api.routes import bots, dashboard, health, heartbeats, logs, runs, sign_in, stats, subscribers, tools
+from api.routes import bots, dashboard, health, heartbeats, logs, preview, runs, sign_in, stats, subscribers, tools
 from heartbeat.errors import ProductError, Unavailable
 from heartbeat.schedules import Schedules
 from heartbeat.settings import Settings
@@ -32,7 +32,7 @@ def create_app(settings: Settings, database: Database, temporal: Client) -> Fast
         title=openapi.TITLE, description=DESCRIPTION, redoc_url=None, redirect_slashes=False, strict_content_type=False
     )
     app.state.stack, app.state.metrics = stack, Metrics()
-    for noun in (heartbeats, runs, logs, stats, bots, tools, subscribers, health, sign_in, dashboard):
+    for noun in (heartbeats, preview, runs, logs, stats, bots, tools, subscribers, health, sign_in, dashboard):
         app.include_router(noun.router)
     app.add_exception_handler(ProductError, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)

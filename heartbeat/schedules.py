@@ -28,8 +28,8 @@ from heartbeat.contracts import AGENT_RUN, UPKEEP, UPKEEP_SCHEDULE_ID, RunReques
 from heartbeat.errors import Unavailable
 from heartbeat.labels import run_summary
 from heartbeat.settings import Settings
-from heartbeat.store.database import Database
 from heartbeat.store.accounting import cadence_of
+from heartbeat.store.database import Database
 from heartbeat.store.syncing import Order, mark_synced, order
 from heartbeat.store.tables import Heartbeat
 from heartbeat.temporal import RPC_TIMEOUT, start_tick
@@ -160,7 +160,7 @@ class Schedules:
 
 
 def spec_hash(there: ScheduleDescription) -> str:
-    """A fingerprint of when a schedule fires and what it starts, as Temporal has it. Whether it is paused is left out."""
+    """A fingerprint of when a schedule fires and what it starts, as Temporal has it; not of whether it is paused."""
     schedule = there.raw_description.schedule
     parts = (schedule.spec, schedule.action, schedule.policies)
     return sha256(b"|".join(part.SerializeToString(deterministic=True) for part in parts)).hexdigest()

@@ -12,8 +12,8 @@ from api.schemas.fields import Flag, Key, OfBot, OfHeartbeat, Text, Whole, Words
 from heartbeat import credits
 from heartbeat.errors import Invalid
 from heartbeat.store.access import Access
-from heartbeat.store.configure import Wish
 from heartbeat.store.accounting import cadence_of
+from heartbeat.store.configure import Wish
 from heartbeat.store.subscribers import member_uuids
 from heartbeat.store.tables import Heartbeat
 

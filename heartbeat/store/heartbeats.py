@@ -10,8 +10,8 @@ from heartbeat.allowed import require_gap, require_heartbeats
 from heartbeat.errors import NotFound
 from heartbeat.settings import Plan
 from heartbeat.store.access import as_public_id
-from heartbeat.store.database import columns, many, one
 from heartbeat.store.accounting import cadence_of, leave, moved_to
+from heartbeat.store.database import columns, many, one
 from heartbeat.store.tables import Bot, Heartbeat, Project
 
 HEARTBEAT, BOT = columns(Heartbeat), columns(Bot)
