@@ -26,7 +26,7 @@ class Tick:
 
 @dataclass(frozen=True)
 class Measured:
-    """What is known of earlier runs. `credits` a run, and where that number is from; `slow_ms` is the 95th percentile."""
+    """What is known of earlier runs: `credits` a run and where that is from, `slow_ms` the 95th percentile."""
 
     credits: float
     credits_from: str

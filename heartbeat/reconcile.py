@@ -1,4 +1,4 @@
-"""Rows and schedules compared, and what differs put right. The row is the truth, but for a pause made in Temporal's UI."""
+"""Rows and schedules compared and what differs put right. The row is the truth, but for a pause in Temporal's UI."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
