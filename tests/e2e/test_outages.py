@@ -10,7 +10,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -157,10 +157,8 @@ def killed_during_configure(site: Site, bot: str) -> None:
     """The API dies while a configure is on its way; asked again with the same key afterwards, it is there once."""
     asked = {"bot_id": bot, "prompt": "Watch more", "cron_pattern": "* * * * *", "enabled": True, "external_id": "more"}
     killer = subprocess.Popen(["sh", "-c", f"sleep 0.02; kill -9 -{site.api.process.pid}"])
-    try:
+    with suppress(httpx.HTTPError):
         site.post("heartbeat/configure", **asked)
-    except httpx.HTTPError:
-        pass
     killer.wait()
     site.api.process.wait()
     site.api.start()
