@@ -31,10 +31,11 @@ RUN pip --python /venv/bin/python install --disable-pip-version-check --no-deps 
 FROM python:${PYTHON_VERSION}-slim
 RUN useradd --uid 10001 --no-create-home heartbeat && install --directory --mode 700 --owner heartbeat /data
 COPY --from=build /venv /venv
-ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 HEARTBEAT_DATA_DIR=/data HEARTBEAT_HOST=0.0.0.0
+ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 HEARTBEAT_DATA_DIR=/data HEARTBEAT_HOST=0.0.0.0 \
+    HEARTBEAT_TEMPORAL_UI_HOST=0.0.0.0
 USER heartbeat
 WORKDIR /data
-EXPOSE 8400
+EXPOSE 8400 8233
 # Says whether the API answers; /readyz also asks for Temporal and a worker. A worker alone has no port: switch it off there.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s CMD ["python", "-c", "import os, sys, http.client; \
 api = http.client.HTTPConnection('127.0.0.1', int(os.environ.get('HEARTBEAT_PORT') or 8400), timeout=4); \

@@ -10,11 +10,11 @@ from temporalio import activity
 from temporalio.client import Client
 
 from activities.runs import utc_now
+from heartbeat.reconcile import Reconciler
 from heartbeat.schedules import Schedules
+from heartbeat.settings import Settings
 from heartbeat.store.closing import Ending, close_run
 from heartbeat.store.database import Database
-from heartbeat.reconcile import Reconciler
-from heartbeat.settings import Settings
 from heartbeat.store.silence import silence, silent, write_off
 from heartbeat.store.syncing import (
     bot_name,

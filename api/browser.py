@@ -11,10 +11,10 @@ from sqlalchemy import Connection
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from api.deps import Stack, utc_now
-from api.errors import unexpected
+from api.errors import DATABASE_AWAY, unexpected
 from heartbeat.dashboard import session
 from heartbeat.dashboard.render import render
-from heartbeat.errors import Forbidden, ProductError
+from heartbeat.errors import Forbidden, ProductError, Unavailable
 from heartbeat.store.sign_in import opened_by_key
 from heartbeat.store.tables import Project
 
@@ -57,6 +57,8 @@ class PageRoute(APIRoute):
             except SignedOut:
                 response = _to_sign_in(request)
             except ProductError as problem:
+                if isinstance(problem, Unavailable):
+                    log.warning("request %s: %s", request.scope["heartbeat.request_id"], problem)
                 response = _error_page(problem)
             except Exception:
                 log.exception("request %s: %s failed", request.scope["heartbeat.request_id"], request.url.path)
@@ -126,7 +128,9 @@ def _to_sign_in(request: Request) -> Response:
 
 
 def _error_page(problem: ProductError) -> Response:
-    response = html("error", problem.status, status=problem.status, message=problem.message)
+    # Where the database is stays our secret: the log has it.
+    message = DATABASE_AWAY if problem.code == "database_unavailable" else problem.message
+    response = html("error", problem.status, status=problem.status, message=message)
     if problem.retry_after is not None:
         response.headers["Retry-After"] = str(problem.retry_after)
     return response

@@ -7,7 +7,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from api.answers import Answer
-from heartbeat.errors import Detail, InvalidMany, ProductError
+from heartbeat.errors import Detail, InvalidMany, ProductError, Unavailable
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +33,18 @@ WORDS = {
     "value_error": "{error}",
     "too_long": "has too many entries",
 }
+
+
+DATABASE_AWAY = "The database cannot be reached; nothing was changed. Try again shortly."
+
+
+def refusal(problem: ProductError, request_id: str) -> Answer:
+    """The response to a call that was refused. What is away is logged; where it is stays our secret."""
+    if isinstance(problem, Unavailable):
+        log.warning("request %s: %s", request_id, problem)
+        if problem.code == "database_unavailable":
+            problem = Unavailable(problem.code, DATABASE_AWAY)
+    return error_answer(problem)
 
 
 def error_body(problem: ProductError) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from time import perf_counter
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.errors import error_answer, unexpected
+from api.errors import error_answer, refusal, unexpected
 from api.metrics import Metrics
 from heartbeat.errors import ProductError
 from heartbeat.ids import new_id
@@ -46,7 +46,7 @@ class Gate:
         try:
             await self._app(scope, await self._admit(scope, receive), tagged)
         except ProductError as problem:
-            await error_answer(problem)(scope, receive, tagged)
+            await refusal(problem, request_id)(scope, receive, tagged)
         except Exception:
             log.exception("request %s: %s %s failed", request_id, scope["method"], scope["path"])
             if status:

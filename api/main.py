@@ -1,7 +1,5 @@
 """The HTTP face: one FastAPI application over the parts of a process."""
 
-import logging
-
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
@@ -10,17 +8,28 @@ from temporalio.client import Client
 from api import openapi
 from api.answers import Answer
 from api.deps import Stack, caller
-from api.errors import error_answer, from_http, from_validation
+from api.errors import error_answer, from_http, from_validation, refusal
 from api.gate import Gate
 from api.metrics import Metrics
 from api.replay import Replay
-from api.routes import bots, dashboard, health, heartbeats, logs, preview, runs, sign_in, stats, subscribers, tools
-from heartbeat.errors import ProductError, Unavailable
+from api.routes import (
+    bots,
+    buttons,
+    dashboard,
+    health,
+    heartbeats,
+    logs,
+    preview,
+    runs,
+    sign_in,
+    stats,
+    subscribers,
+    tools,
+)
+from heartbeat.errors import ProductError
 from heartbeat.schedules import Schedules
 from heartbeat.settings import Settings
 from heartbeat.store.database import Database
-
-log = logging.getLogger(__name__)
 
 DESCRIPTION = "Run AI agents on a schedule: budgeted, logged and durable."
 
@@ -32,7 +41,7 @@ def create_app(settings: Settings, database: Database, temporal: Client) -> Fast
         title=openapi.TITLE, description=DESCRIPTION, redoc_url=None, redirect_slashes=False, strict_content_type=False
     )
     app.state.stack, app.state.metrics = stack, Metrics()
-    for noun in (heartbeats, preview, runs, logs, stats, bots, tools, subscribers, health, sign_in, dashboard):
+    for noun in (heartbeats, preview, runs, logs, stats, bots, tools, subscribers, health, sign_in, dashboard, buttons):
         app.include_router(noun.router)
     app.add_exception_handler(ProductError, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
@@ -45,25 +54,28 @@ def create_app(settings: Settings, database: Database, temporal: Client) -> Fast
 
 async def _refused(request: Request, problem: Exception) -> Answer:
     assert isinstance(problem, ProductError)
-    if isinstance(problem, Unavailable):
-        log.warning("request %s: %s", request.scope["heartbeat.request_id"], problem)
-    return error_answer(problem)
+    return refusal(problem, request.scope["heartbeat.request_id"])
 
 
 async def _invalid(request: Request, problem: Exception) -> Answer:
-    """A wrong parameter is told to those alone whose key is right."""
     assert isinstance(problem, RequestValidationError)
     sent = problem.body if isinstance(problem.body, dict) else request.query_params
     project_id = sent.get("project_id")
-    try:
-        asking = await caller(request)
-        await asking.admit(project_id if isinstance(project_id, str) else None)
-    except ProductError as refused:
-        return error_answer(refused)
-    return error_answer(from_validation(problem))
+    return await _told(request, project_id if isinstance(project_id, str) else None, from_validation(problem))
 
 
 async def _unknown(request: Request, problem: Exception) -> Answer:
     assert isinstance(problem, HTTPException)
-    found = from_http(problem, request.method, request.url.path)
+    found = from_http(problem, request.method, request.scope["path"])
+    if found.status == 400:
+        return await _told(request, None, found)
     return error_answer(found, dict(problem.headers or {}))
+
+
+async def _told(request: Request, project_id: str | None, wrong: ProductError) -> Answer:
+    """What is wrong with a request is told to those alone whose key is right."""
+    try:
+        await (await caller(request)).admit(project_id)
+    except ProductError as refused:
+        return refusal(refused, request.scope["heartbeat.request_id"])
+    return error_answer(wrong)

@@ -21,6 +21,7 @@ from heartbeat.store import migrate
 from heartbeat.store.database import Database
 from heartbeat.store.projects import create_key, create_project, keys, project, projects, revoke_key
 from heartbeat.store.tables import Project
+from heartbeat.up.first import make_first
 
 T = TypeVar("T")
 PROJECT_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
@@ -55,6 +56,19 @@ def create(settings: Settings, wanted: NewProject, as_json: bool) -> None:
         message = f"There is a project {wanted.uuid!r} already; choose another --id."
         raise Conflict("project_exists", message) from problem
     _show_one({"project": made.uuid}, f"Make a key for it: heartbeat key create --project {made.uuid}", as_json)
+
+
+def make_named(settings: Settings) -> None:
+    """Make the first project and key and print them, if the settings name either and there is no project yet."""
+    if settings.project_id is None and settings.api_key is None:
+        return
+    first = _write(settings, lambda connection: make_first(connection, settings, datetime.now(UTC)))
+    if first is None:
+        return
+    if first.secret:
+        _show_one({"project": first.project, "key": first.secret}, "Keep the key: it is not shown again.", False)
+    else:
+        _show_one({"project": first.project}, "Its key is the one of HEARTBEAT_API_KEY.", False)
 
 
 def list_projects(settings: Settings, as_json: bool) -> None:

@@ -92,10 +92,11 @@ def worker() -> None:
 
 @app.command()
 def migrate() -> None:
-    """Bring the database to the newest schema."""
-    url = Settings().store_url()
-    migrations.upgrade(url)
-    typer.echo(f"The database is at revision {migrations.current(url)}.")
+    """Bring the database to the newest schema, and make the first project when the settings name it."""
+    settings = Settings()
+    migrations.upgrade(settings.store_url())
+    typer.echo(f"The database is at revision {migrations.current(settings.store_url())}.")
+    accounts.make_named(settings)
 
 
 @app.command()

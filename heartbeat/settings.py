@@ -63,6 +63,7 @@ class Settings(BaseSettings):
     temporal_tls_key: Path | None = Field(default=None, validation_alias=_named("TEMPORAL_TLS_CLIENT_KEY_PATH"))
     temporal_ui_url: str | None = Field(default=None, validation_alias=_named("TEMPORAL_UI_URL"))
     temporal_port: int = Field(default=7233, ge=1, le=65535)
+    temporal_ui_host: str = "127.0.0.1"
     temporal_ui_port: int = Field(default=8233, ge=1, le=65535)
     task_queue: str = "heartbeat"
 

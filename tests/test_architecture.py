@@ -43,6 +43,7 @@ FORBIDDEN = {
     "activities": {"api", "workflows", "worker", "fastapi"},
     "heartbeat.store": {"temporalio", "fastapi", "heartbeat.agents"},
     "heartbeat.agents": {"temporalio", "fastapi", "heartbeat.store"},
+    "heartbeat.dashboard": {"temporalio", "fastapi", "starlette"},
 }
 
 

@@ -1,26 +1,21 @@
-"""The dashboard: look at heartbeats and runs, run one now, switch one on and off."""
+"""The dashboard: a project's heartbeats, one heartbeat, one run."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from fastapi import APIRouter, Request
 from sqlalchemy import Connection, Row
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from api.browser import PageRoute, Visiting, html
 from api.deps import utc_now
 from api.due import due
-from api.following import follow
 from api.schemas.logs import temporal_url
 from heartbeat import credits
-from heartbeat.allowed import require_heartbeats
 from heartbeat.dashboard import heartbeats, runs
 from heartbeat.errors import NotFound
-from heartbeat.ids import new_id
 from heartbeat.settings import Settings
-from heartbeat.store import heartbeats as store
 from heartbeat.store import overview
 from heartbeat.store.access import as_public_id
 from heartbeat.store.accounting import cadence_of
@@ -30,7 +25,6 @@ from heartbeat.store.pages import Page
 from heartbeat.store.runs import run_by_uuid
 from heartbeat.store.stats import Sums
 from heartbeat.store.tables import Bot, Heartbeat, Project, Run, Step
-from heartbeat.temporal import start_manual_run
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
@@ -143,51 +137,6 @@ async def run_page(uuid: str, visiting: Visiting) -> Response:
     )
 
 
-@router.post("/heartbeats/{uuid}/run")
-async def run_now(uuid: str, visiting: Visiting) -> Response:
-    """Start a run and do not wait for it."""
-    stack = visiting.stack
-
-    def work(connection: Connection, project: Project) -> tuple[Heartbeat, Bot]:
-        row, bot = overview.heartbeat_and_bot(connection, project, uuid)
-        require_heartbeats(project, stack.settings.plan(project.plan), bot)
-        return row, bot
-
-    row, bot = await visiting.read(work)
-    await start_manual_run(stack.temporal, stack.settings, row, bot.name, new_id("log"))
-    return _done(uuid, "run")
-
-
-@router.post("/heartbeats/{uuid}/enable")
-async def enable(uuid: str, visiting: Visiting) -> Response:
-    """Switch a heartbeat on and lift its pause."""
-    settings = visiting.stack.settings
-
-    def work(connection: Connection, project: Project) -> Heartbeat:
-        _, bot = overview.heartbeat_and_bot(connection, project, uuid)
-        return store.enable(connection, project, settings.plan(project.plan), bot, uuid, utc_now())
-
-    return await _switched(uuid, visiting, work, "enable")
-
-
-@router.post("/heartbeats/{uuid}/disable")
-async def disable(uuid: str, visiting: Visiting) -> Response:
-    """Switch a heartbeat off."""
-
-    def work(connection: Connection, project: Project) -> Heartbeat:
-        _, bot = overview.heartbeat_and_bot(connection, project, uuid)
-        return store.disable(connection, bot, uuid, utc_now())
-
-    return await _switched(uuid, visiting, work, "disable")
-
-
-async def _switched(
-    uuid: str, visiting: Visiting, work: Callable[[Connection, Project], Heartbeat], what: str
-) -> Response:
-    await follow(visiting.stack.schedules, await visiting.write(work))
-    return _done(uuid, what)
-
-
 def _glance(connection: Connection, project: Project, page: Page, now: datetime) -> Glance:
     start, _ = credits.period(now, project.period_anchor_day)
     states = overview.states(connection, project)
@@ -204,10 +153,6 @@ def _glance(connection: Connection, project: Project, page: Page, now: datetime)
 
 def _line(run: Run | Row[Any], zone: str, now: datetime, settings: Settings) -> runs.Line:
     return runs.line(run, zone, now, temporal_url(run.workflow_id, run.workflow_run_id, settings))
-
-
-def _done(uuid: str, what: str) -> Response:
-    return RedirectResponse(f"/heartbeats/{uuid}?done={what}", 303)
 
 
 def _page(given: str, size: int) -> Page:

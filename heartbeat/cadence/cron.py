@@ -174,7 +174,7 @@ def _five_fields(pattern: str) -> str:
     if len(pattern) > LONGEST:
         raise _wrong(f"is longer than {LONGEST} characters; {FIVE}")
     text = " ".join(pattern.upper().split())
-    if not text or not text.isascii() or not text.isprintable():
+    if not text or not pattern.isascii() or not text.isprintable():
         raise _wrong(FIVE)
     if text.startswith("@"):
         return _macro(text.lower())

@@ -3,6 +3,8 @@
 When the clocks turn, a fixed-time job in a skipped hour runs once, at the first instant after it; in a repeated
 hour it runs once, the first time. A job of every so many minutes or hours runs whenever the wall shows its time.
 Intervals know no wall: they count real time. Active hours and days are judged by the wall at the tick itself.
+cronsim says the same but where it is wrong: it loses ticks when midnight is skipped or half an hour is repeated, and
+goes in circles for ever in Chatham. Hence the walk over the wall is ours, and cronsim reads the pattern.
 """
 
 from collections.abc import Iterator

@@ -12,7 +12,8 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, Table, create_engine, event, make_url
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, NotSupportedError, ProgrammingError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlmodel import SQLModel
 
 from heartbeat.errors import Unavailable
@@ -23,6 +24,8 @@ M = TypeVar("M", bound=SQLModel)
 
 SQLITE_BUSY_MS = 10_000
 POOL = 10
+# A statement or a value that is wrong; whatever else a driver raises is the database's own trouble.
+OUR_MISTAKES = (DataError, IntegrityError, NotSupportedError, ProgrammingError)
 
 
 class Database:
@@ -83,7 +86,9 @@ class Database:
 async def _reached(answer: Awaitable[T]) -> T:
     try:
         return await answer
-    except (OperationalError, InterfaceError) as problem:
+    except OUR_MISTAKES:
+        raise
+    except (DBAPIError, PoolTimeout) as problem:
         message = f"The database cannot be reached: {_first_line(problem)}"
         raise Unavailable("database_unavailable", message) from problem
 
@@ -145,5 +150,5 @@ def _sqlite_engine(url: str) -> Engine:
     return engine
 
 
-def _first_line(problem: DBAPIError) -> str:
-    return str(problem.orig).strip().splitlines()[0] if problem.orig else type(problem).__name__
+def _first_line(problem: Exception) -> str:
+    return str(getattr(problem, "orig", problem)).strip().splitlines()[0]

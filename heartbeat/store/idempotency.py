@@ -50,7 +50,8 @@ def claim(
     """
     connection.execute(delete(KEY).where(KEY.c.created_at < now - LIFETIME))
     first = {"project_id": project_id, "key": key, "fingerprint": fingerprint, "claimed_at": now, "created_at": now}
-    if connection.execute(insert(connection, KEY).values(first).on_conflict_do_nothing()).rowcount == 1:
+    unused = insert(connection, KEY).values(first).on_conflict_do_nothing().returning(KEY.c.key)
+    if connection.execute(unused).first() is not None:
         return Claim(project_id, key, now, now)
     there = one(connection, IdempotencyKey, select(KEY).where(_is(project_id, key)).with_for_update())
     assert there is not None

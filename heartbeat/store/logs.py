@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, func, select
+from sqlalchemy import BigInteger, ColumnElement, Connection, Integer, Row, Select, bindparam, func, select
 
 from heartbeat.store.database import columns
 from heartbeat.store.pages import Page
@@ -51,7 +51,11 @@ def _page(given: frozenset[str]) -> Select[Any]:
     if "status" not in given:
         # A run that is still going is no log.
         ids = ids.where(RUN.c.id.not_in(select(RUN.c.id).where(*_equal(given), RUN.c.status == "running")))
-    ids = ids.order_by(RUN.c.id.desc()).limit(bindparam("limit")).offset(bindparam("offset"))
+    ids = (
+        ids.order_by(RUN.c.id.desc())
+        .limit(bindparam("limit", type_=Integer()))
+        .offset(bindparam("offset", type_=BigInteger()))
+    )
     return (
         select(*SHOWN, HEARTBEAT.c.uuid.label("heartbeat_uuid"))
         .join(HEARTBEAT, HEARTBEAT.c.id == RUN.c.heartbeat_id)

@@ -14,6 +14,7 @@ from heartbeat.up.supervisor import Child
 
 # Seconds each may take to stop; with Temporal's own three they stay under ten.
 API_GRACE, WORKER_GRACE, MODEL_GRACE, TEMPORAL_GRACE = 2.0, 2.5, 0.5, 4.0
+UI_FLAG = "--ui-port (or HEARTBEAT_TEMPORAL_UI_PORT)"
 # `-P` keeps the current directory off the path, where a folder called `api` would be taken for ours.
 PYTHON = [sys.executable, "-P", "-m"]
 
@@ -57,7 +58,7 @@ def _ports(settings: Settings, embedded: bool) -> list[Port]:
     if embedded:
         ports += [
             Port(settings.temporal_port, "127.0.0.1", "Temporal", "--temporal-port (or HEARTBEAT_TEMPORAL_PORT)"),
-            Port(settings.temporal_ui_port, "127.0.0.1", "Temporal's UI", "--ui-port (or HEARTBEAT_TEMPORAL_UI_PORT)"),
+            Port(settings.temporal_ui_port, settings.temporal_ui_host, "Temporal's UI", UI_FLAG),
         ]
     return ports
 

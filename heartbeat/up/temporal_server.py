@@ -12,9 +12,10 @@ DATABASE = "temporal.db"
 
 
 def command(settings: Settings) -> list[str]:
-    """Everything in one file under the data directory, reachable from this machine alone."""
+    """Everything in one file under the data directory, reachable from this machine alone unless its UI is let out."""
     line = [binary(), "server", "start-dev", "--log-level", "warn", "--ip", "127.0.0.1", "--ui-disable-news-fetch"]
-    line += ["--port", str(settings.temporal_port), "--ui-port", str(settings.temporal_ui_port)]
+    line += ["--port", str(settings.temporal_port)]
+    line += ["--ui-ip", settings.temporal_ui_host, "--ui-port", str(settings.temporal_ui_port)]
     line += ["--db-filename", str(settings.data_dir / DATABASE)]
     # Half the disk syncs of the default journal, and twice the throughput.
     line += ["--sqlite-pragma", "journal_mode=wal", "--sqlite-pragma", "synchronous=1"]

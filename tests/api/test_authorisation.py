@@ -134,9 +134,8 @@ async def test_a_revoked_key_opens_nothing(api: Api) -> None:
 async def test_how_the_key_is_sent(api: Api, authorization: str) -> None:
     headers = {"authorization": authorization.replace("KEY", api.key)}
     answer = await api.http.get(f"/v1/bot/readall?project_id={api.project.uuid}", headers=headers)
-    assert answer.status_code == (
-        200 if authorization.lower().startswith("bearer ") and "KEY" in authorization else 401
-    )
+    right = authorization.lower().startswith("bearer ") and "KEY" in authorization
+    assert answer.status_code == (200 if right else 401)
 
 
 async def test_nobody_deletes_what_is_not_theirs(api: Api, outsider: Api, given: dict) -> None:

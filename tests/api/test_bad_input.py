@@ -166,9 +166,8 @@ async def test_lists_name_the_field(api: Api, path: str, field: str, value: obje
 @pytest.mark.parametrize("path", ["/heartbeat/read", "/heartbeat/logs", "/heartbeat/stats", "/read", "/tool"])
 async def test_what_is_required_is_asked_for(api: Api, path: str) -> None:
     assert "bot_id" in wrong_fields(await api.get(path))
-    answer = await api.http.get(
-        f"/v1/bot{path}?bot_id=x&heartbeat_id=y", headers={"authorization": f"Bearer {api.key}"}
-    )
+    headers = {"authorization": f"Bearer {api.key}"}
+    answer = await api.http.get(f"/v1/bot{path}?bot_id=x&heartbeat_id=y", headers=headers)
     assert wrong_fields(answer) == ["project_id"]
 
 
@@ -183,13 +182,8 @@ async def test_a_bot_that_cannot_be_there_is_not_there(api: Api, key: str) -> No
 @pytest.mark.parametrize("key", ["hb_no", "1", "9" * 40, "null", "a\x00b", "💓"])
 async def test_a_heartbeat_that_cannot_be_there_is_not_there(api: Api, key: str) -> None:
     bot = await api.bot()
-    for method, path in [
-        ("GET", "read"),
-        ("POST", "enable"),
-        ("POST", "disable"),
-        ("POST", "trigger"),
-        ("DELETE", "delete"),
-    ]:
+    for call in ("GET read", "POST enable", "POST disable", "POST trigger", "DELETE delete"):
+        method, path = call.split()
         answer = await api.call(method, f"/heartbeat/{path}", {"bot_id": bot["id"], "heartbeat_id": key})
         assert error_of(answer, 404)["code"] == "heartbeat_not_found"
     assert error_of(await api.get("/heartbeat/logs", bot_id=bot["id"], heartbeat_id=key), 404)

@@ -1,9 +1,9 @@
 from datetime import datetime, timedelta
-from itertools import islice
+from itertools import islice, takewhile
 
 import pytest
 from cronsim import CronSim
-from hypothesis import given
+from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
 from heartbeat.cadence.cron import LONGEST, MACROS, CadenceError, parse
@@ -87,12 +87,14 @@ def test_what_is_no_pattern_is_refused_with_advice(pattern: str, advice: str) ->
     assert advice in caught.value.message
 
 
+@settings(deadline=None)
 @given(st.text(max_size=30) | st.text("0123456789*/,-L#?W@ MONFEB", max_size=30) | st.sampled_from(sorted(MACROS)))
 def test_no_text_does_anything_but_parse_or_be_refused(text: str) -> None:
     try:
-        assert next(parse(text).walls(JANUARY)) > JANUARY
-    except CadenceError as refused:
-        assert refused.message
+        cron = parse(text)
+    except CadenceError:
+        return
+    assert next(cron.walls(JANUARY)) > JANUARY
 
 
 def field(low: int, high: int, *more: str) -> st.SearchStrategy[str]:
@@ -112,17 +114,15 @@ patterns = st.tuples(
 ).map(" ".join)
 
 
+@settings(deadline=None)
 @given(patterns, st.datetimes(datetime(2027, 1, 1), datetime(2100, 1, 1)))  # noqa: DTZ001 - times on a wall
 def test_every_pattern_names_the_times_cronsim_names(pattern: str, wall: datetime) -> None:
-    wall = wall.replace(microsecond=0)
+    wall = wall.replace(second=0, microsecond=0)
     try:
         cron = parse(pattern)
-    except CadenceError as refused:
-        assert "never fires" in refused.message
-        return
-    expected = list(islice(CronSim(pattern, wall), 5))
-    assert list(islice(cron.walls(wall), 5)) == expected
-    assert all(cron.shows(time) for time in expected)
-    assert not any(cron.shows(expected[0] - timedelta(minutes=number)) for number in range(1, 60)) or (
-        expected[0] - wall < timedelta(hours=1)
-    )
+    except CadenceError:
+        reject()
+    assert list(islice(cron.walls(wall), 5)) == list(islice(CronSim(pattern, wall), 5))
+    minutes = [wall + timedelta(minutes=number) for number in range(1, 181)]
+    expected = list(takewhile(lambda time: time <= minutes[-1], CronSim(pattern, wall)))
+    assert [minute for minute in minutes if cron.shows(minute)] == expected

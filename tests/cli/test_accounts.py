@@ -33,6 +33,23 @@ def test_migrate_makes_a_database_and_may_be_repeated(heartbeat: Run, tmp_path: 
         assert re.fullmatch(r"The database is at revision \w+\.\n", done.out)
 
 
+def test_migrate_makes_the_project_and_key_of_the_settings_once(empty: str, heartbeat: Run) -> None:
+    named = {"HEARTBEAT_PROJECT_ID": "ops", "HEARTBEAT_API_KEY": "a-key-of-my-own"}
+    done = heartbeat("migrate", **named)
+    assert (done.code, done.err) == (0, "")
+    assert "a-key-of-my-own" not in done.out
+    assert owner(empty, "a-key-of-my-own") == "ops"
+    again = heartbeat("migrate", HEARTBEAT_PROJECT_ID="other")
+    assert (again.code, "other" in again.out) == (0, False)
+    assert [row["id"] for row in json.loads(heartbeat("project", "list", "--json").out)] == ["ops"]
+
+
+def test_migrate_shows_the_key_it_had_to_make_up(empty: str, heartbeat: Run) -> None:
+    shown = re.search(r"^key +(hbk_\w+)$", heartbeat("migrate", HEARTBEAT_PROJECT_ID="ops").out, re.MULTILINE)
+    assert shown
+    assert owner(empty, shown[1]) == "ops"
+
+
 def test_a_project_its_key_and_the_end_of_the_key(empty: str, heartbeat: Run) -> None:
     made = json.loads(heartbeat("project", "create", "Acme", "--plan=pro", "--anchor-day=15", "--json").out)
     (listed,) = json.loads(heartbeat("project", "list", "--json").out)

@@ -1,0 +1,79 @@
+"""For those who watch."""
+
+import asyncio
+import time
+
+import worker
+from tests.api.conftest import Api, error_of
+from tests.api.past import a_run
+
+DEADLINE = 20.0
+
+
+async def test_the_process_is_up(api: Api) -> None:
+    answer = await api.http.get("/healthz")
+    assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
+
+
+async def test_ready_is_who_has_a_worker(alone: Api) -> None:
+    missing = await alone.http.get("/readyz")
+    body = error_of(missing, 503)
+    assert body["checks"] == {"database": True, "temporal": True, "worker": False}
+    assert "heartbeat worker" in body["message"]
+    assert "Temporal" not in body["message"]
+    async with worker.working(alone.temporal, alone.database, alone.settings):
+        give_up = time.monotonic() + DEADLINE
+        while (answer := await alone.http.get("/readyz")).status_code != 200 and time.monotonic() < give_up:
+            await asyncio.sleep(0.05)
+    assert answer.json() == {"status": "ready", "checks": {"database": True, "temporal": True, "worker": True}}
+
+
+async def test_metrics_count_requests_heartbeats_and_runs(alone: Api) -> None:
+    bot = await alone.bot()
+    heartbeat = await alone.heartbeat(bot, enabled=True)
+    await alone.heartbeat(bot, prompt="Off")
+    row = await alone.row(heartbeat)
+    for status in ("success", "success", "error", "running"):
+        await alone.database.write(lambda connection, status=status: a_run(connection, row, status))
+    await alone.get("/read", bot_id="bot_no")
+    answer = await alone.http.get("/metrics")
+    assert answer.headers["content-type"].startswith("text/plain")
+    lines = answer.text.splitlines()
+    for line in (
+        'heartbeat_http_requests_total{method="POST",route="/v1/bot/heartbeat/configure",status="200"} 2.0',
+        'heartbeat_http_requests_total{method="GET",route="/v1/bot/read",status="404"} 1.0',
+        'heartbeat_http_request_seconds_count{method="GET",route="/v1/bot/read"} 1.0',
+        'heartbeat_heartbeats{state="enabled"} 1.0',
+        'heartbeat_heartbeats{state="disabled"} 1.0',
+        'heartbeat_runs{status="success"} 2.0',
+        'heartbeat_runs{status="error"} 1.0',
+        'heartbeat_runs{status="running"} 1.0',
+        "heartbeat_schedules_pending 0.0",
+    ):
+        assert line in lines, answer.text
+
+
+async def test_paths_are_no_labels(alone: Api) -> None:
+    for path in ("/v1/bot/tool/tool_1", "/v1/bot/tool/tool_2", "/nowhere/1", "/nowhere/2"):
+        await alone.http.get(path)
+    text = (await alone.http.get("/metrics")).text
+    assert 'route="/v1/bot/tool/{tool_id}"' in text
+    assert 'route="none"' in text
+    assert "tool_1" not in text
+    assert "nowhere" not in text
+
+
+async def test_the_openapi_document_says_what_is_answered(api: Api) -> None:
+    document = (await api.http.get("/openapi.json")).json()
+    read = document["paths"]["/v1/bot/heartbeat/read"]["get"]
+    assert [(one["name"], one["required"]) for one in read["parameters"]] == [
+        ("project_id", True),
+        ("bot_id", True),
+        ("heartbeat_id", True),
+    ]
+    assert read["security"] == [{"key": []}]
+    assert "422" not in read["responses"]
+    assert {"200", "400", "401", "403", "404", "503"} <= set(read["responses"])
+    assert "HTTPValidationError" not in document["components"]["schemas"]
+    assert "202" in document["paths"]["/v1/bot/heartbeat/trigger"]["post"]["responses"]
+    assert (await api.http.get("/docs")).status_code == 200

@@ -1,0 +1,89 @@
+"""The habits of the published Node client: one body for all calls, addresses put together by hand, JSON every time."""
+
+import json
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.api.conftest import Api
+
+
+class NodeClient:
+    """What the client does, call by call: fields are added to `body` and never taken away."""
+
+    def __init__(self, http: httpx.AsyncClient, project_id: str, key: str) -> None:
+        self._http = http
+        self._key = key
+        self.body: dict[str, Any] = {"project_id": project_id}
+
+    async def send(self, method: str, path: str, **given: Any) -> dict[str, Any]:
+        """A call with a body: what was set before goes along. What is falsy stays unset, as the client has it."""
+        self.body.update({name: value for name, value in given.items() if value or value is False or name == "bot_id"})
+        return self._read(await self._request(method, path, json.dumps(self.body)))
+
+    async def fetch(self, path: str, method: str = "GET", **query: Any) -> dict[str, Any]:
+        text = "&".join(f"{name}={value}" for name, value in {"project_id": self.body["project_id"], **query}.items())
+        return self._read(await self._request(method, f"{path}?{text}", None))
+
+    async def _request(self, method: str, path: str, content: str | None) -> httpx.Response:
+        headers = {"authorization": f"Bearer {self._key}", "accept": "application/json"}
+        if method != "GET":
+            headers["content-type"] = "application/json"
+        return await self._http.request(method, f"/v1/bot/{path}", content=content, headers=headers)
+
+    def _read(self, answer: httpx.Response) -> dict[str, Any]:
+        output: dict[str, Any] = answer.json()
+        error = output.get("error")
+        if error and error["status"] >= 400:
+            raise RuntimeError(output["message"])
+        return output
+
+
+async def test_a_session_of_the_node_client(api: Api) -> None:
+    client = NodeClient(api.http, api.project.uuid, api.key)
+    made = await client.send("POST", "create", name="Desk", model="gpt-4o-mini", instruction="Be brief.", status="1")
+    bot_id = made["bot"]["id"]
+    assert (await client.fetch("readall", page=1, per_page=10))["bots"][0]["uuid"] == bot_id
+    await client.send("PUT", "update", bot_id=bot_id, status="active", heartbeat=1)
+    # A chat, long ago, left these behind.
+    client.body |= {"message": "Hello", "memory": True, "top": 3, "chat_id": "c1", "tags": ["a"], "type": "text"}
+
+    heartbeat = (
+        await client.send(
+            "POST",
+            "heartbeat/configure",
+            bot_id=bot_id,
+            prompt="Check for new support tickets",
+            cron_pattern="0 9 * * 1,2,3,4,5",
+            enabled=True,
+            timezone="America/New_York",
+            credit_budget=100,
+        )
+    )["heartbeat"]
+    assert (heartbeat["enabled"], heartbeat["label"]) == (1, None)
+    which = {"bot_id": bot_id, "heartbeat_id": heartbeat["uuid"]}
+    assert (await client.send("POST", "heartbeat/disable", **which))["heartbeat"]["enabled"] == 0
+    assert (await client.send("POST", "heartbeat/enable", **which))["heartbeat"]["enabled"] == 1
+
+    # The next configure carries the `heartbeat_id`, `name`, `model`, `status`… of everything before.
+    assert {"heartbeat_id", "name", "model", "instruction", "status", "message"} <= set(client.body)
+    other = (await client.send("POST", "heartbeat/configure", bot_id=bot_id, prompt="Another order"))["heartbeat"]
+    assert other["uuid"] != heartbeat["uuid"]
+    assert (other["credit_budget"], other["timezone"]) == (100, "America/New_York")
+
+    listed = await client.fetch("heartbeat/readall", bot_id=bot_id)
+    assert [one["uuid"] for one in listed["heartbeats"]] == [heartbeat["uuid"], other["uuid"]]
+    assert (await client.fetch("heartbeat/logs", bot_id=bot_id))["logs"] == []
+    assert (await client.fetch("heartbeat/stats", bot_id=bot_id))["stats"]["active_heartbeats"] == 2
+    assert (await client.fetch("subscriber/readall", page=1, per_page=10))["subscribers"] == []
+    assert (await client.fetch("tool", bot_id=bot_id, page=1, per_page=10))["tools"] == []
+    assert (await client.send("POST", "reset", bot_id=bot_id))["success"] is True
+    assert (await client.fetch("heartbeat/delete", "DELETE", **which))["message"]
+    assert (await client.fetch("delete", "DELETE", bot_id=bot_id))["success"] is True
+
+
+async def test_errors_are_thrown_with_their_message(api: Api) -> None:
+    client = NodeClient(api.http, api.project.uuid, api.key)
+    with pytest.raises(RuntimeError, match="no bot 'null'"):
+        await client.fetch("heartbeat/read", bot_id="null", heartbeat_id="undefined")

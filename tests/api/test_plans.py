@@ -1,0 +1,103 @@
+"""What a plan allows, and how many requests a minute."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+
+import pytest
+from sqlalchemy import select, update
+
+from heartbeat.store.database import columns
+from heartbeat.store.tables import Project, RequestWindow
+from tests.api.conftest import YEARLY, Api, error_of, owner, wrong_fields
+
+WINDOW = columns(RequestWindow)
+
+
+@pytest.fixture
+async def starter(api: Api) -> AsyncIterator[Api]:
+    async with owner(api.app, "starter") as made:
+        yield made
+
+
+@pytest.fixture(autouse=True)
+async def early_in_the_minute() -> None:
+    """Requests are counted by the minute of the clock; a test that counts them must not see it turn."""
+    late = datetime.now(UTC).second - 45
+    if late > 0:
+        await asyncio.sleep(15 - late)
+
+
+async def change_plan(api: Api, plan: str) -> None:
+    table = columns(Project)
+    await api.database.write(
+        lambda connection: connection.execute(update(table).where(table.c.id == api.project.id).values(plan=plan))
+    )
+
+
+@pytest.mark.parametrize("plan", ["free", "hobby"])
+async def test_a_plan_without_heartbeats(api: Api, plan: str) -> None:
+    bot = await api.bot()
+    heartbeat = await api.heartbeat(bot)
+    await change_plan(api, plan)
+    which = {"bot_id": bot["id"], "heartbeat_id": heartbeat["uuid"]}
+    for path, more in (("configure", {"prompt": "Another"}), ("enable", {}), ("trigger", {})):
+        answer = await api.post(f"/heartbeat/{path}", **which, **more)
+        assert error_of(answer, 403)["code"] == "plan_heartbeats_not_supported"
+    assert (await api.post("/heartbeat/disable", **which)).status_code == 200
+    assert (await api.delete("/heartbeat/delete", **which)).status_code == 200
+
+
+async def test_a_plans_heartbeats_per_bot(starter: Api) -> None:
+    bot, other = await starter.bot(), await starter.bot()
+    made = [await starter.heartbeat(bot, prompt=f"Prompt {number}") for number in range(3)]
+    refused = await starter.post("/heartbeat/configure", bot_id=bot["id"], prompt="One more", cron_pattern=YEARLY)
+    assert error_of(refused, 403)["code"] == "plan_heartbeat_limit"
+    assert (await starter.heartbeat(bot, prompt="Prompt 0", label="Still mine"))["uuid"] == made[0]["uuid"]
+    await starter.heartbeat(other)
+    await starter.delete("/heartbeat/delete", bot_id=bot["id"], heartbeat_id=made[1]["uuid"])
+    await starter.heartbeat(bot, prompt="One more")
+
+
+async def test_configures_at_the_same_time_keep_to_the_limit(starter: Api) -> None:
+    bot = await starter.bot()
+    answers = await asyncio.gather(
+        *(starter.post("/heartbeat/configure", bot_id=bot["id"], prompt=f"Prompt {number}") for number in range(6))
+    )
+    assert sorted(answer.status_code for answer in answers) == [200, 200, 200, 403, 403, 403]
+
+
+async def test_enable_checks_the_plan_of_today(api: Api) -> None:
+    bot = await api.bot()
+    heartbeat = await api.heartbeat(bot, interval_minutes=5)
+    await change_plan(api, "starter")
+    answer = await api.post("/heartbeat/enable", bot_id=bot["id"], heartbeat_id=heartbeat["uuid"])
+    assert wrong_fields(answer) == ["interval_minutes"]
+    assert (await api.row(heartbeat)).enabled is False
+
+
+async def test_requests_a_minute(starter: Api) -> None:
+    answers = [await starter.get("/readall") for _ in range(60)]
+    assert {answer.status_code for answer in answers} == {200}
+    refused = await starter.get("/readall")
+    assert error_of(refused, 429)["code"] == "rate_limited"
+    assert 1 <= int(refused.headers["retry-after"]) <= 60
+    earlier = update(WINDOW).where(WINDOW.c.project_id == starter.project.id).values(minute=WINDOW.c.minute - 1)
+    await starter.database.write(lambda connection: connection.execute(earlier))
+    assert (await starter.get("/readall")).status_code == 200
+    of_project = select(WINDOW.c.requests).where(WINDOW.c.project_id == starter.project.id)
+    assert await starter.database.read(lambda connection: connection.execute(of_project).scalars().all()) == [1]
+
+
+async def test_a_request_that_fails_counts_too_and_one_that_writes_counts_once(starter: Api) -> None:
+    await starter.get("/heartbeat/logs", bot_id="bot_no")
+    await starter.get("/heartbeat/logs", bot_id="bot_no", page=0)
+    await starter.post("/create", name="Desk")
+    of_project = select(WINDOW.c.requests).where(WINDOW.c.project_id == starter.project.id)
+    assert await starter.database.read(lambda connection: connection.execute(of_project).scalars().all()) == [3]
+
+
+async def test_a_plan_without_a_limit_counts_nothing(api: Api) -> None:
+    await api.get("/readall")
+    of_project = select(WINDOW.c.requests).where(WINDOW.c.project_id == api.project.id)
+    assert await api.database.read(lambda connection: connection.execute(of_project).scalars().all()) == []

@@ -1,0 +1,86 @@
+"""Stats: added up from the daily rollup."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import delete
+
+from api.schemas.stats import OneStats
+from heartbeat.store.database import columns
+from heartbeat.store.tables import Run
+from tests.api.conftest import Api
+from tests.api.past import a_run
+
+
+async def stats(api: Api, bot: dict, **query: object) -> dict:
+    answer = await api.get("/heartbeat/stats", bot_id=bot["id"], **query)
+    OneStats.model_validate(answer.json(), extra="forbid")
+    return answer.json()["stats"]
+
+
+async def test_a_bot_without_logs(api: Api) -> None:
+    bot = await api.bot()
+    await api.heartbeat(bot, enabled=True)
+    await api.heartbeat(bot, prompt="Off")
+    found = await stats(api, bot)
+    assert (found["total_executions"], found["success_rate"], found["avg_duration_ms"]) == (0, 0.0, 0)
+    assert (found["active_heartbeats"], found["time_series"]) == (1, [])
+    assert found["by_type"]["heartbeat"] == found["by_type"]["scheduled_task"] == {"count": 0, "success_rate": 0.0}
+
+
+async def test_everything_is_added_up_by_type_and_by_day(api: Api) -> None:
+    bot = await api.bot()
+    row = await api.row(await api.heartbeat(bot))
+    today = datetime.now(UTC).replace(hour=12)
+    yesterday = today - timedelta(days=1)
+
+    def seed(connection: object) -> None:
+        for status in ("success", "success", "error"):
+            a_run(connection, row, status, created_at=today)
+        a_run(connection, row, "success", created_at=yesterday, type="scheduled_task", duration_ms=900)
+        a_run(connection, row, "skipped", created_at=yesterday, duration_ms=0, tokens_used=0, credits_charged=0)
+        a_run(connection, row, "cancelled", created_at=yesterday)
+        a_run(connection, row, "running", duration_ms=None)
+        a_run(connection, row, "error", created_at=today - timedelta(days=40))
+
+    await api.database.write(seed)
+    found = await stats(api, bot)
+    assert {name: found[name] for name in ("total_executions", "success_count", "error_count", "skipped_count")} == {
+        "total_executions": 6,
+        "success_count": 3,
+        "error_count": 1,
+        "skipped_count": 1,
+    }
+    assert (found["success_rate"], found["total_tokens"], found["total_credits"]) == (50.0, 6250, 10)
+    assert found["avg_duration_ms"] == round((4 * 4500 + 900) / 5)
+    assert found["by_type"] == {
+        "heartbeat": {"count": 5, "success_rate": 40.0},
+        "scheduled_task": {"count": 1, "success_rate": 100.0},
+    }
+    assert [day["date"] for day in found["time_series"]] == [f"{today:%Y-%m-%d}", f"{yesterday:%Y-%m-%d}"]
+    assert found["time_series"][0] == {
+        "date": f"{today:%Y-%m-%d}",
+        "total": 3,
+        "success": 2,
+        "error": 1,
+        "skipped": 0,
+        "cancelled": 0,
+        "credits": 6,
+        "tokens": 3750,
+    }
+    assert (await stats(api, bot, days=1))["total_executions"] == 3
+    assert (await stats(api, bot, days=365))["total_executions"] == 7
+
+
+@pytest.mark.parametrize("days", ["7", 7])
+async def test_logs_are_not_looked_at(api: Api, days: object) -> None:
+    bot = await api.bot()
+    row = await api.row(await api.heartbeat(bot))
+    table = columns(Run)
+
+    def seed(connection: object) -> None:
+        a_run(connection, row)
+        connection.execute(delete(table).where(table.c.bot_id == row.bot_id))
+
+    await api.database.write(seed)
+    assert (await stats(api, bot, days=days))["success_count"] == 1

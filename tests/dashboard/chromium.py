@@ -1,0 +1,98 @@
+"""A real browser, driven over its DevTools protocol."""
+
+import asyncio
+import json
+import re
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import httpx
+from websockets.asyncio.client import ClientConnection, connect
+
+BINARY = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--remote-debugging-port=0",
+)
+PATIENCE = 30.0
+
+
+class Tab:
+    """One page. `complaints` are the errors its console has shown so far."""
+
+    def __init__(self, socket: ClientConnection) -> None:
+        self._socket = socket
+        self._number = 0
+        self.complaints: list[str] = []
+
+    async def call(self, method: str, **given: Any) -> dict[str, Any]:
+        self._number += 1
+        await self._socket.send(json.dumps({"id": self._number, "method": method, "params": given}))
+        while True:
+            message = json.loads(await asyncio.wait_for(self._socket.recv(), PATIENCE))
+            if message.get("id") == self._number:
+                assert "error" not in message, message
+                return message["result"]
+            self._note(message)
+
+    async def run(self, script: str) -> Any:
+        """The value of a line of JavaScript."""
+        return (await self.call("Runtime.evaluate", expression=script, returnByValue=True))["result"].get("value")
+
+    async def until(self, script: str) -> None:
+        """Come back as soon as the line is true."""
+        deadline = monotonic() + PATIENCE
+        while await self.run(f"document.readyState === 'complete' && Boolean({script})") is not True:
+            assert monotonic() < deadline, f"{script}: {await self.run('location.href + document.body.innerText')}"
+            await asyncio.sleep(0.05)
+
+    async def go(self, url: str) -> None:
+        # A mark on the old page, or it would be taken for the new one.
+        await self.run("window.old = true")
+        await self.call("Page.navigate", url=url)
+        await self.until("!window.old")
+
+    def _note(self, message: dict[str, Any]) -> None:
+        entry = message.get("params", {}).get("entry", {})
+        if message["method"] == "Runtime.exceptionThrown" or entry.get("level") == "error":
+            self.complaints.append(json.dumps(message["params"]))
+
+
+@asynccontextmanager
+async def chromium(profile: Path) -> AsyncIterator[Tab]:
+    """A browser with an empty profile, gone at the end."""
+    assert BINARY is not None
+    process = await asyncio.create_subprocess_exec(
+        BINARY, *FLAGS, f"--user-data-dir={profile}", "about:blank", stderr=asyncio.subprocess.PIPE
+    )
+    try:
+        port = await asyncio.wait_for(_port(process), PATIENCE)
+        async with httpx.AsyncClient(trust_env=False) as http:
+            [page, *_] = (await http.get(f"http://127.0.0.1:{port}/json/list")).json()
+        async with connect(page["webSocketDebuggerUrl"], max_size=None, proxy=None) as socket:
+            tab = Tab(socket)
+            for domain in ("Page", "Runtime", "Log"):
+                await tab.call(f"{domain}.enable")
+            yield tab
+    finally:
+        process.kill()
+        await process.wait()
+
+
+async def _port(process: asyncio.subprocess.Process) -> str:
+    assert process.stderr is not None
+    async for line in process.stderr:
+        if found := re.search(rb"DevTools listening on ws://[^:]+:(\d+)/", line):
+            return found[1].decode()
+    raise AssertionError("the browser did not start")
