@@ -1,6 +1,6 @@
 # The whole application in one image: `heartbeat up` on one machine, `api`, `worker` and `migrate` at scale.
 #   docker build -t heartbeat .
-#   docker run -p 127.0.0.1:8400:8400 -v heartbeat:/data heartbeat up
+#   docker run --init -p 127.0.0.1:8400:8400 -v heartbeat:/data heartbeat up
 ARG PYTHON_VERSION=3.13
 
 FROM python:${PYTHON_VERSION}-slim AS build

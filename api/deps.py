@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from temporalio.client import Client
 
 from api.schemas.fields import OfProject
-from heartbeat.errors import Forbidden, Unauthorized
+from heartbeat.errors import Forbidden, Unauthorized, Unavailable
 from heartbeat.schedules import Schedules
 from heartbeat.settings import Plan, Settings
 from heartbeat.store.access import Access, access
@@ -75,7 +75,12 @@ class Caller:
 
     def plan(self, found: Access) -> Plan:
         """The plan of the caller's project."""
-        return self.stack.settings.plan(found.project.plan)
+        name = found.project.plan
+        if name not in self.stack.settings.plans:
+            raise Unavailable(
+                "plan_unknown", f"The project's plan {name!r} is not one of this server's HEARTBEAT_PLANS."
+            )
+        return self.stack.settings.plan(name)
 
     async def _run(self, run: Run, given: OfProject, work: Callable[[Connection, Access], T]) -> T:
         def inside(connection: Connection) -> T:

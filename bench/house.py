@@ -1,45 +1,33 @@
 """The product as `heartbeat up` starts it, with an instant model, and a bare worker on the same server."""
 
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
+from time import monotonic, sleep
 
-from sqlalchemy import Connection
+import httpx
+from temporalio.client import Client
 
-from bench.processes import PYTHON, free_ports, running, wait_for_port
-from heartbeat.settings import Plan, Settings
+from bench.processes import BENCH, PYTHON, Process, free_ports, running
+from bench.tenant import Tenant, seed
+from heartbeat import temporal
+from heartbeat.schedules import Schedules
+from heartbeat.settings import Settings
 from heartbeat.store import migrate
-from heartbeat.store.access import access
-from heartbeat.store.bots import create_bot
-from heartbeat.store.configure import Wish, configure
 from heartbeat.store.database import Database
-from heartbeat.store.projects import create_key, create_project
-from heartbeat.store.tables import Bot, Heartbeat, Project
 from heartbeat.up import temporal_server
 
-Process = subprocess.Popen[bytes]
-HERD = 100
-
-
-@dataclass(frozen=True)
-class Tenant:
-    """One project with its key, one bot and its heartbeats."""
-
-    project: Project
-    key: str
-    bot: Bot
-    heartbeats: list[Heartbeat]
+KEY = "bench"
+READY_WITHIN = 60.0
 
 
 @dataclass(frozen=True)
 class House:
-    """What runs, and how to reach it."""
+    """What runs, and how to reach it. `home` is the directory of its files and logs."""
 
+    home: Path
     settings: Settings
     database: Database
     tenant: Tenant
@@ -48,33 +36,38 @@ class House:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.settings.port}/v1/bot/heartbeat"
+        return f"http://127.0.0.1:{self.settings.port}"
+
+    async def client(self) -> Client:
+        """A client of the embedded server."""
+        return await temporal.connect(self.settings, lazy=False)
+
+    def schedules(self, client: Client) -> Schedules:
+        return Schedules(client, self.database, self.settings)
 
 
 @contextmanager
 def house() -> Iterator[House]:
-    """Temporal, the instant model, a bare worker, and the product's worker and API, in a directory of their own."""
-    with tempfile.TemporaryDirectory(prefix="heartbeat-bench-") as directory, ExitStack() as open_here:
+    """Temporal, the instant model, a bare worker, and the product's worker and API, ready."""
+    with tempfile.TemporaryDirectory(prefix="heartbeat-bench-") as directory, ExitStack() as stack:
         home = Path(directory)
         model, *ports = free_ports(4)
         settings = _settings(home, model, *ports)
         migrate.upgrade(settings.store_url())
         database = Database(settings.store_url())
-        open_here.callback(database.close)
-        tenant = database.write_now(lambda connection: seed(connection, HERD))
+        stack.callback(database.close)
+        tenant = database.write_now(lambda connection: seed(connection, heartbeats=100))
 
         def start(name: str, command: list[str], port: int | None = None) -> Process:
-            process = open_here.enter_context(running(command, home / f"{name}.log", _variables(settings)))
-            if port:
-                wait_for_port(process, port, home / f"{name}.log")
-            return process
+            return stack.enter_context(running(command, home / f"{name}.log", _variables(settings), port))
 
         start("temporal", temporal_server.command(settings), settings.temporal_port)
-        start("model", [sys.executable, "-m", "bench.provider", str(model)], model)
-        start("bare", [sys.executable, "-m", "bench.bare", settings.temporal_target()])
+        start("model", [*BENCH, "bench.provider", str(model)], model)
+        start("bare", [*BENCH, "bench.bare", settings.temporal_target()])
         worker = start("worker", [*PYTHON, "worker"])
-        api = start("api", [*PYTHON, "api"], settings.port)
-        yield House(settings, database, tenant, worker, api)
+        opened = House(home, settings, database, tenant, worker, start("api", [*PYTHON, "api"], settings.port))
+        _wait_until_ready(opened)
+        yield opened
 
 
 def _settings(home: Path, model: int, port: int, temporal_port: int, ui_port: int) -> Settings:
@@ -85,7 +78,7 @@ def _settings(home: Path, model: int, port: int, temporal_port: int, ui_port: in
         temporal_port=temporal_port,
         temporal_ui_port=ui_port,
         openai_base_url=f"http://127.0.0.1:{model}/v1",
-        openai_api_key="bench",
+        openai_api_key=KEY,
     )
 
 
@@ -97,21 +90,13 @@ def _variables(settings: Settings) -> dict[str, str]:
         "HEARTBEAT_TEMPORAL_PORT": str(settings.temporal_port),
         "HEARTBEAT_TEMPORAL_UI_PORT": str(settings.temporal_ui_port),
         "OPENAI_BASE_URL": settings.openai_base_url or "",
-        "OPENAI_API_KEY": "bench",
+        "OPENAI_API_KEY": KEY,
     }
 
 
-def seed(connection: Connection, heartbeats: int) -> Tenant:
-    """A project as its owner would have made it; every heartbeat is due each minute."""
-    now = datetime.now(UTC)
-    project = create_project(connection, "Bench", now)
-    key = create_key(connection, project, "bench", now).secret
-    fields = {"name": "Bench", "model": "openai:instant", "instruction": "Be brief.", "heartbeat": True}
-    bot = create_bot(connection, project, fields, now)
-    opened = access(connection, key, bot.uuid)
-    assert opened is not None
-    wishes = [
-        Wish({"prompt": f"Check queue {number}.", "cron_pattern": "* * * * *"}, enabled=True)
-        for number in range(heartbeats)
-    ]
-    return Tenant(project, key, bot, [configure(connection, opened, Plan(), wish, now) for wish in wishes])
+def _wait_until_ready(opened: House) -> None:
+    deadline = monotonic() + READY_WITHIN
+    while not (answer := httpx.get(f"{opened.url}/readyz", trust_env=False)).is_success:
+        if monotonic() > deadline:
+            raise RuntimeError(f"the product is not ready: {answer.text}")
+        sleep(0.1)

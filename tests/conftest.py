@@ -1,4 +1,4 @@
-"""What every test may ask for: a migrated database of its own, on SQLite and on PostgreSQL, and a real Temporal server."""
+"""What every test may ask for: a migrated database of its own (SQLite, PostgreSQL) and a real Temporal server."""
 
 import contextlib
 import itertools

@@ -31,6 +31,8 @@ class Lane:
 
     async def run(self, work: Callable[[Connection], T]) -> T:
         """What `work` returns or raises. It sees every transaction that was committed before this call."""
+        if not self._thread.is_alive():
+            raise RuntimeError("the store is closed")
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
         batch = self._gathering.setdefault(loop, [])

@@ -1,0 +1,18 @@
+"""What the product's processes hold in memory."""
+
+import asyncio
+
+from bench.goals import Result
+from bench.house import House
+from bench.processes import resident_mb
+
+SETTLE_SECONDS = 2
+
+
+async def measure(house: House) -> Result:
+    """Idle, when all is ready; to be measured before anything else was asked of them."""
+    await asyncio.sleep(SETTLE_SECONDS)
+    result = Result()
+    result.at_most("idle memory of the API in MB", resident_mb(house.api), 150)
+    result.at_most("idle memory of a worker in MB", resident_mb(house.worker), 200)
+    return result

