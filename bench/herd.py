@@ -38,9 +38,7 @@ async def _herd(house: House, client: Client, tick: datetime) -> float:
     """Seconds until every heartbeat has its log of `tick`."""
     began = perf_counter()
     backfill = ScheduleBackfill(start_at=tick, end_at=tick, overlap=ScheduleOverlapPolicy.ALLOW_ALL)
-    await asyncio.gather(
-        *(client.get_schedule_handle(row.uuid).backfill(backfill) for row in house.tenant.heartbeats)
-    )
+    await asyncio.gather(*(client.get_schedule_handle(row.uuid).backfill(backfill) for row in house.tenant.heartbeats))
     closed = select(func.count()).where(RUN.c.scheduled_for == tick, RUN.c.status == "success")
     async with asyncio.timeout(LONGEST):
         while True:

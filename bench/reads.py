@@ -8,7 +8,7 @@ from bench.goals import Result, ratios, rounded
 from bench.house import House
 from bench.processes import BENCH, free_ports, running
 
-ROUNDS, SECONDS, CALLERS = 5, 1.5, 16
+WARM_UPS, ROUNDS, SECONDS, CALLERS = 1, 5, 1.5, 16
 
 
 async def measure(house: House) -> Result:
@@ -16,13 +16,12 @@ async def measure(house: House) -> Result:
     [port] = free_ports(1)
     names = urlencode(house.tenant.names(house.tenant.heartbeats[0]))
     read = _request(f"/v1/bot/heartbeat/read?{names}", house.tenant.headers)
-    rounds = []
+    ours, theirs = [], []
     with running([*BENCH, "bench.bare_api", str(port)], house.home / "bare-api.log", port=port):
-        await _a_second(house.settings.port, read)
-        await _a_second(port, _request("/"))
-        for _ in range(ROUNDS):
-            rounds.append((await _a_second(house.settings.port, read), await _a_second(port, _request("/"))))
-    ours, theirs = [one[0] for one in rounds], [one[1] for one in rounds]
+        for _ in range(WARM_UPS + ROUNDS):
+            ours.append(await _a_second(house.settings.port, read))
+            theirs.append(await _a_second(port, _request("/")))
+    ours, theirs = ours[WARM_UPS:], theirs[WARM_UPS:]
     result = Result(raw={"reads_per_second": [*map(rounded, ours)], "bare_per_second": [*map(rounded, theirs)]})
     result.at_least("authenticated reads a second / those of a bare FastAPI route", ratios(ours, theirs), 0.3)
     return result

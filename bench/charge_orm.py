@@ -1,0 +1,77 @@
+"""The charge transaction as it is usually written: AsyncSession on aiosqlite, objects loaded, changed and flushed."""
+
+from datetime import UTC, datetime
+from typing import Any, Self
+
+from sqlalchemy import event
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlmodel import select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from heartbeat import credits
+from heartbeat.store.ledger import NewStep
+from heartbeat.store.tables import Entry, Heartbeat, Project, Run, Step, Usage
+
+
+class Orm:
+    """Does what `settle_step` does, on a SQLite file with the same pragmas and the same BEGIN IMMEDIATE."""
+
+    def __init__(self, url: str) -> None:
+        self._engine = create_async_engine(url.replace("sqlite:", "sqlite+aiosqlite:"))
+        event.listen(self._engine.sync_engine, "connect", _configure)
+        event.listen(self._engine.sync_engine, "begin", lambda made: made.exec_driver_sql("BEGIN IMMEDIATE"))
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._engine.dispose()
+
+    async def settle(self, run_uuid: str, step: NewStep) -> Step:
+        """Write a step and charge it, once."""
+        now = datetime.now(UTC)
+        async with AsyncSession(self._engine, expire_on_commit=False) as session, session.begin():
+            run = (await session.exec(select(Run).where(Run.uuid == run_uuid))).one()
+            known = await session.exec(select(Step).where(Step.run_id == run.id, Step.number == step.number))
+            if (stored := known.first()) is not None:
+                return stored
+            stored = Step(**vars(step), run_id=run.id, created_at=now)
+            session.add(stored)
+            await self._charge(session, run, step, now)
+            return stored
+
+    async def _charge(self, session: AsyncSession, run: Run, step: NewStep, now: datetime) -> None:
+        project = await session.get_one(Project, run.project_id)
+        heartbeat = await session.get_one(Heartbeat, run.heartbeat_id)
+        start, _ = credits.period(now, project.period_anchor_day)
+        amount = credits.cost(step.tokens, 1)
+        session.add(
+            Entry(
+                project_id=run.project_id,
+                heartbeat_id=run.heartbeat_id,
+                run_id=run.id,
+                step=step.number,
+                kind="settle",
+                credits=amount,
+                tokens=step.tokens,
+                period_start=start,
+                created_at=now,
+            )
+        )
+        run.tokens_used += step.tokens
+        run.credits_charged += amount
+        heartbeat.period_credits = amount + (heartbeat.period_credits if heartbeat.period_start == start else 0)
+        heartbeat.period_start = start
+        usage = await session.get(Usage, (run.project_id, start))
+        if usage is None:
+            session.add(Usage(project_id=run.project_id, period_start=start, credits=amount))
+        else:
+            usage.credits += amount
+
+
+def _configure(connection: Any, _: Any) -> None:
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=wal", "synchronous=normal", "busy_timeout=10000", "foreign_keys=on"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()

@@ -1,0 +1,61 @@
+"""Any number of logs at once, with the counters and the rollup that real runs would have left."""
+
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import Connection, text
+
+DAYS = 365
+
+# Numbers below :logs, each with a time of the last year, evenly spread.
+NUMBERS = {
+    "sqlite": """
+        WITH RECURSIVE numbers(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM numbers WHERE n + 1 < :logs),
+        moments AS MATERIALIZED (
+            SELECT n, strftime('%Y-%m-%d %H:%M:%S.000000', :until, printf('-%d seconds', :span * (:logs - n) / :logs))
+            AS at FROM numbers)
+    """,
+    "postgresql": """
+        WITH moments AS (
+            SELECT n, CAST(:until AS timestamptz) - interval '1 second' * CAST(CAST(:span AS bigint) * (:logs - n) / :logs AS int) AS at
+            FROM generate_series(0, :logs - 1) AS numbers(n))
+    """,
+}
+# By turns of each heartbeat; one in ten an error.
+RUNS = """
+    INSERT INTO run (uuid, project_id, bot_id, heartbeat_id, workflow_id, workflow_run_id, type, trigger, status,
+        prompt, instruction, response, model, max_reply_tokens, tokens_used, credits_charged, scheduled_for,
+        started_at, finished_at, duration_ms, created_at)
+    {numbers}
+    SELECT 'log_' || n, h.project_id, h.bot_id, h.id, 'workflow-' || n, 'run-' || n, 'heartbeat', 'schedule',
+        CASE WHEN n % 10 = 7 THEN 'error' ELSE 'success' END,
+        h.prompt, 'Be brief.', 'Nothing is urgent.', 'openai:instant', 2048, 1250, 2, at, at, at, 900, at
+    FROM moments JOIN heartbeat h ON h.id = 1 + n % (SELECT count(*) FROM heartbeat)
+"""
+DAY = {"sqlite": "substr(created_at, 1, 10)", "postgresql": "to_char(created_at, 'YYYY-MM-DD')"}
+ROLLUP = """
+    INSERT INTO daily_rollup (bot_id, day, type, success, error, skipped, cancelled, duration_ms, tokens, credits)
+    SELECT bot_id, {day}, type, sum(CASE status WHEN 'success' THEN 1 ELSE 0 END),
+        sum(CASE status WHEN 'error' THEN 1 ELSE 0 END), 0, 0, sum(duration_ms), sum(tokens_used), sum(credits_charged)
+    FROM run GROUP BY 1, 2, 3
+"""
+COUNTERS = """
+    UPDATE heartbeat SET success_count = ended.success, total_error_count = ended.error
+    FROM (SELECT heartbeat_id, sum(CASE status WHEN 'success' THEN 1 ELSE 0 END) AS success,
+        sum(CASE status WHEN 'error' THEN 1 ELSE 0 END) AS error FROM run GROUP BY 1) AS ended
+    WHERE ended.heartbeat_id = heartbeat.id
+"""
+
+
+def fill(connection: Connection, logs: int) -> None:
+    """Give the heartbeats that are there `logs` logs together, over the last year."""
+    dialect = connection.dialect.name
+    until = datetime.now(UTC)
+    given = {
+        "logs": logs,
+        "span": int(timedelta(days=DAYS).total_seconds()),
+        "until": f"{until:%Y-%m-%d %H:%M:%S}" if dialect == "sqlite" else until,
+    }
+    connection.execute(text(RUNS.format(numbers=NUMBERS[dialect])), given)
+    connection.execute(text(ROLLUP.format(day=DAY[dialect])))
+    connection.execute(text(COUNTERS))
+    connection.execute(text("ANALYZE"))
