@@ -160,10 +160,14 @@ class Schedules:
 
 
 def spec_hash(there: ScheduleDescription) -> str:
-    """A fingerprint of when a schedule fires and what it starts, as Temporal has it; not of whether it is paused."""
+    """A fingerprint of when a schedule fires and what it starts, as Temporal has it; not of whether it is paused.
+
+    It begins with the year: the turns of the clocks are written out for some years ahead, so each year puts anew.
+    """
     schedule = there.raw_description.schedule
     parts = (schedule.spec, schedule.action, schedule.policies)
-    return sha256(b"|".join(part.SerializeToString(deterministic=True) for part in parts)).hexdigest()
+    digest = sha256(b"|".join(part.SerializeToString(deterministic=True) for part in parts)).hexdigest()
+    return f"{datetime.now(UTC).year}:{digest}"
 
 
 def build(found: Order, settings: Settings) -> Schedule:

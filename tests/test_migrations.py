@@ -4,9 +4,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
+from heartbeat.errors import Unavailable
 from heartbeat.store import migrate
 from heartbeat.store.database import Database
 from heartbeat.store.tables import SQLModel
@@ -34,3 +36,10 @@ def test_processes_may_migrate_at_once(database_url: str, tmp_path: Path) -> Non
     several = [subprocess.Popen([sys.executable, "-c", code]) for _ in range(3)]
     assert [process.wait(30) for process in several] == [0, 0, 0]
     assert migrate.current(url) == migrate.newest()
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+async def test_a_database_without_tables_says_what_to_run(database: Database) -> None:
+    await database.write(lambda connection: connection.exec_driver_sql("DROP TABLE project CASCADE"))
+    with pytest.raises(Unavailable, match="run `heartbeat migrate`"):
+        await database.read(lambda connection: connection.exec_driver_sql("SELECT * FROM project"))

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
+from psycopg.errors import UndefinedTable
 from sqlalchemy import Connection, Engine, Table, create_engine, event, make_url
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, NotSupportedError, ProgrammingError
@@ -86,7 +87,11 @@ class Database:
 async def _reached(answer: Awaitable[T]) -> T:
     try:
         return await answer
-    except OUR_MISTAKES:
+    except OUR_MISTAKES as problem:
+        if isinstance(problem.orig, UndefinedTable):
+            raise Unavailable(
+                "database_not_migrated", "The database has no tables yet: run `heartbeat migrate`."
+            ) from problem
         raise
     except (DBAPIError, PoolTimeout) as problem:
         message = f"The database cannot be reached: {_first_line(problem)}"

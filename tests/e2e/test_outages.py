@@ -1,6 +1,6 @@
 """Everything killed in turn while heartbeats fire each minute: afterwards ticks = logs, none twice, none charged twice.
 
-It takes eight minutes of real clock, so it runs on its own: `make test-outages`.
+It takes six minutes of real clock, so it runs on its own: `make test-outages`.
 """
 
 import os

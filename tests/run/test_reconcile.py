@@ -59,6 +59,16 @@ async def test_a_schedule_changed_in_temporal_is_put_again(house: House) -> None
     assert await compared(house) == []
 
 
+async def test_each_year_puts_anew(house: House) -> None:
+    """The turns of the clocks are written out for the years ahead."""
+    await at_rest(house)
+    await house.database.write(
+        lambda c: c.exec_driver_sql("UPDATE heartbeat SET spec_hash = '2025' || substr(spec_hash, 5)")
+    )
+    assert await compared(house) == [("put", "a year began")]
+    assert await compared(house) == []
+
+
 async def test_one_that_is_behind_its_row_is_put(house: House) -> None:
     await at_rest(house)
     await house.database.write(
