@@ -64,12 +64,15 @@ class Reconciler:
             return await self._follow(row, "created", "its schedule was gone")
         if row.synced_version < row.version:
             return await self._follow(row, "put", "the schedule was behind its row")
+        return await self._adopt(row, there) or await self._repair(row, there)
+
+    async def _repair(self, row: Synced, there: ScheduleDescription) -> Difference | None:
+        """Put a schedule that no longer is what was put."""
         found = spec_hash(there)
-        if found != row.spec_hash:
-            same_year = row.spec_hash is None or found[:4] == row.spec_hash[:4]
-            why = "the schedule was changed in Temporal" if same_year else "a year began"
-            return await self._follow(row, "put", why)
-        return await self._adopt(row, there)
+        if found == row.spec_hash:
+            return None
+        same_year = row.spec_hash is None or found[:4] == row.spec_hash[:4]
+        return await self._follow(row, "put", "the schedule was changed in Temporal" if same_year else "a year began")
 
     async def _follow(self, row: Synced, what: What, why: str) -> Difference:
         if not self._dry_run:

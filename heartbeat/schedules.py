@@ -160,14 +160,15 @@ class Schedules:
 
 
 def spec_hash(there: ScheduleDescription) -> str:
-    """A fingerprint of when a schedule fires and what it starts, as Temporal has it; not of whether it is paused.
+    """A fingerprint of a schedule as Temporal has it, its note included; not of whether it is paused.
 
     It begins with the year: the turns of the clocks are written out for some years ahead, so each year puts anew.
     """
     schedule = there.raw_description.schedule
     parts = (schedule.spec, schedule.action, schedule.policies)
-    digest = sha256(b"|".join(part.SerializeToString(deterministic=True) for part in parts)).hexdigest()
-    return f"{datetime.now(UTC).year}:{digest}"
+    digest = sha256(b"|".join(part.SerializeToString(deterministic=True) for part in parts))
+    digest.update(schedule.state.notes.encode())
+    return f"{datetime.now(UTC).year}:{digest.hexdigest()}"
 
 
 def build(found: Order, settings: Settings) -> Schedule:
