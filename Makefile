@@ -5,7 +5,7 @@ BIN := .venv/bin
 STAMP := .venv/.complete
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test test-cadence lint fmt bench lock
+.PHONY: help setup demo up test test-cadence test-outages lint fmt bench lock
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -29,6 +29,9 @@ up: setup ## Start everything: Temporal, API and worker in this terminal; Ctrl-C
 
 test: setup ## Run the whole suite: unit, workflow, API and end-to-end, on SQLite and PostgreSQL.
 	@$(BIN)/pytest -q $(ARGS)
+
+test-outages: setup ## Kill every part in turn while heartbeats fire each minute (six minutes).
+	@$(BIN)/pytest -q -s -m outage tests/e2e/test_outages.py $(ARGS)
 
 test-cadence: setup ## Hold 2,400 generated cadences to a real Temporal server, instant for instant (four minutes).
 	@HEARTBEAT_TEST_CADENCES=2400 $(BIN)/pytest -q -s tests/cadence/test_proof.py $(ARGS)

@@ -33,7 +33,7 @@ async def working(client: Client, database: Database, settings: Settings) -> Asy
     """A worker with every workflow and activity of the product, at work for as long as the body runs."""
     schedules = Schedules(client, database, settings)
     runs, agent = Runs(database, settings), Agent(database, settings)
-    follow, upkeep = FollowSchedule(schedules), UpkeepActivities(client, database, schedules)
+    follow, upkeep = FollowSchedule(schedules), UpkeepActivities(client, database, settings, schedules)
     worker = Worker(
         client,
         task_queue=settings.task_queue,
@@ -46,6 +46,8 @@ async def working(client: Client, database: Database, settings: Settings) -> Asy
             upkeep.close_lost_runs,
             upkeep.lift_budget_pauses,
             upkeep.follow_pending,
+            upkeep.reconcile,
+            upkeep.account_for_silence,
         ],
         workflow_runner=SANDBOX,
         max_concurrent_activities=settings.worker_concurrency,

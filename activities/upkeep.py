@@ -10,22 +10,39 @@ from temporalio import activity
 from temporalio.client import Client
 
 from activities.runs import utc_now
+from heartbeat.reconcile import Reconciler
 from heartbeat.schedules import Schedules
+from heartbeat.settings import Settings
 from heartbeat.store.closing import Ending, close_run
 from heartbeat.store.database import Database
-from heartbeat.store.syncing import lift_budget_pauses, long_running, unsynced
-from heartbeat.temporal import how_it_ended
+from heartbeat.store.silence import silence, silent, write_off
+from heartbeat.store.syncing import (
+    bot_name,
+    lift_budget_pauses,
+    long_running,
+    longest_uncompared,
+    mark_compared,
+    unsynced,
+)
+from heartbeat.temporal import how_it_ended, start_tick
 
 AT_ONCE = 200
+ORPHANS_EVERY = 5
 
 
 class Upkeep:
     """The activities of the workflow `Upkeep`. Each does a bounded amount and says how much it did."""
 
     def __init__(
-        self, client: Client, database: Database, schedules: Schedules, now: Callable[[], datetime] = utc_now
+        self,
+        client: Client,
+        database: Database,
+        settings: Settings,
+        schedules: Schedules,
+        now: Callable[[], datetime] = utc_now,
     ) -> None:
         self._client = client
+        self._settings = settings
         self._database = database
         self._schedules = schedules
         self._now = now
@@ -43,6 +60,39 @@ class Upkeep:
             activity.heartbeat()
             await self._schedules.follow(heartbeat)
         return len(behind)
+
+    @activity.defn
+    async def reconcile(self) -> int:
+        """Compare the schedules that were not looked at for the longest time; returns how many were put right."""
+        reconciler = Reconciler(self._client, self._database, self._schedules)
+        rows = await self._database.read(lambda connection: longest_uncompared(connection, AT_ONCE))
+        found = await reconciler.compare(rows)
+        # A list of all schedules is long; an orphan starts phantoms at worst, so it can wait some minutes.
+        if self._now().minute % ORPHANS_EVERY == 0:
+            found += await reconciler.orphans()
+        uuids = [row.uuid for row in rows]
+        await self._database.write(lambda connection: mark_compared(connection, uuids, self._now()))
+        return len(found)
+
+    @activity.defn
+    async def account_for_silence(self) -> int:
+        """See to the ticks that should have become a run and did not; returns how many were missed for good."""
+        owing = await self._database.read(lambda connection: silent(connection, self._now(), AT_ONCE))
+        missed = 0
+        for uuid in owing:
+            activity.heartbeat()
+            missed += await self._account_for(uuid)
+        return missed
+
+    async def _account_for(self, uuid: str) -> int:
+        """Leave alone what is merely queued, run the newest lost tick if that is wanted, and write off the rest."""
+        found = await self._database.read(lambda connection: silence(connection, uuid, self._now()))
+        if found is None or await self._schedules.is_busy(uuid):
+            return 0
+        name = await self._database.read(lambda connection: bot_name(connection, found.heartbeat))
+        if found.catch_up and await start_tick(self._client, self._settings, found.heartbeat, name, found.catch_up):
+            return 0
+        return await self._database.write(lambda connection: write_off(connection, uuid, self._now()))
 
     @activity.defn
     async def close_lost_runs(self) -> int:

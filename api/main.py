@@ -12,7 +12,20 @@ from api.errors import error_answer, from_http, from_validation, refusal
 from api.gate import Gate
 from api.metrics import Metrics
 from api.replay import Replay
-from api.routes import bots, buttons, dashboard, health, heartbeats, logs, runs, sign_in, stats, subscribers, tools
+from api.routes import (
+    bots,
+    buttons,
+    dashboard,
+    health,
+    heartbeats,
+    logs,
+    preview,
+    runs,
+    sign_in,
+    stats,
+    subscribers,
+    tools,
+)
 from heartbeat.errors import ProductError
 from heartbeat.schedules import Schedules
 from heartbeat.settings import Settings
@@ -28,7 +41,7 @@ def create_app(settings: Settings, database: Database, temporal: Client) -> Fast
         title=openapi.TITLE, description=DESCRIPTION, redoc_url=None, redirect_slashes=False, strict_content_type=False
     )
     app.state.stack, app.state.metrics = stack, Metrics()
-    for noun in (heartbeats, runs, logs, stats, bots, tools, subscribers, health, sign_in, dashboard, buttons):
+    for noun in (heartbeats, preview, runs, logs, stats, bots, tools, subscribers, health, sign_in, dashboard, buttons):
         app.include_router(noun.router)
     app.add_exception_handler(ProductError, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)

@@ -107,6 +107,29 @@ def doctor() -> None:
     checks.examine(Settings)
 
 
+@app.command()
+def preview(
+    cron_pattern: Annotated[str, typer.Argument(help="Five fields, such as '0 9 * * 1-5'.")],
+    timezone: Annotated[str, typer.Option(help="An IANA name.")] = "UTC",
+    count: Annotated[int, typer.Option(min=1, max=100, help="How many ticks to show.")] = 10,
+    budget: Annotated[int | None, typer.Option(min=0, help="Credits a month, to see how long they last.")] = None,
+) -> None:
+    """Show when a cron pattern fires: its next ticks, what daylight saving does to them, and runs a month."""
+    from heartbeat import preview_table
+
+    preview_table.show(cron_pattern, timezone, count, budget)
+
+
+@app.command()
+def reconcile(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what differs.")] = False,
+) -> None:
+    """Compare all schedules in Temporal with the heartbeats' rows, and put right what differs."""
+    from heartbeat import reconcile_command
+
+    reconcile_command.run(Settings(), dry_run)
+
+
 @project_app.command("create")
 def create_project(
     name: Annotated[str, typer.Argument(help="What people call it.")],

@@ -16,12 +16,16 @@ SCHEDULE_PREFIX = "hb_"
 
 @dataclass(frozen=True)
 class RunRequest:
-    """Starts `AgentRun`. `version` is the row's version when the schedule was put; `run` is given for manual runs."""
+    """Starts `AgentRun`. `version` is the row's version when the schedule was put; `run` is given for manual runs.
+
+    `tick` (ISO-8601 UTC) is given when not the schedule but the product itself starts a tick that the schedule lost.
+    """
 
     heartbeat: str
     version: int
     trigger: Trigger = "schedule"
     run: str | None = None
+    tick: str | None = None
 
 
 @dataclass(frozen=True)

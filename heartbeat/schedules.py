@@ -3,6 +3,7 @@
 import logging
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 
 from temporalio.client import (
     Client,
@@ -10,6 +11,7 @@ from temporalio.client import (
     ScheduleActionStartWorkflow,
     ScheduleAlreadyRunningError,
     ScheduleCalendarSpec,
+    ScheduleDescription,
     ScheduleIntervalSpec,
     ScheduleOverlapPolicy,
     SchedulePolicy,
@@ -26,14 +28,15 @@ from heartbeat.contracts import AGENT_RUN, UPKEEP, UPKEEP_SCHEDULE_ID, RunReques
 from heartbeat.errors import Unavailable
 from heartbeat.labels import run_summary
 from heartbeat.settings import Settings
+from heartbeat.store.accounting import cadence_of
 from heartbeat.store.database import Database
-from heartbeat.store.opening import cadence_of
 from heartbeat.store.syncing import Order, mark_synced, order
 from heartbeat.store.tables import Heartbeat
-from heartbeat.temporal import RPC_TIMEOUT
+from heartbeat.temporal import RPC_TIMEOUT, start_tick
 
 log = logging.getLogger(__name__)
 
+SOON = timedelta(seconds=30)
 # Temporal's own default is 365 days: an outage would be followed by a flood of stale runs.
 CATCH_UP = timedelta(hours=24)
 
@@ -45,6 +48,11 @@ class Schedules:
         self._client = client
         self._database = database
         self._settings = settings
+
+    @property
+    def task_queue(self) -> str:
+        """Where our schedules start their workflows."""
+        return self._settings.task_queue
 
     async def follow(self, heartbeat: str) -> bool:
         """Put or delete the schedule of this heartbeat from its row; false when Temporal does not take it now.
@@ -66,8 +74,26 @@ class Schedules:
         if found is None:
             return True
         row = found.heartbeat
-        await (self._delete(row.uuid) if row.deleted_at else self._put(found))
-        return await self._database.write(lambda connection: mark_synced(connection, heartbeat, row.version))
+        if row.deleted_at:
+            await self.delete(row.uuid)
+            there = None
+        else:
+            await self._put(found)
+            there = spec_hash(await self.describe(row.uuid))
+            await self._start_if_soon(found)
+        return await self._database.write(lambda connection: mark_synced(connection, heartbeat, row.version, there))
+
+    async def _start_if_soon(self, found: Order) -> None:
+        """Start a tick that is due within moments with a delay: schedules have been seen to lose those."""
+        row, now = found.heartbeat, datetime.now(UTC)
+        if row.enabled and row.next_tick_at and now < row.next_tick_at <= now + SOON:
+            await start_tick(
+                self._client, self._settings, row, found.bot_name, row.next_tick_at, row.next_tick_at - now
+            )
+
+    async def describe(self, heartbeat: str) -> ScheduleDescription:
+        """What Temporal has; raises `RPCError`."""
+        return await self._client.get_schedule_handle(heartbeat).describe(rpc_timeout=RPC_TIMEOUT)
 
     async def _put(self, found: Order) -> None:
         row = found.heartbeat
@@ -99,12 +125,23 @@ class Schedules:
         version: int = request.version
         return version
 
-    async def _delete(self, schedule_id: str) -> None:
+    async def delete(self, schedule_id: str) -> None:
+        """Delete a schedule; deleting one that is gone is a success."""
         try:
             await self._client.get_schedule_handle(schedule_id).delete(rpc_timeout=RPC_TIMEOUT)
         except RPCError as problem:
             if problem.status != RPCStatusCode.NOT_FOUND:
                 raise
+
+    async def is_busy(self, heartbeat: str) -> bool:
+        """Whether a workflow that this schedule started is still open: queued, or running."""
+        try:
+            there = await self.describe(heartbeat)
+        except RPCError as problem:
+            if problem.status == RPCStatusCode.NOT_FOUND:
+                return False
+            raise
+        return bool(there.info.running_actions)
 
     async def ensure_upkeep(self) -> None:
         """Have the schedule that starts `Upkeep` each minute; a worker calls this when it starts."""
@@ -120,6 +157,18 @@ class Schedules:
             await self._client.get_schedule_handle(UPKEEP_SCHEDULE_ID).update(
                 lambda _: ScheduleUpdate(schedule), rpc_timeout=RPC_TIMEOUT
             )
+
+
+def spec_hash(there: ScheduleDescription) -> str:
+    """A fingerprint of a schedule as Temporal has it, its note included; not of whether it is paused.
+
+    It begins with the year: the turns of the clocks are written out for some years ahead, so each year puts anew.
+    """
+    schedule = there.raw_description.schedule
+    parts = (schedule.spec, schedule.action, schedule.policies)
+    digest = sha256(b"|".join(part.SerializeToString(deterministic=True) for part in parts))
+    digest.update(schedule.state.notes.encode())
+    return f"{datetime.now(UTC).year}:{digest.hexdigest()}"
 
 
 def build(found: Order, settings: Settings) -> Schedule:
@@ -147,6 +196,7 @@ def spec(row: Heartbeat) -> ScheduleSpec:
         intervals=[ScheduleIntervalSpec(every=interval.every, offset=interval.offset) for interval in made.intervals],
         skip=[_calendar(calendar) for calendar in made.skip],
         time_zone_name=made.timezone,
+        jitter=timedelta(seconds=row.jitter_seconds) if row.jitter_seconds else None,
     )
 
 

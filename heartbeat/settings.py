@@ -20,6 +20,7 @@ class Plan(BaseModel):
     min_interval_minutes: int = Field(default=1, ge=1)
     requests_per_minute: int | None = Field(default=None, ge=1)
     credits_per_month: int | None = Field(default=None, ge=0)
+    usual_credits_per_run: int = Field(default=2, ge=0)
 
 
 DEFAULT_PLANS = {

@@ -1,7 +1,7 @@
 """The connection to Temporal, and the runs that no schedule starts."""
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from temporalio.api.enums.v1 import TaskQueueType
 from temporalio.api.taskqueue.v1 import TaskQueue
@@ -88,8 +88,37 @@ async def result_within(handle: WorkflowHandle[object, RunResult], seconds: floa
         return None
 
 
+async def start_tick(
+    client: Client,
+    settings: Settings,
+    heartbeat: Heartbeat,
+    bot_name: str,
+    tick: datetime,
+    delay: timedelta | None = None,
+) -> bool:
+    """Start the run of a tick that the schedule lost or would lose; false when its workflow exists already.
+
+    The id is the one the schedule would give it, so that both together still start one. Raises `RPCError`.
+    """
+    try:
+        await client.start_workflow(
+            AGENT_RUN,
+            RunRequest(heartbeat.uuid, heartbeat.version, tick=tick.isoformat()),
+            id=f"{heartbeat.uuid}-{tick:%Y-%m-%dT%H:%M:%SZ}",
+            task_queue=settings.task_queue,
+            id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+            static_summary=run_summary(bot_name, heartbeat.prompt),
+            start_delay=delay,
+            rpc_timeout=RPC_TIMEOUT,
+        )
+    except WorkflowAlreadyStartedError:
+        return False
+    return True
+
+
 async def how_it_ended(client: Client, run: Run) -> Ending | None:
     """What became of a run whose row is still open; `None` while its workflow goes on or Temporal does not answer."""
+    assert run.workflow_id is not None, "a run that executes has a workflow"
     handle = client.get_workflow_handle(run.workflow_id, run_id=run.workflow_run_id)
     try:
         status = (await handle.describe(rpc_timeout=RPC_TIMEOUT)).status

@@ -43,7 +43,7 @@ class AgentRun:
     async def _open(self, request: RunRequest) -> Opened:
         info = workflow.info()
         due = info.typed_search_attributes.get(SCHEDULED_FOR)
-        ticket = Ticket(request, info.workflow_id, info.run_id, due.isoformat() if due else None)
+        ticket = Ticket(request, info.workflow_id, info.run_id, due.isoformat() if due else request.tick)
         return await workflow.execute_local_activity_method(
             Runs.open_run, ticket, start_to_close_timeout=TRANSACTION, retry_policy=AS_LONG_AS_IT_TAKES
         )

@@ -11,6 +11,13 @@ with workflow.unsafe.imports_passed_through():
 
 # The next minute's workflow is the retry.
 ONCE = RetryPolicy(maximum_attempts=1)
+CHORES = (
+    Activities.close_lost_runs,
+    Activities.lift_budget_pauses,
+    Activities.follow_pending,
+    Activities.reconcile,
+    Activities.account_for_silence,
+)
 LIMIT = timedelta(minutes=5)
 
 
@@ -19,7 +26,7 @@ class Upkeep:
     @workflow.run
     async def run(self) -> dict[str, int]:
         done = {}
-        for chore in (Activities.close_lost_runs, Activities.lift_budget_pauses, Activities.follow_pending):
+        for chore in CHORES:
             done[chore.__name__] = await workflow.execute_activity_method(
                 chore, start_to_close_timeout=LIMIT, heartbeat_timeout=timedelta(seconds=60), retry_policy=ONCE
             )

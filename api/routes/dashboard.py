@@ -18,9 +18,9 @@ from heartbeat.errors import NotFound
 from heartbeat.settings import Settings
 from heartbeat.store import overview
 from heartbeat.store.access import as_public_id
+from heartbeat.store.accounting import cadence_of
 from heartbeat.store.ledger import period_credits, steps
 from heartbeat.store.logs import Filter, logs
-from heartbeat.store.opening import cadence_of
 from heartbeat.store.pages import Page
 from heartbeat.store.runs import run_by_uuid
 from heartbeat.store.stats import Sums

@@ -1,7 +1,7 @@
 """Requests about heartbeats, and the heartbeat object."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 from sqlalchemy import Connection
@@ -12,17 +12,20 @@ from api.schemas.fields import Flag, Key, OfBot, OfHeartbeat, Text, Whole, Words
 from heartbeat import credits
 from heartbeat.errors import Invalid
 from heartbeat.store.access import Access
+from heartbeat.store.accounting import cadence_of
 from heartbeat.store.configure import Wish
-from heartbeat.store.opening import cadence_of
 from heartbeat.store.subscribers import member_uuids
 from heartbeat.store.tables import Heartbeat
 
 LONGEST_PROMPT = 20_000
 # `null` means "left out" for these; the others it clears.
-NULL_IS_LEFT_OUT = {"cron_pattern", "interval_minutes", "timezone", "max_consecutive_errors"}
+NULL_IS_LEFT_OUT = {
+    *("cron_pattern", "interval_minutes", "timezone", "max_consecutive_errors", "catch_up", "jitter_seconds"),
+}
 COLUMNS = {
     *("prompt", "external_id", "label", "timezone", "cron_pattern", "interval_minutes", "credit_budget"),
     *("active_hours_start", "active_hours_end", "active_days", "max_consecutive_errors"),
+    *("catch_up", "jitter_seconds"),
 }
 
 Label = Annotated[Text, Field(min_length=1, max_length=200)]
@@ -47,6 +50,12 @@ class Configure(OfBot):
     credit_budget: Annotated[Whole, Field(ge=0)] | None = Field(None, description="Per billing period; null: no limit.")
     max_consecutive_errors: Annotated[Whole, Field(ge=1)] | None = Field(
         None, description="5 if a new one does not say."
+    )
+    catch_up: Literal["once", "none"] | None = Field(
+        None, description="After an outage: run once for the newest missed tick (once, the default), or not (none)."
+    )
+    jitter_seconds: Annotated[Whole, Field(ge=0, le=3600)] | None = Field(
+        None, description="Spread the starts over so many seconds; 0 if a new one does not say."
     )
 
     def wish(self) -> Wish:
@@ -101,6 +110,8 @@ class HeartbeatObject(BaseModel):
     error_count: int
     total_error_count: int
     max_consecutive_errors: int
+    catch_up: str
+    jitter_seconds: int
     next_run_at: str | None
     pause: Pause | None
     created_at: str
@@ -156,6 +167,8 @@ def show(access: Access, row: Heartbeat, member_uuid: str | None, now: datetime)
         "error_count": row.error_count,
         "total_error_count": row.total_error_count,
         "max_consecutive_errors": row.max_consecutive_errors,
+        "catch_up": row.catch_up,
+        "jitter_seconds": row.jitter_seconds,
         "next_run_at": moment(when.next_after(now)) if row.enabled else None,
         "pause": _pause(row),
         "created_at": moment(row.created_at),

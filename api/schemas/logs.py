@@ -43,7 +43,7 @@ class LogObject(BaseModel):
     scheduled_for: str | None
     started_at: str
     created_at: str
-    temporal_url: str = Field(description="The run in Temporal's UI.")
+    temporal_url: str | None = Field(description="The run in Temporal's UI; null for a tick that never became one.")
 
 
 class Logs(BaseModel):
@@ -90,7 +90,9 @@ def show_log(run: Row[Any], settings: Settings) -> dict[str, Any]:
     }
 
 
-def temporal_url(workflow_id: str, run_id: str, settings: Settings) -> str:
-    """Where Temporal's UI shows a run."""
+def temporal_url(workflow_id: str | None, run_id: str | None, settings: Settings) -> str | None:
+    """Where Temporal's UI shows a run; a tick that never became one is shown nowhere."""
+    if workflow_id is None or run_id is None:
+        return None
     namespace, workflow = quote(settings.temporal_namespace, safe=""), quote(workflow_id, safe="")
     return f"{settings.ui_url()}/namespaces/{namespace}/workflows/{workflow}/{run_id}/history"

@@ -30,7 +30,7 @@ class Line:
     tokens: int
     credits: int
     outcome: str
-    temporal_url: str
+    temporal_url: str | None
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Pages:
     older: int | None
 
 
-def line(run: Run | Row[Any], zone: str, now: datetime, temporal_url: str) -> Line:
+def line(run: Run | Row[Any], zone: str, now: datetime, temporal_url: str | None) -> Line:
     """A run, its times on the wall of its heartbeat's zone."""
     where = ZoneInfo(zone)
     due = moment(run.scheduled_for, where, now) if run.scheduled_for else None

@@ -7,6 +7,7 @@ from sqlalchemy import Connection, select, update
 
 from heartbeat.contracts import RunStatus
 from heartbeat.policy import judge
+from heartbeat.store.accounting import leave
 from heartbeat.store.database import columns, one
 from heartbeat.store.outcome import paused, roll_up
 from heartbeat.store.tables import Heartbeat, Run, Step
@@ -82,6 +83,7 @@ def _count(connection: Connection, heartbeat: Heartbeat, run: Run, ending: Endin
     }
     pause = judgement.pause if heartbeat.enabled else None
     if pause:
+        leave(connection, heartbeat, now)
         changes |= paused(pause, judgement.message or "", now)
     connection.execute(update(HEARTBEAT).where(HEARTBEAT.c.id == heartbeat.id).values(changes))
     return pause is not None

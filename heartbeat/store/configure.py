@@ -18,6 +18,7 @@ from heartbeat.store.access import Access
 from heartbeat.store.database import columns, one
 from heartbeat.store.heartbeats import (
     ALIVE,
+    CADENCE,
     NEXT_VERSION,
     change,
     count_heartbeats,
@@ -32,10 +33,9 @@ from heartbeat.store.tables import Bot, Heartbeat
 HEARTBEAT = columns(Heartbeat)
 
 USUAL_INTERVAL = 30
-CADENCE = ("timezone", "cron_pattern", "interval_minutes", "active_hours_start", "active_hours_end", "active_days")
 # What a schedule is made from: the beginning of the prompt is its summary.
-SCHEDULED = {*CADENCE, "anchor_at", "prompt"}
-FIELDS = (*SCHEDULED, "prompt_hash", "external_id", "label", "credit_budget", "max_consecutive_errors")
+SCHEDULED = {*CADENCE, "anchor_at", "prompt", "jitter_seconds"}
+FIELDS = (*SCHEDULED, "prompt_hash", "external_id", "label", "credit_budget", "max_consecutive_errors", "catch_up")
 
 
 @dataclass(frozen=True)
@@ -61,18 +61,36 @@ def configure(connection: Connection, access: Access, plan: Plan, wish: Wish, no
     """The heartbeat as it is then; raises `NotFound`, `Forbidden`, `Invalid` or `Conflict`."""
     bot = lock_bot(connection, access.bot)
     require_heartbeats(access.project, plan, bot)
+    meant = intended(connection, bot, plan, wish, now)
+    if meant.there is None:
+        require_room(access.project, plan, count_heartbeats(connection, bot))
+    require_gap(access.project, plan, meant.cadence)
+    if meant.there is None:
+        return _insert(connection, bot, meant.member_id, meant.after, bool(wish.enabled), now)
+    changes = _changes(meant.there, meant.before, meant.after, wish.enabled, now)
+    return change(connection, meant.there, changes, now)
+
+
+@dataclass(frozen=True)
+class Intended:
+    """What a wish comes to: the heartbeat it means (`None`: a new one), and its fields before and after."""
+
+    there: Heartbeat | None
+    member_id: int | None
+    before: Mapping[str, Any]
+    after: Mapping[str, Any]
+    cadence: Cadence
+
+
+def intended(connection: Connection, bot: Bot, plan: Plan, wish: Wish, now: datetime) -> Intended:
+    """Find what is meant and work out what it would be; nothing is written. Raises as `configure` does."""
     member_id = subscriber(connection, bot, wish.member_key).id if wish.member_key else None
     there = _meant(connection, bot, member_id, wish)
-    if there is None:
-        require_room(access.project, plan, count_heartbeats(connection, bot))
-    else:
+    if there is not None:
         _keep_apart(connection, there, member_id, wish)
     before = {name: getattr(there, name) for name in FIELDS} if there else _fresh(plan, now)
     after = _applied(before, wish, now)
-    require_gap(access.project, plan, _cadence(after))
-    if there is None:
-        return _insert(connection, bot, member_id, after, bool(wish.enabled), now)
-    return change(connection, there, _changes(there, before, after, wish.enabled, now), now)
+    return Intended(there, member_id, before, after, _cadence(after))
 
 
 def _meant(connection: Connection, bot: Bot, member_id: int | None, wish: Wish) -> Heartbeat | None:
@@ -116,6 +134,8 @@ def _fresh(plan: Plan, now: datetime) -> dict[str, Any]:
     usual = {
         "timezone": "UTC",
         "max_consecutive_errors": 5,
+        "catch_up": "once",
+        "jitter_seconds": 0,
         "anchor_at": now,
         "interval_minutes": max(USUAL_INTERVAL, plan.min_interval_minutes),
     }
@@ -151,6 +171,8 @@ def _insert(
         bot_id=bot.id or 0,
         member_id=member_id,
         enabled=enabled,
+        accounted_until=now,
+        next_tick_at=_cadence(fields).next_after(now),
         created_at=now,
         updated_at=now,
     )

@@ -10,8 +10,8 @@ from heartbeat.allowed import require_gap, require_heartbeats
 from heartbeat.errors import NotFound
 from heartbeat.settings import Plan
 from heartbeat.store.access import as_public_id
+from heartbeat.store.accounting import cadence_of, leave, moved_to
 from heartbeat.store.database import columns, many, one
-from heartbeat.store.opening import cadence_of
 from heartbeat.store.tables import Bot, Heartbeat, Project
 
 HEARTBEAT, BOT = columns(Heartbeat), columns(Bot)
@@ -19,6 +19,10 @@ HEARTBEAT, BOT = columns(Heartbeat), columns(Bot)
 FLAG_TURNED_OFF = "The bot's heartbeat flag was turned off; turning it on again lifts this pause."
 NO_PAUSE = {"pause_reason": None, "pause_since": None, "pause_message": None}
 NEXT_VERSION = HEARTBEAT.c.version + 1
+
+# A change of one of these changes which ticks are due.
+CADENCE = ("timezone", "cron_pattern", "interval_minutes", "active_hours_start", "active_hours_end", "active_days")
+DUE = {*CADENCE, "anchor_at", "enabled"}
 
 ALIVE = HEARTBEAT.c.deleted_at.is_(None)
 _ONE = select(HEARTBEAT).where(HEARTBEAT.c.uuid == bindparam("uuid"), HEARTBEAT.c.bot_id == bindparam("bot_id"), ALIVE)
@@ -84,9 +88,12 @@ def disabling(there: Heartbeat) -> dict[str, Any]:
 
 
 def change(connection: Connection, there: Heartbeat, changes: Mapping[str, Any], now: datetime) -> Heartbeat:
-    """Write `changes` to a heartbeat and return it as it is then."""
+    """Write `changes` to a heartbeat and return it as it is then. What is due from now on may be something else."""
     if not changes:
         return there
+    if DUE & changes.keys():
+        leave(connection, there, now)
+        changes = {**changes, **moved_to(Heartbeat.model_construct(**{**vars(there), **changes}), now)}
     written = update(HEARTBEAT).where(HEARTBEAT.c.id == there.id).values(**changes, updated_at=now).returning(HEARTBEAT)
     return one(connection, Heartbeat, written) or there
 
@@ -101,8 +108,8 @@ def delete_heartbeat(connection: Connection, bot: Bot, uuid: str, now: datetime)
 
 def delete_heartbeats(connection: Connection, which: ColumnElement[bool], now: datetime) -> list[str]:
     """Delete all heartbeats for which `which` holds; returns those whose schedules must follow."""
-    gone = {"deleted_at": now, "enabled": False, "version": NEXT_VERSION, "updated_at": now}
-    return _returning(connection, which & ALIVE, gone)
+    gone = {"deleted_at": now, "enabled": False, "version": NEXT_VERSION}
+    return _change_all(connection, which, gone, now)
 
 
 def switch_flag(connection: Connection, bot: Bot, on: bool, now: datetime) -> list[str]:
@@ -110,17 +117,20 @@ def switch_flag(connection: Connection, bot: Bot, on: bool, now: datetime) -> li
     of_bot = (HEARTBEAT.c.bot_id == bot.id) & ALIVE
     if on:
         mine = (HEARTBEAT.c.pause_reason == "operator") & (HEARTBEAT.c.pause_message == FLAG_TURNED_OFF)
-        lifted = {"enabled": True, **NO_PAUSE, "version": NEXT_VERSION, "updated_at": now}
-        return _returning(connection, of_bot & mine, lifted)
+        lifted = {"enabled": True, **NO_PAUSE, "version": NEXT_VERSION}
+        return _change_all(connection, of_bot & mine, lifted, now)
     stopped = {"enabled": False, "pause_reason": "operator", "pause_since": now, "pause_message": FLAG_TURNED_OFF}
-    return _returning(connection, of_bot & HEARTBEAT.c.enabled, {**stopped, "version": NEXT_VERSION, "updated_at": now})
+    return _change_all(connection, of_bot & HEARTBEAT.c.enabled, {**stopped, "version": NEXT_VERSION}, now)
 
 
 def rename(connection: Connection, bot: Bot) -> list[str]:
     """A bot's name shows in its schedules; returns those that must follow."""
-    return _returning(connection, (HEARTBEAT.c.bot_id == bot.id) & ALIVE, {"version": NEXT_VERSION})
+    of_bot = update(HEARTBEAT).where(HEARTBEAT.c.bot_id == bot.id, ALIVE).values(version=NEXT_VERSION)
+    return list(connection.execute(of_bot.returning(HEARTBEAT.c.uuid)).scalars())
 
 
-def _returning(connection: Connection, which: ColumnElement[bool], changes: Mapping[str, Any]) -> list[str]:
-    statement = update(HEARTBEAT).where(which).values(**changes).returning(HEARTBEAT.c.uuid)
-    return list(connection.execute(statement).scalars())
+def _change_all(
+    connection: Connection, which: ColumnElement[bool], changes: Mapping[str, Any], now: datetime
+) -> list[str]:
+    found = many(connection, Heartbeat, select(HEARTBEAT).where(which, ALIVE).order_by(HEARTBEAT.c.id))
+    return [change(connection, there, changes, now).uuid for there in found]

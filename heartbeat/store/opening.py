@@ -1,22 +1,25 @@
 """Opening runs: claim a tick and decide, in the order of the design, whether it may run."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, select, update
 
 from heartbeat import credits
-from heartbeat.cadence.ticks import Cadence
 from heartbeat.contracts import SkipReason, Trigger
 from heartbeat.ids import new_id
 from heartbeat.settings import Plan
+from heartbeat.store.accounting import cadence_of, moved_to, newest_due
 from heartbeat.store.database import columns, insert, one
 from heartbeat.store.ledger import period_credits
 from heartbeat.store.outcome import paused, roll_up
 from heartbeat.store.tables import Bot, Heartbeat, Project, Run
 
 RUN, HEARTBEAT, BOT, PROJECT = columns(Run), columns(Heartbeat), columns(Bot), columns(Project)
+
+# A tick that starts later than this was missed, for heartbeats that want no catching up.
+PROMPT = timedelta(minutes=2)
 
 
 @dataclass(frozen=True)
@@ -42,10 +45,10 @@ class House:
 
 @dataclass(frozen=True)
 class Refusal:
-    """Why a tick does not run. Without a `skip` reason it is a phantom: it leaves nothing behind."""
+    """Why a tick does not run, in a word for the log and in words for Temporal's UI."""
 
     why: str
-    skip: SkipReason | None = None
+    skip: SkipReason
     pause: str | None = None
 
 
@@ -72,15 +75,30 @@ def open_run(connection: Connection, claim: Claim, house: House, now: datetime) 
     project = one(connection, Project, select(PROJECT).where(PROJECT.c.id == heartbeat.project_id))
     assert bot is not None
     assert project is not None
+    if claim.trigger == "schedule":
+        if why := _phantom(claim, heartbeat):
+            return Opening(None, why)
+        assert claim.scheduled_for is not None
+        claim = replace(claim, scheduled_for=newest_due(connection, heartbeat, claim.scheduled_for, now))
     refusal = _refuse(connection, claim, heartbeat, bot, project, house, now)
-    if refusal is not None and refusal.skip is None:
-        return Opening(None, refusal.why)
     run = _insert(connection, claim, heartbeat, bot, house, refusal, now)
     if run is None:
-        return Opening(None, "another run has this tick already")
+        return Opening(None, "this tick has its log already")
+    if claim.scheduled_for is not None and claim.scheduled_for > heartbeat.accounted_until:
+        moved = moved_to(heartbeat, claim.scheduled_for)
+        connection.execute(update(HEARTBEAT).where(HEARTBEAT.c.id == heartbeat.id).values(moved))
     if refusal is None:
         return Opening(run)
     return Opening(run, refusal.why, sync=_skip(connection, heartbeat, run, refusal, now))
+
+
+def _phantom(claim: Claim, heartbeat: Heartbeat) -> str | None:
+    """Why this is no tick of the heartbeat's at all: an old schedule, a repeated hour."""
+    if not heartbeat.enabled:
+        return "the heartbeat is not enabled"
+    if claim.scheduled_for is None or not cadence_of(heartbeat).is_tick(claim.scheduled_for):
+        return "the cadence has no such tick"
+    return None
 
 
 def _refuse(
@@ -94,12 +112,11 @@ def _refuse(
 ) -> Refusal | None:
     """The first reason not to run, in the order of the design; a manual run asks no cadence and waits for nobody."""
     if claim.trigger == "schedule":
-        if not heartbeat.enabled:
-            return Refusal("the heartbeat is not enabled")
-        if claim.scheduled_for is None or not cadence_of(heartbeat).is_tick(claim.scheduled_for):
-            return Refusal("the cadence has no such tick")
+        assert claim.scheduled_for is not None
         if _in_progress(connection, heartbeat):
             return Refusal("an earlier run was still in progress", "overlap")
+        if heartbeat.catch_up == "none" and heartbeat.accounted_until < claim.scheduled_for < now - _prompt(heartbeat):
+            return Refusal("it came too late, and catch_up is none", "missed")
     if not (bot.status and bot.heartbeat):
         return Refusal("the bot or its heartbeat is switched off", "disabled_bot")
     start, end = credits.period(now, project.period_anchor_day)
@@ -118,17 +135,8 @@ def _refuse(
     return None
 
 
-def cadence_of(heartbeat: Heartbeat) -> Cadence:
-    """When a heartbeat is due."""
-    return Cadence(
-        timezone=heartbeat.timezone,
-        cron_pattern=heartbeat.cron_pattern,
-        interval_minutes=heartbeat.interval_minutes,
-        anchor=heartbeat.anchor_at,
-        active_hours_start=heartbeat.active_hours_start,
-        active_hours_end=heartbeat.active_hours_end,
-        active_days=heartbeat.active_days,
-    )
+def _prompt(heartbeat: Heartbeat) -> timedelta:
+    return PROMPT + timedelta(seconds=heartbeat.jitter_seconds)
 
 
 def _in_progress(connection: Connection, heartbeat: Heartbeat) -> bool:

@@ -26,8 +26,13 @@ def roll_up(connection: Connection, run: Run, status: RunStatus, duration_ms: in
     """Add an ended run to its bot's day (the day it began, in UTC)."""
     spent = connection.execute(select(RUN.c.tokens_used, RUN.c.credits_charged).where(RUN.c.id == run.id)).one()
     added = {status: 1, "duration_ms": duration_ms, "tokens": spent.tokens_used, "credits": spent.credits_charged}
+    add_to_day(connection, run.bot_id, run.type, run.created_at, added)
+
+
+def add_to_day(connection: Connection, bot_id: int, type_: str, when: datetime, added: dict[str, int]) -> None:
+    """Add to the numbers of a bot's day (in UTC)."""
     zero = dict.fromkeys(("success", "error", "skipped", "cancelled"), 0)
-    key = {"bot_id": run.bot_id, "day": f"{run.created_at:%Y-%m-%d}", "type": run.type}
+    key = {"bot_id": bot_id, "day": f"{when:%Y-%m-%d}", "type": type_}
     statement = insert(connection, ROLLUP).values({**key, **zero, **added})
     connection.execute(
         statement.on_conflict_do_update(

@@ -1,12 +1,15 @@
 """What schedules and Upkeep ask of the store: rows to follow, pauses to lift, runs nobody closed."""
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, select, update
 
 from heartbeat import credits
+from heartbeat.store.accounting import leave, resumed
 from heartbeat.store.database import columns, many, one
+from heartbeat.store.outcome import paused
 from heartbeat.store.tables import Bot, Heartbeat, Project, Run
 
 HEARTBEAT, BOT, PROJECT, RUN = columns(Heartbeat), columns(Bot), columns(Project), columns(Run)
@@ -25,14 +28,21 @@ def order(connection: Connection, uuid: str) -> Order | None:
     heartbeat = one(connection, Heartbeat, select(HEARTBEAT).where(HEARTBEAT.c.uuid == uuid))
     if heartbeat is None:
         return None
-    name = connection.execute(select(BOT.c.name).where(BOT.c.id == heartbeat.bot_id)).scalar_one()
-    return Order(heartbeat, name)
+    return Order(heartbeat, bot_name(connection, heartbeat))
 
 
-def mark_synced(connection: Connection, uuid: str, version: int) -> bool:
+def bot_name(connection: Connection, heartbeat: Heartbeat) -> str:
+    """The name of a heartbeat's bot."""
+    name: str = connection.execute(select(BOT.c.name).where(BOT.c.id == heartbeat.bot_id)).scalar_one()
+    return name
+
+
+def mark_synced(connection: Connection, uuid: str, version: int, spec_hash: str | None) -> bool:
     """Note that the schedule was put from `version`; false when the row has moved on and must be followed again."""
     changed = connection.execute(
-        update(HEARTBEAT).where(HEARTBEAT.c.uuid == uuid, HEARTBEAT.c.version == version).values(synced_version=version)
+        update(HEARTBEAT)
+        .where(HEARTBEAT.c.uuid == uuid, HEARTBEAT.c.version == version)
+        .values(synced_version=version, spec_hash=spec_hash)
     )
     return changed.rowcount == 1
 
@@ -43,9 +53,81 @@ def unsynced(connection: Connection, limit: int) -> list[str]:
     return list(connection.execute(statement).scalars())
 
 
+@dataclass(frozen=True)
+class Synced:
+    """How a row and its schedule should stand to each other."""
+
+    uuid: str
+    enabled: bool
+    version: int
+    synced_version: int
+    spec_hash: str | None
+
+
+COMPARED = [HEARTBEAT.c[field.name] for field in fields(Synced)]
+
+
+def longest_uncompared(connection: Connection, limit: int) -> list[Synced]:
+    """The living heartbeats whose schedules were not looked at for the longest time."""
+    alive = select(*COMPARED).where(HEARTBEAT.c.deleted_at.is_(None))
+    rows = connection.execute(alive.order_by(HEARTBEAT.c.compared_at.nulls_first(), HEARTBEAT.c.id).limit(limit))
+    return [Synced(*row) for row in rows]
+
+
+def everything(connection: Connection) -> list[Synced]:
+    """Every living heartbeat."""
+    alive = select(*COMPARED).where(HEARTBEAT.c.deleted_at.is_(None)).order_by(HEARTBEAT.c.id)
+    return [Synced(*row) for row in connection.execute(alive)]
+
+
+def mark_compared(connection: Connection, uuids: Sequence[str], now: datetime) -> None:
+    """Note when these were looked at."""
+    connection.execute(update(HEARTBEAT).where(HEARTBEAT.c.uuid.in_(uuids)).values(compared_at=now))
+
+
+def known(connection: Connection, uuids: Sequence[str]) -> set[str]:
+    """Those of the ids that living heartbeats have."""
+    living = select(HEARTBEAT.c.uuid).where(HEARTBEAT.c.uuid.in_(uuids), HEARTBEAT.c.deleted_at.is_(None))
+    return set(connection.execute(living).scalars())
+
+
+def adopt_pause(row: Synced, message: str, now: datetime) -> Callable[[Connection], bool]:
+    """Take over a pause that a person made in Temporal's UI, unless the row has moved on meanwhile."""
+
+    def work(connection: Connection) -> bool:
+        found = _unmoved(connection, row)
+        if found is None:
+            return False
+        leave(connection, found, now)
+        connection.execute(
+            update(HEARTBEAT).where(HEARTBEAT.c.uuid == row.uuid).values(**paused("operator", message, now))
+        )
+        return True
+
+    return work
+
+
+def adopt_resume(row: Synced, now: datetime) -> Callable[[Connection], bool]:
+    """Take over that a person resumed the schedule in Temporal's UI."""
+
+    def work(connection: Connection) -> bool:
+        found = _unmoved(connection, row)
+        if found is None:
+            return False
+        connection.execute(update(HEARTBEAT).where(HEARTBEAT.c.uuid == row.uuid).values(**resumed(found, now)))
+        return True
+
+    return work
+
+
+def _unmoved(connection: Connection, row: Synced) -> Heartbeat | None:
+    same = (HEARTBEAT.c.uuid == row.uuid) & (HEARTBEAT.c.version == row.version) & HEARTBEAT.c.deleted_at.is_(None)
+    return one(connection, Heartbeat, select(HEARTBEAT).where(same).with_for_update())
+
+
 def lift_budget_pauses(connection: Connection, now: datetime) -> int:
     """Enable again what a spent budget paused in an earlier period; returns how many."""
-    paused = many(
+    spent = many(
         connection,
         Heartbeat,
         select(HEARTBEAT).where(HEARTBEAT.c.pause_reason == "budget", HEARTBEAT.c.deleted_at.is_(None)),
@@ -53,19 +135,12 @@ def lift_budget_pauses(connection: Connection, now: datetime) -> int:
     anchors: dict[int, int] = {
         row.id: row.period_anchor_day for row in connection.execute(select(PROJECT.c.id, PROJECT.c.period_anchor_day))
     }
-    over = [row.id for row in paused if _period_is_over(row, anchors, now)]
-    for heartbeat_id in over:
+    over = [row for row in spent if _period_is_over(row, anchors, now)]
+    for row in over:
         connection.execute(
             update(HEARTBEAT)
-            .where(HEARTBEAT.c.id == heartbeat_id, HEARTBEAT.c.pause_reason == "budget")
-            .values(
-                enabled=True,
-                pause_reason=None,
-                pause_since=None,
-                pause_message=None,
-                version=HEARTBEAT.c.version + 1,
-                updated_at=now,
-            )
+            .where(HEARTBEAT.c.id == row.id, HEARTBEAT.c.pause_reason == "budget")
+            .values(**resumed(row, now))
         )
     return len(over)
 

@@ -114,7 +114,8 @@ class Tool(SQLModel, table=True):
 
 
 class Heartbeat(SQLModel, table=True):
-    """The standing order. `version` grows with each write; `synced_version` is the one its schedule was put from.
+    """The standing order. `version` grows with each write; `synced_version` is the one its schedule was put from,
+    and `spec_hash` what Temporal then said it had.
 
     `period_credits` are the credits of the period that began at `period_start`: the running sum of this
     heartbeat's entries, kept in the transaction that writes them. The four counters are the totals of its logs.
@@ -139,10 +140,15 @@ class Heartbeat(SQLModel, table=True):
     enabled: bool = False
     credit_budget: int | None = None
     max_consecutive_errors: int = 5
+    catch_up: str = "once"
+    jitter_seconds: int = 0
+    accounted_until: datetime = _time()
+    next_tick_at: datetime | None = _time(default=None)
     error_count: int = 0
     total_error_count: int = 0
     success_count: int = 0
     skipped_count: int = 0
+    missed_count: int = 0
     cancelled_count: int = 0
     period_start: datetime | None = _time(default=None)
     period_credits: int = 0
@@ -153,6 +159,8 @@ class Heartbeat(SQLModel, table=True):
     pause_message: str | None = None
     version: int = 1
     synced_version: int = 0
+    spec_hash: str | None = None
+    compared_at: datetime | None = _time(default=None)
     created_at: datetime = _time()
     updated_at: datetime = _time()
     deleted_at: datetime | None = _time(default=None)
@@ -174,6 +182,8 @@ class Heartbeat(SQLModel, table=True):
             sqlite_where=text("synced_version < version"),
             postgresql_where=text("synced_version < version"),
         ),
+        Index("ix_heartbeat_compared", "compared_at"),
+        Index("ix_heartbeat_due", "enabled", "next_tick_at"),
         Index("ix_heartbeat_paused", "pause_reason", "id"),
     )
 
@@ -187,8 +197,8 @@ class Run(SQLModel, table=True):
     bot_id: int = Field(foreign_key="bot.id")
     member_id: int | None = None
     heartbeat_id: int = Field(foreign_key="heartbeat.id")
-    workflow_id: str = Field(unique=True)
-    workflow_run_id: str
+    workflow_id: str | None = Field(default=None, unique=True)
+    workflow_run_id: str | None = None
     type: str = "heartbeat"
     trigger: str
     status: str

@@ -11,6 +11,7 @@ from tests.seeds import NOW
 
 CALLS = [
     ("POST", "/heartbeat/configure"),
+    ("POST", "/heartbeat/preview"),
     ("GET", "/heartbeat/readall"),
     ("GET", "/heartbeat/read"),
     ("POST", "/heartbeat/enable"),

@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import pytest
 from temporalio.client import Client, WorkflowHandle
@@ -80,7 +81,7 @@ async def house(database: Database, temporal: Client, settings: Settings) -> Asy
     def seed(connection):
         project = a_project(connection)
         bot = a_bot(connection, project)
-        return project, bot, a_heartbeat(connection, bot, max_consecutive_errors=2)
+        return project, bot, a_heartbeat(connection, bot, max_consecutive_errors=2, accounted_until=datetime.now(UTC))
 
     made = House(database, temporal, settings, *await database.write(seed))
     yield made

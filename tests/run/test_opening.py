@@ -65,7 +65,7 @@ def test_a_tick_is_run_once_whichever_workflow_asks(database: Database, heartbea
     assert run is not None
     database.write_now(lambda c: close_run(c, run.uuid, Ending("success"), NOW))
     second = opened(database, scheduled(heartbeat, workflow="a backfill"))
-    assert second == Opening(None, "another run has this tick already")
+    assert second == Opening(None, "this tick has its log already")
     assert count_runs(database) == 1
 
 

@@ -3,17 +3,24 @@
 import threading
 from datetime import UTC, datetime, timedelta
 
+from sqlalchemy import update
+from temporalio.testing import ActivityEnvironment
+
 from activities.upkeep import Upkeep
-from heartbeat.contracts import UPKEEP, UPKEEP_SCHEDULE_ID
+from heartbeat.contracts import UPKEEP, UPKEEP_SCHEDULE_ID, RunResult
 from heartbeat.ids import new_id
+from heartbeat.store.database import columns
+from heartbeat.store.tables import Heartbeat
 from tests.models import ModelServer, Reply
 from tests.run.conftest import House
 from tests.run.test_agent_run import until
 
+HEARTBEAT = columns(Heartbeat)
+
 
 def upkeep(house: House, ahead: timedelta = timedelta()) -> Upkeep:
     """The activities with their clock set ahead."""
-    return Upkeep(house.client, house.database, house.schedules, lambda: datetime.now(UTC) + ahead)
+    return Upkeep(house.client, house.database, house.settings, house.schedules, lambda: datetime.now(UTC) + ahead)
 
 
 async def test_the_worker_makes_the_schedule_of_upkeep_and_again_is_fine(house: House) -> None:
@@ -29,7 +36,13 @@ async def test_pending_schedules_are_put(working: House) -> None:
     done = await working.client.execute_workflow(
         UPKEEP, id=new_id("upkeep"), task_queue=working.settings.task_queue, result_type=dict
     )
-    assert done == {"close_lost_runs": 0, "lift_budget_pauses": 0, "follow_pending": 1}
+    assert done == {
+        "close_lost_runs": 0,
+        "lift_budget_pauses": 0,
+        "follow_pending": 1,
+        "reconcile": 0,
+        "account_for_silence": 0,
+    }
     row = await working.row()
     assert row.synced_version == row.version
     await working.client.get_schedule_handle(row.uuid).describe()
@@ -41,9 +54,13 @@ async def test_a_budget_pause_is_lifted_when_the_period_has_ended(house: House) 
             "UPDATE heartbeat SET enabled = false, pause_reason = 'budget', pause_since = '2026-11-21 10:00:00+00:00'"
         )
     )
-    same_period = Upkeep(house.client, house.database, house.schedules, lambda: datetime(2026, 11, 30, 23, tzinfo=UTC))
+    same_period = Upkeep(
+        house.client, house.database, house.settings, house.schedules, lambda: datetime(2026, 11, 30, 23, tzinfo=UTC)
+    )
     assert await same_period.lift_budget_pauses() == 0
-    next_period = Upkeep(house.client, house.database, house.schedules, lambda: datetime(2026, 12, 1, tzinfo=UTC))
+    next_period = Upkeep(
+        house.client, house.database, house.settings, house.schedules, lambda: datetime(2026, 12, 1, tzinfo=UTC)
+    )
     assert await next_period.lift_budget_pauses() == 1
     row = await house.row()
     assert (row.enabled, row.pause_reason, row.pause_message, row.version) == (True, None, None, 2)
@@ -70,3 +87,60 @@ async def test_a_run_terminated_in_temporal_is_closed_as_an_error(working: House
     assert (log.status, log.error_code) == ("error", "workflow_terminated")
     assert log.error_message == "The run's workflow was terminated in Temporal."
     assert (await working.row()).total_error_count == 1
+
+
+async def owing(house: House, minutes: int) -> None:
+    """The schedule is there, but for some minutes it started nothing: as if Temporal had been away."""
+    await house.schedules.follow(house.heartbeat.uuid)
+    await house.client.get_schedule_handle(house.heartbeat.uuid).pause()
+    since = datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(minutes=minutes)
+    await house.database.write(
+        lambda c: c.execute(update(HEARTBEAT).values(accounted_until=since, next_tick_at=since + timedelta(minutes=1)))
+    )
+
+
+async def test_a_lost_tick_is_run_late_and_the_ones_before_it_are_logged(working: House) -> None:
+    await owing(working, 10)
+    assert await ActivityEnvironment().run(upkeep(working).account_for_silence) == 0
+    row = await until(working.row, lambda row: row.success_count == 1)
+    assert row.missed_count in (9, 10)
+    assert row.next_tick_at is not None
+    assert row.next_tick_at > datetime.now(UTC) - timedelta(minutes=1)
+    assert await ActivityEnvironment().run(upkeep(working).account_for_silence) == 0
+
+
+async def test_a_heartbeat_that_wants_no_catching_up_gets_its_logs_alone(working: House) -> None:
+    await owing(working, 10)
+    await working.database.write(lambda c: c.execute(update(HEARTBEAT).values(catch_up="none")))
+    assert await ActivityEnvironment().run(upkeep(working).account_for_silence) in (8, 9)
+    row = await working.row()
+    assert (row.success_count, row.missed_count) == (0, row.skipped_count)
+
+
+async def test_a_tick_that_is_merely_queued_is_left_alone(house: House) -> None:
+    """No worker polls: the schedule has started a workflow, and nobody has opened it yet."""
+    await owing(house, 10)
+    handle = house.client.get_schedule_handle(house.heartbeat.uuid)
+    await handle.unpause()
+    await handle.trigger()
+
+    async def queued() -> bool:
+        return await house.schedules.is_busy(house.heartbeat.uuid)
+
+    await until(queued, bool)
+    assert await ActivityEnvironment().run(upkeep(house).account_for_silence) == 0
+    assert (await house.row()).skipped_count == 0
+
+
+async def test_a_tick_due_in_moments_is_made_to_happen(working: House) -> None:
+    """Schedules lose ticks that are due within seconds of their making; a delayed workflow of the same id does not."""
+    soon = datetime.now(UTC) + timedelta(seconds=2)
+    await working.database.write(lambda c: c.execute(update(HEARTBEAT).values(next_tick_at=soon)))
+    await working.schedules.follow(working.heartbeat.uuid)
+    workflow_id = f"{working.heartbeat.uuid}-{soon:%Y-%m-%dT%H:%M:%SZ}"
+    started = await working.client.get_workflow_handle(workflow_id).describe()
+    assert started.execution_time is not None
+    assert abs((started.execution_time - soon).total_seconds()) < 1
+    # Two seconds past is no tick of `* * * * *`: the run finds that out and leaves nothing.
+    result = await working.client.get_workflow_handle(workflow_id, result_type=RunResult).result()
+    assert (result.status, result.why) == ("skipped", "the cadence has no such tick")

@@ -1,0 +1,42 @@
+"""`heartbeat reconcile`: compare every schedule with its row now, instead of waiting for Upkeep to come by."""
+
+import asyncio
+import os
+import sys
+from contextlib import closing
+from typing import NoReturn
+
+import typer
+from temporalio.service import RPCError
+
+from heartbeat.errors import Unavailable
+from heartbeat.reconcile import Difference, Reconciler
+from heartbeat.schedules import Schedules
+from heartbeat.settings import Settings
+from heartbeat.store.database import Database
+from heartbeat.store.syncing import everything
+from heartbeat.temporal import connect
+
+
+def run(settings: Settings, dry_run: bool) -> NoReturn:
+    """Print each difference and how many there were; raises `Unavailable` when Temporal cannot be reached."""
+    try:
+        found = asyncio.run(_reconcile(settings, dry_run))
+    except (RPCError, RuntimeError) as problem:
+        raise Unavailable(
+            "temporal_unavailable", f"Temporal cannot be reached at {settings.temporal_target()}; is it up?"
+        ) from problem
+    for difference in found:
+        typer.echo(f"{difference.heartbeat}  {difference.what}: {difference.why}")
+    would = "would be put right (--dry-run)" if dry_run else "put right"
+    typer.echo(f"{len(found)} {would}." if found else "Every schedule stands as its row says.")
+    sys.stdout.flush()
+    # At interpreter exit the Temporal SDK aborts now and then on 3.11 to 3.13.
+    os._exit(0)
+
+
+async def _reconcile(settings: Settings, dry_run: bool) -> list[Difference]:
+    client = await connect(settings, lazy=False)
+    with closing(Database(settings.store_url())) as database:
+        reconciler = Reconciler(client, database, Schedules(client, database, settings), dry_run=dry_run)
+        return await reconciler.compare(await database.read(everything)) + await reconciler.orphans()

@@ -1,0 +1,110 @@
+"""See it before it runs: ticks, money and warnings, and nothing stored."""
+
+from typing import Any
+
+from sqlalchemy import select, update
+
+from heartbeat.store.database import columns
+from heartbeat.store.tables import Heartbeat, Project, Run
+from tests.api.conftest import Api
+from tests.seeds import NOW
+
+
+async def previewed(api: Api, **given: Any) -> dict[str, Any]:
+    bot = await api.bot()
+    answer = await api.post("/heartbeat/preview", bot_id=bot["id"], prompt="Check the queue.", **given)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+async def test_the_next_ticks_in_both_clocks(api: Api) -> None:
+    seen = await previewed(api, cron_pattern="30 9 * * 1#2", timezone="America/New_York", count=3)
+    assert seen["schedule"] == "At 09:30, on the second Monday of the month, New York time"
+    assert len(seen["ticks"]) == 3
+    for tick in seen["ticks"]:
+        assert tick["local"][11:16] == "09:30"
+        assert tick["local"][-6:] in ("-05:00", "-04:00")
+        assert tick["utc"][11:] in ("14:30:00Z", "13:30:00Z")
+    assert seen["runs_per_month"] == 1
+
+
+async def test_ten_ticks_unless_told_otherwise(api: Api) -> None:
+    assert len((await previewed(api, cron_pattern="0 * * * *"))["ticks"]) == 10
+
+
+async def test_what_daylight_saving_does_is_told(api: Api) -> None:
+    seen = await previewed(api, cron_pattern="30 2 13,14,15 3 *", timezone="America/New_York", count=6)
+    notes = [tick["note"] for tick in seen["ticks"]]
+    assert "the clocks skip 02:00 to 03:00; it runs at the first moment after" in notes
+    assert notes.count(None) >= 4
+
+
+async def test_without_runs_the_plans_usual_cost_is_taken_and_said(api: Api) -> None:
+    seen = await previewed(api, cron_pattern="0 9 * * *", credit_budget=10)
+    assert (seen["credits_per_run"], seen["credits_per_run_from"]) == (2, "the usual cost of the plan self_hosted")
+    assert seen["runs_per_month"] == 30.4
+    assert seen["credits_per_month"] == 60.8
+    assert seen["budget_spent_on"] is not None
+
+
+async def test_a_bots_own_runs_tell_cost_and_duration(api: Api) -> None:
+    bot = await api.bot()
+    heartbeat = await api.heartbeat(bot)
+    row = await api.row(heartbeat)
+    runs = [
+        {
+            "uuid": f"log_{row.uuid}_{number}",
+            "project_id": row.project_id,
+            "bot_id": row.bot_id,
+            "heartbeat_id": row.id,
+            "type": "heartbeat",
+            "trigger": "schedule",
+            "status": "success",
+            "prompt": "x",
+            "instruction": "",
+            "model": "m",
+            "max_reply_tokens": 1,
+            "tokens_used": 1,
+            "credits_charged": 5,
+            "started_at": NOW,
+            "duration_ms": 95_000,
+            "created_at": NOW,
+        }
+        for number in range(20)
+    ]
+    await api.database.write(lambda c: c.execute(columns(Run).insert(), runs))
+    asked = {"bot_id": bot["id"], "prompt": "Check the queue.", "cron_pattern": "* * * * *"}
+    seen = (await api.post("/heartbeat/preview", **asked)).json()
+    assert (seen["credits_per_run"], seen["credits_per_run_from"]) == (5, "the median of this bot's newest 20 runs")
+    assert seen["warnings"] == [
+        "Its ticks come as close as a minute, but one run in twenty takes longer than 95 s: "
+        "those ticks will be skipped as overlap."
+    ]
+
+
+async def test_nothing_is_stored(api: Api) -> None:
+    await previewed(api, cron_pattern="0 9 * * *", enabled=True)
+    table = columns(Heartbeat)
+    mine = select(table.c.id).where(table.c.project_id == api.project.id)
+    assert await api.database.read(lambda c: c.execute(mine).first()) is None
+
+
+async def test_what_configure_would_refuse_is_a_warning(api: Api) -> None:
+    await api.database.write(
+        lambda c: c.execute(
+            update(columns(Project)).where(columns(Project).c.id == api.project.id).values(plan="starter")
+        )
+    )
+    seen = await previewed(api, cron_pattern="*/10 * * * *")
+    assert seen["warnings"][0].startswith("Configure would refuse this: cron_pattern: runs every 10 minutes")
+
+
+async def test_a_cadence_that_cannot_be_is_a_400(api: Api) -> None:
+    bot = await api.bot()
+    asked = {"bot_id": bot["id"], "prompt": "x", "cron_pattern": "0 0 31 2 *"}
+    answer = await api.post("/heartbeat/preview", **asked)
+    assert answer.status_code == 400
+    assert answer.json()["details"][0]["field"] == "cron_pattern"
+    for count in (0, 101):
+        answer = await api.post("/heartbeat/preview", **{**asked, "cron_pattern": "0 9 * * *", "count": count})
+        assert answer.json()["details"][0]["field"] == "count"
