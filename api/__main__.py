@@ -51,7 +51,7 @@ async def serve(settings: Settings) -> None:
 
 def main() -> None:
     """Serve on the settings of the environment."""
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     uvloop.run(serve(Settings()))
     # At interpreter exit the Temporal SDK aborts now and then on 3.11 to 3.13; there is nothing left to do anyway.
     sys.stdout.flush()

@@ -50,7 +50,8 @@ def header(settings: Settings, stack: Stack, first: FirstKey | None) -> list[str
     """What somebody who has just started the stack wants to know."""
     lines = [
         f"data      {settings.data_dir}",
-        f"API       {stack.api_url} (reference at /docs)",
+        f"dashboard {stack.api_url} (sign in with a key)",
+        f"API       {stack.api_url}/v1 (reference at /docs)",
         f"Temporal  {stack.ui_url}" if settings.temporal_address is None else f"Temporal  {settings.temporal_address}",
         f"model     {stack.model}",
         *(f"          {line}" for line in model_advice(settings, stack.model)),
