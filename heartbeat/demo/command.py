@@ -78,7 +78,7 @@ async def _follow(show: Show) -> None:
         client = DemoClient(http, show.project)
         say(show.console, Text(f"ready {show.stack.api_url}", "bold green"))
         if await client.has_dashboard():
-            say(show.console, Text(f"dashboard {show.stack.api_url}/"))
+            say(show.console, Text(f"dashboard {show.stack.api_url}/ (sign in with the key in {show.file})"))
         bot = await client.bot(show.kept.bot, show.stack.model)
         _keep(show.file, Kept(key=show.kept.key, bot=bot))
         heartbeat = (await client.heartbeat(bot)).uuid
