@@ -3,16 +3,48 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
 from heartbeat.contracts import RunStatus
 from heartbeat.policy import judge
 from heartbeat.store.accounting import leave
 from heartbeat.store.database import columns, one
-from heartbeat.store.outcome import paused, roll_up
+from heartbeat.store.outcome import add_to_day, paused
 from heartbeat.store.tables import Heartbeat, Run, Step
 
 RUN, STEP, HEARTBEAT = columns(Run), columns(Step), columns(Heartbeat)
+
+# Built once: putting such a statement together costs more than running it.
+LOCK_RUN = select(RUN).where(RUN.c.uuid == bindparam("key")).with_for_update()
+LOCK_HEARTBEAT = select(HEARTBEAT).where(HEARTBEAT.c.id == bindparam("key")).with_for_update()
+LAST_ANSWER = select(STEP.c.answer).where(STEP.c.run_id == RUN.c.id).order_by(STEP.c.number.desc()).limit(1)
+END = (
+    update(RUN)
+    .where(RUN.c.id == bindparam("key"))
+    .values(
+        status=bindparam("ended_as"),
+        error_code=bindparam("code"),
+        error_message=bindparam("message"),
+        response=LAST_ANSWER.scalar_subquery(),
+        finished_at=bindparam("at"),
+        duration_ms=bindparam("took"),
+    )
+)
+TOTALS = {"success": "success_count", "error": "total_error_count", "cancelled": "cancelled_count"}
+COUNT = {
+    status: update(HEARTBEAT)
+    .where(HEARTBEAT.c.id == bindparam("key"))
+    .values(
+        {
+            total: HEARTBEAT.c[total] + 1,
+            "error_count": bindparam("streak"),
+            "last_status": bindparam("ended_as"),
+            "last_executed_at": bindparam("began"),
+            "updated_at": bindparam("at"),
+        }
+    )
+    for status, total in TOTALS.items()
+}
 
 
 @dataclass(frozen=True)
@@ -34,34 +66,18 @@ class Closing:
 
 def close_run(connection: Connection, run_uuid: str, ending: Ending, now: datetime) -> Closing:
     """End a run: status, counters, streak, rollup and verdict in one transaction. Closing twice changes nothing."""
-    run = one(connection, Run, select(RUN).where(RUN.c.uuid == run_uuid).with_for_update())
+    run = one(connection, Run, LOCK_RUN, {"key": run_uuid})
     assert run is not None, f"run {run_uuid} was never opened"
-    heartbeat = one(
-        connection, Heartbeat, select(HEARTBEAT).where(HEARTBEAT.c.id == run.heartbeat_id).with_for_update()
-    )
+    heartbeat = one(connection, Heartbeat, LOCK_HEARTBEAT, {"key": run.heartbeat_id})
     assert heartbeat is not None
     if run.status != "running":
         return Closing(run.status, heartbeat.synced_version < heartbeat.version)  # type: ignore[arg-type]
     duration_ms = max(0, round((now - run.started_at).total_seconds() * 1000))
-    connection.execute(
-        update(RUN)
-        .where(RUN.c.id == run.id)
-        .values(
-            status=ending.status,
-            error_code=ending.error_code,
-            error_message=ending.message,
-            response=_last_answer(connection, run),
-            finished_at=now,
-            duration_ms=duration_ms,
-        )
-    )
-    roll_up(connection, run, ending.status, duration_ms)
+    ended = {"ended_as": ending.status, "code": ending.error_code, "message": ending.message, "at": now}
+    connection.execute(END, {**ended, "key": run.id, "took": duration_ms})
+    spent = {"duration_ms": duration_ms, "tokens": run.tokens_used, "credits": run.credits_charged}
+    add_to_day(connection, run.bot_id, run.type, run.created_at, {ending.status: 1, **spent})
     return Closing(ending.status, _count(connection, heartbeat, run, ending, now))
-
-
-def _last_answer(connection: Connection, run: Run) -> str | None:
-    statement = select(STEP.c.answer).where(STEP.c.run_id == run.id).order_by(STEP.c.number.desc()).limit(1)
-    return connection.execute(statement).scalar()
 
 
 def _count(connection: Connection, heartbeat: Heartbeat, run: Run, ending: Ending, now: datetime) -> bool:
@@ -73,17 +89,11 @@ def _count(connection: Connection, heartbeat: Heartbeat, run: Run, ending: Endin
         heartbeat.max_consecutive_errors,
         ending.message,
     )
-    total = {"success": "success_count", "error": "total_error_count", "cancelled": "cancelled_count"}[ending.status]
-    changes = {
-        total: HEARTBEAT.c[total] + 1,
-        "error_count": judgement.streak,
-        "last_status": ending.status,
-        "last_executed_at": run.started_at,
-        "updated_at": now,
-    }
-    pause = judgement.pause if heartbeat.enabled else None
-    if pause:
-        leave(connection, heartbeat, now)
-        changes |= paused(pause, judgement.message or "", now)
-    connection.execute(update(HEARTBEAT).where(HEARTBEAT.c.id == heartbeat.id).values(changes))
-    return pause is not None
+    counted = {"key": heartbeat.id, "streak": judgement.streak, "ended_as": ending.status}
+    connection.execute(COUNT[ending.status], {**counted, "began": run.started_at, "at": now})
+    if judgement.pause is None or not heartbeat.enabled:
+        return False
+    leave(connection, heartbeat, now)
+    pause = paused(judgement.pause, judgement.message or "", now)
+    connection.execute(update(HEARTBEAT).where(HEARTBEAT.c.id == heartbeat.id).values(pause))
+    return True

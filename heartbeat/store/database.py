@@ -7,6 +7,7 @@ faster than a busy lock; PostgreSQL gets a pool. No connection outlives the func
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -109,6 +110,21 @@ def driver_url(url: str) -> str:
 def insert(connection: Connection, table: Any) -> Any:
     """The dialect's own INSERT, which knows `on_conflict_do_nothing` and `on_conflict_do_update`."""
     return sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
+
+
+@cache
+def insert_once(dialect: str, table: Table) -> Any:
+    """Insert a row unless its key is taken; returns the row as written, or none. Built once: it is on the hot path."""
+    statement = sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
+    return statement.on_conflict_do_nothing().returning(table)
+
+
+@cache
+def add_up(dialect: str, table: Table, keys: tuple[str, ...], sums: tuple[str, ...]) -> Any:
+    """Insert a row, or add its `sums` to those of the row that has its `keys`."""
+    statement = sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
+    added = {name: table.c[name] + statement.excluded[name] for name in sums}
+    return statement.on_conflict_do_update(index_elements=list(keys), set_=added)
 
 
 def one(connection: Connection, table: type[M], statement: Any, given: Mapping[str, Any] | None = None) -> M | None:

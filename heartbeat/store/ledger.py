@@ -3,14 +3,41 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, case, func, select, update
+from sqlalchemy import Connection, bindparam, case, func, select, update
 
 from heartbeat import credits
-from heartbeat.store.database import columns, insert, many, one
+from heartbeat.store.database import add_up, columns, insert_once, many, one
 from heartbeat.store.tables import Entry, Heartbeat, Project, Run, Step, Usage
 
 RUN, STEP, ENTRY, USAGE = columns(Run), columns(Step), columns(Entry), columns(Usage)
 HEARTBEAT, PROJECT = columns(Heartbeat), columns(Project)
+
+# Built once: putting such a statement together costs more than running it.
+TRANSCRIPT = select(STEP).where(STEP.c.run_id == bindparam("run")).order_by(STEP.c.number)
+CHARGED = (
+    select(RUN.c.id, RUN.c.project_id, RUN.c.heartbeat_id, PROJECT.c.period_anchor_day)
+    .join(PROJECT, PROJECT.c.id == RUN.c.project_id)
+    .where(RUN.c.uuid == bindparam("run"))
+    .with_for_update(of=RUN)
+)
+ADD_TO_RUN = (
+    update(RUN)
+    .where(RUN.c.id == bindparam("run"))
+    .values(
+        tokens_used=RUN.c.tokens_used + bindparam("more_tokens"),
+        credits_charged=RUN.c.credits_charged + bindparam("more_credits"),
+    )
+)
+START = bindparam("start", type_=HEARTBEAT.c.period_start.type)
+ADD_TO_HEARTBEAT = (
+    update(HEARTBEAT)
+    .where(HEARTBEAT.c.id == bindparam("heartbeat"))
+    .values(
+        period_credits=case((HEARTBEAT.c.period_start == START, HEARTBEAT.c.period_credits), else_=0)
+        + bindparam("more_credits"),
+        period_start=START,
+    )
+)
 
 
 @dataclass(frozen=True)
@@ -37,7 +64,7 @@ class NewStep:
 
 def steps(connection: Connection, run_id: int) -> list[Step]:
     """The transcript of a run so far, in order."""
-    return many(connection, Step, select(STEP).where(STEP.c.run_id == run_id).order_by(STEP.c.number))
+    return many(connection, Step, TRANSCRIPT, {"run": run_id})
 
 
 def settle_step(connection: Connection, run_uuid: str, step: NewStep, rate: int, now: datetime) -> Step:
@@ -45,54 +72,39 @@ def settle_step(connection: Connection, run_uuid: str, step: NewStep, rate: int,
 
     `rate` is in credits for each started 1,000 tokens. Returns the step as the store has it.
     """
-    run = one(connection, Run, select(RUN).where(RUN.c.uuid == run_uuid).with_for_update())
-    assert run is not None, f"a step of run {run_uuid}, which was never opened"
-    assert run.id is not None
-    row = {**vars(step), "run_id": run.id, "created_at": now}
-    connection.execute(insert(connection, STEP).values(row).on_conflict_do_nothing())
-    charge(connection, run, step.number, step.tokens, credits.cost(step.tokens, rate), now)
-    stored = one(connection, Step, select(STEP).where(STEP.c.run_id == run.id, STEP.c.number == step.number))
-    assert stored is not None
-    return stored
+    row = connection.execute(CHARGED, {"run": run_uuid}).first()
+    assert row is not None, f"a step of run {run_uuid}, which was never opened"
+    once = insert_once(connection.dialect.name, STEP)
+    stored = one(connection, Step, once, {**vars(step), "run_id": row.id, "created_at": now})
+    start, _ = credits.period(now, row.period_anchor_day)
+    charge = Charge(row.project_id, row.heartbeat_id, row.id, step.number, step.tokens, start)
+    settle(connection, charge, credits.cost(step.tokens, rate), now)
+    return stored or next(known for known in steps(connection, row.id) if known.number == step.number)
 
 
-def charge(connection: Connection, run: Run, step: int, tokens: int, amount: int, now: datetime) -> None:
+@dataclass(frozen=True)
+class Charge:
+    """What is charged: `tokens` of step `step` of a run, in the billing period that began at `period_start`."""
+
+    project_id: int
+    heartbeat_id: int
+    run_id: int
+    step: int
+    tokens: int
+    period_start: datetime
+
+
+def settle(connection: Connection, charge: Charge, amount: int, now: datetime) -> None:
     """Settle one step: the entry, and with it every running sum that must equal the entries."""
-    anchor = connection.execute(select(PROJECT.c.period_anchor_day).where(PROJECT.c.id == run.project_id)).scalar_one()
-    start, _ = credits.period(now, anchor)
-    entry = {
-        "project_id": run.project_id,
-        "heartbeat_id": run.heartbeat_id,
-        "run_id": run.id,
-        "step": step,
-        "kind": "settle",
-        "credits": amount,
-        "tokens": tokens,
-        "period_start": start,
-        "created_at": now,
-    }
-    once = insert(connection, ENTRY).values(entry).on_conflict_do_nothing().returning(ENTRY.c.id)
-    if connection.execute(once).first() is None:
+    entry = {**vars(charge), "kind": "settle", "credits": amount, "created_at": now}
+    dialect = connection.dialect.name
+    if connection.execute(insert_once(dialect, ENTRY), entry).first() is None:
         return
-    connection.execute(
-        update(RUN)
-        .where(RUN.c.id == run.id)
-        .values(tokens_used=RUN.c.tokens_used + tokens, credits_charged=RUN.c.credits_charged + amount)
-    )
-    connection.execute(
-        update(HEARTBEAT)
-        .where(HEARTBEAT.c.id == run.heartbeat_id)
-        .values(
-            period_credits=case((HEARTBEAT.c.period_start == start, HEARTBEAT.c.period_credits), else_=0) + amount,
-            period_start=start,
-        )
-    )
-    usage = insert(connection, USAGE).values(project_id=run.project_id, period_start=start, credits=amount)
-    connection.execute(
-        usage.on_conflict_do_update(
-            index_elements=["project_id", "period_start"], set_={"credits": USAGE.c.credits + usage.excluded.credits}
-        )
-    )
+    connection.execute(ADD_TO_RUN, {"run": charge.run_id, "more_tokens": charge.tokens, "more_credits": amount})
+    of_period = {"heartbeat": charge.heartbeat_id, "start": charge.period_start, "more_credits": amount}
+    connection.execute(ADD_TO_HEARTBEAT, of_period)
+    used = {"project_id": charge.project_id, "period_start": charge.period_start, "credits": amount}
+    connection.execute(add_up(dialect, USAGE, ("project_id", "period_start"), ("credits",)), used)
 
 
 def period_credits(connection: Connection, project_id: int, start: datetime) -> int:

@@ -4,19 +4,27 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
 from heartbeat import credits
 from heartbeat.contracts import SkipReason, Trigger
 from heartbeat.ids import new_id
 from heartbeat.settings import Plan
 from heartbeat.store.accounting import cadence_of, moved_to, newest_due
-from heartbeat.store.database import columns, insert, one
+from heartbeat.store.database import columns, insert_once, one
 from heartbeat.store.ledger import period_credits
-from heartbeat.store.outcome import paused, roll_up
+from heartbeat.store.outcome import add_to_day, paused
 from heartbeat.store.tables import Bot, Heartbeat, Project, Run
 
 RUN, HEARTBEAT, BOT, PROJECT = columns(Run), columns(Heartbeat), columns(Bot), columns(Project)
+
+# Built once: putting such a statement together costs more than running it.
+KNOWN = select(RUN).where(RUN.c.workflow_id == bindparam("key"))
+ASKED = select(HEARTBEAT).where(HEARTBEAT.c.uuid == bindparam("key")).with_for_update()
+ITS_BOT = select(BOT).where(BOT.c.id == bindparam("key"))
+ITS_PROJECT = select(PROJECT).where(PROJECT.c.id == bindparam("key"))
+RUNNING = select(RUN.c.id).where(RUN.c.heartbeat_id == bindparam("key"), RUN.c.status == "running").limit(1)
+MOVE = update(HEARTBEAT).where(HEARTBEAT.c.id == bindparam("key"))
 
 # A tick that starts later than this was missed, for heartbeats that want no catching up.
 PROMPT = timedelta(minutes=2)
@@ -63,16 +71,14 @@ class Opening:
 
 def open_run(connection: Connection, claim: Claim, house: House, now: datetime) -> Opening:
     """Claim a tick and decide, in one transaction. Asked again for the same workflow it returns what is there."""
-    known = one(connection, Run, select(RUN).where(RUN.c.workflow_id == claim.workflow_id))
+    known = one(connection, Run, KNOWN, {"key": claim.workflow_id})
     if known is not None:
         return Opening(known, known.skip_reason or "")
-    heartbeat = one(
-        connection, Heartbeat, select(HEARTBEAT).where(HEARTBEAT.c.uuid == claim.heartbeat).with_for_update()
-    )
+    heartbeat = one(connection, Heartbeat, ASKED, {"key": claim.heartbeat})
     if heartbeat is None or heartbeat.deleted_at is not None:
         return Opening(None, "the heartbeat was deleted")
-    bot = one(connection, Bot, select(BOT).where(BOT.c.id == heartbeat.bot_id))
-    project = one(connection, Project, select(PROJECT).where(PROJECT.c.id == heartbeat.project_id))
+    bot = one(connection, Bot, ITS_BOT, {"key": heartbeat.bot_id})
+    project = one(connection, Project, ITS_PROJECT, {"key": heartbeat.project_id})
     assert bot is not None
     assert project is not None
     if claim.trigger == "schedule":
@@ -85,8 +91,7 @@ def open_run(connection: Connection, claim: Claim, house: House, now: datetime) 
     if run is None:
         return Opening(None, "this tick has its log already")
     if claim.scheduled_for is not None and claim.scheduled_for > heartbeat.accounted_until:
-        moved = moved_to(heartbeat, claim.scheduled_for)
-        connection.execute(update(HEARTBEAT).where(HEARTBEAT.c.id == heartbeat.id).values(moved))
+        connection.execute(MOVE, {"key": heartbeat.id, **moved_to(heartbeat, claim.scheduled_for)})
     if refusal is None:
         return Opening(run)
     return Opening(run, refusal.why, sync=_skip(connection, heartbeat, run, refusal, now))
@@ -140,8 +145,7 @@ def _prompt(heartbeat: Heartbeat) -> timedelta:
 
 
 def _in_progress(connection: Connection, heartbeat: Heartbeat) -> bool:
-    running = select(RUN.c.id).where(RUN.c.heartbeat_id == heartbeat.id, RUN.c.status == "running").limit(1)
-    return connection.execute(running).first() is not None
+    return connection.execute(RUNNING, {"key": heartbeat.id}).first() is not None
 
 
 def _insert(
@@ -178,7 +182,7 @@ def _insert(
         "duration_ms": 0 if refusal else None,
         "created_at": now,
     }
-    return one(connection, Run, insert(connection, RUN).values(row).on_conflict_do_nothing().returning(RUN))
+    return one(connection, Run, insert_once(connection.dialect.name, RUN), row)
 
 
 def _skip(connection: Connection, heartbeat: Heartbeat, run: Run, refusal: Refusal, now: datetime) -> bool:
@@ -187,5 +191,5 @@ def _skip(connection: Connection, heartbeat: Heartbeat, run: Run, refusal: Refus
     if refusal.pause:
         changes |= paused("budget", refusal.pause, now)
     connection.execute(update(HEARTBEAT).where(HEARTBEAT.c.id == heartbeat.id).values(changes))
-    roll_up(connection, run, "skipped", 0)
+    add_to_day(connection, run.bot_id, run.type, run.created_at, {"skipped": 1})
     return refusal.pause is not None

@@ -2,13 +2,17 @@
 
 from datetime import datetime
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
-from heartbeat.contracts import PauseReason, RunStatus
-from heartbeat.store.database import columns, insert
-from heartbeat.store.tables import DailyRollup, Heartbeat, Run
+from heartbeat.contracts import PauseReason
+from heartbeat.store.database import add_up, columns
+from heartbeat.store.tables import DailyRollup, Heartbeat
 
-RUN, HEARTBEAT, ROLLUP = columns(Run), columns(Heartbeat), columns(DailyRollup)
+HEARTBEAT, ROLLUP = columns(Heartbeat), columns(DailyRollup)
+
+DAY = ("bot_id", "day", "type")
+SUMS = ("success", "error", "skipped", "cancelled", "duration_ms", "tokens", "credits")
+NOTHING = dict.fromkeys(SUMS, 0)
 
 
 def paused(reason: PauseReason, message: str, now: datetime) -> dict[str, object]:
@@ -22,20 +26,7 @@ def paused(reason: PauseReason, message: str, now: datetime) -> dict[str, object
     }
 
 
-def roll_up(connection: Connection, run: Run, status: RunStatus, duration_ms: int) -> None:
-    """Add an ended run to its bot's day (the day it began, in UTC)."""
-    spent = connection.execute(select(RUN.c.tokens_used, RUN.c.credits_charged).where(RUN.c.id == run.id)).one()
-    added = {status: 1, "duration_ms": duration_ms, "tokens": spent.tokens_used, "credits": spent.credits_charged}
-    add_to_day(connection, run.bot_id, run.type, run.created_at, added)
-
-
 def add_to_day(connection: Connection, bot_id: int, type_: str, when: datetime, added: dict[str, int]) -> None:
     """Add to the numbers of a bot's day (in UTC)."""
-    zero = dict.fromkeys(("success", "error", "skipped", "cancelled"), 0)
-    key = {"bot_id": bot_id, "day": f"{when:%Y-%m-%d}", "type": type_}
-    statement = insert(connection, ROLLUP).values({**key, **zero, **added})
-    connection.execute(
-        statement.on_conflict_do_update(
-            index_elements=list(key), set_={name: ROLLUP.c[name] + by for name, by in added.items()}
-        )
-    )
+    statement = add_up(connection.dialect.name, ROLLUP, DAY, SUMS)
+    connection.execute(statement, {**NOTHING, **added, "bot_id": bot_id, "day": f"{when:%Y-%m-%d}", "type": type_})

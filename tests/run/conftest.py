@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 from temporalio.client import Client, WorkflowHandle
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 import worker
 from heartbeat.contracts import RunResult
@@ -19,6 +20,9 @@ from heartbeat.store.tables import Bot, Heartbeat, Project, Run
 from heartbeat.temporal import start_manual_run
 from tests.models import ModelServer
 from tests.seeds import a_bot, a_heartbeat, a_project, heartbeat_row
+
+# Its guard on clocks, chance and I/O is what the tests are for; production workers save its cost.
+SANDBOX = SandboxedWorkflowRunner(restrictions=SandboxRestrictions.default.with_passthrough_all_modules())
 
 
 @pytest.fixture
@@ -92,5 +96,5 @@ async def house(database: Database, temporal: Client, settings: Settings) -> Asy
 @pytest.fixture
 async def working(house: House) -> AsyncIterator[House]:
     """The house with a worker on its queue."""
-    async with worker.working(house.client, house.database, house.settings):
+    async with worker.working(house.client, house.database, house.settings, SANDBOX):
         yield house

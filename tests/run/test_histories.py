@@ -9,7 +9,7 @@ import pytest
 from temporalio.client import WorkflowHistory
 from temporalio.worker import Replayer
 
-from worker import SANDBOX
+from tests.run.conftest import SANDBOX
 from workflows.agent_run import AgentRun
 from workflows.upkeep import Upkeep
 
