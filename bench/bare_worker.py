@@ -1,4 +1,4 @@
-"""A worker for the bare workflow, with the same sandbox as the product's.
+"""A worker for the bare workflow, that runs workflows as the product's does.
 
 `python -m bench.bare_worker ADDRESS`
 """
@@ -10,13 +10,13 @@ from temporalio.client import Client
 from temporalio.worker import Worker
 
 from bench.bare import QUEUE, Bare, nothing
-from worker import SANDBOX
+from worker import NO_SANDBOX
 
 
 async def main(address: str) -> None:
     """Work until told to stop."""
     client = await Client.connect(address)
-    async with Worker(client, task_queue=QUEUE, workflows=[Bare], activities=[nothing], workflow_runner=SANDBOX):
+    async with Worker(client, task_queue=QUEUE, workflows=[Bare], activities=[nothing], workflow_runner=NO_SANDBOX):
         await asyncio.Event().wait()
 
 
