@@ -16,7 +16,8 @@ NUMBERS = {
     """,
     "postgresql": """
         WITH moments AS (
-            SELECT n, CAST(:until AS timestamptz) - interval '1 second' * CAST(CAST(:span AS bigint) * (:logs - n) / :logs AS int) AS at
+            SELECT n, CAST(:until AS timestamptz)
+                - interval '1 second' * CAST(CAST(:span AS bigint) * (:logs - n) / :logs AS int) AS at
             FROM generate_series(0, :logs - 1) AS numbers(n))
     """,
 }
