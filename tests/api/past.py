@@ -8,7 +8,7 @@ from sqlalchemy import Connection, insert, update
 from heartbeat.ids import new_id
 from heartbeat.store.database import columns
 from heartbeat.store.logs import COUNTERS
-from heartbeat.store.outcome import roll_up
+from heartbeat.store.outcome import add_to_day
 from heartbeat.store.tables import Heartbeat, Run
 
 RUN, HEARTBEAT = columns(Run), columns(Heartbeat)
@@ -43,11 +43,13 @@ def a_run(connection: Connection, heartbeat: Heartbeat, status: str = "success",
         "created_at": now,
         **given,
     }
-    [key] = connection.execute(insert(RUN).values(row).returning(RUN.c.id)).one()
+    connection.execute(insert(RUN).values(row))
     if status != "running":
         counter = COUNTERS[status]
         connection.execute(
             update(HEARTBEAT).where(HEARTBEAT.c.id == heartbeat.id).values({counter: HEARTBEAT.c[counter] + 1})
         )
-        roll_up(connection, Run.model_construct(**row, id=key), status, row["duration_ms"])
+        spent = {"duration_ms": "duration_ms", "tokens": "tokens_used", "credits": "credits_charged"}
+        added = {status: 1, **{name: row[column] for name, column in spent.items()}}
+        add_to_day(connection, heartbeat.bot_id, row["type"], row["created_at"], added)
     return uuid
