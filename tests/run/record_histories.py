@@ -1,5 +1,6 @@
 """Records `tests/histories/` from real runs: `pytest tests/run/record_histories.py`, when they must change."""
 
+import sys
 import threading
 from datetime import timedelta
 
@@ -44,4 +45,6 @@ async def record(house: House, name: str, workflow_id: str) -> None:
     handle = house.client.get_workflow_handle(workflow_id)
     await handle.result()
     text = (await handle.fetch_history()).to_json()
-    (HISTORIES / f"{name}.json").write_text(text.replace(f"{HISTORIES.parent.parent}/", ""))
+    (HISTORIES / f"{name}.json").write_text(
+        text.replace(sys.prefix, ".venv").replace(f"{HISTORIES.parent.parent}/", "")
+    )
