@@ -1,13 +1,13 @@
 """A step of a run: one model request, written and charged once."""
 
 import asyncio
+import gc
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
@@ -18,8 +18,7 @@ from heartbeat.credits import rate_for
 from heartbeat.errors import Unavailable
 from heartbeat.settings import Settings
 from heartbeat.store.database import Database
-from heartbeat.store.ledger import NewStep, settle_step, steps
-from heartbeat.store.runs import run_by_uuid
+from heartbeat.store.ledger import NewStep, settle_step, where_it_stands
 from heartbeat.store.tables import Run, Step
 
 if TYPE_CHECKING:
@@ -41,7 +40,7 @@ class Agent:
     @activity.defn
     async def think(self, think: Think) -> Thought:
         """Ask the model once. A repeated step whose answer is in the store is not asked again."""
-        run, done = await self._database.read(lambda connection: _where_it_stands(connection, think))
+        run, done = await self._database.read(lambda connection: where_it_stands(connection, think.run, think.number))
         if done is not None or run.status != "running":
             return _thought(done) if done else Thought(True)
         async with _beating():
@@ -99,13 +98,10 @@ def _load_models(settings: Settings) -> "Models":
     """Import the model libraries, which takes a second: in a thread, so that the worker goes on meanwhile."""
     from heartbeat.agents.request import Models
 
+    # What was imported stays: the collector need not look at it again and again.
+    gc.collect()
+    gc.freeze()
     return Models(settings)
-
-
-def _where_it_stands(connection: Connection, think: Think) -> tuple[Run, Step | None]:
-    run = run_by_uuid(connection, think.run)
-    assert run.id is not None
-    return run, next((step for step in steps(connection, run.id) if step.number == think.number), None)
 
 
 def _told_to_temporal(failure: ModelFailure, run_seconds: int) -> ApplicationError:

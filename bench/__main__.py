@@ -46,6 +46,7 @@ async def measured(names: list[str]) -> dict[str, Result]:
     if together := [name for name in IN_THE_HOUSE if name in names]:
         console.print("starting Temporal, the API and the workers …")
         with house() as opened:
+            await opened.follow()
             for name in together:
                 console.print(f"{name} …")
                 results[name] = await IN_THE_HOUSE[name](opened)

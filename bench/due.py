@@ -37,13 +37,13 @@ async def measure(house: House) -> Result:
 
 @asynccontextmanager
 async def _often(house: House, client: Client, row: Heartbeat, offset: int) -> AsyncIterator[None]:
-    """The schedule of `row`, due `offset` seconds after every whole number of `EVERY` seconds since 1970."""
+    """A schedule as `row` has, due `offset` seconds after every whole number of `EVERY` seconds since 1970."""
     found = await house.database.read(lambda connection: order(connection, row.uuid))
     assert found is not None
     schedule = build(found, house.settings)
     interval = ScheduleIntervalSpec(every=timedelta(seconds=EVERY), offset=timedelta(seconds=offset))
     schedule.spec = ScheduleSpec(intervals=[interval])
-    handle = await client.create_schedule(row.uuid, schedule)
+    handle = await client.create_schedule(f"due_{row.uuid}", schedule)
     try:
         yield
     finally:

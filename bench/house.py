@@ -42,8 +42,11 @@ class House:
         """A client of the embedded server."""
         return await temporal.connect(self.settings, lazy=False)
 
-    def schedules(self, client: Client) -> Schedules:
-        return Schedules(client, self.database, self.settings)
+    async def follow(self) -> None:
+        """Give every heartbeat its schedule; Upkeep would, in the middle of a measurement."""
+        schedules = Schedules(await self.client(), self.database, self.settings)
+        for row in self.tenant.heartbeats:
+            assert await schedules.follow(row.uuid)
 
 
 @contextmanager

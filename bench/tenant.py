@@ -35,7 +35,7 @@ class Tenant:
 
 
 def seed(connection: Connection, heartbeats: int) -> Tenant:
-    """Make a tenant. Its rows count as followed: which schedules there are is up to each measurement."""
+    """Make a tenant. Its rows count as followed: where there is a Temporal, the house makes their schedules."""
     now = datetime.now(UTC)
     project = create_project(connection, "Bench", now)
     key = create_key(connection, project, "bench", now).secret

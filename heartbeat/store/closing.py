@@ -8,15 +8,19 @@ from sqlalchemy import Connection, bindparam, select, update
 from heartbeat.contracts import RunStatus
 from heartbeat.policy import judge
 from heartbeat.store.accounting import leave
-from heartbeat.store.database import columns, one
+from heartbeat.store.database import columns, joined
 from heartbeat.store.outcome import add_to_day, paused
 from heartbeat.store.tables import Heartbeat, Run, Step
 
 RUN, STEP, HEARTBEAT = columns(Run), columns(Step), columns(Heartbeat)
 
 # Built once: putting such a statement together costs more than running it.
-LOCK_RUN = select(RUN).where(RUN.c.uuid == bindparam("key")).with_for_update()
-LOCK_HEARTBEAT = select(HEARTBEAT).where(HEARTBEAT.c.id == bindparam("key")).with_for_update()
+LOCK = (
+    select(RUN, HEARTBEAT)
+    .join(HEARTBEAT, HEARTBEAT.c.id == RUN.c.heartbeat_id)
+    .where(RUN.c.uuid == bindparam("key"))
+    .with_for_update()
+)
 LAST_ANSWER = select(STEP.c.answer).where(STEP.c.run_id == RUN.c.id).order_by(STEP.c.number.desc()).limit(1)
 END = (
     update(RUN)
@@ -66,12 +70,11 @@ class Closing:
 
 def close_run(connection: Connection, run_uuid: str, ending: Ending, now: datetime) -> Closing:
     """End a run: status, counters, streak, rollup and verdict in one transaction. Closing twice changes nothing."""
-    run = one(connection, Run, LOCK_RUN, {"key": run_uuid})
-    assert run is not None, f"run {run_uuid} was never opened"
-    heartbeat = one(connection, Heartbeat, LOCK_HEARTBEAT, {"key": run.heartbeat_id})
-    assert heartbeat is not None
+    locked = joined(connection, (Run, Heartbeat), LOCK, {"key": run_uuid})
+    assert locked is not None, f"run {run_uuid} was never opened"
+    run, heartbeat = locked
     if run.status != "running":
-        return Closing(run.status, heartbeat.synced_version < heartbeat.version)  # type: ignore[arg-type]
+        return Closing(run.status, heartbeat.synced_version < heartbeat.version)
     duration_ms = max(0, round((now - run.started_at).total_seconds() * 1000))
     ended = {"ended_as": ending.status, "code": ending.error_code, "message": ending.message, "at": now}
     connection.execute(END, {**ended, "key": run.id, "took": duration_ms})

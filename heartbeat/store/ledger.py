@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import Connection, bindparam, case, func, select, update
 
 from heartbeat import credits
-from heartbeat.store.database import add_up, columns, insert_once, many, one
+from heartbeat.store.database import add_up, columns, insert_once, joined, many, one
 from heartbeat.store.tables import Entry, Heartbeat, Project, Run, Step, Usage
 
 RUN, STEP, ENTRY, USAGE = columns(Run), columns(Step), columns(Entry), columns(Usage)
@@ -14,6 +14,9 @@ HEARTBEAT, PROJECT = columns(Heartbeat), columns(Project)
 
 # Built once: putting such a statement together costs more than running it.
 TRANSCRIPT = select(STEP).where(STEP.c.run_id == bindparam("run")).order_by(STEP.c.number)
+ASKED_OF = (
+    select(RUN, STEP).outerjoin(STEP, (STEP.c.run_id == RUN.c.id) & (STEP.c.number == bindparam("number")))
+).where(RUN.c.uuid == bindparam("run"))
 CHARGED = (
     select(RUN.c.id, RUN.c.project_id, RUN.c.heartbeat_id, PROJECT.c.period_anchor_day)
     .join(PROJECT, PROJECT.c.id == RUN.c.project_id)
@@ -65,6 +68,14 @@ class NewStep:
 def steps(connection: Connection, run_id: int) -> list[Step]:
     """The transcript of a run so far, in order."""
     return many(connection, Step, TRANSCRIPT, {"run": run_id})
+
+
+def where_it_stands(connection: Connection, run_uuid: str, number: int) -> tuple[Run, Step | None]:
+    """A run, and its step `number` if that was made before."""
+    found = joined(connection, (Run, Step), ASKED_OF, {"run": run_uuid, "number": number})
+    assert found is not None, f"run {run_uuid} was never opened"
+    run, step = found
+    return run, step if step.id else None
 
 
 def settle_step(connection: Connection, run_uuid: str, step: NewStep, rate: int, now: datetime) -> Step:

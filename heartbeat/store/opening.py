@@ -11,7 +11,7 @@ from heartbeat.contracts import SkipReason, Trigger
 from heartbeat.ids import new_id
 from heartbeat.settings import Plan
 from heartbeat.store.accounting import cadence_of, moved_to, newest_due
-from heartbeat.store.database import columns, insert_once, one
+from heartbeat.store.database import columns, insert_once, joined, one
 from heartbeat.store.ledger import period_credits
 from heartbeat.store.outcome import add_to_day, paused
 from heartbeat.store.tables import Bot, Heartbeat, Project, Run
@@ -20,9 +20,13 @@ RUN, HEARTBEAT, BOT, PROJECT = columns(Run), columns(Heartbeat), columns(Bot), c
 
 # Built once: putting such a statement together costs more than running it.
 KNOWN = select(RUN).where(RUN.c.workflow_id == bindparam("key"))
-ASKED = select(HEARTBEAT).where(HEARTBEAT.c.uuid == bindparam("key")).with_for_update()
-ITS_BOT = select(BOT).where(BOT.c.id == bindparam("key"))
-ITS_PROJECT = select(PROJECT).where(PROJECT.c.id == bindparam("key"))
+ASKED = (
+    select(HEARTBEAT, BOT, PROJECT)
+    .join(BOT, BOT.c.id == HEARTBEAT.c.bot_id)
+    .join(PROJECT, PROJECT.c.id == HEARTBEAT.c.project_id)
+    .where(HEARTBEAT.c.uuid == bindparam("key"), HEARTBEAT.c.deleted_at.is_(None))
+    .with_for_update(of=HEARTBEAT)
+)
 RUNNING = select(RUN.c.id).where(RUN.c.heartbeat_id == bindparam("key"), RUN.c.status == "running").limit(1)
 MOVE = update(HEARTBEAT).where(HEARTBEAT.c.id == bindparam("key"))
 
@@ -74,13 +78,10 @@ def open_run(connection: Connection, claim: Claim, house: House, now: datetime) 
     known = one(connection, Run, KNOWN, {"key": claim.workflow_id})
     if known is not None:
         return Opening(known, known.skip_reason or "")
-    heartbeat = one(connection, Heartbeat, ASKED, {"key": claim.heartbeat})
-    if heartbeat is None or heartbeat.deleted_at is not None:
+    asked = joined(connection, (Heartbeat, Bot, Project), ASKED, {"key": claim.heartbeat})
+    if asked is None:
         return Opening(None, "the heartbeat was deleted")
-    bot = one(connection, Bot, ITS_BOT, {"key": heartbeat.bot_id})
-    project = one(connection, Project, ITS_PROJECT, {"key": heartbeat.project_id})
-    assert bot is not None
-    assert project is not None
+    heartbeat, bot, project = asked
     if claim.trigger == "schedule":
         if why := _phantom(claim, heartbeat):
             return Opening(None, why)
