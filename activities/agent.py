@@ -19,7 +19,7 @@ from heartbeat.errors import Unavailable
 from heartbeat.settings import Settings
 from heartbeat.store.database import Database
 from heartbeat.store.ledger import NewStep, settle_step, where_it_stands
-from heartbeat.store.tables import Run, Step
+from heartbeat.store.records import Run, Step
 
 if TYPE_CHECKING:
     from heartbeat.agents.request import Answer, Models

@@ -10,7 +10,8 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from heartbeat import credits
 from heartbeat.store.ledger import NewStep
-from heartbeat.store.tables import Entry, Heartbeat, Project, Run, Step, Usage
+from heartbeat.store.records import Entry, Run, Step, Usage
+from heartbeat.store.tables import Heartbeat, Project
 
 
 class Orm:

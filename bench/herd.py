@@ -11,7 +11,7 @@ from bench.goals import Result, rounded
 from bench.house import House
 from bench.quantiles import quantile
 from heartbeat.store.database import columns
-from heartbeat.store.tables import Run
+from heartbeat.store.records import Run
 
 RUN = columns(Run)
 HERDS = 8

@@ -50,6 +50,7 @@ class Opened:
     step_seconds: int = 120
     step_attempts: int = 5
     run_seconds: int = 900
+    max_steps: int = 20
 
 
 @dataclass(frozen=True)
@@ -61,12 +62,32 @@ class Think:
 
 
 @dataclass(frozen=True)
-class Thought:
-    """What a step came to: `done` when there is no next one. With an `error_code` the run ends as an error."""
+class Call:
+    """A tool call the model asks for, written as step `number`; `tool` is its label for Temporal's UI."""
 
-    done: bool
+    number: int
+    tool: str
+
+
+@dataclass(frozen=True)
+class Thought:
+    """What a step came to: `calls` to make before the next one, or the end of the run.
+
+    With an `error_code` the run ends as an error, or, `skipped`, as a run that never did anything.
+    """
+
+    calls: tuple[Call, ...] = ()
     error_code: str | None = None
     message: str | None = None
+    skipped: bool = False
+
+
+@dataclass(frozen=True)
+class Act:
+    """One tool call: step `number` of run `run`."""
+
+    run: str
+    number: int
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,18 @@ class Plan(BaseModel):
     usual_credits_per_run: int = Field(default=2, ge=0)
 
 
+class StdioTool(BaseModel):
+    """An MCP server that the operator lets the workers start: it runs commands, so no API can name one.
+
+    `bots` are the public ids of the bots that may use it; none means every bot.
+    """
+
+    command: str
+    args: list[str] = Field(default_factory=list)
+    env: dict[str, SecretStr] = Field(default_factory=dict)
+    bots: list[str] = Field(default_factory=list)
+
+
 DEFAULT_PLANS = {
     "self_hosted": Plan(),
     "free": Plan(heartbeats=False),
@@ -74,6 +86,14 @@ class Settings(BaseSettings):
     max_reply_tokens: int = Field(default=2048, ge=1)
     trigger_wait: float = Field(default=120, ge=0)
     worker_concurrency: int = Field(default=100, ge=1)
+
+    # Tools
+    secret_keys: SecretStr | None = None
+    egress_allow: list[str] = Field(default_factory=list)
+    stdio_tools: dict[str, StdioTool] = Field(default_factory=dict)
+    tool_timeout_seconds: int = Field(default=60, ge=1)
+    tool_result_bytes: int = Field(default=65_536, ge=1_024)
+    transcript_bytes: int = Field(default=2_000_000, ge=10_000)
 
     # Models
     default_model: str | None = None

@@ -16,7 +16,8 @@ from heartbeat.errors import Unavailable
 from heartbeat.labels import run_summary
 from heartbeat.settings import Settings
 from heartbeat.store.closing import Ending
-from heartbeat.store.tables import Heartbeat, Run
+from heartbeat.store.records import Run
+from heartbeat.store.tables import Heartbeat
 
 RPC_TIMEOUT = timedelta(seconds=3)
 

@@ -22,9 +22,10 @@ from heartbeat.store.accounting import cadence_of
 from heartbeat.store.ledger import period_credits, steps
 from heartbeat.store.logs import Filter, logs
 from heartbeat.store.pages import Page
+from heartbeat.store.records import Run, Step
 from heartbeat.store.runs import run_by_uuid
 from heartbeat.store.stats import Sums
-from heartbeat.store.tables import Bot, Heartbeat, Project, Run, Step
+from heartbeat.store.tables import Bot, Heartbeat, Project
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 

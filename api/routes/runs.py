@@ -14,8 +14,9 @@ from heartbeat.allowed import require_heartbeats
 from heartbeat.errors import NotFound
 from heartbeat.ids import new_id
 from heartbeat.store.access import Access
+from heartbeat.store.records import Run
 from heartbeat.store.runs import run_by_uuid
-from heartbeat.store.tables import Heartbeat, Run
+from heartbeat.store.tables import Heartbeat
 from heartbeat.temporal import result_within, start_manual_run
 
 router = APIRouter(prefix="/v1/bot/heartbeat", tags=["Heartbeats"])

@@ -11,7 +11,7 @@ from sqlalchemy import Row
 from heartbeat.dashboard import words
 from heartbeat.dashboard.words import Moment, moment
 from heartbeat.store.pages import Page
-from heartbeat.store.tables import Run, Step
+from heartbeat.store.records import Run, Step
 
 OUTCOME = 160
 

@@ -10,7 +10,8 @@ from heartbeat.policy import judge
 from heartbeat.store.accounting import leave
 from heartbeat.store.database import columns, joined
 from heartbeat.store.outcome import add_to_day, paused
-from heartbeat.store.tables import Heartbeat, Run, Step
+from heartbeat.store.records import Run, Step
+from heartbeat.store.tables import Heartbeat
 
 RUN, STEP, HEARTBEAT = columns(Run), columns(Step), columns(Heartbeat)
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, case, func, select
 
 from heartbeat.store.database import columns
-from heartbeat.store.tables import Heartbeat, Run
+from heartbeat.store.records import Run
+from heartbeat.store.tables import Heartbeat
 
 HEARTBEAT, RUN = columns(Heartbeat), columns(Run)
 

@@ -7,7 +7,8 @@ from sqlalchemy import Connection, bindparam, case, func, select, update
 
 from heartbeat import credits
 from heartbeat.store.database import add_up, columns, insert_once, joined, many, one
-from heartbeat.store.tables import Entry, Heartbeat, Project, Run, Step, Usage
+from heartbeat.store.records import Entry, Run, Step, Usage
+from heartbeat.store.tables import Heartbeat, Project
 
 RUN, STEP, ENTRY, USAGE = columns(Run), columns(Step), columns(Entry), columns(Usage)
 HEARTBEAT, PROJECT = columns(Heartbeat), columns(Project)

@@ -8,7 +8,8 @@ from sqlalchemy import BigInteger, ColumnElement, Connection, Integer, Row, Sele
 
 from heartbeat.store.database import columns
 from heartbeat.store.pages import Page
-from heartbeat.store.tables import Heartbeat, Run
+from heartbeat.store.records import Run
+from heartbeat.store.tables import Heartbeat
 
 RUN, HEARTBEAT = columns(Run), columns(Heartbeat)
 

@@ -5,7 +5,8 @@ from statistics import median, quantiles
 from sqlalchemy import Connection, select
 
 from heartbeat.store.database import columns
-from heartbeat.store.tables import Bot, Run
+from heartbeat.store.records import Run
+from heartbeat.store.tables import Bot
 
 RUN = columns(Run)
 

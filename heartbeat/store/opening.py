@@ -14,7 +14,8 @@ from heartbeat.store.accounting import cadence_of, moved_to, newest_due
 from heartbeat.store.database import columns, insert_once, joined, one
 from heartbeat.store.ledger import period_credits
 from heartbeat.store.outcome import add_to_day, paused
-from heartbeat.store.tables import Bot, Heartbeat, Project, Run
+from heartbeat.store.records import Run
+from heartbeat.store.tables import Bot, Heartbeat, Project
 
 RUN, HEARTBEAT, BOT, PROJECT = columns(Run), columns(Heartbeat), columns(Bot), columns(Project)
 

@@ -6,7 +6,8 @@ from sqlalchemy import Connection
 
 from heartbeat.contracts import PauseReason
 from heartbeat.store.database import add_up, columns
-from heartbeat.store.tables import DailyRollup, Heartbeat
+from heartbeat.store.records import DailyRollup
+from heartbeat.store.tables import Heartbeat
 
 HEARTBEAT, ROLLUP = columns(Heartbeat), columns(DailyRollup)
 

@@ -4,7 +4,7 @@ from sqlalchemy import Connection, bindparam, select
 
 from heartbeat.errors import NotFound
 from heartbeat.store.database import columns, one
-from heartbeat.store.tables import Run
+from heartbeat.store.records import Run
 
 RUN = columns(Run)
 BY_UUID = select(RUN).where(RUN.c.uuid == bindparam("key"))

@@ -7,7 +7,8 @@ from sqlalchemy import Connection, select
 
 from heartbeat.store.accounting import account, due
 from heartbeat.store.database import columns, one
-from heartbeat.store.tables import Heartbeat, Run
+from heartbeat.store.records import Run
+from heartbeat.store.tables import Heartbeat
 
 HEARTBEAT, RUN = columns(Heartbeat), columns(Run)
 

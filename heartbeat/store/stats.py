@@ -6,7 +6,8 @@ from datetime import date, timedelta
 from sqlalchemy import Connection, bindparam, func, select
 
 from heartbeat.store.database import columns
-from heartbeat.store.tables import Bot, DailyRollup, Heartbeat
+from heartbeat.store.records import DailyRollup
+from heartbeat.store.tables import Bot, Heartbeat
 
 ROLLUP, HEARTBEAT = columns(DailyRollup), columns(Heartbeat)
 

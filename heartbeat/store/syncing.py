@@ -10,7 +10,8 @@ from heartbeat import credits
 from heartbeat.store.accounting import leave, resumed
 from heartbeat.store.database import columns, many, one
 from heartbeat.store.outcome import paused
-from heartbeat.store.tables import Bot, Heartbeat, Project, Run
+from heartbeat.store.records import Run
+from heartbeat.store.tables import Bot, Heartbeat, Project
 
 HEARTBEAT, BOT, PROJECT, RUN = columns(Heartbeat), columns(Bot), columns(Project), columns(Run)
 

@@ -9,7 +9,8 @@ from heartbeat.ids import new_id
 from heartbeat.store.database import columns
 from heartbeat.store.logs import COUNTERS
 from heartbeat.store.outcome import add_to_day
-from heartbeat.store.tables import Heartbeat, Run
+from heartbeat.store.records import Run
+from heartbeat.store.tables import Heartbeat
 
 RUN, HEARTBEAT = columns(Run), columns(Heartbeat)
 

@@ -10,7 +10,8 @@ from sqlalchemy import func, select, update
 from heartbeat.errors import Unavailable
 from heartbeat.store.database import columns
 from heartbeat.store.idempotency import LIFETIME
-from heartbeat.store.tables import Bot, IdempotencyKey, Run
+from heartbeat.store.records import Run
+from heartbeat.store.tables import Bot, IdempotencyKey
 from tests.api.conftest import Api, error_of, owner, wrong_fields
 from tests.models import ModelServer
 

@@ -8,8 +8,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from heartbeat.store.database import Database, columns
 from heartbeat.store.logs import _page
+from heartbeat.store.records import Run
 from heartbeat.store.subscribers import create_subscriber
-from heartbeat.store.tables import Run
 from tests.api.past import a_run
 from tests.seeds import NOW, a_bot, a_heartbeat, a_project
 

@@ -6,7 +6,7 @@ from sqlalchemy import update
 
 from api.schemas.logs import Logs
 from heartbeat.store.database import columns
-from heartbeat.store.tables import Run
+from heartbeat.store.records import Run
 from tests.api.conftest import Api, error_of
 from tests.api.past import a_run
 

@@ -5,7 +5,8 @@ from typing import Any
 from sqlalchemy import select, update
 
 from heartbeat.store.database import columns
-from heartbeat.store.tables import Heartbeat, Project, Run
+from heartbeat.store.records import Run
+from heartbeat.store.tables import Heartbeat, Project
 from tests.api.conftest import Api
 from tests.seeds import NOW
 

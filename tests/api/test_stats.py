@@ -7,7 +7,7 @@ from sqlalchemy import delete
 
 from api.schemas.stats import OneStats
 from heartbeat.store.database import columns
-from heartbeat.store.tables import Run
+from heartbeat.store.records import Run
 from tests.api.conftest import Api
 from tests.api.past import a_run
 

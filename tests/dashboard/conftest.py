@@ -15,7 +15,8 @@ from heartbeat.ids import new_id
 from heartbeat.settings import Settings
 from heartbeat.store.database import Database, columns, insert, one
 from heartbeat.store.projects import create_key
-from heartbeat.store.tables import Bot, Heartbeat, Project, Run
+from heartbeat.store.records import Run
+from heartbeat.store.tables import Bot, Heartbeat, Project
 from tests.seeds import NOW, a_bot, a_heartbeat, a_project
 
 SITE = "http://dash.test"

@@ -14,7 +14,8 @@ from heartbeat.contracts import RunStatus, SkipReason, Trigger
 from heartbeat.dashboard import words
 from heartbeat.store.database import columns
 from heartbeat.store.opening import cadence_of
-from heartbeat.store.tables import Bot, DailyRollup, Heartbeat, Step, Usage
+from heartbeat.store.records import DailyRollup, Step, Usage
+from heartbeat.store.tables import Bot, Heartbeat
 from tests.dashboard.conftest import YEARLY, Owner, a_run
 from tests.seeds import a_heartbeat
 

@@ -24,7 +24,8 @@ from heartbeat.store import migrate
 from heartbeat.store.accounting import cadence_of
 from heartbeat.store.database import Database, columns, many
 from heartbeat.store.projects import create_key, create_project
-from heartbeat.store.tables import Entry, Heartbeat, Run
+from heartbeat.store.records import Entry, Run
+from heartbeat.store.tables import Heartbeat
 from heartbeat.up import temporal_server
 from tests.e2e.embedded import OWN, free_ports
 from tests.models import ModelServer, says

@@ -15,8 +15,9 @@ from heartbeat.ids import new_id
 from heartbeat.schedules import Schedules
 from heartbeat.settings import Settings
 from heartbeat.store.database import Database
+from heartbeat.store.records import Run
 from heartbeat.store.runs import run_by_uuid
-from heartbeat.store.tables import Bot, Heartbeat, Project, Run
+from heartbeat.store.tables import Bot, Heartbeat, Project
 from heartbeat.temporal import start_manual_run
 from tests.models import ModelServer
 from tests.seeds import a_bot, a_heartbeat, a_project, heartbeat_row

@@ -8,8 +8,9 @@ from sqlalchemy import select
 from heartbeat.store.accounting import leave
 from heartbeat.store.closing import Ending, close_run
 from heartbeat.store.database import Database, columns
+from heartbeat.store.records import DailyRollup, Run
 from heartbeat.store.silence import GRACE, silence, silent, write_off
-from heartbeat.store.tables import DailyRollup, Heartbeat, Run
+from heartbeat.store.tables import Heartbeat
 from tests.run.test_opening import by_hand, changed, opened, scheduled
 from tests.seeds import NOW, a_bot, a_heartbeat, a_project, heartbeat_row
 

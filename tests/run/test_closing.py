@@ -10,8 +10,9 @@ from heartbeat.store.closing import Closing, Ending, close_run
 from heartbeat.store.database import Database, columns
 from heartbeat.store.ledger import NewStep, period_credits, settle_step, steps
 from heartbeat.store.opening import open_run
+from heartbeat.store.records import DailyRollup, Entry, Run
 from heartbeat.store.runs import run_by_uuid
-from heartbeat.store.tables import DailyRollup, Entry, Heartbeat, Run
+from heartbeat.store.tables import Heartbeat
 from tests.run.test_opening import HOUSE, by_hand, scheduled
 from tests.seeds import NOW, a_bot, a_heartbeat, a_project, heartbeat_row
 

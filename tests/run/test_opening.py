@@ -11,7 +11,8 @@ from heartbeat.store.closing import Ending, close_run
 from heartbeat.store.database import Database, columns
 from heartbeat.store.ledger import NewStep, settle_step
 from heartbeat.store.opening import Claim, House, Opening, open_run
-from heartbeat.store.tables import Bot, DailyRollup, Heartbeat, Project, Run
+from heartbeat.store.records import DailyRollup, Run
+from heartbeat.store.tables import Bot, Heartbeat, Project
 from tests.seeds import NOW, a_bot, a_heartbeat, a_project, heartbeat_row
 
 TICK = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)

@@ -2,8 +2,7 @@
 
 from alembic import context
 from sqlalchemy import create_engine, text
-
-from heartbeat.store.tables import SQLModel
+from sqlmodel import SQLModel
 
 LOCK = 7_318_008  # any constant: the advisory lock's name on PostgreSQL
 
@@ -23,7 +22,7 @@ def run() -> None:
             target_metadata=SQLModel.metadata,
             render_as_batch=connection.dialect.name == "sqlite",
             compare_type=True,
-            user_module_prefix="tables.",
+            user_module_prefix="types.",
         )
         with context.begin_transaction():
             context.run_migrations()

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from heartbeat.store import tables
+from heartbeat.store import types
 
 revision = ${repr(up_revision)}
 down_revision = ${repr(down_revision)}

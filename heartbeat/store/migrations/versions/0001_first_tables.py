@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from heartbeat.store import tables
+from heartbeat.store import types
 
 revision = "0001"
 down_revision = None
@@ -20,7 +20,7 @@ def upgrade() -> None:
         sa.Column("name", sa.String(), nullable=False),
         sa.Column("plan", sa.String(), nullable=False),
         sa.Column("period_anchor_day", sa.Integer(), nullable=False),
-        sa.Column("created_at", tables.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("created_at", types.UtcDateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("uuid"),
     )
@@ -32,8 +32,8 @@ def upgrade() -> None:
         sa.Column("name", sa.String(), nullable=False),
         sa.Column("prefix", sa.String(), nullable=False),
         sa.Column("hash", sa.String(), nullable=False),
-        sa.Column("created_at", tables.UtcDateTime(timezone=True), nullable=False),
-        sa.Column("revoked_at", tables.UtcDateTime(timezone=True), nullable=True),
+        sa.Column("created_at", types.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("revoked_at", types.UtcDateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(
             ["project_id"],
             ["project.id"],
@@ -57,9 +57,9 @@ def upgrade() -> None:
         sa.Column("heartbeat", sa.Boolean(), nullable=False),
         sa.Column("max_reply_tokens", sa.Integer(), nullable=True),
         sa.Column("attributes", sa.JSON(), nullable=False),
-        sa.Column("created_at", tables.UtcDateTime(timezone=True), nullable=False),
-        sa.Column("updated_at", tables.UtcDateTime(timezone=True), nullable=False),
-        sa.Column("deleted_at", tables.UtcDateTime(timezone=True), nullable=True),
+        sa.Column("created_at", types.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("updated_at", types.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("deleted_at", types.UtcDateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(
             ["project_id"],
             ["project.id"],
@@ -77,8 +77,8 @@ def upgrade() -> None:
         sa.Column("fingerprint", sa.String(), nullable=False),
         sa.Column("status", sa.Integer(), nullable=True),
         sa.Column("answer", sa.String(), nullable=True),
-        sa.Column("claimed_at", tables.UtcDateTime(timezone=True), nullable=False),
-        sa.Column("created_at", tables.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("claimed_at", types.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("created_at", types.UtcDateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
             ["project_id"],
             ["project.id"],
@@ -102,7 +102,7 @@ def upgrade() -> None:
     op.create_table(
         "usage",
         sa.Column("project_id", sa.Integer(), nullable=False),
-        sa.Column("period_start", tables.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("period_start", types.UtcDateTime(timezone=True), nullable=False),
         sa.Column("credits", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(
             ["project_id"],
@@ -135,8 +135,8 @@ def upgrade() -> None:
         sa.Column("bot_id", sa.Integer(), nullable=False),
         sa.Column("email", sa.String(), nullable=True),
         sa.Column("name", sa.String(), nullable=True),
-        sa.Column("subscribed_at", tables.UtcDateTime(timezone=True), nullable=False),
-        sa.Column("deleted_at", tables.UtcDateTime(timezone=True), nullable=True),
+        sa.Column("subscribed_at", types.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("deleted_at", types.UtcDateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(
             ["bot_id"],
             ["bot.id"],
@@ -158,8 +158,8 @@ def upgrade() -> None:
         sa.Column("require_approval", sa.String(), nullable=False),
         sa.Column("is_enabled", sa.Boolean(), nullable=False),
         sa.Column("tools", sa.JSON(), nullable=False),
-        sa.Column("created_at", tables.UtcDateTime(timezone=True), nullable=False),
-        sa.Column("updated_at", tables.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("created_at", types.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("updated_at", types.UtcDateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
             ["bot_id"],
             ["bot.id"],
@@ -183,7 +183,7 @@ def upgrade() -> None:
         sa.Column("prompt_hash", sa.String(), nullable=False),
         sa.Column("cron_pattern", sa.String(), nullable=True),
         sa.Column("interval_minutes", sa.Integer(), nullable=True),
-        sa.Column("anchor_at", tables.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("anchor_at", types.UtcDateTime(timezone=True), nullable=False),
         sa.Column("active_hours_start", sa.String(), nullable=True),
         sa.Column("active_hours_end", sa.String(), nullable=True),
         sa.Column("active_days", sa.String(), nullable=True),
@@ -196,18 +196,18 @@ def upgrade() -> None:
         sa.Column("success_count", sa.Integer(), nullable=False),
         sa.Column("skipped_count", sa.Integer(), nullable=False),
         sa.Column("cancelled_count", sa.Integer(), nullable=False),
-        sa.Column("period_start", tables.UtcDateTime(timezone=True), nullable=True),
+        sa.Column("period_start", types.UtcDateTime(timezone=True), nullable=True),
         sa.Column("period_credits", sa.Integer(), nullable=False),
-        sa.Column("last_executed_at", tables.UtcDateTime(timezone=True), nullable=True),
+        sa.Column("last_executed_at", types.UtcDateTime(timezone=True), nullable=True),
         sa.Column("last_status", sa.String(), nullable=True),
         sa.Column("pause_reason", sa.String(), nullable=True),
-        sa.Column("pause_since", tables.UtcDateTime(timezone=True), nullable=True),
+        sa.Column("pause_since", types.UtcDateTime(timezone=True), nullable=True),
         sa.Column("pause_message", sa.String(), nullable=True),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("synced_version", sa.Integer(), nullable=False),
-        sa.Column("created_at", tables.UtcDateTime(timezone=True), nullable=False),
-        sa.Column("updated_at", tables.UtcDateTime(timezone=True), nullable=False),
-        sa.Column("deleted_at", tables.UtcDateTime(timezone=True), nullable=True),
+        sa.Column("created_at", types.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("updated_at", types.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("deleted_at", types.UtcDateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(
             ["bot_id"],
             ["bot.id"],
@@ -265,11 +265,11 @@ def upgrade() -> None:
         sa.Column("max_reply_tokens", sa.Integer(), nullable=False),
         sa.Column("tokens_used", sa.Integer(), nullable=False),
         sa.Column("credits_charged", sa.Integer(), nullable=False),
-        sa.Column("scheduled_for", tables.UtcDateTime(timezone=True), nullable=True),
-        sa.Column("started_at", tables.UtcDateTime(timezone=True), nullable=False),
-        sa.Column("finished_at", tables.UtcDateTime(timezone=True), nullable=True),
+        sa.Column("scheduled_for", types.UtcDateTime(timezone=True), nullable=True),
+        sa.Column("started_at", types.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("finished_at", types.UtcDateTime(timezone=True), nullable=True),
         sa.Column("duration_ms", sa.Integer(), nullable=True),
-        sa.Column("created_at", tables.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("created_at", types.UtcDateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
             ["bot_id"],
             ["bot.id"],
@@ -324,8 +324,8 @@ def upgrade() -> None:
         sa.Column("kind", sa.String(), nullable=False),
         sa.Column("credits", sa.Integer(), nullable=False),
         sa.Column("tokens", sa.Integer(), nullable=False),
-        sa.Column("period_start", tables.UtcDateTime(timezone=True), nullable=False),
-        sa.Column("created_at", tables.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("period_start", types.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("created_at", types.UtcDateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
             ["heartbeat_id"],
             ["heartbeat.id"],
@@ -360,7 +360,7 @@ def upgrade() -> None:
         sa.Column("input_tokens", sa.Integer(), nullable=False),
         sa.Column("output_tokens", sa.Integer(), nullable=False),
         sa.Column("duration_ms", sa.Integer(), nullable=False),
-        sa.Column("created_at", tables.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("created_at", types.UtcDateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
             ["run_id"],
             ["run.id"],

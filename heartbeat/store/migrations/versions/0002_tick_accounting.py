@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from heartbeat.store import tables
+from heartbeat.store import types
 
 revision = "0002"
 down_revision = "0001"
@@ -12,7 +12,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    time = tables.UtcDateTime(timezone=True)
+    time = types.UtcDateTime(timezone=True)
     with op.batch_alter_table("heartbeat") as heartbeat:
         heartbeat.add_column(sa.Column("catch_up", sa.String(), nullable=False, server_default="once"))
         heartbeat.add_column(sa.Column("jitter_seconds", sa.Integer(), nullable=False, server_default="0"))
