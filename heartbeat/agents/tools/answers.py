@@ -1,0 +1,76 @@
+"""What a tool answered, as text for the model: joined, other things named, secrets out, cut to a size."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from heartbeat.agents.tools.definitions import Server
+
+if TYPE_CHECKING:
+    from mcp_types import CallToolResult, ContentBlock
+
+SHORTEST_SECRET = 6
+HIDDEN = "•••"
+
+
+def told(result: "CallToolResult", server: Server, most: int) -> str:
+    """All of an answer in at most `most` bytes of UTF-8, and a line that says so if it was cut."""
+    texts = [_words(block) for block in result.content]
+    if result.structured_content is not None and not _repeats(result.structured_content, texts):
+        texts.append(json.dumps(result.structured_content, ensure_ascii=False))
+    return cut(without_secrets("\n".join(texts), server), most) or "(an empty answer)"
+
+
+def cut(text: str, most: int) -> str:
+    """The first `most` bytes of a text that a database can keep, and what was cut."""
+    raw = text.replace("\0", "").encode(errors="replace")
+    if len(raw) <= most:
+        return raw.decode()
+    return f"{raw[:most].decode(errors='ignore')}\n… cut: {len(raw):,} bytes, the first {most:,} shown"
+
+
+def without_secrets(text: str, server: Server) -> str:
+    """The text without the header values and the environment that the server was given, should it say them back."""
+    for secret in sorted(_secrets(server), key=len, reverse=True):
+        text = text.replace(secret, HIDDEN)
+    return text
+
+
+def _secrets(server: Server) -> Iterator[str]:
+    for value in (*server.headers.values(), *server.env.values()):
+        # "Bearer abc": the part that is secret may be said alone.
+        yield from (part for part in (value, value.rpartition(" ")[2]) if len(part) >= SHORTEST_SECRET)
+
+
+def _words(block: "ContentBlock") -> str:
+    match block.type:
+        case "text":
+            return block.text
+        case "image" | "audio":
+            return f"[{block.type}, {_size(block.data)}]"
+        case "resource_link":
+            return f"[link: {block.uri}]"
+        case "resource":
+            held = block.resource
+            return getattr(held, "text", None) or f"[file {held.uri}, {_size(getattr(held, 'blob', ''))}]"
+
+
+def _size(base64: str) -> str:
+    size = len(base64) * 3 // 4
+    return f"{size // 1024:,} KB" if size >= 1024 else f"{size} bytes"
+
+
+def _repeats(structured: Any, texts: Sequence[str]) -> bool:
+    """Whether the texts already say it: servers send both, for clients that know one of them."""
+    plain = [_parsed(text) for text in texts]
+    inner = (
+        structured.get("result") if isinstance(structured, Mapping) and set(structured) == {"result"} else structured
+    )
+    return any(same in plain or same in texts or same in (plain, texts) for same in (structured, inner))
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text

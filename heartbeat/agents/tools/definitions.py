@@ -1,0 +1,70 @@
+"""What a tool is to a run: how the model is told of it, where it is, and what a call came to."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Any, Literal
+
+Outcome = Literal["ok", "failed", "unknown", "changed", "refused"]
+
+
+@dataclass(frozen=True)
+class Server:
+    """An MCP server. For `stdio`, `command` is started by the worker; else `url` is spoken to with `headers`."""
+
+    uuid: str
+    label: str
+    transport: Literal["http", "sse", "stdio"]
+    url: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    command: tuple[str, ...] = ()
+    env: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Found:
+    """One tool as its server describes it now. `schema` is the JSON Schema of its arguments."""
+
+    name: str
+    description: str
+    schema: dict[str, Any]
+    annotations: dict[str, Any]
+
+    @property
+    def hash(self) -> str:
+        """What it is pinned by: any change of it is a change of what the model is told."""
+        told = json.dumps([self.name, self.description, self.schema, self.annotations], sort_keys=True)
+        return sha256(told.encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Definition:
+    """One tool as a model is offered it: `name` is unique among those of a run, `on_server` its name on `server`.
+
+    `idempotent`: it may be called again when nobody knows whether it was. `hash` is that of the pinned `Found`;
+    a built-in tool has neither server nor hash.
+    """
+
+    name: str
+    description: str
+    schema: dict[str, Any]
+    server: Server | None = None
+    on_server: str = ""
+    hash: str = ""
+    idempotent: bool = False
+    needs_approval: bool = False
+
+
+@dataclass(frozen=True)
+class Called:
+    """What a call came to. `text` is for the model; `report` is what the built-in tool of that name was told.
+
+    unknown: it may have happened. changed: it was not made, for the tool is no longer what was pinned; `found` is
+    what it is now, `None` when it is gone.
+    """
+
+    outcome: Outcome
+    text: str
+    found: Found | None = None
+    report: dict[str, Any] | None = None

@@ -1,0 +1,118 @@
+"""The built-in tool `web_fetch`: what a model is told of a page, and of one that cannot be had."""
+
+import gzip
+import time
+from pathlib import Path
+
+import pytest
+
+from heartbeat.agents.tools import web
+from heartbeat.agents.tools.definitions import Called
+from heartbeat.agents.tools.page import as_text
+from heartbeat.settings import Settings
+from tests.egress.peer import Answer, Peer, drips, says, says_nothing, sends_to
+
+PAGE = (Path(__file__).parent / "page.html").read_bytes()
+READ = (Path(__file__).parent / "page.txt").read_text()
+
+
+async def fetch(answers: Answer | dict[str, Answer], path: str = "/", **settings: int) -> Called:
+    known = answers if isinstance(answers, dict) else {"*": answers}
+    async with Peer(known) as peer:
+        allowed = Settings(_env_file=None, egress_allow=["127.0.0.1"], **settings)
+        called = await web.fetch(peer.url(path), allowed)
+        return Called(called.outcome, called.text.replace(f":{peer.port}", ""))
+
+
+async def test_a_page_is_read_as_a_person_reads_it() -> None:
+    assert await fetch(says(PAGE, content_type="text/html; charset=utf-8"), "/a/b") == Called("ok", READ.strip())
+
+
+@pytest.mark.parametrize(
+    "kind", ["text/plain", "text/csv", "application/json", "application/problem+json; x=y", "Application/RSS+XML"]
+)
+async def test_other_text_is_given_as_it_is(kind: str) -> None:
+    assert await fetch(says(b'{"a": [1,  2]}\n', content_type=kind)) == Called("ok", '{"a": [1,  2]}\n')
+
+
+@pytest.mark.parametrize("kind", ["image/png", "application/octet-stream", "application/zip", "application/jsonx", ""])
+async def test_what_is_no_text_is_refused_with_a_word(kind: str) -> None:
+    called = await fetch(says(b"\x89PNG", content_type=kind))
+    assert called.outcome == "failed"
+    assert called.text.endswith(f"is {kind or 'of no content type'}; web_fetch reads HTML, other text, JSON and XML.")
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        ("Grüße, 世界".encode(), "text/plain"),
+        ("\ufeffGrüße, 世界".encode(), "text/html"),
+        ("Grüße, 世界".encode("gb18030"), "text/plain; charset=GB18030"),
+        ("<meta charset='gb18030'>Grüße, 世界".encode("gb18030"), "text/html"),
+        ("Grüße, 世界".encode("utf-16"), "text/html; charset=utf-16"),
+        ("Grüße, 世界".encode(), "text/plain; charset=no-such-thing"),
+        # Codecs of Python's that unpack, or take for ever
+        ("Grüße, 世界".encode(), "text/plain; charset=zlib_codec"),
+        ("Grüße, 世界".encode(), "text/plain; charset=punycode"),
+        ("Grüße, 世界".encode(), "text/plain; charset=undefined"),
+    ],
+)
+async def test_words_are_decoded_as_the_page_says(body: bytes, kind: str) -> None:
+    assert (await fetch(says(body, content_type=kind))).text == "Grüße, 世界"
+
+
+async def test_a_long_page_is_cut_and_the_cut_is_said() -> None:
+    called = await fetch(says("ä".encode() * 5_000), tool_result_bytes=1_024)
+    assert called.outcome == "ok"
+    assert called.text.startswith("ä" * 400)
+    assert "10,000 bytes" in called.text
+    assert len(called.text.encode()) < 1_200
+
+
+async def test_a_redirect_is_followed_and_said() -> None:
+    called = await fetch({"/": sends_to("/new"), "/new": says(b"<a href=x>there</a>", content_type="text/html")})
+    assert called.text == "(Redirected to http://127.0.0.1/new)\n\n[there](http://127.0.0.1/x)"
+
+
+async def test_a_page_without_words_says_so() -> None:
+    assert (await fetch(says(b"<img src=x>", content_type="text/html"))).text == "(There is no text on this page.)"
+
+
+@pytest.mark.parametrize(
+    ("answer", "word"),
+    [
+        (says(b"gone", "404 Not Found"), "answered 404 Not Found."),
+        (says(b"", "304 Not Modified"), "answered 304 Not Modified."),
+        (sends_to("/"), "redirects"),
+        (sends_to("ftp://example.com/"), "Only http and https"),
+        (sends_to("http://[::1"), "Invalid URL in location header"),
+        (drips(b"x" * 65_536), "larger than 2,000,000 bytes"),
+        (says(gzip.compress(bytes(50_000_000)), content_encoding="gzip"), "larger than 2,000,000 bytes"),
+        (drips(b"x", every=0.05), "did not answer in full within 1 s"),
+        (says_nothing, "did not answer in full within 1 s"),
+    ],
+)
+async def test_what_stands_in_the_way_is_said(answer: Answer, word: str) -> None:
+    began = time.monotonic()
+    called = await fetch(answer, tool_timeout_seconds=1)
+    assert called.outcome == "failed"
+    assert word in called.text
+    assert time.monotonic() - began < 3
+
+
+async def test_a_server_that_is_away_is_said() -> None:
+    async with Peer({}) as peer:
+        url = peer.url()
+    called = await web.fetch(url, Settings(_env_file=None, egress_allow=["127.0.0.1"]))
+    assert called == Called("failed", f"{url} could not be fetched. All connection attempts failed")
+
+
+@pytest.mark.parametrize("piece", ["<", "<a ", "<!--", "<p>x", "<svg>", "<a href=x>", "</", "<a x='", "&", "<title>"])
+def test_no_page_takes_long_to_read(piece: str) -> None:
+    began = time.monotonic()
+    as_text((piece * 500_000)[:500_000], "http://example.com/")
+    assert time.monotonic() - began < 5
+
+
+def test_a_declaration_nobody_knows_ends_the_page_and_not_the_run() -> None:
+    assert as_text("before <![what> after", "http://example.com/").startswith("before")
