@@ -15,6 +15,7 @@ from heartbeat.schedules import Schedules
 from heartbeat.settings import Settings
 from heartbeat.store.closing import Ending, close_run
 from heartbeat.store.database import Database
+from heartbeat.store.records import Run
 from heartbeat.store.silence import silence, silent, write_off
 from heartbeat.store.syncing import (
     bot_name,
@@ -24,7 +25,7 @@ from heartbeat.store.syncing import (
     mark_compared,
     unsynced,
 )
-from heartbeat.temporal import how_it_ended, start_tick
+from heartbeat.temporal import how_it_ended, is_open, start_tick, tick_id
 
 AT_ONCE = 200
 ORPHANS_EVERY = 5
@@ -90,19 +91,34 @@ class Upkeep:
         if found is None or await self._schedules.is_busy(uuid):
             return 0
         name = await self._database.read(lambda connection: bot_name(connection, found.heartbeat))
-        if found.catch_up and await start_tick(self._client, self._settings, found.heartbeat, name, found.catch_up):
-            return 0
+        if found.catch_up:
+            if await start_tick(self._client, self._settings, found.heartbeat, name, found.catch_up):
+                return 0
+            # Started by an earlier Upkeep or by a write, so the schedule does not know that it is queued.
+            if await is_open(self._client, tick_id(found.heartbeat, found.catch_up)):
+                return 0
         return await self._database.write(lambda connection: write_off(connection, uuid, self._now()))
 
     @activity.defn
     async def close_lost_runs(self) -> int:
         """Close the runs whose workflow was terminated or is gone, as errors that say so."""
-        open_runs = await self._database.read(lambda connection: long_running(connection, self._now(), AT_ONCE))
+        closed, after = 0, 0
+        while open_runs := await self._database.read(partial(_long_running, self._now(), after)):
+            activity.heartbeat()
+            closed += await self._close_lost(open_runs)
+            after = open_runs[-1].id or 0
+        return closed
+
+    async def _close_lost(self, open_runs: list[Run]) -> int:
         endings = await asyncio.gather(*(how_it_ended(self._client, run) for run in open_runs))
         lost = [(run, ending) for run, ending in zip(open_runs, endings, strict=True) if ending]
         for run, ending in lost:
             await self._database.write(partial(_close, run.uuid, ending, self._now()))
         return len(lost)
+
+
+def _long_running(now: datetime, after: int, connection: Connection) -> list[Run]:
+    return long_running(connection, now, after, AT_ONCE)
 
 
 def _close(run: str, ending: Ending, now: datetime, connection: Connection) -> None:

@@ -24,6 +24,11 @@ class Metrics:
         )
         self._heartbeats = Gauge("heartbeat_heartbeats", "Heartbeats by state.", ["state"], registry=self._registry)
         self._runs = Gauge("heartbeat_runs", "Runs by status, all time.", ["status"], registry=self._registry)
+        self._missed = Gauge(
+            "heartbeat_missed_ticks",
+            "Ticks skipped because something was down when they were due, all time.",
+            registry=self._registry,
+        )
         self._pending = Gauge(
             "heartbeat_schedules_pending", "Schedules that are behind their rows.", registry=self._registry
         )
@@ -39,5 +44,6 @@ class Metrics:
             self._heartbeats.labels(state).set(number)
         for status, number in counts.runs.items():
             self._runs.labels(status).set(number)
+        self._missed.set(counts.missed_ticks)
         self._pending.set(counts.pending_schedules)
         return generate_latest(self._registry)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import islice
+from itertools import islice, pairwise
 
 from heartbeat import credits
 from heartbeat.cadence.notes import note
@@ -17,7 +17,7 @@ ENOUGH = 3_000
 
 @dataclass(frozen=True)
 class Tick:
-    """One tick to come; `note` says what daylight saving did to it."""
+    """One tick to come; `note` says what daylight saving did to it, or to those before it."""
 
     utc: datetime
     local: datetime
@@ -60,7 +60,10 @@ def forecast(cadence: Cadence, measured: Measured, budget: Budget, now: datetime
     runs = runs_per_month(cadence, now)
     return Forecast(
         schedule=cadence.sentence(),
-        ticks=[Tick(tick, tick.astimezone(cadence.zone), note(cadence, tick)) for tick in ticks],
+        ticks=[
+            Tick(tick, tick.astimezone(cadence.zone), note(cadence, since, tick))
+            for since, tick in pairwise([now, *ticks])
+        ],
         runs_per_month=round(runs, 1),
         credits_per_month=round(runs * measured.credits, 1),
         budget_spent_on=spent_on(cadence, measured.credits, budget, now),

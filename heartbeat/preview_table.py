@@ -38,7 +38,8 @@ def _table(found: Forecast, timezone: str) -> Table:
 
 def _words(found: Forecast, budget: int | None) -> list[str]:
     lines = [
-        f"{found.runs_per_month:g} runs a month, about {found.credits_per_month:g} credits "
+        f"{found.runs_per_month:g} {'run' if found.runs_per_month == 1 else 'runs'} a month, "
+        f"about {found.credits_per_month:g} credits "
         f"at {USUAL.credits:g} a run ({USUAL.credits_from})."
     ]
     if budget is not None:

@@ -181,6 +181,9 @@ def build(found: Order, settings: Settings) -> Schedule:
             id=row.uuid,
             task_queue=settings.task_queue,
             static_summary=run_summary(found.bot_name, row.prompt),
+            # Not the schedule's own memo: that one stays as it was created (server 1.32 refuses to update it, and the
+            # SDK's update cannot carry one), so after an edit it would lie. This one is part of what is put.
+            memo=memo(row),
         ),
         spec=spec(row),
         policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=CATCH_UP),
@@ -208,6 +211,12 @@ def _calendar(calendar: calendars.Calendar) -> ScheduleCalendarSpec:
         comment=comment,
         **{name: [ScheduleRange(**part) for part in parts] for name, parts in fields.items()},
     )
+
+
+def memo(row: Heartbeat) -> dict[str, object]:
+    """What each run of the schedule shows of its cadence: in words, and as it was written."""
+    written = {"cron_pattern": row.cron_pattern} if row.cron_pattern else {"interval_minutes": row.interval_minutes}
+    return {"cadence": cadence_of(row).sentence(), **written}
 
 
 def note(row: Heartbeat) -> str:

@@ -15,6 +15,7 @@ from heartbeat.cadence.ticks import Cadence
 from heartbeat.contracts import SkipReason
 from heartbeat.ids import new_id
 from heartbeat.store.database import columns, insert, one
+from heartbeat.store.events import record_missed
 from heartbeat.store.outcome import add_to_day
 from heartbeat.store.records import Run
 from heartbeat.store.tables import Heartbeat
@@ -60,17 +61,19 @@ def account(connection: Connection, heartbeat: Heartbeat, ticks: Sequence[dateti
         for tick in ticks
     }
     rows = [_row(heartbeat, tick, reason, now) for tick, reason in reasons.items()]
-    statement = insert(connection, RUN).on_conflict_do_nothing().returning(RUN.c.skip_reason)
-    written = list(connection.execute(statement, rows).scalars())
+    statement = insert(connection, RUN).on_conflict_do_nothing().returning(RUN.c.skip_reason, RUN.c.scheduled_for)
+    written = connection.execute(statement, rows).all()
     if written:
         add_to_day(connection, heartbeat.bot_id, "heartbeat", now, {"skipped": len(written)})
-    missed = written.count("missed")
+    gap = sorted(tick for reason, tick in written if reason == "missed")
+    if gap:
+        record_missed(connection, heartbeat, gap, now)
     moved = moved_to(heartbeat, ticks[-1]) | {
         "skipped_count": HEARTBEAT.c.skipped_count + len(written),
-        "missed_count": HEARTBEAT.c.missed_count + missed,
+        "missed_count": HEARTBEAT.c.missed_count + len(gap),
     }
     connection.execute(update(HEARTBEAT).where(HEARTBEAT.c.id == heartbeat.id).values(moved))
-    return missed
+    return len(gap)
 
 
 def newest_due(connection: Connection, heartbeat: Heartbeat, tick: datetime, now: datetime) -> datetime:

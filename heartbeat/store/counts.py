@@ -15,10 +15,14 @@ STATES = ("enabled", "disabled", "errors", "budget", "operator", "plan")
 
 @dataclass(frozen=True)
 class Counts:
-    """Heartbeats by state (a pause's reason is a state), runs by status, schedules that are behind their rows."""
+    """Heartbeats by state (a pause's reason is a state), runs by status, schedules that are behind their rows.
+
+    `missed_ticks` are those of the skipped runs that nothing ran because something was down.
+    """
 
     heartbeats: dict[str, int]
     runs: dict[str, int]
+    missed_ticks: int
     pending_schedules: int
 
 
@@ -28,19 +32,25 @@ def counts(connection: Connection) -> Counts:
     alive = select(state, func.count()).where(HEARTBEAT.c.deleted_at.is_(None)).group_by(state)
     found = {row[0]: row[1] for row in connection.execute(alive)}
     behind = select(func.count()).where(HEARTBEAT.c.synced_version < HEARTBEAT.c.version)
+    totals = _totals(connection)
+    missed = totals.pop("missed")
+    running = select(func.count()).select_from(RUN).where(RUN.c.status == "running")
     return Counts(
-        {name: found.get(name, 0) for name in STATES}, _runs(connection), connection.execute(behind).scalar_one()
+        heartbeats={name: found.get(name, 0) for name in STATES},
+        runs={**totals, "running": connection.execute(running).scalar_one()},
+        missed_ticks=missed,
+        pending_schedules=connection.execute(behind).scalar_one(),
     )
 
 
-def _runs(connection: Connection) -> dict[str, int]:
+def _totals(connection: Connection) -> dict[str, int]:
+    """What all heartbeats have counted, deleted ones too."""
     counters = {
         "success": HEARTBEAT.c.success_count,
         "error": HEARTBEAT.c.total_error_count,
         "skipped": HEARTBEAT.c.skipped_count,
         "cancelled": HEARTBEAT.c.cancelled_count,
+        "missed": HEARTBEAT.c.missed_count,
     }
     added = select(*(func.coalesce(func.sum(column), 0).label(name) for name, column in counters.items()))
-    running = select(func.count()).select_from(RUN).where(RUN.c.status == "running")
-    ended = {name: int(number) for name, number in connection.execute(added).one()._mapping.items()}
-    return {**ended, "running": connection.execute(running).scalar_one()}
+    return {name: int(number) for name, number in connection.execute(added).one()._mapping.items()}

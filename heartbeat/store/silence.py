@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import islice
 
 from sqlalchemy import Connection, select
 
@@ -29,10 +30,16 @@ class Silence:
 
 def silent(connection: Connection, now: datetime, limit: int) -> list[str]:
     """Enabled heartbeats that owe a log for a tick past its grace, longest silent first."""
-    owing = select(HEARTBEAT.c.uuid).where(
+    owing = select(HEARTBEAT.c.uuid, HEARTBEAT.c.next_tick_at, HEARTBEAT.c.jitter_seconds).where(
         HEARTBEAT.c.enabled, HEARTBEAT.c.next_tick_at < now - GRACE, HEARTBEAT.c.deleted_at.is_(None)
     )
-    return list(connection.execute(owing.order_by(HEARTBEAT.c.next_tick_at).limit(limit)).scalars())
+    # Thousands that are merely spread over an hour must not hide the one that is lost.
+    late = (
+        row.uuid
+        for row in connection.execute(owing.order_by(HEARTBEAT.c.next_tick_at))
+        if row.next_tick_at < now - GRACE - timedelta(seconds=row.jitter_seconds)
+    )
+    return list(islice(late, limit))
 
 
 def silence(connection: Connection, uuid: str, now: datetime) -> Silence | None:

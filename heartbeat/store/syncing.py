@@ -151,7 +151,7 @@ def _period_is_over(heartbeat: Heartbeat, anchors: dict[int, int], now: datetime
     return heartbeat.pause_since is not None and heartbeat.pause_since < start
 
 
-def long_running(connection: Connection, now: datetime, limit: int) -> list[Run]:
-    """Runs open for more than a minute, oldest first: those whose workflow may be gone."""
-    old = select(RUN).where(RUN.c.status == "running", RUN.c.started_at < now - timedelta(minutes=1))
-    return many(connection, Run, old.order_by(RUN.c.started_at).limit(limit))
+def long_running(connection: Connection, now: datetime, after: int, limit: int) -> list[Run]:
+    """Runs open for more than a minute, oldest first, from the one after `after` on: their workflow may be gone."""
+    old = select(RUN).where(RUN.c.status == "running", RUN.c.started_at < now - timedelta(minutes=1), RUN.c.id > after)
+    return many(connection, Run, old.order_by(RUN.c.id).limit(limit))

@@ -4,6 +4,7 @@ import asyncio
 import time
 
 import worker
+from heartbeat.store.accounting import account
 from tests.api.conftest import Api, error_of
 from tests.api.past import a_run
 
@@ -33,7 +34,10 @@ async def test_metrics_count_requests_heartbeats_and_runs(alone: Api) -> None:
     heartbeat = await alone.heartbeat(bot, enabled=True)
     await alone.heartbeat(bot, prompt="Off")
     row = await alone.row(heartbeat)
-    for status in ("success", "success", "error", "running"):
+    tick = row.next_tick_at
+    assert tick is not None
+    await alone.database.write(lambda connection: account(connection, row, [tick], tick))
+    for status in ("success", "success", "error", "skipped", "running"):
         await alone.database.write(lambda connection, status=status: a_run(connection, row, status))
     await alone.get("/read", bot_id="bot_no")
     answer = await alone.http.get("/metrics")
@@ -48,6 +52,8 @@ async def test_metrics_count_requests_heartbeats_and_runs(alone: Api) -> None:
         'heartbeat_runs{status="success"} 2.0',
         'heartbeat_runs{status="error"} 1.0',
         'heartbeat_runs{status="running"} 1.0',
+        'heartbeat_runs{status="skipped"} 2.0',
+        "heartbeat_missed_ticks 1.0",
         "heartbeat_schedules_pending 0.0",
     ):
         assert line in lines, answer.text

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from heartbeat.store.accounting import leave
 from heartbeat.store.closing import Ending, close_run
 from heartbeat.store.database import Database, columns
-from heartbeat.store.records import DailyRollup, Run
+from heartbeat.store.records import DailyRollup, Event, Run
 from heartbeat.store.silence import GRACE, silence, silent, write_off
 from heartbeat.store.tables import Heartbeat
 from tests.run.test_opening import by_hand, changed, opened, scheduled
@@ -44,6 +44,12 @@ def run_tick(database: Database, heartbeat: Heartbeat, minute: int, *, late: flo
     return "ran"
 
 
+def events(database: Database) -> list[tuple[str, dict[str, object]]]:
+    table = columns(Event)
+    shown = select(table.c.kind, table.c.data).order_by(table.c.id)
+    return database.read_now(lambda c: [tuple(row) for row in c.execute(shown)])
+
+
 def test_ticks_on_time_are_one_run_each(database: Database, heartbeat: Heartbeat) -> None:
     assert [run_tick(database, heartbeat, minute) for minute in (1, 2, 3)] == ["ran"] * 3
     assert logs(database) == [(minute, "success", None) for minute in (1, 2, 3)]
@@ -62,6 +68,9 @@ def test_after_an_outage_one_run_for_the_newest_missed_tick(database: Database, 
         assert run_tick(database, heartbeat, minute, late=13 * 60) == "this tick has its log already"
     row = database.read_now(lambda c: heartbeat_row(c, heartbeat.uuid))
     assert (row.missed_count, row.skipped_count, row.success_count) == (12, 12, 2)
+    # A gap is one event, however many ticks it swallowed.
+    gap = {"ticks": 12, "first": (NOW + 2 * MINUTE).isoformat(), "last": (NOW + 13 * MINUTE).isoformat()}
+    assert events(database) == [("heartbeat.missed", gap)]
 
 
 def test_a_heartbeat_that_wants_no_catching_up(database: Database, heartbeat: Heartbeat) -> None:
@@ -71,6 +80,9 @@ def test_a_heartbeat_that_wants_no_catching_up(database: Database, heartbeat: He
     changed(database, Heartbeat, cron_pattern="0 * * * *")
     assert run_tick(database, heartbeat, 60, late=6 * 60) == "it came too late, and catch_up is none"
     assert logs(database)[-1] == (60, "skipped", "missed")
+    row = database.read_now(lambda c: heartbeat_row(c, heartbeat.uuid))
+    assert row.missed_count == row.skipped_count == 7
+    assert sum(data["ticks"] for _, data in events(database)) == 7
 
 
 def test_ticks_that_fell_into_a_run_are_overlap(database: Database, heartbeat: Heartbeat) -> None:
@@ -125,6 +137,14 @@ def test_a_silent_heartbeat_is_found_after_its_grace(database: Database, heartbe
     found = database.write_now(lambda c: silence(c, heartbeat.uuid, late))
     assert found is not None
     assert (found.lost, found.catch_up) == ([due], due)
+
+
+def test_those_that_are_spread_do_not_hide_one_that_is_lost(database: Database, heartbeat: Heartbeat) -> None:
+    bot = database.write_now(lambda c: a_bot(c, a_project(c)))
+    spread = database.write_now(lambda c: a_heartbeat(c, bot, jitter_seconds=600, next_tick_at=NOW))
+    late = NOW + MINUTE + GRACE + timedelta(seconds=1)
+    assert database.read_now(lambda c: silent(c, late, 1)) == [heartbeat.uuid]
+    assert database.read_now(lambda c: silent(c, late + timedelta(seconds=600), 1)) == [spread.uuid]
 
 
 def test_silence_of_more_than_a_day_is_written_off(database: Database, heartbeat: Heartbeat) -> None:

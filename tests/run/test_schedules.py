@@ -3,12 +3,21 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from temporalio.client import Client, ScheduleActionStartWorkflow, ScheduleOverlapPolicy
+from sqlalchemy import select
+from temporalio.client import (
+    Client,
+    ScheduleActionExecutionStartWorkflow,
+    ScheduleActionStartWorkflow,
+    ScheduleOverlapPolicy,
+)
 from temporalio.service import RPCError, RPCStatusCode
 
-from heartbeat.schedules import Schedules
+from heartbeat.schedules import Schedules, memo
+from heartbeat.store.database import columns
+from heartbeat.store.records import Run
 from heartbeat.store.syncing import order
 from tests.run.conftest import House
+from tests.run.test_agent_run import backfill, until
 
 
 async def described(house: House):
@@ -49,11 +58,48 @@ async def test_an_edited_row_is_put_whole(house: House) -> None:
     assert (await house.row()).synced_version == 2
 
 
+async def test_what_a_run_shows_of_its_cadence_is_true_after_an_edit(house: House) -> None:
+    await house.schedules.follow(house.heartbeat.uuid)
+    await write(house, "cron_pattern = '0 9 * * 1#2', timezone = 'America/New_York'")
+    await house.schedules.follow(house.heartbeat.uuid)
+    await house.client.get_schedule_handle(house.heartbeat.uuid).trigger()
+    there = await until(lambda: described(house), lambda there: bool(there.info.recent_actions))
+    started = there.info.recent_actions[0].action
+    assert isinstance(started, ScheduleActionExecutionStartWorkflow)
+    run = await house.client.get_workflow_handle(started.workflow_id).describe()
+    assert await run.memo() == {
+        "cadence": "At 09:00, on the second Monday of the month, New York time",
+        "cron_pattern": "0 9 * * 1#2",
+    }
+    # A memo of the schedule itself could not follow.
+    assert await there.memo() == {}
+
+
 async def test_an_interval_keeps_its_anchor(house: House) -> None:
     await write(house, "cron_pattern = NULL, interval_minutes = 45")
     await house.schedules.follow(house.heartbeat.uuid)
-    for tick in (await described(house)).info.next_action_times[:5]:
+    there = await described(house)
+    assert memo(await house.row()) == {"cadence": "Every 45 minutes, UTC", "interval_minutes": 45}
+    for tick in there.info.next_action_times[:5]:
         assert (tick - house.heartbeat.anchor_at) % timedelta(minutes=45) == timedelta()
+
+
+async def test_jitter_spreads_starts_and_moves_no_tick(working: House) -> None:
+    await write(working, "jitter_seconds = 50")
+    await working.schedules.follow(working.heartbeat.uuid)
+    starts = (await described(working)).info.next_action_times
+    late = {start.replace(second=0, microsecond=0): start.second + start.microsecond / 1e6 for start in starts}
+    assert len(late) == len(starts)
+    assert 0 < max(late.values()) <= 50
+    await working.schedules.delete(working.heartbeat.uuid)
+    await working.schedules.follow(working.heartbeat.uuid)
+    again = (await described(working)).info.next_action_times
+    assert len(set(again) & set(starts)) >= len(starts) - 2, "the same ticks start as late as before"
+    await backfill(working, 3)
+    await until(working.row, lambda row: row.success_count > 0)
+    [run, *_] = await working.database.read(lambda c: list(c.execute(select(columns(Run)))))
+    assert run.scheduled_for.second == run.scheduled_for.microsecond == 0
+    assert run.workflow_id == f"{working.heartbeat.uuid}-{run.scheduled_for:%Y-%m-%dT%H:%M:%SZ}"
 
 
 async def test_a_deleted_row_takes_its_schedule_along_and_twice_is_fine(house: House) -> None:

@@ -2,20 +2,28 @@
 
 import threading
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from sqlalchemy import update
+import pytest
+from sqlalchemy import select, update
+from temporalio.client import WorkflowExecutionStatus, WorkflowHandle
 from temporalio.testing import ActivityEnvironment
 
+import activities.upkeep
 from activities.upkeep import Upkeep
-from heartbeat.contracts import UPKEEP, UPKEEP_SCHEDULE_ID, RunResult
+from heartbeat.contracts import AGENT_RUN, UPKEEP, UPKEEP_SCHEDULE_ID, RunResult
 from heartbeat.ids import new_id
 from heartbeat.store.database import columns
+from heartbeat.store.opening import Claim, open_run
+from heartbeat.store.records import Run
 from heartbeat.store.tables import Heartbeat
+from heartbeat.temporal import tick_id
 from tests.models import ModelServer, Reply
 from tests.run.conftest import House
 from tests.run.test_agent_run import until
+from tests.run.test_opening import HOUSE
 
-HEARTBEAT = columns(Heartbeat)
+HEARTBEAT, RUN = columns(Heartbeat), columns(Run)
 
 
 def upkeep(house: House, ahead: timedelta = timedelta()) -> Upkeep:
@@ -73,20 +81,50 @@ async def test_a_pause_for_errors_is_not_lifted(house: House) -> None:
     assert await upkeep(house, timedelta(days=60)).lift_budget_pauses() == 0
 
 
+async def closed(house: House, ahead: timedelta = timedelta()) -> int:
+    """How many lost runs one look closes."""
+    done: int = await ActivityEnvironment().run(upkeep(house, ahead).close_lost_runs)
+    return done
+
+
 async def test_a_run_terminated_in_temporal_is_closed_as_an_error(working: House, model: ModelServer) -> None:
     hanging = threading.Event()
     model.script(Reply(wait_for=hanging))
     handle = await working.start("log_lost")
     await until(lambda: working.asked(model), bool)
-    assert await upkeep(working, timedelta(minutes=2)).close_lost_runs() == 0
+    assert await closed(working, timedelta(minutes=2)) == 0
     await handle.terminate()
-    assert await upkeep(working).close_lost_runs() == 0
-    assert await upkeep(working, timedelta(minutes=2)).close_lost_runs() == 1
+    assert await closed(working) == 0
+    assert await closed(working, timedelta(minutes=2)) == 1
     hanging.set()
     log = await working.run("log_lost")
     assert (log.status, log.error_code) == ("error", "workflow_terminated")
     assert log.error_message == "The run's workflow was terminated in Temporal."
     assert (await working.row()).total_error_count == 1
+
+
+async def test_runs_timed_out_in_temporal_are_closed_however_many_are_open(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(activities.upkeep, "AT_ONCE", 2)
+    limits = [timedelta(seconds=60), timedelta(seconds=60), timedelta(seconds=60), timedelta(seconds=1)]
+    runs = [await opened_with_limit(house, limit) for limit in limits]
+    ended = await until(runs[-1].describe, lambda there: there.status == WorkflowExecutionStatus.TIMED_OUT)
+    assert await closed(house, timedelta(minutes=2)) == 1
+    [log] = await house.database.read(lambda c: list(c.execute(select(RUN).where(RUN.c.status != "running"))))
+    assert (log.workflow_id, log.status, log.error_code) == (ended.id, "error", "workflow_timed_out")
+    assert log.error_message == "The run's workflow was timed out in Temporal."
+
+
+async def opened_with_limit(house: House, limit: timedelta) -> WorkflowHandle[Any, Any]:
+    """A manual run that is open while no worker ends it, and that Temporal gives up after `limit`."""
+    log = new_id("log")
+    started = await house.client.start_workflow(
+        AGENT_RUN, id=log, task_queue=house.settings.task_queue, execution_timeout=limit
+    )
+    claim = Claim(house.heartbeat.uuid, "manual", log, log, started.first_execution_run_id or "", None)
+    await house.database.write(lambda c: open_run(c, claim, HOUSE, datetime.now(UTC)))
+    return started
 
 
 async def owing(house: House, minutes: int) -> None:
@@ -130,6 +168,25 @@ async def test_a_tick_that_is_merely_queued_is_left_alone(house: House) -> None:
     await until(queued, bool)
     assert await ActivityEnvironment().run(upkeep(house).account_for_silence) == 0
     assert (await house.row()).skipped_count == 0
+
+
+async def test_a_late_tick_that_is_merely_queued_is_left_alone(house: House) -> None:
+    """No worker polls: Upkeep has started the workflow itself a minute ago, and nobody has opened it yet."""
+    await owing(house, 10)
+    await house.database.write(lambda c: c.execute(update(HEARTBEAT).values(cron_pattern=_once_ago(minutes=5))))
+    for _ in range(2):
+        assert await ActivityEnvironment().run(upkeep(house).account_for_silence) == 0
+    assert (await house.row()).skipped_count == 0
+    await house.client.get_workflow_handle(tick_id(house.heartbeat, _ago(minutes=5))).terminate()
+    assert await ActivityEnvironment().run(upkeep(house).account_for_silence) == 1
+
+
+def _ago(minutes: int) -> datetime:
+    return datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(minutes=minutes)
+
+
+def _once_ago(minutes: int) -> str:
+    return f"{_ago(minutes).minute} {_ago(minutes).hour} * * *"
 
 
 async def test_a_tick_due_in_moments_is_made_to_happen(working: House) -> None:
