@@ -1,8 +1,39 @@
-"""What a model is given at the start of a run."""
+"""What a model is given: the bot's instruction, the heartbeat's prompt, and what was said and done since."""
 
-from pydantic_ai.messages import ModelMessage, ModelRequest, UserPromptPart
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pydantic_ai.messages import ModelMessage, ModelMessagesTypeAdapter, ModelRequest, ToolReturnPart, UserPromptPart
 
 
-def opening(instruction: str, prompt: str) -> list[ModelMessage]:
-    """The first messages of a run: the bot's instruction and the heartbeat's prompt."""
-    return [ModelRequest(parts=[UserPromptPart(prompt)], instructions=instruction or None)]
+@dataclass(frozen=True)
+class Said:
+    """An answer of the model, as `Answer.messages` has it."""
+
+    messages: str
+
+
+@dataclass(frozen=True)
+class Returned:
+    """What a tool call came to."""
+
+    tool: str
+    call_id: str
+    text: str
+
+
+def conversation(instruction: str, prompt: str, turns: Sequence[Said | Returned]) -> list[ModelMessage]:
+    """The messages of the next request. The results of one answer's calls go back together."""
+    told = instruction or None
+    messages: list[ModelMessage] = [ModelRequest(parts=[UserPromptPart(prompt)], instructions=told)]
+    for turn in turns:
+        if isinstance(turn, Said):
+            messages += ModelMessagesTypeAdapter.validate_json(turn.messages)
+            continue
+        result = ToolReturnPart(turn.tool, turn.text, turn.call_id)
+        last = messages[-1]
+        if isinstance(last, ModelRequest) and len(messages) > 1:
+            messages[-1] = ModelRequest(parts=[*last.parts, result], instructions=told)
+        else:
+            messages.append(ModelRequest(parts=[result], instructions=told))
+    return messages

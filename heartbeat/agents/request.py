@@ -1,6 +1,7 @@
 """One model request, provider-neutral. Retries are Temporal's: the clients here make exactly one attempt."""
 
 from asyncio import Lock
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
@@ -8,12 +9,35 @@ from pydantic import SecretStr
 from pydantic_ai.direct import model_request
 from pydantic_ai.exceptions import ModelAPIError, UnexpectedModelBehavior, UserError
 from pydantic_ai.messages import ModelMessagesTypeAdapter, ModelResponse
-from pydantic_ai.models import Model
+from pydantic_ai.models import Model, ModelRequestParameters
 from pydantic_ai.settings import ModelSettings
+from pydantic_ai.tools import ToolDefinition
 
 from heartbeat.agents.failures import ModelFailure, explain
-from heartbeat.agents.prompt import opening
+from heartbeat.agents.prompt import Returned, Said, conversation
+from heartbeat.agents.tools.definitions import Definition
 from heartbeat.settings import Settings
+
+
+@dataclass(frozen=True)
+class Question:
+    """One request: to `model` (`provider:name`), with the turns of the run so far and the tools it may ask for."""
+
+    model: str
+    instruction: str
+    prompt: str
+    max_reply_tokens: int
+    turns: Sequence[Said | Returned] = ()
+    tools: Sequence[Definition] = ()
+
+
+@dataclass(frozen=True)
+class AskedCall:
+    """A tool call that the model asks for; `arguments` is JSON as it wrote it."""
+
+    tool: str
+    call_id: str
+    arguments: str
 
 
 @dataclass(frozen=True)
@@ -25,6 +49,7 @@ class Answer:
 
     text: str
     messages: str
+    calls: Sequence[AskedCall]
     input_tokens: int
     output_tokens: int
     failure_code: str | None = None
@@ -40,21 +65,33 @@ class Models:
         self._open = AsyncExitStack()
         self._making = Lock()
 
-    async def ask(self, name: str, instruction: str, prompt: str, max_reply_tokens: int) -> Answer:
-        """Send one request to `provider:name`; raises `ModelFailure` in words the owner can act on."""
-        wishes = ModelSettings(
-            max_tokens=max_reply_tokens, timeout=float(self._settings.step_timeout_seconds), max_retries=0
-        )
+    async def ask(self, question: Question) -> Answer:
+        """Send one request; raises `ModelFailure` in words the owner can act on."""
+        name, timeout = question.model, float(self._settings.step_timeout_seconds)
+        wishes = ModelSettings(max_tokens=question.max_reply_tokens, timeout=timeout, max_retries=0)
+        messages = conversation(question.instruction, question.prompt, question.turns)
+        may_call = ModelRequestParameters(function_tools=[_offered(tool) for tool in question.tools])
         try:
             model = await self._model(name)
-            response = await model_request(model, opening(instruction, prompt), model_settings=wishes)
+            response = await model_request(model, messages, model_settings=wishes, model_request_parameters=may_call)
         except (ModelAPIError, UserError, UnexpectedModelBehavior) as problem:
             raise explain(name, problem) from problem
         text = "\n".join(part.content for part in response.parts if part.part_kind == "text").strip()
-        code, failure = _useless(name, text, response)
+        calls = [
+            # As it came: the library would put right what was cut short, and a tool be called with half its arguments.
+            AskedCall(
+                part.tool_name,
+                part.tool_call_id,
+                part.args if isinstance(part.args, str) else part.args_as_json_str(),
+            )
+            for part in response.parts
+            if part.part_kind == "tool-call"
+        ]
+        code, failure = (None, None) if calls else _useless(name, text, response)
         return Answer(
             text,
             ModelMessagesTypeAdapter.dump_json([response]).decode(),
+            calls,
             response.usage.input_tokens,
             response.usage.output_tokens,
             code,
@@ -70,6 +107,10 @@ class Models:
     async def close(self) -> None:
         """Give every connection back."""
         await self._open.aclose()
+
+
+def _offered(tool: Definition) -> ToolDefinition:
+    return ToolDefinition(name=tool.name, description=tool.description, parameters_json_schema=tool.schema)
 
 
 def _useless(name: str, text: str, response: ModelResponse) -> tuple[str | None, str | None]:

@@ -1,0 +1,77 @@
+"""Why a tool server did not answer: in a sentence that holds no secret, and whether the call may have been made."""
+
+from collections.abc import Iterator
+
+import httpx2
+from mcp.shared.exceptions import MCPError
+from mcp_types import CONNECTION_CLOSED, PARSE_ERROR, REQUEST_TIMEOUT
+
+from heartbeat.agents.tools.answers import cut, without_secrets
+from heartbeat.agents.tools.definitions import Called, Definition, Server
+from heartbeat.agents.tools.sessions import Journey
+from heartbeat.capped import TooLarge
+from heartbeat.egress import Refused
+
+MOST_BYTES = 500
+NEVER_ANSWERED = (CONNECTION_CLOSED, PARSE_ERROR, REQUEST_TIMEOUT)
+NEVER_LEFT = (Refused, httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
+UNSURE = "It may or may not have been carried out: find out before you call it again."
+
+
+def failed(definition: Definition, server: Server, problem: Exception, journey: Journey, seconds: int) -> Called:
+    """What a call came to that ended in `problem`: `unknown` unless it is sure that it was not carried out."""
+    sentence = explain(server, problem, journey, seconds)
+    causes = list(_causes(problem))
+    if not journey.sent or any(isinstance(cause, NEVER_LEFT) for cause in causes):
+        return Called("failed", f"{definition.name} was not called. {sentence}")
+    if any(_is_a_no(cause, journey) for cause in causes):
+        return Called("failed", f"{definition.name} failed. {sentence}")
+    return Called("unknown", f"{definition.name} was called. {sentence} {UNSURE}")
+
+
+def explain(server: Server, problem: Exception, journey: Journey, seconds: int) -> str:
+    """One sentence that names the server and says what happened."""
+    said = _happened(next(_causes(problem)), server, journey, seconds)
+    return cut(without_secrets(f"The tool server {server.label} {said}", server), MOST_BYTES)
+
+
+def _causes(problem: BaseException) -> Iterator[BaseException]:
+    if isinstance(problem, BaseExceptionGroup):
+        for inner in problem.exceptions:
+            yield from _causes(inner)
+    else:
+        yield problem
+
+
+def _is_a_no(cause: BaseException, journey: Journey) -> bool:
+    """Whether the server itself declined. A 5xx is no such word: a proxy says it of a server that goes on. Nor is a
+    409, the answer to an idempotency key whose first call is still under way."""
+    if journey.status is not None:
+        return journey.status < 500 and journey.status != 409
+    return isinstance(cause, MCPError) and cause.code not in NEVER_ANSWERED
+
+
+def _happened(cause: BaseException, server: Server, journey: Journey, seconds: int) -> str:
+    status = cause.response.status_code if isinstance(cause, httpx2.HTTPStatusError) else journey.status
+    match cause:
+        case Refused():
+            return f"cannot be reached: {cause}"
+        case MCPError() if status is None:
+            return f"{'did not answer' if cause.code in NEVER_ANSWERED else 'answered with an error'}: {cause.message}"
+        case _ if status in (401, 403):
+            return f"does not let us in (HTTP {status}): check the headers it is connected with."
+        case _ if status is not None:
+            return f"answered with HTTP {status}{f': {cause.message}' if isinstance(cause, MCPError) else '.'}"
+        case httpx2.ConnectError() | httpx2.ConnectTimeout() | httpx2.PoolTimeout():
+            return "cannot be reached."
+        case TimeoutError() | httpx2.TimeoutException():
+            return f"did not answer within {seconds} seconds."
+        case httpx2.SSEError() | TooLarge():
+            return f"did not answer as it should: {cause}"
+        case httpx2.InvalidURL() | httpx2.UnsupportedProtocol():
+            return f"has an address that cannot be used: {cause}"
+        case httpx2.TransportError():
+            return "lost the connection."
+        case OSError() if server.transport == "stdio":
+            return f"cannot be started: {cause.strerror}."
+    return f"does not work as an MCP server should ({type(cause).__name__})."

@@ -1,0 +1,121 @@
+"""Speaking to a tool server: what it offers, and one call. Every way to fail ends in words, and none holds a secret."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+from mcp.client.session import ClientSession
+from mcp_types import (
+    CallToolRequest,
+    CallToolRequestParams,
+    CallToolResult,
+    InputRequiredResult,
+    PaginatedRequestParams,
+    Tool,
+)
+from pydantic import TypeAdapter
+
+from heartbeat.agents.tools.answers import told
+from heartbeat.agents.tools.definitions import Called, Definition, Found, Server
+from heartbeat.agents.tools.failures import explain, failed
+from heartbeat.agents.tools.sessions import Journey, session
+from heartbeat.settings import Settings
+
+KEY = "heartbeat/idempotency-key"
+MOST_PAGES = 50
+ANSWER: TypeAdapter[CallToolResult | InputRequiredResult] = TypeAdapter(CallToolResult | InputRequiredResult)
+T = TypeVar("T")
+
+
+class ToolServerDown(Exception):
+    """A server's tools cannot be listed. The message says what happened, in words for the user."""
+
+
+async def list_tools(server: Server, settings: Settings) -> list[Found]:
+    """What the server offers now, in its order; raises `ToolServerDown`."""
+    journey = Journey()
+    try:
+        return await _ask(server, settings, journey, _listing)
+    except Exception as problem:
+        raise ToolServerDown(explain(server, problem, journey, settings.tool_timeout_seconds)) from None
+
+
+async def call(definition: Definition, arguments: dict[str, Any], *, key: str, settings: Settings) -> Called:
+    """Call a tool once, if it still is what was pinned; raises nothing but a cancellation.
+
+    `key` goes along, the same for a repetition of this call, so that the server can tell one from a second call.
+    """
+    server = definition.server
+    assert server is not None, f"{definition.name} is built in"
+    journey = Journey(key)
+
+    async def make(opened: ClientSession) -> Called:
+        changed = await _drift(opened, definition)
+        if changed is not None:
+            return changed
+        journey.sent = True
+        return _called(await _request(opened, definition.on_server, arguments, key), definition, server, settings)
+
+    try:
+        return await _ask(server, settings, journey, make)
+    except Exception as problem:
+        return failed(definition, server, problem, journey, settings.tool_timeout_seconds)
+
+
+async def _ask(
+    server: Server, settings: Settings, journey: Journey, work: Callable[[ClientSession], Awaitable[T]]
+) -> T:
+    """What `work` made of one session. What fails after that, while the session closes, does not undo it."""
+    done: list[T] = []
+    try:
+        async with asyncio.timeout(settings.tool_timeout_seconds), session(server, settings, journey) as opened:
+            done.append(await work(opened))
+    except Exception:
+        if not done:
+            raise
+    return done[0]
+
+
+async def _listing(opened: ClientSession) -> list[Found]:
+    found: dict[str, Found] = {}
+    cursor: str | None = None
+    for _ in range(MOST_PAGES):
+        page = await opened.list_tools(params=PaginatedRequestParams(cursor=cursor))
+        for tool in page.tools:
+            found.setdefault(tool.name, _found(tool))
+        if (cursor := page.next_cursor) is None:
+            break
+    return list(found.values())
+
+
+def _found(tool: Tool) -> Found:
+    notes = tool.annotations.model_dump(mode="json", by_alias=True, exclude_none=True) if tool.annotations else {}
+    return Found(tool.name, tool.description or "", tool.input_schema, notes)
+
+
+async def _drift(opened: ClientSession, definition: Definition) -> Called | None:
+    if not definition.hash:
+        return None
+    now = next((tool for tool in await _listing(opened) if tool.name == definition.on_server), None)
+    if now is not None and now.hash == definition.hash:
+        return None
+    happened = "has changed since it was connected" if now else "is no longer offered by its server"
+    text = f"{definition.name} {happened}, so it was not called. It is paused until somebody refreshes it."
+    return Called("changed", text, found=now)
+
+
+async def _request(
+    opened: ClientSession, name: str, arguments: dict[str, Any], key: str
+) -> CallToolResult | InputRequiredResult:
+    # Not `call_tool`: it holds an answer to the server's own schema, and drops one that was given but does not fit.
+    parameters = CallToolRequestParams(name=name, arguments=arguments, _meta={KEY: key})
+    return await opened.send_request(CallToolRequest(params=parameters), ANSWER)
+
+
+def _called(
+    answer: CallToolResult | InputRequiredResult, definition: Definition, server: Server, settings: Settings
+) -> Called:
+    if isinstance(answer, InputRequiredResult):
+        return Called("failed", f"{definition.name} asks a person for more, and nobody is here to answer it.")
+    text = told(answer, server, settings.tool_result_bytes)
+    return Called("failed", f"{definition.name} failed: {text}") if answer.is_error else Called("ok", text)

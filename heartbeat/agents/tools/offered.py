@@ -1,0 +1,82 @@
+"""From the servers that are connected to the tools that a model is offered."""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+from heartbeat.agents.tools import stdio
+from heartbeat.agents.tools.builtin import BUILT_IN
+from heartbeat.agents.tools.definitions import Definition, Server
+from heartbeat.settings import Settings
+
+LONGEST_NAME = 64
+ANY_ARGUMENTS: dict[str, Any] = {"type": "object", "properties": {}}
+
+
+@dataclass(frozen=True)
+class Connected:
+    """A server and its tools as they were pinned (`Tool.tools`). `approval_tools` are those that need a person's yes, all
+    if it names none; `require_approval` `always` or `never` goes for all as well."""
+
+    server: Server
+    tools: Sequence[dict[str, Any]]
+    require_approval: str = "never"
+    approval_tools: Sequence[str] = ()
+
+
+async def offered(bot_uuid: str, connected: Sequence[Connected], settings: Settings) -> list[Definition]:
+    """Every tool a bot's model may ask for, in the same order each time; the operator's own servers come last."""
+    own = [Connected(server, await stdio.entries(server, settings)) for server in stdio.servers(bot_uuid, settings)]
+    return define([*connected, *own])
+
+
+def define(connected: Sequence[Connected]) -> list[Definition]:
+    """The built-in tools and those of `connected`, without what is switched off or paused because it changed."""
+    usable = [
+        (one, entry)
+        for one in connected
+        for entry in one.tools
+        if entry.get("is_active", True) and not entry.get("changed")
+    ]
+    plain = [_plain_name(one.server.label, entry["name"]) for one, entry in usable]
+    times = Counter(plain)
+    return [
+        *BUILT_IN,
+        *(
+            _definition(
+                one, entry, name if times[name] == 1 and len(name) <= LONGEST_NAME else _apart(name, one, entry)
+            )
+            for (one, entry), name in zip(usable, plain, strict=True)
+        ),
+    ]
+
+
+def _plain_name(label: str, tool: str) -> str:
+    name = re.sub(r"[^A-Za-z0-9_-]", "_", f"{label}__{tool}")
+    # A name that begins with a digit or a dash is refused by some providers.
+    return name if re.match(r"[A-Za-z_]", name) else f"_{name}"
+
+
+def _apart(name: str, one: Connected, entry: dict[str, Any]) -> str:
+    """Told apart by where it is, not by its place in a row: a name never comes to mean another tool."""
+    mark = sha256(f"{one.server.uuid} {entry['name']}".encode()).hexdigest()[:8]
+    return f"{name[: LONGEST_NAME - len(mark) - 1]}_{mark}"
+
+
+def _definition(one: Connected, entry: dict[str, Any], name: str) -> Definition:
+    notes = entry.get("annotations") or {}
+    named = not one.approval_tools or entry["name"] in one.approval_tools
+    asks_for = {"always": True, "never": False}.get(one.require_approval, named)
+    return Definition(
+        name=name,
+        description=entry.get("description") or "",
+        schema={**ANY_ARGUMENTS, **(entry.get("input_schema") or {})},
+        server=one.server,
+        on_server=entry["name"],
+        hash=entry.get("hash") or "",
+        idempotent=notes.get("idempotentHint") is True or notes.get("readOnlyHint") is True,
+        needs_approval=asks_for,
+    )

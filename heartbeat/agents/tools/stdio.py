@@ -1,0 +1,52 @@
+"""The operator's own tool servers: processes that a worker starts, named in its settings and nowhere else."""
+
+import logging
+import time
+from typing import Any
+
+from heartbeat.agents.tools.definitions import Server
+from heartbeat.settings import Settings, StdioTool
+
+RETRY_SECONDS = 60.0
+logger = logging.getLogger(__name__)
+
+Entries = list[dict[str, Any]]
+# What a server offers is asked once a process; of one that does not start, once a minute.
+_listed: dict[tuple[str, ...], Entries] = {}
+_failed: dict[tuple[str, ...], float] = {}
+
+
+def servers(bot_uuid: str, settings: Settings) -> list[Server]:
+    """Those that the bot may use, by label."""
+    mine = {label: tool for label, tool in settings.stdio_tools.items() if not tool.bots or bot_uuid in tool.bots}
+    return [_server(label, tool) for label, tool in sorted(mine.items())]
+
+
+async def entries(server: Server, settings: Settings) -> Entries:
+    """What `server` offers, as `Tool.tools` has it; nothing while it cannot be started, and the log says why."""
+    known = (server.label, *server.command)
+    if known not in _listed and time.monotonic() >= _failed.get(known, 0):
+        from heartbeat.agents.tools.mcp import ToolServerDown, list_tools
+
+        try:
+            found = await list_tools(server, settings)
+        except ToolServerDown as problem:
+            logger.warning("%s Its tools are left out for a minute.", problem)
+            _failed[known] = time.monotonic() + RETRY_SECONDS
+        else:
+            # Without a hash: the operator who changes the command need not be asked whether it may change.
+            _listed[known] = [
+                {
+                    "name": tool.name,
+                    "description": tool.description,
+                    "input_schema": tool.schema,
+                    "annotations": tool.annotations,
+                }
+                for tool in found
+            ]
+    return _listed.get(known, [])
+
+
+def _server(label: str, tool: StdioTool) -> Server:
+    env = {name: value.get_secret_value() for name, value in tool.env.items()}
+    return Server(f"stdio:{label}", label, "stdio", command=(tool.command, *tool.args), env=env)
