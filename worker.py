@@ -14,8 +14,10 @@ from temporalio.client import Client
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkflowRunner
 
 from activities.agent import Agent
+from activities.calls import Calls
 from activities.runs import Runs
 from activities.schedules import FollowSchedule
+from activities.toolbox import Toolbox
 from activities.upkeep import Upkeep as UpkeepActivities
 from heartbeat import temporal
 from heartbeat.schedules import Schedules
@@ -34,7 +36,8 @@ async def working(
 ) -> AsyncIterator[None]:
     """A worker with every workflow and activity of the product, at work for as long as the body runs."""
     schedules = Schedules(client, database, settings)
-    runs, agent = Runs(database, settings), Agent(database, settings)
+    toolbox = Toolbox(settings)
+    runs, agent, calls = Runs(database, settings), Agent(database, settings, toolbox), Calls(database, toolbox)
     follow, upkeep = FollowSchedule(schedules), UpkeepActivities(client, database, settings, schedules)
     worker = Worker(
         client,
@@ -44,6 +47,7 @@ async def working(
             runs.open_run,
             runs.close_run,
             agent.think,
+            calls.act,
             follow.follow_schedule,
             upkeep.close_lost_runs,
             upkeep.lift_budget_pauses,
@@ -53,6 +57,8 @@ async def working(
         ],
         workflow_runner=runner,
         max_concurrent_activities=settings.worker_concurrency,
+        # How long a run waits for the worker that had it before any other may go on with it.
+        sticky_queue_schedule_to_start_timeout=timedelta(seconds=5),
         graceful_shutdown_timeout=timedelta(seconds=2),
     )
     async with worker:

@@ -1,86 +1,134 @@
-"""A step of a run: one model request, written and charged once."""
+"""Think: one model request of a run, written and charged once."""
 
 import asyncio
 import gc
-import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
+from sqlalchemy import Connection
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from activities.runs import utc_now
+from activities.beat import beating
+from activities.runs import house, utc_now
+from activities.toolbox import Toolbox
 from heartbeat.agents.failures import ModelFailure
-from heartbeat.contracts import Think, Thought
-from heartbeat.credits import rate_for
+from heartbeat.contracts import Call, Think, Thought
 from heartbeat.errors import Unavailable
 from heartbeat.settings import Settings
 from heartbeat.store.database import Database
-from heartbeat.store.ledger import NewStep, settle_step, where_it_stands
 from heartbeat.store.records import Run, Step
+from heartbeat.store.steps import (
+    NewStep,
+    Standing,
+    begin_step,
+    note_attempt,
+    note_lost,
+    settle_step,
+    to_read,
+    where_it_stands,
+)
+from heartbeat.store.toolset import Toolset, toolset
 
 if TYPE_CHECKING:
-    from heartbeat.agents.request import Answer, Models
-
-BEAT_SECONDS = 2
+    from activities.asking import Asking
 
 
 class Agent:
     """Thinks. The model libraries are loaded at the first request: an idle worker stays small."""
 
-    def __init__(self, database: Database, settings: Settings, now: Callable[[], datetime] = utc_now) -> None:
+    def __init__(
+        self, database: Database, settings: Settings, toolbox: Toolbox, now: Callable[[], datetime] = utc_now
+    ) -> None:
         self._database = database
         self._settings = settings
+        self._toolbox = toolbox
         self._now = now
-        self._models: Models | None = None
+        self._house = house(settings)
+        self._asking: Asking | None = None
         self._loading = asyncio.Lock()
 
     @activity.defn
     async def think(self, think: Think) -> Thought:
         """Ask the model once. A repeated step whose answer is in the store is not asked again."""
-        run, done = await self._database.read(lambda connection: where_it_stands(connection, think.run, think.number))
-        if done is not None or run.status != "running":
-            return _thought(done) if done else Thought(True)
-        async with _beating():
-            began = time.monotonic()
-            answer = await self._ask(run)
-            step = NewStep(
-                number=think.number,
-                kind="model",
-                answer=answer.text,
-                messages=answer.messages,
-                final=True,
-                failure_code=answer.failure_code,
-                failure=answer.failure,
-                model=run.model,
-                input_tokens=answer.input_tokens,
-                output_tokens=answer.output_tokens,
-                duration_ms=round((time.monotonic() - began) * 1000),
-            )
-            return _thought(await self._keep(run, step))
+        standing, tools = await self._standing(think)
+        if (done := standing.step(think.number)) is not None:
+            return _thought(done, standing.steps)
+        if standing.run.status != "running":
+            return Thought()
+        if standing.shortage is not None:
+            return Thought(error_code="budget_exhausted", message=standing.shortage)
+        if too_long := self._too_long(standing):
+            return Thought(error_code="transcript_too_long", message=too_long)
+        async with beating():
+            return await self._attempt(standing, tools, think.number, activity.info().attempt)
 
     async def close(self) -> None:
         """Give the model clients' connections back."""
-        if self._models is not None:
-            await self._models.close()
+        if self._asking is not None:
+            await self._asking.close()
 
-    async def _ask(self, run: Run) -> "Answer":
-        async with self._loading:
-            if self._models is None:
-                self._models = await asyncio.to_thread(_load_models, self._settings)
-            models = self._models
+    async def _standing(self, think: Think) -> tuple[Standing, Toolset]:
+        """Where the run stands, with this step's worst case reserved: the first one's was when the run was opened."""
+
+        def look(connection: Connection) -> tuple[Standing, Toolset]:
+            if think.number == 1:
+                standing = where_it_stands(connection, think.run)
+            else:
+                standing = begin_step(connection, think.run, think.number, self._house, self._now())
+            return standing, toolset(connection, standing.run.bot_id)
+
+        return await (self._database.read(look) if think.number == 1 else self._database.write(look))
+
+    def _too_long(self, standing: Standing) -> str | None:
+        most = self._settings.transcript_bytes
+        size = sum(len(step.answer) + len(step.messages) for step in standing.steps)
+        if size <= most:
+            return None
+        return f"What was said and read in this run came to {size} characters, and at most {most} are kept."
+
+    async def _attempt(self, standing: Standing, tools: Toolset, number: int, attempt: int) -> Thought:
+        run, asking = standing.run, await self._loaded()
+        if attempt > 1:
+            await self._note_lost(standing, number, attempt - 1)
         try:
-            return await models.ask(run.model, run.instruction, run.prompt, run.max_reply_tokens)
+            offered = await self._toolbox.offered(run.model, tools)
+            step = await asking.ask(standing, offered, number, attempt)
         except ModelFailure as failure:
+            await self._note_failed(run, number, attempt)
             # Without its cause: the provider's raw words may hold what must not enter Temporal's history.
             raise _told_to_temporal(failure, self._settings.run_timeout_seconds) from None
+        except asyncio.CancelledError:
+            await self._note_lost(standing, number, attempt)
+            raise
+        return _thought(*await self._keep(run, step))
 
-    async def _keep(self, run: Run, step: NewStep) -> Step:
+    async def _loaded(self) -> "Asking":
+        async with self._loading:
+            if self._asking is None:
+                self._asking = await asyncio.to_thread(_load, self._settings)
+            return self._asking
+
+    async def _note_lost(self, standing: Standing, number: int, attempt: int) -> None:
+        """Nobody knows what the attempts up to this one used, unless it was written down."""
+        from activities.asking import unanswered
+
+        last = unanswered(standing.run, number, attempt, to_read(standing, self._house))
+        await self._database.write(lambda connection: note_lost(connection, standing.run.id or 0, last, self._now()))
+
+    async def _note_failed(self, run: Run, number: int, attempt: int) -> None:
+        from activities.asking import unanswered
+
+        step = unanswered(run, number, attempt)
+        await self._database.write(
+            lambda connection: note_attempt(connection, run.id or 0, step, "failed", self._now())
+        )
+
+    async def _keep(self, run: Run, step: NewStep) -> tuple[Step, list[Step]]:
         """Write and charge the step. The answer is paid for, so a store that is away is waited for, not failed on."""
-        settings = self._settings
-        rate = rate_for(run.model, settings.credits_per_1000_tokens, settings.model_rates)
+        rate = self._house.rate(run.model)
         while True:
             try:
                 return await self._database.write(
@@ -90,18 +138,21 @@ class Agent:
                 await asyncio.sleep(1)
 
 
-def _thought(step: Step) -> Thought:
-    return Thought(step.final, step.failure_code, step.failure)
+def _thought(step: Step, transcript: Sequence[Step]) -> Thought:
+    """What a written step asks for: the calls between it and the next answer."""
+    after = [later for later in transcript if later.number > step.number]
+    calls = takewhile(lambda later: later.kind == "tool", after)
+    return Thought(tuple(Call(call.number, call.name or "") for call in calls), step.failure_code, step.failure)
 
 
-def _load_models(settings: Settings) -> "Models":
+def _load(settings: Settings) -> "Asking":
     """Import the model libraries, which takes a second: in a thread, so that the worker goes on meanwhile."""
-    from heartbeat.agents.request import Models
+    from activities.asking import Asking
 
     # What was imported stays: the collector need not look at it again and again.
     gc.collect()
     gc.freeze()
-    return Models(settings)
+    return Asking(settings)
 
 
 def _told_to_temporal(failure: ModelFailure, run_seconds: int) -> ApplicationError:
@@ -114,22 +165,3 @@ def _told_to_temporal(failure: ModelFailure, run_seconds: int) -> ApplicationErr
         non_retryable=not retry,
         next_retry_delay=timedelta(seconds=wait) if retry and wait else None,
     )
-
-
-@asynccontextmanager
-async def _beating() -> AsyncIterator[None]:
-    """Heartbeats while the body runs: a dead worker is noticed, and a cancellation heard, within seconds.
-
-    None at once: the start says as much, and an answer within two seconds costs no request to Temporal.
-    """
-
-    async def beat() -> None:
-        while True:
-            await asyncio.sleep(BEAT_SECONDS)
-            activity.heartbeat()
-
-    beating = asyncio.create_task(beat())
-    try:
-        yield
-    finally:
-        beating.cancel()

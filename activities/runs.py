@@ -1,21 +1,41 @@
 """Open and close a run. Both may run twice: the store makes the second time a look-up."""
 
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 
 from temporalio import activity
 
 from heartbeat.agents.model import resolve
+from heartbeat.agents.tools.builtin import BUILT_IN
 from heartbeat.contracts import Close, Opened, Ticket, Verdict
+from heartbeat.credits import rate_for
 from heartbeat.settings import Settings
 from heartbeat.store.closing import Ending, close_run
 from heartbeat.store.database import Database
-from heartbeat.store.opening import Claim, House, Opening, open_run
+from heartbeat.store.house import House
+from heartbeat.store.opening import Claim, Opening, open_run
+
+# Connecting, asking what there is and writing down what came of it, around the call itself.
+OVERHEAD_SECONDS = 30
+# Constant and plain English: no tokenizer makes more than one token of two of its characters.
+BUILT_IN_TEXT = json.dumps([(tool.name, tool.description, tool.schema) for tool in BUILT_IN])
 
 
 def utc_now() -> datetime:
     """The clock of the activities."""
     return datetime.now(UTC)
+
+
+def house(settings: Settings) -> House:
+    """What the settings add to the rows."""
+    return House(
+        settings.plan,
+        lambda name: resolve(name, settings),
+        settings.max_reply_tokens,
+        lambda model: rate_for(model, settings.credits_per_1000_tokens, settings.model_rates),
+        len(BUILT_IN_TEXT) // 2,
+    )
 
 
 class Runs:
@@ -25,7 +45,7 @@ class Runs:
         self._database = database
         self._settings = settings
         self._now = now
-        self._house = House(settings.plan, lambda name: resolve(name, settings), settings.max_reply_tokens)
+        self._house = house(settings)
 
     @activity.defn
     async def open_run(self, ticket: Ticket) -> Opened:
@@ -52,7 +72,9 @@ class Runs:
             model=run.model,
             step_seconds=settings.step_timeout_seconds,
             step_attempts=settings.step_attempts,
-            run_seconds=settings.run_timeout_seconds,
+            run_seconds=run.run_timeout_seconds or settings.run_timeout_seconds,
+            max_steps=run.max_steps,
+            tool_seconds=settings.tool_timeout_seconds + OVERHEAD_SECONDS,
         )
 
     @activity.defn

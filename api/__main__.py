@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import FrameType
 
 import uvicorn
 import uvloop
@@ -23,6 +24,14 @@ GRACE_SECONDS = 1
 class Server(uvicorn.Server):
     """Stops on a signal and returns; uvicorn's own would raise the signal again and end the process by it."""
 
+    def __init__(self, config: uvicorn.Config, closing: asyncio.Event) -> None:
+        super().__init__(config)
+        self._closing = closing
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self._closing.set()
+        super().handle_exit(sig, frame)
+
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -33,8 +42,9 @@ class Server(uvicorn.Server):
 async def serve(settings: Settings) -> None:
     """Serve until SIGINT or SIGTERM; requests under way get a second to end."""
     database = Database(settings.store_url())
+    app = create_app(settings, database, await temporal.connect(settings))
     config = uvicorn.Config(
-        create_app(settings, database, await temporal.connect(settings)),
+        app,
         host=settings.host,
         port=settings.port,
         http="httptools",
@@ -45,7 +55,7 @@ async def serve(settings: Settings) -> None:
         server_header=False,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
-    await Server(config).serve()
+    await Server(config, app.state.closing).serve()
     database.close()
 
 

@@ -1,5 +1,7 @@
 """The HTTP face: one FastAPI application over the parts of a process."""
 
+import asyncio
+
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
@@ -15,6 +17,7 @@ from api.replay import Replay
 from api.routes import (
     bots,
     buttons,
+    credits,
     dashboard,
     health,
     heartbeats,
@@ -25,6 +28,7 @@ from api.routes import (
     stats,
     subscribers,
     tools,
+    watching,
 )
 from heartbeat.errors import ProductError
 from heartbeat.schedules import Schedules
@@ -35,14 +39,19 @@ DESCRIPTION = "Run AI agents on a schedule: budgeted, logged and durable."
 
 
 def create_app(settings: Settings, database: Database, temporal: Client) -> FastAPI:
-    """The application. It opens and closes nothing: `database` and `temporal` are the caller's."""
+    """The application. It opens and closes nothing: `database` and `temporal` are the caller's.
+
+    Who stops it sets `app.state.closing`, so that streams of events end.
+    """
     stack = Stack(settings, database, temporal, Schedules(temporal, database, settings))
     app = FastAPI(
         title=openapi.TITLE, description=DESCRIPTION, redoc_url=None, redirect_slashes=False, strict_content_type=False
     )
-    app.state.stack, app.state.metrics = stack, Metrics()
-    for noun in (heartbeats, preview, runs, logs, stats, bots, tools, subscribers, health, sign_in, dashboard, buttons):
+    app.state.stack, app.state.metrics, app.state.closing = stack, Metrics(), asyncio.Event()
+    for noun in (heartbeats, preview, runs, logs, stats, watching, credits, bots, tools, subscribers, health):
         app.include_router(noun.router)
+    for pages in (sign_in, dashboard, buttons):
+        app.include_router(pages.router)
     app.add_exception_handler(ProductError, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _unknown)

@@ -44,9 +44,15 @@ ERRORS = {
 }
 
 
-def call(model: type[BaseModel], query: type[BaseModel] | None = None, later: bool = False) -> dict[str, Any]:
-    """The documentation of a call of `/v1`: it answers `model`, with `later` perhaps as a 202, and reads `query`."""
-    found: dict[int | str, dict[str, Any]] = {200: {"model": model}}
+EVENTS = {"description": "Server-sent events.", "content": {"text/event-stream": {"schema": {"type": "string"}}}}
+
+
+def call(model: type[BaseModel] | None, query: type[BaseModel] | None = None, later: bool = False) -> dict[str, Any]:
+    """The documentation of a call of `/v1`: it answers `model`, with `later` perhaps as a 202, and reads `query`.
+
+    Without a model it answers a stream of events.
+    """
+    found: dict[int | str, dict[str, Any]] = {200: {"model": model} if model else EVENTS}
     if later:
         found[202] = {"model": model, "description": "It is still going."}
     for status, words in ERRORS.items():

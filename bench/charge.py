@@ -18,8 +18,9 @@ from heartbeat.ids import new_id
 from heartbeat.settings import Plan
 from heartbeat.store import migrate
 from heartbeat.store.database import Database
-from heartbeat.store.ledger import NewStep, settle_step
-from heartbeat.store.opening import Claim, House, open_run
+from heartbeat.store.house import House
+from heartbeat.store.opening import Claim, open_run
+from heartbeat.store.steps import NewStep, settle_step
 from heartbeat.store.tables import Heartbeat
 
 CALLERS, ROUNDS, CHARGES, CHARGES_ORM = 16, 3, 1600, 160
@@ -97,12 +98,8 @@ async def _a_second(settle: Settle, runs: list[str], turn: int, charges: int) ->
 def _step(number: int) -> NewStep:
     return NewStep(
         number=number,
-        kind="model",
         answer="Nothing is urgent.",
         messages="[]",
-        final=False,
-        failure_code=None,
-        failure=None,
         model="openai:instant",
         input_tokens=1200,
         output_tokens=50,

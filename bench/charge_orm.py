@@ -9,8 +9,8 @@ from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from heartbeat import credits
-from heartbeat.store.ledger import NewStep
-from heartbeat.store.records import Entry, Run, Step, Usage
+from heartbeat.store.records import Attempt, Entry, Run, Step, Usage
+from heartbeat.store.steps import NewStep
 from heartbeat.store.tables import Heartbeat, Project
 
 
@@ -36,8 +36,12 @@ class Orm:
             known = await session.exec(select(Step).where(Step.run_id == run.id, Step.number == step.number))
             if (stored := known.first()) is not None:
                 return stored
-            stored = Step(**vars(step), run_id=run.id, created_at=now)
+            given = step.__dict__.items()
+            of_step = {name: value for name, value in given if name in Step.model_fields}
+            stored = Step(**of_step, kind="model", final=True, run_id=run.id, created_at=now)
             session.add(stored)
+            used = {name: value for name, value in given if name in Attempt.model_fields}
+            session.add(Attempt(**used, run_id=run.id, step=step.number, outcome="answered", created_at=now))
             await self._charge(session, run, step, now)
             return stored
 
@@ -61,6 +65,7 @@ class Orm:
         )
         run.tokens_used += step.tokens
         run.credits_charged += amount
+        run.cost_nano_usd += step.cost_nano_usd
         heartbeat.period_credits = amount + (heartbeat.period_credits if heartbeat.period_start == start else 0)
         heartbeat.period_start = start
         usage = await session.get(Usage, (run.project_id, start))

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -51,29 +51,29 @@ def create(settings: Settings, wanted: NewProject, as_json: bool) -> None:
         )
 
     try:
-        made = _write(settings, work)
+        made = write_store(settings, work)
     except IntegrityError as problem:
         message = f"There is a project {wanted.uuid!r} already; choose another --id."
         raise Conflict("project_exists", message) from problem
-    _show_one({"project": made.uuid}, f"Make a key for it: heartbeat key create --project {made.uuid}", as_json)
+    show_one({"project": made.uuid}, f"Make a key for it: heartbeat key create --project {made.uuid}", as_json)
 
 
 def make_named(settings: Settings) -> None:
     """Make the first project and key and print them, if the settings name either and there is no project yet."""
     if settings.project_id is None and settings.api_key is None:
         return
-    first = _write(settings, lambda connection: make_first(connection, settings, datetime.now(UTC)))
+    first = write_store(settings, lambda connection: make_first(connection, settings, datetime.now(UTC)))
     if first is None:
         return
     if first.secret:
-        _show_one({"project": first.project, "key": first.secret}, "Keep the key: it is not shown again.", False)
+        show_one({"project": first.project, "key": first.secret}, "Keep the key: it is not shown again.", False)
     else:
-        _show_one({"project": first.project}, "Its key is the one of HEARTBEAT_API_KEY.", False)
+        show_one({"project": first.project}, "Its key is the one of HEARTBEAT_API_KEY.", False)
 
 
 def list_projects(settings: Settings, as_json: bool) -> None:
     """Print every project, oldest first."""
-    found = _read(settings, projects)
+    found = read_store(settings, projects)
     rows = [[one.uuid, one.name, one.plan, one.period_anchor_day, _time(one.created_at)] for one in found]
     _show_all(["id", "name", "plan", "anchor_day", "created"], rows, as_json)
 
@@ -86,12 +86,12 @@ def make_key(settings: Settings, owner: str | None, name: str, as_json: bool) ->
         made = create_key(connection, found, name, datetime.now(UTC))
         return {"project": found.uuid, "id": made.uuid, "key": made.secret}
 
-    _show_one(_write(settings, work), "Keep the key: it is not shown again.", as_json)
+    show_one(write_store(settings, work), "Keep the key: it is not shown again.", as_json)
 
 
 def list_keys(settings: Settings, owner: str | None, as_json: bool) -> None:
     """Print the keys of a project, revoked ones too; of the keys themselves only the beginnings are known."""
-    found = _read(settings, lambda connection: keys(connection, _owner(connection, owner)))
+    found = read_store(settings, lambda connection: keys(connection, _owner(connection, owner)))
     rows = [[one.uuid, one.name, one.prefix, _time(one.created_at), _time(one.revoked_at)] for one in found]
     _show_all(["id", "name", "begins", "created", "revoked"], rows, as_json)
 
@@ -106,7 +106,7 @@ def revoke(settings: Settings, uuid: str) -> None:
             raise NotFound("key", uuid)
         revoke_key(connection, owner, uuid, datetime.now(UTC))
 
-    _write(settings, work)
+    write_store(settings, work)
     typer.echo(f"{uuid} is revoked.")
 
 
@@ -123,11 +123,13 @@ def _owner(connection: Connection, uuid: str | None) -> Project:
     raise Conflict("which_project", message)
 
 
-def _read(settings: Settings, work: Callable[[Connection], T]) -> T:
+def read_store(settings: Settings, work: Callable[[Connection], T]) -> T:
+    """What `work` reads in the settings' database; raises `Conflict` when that is not of this version."""
     return _with_database(settings, lambda database: database.read_now(work))
 
 
-def _write(settings: Settings, work: Callable[[Connection], T]) -> T:
+def write_store(settings: Settings, work: Callable[[Connection], T]) -> T:
+    """`read_store` in a transaction that may write."""
     return _with_database(settings, lambda database: database.write_now(work))
 
 
@@ -150,7 +152,8 @@ def _is_migrated(url: str) -> bool:
     return migrate.current(url) == migrate.newest()
 
 
-def _show_one(values: dict[str, str], advice: str, as_json: bool) -> None:
+def show_one(values: Mapping[str, str | int], advice: str, as_json: bool) -> None:
+    """Print what was made: a line a value and one of advice, or JSON."""
     if as_json:
         typer.echo(json.dumps(values))
         return

@@ -11,8 +11,9 @@ from pydantic import ValidationError
 from pydantic_settings import SettingsError
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from heartbeat import accounts
+from heartbeat import accounts, books
 from heartbeat.errors import ProductError
+from heartbeat.secret_keys import new_key
 from heartbeat.settings import Settings
 from heartbeat.settings_errors import explain
 from heartbeat.store import migrate as migrations
@@ -28,7 +29,9 @@ app = typer.Typer(
 project_app = typer.Typer(help="Projects: who owns bots.")
 key_app = typer.Typer(help="Keys: what opens a project's API.")
 app.add_typer(project_app, name="project")
+secrets_app = typer.Typer(help="Secret keys: what the headers of tools are kept encrypted with.")
 app.add_typer(key_app, name="key")
+app.add_typer(secrets_app, name="secrets")
 
 DataDir = Annotated[
     Path | None, typer.Option(help="Where everything is kept (HEARTBEAT_DATA_DIR; .heartbeat).", show_default=False)
@@ -100,8 +103,12 @@ def migrate() -> None:
 
 
 @app.command()
-def doctor() -> None:
+def doctor(
+    ledger: Annotated[bool, typer.Option("--ledger", help="Only hold every balance to its entries.")] = False,
+) -> None:
     """Check settings, database, migrations, Temporal, worker and model, and say how to mend what is broken."""
+    if ledger:
+        raise typer.Exit(books.check(Settings()))
     from heartbeat import doctor as checks
 
     checks.examine(Settings)
@@ -148,6 +155,24 @@ def list_projects(as_json: AsJson = False) -> None:
     accounts.list_projects(Settings(), as_json)
 
 
+# A negative number is no option.
+@project_app.command("grant", context_settings={"ignore_unknown_options": True})
+def grant(
+    project: Annotated[str, typer.Argument(help="The project's id.")],
+    credits: Annotated[  # noqa: A002
+        int,
+        typer.Argument(
+            min=-books.MOST_CREDITS, max=books.MOST_CREDITS, help="How many; less than none takes some back."
+        ),
+    ],
+    note: Annotated[str | None, typer.Option(help="What for; kept with the entry.")] = None,
+    key: Annotated[str | None, typer.Option(help="The same key grants once, however often it is run.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Give a project credits on top of its plan, in the billing period of now."""
+    books.give(Settings(), project, credits, note, key, as_json)
+
+
 @key_app.command("create")
 def create_key(
     owner: Owner = None, name: Annotated[str, typer.Option(help="What it is for.")] = "key", as_json: AsJson = False
@@ -168,6 +193,20 @@ def revoke_key(
 ) -> None:
     """Make a key useless from now on."""
     accounts.revoke(Settings(), uuid)
+
+
+@secrets_app.command("new")
+def new_secret_key() -> None:
+    """Print a fresh key, as HEARTBEAT_SECRET_KEYS takes it."""
+    typer.echo(new_key())
+
+
+@secrets_app.command("rotate")
+def rotate_secrets() -> None:
+    """Seal everything anew with the first key of HEARTBEAT_SECRET_KEYS."""
+    from heartbeat import secrets_command
+
+    raise typer.Exit(secrets_command.rotate(Settings()))
 
 
 def main() -> NoReturn:

@@ -51,6 +51,7 @@ class Opened:
     step_attempts: int = 5
     run_seconds: int = 900
     max_steps: int = 20
+    tool_seconds: int = 60
 
 
 @dataclass(frozen=True)
@@ -73,13 +74,12 @@ class Call:
 class Thought:
     """What a step came to: `calls` to make before the next one, or the end of the run.
 
-    With an `error_code` the run ends as an error, or, `skipped`, as a run that never did anything.
+    With an `error_code` the run ends as an error.
     """
 
     calls: tuple[Call, ...] = ()
     error_code: str | None = None
     message: str | None = None
-    skipped: bool = False
 
 
 @dataclass(frozen=True)

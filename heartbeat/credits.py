@@ -5,10 +5,18 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from math import ceil
 
+# Tokens that providers put around a message, a tool or a result, at the most.
+FRAME = 64
+
 
 def cost(tokens: int, rate: int) -> int:
     """Credits for `tokens` at `rate` credits for each started 1,000 tokens: 1,250 tokens at 1 are 2 credits."""
     return ceil(tokens / 1000) * rate
+
+
+def most_tokens(*texts: str) -> int:
+    """No fewer tokens than any model reads in `texts`: a token is at least a byte, and each part has its frame."""
+    return sum(len(text.encode()) + FRAME for text in texts)
 
 
 def rate_for(model: str, default: int, rates: Mapping[str, int]) -> int:

@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from heartbeat.agents.failures import ModelFailure
 from heartbeat.agents.model import LOCAL, choose_default_model
-from heartbeat.agents.request import Models
+from heartbeat.agents.request import Models, Question
 from heartbeat.settings import Settings
 from heartbeat.settings_errors import explain
 from heartbeat.store import migrate
@@ -130,7 +130,7 @@ async def _model(settings: Settings) -> Finding:
     name = choose_default_model(settings)
     models = Models(settings)
     try:
-        await asyncio.wait_for(models.ask(name, "", "Say OK.", REPLY_TOKENS), MODEL_PATIENCE)
+        await asyncio.wait_for(models.ask(Question(name, "", "Say OK.", REPLY_TOKENS)), MODEL_PATIENCE)
     except TimeoutError:
         return Finding("model", f"{name} did not answer within {MODEL_PATIENCE:g} s", "check its address and its load")
     except ModelFailure as problem:

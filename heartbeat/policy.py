@@ -15,11 +15,21 @@ class Judgement:
 
 
 def judge(
-    status: RunStatus, trigger: Trigger, streak: int, max_consecutive_errors: int, error: str | None
+    status: RunStatus,
+    trigger: Trigger,
+    streak: int,
+    max_consecutive_errors: int,
+    error: str | None,
+    code: str | None = None,
 ) -> Judgement:
-    """Count a run into the streak. A manual run moves none and pauses nothing; a cancelled one is no failure."""
+    """Count a run into the streak. A manual run moves none and pauses nothing; a cancelled one is no failure.
+
+    A run that its budget did not let go on is none either: the heartbeat waits for the next period.
+    """
     if trigger == "manual" or status in ("cancelled", "skipped"):
         return Judgement(streak)
+    if code == "budget_exhausted":
+        return Judgement(streak, "budget", error)
     if status == "success":
         return Judgement(0)
     streak += 1

@@ -11,6 +11,9 @@ from typing import Annotated, Any
 from pydantic import AliasChoices, BaseModel, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from heartbeat.addresses import Allowed
+from heartbeat.secret_keys import read_keys
+
 
 class Plan(BaseModel):
     """What a project may do. `None` means no limit."""
@@ -52,7 +55,13 @@ def _named(name: str) -> Any:
 
 class Settings(BaseSettings):
     model_config = SettingsConfigDict(
-        env_prefix="HEARTBEAT_", env_file=".env", env_ignore_empty=True, extra="ignore", populate_by_name=True
+        env_prefix="HEARTBEAT_",
+        env_file=".env",
+        env_ignore_empty=True,
+        extra="ignore",
+        populate_by_name=True,
+        # A variable that is wrong may be a key all the same.
+        hide_input_in_errors=True,
     )
 
     # Where things are
@@ -119,6 +128,19 @@ class Settings(BaseSettings):
     def _over_the_built_in_plans(cls, given: Any) -> Any:
         parsed = json.loads(given) if isinstance(given, str) else given or {}
         return {**DEFAULT_PLANS, **parsed}
+
+    @field_validator("egress_allow")
+    @classmethod
+    def _readable(cls, given: list[str]) -> list[str]:
+        Allowed(given)
+        return given
+
+    @field_validator("secret_keys")
+    @classmethod
+    def _usable(cls, given: SecretStr | None) -> SecretStr | None:
+        if given:
+            read_keys(given.get_secret_value())
+        return given
 
     def store_url(self) -> str:
         """The database's URL; SQLite in the data directory when none was given."""

@@ -8,7 +8,7 @@ from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client, TLSConfig, WorkflowExecutionStatus, WorkflowFailureError, WorkflowHandle
 from temporalio.common import WorkflowIDReusePolicy
-from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.exceptions import CancelledError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from heartbeat.contracts import AGENT_RUN, RunRequest, RunResult
@@ -61,7 +61,7 @@ async def start_manual_run(
 
     The schedule's own trigger is not used: of several in one second it loses some. Raises `Unavailable`.
     """
-    workflow_id = f"{heartbeat.uuid}-manual-{run}"
+    workflow_id = manual_workflow_id(heartbeat, run)
     try:
         return await client.start_workflow(
             AGENT_RUN,
@@ -81,12 +81,53 @@ async def start_manual_run(
         ) from problem
 
 
+def manual_workflow_id(heartbeat: Heartbeat, run: str) -> str:
+    """The workflow of the run that was promised the log id `run`."""
+    return f"{heartbeat.uuid}-manual-{run}"
+
+
+async def cancel_run(
+    client: Client, workflow_id: str, run_id: str | None = None
+) -> WorkflowHandle[object, RunResult] | None:
+    """Ask the workflow of a run to end it; `None` when that has ended or never was. Raises `Unavailable`.
+
+    The workflow closes its run as cancelled once the step under way has heard of it.
+    """
+    handle = client.get_workflow_handle(workflow_id, run_id=run_id, result_type=RunResult)
+    try:
+        await handle.cancel(reason="cancelled over the API", rpc_timeout=RPC_TIMEOUT)
+    except (RPCError, RuntimeError) as problem:
+        if isinstance(problem, RPCError) and problem.status == RPCStatusCode.NOT_FOUND:
+            return None
+        raise Unavailable(
+            "temporal_unavailable", "Temporal cannot be reached, so the run was not cancelled; try again shortly."
+        ) from problem
+    return handle
+
+
 async def result_within(handle: WorkflowHandle[object, RunResult], seconds: float) -> RunResult | None:
-    """How a run's workflow ended; `None` when it has not by then, or failed, or cannot be asked: its log will tell."""
+    """How a run's workflow ended; `None` when it has not by then, or failed, or cannot be asked: its log will tell.
+
+    A workflow that ends as cancelled itself never came to open its run.
+    """
     try:
         return await asyncio.wait_for(handle.result(), seconds)
-    except (TimeoutError, WorkflowFailureError, RPCError, RuntimeError):
+    except WorkflowFailureError as problem:
+        before = isinstance(problem.cause, CancelledError)
+        return RunResult("cancelled", why="The run was cancelled before it began.") if before else None
+    except (TimeoutError, RPCError, RuntimeError):
         return None
+
+
+def tick_id(heartbeat: Heartbeat, tick: datetime) -> str:
+    """The id that the schedule gives the workflow of a tick."""
+    return f"{heartbeat.uuid}-{tick:%Y-%m-%dT%H:%M:%SZ}"
+
+
+async def is_open(client: Client, workflow_id: str) -> bool:
+    """Whether this workflow is still queued or running; raises `RPCError`."""
+    there = await client.get_workflow_handle(workflow_id).describe(rpc_timeout=RPC_TIMEOUT)
+    return there.status == WorkflowExecutionStatus.RUNNING
 
 
 async def start_tick(
@@ -105,7 +146,7 @@ async def start_tick(
         await client.start_workflow(
             AGENT_RUN,
             RunRequest(heartbeat.uuid, heartbeat.version, tick=tick.isoformat()),
-            id=f"{heartbeat.uuid}-{tick:%Y-%m-%dT%H:%M:%SZ}",
+            id=tick_id(heartbeat, tick),
             task_queue=settings.task_queue,
             id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
             static_summary=run_summary(bot_name, heartbeat.prompt),

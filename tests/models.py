@@ -38,6 +38,25 @@ def says(text: str, input_tokens: int = 100, output_tokens: int = 20, finish: st
     )
 
 
+def asks(*calls: tuple[str, dict[str, Any] | str], input_tokens: int = 100, output_tokens: int = 20) -> Reply:
+    """An answer that asks for tool calls: names with their arguments (a string is sent as it is)."""
+    reply = says("", input_tokens, output_tokens, "tool_calls")
+    assert isinstance(reply.body, dict)
+    reply.body["choices"][0]["message"] = {
+        "role": "assistant",
+        "content": None,
+        "tool_calls": [
+            {
+                "id": f"call_{number}_{name}",
+                "type": "function",
+                "function": {"name": name, "arguments": given if isinstance(given, str) else json.dumps(given)},
+            }
+            for number, (name, given) in enumerate(calls)
+        ],
+    }
+    return reply
+
+
 def fails(status: int, code: str = "", message: str = "no", headers: dict[str, str] | None = None) -> Reply:
     """An error in OpenAI's shape."""
     return Reply(status, {"error": {"message": message, "type": code, "code": code}}, headers or {})

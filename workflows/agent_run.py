@@ -1,11 +1,11 @@
-"""One tick, from clock to log: open the run, think, close it, and let the schedule follow the verdict.
+"""One tick, from clock to log: open the run, think and act step by step, close it; the schedule follows the verdict.
 
 Only ids cross Temporal. The history of a run without tools has 13 events and 2 workflow tasks: opening and
 closing are local activities, and a step is one activity of its own.
 """
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy, SearchAttributeKey
@@ -13,10 +13,23 @@ from temporalio.exceptions import ActivityError
 
 with workflow.unsafe.imports_passed_through():
     from activities.agent import Agent
+    from activities.calls import Calls
     from activities.runs import Runs
     from activities.schedules import FollowSchedule
-    from heartbeat.contracts import AGENT_RUN, Close, Opened, RunRequest, RunResult, Think, Thought, Ticket, Verdict
-    from workflows.endings import ending
+    from heartbeat.contracts import (
+        AGENT_RUN,
+        Act,
+        Call,
+        Close,
+        Opened,
+        RunRequest,
+        RunResult,
+        Think,
+        Thought,
+        Ticket,
+        Verdict,
+    )
+    from workflows.endings import at_limit, ending
 
 SCHEDULED_FOR = SearchAttributeKey.for_datetime("TemporalScheduledStartTime")
 # A run that began is always closed, so these two are tried for as long as it takes.
@@ -49,28 +62,44 @@ class AgentRun:
         )
 
     async def _work(self, opened: Opened) -> Close:
-        """Step after step until the model is done, as the `Close` that tells how it ended."""
+        """Step after step until the model asks for nothing more, as the `Close` that tells how it ended."""
         assert opened.run is not None
         deadline = workflow.now() + timedelta(seconds=opened.run_seconds)
         number = 1
         try:
-            while not (thought := await self._think(opened, number, deadline - workflow.now())).done:
-                number += 1
+            while (thought := await self._think(opened, number, deadline)).calls:
+                number = thought.calls[-1].number + 1
+                if number > opened.max_steps:
+                    return at_limit(opened)
+                await asyncio.gather(*(self._act(opened, call, deadline) for call in thought.calls))
         except (ActivityError, asyncio.CancelledError) as problem:
             return ending(opened, problem)
         return Close(opened.run, "error" if thought.error_code else "success", thought.error_code, thought.message)
 
-    async def _think(self, opened: Opened, number: int, left: timedelta) -> Thought:
+    async def _think(self, opened: Opened, number: int, deadline: datetime) -> Thought:
         assert opened.run is not None
         return await workflow.execute_activity_method(
             Agent.think,
             Think(opened.run, number),
             start_to_close_timeout=timedelta(seconds=opened.step_seconds),
-            schedule_to_close_timeout=max(left, timedelta(seconds=1)),
+            schedule_to_close_timeout=_until(deadline),
             heartbeat_timeout=NOTICE_A_DEAD_WORKER,
             retry_policy=RetryPolicy(initial_interval=timedelta(seconds=1), maximum_attempts=opened.step_attempts),
             cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
             summary=f"think {number} · {opened.model}",
+        )
+
+    async def _act(self, opened: Opened, call: Call, deadline: datetime) -> None:
+        assert opened.run is not None
+        await workflow.execute_activity_method(
+            Calls.act,
+            Act(opened.run, call.number),
+            start_to_close_timeout=timedelta(seconds=opened.tool_seconds),
+            schedule_to_close_timeout=_until(deadline),
+            heartbeat_timeout=NOTICE_A_DEAD_WORKER,
+            retry_policy=RetryPolicy(initial_interval=timedelta(seconds=1), maximum_attempts=opened.step_attempts),
+            cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+            summary=f"act {call.number} · {call.tool}",
         )
 
     async def _close(self, close: Close) -> Verdict:
@@ -90,3 +119,7 @@ class AgentRun:
                 retry_policy=AS_LONG_AS_IT_TAKES,
                 summary="the schedule follows its row",
             )
+
+
+def _until(deadline: datetime) -> timedelta:
+    return max(deadline - workflow.now(), timedelta(seconds=1))

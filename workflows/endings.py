@@ -23,6 +23,13 @@ def ending(opened: Opened, problem: BaseException) -> Close:
     return Close(opened.run, "error", code, message)
 
 
+def at_limit(opened: Opened) -> Close:
+    """How a run ends whose model asks for more than its steps allow. The calls it asked for last are not made."""
+    assert opened.run is not None
+    most = f"The run came to its limit of {opened.max_steps} steps (model requests and tool calls, max_steps)"
+    return Close(opened.run, "error", "max_steps", f"{most} before the model was done.")
+
+
 def _told(opened: Opened, cause: BaseException | None) -> tuple[str, str]:
     if isinstance(cause, ApplicationError):
         return cause.type or "error", cause.message
@@ -33,7 +40,7 @@ def _told(opened: Opened, cause: BaseException | None) -> tuple[str, str]:
         return "run_timeout", f"The run did not end within its {opened.run_seconds} s.{last}"
     if cause.type == TimeoutType.HEARTBEAT:
         return "worker_lost", f"The worker was lost in the middle of the step.{last}"
-    return "step_timeout", f"The model did not answer within the step's {opened.step_seconds} s.{last}"
+    return "step_timeout", f"The step did not end in time ({opened.step_seconds} s for a model to answer).{last}"
 
 
 def _last_words(timeout: TimeoutError) -> str:

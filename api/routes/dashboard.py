@@ -19,13 +19,14 @@ from heartbeat.settings import Settings
 from heartbeat.store import overview
 from heartbeat.store.access import as_public_id
 from heartbeat.store.accounting import cadence_of
-from heartbeat.store.ledger import period_credits, steps
+from heartbeat.store.ledger import period_credits
 from heartbeat.store.logs import Filter, logs
 from heartbeat.store.pages import Page
-from heartbeat.store.records import Run, Step
+from heartbeat.store.records import Run
 from heartbeat.store.runs import run_by_uuid
 from heartbeat.store.stats import Sums
 from heartbeat.store.tables import Bot, Heartbeat, Project
+from heartbeat.store.watching import charged, steps
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
@@ -116,12 +117,13 @@ async def run_page(uuid: str, visiting: Visiting) -> Response:
     """One run: what was asked, what was answered, what it took."""
     now = utc_now()
 
-    def work(connection: Connection, project: Project) -> tuple[Project, Run, Heartbeat, Bot, list[Step]]:
+    def work(connection: Connection, project: Project) -> tuple[Project, Run, Heartbeat, Bot, list[runs.StepLine]]:
         run = run_by_uuid(connection, as_public_id(uuid))
         if run.project_id != project.id:
             raise NotFound("run", uuid)
         row, bot = overview.heartbeat_of_run(connection, run.heartbeat_id)
-        return project, run, row, bot, steps(connection, run.id or 0)
+        run_id = run.id or 0
+        return project, run, row, bot, runs.steps(steps(connection, run_id), charged(connection, run_id))
 
     project, run, row, bot, transcript = await visiting.read(work)
     return html(
@@ -134,7 +136,7 @@ async def run_page(uuid: str, visiting: Visiting) -> Response:
         heartbeat=row,
         title=heartbeats.title(row),
         bot=bot,
-        steps=runs.steps(transcript),
+        steps=transcript,
     )
 
 

@@ -1,10 +1,12 @@
-"""Tools: registrations of MCP servers. They are kept, listed and switched; nothing speaks to a server yet."""
+"""Tools: MCP servers that a bot is connected to, and what each of them offers."""
 
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 from fastapi import APIRouter
+from sqlalchemy import Connection
 
 from api.answers import Answer
+from api.connecting import Asked, ask, changed_copy, changes, drafted, same_server, settle
 from api.deps import Asking, in_query, utc_now
 from api.openapi import call
 from api.schemas.bots import Success
@@ -16,13 +18,16 @@ from api.schemas.tools import (
     CreateTool,
     ListTools,
     OneTool,
+    Tested,
     ToggleTool,
     UpdateTool,
     show_tool,
 )
-from heartbeat.errors import Invalid
+from heartbeat.errors import Detail, ProductError
 from heartbeat.store import tools as store
+from heartbeat.store.access import Access
 from heartbeat.store.pages import Page
+from heartbeat.store.tables import Tool
 
 router = APIRouter(prefix="/v1/bot/tool", tags=["Tools"])
 
@@ -41,11 +46,17 @@ async def readall(given: Annotated[ListTools, in_query(ListTools)], asking: Aski
 
 @router.post("", **call(OneTool))
 async def create(given: CreateTool, asking: Asking) -> Answer:
-    """Register an MCP server."""
-    tool = await asking.write(
-        given, lambda connection, found: store.create_tool(connection, found.bot, given.fields(), utc_now())
-    )
-    return Answer({"tool": show_tool(tool)})
+    """Connect an MCP server. One that does not answer is kept all the same: `last_error` says why; refresh it later."""
+    settings = asking.stack.settings
+    draft = await asking.read(given, lambda _, found: drafted(found.bot, given, settings))
+    asked = await ask(draft, settings)
+
+    def work(connection: Connection, found: Access) -> Tool:
+        now = utc_now()
+        made = store.create_tool(connection, found.bot, draft.model_dump(exclude_unset=True), now)
+        return settle(connection, made, asked, now)
+
+    return Answer({"tool": show_tool(await asking.write(given, work))})
 
 
 @router.get("/{tool_id}", **call(OneTool, query=OfBot))
@@ -57,11 +68,21 @@ async def read(tool_id: str, given: Annotated[OfBot, in_query(OfBot)], asking: A
 
 @router.put("/{tool_id}", **call(OneTool))
 async def update(tool_id: str, given: UpdateTool, asking: Asking) -> Answer:
-    """Change what is given of a tool."""
-    tool = await asking.write(
-        given, lambda connection, found: store.update_tool(connection, found.bot, tool_id, given.fields(), utc_now())
-    )
-    return Answer({"tool": show_tool(tool)})
+    """Change what is given of a tool. A server that is another one by it, or that never answered, is asked anew."""
+    settings = asking.stack.settings
+    old = await asking.read(given, lambda connection, found: store.tool(connection, found.bot, tool_id))
+    new = changed_copy(old, changes(given, old, settings))
+    moved = (new.server_url, new.transport) != (old.server_url, old.transport)
+    asked = await ask(new, settings) if moved or old.refreshed_at is None else None
+
+    def work(connection: Connection, found: Access) -> Tool:
+        now, row = utc_now(), store.locked_tool(connection, found.bot, tool_id)
+        if asked:
+            same_server(row, old)
+        row = store.write_tool(connection, row, changes(given, row, settings), now)
+        return settle(connection, row, asked, now) if asked else row
+
+    return Answer({"tool": show_tool(await asking.write(given, work))})
 
 
 @router.delete("/{tool_id}", **call(Success, query=OfBot))
@@ -85,14 +106,35 @@ async def toggle(tool_id: str, given: ToggleTool, asking: Asking) -> Answer:
 
 @router.post("/{tool_id}/refresh", **call(Success, query=OfBot))
 async def refresh(tool_id: str, given: Annotated[OfBot, in_query(OfBot)], asking: Asking) -> Answer:
-    """Ask the server for its tools: not possible yet."""
-    await _not_yet(tool_id, given, asking)
+    """Take what the server offers now as what its tools are, and use again what was paused because it changed."""
+    old, asked = await _asked(tool_id, given, asking)
+
+    def work(connection: Connection, found: Access) -> Tool:
+        row = store.locked_tool(connection, found.bot, tool_id)
+        same_server(row, old)
+        return settle(connection, row, asked, utc_now())
+
+    await asking.write(given, work)
+    if asked.problem:
+        raise ProductError(asked.problem, "tool_server_down", 400, [Detail("tool_id", asked.problem)])
+    return Answer({"success": True, "message": f"{old.server_label} offers {_count(asked)}."})
 
 
-@router.post("/{tool_id}/test", **call(Success, query=OfBot))
+@router.post("/{tool_id}/test", **call(Tested, query=OfBot))
 async def test(tool_id: str, given: Annotated[OfBot, in_query(OfBot)], asking: Asking) -> Answer:
-    """Try the connection to the server: not possible yet."""
-    await _not_yet(tool_id, given, asking)
+    """Try the connection to the server; nothing is stored."""
+    tool, asked = await _asked(tool_id, given, asking)
+    message = asked.problem or f"{tool.server_label} answers, and offers {_count(asked)}."
+    return Answer({"success": asked.problem is None, "message": message, "tools_count": len(asked.found)})
+
+
+async def _asked(tool_id: str, given: OfBot, asking: Asking) -> tuple[Tool, Asked]:
+    tool = await asking.read(given, lambda connection, found: store.tool(connection, found.bot, tool_id))
+    return tool, await ask(tool, asking.stack.settings)
+
+
+def _count(asked: Asked) -> str:
+    return f"{len(asked.found)} tool{'' if len(asked.found) == 1 else 's'}"
 
 
 async def _switch(tool_id: str, given: OfBot, active: dict[str, bool], asking: Asking) -> Answer:
@@ -100,10 +142,3 @@ async def _switch(tool_id: str, given: OfBot, active: dict[str, bool], asking: A
         given, lambda connection, found: store.switch_tools(connection, found.bot, tool_id, active, utc_now())
     )
     return Answer({"success": True, "message": f"{len(active)} of the tools of {tool_id} were switched."})
-
-
-async def _not_yet(tool_id: str, given: OfBot, asking: Asking) -> NoReturn:
-    await asking.read(given, lambda connection, found: store.tool(connection, found.bot, tool_id))
-    raise Invalid(
-        "tool_id", "this version keeps registrations but does not connect to servers yet", "not_supported_yet"
-    )

@@ -21,11 +21,12 @@ LONGEST_PROMPT = 20_000
 # `null` means "left out" for these; the others it clears.
 NULL_IS_LEFT_OUT = {
     *("cron_pattern", "interval_minutes", "timezone", "max_consecutive_errors", "catch_up", "jitter_seconds"),
+    "max_steps",
 }
 COLUMNS = {
     *("prompt", "external_id", "label", "timezone", "cron_pattern", "interval_minutes", "credit_budget"),
     *("active_hours_start", "active_hours_end", "active_days", "max_consecutive_errors"),
-    *("catch_up", "jitter_seconds"),
+    *("catch_up", "jitter_seconds", "max_steps", "run_timeout_seconds"),
 }
 
 Label = Annotated[Text, Field(min_length=1, max_length=200)]
@@ -56,6 +57,12 @@ class Configure(OfBot):
     )
     jitter_seconds: Annotated[Whole, Field(ge=0, le=3600)] | None = Field(
         None, description="Spread the starts over so many seconds; 0 if a new one does not say."
+    )
+    max_steps: Annotated[Whole, Field(ge=1, le=200)] | None = Field(
+        None, description="Model requests and tool calls of one run together; 20 if a new one does not say."
+    )
+    run_timeout_seconds: Annotated[Whole, Field(ge=10, le=86_400)] | None = Field(
+        None, description="A run ends after so many seconds; null: as the installation has it."
     )
 
     def wish(self) -> Wish:
@@ -112,6 +119,8 @@ class HeartbeatObject(BaseModel):
     max_consecutive_errors: int
     catch_up: str
     jitter_seconds: int
+    max_steps: int
+    run_timeout_seconds: int | None
     next_run_at: str | None
     pause: Pause | None
     created_at: str
@@ -169,6 +178,8 @@ def show(access: Access, row: Heartbeat, member_uuid: str | None, now: datetime)
         "max_consecutive_errors": row.max_consecutive_errors,
         "catch_up": row.catch_up,
         "jitter_seconds": row.jitter_seconds,
+        "max_steps": row.max_steps,
+        "run_timeout_seconds": row.run_timeout_seconds,
         "next_run_at": moment(when.next_after(now)) if row.enabled else None,
         "pause": _pause(row),
         "created_at": moment(row.created_at),

@@ -6,10 +6,11 @@ from urllib.parse import quote
 from pydantic import BaseModel, Field
 from sqlalchemy import Row
 
-from api.answers import moment
+from api.answers import dollars, moment
 from api.schemas.fields import Key, OfBot
 from api.schemas.pages import PageNumber, Pagination, PerPage
 from heartbeat.settings import Settings
+from heartbeat.store.logs import delay_ms
 
 Status = Literal["success", "error", "skipped", "cancelled", "running"]
 
@@ -34,14 +35,20 @@ class LogObject(BaseModel):
     heartbeat_id: str
     prompt: str = Field(description="As it was at the run.")
     response: str | None
+    error_code: str | None
     error_message: str | None
     skip_reason: str | None
+    report: dict[str, Any] | None = Field(description="What the agent itself reported: `outcome` and `findings`.")
     model: str
     duration_ms: int | None
     tokens_used: int
     credits_charged: int
+    cost_usd: str = Field(description="What the providers charge for it in US dollars, as a decimal number.")
     scheduled_for: str | None
     started_at: str
+    delay_ms: int | None = Field(
+        description="From `scheduled_for` to `started_at`; null for a manual run and for a tick that nothing started."
+    )
     created_at: str
     temporal_url: str | None = Field(description="The run in Temporal's UI; null for a tick that never became one.")
 
@@ -77,14 +84,18 @@ def show_log(run: Row[Any], settings: Settings) -> dict[str, Any]:
         "heartbeat_id": run.heartbeat_uuid,
         "prompt": run.prompt,
         "response": run.response,
+        "error_code": run.error_code,
         "error_message": run.error_message,
         "skip_reason": run.skip_reason,
+        "report": run.report,
         "model": run.model,
         "duration_ms": run.duration_ms,
         "tokens_used": run.tokens_used,
         "credits_charged": run.credits_charged,
+        "cost_usd": dollars(run.cost_nano_usd),
         "scheduled_for": moment(run.scheduled_for),
         "started_at": moment(run.started_at),
+        "delay_ms": delay_ms(run),
         "created_at": moment(run.created_at),
         "temporal_url": temporal_url(run.workflow_id, run.workflow_run_id, settings),
     }

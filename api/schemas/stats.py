@@ -4,10 +4,13 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
+from api.answers import dollars
 from api.schemas.fields import OfBot, Whole
 from heartbeat.store.stats import Stats, Sums
 
 TYPES = ("heartbeat", "scheduled_task")
+# The model of ticks that never ran, and of logs that were written before models were told apart.
+NO_MODEL = "none"
 
 
 class ReadStats(OfBot):
@@ -17,6 +20,13 @@ class ReadStats(OfBot):
 class OfType(BaseModel):
     count: int
     success_rate: float
+
+
+class OfModel(BaseModel):
+    count: int
+    credits: int
+    tokens: int
+    cost_usd: str
 
 
 class OfDay(BaseModel):
@@ -39,9 +49,11 @@ class StatsObject(BaseModel):
     success_rate: float
     total_tokens: int
     total_credits: int
+    total_cost_usd: str = Field(description="What the providers charge for it, as a decimal number.")
     avg_duration_ms: float = Field(description="Of the runs that began.")
     active_heartbeats: int
     by_type: dict[str, OfType]
+    by_model: dict[str, OfModel]
     time_series: list[OfDay] = Field(description="Newest first; only days with logs.")
 
 
@@ -61,15 +73,26 @@ def show_stats(stats: Stats) -> dict[str, Any]:
         "success_rate": sums.success_rate,
         "total_tokens": sums.tokens,
         "total_credits": sums.credits,
+        "total_cost_usd": dollars(sums.cost_nano_usd),
         "avg_duration_ms": round(sums.duration_ms / sums.executed) if sums.executed else 0,
         "active_heartbeats": stats.active_heartbeats,
         "by_type": {kind: _of_type(stats.by_type.get(kind, Sums())) for kind in TYPES},
+        "by_model": {model or NO_MODEL: _of_model(sums) for model, sums in stats.by_model.items()},
         "time_series": [_of_day(day, sums) for day, sums in stats.by_day.items()],
     }
 
 
 def _of_type(sums: Sums) -> dict[str, Any]:
     return {"count": sums.total, "success_rate": sums.success_rate}
+
+
+def _of_model(sums: Sums) -> dict[str, Any]:
+    return {
+        "count": sums.total,
+        "credits": sums.credits,
+        "tokens": sums.tokens,
+        "cost_usd": dollars(sums.cost_nano_usd),
+    }
 
 
 def _of_day(day: str, sums: Sums) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """What pages show of runs: rows in, words and numbers out."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from math import ceil
@@ -10,6 +11,7 @@ from sqlalchemy import Row
 
 from heartbeat.dashboard import words
 from heartbeat.dashboard.words import Moment, moment
+from heartbeat.store.logs import delay_ms
 from heartbeat.store.pages import Page
 from heartbeat.store.records import Run, Step
 
@@ -26,21 +28,31 @@ class Line:
     due: Moment | None
     cause: str
     started: Moment
+    delay: str | None
     took: str
     tokens: int
     credits: int
+    cost: str
     outcome: str
     temporal_url: str | None
 
 
 @dataclass(frozen=True)
 class StepLine:
-    """One model request of a run."""
+    """One model request or tool call of a run: `what` is the model or the tool, `asked` what the tool was told.
+
+    A call has no tokens of its own: the request after it pays for its answer.
+    """
 
     number: int
-    model: str
+    kind: str
+    what: str
+    asked: str
+    answer: str
+    state: str
     input_tokens: int
     output_tokens: int
+    credits: int
     took: str
     failure: str | None
 
@@ -60,6 +72,7 @@ def line(run: Run | Row[Any], zone: str, now: datetime, temporal_url: str | None
     where = ZoneInfo(zone)
     due = moment(run.scheduled_for, where, now) if run.scheduled_for else None
     started = moment(run.started_at, where, now, seconds=True)
+    delay = delay_ms(run)
     so_far = f"{words.span((now - run.started_at).total_seconds())} so far"
     return Line(
         uuid=run.uuid,
@@ -68,9 +81,11 @@ def line(run: Run | Row[Any], zone: str, now: datetime, temporal_url: str | None
         due=due,
         cause=_cause(due, started) if due else "by hand",
         started=started,
+        delay=None if delay is None else words.took(delay),
         took=so_far if run.status == "running" else words.took(run.duration_ms or 0),
         tokens=run.tokens_used,
         credits=run.credits_charged,
+        cost=words.dollars(run.cost_nano_usd),
         outcome=words.start(outcome(run), OUTCOME),
         temporal_url=temporal_url,
     )
@@ -89,12 +104,26 @@ def outcome(run: Run | Row[Any]) -> str:
     return run.error_message or run.response or ""
 
 
-def steps(rows: list[Step]) -> list[StepLine]:
-    """The steps of a run, in order."""
-    return [
-        StepLine(row.number, row.model, row.input_tokens, row.output_tokens, words.took(row.duration_ms), row.failure)
-        for row in rows
-    ]
+def steps(rows: list[Step], charged: Mapping[int, int]) -> list[StepLine]:
+    """The steps of a run in order, with the credits each was charged by its number."""
+    return [_step(row, charged.get(row.number, 0)) for row in rows]
+
+
+def _step(row: Step, charged: int) -> StepLine:
+    is_tool = row.kind == "tool"
+    return StepLine(
+        number=row.number,
+        kind=row.kind,
+        what=row.name or "" if is_tool else row.model,
+        asked=words.start(row.arguments or "", OUTCOME),
+        answer=words.start(row.answer, OUTCOME) if is_tool else "",
+        state=words.STEP.get(row.state, row.state),
+        input_tokens=row.input_tokens,
+        output_tokens=row.output_tokens,
+        credits=charged,
+        took=words.took(row.duration_ms),
+        failure=row.failure or row.failure_code,
+    )
 
 
 def pages(page: Page, rows: int) -> Pages:

@@ -10,6 +10,7 @@ STATUS = {
     "cancelled": "Cancelled",
     "running": "Running",
 }
+STEP = {"asked": "not called yet", "called": "being called", "done": ""}
 STATE = {"on": "On", "off": "Off", "paused": "Paused", "pending": "Pending"}
 TRIGGER = {"schedule": "On schedule", "manual": "By hand"}
 SKIPPED = {
@@ -74,6 +75,16 @@ def took(milliseconds: int) -> str:
 def number(value: int) -> str:
     """1234567 as "1,234,567"."""
     return f"{value:,}"
+
+
+def dollars(nano_usd: int) -> str:
+    """Billionths of a US dollar: "$1.25", "$0.0013", "under $0.0001", and nothing for what cost nothing."""
+    if not nano_usd:
+        return ""
+    if nano_usd < 100_000:
+        return "under $0.0001"
+    dollars = nano_usd / 10**9
+    return f"${dollars:,.2f}" if dollars >= 1 else f"${dollars:.4f}"
 
 
 def count(value: int, noun: str) -> str:

@@ -9,6 +9,7 @@ from heartbeat.contracts import RunStatus
 from heartbeat.policy import judge
 from heartbeat.store.accounting import leave
 from heartbeat.store.database import columns, joined
+from heartbeat.store.ledger import release
 from heartbeat.store.outcome import add_to_day, paused
 from heartbeat.store.records import Run, Step
 from heartbeat.store.tables import Heartbeat
@@ -76,12 +77,24 @@ def close_run(connection: Connection, run_uuid: str, ending: Ending, now: dateti
     run, heartbeat = locked
     if run.status != "running":
         return Closing(run.status, heartbeat.synced_version < heartbeat.version)
+    if run.credits_held:
+        release(connection, run.id, now)
+    ending = _as_reported(ending, run)
     duration_ms = max(0, round((now - run.started_at).total_seconds() * 1000))
     ended = {"ended_as": ending.status, "code": ending.error_code, "message": ending.message, "at": now}
     connection.execute(END, {**ended, "key": run.id, "took": duration_ms})
     spent = {"duration_ms": duration_ms, "tokens": run.tokens_used, "credits": run.credits_charged}
-    add_to_day(connection, run.bot_id, run.type, run.created_at, {ending.status: 1, **spent})
+    spent["cost_nano_usd"] = run.cost_nano_usd
+    add_to_day(connection, run.bot_id, run.type, run.created_at, {ending.status: 1, **spent}, run.model)
     return Closing(ending.status, _count(connection, heartbeat, run, ending, now))
+
+
+def _as_reported(ending: Ending, run: Run) -> Ending:
+    """An agent that says it failed has failed, however well its run went."""
+    if ending.status != "success" or not run.report or run.report.get("outcome") != "failed":
+        return ending
+    said = run.report.get("summary") or "the agent reported that it failed"
+    return Ending("error", "reported_failure", said)
 
 
 def _count(connection: Connection, heartbeat: Heartbeat, run: Run, ending: Ending, now: datetime) -> bool:
@@ -92,6 +105,7 @@ def _count(connection: Connection, heartbeat: Heartbeat, run: Run, ending: Endin
         heartbeat.error_count,
         heartbeat.max_consecutive_errors,
         ending.message,
+        ending.error_code,
     )
     counted = {"key": heartbeat.id, "streak": judgement.streak, "ended_as": ending.status}
     connection.execute(COUNT[ending.status], {**counted, "began": run.started_at, "at": now})

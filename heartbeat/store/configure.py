@@ -35,7 +35,8 @@ HEARTBEAT = columns(Heartbeat)
 USUAL_INTERVAL = 30
 # What a schedule is made from: the beginning of the prompt is its summary.
 SCHEDULED = {*CADENCE, "anchor_at", "prompt", "jitter_seconds"}
-FIELDS = (*SCHEDULED, "prompt_hash", "external_id", "label", "credit_budget", "max_consecutive_errors", "catch_up")
+LIMITS = ("credit_budget", "max_consecutive_errors", "max_steps", "run_timeout_seconds")
+FIELDS = (*SCHEDULED, *LIMITS, "prompt_hash", "external_id", "label", "catch_up")
 
 
 @dataclass(frozen=True)
@@ -136,6 +137,7 @@ def _fresh(plan: Plan, now: datetime) -> dict[str, Any]:
         "max_consecutive_errors": 5,
         "catch_up": "once",
         "jitter_seconds": 0,
+        "max_steps": 20,
         "anchor_at": now,
         "interval_minutes": max(USUAL_INTERVAL, plan.min_interval_minutes),
     }

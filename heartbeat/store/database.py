@@ -138,16 +138,26 @@ def one(connection: Connection, table: type[M], statement: Any, given: Mapping[s
 def joined(
     connection: Connection, tables: tuple[type[SQLModel], ...], statement: Any, given: Mapping[str, Any]
 ) -> tuple[Any, ...] | None:
-    """The first row of `select(one, other, …)` as an object of each table in turn, or `None`.
+    """The first row of `select(one, other, …)`: an object of each table in turn, then what else was selected.
 
     One statement where two would do as well: on the hot path each costs more in handing the interpreter over to its
     thread than in the database.
     """
     row = connection.execute(statement, given).first()
-    if row is None:
-        return None
+    return _apart(tables, row) if row else None
+
+
+def all_joined(
+    connection: Connection, tables: tuple[type[SQLModel], ...], statement: Any, given: Mapping[str, Any]
+) -> list[tuple[Any, ...]]:
+    """Every row of `select(one, other, …)`, as `joined` has them."""
+    return [_apart(tables, row) for row in connection.execute(statement, given)]
+
+
+def _apart(tables: tuple[type[SQLModel], ...], row: Iterable[Any]) -> tuple[Any, ...]:
     values = iter(row)
-    return tuple(built(table, names, islice(values, len(names))) for table, names in ((t, _names(t)) for t in tables))
+    objects = [built(table, _names(table), islice(values, len(_names(table)))) for table in tables]
+    return (*objects, *values)
 
 
 @cache

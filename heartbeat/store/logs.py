@@ -35,6 +35,16 @@ class Filter:
     status: str | None = None
 
 
+def delay_ms(run: Run | Row[Any]) -> int | None:
+    """How long after its tick a run was opened, in milliseconds; `None` for a manual one.
+
+    `None` as well for a tick that never had a workflow: its log was written when somebody noticed the gap.
+    """
+    if run.scheduled_for is None or run.workflow_id is None:
+        return None
+    return max(0, round((run.started_at - run.scheduled_for).total_seconds() * 1000))
+
+
 def logs(connection: Connection, wanted: Filter, page: Page) -> tuple[list[Row[Any]], int]:
     """One page of logs, each a run's columns and its `heartbeat_uuid`, and how many there are in all."""
     total = _count_running(connection, wanted) if wanted.status == "running" else _count(connection, wanted)

@@ -1,28 +1,35 @@
 """Opening runs: claim a tick and decide, in the order of the design, whether it may run."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, String, bindparam, cast, func, select, update
 
 from heartbeat import credits
 from heartbeat.contracts import SkipReason, Trigger
 from heartbeat.ids import new_id
-from heartbeat.settings import Plan
 from heartbeat.store.accounting import cadence_of, moved_to, newest_due
 from heartbeat.store.database import columns, insert_once, joined, one
-from heartbeat.store.ledger import period_credits
+from heartbeat.store.events import record_missed
+from heartbeat.store.house import House
+from heartbeat.store.ledger import Account, hold, short_of_budget
 from heartbeat.store.outcome import add_to_day, paused
 from heartbeat.store.records import Run
-from heartbeat.store.tables import Bot, Heartbeat, Project
+from heartbeat.store.tables import Bot, Heartbeat, Project, Tool
 
-RUN, HEARTBEAT, BOT, PROJECT = columns(Run), columns(Heartbeat), columns(Bot), columns(Project)
+RUN, TOOL = columns(Run), columns(Tool)
+HEARTBEAT, BOT, PROJECT = columns(Heartbeat), columns(Bot), columns(Project)
 
 # Built once: putting such a statement together costs more than running it.
 KNOWN = select(RUN).where(RUN.c.workflow_id == bindparam("key"))
+# JSON is kept as ASCII, so that its length is its bytes.
+TOOL_TEXT = (
+    select(func.coalesce(func.sum(func.length(cast(TOOL.c.tools, String))), 0))
+    .where(TOOL.c.bot_id == BOT.c.id, TOOL.c.is_enabled)
+    .scalar_subquery()
+)
 ASKED = (
-    select(HEARTBEAT, BOT, PROJECT)
+    select(HEARTBEAT, BOT, PROJECT, TOOL_TEXT)
     .join(BOT, BOT.c.id == HEARTBEAT.c.bot_id)
     .join(PROJECT, PROJECT.c.id == HEARTBEAT.c.project_id)
     .where(HEARTBEAT.c.uuid == bindparam("key"), HEARTBEAT.c.deleted_at.is_(None))
@@ -45,15 +52,6 @@ class Claim:
     workflow_id: str
     workflow_run_id: str
     scheduled_for: datetime | None
-
-
-@dataclass(frozen=True)
-class House:
-    """What the settings add to the rows: plans, the model a bot means, tokens of a reply."""
-
-    plan: Callable[[str], Plan]
-    model: Callable[[str | None], str]
-    max_reply_tokens: int
 
 
 @dataclass(frozen=True)
@@ -82,21 +80,57 @@ def open_run(connection: Connection, claim: Claim, house: House, now: datetime) 
     asked = joined(connection, (Heartbeat, Bot, Project), ASKED, {"key": claim.heartbeat})
     if asked is None:
         return Opening(None, "the heartbeat was deleted")
-    heartbeat, bot, project = asked
+    heartbeat, bot, project, tool_text = asked
     if claim.trigger == "schedule":
         if why := _phantom(claim, heartbeat):
             return Opening(None, why)
         assert claim.scheduled_for is not None
         claim = replace(claim, scheduled_for=newest_due(connection, heartbeat, claim.scheduled_for, now))
-    refusal = _refuse(connection, claim, heartbeat, bot, project, house, now)
-    run = _insert(connection, claim, heartbeat, bot, house, refusal, now)
+    price = _price(heartbeat, bot, project, house, tool_text, now)
+    refusal = _refuse(connection, claim, heartbeat, bot, project, house, price, now)
+    run = _insert(connection, claim, heartbeat, bot, refusal, price, now)
     if run is None:
         return Opening(None, "this tick has its log already")
+    if refusal is None:
+        refusal = _hold(connection, run, project, house, price, now)
     if claim.scheduled_for is not None and claim.scheduled_for > heartbeat.accounted_until:
         connection.execute(MOVE, {"key": heartbeat.id, **moved_to(heartbeat, claim.scheduled_for)})
     if refusal is None:
         return Opening(run)
     return Opening(run, refusal.why, sync=_skip(connection, heartbeat, run, refusal, now))
+
+
+@dataclass(frozen=True)
+class Price:
+    """The model of a run, the most that its first step can cost, and the period that pays for it."""
+
+    model: str
+    max_reply_tokens: int
+    credits: int
+    start: datetime
+    end: datetime
+
+
+def _price(heartbeat: Heartbeat, bot: Bot, project: Project, house: House, tool_text: int, now: datetime) -> Price:
+    model, reply = house.model(bot.model), bot.max_reply_tokens or house.max_reply_tokens
+    read = credits.most_tokens(bot.instruction, heartbeat.prompt) + house.tool_text + tool_text
+    return Price(model, reply, house.worst(model, read, reply), *credits.period(now, project.period_anchor_day))
+
+
+def _hold(
+    connection: Connection, run: Run, project: Project, house: House, price: Price, now: datetime
+) -> Refusal | None:
+    """Reserve the first step; when the plan does not allow for it the run just written is a skipped one."""
+    limit = house.plan(project.plan).credits_per_month
+    account = Account(run.project_id, run.heartbeat_id, run.id or 0, price.start)
+    if hold(connection, account, 1, price.credits, limit, now):
+        return None
+    why = f"The {limit} credits of the plan do not allow for a step of up to {price.credits} any more."
+    skipped = {"status": "skipped", "skip_reason": "plan", "error_message": why, "finished_at": now}
+    skipped |= {"duration_ms": 0, "credits_held": 0}
+    connection.execute(update(RUN).where(RUN.c.id == run.id).values(skipped))
+    vars(run).update(skipped)
+    return Refusal(why, "plan")
 
 
 def _phantom(claim: Claim, heartbeat: Heartbeat) -> str | None:
@@ -115,6 +149,7 @@ def _refuse(
     bot: Bot,
     project: Project,
     house: House,
+    price: Price,
     now: datetime,
 ) -> Refusal | None:
     """The first reason not to run, in the order of the design; a manual run asks no cadence and waits for nobody."""
@@ -126,19 +161,10 @@ def _refuse(
             return Refusal("it came too late, and catch_up is none", "missed")
     if not (bot.status and bot.heartbeat):
         return Refusal("the bot or its heartbeat is switched off", "disabled_bot")
-    start, end = credits.period(now, project.period_anchor_day)
-    plan = house.plan(project.plan)
-    if not plan.heartbeats:
+    if not house.plan(project.plan).heartbeats:
         return Refusal(f"the plan {project.plan} does not support heartbeats", "plan")
-    if (
-        plan.credits_per_month is not None
-        and period_credits(connection, project.id or 0, start) >= plan.credits_per_month
-    ):
-        return Refusal(f"the {plan.credits_per_month} credits of the plan are used up", "plan")
-    used = heartbeat.period_credits if heartbeat.period_start == start else 0
-    if heartbeat.credit_budget is not None and used >= heartbeat.credit_budget:
-        spent = f"The budget of {heartbeat.credit_budget} credits is spent; runs resume on {end:%Y-%m-%d} (UTC)."
-        return Refusal("the budget is spent", "budget", spent if claim.trigger == "schedule" else None)
+    if short := short_of_budget(heartbeat, price.credits, price.start, price.end):
+        return Refusal(short, "budget", short if claim.trigger == "schedule" else None)
     return None
 
 
@@ -155,8 +181,8 @@ def _insert(
     claim: Claim,
     heartbeat: Heartbeat,
     bot: Bot,
-    house: House,
     refusal: Refusal | None,
+    price: Price,
     now: datetime,
 ) -> Run | None:
     """The run's row, or `None` when the tick is taken."""
@@ -172,12 +198,18 @@ def _insert(
         "trigger": claim.trigger,
         "status": "skipped" if refusal else "running",
         "skip_reason": refusal.skip if refusal else None,
+        "error_message": refusal.why if refusal and refusal.skip in ("budget", "plan") else None,
         "prompt": heartbeat.prompt,
         "instruction": bot.instruction,
-        "model": house.model(bot.model),
-        "max_reply_tokens": bot.max_reply_tokens or house.max_reply_tokens,
+        "model": price.model,
+        "max_reply_tokens": price.max_reply_tokens,
+        "max_steps": heartbeat.max_steps,
+        "run_timeout_seconds": heartbeat.run_timeout_seconds,
         "tokens_used": 0,
         "credits_charged": 0,
+        "credits_held": 0 if refusal else price.credits,
+        "cost_nano_usd": 0,
+        "report": None,
         "scheduled_for": claim.scheduled_for,
         "started_at": now,
         "finished_at": now if refusal else None,
@@ -190,6 +222,10 @@ def _insert(
 def _skip(connection: Connection, heartbeat: Heartbeat, run: Run, refusal: Refusal, now: datetime) -> bool:
     """Count a skipped tick, and pause the heartbeat if that is what the reason asks for."""
     changes = {"skipped_count": HEARTBEAT.c.skipped_count + 1, "last_status": "skipped", "updated_at": now}
+    if refusal.skip == "missed":
+        assert run.scheduled_for is not None
+        changes["missed_count"] = HEARTBEAT.c.missed_count + 1
+        record_missed(connection, heartbeat, [run.scheduled_for], now)
     if refusal.pause:
         changes |= paused("budget", refusal.pause, now)
     connection.execute(update(HEARTBEAT).where(HEARTBEAT.c.id == heartbeat.id).values(changes))

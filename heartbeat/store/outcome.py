@@ -11,8 +11,8 @@ from heartbeat.store.tables import Heartbeat
 
 HEARTBEAT, ROLLUP = columns(Heartbeat), columns(DailyRollup)
 
-DAY = ("bot_id", "day", "type")
-SUMS = ("success", "error", "skipped", "cancelled", "duration_ms", "tokens", "credits")
+DAY = ("bot_id", "day", "type", "model")
+SUMS = ("success", "error", "skipped", "cancelled", "duration_ms", "tokens", "credits", "cost_nano_usd")
 NOTHING = dict.fromkeys(SUMS, 0)
 
 
@@ -27,7 +27,10 @@ def paused(reason: PauseReason, message: str, now: datetime) -> dict[str, object
     }
 
 
-def add_to_day(connection: Connection, bot_id: int, type_: str, when: datetime, added: dict[str, int]) -> None:
-    """Add to the numbers of a bot's day (in UTC)."""
+def add_to_day(
+    connection: Connection, bot_id: int, type_: str, when: datetime, added: dict[str, int], model: str = ""
+) -> None:
+    """Add to the numbers of a bot's day (in UTC) and of a model; ticks that never ran had none."""
     statement = add_up(connection.dialect.name, ROLLUP, DAY, SUMS)
-    connection.execute(statement, {**NOTHING, **added, "bot_id": bot_id, "day": f"{when:%Y-%m-%d}", "type": type_})
+    of_day = {"bot_id": bot_id, "day": f"{when:%Y-%m-%d}", "type": type_, "model": model}
+    connection.execute(statement, {**NOTHING, **added, **of_day})

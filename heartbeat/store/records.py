@@ -34,6 +34,7 @@ class Run(SQLModel, table=True):
     model: str
     max_reply_tokens: int
     max_steps: int = 20
+    run_timeout_seconds: int | None = None
     tokens_used: int = 0
     credits_charged: int = 0
     credits_held: int = 0

@@ -23,6 +23,7 @@ class Sums:
     duration_ms: int = 0
     tokens: int = 0
     credits: int = 0
+    cost_nano_usd: int = 0
 
     @property
     def total(self) -> int:
@@ -48,16 +49,20 @@ NAMES = [one.name for one in fields(Sums)]
 
 @dataclass
 class Stats:
-    """Sums of all, by type, and by day (newest first; only days with logs)."""
+    """Sums of all, by type, by model, and by day (newest first; only days with logs).
+
+    Ticks that never ran have the model "", and so have logs that were written before models were told apart.
+    """
 
     all: Sums = field(default_factory=Sums)
     by_type: dict[str, Sums] = field(default_factory=dict)
+    by_model: dict[str, Sums] = field(default_factory=dict)
     by_day: dict[str, Sums] = field(default_factory=dict)
     active_heartbeats: int = 0
 
 
 _DAYS = (
-    select(ROLLUP.c.day, ROLLUP.c.type, *(ROLLUP.c[name] for name in NAMES))
+    select(ROLLUP.c.day, ROLLUP.c.type, ROLLUP.c.model, *(ROLLUP.c[name] for name in NAMES))
     .where(ROLLUP.c.bot_id == bindparam("bot_id"), ROLLUP.c.day >= bindparam("since"))
     .order_by(ROLLUP.c.day.desc())
 )
@@ -70,8 +75,9 @@ def stats(connection: Connection, bot: Bot, today: date, days: int) -> Stats:
     """The last `days` days (UTC), today among them."""
     since = (today - timedelta(days=days - 1)).isoformat()
     found = Stats(active_heartbeats=connection.execute(_ACTIVE, {"bot_id": bot.id}).scalar_one())
-    for day, kind, *numbers in connection.execute(_DAYS, {"bot_id": bot.id, "since": since}):
+    for day, kind, model, *numbers in connection.execute(_DAYS, {"bot_id": bot.id, "since": since}):
         row = Sums(*numbers)
-        for sums in (found.all, found.by_type.setdefault(kind, Sums()), found.by_day.setdefault(day, Sums())):
-            sums.add(row)
+        found.all.add(row)
+        for sums, key in ((found.by_type, kind), (found.by_model, model), (found.by_day, day)):
+            sums.setdefault(key, Sums()).add(row)
     return found

@@ -10,6 +10,7 @@ from time import monotonic
 
 import httpx
 
+from heartbeat.secret_keys import make_key_file
 from heartbeat.settings import Settings
 from heartbeat.store import migrate
 from heartbeat.store.database import Database
@@ -22,7 +23,12 @@ PATIENCE = 30.0
 
 
 def prepare(settings: Settings, tell: Tell) -> FirstKey | None:
-    """Bring the database to the newest schema and make the first project; returns it when it is new."""
+    """Bring the database to the newest schema and make the first project; returns it when it is new.
+
+    Also makes the key file, unless the settings have a key: the children read it from the data directory.
+    """
+    if settings.secret_keys is None:
+        make_key_file(settings.data_dir)
     migrate.upgrade(settings.store_url())
     database = Database(settings.store_url())
     try:

@@ -64,7 +64,7 @@ class Api:
         given = {"project_id": self.project.uuid, **given}
         where = {"params": given} if method in ("GET", "DELETE") else {"json": given}
         found = {"authorization": f"Bearer {self.key}", **{name.replace("_", "-"): it for name, it in headers.items()}}
-        return await self.http.request(method, f"/v1/bot{path}", headers=found, **where)
+        return await self.http.request(method, address(path), headers=found, **where)
 
     async def bot(self, **given: Any) -> dict[str, Any]:
         answer = await self.post("/create", **{"name": "Support desk", "model": "gpt-4o-mini", "heartbeat": 1, **given})
@@ -130,6 +130,11 @@ async def working(alone: Api, model: ModelServer) -> AsyncIterator[Api]:
     settings = alone.settings.model_copy(update={"openai_base_url": model.base_url})
     async with worker.working(alone.temporal, alone.database, settings):
         yield alone
+
+
+def address(path: str) -> str:
+    """Where a call is: beneath `/v1/bot`, but for those about a whole project."""
+    return f"/v1{path}" if path.startswith("/project/") else f"/v1/bot{path}"
 
 
 def settings_for(database_url: str, temporal: Client) -> Settings:

@@ -6,7 +6,7 @@ import pytest
 from fastapi import FastAPI
 
 from heartbeat.store.projects import create_key, keys, revoke_key
-from tests.api.conftest import Api, error_of, owner
+from tests.api.conftest import Api, address, error_of, owner
 from tests.seeds import NOW
 
 CALLS = [
@@ -17,9 +17,13 @@ CALLS = [
     ("POST", "/heartbeat/enable"),
     ("POST", "/heartbeat/disable"),
     ("POST", "/heartbeat/trigger"),
+    ("POST", "/heartbeat/cancel"),
     ("DELETE", "/heartbeat/delete"),
     ("GET", "/heartbeat/logs"),
     ("GET", "/heartbeat/stats"),
+    ("GET", "/run/read"),
+    ("GET", "/run/events"),
+    ("GET", "/project/credits"),
     ("POST", "/create"),
     ("GET", "/read"),
     ("GET", "/readall"),
@@ -39,6 +43,7 @@ CALLS = [
     ("POST", "/subscriber/create"),
     ("DELETE", "/subscriber/delete"),
 ]
+OF_THE_PROJECT = ("/create", "/readall", "/project/credits")
 FULL = {
     "prompt": "Check",
     "name": "A name",
@@ -47,6 +52,7 @@ FULL = {
     "server_url": "https://tools.example.com/mcp",
     "transport": "http",
     "tool_name": "search",
+    "run_id": "log_1",
     "is_active": True,
     "tools": [],
 }
@@ -71,17 +77,17 @@ async def in_any_place(api: Api, method: str, path: str, given: dict) -> object:
     body = None if method in ("GET", "DELETE") else {"project_id": api.project.uuid, **given}
     query = {"project_id": api.project.uuid, **{name: it for name, it in given.items() if isinstance(it, str)}}
     headers = {"authorization": f"Bearer {api.key}"} if api.key else {}
-    return await api.http.request(method, f"/v1/bot{path}", params=query, json=body, headers=headers)
+    return await api.http.request(method, address(path), params=query, json=body, headers=headers)
 
 
 def test_the_table_holds_every_call(shared_app: FastAPI) -> None:
     documented = {
-        (method.upper(), path.removeprefix("/v1/bot").replace("{tool_id}", "tool_1"))
+        (method.upper(), path.replace("{tool_id}", "tool_1"))
         for path, calls in shared_app.openapi()["paths"].items()
         if path.startswith("/v1/")
         for method in calls
     }
-    assert documented == set(CALLS)
+    assert documented == {(method, address(path)) for method, path in CALLS}
 
 
 @pytest.mark.parametrize(("method", "path"), CALLS)
@@ -112,7 +118,7 @@ async def test_what_is_wrong_with_a_request_is_told_to_those_with_the_key_alone(
     assert error_of(await in_any_place(api.as_caller(outsider.key), method, path, wrong), 403)
 
 
-@pytest.mark.parametrize(("method", "path"), [call for call in CALLS if call[1] not in ("/create", "/readall")])
+@pytest.mark.parametrize(("method", "path"), [call for call in CALLS if call[1] not in OF_THE_PROJECT])
 async def test_a_bot_of_another_project_is_not_there(
     api: Api, outsider: Api, given: dict, method: str, path: str
 ) -> None:

@@ -12,16 +12,26 @@ from temporalio.client import Client
 
 from api.main import create_app
 from heartbeat.store.database import Database
-from tests.api.conftest import YEARLY, Api, error_of, owner, settings_for
+from tests.api.conftest import YEARLY, Api, address, error_of, owner, settings_for
 from tests.api.test_authorisation import CALLS
 
 # Every field of every request; the values are what somebody might think of.
 FIELDS = (
     *("bot_id", "heartbeat_id", "member_id", "uuid", "external_id", "label", "prompt", "name", "model", "instruction"),
     *("cron_pattern", "interval_minutes", "timezone", "active_hours_start", "active_hours_end", "active_days"),
-    *("enabled", "status", "heartbeat", "wait", "credit_budget", "max_consecutive_errors", "max_reply_tokens", "top"),
+    *(
+        "enabled",
+        "status",
+        "heartbeat",
+        "wait",
+        "log_id",
+        "credit_budget",
+        "max_consecutive_errors",
+        "max_reply_tokens",
+        "top",
+    ),
     *("branding", "memory", "page", "per_page", "days", "filter", "email", "server_label", "server_url", "transport"),
-    *("require_approval", "headers", "tools", "tool_name", "is_active", "is_enabled", "type"),
+    *("require_approval", "headers", "tools", "tool_name", "is_active", "is_enabled", "type", "run_id"),
 )
 ODD = st.one_of(
     st.none(),
@@ -84,7 +94,7 @@ async def test_no_input_makes_a_500(fuzzed: tuple[Api, dict[str, Any]], request:
         {} if method == "DELETE" else {name: there[name] for name in data.draw(st.sets(st.sampled_from([*there])))}
     )
     sent = {"project_id": api.project.uuid, **harmless, **odd}
-    url = f"/v1/bot{path.replace('tool_1', there['tool'] if method != 'DELETE' else 'tool_no')}"
+    url = address(path.replace("tool_1", there["tool"] if method != "DELETE" else "tool_no"))
     headers = {"authorization": f"Bearer {api.key}", "content-type": "application/json"}
     if data.draw(st.booleans()):
         headers["idempotency-key"] = data.draw(st.text(st.characters(max_codepoint=126, min_codepoint=32), max_size=9))
@@ -113,7 +123,7 @@ async def test_no_bytes_make_a_500(shared_app: FastAPI, call: Any, body: bytes, 
         "asgi": {"version": "3.0"},
         "http_version": "1.1",
         "method": call[0],
-        "path": f"/v1/bot{call[1]}",
+        "path": address(call[1]),
         "raw_path": b"",
         "root_path": "",
         "scheme": "http",

@@ -1,6 +1,6 @@
 """Logs: the published object, pages newest first, filters, and totals that come from counters."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import update
 
@@ -29,7 +29,8 @@ async def uuids(api: Api, bot: dict, **query: object) -> list[str]:
 async def test_a_log_as_published(api: Api) -> None:
     bot = await api.bot()
     heartbeat = await api.heartbeat(bot)
-    [uuid] = await runs(api, heartbeat, "success", created_at=THEN, scheduled_for=THEN, workflow_id="hb_1-2026/02 x")
+    given = {"created_at": THEN, "started_at": THEN + timedelta(milliseconds=1234), "scheduled_for": THEN}
+    [uuid] = await runs(api, heartbeat, "success", workflow_id="hb_1-2026/02 x", **given)
     answer = (await api.get("/heartbeat/logs", bot_id=bot["id"])).json()
     Logs.model_validate(answer, extra="forbid")
     [log] = answer["logs"]
@@ -38,8 +39,33 @@ async def test_a_log_as_published(api: Api) -> None:
     assert (log["prompt"], log["response"]) == (heartbeat["prompt"], "All quiet.")
     assert (log["duration_ms"], log["tokens_used"], log["credits_charged"]) == (4500, 1250, 2)
     assert (log["scheduled_for"], log["created_at"]) == ("2026-02-12T14:00:00Z", "2026-02-12T14:00:00Z")
+    assert (log["started_at"][:19], log["delay_ms"]) == ("2026-02-12T14:00:01", 1234)
     ui = f"{api.settings.ui_url()}/namespaces/default/workflows"
     assert log["temporal_url"] == f"{ui}/hb_1-2026%2F02%20x/018f-run/history"
+
+
+async def test_only_a_tick_that_something_started_has_a_delay(api: Api) -> None:
+    bot = await api.bot()
+    heartbeat = await api.heartbeat(bot)
+    await runs(api, heartbeat, "success", trigger="manual", scheduled_for=None)
+    await runs(api, heartbeat, "skipped", scheduled_for=THEN, workflow_id=None, workflow_run_id=None)
+    early = THEN - timedelta(milliseconds=5)
+    await runs(api, heartbeat, "success", scheduled_for=THEN + timedelta(hours=1), started_at=early)
+    logs = (await api.get("/heartbeat/logs", bot_id=bot["id"])).json()["logs"]
+    assert [log["delay_ms"] for log in logs] == [0, None, None]
+
+
+async def test_a_log_says_what_it_really_cost_and_what_the_agent_reported(api: Api) -> None:
+    bot = await api.bot()
+    heartbeat = await api.heartbeat(bot)
+    report = {"outcome": "failed", "findings": [{"title": "Queue is stuck", "severity": "high", "fingerprint": "q"}]}
+    failed = {"error_code": "reported_failure", "cost_nano_usd": 123_456_000, "report": report}
+    await runs(api, heartbeat, "error", **failed)
+    await runs(api, heartbeat, "success")
+    plain, reported = (await api.get("/heartbeat/logs", bot_id=bot["id"])).json()["logs"]
+    assert (reported["cost_usd"], reported["report"]) == ("0.123456", report)
+    assert (reported["error_code"], reported["error_message"]) == ("reported_failure", "It broke.")
+    assert (plain["cost_usd"], plain["report"], plain["error_code"]) == ("0", None, None)
 
 
 async def test_pages_are_newest_first_and_leave_running_ones_out(api: Api) -> None:

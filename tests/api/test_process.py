@@ -7,14 +7,20 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import httpx
 import psutil
 import pytest
+from sqlalchemy import Connection
 from temporalio.client import Client
 
+from heartbeat.store.database import Database
+from heartbeat.store.projects import create_key
 from tests.api.conftest import error_of
+from tests.api.past import a_run
+from tests.seeds import NOW, a_bot, a_heartbeat, a_project
 
 DEADLINE = 30.0
 IDLE_MB = 150
@@ -69,4 +75,27 @@ def test_it_serves_and_stops(process: tuple[subprocess.Popen[bytes], str], how: 
         assert http.get("/readyz").json()["checks"] == {"database": True, "temporal": True, "worker": False}
         assert psutil.Process(started.pid).memory_info().rss < IDLE_MB * 1_000_000
     started.send_signal(how)
+    assert started.wait(timeout=5) == 0
+
+
+def test_a_stream_does_not_keep_it(process: tuple[subprocess.Popen[bytes], str], tmp_path: Path) -> None:
+    """The reader is told an orderly end, and may go on with another process."""
+
+    def seed(connection: Connection) -> tuple[str, dict[str, str]]:
+        project = a_project(connection)
+        heartbeat = a_heartbeat(connection, bot := a_bot(connection, project))
+        run = a_run(connection, heartbeat, "running", duration_ms=None)
+        query = {"project_id": project.uuid, "bot_id": bot.uuid, "run_id": run}
+        return create_key(connection, project, "key", NOW).secret, query
+
+    started, url = process
+    with closing(Database(f"sqlite:///{tmp_path / 'heartbeat.db'}")) as database:
+        key, query = database.write_now(seed)
+    with httpx.Client(base_url=url, headers={"authorization": f"Bearer {key}"}) as http:
+        until_up(http)
+        with http.stream("GET", "/v1/bot/run/events", params=query) as answer:
+            lines = answer.iter_lines()
+            assert next(lines) == "event: run"
+            started.send_signal(signal.SIGTERM)
+            assert "event: end" not in list(lines)
     assert started.wait(timeout=5) == 0

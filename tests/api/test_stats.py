@@ -25,6 +25,7 @@ async def test_a_bot_without_logs(api: Api) -> None:
     found = await stats(api, bot)
     assert (found["total_executions"], found["success_rate"], found["avg_duration_ms"]) == (0, 0.0, 0)
     assert (found["active_heartbeats"], found["time_series"]) == (1, [])
+    assert (found["by_model"], found["total_cost_usd"]) == ({}, "0")
     assert found["by_type"]["heartbeat"] == found["by_type"]["scheduled_task"] == {"count": 0, "success_rate": 0.0}
 
 
@@ -70,6 +71,28 @@ async def test_everything_is_added_up_by_type_and_by_day(api: Api) -> None:
     }
     assert (await stats(api, bot, days=1))["total_executions"] == 3
     assert (await stats(api, bot, days=365))["total_executions"] == 7
+
+
+async def test_each_model_has_its_own_sums_and_its_real_cost(api: Api) -> None:
+    bot = await api.bot()
+    row = await api.row(await api.heartbeat(bot))
+
+    def seed(connection: object) -> None:
+        a_run(connection, row, cost_nano_usd=1_250_000)
+        a_run(connection, row, "error", cost_nano_usd=250_000)
+        a_run(connection, row, model="local:smollm2", credits_charged=0)
+        a_run(connection, row, "skipped", model="", tokens_used=0, credits_charged=0)
+
+    await api.database.write(seed)
+    found = await stats(api, bot)
+    assert found["by_model"] == {
+        "openai:scripted": {"count": 2, "credits": 4, "tokens": 2500, "cost_usd": "0.0015"},
+        "local:smollm2": {"count": 1, "credits": 0, "tokens": 1250, "cost_usd": "0"},
+        "none": {"count": 1, "credits": 0, "tokens": 0, "cost_usd": "0"},
+    }
+    assert (found["total_cost_usd"], found["total_executions"]) == ("0.0015", 4)
+    assert [(day["total"], day["credits"]) for day in found["time_series"]] == [(4, 4)]
+    assert found["by_type"]["heartbeat"] == {"count": 4, "success_rate": 50.0}
 
 
 @pytest.mark.parametrize("days", ["7", 7])

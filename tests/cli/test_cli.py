@@ -12,8 +12,8 @@ from heartbeat.up.claims import CannotStart, Port, check_ports, data_directory
 from tests.cli.conftest import Run
 
 ROOT = Path(__file__).parents[2]
-VERBS = ("up", "api", "worker", "migrate", "project", "key", "demo", "doctor")
-TARGETS = ("setup", "demo", "up", "test", "test-cadence", "lint", "fmt", "bench", "lock")
+VERBS = ("up", "api", "worker", "migrate", "project", "key", "demo", "doctor", "preview", "reconcile")
+TARGETS = ("setup", "demo", "up", "test", "test-cadence", "test-outages", "lint", "fmt", "bench", "lock")
 
 
 def test_alone_it_lists_its_commands(heartbeat: Run) -> None:

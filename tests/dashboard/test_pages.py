@@ -14,7 +14,7 @@ from heartbeat.contracts import RunStatus, SkipReason, Trigger
 from heartbeat.dashboard import words
 from heartbeat.store.database import columns
 from heartbeat.store.opening import cadence_of
-from heartbeat.store.records import DailyRollup, Step, Usage
+from heartbeat.store.records import DailyRollup, Entry, Step, Usage
 from heartbeat.store.tables import Bot, Heartbeat
 from tests.dashboard.conftest import YEARLY, Owner, a_run
 from tests.seeds import a_heartbeat
@@ -190,6 +190,7 @@ async def test_a_run_shows_what_became_of_it(owner: Owner) -> None:
         "1,250",
         "1,000",
         "09:00:02",
+        "2.0 s after it was due",
         owner.heartbeat.prompt,
     ):
         assert text in page
@@ -197,6 +198,39 @@ async def test_a_run_shows_what_became_of_it(owner: Owner) -> None:
     assert url in page
     listed = await owner.browser.page(f"/heartbeats/{owner.heartbeat.uuid}")
     assert url not in listed, "a log is counted before it is listed"
+
+
+async def test_a_run_shows_its_tool_calls_and_its_real_cost(owner: Owner) -> None:
+    run = await owner.run(status="running", credits_charged=2, cost_nano_usd=1_234_000, **STILL)
+    thought = {"kind": "model", "state": "done", "model": "openai:scripted", "input_tokens": 1000, "output_tokens": 250}
+    call = {"kind": "tool", "model": "", "input_tokens": 0, "output_tokens": 0, "name": "desk__find"}
+    steps = [
+        {**thought, "number": 1},
+        {**call, "number": 2, "state": "done", "arguments": '{"queue": "<new>"}', "answer": "3 tickets\nwait"},
+        {**call, "number": 3, "state": "done", "arguments": "{}", "answer": "", "failure_code": "failed"},
+        {**call, "number": 4, "state": "called", "arguments": "{}", "answer": ""},
+    ]
+    rest = {"messages": "[]", "final": False, "duration_ms": 900, "created_at": run.created_at, "run_id": run.id}
+    nothing = {"name": None, "arguments": None, "answer": "", "failure_code": None}
+    entry = {"project_id": owner.project.id, "run_id": run.id, "step": 1, "kind": "settle", "credits": 2}
+
+    def seed(connection: Connection) -> None:
+        connection.execute(columns(Step).insert(), [{**nothing, **step, **rest} for step in steps])
+        sums = dict.fromkeys(("held", "granted", "absorbed", "tokens"), 0)
+        when = {"period_start": run.created_at, "created_at": run.created_at}
+        connection.execute(columns(Entry).insert().values(**entry, **sums, **when))
+
+    await owner.database.write(seed)
+    page = await owner.browser.page(f"/runs/{run.uuid}")
+    assert "real cost $0.0012" in page
+    assert '<p class="big">4</p><p class="muted">model requests and tool calls</p>' in page
+    model, found, failed, going = rows_of(page)
+    assert '<td data-label="Credits" class="right">2</td>' in model
+    assert 'class="what">desk__find<span class="muted">{&#34;queue&#34;: &#34;&lt;new&gt;&#34;}</span>' in found
+    assert '<span class="muted">→ 3 tickets wait</span>' in found
+    assert '<td data-label="Tokens read" class="right"></td>' in found
+    assert '<span class="bad">failed</span>' in failed
+    assert '<span class="muted">being called</span>' in going
 
 
 STILL = {"finished_at": None, "duration_ms": None}

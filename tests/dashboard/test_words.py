@@ -55,6 +55,22 @@ def test_how_long_it_took(milliseconds: int, text: str) -> None:
     assert words.took(milliseconds) == text
 
 
+@pytest.mark.parametrize(
+    ("nano_usd", "text"),
+    [
+        (0, ""),
+        (1, "under $0.0001"),
+        (99_999, "under $0.0001"),
+        (100_000, "$0.0001"),
+        (1_234_000, "$0.0012"),
+        (1_250_000_000, "$1.25"),
+        (1_234_567_890_000, "$1,234.57"),
+    ],
+)
+def test_what_it_really_cost(nano_usd: int, text: str) -> None:
+    assert words.dollars(nano_usd) == text
+
+
 def test_a_long_text_is_cut_where_it_says_least() -> None:
     assert words.start("two\n words", 20) == "two words"
     assert words.start("word " * 5_000, 20) == "word word word word…"

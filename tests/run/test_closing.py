@@ -1,5 +1,6 @@
 """A run is charged once and closed once, however often it is tried."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -8,15 +9,16 @@ from sqlalchemy import func, select
 
 from heartbeat.store.closing import Closing, Ending, close_run
 from heartbeat.store.database import Database, columns
-from heartbeat.store.ledger import NewStep, period_credits, settle_step, steps
+from heartbeat.store.ledger import period_credits
 from heartbeat.store.opening import open_run
 from heartbeat.store.records import DailyRollup, Entry, Run
 from heartbeat.store.runs import run_by_uuid
+from heartbeat.store.steps import NewStep, begin_step, settle_step, steps
 from heartbeat.store.tables import Heartbeat
 from tests.run.test_opening import HOUSE, by_hand, scheduled
 from tests.seeds import NOW, a_bot, a_heartbeat, a_project, heartbeat_row
 
-STEP = NewStep(1, "model", "All quiet.", "[]", True, None, None, "openai:scripted", 1200, 50, 7)
+STEP = NewStep(1, "All quiet.", "[]", "openai:scripted", 1200, 50, 7)
 LATER = NOW + timedelta(seconds=4)
 PERIOD = datetime(2026, 11, 1, tzinfo=NOW.tzinfo)
 
@@ -39,10 +41,13 @@ def rows(database: Database, table: type) -> list[Any]:
 
 def test_a_step_is_written_and_charged_once(database: Database, heartbeat: Heartbeat, run: Run) -> None:
     for _ in range(3):
-        stored = database.write_now(lambda c: settle_step(c, run.uuid, STEP, 1, NOW))
+        stored, _ = database.write_now(lambda c: settle_step(c, run.uuid, STEP, 1, NOW))
         assert stored.answer == "All quiet."
-    [entry] = rows(database, Entry)
-    assert (entry.kind, entry.step, entry.credits, entry.tokens, entry.period_start) == ("settle", 1, 2, 1250, PERIOD)
+    period, reserve, settle = rows(database, Entry)
+    assert (period.kind, period.key) == ("period", "period:2026-11-01")
+    assert (reserve.kind, reserve.step, reserve.credits, reserve.held) == ("reserve", 1, 0, 2)
+    assert (settle.kind, settle.step, settle.credits, settle.held, settle.tokens) == ("settle", 1, 2, -2, 1250)
+    assert {reserve.period_start, settle.period_start} == {PERIOD}
     assert len(database.read_now(lambda c: steps(c, run.id or 0))) == 1
     charged = database.read_now(lambda c: run_by_uuid(c, run.uuid))
     assert (charged.tokens_used, charged.credits_charged) == (1250, 2)
@@ -52,17 +57,22 @@ def test_a_step_is_written_and_charged_once(database: Database, heartbeat: Heart
 
 def test_a_repeated_step_keeps_the_first_answer(database: Database, run: Run) -> None:
     database.write_now(lambda c: settle_step(c, run.uuid, STEP, 1, NOW))
-    other = NewStep(1, "model", "Something else.", "[]", True, None, None, "openai:scripted", 9000, 9000, 7)
-    assert database.write_now(lambda c: settle_step(c, run.uuid, other, 1, NOW)).answer == "All quiet."
+    other = NewStep(1, "Something else.", "[]", "openai:scripted", 9000, 9000, 7, attempt=2)
+    assert database.write_now(lambda c: settle_step(c, run.uuid, other, 1, NOW))[0].answer == "All quiet."
     assert database.read_now(lambda c: run_by_uuid(c, run.uuid)).credits_charged == 2
 
 
 def test_the_running_sum_begins_again_with_each_period(database: Database, heartbeat: Heartbeat, run: Run) -> None:
     database.write_now(lambda c: settle_step(c, run.uuid, STEP, 1, NOW))
-    second = NewStep(**{**vars(STEP), "number": 2})
-    database.write_now(lambda c: settle_step(c, run.uuid, second, 5, NOW + timedelta(days=20)))
+    december = NOW + timedelta(days=20)
+    database.write_now(lambda c: begin_step(c, run.uuid, 2, HOUSE, december))
     row = database.read_now(lambda c: heartbeat_row(c, heartbeat.uuid))
-    assert (row.period_credits, row.period_start) == (10, datetime(2026, 12, 1, tzinfo=NOW.tzinfo))
+    assert (row.period_credits, row.period_held) == (0, 3)
+    second = replace(STEP, number=2, input_tokens=900)
+    database.write_now(lambda c: settle_step(c, run.uuid, second, 1, december + timedelta(days=31)))
+    row = database.read_now(lambda c: heartbeat_row(c, heartbeat.uuid))
+    assert (row.period_credits, row.period_held) == (1, 0)
+    assert row.period_start == datetime(2026, 12, 1, tzinfo=NOW.tzinfo)
 
 
 def test_a_success_is_a_log_with_its_answer(database: Database, heartbeat: Heartbeat, run: Run) -> None:

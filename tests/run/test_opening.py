@@ -9,14 +9,15 @@ from sqlalchemy import Connection, func, select, update
 from heartbeat.settings import DEFAULT_PLANS, Plan
 from heartbeat.store.closing import Ending, close_run
 from heartbeat.store.database import Database, columns
-from heartbeat.store.ledger import NewStep, settle_step
-from heartbeat.store.opening import Claim, House, Opening, open_run
+from heartbeat.store.house import House
+from heartbeat.store.opening import Claim, Opening, open_run
 from heartbeat.store.records import DailyRollup, Run
+from heartbeat.store.steps import NewStep, settle_step
 from heartbeat.store.tables import Bot, Heartbeat, Project
 from tests.seeds import NOW, a_bot, a_heartbeat, a_project, heartbeat_row
 
 TICK = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
-HOUSE = House(plan=DEFAULT_PLANS.__getitem__, model=lambda name: name or "local:smollm2", max_reply_tokens=2048)
+HOUSE = House(plan=DEFAULT_PLANS.__getitem__, model=lambda name: name or "local:smollm2", max_reply_tokens=1500)
 
 
 def scheduled(heartbeat: Heartbeat, tick: datetime = TICK, workflow: str | None = None) -> Claim:
@@ -132,7 +133,7 @@ def test_a_plan_without_heartbeats_skips(database: Database, heartbeat: Heartbea
 
 def spend(database: Database, heartbeat: Heartbeat, tokens: int, now: datetime = NOW) -> None:
     """One whole run that costs a credit for each started thousand tokens."""
-    step = NewStep(1, "model", "done", "[]", True, None, None, "openai:scripted", tokens, 0, 5)
+    step = NewStep(1, "done", "[]", "openai:scripted", tokens, 0, 5)
 
     def work(connection: Connection) -> None:
         run = open_run(connection, by_hand(heartbeat, f"log_{now:%s%f}"), HOUSE, now).run
@@ -165,7 +166,7 @@ def test_a_new_period_brings_a_fresh_budget(database: Database, heartbeat: Heart
 
 
 def test_a_manual_run_is_held_to_the_budget_but_pauses_nothing(database: Database, heartbeat: Heartbeat) -> None:
-    changed(database, Heartbeat, credit_budget=1)
+    changed(database, Heartbeat, credit_budget=2)
     spend(database, heartbeat, 10)
     opening = opened(database, by_hand(heartbeat))
     assert opening.run is not None

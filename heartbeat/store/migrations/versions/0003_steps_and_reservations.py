@@ -27,6 +27,7 @@ def upgrade() -> None:
         heartbeat.add_column(sa.Column("period_held", sa.Integer(), nullable=False, server_default="0"))
     with op.batch_alter_table("run") as run:
         run.add_column(sa.Column("max_steps", sa.Integer(), nullable=False, server_default="20"))
+        run.add_column(sa.Column("run_timeout_seconds", sa.Integer(), nullable=True))
         run.add_column(sa.Column("credits_held", sa.Integer(), nullable=False, server_default="0"))
         run.add_column(sa.Column("cost_nano_usd", types.BIG, nullable=False, server_default="0"))
         run.add_column(sa.Column("report", sa.JSON(), nullable=True))

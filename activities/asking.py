@@ -1,0 +1,59 @@
+"""From a transcript to the request, from the answer to the step. Imports the model libraries: load it late."""
+
+import time
+
+from heartbeat.agents.prices import cost_nano_usd
+from heartbeat.agents.prompt import Returned, Said
+from heartbeat.agents.request import Answer, Models, Question
+from heartbeat.agents.tools.definitions import Definition
+from heartbeat.settings import Settings
+from heartbeat.store.records import Run, Step
+from heartbeat.store.steps import Asked, NewStep, Standing
+
+
+class Asking:
+    """Asks the models of one process."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._models = Models(settings)
+
+    async def ask(self, standing: Standing, tools: list[Definition], number: int, attempt: int) -> NewStep:
+        """One request, as step `number`; raises `ModelFailure`."""
+        run, began = standing.run, time.monotonic()
+        turns = [_turn(step) for step in standing.steps]
+        question = Question(run.model, run.instruction, run.prompt, run.max_reply_tokens, turns, tools)
+        answer = await self._models.ask(question)
+        return _step(run, answer, number, attempt, round((time.monotonic() - began) * 1000))
+
+    async def close(self) -> None:
+        """Give the connections back."""
+        await self._models.close()
+
+
+def unanswered(run: Run, number: int, attempt: int, input_tokens: int = 0) -> NewStep:
+    """An attempt of which nothing came back; `input_tokens` is the most it can have read."""
+    cost = cost_nano_usd(run.model, input_tokens, 0)
+    return NewStep(number, "", "", run.model, input_tokens, 0, 0, attempt=attempt, cost_nano_usd=cost)
+
+
+def _step(run: Run, answer: Answer, number: int, attempt: int, duration_ms: int) -> NewStep:
+    return NewStep(
+        number=number,
+        answer=answer.text,
+        messages=answer.messages,
+        model=run.model,
+        input_tokens=answer.input_tokens,
+        output_tokens=answer.output_tokens,
+        duration_ms=duration_ms,
+        failure_code=answer.failure_code,
+        failure=answer.failure,
+        calls=[Asked(call.tool, call.call_id, call.arguments) for call in answer.calls],
+        attempt=attempt,
+        cost_nano_usd=cost_nano_usd(run.model, answer.input_tokens, answer.output_tokens),
+    )
+
+
+def _turn(step: Step) -> Said | Returned:
+    if step.kind == "model":
+        return Said(step.messages)
+    return Returned(step.name or "", step.call_id or "", step.answer)

@@ -1,0 +1,65 @@
+"""The tools of a run: rows of the store as agents know them, with the secrets opened here and nowhere else."""
+
+import logging
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+from heartbeat.agents.tools.definitions import Called, Definition, Server
+from heartbeat.secrets import CannotOpen, Keyring, open_headers
+from heartbeat.settings import Settings
+from heartbeat.store.tables import Tool
+from heartbeat.store.toolset import Toolset
+
+if TYPE_CHECKING:
+    from heartbeat.agents.tools.offered import Connected
+
+# The small model that comes along would only stumble over them.
+WITHOUT_TOOLS = "local:"
+logger = logging.getLogger(__name__)
+
+
+class Toolbox:
+    """Built-in tools, the operator's own, and the servers that a bot's owner connected."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._keyring = Keyring.from_settings(settings)
+        self._unreadable: set[str] = set()
+
+    async def offered(self, model: str, tools: Toolset) -> list[Definition]:
+        """What `model` may ask for, in the same order every time."""
+        from heartbeat.agents.tools.offered import offered
+
+        if model.startswith(WITHOUT_TOOLS):
+            return []
+        return await offered(tools.bot_uuid, [self._connected(row) for row in tools.servers], self._settings)
+
+    async def call(self, definition: Definition, arguments: dict[str, Any], key: str) -> Called:
+        """Make one call. `key` is the same for every attempt at it."""
+        if definition.server is None:
+            from heartbeat.agents.tools.builtin import call_built_in
+
+            return await call_built_in(definition.name, arguments, self._settings)
+        if definition.server.uuid in self._unreadable:
+            words = "The headers of its server cannot be opened here; the operator's log says why."
+            return Called("failed", f"{definition.name} was not called. {words}")
+        from heartbeat.agents.tools.mcp import call
+
+        return await call(definition, arguments, key=key, settings=self._settings)
+
+    def _connected(self, row: Tool) -> "Connected":
+        from heartbeat.agents.tools.offered import Connected
+
+        transport = cast(Literal["http", "sse"], row.transport)
+        server = Server(row.uuid, row.server_label, transport, row.server_url, self._headers(row))
+        return Connected(server, row.tools, row.require_approval, row.approval_tools)
+
+    def _headers(self, row: Tool) -> dict[str, str]:
+        """Headers that do not open keep their own server from being called, and nothing else of the run."""
+        try:
+            headers = open_headers(self._keyring, row.uuid, row.sealed_headers)
+        except CannotOpen as problem:
+            logger.error("%s", problem)
+            self._unreadable.add(row.uuid)
+            return {}
+        self._unreadable.discard(row.uuid)
+        return headers

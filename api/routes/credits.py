@@ -1,0 +1,31 @@
+"""Credits: what a project may use in its billing period, and what it went to."""
+
+from typing import Annotated
+
+from fastapi import APIRouter
+from sqlalchemy import Connection
+
+from api.answers import Answer
+from api.deps import Asking, in_query, utc_now
+from api.openapi import call
+from api.schemas.credits import OneCredits, show_credits
+from api.schemas.fields import OfProject
+from heartbeat import credits
+from heartbeat.store.access import Access
+from heartbeat.store.spending import Spending, spending
+
+router = APIRouter(prefix="/v1/project", tags=["Credits"])
+
+
+@router.get("/credits", **call(OneCredits, query=OfProject))
+async def read(given: Annotated[OfProject, in_query(OfProject)], asking: Asking) -> Answer:
+    """Read a project's credits of this billing period: what is left, and use by bot, heartbeat, model and day."""
+    now = utc_now()
+
+    def work(connection: Connection, found: Access) -> tuple[Spending, int | None, int]:
+        start, _ = credits.period(now, found.project.period_anchor_day)
+        spent = spending(connection, found.project, start)
+        return spent, asking.plan(found).credits_per_month, found.project.period_anchor_day
+
+    spent, limit, anchor_day = await asking.read(given, work)
+    return Answer({"credits": show_credits(spent, limit, credits.period(now, anchor_day))})

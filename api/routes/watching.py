@@ -1,0 +1,48 @@
+"""One run, step by step: read it, also while it runs, or have its events streamed."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Request
+from sqlalchemy import Connection
+from starlette.responses import StreamingResponse
+
+from api.answers import Answer
+from api.deps import Asking, in_query
+from api.events import News, Seen, look, stream
+from api.openapi import call
+from api.schemas.runs import OfRun, OneRun, show_attempt, show_head, show_step
+from heartbeat.store import watching
+from heartbeat.store.access import Access
+
+router = APIRouter(prefix="/v1/bot/run", tags=["Runs"])
+
+# Proxies must neither keep the stream nor collect it.
+STREAMED = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+
+
+@router.get("/read", **call(OneRun, query=OfRun))
+async def read(given: Annotated[OfRun, in_query(OfRun)], asking: Asking) -> Answer:
+    """Read one run with its steps and every request it made to a provider, also while it runs."""
+    settings = asking.stack.settings
+
+    def work(connection: Connection, found: Access) -> dict[str, Any]:
+        run = watching.log(connection, found.bot.id or 0, given.run_id)
+        charged = watching.charged(connection, run.id)
+        steps = [show_step(step, charged.get(step.number, 0)) for step in watching.steps(connection, run.id)]
+        attempts = [show_attempt(attempt) for attempt in watching.attempts(connection, run.id)]
+        return {**show_head(run, settings), "steps": steps, "attempts": attempts}
+
+    return Answer({"run": await asking.read(given, work)})
+
+
+@router.get("/events", response_class=StreamingResponse, **call(None, query=OfRun))
+async def events(request: Request, given: Annotated[OfRun, in_query(OfRun)], asking: Asking) -> StreamingResponse:
+    """Stream a run as server-sent events: `run`, `step` for each new or changed step, and `end` when it has ended."""
+    seen = Seen.from_id(request.headers.get("last-event-id", ""))
+
+    def work(connection: Connection, found: Access) -> News:
+        return look(connection, found.bot.id or 0, given.run_id, seen, asking.stack.settings)
+
+    first = await asking.read(given, work)
+    told = stream(first, seen, lambda: asking.read(given, work), request.app.state.closing)
+    return StreamingResponse(told, headers=STREAMED, media_type="text/event-stream")

@@ -1,0 +1,58 @@
+"""`heartbeat secrets`: new keys, and what is kept sealed with them."""
+
+from dataclasses import dataclass, field
+from functools import partial
+
+import typer
+from sqlalchemy import Connection
+
+from heartbeat.accounts import write_store
+from heartbeat.secrets import CannotOpen, Keyring, open_headers, seal_headers
+from heartbeat.settings import Settings
+from heartbeat.store.tables import Tool
+from heartbeat.store.tools import seal_anew
+
+AT_ONCE = 200
+
+
+def rotate(settings: Settings) -> int:
+    """Seal everything with the first key and say how much that was; returns the exit code. Raises `NoKey`."""
+    rotation = Rotation(Keyring.from_settings(settings))
+    first = rotation.keyring.first
+    rotation.carry_out(settings)
+    typer.echo(f"Sealed anew with {first}: {rotation.anew}. Sealed with it already: {rotation.already}.")
+    for problem in rotation.problems:
+        typer.echo(f"heartbeat: {problem}", err=True)
+    return 1 if rotation.problems else 0
+
+
+@dataclass
+class Rotation:
+    """Every sealed row, in batches of one short transaction each; what does not open stays as it is."""
+
+    keyring: Keyring
+    anew: int = 0
+    already: int = 0
+    problems: list[str] = field(default_factory=list)
+
+    def carry_out(self, settings: Settings) -> None:
+        """Go through all rows, by id, until there are no more."""
+        last: int | None = 0
+        while last is not None:
+            last = write_store(settings, partial(self._batch, last))
+
+    def _batch(self, after: int, connection: Connection) -> int | None:
+        return seal_anew(connection, after, AT_ONCE, self._sealed_anew)
+
+    def _sealed_anew(self, row: Tool) -> str | None:
+        assert row.sealed_headers is not None
+        if self.keyring.is_newest(row.sealed_headers):
+            self.already += 1
+            return None
+        try:
+            opened = open_headers(self.keyring, row.uuid, row.sealed_headers)
+        except CannotOpen as problem:
+            self.problems.append(problem.message)
+            return None
+        self.anew += 1
+        return seal_headers(self.keyring, row.uuid, opened)

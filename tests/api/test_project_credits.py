@@ -1,0 +1,192 @@
+"""A project's credits: read from running sums alone, and they add up."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, delete, event, insert, select, update
+
+from api.schemas.credits import OneCredits
+from heartbeat import credits
+from heartbeat.errors import Conflict
+from heartbeat.settings import Plan
+from heartbeat.store.database import columns
+from heartbeat.store.grants import grant
+from heartbeat.store.records import Entry, Run, Usage
+from heartbeat.store.tables import Heartbeat, Project
+from tests.api.conftest import Api, error_of, owner
+from tests.api.past import a_run
+
+NOW = datetime.now(UTC)
+START, END = credits.period(NOW)
+HEARTBEAT, USAGE = columns(Heartbeat), columns(Usage)
+
+
+async def read(api: Api) -> dict[str, Any]:
+    answer = await api.get("/project/credits")
+    assert answer.status_code == 200, answer.text
+    OneCredits.model_validate(answer.json(), extra="forbid")
+    found: dict[str, Any] = answer.json()["credits"]
+    return found
+
+
+def use(connection: Connection, uuid: str, used: int, held: int = 0, start: datetime = START) -> None:
+    """Move a heartbeat's sums, as its runs would."""
+    sums = {"period_credits": used, "period_held": held, "period_start": start}
+    connection.execute(update(HEARTBEAT).where(HEARTBEAT.c.uuid == uuid).values(sums))
+
+
+def in_period(connection: Connection, project: Project, **sums: int) -> None:
+    connection.execute(insert(USAGE).values(project_id=project.id, period_start=START, **sums))
+
+
+async def test_a_project_that_used_nothing(api: Api) -> None:
+    found = await read(api)
+    assert (found["period_start"], found["period_ends_at"]) == (
+        f"{START:%Y-%m-%d}T00:00:00Z",
+        f"{END:%Y-%m-%d}T00:00:00Z",
+    )
+    assert (found["limit"], found["available"], found["cost_usd"]) == (None, None, "0")
+    assert (found["granted"], found["used"], found["held"]) == (0, 0, 0)
+    assert [found[name] for name in ("by_bot", "by_heartbeat", "by_model", "by_day")] == [[], [], [], []]
+
+
+async def test_use_by_bot_heartbeat_model_and_day(api: Api) -> None:
+    one, two = await api.bot(name="One"), await api.bot(name="Two")
+    much = await api.heartbeat(one, prompt="Much", credit_budget=500, label="Busy")
+    little = await api.heartbeat(one, prompt="Little")
+    other = await api.heartbeat(two, prompt="Other")
+    before = await api.heartbeat(two, prompt="Before")
+    row = await api.row(much)
+
+    def seed(connection: Connection) -> None:
+        use(connection, much["uuid"], 300, 9)
+        use(connection, little["uuid"], 10)
+        use(connection, other["uuid"], 90, 1)
+        use(connection, before["uuid"], 7777, start=START - timedelta(days=3))
+        in_period(connection, api.project, credits=400, held=10, granted=0)
+        spent = {"created_at": START + timedelta(hours=1), "credits_charged": 300, "tokens_used": 9000}
+        a_run(connection, row, **spent, cost_nano_usd=2_000_000_000)
+        a_run(connection, row, **spent | {"credits_charged": 90}, model="google:other", cost_nano_usd=1)
+        a_run(connection, row, "skipped", created_at=START, credits_charged=0, tokens_used=0, model="")
+        a_run(connection, row, created_at=START - timedelta(hours=1), credits_charged=5555)
+
+    await api.database.write(seed)
+    found = await read(api)
+    assert (found["used"], found["held"], found["cost_usd"]) == (400, 10, "2.000000001")
+    assert [(bot["name"], bot["bot_uuid"], bot["used"], bot["held"]) for bot in found["by_bot"]] == [
+        ("One", one["id"], 310, 9),
+        ("Two", two["id"], 90, 1),
+    ]
+    assert found["by_heartbeat"][0] == {
+        "heartbeat_id": much["uuid"],
+        "bot_id": one["bot_id"],
+        "label": "Busy",
+        "credit_budget": 500,
+        "used": 300,
+        "held": 9,
+    }
+    assert [heartbeat["used"] for heartbeat in found["by_heartbeat"]] == [300, 90, 10]
+    assert sum(bot["used"] for bot in found["by_bot"]) == found["used"]
+    assert [(of["model"], of["count"], of["credits"], of["cost_usd"]) for of in found["by_model"]] == [
+        ("openai:scripted", 1, 300, "2"),
+        ("google:other", 1, 90, "0.000000001"),
+        ("none", 1, 0, "0"),
+    ]
+    assert found["by_day"] == [
+        {"date": f"{START:%Y-%m-%d}", "count": 3, "credits": 390, "tokens": 18_000, "cost_usd": "2.000000001"}
+    ]
+
+
+async def test_what_a_deleted_heartbeat_used_is_still_used(api: Api) -> None:
+    bot = await api.bot()
+    gone = await api.heartbeat(bot)
+    await api.database.write(lambda connection: use(connection, gone["uuid"], 12))
+    await api.delete("/heartbeat/delete", bot_id=bot["id"], heartbeat_id=gone["uuid"])
+    await api.delete("/delete", bot_id=bot["id"])
+    found = await read(api)
+    assert [(of["heartbeat_id"], of["used"]) for of in found["by_heartbeat"]] == [(gone["uuid"], 12)]
+    assert [of["bot_uuid"] for of in found["by_bot"]] == [bot["id"]]
+
+
+@pytest.mark.parametrize(("granted", "available"), [(0, 40), (500, 540), (-30, 10), (-500, 0)])
+async def test_what_is_left_of_a_plan_with_a_limit(alone: Api, granted: int, available: int) -> None:
+    alone.settings.plans["limited"] = Plan(credits_per_month=100)
+    async with owner(alone.app, "limited") as api:
+
+        def seed(connection: Connection) -> None:
+            if granted:
+                grant(connection, api.project, granted, "a test", "once", NOW)
+            else:
+                in_period(connection, api.project, credits=0, held=0, granted=0)
+            connection.execute(update(USAGE).where(USAGE.c.project_id == api.project.id).values(credits=50, held=10))
+
+        await api.database.write(seed)
+        found = await read(api)
+    assert (found["limit"], found["granted"], found["used"], found["held"]) == (100, granted, 50, 10)
+    assert found["available"] == available
+
+
+async def test_neither_runs_nor_entries_are_looked_at(api: Api) -> None:
+    row = await api.row(await api.heartbeat(await api.bot()))
+
+    def seed(connection: Connection) -> None:
+        a_run(connection, row, created_at=NOW)
+        connection.execute(delete(columns(Run)).where(columns(Run).c.bot_id == row.bot_id))
+
+    await api.database.write(seed)
+    asked: list[str] = []
+    engine = api.database._engine
+
+    def note(_: object, __: object, statement: str, *rest: object) -> None:
+        asked.append(statement)
+
+    event.listen(engine, "before_cursor_execute", note)
+    found = await read(api)
+    event.remove(engine, "before_cursor_execute", note)
+    assert found["by_day"][0]["credits"] == 2
+    assert len([statement for statement in asked if statement.startswith("SELECT")]) == 6
+    assert not any(f"FROM {table}" in statement for statement in asked for table in ("run", "entry"))
+
+
+async def test_no_more_than_a_hundred_heartbeats_are_named(api: Api) -> None:
+    bot = await api.bot()
+    row = await api.row(await api.heartbeat(bot))
+
+    def seed(connection: Connection) -> None:
+        pattern = connection.execute(select(HEARTBEAT).where(HEARTBEAT.c.id == row.id)).one()._asdict()
+        del pattern["id"]
+        copies = [{**pattern, "uuid": f"{row.uuid}{n}", "period_start": START, "period_credits": n} for n in range(150)]
+        connection.execute(insert(HEARTBEAT), copies)
+
+    await api.database.write(seed)
+    found = await read(api)
+    assert [of["used"] for of in found["by_heartbeat"]] == list(range(149, 49, -1))
+    assert found["by_bot"][0]["used"] == sum(range(150))
+
+
+async def test_a_grant_is_made_once_for_its_key(api: Api) -> None:
+    def give(amount: int, key: str) -> Any:
+        return api.database.write(lambda connection: grant(connection, api.project, amount, "why", key, NOW))
+
+    first, again, more = await give(100, "a"), await give(100, "a"), await give(-30, "b")
+    assert (first.total, first.repeated) == (100, False)
+    assert (again.total, again.repeated) == (100, True)
+    assert (more.total, more.repeated, more.period_start, more.period_ends_at) == (70, False, START, END)
+    with pytest.raises(Conflict, match="choose another"):
+        await give(5, "a")
+    entry = columns(Entry)
+    mine = select(entry.c.kind, entry.c.granted, entry.c.note).where(entry.c.project_id == api.project.id)
+    written = await api.database.read(lambda connection: connection.execute(mine.order_by(entry.c.id)).all())
+    assert [tuple(row) for row in written if row.kind != "period"] == [("grant", 100, "why"), ("adjust", -30, "why")]
+    assert (await read(api))["granted"] == 70
+
+
+async def test_no_key_of_a_project_can_grant(api: Api) -> None:
+    answer = await api.http.post(
+        "/v1/project/credits",
+        json={"project_id": api.project.uuid, "credits": 5},
+        headers={"authorization": f"Bearer {api.key}"},
+    )
+    assert error_of(answer, 405)
+    assert (await read(api))["granted"] == 0

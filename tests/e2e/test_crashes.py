@@ -1,0 +1,208 @@
+"""Workers killed without a word at every boundary of a run: it goes on where it was, and nothing is done twice."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+from temporalio.client import Client, WorkflowHandle
+
+from heartbeat.agents.tools.definitions import Server
+from heartbeat.agents.tools.mcp import list_tools
+from heartbeat.contracts import RunResult
+from heartbeat.errors import NotFound
+from heartbeat.ids import new_id
+from heartbeat.settings import Settings
+from heartbeat.store.audit import audit
+from heartbeat.store.database import Database, columns, many
+from heartbeat.store.records import Attempt, Entry, Run, Step
+from heartbeat.store.runs import run_by_uuid
+from heartbeat.store.steps import steps
+from heartbeat.store.tables import Bot, Heartbeat
+from heartbeat.store.tools import create_tool, pin
+from heartbeat.temporal import start_manual_run
+from tests.e2e.embedded import OWN
+from tests.models import ModelServer, Reply, asks, says
+from tests.seeds import NOW, a_bot, a_heartbeat, a_project
+from tests.tool_server import ToolServer
+
+WITHIN = 90
+ON_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
+
+class Worker:
+    """A worker process that dies when it is told to, and another in its place."""
+
+    def __init__(self, settings: Settings, model: ModelServer) -> None:
+        given = {
+            "HEARTBEAT_DATABASE_URL": settings.store_url(),
+            "HEARTBEAT_TASK_QUEUE": settings.task_queue,
+            "HEARTBEAT_EGRESS_ALLOW": '["127.0.0.1"]',
+            "TEMPORAL_ADDRESS": settings.temporal_target(),
+            "OPENAI_BASE_URL": model.base_url,
+        }
+        self._environment = {name: value for name, value in os.environ.items() if not name.startswith(OWN)} | given
+        self.start()
+
+    def start(self) -> None:
+        command = [sys.executable, "-P", "-m", "worker"]
+        self.process = subprocess.Popen(command, env=self._environment, stderr=subprocess.DEVNULL)
+
+    def kill(self) -> None:
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def replace(self) -> None:
+        self.kill()
+        self.start()
+
+    def close(self) -> None:
+        self.kill()
+
+
+class Site:
+    """A heartbeat whose bot has a desk connected, and a worker process at work on it."""
+
+    def __init__(self, database: Database, client: Client, settings: Settings, model: ModelServer) -> None:
+        self.database, self.client, self.settings = database, client, settings
+        self.model = model
+        self.desk = ToolServer()
+        self.log = new_id("log")
+        self.worker = Worker(settings, model)
+
+    async def start(self) -> WorkflowHandle[object, RunResult]:
+        """Connect the desk and start a run."""
+        found = await list_tools(Server("tool_1", "desk", "http", self.desk.url), self.settings)
+
+        def work(connection: object) -> tuple[Bot, Heartbeat]:
+            bot = a_bot(connection, a_project(connection))
+            given = {"server_label": "desk", "server_url": self.desk.url, "transport": "http"}
+            pin(connection, create_tool(connection, bot, given, NOW).id, found, NOW)
+            return bot, a_heartbeat(connection, bot)
+
+        bot, heartbeat = await self.database.write(work)
+        return await start_manual_run(self.client, self.settings, heartbeat, bot.name, self.log)
+
+    async def transcript(self) -> list[Step]:
+        run = await self.run()
+        return await self.database.read(lambda c: steps(c, run.id or 0))
+
+    async def run(self) -> Run:
+        return await self.database.read(lambda c: run_by_uuid(c, self.log))
+
+    async def until(self, holds: Callable[[list[Step]], bool]) -> None:
+        """Until the store has it; the deadline is for a failure, not for a pass."""
+        async with asyncio.timeout(WITHIN):
+            while True:
+                with contextlib.suppress(NotFound):
+                    if holds(await self.transcript()):
+                        return
+                await asyncio.sleep(0.005)
+
+    async def rows(self, table: type) -> list[object]:
+        return await self.database.read(lambda c: many(c, table, select(columns(table)).order_by(columns(table).c.id)))
+
+    def close(self) -> None:
+        self.worker.close()
+        self.desk.close()
+
+
+@pytest.fixture
+def model() -> Iterator[ModelServer]:
+    with closing(ModelServer()) as server:
+        yield server
+
+
+@pytest.fixture
+async def site(tmp_path: Path, database: Database, temporal: Client, model: ModelServer) -> AsyncIterator[Site]:
+    settings = Settings(
+        _env_file=None,
+        database_url=database.url,
+        task_queue=new_id("queue"),
+        temporal_address=temporal.service_client.config.target_host,
+        egress_allow=["127.0.0.1"],
+    )
+    with closing(Site(database, temporal, settings, model)) as made:
+        yield made
+
+
+def done(number: int) -> Callable[[list[Step]], bool]:
+    return lambda transcript: any(step.number == number and step.state == "done" for step in transcript)
+
+
+async def test_killed_at_every_step_of_five(site: Site) -> None:
+    """Three answers and two calls; as soon as each of them is written, its worker is gone."""
+    site.model.script(
+        asks(("desk__book", {"what": "a table"})),
+        asks(("desk__book", {"what": "a room"})),
+        says("Both are booked.", 300, 20),
+    )
+    handle = await site.start()
+    for number in (1, 2, 3, 4):
+        await site.until(done(number))
+        site.worker.replace()
+    async with asyncio.timeout(WITHIN):
+        assert await handle.result() == RunResult("success", site.log)
+    run, transcript = await site.run(), await site.transcript()
+    assert run.response == "Both are booked."
+    assert [(step.number, step.kind, step.state, step.failure_code) for step in transcript] == [
+        (1, "model", "done", None),
+        (2, "tool", "done", None),
+        (3, "model", "done", None),
+        (4, "tool", "done", None),
+        (5, "model", "done", None),
+    ]
+    assert [made.key for made in site.desk.made] == [f"{site.log}:2", f"{site.log}:4"]
+    await charged_once_each(site, [1, 3, 5])
+
+
+# What a database can do wrong here, the run above has shown; these two are about the peers.
+@ON_SQLITE
+async def test_killed_while_the_model_thinks(site: Site) -> None:
+    """The answer is lost with its worker: asked again, charged once, and what was lost is on record."""
+
+    def reply(_: object) -> Reply:
+        if len(site.model.requests) == 1:
+            site.worker.replace()
+        return says("At last.", 700, 20)
+
+    site.model.reply = reply
+    handle = await site.start()
+    async with asyncio.timeout(WITHIN):
+        assert await handle.result() == RunResult("success", site.log)
+    attempts = await site.rows(Attempt)
+    assert [(one.attempt, one.outcome) for one in attempts] == [(1, "lost"), (2, "answered")]
+    assert attempts[0].input_tokens >= 10
+    await charged_once_each(site, [1])
+
+
+@ON_SQLITE
+@pytest.mark.parametrize(("tool", "outcome"), [("wait", "unknown"), ("put_note", None)])
+async def test_killed_in_the_middle_of_a_call(site: Site, tool: str, outcome: str | None) -> None:
+    """Nobody knows whether it was made: the model is told so, unless the tool says that twice does no harm."""
+    site.model.script(asks((f"desk__{tool}", {"what": "x"} if tool == "put_note" else {})), says("I see.", 200, 20))
+    site.desk.before_answering = lambda: site.worker.replace() if len(site.desk.made) == 1 else None
+    handle = await site.start()
+    async with asyncio.timeout(WITHIN):
+        assert await handle.result() == RunResult("success", site.log)
+    [call] = [step for step in await site.transcript() if step.kind == "tool"]
+    assert call.failure_code == outcome
+    assert [made.key for made in site.desk.made] == [f"{site.log}:2"] * (1 if outcome else 2)
+    if outcome:
+        assert "Nobody knows whether this call was made" in call.answer
+    await charged_once_each(site, [1, 3])
+
+
+async def charged_once_each(site: Site, asked: list[int]) -> None:
+    entries = [entry for entry in await site.rows(Entry) if entry.kind != "period"]
+    assert sorted((entry.step, entry.kind) for entry in entries) == sorted(
+        (number, kind) for number in asked for kind in ("reserve", "settle")
+    )
+    assert await site.database.read(audit) == []
