@@ -9,14 +9,14 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
 from heartbeat.errors import Unavailable
-from heartbeat.store import migrate, records
+from heartbeat.store import messages, migrate
 from heartbeat.store.database import Database
 
 
 def test_the_migrations_make_the_tables(database: Database) -> None:
     def differences(connection: object) -> list[object]:
         context = MigrationContext.configure(connection, opts={"compare_type": True})  # type: ignore[arg-type]
-        return list(compare_metadata(context, records.SQLModel.metadata))
+        return list(compare_metadata(context, messages.SQLModel.metadata))
 
     assert database.read_now(differences) == []
 

@@ -16,7 +16,7 @@ def ending(opened: Opened, problem: BaseException) -> Close:
     """How a run ends whose step raised `problem` (an `ActivityError` or a cancellation)."""
     assert opened.run is not None
     if is_cancelled_exception(problem):
-        return Close(opened.run, "cancelled", "cancelled", "The run was cancelled in Temporal.")
+        return Close(opened.run, "cancelled", "cancelled", "The run was cancelled.")
     code, message = _told(opened, problem.__cause__)
     if isinstance(problem, ActivityError) and problem.retry_state == RetryState.MAXIMUM_ATTEMPTS_REACHED:
         message = f"{message} Tried {opened.step_attempts} times."

@@ -7,7 +7,7 @@ entries moves with it: the run's, the heartbeat's of this period, the project's 
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, and_, bindparam, case, exists, func, select, true, update
+from sqlalchemy import Connection, and_, bindparam, case, exists, func, or_, select, true, update
 
 from heartbeat.store.database import columns, insert_once, many
 from heartbeat.store.records import Entry, Run, Usage
@@ -18,9 +18,11 @@ RUN, ENTRY, USAGE, HEARTBEAT = columns(Run), columns(Entry), columns(Usage), col
 # Built once: putting such a statement together costs more than running it.
 START = bindparam("start", type_=HEARTBEAT.c.period_start.type)
 THIS_PERIOD = HEARTBEAT.c.period_start == START
+# A worker whose clock is behind at a period's turn must not bring the old one back.
+NOT_OVER = or_(HEARTBEAT.c.period_start.is_(None), HEARTBEAT.c.period_start <= START)
 HOLD_ON_HEARTBEAT = (
     update(HEARTBEAT)
-    .where(HEARTBEAT.c.id == bindparam("heartbeat"))
+    .where(HEARTBEAT.c.id == bindparam("heartbeat"), NOT_OVER)
     .values(
         period_credits=case((THIS_PERIOD, HEARTBEAT.c.period_credits), else_=0),
         period_held=case((THIS_PERIOD, HEARTBEAT.c.period_held), else_=0) + bindparam("hold"),

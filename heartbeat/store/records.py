@@ -40,6 +40,7 @@ class Run(SQLModel, table=True):
     credits_held: int = 0
     cost_nano_usd: int = Field(default=0, sa_type=BIG)
     report: dict[str, Any] | None = Field(default=None, sa_type=JSON)
+    dry_run: bool = False
     scheduled_for: datetime | None = time(default=None)
     started_at: datetime = time()
     finished_at: datetime | None = time(default=None)

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import JSON, Index, text
 from sqlmodel import Field, SQLModel
 
-from heartbeat.store.types import time
+from heartbeat.store.types import BIG, time
 
 
 class Project(SQLModel, table=True):
@@ -104,6 +104,10 @@ class Heartbeat(SQLModel, table=True):
     `period_credits` and `period_held` are the credits charged and reserved in the period that began at
     `period_start`: the running sums of this heartbeat's entries, kept in the transactions that write them. The four
     counters are the totals of its logs.
+
+    A scheduled task is one, too, of another `type`: due at `run_at` or on a cadence, for `max_executions` at the most,
+    made by an agent (`made_by_run_id`, `depth` 1) or by hand. `probe_at` is when one that paused for a passing cause is
+    tried again, `probes` how often that was done in vain.
     """
 
     id: int | None = Field(default=None, primary_key=True)
@@ -112,7 +116,9 @@ class Heartbeat(SQLModel, table=True):
     bot_id: int = Field(foreign_key="bot.id")
     member_id: int | None = Field(default=None, foreign_key="subscriber.id")
     external_id: str | None = None
+    type: str = "heartbeat"
     label: str | None = None
+    description: str | None = None
     prompt: str
     prompt_hash: str
     cron_pattern: str | None = None
@@ -122,6 +128,10 @@ class Heartbeat(SQLModel, table=True):
     active_hours_end: str | None = None
     active_days: str | None = None
     timezone: str = "UTC"
+    run_at: datetime | None = time(default=None)
+    max_executions: int | None = None
+    made_by_run_id: int | None = Field(default=None, sa_type=BIG)
+    depth: int = 0
     enabled: bool = False
     credit_budget: int | None = None
     max_consecutive_errors: int = 5
@@ -145,6 +155,9 @@ class Heartbeat(SQLModel, table=True):
     pause_reason: str | None = None
     pause_since: datetime | None = time(default=None)
     pause_message: str | None = None
+    auto_resume: bool = True
+    probe_at: datetime | None = time(default=None)
+    probes: int = 0
     version: int = 1
     synced_version: int = 0
     spec_hash: str | None = None
@@ -154,7 +167,8 @@ class Heartbeat(SQLModel, table=True):
     deleted_at: datetime | None = time(default=None)
 
     __table_args__ = (
-        Index("ix_heartbeat_bot", "bot_id", "deleted_at", "id"),
+        Index("ix_heartbeat_bot", "bot_id", "type", "deleted_at", "id"),
+        Index("ix_heartbeat_probe", "probe_at"),
         Index("ix_heartbeat_prompt", "bot_id", "prompt_hash"),
         Index(
             "uq_heartbeat_external",
@@ -199,3 +213,18 @@ class RequestWindow(SQLModel, table=True):
     project_id: int = Field(foreign_key="project.id", primary_key=True)
     minute: int = Field(primary_key=True)
     requests: int = 0
+
+
+class Memory(SQLModel, table=True):
+    """Something an agent was told to remember, of one bot and, if it was about one, its member. Found by its words."""
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=BIG)
+    uuid: str = Field(unique=True)
+    bot_id: int = Field(foreign_key="bot.id")
+    member_id: int | None = Field(default=None, foreign_key="subscriber.id")
+    text: str
+    run_id: int | None = Field(default=None, sa_type=BIG)
+    created_at: datetime = time()
+    updated_at: datetime = time()
+
+    __table_args__ = (Index("ix_memory_bot", "bot_id", "member_id", "id"),)

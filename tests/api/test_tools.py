@@ -1,16 +1,18 @@
-"""Tools: registrations kept and listed; secrets and connections refused in words."""
+"""Tools: registrations kept, listed, changed and switched; wrong ones refused in words."""
 
 import json
 
 import pytest
-from sqlalchemy import update
 
 from api.schemas.tools import AllTools, OneTool
-from heartbeat.store.database import columns
-from heartbeat.store.tables import Tool
 from tests.api.conftest import Api, error_of, wrong_fields
+from tests.api.servers import connect, desk, shop
+from tests.tool_server import ToolServer
 
-SERVER = {"server_label": "Tickets", "server_url": "https://tools.example.com/mcp", "transport": "http"}
+__all__ = ["desk", "shop"]
+
+# A name that no resolver knows: nothing leaves this machine.
+SERVER = {"server_label": "Tickets", "server_url": "https://tools.invalid/mcp", "transport": "http"}
 
 
 async def a_tool(api: Api, bot: dict, **given: object) -> dict:
@@ -25,6 +27,8 @@ async def test_a_registration_reads_back(api: Api) -> None:
     OneTool.model_validate({"tool": tool}, extra="forbid")
     assert (tool["server_label"], tool["transport"], tool["require_approval"]) == ("Tickets", "http", "always")
     assert (tool["is_enabled"], tool["tools"], tool["type"], tool["headers"]) == (True, [], "mcp", {})
+    assert (tool["header_names"], tool["approval_tools"], tool["refreshed_at"]) == ([], [], None)
+    assert "tools.invalid cannot be found" in tool["last_error"]
     assert (await api.get(f"/tool/{tool['id']}", bot_id=bot["id"])).json() == {"tool": tool}
 
 
@@ -69,49 +73,117 @@ async def test_a_tool_of_another_bot_is_not_there(api: Api) -> None:
         ({"server_url": "http://[::1"}, "server_url"),
         ({"server_url": "https://tools.example.com:99999/"}, "server_url"),
         ({"server_url": "https://user:hunter2@tools.example.com"}, "server_url"),
+        ({"server_url": "https://hunter2@tools.example.com"}, "server_url"),
+        ({"server_url": "https://127.1/mcp"}, "server_url"),
+        ({"server_url": "https://2130706433/mcp"}, "server_url"),
+        ({"server_url": "https://[fe80::1%25eth0]/mcp"}, "server_url"),
         ({"server_url": "https://tools.example.com/" + "x" * 500}, "server_url"),
         ({"transport": "carrier pigeon"}, "transport"),
+        ({"transport": "stdio"}, "transport"),
         ({"require_approval": "sometimes"}, "require_approval"),
+        ({"require_approval": ["book", ""]}, "require_approval"),
+        ({"require_approval": {"book": True}}, "require_approval"),
         ({"type": "plugin"}, "type"),
-        ({"headers": {"Authorization": "Bearer secret"}}, "headers"),
-        ({"headers": "x"}, "headers"),
+        ({"headers": "hunter2"}, "headers"),
+        ({"headers": ["hunter2"]}, "headers"),
+        ({"headers": {"Authorization": ["hunter2"]}}, "headers"),
+        ({"headers": {"Authorization": "hunter2\r\nHost: x"}}, "headers"),
+        ({"headers": {"Authorization": "hunter2 "}}, "headers"),
+        ({"headers": {"Authorization": "hunter2é"}}, "headers"),
+        ({"headers": {"Authorization": ""}}, "headers"),
+        ({"headers": {"Authorization: hunter2": "x"}}, "headers"),
+        ({"headers": {"": "hunter2"}}, "headers"),
+        ({"headers": {"Host": "hunter2"}}, "headers"),
+        ({"headers": {"X-Key": "hunter2", "x-key": "hunter2"}}, "headers"),
+        ({"headers": {f"X-{number}": "hunter2" for number in range(31)}}, "headers"),
+        ({"headers": {"X-Key": "hunter2" * 3_000}}, "headers"),
     ],
 )
-async def test_wrong_fields_are_named_and_secrets_are_not_repeated(api: Api, given: dict, field: str) -> None:
-    bot = await api.bot()
-    answer = await api.post("/tool", **{"bot_id": bot["id"], **SERVER, **given})
+async def test_wrong_fields_are_named_and_secrets_are_not_repeated(shop: Api, given: dict, field: str) -> None:
+    bot = await shop.bot()
+    answer = await shop.post("/tool", **{"bot_id": bot["id"], **SERVER, **given})
     assert wrong_fields(answer) == [field]
-    assert "secret" not in answer.text.replace("secrets", "")
     assert "hunter2" not in answer.text
+    tool = (await shop.post("/tool", **{"bot_id": bot["id"], **SERVER})).json()["tool"]
+    if field != "type":
+        changed = await shop.put(f"/tool/{tool['id']}", **{"bot_id": bot["id"], **given})
+        assert wrong_fields(changed) == [field]
+        assert "hunter2" not in changed.text
+    assert (await shop.get("/tool", bot_id=bot["id"])).json()["tools"][0]["tool"] == tool
 
 
-async def test_a_servers_tools_are_switched_by_name(api: Api) -> None:
+async def test_servers_that_are_commands_are_the_operators(api: Api) -> None:
     bot = await api.bot()
-    tool = await a_tool(api, bot)
-    known = [{"name": name, "description": "", "is_active": True, "schema": {}} for name in ("search", "close", "open")]
-    table = columns(Tool)
-    await api.database.write(
-        lambda connection: connection.execute(update(table).where(table.c.uuid == tool["id"]).values(tools=known))
-    )
+    answer = await api.post("/tool", **{"bot_id": bot["id"], **SERVER, "transport": "stdio"})
+    assert "HEARTBEAT_STDIO_TOOLS" in error_of(answer, 400)["message"]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://127.0.0.2:8500/mcp",
+        "http://10.1.2.3/mcp",
+        "http://[::1]/mcp",
+        "http://[64:ff9b::a01:203]/mcp",
+        "http://[::ffff:169.254.169.254]/mcp",
+        "http://169.254.169.254/latest",
+        "http://metadata.google.internal/",
+        "http://0.0.0.0/",
+    ],
+)
+async def test_closed_addresses_are_refused_at_once(shop: Api, url: str) -> None:
+    bot = await shop.bot()
+    answer = await shop.post("/tool", **{"bot_id": bot["id"], **SERVER, "server_url": url})
+    assert wrong_fields(answer) == ["server_url"]
+    assert "HEARTBEAT_EGRESS_ALLOW" in answer.text
+    tool = (await shop.post("/tool", **{"bot_id": bot["id"], **SERVER})).json()["tool"]
+    changed = await shop.put(f"/tool/{tool['id']}", bot_id=bot["id"], server_url=url)
+    assert wrong_fields(changed) == ["server_url"]
+
+
+@pytest.mark.parametrize(
+    ("given", "approval", "names"),
+    [
+        ("never", "never", []),
+        ("always", "always", []),
+        (["book", "refuse"], "tool-specific", ["book", "refuse"]),
+        ("tool-specific", "tool-specific", ["put_note"]),
+        ([], "never", []),
+    ],
+)
+async def test_which_calls_need_an_approval(api: Api, given: object, approval: str, names: list[str]) -> None:
+    bot = await api.bot()
+    made = await a_tool(api, bot, require_approval=["put_note"])
+    assert (made["require_approval"], made["approval_tools"]) == ("tool-specific", ["put_note"])
+    tool = (await api.put(f"/tool/{made['id']}", bot_id=bot["id"], require_approval=given)).json()["tool"]
+    assert (tool["require_approval"], tool["approval_tools"]) == (approval, names)
+    later = (await api.put(f"/tool/{made['id']}", bot_id=bot["id"], is_enabled=False)).json()["tool"]
+    assert (later["require_approval"], later["approval_tools"]) == (approval, names)
+
+
+async def test_a_servers_tools_are_switched_by_name(shop: Api, desk: ToolServer) -> None:
+    bot = await shop.bot()
+    tool = await connect(shop, bot, desk.url)
     path, which = f"/tool/{tool['id']}", {"bot_id": bot["id"]}
-    off = [{"name": "search", "is_active": False}, {"name": "close", "is_active": 0}]
-    assert (await api.put(f"{path}/configure", **which, tools=off)).json()["success"] is True
-    assert (await api.post(f"{path}/toggle", **which, tool_name="close", is_active=True)).json()["success"] is True
-    assert (await api.post(f"{path}/toggle", **which, tool_name="open", active=False)).json()["success"] is True
-    found = (await api.get(path, **which)).json()["tool"]["tools"]
-    assert {entry["name"]: entry["is_active"] for entry in found} == {"search": False, "close": True, "open": False}
-    unknown = await api.post(f"{path}/toggle", **which, tool_name="fly", is_active=True)
+    off = [{"name": "book", "is_active": False}, {"name": "forecast", "is_active": 0}]
+    assert (await shop.put(f"{path}/configure", **which, tools=off)).json()["success"] is True
+    assert (await shop.post(f"{path}/toggle", **which, tool_name="forecast", is_active=True)).json()["success"] is True
+    assert (await shop.post(f"{path}/toggle", **which, tool_name="refuse", active=False)).json()["success"] is True
+    found = (await shop.get(path, **which)).json()["tool"]["tools"]
+    assert {entry["name"] for entry in found if not entry["is_active"]} == {"book", "refuse"}
+    assert {entry["name"] for entry in found} == {tool.name for tool in desk.tools()}
+    unknown = await shop.post(f"{path}/toggle", **which, tool_name="fly", is_active=True)
     assert error_of(unknown, 404)["code"] == "tool_not_found"
-    assert wrong_fields(await api.put(f"{path}/configure", **which, tools=[{"name": "x"}])) == ["tools.0.is_active"]
+    assert wrong_fields(await shop.put(f"{path}/configure", **which, tools=[{"name": "x"}])) == ["tools.0.is_active"]
 
 
-@pytest.mark.parametrize("call", ["refresh", "test"])
-async def test_connecting_comes_later(api: Api, call: str) -> None:
-    bot = await api.bot()
-    tool = await a_tool(api, bot)
-    query = {"project_id": api.project.uuid, "bot_id": bot["id"]}
-    headers = {"authorization": f"Bearer {api.key}", "content-type": "application/json"}
-    answer = await api.http.post(f"/v1/bot/tool/{tool['id']}/{call}", params=query, headers=headers)
-    assert error_of(answer, 400)["code"] == "not_supported_yet"
-    missing = await api.http.post(f"/v1/bot/tool/tool_no/{call}", params=query, headers=headers)
-    assert error_of(missing, 404)["code"] == "tool_not_found"
+@pytest.mark.parametrize(
+    "settings", [[{"name": "book", "active": 0}], {"book": False}, {"tools": [{"name": "book", "is_active": 0}]}]
+)
+async def test_the_node_clients_word_for_switches(shop: Api, desk: ToolServer, settings: object) -> None:
+    bot = await shop.bot()
+    tool = await connect(shop, bot, desk.url)
+    answer = await shop.put(f"/tool/{tool['id']}/configure", bot_id=bot["id"], settings=settings)
+    assert answer.json()["success"] is True
+    found = (await shop.get(f"/tool/{tool['id']}", bot_id=bot["id"])).json()["tool"]["tools"]
+    assert [entry["name"] for entry in found if not entry["is_active"]] == ["book"]

@@ -18,8 +18,8 @@ ANY_ARGUMENTS: dict[str, Any] = {"type": "object", "properties": {}}
 
 @dataclass(frozen=True)
 class Connected:
-    """A server and its tools as they were pinned (`Tool.tools`). `approval_tools` are those that need a person's yes, all
-    if it names none; `require_approval` `always` or `never` goes for all as well."""
+    """A server and its tools as they were pinned (`Tool.tools`). `approval_tools` are those that need a person's yes,
+    all if there are none; `require_approval` `always` or `never` goes for all as well."""
 
     server: Server
     tools: Sequence[dict[str, Any]]
