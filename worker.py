@@ -54,6 +54,7 @@ async def working(
             upkeep.follow_pending,
             upkeep.reconcile,
             upkeep.account_for_silence,
+            upkeep.check_ledger,
         ],
         workflow_runner=runner,
         max_concurrent_activities=settings.worker_concurrency,

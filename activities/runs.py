@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from temporalio import activity
 
 from heartbeat.agents.model import resolve
 from heartbeat.agents.tools.builtin import BUILT_IN
+from heartbeat.agents.tools.stdio import known_text
 from heartbeat.contracts import Close, Opened, Ticket, Verdict
 from heartbeat.credits import rate_for
 from heartbeat.settings import Settings
@@ -59,7 +61,9 @@ class Runs:
             workflow_run_id=ticket.workflow_run_id,
             scheduled_for=datetime.fromisoformat(ticket.scheduled_for) if ticket.scheduled_for else None,
         )
-        opening = await self._database.write(lambda connection: open_run(connection, claim, self._house, self._now()))
+        # What the operator's own servers offer is known once a first run has asked them.
+        rules = replace(self._house, tool_text=self._house.tool_text + known_text())
+        opening = await self._database.write(lambda connection: open_run(connection, claim, rules, self._now()))
         return self._answer(opening)
 
     def _answer(self, opening: Opening) -> Opened:

@@ -1,6 +1,7 @@
 """What is put right every minute, whoever was down meanwhile."""
 
 import asyncio
+import logging
 from collections.abc import Callable
 from datetime import datetime
 from functools import partial
@@ -13,6 +14,7 @@ from activities.runs import utc_now
 from heartbeat.reconcile import Reconciler
 from heartbeat.schedules import Schedules
 from heartbeat.settings import Settings
+from heartbeat.store.audit import audit_newest
 from heartbeat.store.closing import Ending, close_run
 from heartbeat.store.database import Database
 from heartbeat.store.records import Run
@@ -28,7 +30,9 @@ from heartbeat.store.syncing import (
 from heartbeat.temporal import how_it_ended, is_open, start_tick, tick_id
 
 AT_ONCE = 200
+AUDITED = 2_000
 ORPHANS_EVERY = 5
+log = logging.getLogger(__name__)
 
 
 class Upkeep:
@@ -52,6 +56,14 @@ class Upkeep:
     async def lift_budget_pauses(self) -> int:
         """Enable the heartbeats whose budget is fresh again."""
         return await self._database.write(lambda connection: lift_budget_pauses(connection, self._now()))
+
+    @activity.defn
+    async def check_ledger(self) -> int:
+        """Say where the newest runs and their entries differ; `heartbeat doctor --ledger` looks at everything."""
+        differences = await self._database.read(lambda connection: audit_newest(connection, AUDITED))
+        for one in differences:
+            log.error("the ledger: %s has %s %s, its entries %s", one.whose, one.column, one.balance, one.entries)
+        return len(differences)
 
     @activity.defn
     async def follow_pending(self) -> int:

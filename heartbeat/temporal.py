@@ -171,7 +171,7 @@ async def how_it_ended(client: Client, run: Run) -> Ending | None:
     if status is None or status == WorkflowExecutionStatus.RUNNING:
         return None
     if status == WorkflowExecutionStatus.CANCELED:
-        return Ending("cancelled", "cancelled", "The run was cancelled in Temporal.")
+        return Ending("cancelled", "cancelled", "The run was cancelled.")
     word = status.name.lower().replace("_", " ")
     return Ending("error", f"workflow_{status.name.lower()}", f"The run's workflow was {word} in Temporal.")
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, delete, insert, update
 
-from heartbeat.store.audit import Difference, audit
+from heartbeat.store.audit import Difference, audit, audit_newest
 from heartbeat.store.database import Database, columns
 from heartbeat.store.grants import grant
 from heartbeat.store.records import Entry, Run, Usage
@@ -119,3 +119,13 @@ def test_no_more_is_named_than_was_asked_for(database: Database) -> None:
         database.write_now(books)
     database.write_now(lambda connection: connection.execute(update(RUN).values(credits_charged=99)))
     assert len(database.read_now(lambda connection: audit(connection, most=3))) == 3
+
+
+def test_the_newest_runs_are_looked_at_alone(database: Database) -> None:
+    """What Upkeep does each minute, however many runs there are; the ones before are the doctor's."""
+    _, _, older = database.write_now(books)
+    _, _, newer = database.write_now(books)
+    database.write_now(lambda connection: connection.execute(update(RUN).values(credits_charged=4)))
+    found = database.read_now(lambda connection: audit_newest(connection, 2))
+    assert {one.whose for one in found} >= {newer}
+    assert older not in {one.whose for one in found}

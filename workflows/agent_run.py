@@ -5,7 +5,9 @@ closing are local activities, and a step is one activity of its own.
 """
 
 import asyncio
+from collections.abc import Awaitable
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy, SearchAttributeKey
@@ -31,6 +33,8 @@ with workflow.unsafe.imports_passed_through():
     )
     from workflows.endings import at_limit, ending
 
+T = TypeVar("T")
+
 SCHEDULED_FOR = SearchAttributeKey.for_datetime("TemporalScheduledStartTime")
 # A run that began is always closed, so these two are tried for as long as it takes.
 AS_LONG_AS_IT_TAKES = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(seconds=30))
@@ -40,6 +44,9 @@ NOTICE_A_DEAD_WORKER = timedelta(seconds=8)
 
 @workflow.defn(name=AGENT_RUN)
 class AgentRun:
+    def __init__(self) -> None:
+        self._cancelled = False
+
     @workflow.run
     async def run(self, request: RunRequest) -> RunResult:
         opened = await self._open(request)
@@ -57,8 +64,10 @@ class AgentRun:
         info = workflow.info()
         due = info.typed_search_attributes.get(SCHEDULED_FOR)
         ticket = Ticket(request, info.workflow_id, info.run_id, due.isoformat() if due else request.tick)
-        return await workflow.execute_local_activity_method(
-            Runs.open_run, ticket, start_to_close_timeout=TRANSACTION, retry_policy=AS_LONG_AS_IT_TAKES
+        return await self._to_the_end(
+            workflow.execute_local_activity_method(
+                Runs.open_run, ticket, start_to_close_timeout=TRANSACTION, retry_policy=AS_LONG_AS_IT_TAKES
+            )
         )
 
     async def _work(self, opened: Opened) -> Close:
@@ -67,6 +76,8 @@ class AgentRun:
         deadline = workflow.now() + timedelta(seconds=opened.run_seconds)
         number = 1
         try:
+            if self._cancelled:
+                raise asyncio.CancelledError
             while (thought := await self._think(opened, number, deadline)).calls:
                 number = thought.calls[-1].number + 1
                 if number > opened.max_steps:
@@ -103,12 +114,21 @@ class AgentRun:
         )
 
     async def _close(self, close: Close) -> Verdict:
-        # Shielded: a cancellation that arrives now must not leave the run open.
-        return await asyncio.shield(
+        return await self._to_the_end(
             workflow.execute_local_activity_method(
                 Runs.close_run, close, start_to_close_timeout=TRANSACTION, retry_policy=AS_LONG_AS_IT_TAKES
             )
         )
+
+    async def _to_the_end(self, transaction: Awaitable[T]) -> T:
+        """Its result, whoever cancels meanwhile: a run must not be left open. The next step hears of it."""
+        under_way = asyncio.ensure_future(transaction)
+        while not under_way.done():
+            try:
+                await asyncio.shield(under_way)
+            except asyncio.CancelledError:
+                self._cancelled = True
+        return under_way.result()
 
     async def _follow(self, request: RunRequest, sync: bool) -> None:
         if sync:

@@ -17,6 +17,7 @@ CHORES = (
     Activities.follow_pending,
     Activities.reconcile,
     Activities.account_for_silence,
+    Activities.check_ledger,
 )
 LIMIT = timedelta(minutes=5)
 

@@ -18,8 +18,8 @@ from api.schemas.tools import (
     CreateTool,
     ListTools,
     OneTool,
-    Tested,
     ToggleTool,
+    Tried,
     UpdateTool,
     show_tool,
 )
@@ -120,7 +120,7 @@ async def refresh(tool_id: str, given: Annotated[OfBot, in_query(OfBot)], asking
     return Answer({"success": True, "message": f"{old.server_label} offers {_count(asked)}."})
 
 
-@router.post("/{tool_id}/test", **call(Tested, query=OfBot))
+@router.post("/{tool_id}/test", **call(Tried, query=OfBot))
 async def test(tool_id: str, given: Annotated[OfBot, in_query(OfBot)], asking: Asking) -> Answer:
     """Try the connection to the server; nothing is stored."""
     tool, asked = await _asked(tool_id, given, asking)

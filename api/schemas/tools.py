@@ -168,7 +168,7 @@ class AllTools(BaseModel):
     pagination: Pagination
 
 
-class Tested(BaseModel):
+class Tried(BaseModel):
     success: bool
     message: str
     tools_count: int

@@ -40,6 +40,13 @@ def audit(
     ]
 
 
+def audit_newest(connection: Connection, runs: int) -> list[Difference]:
+    """Where the newest runs and their entries differ: what can be looked at every minute, however many there are."""
+    newest = select(func.max(RUN.c.id)).scalar_subquery()
+    statement = _runs(None, None).where(newest - runs < RUN.c.id)
+    return _differences(connection, statement, ("credits_charged", "credits_held"), runs)
+
+
 def _within(table: Any, project: Project | None, since: datetime | None) -> ColumnElement[bool]:
     of_project = true() if project is None else table.c.project_id == project.id
     return of_project if since is None else of_project & (table.c.period_start >= since)

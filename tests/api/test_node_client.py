@@ -7,6 +7,10 @@ import httpx
 import pytest
 
 from tests.api.conftest import Api
+from tests.api.servers import desk, down, shop
+from tests.tool_server import ToolServer
+
+__all__ = ["desk", "down", "shop"]
 
 
 class NodeClient:
@@ -24,7 +28,11 @@ class NodeClient:
 
     async def fetch(self, path: str, method: str = "GET", **query: Any) -> dict[str, Any]:
         text = "&".join(f"{name}={value}" for name, value in {"project_id": self.body["project_id"], **query}.items())
-        return self._read(await self._request(method, f"{path}?{text}", None))
+        return await self.call(method, f"{path}?{text}")
+
+    async def call(self, method: str, path: str) -> dict[str, Any]:
+        """A call without a body, whatever its method."""
+        return self._read(await self._request(method, path, None))
 
     async def _request(self, method: str, path: str, content: str | None) -> httpx.Response:
         headers = {"authorization": f"Bearer {self._key}", "accept": "application/json"}
@@ -81,6 +89,41 @@ async def test_a_session_of_the_node_client(api: Api) -> None:
     assert (await client.send("POST", "reset", bot_id=bot_id))["success"] is True
     assert (await client.fetch("heartbeat/delete", "DELETE", **which))["message"]
     assert (await client.fetch("delete", "DELETE", bot_id=bot_id))["success"] is True
+
+
+async def test_the_node_clients_tools(shop: Api, desk: ToolServer, down: str) -> None:
+    client = NodeClient(shop.http, shop.project.uuid, shop.key)
+    bot_id = (await client.send("POST", "create", name="Desk"))["bot"]["id"]
+    # A training, long ago, left these behind.
+    client.body |= {"type": "text", "title": "", "source": "…", "status": "active", "settings": None}
+    config = {"url": desk.url, "headers": {"X-Key": "k"}, "require_approval": ["book"]}
+    given = {"name": "Tickets", "description": "The queue", "config": config}
+    tool = (await client.send("POST", "tool", bot_id=bot_id, **given))["tool"]
+    assert (tool["server_label"], tool["server_url"], tool["transport"]) == ("Tickets", desk.url, "http")
+    assert (tool["header_names"], tool["approval_tools"], tool["last_error"]) == (["X-Key"], ["book"], None)
+
+    which = f"project_id={shop.project.uuid}&bot_id={bot_id}"
+    for call in ("refresh", "test"):
+        answer = await client.call("POST", f"tool/{tool['id']}/{call}?{which}")
+        assert answer["success"] is True
+    assert answer["tools_count"] == len(desk.tools())
+    path = f"tool/{tool['id']}"
+    await client.send("POST", f"{path}/toggle", bot_id=bot_id, tool_name="book", active=False)
+    await client.send("PUT", f"{path}/configure", bot_id=bot_id, settings=[{"name": "refuse", "is_active": False}])
+    found = (await client.fetch(path, bot_id=bot_id))["tool"]
+    assert {entry["name"] for entry in found["tools"] if not entry["is_active"]} == {"book", "refuse"}
+    listed = await client.fetch("tool", bot_id=bot_id, page=1, per_page=10)
+    assert [entry["tool"]["id"] for entry in listed["tools"]] == [tool["id"]]
+
+    # Only the name is new; the rest of the body is what earlier calls left in it.
+    renamed = (await client.send("PUT", path, bot_id=bot_id, name="Queue"))["tool"]
+    assert (renamed["server_label"], renamed["tools"]) == ("Queue", found["tools"])
+    moved = {"url": down, "transport": "sse", "headers": None}
+    changed = (await client.send("PUT", path, bot_id=bot_id, config=moved))["tool"]
+    assert (changed["server_url"], changed["transport"], changed["header_names"]) == (down, "sse", [])
+    with pytest.raises(RuntimeError, match="The tool server Queue cannot be reached"):
+        await client.call("POST", f"{path}/refresh?{which}")
+    assert (await client.fetch(path, "DELETE", bot_id=bot_id))["success"] is True
 
 
 async def test_errors_are_thrown_with_their_message(api: Api) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from temporalio.client import Client
 
-from api.schemas.tools import OneTool, Tested
+from api.schemas.tools import OneTool, Tried
 from heartbeat.agents.tools.definitions import Found
 from heartbeat.secret_keys import make_key_file, new_key
 from heartbeat.store.database import Database
@@ -78,7 +78,7 @@ async def test_trying_a_connection_stores_nothing(shop: Api, desk: ToolServer, d
     tool = await connect(shop, bot, desk.url)
     desk.hidden = {"book"}
     answer = (await ask(shop, bot, tool, "test")).json()
-    Tested.model_validate(answer, extra="forbid")
+    Tried.model_validate(answer, extra="forbid")
     count = len(desk.tools())
     assert answer == {"success": True, "message": f"desk answers, and offers {count} tools.", "tools_count": count}
     assert await read(shop, bot, tool) == tool
@@ -100,6 +100,7 @@ async def test_a_tool_that_changed_shows_how_and_refresh_takes_it(shop: Api, des
     bot = await shop.bot()
     tool = await connect(shop, bot, desk.url)
     await shop.post(f"/tool/{tool['id']}/toggle", bot_id=bot["id"], tool_name="book", is_active=False)
+    before = await read(shop, bot, tool)
     where = {"type": "string", "description": "A town."}
     now = {"type": "object", "properties": {"town": where, "days": where}}
     changed = Found("forecast", "The weather.", now, {"readOnlyHint": True})
@@ -121,7 +122,7 @@ async def test_a_tool_that_changed_shows_how_and_refresh_takes_it(shop: Api, des
     assert [line for line in lines[2:] if line.startswith("-")] == []
     assert "-Answers when it is released." in wait["difference"].splitlines()
     assert {one["name"] for one in found["tools"] if one["changed"]} == {"forecast", "wait"}
-    assert found["updated_at"] == tool["updated_at"] or entry(found, "book")["is_active"] is False
+    assert {**found, "tools": before["tools"]} == before, "nobody edited it"
 
     desk.changed, desk.hidden = True, {"wait"}
     assert (await ask(shop, bot, tool, "refresh")).json()["success"] is True
@@ -171,7 +172,7 @@ async def test_headers_go_to_no_other_host_than_they_were_given_for(
     path, which = f"/tool/{tool['id']}", {"bot_id": bot["id"]}
     for elsewhere in (desk.url, locked_desk.url.replace("http:", "https:"), locked_desk.url.replace(".1:", ".1.:")):
         refused = await shop.put(path, **which, server_url=elsewhere)
-        assert wrong_fields(refused)[0] in ("headers", "server_url")
+        assert wrong_fields(refused) == ["headers"]
     assert wrong_fields(await shop.put(path, **which, server_url=desk.url, headers={})) == ["headers"]
     assert await read(shop, bot, tool) == tool
     same_host = (await shop.put(path, **which, server_url=f"{locked_desk.url}?v=2")).json()["tool"]

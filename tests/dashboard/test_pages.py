@@ -240,7 +240,7 @@ ENDINGS = [
     ({"status": "skipped", "skip_reason": "missed"}, "It was due while nothing could run it."),
     ({"status": "skipped", "skip_reason": "budget"}, "The credit budget of the period was spent."),
     ({"status": "running", **STILL}, "It is still being made."),
-    ({"status": "cancelled", "error_message": "The run was cancelled in Temporal."}, "The run was cancelled"),
+    ({"status": "cancelled", "error_message": "The run was cancelled."}, "The run was cancelled"),
 ]
 
 

@@ -16,7 +16,7 @@ from heartbeat.contracts import RunResult
 from heartbeat.store.database import Database
 from heartbeat.temporal import start_manual_run
 from tests.models import ModelServer, Reply, fails, says
-from tests.run.conftest import House
+from tests.run.conftest import SANDBOX, House
 
 T = TypeVar("T")
 WORKFLOW_TASKS = EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED
@@ -175,6 +175,15 @@ async def test_after_n_failures_the_row_and_the_schedule_are_paused(working: Hou
     )
     assert "canary" not in (state.note or "")
     assert len(model.requests) == 2
+
+
+async def test_a_run_cancelled_while_it_is_opened_is_not_left_open(house: House, model: ModelServer) -> None:
+    handle = await house.start("log_early")
+    await handle.cancel()
+    async with worker.working(house.client, house.database, house.settings, SANDBOX):
+        assert (await handle.result()).status == "cancelled"
+    log = await house.run("log_early")
+    assert (log.status, log.credits_held, model.requests) == ("cancelled", 0, [])
 
 
 async def test_a_run_cancelled_in_temporal_is_a_cancelled_log(working: House, model: ModelServer) -> None:

@@ -50,6 +50,7 @@ async def test_pending_schedules_are_put(working: House) -> None:
         "follow_pending": 1,
         "reconcile": 0,
         "account_for_silence": 0,
+        "check_ledger": 0,
     }
     row = await working.row()
     assert row.synced_version == row.version
@@ -201,3 +202,13 @@ async def test_a_tick_due_in_moments_is_made_to_happen(working: House) -> None:
     # Two seconds past is no tick of `* * * * *`: the run finds that out and leaves nothing.
     result = await working.client.get_workflow_handle(workflow_id, result_type=RunResult).result()
     assert (result.status, result.why) == ("skipped", "the cadence has no such tick")
+
+
+async def test_books_that_do_not_balance_are_said_in_the_log(
+    working: House, model: ModelServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    log = await working.run_once()
+    assert await ActivityEnvironment().run(upkeep(working).check_ledger) == 0
+    await working.database.write(lambda c: c.execute(update(RUN).values(credits_charged=9)))
+    assert await ActivityEnvironment().run(upkeep(working).check_ledger) == 1
+    assert f"{log.uuid} has credits_charged 9, its entries 1" in caplog.text

@@ -1,5 +1,6 @@
 """The operator's own tool servers: processes that a worker starts, named in its settings and nowhere else."""
 
+import json
 import logging
 import time
 from typing import Any
@@ -45,6 +46,11 @@ async def entries(server: Server, settings: Settings) -> Entries:
                 for tool in found
             ]
     return _listed.get(known, [])
+
+
+def known_text() -> int:
+    """How long the definitions are that this process has listed so far."""
+    return sum(len(json.dumps(entries)) for entries in _listed.values())
 
 
 def _server(label: str, tool: StdioTool) -> Server:

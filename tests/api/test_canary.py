@@ -1,0 +1,140 @@
+"""A secret goes in and never comes out: not in an answer, not in a log, not in the database, whatever goes wrong."""
+
+import base64
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import make_url, select
+from sqlmodel import SQLModel
+from temporalio.client import Client
+
+from heartbeat.secret_keys import new_key
+from heartbeat.store.database import Database, columns
+from heartbeat.store.tables import Tool
+from tests.api.conftest import Api
+from tests.api.servers import ask, desk, down, locked_desk, shop_with
+from tests.tool_server import ToolServer
+
+__all__ = ["desk", "down", "locked_desk"]
+
+CANARY = "canary7f3a91c2"
+HEADERS = {"Authorization": f"Bearer {CANARY}", "X-Key": CANARY}
+
+
+class Listening:
+    """Makes calls that carry the canary, and keeps every byte of what was answered."""
+
+    def __init__(self, api: Api) -> None:
+        self.api = api
+        self.heard: list[str] = []
+
+    async def call(self, method: str, path: str, status: int, **given: Any) -> Any:
+        answer = await self.api.call(method, path, given)
+        return self._kept(answer, status)
+
+    async def ask(self, bot: dict, tool: dict, call: str, status: int = 200) -> None:
+        self._kept(await ask(self.api, bot, tool, call), status)
+
+    async def raw(self, method: str, path: str, body: str, status: int, **headers: str) -> None:
+        found = {"authorization": f"Bearer {self.api.key}", "content-type": "application/json", **headers}
+        answer = await self.api.http.request(method, f"/v1/bot{path}", content=body, headers=found)
+        self._kept(answer, status)
+
+    def _kept(self, answer: httpx.Response, status: int) -> Any:
+        assert answer.status_code == status, answer.text
+        self.heard.append(f"{answer.headers}\n{answer.text}")
+        return answer.json()
+
+
+def everything(database: Database) -> bytes:
+    """All that the database keeps: the bytes of SQLite's files, or every value of every row."""
+    if database.is_sqlite:
+        file = Path(make_url(database.url).database or "")
+        files = sorted(file.parent.glob(f"{file.name}*"))
+        assert [kept.name.removeprefix(file.name) for kept in files] == ["", "-shm", "-wal"]
+        return b"".join(kept.read_bytes() for kept in files)
+    tables = SQLModel.metadata.sorted_tables
+    found = database.read_now(lambda connection: [connection.execute(select(table)).all() for table in tables])
+    return repr(found).encode()
+
+
+def forms(secret: str) -> list[bytes]:
+    """The secret as it is, and inside of base64 wherever it may begin."""
+    moved = (base64.b64encode(b"x" * shift + secret.encode()) for shift in range(3))
+    return [secret.encode(), *(text[4:16] for text in moved)]
+
+
+async def test_no_canary_is_ever_seen_again(
+    database: Database,
+    temporal: Client,
+    tmp_path: Path,
+    desk: ToolServer,
+    locked_desk: ToolServer,
+    down: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    keys = new_key()
+    async with shop_with(database, temporal, tmp_path, secret_keys=keys) as api:
+        listening, bot = Listening(api), await api.bot()
+        tool = await everyday_use(listening, bot, desk, locked_desk, down)
+        await mistakes(listening, bot, tool)
+        api.settings.secret_keys = type(api.settings.secret_keys)(new_key())
+        await listening.ask(bot, tool, "test")
+        await listening.ask(bot, tool, "refresh", 400)
+
+    sealed = database.read_now(lambda c: c.execute(select(columns(Tool).c.sealed_headers)).scalars().all())
+    assert len([text for text in sealed if text]) == 3
+    # What to look in is what it should be: names are there, and what was sealed is.
+    kept, said = everything(database), "\n".join(listening.heard)
+    assert b"X-Key" in kept
+    assert (sealed[0] or "").encode() in kept
+    assert "X-Key" in said
+    assert "/v1/bot/tool" in caplog.text or "http://api.test" in caplog.text
+    for form in forms(CANARY):
+        assert form not in kept
+        assert form not in said.encode()
+        assert form not in caplog.text.encode()
+    assert keys.partition(":")[2] not in said + caplog.text + str(kept)
+
+
+async def everyday_use(
+    listening: Listening, bot: dict, desk: ToolServer, locked_desk: ToolServer, down: str
+) -> dict[str, Any]:
+    which = {"bot_id": bot["id"]}
+    server = {**which, "server_label": "desk", "transport": "http", "headers": HEADERS}
+    tool = (await listening.call("POST", "/tool", 200, **server, server_url=desk.url))["tool"]
+    refused = (await listening.call("POST", "/tool", 200, **server, server_url=locked_desk.url))["tool"]
+    config = {"url": down, "headers": HEADERS}
+    lost = (await listening.call("POST", "/tool", 200, **which, name="lost", config=config))["tool"]
+    for one in (tool, refused, lost):
+        await listening.call("GET", f"/tool/{one['id']}", 200, **which)
+        await listening.call("PUT", f"/tool/{one['id']}", 200, **which, headers={**HEADERS, "X-More": CANARY})
+        await listening.ask(bot, one, "test")
+        await listening.ask(bot, one, "refresh", 200 if one is tool else 400)
+    await listening.call("PUT", f"/tool/{tool['id']}/configure", 200, **which, tools=[{"name": "book", "is_active": 0}])
+    body = json.dumps({"project_id": listening.api.project.uuid, **server, "server_url": desk.url})
+    for _ in range(2):
+        await listening.raw("POST", "/tool", body.replace(CANARY, f"{CANARY} é"), 400, **{"idempotency-key": "k1"})
+    await listening.call("GET", "/tool", 200, **which)
+    return dict(tool)
+
+
+async def mistakes(listening: Listening, bot: dict, tool: dict) -> None:
+    which = {"bot_id": bot["id"]}
+    path = f"/tool/{tool['id']}"
+    for headers in (CANARY, [CANARY], {CANARY + ":": "x"}, {"X": [CANARY]}, {"X": f"{CANARY}\n"}, {"Host": CANARY}):
+        await listening.call("PUT", path, 400, **which, headers=headers)
+        await listening.call("PUT", path, 400, **which, config={"headers": headers})
+    await listening.call("PUT", path, 400, **which, headers=HEADERS, server_url="http://10.0.0.1/mcp")
+    await listening.call("PUT", path, 400, **which, headers=HEADERS, server_url=f"https://{CANARY}:{CANARY}@x.test/")
+    await listening.call("PUT", "/tool/tool_no", 404, **which, headers=HEADERS)
+    await listening.call("PUT", path, 404, bot_id="bot_no", headers=HEADERS)
+    await listening.call("PUT", path, 403, project_id="proj_no", **which, headers=HEADERS)
+    await listening.raw("PUT", path, '{"headers": {"X-Key": "' + CANARY, 400)
+    await listening.raw("PUT", path, json.dumps({"headers": HEADERS}), 401, authorization="Bearer nobody")
+    await listening.raw("PUT", path, json.dumps({"headers": HEADERS}), 415, **{"content-type": "text/plain"})
