@@ -1,0 +1,112 @@
+"""A canary in every secret field; then the whole installation is searched for them: files, terminal, answers."""
+
+import json
+import os
+import sys
+from base64 import b64encode
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.e2e.conftest import Start
+from tests.e2e.embedded import Embedded
+from tests.models import ModelServer, asks, fails, says
+from tests.tool_server import ToolServer
+
+pytestmark = pytest.mark.e2e
+ROOT = Path(__file__).parents[2]
+
+
+class Canaries(dict[str, str]):
+    """What must be nowhere."""
+
+    def found_in(self, text: bytes) -> list[str]:
+        return [name for name, value in self.items() if value.encode() in text]
+
+
+CANARIES = Canaries(
+    api_key="canary-api-key-3141592653",
+    model_key="sk-canary-model-2718281828",
+    header="canary-header-1618033988",
+    other_header="canary-replaced-1414213562",
+    stdio="canary-stdio-1732050807",
+    secret_key=b64encode(b"canary-secret-key-0123456789abcd").decode(),
+)
+
+
+class Caller:
+    """An API client that keeps every answer it got."""
+
+    def __init__(self, stack: Embedded) -> None:
+        self.project = {"project_id": "proj_canary"}
+        headers = {"authorization": f"Bearer {CANARIES['api_key']}"}
+        self._http = httpx.Client(base_url=f"{stack.url}/v1/bot", headers=headers, trust_env=False, timeout=60)
+        self.answers: list[bytes] = []
+
+    def __call__(self, method: str, path: str, **given: Any) -> Any:
+        where = {"params": {**self.project, **given}} if method == "GET" else {"json": {**self.project, **given}}
+        answer = self._http.request(method, path, **where)
+        self.answers.append(answer.content + repr(answer.headers.raw).encode())
+        return answer.json()
+
+
+def test_no_secret_is_anywhere(start: Start, model: ModelServer, tmp_path: Path) -> None:
+    variables = {
+        "HEARTBEAT_PROJECT_ID": "proj_canary",
+        "HEARTBEAT_API_KEY": CANARIES["api_key"],
+        "HEARTBEAT_SECRET_KEYS": f"k1:{CANARIES['secret_key']}",
+        "HEARTBEAT_EGRESS_ALLOW": '["127.0.0.1"]',
+        "HEARTBEAT_STDIO_TOOLS": _stdio(),
+        "HEARTBEAT_DEFAULT_MODEL": "openai:scripted",
+        "OPENAI_BASE_URL": model.base_url,
+        "OPENAI_API_KEY": CANARIES["model_key"],
+    }
+    with closing(ToolServer(header=("x-desk", CANARIES["header"]))) as desk:
+        stack = start(**variables).wait_ready()
+        call = Caller(stack)
+        _live(call, desk, model)
+        assert [made.tool for made in desk.made] == ["whoami"]
+        stack.stop()
+    terminal = "\n".join(stack.lines).encode()
+    assert CANARIES.found_in(terminal) == []
+    assert [found for answer in call.answers if (found := CANARIES.found_in(answer))] == []
+    files = {path.name: CANARIES.found_in(path.read_bytes()) for path in stack.data_dir.rglob("*") if path.is_file()}
+    assert {"heartbeat.db", "temporal.db"} <= files.keys()
+    assert {name: found for name, found in files.items() if found} == {}
+
+
+def _live(call: Caller, desk: ToolServer, model: ModelServer) -> None:
+    """Connect, change, fail, use: whatever touches a secret on its way."""
+    bot = call("POST", "/create", name="Canary", heartbeat=1)["bot"]["uuid"]
+    address = {"bot_id": bot, "server_label": "desk", "server_url": desk.url, "transport": "http"}
+    made = call("POST", "/tool", **address, headers={"x-desk": CANARIES["other_header"]})
+    tool = made["tool"]["id"]
+    assert made["tool"]["last_error"]
+    call("POST", f"/tool/{tool}/test", bot_id=bot)
+    call("PUT", f"/tool/{tool}", bot_id=bot, headers={"x-desk": CANARIES["header"]})
+    call("POST", f"/tool/{tool}/refresh", bot_id=bot)
+    call("GET", f"/tool/{tool}", bot_id=bot)
+    call("GET", "/tool", bot_id=bot)
+    heartbeat = call("POST", "/heartbeat/configure", bot_id=bot, prompt="Who am I?")["heartbeat"]["uuid"]
+    # The desk says every header back, the operator's tool its environment, the provider the key it was sent.
+    model.script(
+        asks(("desk__whoami", {}), ("own__whoami", {})),
+        says("A nobody."),
+        fails(401, "invalid_api_key", f"Incorrect API key provided: {CANARIES['model_key']}"),
+    )
+    for status in ("success", "error"):
+        done = call("POST", "/heartbeat/trigger", bot_id=bot, heartbeat_id=heartbeat)["result"]
+        assert done["status"] == status
+    for log in call("GET", "/heartbeat/logs", bot_id=bot)["logs"]:
+        call("GET", "/run/read", bot_id=bot, run_id=log["uuid"])
+    told = [m["content"] for m in model.requests[1]["messages"] if m["role"] == "tool"]
+    assert all("•••" in text for text in told)
+    assert [CANARIES.found_in(text.encode()) for text in told] == [[], []]
+
+
+def _stdio() -> str:
+    own = {"command": sys.executable, "args": ["-m", "tests.tool_server", "stdio"]}
+    return json.dumps({"own": {**own, "env": {"DESK_TOKEN": CANARIES["stdio"], "PYTHONPATH": os.fspath(ROOT)}}})
