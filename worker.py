@@ -15,6 +15,7 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkflowRunner
 
 from activities.agent import Agent
 from activities.calls import Calls
+from activities.notifications import Notifications
 from activities.runs import Runs
 from activities.schedules import FollowSchedule
 from activities.toolbox import Toolbox
@@ -24,6 +25,7 @@ from heartbeat.schedules import Schedules
 from heartbeat.settings import Settings
 from heartbeat.store.database import Database
 from workflows.agent_run import AgentRun
+from workflows.notify import Notify
 from workflows.upkeep import Upkeep
 
 # The sandbox would cost a fifth of a worker's event loop; the tests run every workflow in it instead.
@@ -37,12 +39,13 @@ async def working(
     """A worker with every workflow and activity of the product, at work for as long as the body runs."""
     schedules = Schedules(client, database, settings)
     toolbox = Toolbox(settings)
-    runs, agent, calls = Runs(database, settings), Agent(database, settings, toolbox), Calls(database, toolbox)
+    runs, agent = Runs(database, settings), Agent(database, settings, toolbox)
+    calls = Calls(database, toolbox, schedules.follow)
     follow, upkeep = FollowSchedule(schedules), UpkeepActivities(client, database, settings, schedules)
     worker = Worker(
         client,
         task_queue=settings.task_queue,
-        workflows=[AgentRun, Upkeep],
+        workflows=[AgentRun, Notify, Upkeep],
         activities=[
             runs.open_run,
             runs.close_run,
@@ -54,7 +57,11 @@ async def working(
             upkeep.follow_pending,
             upkeep.reconcile,
             upkeep.account_for_silence,
+            upkeep.tell_decisions,
             upkeep.check_ledger,
+            upkeep.start_probes,
+            upkeep.start_deliveries,
+            Notifications(database, settings).deliver,
         ],
         workflow_runner=runner,
         max_concurrent_activities=settings.worker_concurrency,

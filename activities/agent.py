@@ -94,7 +94,7 @@ class Agent:
         if attempt > 1:
             await self._note_lost(standing, number, attempt - 1)
         try:
-            offered = await self._toolbox.offered(run.model, tools)
+            offered = await self._toolbox.offered(run, tools)
             step = await asking.ask(standing, offered, number, attempt)
         except ModelFailure as failure:
             await self._note_failed(run, number, attempt)

@@ -6,6 +6,7 @@ from heartbeat.agents.prices import cost_nano_usd
 from heartbeat.agents.prompt import Returned, Said
 from heartbeat.agents.request import Answer, Models, Question
 from heartbeat.agents.tools.definitions import Definition
+from heartbeat.context import first_message
 from heartbeat.settings import Settings
 from heartbeat.store.records import Run, Step
 from heartbeat.store.steps import Asked, NewStep, Standing
@@ -21,7 +22,9 @@ class Asking:
         """One request, as step `number`; raises `ModelFailure`."""
         run, began = standing.run, time.monotonic()
         turns = [_turn(step) for step in standing.steps]
-        question = Question(run.model, run.instruction, run.prompt, run.max_reply_tokens, turns, tools)
+        question = Question(
+            run.model, run.instruction, first_message(run.opening, run.prompt), run.max_reply_tokens, turns, tools
+        )
         answer = await self._models.ask(question)
         return _step(run, answer, number, attempt, round((time.monotonic() - began) * 1000))
 

@@ -3,65 +3,95 @@
 import asyncio
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 
+from sqlalchemy import Connection
 from temporalio import activity
 
 from activities.beat import beating
 from activities.runs import utc_now
 from activities.toolbox import Toolbox
 from heartbeat.agents.tools.definitions import Called, Definition
-from heartbeat.contracts import Act
+from heartbeat.contracts import Act, Acted
 from heartbeat.errors import Unavailable
-from heartbeat.store.calls import Outcome, Receipt, begin_call, finish_call
+from heartbeat.store.approvals import ask
+from heartbeat.store.calls import Outcome, Receipt, begin_call, finish_call, look_at_call
 from heartbeat.store.database import Database
+from heartbeat.store.notifications import waiting_of
+from heartbeat.store.records import Run
+from heartbeat.store.self_scheduling import unsynced_of
 from heartbeat.store.tools import mark_changed
 from heartbeat.store.toolset import Toolset, toolset
 
 UNKNOWN = "Nobody knows whether this call was made: the worker was lost in the middle of it. It is not made again."
-NO_APPROVAL = "This call was not made: it needs a person's approval, and there is no way yet to ask for it."
+REHEARSED = (
+    "Rehearsal: this call was not made. It was written down as what you would have done; go on as if it had been made."
+)
+REFUSED = {
+    "denied": "This call was not made: a person was asked, and said no.",
+    "expired": "This call was not made: a person was asked, and nobody answered in time, which counts as a no.",
+}
 
 
 class Calls:
     """Makes the tool calls that models ask for."""
 
-    def __init__(self, database: Database, toolbox: Toolbox, now: Callable[[], datetime] = utc_now) -> None:
+    def __init__(
+        self,
+        database: Database,
+        toolbox: Toolbox,
+        follow: Callable[[str], Awaitable[bool]],
+        now: Callable[[], datetime] = utc_now,
+    ) -> None:
         self._database = database
         self._toolbox = toolbox
+        self._follow = follow
         self._now = now
 
     @activity.defn
-    async def act(self, act: Act) -> None:
+    async def act(self, act: Act) -> Acted:
         """Make one call and write down what it came to; what a tool fails at is for the model to read."""
-        receipt, tools = await self._begin(act)
+        receipt, tools = await self._database.read(lambda connection: _as_it_stands(connection, act))
+        if receipt.over:
+            return Acted()
+        async with beating():
+            definition = await self._defined(receipt, tools)
+            if definition and definition.needs_approval and receipt.before == "asked" and not receipt.run.dry_run:
+                approval = await self._database.write(lambda connection: ask(connection, receipt, self._now()))
+                if approval.state == "pending":
+                    waiting = (approval.expires_at - self._now()).total_seconds()
+                    return Acted(waiting, await self._to_tell(receipt))
+                if approval.state != "approved":
+                    await self._finish(receipt, Outcome(REFUSED[approval.state], "refused"))
+                    return Acted()
+            await self._make(act, definition)
+        return Acted(tell=await self._to_tell(receipt) if receipt.call.name == "notify_user" else ())
+
+    async def _to_tell(self, receipt: Receipt) -> tuple[str, ...]:
+        return await self._database.read(lambda connection: waiting_of(connection, receipt.run.id or 0))
+
+    async def _make(self, act: Act, definition: Definition | None) -> None:
+        receipt = await self._database.write(lambda connection: begin_call(connection, act.run, act.number))
         if receipt.over:
             return
-        async with beating():
-            began = time.monotonic()
-            definition = await self._defined(receipt, tools)
-            called = await self._call(receipt, definition, f"{act.run}:{act.number}")
-            if called.outcome == "changed" and definition and definition.server:
-                await self._mark_changed(definition, called)
-            await self._finish(receipt, _outcome(called, round((time.monotonic() - began) * 1000)))
-
-    async def _begin(self, act: Act) -> tuple[Receipt, Toolset]:
-        def work(connection):  # type: ignore[no-untyped-def]
-            receipt = begin_call(connection, act.run, act.number)
-            return receipt, toolset(connection, receipt.run.bot_id)
-
-        return await self._database.write(work)
+        began = time.monotonic()
+        called = await self._call(receipt, definition, f"{act.run}:{act.number}")
+        if called.outcome == "changed" and definition and definition.server:
+            await self._mark_changed(definition, called)
+        await self._finish(receipt, _outcome(called, round((time.monotonic() - began) * 1000)))
+        if called.effect and called.effect["kind"] == "schedule_task":
+            await self._follow_tasks(receipt.run)
 
     async def _defined(self, receipt: Receipt, tools: Toolset) -> Definition | None:
-        offered = await self._toolbox.offered(receipt.run.model, tools)
+        offered = await self._toolbox.offered(receipt.run, tools)
         return next((tool for tool in offered if tool.name == receipt.call.name), None)
 
     async def _call(self, receipt: Receipt, definition: Definition | None, key: str) -> Called:
         if definition is None:
             return Called("failed", f"There is no tool {receipt.call.name} here, or it may not be used any more.")
-        if definition.needs_approval:
-            return Called("refused", NO_APPROVAL)
-        if receipt.before == "called" and not definition.idempotent:
+        rehearsal = receipt.run.dry_run and (definition.acts or definition.needs_approval)
+        if receipt.before == "called" and not rehearsal and not definition.idempotent:
             return Called("unknown", UNKNOWN)
         try:
             arguments = json.loads(receipt.call.arguments or "{}")
@@ -69,6 +99,8 @@ class Calls:
             arguments = None
         if not isinstance(arguments, dict):
             return Called("failed", "The arguments are no JSON object; ask again with one.")
+        if rehearsal:
+            return Called("rehearsed", REHEARSED)
         return await self._toolbox.call(definition, arguments, key)
 
     async def _mark_changed(self, definition: Definition, called: Called) -> None:
@@ -76,15 +108,27 @@ class Calls:
         server, name = definition.server.uuid, definition.on_server
         await self._database.write(lambda connection: mark_changed(connection, server, name, called.found, self._now()))
 
+    async def _follow_tasks(self, run: Run) -> None:
+        """At once, for a task may be due in a minute; what Temporal does not take now is left to Upkeep."""
+        for task in await self._database.read(lambda connection: unsynced_of(connection, run)):
+            await self._follow(task)
+
     async def _finish(self, receipt: Receipt, outcome: Outcome) -> None:
         """The call is made, so a store that is away is waited for, not failed on."""
         while True:
             try:
-                return await self._database.write(lambda connection: finish_call(connection, receipt, outcome))
+                return await self._database.write(
+                    lambda connection: finish_call(connection, receipt, outcome, self._now())
+                )
             except Unavailable:
                 await asyncio.sleep(1)
 
 
+def _as_it_stands(connection: Connection, act: Act) -> tuple[Receipt, Toolset]:
+    receipt = look_at_call(connection, act.run, act.number)
+    return receipt, toolset(connection, receipt.run.bot_id)
+
+
 def _outcome(called: Called, duration_ms: int) -> Outcome:
     code = None if called.outcome == "ok" else called.outcome
-    return Outcome(called.text, code, duration_ms, called.report)
+    return Outcome(called.text, code, duration_ms, called.report, called.effect)

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from temporalio import activity
 
@@ -60,6 +60,7 @@ class Runs:
             workflow_id=ticket.workflow_id,
             workflow_run_id=ticket.workflow_run_id,
             scheduled_for=datetime.fromisoformat(ticket.scheduled_for) if ticket.scheduled_for else None,
+            dry_run=request.dry_run,
         )
         # What the operator's own servers offer is known once a first run has asked them.
         rules = replace(self._house, tool_text=self._house.tool_text + known_text())
@@ -85,5 +86,8 @@ class Runs:
     async def close_run(self, close: Close) -> Verdict:
         """End the run in one transaction and say whether the schedule has to follow."""
         ending = Ending(close.status, close.error_code, close.message)
-        closing = await self._database.write(lambda connection: close_run(connection, close.run, ending, self._now()))
-        return Verdict(closing.status, closing.sync)
+        remind = timedelta(hours=self._settings.finding_reminder_hours)
+        closing = await self._database.write(
+            lambda connection: close_run(connection, close.run, ending, self._now(), remind)
+        )
+        return Verdict(closing.status, closing.sync, closing.tell)

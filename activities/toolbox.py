@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 from heartbeat.agents.tools.definitions import Called, Definition, Server
 from heartbeat.secrets import CannotOpen, Keyring, open_headers
 from heartbeat.settings import Settings
+from heartbeat.store.records import Run
 from heartbeat.store.tables import Tool
 from heartbeat.store.toolset import Toolset
 
@@ -25,11 +26,11 @@ class Toolbox:
         self._keyring = Keyring.from_settings(settings)
         self._unreadable: set[str] = set()
 
-    async def offered(self, model: str, tools: Toolset) -> list[Definition]:
-        """What `model` may ask for, in the same order every time."""
+    async def offered(self, run: Run, tools: Toolset) -> list[Definition]:
+        """What the model of a run may ask for, in the same order every time; nothing if it is only asked."""
         from heartbeat.agents.tools.offered import offered
 
-        if model.startswith(WITHOUT_TOOLS):
+        if run.chat_mode == "ask" or run.model.startswith(WITHOUT_TOOLS):
             return []
         return await offered(tools.bot_uuid, [self._connected(row) for row in tools.servers], self._settings)
 

@@ -14,9 +14,12 @@ from activities.runs import utc_now
 from heartbeat.reconcile import Reconciler
 from heartbeat.schedules import Schedules
 from heartbeat.settings import Settings
+from heartbeat.store.approvals import unheard
 from heartbeat.store.audit import audit_newest
 from heartbeat.store.closing import Ending, close_run
 from heartbeat.store.database import Database
+from heartbeat.store.notifications import never_started
+from heartbeat.store.probing import due_probes
 from heartbeat.store.records import Run
 from heartbeat.store.silence import silence, silent, write_off
 from heartbeat.store.syncing import (
@@ -27,7 +30,8 @@ from heartbeat.store.syncing import (
     mark_compared,
     unsynced,
 )
-from heartbeat.temporal import how_it_ended, is_open, start_tick, tick_id
+from heartbeat.store.tables import Heartbeat
+from heartbeat.temporal import how_it_ended, is_open, start_notify, start_probe, start_tick, tick_id, wake
 
 AT_ONCE = 200
 AUDITED = 2_000
@@ -56,6 +60,12 @@ class Upkeep:
     async def lift_budget_pauses(self) -> int:
         """Enable the heartbeats whose budget is fresh again."""
         return await self._database.write(lambda connection: lift_budget_pauses(connection, self._now()))
+
+    @activity.defn
+    async def tell_decisions(self) -> int:
+        """Wake the runs that still wait for what was decided."""
+        waiting = await self._database.read(lambda connection: unheard(connection, AT_ONCE))
+        return sum([await wake(self._client, workflow_id, step) for workflow_id, step in waiting])
 
     @activity.defn
     async def check_ledger(self) -> int:
@@ -121,6 +131,27 @@ class Upkeep:
             after = open_runs[-1].id or 0
         return closed
 
+    @activity.defn
+    async def start_probes(self) -> int:
+        """Try the heartbeats that paused for a passing cause and have cooled down; returns how many were started."""
+        due = await self._database.read(lambda connection: due_probes(connection, self._now(), AT_ONCE))
+        started = 0
+        for heartbeat in due:
+            activity.heartbeat()
+            name = await self._database.read(partial(_bot_name, heartbeat))
+            started += await start_probe(self._client, self._settings, heartbeat, name)
+        return started
+
+    @activity.defn
+    async def start_deliveries(self) -> int:
+        """Start the delivery of what should be on its way, whoever was to start it; returns how many were started."""
+        overdue = await self._database.read(lambda connection: never_started(connection, self._now(), AT_ONCE))
+        started = 0
+        for uuid in overdue:
+            activity.heartbeat()
+            started += await start_notify(self._client, self._settings, uuid)
+        return started
+
     async def _close_lost(self, open_runs: list[Run]) -> int:
         endings = await asyncio.gather(*(how_it_ended(self._client, run) for run in open_runs))
         lost = [(run, ending) for run, ending in zip(open_runs, endings, strict=True) if ending]
@@ -131,6 +162,10 @@ class Upkeep:
 
 def _long_running(now: datetime, after: int, connection: Connection) -> list[Run]:
     return long_running(connection, now, after, AT_ONCE)
+
+
+def _bot_name(heartbeat: Heartbeat, connection: Connection) -> str:
+    return bot_name(connection, heartbeat)
 
 
 def _close(run: str, ending: Ending, now: datetime, connection: Connection) -> None:

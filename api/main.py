@@ -15,18 +15,23 @@ from api.gate import Gate
 from api.metrics import Metrics
 from api.replay import Replay
 from api.routes import (
+    approvals,
+    approving,
     bots,
     buttons,
     credits,
     dashboard,
+    findings,
     health,
     heartbeats,
     logs,
+    notifications,
     preview,
     runs,
     sign_in,
     stats,
     subscribers,
+    tasks,
     tools,
     watching,
 )
@@ -48,9 +53,10 @@ def create_app(settings: Settings, database: Database, temporal: Client) -> Fast
         title=openapi.TITLE, description=DESCRIPTION, redoc_url=None, redirect_slashes=False, strict_content_type=False
     )
     app.state.stack, app.state.metrics, app.state.closing = stack, Metrics(), asyncio.Event()
-    for noun in (heartbeats, preview, runs, logs, stats, watching, credits, bots, tools, subscribers, health):
+    of_runs = (runs, logs, stats, watching, approvals, findings, notifications)
+    for noun in (heartbeats, preview, tasks, *of_runs, credits, bots, tools, subscribers, health):
         app.include_router(noun.router)
-    for pages in (sign_in, dashboard, buttons):
+    for pages in (sign_in, dashboard, buttons, approving):
         app.include_router(pages.router)
     app.add_exception_handler(ProductError, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)

@@ -82,7 +82,7 @@ def make_key(settings: Settings, owner: str | None, name: str, as_json: bool) ->
     """Create a key of the project `owner`, or of the only one there is, and print it this once."""
 
     def work(connection: Connection) -> dict[str, str]:
-        found = _owner(connection, owner)
+        found = which_project(connection, owner)
         made = create_key(connection, found, name, datetime.now(UTC))
         return {"project": found.uuid, "id": made.uuid, "key": made.secret}
 
@@ -91,7 +91,7 @@ def make_key(settings: Settings, owner: str | None, name: str, as_json: bool) ->
 
 def list_keys(settings: Settings, owner: str | None, as_json: bool) -> None:
     """Print the keys of a project, revoked ones too; of the keys themselves only the beginnings are known."""
-    found = read_store(settings, lambda connection: keys(connection, _owner(connection, owner)))
+    found = read_store(settings, lambda connection: keys(connection, which_project(connection, owner)))
     rows = [[one.uuid, one.name, one.prefix, _time(one.created_at), _time(one.revoked_at)] for one in found]
     _show_all(["id", "name", "begins", "created", "revoked"], rows, as_json)
 
@@ -110,7 +110,7 @@ def revoke(settings: Settings, uuid: str) -> None:
     typer.echo(f"{uuid} is revoked.")
 
 
-def _owner(connection: Connection, uuid: str | None) -> Project:
+def which_project(connection: Connection, uuid: str | None) -> Project:
     """The project that was named, else the only one there is."""
     if uuid:
         return project(connection, uuid)

@@ -89,6 +89,12 @@ class Allowed:
                 return kind if part == address else f"an address that carries {kind}"
         return None
 
+    def lists(self, wanted: Address | str) -> bool:
+        """Whether the operator has listed this host, by its name or in a network."""
+        if isinstance(wanted, str):
+            return wanted in self._names
+        return any(wanted in network for network in self._networks)
+
     def _closed(self, address: Address, name: str) -> str | None:
         if str(address) in _METADATA:
             # A network that is allowed for other reasons, or a name that comes to point here, does not open it.

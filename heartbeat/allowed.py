@@ -29,6 +29,15 @@ def require_room(project: Project, plan: Plan, heartbeats: int) -> None:
         )
 
 
+def require_tasks(project: Project, plan: Plan, tasks: int) -> None:
+    """Raises `Forbidden` when a bot on which so many scheduled tasks stand may have no further one."""
+    if plan.tasks_per_bot is not None and tasks >= plan.tasks_per_bot:
+        raise Forbidden(
+            "plan_task_limit",
+            f"The plan {project.plan} allows {plan.tasks_per_bot} scheduled tasks on a bot; cancel one first.",
+        )
+
+
 def require_gap(project: Project, plan: Plan, cadence: Cadence) -> None:
     """Raises `Invalid` when two ticks may come closer together than the plan allows."""
     minutes = int(cadence.shortest_gap().total_seconds()) // 60

@@ -137,6 +137,31 @@ def reconcile(
     reconcile_command.run(Settings(), dry_run)
 
 
+@app.command()
+def rehearse(
+    heartbeat: Annotated[str, typer.Argument(metavar="HEARTBEAT", help="The heartbeat's id.")],
+    owner: Owner = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run a heartbeat without its deeds: what it would have called, whom it would have told, what it costs."""
+    from heartbeat import rehearse as rehearsing
+
+    rehearsing.run(Settings(), heartbeat, owner, as_json)
+
+
+@app.command()
+def replay(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="The id of a run that has ended (log_…).")],
+    prompt: Annotated[str | None, typer.Option(help="Another prompt than the run's.")] = None,
+    model: Annotated[str | None, typer.Option(help="Another model, as provider:name.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Ask a model again what a run was asked, with the same results of its tools, and compare. Writes nothing."""
+    from heartbeat import replay_command
+
+    replay_command.run(Settings(), run, prompt, model, as_json)
+
+
 @project_app.command("create")
 def create_project(
     name: Annotated[str, typer.Argument(help="What people call it.")],

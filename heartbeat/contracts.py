@@ -3,15 +3,17 @@
 from dataclasses import dataclass
 from typing import Literal
 
-Trigger = Literal["schedule", "manual"]
+Trigger = Literal["schedule", "manual", "probe"]
 RunStatus = Literal["running", "success", "error", "skipped", "cancelled"]
 SkipReason = Literal["overlap", "missed", "budget", "plan", "disabled_bot"]
 PauseReason = Literal["errors", "budget", "operator", "plan"]
 
 AGENT_RUN = "AgentRun"
 UPKEEP = "Upkeep"
+NOTIFY = "Notify"
 UPKEEP_SCHEDULE_ID = "heartbeat-upkeep"
-SCHEDULE_PREFIX = "hb_"
+# Of heartbeats and of scheduled tasks.
+SCHEDULE_PREFIXES = ("hb_", "task_")
 
 
 @dataclass(frozen=True)
@@ -19,6 +21,7 @@ class RunRequest:
     """Starts `AgentRun`. `version` is the row's version when the schedule was put; `run` is given for manual runs.
 
     `tick` (ISO-8601 UTC) is given when not the schedule but the product itself starts a tick that the schedule lost.
+    `dry_run`: a rehearsal, whose acting calls are written down and not made.
     """
 
     heartbeat: str
@@ -26,6 +29,7 @@ class RunRequest:
     trigger: Trigger = "schedule"
     run: str | None = None
     tick: str | None = None
+    dry_run: bool = False
 
 
 @dataclass(frozen=True)
@@ -91,6 +95,17 @@ class Act:
 
 
 @dataclass(frozen=True)
+class Acted:
+    """What became of a call: `waiting` is for how many seconds at the most it waits for a person to decide.
+
+    `tell` are the notifications to deliver.
+    """
+
+    waiting: float | None = None
+    tell: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Close:
     """How a run ended. `message` is for the owner, in words that say what to do."""
 
@@ -102,10 +117,22 @@ class Close:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What is left to do after a run was closed: `sync` means the heartbeat's schedule must follow its row."""
+    """What is left to do after a run was closed: `sync` means the heartbeat's schedule must follow its row.
+
+    `tell` are the notifications to deliver.
+    """
 
     status: RunStatus
     sync: bool = False
+    tell: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """Where a notification stands after an attempt; `again_in` are the seconds to the next one, `None`: no more."""
+
+    status: str
+    again_in: float | None = None
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,10 @@ async def look_up(host: str, port: int) -> list[str]:
     return [str(sockaddr[0]) for *_, sockaddr in answer]
 
 
+class Closed(Refused):
+    """The address was found, and is not one of the public internet that is open."""
+
+
 class Guard:
     """Judges addresses. `allow` is the operator's list; raises `ValueError` if an entry of it cannot be read."""
 
@@ -92,8 +96,8 @@ def require_http(url: httpx2.URL) -> None:
         raise Refused(f"Only http and https addresses are spoken to, not {url.scheme or 'one without a scheme'}.")
 
 
-def _closed(what: str, kind: str) -> Refused:
-    return Refused(
+def _closed(what: str, kind: str) -> Closed:
+    return Closed(
         f"{what} {kind}. Only the public internet is open; the operator's HEARTBEAT_EGRESS_ALLOW opens more."
     )
 
@@ -139,7 +143,7 @@ class Transport(httpx2.AsyncBaseTransport):
         self._timeout = timeout
         self._max_bytes = max_bytes
         self._pool = httpcore2.AsyncConnectionPool(
-            ssl_context=tls or _system_tls(), max_connections=100, network_backend=_CheckedNetwork(guard)
+            ssl_context=tls or system_tls(), max_connections=100, network_backend=_CheckedNetwork(guard)
         )
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
@@ -203,6 +207,6 @@ def _leave_secrets_behind(headers: httpx2.Headers) -> None:
 
 
 @cache
-def _system_tls() -> ssl.SSLContext:
+def system_tls() -> ssl.SSLContext:
     """Reading the authorities takes long, and they are the same for everyone."""
     return httpx2.create_ssl_context(trust_env=False)

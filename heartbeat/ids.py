@@ -6,7 +6,10 @@ ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 
 
 def new_id(prefix: str) -> str:
-    """A new id such as `hb_7q0m…`: `proj`, `key`, `bot`, `mem`, `tool`, `hb`, `evt` and `log` are in use."""
+    """A new id such as `hb_7q0m…`.
+
+    `proj`, `key`, `bot`, `mem`, `mry`, `tool`, `hb`, `task`, `evt`, `tgt`, `ntf`, `fnd` and `log` are in use.
+    """
     return spell(prefix, secrets.randbits(100))
 
 

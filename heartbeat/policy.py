@@ -1,17 +1,56 @@
 """What a finished run means for its heartbeat: a streak of failures in, a verdict out. Pure."""
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from heartbeat.contracts import PauseReason, RunStatus, Trigger
+
+# Failures that end by themselves: of the provider, on the way to it, of a worker. All others wait for a person.
+PASSING = frozenset(
+    {
+        *("rate_limited", "overloaded", "unavailable", "timeout", "unreachable", "provider_error", "bad_answer"),
+        *("step_timeout", "worker_lost"),
+    }
+)
+COOL_DOWNS = (timedelta(minutes=5), timedelta(minutes=30), timedelta(hours=2), timedelta(hours=12))
+BY_HAND = "Mend it, then enable again."
+TRIED_AGAIN = "It is tried again at"
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """`streak` is the new number of failures in a row; `pause` says why to stop, or is `None`."""
+    """`streak` is the new number of failures in a row; `pause` says why to stop, or is `None`.
+
+    `probe_at` is when a heartbeat that is paused for a passing cause is tried again.
+    """
 
     streak: int
     pause: PauseReason | None = None
     message: str | None = None
+    probe_at: datetime | None = None
+
+
+def next_probe(code: str | None, probes: int, now: datetime) -> datetime | None:
+    """When to try again after a failure for `code` and `probes` probes in vain; `None` if only a person can mend it."""
+    return cooled_down(probes, now) if code in PASSING else None
+
+
+def cooled_down(probes: int, now: datetime) -> datetime:
+    """When to try again after `probes` probes in vain: in 12 hours from the fourth time on."""
+    return now + COOL_DOWNS[min(probes, len(COOL_DOWNS) - 1)]
+
+
+def what_next(probe_at: datetime | None) -> str:
+    """The end of a pause's message: when it is tried again, or that somebody has to see to it."""
+    if probe_at is None:
+        return BY_HAND
+    return f"{TRIED_AGAIN} {probe_at:%Y-%m-%d %H:%M} (UTC); enable it to have it run sooner."
+
+
+def no_more_probes(message: str | None) -> str:
+    """The message of a pause that will not be tried again after all."""
+    told = (message or "").partition(TRIED_AGAIN)[0].strip()
+    return f"{told} {BY_HAND}".strip()
 
 
 def judge(
@@ -21,12 +60,14 @@ def judge(
     max_consecutive_errors: int,
     error: str | None,
     code: str | None = None,
+    probe_at: datetime | None = None,
 ) -> Judgement:
-    """Count a run into the streak. A manual run moves none and pauses nothing; a cancelled one is no failure.
+    """Count a run into the streak. A manual run or a probe moves none and pauses nothing.
 
-    A run that its budget did not let go on is none either: the heartbeat waits for the next period.
+    A cancelled run is no failure, and one that its budget did not let go on is none either: the heartbeat waits for
+    the next period. `probe_at` is when to try again should this failure pause it.
     """
-    if trigger == "manual" or status in ("cancelled", "skipped"):
+    if trigger != "schedule" or status in ("cancelled", "skipped"):
         return Judgement(streak)
     if code == "budget_exhausted":
         return Judgement(streak, "budget", error)
@@ -39,5 +80,6 @@ def judge(
     return Judgement(
         streak,
         "errors",
-        f"Failed {times}; the last error: {(error or 'unknown').rstrip('.')}. Mend it, then enable again.",
+        f"Failed {times}; the last error: {(error or 'unknown').rstrip('.')}. {what_next(probe_at)}",
+        probe_at,
     )

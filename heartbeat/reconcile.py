@@ -9,7 +9,7 @@ from typing import Literal
 from temporalio.client import Client, ScheduleActionStartWorkflow, ScheduleDescription
 from temporalio.service import RPCError, RPCStatusCode
 
-from heartbeat.contracts import SCHEDULE_PREFIX
+from heartbeat.contracts import SCHEDULE_PREFIXES
 from heartbeat.schedules import Schedules, spec_hash
 from heartbeat.store.database import Database
 from heartbeat.store.syncing import Synced, adopt_pause, adopt_resume, known
@@ -99,7 +99,7 @@ class Reconciler:
         """Schedules with our prefix, older than a minute, that belong to no living heartbeat."""
         batch: list[str] = []
         async for listed in await self._client.list_schedules():
-            if listed.id.startswith(SCHEDULE_PREFIX):
+            if listed.id.startswith(SCHEDULE_PREFIXES):
                 batch.append(listed.id)
             if len(batch) == 500:
                 for uuid in await self._without_row(batch):

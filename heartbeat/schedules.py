@@ -41,6 +41,9 @@ SOON = timedelta(seconds=30)
 CATCH_UP = timedelta(hours=24)
 
 
+UPKEEP_LIMIT = timedelta(minutes=10)
+
+
 class Schedules:
     """Keeps Temporal's schedules in step with the rows."""
 
@@ -146,7 +149,13 @@ class Schedules:
     async def ensure_upkeep(self) -> None:
         """Have the schedule that starts `Upkeep` each minute; a worker calls this when it starts."""
         schedule = Schedule(
-            action=ScheduleActionStartWorkflow(UPKEEP, id=UPKEEP_SCHEDULE_ID, task_queue=self._settings.task_queue),
+            action=ScheduleActionStartWorkflow(
+                UPKEEP,
+                id=UPKEEP_SCHEDULE_ID,
+                task_queue=self._settings.task_queue,
+                # One that an upgrade leaves unable to go on must not keep the next ones away for ever.
+                execution_timeout=UPKEEP_LIMIT,
+            ),
             spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=timedelta(minutes=1))]),
             policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=timedelta(minutes=1)),
             state=ScheduleState(note="Every minute: closes lost runs, lifts budget pauses, puts pending schedules."),
@@ -215,8 +224,11 @@ def _calendar(calendar: calendars.Calendar) -> ScheduleCalendarSpec:
 
 def memo(row: Heartbeat) -> dict[str, object]:
     """What each run of the schedule shows of its cadence: in words, and as it was written."""
+    cadence = cadence_of(row).sentence()
+    if row.run_at:
+        return {"cadence": cadence, "run_at": row.run_at.isoformat()}
     written = {"cron_pattern": row.cron_pattern} if row.cron_pattern else {"interval_minutes": row.interval_minutes}
-    return {"cadence": cadence_of(row).sentence(), **written}
+    return {"cadence": cadence, **written}
 
 
 def note(row: Heartbeat) -> str:

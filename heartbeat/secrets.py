@@ -115,6 +115,11 @@ def headers_row(tool_uuid: str) -> str:
     return f"tool:{tool_uuid}:headers"
 
 
+def config_row(target_uuid: str) -> str:
+    """What the secrets of a notification target are sealed with."""
+    return f"target:{target_uuid}:config"
+
+
 def _bound(key_id: str, row: str) -> bytes:
     return f"{VERSION}:{key_id}:{row}".encode()
 

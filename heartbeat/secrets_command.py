@@ -7,9 +7,9 @@ import typer
 from sqlalchemy import Connection
 
 from heartbeat.accounts import write_store
-from heartbeat.secrets import CannotOpen, Keyring, open_headers, seal_headers
+from heartbeat.secrets import CannotOpen, Keyring, config_row, headers_row
 from heartbeat.settings import Settings
-from heartbeat.store.tables import Tool
+from heartbeat.store.targets import seal_targets_anew
 from heartbeat.store.tools import seal_anew
 
 AT_ONCE = 200
@@ -37,22 +37,30 @@ class Rotation:
 
     def carry_out(self, settings: Settings) -> None:
         """Go through all rows, by id, until there are no more."""
-        last: int | None = 0
-        while last is not None:
-            last = write_store(settings, partial(self._batch, last))
+        for batch in (self._tools, self._targets):
+            last: int | None = 0
+            while last is not None:
+                last = write_store(settings, partial(batch, last))
 
-    def _batch(self, after: int, connection: Connection) -> int | None:
-        return seal_anew(connection, after, AT_ONCE, self._sealed_anew)
+    def _tools(self, after: int, connection: Connection) -> int | None:
+        return seal_anew(
+            connection, after, AT_ONCE, lambda row: self._sealed_anew(row.sealed_headers, headers_row(row.uuid))
+        )
 
-    def _sealed_anew(self, row: Tool) -> str | None:
-        assert row.sealed_headers is not None
-        if self.keyring.is_newest(row.sealed_headers):
+    def _targets(self, after: int, connection: Connection) -> int | None:
+        return seal_targets_anew(
+            connection, after, AT_ONCE, lambda row: self._sealed_anew(row.sealed_config, config_row(row.uuid))
+        )
+
+    def _sealed_anew(self, sealed: str | None, row: str) -> str | None:
+        assert sealed is not None
+        if self.keyring.is_newest(sealed):
             self.already += 1
             return None
         try:
-            opened = open_headers(self.keyring, row.uuid, row.sealed_headers)
+            opened = self.keyring.open(sealed, row)
         except CannotOpen as problem:
             self.problems.append(problem.message)
             return None
         self.anew += 1
-        return seal_headers(self.keyring, row.uuid, opened)
+        return self.keyring.seal(opened, row)

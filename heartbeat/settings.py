@@ -20,6 +20,7 @@ class Plan(BaseModel):
 
     heartbeats: bool = True
     heartbeats_per_bot: int | None = Field(default=None, ge=0)
+    tasks_per_bot: int | None = Field(default=None, ge=0)
     min_interval_minutes: int = Field(default=1, ge=1)
     requests_per_minute: int | None = Field(default=None, ge=1)
     credits_per_month: int | None = Field(default=None, ge=0)
@@ -42,9 +43,9 @@ DEFAULT_PLANS = {
     "self_hosted": Plan(),
     "free": Plan(heartbeats=False),
     "hobby": Plan(heartbeats=False),
-    "starter": Plan(heartbeats_per_bot=3, min_interval_minutes=60, requests_per_minute=60),
-    "pro": Plan(heartbeats_per_bot=10, min_interval_minutes=60, requests_per_minute=200),
-    "prime": Plan(heartbeats_per_bot=20, min_interval_minutes=60, requests_per_minute=200),
+    "starter": Plan(heartbeats_per_bot=3, tasks_per_bot=10, min_interval_minutes=60, requests_per_minute=60),
+    "pro": Plan(heartbeats_per_bot=10, tasks_per_bot=50, min_interval_minutes=60, requests_per_minute=200),
+    "prime": Plan(heartbeats_per_bot=20, tasks_per_bot=100, min_interval_minutes=60, requests_per_minute=200),
 }
 
 
@@ -103,6 +104,10 @@ class Settings(BaseSettings):
     tool_timeout_seconds: int = Field(default=60, ge=1)
     tool_result_bytes: int = Field(default=65_536, ge=1_024)
     transcript_bytes: int = Field(default=2_000_000, ge=10_000)
+
+    # Notifications
+    finding_reminder_hours: int = Field(default=24, ge=1)
+    public_url: str | None = Field(default=None, pattern=r"^https?://[^\s?#]+$")
 
     # Models
     default_model: str | None = None

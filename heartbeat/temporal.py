@@ -11,11 +11,12 @@ from temporalio.common import WorkflowIDReusePolicy
 from temporalio.exceptions import CancelledError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
-from heartbeat.contracts import AGENT_RUN, RunRequest, RunResult
-from heartbeat.errors import Unavailable
+from heartbeat.contracts import AGENT_RUN, NOTIFY, RunRequest, RunResult
+from heartbeat.errors import Conflict, Unavailable
 from heartbeat.labels import run_summary
 from heartbeat.settings import Settings
 from heartbeat.store.closing import Ending
+from heartbeat.store.probing import probe_id
 from heartbeat.store.records import Run
 from heartbeat.store.tables import Heartbeat
 
@@ -55,9 +56,11 @@ async def pollers(client: Client, task_queue: str) -> int:
 
 
 async def start_manual_run(
-    client: Client, settings: Settings, heartbeat: Heartbeat, bot_name: str, run: str
+    client: Client, settings: Settings, heartbeat: Heartbeat, bot_name: str, run: str, dry_run: bool = False
 ) -> WorkflowHandle[object, RunResult]:
     """Start a run now under the log id `run`; asking again for the same `run` gives the same workflow.
+
+    With `dry_run` it is a rehearsal.
 
     The schedule's own trigger is not used: of several in one second it loses some. Raises `Unavailable`.
     """
@@ -65,7 +68,7 @@ async def start_manual_run(
     try:
         return await client.start_workflow(
             AGENT_RUN,
-            RunRequest(heartbeat.uuid, heartbeat.version, "manual", run),
+            RunRequest(heartbeat.uuid, heartbeat.version, "manual", run, dry_run=dry_run),
             id=workflow_id,
             task_queue=settings.task_queue,
             result_type=RunResult,
@@ -84,6 +87,18 @@ async def start_manual_run(
 def manual_workflow_id(heartbeat: Heartbeat, run: str) -> str:
     """The workflow of the run that was promised the log id `run`."""
     return f"{heartbeat.uuid}-manual-{run}"
+
+
+async def wake(client: Client, workflow_id: str, step: int) -> bool:
+    """Tell a run that somebody decided about the call that is its step `step`; False when Temporal is away.
+
+    The decision itself is in the store, and Upkeep tells again: what is lost here is a minute.
+    """
+    try:
+        await client.get_workflow_handle(workflow_id).signal("decided", step, rpc_timeout=RPC_TIMEOUT)
+    except (RPCError, RuntimeError) as problem:
+        return isinstance(problem, RPCError) and problem.status == RPCStatusCode.NOT_FOUND
+    return True
 
 
 async def cancel_run(
@@ -119,6 +134,19 @@ async def result_within(handle: WorkflowHandle[object, RunResult], seconds: floa
         return None
 
 
+async def log_of(handle: WorkflowHandle[object, RunResult]) -> str:
+    """The log id of a run once its workflow is over, however long that takes; raises `Conflict` or `Unavailable`."""
+    try:
+        log = (await handle.result()).run
+    except WorkflowFailureError as problem:
+        raise Conflict("no_result", f"The run was ended in Temporal, without a result: {problem.cause}") from problem
+    except (RPCError, RuntimeError) as problem:
+        raise Unavailable("temporal_unavailable", "Temporal went away while the run was going on.") from problem
+    if log is None:
+        raise Conflict("no_result", "The heartbeat was deleted before the run began.")
+    return log
+
+
 def tick_id(heartbeat: Heartbeat, tick: datetime) -> str:
     """The id that the schedule gives the workflow of a tick."""
     return f"{heartbeat.uuid}-{tick:%Y-%m-%dT%H:%M:%SZ}"
@@ -152,6 +180,37 @@ async def start_tick(
             static_summary=run_summary(bot_name, heartbeat.prompt),
             start_delay=delay,
             rpc_timeout=RPC_TIMEOUT,
+        )
+    except WorkflowAlreadyStartedError:
+        return False
+    return True
+
+
+async def start_probe(client: Client, settings: Settings, heartbeat: Heartbeat, bot_name: str) -> bool:
+    """Try a paused heartbeat once; false when this probe was started before. Raises `RPCError`.
+
+    One that failed in Temporal without coming to its log (terminated by hand, say) may be started anew.
+    """
+    try:
+        await client.start_workflow(
+            AGENT_RUN,
+            RunRequest(heartbeat.uuid, heartbeat.version, "probe"),
+            id=probe_id(heartbeat),
+            task_queue=settings.task_queue,
+            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
+            static_summary=run_summary(bot_name, heartbeat.prompt),
+            rpc_timeout=RPC_TIMEOUT,
+        )
+    except WorkflowAlreadyStartedError:
+        return False
+    return True
+
+
+async def start_notify(client: Client, settings: Settings, notification: str) -> bool:
+    """Start the delivery of a notification; false when it is under way already. Raises `RPCError`."""
+    try:
+        await client.start_workflow(
+            NOTIFY, notification, id=notification, task_queue=settings.task_queue, rpc_timeout=RPC_TIMEOUT
         )
     except WorkflowAlreadyStartedError:
         return False

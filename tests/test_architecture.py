@@ -43,6 +43,7 @@ FORBIDDEN = {
     "activities": {"api", "workflows", "worker", "fastapi"},
     "heartbeat.store": {"temporalio", "fastapi", "heartbeat.agents"},
     "heartbeat.agents": {"temporalio", "fastapi", "heartbeat.store"},
+    "heartbeat.channels": {"temporalio", "fastapi", "heartbeat.store", "heartbeat.agents"},
     "heartbeat.dashboard": {"temporalio", "fastapi", "starlette"},
 }
 

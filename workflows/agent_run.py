@@ -6,6 +6,7 @@ closing are local activities, and a step is one activity of its own.
 
 import asyncio
 from collections.abc import Awaitable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import TypeVar
 
@@ -21,6 +22,7 @@ with workflow.unsafe.imports_passed_through():
     from heartbeat.contracts import (
         AGENT_RUN,
         Act,
+        Acted,
         Call,
         Close,
         Opened,
@@ -32,6 +34,7 @@ with workflow.unsafe.imports_passed_through():
         Verdict,
     )
     from workflows.endings import at_limit, ending
+    from workflows.notify import start_notifying
 
 T = TypeVar("T")
 
@@ -46,6 +49,7 @@ NOTICE_A_DEAD_WORKER = timedelta(seconds=8)
 class AgentRun:
     def __init__(self) -> None:
         self._cancelled = False
+        self._decided: set[int] = set()
 
     @workflow.run
     async def run(self, request: RunRequest) -> RunResult:
@@ -58,7 +62,13 @@ class AgentRun:
         verdict = await self._close(await self._work(opened))
         workflow.set_current_details(f"Run `{opened.run}` ended: {verdict.status}.")
         await self._follow(request, verdict.sync)
+        await start_notifying(verdict.tell)
         return RunResult(verdict.status, opened.run)
+
+    @workflow.signal
+    def decided(self, number: int) -> None:
+        """Somebody decided about the call that is step `number`; what they decided is in the store."""
+        self._decided.add(number)
 
     async def _open(self, request: RunRequest) -> Opened:
         info = workflow.info()
@@ -73,45 +83,59 @@ class AgentRun:
     async def _work(self, opened: Opened) -> Close:
         """Step after step until the model asks for nothing more, as the `Close` that tells how it ended."""
         assert opened.run is not None
-        deadline = workflow.now() + timedelta(seconds=opened.run_seconds)
+        self._deadline = workflow.now() + timedelta(seconds=opened.run_seconds)
         number = 1
         try:
             if self._cancelled:
                 raise asyncio.CancelledError
-            while (thought := await self._think(opened, number, deadline)).calls:
+            while (thought := await self._think(opened, number)).calls:
                 number = thought.calls[-1].number + 1
                 if number > opened.max_steps:
                     return at_limit(opened)
-                await asyncio.gather(*(self._act(opened, call, deadline) for call in thought.calls))
+                await asyncio.gather(*(self._act(opened, call) for call in thought.calls))
         except (ActivityError, asyncio.CancelledError) as problem:
             return ending(opened, problem)
         return Close(opened.run, "error" if thought.error_code else "success", thought.error_code, thought.message)
 
-    async def _think(self, opened: Opened, number: int, deadline: datetime) -> Thought:
+    async def _think(self, opened: Opened, number: int) -> Thought:
         assert opened.run is not None
         return await workflow.execute_activity_method(
             Agent.think,
             Think(opened.run, number),
             start_to_close_timeout=timedelta(seconds=opened.step_seconds),
-            schedule_to_close_timeout=_until(deadline),
+            schedule_to_close_timeout=_until(self._deadline),
             heartbeat_timeout=NOTICE_A_DEAD_WORKER,
             retry_policy=RetryPolicy(initial_interval=timedelta(seconds=1), maximum_attempts=opened.step_attempts),
             cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
             summary=f"think {number} · {opened.model}",
         )
 
-    async def _act(self, opened: Opened, call: Call, deadline: datetime) -> None:
+    async def _act(self, opened: Opened, call: Call) -> None:
+        """Make a call; one that needs a person's yes waits for it, however long, holding nothing."""
+        while (acted := await self._call(opened, call)).waiting is not None:
+            workflow.set_current_details(f"Step {call.number}, {call.tool}, waits for a person's approval.")
+            with suppress(TimeoutError):
+                await workflow.wait_condition(
+                    lambda: call.number in self._decided, timeout=timedelta(seconds=acted.waiting)
+                )
+            self._decided.discard(call.number)
+            # Waiting is not working: the run's time begins anew.
+            self._deadline = workflow.now() + timedelta(seconds=opened.run_seconds)
+
+    async def _call(self, opened: Opened, call: Call) -> Acted:
         assert opened.run is not None
-        await workflow.execute_activity_method(
+        acted = await workflow.execute_activity_method(
             Calls.act,
             Act(opened.run, call.number),
             start_to_close_timeout=timedelta(seconds=opened.tool_seconds),
-            schedule_to_close_timeout=_until(deadline),
+            schedule_to_close_timeout=_until(self._deadline),
             heartbeat_timeout=NOTICE_A_DEAD_WORKER,
             retry_policy=RetryPolicy(initial_interval=timedelta(seconds=1), maximum_attempts=opened.step_attempts),
             cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
             summary=f"act {call.number} · {call.tool}",
         )
+        await start_notifying(acted.tell)
+        return acted
 
     async def _close(self, close: Close) -> Verdict:
         return await self._to_the_end(

@@ -17,7 +17,10 @@ CHORES = (
     Activities.follow_pending,
     Activities.reconcile,
     Activities.account_for_silence,
+    Activities.tell_decisions,
     Activities.check_ledger,
+    Activities.start_probes,
+    Activities.start_deliveries,
 )
 LIMIT = timedelta(minutes=5)
 

@@ -14,6 +14,7 @@ from api.schemas.fields import OfBot
 from api.schemas.pages import pagination
 from heartbeat.store import bots as store
 from heartbeat.store.access import Access
+from heartbeat.store.memory import forget_all
 from heartbeat.store.pages import Page
 from heartbeat.store.tables import Bot
 
@@ -61,9 +62,9 @@ async def update(given: UpdateBot, asking: Asking) -> Answer:
 
 @router.post("/reset", **call(Success))
 async def reset(given: OfBot, asking: Asking) -> Answer:
-    """Forget a bot's memory sources; none are kept here, so there is nothing to forget."""
-    bot = await asking.read(given, lambda _, found: found.bot)
-    return Answer({"success": True, "message": f"Bot {bot.uuid} keeps no memory sources; there was nothing to delete."})
+    """Forget everything that a bot and its members remember."""
+    bot, memories = await asking.write(given, lambda connection, found: (found.bot, forget_all(connection, found.bot)))
+    return Answer({"success": True, "message": f"Bot {bot.uuid} was reset: {memories} of its memories were deleted."})
 
 
 @router.delete("/delete", **call(Success, query=OfBot))

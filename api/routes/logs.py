@@ -26,9 +26,10 @@ async def readall(given: Annotated[ListLogs, in_query(ListLogs)], asking: Asking
     def work(connection: Connection, found: Access) -> tuple[list[Row[Any]], int]:
         wanted = Filter(
             bot_id=found.bot.id or 0,
-            heartbeat_id=found.heartbeat.id if given.heartbeat_id else None,
+            heartbeat_id=found.heartbeat_or_task.id if given.heartbeat_id else None,
             member_id=subscriber(connection, found.bot, given.member_id).id if given.member_id else None,
             status=given.status,
+            dry_run=given.dry_run,
         )
         return logs(connection, wanted, page)
 

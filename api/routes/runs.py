@@ -11,13 +11,14 @@ from api.deps import Asking
 from api.openapi import call
 from api.schemas.heartbeats import Trigger
 from api.schemas.logs import Triggered
-from api.schemas.runs import Cancel, Cancelled, show_result
+from api.schemas.runs import Cancel, Cancelled, show_rehearsal, show_result
 from heartbeat.allowed import require_heartbeats
 from heartbeat.contracts import RunResult
 from heartbeat.errors import Conflict, NotFound
 from heartbeat.ids import new_id
 from heartbeat.store.access import Access, as_public_id
 from heartbeat.store.records import Run
+from heartbeat.store.rehearsals import rehearsal
 from heartbeat.store.runs import run_by_uuid, runs_in_progress, runs_of
 from heartbeat.store.tables import Heartbeat
 from heartbeat.temporal import cancel_run, manual_workflow_id, result_within, start_manual_run
@@ -30,7 +31,10 @@ CANCEL_WAIT = 15.0
 
 @router.post("/trigger", **call(Triggered, later=True))
 async def trigger(given: Trigger, asking: Asking) -> Answer:
-    """Run a heartbeat now, enabled or not, and wait for the result. If you hang up the run still ends and is logged."""
+    """Run a heartbeat now, enabled or not, and wait for the result. If you hang up the run still ends and is logged.
+
+    With `dry_run` it is a rehearsal: what acts is written down and not done.
+    """
     stack = asking.stack
 
     def work(_: Connection, found: Access) -> tuple[Heartbeat, str]:
@@ -40,12 +44,12 @@ async def trigger(given: Trigger, asking: Asking) -> Answer:
 
     row, bot_name = await asking.read(given, work)
     log_id = asking.claim.new_id("log") if asking.claim else new_id("log")
-    handle = await start_manual_run(stack.temporal, stack.settings, row, bot_name, log_id)
+    handle = await start_manual_run(stack.temporal, stack.settings, row, bot_name, log_id, given.dry_run)
     result = await result_within(handle, stack.settings.trigger_wait) if given.wait else None
-    run = await asking.read(given, lambda connection, _: _run(connection, log_id)) if result else None
-    if result is None or (run is not None and run.status == "running"):
+    shown = await asking.read(given, lambda connection, _: _shown(connection, log_id)) if result else None
+    if result is None or (shown is not None and shown["status"] == "running"):
         return Answer({"result": _running(log_id)}, 202)
-    return Answer({"result": show_result(run) if run else {"status": result.status, "error_message": result.why}})
+    return Answer({"result": shown or {"status": result.status, "error_message": result.why}})
 
 
 @router.post("/cancel", **call(Cancelled, later=True))
@@ -54,7 +58,7 @@ async def cancel(given: Cancel, asking: Asking) -> Answer:
     stack = asking.stack
 
     def work(connection: Connection, found: Access) -> tuple[Heartbeat, list[Run]]:
-        row = found.heartbeat
+        row = found.heartbeat_or_task
         known = runs_of(connection, row, [given.log_id]) if given.log_id else runs_in_progress(connection, row)
         return row, known
 
@@ -104,8 +108,11 @@ def _running(log_id: str) -> dict[str, Any]:
     return {"status": "running", "log_id": log_id}
 
 
-def _run(connection: Connection, log_id: str) -> Run | None:
+def _shown(connection: Connection, log_id: str) -> dict[str, Any] | None:
+    """What a run came to, of a rehearsal with what it would have done; `None` for one that never began."""
     try:
-        return run_by_uuid(connection, log_id)
+        run = run_by_uuid(connection, log_id)
     except NotFound:
         return None
+    result = show_result(run)
+    return {**result, "rehearsal": show_rehearsal(rehearsal(connection, run))} if run.dry_run else result

@@ -10,7 +10,7 @@ from api.answers import Answer
 from api.deps import Asking, in_query
 from api.events import News, Seen, look, stream
 from api.openapi import call
-from api.schemas.runs import OfRun, OneRun, show_attempt, show_head, show_step
+from api.schemas.runs import OfRun, OneRun, show_attempt, show_head, show_step, show_told
 from heartbeat.store import watching
 from heartbeat.store.access import Access
 
@@ -30,7 +30,7 @@ async def read(given: Annotated[OfRun, in_query(OfRun)], asking: Asking) -> Answ
         charged = watching.charged(connection, run.id)
         steps = [show_step(step, charged.get(step.number, 0)) for step in watching.steps(connection, run.id)]
         attempts = [show_attempt(attempt) for attempt in watching.attempts(connection, run.id)]
-        return {**show_head(run, settings), "steps": steps, "attempts": attempts}
+        return {**show_head(run, settings), **show_told(run), "steps": steps, "attempts": attempts}
 
     return Answer({"run": await asking.read(given, work)})
 

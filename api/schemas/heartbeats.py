@@ -21,12 +21,13 @@ LONGEST_PROMPT = 20_000
 # `null` means "left out" for these; the others it clears.
 NULL_IS_LEFT_OUT = {
     *("cron_pattern", "interval_minutes", "timezone", "max_consecutive_errors", "catch_up", "jitter_seconds"),
-    "max_steps",
+    *("max_steps", "auto_resume", "chat_mode", "approval_timeout_hours"),
 }
 COLUMNS = {
     *("prompt", "external_id", "label", "timezone", "cron_pattern", "interval_minutes", "credit_budget"),
     *("active_hours_start", "active_hours_end", "active_days", "max_consecutive_errors"),
-    *("catch_up", "jitter_seconds", "max_steps", "run_timeout_seconds"),
+    *("catch_up", "jitter_seconds", "max_steps", "run_timeout_seconds", "auto_resume", "chat_mode"),
+    "approval_timeout_hours",
 }
 
 Label = Annotated[Text, Field(min_length=1, max_length=200)]
@@ -64,6 +65,16 @@ class Configure(OfBot):
     run_timeout_seconds: Annotated[Whole, Field(ge=10, le=86_400)] | None = Field(
         None, description="A run ends after so many seconds; null: as the installation has it."
     )
+    auto_resume: Flag | None = Field(
+        None, description="Paused for a passing cause, it is tried again by itself (true, the default), or not."
+    )
+    chat_mode: Literal["agent", "ask"] | None = Field(
+        None, description="Whether its model is offered tools (agent, the default) or only asked (ask)."
+    )
+
+    approval_timeout_hours: Annotated[Whole, Field(ge=1, le=720)] | None = Field(
+        None, description="A call that waits for a person's yes counts as denied after so long; 24 if not said."
+    )
 
     def wish(self) -> Wish:
         """What is asked for, without what was left out; raises `Invalid`."""
@@ -80,6 +91,9 @@ class ListHeartbeats(OfBot):
 
 class Trigger(OfHeartbeat):
     wait: Flag = Field(True, description="false: do not wait for the run to end.")
+    dry_run: Flag = Field(
+        False, description="A rehearsal: the model is asked and charged, but calls that act are only written down."
+    )
 
 
 class Pause(BaseModel):
@@ -88,6 +102,7 @@ class Pause(BaseModel):
     reason: str
     since: str
     message: str
+    probe_at: str | None = Field(description="When it is tried again by itself; null: when somebody enables it.")
 
 
 class HeartbeatObject(BaseModel):
@@ -121,6 +136,9 @@ class HeartbeatObject(BaseModel):
     jitter_seconds: int
     max_steps: int
     run_timeout_seconds: int | None
+    approval_timeout_hours: int
+    auto_resume: bool
+    chat_mode: str
     next_run_at: str | None
     pause: Pause | None
     created_at: str
@@ -166,7 +184,7 @@ def show(access: Access, row: Heartbeat, member_uuid: str | None, now: datetime)
         "timezone": row.timezone,
         "schedule": when.schedule,
         "enabled": int(row.enabled),
-        "schedule_state": _schedule_state(row),
+        "schedule_state": schedule_state(row),
         "credit_budget": row.credit_budget,
         "credits_used": row.period_credits if row.period_start == period_start else 0,
         "period_ends_at": moment(period_end),
@@ -180,20 +198,30 @@ def show(access: Access, row: Heartbeat, member_uuid: str | None, now: datetime)
         "jitter_seconds": row.jitter_seconds,
         "max_steps": row.max_steps,
         "run_timeout_seconds": row.run_timeout_seconds,
+        "approval_timeout_hours": row.approval_timeout_hours,
+        "auto_resume": row.auto_resume,
+        "chat_mode": row.chat_mode,
         "next_run_at": moment(when.next_after(now)) if row.enabled else None,
-        "pause": _pause(row),
+        "pause": pause(row),
         "created_at": moment(row.created_at),
         "updated_at": moment(row.updated_at),
     }
 
 
-def _schedule_state(row: Heartbeat) -> str:
+def schedule_state(row: Heartbeat) -> str:
+    """Whether the row's schedule is active, pending, or none."""
     if row.synced_version < row.version:
         return "pending"
     return "active" if row.enabled else "none"
 
 
-def _pause(row: Heartbeat) -> dict[str, Any] | None:
+def pause(row: Heartbeat) -> dict[str, Any] | None:
+    """A row's pause as a `Pause`."""
     if row.pause_reason is None:
         return None
-    return {"reason": row.pause_reason, "since": moment(row.pause_since), "message": row.pause_message}
+    return {
+        "reason": row.pause_reason,
+        "since": moment(row.pause_since),
+        "message": row.pause_message,
+        "probe_at": moment(row.probe_at),
+    }

@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 from sqlalchemy import Row
 
 from api.answers import dollars, moment
-from api.schemas.fields import Key, OfBot
+from api.schemas.fields import Flag, Key, OfBot
 from api.schemas.pages import PageNumber, Pagination, PerPage
 from heartbeat.settings import Settings
 from heartbeat.store.logs import delay_ms
@@ -19,6 +19,7 @@ class ListLogs(OfBot):
     heartbeat_id: Key | None = Field(None, description="Only those of this heartbeat.")
     member_id: Key | None = Field(None, description="Only those of this subscriber.")
     status: Status | None = Field(None, description="Only these; `running` lists the runs still going.")
+    dry_run: Flag = Field(False, description="true: the rehearsals, which are listed nowhere else.")
     page: PageNumber = 1
     per_page: PerPage = 20
 
@@ -32,6 +33,7 @@ class LogObject(BaseModel):
     type: str
     status: str
     trigger: str
+    dry_run: bool = Field(description="A rehearsal: calls that act were written down and not made.")
     heartbeat_id: str
     prompt: str = Field(description="As it was at the run.")
     response: str | None
@@ -59,6 +61,22 @@ class Logs(BaseModel):
     pagination: Pagination
 
 
+class RehearsedCall(BaseModel):
+    tool: str
+    arguments: Any
+
+
+class RehearsedMessage(BaseModel):
+    event: str
+    channel: str
+    name: str
+
+
+class Rehearsal(BaseModel):
+    would_have_called: list[RehearsedCall]
+    would_have_told: list[RehearsedMessage]
+
+
 class RunResult(BaseModel):
     status: str
     response: str | None = None
@@ -68,6 +86,7 @@ class RunResult(BaseModel):
     error_message: str | None = None
     skip_reason: str | None = None
     log_id: str | None = None
+    rehearsal: Rehearsal | None = Field(None, description="Of a dry run: what it would have done.")
 
 
 class Triggered(BaseModel):
@@ -81,6 +100,7 @@ def show_log(run: Row[Any], settings: Settings) -> dict[str, Any]:
         "type": run.type,
         "status": run.status,
         "trigger": run.trigger,
+        "dry_run": run.dry_run,
         "heartbeat_id": run.heartbeat_uuid,
         "prompt": run.prompt,
         "response": run.response,

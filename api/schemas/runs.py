@@ -1,6 +1,6 @@
 """Requests about one run, and the run object: its log, its steps, and every request it made to a provider."""
 
-import json
+from dataclasses import asdict
 from typing import Any
 
 from pydantic import BaseModel, Field
@@ -11,6 +11,8 @@ from api.schemas.fields import Flag, Key, OfBot, OfHeartbeat
 from api.schemas.logs import LogObject, RunResult, show_log
 from heartbeat.settings import Settings
 from heartbeat.store.records import Attempt, Run, Step
+from heartbeat.store.rehearsals import Rehearsal
+from heartbeat.store.watching import parsed
 
 
 class Cancel(OfHeartbeat):
@@ -66,6 +68,8 @@ class AttemptObject(BaseModel):
 
 class RunObject(LogObject):
     credits_held: int = Field(description="Reserved for the step under way.")
+    instruction: str = Field(description="The bot's, as it was then.")
+    opening: str | None = Field(description="What the first message said before the prompt; the prompt is its end.")
     steps: list[StepObject]
     attempts: list[AttemptObject]
 
@@ -79,6 +83,11 @@ def show_head(run: Row[Any], settings: Settings) -> dict[str, Any]:
     return {**show_log(run, settings), "credits_held": run.credits_held}
 
 
+def show_told(run: Row[Any]) -> dict[str, Any]:
+    """What the model was told before it said anything, the prompt apart, which logs show."""
+    return {"instruction": run.instruction, "opening": run.opening}
+
+
 def show_step(step: Step, charged: int) -> dict[str, Any]:
     """A step, and the credits it was charged."""
     return {
@@ -86,9 +95,9 @@ def show_step(step: Step, charged: int) -> dict[str, Any]:
         "kind": step.kind,
         "name": step.name,
         "state": step.state,
-        "arguments": _parsed(step.arguments),
+        "arguments": parsed(step.arguments),
         "answer": step.answer,
-        "is_error": step.failure_code is not None,
+        "is_error": step.failure_code not in (None, "rehearsed"),
         "failure_code": step.failure_code,
         "failure": step.failure,
         "model": step.model or None,
@@ -128,13 +137,9 @@ def show_result(run: Run) -> dict[str, Any]:
     }
 
 
-def _parsed(arguments: str | None) -> Any:
-    """A tool call's arguments; models write what is no JSON now and then, which is shown as it is."""
-    if arguments is None:
-        return None
-    try:
-        parsed = json.loads(arguments)
-        json.dumps(parsed, allow_nan=False)
-    except (ValueError, RecursionError):
-        return arguments
-    return parsed
+def show_rehearsal(would: Rehearsal) -> dict[str, Any]:
+    """What a rehearsal would have done, in the order in which it would have happened."""
+    return {
+        "would_have_called": [asdict(call) for call in would.calls],
+        "would_have_told": [asdict(told) for told in would.told],
+    }

@@ -1,4 +1,4 @@
-"""What a model is given: the bot's instruction, the heartbeat's prompt, and what was said and done since."""
+"""What a model is given: the bot's instruction, the run's first message, and what was said and done since."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

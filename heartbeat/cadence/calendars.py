@@ -81,6 +81,8 @@ def spec(cadence: Cadence, now: datetime) -> Spec:
 
 def _fire(cadence: Cadence, year: int) -> tuple[list[Calendar], list[Interval]]:
     pattern = cadence.pattern
+    if cadence.run_at is not None:
+        return [], [_interval(ONCE, cadence.run_at)]
     if pattern is None:
         return [], [_interval(cadence.every, cadence.origin)]
     turns = [turn for ahead in range(YEARS_AHEAD + 1) for turn in zones.turns(cadence.zone, year + ahead)]

@@ -1,7 +1,7 @@
 """A cadence in words people use: "At 09:00, Monday to Friday, New York time"."""
 
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from cronsim.explain import explain
 
@@ -9,6 +9,10 @@ from heartbeat.cadence.active import DAY, Active
 from heartbeat.cadence.cron import EVERY_WEEKDAY, Cron
 
 WEEKDAYS = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"]
+MONTHS = [
+    *("January", "February", "March", "April", "May", "June", "July"),
+    *("August", "September", "October", "November", "December"),
+]
 UNITS = [(DAY, "day"), (60, "hour"), (1, "minute")]
 
 
@@ -33,6 +37,12 @@ def of_interval(every: timedelta) -> str:
     size, name = next((size, name) for size, name in UNITS if minutes % size == 0)
     number = minutes // size
     return f"Every {name}" if number == 1 else f"Every {number} {name}s"
+
+
+def of_once(wall: datetime) -> str:
+    """The one time, as the wall shows it: "Once, on Friday 27 November 2026 at 09:00"."""
+    day = f"{WEEKDAYS[wall.isoweekday() % 7]} {wall.day} {MONTHS[wall.month - 1]} {wall.year}"
+    return f"Once, on {day} at {wall:%H:%M:%S}" if wall.second else f"Once, on {day} at {wall:%H:%M}"
 
 
 def of_active(active: Active) -> list[str]:

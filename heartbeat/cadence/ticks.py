@@ -31,10 +31,11 @@ SUNDAY = datetime(2000, 1, 2)  # noqa: DTZ001 - a time on a wall
 
 @dataclass(frozen=True)
 class Cadence:
-    """When a heartbeat is due: a cron pattern or an interval, cut by active hours ("HH:MM") and days ("1,2,3").
+    """When a heartbeat is due: a cron pattern, an interval or once, cut by active hours ("HH:MM") and days ("1,2,3").
 
     An interval's ticks are `anchor` (cut to the minute; without one 2000-01-01T00:00Z) and every whole number of
-    intervals before and after it, so an edit that keeps the anchor shifts nothing.
+    intervals before and after it, so an edit that keeps the anchor shifts nothing. `run_at`, a whole second, is the
+    one tick of a cadence that has no other.
     """
 
     timezone: str
@@ -44,15 +45,18 @@ class Cadence:
     active_hours_start: str | None = None
     active_hours_end: str | None = None
     active_days: str | None = None
+    run_at: datetime | None = None
 
     def validated(self) -> Self:
         """This cadence, if it can be; raises CadenceError with the field that is wrong and what to write instead."""
-        if (self.cron_pattern is None) == (self.interval_minutes is None):
+        if [self.cron_pattern, self.interval_minutes, self.run_at].count(None) != 2:
             raise CadenceError("cron_pattern", "give either cron_pattern or interval_minutes, and not both")
+        if self.run_at is not None and (self.run_at.tzinfo is None or self.run_at.microsecond):
+            raise CadenceError("run_at", "write an instant with its offset, to the second: 2026-11-27T09:00:00+01:00")
         if self.interval_minutes is not None and not 1 <= self.interval_minutes <= LONGEST_INTERVAL:
             raise CadenceError("interval_minutes", f"write a number of minutes from 1 to {LONGEST_INTERVAL} (a year)")
         zones.zone(self.timezone)
-        if not (self._pattern_fires(self.pattern) if self.pattern else self._interval_fires()):
+        if not self._fires():
             field = "active_days" if self.active_hours_start is None else "active_hours_start"
             raise CadenceError(field, "the active hours and days cut out every tick; widen them or change the times")
         return self
@@ -83,7 +87,7 @@ class Cadence:
     def ticks(self, after: datetime) -> Iterator[datetime]:
         """Every tick later than `after`, in order, for some 30 years."""
         after = after.astimezone(UTC)
-        source = self._pattern_ticks(self.pattern, after) if self.pattern else self._interval_ticks(after)
+        source = self._source(after)
         until = after + HORIZON
         return (tick for tick in takewhile(lambda tick: tick <= until, source) if self._is_active(tick))
 
@@ -97,6 +101,8 @@ class Cadence:
 
     def is_tick(self, instant: datetime) -> bool:
         """Whether `instant` is one of the ticks."""
+        if self.run_at is not None:
+            return instant == self.run_at and self._is_active(instant)
         if instant.second or instant.microsecond or not self._is_active(instant):
             return False
         if self.pattern is None:
@@ -108,6 +114,8 @@ class Cadence:
 
     def shortest_gap(self) -> timedelta:
         """The shortest time between two ticks on a clock that is never turned; of an interval, the interval itself."""
+        if self.run_at is not None:
+            return HORIZON
         if self.pattern is None:
             return self.every
         times = [minute for minute in self.pattern.times if self.active.at_minute(minute)]
@@ -117,11 +125,20 @@ class Cadence:
 
     def sentence(self) -> str:
         """One sentence for people: "At 09:00, Monday to Friday, New York time"."""
-        what = sentence.of_interval(self.every) if self.pattern is None else sentence.of_pattern(self.pattern)
+        if self.run_at is not None:
+            what = sentence.of_once(zones.wall(self.run_at, self.zone))
+        else:
+            what = sentence.of_interval(self.every) if self.pattern is None else sentence.of_pattern(self.pattern)
         return ", ".join([what, *sentence.of_active(self.active), sentence.of_zone(self.timezone)])
 
     def _is_active(self, instant: datetime) -> bool:
         return self.active.always or self.active.at(zones.wall(instant, self.zone))
+
+    def _source(self, after: datetime) -> Iterator[datetime]:
+        """The ticks later than `after`, active or not."""
+        if self.run_at is not None:
+            return iter([tick for tick in (self.run_at.astimezone(UTC),) if tick > after])
+        return self._pattern_ticks(self.pattern, after) if self.pattern else self._interval_ticks(after)
 
     def _interval_ticks(self, after: datetime) -> Iterator[datetime]:
         tick = self.origin + ((after - self.origin) // self.every + 1) * self.every
@@ -151,6 +168,12 @@ class Cadence:
         """Whether the clocks jump at `instant` over a time of the pattern."""
         turn = zones.turn_at(self.zone, instant.astimezone(UTC))
         return turn is not None and turn.by > timedelta(0) and pattern.any_between(*turn.walls)
+
+    def _fires(self) -> bool:
+        """Whether there is any tick at all."""
+        if self.run_at is not None:
+            return self._is_active(self.run_at)
+        return self._pattern_fires(self.pattern) if self.pattern else self._interval_fires()
 
     def _pattern_fires(self, pattern: Cron) -> bool:
         days = cron.day_gap(pattern, self.active.weekdays)

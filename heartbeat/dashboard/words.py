@@ -12,7 +12,7 @@ STATUS = {
 }
 STEP = {"asked": "not called yet", "called": "being called", "done": ""}
 STATE = {"on": "On", "off": "Off", "paused": "Paused", "pending": "Pending"}
-TRIGGER = {"schedule": "On schedule", "manual": "By hand"}
+TRIGGER = {"schedule": "On schedule", "manual": "By hand", "probe": "Tried again"}
 SKIPPED = {
     "overlap": "The run before it was still going.",
     "missed": "It was due while nothing could run it.",

@@ -42,8 +42,21 @@ class Access:
     @property
     def heartbeat(self) -> Heartbeat:
         """The bot's heartbeat that was asked for; raises `NotFound`."""
-        if self.bot and self.found_heartbeat is None:
-            raise NotFound("heartbeat", self.heartbeat_key[:64])
+        return self._of_type("heartbeat", {"heartbeat"})
+
+    @property
+    def task(self) -> Heartbeat:
+        """The bot's scheduled task that was asked for, one that has ended too; raises `NotFound`."""
+        return self._of_type("task", {"scheduled_task"})
+
+    @property
+    def heartbeat_or_task(self) -> Heartbeat:
+        """Whichever of the two was asked for; raises `NotFound`."""
+        return self._of_type("heartbeat", {"heartbeat", "scheduled_task"})
+
+    def _of_type(self, noun: str, types: set[str]) -> Heartbeat:
+        if self.bot and (self.found_heartbeat is None or self.found_heartbeat.type not in types):
+            raise NotFound(noun, self.heartbeat_key[:64])
         assert self.found_heartbeat is not None
         return self.found_heartbeat
 
@@ -90,7 +103,8 @@ def _statement(by_number: bool, with_heartbeat: bool) -> Select[Any]:
     joined = KEY.join(PROJECT, PROJECT.c.id == KEY.c.project_id).outerjoin(BOT, of_project)
     wanted = [*PROJECT.c, *(column.label(f"bot_{column.name}") for column in BOT.c)]
     if with_heartbeat:
-        of_bot = (HEARTBEAT.c.bot_id == BOT.c.id) & HEARTBEAT.c.deleted_at.is_(None)
+        there = HEARTBEAT.c.deleted_at.is_(None) | HEARTBEAT.c.ended_as.is_not(None)
+        of_bot = (HEARTBEAT.c.bot_id == BOT.c.id) & there
         joined = joined.outerjoin(HEARTBEAT, of_bot & (HEARTBEAT.c.uuid == bindparam("heartbeat")))
         wanted += [column.label(f"heartbeat_{column.name}") for column in HEARTBEAT.c]
     return select(*wanted).select_from(joined).where(KEY.c.hash == bindparam("hash"), KEY.c.revoked_at.is_(None))

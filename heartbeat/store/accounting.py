@@ -16,7 +16,7 @@ from heartbeat.contracts import SkipReason
 from heartbeat.ids import new_id
 from heartbeat.store.database import columns, insert, one
 from heartbeat.store.events import record_missed
-from heartbeat.store.outcome import add_to_day
+from heartbeat.store.outcome import add_to_day, ended
 from heartbeat.store.records import Run
 from heartbeat.store.tables import Heartbeat
 
@@ -39,6 +39,7 @@ def cadence_of(heartbeat: Heartbeat) -> Cadence:
         active_hours_start=heartbeat.active_hours_start,
         active_hours_end=heartbeat.active_hours_end,
         active_days=heartbeat.active_days,
+        run_at=heartbeat.run_at,
     )
 
 
@@ -64,13 +65,14 @@ def account(connection: Connection, heartbeat: Heartbeat, ticks: Sequence[dateti
     statement = insert(connection, RUN).on_conflict_do_nothing().returning(RUN.c.skip_reason, RUN.c.scheduled_for)
     written = connection.execute(statement, rows).all()
     if written:
-        add_to_day(connection, heartbeat.bot_id, "heartbeat", now, {"skipped": len(written)})
+        add_to_day(connection, heartbeat.bot_id, heartbeat.type, now, {"skipped": len(written)})
     gap = sorted(tick for reason, tick in written if reason == "missed")
     if gap:
         record_missed(connection, heartbeat, gap, now)
     moved = moved_to(heartbeat, ticks[-1]) | {
         "skipped_count": HEARTBEAT.c.skipped_count + len(written),
         "missed_count": HEARTBEAT.c.missed_count + len(gap),
+        **over(heartbeat, ticks[-1], now),
     }
     connection.execute(update(HEARTBEAT).where(HEARTBEAT.c.id == heartbeat.id).values(moved))
     return len(gap)
@@ -105,9 +107,12 @@ def resumed(heartbeat: Heartbeat, now: datetime) -> dict[str, Any]:
         "pause_reason": None,
         "pause_since": None,
         "pause_message": None,
+        "probe_at": None,
+        "probes": 0,
         "version": HEARTBEAT.c.version + 1,
         "updated_at": now,
         **moved_to(heartbeat, now),
+        **over(heartbeat, now, now),
     }
 
 
@@ -122,11 +127,17 @@ def moved_to(heartbeat: Heartbeat, tick: datetime) -> dict[str, Any]:
     return {"accounted_until": tick, "next_tick_at": cadence_of(heartbeat).next_after(tick)}
 
 
+def over(heartbeat: Heartbeat, tick: datetime, now: datetime) -> dict[str, Any]:
+    """The columns that end a task whose only time is not later than `tick`: it has nothing left to do."""
+    return ended("done", now) if heartbeat.run_at is not None and heartbeat.run_at <= tick else {}
+
+
 def _busy(connection: Connection, heartbeat: Heartbeat, since: datetime) -> list[tuple[datetime, datetime | None]]:
     """When the heartbeat's runs began and ended, of those that were in progress at some time since."""
     executed = select(RUN.c.started_at, RUN.c.finished_at).where(
         RUN.c.heartbeat_id == heartbeat.id,
         RUN.c.status != "skipped",
+        RUN.c.dry_run.is_(False),
         or_(RUN.c.finished_at.is_(None), RUN.c.finished_at > since),
     )
     latest = executed.order_by(RUN.c.id.desc()).limit(LOOKED_AT)
@@ -142,7 +153,7 @@ def _row(heartbeat: Heartbeat, tick: datetime, reason: SkipReason, now: datetime
         "heartbeat_id": heartbeat.id,
         "workflow_id": None,
         "workflow_run_id": None,
-        "type": "heartbeat",
+        "type": heartbeat.type,
         "trigger": "schedule",
         "status": "skipped",
         "skip_reason": reason,

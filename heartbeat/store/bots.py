@@ -10,6 +10,7 @@ from sqlalchemy import Connection, delete, func, select, update
 from heartbeat.ids import new_id
 from heartbeat.store.database import columns, many, one
 from heartbeat.store.heartbeats import delete_heartbeats, lock_bot, rename, switch_flag
+from heartbeat.store.memory import forget_all
 from heartbeat.store.pages import Page
 from heartbeat.store.tables import Bot, Heartbeat, Project, Tool
 
@@ -64,8 +65,9 @@ def update_bot(
 
 
 def delete_bot(connection: Connection, bot: Bot, now: datetime) -> Changed:
-    """Delete a bot, its heartbeats and its tools; logs and ledger stay. Raises `NotFound`."""
+    """Delete a bot, its heartbeats, its tools and its memories; logs and ledger stay. Raises `NotFound`."""
     bot = lock_bot(connection, bot)
     connection.execute(update(BOT).where(BOT.c.id == bot.id).values(deleted_at=now, heartbeat=False, updated_at=now))
     connection.execute(delete(TOOL).where(TOOL.c.bot_id == bot.id))
+    forget_all(connection, bot)
     return Changed(bot, delete_heartbeats(connection, HEARTBEAT.c.bot_id == bot.id, now))

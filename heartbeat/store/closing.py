@@ -1,18 +1,21 @@
 """Closing runs: status, counters, streak, rollup and verdict, once each."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, bindparam, select, update
 
 from heartbeat.contracts import RunStatus
-from heartbeat.policy import judge
+from heartbeat.policy import judge, next_probe
 from heartbeat.store.accounting import leave
 from heartbeat.store.database import columns, joined
+from heartbeat.store.findings import REMIND
 from heartbeat.store.ledger import release
-from heartbeat.store.outcome import add_to_day, paused
+from heartbeat.store.outcome import add_to_day, ended, paused
+from heartbeat.store.probing import conclude
 from heartbeat.store.records import Run, Step
 from heartbeat.store.tables import Heartbeat
+from heartbeat.store.telling import tell_of_run
 
 RUN, STEP, HEARTBEAT = columns(Run), columns(Step), columns(Heartbeat)
 
@@ -28,7 +31,7 @@ END = (
     update(RUN)
     .where(RUN.c.id == bindparam("key"))
     .values(
-        status=bindparam("ended_as"),
+        status=bindparam("came_to"),
         error_code=bindparam("code"),
         error_message=bindparam("message"),
         response=LAST_ANSWER.scalar_subquery(),
@@ -44,7 +47,7 @@ COUNT = {
         {
             total: HEARTBEAT.c[total] + 1,
             "error_count": bindparam("streak"),
-            "last_status": bindparam("ended_as"),
+            "last_status": bindparam("came_to"),
             "last_executed_at": bindparam("began"),
             "updated_at": bindparam("at"),
         }
@@ -64,13 +67,19 @@ class Ending:
 
 @dataclass(frozen=True)
 class Closing:
-    """The status the run has now, and whether the heartbeat's schedule must follow its row."""
+    """The status the run has now, and whether the heartbeat's schedule must follow its row.
+
+    `tell` are the notifications that this closing left to deliver.
+    """
 
     status: RunStatus
     sync: bool
+    tell: tuple[str, ...] = ()
 
 
-def close_run(connection: Connection, run_uuid: str, ending: Ending, now: datetime) -> Closing:
+def close_run(
+    connection: Connection, run_uuid: str, ending: Ending, now: datetime, remind: timedelta = REMIND
+) -> Closing:
     """End a run: status, counters, streak, rollup and verdict in one transaction. Closing twice changes nothing."""
     locked = joined(connection, (Run, Heartbeat), LOCK, {"key": run_uuid})
     assert locked is not None, f"run {run_uuid} was never opened"
@@ -81,12 +90,17 @@ def close_run(connection: Connection, run_uuid: str, ending: Ending, now: dateti
         release(connection, run.id, now)
     ending = _as_reported(ending, run)
     duration_ms = max(0, round((now - run.started_at).total_seconds() * 1000))
-    ended = {"ended_as": ending.status, "code": ending.error_code, "message": ending.message, "at": now}
+    ended = {"came_to": ending.status, "code": ending.error_code, "message": ending.message, "at": now}
     connection.execute(END, {**ended, "key": run.id, "took": duration_ms})
+    if run.dry_run:
+        return Closing(ending.status, sync=False)
     spent = {"duration_ms": duration_ms, "tokens": run.tokens_used, "credits": run.credits_charged}
     spent["cost_nano_usd"] = run.cost_nano_usd
     add_to_day(connection, run.bot_id, run.type, run.created_at, {ending.status: 1, **spent}, run.model)
-    return Closing(ending.status, _count(connection, heartbeat, run, ending, now))
+    sync = _count(connection, heartbeat, run, ending, now)
+    failure = ending.error_code, ending.message
+    told = tell_of_run(connection, heartbeat, run, ending.status, failure, sync, now, remind)
+    return Closing(ending.status, sync, told)
 
 
 def _as_reported(ending: Ending, run: Run) -> Ending:
@@ -97,8 +111,17 @@ def _as_reported(ending: Ending, run: Run) -> Ending:
     return Ending("error", "reported_failure", said)
 
 
+def _is_done(heartbeat: Heartbeat) -> bool:
+    """Whether the run that is being closed was a task's last one; `heartbeat` is as it was before."""
+    if heartbeat.max_executions is None or heartbeat.deleted_at is not None:
+        return False
+    before = heartbeat.success_count + heartbeat.total_error_count + heartbeat.cancelled_count
+    return before + 1 >= heartbeat.max_executions
+
+
 def _count(connection: Connection, heartbeat: Heartbeat, run: Run, ending: Ending, now: datetime) -> bool:
-    """Move the heartbeat's counters and streak; returns whether it was paused."""
+    """Move the heartbeat's counters and streak; returns whether it was paused, or resumed by a probe."""
+    probe_at = next_probe(ending.error_code, 0, now) if heartbeat.auto_resume else None
     judgement = judge(
         ending.status,
         run.trigger,  # type: ignore[arg-type]
@@ -106,12 +129,20 @@ def _count(connection: Connection, heartbeat: Heartbeat, run: Run, ending: Endin
         heartbeat.max_consecutive_errors,
         ending.message,
         ending.error_code,
+        probe_at,
     )
-    counted = {"key": heartbeat.id, "streak": judgement.streak, "ended_as": ending.status}
+    counted = {"key": heartbeat.id, "streak": judgement.streak, "came_to": ending.status}
     connection.execute(COUNT[ending.status], {**counted, "began": run.started_at, "at": now})
+    if _is_done(heartbeat):
+        leave(connection, heartbeat, now)
+        connection.execute(update(HEARTBEAT).where(HEARTBEAT.c.id == heartbeat.id).values(ended("done", now)))
+        return True
+    if run.trigger == "probe":
+        told = (ending.status, ending.error_code, ending.message)
+        return conclude(connection, heartbeat, run, *told, now)
     if judgement.pause is None or not heartbeat.enabled:
         return False
     leave(connection, heartbeat, now)
-    pause = paused(judgement.pause, judgement.message or "", now)
+    pause = paused(judgement.pause, judgement.message or "", now) | {"probe_at": judgement.probe_at}
     connection.execute(update(HEARTBEAT).where(HEARTBEAT.c.id == heartbeat.id).values(pause))
     return True

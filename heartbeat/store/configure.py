@@ -13,13 +13,14 @@ from heartbeat.cadence.cron import CadenceError
 from heartbeat.cadence.ticks import Cadence
 from heartbeat.errors import Conflict, Invalid
 from heartbeat.ids import new_id
+from heartbeat.policy import no_more_probes
 from heartbeat.settings import Plan
 from heartbeat.store.access import Access
 from heartbeat.store.database import columns, one
 from heartbeat.store.heartbeats import (
-    ALIVE,
     CADENCE,
     NEXT_VERSION,
+    STANDING,
     change,
     count_heartbeats,
     disabling,
@@ -35,7 +36,15 @@ HEARTBEAT = columns(Heartbeat)
 USUAL_INTERVAL = 30
 # What a schedule is made from: the beginning of the prompt is its summary.
 SCHEDULED = {*CADENCE, "anchor_at", "prompt", "jitter_seconds"}
-LIMITS = ("credit_budget", "max_consecutive_errors", "max_steps", "run_timeout_seconds")
+LIMITS = (
+    "approval_timeout_hours",
+    "credit_budget",
+    "max_consecutive_errors",
+    "max_steps",
+    "run_timeout_seconds",
+    "auto_resume",
+    "chat_mode",
+)
 FIELDS = (*SCHEDULED, *LIMITS, "prompt_hash", "external_id", "label", "catch_up")
 
 
@@ -98,7 +107,7 @@ def _meant(connection: Connection, bot: Bot, member_id: int | None, wish: Wish) 
     """By uuid, else by external id, else by member and prompt; a key of its own sets a heartbeat apart from others."""
     if wish.uuid:
         return heartbeat(connection, bot, wish.uuid)
-    of_bot = select(HEARTBEAT).where(HEARTBEAT.c.bot_id == bot.id, ALIVE).order_by(HEARTBEAT.c.id).limit(1)
+    of_bot = select(HEARTBEAT).where(HEARTBEAT.c.bot_id == bot.id, STANDING).order_by(HEARTBEAT.c.id).limit(1)
     same = of_bot.where(
         HEARTBEAT.c.prompt_hash == _hash(wish.prompt),
         HEARTBEAT.c.prompt == wish.prompt,
@@ -122,7 +131,7 @@ def _keep_apart(connection: Connection, there: Heartbeat, member_id: int | None,
         HEARTBEAT.c.bot_id == there.bot_id,
         HEARTBEAT.c.external_id == wish.external_id,
         HEARTBEAT.c.id != there.id,
-        ALIVE,
+        STANDING,
     )
     if (other := connection.execute(others).scalar()) is not None:
         raise Conflict(
@@ -138,6 +147,9 @@ def _fresh(plan: Plan, now: datetime) -> dict[str, Any]:
         "catch_up": "once",
         "jitter_seconds": 0,
         "max_steps": 20,
+        "approval_timeout_hours": 24,
+        "auto_resume": True,
+        "chat_mode": "agent",
         "anchor_at": now,
         "interval_minutes": max(USUAL_INTERVAL, plan.min_interval_minutes),
     }
@@ -188,6 +200,9 @@ def _changes(
     changes = {name: value for name, value in after.items() if value != before[name]}
     if SCHEDULED & changes.keys():
         changes["version"] = NEXT_VERSION
+    if changes.get("auto_resume") is False and there.probe_at is not None:
+        told = no_more_probes(there.pause_message)
+        changes |= {"probe_at": None, "pause_message": told, "version": NEXT_VERSION}
     if enabled is None:
         return changes
     return changes | (enabling(there) if enabled else disabling(there))

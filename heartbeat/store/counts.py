@@ -29,8 +29,8 @@ class Counts:
 def counts(connection: Connection) -> Counts:
     """Count with one look at each heartbeat and at none of the logs."""
     state = case((HEARTBEAT.c.enabled, "enabled"), else_=func.coalesce(HEARTBEAT.c.pause_reason, "disabled"))
-    alive = select(state, func.count()).where(HEARTBEAT.c.deleted_at.is_(None)).group_by(state)
-    found = {row[0]: row[1] for row in connection.execute(alive)}
+    alive = select(state, func.count()).where(HEARTBEAT.c.deleted_at.is_(None), HEARTBEAT.c.type == "heartbeat")
+    found = {row[0]: row[1] for row in connection.execute(alive.group_by(state))}
     behind = select(func.count()).where(HEARTBEAT.c.synced_version < HEARTBEAT.c.version)
     totals = _totals(connection)
     missed = totals.pop("missed")

@@ -10,23 +10,26 @@ from heartbeat.allowed import require_gap, require_heartbeats
 from heartbeat.errors import NotFound
 from heartbeat.settings import Plan
 from heartbeat.store.access import as_public_id
-from heartbeat.store.accounting import cadence_of, leave, moved_to
+from heartbeat.store.accounting import cadence_of, leave, moved_to, over
 from heartbeat.store.database import columns, many, one
 from heartbeat.store.tables import Bot, Heartbeat, Project
 
 HEARTBEAT, BOT = columns(Heartbeat), columns(Bot)
 
 FLAG_TURNED_OFF = "The bot's heartbeat flag was turned off; turning it on again lifts this pause."
-NO_PAUSE = {"pause_reason": None, "pause_since": None, "pause_message": None}
+NO_PAUSE = {"pause_reason": None, "pause_since": None, "pause_message": None, "probe_at": None, "probes": 0}
 NEXT_VERSION = HEARTBEAT.c.version + 1
 
 # A change of one of these changes which ticks are due.
 CADENCE = ("timezone", "cron_pattern", "interval_minutes", "active_hours_start", "active_hours_end", "active_days")
 DUE = {*CADENCE, "anchor_at", "enabled"}
 
+# Scheduled tasks are rows of the same table; what is said of heartbeats is not said of them.
 ALIVE = HEARTBEAT.c.deleted_at.is_(None)
-_ONE = select(HEARTBEAT).where(HEARTBEAT.c.uuid == bindparam("uuid"), HEARTBEAT.c.bot_id == bindparam("bot_id"), ALIVE)
-_ALL = select(HEARTBEAT).where(HEARTBEAT.c.bot_id == bindparam("bot_id"), ALIVE).order_by(HEARTBEAT.c.id)
+STANDING = ALIVE & (HEARTBEAT.c.type == "heartbeat")
+_OF_BOT = select(HEARTBEAT).where(HEARTBEAT.c.bot_id == bindparam("bot_id"), STANDING)
+_ONE = _OF_BOT.where(HEARTBEAT.c.uuid == bindparam("uuid"))
+_ALL = _OF_BOT.order_by(HEARTBEAT.c.id)
 _OF_MEMBER = _ALL.where(HEARTBEAT.c.member_id == bindparam("member_id"))
 
 
@@ -47,7 +50,7 @@ def heartbeats(connection: Connection, bot: Bot, member_id: int | None = None) -
 
 def count_heartbeats(connection: Connection, bot: Bot) -> int:
     """How many heartbeats a bot has."""
-    of_bot = select(func.count()).select_from(HEARTBEAT).where(HEARTBEAT.c.bot_id == bot.id, ALIVE)
+    of_bot = select(func.count()).select_from(HEARTBEAT).where(HEARTBEAT.c.bot_id == bot.id, STANDING)
     return connection.execute(of_bot).scalar_one()
 
 
@@ -94,6 +97,8 @@ def change(connection: Connection, there: Heartbeat, changes: Mapping[str, Any],
     if DUE & changes.keys():
         leave(connection, there, now)
         changes = {**changes, **moved_to(Heartbeat.model_construct(**{**vars(there), **changes}), now)}
+        if changes.get("enabled"):
+            changes |= over(there, now, now)
     written = update(HEARTBEAT).where(HEARTBEAT.c.id == there.id).values(**changes, updated_at=now).returning(HEARTBEAT)
     return one(connection, Heartbeat, written) or there
 

@@ -4,7 +4,18 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, Integer, Row, Select, bindparam, func, select
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Integer,
+    Row,
+    Select,
+    bindparam,
+    func,
+    literal_column,
+    select,
+)
 
 from heartbeat.store.database import columns
 from heartbeat.store.pages import Page
@@ -19,20 +30,27 @@ COUNTERS = {
     "skipped": "skipped_count",
     "cancelled": "cancelled_count",
 }
-SHOWN = [column for column in RUN.c if column.name not in ("instruction", "max_reply_tokens")]
+SHOWN = [column for column in RUN.c if column.name not in ("instruction", "opening", "chat_mode", "max_reply_tokens")]
 
 
 @dataclass(frozen=True)
 class Filter:
     """Which of a bot's logs: of one heartbeat, of one member, with one status.
 
-    A run with the status `running` is no log yet; with that filter the runs still going are listed.
+    A run with the status `running` is no log yet; with that filter the runs still going are listed. Rehearsals are
+    logged apart: `dry_run` lists them and nothing else.
     """
 
     bot_id: int
     heartbeat_id: int | None = None
     member_id: int | None = None
     status: str | None = None
+    dry_run: bool = False
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """The columns that must equal something."""
+        return {name: value for name, value in vars(self).items() if value is not None and name != "dry_run"}
 
 
 def delay_ms(run: Run | Row[Any]) -> int | None:
@@ -47,18 +65,19 @@ def delay_ms(run: Run | Row[Any]) -> int | None:
 
 def logs(connection: Connection, wanted: Filter, page: Page) -> tuple[list[Row[Any]], int]:
     """One page of logs, each a run's columns and its `heartbeat_uuid`, and how many there are in all."""
-    total = _count_running(connection, wanted) if wanted.status == "running" else _count(connection, wanted)
+    by_row = wanted.dry_run or wanted.status == "running"
+    total = _count_rows(connection, wanted) if by_row else _count(connection, wanted)
     if page.offset >= total:
         return [], total
-    given = {name: value for name, value in vars(wanted).items() if value is not None}
-    rows = connection.execute(_page(frozenset(given)), {**given, "limit": page.size, "offset": page.offset})
+    bounds = {"limit": page.size, "offset": page.offset}
+    rows = connection.execute(_page(frozenset(wanted.given), wanted.dry_run), {**wanted.given, **bounds})
     return list(rows), total
 
 
 @cache
-def _page(given: frozenset[str]) -> Select[Any]:
+def _page(given: frozenset[str], dry_run: bool = False) -> Select[Any]:
     """The ids come first, from an index alone, so that a late page need not read the rows before it."""
-    ids = select(RUN.c.id).where(*_equal(given))
+    ids = select(RUN.c.id).where(*_equal(given), _rehearsed(dry_run))
     if "status" not in given:
         # A run that is still going is no log.
         ids = ids.where(RUN.c.id.not_in(select(RUN.c.id).where(*_equal(given), RUN.c.status == "running")))
@@ -81,6 +100,13 @@ def _equal(given: frozenset[str]) -> list[ColumnElement[bool]]:
     return [RUN.c[name] == bindparam(name) for name in sorted(names)]
 
 
+def _rehearsed(wanted: bool) -> ColumnElement[bool]:
+    """Those that are rehearsals, or those that are none; found by an index of their own, for they are few."""
+    # Spelled out, for it is what the partial index is chosen by.
+    rehearsals = select(RUN.c.id).where(RUN.c.bot_id == bindparam("bot_id"), literal_column("run.dry_run"))
+    return RUN.c.id.in_(rehearsals) if wanted else RUN.c.id.not_in(rehearsals)
+
+
 def _count(connection: Connection, wanted: Filter) -> int:
     of = [HEARTBEAT.c.bot_id == wanted.bot_id]
     if wanted.heartbeat_id is not None:
@@ -94,8 +120,8 @@ def _count(connection: Connection, wanted: Filter) -> int:
     return added
 
 
-def _count_running(connection: Connection, wanted: Filter) -> int:
-    given = {name: value for name, value in vars(wanted).items() if value is not None}
-    return connection.execute(
-        select(func.count()).select_from(RUN).where(*_equal(frozenset(given))), given
-    ).scalar_one()
+def _count_rows(connection: Connection, wanted: Filter) -> int:
+    counted = select(func.count()).select_from(RUN).where(*_equal(frozenset(wanted.given)), _rehearsed(wanted.dry_run))
+    if wanted.status is None:
+        counted = counted.where(RUN.c.status != "running")
+    return connection.execute(counted, wanted.given).scalar_one()

@@ -20,6 +20,7 @@ def newest_runs(connection: Connection, bot: Bot, heartbeat_id: int | None = Non
     found: list[tuple[int, int]] = []
     for status in EXECUTED:
         newest = select(RUN.c.credits_charged, RUN.c.duration_ms).where(which, RUN.c.status == status)
+        newest = newest.where(RUN.c.dry_run.is_(False))
         found += [tuple(row) for row in connection.execute(newest.order_by(RUN.c.id.desc()).limit(NEWEST))]
     return found
 

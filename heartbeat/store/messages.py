@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import JSON, Index, UniqueConstraint, text
+from sqlalchemy.orm import configure_mappers
 from sqlmodel import Field, SQLModel
 
 from heartbeat.store import records  # noqa: F401 - rows here refer to rows there
@@ -12,6 +13,8 @@ from heartbeat.store.types import BIG, time
 
 class Target(SQLModel, table=True):
     """Where messages go: of a whole project, of a bot, or of one heartbeat. `events` null is every kind.
+
+    One of a member is told by `notify_user` alone, in place of the owner's.
 
     `sealed_config` holds what is secret of its address, `config` what may be shown. After a message it is left alone
     for `cooldown_seconds`: what comes meanwhile is told in one summary, at `quiet_until`.
@@ -22,6 +25,7 @@ class Target(SQLModel, table=True):
     project_id: int = Field(foreign_key="project.id")
     bot_id: int | None = Field(default=None, foreign_key="bot.id")
     heartbeat_id: int | None = Field(default=None, foreign_key="heartbeat.id")
+    member_id: int | None = Field(default=None, foreign_key="subscriber.id")
     channel: str
     name: str
     config: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
@@ -33,6 +37,7 @@ class Target(SQLModel, table=True):
     disabled_reason: str | None = None
     created_at: datetime = time()
     updated_at: datetime = time()
+    deleted_at: datetime | None = time(default=None)
 
     __table_args__ = (Index("ix_target_project", "project_id", "id"), Index("ix_target_bot", "bot_id", "id"))
 
@@ -65,7 +70,9 @@ class Finding(SQLModel, table=True):
 class Notification(SQLModel, table=True):
     """One event for one target: the outbox. `status` is pending, delivered, failed or held (for a summary).
 
-    `uuid` is the message's id at every attempt, so that a receiver can tell a repetition.
+    `uuid` is the message's id at every attempt, so that a receiver can tell a repetition. Those with a `summary_id`
+    are told by that one and share its fate. `next_attempt_at` is null for what needs no delivery of its own (any
+    more); `claimed_until` keeps one that is being sent out of a summary.
     """
 
     id: int | None = Field(default=None, primary_key=True, sa_type=BIG)
@@ -79,6 +86,7 @@ class Notification(SQLModel, table=True):
     attempts: int = 0
     last_error: str | None = None
     next_attempt_at: datetime | None = time(default=None)
+    claimed_until: datetime | None = time(default=None)
     created_at: datetime = time()
     delivered_at: datetime | None = time(default=None)
 
@@ -86,9 +94,21 @@ class Notification(SQLModel, table=True):
         UniqueConstraint("event_id", "target_id", name="uq_notification"),
         Index("ix_notification_bot", "bot_id", "id"),
         Index(
-            "ix_notification_pending",
+            "ix_notification_due",
             "next_attempt_at",
-            sqlite_where=text("status = 'pending'"),
-            postgresql_where=text("status = 'pending'"),
+            sqlite_where=text("next_attempt_at IS NOT NULL"),
+            postgresql_where=text("next_attempt_at IS NOT NULL"),
         ),
+        Index(
+            "ix_notification_waiting",
+            "target_id",
+            "id",
+            sqlite_where=text("next_attempt_at IS NOT NULL"),
+            postgresql_where=text("next_attempt_at IS NOT NULL"),
+        ),
+        Index("ix_notification_summary", "summary_id"),
     )
+
+
+# Rows are built without their constructor, which would wake the mapper.
+configure_mappers()

@@ -3,21 +3,25 @@
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, String, bindparam, cast, func, select, update
+from sqlalchemy import Connection, String, bindparam, cast, exists, func, select, update
 
 from heartbeat import credits
+from heartbeat.context import first_message
 from heartbeat.contracts import SkipReason, Trigger
 from heartbeat.ids import new_id
-from heartbeat.store.accounting import cadence_of, moved_to, newest_due
+from heartbeat.store.accounting import cadence_of, moved_to, newest_due, over
 from heartbeat.store.database import columns, insert_once, joined, one
 from heartbeat.store.events import record_missed
 from heartbeat.store.house import House
+from heartbeat.store.knowing import opening_of
 from heartbeat.store.ledger import Account, hold, short_of_budget
 from heartbeat.store.outcome import add_to_day, paused
+from heartbeat.store.probing import awaits, conclude
 from heartbeat.store.records import Run
-from heartbeat.store.tables import Bot, Heartbeat, Project, Tool
+from heartbeat.store.tables import Bot, Heartbeat, Memory, Project, Tool
+from heartbeat.store.telling import tell_of_pause
 
-RUN, TOOL = columns(Run), columns(Tool)
+RUN, TOOL, MEMORY = columns(Run), columns(Tool), columns(Memory)
 HEARTBEAT, BOT, PROJECT = columns(Heartbeat), columns(Bot), columns(Project)
 
 # Built once: putting such a statement together costs more than running it.
@@ -28,14 +32,17 @@ TOOL_TEXT = (
     .where(TOOL.c.bot_id == BOT.c.id, TOOL.c.is_enabled)
     .scalar_subquery()
 )
+HAS_MEMORIES = exists().where(MEMORY.c.bot_id == BOT.c.id)
 ASKED = (
-    select(HEARTBEAT, BOT, PROJECT, TOOL_TEXT)
+    select(HEARTBEAT, BOT, PROJECT, TOOL_TEXT, HAS_MEMORIES)
     .join(BOT, BOT.c.id == HEARTBEAT.c.bot_id)
     .join(PROJECT, PROJECT.c.id == HEARTBEAT.c.project_id)
     .where(HEARTBEAT.c.uuid == bindparam("key"), HEARTBEAT.c.deleted_at.is_(None))
     .with_for_update(of=HEARTBEAT)
 )
-RUNNING = select(RUN.c.id).where(RUN.c.heartbeat_id == bindparam("key"), RUN.c.status == "running").limit(1)
+RUNNING = select(RUN.c.id).where(RUN.c.heartbeat_id == bindparam("key"), RUN.c.status == "running")
+# A rehearsal does nothing that a run could come in the way of.
+RUNNING = RUNNING.where(RUN.c.dry_run.is_(False)).limit(1)
 MOVE = update(HEARTBEAT).where(HEARTBEAT.c.id == bindparam("key"))
 
 # A tick that starts later than this was missed, for heartbeats that want no catching up.
@@ -44,7 +51,10 @@ PROMPT = timedelta(minutes=2)
 
 @dataclass(frozen=True)
 class Claim:
-    """Who asks to run what, and for which tick. `run` is the log id a manual run was promised."""
+    """Who asks to run what, and for which tick. `run` is the log id a manual run was promised.
+
+    `dry_run`: a rehearsal, logged apart and counted nowhere but in the credits.
+    """
 
     heartbeat: str
     trigger: Trigger
@@ -52,6 +62,7 @@ class Claim:
     workflow_id: str
     workflow_run_id: str
     scheduled_for: datetime | None
+    dry_run: bool = False
 
 
 @dataclass(frozen=True)
@@ -80,13 +91,16 @@ def open_run(connection: Connection, claim: Claim, house: House, now: datetime) 
     asked = joined(connection, (Heartbeat, Bot, Project), ASKED, {"key": claim.heartbeat})
     if asked is None:
         return Opening(None, "the heartbeat was deleted")
-    heartbeat, bot, project, tool_text = asked
+    heartbeat, bot, project, tool_text, has_memories = asked
     if claim.trigger == "schedule":
         if why := _phantom(claim, heartbeat):
             return Opening(None, why)
         assert claim.scheduled_for is not None
         claim = replace(claim, scheduled_for=newest_due(connection, heartbeat, claim.scheduled_for, now))
-    price = _price(heartbeat, bot, project, house, tool_text, now)
+    if claim.trigger == "probe" and not awaits(heartbeat, claim.workflow_id):
+        return Opening(None, "the heartbeat waits for no such probe any more")
+    opening = opening_of(connection, heartbeat, has_memories, now)
+    price = _price(heartbeat, bot, project, house, tool_text, opening, now)
     refusal = _refuse(connection, claim, heartbeat, bot, project, house, price, now)
     run = _insert(connection, claim, heartbeat, bot, refusal, price, now)
     if run is None:
@@ -102,19 +116,24 @@ def open_run(connection: Connection, claim: Claim, house: House, now: datetime) 
 
 @dataclass(frozen=True)
 class Price:
-    """The model of a run, the most that its first step can cost, and the period that pays for it."""
+    """The model of a run, the opening of its first message, the most that its first step can cost, and the period that
+    pays for it."""
 
     model: str
     max_reply_tokens: int
+    opening: str
     credits: int
     start: datetime
     end: datetime
 
 
-def _price(heartbeat: Heartbeat, bot: Bot, project: Project, house: House, tool_text: int, now: datetime) -> Price:
+def _price(
+    heartbeat: Heartbeat, bot: Bot, project: Project, house: House, tool_text: int, opening: str, now: datetime
+) -> Price:
     model, reply = house.model(bot.model), bot.max_reply_tokens or house.max_reply_tokens
-    read = credits.most_tokens(bot.instruction, heartbeat.prompt) + house.tool_text + tool_text
-    return Price(model, reply, house.worst(model, read, reply), *credits.period(now, project.period_anchor_day))
+    told = credits.most_tokens(bot.instruction, first_message(opening, heartbeat.prompt))
+    worst = house.worst(model, told + house.tool_text + tool_text, reply)
+    return Price(model, reply, opening, worst, *credits.period(now, project.period_anchor_day))
 
 
 def _hold(
@@ -194,13 +213,15 @@ def _insert(
         "heartbeat_id": heartbeat.id,
         "workflow_id": claim.workflow_id,
         "workflow_run_id": claim.workflow_run_id,
-        "type": "heartbeat",
+        "type": heartbeat.type,
         "trigger": claim.trigger,
         "status": "skipped" if refusal else "running",
         "skip_reason": refusal.skip if refusal else None,
         "error_message": refusal.why if refusal and refusal.skip in ("budget", "plan") else None,
         "prompt": heartbeat.prompt,
         "instruction": bot.instruction,
+        "opening": None if refusal else price.opening,
+        "chat_mode": heartbeat.chat_mode,
         "model": price.model,
         "max_reply_tokens": price.max_reply_tokens,
         "max_steps": heartbeat.max_steps,
@@ -210,6 +231,7 @@ def _insert(
         "credits_held": 0 if refusal else price.credits,
         "cost_nano_usd": 0,
         "report": None,
+        "dry_run": claim.dry_run,
         "scheduled_for": claim.scheduled_for,
         "started_at": now,
         "finished_at": now if refusal else None,
@@ -220,7 +242,9 @@ def _insert(
 
 
 def _skip(connection: Connection, heartbeat: Heartbeat, run: Run, refusal: Refusal, now: datetime) -> bool:
-    """Count a skipped tick, and pause the heartbeat if that is what the reason asks for."""
+    """Count a skipped tick, and pause the heartbeat if that is what the reason asks for; a rehearsal counts nowhere."""
+    if run.dry_run:
+        return False
     changes = {"skipped_count": HEARTBEAT.c.skipped_count + 1, "last_status": "skipped", "updated_at": now}
     if refusal.skip == "missed":
         assert run.scheduled_for is not None
@@ -228,6 +252,12 @@ def _skip(connection: Connection, heartbeat: Heartbeat, run: Run, refusal: Refus
         record_missed(connection, heartbeat, [run.scheduled_for], now)
     if refusal.pause:
         changes |= paused("budget", refusal.pause, now)
+    gone = over(heartbeat, run.scheduled_for, now) if run.scheduled_for else {}
+    changes |= gone
     connection.execute(update(HEARTBEAT).where(HEARTBEAT.c.id == heartbeat.id).values(changes))
     add_to_day(connection, run.bot_id, run.type, run.created_at, {"skipped": 1})
-    return refusal.pause is not None
+    if refusal.pause:
+        tell_of_pause(connection, heartbeat, now, run.id)
+    if run.trigger == "probe":
+        return conclude(connection, heartbeat, run, "skipped", None, refusal.why, now)
+    return refusal.pause is not None or bool(gone)

@@ -23,8 +23,16 @@ def paused(reason: PauseReason, message: str, now: datetime) -> dict[str, object
         "pause_reason": reason,
         "pause_since": now,
         "pause_message": message,
+        "probe_at": None,
+        "probes": 0,
         "version": HEARTBEAT.c.version + 1,
     }
+
+
+def ended(how: str, now: datetime) -> dict[str, object]:
+    """The columns that end a scheduled task, `done` or `cancelled`; its schedule goes because the version grows."""
+    gone = {"enabled": False, "pause_reason": None, "pause_since": None, "pause_message": None, "deleted_at": now}
+    return {**gone, "ended_as": how, "version": HEARTBEAT.c.version + 1}
 
 
 def add_to_day(

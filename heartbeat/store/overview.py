@@ -10,7 +10,7 @@ from heartbeat.errors import NotFound
 from heartbeat.store.access import as_public_id
 from heartbeat.store.bots import BOT
 from heartbeat.store.database import one
-from heartbeat.store.heartbeats import ALIVE, HEARTBEAT
+from heartbeat.store.heartbeats import HEARTBEAT, STANDING
 from heartbeat.store.pages import Page
 from heartbeat.store.runs import RUN
 from heartbeat.store.stats import NAMES, ROLLUP, Sums
@@ -46,7 +46,7 @@ _STATE = case((HEARTBEAT.c.enabled, "on"), (HEARTBEAT.c.pause_reason.is_not(None
 # Those that need somebody first.
 _URGENCY = case((HEARTBEAT.c.pause_reason.is_not(None), 0), (HEARTBEAT.c.enabled, 1), else_=2)
 _BOTS = (BOT.c.project_id == bindparam("project_id")) & BOT.c.deleted_at.is_(None)
-_OF_PROJECT = _BOTS & (HEARTBEAT.c.bot_id == BOT.c.id) & ALIVE
+_OF_PROJECT = _BOTS & (HEARTBEAT.c.bot_id == BOT.c.id) & STANDING
 _SHOWN = [column for column in HEARTBEAT.c if column.name != "prompt"]
 
 LISTED = (
@@ -112,7 +112,7 @@ def some_bot(connection: Connection, project: Project) -> Bot | None:
 
 def heartbeat_and_bot(connection: Connection, project: Project, uuid: str) -> tuple[Heartbeat, Bot]:
     """The project's heartbeat with this public id, and its bot; raises `NotFound`."""
-    mine = (HEARTBEAT.c.uuid == as_public_id(uuid)) & (HEARTBEAT.c.project_id == project.id) & ALIVE
+    mine = (HEARTBEAT.c.uuid == as_public_id(uuid)) & (HEARTBEAT.c.project_id == project.id) & STANDING
     found = one(connection, Heartbeat, select(HEARTBEAT).where(mine))
     bot = found and one(connection, Bot, select(BOT).where(BOT.c.id == found.bot_id))
     if not found or not bot:

@@ -12,7 +12,10 @@ from heartbeat.store.types import BIG, time
 
 
 class Run(SQLModel, table=True):
-    """One execution, and its log once it has ended. A skipped tick is a run that never began."""
+    """One execution, and its log once it has ended. A skipped tick is a run that never began.
+
+    `opening` is what its first message says before the prompt; `chat_mode` is `agent`, or `ask`: without tools.
+    """
 
     id: int | None = Field(default=None, primary_key=True, sa_type=BIG)
     uuid: str = Field(unique=True)
@@ -28,6 +31,8 @@ class Run(SQLModel, table=True):
     skip_reason: str | None = None
     prompt: str
     instruction: str = ""
+    opening: str | None = None
+    chat_mode: str = "agent"
     response: str | None = None
     error_code: str | None = None
     error_message: str | None = None
@@ -69,6 +74,9 @@ class Run(SQLModel, table=True):
             postgresql_where=text("member_id IS NOT NULL"),
         ),
         Index("ix_run_heartbeat", "heartbeat_id", "id"),
+        Index(
+            "ix_run_rehearsed", "bot_id", "id", sqlite_where=text("dry_run"), postgresql_where=text("dry_run")
+        ),
         Index("ix_run_heartbeat_status", "heartbeat_id", "status", "id"),
         Index(
             "ix_run_running",
@@ -202,6 +210,29 @@ class Event(SQLModel, table=True):
     created_at: datetime = time()
 
     __table_args__ = (Index("ix_event_project", "project_id", "id"), Index("ix_event_heartbeat", "heartbeat_id", "id"))
+
+
+class Approval(SQLModel, table=True):
+    """A person's yes or no to one tool call of a run. `state` is pending, approved, denied or expired."""
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=BIG)
+    uuid: str = Field(unique=True)
+    bot_id: int = Field(foreign_key="bot.id")
+    heartbeat_id: int = Field(foreign_key="heartbeat.id")
+    run_id: int = Field(foreign_key="run.id", sa_type=BIG)
+    step: int
+    tool: str
+    arguments: str
+    state: str = "pending"
+    decided_by: str | None = None
+    decided_at: datetime | None = time(default=None)
+    expires_at: datetime = time()
+    created_at: datetime = time()
+
+    __table_args__ = (
+        UniqueConstraint("run_id", "step", name="uq_approval"),
+        Index("ix_approval_bot", "bot_id", "state", "id"),
+    )
 
 
 # Rows are built without their constructor, which would wake the mapper.

@@ -61,5 +61,6 @@ def write_off(connection: Connection, uuid: str, now: datetime) -> int:
 
 
 def _in_progress(connection: Connection, row: Heartbeat) -> bool:
-    running = select(RUN.c.id).where(RUN.c.heartbeat_id == row.id, RUN.c.status == "running").limit(1)
+    running = select(RUN.c.id).where(RUN.c.heartbeat_id == row.id, RUN.c.status == "running")
+    running = running.where(RUN.c.dry_run.is_(False)).limit(1)
     return connection.execute(running).first() is not None

@@ -67,7 +67,10 @@ _DAYS = (
     .order_by(ROLLUP.c.day.desc())
 )
 _ACTIVE = select(func.count()).where(
-    HEARTBEAT.c.bot_id == bindparam("bot_id"), HEARTBEAT.c.deleted_at.is_(None), HEARTBEAT.c.enabled
+    HEARTBEAT.c.bot_id == bindparam("bot_id"),
+    HEARTBEAT.c.type == "heartbeat",
+    HEARTBEAT.c.deleted_at.is_(None),
+    HEARTBEAT.c.enabled,
 )
 
 

@@ -10,6 +10,7 @@ from datetime import datetime
 from sqlalchemy import Connection, and_, bindparam, select, update
 
 from heartbeat import credits
+from heartbeat.context import first_message
 from heartbeat.store.database import all_joined, columns, insert_once, joined, many, one
 from heartbeat.store.house import House
 from heartbeat.store.ledger import Account, hold, settle, short_of_budget
@@ -134,8 +135,8 @@ def to_read(standing: Standing, house: House) -> int:
     since = [step.answer for step in standing.steps if last is None or step.number > last.number]
     if last is not None and last.input_tokens:
         return last.input_tokens + last.output_tokens + credits.most_tokens(*since)
-    told = [step.messages + step.answer for step in standing.steps]
-    return house.tool_text + credits.most_tokens(standing.run.instruction, standing.run.prompt, *told)
+    run, told = standing.run, [step.messages + step.answer for step in standing.steps]
+    return house.tool_text + credits.most_tokens(run.instruction, first_message(run.opening, run.prompt), *told)
 
 
 def steps(connection: Connection, run_id: int) -> list[Step]:

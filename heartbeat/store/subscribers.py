@@ -10,6 +10,7 @@ from heartbeat.ids import new_id
 from heartbeat.store.access import as_number, as_public_id
 from heartbeat.store.database import columns, many, one
 from heartbeat.store.heartbeats import delete_heartbeats
+from heartbeat.store.memory import forget_member
 from heartbeat.store.pages import Page
 from heartbeat.store.tables import Bot, Heartbeat, Project, Subscriber
 
@@ -59,7 +60,8 @@ def create_subscriber(
 
 
 def delete_subscriber(connection: Connection, bot: Bot, key: str, now: datetime) -> list[str]:
-    """Delete a member with its heartbeats; returns those whose schedules must follow. Raises `NotFound`."""
+    """Delete a member with its heartbeats and memories; returns the schedules that must follow. Raises `NotFound`."""
     found = subscriber(connection, bot, key)
     connection.execute(update(SUBSCRIBER).where(SUBSCRIBER.c.id == found.id).values(deleted_at=now))
+    forget_member(connection, found)
     return delete_heartbeats(connection, (HEARTBEAT.c.bot_id == bot.id) & (HEARTBEAT.c.member_id == found.id), now)

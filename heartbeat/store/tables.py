@@ -106,8 +106,9 @@ class Heartbeat(SQLModel, table=True):
     counters are the totals of its logs.
 
     A scheduled task is one, too, of another `type`: due at `run_at` or on a cadence, for `max_executions` at the most,
-    made by an agent (`made_by_run_id`, `depth` 1) or by hand. `probe_at` is when one that paused for a passing cause is
-    tried again, `probes` how often that was done in vain.
+    made by an agent (`made_by_run_id`, `depth` 1) or by hand; one that is over is deleted, and `ended_as` says how:
+    done or cancelled. `probe_at` is when one that paused for a passing cause is tried again, `probes` how often that
+    was done in vain.
     """
 
     id: int | None = Field(default=None, primary_key=True)
@@ -132,11 +133,14 @@ class Heartbeat(SQLModel, table=True):
     max_executions: int | None = None
     made_by_run_id: int | None = Field(default=None, sa_type=BIG)
     depth: int = 0
+    ended_as: str | None = None
+    chat_mode: str = "agent"
     enabled: bool = False
     credit_budget: int | None = None
     max_consecutive_errors: int = 5
     max_steps: int = 20
     run_timeout_seconds: int | None = None
+    approval_timeout_hours: int = 24
     catch_up: str = "once"
     jitter_seconds: int = 0
     accounted_until: datetime = time()
@@ -216,13 +220,17 @@ class RequestWindow(SQLModel, table=True):
 
 
 class Memory(SQLModel, table=True):
-    """Something an agent was told to remember, of one bot and, if it was about one, its member. Found by its words."""
+    """Something an agent was told to remember, of one bot and, if it was about one, its member. Found by its `words`.
+
+    Their full-text index is made by raw SQL in its migration: a table of its own on SQLite, `memory_words`.
+    """
 
     id: int | None = Field(default=None, primary_key=True, sa_type=BIG)
     uuid: str = Field(unique=True)
     bot_id: int = Field(foreign_key="bot.id")
     member_id: int | None = Field(default=None, foreign_key="subscriber.id")
     text: str
+    words: str
     run_id: int | None = Field(default=None, sa_type=BIG)
     created_at: datetime = time()
     updated_at: datetime = time()

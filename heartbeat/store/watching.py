@@ -1,5 +1,6 @@
 """One run as somebody watches it: its log so far, its steps and what each was charged, and every request it made."""
 
+import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +19,7 @@ RUN, STEP, ENTRY, ATTEMPT, HEARTBEAT = columns(Run), columns(Step), columns(Entr
 # Built once: putting such a statement together costs more than running it.
 _OF_BOT = (RUN.c.uuid == bindparam("key")) & (RUN.c.bot_id == bindparam("bot"))
 LOG: Select[Any] = (
-    select(*SHOWN, HEARTBEAT.c.uuid.label("heartbeat_uuid"))
+    select(*SHOWN, RUN.c.instruction, RUN.c.opening, HEARTBEAT.c.uuid.label("heartbeat_uuid"))
     .join(HEARTBEAT, HEARTBEAT.c.id == RUN.c.heartbeat_id)
     .where(_OF_BOT)
 )
@@ -76,3 +77,15 @@ def charged(connection: Connection, run_id: int) -> dict[int, int]:
 def attempts(connection: Connection, run_id: int) -> list[Attempt]:
     """Every request a run made to a provider, in order, the lost ones too."""
     return many(connection, Attempt, ATTEMPTS, {"run": run_id})
+
+
+def parsed(arguments: str | None) -> Any:
+    """A tool call's arguments; models write what is no JSON now and then, which is shown as it is."""
+    if arguments is None:
+        return None
+    try:
+        found = json.loads(arguments)
+        json.dumps(found, allow_nan=False)
+    except (ValueError, RecursionError):
+        return arguments
+    return found

@@ -21,6 +21,10 @@ CALLS = [
     ("DELETE", "/heartbeat/delete"),
     ("GET", "/heartbeat/logs"),
     ("GET", "/heartbeat/stats"),
+    ("POST", "/task/create"),
+    ("POST", "/task/cancel"),
+    ("GET", "/task/read"),
+    ("GET", "/task/readall"),
     ("GET", "/run/read"),
     ("GET", "/run/events"),
     ("GET", "/project/credits"),
@@ -55,6 +59,9 @@ FULL = {
     "run_id": "log_1",
     "is_active": True,
     "tools": [],
+    "task_id": "task_1",
+    "schedule_type": "daily",
+    "schedule_config": {"time": "09:00"},
 }
 
 

@@ -5,7 +5,9 @@ from temporalio.service import RPCError
 
 from api.schemas.bots import AllBots, OneBot, UpdatedBot
 from heartbeat.store.heartbeats import FLAG_TURNED_OFF
+from heartbeat.store.memory import Owner, remember
 from tests.api.conftest import Api, error_of, wrong_fields
+from tests.seeds import NOW
 
 
 async def test_a_bot_reads_back_what_was_written(api: Api) -> None:
@@ -96,9 +98,15 @@ async def test_a_new_name_reaches_the_schedules(api: Api) -> None:
     assert "Afterwards" in summary[0]
 
 
-async def test_reset_has_nothing_to_forget(api: Api) -> None:
-    bot = await api.bot()
-    assert (await api.post("/reset", bot_id=bot["id"])).json()["success"] is True
+async def test_reset_forgets_what_one_bot_remembers_and_says_how_much(api: Api) -> None:
+    bot, other = await api.bot(), await api.bot()
+    for one, texts in ((bot, ("green tea", "black tea")), (other, ("coffee",))):
+        owner_of = Owner((await api.row(await api.heartbeat(one))).bot_id)
+        await api.database.write(lambda c, o=owner_of, t=texts: [remember(c, o, text, None, NOW) for text in t])
+    for one, memories in ((bot, 2), (bot, 0), (other, 1)):
+        answer = (await api.post("/reset", bot_id=one["id"])).json()
+        assert answer["success"] is True
+        assert answer["message"] == f"Bot {one['id']} was reset: {memories} of its memories were deleted."
 
 
 async def test_a_deleted_bot_takes_everything_along(api: Api) -> None:

@@ -73,6 +73,15 @@ async def test_null_leaves_what_cannot_be_empty_as_it_is(api: Api) -> None:
     assert (await api.heartbeat(bot, **nothing))["timezone"] == first["timezone"]
 
 
+async def test_the_chat_mode_stays_until_it_is_changed(api: Api) -> None:
+    bot = await api.bot()
+    modes = [(await api.heartbeat(bot, **given))["chat_mode"] for given in ({}, {"chat_mode": "ask"}, {})]
+    assert modes == ["agent", "ask", "ask"]
+    assert (await api.heartbeat(bot, chat_mode="agent"))["chat_mode"] == "agent"
+    answer = await api.post(CONFIGURE, bot_id=bot["id"], prompt="Check the queue.", chat_mode="sing")
+    assert wrong_fields(answer) == ["chat_mode"]
+
+
 async def test_an_external_id_is_a_key_of_its_own(api: Api) -> None:
     bot = await api.bot()
     first = await api.heartbeat(bot, external_id="a")

@@ -72,7 +72,8 @@ async def test_enable_lifts_any_pause_and_starts_the_streak_anew(api: Api, reaso
     await set_row(api, heartbeat, **pause, error_count=5, total_error_count=9)
     which = {"bot_id": bot["id"], "heartbeat_id": heartbeat["uuid"]}
     found = (await api.get("/heartbeat/read", **which)).json()["heartbeat"]
-    assert found["pause"] == {"reason": reason, "since": "2026-11-20T12:00:00Z", "message": "It says why."}
+    told = {"reason": reason, "since": "2026-11-20T12:00:00Z", "message": "It says why.", "probe_at": None}
+    assert found["pause"] == told
     enabled = (await api.post("/heartbeat/enable", **which)).json()["heartbeat"]
     assert (enabled["pause"], enabled["error_count"], enabled["total_error_count"]) == (None, 0, 9)
 

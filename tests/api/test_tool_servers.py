@@ -1,6 +1,8 @@
 """Tools and their servers: connected to a real MCP server, asked again, tried, found changed, pointed elsewhere."""
 
 import asyncio
+import subprocess
+import sys
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
@@ -271,3 +273,9 @@ async def test_more_than_a_model_can_be_told_is_not_kept(shop: Api, desk: ToolSe
     tool = await connect(shop, bot, desk.url)
     assert "at most 500,000 can be told to a model" in tool["last_error"]
     assert tool["tools"] == []
+
+
+def test_an_api_that_speaks_to_no_server_has_not_loaded_what_it_would_need() -> None:
+    look = "import api.main, sys; print(sorted({'mcp', 'httpx2', 'anthropic', 'openai'} & set(sys.modules)))"
+    found = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True)
+    assert found.stdout == "[]\n"

@@ -22,6 +22,7 @@ from sqlalchemy import select
 from heartbeat.settings import Settings
 from heartbeat.store import migrate
 from heartbeat.store.accounting import cadence_of
+from heartbeat.store.audit import audit
 from heartbeat.store.database import Database, columns, many
 from heartbeat.store.projects import create_key, create_project
 from heartbeat.store.records import Entry, Run
@@ -182,6 +183,8 @@ def check(site: Site, until_: datetime) -> None:
         assert [tick for tick in due if tick not in mine] == []
         assert heartbeat.period_credits == sum(e.credits for e in entries if e.heartbeat_id == heartbeat.id)
     executed = [run for run in runs if run.status in ("success", "error")]
-    assert Counter(entry.run_id for entry in entries) == Counter(run.id for run in executed if run.tokens_used)
+    settled = Counter(entry.run_id for entry in entries if entry.kind == "settle")
+    assert settled == Counter(run.id for run in executed if run.tokens_used)
+    assert site.database.read_now(audit) == []
     assert {run.status for run in runs} <= {"success", "skipped"}
     print(Counter((run.status, run.skip_reason) for run in runs))

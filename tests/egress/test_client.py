@@ -157,7 +157,7 @@ async def test_a_certificate_that_the_environment_alone_vouches_for_is_refused(
 ) -> None:
     authority, server = authority_and_server("localhost", tmp_path)
     monkeypatch.setenv("SSL_CERT_FILE", str(authority))
-    egress._system_tls.cache_clear()
+    egress.system_tls.cache_clear()
     async with Peer({"*": says()}, tls=server) as peer, egress.client(egress.Guard(["localhost"]), timeout=5) as http:
         with pytest.raises(httpx2.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
             await http.get(peer.url(host="localhost"))

@@ -228,15 +228,6 @@ async def test_a_tool_that_changed_is_not_called_until_somebody_looks(
     assert "desk__book" in offered
 
 
-async def test_a_call_that_needs_approval_is_not_made(working: House, model: ModelServer, desk: ToolServer) -> None:
-    await connect(working, desk, require_approval="always")
-    model.script(asks(book("a castle")), says("I would have booked a castle."))
-    log = await working.run_once()
-    assert (log.status, desk.made) == ("success", [])
-    [call] = [step for step in await transcript(working, log) if step.kind == "tool"]
-    assert (call.state, call.failure_code) == ("done", "refused")
-
-
 async def test_a_bot_switched_off_in_mid_run_calls_nothing_more(
     agent: House, model: ModelServer, desk: ToolServer
 ) -> None:

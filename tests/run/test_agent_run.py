@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import threading
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
@@ -53,10 +54,10 @@ async def test_a_manual_run_ends_as_a_log(working: House, model: ModelServer) ->
     assert (log.tokens_used, log.credits_charged, log.scheduled_for) == (1250, 2, None)
     assert log.duration_ms is not None
     [asked] = model.requests
-    assert [(m["role"], m["content"]) for m in asked["messages"]] == [
-        ("system", "Be brief."),
-        ("user", "Check the queue."),
-    ]
+    [system, user] = [(m["role"], m["content"]) for m in asked["messages"]]
+    assert (system, user[0]) == (("system", "Be brief."), "user")
+    assert user[1] == f"{log.opening}\n\nYour task:\nCheck the queue."
+    assert re.fullmatch(r"It is \w+day, \d+ \w+ \d{4}, \d\d:\d\d \(UTC\)\.", log.opening or "")
     assert (asked["model"], asked["max_tokens"], asked["authorization"]) == ("scripted", 2048, "Bearer test-key")
 
 

@@ -37,6 +37,7 @@ async def test_the_worker_makes_the_schedule_of_upkeep_and_again_is_fine(house: 
     there = await house.client.get_schedule_handle(UPKEEP_SCHEDULE_ID).describe()
     assert there.schedule.spec.intervals[0].every == timedelta(minutes=1)
     assert there.schedule.policy.catchup_window == timedelta(minutes=1)
+    assert there.schedule.action.execution_timeout == timedelta(minutes=10)
     await house.client.get_schedule_handle(UPKEEP_SCHEDULE_ID).delete()
 
 
@@ -51,6 +52,10 @@ async def test_pending_schedules_are_put(working: House) -> None:
         "reconcile": 0,
         "account_for_silence": 0,
         "check_ledger": 0,
+        "start_probes": 0,
+        "start_deliveries": 0,
+        "tell_decisions": 0,
+        "start_deliveries": 0,
     }
     row = await working.row()
     assert row.synced_version == row.version

@@ -13,7 +13,8 @@ FINDING = {"title": "Disk full", "severity": "critical", "fingerprint": "disk-fu
 
 
 def test_their_schemas_stand_alone() -> None:
-    assert [tool.name for tool in BUILT_IN] == ["web_fetch", "report"]
+    remembering = ["remember", "recall", "forget"]
+    assert [tool.name for tool in BUILT_IN] == ["web_fetch", "report", *remembering, "notify_user", "schedule_task"]
     for tool in BUILT_IN:
         assert "$ref" not in json.dumps(tool.schema)
         assert (tool.server, tool.hash, tool.idempotent, tool.needs_approval) == (None, "", True, False)

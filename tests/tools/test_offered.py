@@ -8,11 +8,14 @@ from typing import Any
 import pytest
 
 from heartbeat.agents.tools import stdio
+from heartbeat.agents.tools.builtin import BUILT_IN
 from heartbeat.agents.tools.definitions import Definition, Server
 from heartbeat.agents.tools.mcp import call
 from heartbeat.agents.tools.offered import Connected, define, offered
 from heartbeat.settings import Settings, StdioTool
 from tests.tools.conftest import STDIO
+
+OURS = [tool.name for tool in BUILT_IN]
 
 
 def entry(name: str, **fields: Any) -> dict[str, Any]:
@@ -29,7 +32,7 @@ def names(*connected: Connected) -> list[str]:
 
 
 def test_every_bot_has_the_built_in_tools() -> None:
-    assert names() == ["web_fetch", "report"]
+    assert names() == OURS
 
 
 def test_a_tool_is_as_it_was_pinned() -> None:
@@ -41,14 +44,14 @@ def test_a_tool_is_as_it_was_pinned() -> None:
 
 def test_the_order_is_that_of_the_servers_and_of_their_tools() -> None:
     shop, files = Connected(server("shop"), [entry("sell"), entry("book")]), Connected(server("files"), [entry("read")])
-    assert names(shop, files)[2:] == ["shop__sell", "shop__book", "files__read"]
+    assert names(shop, files)[len(OURS) :] == ["shop__sell", "shop__book", "files__read"]
     assert names(shop, files) == names(shop, files)
 
 
 def test_what_is_switched_off_or_changed_is_left_out() -> None:
     changed = {"difference": "-a\n+b", "gone": False, "seen_at": "2026-10-01T00:00:00Z"}
     tools = [entry("on"), entry("off", is_active=False), entry("other", changed=changed)]
-    assert names(Connected(server("shop"), tools))[2:] == ["shop__on"]
+    assert names(Connected(server("shop"), tools))[len(OURS) :] == ["shop__on"]
 
 
 @pytest.mark.parametrize(
@@ -62,11 +65,11 @@ def test_what_is_switched_off_or_changed_is_left_out() -> None:
     ],
 )
 def test_a_name_is_one_that_every_provider_takes(label: str, tool: str, name: str) -> None:
-    assert names(Connected(server(label), [entry(tool)]))[2:] == [name]
+    assert names(Connected(server(label), [entry(tool)]))[len(OURS) :] == [name]
 
 
 def test_a_long_name_is_cut_and_still_its_own() -> None:
-    one, other = names(Connected(server("shop"), [entry("x" * 80 + "1"), entry("x" * 80 + "2")]))[2:]
+    one, other = names(Connected(server("shop"), [entry("x" * 80 + "1"), entry("x" * 80 + "2")]))[len(OURS) :]
     assert one != other
     assert {len(one), len(other)} == {64}
     assert all(re.fullmatch("shop__x{49}_[0-9a-f]{8}", name) for name in (one, other))
@@ -74,11 +77,11 @@ def test_a_long_name_is_cut_and_still_its_own() -> None:
 
 def test_names_that_would_be_the_same_are_told_apart_and_never_change_places() -> None:
     one, other = Connected(server("my shop"), [entry("book")]), Connected(server("my.shop"), [entry("book")])
-    both = names(one, other)[2:]
+    both = names(one, other)[len(OURS) :]
     assert len(set(both)) == 2
     assert all(re.fullmatch("my_shop__book_[0-9a-f]{8}", name) for name in both)
-    assert names(other, one)[2:] == both[::-1]
-    assert names(one)[2:] == ["my_shop__book"], "a name that meant the other one is nobody's"
+    assert names(other, one)[len(OURS) :] == both[::-1]
+    assert names(one)[len(OURS) :] == ["my_shop__book"], "a name that meant the other one is nobody's"
 
 
 @pytest.mark.parametrize(
@@ -143,7 +146,7 @@ async def test_the_operators_own_servers_are_listed_once_a_process_and_come_last
     shop = Connected(server("shop"), [entry("book")])
     first = await offered("bot_1", [shop], settings)
     assert await offered("bot_2", [shop], settings) == first
-    assert [tool.name for tool in first][2:5] == ["shop__book", "desk__read_note", "desk__book"]
+    assert [tool.name for tool in first][len(OURS) : len(OURS) + 3] == ["shop__book", "desk__read_note", "desk__book"]
     assert (tmp_path / "starts").read_text() == "started\n"
     [book] = [tool for tool in first if tool.name == "desk__book"]
     assert (book.hash, book.needs_approval, book.idempotent) == ("", False, False)
@@ -155,8 +158,8 @@ async def test_the_operators_own_servers_are_listed_once_a_process_and_come_last
 async def test_a_bot_gets_those_that_are_its_own() -> None:
     python = StdioTool(command=sys.executable, args=list(STDIO[1:]), bots=["bot_1"])
     settings = own(desk=python)
-    assert len(await offered("bot_1", [], settings)) > 2
-    assert [tool.name for tool in await offered("bot_2", [], settings)] == ["web_fetch", "report"]
+    assert len(await offered("bot_1", [], settings)) > len(OURS)
+    assert [tool.name for tool in await offered("bot_2", [], settings)] == OURS
 
 
 @pytest.mark.usefixtures("forgotten")
@@ -165,7 +168,7 @@ async def test_one_that_does_not_start_is_left_out_and_tried_again_in_a_minute(
 ) -> None:
     settings = own(desk=counted(tmp_path, "false"))
     for _ in range(3):
-        assert [tool.name for tool in await offered("bot_1", [], settings)] == ["web_fetch", "report"]
+        assert [tool.name for tool in await offered("bot_1", [], settings)] == OURS
     assert (tmp_path / "starts").read_text() == "started\n"
     [said] = [record.getMessage() for record in caplog.records if record.name.startswith("heartbeat")]
     assert "The tool server desk" in said

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, Literal
 
-Outcome = Literal["ok", "failed", "unknown", "changed", "refused"]
+Outcome = Literal["ok", "failed", "unknown", "changed", "refused", "rehearsed"]
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Definition:
     """One tool as a model is offered it: `name` is unique among those of a run, `on_server` its name on `server`.
 
     `idempotent`: it may be called again when nobody knows whether it was. `hash` is that of the pinned `Found`;
-    a built-in tool has neither server nor hash.
+    a built-in tool has neither server nor hash. `acts`: it may change something, so a rehearsal only writes it down.
     """
 
     name: str
@@ -54,6 +54,7 @@ class Definition:
     hash: str = ""
     idempotent: bool = False
     needs_approval: bool = False
+    acts: bool = True
 
 
 @dataclass(frozen=True)
@@ -61,10 +62,12 @@ class Called:
     """What a call came to. `text` is for the model; `report` is what the built-in tool of that name was told.
 
     unknown: it may have happened. changed: it was not made, for the tool is no longer what was pinned; `found` is
-    what it is now, `None` when it is gone.
+    what it is now, `None` when it is gone. `effect` is what a built-in tool does to the store, its `kind`
+    and arguments: it is carried out when the outcome is written, and says the text itself.
     """
 
     outcome: Outcome
     text: str
     found: Found | None = None
     report: dict[str, Any] | None = None
+    effect: dict[str, Any] | None = None

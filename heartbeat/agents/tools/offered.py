@@ -79,4 +79,5 @@ def _definition(one: Connected, entry: dict[str, Any], name: str) -> Definition:
         hash=entry.get("hash") or "",
         idempotent=notes.get("idempotentHint") is True or notes.get("readOnlyHint") is True,
         needs_approval=asks_for,
+        acts=notes.get("readOnlyHint") is not True,
     )

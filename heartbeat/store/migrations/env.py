@@ -4,6 +4,8 @@ from alembic import context
 from sqlalchemy import create_engine, text
 from sqlmodel import SQLModel
 
+from heartbeat.store.migrate import has_a_class
+
 LOCK = 7_318_008  # any constant: the advisory lock's name on PostgreSQL
 
 
@@ -22,6 +24,7 @@ def run() -> None:
             target_metadata=SQLModel.metadata,
             render_as_batch=connection.dialect.name == "sqlite",
             compare_type=True,
+            include_name=has_a_class,
             user_module_prefix="types.",
         )
         with context.begin_transaction():

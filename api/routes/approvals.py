@@ -1,0 +1,43 @@
+"""Approvals: what waits for a person's yes, and the yes or no itself."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter
+from sqlalchemy import Connection, Row
+
+from api.answers import Answer
+from api.deps import Asking, in_query, utc_now
+from api.openapi import call
+from api.schemas.approvals import DECISIONS, AllApprovals, Decide, ListApprovals, OneApproval, show_approval
+from api.schemas.pages import pagination
+from heartbeat.store import approvals as store
+from heartbeat.store.access import Access
+from heartbeat.store.pages import Page
+from heartbeat.temporal import wake
+
+router = APIRouter(prefix="/v1/bot/approval", tags=["Approvals"])
+
+
+@router.get("/readall", **call(AllApprovals, query=ListApprovals))
+async def readall(given: Annotated[ListApprovals, in_query(ListApprovals)], asking: Asking) -> Answer:
+    """List what a bot's runs asked a person for, newest first."""
+    page = Page(given.page, given.per_page)
+    rows, total = await asking.read(
+        given, lambda connection, found: store.approvals(connection, found.bot, given.state, page)
+    )
+    shown = [show_approval(row) for row in rows]
+    return Answer({"total": total, "approvals": shown, "pagination": pagination(page, total)})
+
+
+@router.post("/decide", **call(OneApproval))
+async def decide(given: Decide, asking: Asking) -> Answer:
+    """Say yes or no to a call that waits for it. The same decision again is a success, the other one a conflict."""
+
+    def work(connection: Connection, found: Access) -> Row[Any]:
+        asked = store.approval(connection, given.approval_id, found.bot)
+        store.decide(connection, asked.uuid, DECISIONS[given.decision], "a key of the project", utc_now())
+        return store.approval(connection, given.approval_id, found.bot)
+
+    row = await asking.write(given, work)
+    await wake(asking.stack.temporal, row.workflow_id, row.step)
+    return Answer({"approval": show_approval(row)})

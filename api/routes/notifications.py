@@ -1,0 +1,144 @@
+"""Notifications: targets, what each was told, and a message to try one."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter
+from sqlalchemy import Connection
+
+from api.answers import Answer
+from api.deps import Asking, in_query, utc_now
+from api.openapi import call
+from api.schemas.bots import Success
+from api.schemas.notifications import (
+    AllNotifications,
+    AllTargets,
+    CreateTarget,
+    ListNotifications,
+    ListTargets,
+    OfTarget,
+    OneTarget,
+    Tried,
+    UpdateTarget,
+    show_notification,
+    show_target,
+)
+from api.schemas.pages import pagination
+from heartbeat.channels.message import Message
+from heartbeat.channels.registry import config_of
+from heartbeat.delivery import deliver, opened, sealed
+from heartbeat.errors import Invalid
+from heartbeat.ids import new_id
+from heartbeat.secrets import Keyring
+from heartbeat.store import targets as store
+from heartbeat.store.access import Access
+from heartbeat.store.pages import Page
+from heartbeat.store.subscribers import subscriber
+from heartbeat.store.targets import Listed
+
+router = APIRouter(prefix="/v1/bot/notification", tags=["Notifications"])
+TEST = "If you read this, messages arrive here. It was sent by POST /v1/bot/notification/test."
+
+
+@router.post("/target/create", **call(OneTarget))
+async def create(given: CreateTarget, asking: Asking) -> Answer:
+    """Add a place for messages of a project, a bot, a heartbeat or a subscriber to go to."""
+    settings, uuid = asking.stack.settings, new_id("tgt")
+    await asking.admit(given.project_id)
+    given.check()
+    shown, secret = config_of(given.channel, given.config, settings.egress_allow)
+    made_up = {name: value for name, value in secret.items() if name not in given.config}
+    if made_up and asking.claim is not None:
+        raise Invalid("config", f"give {', '.join(made_up)}, too: with an Idempotency-Key the answer would be kept")
+    fields = {
+        "uuid": uuid,
+        "channel": given.channel,
+        "name": given.name or given.channel,
+        "config": shown,
+        "sealed_config": sealed(Keyring.from_settings(settings), uuid, secret),
+        "events": given.events,
+        "cooldown_seconds": given.cooldown_seconds,
+        "is_enabled": given.is_enabled,
+    }
+
+    def work(connection: Connection, found: Access) -> Listed:
+        whose = _whose(connection, given, found)
+        return store.create_target(connection, found.project, fields | whose, utc_now())
+
+    return Answer({"target": show_target(await asking.write(given, work)), "made_up": made_up})
+
+
+def _whose(connection: Connection, given: CreateTarget, found: Access) -> dict[str, Any]:
+    return {
+        "bot_id": found.bot.id if given.bot_id else None,
+        "heartbeat_id": found.heartbeat.id if given.heartbeat_id else None,
+        "member_id": subscriber(connection, found.bot, given.member_id).id if given.member_id else None,
+    }
+
+
+@router.get("/target/readall", **call(AllTargets, query=ListTargets))
+async def readall_targets(given: Annotated[ListTargets, in_query(ListTargets)], asking: Asking) -> Answer:
+    """List a project's targets, or those that hear of one bot."""
+    page = Page(given.page, given.per_page)
+
+    def work(connection: Connection, found: Access) -> tuple[list[Listed], int]:
+        return store.targets(connection, found.project, found.bot if given.bot_id else None, page)
+
+    listed, total = await asking.read(given, work)
+    shown = [show_target(one) for one in listed]
+    return Answer({"total": total, "targets": shown, "pagination": pagination(page, total)})
+
+
+@router.put("/target/update", **call(OneTarget))
+async def update(given: UpdateTarget, asking: Asking) -> Answer:
+    """Change what is given of a target. Enabling it has messages sent there again."""
+    settings = asking.stack.settings
+    old = await asking.read(given, lambda connection, found: store.target(connection, found.project, given.target_id))
+    fields = given.fields()
+    if given.config is not None:
+        keyring, row = Keyring.from_settings(settings), old.target
+        whole = {**row.config, **opened(keyring, row), **given.config}
+        shown, secret = config_of(row.channel, whole, settings.egress_allow)
+        fields |= {"config": shown, "sealed_config": sealed(keyring, row.uuid, secret)}
+
+    def work(connection: Connection, found: Access) -> Listed:
+        return store.write_target(connection, found.project, given.target_id, fields, utc_now())
+
+    return Answer({"target": show_target(await asking.write(given, work)), "made_up": {}})
+
+
+@router.delete("/target/delete", **call(Success, query=OfTarget))
+async def delete(given: Annotated[OfTarget, in_query(OfTarget)], asking: Asking) -> Answer:
+    """Send nothing there any more."""
+
+    def work(connection: Connection, found: Access) -> None:
+        store.delete_target(connection, found.project, given.target_id, utc_now())
+
+    await asking.write(given, work)
+    return Answer({"success": True, "message": f"Target {given.target_id} was deleted."})
+
+
+@router.get("/readall", **call(AllNotifications, query=ListNotifications))
+async def readall(given: Annotated[ListNotifications, in_query(ListNotifications)], asking: Asking) -> Answer:
+    """List a project's or one bot's notifications, newest first, each with what became of it."""
+    page = Page(given.page, given.per_page)
+
+    def work(connection: Connection, found: Access) -> tuple[list[store.Told], int]:
+        bot = found.bot if given.bot_id else None
+        return store.notifications(connection, found.project, bot, given.equal(), page)
+
+    told, total = await asking.read(given, work)
+    shown = [show_notification(one) for one in told]
+    return Answer({"total": total, "notifications": shown, "pagination": pagination(page, total)})
+
+
+@router.post("/test", **call(Tried))
+async def test(given: OfTarget, asking: Asking) -> Answer:
+    """Send one message now and say what came of it. Nothing is stored, and a target that is disabled stays so."""
+    settings = asking.stack.settings
+    listed = await asking.read(
+        given, lambda connection, found: store.target(connection, found.project, given.target_id)
+    )
+    message = Message(new_id("ntf"), "test", "low", "A test message", TEST, None, "Heartbeat", "", utc_now())
+    outcome = await deliver(listed.target, message, Keyring.from_settings(settings), settings)
+    words = outcome.error or f"{listed.target.channel} took the message."
+    return Answer({"success": outcome.error is None, "message": words})

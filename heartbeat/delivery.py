@@ -1,0 +1,66 @@
+"""One message to one target: its secrets opened, handed to its channel, and what came of it in the store's words."""
+
+import json
+import logging
+from datetime import timedelta
+from typing import Any
+
+from heartbeat.channels.message import Gone, Message, NotNow, Rejected
+from heartbeat.channels.registry import send
+from heartbeat.secrets import CannotOpen, Keyring, NoKey, config_row
+from heartbeat.settings import Settings
+from heartbeat.store.approvals import sealed_as
+from heartbeat.store.messages import Target
+from heartbeat.store.notifications import Outcome
+
+MOST_WORDS = 500
+log = logging.getLogger(__name__)
+
+
+async def deliver(target: Target, message: Message, keyring: Keyring, settings: Settings) -> Outcome:
+    """Send once. What stood in the way is in the outcome; nothing is raised."""
+    try:
+        secret = opened(keyring, target)
+        await send(target.channel, target.config, secret, message, settings)
+    except Gone as problem:
+        return Outcome(_words(problem), gone=True)
+    except Rejected as problem:
+        return Outcome(_words(problem), final=True)
+    except NotNow as problem:
+        return Outcome(_words(problem), retry_after=timedelta(seconds=problem.retry_after or 0))
+    except CannotOpen as problem:
+        log.error("%s", problem)
+        return Outcome("The target's secrets cannot be opened here; the operator's log says why.")
+    except Exception as problem:
+        log.exception("the channel %s", target.channel)
+        return Outcome(f"The channel failed in a way of its own ({type(problem).__name__}); the operator's log has it.")
+    return Outcome()
+
+
+def approval_link(keyring: Keyring, settings: Settings, uuid: str) -> str | None:
+    """Where a person says yes or no; `None` without an address that people can open or a key to make the link with."""
+    if settings.public_url is None:
+        return None
+    try:
+        return f"{settings.public_url.rstrip('/')}/approvals/{uuid}?token={keyring.seal('', sealed_as(uuid))}"
+    except NoKey:
+        return None
+
+
+def sealed(keyring: Keyring, target_uuid: str, secret: dict[str, Any]) -> str | None:
+    """The secrets of a target for its row, `None` if it has none. Raises `NoKey`."""
+    return keyring.seal(json.dumps(secret), config_row(target_uuid)) if secret else None
+
+
+def opened(keyring: Keyring, target: Target) -> dict[str, Any]:
+    """The secrets of a target. Raises `CannotOpen`."""
+    if target.sealed_config is None:
+        return {}
+    secret: dict[str, Any] = json.loads(keyring.open(target.sealed_config, config_row(target.uuid)))
+    return secret
+
+
+def _words(problem: Exception) -> str:
+    # A receiver's own words may be in it, and a text column takes neither NUL nor half a character.
+    told = str(problem).replace("\0", "").encode(errors="replace").decode()
+    return told[:MOST_WORDS] or type(problem).__name__

@@ -1,0 +1,140 @@
+"""Events in words: what a person reads, short enough for a telephone's lock screen."""
+
+from collections.abc import Callable
+from typing import Any
+
+from heartbeat.channels.message import Message, Priority
+from heartbeat.store.events import APPROVAL, FAILED, FINDING, MISSED, NOTIFIED, PAUSED, RECOVERED, RESUMED
+from heartbeat.store.notifications import Part, Sending
+
+MOST_TITLE = 200
+MOST_LINES = 20
+SEVERITIES = ("info", "warning", "critical")
+PRIORITIES: tuple[Priority, ...] = ("low", "normal", "urgent")
+PRIORITY_OF: dict[str, Priority] = {"info": "low", "warning": "normal", "critical": "urgent"}
+SUMMARY = "summary"
+# Title, body, priority and link.
+Told = tuple[str, str, Priority, str | None]
+
+
+def message_of(sending: Sending, approve: Callable[[str], str | None] = lambda _: None) -> Message:
+    """The message that tells of these events: of one in full, of several in a line each.
+
+    `approve` makes the link to an approval's page, if it can be linked to.
+    """
+    first = sending.parts[0]
+    if sending.total == 1:
+        title, body, priority, link = WORDS[first.event.kind](first, first.event.data)
+        kind, data = first.event.kind, {**first.event.data, **_whose(first)}
+        if kind == APPROVAL:
+            link = approve(data["approval"])
+    else:
+        kind, title = SUMMARY, f"{sending.total} messages of {_names(sending.parts)}"
+        priority = max((_told(part)[2] for part in sending.parts), key=PRIORITIES.index)
+        body, link = _lines([_told(part)[0] for part in sending.parts], sending.total), None
+        data = {"events": [_entry(part) for part in sending.parts], "total": sending.total}
+    alone = len({part.heartbeat.id for part in sending.parts}) == 1
+    return Message(
+        uuid=first.notification.uuid,
+        kind=kind,
+        priority=priority,
+        title=title[:MOST_TITLE],
+        body=body,
+        link=link,
+        bot=first.bot.name,
+        heartbeat=first.heartbeat.label or "" if alone else "",
+        at=max(part.event.created_at for part in sending.parts),
+        data=data,
+    )
+
+
+def name_of(part: Part) -> str:
+    """What people call the heartbeat: its label, else its bot's name."""
+    return part.heartbeat.label or part.bot.name
+
+
+def _told(part: Part) -> Told:
+    return WORDS[part.event.kind](part, part.event.data)
+
+
+def _finding(part: Part, data: dict[str, Any]) -> Told:
+    found = sorted(data["findings"], key=lambda it: -SEVERITIES.index(it["severity"]))
+    worst = found[0]
+    more = f" and {len(found) - 1} more" if len(found) > 1 else ""
+    lines = [f"[{it['severity']}] {it['title']} ({it['news']})" + _detail(it.get("detail")) for it in found]
+    body = "\n".join([_lines(lines, len(lines)), *([data["summary"]] if data.get("summary") else [])])
+    return f"{name_of(part)}: {worst['title']}{more}", body, PRIORITY_OF[worst["severity"]], None
+
+
+def _detail(detail: str | None) -> str:
+    return f"\n{detail}" if detail else ""
+
+
+def _failed(part: Part, data: dict[str, Any]) -> Told:
+    body = f"{data['message'] or 'It failed.'}\nFurther failures are not told until it works again or is paused."
+    return f"{name_of(part)} failed", body, "normal", None
+
+
+def _recovered(part: Part, data: dict[str, Any]) -> Told:
+    times = "one failure" if data["failures"] == 1 else f"{data['failures']} failures in a row"
+    return f"{name_of(part)} works again", f"The last run succeeded, after {times}.", "low", None
+
+
+def _paused(part: Part, data: dict[str, Any]) -> Told:
+    again = "" if "probe_at" in data else f"\n{data['resume']}"
+    why = {"errors": "because it kept failing", "budget": "because its budget is used up"}[data["reason"]]
+    return f"{name_of(part)} is paused {why}", f"{data['message']}{again}", "urgent", None
+
+
+def _resumed(part: Part, data: dict[str, Any]) -> Told:
+    times = "at the first attempt" if data["probes"] == 1 else f"at attempt {data['probes']}"
+    return f"{name_of(part)} goes on", f"It was paused, was tried again and succeeded {times}.", "low", None
+
+
+def _missed(part: Part, data: dict[str, Any]) -> Told:
+    ticks = "One tick" if data["ticks"] == 1 else f"{data['ticks']} ticks"
+    when = f"at {data['first']}" if data["ticks"] == 1 else f"from {data['first']} to {data['last']}"
+    return f"{name_of(part)} did not run when it was due", f"{ticks} missed, {when}.", "normal", None
+
+
+def _notified(part: Part, data: dict[str, Any]) -> Told:
+    return data["title"], data["message"], data["priority"], data.get("action_url")
+
+
+def _approval(part: Part, data: dict[str, Any]) -> Told:
+    asked = f"It asks to call {data['tool']}, and waits for a person's yes or no until {data['expires_at']}."
+    where = f"The link leads to what it asks for; so does GET /v1/bot/approval/readall ({data['approval']})."
+    body = f"{asked} After that the answer is no.\n{where}"
+    return f"{name_of(part)} waits for your approval", body, "urgent", None
+
+
+WORDS: dict[str, Callable[[Part, dict[str, Any]], Told]] = {
+    FINDING: _finding,
+    FAILED: _failed,
+    RECOVERED: _recovered,
+    PAUSED: _paused,
+    RESUMED: _resumed,
+    MISSED: _missed,
+    NOTIFIED: _notified,
+    APPROVAL: _approval,
+}
+
+
+def _whose(part: Part) -> dict[str, Any]:
+    return {"event_id": part.event.uuid, "bot_id": part.bot.uuid, "heartbeat_id": part.heartbeat.uuid}
+
+
+def _entry(part: Part) -> dict[str, Any]:
+    at = part.event.created_at.isoformat()
+    return {**_whose(part), "kind": part.event.kind, "title": _told(part)[0], "at": at}
+
+
+def _names(parts: list[Part]) -> str:
+    names = list(dict.fromkeys(name_of(part) for part in parts))
+    return names[0] if len(names) == 1 else f"{len(names)} heartbeats"
+
+
+def _lines(lines: list[str], total: int) -> str:
+    shown = [f"- {line}" for line in lines[:MOST_LINES]]
+    left = total - len(shown)
+    return "\n".join([*shown, *([f"and {left} more"] if left > 0 else [])])

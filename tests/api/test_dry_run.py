@@ -1,0 +1,69 @@
+"""Rehearsals and the breaker over HTTP: what is asked for, what is answered, what is listed where."""
+
+import pytest
+from sqlalchemy import update
+
+from api.schemas.logs import Logs, Triggered
+from heartbeat.store.database import columns
+from heartbeat.store.tables import Heartbeat
+from tests.api.conftest import YEARLY, Api
+from tests.models import ModelServer, asks, says
+from tests.seeds import NOW
+
+
+async def test_a_rehearsal_answers_what_it_would_have_done(working: Api, model: ModelServer) -> None:
+    bot = await working.bot()
+    heartbeat = await working.heartbeat(bot)
+    which = {"bot_id": bot["id"], "heartbeat_id": heartbeat["uuid"]}
+    text = {"text": "The garden is watered on Fridays."}
+    model.script(asks(("remember", text)), says("Remembered."))
+    answer = await working.post("/heartbeat/trigger", **which, dry_run=1)
+    result = Triggered.model_validate(answer.json(), extra="forbid").result
+    assert (answer.status_code, result.status, result.credits_charged) == (200, "success", 2)
+    assert result.rehearsal is not None
+    [call] = result.rehearsal.would_have_called
+    assert (call.tool, call.arguments) == ("remember", text)
+    assert result.rehearsal.would_have_told == []
+
+    model.script(says("All quiet."))
+    real = (await working.post("/heartbeat/trigger", **which)).json()["result"]
+    assert "rehearsal" not in real
+    listed = Logs.model_validate((await working.get("/heartbeat/logs", **which)).json(), extra="forbid")
+    assert [(log.uuid, log.dry_run) for log in listed.logs] == [(real["log_id"], False)]
+    apart = Logs.model_validate((await working.get("/heartbeat/logs", **which, dry_run=1)).json(), extra="forbid")
+    assert [(log.uuid, log.dry_run, apart.total) for log in apart.logs] == [(result.log_id, True, 1)]
+    [_, recorded, _] = (await working.get("/run/read", bot_id=bot["id"], run_id=result.log_id)).json()["run"]["steps"]
+    assert (recorded["failure_code"], recorded["is_error"]) == ("rehearsed", False)
+
+    found = (await working.get("/heartbeat/read", **which)).json()["heartbeat"]
+    assert (found["execution_count"], found["credits_used"]) == (1, 3)
+    stats = (await working.get("/heartbeat/stats", **which)).json()["stats"]
+    assert stats["total_executions"] == 1
+
+
+async def test_auto_resume_is_on_unless_it_is_switched_off(api: Api) -> None:
+    bot = await api.bot()
+    made = await api.heartbeat(bot)
+    assert made["auto_resume"] is True
+    for given, kept in ((False, False), (None, False), (1, True)):
+        assert (await api.heartbeat(bot, auto_resume=given))["auto_resume"] is kept
+    changed = await api.post("/heartbeat/configure", bot_id=bot["id"], prompt=made["prompt"], auto_resume="perhaps")
+    assert changed.status_code == 400
+
+
+@pytest.mark.parametrize("auto_resume", [True, False])
+async def test_switching_it_off_ends_a_probing_under_way(api: Api, auto_resume: bool) -> None:
+    bot = await api.bot()
+    heartbeat = await api.heartbeat(bot)
+    table = columns(Heartbeat)
+    message = "Failed once; the last error: no. It is tried again at 2026-11-20 12:00 (UTC); or enable it."
+    pause = {"pause_reason": "errors", "pause_since": NOW, "pause_message": message, "probe_at": NOW, "probes": 2}
+    await api.database.write(
+        lambda c: c.execute(update(table).where(table.c.uuid == heartbeat["uuid"]).values(enabled=False, **pause))
+    )
+    shown = (await api.heartbeat(bot, cron_pattern=YEARLY, auto_resume=auto_resume))["pause"]
+    if auto_resume:
+        assert (shown["probe_at"], shown["message"]) == ("2026-11-20T12:00:00Z", message)
+    else:
+        assert shown["probe_at"] is None
+        assert shown["message"] == "Failed once; the last error: no. Mend it, then enable again."

@@ -1,0 +1,243 @@
+"""One attempt after another: what each answer of the receiver means, what is held, and what a summary takes along."""
+
+from datetime import timedelta
+
+import pytest
+from pydantic import SecretStr
+from standardwebhooks import Webhook
+
+from heartbeat.secret_keys import new_key
+from heartbeat.secrets import Keyring
+from heartbeat.store.events import APPROVAL, record
+from heartbeat.store.messages import Target
+from heartbeat.store.notifications import WAITS, begin_delivery, finish_delivery, never_started
+from heartbeat.store.notifications import Outcome as Attempt
+from heartbeat.store.targets import delete_target
+from tests.channels.receiver import Receiver, says
+from tests.notifications.conftest import SECRET, Desk
+
+
+def states(desk: Desk) -> list[str]:
+    return [row.status for row in desk.notifications()]
+
+
+async def test_a_message_is_delivered_once_however_often_it_is_asked_for(desk: Desk, receiver: Receiver) -> None:
+    desk.target(receiver.url)
+    [uuid] = desk.fails("No key: the provider said 401.").tell
+    first, again = await desk.deliver(uuid), await desk.deliver(uuid)
+    assert (first.status, first.again_in, again) == ("delivered", None, first)
+    [request] = receiver.received
+    assert request.headers["webhook-id"] == uuid
+    [row] = desk.notifications()
+    assert (row.status, row.attempts, row.delivered_at, row.last_error) == ("delivered", 1, desk.now, None)
+    body = request.json
+    assert (body["type"], body["data"]["title"]) == ("run.failed", "Disks failed")
+    assert "the provider said 401" in body["data"]["message"]
+    assert body["data"]["details"]["heartbeat_id"] == desk.heartbeat.uuid
+
+
+async def test_the_reference_library_takes_the_signature(desk: Desk, receiver: Receiver) -> None:
+    desk.target(receiver.url)
+    await desk.deliver(*desk.fails().tell)
+    [request] = receiver.received
+    assert Webhook(SECRET).verify(request.body, request.headers)["type"] == "run.failed"
+
+
+async def test_a_receiver_that_is_down_and_comes_back_gets_the_same_id(desk: Desk, receiver: Receiver) -> None:
+    desk.target(receiver.url)
+    receiver.answer = says("503 Service Unavailable")
+    [uuid] = desk.fails().tell
+    down = await desk.deliver(uuid)
+    assert (down.status, down.again_in) == ("pending", 5)
+    [row] = desk.notifications()
+    assert (row.status, row.attempts) == ("pending", 1)
+    assert "503" in (row.last_error or "")
+    early = await desk.deliver(uuid, timedelta(seconds=2))
+    assert (early.again_in, len(receiver.received)) == (3, 1)
+    receiver.answer = says("200 OK")
+    assert (await desk.deliver(uuid, timedelta(seconds=3))).status == "delivered"
+    assert [request.headers["webhook-id"] for request in receiver.received] == [uuid, uuid]
+    assert receiver.received[0].body == receiver.received[1].body
+    assert desk.notifications()[0].last_error is None
+
+
+async def test_ten_attempts_over_three_days_and_no_more(desk: Desk, receiver: Receiver) -> None:
+    desk.target(receiver.url)
+    receiver.answer = says("500 Internal Server Error")
+    [uuid] = desk.fails().tell
+    began, waits = desk.now, []
+    while (delivery := await desk.deliver(uuid)).again_in is not None:
+        waits.append(timedelta(seconds=delivery.again_in))
+        desk.now += waits[-1]
+    assert (waits, len(receiver.received), delivery.status) == (list(WAITS), 10, "failed")
+    assert timedelta(days=3) < desk.now - began < timedelta(days=3, hours=6)
+    [row] = desk.notifications()
+    assert (row.status, row.attempts, row.next_attempt_at) == ("failed", 10, None)
+
+
+async def test_a_receiver_may_ask_for_more_patience(desk: Desk, receiver: Receiver) -> None:
+    desk.target(receiver.url)
+    receiver.answer = says("429 Too Many Requests", retry_after="120")
+    assert (await desk.deliver(*desk.fails().tell)).again_in == 120
+
+
+async def test_gone_disables_the_target_and_says_so(desk: Desk, receiver: Receiver) -> None:
+    desk.target(receiver.url)
+    [first] = desk.fails().tell
+    [second] = desk.run().tell
+    receiver.answer = says("410 Gone")
+    assert (await desk.deliver(first)).status == (await desk.deliver(second)).status == "failed"
+    [target] = desk.rows(Target)
+    assert (target.is_enabled, len(receiver.received)) == (False, 1)
+    assert "410" in (target.disabled_reason or "")
+    assert all("410" in (row.last_error or "") for row in desk.notifications())
+    assert desk.fails().tell == ()
+
+
+@pytest.mark.parametrize("answer", ["400 Bad Request", "404 Not Found"])
+async def test_what_is_refused_is_not_tried_again(desk: Desk, receiver: Receiver, answer: str) -> None:
+    desk.target(receiver.url)
+    receiver.answer = says(answer)
+    delivery = await desk.deliver(*desk.fails().tell)
+    assert (delivery.status, delivery.again_in) == ("failed", None)
+    assert desk.rows(Target)[0].is_enabled
+
+
+async def test_a_deleted_target_gets_nothing_more(desk: Desk, receiver: Receiver) -> None:
+    target = desk.target(receiver.url)
+    [uuid] = desk.fails().tell
+    desk.database.write_now(lambda c: delete_target(c, desk.project, target.uuid, desk.now))
+    assert (await desk.deliver(uuid)).status == "failed"
+    assert receiver.received == []
+
+
+async def test_what_comes_in_a_cool_down_is_told_in_one_message_at_its_end(desk: Desk, receiver: Receiver) -> None:
+    desk.target(receiver.url, cooldown_seconds=3600)
+    assert (await desk.deliver(*desk.fails().tell)).status == "delivered"
+    until = desk.rows(Target)[0].quiet_until
+    assert until == desk.now + timedelta(hours=1)
+    held = [*desk.run().tell, *desk.fails().tell, *desk.run().tell]
+    for uuid in held:
+        delivery = await desk.deliver(uuid)
+        assert delivery.status == "held"
+        assert delivery.again_in == (until - desk.now).total_seconds()
+    assert (states(desk), len(receiver.received)) == (["delivered", "held", "held", "held"], 1)
+    desk.now = until
+    ended = [await desk.deliver(uuid) for uuid in held]
+    assert [delivery.again_in for delivery in ended] == [None, None, None]
+    assert states(desk) == ["delivered"] * 4
+    [_, summary] = receiver.received
+    assert summary.headers["webhook-id"] == held[0]
+    body = summary.json
+    assert (body["type"], body["data"]["title"]) == ("summary", "3 messages of Disks")
+    kinds = [told["kind"] for told in body["data"]["details"]["events"]]
+    assert kinds == ["run.recovered", "run.failed", "run.recovered"]
+    first, *others = desk.notifications()[1:]
+    assert (first.summary_id, [other.summary_id for other in others]) == (None, [first.id, first.id])
+    assert desk.rows(Target)[0].quiet_until == until + timedelta(hours=1)
+
+
+async def test_the_only_one_that_was_held_is_itself(desk: Desk, receiver: Receiver) -> None:
+    desk.target(receiver.url, cooldown_seconds=3600)
+    await desk.deliver(*desk.fails().tell)
+    [uuid] = desk.run().tell
+    await desk.deliver(uuid)
+    await desk.deliver(uuid, timedelta(hours=1))
+    assert [request.json["type"] for request in receiver.received] == ["run.failed", "run.recovered"]
+
+
+def several(desk: Desk, count: int) -> list[str]:
+    return [uuid for number in range(count) for uuid in (desk.run() if number % 2 else desk.fails()).tell]
+
+
+@pytest.mark.parametrize(("count", "messages"), [(5, 5), (6, 1)])
+async def test_after_an_outage_many_are_one_message(desk: Desk, receiver: Receiver, count: int, messages: int) -> None:
+    desk.target(receiver.url)
+    for uuid in several(desk, count):
+        await desk.deliver(uuid)
+    assert (states(desk), len(receiver.received)) == (["delivered"] * count, messages)
+
+
+async def test_a_summary_that_fails_shares_its_fate_and_takes_later_ones_along(desk: Desk, receiver: Receiver) -> None:
+    desk.target(receiver.url)
+    receiver.answer = says("503 Service Unavailable")
+    waiting = several(desk, 7)
+    for uuid in waiting:
+        await desk.deliver(uuid)
+    assert len(receiver.received) == 1
+    assert all("503" in (row.last_error or "") for row in desk.notifications())
+    receiver.answer = says("204 No Content")
+    assert (await desk.deliver(waiting[0], timedelta(seconds=5))).status == "delivered"
+    assert states(desk) == ["delivered"] * 7
+    assert len(receiver.received) == 2
+
+
+async def test_one_that_is_being_sent_is_in_no_summary(desk: Desk, receiver: Receiver) -> None:
+    desk.target(receiver.url)
+    first, *others = several(desk, 7)
+    desk.database.write_now(lambda c: begin_delivery(c, others[0], desk.now))
+    # All the others were gathered by it; one that comes now finds it on its way and leaves it alone.
+    [late] = desk.run().tell
+    await desk.deliver(late)
+    assert receiver.received[0].json["type"] == "run.recovered"
+    desk.database.write_now(lambda c: finish_delivery(c, others[0], Attempt(), desk.now))
+    assert set(states(desk)) == {"delivered"}
+    assert (await desk.deliver(first)).status == "delivered"
+    assert len(receiver.received) == 1
+
+
+async def test_an_attempt_whose_worker_died_is_made_again_at_once(desk: Desk, receiver: Receiver) -> None:
+    desk.target(receiver.url)
+    [uuid] = desk.fails().tell
+    desk.database.write_now(lambda c: begin_delivery(c, uuid, desk.now))
+    assert (await desk.deliver(uuid, timedelta(seconds=8))).status == "delivered"
+    assert (desk.notifications()[0].attempts, len(receiver.received)) == (2, 1)
+
+
+async def test_upkeep_finds_what_nobody_started(desk: Desk, receiver: Receiver) -> None:
+    desk.target(receiver.url, cooldown_seconds=600, events=["run.failed", "run.recovered"])
+    [failed] = desk.fails().tell
+
+    def overdue() -> list[str]:
+        return desk.database.read_now(lambda c: never_started(c, desk.now, 100))
+
+    assert overdue() == []
+    desk.now += timedelta(seconds=61)
+    assert overdue() == [failed]
+    await desk.deliver(failed)
+    [recovered] = desk.run().tell
+    await desk.deliver(recovered)
+    desk.now += timedelta(minutes=5)
+    assert overdue() == []
+    desk.now += timedelta(minutes=6)
+    assert overdue() == [recovered]
+    await desk.deliver(recovered)
+    assert overdue() == []
+
+
+async def test_secrets_that_do_not_open_wait_for_the_operator(desk: Desk, receiver: Receiver) -> None:
+    desk.target(receiver.url, sealed_config="v1.lost.bm9uc2Vuc2U=")
+    delivery = await desk.deliver(*desk.fails().tell)
+    assert (delivery.status, delivery.again_in) == ("pending", 5)
+    assert desk.notifications()[0].last_error == (
+        "The target's secrets cannot be opened here; the operator's log says why."
+    )
+
+
+async def test_an_approval_is_neither_held_nor_summed_up_and_has_its_link(desk: Desk, receiver: Receiver) -> None:
+    secrets = {"secret_keys": SecretStr(new_key()), "public_url": "https://heartbeat.example/"}
+    desk.settings = desk.settings.model_copy(update=secrets)
+    desk.target(receiver.url, cooldown_seconds=3600)
+    await desk.deliver(*desk.fails().tell)
+    waiting = several(desk, 7)
+    asked = {"approval": "apr_1", "tool": "desk__book", "expires_at": "2026-11-21T12:00:00+00:00"}
+    [uuid] = desk.database.write_now(lambda c: record(c, desk.heartbeat, APPROVAL, asked, desk.now))
+    desk.now = desk.rows(Target)[0].quiet_until
+    assert (await desk.deliver(waiting[0])).status == "delivered"
+    assert (await desk.deliver(uuid)).status == "delivered"
+    summary, approval = (request.json for request in receiver.received[1:])
+    assert approval["type"] == "approval.requested"
+    assert {told["kind"] for told in summary["data"]["details"]["events"]} == {"run.failed", "run.recovered"}
+    page, _, token = approval["data"]["link"].partition("?token=")
+    assert page == "https://heartbeat.example/approvals/apr_1"
+    assert Keyring.from_settings(desk.settings).open(token, "approval:apr_1") == ""
