@@ -97,9 +97,7 @@ def require_http(url: httpx2.URL) -> None:
 
 
 def _closed(what: str, kind: str) -> Closed:
-    return Closed(
-        f"{what} {kind}. Only the public internet is open; the operator's HEARTBEAT_EGRESS_ALLOW opens more."
-    )
+    return Closed(f"{what} {kind}. Only the public internet is open; the operator's HEARTBEAT_EGRESS_ALLOW opens more.")
 
 
 class _CheckedNetwork(httpcore2.AsyncNetworkBackend):

@@ -74,9 +74,7 @@ class Run(SQLModel, table=True):
             postgresql_where=text("member_id IS NOT NULL"),
         ),
         Index("ix_run_heartbeat", "heartbeat_id", "id"),
-        Index(
-            "ix_run_rehearsed", "bot_id", "id", sqlite_where=text("dry_run"), postgresql_where=text("dry_run")
-        ),
+        Index("ix_run_rehearsed", "bot_id", "id", sqlite_where=text("dry_run"), postgresql_where=text("dry_run")),
         Index("ix_run_heartbeat_status", "heartbeat_id", "status", "id"),
         Index(
             "ix_run_running",

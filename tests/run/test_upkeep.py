@@ -55,7 +55,6 @@ async def test_pending_schedules_are_put(working: House) -> None:
         "start_probes": 0,
         "start_deliveries": 0,
         "tell_decisions": 0,
-        "start_deliveries": 0,
     }
     row = await working.row()
     assert row.synced_version == row.version

@@ -62,7 +62,8 @@ def _schema(model: type[BaseModel]) -> dict[str, Any]:
 
 
 ARGUMENTS: dict[str, type[BaseModel]] = {
-    **{"web_fetch": Page, "report": Report},
+    "web_fetch": Page,
+    "report": Report,
     **memories.ARGUMENTS,
     **notices.ARGUMENTS,
     **scheduling.ARGUMENTS,

@@ -165,7 +165,10 @@ def _messages() -> None:
         sa.UniqueConstraint("event_id", "target_id", name="uq_notification"),
     )
     op.create_index("ix_notification_bot", "notification", ["bot_id", "id"])
-    for name, columns in (("ix_notification_due", ["next_attempt_at"]), ("ix_notification_waiting", ["target_id", "id"])):
+    for name, columns in (
+        ("ix_notification_due", ["next_attempt_at"]),
+        ("ix_notification_waiting", ["target_id", "id"]),
+    ):
         waiting = sa.text("next_attempt_at IS NOT NULL")
         op.create_index(name, "notification", columns, sqlite_where=waiting, postgresql_where=waiting)
     op.create_index("ix_notification_summary", "notification", ["summary_id"])
