@@ -28,7 +28,7 @@ up: setup ## Start everything: Temporal, API and worker in this terminal; Ctrl-C
 	@exec $(BIN)/heartbeat up $(ARGS)
 
 test: setup ## Run the whole suite: unit, workflow, API and end-to-end, on SQLite and PostgreSQL.
-	@$(BIN)/pytest -q $(ARGS)
+	@$(BIN)/pytest -q -n 3 $(ARGS)
 
 test-outages: setup ## Kill every part in turn while heartbeats fire each minute (six minutes).
 	@$(BIN)/pytest -q -s -m outage tests/e2e/test_outages.py $(ARGS)

@@ -6,7 +6,6 @@ from datetime import timedelta
 from typing import Any
 
 from heartbeat.channels.message import Gone, Message, NotNow, Rejected
-from heartbeat.channels.registry import send
 from heartbeat.secrets import CannotOpen, Keyring, NoKey, config_row
 from heartbeat.settings import Settings
 from heartbeat.store.approvals import sealed_as
@@ -19,6 +18,8 @@ log = logging.getLogger(__name__)
 
 async def deliver(target: Target, message: Message, keyring: Keyring, settings: Settings) -> Outcome:
     """Send once. What stood in the way is in the outcome; nothing is raised."""
+    from heartbeat.channels.registry import send
+
     try:
         secret = opened(keyring, target)
         await send(target.channel, target.config, secret, message, settings)

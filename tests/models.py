@@ -16,6 +16,7 @@ class Reply:
     body: dict[str, Any] | str = field(default_factory=dict)
     headers: dict[str, str] = field(default_factory=dict)
     wait_for: threading.Event | None = None
+    endless: bool = False
 
 
 def says(text: str, input_tokens: int = 100, output_tokens: int = 20, finish: str = "stop") -> Reply:
@@ -104,9 +105,12 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_response(reply.status)
             for name, value in {"content-type": "application/json", **reply.headers}.items():
                 self.send_header(name, value)
-            self.send_header("content-length", str(len(body)))
+            if not reply.endless:
+                self.send_header("content-length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
+            while reply.endless:
+                self.wfile.write(b" " * 1_000_000)
         except (BrokenPipeError, ConnectionResetError):
             self.close_connection = True
 

@@ -198,6 +198,9 @@ class ToolServer(Desk):
     def _serve(self) -> None:
         with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
             runner.run(self._uvicorn.serve(sockets=[self._socket]))
+            # What was cut off closes its socket in the loop's next turn.
+            self._drop()
+            runner.run(asyncio.sleep(0))
 
     def _app(self) -> ASGIApp:
         server, sse = self.server(), SseServerTransport("/messages/")

@@ -24,7 +24,6 @@ from api.schemas.notifications import (
 )
 from api.schemas.pages import pagination
 from heartbeat.channels.message import Message
-from heartbeat.channels.registry import config_of
 from heartbeat.delivery import deliver, opened, sealed
 from heartbeat.errors import Invalid
 from heartbeat.ids import new_id
@@ -42,6 +41,9 @@ TEST = "If you read this, messages arrive here. It was sent by POST /v1/bot/noti
 @router.post("/target/create", **call(OneTarget))
 async def create(given: CreateTarget, asking: Asking) -> Answer:
     """Add a place for messages of a project, a bot, a heartbeat or a subscriber to go to."""
+    # Loaded by who needs it: the channels speak HTTP and mail, which most API processes never do.
+    from heartbeat.channels.registry import config_of
+
     settings, uuid = asking.stack.settings, new_id("tgt")
     await asking.admit(given.project_id)
     given.check()
@@ -95,9 +97,11 @@ async def update(given: UpdateTarget, asking: Asking) -> Answer:
     old = await asking.read(given, lambda connection, found: store.target(connection, found.project, given.target_id))
     fields = given.fields()
     if given.config is not None:
+        from heartbeat.channels.registry import config_changed
+
         keyring, row = Keyring.from_settings(settings), old.target
-        whole = {**row.config, **opened(keyring, row), **given.config}
-        shown, secret = config_of(row.channel, whole, settings.egress_allow)
+        kept = opened(keyring, row)
+        shown, secret = config_changed(row.channel, row.config, kept, given.config, settings.egress_allow)
         fields |= {"config": shown, "sealed_config": sealed(keyring, row.uuid, secret)}
 
     def work(connection: Connection, found: Access) -> Listed:

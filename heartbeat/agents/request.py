@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
+from httpx2 import AsyncClient
 from pydantic import SecretStr
 from pydantic_ai.direct import model_request
 from pydantic_ai.exceptions import ModelAPIError, UnexpectedModelBehavior, UserError
@@ -14,6 +15,7 @@ from pydantic_ai.settings import ModelSettings
 from pydantic_ai.tools import ToolDefinition
 
 from heartbeat.agents.failures import ModelFailure, explain
+from heartbeat.agents.http import client
 from heartbeat.agents.prompt import Returned, Said, conversation
 from heartbeat.agents.tools.definitions import Definition
 from heartbeat.settings import Settings
@@ -64,6 +66,7 @@ class Models:
         self._made: dict[str, Model] = {}
         self._open = AsyncExitStack()
         self._making = Lock()
+        self._http = client(float(settings.step_timeout_seconds))
 
     async def ask(self, question: Question) -> Answer:
         """Send one request; raises `ModelFailure` in words the owner can act on."""
@@ -101,12 +104,13 @@ class Models:
     async def _model(self, name: str) -> Model:
         async with self._making:
             if name not in self._made:
-                self._made[name] = await self._open.enter_async_context(make(name, self._settings))
+                self._made[name] = await self._open.enter_async_context(make(name, self._settings, self._http))
             return self._made[name]
 
     async def close(self) -> None:
         """Give every connection back."""
         await self._open.aclose()
+        await self._http.aclose()
 
 
 def _offered(tool: Definition) -> ToolDefinition:
@@ -123,22 +127,21 @@ def _useless(name: str, text: str, response: ModelResponse) -> tuple[str | None,
     return "empty_answer", f"{name} gave an empty answer; change the prompt or the model."
 
 
-def make(name: str, settings: Settings) -> Model:
+def make(name: str, settings: Settings, http: AsyncClient) -> Model:
     """The client for `provider:name` with its address and key; raises `ModelFailure` when the key is missing."""
     provider, _, model = name.partition(":")
     if provider == "anthropic":
-        return _anthropic(
-            model, _key(settings.anthropic_api_key, "ANTHROPIC_API_KEY", name), settings.anthropic_base_url
-        )
+        key = _key(settings.anthropic_api_key, "ANTHROPIC_API_KEY", name)
+        return _anthropic(model, key, settings.anthropic_base_url, http)
     if provider == "google":
-        return _google(model, _key(settings.google_api_key, "GOOGLE_API_KEY", name))
+        return _google(model, _key(settings.google_api_key, "GOOGLE_API_KEY", name), http)
     if provider == "ollama":
-        return _compatible(model, "ollama", settings.ollama_base_url, None)
+        return _compatible(model, "ollama", settings.ollama_base_url, None, http)
     if provider == "local":
-        return _compatible(model, "local", settings.local_url, None)
+        return _compatible(model, "local", settings.local_url, None, http)
     if settings.openai_base_url:
-        return _compatible(model, "openai-compatible", settings.openai_base_url, settings.openai_api_key)
-    return _openai(model, _key(settings.openai_api_key, "OPENAI_API_KEY", name))
+        return _compatible(model, "openai-compatible", settings.openai_base_url, settings.openai_api_key, http)
+    return _openai(model, _key(settings.openai_api_key, "OPENAI_API_KEY", name), http)
 
 
 def _key(key: SecretStr | None, variable: str, name: str) -> str:
@@ -149,34 +152,34 @@ def _key(key: SecretStr | None, variable: str, name: str) -> str:
     return key.get_secret_value()
 
 
-def _openai(model: str, key: str) -> Model:
+def _openai(model: str, key: str, http: AsyncClient) -> Model:
     from pydantic_ai.models.openai import OpenAIChatModel
     from pydantic_ai.providers.openai import OpenAIProvider
 
-    return OpenAIChatModel(model, provider=OpenAIProvider(api_key=key))
+    return OpenAIChatModel(model, provider=OpenAIProvider(api_key=key, http_client=http))
 
 
-def _compatible(model: str, service: str, base_url: str, key: SecretStr | None) -> Model:
+def _compatible(model: str, service: str, base_url: str, key: SecretStr | None, http: AsyncClient) -> Model:
     """Chat completions as Ollama, vLLM and llama.cpp serve them; they know `max_tokens`, not its newer name."""
     from pydantic_ai.models.openai import OpenAIChatModel
     from pydantic_ai.profiles.openai import OpenAIModelProfile
     from pydantic_ai.providers.openai_compatible import OpenAICompatibleProvider
 
     api_key = key.get_secret_value() if key else "none"
-    provider = OpenAICompatibleProvider(service, base_url=base_url, api_key=api_key)
+    provider = OpenAICompatibleProvider(service, base_url=base_url, api_key=api_key, http_client=http)
     profile = OpenAIModelProfile(openai_chat_supports_max_completion_tokens=False)
     return OpenAIChatModel(model, provider=provider, profile=profile)
 
 
-def _anthropic(model: str, key: str, base_url: str | None) -> Model:
+def _anthropic(model: str, key: str, base_url: str | None, http: AsyncClient) -> Model:
     from pydantic_ai.models.anthropic import AnthropicModel
     from pydantic_ai.providers.anthropic import AnthropicProvider
 
-    return AnthropicModel(model, provider=AnthropicProvider(api_key=key, base_url=base_url))
+    return AnthropicModel(model, provider=AnthropicProvider(api_key=key, base_url=base_url, http_client=http))
 
 
-def _google(model: str, key: str) -> Model:
+def _google(model: str, key: str, http: AsyncClient) -> Model:
     from pydantic_ai.models.google import GoogleModel
     from pydantic_ai.providers.google import GoogleProvider
 
-    return GoogleModel(model, provider=GoogleProvider(api_key=key))
+    return GoogleModel(model, provider=GoogleProvider(api_key=key, http_client=http))

@@ -25,6 +25,18 @@ CALLS = [
     ("POST", "/task/cancel"),
     ("GET", "/task/read"),
     ("GET", "/task/readall"),
+    ("GET", "/approval/readall"),
+    ("POST", "/approval/decide"),
+    ("GET", "/finding/readall"),
+    ("POST", "/finding/acknowledge"),
+    ("POST", "/finding/snooze"),
+    ("POST", "/finding/resolve"),
+    ("POST", "/notification/target/create"),
+    ("GET", "/notification/target/readall"),
+    ("PUT", "/notification/target/update"),
+    ("DELETE", "/notification/target/delete"),
+    ("GET", "/notification/readall"),
+    ("POST", "/notification/test"),
     ("GET", "/run/read"),
     ("GET", "/run/events"),
     ("GET", "/project/credits"),
@@ -47,7 +59,8 @@ CALLS = [
     ("POST", "/subscriber/create"),
     ("DELETE", "/subscriber/delete"),
 ]
-OF_THE_PROJECT = ("/create", "/readall", "/project/credits")
+OF_A_TARGET = ("/notification/target/update", "/notification/target/delete", "/notification/test")
+OF_THE_PROJECT = ("/create", "/readall", "/project/credits", *OF_A_TARGET)
 FULL = {
     "prompt": "Check",
     "name": "A name",
@@ -60,6 +73,13 @@ FULL = {
     "is_active": True,
     "tools": [],
     "task_id": "task_1",
+    "approval_id": "apr_1",
+    "decision": "approve",
+    "finding_id": "fnd_1",
+    "minutes": 60,
+    "target_id": "tgt_1",
+    "channel": "email",
+    "config": {"to": "desk@example.com", "sender": "heartbeat@example.com", "host": "mail.example.com"},
     "schedule_type": "daily",
     "schedule_config": {"time": "09:00"},
 }
@@ -131,6 +151,14 @@ async def test_a_bot_of_another_project_is_not_there(
 ) -> None:
     answer = await in_any_place(outsider, method, path, given)
     assert error_of(answer, 404)["code"] == "bot_not_found"
+
+
+@pytest.mark.parametrize("path", OF_A_TARGET)
+async def test_a_target_of_another_project_is_not_there(api: Api, outsider: Api, given: dict, path: str) -> None:
+    made = (await api.post("/notification/target/create", **{**given, "heartbeat_id": None, "member_id": None})).json()
+    method = {"update": "PUT", "delete": "DELETE"}.get(path.rpartition("/")[2], "POST")
+    answer = await in_any_place(outsider, method, path, {**given, "target_id": made["target"]["id"]})
+    assert error_of(answer, 404)["code"] == "target_not_found"
 
 
 async def test_a_revoked_key_opens_nothing(api: Api) -> None:

@@ -41,7 +41,7 @@ async def test_what_one_run_remembers_the_next_one_knows(working: House, model: 
     first = await working.run_once()
     [kept, _] = await calls(working, first.uuid)
     assert (kept.failure_code, kept.answer[:18]) == (None, "Remembered as mry_")
-    assert await memories(working) == ["The queue is looked after by Anna.", "Tea is green."]
+    assert sorted(await memories(working)) == ["Tea is green.", "The queue is looked after by Anna."]
     second = await working.run_once()
     told = first_message(model.requests[-1])
     assert told == f"{second.opening}\n\nYour task:\nCheck the queue."

@@ -114,6 +114,13 @@ async def test_the_same_log_id_is_the_same_run(working: House, model: ModelServe
     assert len(model.requests) == 1
 
 
+async def test_an_endless_answer_is_cut_off(working: House, model: ModelServer) -> None:
+    working.settings.step_attempts = 2
+    model.script(Reply(endless=True), says("Now in short."))
+    log = await working.run_once()
+    assert (log.status, log.response, len(model.requests)) == ("success", "Now in short.", 2)
+
+
 FINAL = [
     (fails(401, "invalid_api_key"), "key_rejected"),
     (fails(403, "forbidden"), "key_rejected"),
