@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from temporalio import activity
 
+from heartbeat import credits
 from heartbeat.agents.model import resolve
 from heartbeat.agents.tools.builtin import BUILT_IN
 from heartbeat.agents.tools.stdio import known_text
@@ -21,7 +22,9 @@ from heartbeat.store.opening import Claim, Opening, open_run
 # Connecting, asking what there is and writing down what came of it, around the call itself.
 OVERHEAD_SECONDS = 30
 # Constant and plain English: no tokenizer makes more than one token of two of its characters.
-BUILT_IN_TEXT = json.dumps([(tool.name, tool.description, tool.schema) for tool in BUILT_IN])
+BUILT_IN_TEXT = {
+    tool.name: len(json.dumps([tool.name, tool.description, tool.schema])) // 2 + credits.FRAME for tool in BUILT_IN
+}
 
 
 def utc_now() -> datetime:
@@ -36,7 +39,7 @@ def house(settings: Settings) -> House:
         lambda name: resolve(name, settings),
         settings.max_reply_tokens,
         lambda model: rate_for(model, settings.credits_per_1000_tokens, settings.model_rates),
-        len(BUILT_IN_TEXT) // 2,
+        BUILT_IN_TEXT,
     )
 
 
@@ -63,7 +66,7 @@ class Runs:
             dry_run=request.dry_run,
         )
         # What the operator's own servers offer is known once a first run has asked them.
-        rules = replace(self._house, tool_text=self._house.tool_text + known_text())
+        rules = replace(self._house, own_text=known_text())
         opening = await self._database.write(lambda connection: open_run(connection, claim, rules, self._now()))
         return self._answer(opening)
 

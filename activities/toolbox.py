@@ -32,7 +32,8 @@ class Toolbox:
 
         if run.chat_mode == "ask" or run.model.startswith(WITHOUT_TOOLS):
             return []
-        return await offered(tools.bot_uuid, [self._connected(row) for row in tools.servers], self._settings)
+        found = await offered(tools.bot_uuid, [self._connected(row) for row in tools.servers], self._settings)
+        return [tool for tool in found if tool.server is not None or tool.name in tools.built_in]
 
     async def call(self, definition: Definition, arguments: dict[str, Any], key: str) -> Called:
         """Make one call. `key` is the same for every attempt at it."""

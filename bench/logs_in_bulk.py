@@ -34,10 +34,12 @@ RUNS = """
 """
 DAY = {"sqlite": "substr(created_at, 1, 10)", "postgresql": "to_char(created_at, 'YYYY-MM-DD')"}
 ROLLUP = """
-    INSERT INTO daily_rollup (bot_id, day, type, success, error, skipped, cancelled, duration_ms, tokens, credits)
-    SELECT bot_id, {day}, type, sum(CASE status WHEN 'success' THEN 1 ELSE 0 END),
-        sum(CASE status WHEN 'error' THEN 1 ELSE 0 END), 0, 0, sum(duration_ms), sum(tokens_used), sum(credits_charged)
-    FROM run GROUP BY 1, 2, 3
+    INSERT INTO daily_rollup
+        (bot_id, day, type, model, success, error, skipped, cancelled, duration_ms, tokens, credits, cost_nano_usd)
+    SELECT bot_id, {day}, type, model, sum(CASE status WHEN 'success' THEN 1 ELSE 0 END),
+        sum(CASE status WHEN 'error' THEN 1 ELSE 0 END), 0, 0, sum(duration_ms), sum(tokens_used),
+        sum(credits_charged), 0
+    FROM run GROUP BY 1, 2, 3, 4
 """
 COUNTERS = """
     UPDATE heartbeat SET success_count = ended.success, total_error_count = ended.error

@@ -27,7 +27,7 @@ def a_bot(connection: Connection, project: Project, **given: Any) -> Bot:
         "instruction": "Be brief.",
         "status": True,
         "heartbeat": True,
-        "attributes": {},
+        "attributes": {"memory": 1, "tasks": 1},
         "created_at": NOW,
         "updated_at": NOW,
     } | given

@@ -18,7 +18,7 @@ Long = Annotated[Text, Field(max_length=20_000)]
 
 
 class Attributes(OfProject):
-    """Published fields that mean nothing here; they are kept, so that clients read back what they wrote."""
+    """Published fields that are kept, so that clients read back what they wrote; all but two mean nothing here."""
 
     subdomain: Short | None = None
     avatar: Short | None = None
@@ -29,7 +29,8 @@ class Attributes(OfProject):
     ratelimit_requests: Whole | None = None
     no_answer_reply: Long | None = None
     require_login: Flag | None = None
-    memory: Flag | None = None
+    memory: Flag | None = Field(None, description="Whether its runs have the tools remember, recall and forget.")
+    tasks: Flag | None = Field(None, description="Whether its runs have the tool schedule_task.")
     hide_branding: Flag | None = None
     branding: PlainObject | None = None
 
@@ -93,6 +94,7 @@ class BotObject(BaseModel):
     no_answer_reply: str | None
     require_login: int | None
     memory: int | None
+    tasks: int | None
     hide_branding: int | None
     branding: dict[str, Any] | None
     integrations: list[dict[str, Any]]

@@ -20,6 +20,7 @@ from heartbeat.store.probing import awaits, conclude
 from heartbeat.store.records import Run
 from heartbeat.store.tables import Bot, Heartbeat, Memory, Project, Tool
 from heartbeat.store.telling import tell_of_pause
+from heartbeat.store.toolset import HAS_TARGETS, built_in
 
 RUN, TOOL, MEMORY = columns(Run), columns(Tool), columns(Memory)
 HEARTBEAT, BOT, PROJECT = columns(Heartbeat), columns(Bot), columns(Project)
@@ -34,7 +35,7 @@ TOOL_TEXT = (
 )
 HAS_MEMORIES = exists().where(MEMORY.c.bot_id == BOT.c.id)
 ASKED = (
-    select(HEARTBEAT, BOT, PROJECT, TOOL_TEXT, HAS_MEMORIES)
+    select(HEARTBEAT, BOT, PROJECT, TOOL_TEXT, HAS_TARGETS, HAS_MEMORIES)
     .join(BOT, BOT.c.id == HEARTBEAT.c.bot_id)
     .join(PROJECT, PROJECT.c.id == HEARTBEAT.c.project_id)
     .where(HEARTBEAT.c.uuid == bindparam("key"), HEARTBEAT.c.deleted_at.is_(None))
@@ -91,7 +92,8 @@ def open_run(connection: Connection, claim: Claim, house: House, now: datetime) 
     asked = joined(connection, (Heartbeat, Bot, Project), ASKED, {"key": claim.heartbeat})
     if asked is None:
         return Opening(None, "the heartbeat was deleted")
-    heartbeat, bot, project, tool_text, has_memories = asked
+    heartbeat, bot, project, tool_text, has_targets, has_memories = asked
+    tool_text += house.told(built_in(bot.attributes, has_targets))
     if claim.trigger == "schedule":
         if why := _phantom(claim, heartbeat):
             return Opening(None, why)
@@ -132,7 +134,7 @@ def _price(
 ) -> Price:
     model, reply = house.model(bot.model), bot.max_reply_tokens or house.max_reply_tokens
     told = credits.most_tokens(bot.instruction, first_message(opening, heartbeat.prompt))
-    worst = house.worst(model, told + house.tool_text + tool_text, reply)
+    worst = house.worst(model, told + tool_text, reply)
     return Price(model, reply, opening, worst, *credits.period(now, project.period_anchor_day))
 
 

@@ -136,7 +136,9 @@ def to_read(standing: Standing, house: House) -> int:
     if last is not None and last.input_tokens:
         return last.input_tokens + last.output_tokens + credits.most_tokens(*since)
     run, told = standing.run, [step.messages + step.answer for step in standing.steps]
-    return house.tool_text + credits.most_tokens(run.instruction, first_message(run.opening, run.prompt), *told)
+    return house.told(house.tool_text) + credits.most_tokens(
+        run.instruction, first_message(run.opening, run.prompt), *told
+    )
 
 
 def steps(connection: Connection, run_id: int) -> list[Step]:
