@@ -12,7 +12,7 @@ from tests.seeds import NOW
 
 
 async def test_a_rehearsal_answers_what_it_would_have_done(working: Api, model: ModelServer) -> None:
-    bot = await working.bot()
+    bot = await working.bot(memory=1)
     heartbeat = await working.heartbeat(bot)
     which = {"bot_id": bot["id"], "heartbeat_id": heartbeat["uuid"]}
     text = {"text": "The garden is watered on Fridays."}
