@@ -249,7 +249,7 @@ def main() -> NoReturn:
         _fail(f"The database cannot be used: {problem.orig}")
     except (CannotStart, ProductError, CommandError, SQLAlchemyError, OSError) as problem:
         _fail(str(problem))
-    _leave(code or 0)
+    sys.exit(code or 0)
 
 
 def _settings(data_dir: Path | None, port: int | None, temporal_port: int | None, ui_port: int | None) -> Settings:
@@ -270,13 +270,4 @@ def _become(module: str) -> NoReturn:
 def _fail(message: str, code: int = 1) -> NoReturn:
     line = " ".join(message.split())
     typer.echo(f"heartbeat: {line}", err=True)
-    _leave(code)
-
-
-def _leave(code: int) -> NoReturn:
-    """End the process. After the Temporal SDK was used nothing may run at interpreter exit: it aborts now and then."""
-    if "temporalio.bridge.runtime" in sys.modules:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
     sys.exit(code)

@@ -9,7 +9,6 @@ from typing import NoReturn
 import typer
 from temporalio.service import RPCError
 
-from heartbeat.errors import Unavailable
 from heartbeat.reconcile import Difference, Reconciler
 from heartbeat.schedules import Schedules
 from heartbeat.settings import Settings
@@ -19,20 +18,24 @@ from heartbeat.temporal import connect
 
 
 def run(settings: Settings, dry_run: bool) -> NoReturn:
-    """Print each difference and how many there were; raises `Unavailable` when Temporal cannot be reached."""
+    """Print each difference and how many there were, or that Temporal cannot be reached; ends the process."""
     try:
         found = asyncio.run(_reconcile(settings, dry_run))
-    except (RPCError, RuntimeError) as problem:
-        raise Unavailable(
-            "temporal_unavailable", f"Temporal cannot be reached at {settings.temporal_target()}; is it up?"
-        ) from problem
+    except (RPCError, RuntimeError):
+        typer.echo(f"heartbeat: Temporal cannot be reached at {settings.temporal_target()}; is it up?", err=True)
+        _leave(1)
     for difference in found:
         typer.echo(f"{difference.heartbeat}  {difference.what}: {difference.why}")
     would = "would be put right (--dry-run)" if dry_run else "put right"
     typer.echo(f"{len(found)} {would}." if found else "Every schedule stands as its row says.")
+    _leave(0)
+
+
+def _leave(code: int) -> NoReturn:
     sys.stdout.flush()
+    sys.stderr.flush()
     # At interpreter exit the Temporal SDK aborts now and then on 3.11 to 3.13.
-    os._exit(0)
+    os._exit(code)
 
 
 async def _reconcile(settings: Settings, dry_run: bool) -> list[Difference]:
