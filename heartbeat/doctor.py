@@ -1,8 +1,6 @@
 """`heartbeat doctor`: is everything there that a run needs, and if not, what mends it."""
 
 import asyncio
-import os
-import sys
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +20,7 @@ from heartbeat.settings import Settings
 from heartbeat.settings_errors import explain
 from heartbeat.store import migrate
 from heartbeat.store.database import Database
-from heartbeat.temporal import connect, pollers
+from heartbeat.temporal import connect, leave, pollers
 
 PATIENCE, MODEL_PATIENCE = 10.0, 60.0
 # Room for a model that thinks before it speaks.
@@ -53,9 +51,7 @@ def examine(read_settings: Callable[[], Settings]) -> NoReturn:
         return broken
 
     broken = asyncio.run(work())
-    sys.stdout.flush()
-    # At interpreter exit the Temporal SDK aborts now and then on 3.11 to 3.13.
-    os._exit(1 if broken else 0)
+    leave(1 if broken else 0)
 
 
 async def _findings(read_settings: Callable[[], Settings]) -> AsyncIterator[Finding]:

@@ -1,8 +1,6 @@
 """`heartbeat reconcile`: compare every schedule with its row now, instead of waiting for Upkeep to come by."""
 
 import asyncio
-import os
-import sys
 from contextlib import closing
 from typing import NoReturn
 
@@ -14,7 +12,7 @@ from heartbeat.schedules import Schedules
 from heartbeat.settings import Settings
 from heartbeat.store.database import Database
 from heartbeat.store.syncing import everything
-from heartbeat.temporal import connect
+from heartbeat.temporal import connect, leave
 
 
 def run(settings: Settings, dry_run: bool) -> NoReturn:
@@ -23,19 +21,12 @@ def run(settings: Settings, dry_run: bool) -> NoReturn:
         found = asyncio.run(_reconcile(settings, dry_run))
     except (RPCError, RuntimeError):
         typer.echo(f"heartbeat: Temporal cannot be reached at {settings.temporal_target()}; is it up?", err=True)
-        _leave(1)
+        leave(1)
     for difference in found:
         typer.echo(f"{difference.heartbeat}  {difference.what}: {difference.why}")
     would = "would be put right (--dry-run)" if dry_run else "put right"
     typer.echo(f"{len(found)} {would}." if found else "Every schedule stands as its row says.")
-    _leave(0)
-
-
-def _leave(code: int) -> NoReturn:
-    sys.stdout.flush()
-    sys.stderr.flush()
-    # At interpreter exit the Temporal SDK aborts now and then on 3.11 to 3.13.
-    os._exit(code)
+    leave(0)
 
 
 async def _reconcile(settings: Settings, dry_run: bool) -> list[Difference]:

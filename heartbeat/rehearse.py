@@ -2,8 +2,6 @@
 
 import asyncio
 import json
-import os
-import sys
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from decimal import Decimal
@@ -24,7 +22,7 @@ from heartbeat.store.records import Run
 from heartbeat.store.rehearsals import Rehearsal, rehearsal
 from heartbeat.store.runs import run_by_uuid
 from heartbeat.store.tables import Bot, Heartbeat
-from heartbeat.temporal import connect, log_of, pollers, start_manual_run
+from heartbeat.temporal import connect, leave, log_of, pollers, start_manual_run
 
 CHARGED = "The model was really asked, and is charged as for any run; nothing else was done or counted."
 
@@ -58,16 +56,9 @@ def run(settings: Settings, uuid: str, project: str | None, as_json: bool) -> No
         done = asyncio.run(_rehearse(settings, uuid, project))
     except ProductError as problem:
         typer.echo(f"heartbeat: {problem}", err=True)
-        _leave(1)
+        leave(1)
     typer.echo(json.dumps(done.as_json()) if as_json else "\n".join(lines(done)))
-    _leave(0 if done.run.status == "success" else 1)
-
-
-def _leave(code: int) -> NoReturn:
-    sys.stdout.flush()
-    sys.stderr.flush()
-    # At interpreter exit the Temporal SDK aborts now and then on 3.11 to 3.13.
-    os._exit(code)
+    leave(0 if done.run.status == "success" else 1)
 
 
 async def _rehearse(settings: Settings, uuid: str, project: str | None) -> Rehearsed:

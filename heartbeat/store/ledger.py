@@ -97,6 +97,10 @@ def hold(connection: Connection, account: Account, step: int, amount: int, limit
     if _enter(connection, account, step, "reserve", now, held=amount):
         of_period = {"heartbeat": account.heartbeat_id, "start": account.period_start, "hold": amount}
         connection.execute(HOLD_ON_HEARTBEAT, of_period)
+    else:
+        # Held before: the project must not hold it twice.
+        again = {"project": account.project_id, "start": account.period_start, "more": 0, "hold": -amount}
+        connection.execute(ADD_TO_PROJECT, again)
     return True
 
 

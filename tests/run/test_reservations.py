@@ -13,6 +13,7 @@ from heartbeat.store.audit import audit
 from heartbeat.store.closing import Ending, close_run
 from heartbeat.store.database import Database, columns
 from heartbeat.store.house import House as Rules
+from heartbeat.store.ledger import Account, hold
 from heartbeat.store.opening import open_run
 from heartbeat.store.records import Attempt, Entry, Run, Usage
 from heartbeat.store.runs import run_by_uuid
@@ -97,6 +98,13 @@ def test_a_budget_too_small_for_one_step_says_what_to_do(database: Database, hea
     )
     assert opening.run.error_message == message
     assert entries(database) == []
+
+
+def test_the_same_step_is_held_once(database: Database, heartbeat: Heartbeat, run: Run) -> None:
+    account = Account(run.project_id, run.heartbeat_id, run.id or 0, NOW.replace(day=1, hour=0, minute=0))
+    assert database.write_now(lambda c: hold(c, account, 1, 2, None, NOW))
+    assert balances(database, heartbeat, run) == [(0, 2)] * 3
+    assert database.read_now(audit) == []
 
 
 def test_a_later_step_that_cannot_be_paid_for_is_a_shortage(database: Database, heartbeat: Heartbeat, run: Run) -> None:
