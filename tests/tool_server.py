@@ -38,6 +38,8 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from tests.ports import free_port
+
 KEY = "heartbeat/idempotency-key"
 LARGE = 5 * 1024 * 1024
 WHAT = {"type": "object", "properties": {"what": {"type": "string"}}, "required": ["what"]}
@@ -166,7 +168,8 @@ class ToolServer(Desk):
         self.mute_goodbye = False
         # Named TCP, or asyncio leaves Nagle's algorithm on and every answer takes 40 ms.
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-        self._socket.bind(("127.0.0.1", port))
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._socket.bind(("127.0.0.1", port or free_port()))
         self._socket.listen()
         self.port: int = self._socket.getsockname()[1]
         self.url, self.sse_url = f"http://127.0.0.1:{self.port}/mcp", f"http://127.0.0.1:{self.port}/sse"

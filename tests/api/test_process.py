@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -20,16 +19,11 @@ from heartbeat.store.database import Database
 from heartbeat.store.projects import create_key
 from tests.api.conftest import error_of
 from tests.api.past import a_run
+from tests.ports import free_port
 from tests.seeds import NOW, a_bot, a_heartbeat, a_project
 
 DEADLINE = 30.0
 IDLE_MB = 150
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import pytest
 
 from heartbeat.up.claims import CannotStart, Port, check_ports, data_directory
 from tests.cli.conftest import Run
+from tests.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 VERBS = ("up", "api", "worker", "migrate", "project", "key", "demo", "doctor", "preview", "reconcile")
@@ -81,8 +82,8 @@ def test_a_data_directory_is_free_again_when_its_up_has_ended(tmp_path: Path) ->
 
 
 def test_a_port_of_a_server_just_gone_counts_as_free() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        number = server.getsockname()[1]
+    number = free_port()
+    with socket.create_server(("127.0.0.1", number)) as server:
         caller = socket.create_connection(("127.0.0.1", number))
         accepted, _ = server.accept()
         accepted.close()

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from heartbeat.agents.local import weights
-from tests.e2e.embedded import free_ports
+from tests.ports import free_ports
 
 pytestmark = pytest.mark.skipif(weights() is None, reason="the extra `local` is not installed")
 

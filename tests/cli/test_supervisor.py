@@ -11,6 +11,7 @@ from time import monotonic
 import pytest
 
 from heartbeat.up.supervisor import Child, Supervisor
+from tests.ports import free_port
 
 SAY_PID = "import os, time; print('pid', os.getpid(), flush=True)"
 SLEEP = f"{SAY_PID}; time.sleep(60)"
@@ -129,13 +130,14 @@ async def test_grandchildren_go_with_their_parent_and_hold_nothing_up(started: S
     await gone(grandchild)
 
 
-async def test_the_next_stage_waits_for_a_port(started: Start, unused_tcp_port: int) -> None:
+async def test_the_next_stage_waits_for_a_port(started: Start) -> None:
+    port = free_port()
     listen = (
         "import socket, time; time.sleep(0.4); s = socket.create_server(('127.0.0.1', "
-        f"{unused_tcp_port})); print('listening', flush=True); time.sleep(60)"
+        f"{port})); print('listening', flush=True); time.sleep(60)"
     )
     _, lines = await started(
-        [[Child("temporal", python(listen), 1, unused_tcp_port)], [Child("worker", python("print('began')"), 1)]]
+        [[Child("temporal", python(listen), 1, port)], [Child("worker", python("print('began')"), 1)]]
     )
     await seen(lines, "worker", "began")
     assert lines.index(("temporal", "listening")) < lines.index(("worker", "began"))

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import socket
 from collections.abc import AsyncIterator
 from time import monotonic
 
@@ -16,6 +15,7 @@ from heartbeat.settings import Settings
 from heartbeat.store.database import Database
 from tests.dashboard.conftest import SITE, Owner, browsing
 from tests.models import ModelServer, says
+from tests.ports import free_port
 from tests.seeds import heartbeat_row
 
 
@@ -28,8 +28,7 @@ async def scheduled(owner: Owner) -> AsyncIterator[Owner]:
 
 
 def nobody_listens() -> str:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return f"127.0.0.1:{probe.getsockname()[1]}"
+    return f"127.0.0.1:{free_port()}"
 
 
 async def press(owner: Owner, button: str) -> str:

@@ -10,18 +10,11 @@ import threading
 from pathlib import Path
 from time import monotonic, sleep
 
+from tests.ports import free_ports
+
 # What the developer's own shell may hold must not decide how the stack behaves.
 OWN = ("HEARTBEAT_", "TEMPORAL_", "OPENAI_", "ANTHROPIC_", "GOOGLE_", "GEMINI_", "OLLAMA_")
 STARTED_WITHIN, STOPPED_WITHIN = 60.0, 10.0
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports nobody listens on, all different."""
-    probes = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [probe.getsockname()[1] for probe in probes]
-    for probe in probes:
-        probe.close()
-    return ports
 
 
 def listens(port: int) -> bool:

@@ -28,8 +28,9 @@ from heartbeat.store.projects import create_key, create_project
 from heartbeat.store.records import Entry, Run
 from heartbeat.store.tables import Heartbeat
 from heartbeat.up import temporal_server
-from tests.e2e.embedded import OWN, free_ports
+from tests.e2e.embedded import OWN
 from tests.models import ModelServer, says
+from tests.ports import free_ports
 
 pytestmark = pytest.mark.outage
 BIN = Path(sys.executable).parent

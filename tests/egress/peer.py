@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 
+from tests.ports import free_port
+
 Answer = Callable[[asyncio.StreamWriter], Awaitable[None]]
 
 
@@ -28,7 +30,7 @@ class Peer:
 
     answers: Mapping[str, Answer]
     host: str = "127.0.0.1"
-    port: int = 0
+    port: int = field(default_factory=free_port)
     tls: ssl.SSLContext | None = None
     connections: int = 0
     asked: list[Asked] = field(default_factory=list)
@@ -36,7 +38,6 @@ class Peer:
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._serve, self.host, self.port, ssl=self.tls)
-        self.port = self._server.sockets[0].getsockname()[1]
         return self
 
     async def __aexit__(
