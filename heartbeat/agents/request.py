@@ -20,6 +20,9 @@ from heartbeat.agents.prompt import Returned, Said, conversation
 from heartbeat.agents.tools.definitions import Definition
 from heartbeat.settings import Settings
 
+# Set where a client is made: given with a request, it would have the client copied for each one.
+NO_RETRIES = 0
+
 
 @dataclass(frozen=True)
 class Question:
@@ -71,7 +74,7 @@ class Models:
     async def ask(self, question: Question) -> Answer:
         """Send one request; raises `ModelFailure` in words the owner can act on."""
         name, timeout = question.model, float(self._settings.step_timeout_seconds)
-        wishes = ModelSettings(max_tokens=question.max_reply_tokens, timeout=timeout, max_retries=0)
+        wishes = ModelSettings(max_tokens=question.max_reply_tokens, timeout=timeout)
         messages = conversation(question.instruction, question.prompt, question.turns)
         may_call = ModelRequestParameters(function_tools=[_offered(tool) for tool in question.tools])
         try:
@@ -156,7 +159,9 @@ def _openai(model: str, key: str, http: AsyncClient) -> Model:
     from pydantic_ai.models.openai import OpenAIChatModel
     from pydantic_ai.providers.openai import OpenAIProvider
 
-    return OpenAIChatModel(model, provider=OpenAIProvider(api_key=key, http_client=http))
+    provider = OpenAIProvider(api_key=key, http_client=http)
+    provider.client.max_retries = NO_RETRIES
+    return OpenAIChatModel(model, provider=provider)
 
 
 def _compatible(model: str, service: str, base_url: str, key: SecretStr | None, http: AsyncClient) -> Model:
@@ -167,7 +172,9 @@ def _compatible(model: str, service: str, base_url: str, key: SecretStr | None, 
 
     api_key = key.get_secret_value() if key else "none"
     provider = OpenAICompatibleProvider(service, base_url=base_url, api_key=api_key, http_client=http)
-    profile = OpenAIModelProfile(openai_chat_supports_max_completion_tokens=False)
+    provider.client.max_retries = NO_RETRIES
+    # A tool's schema goes out as its server gave it: what would be put right is for OpenAI's own strict mode.
+    profile = OpenAIModelProfile(openai_chat_supports_max_completion_tokens=False, json_schema_transformer=None)
     return OpenAIChatModel(model, provider=provider, profile=profile)
 
 
@@ -175,11 +182,14 @@ def _anthropic(model: str, key: str, base_url: str | None, http: AsyncClient) ->
     from pydantic_ai.models.anthropic import AnthropicModel
     from pydantic_ai.providers.anthropic import AnthropicProvider
 
-    return AnthropicModel(model, provider=AnthropicProvider(api_key=key, base_url=base_url, http_client=http))
+    provider = AnthropicProvider(api_key=key, base_url=base_url, http_client=http)
+    provider.client.max_retries = NO_RETRIES
+    return AnthropicModel(model, provider=provider)
 
 
 def _google(model: str, key: str, http: AsyncClient) -> Model:
     from pydantic_ai.models.google import GoogleModel
     from pydantic_ai.providers.google import GoogleProvider
 
-    return GoogleModel(model, provider=GoogleProvider(api_key=key, http_client=http))
+    provider = GoogleProvider(api_key=key, http_client=http)
+    return GoogleModel(model, provider=provider, settings=ModelSettings(max_retries=NO_RETRIES))

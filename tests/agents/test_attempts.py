@@ -1,0 +1,47 @@
+"""A request to a provider is one request: trying again is Temporal's, which waits, counts and can be cancelled."""
+
+from collections.abc import Iterator
+
+import httpx2
+import pytest
+from pydantic_ai.direct import model_request
+from pydantic_ai.exceptions import ModelAPIError
+
+from heartbeat.agents.prompt import conversation
+from heartbeat.agents.request import make
+from heartbeat.settings import Settings
+from tests.models import ModelServer, fails
+
+MODELS = ["openai:gpt-x", "anthropic:claude-x", "google:gemini-x", "ollama:llama-x", "local:smollm2"]
+
+
+class Here(httpx2.AsyncHTTPTransport):
+    """Takes every request to one server, whichever it was meant for."""
+
+    def __init__(self, server: str) -> None:
+        super().__init__()
+        self._server = httpx2.URL(server)
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        request.url = request.url.copy_with(scheme="http", host=self._server.host, port=self._server.port)
+        return await super().handle_async_request(request)
+
+
+@pytest.fixture
+def provider() -> Iterator[ModelServer]:
+    server = ModelServer()
+    yield server
+    server.close()
+
+
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("status", [429, 503])
+async def test_a_busy_provider_is_asked_once(name: str, status: int, provider: ModelServer) -> None:
+    provider.script(fails(status))
+    key = "sk-x"
+    settings = Settings(_env_file=None, openai_api_key=key, anthropic_api_key=key, google_api_key=key)
+    http = httpx2.AsyncClient(transport=Here(provider.base_url), timeout=30)
+    async with http, make(name, settings, http) as model:
+        with pytest.raises(ModelAPIError):
+            await model_request(model, conversation("Be brief.", "Look.", []))
+    assert len(provider.requests) == 1
