@@ -5,9 +5,9 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import uvloop
 from temporalio.client import Client
@@ -16,7 +16,7 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkflowRunner
 from activities.agent import Agent
 from activities.calls import Calls
 from activities.notifications import Notifications
-from activities.runs import Runs
+from activities.runs import Runs, utc_now
 from activities.schedules import FollowSchedule
 from activities.toolbox import Toolbox
 from activities.upkeep import Upkeep as UpkeepActivities
@@ -34,14 +34,21 @@ NO_SANDBOX = UnsandboxedWorkflowRunner()
 
 @asynccontextmanager
 async def working(
-    client: Client, database: Database, settings: Settings, runner: WorkflowRunner = NO_SANDBOX
+    client: Client,
+    database: Database,
+    settings: Settings,
+    runner: WorkflowRunner = NO_SANDBOX,
+    now: Callable[[], datetime] = utc_now,
 ) -> AsyncIterator[None]:
-    """A worker with every workflow and activity of the product, at work for as long as the body runs."""
+    """A worker with every workflow and activity of the product, at work for as long as the body runs.
+
+    `now` is the clock of its activities; Temporal keeps its own.
+    """
     schedules = Schedules(client, database, settings)
     toolbox = Toolbox(settings)
-    runs, agent = Runs(database, settings), Agent(database, settings, toolbox)
-    calls = Calls(database, toolbox, schedules.follow)
-    follow, upkeep = FollowSchedule(schedules), UpkeepActivities(client, database, settings, schedules)
+    runs, agent = Runs(database, settings, now), Agent(database, settings, toolbox, now)
+    calls = Calls(database, toolbox, schedules.follow, now)
+    follow, upkeep = FollowSchedule(schedules), UpkeepActivities(client, database, settings, schedules, now)
     worker = Worker(
         client,
         task_queue=settings.task_queue,
@@ -61,7 +68,7 @@ async def working(
             upkeep.check_ledger,
             upkeep.start_probes,
             upkeep.start_deliveries,
-            Notifications(database, settings).deliver,
+            Notifications(database, settings, now).deliver,
         ],
         workflow_runner=runner,
         max_concurrent_activities=settings.worker_concurrency,

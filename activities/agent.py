@@ -3,6 +3,7 @@
 import asyncio
 import gc
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import takewhile
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ from heartbeat.agents.failures import ModelFailure
 from heartbeat.contracts import Call, Think, Thought
 from heartbeat.errors import Unavailable
 from heartbeat.settings import Settings
+from heartbeat.store.closing import Ending, close_run
 from heartbeat.store.database import Database
 from heartbeat.store.records import Run, Step
 from heartbeat.store.steps import (
@@ -47,6 +49,7 @@ class Agent:
         self._toolbox = toolbox
         self._now = now
         self._house = house(settings)
+        self._remind = timedelta(hours=settings.finding_reminder_hours)
         self._asking: Asking | None = None
         self._loading = asyncio.Lock()
 
@@ -103,7 +106,7 @@ class Agent:
         except asyncio.CancelledError:
             await self._note_lost(standing, number, attempt)
             raise
-        return _thought(*await self._keep(run, step))
+        return await self._keep(run, step)
 
     async def _loaded(self) -> "Asking":
         async with self._loading:
@@ -126,14 +129,24 @@ class Agent:
             lambda connection: note_attempt(connection, run.id or 0, step, "failed", self._now())
         )
 
-    async def _keep(self, run: Run, step: NewStep) -> tuple[Step, list[Step]]:
-        """Write and charge the step. The answer is paid for, so a store that is away is waited for, not failed on."""
+    async def _keep(self, run: Run, step: NewStep) -> Thought:
+        """Write and charge the step; an answer that asks for nothing more closes its run in the same transaction.
+
+        The answer is paid for, so a store that is away is waited for, not failed on.
+        """
         rate = self._house.rate(run.model)
+
+        def keep(connection: Connection) -> Thought:
+            now = self._now()
+            thought = _thought(*settle_step(connection, run.uuid, step, rate, now))
+            if thought.calls:
+                return thought
+            ending = Ending(thought.status, thought.error_code, thought.message)
+            return replace(thought, verdict=close_run(connection, run.uuid, ending, now, self._remind))
+
         while True:
             try:
-                return await self._database.write(
-                    lambda connection: settle_step(connection, run.uuid, step, rate, self._now())
-                )
+                return await self._database.write(keep)
             except Unavailable:
                 await asyncio.sleep(1)
 

@@ -12,9 +12,11 @@ from temporalio import activity
 from activities.beat import beating
 from activities.runs import utc_now
 from activities.toolbox import Toolbox
+from heartbeat.agents.tools.combination import reason
 from heartbeat.agents.tools.definitions import Called, Definition
 from heartbeat.contracts import Act, Acted
 from heartbeat.errors import Unavailable
+from heartbeat.risks import REGISTERED, Reason
 from heartbeat.store.approvals import ask
 from heartbeat.store.calls import Outcome, Receipt, begin_call, finish_call, look_at_call
 from heartbeat.store.database import Database
@@ -57,26 +59,27 @@ class Calls:
             return Acted()
         async with beating():
             definition = await self._defined(receipt, tools)
-            if definition and definition.needs_approval and receipt.before == "asked" and not receipt.run.dry_run:
-                approval = await self._database.write(lambda connection: ask(connection, receipt, self._now()))
+            why = _why(receipt, definition)
+            if why and receipt.before == "asked" and not receipt.run.dry_run:
+                approval = await self._database.write(lambda connection: ask(connection, receipt, why, self._now()))
                 if approval.state == "pending":
                     waiting = (approval.expires_at - self._now()).total_seconds()
                     return Acted(waiting, await self._to_tell(receipt))
                 if approval.state != "approved":
                     await self._finish(receipt, Outcome(REFUSED[approval.state], "refused"))
                     return Acted()
-            await self._make(act, definition)
+            await self._make(act, definition, why)
         return Acted(tell=await self._to_tell(receipt) if receipt.call.name == "notify_user" else ())
 
     async def _to_tell(self, receipt: Receipt) -> tuple[str, ...]:
         return await self._database.read(lambda connection: waiting_of(connection, receipt.run.id or 0))
 
-    async def _make(self, act: Act, definition: Definition | None) -> None:
+    async def _make(self, act: Act, definition: Definition | None, why: Reason | None) -> None:
         receipt = await self._database.write(lambda connection: begin_call(connection, act.run, act.number))
         if receipt.over:
             return
         began = time.monotonic()
-        called = await self._call(receipt, definition, f"{act.run}:{act.number}")
+        called = await self._call(receipt, definition, why, f"{act.run}:{act.number}")
         if called.outcome == "changed" and definition and definition.server:
             await self._mark_changed(definition, called)
         await self._finish(receipt, _outcome(called, round((time.monotonic() - began) * 1000)))
@@ -87,10 +90,10 @@ class Calls:
         offered = await self._toolbox.offered(receipt.run, tools)
         return next((tool for tool in offered if tool.name == receipt.call.name), None)
 
-    async def _call(self, receipt: Receipt, definition: Definition | None, key: str) -> Called:
+    async def _call(self, receipt: Receipt, definition: Definition | None, why: Reason | None, key: str) -> Called:
         if definition is None:
             return Called("failed", f"There is no tool {receipt.call.name} here, or it may not be used any more.")
-        rehearsal = receipt.run.dry_run and (definition.acts or definition.needs_approval)
+        rehearsal = receipt.run.dry_run and (definition.acts or why is not None)
         if receipt.before == "called" and not rehearsal and not definition.idempotent:
             return Called("unknown", UNKNOWN)
         try:
@@ -100,7 +103,7 @@ class Calls:
         if not isinstance(arguments, dict):
             return Called("failed", "The arguments are no JSON object; ask again with one.")
         if rehearsal:
-            return Called("rehearsed", REHEARSED)
+            return Called("would_ask" if why else "rehearsed", REHEARSED)
         return await self._toolbox.call(definition, arguments, key)
 
     async def _mark_changed(self, definition: Definition, called: Called) -> None:
@@ -127,6 +130,14 @@ class Calls:
 def _as_it_stands(connection: Connection, act: Act) -> tuple[Receipt, Toolset]:
     receipt = look_at_call(connection, act.run, act.number)
     return receipt, toolset(connection, receipt.run.bot_id)
+
+
+def _why(receipt: Receipt, definition: Definition | None) -> Reason | None:
+    """Why the call waits for a person. Once one was asked the answer counts, whatever was configured since."""
+    if definition is None:
+        return None
+    found = reason(definition, receipt.call.arguments or "", receipt.owners_words)
+    return found or (REGISTERED if receipt.approval else None)
 
 
 def _outcome(called: Called, duration_ms: int) -> Outcome:

@@ -57,7 +57,8 @@ class Notifications:
         from heartbeat.wording import message_of
 
         message = message_of(sending, partial(approval_link, self._keyring, self._settings))
-        return await deliver(sending.target, message, self._keyring, self._settings)
+        lost = sending.parts[0].notification.lost_attempts
+        return await deliver(sending.target, message, self._keyring, self._settings, lost)
 
     def _answer(self, standing: Standing) -> Delivery:
         if standing.again_at is None:

@@ -90,7 +90,6 @@ class Runs:
         """End the run in one transaction and say whether the schedule has to follow."""
         ending = Ending(close.status, close.error_code, close.message)
         remind = timedelta(hours=self._settings.finding_reminder_hours)
-        closing = await self._database.write(
+        return await self._database.write(
             lambda connection: close_run(connection, close.run, ending, self._now(), remind)
         )
-        return Verdict(closing.status, closing.sync, closing.tell)

@@ -53,7 +53,7 @@ class Toolbox:
 
         transport = cast(Literal["http", "sse"], row.transport)
         server = Server(row.uuid, row.server_label, transport, row.server_url, self._headers(row))
-        return Connected(server, row.tools, row.require_approval, row.approval_tools)
+        return Connected(server, row.tools, row.require_approval, row.approval_tools, row.risks)
 
     def _headers(self, row: Tool) -> dict[str, str]:
         """Headers that do not open keep their own server from being called, and nothing else of the run."""

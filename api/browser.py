@@ -2,8 +2,9 @@
 
 import logging
 from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
-from urllib.parse import quote, urlsplit
+from urllib.parse import parse_qs, quote, urlsplit
 
 from fastapi import Depends, Request
 from fastapi.routing import APIRoute
@@ -15,6 +16,8 @@ from api.errors import DATABASE_AWAY, unexpected
 from heartbeat.dashboard import session
 from heartbeat.dashboard.render import render
 from heartbeat.errors import Forbidden, ProductError, Unavailable
+from heartbeat.store.attention import Waiting, waiting
+from heartbeat.store.pages import Page
 from heartbeat.store.sign_in import opened_by_key
 from heartbeat.store.tables import Project
 
@@ -70,6 +73,14 @@ class PageRoute(APIRoute):
         return guarded
 
 
+@dataclass(frozen=True)
+class Frame:
+    """What stands around every page of a project: its name, and how much waits for a person."""
+
+    project: Project
+    waiting: Waiting
+
+
 class Visitor:
     """Who looks. Each read or write looks the session's key up first, in the same transaction as the work itself."""
 
@@ -80,6 +91,14 @@ class Visitor:
     async def read(self, work: Callable[[Connection, Project], T]) -> T:
         """`work` on the project of the session; raises `SignedOut`."""
         return await self.stack.database.read(lambda connection: work(connection, self._project(connection)))
+
+    async def look(self, work: Callable[[Connection, Project], T]) -> tuple[Frame, T]:
+        """`read`, and what stands around the page that shows it; raises `SignedOut`."""
+
+        def framed(connection: Connection, project: Project) -> tuple[Frame, T]:
+            return Frame(project, waiting(connection, project, utc_now())), work(connection, project)
+
+        return await self.read(framed)
 
     async def write(self, work: Callable[[Connection, Project], T]) -> T:
         """`read` in a transaction that may write."""
@@ -118,6 +137,23 @@ def is_https(request: Request) -> bool:
 def html(template: str, status_code: int = 200, **shown: Any) -> HTMLResponse:
     """A page."""
     return HTMLResponse(render(template, **shown), status_code)
+
+
+async def form(request: Request) -> dict[str, str]:
+    """The fields of a form; of one that was sent twice the first."""
+    fields = parse_qs((await request.body()).decode("utf-8", "replace"), max_num_fields=10)
+    return {name: values[0] for name, values in fields.items()}
+
+
+def which_page(given: str, size: int) -> Page:
+    """The page that was asked for; the first instead of anything that is no number."""
+    known = given.isascii() and given.isdecimal() and len(given) <= 6
+    return Page(max(1, int(given)) if known else 1, size)
+
+
+def address(path: str, page: Page) -> str:
+    """Where a page is fetched again."""
+    return path if page.number == 1 else f"{path}{'&' if '?' in path else '?'}page={page.number}"
 
 
 def _to_sign_in(request: Request) -> Response:

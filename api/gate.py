@@ -14,8 +14,8 @@ from heartbeat.ids import new_id
 
 log = logging.getLogger(__name__)
 
-# The one form with a body; everybody else sends JSON.
-SIGN_IN = "/sign-in"
+# The forms with a body, by the beginning of their path; everybody else sends JSON.
+FORMS = ("/sign-in", "/approvals/", "/findings/")
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 WITH_BODY = {"POST", "PUT", "PATCH"}
 SANE_ID = re.compile(r"[A-Za-z0-9_.:/+=-]{1,128}")
@@ -61,7 +61,8 @@ class Gate:
             return receive
         headers = Headers(scope=scope)
         body = await self._body(headers, receive)
-        if body and scope["path"] != SIGN_IN and not _is_json(headers.get("content-type", "application/json")):
+        may_be_a_form = scope["path"].startswith(FORMS)
+        if body and not may_be_a_form and not _is_json(headers.get("content-type", "application/json")):
             raise ProductError("Send JSON, with `Content-Type: application/json`.", "unsupported_media_type", 415)
         waiting = [{"type": "http.request", "body": body, "more_body": False}]
 

@@ -16,22 +16,27 @@ from api.metrics import Metrics
 from api.replay import Replay
 from api.routes import (
     approvals,
+    approvals_page,
     approving,
     bots,
     buttons,
     credits,
     dashboard,
     findings,
+    findings_page,
     health,
     heartbeats,
     logs,
     notifications,
+    notifications_page,
     preview,
+    run_page,
     runs,
     sign_in,
     stats,
     subscribers,
     tasks,
+    tasks_page,
     tools,
     watching,
 )
@@ -56,7 +61,8 @@ def create_app(settings: Settings, database: Database, temporal: Client) -> Fast
     of_runs = (runs, logs, stats, watching, approvals, findings, notifications)
     for noun in (heartbeats, preview, tasks, *of_runs, credits, bots, tools, subscribers, health):
         app.include_router(noun.router)
-    for pages in (sign_in, dashboard, buttons, approving):
+    of_work = (dashboard, buttons, run_page, tasks_page, approvals_page, findings_page, notifications_page)
+    for pages in (sign_in, *of_work, approving):
         app.include_router(pages.router)
     app.add_exception_handler(ProductError, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)

@@ -75,15 +75,33 @@ class Call:
 
 
 @dataclass(frozen=True)
+class Verdict:
+    """What is left to do after a run was closed: `sync` means the heartbeat's schedule must follow its row.
+
+    `tell` are the notifications to deliver.
+    """
+
+    status: RunStatus
+    sync: bool = False
+    tell: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Thought:
     """What a step came to: `calls` to make before the next one, or the end of the run.
 
-    With an `error_code` the run ends as an error.
+    With an `error_code` the run ends as an error. With a `verdict` it is closed already.
     """
 
     calls: tuple[Call, ...] = ()
     error_code: str | None = None
     message: str | None = None
+    verdict: Verdict | None = None
+
+    @property
+    def status(self) -> RunStatus:
+        """What a run comes to that ends with this step."""
+        return "error" if self.error_code else "success"
 
 
 @dataclass(frozen=True)
@@ -113,18 +131,6 @@ class Close:
     status: RunStatus
     error_code: str | None = None
     message: str | None = None
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What is left to do after a run was closed: `sync` means the heartbeat's schedule must follow its row.
-
-    `tell` are the notifications to deliver.
-    """
-
-    status: RunStatus
-    sync: bool = False
-    tell: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

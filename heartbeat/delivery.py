@@ -2,10 +2,11 @@
 
 import json
 import logging
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from heartbeat.channels.message import Gone, Message, NotNow, Rejected
+from heartbeat.ids import new_id
 from heartbeat.secrets import CannotOpen, Keyring, NoKey, config_row
 from heartbeat.settings import Settings
 from heartbeat.store.approvals import sealed_as
@@ -16,10 +17,16 @@ MOST_WORDS = 500
 log = logging.getLogger(__name__)
 
 
-async def deliver(target: Target, message: Message, keyring: Keyring, settings: Settings) -> Outcome:
-    """Send once. What stood in the way is in the outcome; nothing is raised."""
-    from heartbeat.channels.registry import send
+async def deliver(target: Target, message: Message, keyring: Keyring, settings: Settings, lost: int = 0) -> Outcome:
+    """Send once. What stood in the way is in the outcome; nothing is raised.
 
+    `lost` attempts may have arrived. A person would rather be told twice than never, but not any number of times: where
+    a repetition is shown again, one is made and no more.
+    """
+    from heartbeat.channels.registry import knows_repetitions, send
+
+    if lost > 1 and not knows_repetitions(target.channel):
+        return Outcome(f"Of {lost} attempts nobody knows whether they arrived; another might be one more.", final=True)
     try:
         secret = opened(keyring, target)
         await send(target.channel, target.config, secret, message, settings)
@@ -36,6 +43,13 @@ async def deliver(target: Target, message: Message, keyring: Keyring, settings: 
         log.exception("the channel %s", target.channel)
         return Outcome(f"The channel failed in a way of its own ({type(problem).__name__}); the operator's log has it.")
     return Outcome()
+
+
+async def try_out(target: Target, keyring: Keyring, settings: Settings, whence: str) -> Outcome:
+    """Send a message that says where it comes from. Nothing is stored, and a target that is disabled stays so."""
+    words = f"If you read this, messages arrive here. It was sent {whence}."
+    message = Message(new_id("ntf"), "test", "low", "A test message", words, None, "Heartbeat", "", datetime.now(UTC))
+    return await deliver(target, message, keyring, settings)
 
 
 def approval_link(keyring: Keyring, settings: Settings, uuid: str) -> str | None:

@@ -61,6 +61,8 @@ async def _findings(read_settings: Callable[[], Settings]) -> AsyncIterator[Find
         yield Finding("settings", "some cannot be used", explain(problem))
         return
     yield Finding("settings", f"data in {settings.data_dir.absolute()}")
+    if settings.apprise_targets:
+        yield await asyncio.to_thread(_apprise, settings)
     database = _database(settings)
     yield database
     yield Finding("migrations", "not checked", "mend the database first") if database.mend else _migrations(settings)
@@ -68,6 +70,20 @@ async def _findings(read_settings: Callable[[], Settings]) -> AsyncIterator[Find
     yield temporal
     yield worker
     yield await _model(settings)
+
+
+def _apprise(settings: Settings) -> Finding:
+    """Whether each of the operator's addresses is one that Apprise can read; nothing is sent."""
+    from heartbeat.channels.apprise import EXTRA, services_of
+
+    try:
+        unread = [name for name, it in settings.apprise_targets.items() if services_of(it.get_secret_value()) is None]
+    except ModuleNotFoundError:
+        return Finding("apprise", "the package is not installed", EXTRA)
+    if unread:
+        advice = "write their addresses in HEARTBEAT_APPRISE_TARGETS as Apprise's documentation has them"
+        return Finding("apprise", f"cannot read the addresses of {', '.join(unread)}", advice)
+    return Finding("apprise", f"reads the addresses of {', '.join(settings.apprise_targets)}")
 
 
 def _database(settings: Settings) -> Finding:

@@ -5,11 +5,12 @@ from datetime import datetime, timedelta
 
 from heartbeat.contracts import PauseReason, RunStatus, Trigger
 
-# Failures that end by themselves: of the provider, on the way to it, of a worker. All others wait for a person.
+# Failures that end by themselves: of the provider, on the way to it, of a worker, of a tool server that was away when
+# an agent says that it failed. All others wait for a person.
 PASSING = frozenset(
     {
         *("rate_limited", "overloaded", "unavailable", "timeout", "unreachable", "provider_error", "bad_answer"),
-        *("step_timeout", "worker_lost"),
+        *("step_timeout", "worker_lost", "tool_server_down"),
     }
 )
 COOL_DOWNS = (timedelta(minutes=5), timedelta(minutes=30), timedelta(hours=2), timedelta(hours=12))

@@ -24,6 +24,7 @@ from heartbeat.store.runs import run_by_uuid
 from heartbeat.store.tables import Bot, Heartbeat
 from heartbeat.temporal import connect, leave, log_of, pollers, start_manual_run
 
+AFTER_A_YES = " (after a person's yes)"
 CHARGED = "The model was really asked, and is charged as for any run; nothing else was done or counted."
 
 
@@ -42,7 +43,7 @@ class Rehearsed:
         return {
             "log_id": run.uuid,
             **{name: getattr(run, name) for name in (*names, "credits_charged", "duration_ms")},
-            "cost_usd": f"{Decimal(run.cost_nano_usd).scaleb(-9):f}",
+            "cost_usd": f"{(Decimal(run.cost_nano_usd) / 10**9).normalize():f}",
             "would_have_called": [asdict(call) for call in self.would.calls],
             "would_have_told": [asdict(told) for told in self.would.told],
             "runs_per_month": round(self.runs_per_month, 1),
@@ -87,7 +88,10 @@ def lines(done: Rehearsed) -> list[str]:
     """A rehearsal in words."""
     run, would, shown = done.run, done.would, done.as_json()
     ended = run.error_message or run.skip_reason or ""
-    calls = [f"  {call.tool} {json.dumps(call.arguments, ensure_ascii=False)}" for call in would.calls]
+    calls = [
+        f"  {call.tool} {json.dumps(call.arguments, ensure_ascii=False)}{AFTER_A_YES if call.needs_approval else ''}"
+        for call in would.calls
+    ]
     told = [f"  {one.channel} {one.name}: {one.event}" for one in would.told]
     return [
         f"{run.uuid}  {run.status}{f': {ended}' if ended else ''}",

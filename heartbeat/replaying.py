@@ -133,7 +133,8 @@ def tools(found: Original) -> list[Definition]:
 
     No server is asked and no header opened.
     """
-    defined = define([_connected(row) for row in found.tools.servers])
+    known_here = define([_connected(row) for row in found.tools.servers])
+    defined = [tool for tool in known_here if tool.server is not None or tool.name in found.tools.built_in]
     known = {tool.name for tool in defined}
     gone = {step.name or "": None for step in found.steps if step.kind == "tool" and step.name not in known}
     return [*defined, *(Definition(name, "A tool of an earlier run.", ANY_ARGUMENTS) for name in gone)]

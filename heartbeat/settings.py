@@ -12,6 +12,7 @@ from pydantic import AliasChoices, BaseModel, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from heartbeat.addresses import Allowed
+from heartbeat.risks import Risk
 from heartbeat.secret_keys import read_keys
 
 
@@ -30,14 +31,17 @@ class Plan(BaseModel):
 class StdioTool(BaseModel):
     """An MCP server that the operator lets the workers start: it runs commands, so no API can name one.
 
-    `bots` are the public ids of the bots that may use it; none means every bot.
+    `bots` are the public ids of the bots that may use it; none means every bot. `risks` are what its tools bring along.
     """
 
     command: str
     args: list[str] = Field(default_factory=list)
     env: dict[str, SecretStr] = Field(default_factory=dict)
     bots: list[str] = Field(default_factory=list)
+    risks: list[Risk] = Field(default_factory=list)
 
+
+AppriseName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
 
 DEFAULT_PLANS = {
     "self_hosted": Plan(),
@@ -108,6 +112,7 @@ class Settings(BaseSettings):
     # Notifications
     finding_reminder_hours: int = Field(default=24, ge=1)
     public_url: str | None = Field(default=None, pattern=r"^https?://[^\s?#]+$")
+    apprise_targets: dict[AppriseName, SecretStr] = Field(default_factory=dict)
 
     # Models
     default_model: str | None = None

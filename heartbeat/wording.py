@@ -1,9 +1,13 @@
 """Events in words: what a person reads, short enough for a telephone's lock screen."""
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from heartbeat.channels.message import Message, Priority
+from heartbeat.context import said
+from heartbeat.policy import BY_HAND, TRIED_AGAIN
 from heartbeat.store.events import APPROVAL, FAILED, FINDING, MISSED, NOTIFIED, PAUSED, RECOVERED, RESUMED
 from heartbeat.store.notifications import Part, Sending
 
@@ -48,6 +52,12 @@ def message_of(sending: Sending, approve: Callable[[str], str | None] = lambda _
     )
 
 
+def told(part: Part) -> tuple[str, str]:
+    """The title and the body of the message that tells of one event alone."""
+    title, body, _, _ = _told(part)
+    return title[:MOST_TITLE], body
+
+
 def name_of(part: Part) -> str:
     """What people call the heartbeat: its label, else its bot's name."""
     return part.heartbeat.label or part.bot.name
@@ -59,11 +69,17 @@ def _told(part: Part) -> Told:
 
 def _finding(part: Part, data: dict[str, Any]) -> Told:
     found = sorted(data["findings"], key=lambda it: -SEVERITIES.index(it["severity"]))
-    worst = found[0]
-    more = f" and {len(found) - 1} more" if len(found) > 1 else ""
-    lines = [f"[{it['severity']}] {it['title']} ({it['news']})" + _detail(it.get("detail")) for it in found]
-    body = "\n".join([_lines(lines, len(lines)), *([data["summary"]] if data.get("summary") else [])])
-    return f"{name_of(part)}: {worst['title']}{more}", body, PRIORITY_OF[worst["severity"]], None
+    worst, more = found[0], len(found) - 1
+    known = "" if worst["news"] == "new" else f" ({worst['news']})"
+    title = f"{name_of(part)}: {worst['title']}{f' and {more} more' if more else known}"
+    if more:
+        lines = [f"[{it['severity']}] {it['title']} ({it['news']})" + _detail(it.get("detail")) for it in found]
+        first = _lines(lines, len(lines))
+    else:
+        # Its title is the message's.
+        first = f"[{worst['severity']}] {worst.get('detail') or ''}".strip()
+    body = "\n".join([first, *([data["summary"]] if data.get("summary") else [])])
+    return title, body, PRIORITY_OF[worst["severity"]], None
 
 
 def _detail(detail: str | None) -> str:
@@ -81,20 +97,29 @@ def _recovered(part: Part, data: dict[str, Any]) -> Told:
 
 
 def _paused(part: Part, data: dict[str, Any]) -> Told:
-    again = "" if "probe_at" in data else f"\n{data['resume']}"
     why = {"errors": "because it kept failing", "budget": "because its budget is used up"}[data["reason"]]
-    return f"{name_of(part)} is paused {why}", f"{data['message']}{again}", "urgent", None
+    # What the row says of what is next is in UTC, and short.
+    message = data["message"].partition(TRIED_AGAIN)[0].strip().removesuffix(BY_HAND).strip()
+    heals = "probe_at" in data
+    tried = f"It is tried again on {_when(part, data['probe_at'])}; enable it to have it run sooner." if heals else ""
+    priority: Priority = "normal" if heals else "urgent"
+    return f"{name_of(part)} is paused {why}", f"{message}\n{tried or data['resume']}", priority, None
 
 
 def _resumed(part: Part, data: dict[str, Any]) -> Told:
     times = "at the first attempt" if data["probes"] == 1 else f"at attempt {data['probes']}"
-    return f"{name_of(part)} goes on", f"It was paused, was tried again and succeeded {times}.", "low", None
+    body = f"It was paused, was tried again and succeeded {times}. It runs by its schedule again."
+    return f"{name_of(part)} runs again", body, "low", None
 
 
 def _missed(part: Part, data: dict[str, Any]) -> Told:
-    ticks = "One tick" if data["ticks"] == 1 else f"{data['ticks']} ticks"
-    when = f"at {data['first']}" if data["ticks"] == 1 else f"from {data['first']} to {data['last']}"
-    return f"{name_of(part)} did not run when it was due", f"{ticks} missed, {when}.", "normal", None
+    last = _when(part, data["last"])
+    if data["ticks"] == 1:
+        body = f"One run was missed: nothing was there for it on {last}. That is over."
+    else:
+        gap = f"from {_when(part, data['first'], zone=False)} to {last}"
+        body = f"{data['ticks']} runs were missed: nothing was there for them {gap}. That is over."
+    return f"{name_of(part)} did not run when it was due", body, "normal", None
 
 
 def _notified(part: Part, data: dict[str, Any]) -> Told:
@@ -102,9 +127,12 @@ def _notified(part: Part, data: dict[str, Any]) -> Told:
 
 
 def _approval(part: Part, data: dict[str, Any]) -> Told:
-    asked = f"It asks to call {data['tool']}, and waits for a person's yes or no until {data['expires_at']}."
+    until = _when(part, data["expires_at"])
+    asked = f"It asks to call {data['tool']}, and waits for a person's yes or no until {until}."
+    # Of an earlier version, an event says nothing of why.
+    why = f"\n{data['why']}" if "why" in data else ""
     where = f"The link leads to what it asks for; so does GET /v1/bot/approval/readall ({data['approval']})."
-    body = f"{asked} After that the answer is no.\n{where}"
+    body = f"{asked} After that the answer is no.{why}\n{where}"
     return f"{name_of(part)} waits for your approval", body, "urgent", None
 
 
@@ -118,6 +146,13 @@ WORDS: dict[str, Callable[[Part, dict[str, Any]], Told]] = {
     NOTIFIED: _notified,
     APPROVAL: _approval,
 }
+
+
+def _when(part: Part, instant: str, zone: bool = True) -> str:
+    """An instant (ISO-8601) as the heartbeat's people say it, with the name of their `zone`."""
+    there = part.heartbeat.timezone
+    moment = said(datetime.fromisoformat(instant), ZoneInfo(there))
+    return f"{moment} ({there})" if zone else moment
 
 
 def _whose(part: Part) -> dict[str, Any]:

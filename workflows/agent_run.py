@@ -1,7 +1,7 @@
 """One tick, from clock to log: open the run, think and act step by step, close it; the schedule follows the verdict.
 
-Only ids cross Temporal. The history of a run without tools has 13 events and 2 workflow tasks: opening and
-closing are local activities, and a step is one activity of its own.
+Only ids cross Temporal. The history of a run without tools has 12 events and 2 workflow tasks: opening is a local
+activity, a step is one activity of its own, and the last answer closes the run that it ends.
 """
 
 import asyncio
@@ -59,7 +59,8 @@ class AgentRun:
             return RunResult("skipped", opened.run, opened.why)
         assert opened.run is not None
         workflow.set_current_details(f"Run `{opened.run}` is thinking with {opened.model}.")
-        verdict = await self._close(await self._work(opened))
+        ended = await self._work(opened)
+        verdict = ended if isinstance(ended, Verdict) else await self._close(ended)
         workflow.set_current_details(f"Run `{opened.run}` ended: {verdict.status}.")
         await self._follow(request, verdict.sync)
         await start_notifying(verdict.tell)
@@ -80,8 +81,8 @@ class AgentRun:
             )
         )
 
-    async def _work(self, opened: Opened) -> Close:
-        """Step after step until the model asks for nothing more, as the `Close` that tells how it ended."""
+    async def _work(self, opened: Opened) -> Close | Verdict:
+        """Step after step until the model asks for nothing more: its last answer closed the run, or how to close it."""
         assert opened.run is not None
         self._deadline = workflow.now() + timedelta(seconds=opened.run_seconds)
         number = 1
@@ -95,7 +96,7 @@ class AgentRun:
                 await asyncio.gather(*(self._act(opened, call) for call in thought.calls))
         except (ActivityError, asyncio.CancelledError) as problem:
             return ending(opened, problem)
-        return Close(opened.run, "error" if thought.error_code else "success", thought.error_code, thought.message)
+        return thought.verdict or Close(opened.run, thought.status, thought.error_code, thought.message)
 
     async def _think(self, opened: Opened, number: int) -> Thought:
         assert opened.run is not None

@@ -18,7 +18,8 @@ def ending(opened: Opened, problem: BaseException) -> Close:
     if is_cancelled_exception(problem):
         return Close(opened.run, "cancelled", "cancelled", "The run was cancelled.")
     code, message = _told(opened, problem.__cause__)
-    if isinstance(problem, ActivityError) and problem.retry_state == RetryState.MAXIMUM_ATTEMPTS_REACHED:
+    given_up = isinstance(problem, ActivityError) and problem.retry_state == RetryState.MAXIMUM_ATTEMPTS_REACHED
+    if given_up and opened.step_attempts > 1:
         message = f"{message} Tried {opened.step_attempts} times."
     return Close(opened.run, "error", code, message)
 

@@ -3,7 +3,6 @@
 Opening it decides nothing: programs that read mail open links, too.
 """
 
-import json
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -14,9 +13,11 @@ from starlette.responses import Response
 from api.browser import PageRoute, html
 from api.deps import Stack, utc_now
 from api.schemas.approvals import DECISIONS
+from heartbeat.dashboard.asked import arguments
 from heartbeat.errors import Forbidden, Invalid
 from heartbeat.secrets import CannotOpen, Keyring
 from heartbeat.store import approvals as store
+from heartbeat.store.watching import parsed
 from heartbeat.temporal import wake
 
 router = APIRouter(prefix="/approvals/{uuid}", route_class=PageRoute, include_in_schema=False)
@@ -59,9 +60,6 @@ def _opened(request: Request, uuid: str, token: str) -> Stack:
 
 
 def _shown(row: Row[Any], token: str) -> Response:
-    try:
-        arguments = json.dumps(json.loads(row.arguments), indent=2, ensure_ascii=False)
-    except ValueError:
-        arguments = row.arguments
+    given = arguments(parsed(row.arguments))
     late = row.state == "pending" and row.expires_at <= utc_now()
-    return html("approval", approval=row, arguments=arguments, state="expired" if late else row.state, token=token)
+    return html("approval", approval=row, arguments=given, state="expired" if late else row.state, token=token)

@@ -19,12 +19,12 @@ from api.schemas.notifications import (
     OneTarget,
     Tried,
     UpdateTarget,
+    check_of_member,
     show_notification,
     show_target,
 )
 from api.schemas.pages import pagination
-from heartbeat.channels.message import Message
-from heartbeat.delivery import deliver, opened, sealed
+from heartbeat.delivery import opened, sealed, try_out
 from heartbeat.errors import Invalid
 from heartbeat.ids import new_id
 from heartbeat.secrets import Keyring
@@ -35,19 +35,20 @@ from heartbeat.store.subscribers import subscriber
 from heartbeat.store.targets import Listed
 
 router = APIRouter(prefix="/v1/bot/notification", tags=["Notifications"])
-TEST = "If you read this, messages arrive here. It was sent by POST /v1/bot/notification/test."
+WHENCE = "by POST /v1/bot/notification/test"
 
 
 @router.post("/target/create", **call(OneTarget))
 async def create(given: CreateTarget, asking: Asking) -> Answer:
     """Add a place for messages of a project, a bot, a heartbeat or a subscriber to go to."""
     # Loaded by who needs it: the channels speak HTTP and mail, which most API processes never do.
-    from heartbeat.channels.registry import config_of
+    from heartbeat.channels.registry import check_here, config_of
 
     settings, uuid = asking.stack.settings, new_id("tgt")
     await asking.admit(given.project_id)
     given.check()
     shown, secret = config_of(given.channel, given.config, settings.egress_allow)
+    check_here(given.channel, shown, settings)
     made_up = {name: value for name, value in secret.items() if name not in given.config}
     if made_up and asking.claim is not None:
         raise Invalid("config", f"give {', '.join(made_up)}, too: with an Idempotency-Key the answer would be kept")
@@ -96,12 +97,15 @@ async def update(given: UpdateTarget, asking: Asking) -> Answer:
     settings = asking.stack.settings
     old = await asking.read(given, lambda connection, found: store.target(connection, found.project, given.target_id))
     fields = given.fields()
+    if old.member is not None:
+        check_of_member(given.events)
     if given.config is not None:
-        from heartbeat.channels.registry import config_changed
+        from heartbeat.channels.registry import check_here, config_changed
 
         keyring, row = Keyring.from_settings(settings), old.target
         kept = opened(keyring, row)
         shown, secret = config_changed(row.channel, row.config, kept, given.config, settings.egress_allow)
+        check_here(row.channel, shown, settings)
         fields |= {"config": shown, "sealed_config": sealed(keyring, row.uuid, secret)}
 
     def work(connection: Connection, found: Access) -> Listed:
@@ -142,7 +146,6 @@ async def test(given: OfTarget, asking: Asking) -> Answer:
     listed = await asking.read(
         given, lambda connection, found: store.target(connection, found.project, given.target_id)
     )
-    message = Message(new_id("ntf"), "test", "low", "A test message", TEST, None, "Heartbeat", "", utc_now())
-    outcome = await deliver(listed.target, message, Keyring.from_settings(settings), settings)
+    outcome = await try_out(listed.target, Keyring.from_settings(settings), settings, WHENCE)
     words = outcome.error or f"{listed.target.channel} took the message."
     return Answer({"success": outcome.error is None, "message": words})

@@ -15,7 +15,7 @@ from heartbeat.store.sign_in import opened_by_secret
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
 FOR_EVER = "public, max-age=31536000, immutable"
-OWN_PAGE = re.compile(r"/(heartbeats|runs)/[A-Za-z0-9_.-]{1,64}")
+OWN_PAGE = re.compile(r"/((heartbeats|runs|tasks)/[A-Za-z0-9_.-]{1,64}|approvals|findings|tasks|notifications)")
 WRONG_KEY = "No project has this key, or it was revoked. Check it for missing characters."
 
 

@@ -33,6 +33,8 @@ class ApprovalObject(BaseModel):
     step: int
     tool: str
     arguments: Any
+    reason: Literal["registration", "combination"] = Field(description="The tool's own, or what its agent can do.")
+    why: str = Field(description="The reason in words.")
     state: str
     decided_by: str | None
     decided_at: str | None
@@ -63,6 +65,8 @@ def show_approval(row: Row[Any]) -> dict[str, Any]:
         "step": row.step,
         "tool": row.tool,
         "arguments": arguments,
+        "reason": row.reason,
+        "why": row.why,
         "state": row.state,
         "decided_by": row.decided_by,
         "decided_at": moment(row.decided_at),

@@ -64,6 +64,7 @@ class Logs(BaseModel):
 class RehearsedCall(BaseModel):
     tool: str
     arguments: Any
+    needs_approval: bool = Field(description="A person would have been asked first.")
 
 
 class RehearsedMessage(BaseModel):

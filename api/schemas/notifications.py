@@ -49,10 +49,18 @@ class CreateTarget(PerhapsOfBot):
         return self.heartbeat_id or ""
 
     def check(self) -> None:
-        """Raises `Invalid` when a heartbeat or member is named without its bot."""
+        """Raises `Invalid` when a heartbeat or member is named without its bot, or a member's would never be told."""
         for name in ("heartbeat_id", "member_id"):
             if getattr(self, name) and not self.bot_id:
                 raise Invalid("bot_id", f"give the bot's id with {name}")
+        if self.member_id:
+            check_of_member(self.events)
+
+
+def check_of_member(events: list[Kind] | None) -> None:
+    """Raises `Invalid` when a subscriber's target does not want the one kind that it can be told."""
+    if events is not None and "user.notified" not in events:
+        raise Invalid("events", "a subscriber is told by notify_user alone: leave events out, or name user.notified")
 
 
 class OfTarget(OfProject):
@@ -132,6 +140,7 @@ class NotificationObject(BaseModel):
     id: str
     status: str
     attempts: int
+    lost_attempts: int = Field(description="Those of which nobody knows whether they arrived.")
     last_error: str | None
     next_attempt_at: str | None
     delivered_at: str | None
@@ -180,6 +189,7 @@ def show_notification(told: Told) -> dict[str, Any]:
         "id": row.uuid,
         "status": row.status,
         "attempts": row.attempts,
+        "lost_attempts": row.lost_attempts,
         "last_error": row.last_error,
         "next_attempt_at": moment(row.next_attempt_at),
         "delivered_at": moment(row.delivered_at),

@@ -11,7 +11,7 @@ from api.schemas.fields import Flag, Key, OfBot, OfHeartbeat
 from api.schemas.logs import LogObject, RunResult, show_log
 from heartbeat.settings import Settings
 from heartbeat.store.records import Attempt, Run, Step
-from heartbeat.store.rehearsals import Rehearsal
+from heartbeat.store.rehearsals import WRITTEN_DOWN, Rehearsal
 from heartbeat.store.watching import parsed
 
 
@@ -97,7 +97,7 @@ def show_step(step: Step, charged: int) -> dict[str, Any]:
         "state": step.state,
         "arguments": parsed(step.arguments),
         "answer": step.answer,
-        "is_error": step.failure_code not in (None, "rehearsed"),
+        "is_error": step.failure_code not in (None, *WRITTEN_DOWN),
         "failure_code": step.failure_code,
         "failure": step.failure,
         "model": step.model or None,

@@ -7,6 +7,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from api.schemas.fields import Words
 from heartbeat.addresses import read_host
+from heartbeat.risks import RISKS, Risk
 
 MOST_TOOLS = 1_000
 # What a training or a note of long ago leaves in the one body that the published Node client has for all its calls.
@@ -45,6 +46,12 @@ def _approval(given: Any) -> Any:
     return given
 
 
+def _risks(given: Any) -> Any:
+    if not isinstance(given, list) or not all(isinstance(risk, str) and risk in RISKS for risk in given):
+        raise ValueError(f"must be a list of {', '.join(RISKS[:-1])} and {RISKS[-1]}, or of some of them")
+    return [risk for risk in RISKS if risk in given]
+
+
 def _kind(given: Any) -> Any:
     return "mcp" if isinstance(given, str) and given in LEFT_BEHIND else given
 
@@ -54,6 +61,11 @@ Address = Annotated[Words, Field(max_length=500), AfterValidator(_address)]
 ToolName = Annotated[Words, Field(max_length=255)]
 Transport = Annotated[Literal["http", "sse"], BeforeValidator(_transport)]
 Kind = Annotated[Literal["mcp"], BeforeValidator(_kind)]
+Risks = Annotated[
+    list[Risk],
+    BeforeValidator(_risks),
+    Field(description="What the server's tools bring with them: private_data, untrusted_text, outside_action."),
+]
 Approval = Annotated[
     Literal["never", "always", "tool-specific"] | list[Words],
     BeforeValidator(_approval),

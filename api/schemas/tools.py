@@ -13,10 +13,10 @@ from api.answers import moment
 from api.schemas.fields import Flag, OfBot
 from api.schemas.headers import Headers
 from api.schemas.pages import PageNumber, Pagination, PerPage
-from api.schemas.tool_fields import MOST_TOOLS, Address, Approval, Kind, Label, ToolName, Transport
+from api.schemas.tool_fields import MOST_TOOLS, Address, Approval, Kind, Label, Risks, ToolName, Transport
 from heartbeat.store.tables import Tool
 
-COLUMNS = ("server_label", "server_url", "transport", "is_enabled")
+COLUMNS = ("server_label", "server_url", "transport", "risks", "is_enabled")
 
 
 def _either(name: str, *elsewhere: str) -> AliasChoices:
@@ -45,6 +45,7 @@ class CreateTool(_ToolFields):
     server_url: Address = Field(validation_alias=AT)
     transport: Transport = Field("http", validation_alias=_either("transport"))
     require_approval: Approval = Field("never", validation_alias=_either("require_approval"))
+    risks: Risks = Field(default_factory=list, validation_alias=_either("risks"))
     headers: Headers | None = Field(None, validation_alias=_either("headers"))
     type: Kind = "mcp"
 
@@ -54,6 +55,7 @@ class UpdateTool(_ToolFields):
     server_url: Address | None = Field(None, validation_alias=AT)
     transport: Transport | None = Field(None, validation_alias=_either("transport"))
     require_approval: Approval | None = Field(None, validation_alias=_either("require_approval"))
+    risks: Risks | None = Field(None, validation_alias=_either("risks"))
     headers: Headers | None = Field(
         None,
         validation_alias=_either("headers"),
@@ -143,6 +145,7 @@ class ToolObject(BaseModel):
     transport: str
     require_approval: str
     approval_tools: list[str] = Field(description="With `tool-specific`: the tools whose calls need an approval.")
+    risks: list[str] = Field(description="What its tools were declared to bring with them.")
     headers: dict[str, str] = Field(description="Always empty: they are never answered.")
     header_names: list[str] = Field(description="The names of the headers that are kept.")
     is_enabled: bool
@@ -183,6 +186,7 @@ def show_tool(tool: Tool) -> dict[str, Any]:
         "transport": tool.transport,
         "require_approval": tool.require_approval,
         "approval_tools": tool.approval_tools,
+        "risks": tool.risks,
         "headers": {},
         "header_names": tool.header_names,
         "is_enabled": tool.is_enabled,

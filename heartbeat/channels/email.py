@@ -20,6 +20,8 @@ from heartbeat.channels.smtp import Conversation, Plan
 from heartbeat.channels.texts import cut, one_line
 from heartbeat.settings import Settings
 
+# By the message's id, which is in the Message-ID.
+KNOWS_REPETITIONS = True
 SECONDS = 20.0
 SUBJECT, BODY = 200, 50_000
 ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]{1,64}"

@@ -11,6 +11,8 @@ from heartbeat.channels.post import post_json
 from heartbeat.channels.texts import cut, in_utf8, one_line
 from heartbeat.settings import Settings
 
+# By the message's id, as the sequence's: since ntfy 2.16 the later one takes the place of the earlier.
+KNOWS_REPETITIONS = True
 # Bytes; a longer message would become an attached file.
 TITLE, MESSAGE, ORIGIN = 250, 4_000, 400
 PRIORITIES = {"low": 2, "normal": 3, "urgent": 5}
@@ -47,6 +49,7 @@ def _payload(topic: str, message: Message) -> dict[str, Any]:
     body = cut(message.body, MESSAGE - ORIGIN, in_utf8)
     payload: dict[str, Any] = {
         "topic": topic,
+        "sequence_id": message.uuid,
         "title": cut(one_line(message.title), TITLE, in_utf8),
         "message": f"{body}\n\n{origin}".lstrip(),
         "priority": PRIORITIES[message.priority],

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import SecretStr, ValidationError
 
-from heartbeat.channels import addresses, discord, email, ntfy, slack, teams, telegram, webhook
+from heartbeat.channels import addresses, apprise, discord, email, ntfy, slack, teams, telegram, webhook
 from heartbeat.channels.message import Gone, Message, NotNow, Rejected
 from heartbeat.errors import Detail, Invalid, InvalidMany
 from heartbeat.settings import Settings
@@ -27,6 +27,7 @@ CHANNELS: dict[str, ModuleType] = {
     "telegram": telegram,
     "teams": teams,
     "ntfy": ntfy,
+    "apprise": apprise,
 }
 
 
@@ -68,6 +69,19 @@ def config_changed(
         words = f"must be given again with another {moved[0]}, or as null: what is kept was given for the old one"
         raise Invalid(f"config.{kept[0]}", words)
     return fresh, sealed
+
+
+def check_here(channel: str, shown: Mapping[str, Any], settings: Settings) -> None:
+    """Raises `Invalid` when a config from `config_of` asks for what this installation does not have."""
+    obstacle = getattr(CHANNELS[channel], "obstacle", None)
+    problem = obstacle and obstacle(_read(channel, shown, settings.egress_allow), settings)
+    if problem:
+        raise Invalid(*problem)
+
+
+def knows_repetitions(channel: str) -> bool:
+    """Whether who receives a message a second time can tell, by its id."""
+    return bool(getattr(CHANNELS.get(channel), "KNOWS_REPETITIONS", False))
 
 
 async def send(

@@ -15,6 +15,8 @@ from heartbeat.channels.message import Message
 from heartbeat.channels.post import post
 from heartbeat.settings import Settings
 
+# By the message's id, which is the `webhook-id`.
+KNOWS_REPETITIONS = True
 PREFIX = "whsec_"
 # What the specification asks of a secret.
 LEAST_BYTES, MOST_BYTES = 24, 64

@@ -20,8 +20,12 @@ async function refresh() {
 
 function show(page) {
   document.title = page.title;
+  const places = document.querySelector(".places"), now = page.querySelector(".places");
+  if (places && now && !places.isEqualNode(now)) places.replaceWith(now);
   const main = document.querySelector("main"), fresh = page.querySelector("main");
   const focused = main.contains(document.activeElement) ? where(document.activeElement) : null;
+  // What somebody has unfolded stays so.
+  for (const fold of main.querySelectorAll("details[open][id]")) fresh.querySelector(`#${CSS.escape(fold.id)}`)?.setAttribute("open", "");
   const before = [...main.children], after = [...fresh.children];
   if (before.length !== after.length) main.replaceWith(fresh);
   else before.forEach((part, index) => part.isEqualNode(after[index]) || part.replaceWith(after[index]));
@@ -45,5 +49,5 @@ if (address) {
   setTimeout(keep, EVERY);
 }
 
-// A second click must not start a second run.
-document.addEventListener("submit", (event) => { event.submitter.disabled = true; });
+// A second click must not start a second run. Not at once: what a disabled button says is not sent.
+document.addEventListener("submit", ({ submitter }) => { setTimeout(() => { submitter.disabled = true; }); });

@@ -53,6 +53,8 @@ class Card:
     streak: str | None
     spent: Spent
     running: str | None
+    rehearsing: bool
+    probe: Moment | None
 
 
 @dataclass(frozen=True)
@@ -78,8 +80,16 @@ class Totals:
     resets: str
 
 
-def card(row: Heartbeat, bot_name: str, due: Due, period: Period, now: datetime, running: str | None) -> Card:
-    """`due` is the heartbeat's cadence, `running` the id of a run of it that is still going."""
+def card(
+    row: Heartbeat,
+    bot_name: str,
+    due: Due,
+    period: Period,
+    now: datetime,
+    running: str | None,
+    rehearsing: bool = False,
+) -> Card:
+    """`due` is the heartbeat's cadence, `running` the id of a run of it that is still going, perhaps a rehearsal."""
     where, tick = ZoneInfo(row.timezone), due.next_after(now) if row.enabled else None
     note = row.pause_message if row.pause_reason else PENDING if state(row) == "pending" else None
     return Card(
@@ -96,12 +106,21 @@ def card(row: Heartbeat, bot_name: str, due: Due, period: Period, now: datetime,
         streak=_streak(row),
         spent=spent(row, period),
         running=running,
+        rehearsing=rehearsing,
+        probe=moment(row.probe_at, where, now) if row.probe_at and row.pause_reason else None,
     )
 
 
 def title(row: Heartbeat) -> str:
     """Its label, else the start of its prompt."""
     return row.label or words.start(row.prompt, TITLE)
+
+
+def place(row: Heartbeat) -> str | None:
+    """The address of its page; `None` when it was deleted. A task that has ended keeps its page."""
+    if row.type == "heartbeat":
+        return None if row.deleted_at else f"/heartbeats/{row.uuid}"
+    return None if row.deleted_at and not row.ended_as else f"/tasks/{row.uuid}"
 
 
 def state(row: Heartbeat) -> str:

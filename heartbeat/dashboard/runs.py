@@ -10,12 +10,19 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Row
 
 from heartbeat.dashboard import words
+from heartbeat.dashboard.asked import Argument, arguments
 from heartbeat.dashboard.words import Moment, moment
 from heartbeat.store.logs import delay_ms
 from heartbeat.store.pages import Page
 from heartbeat.store.records import Run, Step
+from heartbeat.store.rehearsals import Rehearsal
+from heartbeat.store.watching import parsed
 
 OUTCOME = 160
+REHEARSED = {
+    "rehearsed": "written down, not called",
+    "would_ask": "written down, not called; a person would have been asked first",
+}
 
 
 @dataclass(frozen=True)
@@ -24,6 +31,7 @@ class Line:
 
     uuid: str
     status: str
+    rehearsal: bool
     trigger: str
     due: Moment | None
     cause: str
@@ -58,6 +66,26 @@ class StepLine:
 
 
 @dataclass(frozen=True)
+class Report:
+    """What a run said of itself: its outcome, a summary, and each finding as severity, title and detail."""
+
+    outcome: str
+    summary: str | None
+    findings: list[tuple[str, str, str]]
+
+
+@dataclass(frozen=True)
+class Would:
+    """What a rehearsal would have done.
+
+    A call is a tool, its arguments, and whether a person would have been asked first; a message an event and a target.
+    """
+
+    calls: list[tuple[str, list[Argument], bool]]
+    told: list[tuple[str, str]]
+
+
+@dataclass(frozen=True)
 class Pages:
     """Which page of how many; `newer` and `older` are the neighbours there are."""
 
@@ -77,6 +105,7 @@ def line(run: Run | Row[Any], zone: str, now: datetime, temporal_url: str | None
     return Line(
         uuid=run.uuid,
         status=run.status,
+        rehearsal=run.dry_run,
         trigger=run.trigger,
         due=due,
         cause=_cause(due, started) if due else "by hand",
@@ -104,26 +133,48 @@ def outcome(run: Run | Row[Any]) -> str:
     return run.error_message or run.response or ""
 
 
+def report(run: Run) -> Report | None:
+    """What a run reported by the tool of that name, if it did."""
+    if not run.report:
+        return None
+    found = [(one["severity"], one["title"], one.get("detail") or "") for one in run.report.get("findings") or ()]
+    return Report(str(run.report.get("outcome", "")).replace("_", " "), run.report.get("summary"), found)
+
+
+def would(rehearsed: Rehearsal) -> Would:
+    """What a rehearsal would have done, in words."""
+    calls = [(words.tool(call.tool), arguments(call.arguments), call.needs_approval) for call in rehearsed.calls]
+    told = [
+        (words.EVENT.get(one.event, one.event), f"{words.CHANNEL.get(one.channel, one.channel)} {one.name}")
+        for one in rehearsed.told
+    ]
+    return Would(calls, told)
+
+
 def steps(rows: list[Step], charged: Mapping[int, int]) -> list[StepLine]:
     """The steps of a run in order, with the credits each was charged by its number."""
     return [_step(row, charged.get(row.number, 0)) for row in rows]
 
 
 def _step(row: Step, charged: int) -> StepLine:
-    is_tool = row.kind == "tool"
+    is_tool, rehearsed = row.kind == "tool", REHEARSED.get(row.failure_code or "")
     return StepLine(
         number=row.number,
         kind=row.kind,
-        what=row.name or "" if is_tool else row.model,
-        asked=words.start(row.arguments or "", OUTCOME),
+        what=words.tool(row.name or "") if is_tool else row.model,
+        asked=words.start(_in_a_line(arguments(parsed(row.arguments))), OUTCOME),
         answer=words.start(row.answer, OUTCOME) if is_tool else "",
-        state=words.STEP.get(row.state, row.state),
+        state=rehearsed or words.STEP.get(row.state, row.state),
         input_tokens=row.input_tokens,
         output_tokens=row.output_tokens,
         credits=charged,
         took=words.took(row.duration_ms),
-        failure=row.failure or row.failure_code,
+        failure=None if rehearsed else row.failure or row.failure_code,
     )
+
+
+def _in_a_line(given: list[Argument]) -> str:
+    return ", ".join(f"{name}: {value}" if name else value for name, value in given)
 
 
 def pages(page: Page, rows: int) -> Pages:

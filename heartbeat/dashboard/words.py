@@ -20,6 +20,31 @@ SKIPPED = {
     "plan": "The project's plan did not allow it.",
     "disabled_bot": "The bot or its heartbeats were switched off.",
 }
+TASK = {"active": "Active", "paused": "Paused", "done": "Done", "cancelled": "Cancelled"}
+APPROVAL = {"pending": "Waits for you", "approved": "Approved", "denied": "Denied", "expired": "Expired"}
+SEVERITY = {"info": "Info", "warning": "Warning", "critical": "Critical"}
+FINDING = {"open": "Open", "acknowledged": "Acknowledged", "snoozed": "Snoozed", "resolved": "Resolved"}
+DELIVERY = {"pending": "On its way", "held": "Held", "delivered": "Delivered", "failed": "Failed"}
+EVENT = {
+    "run.finding": "Findings",
+    "run.failed": "Failures",
+    "run.recovered": "Recoveries",
+    "heartbeat.paused": "Pauses",
+    "heartbeat.resumed": "Resumptions",
+    "heartbeat.missed": "Missed runs",
+    "approval.requested": "Approvals",
+    "user.notified": "What agents say",
+}
+CHANNEL = {
+    "webhook": "Webhook",
+    "email": "E-mail",
+    "slack": "Slack",
+    "discord": "Discord",
+    "telegram": "Telegram",
+    "teams": "Microsoft Teams",
+    "ntfy": "ntfy",
+    "apprise": "Apprise",
+}
 NEAR = {-1: "yesterday", 0: "today", 1: "tomorrow"}
 MINUTE, HOUR, DAY = 60, 3600, 86400
 
@@ -90,6 +115,11 @@ def dollars(nano_usd: int) -> str:
 def count(value: int, noun: str) -> str:
     """ "1 run", "2 runs"."""
     return f"{number(value)} {noun}" if value == 1 else f"{number(value)} {noun}s"
+
+
+def tool(name: str) -> str:
+    """A tool as people read it: `desk__find` of a server is "desk: find"."""
+    return name.replace("__", ": ", 1)
 
 
 def day(when: datetime) -> str:

@@ -56,11 +56,8 @@ def account(connection: Connection, heartbeat: Heartbeat, ticks: Sequence[dateti
     """
     if not ticks:
         return 0
-    busy = _busy(connection, heartbeat, ticks[0])
-    reasons: dict[datetime, SkipReason] = {
-        tick: "overlap" if any(start <= tick and (end is None or tick < end) for start, end in busy) else "missed"
-        for tick in ticks
-    }
+    overlapping = overlapped(connection, heartbeat, ticks)
+    reasons: dict[datetime, SkipReason] = {tick: "overlap" if tick in overlapping else "missed" for tick in ticks}
     rows = [_row(heartbeat, tick, reason, now) for tick, reason in reasons.items()]
     statement = insert(connection, RUN).on_conflict_do_nothing().returning(RUN.c.skip_reason, RUN.c.scheduled_for)
     written = connection.execute(statement, rows).all()
@@ -76,6 +73,12 @@ def account(connection: Connection, heartbeat: Heartbeat, ticks: Sequence[dateti
     }
     connection.execute(update(HEARTBEAT).where(HEARTBEAT.c.id == heartbeat.id).values(moved))
     return len(gap)
+
+
+def overlapped(connection: Connection, heartbeat: Heartbeat, ticks: Sequence[datetime]) -> set[datetime]:
+    """Those of `ticks` (in order) that came while a run of the heartbeat was in progress."""
+    busy = _busy(connection, heartbeat, ticks[0])
+    return {tick for tick in ticks if any(start <= tick and (end is None or tick < end) for start, end in busy)}
 
 
 def newest_due(connection: Connection, heartbeat: Heartbeat, tick: datetime, now: datetime) -> datetime:

@@ -7,6 +7,7 @@ from sqlalchemy import Connection, Row, func, select, update
 
 from heartbeat.errors import Conflict, NotFound
 from heartbeat.ids import new_id
+from heartbeat.risks import Reason
 from heartbeat.store.access import as_public_id
 from heartbeat.store.calls import Receipt
 from heartbeat.store.database import columns, insert_once, one
@@ -21,7 +22,7 @@ ASKED = columns(Approval)
 Decision = Literal["approved", "denied"]
 
 
-def ask(connection: Connection, receipt: Receipt, now: datetime) -> Approval:
+def ask(connection: Connection, receipt: Receipt, reason: Reason, now: datetime) -> Approval:
     """The approval of a call as it stands; asked for if nobody was, expired if nobody answered in time."""
     run, call = receipt.run, receipt.call
     heartbeat = one(connection, Heartbeat, select(HEARTBEAT).where(HEARTBEAT.c.id == run.heartbeat_id))
@@ -34,13 +35,21 @@ def ask(connection: Connection, receipt: Receipt, now: datetime) -> Approval:
         "step": call.number,
         "tool": call.name,
         "arguments": call.arguments,
+        "reason": reason.reason,
+        "why": reason.why,
         "state": "pending",
         "expires_at": now + timedelta(hours=heartbeat.approval_timeout_hours),
         "created_at": now,
     }
     asked = one(connection, Approval, insert_once(connection.dialect.name, ASKED), row)
     if asked is not None:
-        told = {"approval": asked.uuid, "tool": asked.tool, "expires_at": asked.expires_at.isoformat()}
+        told = {
+            "approval": asked.uuid,
+            "tool": asked.tool,
+            "reason": asked.reason,
+            "why": asked.why,
+            "expires_at": asked.expires_at.isoformat(),
+        }
         record(connection, heartbeat, APPROVAL, told, now, run.id)
         return asked
     there = one(connection, Approval, _of_step(run.id, call.number))

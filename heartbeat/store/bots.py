@@ -13,6 +13,7 @@ from heartbeat.store.heartbeats import delete_heartbeats, lock_bot, rename, swit
 from heartbeat.store.memory import forget_all
 from heartbeat.store.pages import Page
 from heartbeat.store.tables import Bot, Heartbeat, Project, Tool
+from heartbeat.store.targets import TARGET, delete_targets
 
 BOT, HEARTBEAT, TOOL = columns(Bot), columns(Heartbeat), columns(Tool)
 
@@ -65,9 +66,10 @@ def update_bot(
 
 
 def delete_bot(connection: Connection, bot: Bot, now: datetime) -> Changed:
-    """Delete a bot, its heartbeats, its tools and its memories; logs and ledger stay. Raises `NotFound`."""
+    """Delete a bot, its heartbeats, tools, targets and memories; logs and ledger stay. Raises `NotFound`."""
     bot = lock_bot(connection, bot)
     connection.execute(update(BOT).where(BOT.c.id == bot.id).values(deleted_at=now, heartbeat=False, updated_at=now))
     connection.execute(delete(TOOL).where(TOOL.c.bot_id == bot.id))
+    delete_targets(connection, TARGET.c.bot_id == bot.id, now)
     forget_all(connection, bot)
     return Changed(bot, delete_heartbeats(connection, HEARTBEAT.c.bot_id == bot.id, now))

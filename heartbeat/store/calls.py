@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, bindparam, exists, select, update
 
 from heartbeat.store.database import columns, joined
 from heartbeat.store.effects import carry_out
-from heartbeat.store.records import Run, Step
+from heartbeat.store.records import Approval, Run, Step
+from heartbeat.store.tables import Heartbeat
 
-RUN, STEP = columns(Run), columns(Step)
+RUN, STEP, HEARTBEAT, APPROVAL = columns(Run), columns(Step), columns(Heartbeat), columns(Approval)
 
 AS_IT_STANDS = (
     select(STEP, RUN)
@@ -19,28 +20,43 @@ AS_IT_STANDS = (
     .where(RUN.c.uuid == bindparam("run"), STEP.c.number == bindparam("number"))
 )
 ASKED = AS_IT_STANDS.with_for_update(of=STEP)
+# In the same statement, for it is asked before every call.
+WITH_ITS_OWNER = AS_IT_STANDS.join(HEARTBEAT, HEARTBEAT.c.id == RUN.c.heartbeat_id).add_columns(
+    HEARTBEAT.c.made_by_run_id.is_(None),
+    exists().where(APPROVAL.c.run_id == STEP.c.run_id, APPROVAL.c.step == STEP.c.number),
+)
 
 
 @dataclass(frozen=True)
 class Receipt:
-    """A call and its run. `before` is the state it was found in: `asked` means that nobody has made it yet."""
+    """A call and its run. `before` is the state it was found in: `asked` means that nobody has made it yet.
+
+    `by_owner`: an owner wrote the run's prompt, not an agent that scheduled it. `approval`: a person was asked.
+    """
 
     call: Step
     run: Run
     before: str
+    by_owner: bool = False
+    approval: bool = False
 
     @property
     def over(self) -> bool:
         """Whether there is nothing to call: it has its outcome, or the run has ended."""
         return self.before == "done" or self.run.status != "running"
 
+    @property
+    def owners_words(self) -> tuple[str, ...]:
+        """What of the run's first question no model has written."""
+        return (self.run.instruction, self.run.prompt) if self.by_owner else (self.run.instruction,)
+
 
 def look_at_call(connection: Connection, run_uuid: str, number: int) -> Receipt:
     """A call as it stands; nothing is set out for yet."""
-    found = joined(connection, (Step, Run), AS_IT_STANDS, {"run": run_uuid, "number": number})
+    found = joined(connection, (Step, Run), WITH_ITS_OWNER, {"run": run_uuid, "number": number})
     assert found is not None, f"step {number} of run {run_uuid} was never asked for"
-    call, run = found
-    return Receipt(call, run, call.state)
+    call, run, by_owner, approval = found
+    return Receipt(call, run, call.state, by_owner, approval)
 
 
 def begin_call(connection: Connection, run_uuid: str, number: int) -> Receipt:
@@ -55,7 +71,7 @@ def begin_call(connection: Connection, run_uuid: str, number: int) -> Receipt:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a call came to. `failure_code` failed, unknown, changed or refused; `report` as the agent gave it.
+    """What a call came to. `failure_code` failed, down, unknown, changed or refused; `report` as the agent gave it.
 
     `effect` is what a built-in tool still has to do to the store (see effects.py), which then says the answer.
     """

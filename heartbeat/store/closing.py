@@ -5,12 +5,13 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, bindparam, select, update
 
-from heartbeat.contracts import RunStatus
+from heartbeat.contracts import RunStatus, Verdict
 from heartbeat.policy import judge, next_probe
 from heartbeat.store.accounting import leave
 from heartbeat.store.database import columns, joined
 from heartbeat.store.findings import REMIND
 from heartbeat.store.ledger import release
+from heartbeat.store.notifications import waiting_of
 from heartbeat.store.outcome import add_to_day, ended, paused
 from heartbeat.store.probing import conclude
 from heartbeat.store.records import Run, Step
@@ -24,7 +25,7 @@ LOCK = (
     select(RUN, HEARTBEAT)
     .join(HEARTBEAT, HEARTBEAT.c.id == RUN.c.heartbeat_id)
     .where(RUN.c.uuid == bindparam("key"))
-    .with_for_update()
+    .with_for_update(key_share=True)
 )
 LAST_ANSWER = select(STEP.c.answer).where(STEP.c.run_id == RUN.c.id).order_by(STEP.c.number.desc()).limit(1)
 END = (
@@ -65,50 +66,42 @@ class Ending:
     message: str | None = None
 
 
-@dataclass(frozen=True)
-class Closing:
-    """The status the run has now, and whether the heartbeat's schedule must follow its row.
-
-    `tell` are the notifications that this closing left to deliver.
-    """
-
-    status: RunStatus
-    sync: bool
-    tell: tuple[str, ...] = ()
-
-
 def close_run(
     connection: Connection, run_uuid: str, ending: Ending, now: datetime, remind: timedelta = REMIND
-) -> Closing:
-    """End a run: status, counters, streak, rollup and verdict in one transaction. Closing twice changes nothing."""
+) -> Verdict:
+    """End a run: status, counters, streak, rollup and verdict in one transaction. Closing twice changes nothing.
+
+    Whoever closes again was lost the first time, perhaps before anybody was told, so `tell` is what still waits.
+    """
     locked = joined(connection, (Run, Heartbeat), LOCK, {"key": run_uuid})
     assert locked is not None, f"run {run_uuid} was never opened"
     run, heartbeat = locked
     if run.status != "running":
-        return Closing(run.status, heartbeat.synced_version < heartbeat.version)
+        return Verdict(run.status, heartbeat.synced_version < heartbeat.version, waiting_of(connection, run.id or 0))
     if run.credits_held:
         release(connection, run.id, now)
-    ending = _as_reported(ending, run)
+    ending = _as_reported(connection, ending, run)
     duration_ms = max(0, round((now - run.started_at).total_seconds() * 1000))
     ended = {"came_to": ending.status, "code": ending.error_code, "message": ending.message, "at": now}
     connection.execute(END, {**ended, "key": run.id, "took": duration_ms})
     if run.dry_run:
-        return Closing(ending.status, sync=False)
+        return Verdict(ending.status)
     spent = {"duration_ms": duration_ms, "tokens": run.tokens_used, "credits": run.credits_charged}
     spent["cost_nano_usd"] = run.cost_nano_usd
     add_to_day(connection, run.bot_id, run.type, run.created_at, {ending.status: 1, **spent}, run.model)
     sync = _count(connection, heartbeat, run, ending, now)
     failure = ending.error_code, ending.message
     told = tell_of_run(connection, heartbeat, run, ending.status, failure, sync, now, remind)
-    return Closing(ending.status, sync, told)
+    return Verdict(ending.status, sync, told)
 
 
-def _as_reported(ending: Ending, run: Run) -> Ending:
-    """An agent that says it failed has failed, however well its run went."""
+def _as_reported(connection: Connection, ending: Ending, run: Run) -> Ending:
+    """An agent that says it failed has failed, however well its run went; perhaps because a tool server was down."""
     if ending.status != "success" or not run.report or run.report.get("outcome") != "failed":
         return ending
     said = run.report.get("summary") or "the agent reported that it failed"
-    return Ending("error", "reported_failure", said)
+    down = select(STEP.c.id).where(STEP.c.run_id == run.id, STEP.c.failure_code == "down").limit(1)
+    return Ending("error", "tool_server_down" if connection.execute(down).first() else "reported_failure", said)
 
 
 def _is_done(heartbeat: Heartbeat) -> bool:

@@ -17,6 +17,8 @@ from heartbeat.store.tables import Bot, Heartbeat
 
 FINDING, HEARTBEAT = columns(Finding), columns(Heartbeat)
 REMIND = timedelta(hours=24)
+# A daily run ends some moments earlier than the day before now and then, and its reminder is due all the same.
+EARLY = timedelta(minutes=5)
 
 News = Literal["new", "changed", "back", "still there"]
 State = Literal["open", "acknowledged", "snoozed", "resolved"]
@@ -64,7 +66,7 @@ def news_of(known: Finding | None, finding: Mapping[str, Any], now: datetime, re
         return None
     if known.told_at is None:
         return "new"
-    return "still there" if now - known.told_at >= remind else None
+    return "still there" if now - known.told_at >= remind - EARLY else None
 
 
 def _note(

@@ -13,6 +13,7 @@ from heartbeat.store.access import as_public_id
 from heartbeat.store.accounting import cadence_of, leave, moved_to, over
 from heartbeat.store.database import columns, many, one
 from heartbeat.store.tables import Bot, Heartbeat, Project
+from heartbeat.store.targets import TARGET, delete_targets
 
 HEARTBEAT, BOT = columns(Heartbeat), columns(Bot)
 
@@ -56,7 +57,11 @@ def count_heartbeats(connection: Connection, bot: Bot) -> int:
 
 def lock_bot(connection: Connection, bot: Bot) -> Bot:
     """The bot as it is now, locked until the transaction ends: what is decided about its heartbeats stays true."""
-    found = one(connection, Bot, select(BOT).where(BOT.c.id == bot.id, BOT.c.deleted_at.is_(None)).with_for_update())
+    found = one(
+        connection,
+        Bot,
+        select(BOT).where(BOT.c.id == bot.id, BOT.c.deleted_at.is_(None)).with_for_update(key_share=True),
+    )
     if found is None:
         raise NotFound("bot", bot.uuid)
     return found
@@ -112,7 +117,8 @@ def delete_heartbeat(connection: Connection, bot: Bot, uuid: str, now: datetime)
 
 
 def delete_heartbeats(connection: Connection, which: ColumnElement[bool], now: datetime) -> list[str]:
-    """Delete all heartbeats for which `which` holds; returns those whose schedules must follow."""
+    """Delete all heartbeats for which `which` holds, and their targets; returns those whose schedules must follow."""
+    delete_targets(connection, TARGET.c.heartbeat_id.in_(select(HEARTBEAT.c.id).where(which)), now)
     gone = {"deleted_at": now, "enabled": False, "version": NEXT_VERSION}
     return _change_all(connection, which, gone, now)
 

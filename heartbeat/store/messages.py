@@ -72,7 +72,8 @@ class Notification(SQLModel, table=True):
 
     `uuid` is the message's id at every attempt, so that a receiver can tell a repetition. Those with a `summary_id`
     are told by that one and share its fate. `next_attempt_at` is null for what needs no delivery of its own (any
-    more); `claimed_until` keeps one that is being sent out of a summary.
+    more); `begun_at` is set while an attempt has no outcome. Of `lost_attempts` nobody knows whether they arrived:
+    their workers died over them.
     """
 
     id: int | None = Field(default=None, primary_key=True, sa_type=BIG)
@@ -84,9 +85,10 @@ class Notification(SQLModel, table=True):
     summary_id: int | None = Field(default=None, sa_type=BIG)
     status: str = "pending"
     attempts: int = 0
+    lost_attempts: int = 0
     last_error: str | None = None
     next_attempt_at: datetime | None = time(default=None)
-    claimed_until: datetime | None = time(default=None)
+    begun_at: datetime | None = time(default=None)
     created_at: datetime = time()
     delivered_at: datetime | None = time(default=None)
 

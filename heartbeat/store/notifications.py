@@ -1,7 +1,8 @@
 """The outbox: each message for one target, from the event that caused it to its delivery.
 
 Deliveries to one target begin one after the other, under its lock. What may not be sent yet is held; what is sent
-takes along, as one summary, whatever was held or has piled up behind it.
+takes along, as one summary, whatever was held or has piled up behind it. That an attempt begins is written down before
+it, so one that is found begun had a worker that died: it may have arrived, and is made again with the same content.
 """
 
 from collections.abc import Mapping
@@ -26,8 +27,6 @@ WAITS = (
 )
 # More than these at once for one target are told in one message.
 MOST_APART = 5
-# How long one that is being sent stays out of summaries, should its worker die over it.
-LEASE = timedelta(minutes=2)
 # A summary names this many; of the others it says how many there are.
 NAMED = 50
 NEVER_STARTED = timedelta(seconds=60)
@@ -78,17 +77,23 @@ def begin_delivery(connection: Connection, uuid: str, now: datetime) -> Sending 
     if not target.is_enabled or target.deleted_at is not None:
         why = target.disabled_reason or "The target was disabled or deleted."
         return _settled(connection, notification, Outcome(why, final=True), now)
-    if notification.claimed_until is None and notification.next_attempt_at > now:
+    is_lost = notification.begun_at is not None
+    if not is_lost and notification.next_attempt_at > now:
         return Standing(notification.status, notification.next_attempt_at)
+    if is_lost:
+        why = _note_lost(connection, notification)
+        if notification.attempts > len(WAITS):
+            return _settled(connection, notification, Outcome(why, final=True), now)
     urgent = _kind(connection, notification) == APPROVAL
-    if not urgent and not notification.attempts and target.quiet_until is not None and target.quiet_until > now:
-        held = {"status": "held", "next_attempt_at": target.quiet_until}
-        _write(connection, NOTIFICATION.c.id == notification.id, held)
-        return Standing("held", target.quiet_until)
-    if not urgent:
-        _gather(connection, notification, now)
-    claimed = {"status": "pending", "attempts": NOTIFICATION.c.attempts + 1, "claimed_until": now + LEASE}
-    _write(connection, NOTIFICATION.c.id == notification.id, claimed)
+    if not urgent and not notification.attempts:
+        if target.quiet_until is not None and target.quiet_until > now:
+            held = {"status": "held", "next_attempt_at": target.quiet_until}
+            _write(connection, NOTIFICATION.c.id == notification.id, held)
+            return Standing("held", target.quiet_until)
+        # Not later: who has had the first attempt after all would take more under the same id for a repetition.
+        _gather(connection, notification)
+    begun = {"status": "pending", "attempts": NOTIFICATION.c.attempts + 1, "begun_at": now}
+    _write(connection, NOTIFICATION.c.id == notification.id, begun)
     if target.cooldown_seconds and not urgent:
         _be_quiet(connection, target, now)
     return _sending(connection, target, notification)
@@ -110,7 +115,7 @@ def finish_delivery(connection: Connection, uuid: str, outcome: Outcome, now: da
         return _settled(connection, notification, outcome, now)
     again_at = now + max(WAITS[notification.attempts - 1], outcome.retry_after)
     _write(connection, _told_by(notification), {"last_error": outcome.error})
-    later = {"next_attempt_at": again_at, "claimed_until": None}
+    later = {"next_attempt_at": again_at, "begun_at": None}
     _write(connection, NOTIFICATION.c.id == notification.id, later)
     return Standing("pending", again_at)
 
@@ -146,14 +151,21 @@ def _kind(connection: Connection, notification: Notification) -> str:
     return kind
 
 
-def _gather(connection: Connection, notification: Notification, now: datetime) -> None:
+def _note_lost(connection: Connection, notification: Notification) -> str:
+    words = f"Of attempt {notification.attempts} nobody knows whether it arrived: its worker died over it."
+    _write(connection, NOTIFICATION.c.id == notification.id, {"lost_attempts": NOTIFICATION.c.lost_attempts + 1})
+    _write(connection, _told_by(notification), {"last_error": words})
+    return words
+
+
+def _gather(connection: Connection, notification: Notification) -> None:
     """Take along what was held for a summary, or what has piled up; an approval's links go in no summary."""
     kind = select(EVENT.c.kind).where(EVENT.c.id == NOTIFICATION.c.event_id).scalar_subquery()
     waiting = and_(
         NOTIFICATION.c.target_id == notification.target_id,
         NOTIFICATION.c.next_attempt_at.is_not(None),
         NOTIFICATION.c.id != notification.id,
-        or_(NOTIFICATION.c.claimed_until.is_(None), NOTIFICATION.c.claimed_until < now),
+        NOTIFICATION.c.begun_at.is_(None),
         kind != APPROVAL,
     )
     others = connection.execute(select(NOTIFICATION.c.id, NOTIFICATION.c.status).where(waiting)).all()
@@ -161,7 +173,7 @@ def _gather(connection: Connection, notification: Notification, now: datetime) -
     if not others or not (was_held or len(others) >= MOST_APART):
         return
     ids = [row.id for row in others]
-    told = {"summary_id": notification.id, "status": "held", "next_attempt_at": None, "claimed_until": None}
+    told = {"summary_id": notification.id, "status": "held", "next_attempt_at": None}
     _write(connection, or_(NOTIFICATION.c.id.in_(ids), NOTIFICATION.c.summary_id.in_(ids)), told)
 
 
@@ -185,7 +197,7 @@ def _settled(connection: Connection, notification: Notification, outcome: Outcom
     status = "delivered" if outcome.error is None else "failed"
     delivered_at = now if outcome.error is None else None
     settled = {"status": status, "last_error": outcome.error, "delivered_at": delivered_at}
-    _write(connection, _told_by(notification), {**settled, "next_attempt_at": None, "claimed_until": None})
+    _write(connection, _told_by(notification), {**settled, "next_attempt_at": None, "begun_at": None})
     return Standing(status)
 
 

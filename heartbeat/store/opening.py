@@ -39,7 +39,7 @@ ASKED = (
     .join(BOT, BOT.c.id == HEARTBEAT.c.bot_id)
     .join(PROJECT, PROJECT.c.id == HEARTBEAT.c.project_id)
     .where(HEARTBEAT.c.uuid == bindparam("key"), HEARTBEAT.c.deleted_at.is_(None))
-    .with_for_update(of=HEARTBEAT)
+    .with_for_update(of=HEARTBEAT, key_share=True)
 )
 RUNNING = select(RUN.c.id).where(RUN.c.heartbeat_id == bindparam("key"), RUN.c.status == "running")
 # A rehearsal does nothing that a run could come in the way of.

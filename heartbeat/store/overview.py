@@ -4,17 +4,18 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, case, func, literal_column, select
+from sqlalchemy import ColumnElement, Connection, Row, bindparam, case, func, literal_column, select
 
 from heartbeat.errors import NotFound
 from heartbeat.store.access import as_public_id
 from heartbeat.store.bots import BOT
 from heartbeat.store.database import one
-from heartbeat.store.heartbeats import HEARTBEAT, STANDING
+from heartbeat.store.heartbeats import ALIVE, HEARTBEAT, STANDING
 from heartbeat.store.pages import Page
 from heartbeat.store.runs import RUN
 from heartbeat.store.stats import NAMES, ROLLUP, Sums
 from heartbeat.store.tables import Bot, Heartbeat, Project
+from heartbeat.store.tasks import TASKS
 
 # Enough of a prompt for one line; whole prompts of a page of heartbeats would be a megabyte.
 PROMPT_START = 200
@@ -59,7 +60,7 @@ LISTED = (
 STATES = select(_STATE.label("state"), func.count().label("number")).where(_OF_PROJECT).group_by(_STATE)
 # The status is spelled out, for it is what the partial index of running runs is chosen by.
 RUNNING = (
-    select(RUN.c.uuid, RUN.c.heartbeat_id, RUN.c.started_at)
+    select(RUN.c.uuid, RUN.c.heartbeat_id, RUN.c.started_at, RUN.c.dry_run)
     .where(literal_column("run.status = 'running'"), RUN.c.project_id == bindparam("project_id"))
     .order_by(RUN.c.started_at)
     .limit(MOST_RUNNING)
@@ -89,7 +90,7 @@ def states(connection: Connection, project: Project) -> States:
 
 
 def running(connection: Connection, project: Project) -> list[Row[Any]]:
-    """What runs now, longest first: each run's `uuid`, `heartbeat_id` and `started_at`."""
+    """What runs now, rehearsals too, longest first: each run's `uuid`, `heartbeat_id`, `started_at` and `dry_run`."""
     return list(connection.execute(RUNNING, {"project_id": project.id}))
 
 
@@ -112,11 +113,27 @@ def some_bot(connection: Connection, project: Project) -> Bot | None:
 
 def heartbeat_and_bot(connection: Connection, project: Project, uuid: str) -> tuple[Heartbeat, Bot]:
     """The project's heartbeat with this public id, and its bot; raises `NotFound`."""
-    mine = (HEARTBEAT.c.uuid == as_public_id(uuid)) & (HEARTBEAT.c.project_id == project.id) & STANDING
+    return _and_bot(connection, project, uuid, "heartbeat", STANDING)
+
+
+def task_and_bot(connection: Connection, project: Project, uuid: str) -> tuple[Heartbeat, Bot]:
+    """The project's scheduled task with this public id, one that has ended too, and its bot; raises `NotFound`."""
+    return _and_bot(connection, project, uuid, "task", TASKS & (ALIVE | HEARTBEAT.c.ended_as.is_not(None)))
+
+
+def any_and_bot(connection: Connection, project: Project, uuid: str) -> tuple[Heartbeat, Bot]:
+    """`heartbeat_and_bot` for heartbeats and scheduled tasks alike; raises `NotFound`."""
+    return _and_bot(connection, project, uuid, "heartbeat", ALIVE | HEARTBEAT.c.ended_as.is_not(None))
+
+
+def _and_bot(
+    connection: Connection, project: Project, uuid: str, noun: str, which: ColumnElement[bool]
+) -> tuple[Heartbeat, Bot]:
+    mine = (HEARTBEAT.c.uuid == as_public_id(uuid)) & (HEARTBEAT.c.project_id == project.id) & which
     found = one(connection, Heartbeat, select(HEARTBEAT).where(mine))
-    bot = found and one(connection, Bot, select(BOT).where(BOT.c.id == found.bot_id))
+    bot = found and one(connection, Bot, select(BOT).where(BOT.c.id == found.bot_id, BOT.c.deleted_at.is_(None)))
     if not found or not bot:
-        raise NotFound("heartbeat", uuid[:64])
+        raise NotFound(noun, uuid[:64])
     return found, bot
 
 

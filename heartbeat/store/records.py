@@ -211,7 +211,10 @@ class Event(SQLModel, table=True):
 
 
 class Approval(SQLModel, table=True):
-    """A person's yes or no to one tool call of a run. `state` is pending, approved, denied or expired."""
+    """A person's yes or no to one tool call of a run. `state` is pending, approved, denied or expired.
+
+    `reason` is registration or combination, `why` the same in words.
+    """
 
     id: int | None = Field(default=None, primary_key=True, sa_type=BIG)
     uuid: str = Field(unique=True)
@@ -221,6 +224,8 @@ class Approval(SQLModel, table=True):
     step: int
     tool: str
     arguments: str
+    reason: str = "registration"
+    why: str
     state: str = "pending"
     decided_by: str | None = None
     decided_at: datetime | None = time(default=None)

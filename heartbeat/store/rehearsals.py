@@ -3,30 +3,39 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, literal_column, select
 
 from heartbeat.store.database import columns, many, one
-from heartbeat.store.events import FAILED, FINDING, NOTIFIED, listeners
+from heartbeat.store.events import APPROVAL, FAILED, FINDING, NOTIFIED, PAUSED, RECOVERED, listeners
 from heartbeat.store.records import Run, Step
 from heartbeat.store.tables import Heartbeat
 from heartbeat.store.watching import parsed
 
-STEP, HEARTBEAT = columns(Step), columns(Heartbeat)
+RUN, STEP, HEARTBEAT = columns(Run), columns(Step), columns(Heartbeat)
 
 NOTIFY = "notify_user"
+# What a call comes to in a rehearsal; of the second kind are those for which a person would have been asked.
+WRITTEN_DOWN = ("rehearsed", "would_ask")
 
 
 @dataclass(frozen=True)
 class Call:
-    """A call that was written down and not made; `arguments` as the model gave them."""
+    """A call that was written down and not made; `arguments` as the model gave them.
+
+    `needs_approval`: a person would have been asked first.
+    """
 
     tool: str
     arguments: Any
+    needs_approval: bool = False
 
 
 @dataclass(frozen=True)
 class Told:
-    """A target and the event it would have heard of, unless that is a finding that it knows already."""
+    """A target and the event it would have heard of, had the run been that of a tick.
+
+    Not foreseen is that a finding is known already.
+    """
 
     event: str
     channel: str
@@ -41,24 +50,42 @@ class Rehearsal:
     told: list[Told]
 
 
+def rehearsals_of(connection: Connection, heartbeat: Heartbeat, most: int) -> list[Run]:
+    """The newest rehearsals of a heartbeat, those that are still going too."""
+    # Spelled out, for it is what their index is chosen by.
+    of_bot = select(RUN.c.id).where(RUN.c.bot_id == heartbeat.bot_id, literal_column("run.dry_run"))
+    mine = select(RUN).where(RUN.c.id.in_(of_bot), RUN.c.heartbeat_id == heartbeat.id)
+    return many(connection, Run, mine.order_by(RUN.c.id.desc()).limit(most))
+
+
 def rehearsal(connection: Connection, run: Run) -> Rehearsal:
     """What `run`, which was a rehearsal and has ended, would have done."""
-    rehearsed = select(STEP).where(STEP.c.run_id == run.id, STEP.c.failure_code == "rehearsed")
+    rehearsed = select(STEP).where(STEP.c.run_id == run.id, STEP.c.failure_code.in_(WRITTEN_DOWN))
     steps = many(connection, Step, rehearsed.order_by(STEP.c.number))
-    calls = [Call(step.name or "", parsed(step.arguments)) for step in steps]
+    calls = [Call(step.name or "", parsed(step.arguments), step.failure_code == "would_ask") for step in steps]
     heartbeat = one(connection, Heartbeat, select(HEARTBEAT).where(HEARTBEAT.c.id == run.heartbeat_id))
     assert heartbeat is not None
     told = [
         Told(kind, target.channel, target.name)
-        for kind in _events(run, calls)
+        for kind in _events(run, heartbeat, calls)
         for target in listeners(connection, heartbeat, kind)
     ]
     return Rehearsal(calls, told)
 
 
-def _events(run: Run, calls: list[Call]) -> list[str]:
-    """What would have been heard of such a run. A success after a failure is heard of, too, but not foreseen here."""
-    notified = [NOTIFIED] if any(call.tool == NOTIFY for call in calls) else []
+def _events(run: Run, heartbeat: Heartbeat, calls: list[Call]) -> list[str]:
+    """What would have been heard of such a run at the heartbeat's next tick (see telling.py)."""
+    told = [APPROVAL] if any(call.needs_approval for call in calls) else []
+    if any(call.tool == NOTIFY for call in calls):
+        told.append(NOTIFIED)
+    if run.report and run.report.get("findings") and run.report["outcome"] != "nothing_to_report":
+        told.append(FINDING)
+    if run.status == "success" and heartbeat.error_count:
+        told.append(RECOVERED)
     if run.status == "error":
-        return [*notified, FAILED]
-    return [*notified, FINDING] if run.report and run.report.get("findings") else notified
+        once_more = heartbeat.error_count + 1
+        if once_more >= heartbeat.max_consecutive_errors or run.error_code == "budget_exhausted":
+            told.append(PAUSED)
+        elif once_more == 1:
+            told.append(FAILED)
+    return told

@@ -6,7 +6,7 @@ from itertools import islice
 
 from sqlalchemy import Connection, select
 
-from heartbeat.store.accounting import account, due
+from heartbeat.store.accounting import account, due, overlapped
 from heartbeat.store.database import columns, one
 from heartbeat.store.records import Run
 from heartbeat.store.tables import Heartbeat
@@ -21,7 +21,7 @@ CATCH_UP = timedelta(hours=24)
 
 @dataclass(frozen=True)
 class Silence:
-    """`catch_up` is the newest lost tick if it should still be run."""
+    """`catch_up` is the newest lost tick if it should still be run: not one that came while a run was in progress."""
 
     heartbeat: Heartbeat
     lost: list[datetime]
@@ -44,13 +44,14 @@ def silent(connection: Connection, now: datetime, limit: int) -> list[str]:
 
 def silence(connection: Connection, uuid: str, now: datetime) -> Silence | None:
     """What this heartbeat owes; `None` when nothing any more."""
-    row = one(connection, Heartbeat, select(HEARTBEAT).where(HEARTBEAT.c.uuid == uuid).with_for_update())
+    row = one(connection, Heartbeat, select(HEARTBEAT).where(HEARTBEAT.c.uuid == uuid).with_for_update(key_share=True))
     if row is None or row.deleted_at is not None or not row.enabled:
         return None
     lost = due(row, now - GRACE - timedelta(seconds=row.jitter_seconds))
     if not lost:
         return None
     wanted = row.catch_up == "once" and now - lost[-1] < CATCH_UP and not _in_progress(connection, row)
+    wanted = wanted and not overlapped(connection, row, lost[-1:])
     return Silence(row, lost, lost[-1] if wanted else None)
 
 

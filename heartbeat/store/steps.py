@@ -33,13 +33,13 @@ LOCKED = (
     .join(HEARTBEAT, HEARTBEAT.c.id == RUN.c.heartbeat_id)
     .join(PROJECT, PROJECT.c.id == RUN.c.project_id)
     .where(RUN.c.uuid == bindparam("run"))
-    .with_for_update(of=[RUN, HEARTBEAT])
+    .with_for_update(of=[RUN, HEARTBEAT], key_share=True)
 )
 RESERVED = (
     select(RUN, ENTRY.c.held, ENTRY.c.period_start)
     .outerjoin(ENTRY, and_(ENTRY.c.run_id == RUN.c.id, ENTRY.c.step == bindparam("step"), ENTRY.c.kind == "reserve"))
     .where(RUN.c.uuid == bindparam("run"))
-    .with_for_update(of=RUN)
+    .with_for_update(of=RUN, key_share=True)
 )
 HOLD_ON_RUN = update(RUN).where(RUN.c.id == bindparam("key")).values(credits_held=bindparam("hold"))
 CHARGE_RUN = (

@@ -13,6 +13,7 @@ from heartbeat.store.heartbeats import delete_heartbeats
 from heartbeat.store.memory import forget_member
 from heartbeat.store.pages import Page
 from heartbeat.store.tables import Bot, Heartbeat, Project, Subscriber
+from heartbeat.store.targets import TARGET, delete_targets
 
 SUBSCRIBER, BOT, HEARTBEAT = columns(Subscriber), columns(Bot), columns(Heartbeat)
 
@@ -60,8 +61,12 @@ def create_subscriber(
 
 
 def delete_subscriber(connection: Connection, bot: Bot, key: str, now: datetime) -> list[str]:
-    """Delete a member with its heartbeats and memories; returns the schedules that must follow. Raises `NotFound`."""
+    """Delete a member with its heartbeats, targets and memories; returns the schedules that must follow.
+
+    Raises `NotFound`.
+    """
     found = subscriber(connection, bot, key)
     connection.execute(update(SUBSCRIBER).where(SUBSCRIBER.c.id == found.id).values(deleted_at=now))
+    delete_targets(connection, TARGET.c.member_id == found.id, now)
     forget_member(connection, found)
     return delete_heartbeats(connection, (HEARTBEAT.c.bot_id == bot.id) & (HEARTBEAT.c.member_id == found.id), now)

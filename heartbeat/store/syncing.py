@@ -123,7 +123,7 @@ def adopt_resume(row: Synced, now: datetime) -> Callable[[Connection], bool]:
 
 def _unmoved(connection: Connection, row: Synced) -> Heartbeat | None:
     same = (HEARTBEAT.c.uuid == row.uuid) & (HEARTBEAT.c.version == row.version) & HEARTBEAT.c.deleted_at.is_(None)
-    return one(connection, Heartbeat, select(HEARTBEAT).where(same).with_for_update())
+    return one(connection, Heartbeat, select(HEARTBEAT).where(same).with_for_update(key_share=True))
 
 
 def lift_budget_pauses(connection: Connection, now: datetime) -> int:

@@ -85,6 +85,7 @@ class Tool(SQLModel, table=True):
     transport: str
     require_approval: str = "never"
     approval_tools: list[str] = Field(default_factory=list, sa_type=JSON)
+    risks: list[str] = Field(default_factory=list, sa_type=JSON)
     sealed_headers: str | None = None
     header_names: list[str] = Field(default_factory=list, sa_type=JSON)
     is_enabled: bool = True

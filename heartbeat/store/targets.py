@@ -20,6 +20,8 @@ BOT, HEARTBEAT, MEMBER = columns(Bot), columns(Heartbeat), columns(Subscriber)
 ALIVE = TARGET.c.deleted_at.is_(None)
 # An event writes a row for each of them.
 MOST_TARGETS = 100
+# So many messages are looked through for what went wrong last.
+LATE = 500
 
 _NAMED = (
     TARGET.outerjoin(BOT, BOT.c.id == TARGET.c.bot_id)
@@ -78,10 +80,15 @@ def write_target(
 
 
 def delete_target(connection: Connection, project: Project, uuid: str, now: datetime) -> None:
-    """Send it nothing more, and forget its secrets; what it was told stays. Raises `NotFound`."""
+    """Send it nothing more, and forget where it is; what it was told stays. Raises `NotFound`."""
     row = target(connection, project, uuid).target
-    gone = {"deleted_at": now, "sealed_config": None, "is_enabled": False}
-    connection.execute(update(TARGET).where(TARGET.c.id == row.id).values(gone))
+    delete_targets(connection, TARGET.c.id == row.id, now)
+
+
+def delete_targets(connection: Connection, which: ColumnElement[bool], now: datetime) -> None:
+    """`delete_target` for all for which `which` holds: with a bot, a heartbeat or a subscriber its targets go."""
+    gone = {"deleted_at": now, "config": {}, "sealed_config": None, "is_enabled": False}
+    connection.execute(update(TARGET).where(which, ALIVE).values(gone))
 
 
 def seal_targets_anew(
@@ -102,7 +109,8 @@ def seal_targets_anew(
 
 @dataclass(frozen=True)
 class Told:
-    """A notification with its target and its event, the public ids of those it is about, and of its summary."""
+    """A notification with its target and its event, the public ids of those it is about and of its summary, and what
+    they are called; `timezone` is the heartbeat's."""
 
     notification: Notification
     target: Target
@@ -110,6 +118,9 @@ class Told:
     bot: str
     heartbeat: str
     summary: str | None
+    bot_name: str
+    label: str | None
+    timezone: str
 
 
 def notifications(
@@ -117,23 +128,42 @@ def notifications(
 ) -> tuple[list[Told], int]:
     """One page of a project's notifications, newest first, and how many there are.
 
-    `equal` may hold the `status`, the event's `kind` and the public id of the `target` to have.
+    `equal` may hold the `status`, the event's `kind` and the public ids of the `target` and `heartbeat` to have.
     """
-    columns_of = {"status": NOTIFICATION.c.status, "kind": EVENT.c.kind, "target": TARGET.c.uuid}
-    wanted = NOTIFICATION.c.project_id == project.id
-    if bot is not None:
-        wanted &= NOTIFICATION.c.bot_id == bot.id
+    columns_of = {"status": NOTIFICATION.c.status, "kind": EVENT.c.kind}
+    public_ids = {"target": TARGET.c.uuid, "heartbeat": HEARTBEAT.c.uuid}
+    # By bot, for that is what the index is of.
+    wanted = NOTIFICATION.c.bot_id.in_(_bots(project)) if bot is None else NOTIFICATION.c.bot_id == bot.id
+    wanted &= NOTIFICATION.c.project_id == project.id
     for name, value in equal.items():
-        wanted &= columns_of[name] == (as_public_id(value) if name == "target" else value)
+        wanted &= public_ids[name] == as_public_id(value) if name in public_ids else columns_of[name] == value
     together = NOTIFICATION.join(TARGET, TARGET.c.id == NOTIFICATION.c.target_id)
     together = together.join(EVENT, EVENT.c.id == NOTIFICATION.c.event_id).join(BOT, BOT.c.id == EVENT.c.bot_id)
     together = together.join(HEARTBEAT, HEARTBEAT.c.id == EVENT.c.heartbeat_id)
     other = NOTIFICATION.alias()
     summary = select(other.c.uuid).where(other.c.id == NOTIFICATION.c.summary_id).scalar_subquery()
-    listed = select(NOTIFICATION, TARGET, EVENT, BOT.c.uuid, HEARTBEAT.c.uuid, summary).select_from(together)
+    around = (BOT.c.uuid, HEARTBEAT.c.uuid, summary, BOT.c.name, HEARTBEAT.c.label, HEARTBEAT.c.timezone)
+    listed = select(NOTIFICATION, TARGET, EVENT, *around).select_from(together)
     newest = listed.where(wanted).order_by(NOTIFICATION.c.id.desc()).limit(page.size).offset(page.offset)
     rows = [Told(*row) for row in all_joined(connection, (Notification, Target, Event), newest, {})]
     return rows, _count(connection, together, wanted)
+
+
+def troubles(connection: Connection, project: Project) -> dict[int, str]:
+    """What went wrong with the newest message of each target that has one, by its number; of late messages alone."""
+    late = select(NOTIFICATION.c.id, NOTIFICATION.c.target_id).where(
+        NOTIFICATION.c.bot_id.in_(_bots(project)), NOTIFICATION.c.attempts > 0
+    )
+    late_ones = late.order_by(NOTIFICATION.c.id.desc()).limit(LATE).subquery()
+    newest = select(func.max(late_ones.c.id)).group_by(late_ones.c.target_id)
+    found = select(NOTIFICATION.c.target_id, NOTIFICATION.c.last_error).where(
+        NOTIFICATION.c.id.in_(newest), NOTIFICATION.c.last_error.is_not(None)
+    )
+    return {row.target_id: row.last_error for row in connection.execute(found)}
+
+
+def _bots(project: Project) -> Any:
+    return select(BOT.c.id).where(BOT.c.project_id == project.id)
 
 
 def _count(connection: Connection, among: Any, wanted: ColumnElement[bool]) -> int:

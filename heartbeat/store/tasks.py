@@ -15,7 +15,7 @@ from heartbeat.cadence.ticks import Cadence
 from heartbeat.errors import Forbidden, Invalid
 from heartbeat.ids import new_id
 from heartbeat.settings import Plan
-from heartbeat.store.database import columns, many, one
+from heartbeat.store.database import all_joined, columns, many, one
 from heartbeat.store.heartbeats import ALIVE, change, lock_bot
 from heartbeat.store.outcome import ended
 from heartbeat.store.pages import Page
@@ -23,7 +23,7 @@ from heartbeat.store.records import Run
 from heartbeat.store.subscribers import subscriber
 from heartbeat.store.tables import Bot, Heartbeat, Project
 
-HEARTBEAT, RUN = columns(Heartbeat), columns(Run)
+HEARTBEAT, BOT, RUN = columns(Heartbeat), columns(Bot), columns(Run)
 
 TASK = "scheduled_task"
 MOST_A_MEMBER = 50
@@ -83,6 +83,26 @@ def listed(
     total: int = connection.execute(select(func.count()).select_from(HEARTBEAT).where(which)).scalar_one()
     in_order = select(HEARTBEAT).where(which).order_by(HEARTBEAT.c.id.desc())
     return many(connection, Heartbeat, in_order.limit(page.size).offset(page.offset)), total
+
+
+def of_project(
+    connection: Connection, project: Project, standing: bool, page: Page
+) -> tuple[list[tuple[Heartbeat, str]], int]:
+    """One page of a project's tasks over all bots, newest first, each with its bot's name, and how many there are.
+
+    `standing` are those that have not ended; the others are done or cancelled.
+    """
+    which = and_(
+        BOT.c.project_id == project.id,
+        BOT.c.deleted_at.is_(None),
+        HEARTBEAT.c.bot_id == BOT.c.id,
+        TASKS,
+        ALIVE if standing else HEARTBEAT.c.ended_as.is_not(None),
+    )
+    total: int = connection.execute(select(func.count()).where(which)).scalar_one()
+    shown = select(HEARTBEAT, BOT.c.name).where(which).order_by(HEARTBEAT.c.id.desc())
+    rows = all_joined(connection, (Heartbeat,), shown.limit(page.size).offset(page.offset), {})
+    return [(task, bot_name) for task, bot_name in rows], total
 
 
 def made_by(connection: Connection, found: Sequence[Heartbeat]) -> dict[int, str]:

@@ -11,6 +11,7 @@ from heartbeat.errors import ProductError
 from heartbeat.store.database import columns, one
 from heartbeat.store.events import FAILED, FINDING, NOTIFIED, PAUSED, RECOVERED, record
 from heartbeat.store.findings import note_findings
+from heartbeat.store.notifications import waiting_of
 from heartbeat.store.records import Event, Run
 from heartbeat.store.tables import Heartbeat
 
@@ -42,14 +43,17 @@ def tell_of_run(
     told = _tell_findings(connection, heartbeat, run, status == "success", now, remind) if run.report else []
     if run.trigger == "manual":
         return tuple(told)
+    if run.trigger == "probe":
+        # What it means for the pause has been recorded with its verdict.
+        return waiting_of(connection, run.id or 0)
     code, message = failure
-    pause = tell_of_pause(connection, heartbeat, now, run.id) if changed and run.trigger == "schedule" else None
+    pause = tell_of_pause(connection, heartbeat, now, run.id) if changed else None
     if pause is not None:
         told += pause
     elif status == "error" and heartbeat.error_count == 0 and code != "budget_exhausted":
         failed = {"run": run.uuid, "code": code, "message": message}
         told += record(connection, heartbeat, FAILED, failed, now, run.id)
-    elif status == "success" and heartbeat.error_count and run.trigger != "probe":
+    elif status == "success" and heartbeat.error_count:
         mended = {"run": run.uuid, "failures": heartbeat.error_count}
         told += record(connection, heartbeat, RECOVERED, mended, now, run.id)
     return tuple(told)

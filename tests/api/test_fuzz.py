@@ -31,7 +31,7 @@ FIELDS = (
         "top",
     ),
     *("branding", "memory", "page", "per_page", "days", "filter", "email", "server_label", "server_url", "transport"),
-    *("require_approval", "headers", "tools", "tool_name", "is_active", "is_enabled", "type", "run_id"),
+    *("require_approval", "risks", "headers", "tools", "tool_name", "is_active", "is_enabled", "type", "run_id"),
 )
 ODD = st.one_of(
     st.none(),

@@ -83,6 +83,10 @@ async def test_a_tool_of_another_bot_is_not_there(api: Api) -> None:
         ({"require_approval": "sometimes"}, "require_approval"),
         ({"require_approval": ["book", ""]}, "require_approval"),
         ({"require_approval": {"book": True}}, "require_approval"),
+        ({"risks": "private_data"}, "risks"),
+        ({"risks": ["private_data", "hunter2"]}, "risks"),
+        ({"risks": [{"private_data": True}]}, "risks"),
+        ({"risks": {"private_data": True}}, "risks"),
         ({"type": "plugin"}, "type"),
         ({"headers": "hunter2"}, "headers"),
         ({"headers": ["hunter2"]}, "headers"),
@@ -159,6 +163,27 @@ async def test_which_calls_need_an_approval(api: Api, given: object, approval: s
     assert (tool["require_approval"], tool["approval_tools"]) == (approval, names)
     later = (await api.put(f"/tool/{made['id']}", bot_id=bot["id"], is_enabled=False)).json()["tool"]
     assert (later["require_approval"], later["approval_tools"]) == (approval, names)
+
+
+async def test_what_its_tools_bring_with_them_is_declared(api: Api) -> None:
+    bot = await api.bot()
+    plain = await a_tool(api, bot)
+    assert plain["risks"] == []
+    made = await a_tool(api, bot, config={"risks": ["outside_action", "private_data", "private_data"]})
+    assert made["risks"] == ["private_data", "outside_action"]
+    path = f"/tool/{made['id']}"
+    for given, risks in (
+        ({"is_enabled": True}, made["risks"]),
+        ({"risks": None}, made["risks"]),
+        ({"risks": ["untrusted_text"]}, ["untrusted_text"]),
+        ({"risks": []}, []),
+    ):
+        assert (await api.put(path, bot_id=bot["id"], **given)).json()["tool"]["risks"] == risks
+        assert (await api.get(path, bot_id=bot["id"])).json()["tool"]["risks"] == risks
+    listed = (await api.get("/tool", bot_id=bot["id"])).json()["tools"]
+    assert [entry["tool"]["risks"] for entry in listed] == [[], []]
+    answer = await api.post("/tool", **{"bot_id": bot["id"], **SERVER, "risks": ["danger"]})
+    assert "must be a list of private_data, untrusted_text and outside_action" in answer.text
 
 
 async def test_a_servers_tools_are_switched_by_name(shop: Api, desk: ToolServer) -> None:

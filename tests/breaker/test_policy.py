@@ -15,7 +15,9 @@ def test_the_cool_down_grows_and_then_stays() -> None:
     assert waits == [NOW + timedelta(minutes=wait) for wait in minutes]
 
 
-@pytest.mark.parametrize("code", ["key_rejected", "unknown_model", "missing_key", "quota_exhausted", "max_steps", None])
+@pytest.mark.parametrize(
+    "code", ["key_rejected", "unknown_model", "missing_key", "quota_exhausted", "reported_failure", None]
+)
 def test_what_only_a_person_can_mend_is_not_tried_again(code: str | None) -> None:
     assert code not in PASSING
     assert next_probe(code, 0, NOW) is None

@@ -1,5 +1,6 @@
 """A heartbeat that paused for a passing cause is tried again by itself, against real Temporal and a real provider."""
 
+import contextlib
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -19,9 +20,14 @@ from heartbeat.store.probing import probe_id
 from heartbeat.store.records import Event, Run
 from heartbeat.store.tables import Bot, Heartbeat
 from heartbeat.temporal import start_tick
-from tests.models import ModelServer, Reply, fails, says
+from tests.channels.receiver import Receiver
+from tests.models import ModelServer, Reply, asks, fails, says
+from tests.notifications.conftest import receiver  # noqa: F401 - a fixture
+from tests.notifications.test_worker import settled, target
 from tests.run.conftest import SANDBOX, House
+from tests.run.test_acting import connect
 from tests.run.test_agent_run import until
+from tests.tool_server import ToolServer
 
 HEARTBEAT, RUN, EVENT, BOT = columns(Heartbeat), columns(Run), columns(Event), columns(Bot)
 # No clock fires while a test looks.
@@ -29,9 +35,9 @@ YEARLY, NEW_YEAR = "0 0 1 1 *", datetime(2026, 1, 1, tzinfo=UTC)
 DOWN = fails(503, message="down for now")
 
 
-async def paused(house: House, model: ModelServer, why: Reply = DOWN, **fields: object) -> Heartbeat:
+async def paused(house: House, model: ModelServer, *why: Reply, **fields: object) -> Heartbeat:
     """The heartbeat after a tick that failed; its schedule exists and stands still."""
-    model.script(why)
+    model.script(*(why or (DOWN,)))
     await house.database.write(lambda c: c.execute(update(HEARTBEAT).values(max_consecutive_errors=1, **fields)))
     await house.schedules.follow(house.heartbeat.uuid)
     assert await start_tick(house.client, house.settings, house.heartbeat, house.bot.name, NEW_YEAR)
@@ -40,7 +46,7 @@ async def paused(house: House, model: ModelServer, why: Reply = DOWN, **fields: 
 
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
-    return settings.model_copy(update={"step_attempts": 1})
+    return settings.model_copy(update={"step_attempts": 1, "egress_allow": ["127.0.0.1"]})
 
 
 @pytest.fixture
@@ -109,6 +115,33 @@ async def test_a_success_resumes_the_heartbeat_and_says_so(working: House, model
     assert (events[1].run_id, events[1].data["probes"]) == (log.id, 1)
     assert await working.database.read(audit) == []
     assert await try_again(working, timedelta(days=1)) == 0
+
+
+async def test_a_tool_server_that_is_down_is_waited_for(
+    working: House,
+    model: ModelServer,
+    receiver: Receiver,  # noqa: F811
+) -> None:
+    """Its agent says that it failed; both the pause and the resumption are told at once, without Upkeep."""
+    await target(working, receiver)
+    with contextlib.closing(ToolServer()) as desk:
+        await connect(working, desk)
+        model.script(asks(("report", {"outcome": "failed", "summary": "No."})), says("No."))
+        assert (await working.run_once()).error_code == "reported_failure"
+    failed = asks(("report", {"outcome": "failed", "summary": "The desk is down."}))
+    row = await paused(working, model, asks(("desk__book", {"what": "a table"})), failed, says("It is down."))
+    assert 4 < minutes_from_now(row.probe_at) <= 5
+    [log] = await working.database.read(lambda c: many(c, Run, select(RUN).where(RUN.c.trigger == "schedule")))
+    assert (log.error_code, log.error_message) == ("tool_server_down", "The desk is down.")
+
+    with contextlib.closing(ToolServer(port=desk.port)) as back:
+        model.script(asks(("desk__book", {"what": "a table"})), says("Booked."))
+        assert await try_again(working, timedelta(minutes=6)) == 1
+        assert (await ended(working, 1)).status == "success"
+        assert back.times("book") == 1
+    assert (await working.row()).enabled
+    await settled(working, 2)
+    assert [one.json["type"] for one in receiver.received] == ["heartbeat.paused", "heartbeat.resumed"]
 
 
 async def test_failures_wait_longer_each_time(working: House, model: ModelServer) -> None:

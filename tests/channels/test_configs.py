@@ -20,6 +20,7 @@ WHOLE: dict[str, tuple[dict[str, Any], set[str]]] = {
     "telegram": ({"token": TOKEN, "chat_id": "@watch"}, {"token"}),
     "teams": ({"url": "https://prod-1.westeurope.logic.azure.com:443/workflows/1?sig=x"}, {"url"}),
     "ntfy": ({"topic": "disks", "token": "tk_1"}, {"topic", "token"}),
+    "apprise": ({"name": "ops"}, set()),
 }
 
 
@@ -63,6 +64,8 @@ BAD = [
     ("telegram", {"token": TOKEN, "chat_id": "my chat"}, "config.chat_id", "pattern"),
     ("ntfy", {"topic": "a/sesame"}, "config.topic", "1 to 64"),
     ("ntfy", {"topic": "disks", "token": "sesame\r\nX: y"}, "config.token", "access token"),
+    ("apprise", {"name": "json://sesame.example"}, "config.name", "pattern"),
+    ("apprise", {"name": "ops", "url": "json://sesame.example"}, "config.url", "not permitted"),
     ("email", {**MAIL, "to": "a@b.example, sesame@d.example"}, "config.to", "one plain address"),
     ("email", {**MAIL, "to": "a@b.example\r\nBcc: sesame@d.example"}, "config.to", "one plain address"),
     ("email", {**MAIL, "to": "a..sesame@b.example"}, "config.to", "one plain address"),

@@ -100,6 +100,7 @@ async def test_ntfy(receiver: Receiver, message: Message, settings: Settings) ->
     assert receiver.received[0].headers["authorization"] == "Bearer tk_sesame"
     assert payload == {
         "topic": "sesame_topic",
+        "sequence_id": "note_1",
         "title": "Disk is full on db-1",
         "message": f"{message.body}\n\n{ORIGIN}",
         "priority": 5,

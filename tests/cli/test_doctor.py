@@ -82,3 +82,13 @@ def test_a_database_out_of_reach(url: str) -> None:
     assert found["database"].startswith("✗")
     assert found["migrations"] == "✗ migrations not checked mend the database first"
     assert "hidden" not in str(found)
+
+
+def test_addresses_that_apprise_cannot_read_are_named_and_not_shown(tmp_path: Path) -> None:
+    given = '{"ops": "json://127.0.0.1:9/sesame", "night": "nonsense://sesame", "day": "json://"}'
+    quiet = {"HEARTBEAT_DATA_DIR": str(tmp_path), "HEARTBEAT_TEMPORAL_PORT": "1"}
+    _, found = doctor(HEARTBEAT_APPRISE_TARGETS=given, HEARTBEAT_LOCAL_URL="http://127.0.0.1:1/v1", **quiet)
+    assert found["apprise"].startswith("✗ apprise")
+    assert "cannot read the addresses of night, day" in found["apprise"]
+    assert "HEARTBEAT_APPRISE_TARGETS" in found["apprise"]
+    assert "sesame" not in str(found)

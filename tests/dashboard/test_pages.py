@@ -226,7 +226,7 @@ async def test_a_run_shows_its_tool_calls_and_its_real_cost(owner: Owner) -> Non
     assert '<p class="big">4</p><p class="muted">model requests and tool calls</p>' in page
     model, found, failed, going = rows_of(page)
     assert '<td data-label="Credits" class="right">2</td>' in model
-    assert 'class="what">desk__find<span class="muted">{&#34;queue&#34;: &#34;&lt;new&gt;&#34;}</span>' in found
+    assert 'class="what">desk: find<span class="muted">queue: &lt;new&gt;</span>' in found
     assert '<span class="muted">→ 3 tickets wait</span>' in found
     assert '<td data-label="Tokens read" class="right"></td>' in found
     assert '<span class="bad">failed</span>' in failed

@@ -1,14 +1,19 @@
 """Pages are safe: what others wrote is text, nothing comes from elsewhere, what is missing is a page."""
 
+import json
+
 from markupsafe import escape
-from sqlalchemy import update
+from sqlalchemy import Connection, update
 
 from heartbeat.dashboard.render import ASSETS, asset_url
 from heartbeat.store.database import columns
 from heartbeat.store.tables import Bot, Heartbeat, Project
+from tests.dashboard.attention import a_call, a_finding, a_message, a_target, a_task, an_approval
 from tests.dashboard.conftest import Browser, Owner
 
 EVIL = "<script>alert('x')</script>\"'><img src=x onerror=alert(1)>"
+NASTY = json.dumps({EVIL: EVIL})
+WRONG = {"severity": EVIL, "title": EVIL, "detail": EVIL}
 
 
 async def test_whatever_people_and_models_write_is_text(owner: Owner) -> None:
@@ -40,8 +45,39 @@ async def test_whatever_people_and_models_write_is_text(owner: Owner) -> None:
     assert "<img" not in answer.text
 
 
+async def test_what_is_told_of_and_asked_for_is_text_too(owner: Owner) -> None:
+    heartbeat = owner.heartbeat
+    run = await owner.run(
+        dry_run=True, opening=EVIL, report={"outcome": EVIL, "summary": EVIL, "findings": [WRONG, WRONG]}
+    )
+    waits = await owner.run(status="running", finished_at=None, duration_ms=None)
+
+    def seed(connection: Connection) -> str:
+        a_call(connection, run, state="done", failure_code="rehearsed", name=EVIL, arguments=NASTY)
+        a_call(connection, waits, name=EVIL, arguments=NASTY)
+        an_approval(connection, waits, tool=EVIL, arguments=NASTY, why=EVIL)
+        an_approval(connection, waits, step=3, tool=EVIL, arguments=EVIL, state="denied", decided_by=EVIL)
+        a_finding(connection, heartbeat, title=EVIL, detail=EVIL, severity=EVIL)
+        target = a_target(connection, heartbeat, name=EVIL, channel=EVIL, config={"to": EVIL}, events=[EVIL])
+        told = {"title": EVIL, "message": EVIL, "priority": "low", "action_url": "javascript:alert(1)", "run": EVIL}
+        a_message(connection, heartbeat, target, kind="user.notified", data=told, status="failed", last_error=EVIL)
+        paused = {"enabled": False, "pause_reason": "errors", "pause_message": EVIL}
+        return a_task(connection, heartbeat, label=EVIL, description=EVIL, prompt=EVIL, **paused).uuid
+
+    task = await owner.database.write(seed)
+    heart = f"/heartbeats/{heartbeat.uuid}"
+    lists = ["/approvals", "/findings", "/tasks", "/notifications", f"/notifications?heartbeat={task}"]
+    for path in [*lists, f"/tasks/{task}", heart, f"/runs/{run.uuid}", f"/runs/{waits.uuid}"]:
+        page = await owner.browser.page(path)
+        assert str(escape(EVIL)) in page, path
+        assert "alert('x')" not in page
+        assert "<img" not in page
+        assert 'href="javascript:' not in page
+        assert page.count("<script") == 1
+
+
 async def test_what_is_not_there_is_a_page(owner: Owner) -> None:
-    for path in ("/heartbeats/hb_nope", "/runs/log_nope", "/runs/%00", "/heartbeats/%00%ff"):
+    for path in ("/heartbeats/hb_nope", "/runs/log_nope", "/runs/%00", "/heartbeats/%00%ff", "/tasks/%00%ff"):
         answer = await owner.browser.get(path)
         assert answer.status_code == 404
         assert "<h1>Not found</h1>" in answer.text
@@ -50,6 +86,7 @@ async def test_what_is_not_there_is_a_page(owner: Owner) -> None:
 async def test_pages_are_locked_down_and_need_nothing_from_elsewhere(owner: Owner, stranger: Browser) -> None:
     run = await owner.run()
     paths = ["/", f"/heartbeats/{owner.heartbeat.uuid}", f"/runs/{run.uuid}", "/heartbeats/hb_nope"]
+    paths += ["/approvals", "/findings", "/tasks", "/notifications"]
     answers = [await owner.browser.get(path) for path in paths] + [
         await stranger.get(path) for path in ("/", "/sign-in")
     ]

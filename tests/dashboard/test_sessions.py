@@ -7,7 +7,7 @@ from heartbeat.dashboard import session
 from heartbeat.store.projects import create_key, revoke_key
 from tests.dashboard.conftest import SITE, Browser, Owner, an_owner, browsing
 
-PAGES = ["/", "/heartbeats/hb_x", "/runs/log_x"]
+PAGES = ["/", "/heartbeats/hb_x", "/runs/log_x", "/tasks", "/tasks/task_x", "/approvals", "/findings", "/notifications"]
 ACTIONS = ["run", "enable", "disable"]
 
 
@@ -20,12 +20,12 @@ async def test_a_stranger_is_sent_to_the_sign_in_page(stranger: Browser) -> None
 
 
 async def test_signing_in_leads_to_the_page_that_was_wanted(owner: Owner) -> None:
-    owner.browser.cookies.clear()
-    wanted = f"/heartbeats/{owner.heartbeat.uuid}"
-    door = (await owner.browser.get(wanted)).headers["location"]
-    assert f'name="next" value="{wanted}"' in await owner.browser.page(door)
-    answer = await owner.browser.sign_in(owner.key, next=wanted)
-    assert (answer.status_code, answer.headers["location"]) == (303, wanted)
+    for wanted in (f"/heartbeats/{owner.heartbeat.uuid}", "/approvals", "/tasks/task_x"):
+        owner.browser.cookies.clear()
+        door = (await owner.browser.get(wanted)).headers["location"]
+        assert f'name="next" value="{wanted}"' in await owner.browser.page(door)
+        answer = await owner.browser.sign_in(owner.key, next=wanted)
+        assert (answer.status_code, answer.headers["location"]) == (303, wanted)
 
 
 async def test_signing_in_leads_nowhere_else(owner: Owner) -> None:

@@ -52,6 +52,9 @@ class Caller:
         self.answers.append(answer.content + repr(answer.headers.raw).encode())
         return answer.json()
 
+    def close(self) -> None:
+        self._http.close()
+
 
 def test_no_secret_is_anywhere(start: Start, model: ModelServer, tmp_path: Path) -> None:
     variables = {
@@ -66,8 +69,8 @@ def test_no_secret_is_anywhere(start: Start, model: ModelServer, tmp_path: Path)
     }
     with closing(ToolServer(header=("x-desk", CANARIES["header"]))) as desk:
         stack = start(**variables).wait_ready()
-        call = Caller(stack)
-        _live(call, desk, model)
+        with closing(Caller(stack)) as call:
+            _live(call, desk, model)
         assert [made.tool for made in desk.made] == ["whoami"]
         stack.stop()
     terminal = "\n".join(stack.lines).encode()

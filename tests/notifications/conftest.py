@@ -10,10 +10,10 @@ import pytest
 from sqlalchemy import Connection, select, update
 
 from activities.notifications import Notifications
-from heartbeat.contracts import Delivery
+from heartbeat.contracts import Delivery, Verdict
 from heartbeat.ids import new_id
 from heartbeat.settings import Settings
-from heartbeat.store.closing import Closing, Ending, close_run
+from heartbeat.store.closing import Ending, close_run
 from heartbeat.store.database import Database, columns, many
 from heartbeat.store.messages import Notification, Target
 from heartbeat.store.opening import Claim, open_run
@@ -52,14 +52,14 @@ class Desk:
         }
         return self.database.write_now(lambda c: create_target(c, self.project, row, self.now)).target
 
-    def run(self, ending: Ending = Ending("success"), **fields: Any) -> Closing:  # noqa: B008
+    def run(self, ending: Ending = Ending("success"), **fields: Any) -> Verdict:  # noqa: B008
         """The next tick's run, ended so; `fields` are columns of its row."""
         self.now += LATER
         trigger = fields.pop("trigger", "schedule")
         log, tick = new_id("log"), self.now.replace(second=0) if trigger == "schedule" else None
         claim = Claim(self.heartbeat.uuid, trigger, log, log, "run-1", tick)
 
-        def work(connection: Connection) -> Closing:
+        def work(connection: Connection) -> Verdict:
             assert open_run(connection, claim, HOUSE, self.now).run is not None
             if fields:
                 connection.execute(update(columns(Run)).where(columns(Run).c.uuid == log).values(fields))
@@ -67,10 +67,10 @@ class Desk:
 
         return self.database.write_now(work)
 
-    def fails(self, message: str = "No key.", **fields: Any) -> Closing:
+    def fails(self, message: str = "No key.", **fields: Any) -> Verdict:
         return self.run(Ending("error", "key_rejected", message), **fields)
 
-    def reports(self, *findings: dict[str, Any], outcome: str = "ok", **fields: Any) -> Closing:
+    def reports(self, *findings: dict[str, Any], outcome: str = "ok", **fields: Any) -> Verdict:
         told = {"outcome": outcome, "summary": "Looked at everything.", "findings": list(findings)}
         return self.run(report=told, **fields)
 

@@ -112,6 +112,7 @@ async def test_notifications_are_listed_with_what_became_of_them(ours: Api, rece
     listed = (await ours.get("/notification/readall", bot_id=bot["id"], status="pending")).json()
     [told] = listed["notifications"]
     assert (told["status"], told["attempts"], told["last_error"], told["summary_id"]) == ("pending", 0, None, None)
+    assert told["lost_attempts"] == 0
     assert told["target"] == {"id": made["id"], "channel": "webhook", "name": "webhook"}
     event = told["event"]
     assert (event["kind"], event["heartbeat_id"], event["bot_id"]) == ("run.failed", heartbeat["uuid"], bot["id"])
@@ -142,6 +143,40 @@ async def test_a_target_of_a_heartbeat_and_of_a_member(ours: Api, receiver: Rece
     whose = {"bot_id": bot["id"], "heartbeat_id": heartbeat["uuid"], "member_id": member["id"]}
     target = (await create(ours, receiver.url, **whose))["target"]
     assert {name: target[name] for name in whose} == whose
+
+
+async def test_with_a_bot_a_heartbeat_or_a_subscriber_its_targets_are_forgotten(ours: Api, receiver: Receiver) -> None:
+    bot = await ours.bot()
+    heartbeat, member = await ours.heartbeat(bot), await ours.member(bot)
+    whose = {"bot_id": bot["id"]}
+    mine = [{"heartbeat_id": heartbeat["uuid"]}, {"member_id": member["id"]}, {}]
+    made = [(await create(ours, receiver.url, **whose, **more))["target"]["id"] for more in mine]
+    project = (await create(ours, receiver.url))["target"]["id"]
+
+    async def left() -> list[str]:
+        return [one["id"] for one in (await ours.get("/notification/target/readall")).json()["targets"]]
+
+    await ours.delete("/heartbeat/delete", heartbeat_id=heartbeat["uuid"], **whose)
+    assert await left() == [made[1], made[2], project]
+    assert (await ours.delete("/subscriber/delete", member_id=member["id"], **whose)).status_code == 200
+    assert await left() == [made[2], project]
+    await ours.delete("/delete", **whose)
+    assert await left() == [project]
+    error_of(await ours.post("/notification/test", target_id=made[2]), 404)
+    kept = "SELECT count(*) FROM target WHERE sealed_config IS NOT NULL"
+    assert await ours.database.read(lambda c: c.exec_driver_sql(kept).scalar()) == 1
+
+
+async def test_a_subscribers_target_wants_what_it_can_be_told(ours: Api, receiver: Receiver) -> None:
+    bot = await ours.bot()
+    whose = {"bot_id": bot["id"], "member_id": (await ours.member(bot))["id"]}
+    given = {"channel": "webhook", "config": {"url": receiver.url, "secret": SECRET}, **whose}
+    assert wrong_fields(await ours.post("/notification/target/create", events=["run.failed"], **given)) == ["events"]
+    made = (await create(ours, receiver.url, events=["user.notified", "run.failed"], **whose))["target"]
+    about = {"target_id": made["id"]}
+    assert wrong_fields(await ours.put("/notification/target/update", events=["run.failed"], **about)) == ["events"]
+    assert (await ours.put("/notification/target/update", events=None, **about)).status_code == 200
+    assert (await ours.put("/notification/target/update", name="Ada", **about)).status_code == 200
 
 
 async def test_what_is_wrong_with_a_target_is_said(ours: Api, receiver: Receiver) -> None:

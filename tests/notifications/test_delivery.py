@@ -6,13 +6,16 @@ import pytest
 from pydantic import SecretStr
 from standardwebhooks import Webhook
 
+from heartbeat.delivery import deliver
 from heartbeat.secret_keys import new_key
 from heartbeat.secrets import Keyring
 from heartbeat.store.events import APPROVAL, record
 from heartbeat.store.messages import Target
-from heartbeat.store.notifications import WAITS, begin_delivery, finish_delivery, never_started
+from heartbeat.store.notifications import WAITS, Sending, Standing, begin_delivery, finish_delivery, never_started
 from heartbeat.store.notifications import Outcome as Attempt
 from heartbeat.store.targets import delete_target
+from heartbeat.wording import message_of
+from tests.channels.mailbox import Mailbox, served
 from tests.channels.receiver import Receiver, says
 from tests.notifications.conftest import SECRET, Desk
 
@@ -158,7 +161,7 @@ async def test_after_an_outage_many_are_one_message(desk: Desk, receiver: Receiv
     assert (states(desk), len(receiver.received)) == (["delivered"] * count, messages)
 
 
-async def test_a_summary_that_fails_shares_its_fate_and_takes_later_ones_along(desk: Desk, receiver: Receiver) -> None:
+async def test_a_summary_that_fails_shares_its_fate(desk: Desk, receiver: Receiver) -> None:
     desk.target(receiver.url)
     receiver.answer = says("503 Service Unavailable")
     waiting = several(desk, 7)
@@ -186,12 +189,94 @@ async def test_one_that_is_being_sent_is_in_no_summary(desk: Desk, receiver: Rec
     assert len(receiver.received) == 1
 
 
-async def test_an_attempt_whose_worker_died_is_made_again_at_once(desk: Desk, receiver: Receiver) -> None:
+def cut_off(desk: Desk, uuid: str) -> Sending | Standing:
+    """An attempt that begins, and whose worker dies before it writes down how it went."""
+    desk.now += timedelta(seconds=8)
+    return desk.database.write_now(lambda c: begin_delivery(c, uuid, desk.now))
+
+
+async def test_an_attempt_whose_worker_died_is_made_again_at_once_and_counted(desk: Desk, receiver: Receiver) -> None:
     desk.target(receiver.url)
     [uuid] = desk.fails().tell
-    desk.database.write_now(lambda c: begin_delivery(c, uuid, desk.now))
+    cut_off(desk, uuid)
+    cut_off(desk, uuid)
+    [row] = desk.notifications()
+    assert (row.attempts, row.lost_attempts) == (2, 1)
+    assert row.last_error == "Of attempt 1 nobody knows whether it arrived: its worker died over it."
     assert (await desk.deliver(uuid, timedelta(seconds=8))).status == "delivered"
-    assert (desk.notifications()[0].attempts, len(receiver.received)) == (2, 1)
+    [row] = desk.notifications()
+    assert (row.attempts, row.lost_attempts, row.last_error, row.begun_at) == (3, 2, None, None)
+    assert [request.headers["webhook-id"] for request in receiver.received] == [uuid]
+
+
+async def test_workers_that_die_over_it_again_and_again_are_ten(desk: Desk, receiver: Receiver) -> None:
+    desk.target(receiver.url)
+    [uuid] = desk.fails().tell
+    for _ in range(10):
+        assert isinstance(cut_off(desk, uuid), Sending)
+    assert cut_off(desk, uuid) == Standing("failed")
+    [row] = desk.notifications()
+    assert (row.attempts, row.lost_attempts, row.next_attempt_at) == (10, 10, None)
+    assert (row.last_error or "").startswith("Of attempt 10 nobody knows")
+
+
+async def test_a_chat_is_told_twice_at_the_most(desk: Desk, receiver: Receiver) -> None:
+    desk.target(channel="slack", config={"url": f"{receiver.url}/services/1"})
+    [uuid] = desk.fails().tell
+    cut_off(desk, uuid)
+    receiver.answer = says("503 Service Unavailable")
+    assert (await desk.deliver(uuid, timedelta(seconds=8))).status == "pending"
+    assert len(receiver.received) == 1
+    desk.now += timedelta(minutes=5)
+    cut_off(desk, uuid)
+    assert (await desk.deliver(uuid, timedelta(seconds=8))).status == "failed"
+    [row] = desk.notifications()
+    assert (row.status, row.lost_attempts, len(receiver.received)) == ("failed", 2, 1)
+    assert row.last_error == "Of 2 attempts nobody knows whether they arrived; another might be one more."
+
+
+async def test_a_mail_that_is_sent_again_has_the_same_message_id(desk: Desk) -> None:
+    mailbox = Mailbox()
+    async with served(mailbox, None, None):
+        place = {"host": "127.0.0.1", "port": mailbox.port, "security": "none"}
+        desk.target(channel="email", config={**place, "sender": "hb@watch.example", "to": "ada@example.com"})
+        [uuid] = desk.fails().tell
+        sent = cut_off(desk, uuid)
+        assert isinstance(sent, Sending)
+        await deliver(sent.target, message_of(sent), Keyring.from_settings(desk.settings), desk.settings)
+        assert (await desk.deliver(uuid, timedelta(seconds=8))).status == "delivered"
+    assert [mail["Message-ID"] for mail in mailbox.mails] == [f"<{uuid}@watch.example>"] * 2
+    first, again = ({name: mail[name] for name in ("Subject", "Date", "To")} for mail in mailbox.mails)
+    assert first == again
+
+
+async def test_what_may_have_arrived_is_sent_again_as_it_was_and_in_no_summary(desk: Desk, receiver: Receiver) -> None:
+    desk.target(receiver.url)
+    [first] = desk.fails().tell
+    cut_off(desk, first)
+    later = several(desk, 8)
+    desk.now += timedelta(hours=1)
+    assert (await desk.deliver(later[0])).status == "delivered"
+    assert (await desk.deliver(first)).status == "delivered"
+    summary, alone = (request.json for request in receiver.received)
+    assert (summary["data"]["title"], summary["data"]["details"]["total"]) == (
+        f"{len(later)} messages of Disks",
+        len(later),
+    )
+    assert (alone["type"], alone["data"]["id"]) == ("run.failed", first)
+
+
+async def test_a_message_that_was_tried_stays_the_same(desk: Desk, receiver: Receiver) -> None:
+    desk.target(receiver.url)
+    receiver.answer = says("503 Service Unavailable")
+    several(desk, 4)
+    first, *_ = waiting = [row.uuid for row in desk.notifications()]
+    for uuid in waiting:
+        await desk.deliver(uuid)
+    several(desk, 4)
+    receiver.answer = says("204 No Content")
+    assert (await desk.deliver(first, timedelta(minutes=5))).status == "delivered"
+    assert receiver.received[-1].body == receiver.received[0].body
 
 
 async def test_upkeep_finds_what_nobody_started(desk: Desk, receiver: Receiver) -> None:

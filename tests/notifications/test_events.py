@@ -6,13 +6,14 @@ import pytest
 from sqlalchemy import Engine, event
 
 from heartbeat.store.accounting import account, due
-from heartbeat.store.closing import Ending
+from heartbeat.store.closing import Ending, close_run
 from heartbeat.store.database import Database
 from heartbeat.store.messages import Finding, Target
 from heartbeat.store.opening import Claim, open_run
-from heartbeat.store.records import Event
+from heartbeat.store.records import Event, Run
 from heartbeat.store.tables import Heartbeat
 from heartbeat.store.targets import delete_target
+from tests.channels.receiver import Receiver
 from tests.notifications.conftest import Desk
 from tests.run.test_opening import HOUSE
 from tests.seeds import a_bot, a_heartbeat, a_project
@@ -27,6 +28,20 @@ def test_a_streak_is_told_once_and_its_end_once(desk: Desk) -> None:
     failed, recovered = desk.rows(Event)
     assert (failed.data["code"], failed.data["message"], recovered.data["failures"]) == ("key_rejected", "No key.", 2)
     assert [row.status for row in desk.notifications()] == ["pending", "pending"]
+
+
+async def test_who_closes_again_tells_what_nobody_set_out_to_tell(desk: Desk, receiver: Receiver) -> None:
+    desk.target(receiver.url)
+    first = desk.fails()
+    [run] = desk.rows(Run)
+
+    def again() -> tuple[str, ...]:
+        return desk.database.write_now(lambda c: close_run(c, run.uuid, Ending("error"), desk.now)).tell
+
+    assert (len(first.tell), again()) == (1, first.tell)
+    await desk.deliver(first.tell[0])
+    assert again() == ()
+    assert desk.kinds() == ["run.failed"]
 
 
 def test_a_pause_says_why_and_how_to_resume(desk: Desk) -> None:

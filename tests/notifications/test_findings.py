@@ -12,7 +12,7 @@ from heartbeat.store.messages import Finding
 from heartbeat.store.pages import Page
 from heartbeat.store.records import Event
 from heartbeat.store.tables import Bot
-from tests.notifications.conftest import Desk
+from tests.notifications.conftest import LATER, Desk
 from tests.seeds import a_bot
 
 DISK = {"title": "Disk is full", "severity": "warning", "fingerprint": "disk", "detail": "91 %"}
@@ -75,6 +75,13 @@ def test_one_that_stays_is_recalled_after_a_day(desk: Desk) -> None:
         desk.now += timedelta(hours=12)
         desk.reports(DISK)
     assert news(desk) == [[("disk", "new")], [("disk", "still there")]]
+
+
+def test_a_daily_run_that_is_some_moments_early_recalls_it_all_the_same(desk: Desk) -> None:
+    for early in (0, 2, 30):
+        desk.reports(DISK)
+        desk.now += timedelta(days=1) - LATER - timedelta(seconds=early)
+    assert news(desk) == [[("disk", "new")], [("disk", "still there")], [("disk", "still there")]]
 
 
 def test_nothing_to_report_sends_nothing(desk: Desk) -> None:

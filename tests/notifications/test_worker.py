@@ -15,6 +15,7 @@ from heartbeat.ids import new_id
 from heartbeat.settings import Settings
 from heartbeat.store.closing import Ending, close_run
 from heartbeat.store.database import Database, columns, many
+from heartbeat.store.events import record_missed
 from heartbeat.store.messages import Notification, Target
 from heartbeat.store.opening import Claim, open_run
 from heartbeat.store.subscribers import create_subscriber
@@ -53,8 +54,8 @@ async def working(house: House) -> AsyncIterator[House]:
 
 
 async def target(house: House, receiver: Receiver, **fields: object) -> Target:
-    row = {"uuid": new_id("tgt"), "channel": "webhook", "name": "On call", "config": {}, "is_enabled": True, **fields}
-    row |= {"config": {"url": receiver.url, "secret": SECRET}, "cooldown_seconds": 0}
+    row = {"uuid": new_id("tgt"), "channel": "webhook", "name": "On call", "cooldown_seconds": 0, "is_enabled": True}
+    row |= {"config": {"url": receiver.url, "secret": SECRET}, **fields}
     now = datetime.now(UTC)
     return (await house.database.write(lambda c: create_target(c, house.project, row, now))).target
 
@@ -176,6 +177,24 @@ async def test_what_nobody_started_upkeep_starts_once(house: House, receiver: Re
     assert [request.headers["webhook-id"] for request in receiver.received] == [uuid]
 
 
+async def test_what_piled_up_while_everything_was_down_is_one_message(house: House, receiver: Receiver) -> None:
+    await target(house, receiver)
+    now = datetime.now(UTC)
+
+    def outage(connection: Connection) -> None:
+        for minute in range(7):
+            record_missed(connection, house.heartbeat, [now - timedelta(hours=9, minutes=minute)], now)
+
+    await house.database.write(outage)
+    upkeep = Upkeep(house.client, house.database, house.settings, house.schedules, lambda: now + timedelta(minutes=2))
+    assert await ActivityEnvironment().run(upkeep.start_deliveries) == 7
+    async with worker.working(house.client, house.database, house.settings, SANDBOX):
+        rows = await settled(house, 7)
+    [request] = receiver.received
+    assert (request.json["type"], request.json["data"]["details"]["total"]) == ("summary", 7)
+    assert len([row for row in rows if row.summary_id is None]) == 1
+
+
 @ON_SQLITE
 async def test_a_worker_killed_in_the_middle_of_sending_repeats_the_same_id(
     house: House,
@@ -194,6 +213,27 @@ async def test_a_worker_killed_in_the_middle_of_sending_repeats_the_same_id(
         killed.replace()
         [row] = await settled(house, 1)
     assert [request.headers["webhook-id"] for request in receiver.received] == [row.uuid] * 2
+    assert (row.attempts, row.lost_attempts) == (2, 1)
+
+
+@ON_SQLITE
+async def test_workers_killed_in_the_middle_of_a_chat_message_show_it_twice_at_the_most(
+    house: House,
+    model: ModelServer,
+    receiver: Receiver,
+) -> None:
+    await target(house, receiver, channel="slack", config={"url": receiver.url}, events=["run.failed"])
+    model.script(fails(401, "invalid_api_key"))
+    receiver.answer = None
+    with contextlib.closing(Worker(house.settings, model)) as killed:
+        assert await house.schedules.follow(house.heartbeat.uuid)
+        await backfill(house, 1)
+        for attempt in (1, 2):
+            await until(lambda: received(receiver), lambda count, attempt=attempt: count == attempt, WITHIN)
+            killed.replace()
+        [row] = await until(lambda: notifications(house), lambda rows: rows[0].status == "failed", WITHIN)
+    assert (row.lost_attempts, len(receiver.received)) == (2, 2)
+    assert (row.last_error or "").startswith("Of 2 attempts nobody knows")
 
 
 async def received(receiver: Receiver) -> int:

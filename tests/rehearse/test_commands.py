@@ -45,14 +45,16 @@ async def test_rehearse(agent: House, model: ModelServer, desk: ToolServer) -> N
     assert (code, err) == (0, "")
     assert 'It would have called\n  desk__book {"what": "a table"}\n' in out
     assert "It would have told nobody." in out
-    assert "It cost 2 credits (240 tokens" in out
+    assert "It cost 2 credits (240 tokens, 0 US dollars)" in out
     assert "The model was really asked, and is charged" in out
     assert desk.made == []
 
     model.script(asks(book("a table")), says("It is booked."))
     code, out, _ = await command(agent, "rehearse", agent.heartbeat.uuid, "--json", "--project", agent.project.uuid)
     said = json.loads(out)
-    assert said["would_have_called"] == [{"tool": "desk__book", "arguments": {"what": "a table"}}]
+    assert said["would_have_called"] == [
+        {"tool": "desk__book", "arguments": {"what": "a table"}, "needs_approval": False}
+    ]
     assert (code, said["status"], said["credits_charged"]) == (0, "success", 2)
     assert said["credits_per_month"] == pytest.approx(2 * said["runs_per_month"], abs=1)
 

@@ -49,9 +49,9 @@ async def count(house: House, table: type) -> int:
     return await house.database.read(lambda c: c.execute(select(func.count()).select_from(columns(table))).scalar_one())
 
 
-async def a_target(house: House) -> None:
+async def a_target(house: House, events: list[str] | None) -> None:
     row = {"uuid": new_id("tgt"), "project_id": house.project.id, "channel": "slack", "name": "On call"}
-    row |= {"config": {}, "events": ["run.finding"], "created_at": datetime.now(UTC), "updated_at": datetime.now(UTC)}
+    row |= {"config": {}, "events": events, "created_at": datetime.now(UTC), "updated_at": datetime.now(UTC)}
     given = {"cooldown_seconds": 0, "is_enabled": True}
     await house.database.write(lambda c: c.execute(insert(c, columns(Target)).values(row | given)))
 
@@ -59,7 +59,7 @@ async def a_target(house: House) -> None:
 async def test_what_acts_is_written_down_and_what_reads_is_done(
     agent: House, model: ModelServer, desk: ToolServer
 ) -> None:
-    await a_target(agent)
+    await a_target(agent, ["run.finding"])
     model.script(
         asks(book("a table"), ("desk__read_note", {"what": "garden"})), asks(("report", REPORT)), says("It is booked.")
     )
@@ -82,7 +82,7 @@ async def test_what_acts_is_written_down_and_what_reads_is_done(
 
 
 async def test_it_is_charged_and_counted_nowhere_else(agent: House, model: ModelServer) -> None:
-    await a_target(agent)
+    await a_target(agent, ["run.finding"])
     before = await agent.row()
     model.script(asks(book("a table")), asks(("report", REPORT)), says("Done.", 1200, 50))
     log = await rehearse(agent)
@@ -169,12 +169,46 @@ async def test_ticks_that_were_lost_beside_a_rehearsal_were_missed(agent: House,
 
 
 async def test_what_needs_a_yes_is_written_down_without_one(agent: House, model: ModelServer, desk: ToolServer) -> None:
+    await a_target(agent, None)
     await change(agent, Tool, require_approval="always")
     model.script(asks(book("a table"), ("desk__read_note", {"what": "garden"})), says("It is booked."))
     log = await rehearse(agent)
     codes = [step.failure_code for step in await transcript(agent, log) if step.kind == "tool"]
-    assert codes == ["rehearsed", "rehearsed"]
+    assert codes == ["would_ask", "would_ask"]
     assert desk.made == []
+    would = await agent.database.read(lambda c: rehearsal(c, log))
+    assert [call.needs_approval for call in would.calls] == [True, True]
+    assert [one.event for one in would.told] == ["approval.requested"]
+
+
+@pytest.mark.parametrize(
+    ("streak", "report", "events"),
+    [
+        (0, REPORT, ["run.finding"]),
+        (0, {**REPORT, "outcome": "nothing_to_report"}, []),
+        (2, REPORT, ["run.finding", "run.recovered"]),
+        (0, {**REPORT, "outcome": "failed"}, ["run.finding", "run.failed"]),
+        (1, {"outcome": "failed", "summary": "No access."}, []),
+        (2, {"outcome": "failed", "summary": "No access."}, ["heartbeat.paused"]),
+    ],
+)
+async def test_who_would_hear_of_it_at_a_tick(
+    agent: House, model: ModelServer, streak: int, report: dict[str, Any], events: list[str]
+) -> None:
+    await a_target(agent, None)
+    await change(agent, Heartbeat, error_count=streak, max_consecutive_errors=3)
+    model.script(asks(("report", report)), says("That is that."))
+    log = await rehearse(agent)
+    assert [one.event for one in (await agent.database.read(lambda c: rehearsal(c, log))).told] == events
+    # A tick with the same agent tells just that.
+    model.script(asks(("report", report)), says("That is that."))
+    await change(agent, Heartbeat, cron_pattern="0 0 1 1 *")
+    before = (await agent.row()).total_error_count + (await agent.row()).success_count
+    assert await start_tick(agent.client, agent.settings, agent.heartbeat, agent.bot.name, NEW_YEAR)
+    await until(agent.row, lambda row: row.total_error_count + row.success_count > before)
+    table = columns(Event)
+    told = await agent.database.read(lambda c: list(c.execute(select(table.c.kind).order_by(table.c.id)).scalars()))
+    assert told == events
 
 
 async def test_arguments_that_are_no_json_are_the_models_mistake(agent: House, model: ModelServer) -> None:

@@ -11,7 +11,7 @@ from heartbeat.replaying import NOT_RECORDED, Recording, Side, as_it_was, origin
 from heartbeat.settings import Settings
 from heartbeat.store.database import columns
 from heartbeat.store.records import Attempt, DailyRollup, Entry, Event, Run, Step
-from heartbeat.store.tables import Heartbeat, Tool
+from heartbeat.store.tables import Bot, Heartbeat, Tool
 from tests.models import ModelServer, asks, fails, says
 from tests.run.conftest import House
 from tests.run.test_acting import book, change, told
@@ -78,6 +78,16 @@ async def test_a_tool_that_is_gone_can_still_be_replayed(agent: House, model: Mo
     side = await again(agent, log)
     assert (side.answer, side.calls[0].recorded) == ("Booked again.", True)
     assert "desk__book" in {tool["function"]["name"] for tool in model.requests[-1]["tools"]}
+
+
+async def test_it_is_offered_what_a_run_is_offered(agent: House, model: ModelServer) -> None:
+    await change(agent, Bot, attributes={"tasks": 1})
+    model.script(says("All quiet."))
+    log = await agent.run_once()
+    await again(agent, log)
+    real, replayed = model.requests
+    assert replayed["tools"] == real["tools"]
+    assert "remember" not in str(real["tools"])
 
 
 async def test_what_goes_wrong_is_said(agent: House, model: ModelServer) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from heartbeat.contracts import UPKEEP
 from heartbeat.ids import new_id
-from tests.models import ModelServer, Reply, fails, says
+from tests.models import ModelServer, Reply, asks, fails, says
 from tests.run.conftest import House
 from tests.run.test_agent_run import backfill, until
 from tests.run.test_histories import HISTORIES
@@ -18,6 +18,8 @@ from tests.run.test_histories import HISTORIES
 async def test_record(working: House, model: ModelServer) -> None:
     model.script(says("All quiet."))
     await record(working, "success", (await working.run_once()).workflow_id)
+    model.script(asks(("report", {"outcome": "nothing_to_report"}), ("web_fetch", {"url": "nowhere"})), says("Done."))
+    await record(working, "acting", (await working.run_once()).workflow_id)
     model.script(fails(500), says("Back again."))
     await record(working, "retried", (await working.run_once()).workflow_id)
     hanging = threading.Event()

@@ -159,6 +159,20 @@ def test_silence_of_more_than_a_day_is_written_off(database: Database, heartbeat
     assert database.read_now(lambda c: silent(c, late, 10)) == []
 
 
+def test_what_came_while_a_run_was_in_progress_is_not_caught_up(database: Database, heartbeat: Heartbeat) -> None:
+    """A run that waited for a person for long, say: the ticks meanwhile are skipped, the newest among them."""
+    run = opened(database, scheduled(heartbeat, NOW + MINUTE), now=NOW + MINUTE).run
+    assert run is not None
+    ended = NOW + 3 * MINUTE + timedelta(seconds=5)
+    database.write_now(lambda c: close_run(c, run.uuid, Ending("success"), ended))
+    late = NOW + 3 * MINUTE + GRACE + timedelta(seconds=1)
+    found = database.write_now(lambda c: silence(c, heartbeat.uuid, late))
+    assert found is not None
+    assert (found.lost, found.catch_up) == ([NOW + 2 * MINUTE, NOW + 3 * MINUTE], None)
+    assert database.write_now(lambda c: write_off(c, heartbeat.uuid, late)) == 0
+    assert [reason for _, _, reason in logs(database)] == [None, "overlap", "overlap"]
+
+
 def test_no_catching_up_while_a_manual_run_is_in_progress(database: Database, heartbeat: Heartbeat) -> None:
     opened(database, by_hand(heartbeat), now=NOW + timedelta(seconds=30))
     late = NOW + 4 * MINUTE

@@ -69,7 +69,7 @@ async def test_the_history_is_small_and_holds_no_private_text(working: House, mo
     log = await working.run_once()
     assert len(log.response or "") > 200_000
     events = (await history(working, log.uuid)).events
-    assert len(events) <= 13
+    assert len(events) <= 12
     assert sum(event.event_type == WORKFLOW_TASKS for event in events) == 2
     assert b"Canary" not in b"".join(event.SerializeToString() for event in events)
 

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from heartbeat.store.closing import Closing, Ending, close_run
+from heartbeat.contracts import Verdict
+from heartbeat.store.closing import Ending, close_run
 from heartbeat.store.database import Database, columns
 from heartbeat.store.ledger import period_credits
 from heartbeat.store.opening import open_run
@@ -78,7 +79,7 @@ def test_the_running_sum_begins_again_with_each_period(database: Database, heart
 def test_a_success_is_a_log_with_its_answer(database: Database, heartbeat: Heartbeat, run: Run) -> None:
     database.write_now(lambda c: settle_step(c, run.uuid, STEP, 1, NOW))
     closing = database.write_now(lambda c: close_run(c, run.uuid, Ending("success"), LATER))
-    assert closing == Closing("success", sync=False)
+    assert closing == Verdict("success", sync=False)
     log = database.read_now(lambda c: run_by_uuid(c, run.uuid))
     assert (log.status, log.response, log.duration_ms, log.error_message) == ("success", "All quiet.", 4000, None)
     row = database.read_now(lambda c: heartbeat_row(c, heartbeat.uuid))
@@ -95,7 +96,7 @@ def test_closing_twice_changes_nothing(database: Database, heartbeat: Heartbeat,
     assert (rows(database, Heartbeat), rows(database, Run), rows(database, DailyRollup)) == before
 
 
-def fail(database: Database, heartbeat: Heartbeat, minute: int) -> Closing:
+def fail(database: Database, heartbeat: Heartbeat, minute: int) -> Verdict:
     tick = NOW + timedelta(minutes=minute)
     made = database.write_now(lambda c: open_run(c, scheduled(heartbeat, tick), HOUSE, tick)).run
     assert made is not None

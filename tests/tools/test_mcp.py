@@ -80,7 +80,7 @@ async def test_a_server_that_is_down_was_not_called(peer: ToolServer, settings: 
     peer.close()
     for way in ways:
         assert await way.call("book", what="a table") == Called(
-            "failed", "shop__book was not called. The tool server shop cannot be reached."
+            "down", "shop__book was not called. The tool server shop cannot be reached."
         )
         with pytest.raises(mcp.ToolServerDown, match=r"The tool server shop cannot be reached\."):
             await way.connect()
@@ -99,7 +99,7 @@ async def test_a_command_that_cannot_be_started_was_not_called(settings: Setting
 async def test_a_command_that_speaks_no_mcp_was_not_called(settings: Settings) -> None:
     silent = Speaking(Server("tool_1", "shop", "stdio", command=("true",)), settings)
     called = await silent.call("book", what="a table")
-    assert (called.outcome, "was not called" in called.text) == ("failed", True)
+    assert (called.outcome, "was not called" in called.text) == ("down", True)
 
 
 @pytest.mark.parametrize("transport", ["http", "sse"])

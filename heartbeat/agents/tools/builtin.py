@@ -6,6 +6,7 @@ from pydantic import BaseModel, Field, StringConstraints, ValidationError
 
 from heartbeat.agents.tools import memories, notices, scheduling
 from heartbeat.agents.tools.definitions import Called, Definition
+from heartbeat.risks import OUTSIDE_ACTION, UNTRUSTED_TEXT
 from heartbeat.settings import Settings
 
 Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
@@ -76,6 +77,8 @@ BUILT_IN = [
         _schema(Page),
         idempotent=True,
         acts=False,
+        # It reads what anybody writes, and an address carries what is written into it.
+        risks=frozenset({UNTRUSTED_TEXT, OUTSIDE_ACTION}),
     ),
     Definition(
         "report",

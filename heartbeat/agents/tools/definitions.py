@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, Literal
 
-Outcome = Literal["ok", "failed", "unknown", "changed", "refused", "rehearsed"]
+Outcome = Literal["ok", "failed", "down", "unknown", "changed", "refused", "rehearsed", "would_ask"]
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,8 @@ class Definition:
 
     `idempotent`: it may be called again when nobody knows whether it was. `hash` is that of the pinned `Found`;
     a built-in tool has neither server nor hash. `acts`: it may change something, so a rehearsal only writes it down.
+    `risks` are what it declares (heartbeat/risks.py); `combined` names a tool for private data and one for untrusted
+    text, if all three risks are among the tools of its run.
     """
 
     name: str
@@ -55,6 +57,8 @@ class Definition:
     idempotent: bool = False
     needs_approval: bool = False
     acts: bool = True
+    risks: frozenset[str] = frozenset()
+    combined: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True)

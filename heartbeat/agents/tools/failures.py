@@ -7,7 +7,7 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import CONNECTION_CLOSED, PARSE_ERROR, REQUEST_TIMEOUT
 
 from heartbeat.agents.tools.answers import cut, without_secrets
-from heartbeat.agents.tools.definitions import Called, Definition, Server
+from heartbeat.agents.tools.definitions import Called, Definition, Outcome, Server
 from heartbeat.agents.tools.sessions import Journey
 from heartbeat.capped import TooLarge
 from heartbeat.egress import Refused
@@ -15,15 +15,21 @@ from heartbeat.egress import Refused
 MOST_BYTES = 500
 NEVER_ANSWERED = (CONNECTION_CLOSED, PARSE_ERROR, REQUEST_TIMEOUT)
 NEVER_LEFT = (Refused, httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
+AWAY = (httpx2.NetworkError, httpx2.TimeoutException, httpx2.RemoteProtocolError, TimeoutError)
+TOO_EARLY = (408, 425, 429)
 UNSURE = "It may or may not have been carried out: find out before you call it again."
 
 
 def failed(definition: Definition, server: Server, problem: Exception, journey: Journey, seconds: int) -> Called:
-    """What a call came to that ended in `problem`: `unknown` unless it is sure that it was not carried out."""
+    """What a call came to that ended in `problem`: `unknown` unless it is sure that it was not carried out.
+
+    `down`: it was not, because its server was away for now.
+    """
     sentence = explain(server, problem, journey, seconds)
     causes = list(_causes(problem))
     if not journey.sent or any(isinstance(cause, NEVER_LEFT) for cause in causes):
-        return Called("failed", f"{definition.name} was not called. {sentence}")
+        outcome: Outcome = "down" if _is_away(causes[0], journey) else "failed"
+        return Called(outcome, f"{definition.name} was not called. {sentence}")
     if any(_is_a_no(cause, journey) for cause in causes):
         return Called("failed", f"{definition.name} failed. {sentence}")
     return Called("unknown", f"{definition.name} was called. {sentence} {UNSURE}")
@@ -49,6 +55,15 @@ def _is_a_no(cause: BaseException, journey: Journey) -> bool:
     if journey.status is not None:
         return journey.status < 500 and journey.status != 409
     return isinstance(cause, MCPError) and cause.code not in NEVER_ANSWERED
+
+
+def _is_away(cause: BaseException, journey: Journey) -> bool:
+    """Whether the server may be there again by itself. What it declines, or is set up wrongly, a person has to mend."""
+    if journey.status is not None:
+        return journey.status >= 500 or journey.status in TOO_EARLY
+    if isinstance(cause, MCPError):
+        return cause.code in NEVER_ANSWERED
+    return isinstance(cause, AWAY)
 
 
 def _happened(cause: BaseException, server: Server, journey: Journey, seconds: int) -> str:

@@ -2,14 +2,16 @@
 
 import re
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any
 
 from heartbeat.agents.tools import stdio
 from heartbeat.agents.tools.builtin import BUILT_IN
+from heartbeat.agents.tools.combination import combined
 from heartbeat.agents.tools.definitions import Definition, Server
+from heartbeat.risks import declared
 from heartbeat.settings import Settings
 
 LONGEST_NAME = 64
@@ -19,17 +21,21 @@ ANY_ARGUMENTS: dict[str, Any] = {"type": "object", "properties": {}}
 @dataclass(frozen=True)
 class Connected:
     """A server and its tools as they were pinned (`Tool.tools`). `approval_tools` are those that need a person's yes,
-    all if there are none; `require_approval` `always` or `never` goes for all as well."""
+    all if there are none; `require_approval` `always` or `never` goes for all as well. `risks` as registered."""
 
     server: Server
     tools: Sequence[dict[str, Any]]
     require_approval: str = "never"
     approval_tools: Sequence[str] = ()
+    risks: Sequence[str] = ()
 
 
 async def offered(bot_uuid: str, connected: Sequence[Connected], settings: Settings) -> list[Definition]:
     """Every tool a bot's model may ask for, in the same order each time; the operator's own servers come last."""
-    own = [Connected(server, await stdio.entries(server, settings)) for server in stdio.servers(bot_uuid, settings)]
+    own = [
+        Connected(server, await stdio.entries(server, settings), risks=settings.stdio_tools[server.label].risks)
+        for server in stdio.servers(bot_uuid, settings)
+    ]
     return define([*connected, *own])
 
 
@@ -43,7 +49,8 @@ def define(connected: Sequence[Connected]) -> list[Definition]:
     ]
     plain = [_plain_name(one.server.label, entry["name"]) for one, entry in usable]
     times = Counter(plain)
-    return [
+    both = combined(_risks(connected))
+    defined = [
         *BUILT_IN,
         *(
             _definition(
@@ -52,6 +59,23 @@ def define(connected: Sequence[Connected]) -> list[Definition]:
             for (one, entry), name in zip(usable, plain, strict=True)
         ),
     ]
+    return [replace(tool, combined=both) for tool in defined] if both else defined
+
+
+def _risks(connected: Sequence[Connected]) -> Iterator[tuple[str, frozenset[str]]]:
+    """Tools with their risks, those of servers first, as they say more to a person.
+
+    What is paused, or of a server that cannot be asked now, counts as well: the run may have called it before.
+    """
+    for one in connected:
+        if not one.tools:
+            yield one.server.label, frozenset(one.risks)
+        for entry in one.tools:
+            if entry.get("is_active", True):
+                risks = declared(one.risks, entry.get("annotations") or {})
+                yield _plain_name(one.server.label, entry["name"]), risks
+    for tool in BUILT_IN:
+        yield tool.name, tool.risks
 
 
 def _plain_name(label: str, tool: str) -> str:
@@ -80,4 +104,5 @@ def _definition(one: Connected, entry: dict[str, Any], name: str) -> Definition:
         idempotent=notes.get("idempotentHint") is True or notes.get("readOnlyHint") is True,
         needs_approval=asks_for,
         acts=notes.get("readOnlyHint") is not True,
+        risks=declared(one.risks, notes),
     )

@@ -1,0 +1,57 @@
+"""Private data, text of strangers and a way out in one agent: each call that acts outside then needs a person's yes.
+
+Such a text may tell the agent to send the data away, and no model reliably sees through that. Pure.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+
+from heartbeat.agents.tools.definitions import Definition
+from heartbeat.risks import OUTSIDE_ACTION, PRIVATE_DATA, REGISTERED, RISKS, UNTRUSTED_TEXT, Reason
+
+ADDRESS = re.compile(r"https?://[^\s<>\"'`。，、；：！？）」』】]+")
+CLOSES_A_SENTENCE = ".,;:!?)]}*_"
+
+
+def combined(tools: Iterable[tuple[str, Iterable[str]]]) -> tuple[str, str] | None:
+    """Of `tools` (names with their risks) the first with private data and the first with untrusted text, if all three
+    risks are there; else `None`."""
+    first: dict[str, str] = {}
+    for name, risks in tools:
+        for risk in risks:
+            first.setdefault(risk, name)
+    return (first[PRIVATE_DATA], first[UNTRUSTED_TEXT]) if all(risk in first for risk in RISKS) else None
+
+
+def reason(tool: Definition, arguments: str, owners_words: Sequence[str]) -> Reason | None:
+    """Why a person is asked before `tool` is called with `arguments` (JSON), or `None` when nobody is.
+
+    `web_fetch` sends its address out; one that stands in `owners_words` says nothing that the owner did not say.
+    """
+    if tool.needs_approval:
+        return REGISTERED
+    if tool.combined is None or OUTSIDE_ACTION not in tool.risks:
+        return None
+    if tool.name == "web_fetch" and _address(arguments) in _addresses(owners_words):
+        return None
+    private, untrusted = tool.combined
+    return Reason(
+        "combination",
+        f"This agent can read private data ({private}) and text that others may have written ({untrusted}). "
+        "Such a text could have talked it into this call, to send private data out or to act on it.",
+    )
+
+
+def _address(arguments: str) -> str | None:
+    try:
+        url = json.loads(arguments)["url"]
+    except (ValueError, TypeError, KeyError):
+        return None
+    return url.rstrip("/") if isinstance(url, str) else None
+
+
+def _addresses(texts: Sequence[str]) -> set[str]:
+    """Whole addresses only: a part of one may be another's."""
+    written = [found for text in texts for found in ADDRESS.findall(text)]
+    return {form.rstrip("/") for found in written for form in (found, found.rstrip(CLOSES_A_SENTENCE))}

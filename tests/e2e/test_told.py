@@ -1,0 +1,197 @@
+"""Who is told what, from the API to each receiver: the real command, and a real receiver in every service's place."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+from standardwebhooks import Webhook
+from temporalio.client import Client, ScheduleBackfill, ScheduleOverlapPolicy
+
+from tests.channels.mailbox import Mailbox, served
+from tests.channels.receiver import Receiver
+from tests.channels.receiver import says as answers
+from tests.channels.test_payloads import TOKEN
+from tests.e2e.conftest import Start
+from tests.e2e.embedded import Embedded
+from tests.models import ModelServer, Reply, asks, fails, says
+from tests.notifications.conftest import SECRET
+
+pytestmark = pytest.mark.e2e
+PATIENCE = 60.0
+CANARY = "canary7f3a91c2"
+DISK = {"title": "Disk is full", "severity": "critical", "fingerprint": "disk"}
+
+
+class Owner:
+    """Somebody with a key, one bot and one heartbeat that is due every minute."""
+
+    def __init__(self, stack: Embedded, http: httpx.AsyncClient) -> None:
+        self.stack, self._http = stack, http
+        self.project, self.key = stack.access()
+        self.bot = self.heartbeat = self.member = ""
+        self.known: list[tuple[str, str, str]] = []
+        self.ticks = 0
+
+    async def call(self, method: str, path: str, **given: Any) -> Any:
+        body = {"project_id": self.project, **given}
+        where = {"params": body} if method == "GET" else {"json": body}
+        answer = await self._http.request(
+            method, f"/v1/bot{path}", headers={"Authorization": f"Bearer {self.key}"}, **where
+        )
+        assert answer.is_success, answer.text
+        return answer.json()
+
+    async def settle(self) -> None:
+        self.bot = (await self.call("POST", "/create", name="Watch", model="openai:scripted", heartbeat=1))["bot"]["id"]
+        made = await self.call("POST", "/subscriber/create", bot_id=self.bot, name="Ada")
+        self.member = made["subscriber"]["id"]
+        heartbeat = {"prompt": "Look.", "cron_pattern": "* * * * *", "label": "Disks", "member_id": self.member}
+        made = await self.call("POST", "/heartbeat/configure", bot_id=self.bot, enabled=True, **heartbeat)
+        self.heartbeat = made["heartbeat"]["uuid"]
+
+    async def target(self, channel: str, config: dict[str, Any], **given: Any) -> str:
+        made = await self.call("POST", "/notification/target/create", channel=channel, config=config, **given)
+        uuid: str = made["target"]["id"]
+        return uuid
+
+    async def tick(self) -> None:
+        """The tick of a minute that has passed, run now; each time the next one."""
+        self.ticks += 1
+        client = await Client.connect(f"127.0.0.1:{self.stack.temporal_port}")
+        at = datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(minutes=30 - self.ticks)
+        fill = ScheduleBackfill(start_at=at, end_at=at, overlap=ScheduleOverlapPolicy.BUFFER_ALL)
+        await client.get_schedule_handle(self.heartbeat).backfill(fill)
+
+    async def run(self) -> str:
+        made = await self.call("POST", "/heartbeat/trigger", bot_id=self.bot, heartbeat_id=self.heartbeat)
+        status: str = made["result"]["status"]
+        return status
+
+    async def told(self, status: str | None = None) -> list[tuple[str, str, str]]:
+        """Target, kind and status of each notification, in order."""
+        which = {"status": status} if status else {}
+        found = await self.call("GET", "/notification/readall", per_page=100, **which)
+        rows = reversed(found["notifications"])
+        return [(row["target"]["name"], row["event"]["kind"], row["status"]) for row in rows]
+
+    async def until(self, *wanted: tuple[str, str, str]) -> None:
+        """Exactly these were told beside what had been told before, whatever the order."""
+        deadline = asyncio.get_running_loop().time() + PATIENCE
+        while sorted(found := (await self.told())[len(self.known) :]) != sorted(wanted):
+            assert asyncio.get_running_loop().time() < deadline, found
+            await asyncio.sleep(0.1)
+        self.known += found
+
+
+def does(*calls: tuple[str, dict[str, Any]]) -> Callable[[dict[str, Any]], Reply]:
+    """A model that makes these calls in each run, and is done when it has their results."""
+    return lambda asked: says("Done.") if asked["messages"][-1]["role"] == "tool" else asks(*calls)
+
+
+@pytest.fixture
+async def receiver() -> AsyncIterator[Receiver]:
+    async with Receiver() as running:
+        yield running
+
+
+@pytest.fixture
+async def owner(start: Start, model: ModelServer, receiver: Receiver) -> AsyncIterator[Owner]:
+    settings = {
+        "OPENAI_BASE_URL": model.base_url,
+        "OPENAI_API_KEY": "test-key",
+        "HEARTBEAT_EGRESS_ALLOW": '["127.0.0.1"]',
+        "HEARTBEAT_APPRISE_TARGETS": f'{{"ops": "json://ada:{CANARY}@127.0.0.1:{receiver.port}/{CANARY}"}}',
+    }
+    stack = await asyncio.to_thread(lambda: start(**settings).wait_ready())
+    async with httpx.AsyncClient(base_url=stack.url, trust_env=False, timeout=60) as http:
+        found = Owner(stack, http)
+        await found.settle()
+        yield found
+
+
+async def test_each_is_told_what_is_theirs_and_nothing_twice(
+    owner: Owner, model: ModelServer, receiver: Receiver
+) -> None:
+    hook = {"url": f"{receiver.url}/", "secret": SECRET}
+    of_bot, of_heartbeat = {"bot_id": owner.bot}, {"bot_id": owner.bot, "heartbeat_id": owner.heartbeat}
+    await owner.target("webhook", hook, name="project")
+    await owner.target("webhook", hook, name="bot", events=["run.failed", "run.recovered"], **of_bot)
+    await owner.target("webhook", hook, name="heartbeat", events=["run.finding"], **of_heartbeat)
+    await owner.target("webhook", hook, name="ada", member_id=owner.member, **of_bot)
+    model.reply = lambda asked: fails(401, "invalid_api_key")
+    await owner.tick()
+    await owner.until(("project", "run.failed", "delivered"), ("bot", "run.failed", "delivered"))
+    model.reply = does(("report", {"outcome": "nothing_to_report", "summary": "Quiet."}))
+    await owner.tick()
+    await owner.until(("project", "run.recovered", "delivered"), ("bot", "run.recovered", "delivered"))
+
+    model.reply = does(("report", {"outcome": "ok", "summary": "Looked.", "findings": [DISK]}))
+    assert await owner.run() == "success"
+    await owner.until(("project", "run.finding", "delivered"), ("heartbeat", "run.finding", "delivered"))
+    await owner.call("POST", "/heartbeat/disable", bot_id=owner.bot, heartbeat_id=owner.heartbeat)
+    assert await owner.run() == "success"
+    words = {
+        "title": "Call the plumber",
+        "message": "Water.",
+        "priority": "urgent",
+        "action_url": "https://a.example/7",
+    }
+    model.reply = does(("notify_user", words))
+    assert await owner.run() == "success"
+    await owner.until(("ada", "user.notified", "delivered"))
+    kinds = [Webhook(SECRET).verify(request.body, request.headers)["type"] for request in receiver.received]
+    assert sorted(kinds) == sorted(kind for _, kind, _ in owner.known)
+    last = receiver.received[-1].json["data"]
+    assert (last["title"], last["priority"], last["link"]) == ("Call the plumber", "urgent", "https://a.example/7")
+    assert len({request.headers["webhook-id"] for request in receiver.received}) == len(receiver.received)
+
+
+async def test_every_channel_is_tried_and_told_and_what_failed_can_be_seen(
+    owner: Owner, model: ModelServer, receiver: Receiver
+) -> None:
+    here, mailbox = receiver.url, Mailbox()
+    async with AsyncExitStack() as opened:
+        await opened.enter_async_context(served(mailbox, None, None))
+        mail = {"host": "127.0.0.1", "port": mailbox.port, "security": "none", "sender": "a@b.example"}
+        configs = {
+            "webhook": {"url": f"{here}/hook", "secret": SECRET},
+            "email": {**mail, "to": "ada@c.example"},
+            "slack": {"url": f"{here}/services/T1/B1/{CANARY}"},
+            "discord": {"url": f"{here}/api/webhooks/1/{CANARY}"},
+            "telegram": {"token": TOKEN, "chat_id": "7", "api_url": here},
+            "teams": {"url": f"{here}/workflows/1?sig={CANARY}"},
+            "ntfy": {"topic": "disks", "server": f"{here}"},
+            "apprise": {"name": "ops"},
+        }
+        for channel, config in configs.items():
+            uuid = await owner.target(channel, config)
+            tried = await owner.call("POST", "/notification/test", target_id=uuid)
+            assert tried == {"success": True, "message": f"{channel} took the message."}
+        assert (len(receiver.received), len(mailbox.mails)) == (7, 1)
+        model.reply = does(("report", {"outcome": "ok", "summary": "Looked.", "findings": [DISK]}))
+        assert await owner.run() == "success"
+        await owner.until(*((channel, "run.finding", "delivered") for channel in configs))
+        assert (len(receiver.received), len(mailbox.mails)) == (14, 2)
+
+        receiver.answer = answers("302 Found", location=f"{here}/elsewhere")
+        changed = {**DISK, "severity": "warning"}
+        model.reply = does(("report", {"outcome": "ok", "summary": "Looked.", "findings": [changed]}))
+        assert await owner.run() == "success"
+        await owner.until(*((name, "run.finding", "delivered" if name == "email" else "pending") for name in configs))
+    found = (await owner.call("GET", "/notification/readall", per_page=100, status="pending"))["notifications"]
+    deadline = asyncio.get_running_loop().time() + PATIENCE
+    while not all(row["last_error"] for row in found):
+        assert asyncio.get_running_loop().time() < deadline, found
+        await asyncio.sleep(0.1)
+        found = (await owner.call("GET", "/notification/readall", per_page=100, status="pending"))["notifications"]
+    assert all("302" in row["last_error"] and row["attempts"] >= 1 for row in found)
+    said = str(found) + "\n".join(owner.stack.lines)
+    assert CANARY not in said
+    assert TOKEN not in said
+    kept = b"".join(path.read_bytes() for path in owner.stack.data_dir.rglob("*") if path.is_file())
+    assert CANARY.encode() not in kept
+    assert b"run.finding" in kept

@@ -1,0 +1,65 @@
+"""What a person reads, beside what `tests/week` holds word by word."""
+
+from datetime import timedelta
+
+from heartbeat.store.closing import Ending
+from heartbeat.store.tables import Heartbeat
+from tests.channels.receiver import Receiver
+from tests.notifications.conftest import Desk
+
+DISK = {"title": "The disk is full", "severity": "warning", "fingerprint": "disk", "detail": "98 %"}
+CERT = {"title": "The certificate ends soon", "severity": "info", "fingerprint": "cert"}
+
+
+async def read(desk: Desk, receiver: Receiver, *notifications: str) -> tuple[str, str, str]:
+    """Priority, title and text of the message that comes of this."""
+    [uuid] = notifications
+    await desk.deliver(uuid)
+    told = receiver.received[-1].json["data"]
+    return told["priority"], told["title"], told["message"]
+
+
+async def test_one_finding_says_in_its_title_what_is_new_about_it(desk: Desk, receiver: Receiver) -> None:
+    desk.target(receiver.url)
+    first = await read(desk, receiver, *desk.reports(DISK).tell)
+    assert first == ("normal", "Disks: The disk is full", "[warning] 98 %\nLooked at everything.")
+    desk.now += timedelta(days=1)
+    again = await read(desk, receiver, *desk.reports({**DISK, "detail": None}).tell)
+    assert again[1:] == ("Disks: The disk is full (still there)", "[warning]\nLooked at everything.")
+
+
+async def test_several_findings_have_a_line_each_the_worst_first(desk: Desk, receiver: Receiver) -> None:
+    desk.target(receiver.url)
+    _, title, text = await read(desk, receiver, *desk.reports(CERT, DISK).tell)
+    assert title == "Disks: The disk is full and 1 more"
+    assert text.split("\n") == [
+        "- [warning] The disk is full (new)",
+        "98 %",
+        "- [info] The certificate ends soon (new)",
+        "Looked at everything.",
+    ]
+
+
+async def test_a_pause_is_urgent_when_a_person_has_to_end_it(desk: Desk, receiver: Receiver) -> None:
+    desk.target(receiver.url)
+    desk.change(Heartbeat, max_consecutive_errors=1)
+    priority, title, text = await read(desk, receiver, *desk.fails().tell)
+    assert (priority, title) == ("urgent", "Disks is paused because it kept failing")
+    assert text.split("\n") == [
+        "Failed once; the last error: No key.",
+        "Enable it again once it is mended: POST /v1/bot/heartbeat/enable, or the dashboard.",
+    ]
+
+
+async def test_a_pause_that_heals_says_when_it_is_tried_again_where_the_heartbeat_is(
+    desk: Desk, receiver: Receiver
+) -> None:
+    desk.target(receiver.url)
+    desk.change(Heartbeat, max_consecutive_errors=1, timezone="Europe/Rome")
+    overloaded = Ending("error", "overloaded", "It is overloaded.")
+    priority, _, text = await read(desk, receiver, *desk.run(overloaded).tell)
+    assert priority == "normal"
+    assert text.split("\n") == [
+        "Failed once; the last error: It is overloaded.",
+        "It is tried again on Friday, 20 November 2026, 13:06 (Europe/Rome); enable it to have it run sooner.",
+    ]
