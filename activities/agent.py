@@ -83,7 +83,7 @@ class Agent:
                 standing = begin_step(connection, think.run, think.number, self._house, self._now())
             return standing, toolset(connection, standing.run.bot_id)
 
-        return await (self._database.read(look) if think.number == 1 else self._database.write(look))
+        return await (self._database.look(look) if think.number == 1 else self._database.write(look))
 
     def _too_long(self, standing: Standing) -> str | None:
         most = self._settings.transcript_bytes

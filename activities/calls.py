@@ -54,7 +54,7 @@ class Calls:
     @activity.defn
     async def act(self, act: Act) -> Acted:
         """Make one call and write down what it came to; what a tool fails at is for the model to read."""
-        receipt, tools = await self._database.read(lambda connection: _as_it_stands(connection, act))
+        receipt, tools = await self._database.look(lambda connection: _as_it_stands(connection, act))
         if receipt.over:
             return Acted()
         async with beating():

@@ -1,6 +1,7 @@
 """One API process: connect, serve until asked to stop."""
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -55,6 +56,9 @@ async def serve(settings: Settings) -> None:
         server_header=False,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
+    # What was imported and built stays: the collector need not look at it again and again.
+    gc.collect()
+    gc.freeze()
     await Server(config, app.state.closing).serve()
     database.close()
 

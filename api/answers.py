@@ -5,18 +5,23 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from pydantic_core import PydanticSerializationError, to_json
 from starlette.responses import Response
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 class Answer(Response):
-    """A JSON body. One encoder serves all answers: building one for each costs more than a small body."""
+    """A JSON body."""
 
     media_type = "application/json"
 
     def render(self, content: Any) -> bytes:
-        return _encode(content).encode("utf-8", "replace")
+        try:
+            return to_json(content)
+        except PydanticSerializationError:
+            # Half a character is text to Python alone; whoever sent it gets a question mark back.
+            return _encode(content).encode("utf-8", "replace")
 
 
 def moment(value: datetime | None) -> str | None:

@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.errors import error_answer, refusal, unexpected
 from api.metrics import Metrics
 from heartbeat.errors import ProductError
-from heartbeat.ids import new_id
+from heartbeat.ids import new_request_id
 
 log = logging.getLogger(__name__)
 
@@ -91,7 +91,7 @@ class Gate:
 def _request_id(scope: Scope) -> str:
     """The caller's own id if it can stand in a log, else a new one."""
     given = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"").decode("latin-1")
-    return given if SANE_ID.fullmatch(given) else new_id("req")
+    return given if SANE_ID.fullmatch(given) else new_request_id()
 
 
 def _is_json(content_type: str) -> bool:

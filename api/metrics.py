@@ -1,5 +1,7 @@
 """What Prometheus is told: requests as they come, heartbeats and runs as the store counts them when it is asked."""
 
+from functools import cache
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from heartbeat.store.counts import Counts
@@ -32,11 +34,17 @@ class Metrics:
         self._pending = Gauge(
             "heartbeat_schedules_pending", "Schedules that are behind their rows.", registry=self._registry
         )
+        # Looking up a series by its labels costs more than adding to it.
+        self._of = cache(self._series)
+
+    def _series(self, method: str, route: str, status: int) -> tuple[Counter, Histogram]:
+        return self._requests.labels(method, route, str(status)), self._seconds.labels(method, route)
 
     def observe(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count one answered request."""
-        self._requests.labels(method, route, str(status)).inc()
-        self._seconds.labels(method, route).observe(seconds)
+        requests, took = self._of(method, route, status)
+        requests.inc()
+        took.observe(seconds)
 
     def text(self, counts: Counts) -> bytes:
         """Everything in Prometheus' text format."""

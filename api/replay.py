@@ -31,8 +31,7 @@ class Replay:
         self._patience = timedelta(seconds=stack.settings.trigger_wait) + SPARE
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers = Headers(scope=scope) if scope["type"] == "http" and scope["method"] == "POST" else Headers()
-        if HEADER not in headers:
+        if scope["type"] != "http" or scope["method"] != "POST" or HEADER not in (headers := Headers(scope=scope)):
             await self._app(scope, receive, send)
             return
         first = await receive()

@@ -2,7 +2,8 @@
 
 from calendar import monthrange
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from functools import lru_cache
 from math import ceil
 
 # Tokens that providers put around a message, a tool or a result, at the most.
@@ -30,11 +31,15 @@ def period(now: datetime, anchor_day: int = 1) -> tuple[datetime, datetime]:
 
     A period begins on `anchor_day` (1 to 31) of each month at 00:00 UTC, in a shorter month on its last day.
     """
-    now = now.astimezone(UTC)
-    start = _anchor(now.year, now.month, anchor_day)
-    if now < start:
-        return _anchor(*_shift(now.year, now.month, -1), anchor_day), start
-    return start, _anchor(*_shift(now.year, now.month, 1), anchor_day)
+    return _period_of(now.astimezone(UTC).date(), anchor_day)
+
+
+@lru_cache(maxsize=256)
+def _period_of(day: date, anchor_day: int) -> tuple[datetime, datetime]:
+    start = _anchor(day.year, day.month, anchor_day)
+    if day < start.date():
+        return _anchor(*_shift(day.year, day.month, -1), anchor_day), start
+    return start, _anchor(*_shift(day.year, day.month, 1), anchor_day)
 
 
 def _anchor(year: int, month: int, day: int) -> datetime:

@@ -1,5 +1,6 @@
 """Public ids: a prefix that tells the noun, and 100 random bits in lower case."""
 
+import random
 import secrets
 
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
@@ -11,6 +12,11 @@ def new_id(prefix: str) -> str:
     `proj`, `key`, `bot`, `mem`, `mry`, `tool`, `hb`, `task`, `evt`, `tgt`, `ntf`, `fnd` and `log` are in use.
     """
     return spell(prefix, secrets.randbits(100))
+
+
+def new_request_id() -> str:
+    """An id for one request, as `new_id` but not hard to guess: it opens nothing, and each request needs one."""
+    return f"req_{random.getrandbits(96):024x}"
 
 
 def spell(prefix: str, number: int) -> str:

@@ -1,12 +1,14 @@
 """The lane of reads on SQLite: together, in order, each with its own result."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Connection, Engine, create_engine, text
+from sqlalchemy.exc import OperationalError
 
 from heartbeat.store.lane import Lane
 
@@ -15,6 +17,7 @@ from heartbeat.store.lane import Lane
 def engine(tmp_path: Path) -> Iterator[Engine]:
     made = create_engine(f"sqlite:///{tmp_path / 'lane.db'}", connect_args={"check_same_thread": False})
     with made.begin() as connection:
+        connection.execute(text("PRAGMA journal_mode=wal"))
         connection.execute(text("CREATE TABLE word (word TEXT)"))
     yield made
     made.dispose()
@@ -30,36 +33,76 @@ def words(connection: Connection) -> list[str]:
     return list(connection.execute(text("SELECT word FROM word ORDER BY rowid")).scalars())
 
 
-async def test_reads_that_come_together_share_a_transaction(lane: Lane) -> None:
-    def itself(connection: Connection) -> Connection:
-        return connection
-
-    together = await asyncio.gather(*(lane.run(itself) for _ in range(20)))
-    assert {id(connection) for connection in together} == {id(together[0])}
-    assert await lane.run(itself) is not together[0]
+Way = Callable[[Callable[[Connection], Any]], Awaitable[Any]]
 
 
-async def test_a_read_sees_what_was_committed_before_it(lane: Lane, engine: Engine) -> None:
+@pytest.fixture(params=["run", "look"])
+def read(request: pytest.FixtureRequest, lane: Lane) -> Way:
+    """Both ways to read: in the thread, and on the loop."""
+    way: Way = getattr(lane, request.param)
+    return way
+
+
+def add(engine: Engine, word: str) -> None:
+    with engine.begin() as connection:
+        connection.execute(text("INSERT INTO word VALUES (:word)"), {"word": word})
+
+
+async def test_reads_that_come_together_see_the_same_state(read: Way, engine: Engine) -> None:
+    def meanwhile(connection: Connection) -> list[str]:
+        seen = words(connection)
+        add(engine, "new")
+        return seen
+
+    assert await asyncio.gather(read(meanwhile), *(read(words) for _ in range(20))) == [[]] * 21
+    assert await read(words) == ["new"]
+
+
+async def test_a_read_sees_what_was_committed_before_it(read: Way, engine: Engine) -> None:
     for number in range(20):
-        with engine.begin() as connection:
-            connection.execute(text("INSERT INTO word VALUES (:word)"), {"word": str(number)})
-        assert (await lane.run(words))[-1] == str(number)
+        add(engine, str(number))
+        assert (await read(words))[-1] == str(number)
 
 
-async def test_a_failure_is_its_own_callers_alone(lane: Lane) -> None:
+async def test_a_failure_is_its_own_callers_alone(read: Way) -> None:
     def broken(_: Connection) -> None:
         raise ZeroDivisionError
 
-    results = await asyncio.gather(lane.run(words), lane.run(broken), lane.run(words), return_exceptions=True)
-    assert [type(result) for result in results] == [list, ZeroDivisionError, list]
+    def wrong(connection: Connection) -> None:
+        connection.execute(text("SELECT nothing FROM nowhere"))
+
+    results = await asyncio.gather(*map(read, (words, broken, wrong, words)), return_exceptions=True)
+    assert [type(result).__name__ for result in results] == ["list", "ZeroDivisionError", "OperationalError", "list"]
+    assert await read(words) == []
 
 
-async def test_a_caller_who_gave_up_holds_up_nobody(lane: Lane) -> None:
-    gone = asyncio.ensure_future(lane.run(words))
+async def test_a_caller_who_gave_up_holds_up_nobody(read: Way) -> None:
+    gone = asyncio.ensure_future(read(words))
     await asyncio.sleep(0)
     gone.cancel()
-    assert await lane.run(words) == []
+    assert await read(words) == []
     assert gone.cancelled()
+
+
+async def test_no_transaction_is_left_open(read: Way, engine: Engine) -> None:
+    add(engine, "old")
+    assert await read(words) == ["old"]
+    with engine.connect() as connection:
+        # It waits for every reader that still looks at the old state.
+        busy = connection.execute(text("PRAGMA wal_checkpoint(TRUNCATE)")).one()[0]
+    assert busy == 0
+
+
+async def test_a_database_that_comes_back_is_read_again(tmp_path: Path) -> None:
+    engine = create_engine(f"sqlite:///{tmp_path / 'later' / 'on.db'}", connect_args={"check_same_thread": False})
+    with closing(Lane(engine)) as lane:
+        for way in (lane.run, lane.look):
+            with pytest.raises(OperationalError):
+                await way(words)
+        (tmp_path / "later").mkdir()
+        assert await lane.run(lambda connection: connection.execute(text("SELECT 1")).scalar_one()) == 1
+        assert await lane.look(lambda connection: connection.execute(text("SELECT 1")).scalar_one()) == 1
+    engine.dispose()
 
 
 async def test_a_database_that_cannot_be_opened_fails_every_read(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from sqlalchemy import Connection, Row
 
 from api.answers import Answer
-from api.deps import Asking, in_query, utc_now
+from api.deps import Asking, Query, in_query, utc_now
 from api.openapi import call
 from api.schemas.approvals import DECISIONS, AllApprovals, Decide, ListApprovals, OneApproval, show_approval
 from api.schemas.pages import pagination
@@ -19,8 +19,9 @@ router = APIRouter(prefix="/v1/bot/approval", tags=["Approvals"])
 
 
 @router.get("/readall", **call(AllApprovals, query=ListApprovals))
-async def readall(given: Annotated[ListApprovals, in_query(ListApprovals)], asking: Asking) -> Answer:
+async def readall(asking: Annotated[Query[ListApprovals], in_query(ListApprovals)]) -> Answer:
     """List what a bot's runs asked a person for, newest first."""
+    given = asking.given
     page = Page(given.page, given.per_page)
     rows, total = await asking.read(
         given, lambda connection, found: store.approvals(connection, found.bot, given.state, page)

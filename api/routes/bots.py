@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from sqlalchemy import Connection
 
 from api.answers import Answer
-from api.deps import Asking, in_query, utc_now
+from api.deps import Asking, Query, in_query, utc_now
 from api.following import follow_all
 from api.openapi import call
 from api.schemas.bots import AllBots, CreateBot, ListBots, OneBot, Success, UpdateBot, UpdatedBot, show_bot
@@ -32,15 +32,16 @@ async def create(given: CreateBot, asking: Asking) -> Answer:
 
 
 @router.get("/read", **call(OneBot, query=OfBot))
-async def read(given: Annotated[OfBot, in_query(OfBot)], asking: Asking) -> Answer:
+async def read(asking: Annotated[Query[OfBot], in_query(OfBot)]) -> Answer:
     """Read one bot."""
-    bot = await asking.read(given, lambda _, found: found.bot)
+    bot = await asking.look(asking.given, lambda _, found: found.bot)
     return Answer({"bot": show_bot(bot, asking.stack.settings)})
 
 
 @router.get("/readall", **call(AllBots, query=ListBots))
-async def readall(given: Annotated[ListBots, in_query(ListBots)], asking: Asking) -> Answer:
+async def readall(asking: Annotated[Query[ListBots], in_query(ListBots)]) -> Answer:
     """List a project's bots, oldest first."""
+    given = asking.given
     page = Page(given.page, given.per_page)
     bots, total = await asking.read(given, lambda connection, found: store.bots(connection, found.project, page))
     shown = [show_bot(bot, asking.stack.settings) for bot in bots]
@@ -68,13 +69,13 @@ async def reset(given: OfBot, asking: Asking) -> Answer:
 
 
 @router.delete("/delete", **call(Success, query=OfBot))
-async def delete(given: Annotated[OfBot, in_query(OfBot)], asking: Asking) -> Answer:
+async def delete(asking: Annotated[Query[OfBot], in_query(OfBot)]) -> Answer:
     """Delete a bot with its heartbeats, their schedules and its tools. Logs stay."""
 
     def work(connection: Connection, found: Access) -> tuple[Bot, list[str]]:
         changed = store.delete_bot(connection, found.bot, utc_now())
         return changed.bot, changed.heartbeats
 
-    bot, heartbeats = await asking.write(given, work)
+    bot, heartbeats = await asking.write(asking.given, work)
     await follow_all(asking.stack.schedules, heartbeats)
     return Answer({"success": True, "message": f"Bot {bot.uuid} was deleted with its heartbeats."})

@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from sqlalchemy import Connection
 
 from api.answers import Answer
-from api.deps import Asking, in_query, utc_now
+from api.deps import Query, in_query, utc_now
 from api.openapi import call
 from api.schemas.credits import OneCredits, show_credits
 from api.schemas.fields import OfProject
@@ -18,7 +18,7 @@ router = APIRouter(prefix="/v1/project", tags=["Credits"])
 
 
 @router.get("/credits", **call(OneCredits, query=OfProject))
-async def read(given: Annotated[OfProject, in_query(OfProject)], asking: Asking) -> Answer:
+async def read(asking: Annotated[Query[OfProject], in_query(OfProject)]) -> Answer:
     """Read a project's credits of this billing period: what is left, and use by bot, heartbeat, model and day."""
     now = utc_now()
 
@@ -27,5 +27,5 @@ async def read(given: Annotated[OfProject, in_query(OfProject)], asking: Asking)
         spent = spending(connection, found.project, start)
         return spent, asking.plan(found).credits_per_month, found.project.period_anchor_day
 
-    spent, limit, anchor_day = await asking.read(given, work)
+    spent, limit, anchor_day = await asking.read(asking.given, work)
     return Answer({"credits": show_credits(spent, limit, credits.period(now, anchor_day))})

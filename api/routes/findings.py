@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from sqlalchemy import Connection
 
 from api.answers import Answer
-from api.deps import Asking, in_query, utc_now
+from api.deps import Asking, Query, in_query, utc_now
 from api.openapi import call
 from api.schemas.findings import AllFindings, ListFindings, OfFinding, OneFinding, SnoozeFinding, show_finding
 from api.schemas.pages import pagination
@@ -20,8 +20,9 @@ router = APIRouter(prefix="/v1/bot/finding", tags=["Findings"])
 
 
 @router.get("/readall", **call(AllFindings, query=ListFindings))
-async def readall(given: Annotated[ListFindings, in_query(ListFindings)], asking: Asking) -> Answer:
+async def readall(asking: Annotated[Query[ListFindings], in_query(ListFindings)]) -> Answer:
     """List a bot's findings, last seen first."""
+    given = asking.given
     page = Page(given.page, given.per_page)
 
     def work(connection: Connection, found: Access) -> tuple[list[Listed], int]:

@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from sqlalchemy import Connection
 
 from api.answers import Answer
-from api.deps import Asking, Caller, in_query, utc_now
+from api.deps import Asking, Caller, Query, in_query, utc_now
 from api.following import follow, follow_all
 from api.openapi import call
 from api.schemas.fields import OfBot, OfHeartbeat
@@ -22,18 +22,19 @@ router = APIRouter(prefix="/v1/bot/heartbeat", tags=["Heartbeats"])
 
 
 @router.get("/read", **call(OneHeartbeat, query=OfHeartbeat))
-async def read(given: Annotated[OfHeartbeat, in_query(OfHeartbeat)], asking: Asking) -> Answer:
+async def read(asking: Annotated[Query[OfHeartbeat], in_query(OfHeartbeat)]) -> Answer:
     """Read one heartbeat."""
 
     def work(connection: Connection, found: Access) -> dict[str, Any]:
         return show_all(connection, found, [found.heartbeat], utc_now())[0]
 
-    return Answer({"heartbeat": await asking.read(given, work)})
+    return Answer({"heartbeat": await asking.look(asking.given, work)})
 
 
 @router.get("/readall", **call(AllHeartbeats, query=ListHeartbeats))
-async def readall(given: Annotated[ListHeartbeats, in_query(ListHeartbeats)], asking: Asking) -> Answer:
+async def readall(asking: Annotated[Query[ListHeartbeats], in_query(ListHeartbeats)]) -> Answer:
     """List a bot's heartbeats, oldest first."""
+    given = asking.given
 
     def work(connection: Connection, found: Access) -> list[dict[str, Any]]:
         member_id = subscriber(connection, found.bot, given.member_id).id if given.member_id else None
@@ -73,8 +74,9 @@ async def disable(given: OfHeartbeat, asking: Asking) -> Answer:
 
 
 @router.delete("/delete", **call(Message, query=OfHeartbeat))
-async def delete(given: Annotated[OfHeartbeat, in_query(OfHeartbeat)], asking: Asking) -> Answer:
+async def delete(asking: Annotated[Query[OfHeartbeat], in_query(OfHeartbeat)]) -> Answer:
     """Delete a heartbeat and its schedule. Its logs stay."""
+    given = asking.given
 
     def work(connection: Connection, found: Access) -> list[str]:
         return store.delete_heartbeat(connection, found.bot, given.heartbeat_id, utc_now())

@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from sqlalchemy import Connection, Row
 
 from api.answers import Answer
-from api.deps import Asking, in_query
+from api.deps import Query, in_query
 from api.openapi import call
 from api.schemas.logs import ListLogs, Logs, show_log
 from api.schemas.pages import pagination
@@ -19,8 +19,9 @@ router = APIRouter(prefix="/v1/bot/heartbeat", tags=["Heartbeats"])
 
 
 @router.get("/logs", **call(Logs, query=ListLogs))
-async def readall(given: Annotated[ListLogs, in_query(ListLogs)], asking: Asking) -> Answer:
+async def readall(asking: Annotated[Query[ListLogs], in_query(ListLogs)]) -> Answer:
     """List the logs of a bot's heartbeats, newest first."""
+    given = asking.given
     page = Page(given.page, given.per_page)
 
     def work(connection: Connection, found: Access) -> tuple[list[Row[Any]], int]:

@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from sqlalchemy import Connection
 
 from api.answers import Answer
-from api.deps import Asking, in_query, utc_now
+from api.deps import Asking, Query, in_query, utc_now
 from api.openapi import call
 from api.schemas.bots import Success
 from api.schemas.notifications import (
@@ -79,8 +79,9 @@ def _whose(connection: Connection, given: CreateTarget, found: Access) -> dict[s
 
 
 @router.get("/target/readall", **call(AllTargets, query=ListTargets))
-async def readall_targets(given: Annotated[ListTargets, in_query(ListTargets)], asking: Asking) -> Answer:
+async def readall_targets(asking: Annotated[Query[ListTargets], in_query(ListTargets)]) -> Answer:
     """List a project's targets, or those that hear of one bot."""
+    given = asking.given
     page = Page(given.page, given.per_page)
 
     def work(connection: Connection, found: Access) -> tuple[list[Listed], int]:
@@ -95,7 +96,7 @@ async def readall_targets(given: Annotated[ListTargets, in_query(ListTargets)], 
 async def update(given: UpdateTarget, asking: Asking) -> Answer:
     """Change what is given of a target. Enabling it has messages sent there again."""
     settings = asking.stack.settings
-    old = await asking.read(given, lambda connection, found: store.target(connection, found.project, given.target_id))
+    old = await asking.look(given, lambda connection, found: store.target(connection, found.project, given.target_id))
     fields = given.fields()
     if old.member is not None:
         check_of_member(given.events)
@@ -115,8 +116,9 @@ async def update(given: UpdateTarget, asking: Asking) -> Answer:
 
 
 @router.delete("/target/delete", **call(Success, query=OfTarget))
-async def delete(given: Annotated[OfTarget, in_query(OfTarget)], asking: Asking) -> Answer:
+async def delete(asking: Annotated[Query[OfTarget], in_query(OfTarget)]) -> Answer:
     """Send nothing there any more."""
+    given = asking.given
 
     def work(connection: Connection, found: Access) -> None:
         store.delete_target(connection, found.project, given.target_id, utc_now())
@@ -126,8 +128,9 @@ async def delete(given: Annotated[OfTarget, in_query(OfTarget)], asking: Asking)
 
 
 @router.get("/readall", **call(AllNotifications, query=ListNotifications))
-async def readall(given: Annotated[ListNotifications, in_query(ListNotifications)], asking: Asking) -> Answer:
+async def readall(asking: Annotated[Query[ListNotifications], in_query(ListNotifications)]) -> Answer:
     """List a project's or one bot's notifications, newest first, each with what became of it."""
+    given = asking.given
     page = Page(given.page, given.per_page)
 
     def work(connection: Connection, found: Access) -> tuple[list[store.Told], int]:

@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from sqlalchemy import Connection
 
 from api.answers import Answer
-from api.deps import Asking, in_query, utc_now
+from api.deps import Query, in_query, utc_now
 from api.openapi import call
 from api.schemas.stats import OneStats, ReadStats, show_stats
 from heartbeat.store.access import Access
@@ -16,8 +16,9 @@ router = APIRouter(prefix="/v1/bot/heartbeat", tags=["Heartbeats"])
 
 
 @router.get("/stats", **call(OneStats, query=ReadStats))
-async def read(given: Annotated[ReadStats, in_query(ReadStats)], asking: Asking) -> Answer:
+async def read(asking: Annotated[Query[ReadStats], in_query(ReadStats)]) -> Answer:
     """Add up a bot's logs of the last days."""
+    given = asking.given
 
     def work(connection: Connection, found: Access) -> Stats:
         return stats(connection, found.bot, utc_now().date(), given.days)

@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from sqlalchemy import Connection
 
 from api.answers import Answer
-from api.deps import Asking, in_query, utc_now
+from api.deps import Asking, Query, in_query, utc_now
 from api.following import follow_all
 from api.openapi import call
 from api.schemas.bots import Success
@@ -28,8 +28,9 @@ router = APIRouter(prefix="/v1/bot/subscriber", tags=["Subscribers"])
 
 
 @router.get("/readall", **call(AllSubscribers, query=ListSubscribers))
-async def readall(given: Annotated[ListSubscribers, in_query(ListSubscribers)], asking: Asking) -> Answer:
+async def readall(asking: Annotated[Query[ListSubscribers], in_query(ListSubscribers)]) -> Answer:
     """List a project's subscribers, bot by bot."""
+    given = asking.given
     page = Page(given.page, given.per_page)
 
     def work(connection: Connection, found: Access) -> tuple[list[Subscriber], int]:
@@ -52,8 +53,9 @@ async def create(given: CreateSubscriber, asking: Asking) -> Answer:
 
 
 @router.delete("/delete", **call(Success, query=OfSubscriber))
-async def delete(given: Annotated[OfSubscriber, in_query(OfSubscriber)], asking: Asking) -> Answer:
+async def delete(asking: Annotated[Query[OfSubscriber], in_query(OfSubscriber)]) -> Answer:
     """Delete a subscriber with the heartbeats that belong to it."""
+    given = asking.given
 
     def work(connection: Connection, found: Access) -> list[str]:
         return store.delete_subscriber(connection, found.bot, given.member_id, utc_now())

@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from sqlalchemy import Connection
 
 from api.answers import Answer
-from api.deps import Asking, Caller, in_query, utc_now
+from api.deps import Asking, Caller, Query, in_query, utc_now
 from api.following import follow
 from api.openapi import call
 from api.schemas.fields import OfBot
@@ -44,18 +44,19 @@ async def cancel(given: OfTask, asking: Asking) -> Answer:
 
 
 @router.get("/read", **call(OneTask, query=OfTask))
-async def read(given: Annotated[OfTask, in_query(OfTask)], asking: Asking) -> Answer:
+async def read(asking: Annotated[Query[OfTask], in_query(OfTask)]) -> Answer:
     """Read one task, one that is done or cancelled too."""
 
     def work(connection: Connection, found: Access) -> dict[str, Any]:
         return show_tasks(connection, found, [found.task], utc_now())[0]
 
-    return Answer({"task": await asking.read(given, work)})
+    return Answer({"task": await asking.look(asking.given, work)})
 
 
 @router.get("/readall", **call(AllTasks, query=ListTasks))
-async def readall(given: Annotated[ListTasks, in_query(ListTasks)], asking: Asking) -> Answer:
+async def readall(asking: Annotated[Query[ListTasks], in_query(ListTasks)]) -> Answer:
     """List a bot's tasks, newest first; those that have ended only where `status` asks for them."""
+    given = asking.given
     page = Page(given.page, given.per_page)
 
     def work(connection: Connection, found: Access) -> tuple[list[dict[str, Any]], int]:

@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 
 from api.answers import Answer
 from api.connecting import Asked, ask, changed_copy, changes, drafted, same_server, settle
-from api.deps import Asking, in_query, utc_now
+from api.deps import Asking, Query, in_query, utc_now
 from api.openapi import call
 from api.schemas.bots import Success
 from api.schemas.fields import OfBot
@@ -33,8 +33,9 @@ router = APIRouter(prefix="/v1/bot/tool", tags=["Tools"])
 
 
 @router.get("", **call(AllTools, query=ListTools))
-async def readall(given: Annotated[ListTools, in_query(ListTools)], asking: Asking) -> Answer:
+async def readall(asking: Annotated[Query[ListTools], in_query(ListTools)]) -> Answer:
     """List a bot's tools, oldest first."""
+    given = asking.given
     page = Page(given.page, given.per_page)
     tools, total = await asking.read(
         given, lambda connection, found: store.tools(connection, found.bot, given.equal(), page)
@@ -60,9 +61,9 @@ async def create(given: CreateTool, asking: Asking) -> Answer:
 
 
 @router.get("/{tool_id}", **call(OneTool, query=OfBot))
-async def read(tool_id: str, given: Annotated[OfBot, in_query(OfBot)], asking: Asking) -> Answer:
+async def read(tool_id: str, asking: Annotated[Query[OfBot], in_query(OfBot)]) -> Answer:
     """Read one tool."""
-    tool = await asking.read(given, lambda connection, found: store.tool(connection, found.bot, tool_id))
+    tool = await asking.look(asking.given, lambda connection, found: store.tool(connection, found.bot, tool_id))
     return Answer({"tool": show_tool(tool)})
 
 
@@ -70,7 +71,7 @@ async def read(tool_id: str, given: Annotated[OfBot, in_query(OfBot)], asking: A
 async def update(tool_id: str, given: UpdateTool, asking: Asking) -> Answer:
     """Change what is given of a tool. A server that is another one by it, or that never answered, is asked anew."""
     settings = asking.stack.settings
-    old = await asking.read(given, lambda connection, found: store.tool(connection, found.bot, tool_id))
+    old = await asking.look(given, lambda connection, found: store.tool(connection, found.bot, tool_id))
     new = changed_copy(old, changes(given, old, settings))
     moved = (new.server_url, new.transport) != (old.server_url, old.transport)
     asked = await ask(new, settings) if moved or old.refreshed_at is None else None
@@ -86,9 +87,9 @@ async def update(tool_id: str, given: UpdateTool, asking: Asking) -> Answer:
 
 
 @router.delete("/{tool_id}", **call(Success, query=OfBot))
-async def delete(tool_id: str, given: Annotated[OfBot, in_query(OfBot)], asking: Asking) -> Answer:
+async def delete(tool_id: str, asking: Annotated[Query[OfBot], in_query(OfBot)]) -> Answer:
     """Forget a tool."""
-    await asking.write(given, lambda connection, found: store.delete_tool(connection, found.bot, tool_id))
+    await asking.write(asking.given, lambda connection, found: store.delete_tool(connection, found.bot, tool_id))
     return Answer({"success": True, "message": f"Tool {tool_id} was deleted."})
 
 
@@ -105,8 +106,9 @@ async def toggle(tool_id: str, given: ToggleTool, asking: Asking) -> Answer:
 
 
 @router.post("/{tool_id}/refresh", **call(Success, query=OfBot))
-async def refresh(tool_id: str, given: Annotated[OfBot, in_query(OfBot)], asking: Asking) -> Answer:
+async def refresh(tool_id: str, asking: Annotated[Query[OfBot], in_query(OfBot)]) -> Answer:
     """Take what the server offers now as what its tools are, and use again what was paused because it changed."""
+    given = asking.given
     old, asked = await _asked(tool_id, given, asking)
 
     def work(connection: Connection, found: Access) -> Tool:
@@ -121,15 +123,15 @@ async def refresh(tool_id: str, given: Annotated[OfBot, in_query(OfBot)], asking
 
 
 @router.post("/{tool_id}/test", **call(Tried, query=OfBot))
-async def test(tool_id: str, given: Annotated[OfBot, in_query(OfBot)], asking: Asking) -> Answer:
+async def test(tool_id: str, asking: Annotated[Query[OfBot], in_query(OfBot)]) -> Answer:
     """Try the connection to the server; nothing is stored."""
-    tool, asked = await _asked(tool_id, given, asking)
+    tool, asked = await _asked(tool_id, asking.given, asking)
     message = asked.problem or f"{tool.server_label} answers, and offers {_count(asked)}."
     return Answer({"success": asked.problem is None, "message": message, "tools_count": len(asked.found)})
 
 
 async def _asked(tool_id: str, given: OfBot, asking: Asking) -> tuple[Tool, Asked]:
-    tool = await asking.read(given, lambda connection, found: store.tool(connection, found.bot, tool_id))
+    tool = await asking.look(given, lambda connection, found: store.tool(connection, found.bot, tool_id))
     return tool, await ask(tool, asking.stack.settings)
 
 

@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 from starlette.responses import StreamingResponse
 
 from api.answers import Answer
-from api.deps import Asking, in_query
+from api.deps import Query, in_query
 from api.events import News, Seen, look, stream
 from api.openapi import call
 from api.schemas.runs import OfRun, OneRun, show_attempt, show_head, show_step, show_told
@@ -21,8 +21,9 @@ STREAMED = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
 @router.get("/read", **call(OneRun, query=OfRun))
-async def read(given: Annotated[OfRun, in_query(OfRun)], asking: Asking) -> Answer:
+async def read(asking: Annotated[Query[OfRun], in_query(OfRun)]) -> Answer:
     """Read one run with its steps and every request it made to a provider, also while it runs."""
+    given = asking.given
     settings = asking.stack.settings
 
     def work(connection: Connection, found: Access) -> dict[str, Any]:
@@ -36,8 +37,9 @@ async def read(given: Annotated[OfRun, in_query(OfRun)], asking: Asking) -> Answ
 
 
 @router.get("/events", response_class=StreamingResponse, **call(None, query=OfRun))
-async def events(request: Request, given: Annotated[OfRun, in_query(OfRun)], asking: Asking) -> StreamingResponse:
+async def events(request: Request, asking: Annotated[Query[OfRun], in_query(OfRun)]) -> StreamingResponse:
     """Stream a run as server-sent events: `run`, `step` for each new or changed step, and `end` when it has ended."""
+    given = asking.given
     seen = Seen.from_id(request.headers.get("last-event-id", ""))
 
     def work(connection: Connection, found: Access) -> News:

@@ -1,6 +1,7 @@
 """Requests about heartbeats, and the heartbeat object."""
 
 from datetime import datetime
+from types import SimpleNamespace
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
@@ -166,45 +167,47 @@ def show_all(connection: Connection, access: Access, found: list[Heartbeat], now
 def show(access: Access, row: Heartbeat, member_uuid: str | None, now: datetime) -> dict[str, Any]:
     """A heartbeat object, as API.md has it."""
     when = due(cadence_of(row))
+    # An attribute of a table's class costs ten times that of a plain one, and here are forty.
+    plain = SimpleNamespace(**vars(row))
     period_start, period_end = credits.period(now, access.project.period_anchor_day)
     return {
-        "uuid": row.uuid,
-        "external_id": row.external_id,
-        "label": row.label,
-        "bot_id": row.bot_id,
+        "uuid": plain.uuid,
+        "external_id": plain.external_id,
+        "label": plain.label,
+        "bot_id": plain.bot_id,
         "bot_uuid": access.bot.uuid,
-        "member_id": row.member_id,
+        "member_id": plain.member_id,
         "member_uuid": member_uuid,
-        "prompt": row.prompt,
-        "cron_pattern": row.cron_pattern,
-        "interval_minutes": row.interval_minutes,
-        "active_hours_start": row.active_hours_start,
-        "active_hours_end": row.active_hours_end,
-        "active_days": row.active_days,
-        "timezone": row.timezone,
+        "prompt": plain.prompt,
+        "cron_pattern": plain.cron_pattern,
+        "interval_minutes": plain.interval_minutes,
+        "active_hours_start": plain.active_hours_start,
+        "active_hours_end": plain.active_hours_end,
+        "active_days": plain.active_days,
+        "timezone": plain.timezone,
         "schedule": when.schedule,
-        "enabled": int(row.enabled),
+        "enabled": int(plain.enabled),
         "schedule_state": schedule_state(row),
-        "credit_budget": row.credit_budget,
-        "credits_used": row.period_credits if row.period_start == period_start else 0,
+        "credit_budget": plain.credit_budget,
+        "credits_used": plain.period_credits if plain.period_start == period_start else 0,
         "period_ends_at": moment(period_end),
-        "last_executed_at": moment(row.last_executed_at),
-        "last_status": row.last_status,
-        "execution_count": row.success_count + row.total_error_count + row.cancelled_count,
-        "error_count": row.error_count,
-        "total_error_count": row.total_error_count,
-        "max_consecutive_errors": row.max_consecutive_errors,
-        "catch_up": row.catch_up,
-        "jitter_seconds": row.jitter_seconds,
-        "max_steps": row.max_steps,
-        "run_timeout_seconds": row.run_timeout_seconds,
-        "approval_timeout_hours": row.approval_timeout_hours,
-        "auto_resume": row.auto_resume,
-        "chat_mode": row.chat_mode,
-        "next_run_at": moment(when.next_after(now)) if row.enabled else None,
+        "last_executed_at": moment(plain.last_executed_at),
+        "last_status": plain.last_status,
+        "execution_count": plain.success_count + plain.total_error_count + plain.cancelled_count,
+        "error_count": plain.error_count,
+        "total_error_count": plain.total_error_count,
+        "max_consecutive_errors": plain.max_consecutive_errors,
+        "catch_up": plain.catch_up,
+        "jitter_seconds": plain.jitter_seconds,
+        "max_steps": plain.max_steps,
+        "run_timeout_seconds": plain.run_timeout_seconds,
+        "approval_timeout_hours": plain.approval_timeout_hours,
+        "auto_resume": plain.auto_resume,
+        "chat_mode": plain.chat_mode,
+        "next_run_at": moment(when.next_after(now)) if plain.enabled else None,
         "pause": pause(row),
-        "created_at": moment(row.created_at),
-        "updated_at": moment(row.updated_at),
+        "created_at": moment(plain.created_at),
+        "updated_at": moment(plain.updated_at),
     }
 
 

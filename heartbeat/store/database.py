@@ -53,6 +53,10 @@ class Database:
         """Run `work` on a connection that may see one consistent state; raises `Unavailable`."""
         return await _reached(self._lane.run(work) if self._lane else self._in_thread(self.read_now, work))
 
+    async def look(self, work: Callable[[Connection], T]) -> T:
+        """`read` for a few rows that are found by their keys. Quick on SQLite, but the loop stands still meanwhile."""
+        return await _reached(self._lane.look(work) if self._lane else self._in_thread(self.read_now, work))
+
     async def write(self, work: Callable[[Connection], T]) -> T:
         """Run `work` in one transaction, committed when it returns and rolled back when it raises."""
         return await _reached(self._in_thread(self.write_now, work))

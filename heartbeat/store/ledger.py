@@ -137,13 +137,13 @@ def period_credits(connection: Connection, project_id: int, start: datetime) -> 
     return connection.execute(statement).scalar() or 0
 
 
-def begin_period(connection: Connection, project_id: int, start: datetime, now: datetime) -> bool:
-    """The first line of a project's period; false when it has begun before."""
+def begin_period(connection: Connection, project_id: int, start: datetime, now: datetime) -> None:
+    """The first line of a project's period, if it has none yet."""
     first = {"project_id": project_id, "kind": "period", "key": f"period:{start:%Y-%m-%d}"}
     dialect = connection.dialect.name
     connection.execute(insert_once(dialect, ENTRY), {**NOTHING, **first, "period_start": start, "created_at": now})
     usage = {"project_id": project_id, "period_start": start, "credits": 0, "held": 0, "granted": 0}
-    return connection.execute(insert_once(dialect, USAGE), usage).first() is not None
+    connection.execute(insert_once(dialect, USAGE), usage)
 
 
 def _hold_on_project(connection: Connection, account: Account, amount: int, limit: int | None, now: datetime) -> bool:
@@ -151,10 +151,11 @@ def _hold_on_project(connection: Connection, account: Account, amount: int, limi
     given = {"project": account.project_id, "start": account.period_start, "hold": amount}
     if limit is not None:
         given["limit"] = limit
-    while connection.execute(statement, given).rowcount == 0:
-        if not begin_period(connection, account.project_id, account.period_start, now):
-            return False
-    return True
+    if connection.execute(statement, given).rowcount:
+        return True
+    begin_period(connection, account.project_id, account.period_start, now)
+    # Whoever else began it at the same moment has committed by now, so a second no is the limit's.
+    return connection.execute(statement, given).rowcount > 0
 
 
 def _enter(connection: Connection, account: Account, step: int, kind: str, now: datetime, **amounts: int) -> bool:

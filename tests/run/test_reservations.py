@@ -1,24 +1,26 @@
 """What a step may cost is reserved before it, and nothing is ever charged beyond it."""
 
 import asyncio
-from contextlib import AsyncExitStack
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack, closing
 from datetime import timedelta
+from time import monotonic
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import Connection, create_engine, func, select, update
 
 import worker
 from heartbeat.settings import Plan
 from heartbeat.store.audit import audit
 from heartbeat.store.closing import Ending, close_run
-from heartbeat.store.database import Database, columns
+from heartbeat.store.database import Database, columns, one
 from heartbeat.store.house import House as Rules
 from heartbeat.store.ledger import Account, hold
 from heartbeat.store.opening import open_run
 from heartbeat.store.records import Attempt, Entry, Run, Usage
 from heartbeat.store.runs import run_by_uuid
 from heartbeat.store.steps import NewStep, begin_step, note_lost, settle_step
-from heartbeat.store.tables import Heartbeat
+from heartbeat.store.tables import Heartbeat, Project
 from heartbeat.temporal import connect
 from tests.models import ModelServer, says
 from tests.run.conftest import SANDBOX, House
@@ -135,6 +137,36 @@ def test_the_plan_of_a_project_limits_all_of_its_heartbeats(database: Database, 
     shown = [(opening.run.status, opening.run.skip_reason) for opening in made if opening.run]
     assert shown == [("running", None), ("running", None), ("skipped", "plan")]
     assert made[2].why == "The 5 credits of the plan do not allow for a step of up to 2 any more."
+    assert database.read_now(audit) == []
+
+
+def the_project(connection: Connection) -> Project:
+    found = one(connection, Project, select(columns(Project)))
+    assert found is not None
+    return found
+
+
+def waiting(database: Database) -> bool:
+    """Whether a transaction waits for another one's end."""
+    held_up = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+    return database.read_now(lambda c: c.exec_driver_sql(held_up).scalar_one()) > 0
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_two_first_runs_of_a_period_at_the_same_moment_both_run(database: Database, heartbeat: Heartbeat) -> None:
+    other = database.write_now(lambda c: a_heartbeat(c, a_bot(c, the_project(c))))
+    engine = create_engine(database.url)
+    with closing(engine.connect()) as first, ThreadPoolExecutor(1) as thread:
+        assert open_run(first, by_hand(heartbeat), HOUSE, NOW).run
+        second = thread.submit(database.write_now, lambda c: open_run(c, by_hand(other, "log_2"), HOUSE, NOW))
+        give_up = monotonic() + 20
+        while not waiting(database):
+            assert monotonic() < give_up
+        first.commit()
+        run = second.result(timeout=20).run
+    engine.dispose()
+    assert run is not None
+    assert (run.status, run.error_message) == ("running", None)
     assert database.read_now(audit) == []
 
 
