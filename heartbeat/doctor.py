@@ -16,10 +16,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from heartbeat.agents.failures import ModelFailure
 from heartbeat.agents.model import LOCAL, choose_default_model
 from heartbeat.agents.request import Models, Question
+from heartbeat.secrets import CannotOpen, Keyring
 from heartbeat.settings import Settings
 from heartbeat.settings_errors import explain
 from heartbeat.store import migrate
 from heartbeat.store.database import Database
+from heartbeat.store.sealed import sealed
 from heartbeat.temporal import connect, leave, pollers
 
 PATIENCE, MODEL_PATIENCE = 10.0, 60.0
@@ -65,7 +67,10 @@ async def _findings(read_settings: Callable[[], Settings]) -> AsyncIterator[Find
         yield await asyncio.to_thread(_apprise, settings)
     database = _database(settings)
     yield database
-    yield Finding("migrations", "not checked", "mend the database first") if database.mend else _migrations(settings)
+    unchecked = Finding("migrations", "not checked", "mend the database first")
+    yield (migrations := unchecked if database.mend else _migrations(settings))
+    if not migrations.mend:
+        yield _secrets(settings)
     temporal, worker = await _temporal_and_worker(settings)
     yield temporal
     yield worker
@@ -108,6 +113,30 @@ def _migrations(settings: Settings) -> Finding:
     if current == newest:
         return Finding("migrations", f"at the newest, {newest}")
     return Finding("migrations", f"at {current or 'none'} instead of {newest}", "run `heartbeat migrate`")
+
+
+def _secrets(settings: Settings) -> Finding:
+    """Whether everything that is kept sealed opens with the keys of this process; nothing of it is shown."""
+    database = Database(settings.store_url())
+    rows = database.read_now(sealed)
+    database.close()
+    try:
+        keyring = Keyring.from_settings(settings)
+    except CannotOpen as problem:
+        return Finding("secrets", problem.message, "mend the file, or put it back from a backup")
+    problems = [why for row, kept in rows if (why := _unopened(keyring, row, kept))]
+    if problems:
+        return Finding("secrets", f"{len(problems)} of {len(rows)} do not open", problems[0])
+    return Finding("secrets", f"{len(rows)} are kept sealed, and all open" if rows else "none are kept yet")
+
+
+def _unopened(keyring: Keyring, row: str, kept: str) -> str | None:
+    """Why a sealed text does not open, if it does not."""
+    try:
+        keyring.open(kept, row)
+    except CannotOpen as problem:
+        return problem.message
+    return None
 
 
 async def _temporal_and_worker(settings: Settings) -> tuple[Finding, Finding]:

@@ -4,10 +4,17 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection
 from temporalio.client import Client
 
+from heartbeat.ids import new_id
+from heartbeat.secret_keys import new_key, read_keys
+from heartbeat.secrets import Keyring, seal_headers
+from heartbeat.store.database import Database
+from heartbeat.store.tools import create_tool
 from tests.e2e.embedded import command
 from tests.models import ModelServer, fails
+from tests.seeds import NOW, a_bot, a_project
 
 
 def doctor(**variables: str) -> tuple[int, dict[str, str]]:
@@ -92,3 +99,25 @@ def test_addresses_that_apprise_cannot_read_are_named_and_not_shown(tmp_path: Pa
     assert "cannot read the addresses of night, day" in found["apprise"]
     assert "HEARTBEAT_APPRISE_TARGETS" in found["apprise"]
     assert "sesame" not in str(found)
+
+
+def test_secrets_that_do_not_open_are_counted_and_not_shown(tmp_path: Path, sqlite_template: Path) -> None:
+    (tmp_path / "heartbeat.db").write_bytes(sqlite_template.read_bytes())
+    lost, kept = new_key(), new_key()
+    database = Database(f"sqlite:///{tmp_path / 'heartbeat.db'}")
+    for key in (lost, kept, kept):
+        database.write_now(lambda connection, key=key: a_tool(connection, Keyring(read_keys(key))))
+    database.close()
+    quiet = {"HEARTBEAT_DATA_DIR": str(tmp_path), "HEARTBEAT_TEMPORAL_PORT": "1"}
+    _, found = doctor(HEARTBEAT_SECRET_KEYS=kept, HEARTBEAT_LOCAL_URL="http://127.0.0.1:1/v1", **quiet)
+    assert "✗ secrets    1 of 3 do not open" in found["secrets"]
+    assert lost.partition(":")[0] in found["secrets"]
+    _, found = doctor(HEARTBEAT_SECRET_KEYS=f"{kept},{lost}", HEARTBEAT_LOCAL_URL="http://127.0.0.1:1/v1", **quiet)
+    assert found["secrets"] == "✓ secrets    3 are kept sealed, and all open"
+
+
+def a_tool(connection: Connection, keyring: Keyring) -> None:
+    uuid = new_id("tool")
+    fields = {"uuid": uuid, "server_label": uuid, "server_url": "https://tools.example.com/mcp", "transport": "http"}
+    fields |= {"sealed_headers": seal_headers(keyring, uuid, {"authorization": "sesame"})}
+    create_tool(connection, a_bot(connection, a_project(connection)), fields, NOW)
