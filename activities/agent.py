@@ -3,6 +3,7 @@
 import asyncio
 import gc
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import takewhile
@@ -144,11 +145,17 @@ class Agent:
             ending = Ending(thought.status, thought.error_code, thought.message)
             return replace(thought, verdict=close_run(connection, run.uuid, ending, now, self._remind))
 
-        while True:
-            try:
-                return await self._database.write(keep)
-            except Unavailable:
-                await asyncio.sleep(1)
+        try:
+            while True:
+                try:
+                    return await self._database.write(keep)
+                except Unavailable:
+                    await asyncio.sleep(1)
+        except asyncio.CancelledError:
+            # Whoever cancels comes too late to be spared the cost. Once more, for the write may not have begun.
+            with suppress(Unavailable):
+                await self._database.write(keep)
+            raise
 
 
 def _thought(step: Step, transcript: Sequence[Step]) -> Thought:

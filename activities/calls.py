@@ -17,6 +17,7 @@ from heartbeat.agents.tools.definitions import Called, Definition
 from heartbeat.contracts import Act, Acted
 from heartbeat.errors import Unavailable
 from heartbeat.risks import REGISTERED, Reason
+from heartbeat.storable import storable
 from heartbeat.store.approvals import ask
 from heartbeat.store.calls import Outcome, Receipt, begin_call, finish_call, look_at_call
 from heartbeat.store.database import Database
@@ -97,8 +98,8 @@ class Calls:
         if receipt.before == "called" and not rehearsal and not definition.idempotent:
             return Called("unknown", UNKNOWN)
         try:
-            arguments = json.loads(receipt.call.arguments or "{}")
-        except ValueError:
+            arguments = storable(json.loads(receipt.call.arguments or "{}"))
+        except (ValueError, RecursionError):
             arguments = None
         if not isinstance(arguments, dict):
             return Called("failed", "The arguments are no JSON object; ask again with one.")
@@ -142,4 +143,4 @@ def _why(receipt: Receipt, definition: Definition | None) -> Reason | None:
 
 def _outcome(called: Called, duration_ms: int) -> Outcome:
     code = None if called.outcome == "ok" else called.outcome
-    return Outcome(called.text, code, duration_ms, called.report, called.effect)
+    return Outcome(storable(called.text), code, duration_ms, called.report, called.effect)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import islice, pairwise
+from itertools import islice, pairwise, takewhile
 
 from heartbeat import credits
 from heartbeat.cadence.notes import note
@@ -73,7 +73,7 @@ def forecast(cadence: Cadence, measured: Measured, budget: Budget, now: datetime
 
 def runs_per_month(cadence: Cadence, now: datetime) -> float:
     """Ticks a month, averaged over the coming year (over a shorter time for what comes very often)."""
-    ticks = [tick for tick in islice(cadence.ticks(now), ENOUGH) if tick <= now + YEAR]
+    ticks = list(islice(takewhile(lambda tick: tick <= now + YEAR, cadence.ticks(now)), ENOUGH))
     if len(ticks) < ENOUGH:
         return len(ticks) / MONTHS
     return len(ticks) / ((ticks[-1] - now) / YEAR) / MONTHS

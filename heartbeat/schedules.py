@@ -121,10 +121,14 @@ class Schedules:
         await self._client.get_schedule_handle(row.uuid).update(newer_only, rpc_timeout=RPC_TIMEOUT)
 
     async def _version(self, there: ScheduleUpdateInput) -> int:
-        """The row's version a schedule was put from."""
+        """The row's version a schedule was put from; 0 when a person changed its input in Temporal's UI."""
         action = there.description.schedule.action
         assert isinstance(action, ScheduleActionStartWorkflow)
-        [request] = await self._client.data_converter.decode(list(action.args), [RunRequest])
+        try:
+            [request] = await self._client.data_converter.decode(list(action.args), [RunRequest])
+        except Exception as problem:  # whatever a converter makes of what no program wrote
+            log.warning("the input of the schedule %s is not ours and is replaced: %r", there.description.id, problem)
+            return 0
         version: int = request.version
         return version
 

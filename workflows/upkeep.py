@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy
+from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
     from activities.upkeep import Upkeep as Activities
@@ -29,9 +30,17 @@ LIMIT = timedelta(minutes=5)
 class Upkeep:
     @workflow.run
     async def run(self) -> dict[str, int]:
-        done = {}
+        done, failed = {}, None
         for chore in CHORES:
-            done[chore.__name__] = await workflow.execute_activity_method(
-                chore, start_to_close_timeout=LIMIT, heartbeat_timeout=timedelta(seconds=60), retry_policy=ONCE
-            )
+            try:
+                done[chore.__name__] = await workflow.execute_activity_method(
+                    chore, start_to_close_timeout=LIMIT, heartbeat_timeout=timedelta(seconds=60), retry_policy=ONCE
+                )
+            except ActivityError as problem:
+                if is_cancelled_exception(problem):
+                    raise
+                # One that fails every minute must not keep the others undone.
+                failed = failed or problem
+        if failed:
+            raise failed
         return done

@@ -1,6 +1,5 @@
 """Requests about approvals, and the approval object."""
 
-import json
 from typing import Any, Literal
 
 from pydantic import BaseModel, Field
@@ -10,6 +9,7 @@ from api.answers import moment
 from api.schemas.fields import Key, OfBot
 from api.schemas.pages import PageNumber, Pagination, PerPage
 from heartbeat.store.approvals import Decision
+from heartbeat.store.watching import parsed
 
 State = Literal["pending", "approved", "denied", "expired"]
 DECISIONS: dict[str, Decision] = {"approve": "approved", "deny": "denied"}
@@ -54,17 +54,13 @@ class AllApprovals(BaseModel):
 
 def show_approval(row: Row[Any]) -> dict[str, Any]:
     """An approval object."""
-    try:
-        arguments = json.loads(row.arguments)
-    except ValueError:
-        arguments = row.arguments
     return {
         "uuid": row.uuid,
         "heartbeat_id": row.heartbeat_uuid,
         "log_id": row.run_uuid,
         "step": row.step,
         "tool": row.tool,
-        "arguments": arguments,
+        "arguments": parsed(row.arguments),
         "reason": row.reason,
         "why": row.why,
         "state": row.state,

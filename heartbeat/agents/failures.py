@@ -3,6 +3,7 @@
 from pydantic_ai import exceptions as ai
 
 from heartbeat.labels import mask
+from heartbeat.storable import storable
 
 WORDS = 500
 
@@ -76,5 +77,5 @@ def _detail(problem: Exception) -> str:
         said = inner.get("message") if isinstance(inner, dict) else inner
     else:
         said = body or getattr(problem, "message", None) or problem
-    words = mask(" ".join(str(said or "").split()))[:WORDS]
+    words = mask(" ".join(storable(str(said or "")).split()))[:WORDS]
     return f" It said: {words}" if words else ""

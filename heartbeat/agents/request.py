@@ -1,27 +1,33 @@
 """One model request, provider-neutral. Retries are Temporal's: the clients here make exactly one attempt."""
 
+import json
 from asyncio import Lock
 from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
+from math import ceil
 
 from httpx2 import AsyncClient
 from pydantic import SecretStr
 from pydantic_ai.direct import model_request
 from pydantic_ai.exceptions import ModelAPIError, UnexpectedModelBehavior, UserError
-from pydantic_ai.messages import ModelMessagesTypeAdapter, ModelResponse
+from pydantic_ai.messages import ModelMessage, ModelMessagesTypeAdapter, ModelResponse
 from pydantic_ai.models import Model, ModelRequestParameters
 from pydantic_ai.settings import ModelSettings
 from pydantic_ai.tools import ToolDefinition
+from pydantic_core import PydanticSerializationError
 
 from heartbeat.agents.failures import ModelFailure, explain
 from heartbeat.agents.http import client
 from heartbeat.agents.prompt import Returned, Said, conversation
 from heartbeat.agents.tools.definitions import Definition
 from heartbeat.settings import Settings
+from heartbeat.storable import storable
 
 # Set where a client is made: given with a request, it would have the client copied for each one.
 NO_RETRIES = 0
+# What a token of English comes to in most tokenizers.
+BYTES_A_TOKEN = 4
 
 
 @dataclass(frozen=True)
@@ -82,6 +88,7 @@ class Models:
             response = await model_request(model, messages, model_settings=wishes, model_request_parameters=may_call)
         except (ModelAPIError, UserError, UnexpectedModelBehavior) as problem:
             raise explain(name, problem) from problem
+        response, written = _written(response)
         text = "\n".join(part.content for part in response.parts if part.part_kind == "text").strip()
         calls = [
             # As it came: the library would put right what was cut short, and a tool be called with half its arguments.
@@ -96,10 +103,9 @@ class Models:
         code, failure = (None, None) if calls else _useless(name, text, response)
         return Answer(
             text,
-            ModelMessagesTypeAdapter.dump_json([response]).decode(),
+            written,
             calls,
-            response.usage.input_tokens,
-            response.usage.output_tokens,
+            *_used(response, messages, question.tools, text + "".join(call.arguments for call in calls)),
             code,
             failure,
         )
@@ -114,6 +120,30 @@ class Models:
         """Give every connection back."""
         await self._open.aclose()
         await self._http.aclose()
+
+
+def _used(
+    response: ModelResponse, messages: Sequence[ModelMessage], tools: Sequence[Definition], said: str
+) -> tuple[int, int]:
+    """Tokens read and written. A server that reports none is not free of charge: no budget would ever end its runs."""
+    usage = response.usage
+    if usage.input_tokens or usage.output_tokens:
+        return usage.input_tokens, usage.output_tokens
+    offered = json.dumps([[tool.name, tool.description, tool.schema] for tool in tools])
+    read = len(ModelMessagesTypeAdapter.dump_json(list(messages))) + len(offered)
+    return ceil(read / BYTES_A_TOKEN), ceil(len(said.encode()) / BYTES_A_TOKEN)
+
+
+def _written(response: ModelResponse) -> tuple[ModelResponse, str]:
+    """An answer and its JSON. What no database takes is put right: the answer is paid for, and would be asked again."""
+    with suppress(PydanticSerializationError):
+        written = ModelMessagesTypeAdapter.dump_json([response]).decode()
+        if "\\u0000" not in written:
+            return response, written
+    plain = storable(ModelMessagesTypeAdapter.dump_python([response], mode="json"))
+    messages = ModelMessagesTypeAdapter.validate_python(plain)
+    assert isinstance(messages[0], ModelResponse)
+    return messages[0], ModelMessagesTypeAdapter.dump_json(messages).decode()
 
 
 def _offered(tool: Definition) -> ToolDefinition:

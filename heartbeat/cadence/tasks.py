@@ -8,7 +8,7 @@ from typing import Any
 
 from heartbeat.cadence import zones
 from heartbeat.cadence.cron import CadenceError
-from heartbeat.cadence.ticks import LONGEST_INTERVAL, MINUTE, Cadence
+from heartbeat.cadence.ticks import EPOCH, LONGEST_INTERVAL, MINUTE, Cadence
 
 SECOND = timedelta(seconds=1)
 # Monday is 1, as in active_days; a cron pattern's Sunday is 0.
@@ -46,7 +46,8 @@ def written(cadence: Cadence) -> Asked:
 
 
 def _interval(config: Mapping[str, Any], timezone: str, now: datetime) -> Cadence:
-    return Cadence(timezone, interval_minutes=_minutes(config, "interval_minutes"), anchor=now)
+    # From the next whole minute on, so that no interval is shorter than was asked for, the first one included.
+    return Cadence(timezone, interval_minutes=_minutes(config, "interval_minutes"), anchor=_up_to(MINUTE, now))
 
 
 def _daily(config: Mapping[str, Any], timezone: str, now: datetime) -> Cadence:
@@ -68,11 +69,11 @@ def _once(config: Mapping[str, Any], timezone: str, now: datetime) -> Cadence:
         raise CadenceError(CONFIG, "give either at, such as '2026-11-27T09:00', or in_minutes, such as 20")
     if "at" not in config:
         moment = now + _minutes(config, "in_minutes") * MINUTE
-        return Cadence(timezone, run_at=_whole(moment))
+        return Cadence(timezone, run_at=_up_to(SECOND, moment))
     moment = _instant(config["at"], timezone)
     if not now < moment <= now + LONGEST_INTERVAL * MINUTE:
         raise CadenceError(f"{CONFIG}.at", f"write a time from now ({now:%Y-%m-%dT%H:%M}Z) to a year from now")
-    return Cadence(timezone, run_at=_whole(moment))
+    return Cadence(timezone, run_at=_up_to(SECOND, moment))
 
 
 READERS: dict[str, Callable[[Mapping[str, Any], str, datetime], Cadence]] = {
@@ -126,6 +127,6 @@ def _instant(given: Any, timezone: str) -> datetime:
     return zones.first_instant(whole, zones.zone(timezone))
 
 
-def _whole(moment: datetime) -> datetime:
-    """To the second, and not earlier."""
-    return moment if not moment.microsecond else moment.replace(microsecond=0) + SECOND
+def _up_to(unit: timedelta, moment: datetime) -> datetime:
+    """To the whole minute or second, and not earlier."""
+    return moment + (EPOCH - moment) % unit

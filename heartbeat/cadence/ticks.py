@@ -33,9 +33,9 @@ SUNDAY = datetime(2000, 1, 2)  # noqa: DTZ001 - a time on a wall
 class Cadence:
     """When a heartbeat is due: a cron pattern, an interval or once, cut by active hours ("HH:MM") and days ("1,2,3").
 
-    An interval's ticks are `anchor` (cut to the minute; without one 2000-01-01T00:00Z) and every whole number of
-    intervals before and after it, so an edit that keeps the anchor shifts nothing. `run_at`, a whole second, is the
-    one tick of a cadence that has no other.
+    An interval's ticks are every whole number of intervals before and after `anchor` (cut to the minute; without one
+    2000-01-01T00:00Z), which is none itself, so an edit that keeps the anchor shifts nothing. `run_at`, a whole second,
+    is the one tick of a cadence that has no other.
     """
 
     timezone: str
@@ -106,7 +106,7 @@ class Cadence:
         if instant.second or instant.microsecond or not self._is_active(instant):
             return False
         if self.pattern is None:
-            return (instant - self.origin) % self.every == timedelta(0)
+            return instant != self.origin and (instant - self.origin) % self.every == timedelta(0)
         here = instant.astimezone(self.zone)
         if self.pattern.shows(here):
             return not (self.pattern.fixed_time and here.fold)
@@ -143,7 +143,8 @@ class Cadence:
     def _interval_ticks(self, after: datetime) -> Iterator[datetime]:
         tick = self.origin + ((after - self.origin) // self.every + 1) * self.every
         while True:
-            yield tick
+            if tick != self.origin:
+                yield tick
             tick += self.every
 
     def _pattern_ticks(self, pattern: Cron, after: datetime) -> Iterator[datetime]:

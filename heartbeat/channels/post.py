@@ -95,7 +95,7 @@ def _seconds(header: str) -> float | None:
 def _in_body(said: str) -> float | None:
     try:
         body = json.loads(said)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     if not isinstance(body, dict):
         return None

@@ -6,7 +6,7 @@ kept beside it so that heartbeats that have gone silent are found by an index.
 
 from collections.abc import Sequence
 from datetime import datetime
-from itertools import islice
+from itertools import islice, takewhile
 from typing import Any
 
 from sqlalchemy import Connection, or_, select, update
@@ -46,7 +46,7 @@ def cadence_of(heartbeat: Heartbeat) -> Cadence:
 def due(heartbeat: Heartbeat, until: datetime) -> list[datetime]:
     """The ticks up to `until` that have no log yet, at most 5,000, oldest first."""
     ticks = cadence_of(heartbeat).ticks(heartbeat.accounted_until)
-    return [tick for tick in islice(ticks, AT_ONCE) if tick <= until]
+    return list(islice(takewhile(lambda tick: tick <= until, ticks), AT_ONCE))
 
 
 def account(connection: Connection, heartbeat: Heartbeat, ticks: Sequence[datetime], now: datetime) -> int:

@@ -14,11 +14,11 @@ from heartbeat.store.ledger import release
 from heartbeat.store.notifications import waiting_of
 from heartbeat.store.outcome import add_to_day, ended, paused
 from heartbeat.store.probing import conclude
-from heartbeat.store.records import Run, Step
+from heartbeat.store.records import Approval, Run, Step
 from heartbeat.store.tables import Heartbeat
 from heartbeat.store.telling import tell_of_run
 
-RUN, STEP, HEARTBEAT = columns(Run), columns(Step), columns(Heartbeat)
+RUN, STEP, HEARTBEAT, APPROVAL = columns(Run), columns(Step), columns(Heartbeat), columns(Approval)
 
 # Built once: putting such a statement together costs more than running it.
 LOCK = (
@@ -39,6 +39,10 @@ END = (
         finished_at=bindparam("at"),
         duration_ms=bindparam("took"),
     )
+)
+# Nobody need decide about a call that will not be made.
+CALL_OFF = (
+    update(APPROVAL).where(APPROVAL.c.run_id == bindparam("key"), APPROVAL.c.state == "pending").values(state="expired")
 )
 TOTALS = {"success": "success_count", "error": "total_error_count", "cancelled": "cancelled_count"}
 COUNT = {
@@ -84,6 +88,8 @@ def close_run(
     duration_ms = max(0, round((now - run.started_at).total_seconds() * 1000))
     ended = {"came_to": ending.status, "code": ending.error_code, "message": ending.message, "at": now}
     connection.execute(END, {**ended, "key": run.id, "took": duration_ms})
+    if ending.status != "success":
+        connection.execute(CALL_OFF, {"key": run.id})
     if run.dry_run:
         return Verdict(ending.status)
     spent = {"duration_ms": duration_ms, "tokens": run.tokens_used, "credits": run.credits_charged}

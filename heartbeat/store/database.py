@@ -44,7 +44,13 @@ class Database:
             self._lane: Lane | None = Lane(self._engine)
         else:
             self._engine = create_engine(
-                self.url, pool_size=POOL, max_overflow=0, pool_timeout=30, pool_pre_ping=True, pool_use_lifo=True
+                self.url,
+                pool_size=POOL,
+                max_overflow=0,
+                pool_timeout=30,
+                pool_pre_ping=True,
+                pool_use_lifo=True,
+                hide_parameters=True,
             )
             self._threads = ThreadPoolExecutor(POOL, "store")
             self._lane = None
@@ -194,7 +200,8 @@ def _sqlite_engine(url: str) -> Engine:
     if not path or path == ":memory:":
         raise ValueError("SQLite needs a file: several processes share it")
     Path(path).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(url, connect_args={"check_same_thread": False})
+    # An error with what it was to write would carry prompts and answers into logs and Temporal.
+    engine = create_engine(url, connect_args={"check_same_thread": False}, hide_parameters=True)
 
     @event.listens_for(engine, "connect")
     def _configure(connection: Any, _: Any) -> None:

@@ -31,6 +31,7 @@ STANDING = ALIVE & (HEARTBEAT.c.type == "heartbeat")
 _OF_BOT = select(HEARTBEAT).where(HEARTBEAT.c.bot_id == bindparam("bot_id"), STANDING)
 _ONE = _OF_BOT.where(HEARTBEAT.c.uuid == bindparam("uuid"))
 _ALL = _OF_BOT.order_by(HEARTBEAT.c.id)
+_LOCKED = select(HEARTBEAT).where(HEARTBEAT.c.id == bindparam("id")).with_for_update(key_share=True)
 _OF_MEMBER = _ALL.where(HEARTBEAT.c.member_id == bindparam("member_id"))
 
 
@@ -100,6 +101,9 @@ def change(connection: Connection, there: Heartbeat, changes: Mapping[str, Any],
     if not changes:
         return there
     if DUE & changes.keys():
+        # A run that is being opened holds this row while it writes the log of a tick: who wrote that log first and
+        # then waited for the row would be waited for.
+        there = one(connection, Heartbeat, _LOCKED, {"id": there.id}) or there
         leave(connection, there, now)
         changes = {**changes, **moved_to(Heartbeat.model_construct(**{**vars(there), **changes}), now)}
         if changes.get("enabled"):
@@ -143,5 +147,6 @@ def rename(connection: Connection, bot: Bot) -> list[str]:
 def _change_all(
     connection: Connection, which: ColumnElement[bool], changes: Mapping[str, Any], now: datetime
 ) -> list[str]:
-    found = many(connection, Heartbeat, select(HEARTBEAT).where(which, ALIVE).order_by(HEARTBEAT.c.id))
+    all_of_them = select(HEARTBEAT).where(which, ALIVE).order_by(HEARTBEAT.c.id).with_for_update(key_share=True)
+    found = many(connection, Heartbeat, all_of_them)
     return [change(connection, there, changes, now).uuid for there in found]

@@ -18,6 +18,7 @@ from heartbeat.store.ledger import Account, hold, short_of_budget
 from heartbeat.store.outcome import add_to_day, paused
 from heartbeat.store.probing import awaits, conclude
 from heartbeat.store.records import Run
+from heartbeat.store.silence import CATCH_UP
 from heartbeat.store.tables import Bot, Heartbeat, Memory, Project, Tool
 from heartbeat.store.telling import tell_of_pause
 from heartbeat.store.toolset import HAS_TARGETS, built_in
@@ -106,7 +107,7 @@ def open_run(connection: Connection, claim: Claim, house: House, now: datetime) 
     refusal = _refuse(connection, claim, heartbeat, bot, project, house, price, now)
     run = _insert(connection, claim, heartbeat, bot, refusal, price, now)
     if run is None:
-        return Opening(None, "this tick has its log already")
+        return _taken(connection, claim)
     if refusal is None:
         refusal = _hold(connection, run, project, house, price, now)
     if claim.scheduled_for is not None and claim.scheduled_for > heartbeat.accounted_until:
@@ -114,6 +115,12 @@ def open_run(connection: Connection, claim: Claim, house: House, now: datetime) 
     if refusal is None:
         return Opening(run)
     return Opening(run, refusal.why, sync=_skip(connection, heartbeat, run, refusal, now))
+
+
+def _taken(connection: Connection, claim: Claim) -> Opening:
+    """What came before: this very workflow, opened by an attempt that was given up but not over, or another's tick."""
+    known = one(connection, Run, KNOWN, {"key": claim.workflow_id})
+    return Opening(known, known.skip_reason or "") if known else Opening(None, "this tick has its log already")
 
 
 @dataclass(frozen=True)
@@ -178,8 +185,9 @@ def _refuse(
         assert claim.scheduled_for is not None
         if _in_progress(connection, heartbeat):
             return Refusal("an earlier run was still in progress", "overlap")
-        if heartbeat.catch_up == "none" and heartbeat.accounted_until < claim.scheduled_for < now - _prompt(heartbeat):
-            return Refusal("it came too late, and catch_up is none", "missed")
+        if heartbeat.accounted_until < claim.scheduled_for < now - _patience(heartbeat):
+            late = "too late, and catch_up is none" if heartbeat.catch_up == "none" else "more than a day late"
+            return Refusal(f"it came {late}", "missed")
     if not (bot.status and bot.heartbeat):
         return Refusal("the bot or its heartbeat is switched off", "disabled_bot")
     if not house.plan(project.plan).heartbeats:
@@ -189,8 +197,10 @@ def _refuse(
     return None
 
 
-def _prompt(heartbeat: Heartbeat) -> timedelta:
-    return PROMPT + timedelta(seconds=heartbeat.jitter_seconds)
+def _patience(heartbeat: Heartbeat) -> timedelta:
+    """How late a tick that was due may start, however long its workflow was queued."""
+    late = PROMPT if heartbeat.catch_up == "none" else CATCH_UP
+    return late + timedelta(seconds=heartbeat.jitter_seconds)
 
 
 def _in_progress(connection: Connection, heartbeat: Heartbeat) -> bool:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, exists, select
 
 from heartbeat.store.accounting import account, due, overlapped
 from heartbeat.store.database import columns, one
@@ -30,10 +30,15 @@ class Silence:
 
 def silent(connection: Connection, now: datetime, limit: int) -> list[str]:
     """Enabled heartbeats that owe a log for a tick past its grace, longest silent first."""
+    # Whose run of a tick goes on owes nothing before it ends: what comes meanwhile is overlap.
+    running = exists().where(RUN.c.heartbeat_id == HEARTBEAT.c.id, RUN.c.status == "running")
     owing = select(HEARTBEAT.c.uuid, HEARTBEAT.c.next_tick_at, HEARTBEAT.c.jitter_seconds).where(
-        HEARTBEAT.c.enabled, HEARTBEAT.c.next_tick_at < now - GRACE, HEARTBEAT.c.deleted_at.is_(None)
+        HEARTBEAT.c.enabled,
+        HEARTBEAT.c.next_tick_at < now - GRACE,
+        HEARTBEAT.c.deleted_at.is_(None),
+        ~running.where(RUN.c.trigger == "schedule"),
     )
-    # Thousands that are merely spread over an hour must not hide the one that is lost.
+    # Thousands that are merely spread over an hour, or wait for a person, must not hide the one that is lost.
     late = (
         row.uuid
         for row in connection.execute(owing.order_by(HEARTBEAT.c.next_tick_at))

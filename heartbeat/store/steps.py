@@ -36,7 +36,7 @@ LOCKED = (
     .with_for_update(of=[RUN, HEARTBEAT], key_share=True)
 )
 RESERVED = (
-    select(RUN, ENTRY.c.held, ENTRY.c.period_start)
+    select(RUN, ENTRY.c.period_start)
     .outerjoin(ENTRY, and_(ENTRY.c.run_id == RUN.c.id, ENTRY.c.step == bindparam("step"), ENTRY.c.kind == "reserve"))
     .where(RUN.c.uuid == bindparam("run"))
     .with_for_update(of=RUN, key_share=True)
@@ -155,7 +155,7 @@ def settle_step(
     """
     found = joined(connection, (Run,), RESERVED, {"run": run_uuid, "step": step.number})
     assert found is not None, f"a step of run {run_uuid}, which was never opened"
-    run, held, period_start = found
+    run, period_start = found
     note_attempt(connection, run.id, step, "answered", now)
     stored = one(connection, Step, insert_once(connection.dialect.name, STEP), _answer(run.id, step, now))
     if stored is None:
@@ -165,7 +165,8 @@ def settle_step(
     written = [one(connection, Step, STEP.insert().returning(STEP), call) for call in asked]
     account = Account(run.project_id, run.heartbeat_id, run.id, period_start or credits.period(now)[0])
     cost = credits.cost(step.tokens, rate)
-    charged = settle(connection, account, step.number, step.tokens, cost, held or 0, now)
+    # Nothing, if the run was closed meanwhile and gave it back: what comes too late is the operator's loss.
+    charged = settle(connection, account, step.number, step.tokens, cost, run.credits_held, now)
     used = {"more_tokens": step.tokens, "more_credits": charged, "more_cost": step.cost_nano_usd}
     connection.execute(CHARGE_RUN, {"key": run.id, **used})
     return stored, [call for call in written if call]

@@ -128,21 +128,15 @@ def _unmoved(connection: Connection, row: Synced) -> Heartbeat | None:
 
 def lift_budget_pauses(connection: Connection, now: datetime) -> int:
     """Enable again what a spent budget paused in an earlier period; returns how many."""
-    spent = many(
-        connection,
-        Heartbeat,
-        select(HEARTBEAT).where(HEARTBEAT.c.pause_reason == "budget", HEARTBEAT.c.deleted_at.is_(None)),
-    )
+    paused_for_budget = select(HEARTBEAT).where(HEARTBEAT.c.pause_reason == "budget", HEARTBEAT.c.deleted_at.is_(None))
+    in_order = paused_for_budget.order_by(HEARTBEAT.c.id).with_for_update(key_share=True)
+    spent = many(connection, Heartbeat, in_order)
     anchors: dict[int, int] = {
         row.id: row.period_anchor_day for row in connection.execute(select(PROJECT.c.id, PROJECT.c.period_anchor_day))
     }
     over = [row for row in spent if _period_is_over(row, anchors, now)]
     for row in over:
-        connection.execute(
-            update(HEARTBEAT)
-            .where(HEARTBEAT.c.id == row.id, HEARTBEAT.c.pause_reason == "budget")
-            .values(**resumed(row, now))
-        )
+        connection.execute(update(HEARTBEAT).where(HEARTBEAT.c.id == row.id).values(**resumed(row, now)))
     return len(over)
 
 

@@ -140,7 +140,7 @@ def insert_task(
         cron_pattern=cadence.cron_pattern,
         interval_minutes=cadence.interval_minutes,
         run_at=cadence.run_at,
-        anchor_at=now,
+        anchor_at=cadence.anchor or now,
         timezone=order.timezone,
         max_executions=1 if cadence.run_at else order.max_executions,
         enabled=True,

@@ -135,8 +135,11 @@ def test_an_interval_counts_real_time_from_its_anchor() -> None:
     cadence = Cadence("Europe/Berlin", interval_minutes=90, anchor=anchor).validated()
     # 03:17 comes an hour and a half after 00:47: the clocks are turned in between.
     assert on(cadence, "2027-03-28")[:3] == ["00:47+0100", "03:17+0200", "04:47+0200"]
-    assert cadence.is_tick(datetime(2027, 3, 1, 10, 17, tzinfo=UTC))
     assert cadence.next_after(anchor - 2 * HOUR) == datetime(2027, 3, 1, 8, 47, tzinfo=UTC)
+    # Where the counting begins nothing is due yet.
+    start, first = datetime(2027, 3, 1, 10, 17, tzinfo=UTC), datetime(2027, 3, 1, 11, 47, tzinfo=UTC)
+    assert cadence.next_after(start - MINUTE) == cadence.next_after(start) == first
+    assert (cadence.is_tick(start), cadence.is_tick(first)) == (False, True)
 
 
 def test_active_hours_and_days_cut_either_form() -> None:

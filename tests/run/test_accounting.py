@@ -1,11 +1,12 @@
 """Every tick of an enabled heartbeat has exactly one log, whatever was down when it was due."""
 
 from datetime import timedelta
+from time import monotonic
 
 import pytest
 from sqlalchemy import select
 
-from heartbeat.store.accounting import leave
+from heartbeat.store.accounting import due, leave
 from heartbeat.store.closing import Ending, close_run
 from heartbeat.store.database import Database, columns
 from heartbeat.store.records import DailyRollup, Event, Run
@@ -85,6 +86,19 @@ def test_a_heartbeat_that_wants_no_catching_up(database: Database, heartbeat: He
     assert sum(data["ticks"] for _, data in events(database)) == 7
 
 
+def test_a_day_late_is_missed_however_long_it_was_queued(database: Database, heartbeat: Heartbeat) -> None:
+    """No worker for days: Temporal has kept the workflow of a tick that comes once a month."""
+    changed(database, Heartbeat, cron_pattern=f"{(NOW + MINUTE).minute} {NOW.hour} {NOW.day} * *")
+    assert run_tick(database, heartbeat, 1, late=24 * 3600 + 60) == "it came more than a day late"
+    assert logs(database) == [(1, "skipped", "missed")]
+    assert [kind for kind, _ in events(database)] == ["heartbeat.missed"]
+
+
+def test_nearly_a_day_late_it_is_caught_up(database: Database, heartbeat: Heartbeat) -> None:
+    changed(database, Heartbeat, cron_pattern=f"{(NOW + MINUTE).minute} {NOW.hour} {NOW.day} * *")
+    assert run_tick(database, heartbeat, 1, late=24 * 3600 - 60) == "ran"
+
+
 def test_ticks_that_fell_into_a_run_are_overlap(database: Database, heartbeat: Heartbeat) -> None:
     """Temporal drops them silently; the next run that opens knows."""
     run_tick(database, heartbeat, 1, lasts=200)
@@ -145,6 +159,29 @@ def test_those_that_are_spread_do_not_hide_one_that_is_lost(database: Database, 
     late = NOW + MINUTE + GRACE + timedelta(seconds=1)
     assert database.read_now(lambda c: silent(c, late, 1)) == [heartbeat.uuid]
     assert database.read_now(lambda c: silent(c, late + timedelta(seconds=600), 1)) == [spread.uuid]
+
+
+def test_those_whose_run_goes_on_do_not_hide_one_that_is_lost(database: Database, heartbeat: Heartbeat) -> None:
+    """Runs that wait for a person, say: their ticks are overlap, and are logged when they end."""
+    bot = database.write_now(lambda c: a_bot(c, a_project(c)))
+    waits = database.write_now(lambda c: a_heartbeat(c, bot, next_tick_at=NOW))
+    run = opened(database, scheduled(waits, NOW + MINUTE), now=NOW + MINUTE).run
+    assert run is not None
+    late = NOW + 5 * MINUTE
+    changed(database, Heartbeat, next_tick_at=NOW + 2 * MINUTE)
+    assert database.read_now(lambda c: silent(c, late, 1)) == [heartbeat.uuid]
+    database.write_now(lambda c: close_run(c, run.uuid, Ending("success"), late))
+    assert database.read_now(lambda c: silent(c, late, 2)) == [heartbeat.uuid, waits.uuid]
+
+
+@pytest.mark.parametrize("given", [{"cron_pattern": "* * * * *"}, {"cron_pattern": None, "interval_minutes": 1}])
+def test_a_tick_is_not_looked_for_beyond_what_is_due(given: dict[str, object]) -> None:
+    """One minute a week of every minute: to count 5,000 ticks ahead took longer than a transaction may."""
+    seldom = {"active_hours_start": "03:00", "active_hours_end": "03:01", "active_days": "1"}
+    row = Heartbeat.model_construct(**given, **seldom, timezone="UTC", anchor_at=NOW, accounted_until=NOW)
+    began = monotonic()
+    assert len(due(row, NOW + timedelta(days=8))) in (1, 2)
+    assert monotonic() - began < 5
 
 
 def test_silence_of_more_than_a_day_is_written_off(database: Database, heartbeat: Heartbeat) -> None:

@@ -61,6 +61,19 @@ async def test_a_manual_run_ends_as_a_log(working: House, model: ModelServer) ->
     assert (asked["model"], asked["max_tokens"], asked["authorization"]) == ("scripted", 2048, "Bearer test-key")
 
 
+async def test_a_server_that_reports_no_usage_is_charged_for_what_it_read_and_wrote(
+    working: House, model: ModelServer
+) -> None:
+    silent = says("All is well. " * 1000)
+    assert isinstance(silent.body, dict)
+    del silent.body["usage"]
+    model.script(silent)
+    log = await working.run_once()
+    # 13,000 bytes of answer, four a token, and a question of at least a few.
+    assert log.tokens_used > 3250
+    assert log.credits_charged == -(-log.tokens_used // 1000)
+
+
 async def test_the_history_is_small_and_holds_no_private_text(working: House, model: ModelServer) -> None:
     await working.database.write(
         lambda c: c.exec_driver_sql("UPDATE heartbeat SET prompt = 'Canary-prompt ' || prompt")

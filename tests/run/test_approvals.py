@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Row, update
+from sqlalchemy import Row, select, update
 from temporalio.testing import ActivityEnvironment
 
 import worker
@@ -149,3 +149,6 @@ async def test_a_run_that_waits_can_be_cancelled(asking: House, desk: ToolServer
     assert await handle.result() == RunResult("cancelled", RUN)
     assert (await asking.run(RUN)).status == "cancelled"
     assert desk.times("book") == 0
+    asked = select(columns(Approval).c.state)
+    states = await asking.database.read(lambda c: c.execute(asked).scalars().all())
+    assert list(states) == ["expired"], "nobody is asked about it any more"

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from temporalio.client import (
@@ -55,6 +56,21 @@ async def test_a_schedule_changed_in_temporal_is_put_again(house: House) -> None
         return ScheduleUpdate(there.description.schedule)
 
     await house.client.get_schedule_handle(house.heartbeat.uuid).update(hourly)
+    assert await compared(house) == [("put", "the schedule was changed in Temporal")]
+    assert await compared(house) == []
+
+
+@pytest.mark.parametrize("arguments", [[], ["by hand"], [{"heartbeat": "by hand"}]])
+async def test_a_schedule_whose_input_was_changed_in_temporal_is_put_again(house: House, arguments: list[Any]) -> None:
+    await at_rest(house)
+
+    def by_hand(there: ScheduleUpdateInput) -> ScheduleUpdate:
+        action = there.description.schedule.action
+        assert isinstance(action, ScheduleActionStartWorkflow)
+        action.args = arguments
+        return ScheduleUpdate(there.description.schedule)
+
+    await house.client.get_schedule_handle(house.heartbeat.uuid).update(by_hand)
     assert await compared(house) == [("put", "the schedule was changed in Temporal")]
     assert await compared(house) == []
 

@@ -88,6 +88,14 @@ def test_what_a_run_did_not_use_is_given_back(database: Database, heartbeat: Hea
     assert database.read_now(audit) == []
 
 
+def test_an_answer_after_the_end_of_its_run_is_absorbed(database: Database, heartbeat: Heartbeat, run: Run) -> None:
+    database.write_now(lambda c: close_run(c, run.uuid, Ending("error", "step_timeout", "x"), NOW))
+    database.write_now(lambda c: settle_step(c, run.uuid, CHEAP, 1, NOW))
+    assert entries(database) == [("reserve", 1, 0, 2, 0), ("release", 1, 0, -2, 0), ("settle", 1, 0, 0, 1)]
+    assert balances(database, heartbeat, run) == [(0, 0)] * 3, "nothing is given back twice"
+    assert database.read_now(audit) == []
+
+
 def test_a_budget_too_small_for_one_step_says_what_to_do(database: Database, heartbeat: Heartbeat) -> None:
     budget(database, heartbeat, 1)
     opening = database.write_now(lambda c: open_run(c, scheduled(heartbeat), HOUSE, NOW))

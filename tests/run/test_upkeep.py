@@ -6,13 +6,14 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select, update
-from temporalio.client import WorkflowExecutionStatus, WorkflowHandle
+from temporalio.client import WorkflowExecutionStatus, WorkflowFailureError, WorkflowHandle
 from temporalio.testing import ActivityEnvironment
 
 import activities.upkeep
 from activities.upkeep import Upkeep
 from heartbeat.contracts import AGENT_RUN, UPKEEP, UPKEEP_SCHEDULE_ID, RunResult
 from heartbeat.ids import new_id
+from heartbeat.reconcile import Reconciler
 from heartbeat.store.database import columns
 from heartbeat.store.opening import Claim, open_run
 from heartbeat.store.records import Run
@@ -59,6 +60,22 @@ async def test_pending_schedules_are_put(working: House) -> None:
     row = await working.row()
     assert row.synced_version == row.version
     await working.client.get_schedule_handle(row.uuid).describe()
+
+
+async def test_a_chore_that_fails_keeps_no_other_from_its_minute(
+    working: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await owing(working, 10)
+
+    async def fails(*_: object) -> None:
+        raise ValueError("a row that cannot be compared")
+
+    monkeypatch.setattr(Reconciler, "compare", fails)
+    with pytest.raises(WorkflowFailureError) as failed:
+        await working.client.execute_workflow(UPKEEP, id=new_id("upkeep"), task_queue=working.settings.task_queue)
+    assert "cannot be compared" in str(failed.value.__cause__.__cause__)  # type: ignore[union-attr]
+    row = await until(working.row, lambda row: row.success_count == 1)
+    assert row.missed_count in (9, 10)
 
 
 async def test_a_budget_pause_is_lifted_when_the_period_has_ended(house: House) -> None:

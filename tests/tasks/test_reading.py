@@ -60,6 +60,15 @@ def test_what_is_asked_for(kind: str, config: dict[str, Any], sentence: str, tol
     assert cadence.next_after(NOW) is not None
 
 
+@pytest.mark.parametrize("second", [0, 1, 59])
+def test_an_interval_is_never_too_short_the_first_one_included(second: int) -> None:
+    now = NOW.replace(second=second)
+    ticks = read(Asked("interval", {"interval_minutes": 5}), "UTC", now).ticks(now)
+    first, then = next(ticks), next(ticks)
+    assert timedelta(minutes=5) <= first - now < timedelta(minutes=6)
+    assert then - first == timedelta(minutes=5)
+
+
 def test_in_minutes_is_never_too_early() -> None:
     due = read(Asked("once", {"in_minutes": 1}), "UTC", NOW).run_at
     assert due is not None

@@ -82,6 +82,8 @@ def test_names_that_would_be_the_same_are_told_apart_and_never_change_places() -
     assert all(re.fullmatch("my_shop__book_[0-9a-f]{8}", name) for name in both)
     assert names(other, one)[len(OURS) :] == both[::-1]
     assert names(one)[len(OURS) :] == ["my_shop__book"], "a name that meant the other one is nobody's"
+    paused = Connected(other.server, [{**other.tools[0], "changed": {"found": None}}])
+    assert names(one, paused)[len(OURS) :] == both[:1], "a pause of one is no new name for the other"
 
 
 @pytest.mark.parametrize(

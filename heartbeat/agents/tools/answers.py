@@ -72,5 +72,5 @@ def _repeats(structured: Any, texts: Sequence[str]) -> bool:
 def _parsed(text: str) -> Any:
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text

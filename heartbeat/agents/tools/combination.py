@@ -46,7 +46,7 @@ def reason(tool: Definition, arguments: str, owners_words: Sequence[str]) -> Rea
 def _address(arguments: str) -> str | None:
     try:
         url = json.loads(arguments)["url"]
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         return None
     return url.rstrip("/") if isinstance(url, str) else None
 

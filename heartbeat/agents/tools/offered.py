@@ -48,7 +48,8 @@ def define(connected: Sequence[Connected]) -> list[Definition]:
         if entry.get("is_active", True) and not entry.get("changed")
     ]
     plain = [_plain_name(one.server.label, entry["name"]) for one, entry in usable]
-    times = Counter(plain)
+    # What is off or paused counts as well: its name must not come to mean another tool while a call of it waits.
+    times = Counter(_plain_name(one.server.label, entry["name"]) for one in connected for entry in one.tools)
     both = combined(_risks(connected))
     defined = [
         *BUILT_IN,

@@ -1,0 +1,59 @@
+"""A think that is cancelled between the provider's answer and the store: the answer is paid for, so it is charged."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+from temporalio.testing import ActivityEnvironment
+
+from activities.agent import Agent
+from activities.toolbox import Toolbox
+from heartbeat.contracts import Think
+from heartbeat.settings import Settings
+from heartbeat.store.audit import audit
+from heartbeat.store.database import Database
+from heartbeat.store.opening import open_run
+from heartbeat.store.runs import run_by_uuid
+from tests.models import ModelServer, says
+from tests.run.conftest import House
+from tests.run.test_opening import HOUSE, by_hand
+from tests.seeds import NOW
+
+DEADLINE = 20.0
+
+
+async def until(true: Callable[[], bool]) -> None:
+    give_up = time.monotonic() + DEADLINE
+    while not true():
+        assert time.monotonic() < give_up
+        await asyncio.sleep(0.01)
+
+
+async def test_it_is_kept_though_every_writer_was_busy(
+    house: House, database: Database, settings: Settings, model: ModelServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = database.write_now(lambda c: open_run(c, by_hand(house.heartbeat), HOUSE, NOW)).run
+    assert opened is not None
+    model.script(says("All quiet."))
+    beside = Database(database.url)
+    monkeypatch.setattr(database, "look", beside.look)
+    agent, activity, free = Agent(database, settings, Toolbox(settings)), ActivityEnvironment(), threading.Event()
+    threads = database._threads
+    busy = [asyncio.ensure_future(database.write(lambda _: free.wait(DEADLINE))) for _ in range(threads._max_workers)]
+    try:
+        thinking = asyncio.ensure_future(activity.run(agent.think, Think(opened.uuid, 1)))
+        await until(lambda: len(model.requests) == 1 and threads._work_queue.qsize() == 1)
+        activity.cancel()
+        await asyncio.sleep(0)
+    finally:
+        free.set()
+    with pytest.raises(asyncio.CancelledError):
+        await thinking
+    await asyncio.gather(*busy)
+    await agent.close()
+    beside.close()
+    run = database.read_now(lambda c: run_by_uuid(c, opened.uuid))
+    assert (run.status, run.response, run.credits_charged, run.credits_held) == ("success", "All quiet.", 1, 0)
+    assert database.read_now(audit) == []

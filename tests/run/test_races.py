@@ -1,0 +1,99 @@
+"""Two transactions at the same moment on PostgreSQL: both come to an end, and nothing is done twice."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from datetime import timedelta
+from time import monotonic
+from typing import Any, TypeVar
+
+import pytest
+from sqlalchemy import Connection, create_engine, select
+
+from heartbeat.store.database import Database, columns
+from heartbeat.store.heartbeats import disable
+from heartbeat.store.opening import open_run
+from heartbeat.store.records import Run
+from heartbeat.store.tables import Bot, Heartbeat
+from tests.run.test_opening import HOUSE, by_hand, scheduled
+from tests.run.test_reservations import waiting
+from tests.seeds import NOW, a_bot, a_heartbeat, a_project
+
+S = TypeVar("S")
+T = TypeVar("T")
+TICK = NOW + timedelta(minutes=1)
+
+pytestmark = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+
+
+@pytest.fixture
+def bot(database: Database) -> Bot:
+    return database.write_now(lambda c: a_bot(c, a_project(c)))
+
+
+@pytest.fixture
+def heartbeat(database: Database, bot: Bot) -> Heartbeat:
+    return database.write_now(lambda c: a_heartbeat(c, bot))
+
+
+def side_by_side(
+    database: Database,
+    begin: Callable[[Connection], Any],
+    other: Callable[[Connection], T],
+    end: Callable[[Connection], S],
+) -> tuple[S, T]:
+    """One transaction begins, `other` runs until it waits for the first, the first ends and commits."""
+    engine = create_engine(database.url)
+    with closing(engine.connect()) as first, ThreadPoolExecutor(1) as thread:
+        begin(first)
+        second = thread.submit(database.write_now, other)
+        give_up = monotonic() + 20
+        while not waiting(database):
+            assert monotonic() < give_up
+        ended = end(first)
+        first.commit()
+        answer = second.result(timeout=20)
+    engine.dispose()
+    return ended, answer
+
+
+def logs(database: Database) -> list[tuple[str, str | None]]:
+    table = columns(Run)
+    return database.read_now(lambda c: [tuple(row) for row in c.execute(select(table.c.status, table.c.skip_reason))])
+
+
+@pytest.mark.parametrize("claimed", [by_hand, scheduled])
+def test_an_attempt_beside_one_that_was_given_up_goes_on_with_its_run(
+    database: Database, heartbeat: Heartbeat, claimed: Callable[[Heartbeat], Any]
+) -> None:
+    """A local activity that takes too long is tried again while its first transaction still goes on."""
+    claim = claimed(heartbeat)
+    begun: list[Any] = []
+    _, again = side_by_side(
+        database,
+        lambda c: begun.append(open_run(c, claim, HOUSE, NOW)),
+        lambda c: open_run(c, claim, HOUSE, NOW),
+        lambda c: None,
+    )
+    assert again.run is not None, again.why
+    assert (again.run.uuid, again.run.status) == (begun[0].run.uuid, "running")
+    assert logs(database) == [("running", None)]
+
+
+def test_switching_off_waits_for_a_tick_that_is_being_opened(
+    database: Database, bot: Bot, heartbeat: Heartbeat
+) -> None:
+    """Both would log the tick and move the heartbeat on: whichever did one of it first would wait for the other."""
+    database.write_now(
+        lambda c: c.execute(columns(Heartbeat).update().values(cron_pattern="* * * * *", accounted_until=NOW))
+    )
+    late = TICK + timedelta(seconds=1)
+    opening, off = side_by_side(
+        database,
+        lambda c: c.execute(select(columns(Heartbeat)).with_for_update(key_share=True)),
+        lambda c: disable(c, bot, heartbeat.uuid, late),
+        lambda c: open_run(c, scheduled(heartbeat, TICK), HOUSE, late),
+    )
+    assert opening.run is not None
+    assert (opening.run.status, off.enabled, off.accounted_until) == ("running", False, late)
+    assert logs(database) == [("running", None)]
