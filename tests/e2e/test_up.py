@@ -116,5 +116,5 @@ def doctor_finds_all_well(stack: Embedded, local_url: str) -> None:
     )
     said, _ = done.communicate(timeout=30)
     assert done.returncode == 0, said
-    assert [line[0] for line in said.splitlines()] == ["✓"] * 6
+    assert [line[0] for line in said.splitlines()] == ["✓"] * 7
     assert "2 at task queue heartbeat" in said

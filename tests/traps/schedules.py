@@ -165,10 +165,12 @@ async def five_triggers(client: Client) -> str:
     """A workflow is named after the second it was triggered in, so allowing overlap would not save them either."""
     async with bare(client) as handle:
         await asyncio.gather(*(handle.trigger() for _ in range(5)))
+        await until(handle.describe, lambda there: there.info.num_actions > 0, 60)
         # What was asked for before is done when this is.
         await handle.pause()
-        there = await until(handle.describe, lambda there: there.schedule.state.paused and there.info.num_actions > 0)
-        return f"{there.info.num_actions} run"
+        there = await until(handle.describe, lambda there: there.schedule.state.paused)
+        # One for each second that they fell into.
+        return "5 runs" if there.info.num_actions == 5 else "fewer runs"
 
 
 async def our_five_triggers(house: House) -> str:

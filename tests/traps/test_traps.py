@@ -207,8 +207,8 @@ TABLE = [
         here=schedules.our_pattern_kept,
     ),
     Trap(
-        "of five triggers within a moment four are lost",
-        theirs="1 run",
+        "of five triggers within a moment most are lost",
+        theirs="fewer runs",
         ours="5 runs",
         bare=schedules.five_triggers,
         here=schedules.our_five_triggers,
