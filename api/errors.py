@@ -32,6 +32,7 @@ WORDS = {
     "model_attributes_type": "must be an object",
     "value_error": "{error}",
     "too_long": "has too many entries",
+    "too_short": "must have at least {min_length}",
 }
 
 
@@ -101,5 +102,8 @@ def _detail(error: dict[str, Any]) -> Detail:
         return Detail("body", f"is not valid JSON: {error['ctx']['error']} at position {error['loc'][-1]}")
     if not where:
         return Detail("body", "must be a JSON object")
+    if kind in ("too_long", "too_short") and isinstance(error.get("input"), str):
+        # A text that went through a validator of ours is any sequence to pydantic.
+        kind = f"string_{kind}"
     words = WORDS[kind].format(**error.get("ctx", {})) if kind in WORDS else str(error["msg"])
     return Detail(".".join(where), words)

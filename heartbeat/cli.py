@@ -29,7 +29,7 @@ app = typer.Typer(
 project_app = typer.Typer(help="Projects: who owns bots.")
 key_app = typer.Typer(help="Keys: what opens a project's API.")
 app.add_typer(project_app, name="project")
-secrets_app = typer.Typer(help="Secret keys: what the headers of tools are kept encrypted with.")
+secrets_app = typer.Typer(help="Secret keys: what headers of tools and secrets of targets are kept encrypted with.")
 app.add_typer(key_app, name="key")
 app.add_typer(secrets_app, name="secrets")
 

@@ -15,6 +15,8 @@ PASSING = frozenset(
 )
 COOL_DOWNS = (timedelta(minutes=5), timedelta(minutes=30), timedelta(hours=2), timedelta(hours=12))
 BY_HAND = "Mend it, then enable again."
+# A scheduled task is not enabled; it is made and cancelled.
+ANEW = "Mend it, then make the task anew."
 TRIED_AGAIN = "It is tried again at"
 
 
@@ -41,11 +43,12 @@ def cooled_down(probes: int, now: datetime) -> datetime:
     return now + COOL_DOWNS[min(probes, len(COOL_DOWNS) - 1)]
 
 
-def what_next(probe_at: datetime | None) -> str:
+def what_next(probe_at: datetime | None, task: bool = False) -> str:
     """The end of a pause's message: when it is tried again, or that somebody has to see to it."""
     if probe_at is None:
-        return BY_HAND
-    return f"{TRIED_AGAIN} {probe_at:%Y-%m-%d %H:%M} (UTC); enable it to have it run sooner."
+        return ANEW if task else BY_HAND
+    sooner = "" if task else "; enable it to have it run sooner"
+    return f"{TRIED_AGAIN} {probe_at:%Y-%m-%d %H:%M} (UTC){sooner}."
 
 
 def no_more_probes(message: str | None) -> str:
@@ -62,11 +65,13 @@ def judge(
     error: str | None,
     code: str | None = None,
     probe_at: datetime | None = None,
+    task: bool = False,
 ) -> Judgement:
     """Count a run into the streak. A manual run or a probe moves none and pauses nothing.
 
     A cancelled run is no failure, and one that its budget did not let go on is none either: the heartbeat waits for
-    the next period. `probe_at` is when to try again should this failure pause it.
+    the next period. `probe_at` is when to try again should this failure pause it; of a `task` the message says what a
+    person can do about a task.
     """
     if trigger != "schedule" or status in ("cancelled", "skipped"):
         return Judgement(streak)
@@ -81,6 +86,6 @@ def judge(
     return Judgement(
         streak,
         "errors",
-        f"Failed {times}; the last error: {(error or 'unknown').rstrip('.')}. {what_next(probe_at)}",
+        f"Failed {times}; the last error: {(error or 'unknown').rstrip('.')}. {what_next(probe_at, task)}",
         probe_at,
     )

@@ -10,6 +10,8 @@ from typing import Annotated, Any
 
 from pydantic import AliasChoices, BaseModel, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
 
 from heartbeat.addresses import Allowed
 from heartbeat.risks import Risk
@@ -53,6 +55,10 @@ DEFAULT_PLANS = {
 }
 
 
+DATABASES = ("sqlite:///", "postgresql://", "postgres://", "postgresql+psycopg://")
+SHORTEST_KEY = 8
+
+
 def _named(name: str) -> Any:
     """A setting that keeps the name its own field gave it, without this product's prefix."""
     return AliasChoices(name)
@@ -77,7 +83,7 @@ class Settings(BaseSettings):
 
     # The first project and key
     project_id: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_.-]{1,64}$")
-    api_key: SecretStr | None = Field(default=None, min_length=8)
+    api_key: SecretStr | None = None
 
     # Temporal: an address means "use that cluster and start none"
     temporal_address: str | None = Field(default=None, validation_alias=_named("TEMPORAL_ADDRESS"))
@@ -133,10 +139,33 @@ class Settings(BaseSettings):
     plans: Annotated[dict[str, Plan], NoDecode] = Field(default_factory=dict, validate_default=True)
     max_body_bytes: int = Field(default=1_000_000, ge=1_000)
 
+    @field_validator("database_url")
+    @classmethod
+    def _of_a_database_we_know(cls, given: str | None) -> str | None:
+        if given is None:
+            return None
+        if not given.startswith(DATABASES):
+            raise ValueError("must begin with postgresql:// or sqlite:///")
+        try:
+            make_url(given)
+        except (ValueError, ArgumentError):
+            raise ValueError("must look like postgresql://user:password@host:5432/name") from None
+        return given
+
+    @field_validator("api_key")
+    @classmethod
+    def _fit_for_a_header(cls, given: SecretStr | None) -> SecretStr | None:
+        key = given.get_secret_value() if given else "unset..."
+        if len(key) < SHORTEST_KEY or not (key.isascii() and key.isprintable()) or key != key.strip():
+            raise ValueError("must be 8 or more printable ASCII characters, with no space before or after them")
+        return given
+
     @field_validator("plans", mode="before")
     @classmethod
     def _over_the_built_in_plans(cls, given: Any) -> Any:
         parsed = json.loads(given) if isinstance(given, str) else given or {}
+        if not isinstance(parsed, dict):
+            raise ValueError("must be a JSON object: plans by their names")
         return {**DEFAULT_PLANS, **parsed}
 
     @field_validator("egress_allow")

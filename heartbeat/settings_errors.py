@@ -10,7 +10,8 @@ def explain(problem: ValidationError | SettingsError) -> str:
     """What is wrong with which variables; a variable's value is never repeated, for it may be a key."""
     if isinstance(problem, SettingsError):
         return f"A setting holds no valid JSON: {problem}"
-    return "; ".join(f"{_variable(error['loc'])}: {error['msg']}" for error in problem.errors())
+    said = [(_variable(error["loc"]), error["msg"].removeprefix("Value error, ")) for error in problem.errors()]
+    return "; ".join(f"{variable}: {message}" for variable, message in said)
 
 
 def _variable(loc: tuple[int | str, ...]) -> str:

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from heartbeat.channels.message import Message, Priority
 from heartbeat.context import said
-from heartbeat.policy import BY_HAND, TRIED_AGAIN
+from heartbeat.policy import ANEW, BY_HAND, TRIED_AGAIN
 from heartbeat.store.events import APPROVAL, FAILED, FINDING, MISSED, NOTIFIED, PAUSED, RECOVERED, RESUMED
 from heartbeat.store.notifications import Part, Sending
 
@@ -17,6 +17,8 @@ SEVERITIES = ("info", "warning", "critical")
 PRIORITIES: tuple[Priority, ...] = ("low", "normal", "urgent")
 PRIORITY_OF: dict[str, Priority] = {"info": "low", "warning": "normal", "critical": "urgent"}
 SUMMARY = "summary"
+BY_LINK = "The link leads to what it asks for; so does GET /v1/bot/approval/readall"
+WITHOUT_LINK = "Decide on the dashboard's page Approvals, or with POST /v1/bot/approval/decide"
 # Title, body, priority and link.
 Told = tuple[str, str, Priority, str | None]
 
@@ -32,6 +34,7 @@ def message_of(sending: Sending, approve: Callable[[str], str | None] = lambda _
         kind, data = first.event.kind, {**first.event.data, **_whose(first)}
         if kind == APPROVAL:
             link = approve(data["approval"])
+            body = f"{body}\n{BY_LINK if link else WITHOUT_LINK} ({data['approval']})."
     else:
         kind, title = SUMMARY, f"{sending.total} messages of {_names(sending.parts)}"
         priority = max((_told(part)[2] for part in sending.parts), key=PRIORITIES.index)
@@ -87,7 +90,10 @@ def _detail(detail: str | None) -> str:
 
 
 def _failed(part: Part, data: dict[str, Any]) -> Told:
-    body = f"{data['message'] or 'It failed.'}\nFurther failures are not told until it works again or is paused."
+    body = data["message"] or "It failed."
+    # After the last run of a task there are none.
+    if "last" not in data:
+        body += "\nFurther failures are not told until it works again or is paused."
     return f"{name_of(part)} failed", body, "normal", None
 
 
@@ -99,9 +105,10 @@ def _recovered(part: Part, data: dict[str, Any]) -> Told:
 def _paused(part: Part, data: dict[str, Any]) -> Told:
     why = {"errors": "because it kept failing", "budget": "because its budget is used up"}[data["reason"]]
     # What the row says of what is next is in UTC, and short.
-    message = data["message"].partition(TRIED_AGAIN)[0].strip().removesuffix(BY_HAND).strip()
+    message = data["message"].partition(TRIED_AGAIN)[0].strip().removesuffix(BY_HAND).removesuffix(ANEW).strip()
     heals = "probe_at" in data
-    tried = f"It is tried again on {_when(part, data['probe_at'])}; enable it to have it run sooner." if heals else ""
+    sooner = "" if "task" in data else "; enable it to have it run sooner"
+    tried = f"It is tried again on {_when(part, data['probe_at'])}{sooner}." if heals else ""
     priority: Priority = "normal" if heals else "urgent"
     return f"{name_of(part)} is paused {why}", f"{message}\n{tried or data['resume']}", priority, None
 
@@ -131,8 +138,7 @@ def _approval(part: Part, data: dict[str, Any]) -> Told:
     asked = f"It asks to call {data['tool']}, and waits for a person's yes or no until {until}."
     # Of an earlier version, an event says nothing of why.
     why = f"\n{data['why']}" if "why" in data else ""
-    where = f"The link leads to what it asks for; so does GET /v1/bot/approval/readall ({data['approval']})."
-    body = f"{asked} After that the answer is no.{why}\n{where}"
+    body = f"{asked} After that the answer is no.{why}"
     return f"{name_of(part)} waits for your approval", body, "urgent", None
 
 

@@ -129,6 +129,7 @@ def _count(connection: Connection, heartbeat: Heartbeat, run: Run, ending: Endin
         ending.message,
         ending.error_code,
         probe_at,
+        run.type == "scheduled_task",
     )
     counted = {"key": heartbeat.id, "streak": judgement.streak, "came_to": ending.status}
     connection.execute(COUNT[ending.status], {**counted, "began": run.started_at, "at": now})

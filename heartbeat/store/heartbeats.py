@@ -117,6 +117,8 @@ def delete_heartbeat(connection: Connection, bot: Bot, uuid: str, now: datetime)
 
     Raises `NotFound`.
     """
+    # Who enables it or changes it holds the bot: nothing is switched on after it was deleted.
+    bot = lock_bot(connection, bot)
     return delete_heartbeats(connection, HEARTBEAT.c.id == heartbeat(connection, bot, uuid).id, now)
 
 

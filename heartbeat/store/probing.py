@@ -85,7 +85,8 @@ def _again(
     no_verdict = status in NO_VERDICT or code == NO_MONEY
     probe_at = cooled_down(probes, now) if no_verdict else next_probe(code, probes, now)
     times = "once" if probes == 1 else f"{probes} times"
-    told = f"Tried again {times} in vain; the last error: {(message or 'unknown').rstrip('.')}. {what_next(probe_at)}"
+    next_ = what_next(probe_at, heartbeat.type == "scheduled_task")
+    told = f"Tried again {times} in vain; the last error: {(message or 'unknown').rstrip('.')}. {next_}"
     return {
         "probes": probes,
         "probe_at": probe_at,

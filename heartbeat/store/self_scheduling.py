@@ -9,7 +9,7 @@ from sqlalchemy import Connection, bindparam, func, select
 from heartbeat.cadence.tasks import Asked
 from heartbeat.errors import Forbidden
 from heartbeat.store.accounting import cadence_of
-from heartbeat.store.database import columns, joined
+from heartbeat.store.database import columns, joined, one
 from heartbeat.store.heartbeats import lock_bot
 from heartbeat.store.records import Run
 from heartbeat.store.tables import Bot, Heartbeat, Project
@@ -41,6 +41,8 @@ def schedule_it(connection: Connection, run: Run, effect: Mapping[str, Any], now
     assert owners is not None
     of, bot, project = owners
     bot = lock_bot(connection, bot)
+    # Read again: who deletes it holds the bot, and may have done so just now.
+    of = one(connection, Heartbeat, select(HEARTBEAT).where(HEARTBEAT.c.id == of.id)) or of
     _require_leave(connection, run, of)
     fields = {name: getattr(of, name) for name in INHERITED} | {"made_by_run_id": run.id, "depth": of.depth + 1}
     order = Order(

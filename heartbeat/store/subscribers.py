@@ -9,7 +9,7 @@ from heartbeat.errors import NotFound
 from heartbeat.ids import new_id
 from heartbeat.store.access import as_number, as_public_id
 from heartbeat.store.database import columns, many, one
-from heartbeat.store.heartbeats import delete_heartbeats
+from heartbeat.store.heartbeats import delete_heartbeats, lock_bot
 from heartbeat.store.memory import forget_member
 from heartbeat.store.pages import Page
 from heartbeat.store.tables import Bot, Heartbeat, Project, Subscriber
@@ -65,6 +65,8 @@ def delete_subscriber(connection: Connection, bot: Bot, key: str, now: datetime)
 
     Raises `NotFound`.
     """
+    # Who gives a member a heartbeat holds the bot: none is made for a member that is gone.
+    bot = lock_bot(connection, bot)
     found = subscriber(connection, bot, key)
     connection.execute(update(SUBSCRIBER).where(SUBSCRIBER.c.id == found.id).values(deleted_at=now))
     delete_targets(connection, TARGET.c.member_id == found.id, now)

@@ -22,6 +22,10 @@ RESUME = {
     "errors": "Enable it again once it is mended: POST /v1/bot/heartbeat/enable, or the dashboard.",
     "budget": "It goes on by itself when the next period begins. Raise credit_budget and enable it to have it sooner.",
 }
+RESUME_TASK = {
+    "errors": "Mend it, make the task anew (POST /v1/bot/task/create), and cancel this one.",
+    "budget": "It goes on by itself when the next period begins.",
+}
 
 
 def tell_of_run(
@@ -36,8 +40,8 @@ def tell_of_run(
 ) -> tuple[str, ...]:
     """Record what a person should hear of a run that ended; returns the notifications to deliver.
 
-    `heartbeat` is the row as it was before, `failure` the error's code and message; `changed`: the run may have paused
-    it, which is told in place of the failure. Whoever triggered a run by hand
+    `heartbeat` is the row as it was before, `failure` the error's code and message; `changed`: the run has paused it,
+    which is told in place of the failure, or was a task's last one. Whoever triggered a run by hand
     has its answer and is not told of a failure again. A run without report or streak costs no statement here.
     """
     told = _tell_findings(connection, heartbeat, run, status == "success", now, remind) if run.report else []
@@ -51,7 +55,7 @@ def tell_of_run(
     if pause is not None:
         told += pause
     elif status == "error" and heartbeat.error_count == 0 and code != "budget_exhausted":
-        failed = {"run": run.uuid, "code": code, "message": message}
+        failed = {"run": run.uuid, "code": code, "message": message, **({"last": True} if changed else {})}
         told += record(connection, heartbeat, FAILED, failed, now, run.id)
     elif status == "success" and heartbeat.error_count:
         mended = {"run": run.uuid, "failures": heartbeat.error_count}
@@ -69,7 +73,13 @@ def tell_of_pause(
     row = one(connection, Heartbeat, select(HEARTBEAT).where(HEARTBEAT.c.id == heartbeat.id))
     if row is None or row.pause_reason not in RESUME:
         return None
-    data = {"reason": row.pause_reason, "message": row.pause_message, "resume": RESUME[row.pause_reason]}
+    data: dict[str, Any] = {
+        "reason": row.pause_reason,
+        "message": row.pause_message,
+        "resume": RESUME[row.pause_reason],
+    }
+    if row.type == "scheduled_task":
+        data |= {"resume": RESUME_TASK[row.pause_reason], "task": True}
     if row.probe_at is not None:
         data["probe_at"] = row.probe_at.isoformat()
     return record(connection, heartbeat, PAUSED, data, now, run_id)

@@ -13,7 +13,8 @@ DATABASE = "temporal.db"
 
 def command(settings: Settings) -> list[str]:
     """Everything in one file under the data directory, reachable from this machine alone unless its UI is let out."""
-    line = [binary(), "server", "start-dev", "--log-level", "warn", "--ip", "127.0.0.1", "--ui-disable-news-fetch"]
+    # Warnings are a line for each minute that a machine was off, and for each schedule.
+    line = [binary(), "server", "start-dev", "--log-level", "error", "--ip", "127.0.0.1", "--ui-disable-news-fetch"]
     line += ["--port", str(settings.temporal_port)]
     line += ["--ui-ip", settings.temporal_ui_host, "--ui-port", str(settings.temporal_ui_port)]
     line += ["--db-filename", str(settings.data_dir / DATABASE)]

@@ -48,6 +48,26 @@ def test_a_setting_that_is_no_json_is_named(heartbeat: Run) -> None:
     assert "model_rates" in done.err
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("HEARTBEAT_DATABASE_URL", "mysql://shop/db"),
+        ("HEARTBEAT_DATABASE_URL", "garbage"),
+        ("HEARTBEAT_DATABASE_URL", "postgresql://db:port/x"),
+        ("HEARTBEAT_API_KEY", "a-long-secret "),
+        ("HEARTBEAT_API_KEY", "schlüssel-lang"),
+        ("HEARTBEAT_API_KEY", "short"),
+        ("HEARTBEAT_PLANS", "[]"),
+        ("HEARTBEAT_PLANS", "{"),
+    ],
+)
+def test_a_setting_that_could_never_work_is_refused_at_the_start(heartbeat: Run, name: str, value: str) -> None:
+    done = heartbeat("migrate", **{name: value})
+    assert (done.code, done.out, done.err.count("\n")) == (1, "", 1)
+    assert done.err.startswith(f"heartbeat: {name}: ")
+    assert value not in done.err.removeprefix(f"heartbeat: {name}: ") or len(value) < 3
+
+
 def test_a_data_directory_that_cannot_be_made_is_said_to_be_so(heartbeat: Run, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     done = heartbeat("up", f"--data-dir={tmp_path}/file/data")

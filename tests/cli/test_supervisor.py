@@ -10,6 +10,8 @@ from time import monotonic
 
 import pytest
 
+from heartbeat.settings import Settings
+from heartbeat.up import temporal_server
 from heartbeat.up.supervisor import Child, Supervisor
 from tests.ports import free_port
 
@@ -160,3 +162,9 @@ async def test_a_quiet_child_says_only_its_errors_and_nothing_while_it_stops(sta
     await seen(lines, "temporal", "warning")
     await supervisor.stop()
     assert lines == [("temporal", "warning")]
+
+
+def test_a_night_off_is_not_told_minute_by_minute(tmp_path: Path) -> None:
+    """Temporal warns of every tick of every schedule that was missed while the machine was off."""
+    line = temporal_server.command(Settings(data_dir=tmp_path))
+    assert line[line.index("--log-level") + 1] == "error"

@@ -137,6 +137,9 @@ async def test_nothing_is_wider_than_a_phone(owner: Owner, tmp_path: Path) -> No
     run = await owner.run(response=word, prompt=word, error_message=word, model=word)
     waits = await owner.run(status="running", finished_at=None, duration_ms=None, dry_run=True, opening=word)
     task = await owner.database.write(lambda c: everything(c, owner, waits, word))
+    over = await owner.database.write(
+        lambda c: a_task(c, owner.heartbeat, enabled=False, deleted_at=datetime.now(UTC), ended_as="done")
+    )
     paths = ["/", f"/heartbeats/{owner.heartbeat.uuid}", f"/runs/{run.uuid}", "/heartbeats/hb_nope", "/sign-in"]
     paths += ["/approvals", "/findings", "/tasks", "/notifications", f"/tasks/{task}", f"/runs/{waits.uuid}"]
     async with serving(owner) as site, chromium.chromium(tmp_path / "profile") as tab:
@@ -148,6 +151,8 @@ async def test_nothing_is_wider_than_a_phone(owner: Owner, tmp_path: Path) -> No
             for path in paths:
                 await tab.go(site + path)
                 assert await tab.run(TOO_WIDE.format(width=width)) == [], path
+        await tab.go(f"{site}/tasks/{over.uuid}")
+        assert await tab.run("document.querySelector('.chip.done').offsetHeight") == 22, "a state is drawn as a notice"
 
 
 def everything(connection: Connection, owner: Owner, run: Run, word: str) -> str:

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from heartbeat.store.closing import Ending
+from heartbeat.store.events import APPROVAL, record
 from heartbeat.store.tables import Heartbeat
 from tests.channels.receiver import Receiver
 from tests.notifications.conftest import Desk
@@ -63,3 +64,40 @@ async def test_a_pause_that_heals_says_when_it_is_tried_again_where_the_heartbea
         "Failed once; the last error: It is overloaded.",
         "It is tried again on Friday, 20 November 2026, 13:06 (Europe/Rome); enable it to have it run sooner.",
     ]
+
+
+async def test_what_is_told_of_a_task_can_be_done_with_a_task(desk: Desk, receiver: Receiver) -> None:
+    desk.target(receiver.url)
+    desk.change(Heartbeat, type="scheduled_task", max_consecutive_errors=1)
+    _, _, text = await read(desk, receiver, *desk.fails().tell)
+    assert text.split("\n") == [
+        "Failed once; the last error: No key.",
+        "Mend it, make the task anew (POST /v1/bot/task/create), and cancel this one.",
+    ]
+    [row] = desk.rows(Heartbeat)
+    assert row.pause_message == "Failed once; the last error: No key. Mend it, then make the task anew."
+
+
+async def test_a_task_that_is_tried_again_cannot_be_enabled(desk: Desk, receiver: Receiver) -> None:
+    desk.target(receiver.url)
+    desk.change(Heartbeat, type="scheduled_task", max_consecutive_errors=1)
+    _, _, text = await read(desk, receiver, *desk.run(Ending("error", "overloaded", "It is overloaded.")).tell)
+    assert text.endswith("\nIt is tried again on Friday, 20 November 2026, 12:06 (UTC).")
+    [row] = desk.rows(Heartbeat)
+    assert row.pause_message.endswith(" It is tried again at 2026-11-20 12:06 (UTC).")
+
+
+async def test_of_a_task_that_is_over_no_further_failure_is_foreseen(desk: Desk, receiver: Receiver) -> None:
+    desk.target(receiver.url)
+    desk.change(Heartbeat, type="scheduled_task", max_executions=1)
+    _, title, text = await read(desk, receiver, *desk.fails().tell)
+    assert (title, text) == ("Disks failed", "No key.")
+
+
+async def test_an_approval_that_cannot_be_linked_to_says_where_it_is_decided(desk: Desk, receiver: Receiver) -> None:
+    desk.target(receiver.url)
+    asked = {"approval": "apr_1", "tool": "desk__book", "expires_at": "2026-11-21T12:00:00+00:00"}
+    told = desk.database.write_now(lambda c: record(c, desk.heartbeat, APPROVAL, asked, desk.now))
+    _, _, text = await read(desk, receiver, *told)
+    assert receiver.received[-1].json["data"]["link"] is None
+    assert text.endswith("\nDecide on the dashboard's page Approvals, or with POST /v1/bot/approval/decide (apr_1).")

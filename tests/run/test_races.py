@@ -10,11 +10,15 @@ from typing import Any, TypeVar
 import pytest
 from sqlalchemy import Connection, create_engine, select
 
+from heartbeat.errors import Forbidden
+from heartbeat.settings import Plan
 from heartbeat.store.database import Database, columns
-from heartbeat.store.heartbeats import disable
+from heartbeat.store.heartbeats import delete_heartbeat, disable, enable, lock_bot
 from heartbeat.store.opening import open_run
 from heartbeat.store.records import Run
-from heartbeat.store.tables import Bot, Heartbeat
+from heartbeat.store.self_scheduling import schedule_it
+from heartbeat.store.subscribers import create_subscriber, delete_subscriber
+from heartbeat.store.tables import Bot, Heartbeat, Project
 from tests.run.test_opening import HOUSE, by_hand, scheduled
 from tests.run.test_reservations import waiting
 from tests.seeds import NOW, a_bot, a_heartbeat, a_project
@@ -97,3 +101,45 @@ def test_switching_off_waits_for_a_tick_that_is_being_opened(
     assert opening.run is not None
     assert (opening.run.status, off.enabled, off.accounted_until) == ("running", False, late)
     assert logs(database) == [("running", None)]
+
+
+def test_a_member_that_is_deleted_while_it_is_given_a_heartbeat_takes_it_along(database: Database, bot: Bot) -> None:
+    """`configure` holds the bot while it looks its member up and writes."""
+    anna = database.write_now(lambda c: create_subscriber(c, bot, None, "Anna", NOW))
+    given, gone = side_by_side(
+        database,
+        lambda c: lock_bot(c, bot),
+        lambda c: delete_subscriber(c, bot, anna.uuid, TICK),
+        lambda c: a_heartbeat(c, bot, member_id=anna.id),
+    )
+    assert gone == [given.uuid]
+
+
+def test_what_is_deleted_while_it_is_enabled_stays_off(database: Database, bot: Bot, heartbeat: Heartbeat) -> None:
+    table = columns(Heartbeat)
+    database.write_now(lambda c: c.execute(table.update().values(enabled=False)))
+    project = Project.model_construct(uuid="proj_acme", plan="self_hosted")
+    on, gone = side_by_side(
+        database,
+        lambda c: lock_bot(c, bot),
+        lambda c: delete_heartbeat(c, bot, heartbeat.uuid, TICK),
+        lambda c: enable(c, project, Plan(), bot, heartbeat.uuid, NOW),
+    )
+    assert (on.enabled, gone) == (True, [heartbeat.uuid])
+    assert database.read_now(lambda c: c.execute(select(table.c.enabled, table.c.deleted_at)).one()) == (False, TICK)
+
+
+def test_an_agent_schedules_nothing_for_what_is_deleted_meanwhile(
+    database: Database, bot: Bot, heartbeat: Heartbeat
+) -> None:
+    run = Run.model_construct(id=1, bot_id=bot.id, heartbeat_id=heartbeat.id)
+
+    def schedule(connection: Connection) -> str:
+        with pytest.raises(Forbidden) as refused:
+            schedule_it(connection, run, {}, TICK)
+        return refused.value.code
+
+    gone, code = side_by_side(
+        database, lambda c: lock_bot(c, bot), schedule, lambda c: delete_heartbeat(c, bot, heartbeat.uuid, NOW)
+    )
+    assert (gone, code) == ([heartbeat.uuid], "heartbeat_deleted")
