@@ -6,8 +6,10 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
 
 import uvloop
 from temporalio.client import Client
@@ -30,6 +32,7 @@ from workflows.upkeep import Upkeep
 
 # The sandbox would cost a fifth of a worker's event loop; the tests run every workflow in it instead.
 NO_SANDBOX = UnsandboxedWorkflowRunner()
+LEFT_WITHIN = 5.0
 
 
 @asynccontextmanager
@@ -76,9 +79,17 @@ async def working(
         sticky_queue_schedule_to_start_timeout=timedelta(seconds=5),
         graceful_shutdown_timeout=timedelta(seconds=2),
     )
-    async with worker:
+    async with AsyncExitStack() as stack:
+        await worker.__aenter__()
+        stack.push_async_exit(partial(_leave_in_time, worker))
         yield
     await agent.close()
+
+
+async def _leave_in_time(worker: Worker, *raised: Any) -> None:
+    """What has not ended by then goes on in other workers; the SDK's core can wait for ever for an overdue activity."""
+    with suppress(TimeoutError):
+        await asyncio.wait_for(worker.__aexit__(*raised), LEFT_WITHIN)
 
 
 async def serve(settings: Settings) -> None:
