@@ -34,7 +34,7 @@ test-outages: setup ## Kill every part in turn while heartbeats fire each minute
 	@$(BIN)/pytest -q -s -m outage tests/e2e/test_outages.py $(ARGS)
 
 test-cadence: setup ## Hold 2,400 generated cadences to a real Temporal server, instant for instant (four minutes).
-	@HEARTBEAT_TEST_CADENCES=2400 $(BIN)/pytest -q -s tests/cadence/test_proof.py $(ARGS)
+	@HEARTBEAT_TEST_CADENCES=2400 $(BIN)/pytest -q -s tests/domain/cadence/test_proof.py $(ARGS)
 
 lint: setup ## Check style, formatting and types.
 	@$(BIN)/ruff check .

@@ -15,17 +15,17 @@ import uvloop
 from temporalio.client import Client
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkflowRunner
 
-from activities.agent import Agent
-from activities.calls import Calls
-from activities.notifications import Notifications
-from activities.runs import Runs, utc_now
-from activities.schedules import FollowSchedule
+from activities.act import ActActivities
+from activities.notifications import NotificationActivities
+from activities.runs import RunActivities, utc_now
+from activities.schedules import ScheduleActivities
+from activities.think import ThinkActivities
 from activities.toolbox import Toolbox
-from activities.upkeep import Upkeep as UpkeepActivities
-from heartbeat import temporal
-from heartbeat.schedules import Schedules
+from activities.upkeep import UpkeepActivities as UpkeepActivities
 from heartbeat.settings import Settings
 from heartbeat.store.database import Database
+from heartbeat.temporal import client as temporal
+from heartbeat.temporal.schedules import Schedules
 from workflows.agent_run import AgentRun
 from workflows.notify import Notify
 from workflows.upkeep import Upkeep
@@ -49,9 +49,9 @@ async def working(
     """
     schedules = Schedules(client, database, settings)
     toolbox = Toolbox(settings)
-    runs, agent = Runs(database, settings, now), Agent(database, settings, toolbox, now)
-    calls = Calls(database, toolbox, schedules.follow, now)
-    follow, upkeep = FollowSchedule(schedules), UpkeepActivities(client, database, settings, schedules, now)
+    runs, agent = RunActivities(database, settings, now), ThinkActivities(database, settings, toolbox, now)
+    calls = ActActivities(database, toolbox, schedules.sync, now)
+    follow, upkeep = ScheduleActivities(schedules), UpkeepActivities(client, database, settings, schedules, now)
     worker = Worker(
         client,
         task_queue=settings.task_queue,
@@ -71,7 +71,7 @@ async def working(
             upkeep.check_ledger,
             upkeep.start_probes,
             upkeep.start_deliveries,
-            Notifications(database, settings, now).deliver,
+            NotificationActivities(database, settings, now).deliver,
         ],
         workflow_runner=runner,
         max_concurrent_activities=settings.worker_concurrency,

@@ -7,17 +7,17 @@ from datetime import UTC, datetime, timedelta
 
 from temporalio import activity
 
-from heartbeat import credits
 from heartbeat.agents.model import resolve
 from heartbeat.agents.tools.builtin import BUILT_IN
 from heartbeat.agents.tools.stdio import known_text
-from heartbeat.contracts import Close, Opened, Ticket, Verdict
-from heartbeat.credits import rate_for
+from heartbeat.domain import credits
+from heartbeat.domain.contracts import CloseRunInput, CloseRunResult, OpenRunInput, OpenRunResult
+from heartbeat.domain.credits import rate_for
 from heartbeat.settings import Settings
-from heartbeat.store.closing import Ending, close_run
 from heartbeat.store.database import Database
-from heartbeat.store.house import House
-from heartbeat.store.opening import Claim, Opening, open_run
+from heartbeat.store.runs.closing import Ending, close_run
+from heartbeat.store.runs.limits import RunLimits
+from heartbeat.store.runs.opening import Opening, TickClaim, open_run
 
 # Connecting, asking what there is and writing down what came of it, around the call itself.
 OVERHEAD_SECONDS = 30
@@ -32,9 +32,9 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def house(settings: Settings) -> House:
+def run_limits(settings: Settings) -> RunLimits:
     """What the settings add to the rows."""
-    return House(
+    return RunLimits(
         settings.plan,
         lambda name: resolve(name, settings),
         settings.max_reply_tokens,
@@ -43,20 +43,20 @@ def house(settings: Settings) -> House:
     )
 
 
-class Runs:
+class RunActivities:
     """The first and the last activity of every run."""
 
     def __init__(self, database: Database, settings: Settings, now: Callable[[], datetime] = utc_now) -> None:
         self._database = database
         self._settings = settings
         self._now = now
-        self._house = house(settings)
+        self._house = run_limits(settings)
 
     @activity.defn
-    async def open_run(self, ticket: Ticket) -> Opened:
+    async def open_run(self, ticket: OpenRunInput) -> OpenRunResult:
         """Claim the tick; `go` says whether there is anything to do."""
         request = ticket.request
-        claim = Claim(
+        claim = TickClaim(
             heartbeat=request.heartbeat,
             trigger=request.trigger,
             run=request.run,
@@ -67,14 +67,14 @@ class Runs:
         )
         # What the operator's own servers offer is known once a first run has asked them.
         rules = replace(self._house, own_text=known_text())
-        opening = await self._database.write(lambda connection: open_run(connection, claim, rules, self._now()))
+        opening = await self._database.write(open_run, claim, rules, self._now())
         return self._answer(opening)
 
-    def _answer(self, opening: Opening) -> Opened:
+    def _answer(self, opening: Opening) -> OpenRunResult:
         run, settings = opening.run, self._settings
         if run is None or run.status != "running":
-            return Opened(False, run.uuid if run else None, opening.why, sync=opening.sync)
-        return Opened(
+            return OpenRunResult(False, run.uuid if run else None, opening.why, sync=opening.sync)
+        return OpenRunResult(
             True,
             run.uuid,
             model=run.model,
@@ -86,10 +86,8 @@ class Runs:
         )
 
     @activity.defn
-    async def close_run(self, close: Close) -> Verdict:
+    async def close_run(self, close: CloseRunInput) -> CloseRunResult:
         """End the run in one transaction and say whether the schedule has to follow."""
         ending = Ending(close.status, close.error_code, close.message)
         remind = timedelta(hours=self._settings.finding_reminder_hours)
-        return await self._database.write(
-            lambda connection: close_run(connection, close.run, ending, self._now(), remind)
-        )
+        return await self._database.write(close_run, close.run, ending, self._now(), remind)

@@ -3,10 +3,10 @@
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from heartbeat.schedules import Schedules
+from heartbeat.temporal.schedules import Schedules
 
 
-class FollowSchedule:
+class ScheduleActivities:
     """Puts schedules from inside a workflow, after a verdict changed the row."""
 
     def __init__(self, schedules: Schedules) -> None:
@@ -15,5 +15,5 @@ class FollowSchedule:
     @activity.defn
     async def follow_schedule(self, heartbeat: str) -> None:
         """Put or delete the schedule of this heartbeat; tried again until Temporal takes it."""
-        if not await self._schedules.follow(heartbeat):
+        if not await self._schedules.sync(heartbeat):
             raise ApplicationError("Temporal did not take the schedule", type="schedule_pending")

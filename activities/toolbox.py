@@ -3,15 +3,15 @@
 import logging
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-from heartbeat.agents.tools.definitions import Called, Definition, Server
-from heartbeat.secrets import CannotOpen, Keyring, open_headers
+from heartbeat.agents.tools.definitions import McpServer, OfferedTool, ToolResult
+from heartbeat.secrets.keyring import CannotOpen, Keyring, open_headers
 from heartbeat.settings import Settings
-from heartbeat.store.records import Run
-from heartbeat.store.tables import Tool
-from heartbeat.store.toolset import Toolset
+from heartbeat.store.tables.bots import Tool
+from heartbeat.store.tables.runs import Run
+from heartbeat.store.tools.toolset import Toolset
 
 if TYPE_CHECKING:
-    from heartbeat.agents.tools.offered import Connected
+    from heartbeat.agents.tools.offered import ConnectedServer
 
 # The small model that comes along would only stumble over them.
 WITHOUT_TOOLS = "local:"
@@ -26,7 +26,7 @@ class Toolbox:
         self._keyring = Keyring.from_settings(settings)
         self._unreadable: set[str] = set()
 
-    async def offered(self, run: Run, tools: Toolset) -> list[Definition]:
+    async def offered(self, run: Run, tools: Toolset) -> list[OfferedTool]:
         """What the model of a run may ask for, in the same order every time; nothing if it is only asked."""
         from heartbeat.agents.tools.offered import offered
 
@@ -35,7 +35,7 @@ class Toolbox:
         found = await offered(tools.bot_uuid, [self._connected(row) for row in tools.servers], self._settings)
         return [tool for tool in found if tool.server is not None or tool.name in tools.built_in]
 
-    async def call(self, definition: Definition, arguments: dict[str, Any], key: str) -> Called:
+    async def call(self, definition: OfferedTool, arguments: dict[str, Any], key: str) -> ToolResult:
         """Make one call. `key` is the same for every attempt at it."""
         if definition.server is None:
             from heartbeat.agents.tools.builtin import call_built_in
@@ -43,17 +43,17 @@ class Toolbox:
             return await call_built_in(definition.name, arguments, self._settings)
         if definition.server.uuid in self._unreadable:
             words = "The headers of its server cannot be opened here; the operator's log says why."
-            return Called("failed", f"{definition.name} was not called. {words}")
+            return ToolResult("failed", f"{definition.name} was not called. {words}")
         from heartbeat.agents.tools.mcp import call
 
         return await call(definition, arguments, key=key, settings=self._settings)
 
-    def _connected(self, row: Tool) -> "Connected":
-        from heartbeat.agents.tools.offered import Connected
+    def _connected(self, row: Tool) -> "ConnectedServer":
+        from heartbeat.agents.tools.offered import ConnectedServer
 
         transport = cast(Literal["http", "sse"], row.transport)
-        server = Server(row.uuid, row.server_label, transport, row.server_url, self._headers(row))
-        return Connected(server, row.tools, row.require_approval, row.approval_tools, row.risks)
+        server = McpServer(row.uuid, row.server_label, transport, row.server_url, self._headers(row))
+        return ConnectedServer(server, row.tools, row.require_approval, row.approval_tools, row.risks)
 
     def _headers(self, row: Tool) -> dict[str, str]:
         """Headers that do not open keep their own server from being called, and nothing else of the run."""

@@ -11,18 +11,12 @@ from temporalio import activity
 from temporalio.client import Client
 
 from activities.runs import utc_now
-from heartbeat.reconcile import Reconciler
-from heartbeat.schedules import Schedules
 from heartbeat.settings import Settings
-from heartbeat.store.approvals import unheard
-from heartbeat.store.audit import audit_newest
-from heartbeat.store.closing import Ending, close_run
+from heartbeat.store.credits.audit import audit_newest
 from heartbeat.store.database import Database
-from heartbeat.store.notifications import never_started
-from heartbeat.store.probing import due_probes
-from heartbeat.store.records import Run
-from heartbeat.store.silence import silence, silent, write_off
-from heartbeat.store.syncing import (
+from heartbeat.store.heartbeats.missed_ticks import silence, silent, write_off
+from heartbeat.store.heartbeats.probes import due_probes
+from heartbeat.store.heartbeats.sync import (
     bot_name,
     lift_budget_pauses,
     long_running,
@@ -30,8 +24,14 @@ from heartbeat.store.syncing import (
     mark_compared,
     unsynced,
 )
-from heartbeat.store.tables import Heartbeat
-from heartbeat.temporal import how_it_ended, is_open, start_notify, start_probe, start_tick, tick_id, wake
+from heartbeat.store.notifications.outbox import never_started
+from heartbeat.store.runs.approvals import unheard
+from heartbeat.store.runs.closing import Ending, close_run
+from heartbeat.store.tables.heartbeats import Heartbeat
+from heartbeat.store.tables.runs import Run
+from heartbeat.temporal.reconcile import Reconciler
+from heartbeat.temporal.runs import how_it_ended, is_open, start_notify, start_probe, start_tick, tick_id, wake
+from heartbeat.temporal.schedules import Schedules
 
 AT_ONCE = 200
 AUDITED = 2_000
@@ -39,8 +39,8 @@ ORPHANS_EVERY = 5
 log = logging.getLogger(__name__)
 
 
-class Upkeep:
-    """The activities of the workflow `Upkeep`. Each does a bounded amount and says how much it did."""
+class UpkeepActivities:
+    """The activities of the workflow `UpkeepActivities`. Each does a bounded amount and says how much it did."""
 
     def __init__(
         self,
@@ -59,18 +59,18 @@ class Upkeep:
     @activity.defn
     async def lift_budget_pauses(self) -> int:
         """Enable the heartbeats whose budget is fresh again."""
-        return await self._database.write(lambda connection: lift_budget_pauses(connection, self._now()))
+        return await self._database.write(lift_budget_pauses, self._now())
 
     @activity.defn
     async def tell_decisions(self) -> int:
         """Wake the runs that still wait for what was decided."""
-        waiting = await self._database.read(lambda connection: unheard(connection, AT_ONCE))
+        waiting = await self._database.read(unheard, AT_ONCE)
         return sum([await wake(self._client, workflow_id, step) for workflow_id, step in waiting])
 
     @activity.defn
     async def check_ledger(self) -> int:
         """Say where the newest runs and their entries differ; `heartbeat doctor --ledger` looks at everything."""
-        differences = await self._database.read(lambda connection: audit_newest(connection, AUDITED))
+        differences = await self._database.read(audit_newest, AUDITED)
         for one in differences:
             log.error("the ledger: %s has %s %s, its entries %s", one.whose, one.column, one.balance, one.entries)
         return len(differences)
@@ -78,29 +78,29 @@ class Upkeep:
     @activity.defn
     async def follow_pending(self) -> int:
         """Put every schedule that is behind its row."""
-        behind = await self._database.read(lambda connection: unsynced(connection, AT_ONCE))
+        behind = await self._database.read(unsynced, AT_ONCE)
         for heartbeat in behind:
             activity.heartbeat()
-            await self._schedules.follow(heartbeat)
+            await self._schedules.sync(heartbeat)
         return len(behind)
 
     @activity.defn
     async def reconcile(self) -> int:
         """Compare the schedules that were not looked at for the longest time; returns how many were put right."""
         reconciler = Reconciler(self._client, self._database, self._schedules)
-        rows = await self._database.read(lambda connection: longest_uncompared(connection, AT_ONCE))
+        rows = await self._database.read(longest_uncompared, AT_ONCE)
         found = await reconciler.compare(rows)
         # A list of all schedules is long; an orphan starts phantoms at worst, so it can wait some minutes.
         if self._now().minute % ORPHANS_EVERY == 0:
             found += await reconciler.orphans()
         uuids = [row.uuid for row in rows]
-        await self._database.write(lambda connection: mark_compared(connection, uuids, self._now()))
+        await self._database.write(mark_compared, uuids, self._now())
         return len(found)
 
     @activity.defn
     async def account_for_silence(self) -> int:
         """See to the ticks that should have become a run and did not; returns how many were missed for good."""
-        owing = await self._database.read(lambda connection: silent(connection, self._now(), AT_ONCE))
+        owing = await self._database.read(silent, self._now(), AT_ONCE)
         missed = 0
         for uuid in owing:
             activity.heartbeat()
@@ -109,17 +109,17 @@ class Upkeep:
 
     async def _account_for(self, uuid: str) -> int:
         """Leave alone what is merely queued, run the newest lost tick if that is wanted, and write off the rest."""
-        found = await self._database.read(lambda connection: silence(connection, uuid, self._now()))
+        found = await self._database.read(silence, uuid, self._now())
         if found is None or await self._schedules.is_busy(uuid):
             return 0
-        name = await self._database.read(lambda connection: bot_name(connection, found.heartbeat))
+        name = await self._database.read(bot_name, found.heartbeat)
         if found.catch_up:
             if await start_tick(self._client, self._settings, found.heartbeat, name, found.catch_up):
                 return 0
             # Started by an earlier Upkeep or by a write, so the schedule does not know that it is queued.
             if await is_open(self._client, tick_id(found.heartbeat, found.catch_up)):
                 return 0
-        return await self._database.write(lambda connection: write_off(connection, uuid, self._now()))
+        return await self._database.write(write_off, uuid, self._now())
 
     @activity.defn
     async def close_lost_runs(self) -> int:
@@ -134,7 +134,7 @@ class Upkeep:
     @activity.defn
     async def start_probes(self) -> int:
         """Try the heartbeats that paused for a passing cause and have cooled down; returns how many were started."""
-        due = await self._database.read(lambda connection: due_probes(connection, self._now(), AT_ONCE))
+        due = await self._database.read(due_probes, self._now(), AT_ONCE)
         started = 0
         for heartbeat in due:
             activity.heartbeat()
@@ -145,7 +145,7 @@ class Upkeep:
     @activity.defn
     async def start_deliveries(self) -> int:
         """Start the delivery of what should be on its way, whoever was to start it; returns how many were started."""
-        overdue = await self._database.read(lambda connection: never_started(connection, self._now(), AT_ONCE))
+        overdue = await self._database.read(never_started, self._now(), AT_ONCE)
         started = 0
         for uuid in overdue:
             activity.heartbeat()

@@ -14,15 +14,15 @@ import uvicorn
 import uvloop
 
 from api.main import create_app
-from heartbeat import temporal
 from heartbeat.settings import Settings
 from heartbeat.store.database import Database
+from heartbeat.temporal import client
 
 # Less than a supervisor waits before it ends the process the hard way.
 GRACE_SECONDS = 1
 
 
-class Server(uvicorn.Server):
+class ApiServer(uvicorn.Server):
     """Stops on a signal and returns; uvicorn's own would raise the signal again and end the process by it."""
 
     def __init__(self, config: uvicorn.Config, closing: asyncio.Event) -> None:
@@ -43,7 +43,7 @@ class Server(uvicorn.Server):
 async def serve(settings: Settings) -> None:
     """Serve until SIGINT or SIGTERM; requests under way get a second to end."""
     database = Database(settings.store_url())
-    app = create_app(settings, database, await temporal.connect(settings))
+    app = create_app(settings, database, await client.connect(settings))
     config = uvicorn.Config(
         app,
         host=settings.host,
@@ -59,7 +59,7 @@ async def serve(settings: Settings) -> None:
     # What was imported and built stays: the collector need not look at it again and again.
     gc.collect()
     gc.freeze()
-    await Server(config, app.state.closing).serve()
+    await ApiServer(config, app.state.closing).serve()
     database.close()
 
 

@@ -3,8 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
-from typing import Annotated, Any, Generic, Protocol, TypeVar
+from typing import Annotated, Any, Concatenate, Generic, ParamSpec, TypeVar
 
 from fastapi import Depends, Request
 from fastapi.exceptions import RequestValidationError
@@ -13,14 +12,15 @@ from sqlalchemy import Connection
 from temporalio.client import Client
 
 from api.schemas.fields import OfProject
-from heartbeat.errors import Forbidden, Unauthorized, Unavailable
-from heartbeat.schedules import Schedules
+from heartbeat.domain.errors import Forbidden, Unauthorized, Unavailable
 from heartbeat.settings import Plan, Settings
-from heartbeat.store.access import Access, access
 from heartbeat.store.database import Database
-from heartbeat.store.idempotency import Claim
-from heartbeat.store.limits import count_request
+from heartbeat.store.projects.access import Access, access
+from heartbeat.store.projects.idempotency import IdempotencyClaim
+from heartbeat.store.projects.rate_limit import count_request
+from heartbeat.temporal.schedules import Schedules
 
+P = ParamSpec("P")
 T = TypeVar("T")
 G = TypeVar("G", bound=OfProject)
 
@@ -40,42 +40,43 @@ class Stack:
     schedules: Schedules
 
 
-class Run(Protocol):
-    def __call__(self, work: Callable[[Connection], T], /) -> Awaitable[T]: ...
+AccessQuery = Callable[Concatenate[Connection, Access, P], T]
 
 
-@dataclass(frozen=True)
 class _Uncounted(Exception):
     """The project's plan limits requests, and this one was not counted yet."""
 
-    project_id: int
-    limit: int
+    def __init__(self, project_id: int, limit: int) -> None:
+        super().__init__(project_id, limit)
+        self.project_id = project_id
+        self.limit = limit
 
 
 class Caller:
     """Who asks. Each read or write looks its key up first, in the same transaction as the work itself."""
 
-    def __init__(self, stack: Stack, secret: str, claim: Claim | None) -> None:
+    def __init__(self, stack: Stack, secret: str, claim: IdempotencyClaim | None) -> None:
         self.stack = stack
         self.claim = claim
         self._secret = secret
         self._counted = False
 
-    async def read(self, given: OfProject, work: Callable[[Connection, Access], T]) -> T:
-        """`work` on what the key opens; raises `Unauthorized`, `Forbidden` and `RateLimited`."""
-        return await self._run(self.stack.database.read, given, work)
+    async def read(self, given: OfProject, query: AccessQuery[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """`query(connection, access, …)` on what the key opens; raises `Unauthorized`, `Forbidden`, `RateLimited`."""
+        return await self._run(self.stack.database.read, given, query, *args, **kwargs)
 
-    async def look(self, given: OfProject, work: Callable[[Connection, Access], T]) -> T:
+    async def read_inline(self, given: OfProject, query: AccessQuery[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """`read` of no more than a few rows by their keys."""
-        return await self._run(self.stack.database.look, given, work)
+        return await self._run(self.stack.database.read_inline, given, query, *args, **kwargs)
 
-    async def write(self, given: OfProject, work: Callable[[Connection, Access], T]) -> T:
+    async def write(self, given: OfProject, change: AccessQuery[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """`read` in a transaction that may write."""
-        return await self._run(self.stack.database.write, given, work)
+        return await self._run(self.stack.database.write, given, change, *args, **kwargs)
 
     async def admit(self, project_id: str | None) -> None:
         """Check the key, and the project if one was named, for a request that cannot be served anyway."""
-        await self._within(self.stack.database.read, partial(self._enter, project_id, "", ""))
+        named = None if project_id is None else OfProject.model_construct(project_id=project_id)
+        await self._run(self.stack.database.read, named, _nothing)
 
     def plan(self, found: Access) -> Plan:
         """The plan of the caller's project."""
@@ -86,32 +87,49 @@ class Caller:
             )
         return self.stack.settings.plan(name)
 
-    async def _run(self, run: Run, given: OfProject, work: Callable[[Connection, Access], T]) -> T:
-        def inside(connection: Connection) -> T:
-            return work(connection, self._enter(given.project_id, given.bot_key, given.heartbeat_key, connection))
-
-        return await self._within(run, inside)
-
-    async def _within(self, run: Run, inside: Callable[[Connection], T]) -> T:
+    async def _run(
+        self,
+        run: Callable[..., Awaitable[T]],
+        given: OfProject | None,
+        query: AccessQuery[P, T],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
         try:
-            return await run(inside)
-        except _Uncounted as found:
+            return await run(self._entered, given, query, *args, **kwargs)
+        except _Uncounted as problem:
             # In a transaction of its own: a request that fails counts like any other.
-            project_id, limit = found.project_id, found.limit
-        await self.stack.database.write(lambda connection: count_request(connection, project_id, limit, utc_now()))
+            project_id, limit = problem.project_id, problem.limit
+        await self.stack.database.write(count_request, project_id, limit, utc_now())
         self._counted = True
-        return await run(inside)
+        return await run(self._entered, given, query, *args, **kwargs)
 
-    def _enter(self, project_id: str | None, bot_key: str, heartbeat_key: str, connection: Connection) -> Access:
+    def _entered(
+        self,
+        connection: Connection,
+        given: OfProject | None,
+        query: AccessQuery[P, T],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        return query(connection, self._enter(connection, given), *args, **kwargs)
+
+    def _enter(self, connection: Connection, given: OfProject | None) -> Access:
+        bot_key, heartbeat_key = (given.bot_key, given.heartbeat_key) if given else ("", "")
         found = access(connection, self._secret, bot_key, heartbeat_key) if self._secret else None
         if found is None:
             raise Unauthorized("Send a key of your project as `Authorization: Bearer KEY`; it is missing or unknown.")
-        if project_id is not None and project_id != found.project.uuid:
+        if given is not None and given.project_id != found.project.uuid:
             raise Forbidden("wrong_project", "This key belongs to another project than the project_id that was sent.")
         limit = self.plan(found).requests_per_minute
         if limit is not None and not self._counted:
             raise _Uncounted(found.project.id or 0, limit)
         return found
+
+
+def _nothing(connection: Connection, access: Access) -> None:
+    """To be let in was all."""
 
 
 def secret_of(authorization: str) -> str:
@@ -125,13 +143,13 @@ async def caller(request: Request) -> Caller:
     return Caller(*_of(request))
 
 
-Asking = Annotated[Caller, Depends(caller)]
+CallerDep = Annotated[Caller, Depends(caller)]
 
 
-class Query(Caller, Generic[G]):
+class QueryCaller(Caller, Generic[G]):
     """Who asks, and what was `given` in the query string."""
 
-    def __init__(self, stack: Stack, secret: str, claim: Claim | None, given: G) -> None:
+    def __init__(self, stack: Stack, secret: str, claim: IdempotencyClaim | None, given: G) -> None:
         super().__init__(stack, secret, claim)
         self.given = given
 
@@ -139,17 +157,17 @@ class Query(Caller, Generic[G]):
 def in_query(model: type[G]) -> Any:
     """A dependency: the caller, with the query string as `model`. In FastAPI's own way it would be half of a read."""
 
-    async def asked(request: Request) -> Query[G]:
+    async def asked(request: Request) -> QueryCaller[G]:
         try:
             given = model.model_validate(dict(request.query_params))
         except ValidationError as problem:
             errors = [{**error, "loc": ("query", *error["loc"])} for error in problem.errors()]
             raise RequestValidationError(errors) from None
-        return Query(*_of(request), given)
+        return QueryCaller(*_of(request), given)
 
     return Depends(asked)
 
 
-def _of(request: Request) -> tuple[Stack, str, Claim | None]:
+def _of(request: Request) -> tuple[Stack, str, IdempotencyClaim | None]:
     secret = secret_of(request.headers.get("authorization", ""))
     return request.app.state.stack, secret, request.scope.get("heartbeat.claim")

@@ -6,8 +6,8 @@ from typing import Any
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from api.answers import Answer
-from heartbeat.errors import Detail, InvalidMany, ProductError, Unavailable
+from api.responses import ApiResponse
+from heartbeat.domain.errors import Detail, InvalidMany, ProductError, Unavailable
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ WORDS = {
 DATABASE_AWAY = "The database cannot be reached; nothing was changed. Try again shortly."
 
 
-def refusal(problem: ProductError, request_id: str) -> Answer:
+def refusal(problem: ProductError, request_id: str) -> ApiResponse:
     """The response to a call that was refused. What is away is logged; where it is stays our secret."""
     if isinstance(problem, Unavailable):
         log.warning("request %s: %s", request_id, problem)
@@ -64,14 +64,14 @@ def error_body(problem: ProductError) -> dict[str, Any]:
     return body
 
 
-def error_answer(problem: ProductError, headers: dict[str, str] | None = None, **more: Any) -> Answer:
+def error_answer(problem: ProductError, headers: dict[str, str] | None = None, **more: Any) -> ApiResponse:
     """The response to a failed call; `more` are further fields of its body."""
     headers = dict(headers or {})
     if problem.retry_after is not None:
         headers["Retry-After"] = str(problem.retry_after)
     if problem.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
-    return Answer({**error_body(problem), **more}, problem.status, headers)
+    return ApiResponse({**error_body(problem), **more}, problem.status, headers)
 
 
 def from_validation(problem: RequestValidationError) -> ProductError:

@@ -8,42 +8,54 @@ from starlette.exceptions import HTTPException
 from temporalio.client import Client
 
 from api import openapi
-from api.answers import Answer
+from api.dashboard.routes import (
+    actions,
+    approval_link,
+    project,
+    run,
+    sign_in,
+)
+from api.dashboard.routes import (
+    approvals as approvals_page,
+)
+from api.dashboard.routes import (
+    findings as findings_page,
+)
+from api.dashboard.routes import (
+    notifications as notifications_page,
+)
+from api.dashboard.routes import (
+    tasks as tasks_page,
+)
 from api.deps import Stack, caller
 from api.errors import error_answer, from_http, from_validation, refusal
-from api.gate import Gate
-from api.metrics import Metrics
-from api.replay import Replay
+from api.middleware.idempotency import Idempotency
+from api.middleware.metrics import Metrics
+from api.middleware.request_limits import RequestLimits
+from api.responses import ApiResponse
 from api.routes import (
     approvals,
-    approvals_page,
-    approving,
     bots,
-    buttons,
     credits,
-    dashboard,
     findings,
-    findings_page,
     health,
     heartbeats,
     logs,
     notifications,
-    notifications_page,
     preview,
-    run_page,
-    runs,
-    sign_in,
     stats,
     subscribers,
     tasks,
-    tasks_page,
     tools,
-    watching,
+    triggers,
 )
-from heartbeat.errors import ProductError
-from heartbeat.schedules import Schedules
+from api.routes import (
+    runs as watching,
+)
+from heartbeat.domain.errors import ProductError
 from heartbeat.settings import Settings
 from heartbeat.store.database import Database
+from heartbeat.temporal.schedules import Schedules
 
 DESCRIPTION = "Run AI agents on a schedule: budgeted, logged and durable."
 
@@ -58,34 +70,34 @@ def create_app(settings: Settings, database: Database, temporal: Client) -> Fast
         title=openapi.TITLE, description=DESCRIPTION, redoc_url=None, redirect_slashes=False, strict_content_type=False
     )
     app.state.stack, app.state.metrics, app.state.closing = stack, Metrics(), asyncio.Event()
-    of_runs = (runs, logs, stats, watching, approvals, findings, notifications)
+    of_runs = (triggers, logs, stats, watching, approvals, findings, notifications)
     for noun in (heartbeats, preview, tasks, *of_runs, credits, bots, tools, subscribers, health):
         app.include_router(noun.router)
-    of_work = (dashboard, buttons, run_page, tasks_page, approvals_page, findings_page, notifications_page)
-    for pages in (sign_in, *of_work, approving):
+    of_work = (project, actions, run, tasks_page, approvals_page, findings_page, notifications_page)
+    for pages in (sign_in, *of_work, approval_link):
         app.include_router(pages.router)
     app.add_exception_handler(ProductError, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _unknown)
-    app.add_middleware(Replay, stack=stack)
-    app.add_middleware(Gate, metrics=app.state.metrics, max_body_bytes=settings.max_body_bytes)
+    app.add_middleware(Idempotency, stack=stack)
+    app.add_middleware(RequestLimits, metrics=app.state.metrics, max_body_bytes=settings.max_body_bytes)
     app.openapi = lambda: openapi.describe(app)  # type: ignore[method-assign]
     return app
 
 
-async def _refused(request: Request, problem: Exception) -> Answer:
+async def _refused(request: Request, problem: Exception) -> ApiResponse:
     assert isinstance(problem, ProductError)
     return refusal(problem, request.scope["heartbeat.request_id"])
 
 
-async def _invalid(request: Request, problem: Exception) -> Answer:
+async def _invalid(request: Request, problem: Exception) -> ApiResponse:
     assert isinstance(problem, RequestValidationError)
     sent = problem.body if isinstance(problem.body, dict) else request.query_params
     project_id = sent.get("project_id")
     return await _told(request, project_id if isinstance(project_id, str) else None, from_validation(problem))
 
 
-async def _unknown(request: Request, problem: Exception) -> Answer:
+async def _unknown(request: Request, problem: Exception) -> ApiResponse:
     assert isinstance(problem, HTTPException)
     found = from_http(problem, request.method, request.scope["path"])
     if found.status == 400:
@@ -93,7 +105,7 @@ async def _unknown(request: Request, problem: Exception) -> Answer:
     return error_answer(found, dict(problem.headers or {}))
 
 
-async def _told(request: Request, project_id: str | None, wrong: ProductError) -> Answer:
+async def _told(request: Request, project_id: str | None, wrong: ProductError) -> ApiResponse:
     """What is wrong with a request is told to those alone whose key is right."""
     try:
         await (await caller(request)).admit(project_id)

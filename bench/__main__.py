@@ -19,11 +19,11 @@ from rich.table import Table
 
 from bench import charge, due, herd, latency, memory, reads, scale, throughput
 from bench.goals import Goal, Result
-from bench.house import House, house
+from bench.running_stack import RunningStack, house
 
 LATEST = Path(__file__).parent / "results" / "latest.json"
 # In this order: memory is idle memory only before anything else was asked of the processes.
-IN_THE_HOUSE: dict[str, Callable[[House], Awaitable[Result]]] = {
+IN_THE_HOUSE: dict[str, Callable[[RunningStack], Awaitable[Result]]] = {
     "memory": memory.measure,
     "reads": reads.measure,
     "latency": latency.measure,

@@ -14,14 +14,14 @@ from bench.charge_orm import Orm
 from bench.goals import Result, ratios, rounded
 from bench.quantiles import quantile
 from bench.tenant import seed
-from heartbeat.ids import new_id
+from heartbeat.domain.ids import new_id
 from heartbeat.settings import Plan
 from heartbeat.store import migrate
 from heartbeat.store.database import Database
-from heartbeat.store.house import House
-from heartbeat.store.opening import Claim, open_run
-from heartbeat.store.steps import NewStep, settle_step
-from heartbeat.store.tables import Heartbeat
+from heartbeat.store.runs.limits import RunLimits
+from heartbeat.store.runs.opening import TickClaim, open_run
+from heartbeat.store.runs.steps import NewStep, settle_step
+from heartbeat.store.tables.heartbeats import Heartbeat
 
 CALLERS, ROUNDS, CHARGES, CHARGES_ORM = 16, 3, 1600, 160
 
@@ -38,7 +38,7 @@ async def measure() -> Result:
 
                 async def core(run: str, step: NewStep) -> object:
                     now = datetime.now(UTC)
-                    return await database.write(lambda connection: settle_step(connection, run, step, 1, now))
+                    return await database.write(settle_step, run, step, 1, now)
 
                 rounds = [
                     (
@@ -64,7 +64,7 @@ def _result(ours: list[tuple[float, float]], theirs: list[tuple[float, float]]) 
 def _runs(url: str) -> list[str]:
     """A migrated database with a run under way for each caller."""
     migrate.upgrade(url)
-    house = House(lambda _: Plan(), lambda _: "openai:instant", 2048)
+    house = RunLimits(lambda _: Plan(), lambda _: "openai:instant", 2048)
 
     def work(connection: Connection) -> list[str]:
         return [_open(connection, row, house) for row in seed(connection, CALLERS).heartbeats]
@@ -73,8 +73,8 @@ def _runs(url: str) -> list[str]:
         return database.write_now(work)
 
 
-def _open(connection: Connection, row: Heartbeat, house: House) -> str:
-    claim = Claim(row.uuid, "manual", new_id("log"), new_id("workflow"), new_id("run"), None)
+def _open(connection: Connection, row: Heartbeat, house: RunLimits) -> str:
+    claim = TickClaim(row.uuid, "manual", new_id("log"), new_id("workflow"), new_id("run"), None)
     run = open_run(connection, claim, house, datetime.now(UTC)).run
     assert run is not None
     return run.uuid

@@ -8,10 +8,12 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from heartbeat import credits
-from heartbeat.store.records import Attempt, Entry, Run, Step, Usage
-from heartbeat.store.steps import NewStep
-from heartbeat.store.tables import Heartbeat, Project
+from heartbeat.domain import credits
+from heartbeat.store.runs.steps import NewStep
+from heartbeat.store.tables.credits import Entry, Usage
+from heartbeat.store.tables.heartbeats import Heartbeat
+from heartbeat.store.tables.projects import Project
+from heartbeat.store.tables.runs import Attempt, Run, Step
 
 
 class Orm:

@@ -10,18 +10,18 @@ from temporalio.client import Client, ScheduleIntervalSpec, ScheduleSpec
 from temporalio.service import RPCError, RPCStatusCode
 
 from bench.goals import Result, rounded
-from bench.house import House
 from bench.quantiles import quantile
-from heartbeat.schedules import build
-from heartbeat.store.syncing import order
-from heartbeat.store.tables import Heartbeat
+from bench.running_stack import RunningStack
+from heartbeat.store.heartbeats.sync import order
+from heartbeat.store.tables.heartbeats import Heartbeat
+from heartbeat.temporal.schedules import build
 
 # Not every second: the server makes no timer shorter than one second, which no heartbeat is due in.
 EVERY = 3
 SAMPLES, LONGEST = 21, 30
 
 
-async def measure(house: House) -> Result:
+async def measure(house: RunningStack) -> Result:
     """The product's own schedules, due every few seconds instead of every day; such ticks are phantoms, with no log."""
     client = await house.client()
     rows = house.tenant.heartbeats[:EVERY]
@@ -36,9 +36,9 @@ async def measure(house: House) -> Result:
 
 
 @asynccontextmanager
-async def _often(house: House, client: Client, row: Heartbeat, offset: int) -> AsyncIterator[None]:
+async def _often(house: RunningStack, client: Client, row: Heartbeat, offset: int) -> AsyncIterator[None]:
     """A schedule as `row` has, due `offset` seconds after every whole number of `EVERY` seconds since 1970."""
-    found = await house.database.read(lambda connection: order(connection, row.uuid))
+    found = await house.database.read(order, row.uuid)
     assert found is not None
     schedule = build(found, house.settings)
     interval = ScheduleIntervalSpec(every=timedelta(seconds=EVERY), offset=timedelta(seconds=offset))

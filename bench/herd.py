@@ -13,10 +13,10 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client, ScheduleBackfill, ScheduleOverlapPolicy
 
 from bench.goals import Result, rounded
-from bench.house import House
 from bench.quantiles import quantile
-from heartbeat.store.database import columns
-from heartbeat.store.records import Run
+from bench.running_stack import RunningStack
+from heartbeat.store.rows import columns
+from heartbeat.store.tables.runs import Run
 
 RUN = columns(Run)
 HERDS = 8
@@ -25,7 +25,7 @@ STARTED = EventType.EVENT_TYPE_WORKFLOW_TASK_STARTED
 COMPLETED, TIMED_OUT = EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED, EventType.EVENT_TYPE_WORKFLOW_TASK_TIMED_OUT
 
 
-async def measure(house: House) -> Result:
+async def measure(house: RunningStack) -> Result:
     """Real schedules, each told to make up for the same midnight: the server treats it as a due tick."""
     client = await house.client()
     today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
@@ -40,7 +40,7 @@ async def measure(house: House) -> Result:
     return result
 
 
-async def _herd(house: House, client: Client, tick: datetime) -> float:
+async def _herd(house: RunningStack, client: Client, tick: datetime) -> float:
     """Seconds until every heartbeat has its log of `tick`."""
     began = perf_counter()
     backfill = ScheduleBackfill(start_at=tick, end_at=tick, overlap=ScheduleOverlapPolicy.ALLOW_ALL)
@@ -54,7 +54,7 @@ async def _herd(house: House, client: Client, tick: datetime) -> float:
             await asyncio.sleep(0.02)
 
 
-async def _tasks(house: House, client: Client, tick: datetime) -> tuple[float, int]:
+async def _tasks(house: RunningStack, client: Client, tick: datetime) -> tuple[float, int]:
     """The longest workflow task of a herd's runs in seconds, and how many timed out."""
     of_herd = select(RUN.c.workflow_id).where(RUN.c.scheduled_for == tick)
     ids = await house.database.read(lambda connection: list(connection.execute(of_herd).scalars()))

@@ -6,16 +6,16 @@ import httpx
 from temporalio.client import Client
 
 from bench.goals import Result, rounded
-from bench.house import House
 from bench.processes import BENCH, free_ports, running
 from bench.quantiles import quantile
+from bench.running_stack import RunningStack
 from bench.throughput import Work, bare_work
 from heartbeat.up import temporal_server
 
 WARM_UPS, SAMPLES = 5, 60
 
 
-async def measure(house: House) -> Result:
+async def measure(house: RunningStack) -> Result:
     """One after the other in turn, a single caller."""
     port, ui_port = free_ports(2)
     address = f"127.0.0.1:{port}"
@@ -29,7 +29,7 @@ async def measure(house: House) -> Result:
         return await _compare(house, bare_work(default), bare_work(ours))
 
 
-async def _compare(house: House, default: Work, same: Work) -> Result:
+async def _compare(house: RunningStack, default: Work, same: Work) -> Result:
     async with httpx.AsyncClient(
         base_url=f"{house.url}/v1/bot/heartbeat", headers=house.tenant.headers, trust_env=False, timeout=60
     ) as api:

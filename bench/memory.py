@@ -3,13 +3,13 @@
 import asyncio
 
 from bench.goals import Result
-from bench.house import House
 from bench.processes import resident_mb
+from bench.running_stack import RunningStack
 
 SETTLE_SECONDS = 2
 
 
-async def measure(house: House) -> Result:
+async def measure(house: RunningStack) -> Result:
     """Idle, when all is ready; to be measured before anything else was asked of them."""
     await asyncio.sleep(SETTLE_SECONDS)
     result = Result()

@@ -5,13 +5,13 @@ from time import perf_counter
 from urllib.parse import urlencode
 
 from bench.goals import Result, ratios, rounded
-from bench.house import House
 from bench.processes import BENCH, free_ports, running
+from bench.running_stack import RunningStack
 
 WARM_UPS, ROUNDS, SECONDS, CALLERS = 1, 5, 1.5, 16
 
 
-async def measure(house: House) -> Result:
+async def measure(house: RunningStack) -> Result:
     """Rounds of both in turn, each a few callers that ask again as soon as they are answered."""
     [port] = free_ports(1)
     names = urlencode(house.tenant.names(house.tenant.heartbeats[0]))

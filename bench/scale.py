@@ -15,10 +15,10 @@ from bench.logs_in_bulk import fill
 from bench.quantiles import quantile
 from bench.tenant import Tenant, seed
 from heartbeat.store import migrate
+from heartbeat.store.credits.stats import stats
 from heartbeat.store.database import Database
-from heartbeat.store.logs import Filter, logs
 from heartbeat.store.pages import Page
-from heartbeat.store.stats import stats
+from heartbeat.store.runs.logs import LogFilter, logs
 
 FEW, MANY = 10_000, 1_000_000
 HEARTBEATS, ASKED, WARM_UPS = 10, 200, 20
@@ -65,7 +65,7 @@ def _timed(connection: Connection, tenant: Tenant, asked: str) -> float:
     if asked == "stats":
         assert stats(connection, tenant.bot, datetime.now(UTC).date(), 30).all.total
     else:
-        rows, total = logs(connection, Filter(tenant.bot.id), Page(1, 20))
+        rows, total = logs(connection, LogFilter(tenant.bot.id), Page(1, 20))
         assert len(rows) == 20 < total
     return (perf_counter() - began) * 1000
 
@@ -74,8 +74,8 @@ def _timed(connection: Connection, tenant: Tenant, asked: str) -> float:
 def _filled(url: str, size: int) -> Iterator[tuple[Database, Tenant]]:
     migrate.upgrade(url)
     with contextlib.closing(Database(url)) as database:
-        tenant = database.write_now(lambda connection: seed(connection, HEARTBEATS))
-        database.write_now(lambda connection: fill(connection, size))
+        tenant = database.write_now(seed, HEARTBEATS)
+        database.write_now(fill, size)
         yield database, tenant
 
 

@@ -6,12 +6,14 @@ from datetime import UTC, datetime
 from sqlalchemy import Connection, update
 
 from heartbeat.settings import Plan
-from heartbeat.store.access import access
-from heartbeat.store.bots import create_bot
-from heartbeat.store.configure import Wish, configure
-from heartbeat.store.database import columns
-from heartbeat.store.projects import create_key, create_project
-from heartbeat.store.tables import Bot, Heartbeat, Project
+from heartbeat.store.bots.bots import create_bot
+from heartbeat.store.heartbeats.configure import ConfigureRequest, configure
+from heartbeat.store.projects.access import access
+from heartbeat.store.projects.projects import create_key, create_project
+from heartbeat.store.rows import columns
+from heartbeat.store.tables.bots import Bot
+from heartbeat.store.tables.heartbeats import Heartbeat
+from heartbeat.store.tables.projects import Project
 
 HEARTBEAT = columns(Heartbeat)
 
@@ -44,7 +46,7 @@ def seed(connection: Connection, heartbeats: int) -> Tenant:
     opened = access(connection, key, bot.uuid)
     assert opened is not None
     wishes = [
-        Wish({"prompt": f"Check queue {number}.", "cron_pattern": "0 0 * * *"}, enabled=True)
+        ConfigureRequest({"prompt": f"Check queue {number}.", "cron_pattern": "0 0 * * *"}, enabled=True)
         for number in range(heartbeats)
     ]
     made = [configure(connection, opened, Plan(), wish, now) for wish in wishes]

@@ -11,9 +11,9 @@ from temporalio.client import Client
 
 from bench.bare import QUEUE, Bare
 from bench.goals import Result, ratios, rounded
-from bench.house import House
-from heartbeat.ids import new_id
-from heartbeat.temporal import start_manual_run
+from bench.running_stack import RunningStack
+from heartbeat.domain.ids import new_id
+from heartbeat.temporal.runs import start_manual_run
 
 ROUNDS, RUNS, AT_ONCE = 5, 100, 20
 LIMIT = timedelta(seconds=60)
@@ -21,7 +21,7 @@ LIMIT = timedelta(seconds=60)
 Work = Callable[[int], Awaitable[object]]
 
 
-async def measure(house: House) -> Result:
+async def measure(house: RunningStack) -> Result:
     """Rounds of both in turn, the same number at once."""
     client = await house.client()
     bare, full = bare_work(client), full_work(house, client)
@@ -48,7 +48,7 @@ def bare_work(client: Client) -> Work:
     return work
 
 
-def full_work(house: House, client: Client) -> Work:
+def full_work(house: RunningStack, client: Client) -> Work:
     """Start one run of one of the heartbeats and wait for its end."""
 
     async def work(number: int) -> object:
@@ -75,7 +75,7 @@ async def _a_second(work: Work) -> float:
     return RUNS / (perf_counter() - began)
 
 
-async def history(house: House, client: Client) -> tuple[int, int]:
+async def history(house: RunningStack, client: Client) -> tuple[int, int]:
     """Events and workflow tasks of one run."""
     row = house.tenant.heartbeats[0]
     handle = await start_manual_run(client, house.settings, row, house.tenant.bot.name, new_id("log"))

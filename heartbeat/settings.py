@@ -13,9 +13,9 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
-from heartbeat.addresses import Allowed
-from heartbeat.risks import Risk
-from heartbeat.secret_keys import read_keys
+from heartbeat.domain.secret_keys import read_keys
+from heartbeat.domain.tool_risks import Risk
+from heartbeat.egress.addresses import AllowList
 
 
 class Plan(BaseModel):
@@ -171,7 +171,7 @@ class Settings(BaseSettings):
     @field_validator("egress_allow")
     @classmethod
     def _readable(cls, given: list[str]) -> list[str]:
-        Allowed(given)
+        AllowList(given)
         return given
 
     @field_validator("secret_keys")

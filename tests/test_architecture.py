@@ -1,6 +1,8 @@
-"""The arrows of the design, held by walking the imports."""
+"""The arrows of the design (docs/architecture.md), held by walking the imports."""
 
 import ast
+import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -11,29 +13,34 @@ SHIPPED = [
     path
     for place in ("heartbeat", "api", "workflows", "activities")
     for path in sorted((ROOT / place).rglob("*.py"))
-    if "migrations" not in path.parts
+    if "versions" not in path.parts
 ] + [ROOT / "worker.py"]
 
 
 def imports(path: Path) -> set[str]:
     """Every module a file names in an import, wherever in the file."""
-    found = set()
+    names = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
+            names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: relative import"
-            found |= {node.module or ""} | {f"{node.module}.{alias.name}" for alias in node.names}
-    return found
+            names |= {node.module or ""} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
 
 
-def room(path: Path) -> str:
-    """Where a file lives, as dotted parts from the root."""
+def module(path: Path) -> str:
+    """The dotted name of a file."""
     return ".".join(path.relative_to(ROOT).with_suffix("").parts)
 
 
-def reaches(path: Path, target: str) -> bool:
-    return any(name == target or name.startswith(f"{target}.") for name in imports(path))
+def within(name: str, package: str) -> bool:
+    return name == package or name.startswith(f"{package}.")
+
+
+def reached(path: Path, targets: set[str]) -> set[str]:
+    """Those of the targets that a file imports from."""
+    return {target for target in targets if any(within(name, target) for name in imports(path))}
 
 
 FORBIDDEN = {
@@ -41,55 +48,100 @@ FORBIDDEN = {
     "api": {"workflows", "activities", "worker"},
     "workflows": {"api", "worker", "fastapi", "sqlalchemy", "sqlmodel", "httpx", "temporalio.client"},
     "activities": {"api", "workflows", "worker", "fastapi"},
-    "heartbeat.store": {"temporalio", "fastapi", "heartbeat.agents"},
-    "heartbeat.agents": {"temporalio", "fastapi", "heartbeat.store"},
-    "heartbeat.channels": {"temporalio", "fastapi", "heartbeat.store", "heartbeat.agents"},
-    "heartbeat.dashboard": {"temporalio", "fastapi", "starlette"},
+    "heartbeat.store": {"temporalio", "fastapi", "httpx", "heartbeat.agents", "heartbeat.temporal", "heartbeat.egress"},
+    "heartbeat.agents": {"temporalio", "fastapi", "sqlalchemy", "sqlmodel", "heartbeat.store", "heartbeat.temporal"},
+    "heartbeat.egress": {"temporalio", "fastapi", "sqlalchemy", "heartbeat.store", "heartbeat.agents"},
+    "heartbeat.secrets": {"temporalio", "fastapi", "httpx", "heartbeat.store", "heartbeat.agents"},
+    "heartbeat.temporal": {"fastapi", "heartbeat.agents", "heartbeat.notifications", "heartbeat.cli", "heartbeat.up"},
+    "heartbeat.notifications": {"temporalio", "fastapi", "heartbeat.agents", "heartbeat.temporal"},
+    "heartbeat.notifications.channels": {"sqlalchemy", "sqlmodel", "heartbeat.store"},
+    "api.dashboard.views": {"temporalio", "fastapi", "starlette", "sqlmodel"},
+    "api.schemas": {"temporalio", "starlette", "api.routes", "api.dashboard", "api.deps"},
+    "api.routes": {"api.dashboard"},
+    "api.middleware": {"api.routes", "api.dashboard"},
 }
 
 
-@pytest.mark.parametrize("path", SHIPPED, ids=room)
+@pytest.mark.parametrize("path", SHIPPED, ids=module)
 def test_arrows_point_one_way(path: Path) -> None:
     for place, banned in FORBIDDEN.items():
-        if room(path) == place or room(path).startswith(f"{place}."):
-            wrong = {target for target in banned if reaches(path, target)}
-            assert not wrong, f"{room(path)} must not import {sorted(wrong)}"
+        if within(module(path), place):
+            assert not reached(path, banned), f"{module(path)} must not import {sorted(reached(path, banned))}"
 
 
-PURE = {"heartbeat.credits", "heartbeat.policy", "heartbeat.contracts"}
-PURE_MAY_IMPORT = {"calendar", "cronsim", "pydantic", "zoneinfo"}
-
-
-@pytest.mark.parametrize(
-    "path", [p for p in SHIPPED if room(p) in PURE or room(p).startswith("heartbeat.cadence.")], ids=room
+# Each wing of the store may use those on the floors below it, and none on its own floor or above.
+FLOORS = (
+    {"tables"},
+    {"projects"},
+    {"credits"},
+    {"notifications", "memory", "tools"},
+    {"heartbeats"},
+    {"bots", "runs"},
+    {"overview"},
 )
-def test_pure_rooms_import_the_standard_library_and_their_field_alone(path: Path) -> None:
-    import sys
+FLOOR = {wing: number for number, wings in enumerate(FLOORS) for wing in wings}
+WINGS = ROOT / "heartbeat" / "store"
 
+
+def test_every_wing_of_the_store_has_a_floor() -> None:
+    assert {path.name for path in WINGS.iterdir() if (path / "__init__.py").exists()} - {"migrations"} == set(FLOOR)
+
+
+@pytest.mark.parametrize("path", [p for p in SHIPPED if within(module(p), "heartbeat.store")], ids=module)
+def test_wings_of_the_store_stand_on_those_below(path: Path) -> None:
+    wing = path.relative_to(WINGS).parts[0]
+    for name in imports(path):
+        target = name.split(".")[2] if name.startswith("heartbeat.store.") else wing
+        if wing in FLOOR and target in FLOOR and target != wing:
+            assert FLOOR[target] < FLOOR[wing], f"{module(path)} stands below {name}"
+
+
+PURE_MAY_IMPORT = {"cronsim", "pydantic"}
+# Standard library that speaks to the world outside the process.
+IMPURE = {"asyncio", "http", "logging", "os", "pathlib", "shutil", "socket", "sqlite3", "subprocess", "threading"}
+
+
+@pytest.mark.parametrize("path", [p for p in SHIPPED if within(module(p), "heartbeat.domain")], ids=module)
+def test_the_domain_is_pure(path: Path) -> None:
     for name in imports(path):
         top = name.split(".")[0]
-        own = name == "heartbeat" or name.startswith(("heartbeat.cadence", "heartbeat.contracts"))
-        assert own or top in sys.stdlib_module_names or top in PURE_MAY_IMPORT, f"{room(path)} imports {name}"
+        library = top in (sys.stdlib_module_names - IMPURE) | PURE_MAY_IMPORT
+        assert library or within(name, "heartbeat.domain") or name == "heartbeat", f"{module(path)} imports {name}"
 
 
-@pytest.mark.parametrize("path", [p for p in SHIPPED if room(p).startswith("workflows.")], ids=room)
+@pytest.mark.parametrize("path", [p for p in SHIPPED if within(module(p), "workflows")], ids=module)
 def test_workflow_modules_pass_their_imports_through(path: Path) -> None:
-    for node in ast.parse(path.read_text()).body:
-        if isinstance(node, ast.ImportFrom) and path.name != "endings.py":
+    text = path.read_text()
+    if "@workflow.defn" not in text:
+        # Imported by workflows alone, inside their block.
+        return
+    for node in ast.parse(text).body:
+        if isinstance(node, ast.ImportFrom):
             assert not (node.module or "").startswith(("heartbeat", "activities")), f"{path}:{node.lineno}"
 
 
+CLIENT_ROOMS = {
+    "worker",
+    "heartbeat.temporal.client",
+    "heartbeat.temporal.runs",
+    "heartbeat.temporal.schedules",
+    "heartbeat.temporal.reconcile",
+    # Process wiring: a client is connected, handed on and closed.
+    "activities.upkeep",
+    "api.__main__",
+    "api.deps",
+    "api.main",
+}
+
+
 def test_the_client_of_temporal_stays_in_its_rooms() -> None:
-    allowed = {"heartbeat.temporal", "heartbeat.schedules", "heartbeat.reconcile", "worker"}
-    naming = {room(path) for path in SHIPPED if reaches(path, "temporalio.client")}
-    type_only = {room(path) for path in SHIPPED if "Client" in path.read_text() and room(path) in naming}
-    assert {name for name in naming - allowed if not name.startswith(("api.", "activities."))} == set(), type_only
+    assert {module(path) for path in SHIPPED if reached(path, {"temporalio.client"})} <= CLIENT_ROOMS
 
 
 def test_settings_are_built_only_where_a_process_starts() -> None:
-    starters = {"worker", "api.__main__", "heartbeat.cli", "heartbeat.agents.local"}
+    starters = {"worker", "api.__main__", "heartbeat.cli.main", "heartbeat.agents.local"}
     builders = {
-        room(path)
+        module(path)
         for path in SHIPPED
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Settings"
@@ -97,9 +149,37 @@ def test_settings_are_built_only_where_a_process_starts() -> None:
     assert builders <= starters
 
 
+def test_a_class_name_means_one_thing() -> None:
+    """Every channel has a `Config`; any other name stands for one class."""
+    names = Counter(
+        node.name
+        for path in SHIPPED
+        for node in ast.parse(path.read_text()).body
+        if isinstance(node, ast.ClassDef)
+        and not (node.name == "Config" and within(module(path), "heartbeat.notifications.channels"))
+    )
+    # A workflow and the activities it is named in share nothing but the word.
+    assert [name for name, times in names.items() if times > 1] == []
+
+
 def test_package_markers_stay_empty() -> None:
-    assert [room(path) for path in SHIPPED if path.name == "__init__.py" and path.read_text().strip()] == []
+    assert [module(path) for path in SHIPPED if path.name == "__init__.py" and path.read_text().strip()] == []
 
 
 def test_no_room_is_called_utils() -> None:
-    assert [room(p) for p in SHIPPED if p.stem in {"utils", "helpers", "common", "base", "misc"}] == []
+    assert [module(p) for p in SHIPPED if p.stem in {"utils", "helpers", "common", "base", "misc"}] == []
+
+
+def test_the_package_holds_rooms_and_the_settings() -> None:
+    loose = {path.name for path in (ROOT / "heartbeat").glob("*.py")} - {"__init__.py"}
+    assert loose == {"settings.py"}
+
+
+SUPPORT = [p for p in sorted((ROOT / "tests").rglob("*.py"))]
+
+
+@pytest.mark.parametrize("path", SUPPORT, ids=module)
+def test_what_tests_share_is_in_support(path: Path) -> None:
+    """A test module is imported by nobody."""
+    shared = {name for name in imports(path) if name.startswith("tests.") and ".test_" in name}
+    assert shared == set()

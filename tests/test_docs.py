@@ -9,10 +9,10 @@ from pydantic import AliasChoices
 from typer.main import get_command
 
 from api.main import create_app
-from heartbeat.cli import app
+from heartbeat.cli.main import app
 from heartbeat.settings import Settings
 from heartbeat.store.database import Database
-from heartbeat.temporal import connect
+from heartbeat.temporal.client import connect
 
 ROOT = Path(__file__).parent.parent
 PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]

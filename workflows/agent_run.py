@@ -15,23 +15,23 @@ from temporalio.common import RetryPolicy, SearchAttributeKey
 from temporalio.exceptions import ActivityError
 
 with workflow.unsafe.imports_passed_through():
-    from activities.agent import Agent
-    from activities.calls import Calls
-    from activities.runs import Runs
-    from activities.schedules import FollowSchedule
-    from heartbeat.contracts import (
+    from activities.act import ActActivities
+    from activities.runs import RunActivities
+    from activities.schedules import ScheduleActivities
+    from activities.think import ThinkActivities
+    from heartbeat.domain.contracts import (
         AGENT_RUN,
-        Act,
-        Acted,
-        Call,
-        Close,
-        Opened,
+        ActInput,
+        ActResult,
+        CloseRunInput,
+        CloseRunResult,
+        OpenRunInput,
+        OpenRunResult,
+        PendingCall,
         RunRequest,
         RunResult,
-        Think,
-        Thought,
-        Ticket,
-        Verdict,
+        ThinkInput,
+        ThinkResult,
     )
     from workflows.endings import at_limit, ending
     from workflows.notify import start_notifying
@@ -40,9 +40,9 @@ T = TypeVar("T")
 
 SCHEDULED_FOR = SearchAttributeKey.for_datetime("TemporalScheduledStartTime")
 # A run that began is always closed, so these two are tried for as long as it takes.
-AS_LONG_AS_IT_TAKES = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(seconds=30))
-TRANSACTION = timedelta(seconds=30)
-NOTICE_A_DEAD_WORKER = timedelta(seconds=8)
+RETRY_FOREVER = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(seconds=30))
+TRANSACTION_TIMEOUT = timedelta(seconds=30)
+HEARTBEAT_TIMEOUT = timedelta(seconds=8)
 
 
 @workflow.defn(name=AGENT_RUN)
@@ -60,7 +60,7 @@ class AgentRun:
         assert opened.run is not None
         workflow.set_current_details(f"Run `{opened.run}` is thinking with {opened.model}.")
         ended = await self._work(opened)
-        verdict = ended if isinstance(ended, Verdict) else await self._close(ended)
+        verdict = ended if isinstance(ended, CloseRunResult) else await self._close(ended)
         workflow.set_current_details(f"Run `{opened.run}` ended: {verdict.status}.")
         await self._follow(request, verdict.sync)
         await start_notifying(verdict.tell)
@@ -71,17 +71,17 @@ class AgentRun:
         """Somebody decided about the call that is step `number`; what they decided is in the store."""
         self._decided.add(number)
 
-    async def _open(self, request: RunRequest) -> Opened:
+    async def _open(self, request: RunRequest) -> OpenRunResult:
         info = workflow.info()
         due = info.typed_search_attributes.get(SCHEDULED_FOR)
-        ticket = Ticket(request, info.workflow_id, info.run_id, due.isoformat() if due else request.tick)
+        ticket = OpenRunInput(request, info.workflow_id, info.run_id, due.isoformat() if due else request.tick)
         return await self._to_the_end(
             workflow.execute_local_activity_method(
-                Runs.open_run, ticket, start_to_close_timeout=TRANSACTION, retry_policy=AS_LONG_AS_IT_TAKES
+                RunActivities.open_run, ticket, start_to_close_timeout=TRANSACTION_TIMEOUT, retry_policy=RETRY_FOREVER
             )
         )
 
-    async def _work(self, opened: Opened) -> Close | Verdict:
+    async def _work(self, opened: OpenRunResult) -> CloseRunInput | CloseRunResult:
         """Step after step until the model asks for nothing more: its last answer closed the run, or how to close it."""
         assert opened.run is not None
         self._deadline = workflow.now() + timedelta(seconds=opened.run_seconds)
@@ -96,22 +96,22 @@ class AgentRun:
                 await asyncio.gather(*(self._act(opened, call) for call in thought.calls))
         except (ActivityError, asyncio.CancelledError) as problem:
             return ending(opened, problem)
-        return thought.verdict or Close(opened.run, thought.status, thought.error_code, thought.message)
+        return thought.verdict or CloseRunInput(opened.run, thought.status, thought.error_code, thought.message)
 
-    async def _think(self, opened: Opened, number: int) -> Thought:
+    async def _think(self, opened: OpenRunResult, number: int) -> ThinkResult:
         assert opened.run is not None
         return await workflow.execute_activity_method(
-            Agent.think,
-            Think(opened.run, number),
+            ThinkActivities.think,
+            ThinkInput(opened.run, number),
             start_to_close_timeout=timedelta(seconds=opened.step_seconds),
             schedule_to_close_timeout=_until(self._deadline),
-            heartbeat_timeout=NOTICE_A_DEAD_WORKER,
+            heartbeat_timeout=HEARTBEAT_TIMEOUT,
             retry_policy=RetryPolicy(initial_interval=timedelta(seconds=1), maximum_attempts=opened.step_attempts),
             cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
             summary=f"think {number} · {opened.model}",
         )
 
-    async def _act(self, opened: Opened, call: Call) -> None:
+    async def _act(self, opened: OpenRunResult, call: PendingCall) -> None:
         """Make a call; one that needs a person's yes waits for it, however long, holding nothing."""
         while (acted := await self._call(opened, call)).waiting is not None:
             workflow.set_current_details(f"Step {call.number}, {call.tool}, waits for a person's approval.")
@@ -123,14 +123,14 @@ class AgentRun:
             # Waiting is not working: the run's time begins anew.
             self._deadline = workflow.now() + timedelta(seconds=opened.run_seconds)
 
-    async def _call(self, opened: Opened, call: Call) -> Acted:
+    async def _call(self, opened: OpenRunResult, call: PendingCall) -> ActResult:
         assert opened.run is not None
         acted = await workflow.execute_activity_method(
-            Calls.act,
-            Act(opened.run, call.number),
+            ActActivities.act,
+            ActInput(opened.run, call.number),
             start_to_close_timeout=timedelta(seconds=opened.tool_seconds),
             schedule_to_close_timeout=_until(self._deadline),
-            heartbeat_timeout=NOTICE_A_DEAD_WORKER,
+            heartbeat_timeout=HEARTBEAT_TIMEOUT,
             retry_policy=RetryPolicy(initial_interval=timedelta(seconds=1), maximum_attempts=opened.step_attempts),
             cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
             summary=f"act {call.number} · {call.tool}",
@@ -138,10 +138,10 @@ class AgentRun:
         await start_notifying(acted.tell)
         return acted
 
-    async def _close(self, close: Close) -> Verdict:
+    async def _close(self, close: CloseRunInput) -> CloseRunResult:
         return await self._to_the_end(
             workflow.execute_local_activity_method(
-                Runs.close_run, close, start_to_close_timeout=TRANSACTION, retry_policy=AS_LONG_AS_IT_TAKES
+                RunActivities.close_run, close, start_to_close_timeout=TRANSACTION_TIMEOUT, retry_policy=RETRY_FOREVER
             )
         )
 
@@ -158,10 +158,10 @@ class AgentRun:
     async def _follow(self, request: RunRequest, sync: bool) -> None:
         if sync:
             await workflow.execute_activity_method(
-                FollowSchedule.follow_schedule,
+                ScheduleActivities.follow_schedule,
                 request.heartbeat,
-                start_to_close_timeout=TRANSACTION,
-                retry_policy=AS_LONG_AS_IT_TAKES,
+                start_to_close_timeout=TRANSACTION_TIMEOUT,
+                retry_policy=RETRY_FOREVER,
                 summary="the schedule follows its row",
             )
 

@@ -12,13 +12,13 @@ from temporalio.common import RetryPolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
 with workflow.unsafe.imports_passed_through():
-    from activities.notifications import Notifications
-    from heartbeat.contracts import NOTIFY
+    from activities.notifications import NotificationActivities
+    from heartbeat.domain.contracts import NOTIFY
 
 ATTEMPT = timedelta(seconds=90)
-NOTICE_A_DEAD_WORKER = timedelta(seconds=8)
+HEARTBEAT_TIMEOUT = timedelta(seconds=8)
 # What fails here is the store or the worker; a receiver that fails is an answer.
-AS_LONG_AS_IT_TAKES = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(seconds=30))
+RETRY_FOREVER = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(seconds=30))
 
 
 @workflow.defn(name=NOTIFY)
@@ -27,11 +27,11 @@ class Notify:
     async def run(self, notification: str) -> str:
         while True:
             delivery = await workflow.execute_activity_method(
-                Notifications.deliver,
+                NotificationActivities.deliver,
                 notification,
                 start_to_close_timeout=ATTEMPT,
-                heartbeat_timeout=NOTICE_A_DEAD_WORKER,
-                retry_policy=AS_LONG_AS_IT_TAKES,
+                heartbeat_timeout=HEARTBEAT_TIMEOUT,
+                retry_policy=RETRY_FOREVER,
             )
             if delivery.again_in is None:
                 return delivery.status

@@ -7,12 +7,12 @@ from temporalio.common import RetryPolicy
 from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
-    from activities.upkeep import Upkeep as Activities
-    from heartbeat.contracts import UPKEEP
+    from activities.upkeep import UpkeepActivities as Activities
+    from heartbeat.domain.contracts import UPKEEP
 
 # The next minute's workflow is the retry.
-ONCE = RetryPolicy(maximum_attempts=1)
-CHORES = (
+NO_RETRY = RetryPolicy(maximum_attempts=1)
+MAINTENANCE = (
     Activities.close_lost_runs,
     Activities.lift_budget_pauses,
     Activities.follow_pending,
@@ -31,10 +31,10 @@ class Upkeep:
     @workflow.run
     async def run(self) -> dict[str, int]:
         done, failed = {}, None
-        for chore in CHORES:
+        for chore in MAINTENANCE:
             try:
                 done[chore.__name__] = await workflow.execute_activity_method(
-                    chore, start_to_close_timeout=LIMIT, heartbeat_timeout=timedelta(seconds=60), retry_policy=ONCE
+                    chore, start_to_close_timeout=LIMIT, heartbeat_timeout=timedelta(seconds=60), retry_policy=NO_RETRY
                 )
             except ActivityError as problem:
                 if is_cancelled_exception(problem):

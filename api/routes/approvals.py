@@ -5,21 +5,21 @@ from typing import Annotated, Any
 from fastapi import APIRouter
 from sqlalchemy import Connection, Row
 
-from api.answers import Answer
-from api.deps import Asking, Query, in_query, utc_now
+from api.deps import CallerDep, QueryCaller, in_query, utc_now
 from api.openapi import call
+from api.responses import ApiResponse
 from api.schemas.approvals import DECISIONS, AllApprovals, Decide, ListApprovals, OneApproval, show_approval
 from api.schemas.pages import pagination
-from heartbeat.store import approvals as store
-from heartbeat.store.access import Access
 from heartbeat.store.pages import Page
-from heartbeat.temporal import wake
+from heartbeat.store.projects.access import Access
+from heartbeat.store.runs import approvals as store
+from heartbeat.temporal.runs import wake
 
 router = APIRouter(prefix="/v1/bot/approval", tags=["Approvals"])
 
 
 @router.get("/readall", **call(AllApprovals, query=ListApprovals))
-async def readall(asking: Annotated[Query[ListApprovals], in_query(ListApprovals)]) -> Answer:
+async def readall(asking: Annotated[QueryCaller[ListApprovals], in_query(ListApprovals)]) -> ApiResponse:
     """List what a bot's runs asked a person for, newest first."""
     given = asking.given
     page = Page(given.page, given.per_page)
@@ -27,11 +27,11 @@ async def readall(asking: Annotated[Query[ListApprovals], in_query(ListApprovals
         given, lambda connection, found: store.approvals(connection, found.bot, given.state, page)
     )
     shown = [show_approval(row) for row in rows]
-    return Answer({"total": total, "approvals": shown, "pagination": pagination(page, total)})
+    return ApiResponse({"total": total, "approvals": shown, "pagination": pagination(page, total)})
 
 
 @router.post("/decide", **call(OneApproval))
-async def decide(given: Decide, asking: Asking) -> Answer:
+async def decide(given: Decide, asking: CallerDep) -> ApiResponse:
     """Say yes or no to a call that waits for it. The same decision again is a success, the other one a conflict."""
 
     def work(connection: Connection, found: Access) -> Row[Any]:
@@ -41,4 +41,4 @@ async def decide(given: Decide, asking: Asking) -> Answer:
 
     row = await asking.write(given, work)
     await wake(asking.stack.temporal, row.workflow_id, row.step)
-    return Answer({"approval": show_approval(row)})
+    return ApiResponse({"approval": show_approval(row)})

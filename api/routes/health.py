@@ -7,14 +7,14 @@ from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.responses import Response
 
-from api.answers import Answer
 from api.deps import Stack
 from api.errors import error_answer
-from heartbeat import temporal
-from heartbeat.errors import Unavailable
-from heartbeat.store.counts import counts
-from heartbeat.store.database import columns
-from heartbeat.store.tables import Project
+from api.responses import ApiResponse
+from heartbeat.domain.errors import Unavailable
+from heartbeat.store.overview.counts import counts
+from heartbeat.store.rows import columns
+from heartbeat.store.tables.projects import Project
+from heartbeat.temporal import client
 
 router = APIRouter(tags=["Health"])
 
@@ -35,26 +35,26 @@ class Ready(BaseModel):
 
 
 @router.get("/healthz", responses={200: {"model": Up}})
-async def healthz() -> Answer:
+async def healthz() -> ApiResponse:
     """Whether the process is up."""
-    return Answer({"status": "ok"})
+    return ApiResponse({"status": "ok"})
 
 
 @router.get("/readyz", responses={200: {"model": Ready}, 503: {"description": "Something is missing; it says what."}})
-async def readyz(request: Request) -> Answer:
+async def readyz(request: Request) -> ApiResponse:
     """Whether requests can be served and runs will run."""
     stack: Stack = request.app.state.stack
-    reachable = await temporal.healthy(stack.temporal)
+    reachable = await client.healthy(stack.temporal)
     checks = {
         "database": await _database(stack),
         "temporal": reachable,
-        "worker": reachable and await temporal.pollers(stack.temporal, stack.settings.task_queue) > 0,
+        "worker": reachable and await client.pollers(stack.temporal, stack.settings.task_queue) > 0,
     }
     missing = [MEND[name] for name, present in checks.items() if not present]
     if missing:
         problem = Unavailable("not_ready", f"Missing: {', '.join(missing)}.")
         return error_answer(problem, checks=checks, status="not ready")
-    return Answer({"status": "ready", "checks": checks})
+    return ApiResponse({"status": "ready", "checks": checks})
 
 
 @router.get("/metrics", response_class=Response)

@@ -5,27 +5,27 @@ from typing import Annotated, Any
 from fastapi import APIRouter
 from sqlalchemy import Connection, Row
 
-from api.answers import Answer
-from api.deps import Query, in_query
+from api.deps import QueryCaller, in_query
 from api.openapi import call
+from api.responses import ApiResponse
 from api.schemas.logs import ListLogs, Logs, show_log
 from api.schemas.pages import pagination
-from heartbeat.store.access import Access
-from heartbeat.store.logs import Filter, logs
 from heartbeat.store.pages import Page
-from heartbeat.store.subscribers import subscriber
+from heartbeat.store.projects.access import Access
+from heartbeat.store.projects.members import subscriber
+from heartbeat.store.runs.logs import LogFilter, logs
 
 router = APIRouter(prefix="/v1/bot/heartbeat", tags=["Heartbeats"])
 
 
 @router.get("/logs", **call(Logs, query=ListLogs))
-async def readall(asking: Annotated[Query[ListLogs], in_query(ListLogs)]) -> Answer:
+async def readall(asking: Annotated[QueryCaller[ListLogs], in_query(ListLogs)]) -> ApiResponse:
     """List the logs of a bot's heartbeats, newest first."""
     given = asking.given
     page = Page(given.page, given.per_page)
 
     def work(connection: Connection, found: Access) -> tuple[list[Row[Any]], int]:
-        wanted = Filter(
+        wanted = LogFilter(
             bot_id=found.bot.id or 0,
             heartbeat_id=found.heartbeat_or_task.id if given.heartbeat_id else None,
             member_id=subscriber(connection, found.bot, given.member_id).id if given.member_id else None,
@@ -36,4 +36,4 @@ async def readall(asking: Annotated[Query[ListLogs], in_query(ListLogs)]) -> Ans
 
     rows, total = await asking.read(given, work)
     shown = [show_log(row, asking.stack.settings) for row in rows]
-    return Answer({"total": total, "logs": shown, "pagination": pagination(page, total)})
+    return ApiResponse({"total": total, "logs": shown, "pagination": pagination(page, total)})

@@ -5,9 +5,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter
 from sqlalchemy import Connection
 
-from api.answers import Answer
-from api.deps import Asking, Query, in_query, utc_now
+from api.deps import CallerDep, QueryCaller, in_query, utc_now
 from api.openapi import call
+from api.responses import ApiResponse
 from api.schemas.bots import Success
 from api.schemas.notifications import (
     AllNotifications,
@@ -17,32 +17,32 @@ from api.schemas.notifications import (
     ListTargets,
     OfTarget,
     OneTarget,
-    Tried,
+    TargetTried,
     UpdateTarget,
     check_of_member,
     show_notification,
     show_target,
 )
 from api.schemas.pages import pagination
-from heartbeat.delivery import opened, sealed, try_out
-from heartbeat.errors import Invalid
-from heartbeat.ids import new_id
-from heartbeat.secrets import Keyring
-from heartbeat.store import targets as store
-from heartbeat.store.access import Access
+from heartbeat.domain.errors import Invalid
+from heartbeat.domain.ids import new_id
+from heartbeat.notifications.delivery import opened, sealed, try_out
+from heartbeat.secrets.keyring import Keyring
+from heartbeat.store.notifications import targets as store
+from heartbeat.store.notifications.targets import ListedTarget
 from heartbeat.store.pages import Page
-from heartbeat.store.subscribers import subscriber
-from heartbeat.store.targets import Listed
+from heartbeat.store.projects.access import Access
+from heartbeat.store.projects.members import subscriber
 
 router = APIRouter(prefix="/v1/bot/notification", tags=["Notifications"])
 WHENCE = "by POST /v1/bot/notification/test"
 
 
 @router.post("/target/create", **call(OneTarget))
-async def create(given: CreateTarget, asking: Asking) -> Answer:
+async def create(given: CreateTarget, asking: CallerDep) -> ApiResponse:
     """Add a place for messages of a project, a bot, a heartbeat or a subscriber to go to."""
     # Loaded by who needs it: the channels speak HTTP and mail, which most API processes never do.
-    from heartbeat.channels.registry import check_here, config_of
+    from heartbeat.notifications.channels.registry import check_here, config_of
 
     settings, uuid = asking.stack.settings, new_id("tgt")
     await asking.admit(given.project_id)
@@ -63,11 +63,11 @@ async def create(given: CreateTarget, asking: Asking) -> Answer:
         "is_enabled": given.is_enabled,
     }
 
-    def work(connection: Connection, found: Access) -> Listed:
+    def work(connection: Connection, found: Access) -> ListedTarget:
         whose = _whose(connection, given, found)
         return store.create_target(connection, found.project, fields | whose, utc_now())
 
-    return Answer({"target": show_target(await asking.write(given, work)), "made_up": made_up})
+    return ApiResponse({"target": show_target(await asking.write(given, work)), "made_up": made_up})
 
 
 def _whose(connection: Connection, given: CreateTarget, found: Access) -> dict[str, Any]:
@@ -79,29 +79,31 @@ def _whose(connection: Connection, given: CreateTarget, found: Access) -> dict[s
 
 
 @router.get("/target/readall", **call(AllTargets, query=ListTargets))
-async def readall_targets(asking: Annotated[Query[ListTargets], in_query(ListTargets)]) -> Answer:
+async def readall_targets(asking: Annotated[QueryCaller[ListTargets], in_query(ListTargets)]) -> ApiResponse:
     """List a project's targets, or those that hear of one bot."""
     given = asking.given
     page = Page(given.page, given.per_page)
 
-    def work(connection: Connection, found: Access) -> tuple[list[Listed], int]:
+    def work(connection: Connection, found: Access) -> tuple[list[ListedTarget], int]:
         return store.targets(connection, found.project, found.bot if given.bot_id else None, page)
 
     listed, total = await asking.read(given, work)
     shown = [show_target(one) for one in listed]
-    return Answer({"total": total, "targets": shown, "pagination": pagination(page, total)})
+    return ApiResponse({"total": total, "targets": shown, "pagination": pagination(page, total)})
 
 
 @router.put("/target/update", **call(OneTarget))
-async def update(given: UpdateTarget, asking: Asking) -> Answer:
+async def update(given: UpdateTarget, asking: CallerDep) -> ApiResponse:
     """Change what is given of a target. Enabling it has messages sent there again."""
     settings = asking.stack.settings
-    old = await asking.look(given, lambda connection, found: store.target(connection, found.project, given.target_id))
+    old = await asking.read_inline(
+        given, lambda connection, found: store.target(connection, found.project, given.target_id)
+    )
     fields = given.fields()
     if old.member is not None:
         check_of_member(given.events)
     if given.config is not None:
-        from heartbeat.channels.registry import check_here, config_changed
+        from heartbeat.notifications.channels.registry import check_here, config_changed
 
         keyring, row = Keyring.from_settings(settings), old.target
         kept = opened(keyring, row)
@@ -109,14 +111,14 @@ async def update(given: UpdateTarget, asking: Asking) -> Answer:
         check_here(row.channel, shown, settings)
         fields |= {"config": shown, "sealed_config": sealed(keyring, row.uuid, secret)}
 
-    def work(connection: Connection, found: Access) -> Listed:
+    def work(connection: Connection, found: Access) -> ListedTarget:
         return store.write_target(connection, found.project, given.target_id, fields, utc_now())
 
-    return Answer({"target": show_target(await asking.write(given, work)), "made_up": {}})
+    return ApiResponse({"target": show_target(await asking.write(given, work)), "made_up": {}})
 
 
 @router.delete("/target/delete", **call(Success, query=OfTarget))
-async def delete(asking: Annotated[Query[OfTarget], in_query(OfTarget)]) -> Answer:
+async def delete(asking: Annotated[QueryCaller[OfTarget], in_query(OfTarget)]) -> ApiResponse:
     """Send nothing there any more."""
     given = asking.given
 
@@ -124,26 +126,26 @@ async def delete(asking: Annotated[Query[OfTarget], in_query(OfTarget)]) -> Answ
         store.delete_target(connection, found.project, given.target_id, utc_now())
 
     await asking.write(given, work)
-    return Answer({"success": True, "message": f"Target {given.target_id} was deleted."})
+    return ApiResponse({"success": True, "message": f"Target {given.target_id} was deleted."})
 
 
 @router.get("/readall", **call(AllNotifications, query=ListNotifications))
-async def readall(asking: Annotated[Query[ListNotifications], in_query(ListNotifications)]) -> Answer:
+async def readall(asking: Annotated[QueryCaller[ListNotifications], in_query(ListNotifications)]) -> ApiResponse:
     """List a project's or one bot's notifications, newest first, each with what became of it."""
     given = asking.given
     page = Page(given.page, given.per_page)
 
-    def work(connection: Connection, found: Access) -> tuple[list[store.Told], int]:
+    def work(connection: Connection, found: Access) -> tuple[list[store.ListedNotification], int]:
         bot = found.bot if given.bot_id else None
         return store.notifications(connection, found.project, bot, given.equal(), page)
 
     told, total = await asking.read(given, work)
     shown = [show_notification(one) for one in told]
-    return Answer({"total": total, "notifications": shown, "pagination": pagination(page, total)})
+    return ApiResponse({"total": total, "notifications": shown, "pagination": pagination(page, total)})
 
 
-@router.post("/test", **call(Tried))
-async def test(given: OfTarget, asking: Asking) -> Answer:
+@router.post("/test", **call(TargetTried))
+async def test(given: OfTarget, asking: CallerDep) -> ApiResponse:
     """Send one message now and say what came of it. Nothing is stored, and a target that is disabled stays so."""
     settings = asking.stack.settings
     listed = await asking.read(
@@ -151,4 +153,4 @@ async def test(given: OfTarget, asking: Asking) -> Answer:
     )
     outcome = await try_out(listed.target, Keyring.from_settings(settings), settings, WHENCE)
     words = outcome.error or f"{listed.target.channel} took the message."
-    return Answer({"success": outcome.error is None, "message": words})
+    return ApiResponse({"success": outcome.error is None, "message": words})

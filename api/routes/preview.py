@@ -5,19 +5,19 @@ import asyncio
 from fastapi import APIRouter
 from sqlalchemy import Connection
 
-from api.answers import Answer
-from api.deps import Asking, utc_now
+from api.deps import CallerDep, utc_now
 from api.openapi import call
+from api.responses import ApiResponse
 from api.schemas.preview import AskPreview, Previewed, show_preview
-from heartbeat.forecast import forecast
-from heartbeat.previewing import Preview, preview
-from heartbeat.store.access import Access
+from heartbeat.domain.forecast import forecast
+from heartbeat.store.heartbeats.preview import Preview, preview
+from heartbeat.store.projects.access import Access
 
 router = APIRouter(prefix="/v1/bot/heartbeat", tags=["Heartbeats"])
 
 
 @router.post("/preview", **call(Previewed))
-async def show(given: AskPreview, asking: Asking) -> Answer:
+async def show(given: AskPreview, asking: CallerDep) -> ApiResponse:
     """The next ticks of what would be configured, what a month of them costs, and what to be warned of."""
     now = utc_now()
 
@@ -27,4 +27,4 @@ async def show(given: AskPreview, asking: Asking) -> Answer:
     seen = await asking.read(given, work)
     # Counting a year of ticks takes tens of milliseconds: not on the loop.
     found = await asyncio.to_thread(forecast, seen.cadence, seen.measured, seen.budget, now, given.count)
-    return Answer(show_preview(found, seen.measured, seen.refusals))
+    return ApiResponse(show_preview(found, seen.measured, seen.refusals))

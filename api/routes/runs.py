@@ -1,118 +1,50 @@
-"""Runs by hand: trigger a heartbeat and answer with what its run came to, or cancel what is in progress."""
+"""One run, step by step: read it, also while it runs, or have its events streamed."""
 
-import asyncio
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from sqlalchemy import Connection
+from starlette.responses import StreamingResponse
 
-from api.answers import Answer
-from api.deps import Asking
+from api.deps import QueryCaller, in_query
 from api.openapi import call
-from api.schemas.heartbeats import Trigger
-from api.schemas.logs import Triggered
-from api.schemas.runs import Cancel, Cancelled, show_rehearsal, show_result
-from heartbeat.allowed import require_heartbeats
-from heartbeat.contracts import RunResult
-from heartbeat.errors import Conflict, NotFound
-from heartbeat.ids import new_id
-from heartbeat.store.access import Access, as_public_id
-from heartbeat.store.records import Run
-from heartbeat.store.rehearsals import rehearsal
-from heartbeat.store.runs import run_by_uuid, runs_in_progress, runs_of
-from heartbeat.store.tables import Heartbeat
-from heartbeat.temporal import cancel_run, manual_workflow_id, result_within, start_manual_run
+from api.responses import ApiResponse
+from api.run_stream import RunChanges, SeenStates, changes_since, stream
+from api.schemas.runs import OfRun, OneRun, show_attempt, show_head, show_step, show_told
+from heartbeat.store.projects.access import Access
+from heartbeat.store.runs import details
 
-router = APIRouter(prefix="/v1/bot/heartbeat", tags=["Heartbeats"])
+router = APIRouter(prefix="/v1/bot/run", tags=["Runs"])
 
-# A model call hears of it within 10 seconds.
-CANCEL_WAIT = 15.0
+# Proxies must neither keep the stream nor collect it.
+STREAMED = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
-@router.post("/trigger", **call(Triggered, later=True))
-async def trigger(given: Trigger, asking: Asking) -> Answer:
-    """Run a heartbeat now, enabled or not, and wait for the result. If you hang up the run still ends and is logged.
+@router.get("/read", **call(OneRun, query=OfRun))
+async def read(asking: Annotated[QueryCaller[OfRun], in_query(OfRun)]) -> ApiResponse:
+    """Read one run with its steps and every request it made to a provider, also while it runs."""
+    given = asking.given
+    settings = asking.stack.settings
 
-    With `dry_run` it is a rehearsal: what acts is written down and not done.
-    """
-    stack = asking.stack
+    def work(connection: Connection, found: Access) -> dict[str, Any]:
+        run = details.log(connection, found.bot.id or 0, given.run_id)
+        charged = details.charged(connection, run.id)
+        steps = [show_step(step, charged.get(step.number, 0)) for step in details.steps(connection, run.id)]
+        attempts = [show_attempt(attempt) for attempt in details.attempts(connection, run.id)]
+        return {**show_head(run, settings), **show_told(run), "steps": steps, "attempts": attempts}
 
-    def work(_: Connection, found: Access) -> tuple[Heartbeat, str]:
-        row = found.heartbeat
-        require_heartbeats(found.project, asking.plan(found), found.bot)
-        return row, found.bot.name
-
-    row, bot_name = await asking.read(given, work)
-    log_id = asking.claim.new_id("log") if asking.claim else new_id("log")
-    handle = await start_manual_run(stack.temporal, stack.settings, row, bot_name, log_id, given.dry_run)
-    result = await result_within(handle, stack.settings.trigger_wait) if given.wait else None
-    shown = await asking.read(given, lambda connection, _: _shown(connection, log_id)) if result else None
-    if result is None or (shown is not None and shown["status"] == "running"):
-        return Answer({"result": _running(log_id)}, 202)
-    return Answer({"result": shown or {"status": result.status, "error_message": result.why}})
+    return ApiResponse({"run": await asking.read(given, work)})
 
 
-@router.post("/cancel", **call(Cancelled, later=True))
-async def cancel(given: Cancel, asking: Asking) -> Answer:
-    """End one run, or all of the heartbeat in progress. Each is charged for what it used and logged as cancelled."""
-    stack = asking.stack
+@router.get("/events", response_class=StreamingResponse, **call(None, query=OfRun))
+async def events(request: Request, asking: Annotated[QueryCaller[OfRun], in_query(OfRun)]) -> StreamingResponse:
+    """Stream a run as server-sent events: `run`, `step` for each new or changed step, and `end` when it has ended."""
+    given = asking.given
+    seen = SeenStates.from_id(request.headers.get("last-event-id", ""))
 
-    def work(connection: Connection, found: Access) -> tuple[Heartbeat, list[Run]]:
-        row = found.heartbeat_or_task
-        known = runs_of(connection, row, [given.log_id]) if given.log_id else runs_in_progress(connection, row)
-        return row, known
+    def work(connection: Connection, found: Access) -> RunChanges:
+        return changes_since(connection, found.bot.id or 0, given.run_id, seen, asking.stack.settings)
 
-    row, runs = await asking.read(given, work)
-    workflows = _to_cancel(row, runs, given.log_id)
-    asked = await asyncio.gather(*(cancel_run(stack.temporal, *workflow) for workflow in workflows.values()))
-    if not runs and not any(asked):
-        raise NotFound("run", str(given.log_id)[:64])
-    seconds = min(CANCEL_WAIT, stack.settings.trigger_wait) if given.wait else 0
-    ends = await asyncio.gather(*(result_within(handle, seconds) for handle in asked if handle and seconds))
-    found = await asking.read(given, lambda connection, _: runs_of(connection, row, list(workflows)))
-    shown = [show_result(run) for run in found] or [_without_log(next(iter(workflows)), ends)]
-    result = _together(shown)
-    return Answer({"result": result}, 202 if result["status"] == "running" else 200)
-
-
-def _to_cancel(row: Heartbeat, runs: list[Run], log_id: str | None) -> dict[str, tuple[str, str | None]]:
-    """By log id the workflow and run id in Temporal; a run that waits for a worker has no row yet."""
-    going = {run.uuid: (run.workflow_id, run.workflow_run_id) for run in runs if run.status == "running"}
-    found = {uuid: (workflow, run_id) for uuid, (workflow, run_id) in going.items() if workflow}
-    if found:
-        return found
-    if log_id is None:
-        raise Conflict("nothing_running", "This heartbeat has no run in progress, so there was nothing to cancel.")
-    if runs:
-        raise Conflict("nothing_running", f"The run {log_id} has ended already, as {runs[0].status}.")
-    if not as_public_id(log_id):
-        raise NotFound("run", log_id[:64])
-    return {log_id: (manual_workflow_id(row, log_id), None)}
-
-
-def _together(results: list[dict[str, Any]]) -> dict[str, Any]:
-    """What several cancelled runs came to. One may have ended by itself before it heard."""
-    statuses = [result["status"] for result in results]
-    status = next((word for word in ("running", "cancelled") if word in statuses), statuses[0])
-    sums = {name: sum(result.get(name, 0) for result in results) for name in ("tokens_used", "credits_charged")}
-    return {"status": status, **sums, "runs": results}
-
-
-def _without_log(log_id: str, ends: list[RunResult | None]) -> dict[str, Any]:
-    """A run that no worker had begun."""
-    end = ends[0] if ends else None
-    return {"status": end.status, "error_message": end.why, "log_id": log_id} if end else _running(log_id)
-
-
-def _running(log_id: str) -> dict[str, Any]:
-    return {"status": "running", "log_id": log_id}
-
-
-def _shown(connection: Connection, log_id: str) -> dict[str, Any] | None:
-    """What a run came to, of a rehearsal with what it would have done; `None` for one that never began."""
-    try:
-        run = run_by_uuid(connection, log_id)
-    except NotFound:
-        return None
-    result = show_result(run)
-    return {**result, "rehearsal": show_rehearsal(rehearsal(connection, run))} if run.dry_run else result
+    first = await asking.read(given, work)
+    told = stream(first, seen, lambda: asking.read(given, work), request.app.state.closing)
+    return StreamingResponse(told, headers=STREAMED, media_type="text/event-stream")

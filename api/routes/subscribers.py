@@ -5,10 +5,9 @@ from typing import Annotated
 from fastapi import APIRouter
 from sqlalchemy import Connection
 
-from api.answers import Answer
-from api.deps import Asking, Query, in_query, utc_now
-from api.following import follow_all
+from api.deps import CallerDep, QueryCaller, in_query, utc_now
 from api.openapi import call
+from api.responses import ApiResponse
 from api.schemas.bots import Success
 from api.schemas.pages import pagination
 from api.schemas.subscribers import (
@@ -19,16 +18,16 @@ from api.schemas.subscribers import (
     OneSubscriber,
     show_subscriber,
 )
-from heartbeat.store import subscribers as store
-from heartbeat.store.access import Access
+from heartbeat.store.bots import subscribers as store
 from heartbeat.store.pages import Page
-from heartbeat.store.tables import Subscriber
+from heartbeat.store.projects.access import Access
+from heartbeat.store.tables.bots import Subscriber
 
 router = APIRouter(prefix="/v1/bot/subscriber", tags=["Subscribers"])
 
 
 @router.get("/readall", **call(AllSubscribers, query=ListSubscribers))
-async def readall(asking: Annotated[Query[ListSubscribers], in_query(ListSubscribers)]) -> Answer:
+async def readall(asking: Annotated[QueryCaller[ListSubscribers], in_query(ListSubscribers)]) -> ApiResponse:
     """List a project's subscribers, bot by bot."""
     given = asking.given
     page = Page(given.page, given.per_page)
@@ -38,27 +37,27 @@ async def readall(asking: Annotated[Query[ListSubscribers], in_query(ListSubscri
 
     members, total = await asking.read(given, work)
     shown = [show_subscriber(member) for member in members]
-    return Answer({"total": total, "subscribers": shown, "pagination": pagination(page, total)})
+    return ApiResponse({"total": total, "subscribers": shown, "pagination": pagination(page, total)})
 
 
 @router.post("/create", **call(OneSubscriber))
-async def create(given: CreateSubscriber, asking: Asking) -> Answer:
+async def create(given: CreateSubscriber, asking: CallerDep) -> ApiResponse:
     """Add a subscriber to a bot."""
 
     def work(connection: Connection, found: Access) -> Subscriber:
         given.check()
         return store.create_subscriber(connection, found.bot, given.email, given.name, utc_now())
 
-    return Answer({"subscriber": show_subscriber(await asking.write(given, work))})
+    return ApiResponse({"subscriber": show_subscriber(await asking.write(given, work))})
 
 
 @router.delete("/delete", **call(Success, query=OfSubscriber))
-async def delete(asking: Annotated[Query[OfSubscriber], in_query(OfSubscriber)]) -> Answer:
+async def delete(asking: Annotated[QueryCaller[OfSubscriber], in_query(OfSubscriber)]) -> ApiResponse:
     """Delete a subscriber with the heartbeats that belong to it."""
     given = asking.given
 
     def work(connection: Connection, found: Access) -> list[str]:
         return store.delete_subscriber(connection, found.bot, given.member_id, utc_now())
 
-    await follow_all(asking.stack.schedules, await asking.write(given, work))
-    return Answer({"success": True, "message": f"Subscriber {given.member_id} was deleted."})
+    await asking.stack.schedules.sync_all(await asking.write(given, work))
+    return ApiResponse({"success": True, "message": f"Subscriber {given.member_id} was deleted."})

@@ -6,24 +6,23 @@ from typing import Annotated, Any
 from fastapi import APIRouter
 from sqlalchemy import Connection
 
-from api.answers import Answer
-from api.deps import Asking, Caller, Query, in_query, utc_now
-from api.following import follow
+from api.deps import Caller, CallerDep, QueryCaller, in_query, utc_now
 from api.openapi import call
+from api.responses import ApiResponse
 from api.schemas.fields import OfBot
 from api.schemas.pages import pagination
 from api.schemas.tasks import AllTasks, CreateTask, ListTasks, OfTask, OneTask, show_task, show_tasks
-from heartbeat.store import tasks as store
-from heartbeat.store.access import Access
+from heartbeat.store.heartbeats import tasks as store
 from heartbeat.store.pages import Page
-from heartbeat.store.subscribers import member_uuids, subscriber
-from heartbeat.store.tables import Heartbeat
+from heartbeat.store.projects.access import Access
+from heartbeat.store.projects.members import member_uuids, subscriber
+from heartbeat.store.tables.heartbeats import Heartbeat
 
 router = APIRouter(prefix="/v1/bot/task", tags=["Scheduled tasks"])
 
 
 @router.post("/create", **call(OneTask))
-async def create(given: CreateTask, asking: Asking) -> Answer:
+async def create(given: CreateTask, asking: CallerDep) -> ApiResponse:
     """Have something done once at a time or in some minutes, or again and again, for so many times if you say."""
 
     def work(connection: Connection, found: Access) -> Heartbeat:
@@ -34,7 +33,7 @@ async def create(given: CreateTask, asking: Asking) -> Answer:
 
 
 @router.post("/cancel", **call(OneTask))
-async def cancel(given: OfTask, asking: Asking) -> Answer:
+async def cancel(given: OfTask, asking: CallerDep) -> ApiResponse:
     """End a task before its time. A run of it that is in progress still ends; its logs stay."""
 
     def work(connection: Connection, found: Access) -> Heartbeat:
@@ -44,17 +43,17 @@ async def cancel(given: OfTask, asking: Asking) -> Answer:
 
 
 @router.get("/read", **call(OneTask, query=OfTask))
-async def read(asking: Annotated[Query[OfTask], in_query(OfTask)]) -> Answer:
+async def read(asking: Annotated[QueryCaller[OfTask], in_query(OfTask)]) -> ApiResponse:
     """Read one task, one that is done or cancelled too."""
 
     def work(connection: Connection, found: Access) -> dict[str, Any]:
         return show_tasks(connection, found, [found.task], utc_now())[0]
 
-    return Answer({"task": await asking.look(asking.given, work)})
+    return ApiResponse({"task": await asking.read_inline(asking.given, work)})
 
 
 @router.get("/readall", **call(AllTasks, query=ListTasks))
-async def readall(asking: Annotated[Query[ListTasks], in_query(ListTasks)]) -> Answer:
+async def readall(asking: Annotated[QueryCaller[ListTasks], in_query(ListTasks)]) -> ApiResponse:
     """List a bot's tasks, newest first; those that have ended only where `status` asks for them."""
     given = asking.given
     page = Page(given.page, given.per_page)
@@ -65,10 +64,10 @@ async def readall(asking: Annotated[Query[ListTasks], in_query(ListTasks)]) -> A
         return show_tasks(connection, found, rows, utc_now()), total
 
     shown, total = await asking.read(given, work)
-    return Answer({"total": total, "tasks": shown, "pagination": pagination(page, total)})
+    return ApiResponse({"total": total, "tasks": shown, "pagination": pagination(page, total)})
 
 
-async def _written(asking: Caller, given: OfBot, write: Callable[[Connection, Access], Heartbeat]) -> Answer:
+async def _written(asking: Caller, given: OfBot, write: Callable[[Connection, Access], Heartbeat]) -> ApiResponse:
     """Write, have the schedule follow, and show the task as it is then."""
 
     def work(connection: Connection, found: Access) -> tuple[Access, Heartbeat, str | None, str | None]:
@@ -77,5 +76,5 @@ async def _written(asking: Caller, given: OfBot, write: Callable[[Connection, Ac
         return found, row, member, store.made_by(connection, [row]).get(row.made_by_run_id or 0)
 
     found, row, member_uuid, maker = await asking.write(given, work)
-    followed = await follow(asking.stack.schedules, row)
-    return Answer({"task": show_task(found, followed, member_uuid, maker, utc_now())})
+    followed = await asking.stack.schedules.sync_row(row)
+    return ApiResponse({"task": show_task(found, followed, member_uuid, maker, utc_now())})

@@ -5,10 +5,9 @@ from typing import Annotated
 from fastapi import APIRouter
 from sqlalchemy import Connection
 
-from api.answers import Answer
-from api.connecting import Asked, ask, changed_copy, changes, drafted, same_server, settle
-from api.deps import Asking, Query, in_query, utc_now
+from api.deps import CallerDep, QueryCaller, in_query, utc_now
 from api.openapi import call
+from api.responses import ApiResponse
 from api.schemas.bots import Success
 from api.schemas.fields import OfBot
 from api.schemas.pages import pagination
@@ -19,21 +18,22 @@ from api.schemas.tools import (
     ListTools,
     OneTool,
     ToggleTool,
-    Tried,
+    ToolTried,
     UpdateTool,
     show_tool,
 )
-from heartbeat.errors import Detail, ProductError
-from heartbeat.store import tools as store
-from heartbeat.store.access import Access
+from api.tool_registration import ToolListing, ask, changed_copy, changes, drafted, same_server, settle
+from heartbeat.domain.errors import Detail, ProductError
 from heartbeat.store.pages import Page
-from heartbeat.store.tables import Tool
+from heartbeat.store.projects.access import Access
+from heartbeat.store.tables.bots import Tool
+from heartbeat.store.tools import servers as store
 
 router = APIRouter(prefix="/v1/bot/tool", tags=["Tools"])
 
 
 @router.get("", **call(AllTools, query=ListTools))
-async def readall(asking: Annotated[Query[ListTools], in_query(ListTools)]) -> Answer:
+async def readall(asking: Annotated[QueryCaller[ListTools], in_query(ListTools)]) -> ApiResponse:
     """List a bot's tools, oldest first."""
     given = asking.given
     page = Page(given.page, given.per_page)
@@ -42,11 +42,11 @@ async def readall(asking: Annotated[Query[ListTools], in_query(ListTools)]) -> A
     )
     shown = [show_tool(tool) for tool in tools]
     entries = [{**tool, "tool": tool} for tool in shown]
-    return Answer({"total": total, "tools": entries, "pagination": pagination(page, total)})
+    return ApiResponse({"total": total, "tools": entries, "pagination": pagination(page, total)})
 
 
 @router.post("", **call(OneTool))
-async def create(given: CreateTool, asking: Asking) -> Answer:
+async def create(given: CreateTool, asking: CallerDep) -> ApiResponse:
     """Connect an MCP server. One that does not answer is kept all the same: `last_error` says why; refresh it later."""
     settings = asking.stack.settings
     draft = await asking.read(given, lambda _, found: drafted(found.bot, given, settings))
@@ -57,21 +57,21 @@ async def create(given: CreateTool, asking: Asking) -> Answer:
         made = store.create_tool(connection, found.bot, draft.model_dump(exclude_unset=True), now)
         return settle(connection, made, asked, now)
 
-    return Answer({"tool": show_tool(await asking.write(given, work))})
+    return ApiResponse({"tool": show_tool(await asking.write(given, work))})
 
 
 @router.get("/{tool_id}", **call(OneTool, query=OfBot))
-async def read(tool_id: str, asking: Annotated[Query[OfBot], in_query(OfBot)]) -> Answer:
+async def read(tool_id: str, asking: Annotated[QueryCaller[OfBot], in_query(OfBot)]) -> ApiResponse:
     """Read one tool."""
-    tool = await asking.look(asking.given, lambda connection, found: store.tool(connection, found.bot, tool_id))
-    return Answer({"tool": show_tool(tool)})
+    tool = await asking.read_inline(asking.given, lambda connection, found: store.tool(connection, found.bot, tool_id))
+    return ApiResponse({"tool": show_tool(tool)})
 
 
 @router.put("/{tool_id}", **call(OneTool))
-async def update(tool_id: str, given: UpdateTool, asking: Asking) -> Answer:
+async def update(tool_id: str, given: UpdateTool, asking: CallerDep) -> ApiResponse:
     """Change what is given of a tool. A server that is another one by it, or that never answered, is asked anew."""
     settings = asking.stack.settings
-    old = await asking.look(given, lambda connection, found: store.tool(connection, found.bot, tool_id))
+    old = await asking.read_inline(given, lambda connection, found: store.tool(connection, found.bot, tool_id))
     new = changed_copy(old, changes(given, old, settings))
     moved = (new.server_url, new.transport) != (old.server_url, old.transport)
     asked = await ask(new, settings) if moved or old.refreshed_at is None else None
@@ -83,30 +83,30 @@ async def update(tool_id: str, given: UpdateTool, asking: Asking) -> Answer:
         row = store.write_tool(connection, row, changes(given, row, settings), now)
         return settle(connection, row, asked, now) if asked else row
 
-    return Answer({"tool": show_tool(await asking.write(given, work))})
+    return ApiResponse({"tool": show_tool(await asking.write(given, work))})
 
 
 @router.delete("/{tool_id}", **call(Success, query=OfBot))
-async def delete(tool_id: str, asking: Annotated[Query[OfBot], in_query(OfBot)]) -> Answer:
+async def delete(tool_id: str, asking: Annotated[QueryCaller[OfBot], in_query(OfBot)]) -> ApiResponse:
     """Forget a tool."""
     await asking.write(asking.given, lambda connection, found: store.delete_tool(connection, found.bot, tool_id))
-    return Answer({"success": True, "message": f"Tool {tool_id} was deleted."})
+    return ApiResponse({"success": True, "message": f"Tool {tool_id} was deleted."})
 
 
 @router.put("/{tool_id}/configure", **call(Success))
-async def configure(tool_id: str, given: ConfigureTools, asking: Asking) -> Answer:
+async def configure(tool_id: str, given: ConfigureTools, asking: CallerDep) -> ApiResponse:
     """Switch several of a server's tools on or off."""
     return await _switch(tool_id, given, {tool.name: tool.is_active for tool in given.tools}, asking)
 
 
 @router.post("/{tool_id}/toggle", **call(Success))
-async def toggle(tool_id: str, given: ToggleTool, asking: Asking) -> Answer:
+async def toggle(tool_id: str, given: ToggleTool, asking: CallerDep) -> ApiResponse:
     """Switch one of a server's tools on or off."""
     return await _switch(tool_id, given, {given.tool_name: given.is_active}, asking)
 
 
 @router.post("/{tool_id}/refresh", **call(Success, query=OfBot))
-async def refresh(tool_id: str, asking: Annotated[Query[OfBot], in_query(OfBot)]) -> Answer:
+async def refresh(tool_id: str, asking: Annotated[QueryCaller[OfBot], in_query(OfBot)]) -> ApiResponse:
     """Take what the server offers now as what its tools are, and use again what was paused because it changed."""
     given = asking.given
     old, asked = await _asked(tool_id, given, asking)
@@ -119,28 +119,28 @@ async def refresh(tool_id: str, asking: Annotated[Query[OfBot], in_query(OfBot)]
     await asking.write(given, work)
     if asked.problem:
         raise ProductError(asked.problem, "tool_server_down", 400, [Detail("tool_id", asked.problem)])
-    return Answer({"success": True, "message": f"{old.server_label} offers {_count(asked)}."})
+    return ApiResponse({"success": True, "message": f"{old.server_label} offers {_count(asked)}."})
 
 
-@router.post("/{tool_id}/test", **call(Tried, query=OfBot))
-async def test(tool_id: str, asking: Annotated[Query[OfBot], in_query(OfBot)]) -> Answer:
+@router.post("/{tool_id}/test", **call(ToolTried, query=OfBot))
+async def test(tool_id: str, asking: Annotated[QueryCaller[OfBot], in_query(OfBot)]) -> ApiResponse:
     """Try the connection to the server; nothing is stored."""
     tool, asked = await _asked(tool_id, asking.given, asking)
     message = asked.problem or f"{tool.server_label} answers, and offers {_count(asked)}."
-    return Answer({"success": asked.problem is None, "message": message, "tools_count": len(asked.found)})
+    return ApiResponse({"success": asked.problem is None, "message": message, "tools_count": len(asked.found)})
 
 
-async def _asked(tool_id: str, given: OfBot, asking: Asking) -> tuple[Tool, Asked]:
-    tool = await asking.look(given, lambda connection, found: store.tool(connection, found.bot, tool_id))
+async def _asked(tool_id: str, given: OfBot, asking: CallerDep) -> tuple[Tool, ToolListing]:
+    tool = await asking.read_inline(given, lambda connection, found: store.tool(connection, found.bot, tool_id))
     return tool, await ask(tool, asking.stack.settings)
 
 
-def _count(asked: Asked) -> str:
+def _count(asked: ToolListing) -> str:
     return f"{len(asked.found)} tool{'' if len(asked.found) == 1 else 's'}"
 
 
-async def _switch(tool_id: str, given: OfBot, active: dict[str, bool], asking: Asking) -> Answer:
+async def _switch(tool_id: str, given: OfBot, active: dict[str, bool], asking: CallerDep) -> ApiResponse:
     await asking.write(
         given, lambda connection, found: store.switch_tools(connection, found.bot, tool_id, active, utc_now())
     )
-    return Answer({"success": True, "message": f"{len(active)} of the tools of {tool_id} were switched."})
+    return ApiResponse({"success": True, "message": f"{len(active)} of the tools of {tool_id} were switched."})

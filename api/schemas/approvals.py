@@ -5,11 +5,11 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field
 from sqlalchemy import Row
 
-from api.answers import moment
+from api.responses import moment
 from api.schemas.fields import Key, OfBot
 from api.schemas.pages import PageNumber, Pagination, PerPage
-from heartbeat.store.approvals import Decision
-from heartbeat.store.watching import parsed
+from heartbeat.store.runs.approvals import Decision
+from heartbeat.store.runs.details import parsed
 
 State = Literal["pending", "approved", "denied", "expired"]
 DECISIONS: dict[str, Decision] = {"approve": "approved", "deny": "denied"}

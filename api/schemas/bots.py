@@ -4,12 +4,12 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
-from api.answers import moment
+from api.responses import moment
 from api.schemas.fields import Flag, OfBot, OfProject, PlainObject, Text, Whole, Words
 from api.schemas.pages import PageNumber, Pagination, PerPage
 from heartbeat.agents.model import choose_default_model
 from heartbeat.settings import Settings
-from heartbeat.store.tables import Bot
+from heartbeat.store.tables.bots import Bot
 
 COLUMNS = ("name", "model", "instruction", "status", "heartbeat", "max_reply_tokens")
 

@@ -6,9 +6,9 @@ from typing import Any
 from pydantic import BaseModel, Field
 from sqlalchemy import Row
 
-from api.answers import dollars, moment
+from api.responses import dollars, moment
 from api.schemas.stats import NO_MODEL
-from heartbeat.store.spending import Spending
+from heartbeat.store.credits.usage import CreditsUsage
 
 
 class OfOneBot(BaseModel):
@@ -28,18 +28,18 @@ class OfOneHeartbeat(BaseModel):
     held: int
 
 
-class Spent(BaseModel):
+class SpentCredits(BaseModel):
     count: int
     credits: int
     tokens: int
     cost_usd: str
 
 
-class OfOneModel(Spent):
+class OfOneModel(SpentCredits):
     model: str
 
 
-class OfOneDay(Spent):
+class OfOneDay(SpentCredits):
     date: str
 
 
@@ -62,7 +62,7 @@ class OneCredits(BaseModel):
     credits: CreditsObject
 
 
-def show_credits(spent: Spending, limit: int | None, period: tuple[datetime, datetime]) -> dict[str, Any]:
+def show_credits(spent: CreditsUsage, limit: int | None, period: tuple[datetime, datetime]) -> dict[str, Any]:
     """A credits object, as docs/api.md has it."""
     left = None if limit is None else max(0, limit + spent.granted - spent.used - spent.held)
     return {

@@ -4,10 +4,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
-from api.answers import moment
+from api.responses import moment
 from api.schemas.fields import Key, OfBot, Whole
 from api.schemas.pages import PageNumber, Pagination, PerPage
-from heartbeat.store.findings import Listed
+from heartbeat.store.notifications.findings import ListedFinding
 
 Minutes = Annotated[Whole, Field(ge=1, le=366 * 1440)]
 
@@ -57,7 +57,7 @@ class AllFindings(BaseModel):
     pagination: Pagination
 
 
-def show_finding(listed: Listed) -> dict[str, Any]:
+def show_finding(listed: ListedFinding) -> dict[str, Any]:
     """A finding object."""
     row = listed.finding
     return {

@@ -7,16 +7,16 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, Field
 from sqlalchemy import Connection
 
-from api.answers import moment
-from api.due import due
+from api.next_ticks import due
+from api.responses import moment
 from api.schemas.fields import Flag, Key, OfBot, OfHeartbeat, Text, Whole, Words
-from heartbeat import credits
-from heartbeat.errors import Invalid
-from heartbeat.store.access import Access
-from heartbeat.store.accounting import cadence_of
-from heartbeat.store.configure import Wish
-from heartbeat.store.subscribers import member_uuids
-from heartbeat.store.tables import Heartbeat
+from heartbeat.domain import credits
+from heartbeat.domain.errors import Invalid
+from heartbeat.store.heartbeats.configure import ConfigureRequest
+from heartbeat.store.heartbeats.tick_accounting import cadence_of
+from heartbeat.store.projects.access import Access
+from heartbeat.store.projects.members import member_uuids
+from heartbeat.store.tables.heartbeats import Heartbeat
 
 LONGEST_PROMPT = 20_000
 # `null` means "left out" for these; the others it clears.
@@ -77,13 +77,13 @@ class Configure(OfBot):
         None, description="A call that waits for a person's yes counts as denied after so long; 24 if not said."
     )
 
-    def wish(self) -> Wish:
+    def wish(self) -> ConfigureRequest:
         """What is asked for, without what was left out; raises `Invalid`."""
         if self.cron_pattern is not None and self.interval_minutes is not None:
             raise Invalid("cron_pattern", "give either cron_pattern or interval_minutes, and not both")
         given = {name: getattr(self, name) for name in self.model_fields_set & COLUMNS}
         fields = {name: value for name, value in given.items() if value is not None or name not in NULL_IS_LEFT_OUT}
-        return Wish(fields, self.uuid, self.member_id, self.enabled)
+        return ConfigureRequest(fields, self.uuid, self.member_id, self.enabled)
 
 
 class ListHeartbeats(OfBot):
@@ -154,7 +154,7 @@ class AllHeartbeats(BaseModel):
     heartbeats: list[HeartbeatObject]
 
 
-class Message(BaseModel):
+class Deleted(BaseModel):
     message: str
 
 

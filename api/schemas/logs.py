@@ -6,11 +6,11 @@ from urllib.parse import quote
 from pydantic import BaseModel, Field
 from sqlalchemy import Row
 
-from api.answers import dollars, moment
+from api.responses import dollars, moment
 from api.schemas.fields import Flag, Key, OfBot
 from api.schemas.pages import PageNumber, Pagination, PerPage
 from heartbeat.settings import Settings
-from heartbeat.store.logs import delay_ms
+from heartbeat.store.runs.logs import delay_ms
 
 Status = Literal["success", "error", "skipped", "cancelled", "running"]
 
@@ -61,7 +61,7 @@ class Logs(BaseModel):
     pagination: Pagination
 
 
-class RehearsedCall(BaseModel):
+class RehearsedCallObject(BaseModel):
     tool: str
     arguments: Any
     needs_approval: bool = Field(description="A person would have been asked first.")
@@ -73,12 +73,12 @@ class RehearsedMessage(BaseModel):
     name: str
 
 
-class Rehearsal(BaseModel):
-    would_have_called: list[RehearsedCall]
+class RehearsalObject(BaseModel):
+    would_have_called: list[RehearsedCallObject]
     would_have_told: list[RehearsedMessage]
 
 
-class RunResult(BaseModel):
+class TriggerResult(BaseModel):
     status: str
     response: str | None = None
     duration_ms: int | None = None
@@ -87,11 +87,11 @@ class RunResult(BaseModel):
     error_message: str | None = None
     skip_reason: str | None = None
     log_id: str | None = None
-    rehearsal: Rehearsal | None = Field(None, description="Of a dry run: what it would have done.")
+    rehearsal: RehearsalObject | None = Field(None, description="Of a dry run: what it would have done.")
 
 
 class Triggered(BaseModel):
-    result: RunResult
+    result: TriggerResult
 
 
 def show_log(run: Row[Any], settings: Settings) -> dict[str, Any]:

@@ -4,11 +4,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
-from api.answers import moment
+from api.responses import moment
 from api.schemas.fields import Flag, Key, OfProject, PlainObject, Whole, Words
 from api.schemas.pages import PageNumber, Pagination, PerPage
-from heartbeat.errors import Invalid
-from heartbeat.store.targets import Listed, Told
+from heartbeat.domain.errors import Invalid
+from heartbeat.store.notifications.targets import ListedNotification, ListedTarget
 
 Name = Annotated[Words, Field(max_length=200)]
 Kind = Literal[
@@ -156,12 +156,12 @@ class AllNotifications(BaseModel):
     pagination: Pagination
 
 
-class Tried(BaseModel):
+class TargetTried(BaseModel):
     success: bool
     message: str
 
 
-def show_target(listed: Listed) -> dict[str, Any]:
+def show_target(listed: ListedTarget) -> dict[str, Any]:
     """A target object."""
     row = listed.target
     return {
@@ -182,7 +182,7 @@ def show_target(listed: Listed) -> dict[str, Any]:
     }
 
 
-def show_notification(told: Told) -> dict[str, Any]:
+def show_notification(told: ListedNotification) -> dict[str, Any]:
     """A notification object."""
     row, event = told.notification, told.event
     return {

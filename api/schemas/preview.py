@@ -4,10 +4,10 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
-from api.answers import moment
+from api.responses import moment
 from api.schemas.fields import Whole
 from api.schemas.heartbeats import Configure
-from heartbeat.forecast import Forecast, Measured, Tick
+from heartbeat.domain.forecast import Forecast, ForecastTick, UsageEstimate
 
 
 class AskPreview(Configure):
@@ -31,7 +31,7 @@ class Previewed(BaseModel):
     warnings: list[str]
 
 
-def show_preview(found: Forecast, measured: Measured, refusals: list[str]) -> dict[str, Any]:
+def show_preview(found: Forecast, measured: UsageEstimate, refusals: list[str]) -> dict[str, Any]:
     """A preview as it is answered."""
     return {
         "schedule": found.schedule,
@@ -45,5 +45,5 @@ def show_preview(found: Forecast, measured: Measured, refusals: list[str]) -> di
     }
 
 
-def _show_tick(tick: Tick) -> dict[str, Any]:
+def _show_tick(tick: ForecastTick) -> dict[str, Any]:
     return {"utc": moment(tick.utc), "local": tick.local.isoformat(timespec="seconds"), "note": tick.note}

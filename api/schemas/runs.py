@@ -6,13 +6,13 @@ from typing import Any
 from pydantic import BaseModel, Field
 from sqlalchemy import Row
 
-from api.answers import dollars, moment
+from api.responses import dollars, moment
 from api.schemas.fields import Flag, Key, OfBot, OfHeartbeat
-from api.schemas.logs import LogObject, RunResult, show_log
+from api.schemas.logs import LogObject, TriggerResult, show_log
 from heartbeat.settings import Settings
-from heartbeat.store.records import Attempt, Run, Step
-from heartbeat.store.rehearsals import WRITTEN_DOWN, Rehearsal
-from heartbeat.store.watching import parsed
+from heartbeat.store.runs.details import parsed
+from heartbeat.store.runs.rehearsals import WRITTEN_DOWN, Rehearsal
+from heartbeat.store.tables.runs import Attempt, Run, Step
 
 
 class Cancel(OfHeartbeat):
@@ -24,7 +24,7 @@ class CancelResult(BaseModel):
     status: str = Field(description="`running` while any is, else `cancelled` if any was, else what the first was.")
     tokens_used: int
     credits_charged: int
-    runs: list[RunResult]
+    runs: list[TriggerResult]
 
 
 class Cancelled(BaseModel):

@@ -4,9 +4,9 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
-from api.answers import dollars
+from api.responses import dollars
 from api.schemas.fields import OfBot, Whole
-from heartbeat.store.stats import Stats, Sums
+from heartbeat.store.credits.stats import Stats, Sums
 
 TYPES = ("heartbeat", "scheduled_task")
 # The model of ticks that never ran, and of logs that were written before models were told apart.

@@ -4,11 +4,11 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
-from api.answers import moment
+from api.responses import moment
 from api.schemas.fields import Key, OfBot, OfProject, Words
 from api.schemas.pages import PageNumber, Pagination, PerPage
-from heartbeat.errors import Invalid
-from heartbeat.store.tables import Subscriber
+from heartbeat.domain.errors import Invalid
+from heartbeat.store.tables.bots import Subscriber
 
 
 class CreateSubscriber(OfBot):

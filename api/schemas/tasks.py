@@ -6,17 +6,17 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, Field
 from sqlalchemy import Connection
 
-from api.answers import moment
-from api.due import due
+from api.next_ticks import due
+from api.responses import moment
 from api.schemas.fields import Key, OfBot, PlainObject, Text, Whole, Words
 from api.schemas.heartbeats import LONGEST_PROMPT, Pause, pause, schedule_state
 from api.schemas.pages import PageNumber, Pagination, PerPage
-from heartbeat.cadence.tasks import Asked, written
-from heartbeat.store.access import Access
-from heartbeat.store.accounting import cadence_of
-from heartbeat.store.subscribers import member_uuids
-from heartbeat.store.tables import Heartbeat
-from heartbeat.store.tasks import Order, made_by, status
+from heartbeat.domain.cadence.tasks import TaskSchedule, written
+from heartbeat.store.heartbeats.tasks import NewTask, made_by, status
+from heartbeat.store.heartbeats.tick_accounting import cadence_of
+from heartbeat.store.projects.access import Access
+from heartbeat.store.projects.members import member_uuids
+from heartbeat.store.tables.heartbeats import Heartbeat
 
 ScheduleType = Literal["interval", "daily", "weekly", "once"]
 Status = Literal["active", "paused", "done", "cancelled"]
@@ -34,12 +34,12 @@ class CreateTask(OfBot):
     max_executions: Annotated[Whole, Field(ge=1)] | None = Field(None, description="It is done after so many runs.")
     member_id: Key | None = Field(None, description="The subscriber it belongs to.")
 
-    def order(self) -> Order:
+    def order(self) -> NewTask:
         """What is asked for, as the store takes it."""
-        return Order(
+        return NewTask(
             name=self.name,
             prompt=self.prompt,
-            asked=Asked(self.schedule_type, self.schedule_config),
+            asked=TaskSchedule(self.schedule_type, self.schedule_config),
             description=self.description,
             timezone=self.timezone or "UTC",
             max_executions=self.max_executions,

@@ -6,8 +6,8 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from api.schemas.fields import Words
-from heartbeat.addresses import read_host
-from heartbeat.risks import RISKS, Risk
+from heartbeat.domain.tool_risks import RISKS, Risk
+from heartbeat.egress.addresses import read_host
 
 MOST_TOOLS = 1_000
 # What a training or a note of long ago leaves in the one body that the published Node client has for all its calls.

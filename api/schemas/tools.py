@@ -9,12 +9,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, AliasChoices, AliasPath, BaseModel, BeforeValidator, Field
 
-from api.answers import moment
+from api.responses import moment
 from api.schemas.fields import Flag, OfBot
 from api.schemas.headers import Headers
 from api.schemas.pages import PageNumber, Pagination, PerPage
 from api.schemas.tool_fields import MOST_TOOLS, Address, Approval, Kind, Label, Risks, ToolName, Transport
-from heartbeat.store.tables import Tool
+from heartbeat.store.tables.bots import Tool
 
 COLUMNS = ("server_label", "server_url", "transport", "risks", "is_enabled")
 
@@ -123,7 +123,7 @@ class ListTools(OfBot):
         return {} if self.filter is None else ToolFilter.model_validate_json(self.filter).model_dump(exclude_none=True)
 
 
-class Changed(BaseModel):
+class ToolCount(BaseModel):
     difference: str = Field(description="From what was pinned to what the server says now, as a unified diff.")
     gone: bool = Field(description="Whether the server does not offer it any more.")
     seen_at: str
@@ -135,7 +135,9 @@ class ToolEntry(BaseModel):
     is_active: bool
     schema_: dict[str, Any] = Field(alias="schema", description="The JSON Schema of its arguments.")
     annotations: dict[str, Any] = Field(description="What its server says of it, such as readOnlyHint.")
-    changed: Changed | None = Field(description="Why its use is paused: it is not what was pinned. Refresh to take it.")
+    changed: ToolCount | None = Field(
+        description="Why its use is paused: it is not what was pinned. Refresh to take it."
+    )
 
 
 class ToolObject(BaseModel):
@@ -171,7 +173,7 @@ class AllTools(BaseModel):
     pagination: Pagination
 
 
-class Tried(BaseModel):
+class ToolTried(BaseModel):
     success: bool
     message: str
     tools_count: int

@@ -2,8 +2,8 @@
 
 from pydantic_ai import exceptions as ai
 
-from heartbeat.labels import mask
-from heartbeat.storable import storable
+from heartbeat.domain.redaction import mask
+from heartbeat.domain.text import storable
 
 WORDS = 500
 

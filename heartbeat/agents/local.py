@@ -12,7 +12,7 @@ from pathlib import Path
 
 NAME = "smollm2"
 CONTEXT_TOKENS = 8192
-AT_ONCE = 2
+CONCURRENCY = 2
 ERRORS_ONLY = 1
 # What the model's authors recommend; a request's own values win.
 TEMPERATURE, TOP_P = 0.2, 0.9
@@ -47,7 +47,7 @@ def serve(port: int) -> None:
     params.model_alias = {NAME}
     params.hostnames, params.port = ["127.0.0.1"], port
     # Two answers at a time share one context; without a bound the server keeps up to 8 GB of old prompts.
-    params.n_ctx, params.n_parallel, params.kv_unified, params.cache_ram_mib = CONTEXT_TOKENS, AT_ONCE, True, 0
+    params.n_ctx, params.n_parallel, params.kv_unified, params.cache_ram_mib = CONTEXT_TOKENS, CONCURRENCY, True, 0
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads()
     params.sampling.temp, params.sampling.top_p = TEMPERATURE, TOP_P
     params.ui, params.verbosity = False, ERRORS_ONLY

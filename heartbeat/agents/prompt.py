@@ -7,14 +7,14 @@ from pydantic_ai.messages import ModelMessage, ModelMessagesTypeAdapter, ModelRe
 
 
 @dataclass(frozen=True)
-class Said:
+class ModelTurn:
     """An answer of the model, as `Answer.messages` has it."""
 
     messages: str
 
 
 @dataclass(frozen=True)
-class Returned:
+class ToolTurn:
     """What a tool call came to."""
 
     tool: str
@@ -22,12 +22,12 @@ class Returned:
     text: str
 
 
-def conversation(instruction: str, prompt: str, turns: Sequence[Said | Returned]) -> list[ModelMessage]:
+def conversation(instruction: str, prompt: str, turns: Sequence[ModelTurn | ToolTurn]) -> list[ModelMessage]:
     """The messages of the next request. The results of one answer's calls go back together."""
     told = instruction or None
     messages: list[ModelMessage] = [ModelRequest(parts=[UserPromptPart(prompt)], instructions=told)]
     for turn in turns:
-        if isinstance(turn, Said):
+        if isinstance(turn, ModelTurn):
             messages += ModelMessagesTypeAdapter.validate_json(turn.messages)
             continue
         result = ToolReturnPart(turn.tool, turn.text, turn.call_id)

@@ -19,10 +19,10 @@ from pydantic_core import PydanticSerializationError
 
 from heartbeat.agents.failures import ModelFailure, explain
 from heartbeat.agents.http import client
-from heartbeat.agents.prompt import Returned, Said, conversation
-from heartbeat.agents.tools.definitions import Definition
+from heartbeat.agents.prompt import ModelTurn, ToolTurn, conversation
+from heartbeat.agents.tools.definitions import OfferedTool
+from heartbeat.domain.text import storable
 from heartbeat.settings import Settings
-from heartbeat.storable import storable
 
 # Set where a client is made: given with a request, it would have the client copied for each one.
 NO_RETRIES = 0
@@ -31,19 +31,19 @@ BYTES_A_TOKEN = 4
 
 
 @dataclass(frozen=True)
-class Question:
+class CompletionRequest:
     """One request: to `model` (`provider:name`), with the turns of the run so far and the tools it may ask for."""
 
     model: str
     instruction: str
     prompt: str
     max_reply_tokens: int
-    turns: Sequence[Said | Returned] = ()
-    tools: Sequence[Definition] = ()
+    turns: Sequence[ModelTurn | ToolTurn] = ()
+    tools: Sequence[OfferedTool] = ()
 
 
 @dataclass(frozen=True)
-class AskedCall:
+class RequestedCall:
     """A tool call that the model asks for; `arguments` is JSON as it wrote it."""
 
     tool: str
@@ -52,7 +52,7 @@ class AskedCall:
 
 
 @dataclass(frozen=True)
-class Answer:
+class Completion:
     """What came back and was paid for. `text` is what the model said; `messages` its answer as JSON.
 
     `failure_code` and `failure` are set when it said nothing of use: refused by a filter, or empty.
@@ -60,14 +60,14 @@ class Answer:
 
     text: str
     messages: str
-    calls: Sequence[AskedCall]
+    calls: Sequence[RequestedCall]
     input_tokens: int
     output_tokens: int
     failure_code: str | None = None
     failure: str | None = None
 
 
-class Models:
+class ProviderClients:
     """The models of one process, each made when it is first asked, so that connections are used again."""
 
     def __init__(self, settings: Settings) -> None:
@@ -77,7 +77,7 @@ class Models:
         self._making = Lock()
         self._http = client(float(settings.step_timeout_seconds))
 
-    async def ask(self, question: Question) -> Answer:
+    async def ask(self, question: CompletionRequest) -> Completion:
         """Send one request; raises `ModelFailure` in words the owner can act on."""
         name, timeout = question.model, float(self._settings.step_timeout_seconds)
         wishes = ModelSettings(max_tokens=question.max_reply_tokens, timeout=timeout)
@@ -92,7 +92,7 @@ class Models:
         text = "\n".join(part.content for part in response.parts if part.part_kind == "text").strip()
         calls = [
             # As it came: the library would put right what was cut short, and a tool be called with half its arguments.
-            AskedCall(
+            RequestedCall(
                 part.tool_name,
                 part.tool_call_id,
                 part.args if isinstance(part.args, str) else part.args_as_json_str(),
@@ -101,7 +101,7 @@ class Models:
             if part.part_kind == "tool-call"
         ]
         code, failure = (None, None) if calls else _useless(name, text, response)
-        return Answer(
+        return Completion(
             text,
             written,
             calls,
@@ -123,7 +123,7 @@ class Models:
 
 
 def _used(
-    response: ModelResponse, messages: Sequence[ModelMessage], tools: Sequence[Definition], said: str
+    response: ModelResponse, messages: Sequence[ModelMessage], tools: Sequence[OfferedTool], said: str
 ) -> tuple[int, int]:
     """Tokens read and written. A server that reports none is not free of charge: no budget would ever end its runs."""
     usage = response.usage
@@ -146,7 +146,7 @@ def _written(response: ModelResponse) -> tuple[ModelResponse, str]:
     return messages[0], ModelMessagesTypeAdapter.dump_json(messages).decode()
 
 
-def _offered(tool: Definition) -> ToolDefinition:
+def _offered(tool: OfferedTool) -> ToolDefinition:
     return ToolDefinition(name=tool.name, description=tool.description, parameters_json_schema=tool.schema)
 
 

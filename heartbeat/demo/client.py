@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 from pydantic import BaseModel
 
-from heartbeat.up.claims import CannotStart
+from heartbeat.up.preflight import CannotStart
 
 NAME = "Break coach"
 INSTRUCTION = "You are a helpful assistant. Answer in one sentence."
@@ -20,12 +20,12 @@ CREDITS_PER_START = 500
 LOGS = 20
 
 
-class Pause(BaseModel):
+class PauseView(BaseModel):
     reason: str
     message: str | None = None
 
 
-class Order(BaseModel):
+class HeartbeatView(BaseModel):
     """The heartbeat, as far as the demo shows it."""
 
     uuid: str
@@ -35,10 +35,10 @@ class Order(BaseModel):
     next_run_at: datetime | None = None
     credits_used: int = 0
     credit_budget: int | None = None
-    pause: Pause | None = None
+    pause: PauseView | None = None
 
 
-class Log(BaseModel):
+class RunView(BaseModel):
     """A run, ended or still going."""
 
     uuid: str
@@ -57,9 +57,9 @@ class Log(BaseModel):
 class Snapshot:
     """What there is to see at one moment; runs newest first."""
 
-    order: Order
-    running: list[Log]
-    ended: list[Log]
+    order: HeartbeatView
+    running: list[RunView]
+    ended: list[RunView]
 
 
 class DemoClient:
@@ -84,10 +84,10 @@ class DemoClient:
         made = await self._ask("POST", "bot/create", {**wanted, "name": NAME})
         return str(made["bot"]["uuid"])
 
-    async def heartbeat(self, bot: str) -> Order:
+    async def heartbeat(self, bot: str) -> HeartbeatView:
         """The demo's heartbeat: made if it is not there, on in any case, with credits for this start."""
         before = await self._ask("GET", "bot/heartbeat/readall", {"bot_id": bot})
-        orders = [Order.model_validate(one) for one in before["heartbeats"]]
+        orders = [HeartbeatView.model_validate(one) for one in before["heartbeats"]]
         used = next((order.credits_used for order in orders if order.external_id == EXTERNAL_ID), 0)
         wanted = {
             "bot_id": bot,
@@ -114,18 +114,18 @@ class DemoClient:
         running = await self._ask("GET", "bot/heartbeat/logs", {**which, "status": "running"})
         ended = await self._ask("GET", "bot/heartbeat/logs", {**which, "per_page": LOGS})
         return Snapshot(
-            Order.model_validate(order["heartbeat"]),
-            [Log.model_validate(log) for log in running["logs"]],
-            [Log.model_validate(log) for log in ended["logs"]],
+            HeartbeatView.model_validate(order["heartbeat"]),
+            [RunView.model_validate(log) for log in running["logs"]],
+            [RunView.model_validate(log) for log in ended["logs"]],
         )
 
     async def has_dashboard(self) -> bool:
         """Whether the API serves pages for people at its root."""
         return not (await self._http.get("/")).is_error
 
-    async def _switch(self, how: str, bot: str, heartbeat: str) -> Order:
+    async def _switch(self, how: str, bot: str, heartbeat: str) -> HeartbeatView:
         answer = await self._ask("POST", f"bot/heartbeat/{how}", {"bot_id": bot, "heartbeat_id": heartbeat})
-        return Order.model_validate(answer["heartbeat"])
+        return HeartbeatView.model_validate(answer["heartbeat"])
 
     async def _ask(self, method: str, path: str, values: dict[str, Any]) -> dict[str, Any]:
         answer = await self._send(method, path, values)

@@ -17,19 +17,19 @@ from heartbeat.demo.client import DemoClient
 from heartbeat.demo.view import View, view
 from heartbeat.settings import Settings
 from heartbeat.store.database import Database
-from heartbeat.store.projects import create_key, project_of_key, projects
-from heartbeat.up.claims import CannotStart, data_directory
+from heartbeat.store.projects.projects import create_key, project_of_key, projects
 from heartbeat.up.command import header, say
 from heartbeat.up.first import FirstKey
+from heartbeat.up.preflight import CannotStart, data_directory
 from heartbeat.up.run import prepare, run
-from heartbeat.up.stack import Stack, plan
+from heartbeat.up.stack import EmbeddedStack, plan
 from heartbeat.up.supervisor import OWN_NAME
 
 KEPT, OUTPUT = "demo.json", "demo.log"
 LOOK_EVERY = 0.5
 
 
-class Kept(BaseModel):
+class DemoState(BaseModel):
     """What the demo remembers in its data directory, for itself alone."""
 
     key: str
@@ -37,13 +37,13 @@ class Kept(BaseModel):
 
 
 @dataclass(frozen=True)
-class Show:
+class Demo:
     """Everything the demo needs once the stack is ready."""
 
-    stack: Stack
+    stack: EmbeddedStack
     file: Path
     project: str
-    kept: Kept
+    kept: DemoState
     console: Console
 
 
@@ -63,7 +63,7 @@ def demo(settings: Settings) -> None:
         for line in [*header(settings, stack, first), f"output    {output.name}", "starting …"]:
             say(console, Text(line))
         project, kept = _access(settings, first)
-        show = Show(stack, settings.data_dir / KEPT, project, kept, console)
+        show = Demo(stack, settings.data_dir / KEPT, project, kept, console)
         try:
             asyncio.run(run(stack, tell, lambda: _follow(show)))
         except httpx.HTTPError as problem:
@@ -71,7 +71,7 @@ def demo(settings: Settings) -> None:
     say(console, Text("stopped; `make demo` carries on here, `make up` runs the same without the demo"))
 
 
-async def _follow(show: Show) -> None:
+async def _follow(show: Demo) -> None:
     """Set the demo's heartbeat going, show its runs, and switch it off at the end."""
     headers = {"Authorization": f"Bearer {show.kept.key}"}
     async with httpx.AsyncClient(base_url=show.stack.api_url, headers=headers, trust_env=False, timeout=10) as http:
@@ -80,7 +80,7 @@ async def _follow(show: Show) -> None:
         if await client.has_dashboard():
             say(show.console, Text(f"dashboard {show.stack.api_url}/ (sign in with the key in {show.file})"))
         bot = await client.bot(show.kept.bot, show.stack.model)
-        _keep(show.file, Kept(key=show.kept.key, bot=bot))
+        _keep(show.file, DemoState(key=show.kept.key, bot=bot))
         heartbeat = (await client.heartbeat(bot)).uuid
         screen = view(show.console)
         try:
@@ -101,18 +101,18 @@ async def _watch(client: DemoClient, bot: str, heartbeat: str, screen: View) -> 
         await asyncio.sleep(LOOK_EVERY)
 
 
-def _access(settings: Settings, first: FirstKey | None) -> tuple[str, Kept]:
+def _access(settings: Settings, first: FirstKey | None) -> tuple[str, DemoState]:
     """The project to use and a key of it: of the settings, of last time, the one just made, else a new one."""
     kept = _kept(settings.data_dir / KEPT)
     given = settings.api_key.get_secret_value() if settings.api_key else None
     usable = [key for key in (given, kept.key if kept else None, first.secret if first else None) if key]
 
-    def work(connection: Connection) -> tuple[str, Kept]:
+    def work(connection: Connection) -> tuple[str, DemoState]:
         for key in usable:
             if project := project_of_key(connection, key):
-                return project.uuid, Kept(key=key, bot=kept.bot if kept else None)
+                return project.uuid, DemoState(key=key, bot=kept.bot if kept else None)
         oldest = projects(connection)[0]
-        return oldest.uuid, Kept(key=create_key(connection, oldest, "Demo", datetime.now(UTC)).secret)
+        return oldest.uuid, DemoState(key=create_key(connection, oldest, "Demo", datetime.now(UTC)).secret)
 
     database = Database(settings.store_url())
     try:
@@ -123,12 +123,12 @@ def _access(settings: Settings, first: FirstKey | None) -> tuple[str, Kept]:
     return project, found
 
 
-def _kept(file: Path) -> Kept | None:
+def _kept(file: Path) -> DemoState | None:
     with suppress(FileNotFoundError, ValidationError):
-        return Kept.model_validate_json(file.read_text())
+        return DemoState.model_validate_json(file.read_text())
     return None
 
 
-def _keep(file: Path, kept: Kept) -> None:
+def _keep(file: Path, kept: DemoState) -> None:
     with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as opened:
         opened.write(kept.model_dump_json())

@@ -8,7 +8,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from heartbeat.demo.client import Log, Order, Snapshot
+from heartbeat.demo.client import HeartbeatView, RunView, Snapshot
 
 COLOURS = {"success": "green", "error": "red", "skipped": "yellow", "cancelled": "yellow", "running": "cyan"}
 LONGEST_ANSWER = 240
@@ -85,7 +85,7 @@ def view(console: Console) -> View:
     return LiveView(console) if console.is_terminal else PlainView(console)
 
 
-def _table(runs: list[Log]) -> Table:
+def _table(runs: list[RunView]) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), expand=True)
     for title in ("began", "by", "status"):
         table.add_column(title, no_wrap=True)
@@ -99,7 +99,7 @@ def _table(runs: list[Log]) -> Table:
     return table
 
 
-def _outlook(order: Order) -> str:
+def _outlook(order: HeartbeatView) -> str:
     """What is due next, and the credits."""
     spent = f"{order.credits_used} of {order.credit_budget} credits used"
     if order.pause:
@@ -110,14 +110,14 @@ def _outlook(order: Order) -> str:
     return f"next run in {left} s, at {_clock(order.next_run_at)} · {order.schedule} · {spent}"
 
 
-def _outcome(log: Log) -> str:
+def _outcome(log: RunView) -> str:
     """The answer or the reason, on one line, without anything a terminal would obey."""
     said = log.response or log.error_message or log.skip_reason or ""
     line = " ".join("".join(letter if letter.isprintable() else " " for letter in said).split())
     return line if len(line) <= LONGEST_ANSWER else line[: LONGEST_ANSWER - 1] + "…"
 
 
-def _seconds(log: Log) -> str:
+def _seconds(log: RunView) -> str:
     """How long it took; of a run still going, how long so far."""
     if log.status == "running":
         return f"{(datetime.now(UTC) - log.started_at).total_seconds():.0f} s"

@@ -9,10 +9,10 @@ from rich.text import Text
 from heartbeat.agents.local import weights
 from heartbeat.agents.model import LOCAL
 from heartbeat.settings import Settings
-from heartbeat.up.claims import data_directory
 from heartbeat.up.first import FirstKey
+from heartbeat.up.preflight import data_directory
 from heartbeat.up.run import prepare, run
-from heartbeat.up.stack import Stack, plan
+from heartbeat.up.stack import EmbeddedStack, plan
 from heartbeat.up.supervisor import OWN_NAME
 
 COLOURS = {OWN_NAME: "bold", "temporal": "magenta", "model": "yellow", "api": "cyan"}
@@ -46,7 +46,7 @@ def say(console: Console, text: Text) -> None:
         console.print(text, soft_wrap=True)
 
 
-def header(settings: Settings, stack: Stack, first: FirstKey | None) -> list[str]:
+def header(settings: Settings, stack: EmbeddedStack, first: FirstKey | None) -> list[str]:
     """What somebody who has just started the stack wants to know."""
     lines = [
         f"data      {settings.data_dir}",

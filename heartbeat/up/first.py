@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from heartbeat.settings import Settings
-from heartbeat.store.projects import create_key, create_project, project_of_key, projects
+from heartbeat.store.projects.projects import create_key, create_project, project_of_key, projects
 
 
 @dataclass(frozen=True)

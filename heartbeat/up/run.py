@@ -10,12 +10,12 @@ from time import monotonic
 
 import httpx
 
-from heartbeat.secret_keys import make_key_file
+from heartbeat.secrets.key_file import make_key_file
 from heartbeat.settings import Settings
 from heartbeat.store import migrate
 from heartbeat.store.database import Database
 from heartbeat.up.first import FirstKey, make_first, opens_nothing
-from heartbeat.up.stack import Stack
+from heartbeat.up.stack import EmbeddedStack
 from heartbeat.up.supervisor import OWN_NAME, Supervisor, Tell
 
 ASK_EVERY = 0.1
@@ -33,8 +33,8 @@ def prepare(settings: Settings, tell: Tell) -> FirstKey | None:
     database = Database(settings.store_url())
     try:
         now = datetime.now(UTC)
-        first = database.write_now(lambda connection: make_first(connection, settings, now))
-        if database.read_now(lambda connection: opens_nothing(connection, settings)):
+        first = database.write_now(make_first, settings, now)
+        if database.read_now(opens_nothing, settings):
             tell(
                 OWN_NAME,
                 "HEARTBEAT_API_KEY is no key of this database: it is used when there is no project yet. "
@@ -45,7 +45,7 @@ def prepare(settings: Settings, tell: Tell) -> FirstKey | None:
         database.close()
 
 
-async def run(stack: Stack, tell: Tell, when_ready: Callable[[], Awaitable[None]]) -> None:
+async def run(stack: EmbeddedStack, tell: Tell, when_ready: Callable[[], Awaitable[None]]) -> None:
     """Keep the stack up until SIGINT, SIGTERM or SIGHUP, or until `when_ready` returns or raises; then stop it all.
 
     A second signal ends everything at once.
@@ -74,13 +74,15 @@ async def run(stack: Stack, tell: Tell, when_ready: Callable[[], Awaitable[None]
         work.result()
 
 
-async def _work(stack: Stack, supervisor: Supervisor, tell: Tell, when_ready: Callable[[], Awaitable[None]]) -> None:
+async def _work(
+    stack: EmbeddedStack, supervisor: Supervisor, tell: Tell, when_ready: Callable[[], Awaitable[None]]
+) -> None:
     await supervisor.start()
     await _readiness(stack, tell)
     await when_ready()
 
 
-async def _readiness(stack: Stack, tell: Tell) -> None:
+async def _readiness(stack: EmbeddedStack, tell: Tell) -> None:
     """Return when the API says that everything is there; after a while of waiting, say what is missing."""
     complain_at = monotonic() + PATIENCE
     async with httpx.AsyncClient(base_url=stack.api_url, trust_env=False, timeout=5) as api:

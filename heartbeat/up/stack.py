@@ -9,7 +9,7 @@ from heartbeat.agents.local import weights
 from heartbeat.agents.model import LOCAL, choose_default_model
 from heartbeat.settings import Settings
 from heartbeat.up import temporal_server
-from heartbeat.up.claims import Port, any_free_port, check_ports, free
+from heartbeat.up.preflight import Port, any_free_port, check_ports, free
 from heartbeat.up.supervisor import Child
 
 # Seconds each may take to stop; with Temporal's own three they stay under ten.
@@ -20,7 +20,7 @@ PYTHON = [sys.executable, "-P", "-m"]
 
 
 @dataclass(frozen=True)
-class Stack:
+class EmbeddedStack:
     """What `up` will run: stages in starting order, and what people want to know about them."""
 
     stages: list[list[Child]]
@@ -30,7 +30,7 @@ class Stack:
     model: str
 
 
-def plan(settings: Settings, workers: int) -> Stack:
+def plan(settings: Settings, workers: int) -> EmbeddedStack:
     """Decide on the children; raises `CannotStart` when a port is taken or a program is missing."""
     embedded = settings.temporal_address is None
     check_ports(_ports(settings, embedded))
@@ -42,7 +42,9 @@ def plan(settings: Settings, workers: int) -> Stack:
         [Child(name, [*PYTHON, "worker"], WORKER_GRACE) for name in _worker_names(workers)],
         [Child("api", [*PYTHON, "api"], API_GRACE)],
     ]
-    return Stack(stages, _environment(settings, embedded, local_port), _api_url(settings), settings.ui_url(), model)
+    return EmbeddedStack(
+        stages, _environment(settings, embedded, local_port), _api_url(settings), settings.ui_url(), model
+    )
 
 
 def _temporal(settings: Settings) -> Child:

@@ -6,7 +6,7 @@ import sysconfig
 from pathlib import Path
 
 from heartbeat.settings import Settings
-from heartbeat.up.claims import CannotStart
+from heartbeat.up.preflight import CannotStart
 
 DATABASE = "temporal.db"
 

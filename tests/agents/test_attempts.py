@@ -10,7 +10,7 @@ from pydantic_ai.exceptions import ModelAPIError
 from heartbeat.agents.prompt import conversation
 from heartbeat.agents.request import make
 from heartbeat.settings import Settings
-from tests.models import ModelServer, fails
+from tests.support.model_server import ModelServer, fails
 
 MODELS = ["openai:gpt-x", "anthropic:claude-x", "google:gemini-x", "ollama:llama-x", "local:smollm2"]
 

@@ -13,14 +13,15 @@ from temporalio.client import Client
 
 import worker
 from api.main import create_app
-from heartbeat.ids import new_id
+from heartbeat.domain.ids import new_id
 from heartbeat.settings import Settings
 from heartbeat.store.database import Database
-from heartbeat.store.projects import create_key
-from heartbeat.store.tables import Heartbeat, Project
+from heartbeat.store.projects.projects import create_key
+from heartbeat.store.tables.heartbeats import Heartbeat
+from heartbeat.store.tables.projects import Project
 from tests.conftest import fresh_database
-from tests.models import ModelServer
-from tests.seeds import NOW, a_project, heartbeat_row
+from tests.support.model_server import ModelServer
+from tests.support.seeds import NOW, a_project, heartbeat_row
 
 # Far enough away that no schedule fires while a test looks.
 YEARLY = "0 0 1 1 *"
@@ -85,7 +86,7 @@ class Api:
         return answer.json()["subscriber"]
 
     async def row(self, heartbeat: dict[str, Any]) -> Heartbeat:
-        return await self.database.read(lambda connection: heartbeat_row(connection, heartbeat["uuid"]))
+        return await self.database.read(heartbeat_row, heartbeat["uuid"])
 
     def as_caller(self, key: str) -> "Api":
         """The same calls with another key."""

@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator
 import pytest
 from fastapi import FastAPI
 
-from heartbeat.store.projects import create_key, keys, revoke_key
+from heartbeat.store.projects.projects import create_key, keys, revoke_key
 from tests.api.conftest import Api, address, error_of, owner
-from tests.seeds import NOW
+from tests.support.seeds import NOW
 
 CALLS = [
     ("POST", "/heartbeat/configure"),
@@ -162,12 +162,12 @@ async def test_a_target_of_another_project_is_not_there(api: Api, outsider: Api,
 
 
 async def test_a_revoked_key_opens_nothing(api: Api) -> None:
-    second = await api.database.write(lambda connection: create_key(connection, api.project, "second", NOW))
+    second = await api.database.write(create_key, api.project, "second", NOW)
     caller = api.as_caller(second.secret)
     assert (await caller.get("/readall")).status_code == 200
-    await api.database.write(lambda connection: revoke_key(connection, api.project, second.uuid, NOW))
+    await api.database.write(revoke_key, api.project, second.uuid, NOW)
     assert error_of(await caller.get("/readall"), 401)
-    assert len(await api.database.read(lambda connection: keys(connection, api.project))) == 2
+    assert len(await api.database.read(keys, api.project)) == 2
     assert (await api.get("/readall")).status_code == 200
 
 

@@ -4,10 +4,10 @@ import pytest
 from temporalio.service import RPCError
 
 from api.schemas.bots import AllBots, OneBot, UpdatedBot
-from heartbeat.store.heartbeats import FLAG_TURNED_OFF
-from heartbeat.store.memory import Owner, remember
+from heartbeat.store.heartbeats.heartbeats import FLAG_TURNED_OFF
+from heartbeat.store.memory.memory import MemoryOwner, remember
 from tests.api.conftest import Api, error_of, wrong_fields
-from tests.seeds import NOW
+from tests.support.seeds import NOW
 
 
 async def test_a_bot_reads_back_what_was_written(api: Api) -> None:
@@ -101,7 +101,7 @@ async def test_a_new_name_reaches_the_schedules(api: Api) -> None:
 async def test_reset_forgets_what_one_bot_remembers_and_says_how_much(api: Api) -> None:
     bot, other = await api.bot(), await api.bot()
     for one, texts in ((bot, ("green tea", "black tea")), (other, ("coffee",))):
-        owner_of = Owner((await api.row(await api.heartbeat(one))).bot_id)
+        owner_of = MemoryOwner((await api.row(await api.heartbeat(one))).bot_id)
         await api.database.write(lambda c, o=owner_of, t=texts: [remember(c, o, text, None, NOW) for text in t])
     for one, memories in ((bot, 2), (bot, 0), (other, 1)):
         answer = (await api.post("/reset", bot_id=one["id"])).json()

@@ -12,12 +12,13 @@ from sqlalchemy import make_url, select
 from sqlmodel import SQLModel
 from temporalio.client import Client
 
-from heartbeat.secret_keys import new_key
-from heartbeat.store.database import Database, columns
-from heartbeat.store.tables import Tool
+from heartbeat.domain.secret_keys import new_key
+from heartbeat.store.database import Database
+from heartbeat.store.rows import columns
+from heartbeat.store.tables.bots import Tool
 from tests.api.conftest import Api
-from tests.api.servers import ask, desk, down, locked_desk, shop_with
-from tests.tool_server import ToolServer
+from tests.support.tool_owner import ask, desk, down, locked_desk, shop_with
+from tests.support.tool_server import ToolServer
 
 __all__ = ["desk", "down", "locked_desk"]
 

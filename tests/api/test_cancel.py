@@ -11,10 +11,10 @@ import pytest
 
 import worker
 from api.schemas.runs import Cancelled
-from heartbeat.store.audit import audit
-from heartbeat.temporal import connect
+from heartbeat.store.credits.audit import audit
+from heartbeat.temporal.client import connect
 from tests.api.conftest import Api, error_of
-from tests.models import ModelServer, Reply, asks, says
+from tests.support.model_server import ModelServer, Reply, asks, says
 
 DEADLINE = 20.0
 HEARD_WITHIN = 10.0

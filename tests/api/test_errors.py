@@ -71,12 +71,12 @@ async def test_our_own_mistakes_tell_nothing_and_are_logged(
     def broken(*_: object) -> None:
         raise ZeroDivisionError("the password is hunter2")
 
-    monkeypatch.setattr("heartbeat.store.bots.bots", broken)
+    monkeypatch.setattr("heartbeat.store.bots.bots.bots", broken)
     with caplog.at_level(logging.ERROR):
         answer = await api.get("/readall")
     assert error_of(answer, 500)["code"] == "internal_error"
     assert "hunter2" not in answer.text
-    [record] = [record for record in caplog.records if record.name == "api.gate"]
+    [record] = [record for record in caplog.records if record.name == "api.middleware.request_limits"]
     assert answer.headers["x-request-id"] in record.getMessage()
     assert "hunter2" in str(record.exc_info)
 

@@ -4,9 +4,9 @@ import asyncio
 import time
 
 import worker
-from heartbeat.store.accounting import account
+from heartbeat.store.heartbeats.tick_accounting import account
 from tests.api.conftest import Api, error_of
-from tests.api.past import a_run
+from tests.support.past_runs import a_run
 
 DEADLINE = 20.0
 
@@ -36,7 +36,7 @@ async def test_metrics_count_requests_heartbeats_and_runs(alone: Api) -> None:
     row = await alone.row(heartbeat)
     tick = row.next_tick_at
     assert tick is not None
-    await alone.database.write(lambda connection: account(connection, row, [tick], tick))
+    await alone.database.write(account, row, [tick], tick)
     for status in ("success", "success", "error", "skipped", "running"):
         await alone.database.write(lambda connection, status=status: a_run(connection, row, status))
     await alone.get("/read", bot_id="bot_no")

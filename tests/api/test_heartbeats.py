@@ -9,11 +9,12 @@ from temporalio.service import RPCError
 
 from api.main import create_app
 from api.schemas.heartbeats import AllHeartbeats, OneHeartbeat
-from heartbeat import credits
-from heartbeat.store.database import Database, columns
-from heartbeat.store.tables import Heartbeat
+from heartbeat.domain import credits
+from heartbeat.store.database import Database
+from heartbeat.store.rows import columns
+from heartbeat.store.tables.heartbeats import Heartbeat
 from tests.api.conftest import Api, error_of, owner, settings_for
-from tests.seeds import NOW
+from tests.support.seeds import NOW
 
 TABLE = columns(Heartbeat)
 

@@ -7,13 +7,14 @@ import httpx
 import pytest
 from sqlalchemy import func, select, update
 
-from heartbeat.errors import Unavailable
-from heartbeat.store.database import columns
-from heartbeat.store.idempotency import LIFETIME
-from heartbeat.store.records import Run
-from heartbeat.store.tables import Bot, IdempotencyKey
+from heartbeat.domain.errors import Unavailable
+from heartbeat.store.projects.idempotency import LIFETIME
+from heartbeat.store.rows import columns
+from heartbeat.store.tables.bots import Bot
+from heartbeat.store.tables.projects import IdempotencyKey
+from heartbeat.store.tables.runs import Run
 from tests.api.conftest import Api, error_of, owner, wrong_fields
-from tests.models import ModelServer
+from tests.support.model_server import ModelServer
 
 KEY = columns(IdempotencyKey)
 
@@ -107,7 +108,7 @@ async def test_a_failure_of_ours_is_not_kept(api: Api, monkeypatch: pytest.Monke
         raise ZeroDivisionError
 
     with monkeypatch.context() as patch:
-        patch.setattr("heartbeat.store.bots.create_bot", broken)
+        patch.setattr("heartbeat.store.bots.bots.create_bot", broken)
         assert error_of(await create(api, "one"), 500)["code"] == "internal_error"
     assert (await create(api, "one")).status_code == 200
     assert await bots(api) == 1
@@ -141,7 +142,7 @@ async def test_a_trigger_with_a_key_runs_once_even_when_its_answer_was_lost(
         raise Unavailable("database_unavailable", "gone for a moment")
 
     with monkeypatch.context() as patch:
-        patch.setattr("api.routes.runs.result_within", lost)
+        patch.setattr("api.routes.triggers.result_within", lost)
         assert error_of(await trigger(working, which, "one"), 503)
     first = await trigger(working, which, "one")
     again = await trigger(working, which, "one")

@@ -6,12 +6,13 @@ from itertools import product
 from sqlalchemy import Connection, insert, text
 from sqlalchemy.dialects import postgresql, sqlite
 
-from heartbeat.store.database import Database, columns
-from heartbeat.store.logs import _page
-from heartbeat.store.records import Run
-from heartbeat.store.subscribers import create_subscriber
-from tests.api.past import a_run
-from tests.seeds import NOW, a_bot, a_heartbeat, a_project
+from heartbeat.store.bots.subscribers import create_subscriber
+from heartbeat.store.database import Database
+from heartbeat.store.rows import columns
+from heartbeat.store.runs.logs import _page
+from heartbeat.store.tables.runs import Run
+from tests.support.past_runs import a_run
+from tests.support.seeds import NOW, a_bot, a_heartbeat, a_project
 
 RUN = columns(Run)
 FILTERS = [

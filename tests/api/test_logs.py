@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import update
 
 from api.schemas.logs import Logs
-from heartbeat.store.database import columns
-from heartbeat.store.records import Run
+from heartbeat.store.rows import columns
+from heartbeat.store.tables.runs import Run
 from tests.api.conftest import Api, error_of
-from tests.api.past import a_run
+from tests.support.past_runs import a_run
 
 THEN = datetime(2026, 2, 12, 14, 0, tzinfo=UTC)
 

@@ -7,8 +7,8 @@ import httpx
 import pytest
 
 from tests.api.conftest import Api
-from tests.api.servers import desk, down, shop
-from tests.tool_server import ToolServer
+from tests.support.tool_owner import desk, down, shop
+from tests.support.tool_server import ToolServer
 
 __all__ = ["desk", "down", "shop"]
 

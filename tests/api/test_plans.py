@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import select, update
 
-from heartbeat.store.database import columns
-from heartbeat.store.tables import Project, RequestWindow
+from heartbeat.store.rows import columns
+from heartbeat.store.tables.projects import Project, RequestWindow
 from tests.api.conftest import YEARLY, Api, error_of, owner, wrong_fields
 
 WINDOW = columns(RequestWindow)

@@ -4,11 +4,12 @@ from typing import Any
 
 from sqlalchemy import select, update
 
-from heartbeat.store.database import columns
-from heartbeat.store.records import Run
-from heartbeat.store.tables import Heartbeat, Project
+from heartbeat.store.rows import columns
+from heartbeat.store.tables.heartbeats import Heartbeat
+from heartbeat.store.tables.projects import Project
+from heartbeat.store.tables.runs import Run
 from tests.api.conftest import Api
-from tests.seeds import NOW
+from tests.support.seeds import NOW
 
 
 async def previewed(api: Api, **given: Any) -> dict[str, Any]:

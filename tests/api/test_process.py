@@ -16,11 +16,11 @@ from sqlalchemy import Connection
 from temporalio.client import Client
 
 from heartbeat.store.database import Database
-from heartbeat.store.projects import create_key
+from heartbeat.store.projects.projects import create_key
 from tests.api.conftest import error_of
-from tests.api.past import a_run
-from tests.ports import free_port
-from tests.seeds import NOW, a_bot, a_heartbeat, a_project
+from tests.support.past_runs import a_run
+from tests.support.ports import free_port
+from tests.support.seeds import NOW, a_bot, a_heartbeat, a_project
 
 DEADLINE = 30.0
 IDLE_MB = 150

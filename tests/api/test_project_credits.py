@@ -7,15 +7,17 @@ import pytest
 from sqlalchemy import Connection, delete, event, insert, select, update
 
 from api.schemas.credits import OneCredits
-from heartbeat import credits
-from heartbeat.errors import Conflict
+from heartbeat.domain import credits
+from heartbeat.domain.errors import Conflict
 from heartbeat.settings import Plan
-from heartbeat.store.database import columns
-from heartbeat.store.grants import grant
-from heartbeat.store.records import Entry, Run, Usage
-from heartbeat.store.tables import Heartbeat, Project
+from heartbeat.store.credits.grants import grant
+from heartbeat.store.rows import columns
+from heartbeat.store.tables.credits import Entry, Usage
+from heartbeat.store.tables.heartbeats import Heartbeat
+from heartbeat.store.tables.projects import Project
+from heartbeat.store.tables.runs import Run
 from tests.api.conftest import Api, error_of, owner
-from tests.api.past import a_run
+from tests.support.past_runs import a_run
 
 NOW = datetime.now(UTC)
 START, END = credits.period(NOW)
@@ -101,7 +103,7 @@ async def test_use_by_bot_heartbeat_model_and_day(api: Api) -> None:
 async def test_what_a_deleted_heartbeat_used_is_still_used(api: Api) -> None:
     bot = await api.bot()
     gone = await api.heartbeat(bot)
-    await api.database.write(lambda connection: use(connection, gone["uuid"], 12))
+    await api.database.write(use, gone["uuid"], 12)
     await api.delete("/heartbeat/delete", bot_id=bot["id"], heartbeat_id=gone["uuid"])
     await api.delete("/delete", bot_id=bot["id"])
     found = await read(api)
@@ -167,7 +169,7 @@ async def test_no_more_than_a_hundred_heartbeats_are_named(api: Api) -> None:
 
 async def test_a_grant_is_made_once_for_its_key(api: Api) -> None:
     def give(amount: int, key: str) -> Any:
-        return api.database.write(lambda connection: grant(connection, api.project, amount, "why", key, NOW))
+        return api.database.write(grant, api.project, amount, "why", key, NOW)
 
     first, again, more = await give(100, "a"), await give(100, "a"), await give(-30, "b")
     assert (first.total, first.repeated) == (100, False)

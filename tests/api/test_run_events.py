@@ -14,13 +14,13 @@ import pytest
 import uvicorn
 from sqlalchemy import Connection, event
 
-from api import events
+from api import run_stream
 from api.schemas.runs import RunObject, StepObject
-from heartbeat.store.projects import keys, revoke_key
+from heartbeat.store.projects.projects import keys, revoke_key
 from tests.api.conftest import Api, error_of
-from tests.api.past import a_call, a_run, a_step, an_entry, change, change_step
-from tests.models import ModelServer, asks, says
-from tests.seeds import NOW
+from tests.support.model_server import ModelServer, asks, says
+from tests.support.past_runs import a_call, a_run, a_step, an_entry, change, change_step
+from tests.support.seeds import NOW
 
 DEADLINE = 20.0
 
@@ -66,7 +66,7 @@ class Site:
             return [one async for one in read(answer)]
 
     async def write(self, work: Any, *arguments: Any, **given: Any) -> None:
-        await self.api.database.write(lambda connection: work(connection, self.run, *arguments, **given))
+        await self.api.database.write(work, self.run, *arguments, **given)
 
     async def end(self, status: str = "success") -> None:
         await self.write(change, status=status, duration_ms=5)
@@ -87,14 +87,14 @@ async def read(answer: httpx.Response) -> AsyncIterator[Event]:
 
 @pytest.fixture
 async def site(alone: Api, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Site]:
-    monkeypatch.setattr(events, "LOOK_EVERY", 0.05)
+    monkeypatch.setattr(run_stream, "LOOK_EVERY", 0.05)
     config = uvicorn.Config(alone.app, port=0, lifespan="off", log_config=None, access_log=False, ws="none")
     server = uvicorn.Server(config)
     serving = asyncio.create_task(server._serve())
     await until(lambda: server.started)
     bot = await alone.bot()
     row = await alone.row(await alone.heartbeat(bot))
-    run = await alone.database.write(lambda connection: a_run(connection, row, "running", duration_ms=None))
+    run = await alone.database.write(a_run, row, "running", duration_ms=None)
     yield Site(alone, server, bot, run)
     server.should_exit = True
     await serving
@@ -199,7 +199,7 @@ async def test_who_hangs_up_is_forgotten(site: Site) -> None:
 
 
 async def test_a_quiet_run_gives_signs_of_life(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(events, "SIGN_OF_LIFE_EVERY", 0.2)
+    monkeypatch.setattr(run_stream, "SIGN_OF_LIFE_EVERY", 0.2)
     async with site.watched() as answer:
         lines = answer.aiter_lines()
         while await anext(lines) != ": still running":
@@ -212,7 +212,7 @@ async def test_a_quiet_run_gives_signs_of_life(site: Site, monkeypatch: pytest.M
 
 
 async def test_a_key_that_is_revoked_ends_its_streams(site: Site) -> None:
-    [key] = await site.api.database.read(lambda connection: keys(connection, site.api.project))
+    [key] = await site.api.database.read(keys, site.api.project)
     async with site.watched() as answer:
         told = read(answer)
         await anext(told)

@@ -6,10 +6,10 @@ import pytest
 from sqlalchemy import delete
 
 from api.schemas.stats import OneStats
-from heartbeat.store.database import columns
-from heartbeat.store.records import Run
+from heartbeat.store.rows import columns
+from heartbeat.store.tables.runs import Run
 from tests.api.conftest import Api
-from tests.api.past import a_run
+from tests.support.past_runs import a_run
 
 
 async def stats(api: Api, bot: dict, **query: object) -> dict:

@@ -11,14 +11,15 @@ from typing import Any
 import pytest
 from temporalio.client import Client
 
-from api.schemas.tools import OneTool, Tried
-from heartbeat.agents.tools.definitions import Found
-from heartbeat.secret_keys import make_key_file, new_key
+from api.schemas.tools import OneTool, ToolTried
+from heartbeat.agents.tools.definitions import DiscoveredTool
+from heartbeat.domain.secret_keys import new_key
+from heartbeat.secrets.key_file import make_key_file
 from heartbeat.store.database import Database
-from heartbeat.store.tools import mark_changed
+from heartbeat.store.tools.servers import mark_changed
 from tests.api.conftest import Api, error_of, wrong_fields
-from tests.api.servers import AUTHORISATION, ask, connect, desk, down, locked_desk, shop, shop_with
-from tests.tool_server import ToolServer
+from tests.support.tool_owner import AUTHORISATION, ask, connect, desk, down, locked_desk, shop, shop_with
+from tests.support.tool_server import ToolServer
 
 __all__ = ["desk", "down", "locked_desk", "shop"]
 
@@ -80,7 +81,7 @@ async def test_trying_a_connection_stores_nothing(shop: Api, desk: ToolServer, d
     tool = await connect(shop, bot, desk.url)
     desk.hidden = {"book"}
     answer = (await ask(shop, bot, tool, "test")).json()
-    Tried.model_validate(answer, extra="forbid")
+    ToolTried.model_validate(answer, extra="forbid")
     count = len(desk.tools())
     assert answer == {"success": True, "message": f"desk answers, and offers {count} tools.", "tools_count": count}
     assert await read(shop, bot, tool) == tool
@@ -105,7 +106,7 @@ async def test_a_tool_that_changed_shows_how_and_refresh_takes_it(shop: Api, des
     before = await read(shop, bot, tool)
     where = {"type": "string", "description": "A town."}
     now = {"type": "object", "properties": {"town": where, "days": where}}
-    changed = Found("forecast", "The weather.", now, {"readOnlyHint": True})
+    changed = DiscoveredTool("forecast", "The weather.", now, {"readOnlyHint": True})
 
     def work(connection: Any) -> None:
         mark_changed(connection, tool["id"], "forecast", changed, NOW)
@@ -141,7 +142,7 @@ async def test_two_that_change_at_once_are_both_marked(shop: Api, desk: ToolServ
     names = [one["name"] for one in tool["tools"]]
 
     async def mark(name: str) -> None:
-        await shop.database.write(lambda connection: mark_changed(connection, tool["id"], name, None, NOW))
+        await shop.database.write(mark_changed, tool["id"], name, None, NOW)
 
     await asyncio.gather(*(mark(name) for name in names))
     assert all(one["changed"]["gone"] for one in (await read(shop, bot, tool))["tools"])

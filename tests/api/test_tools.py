@@ -6,8 +6,8 @@ import pytest
 
 from api.schemas.tools import AllTools, OneTool
 from tests.api.conftest import Api, error_of, wrong_fields
-from tests.api.servers import connect, desk, shop
-from tests.tool_server import ToolServer
+from tests.support.tool_owner import connect, desk, shop
+from tests.support.tool_server import ToolServer
 
 __all__ = ["desk", "shop"]
 

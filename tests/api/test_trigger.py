@@ -8,7 +8,7 @@ import pytest
 
 from api.schemas.logs import Logs, Triggered
 from tests.api.conftest import Api, error_of
-from tests.models import ModelServer, Reply, fails, says
+from tests.support.model_server import ModelServer, Reply, fails, says
 
 DEADLINE = 20.0
 

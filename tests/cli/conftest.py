@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from heartbeat import cli
-from tests.e2e.embedded import OWN
+from heartbeat.cli import main
+from tests.support.embedded import OWN
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ def heartbeat(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str
                 patch.setenv(name, value)
             patch.setattr(sys, "argv", ["heartbeat", *arguments])
             with pytest.raises(SystemExit) as left:
-                cli.main()
+                main.main()
         said = capsys.readouterr()
         return Outcome(int(left.value.code or 0), said.out, said.err)
 

@@ -7,14 +7,14 @@ import pytest
 from sqlalchemy import Connection
 from temporalio.client import Client
 
-from heartbeat.ids import new_id
-from heartbeat.secret_keys import new_key, read_keys
-from heartbeat.secrets import Keyring, seal_headers
+from heartbeat.domain.ids import new_id
+from heartbeat.domain.secret_keys import new_key, read_keys
+from heartbeat.secrets.keyring import Keyring, seal_headers
 from heartbeat.store.database import Database
-from heartbeat.store.tools import create_tool
-from tests.e2e.embedded import command
-from tests.models import ModelServer, fails
-from tests.seeds import NOW, a_bot, a_project
+from heartbeat.store.tools.servers import create_tool
+from tests.support.embedded import command
+from tests.support.model_server import ModelServer, fails
+from tests.support.seeds import NOW, a_bot, a_project
 
 
 def doctor(**variables: str) -> tuple[int, dict[str, str]]:

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from heartbeat.cadence.ticks import Cadence
+from heartbeat.domain.cadence.ticks import Cadence
 from tests.cli.conftest import Run
 
 

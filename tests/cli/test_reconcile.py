@@ -11,12 +11,12 @@ import pytest
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from heartbeat.ids import new_id
+from heartbeat.domain.ids import new_id
 from heartbeat.store.database import Database
-from heartbeat.store.tables import Heartbeat
+from heartbeat.store.tables.heartbeats import Heartbeat
 from tests.conftest import fresh_database
-from tests.e2e.embedded import OWN
-from tests.seeds import a_bot, a_heartbeat, a_project
+from tests.support.embedded import OWN
+from tests.support.seeds import a_bot, a_heartbeat, a_project
 
 COMMAND = Path(sys.executable).with_name("heartbeat")
 

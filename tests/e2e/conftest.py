@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.embedded import Embedded
-from tests.models import ModelServer
+from tests.support.embedded import Embedded
+from tests.support.model_server import ModelServer
 
 Start = Callable[..., Embedded]
 

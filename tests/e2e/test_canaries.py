@@ -12,9 +12,9 @@ import httpx
 import pytest
 
 from tests.e2e.conftest import Start
-from tests.e2e.embedded import Embedded
-from tests.models import ModelServer, asks, fails, says
-from tests.tool_server import ToolServer
+from tests.support.embedded import Embedded
+from tests.support.model_server import ModelServer, asks, fails, says
+from tests.support.tool_server import ToolServer
 
 pytestmark = pytest.mark.e2e
 ROOT = Path(__file__).parents[2]
@@ -111,5 +111,5 @@ def _live(call: Caller, desk: ToolServer, model: ModelServer) -> None:
 
 
 def _stdio() -> str:
-    own = {"command": sys.executable, "args": ["-m", "tests.tool_server", "stdio"]}
+    own = {"command": sys.executable, "args": ["-m", "tests.support.tool_server", "stdio"]}
     return json.dumps({"own": {**own, "env": {"DESK_TOKEN": CANARIES["stdio"], "PYTHONPATH": os.fspath(ROOT)}}})

@@ -14,24 +14,27 @@ import pytest
 from sqlalchemy import select
 from temporalio.client import Client, WorkflowHandle
 
-from heartbeat.agents.tools.definitions import Server
+from heartbeat.agents.tools.definitions import McpServer
 from heartbeat.agents.tools.mcp import list_tools
-from heartbeat.contracts import RunResult
-from heartbeat.errors import NotFound
-from heartbeat.ids import new_id
+from heartbeat.domain.contracts import RunResult
+from heartbeat.domain.errors import NotFound
+from heartbeat.domain.ids import new_id
 from heartbeat.settings import Settings
-from heartbeat.store.audit import audit
-from heartbeat.store.database import Database, columns, many
-from heartbeat.store.records import Attempt, Entry, Run, Step
-from heartbeat.store.runs import run_by_uuid
-from heartbeat.store.steps import steps
-from heartbeat.store.tables import Bot, Heartbeat
-from heartbeat.store.tools import create_tool, pin
-from heartbeat.temporal import start_manual_run
-from tests.e2e.embedded import OWN
-from tests.models import ModelServer, Reply, asks, says
-from tests.seeds import NOW, a_bot, a_heartbeat, a_project
-from tests.tool_server import ToolServer
+from heartbeat.store.credits.audit import audit
+from heartbeat.store.database import Database
+from heartbeat.store.rows import columns, many
+from heartbeat.store.runs.runs import run_by_uuid
+from heartbeat.store.runs.steps import steps
+from heartbeat.store.tables.bots import Bot
+from heartbeat.store.tables.credits import Entry
+from heartbeat.store.tables.heartbeats import Heartbeat
+from heartbeat.store.tables.runs import Attempt, Run, Step
+from heartbeat.store.tools.servers import create_tool, pin
+from heartbeat.temporal.runs import start_manual_run
+from tests.support.embedded import OWN
+from tests.support.model_server import ModelServer, Reply, asks, says
+from tests.support.seeds import NOW, a_bot, a_heartbeat, a_project
+from tests.support.tool_server import ToolServer
 
 # A goodbye to the tool server that is cut short on a busy machine leaves its socket to the collector.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -81,7 +84,7 @@ class Site:
 
     async def start(self) -> WorkflowHandle[object, RunResult]:
         """Connect the desk and start a run."""
-        found = await list_tools(Server("tool_1", "desk", "http", self.desk.url), self.settings)
+        found = await list_tools(McpServer("tool_1", "desk", "http", self.desk.url), self.settings)
 
         def work(connection: object) -> tuple[Bot, Heartbeat]:
             bot = a_bot(connection, a_project(connection))

@@ -8,8 +8,8 @@ import pytest
 from temporalio.client import Client
 
 from tests.e2e.conftest import Start
-from tests.e2e.embedded import Embedded
-from tests.models import ModelServer, says
+from tests.support.embedded import Embedded
+from tests.support.model_server import ModelServer, says
 
 pytestmark = pytest.mark.e2e
 

@@ -17,21 +17,21 @@ import httpx
 import pytest
 from standardwebhooks import Webhook
 
-from heartbeat.secret_keys import new_key
-from heartbeat.store.audit import audit
-from heartbeat.store.messages import Notification
-from heartbeat.store.records import Approval, Run
-from tests.e2e.site import Process, Site, until
-from tests.models import ModelServer, Reply, asks, says
-from tests.notifications.conftest import SECRET
-from tests.tool_server import ToolServer
+from heartbeat.domain.secret_keys import new_key
+from heartbeat.store.credits.audit import audit
+from heartbeat.store.tables.notifications import Notification
+from heartbeat.store.tables.runs import Approval, Run
+from tests.support.desk import SECRET
+from tests.support.model_server import ModelServer, Reply, asks, says
+from tests.support.site import Process, Site, until
+from tests.support.tool_server import ToolServer
 
 pytestmark = [
     pytest.mark.e2e,
     # A goodbye to the tool server that is cut short leaves its socket to the collector.
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
-WORKER = (sys.executable, "-P", "-m", "tests.e2e.halting_worker")
+WORKER = (sys.executable, "-P", "-m", "tests.support.halting_worker")
 WITHIN = 60
 
 

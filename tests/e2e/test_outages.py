@@ -14,12 +14,13 @@ from pathlib import Path
 import httpx
 import pytest
 
-from heartbeat.store.accounting import cadence_of
-from heartbeat.store.audit import audit
-from heartbeat.store.records import Entry, Run
-from heartbeat.store.tables import Heartbeat
-from tests.e2e.site import Site, until
-from tests.models import ModelServer, says
+from heartbeat.store.credits.audit import audit
+from heartbeat.store.heartbeats.tick_accounting import cadence_of
+from heartbeat.store.tables.credits import Entry
+from heartbeat.store.tables.heartbeats import Heartbeat
+from heartbeat.store.tables.runs import Run
+from tests.support.model_server import ModelServer, says
+from tests.support.site import Site, until
 
 pytestmark = pytest.mark.outage
 HEARTBEATS = 5

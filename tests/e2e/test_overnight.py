@@ -12,8 +12,8 @@ import pytest
 from temporalio.client import Client, ScheduleBackfill, ScheduleOverlapPolicy
 
 from tests.e2e.conftest import Start
-from tests.e2e.embedded import Embedded
-from tests.models import ModelServer, Reply, fails, says
+from tests.support.embedded import Embedded
+from tests.support.model_server import ModelServer, Reply, fails, says
 
 pytestmark = pytest.mark.e2e
 PATIENCE = 40.0

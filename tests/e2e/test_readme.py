@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.conftest import Start
-from tests.models import ModelServer, says
+from tests.support.model_server import ModelServer, says
 
 pytestmark = pytest.mark.e2e
 README = Path(__file__).parents[2] / "README.md"

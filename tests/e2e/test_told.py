@@ -11,14 +11,14 @@ import pytest
 from standardwebhooks import Webhook
 from temporalio.client import Client, ScheduleBackfill, ScheduleOverlapPolicy
 
-from tests.channels.mailbox import Mailbox, served
-from tests.channels.receiver import Receiver
-from tests.channels.receiver import says as answers
-from tests.channels.test_payloads import TOKEN
 from tests.e2e.conftest import Start
-from tests.e2e.embedded import Embedded
-from tests.models import ModelServer, Reply, asks, fails, says
-from tests.notifications.conftest import SECRET
+from tests.notifications.channels.test_payloads import TOKEN
+from tests.support.desk import SECRET
+from tests.support.embedded import Embedded
+from tests.support.mailbox import Mailbox, served
+from tests.support.model_server import ModelServer, Reply, asks, fails, says
+from tests.support.receiver import Receiver
+from tests.support.receiver import says as answers
 
 pytestmark = pytest.mark.e2e
 PATIENCE = 60.0

@@ -10,8 +10,8 @@ import httpx
 import pytest
 
 from tests.e2e.conftest import Start
-from tests.models import ModelServer, asks, says
-from tests.ports import free_ports
+from tests.support.model_server import ModelServer, asks, says
+from tests.support.ports import free_ports
 
 pytestmark = pytest.mark.e2e
 PAGE = (Path(__file__).parents[2] / "docs" / "tools.md").read_text()

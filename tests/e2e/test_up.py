@@ -10,7 +10,7 @@ import pytest
 from temporalio.client import Client
 
 from tests.e2e.conftest import Start
-from tests.e2e.embedded import Embedded, alive, command
+from tests.support.embedded import Embedded, alive, command
 
 pytestmark = pytest.mark.e2e
 

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.egress.peer import Peer, says
+from tests.support.peer import Peer, says
 
 
 @pytest.fixture

@@ -4,16 +4,16 @@ from ipaddress import ip_address
 
 import pytest
 
-from heartbeat.addresses import Allowed, carried, read_host
+from heartbeat.egress.addresses import AllowList, carried, read_host
 from heartbeat.settings import Settings
-from tests.egress.addresses import CARRYING_IPV4, IPV4, IPV6
+from tests.support.addresses import CARRYING_IPV4, IPV4, IPV6
 
 PUBLIC = ["1.1.1.1", "8.8.8.8", "93.184.215.14", "100.63.255.255", "100.128.0.1", "172.15.255.255", "172.32.0.1"]
 PUBLIC += ["192.0.1.1", "198.17.255.255", "198.20.0.1", "223.255.255.255", "2606:4700:4700::1111", "2a00:1450::1"]
 
 
 def closed(address: str, *allow: str, name: str = "") -> str | None:
-    return Allowed(allow).refusal(ip_address(address), name)
+    return AllowList(allow).refusal(ip_address(address), name)
 
 
 @pytest.mark.parametrize("address", PUBLIC)
@@ -73,9 +73,9 @@ def test_metadata_services_stay_closed_until_they_are_listed_themselves(address:
 
 
 def test_the_name_of_a_metadata_service_is_not_even_looked_up() -> None:
-    assert Allowed([]).refusal_of_name("metadata.google.internal")
-    assert Allowed(["metadata.google.internal"]).refusal_of_name("metadata.google.internal") is None
-    assert Allowed([]).refusal_of_name("example.com") is None
+    assert AllowList([]).refusal_of_name("metadata.google.internal")
+    assert AllowList(["metadata.google.internal"]).refusal_of_name("metadata.google.internal") is None
+    assert AllowList([]).refusal_of_name("example.com") is None
 
 
 def test_hosts_are_read_in_their_usual_spelling_alone() -> None:

@@ -12,10 +12,10 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from heartbeat import egress
-from heartbeat.capped import TooLarge
-from tests.egress.certificates import authority_and_server
-from tests.egress.peer import Peer, drips, says, says_nothing, sends_to
+from heartbeat.egress import client as egress
+from heartbeat.egress.capped import TooLarge
+from tests.support.certificates import authority_and_server
+from tests.support.peer import Peer, drips, says, says_nothing, sends_to
 
 LOOPBACK = egress.Guard(["127.0.0.1"])
 MEGABYTE = 1_000_000

@@ -6,11 +6,11 @@ from collections.abc import Awaitable, Callable, Sequence
 import httpx2
 import pytest
 
-from heartbeat import egress
 from heartbeat.agents.tools import web
+from heartbeat.egress import client as egress
 from heartbeat.settings import Settings
-from tests.egress.addresses import LOOPBACK, OTHER_SCHEMES, REFUSED, ZONE, resolve
-from tests.egress.peer import Peer, says, sends_to
+from tests.support.addresses import LOOPBACK, OTHER_SCHEMES, REFUSED, ZONE, resolve
+from tests.support.peer import Peer, says, sends_to
 
 Way = Callable[[str, egress.Resolve, Sequence[str]], Awaitable[str]]
 

@@ -7,32 +7,33 @@ from pathlib import Path
 import pytest
 
 from heartbeat.agents.tools import web
-from heartbeat.agents.tools.definitions import Called
+from heartbeat.agents.tools.definitions import ToolResult
 from heartbeat.agents.tools.page import as_text
 from heartbeat.settings import Settings
-from tests.egress.peer import Answer, Peer, drips, says, says_nothing, sends_to
+from tests.support.peer import Answer, Peer, drips, says, says_nothing, sends_to
 
-PAGE = (Path(__file__).parent / "page.html").read_bytes()
-READ = (Path(__file__).parent / "page.txt").read_text()
+PAGES = Path(__file__).parents[1] / "support"
+PAGE = (PAGES / "page.html").read_bytes()
+READ = (PAGES / "page.txt").read_text()
 
 
-async def fetch(answers: Answer | dict[str, Answer], path: str = "/", **settings: int) -> Called:
+async def fetch(answers: Answer | dict[str, Answer], path: str = "/", **settings: int) -> ToolResult:
     known = answers if isinstance(answers, dict) else {"*": answers}
     async with Peer(known) as peer:
         allowed = Settings(_env_file=None, egress_allow=["127.0.0.1"], **settings)
         called = await web.fetch(peer.url(path), allowed)
-        return Called(called.outcome, called.text.replace(f":{peer.port}", ""))
+        return ToolResult(called.outcome, called.text.replace(f":{peer.port}", ""))
 
 
 async def test_a_page_is_read_as_a_person_reads_it() -> None:
-    assert await fetch(says(PAGE, content_type="text/html; charset=utf-8"), "/a/b") == Called("ok", READ.strip())
+    assert await fetch(says(PAGE, content_type="text/html; charset=utf-8"), "/a/b") == ToolResult("ok", READ.strip())
 
 
 @pytest.mark.parametrize(
     "kind", ["text/plain", "text/csv", "application/json", "application/problem+json; x=y", "Application/RSS+XML"]
 )
 async def test_other_text_is_given_as_it_is(kind: str) -> None:
-    assert await fetch(says(b'{"a": [1,  2]}\n', content_type=kind)) == Called("ok", '{"a": [1,  2]}\n')
+    assert await fetch(says(b'{"a": [1,  2]}\n', content_type=kind)) == ToolResult("ok", '{"a": [1,  2]}\n')
 
 
 @pytest.mark.parametrize("kind", ["image/png", "application/octet-stream", "application/zip", "application/jsonx", ""])
@@ -104,7 +105,7 @@ async def test_a_server_that_is_away_is_said() -> None:
     async with Peer({}) as peer:
         url = peer.url()
     called = await web.fetch(url, Settings(_env_file=None, egress_allow=["127.0.0.1"]))
-    assert called == Called("failed", f"{url} could not be fetched. All connection attempts failed")
+    assert called == ToolResult("failed", f"{url} could not be fetched. All connection attempts failed")
 
 
 @pytest.mark.parametrize("piece", ["<", "<a ", "<!--", "<p>x", "<svg>", "<a href=x>", "</", "<a x='", "&", "<title>"])

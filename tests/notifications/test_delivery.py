@@ -6,18 +6,25 @@ import pytest
 from pydantic import SecretStr
 from standardwebhooks import Webhook
 
-from heartbeat.delivery import deliver
-from heartbeat.secret_keys import new_key
-from heartbeat.secrets import Keyring
-from heartbeat.store.events import APPROVAL, record
-from heartbeat.store.messages import Target
-from heartbeat.store.notifications import WAITS, Sending, Standing, begin_delivery, finish_delivery, never_started
-from heartbeat.store.notifications import Outcome as Attempt
-from heartbeat.store.targets import delete_target
-from heartbeat.wording import message_of
-from tests.channels.mailbox import Mailbox, served
-from tests.channels.receiver import Receiver, says
-from tests.notifications.conftest import SECRET, Desk
+from heartbeat.domain.secret_keys import new_key
+from heartbeat.notifications.delivery import deliver
+from heartbeat.notifications.rendering import message_of
+from heartbeat.secrets.keyring import Keyring
+from heartbeat.store.notifications.events import APPROVAL, record
+from heartbeat.store.notifications.outbox import (
+    WAITS,
+    DeliveryState,
+    OutgoingMessage,
+    begin_delivery,
+    finish_delivery,
+    never_started,
+)
+from heartbeat.store.notifications.outbox import DeliveryOutcome as Attempt
+from heartbeat.store.notifications.targets import delete_target
+from heartbeat.store.tables.notifications import Target
+from tests.support.desk import SECRET, Desk
+from tests.support.mailbox import Mailbox, served
+from tests.support.receiver import Receiver, says
 
 
 def states(desk: Desk) -> list[str]:
@@ -189,7 +196,7 @@ async def test_one_that_is_being_sent_is_in_no_summary(desk: Desk, receiver: Rec
     assert len(receiver.received) == 1
 
 
-def cut_off(desk: Desk, uuid: str) -> Sending | Standing:
+def cut_off(desk: Desk, uuid: str) -> OutgoingMessage | DeliveryState:
     """An attempt that begins, and whose worker dies before it writes down how it went."""
     desk.now += timedelta(seconds=8)
     return desk.database.write_now(lambda c: begin_delivery(c, uuid, desk.now))
@@ -213,8 +220,8 @@ async def test_workers_that_die_over_it_again_and_again_are_ten(desk: Desk, rece
     desk.target(receiver.url)
     [uuid] = desk.fails().tell
     for _ in range(10):
-        assert isinstance(cut_off(desk, uuid), Sending)
-    assert cut_off(desk, uuid) == Standing("failed")
+        assert isinstance(cut_off(desk, uuid), OutgoingMessage)
+    assert cut_off(desk, uuid) == DeliveryState("failed")
     [row] = desk.notifications()
     assert (row.attempts, row.lost_attempts, row.next_attempt_at) == (10, 10, None)
     assert (row.last_error or "").startswith("Of attempt 10 nobody knows")
@@ -242,7 +249,7 @@ async def test_a_mail_that_is_sent_again_has_the_same_message_id(desk: Desk) -> 
         desk.target(channel="email", config={**place, "sender": "hb@watch.example", "to": "ada@example.com"})
         [uuid] = desk.fails().tell
         sent = cut_off(desk, uuid)
-        assert isinstance(sent, Sending)
+        assert isinstance(sent, OutgoingMessage)
         await deliver(sent.target, message_of(sent), Keyring.from_settings(desk.settings), desk.settings)
         assert (await desk.deliver(uuid, timedelta(seconds=8))).status == "delivered"
     assert [mail["Message-ID"] for mail in mailbox.mails] == [f"<{uuid}@watch.example>"] * 2

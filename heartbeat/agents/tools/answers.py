@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from heartbeat.agents.tools.definitions import Server
+from heartbeat.agents.tools.definitions import McpServer
 
 if TYPE_CHECKING:
     from mcp_types import CallToolResult, ContentBlock
@@ -13,7 +13,7 @@ SHORTEST_SECRET = 6
 HIDDEN = "•••"
 
 
-def told(result: "CallToolResult", server: Server, most: int) -> str:
+def told(result: "CallToolResult", server: McpServer, most: int) -> str:
     """All of an answer in at most `most` bytes of UTF-8, and a line that says so if it was cut."""
     texts = [_words(block) for block in result.content]
     if result.structured_content is not None and not _repeats(result.structured_content, texts):
@@ -29,14 +29,14 @@ def cut(text: str, most: int) -> str:
     return f"{raw[:most].decode(errors='ignore')}\n… cut: {len(raw):,} bytes, the first {most:,} shown"
 
 
-def without_secrets(text: str, server: Server) -> str:
+def without_secrets(text: str, server: McpServer) -> str:
     """The text without the header values and the environment that the server was given, should it say them back."""
     for secret in sorted(_secrets(server), key=len, reverse=True):
         text = text.replace(secret, HIDDEN)
     return text
 
 
-def _secrets(server: Server) -> Iterator[str]:
+def _secrets(server: McpServer) -> Iterator[str]:
     for value in (*server.headers.values(), *server.env.values()):
         # "Bearer abc": the part that is secret may be said alone.
         yield from (part for part in (value, value.rpartition(" ")[2]) if len(part) >= SHORTEST_SECRET)

@@ -7,8 +7,8 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 
-from heartbeat.agents.tools.definitions import Definition
-from heartbeat.risks import OUTSIDE_ACTION, PRIVATE_DATA, REGISTERED, RISKS, UNTRUSTED_TEXT, Reason
+from heartbeat.agents.tools.definitions import OfferedTool
+from heartbeat.domain.tool_risks import OUTSIDE_ACTION, PRIVATE_DATA, REGISTERED, RISKS, UNTRUSTED_TEXT, ApprovalReason
 
 ADDRESS = re.compile(r"https?://[^\s<>\"'`。，、；：！？）」』】]+")
 CLOSES_A_SENTENCE = ".,;:!?)]}*_"
@@ -24,7 +24,7 @@ def combined(tools: Iterable[tuple[str, Iterable[str]]]) -> tuple[str, str] | No
     return (first[PRIVATE_DATA], first[UNTRUSTED_TEXT]) if all(risk in first for risk in RISKS) else None
 
 
-def reason(tool: Definition, arguments: str, owners_words: Sequence[str]) -> Reason | None:
+def reason(tool: OfferedTool, arguments: str, owners_words: Sequence[str]) -> ApprovalReason | None:
     """Why a person is asked before `tool` is called with `arguments` (JSON), or `None` when nobody is.
 
     `web_fetch` sends its address out; one that stands in `owners_words` says nothing that the owner did not say.
@@ -36,7 +36,7 @@ def reason(tool: Definition, arguments: str, owners_words: Sequence[str]) -> Rea
     if tool.name == "web_fetch" and _address(arguments) in _addresses(owners_words):
         return None
     private, untrusted = tool.combined
-    return Reason(
+    return ApprovalReason(
         "combination",
         f"This agent can read private data ({private}) and text that others may have written ({untrusted}). "
         "Such a text could have talked it into this call, to send private data out or to act on it.",

@@ -10,7 +10,7 @@ Outcome = Literal["ok", "failed", "down", "unknown", "changed", "refused", "rehe
 
 
 @dataclass(frozen=True)
-class Server:
+class McpServer:
     """An MCP server. For `stdio`, `command` is started by the worker; else `url` is spoken to with `headers`."""
 
     uuid: str
@@ -23,7 +23,7 @@ class Server:
 
 
 @dataclass(frozen=True)
-class Found:
+class DiscoveredTool:
     """One tool as its server describes it now. `schema` is the JSON Schema of its arguments."""
 
     name: str
@@ -39,19 +39,19 @@ class Found:
 
 
 @dataclass(frozen=True)
-class Definition:
+class OfferedTool:
     """One tool as a model is offered it: `name` is unique among those of a run, `on_server` its name on `server`.
 
-    `idempotent`: it may be called again when nobody knows whether it was. `hash` is that of the pinned `Found`;
-    a built-in tool has neither server nor hash. `acts`: it may change something, so a rehearsal only writes it down.
-    `risks` are what it declares (heartbeat/risks.py); `combined` names a tool for private data and one for untrusted
-    text, if all three risks are among the tools of its run.
+    `idempotent`: it may be called again when nobody knows whether it was. `hash` is that of the pinned
+    `DiscoveredTool`; a built-in tool has neither server nor hash. `acts`: it may change something, so a rehearsal
+    only writes it down. `risks` are what it declares (heartbeat/domain/tool_risks.py); `combined` names a tool for
+    private data and one for untrusted text, if all three risks are among the tools of its run.
     """
 
     name: str
     description: str
     schema: dict[str, Any]
-    server: Server | None = None
+    server: McpServer | None = None
     on_server: str = ""
     hash: str = ""
     idempotent: bool = False
@@ -62,7 +62,7 @@ class Definition:
 
 
 @dataclass(frozen=True)
-class Called:
+class ToolResult:
     """What a call came to. `text` is for the model; `report` is what the built-in tool of that name was told.
 
     unknown: it may have happened. changed: it was not made, for the tool is no longer what was pinned; `found` is
@@ -72,6 +72,6 @@ class Called:
 
     outcome: Outcome
     text: str
-    found: Found | None = None
+    found: DiscoveredTool | None = None
     report: dict[str, Any] | None = None
     effect: dict[str, Any] | None = None

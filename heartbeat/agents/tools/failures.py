@@ -7,10 +7,10 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import CONNECTION_CLOSED, PARSE_ERROR, REQUEST_TIMEOUT
 
 from heartbeat.agents.tools.answers import cut, without_secrets
-from heartbeat.agents.tools.definitions import Called, Definition, Outcome, Server
-from heartbeat.agents.tools.sessions import Journey
-from heartbeat.capped import TooLarge
-from heartbeat.egress import Refused
+from heartbeat.agents.tools.definitions import McpServer, OfferedTool, Outcome, ToolResult
+from heartbeat.agents.tools.sessions import SessionProgress
+from heartbeat.egress.capped import TooLarge
+from heartbeat.egress.client import Refused
 
 MOST_BYTES = 500
 NEVER_ANSWERED = (CONNECTION_CLOSED, PARSE_ERROR, REQUEST_TIMEOUT)
@@ -20,7 +20,9 @@ TOO_EARLY = (408, 425, 429)
 UNSURE = "It may or may not have been carried out: find out before you call it again."
 
 
-def failed(definition: Definition, server: Server, problem: Exception, journey: Journey, seconds: int) -> Called:
+def failed(
+    definition: OfferedTool, server: McpServer, problem: Exception, journey: SessionProgress, seconds: int
+) -> ToolResult:
     """What a call came to that ended in `problem`: `unknown` unless it is sure that it was not carried out.
 
     `down`: it was not, because its server was away for now.
@@ -29,13 +31,13 @@ def failed(definition: Definition, server: Server, problem: Exception, journey: 
     causes = list(_causes(problem))
     if not journey.sent or any(isinstance(cause, NEVER_LEFT) for cause in causes):
         outcome: Outcome = "down" if _is_away(causes[0], journey) else "failed"
-        return Called(outcome, f"{definition.name} was not called. {sentence}")
+        return ToolResult(outcome, f"{definition.name} was not called. {sentence}")
     if any(_is_a_no(cause, journey) for cause in causes):
-        return Called("failed", f"{definition.name} failed. {sentence}")
-    return Called("unknown", f"{definition.name} was called. {sentence} {UNSURE}")
+        return ToolResult("failed", f"{definition.name} failed. {sentence}")
+    return ToolResult("unknown", f"{definition.name} was called. {sentence} {UNSURE}")
 
 
-def explain(server: Server, problem: Exception, journey: Journey, seconds: int) -> str:
+def explain(server: McpServer, problem: Exception, journey: SessionProgress, seconds: int) -> str:
     """One sentence that names the server and says what happened."""
     said = _happened(next(_causes(problem)), server, journey, seconds)
     return cut(without_secrets(f"The tool server {server.label} {said}", server), MOST_BYTES)
@@ -49,7 +51,7 @@ def _causes(problem: BaseException) -> Iterator[BaseException]:
         yield problem
 
 
-def _is_a_no(cause: BaseException, journey: Journey) -> bool:
+def _is_a_no(cause: BaseException, journey: SessionProgress) -> bool:
     """Whether the server itself declined. A 5xx is no such word: a proxy says it of a server that goes on. Nor is a
     409, the answer to an idempotency key whose first call is still under way."""
     if journey.status is not None:
@@ -57,7 +59,7 @@ def _is_a_no(cause: BaseException, journey: Journey) -> bool:
     return isinstance(cause, MCPError) and cause.code not in NEVER_ANSWERED
 
 
-def _is_away(cause: BaseException, journey: Journey) -> bool:
+def _is_away(cause: BaseException, journey: SessionProgress) -> bool:
     """Whether the server may be there again by itself. What it declines, or is set up wrongly, a person has to mend."""
     if journey.status is not None:
         return journey.status >= 500 or journey.status in TOO_EARLY
@@ -66,7 +68,7 @@ def _is_away(cause: BaseException, journey: Journey) -> bool:
     return isinstance(cause, AWAY)
 
 
-def _happened(cause: BaseException, server: Server, journey: Journey, seconds: int) -> str:
+def _happened(cause: BaseException, server: McpServer, journey: SessionProgress, seconds: int) -> str:
     status = cause.response.status_code if isinstance(cause, httpx2.HTTPStatusError) else journey.status
     match cause:
         case Refused():

@@ -16,9 +16,9 @@ from mcp_types import (
 from pydantic import TypeAdapter
 
 from heartbeat.agents.tools.answers import told
-from heartbeat.agents.tools.definitions import Called, Definition, Found, Server
+from heartbeat.agents.tools.definitions import DiscoveredTool, McpServer, OfferedTool, ToolResult
 from heartbeat.agents.tools.failures import explain, failed
-from heartbeat.agents.tools.sessions import Journey, session
+from heartbeat.agents.tools.sessions import SessionProgress, session
 from heartbeat.settings import Settings
 
 KEY = "heartbeat/idempotency-key"
@@ -31,25 +31,25 @@ class ToolServerDown(Exception):
     """A server's tools cannot be listed. The message says what happened, in words for the user."""
 
 
-async def list_tools(server: Server, settings: Settings) -> list[Found]:
+async def list_tools(server: McpServer, settings: Settings) -> list[DiscoveredTool]:
     """What the server offers now, in its order; raises `ToolServerDown`."""
-    journey = Journey()
+    journey = SessionProgress()
     try:
         return await _ask(server, settings, journey, _listing)
     except Exception as problem:
         raise ToolServerDown(explain(server, problem, journey, settings.tool_timeout_seconds)) from None
 
 
-async def call(definition: Definition, arguments: dict[str, Any], *, key: str, settings: Settings) -> Called:
+async def call(definition: OfferedTool, arguments: dict[str, Any], *, key: str, settings: Settings) -> ToolResult:
     """Call a tool once, if it still is what was pinned; raises nothing but a cancellation.
 
     `key` goes along, the same for a repetition of this call, so that the server can tell one from a second call.
     """
     server = definition.server
     assert server is not None, f"{definition.name} is built in"
-    journey = Journey(key)
+    journey = SessionProgress(key)
 
-    async def make(opened: ClientSession) -> Called:
+    async def make(opened: ClientSession) -> ToolResult:
         changed = await _drift(opened, definition)
         if changed is not None:
             return changed
@@ -63,7 +63,7 @@ async def call(definition: Definition, arguments: dict[str, Any], *, key: str, s
 
 
 async def _ask(
-    server: Server, settings: Settings, journey: Journey, work: Callable[[ClientSession], Awaitable[T]]
+    server: McpServer, settings: Settings, journey: SessionProgress, work: Callable[[ClientSession], Awaitable[T]]
 ) -> T:
     """What `work` made of one session. What fails after that, while the session closes, does not undo it."""
     done: list[T] = []
@@ -76,8 +76,8 @@ async def _ask(
     return done[0]
 
 
-async def _listing(opened: ClientSession) -> list[Found]:
-    found: dict[str, Found] = {}
+async def _listing(opened: ClientSession) -> list[DiscoveredTool]:
+    found: dict[str, DiscoveredTool] = {}
     cursor: str | None = None
     for _ in range(MOST_PAGES):
         page = await opened.list_tools(params=PaginatedRequestParams(cursor=cursor))
@@ -88,12 +88,12 @@ async def _listing(opened: ClientSession) -> list[Found]:
     return list(found.values())
 
 
-def _found(tool: Tool) -> Found:
+def _found(tool: Tool) -> DiscoveredTool:
     notes = tool.annotations.model_dump(mode="json", by_alias=True, exclude_none=True) if tool.annotations else {}
-    return Found(tool.name, tool.description or "", tool.input_schema, notes)
+    return DiscoveredTool(tool.name, tool.description or "", tool.input_schema, notes)
 
 
-async def _drift(opened: ClientSession, definition: Definition) -> Called | None:
+async def _drift(opened: ClientSession, definition: OfferedTool) -> ToolResult | None:
     if not definition.hash:
         return None
     now = next((tool for tool in await _listing(opened) if tool.name == definition.on_server), None)
@@ -101,7 +101,7 @@ async def _drift(opened: ClientSession, definition: Definition) -> Called | None
         return None
     happened = "has changed since it was connected" if now else "is no longer offered by its server"
     text = f"{definition.name} {happened}, so it was not called. It is paused until somebody refreshes it."
-    return Called("changed", text, found=now)
+    return ToolResult("changed", text, found=now)
 
 
 async def _request(
@@ -113,9 +113,9 @@ async def _request(
 
 
 def _called(
-    answer: CallToolResult | InputRequiredResult, definition: Definition, server: Server, settings: Settings
-) -> Called:
+    answer: CallToolResult | InputRequiredResult, definition: OfferedTool, server: McpServer, settings: Settings
+) -> ToolResult:
     if isinstance(answer, InputRequiredResult):
-        return Called("failed", f"{definition.name} asks a person for more, and nobody is here to answer it.")
+        return ToolResult("failed", f"{definition.name} asks a person for more, and nobody is here to answer it.")
     text = told(answer, server, settings.tool_result_bytes)
-    return Called("failed", f"{definition.name} failed: {text}") if answer.is_error else Called("ok", text)
+    return ToolResult("failed", f"{definition.name} failed: {text}") if answer.is_error else ToolResult("ok", text)

@@ -4,47 +4,51 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field, StringConstraints
 
-from heartbeat.agents.tools.definitions import Definition
+from heartbeat.agents.tools.definitions import OfferedTool
 
-LONGEST = 4_000
+MAX_LENGTH = 4_000
 
 
-class Remember(BaseModel):
+class RememberArguments(BaseModel):
     """What `remember` is asked for."""
 
     text: Annotated[
         str,
-        StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST),
+        StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_LENGTH),
         Field(description="One thing, in words it will be understood by in a month."),
     ]
 
 
-class Recall(BaseModel):
+class RecallArguments(BaseModel):
     """What `recall` is asked for."""
 
     query: Annotated[str, Field(max_length=1_000, description="Words to look for; left empty, the newest.")] = ""
 
 
-class Forget(BaseModel):
+class ForgetArguments(BaseModel):
     """What `forget` is asked for."""
 
     id: Annotated[str, Field(min_length=1, max_length=64, description="The memory's id (mry_…), as recall shows it.")]
 
 
-ARGUMENTS: dict[str, type[BaseModel]] = {"remember": Remember, "recall": Recall, "forget": Forget}
+ARGUMENTS: dict[str, type[BaseModel]] = {
+    "remember": RememberArguments,
+    "recall": RecallArguments,
+    "forget": ForgetArguments,
+}
 DEFINITIONS = [
-    Definition(
+    OfferedTool(
         "remember",
         "Keep something for later runs. Those that fit a task are shown at its start.",
-        Remember.model_json_schema(),
+        RememberArguments.model_json_schema(),
         idempotent=True,
     ),
-    Definition(
+    OfferedTool(
         "recall",
         "Look up what was remembered, by its words.",
-        Recall.model_json_schema(),
+        RecallArguments.model_json_schema(),
         idempotent=True,
         acts=False,
     ),
-    Definition("forget", "Drop one thing that was remembered.", Forget.model_json_schema(), idempotent=True),
+    OfferedTool("forget", "Drop one thing that was remembered.", ForgetArguments.model_json_schema(), idempotent=True),
 ]

@@ -4,13 +4,13 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field, StringConstraints
 
-from heartbeat.agents.tools.definitions import Definition
+from heartbeat.agents.tools.definitions import OfferedTool
 
 Title = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4_000)]
 
 
-class Notice(BaseModel):
+class NotifyUserArguments(BaseModel):
     """What a person is to be told."""
 
     title: Annotated[Title, Field(description="What it is about, in one line.")]
@@ -25,13 +25,13 @@ class Notice(BaseModel):
     ] = None
 
 
-ARGUMENTS: dict[str, type[BaseModel]] = {"notify_user": Notice}
+ARGUMENTS: dict[str, type[BaseModel]] = {"notify_user": NotifyUserArguments}
 DEFINITIONS = [
-    Definition(
+    OfferedTool(
         "notify_user",
         "Send a person a message now. Use it sparingly, for what cannot wait for the end of the run or is not a "
         "finding: what you report as a finding is told by itself. It may be called 5 times in a run.",
-        Notice.model_json_schema(),
+        NotifyUserArguments.model_json_schema(),
         idempotent=True,
     )
 ]

@@ -10,8 +10,8 @@ from typing import Any
 from heartbeat.agents.tools import stdio
 from heartbeat.agents.tools.builtin import BUILT_IN
 from heartbeat.agents.tools.combination import combined
-from heartbeat.agents.tools.definitions import Definition, Server
-from heartbeat.risks import declared
+from heartbeat.agents.tools.definitions import McpServer, OfferedTool
+from heartbeat.domain.tool_risks import declared
 from heartbeat.settings import Settings
 
 LONGEST_NAME = 64
@@ -19,27 +19,27 @@ ANY_ARGUMENTS: dict[str, Any] = {"type": "object", "properties": {}}
 
 
 @dataclass(frozen=True)
-class Connected:
+class ConnectedServer:
     """A server and its tools as they were pinned (`Tool.tools`). `approval_tools` are those that need a person's yes,
     all if there are none; `require_approval` `always` or `never` goes for all as well. `risks` as registered."""
 
-    server: Server
+    server: McpServer
     tools: Sequence[dict[str, Any]]
     require_approval: str = "never"
     approval_tools: Sequence[str] = ()
     risks: Sequence[str] = ()
 
 
-async def offered(bot_uuid: str, connected: Sequence[Connected], settings: Settings) -> list[Definition]:
+async def offered(bot_uuid: str, connected: Sequence[ConnectedServer], settings: Settings) -> list[OfferedTool]:
     """Every tool a bot's model may ask for, in the same order each time; the operator's own servers come last."""
     own = [
-        Connected(server, await stdio.entries(server, settings), risks=settings.stdio_tools[server.label].risks)
+        ConnectedServer(server, await stdio.entries(server, settings), risks=settings.stdio_tools[server.label].risks)
         for server in stdio.servers(bot_uuid, settings)
     ]
     return define([*connected, *own])
 
 
-def define(connected: Sequence[Connected]) -> list[Definition]:
+def define(connected: Sequence[ConnectedServer]) -> list[OfferedTool]:
     """The built-in tools and those of `connected`, without what is switched off or paused because it changed."""
     usable = [
         (one, entry)
@@ -63,7 +63,7 @@ def define(connected: Sequence[Connected]) -> list[Definition]:
     return [replace(tool, combined=both) for tool in defined] if both else defined
 
 
-def _risks(connected: Sequence[Connected]) -> Iterator[tuple[str, frozenset[str]]]:
+def _risks(connected: Sequence[ConnectedServer]) -> Iterator[tuple[str, frozenset[str]]]:
     """Tools with their risks, those of servers first, as they say more to a person.
 
     What is paused, or of a server that cannot be asked now, counts as well: the run may have called it before.
@@ -85,17 +85,17 @@ def _plain_name(label: str, tool: str) -> str:
     return name if re.match(r"[A-Za-z_]", name) else f"_{name}"
 
 
-def _apart(name: str, one: Connected, entry: dict[str, Any]) -> str:
+def _apart(name: str, one: ConnectedServer, entry: dict[str, Any]) -> str:
     """Told apart by where it is, not by its place in a row: a name never comes to mean another tool."""
     mark = sha256(f"{one.server.uuid} {entry['name']}".encode()).hexdigest()[:8]
     return f"{name[: LONGEST_NAME - len(mark) - 1]}_{mark}"
 
 
-def _definition(one: Connected, entry: dict[str, Any], name: str) -> Definition:
+def _definition(one: ConnectedServer, entry: dict[str, Any], name: str) -> OfferedTool:
     notes = entry.get("annotations") or {}
     named = not one.approval_tools or entry["name"] in one.approval_tools
     asks_for = {"always": True, "never": False}.get(one.require_approval, named)
-    return Definition(
+    return OfferedTool(
         name=name,
         description=entry.get("description") or "",
         schema={**ANY_ARGUMENTS, **(entry.get("input_schema") or {})},

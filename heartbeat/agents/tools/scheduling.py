@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, Field, StringConstraints, WithJsonSchema
 
-from heartbeat.agents.tools.definitions import Definition
+from heartbeat.agents.tools.definitions import OfferedTool
 
 CONFIG = {
     "type": "object",
@@ -32,7 +32,7 @@ def _text(longest: int) -> StringConstraints:
     return StringConstraints(strip_whitespace=True, min_length=1, max_length=longest)
 
 
-class ScheduleTask(BaseModel):
+class ScheduleTaskArguments(BaseModel):
     """What `schedule_task` is asked for."""
 
     name: Annotated[str, _text(200), Storable]
@@ -46,13 +46,13 @@ class ScheduleTask(BaseModel):
     max_executions: Annotated[int, Field(ge=1, le=1_000_000, description="End after so many runs.")] | None = None
 
 
-ARGUMENTS: dict[str, type[BaseModel]] = {"schedule_task": ScheduleTask}
+ARGUMENTS: dict[str, type[BaseModel]] = {"schedule_task": ScheduleTaskArguments}
 DEFINITIONS = [
-    Definition(
+    OfferedTool(
         "schedule_task",
         "Have something done later, once or again and again, in a run of its own that knows its prompt alone. At most "
         "5 in a run, and what was scheduled so cannot schedule more.",
-        ScheduleTask.model_json_schema(),
+        ScheduleTaskArguments.model_json_schema(),
         idempotent=True,
     )
 ]

@@ -17,8 +17,8 @@ from mcp.client.stdio import StdioServerParameters, stdio_client
 from mcp.client.streamable_http import streamable_http_client
 from mcp_types import Implementation
 
-from heartbeat import egress
-from heartbeat.agents.tools.definitions import Server
+from heartbeat.agents.tools.definitions import McpServer
+from heartbeat.egress import client as egress
 from heartbeat.settings import Settings
 
 MOST_EVENT_BYTES = 8 * 1024 * 1024
@@ -33,12 +33,12 @@ for noisy in ("mcp", "client", "httpx2"):
     logging.getLogger(noisy).setLevel(logging.CRITICAL)
 
 
-class Rejected(Exception):
+class HttpRejection(Exception):
     """The server answered one of the session's requests with an HTTP error; the journey has its status."""
 
 
 @dataclass
-class Journey:
+class SessionProgress:
     """How far a session came. `sent`: its tool call is on its way; `status`: the HTTP error it was answered with."""
 
     key: str = ""
@@ -63,10 +63,10 @@ class Journey:
 
 
 @asynccontextmanager
-async def session(server: Server, settings: Settings, journey: Journey) -> AsyncIterator[ClientSession]:
+async def session(server: McpServer, settings: Settings, journey: SessionProgress) -> AsyncIterator[ClientSession]:
     """An open session; whatever goes wrong below is raised, often in an exception group.
 
-    Raises `Rejected` when the server answered a message of the sse transport with an HTTP error.
+    Raises `HttpRejection` when the server answered a message of the sse transport with an HTTP error.
     """
     # Nobody speaks the protocol of 2026 over the transport that it retired.
     mode: Literal["legacy", "auto"] = "legacy" if server.transport == "sse" else "auto"
@@ -75,10 +75,10 @@ async def session(server: Server, settings: Settings, journey: Journey) -> Async
         async with Client(_transport(server, settings, journey), mode=mode, client_info=ME, cache=None) as client:
             yield client.session
     if scope.cancelled_caught:
-        raise Rejected
+        raise HttpRejection
 
 
-def _transport(server: Server, settings: Settings, journey: Journey) -> AbstractAsyncContextManager[Any]:
+def _transport(server: McpServer, settings: Settings, journey: SessionProgress) -> AbstractAsyncContextManager[Any]:
     if server.transport == "stdio":
         command, *args = server.command
         parameters = StdioServerParameters(command=command, args=args, env=dict(server.env))
@@ -93,7 +93,7 @@ def _transport(server: Server, settings: Settings, journey: Journey) -> Abstract
 
 
 @asynccontextmanager
-async def _streamable(server: Server, settings: Settings, journey: Journey) -> AsyncIterator[Any]:
+async def _streamable(server: McpServer, settings: Settings, journey: SessionProgress) -> AsyncIterator[Any]:
     async with (
         _http(server, settings, journey) as http,
         streamable_http_client(server.url, http_client=http, max_sse_event_size=MOST_EVENT_BYTES) as streams,
@@ -101,7 +101,7 @@ async def _streamable(server: Server, settings: Settings, journey: Journey) -> A
         yield streams
 
 
-def _http(server: Server, settings: Settings, journey: Journey) -> httpx2.AsyncClient:
+def _http(server: McpServer, settings: Settings, journey: SessionProgress) -> httpx2.AsyncClient:
     # Longer than the session itself is given: of two time-outs at one moment, the wrong one may be told.
     seconds = settings.tool_timeout_seconds + SPARE_SECONDS
     client = egress.client(

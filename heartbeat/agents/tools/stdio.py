@@ -5,7 +5,7 @@ import logging
 import time
 from typing import Any
 
-from heartbeat.agents.tools.definitions import Server
+from heartbeat.agents.tools.definitions import McpServer
 from heartbeat.settings import Settings, StdioTool
 
 RETRY_SECONDS = 60.0
@@ -17,13 +17,13 @@ _listed: dict[tuple[str, ...], Entries] = {}
 _failed: dict[tuple[str, ...], float] = {}
 
 
-def servers(bot_uuid: str, settings: Settings) -> list[Server]:
+def servers(bot_uuid: str, settings: Settings) -> list[McpServer]:
     """Those that the bot may use, by label."""
     mine = {label: tool for label, tool in settings.stdio_tools.items() if not tool.bots or bot_uuid in tool.bots}
     return [_server(label, tool) for label, tool in sorted(mine.items())]
 
 
-async def entries(server: Server, settings: Settings) -> Entries:
+async def entries(server: McpServer, settings: Settings) -> Entries:
     """What `server` offers, as `Tool.tools` has it; nothing while it cannot be started, and the log says why."""
     known = (server.label, *server.command)
     if known not in _listed and time.monotonic() >= _failed.get(known, 0):
@@ -53,6 +53,6 @@ def known_text() -> int:
     return sum(len(json.dumps(entries)) for entries in _listed.values())
 
 
-def _server(label: str, tool: StdioTool) -> Server:
+def _server(label: str, tool: StdioTool) -> McpServer:
     env = {name: value.get_secret_value() for name, value in tool.env.items()}
-    return Server(f"stdio:{label}", label, "stdio", command=(tool.command, *tool.args), env=env)
+    return McpServer(f"stdio:{label}", label, "stdio", command=(tool.command, *tool.args), env=env)

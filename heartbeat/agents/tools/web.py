@@ -6,10 +6,10 @@ import re
 
 import httpx2
 
-from heartbeat import egress
 from heartbeat.agents.tools.answers import cut
-from heartbeat.agents.tools.definitions import Called
+from heartbeat.agents.tools.definitions import ToolResult
 from heartbeat.agents.tools.page import as_text
+from heartbeat.egress import client as egress
 from heartbeat.settings import Settings
 
 MAX_BYTES = 2_000_000
@@ -21,7 +21,7 @@ CHARSETS = re.compile(r"(utf-(8|16|32)|ascii|iso8859|iso2022|cp|mac|koi8|big5|gb
 CHARSET_IN_HTML = re.compile(rb"<meta[^>]{0,200}?charset\s{0,9}=\s{0,9}[\"']?([A-Za-z0-9_:.-]{1,40})", re.IGNORECASE)
 
 
-async def fetch(url: str, settings: Settings, resolve: egress.Resolve = egress.look_up) -> Called:
+async def fetch(url: str, settings: Settings, resolve: egress.Resolve = egress.look_up) -> ToolResult:
     """The page at `url` as text, cut to `settings.tool_result_bytes`. What stood in the way is said to the model."""
     guard = egress.Guard(settings.egress_allow, resolve)
     seconds = settings.tool_timeout_seconds
@@ -32,25 +32,25 @@ async def fetch(url: str, settings: Settings, resolve: egress.Resolve = egress.l
         ):
             return await _read(response, settings.tool_result_bytes)
     except httpx2.InvalidURL as problem:
-        return Called("failed", f"{url!r} is no web address: {problem}")
+        return ToolResult("failed", f"{url!r} is no web address: {problem}")
     except httpx2.TimeoutException:
-        return Called("failed", f"{url} did not answer in full within {seconds} s.")
+        return ToolResult("failed", f"{url} did not answer in full within {seconds} s.")
     except httpx2.HTTPError as problem:
-        return Called("failed", f"{url} could not be fetched. {str(problem) or type(problem).__name__}")
+        return ToolResult("failed", f"{url} could not be fetched. {str(problem) or type(problem).__name__}")
 
 
-async def _read(response: httpx2.Response, max_bytes: int) -> Called:
+async def _read(response: httpx2.Response, max_bytes: int) -> ToolResult:
     if not response.is_success:
-        return Called("failed", f"{response.url} answered {response.status_code} {response.reason_phrase}.")
+        return ToolResult("failed", f"{response.url} answered {response.status_code} {response.reason_phrase}.")
     kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
     if not READABLE.fullmatch(kind):
         found = kind or "of no content type"
-        return Called("failed", f"{response.url} is {found}; web_fetch reads HTML, other text, JSON and XML.")
+        return ToolResult("failed", f"{response.url} is {found}; web_fetch reads HTML, other text, JSON and XML.")
     body = await response.aread()
     # In a thread: a page of the largest size keeps a processor busy for a second or more.
     text = await asyncio.to_thread(_text, body, kind, response.charset_encoding, str(response.url))
     moved = f"(Redirected to {response.url})\n\n" if response.history else ""
-    return Called("ok", cut(moved + (text or "(There is no text on this page.)"), max_bytes))
+    return ToolResult("ok", cut(moved + (text or "(There is no text on this page.)"), max_bytes))
 
 
 def _text(body: bytes, kind: str, charset: str | None, address: str) -> str:

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from heartbeat.store import types
+from heartbeat.store.tables import types
 
 revision = "0004"
 down_revision = "0003"

@@ -1,0 +1,45 @@
+"""Pages as HTML. Everything that is put into a template is escaped; templates and static files lie beside this one."""
+
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from api.dashboard.views import formats
+
+HERE = Path(__file__).parent
+ASSETS = {"dashboard.css": "text/css", "dashboard.js": "text/javascript"}
+
+
+def render(template: str, **shown: Any) -> str:
+    """The page `template` with what it shows; a name it does not know is an error, not a blank."""
+    return _environment().get_template(f"{template}.html").render(shown)
+
+
+@cache
+def asset(name: str) -> str:
+    """The text of a file pages link to."""
+    return (HERE / "static" / name).read_text(encoding="utf-8")
+
+
+@cache
+def asset_url(name: str) -> str:
+    """Its address, which changes with its content: it may be kept for ever."""
+    return f"/{name}?v={sha256(asset(name).encode()).hexdigest()[:12]}"
+
+
+@cache
+def _environment() -> Environment:
+    made = Environment(
+        loader=FileSystemLoader(HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    made.filters |= {"number": formats.number, "sentence": formats.sentence}
+    made.globals |= {"asset_url": asset_url, "words": formats}
+    return made

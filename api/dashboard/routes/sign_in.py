@@ -1,0 +1,72 @@
+"""The dashboard's door: sign in with a project's key, sign out, and the files its pages link to."""
+
+import re
+from urllib.parse import parse_qs
+
+from fastapi import APIRouter, Request
+from starlette.responses import RedirectResponse, Response
+
+from api.dashboard import session
+from api.dashboard.pages import SIGN_IN, PageRoute, SignedOut, VisitorDep, html, is_https
+from api.dashboard.render import ASSETS, asset
+from api.deps import Stack, utc_now
+from heartbeat.store.projects.sign_in import opened_by_secret
+
+router = APIRouter(route_class=PageRoute, include_in_schema=False)
+
+FOR_EVER = "public, max-age=31536000, immutable"
+OWN_PAGE = re.compile(r"/((heartbeats|runs|tasks)/[A-Za-z0-9_.-]{1,64}|approvals|findings|tasks|notifications)")
+WRONG_KEY = "No project has this key, or it was revoked. Check it for missing characters."
+
+
+@router.get(SIGN_IN)
+async def door(visiting: VisitorDep, next: str = "/") -> Response:  # noqa: A002
+    """The form; those who are signed in already go straight on."""
+    try:
+        await visiting.read(lambda *_: None)
+    except SignedOut:
+        return html("sign_in", next=_own(next), problem=None)
+    return RedirectResponse(_own(next), 303)
+
+
+@router.post(SIGN_IN)
+async def sign_in(request: Request) -> Response:
+    """Begin a session for the project whose key was given."""
+    form = parse_qs((await request.body()).decode("utf-8", "replace"), max_num_fields=10)
+    secret, target = form.get("key", [""])[0].strip(), _own(form.get("next", ["/"])[0])
+    stack: Stack = request.app.state.stack
+    opened = await stack.database.read(opened_by_secret, secret)
+    if opened is None:
+        return html("sign_in", 401, next=target, problem=WRONG_KEY)
+    response = RedirectResponse(target, 303)
+    response.set_cookie(
+        session.COOKIE,
+        session.issue(opened.key_uuid, opened.key_hash, utc_now()),
+        max_age=int(session.LASTS.total_seconds()),
+        secure=is_https(request),
+        httponly=True,
+        samesite="strict",
+    )
+    return response
+
+
+@router.post("/sign-out")
+async def sign_out() -> Response:
+    """Forget the session in this browser."""
+    response = RedirectResponse(SIGN_IN, 303)
+    response.delete_cookie(session.COOKIE, httponly=True, samesite="strict")
+    return response
+
+
+async def _file(request: Request) -> Response:
+    name = request.url.path.removeprefix("/")
+    return Response(asset(name), media_type=ASSETS[name], headers={"Cache-Control": FOR_EVER})
+
+
+for name in ASSETS:
+    router.add_api_route(f"/{name}", _file)
+
+
+def _own(target: str) -> str:
+    """A page of ours to go to; the first one instead of anything else."""
+    return target if OWN_PAGE.fullmatch(target) else "/"

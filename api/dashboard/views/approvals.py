@@ -1,0 +1,75 @@
+"""What pages show of tool calls that a person is asked about: arguments as names and texts, never as JSON."""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from api.dashboard.views import formats, heartbeats
+from api.dashboard.views.formats import Moment, moment
+from heartbeat.store.overview.waiting import PendingApproval
+from heartbeat.store.runs.details import parsed
+
+Argument = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class ApprovalView:
+    """One call that somebody is asked about, and what was said. `state` is expired as soon as it is too late."""
+
+    uuid: str
+    tool: str
+    arguments: list[Argument]
+    state: str
+    why: str
+    by: str | None
+    asked: Moment
+    expires: Moment
+    decided: Moment | None
+    run: str
+    bot: str
+    title: str
+    place: str | None
+
+
+def question(asked: PendingApproval, now: datetime) -> ApprovalView:
+    """An approval, its times on the wall of its heartbeat's zone."""
+    row, where = asked.approval, ZoneInfo(asked.heartbeat.timezone)
+    late = row.state == "pending" and row.expires_at <= now
+    return ApprovalView(
+        uuid=row.uuid,
+        tool=formats.tool(row.tool),
+        arguments=arguments(parsed(row.arguments)),
+        state="expired" if late else row.state,
+        why=row.why,
+        by=row.decided_by,
+        asked=moment(row.created_at, where, now),
+        expires=moment(row.expires_at, where, now),
+        decided=moment(row.decided_at, where, now) if row.decided_at else None,
+        run=asked.run,
+        bot=asked.bot,
+        title=heartbeats.title(asked.heartbeat),
+        place=heartbeats.place(asked.heartbeat),
+    )
+
+
+def arguments(given: Any) -> list[Argument]:
+    """Each argument's name and value in the order they were given; what is no object has no name."""
+    if not isinstance(given, dict):
+        return [("", _text(given))] if given not in (None, "") else []
+    return [(name, _text(value)) for name, value in given.items()]
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if value is None:
+        return "nothing"
+    if isinstance(value, list) and value and all(isinstance(one, str | int | float) for one in value):
+        return ", ".join(_text(one) for one in value)
+    if isinstance(value, dict) and value and all(isinstance(one, str | int | float) for one in value.values()):
+        return "\n".join(f"{name}: {_text(one)}" for name, one in value.items())
+    return json.dumps(value, indent=2, ensure_ascii=False)

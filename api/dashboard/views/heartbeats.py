@@ -1,0 +1,169 @@
+"""What pages show of heartbeats: rows in, words and numbers out."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Protocol
+from zoneinfo import ZoneInfo
+
+from api.dashboard.views import formats
+from api.dashboard.views.formats import Moment, moment
+from heartbeat.store.credits.stats import Sums
+from heartbeat.store.overview.projects import HeartbeatStates
+from heartbeat.store.tables.heartbeats import Heartbeat
+
+TITLE, NOTE = 90, 330
+PENDING = "Temporal has not taken the schedule yet; it follows by itself as soon as Temporal can be reached."
+CHART_HEIGHT, BAR, GAP = 40, 10, 4
+
+Period = tuple[datetime, datetime]
+
+
+class CadenceView(Protocol):
+    """A cadence in words, and its next tick."""
+
+    schedule: str
+
+    def next_after(self, now: datetime) -> datetime | None: ...
+
+
+@dataclass(frozen=True)
+class BudgetView:
+    """Credits of the period. `share` is how much of the budget is used, 0 to 100, `None` without a budget."""
+
+    used: int
+    budget: int | None
+    share: int | None
+    resets: str
+
+
+@dataclass(frozen=True)
+class HeartbeatCard:
+    """One heartbeat in a list, and the head of its own page."""
+
+    uuid: str
+    title: str
+    bot: str
+    schedule: str
+    state: str
+    note: str | None
+    short_note: str
+    next: Moment | None
+    last_status: str | None
+    last: Moment | None
+    streak: str | None
+    spent: BudgetView
+    running: str | None
+    rehearsing: bool
+    probe: Moment | None
+
+
+@dataclass(frozen=True)
+class ChartBar:
+    """A day in the chart of runs; heights are in the chart's own units."""
+
+    x: int
+    good: float
+    bad: float
+    label: str
+
+
+@dataclass(frozen=True)
+class Totals:
+    """The numbers at the top, and the chart."""
+
+    states: HeartbeatStates
+    running: int
+    today: Sums
+    bars: list[ChartBar]
+    credits: int
+    credit_limit: int | None
+    resets: str
+
+
+def card(
+    row: Heartbeat,
+    bot_name: str,
+    due: CadenceView,
+    period: Period,
+    now: datetime,
+    running: str | None,
+    rehearsing: bool = False,
+) -> HeartbeatCard:
+    """`due` is the heartbeat's cadence, `running` the id of a run of it that is still going, perhaps a rehearsal."""
+    where, tick = ZoneInfo(row.timezone), due.next_after(now) if row.enabled else None
+    note = row.pause_message if row.pause_reason else PENDING if state(row) == "pending" else None
+    return HeartbeatCard(
+        uuid=row.uuid,
+        title=title(row),
+        bot=bot_name,
+        schedule=due.schedule,
+        state=state(row),
+        note=note,
+        short_note=formats.middle(note or "", NOTE),
+        next=moment(tick, where, now) if tick else None,
+        last_status=row.last_status,
+        last=moment(row.last_executed_at, where, now) if row.last_executed_at else None,
+        streak=_streak(row),
+        spent=spent(row, period),
+        running=running,
+        rehearsing=rehearsing,
+        probe=moment(row.probe_at, where, now) if row.probe_at and row.pause_reason else None,
+    )
+
+
+def title(row: Heartbeat) -> str:
+    """Its label, else the start of its prompt."""
+    return row.label or formats.start(row.prompt, TITLE)
+
+
+def place(row: Heartbeat) -> str | None:
+    """The address of its page; `None` when it was deleted. A task that has ended keeps its page."""
+    if row.type == "heartbeat":
+        return None if row.deleted_at else f"/heartbeats/{row.uuid}"
+    return None if row.deleted_at and not row.ended_as else f"/tasks/{row.uuid}"
+
+
+def state(row: Heartbeat) -> str:
+    """on, off, paused (the product switched it off) or pending (on, but Temporal's schedule is behind)."""
+    if row.pause_reason:
+        return "paused"
+    if not row.enabled:
+        return "off"
+    return "pending" if row.synced_version < row.version else "on"
+
+
+def spent(row: Heartbeat, period: Period) -> BudgetView:
+    """What a heartbeat used of its budget in this period."""
+    used = row.period_credits if row.period_start == period[0] else 0
+    budget = row.credit_budget
+    share = None if budget is None else min(100, 100 * used // budget) if budget else 100
+    return BudgetView(used, budget, share, formats.day(period[1]))
+
+
+def totals(
+    states: HeartbeatStates, running: int, days: dict[date, Sums], used: int, limit: int | None, period: Period
+) -> Totals:
+    """The numbers at the top; `used` and `limit` are the project's credits of this period."""
+    return Totals(states, running, list(days.values())[-1], bars(days), used, limit, formats.day(period[1]))
+
+
+def bars(days: dict[date, Sums]) -> list[ChartBar]:
+    """The chart of runs, a bar a day: what went well below, errors on top. The highest day fills the height."""
+    most = max([1, *(sums.executed for sums in days.values())])
+    scale = CHART_HEIGHT / most
+    return [
+        ChartBar(
+            x=index * (BAR + GAP),
+            good=round((sums.executed - sums.error) * scale, 2),
+            bad=round(sums.error * scale, 2),
+            label=f"{when.day} {when:%b}: {formats.count(sums.executed, 'run')}, {formats.count(sums.error, 'error')}",
+        )
+        for index, (when, sums) in enumerate(days.items())
+    ]
+
+
+def _streak(row: Heartbeat) -> str | None:
+    """Failures in a row of one that goes on; of a paused one the note tells."""
+    if not row.error_count or row.pause_reason:
+        return None
+    return f"{row.error_count} of {formats.count(row.max_consecutive_errors, 'error')} in a row"

@@ -1,0 +1,128 @@
+"""What pages show of messages and of where they go: rows in, words out. No secret is opened for them."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from api.dashboard.views import formats
+from api.dashboard.views.formats import Moment, moment
+from heartbeat.notifications.rendering import told
+from heartbeat.store.notifications.events import APPROVAL
+from heartbeat.store.notifications.outbox import MessagePart
+from heartbeat.store.notifications.targets import ListedNotification, ListedTarget
+from heartbeat.store.rows import built
+from heartbeat.store.tables.bots import Bot
+from heartbeat.store.tables.heartbeats import Heartbeat
+from heartbeat.store.tables.notifications import Notification
+
+BODY = 240
+SECRET = "an address that is kept secret"  # noqa: S105
+
+
+@dataclass(frozen=True)
+class TargetView:
+    """One target. `where` is what may be shown of its address, `trouble` why nothing arrives."""
+
+    uuid: str
+    name: str
+    channel: str
+    where: str
+    whose: str
+    events: str
+    cooldown: str | None
+    enabled: bool
+    trouble: str | None
+
+
+@dataclass(frozen=True)
+class NotificationView:
+    """One message for one target, and what became of it. `link` leads to what it is about."""
+
+    title: str
+    body: str
+    status: str
+    story: str
+    error: str | None
+    target: str
+    channel: str
+    at: Moment
+    link: str | None
+
+
+def place(listed: ListedTarget, trouble: str | None) -> TargetView:
+    """A target; `trouble` is what went wrong with its newest message, if anything did."""
+    row = listed.target
+    whose = (
+        "a subscriber" if listed.member else "one heartbeat" if listed.heartbeat else "one bot" if listed.bot else ""
+    )
+    return TargetView(
+        uuid=row.uuid,
+        name=row.name,
+        channel=formats.CHANNEL.get(row.channel, row.channel),
+        where=where_to(row.config),
+        whose=f"of {whose}" if whose else "of the whole project",
+        events="Everything" if row.events is None else ", ".join(formats.EVENT.get(kind, kind) for kind in row.events),
+        cooldown=formats.span(row.cooldown_seconds) if row.cooldown_seconds else None,
+        enabled=row.is_enabled,
+        trouble=trouble if row.is_enabled else row.disabled_reason,
+    )
+
+
+def where_to(config: dict[str, Any]) -> str:
+    """What may be shown of a target's address: of a URL no query, for that may hold a token."""
+    if "to" in config:
+        return str(config["to"])
+    if "chat_id" in config:
+        return f"chat {config['chat_id']}"
+    if "name" in config:
+        return f"the operator's {config['name']}"
+    url = urlsplit(str(config.get("url") or config.get("server") or ""))
+    if not url.hostname:
+        return SECRET
+    return f"{url.hostname}{f':{url.port}' if url.port else ''}{url.path.rstrip('/')}"
+
+
+def sent(told_of: ListedNotification, now: datetime) -> NotificationView:
+    """A message in the words it was sent with, its time on the wall of its heartbeat's zone."""
+    row, event, run = told_of.notification, told_of.event, told_of.event.data.get("run")
+    heartbeat = built(Heartbeat, ["label", "timezone"], [told_of.label, told_of.timezone])
+    bot = built(Bot, ["name"], [told_of.bot_name])
+    title, body = told(MessagePart(row, event, heartbeat, bot))
+    if event.kind == APPROVAL:
+        # The rest tells programs where to ask.
+        body = f"It asks to call {formats.tool(event.data['tool'])}."
+    return NotificationView(
+        title=title,
+        body=formats.start(body, BODY),
+        status=row.status,
+        story=story(row, now) + _lost(row),
+        error=row.last_error if row.status != "delivered" else None,
+        target=told_of.target.name,
+        channel=formats.CHANNEL.get(told_of.target.channel, told_of.target.channel),
+        at=moment(event.created_at, ZoneInfo(told_of.timezone), now),
+        link="/approvals" if event.kind == APPROVAL else f"/runs/{run}" if run else None,
+    )
+
+
+def _lost(row: Notification) -> str:
+    if not row.lost_attempts:
+        return ""
+    return f"; of {formats.count(row.lost_attempts, 'attempt')} nobody knows whether it arrived"
+
+
+def story(row: Notification, now: datetime) -> str:
+    """What became of a message, in a sentence or less."""
+    again = formats.relative(row.next_attempt_at, now) if row.next_attempt_at and row.next_attempt_at > now else "now"
+    tries = formats.count(row.attempts, "attempt")
+    if row.summary_id is not None:
+        return "told in a summary" if row.status == "delivered" else "part of a summary"
+    if row.status == "delivered":
+        took = formats.relative(row.delivered_at, now) if row.delivered_at else ""
+        return f"{took}, at attempt {row.attempts}" if row.attempts > 1 else took
+    if row.status == "failed":
+        return f"given up after {tries}" if row.attempts else "never sent"
+    if row.status == "held":
+        return f"for a summary, {again}"
+    return f"{tries} so far, the next {again}" if row.attempts else f"its first attempt is due {again}"

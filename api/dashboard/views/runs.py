@@ -1,0 +1,188 @@
+"""What pages show of runs: rows in, words and numbers out."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from math import ceil
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Row
+
+from api.dashboard.views import formats
+from api.dashboard.views.approvals import Argument, arguments
+from api.dashboard.views.formats import Moment, moment
+from heartbeat.store.pages import Page
+from heartbeat.store.runs.details import parsed
+from heartbeat.store.runs.logs import delay_ms
+from heartbeat.store.runs.rehearsals import Rehearsal
+from heartbeat.store.tables.runs import Run, Step
+
+OUTCOME = 160
+REHEARSED = {
+    "rehearsed": "written down, not called",
+    "would_ask": "written down, not called; a person would have been asked first",
+}
+
+
+@dataclass(frozen=True)
+class RunLine:
+    """One run in a list, and the head of its own page. Credits and tokens are what it came to so far."""
+
+    uuid: str
+    status: str
+    rehearsal: bool
+    trigger: str
+    due: Moment | None
+    cause: str
+    started: Moment
+    delay: str | None
+    took: str
+    tokens: int
+    credits: int
+    cost: str
+    outcome: str
+    temporal_url: str | None
+
+
+@dataclass(frozen=True)
+class StepLine:
+    """One model request or tool call of a run: `what` is the model or the tool, `asked` what the tool was told.
+
+    A call has no tokens of its own: the request after it pays for its answer.
+    """
+
+    number: int
+    kind: str
+    what: str
+    asked: str
+    answer: str
+    state: str
+    input_tokens: int
+    output_tokens: int
+    credits: int
+    took: str
+    failure: str | None
+
+
+@dataclass(frozen=True)
+class ReportView:
+    """What a run said of itself: its outcome, a summary, and each finding as severity, title and detail."""
+
+    outcome: str
+    summary: str | None
+    findings: list[tuple[str, str, str]]
+
+
+@dataclass(frozen=True)
+class RehearsalView:
+    """What a rehearsal would have done.
+
+    A call is a tool, its arguments, and whether a person would have been asked first; a message an event and a target.
+    """
+
+    calls: list[tuple[str, list[Argument], bool]]
+    told: list[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Pager:
+    """Which page of how many; `newer` and `older` are the neighbours there are."""
+
+    number: int
+    total: int
+    newer: int | None
+    older: int | None
+
+
+def line(run: Run | Row[Any], zone: str, now: datetime, temporal_url: str | None) -> RunLine:
+    """A run, its times on the wall of its heartbeat's zone."""
+    where = ZoneInfo(zone)
+    due = moment(run.scheduled_for, where, now) if run.scheduled_for else None
+    started = moment(run.started_at, where, now, seconds=True)
+    delay = delay_ms(run)
+    so_far = f"{formats.span((now - run.started_at).total_seconds())} so far"
+    return RunLine(
+        uuid=run.uuid,
+        status=run.status,
+        rehearsal=run.dry_run,
+        trigger=run.trigger,
+        due=due,
+        cause=_cause(due, started) if due else "by hand",
+        started=started,
+        delay=None if delay is None else formats.took(delay),
+        took=so_far if run.status == "running" else formats.took(run.duration_ms or 0),
+        tokens=run.tokens_used,
+        credits=run.credits_charged,
+        cost=formats.dollars(run.cost_nano_usd),
+        outcome=formats.start(outcome(run), OUTCOME),
+        temporal_url=temporal_url,
+    )
+
+
+def _cause(due: Moment, started: Moment) -> str:
+    """ "due 09:00"; with its day when the run began on another."""
+    day, _, time = due.clock.rpartition(", ")
+    return f"due {time}" if started.clock.startswith(f"{day}, ") else f"due {due.clock}"
+
+
+def outcome(run: Run | Row[Any]) -> str:
+    """What came of a run: its answer, its error, or why it was skipped."""
+    if run.status == "skipped":
+        return formats.SKIPPED.get(run.skip_reason or "", run.skip_reason or "")
+    return run.error_message or run.response or ""
+
+
+def report(run: Run) -> ReportView | None:
+    """What a run reported by the tool of that name, if it did."""
+    if not run.report:
+        return None
+    found = [(one["severity"], one["title"], one.get("detail") or "") for one in run.report.get("findings") or ()]
+    return ReportView(str(run.report.get("outcome", "")).replace("_", " "), run.report.get("summary"), found)
+
+
+def would(rehearsed: Rehearsal) -> RehearsalView:
+    """What a rehearsal would have done, in words."""
+    calls = [(formats.tool(call.tool), arguments(call.arguments), call.needs_approval) for call in rehearsed.calls]
+    told = [
+        (formats.EVENT.get(one.event, one.event), f"{formats.CHANNEL.get(one.channel, one.channel)} {one.name}")
+        for one in rehearsed.told
+    ]
+    return RehearsalView(calls, told)
+
+
+def steps(rows: list[Step], charged: Mapping[int, int]) -> list[StepLine]:
+    """The steps of a run in order, with the credits each was charged by its number."""
+    return [_step(row, charged.get(row.number, 0)) for row in rows]
+
+
+def _step(row: Step, charged: int) -> StepLine:
+    is_tool, rehearsed = row.kind == "tool", REHEARSED.get(row.failure_code or "")
+    return StepLine(
+        number=row.number,
+        kind=row.kind,
+        what=formats.tool(row.name or "") if is_tool else row.model,
+        asked=formats.start(_in_a_line(arguments(parsed(row.arguments))), OUTCOME),
+        answer=formats.start(row.answer, OUTCOME) if is_tool else "",
+        state=rehearsed or formats.STEP.get(row.state, row.state),
+        input_tokens=row.input_tokens,
+        output_tokens=row.output_tokens,
+        credits=charged,
+        took=formats.took(row.duration_ms),
+        failure=None if rehearsed else row.failure or row.failure_code,
+    )
+
+
+def _in_a_line(given: list[Argument]) -> str:
+    return ", ".join(f"{name}: {value}" if name else value for name, value in given)
+
+
+def pages(page: Page, rows: int) -> Pager:
+    """Where `page` stands in a list of so many rows."""
+    total = max(1, ceil(rows / page.size))
+    return Pager(
+        page.number,
+        total,
+        min(page.number - 1, total) if page.number > 1 else None,
+        page.number + 1 if page.number < total else None,
+    )

@@ -1,0 +1,66 @@
+"""What pages show of scheduled tasks: rows in, words out."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from api.dashboard.views import formats, heartbeats
+from api.dashboard.views.formats import Moment, moment
+from api.dashboard.views.heartbeats import CadenceView
+from heartbeat.store.heartbeats.tasks import status
+from heartbeat.store.tables.heartbeats import Heartbeat
+
+
+@dataclass(frozen=True)
+class TaskView:
+    """One task in a list, and the head of its own page. `left` says how many executions there are still to come."""
+
+    uuid: str
+    title: str
+    description: str | None
+    bot: str
+    schedule: str
+    state: str
+    note: str | None
+    next: Moment | None
+    probe: Moment | None
+    last_status: str | None
+    last: Moment | None
+    executions: int
+    left: str
+    by_run: bool
+    maker: str | None
+    ends: bool
+
+
+def task(row: Heartbeat, bot_name: str, due: CadenceView, maker: str | None, now: datetime) -> TaskView:
+    """`due` is the task's cadence, `maker` the log id of the run that made it, while that is kept."""
+    where, state = ZoneInfo(row.timezone), status(row)
+    tick = due.next_after(now) if state == "active" else None
+    executions = row.success_count + row.total_error_count + row.cancelled_count
+    return TaskView(
+        uuid=row.uuid,
+        title=heartbeats.title(row),
+        description=row.description,
+        bot=bot_name,
+        schedule=due.schedule,
+        state=state,
+        note=row.pause_message if state == "paused" and row.pause_reason else None,
+        next=moment(tick, where, now) if tick else None,
+        probe=moment(row.probe_at, where, now) if row.probe_at and state == "paused" else None,
+        last_status=row.last_status,
+        last=moment(row.last_executed_at, where, now) if row.last_executed_at else None,
+        executions=executions,
+        left=_left(row, executions, state),
+        by_run=row.made_by_run_id is not None,
+        maker=maker,
+        ends=state in ("active", "paused"),
+    )
+
+
+def _left(row: Heartbeat, executions: int, state: str) -> str:
+    if state not in ("active", "paused"):
+        return "none"
+    if row.max_executions is None:
+        return "no limit"
+    return f"{formats.number(max(0, row.max_executions - executions))} of {formats.number(row.max_executions)}"

@@ -1,0 +1,110 @@
+"""The outermost layer: request ids, the size and type of bodies, metrics, and the last resort for our own mistakes."""
+
+import logging
+import re
+from time import perf_counter
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.errors import error_answer, refusal, unexpected
+from api.middleware.metrics import Metrics
+from heartbeat.domain.errors import ProductError
+from heartbeat.domain.ids import new_request_id
+
+log = logging.getLogger(__name__)
+
+# The forms with a body, by the beginning of their path; everybody else sends JSON.
+FORMS = ("/sign-in", "/approvals/", "/findings/")
+METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+WITH_BODY = {"POST", "PUT", "PATCH"}
+SANE_ID = re.compile(r"[A-Za-z0-9_.:/+=-]{1,128}")
+
+
+class RequestLimits:
+    """Wraps the application. A body is read here, whole, before anything else looks at the request."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics, max_body_bytes: int) -> None:
+        self._app = app
+        self._metrics = metrics
+        self._limit = max_body_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began, status = perf_counter(), 0
+        request_id = scope["heartbeat.request_id"] = _request_id(scope)
+
+        async def tagged(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
+            await send(message)
+
+        try:
+            await self._app(scope, await self._admit(scope, receive), tagged)
+        except ProductError as problem:
+            await refusal(problem, request_id)(scope, receive, tagged)
+        except Exception:
+            log.exception("request %s: %s %s failed", request_id, scope["method"], scope["path"])
+            if status:
+                raise
+            await error_answer(unexpected())(scope, receive, tagged)
+        finally:
+            self._metrics.observe(_method(scope), _route(scope), status, perf_counter() - began)
+
+    async def _admit(self, scope: Scope, receive: Receive) -> Receive:
+        """Something to receive the body from that is no longer the client; raises `ProductError` (413, 415)."""
+        if scope["method"] not in WITH_BODY:
+            return receive
+        headers = Headers(scope=scope)
+        body = await self._body(headers, receive)
+        may_be_a_form = scope["path"].startswith(FORMS)
+        if body and not may_be_a_form and not _is_json(headers.get("content-type", "application/json")):
+            raise ProductError("Send JSON, with `Content-Type: application/json`.", "unsupported_media_type", 415)
+        waiting = [{"type": "http.request", "body": body, "more_body": False}]
+
+        async def replay() -> Message:
+            return waiting.pop() if waiting else await receive()
+
+        return replay
+
+    async def _body(self, headers: Headers, receive: Receive) -> bytes:
+        announced = headers.get("content-length", "0")
+        if announced.isdecimal() and len(announced) < 20 and int(announced) > self._limit:
+            raise self._too_large()
+        body = bytearray()
+        while True:
+            message = await receive()
+            body += message.get("body", b"")
+            if len(body) > self._limit:
+                raise self._too_large()
+            if not message.get("more_body"):
+                return bytes(body)
+
+    def _too_large(self) -> ProductError:
+        return ProductError(f"The body is larger than {self._limit} bytes; send less.", "body_too_large", 413)
+
+
+def _request_id(scope: Scope) -> str:
+    """The caller's own id if it can stand in a log, else a new one."""
+    given = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"").decode("latin-1")
+    return given if SANE_ID.fullmatch(given) else new_request_id()
+
+
+def _is_json(content_type: str) -> bool:
+    kind = content_type.partition(";")[0].strip().lower()
+    return kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))
+
+
+def _method(scope: Scope) -> str:
+    method: str = scope["method"]
+    return method if method in METHODS else "other"
+
+
+def _route(scope: Scope) -> str:
+    """The route's pattern, never the path: paths are without number."""
+    path: str = getattr(scope.get("route"), "path", "none")
+    return path

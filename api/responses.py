@@ -1,0 +1,35 @@
+"""JSON answers, and how values are written in them."""
+
+import json
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from pydantic_core import PydanticSerializationError, to_json
+from starlette.responses import Response
+
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+class ApiResponse(Response):
+    """A JSON body."""
+
+    media_type = "application/json"
+
+    def render(self, content: Any) -> bytes:
+        try:
+            return to_json(content)
+        except PydanticSerializationError:
+            # Half a character is text to Python alone; whoever sent it gets a question mark back.
+            return _encode(content).encode("utf-8", "replace")
+
+
+def moment(value: datetime | None) -> str | None:
+    """ISO-8601 in UTC with `Z`, to the second, as published."""
+    return None if value is None else value.isoformat()[:19] + "Z"
+
+
+def dollars(nano_usd: int) -> str:
+    """Billionths of a US dollar as a decimal number: 1,250,000 are "0.00125"."""
+    text = f"{Decimal(nano_usd).scaleb(-9):f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text

@@ -1,0 +1,133 @@
+"""Server-sent events of one run: what is new of it, looked for once a second, until it has ended.
+
+Nothing is kept for a watcher but a sleeping coroutine. The id of an event is what its reader has seen so far: the
+run's status and, for each step, the first letter of its state. So any API process can go on where another stopped.
+"""
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection
+
+from api.schemas.runs import show_head, show_step
+from heartbeat.domain.errors import ProductError
+from heartbeat.settings import Settings
+from heartbeat.store.runs import details
+
+LOOK_EVERY, SIGN_OF_LIFE_EVERY = 1.0, 15.0
+KNOWN_ID = re.compile(r"([a-z]*)\.([a-z-]{0,10000})")
+NOT_SEEN = "-"
+
+
+@dataclass
+class SeenStates:
+    """What a reader has seen: the run's status, and the first letter of each step's state by its number."""
+
+    status: str = ""
+    letters: dict[int, str] = field(default_factory=dict)
+
+    @classmethod
+    def from_id(cls, event_id: str) -> "SeenStates":
+        """What the reader of this event has seen; nothing, if it is no id of ours."""
+        known = KNOWN_ID.fullmatch(event_id)
+        if known is None:
+            return cls()
+        letters = {number: letter for number, letter in enumerate(known[2], 1) if letter != NOT_SEEN}
+        return cls(known[1], letters)
+
+    def __str__(self) -> str:
+        last = max(self.letters, default=0)
+        return f"{self.status}.{''.join(self.letters.get(number, NOT_SEEN) for number in range(1, last + 1))}"
+
+    def news(self, now: details.RunStates) -> list[int]:
+        """The numbers of the steps that are new or changed."""
+        return [number for number, state in now.states.items() if self.letters.get(number) != state[0]]
+
+
+@dataclass(frozen=True)
+class RunChanges:
+    """What a look found: the run if its status changed, the steps that are new or changed, and whether it is over."""
+
+    run: dict[str, Any] | None
+    steps: list[dict[str, Any]]
+    status: str
+
+    @property
+    def over(self) -> bool:
+        return self.status != "running"
+
+
+def changes_since(
+    connection: Connection, bot_id: int, run_uuid: str, seen: SeenStates, settings: Settings
+) -> RunChanges:
+    """What is new of a run since `seen`: one small statement, and more only when there is. Raises `NotFound`."""
+    now = details.glance(connection, bot_id, run_uuid)
+    numbers = seen.news(now)
+    charged = details.charged(connection, now.run_id) if numbers else {}
+    steps = details.steps(connection, now.run_id, numbers)
+    changed = seen.status != now.status
+    return RunChanges(
+        show_head(details.log(connection, bot_id, run_uuid), settings) if changed else None,
+        [show_step(step, charged.get(step.number, 0)) for step in steps],
+        now.status,
+    )
+
+
+async def stream(
+    first: RunChanges, seen: SeenStates, look_again: Callable[[], Awaitable[RunChanges]], closing: asyncio.Event
+) -> AsyncIterator[bytes]:
+    """The events of a run from `first` on.
+
+    It ends early when the store is away or the process is `closing`: its reader comes back by itself.
+    """
+    news, quiet = first, 0.0
+    while True:
+        for event in _events(news, seen):
+            quiet = 0.0
+            yield event
+        if news.over or await _happens_within(closing, LOOK_EVERY):
+            return
+        quiet += LOOK_EVERY
+        if quiet >= SIGN_OF_LIFE_EVERY:
+            quiet = 0.0
+            yield b": still running\n\n"
+        try:
+            news = await look_again()
+        except ProductError:
+            return
+
+
+async def _happens_within(event: asyncio.Event, seconds: float) -> bool:
+    with suppress(TimeoutError):
+        await asyncio.wait_for(event.wait(), seconds)
+    return event.is_set()
+
+
+def _events(news: RunChanges, seen: SeenStates) -> list[bytes]:
+    """The run before its steps when it begins, after them when it has ended; `seen` moves along."""
+    found: list[bytes] = []
+
+    def tell_run() -> None:
+        if news.run:
+            seen.status = news.status
+            found.append(_event("run", news.run, seen))
+
+    if not news.over:
+        tell_run()
+    for step in news.steps:
+        seen.letters[step["number"]] = step["state"][0]
+        found.append(_event("step", step, seen))
+    if news.over:
+        tell_run()
+        found.append(_event("end", {"status": news.status}, seen))
+    return found
+
+
+def _event(name: str, data: dict[str, Any], seen: SeenStates) -> bytes:
+    # In ASCII: many a client takes U+2028 and its like for the end of a line.
+    return f"event: {name}\nid: {seen}\ndata: {json.dumps(data, separators=(',', ':'))}\n\n".encode()

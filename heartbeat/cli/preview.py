@@ -1,0 +1,49 @@
+"""`heartbeat preview`: a cron pattern's next ticks as a table."""
+
+from datetime import UTC, datetime
+
+from rich.console import Console
+from rich.table import Table
+
+from heartbeat.domain.cadence.cron import CadenceError
+from heartbeat.domain.cadence.ticks import Cadence
+from heartbeat.domain.errors import Invalid
+from heartbeat.domain.forecast import Budget, Forecast, UsageEstimate, forecast
+from heartbeat.settings import Plan
+
+USUAL = UsageEstimate(float(Plan().usual_credits_per_run), "the usual cost of a run")
+
+
+def show(cron_pattern: str, timezone: str, count: int, budget: int | None) -> None:
+    """Print the table; raises `Invalid`."""
+    try:
+        cadence = Cadence(timezone=timezone, cron_pattern=cron_pattern).validated()
+    except CadenceError as problem:
+        raise Invalid(problem.field, problem.message) from problem
+    found = forecast(cadence, USUAL, Budget(budget), datetime.now(UTC), count)
+    console = Console(emoji=False, highlight=False)
+    console.print(found.schedule, style="bold")
+    console.print(_table(found, timezone))
+    for line in _words(found, budget):
+        console.print(line, soft_wrap=True)
+
+
+def _table(found: Forecast, timezone: str) -> Table:
+    table = Table("", timezone, "UTC", "note", box=None, header_style="dim")
+    for number, tick in enumerate(found.ticks, 1):
+        local = f"{tick.local:%a %Y-%m-%d %H:%M %z}"
+        table.add_row(str(number), local, f"{tick.utc:%Y-%m-%d %H:%M}", tick.note or "")
+    return table
+
+
+def _words(found: Forecast, budget: int | None) -> list[str]:
+    lines = [
+        f"{found.runs_per_month:g} {'run' if found.runs_per_month == 1 else 'runs'} a month, "
+        f"about {found.credits_per_month:g} credits "
+        f"at {USUAL.credits:g} a run ({USUAL.credits_from})."
+    ]
+    if budget is not None:
+        spent = found.budget_spent_on
+        lasts = f"is spent on {spent:%Y-%m-%d} (UTC)" if spent else "lasts this month and the next"
+        lines.append(f"A budget of {budget} credits a month {lasts}.")
+    return [*lines, *(f"Warning: {warning}" for warning in found.warnings)]

@@ -1,0 +1,51 @@
+"""What daylight saving does to ticks, in words: moved to the end of a gap, left out, or run the first of two times."""
+
+from datetime import datetime, timedelta
+from itertools import takewhile
+
+from heartbeat.domain.cadence import zones
+from heartbeat.domain.cadence.ticks import Cadence
+
+MINUTE = timedelta(minutes=1)
+
+
+def note(cadence: Cadence, since: datetime, tick: datetime) -> str | None:
+    """Why a tick is not simply where the pattern puts it, or the ones between `since` and it are not there.
+
+    `since` is the tick before it, or where the look ahead begins. `None` for an ordinary tick.
+    """
+    pattern = cadence.pattern
+    if pattern is None:
+        return None
+    wall = zones.wall(tick, cadence.zone)
+    gap = _gap(cadence, since, tick)
+    if gap is None:
+        return _twice(cadence, tick, wall)
+    skipped, resumed = gap.walls
+    if gap.at == tick and pattern.fixed_time and not pattern.shows(wall):
+        return f"the clocks skip {skipped:%H:%M} to {resumed:%H:%M}; it runs at the first moment after"
+    return f"the clocks skip {skipped:%H:%M} to {resumed:%H:%M} on {skipped:%Y-%m-%d}; what was due then is left out"
+
+
+def _gap(cadence: Cadence, since: datetime, tick: datetime) -> zones.ZoneTransition | None:
+    """The last turn of the clocks after `since`, up to `tick`, that skips a time the pattern names."""
+    gaps = [turn for turn in zones.turns_between(cadence.zone, since, tick) if turn.by > timedelta(0)]
+    return next((turn for turn in reversed(gaps) if _names(cadence, *turn.walls)), None)
+
+
+def _names(cadence: Cadence, start: datetime, end: datetime) -> bool:
+    assert cadence.pattern is not None
+    walls = takewhile(lambda wall: wall < end, cadence.pattern.walls(start - MINUTE))
+    return any(cadence.active.at(wall) for wall in walls)
+
+
+def _twice(cadence: Cadence, tick: datetime, wall: datetime) -> str | None:
+    """A time that comes twice: a fixed-time job takes the first, another both."""
+    assert cadence.pattern is not None
+    here = tick.astimezone(cadence.zone)
+    other = wall.replace(tzinfo=cadence.zone, fold=1 - here.fold)
+    if other.utcoffset() == here.utcoffset() or zones.wall(other, cadence.zone) != wall:
+        return None
+    if cadence.pattern.fixed_time:
+        return f"{wall:%H:%M} comes twice; it runs the first time"
+    return f"{wall:%H:%M} comes twice; it runs both times"

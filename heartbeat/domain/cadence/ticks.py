@@ -1,0 +1,193 @@
+"""Which instants a cadence names. Pure: a cadence and an instant in, ticks (UTC) out.
+
+When the clocks turn, a fixed-time job in a skipped hour runs once, at the first instant after it; in a repeated
+hour it runs once, the first time. A job of every so many minutes or hours runs whenever the wall shows its time.
+Intervals know no wall: they count real time. Active hours and days are judged by the wall at the tick itself.
+cronsim says the same but where it is wrong: it loses ticks when midnight is skipped or half an hour is repeated, and
+goes in circles for ever in Chatham. Hence the walk over the wall is ours, and cronsim reads the pattern.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from itertools import pairwise, takewhile
+from math import gcd
+from typing import Self
+from zoneinfo import ZoneInfo
+
+from heartbeat.domain.cadence import active, cron, sentence, zones
+from heartbeat.domain.cadence.active import ActiveHours
+from heartbeat.domain.cadence.cron import CadenceError, Cron
+
+# Beyond this nothing is looked for: 29 February on a Monday comes every 28 years.
+HORIZON = timedelta(days=30 * 366)
+MINUTE = timedelta(minutes=1)
+WEEK = 7 * 24 * 60
+LONGEST_INTERVAL = 366 * 24 * 60
+EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
+SUNDAY = datetime(2000, 1, 2)  # noqa: DTZ001 - a time on a wall
+
+
+@dataclass(frozen=True)
+class Cadence:
+    """When a heartbeat is due: a cron pattern, an interval or once, cut by active hours ("HH:MM") and days ("1,2,3").
+
+    An interval's ticks are every whole number of intervals before and after `anchor` (cut to the minute; without one
+    2000-01-01T00:00Z), which is none itself, so an edit that keeps the anchor shifts nothing. `run_at`, a whole second,
+    is the one tick of a cadence that has no other.
+    """
+
+    timezone: str
+    cron_pattern: str | None = None
+    interval_minutes: int | None = None
+    anchor: datetime | None = None
+    active_hours_start: str | None = None
+    active_hours_end: str | None = None
+    active_days: str | None = None
+    run_at: datetime | None = None
+
+    def validated(self) -> Self:
+        """This cadence, if it can be; raises CadenceError with the field that is wrong and what to write instead."""
+        if [self.cron_pattern, self.interval_minutes, self.run_at].count(None) != 2:
+            raise CadenceError("cron_pattern", "give either cron_pattern or interval_minutes, and not both")
+        if self.run_at is not None and (self.run_at.tzinfo is None or self.run_at.microsecond):
+            raise CadenceError("run_at", "write an instant with its offset, to the second: 2026-11-27T09:00:00+01:00")
+        if self.interval_minutes is not None and not 1 <= self.interval_minutes <= LONGEST_INTERVAL:
+            raise CadenceError("interval_minutes", f"write a number of minutes from 1 to {LONGEST_INTERVAL} (a year)")
+        zones.zone(self.timezone)
+        if not self._fires():
+            field = "active_days" if self.active_hours_start is None else "active_hours_start"
+            raise CadenceError(field, "the active hours and days cut out every tick; widen them or change the times")
+        return self
+
+    @cached_property
+    def zone(self) -> ZoneInfo:
+        return zones.zone(self.timezone)
+
+    @cached_property
+    def pattern(self) -> Cron | None:
+        return None if self.cron_pattern is None else cron.parse(self.cron_pattern)
+
+    @cached_property
+    def active(self) -> ActiveHours:
+        return active.parse(self.active_hours_start, self.active_hours_end, self.active_days)
+
+    @property
+    def every(self) -> timedelta:
+        """The interval; only where there is one."""
+        assert self.interval_minutes is not None
+        return timedelta(minutes=self.interval_minutes)
+
+    @property
+    def origin(self) -> datetime:
+        """The instant an interval is counted from."""
+        return (self.anchor or EPOCH).astimezone(UTC).replace(second=0, microsecond=0)
+
+    def ticks(self, after: datetime) -> Iterator[datetime]:
+        """Every tick later than `after`, in order, for some 30 years."""
+        after = after.astimezone(UTC)
+        source = self._source(after)
+        until = after + HORIZON
+        return (tick for tick in takewhile(lambda tick: tick <= until, source) if self._is_active(tick))
+
+    def next_after(self, instant: datetime) -> datetime | None:
+        """The first tick later than `instant`, or `None` if none comes in some 30 years."""
+        return next(self.ticks(instant), None)
+
+    def between(self, start_exclusive: datetime, end_inclusive: datetime) -> list[datetime]:
+        """The ticks later than the start and not later than the end."""
+        return list(takewhile(lambda tick: tick <= end_inclusive, self.ticks(start_exclusive)))
+
+    def is_tick(self, instant: datetime) -> bool:
+        """Whether `instant` is one of the ticks."""
+        if self.run_at is not None:
+            return instant == self.run_at and self._is_active(instant)
+        if instant.second or instant.microsecond or not self._is_active(instant):
+            return False
+        if self.pattern is None:
+            return instant != self.origin and (instant - self.origin) % self.every == timedelta(0)
+        here = instant.astimezone(self.zone)
+        if self.pattern.shows(here):
+            return not (self.pattern.fixed_time and here.fold)
+        return self.pattern.fixed_time and self._ends_a_gap(self.pattern, instant)
+
+    def shortest_gap(self) -> timedelta:
+        """The shortest time between two ticks on a clock that is never turned; of an interval, the interval itself."""
+        if self.run_at is not None:
+            return HORIZON
+        if self.pattern is None:
+            return self.every
+        times = [minute for minute in self.pattern.times if self.active.at_minute(minute)]
+        days = cron.day_gap(self.pattern, self.active.weekdays) or cron.CYCLE_DAYS
+        gaps = [later - earlier for earlier, later in pairwise(times)]
+        return timedelta(minutes=min([*gaps, days * 24 * 60 + times[0] - times[-1]]))
+
+    def sentence(self) -> str:
+        """One sentence for people: "At 09:00, Monday to Friday, New York time"."""
+        if self.run_at is not None:
+            what = sentence.of_once(zones.wall(self.run_at, self.zone))
+        else:
+            what = sentence.of_interval(self.every) if self.pattern is None else sentence.of_pattern(self.pattern)
+        return ", ".join([what, *sentence.of_active(self.active), sentence.of_zone(self.timezone)])
+
+    def _is_active(self, instant: datetime) -> bool:
+        return self.active.always or self.active.at(zones.wall(instant, self.zone))
+
+    def _source(self, after: datetime) -> Iterator[datetime]:
+        """The ticks later than `after`, active or not."""
+        if self.run_at is not None:
+            return iter([tick for tick in (self.run_at.astimezone(UTC),) if tick > after])
+        return self._pattern_ticks(self.pattern, after) if self.pattern else self._interval_ticks(after)
+
+    def _interval_ticks(self, after: datetime) -> Iterator[datetime]:
+        tick = self.origin + ((after - self.origin) // self.every + 1) * self.every
+        while True:
+            if tick != self.origin:
+                yield tick
+            tick += self.every
+
+    def _pattern_ticks(self, pattern: Cron, after: datetime) -> Iterator[datetime]:
+        return self._once(pattern, after) if pattern.fixed_time else self._by_the_wall(pattern, after)
+
+    def _once(self, pattern: Cron, after: datetime) -> Iterator[datetime]:
+        """Each time the pattern names, once: the first time it comes, or the end of the gap that swallowed it."""
+        for wall in pattern.walls(zones.wall(after, self.zone)):
+            tick = zones.first_instant(wall, self.zone)
+            if tick > after:
+                yield tick
+                after = tick
+
+    def _by_the_wall(self, pattern: Cron, after: datetime) -> Iterator[datetime]:
+        """Every instant at which the wall shows a time of the pattern."""
+        for start, end, ahead in zones.stretches(self.zone, after, after + HORIZON):
+            walls = pattern.walls(start.replace(tzinfo=None) + ahead)
+            ticks = ((wall - ahead).replace(tzinfo=UTC) for wall in walls)
+            yield from takewhile(lambda tick, end=end: tick < end, ticks)  # type: ignore[misc]
+
+    def _ends_a_gap(self, pattern: Cron, instant: datetime) -> bool:
+        """Whether the clocks jump at `instant` over a time of the pattern."""
+        turn = zones.turn_at(self.zone, instant.astimezone(UTC))
+        return turn is not None and turn.by > timedelta(0) and pattern.any_between(*turn.walls)
+
+    def _fires(self) -> bool:
+        """Whether there is any tick at all."""
+        if self.run_at is not None:
+            return self._is_active(self.run_at)
+        return self._pattern_fires(self.pattern) if self.pattern else self._interval_fires()
+
+    def _pattern_fires(self, pattern: Cron) -> bool:
+        days = cron.day_gap(pattern, self.active.weekdays)
+        return days is not None and any(self.active.at_minute(minute) for minute in pattern.times)
+
+    def _interval_fires(self) -> bool:
+        """Whether any tick is within the active hours and days, with each of the offsets the zone has in a year."""
+        if self.active.always:
+            return True
+        offsets = {turn.after for turn in zones.turns(self.zone, self.origin.year)} | {
+            zones.offset(self.origin, self.zone)
+        }
+        minutes = self.every // MINUTE
+        starts = [(self.origin.replace(tzinfo=None) + ahead - SUNDAY) // MINUTE for ahead in offsets]
+        places = {(start + count * minutes) % WEEK for start in starts for count in range(WEEK // gcd(WEEK, minutes))}
+        return any(self.active.at(SUNDAY + place * MINUTE) for place in places)

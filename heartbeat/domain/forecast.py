@@ -1,0 +1,116 @@
+"""What a heartbeat will do and cost, before it does. Pure: a cadence and a few measured numbers in, a forecast out."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import islice, pairwise, takewhile
+
+from heartbeat.domain import credits
+from heartbeat.domain.cadence.notes import note
+from heartbeat.domain.cadence.ticks import Cadence
+
+YEAR = timedelta(days=365)
+MONTHS = 12
+# More ticks than these need not be counted one by one: what comes so often comes evenly.
+ENOUGH = 3_000
+
+
+@dataclass(frozen=True)
+class ForecastTick:
+    """One tick to come; `note` says what daylight saving did to it, or to those before it."""
+
+    utc: datetime
+    local: datetime
+    note: str | None
+
+
+@dataclass(frozen=True)
+class UsageEstimate:
+    """What is known of earlier runs: `credits` a run and where that is from, `slow_ms` the 95th percentile."""
+
+    credits: float
+    credits_from: str
+    slow_ms: int | None = None
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """`budget_spent_on` is the tick (UTC) at which the budget would be spent, or `None`."""
+
+    schedule: str
+    ticks: list[ForecastTick]
+    runs_per_month: float
+    credits_per_month: float
+    budget_spent_on: datetime | None
+    warnings: list[str]
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Credits a period; `used` of the current one; `anchor_day` is where a period begins."""
+
+    limit: int | None
+    used: int = 0
+    anchor_day: int = 1
+
+
+def forecast(cadence: Cadence, measured: UsageEstimate, budget: Budget, now: datetime, count: int) -> Forecast:
+    """The next `count` ticks, and what a month of them comes to."""
+    ticks = list(islice(cadence.ticks(now), count))
+    runs = runs_per_month(cadence, now)
+    return Forecast(
+        schedule=cadence.sentence(),
+        ticks=[
+            ForecastTick(tick, tick.astimezone(cadence.zone), note(cadence, since, tick))
+            for since, tick in pairwise([now, *ticks])
+        ],
+        runs_per_month=round(runs, 1),
+        credits_per_month=round(runs * measured.credits, 1),
+        budget_spent_on=spent_on(cadence, measured.credits, budget, now),
+        warnings=list(_warnings(cadence, measured, ticks)),
+    )
+
+
+def runs_per_month(cadence: Cadence, now: datetime) -> float:
+    """Ticks a month, averaged over the coming year (over a shorter time for what comes very often)."""
+    ticks = list(islice(takewhile(lambda tick: tick <= now + YEAR, cadence.ticks(now)), ENOUGH))
+    if len(ticks) < ENOUGH:
+        return len(ticks) / MONTHS
+    return len(ticks) / ((ticks[-1] - now) / YEAR) / MONTHS
+
+
+def spent_on(cadence: Cadence, each: float, budget: Budget, now: datetime) -> datetime | None:
+    """The tick of this period or the next at which the budget is spent; `None` when it lasts."""
+    if budget.limit is None or each <= 0:
+        return None
+    _, this_ends = credits.period(now, budget.anchor_day)
+    _, next_ends = credits.period(this_ends, budget.anchor_day)
+    left_now, left_then = budget.limit - budget.used, budget.limit
+    return _spent(cadence, now, this_ends, left_now / each) or _spent(cadence, this_ends, next_ends, left_then / each)
+
+
+def _spent(cadence: Cadence, start: datetime, end: datetime, runs: float) -> datetime | None:
+    """The tick before `end` that is the last the money is enough for."""
+    before = start - timedelta(seconds=1)
+    for number, tick in enumerate(cadence.ticks(before), 1):
+        if tick >= end:
+            return None
+        if number >= runs:
+            return tick
+    return None
+
+
+def _warnings(cadence: Cadence, measured: UsageEstimate, ticks: list[datetime]) -> Iterator[str]:
+    if not ticks:
+        yield "It never comes due in the next 30 years."
+    gap = cadence.shortest_gap()
+    if measured.slow_ms is not None and gap < timedelta(milliseconds=measured.slow_ms):
+        yield (
+            f"Its ticks come as close as {_minutes(gap)}, but one run in twenty takes longer than "
+            f"{measured.slow_ms / 1000:.0f} s: those ticks will be skipped as overlap."
+        )
+
+
+def _minutes(gap: timedelta) -> str:
+    minutes = int(gap.total_seconds() // 60)
+    return "a minute" if minutes == 1 else f"{minutes} minutes"

@@ -1,0 +1,105 @@
+"""Apprise: any service it knows, at an address that the operator wrote into the settings and that users can only name.
+
+The library dials by itself, past the guard, so nobody but the operator may give it an address. Whatever goes wrong is
+the operator's to mend, so every failure is one that may pass.
+"""
+
+import asyncio
+import logging
+import re
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+from heartbeat.notifications.channels import addresses
+from heartbeat.notifications.channels.message import Message, NotNow
+from heartbeat.notifications.channels.texts import cut, one_line, open_links
+from heartbeat.settings import AppriseName, Settings
+
+if TYPE_CHECKING:
+    from apprise import Apprise, AppriseResult
+
+SECONDS = 20.0
+TITLE, BODY = 250, 10_000
+STATUS = re.compile(r"\berror=(\d{3})\b")
+EXTRA = "install it: pip install 'heartbeat-server[apprise]'"
+
+
+class Config(addresses.Config):
+    """`name` is one of HEARTBEAT_APPRISE_TARGETS."""
+
+    name: AppriseName
+
+
+def obstacle(config: Config, settings: Settings) -> tuple[str, str] | None:
+    """The field that nothing can be sent with here and why; `None` when this process knows its name."""
+    known = sorted(settings.apprise_targets)
+    if not known:
+        return "config.name", "names nothing: the operator has set up no HEARTBEAT_APPRISE_TARGETS"
+    if config.name not in known:
+        return "config.name", f"must be one of {', '.join(known)}"
+    if find_spec("apprise") is None:
+        return "channel", f"needs the package apprise, which is not installed here; {EXTRA}"
+    return None
+
+
+async def send(config: Config, message: Message, settings: Settings) -> None:
+    """One attempt. Of the address nothing is told, for any part of it may be a secret."""
+    problem = obstacle(config, settings)
+    if problem is not None:
+        raise NotNow(f"{problem[0]} {problem[1]}.")
+    try:
+        async with asyncio.timeout(SECONDS):
+            # In a thread: the first one loads more than a hundred services.
+            services = await asyncio.to_thread(services_of, settings.apprise_targets[config.name].get_secret_value())
+            if services is None:
+                raise NotNow(f"Apprise cannot read the address that the operator set up as {config.name}.")
+            result = await services.async_notify(title=_title(message), body=_body(message))
+    except TimeoutError:
+        raise NotNow(f"Apprise had not handed the message to {config.name} within {SECONDS:g} s.") from None
+    # Not by the result's own truth: an address may say that its failures do not count.
+    if not any(attempt for service in result for attempt in service):
+        raise NotNow(f"Apprise could not hand the message to {config.name}: {_answer(result)}.")
+
+
+def services_of(address: str) -> "Apprise | None":
+    """What sends to `address`; `None` when it is none that Apprise can read. Blocks while Apprise is loaded."""
+    # What it speaks with logs addresses, too.
+    for talkative in ("urllib3", "slixmpp"):
+        logging.getLogger(talkative).setLevel(logging.CRITICAL)
+    logging.getLogger("apprise").addFilter(_status_alone)
+    from apprise import Apprise, AppriseAsset, NotifyFormat
+
+    asset = AppriseAsset(
+        app_id="Heartbeat",
+        body_format=NotifyFormat.TEXT,
+        http_redirects=False,
+        storage_mode="memory",
+        service_timeout=SECONDS,
+        allow_templates=False,
+    )
+    # Not by `add`, which takes several addresses for one.
+    service = Apprise.instantiate(address, asset=asset)
+    return Apprise([service], asset=asset) if service else None
+
+
+def _status_alone(record: logging.LogRecord) -> bool:
+    """Of what Apprise logs the status that a service answered with: its words name addresses."""
+    found = STATUS.search(record.getMessage()) if record.levelno >= logging.WARNING else None
+    if found:
+        record.msg, record.args, record.exc_info = found[0], (), None
+    return found is not None
+
+
+def _title(message: Message) -> str:
+    return cut(open_links(one_line(message.title)), TITLE)
+
+
+def _body(message: Message) -> str:
+    parts = [cut(open_links(message.body), BODY), message.link or "", one_line(message.origin)]
+    return "\n\n".join(part for part in parts if part.strip())
+
+
+def _answer(result: "AppriseResult") -> str:
+    said = [entry.message for service in result for attempt in service for entry in attempt]
+    found = [status[1] for words in said if (status := STATUS.search(words))]
+    return f"it answered {found[-1]}" if found else "it could not be reached, or refused it"

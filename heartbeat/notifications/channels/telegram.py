@@ -1,0 +1,58 @@
+"""Telegram, by a bot that was added to the chat."""
+
+import re
+from html import escape
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Field, SecretStr
+
+from heartbeat.notifications.channels import addresses
+from heartbeat.notifications.channels.message import Message
+from heartbeat.notifications.channels.post import post_json
+from heartbeat.notifications.channels.texts import cut, in_utf16, one_line
+from heartbeat.settings import Settings
+
+# What a message may be without its markup, and what its first and last line may take of it.
+MESSAGE, TITLE, ORIGIN = 4_096, 256, 256
+
+
+def _token(given: SecretStr) -> SecretStr:
+    if not re.fullmatch(r"\d{1,20}:[A-Za-z0-9_-]{20,100}", given.get_secret_value()):
+        raise ValueError("must be a bot's token as BotFather gives it: 123456789:AAE…")
+    return given
+
+
+class Config(addresses.Config):
+    token: Annotated[SecretStr, AfterValidator(_token)]
+    chat_id: Annotated[str, Field(pattern=r"^(-?\d{1,20}|@[A-Za-z0-9_]{4,64})$")]
+    api_url: addresses.Web = "https://api.telegram.org"
+
+
+async def send(config: Config, message: Message, settings: Settings) -> None:
+    """One attempt."""
+    url = f"{config.api_url.rstrip('/')}/bot{config.token.get_secret_value()}/sendMessage"
+    await post_json(url, _payload(config.chat_id, message), settings)
+
+
+def _payload(chat_id: str, message: Message) -> dict[str, Any]:
+    return {
+        "chat_id": chat_id,
+        "text": _text(message),
+        "parse_mode": "HTML",
+        "link_preview_options": {"is_disabled": True},
+        "disable_notification": message.priority == "low",
+    }
+
+
+def _text(message: Message) -> str:
+    """The link stands in the open: buttons are refused for hosts that Telegram does not know."""
+    title = cut(one_line(message.title), TITLE, in_utf16)
+    origin = cut(one_line(message.origin), ORIGIN, in_utf16)
+    link = message.link or ""
+    body = cut(message.body, MESSAGE - in_utf16(f"{title}\n\n\n\n{link}\n\n{origin}"), in_utf16)
+    parts = [f"<b>{_plain(title)}</b>", _plain(body), _plain(link), f"<i>{_plain(origin)}</i>"]
+    return "\n\n".join(part for part in parts if part.strip())
+
+
+def _plain(text: str) -> str:
+    return escape(text, quote=False)

@@ -1,0 +1,76 @@
+"""A program of the owner's, told by a signed request after the Standard Webhooks specification."""
+
+import base64
+import binascii
+import json
+import os
+from datetime import UTC, datetime
+from typing import Annotated
+
+from pydantic import AfterValidator, SecretStr
+from standardwebhooks import Webhook
+
+from heartbeat.notifications.channels import addresses
+from heartbeat.notifications.channels.message import Message
+from heartbeat.notifications.channels.post import post
+from heartbeat.settings import Settings
+
+# By the message's id, which is the `webhook-id`.
+KNOWS_REPETITIONS = True
+PREFIX = "whsec_"
+# What the specification asks of a secret.
+LEAST_BYTES, MOST_BYTES = 24, 64
+
+
+def new_secret() -> str:
+    """A fresh secret to sign with, in the form that the libraries of the specification take."""
+    return PREFIX + base64.b64encode(os.urandom(32)).decode()
+
+
+def _usable(secret: SecretStr) -> SecretStr:
+    text = secret.get_secret_value()
+    try:
+        key = base64.b64decode(text.removeprefix(PREFIX), validate=True)
+    except (binascii.Error, ValueError):
+        key = b""
+    if not text.startswith(PREFIX) or not LEAST_BYTES <= len(key) <= MOST_BYTES:
+        raise ValueError(
+            f"must be {PREFIX} and the base64 of {LEAST_BYTES} to {MOST_BYTES} random bytes; without it, one is made"
+        )
+    return secret
+
+
+class Config(addresses.Config):
+    url: addresses.Web
+    secret: Annotated[SecretStr, AfterValidator(_usable)]
+
+
+# What is made when a target is set up without it; one that is lost later is not replaced unseen.
+FRESH = {"secret": new_secret}
+
+
+async def send(config: Config, message: Message, settings: Settings) -> None:
+    """One attempt: `webhook-id` stays the message's, the timestamp is the attempt's."""
+    now = datetime.now(UTC)
+    body = _body(message)
+    signature = Webhook(config.secret.get_secret_value()).sign(message.uuid, now, body)
+    headers = {
+        "webhook-id": message.uuid,
+        "webhook-timestamp": str(int(now.timestamp())),
+        "webhook-signature": signature,
+    }
+    await post(config.url, body.encode(), settings, headers)
+
+
+def _body(message: Message) -> str:
+    told = {
+        "id": message.uuid,
+        "priority": message.priority,
+        "title": message.title,
+        "message": message.body,
+        "link": message.link,
+        "bot": message.bot,
+        "heartbeat": message.heartbeat,
+        "details": dict(message.data),
+    }
+    return json.dumps({"type": message.kind, "timestamp": message.at.isoformat(), "data": told}, ensure_ascii=False)

@@ -1,0 +1,87 @@
+"""One message to one target: its secrets opened, handed to its channel, and what came of it in the store's words."""
+
+import json
+import logging
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from heartbeat.domain.ids import new_id
+from heartbeat.notifications.channels.message import Gone, Message, NotNow, Rejected
+from heartbeat.secrets.keyring import CannotOpen, Keyring, NoKey, config_row
+from heartbeat.settings import Settings
+from heartbeat.store.notifications.outbox import DeliveryOutcome
+from heartbeat.store.runs.approvals import sealed_as
+from heartbeat.store.tables.notifications import Target
+
+MOST_WORDS = 500
+log = logging.getLogger(__name__)
+
+
+async def deliver(
+    target: Target, message: Message, keyring: Keyring, settings: Settings, lost: int = 0
+) -> DeliveryOutcome:
+    """Send once. What stood in the way is in the outcome; nothing is raised.
+
+    `lost` attempts may have arrived. A person would rather be told twice than never, but not any number of times: where
+    a repetition is shown again, one is made and no more.
+    """
+    from heartbeat.notifications.channels.registry import knows_repetitions, send
+
+    if lost > 1 and not knows_repetitions(target.channel):
+        return DeliveryOutcome(
+            f"Of {lost} attempts nobody knows whether they arrived; another might be one more.", final=True
+        )
+    try:
+        secret = opened(keyring, target)
+        await send(target.channel, target.config, secret, message, settings)
+    except Gone as problem:
+        return DeliveryOutcome(_words(problem), gone=True)
+    except Rejected as problem:
+        return DeliveryOutcome(_words(problem), final=True)
+    except NotNow as problem:
+        return DeliveryOutcome(_words(problem), retry_after=timedelta(seconds=problem.retry_after or 0))
+    except CannotOpen as problem:
+        log.error("%s", problem)
+        return DeliveryOutcome("The target's secrets cannot be opened here; the operator's log says why.")
+    except Exception as problem:
+        log.exception("the channel %s", target.channel)
+        return DeliveryOutcome(
+            f"The channel failed in a way of its own ({type(problem).__name__}); the operator's log has it."
+        )
+    return DeliveryOutcome()
+
+
+async def try_out(target: Target, keyring: Keyring, settings: Settings, whence: str) -> DeliveryOutcome:
+    """Send a message that says where it comes from. Nothing is stored, and a target that is disabled stays so."""
+    words = f"If you read this, messages arrive here. It was sent {whence}."
+    message = Message(new_id("ntf"), "test", "low", "A test message", words, None, "Heartbeat", "", datetime.now(UTC))
+    return await deliver(target, message, keyring, settings)
+
+
+def approval_link(keyring: Keyring, settings: Settings, uuid: str) -> str | None:
+    """Where a person says yes or no; `None` without an address that people can open or a key to make the link with."""
+    if settings.public_url is None:
+        return None
+    try:
+        return f"{settings.public_url.rstrip('/')}/approvals/{uuid}?token={keyring.seal('', sealed_as(uuid))}"
+    except NoKey:
+        return None
+
+
+def sealed(keyring: Keyring, target_uuid: str, secret: dict[str, Any]) -> str | None:
+    """The secrets of a target for its row, `None` if it has none. Raises `NoKey`."""
+    return keyring.seal(json.dumps(secret), config_row(target_uuid)) if secret else None
+
+
+def opened(keyring: Keyring, target: Target) -> dict[str, Any]:
+    """The secrets of a target. Raises `CannotOpen`."""
+    if target.sealed_config is None:
+        return {}
+    secret: dict[str, Any] = json.loads(keyring.open(target.sealed_config, config_row(target.uuid)))
+    return secret
+
+
+def _words(problem: Exception) -> str:
+    # A receiver's own words may be in it, and a text column takes neither NUL nor half a character.
+    told = str(problem).replace("\0", "").encode(errors="replace").decode()
+    return told[:MOST_WORDS] or type(problem).__name__

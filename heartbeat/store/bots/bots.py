@@ -1,0 +1,77 @@
+"""Bots: made, listed, changed, deleted. What happens to a bot's heartbeats with it happens in the same transaction."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, delete, func, select, update
+
+from heartbeat.domain.ids import new_id
+from heartbeat.store.heartbeats.heartbeats import delete_heartbeats, lock_bot, rename, switch_flag
+from heartbeat.store.memory.memory import forget_all
+from heartbeat.store.notifications.targets import TARGET, delete_targets
+from heartbeat.store.pages import Page
+from heartbeat.store.rows import columns, many, one
+from heartbeat.store.tables.bots import Bot, Tool
+from heartbeat.store.tables.heartbeats import Heartbeat
+from heartbeat.store.tables.projects import Project
+
+BOT, HEARTBEAT, TOOL = columns(Bot), columns(Heartbeat), columns(Tool)
+
+
+@dataclass(frozen=True)
+class BotChange:
+    """A bot after a write, and the heartbeats whose schedules must follow."""
+
+    bot: Bot
+    heartbeats: list[str]
+
+
+def create_bot(connection: Connection, project: Project, fields: Mapping[str, Any], now: datetime) -> Bot:
+    """Make a bot; `fields` are columns by name, `name` among them."""
+    fresh = Bot.model_construct(
+        **{
+            "attributes": {},
+            **fields,
+            "uuid": new_id("bot"),
+            "project_id": project.id,
+            "created_at": now,
+            "updated_at": now,
+        }
+    )
+    made = one(connection, Bot, BOT.insert().values(**fresh.model_dump(exclude={"id"})).returning(BOT))
+    assert made is not None
+    return made
+
+
+def bots(connection: Connection, project: Project, page: Page) -> tuple[list[Bot], int]:
+    """One page of a project's bots, oldest first, and how many there are."""
+    mine = (BOT.c.project_id == project.id) & BOT.c.deleted_at.is_(None)
+    total = connection.execute(select(func.count()).select_from(BOT).where(mine)).scalar_one()
+    in_order = select(BOT).where(mine).order_by(BOT.c.id).limit(page.size).offset(page.offset)
+    return many(connection, Bot, in_order), total
+
+
+def update_bot(
+    connection: Connection, bot: Bot, fields: Mapping[str, Any], attributes: Mapping[str, Any], now: datetime
+) -> BotChange:
+    """Write the columns in `fields` and the published `attributes` that were given; raises `NotFound`."""
+    bot = lock_bot(connection, bot)
+    values = {**fields, "attributes": {**bot.attributes, **attributes}, "updated_at": now}
+    changed = one(connection, Bot, update(BOT).where(BOT.c.id == bot.id).values(values).returning(BOT))
+    assert changed is not None
+    follow = switch_flag(connection, bot, changed.heartbeat, now) if changed.heartbeat != bot.heartbeat else []
+    if changed.name != bot.name:
+        follow = rename(connection, bot)
+    return BotChange(changed, follow)
+
+
+def delete_bot(connection: Connection, bot: Bot, now: datetime) -> BotChange:
+    """Delete a bot, its heartbeats, tools, targets and memories; logs and ledger stay. Raises `NotFound`."""
+    bot = lock_bot(connection, bot)
+    connection.execute(update(BOT).where(BOT.c.id == bot.id).values(deleted_at=now, heartbeat=False, updated_at=now))
+    connection.execute(delete(TOOL).where(TOOL.c.bot_id == bot.id))
+    delete_targets(connection, TARGET.c.bot_id == bot.id, now)
+    forget_all(connection, bot)
+    return BotChange(bot, delete_heartbeats(connection, HEARTBEAT.c.bot_id == bot.id, now))

@@ -1,0 +1,171 @@
+"""Credits: the worst case of a step is reserved before it, its real cost settled after it, the rest given back.
+
+Every change is an entry, unique (run, step, kind), and in the same transaction every running sum that must equal the
+entries moves with it: the run's, the heartbeat's of this period, the project's of this period.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, and_, bindparam, case, exists, func, or_, select, true, update
+
+from heartbeat.store.rows import columns, insert_once, many
+from heartbeat.store.tables.credits import Entry, Usage
+from heartbeat.store.tables.heartbeats import Heartbeat
+from heartbeat.store.tables.runs import Run
+
+RUN, ENTRY, USAGE, HEARTBEAT = columns(Run), columns(Entry), columns(Usage), columns(Heartbeat)
+
+# Built once: putting such a statement together costs more than running it.
+START = bindparam("start", type_=HEARTBEAT.c.period_start.type)
+THIS_PERIOD = HEARTBEAT.c.period_start == START
+# A worker whose clock is behind at a period's turn must not bring the old one back.
+NOT_OVER = or_(HEARTBEAT.c.period_start.is_(None), HEARTBEAT.c.period_start <= START)
+HOLD_ON_HEARTBEAT = (
+    update(HEARTBEAT)
+    .where(HEARTBEAT.c.id == bindparam("heartbeat"), NOT_OVER)
+    .values(
+        period_credits=case((THIS_PERIOD, HEARTBEAT.c.period_credits), else_=0),
+        period_held=case((THIS_PERIOD, HEARTBEAT.c.period_held), else_=0) + bindparam("hold"),
+        period_start=START,
+    )
+)
+# What is settled after the period has turned leaves the new period's sums alone.
+ADD_TO_HEARTBEAT = (
+    update(HEARTBEAT)
+    .where(HEARTBEAT.c.id == bindparam("heartbeat"), THIS_PERIOD)
+    .values(
+        period_credits=HEARTBEAT.c.period_credits + bindparam("more"),
+        period_held=HEARTBEAT.c.period_held + bindparam("hold"),
+    )
+)
+OF_PROJECT = and_(USAGE.c.project_id == bindparam("project"), USAGE.c.period_start == START)
+ADD_TO_PROJECT = (
+    update(USAGE)
+    .where(OF_PROJECT)
+    .values(credits=USAGE.c.credits + bindparam("more"), held=USAGE.c.held + bindparam("hold"))
+)
+FITS = USAGE.c.credits + USAGE.c.held + bindparam("hold") <= bindparam("limit") + USAGE.c.granted
+HOLD_ON_PROJECT = {
+    limited: update(USAGE).where(OF_PROJECT, FITS if limited else true()).values(held=USAGE.c.held + bindparam("hold"))
+    for limited in (True, False)
+}
+SETTLED = ENTRY.alias()
+OPEN = select(ENTRY).where(
+    ENTRY.c.run_id == bindparam("run"),
+    ENTRY.c.kind == "reserve",
+    ~exists().where(SETTLED.c.run_id == ENTRY.c.run_id, SETTLED.c.step == ENTRY.c.step, SETTLED.c.kind != "reserve"),
+)
+
+
+NOTHING: dict[str, object] = dict.fromkeys(("heartbeat_id", "run_id", "step", "key", "note")) | dict.fromkeys(
+    ("credits", "held", "granted", "absorbed", "tokens"), 0
+)
+
+
+@dataclass(frozen=True)
+class Account:
+    """Whose credits: those of a run, its heartbeat and its project, in the period that began at `period_start`."""
+
+    project_id: int
+    heartbeat_id: int
+    run_id: int
+    period_start: datetime
+
+
+def short_of_budget(heartbeat: Heartbeat, amount: int, start: datetime, end: datetime) -> str | None:
+    """Why the budget does not allow for `amount` more in this period, in words for the owner, if it does not."""
+    budget = heartbeat.credit_budget
+    same = heartbeat.period_start == start
+    left = 0 if budget is None else budget - (heartbeat.period_credits + heartbeat.period_held if same else 0)
+    if budget is None or amount <= left:
+        return None
+    if left <= 0:
+        return f"The budget of {budget} credits is spent; runs resume on {end:%Y-%m-%d} (UTC)."
+    return (
+        f"A step may cost up to {amount} credits, and {left} of the budget of {budget} are left; raise credit_budget, "
+        f"lower the bot's max_reply_tokens, or wait until {end:%Y-%m-%d} (UTC)."
+    )
+
+
+def hold(connection: Connection, account: Account, step: int, amount: int, limit: int | None, now: datetime) -> bool:
+    """Reserve `amount` for a step, unless the project may use no more than `limit` and its grants: then False.
+
+    The heartbeat's own budget is for the caller to look at, who has its row locked.
+    """
+    if not _hold_on_project(connection, account, amount, limit, now):
+        return False
+    if _enter(connection, account, step, "reserve", now, held=amount):
+        of_period = {"heartbeat": account.heartbeat_id, "start": account.period_start, "hold": amount}
+        connection.execute(HOLD_ON_HEARTBEAT, of_period)
+    else:
+        # Held before: the project must not hold it twice.
+        again = {"project": account.project_id, "start": account.period_start, "more": 0, "hold": -amount}
+        connection.execute(ADD_TO_PROJECT, again)
+    return True
+
+
+def settle(
+    connection: Connection, account: Account, step: int, tokens: int, cost: int, held: int, now: datetime
+) -> int:
+    """Charge a step its `cost`, but never more than was `held` for it; returns the credits charged.
+
+    What it cost beyond that is written down as absorbed: the operator's loss, not the owner's.
+    """
+    charged = min(cost, held)
+    amounts = {"credits": charged, "held": -held, "absorbed": cost - charged, "tokens": tokens}
+    if _enter(connection, account, step, "settle", now, **amounts):
+        _move(connection, account, charged, -held)
+    return charged
+
+
+def release(connection: Connection, run_id: int, now: datetime) -> None:
+    """Give back whatever is still held for a run that will not use it."""
+    for entry in many(connection, Entry, OPEN, {"run": run_id}):
+        assert entry.heartbeat_id is not None
+        assert entry.step is not None
+        account = Account(entry.project_id, entry.heartbeat_id, run_id, entry.period_start)
+        if _enter(connection, account, entry.step, "release", now, held=-entry.held):
+            _move(connection, account, 0, -entry.held)
+    connection.execute(update(RUN).where(RUN.c.id == run_id).values(credits_held=0))
+
+
+def period_credits(connection: Connection, project_id: int, start: datetime) -> int:
+    """What a project used in the period that began at `start`."""
+    statement = select(func.coalesce(USAGE.c.credits, 0)).where(
+        USAGE.c.project_id == project_id, USAGE.c.period_start == start
+    )
+    return connection.execute(statement).scalar() or 0
+
+
+def begin_period(connection: Connection, project_id: int, start: datetime, now: datetime) -> None:
+    """The first line of a project's period, if it has none yet."""
+    first = {"project_id": project_id, "kind": "period", "key": f"period:{start:%Y-%m-%d}"}
+    dialect = connection.dialect.name
+    connection.execute(insert_once(dialect, ENTRY), {**NOTHING, **first, "period_start": start, "created_at": now})
+    usage = {"project_id": project_id, "period_start": start, "credits": 0, "held": 0, "granted": 0}
+    connection.execute(insert_once(dialect, USAGE), usage)
+
+
+def _hold_on_project(connection: Connection, account: Account, amount: int, limit: int | None, now: datetime) -> bool:
+    statement = HOLD_ON_PROJECT[limit is not None]
+    given = {"project": account.project_id, "start": account.period_start, "hold": amount}
+    if limit is not None:
+        given["limit"] = limit
+    if connection.execute(statement, given).rowcount:
+        return True
+    begin_period(connection, account.project_id, account.period_start, now)
+    # Whoever else began it at the same moment has committed by now, so a second no is the limit's.
+    return connection.execute(statement, given).rowcount > 0
+
+
+def _enter(connection: Connection, account: Account, step: int, kind: str, now: datetime, **amounts: int) -> bool:
+    """Write an entry; false when it was written before."""
+    entry = {**NOTHING, **vars(account), "step": step, "kind": kind, "created_at": now, **amounts}
+    return connection.execute(insert_once(connection.dialect.name, ENTRY), entry).first() is not None
+
+
+def _move(connection: Connection, account: Account, more: int, hold: int) -> None:
+    moved = {"start": account.period_start, "more": more, "hold": hold}
+    connection.execute(ADD_TO_HEARTBEAT, {"heartbeat": account.heartbeat_id, **moved})
+    connection.execute(ADD_TO_PROJECT, {"project": account.project_id, **moved})

@@ -1,0 +1,61 @@
+"""A preview: what a configure would lead to, from the store's rows and the forecast. Nothing is written."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from heartbeat.domain import credits
+from heartbeat.domain.cadence.ticks import Cadence
+from heartbeat.domain.errors import ProductError
+from heartbeat.domain.forecast import Budget, UsageEstimate
+from heartbeat.settings import Plan
+from heartbeat.store.heartbeats.configure import ConfigureRequest, Resolved, intended
+from heartbeat.store.heartbeats.estimates import median_credits, newest_runs, slow_ms
+from heartbeat.store.heartbeats.heartbeats import count_heartbeats
+from heartbeat.store.heartbeats.plan_limits import require_gap, require_heartbeats, require_room
+from heartbeat.store.projects.access import Access
+
+
+@dataclass(frozen=True)
+class Preview:
+    """Everything a forecast needs; `refusals` say why configure itself would refuse."""
+
+    cadence: Cadence
+    measured: UsageEstimate
+    budget: Budget
+    refusals: list[str]
+
+
+def preview(connection: Connection, access: Access, plan: Plan, wish: ConfigureRequest, now: datetime) -> Preview:
+    """What this wish would lead to; raises `Invalid` and `NotFound` as configure does."""
+    meant = intended(connection, access.bot, plan, wish, now)
+    start, _ = credits.period(now, access.project.period_anchor_day)
+    there = meant.there
+    used = there.period_credits if there is not None and there.period_start == start else 0
+    return Preview(
+        cadence=meant.cadence,
+        measured=_measured(connection, access, plan, meant),
+        budget=Budget(meant.after["credit_budget"], used, access.project.period_anchor_day),
+        refusals=list(_refusals(connection, access, plan, meant)),
+    )
+
+
+def _measured(connection: Connection, access: Access, plan: Plan, meant: Resolved) -> UsageEstimate:
+    of_bot = newest_runs(connection, access.bot)
+    own = newest_runs(connection, access.bot, meant.there.id) if meant.there is not None else []
+    cost = median_credits(of_bot)
+    if cost is None:
+        return UsageEstimate(float(plan.usual_credits_per_run), f"the usual cost of the plan {access.project.plan}")
+    return UsageEstimate(cost, f"the median of this bot's newest {len(of_bot)} runs", slow_ms(own or of_bot))
+
+
+def _refusals(connection: Connection, access: Access, plan: Plan, meant: Resolved) -> Iterator[str]:
+    try:
+        require_heartbeats(access.project, plan, access.bot)
+        if meant.there is None:
+            require_room(access.project, plan, count_heartbeats(connection, access.bot))
+        require_gap(access.project, plan, meant.cadence)
+    except ProductError as problem:
+        yield f"Configure would refuse this: {problem.message}"

@@ -1,0 +1,97 @@
+"""The breaker that heals: a heartbeat that paused for a passing cause is tried again after a growing cool-down.
+
+A probe is one run of the paused heartbeat; its schedule stays paused meanwhile. A success resumes the heartbeat, a
+failure sets the next cool-down, and one that only a person can mend ends the probing.
+"""
+
+from datetime import datetime
+
+from sqlalchemy import Connection, exists, select, update
+
+from heartbeat.domain.contracts import RunStatus
+from heartbeat.domain.failure_policy import cooled_down, next_probe, what_next
+from heartbeat.store.heartbeats.tick_accounting import resumed
+from heartbeat.store.notifications.events import RESUMED, record
+from heartbeat.store.notifications.run_events import tell_of_pause
+from heartbeat.store.rows import columns, many
+from heartbeat.store.tables.bots import Bot
+from heartbeat.store.tables.heartbeats import Heartbeat
+from heartbeat.store.tables.runs import Run
+
+HEARTBEAT, BOT, RUN = columns(Heartbeat), columns(Bot), columns(Run)
+
+# These say nothing about the cause of the pause, so the next cool-down is waited for whatever they are.
+NO_VERDICT = ("cancelled", "skipped")
+NO_MONEY = "budget_exhausted"
+
+
+def probe_id(heartbeat: Heartbeat) -> str:
+    """The workflow of the probe that a heartbeat waits for: one for each number of each pause."""
+    assert heartbeat.pause_since is not None
+    return f"{heartbeat.uuid}-probe-{heartbeat.pause_since:%Y-%m-%dT%H:%M:%SZ}-{heartbeat.probes + 1}"
+
+
+def due_probes(connection: Connection, now: datetime, limit: int) -> list[Heartbeat]:
+    """The paused heartbeats whose cool-down is over and that are not being tried at this moment, longest due first.
+
+    Not those whose bot is switched off: they are tried when it is on again.
+    """
+    trying = RUN.c.trigger == "probe", RUN.c.status == "running"
+    under_way = exists().where(RUN.c.heartbeat_id == HEARTBEAT.c.id, *trying)
+    due = (
+        select(HEARTBEAT)
+        .join(BOT, BOT.c.id == HEARTBEAT.c.bot_id)
+        .where(HEARTBEAT.c.probe_at <= now, HEARTBEAT.c.deleted_at.is_(None), BOT.c.status, BOT.c.heartbeat, ~under_way)
+    )
+    return many(connection, Heartbeat, due.order_by(HEARTBEAT.c.probe_at, HEARTBEAT.c.id).limit(limit))
+
+
+def awaits(heartbeat: Heartbeat, workflow_id: str) -> bool:
+    """Whether this workflow is the probe that the heartbeat waits for: no old one, and none that a person overtook."""
+    return heartbeat.probe_at is not None and not heartbeat.enabled and probe_id(heartbeat) == workflow_id
+
+
+def conclude(
+    connection: Connection,
+    heartbeat: Heartbeat,
+    probe: Run,
+    status: RunStatus,
+    code: str | None,
+    message: str | None,
+    now: datetime,
+) -> bool:
+    """What a probe that ends as `status` means for its heartbeat; returns whether the schedule must follow the row.
+
+    Nothing when somebody switched the heartbeat on or off meanwhile: then their word stands.
+    """
+    if not awaits(heartbeat, probe.workflow_id or ""):
+        return False
+    if status == "success":
+        changes = resumed(heartbeat, now)
+        since = heartbeat.pause_since.isoformat() if heartbeat.pause_since else None
+        told = {"paused_since": since, "message": heartbeat.pause_message, "probes": heartbeat.probes + 1}
+        record(connection, heartbeat, RESUMED, told, now, probe.id)
+    else:
+        changes = _again(heartbeat, status, code, message, now)
+    connection.execute(update(HEARTBEAT).where(HEARTBEAT.c.id == heartbeat.id).values(changes))
+    if status != "success" and changes["probe_at"] is None:
+        tell_of_pause(connection, heartbeat, now, probe.id)
+    return True
+
+
+def _again(
+    heartbeat: Heartbeat, status: RunStatus, code: str | None, message: str | None, now: datetime
+) -> dict[str, object]:
+    probes = heartbeat.probes + 1
+    no_verdict = status in NO_VERDICT or code == NO_MONEY
+    probe_at = cooled_down(probes, now) if no_verdict else next_probe(code, probes, now)
+    times = "once" if probes == 1 else f"{probes} times"
+    next_ = what_next(probe_at, heartbeat.type == "scheduled_task")
+    told = f"Tried again {times} in vain; the last error: {(message or 'unknown').rstrip('.')}. {next_}"
+    return {
+        "probes": probes,
+        "probe_at": probe_at,
+        "pause_message": told,
+        "version": HEARTBEAT.c.version + 1,
+        "updated_at": now,
+    }

@@ -1,0 +1,153 @@
+"""What schedules and Upkeep ask of the store: rows to follow, pauses to lift, runs nobody closed."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, select, update
+
+from heartbeat.domain import credits
+from heartbeat.store.heartbeats.states import paused
+from heartbeat.store.heartbeats.tick_accounting import leave, resumed
+from heartbeat.store.rows import columns, many, one
+from heartbeat.store.tables.bots import Bot
+from heartbeat.store.tables.heartbeats import Heartbeat
+from heartbeat.store.tables.projects import Project
+from heartbeat.store.tables.runs import Run
+
+HEARTBEAT, BOT, PROJECT, RUN = columns(Heartbeat), columns(Bot), columns(Project), columns(Run)
+
+
+@dataclass(frozen=True)
+class ScheduledRow:
+    """A heartbeat with the name of its bot, as a schedule shows them."""
+
+    heartbeat: Heartbeat
+    bot_name: str
+
+
+def order(connection: Connection, uuid: str) -> ScheduledRow | None:
+    """The row a schedule is made from, deleted ones too; `None` when there never was one."""
+    heartbeat = one(connection, Heartbeat, select(HEARTBEAT).where(HEARTBEAT.c.uuid == uuid))
+    if heartbeat is None:
+        return None
+    return ScheduledRow(heartbeat, bot_name(connection, heartbeat))
+
+
+def bot_name(connection: Connection, heartbeat: Heartbeat) -> str:
+    """The name of a heartbeat's bot."""
+    name: str = connection.execute(select(BOT.c.name).where(BOT.c.id == heartbeat.bot_id)).scalar_one()
+    return name
+
+
+def mark_synced(connection: Connection, uuid: str, version: int, spec_hash: str | None) -> bool:
+    """Note that the schedule was put from `version`; false when the row has moved on and must be followed again."""
+    changed = connection.execute(
+        update(HEARTBEAT)
+        .where(HEARTBEAT.c.uuid == uuid, HEARTBEAT.c.version == version)
+        .values(synced_version=version, spec_hash=spec_hash)
+    )
+    return changed.rowcount == 1
+
+
+def unsynced(connection: Connection, limit: int) -> list[str]:
+    """Heartbeats whose schedule is behind their row."""
+    statement = select(HEARTBEAT.c.uuid).where(HEARTBEAT.c.synced_version < HEARTBEAT.c.version).limit(limit)
+    return list(connection.execute(statement).scalars())
+
+
+@dataclass(frozen=True)
+class SyncState:
+    """How a row and its schedule should stand to each other."""
+
+    uuid: str
+    enabled: bool
+    version: int
+    synced_version: int
+    spec_hash: str | None
+
+
+COMPARED = [HEARTBEAT.c[field.name] for field in fields(SyncState)]
+
+
+def longest_uncompared(connection: Connection, limit: int) -> list[SyncState]:
+    """The living heartbeats whose schedules were not looked at for the longest time."""
+    alive = select(*COMPARED).where(HEARTBEAT.c.deleted_at.is_(None))
+    rows = connection.execute(alive.order_by(HEARTBEAT.c.compared_at.nulls_first(), HEARTBEAT.c.id).limit(limit))
+    return [SyncState(*row) for row in rows]
+
+
+def everything(connection: Connection) -> list[SyncState]:
+    """Every living heartbeat."""
+    alive = select(*COMPARED).where(HEARTBEAT.c.deleted_at.is_(None)).order_by(HEARTBEAT.c.id)
+    return [SyncState(*row) for row in connection.execute(alive)]
+
+
+def mark_compared(connection: Connection, uuids: Sequence[str], now: datetime) -> None:
+    """Note when these were looked at."""
+    connection.execute(update(HEARTBEAT).where(HEARTBEAT.c.uuid.in_(uuids)).values(compared_at=now))
+
+
+def known(connection: Connection, uuids: Sequence[str]) -> set[str]:
+    """Those of the ids that living heartbeats have."""
+    living = select(HEARTBEAT.c.uuid).where(HEARTBEAT.c.uuid.in_(uuids), HEARTBEAT.c.deleted_at.is_(None))
+    return set(connection.execute(living).scalars())
+
+
+def adopt_pause(row: SyncState, message: str, now: datetime) -> Callable[[Connection], bool]:
+    """Take over a pause that a person made in Temporal's UI, unless the row has moved on meanwhile."""
+
+    def work(connection: Connection) -> bool:
+        found = _unmoved(connection, row)
+        if found is None:
+            return False
+        leave(connection, found, now)
+        connection.execute(
+            update(HEARTBEAT).where(HEARTBEAT.c.uuid == row.uuid).values(**paused("operator", message, now))
+        )
+        return True
+
+    return work
+
+
+def adopt_resume(row: SyncState, now: datetime) -> Callable[[Connection], bool]:
+    """Take over that a person resumed the schedule in Temporal's UI."""
+
+    def work(connection: Connection) -> bool:
+        found = _unmoved(connection, row)
+        if found is None:
+            return False
+        connection.execute(update(HEARTBEAT).where(HEARTBEAT.c.uuid == row.uuid).values(**resumed(found, now)))
+        return True
+
+    return work
+
+
+def _unmoved(connection: Connection, row: SyncState) -> Heartbeat | None:
+    same = (HEARTBEAT.c.uuid == row.uuid) & (HEARTBEAT.c.version == row.version) & HEARTBEAT.c.deleted_at.is_(None)
+    return one(connection, Heartbeat, select(HEARTBEAT).where(same).with_for_update(key_share=True))
+
+
+def lift_budget_pauses(connection: Connection, now: datetime) -> int:
+    """Enable again what a spent budget paused in an earlier period; returns how many."""
+    paused_for_budget = select(HEARTBEAT).where(HEARTBEAT.c.pause_reason == "budget", HEARTBEAT.c.deleted_at.is_(None))
+    in_order = paused_for_budget.order_by(HEARTBEAT.c.id).with_for_update(key_share=True)
+    spent = many(connection, Heartbeat, in_order)
+    anchors: dict[int, int] = {
+        row.id: row.period_anchor_day for row in connection.execute(select(PROJECT.c.id, PROJECT.c.period_anchor_day))
+    }
+    over = [row for row in spent if _period_is_over(row, anchors, now)]
+    for row in over:
+        connection.execute(update(HEARTBEAT).where(HEARTBEAT.c.id == row.id).values(**resumed(row, now)))
+    return len(over)
+
+
+def _period_is_over(heartbeat: Heartbeat, anchors: dict[int, int], now: datetime) -> bool:
+    start, _ = credits.period(now, anchors[heartbeat.project_id])
+    return heartbeat.pause_since is not None and heartbeat.pause_since < start
+
+
+def long_running(connection: Connection, now: datetime, after: int, limit: int) -> list[Run]:
+    """Runs open for more than a minute, oldest first, from the one after `after` on: their workflow may be gone."""
+    old = select(RUN).where(RUN.c.status == "running", RUN.c.started_at < now - timedelta(minutes=1), RUN.c.id > after)
+    return many(connection, Run, old.order_by(RUN.c.id).limit(limit))

@@ -1,0 +1,184 @@
+"""Scheduled tasks: made by hand or by an agent, listed, cancelled. Each is a heartbeat's row of another type."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, and_, func, select
+
+from heartbeat.domain.cadence import tasks
+from heartbeat.domain.cadence.cron import CadenceError
+from heartbeat.domain.cadence.ticks import Cadence
+from heartbeat.domain.errors import Forbidden, Invalid
+from heartbeat.domain.ids import new_id
+from heartbeat.settings import Plan
+from heartbeat.store.heartbeats.heartbeats import NOT_DELETED, change, lock_bot
+from heartbeat.store.heartbeats.plan_limits import require_gap, require_heartbeats, require_tasks
+from heartbeat.store.heartbeats.states import ended
+from heartbeat.store.pages import Page
+from heartbeat.store.projects.members import subscriber
+from heartbeat.store.rows import all_joined, columns, many, one
+from heartbeat.store.tables.bots import Bot
+from heartbeat.store.tables.heartbeats import Heartbeat
+from heartbeat.store.tables.projects import Project
+from heartbeat.store.tables.runs import Run
+
+HEARTBEAT, BOT, RUN = columns(Heartbeat), columns(Bot), columns(Run)
+
+TASK = "scheduled_task"
+MOST_A_MEMBER = 50
+
+TASKS = HEARTBEAT.c.type == TASK
+# One that has ended can still be read; one that was deleted with its member cannot.
+STATES: dict[str, ColumnElement[bool]] = {
+    "active": and_(NOT_DELETED, HEARTBEAT.c.enabled),
+    "paused": and_(NOT_DELETED, ~HEARTBEAT.c.enabled),
+    "done": HEARTBEAT.c.ended_as == "done",
+    "cancelled": HEARTBEAT.c.ended_as == "cancelled",
+}
+
+
+@dataclass(frozen=True)
+class NewTask:
+    """A task that is asked for. `max_executions` of `None` has no end, but `once` is once."""
+
+    name: str
+    prompt: str
+    asked: tasks.TaskSchedule
+    description: str | None = None
+    timezone: str = "UTC"
+    max_executions: int | None = None
+
+
+def create(
+    connection: Connection,
+    project: Project,
+    plan: Plan,
+    bot: Bot,
+    member_key: str | None,
+    order: NewTask,
+    now: datetime,
+) -> Heartbeat:
+    """Make a task by hand; raises `NotFound`, `Forbidden` or `Invalid`."""
+    bot = lock_bot(connection, bot)
+    member_id = subscriber(connection, bot, member_key).id if member_key else None
+    return insert_task(connection, project, plan, bot, {"member_id": member_id}, order, now)
+
+
+def cancel(connection: Connection, task: Heartbeat, now: datetime) -> Heartbeat:
+    """End a task; a run of it that is in progress still ends. One that has ended stays as it is."""
+    if task.deleted_at is not None:
+        return task
+    return change(connection, task, ended("cancelled", now), now)
+
+
+def status(task: Heartbeat) -> str:
+    """active, paused, done or cancelled."""
+    if task.deleted_at is not None:
+        return task.ended_as or "cancelled"
+    return "active" if task.enabled else "paused"
+
+
+def listed(
+    connection: Connection, bot: Bot, member_id: int | None, state: str | None, page: Page
+) -> tuple[list[Heartbeat], int]:
+    """One page of a bot's tasks, newest first, and how many there are; without `state` those that have not ended."""
+    which = and_(HEARTBEAT.c.bot_id == bot.id, TASKS, STATES[state] if state else NOT_DELETED)
+    if member_id is not None:
+        which = and_(which, HEARTBEAT.c.member_id == member_id)
+    total: int = connection.execute(select(func.count()).select_from(HEARTBEAT).where(which)).scalar_one()
+    in_order = select(HEARTBEAT).where(which).order_by(HEARTBEAT.c.id.desc())
+    return many(connection, Heartbeat, in_order.limit(page.size).offset(page.offset)), total
+
+
+def of_project(
+    connection: Connection, project: Project, standing: bool, page: Page
+) -> tuple[list[tuple[Heartbeat, str]], int]:
+    """One page of a project's tasks over all bots, newest first, each with its bot's name, and how many there are.
+
+    `standing` are those that have not ended; the others are done or cancelled.
+    """
+    which = and_(
+        BOT.c.project_id == project.id,
+        BOT.c.deleted_at.is_(None),
+        HEARTBEAT.c.bot_id == BOT.c.id,
+        TASKS,
+        NOT_DELETED if standing else HEARTBEAT.c.ended_as.is_not(None),
+    )
+    total: int = connection.execute(select(func.count()).where(which)).scalar_one()
+    shown = select(HEARTBEAT, BOT.c.name).where(which).order_by(HEARTBEAT.c.id.desc())
+    rows = all_joined(connection, (Heartbeat,), shown.limit(page.size).offset(page.offset), {})
+    return [(task, bot_name) for task, bot_name in rows], total
+
+
+def made_by(connection: Connection, found: Sequence[Heartbeat]) -> dict[int, str]:
+    """The log ids of the runs that made these tasks, by number; without those that were pruned."""
+    numbers = {task.made_by_run_id for task in found if task.made_by_run_id is not None}
+    if not numbers:
+        return {}
+    runs = connection.execute(select(RUN.c.id, RUN.c.uuid).where(RUN.c.id.in_(numbers)))
+    return {row.id: row.uuid for row in runs}
+
+
+def insert_task(
+    connection: Connection,
+    project: Project,
+    plan: Plan,
+    bot: Bot,
+    fields: Mapping[str, Any],
+    order: NewTask,
+    now: datetime,
+) -> Heartbeat:
+    """Check what every task is held to, and write it; the bot is locked."""
+    require_heartbeats(project, plan, bot)
+    cadence = _cadence(project, plan, order, now)
+    _require_room(connection, project, plan, bot, fields["member_id"])
+    fresh = Heartbeat.model_construct(
+        **fields,
+        uuid=new_id("task"),
+        type=TASK,
+        project_id=bot.project_id,
+        bot_id=bot.id or 0,
+        label=order.name,
+        description=order.description,
+        prompt=order.prompt,
+        prompt_hash=sha256(order.prompt.encode()).hexdigest(),
+        cron_pattern=cadence.cron_pattern,
+        interval_minutes=cadence.interval_minutes,
+        run_at=cadence.run_at,
+        anchor_at=cadence.anchor or now,
+        timezone=order.timezone,
+        max_executions=1 if cadence.run_at else order.max_executions,
+        enabled=True,
+        accounted_until=now,
+        next_tick_at=cadence.next_after(now),
+        created_at=now,
+        updated_at=now,
+    )
+    statement = HEARTBEAT.insert().values(**fresh.model_dump(exclude={"id"})).returning(HEARTBEAT)
+    return one(connection, Heartbeat, statement) or fresh
+
+
+def _cadence(project: Project, plan: Plan, order: NewTask, now: datetime) -> Cadence:
+    try:
+        cadence = tasks.read(order.asked, order.timezone, now).validated()
+    except CadenceError as problem:
+        raise Invalid(problem.field, problem.message) from None
+    if cadence.run_at and order.max_executions not in (None, 1):
+        raise Invalid("max_executions", "leave it out, or write 1: a task of schedule_type once runs once")
+    try:
+        require_gap(project, plan, cadence)
+    except Invalid as problem:
+        raise Invalid(tasks.CONFIG, problem.details[0].message) from None
+    return cadence
+
+
+def _require_room(connection: Connection, project: Project, plan: Plan, bot: Bot, member_id: int | None) -> None:
+    of_bot = select(func.count()).select_from(HEARTBEAT).where(HEARTBEAT.c.bot_id == bot.id, TASKS, NOT_DELETED)
+    require_tasks(project, plan, connection.execute(of_bot).scalar_one())
+    same = HEARTBEAT.c.member_id.is_not_distinct_from(member_id)
+    if connection.execute(of_bot.where(same)).scalar_one() >= MOST_A_MEMBER:
+        whose = "a member" if member_id else "a bot without a member"
+        raise Forbidden("task_member_limit", f"At most {MOST_A_MEMBER} tasks of {whose} can stand; cancel one first.")

@@ -1,0 +1,175 @@
+"""Every tick of an enabled heartbeat ends as exactly one log: here the ones that never became a run get theirs.
+
+`accounted_until` says how far that is done: each tick up to it has its log. `next_tick_at` is the first tick after it,
+kept beside it so that heartbeats that have gone silent are found by an index.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from itertools import islice, takewhile
+from typing import Any
+
+from sqlalchemy import Connection, or_, select, update
+
+from heartbeat.domain.cadence.ticks import Cadence
+from heartbeat.domain.contracts import SkipReason
+from heartbeat.domain.ids import new_id
+from heartbeat.store.credits.rollup import add_to_day
+from heartbeat.store.heartbeats.states import ended
+from heartbeat.store.notifications.events import record_missed
+from heartbeat.store.rows import columns, insert, one
+from heartbeat.store.tables.heartbeats import Heartbeat
+from heartbeat.store.tables.runs import Run
+
+RUN, HEARTBEAT = columns(Run), columns(Heartbeat)
+
+# A month of minutes would be 43,200 logs; one transaction writes this many, the next one goes on.
+BATCH_SIZE = 5_000
+LOOKED_AT = 1_000
+# What a tick that nothing ran shows of the prompt: thousands of whole ones would only fill the store.
+PROMPT_START = 200
+
+
+def cadence_of(heartbeat: Heartbeat) -> Cadence:
+    """When a heartbeat is due."""
+    return Cadence(
+        timezone=heartbeat.timezone,
+        cron_pattern=heartbeat.cron_pattern,
+        interval_minutes=heartbeat.interval_minutes,
+        anchor=heartbeat.anchor_at,
+        active_hours_start=heartbeat.active_hours_start,
+        active_hours_end=heartbeat.active_hours_end,
+        active_days=heartbeat.active_days,
+        run_at=heartbeat.run_at,
+    )
+
+
+def due(heartbeat: Heartbeat, until: datetime) -> list[datetime]:
+    """The ticks up to `until` that have no log yet, at most 5,000, oldest first."""
+    ticks = cadence_of(heartbeat).ticks(heartbeat.accounted_until)
+    return list(islice(takewhile(lambda tick: tick <= until, ticks), BATCH_SIZE))
+
+
+def account(connection: Connection, heartbeat: Heartbeat, ticks: Sequence[datetime], now: datetime) -> int:
+    """Log `ticks` (in order, the next ones due) as skipped: overlap where a run was in progress, else missed.
+
+    Returns how many were missed. A tick that has its log already is left alone.
+    """
+    if not ticks:
+        return 0
+    overlapping = overlapped(connection, heartbeat, ticks)
+    reasons: dict[datetime, SkipReason] = {tick: "overlap" if tick in overlapping else "missed" for tick in ticks}
+    rows = [_row(heartbeat, tick, reason, now) for tick, reason in reasons.items()]
+    statement = insert(connection, RUN).on_conflict_do_nothing().returning(RUN.c.skip_reason, RUN.c.scheduled_for)
+    written = connection.execute(statement, rows).all()
+    if written:
+        add_to_day(connection, heartbeat.bot_id, heartbeat.type, now, {"skipped": len(written)})
+    gap = sorted(tick for reason, tick in written if reason == "missed")
+    if gap:
+        record_missed(connection, heartbeat, gap, now)
+    moved = moved_to(heartbeat, ticks[-1]) | {
+        "skipped_count": HEARTBEAT.c.skipped_count + len(written),
+        "missed_count": HEARTBEAT.c.missed_count + len(gap),
+        **over(heartbeat, ticks[-1], now),
+    }
+    connection.execute(update(HEARTBEAT).where(HEARTBEAT.c.id == heartbeat.id).values(moved))
+    return len(gap)
+
+
+def overlapped(connection: Connection, heartbeat: Heartbeat, ticks: Sequence[datetime]) -> set[datetime]:
+    """Those of `ticks` (in order) that came while a run of the heartbeat was in progress."""
+    busy = _busy(connection, heartbeat, ticks[0])
+    return {tick for tick in ticks if any(start <= tick and (end is None or tick < end) for start, end in busy)}
+
+
+def newest_due(connection: Connection, heartbeat: Heartbeat, tick: datetime, now: datetime) -> datetime:
+    """The tick a run opened for `tick` is really for: the newest that is due, the ones before it being accounted for.
+
+    After an outage the clock asks for the oldest tick it missed; nobody wants a run for that and one for each after it.
+    A tick that was accounted for before, or was never due (an operator's backfill), stands for itself.
+    """
+    if tick <= heartbeat.accounted_until:
+        return tick
+    while len(ticks := due(heartbeat, max(tick, now))) > 1:
+        account(connection, heartbeat, ticks[:-1], now)
+        heartbeat = _again(connection, heartbeat)
+    return ticks[0]
+
+
+def leave(connection: Connection, heartbeat: Heartbeat, now: datetime) -> None:
+    """Account for what was due until now, because what is due is about to change: off, deleted, another cadence."""
+    while heartbeat.enabled and (ticks := due(heartbeat, now)):
+        account(connection, heartbeat, ticks, now)
+        heartbeat = _again(connection, heartbeat)
+
+
+def resumed(heartbeat: Heartbeat, now: datetime) -> dict[str, Any]:
+    """The columns that switch a heartbeat on: what was due while it was off was not due."""
+    return {
+        "enabled": True,
+        "error_count": 0,
+        "pause_reason": None,
+        "pause_since": None,
+        "pause_message": None,
+        "probe_at": None,
+        "probes": 0,
+        "version": HEARTBEAT.c.version + 1,
+        "updated_at": now,
+        **moved_to(heartbeat, now),
+        **over(heartbeat, now, now),
+    }
+
+
+def _again(connection: Connection, heartbeat: Heartbeat) -> Heartbeat:
+    found = one(connection, Heartbeat, select(HEARTBEAT).where(HEARTBEAT.c.id == heartbeat.id))
+    assert found is not None
+    return found
+
+
+def moved_to(heartbeat: Heartbeat, tick: datetime) -> dict[str, Any]:
+    """The columns that say: each tick up to `tick` has its log."""
+    return {"accounted_until": tick, "next_tick_at": cadence_of(heartbeat).next_after(tick)}
+
+
+def over(heartbeat: Heartbeat, tick: datetime, now: datetime) -> dict[str, Any]:
+    """The columns that end a task whose only time is not later than `tick`: it has nothing left to do."""
+    return ended("done", now) if heartbeat.run_at is not None and heartbeat.run_at <= tick else {}
+
+
+def _busy(connection: Connection, heartbeat: Heartbeat, since: datetime) -> list[tuple[datetime, datetime | None]]:
+    """When the heartbeat's runs began and ended, of those that were in progress at some time since."""
+    executed = select(RUN.c.started_at, RUN.c.finished_at).where(
+        RUN.c.heartbeat_id == heartbeat.id,
+        RUN.c.status != "skipped",
+        RUN.c.dry_run.is_(False),
+        or_(RUN.c.finished_at.is_(None), RUN.c.finished_at > since),
+    )
+    latest = executed.order_by(RUN.c.id.desc()).limit(LOOKED_AT)
+    return [(row.started_at, row.finished_at) for row in connection.execute(latest)]
+
+
+def _row(heartbeat: Heartbeat, tick: datetime, reason: SkipReason, now: datetime) -> dict[str, Any]:
+    return {
+        "uuid": new_id("log"),
+        "project_id": heartbeat.project_id,
+        "bot_id": heartbeat.bot_id,
+        "member_id": heartbeat.member_id,
+        "heartbeat_id": heartbeat.id,
+        "workflow_id": None,
+        "workflow_run_id": None,
+        "type": heartbeat.type,
+        "trigger": "schedule",
+        "status": "skipped",
+        "skip_reason": reason,
+        "prompt": heartbeat.prompt[:PROMPT_START],
+        "instruction": "",
+        "model": "",
+        "max_reply_tokens": 0,
+        "tokens_used": 0,
+        "credits_charged": 0,
+        "scheduled_for": tick,
+        "started_at": now,
+        "finished_at": now,
+        "duration_ms": 0,
+        "created_at": now,
+    }

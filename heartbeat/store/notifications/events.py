@@ -1,0 +1,83 @@
+"""Events: what a person may want to hear of, written in the transaction that caused it, with a message for each target.
+
+Whoever wants to hear is found then and there: what is not in the outbox when the transaction commits is never sent,
+and what is in it is sent whoever dies next.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, or_, select
+
+from heartbeat.domain.ids import new_id
+from heartbeat.store.rows import columns, many
+from heartbeat.store.tables.heartbeats import Heartbeat
+from heartbeat.store.tables.notifications import Event, Notification, Target
+
+EVENT, TARGET, NOTIFICATION = columns(Event), columns(Target), columns(Notification)
+
+FINDING, FAILED, RECOVERED = "run.finding", "run.failed", "run.recovered"
+PAUSED, RESUMED, MISSED = "heartbeat.paused", "heartbeat.resumed", "heartbeat.missed"
+NOTIFIED, APPROVAL = "user.notified", "approval.requested"
+KINDS = (FINDING, FAILED, RECOVERED, PAUSED, RESUMED, MISSED, APPROVAL, NOTIFIED)
+
+# Built once: putting such a statement together costs more than running it.
+THEIRS = select(TARGET).where(
+    TARGET.c.project_id == bindparam("project"),
+    or_(TARGET.c.bot_id.is_(None), TARGET.c.bot_id == bindparam("bot")),
+    or_(TARGET.c.heartbeat_id.is_(None), TARGET.c.heartbeat_id == bindparam("heartbeat")),
+    TARGET.c.is_enabled,
+    TARGET.c.deleted_at.is_(None),
+)
+
+
+def record(
+    connection: Connection,
+    heartbeat: Heartbeat,
+    kind: str,
+    data: Mapping[str, Any],
+    now: datetime,
+    run_id: int | None = None,
+) -> list[str]:
+    """Write an event down, and a pending notification for each target that wants it; returns their public ids."""
+    whose = {"project_id": heartbeat.project_id, "bot_id": heartbeat.bot_id, "heartbeat_id": heartbeat.id}
+    event = {"uuid": new_id("evt"), "kind": kind, "run_id": run_id, "data": dict(data), "created_at": now}
+    written = EVENT.insert().values({**whose, **event}).returning(EVENT.c.id)
+    event_id = connection.execute(written).scalar_one()
+    rows = [_notification(target, heartbeat, event_id, now) for target in listeners(connection, heartbeat, kind)]
+    if rows:
+        connection.execute(NOTIFICATION.insert(), rows)
+    return [row["uuid"] for row in rows]
+
+
+def record_missed(connection: Connection, heartbeat: Heartbeat, ticks: Sequence[datetime], now: datetime) -> None:
+    """One event for a gap, however many `ticks` (in order) it swallowed."""
+    gap = {"ticks": len(ticks), "first": ticks[0].isoformat(), "last": ticks[-1].isoformat()}
+    record(connection, heartbeat, MISSED, gap, now)
+
+
+def listeners(connection: Connection, heartbeat: Heartbeat, kind: str) -> list[Target]:
+    """The owner's targets; what an agent tells its user goes to those of the heartbeat's member, if it has any."""
+    whose = {"project": heartbeat.project_id, "bot": heartbeat.bot_id, "heartbeat": heartbeat.id}
+    wanting = [t for t in many(connection, Target, THEIRS, whose) if t.events is None or kind in t.events]
+    members = [target for target in wanting if target.member_id is not None]
+    if kind == NOTIFIED and heartbeat.member_id is not None:
+        mine = [target for target in members if target.member_id == heartbeat.member_id]
+        if mine:
+            return mine
+    return [target for target in wanting if target.member_id is None]
+
+
+def _notification(target: Target, heartbeat: Heartbeat, event_id: int, now: datetime) -> dict[str, Any]:
+    return {
+        "uuid": new_id("ntf"),
+        "project_id": heartbeat.project_id,
+        "bot_id": heartbeat.bot_id,
+        "target_id": target.id,
+        "event_id": event_id,
+        "status": "pending",
+        "attempts": 0,
+        "next_attempt_at": now,
+        "created_at": now,
+    }

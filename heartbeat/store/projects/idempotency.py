@@ -1,0 +1,87 @@
+"""First answers to requests that carried an `Idempotency-Key`, kept for a day."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+
+from sqlalchemy import ColumnElement, Connection, delete, select, update
+
+from heartbeat.domain.errors import Conflict
+from heartbeat.domain.ids import spell
+from heartbeat.store.rows import columns, insert, one
+from heartbeat.store.tables.projects import IdempotencyKey
+
+KEY = columns(IdempotencyKey)
+
+LIFETIME = timedelta(hours=24)
+GIVEN_UP = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class IdempotencyClaim:
+    """The right to make the first answer for a key. `first_used_at` stays the same over every attempt."""
+
+    project_id: int
+    key: str
+    first_used_at: datetime
+    claimed_at: datetime
+
+    def new_id(self, prefix: str) -> str:
+        """The one public id that what this request makes will have, whichever attempt makes it."""
+        seed = f"{self.project_id}\n{self.first_used_at.isoformat()}\n{self.key}"
+        return spell(prefix, int.from_bytes(sha256(seed.encode()).digest()))
+
+
+@dataclass(frozen=True)
+class StoredResponse:
+    """An answer that was given before."""
+
+    status: int
+    answer: str
+
+
+def claim(
+    connection: Connection, project_id: int, key: str, fingerprint: str, now: datetime, patience: timedelta
+) -> IdempotencyClaim | StoredResponse:
+    """The stored answer, or the right to make it.
+
+    Raises `Conflict` when the key was used for another request, or when its first answer is still being made; an
+    attempt older than `patience` is taken for dead.
+    """
+    connection.execute(delete(KEY).where(KEY.c.created_at < now - LIFETIME))
+    first = {"project_id": project_id, "key": key, "fingerprint": fingerprint, "claimed_at": now, "created_at": now}
+    unused = insert(connection, KEY).values(first).on_conflict_do_nothing().returning(KEY.c.key)
+    if connection.execute(unused).first() is not None:
+        return IdempotencyClaim(project_id, key, now, now)
+    there = one(connection, IdempotencyKey, select(KEY).where(_is(project_id, key)).with_for_update())
+    assert there is not None
+    if there.fingerprint != fingerprint:
+        raise Conflict(
+            "idempotency_key_reused", "This Idempotency-Key was used for another request; make a new key for each one."
+        )
+    if there.status is not None and there.answer is not None:
+        return StoredResponse(there.status, there.answer)
+    if there.claimed_at > now - patience:
+        conflict = Conflict(
+            "idempotency_in_progress", "The first request with this Idempotency-Key is still under way."
+        )
+        conflict.retry_after = 1
+        raise conflict
+    connection.execute(update(KEY).where(_is(project_id, key)).values(claimed_at=now))
+    return IdempotencyClaim(project_id, key, there.created_at, now)
+
+
+def keep(connection: Connection, mine: IdempotencyClaim, status: int, answer: str) -> None:
+    """Store the first answer, unless another attempt was quicker."""
+    unanswered = _is(mine.project_id, mine.key) & KEY.c.status.is_(None)
+    connection.execute(update(KEY).where(unanswered).values(status=status, answer=answer))
+
+
+def give_up(connection: Connection, mine: IdempotencyClaim) -> None:
+    """Let the next request with this key try again at once, under the same ids."""
+    still_mine = _is(mine.project_id, mine.key) & (KEY.c.claimed_at == mine.claimed_at) & KEY.c.status.is_(None)
+    connection.execute(update(KEY).where(still_mine).values(claimed_at=GIVEN_UP))
+
+
+def _is(project_id: int, key: str) -> ColumnElement[bool]:
+    return (KEY.c.project_id == project_id) & (KEY.c.key == key)

@@ -1,0 +1,134 @@
+"""Approvals: a person's yes or no to a tool call, asked for once, decided once."""
+
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from sqlalchemy import Connection, Row, func, select, update
+
+from heartbeat.domain.errors import Conflict, NotFound
+from heartbeat.domain.ids import new_id
+from heartbeat.domain.tool_risks import ApprovalReason
+from heartbeat.store.notifications.events import APPROVAL, record
+from heartbeat.store.pages import Page
+from heartbeat.store.projects.access import as_public_id
+from heartbeat.store.rows import columns, insert_once, one
+from heartbeat.store.runs.tool_calls import CallReceipt
+from heartbeat.store.tables.bots import Bot
+from heartbeat.store.tables.heartbeats import Heartbeat
+from heartbeat.store.tables.runs import Approval, Run, Step
+
+HEARTBEAT, BOT, RUN, STEP = columns(Heartbeat), columns(Bot), columns(Run), columns(Step)
+APPROVALS = columns(Approval)
+
+Decision = Literal["approved", "denied"]
+
+
+def ask(connection: Connection, receipt: CallReceipt, reason: ApprovalReason, now: datetime) -> Approval:
+    """The approval of a call as it stands; asked for if nobody was, expired if nobody answered in time."""
+    run, call = receipt.run, receipt.call
+    heartbeat = one(connection, Heartbeat, select(HEARTBEAT).where(HEARTBEAT.c.id == run.heartbeat_id))
+    assert heartbeat is not None
+    row = {
+        "uuid": new_id("apr"),
+        "bot_id": run.bot_id,
+        "heartbeat_id": run.heartbeat_id,
+        "run_id": run.id,
+        "step": call.number,
+        "tool": call.name,
+        "arguments": call.arguments,
+        "reason": reason.reason,
+        "why": reason.why,
+        "state": "pending",
+        "expires_at": now + timedelta(hours=heartbeat.approval_timeout_hours),
+        "created_at": now,
+    }
+    asked = one(connection, Approval, insert_once(connection.dialect.name, APPROVALS), row)
+    if asked is not None:
+        told = {
+            "approval": asked.uuid,
+            "tool": asked.tool,
+            "reason": asked.reason,
+            "why": asked.why,
+            "expires_at": asked.expires_at.isoformat(),
+        }
+        record(connection, heartbeat, APPROVAL, told, now, run.id)
+        return asked
+    there = one(connection, Approval, _of_step(run.id, call.number))
+    assert there is not None
+    return _expired(connection, there) if there.state == "pending" and there.expires_at <= now else there
+
+
+def decide(connection: Connection, uuid: str, decision: Decision, by: str, now: datetime) -> Approval:
+    """Decide, once. Raises `NotFound`, or `Conflict` when it was decided otherwise, or too late to be decided."""
+    there = one(connection, Approval, select(APPROVALS).where(APPROVALS.c.uuid == as_public_id(uuid)).with_for_update())
+    if there is None:
+        raise NotFound("approval", uuid[:64])
+    if there.state == decision:
+        return there
+    if there.state != "pending" or there.expires_at <= now:
+        state = "expired" if there.state == "pending" else there.state
+        raise Conflict("already_decided", f"This call was {state} already; nothing was changed.")
+    decided = {"state": decision, "decided_by": by, "decided_at": now}
+    written = update(APPROVALS).where(APPROVALS.c.id == there.id).values(decided).returning(APPROVALS)
+    changed = one(connection, Approval, written)
+    assert changed is not None
+    return changed
+
+
+def approvals(connection: Connection, bot: Bot, state: str | None, page: Page) -> tuple[list[Row[Any]], int]:
+    """One page of a bot's approvals, newest first, and how many there are."""
+    mine = [APPROVALS.c.bot_id == bot.id, *([APPROVALS.c.state == state] if state else [])]
+    total = connection.execute(select(func.count()).select_from(APPROVALS).where(*mine)).scalar_one()
+    shown = _shown().where(*mine).order_by(APPROVALS.c.id.desc())
+    return list(connection.execute(shown.limit(page.size).offset(page.offset))), total
+
+
+def unheard(connection: Connection, limit: int) -> list[tuple[str, int]]:
+    """Workflow ids and steps of runs that still wait for what was decided: their wake-up call was lost."""
+    waiting = (
+        select(RUN.c.workflow_id, APPROVALS.c.step)
+        .join(RUN, RUN.c.id == APPROVALS.c.run_id)
+        .join(STEP, (STEP.c.run_id == RUN.c.id) & (STEP.c.number == APPROVALS.c.step))
+        .where(RUN.c.status == "running", STEP.c.state == "asked", APPROVALS.c.state.in_(("approved", "denied")))
+        .limit(limit)
+    )
+    return [(row.workflow_id, row.step) for row in connection.execute(waiting)]
+
+
+def approval(connection: Connection, uuid: str, bot: Bot | None = None) -> Row[Any]:
+    """One approval, of `bot` if that is given, with the names and the workflow around it; raises `NotFound`."""
+    mine = APPROVALS.c.uuid == as_public_id(uuid)
+    found = connection.execute(_shown().where(mine if bot is None else mine & (APPROVALS.c.bot_id == bot.id))).first()
+    if found is None:
+        raise NotFound("approval", uuid[:64])
+    return found
+
+
+def sealed_as(uuid: str) -> str:
+    """What the token of a link to this approval is bound to."""
+    return f"approval:{uuid}"
+
+
+def _shown() -> Any:
+    around = (
+        RUN.c.uuid.label("run_uuid"),
+        RUN.c.workflow_id,
+        BOT.c.name.label("bot_name"),
+        HEARTBEAT.c.uuid.label("heartbeat_uuid"),
+        HEARTBEAT.c.prompt.label("heartbeat_prompt"),
+    )
+    return (
+        select(APPROVALS, *around)
+        .join(RUN, RUN.c.id == APPROVALS.c.run_id)
+        .join(BOT, BOT.c.id == APPROVALS.c.bot_id)
+        .join(HEARTBEAT, HEARTBEAT.c.id == APPROVALS.c.heartbeat_id)
+    )
+
+
+def _of_step(run_id: int | None, step: int) -> Any:
+    return select(APPROVALS).where(APPROVALS.c.run_id == run_id, APPROVALS.c.step == step).with_for_update()
+
+
+def _expired(connection: Connection, there: Approval) -> Approval:
+    written = update(APPROVALS).where(APPROVALS.c.id == there.id).values(state="expired").returning(APPROVALS)
+    return one(connection, Approval, written) or there

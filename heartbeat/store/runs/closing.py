@@ -1,0 +1,151 @@
+"""Closing runs: status, counters, streak, rollup and verdict, once each."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, bindparam, select, update
+
+from heartbeat.domain.contracts import CloseRunResult, RunStatus
+from heartbeat.domain.failure_policy import judge, next_probe
+from heartbeat.store.credits.ledger import release
+from heartbeat.store.credits.rollup import add_to_day
+from heartbeat.store.heartbeats.probes import conclude
+from heartbeat.store.heartbeats.states import ended, paused
+from heartbeat.store.heartbeats.tick_accounting import leave
+from heartbeat.store.notifications.findings import REMIND
+from heartbeat.store.notifications.outbox import waiting_of
+from heartbeat.store.notifications.run_events import tell_of_run
+from heartbeat.store.rows import columns, joined
+from heartbeat.store.tables.heartbeats import Heartbeat
+from heartbeat.store.tables.runs import Approval, Run, Step
+
+RUN, STEP, HEARTBEAT, APPROVAL = columns(Run), columns(Step), columns(Heartbeat), columns(Approval)
+
+# Built once: putting such a statement together costs more than running it.
+LOCK = (
+    select(RUN, HEARTBEAT)
+    .join(HEARTBEAT, HEARTBEAT.c.id == RUN.c.heartbeat_id)
+    .where(RUN.c.uuid == bindparam("key"))
+    .with_for_update(key_share=True)
+)
+LAST_ANSWER = select(STEP.c.answer).where(STEP.c.run_id == RUN.c.id).order_by(STEP.c.number.desc()).limit(1)
+END = (
+    update(RUN)
+    .where(RUN.c.id == bindparam("key"))
+    .values(
+        status=bindparam("came_to"),
+        error_code=bindparam("code"),
+        error_message=bindparam("message"),
+        response=LAST_ANSWER.scalar_subquery(),
+        finished_at=bindparam("at"),
+        duration_ms=bindparam("took"),
+    )
+)
+# Nobody need decide about a call that will not be made.
+CALL_OFF = (
+    update(APPROVAL).where(APPROVAL.c.run_id == bindparam("key"), APPROVAL.c.state == "pending").values(state="expired")
+)
+TOTALS = {"success": "success_count", "error": "total_error_count", "cancelled": "cancelled_count"}
+COUNT = {
+    status: update(HEARTBEAT)
+    .where(HEARTBEAT.c.id == bindparam("key"))
+    .values(
+        {
+            total: HEARTBEAT.c[total] + 1,
+            "error_count": bindparam("streak"),
+            "last_status": bindparam("came_to"),
+            "last_executed_at": bindparam("began"),
+            "updated_at": bindparam("at"),
+        }
+    )
+    for status, total in TOTALS.items()
+}
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a run ended: `error_code` and `message` for what was no success."""
+
+    status: RunStatus
+    error_code: str | None = None
+    message: str | None = None
+
+
+def close_run(
+    connection: Connection, run_uuid: str, ending: Ending, now: datetime, remind: timedelta = REMIND
+) -> CloseRunResult:
+    """End a run: status, counters, streak, rollup and verdict in one transaction. Closing twice changes nothing.
+
+    Whoever closes again was lost the first time, perhaps before anybody was told, so `tell` is what still waits.
+    """
+    locked = joined(connection, (Run, Heartbeat), LOCK, {"key": run_uuid})
+    assert locked is not None, f"run {run_uuid} was never opened"
+    run, heartbeat = locked
+    if run.status != "running":
+        return CloseRunResult(
+            run.status, heartbeat.synced_version < heartbeat.version, waiting_of(connection, run.id or 0)
+        )
+    if run.credits_held:
+        release(connection, run.id, now)
+    ending = _as_reported(connection, ending, run)
+    duration_ms = max(0, round((now - run.started_at).total_seconds() * 1000))
+    ended = {"came_to": ending.status, "code": ending.error_code, "message": ending.message, "at": now}
+    connection.execute(END, {**ended, "key": run.id, "took": duration_ms})
+    if ending.status != "success":
+        connection.execute(CALL_OFF, {"key": run.id})
+    if run.dry_run:
+        return CloseRunResult(ending.status)
+    spent = {"duration_ms": duration_ms, "tokens": run.tokens_used, "credits": run.credits_charged}
+    spent["cost_nano_usd"] = run.cost_nano_usd
+    add_to_day(connection, run.bot_id, run.type, run.created_at, {ending.status: 1, **spent}, run.model)
+    sync = _count(connection, heartbeat, run, ending, now)
+    failure = ending.error_code, ending.message
+    told = tell_of_run(connection, heartbeat, run, ending.status, failure, sync, now, remind)
+    return CloseRunResult(ending.status, sync, told)
+
+
+def _as_reported(connection: Connection, ending: Ending, run: Run) -> Ending:
+    """An agent that says it failed has failed, however well its run went; perhaps because a tool server was down."""
+    if ending.status != "success" or not run.report or run.report.get("outcome") != "failed":
+        return ending
+    said = run.report.get("summary") or "the agent reported that it failed"
+    down = select(STEP.c.id).where(STEP.c.run_id == run.id, STEP.c.failure_code == "down").limit(1)
+    return Ending("error", "tool_server_down" if connection.execute(down).first() else "reported_failure", said)
+
+
+def _is_done(heartbeat: Heartbeat) -> bool:
+    """Whether the run that is being closed was a task's last one; `heartbeat` is as it was before."""
+    if heartbeat.max_executions is None or heartbeat.deleted_at is not None:
+        return False
+    before = heartbeat.success_count + heartbeat.total_error_count + heartbeat.cancelled_count
+    return before + 1 >= heartbeat.max_executions
+
+
+def _count(connection: Connection, heartbeat: Heartbeat, run: Run, ending: Ending, now: datetime) -> bool:
+    """Move the heartbeat's counters and streak; returns whether it was paused, or resumed by a probe."""
+    probe_at = next_probe(ending.error_code, 0, now) if heartbeat.auto_resume else None
+    judgement = judge(
+        ending.status,
+        run.trigger,  # type: ignore[arg-type]
+        heartbeat.error_count,
+        heartbeat.max_consecutive_errors,
+        ending.message,
+        ending.error_code,
+        probe_at,
+        run.type == "scheduled_task",
+    )
+    counted = {"key": heartbeat.id, "streak": judgement.streak, "came_to": ending.status}
+    connection.execute(COUNT[ending.status], {**counted, "began": run.started_at, "at": now})
+    if _is_done(heartbeat):
+        leave(connection, heartbeat, now)
+        connection.execute(update(HEARTBEAT).where(HEARTBEAT.c.id == heartbeat.id).values(ended("done", now)))
+        return True
+    if run.trigger == "probe":
+        told = (ending.status, ending.error_code, ending.message)
+        return conclude(connection, heartbeat, run, *told, now)
+    if judgement.pause is None or not heartbeat.enabled:
+        return False
+    leave(connection, heartbeat, now)
+    pause = paused(judgement.pause, judgement.message or "", now) | {"probe_at": judgement.probe_at}
+    connection.execute(update(HEARTBEAT).where(HEARTBEAT.c.id == heartbeat.id).values(pause))
+    return True

@@ -1,0 +1,127 @@
+"""The logs of a bot's heartbeats, newest first. Pages come from an index, totals from the heartbeats' counters."""
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Integer,
+    Row,
+    Select,
+    bindparam,
+    func,
+    literal_column,
+    select,
+)
+
+from heartbeat.store.pages import Page
+from heartbeat.store.rows import columns
+from heartbeat.store.tables.heartbeats import Heartbeat
+from heartbeat.store.tables.runs import Run
+
+RUN, HEARTBEAT = columns(Run), columns(Heartbeat)
+
+COUNTERS = {
+    "success": "success_count",
+    "error": "total_error_count",
+    "skipped": "skipped_count",
+    "cancelled": "cancelled_count",
+}
+SHOWN = [column for column in RUN.c if column.name not in ("instruction", "opening", "chat_mode", "max_reply_tokens")]
+
+
+@dataclass(frozen=True)
+class LogFilter:
+    """Which of a bot's logs: of one heartbeat, of one member, with one status.
+
+    A run with the status `running` is no log yet; with that filter the runs still going are listed. Rehearsals are
+    logged apart: `dry_run` lists them and nothing else.
+    """
+
+    bot_id: int
+    heartbeat_id: int | None = None
+    member_id: int | None = None
+    status: str | None = None
+    dry_run: bool = False
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """The columns that must equal something."""
+        return {name: value for name, value in vars(self).items() if value is not None and name != "dry_run"}
+
+
+def delay_ms(run: Run | Row[Any]) -> int | None:
+    """How long after its tick a run was opened, in milliseconds; `None` for a manual one.
+
+    `None` as well for a tick that never had a workflow: its log was written when somebody noticed the gap.
+    """
+    if run.scheduled_for is None or run.workflow_id is None:
+        return None
+    return max(0, round((run.started_at - run.scheduled_for).total_seconds() * 1000))
+
+
+def logs(connection: Connection, wanted: LogFilter, page: Page) -> tuple[list[Row[Any]], int]:
+    """One page of logs, each a run's columns and its `heartbeat_uuid`, and how many there are in all."""
+    by_row = wanted.dry_run or wanted.status == "running"
+    total = _count_rows(connection, wanted) if by_row else _count(connection, wanted)
+    if page.offset >= total:
+        return [], total
+    bounds = {"limit": page.size, "offset": page.offset}
+    rows = connection.execute(_page(frozenset(wanted.given), wanted.dry_run), {**wanted.given, **bounds})
+    return list(rows), total
+
+
+@cache
+def _page(given: frozenset[str], dry_run: bool = False) -> Select[Any]:
+    """The ids come first, from an index alone, so that a late page need not read the rows before it."""
+    ids = select(RUN.c.id).where(*_equal(given), _rehearsed(dry_run))
+    if "status" not in given:
+        # A run that is still going is no log.
+        ids = ids.where(RUN.c.id.not_in(select(RUN.c.id).where(*_equal(given), RUN.c.status == "running")))
+    ids = (
+        ids.order_by(RUN.c.id.desc())
+        .limit(bindparam("limit", type_=Integer()))
+        .offset(bindparam("offset", type_=BigInteger()))
+    )
+    return (
+        select(*SHOWN, HEARTBEAT.c.uuid.label("heartbeat_uuid"))
+        .join(HEARTBEAT, HEARTBEAT.c.id == RUN.c.heartbeat_id)
+        .where(RUN.c.id.in_(ids))
+        .order_by(RUN.c.id.desc())
+    )
+
+
+def _equal(given: frozenset[str]) -> list[ColumnElement[bool]]:
+    """Just the columns of the index that serves these filters: a heartbeat has one bot and one member."""
+    names = given - {"bot_id", "member_id"} if "heartbeat_id" in given else given
+    return [RUN.c[name] == bindparam(name) for name in sorted(names)]
+
+
+def _rehearsed(wanted: bool) -> ColumnElement[bool]:
+    """Those that are rehearsals, or those that are none; found by an index of their own, for they are few."""
+    # Spelled out, for it is what the partial index is chosen by.
+    rehearsals = select(RUN.c.id).where(RUN.c.bot_id == bindparam("bot_id"), literal_column("run.dry_run"))
+    return RUN.c.id.in_(rehearsals) if wanted else RUN.c.id.not_in(rehearsals)
+
+
+def _count(connection: Connection, wanted: LogFilter) -> int:
+    of = [HEARTBEAT.c.bot_id == wanted.bot_id]
+    if wanted.heartbeat_id is not None:
+        of.append(HEARTBEAT.c.id == wanted.heartbeat_id)
+    if wanted.member_id is not None:
+        of.append(HEARTBEAT.c.member_id == wanted.member_id)
+    counted = (
+        [HEARTBEAT.c[COUNTERS[wanted.status]]] if wanted.status else [HEARTBEAT.c[name] for name in COUNTERS.values()]
+    )
+    added: int = connection.execute(select(func.coalesce(func.sum(sum(counted)), 0)).where(*of)).scalar_one()
+    return added
+
+
+def _count_rows(connection: Connection, wanted: LogFilter) -> int:
+    counted = select(func.count()).select_from(RUN).where(*_equal(frozenset(wanted.given)), _rehearsed(wanted.dry_run))
+    if wanted.status is None:
+        counted = counted.where(RUN.c.status != "running")
+    return connection.execute(counted, wanted.given).scalar_one()

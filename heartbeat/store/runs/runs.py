@@ -1,0 +1,32 @@
+"""Look up runs: one by its id, or those of a heartbeat that are in progress."""
+
+from sqlalchemy import Connection, bindparam, select
+
+from heartbeat.domain.errors import NotFound
+from heartbeat.store.projects.access import as_public_id
+from heartbeat.store.rows import columns, many, one
+from heartbeat.store.tables.heartbeats import Heartbeat
+from heartbeat.store.tables.runs import Run
+
+RUN = columns(Run)
+BY_UUID = select(RUN).where(RUN.c.uuid == bindparam("key"))
+IN_PROGRESS = select(RUN).where(RUN.c.heartbeat_id == bindparam("key"), RUN.c.status == "running").order_by(RUN.c.id)
+
+
+def run_by_uuid(connection: Connection, uuid: str) -> Run:
+    """The run with this log id; raises `NotFound`."""
+    run = one(connection, Run, BY_UUID, {"key": uuid})
+    if run is None:
+        raise NotFound("run", uuid)
+    return run
+
+
+def runs_of(connection: Connection, heartbeat: Heartbeat, uuids: list[str]) -> list[Run]:
+    """Those of a heartbeat's runs that have these log ids, in the order they came."""
+    known = select(RUN).where(RUN.c.uuid.in_([as_public_id(uuid) for uuid in uuids]))
+    return many(connection, Run, known.where(RUN.c.heartbeat_id == heartbeat.id).order_by(RUN.c.id))
+
+
+def runs_in_progress(connection: Connection, heartbeat: Heartbeat) -> list[Run]:
+    """The runs of a heartbeat that have not ended, in the order they came."""
+    return many(connection, Run, IN_PROGRESS, {"key": heartbeat.id})

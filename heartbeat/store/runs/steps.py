@@ -1,0 +1,205 @@
+"""Steps: where a run stands, the answer of a model, the calls it asks for. Each is written once, however often tried.
+
+Step 1's worst case is reserved when the run is opened, every later one's when it begins.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from sqlalchemy import Connection, and_, bindparam, select, update
+
+from heartbeat.domain import credits
+from heartbeat.domain.first_message import first_message
+from heartbeat.store.credits.ledger import Account, hold, settle, short_of_budget
+from heartbeat.store.rows import all_joined, columns, insert_once, joined, many, one
+from heartbeat.store.runs.limits import RunLimits
+from heartbeat.store.tables.credits import Entry
+from heartbeat.store.tables.heartbeats import Heartbeat
+from heartbeat.store.tables.projects import Project
+from heartbeat.store.tables.runs import Attempt, Run, Step
+
+RUN, STEP, ENTRY, ATTEMPT = columns(Run), columns(Step), columns(Entry), columns(Attempt)
+HEARTBEAT, PROJECT = columns(Heartbeat), columns(Project)
+
+# Built once: putting such a statement together costs more than running it.
+TRANSCRIPT = select(STEP).where(STEP.c.run_id == bindparam("run")).order_by(STEP.c.number)
+WITH_STEPS = (
+    select(RUN, STEP)
+    .outerjoin(STEP, STEP.c.run_id == RUN.c.id)
+    .where(RUN.c.uuid == bindparam("run"))
+    .order_by(STEP.c.number)
+)
+LOCKED = (
+    select(RUN, HEARTBEAT, PROJECT)
+    .join(HEARTBEAT, HEARTBEAT.c.id == RUN.c.heartbeat_id)
+    .join(PROJECT, PROJECT.c.id == RUN.c.project_id)
+    .where(RUN.c.uuid == bindparam("run"))
+    .with_for_update(of=[RUN, HEARTBEAT], key_share=True)
+)
+RESERVED = (
+    select(RUN, ENTRY.c.period_start)
+    .outerjoin(ENTRY, and_(ENTRY.c.run_id == RUN.c.id, ENTRY.c.step == bindparam("step"), ENTRY.c.kind == "reserve"))
+    .where(RUN.c.uuid == bindparam("run"))
+    .with_for_update(of=RUN, key_share=True)
+)
+HOLD_ON_RUN = update(RUN).where(RUN.c.id == bindparam("key")).values(credits_held=bindparam("hold"))
+CHARGE_RUN = (
+    update(RUN)
+    .where(RUN.c.id == bindparam("key"))
+    .values(
+        tokens_used=RUN.c.tokens_used + bindparam("more_tokens"),
+        credits_charged=RUN.c.credits_charged + bindparam("more_credits"),
+        cost_nano_usd=RUN.c.cost_nano_usd + bindparam("more_cost"),
+        credits_held=0,
+    )
+)
+COST_RUN = (
+    update(RUN).where(RUN.c.id == bindparam("key")).values(cost_nano_usd=RUN.c.cost_nano_usd + bindparam("more_cost"))
+)
+
+
+@dataclass(frozen=True)
+class ToolCall:
+    """A tool call as the model asks for it; `arguments` is JSON, not yet looked at."""
+
+    name: str
+    call_id: str
+    arguments: str
+
+
+@dataclass(frozen=True)
+class NewStep:
+    """A model's answer: its content, what it used, what that really cost, and the calls it asks for."""
+
+    number: int
+    answer: str
+    messages: str
+    model: str
+    input_tokens: int
+    output_tokens: int
+    duration_ms: int
+    failure_code: str | None = None
+    failure: str | None = None
+    calls: Sequence[ToolCall] = field(default=())
+    attempt: int = 1
+    cost_nano_usd: int = 0
+
+    @property
+    def tokens(self) -> int:
+        """Tokens read and written together, which is what credits are counted on."""
+        return self.input_tokens + self.output_tokens
+
+
+@dataclass(frozen=True)
+class Transcript:
+    """A run and its steps so far. With a `shortage` the next one cannot be paid for: why, in words for the owner."""
+
+    run: Run
+    steps: list[Step]
+    shortage: str | None = None
+
+    def step(self, number: int) -> Step | None:
+        """The step with this number, if it was made before."""
+        return next((step for step in self.steps if step.number == number), None)
+
+
+def read_transcript(connection: Connection, run_uuid: str) -> Transcript:
+    """A run and its transcript, in one look."""
+    found = all_joined(connection, (Run, Step), WITH_STEPS, {"run": run_uuid})
+    assert found, f"run {run_uuid} was never opened"
+    return Transcript(found[0][0], [step for _, step in found if step.id])
+
+
+def begin_step(connection: Connection, run_uuid: str, number: int, house: RunLimits, now: datetime) -> Transcript:
+    """Reserve the worst case of a model request after the first, once; the standing then has it held, or a shortage."""
+    locked = joined(connection, (Run, Heartbeat, Project), LOCKED, {"run": run_uuid})
+    assert locked is not None, f"run {run_uuid} was never opened"
+    run, heartbeat, project = locked
+    standing = Transcript(run, steps(connection, run.id))
+    if run.status != "running" or run.credits_held or standing.step(number):
+        return standing
+    start, end = credits.period(now, project.period_anchor_day)
+    worst = house.worst(run.model, next_request_tokens(standing, house), run.max_reply_tokens)
+    shortage = short_of_budget(heartbeat, worst, start, end)
+    limit = house.plan(project.plan).credits_per_month
+    account = Account(project.id, heartbeat.id, run.id, start)
+    if shortage is None and not hold(connection, account, number, worst, limit, now):
+        shortage = f"The {limit} credits of the plan do not allow for a step of up to {worst} any more."
+    if shortage is None:
+        connection.execute(HOLD_ON_RUN, {"key": run.id, "hold": worst})
+    return replace(standing, shortage=shortage)
+
+
+def next_request_tokens(standing: Transcript, house: RunLimits) -> int:
+    """No fewer tokens than the next model request reads: what the last one is said to have, and what came since."""
+    last = next((step for step in reversed(standing.steps) if step.kind == "model"), None)
+    since = [step.answer for step in standing.steps if last is None or step.number > last.number]
+    if last is not None and last.input_tokens:
+        return last.input_tokens + last.output_tokens + credits.most_tokens(*since)
+    run, told = standing.run, [step.messages + step.answer for step in standing.steps]
+    return house.told(house.tool_text) + credits.most_tokens(
+        run.instruction, first_message(run.opening, run.prompt), *told
+    )
+
+
+def steps(connection: Connection, run_id: int) -> list[Step]:
+    """The transcript of a run so far, in order."""
+    return many(connection, Step, TRANSCRIPT, {"run": run_id})
+
+
+def settle_step(
+    connection: Connection, run_uuid: str, step: NewStep, rate: int, now: datetime
+) -> tuple[Step, list[Step]]:
+    """Write an answer, the calls it asks for and its settle entry; a repeated one is left as it is, charging nothing.
+
+    `rate` is in credits for each started 1,000 tokens. Returns the step as the store has it, and the steps after it.
+    """
+    found = joined(connection, (Run,), RESERVED, {"run": run_uuid, "step": step.number})
+    assert found is not None, f"a step of run {run_uuid}, which was never opened"
+    run, period_start = found
+    note_attempt(connection, run.id, step, "answered", now)
+    stored = one(connection, Step, insert_once(connection.dialect.name, STEP), _answer(run.id, step, now))
+    if stored is None:
+        known = steps(connection, run.id)
+        return next(there for there in known if there.number == step.number), known
+    asked = [_call(run.id, number, call, now) for number, call in enumerate(step.calls, step.number + 1)]
+    written = [one(connection, Step, STEP.insert().returning(STEP), call) for call in asked]
+    account = Account(run.project_id, run.heartbeat_id, run.id, period_start or credits.period(now)[0])
+    cost = credits.cost(step.tokens, rate)
+    # Nothing, if the run was closed meanwhile and gave it back: what comes too late is the operator's loss.
+    charged = settle(connection, account, step.number, step.tokens, cost, run.credits_held, now)
+    used = {"more_tokens": step.tokens, "more_credits": charged, "more_cost": step.cost_nano_usd}
+    connection.execute(CHARGE_RUN, {"key": run.id, **used})
+    return stored, [call for call in written if call]
+
+
+def note_attempt(connection: Connection, run_id: int, step: NewStep, outcome: str, now: datetime) -> bool:
+    """Write down what one request to the provider really used, once; false when it was written before."""
+    given = {name: getattr(step, name) for name in ("attempt", "model", "input_tokens", "output_tokens")}
+    row = {**given, "run_id": run_id, "step": step.number, "outcome": outcome, "created_at": now}
+    written = insert_once(connection.dialect.name, ATTEMPT)
+    return connection.execute(written, {**row, "cost_nano_usd": step.cost_nano_usd}).first() is not None
+
+
+def note_lost(connection: Connection, run_id: int, last: NewStep, now: datetime) -> None:
+    """Write down the attempts up to `last` of which nothing is known: their workers died with the answer."""
+    for attempt in range(1, last.attempt + 1):
+        if note_attempt(connection, run_id, replace(last, attempt=attempt), "lost", now):
+            connection.execute(COST_RUN, {"key": run_id, "more_cost": last.cost_nano_usd})
+
+
+TOOL = {"answer": "", "messages": "", "model": "", "input_tokens": 0, "output_tokens": 0, "duration_ms": 0}
+
+
+def _call(run_id: int, number: int, call: ToolCall, now: datetime) -> dict[str, object]:
+    asked = {"name": call.name, "call_id": call.call_id, "arguments": call.arguments}
+    of_run = {"run_id": run_id, "number": number, "created_at": now}
+    return {**TOOL, **asked, **of_run, "kind": "tool", "state": "asked", "final": False}
+
+
+def _answer(run_id: int, step: NewStep, now: datetime) -> dict[str, object]:
+    given = {name: value for name, value in vars(step).items() if name in STEP.c}
+    nothing = {"name": None, "call_id": None, "arguments": None}
+    own = {"kind": "model", "state": "done", "final": not step.calls, "run_id": run_id, "created_at": now}
+    return {**given, **nothing, **own}

@@ -1,0 +1,98 @@
+"""Tool calls: receipts, so that a call which was or may have been made is not made again."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, exists, select, update
+
+from heartbeat.store.rows import columns, joined
+from heartbeat.store.runs.tool_effects import carry_out
+from heartbeat.store.tables.heartbeats import Heartbeat
+from heartbeat.store.tables.runs import Approval, Run, Step
+
+RUN, STEP, HEARTBEAT, APPROVAL = columns(Run), columns(Step), columns(Heartbeat), columns(Approval)
+
+AS_IT_STANDS = (
+    select(STEP, RUN)
+    .join(RUN, RUN.c.id == STEP.c.run_id)
+    .where(RUN.c.uuid == bindparam("run"), STEP.c.number == bindparam("number"))
+)
+LOCK_CALL = AS_IT_STANDS.with_for_update(of=STEP)
+# In the same statement, for it is asked before every call.
+WITH_ITS_OWNER = AS_IT_STANDS.join(HEARTBEAT, HEARTBEAT.c.id == RUN.c.heartbeat_id).add_columns(
+    HEARTBEAT.c.made_by_run_id.is_(None),
+    exists().where(APPROVAL.c.run_id == STEP.c.run_id, APPROVAL.c.step == STEP.c.number),
+)
+
+
+@dataclass(frozen=True)
+class CallReceipt:
+    """A call and its run. `before` is the state it was found in: `asked` means that nobody has made it yet.
+
+    `by_owner`: an owner wrote the run's prompt, not an agent that scheduled it. `approval`: a person was asked.
+    """
+
+    call: Step
+    run: Run
+    before: str
+    by_owner: bool = False
+    approval: bool = False
+
+    @property
+    def over(self) -> bool:
+        """Whether there is nothing to call: it has its outcome, or the run has ended."""
+        return self.before == "done" or self.run.status != "running"
+
+    @property
+    def owners_words(self) -> tuple[str, ...]:
+        """What of the run's first question no model has written."""
+        return (self.run.instruction, self.run.prompt) if self.by_owner else (self.run.instruction,)
+
+
+def read_call(connection: Connection, run_uuid: str, number: int) -> CallReceipt:
+    """A call as it stands; nothing is set out for yet."""
+    found = joined(connection, (Step, Run), WITH_ITS_OWNER, {"run": run_uuid, "number": number})
+    assert found is not None, f"step {number} of run {run_uuid} was never asked for"
+    call, run, by_owner, approval = found
+    return CallReceipt(call, run, call.state, by_owner, approval)
+
+
+def begin_call(connection: Connection, run_uuid: str, number: int) -> CallReceipt:
+    """Set out to make a call; from here on it counts as made, perhaps."""
+    found = joined(connection, (Step, Run), LOCK_CALL, {"run": run_uuid, "number": number})
+    assert found is not None, f"step {number} of run {run_uuid} was never asked for"
+    call, run = found
+    if call.state == "asked" and run.status == "running":
+        connection.execute(update(STEP).where(STEP.c.id == call.id).values(state="called"))
+    return CallReceipt(call, run, call.state)
+
+
+@dataclass(frozen=True)
+class CallOutcome:
+    """What a call came to. `failure_code` failed, down, unknown, changed or refused; `report` as the agent gave it.
+
+    `effect` is what a built-in tool still has to do to the store (see effects.py), which then says the answer.
+    """
+
+    answer: str
+    failure_code: str | None = None
+    duration_ms: int = 0
+    report: dict[str, Any] | None = None
+    effect: Mapping[str, Any] | None = None
+
+
+def finish_call(connection: Connection, receipt: CallReceipt, outcome: CallOutcome, now: datetime) -> None:
+    """Write the outcome down and carry out its effect, once; one that was written before stays."""
+    mine = update(STEP).where(STEP.c.id == receipt.call.id)
+    written = mine.where(STEP.c.state != "done").values(
+        state="done", answer=outcome.answer, failure_code=outcome.failure_code, duration_ms=outcome.duration_ms
+    )
+    if not connection.execute(written).rowcount:
+        return
+    if outcome.report is not None:
+        connection.execute(update(RUN).where(RUN.c.id == receipt.run.id).values(report=outcome.report))
+    if outcome.effect is not None:
+        said = carry_out(connection, receipt.run, outcome.effect, now)
+        connection.execute(mine.values(answer=said.text, failure_code=said.failure_code))

@@ -1,0 +1,68 @@
+"""The tables of credits: the ledger, and the sums kept beside it."""
+
+from datetime import datetime
+
+from sqlalchemy import Index, UniqueConstraint
+from sqlmodel import Field, SQLModel
+
+from heartbeat.store.tables import runs  # noqa: F401 - rows here refer to rows there
+from heartbeat.store.tables.types import BIG, time
+
+
+class Entry(SQLModel, table=True):
+    """One line of the credit ledger: append-only, unique (run, step, kind), or by its `key` where there is no run.
+
+    Every balance is the sum of one column: `credits` were charged, `held` are reserved (given back by a negative
+    number), `granted` may be used. `absorbed` is what a step used beyond its reservation, which nobody is charged.
+    """
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=BIG)
+    project_id: int = Field(foreign_key="project.id")
+    heartbeat_id: int | None = Field(default=None, foreign_key="heartbeat.id")
+    run_id: int | None = Field(default=None, foreign_key="run.id", sa_type=BIG)
+    step: int | None = None
+    kind: str
+    key: str | None = None
+    note: str | None = None
+    credits: int = 0
+    held: int = 0
+    granted: int = 0
+    absorbed: int = 0
+    tokens: int = 0
+    period_start: datetime = time()
+    created_at: datetime = time()
+
+    __table_args__ = (
+        UniqueConstraint("run_id", "step", "kind", name="uq_entry"),
+        UniqueConstraint("project_id", "key", name="uq_entry_key"),
+        Index("ix_entry_heartbeat", "heartbeat_id", "period_start"),
+        Index("ix_entry_project", "project_id", "period_start"),
+    )
+
+
+class Usage(SQLModel, table=True):
+    """A project's credits of one period: the running sums of its entries."""
+
+    project_id: int = Field(foreign_key="project.id", primary_key=True)
+    period_start: datetime = time(primary_key=True)
+    credits: int = 0
+    held: int = 0
+    granted: int = 0
+
+
+class DailyRollup(SQLModel, table=True):
+    """What a bot's logs of one UTC day, type and model come to; `GET …/stats` reads this and never the logs."""
+
+    __tablename__ = "daily_rollup"
+    bot_id: int = Field(foreign_key="bot.id", primary_key=True)
+    day: str = Field(primary_key=True)
+    type: str = Field(primary_key=True)
+    model: str = Field(default="", primary_key=True)
+    success: int = 0
+    error: int = 0
+    skipped: int = 0
+    cancelled: int = 0
+    duration_ms: int = 0
+    tokens: int = 0
+    credits: int = 0
+    cost_nano_usd: int = Field(default=0, sa_type=BIG)

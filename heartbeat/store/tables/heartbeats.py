@@ -1,0 +1,106 @@
+"""The table of heartbeats and scheduled tasks: what should happen, and when."""
+
+from datetime import datetime
+
+from sqlalchemy import Index, text
+from sqlmodel import Field, SQLModel
+
+from heartbeat.store.tables import bots  # noqa: F401 - rows here refer to rows there
+from heartbeat.store.tables.types import BIG, time
+
+
+class Heartbeat(SQLModel, table=True):
+    """The standing order. `version` grows with each write; `synced_version` is the one its schedule was put from,
+    and `spec_hash` what Temporal then said it had.
+
+    `period_credits` and `period_held` are the credits charged and reserved in the period that began at
+    `period_start`: the running sums of this heartbeat's entries, kept in the transactions that write them. The four
+    counters are the totals of its logs.
+
+    A scheduled task is one, too, of another `type`: due at `run_at` or on a cadence, for `max_executions` at the most,
+    made by an agent (`made_by_run_id`, `depth` 1) or by hand; one that is over is deleted, and `ended_as` says how:
+    done or cancelled. `probe_at` is when one that paused for a passing cause is tried again, `probes` how often that
+    was done in vain.
+    """
+
+    id: int | None = Field(default=None, primary_key=True)
+    uuid: str = Field(unique=True)
+    project_id: int = Field(foreign_key="project.id")
+    bot_id: int = Field(foreign_key="bot.id")
+    member_id: int | None = Field(default=None, foreign_key="subscriber.id")
+    external_id: str | None = None
+    type: str = "heartbeat"
+    label: str | None = None
+    description: str | None = None
+    prompt: str
+    prompt_hash: str
+    cron_pattern: str | None = None
+    interval_minutes: int | None = None
+    anchor_at: datetime = time()
+    active_hours_start: str | None = None
+    active_hours_end: str | None = None
+    active_days: str | None = None
+    timezone: str = "UTC"
+    run_at: datetime | None = time(default=None)
+    max_executions: int | None = None
+    made_by_run_id: int | None = Field(default=None, sa_type=BIG)
+    depth: int = 0
+    ended_as: str | None = None
+    chat_mode: str = "agent"
+    enabled: bool = False
+    credit_budget: int | None = None
+    max_consecutive_errors: int = 5
+    max_steps: int = 20
+    run_timeout_seconds: int | None = None
+    approval_timeout_hours: int = 24
+    catch_up: str = "once"
+    jitter_seconds: int = 0
+    accounted_until: datetime = time()
+    next_tick_at: datetime | None = time(default=None)
+    error_count: int = 0
+    total_error_count: int = 0
+    success_count: int = 0
+    skipped_count: int = 0
+    missed_count: int = 0
+    cancelled_count: int = 0
+    period_start: datetime | None = time(default=None)
+    period_credits: int = 0
+    period_held: int = 0
+    last_executed_at: datetime | None = time(default=None)
+    last_status: str | None = None
+    pause_reason: str | None = None
+    pause_since: datetime | None = time(default=None)
+    pause_message: str | None = None
+    auto_resume: bool = True
+    probe_at: datetime | None = time(default=None)
+    probes: int = 0
+    version: int = 1
+    synced_version: int = 0
+    spec_hash: str | None = None
+    compared_at: datetime | None = time(default=None)
+    created_at: datetime = time()
+    updated_at: datetime = time()
+    deleted_at: datetime | None = time(default=None)
+
+    __table_args__ = (
+        Index("ix_heartbeat_bot", "bot_id", "type", "deleted_at", "id"),
+        Index("ix_heartbeat_probe", "probe_at"),
+        Index("ix_heartbeat_prompt", "bot_id", "prompt_hash"),
+        Index(
+            "uq_heartbeat_external",
+            "bot_id",
+            "external_id",
+            unique=True,
+            sqlite_where=text("deleted_at IS NULL AND external_id IS NOT NULL"),
+            postgresql_where=text("deleted_at IS NULL AND external_id IS NOT NULL"),
+        ),
+        Index(
+            "ix_heartbeat_unsynced",
+            "id",
+            sqlite_where=text("synced_version < version"),
+            postgresql_where=text("synced_version < version"),
+        ),
+        Index("ix_heartbeat_compared", "compared_at"),
+        Index("ix_heartbeat_due", "enabled", "next_tick_at"),
+        Index("ix_heartbeat_paused", "pause_reason", "id"),
+    )

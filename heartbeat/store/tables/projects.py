@@ -1,0 +1,60 @@
+"""The tables of projects: their keys, and what their requests leave.
+
+Rows are written by Core statements over these classes; `table=True` classes validate nothing.
+"""
+
+from datetime import datetime
+
+from sqlmodel import Field, SQLModel
+
+from heartbeat.store.tables.types import time
+
+
+class Project(SQLModel, table=True):
+    """An owner of bots; what it may do is its plan (settings)."""
+
+    id: int | None = Field(default=None, primary_key=True)
+    uuid: str = Field(unique=True)
+    name: str
+    plan: str = "self_hosted"
+    period_anchor_day: int = 1
+    created_at: datetime = time()
+
+
+class ApiKey(SQLModel, table=True):
+    """A key is kept as its SHA-256 alone; `prefix` lets people tell their keys apart."""
+
+    __tablename__ = "api_key"
+    id: int | None = Field(default=None, primary_key=True)
+    uuid: str = Field(unique=True)
+    project_id: int = Field(foreign_key="project.id", index=True)
+    name: str
+    prefix: str
+    hash: str = Field(unique=True)
+    created_at: datetime = time()
+    revoked_at: datetime | None = time(default=None)
+
+
+class IdempotencyKey(SQLModel, table=True):
+    """The first answer to a POST that carried an `Idempotency-Key`; `answer` is empty while it is being made.
+
+    `created_at` is when the key was first used, `claimed_at` when somebody last began to make its answer.
+    """
+
+    __tablename__ = "idempotency_key"
+    project_id: int = Field(foreign_key="project.id", primary_key=True)
+    key: str = Field(primary_key=True)
+    fingerprint: str
+    status: int | None = None
+    answer: str | None = None
+    claimed_at: datetime = time()
+    created_at: datetime = time(index=True)
+
+
+class RequestWindow(SQLModel, table=True):
+    """Requests of a project in one minute, counted for plans that limit them."""
+
+    __tablename__ = "request_window"
+    project_id: int = Field(foreign_key="project.id", primary_key=True)
+    minute: int = Field(primary_key=True)
+    requests: int = 0

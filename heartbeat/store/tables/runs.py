@@ -1,0 +1,162 @@
+"""The tables of runs: their steps, the requests to providers, and the calls that waited for a person."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, Index, UniqueConstraint, text
+from sqlmodel import Field, SQLModel
+
+from heartbeat.store.tables import heartbeats  # noqa: F401 - rows here refer to rows there
+from heartbeat.store.tables.types import BIG, time
+
+
+class Run(SQLModel, table=True):
+    """One execution, and its log once it has ended. A skipped tick is a run that never began.
+
+    `opening` is what its first message says before the prompt; `chat_mode` is `agent`, or `ask`: without tools.
+    """
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=BIG)
+    uuid: str = Field(unique=True)
+    project_id: int = Field(foreign_key="project.id")
+    bot_id: int = Field(foreign_key="bot.id")
+    member_id: int | None = None
+    heartbeat_id: int = Field(foreign_key="heartbeat.id")
+    workflow_id: str | None = Field(default=None, unique=True)
+    workflow_run_id: str | None = None
+    type: str = "heartbeat"
+    trigger: str
+    status: str
+    skip_reason: str | None = None
+    prompt: str
+    instruction: str = ""
+    opening: str | None = None
+    chat_mode: str = "agent"
+    response: str | None = None
+    error_code: str | None = None
+    error_message: str | None = None
+    model: str
+    max_reply_tokens: int
+    max_steps: int = 20
+    run_timeout_seconds: int | None = None
+    tokens_used: int = 0
+    credits_charged: int = 0
+    credits_held: int = 0
+    cost_nano_usd: int = Field(default=0, sa_type=BIG)
+    report: dict[str, Any] | None = Field(default=None, sa_type=JSON)
+    dry_run: bool = False
+    scheduled_for: datetime | None = time(default=None)
+    started_at: datetime = time()
+    finished_at: datetime | None = time(default=None)
+    duration_ms: int | None = None
+    created_at: datetime = time()
+
+    __table_args__ = (
+        UniqueConstraint("heartbeat_id", "scheduled_for", name="uq_run_tick"),
+        Index("ix_run_bot", "bot_id", "id"),
+        Index("ix_run_bot_status", "bot_id", "status", "id"),
+        Index(
+            "ix_run_member",
+            "bot_id",
+            "member_id",
+            "id",
+            sqlite_where=text("member_id IS NOT NULL"),
+            postgresql_where=text("member_id IS NOT NULL"),
+        ),
+        Index(
+            "ix_run_member_status",
+            "bot_id",
+            "member_id",
+            "status",
+            "id",
+            sqlite_where=text("member_id IS NOT NULL"),
+            postgresql_where=text("member_id IS NOT NULL"),
+        ),
+        Index("ix_run_heartbeat", "heartbeat_id", "id"),
+        Index("ix_run_rehearsed", "bot_id", "id", sqlite_where=text("dry_run"), postgresql_where=text("dry_run")),
+        Index("ix_run_heartbeat_status", "heartbeat_id", "status", "id"),
+        Index(
+            "ix_run_running",
+            "started_at",
+            sqlite_where=text("status = 'running'"),
+            postgresql_where=text("status = 'running'"),
+        ),
+    )
+
+
+class Step(SQLModel, table=True):
+    """One model request or one tool call of a run. The steps of a run, in order, are its transcript.
+
+    A tool call is written `asked` with the answer that asks for it, `called` when somebody sets out to make it, and
+    `done` with its outcome: a call found `called` was made or not, nobody knows. `answer` is what the model or the
+    tool said, `messages` a model's answer as JSON; `name`, `call_id` and `arguments` (JSON) are a tool call's.
+    """
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=BIG)
+    run_id: int = Field(foreign_key="run.id", sa_type=BIG)
+    number: int
+    kind: str
+    state: str = "done"
+    name: str | None = None
+    call_id: str | None = None
+    arguments: str | None = None
+    answer: str
+    messages: str
+    final: bool
+    failure_code: str | None = None
+    failure: str | None = None
+    model: str
+    input_tokens: int
+    output_tokens: int
+    duration_ms: int
+    created_at: datetime = time()
+
+    __table_args__ = (UniqueConstraint("run_id", "number", name="uq_step"),)
+
+
+class Attempt(SQLModel, table=True):
+    """One request to a provider as it really was: what it used and what that cost, in billionths of a US dollar.
+
+    `outcome` is answered, failed or lost; of a lost one (its worker died) `input_tokens` is the most it can have read.
+    """
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=BIG)
+    run_id: int = Field(foreign_key="run.id", sa_type=BIG)
+    step: int
+    attempt: int
+    outcome: str
+    model: str
+    input_tokens: int
+    output_tokens: int
+    cost_nano_usd: int = Field(sa_type=BIG)
+    created_at: datetime = time()
+
+    __table_args__ = (UniqueConstraint("run_id", "step", "attempt", name="uq_attempt"),)
+
+
+class Approval(SQLModel, table=True):
+    """A person's yes or no to one tool call of a run. `state` is pending, approved, denied or expired.
+
+    `reason` is registration or combination, `why` the same in words.
+    """
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=BIG)
+    uuid: str = Field(unique=True)
+    bot_id: int = Field(foreign_key="bot.id")
+    heartbeat_id: int = Field(foreign_key="heartbeat.id")
+    run_id: int = Field(foreign_key="run.id", sa_type=BIG)
+    step: int
+    tool: str
+    arguments: str
+    reason: str = "registration"
+    why: str
+    state: str = "pending"
+    decided_by: str | None = None
+    decided_at: datetime | None = time(default=None)
+    expires_at: datetime = time()
+    created_at: datetime = time()
+
+    __table_args__ = (
+        UniqueConstraint("run_id", "step", name="uq_approval"),
+        Index("ix_approval_bot", "bot_id", "state", "id"),
+    )

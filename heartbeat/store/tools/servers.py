@@ -1,0 +1,132 @@
+"""Tools: MCP servers that a bot is connected to, with the definitions that they were connected with."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, delete, func, select, update
+
+from heartbeat.domain.errors import NotFound
+from heartbeat.domain.ids import new_id
+from heartbeat.domain.tool_pins import PinnedTool, change, pinned
+from heartbeat.store.pages import Page
+from heartbeat.store.projects.access import as_public_id
+from heartbeat.store.rows import columns, many, one
+from heartbeat.store.tables.bots import Bot, Tool
+
+TOOL = columns(Tool)
+
+
+def tool(connection: Connection, bot: Bot, uuid: str) -> Tool:
+    """The bot's tool with this public id; raises `NotFound`."""
+    found = one(connection, Tool, select(TOOL).where(_mine(bot, uuid)))
+    if found is None:
+        raise NotFound("tool", uuid[:64])
+    return found
+
+
+def locked_tool(connection: Connection, bot: Bot, uuid: str) -> Tool:
+    """`tool`, which nobody else writes before this transaction ends; raises `NotFound`."""
+    found = _locked(connection, _mine(bot, uuid))
+    if found is None:
+        raise NotFound("tool", uuid[:64])
+    return found
+
+
+def tools(connection: Connection, bot: Bot, equal: Mapping[str, Any], page: Page) -> tuple[list[Tool], int]:
+    """One page of a bot's tools, oldest first, and how many there are; `equal` are columns and the values to have."""
+    wanted = [TOOL.c.bot_id == bot.id, *(TOOL.c[name] == value for name, value in equal.items())]
+    total = connection.execute(select(func.count()).select_from(TOOL).where(*wanted)).scalar_one()
+    in_order = select(TOOL).where(*wanted).order_by(TOOL.c.id).limit(page.size).offset(page.offset)
+    return many(connection, Tool, in_order), total
+
+
+def create_tool(connection: Connection, bot: Bot, fields: Mapping[str, Any], now: datetime) -> Tool:
+    """Register an MCP server; `fields` are columns by name. Its `uuid` may be given: secrets are sealed with it."""
+    fresh = Tool.model_construct(
+        **{"uuid": new_id("tool"), **fields, "bot_id": bot.id, "created_at": now, "updated_at": now}
+    )
+    made = one(connection, Tool, TOOL.insert().values(**fresh.model_dump(exclude={"id"})).returning(TOOL))
+    assert made is not None
+    return made
+
+
+def write_tool(connection: Connection, row: Tool, fields: Mapping[str, Any], now: datetime) -> Tool:
+    """Write the columns in `fields`; raises `NotFound`."""
+    return _written(connection, row, {**fields, "updated_at": now})
+
+
+def switch_tools(connection: Connection, bot: Bot, uuid: str, active: Mapping[str, bool], now: datetime) -> Tool:
+    """Switch some of a server's tools on or off by name; raises `NotFound` for a name the server has not."""
+    found = locked_tool(connection, bot, uuid)
+    known = {entry["name"] for entry in found.tools}
+    for name in active:
+        if name not in known:
+            raise NotFound("tool", name[:64])
+    switched = [{**entry, "is_active": active.get(entry["name"], entry["is_active"])} for entry in found.tools]
+    return _written(connection, found, {"tools": switched, "updated_at": now})
+
+
+def delete_tool(connection: Connection, bot: Bot, uuid: str) -> None:
+    """Forget a registration; raises `NotFound`."""
+    connection.execute(delete(TOOL).where(TOOL.c.id == tool(connection, bot, uuid).id))
+
+
+def pin(connection: Connection, tool_id: int, found: Sequence[PinnedTool], now: datetime) -> Tool:
+    """Take what a server offers now as what its tools are; what was switched off stays off. Raises `NotFound`."""
+    row = _locked(connection, TOOL.c.id == tool_id)
+    if row is None:
+        raise NotFound("tool", str(tool_id))
+    fresh = pinned(found, row.tools)
+    return _written(connection, row, {"tools": fresh, "last_error": None, "refreshed_at": now, "updated_at": now})
+
+
+def note_failure(connection: Connection, row: Tool, problem: str) -> Tool:
+    """Write down why the server could not be asked; what is pinned stays."""
+    # A server's own words may be in it, and a text column takes neither NUL nor half a character.
+    told = problem.replace("\0", "").encode(errors="replace").decode()
+    return _written(connection, row, {"last_error": told})
+
+
+def mark_changed(connection: Connection, tool_uuid: str, name: str, found: PinnedTool | None, now: datetime) -> None:
+    """Pause one of a server's tools that is no longer what was pinned, until somebody refreshes it.
+
+    `found` is what it is now, `None` when it is gone. A server of the settings has no row, and nothing is written.
+    """
+    row = _locked(connection, TOOL.c.uuid == tool_uuid)
+    if row is None:
+        return
+    marked = [
+        {**entry, "changed": change(entry, found, now)} if entry["name"] == name else entry for entry in row.tools
+    ]
+    _written(connection, row, {"tools": marked})
+
+
+def seal_anew(connection: Connection, after: int, most: int, anew: Callable[[Tool], str | None]) -> int | None:
+    """Give the next `most` tools with secrets, by id, what `anew` makes of them; `None` leaves one as it is.
+
+    Returns the last id, to go on after, or `None` when there are no more.
+    """
+    sealed = TOOL.c.sealed_headers.is_not(None) & (TOOL.c.id > after)
+    rows = many(connection, Tool, select(TOOL).where(sealed).order_by(TOOL.c.id).limit(most).with_for_update())
+    for row in rows:
+        text = anew(row)
+        if text is not None:
+            _written(connection, row, {"sealed_headers": text})
+    return rows[-1].id if rows else None
+
+
+def _mine(bot: Bot, uuid: str) -> ColumnElement[bool]:
+    return (TOOL.c.uuid == as_public_id(uuid)) & (TOOL.c.bot_id == bot.id)
+
+
+def _locked(connection: Connection, which: ColumnElement[bool]) -> Tool | None:
+    """Entries are one value of their row: two who change one each at once must not undo each other."""
+    return one(connection, Tool, select(TOOL).where(which).with_for_update())
+
+
+def _written(connection: Connection, row: Tool, values: Mapping[str, Any]) -> Tool:
+    changed = one(connection, Tool, update(TOOL).where(TOOL.c.id == row.id).values(**values).returning(TOOL))
+    if changed is None:
+        raise NotFound("tool", row.uuid)
+    return changed

@@ -1,0 +1,199 @@
+"""Runs that no schedule starts, runs that are to end, and what became of them."""
+
+import asyncio
+from datetime import datetime, timedelta
+
+from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureError, WorkflowHandle
+from temporalio.common import WorkflowIDReusePolicy
+from temporalio.exceptions import CancelledError, WorkflowAlreadyStartedError
+from temporalio.service import RPCError, RPCStatusCode
+
+from heartbeat.domain.contracts import AGENT_RUN, NOTIFY, RunRequest, RunResult
+from heartbeat.domain.errors import Conflict, Unavailable
+from heartbeat.settings import Settings
+from heartbeat.store.heartbeats.probes import probe_id
+from heartbeat.store.runs.closing import Ending
+from heartbeat.store.tables.heartbeats import Heartbeat
+from heartbeat.store.tables.runs import Run
+from heartbeat.temporal.client import RPC_TIMEOUT
+from heartbeat.temporal.summaries import run_summary
+
+
+async def start_manual_run(
+    client: Client, settings: Settings, heartbeat: Heartbeat, bot_name: str, run: str, dry_run: bool = False
+) -> WorkflowHandle[object, RunResult]:
+    """Start a run now under the log id `run`; asking again for the same `run` gives the same workflow.
+
+    With `dry_run` it is a rehearsal.
+
+    The schedule's own trigger is not used: of several in one second it loses some. Raises `Unavailable`.
+    """
+    workflow_id = manual_workflow_id(heartbeat, run)
+    try:
+        return await client.start_workflow(
+            AGENT_RUN,
+            RunRequest(heartbeat.uuid, heartbeat.version, "manual", run, dry_run=dry_run),
+            id=workflow_id,
+            task_queue=settings.task_queue,
+            result_type=RunResult,
+            id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+            static_summary=run_summary(bot_name, heartbeat.prompt),
+            rpc_timeout=RPC_TIMEOUT,
+        )
+    except WorkflowAlreadyStartedError:
+        return client.get_workflow_handle(workflow_id, result_type=RunResult)
+    except (RPCError, RuntimeError) as problem:
+        raise Unavailable(
+            "temporal_unavailable", "Temporal cannot be reached, so nothing was started; try again shortly."
+        ) from problem
+
+
+def manual_workflow_id(heartbeat: Heartbeat, run: str) -> str:
+    """The workflow of the run that was promised the log id `run`."""
+    return f"{heartbeat.uuid}-manual-{run}"
+
+
+async def wake(client: Client, workflow_id: str, step: int) -> bool:
+    """Tell a run that somebody decided about the call that is its step `step`; False when Temporal is away.
+
+    The decision itself is in the store, and Upkeep tells again: what is lost here is a minute.
+    """
+    try:
+        await client.get_workflow_handle(workflow_id).signal("decided", step, rpc_timeout=RPC_TIMEOUT)
+    except (RPCError, RuntimeError) as problem:
+        return isinstance(problem, RPCError) and problem.status == RPCStatusCode.NOT_FOUND
+    return True
+
+
+async def cancel_run(
+    client: Client, workflow_id: str, run_id: str | None = None
+) -> WorkflowHandle[object, RunResult] | None:
+    """Ask the workflow of a run to end it; `None` when that has ended or never was. Raises `Unavailable`.
+
+    The workflow closes its run as cancelled once the step under way has heard of it.
+    """
+    handle = client.get_workflow_handle(workflow_id, run_id=run_id, result_type=RunResult)
+    try:
+        await handle.cancel(reason="cancelled over the API", rpc_timeout=RPC_TIMEOUT)
+    except (RPCError, RuntimeError) as problem:
+        if isinstance(problem, RPCError) and problem.status == RPCStatusCode.NOT_FOUND:
+            return None
+        raise Unavailable(
+            "temporal_unavailable", "Temporal cannot be reached, so the run was not cancelled; try again shortly."
+        ) from problem
+    return handle
+
+
+async def result_within(handle: WorkflowHandle[object, RunResult], seconds: float) -> RunResult | None:
+    """How a run's workflow ended; `None` when it has not by then, or failed, or cannot be asked: its log will tell.
+
+    A workflow that ends as cancelled itself never came to open its run.
+    """
+    try:
+        return await asyncio.wait_for(handle.result(), seconds)
+    except WorkflowFailureError as problem:
+        before = isinstance(problem.cause, CancelledError)
+        return RunResult("cancelled", why="The run was cancelled before it began.") if before else None
+    except (TimeoutError, RPCError, RuntimeError):
+        return None
+
+
+async def log_of(handle: WorkflowHandle[object, RunResult]) -> str:
+    """The log id of a run once its workflow is over, however long that takes; raises `Conflict` or `Unavailable`."""
+    try:
+        log = (await handle.result()).run
+    except WorkflowFailureError as problem:
+        raise Conflict("no_result", f"The run was ended in Temporal, without a result: {problem.cause}") from problem
+    except (RPCError, RuntimeError) as problem:
+        raise Unavailable("temporal_unavailable", "Temporal went away while the run was going on.") from problem
+    if log is None:
+        raise Conflict("no_result", "The heartbeat was deleted before the run began.")
+    return log
+
+
+def tick_id(heartbeat: Heartbeat, tick: datetime) -> str:
+    """The id that the schedule gives the workflow of a tick."""
+    return f"{heartbeat.uuid}-{tick:%Y-%m-%dT%H:%M:%SZ}"
+
+
+async def is_open(client: Client, workflow_id: str) -> bool:
+    """Whether this workflow is still queued or running; raises `RPCError`."""
+    there = await client.get_workflow_handle(workflow_id).describe(rpc_timeout=RPC_TIMEOUT)
+    return there.status == WorkflowExecutionStatus.RUNNING
+
+
+async def start_tick(
+    client: Client,
+    settings: Settings,
+    heartbeat: Heartbeat,
+    bot_name: str,
+    tick: datetime,
+    delay: timedelta | None = None,
+) -> bool:
+    """Start the run of a tick that the schedule lost or would lose; false when its workflow exists already.
+
+    The id is the one the schedule would give it, so that both together still start one. Raises `RPCError`.
+    """
+    try:
+        await client.start_workflow(
+            AGENT_RUN,
+            RunRequest(heartbeat.uuid, heartbeat.version, tick=tick.isoformat()),
+            id=tick_id(heartbeat, tick),
+            task_queue=settings.task_queue,
+            id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+            static_summary=run_summary(bot_name, heartbeat.prompt),
+            start_delay=delay,
+            rpc_timeout=RPC_TIMEOUT,
+        )
+    except WorkflowAlreadyStartedError:
+        return False
+    return True
+
+
+async def start_probe(client: Client, settings: Settings, heartbeat: Heartbeat, bot_name: str) -> bool:
+    """Try a paused heartbeat once; false when this probe was started before. Raises `RPCError`.
+
+    One that failed in Temporal without coming to its log (terminated by hand, say) may be started anew.
+    """
+    try:
+        await client.start_workflow(
+            AGENT_RUN,
+            RunRequest(heartbeat.uuid, heartbeat.version, "probe"),
+            id=probe_id(heartbeat),
+            task_queue=settings.task_queue,
+            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
+            static_summary=run_summary(bot_name, heartbeat.prompt),
+            rpc_timeout=RPC_TIMEOUT,
+        )
+    except WorkflowAlreadyStartedError:
+        return False
+    return True
+
+
+async def start_notify(client: Client, settings: Settings, notification: str) -> bool:
+    """Start the delivery of a notification; false when it is under way already. Raises `RPCError`."""
+    try:
+        await client.start_workflow(
+            NOTIFY, notification, id=notification, task_queue=settings.task_queue, rpc_timeout=RPC_TIMEOUT
+        )
+    except WorkflowAlreadyStartedError:
+        return False
+    return True
+
+
+async def how_it_ended(client: Client, run: Run) -> Ending | None:
+    """What became of a run whose row is still open; `None` while its workflow goes on or Temporal does not answer."""
+    assert run.workflow_id is not None, "a run that executes has a workflow"
+    handle = client.get_workflow_handle(run.workflow_id, run_id=run.workflow_run_id)
+    try:
+        status = (await handle.describe(rpc_timeout=RPC_TIMEOUT)).status
+    except RPCError as problem:
+        if problem.status != RPCStatusCode.NOT_FOUND:
+            return None
+        return Ending("error", "workflow_gone", "The run's workflow no longer exists in Temporal.")
+    if status is None or status == WorkflowExecutionStatus.RUNNING:
+        return None
+    if status == WorkflowExecutionStatus.CANCELED:
+        return Ending("cancelled", "cancelled", "The run was cancelled.")
+    word = status.name.lower().replace("_", " ")
+    return Ending("error", f"workflow_{status.name.lower()}", f"The run's workflow was {word} in Temporal.")

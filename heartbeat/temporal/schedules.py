@@ -1,0 +1,260 @@
+"""A heartbeat's row made into its Temporal Schedule. The row is the truth; the schedule is only the clock."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+
+from temporalio.client import (
+    Client,
+    Schedule,
+    ScheduleActionStartWorkflow,
+    ScheduleAlreadyRunningError,
+    ScheduleCalendarSpec,
+    ScheduleDescription,
+    ScheduleIntervalSpec,
+    ScheduleOverlapPolicy,
+    SchedulePolicy,
+    ScheduleRange,
+    ScheduleSpec,
+    ScheduleState,
+    ScheduleUpdate,
+    ScheduleUpdateInput,
+)
+from temporalio.service import RPCError, RPCStatusCode
+
+from heartbeat.domain.cadence import calendars
+from heartbeat.domain.contracts import AGENT_RUN, UPKEEP, UPKEEP_SCHEDULE_ID, RunRequest
+from heartbeat.domain.errors import Unavailable
+from heartbeat.settings import Settings
+from heartbeat.store.database import Database
+from heartbeat.store.heartbeats.sync import ScheduledRow, mark_synced, order
+from heartbeat.store.heartbeats.tick_accounting import cadence_of
+from heartbeat.store.tables.heartbeats import Heartbeat
+from heartbeat.temporal.client import RPC_TIMEOUT
+from heartbeat.temporal.runs import start_tick
+from heartbeat.temporal.summaries import run_summary
+
+log = logging.getLogger(__name__)
+
+SOON = timedelta(seconds=30)
+# Temporal's own default is 365 days: an outage would be followed by a flood of stale runs.
+CATCH_UP = timedelta(hours=24)
+UPKEEP_LIMIT = timedelta(minutes=10)
+# Schedules that are synced side by side.
+CONCURRENCY = 10
+
+
+class Schedules:
+    """Keeps Temporal's schedules in step with the rows."""
+
+    def __init__(self, client: Client, database: Database, settings: Settings) -> None:
+        self._client = client
+        self._database = database
+        self._settings = settings
+
+    @property
+    def task_queue(self) -> str:
+        """Where our schedules start their workflows."""
+        return self._settings.task_queue
+
+    async def sync(self, heartbeat: str) -> bool:
+        """Put or delete the schedule of this heartbeat from its row; false when Temporal does not take it now.
+
+        A put that turns out to have been overtaken is followed by another from the newer row, so whoever
+        comes last leaves the newest version behind.
+        """
+        try:
+            while not await self._sync_once(heartbeat):
+                pass
+        except (RPCError, RuntimeError, Unavailable) as problem:
+            log.warning("the schedule of %s is pending: %s", heartbeat, problem)
+            return False
+        return True
+
+    async def sync_row(self, heartbeat: Heartbeat) -> Heartbeat:
+        """Sync the schedule of a row whose version grew; returns the row as it is then."""
+        if heartbeat.synced_version < heartbeat.version and await self.sync(heartbeat.uuid):
+            return Heartbeat.model_construct(**{**vars(heartbeat), "synced_version": heartbeat.version})
+        return heartbeat
+
+    async def sync_all(self, heartbeats: Sequence[str]) -> None:
+        """Sync many schedules; as soon as Temporal does not take one, the rest is left to Upkeep."""
+        for start in range(0, len(heartbeats), CONCURRENCY):
+            part = heartbeats[start : start + CONCURRENCY]
+            if not all(await asyncio.gather(*(self.sync(heartbeat) for heartbeat in part))):
+                return
+
+    async def _sync_once(self, heartbeat: str) -> bool:
+        """True when the schedule now stands for the newest version of the row."""
+        found = await self._database.read(order, heartbeat)
+        if found is None:
+            return True
+        row = found.heartbeat
+        if row.deleted_at:
+            await self.delete(row.uuid)
+            there = None
+        else:
+            await self._put(found)
+            there = spec_hash(await self.describe(row.uuid))
+            await self._start_if_soon(found)
+        return await self._database.write(mark_synced, heartbeat, row.version, there)
+
+    async def _start_if_soon(self, found: ScheduledRow) -> None:
+        """Start a tick that is due within moments with a delay: schedules have been seen to lose those."""
+        row, now = found.heartbeat, datetime.now(UTC)
+        if row.enabled and row.next_tick_at and now < row.next_tick_at <= now + SOON:
+            await start_tick(
+                self._client, self._settings, row, found.bot_name, row.next_tick_at, row.next_tick_at - now
+            )
+
+    async def describe(self, heartbeat: str) -> ScheduleDescription:
+        """What Temporal has; raises `RPCError`."""
+        return await self._client.get_schedule_handle(heartbeat).describe(rpc_timeout=RPC_TIMEOUT)
+
+    async def _put(self, found: ScheduledRow) -> None:
+        row = found.heartbeat
+        schedule = build(found, self._settings)
+        if row.synced_version == 0:
+            try:
+                await self._client.create_schedule(row.uuid, schedule, rpc_timeout=RPC_TIMEOUT)
+                return
+            except ScheduleAlreadyRunningError:
+                pass
+        try:
+            await self._update(row, schedule)
+        except RPCError as problem:
+            if problem.status != RPCStatusCode.NOT_FOUND:
+                raise
+            await self._client.create_schedule(row.uuid, schedule, rpc_timeout=RPC_TIMEOUT)
+
+    async def _update(self, row: Heartbeat, schedule: Schedule) -> None:
+        async def newer_only(there: ScheduleUpdateInput) -> ScheduleUpdate | None:
+            return None if await self._version(there) > row.version else ScheduleUpdate(schedule)
+
+        await self._client.get_schedule_handle(row.uuid).update(newer_only, rpc_timeout=RPC_TIMEOUT)
+
+    async def _version(self, there: ScheduleUpdateInput) -> int:
+        """The row's version a schedule was put from; 0 when a person changed its input in Temporal's UI."""
+        action = there.description.schedule.action
+        assert isinstance(action, ScheduleActionStartWorkflow)
+        try:
+            [request] = await self._client.data_converter.decode(list(action.args), [RunRequest])
+        except Exception as problem:  # whatever a converter makes of what no program wrote
+            log.warning("the input of the schedule %s is not ours and is replaced: %r", there.description.id, problem)
+            return 0
+        version: int = request.version
+        return version
+
+    async def delete(self, schedule_id: str) -> None:
+        """Delete a schedule; deleting one that is gone is a success."""
+        try:
+            await self._client.get_schedule_handle(schedule_id).delete(rpc_timeout=RPC_TIMEOUT)
+        except RPCError as problem:
+            if problem.status != RPCStatusCode.NOT_FOUND:
+                raise
+
+    async def is_busy(self, heartbeat: str) -> bool:
+        """Whether a workflow that this schedule started is still open: queued, or running."""
+        try:
+            there = await self.describe(heartbeat)
+        except RPCError as problem:
+            if problem.status == RPCStatusCode.NOT_FOUND:
+                return False
+            raise
+        return bool(there.info.running_actions)
+
+    async def ensure_upkeep(self) -> None:
+        """Have the schedule that starts `Upkeep` each minute; a worker calls this when it starts."""
+        schedule = Schedule(
+            action=ScheduleActionStartWorkflow(
+                UPKEEP,
+                id=UPKEEP_SCHEDULE_ID,
+                task_queue=self._settings.task_queue,
+                # One that an upgrade leaves unable to go on must not keep the next ones away for ever.
+                execution_timeout=UPKEEP_LIMIT,
+            ),
+            spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=timedelta(minutes=1))]),
+            policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=timedelta(minutes=1)),
+            state=ScheduleState(note="Every minute: closes lost runs, lifts budget pauses, puts pending schedules."),
+        )
+        try:
+            await self._client.create_schedule(UPKEEP_SCHEDULE_ID, schedule, rpc_timeout=RPC_TIMEOUT)
+        except ScheduleAlreadyRunningError:
+            await self._client.get_schedule_handle(UPKEEP_SCHEDULE_ID).update(
+                lambda _: ScheduleUpdate(schedule), rpc_timeout=RPC_TIMEOUT
+            )
+
+
+def spec_hash(there: ScheduleDescription) -> str:
+    """A fingerprint of a schedule as Temporal has it, its note included; not of whether it is paused.
+
+    It begins with the year: the turns of the clocks are written out for some years ahead, so each year puts anew.
+    """
+    schedule = there.raw_description.schedule
+    parts = (schedule.spec, schedule.action, schedule.policies)
+    digest = sha256(b"|".join(part.SerializeToString(deterministic=True) for part in parts))
+    digest.update(schedule.state.notes.encode())
+    return f"{datetime.now(UTC).year}:{digest.hexdigest()}"
+
+
+def build(found: ScheduledRow, settings: Settings) -> Schedule:
+    """The whole schedule of a heartbeat; nothing of what Temporal had before is kept."""
+    row = found.heartbeat
+    return Schedule(
+        action=ScheduleActionStartWorkflow(
+            AGENT_RUN,
+            RunRequest(row.uuid, row.version),
+            id=row.uuid,
+            task_queue=settings.task_queue,
+            static_summary=run_summary(found.bot_name, row.prompt),
+            # Not the schedule's own memo: that one stays as it was created (server 1.32 refuses to update it, and the
+            # SDK's update cannot carry one), so after an edit it would lie. This one is part of what is put.
+            memo=memo(row),
+        ),
+        spec=spec(row),
+        policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=CATCH_UP),
+        state=ScheduleState(paused=not row.enabled, note=note(row)),
+    )
+
+
+def spec(row: Heartbeat) -> ScheduleSpec:
+    """The cadence as calendars and intervals of Temporal's."""
+    made = calendars.spec(cadence_of(row), datetime.now(UTC))
+    return ScheduleSpec(
+        calendars=[_calendar(calendar) for calendar in made.calendars],
+        intervals=[ScheduleIntervalSpec(every=interval.every, offset=interval.offset) for interval in made.intervals],
+        skip=[_calendar(calendar) for calendar in made.skip],
+        time_zone_name=made.timezone,
+        jitter=timedelta(seconds=row.jitter_seconds) if row.jitter_seconds else None,
+    )
+
+
+def _calendar(calendar: calendars.Calendar) -> ScheduleCalendarSpec:
+    fields = asdict(calendar)
+    comment = fields.pop("comment")
+    return ScheduleCalendarSpec(
+        second=[ScheduleRange(0)],
+        comment=comment,
+        **{name: [ScheduleRange(**part) for part in parts] for name, parts in fields.items()},
+    )
+
+
+def memo(row: Heartbeat) -> dict[str, object]:
+    """What each run of the schedule shows of its cadence: in words, and as it was written."""
+    cadence = cadence_of(row).sentence()
+    if row.run_at:
+        return {"cadence": cadence, "run_at": row.run_at.isoformat()}
+    written = {"cron_pattern": row.cron_pattern} if row.cron_pattern else {"interval_minutes": row.interval_minutes}
+    return {"cadence": cadence, **written}
+
+
+def note(row: Heartbeat) -> str:
+    """The line Temporal's UI shows beside the schedule: when it runs, or why it does not."""
+    if row.pause_message:
+        return row.pause_message
+    pattern = f" ({row.cron_pattern})" if row.cron_pattern else ""
+    when = f"{cadence_of(row).sentence()}{pattern}"
+    return when if row.enabled else f"Not enabled. When it is: {when}"

@@ -1,0 +1,63 @@
+"""A think that is cancelled between the provider's answer and the store: the answer is paid for, so it is charged."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+from temporalio.testing import ActivityEnvironment
+
+from activities.think import ThinkActivities
+from activities.toolbox import Toolbox
+from heartbeat.domain.contracts import ThinkInput
+from heartbeat.settings import Settings
+from heartbeat.store.credits.audit import audit
+from heartbeat.store.database import Database
+from heartbeat.store.runs.opening import open_run
+from heartbeat.store.runs.runs import run_by_uuid
+from tests.support.model_server import ModelServer, says
+from tests.support.runs import HOUSE, by_hand
+from tests.support.seeds import NOW
+from tests.support.world import World
+
+DEADLINE = 20.0
+
+
+async def until(true: Callable[[], bool]) -> None:
+    give_up = time.monotonic() + DEADLINE
+    while not true():
+        assert time.monotonic() < give_up
+        await asyncio.sleep(0.01)
+
+
+async def test_it_is_kept_though_every_writer_was_busy(
+    house: World, database: Database, settings: Settings, model: ModelServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = database.write_now(lambda c: open_run(c, by_hand(house.heartbeat), HOUSE, NOW)).run
+    assert opened is not None
+    model.script(says("All quiet."))
+    beside = Database(database.url)
+    monkeypatch.setattr(database, "look", beside.look)
+    agent, activity, free = (
+        ThinkActivities(database, settings, Toolbox(settings)),
+        ActivityEnvironment(),
+        threading.Event(),
+    )
+    threads = database._threads
+    busy = [asyncio.ensure_future(database.write(lambda _: free.wait(DEADLINE))) for _ in range(threads._max_workers)]
+    try:
+        thinking = asyncio.ensure_future(activity.run(agent.think, ThinkInput(opened.uuid, 1)))
+        await until(lambda: len(model.requests) == 1 and threads._work_queue.qsize() == 1)
+        activity.cancel()
+        await asyncio.sleep(0)
+    finally:
+        free.set()
+    with pytest.raises(asyncio.CancelledError):
+        await thinking
+    await asyncio.gather(*busy)
+    await agent.close()
+    beside.close()
+    run = database.read_now(lambda c: run_by_uuid(c, opened.uuid))
+    assert (run.status, run.response, run.credits_charged, run.credits_held) == ("success", "All quiet.", 1, 0)
+    assert database.read_now(audit) == []

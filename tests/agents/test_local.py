@@ -1,0 +1,37 @@
+"""The small local model, served by the process `up` starts for it."""
+
+import subprocess
+import sys
+from time import monotonic
+
+import httpx
+import pytest
+
+from heartbeat.agents.local import weights
+from tests.support.ports import free_ports
+
+pytestmark = pytest.mark.skipif(weights() is None, reason="the extra `local` is not installed")
+
+
+def test_it_answers_a_chat_completion_and_goes_when_told() -> None:
+    (port,) = free_ports(1)
+    line = [sys.executable, "-P", "-m", "heartbeat.agents.local", "--port", str(port)]
+    with subprocess.Popen(line, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == f"smollm2 answers at http://127.0.0.1:{port}/v1\n"
+            asked = {"model": "smollm2", "messages": [{"role": "user", "content": "Say hello."}], "max_tokens": 24}
+            answer = httpx.post(
+                f"http://127.0.0.1:{port}/v1/chat/completions", json=asked, timeout=60, trust_env=False
+            ).json()
+            again = subprocess.run(line, capture_output=True, text=True, timeout=60, check=False)
+        finally:
+            began = monotonic()
+            process.terminate()
+            process.wait(10)
+    assert answer["choices"][0]["message"]["content"].strip()
+    assert 1 <= answer["usage"]["completion_tokens"] <= 24
+    assert (process.returncode, monotonic() - began < 2) == (0, True)
+    assert again.returncode == 1
+    assert f"cannot be served on port {port}" in again.stderr
+    assert "Traceback" not in again.stderr

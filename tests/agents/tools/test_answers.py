@@ -1,0 +1,70 @@
+"""An answer as the model reads it."""
+
+import json
+from typing import Any
+
+import pytest
+from mcp_types import (
+    AudioContent,
+    BlobResourceContents,
+    CallToolResult,
+    EmbeddedResource,
+    ResourceLink,
+    TextContent,
+    TextResourceContents,
+)
+
+from heartbeat.agents.tools.answers import cut, told, without_secrets
+from heartbeat.agents.tools.definitions import McpServer
+
+SHOP = McpServer("tool_1", "shop", "http", headers={"Authorization": "Bearer canary-4711", "X-Version": "2"})
+DATA: dict[str, Any] = {"rows": [1, 2]}
+
+
+def test_texts_are_joined_and_other_things_named() -> None:
+    link = ResourceLink(name="notes", uri="file:///notes.txt")
+    text = EmbeddedResource(resource=TextResourceContents(uri="file:///a.txt", text="What a.txt says."))
+    blob = EmbeddedResource(resource=BlobResourceContents(uri="file:///b.bin", blob="QUJD"))
+    sound = AudioContent(data="A" * 4_000_000, mime_type="audio/wav")
+    answer = CallToolResult(content=[TextContent(text="First."), link, text, blob, sound, TextContent(text="Last.")])
+    assert told(answer, SHOP, 1_000).splitlines() == [
+        "First.",
+        "[link: file:///notes.txt]",
+        "What a.txt says.",
+        "[file file:///b.bin, 3 bytes]",
+        "[audio, 2,929 KB]",
+        "Last.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("texts", "structured", "said"),
+    [
+        ([], DATA, json.dumps(DATA)),
+        (["Two rows."], DATA, 'Two rows.\n{"rows": [1, 2]}'),
+        ([json.dumps(DATA, indent=2)], DATA, json.dumps(DATA, indent=2)),
+        (["Sun."], {"result": "Sun."}, "Sun."),
+        (["1", "2"], {"result": [1, 2]}, "1\n2"),
+        (["a", "b"], {"result": ["a", "b"]}, "a\nb"),
+        ([], None, "(an empty answer)"),
+    ],
+)
+def test_data_is_said_once(texts: list[str], structured: Any, said: str) -> None:
+    answer = CallToolResult(content=[TextContent(text=text) for text in texts], structured_content=structured)
+    assert told(answer, SHOP, 1_000) == said
+
+
+def test_what_is_too_long_is_cut_between_characters() -> None:
+    assert cut("ääää", 8) == "ääää"
+    assert cut("ääää", 7) == "äää\n… cut: 8 bytes, the first 7 shown"
+    assert cut("x" * 2_000_000, 65_536).endswith("\n… cut: 2,000,000 bytes, the first 65,536 shown")
+
+
+def test_what_no_database_keeps_is_left_out() -> None:
+    assert cut("a\0b\ud800c", 100) == "ab?c"
+
+
+def test_header_values_are_hidden_whole_and_in_part() -> None:
+    assert without_secrets("sent Bearer canary-4711; token canary-4711 is bad", SHOP) == "sent •••; token ••• is bad"
+    assert without_secrets("a Bearer of news", SHOP) == "a Bearer of news"
+    assert without_secrets("version 2", SHOP) == "version 2", "what is too short to be a secret stays"

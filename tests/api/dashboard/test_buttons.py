@@ -1,0 +1,129 @@
+"""Run now, Enable, Disable; and what a page says when something is down."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from time import monotonic
+
+import pytest
+from temporalio.client import Client
+
+import worker
+from heartbeat.domain.ids import new_id
+from heartbeat.settings import Settings
+from heartbeat.store.database import Database
+from heartbeat.temporal import client as house
+from tests.api.dashboard.conftest import SITE, Owner, browsing
+from tests.support.model_server import ModelServer, says
+from tests.support.ports import free_port
+from tests.support.seeds import heartbeat_row
+
+
+@pytest.fixture
+async def scheduled(owner: Owner) -> AsyncIterator[Owner]:
+    """The owner, whose heartbeat's schedule is deleted afterwards."""
+    yield owner
+    with contextlib.suppress(Exception):
+        await owner.temporal.get_schedule_handle(owner.heartbeat.uuid).delete()
+
+
+def nobody_listens() -> str:
+    return f"127.0.0.1:{free_port()}"
+
+
+async def press(owner: Owner, button: str) -> str:
+    """The text of the page a button leads to."""
+    path = f"/heartbeats/{owner.heartbeat.uuid}"
+    answer = await owner.browser.submit(f"{path}/{button}")
+    assert (answer.status_code, answer.headers["location"]) == (303, f"{path}?done={button}")
+    return await owner.browser.page(answer.headers["location"])
+
+
+async def test_run_now_starts_a_run_that_appears_by_itself(owner: Owner) -> None:
+    with contextlib.closing(ModelServer()) as model:
+        model.reply = lambda _: says("Nobody waits.")
+        settings = owner.settings.model_copy(update={"openai_base_url": model.base_url})
+        async with worker.working(owner.temporal, owner.database, settings):
+            assert "A run was started" in await press(owner, "run")
+            page, deadline = "", monotonic() + 20
+            while "Nobody waits." not in page:
+                assert monotonic() < deadline, page
+                await asyncio.sleep(0.05)
+                page = await owner.browser.page(f"/heartbeats/{owner.heartbeat.uuid}")
+    assert "by hand" in page
+    assert "Success" in page
+
+
+async def test_disable_and_enable_move_the_row_and_its_schedule(scheduled: Owner) -> None:
+    page = await press(scheduled, "disable")
+    assert "The heartbeat is off now." in page
+    assert ">Off<" in page
+    handle = scheduled.temporal.get_schedule_handle(scheduled.heartbeat.uuid)
+    assert (await handle.describe()).schedule.state.paused
+    page = await press(scheduled, "enable")
+    assert ">On<" in page
+    assert not (await handle.describe()).schedule.state.paused
+    row = await scheduled.database.read(heartbeat_row, scheduled.heartbeat.uuid)
+    assert row.enabled
+    assert row.synced_version == row.version
+
+
+async def test_only_what_makes_sense_is_offered(scheduled: Owner) -> None:
+    path = f"/heartbeats/{scheduled.heartbeat.uuid}"
+    assert f"{path}/enable" not in await scheduled.browser.page(path)
+    await press(scheduled, "disable")
+    assert f"{path}/disable" not in await scheduled.browser.page(path)
+
+
+async def test_a_notice_is_one_of_ours_and_goes_with_the_next_refresh(owner: Owner) -> None:
+    path = f"/heartbeats/{owner.heartbeat.uuid}"
+    assert 'class="done"' not in await owner.browser.page(f"{path}?done=you+won")
+    page = await owner.browser.page(f"{path}?done=run")
+    assert 'class="done"' in page
+    assert f'data-refresh="{path}"' in page
+
+
+async def test_a_plan_without_heartbeats_says_so_on_a_page(owner: Owner) -> None:
+    settings = owner.settings.model_copy(update={"plans": {"self_hosted": owner.settings.plan("free")}})
+    async with browsing(settings, owner.database, owner.temporal) as browser:
+        await browser.sign_in(owner.key)
+        answer = await browser.submit(f"/heartbeats/{owner.heartbeat.uuid}/run")
+    assert answer.status_code == 403
+    assert "does not support heartbeats" in answer.text
+
+
+async def test_without_temporal_pages_work_and_run_now_says_that_nothing_was_started(owner: Owner) -> None:
+    away = await house.connect(Settings(_env_file=None, temporal_address=nobody_listens()))
+    async with browsing(owner.settings, owner.database, away) as browser:
+        await browser.sign_in(owner.key)
+        path = f"/heartbeats/{owner.heartbeat.uuid}"
+        answer = await browser.submit(f"{path}/run")
+        assert answer.status_code == 503
+        assert "nothing was started" in answer.text
+        assert answer.headers["retry-after"]
+        assert (await browser.submit(f"{path}/disable")).status_code == 303
+        assert (await browser.submit(f"{path}/enable")).status_code == 303
+        assert ">Pending<" in await browser.page(path)
+
+
+async def test_without_a_database_there_is_a_page_too(temporal: Client) -> None:
+    url = f"postgresql://heartbeat@{nobody_listens()}/heartbeat"
+    settings = Settings(_env_file=None, database_url=url, task_queue=new_id("queue"))
+    with contextlib.closing(Database(url)) as database:
+        async with browsing(settings, database, temporal) as browser:
+            headers = {"cookie": "heartbeat_session=key_a.1.x"}
+            answer = await browser.get("/", headers=headers)
+            assert answer.status_code == 503
+            assert "<h1>Not reachable</h1>" in answer.text
+            assert "127.0.0.1" not in answer.text
+            assert answer.headers["retry-after"]
+            assert (await browser.post("/sign-in", data={"key": "x"}, headers={"origin": SITE})).status_code == 503
+
+
+async def test_our_own_mistakes_are_a_page_that_tells_nothing(owner: Owner) -> None:
+    await owner.add(prompt="on Mars", timezone="Mars/Olympus")
+    answer = await owner.browser.get("/")
+    assert answer.status_code == 500
+    assert "<h1>Something went wrong</h1>" in answer.text
+    assert "Mars" not in answer.text
+    assert answer.headers["content-security-policy"]

@@ -1,0 +1,135 @@
+"""What the pages ask of the store: few statements, and none that walks through the logs."""
+
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, event
+
+from heartbeat.store.notifications import targets
+from heartbeat.store.overview import projects, waiting
+from heartbeat.store.pages import Page
+from heartbeat.store.tables.heartbeats import Heartbeat
+from heartbeat.store.tables.runs import Run
+from tests.api.dashboard.conftest import Owner, a_run
+from tests.support.seeds import NOW
+from tests.support.waiting import a_call, a_finding, a_message, a_target, a_task, an_approval
+
+BOUND = {
+    "project_id": 1,
+    "limit": 50,
+    "offset": 0,
+    "since": "2026-11-01",
+    "project": 1,
+    "bot": 1,
+    "heartbeat": 1,
+    "run": 1,
+    "now": NOW,
+}
+STATEMENTS = {
+    "listed": projects.LISTED,
+    "states": projects.STATES,
+    "running": projects.RUNNING,
+    "days": projects.DAYS,
+    "counts": waiting.COUNTS,
+    "waiting approvals": waiting.WAITING_APPROVALS,
+    "old approvals": waiting.OLD_APPROVALS,
+    "approvals of a run": waiting.OF_RUN,
+    "approvals of a heartbeat": waiting.OF_HEARTBEAT,
+    "open findings": waiting.OPEN_FINDINGS,
+    "other findings": waiting.OTHER_FINDINGS,
+    "findings of a heartbeat": waiting.OPEN_OF_HEARTBEAT,
+}
+
+
+@pytest.mark.parametrize("name", STATEMENTS)
+async def test_an_index_serves_each(owner: Owner, name: str) -> None:
+    def plan(connection: Connection) -> str:
+        asked = STATEMENTS[name].compile(connection)
+        given = asked.construct_params({key: value for key, value in BOUND.items() if key in asked.params})
+        if connection.dialect.name == "sqlite":
+            in_order = tuple(given[key] for key in asked.positiontup)
+            rows = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {asked}", in_order)
+            return "\n".join(row.detail for row in rows)
+        # With so few rows it would read them all: it has to be asked whether it could do otherwise.
+        connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
+        return "\n".join(row[0] for row in connection.exec_driver_sql(f"EXPLAIN {asked}", given))
+
+    found = await owner.database.read(plan)
+    assert "SCAN run\n" not in f"{found}\n"
+    for table in ("heartbeat", "approval", "finding"):
+        assert f"SCAN {table}" not in found
+    assert "Seq Scan" not in found
+    if name == "running":
+        assert "ix_run_running" in found
+
+
+async def asked(owner: Owner, path: str) -> int:
+    """How many statements a page costs."""
+    seen: list[str] = []
+    engine = owner.database._engine
+
+    def note(_: object, __: object, statement: str, *rest: object) -> None:
+        seen.append(statement)
+
+    event.listen(engine, "before_cursor_execute", note)
+    await owner.browser.page(path)
+    event.remove(engine, "before_cursor_execute", note)
+    return len([statement for statement in seen if statement.startswith("SELECT")])
+
+
+async def test_each_page_asks_as_often_however_much_there_is(owner: Owner) -> None:
+    """One statement opens the session, one counts what waits; the others are the page's own."""
+    run = await owner.run(status="running", finished_at=None, duration_ms=None)
+    task = await owner.database.write(lambda c: a_task(c, owner.heartbeat))
+    counts = {
+        "/": 7,
+        "/approvals": 4,
+        "/findings": 4,
+        "/tasks": 7,
+        "/notifications": 7,
+        f"/heartbeats/{owner.heartbeat.uuid}": 10,
+        f"/tasks/{task.uuid}": 8,
+        f"/runs/{run.uuid}": 8,
+    }
+    for number in range(1, 4):
+        await owner.database.write(lambda c, number=number: _more(c, owner, run, task, number))
+        assert {path: await asked(owner, path) for path in counts} == counts
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_messages_are_found_without_walking_through_those_of_others(owner: Owner) -> None:
+    def plans(connection: Connection) -> list[str]:
+        seen: list[tuple[str, Any]] = []
+
+        def note(_: object, __: object, statement: str, given: Any, *rest: object) -> None:
+            seen.append((statement, given))
+
+        event.listen(connection, "before_cursor_execute", note)
+        targets.notifications(connection, owner.project, None, {}, Page(1, 20))
+        targets.troubles(connection, owner.project)
+        asked = list(seen)
+        return [
+            row.detail for told in asked for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {told[0]}", told[1])
+        ]
+
+    found = await owner.database.read(plans)
+    assert len([line for line in found if "ix_notification_bot" in line]) == 3
+    assert not [line for line in found if line.startswith("SCAN notification")]
+
+
+def _more(connection: Connection, owner: Owner, run: Run, task: Heartbeat, number: int) -> None:
+    """One more of everything."""
+    for state in ("pending", "denied"):
+        step = 2 * number + (state == "denied")
+        an_approval(connection, run, step=step, state=state)
+        a_call(connection, run, number=step)
+    a_finding(connection, owner.heartbeat)
+    a_finding(connection, owner.heartbeat, state="snoozed", snoozed_until=NOW)
+    a_task(connection, owner.heartbeat, made_by_run_id=run.id)
+    a_task(connection, owner.heartbeat, deleted_at=NOW, ended_as="done")
+    target = a_target(connection, owner.heartbeat)
+    a_message(connection, owner.heartbeat, target, last_error="Nobody listens.")
+    for heartbeat in (owner.heartbeat, task):
+        a_run(connection, heartbeat)
+        a_run(connection, heartbeat, dry_run=True)
+        a_run(connection, heartbeat, status="running", finished_at=None, duration_ms=None)

@@ -1,0 +1,154 @@
+"""Who gets in, who stays in, and whose forms are taken."""
+
+from datetime import UTC, datetime, timedelta
+from http.cookies import SimpleCookie
+
+from api.dashboard import session
+from heartbeat.store.projects.projects import create_key, revoke_key
+from tests.api.dashboard.conftest import SITE, Browser, Owner, an_owner, browsing
+
+PAGES = ["/", "/heartbeats/hb_x", "/runs/log_x", "/tasks", "/tasks/task_x", "/approvals", "/findings", "/notifications"]
+ACTIONS = ["run", "enable", "disable"]
+
+
+async def test_a_stranger_is_sent_to_the_sign_in_page(stranger: Browser) -> None:
+    for path in PAGES:
+        answer = await stranger.get(path)
+        assert answer.status_code == 303
+        assert answer.headers["location"].startswith("/sign-in")
+        assert "Project key" in await stranger.page(answer.headers["location"])
+
+
+async def test_signing_in_leads_to_the_page_that_was_wanted(owner: Owner) -> None:
+    for wanted in (f"/heartbeats/{owner.heartbeat.uuid}", "/approvals", "/tasks/task_x"):
+        owner.browser.cookies.clear()
+        door = (await owner.browser.get(wanted)).headers["location"]
+        assert f'name="next" value="{wanted}"' in await owner.browser.page(door)
+        answer = await owner.browser.sign_in(owner.key, next=wanted)
+        assert (answer.status_code, answer.headers["location"]) == (303, wanted)
+
+
+async def test_signing_in_leads_nowhere_else(owner: Owner) -> None:
+    for target in ("//evil.example/heartbeats/x", "https://evil.example", "/\\evil", "/runs/../../x", "/runs/x\n", ""):
+        assert (await owner.browser.sign_in(owner.key, next=target)).headers["location"] == "/"
+
+
+async def test_the_cookie_is_locked_down_and_holds_no_key(owner: Owner) -> None:
+    [cookie] = SimpleCookie((await owner.browser.sign_in(f"  {owner.key}\n")).headers["set-cookie"]).values()
+    assert cookie["httponly"]
+    assert cookie["samesite"].lower() == "strict"
+    assert not cookie["secure"]
+    assert cookie["path"] == "/"
+    assert owner.key not in cookie.value
+    assert 0 < int(cookie["max-age"]) <= session.LASTS.total_seconds()
+
+
+async def test_behind_https_the_cookie_is_secure(owner: Owner) -> None:
+    headers = {"origin": SITE, "x-forwarded-proto": "https"}
+    answer = await owner.browser.post("/sign-in", data={"key": owner.key}, headers=headers)
+    assert "Secure" in answer.headers["set-cookie"]
+
+
+async def test_a_wrong_key_opens_nothing(stranger: Browser) -> None:
+    for key in ("", "hbk_wrong", "\x00", "é" * 1000):
+        answer = await stranger.sign_in(key)
+        assert answer.status_code == 401
+        assert 'role="alert"' in answer.text
+        assert "set-cookie" not in answer.headers
+
+
+async def test_who_is_signed_in_need_not_do_it_again(owner: Owner) -> None:
+    answer = await owner.browser.get("/sign-in")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/")
+
+
+async def test_signing_out_ends_it_in_this_browser(owner: Owner) -> None:
+    assert (await owner.browser.submit("/sign-out")).headers["location"] == "/sign-in"
+    assert (await owner.browser.get("/")).status_code == 303
+
+
+async def test_a_revoked_key_loses_its_sessions_and_no_other_key_does(owner: Owner) -> None:
+    second = await owner.database.write(lambda c: create_key(c, owner.project, "second", datetime.now(UTC)))
+    await owner.database.write(lambda c: revoke_key(c, owner.project, owner.key_uuid, datetime.now(UTC)))
+    assert (await owner.browser.get("/")).status_code == 303
+    assert (await owner.browser.sign_in(owner.key)).status_code == 401
+    await owner.browser.sign_in(second.secret)
+    assert "Acme" in await owner.browser.page("/")
+
+
+async def test_another_projects_key_sees_and_moves_nothing_of_this_one(owner: Owner) -> None:
+    run = await owner.run(response="for Acme alone")
+    async with browsing(owner.settings, owner.database, owner.temporal) as browser:
+        other = await an_owner(owner.settings, owner.database, owner.temporal, browser, "Rival")
+        await browser.sign_in(other.key)
+        page = await browser.page("/")
+        assert other.heartbeat.uuid in page
+        assert owner.heartbeat.uuid not in page
+        for path in (f"/heartbeats/{owner.heartbeat.uuid}", f"/runs/{run.uuid}"):
+            answer = await browser.get(path)
+            assert answer.status_code == 404
+            assert "for Acme alone" not in answer.text
+        for action in ACTIONS:
+            assert (await browser.submit(f"/heartbeats/{owner.heartbeat.uuid}/{action}")).status_code == 404
+    assert "Disable" in await owner.browser.page(f"/heartbeats/{owner.heartbeat.uuid}")
+
+
+def forgeries(genuine: str) -> list[str]:
+    key, until, signature = genuine.split(".")
+    later = str(int(until) + 86_400)
+    return [
+        "",
+        "x",
+        "..",
+        "é.1.2",
+        f"{key}.{later}.{signature}",
+        f"{key}.{until}.",
+        f"{key}.{until}.{'0' * 64}",
+        f"{key}.x.y",
+    ]
+
+
+async def test_a_forged_cookie_opens_nothing(owner: Owner) -> None:
+    genuine = owner.browser.cookies[session.COOKIE]
+    for forged in [*forgeries(genuine), f"{genuine}.{genuine}", f"key_other.{genuine.partition('.')[2]}"]:
+        answer = await owner.browser.get("/", headers={"cookie": f"{session.COOKIE}={forged}".encode("latin-1")})
+        assert answer.status_code == 303, forged
+
+
+def test_a_session_ends() -> None:
+    began = datetime(2026, 11, 20, tzinfo=UTC)
+    value = session.issue("key_a", "hash", began)
+    assert session.key_of(value) == "key_a"
+    assert session.holds(value, "hash", began + session.LASTS - timedelta(seconds=1))
+    assert not session.holds(value, "hash", began + session.LASTS)
+    assert not session.holds(value, "another hash", began)
+
+
+FOREIGN = [
+    {},
+    {"origin": "null"},
+    {"origin": "http://evil.example"},
+    {"origin": f"{SITE}.evil.example"},
+    {"origin": SITE, "sec-fetch-site": "cross-site"},
+    {"origin": SITE, "sec-fetch-site": "same-site"},
+    {"sec-fetch-site": "none"},
+]
+
+
+async def test_a_form_from_elsewhere_is_refused(owner: Owner) -> None:
+    actions = [f"/heartbeats/{owner.heartbeat.uuid}/{action}" for action in ACTIONS]
+    for headers in FOREIGN:
+        for path in ("/sign-in", "/sign-out", *actions):
+            form = {"key": owner.key} if path == "/sign-in" else None
+            answer = await owner.browser.post(path, data=form, headers=headers)
+            assert answer.status_code == 403, f"{path} {headers}"
+            assert "set-cookie" not in answer.headers
+            assert "<h1>Not allowed</h1>" in answer.text
+    page = await owner.browser.page(f"/heartbeats/{owner.heartbeat.uuid}")
+    assert "Disable" in page
+    assert "It has not run yet" in page
+
+
+async def test_a_form_through_a_proxy_that_changed_the_host_is_taken(owner: Owner) -> None:
+    headers = {"origin": "https://heartbeat.example", "sec-fetch-site": "same-origin"}
+    assert (await owner.browser.post("/sign-out", headers=headers)).status_code == 303

@@ -1,0 +1,92 @@
+"""`heartbeat rehearse` and `heartbeat replay` as an operator runs them: processes of their own."""
+
+import asyncio
+import json
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from heartbeat.settings import Settings
+from tests.support.acting import agent, book, desk  # noqa: F401 - fixtures
+from tests.support.embedded import OWN
+from tests.support.model_server import ModelServer, asks, says
+from tests.support.tool_server import ToolServer
+from tests.support.world import World, house, model, settings, working  # noqa: F401 - fixtures
+
+COMMAND = Path(sys.executable).with_name("heartbeat")
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    return settings.model_copy(update={"egress_allow": ["127.0.0.1"]})
+
+
+async def command(house: World, *arguments: str) -> tuple[int, str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(OWN)}
+    own = {
+        "HEARTBEAT_DATABASE_URL": house.settings.store_url(),
+        "HEARTBEAT_TASK_QUEUE": house.settings.task_queue,
+        "TEMPORAL_ADDRESS": house.settings.temporal_target(),
+        "OPENAI_BASE_URL": house.settings.openai_base_url or "",
+        "OPENAI_API_KEY": "operators-key",
+    }
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(COMMAND, *arguments, env=kept | own, stdout=pipe, stderr=pipe)
+    out, err = await asyncio.wait_for(process.communicate(), 60)
+    return process.returncode or 0, out.decode(), err.decode()
+
+
+async def test_rehearse(agent: World, model: ModelServer, desk: ToolServer) -> None:
+    model.script(asks(book("a table")), says("It is booked."))
+    code, out, err = await command(agent, "rehearse", agent.heartbeat.uuid)
+    assert (code, err) == (0, "")
+    assert 'It would have called\n  desk__book {"what": "a table"}\n' in out
+    assert "It would have told nobody." in out
+    assert "It cost 2 credits (240 tokens, 0 US dollars)" in out
+    assert "The model was really asked, and is charged" in out
+    assert desk.made == []
+
+    model.script(asks(book("a table")), says("It is booked."))
+    code, out, _ = await command(agent, "rehearse", agent.heartbeat.uuid, "--json", "--project", agent.project.uuid)
+    said = json.loads(out)
+    assert said["would_have_called"] == [
+        {"tool": "desk__book", "arguments": {"what": "a table"}, "needs_approval": False}
+    ]
+    assert (code, said["status"], said["credits_charged"]) == (0, "success", 2)
+    assert said["credits_per_month"] == pytest.approx(2 * said["runs_per_month"], abs=1)
+
+
+async def test_rehearse_what_is_not_there(agent: World) -> None:
+    code, _, err = await command(agent, "rehearse", "hb_nowhere")
+    assert (code, err) == (1, "heartbeat: There is no heartbeat 'hb_nowhere' here; check the id.\n")
+
+
+async def test_rehearse_without_a_worker_starts_nothing(house: World) -> None:
+    code, _, err = await command(house, "rehearse", house.heartbeat.uuid)
+    assert code == 1
+    assert "nothing would run this" in err
+
+
+async def test_replay(agent: World, model: ModelServer) -> None:
+    model.script(asks(book("a table")), says("It is booked."))
+    log = await agent.run_once()
+    model.script(asks(book("a table")), says("Booked, and gladly.", 2000, 10))
+    code, out, err = await command(agent, "replay", log.uuid, "--prompt", "Be kind.", "--model", "openai:other")
+    assert (code, err) == (0, "")
+    assert model.requests[-1]["authorization"] == "Bearer operators-key"
+    for words in ("openai:scripted", "openai:other", "It is booked.", "Booked, and gladly.", "Be kind.", "2130"):
+        assert words in out
+    assert "nothing is written or charged" in " ".join(out.split())
+
+    code, out, _ = await command(agent, "replay", log.uuid, "--json")
+    said = json.loads(out)
+    assert (code, said["original"]["answer"], said["replay"]["answer"]) == (0, "It is booked.", "Booked, and gladly.")
+    assert said["replay"]["prompt"] == said["original"]["prompt"] == "Check the queue."
+
+
+async def test_replay_what_is_not_there(agent: World) -> None:
+    code, _, err = await command(agent, "replay", "log_nowhere")
+    assert (code, err) == (1, "heartbeat: There is no run 'log_nowhere' here; check the id.\n")

@@ -1,0 +1,137 @@
+"""Apprise, at the operator's addresses alone: a real receiver of its `json://` on loopback."""
+
+import logging
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from heartbeat.cli.settings_errors import explain
+from heartbeat.domain.errors import Invalid
+from heartbeat.notifications.channels import apprise
+from heartbeat.notifications.channels.message import Message, NotNow
+from heartbeat.notifications.channels.registry import check_here, send
+from heartbeat.notifications.channels.texts import ZERO_WIDTH_SPACE
+from heartbeat.settings import Settings
+from tests.support.receiver import Receiver, says
+
+CANARY = "canary7f3a91c2"
+# One of the services it loads still asks for a module that Python is about to drop.
+pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
+
+
+def operated(receiver: Receiver, more: str = "") -> Settings:
+    """What the operator set up; nothing is let out, for Apprise does not ask."""
+    ops = f"json://ada:{CANARY}@127.0.0.1:{receiver.port}/{CANARY}{more}"
+    return Settings(_env_file=None, apprise_targets={"ops": ops, "night": f"nonsense://{CANARY}"})
+
+
+async def failure(message: Message, settings: Settings, name: str = "ops") -> str:
+    """How sending fails: always so that it may work later, and without a word of the address."""
+    with pytest.raises(NotNow) as failed:
+        await send("apprise", {"name": name}, {}, message, settings)
+    assert CANARY not in str(failed.value)
+    assert "127.0.0.1" not in str(failed.value)
+    return str(failed.value)
+
+
+async def test_the_operators_receiver_gets_the_message(receiver: Receiver, message: Message) -> None:
+    await send("apprise", {"name": "ops"}, {}, message, operated(receiver))
+    [request] = receiver.received
+    assert (request.method, request.path) == ("POST", f"/{CANARY}")
+    told = request.json
+    assert (told["title"], told["type"]) == ("Disk is full on db-1", "info")
+    body, link, origin = told["message"].split("\n\n")
+    assert body.startswith("At 98 %.\n")
+    assert f"[safe.example]{ZERO_WIDTH_SPACE}(https://evil.example)" in body
+    assert (link, origin) == (message.link, "Watcher · Disks · 2026-11-22 17:30 UTC")
+
+
+async def test_a_long_message_is_cut(receiver: Receiver, message: Message) -> None:
+    await send("apprise", {"name": "ops"}, {}, replace(message, body="x" * 50_000), operated(receiver))
+    assert "(cut; 50,000 characters in all)" in receiver.received[0].json["message"]
+
+
+@pytest.mark.parametrize("status", ["302 Found", "404 Not Found", "410 Gone", "503 Service Unavailable"])
+@pytest.mark.parametrize("more", ["", "?optional=yes"])
+async def test_whatever_is_answered_but_yes_is_tried_again(
+    status: str, more: str, receiver: Receiver, message: Message
+) -> None:
+    receiver.answer = says(status, CANARY, location=f"{receiver.url}/elsewhere")
+    said = await failure(message, operated(receiver, more))
+    assert said == f"Apprise could not hand the message to ops: it answered {status[:3]}."
+    assert [request.path for request in receiver.received] == [f"/{CANARY}"]
+
+
+async def test_nobody_there(message: Message) -> None:
+    async with Receiver() as receiver:
+        pass
+    assert await failure(message, operated(receiver)) == (
+        "Apprise could not hand the message to ops: it could not be reached, or refused it."
+    )
+
+
+async def test_silence_ends(receiver: Receiver, message: Message, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(apprise, "SECONDS", 0.5)
+    receiver.answer = None
+    # Its own patience is short as well, or its thread would outlive the test.
+    assert "within 0.5 s" in await failure(message, operated(receiver, "?rto=0.8"))
+    assert len(receiver.received) == 1
+
+
+async def test_an_address_that_apprise_cannot_read(receiver: Receiver, message: Message) -> None:
+    assert "cannot read the address" in await failure(message, operated(receiver), "night")
+
+
+async def test_a_name_that_the_operator_took_away(receiver: Receiver, message: Message) -> None:
+    assert "must be one of night, ops" in await failure(message, operated(receiver), "day")
+    assert receiver.received == []
+
+
+async def test_nothing_of_the_address_is_logged(
+    receiver: Receiver, message: Message, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    settings = operated(receiver)
+    await send("apprise", {"name": "ops"}, {}, message, settings)
+    receiver.answer = says("500 Internal Server Error", CANARY)
+    await failure(message, settings)
+    await failure(message, settings, "night")
+    out, err = capfd.readouterr()
+    assert CANARY not in caplog.text + out + err + repr(settings) + str(settings.model_dump())
+    assert len(receiver.received) == 2
+
+
+def test_what_is_missing_here_is_said_when_a_target_is_made(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = operated(receiver)
+    check_here("apprise", {"name": "ops"}, settings)
+    with pytest.raises(Invalid, match=r"config\.name: must be one of night, ops$"):
+        check_here("apprise", {"name": "day"}, settings)
+    with pytest.raises(Invalid, match="has set up no HEARTBEAT_APPRISE_TARGETS"):
+        check_here("apprise", {"name": "ops"}, Settings(_env_file=None))
+    monkeypatch.setattr(apprise, "find_spec", lambda name: None)
+    with pytest.raises(Invalid, match=r"pip install 'heartbeat-server\[apprise\]'"):
+        check_here("apprise", {"name": "ops"}, settings)
+
+
+@pytest.mark.parametrize("given", [f'{{"{CANARY} 1": "json://a"}}', f'{{"ops": ["{CANARY}"]}}', f'"{CANARY}"', CANARY])
+def test_a_setting_that_is_wrong_is_not_repeated(given: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from pydantic_settings import SettingsError
+
+    monkeypatch.setenv("HEARTBEAT_APPRISE_TARGETS", given)
+    with pytest.raises((ValidationError, SettingsError)) as wrong:
+        Settings(_env_file=None)
+    assert "apprise_targets" in explain(wrong.value).lower()
+    assert CANARY not in explain(wrong.value)
+
+
+def test_apprise_is_loaded_by_its_first_message_alone() -> None:
+    program = "import sys, heartbeat.channels.registry; print('apprise' in sys.modules)"
+    root = Path(__file__).parents[3]
+    done = subprocess.run([sys.executable, "-c", program], cwd=root, capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"

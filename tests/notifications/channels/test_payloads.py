@@ -1,0 +1,163 @@
+"""Each chat channel's message as its service takes it, at a receiver in the service's place."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from heartbeat.notifications.channels.message import Message
+from heartbeat.notifications.channels.registry import config_of, send
+from heartbeat.notifications.channels.texts import ZERO_WIDTH_SPACE, cut, in_utf8, in_utf16
+from heartbeat.settings import Settings
+from tests.support.receiver import Receiver
+
+TOKEN = "123456789:AAEabcdefghijklmnopqrstuvwxyz-_12345"
+UNLINKED = f"[safe.example]{ZERO_WIDTH_SPACE}(https://evil.example)"
+ORIGIN = "Watcher · Disks · 2026-11-22 17:30 UTC"
+LONG = 'ä🙂&"' * 20_000
+
+
+def set_up(channel: str, receiver: Receiver) -> dict[str, Any]:
+    """A whole config of `channel` that leads to the receiver."""
+    return {
+        "webhook": {"url": f"{receiver.url}/hook"},
+        "slack": {"url": f"{receiver.url}/services/T1/B1/sesame"},
+        "discord": {"url": f"{receiver.url}/api/webhooks/1/sesame?thread_id=7"},
+        "telegram": {"token": TOKEN, "chat_id": "-100123", "api_url": receiver.url},
+        "teams": {"url": f"{receiver.url}/workflows/1/triggers/manual/paths/invoke?sig=sesame"},
+        "ntfy": {"topic": "sesame_topic", "token": "tk_sesame", "server": receiver.url},
+    }[channel]
+
+
+CHATS = ["slack", "discord", "telegram", "teams", "ntfy"]
+
+
+async def sent(channel: str, receiver: Receiver, message: Message, settings: Settings) -> tuple[str, Any]:
+    """The path and the JSON that the receiver was sent."""
+    shown, secret = config_of(channel, set_up(channel, receiver), settings.egress_allow)
+    await send(channel, shown, secret, message, settings)
+    [request] = receiver.received
+    assert (request.method, request.headers["content-type"]) == ("POST", "application/json")
+    return request.path, request.json
+
+
+async def test_slack(receiver: Receiver, message: Message, settings: Settings) -> None:
+    path, payload = await sent("slack", receiver, message, settings)
+    assert path == "/services/T1/B1/sesame"
+    header, body, link, context = payload["blocks"]
+    assert header["text"] == {"type": "plain_text", "text": ":rotating_light: Disk is full on db-1", "emoji": True}
+    assert body["text"]["type"] == "mrkdwn"
+    assert body["text"]["text"].startswith("At 98 %.\n&lt;!channel&gt; &lt;b&gt;bold&lt;/b&gt; &amp; @everyone")
+    assert link["text"]["text"] == "<https://desk.example/f/1?a=1&amp;b=2|Open>"
+    assert context == {"type": "context", "elements": [{"type": "mrkdwn", "text": ORIGIN, "verbatim": True}]}
+    assert payload["text"].startswith(":rotating_light: Disk is full on db-1\nAt 98 %.\n&lt;!channel&gt;")
+    assert "@everyone" not in payload["text"]
+    assert UNLINKED in payload["text"]
+    assert payload["text"].endswith("\n<https://desk.example/f/1?a=1&amp;b=2|Open>")
+
+
+async def test_discord(receiver: Receiver, message: Message, settings: Settings) -> None:
+    path, payload = await sent("discord", receiver, message, settings)
+    assert path == "/api/webhooks/1/sesame?thread_id=7&wait=true"
+    assert payload["allowed_mentions"] == {"parse": []}
+    [embed] = payload["embeds"]
+    assert embed["title"] == "Disk is full on db-1"
+    assert embed["description"].endswith(f"{UNLINKED}\n\n{message.link}")
+    assert embed["timestamp"] == "2026-11-22T17:30:00+00:00"
+    assert embed["footer"] == {"text": ORIGIN}
+
+
+async def test_telegram(receiver: Receiver, message: Message, settings: Settings) -> None:
+    path, payload = await sent("telegram", receiver, message, settings)
+    assert path == f"/bot{TOKEN}/sendMessage"
+    assert (payload["chat_id"], payload["parse_mode"], payload["disable_notification"]) == ("-100123", "HTML", False)
+    title, body, link, origin = payload["text"].split("\n\n")
+    assert title == "<b>Disk is full on db-1</b>"
+    assert "&lt;!channel&gt; &lt;b&gt;bold&lt;/b&gt; &amp; @everyone" in body
+    assert link == "https://desk.example/f/1?a=1&amp;b=2"
+    assert origin == f"<i>{ORIGIN}</i>"
+
+
+async def test_teams(receiver: Receiver, message: Message, settings: Settings) -> None:
+    path, payload = await sent("teams", receiver, message, settings)
+    assert path.endswith("/invoke?sig=sesame")
+    assert payload["type"] == "message"
+    [attachment] = payload["attachments"]
+    assert attachment["contentType"] == "application/vnd.microsoft.card.adaptive"
+    card = attachment["content"]
+    assert (card["type"], card["version"]) == ("AdaptiveCard", "1.4")
+    title, body, origin = card["body"]
+    assert (title["text"], title["color"], origin["text"]) == ("Disk is full on db-1", "attention", ORIGIN)
+    assert body["text"].startswith("At 98 %.\n\n<!channel>")
+    assert body["text"].endswith(UNLINKED)
+    assert card["actions"] == [{"type": "Action.OpenUrl", "title": "Open", "url": message.link}]
+
+
+async def test_ntfy(receiver: Receiver, message: Message, settings: Settings) -> None:
+    path, payload = await sent("ntfy", receiver, message, settings)
+    assert path == "/"
+    assert receiver.received[0].headers["authorization"] == "Bearer tk_sesame"
+    assert payload == {
+        "topic": "sesame_topic",
+        "sequence_id": "note_1",
+        "title": "Disk is full on db-1",
+        "message": f"{message.body}\n\n{ORIGIN}",
+        "priority": 5,
+        "click": message.link,
+    }
+
+
+async def test_what_is_too_long_is_cut_to_the_services_limit_and_said_to_be(
+    receiver: Receiver, message: Message, settings: Settings
+) -> None:
+    long = replace(message, title=LONG, body=LONG, bot=LONG)
+    for channel in CHATS:
+        receiver.received.clear()
+        _, payload = await sent(channel, receiver, long, settings)
+        assert "(cut; 80,000 characters in all)" in str(payload), channel
+        assert within_limits(channel, payload), channel
+
+
+def within_limits(channel: str, payload: Any) -> bool:
+    """Whether the service would take a message as long as this."""
+    if channel == "slack":
+        header, body, _, context = payload["blocks"]
+        texts = header["text"]["text"], body["text"]["text"], context["elements"][0]["text"]
+        return all(len(text) <= most for text, most in zip(texts, (150, 3_000, 2_000), strict=True))
+    if channel == "discord":
+        [embed] = payload["embeds"]
+        sizes = [in_utf16(text) for text in (embed["title"], embed["description"], embed["footer"]["text"])]
+        return sizes[0] <= 256 and sizes[1] <= 4_096 and sizes[2] <= 2_048 and sum(sizes) <= 6_000
+    if channel == "telegram":
+        # Its limit is for the text as it is read, after the entities.
+        return in_utf16(payload["text"].replace("&amp;", "&")) <= 4_096 + len("<b></b><i></i>")
+    if channel == "teams":
+        return in_utf8(json.dumps(payload, ensure_ascii=False)) <= 28_000
+    return in_utf8(payload["message"]) <= 4_096 and in_utf8(payload["title"]) <= 250
+
+
+@pytest.mark.parametrize("channel", CHATS)
+async def test_a_message_of_a_title_alone_is_a_message(
+    channel: str, receiver: Receiver, message: Message, settings: Settings
+) -> None:
+    bare = replace(message, body="", link="javascript:alert(1)", priority="low")
+    _, payload = await sent(channel, receiver, bare, settings)
+    assert "javascript" not in str(payload)
+    assert "''" not in str(payload)
+    assert "Disk is full on db-1" in str(payload)
+
+
+@pytest.mark.parametrize("channel", CHATS)
+async def test_a_message_without_a_title_has_its_kind_for_one(
+    channel: str, receiver: Receiver, message: Message, settings: Settings
+) -> None:
+    _, payload = await sent(channel, receiver, replace(message, title=" "), settings)
+    assert "run.finding" in str(payload)
+
+
+@pytest.mark.parametrize("most", [40, 57, 100])
+def test_a_cut_text_has_the_size_it_may_have(most: int) -> None:
+    text = "🙂" * 200
+    assert most - 4 <= in_utf8(cut(text, most, in_utf8)) <= most
+    assert cut("short", 5) == "short"

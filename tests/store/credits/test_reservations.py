@@ -1,0 +1,232 @@
+"""What a step may cost is reserved before it, and nothing is ever charged beyond it."""
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack, closing
+from datetime import timedelta
+from time import monotonic
+
+import pytest
+from sqlalchemy import Connection, create_engine, func, select, update
+
+import worker
+from heartbeat.settings import Plan
+from heartbeat.store.credits.audit import audit
+from heartbeat.store.credits.ledger import Account, hold
+from heartbeat.store.database import Database
+from heartbeat.store.rows import columns, one
+from heartbeat.store.runs.closing import Ending, close_run
+from heartbeat.store.runs.limits import RunLimits as Rules
+from heartbeat.store.runs.opening import open_run
+from heartbeat.store.runs.runs import run_by_uuid
+from heartbeat.store.runs.steps import NewStep, begin_step, note_lost, settle_step
+from heartbeat.store.tables.credits import Entry, Usage
+from heartbeat.store.tables.heartbeats import Heartbeat
+from heartbeat.store.tables.projects import Project
+from heartbeat.store.tables.runs import Attempt, Run
+from heartbeat.temporal.client import connect
+from tests.support.model_server import ModelServer, says
+from tests.support.runs import HOUSE, by_hand, scheduled
+from tests.support.seeds import NOW, a_bot, a_heartbeat, a_project, heartbeat_row
+from tests.support.world import SANDBOX, World
+
+CHEAP = NewStep(1, "All quiet.", "[]", "openai:scripted", 100, 50, 7)
+
+
+@pytest.fixture
+def heartbeat(database: Database) -> Heartbeat:
+    return database.write_now(lambda c: a_heartbeat(c, a_bot(c, a_project(c))))
+
+
+@pytest.fixture
+def run(database: Database, heartbeat: Heartbeat) -> Run:
+    made = database.write_now(lambda c: open_run(c, scheduled(heartbeat), HOUSE, NOW)).run
+    assert made is not None
+    return made
+
+
+def budget(database: Database, heartbeat: Heartbeat, credits_: int) -> None:
+    rows = columns(Heartbeat)
+    database.write_now(
+        lambda c: c.execute(update(rows).where(rows.c.id == heartbeat.id).values(credit_budget=credits_))
+    )
+
+
+def entries(database: Database) -> list[tuple[str, int | None, int, int, int]]:
+    table = columns(Entry)
+    shown = select(table.c.kind, table.c.step, table.c.credits, table.c.held, table.c.absorbed).order_by(table.c.id)
+    return database.read_now(lambda c: [tuple(row) for row in c.execute(shown) if row.kind != "period"])
+
+
+def balances(database: Database, heartbeat: Heartbeat, run: Run) -> list[tuple[int, int]]:
+    """Charged and held: of the run, its heartbeat, its project."""
+    row = database.read_now(lambda c: heartbeat_row(c, heartbeat.uuid))
+    now = database.read_now(lambda c: run_by_uuid(c, run.uuid))
+    usage = columns(Usage)
+    project = database.read_now(lambda c: c.execute(select(usage.c.credits, usage.c.held)).one())
+    return [(now.credits_charged, now.credits_held), (row.period_credits, row.period_held), tuple(project)]
+
+
+def test_the_worst_case_is_held_and_the_real_cost_charged(database: Database, heartbeat: Heartbeat, run: Run) -> None:
+    assert balances(database, heartbeat, run) == [(0, 2)] * 3
+    database.write_now(lambda c: settle_step(c, run.uuid, CHEAP, 1, NOW))
+    assert balances(database, heartbeat, run) == [(1, 0)] * 3
+    assert entries(database) == [("reserve", 1, 0, 2, 0), ("settle", 1, 1, -2, 0)]
+    assert database.read_now(audit) == []
+
+
+def test_what_a_provider_reports_beyond_the_reservation_is_absorbed(database: Database, run: Run) -> None:
+    huge = NewStep(1, "Much.", "[]", "openai:scripted", 90_000, 500, 7)
+    database.write_now(lambda c: settle_step(c, run.uuid, huge, 1, NOW))
+    assert entries(database)[-1] == ("settle", 1, 2, -2, 89)
+    assert database.read_now(lambda c: run_by_uuid(c, run.uuid)).tokens_used == 90_500
+
+
+@pytest.mark.parametrize("status", ["error", "cancelled"])
+def test_what_a_run_did_not_use_is_given_back(database: Database, heartbeat: Heartbeat, run: Run, status: str) -> None:
+    for _ in range(2):
+        database.write_now(lambda c: close_run(c, run.uuid, Ending(status, "x", "x"), NOW))  # type: ignore[arg-type]
+    assert entries(database) == [("reserve", 1, 0, 2, 0), ("release", 1, 0, -2, 0)]
+    assert balances(database, heartbeat, run) == [(0, 0)] * 3
+    assert database.read_now(audit) == []
+
+
+def test_an_answer_after_the_end_of_its_run_is_absorbed(database: Database, heartbeat: Heartbeat, run: Run) -> None:
+    database.write_now(lambda c: close_run(c, run.uuid, Ending("error", "step_timeout", "x"), NOW))
+    database.write_now(lambda c: settle_step(c, run.uuid, CHEAP, 1, NOW))
+    assert entries(database) == [("reserve", 1, 0, 2, 0), ("release", 1, 0, -2, 0), ("settle", 1, 0, 0, 1)]
+    assert balances(database, heartbeat, run) == [(0, 0)] * 3, "nothing is given back twice"
+    assert database.read_now(audit) == []
+
+
+def test_a_budget_too_small_for_one_step_says_what_to_do(database: Database, heartbeat: Heartbeat) -> None:
+    budget(database, heartbeat, 1)
+    opening = database.write_now(lambda c: open_run(c, scheduled(heartbeat), HOUSE, NOW))
+    assert opening.run is not None
+    assert (opening.run.status, opening.run.skip_reason) == ("skipped", "budget")
+    message = database.read_now(lambda c: heartbeat_row(c, heartbeat.uuid)).pause_message
+    assert message == (
+        "A step may cost up to 2 credits, and 1 of the budget of 1 are left; raise credit_budget, lower the bot's "
+        "max_reply_tokens, or wait until 2026-12-01 (UTC)."
+    )
+    assert opening.run.error_message == message
+    assert entries(database) == []
+
+
+def test_the_same_step_is_held_once(database: Database, heartbeat: Heartbeat, run: Run) -> None:
+    account = Account(run.project_id, run.heartbeat_id, run.id or 0, NOW.replace(day=1, hour=0, minute=0))
+    assert database.write_now(lambda c: hold(c, account, 1, 2, None, NOW))
+    assert balances(database, heartbeat, run) == [(0, 2)] * 3
+    assert database.read_now(audit) == []
+
+
+def test_a_later_step_that_cannot_be_paid_for_is_a_shortage(database: Database, heartbeat: Heartbeat, run: Run) -> None:
+    budget(database, heartbeat, 2)
+    database.write_now(lambda c: settle_step(c, run.uuid, CHEAP, 1, NOW))
+    standing = database.write_now(lambda c: begin_step(c, run.uuid, 2, HOUSE, NOW))
+    assert standing.shortage == (
+        "A step may cost up to 2 credits, and 1 of the budget of 2 are left; raise credit_budget, lower the bot's "
+        "max_reply_tokens, or wait until 2026-12-01 (UTC)."
+    )
+    assert balances(database, heartbeat, run) == [(1, 0)] * 3
+
+
+def test_a_later_step_is_held_once_however_often_it_begins(database: Database, heartbeat: Heartbeat, run: Run) -> None:
+    database.write_now(lambda c: settle_step(c, run.uuid, CHEAP, 1, NOW))
+    for _ in range(3):
+        standing = database.write_now(lambda c: begin_step(c, run.uuid, 2, HOUSE, NOW))
+        assert standing.shortage is None
+    assert balances(database, heartbeat, run) == [(1, 2)] * 3
+    assert database.read_now(audit) == []
+
+
+def test_the_plan_of_a_project_limits_all_of_its_heartbeats(database: Database, heartbeat: Heartbeat) -> None:
+    rules = Rules(lambda _: Plan(credits_per_month=5), HOUSE.model, HOUSE.max_reply_tokens)
+    made = [
+        database.write_now(lambda c, n=n: open_run(c, by_hand(heartbeat, f"log_{n}"), rules, NOW)) for n in range(3)
+    ]
+    shown = [(opening.run.status, opening.run.skip_reason) for opening in made if opening.run]
+    assert shown == [("running", None), ("running", None), ("skipped", "plan")]
+    assert made[2].why == "The 5 credits of the plan do not allow for a step of up to 2 any more."
+    assert database.read_now(audit) == []
+
+
+def the_project(connection: Connection) -> Project:
+    found = one(connection, Project, select(columns(Project)))
+    assert found is not None
+    return found
+
+
+def waiting(database: Database) -> bool:
+    """Whether a transaction waits for another one's end."""
+    held_up = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+    return database.read_now(lambda c: c.exec_driver_sql(held_up).scalar_one()) > 0
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_two_first_runs_of_a_period_at_the_same_moment_both_run(database: Database, heartbeat: Heartbeat) -> None:
+    other = database.write_now(lambda c: a_heartbeat(c, a_bot(c, the_project(c))))
+    engine = create_engine(database.url)
+    with closing(engine.connect()) as first, ThreadPoolExecutor(1) as thread:
+        assert open_run(first, by_hand(heartbeat), HOUSE, NOW).run
+        second = thread.submit(database.write_now, lambda c: open_run(c, by_hand(other, "log_2"), HOUSE, NOW))
+        give_up = monotonic() + 20
+        while not waiting(database):
+            assert monotonic() < give_up
+        first.commit()
+        run = second.result(timeout=20).run
+    engine.dispose()
+    assert run is not None
+    assert (run.status, run.error_message) == ("running", None)
+    assert database.read_now(audit) == []
+
+
+def test_lost_attempts_are_written_down_once_with_what_they_cost(database: Database, run: Run) -> None:
+    lost = NewStep(1, "", "", "openai:scripted", 700, 0, 0, attempt=2, cost_nano_usd=35)
+    for _ in range(2):
+        database.write_now(lambda c: note_lost(c, run.id or 0, lost, NOW))
+    database.write_now(lambda c: settle_step(c, run.uuid, NewStep(**{**vars(CHEAP), "attempt": 3}), 1, NOW))
+    attempts = columns(Attempt)
+    shown = select(attempts.c.attempt, attempts.c.outcome, attempts.c.input_tokens).order_by(attempts.c.attempt)
+    assert database.read_now(lambda c: [tuple(row) for row in c.execute(shown)]) == [
+        (1, "lost", 700),
+        (2, "lost", 700),
+        (3, "answered", 100),
+    ]
+    assert database.read_now(lambda c: run_by_uuid(c, run.uuid)).cost_nano_usd == 70
+
+
+async def test_two_hundred_runs_at_once_against_a_budget_for_fifty(house: World, model: ModelServer) -> None:
+    """Two workers; each run may cost 3 credits at the most and costs 2: never a credit over, and the books balance."""
+    model.reply = lambda _: says("Done.", 1200, 50)
+    await asyncio.to_thread(budget, house.database, house.heartbeat, 100)
+    async with AsyncExitStack() as stack:
+        other = Database(house.settings.store_url())
+        stack.callback(other.close)
+        second = await connect(house.settings, lazy=False)
+        for client, database in ((house.client, house.database), (second, other)):
+            await stack.enter_async_context(worker.working(client, database, house.settings, SANDBOX))
+        handles = await asyncio.gather(*(house.start() for _ in range(200)))
+        results = [result.status for result in await asyncio.gather(*(handle.result() for handle in handles))]
+    row = await house.row()
+    ran = results.count("success")
+    assert row.period_credits == 2 * ran <= 100
+    assert row.period_held == 0
+    worst = await house.database.read(lambda c: c.execute(select(func.max(columns(Entry).c.held))).scalar_one())
+    assert ran >= 100 // worst
+    assert results.count("skipped") == 200 - ran
+    assert len(model.requests) == ran
+    assert await house.database.read(audit) == []
+    charged = select(func.sum(columns(Entry).c.credits))
+    assert await house.database.read(lambda c: c.execute(charged).scalar_one()) == row.period_credits
+
+
+def test_an_hour_of_the_old_period_is_settled_there(database: Database, heartbeat: Heartbeat) -> None:
+    end = NOW.replace(month=12, day=1, hour=0, minute=0) - timedelta(minutes=1)
+    run = database.write_now(lambda c: open_run(c, by_hand(heartbeat), HOUSE, end)).run
+    assert run is not None
+    database.write_now(lambda c: settle_step(c, run.uuid, CHEAP, 1, end + timedelta(hours=1)))
+    table = columns(Entry)
+    periods = database.read_now(lambda c: set(c.execute(select(table.c.period_start)).scalars()))
+    assert {period.month for period in periods} == {11}
+    assert database.read_now(audit) == []

@@ -1,0 +1,148 @@
+"""Two transactions at the same moment on PostgreSQL: both come to an end, and nothing is done twice."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from datetime import timedelta
+from time import monotonic
+from typing import Any, TypeVar
+
+import pytest
+from sqlalchemy import Connection, create_engine, select
+
+from heartbeat.domain.errors import Forbidden
+from heartbeat.settings import Plan
+from heartbeat.store.bots.subscribers import create_subscriber, delete_subscriber
+from heartbeat.store.database import Database
+from heartbeat.store.heartbeats.heartbeats import delete_heartbeat, disable, enable, lock_bot
+from heartbeat.store.heartbeats.task_effects import schedule_it
+from heartbeat.store.rows import columns
+from heartbeat.store.runs.opening import open_run
+from heartbeat.store.tables.bots import Bot
+from heartbeat.store.tables.heartbeats import Heartbeat
+from heartbeat.store.tables.projects import Project
+from heartbeat.store.tables.runs import Run
+from tests.store.credits.test_reservations import waiting
+from tests.support.runs import HOUSE, by_hand, scheduled
+from tests.support.seeds import NOW, a_bot, a_heartbeat, a_project
+
+S = TypeVar("S")
+T = TypeVar("T")
+TICK = NOW + timedelta(minutes=1)
+
+pytestmark = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+
+
+@pytest.fixture
+def bot(database: Database) -> Bot:
+    return database.write_now(lambda c: a_bot(c, a_project(c)))
+
+
+@pytest.fixture
+def heartbeat(database: Database, bot: Bot) -> Heartbeat:
+    return database.write_now(lambda c: a_heartbeat(c, bot))
+
+
+def side_by_side(
+    database: Database,
+    begin: Callable[[Connection], Any],
+    other: Callable[[Connection], T],
+    end: Callable[[Connection], S],
+) -> tuple[S, T]:
+    """One transaction begins, `other` runs until it waits for the first, the first ends and commits."""
+    engine = create_engine(database.url)
+    with closing(engine.connect()) as first, ThreadPoolExecutor(1) as thread:
+        begin(first)
+        second = thread.submit(database.write_now, other)
+        give_up = monotonic() + 20
+        while not waiting(database):
+            assert monotonic() < give_up
+        ended = end(first)
+        first.commit()
+        answer = second.result(timeout=20)
+    engine.dispose()
+    return ended, answer
+
+
+def logs(database: Database) -> list[tuple[str, str | None]]:
+    table = columns(Run)
+    return database.read_now(lambda c: [tuple(row) for row in c.execute(select(table.c.status, table.c.skip_reason))])
+
+
+@pytest.mark.parametrize("claimed", [by_hand, scheduled])
+def test_an_attempt_beside_one_that_was_given_up_goes_on_with_its_run(
+    database: Database, heartbeat: Heartbeat, claimed: Callable[[Heartbeat], Any]
+) -> None:
+    """A local activity that takes too long is tried again while its first transaction still goes on."""
+    claim = claimed(heartbeat)
+    begun: list[Any] = []
+    _, again = side_by_side(
+        database,
+        lambda c: begun.append(open_run(c, claim, HOUSE, NOW)),
+        lambda c: open_run(c, claim, HOUSE, NOW),
+        lambda c: None,
+    )
+    assert again.run is not None, again.why
+    assert (again.run.uuid, again.run.status) == (begun[0].run.uuid, "running")
+    assert logs(database) == [("running", None)]
+
+
+def test_switching_off_waits_for_a_tick_that_is_being_opened(
+    database: Database, bot: Bot, heartbeat: Heartbeat
+) -> None:
+    """Both would log the tick and move the heartbeat on: whichever did one of it first would wait for the other."""
+    database.write_now(
+        lambda c: c.execute(columns(Heartbeat).update().values(cron_pattern="* * * * *", accounted_until=NOW))
+    )
+    late = TICK + timedelta(seconds=1)
+    opening, off = side_by_side(
+        database,
+        lambda c: c.execute(select(columns(Heartbeat)).with_for_update(key_share=True)),
+        lambda c: disable(c, bot, heartbeat.uuid, late),
+        lambda c: open_run(c, scheduled(heartbeat, TICK), HOUSE, late),
+    )
+    assert opening.run is not None
+    assert (opening.run.status, off.enabled, off.accounted_until) == ("running", False, late)
+    assert logs(database) == [("running", None)]
+
+
+def test_a_member_that_is_deleted_while_it_is_given_a_heartbeat_takes_it_along(database: Database, bot: Bot) -> None:
+    """`configure` holds the bot while it looks its member up and writes."""
+    anna = database.write_now(lambda c: create_subscriber(c, bot, None, "Anna", NOW))
+    given, gone = side_by_side(
+        database,
+        lambda c: lock_bot(c, bot),
+        lambda c: delete_subscriber(c, bot, anna.uuid, TICK),
+        lambda c: a_heartbeat(c, bot, member_id=anna.id),
+    )
+    assert gone == [given.uuid]
+
+
+def test_what_is_deleted_while_it_is_enabled_stays_off(database: Database, bot: Bot, heartbeat: Heartbeat) -> None:
+    table = columns(Heartbeat)
+    database.write_now(lambda c: c.execute(table.update().values(enabled=False)))
+    project = Project.model_construct(uuid="proj_acme", plan="self_hosted")
+    on, gone = side_by_side(
+        database,
+        lambda c: lock_bot(c, bot),
+        lambda c: delete_heartbeat(c, bot, heartbeat.uuid, TICK),
+        lambda c: enable(c, project, Plan(), bot, heartbeat.uuid, NOW),
+    )
+    assert (on.enabled, gone) == (True, [heartbeat.uuid])
+    assert database.read_now(lambda c: c.execute(select(table.c.enabled, table.c.deleted_at)).one()) == (False, TICK)
+
+
+def test_an_agent_schedules_nothing_for_what_is_deleted_meanwhile(
+    database: Database, bot: Bot, heartbeat: Heartbeat
+) -> None:
+    run = Run.model_construct(id=1, bot_id=bot.id, heartbeat_id=heartbeat.id)
+
+    def schedule(connection: Connection) -> str:
+        with pytest.raises(Forbidden) as refused:
+            schedule_it(connection, run, {}, TICK)
+        return refused.value.code
+
+    gone, code = side_by_side(
+        database, lambda c: lock_bot(c, bot), schedule, lambda c: delete_heartbeat(c, bot, heartbeat.uuid, NOW)
+    )
+    assert (gone, code) == ([heartbeat.uuid], "heartbeat_deleted")

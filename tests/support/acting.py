@@ -1,0 +1,62 @@
+"""A bot with a tool server connected, and what its runs did there."""
+
+import contextlib
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from sqlalchemy import update
+
+from heartbeat.agents.tools.definitions import McpServer
+from heartbeat.agents.tools.mcp import list_tools
+from heartbeat.store.rows import columns
+from heartbeat.store.runs.steps import steps
+from heartbeat.store.tables.bots import Tool
+from heartbeat.store.tables.runs import Run, Step
+from heartbeat.store.tools.servers import create_tool, pin
+from tests.support.tool_server import ToolServer
+from tests.support.world import World
+
+
+@pytest.fixture
+def desk() -> Iterator[ToolServer]:
+    with contextlib.closing(ToolServer()) as server:
+        yield server
+
+
+@pytest.fixture
+async def agent(working: World, desk: ToolServer) -> World:
+    """A house whose bot has the desk connected."""
+    await connect(working, desk)
+    return working
+
+
+async def connect(house: World, desk: ToolServer, **fields: Any) -> Tool:
+    now = datetime.now(UTC)
+    given = {"server_label": "desk", "server_url": desk.url, "transport": "http", **fields}
+    found = await list_tools(McpServer("tool_1", "desk", "http", desk.url), house.settings)
+
+    def work(connection: Any) -> Tool:
+        made = create_tool(connection, house.bot, given, now)
+        pin(connection, made.id or 0, found, now)
+        return made
+
+    return await house.database.write(work)
+
+
+async def transcript(house: World, run: Run) -> list[Step]:
+    return await house.database.read(lambda c: steps(c, run.id or 0))
+
+
+async def change(house: World, table: type, **values: object) -> None:
+    await house.database.write(lambda c: c.execute(update(columns(table)).values(**values)))
+
+
+def told(request: dict[str, Any]) -> list[tuple[str, str]]:
+    """The tool results in a request: which call, and what the model reads."""
+    return [(m["tool_call_id"], m["content"]) for m in request["messages"] if m["role"] == "tool"]
+
+
+def book(what: str) -> tuple[str, dict[str, Any]]:
+    return "desk__book", {"what": what}

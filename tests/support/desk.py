@@ -1,0 +1,115 @@
+"""One heartbeat with a webhook target, a receiver on loopback, and runs that end as a test wants."""
+
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, select, update
+
+from activities.notifications import NotificationActivities
+from heartbeat.domain.contracts import CloseRunResult, DeliveryResult
+from heartbeat.domain.ids import new_id
+from heartbeat.settings import Settings
+from heartbeat.store.database import Database
+from heartbeat.store.notifications.targets import create_target
+from heartbeat.store.rows import columns, many
+from heartbeat.store.runs.closing import Ending, close_run
+from heartbeat.store.runs.opening import TickClaim, open_run
+from heartbeat.store.tables.heartbeats import Heartbeat
+from heartbeat.store.tables.notifications import Event, Notification, Target
+from heartbeat.store.tables.projects import Project
+from heartbeat.store.tables.runs import Run
+from tests.api.conftest import alone  # noqa: F401 - fixtures
+from tests.support.receiver import Receiver
+from tests.support.runs import HOUSE
+from tests.support.seeds import NOW, a_bot, a_heartbeat, a_project
+from tests.support.world import house, model  # noqa: F401 - fixtures
+
+SECRET = "whsec_" + "c2VjcmV0" * 4
+LATER = timedelta(minutes=1)
+
+
+@dataclass
+class Desk:
+    """A project with one heartbeat, whose ticks come a minute apart."""
+
+    database: Database
+    settings: Settings
+    project: Project
+    heartbeat: Heartbeat
+    now: datetime = NOW
+
+    def target(self, url: str = "http://127.0.0.1:9/", **fields: Any) -> Target:
+        row = {
+            "uuid": new_id("tgt"),
+            "channel": "webhook",
+            "name": "On call",
+            "config": {"url": url, "secret": SECRET},
+            "cooldown_seconds": 0,
+            "is_enabled": True,
+            **fields,
+        }
+        return self.database.write_now(lambda c: create_target(c, self.project, row, self.now)).target
+
+    def run(self, ending: Ending = Ending("success"), **fields: Any) -> CloseRunResult:  # noqa: B008
+        """The next tick's run, ended so; `fields` are columns of its row."""
+        self.now += LATER
+        trigger = fields.pop("trigger", "schedule")
+        log, tick = new_id("log"), self.now.replace(second=0) if trigger == "schedule" else None
+        claim = TickClaim(self.heartbeat.uuid, trigger, log, log, "run-1", tick)
+
+        def work(connection: Connection) -> CloseRunResult:
+            assert open_run(connection, claim, HOUSE, self.now).run is not None
+            if fields:
+                connection.execute(update(columns(Run)).where(columns(Run).c.uuid == log).values(fields))
+            return close_run(connection, log, ending, self.now)
+
+        return self.database.write_now(work)
+
+    def fails(self, message: str = "No key.", **fields: Any) -> CloseRunResult:
+        return self.run(Ending("error", "key_rejected", message), **fields)
+
+    def reports(self, *findings: dict[str, Any], outcome: str = "ok", **fields: Any) -> CloseRunResult:
+        told = {"outcome": outcome, "summary": "Looked at everything.", "findings": list(findings)}
+        return self.run(report=told, **fields)
+
+    def change(self, table: type, **values: Any) -> None:
+        self.database.write_now(lambda c: c.execute(update(columns(table)).values(values)))
+
+    def rows(self, table: type) -> list[Any]:
+        return self.database.read_now(lambda c: many(c, table, select(columns(table)).order_by(columns(table).c.id)))
+
+    def kinds(self) -> list[str]:
+        return [event.kind for event in self.rows(Event)]
+
+    def notifications(self) -> list[Notification]:
+        return self.rows(Notification)
+
+    async def deliver(self, uuid: str, after: timedelta = timedelta()) -> DeliveryResult:
+        """One attempt, `after` the last thing that happened."""
+        self.now += after
+        return await NotificationActivities(self.database, self.settings, lambda: self.now).deliver(uuid)
+
+
+@pytest.fixture
+def settings(database_url: str) -> Settings:
+    return Settings(_env_file=None, database_url=database_url, egress_allow=["127.0.0.1"])
+
+
+@pytest.fixture
+def desk(database: Database, settings: Settings) -> Desk:
+    def seed(connection: Connection) -> tuple[Project, Heartbeat]:
+        project = a_project(connection)
+        bot = a_bot(connection, project)
+        return project, a_heartbeat(connection, bot, label="Disks", max_consecutive_errors=3)
+
+    return Desk(database, settings, *database.write_now(seed))
+
+
+@pytest.fixture
+async def receiver() -> AsyncIterator[Receiver]:
+    async with contextlib.AsyncExitStack() as stack:
+        yield await stack.enter_async_context(Receiver())

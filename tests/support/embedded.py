@@ -1,0 +1,114 @@
+"""`heartbeat up` and `heartbeat demo` as a user starts them: the real command, its own free ports and directory."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from time import monotonic, sleep
+
+from tests.support.ports import free_ports
+
+# What the developer's own shell may hold must not decide how the stack behaves.
+OWN = ("HEARTBEAT_", "TEMPORAL_", "OPENAI_", "ANTHROPIC_", "GOOGLE_", "GEMINI_", "OLLAMA_")
+STARTED_WITHIN, STOPPED_WITHIN = 60.0, 10.0
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def command(*arguments: str, **variables: str) -> subprocess.Popen[str]:
+    """Start `heartbeat …` with these variables and nothing else of its settings in the environment."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(OWN)} | variables
+    return subprocess.Popen(
+        [str(Path(sys.executable).with_name("heartbeat")), *arguments],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+class Embedded:
+    """A running stack. `lines` is everything its terminal has shown so far."""
+
+    def __init__(self, data_dir: Path, *flags: str, verb: str = "up", **variables: str) -> None:
+        self.data_dir = data_dir
+        self.port, self.temporal_port, self.ui_port = self.ports = free_ports(3)
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.lines: list[str] = []
+        ports = (f"--port={self.port}", f"--temporal-port={self.temporal_port}", f"--ui-port={self.ui_port}")
+        self.process = command(verb, f"--data-dir={data_dir}", *ports, *flags, **variables)
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def wait_ready(self) -> "Embedded":
+        self.wait_for(f"ready {self.url}")
+        return self
+
+    def wait_for(self, pattern: str, within: float = STARTED_WITHIN) -> re.Match[str]:
+        """The first line that matches, once there is one."""
+        deadline = monotonic() + within
+        while True:
+            for line in list(self.lines):
+                if found := re.search(pattern, line):
+                    return found
+            assert self.process.poll() is None, "\n".join(self.lines)
+            assert monotonic() < deadline, f"no {pattern!r} in:\n" + "\n".join(self.lines)
+            sleep(0.02)
+
+    def access(self) -> tuple[str, str]:
+        """The first project and its key, as they were shown."""
+        return self.wait_for(r"^project +(\S+)")[1], self.wait_for(r"^key +(\S+)")[1]
+
+    def children(self) -> dict[int, str]:
+        """Process id and command line of every child."""
+        table = subprocess.run(["ps", "-Ao", "pid=,ppid=,args="], capture_output=True, text=True, check=True).stdout
+        rows = (line.split(None, 2) for line in table.splitlines())
+        return {int(row[0]): row[2] for row in rows if int(row[1]) == self.process.pid and len(row) == 3}
+
+    def child(self, of: str) -> int:
+        """The process id of the one child whose command line ends so."""
+        (found,) = [pid for pid, line in self.children().items() if line.endswith(of)]
+        return found
+
+    def stop(self, number: signal.Signals = signal.SIGINT) -> float:
+        """Ask it to stop, and see it and all its children gone in time; returns the seconds it took."""
+        children = self.children()
+        began = monotonic()
+        os.kill(self.process.pid, number)
+        self.process.wait(STOPPED_WITHIN)
+        took = monotonic() - began
+        self._reader.join(5)
+        assert [line for pid, line in children.items() if alive(pid)] == []
+        assert [port for port in self.ports if listens(port)] == []
+        return took
+
+    def close(self) -> None:
+        """For the end of a test, however it went."""
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        self._reader.join(5)
+        if self.process.stdout:
+            self.process.stdout.close()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.lines.append(line.rstrip("\n"))

@@ -1,0 +1,40 @@
+"""A worker process that stands still right after a transaction that left something to tell, before anybody is told.
+
+It does so once for each file that `HALT_ONCE` names, which it takes away; whoever made the file kills it or lets it go
+on. Everything else is the product's own worker.
+"""
+
+import os
+import signal
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import TypeVar
+
+from sqlalchemy import Connection
+
+import worker
+from heartbeat.domain.contracts import CloseRunResult, ThinkResult
+from heartbeat.store.database import Database
+
+T = TypeVar("T")
+
+
+class Halting(Database):
+    async def write(self, work: Callable[[Connection], T]) -> T:
+        result = await super().write(work)
+        verdict = result.verdict if isinstance(result, ThinkResult) else result
+        if isinstance(verdict, CloseRunResult) and verdict.tell:
+            _stand_still_once()
+        return result
+
+
+def _stand_still_once() -> None:
+    with suppress(FileNotFoundError):
+        Path(os.environ["HALT_ONCE"]).unlink()
+        os.kill(os.getpid(), signal.SIGSTOP)
+
+
+if __name__ == "__main__":
+    worker.Database = Halting
+    worker.main()

@@ -1,0 +1,33 @@
+"""Runs opened straight in the store, without Temporal."""
+
+from datetime import UTC, datetime
+
+from sqlalchemy import update
+
+from heartbeat.settings import DEFAULT_PLANS
+from heartbeat.store.database import Database
+from heartbeat.store.rows import columns
+from heartbeat.store.runs.limits import RunLimits
+from heartbeat.store.runs.opening import Opening, TickClaim, open_run
+from heartbeat.store.tables.heartbeats import Heartbeat
+from tests.support.seeds import NOW
+
+HOUSE = RunLimits(plan=DEFAULT_PLANS.__getitem__, model=lambda name: name or "local:smollm2", max_reply_tokens=1500)
+TICK = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+
+
+def scheduled(heartbeat: Heartbeat, tick: datetime = TICK, workflow: str | None = None) -> TickClaim:
+    name = workflow or f"{heartbeat.uuid}-{tick:%Y-%m-%dT%H:%M:%SZ}"
+    return TickClaim(heartbeat.uuid, "schedule", None, name, "run-1", tick)
+
+
+def by_hand(heartbeat: Heartbeat, log: str = "log_1") -> TickClaim:
+    return TickClaim(heartbeat.uuid, "manual", log, f"{heartbeat.uuid}-manual-{log}", "run-1", None)
+
+
+def opened(database: Database, claim: TickClaim, house: RunLimits = HOUSE, now: datetime = NOW) -> Opening:
+    return database.write_now(lambda c: open_run(c, claim, house, now))
+
+
+def changed(database: Database, table: type, **values: object) -> None:
+    database.write_now(lambda c: c.execute(update(columns(table)).values(**values)))

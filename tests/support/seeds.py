@@ -1,0 +1,75 @@
+"""Rows for tests: a project, its bots and their heartbeats, written straight into the store."""
+
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from heartbeat.domain.ids import new_id
+from heartbeat.store.projects.projects import create_project
+from heartbeat.store.rows import columns, insert, one
+from heartbeat.store.tables.bots import Bot
+from heartbeat.store.tables.heartbeats import Heartbeat
+from heartbeat.store.tables.projects import Project
+
+NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+
+
+def a_project(connection: Connection, **given: Any) -> Project:
+    return create_project(connection, given.pop("name", "Acme"), given.pop("now", NOW), **given)
+
+
+def a_bot(connection: Connection, project: Project, **given: Any) -> Bot:
+    row = {
+        "uuid": new_id("bot"),
+        "project_id": project.id,
+        "name": "Support desk",
+        "model": "openai:scripted",
+        "instruction": "Be brief.",
+        "status": True,
+        "heartbeat": True,
+        "attributes": {"memory": 1, "tasks": 1},
+        "created_at": NOW,
+        "updated_at": NOW,
+    } | given
+    made = one(connection, Bot, insert(connection, columns(Bot)).values(row).returning(columns(Bot)))
+    assert made is not None
+    return made
+
+
+def a_heartbeat(connection: Connection, bot: Bot, **given: Any) -> Heartbeat:
+    counters = ("error_count", "total_error_count", "success_count", "skipped_count", "cancelled_count")
+    prompt = given.get("prompt", "Check the queue.")
+    row = {
+        "uuid": new_id("hb"),
+        "project_id": bot.project_id,
+        "bot_id": bot.id,
+        "prompt": prompt,
+        "prompt_hash": sha256(prompt.encode()).hexdigest(),
+        "cron_pattern": "* * * * *" if "interval_minutes" not in given else None,
+        "anchor_at": NOW,
+        "timezone": "UTC",
+        "enabled": True,
+        "max_consecutive_errors": 5,
+        "period_credits": 0,
+        "catch_up": "once",
+        "jitter_seconds": 0,
+        "accounted_until": NOW,
+        "missed_count": 0,
+        "version": 1,
+        "synced_version": 0,
+        "created_at": NOW,
+        "updated_at": NOW,
+        **dict.fromkeys(counters, 0),
+    } | given
+    made = one(connection, Heartbeat, insert(connection, columns(Heartbeat)).values(row).returning(columns(Heartbeat)))
+    assert made is not None
+    return made
+
+
+def heartbeat_row(connection: Connection, uuid: str) -> Heartbeat:
+    table = columns(Heartbeat)
+    found = one(connection, Heartbeat, select(table).where(table.c.uuid == uuid))
+    assert found is not None
+    return found

@@ -1,0 +1,273 @@
+"""A tool server on loopback: real MCP, made with its SDK. It remembers every call that reached it.
+
+In a test: `ToolServer()`, a thread of its own; `url` speaks streamable HTTP and `sse_url` the older transport, from any
+process. `python -m tests.tool_server http` is the same in a process of its own (it prints its address), and
+`python -m tests.tool_server stdio` speaks over its pipes. `GET /made` tells other processes what was called.
+"""
+
+import asyncio
+import base64
+import contextlib
+import json
+import os
+import socket
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from mcp.server.lowlevel import Server
+from mcp.server.sse import SseServerTransport
+from mcp.server.stdio import stdio_server
+from mcp.server.transport_security import TransportSecuritySettings
+from mcp.shared.exceptions import MCPError
+from mcp_types import (
+    INVALID_PARAMS,
+    CallToolResult,
+    ImageContent,
+    ListToolsResult,
+    TextContent,
+    Tool,
+    ToolAnnotations,
+)
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Mount, Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from tests.support.ports import free_port
+
+KEY = "heartbeat/idempotency-key"
+LARGE = 5 * 1024 * 1024
+WHAT = {"type": "object", "properties": {"what": {"type": "string"}}, "required": ["what"]}
+NOTHING: dict[str, Any] = {"type": "object", "properties": {}}
+ANY_NAME = TransportSecuritySettings(enable_dns_rebinding_protection=False)
+PICTURE = bytes(34 * 1024)
+
+
+@dataclass(frozen=True)
+class Made:
+    """One call as it reached the server; `key` came in `_meta`, `header` as `Idempotency-Key`."""
+
+    tool: str
+    arguments: dict[str, Any]
+    key: str | None
+    header: str | None
+
+
+@dataclass
+class Desk:
+    """What the tools do and remember. `changed` gives `forecast` another schema, `hidden` takes tools away.
+
+    `die` ends the process it is called in, so it is hidden where that is the test's.
+    """
+
+    made: list[Made] = field(default_factory=list)
+    released: threading.Event = field(default_factory=threading.Event)
+    abandoned: int = 0
+    changed: bool = False
+    hidden: set[str] = field(default_factory=lambda: {"die"})
+    journal: Path | None = None
+    before_answering: Callable[[], object] | None = None
+
+    def times(self, tool: str) -> int:
+        """How often `tool` was called."""
+        return sum(one.tool == tool for one in self.made)
+
+    def tools(self) -> list[Tool]:
+        where: dict[str, Any] = {"type": "string", "description": "A town."}
+        forecast = {"type": "object", "properties": {"town": where} | ({"days": where} if self.changed else {})}
+        reads, repeats = ToolAnnotations(read_only_hint=True), ToolAnnotations(idempotent_hint=True)
+        offered = [
+            Tool(name="read_note", description="Read a note.", input_schema=WHAT, annotations=reads),
+            Tool(name="book", description="Book something.", input_schema=WHAT),
+            Tool(name="put_note", description="Write a note.", input_schema=WHAT, annotations=repeats),
+            Tool(name="wait", description="Answers when it is released.", input_schema=NOTHING),
+            Tool(name="large", description="Answers 5 MB.", input_schema=NOTHING, annotations=reads),
+            Tool(name="forecast", description="The weather.", input_schema=forecast, annotations=reads),
+            Tool(name="refuse", description="Always fails.", input_schema=NOTHING),
+            Tool(name="picture", description="Answers a picture.", input_schema=NOTHING),
+            Tool(name="table", description="Answers data.", input_schema=NOTHING),
+            Tool(name="die", description="Takes the server with it.", input_schema=NOTHING),
+            Tool(name="whoami", description="Answers the caller's headers.", input_schema=NOTHING),
+        ]
+        return [tool for tool in offered if tool.name not in self.hidden]
+
+    async def list_tools(self, ctx: Any, params: Any) -> ListToolsResult:
+        """Two pages, as a server with many tools would."""
+        tools = self.tools()
+        if params is not None and params.cursor == "rest":
+            return ListToolsResult(tools=tools[4:])
+        return ListToolsResult(tools=tools[:4], next_cursor="rest")
+
+    async def call_tool(self, ctx: Any, params: Any) -> CallToolResult:
+        arguments = params.arguments or {}
+        header = ctx.request.headers.get("idempotency-key") if ctx.request is not None else None
+        made = Made(params.name, arguments, (ctx.meta or {}).get(KEY), header)
+        self.made.append(made)
+        if self.journal is not None:
+            with self.journal.open("a") as file:
+                file.write(json.dumps(asdict(made) | {"pid": os.getpid()}) + "\n")
+        if self.before_answering is not None:
+            await asyncio.to_thread(self.before_answering)
+        answers: dict[str, Callable[[], str]] = {
+            "read_note": lambda: f"{arguments['what']}: water the plants.",
+            "book": lambda: f"Booked {arguments['what']}, number {self.times('book')}.",
+            "put_note": lambda: f"Written: {arguments['what']}.",
+            "large": lambda: "x" * LARGE,
+            "forecast": lambda: "Sun.",
+            "whoami": lambda: _headers(ctx.request),
+        }
+        match params.name:
+            case "wait":
+                return await self._wait()
+            case "die":
+                os._exit(1)
+            case "refuse":
+                return CallToolResult(content=[TextContent(text="The shop is closed.")], is_error=True)
+            case "picture":
+                image = ImageContent(data=base64.b64encode(PICTURE).decode(), mime_type="image/png")
+                return CallToolResult(content=[TextContent(text="The garden:"), image])
+            case "table":
+                return CallToolResult(content=[], structured_content={"rows": [1, 2], "unit": "€"})
+        try:
+            return CallToolResult(content=[TextContent(text=answers[params.name]())])
+        except KeyError as missing:
+            raise MCPError(INVALID_PARAMS, f"{missing} is missing") from None
+
+    async def _wait(self) -> CallToolResult:
+        try:
+            while not self.released.is_set():
+                await asyncio.sleep(0.01)
+        except asyncio.CancelledError:
+            self.abandoned += 1
+            raise
+        return CallToolResult(content=[TextContent(text="Released.")])
+
+    def server(self) -> Server[Any]:
+        return Server("peer", version="1", on_list_tools=self.list_tools, on_call_tool=self.call_tool)
+
+
+class ToolServer(Desk):
+    """A `Desk` behind HTTP. `header` must be sent by callers; `modern` false speaks the protocol of 2025 alone.
+
+    `keyed` counts the requests of any kind that carried an `Idempotency-Key`; `broken` is a status that a proxy before
+    the server answers calls with; `mute_goodbye` leaves the end of a session without an answer.
+    """
+
+    def __init__(
+        self, header: tuple[str, str] | None = None, *, modern: bool = True, journal: Path | None = None, port: int = 0
+    ) -> None:
+        super().__init__(journal=journal)
+        self._header, self._modern = header, modern
+        self.keyed = 0
+        self.broken: int | None = None
+        self.mute_goodbye = False
+        # Named TCP, or asyncio leaves Nagle's algorithm on and every answer takes 40 ms.
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._socket.bind(("127.0.0.1", port or free_port()))
+        self._socket.listen()
+        self.port: int = self._socket.getsockname()[1]
+        self.url, self.sse_url = f"http://127.0.0.1:{self.port}/mcp", f"http://127.0.0.1:{self.port}/sse"
+        config = uvicorn.Config(
+            self._app(), log_level="critical", access_log=False, timeout_graceful_shutdown=1, ws="none"
+        )
+        self._uvicorn = uvicorn.Server(config)
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+
+    def cut(self) -> None:
+        """Drop every connection, as a machine that dies does; new ones are accepted."""
+        self._loop.call_soon_threadsafe(self._drop)
+
+    def close(self) -> None:
+        """Stop; nothing listens at the address any more."""
+        self.released.set()
+        self._uvicorn.should_exit = True
+        with contextlib.suppress(RuntimeError):
+            self.cut()
+        self._thread.join()
+        self._socket.close()
+
+    def _drop(self) -> None:
+        for connection in list(self._uvicorn.server_state.connections):
+            connection.transport.abort()
+
+    def _serve(self) -> None:
+        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
+            runner.run(self._uvicorn.serve(sockets=[self._socket]))
+            # What was cut off closes its socket in the loop's next turn.
+            self._drop()
+            runner.run(asyncio.sleep(0))
+
+    def _app(self) -> ASGIApp:
+        server, sse = self.server(), SseServerTransport("/messages/")
+
+        async def listen(request: Request) -> Response:
+            async with sse.connect_sse(request.scope, request.receive, request._send) as (read, write):
+                await server.run(read, write, server.create_initialization_options())
+            return Response()
+
+        async def made(request: Request) -> Response:
+            return JSONResponse([asdict(one) for one in self.made])
+
+        routes: list[Any] = [
+            Route("/sse", listen),
+            Mount("/messages/", app=sse.handle_post_message),
+            Route("/made", made),
+        ]
+        return self._at_the_door(
+            server.streamable_http_app(custom_starlette_routes=routes, transport_security=ANY_NAME)
+        )
+
+    def _at_the_door(self, app: ASGIApp) -> ASGIApp:
+        async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
+            given = dict(scope.get("headers", ()))
+            self.keyed += b"idempotency-key" in given
+            if scope["type"] == "http" and self._header is not None:
+                name, value = self._header
+                if given.get(name.lower().encode()) != value.encode():
+                    return await PlainTextResponse("Who are you?", 401)(scope, receive, send)
+            if not self._modern and given.get(b"mcp-protocol-version", b"").startswith(b"2026"):
+                return await PlainTextResponse("Unsupported protocol version", 400)(scope, receive, send)
+            if self.broken is not None and b"idempotency-key" in given:
+                return await PlainTextResponse("Bad gateway", self.broken)(scope, receive, send)
+            if self.mute_goodbye and scope.get("method") == "DELETE":
+                await asyncio.sleep(30)
+            return await app(scope, receive, send)
+
+        return guarded
+
+
+def _headers(request: Request | None) -> str:
+    """Everything the caller said of itself; over pipes, the environment it gave."""
+    said = request.headers if request is not None else os.environ
+    return "\n".join(f"{name}: {value}" for name, value in said.items())
+
+
+async def over_pipes(desk: Desk) -> None:
+    """Speak MCP over standard input and output until they close."""
+    server = desk.server()
+    async with stdio_server() as (read, write):
+        await server.run(read, write, server.create_initialization_options())
+
+
+def main() -> None:
+    """`http` or `stdio`; `TOOL_JOURNAL` names a file that gets a line for each call."""
+    journal = Path(os.environ["TOOL_JOURNAL"]) if "TOOL_JOURNAL" in os.environ else None
+    if sys.argv[1:] == ["stdio"]:
+        asyncio.run(over_pipes(Desk(journal=journal, hidden=set())))
+    else:
+        server = ToolServer(journal=journal)
+        server.hidden.clear()
+        print(server.url, flush=True)
+        threading.Event().wait()
+
+
+if __name__ == "__main__":
+    main()

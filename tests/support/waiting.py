@@ -1,0 +1,111 @@
+"""Rows of what waits for people, written straight into the store."""
+
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Connection
+
+from heartbeat.domain.ids import new_id
+from heartbeat.store.rows import columns, insert, one
+from heartbeat.store.tables.bots import Bot
+from heartbeat.store.tables.heartbeats import Heartbeat
+from heartbeat.store.tables.notifications import Event, Finding, Notification, Target
+from heartbeat.store.tables.runs import Approval, Run, Step
+from tests.api.dashboard.conftest import YEARLY
+from tests.support.seeds import NOW, a_heartbeat
+
+
+def an_approval(connection: Connection, run: Run, **given: Any) -> Approval:
+    """A call that waits for a yes; `expires_at` lies far ahead of any clock."""
+    row = {
+        "uuid": new_id("apr"),
+        "bot_id": run.bot_id,
+        "heartbeat_id": run.heartbeat_id,
+        "run_id": run.id,
+        "step": 2,
+        "tool": "desk__book",
+        "arguments": '{"what": "a plumber", "days": ["monday", "friday"]}',
+        "reason": "registration",
+        "why": "desk__book is registered as one that needs a person's yes.",
+        "state": "pending",
+        "expires_at": NOW + timedelta(days=36500),
+        "created_at": NOW,
+    }
+    return _written(connection, Approval, row | given)
+
+
+def a_call(connection: Connection, run: Run, **given: Any) -> Step:
+    """A tool call of a run, as step 2."""
+    row = {"run_id": run.id, "number": 2, "kind": "tool", "state": "asked", "name": "desk__book", "arguments": "{}"}
+    row |= {"answer": "", "messages": "", "final": False, "model": "", "input_tokens": 0, "output_tokens": 0}
+    return _written(connection, Step, row | {"duration_ms": 0, "created_at": NOW} | given)
+
+
+def a_finding(connection: Connection, heartbeat: Heartbeat, **given: Any) -> Finding:
+    row = {
+        "uuid": new_id("fnd"),
+        "bot_id": heartbeat.bot_id,
+        "heartbeat_id": heartbeat.id,
+        "fingerprint": new_id("mark"),
+        "title": "Water in the cellar",
+        "severity": "critical",
+        "detail": "The pump is off.",
+        "state": "open",
+        "times_seen": 3,
+        "first_seen_at": NOW - timedelta(days=2),
+        "last_seen_at": NOW,
+    }
+    return _written(connection, Finding, row | given)
+
+
+def a_task(connection: Connection, heartbeat: Heartbeat, **given: Any) -> Heartbeat:
+    """A scheduled task of the same bot."""
+    bot = Bot.model_construct(id=heartbeat.bot_id, project_id=heartbeat.project_id)
+    row = {"uuid": new_id("task"), "type": "scheduled_task", "label": "Chase the supplier", "cron_pattern": YEARLY}
+    return a_heartbeat(connection, bot, **{**row, "max_executions": 3, "synced_version": 1, **given})
+
+
+def a_target(connection: Connection, heartbeat: Heartbeat, **given: Any) -> Target:
+    row = {
+        "uuid": new_id("tgt"),
+        "project_id": heartbeat.project_id,
+        "channel": "webhook",
+        "name": "The pager",
+        "config": {"url": "https://pager.example/in/7?token=hush"},
+        "is_enabled": True,
+        "cooldown_seconds": 0,
+        "created_at": NOW,
+        "updated_at": NOW,
+    }
+    return _written(connection, Target, row | given)
+
+
+def a_message(connection: Connection, heartbeat: Heartbeat, target: Target, **given: Any) -> Notification:
+    """A message that a run failed; `kind` and `data` are its event's."""
+    told = {"kind": "run.failed", "data": {"run": "log_1", "message": "The model is away.", "code": "overloaded"}}
+    event = {
+        "uuid": new_id("evt"),
+        "project_id": heartbeat.project_id,
+        "bot_id": heartbeat.bot_id,
+        "heartbeat_id": heartbeat.id,
+        "created_at": NOW,
+        **{name: given.pop(name, value) for name, value in told.items()},
+    }
+    row = {
+        "uuid": new_id("ntf"),
+        "project_id": heartbeat.project_id,
+        "bot_id": heartbeat.bot_id,
+        "target_id": target.id,
+        "event_id": _written(connection, Event, event).id,
+        "status": "delivered",
+        "attempts": 1,
+        "created_at": NOW,
+        "delivered_at": NOW,
+    }
+    return _written(connection, Notification, row | given)
+
+
+def _written(connection: Connection, table: Any, row: dict[str, Any]) -> Any:
+    made = one(connection, table, insert(connection, columns(table)).values(row).returning(columns(table)))
+    assert made is not None
+    return made

@@ -1,0 +1,103 @@
+"""A worker on a task queue of its own, a scripted model, and one heartbeat."""
+
+import contextlib
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import pytest
+from temporalio.client import Client, WorkflowHandle
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+
+import worker
+from heartbeat.domain.contracts import RunResult
+from heartbeat.domain.ids import new_id
+from heartbeat.settings import Settings
+from heartbeat.store.database import Database
+from heartbeat.store.runs.runs import run_by_uuid
+from heartbeat.store.tables.bots import Bot
+from heartbeat.store.tables.heartbeats import Heartbeat
+from heartbeat.store.tables.projects import Project
+from heartbeat.store.tables.runs import Run
+from heartbeat.temporal.runs import start_manual_run
+from heartbeat.temporal.schedules import Schedules
+from tests.support.model_server import ModelServer
+from tests.support.seeds import a_bot, a_heartbeat, a_project, heartbeat_row
+
+# Its guard on clocks, chance and I/O is what the tests are for; production workers save its cost.
+SANDBOX = SandboxedWorkflowRunner(restrictions=SandboxRestrictions.default.with_passthrough_all_modules())
+
+
+@pytest.fixture
+def model() -> Iterator[ModelServer]:
+    with contextlib.closing(ModelServer()) as server:
+        yield server
+
+
+@pytest.fixture
+def settings(database_url: str, model: ModelServer, temporal: Client) -> Settings:
+    return Settings(
+        _env_file=None,
+        database_url=database_url,
+        openai_base_url=model.base_url,
+        openai_api_key="test-key",
+        task_queue=new_id("queue"),
+        temporal_address=temporal.service_client.config.target_host,
+        step_timeout_seconds=20,
+    )
+
+
+@dataclass
+class World:
+    """One project with one bot and one heartbeat, and what a test does with them."""
+
+    database: Database
+    client: Client
+    settings: Settings
+    project: Project
+    bot: Bot
+    heartbeat: Heartbeat
+
+    async def start(self, run: str | None = None) -> WorkflowHandle[object, RunResult]:
+        """Trigger the heartbeat by hand, as the API does."""
+        return await start_manual_run(self.client, self.settings, self.heartbeat, self.bot.name, run or new_id("log"))
+
+    async def run_once(self) -> Run:
+        """Trigger, wait for the end, and read the log."""
+        result = await (await self.start()).result()
+        assert result.run is not None
+        return await self.run(result.run)
+
+    async def run(self, uuid: str) -> Run:
+        return await self.database.read(run_by_uuid, uuid)
+
+    async def row(self) -> Heartbeat:
+        return await self.database.read(heartbeat_row, self.heartbeat.uuid)
+
+    async def asked(self, model: ModelServer) -> int:
+        """How many requests the provider has had."""
+        return len(model.requests)
+
+    @property
+    def schedules(self) -> Schedules:
+        return Schedules(self.client, self.database, self.settings)
+
+
+@pytest.fixture
+async def house(database: Database, temporal: Client, settings: Settings) -> AsyncIterator[World]:
+    def seed(connection):
+        project = a_project(connection)
+        bot = a_bot(connection, project)
+        return project, bot, a_heartbeat(connection, bot, max_consecutive_errors=2, accounted_until=datetime.now(UTC))
+
+    made = World(database, temporal, settings, *await database.write(seed))
+    yield made
+    with contextlib.suppress(Exception):
+        await temporal.get_schedule_handle(made.heartbeat.uuid).delete()
+
+
+@pytest.fixture
+async def working(house: World) -> AsyncIterator[World]:
+    """The house with a worker on its queue."""
+    async with worker.working(house.client, house.database, house.settings, SANDBOX):
+        yield house

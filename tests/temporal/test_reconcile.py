@@ -1,0 +1,163 @@
+"""Rows and schedules converge, whoever changed what while nobody looked."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from temporalio.client import (
+    Schedule,
+    ScheduleActionStartWorkflow,
+    ScheduleSpec,
+    ScheduleUpdate,
+    ScheduleUpdateInput,
+)
+from temporalio.service import RPCError
+
+from heartbeat.domain.ids import new_id
+from heartbeat.store.heartbeats.sync import everything
+from heartbeat.temporal import reconcile
+from heartbeat.temporal.reconcile import Reconciler, ScheduleDifference
+from heartbeat.temporal.schedules import Schedules
+from tests.support.world import World
+
+
+async def compared(house: World, *, dry_run: bool = False) -> list[tuple[str, str]]:
+    """What one look at the house's heartbeat found and did."""
+    reconciler = Reconciler(house.client, house.database, house.schedules, dry_run=dry_run)
+    found = await reconciler.compare(await house.database.read(everything))
+    assert all(difference.heartbeat == house.heartbeat.uuid for difference in found)
+    return [(difference.what, difference.why) for difference in found]
+
+
+async def at_rest(house: World) -> None:
+    """A heartbeat with its schedule, and nothing to put right."""
+    assert await house.schedules.sync(house.heartbeat.uuid)
+    assert await compared(house) == []
+
+
+async def test_a_schedule_that_is_gone_is_created(house: World) -> None:
+    await at_rest(house)
+    handle = house.client.get_schedule_handle(house.heartbeat.uuid)
+    await handle.delete()
+    assert await compared(house, dry_run=True) == [("created", "its schedule was gone")]
+    with pytest.raises(RPCError):
+        await handle.describe()
+    assert await compared(house) == [("created", "its schedule was gone")]
+    await handle.describe()
+    assert await compared(house) == []
+
+
+async def test_a_schedule_changed_in_temporal_is_put_again(house: World) -> None:
+    await at_rest(house)
+
+    def hourly(there: ScheduleUpdateInput) -> ScheduleUpdate:
+        there.description.schedule.spec = ScheduleSpec(cron_expressions=["7 * * * *"])
+        return ScheduleUpdate(there.description.schedule)
+
+    await house.client.get_schedule_handle(house.heartbeat.uuid).update(hourly)
+    assert await compared(house) == [("put", "the schedule was changed in Temporal")]
+    assert await compared(house) == []
+
+
+@pytest.mark.parametrize("arguments", [[], ["by hand"], [{"heartbeat": "by hand"}]])
+async def test_a_schedule_whose_input_was_changed_in_temporal_is_put_again(house: World, arguments: list[Any]) -> None:
+    await at_rest(house)
+
+    def by_hand(there: ScheduleUpdateInput) -> ScheduleUpdate:
+        action = there.description.schedule.action
+        assert isinstance(action, ScheduleActionStartWorkflow)
+        action.args = arguments
+        return ScheduleUpdate(there.description.schedule)
+
+    await house.client.get_schedule_handle(house.heartbeat.uuid).update(by_hand)
+    assert await compared(house) == [("put", "the schedule was changed in Temporal")]
+    assert await compared(house) == []
+
+
+async def test_each_year_puts_anew(house: World) -> None:
+    """The turns of the clocks are written out for the years ahead."""
+    await at_rest(house)
+    await house.database.write(
+        lambda c: c.exec_driver_sql("UPDATE heartbeat SET spec_hash = '2025' || substr(spec_hash, 5)")
+    )
+    assert await compared(house) == [("put", "a year began")]
+    assert await compared(house) == []
+
+
+async def test_one_that_is_behind_its_row_is_put(house: World) -> None:
+    await at_rest(house)
+    await house.database.write(
+        lambda c: c.exec_driver_sql("UPDATE heartbeat SET cron_pattern = '5 5 * * *', version = version + 1")
+    )
+    assert await compared(house) == [("put", "the schedule was behind its row")]
+    assert await compared(house) == []
+
+
+async def test_a_pause_made_in_temporal_is_adopted_and_so_is_its_end(house: World) -> None:
+    await at_rest(house)
+    handle = house.client.get_schedule_handle(house.heartbeat.uuid)
+    await handle.pause(note="maintenance until Friday")
+    assert await compared(house) == [("paused", "paused in Temporal: maintenance until Friday")]
+    row = await house.row()
+    assert (row.enabled, row.pause_reason) == (False, "operator")
+    assert row.pause_message == "Paused in Temporal: maintenance until Friday"
+    assert await compared(house) == []
+    await handle.unpause(note="done")
+    assert await compared(house) == [("enabled", "resumed in Temporal")]
+    row = await house.row()
+    assert (row.enabled, row.pause_reason, row.error_count) == (True, None, 0)
+    assert row.accounted_until > datetime.now(UTC) - timedelta(seconds=30)
+    assert await compared(house) == []
+
+
+async def test_a_wish_of_the_owner_is_not_undone_by_an_older_look(house: World) -> None:
+    """The row moved on between the look at the schedule and the adoption: the row wins."""
+    await at_rest(house)
+    stale = await house.database.read(everything)
+    await house.client.get_schedule_handle(house.heartbeat.uuid).pause(note="hm")
+    await house.database.write(lambda c: c.exec_driver_sql("UPDATE heartbeat SET version = version + 1"))
+    await Reconciler(house.client, house.database, house.schedules).compare(stale)
+    assert (await house.row()).pause_reason is None
+
+
+async def test_orphans_are_deleted_once_they_are_old_enough(house: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    orphan = new_id("hb")
+    action = ScheduleActionStartWorkflow("AgentRun", id=orphan, task_queue=house.settings.task_queue)
+    await house.client.create_schedule(
+        orphan, Schedule(action=action, spec=ScheduleSpec(cron_expressions=["1 1 1 1 *"]))
+    )
+    reconciler = Reconciler(house.client, house.database, house.schedules)
+    await house.schedules.sync(house.heartbeat.uuid)
+
+    async def seen() -> bool:
+        return {orphan, house.heartbeat.uuid} <= {found.id async for found in await house.client.list_schedules()}
+
+    async with asyncio.timeout(15):
+        while not await seen():
+            await asyncio.sleep(0.05)
+    assert orphan not in {difference.heartbeat for difference in await reconciler.orphans()}
+    monkeypatch.setattr(reconcile, "YOUNG", timedelta())
+    found = await reconciler.orphans()
+    assert ScheduleDifference(orphan, "deleted", "no heartbeat has this schedule") in found
+    assert house.heartbeat.uuid not in {difference.heartbeat for difference in found}
+    with pytest.raises(RPCError):
+        await house.client.get_schedule_handle(orphan).describe()
+
+
+async def test_schedules_of_another_installation_are_left_alone(house: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    await house.schedules.sync(house.heartbeat.uuid)
+    monkeypatch.setattr(reconcile, "YOUNG", timedelta())
+    another = house.settings.model_copy(update={"task_queue": "another"})
+    await house.database.write(lambda c: c.exec_driver_sql("UPDATE heartbeat SET uuid = 'hb_other'"))
+    await Reconciler(house.client, house.database, Schedules(house.client, house.database, another)).orphans()
+    await house.client.get_schedule_handle(house.heartbeat.uuid).describe()
+
+
+async def test_deleting_and_creating_twice_are_successes(house: World) -> None:
+    await at_rest(house)
+    await house.schedules.delete(house.heartbeat.uuid)
+    await house.schedules.delete(house.heartbeat.uuid)
+    assert await house.schedules.sync(house.heartbeat.uuid)
+    assert await house.schedules.sync(house.heartbeat.uuid)
+    assert await compared(house) == []

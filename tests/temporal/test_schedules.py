@@ -1,0 +1,143 @@
+"""The schedule follows the row: created, put again, deleted, and never set back."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import select
+from temporalio.client import (
+    Client,
+    ScheduleActionExecutionStartWorkflow,
+    ScheduleActionStartWorkflow,
+    ScheduleOverlapPolicy,
+)
+from temporalio.service import RPCError, RPCStatusCode
+
+from heartbeat.store.heartbeats.sync import order
+from heartbeat.store.rows import columns
+from heartbeat.store.tables.runs import Run
+from heartbeat.temporal.schedules import Schedules, memo
+from tests.support.temporal_runs import backfill, until
+from tests.support.world import World
+
+
+async def described(house: World):
+    return await house.client.get_schedule_handle(house.heartbeat.uuid).describe()
+
+
+async def write(house: World, assignments: str) -> None:
+    await house.database.write(
+        lambda c: c.exec_driver_sql(f"UPDATE heartbeat SET {assignments}, version = version + 1")
+    )
+
+
+async def test_a_new_heartbeat_gets_its_schedule(house: World) -> None:
+    assert await house.schedules.sync(house.heartbeat.uuid)
+    there = await described(house)
+    assert there.schedule.policy.overlap == ScheduleOverlapPolicy.SKIP
+    assert there.schedule.policy.catchup_window == timedelta(hours=24)
+    assert not there.schedule.policy.pause_on_failure
+    assert there.schedule.state.note == "Every minute, UTC (* * * * *)"
+    assert not there.schedule.state.paused
+    action = there.schedule.action
+    assert isinstance(action, ScheduleActionStartWorkflow)
+    assert (action.workflow, action.id) == ("AgentRun", house.heartbeat.uuid)
+    soon = there.info.next_action_times[0]
+    assert soon.second == 0
+    assert timedelta() < soon - datetime.now(UTC) <= timedelta(minutes=1)
+    assert (await house.row()).synced_version == 1
+
+
+async def test_an_edited_row_is_put_whole(house: World) -> None:
+    await house.schedules.sync(house.heartbeat.uuid)
+    await write(house, "cron_pattern = '0 9 * * 1', timezone = 'America/New_York', enabled = false")
+    assert await house.schedules.sync(house.heartbeat.uuid)
+    there = await described(house)
+    assert there.schedule.spec.time_zone_name == "America/New_York"
+    assert there.schedule.state.paused
+    assert (there.schedule.state.note or "").startswith("Not enabled. When it is: At 09:00")
+    assert (await house.row()).synced_version == 2
+
+
+async def test_what_a_run_shows_of_its_cadence_is_true_after_an_edit(house: World) -> None:
+    await house.schedules.sync(house.heartbeat.uuid)
+    await write(house, "cron_pattern = '0 9 * * 1#2', timezone = 'America/New_York'")
+    await house.schedules.sync(house.heartbeat.uuid)
+    await house.client.get_schedule_handle(house.heartbeat.uuid).trigger()
+    there = await until(lambda: described(house), lambda there: bool(there.info.recent_actions))
+    started = there.info.recent_actions[0].action
+    assert isinstance(started, ScheduleActionExecutionStartWorkflow)
+    run = await house.client.get_workflow_handle(started.workflow_id).describe()
+    assert await run.memo() == {
+        "cadence": "At 09:00, on the second Monday of the month, New York time",
+        "cron_pattern": "0 9 * * 1#2",
+    }
+    # A memo of the schedule itself could not follow.
+    assert await there.memo() == {}
+
+
+async def test_an_interval_keeps_its_anchor(house: World) -> None:
+    await write(house, "cron_pattern = NULL, interval_minutes = 45")
+    await house.schedules.sync(house.heartbeat.uuid)
+    there = await described(house)
+    assert memo(await house.row()) == {"cadence": "Every 45 minutes, UTC", "interval_minutes": 45}
+    for tick in there.info.next_action_times[:5]:
+        assert (tick - house.heartbeat.anchor_at) % timedelta(minutes=45) == timedelta()
+
+
+async def test_jitter_spreads_starts_and_moves_no_tick(working: World) -> None:
+    await write(working, "jitter_seconds = 50")
+    await working.schedules.sync(working.heartbeat.uuid)
+    starts = (await described(working)).info.next_action_times
+    late = {start.replace(second=0, microsecond=0): start.second + start.microsecond / 1e6 for start in starts}
+    assert len(late) == len(starts)
+    assert 0 < max(late.values()) <= 50
+    await working.schedules.delete(working.heartbeat.uuid)
+    await working.schedules.sync(working.heartbeat.uuid)
+    again = (await described(working)).info.next_action_times
+    assert len(set(again) & set(starts)) >= len(starts) - 2, "the same ticks start as late as before"
+    await backfill(working, 3)
+    await until(working.row, lambda row: row.success_count > 0)
+    [run, *_] = await working.database.read(lambda c: list(c.execute(select(columns(Run)))))
+    assert run.scheduled_for.second == run.scheduled_for.microsecond == 0
+    assert run.workflow_id == f"{working.heartbeat.uuid}-{run.scheduled_for:%Y-%m-%dT%H:%M:%SZ}"
+
+
+async def test_a_deleted_row_takes_its_schedule_along_and_twice_is_fine(house: World) -> None:
+    await house.schedules.sync(house.heartbeat.uuid)
+    await write(house, "deleted_at = created_at")
+    assert await house.schedules.sync(house.heartbeat.uuid)
+    with pytest.raises(RPCError) as gone:
+        await described(house)
+    assert gone.value.status == RPCStatusCode.NOT_FOUND
+    await write(house, "label = 'again'")
+    assert await house.schedules.sync(house.heartbeat.uuid)
+
+
+async def test_a_put_never_replaces_a_newer_version(house: World) -> None:
+    await house.schedules.sync(house.heartbeat.uuid)
+    stale = await house.database.read(lambda c: order(c, house.heartbeat.uuid))
+    assert stale is not None
+    await write(house, "cron_pattern = '30 6 * * *'")
+    await house.schedules.sync(house.heartbeat.uuid)
+    await house.schedules._put(stale)
+    assert "30 6 * * *" in ((await described(house)).schedule.state.note or "")
+
+
+async def test_a_schedule_lost_in_temporal_is_made_again(house: World) -> None:
+    await house.schedules.sync(house.heartbeat.uuid)
+    await house.client.get_schedule_handle(house.heartbeat.uuid).delete()
+    await write(house, "label = 'again'")
+    assert await house.schedules.sync(house.heartbeat.uuid)
+    assert (await described(house)).id == house.heartbeat.uuid
+
+
+async def test_while_temporal_is_away_the_schedule_is_pending(house: World) -> None:
+    away = await Client.connect("127.0.0.1:1", lazy=True)
+    schedules = Schedules(away, house.database, house.settings)
+    assert await schedules.sync(house.heartbeat.uuid) is False
+    row = await house.row()
+    assert (row.version, row.synced_version) == (1, 0)
+
+
+async def test_one_that_never_was_needs_nothing(house: World) -> None:
+    assert await house.schedules.sync("hb_never")
