@@ -38,7 +38,7 @@ async def test_it_is_kept_though_every_writer_was_busy(
     assert opened is not None
     model.script(says("All quiet."))
     beside = Database(database.url)
-    monkeypatch.setattr(database, "look", beside.look)
+    monkeypatch.setattr(database, "read_inline", beside.read_inline)
     agent, activity, free = (
         ThinkActivities(database, settings, Toolbox(settings)),
         ActivityEnvironment(),

@@ -6,23 +6,22 @@ on. Everything else is the product's own worker.
 
 import os
 import signal
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import TypeVar
-
-from sqlalchemy import Connection
+from typing import ParamSpec, TypeVar
 
 import worker
 from heartbeat.domain.contracts import CloseRunResult, ThinkResult
 from heartbeat.store.database import Database
+from heartbeat.store.sqlite_reader import Query
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 
 class Halting(Database):
-    async def write(self, work: Callable[[Connection], T]) -> T:
-        result = await super().write(work)
+    async def write(self, change: Query[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        result = await super().write(change, *args, **kwargs)
         verdict = result.verdict if isinstance(result, ThinkResult) else result
         if isinstance(verdict, CloseRunResult) and verdict.tell:
             _stand_still_once()

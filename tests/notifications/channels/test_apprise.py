@@ -131,7 +131,7 @@ def test_a_setting_that_is_wrong_is_not_repeated(given: str, monkeypatch: pytest
 
 
 def test_apprise_is_loaded_by_its_first_message_alone() -> None:
-    program = "import sys, heartbeat.channels.registry; print('apprise' in sys.modules)"
+    program = "import sys, heartbeat.notifications.channels.registry; print('apprise' in sys.modules)"
     root = Path(__file__).parents[3]
     done = subprocess.run([sys.executable, "-c", program], cwd=root, capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
