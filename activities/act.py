@@ -70,17 +70,17 @@ class ActActivities:
                     await self._finish(receipt, CallOutcome(REFUSED[approval.state], "refused"))
                     return ActResult()
             await self._make(act, definition, why)
-        return ActResult(tell=await self._to_tell(receipt) if receipt.call.name == "notify_user" else ())
+        return ActResult(notification_uuids=await self._to_tell(receipt) if receipt.call.name == "notify_user" else ())
 
     async def _to_tell(self, receipt: CallReceipt) -> tuple[str, ...]:
         return await self._database.read(waiting_of, receipt.run.id or 0)
 
     async def _make(self, act: ActInput, definition: OfferedTool | None, why: ApprovalReason | None) -> None:
-        receipt = await self._database.write(begin_call, act.run, act.number)
+        receipt = await self._database.write(begin_call, act.run_uuid, act.number)
         if receipt.over:
             return
         began = time.monotonic()
-        called = await self._call(receipt, definition, why, f"{act.run}:{act.number}")
+        called = await self._call(receipt, definition, why, f"{act.run_uuid}:{act.number}")
         if called.outcome == "changed" and definition and definition.server:
             await self._mark_changed(definition, called)
         await self._finish(receipt, _outcome(called, round((time.monotonic() - began) * 1000)))
@@ -129,7 +129,7 @@ class ActActivities:
 
 
 def _as_it_stands(connection: Connection, act: ActInput) -> tuple[CallReceipt, Toolset]:
-    receipt = read_call(connection, act.run, act.number)
+    receipt = read_call(connection, act.run_uuid, act.number)
     return receipt, toolset(connection, receipt.run.bot_id)
 
 

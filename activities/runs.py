@@ -54,12 +54,12 @@ class RunActivities:
 
     @activity.defn
     async def open_run(self, ticket: OpenRunInput) -> OpenRunResult:
-        """Claim the tick; `go` says whether there is anything to do."""
+        """Claim the tick; `should_run` says whether there is anything to do."""
         request = ticket.request
         claim = TickClaim(
-            heartbeat=request.heartbeat,
+            heartbeat=request.heartbeat_uuid,
             trigger=request.trigger,
-            run=request.run,
+            run=request.run_uuid,
             workflow_id=ticket.workflow_id,
             workflow_run_id=ticket.workflow_run_id,
             scheduled_for=datetime.fromisoformat(ticket.scheduled_for) if ticket.scheduled_for else None,
@@ -73,7 +73,7 @@ class RunActivities:
     def _answer(self, opening: Opening) -> OpenRunResult:
         run, settings = opening.run, self._settings
         if run is None or run.status != "running":
-            return OpenRunResult(False, run.uuid if run else None, opening.why, sync=opening.sync)
+            return OpenRunResult(False, run.uuid if run else None, opening.why, schedule_changed=opening.sync)
         return OpenRunResult(
             True,
             run.uuid,
@@ -90,4 +90,4 @@ class RunActivities:
         """End the run in one transaction and say whether the schedule has to follow."""
         ending = Ending(close.status, close.error_code, close.message)
         remind = timedelta(hours=self._settings.finding_reminder_hours)
-        return await self._database.write(close_run, close.run, ending, self._now(), remind)
+        return await self._database.write(close_run, close.run_uuid, ending, self._now(), remind)

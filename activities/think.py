@@ -79,9 +79,9 @@ class ThinkActivities:
 
         def look(connection: Connection) -> tuple[Transcript, Toolset]:
             if think.number == 1:
-                standing = read_transcript(connection, think.run)
+                standing = read_transcript(connection, think.run_uuid)
             else:
-                standing = begin_step(connection, think.run, think.number, self._house, self._now())
+                standing = begin_step(connection, think.run_uuid, think.number, self._house, self._now())
             return standing, toolset(connection, standing.run.bot_id)
 
         return await (self._database.read_inline(look) if think.number == 1 else self._database.write(look))
@@ -141,7 +141,7 @@ class ThinkActivities:
             if thought.calls:
                 return thought
             ending = Ending(thought.status, thought.error_code, thought.message)
-            return replace(thought, verdict=close_run(connection, run.uuid, ending, now, self._remind))
+            return replace(thought, close_result=close_run(connection, run.uuid, ending, now, self._remind))
 
         try:
             while True:

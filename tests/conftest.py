@@ -16,6 +16,7 @@ from temporalio.testing import WorkflowEnvironment
 
 from heartbeat.store import migrate
 from heartbeat.store.database import Database
+from heartbeat.temporal.converter import DATA_CONVERTER
 
 TEMPLATE = "heartbeat_template"
 NUMBERS = itertools.count(1)
@@ -75,7 +76,8 @@ async def temporal() -> AsyncIterator[Client]:
     """A client of a real Temporal dev server, one for the whole session."""
     beside = Path(sys.executable).with_name("temporal")
     binary = str(beside) if beside.exists() else shutil.which("temporal")
-    async with await WorkflowEnvironment.start_local(dev_server_existing_path=binary) as environment:
+    started = WorkflowEnvironment.start_local(dev_server_existing_path=binary, data_converter=DATA_CONVERTER)
+    async with await started as environment:
         yield environment.client
 
 

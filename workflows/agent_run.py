@@ -54,17 +54,17 @@ class AgentRun:
     @workflow.run
     async def run(self, request: RunRequest) -> RunResult:
         opened = await self._open(request)
-        if not opened.go:
-            await self._follow(request, opened.sync)
-            return RunResult("skipped", opened.run, opened.why)
-        assert opened.run is not None
-        workflow.set_current_details(f"Run `{opened.run}` is thinking with {opened.model}.")
+        if not opened.should_run:
+            await self._follow(request, opened.schedule_changed)
+            return RunResult("skipped", opened.run_uuid, opened.reason)
+        assert opened.run_uuid is not None
+        workflow.set_current_details(f"Run `{opened.run_uuid}` is thinking with {opened.model}.")
         ended = await self._work(opened)
         verdict = ended if isinstance(ended, CloseRunResult) else await self._close(ended)
-        workflow.set_current_details(f"Run `{opened.run}` ended: {verdict.status}.")
-        await self._follow(request, verdict.sync)
-        await start_notifying(verdict.tell)
-        return RunResult(verdict.status, opened.run)
+        workflow.set_current_details(f"Run `{opened.run_uuid}` ended: {verdict.status}.")
+        await self._follow(request, verdict.schedule_changed)
+        await start_notifying(verdict.notification_uuids)
+        return RunResult(verdict.status, opened.run_uuid)
 
     @workflow.signal
     def decided(self, number: int) -> None:
@@ -83,7 +83,7 @@ class AgentRun:
 
     async def _work(self, opened: OpenRunResult) -> CloseRunInput | CloseRunResult:
         """Step after step until the model asks for nothing more: its last answer closed the run, or how to close it."""
-        assert opened.run is not None
+        assert opened.run_uuid is not None
         self._deadline = workflow.now() + timedelta(seconds=opened.run_seconds)
         number = 1
         try:
@@ -96,13 +96,15 @@ class AgentRun:
                 await asyncio.gather(*(self._act(opened, call) for call in thought.calls))
         except (ActivityError, asyncio.CancelledError) as problem:
             return ending(opened, problem)
-        return thought.verdict or CloseRunInput(opened.run, thought.status, thought.error_code, thought.message)
+        return thought.close_result or CloseRunInput(
+            opened.run_uuid, thought.status, thought.error_code, thought.message
+        )
 
     async def _think(self, opened: OpenRunResult, number: int) -> ThinkResult:
-        assert opened.run is not None
+        assert opened.run_uuid is not None
         return await workflow.execute_activity_method(
             ThinkActivities.think,
-            ThinkInput(opened.run, number),
+            ThinkInput(opened.run_uuid, number),
             start_to_close_timeout=timedelta(seconds=opened.step_seconds),
             schedule_to_close_timeout=_until(self._deadline),
             heartbeat_timeout=HEARTBEAT_TIMEOUT,
@@ -113,21 +115,21 @@ class AgentRun:
 
     async def _act(self, opened: OpenRunResult, call: PendingCall) -> None:
         """Make a call; one that needs a person's yes waits for it, however long, holding nothing."""
-        while (acted := await self._call(opened, call)).waiting is not None:
+        while (acted := await self._call(opened, call)).approval_seconds is not None:
             workflow.set_current_details(f"Step {call.number}, {call.tool}, waits for a person's approval.")
             with suppress(TimeoutError):
                 await workflow.wait_condition(
-                    lambda: call.number in self._decided, timeout=timedelta(seconds=acted.waiting)
+                    lambda: call.number in self._decided, timeout=timedelta(seconds=acted.approval_seconds)
                 )
             self._decided.discard(call.number)
             # Waiting is not working: the run's time begins anew.
             self._deadline = workflow.now() + timedelta(seconds=opened.run_seconds)
 
     async def _call(self, opened: OpenRunResult, call: PendingCall) -> ActResult:
-        assert opened.run is not None
+        assert opened.run_uuid is not None
         acted = await workflow.execute_activity_method(
             ActActivities.act,
-            ActInput(opened.run, call.number),
+            ActInput(opened.run_uuid, call.number),
             start_to_close_timeout=timedelta(seconds=opened.tool_seconds),
             schedule_to_close_timeout=_until(self._deadline),
             heartbeat_timeout=HEARTBEAT_TIMEOUT,
@@ -135,7 +137,7 @@ class AgentRun:
             cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
             summary=f"act {call.number} · {call.tool}",
         )
-        await start_notifying(acted.tell)
+        await start_notifying(acted.notification_uuids)
         return acted
 
     async def _close(self, close: CloseRunInput) -> CloseRunResult:
@@ -159,7 +161,7 @@ class AgentRun:
         if sync:
             await workflow.execute_activity_method(
                 ScheduleActivities.follow_schedule,
-                request.heartbeat,
+                request.heartbeat_uuid,
                 start_to_close_timeout=TRANSACTION_TIMEOUT,
                 retry_policy=RETRY_FOREVER,
                 summary="the schedule follows its row",

@@ -14,21 +14,21 @@ from heartbeat.domain.contracts import CloseRunInput, OpenRunResult
 
 def ending(opened: OpenRunResult, problem: BaseException) -> CloseRunInput:
     """How a run ends whose step raised `problem` (an `ActivityError` or a cancellation)."""
-    assert opened.run is not None
+    assert opened.run_uuid is not None
     if is_cancelled_exception(problem):
-        return CloseRunInput(opened.run, "cancelled", "cancelled", "The run was cancelled.")
+        return CloseRunInput(opened.run_uuid, "cancelled", "cancelled", "The run was cancelled.")
     code, message = _told(opened, problem.__cause__)
     given_up = isinstance(problem, ActivityError) and problem.retry_state == RetryState.MAXIMUM_ATTEMPTS_REACHED
     if given_up and opened.step_attempts > 1:
         message = f"{message} Tried {opened.step_attempts} times."
-    return CloseRunInput(opened.run, "error", code, message)
+    return CloseRunInput(opened.run_uuid, "error", code, message)
 
 
 def at_limit(opened: OpenRunResult) -> CloseRunInput:
     """How a run ends whose model asks for more than its steps allow. The calls it asked for last are not made."""
-    assert opened.run is not None
+    assert opened.run_uuid is not None
     most = f"The run came to its limit of {opened.max_steps} steps (model requests and tool calls, max_steps)"
-    return CloseRunInput(opened.run, "error", "max_steps", f"{most} before the model was done.")
+    return CloseRunInput(opened.run_uuid, "error", "max_steps", f"{most} before the model was done.")
 
 
 def _told(opened: OpenRunResult, cause: BaseException | None) -> tuple[str, str]:

@@ -33,9 +33,9 @@ class Notify:
                 heartbeat_timeout=HEARTBEAT_TIMEOUT,
                 retry_policy=RETRY_FOREVER,
             )
-            if delivery.again_in is None:
+            if delivery.retry_seconds is None:
                 return delivery.status
-            await workflow.sleep(timedelta(seconds=delivery.again_in))
+            await workflow.sleep(timedelta(seconds=delivery.retry_seconds))
 
 
 async def start_notifying(notifications: Sequence[str]) -> None:

@@ -49,7 +49,7 @@ async def trigger(given: Trigger, asking: CallerDep) -> ApiResponse:
     shown = await asking.read(given, lambda connection, _: _shown(connection, log_id)) if result else None
     if result is None or (shown is not None and shown["status"] == "running"):
         return ApiResponse({"result": _running(log_id)}, 202)
-    return ApiResponse({"result": shown or {"status": result.status, "error_message": result.why}})
+    return ApiResponse({"result": shown or {"status": result.status, "error_message": result.reason}})
 
 
 @router.post("/cancel", **call(Cancelled, later=True))
@@ -101,7 +101,7 @@ def _together(results: list[dict[str, Any]]) -> dict[str, Any]:
 def _without_log(log_id: str, ends: list[RunResult | None]) -> dict[str, Any]:
     """A run that no worker had begun."""
     end = ends[0] if ends else None
-    return {"status": end.status, "error_message": end.why, "log_id": log_id} if end else _running(log_id)
+    return {"status": end.status, "error_message": end.reason, "log_id": log_id} if end else _running(log_id)
 
 
 def _running(log_id: str) -> dict[str, Any]:

@@ -15,19 +15,34 @@ UPKEEP_SCHEDULE_ID = "heartbeat-upkeep"
 # Of heartbeats and of scheduled tasks.
 SCHEDULE_PREFIXES = ("hb_", "task_")
 
+# What a field is called inside Temporal, where it is not called as here. Schedules, histories and the workers of
+# another version outlive a name in this file: rename a field freely, and keep its name inside Temporal in this table.
+WIRE_NAMES = {
+    "approval_seconds": "waiting",
+    "close_result": "verdict",
+    "heartbeat_uuid": "heartbeat",
+    "notification_uuids": "tell",
+    "reason": "why",
+    "retry_seconds": "again_in",
+    "run_uuid": "run",
+    "schedule_changed": "sync",
+    "should_run": "go",
+}
+
 
 @dataclass(frozen=True)
 class RunRequest:
-    """Starts `AgentRun`. `version` is the row's version when the schedule was put; `run` is given for manual runs.
+    """Starts `AgentRun`. `version` is the row's version when the schedule was put.
 
-    `tick` (ISO-8601 UTC) is given when not the schedule but the product itself starts a tick that the schedule lost.
-    `dry_run`: a rehearsal, whose acting calls are written down and not made.
+    `run_uuid` is the id that a manual run was promised. `tick` (ISO-8601 UTC) is set when the product itself, and not
+    the schedule, starts a tick that the schedule lost. `dry_run` is a rehearsal: tool calls that act are written down
+    and not made.
     """
 
-    heartbeat: str
+    heartbeat_uuid: str
     version: int
     trigger: Trigger = "schedule"
-    run: str | None = None
+    run_uuid: str | None = None
     tick: str | None = None
     dry_run: bool = False
 
@@ -44,13 +59,16 @@ class OpenRunInput:
 
 @dataclass(frozen=True)
 class OpenRunResult:
-    """`go` false: nothing to do, `why` says so. `model` is its label for Temporal's UI."""
+    """Whether the tick becomes a run, and its limits; `reason` says why it does not.
 
-    go: bool
-    run: str | None = None
-    why: str = ""
+    `run_uuid` is `None` for a tick that leaves no log. `model` is a label for Temporal's UI.
+    """
+
+    should_run: bool
+    run_uuid: str | None = None
+    reason: str = ""
     model: str = ""
-    sync: bool = False
+    schedule_changed: bool = False
     step_seconds: int = 120
     step_attempts: int = 5
     run_seconds: int = 900
@@ -60,15 +78,15 @@ class OpenRunResult:
 
 @dataclass(frozen=True)
 class ThinkInput:
-    """One model request: step `number` of run `run`."""
+    """One model request: step `number` of a run."""
 
-    run: str
+    run_uuid: str
     number: int
 
 
 @dataclass(frozen=True)
 class PendingCall:
-    """A tool call the model asks for, written as step `number`; `tool` is its label for Temporal's UI."""
+    """A tool call that the model asks for, written as step `number`; `tool` is a label for Temporal's UI."""
 
     number: int
     tool: str
@@ -76,58 +94,52 @@ class PendingCall:
 
 @dataclass(frozen=True)
 class CloseRunResult:
-    """What is left to do after a run was closed: `sync` means the heartbeat's schedule must follow its row.
-
-    `tell` are the notifications to deliver.
-    """
+    """What is left to do once a run is closed: update the schedule from its row, deliver the notifications."""
 
     status: RunStatus
-    sync: bool = False
-    tell: tuple[str, ...] = ()
+    schedule_changed: bool = False
+    notification_uuids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class ThinkResult:
     """What a step came to: `calls` to make before the next one, or the end of the run.
 
-    With an `error_code` the run ends as an error. With a `verdict` it is closed already.
+    With an `error_code` the run ends as an error. With a `close_result` it is closed already.
     """
 
     calls: tuple[PendingCall, ...] = ()
     error_code: str | None = None
     message: str | None = None
-    verdict: CloseRunResult | None = None
+    close_result: CloseRunResult | None = None
 
     @property
     def status(self) -> RunStatus:
-        """What a run comes to that ends with this step."""
+        """The status of a run that ends with this step."""
         return "error" if self.error_code else "success"
 
 
 @dataclass(frozen=True)
 class ActInput:
-    """One tool call: step `number` of run `run`."""
+    """One tool call: step `number` of a run."""
 
-    run: str
+    run_uuid: str
     number: int
 
 
 @dataclass(frozen=True)
 class ActResult:
-    """What became of a call: `waiting` is for how many seconds at the most it waits for a person to decide.
+    """What became of a call. `approval_seconds`: it waits at most so long for a person to decide."""
 
-    `tell` are the notifications to deliver.
-    """
-
-    waiting: float | None = None
-    tell: tuple[str, ...] = ()
+    approval_seconds: float | None = None
+    notification_uuids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class CloseRunInput:
-    """How a run ended. `message` is for the owner, in words that say what to do."""
+    """How a run ended. `message` is for the owner and says what to do."""
 
-    run: str
+    run_uuid: str
     status: RunStatus
     error_code: str | None = None
     message: str | None = None
@@ -135,10 +147,10 @@ class CloseRunInput:
 
 @dataclass(frozen=True)
 class DeliveryResult:
-    """Where a notification stands after an attempt; `again_in` are the seconds to the next one, `None`: no more."""
+    """The status of a notification after an attempt. `retry_seconds`: until the next one, `None` for no more."""
 
     status: str
-    again_in: float | None = None
+    retry_seconds: float | None = None
 
 
 @dataclass(frozen=True)
@@ -146,5 +158,5 @@ class RunResult:
     """The result of `AgentRun`, as Temporal's UI shows it; the log has the rest."""
 
     status: str
-    run: str | None = None
-    why: str = ""
+    run_uuid: str | None = None
+    reason: str = ""

@@ -9,6 +9,7 @@ from temporalio.client import Client, TLSConfig
 from temporalio.service import RPCError
 
 from heartbeat.settings import Settings
+from heartbeat.temporal.converter import DATA_CONVERTER
 
 RPC_TIMEOUT = timedelta(seconds=3)
 
@@ -20,6 +21,7 @@ async def connect(settings: Settings, *, lazy: bool = True) -> Client:
         namespace=settings.temporal_namespace,
         api_key=settings.temporal_api_key.get_secret_value() if settings.temporal_api_key else None,
         tls=_tls(settings),
+        data_converter=DATA_CONVERTER,
         lazy=lazy,
     )
 

@@ -93,7 +93,7 @@ async def result_within(handle: WorkflowHandle[object, RunResult], seconds: floa
         return await asyncio.wait_for(handle.result(), seconds)
     except WorkflowFailureError as problem:
         before = isinstance(problem.cause, CancelledError)
-        return RunResult("cancelled", why="The run was cancelled before it began.") if before else None
+        return RunResult("cancelled", reason="The run was cancelled before it began.") if before else None
     except (TimeoutError, RPCError, RuntimeError):
         return None
 
@@ -101,7 +101,7 @@ async def result_within(handle: WorkflowHandle[object, RunResult], seconds: floa
 async def log_of(handle: WorkflowHandle[object, RunResult]) -> str:
     """The log id of a run once its workflow is over, however long that takes; raises `Conflict` or `Unavailable`."""
     try:
-        log = (await handle.result()).run
+        log = (await handle.result()).run_uuid
     except WorkflowFailureError as problem:
         raise Conflict("no_result", f"The run was ended in Temporal, without a result: {problem.cause}") from problem
     except (RPCError, RuntimeError) as problem:

@@ -67,8 +67,8 @@ async def test_a_delivery_shows_its_trouble_and_not_the_address(
     desk.settings = desk.settings.model_copy(update={"apprise_targets": named})
     desk.target(channel="apprise", config={"name": "ops"})
     receiver.answer = says("500 Internal Server Error", CANARY)
-    [uuid] = desk.fails().tell
-    assert (await desk.deliver(uuid)).again_in == 5
+    [uuid] = desk.fails().notification_uuids
+    assert (await desk.deliver(uuid)).retry_seconds == 5
     [row] = desk.notifications()
     assert row.last_error == "Apprise could not hand the message to ops: it answered 500."
     receiver.answer = says("200 OK")

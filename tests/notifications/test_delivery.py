@@ -33,9 +33,9 @@ def states(desk: Desk) -> list[str]:
 
 async def test_a_message_is_delivered_once_however_often_it_is_asked_for(desk: Desk, receiver: Receiver) -> None:
     desk.target(receiver.url)
-    [uuid] = desk.fails("No key: the provider said 401.").tell
+    [uuid] = desk.fails("No key: the provider said 401.").notification_uuids
     first, again = await desk.deliver(uuid), await desk.deliver(uuid)
-    assert (first.status, first.again_in, again) == ("delivered", None, first)
+    assert (first.status, first.retry_seconds, again) == ("delivered", None, first)
     [request] = receiver.received
     assert request.headers["webhook-id"] == uuid
     [row] = desk.notifications()
@@ -48,7 +48,7 @@ async def test_a_message_is_delivered_once_however_often_it_is_asked_for(desk: D
 
 async def test_the_reference_library_takes_the_signature(desk: Desk, receiver: Receiver) -> None:
     desk.target(receiver.url)
-    await desk.deliver(*desk.fails().tell)
+    await desk.deliver(*desk.fails().notification_uuids)
     [request] = receiver.received
     assert Webhook(SECRET).verify(request.body, request.headers)["type"] == "run.failed"
 
@@ -56,14 +56,14 @@ async def test_the_reference_library_takes_the_signature(desk: Desk, receiver: R
 async def test_a_receiver_that_is_down_and_comes_back_gets_the_same_id(desk: Desk, receiver: Receiver) -> None:
     desk.target(receiver.url)
     receiver.answer = says("503 Service Unavailable")
-    [uuid] = desk.fails().tell
+    [uuid] = desk.fails().notification_uuids
     down = await desk.deliver(uuid)
-    assert (down.status, down.again_in) == ("pending", 5)
+    assert (down.status, down.retry_seconds) == ("pending", 5)
     [row] = desk.notifications()
     assert (row.status, row.attempts) == ("pending", 1)
     assert "503" in (row.last_error or "")
     early = await desk.deliver(uuid, timedelta(seconds=2))
-    assert (early.again_in, len(receiver.received)) == (3, 1)
+    assert (early.retry_seconds, len(receiver.received)) == (3, 1)
     receiver.answer = says("200 OK")
     assert (await desk.deliver(uuid, timedelta(seconds=3))).status == "delivered"
     assert [request.headers["webhook-id"] for request in receiver.received] == [uuid, uuid]
@@ -74,10 +74,10 @@ async def test_a_receiver_that_is_down_and_comes_back_gets_the_same_id(desk: Des
 async def test_ten_attempts_over_three_days_and_no_more(desk: Desk, receiver: Receiver) -> None:
     desk.target(receiver.url)
     receiver.answer = says("500 Internal Server Error")
-    [uuid] = desk.fails().tell
+    [uuid] = desk.fails().notification_uuids
     began, waits = desk.now, []
-    while (delivery := await desk.deliver(uuid)).again_in is not None:
-        waits.append(timedelta(seconds=delivery.again_in))
+    while (delivery := await desk.deliver(uuid)).retry_seconds is not None:
+        waits.append(timedelta(seconds=delivery.retry_seconds))
         desk.now += waits[-1]
     assert (waits, len(receiver.received), delivery.status) == (list(WAITS), 10, "failed")
     assert timedelta(days=3) < desk.now - began < timedelta(days=3, hours=6)
@@ -88,34 +88,34 @@ async def test_ten_attempts_over_three_days_and_no_more(desk: Desk, receiver: Re
 async def test_a_receiver_may_ask_for_more_patience(desk: Desk, receiver: Receiver) -> None:
     desk.target(receiver.url)
     receiver.answer = says("429 Too Many Requests", retry_after="120")
-    assert (await desk.deliver(*desk.fails().tell)).again_in == 120
+    assert (await desk.deliver(*desk.fails().notification_uuids)).retry_seconds == 120
 
 
 async def test_gone_disables_the_target_and_says_so(desk: Desk, receiver: Receiver) -> None:
     desk.target(receiver.url)
-    [first] = desk.fails().tell
-    [second] = desk.run().tell
+    [first] = desk.fails().notification_uuids
+    [second] = desk.run().notification_uuids
     receiver.answer = says("410 Gone")
     assert (await desk.deliver(first)).status == (await desk.deliver(second)).status == "failed"
     [target] = desk.rows(Target)
     assert (target.is_enabled, len(receiver.received)) == (False, 1)
     assert "410" in (target.disabled_reason or "")
     assert all("410" in (row.last_error or "") for row in desk.notifications())
-    assert desk.fails().tell == ()
+    assert desk.fails().notification_uuids == ()
 
 
 @pytest.mark.parametrize("answer", ["400 Bad Request", "404 Not Found"])
 async def test_what_is_refused_is_not_tried_again(desk: Desk, receiver: Receiver, answer: str) -> None:
     desk.target(receiver.url)
     receiver.answer = says(answer)
-    delivery = await desk.deliver(*desk.fails().tell)
-    assert (delivery.status, delivery.again_in) == ("failed", None)
+    delivery = await desk.deliver(*desk.fails().notification_uuids)
+    assert (delivery.status, delivery.retry_seconds) == ("failed", None)
     assert desk.rows(Target)[0].is_enabled
 
 
 async def test_a_deleted_target_gets_nothing_more(desk: Desk, receiver: Receiver) -> None:
     target = desk.target(receiver.url)
-    [uuid] = desk.fails().tell
+    [uuid] = desk.fails().notification_uuids
     desk.database.write_now(lambda c: delete_target(c, desk.project, target.uuid, desk.now))
     assert (await desk.deliver(uuid)).status == "failed"
     assert receiver.received == []
@@ -123,18 +123,18 @@ async def test_a_deleted_target_gets_nothing_more(desk: Desk, receiver: Receiver
 
 async def test_what_comes_in_a_cool_down_is_told_in_one_message_at_its_end(desk: Desk, receiver: Receiver) -> None:
     desk.target(receiver.url, cooldown_seconds=3600)
-    assert (await desk.deliver(*desk.fails().tell)).status == "delivered"
+    assert (await desk.deliver(*desk.fails().notification_uuids)).status == "delivered"
     until = desk.rows(Target)[0].quiet_until
     assert until == desk.now + timedelta(hours=1)
-    held = [*desk.run().tell, *desk.fails().tell, *desk.run().tell]
+    held = [*desk.run().notification_uuids, *desk.fails().notification_uuids, *desk.run().notification_uuids]
     for uuid in held:
         delivery = await desk.deliver(uuid)
         assert delivery.status == "held"
-        assert delivery.again_in == (until - desk.now).total_seconds()
+        assert delivery.retry_seconds == (until - desk.now).total_seconds()
     assert (states(desk), len(receiver.received)) == (["delivered", "held", "held", "held"], 1)
     desk.now = until
     ended = [await desk.deliver(uuid) for uuid in held]
-    assert [delivery.again_in for delivery in ended] == [None, None, None]
+    assert [delivery.retry_seconds for delivery in ended] == [None, None, None]
     assert states(desk) == ["delivered"] * 4
     [_, summary] = receiver.received
     assert summary.headers["webhook-id"] == held[0]
@@ -149,15 +149,15 @@ async def test_what_comes_in_a_cool_down_is_told_in_one_message_at_its_end(desk:
 
 async def test_the_only_one_that_was_held_is_itself(desk: Desk, receiver: Receiver) -> None:
     desk.target(receiver.url, cooldown_seconds=3600)
-    await desk.deliver(*desk.fails().tell)
-    [uuid] = desk.run().tell
+    await desk.deliver(*desk.fails().notification_uuids)
+    [uuid] = desk.run().notification_uuids
     await desk.deliver(uuid)
     await desk.deliver(uuid, timedelta(hours=1))
     assert [request.json["type"] for request in receiver.received] == ["run.failed", "run.recovered"]
 
 
 def several(desk: Desk, count: int) -> list[str]:
-    return [uuid for number in range(count) for uuid in (desk.run() if number % 2 else desk.fails()).tell]
+    return [uuid for number in range(count) for uuid in (desk.run() if number % 2 else desk.fails()).notification_uuids]
 
 
 @pytest.mark.parametrize(("count", "messages"), [(5, 5), (6, 1)])
@@ -187,7 +187,7 @@ async def test_one_that_is_being_sent_is_in_no_summary(desk: Desk, receiver: Rec
     first, *others = several(desk, 7)
     desk.database.write_now(lambda c: begin_delivery(c, others[0], desk.now))
     # All the others were gathered by it; one that comes now finds it on its way and leaves it alone.
-    [late] = desk.run().tell
+    [late] = desk.run().notification_uuids
     await desk.deliver(late)
     assert receiver.received[0].json["type"] == "run.recovered"
     desk.database.write_now(lambda c: finish_delivery(c, others[0], Attempt(), desk.now))
@@ -204,7 +204,7 @@ def cut_off(desk: Desk, uuid: str) -> OutgoingMessage | DeliveryState:
 
 async def test_an_attempt_whose_worker_died_is_made_again_at_once_and_counted(desk: Desk, receiver: Receiver) -> None:
     desk.target(receiver.url)
-    [uuid] = desk.fails().tell
+    [uuid] = desk.fails().notification_uuids
     cut_off(desk, uuid)
     cut_off(desk, uuid)
     [row] = desk.notifications()
@@ -218,7 +218,7 @@ async def test_an_attempt_whose_worker_died_is_made_again_at_once_and_counted(de
 
 async def test_workers_that_die_over_it_again_and_again_are_ten(desk: Desk, receiver: Receiver) -> None:
     desk.target(receiver.url)
-    [uuid] = desk.fails().tell
+    [uuid] = desk.fails().notification_uuids
     for _ in range(10):
         assert isinstance(cut_off(desk, uuid), OutgoingMessage)
     assert cut_off(desk, uuid) == DeliveryState("failed")
@@ -229,7 +229,7 @@ async def test_workers_that_die_over_it_again_and_again_are_ten(desk: Desk, rece
 
 async def test_a_chat_is_told_twice_at_the_most(desk: Desk, receiver: Receiver) -> None:
     desk.target(channel="slack", config={"url": f"{receiver.url}/services/1"})
-    [uuid] = desk.fails().tell
+    [uuid] = desk.fails().notification_uuids
     cut_off(desk, uuid)
     receiver.answer = says("503 Service Unavailable")
     assert (await desk.deliver(uuid, timedelta(seconds=8))).status == "pending"
@@ -247,7 +247,7 @@ async def test_a_mail_that_is_sent_again_has_the_same_message_id(desk: Desk) -> 
     async with served(mailbox, None, None):
         place = {"host": "127.0.0.1", "port": mailbox.port, "security": "none"}
         desk.target(channel="email", config={**place, "sender": "hb@watch.example", "to": "ada@example.com"})
-        [uuid] = desk.fails().tell
+        [uuid] = desk.fails().notification_uuids
         sent = cut_off(desk, uuid)
         assert isinstance(sent, OutgoingMessage)
         await deliver(sent.target, message_of(sent), Keyring.from_settings(desk.settings), desk.settings)
@@ -259,7 +259,7 @@ async def test_a_mail_that_is_sent_again_has_the_same_message_id(desk: Desk) -> 
 
 async def test_what_may_have_arrived_is_sent_again_as_it_was_and_in_no_summary(desk: Desk, receiver: Receiver) -> None:
     desk.target(receiver.url)
-    [first] = desk.fails().tell
+    [first] = desk.fails().notification_uuids
     cut_off(desk, first)
     later = several(desk, 8)
     desk.now += timedelta(hours=1)
@@ -288,7 +288,7 @@ async def test_a_message_that_was_tried_stays_the_same(desk: Desk, receiver: Rec
 
 async def test_upkeep_finds_what_nobody_started(desk: Desk, receiver: Receiver) -> None:
     desk.target(receiver.url, cooldown_seconds=600, events=["run.failed", "run.recovered"])
-    [failed] = desk.fails().tell
+    [failed] = desk.fails().notification_uuids
 
     def overdue() -> list[str]:
         return desk.database.read_now(lambda c: never_started(c, desk.now, 100))
@@ -297,7 +297,7 @@ async def test_upkeep_finds_what_nobody_started(desk: Desk, receiver: Receiver) 
     desk.now += timedelta(seconds=61)
     assert overdue() == [failed]
     await desk.deliver(failed)
-    [recovered] = desk.run().tell
+    [recovered] = desk.run().notification_uuids
     await desk.deliver(recovered)
     desk.now += timedelta(minutes=5)
     assert overdue() == []
@@ -309,8 +309,8 @@ async def test_upkeep_finds_what_nobody_started(desk: Desk, receiver: Receiver) 
 
 async def test_secrets_that_do_not_open_wait_for_the_operator(desk: Desk, receiver: Receiver) -> None:
     desk.target(receiver.url, sealed_config="v1.lost.bm9uc2Vuc2U=")
-    delivery = await desk.deliver(*desk.fails().tell)
-    assert (delivery.status, delivery.again_in) == ("pending", 5)
+    delivery = await desk.deliver(*desk.fails().notification_uuids)
+    assert (delivery.status, delivery.retry_seconds) == ("pending", 5)
     assert desk.notifications()[0].last_error == (
         "The target's secrets cannot be opened here; the operator's log says why."
     )
@@ -320,7 +320,7 @@ async def test_an_approval_is_neither_held_nor_summed_up_and_has_its_link(desk: 
     secrets = {"secret_keys": SecretStr(new_key()), "public_url": "https://heartbeat.example/"}
     desk.settings = desk.settings.model_copy(update=secrets)
     desk.target(receiver.url, cooldown_seconds=3600)
-    await desk.deliver(*desk.fails().tell)
+    await desk.deliver(*desk.fails().notification_uuids)
     waiting = several(desk, 7)
     asked = {"approval": "apr_1", "tool": "desk__book", "expires_at": "2026-11-21T12:00:00+00:00"}
     [uuid] = desk.database.write_now(lambda c: record(c, desk.heartbeat, APPROVAL, asked, desk.now))

@@ -22,16 +22,16 @@ async def read(desk: Desk, receiver: Receiver, *notifications: str) -> tuple[str
 
 async def test_one_finding_says_in_its_title_what_is_new_about_it(desk: Desk, receiver: Receiver) -> None:
     desk.target(receiver.url)
-    first = await read(desk, receiver, *desk.reports(DISK).tell)
+    first = await read(desk, receiver, *desk.reports(DISK).notification_uuids)
     assert first == ("normal", "Disks: The disk is full", "[warning] 98 %\nLooked at everything.")
     desk.now += timedelta(days=1)
-    again = await read(desk, receiver, *desk.reports({**DISK, "detail": None}).tell)
+    again = await read(desk, receiver, *desk.reports({**DISK, "detail": None}).notification_uuids)
     assert again[1:] == ("Disks: The disk is full (still there)", "[warning]\nLooked at everything.")
 
 
 async def test_several_findings_have_a_line_each_the_worst_first(desk: Desk, receiver: Receiver) -> None:
     desk.target(receiver.url)
-    _, title, text = await read(desk, receiver, *desk.reports(CERT, DISK).tell)
+    _, title, text = await read(desk, receiver, *desk.reports(CERT, DISK).notification_uuids)
     assert title == "Disks: The disk is full and 1 more"
     assert text.split("\n") == [
         "- [warning] The disk is full (new)",
@@ -44,7 +44,7 @@ async def test_several_findings_have_a_line_each_the_worst_first(desk: Desk, rec
 async def test_a_pause_is_urgent_when_a_person_has_to_end_it(desk: Desk, receiver: Receiver) -> None:
     desk.target(receiver.url)
     desk.change(Heartbeat, max_consecutive_errors=1)
-    priority, title, text = await read(desk, receiver, *desk.fails().tell)
+    priority, title, text = await read(desk, receiver, *desk.fails().notification_uuids)
     assert (priority, title) == ("urgent", "Disks is paused because it kept failing")
     assert text.split("\n") == [
         "Failed once; the last error: No key.",
@@ -58,7 +58,7 @@ async def test_a_pause_that_heals_says_when_it_is_tried_again_where_the_heartbea
     desk.target(receiver.url)
     desk.change(Heartbeat, max_consecutive_errors=1, timezone="Europe/Rome")
     overloaded = Ending("error", "overloaded", "It is overloaded.")
-    priority, _, text = await read(desk, receiver, *desk.run(overloaded).tell)
+    priority, _, text = await read(desk, receiver, *desk.run(overloaded).notification_uuids)
     assert priority == "normal"
     assert text.split("\n") == [
         "Failed once; the last error: It is overloaded.",
@@ -69,7 +69,7 @@ async def test_a_pause_that_heals_says_when_it_is_tried_again_where_the_heartbea
 async def test_what_is_told_of_a_task_can_be_done_with_a_task(desk: Desk, receiver: Receiver) -> None:
     desk.target(receiver.url)
     desk.change(Heartbeat, type="scheduled_task", max_consecutive_errors=1)
-    _, _, text = await read(desk, receiver, *desk.fails().tell)
+    _, _, text = await read(desk, receiver, *desk.fails().notification_uuids)
     assert text.split("\n") == [
         "Failed once; the last error: No key.",
         "Mend it, make the task anew (POST /v1/bot/task/create), and cancel this one.",
@@ -81,7 +81,8 @@ async def test_what_is_told_of_a_task_can_be_done_with_a_task(desk: Desk, receiv
 async def test_a_task_that_is_tried_again_cannot_be_enabled(desk: Desk, receiver: Receiver) -> None:
     desk.target(receiver.url)
     desk.change(Heartbeat, type="scheduled_task", max_consecutive_errors=1)
-    _, _, text = await read(desk, receiver, *desk.run(Ending("error", "overloaded", "It is overloaded.")).tell)
+    closed = desk.run(Ending("error", "overloaded", "It is overloaded."))
+    _, _, text = await read(desk, receiver, *closed.notification_uuids)
     assert text.endswith("\nIt is tried again on Friday, 20 November 2026, 12:06 (UTC).")
     [row] = desk.rows(Heartbeat)
     assert row.pause_message.endswith(" It is tried again at 2026-11-20 12:06 (UTC).")
@@ -90,7 +91,7 @@ async def test_a_task_that_is_tried_again_cannot_be_enabled(desk: Desk, receiver
 async def test_of_a_task_that_is_over_no_further_failure_is_foreseen(desk: Desk, receiver: Receiver) -> None:
     desk.target(receiver.url)
     desk.change(Heartbeat, type="scheduled_task", max_executions=1)
-    _, title, text = await read(desk, receiver, *desk.fails().tell)
+    _, title, text = await read(desk, receiver, *desk.fails().notification_uuids)
     assert (title, text) == ("Disks failed", "No key.")
 
 

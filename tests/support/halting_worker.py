@@ -22,8 +22,8 @@ T = TypeVar("T")
 class Halting(Database):
     async def write(self, change: Query[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         result = await super().write(change, *args, **kwargs)
-        verdict = result.verdict if isinstance(result, ThinkResult) else result
-        if isinstance(verdict, CloseRunResult) and verdict.tell:
+        verdict = result.close_result if isinstance(result, ThinkResult) else result
+        if isinstance(verdict, CloseRunResult) and verdict.notification_uuids:
             _stand_still_once()
         return result
 

@@ -65,8 +65,8 @@ class World:
     async def run_once(self) -> Run:
         """Trigger, wait for the end, and read the log."""
         result = await (await self.start()).result()
-        assert result.run is not None
-        return await self.run(result.run)
+        assert result.run_uuid is not None
+        return await self.run(result.run_uuid)
 
     async def run(self, uuid: str) -> Run:
         return await self.database.read(run_by_uuid, uuid)

@@ -25,6 +25,7 @@ from heartbeat.store.heartbeats.configure import ConfigureRequest, configure
 from heartbeat.store.heartbeats.sync import everything
 from heartbeat.store.projects.access import Access
 from heartbeat.store.tables.heartbeats import Heartbeat
+from heartbeat.temporal.converter import DATA_CONVERTER
 from heartbeat.temporal.reconcile import Reconciler
 from heartbeat.temporal.schedules import Schedules, note
 from tests.support.seeds import a_bot, a_project, heartbeat_row
@@ -46,7 +47,7 @@ class Convergence(RuleBasedStateMachine):
         self.loop = asyncio.new_event_loop()
         self.home = Path(tempfile.mkdtemp(prefix="converge"))
         self.database = Database(f"sqlite:///{shutil.copy(self.template, self.home / 'heartbeat.db')}")
-        self.real = self.wait(Client.connect(self.address))
+        self.real = self.wait(Client.connect(self.address, data_converter=DATA_CONVERTER))
         self.dead = self.wait(Client.connect("127.0.0.1:1", lazy=True))
         self.settings = Settings(_env_file=None, database_url=self.database.url, task_queue=new_id("queue"))
         self.schedules = Schedules(self.real, self.database, self.settings)

@@ -91,7 +91,7 @@ async def test_scheduled_ticks_become_one_log_each(working: World) -> None:
 async def test_five_triggers_in_one_second_are_five_runs(working: World, model: ModelServer) -> None:
     handles = await asyncio.gather(*(working.start() for _ in range(5)))
     results = await asyncio.gather(*(handle.result() for handle in handles))
-    assert len({result.run for result in results}) == 5
+    assert len({result.run_uuid for result in results}) == 5
     assert [result.status for result in results] == ["success"] * 5
     assert len(model.requests) == 5
 
@@ -224,5 +224,5 @@ async def test_a_run_at_its_limit_is_an_error_that_names_it(
 async def test_a_deleted_heartbeat_runs_no_more(working: World, model: ModelServer) -> None:
     await working.database.write(lambda c: c.exec_driver_sql("UPDATE heartbeat SET deleted_at = created_at"))
     handle = await start_manual_run(working.client, working.settings, working.heartbeat, "Bot", "log_none")
-    assert (await handle.result()).why == "the heartbeat was deleted"
+    assert (await handle.result()).reason == "the heartbeat was deleted"
     assert model.requests == []

@@ -10,18 +10,20 @@ import pytest
 from temporalio.client import WorkflowHistory
 from temporalio.worker import Replayer
 
+from heartbeat.temporal.converter import DATA_CONVERTER
 from tests.support.world import SANDBOX
 from workflows.agent_run import AgentRun
+from workflows.notify import Notify
 from workflows.upkeep import Upkeep
 
 HISTORIES = Path(__file__).parent / "histories"
-RECORDED = {path: path.read_text() for path in sorted(HISTORIES.glob("*.json"))}
+RECORDED = {path: path.read_text() for path in sorted(HISTORIES.rglob("*.json"))}
 
 
 @pytest.mark.parametrize("path", RECORDED, ids=lambda path: path.stem)
 async def test_recorded_histories_replay(path: Path) -> None:
     history = WorkflowHistory.from_json(path.stem, RECORDED[path])
-    replayer = Replayer(workflows=[AgentRun, Upkeep], workflow_runner=SANDBOX)
+    replayer = Replayer(workflows=[AgentRun, Notify, Upkeep], workflow_runner=SANDBOX, data_converter=DATA_CONVERTER)
     await replayer.replay_workflow(history)
 
 

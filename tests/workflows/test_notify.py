@@ -80,7 +80,7 @@ def failed_tick(database: Database, heartbeat: str, now: datetime) -> tuple[str,
     def work(connection: Connection) -> tuple[str, ...]:
         run = open_run(connection, claim, HOUSE, now).run
         assert run is not None
-        return close_run(connection, run.uuid, Ending("error", "key_rejected", "No key."), now).tell
+        return close_run(connection, run.uuid, Ending("error", "key_rejected", "No key."), now).notification_uuids
 
     return database.write_now(work)
 

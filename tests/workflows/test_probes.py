@@ -245,7 +245,7 @@ async def test_a_probe_that_comes_too_late_leaves_nothing(house: World, model: M
     async with worker.working(house.client, house.database, house.settings, SANDBOX):
         since = (await house.row()).version
         result = await workflow.result()
-    assert result.why == "the heartbeat waits for no such probe any more"
+    assert result.reason == "the heartbeat waits for no such probe any more"
     assert await probes(house) == []
     assert (await house.row()).version == since
 

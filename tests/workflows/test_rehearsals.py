@@ -43,8 +43,8 @@ async def start(house: World, log: str) -> Any:
 
 async def rehearse(house: World) -> Run:
     result = await (await start(house, new_id("log"))).result()
-    assert result.run is not None
-    return await house.run(result.run)
+    assert result.run_uuid is not None
+    return await house.run(result.run_uuid)
 
 
 async def count(house: World, table: type) -> int:

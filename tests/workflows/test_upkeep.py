@@ -224,7 +224,7 @@ async def test_a_tick_due_in_moments_is_made_to_happen(working: World) -> None:
     assert abs((started.execution_time - soon).total_seconds()) < 1
     # Two seconds past is no tick of `* * * * *`: the run finds that out and leaves nothing.
     result = await working.client.get_workflow_handle(workflow_id, result_type=RunResult).result()
-    assert (result.status, result.why) == ("skipped", "the cadence has no such tick")
+    assert (result.status, result.reason) == ("skipped", "the cadence has no such tick")
 
 
 async def test_books_that_do_not_balance_are_said_in_the_log(

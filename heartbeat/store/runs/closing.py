@@ -76,7 +76,8 @@ def close_run(
 ) -> CloseRunResult:
     """End a run: status, counters, streak, rollup and verdict in one transaction. Closing twice changes nothing.
 
-    Whoever closes again was lost the first time, perhaps before anybody was told, so `tell` is what still waits.
+    Whoever closes again was lost the first time, perhaps before anybody was told, so `notification_uuids` are
+    those that still wait.
     """
     locked = joined(connection, (Run, Heartbeat), LOCK, {"key": run_uuid})
     assert locked is not None, f"run {run_uuid} was never opened"

@@ -23,7 +23,8 @@ DISK = {"title": "Disk is full", "severity": "critical", "fingerprint": "disk", 
 
 def test_a_streak_is_told_once_and_its_end_once(desk: Desk) -> None:
     desk.target()
-    assert [len(desk.fails().tell), len(desk.fails().tell), len(desk.run().tell), len(desk.run().tell)] == [1, 0, 1, 0]
+    closed = [desk.fails(), desk.fails(), desk.run(), desk.run()]
+    assert [len(result.notification_uuids) for result in closed] == [1, 0, 1, 0]
     assert desk.kinds() == ["run.failed", "run.recovered"]
     failed, recovered = desk.rows(Event)
     assert (failed.data["code"], failed.data["message"], recovered.data["failures"]) == ("key_rejected", "No key.", 2)
@@ -36,10 +37,10 @@ async def test_who_closes_again_tells_what_nobody_set_out_to_tell(desk: Desk, re
     [run] = desk.rows(Run)
 
     def again() -> tuple[str, ...]:
-        return desk.database.write_now(lambda c: close_run(c, run.uuid, Ending("error"), desk.now)).tell
+        return desk.database.write_now(lambda c: close_run(c, run.uuid, Ending("error"), desk.now)).notification_uuids
 
-    assert (len(first.tell), again()) == (1, first.tell)
-    await desk.deliver(first.tell[0])
+    assert (len(first.notification_uuids), again()) == (1, first.notification_uuids)
+    await desk.deliver(first.notification_uuids[0])
     assert again() == ()
     assert desk.kinds() == ["run.failed"]
 

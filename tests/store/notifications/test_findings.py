@@ -32,7 +32,7 @@ def say(desk: Desk, state: State, until: Any = None) -> None:
 
 def test_the_same_finding_for_three_runs_is_one_message(desk: Desk) -> None:
     desk.target()
-    told = [desk.reports(DISK).tell for _ in range(3)]
+    told = [desk.reports(DISK).notification_uuids for _ in range(3)]
     assert [len(it) for it in told] == [1, 0, 0]
     assert len(desk.notifications()) == 1
     [row] = desk.rows(Finding)

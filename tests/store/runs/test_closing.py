@@ -81,7 +81,7 @@ def test_the_running_sum_begins_again_with_each_period(database: Database, heart
 def test_a_success_is_a_log_with_its_answer(database: Database, heartbeat: Heartbeat, run: Run) -> None:
     database.write_now(lambda c: settle_step(c, run.uuid, STEP, 1, NOW))
     closing = database.write_now(lambda c: close_run(c, run.uuid, Ending("success"), LATER))
-    assert closing == CloseRunResult("success", sync=False)
+    assert closing == CloseRunResult("success", schedule_changed=False)
     log = database.read_now(lambda c: run_by_uuid(c, run.uuid))
     assert (log.status, log.response, log.duration_ms, log.error_message) == ("success", "All quiet.", 4000, None)
     row = database.read_now(lambda c: heartbeat_row(c, heartbeat.uuid))
@@ -106,8 +106,8 @@ def fail(database: Database, heartbeat: Heartbeat, minute: int) -> CloseRunResul
 
 
 def test_the_streak_pauses_at_its_limit_and_the_schedule_must_follow(database: Database, heartbeat: Heartbeat) -> None:
-    assert fail(database, heartbeat, 1).sync is False
-    assert fail(database, heartbeat, 2).sync is True
+    assert fail(database, heartbeat, 1).schedule_changed is False
+    assert fail(database, heartbeat, 2).schedule_changed is True
     row = database.read_now(lambda c: heartbeat_row(c, heartbeat.uuid))
     assert (row.enabled, row.pause_reason, row.error_count, row.total_error_count) == (False, "errors", 2, 2)
     assert row.pause_message == "Failed 2 times in a row; the last error: No key. Mend it, then enable again."
@@ -120,7 +120,7 @@ def test_a_success_between_failures_starts_the_count_again(database: Database, h
     made = database.write_now(lambda c: open_run(c, scheduled(heartbeat, tick), HOUSE, tick)).run
     assert made is not None
     database.write_now(lambda c: close_run(c, made.uuid, Ending("success"), tick))
-    assert fail(database, heartbeat, 3).sync is False
+    assert fail(database, heartbeat, 3).schedule_changed is False
     row = database.read_now(lambda c: heartbeat_row(c, heartbeat.uuid))
     assert (row.enabled, row.error_count, row.total_error_count) == (True, 1, 2)
 
@@ -130,7 +130,7 @@ def test_manual_failures_are_logged_and_pause_nothing(database: Database, heartb
         made = database.write_now(lambda c: open_run(c, by_hand(heartbeat, f"log_{number}"), HOUSE, NOW)).run
         assert made is not None
         closing = database.write_now(lambda c: close_run(c, made.uuid, Ending("error", "key_rejected", "No."), NOW))
-        assert closing.sync is False
+        assert closing.schedule_changed is False
     row = database.read_now(lambda c: heartbeat_row(c, heartbeat.uuid))
     assert (row.enabled, row.error_count, row.total_error_count) == (True, 0, 3)
 

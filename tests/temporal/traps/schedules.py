@@ -177,7 +177,7 @@ async def our_five_triggers(house: World) -> str:
     async with worker.working(house.client, house.database, house.settings):
         handles = await asyncio.gather(*(house.start() for _ in range(5)))
         results = await asyncio.gather(*(handle.result() for handle in handles))
-    return f"{len({result.run for result in results if result.status == 'success'})} runs"
+    return f"{len({result.run_uuid for result in results if result.status == 'success'})} runs"
 
 
 async def edits_at_once(client: Client) -> str:

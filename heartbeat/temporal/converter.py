@@ -1,0 +1,51 @@
+"""How messages become JSON in Temporal: under the names of `WIRE_NAMES`, whatever the code calls their fields."""
+
+import dataclasses
+from typing import Any, get_type_hints
+
+from temporalio.converter import (
+    AdvancedJSONEncoder,
+    CompositePayloadConverter,
+    DataConverter,
+    DefaultPayloadConverter,
+    JSONPlainPayloadConverter,
+    JSONTypeConverter,
+    value_to_type,
+)
+
+from heartbeat.domain.contracts import WIRE_NAMES
+
+FIELD_NAMES = {wire: name for name, wire in WIRE_NAMES.items()}
+
+
+class MessageEncoder(AdvancedJSONEncoder):
+    """Writes the fields of a dataclass under their wire names, which every version of the product reads."""
+
+    def default(self, o: Any) -> Any:
+        if dataclasses.is_dataclass(o) and not isinstance(o, type):
+            return {WIRE_NAMES.get(field.name, field.name): getattr(o, field.name) for field in dataclasses.fields(o)}
+        return super().default(o)
+
+
+class MessageDecoder(JSONTypeConverter):
+    """Reads a dataclass's fields by either name. Fields of a later version are ignored, missing ones get defaults."""
+
+    def to_typed_value(self, hint: type, value: Any) -> Any:
+        if not (dataclasses.is_dataclass(hint) and isinstance(value, dict)):
+            return JSONTypeConverter.Unhandled
+        hints = get_type_hints(hint)
+        fields = {FIELD_NAMES.get(name, name): part for name, part in value.items()}
+        return hint(**{name: value_to_type(hints[name], fields[name], [self]) for name in fields if name in hints})
+
+
+class MessagePayloadConverter(CompositePayloadConverter):
+    """The SDK's own converters, but for JSON."""
+
+    def __init__(self) -> None:
+        json = JSONPlainPayloadConverter(encoder=MessageEncoder, custom_type_converters=[MessageDecoder()])
+        standard = DefaultPayloadConverter.default_encoding_payload_converters
+        super().__init__(*(json if isinstance(c, JSONPlainPayloadConverter) else c for c in standard))
+
+
+# For every client, worker and replayer of the product.
+DATA_CONVERTER = DataConverter(payload_converter_class=MessagePayloadConverter)
