@@ -73,7 +73,7 @@ class ActActivities:
         return ActResult(notification_uuids=await self._to_tell(receipt) if receipt.call.name == "notify_user" else ())
 
     async def _to_tell(self, receipt: CallReceipt) -> tuple[str, ...]:
-        return await self._database.read(waiting_of, receipt.run.id or 0)
+        return await self._database.read(waiting_of, receipt.run.id)
 
     async def _make(self, act: ActInput, definition: OfferedTool | None, why: ApprovalReason | None) -> None:
         receipt = await self._database.write(begin_call, act.run_uuid, act.number)

@@ -120,13 +120,13 @@ class ThinkActivities:
         from activities.model_requests import unanswered
 
         last = unanswered(standing.run, number, attempt, next_request_tokens(standing, self._house))
-        await self._database.write(note_lost, standing.run.id or 0, last, self._now())
+        await self._database.write(note_lost, standing.run.id, last, self._now())
 
     async def _note_failed(self, run: Run, number: int, attempt: int) -> None:
         from activities.model_requests import unanswered
 
         step = unanswered(run, number, attempt)
-        await self._database.write(note_attempt, run.id or 0, step, "failed", self._now())
+        await self._database.write(note_attempt, run.id, step, "failed", self._now())
 
     async def _keep(self, run: Run, step: NewStep) -> ThinkResult:
         """Write and charge the step; an answer that asks for nothing more closes its run in the same transaction.

@@ -128,7 +128,7 @@ class UpkeepActivities:
         while open_runs := await self._database.read(partial(_long_running, self._now(), after)):
             activity.heartbeat()
             closed += await self._close_lost(open_runs)
-            after = open_runs[-1].id or 0
+            after = open_runs[-1].id
         return closed
 
     @activity.defn

@@ -124,7 +124,7 @@ class Caller:
             raise Forbidden("wrong_project", "This key belongs to another project than the project_id that was sent.")
         limit = self.plan(found).requests_per_minute
         if limit is not None and not self._counted:
-            raise _Uncounted(found.project.id or 0, limit)
+            raise _Uncounted(found.project.id, limit)
         return found
 
 

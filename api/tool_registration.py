@@ -43,7 +43,7 @@ def drafted(bot: Bot, given: CreateTool, settings: Settings) -> Tool:
     refuse_closed(given.server_url, settings)
     uuid = new_id("tool")
     fields = {**given.fields(), **_kept(uuid, given.headers or {}, settings)}
-    return Tool.model_construct(uuid=uuid, bot_id=bot.id or 0, **fields)
+    return Tool.model_construct(uuid=uuid, bot_id=bot.id, **fields)
 
 
 def changes(given: UpdateTool, row: Tool, settings: Settings) -> dict[str, Any]:
@@ -102,7 +102,7 @@ def settle(connection: Connection, tool: Tool, asked: ToolListing, now: datetime
     """Write down what came of asking: the definitions, or why there are none."""
     if asked.problem:
         return store.note_failure(connection, tool, asked.problem)
-    return store.pin(connection, tool.id or 0, asked.found, now)
+    return store.pin(connection, tool.id, asked.found, now)
 
 
 def same_server(now: Tool, asked: Tool) -> None:

@@ -60,7 +60,6 @@ def _in_turn(few: tuple[Database, Tenant], many: tuple[Database, Tenant], asked:
 
 def _timed(connection: Connection, tenant: Tenant, asked: str) -> float:
     """Milliseconds that one answer takes."""
-    assert tenant.bot.id is not None
     began = perf_counter()
     if asked == "stats":
         assert stats(connection, tenant.bot, datetime.now(UTC).date(), 30).all.total

@@ -61,7 +61,7 @@ class Idempotency:
                 return None
             if not (1 <= len(key) <= MAX_KEY_LENGTH and key.isascii() and key.isprintable()):
                 raise Invalid("Idempotency-Key", f"must be 1 to {MAX_KEY_LENGTH} printable ASCII characters")
-            return claim(connection, project.id or 0, key, fingerprint, utc_now(), self._patience)
+            return claim(connection, project.id, key, fingerprint, utc_now(), self._patience)
 
         return await self._stack.database.write(work)
 

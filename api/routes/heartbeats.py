@@ -89,7 +89,7 @@ async def _written(asking: Caller, given: OfBot, write: Callable[[Connection, Ac
 
     def work(connection: Connection, found: Access) -> tuple[Access, Heartbeat, str | None]:
         row = write(connection, found)
-        return found, row, member_uuids(connection, [row]).get(row.member_id or 0)
+        return found, row, member_uuids(connection, [row]).get(row.member_id)
 
     found, row, member_uuid = await asking.write(given, work)
     followed = await asking.stack.schedules.sync_row(row)

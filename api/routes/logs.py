@@ -26,7 +26,7 @@ async def readall(asking: Annotated[QueryCaller[ListLogs], in_query(ListLogs)]) 
 
     def work(connection: Connection, found: Access) -> tuple[list[Row[Any]], int]:
         wanted = LogFilter(
-            bot_id=found.bot.id or 0,
+            bot_id=found.bot.id,
             heartbeat_id=found.heartbeat_or_task.id if given.heartbeat_id else None,
             member_id=subscriber(connection, found.bot, given.member_id).id if given.member_id else None,
             status=given.status,

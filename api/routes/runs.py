@@ -27,7 +27,7 @@ async def read(asking: Annotated[QueryCaller[OfRun], in_query(OfRun)]) -> ApiRes
     settings = asking.stack.settings
 
     def work(connection: Connection, found: Access) -> dict[str, Any]:
-        run = details.log(connection, found.bot.id or 0, given.run_id)
+        run = details.log(connection, found.bot.id, given.run_id)
         charged = details.charged(connection, run.id)
         steps = [show_step(step, charged.get(step.number, 0)) for step in details.steps(connection, run.id)]
         attempts = [show_attempt(attempt) for attempt in details.attempts(connection, run.id)]
@@ -43,7 +43,7 @@ async def events(request: Request, asking: Annotated[QueryCaller[OfRun], in_quer
     seen = SeenStates.from_id(request.headers.get("last-event-id", ""))
 
     def work(connection: Connection, found: Access) -> RunChanges:
-        return changes_since(connection, found.bot.id or 0, given.run_id, seen, asking.stack.settings)
+        return changes_since(connection, found.bot.id, given.run_id, seen, asking.stack.settings)
 
     first = await asking.read(given, work)
     told = stream(first, seen, lambda: asking.read(given, work), request.app.state.closing)

@@ -72,8 +72,8 @@ async def _written(asking: Caller, given: OfBot, write: Callable[[Connection, Ac
 
     def work(connection: Connection, found: Access) -> tuple[Access, Heartbeat, str | None, str | None]:
         row = write(connection, found)
-        member = member_uuids(connection, [row]).get(row.member_id or 0)
-        return found, row, member, store.made_by(connection, [row]).get(row.made_by_run_id or 0)
+        member = member_uuids(connection, [row]).get(row.member_id)
+        return found, row, member, store.made_by(connection, [row]).get(row.made_by_run_id)
 
     found, row, member_uuid, maker = await asking.write(given, work)
     followed = await asking.stack.schedules.sync_row(row)

@@ -161,7 +161,7 @@ class Deleted(BaseModel):
 def show_all(connection: Connection, access: Access, found: list[Heartbeat], now: datetime) -> list[dict[str, Any]]:
     """Heartbeat objects for rows of one bot."""
     members = member_uuids(connection, found)
-    return [show(access, row, members.get(row.member_id or 0), now) for row in found]
+    return [show(access, row, members.get(row.member_id), now) for row in found]
 
 
 def show(access: Access, row: Heartbeat, member_uuid: str | None, now: datetime) -> dict[str, Any]:

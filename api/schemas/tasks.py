@@ -102,10 +102,7 @@ class AllTasks(BaseModel):
 def show_tasks(connection: Connection, access: Access, found: list[Heartbeat], now: datetime) -> list[dict[str, Any]]:
     """Task objects for rows of one bot."""
     members, makers = member_uuids(connection, found), made_by(connection, found)
-    return [
-        show_task(access, row, members.get(row.member_id or 0), makers.get(row.made_by_run_id or 0), now)
-        for row in found
-    ]
+    return [show_task(access, row, members.get(row.member_id), makers.get(row.made_by_run_id), now) for row in found]
 
 
 def show_task(

@@ -69,7 +69,7 @@ def original(connection: Connection, uuid: str) -> OriginalRun:
         raise Conflict("run_in_progress", f"The run {uuid} has not ended yet; replay it when it has.")
     if run.status == "skipped":
         raise Conflict("nothing_to_replay", f"The run {uuid} was skipped, so no model was asked; replay another.")
-    return OriginalRun(run, steps(connection, run.id or 0), toolset(connection, run.bot_id))
+    return OriginalRun(run, steps(connection, run.id), toolset(connection, run.bot_id))
 
 
 def as_it_was(found: OriginalRun) -> ReplayColumn:

@@ -38,11 +38,17 @@ def add_up(dialect: str, table: Table, keys: tuple[str, ...], sums: tuple[str, .
     return statement.on_conflict_do_update(index_elements=list(keys), set_=added)
 
 
-def one(connection: Connection, table: type[M], statement: Any, given: Mapping[str, Any] | None = None) -> M | None:
+def first(connection: Connection, table: type[M], statement: Any, given: Mapping[str, Any] | None = None) -> M | None:
     """The first row of `select(table.__table__)…` as an object of `table`, or `None`; `given` are its bound values."""
     result = connection.execute(statement, given)
     names, row = result.keys(), result.first()
     return built(table, names, row) if row else None
+
+
+def exactly_one(connection: Connection, table: type[M], statement: Any, given: Mapping[str, Any] | None = None) -> M:
+    """`first` for a row that is known to be there, as what was just inserted is; raises `NoResultFound`."""
+    result = connection.execute(statement, given)
+    return built(table, result.keys(), result.one())
 
 
 def joined(

@@ -97,7 +97,7 @@ class Site:
 
     async def transcript(self) -> list[Step]:
         run = await self.run()
-        return await self.database.read(lambda c: steps(c, run.id or 0))
+        return await self.database.read(lambda c: steps(c, run.id))
 
     async def run(self) -> Run:
         return await self.database.read(lambda c: run_by_uuid(c, self.log))

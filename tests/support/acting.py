@@ -39,14 +39,14 @@ async def connect(house: World, desk: ToolServer, **fields: Any) -> Tool:
 
     def work(connection: Any) -> Tool:
         made = create_tool(connection, house.bot, given, now)
-        pin(connection, made.id or 0, found, now)
+        pin(connection, made.id, found, now)
         return made
 
     return await house.database.write(work)
 
 
 async def transcript(house: World, run: Run) -> list[Step]:
-    return await house.database.read(lambda c: steps(c, run.id or 0))
+    return await house.database.read(lambda c: steps(c, run.id))
 
 
 async def change(house: World, table: type, **values: object) -> None:

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, select
 
 from heartbeat.domain.ids import new_id
 from heartbeat.store.projects.projects import create_project
-from heartbeat.store.rows import columns, insert, one
+from heartbeat.store.rows import columns, exactly_one, insert
 from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.projects import Project
@@ -33,9 +33,7 @@ def a_bot(connection: Connection, project: Project, **given: Any) -> Bot:
         "created_at": NOW,
         "updated_at": NOW,
     } | given
-    made = one(connection, Bot, insert(connection, columns(Bot)).values(row).returning(columns(Bot)))
-    assert made is not None
-    return made
+    return exactly_one(connection, Bot, insert(connection, columns(Bot)).values(row).returning(columns(Bot)))
 
 
 def a_heartbeat(connection: Connection, bot: Bot, **given: Any) -> Heartbeat:
@@ -63,13 +61,11 @@ def a_heartbeat(connection: Connection, bot: Bot, **given: Any) -> Heartbeat:
         "updated_at": NOW,
         **dict.fromkeys(counters, 0),
     } | given
-    made = one(connection, Heartbeat, insert(connection, columns(Heartbeat)).values(row).returning(columns(Heartbeat)))
-    assert made is not None
-    return made
+    return exactly_one(
+        connection, Heartbeat, insert(connection, columns(Heartbeat)).values(row).returning(columns(Heartbeat))
+    )
 
 
 def heartbeat_row(connection: Connection, uuid: str) -> Heartbeat:
     table = columns(Heartbeat)
-    found = one(connection, Heartbeat, select(table).where(table.c.uuid == uuid))
-    assert found is not None
-    return found
+    return exactly_one(connection, Heartbeat, select(table).where(table.c.uuid == uuid))

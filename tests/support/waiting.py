@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from heartbeat.domain.ids import new_id
-from heartbeat.store.rows import columns, insert, one
+from heartbeat.store.rows import columns, exactly_one, insert
 from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.notifications import Event, Finding, Notification, Target
@@ -106,6 +106,4 @@ def a_message(connection: Connection, heartbeat: Heartbeat, target: Target, **gi
 
 
 def _written(connection: Connection, table: Any, row: dict[str, Any]) -> Any:
-    made = one(connection, table, insert(connection, columns(table)).values(row).returning(columns(table)))
-    assert made is not None
-    return made
+    return exactly_one(connection, table, insert(connection, columns(table)).values(row).returning(columns(table)))

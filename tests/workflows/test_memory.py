@@ -64,7 +64,7 @@ async def test_the_first_message_is_the_same_at_every_step(working: World, model
 
 
 async def test_memories_are_recalled_and_forgotten(working: World, model: ModelServer) -> None:
-    owner = MemoryOwner(working.bot.id or 0)
+    owner = MemoryOwner(working.bot.id)
     kept = await working.database.write(lambda c: remember(c, owner, "The shop's door code is 4711.", None, NOW))
     model.script(
         asks(("recall", {"query": "which door?"}), ("recall", {"query": "ghost"})),
@@ -81,7 +81,7 @@ async def test_memories_are_recalled_and_forgotten(working: World, model: ModelS
 
 
 async def test_a_bot_that_is_full_is_told_to_forget_something(working: World, model: ModelServer) -> None:
-    owner = MemoryOwner(working.bot.id or 0)
+    owner = MemoryOwner(working.bot.id)
     await working.database.write(lambda c: [remember(c, owner, f"number {n}", None, NOW) for n in range(MAX_MEMORIES)])
     model.script(asks(("remember", {"text": "One more."}), ("remember", {"text": "x" * 4_001})), says("Too bad."))
     log = await working.run_once()
@@ -95,7 +95,7 @@ async def test_a_bot_that_is_full_is_told_to_forget_something(working: World, mo
 
 
 async def test_a_rehearsal_remembers_nothing(working: World, model: ModelServer) -> None:
-    kept = await working.database.write(lambda c: remember(c, MemoryOwner(working.bot.id or 0), "Keep me.", None, NOW))
+    kept = await working.database.write(lambda c: remember(c, MemoryOwner(working.bot.id), "Keep me.", None, NOW))
     model.script(
         asks(("remember", {"text": "New."}), ("forget", {"id": kept.uuid}), ("recall", {"query": "keep"})),
         says("Done."),

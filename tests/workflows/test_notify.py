@@ -135,7 +135,7 @@ async def test_a_member_is_told_in_place_of_the_owner(
     def of_a_member(connection: Connection) -> int:
         member = create_subscriber(connection, working.bot, "ada@example.com", None, datetime.now(UTC))
         connection.exec_driver_sql(f"UPDATE heartbeat SET member_id = {member.id}")
-        return member.id or 0
+        return member.id
 
     member = await working.database.write(of_a_member)
     owner = await target(working, receiver)

@@ -100,7 +100,7 @@ async def test_it_is_charged_and_counted_nowhere_else(agent: World, model: Model
 async def test_it_is_listed_apart(agent: World, model: ModelServer) -> None:
     model.script(says("All quiet."))
     rehearsed, real = await rehearse(agent), await agent.run_once()
-    bot, page = agent.bot.id or 0, Page(1, 20)
+    bot, page = agent.bot.id, Page(1, 20)
     for wanted, expected in (
         (LogFilter(bot), [real.uuid]),
         (LogFilter(bot, heartbeat_id=agent.heartbeat.id), [real.uuid]),

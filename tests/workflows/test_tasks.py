@@ -183,7 +183,6 @@ async def test_logs_and_stats_tell_the_types_apart(working: World) -> None:
     await backfill(task, 1)
     await until(lambda: status(task), lambda status: status == "done")
     await working.run_once()
-    assert working.bot.id is not None
     of_bot = LogFilter(working.bot.id)
     rows, total = await working.database.read(lambda c: logs(c, of_bot, Page(1, 20)))
     assert (total, [(row.type, row.heartbeat_uuid) for row in rows]) == (

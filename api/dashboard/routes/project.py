@@ -141,6 +141,6 @@ def _glance(connection: Connection, project: Project, page: Page, now: datetime)
         states,
         projects.running(connection, project),
         projects.days(connection, project, now.date(), CHART_DAYS),
-        period_credits(connection, project.id or 0, start),
+        period_credits(connection, project.id, start),
         None if states.total else projects.some_bot(connection, project),
     )

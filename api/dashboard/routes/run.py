@@ -76,7 +76,7 @@ def _whole(connection: Connection, project: Project, uuid: str) -> RunPage:
     if run.project_id != project.id:
         raise NotFound("run", uuid[:64])
     row, bot = projects.heartbeat_of_run(connection, run.heartbeat_id)
-    run_id = run.id or 0
+    run_id = run.id
     transcript = runs.steps(steps(connection, run_id), charged(connection, run_id))
     would = rehearsal(connection, run) if run.dry_run and run.status != "running" else None
     # Only calls of tools are asked for.

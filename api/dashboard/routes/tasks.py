@@ -37,7 +37,7 @@ class TaskLists:
     standing: Named
     total: int
     ended: Named
-    makers: dict[int, str]
+    makers: dict[int | None, str]
 
 
 @router.get("")
@@ -67,7 +67,7 @@ async def task_page(uuid: str, visiting: VisitorDep, page: str = "1", done: str 
     """One task and its runs, newest first; one that has ended too."""
     now, wanted = utc_now(), which_page(page, RUNS_A_PAGE)
 
-    def work(connection: Connection, project: Project) -> tuple[Heartbeat, Bot, dict[int, str], RunList]:
+    def work(connection: Connection, project: Project) -> tuple[Heartbeat, Bot, dict[int | None, str], RunList]:
         row, bot = projects.task_and_bot(connection, project, uuid)
         return row, bot, store.made_by(connection, [row]), runs_of(connection, row, wanted, now)
 
@@ -100,5 +100,5 @@ async def cancel(uuid: str, visiting: VisitorDep) -> Response:
     return RedirectResponse(f"/tasks/{row.uuid}?done=cancel", 303)
 
 
-def _task(row: Heartbeat, bot_name: str, makers: dict[int, str], now: datetime) -> TaskView:
-    return task(row, bot_name, due(cadence_of(row)), makers.get(row.made_by_run_id or 0), now)
+def _task(row: Heartbeat, bot_name: str, makers: dict[int | None, str], now: datetime) -> TaskView:
+    return task(row, bot_name, due(cadence_of(row)), makers.get(row.made_by_run_id), now)

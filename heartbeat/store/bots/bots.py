@@ -12,7 +12,7 @@ from heartbeat.store.heartbeats.heartbeats import delete_heartbeats, lock_bot, r
 from heartbeat.store.memory.memory import forget_all
 from heartbeat.store.notifications.targets import TARGET, delete_targets
 from heartbeat.store.pages import Page
-from heartbeat.store.rows import columns, many, one
+from heartbeat.store.rows import columns, exactly_one, many
 from heartbeat.store.tables.bots import Bot, Tool
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.projects import Project
@@ -40,9 +40,7 @@ def create_bot(connection: Connection, project: Project, fields: Mapping[str, An
             "updated_at": now,
         }
     )
-    made = one(connection, Bot, BOT.insert().values(**fresh.model_dump(exclude={"id"})).returning(BOT))
-    assert made is not None
-    return made
+    return exactly_one(connection, Bot, BOT.insert().values(**fresh.model_dump(exclude={"id"})).returning(BOT))
 
 
 def bots(connection: Connection, project: Project, page: Page) -> tuple[list[Bot], int]:
@@ -59,8 +57,7 @@ def update_bot(
     """Write the columns in `fields` and the published `attributes` that were given; raises `NotFound`."""
     bot = lock_bot(connection, bot)
     values = {**fields, "attributes": {**bot.attributes, **attributes}, "updated_at": now}
-    changed = one(connection, Bot, update(BOT).where(BOT.c.id == bot.id).values(values).returning(BOT))
-    assert changed is not None
+    changed = exactly_one(connection, Bot, update(BOT).where(BOT.c.id == bot.id).values(values).returning(BOT))
     follow = switch_flag(connection, bot, changed.heartbeat, now) if changed.heartbeat != bot.heartbeat else []
     if changed.name != bot.name:
         follow = rename(connection, bot)

@@ -10,7 +10,7 @@ from heartbeat.store.memory.memory import forget_member
 from heartbeat.store.notifications.targets import TARGET, delete_targets
 from heartbeat.store.pages import Page
 from heartbeat.store.projects.members import NOT_DELETED, subscriber
-from heartbeat.store.rows import columns, many, one
+from heartbeat.store.rows import columns, exactly_one, many
 from heartbeat.store.tables.bots import Bot, Subscriber
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.projects import Project
@@ -34,9 +34,7 @@ def create_subscriber(
 ) -> Subscriber:
     """Add a member to a bot's audience."""
     row = {"uuid": new_id("mem"), "bot_id": bot.id, "email": email, "name": name, "subscribed_at": now}
-    made = one(connection, Subscriber, SUBSCRIBER.insert().values(row).returning(SUBSCRIBER))
-    assert made is not None
-    return made
+    return exactly_one(connection, Subscriber, SUBSCRIBER.insert().values(row).returning(SUBSCRIBER))
 
 
 def delete_subscriber(connection: Connection, bot: Bot, key: str, now: datetime) -> list[str]:

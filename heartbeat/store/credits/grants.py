@@ -8,7 +8,7 @@ from sqlalchemy import Connection, select, update
 from heartbeat.domain import credits
 from heartbeat.domain.errors import Conflict
 from heartbeat.store.credits.ledger import NOTHING, begin_period
-from heartbeat.store.rows import columns, insert_once, one
+from heartbeat.store.rows import columns, first, insert_once
 from heartbeat.store.tables.credits import Entry, Usage
 from heartbeat.store.tables.projects import Project
 
@@ -33,7 +33,6 @@ def grant(
     One entry (`grant` or `adjust`) and the period's running sum, once for each `key`. Raises `Conflict` when the key
     was used for another amount.
     """
-    assert project.id is not None
     start, end = credits.period(now, project.period_anchor_day)
     begin_period(connection, project.id, start, now)
     of_period = (USAGE.c.project_id == project.id) & (USAGE.c.period_start == start)
@@ -50,6 +49,6 @@ def grant(
 
 def _require_same(connection: Connection, row: dict[str, object]) -> None:
     mine = (ENTRY.c.project_id == row["project_id"]) & (ENTRY.c.key == row["key"])
-    there = one(connection, Entry, select(ENTRY).where(mine))
+    there = first(connection, Entry, select(ENTRY).where(mine))
     if there is None or there.granted != row["granted"]:
         raise Conflict("grant_key_used", "This --key was used for another grant of the project; choose another.")

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, bindparam, func, select
 
-from heartbeat.store.rows import columns, one
+from heartbeat.store.rows import columns, first
 from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.credits import DailyRollup, Usage
 from heartbeat.store.tables.heartbeats import Heartbeat
@@ -89,7 +89,7 @@ def spending(connection: Connection, project: Project, start: datetime) -> Credi
     def rows(statement: Select[Any], values: dict[str, Any]) -> list[Row[Any]]:
         return list(connection.execute(statement, values))
 
-    usage = one(connection, Usage, USAGE_OF, given) or Usage(project_id=0, period_start=start)
+    usage = first(connection, Usage, USAGE_OF, given) or Usage(project_id=0, period_start=start)
     return CreditsUsage(
         usage.credits,
         usage.held,

@@ -28,7 +28,7 @@ from heartbeat.store.heartbeats.heartbeats import (
 from heartbeat.store.heartbeats.plan_limits import require_gap, require_heartbeats, require_room
 from heartbeat.store.projects.access import Access
 from heartbeat.store.projects.members import subscriber
-from heartbeat.store.rows import columns, one
+from heartbeat.store.rows import columns, exactly_one, first
 from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.heartbeats import Heartbeat
 
@@ -115,9 +115,9 @@ def _meant(connection: Connection, bot: Bot, member_id: int | None, wish: Config
         HEARTBEAT.c.member_id.is_not_distinct_from(member_id),
     )
     if wish.external_id is None:
-        return one(connection, Heartbeat, same)
-    mine = one(connection, Heartbeat, of_bot.where(HEARTBEAT.c.external_id == wish.external_id))
-    return mine or one(connection, Heartbeat, same.where(HEARTBEAT.c.external_id.is_(None)))
+        return first(connection, Heartbeat, same)
+    mine = first(connection, Heartbeat, of_bot.where(HEARTBEAT.c.external_id == wish.external_id))
+    return mine or first(connection, Heartbeat, same.where(HEARTBEAT.c.external_id.is_(None)))
 
 
 def _keep_apart(connection: Connection, there: Heartbeat, member_id: int | None, wish: ConfigureRequest) -> None:
@@ -183,7 +183,7 @@ def _insert(
         **fields,
         uuid=new_id("hb"),
         project_id=bot.project_id,
-        bot_id=bot.id or 0,
+        bot_id=bot.id,
         member_id=member_id,
         enabled=enabled,
         accounted_until=now,
@@ -192,7 +192,7 @@ def _insert(
         updated_at=now,
     )
     statement = HEARTBEAT.insert().values(**fresh.model_dump(exclude={"id"})).returning(HEARTBEAT)
-    return one(connection, Heartbeat, statement) or fresh
+    return exactly_one(connection, Heartbeat, statement)
 
 
 def _changes(

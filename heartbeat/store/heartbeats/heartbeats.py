@@ -12,7 +12,7 @@ from heartbeat.store.heartbeats.plan_limits import require_gap, require_heartbea
 from heartbeat.store.heartbeats.tick_accounting import cadence_of, leave, moved_to, over
 from heartbeat.store.notifications.targets import TARGET, delete_targets
 from heartbeat.store.projects.access import as_public_id
-from heartbeat.store.rows import columns, many, one
+from heartbeat.store.rows import columns, exactly_one, first, many
 from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.projects import Project
@@ -39,7 +39,7 @@ _OF_MEMBER = _ALL.where(HEARTBEAT.c.member_id == bindparam("member_id"))
 
 def heartbeat(connection: Connection, bot: Bot, uuid: str) -> Heartbeat:
     """The bot's heartbeat with this public id; raises `NotFound`."""
-    found = one(connection, Heartbeat, _ONE, {"uuid": as_public_id(uuid), "bot_id": bot.id})
+    found = first(connection, Heartbeat, _ONE, {"uuid": as_public_id(uuid), "bot_id": bot.id})
     if found is None:
         raise NotFound("heartbeat", uuid[:64])
     return found
@@ -60,7 +60,7 @@ def count_heartbeats(connection: Connection, bot: Bot) -> int:
 
 def lock_bot(connection: Connection, bot: Bot) -> Bot:
     """The bot as it is now, locked until the transaction ends: what is decided about its heartbeats stays true."""
-    found = one(
+    found = first(
         connection,
         Bot,
         select(BOT).where(BOT.c.id == bot.id, BOT.c.deleted_at.is_(None)).with_for_update(key_share=True),
@@ -105,13 +105,13 @@ def change(connection: Connection, there: Heartbeat, changes: Mapping[str, Any],
     if DUE & changes.keys():
         # A run that is being opened holds this row while it writes the log of a tick: who wrote that log first and
         # then waited for the row would be waited for.
-        there = one(connection, Heartbeat, _LOCKED, {"id": there.id}) or there
+        there = exactly_one(connection, Heartbeat, _LOCKED, {"id": there.id})
         leave(connection, there, now)
         changes = {**changes, **moved_to(Heartbeat.model_construct(**{**vars(there), **changes}), now)}
         if changes.get("enabled"):
             changes |= over(there, now, now)
     written = update(HEARTBEAT).where(HEARTBEAT.c.id == there.id).values(**changes, updated_at=now).returning(HEARTBEAT)
-    return one(connection, Heartbeat, written) or there
+    return exactly_one(connection, Heartbeat, written)
 
 
 def delete_heartbeat(connection: Connection, bot: Bot, uuid: str, now: datetime) -> list[str]:

@@ -7,7 +7,7 @@ from itertools import islice
 from sqlalchemy import Connection, exists, select
 
 from heartbeat.store.heartbeats.tick_accounting import account, due, overlapped
-from heartbeat.store.rows import columns, one
+from heartbeat.store.rows import columns, first
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.runs import Run
 
@@ -49,7 +49,9 @@ def silent(connection: Connection, now: datetime, limit: int) -> list[str]:
 
 def silence(connection: Connection, uuid: str, now: datetime) -> MissedTicks | None:
     """What this heartbeat owes; `None` when nothing any more."""
-    row = one(connection, Heartbeat, select(HEARTBEAT).where(HEARTBEAT.c.uuid == uuid).with_for_update(key_share=True))
+    row = first(
+        connection, Heartbeat, select(HEARTBEAT).where(HEARTBEAT.c.uuid == uuid).with_for_update(key_share=True)
+    )
     if row is None or row.deleted_at is not None or not row.enabled:
         return None
     lost = due(row, now - GRACE - timedelta(seconds=row.jitter_seconds))

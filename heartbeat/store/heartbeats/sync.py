@@ -9,7 +9,7 @@ from sqlalchemy import Connection, select, update
 from heartbeat.domain import credits
 from heartbeat.store.heartbeats.states import paused
 from heartbeat.store.heartbeats.tick_accounting import leave, resumed
-from heartbeat.store.rows import columns, many, one
+from heartbeat.store.rows import columns, first, many
 from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.projects import Project
@@ -28,7 +28,7 @@ class ScheduledRow:
 
 def order(connection: Connection, uuid: str) -> ScheduledRow | None:
     """The row a schedule is made from, deleted ones too; `None` when there never was one."""
-    heartbeat = one(connection, Heartbeat, select(HEARTBEAT).where(HEARTBEAT.c.uuid == uuid))
+    heartbeat = first(connection, Heartbeat, select(HEARTBEAT).where(HEARTBEAT.c.uuid == uuid))
     if heartbeat is None:
         return None
     return ScheduledRow(heartbeat, bot_name(connection, heartbeat))
@@ -125,7 +125,7 @@ def adopt_resume(row: SyncState, now: datetime) -> Callable[[Connection], bool]:
 
 def _unmoved(connection: Connection, row: SyncState) -> Heartbeat | None:
     same = (HEARTBEAT.c.uuid == row.uuid) & (HEARTBEAT.c.version == row.version) & HEARTBEAT.c.deleted_at.is_(None)
-    return one(connection, Heartbeat, select(HEARTBEAT).where(same).with_for_update(key_share=True))
+    return first(connection, Heartbeat, select(HEARTBEAT).where(same).with_for_update(key_share=True))
 
 
 def lift_budget_pauses(connection: Connection, now: datetime) -> int:

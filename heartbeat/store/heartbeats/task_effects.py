@@ -11,7 +11,7 @@ from heartbeat.domain.errors import Forbidden
 from heartbeat.store.heartbeats.heartbeats import lock_bot
 from heartbeat.store.heartbeats.tasks import HEARTBEAT, TASKS, NewTask, insert_task
 from heartbeat.store.heartbeats.tick_accounting import cadence_of
-from heartbeat.store.rows import columns, joined, one
+from heartbeat.store.rows import columns, exactly_one, joined
 from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.projects import Project
@@ -44,7 +44,7 @@ def schedule_it(connection: Connection, run: Run, effect: Mapping[str, Any], now
     of, bot, project = owners
     bot = lock_bot(connection, bot)
     # Read again: who deletes it holds the bot, and may have done so just now.
-    of = one(connection, Heartbeat, select(HEARTBEAT).where(HEARTBEAT.c.id == of.id)) or of
+    of = exactly_one(connection, Heartbeat, select(HEARTBEAT).where(HEARTBEAT.c.id == of.id))
     _require_leave(connection, run, of)
     fields = {name: getattr(of, name) for name in INHERITED} | {"made_by_run_id": run.id, "depth": of.depth + 1}
     order = NewTask(

@@ -19,7 +19,7 @@ from heartbeat.store.heartbeats.plan_limits import require_gap, require_heartbea
 from heartbeat.store.heartbeats.states import ended
 from heartbeat.store.pages import Page
 from heartbeat.store.projects.members import subscriber
-from heartbeat.store.rows import all_joined, columns, many, one
+from heartbeat.store.rows import all_joined, columns, exactly_one, many
 from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.projects import Project
@@ -113,8 +113,8 @@ def of_project(
     return [(task, bot_name) for task, bot_name in rows], total
 
 
-def made_by(connection: Connection, found: Sequence[Heartbeat]) -> dict[int, str]:
-    """The log ids of the runs that made these tasks, by number; without those that were pruned."""
+def made_by(connection: Connection, found: Sequence[Heartbeat]) -> dict[int | None, str]:
+    """The log ids of the runs that made these tasks, by number; without those that were pruned, and none for `None`."""
     numbers = {task.made_by_run_id for task in found if task.made_by_run_id is not None}
     if not numbers:
         return {}
@@ -140,7 +140,7 @@ def insert_task(
         uuid=new_id("task"),
         type=TASK,
         project_id=bot.project_id,
-        bot_id=bot.id or 0,
+        bot_id=bot.id,
         label=order.name,
         description=order.description,
         prompt=order.prompt,
@@ -158,7 +158,7 @@ def insert_task(
         updated_at=now,
     )
     statement = HEARTBEAT.insert().values(**fresh.model_dump(exclude={"id"})).returning(HEARTBEAT)
-    return one(connection, Heartbeat, statement) or fresh
+    return exactly_one(connection, Heartbeat, statement)
 
 
 def _cadence(project: Project, plan: Plan, order: NewTask, now: datetime) -> Cadence:

@@ -17,7 +17,7 @@ from heartbeat.domain.ids import new_id
 from heartbeat.store.credits.rollup import add_to_day
 from heartbeat.store.heartbeats.states import ended
 from heartbeat.store.notifications.events import record_missed
-from heartbeat.store.rows import columns, insert, one
+from heartbeat.store.rows import columns, exactly_one, insert
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.runs import Run
 
@@ -121,9 +121,7 @@ def resumed(heartbeat: Heartbeat, now: datetime) -> dict[str, Any]:
 
 
 def _again(connection: Connection, heartbeat: Heartbeat) -> Heartbeat:
-    found = one(connection, Heartbeat, select(HEARTBEAT).where(HEARTBEAT.c.id == heartbeat.id))
-    assert found is not None
-    return found
+    return exactly_one(connection, Heartbeat, select(HEARTBEAT).where(HEARTBEAT.c.id == heartbeat.id))
 
 
 def moved_to(heartbeat: Heartbeat, tick: datetime) -> dict[str, Any]:

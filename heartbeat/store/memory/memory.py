@@ -14,7 +14,7 @@ from heartbeat.domain.errors import Conflict, Invalid, NotFound
 from heartbeat.domain.ids import new_id
 from heartbeat.store.memory.search_words import phrases, spelled
 from heartbeat.store.projects.access import as_public_id
-from heartbeat.store.rows import columns, many, one
+from heartbeat.store.rows import columns, exactly_one, first, many
 from heartbeat.store.tables.bots import Bot, Memory, Subscriber
 
 MEMORY, BOT = columns(Memory), columns(Bot)
@@ -47,7 +47,7 @@ def remember(connection: Connection, owner: MemoryOwner, given: str, run_id: int
     # Two calls at once must not both find the last room. Rows that refer to the bot may be written meanwhile.
     connection.execute(select(BOT.c.id).where(BOT.c.id == owner.bot_id).with_for_update(key_share=True))
     mine = (MEMORY.c.bot_id == owner.bot_id) & MEMORY.c.member_id.is_not_distinct_from(owner.member_id)
-    if known := one(connection, Memory, select(MEMORY).where(mine, MEMORY.c.text == kept)):
+    if known := first(connection, Memory, select(MEMORY).where(mine, MEMORY.c.text == kept)):
         return known
     if connection.execute(COUNT, {"bot": owner.bot_id}).scalar_one() >= MAX_MEMORIES:
         full = (
@@ -56,9 +56,7 @@ def remember(connection: Connection, owner: MemoryOwner, given: str, run_id: int
         raise Conflict("memory_full", full)
     row = {**vars(owner), "uuid": new_id("mry"), "text": kept, "words": spelled(kept), "run_id": run_id}
     fresh = MEMORY.insert().values(**row, created_at=now, updated_at=now).returning(MEMORY)
-    made = one(connection, Memory, fresh)
-    assert made is not None
-    return made
+    return exactly_one(connection, Memory, fresh)
 
 
 def recall(connection: Connection, owner: MemoryOwner, query: str, most: int) -> list[Memory]:

@@ -11,7 +11,7 @@ from heartbeat.domain.errors import NotFound
 from heartbeat.domain.ids import new_id
 from heartbeat.store.pages import Page
 from heartbeat.store.projects.access import as_public_id
-from heartbeat.store.rows import columns, many, one
+from heartbeat.store.rows import columns, first, many
 from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.notifications import Finding
@@ -135,7 +135,7 @@ def mark(
     """Say what became of a finding: acknowledged, snoozed `until` a time, or resolved. Raises `NotFound`."""
     changes = {"state": state, "snoozed_until": until, "resolved_at": now if state == "resolved" else None}
     mine = (FINDING.c.uuid == as_public_id(uuid)) & (FINDING.c.bot_id == bot.id)
-    row = one(connection, Finding, update(FINDING).where(mine).values(changes).returning(FINDING))
+    row = first(connection, Finding, update(FINDING).where(mine).values(changes).returning(FINDING))
     if row is None:
         raise NotFound("finding", uuid[:64])
     return _listed(connection, [row])[0]

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, Connection, and_, func, or_, select, update
 
 from heartbeat.store.notifications.events import APPROVAL
-from heartbeat.store.rows import all_joined, columns, joined, one
+from heartbeat.store.rows import all_joined, columns, first, joined
 from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.notifications import Event, Notification, Target
@@ -139,8 +139,8 @@ def _locked(connection: Connection, uuid: str) -> tuple[Target, Notification]:
     """The target first: what was read before its lock was had may have changed since."""
     mine = select(NOTIFICATION.c.target_id).where(NOTIFICATION.c.uuid == uuid).scalar_subquery()
     # NO KEY: events go on adding notifications meanwhile.
-    target = one(connection, Target, select(TARGET).where(TARGET.c.id == mine).with_for_update(key_share=True))
-    notification = one(connection, Notification, select(NOTIFICATION).where(NOTIFICATION.c.uuid == uuid))
+    target = first(connection, Target, select(TARGET).where(TARGET.c.id == mine).with_for_update(key_share=True))
+    notification = first(connection, Notification, select(NOTIFICATION).where(NOTIFICATION.c.uuid == uuid))
     assert target is not None, f"there is no notification {uuid}"
     assert notification is not None
     return target, notification

@@ -11,7 +11,7 @@ from heartbeat.domain.errors import ProductError
 from heartbeat.store.notifications.events import FAILED, FINDING, NOTIFIED, PAUSED, RECOVERED, record
 from heartbeat.store.notifications.findings import note_findings
 from heartbeat.store.notifications.outbox import waiting_of
-from heartbeat.store.rows import columns, one
+from heartbeat.store.rows import columns, exactly_one, first
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.notifications import Event
 from heartbeat.store.tables.runs import Run
@@ -50,7 +50,7 @@ def tell_of_run(
         return tuple(told)
     if run.trigger == "probe":
         # What it means for the pause has been recorded with its verdict.
-        return waiting_of(connection, run.id or 0)
+        return waiting_of(connection, run.id)
     code, message = failure
     pause = tell_of_pause(connection, heartbeat, now, run.id) if changed else None
     if pause is not None:
@@ -71,7 +71,7 @@ def tell_of_pause(
 
     `None` when it was not paused for a reason that anybody needs to hear of.
     """
-    row = one(connection, Heartbeat, select(HEARTBEAT).where(HEARTBEAT.c.id == heartbeat.id))
+    row = first(connection, Heartbeat, select(HEARTBEAT).where(HEARTBEAT.c.id == heartbeat.id))
     if row is None or row.pause_reason not in RESUME:
         return None
     data: dict[str, Any] = {
@@ -91,8 +91,7 @@ def notify_user(connection: Connection, run: Run, message: Mapping[str, Any], no
     sent = select(EVENT.c.id).where(EVENT.c.heartbeat_id == run.heartbeat_id, EVENT.c.run_id == run.id)
     if len(connection.execute(sent.where(EVENT.c.kind == NOTIFIED)).all()) >= MOST_A_RUN:
         raise ProductError(f"Nobody was told: a run may call notify_user {MOST_A_RUN} times; report the rest.")
-    heartbeat = one(connection, Heartbeat, select(HEARTBEAT).where(HEARTBEAT.c.id == run.heartbeat_id))
-    assert heartbeat is not None
+    heartbeat = exactly_one(connection, Heartbeat, select(HEARTBEAT).where(HEARTBEAT.c.id == run.heartbeat_id))
     told = {name: message.get(name) for name in ("title", "message", "priority", "action_url")}
     found = record(connection, heartbeat, NOTIFIED, {"run": run.uuid, **told}, now, run.id)
     if not found:

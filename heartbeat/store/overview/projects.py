@@ -13,7 +13,7 @@ from heartbeat.store.heartbeats.heartbeats import HEARTBEAT, IS_HEARTBEAT, NOT_D
 from heartbeat.store.heartbeats.tasks import TASKS
 from heartbeat.store.pages import Page
 from heartbeat.store.projects.access import as_public_id
-from heartbeat.store.rows import one
+from heartbeat.store.rows import first
 from heartbeat.store.runs.runs import RUN
 from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.heartbeats import Heartbeat
@@ -110,7 +110,7 @@ def days(connection: Connection, project: Project, today: date, count: int) -> d
 def some_bot(connection: Connection, project: Project) -> Bot | None:
     """The project's first bot, if it has one."""
     mine = select(BOT).where(BOT.c.project_id == project.id, BOT.c.deleted_at.is_(None))
-    return one(connection, Bot, mine.order_by(BOT.c.id).limit(1))
+    return first(connection, Bot, mine.order_by(BOT.c.id).limit(1))
 
 
 def heartbeat_and_bot(connection: Connection, project: Project, uuid: str) -> tuple[Heartbeat, Bot]:
@@ -132,8 +132,8 @@ def _and_bot(
     connection: Connection, project: Project, uuid: str, noun: str, which: ColumnElement[bool]
 ) -> tuple[Heartbeat, Bot]:
     mine = (HEARTBEAT.c.uuid == as_public_id(uuid)) & (HEARTBEAT.c.project_id == project.id) & which
-    found = one(connection, Heartbeat, select(HEARTBEAT).where(mine))
-    bot = found and one(connection, Bot, select(BOT).where(BOT.c.id == found.bot_id, BOT.c.deleted_at.is_(None)))
+    found = first(connection, Heartbeat, select(HEARTBEAT).where(mine))
+    bot = found and first(connection, Bot, select(BOT).where(BOT.c.id == found.bot_id, BOT.c.deleted_at.is_(None)))
     if not found or not bot:
         raise NotFound(noun, uuid[:64])
     return found, bot
@@ -141,8 +141,8 @@ def _and_bot(
 
 def heartbeat_of_run(connection: Connection, heartbeat_id: int) -> tuple[Heartbeat, Bot]:
     """The heartbeat a run belongs to, a deleted one too, and its bot."""
-    found = one(connection, Heartbeat, select(HEARTBEAT).where(HEARTBEAT.c.id == heartbeat_id))
-    bot = found and one(connection, Bot, select(BOT).where(BOT.c.id == found.bot_id))
+    found = first(connection, Heartbeat, select(HEARTBEAT).where(HEARTBEAT.c.id == heartbeat_id))
+    bot = found and first(connection, Bot, select(BOT).where(BOT.c.id == found.bot_id))
     assert found
     assert bot
     return found, bot

@@ -11,7 +11,7 @@ from heartbeat.domain.errors import NotFound
 from heartbeat.store.overview.projects import PROMPT_START
 from heartbeat.store.pages import Page
 from heartbeat.store.projects.access import as_public_id
-from heartbeat.store.rows import all_joined, built, columns, one
+from heartbeat.store.rows import all_joined, built, columns, first
 from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.notifications import Finding
@@ -146,7 +146,7 @@ def bot_of_finding(connection: Connection, project: Project, uuid: str) -> Bot:
 
 def _bot(connection: Connection, project: Project, of: Any, noun: str, uuid: str) -> Bot:
     theirs = select(BOT).join(of, of.c.bot_id == BOT.c.id).where(of.c.uuid == as_public_id(uuid))
-    found = one(connection, Bot, theirs.where(BOT.c.project_id == project.id, BOT.c.deleted_at.is_(None)))
+    found = first(connection, Bot, theirs.where(BOT.c.project_id == project.id, BOT.c.deleted_at.is_(None)))
     if found is None:
         raise NotFound(noun, uuid[:64])
     return found

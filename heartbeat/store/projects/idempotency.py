@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Connection, delete, select, update
 
 from heartbeat.domain.errors import Conflict
 from heartbeat.domain.ids import spell
-from heartbeat.store.rows import columns, insert, one
+from heartbeat.store.rows import columns, exactly_one, insert
 from heartbeat.store.tables.projects import IdempotencyKey
 
 KEY = columns(IdempotencyKey)
@@ -53,8 +53,7 @@ def claim(
     unused = insert(connection, KEY).values(first).on_conflict_do_nothing().returning(KEY.c.key)
     if connection.execute(unused).first() is not None:
         return IdempotencyClaim(project_id, key, now, now)
-    there = one(connection, IdempotencyKey, select(KEY).where(_is(project_id, key)).with_for_update())
-    assert there is not None
+    there = exactly_one(connection, IdempotencyKey, select(KEY).where(_is(project_id, key)).with_for_update())
     if there.fingerprint != fingerprint:
         raise Conflict(
             "idempotency_key_reused", "This Idempotency-Key was used for another request; make a new key for each one."

@@ -6,7 +6,7 @@ from sqlalchemy import Connection, select
 
 from heartbeat.domain.errors import NotFound
 from heartbeat.store.projects.access import as_number, as_public_id
-from heartbeat.store.rows import columns, one
+from heartbeat.store.rows import columns, first
 from heartbeat.store.tables.bots import Bot, Subscriber
 from heartbeat.store.tables.heartbeats import Heartbeat
 
@@ -19,14 +19,14 @@ def subscriber(connection: Connection, bot: Bot, key: str) -> Subscriber:
     """The bot's subscriber with this public id or number; raises `NotFound`."""
     number = as_number(key)
     named = SUBSCRIBER.c.uuid == as_public_id(key) if number is None else SUBSCRIBER.c.id == number
-    found = one(connection, Subscriber, select(SUBSCRIBER).where(named, SUBSCRIBER.c.bot_id == bot.id, NOT_DELETED))
+    found = first(connection, Subscriber, select(SUBSCRIBER).where(named, SUBSCRIBER.c.bot_id == bot.id, NOT_DELETED))
     if found is None:
         raise NotFound("subscriber", key[:64])
     return found
 
 
-def member_uuids(connection: Connection, heartbeats: Iterable[Heartbeat]) -> dict[int, str]:
-    """The public ids of the members these heartbeats belong to, by number."""
+def member_uuids(connection: Connection, heartbeats: Iterable[Heartbeat]) -> dict[int | None, str]:
+    """The public ids of the members these heartbeats belong to, by number; `None`, a bot without one, has none."""
     numbers = {one.member_id for one in heartbeats if one.member_id is not None}
     if not numbers:
         return {}

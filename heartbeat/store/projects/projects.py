@@ -9,7 +9,7 @@ from sqlalchemy import Connection, select, update
 
 from heartbeat.domain.errors import NotFound
 from heartbeat.domain.ids import ALPHABET, new_id
-from heartbeat.store.rows import columns, many, one
+from heartbeat.store.rows import columns, first, many
 from heartbeat.store.tables.projects import ApiKey, Project
 
 PROJECT = columns(Project)
@@ -44,7 +44,7 @@ def create_project(
 
 def project(connection: Connection, uuid: str) -> Project:
     """The project with this public id; raises `NotFound`."""
-    found = one(connection, Project, select(PROJECT).where(PROJECT.c.uuid == uuid))
+    found = first(connection, Project, select(PROJECT).where(PROJECT.c.uuid == uuid))
     if found is None:
         raise NotFound("project", uuid)
     return found
@@ -89,7 +89,7 @@ def project_of_key(connection: Connection, secret: str) -> Project | None:
         .join(KEY, KEY.c.project_id == PROJECT.c.id)
         .where(KEY.c.hash == digest(secret), KEY.c.revoked_at.is_(None))
     )
-    return one(connection, Project, statement)
+    return first(connection, Project, statement)
 
 
 def digest(secret: str) -> str:

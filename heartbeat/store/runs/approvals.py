@@ -11,7 +11,7 @@ from heartbeat.domain.tool_risks import ApprovalReason
 from heartbeat.store.notifications.events import APPROVAL, record
 from heartbeat.store.pages import Page
 from heartbeat.store.projects.access import as_public_id
-from heartbeat.store.rows import columns, insert_once, one
+from heartbeat.store.rows import columns, exactly_one, first, insert_once
 from heartbeat.store.runs.tool_calls import CallReceipt
 from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.heartbeats import Heartbeat
@@ -26,8 +26,7 @@ Decision = Literal["approved", "denied"]
 def ask(connection: Connection, receipt: CallReceipt, reason: ApprovalReason, now: datetime) -> Approval:
     """The approval of a call as it stands; asked for if nobody was, expired if nobody answered in time."""
     run, call = receipt.run, receipt.call
-    heartbeat = one(connection, Heartbeat, select(HEARTBEAT).where(HEARTBEAT.c.id == run.heartbeat_id))
-    assert heartbeat is not None
+    heartbeat = exactly_one(connection, Heartbeat, select(HEARTBEAT).where(HEARTBEAT.c.id == run.heartbeat_id))
     row = {
         "uuid": new_id("apr"),
         "bot_id": run.bot_id,
@@ -42,7 +41,7 @@ def ask(connection: Connection, receipt: CallReceipt, reason: ApprovalReason, no
         "expires_at": now + timedelta(hours=heartbeat.approval_timeout_hours),
         "created_at": now,
     }
-    asked = one(connection, Approval, insert_once(connection.dialect.name, APPROVALS), row)
+    asked = first(connection, Approval, insert_once(connection.dialect.name, APPROVALS), row)
     if asked is not None:
         told = {
             "approval": asked.uuid,
@@ -53,14 +52,15 @@ def ask(connection: Connection, receipt: CallReceipt, reason: ApprovalReason, no
         }
         record(connection, heartbeat, APPROVAL, told, now, run.id)
         return asked
-    there = one(connection, Approval, _of_step(run.id, call.number))
-    assert there is not None
+    there = exactly_one(connection, Approval, _of_step(run.id, call.number))
     return _expired(connection, there) if there.state == "pending" and there.expires_at <= now else there
 
 
 def decide(connection: Connection, uuid: str, decision: Decision, by: str, now: datetime) -> Approval:
     """Decide, once. Raises `NotFound`, or `Conflict` when it was decided otherwise, or too late to be decided."""
-    there = one(connection, Approval, select(APPROVALS).where(APPROVALS.c.uuid == as_public_id(uuid)).with_for_update())
+    there = first(
+        connection, Approval, select(APPROVALS).where(APPROVALS.c.uuid == as_public_id(uuid)).with_for_update()
+    )
     if there is None:
         raise NotFound("approval", uuid[:64])
     if there.state == decision:
@@ -70,9 +70,7 @@ def decide(connection: Connection, uuid: str, decision: Decision, by: str, now: 
         raise Conflict("already_decided", f"This call was {state} already; nothing was changed.")
     decided = {"state": decision, "decided_by": by, "decided_at": now}
     written = update(APPROVALS).where(APPROVALS.c.id == there.id).values(decided).returning(APPROVALS)
-    changed = one(connection, Approval, written)
-    assert changed is not None
-    return changed
+    return exactly_one(connection, Approval, written)
 
 
 def approvals(connection: Connection, bot: Bot, state: str | None, page: Page) -> tuple[list[Row[Any]], int]:
@@ -131,4 +129,4 @@ def _of_step(run_id: int | None, step: int) -> Any:
 
 def _expired(connection: Connection, there: Approval) -> Approval:
     written = update(APPROVALS).where(APPROVALS.c.id == there.id).values(state="expired").returning(APPROVALS)
-    return one(connection, Approval, written) or there
+    return exactly_one(connection, Approval, written)

@@ -83,9 +83,7 @@ def close_run(
     assert locked is not None, f"run {run_uuid} was never opened"
     run, heartbeat = locked
     if run.status != "running":
-        return CloseRunResult(
-            run.status, heartbeat.synced_version < heartbeat.version, waiting_of(connection, run.id or 0)
-        )
+        return CloseRunResult(run.status, heartbeat.synced_version < heartbeat.version, waiting_of(connection, run.id))
     if run.credits_held:
         release(connection, run.id, now)
     ending = _as_reported(connection, ending, run)

@@ -17,7 +17,7 @@ from heartbeat.store.heartbeats.states import paused
 from heartbeat.store.heartbeats.tick_accounting import cadence_of, moved_to, newest_due, over
 from heartbeat.store.notifications.events import record_missed
 from heartbeat.store.notifications.run_events import tell_of_pause
-from heartbeat.store.rows import columns, insert_once, joined, one
+from heartbeat.store.rows import columns, first, insert_once, joined
 from heartbeat.store.runs.limits import RunLimits
 from heartbeat.store.runs.run_context import opening_of
 from heartbeat.store.tables.bots import Bot, Memory, Tool
@@ -90,7 +90,7 @@ class Opening:
 
 def open_run(connection: Connection, claim: TickClaim, house: RunLimits, now: datetime) -> Opening:
     """Claim a tick and decide, in one transaction. Asked again for the same workflow it returns what is there."""
-    known = one(connection, Run, KNOWN, {"key": claim.workflow_id})
+    known = first(connection, Run, KNOWN, {"key": claim.workflow_id})
     if known is not None:
         return Opening(known, known.skip_reason or "")
     asked = joined(connection, (Heartbeat, Bot, Project), REQUESTED, {"key": claim.heartbeat})
@@ -122,7 +122,7 @@ def open_run(connection: Connection, claim: TickClaim, house: RunLimits, now: da
 
 def _taken(connection: Connection, claim: TickClaim) -> Opening:
     """What came before: this very workflow, opened by an attempt that was given up but not over, or another's tick."""
-    known = one(connection, Run, KNOWN, {"key": claim.workflow_id})
+    known = first(connection, Run, KNOWN, {"key": claim.workflow_id})
     return Opening(known, known.skip_reason or "") if known else Opening(None, "this tick has its log already")
 
 
@@ -153,7 +153,7 @@ def _hold(
 ) -> Refusal | None:
     """Reserve the first step; when the plan does not allow for it the run just written is a skipped one."""
     limit = house.plan(project.plan).credits_per_month
-    account = Account(run.project_id, run.heartbeat_id, run.id or 0, price.start)
+    account = Account(run.project_id, run.heartbeat_id, run.id, price.start)
     if hold(connection, account, 1, price.credits, limit, now):
         return None
     why = f"The {limit} credits of the plan do not allow for a step of up to {price.credits} any more."
@@ -253,7 +253,7 @@ def _insert(
         "duration_ms": 0 if refusal else None,
         "created_at": now,
     }
-    return one(connection, Run, insert_once(connection.dialect.name, RUN), row)
+    return first(connection, Run, insert_once(connection.dialect.name, RUN), row)
 
 
 def _skip(connection: Connection, heartbeat: Heartbeat, run: Run, refusal: Refusal, now: datetime) -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, literal_column, select
 
 from heartbeat.store.notifications.events import APPROVAL, FAILED, FINDING, NOTIFIED, PAUSED, RECOVERED, listeners
-from heartbeat.store.rows import columns, many, one
+from heartbeat.store.rows import columns, exactly_one, many
 from heartbeat.store.runs.details import parsed
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.runs import Run, Step
@@ -63,8 +63,7 @@ def rehearsal(connection: Connection, run: Run) -> Rehearsal:
     rehearsed = select(STEP).where(STEP.c.run_id == run.id, STEP.c.failure_code.in_(WRITTEN_DOWN))
     steps = many(connection, Step, rehearsed.order_by(STEP.c.number))
     calls = [RehearsedCall(step.name or "", parsed(step.arguments), step.failure_code == "would_ask") for step in steps]
-    heartbeat = one(connection, Heartbeat, select(HEARTBEAT).where(HEARTBEAT.c.id == run.heartbeat_id))
-    assert heartbeat is not None
+    heartbeat = exactly_one(connection, Heartbeat, select(HEARTBEAT).where(HEARTBEAT.c.id == run.heartbeat_id))
     told = [
         RehearsedEvent(kind, target.channel, target.name)
         for kind in _events(run, heartbeat, calls)

@@ -4,7 +4,7 @@ from sqlalchemy import Connection, bindparam, select
 
 from heartbeat.domain.errors import NotFound
 from heartbeat.store.projects.access import as_public_id
-from heartbeat.store.rows import columns, many, one
+from heartbeat.store.rows import columns, first, many
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.runs import Run
 
@@ -15,7 +15,7 @@ IN_PROGRESS = select(RUN).where(RUN.c.heartbeat_id == bindparam("key"), RUN.c.st
 
 def run_by_uuid(connection: Connection, uuid: str) -> Run:
     """The run with this log id; raises `NotFound`."""
-    run = one(connection, Run, BY_UUID, {"key": uuid})
+    run = first(connection, Run, BY_UUID, {"key": uuid})
     if run is None:
         raise NotFound("run", uuid)
     return run

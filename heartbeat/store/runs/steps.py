@@ -12,7 +12,7 @@ from sqlalchemy import Connection, and_, bindparam, select, update
 from heartbeat.domain import credits
 from heartbeat.domain.first_message import first_message
 from heartbeat.store.credits.ledger import Account, hold, settle, short_of_budget
-from heartbeat.store.rows import all_joined, columns, insert_once, joined, many, one
+from heartbeat.store.rows import all_joined, columns, first, insert_once, joined, many
 from heartbeat.store.runs.limits import RunLimits
 from heartbeat.store.tables.credits import Entry
 from heartbeat.store.tables.heartbeats import Heartbeat
@@ -159,12 +159,12 @@ def settle_step(
     assert found is not None, f"a step of run {run_uuid}, which was never opened"
     run, period_start = found
     note_attempt(connection, run.id, step, "answered", now)
-    stored = one(connection, Step, insert_once(connection.dialect.name, STEP), _answer(run.id, step, now))
+    stored = first(connection, Step, insert_once(connection.dialect.name, STEP), _answer(run.id, step, now))
     if stored is None:
         known = steps(connection, run.id)
         return next(there for there in known if there.number == step.number), known
     asked = [_call(run.id, number, call, now) for number, call in enumerate(step.calls, step.number + 1)]
-    written = [one(connection, Step, STEP.insert().returning(STEP), call) for call in asked]
+    written = [first(connection, Step, STEP.insert().returning(STEP), call) for call in asked]
     account = Account(run.project_id, run.heartbeat_id, run.id, period_start or credits.period(now)[0])
     cost = credits.cost(step.tokens, rate)
     # Nothing, if the run was closed meanwhile and gave it back: what comes too late is the operator's loss.

@@ -13,7 +13,7 @@ from heartbeat.store.tables.types import BIG, time
 class Bot(SQLModel, table=True):
     """An agent. `attributes` keeps the published fields that mean nothing here: clients read back what they wrote."""
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int = Field(default=None, primary_key=True)
     uuid: str = Field(unique=True)
     project_id: int = Field(foreign_key="project.id")
     name: str
@@ -33,7 +33,7 @@ class Bot(SQLModel, table=True):
 class Subscriber(SQLModel, table=True):
     """A member of a bot's audience; heartbeats may belong to one."""
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int = Field(default=None, primary_key=True)
     uuid: str = Field(unique=True)
     bot_id: int = Field(foreign_key="bot.id")
     email: str | None = None
@@ -50,7 +50,7 @@ class Tool(SQLModel, table=True):
     `sealed_headers` can be opened with the installation's secret keys alone; `header_names` may be shown.
     """
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int = Field(default=None, primary_key=True)
     uuid: str = Field(unique=True)
     bot_id: int = Field(foreign_key="bot.id")
     server_label: str
@@ -77,7 +77,7 @@ class Memory(SQLModel, table=True):
     Their full-text index is made by raw SQL in its migration: a table of its own on SQLite, `memory_words`.
     """
 
-    id: int | None = Field(default=None, primary_key=True, sa_type=BIG)
+    id: int = Field(default=None, primary_key=True, sa_type=BIG)
     uuid: str = Field(unique=True)
     bot_id: int = Field(foreign_key="bot.id")
     member_id: int | None = Field(default=None, foreign_key="subscriber.id")

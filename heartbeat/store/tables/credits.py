@@ -16,7 +16,7 @@ class Entry(SQLModel, table=True):
     number), `granted` may be used. `absorbed` is what a step used beyond its reservation, which nobody is charged.
     """
 
-    id: int | None = Field(default=None, primary_key=True, sa_type=BIG)
+    id: int = Field(default=None, primary_key=True, sa_type=BIG)
     project_id: int = Field(foreign_key="project.id")
     heartbeat_id: int | None = Field(default=None, foreign_key="heartbeat.id")
     run_id: int | None = Field(default=None, foreign_key="run.id", sa_type=BIG)

@@ -23,7 +23,7 @@ class Heartbeat(SQLModel, table=True):
     was done in vain.
     """
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int = Field(default=None, primary_key=True)
     uuid: str = Field(unique=True)
     project_id: int = Field(foreign_key="project.id")
     bot_id: int = Field(foreign_key="bot.id")

@@ -13,7 +13,7 @@ from heartbeat.store.tables.types import BIG, time
 class Event(SQLModel, table=True):
     """Something a person may want to hear of, written in the transaction that caused it: nothing tells of it twice."""
 
-    id: int | None = Field(default=None, primary_key=True, sa_type=BIG)
+    id: int = Field(default=None, primary_key=True, sa_type=BIG)
     uuid: str = Field(unique=True)
     project_id: int = Field(foreign_key="project.id")
     bot_id: int = Field(foreign_key="bot.id")
@@ -35,7 +35,7 @@ class Target(SQLModel, table=True):
     for `cooldown_seconds`: what comes meanwhile is told in one summary, at `quiet_until`.
     """
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int = Field(default=None, primary_key=True)
     uuid: str = Field(unique=True)
     project_id: int = Field(foreign_key="project.id")
     bot_id: int | None = Field(default=None, foreign_key="bot.id")
@@ -60,7 +60,7 @@ class Target(SQLModel, table=True):
 class Finding(SQLModel, table=True):
     """One matter that a heartbeat's runs report, known by its fingerprint; told when it is new, changed or back."""
 
-    id: int | None = Field(default=None, primary_key=True, sa_type=BIG)
+    id: int = Field(default=None, primary_key=True, sa_type=BIG)
     uuid: str = Field(unique=True)
     bot_id: int = Field(foreign_key="bot.id")
     heartbeat_id: int = Field(foreign_key="heartbeat.id")
@@ -91,7 +91,7 @@ class Notification(SQLModel, table=True):
     their workers died over them.
     """
 
-    id: int | None = Field(default=None, primary_key=True, sa_type=BIG)
+    id: int = Field(default=None, primary_key=True, sa_type=BIG)
     uuid: str = Field(unique=True)
     project_id: int = Field(foreign_key="project.id")
     bot_id: int = Field(foreign_key="bot.id")

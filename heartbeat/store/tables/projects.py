@@ -13,7 +13,7 @@ from heartbeat.store.tables.types import time
 class Project(SQLModel, table=True):
     """An owner of bots; what it may do is its plan (settings)."""
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int = Field(default=None, primary_key=True)
     uuid: str = Field(unique=True)
     name: str
     plan: str = "self_hosted"
@@ -25,7 +25,7 @@ class ApiKey(SQLModel, table=True):
     """A key is kept as its SHA-256 alone; `prefix` lets people tell their keys apart."""
 
     __tablename__ = "api_key"
-    id: int | None = Field(default=None, primary_key=True)
+    id: int = Field(default=None, primary_key=True)
     uuid: str = Field(unique=True)
     project_id: int = Field(foreign_key="project.id", index=True)
     name: str

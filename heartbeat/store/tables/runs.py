@@ -16,7 +16,7 @@ class Run(SQLModel, table=True):
     `opening` is what its first message says before the prompt; `chat_mode` is `agent`, or `ask`: without tools.
     """
 
-    id: int | None = Field(default=None, primary_key=True, sa_type=BIG)
+    id: int = Field(default=None, primary_key=True, sa_type=BIG)
     uuid: str = Field(unique=True)
     project_id: int = Field(foreign_key="project.id")
     bot_id: int = Field(foreign_key="bot.id")
@@ -92,7 +92,7 @@ class Step(SQLModel, table=True):
     tool said, `messages` a model's answer as JSON; `name`, `call_id` and `arguments` (JSON) are a tool call's.
     """
 
-    id: int | None = Field(default=None, primary_key=True, sa_type=BIG)
+    id: int = Field(default=None, primary_key=True, sa_type=BIG)
     run_id: int = Field(foreign_key="run.id", sa_type=BIG)
     number: int
     kind: str
@@ -120,7 +120,7 @@ class Attempt(SQLModel, table=True):
     `outcome` is answered, failed or lost; of a lost one (its worker died) `input_tokens` is the most it can have read.
     """
 
-    id: int | None = Field(default=None, primary_key=True, sa_type=BIG)
+    id: int = Field(default=None, primary_key=True, sa_type=BIG)
     run_id: int = Field(foreign_key="run.id", sa_type=BIG)
     step: int
     attempt: int
@@ -140,7 +140,7 @@ class Approval(SQLModel, table=True):
     `reason` is registration or combination, `why` the same in words.
     """
 
-    id: int | None = Field(default=None, primary_key=True, sa_type=BIG)
+    id: int = Field(default=None, primary_key=True, sa_type=BIG)
     uuid: str = Field(unique=True)
     bot_id: int = Field(foreign_key="bot.id")
     heartbeat_id: int = Field(foreign_key="heartbeat.id")

@@ -11,7 +11,7 @@ from heartbeat.domain.ids import new_id
 from heartbeat.domain.tool_pins import PinnedTool, change, pinned
 from heartbeat.store.pages import Page
 from heartbeat.store.projects.access import as_public_id
-from heartbeat.store.rows import columns, many, one
+from heartbeat.store.rows import columns, exactly_one, first, many
 from heartbeat.store.tables.bots import Bot, Tool
 
 TOOL = columns(Tool)
@@ -19,7 +19,7 @@ TOOL = columns(Tool)
 
 def tool(connection: Connection, bot: Bot, uuid: str) -> Tool:
     """The bot's tool with this public id; raises `NotFound`."""
-    found = one(connection, Tool, select(TOOL).where(_mine(bot, uuid)))
+    found = first(connection, Tool, select(TOOL).where(_mine(bot, uuid)))
     if found is None:
         raise NotFound("tool", uuid[:64])
     return found
@@ -46,9 +46,7 @@ def create_tool(connection: Connection, bot: Bot, fields: Mapping[str, Any], now
     fresh = Tool.model_construct(
         **{"uuid": new_id("tool"), **fields, "bot_id": bot.id, "created_at": now, "updated_at": now}
     )
-    made = one(connection, Tool, TOOL.insert().values(**fresh.model_dump(exclude={"id"})).returning(TOOL))
-    assert made is not None
-    return made
+    return exactly_one(connection, Tool, TOOL.insert().values(**fresh.model_dump(exclude={"id"})).returning(TOOL))
 
 
 def write_tool(connection: Connection, row: Tool, fields: Mapping[str, Any], now: datetime) -> Tool:
@@ -122,11 +120,11 @@ def _mine(bot: Bot, uuid: str) -> ColumnElement[bool]:
 
 def _locked(connection: Connection, which: ColumnElement[bool]) -> Tool | None:
     """Entries are one value of their row: two who change one each at once must not undo each other."""
-    return one(connection, Tool, select(TOOL).where(which).with_for_update())
+    return first(connection, Tool, select(TOOL).where(which).with_for_update())
 
 
 def _written(connection: Connection, row: Tool, values: Mapping[str, Any]) -> Tool:
-    changed = one(connection, Tool, update(TOOL).where(TOOL.c.id == row.id).values(**values).returning(TOOL))
+    changed = first(connection, Tool, update(TOOL).where(TOOL.c.id == row.id).values(**values).returning(TOOL))
     if changed is None:
         raise NotFound("tool", row.uuid)
     return changed

@@ -15,7 +15,7 @@ from heartbeat.domain.ids import new_id
 from heartbeat.settings import Settings
 from heartbeat.store.database import Database
 from heartbeat.store.projects.projects import create_key
-from heartbeat.store.rows import columns, insert, one
+from heartbeat.store.rows import columns, exactly_one, insert
 from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.projects import Project
@@ -90,9 +90,7 @@ def a_run(connection: Any, heartbeat: Heartbeat, **given: Any) -> Run:
         "credits_charged": 0,
         **given,
     }
-    made = one(connection, Run, insert(connection, columns(Run)).values(row).returning(columns(Run)))
-    assert made is not None
-    return made
+    return exactly_one(connection, Run, insert(connection, columns(Run)).values(row).returning(columns(Run)))
 
 
 @asynccontextmanager

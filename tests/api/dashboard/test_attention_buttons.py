@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select
 
 import worker
-from heartbeat.store.rows import columns, one
+from heartbeat.store.rows import columns, first
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.notifications import Finding
 from heartbeat.store.tables.runs import Approval
@@ -29,7 +29,7 @@ from tests.support.world import World
 
 async def row_of(owner: Owner, table: Any, uuid: str) -> Any:
     return await owner.database.read(
-        lambda c: one(c, table, select(columns(table)).where(columns(table).c.uuid == uuid))
+        lambda c: first(c, table, select(columns(table)).where(columns(table).c.uuid == uuid))
     )
 
 

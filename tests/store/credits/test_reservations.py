@@ -14,7 +14,7 @@ from heartbeat.settings import Plan
 from heartbeat.store.credits.audit import audit
 from heartbeat.store.credits.ledger import Account, hold
 from heartbeat.store.database import Database
-from heartbeat.store.rows import columns, one
+from heartbeat.store.rows import columns, exactly_one
 from heartbeat.store.runs.closing import Ending, close_run
 from heartbeat.store.runs.limits import RunLimits as Rules
 from heartbeat.store.runs.opening import open_run
@@ -114,7 +114,7 @@ def test_a_budget_too_small_for_one_step_says_what_to_do(database: Database, hea
 
 
 def test_the_same_step_is_held_once(database: Database, heartbeat: Heartbeat, run: Run) -> None:
-    account = Account(run.project_id, run.heartbeat_id, run.id or 0, NOW.replace(day=1, hour=0, minute=0))
+    account = Account(run.project_id, run.heartbeat_id, run.id, NOW.replace(day=1, hour=0, minute=0))
     assert database.write_now(lambda c: hold(c, account, 1, 2, None, NOW))
     assert balances(database, heartbeat, run) == [(0, 2)] * 3
     assert database.read_now(audit) == []
@@ -152,9 +152,7 @@ def test_the_plan_of_a_project_limits_all_of_its_heartbeats(database: Database, 
 
 
 def the_project(connection: Connection) -> Project:
-    found = one(connection, Project, select(columns(Project)))
-    assert found is not None
-    return found
+    return exactly_one(connection, Project, select(columns(Project)))
 
 
 def waiting(database: Database) -> bool:
@@ -184,7 +182,7 @@ def test_two_first_runs_of_a_period_at_the_same_moment_both_run(database: Databa
 def test_lost_attempts_are_written_down_once_with_what_they_cost(database: Database, run: Run) -> None:
     lost = NewStep(1, "", "", "openai:scripted", 700, 0, 0, attempt=2, cost_nano_usd=35)
     for _ in range(2):
-        database.write_now(lambda c: note_lost(c, run.id or 0, lost, NOW))
+        database.write_now(lambda c: note_lost(c, run.id, lost, NOW))
     database.write_now(lambda c: settle_step(c, run.uuid, NewStep(**{**vars(CHEAP), "attempt": 3}), 1, NOW))
     attempts = columns(Attempt)
     shown = select(attempts.c.attempt, attempts.c.outcome, attempts.c.input_tokens).order_by(attempts.c.attempt)

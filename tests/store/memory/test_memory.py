@@ -32,7 +32,7 @@ def bot(database: Database) -> Bot:
 
 @pytest.fixture
 def mine(bot: Bot) -> MemoryOwner:
-    return MemoryOwner(bot.id or 0)
+    return MemoryOwner(bot.id)
 
 
 def kept(database: Database, owner: MemoryOwner, *texts: str) -> list[Memory]:
@@ -110,10 +110,10 @@ def test_a_query_without_words_gets_the_newest(database: Database, mine: MemoryO
 def test_a_members_memories_are_for_that_member(database: Database, bot: Bot, mine: MemoryOwner) -> None:
     def members(connection: Connection) -> list[MemoryOwner]:
         made = [create_subscriber(connection, bot, None, name, NOW) for name in ("Anna", "Ben")]
-        return [MemoryOwner(bot.id or 0, one.id) for one in made]
+        return [MemoryOwner(bot.id, one.id) for one in made]
 
     anna, ben = database.write_now(members)
-    other = MemoryOwner(database.write_now(lambda c: a_bot(c, a_project(c))).id or 0)
+    other = MemoryOwner(database.write_now(lambda c: a_bot(c, a_project(c))).id)
     kept(database, mine, "tea for all")
     [hers] = kept(database, anna, "tea for Anna")
     kept(database, other, "tea elsewhere")
@@ -141,7 +141,7 @@ def test_a_text_that_was_changed_is_found_by_its_new_words(database: Database, m
 
 
 def test_a_reset_forgets_all_of_one_bot(database: Database, bot: Bot, mine: MemoryOwner) -> None:
-    other = MemoryOwner(database.write_now(lambda c: a_bot(c, a_project(c))).id or 0)
+    other = MemoryOwner(database.write_now(lambda c: a_bot(c, a_project(c))).id)
     kept(database, mine, "green tea", "black tea")
     kept(database, other, "my tea")
     assert database.write_now(lambda c: forget_all(c, bot)) == 2
@@ -156,10 +156,10 @@ def test_the_same_text_is_kept_once(database: Database, mine: MemoryOwner) -> No
 
 def test_a_member_that_is_deleted_is_forgotten(database: Database, bot: Bot, mine: MemoryOwner) -> None:
     anna = database.write_now(lambda c: create_subscriber(c, bot, None, "Anna", NOW))
-    kept(database, MemoryOwner(bot.id or 0, anna.id), "Anna likes tea")
+    kept(database, MemoryOwner(bot.id, anna.id), "Anna likes tea")
     kept(database, mine, "tea for all")
     database.write_now(lambda c: delete_subscriber(c, bot, anna.uuid, NOW))
-    assert found(database, MemoryOwner(bot.id or 0, anna.id), "tea") == ["tea for all"]
+    assert found(database, MemoryOwner(bot.id, anna.id), "tea") == ["tea for all"]
 
 
 @pytest.mark.parametrize("text", ["", " \n", "x" * (MAX_LENGTH + 1)])

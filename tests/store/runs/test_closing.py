@@ -51,7 +51,7 @@ def test_a_step_is_written_and_charged_once(database: Database, heartbeat: Heart
     assert (reserve.kind, reserve.step, reserve.credits, reserve.held) == ("reserve", 1, 0, 2)
     assert (settle.kind, settle.step, settle.credits, settle.held, settle.tokens) == ("settle", 1, 2, -2, 1250)
     assert {reserve.period_start, settle.period_start} == {PERIOD}
-    assert len(database.read_now(lambda c: steps(c, run.id or 0))) == 1
+    assert len(database.read_now(lambda c: steps(c, run.id))) == 1
     charged = database.read_now(lambda c: run_by_uuid(c, run.uuid))
     assert (charged.tokens_used, charged.credits_charged) == (1250, 2)
     assert database.read_now(lambda c: heartbeat_row(c, heartbeat.uuid)).period_credits == 2
