@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.deps import Stack, secret_of, utc_now
 from heartbeat.domain.errors import Invalid, Unavailable
-from heartbeat.store.projects.idempotency import IdempotencyClaim, StoredResponse, claim, give_up, keep
+from heartbeat.store.projects.idempotency import IdempotencyClaim, StoredResponse, claim, release, store_response
 from heartbeat.store.projects.projects import project_of_key
 
 HEADER = "idempotency-key"
@@ -85,9 +85,9 @@ class Idempotency:
     async def _store(self, mine: IdempotencyClaim, status: int, answer: str) -> None:
         def work(connection: Connection) -> None:
             if status >= 500 or status in PASSING:
-                give_up(connection, mine)
+                release(connection, mine)
             else:
-                keep(connection, mine, status, answer)
+                store_response(connection, mine, status, answer)
 
         # What was done is done: the caller gets its answer even if it cannot be kept.
         with suppress(Unavailable):

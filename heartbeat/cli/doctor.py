@@ -22,7 +22,7 @@ from heartbeat.secrets.keyring import CannotOpen, Keyring
 from heartbeat.settings import Settings
 from heartbeat.store import migrate
 from heartbeat.store.database import Database
-from heartbeat.store.projects.sealed_secrets import sealed
+from heartbeat.store.projects.sealed_secrets import sealed_texts
 from heartbeat.temporal.client import connect, pollers
 
 PATIENCE, MODEL_PATIENCE = 10.0, 60.0
@@ -119,7 +119,7 @@ def _migrations(settings: Settings) -> CheckResult:
 def _secrets(settings: Settings) -> CheckResult:
     """Whether everything that is kept sealed opens with the keys of this process; nothing of it is shown."""
     database = Database(settings.store_url())
-    rows = database.read_now(sealed)
+    rows = database.read_now(sealed_texts)
     database.close()
     try:
         keyring = Keyring.from_settings(settings)

@@ -137,10 +137,10 @@ def _glance(connection: Connection, project: Project, page: Page, now: datetime)
     start, _ = credits.period(now, project.period_anchor_day)
     states = projects.states(connection, project)
     return ProjectView(
-        projects.listed(connection, project, page) if states.total else [],
+        projects.heartbeat_page(connection, project, page) if states.total else [],
         states,
         projects.running(connection, project),
         projects.days(connection, project, now.date(), CHART_DAYS),
         period_credits(connection, project.id, start),
-        None if states.total else projects.some_bot(connection, project),
+        None if states.total else projects.first_bot(connection, project),
     )

@@ -47,8 +47,8 @@ def question(asked: PendingApproval, now: datetime) -> ApprovalView:
         asked=moment(row.created_at, where, now),
         expires=moment(row.expires_at, where, now),
         decided=moment(row.decided_at, where, now) if row.decided_at else None,
-        run=asked.run,
-        bot=asked.bot,
+        run=asked.run_uuid,
+        bot=asked.bot_name,
         title=heartbeats.title(asked.heartbeat),
         place=heartbeats.place(asked.heartbeat),
     )

@@ -40,7 +40,7 @@ def matter(found: OpenFindingRow, now: datetime) -> FindingView:
         first=moment(row.first_seen_at, where, now),
         last=moment(row.last_seen_at, where, now),
         until=moment(row.snoozed_until, where, now) if row.snoozed_until else None,
-        bot=found.bot,
+        bot=found.bot_name,
         heartbeat=heartbeats.title(found.heartbeat),
         place=heartbeats.place(found.heartbeat),
     )

@@ -39,7 +39,7 @@ def runs_of(connection: Connection, heartbeat: Heartbeat, page: Page, now: datet
     """One page of a heartbeat's runs; rehearsals are logged apart."""
     going, _ = logs(connection, LogFilter(heartbeat.bot_id, heartbeat.id, status="running"), Page(1, page.size))
     ended, total = logs(connection, LogFilter(heartbeat.bot_id, heartbeat.id), page)
-    waits = {asked.run for asked in approvals_of_heartbeat(connection, heartbeat, now)} if going else set()
+    waits = {approval.run_uuid for approval in approvals_of_heartbeat(connection, heartbeat, now)} if going else set()
     return RunList(going, ended, total, waits, page.number)
 
 

@@ -22,32 +22,25 @@ BOT, HEARTBEAT, TOOL = columns(Bot), columns(Heartbeat), columns(Tool)
 
 @dataclass(frozen=True)
 class BotChange:
-    """A bot after a write, and the heartbeats whose schedules must follow."""
+    """A bot after a write, and the public ids of the heartbeats whose schedules must follow."""
 
     bot: Bot
     heartbeats: list[str]
 
 
 def create_bot(connection: Connection, project: Project, fields: Mapping[str, Any], now: datetime) -> Bot:
-    """Make a bot; `fields` are columns by name, `name` among them."""
-    fresh = Bot.model_construct(
-        **{
-            "attributes": {},
-            **fields,
-            "uuid": new_id("bot"),
-            "project_id": project.id,
-            "created_at": now,
-            "updated_at": now,
-        }
-    )
-    return exactly_one(connection, Bot, BOT.insert().values(**fresh.model_dump(exclude={"id"})).returning(BOT))
+    """Insert a bot; `fields` are columns by name, `name` among them."""
+    defaults = {"attributes": {}, **fields}
+    identity = {"uuid": new_id("bot"), "project_id": project.id, "created_at": now, "updated_at": now}
+    values = Bot.model_construct(**(defaults | identity)).model_dump(exclude={"id"})
+    return exactly_one(connection, Bot, BOT.insert().values(**values).returning(BOT))
 
 
 def bots(connection: Connection, project: Project, page: Page) -> tuple[list[Bot], int]:
-    """One page of a project's bots, oldest first, and how many there are."""
-    mine = (BOT.c.project_id == project.id) & BOT.c.deleted_at.is_(None)
-    total = connection.execute(select(func.count()).select_from(BOT).where(mine)).scalar_one()
-    in_order = select(BOT).where(mine).order_by(BOT.c.id).limit(page.size).offset(page.offset)
+    """Read one page of a project's bots, oldest first, and how many there are in all."""
+    of_project = (BOT.c.project_id == project.id) & BOT.c.deleted_at.is_(None)
+    total = connection.execute(select(func.count()).select_from(BOT).where(of_project)).scalar_one()
+    in_order = select(BOT).where(of_project).order_by(BOT.c.id).limit(page.size).offset(page.offset)
     return many(connection, Bot, in_order), total
 
 
@@ -58,10 +51,10 @@ def update_bot(
     bot = lock_bot(connection, bot)
     values = {**fields, "attributes": {**bot.attributes, **attributes}, "updated_at": now}
     changed = exactly_one(connection, Bot, update(BOT).where(BOT.c.id == bot.id).values(values).returning(BOT))
-    follow = switch_flag(connection, bot, changed.heartbeat, now) if changed.heartbeat != bot.heartbeat else []
+    heartbeats = switch_flag(connection, bot, changed.heartbeat, now) if changed.heartbeat != bot.heartbeat else []
     if changed.name != bot.name:
-        follow = rename(connection, bot)
-    return BotChange(changed, follow)
+        heartbeats = rename(connection, bot)
+    return BotChange(changed, heartbeats)
 
 
 def delete_bot(connection: Connection, bot: Bot, now: datetime) -> BotChange:

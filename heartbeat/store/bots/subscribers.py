@@ -19,33 +19,33 @@ SUBSCRIBER, BOT, HEARTBEAT = columns(Subscriber), columns(Bot), columns(Heartbea
 
 
 def subscribers(connection: Connection, project: Project, bot: Bot | None, page: Page) -> tuple[list[Subscriber], int]:
-    """One page of a project's subscribers, those of its oldest bot first, and how many there are; `bot` narrows it."""
-    theirs = (BOT.c.project_id == project.id) & BOT.c.deleted_at.is_(None) & NOT_DELETED
+    """Read one page of a project's subscribers, oldest bot first, and how many there are; `bot` narrows it."""
+    which = (BOT.c.project_id == project.id) & BOT.c.deleted_at.is_(None) & NOT_DELETED
     if bot is not None:
-        theirs &= BOT.c.id == bot.id
+        which &= BOT.c.id == bot.id
     joined = SUBSCRIBER.join(BOT, BOT.c.id == SUBSCRIBER.c.bot_id)
-    total = connection.execute(select(func.count()).select_from(joined).where(theirs)).scalar_one()
-    in_order = select(SUBSCRIBER).select_from(joined).where(theirs).order_by(BOT.c.id, SUBSCRIBER.c.id)
+    total = connection.execute(select(func.count()).select_from(joined).where(which)).scalar_one()
+    in_order = select(SUBSCRIBER).select_from(joined).where(which).order_by(BOT.c.id, SUBSCRIBER.c.id)
     return many(connection, Subscriber, in_order.limit(page.size).offset(page.offset)), total
 
 
 def create_subscriber(
     connection: Connection, bot: Bot, email: str | None, name: str | None, now: datetime
 ) -> Subscriber:
-    """Add a member to a bot's audience."""
-    row = {"uuid": new_id("mem"), "bot_id": bot.id, "email": email, "name": name, "subscribed_at": now}
-    return exactly_one(connection, Subscriber, SUBSCRIBER.insert().values(row).returning(SUBSCRIBER))
+    """Insert a member of a bot's audience."""
+    values = {"uuid": new_id("mem"), "bot_id": bot.id, "email": email, "name": name, "subscribed_at": now}
+    return exactly_one(connection, Subscriber, SUBSCRIBER.insert().values(values).returning(SUBSCRIBER))
 
 
 def delete_subscriber(connection: Connection, bot: Bot, key: str, now: datetime) -> list[str]:
-    """Delete a member with its heartbeats, targets and memories; returns the schedules that must follow.
+    """Delete a member with its heartbeats, targets and memories; returns the heartbeats whose schedules must follow.
 
     Raises `NotFound`.
     """
-    # Who gives a member a heartbeat holds the bot: none is made for a member that is gone.
+    # `configure` locks the bot too: no heartbeat is made for a member that is being deleted.
     bot = lock_bot(connection, bot)
-    found = subscriber(connection, bot, key)
-    connection.execute(update(SUBSCRIBER).where(SUBSCRIBER.c.id == found.id).values(deleted_at=now))
-    delete_targets(connection, TARGET.c.member_id == found.id, now)
-    forget_member(connection, found)
-    return delete_heartbeats(connection, (HEARTBEAT.c.bot_id == bot.id) & (HEARTBEAT.c.member_id == found.id), now)
+    member = subscriber(connection, bot, key)
+    connection.execute(update(SUBSCRIBER).where(SUBSCRIBER.c.id == member.id).values(deleted_at=now))
+    delete_targets(connection, TARGET.c.member_id == member.id, now)
+    forget_member(connection, member)
+    return delete_heartbeats(connection, (HEARTBEAT.c.bot_id == bot.id) & (HEARTBEAT.c.member_id == member.id), now)

@@ -21,87 +21,96 @@ MEMORY, BOT = columns(Memory), columns(Bot)
 
 MAX_LENGTH = 4_000
 MAX_MEMORIES = 1_000
-# So many of a query's words are looked for: a prompt may have thousands.
-MOST_PHRASES = 64
+# A prompt that serves as the query may have thousands of words.
+MAX_PHRASES = 64
 
-SEEN = (MEMORY.c.bot_id == bindparam("bot")) & or_(
+VISIBLE = (MEMORY.c.bot_id == bindparam("bot")) & or_(
     MEMORY.c.member_id.is_(None), MEMORY.c.member_id == bindparam("member")
 )
-NEWEST = select(MEMORY).where(SEEN).order_by(MEMORY.c.id.desc()).limit(bindparam("most"))
+NEWEST = select(MEMORY).where(VISIBLE).order_by(MEMORY.c.id.desc()).limit(bindparam("limit"))
 COUNT = select(func.count()).select_from(MEMORY).where(MEMORY.c.bot_id == bindparam("bot"))
 
 
 @dataclass(frozen=True)
 class MemoryOwner:
-    """Whose memories: a bot's, and with a member that one's as well."""
+    """A bot, whose memories every run sees, or one of its members, whose own come on top."""
 
     bot_id: int
     member_id: int | None = None
 
 
-def remember(connection: Connection, owner: MemoryOwner, given: str, run_id: int | None, now: datetime) -> Memory:
-    """Keep a text; the same text is kept once. Raises `Invalid` (empty, too long) or `Conflict` (no room)."""
-    kept = given.replace("\0", "").encode(errors="replace").decode().strip()
-    if not 1 <= len(kept) <= MAX_LENGTH:
-        raise Invalid("text", f"a memory has 1 to {MAX_LENGTH:,} characters, this one {len(kept):,}; say it shorter")
-    # Two calls at once must not both find the last room. Rows that refer to the bot may be written meanwhile.
+def remember(connection: Connection, owner: MemoryOwner, content: str, run_id: int | None, now: datetime) -> Memory:
+    """Store a text, or return the memory that has it already; raises `Invalid` (empty, too long) or `Conflict` (full).
+
+    NUL and half surrogate pairs are taken out.
+    """
+    content = content.replace("\0", "").encode(errors="replace").decode().strip()
+    if not 1 <= len(content) <= MAX_LENGTH:
+        message = f"a memory has 1 to {MAX_LENGTH:,} characters, this one {len(content):,}; say it shorter"
+        raise Invalid("text", message)
+    # Two calls at once must not both take the last free place. Rows that refer to the bot may be written meanwhile.
     connection.execute(select(BOT.c.id).where(BOT.c.id == owner.bot_id).with_for_update(key_share=True))
-    mine = (MEMORY.c.bot_id == owner.bot_id) & MEMORY.c.member_id.is_not_distinct_from(owner.member_id)
-    if known := first(connection, Memory, select(MEMORY).where(mine, MEMORY.c.text == kept)):
-        return known
+    same_owner = (MEMORY.c.bot_id == owner.bot_id) & MEMORY.c.member_id.is_not_distinct_from(owner.member_id)
+    if memory := first(connection, Memory, select(MEMORY).where(same_owner, MEMORY.c.text == content)):
+        return memory
     if connection.execute(COUNT, {"bot": owner.bot_id}).scalar_one() >= MAX_MEMORIES:
-        full = (
+        message = (
             f"This bot remembers {MAX_MEMORIES:,} things, which is the most; forget what is not needed, then try again."
         )
-        raise Conflict("memory_full", full)
-    row = {**vars(owner), "uuid": new_id("mry"), "text": kept, "words": spelled(kept), "run_id": run_id}
-    fresh = MEMORY.insert().values(**row, created_at=now, updated_at=now).returning(MEMORY)
-    return exactly_one(connection, Memory, fresh)
+        raise Conflict("memory_full", message)
+    values = {**vars(owner), "uuid": new_id("mry"), "text": content, "words": spelled(content), "run_id": run_id}
+    insert = MEMORY.insert().values(**values, created_at=now, updated_at=now).returning(MEMORY)
+    return exactly_one(connection, Memory, insert)
 
 
-def recall(connection: Connection, owner: MemoryOwner, query: str, most: int) -> list[Memory]:
-    """The memories that fit a query best; any of its words will do. The newest ones for a query without words."""
-    given: dict[str, Any] = {"bot": owner.bot_id, "member": owner.member_id, "most": most}
-    found = list(dict.fromkeys(phrases(query)))[:MOST_PHRASES]
-    if not found:
-        return many(connection, Memory, NEWEST, given)
-    if connection.dialect.name == "sqlite":
-        any_of = " OR ".join(f'"{" ".join(phrase)}"' for phrase in found)
+def recall(connection: Connection, owner: MemoryOwner, query: str, limit: int) -> list[Memory]:
+    """List the memories that fit any word of a query, best first; the newest ones for a query without words."""
+    parameters: dict[str, Any] = {"bot": owner.bot_id, "member": owner.member_id, "limit": limit}
+    query_phrases = list(dict.fromkeys(phrases(query)))[:MAX_PHRASES]
+    if not query_phrases:
+        return many(connection, Memory, NEWEST, parameters)
+    parameters["terms"] = _terms(connection.dialect.name, query_phrases, owner.bot_id)
+    return many(connection, Memory, _search(connection.dialect.name), parameters)
+
+
+def _terms(dialect: str, query_phrases: list[tuple[str, ...]], bot_id: int) -> str:
+    """Write an OR of phrases in the database's search syntax."""
+    if dialect == "sqlite":
+        any_of = " OR ".join(f'"{" ".join(phrase)}"' for phrase in query_phrases)
         # The bot is a word of the index, so that no other bot's memories are read.
-        given["terms"] = f'bot_id : "{owner.bot_id}" AND words : ({any_of})'
-    else:
-        given["terms"] = " | ".join("(" + " <-> ".join(f"'{word}'" for word in phrase) + ")" for phrase in found)
-    return many(connection, Memory, _search(connection.dialect.name), given)
+        return f'bot_id : "{bot_id}" AND words : ({any_of})'
+    return " | ".join("(" + " <-> ".join(f"'{word}'" for word in phrase) + ")" for phrase in query_phrases)
 
 
-def forget(connection: Connection, owner: MemoryOwner, uuid: str) -> None:
-    """Drop one of the memories that the owner's runs see; raises `NotFound`."""
-    given = {"key": as_public_id(uuid), "bot": owner.bot_id, "member": owner.member_id}
-    if not connection.execute(delete(MEMORY).where(SEEN, MEMORY.c.uuid == bindparam("key")), given).rowcount:
-        raise NotFound("memory", uuid[:64])
+def forget(connection: Connection, owner: MemoryOwner, memory_uuid: str) -> None:
+    """Delete one of the memories that the owner's runs see; raises `NotFound`."""
+    parameters = {"uuid": as_public_id(memory_uuid), "bot": owner.bot_id, "member": owner.member_id}
+    one_memory = delete(MEMORY).where(VISIBLE, MEMORY.c.uuid == bindparam("uuid"))
+    if not connection.execute(one_memory, parameters).rowcount:
+        raise NotFound("memory", memory_uuid[:64])
 
 
 def forget_all(connection: Connection, bot: Bot) -> int:
-    """Drop everything that a bot and its members remember; returns how many that were."""
+    """Delete everything that a bot and its members remember; returns how many memories those were."""
     return connection.execute(delete(MEMORY).where(MEMORY.c.bot_id == bot.id)).rowcount
 
 
 def forget_member(connection: Connection, member: Subscriber) -> None:
-    """Drop what was remembered about one member."""
-    mine = (MEMORY.c.bot_id == member.bot_id) & (MEMORY.c.member_id == member.id)
-    connection.execute(delete(MEMORY).where(mine))
+    """Delete what was remembered about one member."""
+    of_member = (MEMORY.c.bot_id == member.bot_id) & (MEMORY.c.member_id == member.id)
+    connection.execute(delete(MEMORY).where(of_member))
 
 
+# Putting such a statement together costs more than running it.
 @cache
 def _search(dialect: str) -> Select[Any]:
-    """Best first, then newest. Built once: putting such a statement together costs more than running it."""
+    """Select the visible memories that match `:terms`, best first, then newest."""
     if dialect == "sqlite":
-        index = text("memory_words")
-        fits = text("memory_words MATCH :terms")
-        found = select(MEMORY).select_from(index).join(MEMORY, literal_column("memory_words.rowid") == MEMORY.c.id)
-        ranked = found.where(fits, SEEN).order_by(literal_column("memory_words.rank"), MEMORY.c.id.desc())
+        index, matches = text("memory_words"), text("memory_words MATCH :terms")
+        rows = select(MEMORY).select_from(index).join(MEMORY, literal_column("memory_words.rowid") == MEMORY.c.id)
+        ranked = rows.where(matches, VISIBLE).order_by(literal_column("memory_words.rank"), MEMORY.c.id.desc())
     else:
         indexed, terms = func.to_tsvector(text("'simple'"), MEMORY.c.words), text("to_tsquery('simple', :terms)")
-        found = select(MEMORY).where(indexed.op("@@")(terms), SEEN)
-        ranked = found.order_by(func.ts_rank(indexed, terms).desc(), MEMORY.c.id.desc())
-    return ranked.limit(bindparam("most"))
+        rows = select(MEMORY).where(indexed.op("@@")(terms), VISIBLE)
+        ranked = rows.order_by(func.ts_rank(indexed, terms).desc(), MEMORY.c.id.desc())
+    return ranked.limit(bindparam("limit"))

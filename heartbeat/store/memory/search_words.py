@@ -15,21 +15,24 @@ MAX_WORD_LENGTH = 64
 
 
 def phrases(text: str) -> list[tuple[str, ...]]:
-    """What is looked for: each word, and of characters without spaces between them each two neighbours, as a word may
-    begin anywhere. Letters and digits alone, so that no search syntax comes through."""
-    found: list[tuple[str, ...]] = []
-    for row in _rows(text):
-        found += pairwise(row) if len(row) > 1 else [tuple(row)]
-    return found
+    """Split a query into what to look for: letters and digits alone, so that no search syntax comes through.
+
+    Of characters without spaces between them every two neighbours are a phrase, as a word may begin anywhere.
+    """
+    parts: list[tuple[str, ...]] = []
+    for group in _groups(text):
+        parts += pairwise(group) if len(group) > 1 else [tuple(group)]
+    return parts
 
 
 def spelled(text: str) -> str:
-    """What is indexed: the words of a text with spaces between them."""
-    return " ".join(word for row in _rows(text) for word in row)
+    """Write the words of a text with spaces between them, as the index takes them."""
+    return " ".join(word for group in _groups(text) for word in group)
 
 
-def _rows(text: str) -> list[list[str]]:
+def _groups(text: str) -> list[list[str]]:
+    """Split into single words, and unspaced scripts into groups of one-character words."""
     folded = unicodedata.normalize("NFKD", text.casefold())
     plain = unicodedata.normalize("NFKC", "".join(c for c in folded if not unicodedata.category(c).startswith("M")))
-    found = (match[0] for match in CHARACTERS.finditer(plain))
-    return [list(one) if IS_UNSPACED.match(one) else [one[:MAX_WORD_LENGTH]] for one in found]
+    parts = (match[0] for match in CHARACTERS.finditer(plain))
+    return [list(part) if IS_UNSPACED.match(part) else [part[:MAX_WORD_LENGTH]] for part in parts]

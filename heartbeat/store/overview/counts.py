@@ -27,16 +27,16 @@ class InstallationCounts:
 
 
 def counts(connection: Connection) -> InstallationCounts:
-    """Count with one look at each heartbeat and at none of the logs."""
+    """Count from one scan of the heartbeats, whose counters stand for the logs."""
     state = case((HEARTBEAT.c.enabled, "enabled"), else_=func.coalesce(HEARTBEAT.c.pause_reason, "disabled"))
-    alive = select(state, func.count()).where(HEARTBEAT.c.deleted_at.is_(None), HEARTBEAT.c.type == "heartbeat")
-    found = {row[0]: row[1] for row in connection.execute(alive.group_by(state))}
+    by_state = select(state, func.count()).where(HEARTBEAT.c.deleted_at.is_(None), HEARTBEAT.c.type == "heartbeat")
+    heartbeats = {row[0]: row[1] for row in connection.execute(by_state.group_by(state))}
     behind = select(func.count()).where(HEARTBEAT.c.synced_version < HEARTBEAT.c.version)
     totals = _totals(connection)
     missed = totals.pop("missed")
     running = select(func.count()).select_from(RUN).where(RUN.c.status == "running")
     return InstallationCounts(
-        heartbeats={name: found.get(name, 0) for name in STATES},
+        heartbeats={name: heartbeats.get(name, 0) for name in STATES},
         runs={**totals, "running": connection.execute(running).scalar_one()},
         missed_ticks=missed,
         pending_schedules=connection.execute(behind).scalar_one(),
@@ -44,7 +44,7 @@ def counts(connection: Connection) -> InstallationCounts:
 
 
 def _totals(connection: Connection) -> dict[str, int]:
-    """What all heartbeats have counted, deleted ones too."""
+    """Sum what all heartbeats have counted, deleted ones too."""
     counters = {
         "success": HEARTBEAT.c.success_count,
         "error": HEARTBEAT.c.total_error_count,
@@ -52,5 +52,5 @@ def _totals(connection: Connection) -> dict[str, int]:
         "cancelled": HEARTBEAT.c.cancelled_count,
         "missed": HEARTBEAT.c.missed_count,
     }
-    added = select(*(func.coalesce(func.sum(column), 0).label(name) for name, column in counters.items()))
-    return {name: int(number) for name, number in connection.execute(added).one()._mapping.items()}
+    sums = select(*(func.coalesce(func.sum(column), 0).label(name) for name, column in counters.items()))
+    return {name: int(number) for name, number in connection.execute(sums).one()._mapping.items()}

@@ -13,7 +13,7 @@ from heartbeat.store.heartbeats.heartbeats import HEARTBEAT, IS_HEARTBEAT, NOT_D
 from heartbeat.store.heartbeats.tasks import TASKS
 from heartbeat.store.pages import Page
 from heartbeat.store.projects.access import as_public_id
-from heartbeat.store.rows import first
+from heartbeat.store.rows import exactly_one, first
 from heartbeat.store.runs.runs import RUN
 from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.heartbeats import Heartbeat
@@ -21,7 +21,7 @@ from heartbeat.store.tables.projects import Project
 
 # Enough of a prompt for one line; whole prompts of a page of heartbeats would be a megabyte.
 PROMPT_START = 200
-MOST_RUNNING = 1_000
+MAX_RUNNING = 1_000
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,8 @@ _STATE = case((HEARTBEAT.c.enabled, "on"), (HEARTBEAT.c.pause_reason.is_not(None
 _URGENCY = case((HEARTBEAT.c.pause_reason.is_not(None), 0), (HEARTBEAT.c.enabled, 1), else_=2)
 _BOTS = (BOT.c.project_id == bindparam("project_id")) & BOT.c.deleted_at.is_(None)
 _OF_PROJECT = _BOTS & (HEARTBEAT.c.bot_id == BOT.c.id) & IS_HEARTBEAT
+# Tasks that have ended are deleted rows that can still be read.
+_VISIBLE = NOT_DELETED | HEARTBEAT.c.ended_as.is_not(None)
 _SHOWN = [column for column in HEARTBEAT.c if column.name != "prompt"]
 
 LISTED = (
@@ -65,7 +67,7 @@ RUNNING = (
     select(RUN.c.uuid, RUN.c.heartbeat_id, RUN.c.started_at, RUN.c.dry_run)
     .where(literal_column("run.status = 'running'"), RUN.c.project_id == bindparam("project_id"))
     .order_by(RUN.c.started_at)
-    .limit(MOST_RUNNING)
+    .limit(MAX_RUNNING)
 )
 DAYS = (
     select(ROLLUP.c.day, *(func.sum(ROLLUP.c[name]) for name in NAMES))
@@ -74,75 +76,74 @@ DAYS = (
 )
 
 
-def listed(connection: Connection, project: Project, page: Page) -> list[ListedHeartbeat]:
-    """One page of a project's heartbeats: paused ones first, then those that are on, each in the order they came."""
-    given = {"project_id": project.id, "limit": page.size, "offset": page.offset}
-    found = []
-    for row in connection.execute(LISTED, given):
+def heartbeat_page(connection: Connection, project: Project, page: Page) -> list[ListedHeartbeat]:
+    """Read one page of a project's heartbeats: paused ones first, then those that are on, in the order of creation."""
+    parameters = {"project_id": project.id, "limit": page.size, "offset": page.offset}
+    heartbeats = []
+    for row in connection.execute(LISTED, parameters):
         values = dict(row._mapping)
-        name = values.pop("bot_name")
-        found.append(ListedHeartbeat(Heartbeat.model_construct(**values), name))
-    return found
+        bot_name = values.pop("bot_name")
+        heartbeats.append(ListedHeartbeat(Heartbeat.model_construct(**values), bot_name))
+    return heartbeats
 
 
 def states(connection: Connection, project: Project) -> HeartbeatStates:
-    """How a project's heartbeats stand, counted."""
-    counted = connection.execute(STATES, {"project_id": project.id})
-    return HeartbeatStates(**{row.state: row.number for row in counted})
+    """Count a project's heartbeats by their state."""
+    rows = connection.execute(STATES, {"project_id": project.id})
+    return HeartbeatStates(**{row.state: row.number for row in rows})
 
 
 def running(connection: Connection, project: Project) -> list[Row[Any]]:
-    """What runs now, rehearsals too, longest first: each run's `uuid`, `heartbeat_id`, `started_at` and `dry_run`."""
+    """List what runs now, rehearsals too, oldest first: `uuid`, `heartbeat_id`, `started_at` and `dry_run` of each."""
     return list(connection.execute(RUNNING, {"project_id": project.id}))
 
 
 def days(connection: Connection, project: Project, today: date, count: int) -> dict[date, Sums]:
-    """What the last `count` days (UTC) came to, today the last of them; days without logs are zero."""
+    """Sum the runs of each of the last `count` days (UTC), today included; days without logs are zero."""
     since = today - timedelta(days=count - 1)
-    found = {since + timedelta(days=number): Sums() for number in range(count)}
+    sums = {since + timedelta(days=number): Sums() for number in range(count)}
     for day, *numbers in connection.execute(DAYS, {"project_id": project.id, "since": since.isoformat()}):
-        # A day later than today is a clock that is ahead of this one.
-        if (key := date.fromisoformat(day)) in found:
-            found[key] = Sums(*(int(number) for number in numbers))
-    return found
+        # A day after today comes from a process whose clock is ahead of this one.
+        if (key := date.fromisoformat(day)) in sums:
+            sums[key] = Sums(*(int(number) for number in numbers))
+    return sums
 
 
-def some_bot(connection: Connection, project: Project) -> Bot | None:
-    """The project's first bot, if it has one."""
-    mine = select(BOT).where(BOT.c.project_id == project.id, BOT.c.deleted_at.is_(None))
-    return first(connection, Bot, mine.order_by(BOT.c.id).limit(1))
+def first_bot(connection: Connection, project: Project) -> Bot | None:
+    """Read the project's oldest bot, if it has one."""
+    of_project = select(BOT).where(BOT.c.project_id == project.id, BOT.c.deleted_at.is_(None))
+    return first(connection, Bot, of_project.order_by(BOT.c.id).limit(1))
 
 
-def heartbeat_and_bot(connection: Connection, project: Project, uuid: str) -> tuple[Heartbeat, Bot]:
-    """The project's heartbeat with this public id, and its bot; raises `NotFound`."""
-    return _and_bot(connection, project, uuid, "heartbeat", IS_HEARTBEAT)
+def heartbeat_and_bot(connection: Connection, project: Project, heartbeat_uuid: str) -> tuple[Heartbeat, Bot]:
+    """Read the project's heartbeat with this public id, and its bot; raises `NotFound`."""
+    return _and_bot(connection, project, heartbeat_uuid, "heartbeat", IS_HEARTBEAT)
 
 
-def task_and_bot(connection: Connection, project: Project, uuid: str) -> tuple[Heartbeat, Bot]:
-    """The project's scheduled task with this public id, one that has ended too, and its bot; raises `NotFound`."""
-    return _and_bot(connection, project, uuid, "task", TASKS & (NOT_DELETED | HEARTBEAT.c.ended_as.is_not(None)))
+def task_and_bot(connection: Connection, project: Project, heartbeat_uuid: str) -> tuple[Heartbeat, Bot]:
+    """Read a scheduled task of the project, one that has ended too, and its bot; raises `NotFound`."""
+    return _and_bot(connection, project, heartbeat_uuid, "task", TASKS & _VISIBLE)
 
 
-def any_and_bot(connection: Connection, project: Project, uuid: str) -> tuple[Heartbeat, Bot]:
-    """`heartbeat_and_bot` for heartbeats and scheduled tasks alike; raises `NotFound`."""
-    return _and_bot(connection, project, uuid, "heartbeat", NOT_DELETED | HEARTBEAT.c.ended_as.is_not(None))
+def any_and_bot(connection: Connection, project: Project, heartbeat_uuid: str) -> tuple[Heartbeat, Bot]:
+    """Read a heartbeat or scheduled task of the project, an ended one too, and its bot; raises `NotFound`."""
+    return _and_bot(connection, project, heartbeat_uuid, "heartbeat", _VISIBLE)
 
 
 def _and_bot(
-    connection: Connection, project: Project, uuid: str, noun: str, which: ColumnElement[bool]
+    connection: Connection, project: Project, heartbeat_uuid: str, noun: str, which: ColumnElement[bool]
 ) -> tuple[Heartbeat, Bot]:
-    mine = (HEARTBEAT.c.uuid == as_public_id(uuid)) & (HEARTBEAT.c.project_id == project.id) & which
-    found = first(connection, Heartbeat, select(HEARTBEAT).where(mine))
-    bot = found and first(connection, Bot, select(BOT).where(BOT.c.id == found.bot_id, BOT.c.deleted_at.is_(None)))
-    if not found or not bot:
-        raise NotFound(noun, uuid[:64])
-    return found, bot
+    named = (HEARTBEAT.c.uuid == as_public_id(heartbeat_uuid)) & (HEARTBEAT.c.project_id == project.id)
+    heartbeat = first(connection, Heartbeat, select(HEARTBEAT).where(named, which))
+    if heartbeat is None:
+        raise NotFound(noun, heartbeat_uuid[:64])
+    bot = first(connection, Bot, select(BOT).where(BOT.c.id == heartbeat.bot_id, BOT.c.deleted_at.is_(None)))
+    if bot is None:
+        raise NotFound(noun, heartbeat_uuid[:64])
+    return heartbeat, bot
 
 
 def heartbeat_of_run(connection: Connection, heartbeat_id: int) -> tuple[Heartbeat, Bot]:
-    """The heartbeat a run belongs to, a deleted one too, and its bot."""
-    found = first(connection, Heartbeat, select(HEARTBEAT).where(HEARTBEAT.c.id == heartbeat_id))
-    bot = found and first(connection, Bot, select(BOT).where(BOT.c.id == found.bot_id))
-    assert found
-    assert bot
-    return found, bot
+    """Read the heartbeat a run belongs to, a deleted one too, and its bot."""
+    heartbeat = exactly_one(connection, Heartbeat, select(HEARTBEAT).where(HEARTBEAT.c.id == heartbeat_id))
+    return heartbeat, exactly_one(connection, Bot, select(BOT).where(BOT.c.id == heartbeat.bot_id))

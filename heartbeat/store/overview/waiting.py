@@ -18,7 +18,7 @@ from heartbeat.store.tables.notifications import Finding
 from heartbeat.store.tables.projects import Project
 from heartbeat.store.tables.runs import Approval, Run
 
-ASKED, FINDING, RUN = columns(Approval), columns(Finding), columns(Run)
+APPROVAL, FINDING, RUN = columns(Approval), columns(Finding), columns(Run)
 BOT, HEARTBEAT = columns(Bot), columns(Heartbeat)
 
 # Enough of a heartbeat to name it and to link to it.
@@ -30,21 +30,23 @@ _AROUND = [
 ]
 
 _BOTS = select(BOT.c.id).where(BOT.c.project_id == bindparam("project"), BOT.c.deleted_at.is_(None))
-_PENDING = (ASKED.c.state == "pending") & (ASKED.c.expires_at > bindparam("now"))
+_PENDING = (APPROVAL.c.state == "pending") & (APPROVAL.c.expires_at > bindparam("now"))
 _OPEN = FINDING.c.state == "open"
 
 APPROVALS = (
-    select(ASKED, RUN.c.uuid, *_AROUND)
-    .join(RUN, RUN.c.id == ASKED.c.run_id)
-    .join(BOT, BOT.c.id == ASKED.c.bot_id)
-    .join(HEARTBEAT, HEARTBEAT.c.id == ASKED.c.heartbeat_id)
+    select(APPROVAL, RUN.c.uuid, *_AROUND)
+    .join(RUN, RUN.c.id == APPROVAL.c.run_id)
+    .join(BOT, BOT.c.id == APPROVAL.c.bot_id)
+    .join(HEARTBEAT, HEARTBEAT.c.id == APPROVAL.c.heartbeat_id)
 )
-WAITING_APPROVALS = APPROVALS.where(ASKED.c.bot_id.in_(_BOTS), _PENDING).order_by(ASKED.c.expires_at, ASKED.c.id)
-OLD_APPROVALS = APPROVALS.where(ASKED.c.bot_id.in_(_BOTS), ~_PENDING).order_by(ASKED.c.id.desc())
-OF_RUN = APPROVALS.where(ASKED.c.run_id == bindparam("run")).order_by(ASKED.c.step)
+WAITING_APPROVALS = APPROVALS.where(APPROVAL.c.bot_id.in_(_BOTS), _PENDING).order_by(
+    APPROVAL.c.expires_at, APPROVAL.c.id
+)
+OLD_APPROVALS = APPROVALS.where(APPROVAL.c.bot_id.in_(_BOTS), ~_PENDING).order_by(APPROVAL.c.id.desc())
+OF_RUN = APPROVALS.where(APPROVAL.c.run_id == bindparam("run")).order_by(APPROVAL.c.step)
 OF_HEARTBEAT = APPROVALS.where(
-    ASKED.c.bot_id == bindparam("bot"), ASKED.c.heartbeat_id == bindparam("heartbeat"), _PENDING
-).order_by(ASKED.c.id)
+    APPROVAL.c.bot_id == bindparam("bot"), APPROVAL.c.heartbeat_id == bindparam("heartbeat"), _PENDING
+).order_by(APPROVAL.c.id)
 
 FINDINGS = (
     select(FINDING, *_AROUND)
@@ -59,11 +61,11 @@ OTHER_FINDINGS = FINDINGS.where(FINDING.c.bot_id.in_(_BOTS), FINDING.c.state != 
 OPEN_OF_HEARTBEAT = FINDINGS.where(FINDING.c.heartbeat_id == bindparam("heartbeat"), _OPEN).order_by(_SEVERITY, *_LATE)
 
 
-def _count(of: Any, which: ColumnElement[bool]) -> Any:
-    return select(func.count()).select_from(of).where(of.c.bot_id.in_(_BOTS), which).scalar_subquery()
+def _count(table: Any, which: ColumnElement[bool]) -> Any:
+    return select(func.count()).select_from(table).where(table.c.bot_id.in_(_BOTS), which).scalar_subquery()
 
 
-COUNTS: Select[Any] = select(_count(ASKED, _PENDING), _count(FINDING, _OPEN))
+COUNTS: Select[Any] = select(_count(APPROVAL, _PENDING), _count(FINDING, _OPEN))
 
 
 @dataclass(frozen=True)
@@ -76,92 +78,90 @@ class WaitingCounts:
 
 @dataclass(frozen=True)
 class PendingApproval:
-    """An approval, the log id of its run, its bot's name, and of its heartbeat what names it."""
+    """An approval with its run's and its bot's names; of the heartbeat only the columns in `_NAMED` and the prompt."""
 
     approval: Approval
-    run: str
-    bot: str
+    run_uuid: str
+    bot_name: str
     heartbeat: Heartbeat
 
 
 @dataclass(frozen=True)
 class OpenFindingRow:
-    """A finding, its bot's name, and of its heartbeat what names it."""
+    """A finding and its bot's name; of the heartbeat only the columns in `_NAMED` and the start of the prompt."""
 
     finding: Finding
-    bot: str
+    bot_name: str
     heartbeat: Heartbeat
 
 
 def waiting(connection: Connection, project: Project, now: datetime) -> WaitingCounts:
-    """What waits in a project, counted by one statement."""
+    """Count what waits in a project, in one statement."""
     return WaitingCounts(*connection.execute(COUNTS, {"project": project.id, "now": now}).one())
 
 
-def waiting_approvals(connection: Connection, project: Project, now: datetime, most: int) -> list[PendingApproval]:
-    """The calls that wait for a yes, those that expire first before the others."""
-    return _asked(connection, WAITING_APPROVALS.limit(most), {"project": project.id, "now": now})
+def waiting_approvals(connection: Connection, project: Project, now: datetime, limit: int) -> list[PendingApproval]:
+    """List the calls that wait for a yes, those that expire first before the others."""
+    return _approvals(connection, WAITING_APPROVALS.limit(limit), {"project": project.id, "now": now})
 
 
-def old_approvals(connection: Connection, project: Project, now: datetime, most: int) -> list[PendingApproval]:
-    """The approvals that were decided or expired, newest first."""
-    return _asked(connection, OLD_APPROVALS.limit(most), {"project": project.id, "now": now})
+def old_approvals(connection: Connection, project: Project, now: datetime, limit: int) -> list[PendingApproval]:
+    """List the approvals that were decided or expired, newest first."""
+    return _approvals(connection, OLD_APPROVALS.limit(limit), {"project": project.id, "now": now})
 
 
 def approvals_of_run(connection: Connection, run: Run) -> list[PendingApproval]:
-    """What a run asked for, in order."""
-    return _asked(connection, OF_RUN, {"run": run.id})
+    """List the approvals that a run asked for, in the order of its calls."""
+    return _approvals(connection, OF_RUN, {"run": run.id})
 
 
 def approvals_of_heartbeat(connection: Connection, heartbeat: Heartbeat, now: datetime) -> list[PendingApproval]:
-    """What runs of a heartbeat wait for."""
-    given = {"bot": heartbeat.bot_id, "heartbeat": heartbeat.id, "now": now}
-    return _asked(connection, OF_HEARTBEAT, given)
+    """List the pending approvals of a heartbeat's runs."""
+    parameters = {"bot": heartbeat.bot_id, "heartbeat": heartbeat.id, "now": now}
+    return _approvals(connection, OF_HEARTBEAT, parameters)
 
 
 def open_findings(connection: Connection, project: Project, page: Page) -> list[OpenFindingRow]:
-    """One page of a project's open findings, the worst first, then those last seen."""
-    return _found(connection, OPEN_FINDINGS.limit(page.size).offset(page.offset), {"project": project.id})
+    """Read one page of a project's open findings, the worst first, then those last seen."""
+    return _findings(connection, OPEN_FINDINGS.limit(page.size).offset(page.offset), {"project": project.id})
 
 
-def other_findings(connection: Connection, project: Project, most: int) -> list[OpenFindingRow]:
-    """Findings that are acknowledged, snoozed or resolved, last seen first."""
-    return _found(connection, OTHER_FINDINGS.limit(most), {"project": project.id})
+def other_findings(connection: Connection, project: Project, limit: int) -> list[OpenFindingRow]:
+    """List the findings that are acknowledged, snoozed or resolved, last seen first."""
+    return _findings(connection, OTHER_FINDINGS.limit(limit), {"project": project.id})
 
 
-def findings_of_heartbeat(connection: Connection, heartbeat: Heartbeat, most: int) -> list[OpenFindingRow]:
-    """The open findings of a heartbeat, the worst first, then those last seen."""
-    return _found(connection, OPEN_OF_HEARTBEAT.limit(most), {"heartbeat": heartbeat.id})
+def findings_of_heartbeat(connection: Connection, heartbeat: Heartbeat, limit: int) -> list[OpenFindingRow]:
+    """List the open findings of a heartbeat, the worst first, then those last seen."""
+    return _findings(connection, OPEN_OF_HEARTBEAT.limit(limit), {"heartbeat": heartbeat.id})
 
 
-def bot_of_approval(connection: Connection, project: Project, uuid: str) -> Bot:
-    """The bot that asked, if it is one of the project's; raises `NotFound`."""
-    return _bot(connection, project, ASKED, "approval", uuid)
+def bot_of_approval(connection: Connection, project: Project, approval_uuid: str) -> Bot:
+    """Read the bot whose run asked, if it is one of the project's; raises `NotFound`."""
+    return _bot(connection, project, APPROVAL, "approval", approval_uuid)
 
 
-def bot_of_finding(connection: Connection, project: Project, uuid: str) -> Bot:
-    """The bot that found it, if it is one of the project's; raises `NotFound`."""
-    return _bot(connection, project, FINDING, "finding", uuid)
+def bot_of_finding(connection: Connection, project: Project, finding_uuid: str) -> Bot:
+    """Read the bot whose run reported it, if it is one of the project's; raises `NotFound`."""
+    return _bot(connection, project, FINDING, "finding", finding_uuid)
 
 
-def _bot(connection: Connection, project: Project, of: Any, noun: str, uuid: str) -> Bot:
-    theirs = select(BOT).join(of, of.c.bot_id == BOT.c.id).where(of.c.uuid == as_public_id(uuid))
-    found = first(connection, Bot, theirs.where(BOT.c.project_id == project.id, BOT.c.deleted_at.is_(None)))
-    if found is None:
+def _bot(connection: Connection, project: Project, table: Any, noun: str, uuid: str) -> Bot:
+    of_row = select(BOT).join(table, table.c.bot_id == BOT.c.id).where(table.c.uuid == as_public_id(uuid))
+    bot = first(connection, Bot, of_row.where(BOT.c.project_id == project.id, BOT.c.deleted_at.is_(None)))
+    if bot is None:
         raise NotFound(noun, uuid[:64])
-    return found
+    return bot
 
 
-def _asked(connection: Connection, statement: Select[Any], given: dict[str, Any]) -> list[PendingApproval]:
-    rows = all_joined(connection, (Approval,), statement, given)
-    return [PendingApproval(approval, run, *_around(around)) for approval, run, *around in rows]
+def _approvals(connection: Connection, statement: Select[Any], parameters: dict[str, Any]) -> list[PendingApproval]:
+    rows = all_joined(connection, (Approval,), statement, parameters)
+    return [PendingApproval(approval, run_uuid, *_around(around)) for approval, run_uuid, *around in rows]
 
 
-def _found(connection: Connection, statement: Select[Any], given: dict[str, Any]) -> list[OpenFindingRow]:
-    return [
-        OpenFindingRow(finding, *_around(around))
-        for finding, *around in all_joined(connection, (Finding,), statement, given)
-    ]
+def _findings(connection: Connection, statement: Select[Any], parameters: dict[str, Any]) -> list[OpenFindingRow]:
+    rows = all_joined(connection, (Finding,), statement, parameters)
+    return [OpenFindingRow(finding, *_around(around)) for finding, *around in rows]
 
 
 def _around(values: Sequence[Any]) -> tuple[str, Heartbeat]:

@@ -14,12 +14,12 @@ from heartbeat.store.tables.projects import IdempotencyKey
 KEY = columns(IdempotencyKey)
 
 LIFETIME = timedelta(hours=24)
-GIVEN_UP = datetime(2000, 1, 1, tzinfo=UTC)
+RELEASED = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
 class IdempotencyClaim:
-    """The right to make the first answer for a key. `first_used_at` stays the same over every attempt."""
+    """The right of one attempt to answer a key's request. `first_used_at` is the same for every attempt."""
 
     project_id: int
     key: str
@@ -27,7 +27,7 @@ class IdempotencyClaim:
     claimed_at: datetime
 
     def new_id(self, prefix: str) -> str:
-        """The one public id that what this request makes will have, whichever attempt makes it."""
+        """Derive the public id of what this request creates: the same in every attempt."""
         seed = f"{self.project_id}\n{self.first_used_at.isoformat()}\n{self.key}"
         return spell(prefix, int.from_bytes(sha256(seed.encode()).digest()))
 
@@ -43,43 +43,43 @@ class StoredResponse:
 def claim(
     connection: Connection, project_id: int, key: str, fingerprint: str, now: datetime, patience: timedelta
 ) -> IdempotencyClaim | StoredResponse:
-    """The stored answer, or the right to make it.
+    """Return the stored answer, or claim the right to make it.
 
     Raises `Conflict` when the key was used for another request, or when its first answer is still being made; an
-    attempt older than `patience` is taken for dead.
+    attempt older than `patience` counts as dead.
     """
     connection.execute(delete(KEY).where(KEY.c.created_at < now - LIFETIME))
-    first = {"project_id": project_id, "key": key, "fingerprint": fingerprint, "claimed_at": now, "created_at": now}
-    unused = insert(connection, KEY).values(first).on_conflict_do_nothing().returning(KEY.c.key)
+    values = {"project_id": project_id, "key": key, "fingerprint": fingerprint, "claimed_at": now, "created_at": now}
+    unused = insert(connection, KEY).values(values).on_conflict_do_nothing().returning(KEY.c.key)
     if connection.execute(unused).first() is not None:
         return IdempotencyClaim(project_id, key, now, now)
-    there = exactly_one(connection, IdempotencyKey, select(KEY).where(_is(project_id, key)).with_for_update())
-    if there.fingerprint != fingerprint:
+    row = exactly_one(connection, IdempotencyKey, select(KEY).where(_is(project_id, key)).with_for_update())
+    if row.fingerprint != fingerprint:
         raise Conflict(
             "idempotency_key_reused", "This Idempotency-Key was used for another request; make a new key for each one."
         )
-    if there.status is not None and there.answer is not None:
-        return StoredResponse(there.status, there.answer)
-    if there.claimed_at > now - patience:
+    if row.status is not None and row.answer is not None:
+        return StoredResponse(row.status, row.answer)
+    if row.claimed_at > now - patience:
         conflict = Conflict(
             "idempotency_in_progress", "The first request with this Idempotency-Key is still under way."
         )
         conflict.retry_after = 1
         raise conflict
     connection.execute(update(KEY).where(_is(project_id, key)).values(claimed_at=now))
-    return IdempotencyClaim(project_id, key, there.created_at, now)
+    return IdempotencyClaim(project_id, key, row.created_at, now)
 
 
-def keep(connection: Connection, mine: IdempotencyClaim, status: int, answer: str) -> None:
-    """Store the first answer, unless another attempt was quicker."""
-    unanswered = _is(mine.project_id, mine.key) & KEY.c.status.is_(None)
+def store_response(connection: Connection, claim: IdempotencyClaim, status: int, answer: str) -> None:
+    """Store the first answer, unless another attempt has stored one."""
+    unanswered = _is(claim.project_id, claim.key) & KEY.c.status.is_(None)
     connection.execute(update(KEY).where(unanswered).values(status=status, answer=answer))
 
 
-def give_up(connection: Connection, mine: IdempotencyClaim) -> None:
+def release(connection: Connection, claim: IdempotencyClaim) -> None:
     """Let the next request with this key try again at once, under the same ids."""
-    still_mine = _is(mine.project_id, mine.key) & (KEY.c.claimed_at == mine.claimed_at) & KEY.c.status.is_(None)
-    connection.execute(update(KEY).where(still_mine).values(claimed_at=GIVEN_UP))
+    still_claimed = _is(claim.project_id, claim.key) & (KEY.c.claimed_at == claim.claimed_at) & KEY.c.status.is_(None)
+    connection.execute(update(KEY).where(still_claimed).values(claimed_at=RELEASED))
 
 
 def _is(project_id: int, key: str) -> ColumnElement[bool]:

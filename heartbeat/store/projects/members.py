@@ -1,4 +1,4 @@
-"""Which subscriber a request means, and the public ids of those that heartbeats belong to."""
+"""Look up subscribers: the one that a request names, and the public ids of those that heartbeats belong to."""
 
 from collections.abc import Iterable
 
@@ -16,19 +16,19 @@ NOT_DELETED = SUBSCRIBER.c.deleted_at.is_(None)
 
 
 def subscriber(connection: Connection, bot: Bot, key: str) -> Subscriber:
-    """The bot's subscriber with this public id or number; raises `NotFound`."""
+    """Read the bot's subscriber with this public id or number; raises `NotFound`."""
     number = as_number(key)
     named = SUBSCRIBER.c.uuid == as_public_id(key) if number is None else SUBSCRIBER.c.id == number
-    found = first(connection, Subscriber, select(SUBSCRIBER).where(named, SUBSCRIBER.c.bot_id == bot.id, NOT_DELETED))
-    if found is None:
+    member = first(connection, Subscriber, select(SUBSCRIBER).where(named, SUBSCRIBER.c.bot_id == bot.id, NOT_DELETED))
+    if member is None:
         raise NotFound("subscriber", key[:64])
-    return found
+    return member
 
 
 def member_uuids(connection: Connection, heartbeats: Iterable[Heartbeat]) -> dict[int | None, str]:
-    """The public ids of the members these heartbeats belong to, by number; `None`, a bot without one, has none."""
-    numbers = {one.member_id for one in heartbeats if one.member_id is not None}
+    """Map the numbers of these heartbeats' members to their public ids; `None`, a bot without a member, is in none."""
+    numbers = {heartbeat.member_id for heartbeat in heartbeats if heartbeat.member_id is not None}
     if not numbers:
         return {}
-    found = connection.execute(select(SUBSCRIBER.c.id, SUBSCRIBER.c.uuid).where(SUBSCRIBER.c.id.in_(numbers)))
-    return {row.id: row.uuid for row in found}
+    rows = connection.execute(select(SUBSCRIBER.c.id, SUBSCRIBER.c.uuid).where(SUBSCRIBER.c.id.in_(numbers)))
+    return {row.id: row.uuid for row in rows}

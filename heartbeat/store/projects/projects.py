@@ -42,48 +42,48 @@ def create_project(
     return project(connection, uuid)
 
 
-def project(connection: Connection, uuid: str) -> Project:
-    """The project with this public id; raises `NotFound`."""
-    found = first(connection, Project, select(PROJECT).where(PROJECT.c.uuid == uuid))
+def project(connection: Connection, project_uuid: str) -> Project:
+    """Read the project with this public id; raises `NotFound`."""
+    found = first(connection, Project, select(PROJECT).where(PROJECT.c.uuid == project_uuid))
     if found is None:
-        raise NotFound("project", uuid)
+        raise NotFound("project", project_uuid)
     return found
 
 
 def projects(connection: Connection) -> list[Project]:
-    """Every project, oldest first."""
+    """List every project, oldest first."""
     return many(connection, Project, select(PROJECT).order_by(PROJECT.c.id))
 
 
 def create_key(
     connection: Connection, project: Project, name: str, now: datetime, *, secret: str | None = None
 ) -> NewKey:
-    """Make a key for a project; a given `secret` is used as it is."""
+    """Insert a key of a project; `secret` is made up when there is none."""
     secret = secret or "hbk_" + "".join(secrets.choice(ALPHABET) for _ in range(40))
-    made = NewKey(new_id("key"), name, secret)
+    key = NewKey(new_id("key"), name, secret)
     connection.execute(
         KEY.insert().values(
-            uuid=made.uuid, project_id=project.id, name=name, prefix=secret[:8], hash=digest(secret), created_at=now
+            uuid=key.uuid, project_id=project.id, name=name, prefix=secret[:8], hash=digest(secret), created_at=now
         )
     )
-    return made
+    return key
 
 
 def keys(connection: Connection, project: Project) -> list[ApiKey]:
-    """A project's keys, revoked ones too, oldest first."""
+    """List a project's keys, revoked ones too, oldest first."""
     return many(connection, ApiKey, select(KEY).where(KEY.c.project_id == project.id).order_by(KEY.c.id))
 
 
-def revoke_key(connection: Connection, project: Project, uuid: str, now: datetime) -> None:
+def revoke_key(connection: Connection, project: Project, key_uuid: str, now: datetime) -> None:
     """Make a key useless from now on; revoking twice is a success. Raises `NotFound`."""
-    mine = (KEY.c.uuid == uuid) & (KEY.c.project_id == project.id)
-    if connection.execute(select(KEY.c.id).where(mine)).first() is None:
-        raise NotFound("key", uuid)
-    connection.execute(update(KEY).where(mine, KEY.c.revoked_at.is_(None)).values(revoked_at=now))
+    which = (KEY.c.uuid == key_uuid) & (KEY.c.project_id == project.id)
+    if connection.execute(select(KEY.c.id).where(which)).first() is None:
+        raise NotFound("key", key_uuid)
+    connection.execute(update(KEY).where(which, KEY.c.revoked_at.is_(None)).values(revoked_at=now))
 
 
 def project_of_key(connection: Connection, secret: str) -> Project | None:
-    """The project a key opens, or `None` when the key is unknown or revoked."""
+    """Read the project a key opens; `None` when the key is unknown or revoked."""
     statement = (
         select(PROJECT)
         .join(KEY, KEY.c.project_id == PROJECT.c.id)
@@ -93,5 +93,5 @@ def project_of_key(connection: Connection, secret: str) -> Project | None:
 
 
 def digest(secret: str) -> str:
-    """What the store keeps of a key. Keys are 200 random bits, so a fast hash is enough."""
+    """Hash a key as the store keeps it. Keys are 200 random bits, so a fast hash is enough."""
     return sha256(secret.encode()).hexdigest()

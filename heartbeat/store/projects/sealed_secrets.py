@@ -1,4 +1,4 @@
-"""Everything that is kept sealed, for those who check that it opens."""
+"""Every sealed text of the database, for `heartbeat doctor`."""
 
 from sqlalchemy import Connection, select
 
@@ -10,8 +10,8 @@ from heartbeat.store.tables.notifications import Target
 TOOL, TARGET = columns(Tool), columns(Target)
 
 
-def sealed(connection: Connection) -> list[tuple[str, str]]:
-    """The name of the row that each sealed text is bound to, and the text."""
+def sealed_texts(connection: Connection) -> list[tuple[str, str]]:
+    """List every sealed text with the name of the row it is bound to: (row, text)."""
     headers = select(TOOL.c.uuid, TOOL.c.sealed_headers).where(TOOL.c.sealed_headers.is_not(None))
     configs = select(TARGET.c.uuid, TARGET.c.sealed_config).where(TARGET.c.sealed_config.is_not(None))
     return [

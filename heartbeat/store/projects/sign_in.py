@@ -1,4 +1,4 @@
-"""Who may look: a key that is not revoked, and its project."""
+"""Which project a key that is not revoked signs in to."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ KEY, PROJECT = columns(ApiKey), columns(Project)
 
 @dataclass(frozen=True)
 class OpenedProject:
-    """A living key, by its public id and the hash the store keeps, and the project it opens."""
+    """A key that is not revoked, by its public id and the hash the store keeps, and the project it opens."""
 
     key_uuid: str
     key_hash: str
@@ -22,12 +22,12 @@ class OpenedProject:
 
 
 def opened_by_secret(connection: Connection, secret: str) -> OpenedProject | None:
-    """What a key opens; `None` when it is unknown or revoked."""
+    """Read the project that a key opens; `None` when the key is unknown or revoked."""
     return _opened(connection, KEY.c.hash == digest(secret))
 
 
 def opened_by_key(connection: Connection, key_uuid: str) -> OpenedProject | None:
-    """What the key with this public id opens; `None` when there is none or it is revoked."""
+    """Read the project that the key with this public id opens; `None` when there is none or it is revoked."""
     return _opened(connection, KEY.c.uuid == as_public_id(key_uuid))
 
 
