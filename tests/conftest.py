@@ -1,7 +1,6 @@
 """What every test may ask for: a migrated database of its own (SQLite, PostgreSQL) and a real Temporal server."""
 
 import contextlib
-import itertools
 import os
 import shutil
 import sys
@@ -17,9 +16,13 @@ from temporalio.testing import WorkflowEnvironment
 from heartbeat.store import migrate
 from heartbeat.store.database import Database
 from heartbeat.temporal.converter import DATA_CONVERTER
+from tests.support.acting import agent, desk
+from tests.support.databases import TEMPLATE, _administer, fresh_database
+from tests.support.receiver import receiver
+from tests.support.world import model, settings, working, world
 
-TEMPLATE = "heartbeat_template"
-NUMBERS = itertools.count(1)
+__all__ = ["agent", "desk", "model", "receiver", "settings", "working", "world"]
+
 UNSAFE_BUT_FAST = ("fsync", "synchronous_commit", "full_page_writes")
 
 
@@ -79,23 +82,6 @@ async def temporal() -> AsyncIterator[Client]:
     started = WorkflowEnvironment.start_local(dev_server_existing_path=binary, data_converter=DATA_CONVERTER)
     async with await started as environment:
         yield environment.client
-
-
-def fresh_database(request: pytest.FixtureRequest, kind: str) -> str:
-    """The URL of a new copy of the migrated template; it is removed when the requesting fixture is done."""
-    number = next(NUMBERS)
-    if kind == "sqlite":
-        template: Path = request.getfixturevalue("sqlite_template")
-        return f"sqlite:///{shutil.copy(template, template.with_name(f'heartbeat-{number}.db'))}"
-    server: str = request.getfixturevalue("postgres_template")
-    _administer(server, f"CREATE DATABASE heartbeat_{number} TEMPLATE {TEMPLATE}")
-    request.addfinalizer(lambda: _administer(server, f"DROP DATABASE heartbeat_{number} WITH (FORCE)"))
-    return server.format(database=f"heartbeat_{number}")
-
-
-def _administer(server: str, statement: str) -> None:
-    with psycopg.connect(server.format(database="postgres"), autocommit=True) as connection:
-        connection.execute(statement)
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:

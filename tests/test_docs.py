@@ -13,6 +13,7 @@ from heartbeat.cli.main import app
 from heartbeat.settings import Settings
 from heartbeat.store.database import Database
 from heartbeat.temporal.client import connect
+from tests.support.documented import commands, setting_names
 
 ROOT = Path(__file__).parent.parent
 PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
@@ -20,15 +21,6 @@ PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
 
 def text(name: str) -> str:
     return (ROOT / name).read_text()
-
-
-def setting_names() -> set[str]:
-    """The environment names of every setting."""
-    names = set()
-    for field, info in Settings.model_fields.items():
-        alias = info.validation_alias
-        names |= set(alias.choices) if isinstance(alias, AliasChoices) else {f"HEARTBEAT_{field.upper()}"}
-    return names
 
 
 def test_every_setting_is_documented_and_nothing_else() -> None:
@@ -61,21 +53,6 @@ async def routes(database: Database) -> set[tuple[str, str]]:
 async def test_every_route_is_documented_and_nothing_else(database: Database) -> None:
     documented = set(re.findall(r"^#+ `(GET|POST|PUT|DELETE) (/[^`]*)`", text("docs/api.md"), re.MULTILINE))
     assert documented == await routes(database)
-
-
-def commands() -> set[str]:
-    """Every command line of the program, as `heartbeat a b`."""
-    found: set[str] = set()
-
-    def walk(command, words: str) -> None:
-        below = getattr(command, "commands", {})
-        if not below:
-            found.add(words)
-        for name, inner in below.items():
-            walk(inner, f"{words} {name}")
-
-    walk(get_command(app), "heartbeat")
-    return found
 
 
 def test_every_command_is_documented_and_nothing_else() -> None:

@@ -17,7 +17,7 @@ from heartbeat.store.database import Database
 from heartbeat.store.runs.opening import open_run
 from heartbeat.store.runs.runs import run_by_uuid
 from tests.support.model_server import ModelServer, says
-from tests.support.runs import HOUSE, by_hand
+from tests.support.runs import LIMITS, by_hand
 from tests.support.seeds import NOW
 from tests.support.world import World
 
@@ -32,9 +32,9 @@ async def until(true: Callable[[], bool]) -> None:
 
 
 async def test_it_is_kept_though_every_writer_was_busy(
-    house: World, database: Database, settings: Settings, model: ModelServer, monkeypatch: pytest.MonkeyPatch
+    world: World, database: Database, settings: Settings, model: ModelServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    opened = database.write_now(lambda c: open_run(c, by_hand(house.heartbeat), HOUSE, NOW)).run
+    opened = database.write_now(lambda c: open_run(c, by_hand(world.heartbeat), LIMITS, NOW)).run
     assert opened is not None
     model.script(says("All quiet."))
     beside = Database(database.url)

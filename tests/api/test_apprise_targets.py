@@ -1,20 +1,13 @@
 """A target that names one of the operator's addresses, from the API to the receiver: the address is never seen."""
 
 import logging
-from datetime import timedelta
 
 import pytest
 
-from tests.api.conftest import Api, error_of, wrong_fields
-from tests.api.test_canary import everything
-from tests.api.test_notifications import fail, ours
-from tests.support.desk import (
-    Desk,
-    receiver,  # noqa: F401 - a fixture
-)
+from tests.support.api import Api, error_of, wrong_fields
+from tests.support.databases import everything
+from tests.support.notified_owner import fail
 from tests.support.receiver import Receiver, says
-
-__all__ = ["ours"]
 
 CANARY = "canary7f3a91c2"
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
@@ -57,22 +50,3 @@ async def test_a_target_names_the_operators_address_and_no_other(
     said = [answer.text for answer in (nothing, unknown, own, tried, moved, listed)]
     assert CANARY not in "".join(said) + caplog.text
     assert CANARY.encode() not in everything(ours.database)
-
-
-async def test_a_delivery_shows_its_trouble_and_not_the_address(
-    desk: Desk, receiver: Receiver, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level(logging.DEBUG)
-    named = type(desk.settings)(_env_file=None, apprise_targets={"ops": address(receiver)}).apprise_targets
-    desk.settings = desk.settings.model_copy(update={"apprise_targets": named})
-    desk.target(channel="apprise", config={"name": "ops"})
-    receiver.answer = says("500 Internal Server Error", CANARY)
-    [uuid] = desk.fails().notification_uuids
-    assert (await desk.deliver(uuid)).retry_seconds == 5
-    [row] = desk.notifications()
-    assert row.last_error == "Apprise could not hand the message to ops: it answered 500."
-    receiver.answer = says("200 OK")
-    assert (await desk.deliver(uuid, timedelta(seconds=5))).status == "delivered"
-    assert [request.json["title"] for request in receiver.received] == ["Disks failed"] * 2
-    assert CANARY not in caplog.text
-    assert CANARY.encode() not in everything(desk.database)

@@ -6,59 +6,10 @@ import pytest
 from fastapi import FastAPI
 
 from heartbeat.store.projects.projects import create_key, keys, revoke_key
-from tests.api.conftest import Api, address, error_of, owner
+from tests.support.api import Api, address, error_of, owner
+from tests.support.published_calls import CALLS
 from tests.support.seeds import NOW
 
-CALLS = [
-    ("POST", "/heartbeat/configure"),
-    ("POST", "/heartbeat/preview"),
-    ("GET", "/heartbeat/readall"),
-    ("GET", "/heartbeat/read"),
-    ("POST", "/heartbeat/enable"),
-    ("POST", "/heartbeat/disable"),
-    ("POST", "/heartbeat/trigger"),
-    ("POST", "/heartbeat/cancel"),
-    ("DELETE", "/heartbeat/delete"),
-    ("GET", "/heartbeat/logs"),
-    ("GET", "/heartbeat/stats"),
-    ("POST", "/task/create"),
-    ("POST", "/task/cancel"),
-    ("GET", "/task/read"),
-    ("GET", "/task/readall"),
-    ("GET", "/approval/readall"),
-    ("POST", "/approval/decide"),
-    ("GET", "/finding/readall"),
-    ("POST", "/finding/acknowledge"),
-    ("POST", "/finding/snooze"),
-    ("POST", "/finding/resolve"),
-    ("POST", "/notification/target/create"),
-    ("GET", "/notification/target/readall"),
-    ("PUT", "/notification/target/update"),
-    ("DELETE", "/notification/target/delete"),
-    ("GET", "/notification/readall"),
-    ("POST", "/notification/test"),
-    ("GET", "/run/read"),
-    ("GET", "/run/events"),
-    ("GET", "/project/credits"),
-    ("POST", "/create"),
-    ("GET", "/read"),
-    ("GET", "/readall"),
-    ("PUT", "/update"),
-    ("POST", "/reset"),
-    ("DELETE", "/delete"),
-    ("GET", "/tool"),
-    ("POST", "/tool"),
-    ("GET", "/tool/tool_1"),
-    ("PUT", "/tool/tool_1"),
-    ("DELETE", "/tool/tool_1"),
-    ("PUT", "/tool/tool_1/configure"),
-    ("POST", "/tool/tool_1/toggle"),
-    ("POST", "/tool/tool_1/refresh"),
-    ("POST", "/tool/tool_1/test"),
-    ("GET", "/subscriber/readall"),
-    ("POST", "/subscriber/create"),
-    ("DELETE", "/subscriber/delete"),
-]
 OF_A_TARGET = ("/notification/target/update", "/notification/target/delete", "/notification/test")
 OF_THE_PROJECT = ("/create", "/readall", "/project/credits", *OF_A_TARGET)
 FULL = {

@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.api.conftest import Api, error_of, owner, wrong_fields
+from tests.support.api import Api, error_of, owner, wrong_fields
 
 CONFIGURE = "/heartbeat/configure"
 LONG = "x" * 20_001

@@ -8,19 +8,17 @@ from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import make_url, select
-from sqlmodel import SQLModel
+from sqlalchemy import select
 from temporalio.client import Client
 
 from heartbeat.domain.secret_keys import new_key
 from heartbeat.store.database import Database
 from heartbeat.store.rows import columns
 from heartbeat.store.tables.bots import Tool
-from tests.api.conftest import Api
-from tests.support.tool_owner import ask, desk, down, locked_desk, shop_with
+from tests.support.api import Api
+from tests.support.databases import everything
+from tests.support.tool_owner import ask, shop_with
 from tests.support.tool_server import ToolServer
-
-__all__ = ["desk", "down", "locked_desk"]
 
 CANARY = "canary7f3a91c2"
 HEADERS = {"Authorization": f"Bearer {CANARY}", "X-Key": CANARY}
@@ -49,18 +47,6 @@ class Listening:
         assert answer.status_code == status, answer.text
         self.heard.append(f"{answer.headers}\n{answer.text}")
         return answer.json()
-
-
-def everything(database: Database) -> bytes:
-    """All that the database keeps: the bytes of SQLite's files, or every value of every row."""
-    if database.is_sqlite:
-        file = Path(make_url(database.url).database or "")
-        files = sorted(file.parent.glob(f"{file.name}*"))
-        assert [kept.name.removeprefix(file.name) for kept in files] == ["", "-shm", "-wal"]
-        return b"".join(kept.read_bytes() for kept in files)
-    tables = SQLModel.metadata.sorted_tables
-    found = database.read_now(lambda connection: [connection.execute(select(table)).all() for table in tables])
-    return repr(found).encode()
 
 
 def forms(secret: str) -> list[bytes]:

@@ -13,7 +13,7 @@ import worker
 from api.schemas.runs import Cancelled
 from heartbeat.store.credits.audit import audit
 from heartbeat.temporal.client import connect
-from tests.api.conftest import Api, error_of
+from tests.support.api import Api, error_of
 from tests.support.model_server import ModelServer, Reply, asks, says
 
 DEADLINE = 20.0

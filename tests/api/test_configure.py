@@ -5,7 +5,8 @@ import asyncio
 import pytest
 
 from api.schemas.heartbeats import OneHeartbeat
-from tests.api.conftest import YEARLY, Api, error_of, wrong_fields
+from tests.support.api import Api, error_of, wrong_fields
+from tests.support.seeds import YEARLY
 
 CONFIGURE = "/heartbeat/configure"
 

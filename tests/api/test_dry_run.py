@@ -6,9 +6,9 @@ from sqlalchemy import update
 from api.schemas.logs import Logs, Triggered
 from heartbeat.store.rows import columns
 from heartbeat.store.tables.heartbeats import Heartbeat
-from tests.api.conftest import YEARLY, Api
+from tests.support.api import Api
 from tests.support.model_server import ModelServer, asks, says
-from tests.support.seeds import NOW
+from tests.support.seeds import NOW, YEARLY
 
 
 async def test_a_rehearsal_answers_what_it_would_have_done(working: Api, model: ModelServer) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from api.main import create_app
 from heartbeat.store.database import Database
-from tests.api.conftest import Api, error_of, settings_for
+from tests.support.api import Api, error_of, settings_for
 
 
 async def test_what_is_not_there(api: Api) -> None:

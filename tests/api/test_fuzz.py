@@ -12,8 +12,9 @@ from temporalio.client import Client
 
 from api.main import create_app
 from heartbeat.store.database import Database
-from tests.api.conftest import YEARLY, Api, address, error_of, owner, settings_for
-from tests.api.test_authorisation import CALLS
+from tests.support.api import Api, address, error_of, owner, settings_for
+from tests.support.published_calls import CALLS
+from tests.support.seeds import YEARLY
 
 # Every field of every request; the values are what somebody might think of.
 FIELDS = (

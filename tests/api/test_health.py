@@ -5,7 +5,7 @@ import time
 
 import worker
 from heartbeat.store.heartbeats.tick_accounting import account
-from tests.api.conftest import Api, error_of
+from tests.support.api import Api, error_of
 from tests.support.past_runs import a_run
 
 DEADLINE = 20.0

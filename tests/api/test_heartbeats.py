@@ -13,7 +13,7 @@ from heartbeat.domain import credits
 from heartbeat.store.database import Database
 from heartbeat.store.rows import columns
 from heartbeat.store.tables.heartbeats import Heartbeat
-from tests.api.conftest import Api, error_of, owner, settings_for
+from tests.support.api import Api, error_of, owner, settings_for
 from tests.support.seeds import NOW
 
 TABLE = columns(Heartbeat)

@@ -13,7 +13,7 @@ from heartbeat.store.rows import columns
 from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.projects import IdempotencyKey
 from heartbeat.store.tables.runs import Run
-from tests.api.conftest import Api, error_of, owner, wrong_fields
+from tests.support.api import Api, error_of, owner, wrong_fields
 from tests.support.model_server import ModelServer
 
 KEY = columns(IdempotencyKey)

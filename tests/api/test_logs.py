@@ -7,7 +7,7 @@ from sqlalchemy import update
 from api.schemas.logs import Logs
 from heartbeat.store.rows import columns
 from heartbeat.store.tables.runs import Run
-from tests.api.conftest import Api, error_of
+from tests.support.api import Api, error_of
 from tests.support.past_runs import a_run
 
 THEN = datetime(2026, 2, 12, 14, 0, tzinfo=UTC)

@@ -6,11 +6,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.api.conftest import Api
-from tests.support.tool_owner import desk, down, shop
+from tests.support.api import Api
 from tests.support.tool_server import ToolServer
-
-__all__ = ["desk", "down", "shop"]
 
 
 class NodeClient:

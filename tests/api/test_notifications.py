@@ -3,33 +3,17 @@
 import asyncio
 from typing import Any
 
-import pytest
 from pydantic import SecretStr
 from sqlalchemy import Connection
 
 from heartbeat.cli.secrets import rotate
 from heartbeat.domain.secret_keys import new_key
 from heartbeat.store.notifications.findings import note_findings
-from heartbeat.store.runs.closing import Ending, close_run
-from heartbeat.store.runs.opening import TickClaim, open_run
-from tests.api.conftest import Api, error_of, owner, wrong_fields
-from tests.support.desk import (
-    SECRET,
-    receiver,  # noqa: F401 - a fixture
-)
+from tests.support.api import Api, error_of, owner, wrong_fields
+from tests.support.notified_owner import fail
 from tests.support.receiver import Receiver, says
-from tests.support.runs import HOUSE
 from tests.support.seeds import NOW
-
-
-@pytest.fixture
-async def ours(alone: Api) -> Api:
-    """An owner on an installation that has a key for secrets and may reach this machine."""
-    stack = alone.app.state.stack
-    changed = {"secret_keys": new_key(), "egress_allow": ["127.0.0.1"]}
-    settings = type(stack.settings)(_env_file=None, **{**stack.settings.model_dump(exclude_unset=True), **changed})
-    object.__setattr__(stack, "settings", settings)
-    return alone
+from tests.support.store_world import SECRET
 
 
 async def create(api: Api, url: str, **given: Any) -> dict[str, Any]:
@@ -37,22 +21,6 @@ async def create(api: Api, url: str, **given: Any) -> dict[str, Any]:
     answer = await api.post("/notification/target/create", **{"channel": "webhook", "config": config, **given})
     assert answer.status_code == 200, answer.text
     return answer.json()
-
-
-async def fail(api: Api, bot: dict[str, Any], **fields: Any) -> dict[str, Any]:
-    """A heartbeat whose first run failed."""
-    heartbeat = await api.heartbeat(bot, enabled=True, cron_pattern="* * * * *", **fields)
-    row = await api.row(heartbeat)
-    tick = row.next_tick_at
-    claim = TickClaim(row.uuid, "schedule", None, f"{row.uuid}-tick", "run-1", tick)
-
-    def work(connection: Connection) -> None:
-        run = open_run(connection, claim, HOUSE, tick).run
-        assert run is not None
-        close_run(connection, run.uuid, Ending("error", "key_rejected", "No key."), tick)
-
-    await api.database.write(work)
-    return heartbeat
 
 
 async def test_a_target_shows_what_may_be_shown(ours: Api, receiver: Receiver) -> None:

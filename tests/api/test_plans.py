@@ -9,7 +9,8 @@ from sqlalchemy import select, update
 
 from heartbeat.store.rows import columns
 from heartbeat.store.tables.projects import Project, RequestWindow
-from tests.api.conftest import YEARLY, Api, error_of, owner, wrong_fields
+from tests.support.api import Api, error_of, owner, wrong_fields
+from tests.support.seeds import YEARLY
 
 WINDOW = columns(RequestWindow)
 

@@ -8,7 +8,7 @@ from heartbeat.store.rows import columns
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.projects import Project
 from heartbeat.store.tables.runs import Run
-from tests.api.conftest import Api
+from tests.support.api import Api
 from tests.support.seeds import NOW
 
 

@@ -17,7 +17,7 @@ from temporalio.client import Client
 
 from heartbeat.store.database import Database
 from heartbeat.store.projects.projects import create_key
-from tests.api.conftest import error_of
+from tests.support.api import error_of
 from tests.support.past_runs import a_run
 from tests.support.ports import free_port
 from tests.support.seeds import NOW, a_bot, a_heartbeat, a_project

@@ -16,7 +16,7 @@ from heartbeat.store.tables.credits import Entry, Usage
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.projects import Project
 from heartbeat.store.tables.runs import Run
-from tests.api.conftest import Api, error_of, owner
+from tests.support.api import Api, error_of, owner
 from tests.support.past_runs import a_run
 
 NOW = datetime.now(UTC)

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Connection
 
 from api.schemas.runs import OneRun
-from tests.api.conftest import Api, error_of, owner
+from tests.support.api import Api, error_of, owner
 from tests.support.past_runs import a_call, a_run, a_step, an_attempt, an_entry
 
 THEN = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)

@@ -8,7 +8,7 @@ from sqlalchemy import delete
 from api.schemas.stats import OneStats
 from heartbeat.store.rows import columns
 from heartbeat.store.tables.runs import Run
-from tests.api.conftest import Api
+from tests.support.api import Api
 from tests.support.past_runs import a_run
 
 

@@ -4,7 +4,7 @@ import pytest
 from temporalio.service import RPCError
 
 from api.schemas.subscribers import AllSubscribers
-from tests.api.conftest import Api, error_of, wrong_fields
+from tests.support.api import Api, error_of, wrong_fields
 
 
 async def test_a_projects_subscribers_bot_by_bot(api: Api) -> None:

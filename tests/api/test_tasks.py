@@ -8,7 +8,8 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from api.schemas.tasks import AllTasks, OneTask
 from heartbeat.store.heartbeats import tasks
-from tests.api.conftest import YEARLY, Api, error_of, owner, wrong_fields
+from tests.support.api import Api, error_of, owner, wrong_fields
+from tests.support.seeds import YEARLY
 
 FRIDAY = {
     "schedule_type": "once",

@@ -17,11 +17,9 @@ from heartbeat.domain.secret_keys import new_key
 from heartbeat.secrets.key_file import make_key_file
 from heartbeat.store.database import Database
 from heartbeat.store.tools.servers import mark_changed
-from tests.api.conftest import Api, error_of, wrong_fields
-from tests.support.tool_owner import AUTHORISATION, ask, connect, desk, down, locked_desk, shop, shop_with
+from tests.support.api import Api, error_of, wrong_fields
+from tests.support.tool_owner import AUTHORISATION, ask, connect, shop_with
 from tests.support.tool_server import ToolServer
-
-__all__ = ["desk", "down", "locked_desk", "shop"]
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 

@@ -5,11 +5,9 @@ import json
 import pytest
 
 from api.schemas.tools import AllTools, OneTool
-from tests.api.conftest import Api, error_of, wrong_fields
-from tests.support.tool_owner import connect, desk, shop
+from tests.support.api import Api, error_of, wrong_fields
+from tests.support.tool_owner import connect
 from tests.support.tool_server import ToolServer
-
-__all__ = ["desk", "shop"]
 
 # A name that no resolver knows: nothing leaves this machine.
 SERVER = {"server_label": "Tickets", "server_url": "https://tools.invalid/mcp", "transport": "http"}

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from api.schemas.logs import Logs, Triggered
-from tests.api.conftest import Api, error_of
+from tests.support.api import Api, error_of
 from tests.support.model_server import ModelServer, Reply, fails, says
 
 DEADLINE = 20.0

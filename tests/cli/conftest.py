@@ -2,25 +2,12 @@
 
 import os
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 
 import pytest
 
 from heartbeat.cli import main
+from tests.support.commands import Outcome, Run
 from tests.support.embedded import OWN
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a command left: its exit code and what it wrote."""
-
-    code: int
-    out: str
-    err: str
-
-
-Run = Callable[..., Outcome]
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from heartbeat.domain import credits
 from heartbeat.store.database import Database
 from heartbeat.store.rows import columns
 from heartbeat.store.tables.credits import Entry, Usage
-from tests.cli.conftest import Run
+from tests.support.commands import Run
 
 USAGE, ENTRY = columns(Usage), columns(Entry)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from heartbeat.up.preflight import CannotStart, Port, check_ports, data_directory
-from tests.cli.conftest import Run
+from tests.support.commands import Run
 from tests.support.ports import free_port
 
 ROOT = Path(__file__).parents[2]

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from heartbeat.domain.cadence.ticks import Cadence
-from tests.cli.conftest import Run
+from tests.support.commands import Run
 
 
 def test_a_pattern_is_shown_with_its_ticks_in_both_clocks(heartbeat: Run) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from heartbeat.store.database import Database
 from heartbeat.store.projects.projects import project_of_key
-from tests.cli.conftest import Run
+from tests.support.commands import Run
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from temporalio.service import RPCError
 from heartbeat.domain.ids import new_id
 from heartbeat.store.database import Database
 from heartbeat.store.tables.heartbeats import Heartbeat
-from tests.conftest import fresh_database
+from tests.support.databases import fresh_database
 from tests.support.embedded import OWN
 from tests.support.seeds import a_bot, a_heartbeat, a_project
 

@@ -8,29 +8,23 @@ from pathlib import Path
 
 import pytest
 
-from heartbeat.settings import Settings
-from tests.support.acting import agent, book, desk  # noqa: F401 - fixtures
+from tests.support.acting import book
 from tests.support.embedded import OWN
 from tests.support.model_server import ModelServer, asks, says
 from tests.support.tool_server import ToolServer
-from tests.support.world import World, house, model, settings, working  # noqa: F401 - fixtures
+from tests.support.world import World
 
 COMMAND = Path(sys.executable).with_name("heartbeat")
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
-@pytest.fixture
-def settings(settings: Settings) -> Settings:
-    return settings.model_copy(update={"egress_allow": ["127.0.0.1"]})
-
-
-async def command(house: World, *arguments: str) -> tuple[int, str, str]:
+async def command(world: World, *arguments: str) -> tuple[int, str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(OWN)}
     own = {
-        "HEARTBEAT_DATABASE_URL": house.settings.store_url(),
-        "HEARTBEAT_TASK_QUEUE": house.settings.task_queue,
-        "TEMPORAL_ADDRESS": house.settings.temporal_target(),
-        "OPENAI_BASE_URL": house.settings.openai_base_url or "",
+        "HEARTBEAT_DATABASE_URL": world.settings.store_url(),
+        "HEARTBEAT_TASK_QUEUE": world.settings.task_queue,
+        "TEMPORAL_ADDRESS": world.settings.temporal_target(),
+        "OPENAI_BASE_URL": world.settings.openai_base_url or "",
         "OPENAI_API_KEY": "operators-key",
     }
     pipe = asyncio.subprocess.PIPE
@@ -64,8 +58,8 @@ async def test_rehearse_what_is_not_there(agent: World) -> None:
     assert (code, err) == (1, "heartbeat: There is no heartbeat 'hb_nowhere' here; check the id.\n")
 
 
-async def test_rehearse_without_a_worker_starts_nothing(house: World) -> None:
-    code, _, err = await command(house, "rehearse", house.heartbeat.uuid)
+async def test_rehearse_without_a_worker_starts_nothing(world: World) -> None:
+    code, _, err = await command(world, "rehearse", world.heartbeat.uuid)
     assert code == 1
     assert "nothing would run this" in err
 

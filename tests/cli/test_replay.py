@@ -8,36 +8,30 @@ from sqlalchemy import func, select
 from heartbeat.agents.request import RequestedCall
 from heartbeat.cli.replay import NOT_RECORDED, Recording, ReplayColumn, as_it_was, original, replay
 from heartbeat.domain.errors import Conflict, NotFound
-from heartbeat.settings import Settings
 from heartbeat.store.rows import columns
 from heartbeat.store.tables.bots import Bot, Tool
 from heartbeat.store.tables.credits import DailyRollup, Entry
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.notifications import Event
 from heartbeat.store.tables.runs import Attempt, Run, Step
-from tests.support.acting import agent, book, change, desk, told  # noqa: F401 - fixtures
+from tests.support.acting import book, change, told
 from tests.support.model_server import ModelServer, asks, fails, says
 from tests.support.tool_server import ToolServer
-from tests.support.world import World, house, model, settings, working  # noqa: F401 - fixtures
+from tests.support.world import World
 
 BOOKS = (Run, Step, Entry, Attempt, Event, DailyRollup)
 
 
-@pytest.fixture
-def settings(settings: Settings) -> Settings:
-    return settings.model_copy(update={"egress_allow": ["127.0.0.1"]})
+async def again(world: World, run: Run, prompt: str = "Anew.", model: str = "openai:other") -> ReplayColumn:
+    found = await world.database.read(lambda c: original(c, run.uuid))
+    return await replay(found, prompt, model, world.settings)
 
 
-async def again(house: World, run: Run, prompt: str = "Anew.", model: str = "openai:other") -> ReplayColumn:
-    found = await house.database.read(lambda c: original(c, run.uuid))
-    return await replay(found, prompt, model, house.settings)
-
-
-async def everything(house: World) -> list[Any]:
+async def everything(world: World) -> list[Any]:
     """How many rows there are, and the heartbeat's sums."""
     sizes = select(*(select(func.count()).select_from(columns(table)).scalar_subquery() for table in BOOKS))
-    counted = await house.database.read(lambda c: tuple(c.execute(sizes).one()))
-    row = await house.row()
+    counted = await world.database.read(lambda c: tuple(c.execute(sizes).one()))
+    row = await world.row()
     return [counted, row.period_credits, row.success_count, row.updated_at]
 
 

@@ -18,7 +18,7 @@ from heartbeat.store.rows import columns
 from heartbeat.store.tables.bots import Bot, Tool
 from heartbeat.store.tools.servers import create_tool, locked_tool, write_tool
 from heartbeat.up.run import prepare
-from tests.cli.conftest import Run
+from tests.support.commands import Run
 from tests.support.seeds import NOW, a_bot, a_project
 
 OLD, NEW = new_key(), new_key()

@@ -1,15 +1,12 @@
 """A started stack for whoever asks, and none left when the test is over."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
 
-from tests.support.embedded import Embedded
-from tests.support.model_server import ModelServer
-
-Start = Callable[..., Embedded]
+from tests.support.embedded import Embedded, Start
 
 
 @pytest.fixture
@@ -21,10 +18,3 @@ def start(tmp_path: Path) -> Iterator[Start]:
             return running.enter_context(closing(Embedded(tmp_path / "data", *flags, **variables)))
 
         yield one
-
-
-@pytest.fixture
-def model() -> Iterator[ModelServer]:
-    """A model provider on loopback; its `base_url` goes into OPENAI_BASE_URL."""
-    with closing(ModelServer()) as server:
-        yield server

@@ -11,8 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.e2e.conftest import Start
-from tests.support.embedded import Embedded
+from tests.support.embedded import Embedded, Start
 from tests.support.model_server import ModelServer, asks, fails, says
 from tests.support.tool_server import ToolServer
 

@@ -2,11 +2,7 @@
 
 import asyncio
 import contextlib
-import os
-import signal
-import subprocess
-import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -31,45 +27,15 @@ from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.runs import Attempt, Run, Step
 from heartbeat.store.tools.servers import create_tool, pin
 from heartbeat.temporal.runs import start_manual_run
-from tests.support.embedded import OWN
 from tests.support.model_server import ModelServer, Reply, asks, says
 from tests.support.seeds import NOW, a_bot, a_heartbeat, a_project
 from tests.support.tool_server import ToolServer
+from tests.support.worker_process import Worker
 
 # A goodbye to the tool server that is cut short on a busy machine leaves its socket to the collector.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 WITHIN = 90
 ON_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-
-
-class Worker:
-    """A worker process that dies when it is told to, and another in its place."""
-
-    def __init__(self, settings: Settings, model: ModelServer) -> None:
-        given = {
-            "HEARTBEAT_DATABASE_URL": settings.store_url(),
-            "HEARTBEAT_TASK_QUEUE": settings.task_queue,
-            "HEARTBEAT_EGRESS_ALLOW": '["127.0.0.1"]',
-            "TEMPORAL_ADDRESS": settings.temporal_target(),
-            "OPENAI_BASE_URL": model.base_url,
-        }
-        self._environment = {name: value for name, value in os.environ.items() if not name.startswith(OWN)} | given
-        self.start()
-
-    def start(self) -> None:
-        command = [sys.executable, "-P", "-m", "worker"]
-        self.process = subprocess.Popen(command, env=self._environment, stderr=subprocess.DEVNULL)
-
-    def kill(self) -> None:
-        self.process.send_signal(signal.SIGKILL)
-        self.process.wait()
-
-    def replace(self) -> None:
-        self.kill()
-        self.start()
-
-    def close(self) -> None:
-        self.kill()
 
 
 class Site:
@@ -117,12 +83,6 @@ class Site:
     def close(self) -> None:
         self.worker.close()
         self.desk.close()
-
-
-@pytest.fixture
-def model() -> Iterator[ModelServer]:
-    with closing(ModelServer()) as server:
-        yield server
 
 
 @pytest.fixture

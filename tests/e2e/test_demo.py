@@ -7,8 +7,7 @@ import httpx
 import pytest
 from temporalio.client import Client
 
-from tests.e2e.conftest import Start
-from tests.support.embedded import Embedded
+from tests.support.embedded import Embedded, Start
 from tests.support.model_server import ModelServer, says
 
 pytestmark = pytest.mark.e2e

@@ -21,9 +21,9 @@ from heartbeat.domain.secret_keys import new_key
 from heartbeat.store.credits.audit import audit
 from heartbeat.store.tables.notifications import Notification
 from heartbeat.store.tables.runs import Approval, Run
-from tests.support.desk import SECRET
 from tests.support.model_server import ModelServer, Reply, asks, says
 from tests.support.site import Process, Site, until
+from tests.support.store_world import SECRET
 from tests.support.tool_server import ToolServer
 
 pytestmark = [

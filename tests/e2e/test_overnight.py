@@ -11,8 +11,7 @@ import httpx
 import pytest
 from temporalio.client import Client, ScheduleBackfill, ScheduleOverlapPolicy
 
-from tests.e2e.conftest import Start
-from tests.support.embedded import Embedded
+from tests.support.embedded import Embedded, Start
 from tests.support.model_server import ModelServer, Reply, fails, says
 
 pytestmark = pytest.mark.e2e

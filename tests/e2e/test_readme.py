@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import Start
+from tests.support.embedded import Start
 from tests.support.model_server import ModelServer, says
 
 pytestmark = pytest.mark.e2e

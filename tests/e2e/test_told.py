@@ -11,14 +11,13 @@ import pytest
 from standardwebhooks import Webhook
 from temporalio.client import Client, ScheduleBackfill, ScheduleOverlapPolicy
 
-from tests.e2e.conftest import Start
-from tests.notifications.channels.test_payloads import TOKEN
-from tests.support.desk import SECRET
-from tests.support.embedded import Embedded
+from tests.support.channel_configs import TOKEN
+from tests.support.embedded import Embedded, Start
 from tests.support.mailbox import Mailbox, served
 from tests.support.model_server import ModelServer, Reply, asks, fails, says
 from tests.support.receiver import Receiver
 from tests.support.receiver import says as answers
+from tests.support.store_world import SECRET
 
 pytestmark = pytest.mark.e2e
 PATIENCE = 60.0

@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.e2e.conftest import Start
+from tests.support.embedded import Start
 from tests.support.model_server import ModelServer, asks, says
 from tests.support.ports import free_ports
 

@@ -9,8 +9,7 @@ import httpx
 import pytest
 from temporalio.client import Client
 
-from tests.e2e.conftest import Start
-from tests.support.embedded import Embedded, alive, command
+from tests.support.embedded import Embedded, Start, alive, command
 
 pytestmark = pytest.mark.e2e
 

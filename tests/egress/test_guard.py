@@ -10,6 +10,7 @@ from heartbeat.agents.tools import web
 from heartbeat.egress import client as egress
 from heartbeat.settings import Settings
 from tests.support.addresses import LOOPBACK, OTHER_SCHEMES, REFUSED, ZONE, resolve
+from tests.support.guarded import Rebinding
 from tests.support.peer import Peer, says, sends_to
 
 Way = Callable[[str, egress.Resolve, Sequence[str]], Awaitable[str]]
@@ -82,19 +83,6 @@ async def test_the_refusal_says_why_and_who_may_open_it() -> None:
     assert said == f"lan.example leads to a private address. {opened}", "and not to which one"
     said = await by_the_check("https://[64:ff9b::a00:1]/", resolve, ["64:ff9b::/96"])
     assert said == f"64:ff9b::a00:1 is an address that carries a private address. {opened}"
-
-
-class Rebinding:
-    """Gives one answer the first time it is asked, another from then on."""
-
-    def __init__(self, first: str, then: str) -> None:
-        self.answers = [first]
-        self._then = then
-
-    async def __call__(self, host: str, port: int) -> Sequence[str]:
-        answer = self.answers[-1]
-        self.answers.append(self._then)
-        return [answer]
 
 
 async def test_a_name_that_changes_its_mind_is_reached_where_it_was_checked() -> None:

@@ -22,249 +22,259 @@ from heartbeat.store.notifications.outbox import (
 from heartbeat.store.notifications.outbox import DeliveryOutcome as Attempt
 from heartbeat.store.notifications.targets import delete_target
 from heartbeat.store.tables.notifications import Target
-from tests.support.desk import SECRET, Desk
 from tests.support.mailbox import Mailbox, served
 from tests.support.receiver import Receiver, says
+from tests.support.store_world import SECRET, StoreWorld
 
 
-def states(desk: Desk) -> list[str]:
-    return [row.status for row in desk.notifications()]
+def states(world: StoreWorld) -> list[str]:
+    return [row.status for row in world.notifications()]
 
 
-async def test_a_message_is_delivered_once_however_often_it_is_asked_for(desk: Desk, receiver: Receiver) -> None:
-    desk.target(receiver.url)
-    [uuid] = desk.fails("No key: the provider said 401.").notification_uuids
-    first, again = await desk.deliver(uuid), await desk.deliver(uuid)
+async def test_a_message_is_delivered_once_however_often_it_is_asked_for(world: StoreWorld, receiver: Receiver) -> None:
+    world.target(receiver.url)
+    [uuid] = world.fails("No key: the provider said 401.").notification_uuids
+    first, again = await world.deliver(uuid), await world.deliver(uuid)
     assert (first.status, first.retry_seconds, again) == ("delivered", None, first)
     [request] = receiver.received
     assert request.headers["webhook-id"] == uuid
-    [row] = desk.notifications()
-    assert (row.status, row.attempts, row.delivered_at, row.last_error) == ("delivered", 1, desk.now, None)
+    [row] = world.notifications()
+    assert (row.status, row.attempts, row.delivered_at, row.last_error) == ("delivered", 1, world.now, None)
     body = request.json
     assert (body["type"], body["data"]["title"]) == ("run.failed", "Disks failed")
     assert "the provider said 401" in body["data"]["message"]
-    assert body["data"]["details"]["heartbeat_id"] == desk.heartbeat.uuid
+    assert body["data"]["details"]["heartbeat_id"] == world.heartbeat.uuid
 
 
-async def test_the_reference_library_takes_the_signature(desk: Desk, receiver: Receiver) -> None:
-    desk.target(receiver.url)
-    await desk.deliver(*desk.fails().notification_uuids)
+async def test_the_reference_library_takes_the_signature(world: StoreWorld, receiver: Receiver) -> None:
+    world.target(receiver.url)
+    await world.deliver(*world.fails().notification_uuids)
     [request] = receiver.received
     assert Webhook(SECRET).verify(request.body, request.headers)["type"] == "run.failed"
 
 
-async def test_a_receiver_that_is_down_and_comes_back_gets_the_same_id(desk: Desk, receiver: Receiver) -> None:
-    desk.target(receiver.url)
+async def test_a_receiver_that_is_down_and_comes_back_gets_the_same_id(world: StoreWorld, receiver: Receiver) -> None:
+    world.target(receiver.url)
     receiver.answer = says("503 Service Unavailable")
-    [uuid] = desk.fails().notification_uuids
-    down = await desk.deliver(uuid)
+    [uuid] = world.fails().notification_uuids
+    down = await world.deliver(uuid)
     assert (down.status, down.retry_seconds) == ("pending", 5)
-    [row] = desk.notifications()
+    [row] = world.notifications()
     assert (row.status, row.attempts) == ("pending", 1)
     assert "503" in (row.last_error or "")
-    early = await desk.deliver(uuid, timedelta(seconds=2))
+    early = await world.deliver(uuid, timedelta(seconds=2))
     assert (early.retry_seconds, len(receiver.received)) == (3, 1)
     receiver.answer = says("200 OK")
-    assert (await desk.deliver(uuid, timedelta(seconds=3))).status == "delivered"
+    assert (await world.deliver(uuid, timedelta(seconds=3))).status == "delivered"
     assert [request.headers["webhook-id"] for request in receiver.received] == [uuid, uuid]
     assert receiver.received[0].body == receiver.received[1].body
-    assert desk.notifications()[0].last_error is None
+    assert world.notifications()[0].last_error is None
 
 
-async def test_ten_attempts_over_three_days_and_no_more(desk: Desk, receiver: Receiver) -> None:
-    desk.target(receiver.url)
+async def test_ten_attempts_over_three_days_and_no_more(world: StoreWorld, receiver: Receiver) -> None:
+    world.target(receiver.url)
     receiver.answer = says("500 Internal Server Error")
-    [uuid] = desk.fails().notification_uuids
-    began, waits = desk.now, []
-    while (delivery := await desk.deliver(uuid)).retry_seconds is not None:
+    [uuid] = world.fails().notification_uuids
+    began, waits = world.now, []
+    while (delivery := await world.deliver(uuid)).retry_seconds is not None:
         waits.append(timedelta(seconds=delivery.retry_seconds))
-        desk.now += waits[-1]
+        world.now += waits[-1]
     assert (waits, len(receiver.received), delivery.status) == (list(WAITS), 10, "failed")
-    assert timedelta(days=3) < desk.now - began < timedelta(days=3, hours=6)
-    [row] = desk.notifications()
+    assert timedelta(days=3) < world.now - began < timedelta(days=3, hours=6)
+    [row] = world.notifications()
     assert (row.status, row.attempts, row.next_attempt_at) == ("failed", 10, None)
 
 
-async def test_a_receiver_may_ask_for_more_patience(desk: Desk, receiver: Receiver) -> None:
-    desk.target(receiver.url)
+async def test_a_receiver_may_ask_for_more_patience(world: StoreWorld, receiver: Receiver) -> None:
+    world.target(receiver.url)
     receiver.answer = says("429 Too Many Requests", retry_after="120")
-    assert (await desk.deliver(*desk.fails().notification_uuids)).retry_seconds == 120
+    assert (await world.deliver(*world.fails().notification_uuids)).retry_seconds == 120
 
 
-async def test_gone_disables_the_target_and_says_so(desk: Desk, receiver: Receiver) -> None:
-    desk.target(receiver.url)
-    [first] = desk.fails().notification_uuids
-    [second] = desk.run().notification_uuids
+async def test_gone_disables_the_target_and_says_so(world: StoreWorld, receiver: Receiver) -> None:
+    world.target(receiver.url)
+    [first] = world.fails().notification_uuids
+    [second] = world.run().notification_uuids
     receiver.answer = says("410 Gone")
-    assert (await desk.deliver(first)).status == (await desk.deliver(second)).status == "failed"
-    [target] = desk.rows(Target)
+    assert (await world.deliver(first)).status == (await world.deliver(second)).status == "failed"
+    [target] = world.rows(Target)
     assert (target.is_enabled, len(receiver.received)) == (False, 1)
     assert "410" in (target.disabled_reason or "")
-    assert all("410" in (row.last_error or "") for row in desk.notifications())
-    assert desk.fails().notification_uuids == ()
+    assert all("410" in (row.last_error or "") for row in world.notifications())
+    assert world.fails().notification_uuids == ()
 
 
 @pytest.mark.parametrize("answer", ["400 Bad Request", "404 Not Found"])
-async def test_what_is_refused_is_not_tried_again(desk: Desk, receiver: Receiver, answer: str) -> None:
-    desk.target(receiver.url)
+async def test_what_is_refused_is_not_tried_again(world: StoreWorld, receiver: Receiver, answer: str) -> None:
+    world.target(receiver.url)
     receiver.answer = says(answer)
-    delivery = await desk.deliver(*desk.fails().notification_uuids)
+    delivery = await world.deliver(*world.fails().notification_uuids)
     assert (delivery.status, delivery.retry_seconds) == ("failed", None)
-    assert desk.rows(Target)[0].is_enabled
+    assert world.rows(Target)[0].is_enabled
 
 
-async def test_a_deleted_target_gets_nothing_more(desk: Desk, receiver: Receiver) -> None:
-    target = desk.target(receiver.url)
-    [uuid] = desk.fails().notification_uuids
-    desk.database.write_now(lambda c: delete_target(c, desk.project, target.uuid, desk.now))
-    assert (await desk.deliver(uuid)).status == "failed"
+async def test_a_deleted_target_gets_nothing_more(world: StoreWorld, receiver: Receiver) -> None:
+    target = world.target(receiver.url)
+    [uuid] = world.fails().notification_uuids
+    world.database.write_now(lambda c: delete_target(c, world.project, target.uuid, world.now))
+    assert (await world.deliver(uuid)).status == "failed"
     assert receiver.received == []
 
 
-async def test_what_comes_in_a_cool_down_is_told_in_one_message_at_its_end(desk: Desk, receiver: Receiver) -> None:
-    desk.target(receiver.url, cooldown_seconds=3600)
-    assert (await desk.deliver(*desk.fails().notification_uuids)).status == "delivered"
-    until = desk.rows(Target)[0].quiet_until
-    assert until == desk.now + timedelta(hours=1)
-    held = [*desk.run().notification_uuids, *desk.fails().notification_uuids, *desk.run().notification_uuids]
+async def test_what_comes_in_a_cool_down_is_told_in_one_message_at_its_end(
+    world: StoreWorld, receiver: Receiver
+) -> None:
+    world.target(receiver.url, cooldown_seconds=3600)
+    assert (await world.deliver(*world.fails().notification_uuids)).status == "delivered"
+    until = world.rows(Target)[0].quiet_until
+    assert until == world.now + timedelta(hours=1)
+    held = [*world.run().notification_uuids, *world.fails().notification_uuids, *world.run().notification_uuids]
     for uuid in held:
-        delivery = await desk.deliver(uuid)
+        delivery = await world.deliver(uuid)
         assert delivery.status == "held"
-        assert delivery.retry_seconds == (until - desk.now).total_seconds()
-    assert (states(desk), len(receiver.received)) == (["delivered", "held", "held", "held"], 1)
-    desk.now = until
-    ended = [await desk.deliver(uuid) for uuid in held]
+        assert delivery.retry_seconds == (until - world.now).total_seconds()
+    assert (states(world), len(receiver.received)) == (["delivered", "held", "held", "held"], 1)
+    world.now = until
+    ended = [await world.deliver(uuid) for uuid in held]
     assert [delivery.retry_seconds for delivery in ended] == [None, None, None]
-    assert states(desk) == ["delivered"] * 4
+    assert states(world) == ["delivered"] * 4
     [_, summary] = receiver.received
     assert summary.headers["webhook-id"] == held[0]
     body = summary.json
     assert (body["type"], body["data"]["title"]) == ("summary", "3 messages of Disks")
     kinds = [told["kind"] for told in body["data"]["details"]["events"]]
     assert kinds == ["run.recovered", "run.failed", "run.recovered"]
-    first, *others = desk.notifications()[1:]
+    first, *others = world.notifications()[1:]
     assert (first.summary_id, [other.summary_id for other in others]) == (None, [first.id, first.id])
-    assert desk.rows(Target)[0].quiet_until == until + timedelta(hours=1)
+    assert world.rows(Target)[0].quiet_until == until + timedelta(hours=1)
 
 
-async def test_the_only_one_that_was_held_is_itself(desk: Desk, receiver: Receiver) -> None:
-    desk.target(receiver.url, cooldown_seconds=3600)
-    await desk.deliver(*desk.fails().notification_uuids)
-    [uuid] = desk.run().notification_uuids
-    await desk.deliver(uuid)
-    await desk.deliver(uuid, timedelta(hours=1))
+async def test_the_only_one_that_was_held_is_itself(world: StoreWorld, receiver: Receiver) -> None:
+    world.target(receiver.url, cooldown_seconds=3600)
+    await world.deliver(*world.fails().notification_uuids)
+    [uuid] = world.run().notification_uuids
+    await world.deliver(uuid)
+    await world.deliver(uuid, timedelta(hours=1))
     assert [request.json["type"] for request in receiver.received] == ["run.failed", "run.recovered"]
 
 
-def several(desk: Desk, count: int) -> list[str]:
-    return [uuid for number in range(count) for uuid in (desk.run() if number % 2 else desk.fails()).notification_uuids]
+def several(world: StoreWorld, count: int) -> list[str]:
+    return [
+        uuid for number in range(count) for uuid in (world.run() if number % 2 else world.fails()).notification_uuids
+    ]
 
 
 @pytest.mark.parametrize(("count", "messages"), [(5, 5), (6, 1)])
-async def test_after_an_outage_many_are_one_message(desk: Desk, receiver: Receiver, count: int, messages: int) -> None:
-    desk.target(receiver.url)
-    for uuid in several(desk, count):
-        await desk.deliver(uuid)
-    assert (states(desk), len(receiver.received)) == (["delivered"] * count, messages)
+async def test_after_an_outage_many_are_one_message(
+    world: StoreWorld, receiver: Receiver, count: int, messages: int
+) -> None:
+    world.target(receiver.url)
+    for uuid in several(world, count):
+        await world.deliver(uuid)
+    assert (states(world), len(receiver.received)) == (["delivered"] * count, messages)
 
 
-async def test_a_summary_that_fails_shares_its_fate(desk: Desk, receiver: Receiver) -> None:
-    desk.target(receiver.url)
+async def test_a_summary_that_fails_shares_its_fate(world: StoreWorld, receiver: Receiver) -> None:
+    world.target(receiver.url)
     receiver.answer = says("503 Service Unavailable")
-    waiting = several(desk, 7)
+    waiting = several(world, 7)
     for uuid in waiting:
-        await desk.deliver(uuid)
+        await world.deliver(uuid)
     assert len(receiver.received) == 1
-    assert all("503" in (row.last_error or "") for row in desk.notifications())
+    assert all("503" in (row.last_error or "") for row in world.notifications())
     receiver.answer = says("204 No Content")
-    assert (await desk.deliver(waiting[0], timedelta(seconds=5))).status == "delivered"
-    assert states(desk) == ["delivered"] * 7
+    assert (await world.deliver(waiting[0], timedelta(seconds=5))).status == "delivered"
+    assert states(world) == ["delivered"] * 7
     assert len(receiver.received) == 2
 
 
-async def test_one_that_is_being_sent_is_in_no_summary(desk: Desk, receiver: Receiver) -> None:
-    desk.target(receiver.url)
-    first, *others = several(desk, 7)
-    desk.database.write_now(lambda c: begin_delivery(c, others[0], desk.now))
+async def test_one_that_is_being_sent_is_in_no_summary(world: StoreWorld, receiver: Receiver) -> None:
+    world.target(receiver.url)
+    first, *others = several(world, 7)
+    world.database.write_now(lambda c: begin_delivery(c, others[0], world.now))
     # All the others were gathered by it; one that comes now finds it on its way and leaves it alone.
-    [late] = desk.run().notification_uuids
-    await desk.deliver(late)
+    [late] = world.run().notification_uuids
+    await world.deliver(late)
     assert receiver.received[0].json["type"] == "run.recovered"
-    desk.database.write_now(lambda c: finish_delivery(c, others[0], Attempt(), desk.now))
-    assert set(states(desk)) == {"delivered"}
-    assert (await desk.deliver(first)).status == "delivered"
+    world.database.write_now(lambda c: finish_delivery(c, others[0], Attempt(), world.now))
+    assert set(states(world)) == {"delivered"}
+    assert (await world.deliver(first)).status == "delivered"
     assert len(receiver.received) == 1
 
 
-def cut_off(desk: Desk, uuid: str) -> OutgoingMessage | DeliveryState:
+def cut_off(world: StoreWorld, uuid: str) -> OutgoingMessage | DeliveryState:
     """An attempt that begins, and whose worker dies before it writes down how it went."""
-    desk.now += timedelta(seconds=8)
-    return desk.database.write_now(lambda c: begin_delivery(c, uuid, desk.now))
+    world.now += timedelta(seconds=8)
+    return world.database.write_now(lambda c: begin_delivery(c, uuid, world.now))
 
 
-async def test_an_attempt_whose_worker_died_is_made_again_at_once_and_counted(desk: Desk, receiver: Receiver) -> None:
-    desk.target(receiver.url)
-    [uuid] = desk.fails().notification_uuids
-    cut_off(desk, uuid)
-    cut_off(desk, uuid)
-    [row] = desk.notifications()
+async def test_an_attempt_whose_worker_died_is_made_again_at_once_and_counted(
+    world: StoreWorld, receiver: Receiver
+) -> None:
+    world.target(receiver.url)
+    [uuid] = world.fails().notification_uuids
+    cut_off(world, uuid)
+    cut_off(world, uuid)
+    [row] = world.notifications()
     assert (row.attempts, row.lost_attempts) == (2, 1)
     assert row.last_error == "Of attempt 1 nobody knows whether it arrived: its worker died over it."
-    assert (await desk.deliver(uuid, timedelta(seconds=8))).status == "delivered"
-    [row] = desk.notifications()
+    assert (await world.deliver(uuid, timedelta(seconds=8))).status == "delivered"
+    [row] = world.notifications()
     assert (row.attempts, row.lost_attempts, row.last_error, row.begun_at) == (3, 2, None, None)
     assert [request.headers["webhook-id"] for request in receiver.received] == [uuid]
 
 
-async def test_workers_that_die_over_it_again_and_again_are_ten(desk: Desk, receiver: Receiver) -> None:
-    desk.target(receiver.url)
-    [uuid] = desk.fails().notification_uuids
+async def test_workers_that_die_over_it_again_and_again_are_ten(world: StoreWorld, receiver: Receiver) -> None:
+    world.target(receiver.url)
+    [uuid] = world.fails().notification_uuids
     for _ in range(10):
-        assert isinstance(cut_off(desk, uuid), OutgoingMessage)
-    assert cut_off(desk, uuid) == DeliveryState("failed")
-    [row] = desk.notifications()
+        assert isinstance(cut_off(world, uuid), OutgoingMessage)
+    assert cut_off(world, uuid) == DeliveryState("failed")
+    [row] = world.notifications()
     assert (row.attempts, row.lost_attempts, row.next_attempt_at) == (10, 10, None)
     assert (row.last_error or "").startswith("Of attempt 10 nobody knows")
 
 
-async def test_a_chat_is_told_twice_at_the_most(desk: Desk, receiver: Receiver) -> None:
-    desk.target(channel="slack", config={"url": f"{receiver.url}/services/1"})
-    [uuid] = desk.fails().notification_uuids
-    cut_off(desk, uuid)
+async def test_a_chat_is_told_twice_at_the_most(world: StoreWorld, receiver: Receiver) -> None:
+    world.target(channel="slack", config={"url": f"{receiver.url}/services/1"})
+    [uuid] = world.fails().notification_uuids
+    cut_off(world, uuid)
     receiver.answer = says("503 Service Unavailable")
-    assert (await desk.deliver(uuid, timedelta(seconds=8))).status == "pending"
+    assert (await world.deliver(uuid, timedelta(seconds=8))).status == "pending"
     assert len(receiver.received) == 1
-    desk.now += timedelta(minutes=5)
-    cut_off(desk, uuid)
-    assert (await desk.deliver(uuid, timedelta(seconds=8))).status == "failed"
-    [row] = desk.notifications()
+    world.now += timedelta(minutes=5)
+    cut_off(world, uuid)
+    assert (await world.deliver(uuid, timedelta(seconds=8))).status == "failed"
+    [row] = world.notifications()
     assert (row.status, row.lost_attempts, len(receiver.received)) == ("failed", 2, 1)
     assert row.last_error == "Of 2 attempts nobody knows whether they arrived; another might be one more."
 
 
-async def test_a_mail_that_is_sent_again_has_the_same_message_id(desk: Desk) -> None:
+async def test_a_mail_that_is_sent_again_has_the_same_message_id(world: StoreWorld) -> None:
     mailbox = Mailbox()
     async with served(mailbox, None, None):
         place = {"host": "127.0.0.1", "port": mailbox.port, "security": "none"}
-        desk.target(channel="email", config={**place, "sender": "hb@watch.example", "to": "ada@example.com"})
-        [uuid] = desk.fails().notification_uuids
-        sent = cut_off(desk, uuid)
+        world.target(channel="email", config={**place, "sender": "hb@watch.example", "to": "ada@example.com"})
+        [uuid] = world.fails().notification_uuids
+        sent = cut_off(world, uuid)
         assert isinstance(sent, OutgoingMessage)
-        await deliver(sent.target, message_of(sent), Keyring.from_settings(desk.settings), desk.settings)
-        assert (await desk.deliver(uuid, timedelta(seconds=8))).status == "delivered"
+        await deliver(sent.target, message_of(sent), Keyring.from_settings(world.settings), world.settings)
+        assert (await world.deliver(uuid, timedelta(seconds=8))).status == "delivered"
     assert [mail["Message-ID"] for mail in mailbox.mails] == [f"<{uuid}@watch.example>"] * 2
     first, again = ({name: mail[name] for name in ("Subject", "Date", "To")} for mail in mailbox.mails)
     assert first == again
 
 
-async def test_what_may_have_arrived_is_sent_again_as_it_was_and_in_no_summary(desk: Desk, receiver: Receiver) -> None:
-    desk.target(receiver.url)
-    [first] = desk.fails().notification_uuids
-    cut_off(desk, first)
-    later = several(desk, 8)
-    desk.now += timedelta(hours=1)
-    assert (await desk.deliver(later[0])).status == "delivered"
-    assert (await desk.deliver(first)).status == "delivered"
+async def test_what_may_have_arrived_is_sent_again_as_it_was_and_in_no_summary(
+    world: StoreWorld, receiver: Receiver
+) -> None:
+    world.target(receiver.url)
+    [first] = world.fails().notification_uuids
+    cut_off(world, first)
+    later = several(world, 8)
+    world.now += timedelta(hours=1)
+    assert (await world.deliver(later[0])).status == "delivered"
+    assert (await world.deliver(first)).status == "delivered"
     summary, alone = (request.json for request in receiver.received)
     assert (summary["data"]["title"], summary["data"]["details"]["total"]) == (
         f"{len(later)} messages of Disks",
@@ -273,63 +283,65 @@ async def test_what_may_have_arrived_is_sent_again_as_it_was_and_in_no_summary(d
     assert (alone["type"], alone["data"]["id"]) == ("run.failed", first)
 
 
-async def test_a_message_that_was_tried_stays_the_same(desk: Desk, receiver: Receiver) -> None:
-    desk.target(receiver.url)
+async def test_a_message_that_was_tried_stays_the_same(world: StoreWorld, receiver: Receiver) -> None:
+    world.target(receiver.url)
     receiver.answer = says("503 Service Unavailable")
-    several(desk, 4)
-    first, *_ = waiting = [row.uuid for row in desk.notifications()]
+    several(world, 4)
+    first, *_ = waiting = [row.uuid for row in world.notifications()]
     for uuid in waiting:
-        await desk.deliver(uuid)
-    several(desk, 4)
+        await world.deliver(uuid)
+    several(world, 4)
     receiver.answer = says("204 No Content")
-    assert (await desk.deliver(first, timedelta(minutes=5))).status == "delivered"
+    assert (await world.deliver(first, timedelta(minutes=5))).status == "delivered"
     assert receiver.received[-1].body == receiver.received[0].body
 
 
-async def test_upkeep_finds_what_nobody_started(desk: Desk, receiver: Receiver) -> None:
-    desk.target(receiver.url, cooldown_seconds=600, events=["run.failed", "run.recovered"])
-    [failed] = desk.fails().notification_uuids
+async def test_upkeep_finds_what_nobody_started(world: StoreWorld, receiver: Receiver) -> None:
+    world.target(receiver.url, cooldown_seconds=600, events=["run.failed", "run.recovered"])
+    [failed] = world.fails().notification_uuids
 
     def overdue() -> list[str]:
-        return desk.database.read_now(lambda c: never_started(c, desk.now, 100))
+        return world.database.read_now(lambda c: never_started(c, world.now, 100))
 
     assert overdue() == []
-    desk.now += timedelta(seconds=61)
+    world.now += timedelta(seconds=61)
     assert overdue() == [failed]
-    await desk.deliver(failed)
-    [recovered] = desk.run().notification_uuids
-    await desk.deliver(recovered)
-    desk.now += timedelta(minutes=5)
+    await world.deliver(failed)
+    [recovered] = world.run().notification_uuids
+    await world.deliver(recovered)
+    world.now += timedelta(minutes=5)
     assert overdue() == []
-    desk.now += timedelta(minutes=6)
+    world.now += timedelta(minutes=6)
     assert overdue() == [recovered]
-    await desk.deliver(recovered)
+    await world.deliver(recovered)
     assert overdue() == []
 
 
-async def test_secrets_that_do_not_open_wait_for_the_operator(desk: Desk, receiver: Receiver) -> None:
-    desk.target(receiver.url, sealed_config="v1.lost.bm9uc2Vuc2U=")
-    delivery = await desk.deliver(*desk.fails().notification_uuids)
+async def test_secrets_that_do_not_open_wait_for_the_operator(world: StoreWorld, receiver: Receiver) -> None:
+    world.target(receiver.url, sealed_config="v1.lost.bm9uc2Vuc2U=")
+    delivery = await world.deliver(*world.fails().notification_uuids)
     assert (delivery.status, delivery.retry_seconds) == ("pending", 5)
-    assert desk.notifications()[0].last_error == (
+    assert world.notifications()[0].last_error == (
         "The target's secrets cannot be opened here; the operator's log says why."
     )
 
 
-async def test_an_approval_is_neither_held_nor_summed_up_and_has_its_link(desk: Desk, receiver: Receiver) -> None:
+async def test_an_approval_is_neither_held_nor_summed_up_and_has_its_link(
+    world: StoreWorld, receiver: Receiver
+) -> None:
     secrets = {"secret_keys": SecretStr(new_key()), "public_url": "https://heartbeat.example/"}
-    desk.settings = desk.settings.model_copy(update=secrets)
-    desk.target(receiver.url, cooldown_seconds=3600)
-    await desk.deliver(*desk.fails().notification_uuids)
-    waiting = several(desk, 7)
+    world.settings = world.settings.model_copy(update=secrets)
+    world.target(receiver.url, cooldown_seconds=3600)
+    await world.deliver(*world.fails().notification_uuids)
+    waiting = several(world, 7)
     asked = {"approval": "apr_1", "tool": "desk__book", "expires_at": "2026-11-21T12:00:00+00:00"}
-    [uuid] = desk.database.write_now(lambda c: record(c, desk.heartbeat, APPROVAL, asked, desk.now))
-    desk.now = desk.rows(Target)[0].quiet_until
-    assert (await desk.deliver(waiting[0])).status == "delivered"
-    assert (await desk.deliver(uuid)).status == "delivered"
+    [uuid] = world.database.write_now(lambda c: record(c, world.heartbeat, APPROVAL, asked, world.now))
+    world.now = world.rows(Target)[0].quiet_until
+    assert (await world.deliver(waiting[0])).status == "delivered"
+    assert (await world.deliver(uuid)).status == "delivered"
     summary, approval = (request.json for request in receiver.received[1:])
     assert approval["type"] == "approval.requested"
     assert {told["kind"] for told in summary["data"]["details"]["events"]} == {"run.failed", "run.recovered"}
     page, _, token = approval["data"]["link"].partition("?token=")
     assert page == "https://heartbeat.example/approvals/apr_1"
-    assert Keyring.from_settings(desk.settings).open(token, "approval:apr_1") == ""
+    assert Keyring.from_settings(world.settings).open(token, "approval:apr_1") == ""

@@ -5,33 +5,33 @@ from datetime import timedelta
 from heartbeat.store.notifications.events import APPROVAL, record
 from heartbeat.store.runs.closing import Ending
 from heartbeat.store.tables.heartbeats import Heartbeat
-from tests.support.desk import Desk
 from tests.support.receiver import Receiver
+from tests.support.store_world import StoreWorld
 
 DISK = {"title": "The disk is full", "severity": "warning", "fingerprint": "disk", "detail": "98 %"}
 CERT = {"title": "The certificate ends soon", "severity": "info", "fingerprint": "cert"}
 
 
-async def read(desk: Desk, receiver: Receiver, *notifications: str) -> tuple[str, str, str]:
+async def read(world: StoreWorld, receiver: Receiver, *notifications: str) -> tuple[str, str, str]:
     """Priority, title and text of the message that comes of this."""
     [uuid] = notifications
-    await desk.deliver(uuid)
+    await world.deliver(uuid)
     told = receiver.received[-1].json["data"]
     return told["priority"], told["title"], told["message"]
 
 
-async def test_one_finding_says_in_its_title_what_is_new_about_it(desk: Desk, receiver: Receiver) -> None:
-    desk.target(receiver.url)
-    first = await read(desk, receiver, *desk.reports(DISK).notification_uuids)
+async def test_one_finding_says_in_its_title_what_is_new_about_it(world: StoreWorld, receiver: Receiver) -> None:
+    world.target(receiver.url)
+    first = await read(world, receiver, *world.reports(DISK).notification_uuids)
     assert first == ("normal", "Disks: The disk is full", "[warning] 98 %\nLooked at everything.")
-    desk.now += timedelta(days=1)
-    again = await read(desk, receiver, *desk.reports({**DISK, "detail": None}).notification_uuids)
+    world.now += timedelta(days=1)
+    again = await read(world, receiver, *world.reports({**DISK, "detail": None}).notification_uuids)
     assert again[1:] == ("Disks: The disk is full (still there)", "[warning]\nLooked at everything.")
 
 
-async def test_several_findings_have_a_line_each_the_worst_first(desk: Desk, receiver: Receiver) -> None:
-    desk.target(receiver.url)
-    _, title, text = await read(desk, receiver, *desk.reports(CERT, DISK).notification_uuids)
+async def test_several_findings_have_a_line_each_the_worst_first(world: StoreWorld, receiver: Receiver) -> None:
+    world.target(receiver.url)
+    _, title, text = await read(world, receiver, *world.reports(CERT, DISK).notification_uuids)
     assert title == "Disks: The disk is full and 1 more"
     assert text.split("\n") == [
         "- [warning] The disk is full (new)",
@@ -41,10 +41,10 @@ async def test_several_findings_have_a_line_each_the_worst_first(desk: Desk, rec
     ]
 
 
-async def test_a_pause_is_urgent_when_a_person_has_to_end_it(desk: Desk, receiver: Receiver) -> None:
-    desk.target(receiver.url)
-    desk.change(Heartbeat, max_consecutive_errors=1)
-    priority, title, text = await read(desk, receiver, *desk.fails().notification_uuids)
+async def test_a_pause_is_urgent_when_a_person_has_to_end_it(world: StoreWorld, receiver: Receiver) -> None:
+    world.target(receiver.url)
+    world.change(Heartbeat, max_consecutive_errors=1)
+    priority, title, text = await read(world, receiver, *world.fails().notification_uuids)
     assert (priority, title) == ("urgent", "Disks is paused because it kept failing")
     assert text.split("\n") == [
         "Failed once; the last error: No key.",
@@ -53,12 +53,12 @@ async def test_a_pause_is_urgent_when_a_person_has_to_end_it(desk: Desk, receive
 
 
 async def test_a_pause_that_heals_says_when_it_is_tried_again_where_the_heartbeat_is(
-    desk: Desk, receiver: Receiver
+    world: StoreWorld, receiver: Receiver
 ) -> None:
-    desk.target(receiver.url)
-    desk.change(Heartbeat, max_consecutive_errors=1, timezone="Europe/Rome")
+    world.target(receiver.url)
+    world.change(Heartbeat, max_consecutive_errors=1, timezone="Europe/Rome")
     overloaded = Ending("error", "overloaded", "It is overloaded.")
-    priority, _, text = await read(desk, receiver, *desk.run(overloaded).notification_uuids)
+    priority, _, text = await read(world, receiver, *world.run(overloaded).notification_uuids)
     assert priority == "normal"
     assert text.split("\n") == [
         "Failed once; the last error: It is overloaded.",
@@ -66,39 +66,41 @@ async def test_a_pause_that_heals_says_when_it_is_tried_again_where_the_heartbea
     ]
 
 
-async def test_what_is_told_of_a_task_can_be_done_with_a_task(desk: Desk, receiver: Receiver) -> None:
-    desk.target(receiver.url)
-    desk.change(Heartbeat, type="scheduled_task", max_consecutive_errors=1)
-    _, _, text = await read(desk, receiver, *desk.fails().notification_uuids)
+async def test_what_is_told_of_a_task_can_be_done_with_a_task(world: StoreWorld, receiver: Receiver) -> None:
+    world.target(receiver.url)
+    world.change(Heartbeat, type="scheduled_task", max_consecutive_errors=1)
+    _, _, text = await read(world, receiver, *world.fails().notification_uuids)
     assert text.split("\n") == [
         "Failed once; the last error: No key.",
         "Mend it, make the task anew (POST /v1/bot/task/create), and cancel this one.",
     ]
-    [row] = desk.rows(Heartbeat)
+    [row] = world.rows(Heartbeat)
     assert row.pause_message == "Failed once; the last error: No key. Mend it, then make the task anew."
 
 
-async def test_a_task_that_is_tried_again_cannot_be_enabled(desk: Desk, receiver: Receiver) -> None:
-    desk.target(receiver.url)
-    desk.change(Heartbeat, type="scheduled_task", max_consecutive_errors=1)
-    closed = desk.run(Ending("error", "overloaded", "It is overloaded."))
-    _, _, text = await read(desk, receiver, *closed.notification_uuids)
+async def test_a_task_that_is_tried_again_cannot_be_enabled(world: StoreWorld, receiver: Receiver) -> None:
+    world.target(receiver.url)
+    world.change(Heartbeat, type="scheduled_task", max_consecutive_errors=1)
+    closed = world.run(Ending("error", "overloaded", "It is overloaded."))
+    _, _, text = await read(world, receiver, *closed.notification_uuids)
     assert text.endswith("\nIt is tried again on Friday, 20 November 2026, 12:06 (UTC).")
-    [row] = desk.rows(Heartbeat)
+    [row] = world.rows(Heartbeat)
     assert row.pause_message.endswith(" It is tried again at 2026-11-20 12:06 (UTC).")
 
 
-async def test_of_a_task_that_is_over_no_further_failure_is_foreseen(desk: Desk, receiver: Receiver) -> None:
-    desk.target(receiver.url)
-    desk.change(Heartbeat, type="scheduled_task", max_executions=1)
-    _, title, text = await read(desk, receiver, *desk.fails().notification_uuids)
+async def test_of_a_task_that_is_over_no_further_failure_is_foreseen(world: StoreWorld, receiver: Receiver) -> None:
+    world.target(receiver.url)
+    world.change(Heartbeat, type="scheduled_task", max_executions=1)
+    _, title, text = await read(world, receiver, *world.fails().notification_uuids)
     assert (title, text) == ("Disks failed", "No key.")
 
 
-async def test_an_approval_that_cannot_be_linked_to_says_where_it_is_decided(desk: Desk, receiver: Receiver) -> None:
-    desk.target(receiver.url)
+async def test_an_approval_that_cannot_be_linked_to_says_where_it_is_decided(
+    world: StoreWorld, receiver: Receiver
+) -> None:
+    world.target(receiver.url)
     asked = {"approval": "apr_1", "tool": "desk__book", "expires_at": "2026-11-21T12:00:00+00:00"}
-    told = desk.database.write_now(lambda c: record(c, desk.heartbeat, APPROVAL, asked, desk.now))
-    _, _, text = await read(desk, receiver, *told)
+    told = world.database.write_now(lambda c: record(c, world.heartbeat, APPROVAL, asked, world.now))
+    _, _, text = await read(world, receiver, *told)
     assert receiver.received[-1].json["data"]["link"] is None
     assert text.endswith("\nDecide on the dashboard's page Approvals, or with POST /v1/bot/approval/decide (apr_1).")

@@ -27,30 +27,30 @@ def desk() -> Iterator[ToolServer]:
 
 @pytest.fixture
 async def agent(working: World, desk: ToolServer) -> World:
-    """A house whose bot has the desk connected."""
+    """A world whose bot has the desk connected."""
     await connect(working, desk)
     return working
 
 
-async def connect(house: World, desk: ToolServer, **fields: Any) -> Tool:
+async def connect(world: World, desk: ToolServer, **fields: Any) -> Tool:
     now = datetime.now(UTC)
     given = {"server_label": "desk", "server_url": desk.url, "transport": "http", **fields}
-    found = await list_tools(McpServer("tool_1", "desk", "http", desk.url), house.settings)
+    found = await list_tools(McpServer("tool_1", "desk", "http", desk.url), world.settings)
 
     def work(connection: Any) -> Tool:
-        made = create_tool(connection, house.bot, given, now)
+        made = create_tool(connection, world.bot, given, now)
         pin(connection, made.id, found, now)
         return made
 
-    return await house.database.write(work)
+    return await world.database.write(work)
 
 
-async def transcript(house: World, run: Run) -> list[Step]:
-    return await house.database.read(lambda c: steps(c, run.id))
+async def transcript(world: World, run: Run) -> list[Step]:
+    return await world.database.read(lambda c: steps(c, run.id))
 
 
-async def change(house: World, table: type, **values: object) -> None:
-    await house.database.write(lambda c: c.execute(update(columns(table)).values(**values)))
+async def change(world: World, table: type, **values: object) -> None:
+    await world.database.write(lambda c: c.execute(update(columns(table)).values(**values)))
 
 
 def told(request: dict[str, Any]) -> list[tuple[str, str]]:

@@ -12,7 +12,7 @@ from heartbeat.store.runs.opening import Opening, TickClaim, open_run
 from heartbeat.store.tables.heartbeats import Heartbeat
 from tests.support.seeds import NOW
 
-HOUSE = RunLimits(plan=DEFAULT_PLANS.__getitem__, model=lambda name: name or "local:smollm2", max_reply_tokens=1500)
+LIMITS = RunLimits(plan=DEFAULT_PLANS.__getitem__, model=lambda name: name or "local:smollm2", max_reply_tokens=1500)
 TICK = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 
 
@@ -25,8 +25,8 @@ def by_hand(heartbeat: Heartbeat, log: str = "log_1") -> TickClaim:
     return TickClaim(heartbeat.uuid, "manual", log, f"{heartbeat.uuid}-manual-{log}", "run-1", None)
 
 
-def opened(database: Database, claim: TickClaim, house: RunLimits = HOUSE, now: datetime = NOW) -> Opening:
-    return database.write_now(lambda c: open_run(c, claim, house, now))
+def opened(database: Database, claim: TickClaim, limits: RunLimits = LIMITS, now: datetime = NOW) -> Opening:
+    return database.write_now(lambda c: open_run(c, claim, limits, now))
 
 
 def changed(database: Database, table: type, **values: object) -> None:

@@ -14,6 +14,8 @@ from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.projects import Project
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+# Far enough away that no schedule fires while a test looks.
+YEARLY = "0 0 1 1 *"
 
 
 def a_project(connection: Connection, **given: Any) -> Project:

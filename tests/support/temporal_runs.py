@@ -5,8 +5,12 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
+from sqlalchemy import select
 from temporalio.client import ScheduleBackfill, ScheduleOverlapPolicy, WorkflowHistory
+from temporalio.service import RPCError, RPCStatusCode
 
+from heartbeat.store.rows import columns, many
+from heartbeat.store.tables.runs import Run
 from tests.support.world import World
 
 T = TypeVar("T")
@@ -20,10 +24,10 @@ async def until(what: Callable[[], Awaitable[T]], holds: Callable[[T], bool], se
     return found
 
 
-async def backfill(house: World, minutes: int) -> datetime:
+async def backfill(world: World, minutes: int) -> datetime:
     """Have the schedule run its last few ticks now, one after the other, instead of waiting for the clock."""
     end = datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(minutes=1)
-    await house.client.get_schedule_handle(house.heartbeat.uuid).backfill(
+    await world.client.get_schedule_handle(world.heartbeat.uuid).backfill(
         ScheduleBackfill(
             start_at=end - timedelta(minutes=minutes - 1), end_at=end, overlap=ScheduleOverlapPolicy.BUFFER_ALL
         )
@@ -31,6 +35,23 @@ async def backfill(house: World, minutes: int) -> datetime:
     return end
 
 
-async def history(house: World, log: str) -> WorkflowHistory:
-    run = await house.run(log)
-    return await house.client.get_workflow_handle(run.workflow_id).fetch_history()
+async def history(world: World, log: str) -> WorkflowHistory:
+    run = await world.run(log)
+    return await world.client.get_workflow_handle(run.workflow_id).fetch_history()
+
+
+async def runs(world: World) -> list[Run]:
+    table = columns(Run)
+    return await world.database.read(
+        lambda c: many(c, Run, select(table).where(table.c.heartbeat_id == world.heartbeat.id).order_by(table.c.id))
+    )
+
+
+async def has_schedule(world: World) -> bool:
+    try:
+        await world.client.get_schedule_handle(world.heartbeat.uuid).describe()
+    except RPCError as problem:
+        if problem.status != RPCStatusCode.NOT_FOUND:
+            raise
+        return False
+    return True

@@ -11,16 +11,10 @@ from temporalio.client import Client
 from api.main import create_app
 from heartbeat.domain.secret_keys import new_key
 from heartbeat.store.database import Database
-from tests.api.conftest import Api, owner, settings_for
+from tests.support.api import Api, owner, settings_for
 from tests.support.tool_server import ToolServer
 
 AUTHORISATION = "Bearer canary-of-the-desk"
-
-
-@pytest.fixture
-def desk() -> Iterator[ToolServer]:
-    with contextlib.closing(ToolServer()) as server:
-        yield server
 
 
 @pytest.fixture

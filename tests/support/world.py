@@ -43,6 +43,7 @@ def settings(database_url: str, model: ModelServer, temporal: Client) -> Setting
         openai_api_key="test-key",
         task_queue=new_id("queue"),
         temporal_address=temporal.service_client.config.target_host,
+        egress_allow=["127.0.0.1"],
         step_timeout_seconds=20,
     )
 
@@ -84,7 +85,7 @@ class World:
 
 
 @pytest.fixture
-async def house(database: Database, temporal: Client, settings: Settings) -> AsyncIterator[World]:
+async def world(database: Database, temporal: Client, settings: Settings) -> AsyncIterator[World]:
     def seed(connection):
         project = a_project(connection)
         bot = a_bot(connection, project)
@@ -97,7 +98,7 @@ async def house(database: Database, temporal: Client, settings: Settings) -> Asy
 
 
 @pytest.fixture
-async def working(house: World) -> AsyncIterator[World]:
-    """The house with a worker on its queue."""
-    async with worker.working(house.client, house.database, house.settings, SANDBOX):
-        yield house
+async def working(world: World) -> AsyncIterator[World]:
+    """The world with a worker on its queue."""
+    async with worker.working(world.client, world.database, world.settings, SANDBOX):
+        yield world

@@ -22,47 +22,47 @@ from heartbeat.temporal.schedules import Schedules
 from tests.support.world import World
 
 
-async def compared(house: World, *, dry_run: bool = False) -> list[tuple[str, str]]:
-    """What one look at the house's heartbeat found and did."""
-    reconciler = Reconciler(house.client, house.database, house.schedules, dry_run=dry_run)
-    found = await reconciler.compare(await house.database.read(everything))
-    assert all(difference.heartbeat == house.heartbeat.uuid for difference in found)
+async def compared(world: World, *, dry_run: bool = False) -> list[tuple[str, str]]:
+    """What one look at the world's heartbeat found and did."""
+    reconciler = Reconciler(world.client, world.database, world.schedules, dry_run=dry_run)
+    found = await reconciler.compare(await world.database.read(everything))
+    assert all(difference.heartbeat == world.heartbeat.uuid for difference in found)
     return [(difference.what, difference.why) for difference in found]
 
 
-async def at_rest(house: World) -> None:
+async def at_rest(world: World) -> None:
     """A heartbeat with its schedule, and nothing to put right."""
-    assert await house.schedules.sync(house.heartbeat.uuid)
-    assert await compared(house) == []
+    assert await world.schedules.sync(world.heartbeat.uuid)
+    assert await compared(world) == []
 
 
-async def test_a_schedule_that_is_gone_is_created(house: World) -> None:
-    await at_rest(house)
-    handle = house.client.get_schedule_handle(house.heartbeat.uuid)
+async def test_a_schedule_that_is_gone_is_created(world: World) -> None:
+    await at_rest(world)
+    handle = world.client.get_schedule_handle(world.heartbeat.uuid)
     await handle.delete()
-    assert await compared(house, dry_run=True) == [("created", "its schedule was gone")]
+    assert await compared(world, dry_run=True) == [("created", "its schedule was gone")]
     with pytest.raises(RPCError):
         await handle.describe()
-    assert await compared(house) == [("created", "its schedule was gone")]
+    assert await compared(world) == [("created", "its schedule was gone")]
     await handle.describe()
-    assert await compared(house) == []
+    assert await compared(world) == []
 
 
-async def test_a_schedule_changed_in_temporal_is_put_again(house: World) -> None:
-    await at_rest(house)
+async def test_a_schedule_changed_in_temporal_is_put_again(world: World) -> None:
+    await at_rest(world)
 
     def hourly(there: ScheduleUpdateInput) -> ScheduleUpdate:
         there.description.schedule.spec = ScheduleSpec(cron_expressions=["7 * * * *"])
         return ScheduleUpdate(there.description.schedule)
 
-    await house.client.get_schedule_handle(house.heartbeat.uuid).update(hourly)
-    assert await compared(house) == [("put", "the schedule was changed in Temporal")]
-    assert await compared(house) == []
+    await world.client.get_schedule_handle(world.heartbeat.uuid).update(hourly)
+    assert await compared(world) == [("put", "the schedule was changed in Temporal")]
+    assert await compared(world) == []
 
 
 @pytest.mark.parametrize("arguments", [[], ["by hand"], [{"heartbeat": "by hand"}]])
-async def test_a_schedule_whose_input_was_changed_in_temporal_is_put_again(house: World, arguments: list[Any]) -> None:
-    await at_rest(house)
+async def test_a_schedule_whose_input_was_changed_in_temporal_is_put_again(world: World, arguments: list[Any]) -> None:
+    await at_rest(world)
 
     def by_hand(there: ScheduleUpdateInput) -> ScheduleUpdate:
         action = there.description.schedule.action
@@ -70,68 +70,68 @@ async def test_a_schedule_whose_input_was_changed_in_temporal_is_put_again(house
         action.args = arguments
         return ScheduleUpdate(there.description.schedule)
 
-    await house.client.get_schedule_handle(house.heartbeat.uuid).update(by_hand)
-    assert await compared(house) == [("put", "the schedule was changed in Temporal")]
-    assert await compared(house) == []
+    await world.client.get_schedule_handle(world.heartbeat.uuid).update(by_hand)
+    assert await compared(world) == [("put", "the schedule was changed in Temporal")]
+    assert await compared(world) == []
 
 
-async def test_each_year_puts_anew(house: World) -> None:
+async def test_each_year_puts_anew(world: World) -> None:
     """The turns of the clocks are written out for the years ahead."""
-    await at_rest(house)
-    await house.database.write(
+    await at_rest(world)
+    await world.database.write(
         lambda c: c.exec_driver_sql("UPDATE heartbeat SET spec_hash = '2025' || substr(spec_hash, 5)")
     )
-    assert await compared(house) == [("put", "a year began")]
-    assert await compared(house) == []
+    assert await compared(world) == [("put", "a year began")]
+    assert await compared(world) == []
 
 
-async def test_one_that_is_behind_its_row_is_put(house: World) -> None:
-    await at_rest(house)
-    await house.database.write(
+async def test_one_that_is_behind_its_row_is_put(world: World) -> None:
+    await at_rest(world)
+    await world.database.write(
         lambda c: c.exec_driver_sql("UPDATE heartbeat SET cron_pattern = '5 5 * * *', version = version + 1")
     )
-    assert await compared(house) == [("put", "the schedule was behind its row")]
-    assert await compared(house) == []
+    assert await compared(world) == [("put", "the schedule was behind its row")]
+    assert await compared(world) == []
 
 
-async def test_a_pause_made_in_temporal_is_adopted_and_so_is_its_end(house: World) -> None:
-    await at_rest(house)
-    handle = house.client.get_schedule_handle(house.heartbeat.uuid)
+async def test_a_pause_made_in_temporal_is_adopted_and_so_is_its_end(world: World) -> None:
+    await at_rest(world)
+    handle = world.client.get_schedule_handle(world.heartbeat.uuid)
     await handle.pause(note="maintenance until Friday")
-    assert await compared(house) == [("paused", "paused in Temporal: maintenance until Friday")]
-    row = await house.row()
+    assert await compared(world) == [("paused", "paused in Temporal: maintenance until Friday")]
+    row = await world.row()
     assert (row.enabled, row.pause_reason) == (False, "operator")
     assert row.pause_message == "Paused in Temporal: maintenance until Friday"
-    assert await compared(house) == []
+    assert await compared(world) == []
     await handle.unpause(note="done")
-    assert await compared(house) == [("enabled", "resumed in Temporal")]
-    row = await house.row()
+    assert await compared(world) == [("enabled", "resumed in Temporal")]
+    row = await world.row()
     assert (row.enabled, row.pause_reason, row.error_count) == (True, None, 0)
     assert row.accounted_until > datetime.now(UTC) - timedelta(seconds=30)
-    assert await compared(house) == []
+    assert await compared(world) == []
 
 
-async def test_a_wish_of_the_owner_is_not_undone_by_an_older_look(house: World) -> None:
+async def test_a_wish_of_the_owner_is_not_undone_by_an_older_look(world: World) -> None:
     """The row moved on between the look at the schedule and the adoption: the row wins."""
-    await at_rest(house)
-    stale = await house.database.read(everything)
-    await house.client.get_schedule_handle(house.heartbeat.uuid).pause(note="hm")
-    await house.database.write(lambda c: c.exec_driver_sql("UPDATE heartbeat SET version = version + 1"))
-    await Reconciler(house.client, house.database, house.schedules).compare(stale)
-    assert (await house.row()).pause_reason is None
+    await at_rest(world)
+    stale = await world.database.read(everything)
+    await world.client.get_schedule_handle(world.heartbeat.uuid).pause(note="hm")
+    await world.database.write(lambda c: c.exec_driver_sql("UPDATE heartbeat SET version = version + 1"))
+    await Reconciler(world.client, world.database, world.schedules).compare(stale)
+    assert (await world.row()).pause_reason is None
 
 
-async def test_orphans_are_deleted_once_they_are_old_enough(house: World, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_orphans_are_deleted_once_they_are_old_enough(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     orphan = new_id("hb")
-    action = ScheduleActionStartWorkflow("AgentRun", id=orphan, task_queue=house.settings.task_queue)
-    await house.client.create_schedule(
+    action = ScheduleActionStartWorkflow("AgentRun", id=orphan, task_queue=world.settings.task_queue)
+    await world.client.create_schedule(
         orphan, Schedule(action=action, spec=ScheduleSpec(cron_expressions=["1 1 1 1 *"]))
     )
-    reconciler = Reconciler(house.client, house.database, house.schedules)
-    await house.schedules.sync(house.heartbeat.uuid)
+    reconciler = Reconciler(world.client, world.database, world.schedules)
+    await world.schedules.sync(world.heartbeat.uuid)
 
     async def seen() -> bool:
-        return {orphan, house.heartbeat.uuid} <= {found.id async for found in await house.client.list_schedules()}
+        return {orphan, world.heartbeat.uuid} <= {found.id async for found in await world.client.list_schedules()}
 
     async with asyncio.timeout(15):
         while not await seen():
@@ -140,24 +140,24 @@ async def test_orphans_are_deleted_once_they_are_old_enough(house: World, monkey
     monkeypatch.setattr(reconcile, "YOUNG", timedelta())
     found = await reconciler.orphans()
     assert ScheduleDifference(orphan, "deleted", "no heartbeat has this schedule") in found
-    assert house.heartbeat.uuid not in {difference.heartbeat for difference in found}
+    assert world.heartbeat.uuid not in {difference.heartbeat for difference in found}
     with pytest.raises(RPCError):
-        await house.client.get_schedule_handle(orphan).describe()
+        await world.client.get_schedule_handle(orphan).describe()
 
 
-async def test_schedules_of_another_installation_are_left_alone(house: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    await house.schedules.sync(house.heartbeat.uuid)
+async def test_schedules_of_another_installation_are_left_alone(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    await world.schedules.sync(world.heartbeat.uuid)
     monkeypatch.setattr(reconcile, "YOUNG", timedelta())
-    another = house.settings.model_copy(update={"task_queue": "another"})
-    await house.database.write(lambda c: c.exec_driver_sql("UPDATE heartbeat SET uuid = 'hb_other'"))
-    await Reconciler(house.client, house.database, Schedules(house.client, house.database, another)).orphans()
-    await house.client.get_schedule_handle(house.heartbeat.uuid).describe()
+    another = world.settings.model_copy(update={"task_queue": "another"})
+    await world.database.write(lambda c: c.exec_driver_sql("UPDATE heartbeat SET uuid = 'hb_other'"))
+    await Reconciler(world.client, world.database, Schedules(world.client, world.database, another)).orphans()
+    await world.client.get_schedule_handle(world.heartbeat.uuid).describe()
 
 
-async def test_deleting_and_creating_twice_are_successes(house: World) -> None:
-    await at_rest(house)
-    await house.schedules.delete(house.heartbeat.uuid)
-    await house.schedules.delete(house.heartbeat.uuid)
-    assert await house.schedules.sync(house.heartbeat.uuid)
-    assert await house.schedules.sync(house.heartbeat.uuid)
-    assert await compared(house) == []
+async def test_deleting_and_creating_twice_are_successes(world: World) -> None:
+    await at_rest(world)
+    await world.schedules.delete(world.heartbeat.uuid)
+    await world.schedules.delete(world.heartbeat.uuid)
+    assert await world.schedules.sync(world.heartbeat.uuid)
+    assert await world.schedules.sync(world.heartbeat.uuid)
+    assert await compared(world) == []

@@ -20,19 +20,19 @@ from tests.support.temporal_runs import backfill, until
 from tests.support.world import World
 
 
-async def described(house: World):
-    return await house.client.get_schedule_handle(house.heartbeat.uuid).describe()
+async def described(world: World):
+    return await world.client.get_schedule_handle(world.heartbeat.uuid).describe()
 
 
-async def write(house: World, assignments: str) -> None:
-    await house.database.write(
+async def write(world: World, assignments: str) -> None:
+    await world.database.write(
         lambda c: c.exec_driver_sql(f"UPDATE heartbeat SET {assignments}, version = version + 1")
     )
 
 
-async def test_a_new_heartbeat_gets_its_schedule(house: World) -> None:
-    assert await house.schedules.sync(house.heartbeat.uuid)
-    there = await described(house)
+async def test_a_new_heartbeat_gets_its_schedule(world: World) -> None:
+    assert await world.schedules.sync(world.heartbeat.uuid)
+    there = await described(world)
     assert there.schedule.policy.overlap == ScheduleOverlapPolicy.SKIP
     assert there.schedule.policy.catchup_window == timedelta(hours=24)
     assert not there.schedule.policy.pause_on_failure
@@ -40,33 +40,33 @@ async def test_a_new_heartbeat_gets_its_schedule(house: World) -> None:
     assert not there.schedule.state.paused
     action = there.schedule.action
     assert isinstance(action, ScheduleActionStartWorkflow)
-    assert (action.workflow, action.id) == ("AgentRun", house.heartbeat.uuid)
+    assert (action.workflow, action.id) == ("AgentRun", world.heartbeat.uuid)
     soon = there.info.next_action_times[0]
     assert soon.second == 0
     assert timedelta() < soon - datetime.now(UTC) <= timedelta(minutes=1)
-    assert (await house.row()).synced_version == 1
+    assert (await world.row()).synced_version == 1
 
 
-async def test_an_edited_row_is_put_whole(house: World) -> None:
-    await house.schedules.sync(house.heartbeat.uuid)
-    await write(house, "cron_pattern = '0 9 * * 1', timezone = 'America/New_York', enabled = false")
-    assert await house.schedules.sync(house.heartbeat.uuid)
-    there = await described(house)
+async def test_an_edited_row_is_put_whole(world: World) -> None:
+    await world.schedules.sync(world.heartbeat.uuid)
+    await write(world, "cron_pattern = '0 9 * * 1', timezone = 'America/New_York', enabled = false")
+    assert await world.schedules.sync(world.heartbeat.uuid)
+    there = await described(world)
     assert there.schedule.spec.time_zone_name == "America/New_York"
     assert there.schedule.state.paused
     assert (there.schedule.state.note or "").startswith("Not enabled. When it is: At 09:00")
-    assert (await house.row()).synced_version == 2
+    assert (await world.row()).synced_version == 2
 
 
-async def test_what_a_run_shows_of_its_cadence_is_true_after_an_edit(house: World) -> None:
-    await house.schedules.sync(house.heartbeat.uuid)
-    await write(house, "cron_pattern = '0 9 * * 1#2', timezone = 'America/New_York'")
-    await house.schedules.sync(house.heartbeat.uuid)
-    await house.client.get_schedule_handle(house.heartbeat.uuid).trigger()
-    there = await until(lambda: described(house), lambda there: bool(there.info.recent_actions))
+async def test_what_a_run_shows_of_its_cadence_is_true_after_an_edit(world: World) -> None:
+    await world.schedules.sync(world.heartbeat.uuid)
+    await write(world, "cron_pattern = '0 9 * * 1#2', timezone = 'America/New_York'")
+    await world.schedules.sync(world.heartbeat.uuid)
+    await world.client.get_schedule_handle(world.heartbeat.uuid).trigger()
+    there = await until(lambda: described(world), lambda there: bool(there.info.recent_actions))
     started = there.info.recent_actions[0].action
     assert isinstance(started, ScheduleActionExecutionStartWorkflow)
-    run = await house.client.get_workflow_handle(started.workflow_id).describe()
+    run = await world.client.get_workflow_handle(started.workflow_id).describe()
     assert await run.memo() == {
         "cadence": "At 09:00, on the second Monday of the month, New York time",
         "cron_pattern": "0 9 * * 1#2",
@@ -75,13 +75,13 @@ async def test_what_a_run_shows_of_its_cadence_is_true_after_an_edit(house: Worl
     assert await there.memo() == {}
 
 
-async def test_an_interval_keeps_its_anchor(house: World) -> None:
-    await write(house, "cron_pattern = NULL, interval_minutes = 45")
-    await house.schedules.sync(house.heartbeat.uuid)
-    there = await described(house)
-    assert memo(await house.row()) == {"cadence": "Every 45 minutes, UTC", "interval_minutes": 45}
+async def test_an_interval_keeps_its_anchor(world: World) -> None:
+    await write(world, "cron_pattern = NULL, interval_minutes = 45")
+    await world.schedules.sync(world.heartbeat.uuid)
+    there = await described(world)
+    assert memo(await world.row()) == {"cadence": "Every 45 minutes, UTC", "interval_minutes": 45}
     for tick in there.info.next_action_times[:5]:
-        assert (tick - house.heartbeat.anchor_at) % timedelta(minutes=45) == timedelta()
+        assert (tick - world.heartbeat.anchor_at) % timedelta(minutes=45) == timedelta()
 
 
 async def test_jitter_spreads_starts_and_moves_no_tick(working: World) -> None:
@@ -102,42 +102,42 @@ async def test_jitter_spreads_starts_and_moves_no_tick(working: World) -> None:
     assert run.workflow_id == f"{working.heartbeat.uuid}-{run.scheduled_for:%Y-%m-%dT%H:%M:%SZ}"
 
 
-async def test_a_deleted_row_takes_its_schedule_along_and_twice_is_fine(house: World) -> None:
-    await house.schedules.sync(house.heartbeat.uuid)
-    await write(house, "deleted_at = created_at")
-    assert await house.schedules.sync(house.heartbeat.uuid)
+async def test_a_deleted_row_takes_its_schedule_along_and_twice_is_fine(world: World) -> None:
+    await world.schedules.sync(world.heartbeat.uuid)
+    await write(world, "deleted_at = created_at")
+    assert await world.schedules.sync(world.heartbeat.uuid)
     with pytest.raises(RPCError) as gone:
-        await described(house)
+        await described(world)
     assert gone.value.status == RPCStatusCode.NOT_FOUND
-    await write(house, "label = 'again'")
-    assert await house.schedules.sync(house.heartbeat.uuid)
+    await write(world, "label = 'again'")
+    assert await world.schedules.sync(world.heartbeat.uuid)
 
 
-async def test_a_put_never_replaces_a_newer_version(house: World) -> None:
-    await house.schedules.sync(house.heartbeat.uuid)
-    stale = await house.database.read(lambda c: order(c, house.heartbeat.uuid))
+async def test_a_put_never_replaces_a_newer_version(world: World) -> None:
+    await world.schedules.sync(world.heartbeat.uuid)
+    stale = await world.database.read(lambda c: order(c, world.heartbeat.uuid))
     assert stale is not None
-    await write(house, "cron_pattern = '30 6 * * *'")
-    await house.schedules.sync(house.heartbeat.uuid)
-    await house.schedules._put(stale)
-    assert "30 6 * * *" in ((await described(house)).schedule.state.note or "")
+    await write(world, "cron_pattern = '30 6 * * *'")
+    await world.schedules.sync(world.heartbeat.uuid)
+    await world.schedules._put(stale)
+    assert "30 6 * * *" in ((await described(world)).schedule.state.note or "")
 
 
-async def test_a_schedule_lost_in_temporal_is_made_again(house: World) -> None:
-    await house.schedules.sync(house.heartbeat.uuid)
-    await house.client.get_schedule_handle(house.heartbeat.uuid).delete()
-    await write(house, "label = 'again'")
-    assert await house.schedules.sync(house.heartbeat.uuid)
-    assert (await described(house)).id == house.heartbeat.uuid
+async def test_a_schedule_lost_in_temporal_is_made_again(world: World) -> None:
+    await world.schedules.sync(world.heartbeat.uuid)
+    await world.client.get_schedule_handle(world.heartbeat.uuid).delete()
+    await write(world, "label = 'again'")
+    assert await world.schedules.sync(world.heartbeat.uuid)
+    assert (await described(world)).id == world.heartbeat.uuid
 
 
-async def test_while_temporal_is_away_the_schedule_is_pending(house: World) -> None:
+async def test_while_temporal_is_away_the_schedule_is_pending(world: World) -> None:
     away = await Client.connect("127.0.0.1:1", lazy=True)
-    schedules = Schedules(away, house.database, house.settings)
-    assert await schedules.sync(house.heartbeat.uuid) is False
-    row = await house.row()
+    schedules = Schedules(away, world.database, world.settings)
+    assert await schedules.sync(world.heartbeat.uuid) is False
+    row = await world.row()
     assert (row.version, row.synced_version) == (1, 0)
 
 
-async def test_one_that_never_was_needs_nothing(house: World) -> None:
-    assert await house.schedules.sync("hb_never")
+async def test_one_that_never_was_needs_nothing(world: World) -> None:
+    assert await world.schedules.sync("hb_never")

@@ -8,10 +8,10 @@ import pytest
 
 from heartbeat.domain.contracts import UPKEEP
 from heartbeat.domain.ids import new_id
+from tests.support.histories import HISTORIES
 from tests.support.model_server import ModelServer, Reply, asks, fails, says
 from tests.support.temporal_runs import backfill, until
 from tests.support.world import World
-from tests.workflows.test_histories import HISTORIES
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -43,8 +43,8 @@ async def test_record(working: World, model: ModelServer) -> None:
     await record(working, "upkeep", upkeep)
 
 
-async def record(house: World, name: str, workflow_id: str) -> None:
-    handle = house.client.get_workflow_handle(workflow_id)
+async def record(world: World, name: str, workflow_id: str) -> None:
+    handle = world.client.get_workflow_handle(workflow_id)
     await handle.result()
     text = (await handle.fetch_history()).to_json()
     (HISTORIES / f"{name}.json").write_text(

@@ -7,22 +7,16 @@ import pytest
 from temporalio.api.enums.v1 import EventType
 
 from heartbeat.domain.contracts import RunResult
-from heartbeat.settings import Settings
 from heartbeat.store.credits.audit import audit
 from heartbeat.store.rows import columns, many
 from heartbeat.store.tables.bots import Bot, Tool
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.runs import Run
-from tests.support.acting import agent, book, change, desk, told, transcript  # noqa: F401 - some are fixtures
+from tests.support.acting import book, change, told, transcript
 from tests.support.model_server import ModelServer, Reply, asks, says
 from tests.support.temporal_runs import backfill, history, until
 from tests.support.tool_server import ToolServer
 from tests.support.world import World
-
-
-@pytest.fixture
-def settings(settings: Settings) -> Settings:
-    return settings.model_copy(update={"egress_allow": ["127.0.0.1"]})
 
 
 async def test_an_agent_calls_a_tool_and_goes_on(agent: World, model: ModelServer, desk: ToolServer) -> None:

@@ -173,12 +173,12 @@ async def test_after_n_failures_the_row_and_the_schedule_are_paused(working: Wor
     assert len(model.requests) == 2
 
 
-async def test_a_run_cancelled_while_it_is_opened_is_not_left_open(house: World, model: ModelServer) -> None:
-    handle = await house.start("log_early")
+async def test_a_run_cancelled_while_it_is_opened_is_not_left_open(world: World, model: ModelServer) -> None:
+    handle = await world.start("log_early")
     await handle.cancel()
-    async with worker.working(house.client, house.database, house.settings, SANDBOX):
+    async with worker.working(world.client, world.database, world.settings, SANDBOX):
         assert (await handle.result()).status == "cancelled"
-    log = await house.run("log_early")
+    log = await world.run("log_early")
     assert (log.status, log.credits_held, model.requests) == ("cancelled", 0, [])
 
 
@@ -195,13 +195,13 @@ async def test_a_run_cancelled_in_temporal_is_a_cancelled_log(working: World, mo
 
 
 async def test_a_step_that_takes_too_long_is_an_error_that_says_so(
-    house: World, model: ModelServer, database: Database
+    world: World, model: ModelServer, database: Database
 ) -> None:
     hanging = threading.Event()
     model.script(Reply(wait_for=hanging))
-    hasty = house.settings.model_copy(update={"step_timeout_seconds": 1, "step_attempts": 2})
-    async with worker.working(house.client, database, hasty):
-        log = await house.run_once()
+    hasty = world.settings.model_copy(update={"step_timeout_seconds": 1, "step_attempts": 2})
+    async with worker.working(world.client, database, hasty):
+        log = await world.run_once()
     hanging.set()
     assert (log.status, log.error_code) == ("error", "timeout") or (log.status, log.error_code) == (
         "error",
@@ -211,12 +211,12 @@ async def test_a_step_that_takes_too_long_is_an_error_that_says_so(
 
 
 async def test_a_run_at_its_limit_is_an_error_that_names_it(
-    house: World, model: ModelServer, database: Database
+    world: World, model: ModelServer, database: Database
 ) -> None:
     model.script(fails(500, message="try later"))
-    hasty = house.settings.model_copy(update={"run_timeout_seconds": 2, "step_attempts": 100})
-    async with worker.working(house.client, database, hasty):
-        log = await house.run_once()
+    hasty = world.settings.model_copy(update={"run_timeout_seconds": 2, "step_attempts": 100})
+    async with worker.working(world.client, database, hasty):
+        log = await world.run_once()
     assert (log.status, log.error_code) == ("error", "provider_error") or log.error_code == "run_timeout"
     assert "try later" in (log.error_message or "")
 

@@ -1,31 +1,27 @@
 """Calls that wait for a person: the run is parked, the decision is one, and nothing is called without a yes."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
-from sqlalchemy import Row, select, update
+from sqlalchemy import select, update
 from temporalio.testing import ActivityEnvironment
 
 import worker
 from heartbeat.domain.contracts import RunResult
 from heartbeat.domain.errors import Conflict
 from heartbeat.store.credits.audit import audit
-from heartbeat.store.pages import Page
 from heartbeat.store.rows import columns
-from heartbeat.store.runs.approvals import approvals, decide
+from heartbeat.store.runs.approvals import decide
 from heartbeat.store.tables.runs import Approval
 from heartbeat.temporal.runs import wake
 from tests.support.acting import book, connect, told, transcript
+from tests.support.approvals import RUN, decided, waiting
 from tests.support.model_server import ModelServer, asks, says
 from tests.support.runs import opened, scheduled
 from tests.support.temporal_runs import until
 from tests.support.tool_server import ToolServer
+from tests.support.upkeep import upkeep
 from tests.support.world import SANDBOX, World
-from tests.workflows.test_acting import settings  # noqa: F401
-from tests.workflows.test_upkeep import upkeep
-
-RUN = "log_asks"
 
 
 @pytest.fixture
@@ -34,22 +30,6 @@ async def asking(working: World, desk: ToolServer, model: ModelServer) -> World:
     await connect(working, desk, require_approval="tool-specific", approval_tools=["book"])
     model.script(asks(book("a castle"), ("desk__read_note", {"what": "A note"})), says("That is that."))
     return working
-
-
-async def waiting(house: World) -> Row[Any]:
-    """The one approval, once it is asked for."""
-
-    async def listed() -> list[Row[Any]]:
-        return (await house.database.read(lambda c: approvals(c, house.bot, None, Page(1, 20))))[0]
-
-    [row] = await until(listed, bool)
-    return row
-
-
-async def decided(house: World, decision: Any) -> None:
-    row = await waiting(house)
-    await house.database.write(lambda c: decide(c, row.uuid, decision, "a test", datetime.now(UTC)))
-    assert await wake(house.client, row.workflow_id, row.step)
 
 
 async def test_a_run_waits_for_a_yes_holding_nothing(asking: World, model: ModelServer, desk: ToolServer) -> None:
@@ -67,11 +47,11 @@ async def test_a_run_waits_for_a_yes_holding_nothing(asking: World, model: Model
     assert await asking.database.read(audit) == []
 
 
-def opened_at(house: World) -> str:
+def opened_at(world: World) -> str:
     """What a tick of now comes to."""
     now = datetime.now(UTC)
     tick = now.replace(second=0, microsecond=0) + timedelta(minutes=1)
-    return opened(house.database, scheduled(house.heartbeat, tick), now=tick).why
+    return opened(world.database, scheduled(world.heartbeat, tick), now=tick).why
 
 
 async def _made(desk: ToolServer) -> list[str]:
@@ -126,19 +106,19 @@ async def test_a_wake_up_call_that_was_lost_is_made_by_upkeep(asking: World, des
 
 
 @pytest.fixture
-async def house_with_desk(house: World, desk: ToolServer, model: ModelServer) -> World:
-    await connect(house, desk, require_approval="always")
+async def world_with_desk(world: World, desk: ToolServer, model: ModelServer) -> World:
+    await connect(world, desk, require_approval="always")
     model.script(asks(book("a castle")), says("That is that."))
-    return house
+    return world
 
 
-async def test_a_restart_of_the_worker_changes_nothing(house_with_desk: World, desk: ToolServer) -> None:
-    house = house_with_desk
-    async with worker.working(house.client, house.database, house.settings, SANDBOX):
-        handle = await house.start(RUN)
-        await waiting(house)
-    async with worker.working(house.client, house.database, house.settings, SANDBOX):
-        await decided(house, "approved")
+async def test_a_restart_of_the_worker_changes_nothing(world_with_desk: World, desk: ToolServer) -> None:
+    world = world_with_desk
+    async with worker.working(world.client, world.database, world.settings, SANDBOX):
+        handle = await world.start(RUN)
+        await waiting(world)
+    async with worker.working(world.client, world.database, world.settings, SANDBOX):
+        await decided(world, "approved")
         assert (await handle.result()).status == "success"
     assert desk.times("book") == 1
 

@@ -17,11 +17,10 @@ from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.notifications import Event
 from heartbeat.temporal.runs import start_manual_run, wake
 from tests.support.acting import book, change, connect, told, transcript
+from tests.support.approvals import RUN, decided, waiting
 from tests.support.model_server import ModelServer, asks, says
 from tests.support.tool_server import ToolServer
 from tests.support.world import World
-from tests.workflows.test_acting import settings  # noqa: F401
-from tests.workflows.test_approvals import RUN, decided, waiting
 
 RISKS = ["private_data", "outside_action"]
 NOTE = ("desk__read_note", {"what": "A note"})
@@ -29,13 +28,13 @@ NOTE = ("desk__read_note", {"what": "A note"})
 
 @pytest.fixture
 async def risky(working: World, desk: ToolServer) -> World:
-    """A house whose bot reads private notes and books; `read_note` says that it only reads, `book` says nothing."""
+    """A world whose bot reads private notes and books; `read_note` says that it only reads, `book` says nothing."""
     await connect(working, desk, risks=RISKS)
     return working
 
 
-async def asked(house: World) -> list[Any]:
-    return (await house.database.read(lambda c: approvals(c, house.bot, None, Page(1, 20))))[0]
+async def asked(world: World) -> list[Any]:
+    return (await world.database.read(lambda c: approvals(c, world.bot, None, Page(1, 20))))[0]
 
 
 def fetch(desk: ToolServer) -> tuple[str, dict[str, Any]]:

@@ -11,12 +11,12 @@ from temporalio.client import WorkflowHistory
 from temporalio.worker import Replayer
 
 from heartbeat.temporal.converter import DATA_CONVERTER
+from tests.support.histories import HISTORIES
 from tests.support.world import SANDBOX
 from workflows.agent_run import AgentRun
 from workflows.notify import Notify
 from workflows.upkeep import Upkeep
 
-HISTORIES = Path(__file__).parent / "histories"
 RECORDED = {path: path.read_text() for path in sorted(HISTORIES.rglob("*.json"))}
 
 

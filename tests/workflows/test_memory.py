@@ -15,18 +15,18 @@ from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.runs import Step
 from heartbeat.temporal.runs import start_manual_run
 from tests.support.model_server import ModelServer, asks, says
-from tests.support.runs import HOUSE, by_hand
+from tests.support.runs import LIMITS, by_hand
 from tests.support.seeds import NOW, a_bot, a_heartbeat, a_project
 from tests.support.world import World
 
 
-async def memories(house: World) -> list[str]:
-    rows = await house.database.read(lambda c: many(c, Memory, select(columns(Memory)).order_by(columns(Memory).c.id)))
+async def memories(world: World) -> list[str]:
+    rows = await world.database.read(lambda c: many(c, Memory, select(columns(Memory)).order_by(columns(Memory).c.id)))
     return [row.text for row in rows]
 
 
-async def calls(house: World, log: str) -> list[Step]:
-    standing = await house.database.read(lambda c: read_transcript(c, log))
+async def calls(world: World, log: str) -> list[Step]:
+    standing = await world.database.read(lambda c: read_transcript(c, log))
     return [step for step in standing.steps if step.kind == "tool"]
 
 
@@ -100,8 +100,8 @@ async def test_a_rehearsal_remembers_nothing(working: World, model: ModelServer)
         asks(("remember", {"text": "New."}), ("forget", {"id": kept.uuid}), ("recall", {"query": "keep"})),
         says("Done."),
     )
-    house = (working.client, working.settings, working.heartbeat, working.bot.name)
-    result = await (await start_manual_run(*house, "log_rehearsed", dry_run=True)).result()
+    world = (working.client, working.settings, working.heartbeat, working.bot.name)
+    result = await (await start_manual_run(*world, "log_rehearsed", dry_run=True)).result()
     assert result.status == "success"
     new, forgotten, found = await calls(working, "log_rehearsed")
     assert (new.failure_code, forgotten.failure_code, found.failure_code) == ("rehearsed", "rehearsed", None)
@@ -120,7 +120,7 @@ async def test_a_bot_that_is_only_asked_is_offered_no_tools(working: World, mode
 def test_a_call_that_is_finished_twice_remembers_once(database: Database) -> None:
     def begun(connection):  # type: ignore[no-untyped-def]
         run = open_run(
-            connection, by_hand(a_heartbeat(connection, a_bot(connection, a_project(connection)))), HOUSE, NOW
+            connection, by_hand(a_heartbeat(connection, a_bot(connection, a_project(connection)))), LIMITS, NOW
         ).run
         assert run is not None
         step = NewStep(

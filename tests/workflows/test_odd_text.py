@@ -18,9 +18,9 @@ from tests.support.world import World
 ODD = pytest.mark.parametrize("odd", ["\x00", "\ud800"], ids=["NUL", "half a pair"])
 
 
-async def once(house: World) -> Run:
+async def once(world: World) -> Run:
     """A run that could not be closed would be tried for ever."""
-    return await asyncio.wait_for(house.run_once(), 30)
+    return await asyncio.wait_for(world.run_once(), 30)
 
 
 @ODD

@@ -23,13 +23,12 @@ from heartbeat.store.tables.notifications import Event
 from heartbeat.store.tables.runs import Run
 from heartbeat.temporal.runs import start_tick
 from tests.support.acting import connect
-from tests.support.desk import receiver  # noqa: F401 - a fixture
+from tests.support.deliveries import settled, target
 from tests.support.model_server import ModelServer, Reply, asks, fails, says
 from tests.support.receiver import Receiver
 from tests.support.temporal_runs import until
 from tests.support.tool_server import ToolServer
 from tests.support.world import SANDBOX, World
-from tests.workflows.test_notify import settled, target
 
 HEARTBEAT, RUN, EVENT, BOT = columns(Heartbeat), columns(Run), columns(Event), columns(Bot)
 # No clock fires while a test looks.
@@ -37,58 +36,58 @@ YEARLY, NEW_YEAR = "0 0 1 1 *", datetime(2026, 1, 1, tzinfo=UTC)
 DOWN = fails(503, message="down for now")
 
 
-async def paused(house: World, model: ModelServer, *why: Reply, **fields: object) -> Heartbeat:
+async def paused(world: World, model: ModelServer, *why: Reply, **fields: object) -> Heartbeat:
     """The heartbeat after a tick that failed; its schedule exists and stands still."""
     model.script(*(why or (DOWN,)))
-    await house.database.write(lambda c: c.execute(update(HEARTBEAT).values(max_consecutive_errors=1, **fields)))
-    await house.schedules.sync(house.heartbeat.uuid)
-    assert await start_tick(house.client, house.settings, house.heartbeat, house.bot.name, NEW_YEAR)
-    return await until(house.row, lambda row: row.pause_reason == "errors" and row.synced_version == row.version)
+    await world.database.write(lambda c: c.execute(update(HEARTBEAT).values(max_consecutive_errors=1, **fields)))
+    await world.schedules.sync(world.heartbeat.uuid)
+    assert await start_tick(world.client, world.settings, world.heartbeat, world.bot.name, NEW_YEAR)
+    return await until(world.row, lambda row: row.pause_reason == "errors" and row.synced_version == row.version)
 
 
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
-    return settings.model_copy(update={"step_attempts": 1, "egress_allow": ["127.0.0.1"]})
+    return settings.model_copy(update={"step_attempts": 1})
 
 
 @pytest.fixture
-async def house(house: World) -> World:
-    await house.database.write(lambda c: c.execute(update(HEARTBEAT).values(cron_pattern=YEARLY)))
-    return house
+async def world(world: World) -> World:
+    await world.database.write(lambda c: c.execute(update(HEARTBEAT).values(cron_pattern=YEARLY)))
+    return world
 
 
-async def try_again(house: World, ahead: timedelta) -> int:
+async def try_again(world: World, ahead: timedelta) -> int:
     """How many probes one Upkeep starts whose clock is `ahead` of the real one."""
     upkeep = UpkeepActivities(
-        house.client, house.database, house.settings, house.schedules, lambda: datetime.now(UTC) + ahead
+        world.client, world.database, world.settings, world.schedules, lambda: datetime.now(UTC) + ahead
     )
     started: int = await ActivityEnvironment().run(upkeep.start_probes)
     return started
 
 
-async def probes(house: World) -> list[Run]:
-    return await house.database.read(
+async def probes(world: World) -> list[Run]:
+    return await world.database.read(
         lambda c: many(c, Run, select(RUN).where(RUN.c.trigger == "probe").order_by(RUN.c.id))
     )
 
 
-async def told(house: World) -> list[Event]:
-    return await house.database.read(lambda c: many(c, Event, select(EVENT).order_by(EVENT.c.id)))
+async def told(world: World) -> list[Event]:
+    return await world.database.read(lambda c: many(c, Event, select(EVENT).order_by(EVENT.c.id)))
 
 
-async def ended(house: World, number: int) -> Run:
+async def ended(world: World, number: int) -> Run:
     """The probe with this number, counted from 1, once it has ended and its schedule has followed."""
 
     def over(found: list[Run]) -> bool:
         return len(found) >= number and found[number - 1].status != "running"
 
-    found = await until(lambda: probes(house), over)
-    await until(house.row, lambda row: row.synced_version == row.version)
+    found = await until(lambda: probes(world), over)
+    await until(world.row, lambda row: row.synced_version == row.version)
     return found[number - 1]
 
 
-async def stands_still(house: World) -> bool:
-    there = await house.client.get_schedule_handle(house.heartbeat.uuid).describe()
+async def stands_still(world: World) -> bool:
+    there = await world.client.get_schedule_handle(world.heartbeat.uuid).describe()
     return there.schedule.state.paused
 
 
@@ -201,24 +200,24 @@ async def test_one_probe_however_often_upkeep_comes_by(working: World, model: Mo
     assert len(model.requests) == asked + 1
 
 
-async def test_a_queued_probe_is_not_started_again(house: World, model: ModelServer) -> None:
+async def test_a_queued_probe_is_not_started_again(world: World, model: ModelServer) -> None:
     """No worker polls: the row knows nothing of the probe yet, only Temporal does."""
-    await waiting(house)
-    assert [await try_again(house, timedelta()) for _ in range(3)] == [1, 0, 0]
+    await waiting(world)
+    assert [await try_again(world, timedelta()) for _ in range(3)] == [1, 0, 0]
 
 
-async def waiting(house: World, **fields: object) -> None:
+async def waiting(world: World, **fields: object) -> None:
     """As after a pause for a passing cause whose cool-down is over."""
     now = datetime.now(UTC)
     values = {"enabled": False, "pause_reason": "errors", "pause_since": now, "pause_message": "Failed.", **fields}
-    await house.database.write(lambda c: c.execute(update(HEARTBEAT).values(probe_at=now, **values)))
+    await world.database.write(lambda c: c.execute(update(HEARTBEAT).values(probe_at=now, **values)))
 
 
-async def by_hand(house: World, what: Callable[..., Heartbeat]) -> None:
-    plan = house.settings.plan(house.project.plan)
-    given = (house.project, plan, house.bot) if what is enable else (house.bot,)
-    await house.database.write(lambda c: what(c, *given, house.heartbeat.uuid, datetime.now(UTC)))
-    await house.schedules.sync(house.heartbeat.uuid)
+async def by_hand(world: World, what: Callable[..., Heartbeat]) -> None:
+    plan = world.settings.plan(world.project.plan)
+    given = (world.project, plan, world.bot) if what is enable else (world.bot,)
+    await world.database.write(lambda c: what(c, *given, world.heartbeat.uuid, datetime.now(UTC)))
+    await world.schedules.sync(world.heartbeat.uuid)
 
 
 @pytest.mark.parametrize("what", [enable, disable])
@@ -237,17 +236,17 @@ async def test_a_person_is_faster(working: World, model: ModelServer, what: Call
     assert (await working.row()).enabled == (what is enable)
 
 
-async def test_a_probe_that_comes_too_late_leaves_nothing(house: World, model: ModelServer) -> None:
-    await waiting(house)
-    assert await try_again(house, timedelta()) == 1
-    workflow = house.client.get_workflow_handle(probe_id(await house.row()), result_type=RunResult)
-    await by_hand(house, enable)
-    async with worker.working(house.client, house.database, house.settings, SANDBOX):
-        since = (await house.row()).version
+async def test_a_probe_that_comes_too_late_leaves_nothing(world: World, model: ModelServer) -> None:
+    await waiting(world)
+    assert await try_again(world, timedelta()) == 1
+    workflow = world.client.get_workflow_handle(probe_id(await world.row()), result_type=RunResult)
+    await by_hand(world, enable)
+    async with worker.working(world.client, world.database, world.settings, SANDBOX):
+        since = (await world.row()).version
         result = await workflow.result()
     assert result.reason == "the heartbeat waits for no such probe any more"
-    assert await probes(house) == []
-    assert (await house.row()).version == since
+    assert await probes(world) == []
+    assert (await world.row()).version == since
 
 
 async def test_a_probe_that_may_not_run_waits_for_the_next(working: World, model: ModelServer) -> None:
@@ -275,9 +274,9 @@ async def test_a_cancelled_probe_is_no_verdict(working: World, model: ModelServe
     assert 29 < minutes_from_now(row.probe_at) <= 30
 
 
-async def test_a_bot_that_is_switched_off_is_left_alone(house: World) -> None:
-    await waiting(house)
-    await house.database.write(lambda c: c.execute(update(BOT).values(heartbeat=False)))
-    assert await try_again(house, timedelta()) == 0
-    await house.database.write(lambda c: c.execute(update(BOT).values(heartbeat=True)))
-    assert await try_again(house, timedelta()) == 1
+async def test_a_bot_that_is_switched_off_is_left_alone(world: World) -> None:
+    await waiting(world)
+    await world.database.write(lambda c: c.execute(update(BOT).values(heartbeat=False)))
+    assert await try_again(world, timedelta()) == 0
+    await world.database.write(lambda c: c.execute(update(BOT).values(heartbeat=True)))
+    assert await try_again(world, timedelta()) == 1

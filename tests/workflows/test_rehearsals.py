@@ -8,7 +8,6 @@ import pytest
 from sqlalchemy import func, select, update
 
 from heartbeat.domain.ids import new_id
-from heartbeat.settings import Settings
 from heartbeat.store.credits.audit import audit
 from heartbeat.store.heartbeats.tick_accounting import account
 from heartbeat.store.pages import Page
@@ -21,7 +20,7 @@ from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.notifications import Event, Target
 from heartbeat.store.tables.runs import Run
 from heartbeat.temporal.runs import start_manual_run, start_tick
-from tests.support.acting import agent, book, change, desk, told, transcript  # noqa: F401 - fixtures
+from tests.support.acting import book, change, told, transcript
 from tests.support.model_server import ModelServer, Reply, asks, fails, says
 from tests.support.temporal_runs import until
 from tests.support.tool_server import ToolServer
@@ -32,30 +31,25 @@ REPORT = {"outcome": "ok", "summary": "One disk is full.", "findings": [FINDING]
 NEW_YEAR = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-@pytest.fixture
-def settings(settings: Settings) -> Settings:
-    return settings.model_copy(update={"egress_allow": ["127.0.0.1"]})
+async def start(world: World, log: str) -> Any:
+    return await start_manual_run(world.client, world.settings, world.heartbeat, world.bot.name, log, dry_run=True)
 
 
-async def start(house: World, log: str) -> Any:
-    return await start_manual_run(house.client, house.settings, house.heartbeat, house.bot.name, log, dry_run=True)
-
-
-async def rehearse(house: World) -> Run:
-    result = await (await start(house, new_id("log"))).result()
+async def rehearse(world: World) -> Run:
+    result = await (await start(world, new_id("log"))).result()
     assert result.run_uuid is not None
-    return await house.run(result.run_uuid)
+    return await world.run(result.run_uuid)
 
 
-async def count(house: World, table: type) -> int:
-    return await house.database.read(lambda c: c.execute(select(func.count()).select_from(columns(table))).scalar_one())
+async def count(world: World, table: type) -> int:
+    return await world.database.read(lambda c: c.execute(select(func.count()).select_from(columns(table))).scalar_one())
 
 
-async def a_target(house: World, events: list[str] | None) -> None:
-    row = {"uuid": new_id("tgt"), "project_id": house.project.id, "channel": "slack", "name": "On call"}
+async def a_target(world: World, events: list[str] | None) -> None:
+    row = {"uuid": new_id("tgt"), "project_id": world.project.id, "channel": "slack", "name": "On call"}
     row |= {"config": {}, "events": events, "created_at": datetime.now(UTC), "updated_at": datetime.now(UTC)}
     given = {"cooldown_seconds": 0, "is_enabled": True}
-    await house.database.write(lambda c: c.execute(insert(c, columns(Target)).values(row | given)))
+    await world.database.write(lambda c: c.execute(insert(c, columns(Target)).values(row | given)))
 
 
 async def test_what_acts_is_written_down_and_what_reads_is_done(

@@ -18,9 +18,8 @@ from heartbeat.store.tables.projects import Project
 from heartbeat.store.tables.runs import Run, Step
 from tests.support.acting import change, told, transcript
 from tests.support.model_server import ModelServer, asks, says
-from tests.support.temporal_runs import until
+from tests.support.temporal_runs import has_schedule, runs, until
 from tests.support.world import World
-from tests.workflows.test_tasks import has_schedule, runs
 
 LATER = {
     "name": "Quarter end",
@@ -34,9 +33,9 @@ def call(**given: Any) -> tuple[str, dict[str, Any]]:
     return "schedule_task", {**LATER, **given}
 
 
-async def made(house: World) -> list[Heartbeat]:
+async def made(world: World) -> list[Heartbeat]:
     table = columns(Heartbeat)
-    return await house.database.read(
+    return await world.database.read(
         lambda c: many(c, Heartbeat, select(table).where(table.c.type == tasks.TASK).order_by(table.c.id))
     )
 

@@ -4,8 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import select, update
-from temporalio.service import RPCError, RPCStatusCode
+from sqlalchemy import update
 
 from heartbeat.domain.cadence.tasks import TaskSchedule
 from heartbeat.settings import Plan
@@ -13,28 +12,27 @@ from heartbeat.store.credits.audit import audit
 from heartbeat.store.credits.stats import stats
 from heartbeat.store.heartbeats import heartbeats, missed_ticks, tasks
 from heartbeat.store.pages import Page
-from heartbeat.store.rows import columns, many
+from heartbeat.store.rows import columns
 from heartbeat.store.runs.closing import Ending, close_run
 from heartbeat.store.runs.logs import LogFilter, logs
 from heartbeat.store.tables.heartbeats import Heartbeat
-from heartbeat.store.tables.runs import Run
 from heartbeat.temporal.runs import start_tick
 from tests.support.model_server import ModelServer, fails, says
-from tests.support.temporal_runs import backfill, until
+from tests.support.temporal_runs import backfill, has_schedule, runs, until
 from tests.support.world import World
 
 EVERY_MINUTE = TaskSchedule("interval", {"interval_minutes": 1})
 
 
 async def schedule(
-    house: World, asked: TaskSchedule, max_executions: int | None = None, now: datetime | None = None
+    world: World, asked: TaskSchedule, max_executions: int | None = None, now: datetime | None = None
 ) -> World:
-    """The house, standing for a task of its own that Temporal has a schedule for."""
+    """The world, standing for a task of its own that Temporal has a schedule for."""
     order = tasks.NewTask("Quarter end", "Send the figures.", asked, max_executions=max_executions)
     at = now or datetime.now(UTC)
-    task = await house.database.write(lambda c: tasks.create(c, house.project, Plan(), house.bot, None, order, at))
-    made = replace(house, heartbeat=task)
-    assert await house.schedules.sync(task.uuid)
+    task = await world.database.write(lambda c: tasks.create(c, world.project, Plan(), world.bot, None, order, at))
+    made = replace(world, heartbeat=task)
+    assert await world.schedules.sync(task.uuid)
     return made
 
 
@@ -42,25 +40,8 @@ def at(moment: datetime) -> TaskSchedule:
     return TaskSchedule("once", {"at": moment.isoformat()})
 
 
-async def runs(house: World) -> list[Run]:
-    table = columns(Run)
-    return await house.database.read(
-        lambda c: many(c, Run, select(table).where(table.c.heartbeat_id == house.heartbeat.id).order_by(table.c.id))
-    )
-
-
-async def status(house: World) -> str:
-    return tasks.status(await house.row())
-
-
-async def has_schedule(house: World) -> bool:
-    try:
-        await house.client.get_schedule_handle(house.heartbeat.uuid).describe()
-    except RPCError as problem:
-        if problem.status != RPCStatusCode.NOT_FOUND:
-            raise
-        return False
-    return True
+async def status(world: World) -> str:
+    return tasks.status(await world.row())
 
 
 async def test_once_at_a_time_on_the_second(working: World, model: ModelServer) -> None:
@@ -105,9 +86,9 @@ async def test_again_and_again_for_so_many_times(working: World) -> None:
     assert [log.status for log in await runs(task)] == ["success", "success"]
 
 
-async def test_a_skipped_tick_is_no_execution(house: World) -> None:
+async def test_a_skipped_tick_is_no_execution(world: World) -> None:
     now = datetime.now(UTC)
-    task = await schedule(house, EVERY_MINUTE, max_executions=1, now=now - timedelta(minutes=10))
+    task = await schedule(world, EVERY_MINUTE, max_executions=1, now=now - timedelta(minutes=10))
     missed = await task.database.write(lambda c: missed_ticks.write_off(c, task.heartbeat.uuid, now))
     row = await task.row()
     assert missed == row.skipped_count >= 7
@@ -115,11 +96,11 @@ async def test_a_skipped_tick_is_no_execution(house: World) -> None:
     assert {log.type for log in await runs(task)} == {"scheduled_task"}
 
 
-async def test_once_and_missed_is_over(house: World) -> None:
+async def test_once_and_missed_is_over(world: World) -> None:
     now = datetime.now(UTC)
     due = now - timedelta(hours=1)
-    task = await schedule(house, at(due), now=due - timedelta(minutes=5))
-    assert task.heartbeat.uuid in await house.database.read(lambda c: missed_ticks.silent(c, now, 10))
+    task = await schedule(world, at(due), now=due - timedelta(minutes=5))
+    assert task.heartbeat.uuid in await world.database.read(lambda c: missed_ticks.silent(c, now, 10))
     assert await task.database.write(lambda c: missed_ticks.write_off(c, task.heartbeat.uuid, now)) == 1
     row = await task.row()
     assert (row.ended_as, row.missed_count, row.enabled) == ("done", 1, False)
@@ -135,12 +116,12 @@ async def test_once_and_refused_is_over(working: World) -> None:
     await until(lambda: has_schedule(task), lambda there: not there)
 
 
-async def test_a_time_that_passed_while_the_bot_was_off_does_not_come_back(house: World) -> None:
+async def test_a_time_that_passed_while_the_bot_was_off_does_not_come_back(world: World) -> None:
     now = datetime.now(UTC)
-    task = await schedule(house, at(now + timedelta(minutes=5)), now=now)
-    await house.database.write(lambda c: heartbeats.switch_flag(c, house.bot, False, now))
+    task = await schedule(world, at(now + timedelta(minutes=5)), now=now)
+    await world.database.write(lambda c: heartbeats.switch_flag(c, world.bot, False, now))
     assert await status(task) == "paused"
-    await house.database.write(lambda c: heartbeats.switch_flag(c, house.bot, True, now + timedelta(hours=1)))
+    await world.database.write(lambda c: heartbeats.switch_flag(c, world.bot, True, now + timedelta(hours=1)))
     assert await status(task) == "done"
     assert await runs(task) == []
 

@@ -20,28 +20,22 @@ from heartbeat.store.tables.runs import Run
 from heartbeat.temporal.reconcile import Reconciler
 from heartbeat.temporal.runs import tick_id
 from tests.support.model_server import ModelServer, Reply
-from tests.support.runs import HOUSE
+from tests.support.runs import LIMITS
 from tests.support.temporal_runs import until
+from tests.support.upkeep import upkeep
 from tests.support.world import World
 
 HEARTBEAT, RUN = columns(Heartbeat), columns(Run)
 
 
-def upkeep(house: World, ahead: timedelta = timedelta()) -> UpkeepActivities:
-    """The activities with their clock set ahead."""
-    return UpkeepActivities(
-        house.client, house.database, house.settings, house.schedules, lambda: datetime.now(UTC) + ahead
-    )
-
-
-async def test_the_worker_makes_the_schedule_of_upkeep_and_again_is_fine(house: World) -> None:
+async def test_the_worker_makes_the_schedule_of_upkeep_and_again_is_fine(world: World) -> None:
     for _ in range(2):
-        await house.schedules.ensure_upkeep()
-    there = await house.client.get_schedule_handle(UPKEEP_SCHEDULE_ID).describe()
+        await world.schedules.ensure_upkeep()
+    there = await world.client.get_schedule_handle(UPKEEP_SCHEDULE_ID).describe()
     assert there.schedule.spec.intervals[0].every == timedelta(minutes=1)
     assert there.schedule.policy.catchup_window == timedelta(minutes=1)
     assert there.schedule.action.execution_timeout == timedelta(minutes=10)
-    await house.client.get_schedule_handle(UPKEEP_SCHEDULE_ID).delete()
+    await world.client.get_schedule_handle(UPKEEP_SCHEDULE_ID).delete()
 
 
 async def test_pending_schedules_are_put(working: World) -> None:
@@ -80,34 +74,34 @@ async def test_a_chore_that_fails_keeps_no_other_from_its_minute(
     assert row.missed_count in (9, 10)
 
 
-async def test_a_budget_pause_is_lifted_when_the_period_has_ended(house: World) -> None:
-    await house.database.write(
+async def test_a_budget_pause_is_lifted_when_the_period_has_ended(world: World) -> None:
+    await world.database.write(
         lambda c: c.exec_driver_sql(
             "UPDATE heartbeat SET enabled = false, pause_reason = 'budget', pause_since = '2026-11-21 10:00:00+00:00'"
         )
     )
     same_period = UpkeepActivities(
-        house.client, house.database, house.settings, house.schedules, lambda: datetime(2026, 11, 30, 23, tzinfo=UTC)
+        world.client, world.database, world.settings, world.schedules, lambda: datetime(2026, 11, 30, 23, tzinfo=UTC)
     )
     assert await same_period.lift_budget_pauses() == 0
     next_period = UpkeepActivities(
-        house.client, house.database, house.settings, house.schedules, lambda: datetime(2026, 12, 1, tzinfo=UTC)
+        world.client, world.database, world.settings, world.schedules, lambda: datetime(2026, 12, 1, tzinfo=UTC)
     )
     assert await next_period.lift_budget_pauses() == 1
-    row = await house.row()
+    row = await world.row()
     assert (row.enabled, row.pause_reason, row.pause_message, row.version) == (True, None, None, 2)
 
 
-async def test_a_pause_for_errors_is_not_lifted(house: World) -> None:
-    await house.database.write(
+async def test_a_pause_for_errors_is_not_lifted(world: World) -> None:
+    await world.database.write(
         lambda c: c.exec_driver_sql("UPDATE heartbeat SET enabled = false, pause_reason = 'errors'")
     )
-    assert await upkeep(house, timedelta(days=60)).lift_budget_pauses() == 0
+    assert await upkeep(world, timedelta(days=60)).lift_budget_pauses() == 0
 
 
-async def closed(house: World, ahead: timedelta = timedelta()) -> int:
+async def closed(world: World, ahead: timedelta = timedelta()) -> int:
     """How many lost runs one look closes."""
-    done: int = await ActivityEnvironment().run(upkeep(house, ahead).close_lost_runs)
+    done: int = await ActivityEnvironment().run(upkeep(world, ahead).close_lost_runs)
     return done
 
 
@@ -128,35 +122,35 @@ async def test_a_run_terminated_in_temporal_is_closed_as_an_error(working: World
 
 
 async def test_runs_timed_out_in_temporal_are_closed_however_many_are_open(
-    house: World, monkeypatch: pytest.MonkeyPatch
+    world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(activities.upkeep, "AT_ONCE", 2)
     limits = [timedelta(seconds=60), timedelta(seconds=60), timedelta(seconds=60), timedelta(seconds=1)]
-    runs = [await opened_with_limit(house, limit) for limit in limits]
+    runs = [await opened_with_limit(world, limit) for limit in limits]
     ended = await until(runs[-1].describe, lambda there: there.status == WorkflowExecutionStatus.TIMED_OUT)
-    assert await closed(house, timedelta(minutes=2)) == 1
-    [log] = await house.database.read(lambda c: list(c.execute(select(RUN).where(RUN.c.status != "running"))))
+    assert await closed(world, timedelta(minutes=2)) == 1
+    [log] = await world.database.read(lambda c: list(c.execute(select(RUN).where(RUN.c.status != "running"))))
     assert (log.workflow_id, log.status, log.error_code) == (ended.id, "error", "workflow_timed_out")
     assert log.error_message == "The run's workflow was timed out in Temporal."
 
 
-async def opened_with_limit(house: World, limit: timedelta) -> WorkflowHandle[Any, Any]:
+async def opened_with_limit(world: World, limit: timedelta) -> WorkflowHandle[Any, Any]:
     """A manual run that is open while no worker ends it, and that Temporal gives up after `limit`."""
     log = new_id("log")
-    started = await house.client.start_workflow(
-        AGENT_RUN, id=log, task_queue=house.settings.task_queue, execution_timeout=limit
+    started = await world.client.start_workflow(
+        AGENT_RUN, id=log, task_queue=world.settings.task_queue, execution_timeout=limit
     )
-    claim = TickClaim(house.heartbeat.uuid, "manual", log, log, started.first_execution_run_id or "", None)
-    await house.database.write(lambda c: open_run(c, claim, HOUSE, datetime.now(UTC)))
+    claim = TickClaim(world.heartbeat.uuid, "manual", log, log, started.first_execution_run_id or "", None)
+    await world.database.write(lambda c: open_run(c, claim, LIMITS, datetime.now(UTC)))
     return started
 
 
-async def owing(house: World, minutes: int) -> None:
+async def owing(world: World, minutes: int) -> None:
     """The schedule is there, but for some minutes it started nothing: as if Temporal had been away."""
-    await house.schedules.sync(house.heartbeat.uuid)
-    await house.client.get_schedule_handle(house.heartbeat.uuid).pause()
+    await world.schedules.sync(world.heartbeat.uuid)
+    await world.client.get_schedule_handle(world.heartbeat.uuid).pause()
     since = datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(minutes=minutes)
-    await house.database.write(
+    await world.database.write(
         lambda c: c.execute(update(HEARTBEAT).values(accounted_until=since, next_tick_at=since + timedelta(minutes=1)))
     )
 
@@ -179,30 +173,30 @@ async def test_a_heartbeat_that_wants_no_catching_up_gets_its_logs_alone(working
     assert (row.success_count, row.missed_count) == (0, row.skipped_count)
 
 
-async def test_a_tick_that_is_merely_queued_is_left_alone(house: World) -> None:
+async def test_a_tick_that_is_merely_queued_is_left_alone(world: World) -> None:
     """No worker polls: the schedule has started a workflow, and nobody has opened it yet."""
-    await owing(house, 10)
-    handle = house.client.get_schedule_handle(house.heartbeat.uuid)
+    await owing(world, 10)
+    handle = world.client.get_schedule_handle(world.heartbeat.uuid)
     await handle.unpause()
     await handle.trigger()
 
     async def queued() -> bool:
-        return await house.schedules.is_busy(house.heartbeat.uuid)
+        return await world.schedules.is_busy(world.heartbeat.uuid)
 
     await until(queued, bool)
-    assert await ActivityEnvironment().run(upkeep(house).account_for_silence) == 0
-    assert (await house.row()).skipped_count == 0
+    assert await ActivityEnvironment().run(upkeep(world).account_for_silence) == 0
+    assert (await world.row()).skipped_count == 0
 
 
-async def test_a_late_tick_that_is_merely_queued_is_left_alone(house: World) -> None:
+async def test_a_late_tick_that_is_merely_queued_is_left_alone(world: World) -> None:
     """No worker polls: Upkeep has started the workflow itself a minute ago, and nobody has opened it yet."""
-    await owing(house, 10)
-    await house.database.write(lambda c: c.execute(update(HEARTBEAT).values(cron_pattern=_once_ago(minutes=5))))
+    await owing(world, 10)
+    await world.database.write(lambda c: c.execute(update(HEARTBEAT).values(cron_pattern=_once_ago(minutes=5))))
     for _ in range(2):
-        assert await ActivityEnvironment().run(upkeep(house).account_for_silence) == 0
-    assert (await house.row()).skipped_count == 0
-    await house.client.get_workflow_handle(tick_id(house.heartbeat, _ago(minutes=5))).terminate()
-    assert await ActivityEnvironment().run(upkeep(house).account_for_silence) == 1
+        assert await ActivityEnvironment().run(upkeep(world).account_for_silence) == 0
+    assert (await world.row()).skipped_count == 0
+    await world.client.get_workflow_handle(tick_id(world.heartbeat, _ago(minutes=5))).terminate()
+    assert await ActivityEnvironment().run(upkeep(world).account_for_silence) == 1
 
 
 def _ago(minutes: int) -> datetime:

@@ -1,49 +1,22 @@
 """A tool server for each test, and the four ways to speak to one."""
 
 import contextlib
-import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from heartbeat.agents.tools import mcp
-from heartbeat.agents.tools.definitions import DiscoveredTool, McpServer, OfferedTool, ToolResult
+from heartbeat.agents.tools.definitions import DiscoveredTool, McpServer
 from heartbeat.settings import Settings
-from tests.egress.conftest import inside
+from tests.support.guarded import inside
+from tests.support.tool_connections import STDIO, Speaking
 from tests.support.tool_server import ToolServer
 
 __all__ = ["inside"]
 
-KEY = "log_1:4"
 # A process takes most of a second to start: what it offers is looked up once.
 OVER_PIPES: dict[str, DiscoveredTool] = {}
-STDIO = (sys.executable, "-m", "tests.support.tool_server", "stdio")
-
-
-@dataclass
-class Speaking:
-    """One way to speak to a tool server, and what was pinned when it was connected."""
-
-    server: McpServer
-    settings: Settings
-    pinned: dict[str, DiscoveredTool] = field(default_factory=dict)
-
-    async def connect(self) -> None:
-        self.pinned = {found.name: found for found in await mcp.list_tools(self.server, self.settings)}
-
-    def definition(self, tool: str) -> OfferedTool:
-        pin = self.pinned.get(tool)
-        return OfferedTool(f"shop__{tool}", "", {}, server=self.server, on_server=tool, hash=pin.hash if pin else "")
-
-    async def call(self, tool: str, **arguments: Any) -> ToolResult:
-        return await mcp.call(self.definition(tool), arguments, key=KEY, settings=self.settings)
-
-    def within(self, seconds: int) -> "Speaking":
-        """The same with another time-out."""
-        return replace(self, settings=self.settings.model_copy(update={"tool_timeout_seconds": seconds}))
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ from heartbeat.agents.tools.definitions import OfferedTool
 from heartbeat.agents.tools.offered import ConnectedServer, define, offered
 from heartbeat.domain.tool_risks import OUTSIDE_ACTION, PRIVATE_DATA, REGISTERED, RISKS, UNTRUSTED_TEXT, declared
 from heartbeat.settings import Settings, StdioTool
-from tests.agents.tools.conftest import STDIO
-from tests.agents.tools.test_offered import entry, server
+from tests.support.connected_servers import entry, server
+from tests.support.tool_connections import STDIO
 
 READS, OPEN = {"readOnlyHint": True}, {"openWorldHint": True}
 NOBODY, BOTH = (), (PRIVATE_DATA, OUTSIDE_ACTION)

@@ -17,7 +17,7 @@ import pytest
 from heartbeat.agents.tools import mcp
 from heartbeat.agents.tools.definitions import DiscoveredTool, McpServer, ToolResult
 from heartbeat.settings import Settings
-from tests.agents.tools.conftest import KEY, STDIO, Speaking
+from tests.support.tool_connections import KEY, STDIO, Speaking
 from tests.support.tool_server import LARGE, ToolServer
 
 UNSURE = "It may or may not have been carried out"

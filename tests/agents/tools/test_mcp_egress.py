@@ -10,8 +10,8 @@ from heartbeat.agents.tools import mcp
 from heartbeat.agents.tools.definitions import McpServer, OfferedTool
 from heartbeat.egress import client
 from heartbeat.settings import Settings
-from tests.egress.test_guard import Rebinding
 from tests.support.addresses import OTHER_SCHEMES, REFUSED, ZONE, resolve
+from tests.support.guarded import Rebinding
 from tests.support.peer import Peer, says, sends_to
 from tests.support.tool_server import ToolServer
 

@@ -9,22 +9,14 @@ import pytest
 
 from heartbeat.agents.tools import stdio
 from heartbeat.agents.tools.builtin import BUILT_IN
-from heartbeat.agents.tools.definitions import McpServer, OfferedTool
+from heartbeat.agents.tools.definitions import OfferedTool
 from heartbeat.agents.tools.mcp import call
 from heartbeat.agents.tools.offered import ConnectedServer, define, offered
 from heartbeat.settings import Settings, StdioTool
-from tests.agents.tools.conftest import STDIO
+from tests.support.connected_servers import entry, server
+from tests.support.tool_connections import STDIO
 
 OURS = [tool.name for tool in BUILT_IN]
-
-
-def entry(name: str, **fields: Any) -> dict[str, Any]:
-    given = {"name": name, "description": f"Does {name}.", "input_schema": {"type": "object"}, "annotations": {}}
-    return {**given, "hash": f"hash of {name}", "is_active": True, "changed": None, **fields}
-
-
-def server(label: str, uuid: str = "") -> McpServer:
-    return McpServer(uuid or f"tool_{label}", label, "http", f"https://{label}.example/mcp")
 
 
 def names(*connected: ConnectedServer) -> list[str]:

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from html import unescape
-from typing import Any, get_args
+from typing import get_args
 
 import pytest
 
@@ -14,9 +14,8 @@ from api.schemas import notifications as notification_schemas
 from api.schemas import tasks as task_schemas
 from heartbeat.notifications.channels.registry import CHANNELS
 from heartbeat.store.notifications.findings import State
-from tests.api.dashboard.conftest import Owner, a_run
-from tests.api.dashboard.test_pages import STILL, rows_of
-from tests.support.waiting import a_call, a_finding, a_message, a_target, a_task, an_approval
+from tests.support.dashboard import STILL, Owner, a_run, make, rows_of
+from tests.support.pending_rows import a_call, a_finding, a_message, a_target, a_task, an_approval
 
 HOUR = timedelta(hours=1)
 
@@ -31,11 +30,6 @@ def text_of(part: str) -> str:
         elif not inside:
             plain.append(letter)
     return " ".join(unescape("".join(plain)).split())
-
-
-async def make(owner: Owner, how: Any, *given: Any, **fields: Any) -> Any:
-    """A row of `how`, of the owner's heartbeat unless another row is given."""
-    return await owner.database.write(lambda c: how(c, *(given or (owner.heartbeat,)), **fields))
 
 
 async def test_a_call_that_waits_is_shown_in_words_with_two_buttons(owner: Owner) -> None:

@@ -14,16 +14,13 @@ from heartbeat.store.rows import columns, first
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.notifications import Finding
 from heartbeat.store.tables.runs import Approval
-from tests.api.dashboard.conftest import Browser, Owner, a_run, an_owner, browsing
-from tests.api.dashboard.test_attention import make
-from tests.api.dashboard.test_pages import STILL
-from tests.api.dashboard.test_sessions import FOREIGN
 from tests.support.acting import connect
+from tests.support.dashboard import FOREIGN, STILL, Browser, Owner, a_run, an_owner, browsing, make
 from tests.support.model_server import ModelServer, asks, says
+from tests.support.pending_rows import a_call, a_finding, a_message, a_target, a_task, an_approval
 from tests.support.receiver import Receiver
 from tests.support.temporal_runs import until
 from tests.support.tool_server import ToolServer
-from tests.support.waiting import a_call, a_finding, a_message, a_target, a_task, an_approval
 from tests.support.world import World
 
 
@@ -43,10 +40,10 @@ async def test_a_run_waits_until_somebody_presses_approve(owner: Owner) -> None:
     with contextlib.closing(ModelServer()) as model, contextlib.closing(ToolServer()) as desk:
         model.script(asks(("desk__book", {"what": "a castle"})), says("That is that."))
         settings = owner.settings.model_copy(update={"openai_base_url": model.base_url, "egress_allow": ["127.0.0.1"]})
-        house = World(owner.database, owner.temporal, settings, owner.project, owner.bot, owner.heartbeat)
-        await connect(house, desk, require_approval="always")
+        world = World(owner.database, owner.temporal, settings, owner.project, owner.bot, owner.heartbeat)
+        await connect(world, desk, require_approval="always")
         async with worker.working(owner.temporal, owner.database, settings):
-            handle = await house.start()
+            handle = await world.start()
             page = await until(lambda: owner.browser.page("/approvals"), lambda page: "a castle" in page)
             assert desk.times("book") == 0
             path = page.split('action="/approvals/')[1].split('"')[0]

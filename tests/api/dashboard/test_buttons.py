@@ -12,8 +12,8 @@ import worker
 from heartbeat.domain.ids import new_id
 from heartbeat.settings import Settings
 from heartbeat.store.database import Database
-from heartbeat.temporal import client as house
-from tests.api.dashboard.conftest import SITE, Owner, browsing
+from heartbeat.temporal.client import connect
+from tests.support.dashboard import SITE, Owner, browsing
 from tests.support.model_server import ModelServer, says
 from tests.support.ports import free_port
 from tests.support.seeds import heartbeat_row
@@ -93,7 +93,7 @@ async def test_a_plan_without_heartbeats_says_so_on_a_page(owner: Owner) -> None
 
 
 async def test_without_temporal_pages_work_and_run_now_says_that_nothing_was_started(owner: Owner) -> None:
-    away = await house.connect(Settings(_env_file=None, temporal_address=nobody_listens()))
+    away = await connect(Settings(_env_file=None, temporal_address=nobody_listens()))
     async with browsing(owner.settings, owner.database, away) as browser:
         await browser.sign_in(owner.key)
         path = f"/heartbeats/{owner.heartbeat.uuid}"

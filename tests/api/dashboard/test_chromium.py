@@ -19,8 +19,8 @@ from heartbeat.notifications.delivery import approval_link
 from heartbeat.secrets.keyring import Keyring
 from heartbeat.store.projects.projects import revoke_key
 from heartbeat.store.tables.runs import Run
-from tests.api.dashboard.conftest import Owner
-from tests.support.waiting import a_call, a_finding, a_message, a_target, a_task, an_approval
+from tests.support.dashboard import Owner
+from tests.support.pending_rows import a_call, a_finding, a_message, a_target, a_task, an_approval
 
 chromium = pytest.importorskip("tests.support.chromium", reason="the package websockets is not installed")
 

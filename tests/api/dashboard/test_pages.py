@@ -18,13 +18,8 @@ from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.credits import DailyRollup, Entry, Usage
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.runs import Step
-from tests.api.dashboard.conftest import YEARLY, Owner, a_run
-from tests.support.seeds import a_heartbeat
-
-
-def rows_of(page: str) -> list[str]:
-    """The rows of the tables of a page, each as its HTML."""
-    return [part.split("</tr>")[0] for part in page.split("<tr")[2:]]
+from tests.support.dashboard import STILL, Owner, a_run, rows_of
+from tests.support.seeds import YEARLY, a_heartbeat
 
 
 async def test_the_first_page_lists_every_heartbeat_of_every_bot(owner: Owner) -> None:
@@ -235,7 +230,6 @@ async def test_a_run_shows_its_tool_calls_and_its_real_cost(owner: Owner) -> Non
     assert '<span class="muted">being called</span>' in going
 
 
-STILL = {"finished_at": None, "duration_ms": None}
 ENDINGS = [
     ({"status": "error", "error_message": "The key was rejected."}, "The key was rejected."),
     ({"status": "skipped", "skip_reason": "overlap"}, "The run before it was still going."),

@@ -10,9 +10,9 @@ from heartbeat.store.overview import projects, waiting
 from heartbeat.store.pages import Page
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.runs import Run
-from tests.api.dashboard.conftest import Owner, a_run
+from tests.support.dashboard import Owner, a_run
+from tests.support.pending_rows import a_call, a_finding, a_message, a_target, a_task, an_approval
 from tests.support.seeds import NOW
-from tests.support.waiting import a_call, a_finding, a_message, a_target, a_task, an_approval
 
 BOUND = {
     "project_id": 1,

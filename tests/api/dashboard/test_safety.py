@@ -10,8 +10,8 @@ from heartbeat.store.rows import columns
 from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.projects import Project
-from tests.api.dashboard.conftest import Browser, Owner
-from tests.support.waiting import a_call, a_finding, a_message, a_target, a_task, an_approval
+from tests.support.dashboard import Browser, Owner
+from tests.support.pending_rows import a_call, a_finding, a_message, a_target, a_task, an_approval
 
 EVIL = "<script>alert('x')</script>\"'><img src=x onerror=alert(1)>"
 NASTY = json.dumps({EVIL: EVIL})

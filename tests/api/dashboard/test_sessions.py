@@ -5,7 +5,7 @@ from http.cookies import SimpleCookie
 
 from api.dashboard import session
 from heartbeat.store.projects.projects import create_key, revoke_key
-from tests.api.dashboard.conftest import SITE, Browser, Owner, an_owner, browsing
+from tests.support.dashboard import FOREIGN, SITE, Browser, Owner, an_owner, browsing
 
 PAGES = ["/", "/heartbeats/hb_x", "/runs/log_x", "/tasks", "/tasks/task_x", "/approvals", "/findings", "/notifications"]
 ACTIONS = ["run", "enable", "disable"]
@@ -122,17 +122,6 @@ def test_a_session_ends() -> None:
     assert session.holds(value, "hash", began + session.LASTS - timedelta(seconds=1))
     assert not session.holds(value, "hash", began + session.LASTS)
     assert not session.holds(value, "another hash", began)
-
-
-FOREIGN = [
-    {},
-    {"origin": "null"},
-    {"origin": "http://evil.example"},
-    {"origin": f"{SITE}.evil.example"},
-    {"origin": SITE, "sec-fetch-site": "cross-site"},
-    {"origin": SITE, "sec-fetch-site": "same-site"},
-    {"sec-fetch-site": "none"},
-]
 
 
 async def test_a_form_from_elsewhere_is_refused(owner: Owner) -> None:

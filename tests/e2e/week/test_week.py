@@ -5,9 +5,9 @@ from collections import Counter
 from heartbeat.store.credits.audit import audit
 from heartbeat.store.tables.notifications import Notification
 from heartbeat.store.tables.runs import Run
-from tests.e2e.week.conftest import MONTH, NUMBER, Week, at
-from tests.e2e.week.mind import Mind
+from tests.support.mind import Mind
 from tests.support.tool_server import ToolServer
+from tests.support.week import MONTH, NUMBER, Week, at
 
 DISK = {
     "title": "The disk of db-1 is almost full",
@@ -113,7 +113,7 @@ async def test_what_a_person_hears_of_a_week(week: Week, mind: Mind, desk: ToolS
         ("probe", "error"): 2,
         ("probe", "success"): 1,
     }
-    assert await week.house.database.read(audit) == []
+    assert await week.world.database.read(audit) == []
 
 
 async def came_to(week: Week) -> Counter[tuple[str, str]]:

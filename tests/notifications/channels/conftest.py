@@ -1,22 +1,14 @@
 """A receiver on loopback, which the operator of these tests has let in, and a message for it."""
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
 import pytest
 
 from heartbeat.notifications.channels.message import Message
 from heartbeat.settings import Settings
-from tests.support.receiver import Receiver
 
 # What untrusted text may try: every service's markup, its mentions, and a link that lies.
 NASTY = "<!channel> <b>bold</b> & @everyone <@1> [safe.example](https://evil.example)"
-
-
-@pytest.fixture
-async def receiver() -> AsyncIterator[Receiver]:
-    async with Receiver() as running:
-        yield running
 
 
 @pytest.fixture

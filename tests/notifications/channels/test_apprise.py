@@ -4,6 +4,7 @@ import logging
 import subprocess
 import sys
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,9 @@ from heartbeat.notifications.channels.message import Message, NotNow
 from heartbeat.notifications.channels.registry import check_here, send
 from heartbeat.notifications.channels.texts import ZERO_WIDTH_SPACE
 from heartbeat.settings import Settings
+from tests.support.databases import everything
 from tests.support.receiver import Receiver, says
+from tests.support.store_world import StoreWorld
 
 CANARY = "canary7f3a91c2"
 # One of the services it loads still asks for a module that Python is about to drop.
@@ -135,3 +138,22 @@ def test_apprise_is_loaded_by_its_first_message_alone() -> None:
     root = Path(__file__).parents[3]
     done = subprocess.run([sys.executable, "-c", program], cwd=root, capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
+
+
+async def test_a_delivery_shows_its_trouble_and_not_the_address(
+    world: StoreWorld, receiver: Receiver, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    targets = operated(receiver).apprise_targets
+    world.settings = world.settings.model_copy(update={"apprise_targets": targets})
+    world.target(channel="apprise", config={"name": "ops"})
+    receiver.answer = says("500 Internal Server Error", CANARY)
+    [uuid] = world.fails().notification_uuids
+    assert (await world.deliver(uuid)).retry_seconds == 5
+    [row] = world.notifications()
+    assert row.last_error == "Apprise could not hand the message to ops: it answered 500."
+    receiver.answer = says("200 OK")
+    assert (await world.deliver(uuid, timedelta(seconds=5))).status == "delivered"
+    assert [request.json["title"] for request in receiver.received] == ["Disks failed"] * 2
+    assert CANARY not in caplog.text
+    assert CANARY.encode() not in everything(world.database)

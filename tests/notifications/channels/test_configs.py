@@ -8,7 +8,7 @@ from pydantic import BaseModel, SecretStr
 
 from heartbeat.domain.errors import Invalid, InvalidMany
 from heartbeat.notifications.channels.registry import CHANNELS, config_changed, config_of
-from tests.notifications.channels.test_payloads import TOKEN
+from tests.support.channel_configs import TOKEN
 
 DOCS = Path(__file__).parents[3] / "docs" / "notifications.md"
 MAIL = {"host": "mail.example.com", "sender": "hb@a.example", "to": "b@c.example"}

@@ -9,7 +9,7 @@ from heartbeat.notifications.channels import post
 from heartbeat.notifications.channels.message import Gone, Message, NotNow, Rejected, Undelivered
 from heartbeat.notifications.channels.registry import config_of, send
 from heartbeat.settings import Settings
-from tests.notifications.channels.test_payloads import TOKEN, set_up
+from tests.support.channel_configs import TOKEN, set_up
 from tests.support.receiver import Receiver, says
 
 HTTP_CHANNELS = ["webhook", "slack", "discord", "telegram", "teams", "ntfy"]

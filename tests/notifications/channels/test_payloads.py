@@ -10,24 +10,12 @@ from heartbeat.notifications.channels.message import Message
 from heartbeat.notifications.channels.registry import config_of, send
 from heartbeat.notifications.channels.texts import ZERO_WIDTH_SPACE, cut, in_utf8, in_utf16
 from heartbeat.settings import Settings
+from tests.support.channel_configs import TOKEN, set_up
 from tests.support.receiver import Receiver
 
-TOKEN = "123456789:AAEabcdefghijklmnopqrstuvwxyz-_12345"
 UNLINKED = f"[safe.example]{ZERO_WIDTH_SPACE}(https://evil.example)"
 ORIGIN = "Watcher · Disks · 2026-11-22 17:30 UTC"
 LONG = 'ä🙂&"' * 20_000
-
-
-def set_up(channel: str, receiver: Receiver) -> dict[str, Any]:
-    """A whole config of `channel` that leads to the receiver."""
-    return {
-        "webhook": {"url": f"{receiver.url}/hook"},
-        "slack": {"url": f"{receiver.url}/services/T1/B1/sesame"},
-        "discord": {"url": f"{receiver.url}/api/webhooks/1/sesame?thread_id=7"},
-        "telegram": {"token": TOKEN, "chat_id": "-100123", "api_url": receiver.url},
-        "teams": {"url": f"{receiver.url}/workflows/1/triggers/manual/paths/invoke?sig=sesame"},
-        "ntfy": {"topic": "sesame_topic", "token": "tk_sesame", "server": receiver.url},
-    }[channel]
 
 
 CHATS = ["slack", "discord", "telegram", "teams", "ntfy"]

@@ -25,8 +25,9 @@ from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.projects import Project
 from heartbeat.store.tables.runs import Attempt, Run
 from heartbeat.temporal.client import connect
+from tests.support.databases import waiting
 from tests.support.model_server import ModelServer, says
-from tests.support.runs import HOUSE, by_hand, scheduled
+from tests.support.runs import LIMITS, by_hand, scheduled
 from tests.support.seeds import NOW, a_bot, a_heartbeat, a_project, heartbeat_row
 from tests.support.world import SANDBOX, World
 
@@ -40,7 +41,7 @@ def heartbeat(database: Database) -> Heartbeat:
 
 @pytest.fixture
 def run(database: Database, heartbeat: Heartbeat) -> Run:
-    made = database.write_now(lambda c: open_run(c, scheduled(heartbeat), HOUSE, NOW)).run
+    made = database.write_now(lambda c: open_run(c, scheduled(heartbeat), LIMITS, NOW)).run
     assert made is not None
     return made
 
@@ -101,7 +102,7 @@ def test_an_answer_after_the_end_of_its_run_is_absorbed(database: Database, hear
 
 def test_a_budget_too_small_for_one_step_says_what_to_do(database: Database, heartbeat: Heartbeat) -> None:
     budget(database, heartbeat, 1)
-    opening = database.write_now(lambda c: open_run(c, scheduled(heartbeat), HOUSE, NOW))
+    opening = database.write_now(lambda c: open_run(c, scheduled(heartbeat), LIMITS, NOW))
     assert opening.run is not None
     assert (opening.run.status, opening.run.skip_reason) == ("skipped", "budget")
     message = database.read_now(lambda c: heartbeat_row(c, heartbeat.uuid)).pause_message
@@ -123,7 +124,7 @@ def test_the_same_step_is_held_once(database: Database, heartbeat: Heartbeat, ru
 def test_a_later_step_that_cannot_be_paid_for_is_a_shortage(database: Database, heartbeat: Heartbeat, run: Run) -> None:
     budget(database, heartbeat, 2)
     database.write_now(lambda c: settle_step(c, run.uuid, CHEAP, 1, NOW))
-    standing = database.write_now(lambda c: begin_step(c, run.uuid, 2, HOUSE, NOW))
+    standing = database.write_now(lambda c: begin_step(c, run.uuid, 2, LIMITS, NOW))
     assert standing.shortage == (
         "A step may cost up to 2 credits, and 1 of the budget of 2 are left; raise credit_budget, lower the bot's "
         "max_reply_tokens, or wait until 2026-12-01 (UTC)."
@@ -134,14 +135,14 @@ def test_a_later_step_that_cannot_be_paid_for_is_a_shortage(database: Database, 
 def test_a_later_step_is_held_once_however_often_it_begins(database: Database, heartbeat: Heartbeat, run: Run) -> None:
     database.write_now(lambda c: settle_step(c, run.uuid, CHEAP, 1, NOW))
     for _ in range(3):
-        standing = database.write_now(lambda c: begin_step(c, run.uuid, 2, HOUSE, NOW))
+        standing = database.write_now(lambda c: begin_step(c, run.uuid, 2, LIMITS, NOW))
         assert standing.shortage is None
     assert balances(database, heartbeat, run) == [(1, 2)] * 3
     assert database.read_now(audit) == []
 
 
 def test_the_plan_of_a_project_limits_all_of_its_heartbeats(database: Database, heartbeat: Heartbeat) -> None:
-    rules = Rules(lambda _: Plan(credits_per_month=5), HOUSE.model, HOUSE.max_reply_tokens)
+    rules = Rules(lambda _: Plan(credits_per_month=5), LIMITS.model, LIMITS.max_reply_tokens)
     made = [
         database.write_now(lambda c, n=n: open_run(c, by_hand(heartbeat, f"log_{n}"), rules, NOW)) for n in range(3)
     ]
@@ -155,19 +156,13 @@ def the_project(connection: Connection) -> Project:
     return exactly_one(connection, Project, select(columns(Project)))
 
 
-def waiting(database: Database) -> bool:
-    """Whether a transaction waits for another one's end."""
-    held_up = "SELECT count(*) FROM pg_locks WHERE NOT granted"
-    return database.read_now(lambda c: c.exec_driver_sql(held_up).scalar_one()) > 0
-
-
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 def test_two_first_runs_of_a_period_at_the_same_moment_both_run(database: Database, heartbeat: Heartbeat) -> None:
     other = database.write_now(lambda c: a_heartbeat(c, a_bot(c, the_project(c))))
     engine = create_engine(database.url)
     with closing(engine.connect()) as first, ThreadPoolExecutor(1) as thread:
-        assert open_run(first, by_hand(heartbeat), HOUSE, NOW).run
-        second = thread.submit(database.write_now, lambda c: open_run(c, by_hand(other, "log_2"), HOUSE, NOW))
+        assert open_run(first, by_hand(heartbeat), LIMITS, NOW).run
+        second = thread.submit(database.write_now, lambda c: open_run(c, by_hand(other, "log_2"), LIMITS, NOW))
         give_up = monotonic() + 20
         while not waiting(database):
             assert monotonic() < give_up
@@ -194,34 +189,34 @@ def test_lost_attempts_are_written_down_once_with_what_they_cost(database: Datab
     assert database.read_now(lambda c: run_by_uuid(c, run.uuid)).cost_nano_usd == 70
 
 
-async def test_two_hundred_runs_at_once_against_a_budget_for_fifty(house: World, model: ModelServer) -> None:
+async def test_two_hundred_runs_at_once_against_a_budget_for_fifty(world: World, model: ModelServer) -> None:
     """Two workers; each run may cost 3 credits at the most and costs 2: never a credit over, and the books balance."""
     model.reply = lambda _: says("Done.", 1200, 50)
-    await asyncio.to_thread(budget, house.database, house.heartbeat, 100)
+    await asyncio.to_thread(budget, world.database, world.heartbeat, 100)
     async with AsyncExitStack() as stack:
-        other = Database(house.settings.store_url())
+        other = Database(world.settings.store_url())
         stack.callback(other.close)
-        second = await connect(house.settings, lazy=False)
-        for client, database in ((house.client, house.database), (second, other)):
-            await stack.enter_async_context(worker.working(client, database, house.settings, SANDBOX))
-        handles = await asyncio.gather(*(house.start() for _ in range(200)))
+        second = await connect(world.settings, lazy=False)
+        for client, database in ((world.client, world.database), (second, other)):
+            await stack.enter_async_context(worker.working(client, database, world.settings, SANDBOX))
+        handles = await asyncio.gather(*(world.start() for _ in range(200)))
         results = [result.status for result in await asyncio.gather(*(handle.result() for handle in handles))]
-    row = await house.row()
+    row = await world.row()
     ran = results.count("success")
     assert row.period_credits == 2 * ran <= 100
     assert row.period_held == 0
-    worst = await house.database.read(lambda c: c.execute(select(func.max(columns(Entry).c.held))).scalar_one())
+    worst = await world.database.read(lambda c: c.execute(select(func.max(columns(Entry).c.held))).scalar_one())
     assert ran >= 100 // worst
     assert results.count("skipped") == 200 - ran
     assert len(model.requests) == ran
-    assert await house.database.read(audit) == []
+    assert await world.database.read(audit) == []
     charged = select(func.sum(columns(Entry).c.credits))
-    assert await house.database.read(lambda c: c.execute(charged).scalar_one()) == row.period_credits
+    assert await world.database.read(lambda c: c.execute(charged).scalar_one()) == row.period_credits
 
 
 def test_an_hour_of_the_old_period_is_settled_there(database: Database, heartbeat: Heartbeat) -> None:
     end = NOW.replace(month=12, day=1, hour=0, minute=0) - timedelta(minutes=1)
-    run = database.write_now(lambda c: open_run(c, by_hand(heartbeat), HOUSE, end)).run
+    run = database.write_now(lambda c: open_run(c, by_hand(heartbeat), LIMITS, end)).run
     assert run is not None
     database.write_now(lambda c: settle_step(c, run.uuid, CHEAP, 1, end + timedelta(hours=1)))
     table = columns(Entry)

@@ -1,5 +1,5 @@
-"""One heartbeat with a webhook target, and a receiver on loopback."""
+"""One heartbeat in the store alone, with a webhook target."""
 
-from tests.support.desk import desk, receiver, settings
+from tests.support.store_world import settings, world
 
-__all__ = ["desk", "receiver", "settings"]
+__all__ = ["settings", "world"]

@@ -18,7 +18,7 @@ from heartbeat.store.runs.steps import NewStep, begin_step, settle_step, steps
 from heartbeat.store.tables.credits import DailyRollup, Entry
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.runs import Run
-from tests.support.runs import HOUSE, by_hand, scheduled
+from tests.support.runs import LIMITS, by_hand, scheduled
 from tests.support.seeds import NOW, a_bot, a_heartbeat, a_project, heartbeat_row
 
 STEP = NewStep(1, "All quiet.", "[]", "openai:scripted", 1200, 50, 7)
@@ -33,7 +33,7 @@ def heartbeat(database: Database) -> Heartbeat:
 
 @pytest.fixture
 def run(database: Database, heartbeat: Heartbeat) -> Run:
-    made = database.write_now(lambda c: open_run(c, scheduled(heartbeat), HOUSE, NOW)).run
+    made = database.write_now(lambda c: open_run(c, scheduled(heartbeat), LIMITS, NOW)).run
     assert made is not None
     return made
 
@@ -68,7 +68,7 @@ def test_a_repeated_step_keeps_the_first_answer(database: Database, run: Run) ->
 def test_the_running_sum_begins_again_with_each_period(database: Database, heartbeat: Heartbeat, run: Run) -> None:
     database.write_now(lambda c: settle_step(c, run.uuid, STEP, 1, NOW))
     december = NOW + timedelta(days=20)
-    database.write_now(lambda c: begin_step(c, run.uuid, 2, HOUSE, december))
+    database.write_now(lambda c: begin_step(c, run.uuid, 2, LIMITS, december))
     row = database.read_now(lambda c: heartbeat_row(c, heartbeat.uuid))
     assert (row.period_credits, row.period_held) == (0, 3)
     second = replace(STEP, number=2, input_tokens=900)
@@ -100,7 +100,7 @@ def test_closing_twice_changes_nothing(database: Database, heartbeat: Heartbeat,
 
 def fail(database: Database, heartbeat: Heartbeat, minute: int) -> CloseRunResult:
     tick = NOW + timedelta(minutes=minute)
-    made = database.write_now(lambda c: open_run(c, scheduled(heartbeat, tick), HOUSE, tick)).run
+    made = database.write_now(lambda c: open_run(c, scheduled(heartbeat, tick), LIMITS, tick)).run
     assert made is not None
     return database.write_now(lambda c: close_run(c, made.uuid, Ending("error", "key_rejected", "No key."), tick))
 
@@ -117,7 +117,7 @@ def test_the_streak_pauses_at_its_limit_and_the_schedule_must_follow(database: D
 def test_a_success_between_failures_starts_the_count_again(database: Database, heartbeat: Heartbeat) -> None:
     fail(database, heartbeat, 1)
     tick = NOW + timedelta(minutes=2)
-    made = database.write_now(lambda c: open_run(c, scheduled(heartbeat, tick), HOUSE, tick)).run
+    made = database.write_now(lambda c: open_run(c, scheduled(heartbeat, tick), LIMITS, tick)).run
     assert made is not None
     database.write_now(lambda c: close_run(c, made.uuid, Ending("success"), tick))
     assert fail(database, heartbeat, 3).schedule_changed is False
@@ -127,7 +127,7 @@ def test_a_success_between_failures_starts_the_count_again(database: Database, h
 
 def test_manual_failures_are_logged_and_pause_nothing(database: Database, heartbeat: Heartbeat) -> None:
     for number in range(3):
-        made = database.write_now(lambda c: open_run(c, by_hand(heartbeat, f"log_{number}"), HOUSE, NOW)).run
+        made = database.write_now(lambda c: open_run(c, by_hand(heartbeat, f"log_{number}"), LIMITS, NOW)).run
         assert made is not None
         closing = database.write_now(lambda c: close_run(c, made.uuid, Ending("error", "key_rejected", "No."), NOW))
         assert closing.schedule_changed is False
@@ -148,7 +148,7 @@ async def test_a_herd_at_once_is_charged_exactly(database: Database, heartbeat: 
     import asyncio
 
     async def whole(number: int) -> None:
-        opening = await database.write(lambda c: open_run(c, by_hand(heartbeat, f"log_{number}"), HOUSE, NOW))
+        opening = await database.write(lambda c: open_run(c, by_hand(heartbeat, f"log_{number}"), LIMITS, NOW))
         assert opening.run is not None
         uuid = opening.run.uuid
         await asyncio.gather(*(database.write(lambda c: settle_step(c, uuid, STEP, 1, NOW)) for _ in range(2)))

@@ -17,7 +17,7 @@ from heartbeat.store.tables.credits import DailyRollup
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.projects import Project
 from heartbeat.store.tables.runs import Run
-from tests.support.runs import HOUSE, TICK, by_hand, changed, opened, scheduled
+from tests.support.runs import LIMITS, TICK, by_hand, changed, opened, scheduled
 from tests.support.seeds import NOW, a_bot, a_heartbeat, a_project, heartbeat_row
 
 
@@ -120,7 +120,7 @@ def spend(database: Database, heartbeat: Heartbeat, tokens: int, now: datetime =
     step = NewStep(1, "done", "[]", "openai:scripted", tokens, 0, 5)
 
     def work(connection: Connection) -> None:
-        run = open_run(connection, by_hand(heartbeat, f"log_{now:%s%f}"), HOUSE, now).run
+        run = open_run(connection, by_hand(heartbeat, f"log_{now:%s%f}"), LIMITS, now).run
         assert run is not None
         settle_step(connection, run.uuid, step, 1, now)
         close_run(connection, run.uuid, Ending("success"), now)
@@ -160,7 +160,7 @@ def test_a_manual_run_is_held_to_the_budget_but_pauses_nothing(database: Databas
 
 def test_the_plans_monthly_credits_hold_for_the_whole_project(database: Database, heartbeat: Heartbeat) -> None:
     spend(database, heartbeat, 3000)
-    house = replace(HOUSE, plan=lambda _: Plan(credits_per_month=3))
-    run = opened(database, scheduled(heartbeat), house).run
+    limits = replace(LIMITS, plan=lambda _: Plan(credits_per_month=3))
+    run = opened(database, scheduled(heartbeat), limits).run
     assert run is not None
     assert run.skip_reason == "plan"

@@ -22,8 +22,8 @@ from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.projects import Project
 from heartbeat.store.tables.runs import Run
-from tests.store.credits.test_reservations import waiting
-from tests.support.runs import HOUSE, by_hand, scheduled
+from tests.support.databases import waiting
+from tests.support.runs import LIMITS, by_hand, scheduled
 from tests.support.seeds import NOW, a_bot, a_heartbeat, a_project
 
 S = TypeVar("S")
@@ -78,8 +78,8 @@ def test_an_attempt_beside_one_that_was_given_up_goes_on_with_its_run(
     begun: list[Any] = []
     _, again = side_by_side(
         database,
-        lambda c: begun.append(open_run(c, claim, HOUSE, NOW)),
-        lambda c: open_run(c, claim, HOUSE, NOW),
+        lambda c: begun.append(open_run(c, claim, LIMITS, NOW)),
+        lambda c: open_run(c, claim, LIMITS, NOW),
         lambda c: None,
     )
     assert again.run is not None, again.why
@@ -99,7 +99,7 @@ def test_switching_off_waits_for_a_tick_that_is_being_opened(
         database,
         lambda c: c.execute(select(columns(Heartbeat)).with_for_update(key_share=True)),
         lambda c: disable(c, bot, heartbeat.uuid, late),
-        lambda c: open_run(c, scheduled(heartbeat, TICK), HOUSE, late),
+        lambda c: open_run(c, scheduled(heartbeat, TICK), LIMITS, late),
     )
     assert opening.run is not None
     assert (opening.run.status, off.enabled, off.accounted_until) == ("running", False, late)

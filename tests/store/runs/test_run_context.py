@@ -21,7 +21,7 @@ from heartbeat.store.runs.steps import NewStep, ToolCall, next_request_tokens, r
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.notifications import Finding
 from heartbeat.store.tables.runs import Run
-from tests.support.runs import HOUSE, by_hand
+from tests.support.runs import LIMITS, by_hand
 from tests.support.seeds import NOW, a_bot, a_heartbeat, a_project
 
 HOUR = timedelta(hours=1)
@@ -33,7 +33,7 @@ def heartbeat(database: Database) -> Heartbeat:
 
 
 def opened(database: Database, heartbeat: Heartbeat, log: str = "log_now", after: timedelta = 5 * HOUR) -> Run:
-    run = database.write_now(lambda c: open_run(c, by_hand(heartbeat, log), HOUSE, NOW + after)).run
+    run = database.write_now(lambda c: open_run(c, by_hand(heartbeat, log), LIMITS, NOW + after)).run
     assert run is not None
     return run
 
@@ -135,7 +135,7 @@ def test_it_costs_two_statements_at_the_most(database: Database, heartbeat: Hear
 def test_what_it_says_is_within_what_was_reserved(database: Database, heartbeat: Heartbeat) -> None:
     whose = MemoryOwner(heartbeat.bot_id)
     database.write_now(lambda c: remember(c, whose, "queue 東京 " * 400, None, NOW))
-    exact = RunLimits(HOUSE.plan, HOUSE.model, 1000, lambda _: 1000)
+    exact = RunLimits(LIMITS.plan, LIMITS.model, 1000, lambda _: 1000)
     run = database.write_now(lambda c: open_run(c, by_hand(heartbeat), exact, NOW)).run
     assert run is not None
     told = most_tokens(run.instruction, first_message(run.opening, run.prompt))

@@ -1,11 +1,8 @@
-"""The house of the run tests, on SQLite alone: Temporal's traps do not depend on the store."""
+"""The world of the run tests, on SQLite alone: Temporal's traps do not depend on the store."""
 
 import pytest
 
-from tests.conftest import fresh_database
-from tests.support.world import house, model, settings
-
-__all__ = ["house", "model", "settings"]
+from tests.support.databases import fresh_database
 
 
 @pytest.fixture

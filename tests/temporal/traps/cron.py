@@ -33,14 +33,14 @@ class Pattern:
         except RPCError:
             return "refused"
 
-    async def here(self, house: World) -> str:
+    async def here(self, world: World) -> str:
         """The ticks, which are what the server fires of this product's schedule, cut at the gate of each run."""
         try:
             cadence = Cadence(self.zone, self.text).validated()
         except CadenceError as problem:
             return f"refused: {problem.message}"
         span = self._span()
-        fired = await fires(house.client, as_temporal(calendars.spec(cadence, NOW)), [span])
+        fired = await fires(world.client, as_temporal(calendars.spec(cadence, NOW)), [span])
         assert [instant for instant in fired if cadence.is_tick(instant)] == cadence.between(*span)
         return self._shown(cadence.between(*span))
 

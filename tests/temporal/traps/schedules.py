@@ -32,7 +32,7 @@ from heartbeat.store.runs.opening import open_run
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.runs import Run
 from heartbeat.temporal.schedules import Schedules
-from tests.support.runs import HOUSE, scheduled
+from tests.support.runs import LIMITS, scheduled
 from tests.support.temporal_runs import until
 from tests.support.world import World
 
@@ -57,16 +57,16 @@ async def bare(
         await handle.delete()
 
 
-async def write(house: World, **values: object) -> None:
+async def write(world: World, **values: object) -> None:
     """The owner changes the heartbeat."""
     newer = update(HEARTBEAT).values(version=HEARTBEAT.c.version + 1, **values)
-    await house.database.write(lambda c: c.execute(newer))
+    await world.database.write(lambda c: c.execute(newer))
 
 
-async def followed(house: World) -> ScheduleDescription:
+async def followed(world: World) -> ScheduleDescription:
     """The heartbeat's schedule once it has followed its row."""
-    assert await house.schedules.sync(house.heartbeat.uuid)
-    return await house.schedules.describe(house.heartbeat.uuid)
+    assert await world.schedules.sync(world.heartbeat.uuid)
+    return await world.schedules.describe(world.heartbeat.uuid)
 
 
 async def catch_up_window(client: Client) -> str:
@@ -74,8 +74,8 @@ async def catch_up_window(client: Client) -> str:
         return str((await handle.describe()).schedule.policy.catchup_window)
 
 
-async def our_catch_up_window(house: World) -> str:
-    return str((await followed(house)).schedule.policy.catchup_window)
+async def our_catch_up_window(world: World) -> str:
+    return str((await followed(world)).schedule.policy.catchup_window)
 
 
 async def late(client: Client, count: int) -> tuple[ScheduleInfo, str]:
@@ -98,11 +98,11 @@ async def tick_during_a_run(client: Client) -> str:
     return f"a run; {info.num_actions_skipped_overlap} dropped"
 
 
-async def our_tick_during_a_run(house: World) -> str:
+async def our_tick_during_a_run(world: World) -> str:
     first = datetime.now(UTC).replace(second=0, microsecond=0)
-    await opened(house, first, now=first)
-    await opened(house, first + MINUTE, now=first + MINUTE)
-    return await logs(house)
+    await opened(world, first, now=first)
+    await opened(world, first + MINUTE, now=first + MINUTE)
+    return await logs(world)
 
 
 async def five_late_ticks(client: Client) -> str:
@@ -111,26 +111,26 @@ async def five_late_ticks(client: Client) -> str:
     return f"a run for the {which}; {info.num_actions_skipped_overlap} dropped"
 
 
-async def our_five_late_ticks(house: World) -> str:
+async def our_five_late_ticks(world: World) -> str:
     newest = datetime.now(UTC).replace(second=0, microsecond=0)
     oldest = newest - 4 * MINUTE
-    await write(house, accounted_until=oldest - MINUTE)
-    await opened(house, oldest, now=newest + MINUTE / 2)
-    return await logs(house)
+    await write(world, accounted_until=oldest - MINUTE)
+    await opened(world, oldest, now=newest + MINUTE / 2)
+    return await logs(world)
 
 
-async def opened(house: World, tick: datetime, now: datetime) -> Run:
+async def opened(world: World, tick: datetime, now: datetime) -> Run:
     """The run that Temporal's workflow for this tick opens."""
-    claim = scheduled(house.heartbeat, tick)
-    run = (await house.database.write(lambda c: open_run(c, claim, HOUSE, now))).run
+    claim = scheduled(world.heartbeat, tick)
+    run = (await world.database.write(lambda c: open_run(c, claim, LIMITS, now))).run
     assert run is not None
     return run
 
 
-async def logs(house: World) -> str:
+async def logs(world: World) -> str:
     """What there is for each tick, oldest first."""
     shown = select(RUN.c.status, RUN.c.skip_reason).order_by(RUN.c.scheduled_for)
-    found = await house.database.read(lambda c: list(c.execute(shown)))
+    found = await world.database.read(lambda c: list(c.execute(shown)))
     return ", ".join(reason or status for status, reason in found)
 
 
@@ -141,13 +141,13 @@ async def failures(client: Client) -> str:
         return f"paused after {there.info.num_actions}"
 
 
-async def our_failures(house: World) -> str:
-    """The heartbeat of the house has `max_consecutive_errors=2`."""
+async def our_failures(world: World) -> str:
+    """The heartbeat of the world has `max_consecutive_errors=2`."""
     tick, failed = datetime.now(UTC).replace(second=0, microsecond=0), 0
-    while not (await followed(house)).schedule.state.paused:
+    while not (await followed(world)).schedule.state.paused:
         tick, failed = tick + MINUTE, failed + 1
-        run, now = await opened(house, tick, now=tick), tick
-        await house.database.write(lambda c: close_run(c, run.uuid, Ending("error", "key_rejected", "No."), now))
+        run, now = await opened(world, tick, now=tick), tick
+        await world.database.write(lambda c: close_run(c, run.uuid, Ending("error", "key_rejected", "No."), now))
     return f"paused after {failed}"
 
 
@@ -156,9 +156,9 @@ async def pattern_kept(client: Client) -> str:
         return ", ".join((await handle.describe()).schedule.spec.cron_expressions) or "nothing"
 
 
-async def our_pattern_kept(house: World) -> str:
-    await write(house, cron_pattern=WEEKDAYS)
-    return (await followed(house)).schedule.state.note or "nothing"
+async def our_pattern_kept(world: World) -> str:
+    await write(world, cron_pattern=WEEKDAYS)
+    return (await followed(world)).schedule.state.note or "nothing"
 
 
 async def five_triggers(client: Client) -> str:
@@ -173,9 +173,9 @@ async def five_triggers(client: Client) -> str:
         return "5 runs" if there.info.num_actions == 5 else "fewer runs"
 
 
-async def our_five_triggers(house: World) -> str:
-    async with worker.working(house.client, house.database, house.settings):
-        handles = await asyncio.gather(*(house.start() for _ in range(5)))
+async def our_five_triggers(world: World) -> str:
+    async with worker.working(world.client, world.database, world.settings):
+        handles = await asyncio.gather(*(world.start() for _ in range(5)))
         results = await asyncio.gather(*(handle.result() for handle in handles))
     return f"{len({result.run_uuid for result in results if result.status == 'success'})} runs"
 
@@ -200,33 +200,33 @@ async def edits_at_once(client: Client) -> str:
 class Overtaken(Schedules):
     """Between its look at the schedule and its write, another process writes the row and puts the schedule."""
 
-    def __init__(self, house: World) -> None:
-        super().__init__(house.client, house.database, house.settings)
-        self.house, self.overtaken = house, False
+    def __init__(self, world: World) -> None:
+        super().__init__(world.client, world.database, world.settings)
+        self.world, self.overtaken = world, False
 
     async def _version(self, there: ScheduleUpdateInput) -> int:
         seen = await super()._version(there)
         if not self.overtaken:
             self.overtaken = True
-            await write(self.house, cron_pattern=WEEKDAYS)
-            await followed(self.house)
+            await write(self.world, cron_pattern=WEEKDAYS)
+            await followed(self.world)
         return seen
 
 
-async def our_edits_at_once(house: World) -> str:
-    await followed(house)
-    await write(house, cron_pattern="0 7 * * *")
-    first = Overtaken(house)
-    assert await first.sync(house.heartbeat.uuid)
+async def our_edits_at_once(world: World) -> str:
+    await followed(world)
+    await write(world, cron_pattern="0 7 * * *")
+    first = Overtaken(world)
+    assert await first.sync(world.heartbeat.uuid)
     assert first.overtaken
-    return (await house.schedules.describe(house.heartbeat.uuid)).schedule.state.note or "nothing"
+    return (await world.schedules.describe(world.heartbeat.uuid)).schedule.state.note or "nothing"
 
 
-async def our_tick_in_moments(house: World) -> str:
+async def our_tick_in_moments(world: World) -> str:
     soon = datetime.now(UTC) + timedelta(seconds=3.5)
-    await write(house, next_tick_at=soon)
-    await followed(house)
-    run = house.client.get_workflow_handle(f"{house.heartbeat.uuid}-{soon:%Y-%m-%dT%H:%M:%SZ}")
+    await write(world, next_tick_at=soon)
+    await followed(world)
+    run = world.client.get_workflow_handle(f"{world.heartbeat.uuid}-{soon:%Y-%m-%dT%H:%M:%SZ}")
     begins = (await run.describe()).execution_time
     assert begins is not None
     return "its workflow waits for it" if abs(begins - soon) < timedelta(seconds=1) else f"{begins} is not {soon}"

@@ -232,7 +232,7 @@ TABLE = [
 
 
 @pytest.mark.parametrize("trap", TABLE, ids=lambda trap: trap.words)
-async def test_temporals_trap(house: World, trap: Trap) -> None:
+async def test_temporals_trap(world: World, trap: Trap) -> None:
     if trap.bare is not None:
-        assert await trap.bare(house.client) == trap.theirs
-    assert await trap.here(house) == trap.ours
+        assert await trap.bare(world.client) == trap.theirs
+    assert await trap.here(world) == trap.ours

@@ -1,7 +1,5 @@
 """One heartbeat with a webhook target, a receiver on loopback, and runs that end as a test wants."""
 
-import contextlib
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -22,18 +20,15 @@ from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.notifications import Event, Notification, Target
 from heartbeat.store.tables.projects import Project
 from heartbeat.store.tables.runs import Run
-from tests.api.conftest import alone  # noqa: F401 - fixtures
-from tests.support.receiver import Receiver
-from tests.support.runs import HOUSE
+from tests.support.runs import LIMITS
 from tests.support.seeds import NOW, a_bot, a_heartbeat, a_project
-from tests.support.world import house, model  # noqa: F401 - fixtures
 
 SECRET = "whsec_" + "c2VjcmV0" * 4
 LATER = timedelta(minutes=1)
 
 
 @dataclass
-class Desk:
+class StoreWorld:
     """A project with one heartbeat, whose ticks come a minute apart."""
 
     database: Database
@@ -62,7 +57,7 @@ class Desk:
         claim = TickClaim(self.heartbeat.uuid, trigger, log, log, "run-1", tick)
 
         def work(connection: Connection) -> CloseRunResult:
-            assert open_run(connection, claim, HOUSE, self.now).run is not None
+            assert open_run(connection, claim, LIMITS, self.now).run is not None
             if fields:
                 connection.execute(update(columns(Run)).where(columns(Run).c.uuid == log).values(fields))
             return close_run(connection, log, ending, self.now)
@@ -100,16 +95,10 @@ def settings(database_url: str) -> Settings:
 
 
 @pytest.fixture
-def desk(database: Database, settings: Settings) -> Desk:
+def world(database: Database, settings: Settings) -> StoreWorld:
     def seed(connection: Connection) -> tuple[Project, Heartbeat]:
         project = a_project(connection)
         bot = a_bot(connection, project)
         return project, a_heartbeat(connection, bot, label="Disks", max_consecutive_errors=3)
 
-    return Desk(database, settings, *database.write_now(seed))
-
-
-@pytest.fixture
-async def receiver() -> AsyncIterator[Receiver]:
-    async with contextlib.AsyncExitStack() as stack:
-        yield await stack.enter_async_context(Receiver())
+    return StoreWorld(database, settings, *database.write_now(seed))

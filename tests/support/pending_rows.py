@@ -11,8 +11,7 @@ from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.notifications import Event, Finding, Notification, Target
 from heartbeat.store.tables.runs import Approval, Run, Step
-from tests.api.dashboard.conftest import YEARLY
-from tests.support.seeds import NOW, a_heartbeat
+from tests.support.seeds import NOW, YEARLY, a_heartbeat
 
 
 def an_approval(connection: Connection, run: Run, **given: Any) -> Approval:

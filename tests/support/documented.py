@@ -1,0 +1,31 @@
+"""What the documents have to name: settings and commands."""
+
+from pydantic import AliasChoices
+from typer.main import get_command
+
+from heartbeat.cli.main import app
+from heartbeat.settings import Settings
+
+
+def setting_names() -> set[str]:
+    """The environment names of every setting."""
+    names = set()
+    for field, info in Settings.model_fields.items():
+        alias = info.validation_alias
+        names |= set(alias.choices) if isinstance(alias, AliasChoices) else {f"HEARTBEAT_{field.upper()}"}
+    return names
+
+
+def commands() -> set[str]:
+    """Every command line of the program, as `heartbeat a b`."""
+    found: set[str] = set()
+
+    def walk(command, words: str) -> None:
+        below = getattr(command, "commands", {})
+        if not below:
+            found.add(words)
+        for name, inner in below.items():
+            walk(inner, f"{words} {name}")
+
+    walk(get_command(app), "heartbeat")
+    return found
