@@ -42,13 +42,13 @@ WHENCE = "by POST /v1/bot/notification/test"
 async def create(given: CreateTarget, asking: CallerDep) -> ApiResponse:
     """Add a place for messages of a project, a bot, a heartbeat or a subscriber to go to."""
     # Loaded by who needs it: the channels speak HTTP and mail, which most API processes never do.
-    from heartbeat.notifications.channels.registry import check_here, config_of
+    from heartbeat.notifications.channels.registry import check_available, read_config
 
     settings, uuid = asking.stack.settings, new_id("tgt")
     await asking.admit(given.project_id)
     given.check()
-    shown, secret = config_of(given.channel, given.config, settings.egress_allow)
-    check_here(given.channel, shown, settings)
+    shown, secret = read_config(given.channel, given.config, settings.egress_allow)
+    check_available(given.channel, shown, settings)
     made_up = {name: value for name, value in secret.items() if name not in given.config}
     if made_up and asking.claim is not None:
         raise Invalid("config", f"give {', '.join(made_up)}, too: with an Idempotency-Key the answer would be kept")
@@ -103,12 +103,12 @@ async def update(given: UpdateTarget, asking: CallerDep) -> ApiResponse:
     if old.member is not None:
         check_of_member(given.events)
     if given.config is not None:
-        from heartbeat.notifications.channels.registry import check_here, config_changed
+        from heartbeat.notifications.channels.registry import change_config, check_available
 
         keyring, row = Keyring.from_settings(settings), old.target
         kept = opened(keyring, row)
-        shown, secret = config_changed(row.channel, row.config, kept, given.config, settings.egress_allow)
-        check_here(row.channel, shown, settings)
+        shown, secret = change_config(row.channel, row.config, kept, given.config, settings.egress_allow)
+        check_available(row.channel, shown, settings)
         fields |= {"config": shown, "sealed_config": sealed(keyring, row.uuid, secret)}
 
     def work(connection: Connection, found: Access) -> ListedTarget:

@@ -62,6 +62,18 @@ class Guard:
             raise _closed(f"{wanted} is", kind)
         return [self._judged(address, wanted) for address in await self._addresses(wanted, port)]
 
+    async def connect(self, host: str, port: int) -> socket.socket:
+        """Connect to the first address of `host` that answers. Raises `Refused`, and `OSError` when none does."""
+        failure: OSError = OSError(f"{host} has no address")
+        for address in await self.check(host, port):
+            try:
+                return await _connected(address, port)
+            except TimeoutError:
+                failure = OSError(f"it did not answer within {CONNECT_SECONDS:g} s")
+            except OSError as problem:
+                failure = problem
+        raise failure
+
     async def check_url(self, url: str) -> None:
         """Check where `url` leads, read as the client reads it. Raises `Refused`."""
         try:
@@ -88,6 +100,18 @@ class Guard:
             # Where a name leads in there is not told: it would be a map of the inside.
             raise _closed(f"{name} leads to" if name else f"{address} is", kind)
         return address
+
+
+async def _connected(address: Address, port: int) -> socket.socket:
+    connection = socket.socket(socket.AF_INET if address.version == 4 else socket.AF_INET6, socket.SOCK_STREAM)
+    try:
+        connection.setblocking(False)
+        async with asyncio.timeout(CONNECT_SECONDS):
+            await asyncio.get_running_loop().sock_connect(connection, (str(address), port))
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 def require_http(url: httpx2.URL) -> None:

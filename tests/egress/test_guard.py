@@ -37,7 +37,19 @@ async def by_the_check(url: str, resolver: egress.Resolve, allow: Sequence[str] 
     return str(stopped.value)
 
 
-WAYS = [by_the_client, by_web_fetch, by_the_check]
+async def by_a_connection(url: str, resolver: egress.Resolve, allow: Sequence[str] = ()) -> str:
+    """As a mail goes out."""
+    try:
+        address = httpx2.URL(url)
+    except httpx2.InvalidURL as problem:
+        return str(problem)
+    with pytest.raises(egress.Refused) as stopped:
+        await egress.Guard(allow, resolver).connect(address.raw_host.decode("ascii"), address.port or 80)
+    return str(stopped.value)
+
+
+OF_URLS = [by_the_client, by_web_fetch, by_the_check]
+WAYS = [*OF_URLS, by_a_connection]
 
 
 async def test_the_table_is_as_long_as_it_should_be() -> None:
@@ -64,7 +76,7 @@ async def test_no_name_leads_inside(name: str, way: Way, inside: list[Peer]) -> 
     assert [peer.connections for peer in inside] == [0, 0]
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", OF_URLS)
 @pytest.mark.parametrize("form", OTHER_SCHEMES)
 async def test_only_http_and_https_are_spoken(form: str, way: Way, inside: list[Peer]) -> None:
     said = await way(form.format(f"127.0.0.1:{inside[0].port}"), resolve, ("127.0.0.1",))
@@ -152,3 +164,15 @@ async def test_a_lookup_that_takes_long_is_ended() -> None:
     async with egress.client(egress.Guard([], never), timeout=0.2) as client:
         with pytest.raises(httpx2.TimeoutException):
             await client.get("http://slow.example/")
+
+
+async def test_a_connection_is_made_to_the_first_address_that_answers() -> None:
+    async def two(host: str, port: int) -> list[str]:
+        return ["127.0.0.2", "127.0.0.1"]
+
+    async with Peer({"*": says()}) as peer:
+        guard = egress.Guard(["127.0.0.0/8"], two)
+        with await guard.connect("mail.example", peer.port) as connection:
+            assert connection.getpeername() == ("127.0.0.1", peer.port)
+    with pytest.raises(ConnectionRefusedError):
+        await guard.connect("mail.example", peer.port)

@@ -8,17 +8,11 @@ from collections.abc import Callable
 from typing import Annotated, Any
 
 import httpx2
-from pydantic import AfterValidator, BaseModel, ConfigDict, SecretStr, ValidationInfo
+from pydantic import AfterValidator, SecretStr, ValidationInfo
 
 from heartbeat.egress.addresses import AllowList, read_host
 
 MAX_LENGTH = 2_000
-
-
-class Config(BaseModel):
-    """What a target of one channel is set up with. Fields that are `SecretStr` are kept sealed and never shown."""
-
-    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True, hide_input_in_errors=True)
 
 
 def read_address(given: str, info: ValidationInfo[Any]) -> httpx2.URL:

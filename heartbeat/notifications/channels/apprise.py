@@ -7,10 +7,11 @@ the operator's to mend, so every failure is one that may pass.
 import asyncio
 import logging
 import re
+from collections.abc import Mapping
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from heartbeat.notifications.channels import addresses
+from heartbeat.notifications.channels.channel import Channel, ChannelConfig
 from heartbeat.notifications.channels.message import Message, NotNow
 from heartbeat.notifications.channels.texts import cut, one_line, open_links
 from heartbeat.settings import AppriseName, Settings
@@ -24,41 +25,44 @@ STATUS = re.compile(r"\berror=(\d{3})\b")
 EXTRA = "install it: pip install 'heartbeat-server[apprise]'"
 
 
-class Config(addresses.Config):
+class Config(ChannelConfig):
     """`name` is one of HEARTBEAT_APPRISE_TARGETS."""
 
     name: AppriseName
 
 
-def obstacle(config: Config, settings: Settings) -> tuple[str, str] | None:
-    """The field that nothing can be sent with here and why; `None` when this process knows its name."""
-    known = sorted(settings.apprise_targets)
-    if not known:
-        return "config.name", "names nothing: the operator has set up no HEARTBEAT_APPRISE_TARGETS"
-    if config.name not in known:
-        return "config.name", f"must be one of {', '.join(known)}"
-    if find_spec("apprise") is None:
-        return "channel", f"needs the package apprise, which is not installed here; {EXTRA}"
-    return None
+class AppriseChannel(Channel[Config]):
+    config = Config
 
+    async def send(self, config: Config, message: Message, settings: Settings) -> None:
+        """One attempt. Of the address nothing is told, for any part of it may be a secret."""
+        problem = self.obstacle(config.model_dump(), settings)
+        if problem is not None:
+            raise NotNow(f"{problem[0]} {problem[1]}.")
+        address = settings.apprise_targets[config.name].get_secret_value()
+        try:
+            async with asyncio.timeout(SECONDS):
+                # In a thread: the first one loads more than a hundred services.
+                services = await asyncio.to_thread(services_of, address)
+                if services is None:
+                    raise NotNow(f"Apprise cannot read the address that the operator set up as {config.name}.")
+                result = await services.async_notify(title=_title(message), body=_body(message))
+        except TimeoutError:
+            raise NotNow(f"Apprise had not handed the message to {config.name} within {SECONDS:g} s.") from None
+        # Not by the result's own truth: an address may say that its failures do not count.
+        if not any(attempt for service in result for attempt in service):
+            raise NotNow(f"Apprise could not hand the message to {config.name}: {_answer(result)}.")
 
-async def send(config: Config, message: Message, settings: Settings) -> None:
-    """One attempt. Of the address nothing is told, for any part of it may be a secret."""
-    problem = obstacle(config, settings)
-    if problem is not None:
-        raise NotNow(f"{problem[0]} {problem[1]}.")
-    try:
-        async with asyncio.timeout(SECONDS):
-            # In a thread: the first one loads more than a hundred services.
-            services = await asyncio.to_thread(services_of, settings.apprise_targets[config.name].get_secret_value())
-            if services is None:
-                raise NotNow(f"Apprise cannot read the address that the operator set up as {config.name}.")
-            result = await services.async_notify(title=_title(message), body=_body(message))
-    except TimeoutError:
-        raise NotNow(f"Apprise had not handed the message to {config.name} within {SECONDS:g} s.") from None
-    # Not by the result's own truth: an address may say that its failures do not count.
-    if not any(attempt for service in result for attempt in service):
-        raise NotNow(f"Apprise could not hand the message to {config.name}: {_answer(result)}.")
+    def obstacle(self, shown: Mapping[str, Any], settings: Settings) -> tuple[str, str] | None:
+        """Return `None` when this process knows the name and has Apprise."""
+        known = sorted(settings.apprise_targets)
+        if not known:
+            return "config.name", "names nothing: the operator has set up no HEARTBEAT_APPRISE_TARGETS"
+        if shown["name"] not in known:
+            return "config.name", f"must be one of {', '.join(known)}"
+        if find_spec("apprise") is None:
+            return "channel", f"needs the package apprise, which is not installed here; {EXTRA}"
+        return None
 
 
 def services_of(address: str) -> "Apprise | None":

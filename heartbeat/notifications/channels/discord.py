@@ -6,6 +6,7 @@ import httpx2
 from pydantic import AfterValidator, SecretStr
 
 from heartbeat.notifications.channels import addresses
+from heartbeat.notifications.channels.channel import Channel, ChannelConfig
 from heartbeat.notifications.channels.message import Message
 from heartbeat.notifications.channels.post import post_json
 from heartbeat.notifications.channels.texts import cut, in_utf16, one_line, open_links
@@ -20,14 +21,17 @@ _webhook = addresses.of_service(
 )
 
 
-class Config(addresses.Config):
+class Config(ChannelConfig):
     url: Annotated[SecretStr, AfterValidator(_webhook)]
 
 
-async def send(config: Config, message: Message, settings: Settings) -> None:
-    """One attempt; the answer is awaited until Discord has the message."""
-    url = httpx2.URL(config.url.get_secret_value()).copy_set_param("wait", "true")
-    await post_json(str(url), _payload(message), settings)
+class DiscordChannel(Channel[Config]):
+    config = Config
+
+    async def send(self, config: Config, message: Message, settings: Settings) -> None:
+        """One attempt; the answer is awaited until Discord has the message."""
+        url = httpx2.URL(config.url.get_secret_value()).copy_set_param("wait", "true")
+        await post_json(str(url), _payload(message), settings)
 
 
 def _payload(message: Message) -> dict[str, Any]:

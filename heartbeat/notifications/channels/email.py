@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-import smtplib
 import ssl
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -10,18 +9,17 @@ from email.policy import SMTP
 from html import escape
 from typing import Annotated, Literal, Self
 
+from aiosmtplib import SMTPException, SMTPRecipientsRefused, SMTPResponseException
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from heartbeat.egress import client
 from heartbeat.egress.addresses import is_name, read_host
-from heartbeat.notifications.channels import addresses
+from heartbeat.notifications.channels.channel import Channel, ChannelConfig
 from heartbeat.notifications.channels.message import Message, NotNow, Rejected
-from heartbeat.notifications.channels.smtp import SmtpConversation, SmtpServer
+from heartbeat.notifications.channels.smtp import SmtpServer, submit
 from heartbeat.notifications.channels.texts import cut, one_line
 from heartbeat.settings import Settings
 
-# By the message's id, which is in the Message-ID.
-KNOWS_REPETITIONS = True
 SECONDS = 20.0
 SUBJECT, BODY = 200, 50_000
 ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]{1,64}"
@@ -51,7 +49,7 @@ def _host(given: str) -> str:
 Mailbox = Annotated[str, AfterValidator(_mailbox)]
 
 
-class Config(addresses.Config):
+class Config(ChannelConfig):
     host: Annotated[str, AfterValidator(_host)]
     port: int = Field(default=587, ge=1, le=65535)
     security: Literal["starttls", "tls", "none"] = "starttls"
@@ -69,40 +67,55 @@ class Config(addresses.Config):
         return self
 
 
-async def send(config: Config, message: Message, settings: Settings, tls: ssl.SSLContext | None = None) -> None:
-    """One attempt. `tls` is the system's trust unless another is given."""
-    password = config.password.get_secret_value() if config.password else ""
-    trust = await asyncio.to_thread(client.system_tls) if tls is None else tls
-    plan = SmtpServer(config.host, config.port, config.security, config.username, password, trust)
-    try:
-        async with asyncio.timeout(SECONDS):
-            found = await client.Guard(settings.egress_allow).check(config.host, config.port)
-            await SmtpConversation(plan, [str(address) for address in found], SECONDS).carry(_mail(config, message))
-    except client.Closed as problem:
-        raise Rejected(str(problem)) from None
-    except client.Refused as problem:
-        raise NotNow(str(problem)) from None
-    except TimeoutError:
-        raise NotNow(f"{config.host}:{config.port} did not take the message within {SECONDS:g} s.") from None
-    except (smtplib.SMTPException, OSError) as problem:
-        raise _outcome(f"{config.host}:{config.port}", problem) from None
+class EmailChannel(Channel[Config]):
+    config = Config
+    # By the message's id, which is in the Message-ID.
+    knows_repetitions = True
+
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+        """`tls` is the system's trust unless another is given."""
+        self._tls = tls
+
+    async def send(self, config: Config, message: Message, settings: Settings) -> None:
+        """One attempt."""
+        place = f"{config.host}:{config.port}"
+        password = config.password.get_secret_value() if config.password else None
+        tls = await asyncio.to_thread(client.system_tls) if self._tls is None else self._tls
+        server = SmtpServer(config.host, config.security, config.username, password, tls)
+        mail = _mail(config, message).as_bytes()
+        try:
+            async with asyncio.timeout(SECONDS):
+                connection = await client.Guard(settings.egress_allow).connect(config.host, config.port)
+                await submit(connection, server, config.sender, config.to, mail)
+        except client.Closed as problem:
+            raise Rejected(str(problem)) from None
+        except client.Refused as problem:
+            raise NotNow(str(problem)) from None
+        except TimeoutError:
+            raise NotNow(f"{place} did not take the message within {SECONDS:g} s.") from None
+        except (SMTPException, OSError) as problem:
+            raise _outcome(place, problem) from None
 
 
 def _outcome(place: str, problem: Exception) -> Rejected | NotNow:
     """5xx is for good, and so is a server that cannot do what the target asks for; all else may pass."""
-    code: int
-    said: bytes | str
-    if isinstance(problem, smtplib.SMTPRecipientsRefused):
-        [(code, said)] = problem.recipients.values()
-    elif isinstance(problem, smtplib.SMTPResponseException):
-        code, said = problem.smtp_code, problem.smtp_error
-    elif isinstance(problem, smtplib.SMTPNotSupportedError):
-        return Rejected(f"{place} cannot do what the target asks for: {one_line(str(problem))[:200]}")
-    else:
-        return NotNow(f"{place} could not be spoken to: {one_line(str(problem))[:200] or type(problem).__name__}")
-    words = said.decode(errors="replace") if isinstance(said, bytes) else str(said)
-    answer = f"{place} answered {code}: {one_line(words)[:200]}"
-    return Rejected(answer) if 500 <= code < 600 else NotNow(answer)
+    if isinstance(problem, SMTPRecipientsRefused):
+        [problem] = problem.recipients
+    if isinstance(problem, SMTPResponseException):
+        # A reply that is none at all has the code -1.
+        answer = f"{place} answered {problem.code}: {_short(problem.message)}"
+        if problem.code < 0:
+            return NotNow(f"{place} could not be spoken to: {_short(problem.message)}")
+        return Rejected(answer) if 500 <= problem.code < 600 else NotNow(answer)
+    # The library's base class itself says that the server has no STARTTLS, or no login that both know.
+    if type(problem) is SMTPException:
+        return Rejected(f"{place} cannot do what the target asks for: {_short(problem.message)}")
+    cause = problem.__cause__ or problem
+    return NotNow(f"{place} could not be spoken to: {_short(str(cause)) or type(cause).__name__}")
+
+
+def _short(words: str) -> str:
+    return one_line(words)[:200]
 
 
 def _mail(config: Config, message: Message) -> EmailMessage:

@@ -6,13 +6,12 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, SecretStr
 
 from heartbeat.notifications.channels import addresses
+from heartbeat.notifications.channels.channel import Channel, ChannelConfig
 from heartbeat.notifications.channels.message import Message
 from heartbeat.notifications.channels.post import post_json
 from heartbeat.notifications.channels.texts import cut, in_utf8, one_line
 from heartbeat.settings import Settings
 
-# By the message's id, as the sequence's: since ntfy 2.16 the later one takes the place of the earlier.
-KNOWS_REPETITIONS = True
 # Bytes; a longer message would become an attached file.
 TITLE, MESSAGE, ORIGIN = 250, 4_000, 400
 PRIORITIES = {"low": 2, "normal": 3, "urgent": 5}
@@ -30,7 +29,7 @@ def _token(given: SecretStr) -> SecretStr:
     return given
 
 
-class Config(addresses.Config):
+class Config(ChannelConfig):
     """The topic is a secret: who knows it reads along."""
 
     topic: Annotated[SecretStr, AfterValidator(_topic)]
@@ -38,10 +37,15 @@ class Config(addresses.Config):
     server: addresses.Web = "https://ntfy.sh"
 
 
-async def send(config: Config, message: Message, settings: Settings) -> None:
-    """One attempt."""
-    headers = {"Authorization": f"Bearer {config.token.get_secret_value()}"} if config.token else {}
-    await post_json(config.server, _payload(config.topic.get_secret_value(), message), settings, headers)
+class NtfyChannel(Channel[Config]):
+    config = Config
+    # By the message's id, as the sequence's: since ntfy 2.16 the later one takes the place of the earlier.
+    knows_repetitions = True
+
+    async def send(self, config: Config, message: Message, settings: Settings) -> None:
+        """One attempt."""
+        headers = {"Authorization": f"Bearer {config.token.get_secret_value()}"} if config.token else {}
+        await post_json(config.server, _payload(config.topic.get_secret_value(), message), settings, headers)
 
 
 def _payload(topic: str, message: Message) -> dict[str, Any]:

@@ -1,49 +1,62 @@
-"""The channels by name, their configs split into what is shown and what is sealed, and sending over one of them."""
+"""The channels by name, their configs split into what is shown and what is sealed, and sending over one of them.
+
+For a new channel copy the file of its neighbour and add a line to `CHANNELS`. Around it: a row in the table of
+docs/notifications.md, its name for people in api/dashboard/views/formats.py, and an example each in
+tests/support/channel_configs.py and tests/notifications/channels/test_configs.py.
+"""
 
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from types import ModuleType
 from typing import Any
 
 from pydantic import SecretStr, ValidationError
 
 from heartbeat.domain.errors import Detail, Invalid, InvalidMany
-from heartbeat.notifications.channels import addresses, apprise, discord, email, ntfy, slack, teams, telegram, webhook
+from heartbeat.notifications.channels.addresses import MAX_LENGTH
+from heartbeat.notifications.channels.apprise import AppriseChannel
+from heartbeat.notifications.channels.channel import Channel, ChannelConfig
+from heartbeat.notifications.channels.discord import DiscordChannel
+from heartbeat.notifications.channels.email import EmailChannel
 from heartbeat.notifications.channels.message import Gone, Message, NotNow, Rejected
+from heartbeat.notifications.channels.ntfy import NtfyChannel
+from heartbeat.notifications.channels.slack import SlackChannel
+from heartbeat.notifications.channels.teams import TeamsChannel
+from heartbeat.notifications.channels.telegram import TelegramChannel
+from heartbeat.notifications.channels.webhook import WebhookChannel
 from heartbeat.settings import Settings
 
-# Characters: what is shorter is no secret worth a hole in a sentence, and what is this long in an address is one.
-LEAST, TOKEN = 4, 16
-
-# The fields that say to whom a channel's secrets are sent. A webhook's secret signs, and is not sent at all.
-PLACES = ("host", "server", "api_url")
-
-CHANNELS: dict[str, ModuleType] = {
-    "webhook": webhook,
-    "email": email,
-    "slack": slack,
-    "discord": discord,
-    "telegram": telegram,
-    "teams": teams,
-    "ntfy": ntfy,
-    "apprise": apprise,
+CHANNELS: dict[str, Channel[Any]] = {
+    "webhook": WebhookChannel(),
+    "email": EmailChannel(),
+    "slack": SlackChannel(),
+    "discord": DiscordChannel(),
+    "telegram": TelegramChannel(),
+    "teams": TeamsChannel(),
+    "ntfy": NtfyChannel(),
+    "apprise": AppriseChannel(),
 }
 
+# In characters: a shorter value is no secret worth a hole in a sentence; a part of an address this long is one.
+MIN_SECRET_LENGTH, MIN_TOKEN_LENGTH = 4, 16
 
-def config_of(
-    channel: str, given: Mapping[str, Any], allow: Sequence[str] = ()
+# The fields that say to whom a channel's secrets are sent. A webhook's secret signs, and is not sent at all.
+DESTINATIONS = ("host", "server", "api_url")
+
+
+def read_config(
+    channel: str, fields: Mapping[str, Any], allow: Sequence[str] = ()
 ) -> tuple[dict[str, Any], dict[str, str]]:
-    """What may be shown of `given`, and what must be sealed. `allow` is the operator's HEARTBEAT_EGRESS_ALLOW.
+    """Split `fields` into what may be shown and what must be sealed. `allow` is the operator's HEARTBEAT_EGRESS_ALLOW.
 
-    A webhook without a secret gets one; a field that is null is one that was not given. Raises `Invalid` and
-    `InvalidMany`, whose messages hold no value.
+    A webhook without a secret gets one; a field that is null counts as left out. Raises `Invalid` and `InvalidMany`,
+    whose messages hold no value.
     """
     if channel not in CHANNELS:
         raise Invalid("channel", f"must be one of {', '.join(CHANNELS)}")
-    fresh = {name: make() for name, make in getattr(CHANNELS[channel], "FRESH", {}).items()}
+    present = {name: value for name, value in fields.items() if value is not None}
     try:
-        config = _read(channel, {**fresh, **{name: value for name, value in given.items() if value is not None}}, allow)
+        config = _validate(channel, {**CHANNELS[channel].new_secrets(), **present}, allow)
     except ValidationError as problem:
         raise InvalidMany(_details(problem)) from None
     values = {name: value for name, value in config if value is not None}
@@ -51,47 +64,46 @@ def config_of(
     return {name: value for name, value in values.items() if name not in secret}, secret
 
 
-def config_changed(
+def change_config(
     channel: str,
     shown: Mapping[str, Any],
     secret: Mapping[str, str],
     changes: Mapping[str, Any],
     allow: Sequence[str] = (),
 ) -> tuple[dict[str, Any], dict[str, str]]:
-    """`config_of` a target that has `shown` and `secret` and is given `changes`; null forgets a field.
+    """`read_config` for a target that has `shown` and `secret`, with `changes` applied; null forgets a field.
 
-    Raises `Invalid` too when a secret that was kept would be sent where it was not given for.
+    Also raises `Invalid` if a kept secret would be sent to a place that it was not given for.
     """
-    fresh, sealed = config_of(channel, {**shown, **secret, **changes}, allow)
-    moved = [name for name in PLACES if fresh.get(name) != shown.get(name)]
-    kept = [name for name in sealed if name in secret and name not in changes]
+    new_shown, new_secret = read_config(channel, {**shown, **secret, **changes}, allow)
+    moved = [name for name in DESTINATIONS if new_shown.get(name) != shown.get(name)]
+    kept = [name for name in new_secret if name in secret and name not in changes]
     if moved and kept:
         words = f"must be given again with another {moved[0]}, or as null: what is kept was given for the old one"
         raise Invalid(f"config.{kept[0]}", words)
-    return fresh, sealed
+    return new_shown, new_secret
 
 
-def check_here(channel: str, shown: Mapping[str, Any], settings: Settings) -> None:
-    """Raises `Invalid` when a config from `config_of` asks for what this installation does not have."""
-    obstacle = getattr(CHANNELS[channel], "obstacle", None)
-    problem = obstacle and obstacle(_read(channel, shown, settings.egress_allow), settings)
-    if problem:
-        raise Invalid(*problem)
+def check_available(channel: str, shown: Mapping[str, Any], settings: Settings) -> None:
+    """Raise `Invalid` if a config from `read_config` asks for what this installation does not have."""
+    obstacle = CHANNELS[channel].obstacle(shown, settings)
+    if obstacle:
+        raise Invalid(*obstacle)
 
 
 def knows_repetitions(channel: str) -> bool:
-    """Whether who receives a message a second time can tell, by its id."""
-    return bool(getattr(CHANNELS.get(channel), "KNOWS_REPETITIONS", False))
+    """Whether the receiver of a message can tell by its id that it got it before."""
+    return channel in CHANNELS and CHANNELS[channel].knows_repetitions
 
 
 async def send(
     channel: str, shown: Mapping[str, Any], secret: Mapping[str, str], message: Message, settings: Settings
 ) -> None:
-    """One attempt to hand `message` on; returns when it was taken. Raises `Rejected`, `Gone` and `NotNow`."""
+    """Make one attempt to hand `message` on; return when it was taken. Raises `Rejected`, `Gone` and `NotNow`."""
     if channel not in CHANNELS:
         raise Rejected(f"This installation knows no channel {channel!r}; delete the target.")
     try:
-        config = _read(channel, {**shown, **secret}, settings.egress_allow)
+        config = _validate(channel, {**shown, **secret}, settings.egress_allow)
     except ValidationError as problem:
         words = "; ".join(f"{detail.field} {detail.message}" for detail in _details(problem))
         raise Rejected(f"The target is set up wrongly: {words}.") from None
@@ -105,9 +117,9 @@ async def send(
         raise type(problem)(_masked(problem, secret)) from None
 
 
-def _read(channel: str, given: Mapping[str, Any], allow: Sequence[str]) -> addresses.Config:
-    model: type[addresses.Config] = CHANNELS[channel].Config
-    return model.model_validate(dict(given), context=allow)
+def _validate(channel: str, fields: Mapping[str, Any], allow: Sequence[str]) -> ChannelConfig:
+    config: ChannelConfig = CHANNELS[channel].config.model_validate(dict(fields), context=allow)
+    return config
 
 
 def _details(problem: ValidationError) -> list[Detail]:
@@ -122,7 +134,7 @@ def _details(problem: ValidationError) -> list[Detail]:
 
 def _usable(link: str | None) -> str | None:
     """`link` where every service takes it: several refuse the whole message for one that they cannot read."""
-    usable = link and link.startswith(("http://", "https://")) and len(link) <= addresses.MAX_LENGTH
+    usable = link and link.startswith(("http://", "https://")) and len(link) <= MAX_LENGTH
     return link if usable and not any(letter.isspace() for letter in link or "") else None
 
 
@@ -131,7 +143,7 @@ def _masked(problem: Exception, secret: Mapping[str, str]) -> str:
     words = str(problem)
     for value in secret.values():
         # Of an address also the long parts of its path and query: they are what makes it a secret.
-        parts = [part for part in re.split(r"[/?&=]", value) if len(part) >= TOKEN and "." not in part]
-        for part in (value, *parts) if len(value) >= LEAST else ():
+        parts = [part for part in re.split(r"[/?&=]", value) if len(part) >= MIN_TOKEN_LENGTH and "." not in part]
+        for part in (value, *parts) if len(value) >= MIN_SECRET_LENGTH else ():
             words = words.replace(part, "…")
     return words

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, SecretStr
 
 from heartbeat.notifications.channels import addresses
+from heartbeat.notifications.channels.channel import Channel, ChannelConfig
 from heartbeat.notifications.channels.message import Message
 from heartbeat.notifications.channels.post import post_json
 from heartbeat.notifications.channels.texts import ZERO_WIDTH_SPACE, cut, one_line, open_links
@@ -16,13 +17,16 @@ TITLE, SECTION, CONTEXT = 150, 3_000, 2_000
 _webhook = addresses.of_service("https://hooks.slack.com/services/T…/B…/…", "hooks.slack.com", "hooks.slack-gov.com")
 
 
-class Config(addresses.Config):
+class Config(ChannelConfig):
     url: Annotated[SecretStr, AfterValidator(_webhook)]
 
 
-async def send(config: Config, message: Message, settings: Settings) -> None:
-    """One attempt."""
-    await post_json(config.url.get_secret_value(), _payload(message), settings)
+class SlackChannel(Channel[Config]):
+    config = Config
+
+    async def send(self, config: Config, message: Message, settings: Settings) -> None:
+        """One attempt."""
+        await post_json(config.url.get_secret_value(), _payload(message), settings)
 
 
 def _payload(message: Message) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, SecretStr
 
 from heartbeat.notifications.channels import addresses
+from heartbeat.notifications.channels.channel import Channel, ChannelConfig
 from heartbeat.notifications.channels.message import Message
 from heartbeat.notifications.channels.post import post_json
 from heartbeat.notifications.channels.texts import cut, in_json, one_line, open_links
@@ -22,13 +23,16 @@ _webhook = addresses.of_service(
 )
 
 
-class Config(addresses.Config):
+class Config(ChannelConfig):
     url: Annotated[SecretStr, AfterValidator(_webhook)]
 
 
-async def send(config: Config, message: Message, settings: Settings) -> None:
-    """One attempt. Teams accepts it (202) before the workflow has posted it; that is all it tells."""
-    await post_json(config.url.get_secret_value(), _payload(message), settings)
+class TeamsChannel(Channel[Config]):
+    config = Config
+
+    async def send(self, config: Config, message: Message, settings: Settings) -> None:
+        """One attempt. Teams accepts it (202) before the workflow has posted it; that is all it tells."""
+        await post_json(config.url.get_secret_value(), _payload(message), settings)
 
 
 def _payload(message: Message) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field, SecretStr
 
 from heartbeat.notifications.channels import addresses
+from heartbeat.notifications.channels.channel import Channel, ChannelConfig
 from heartbeat.notifications.channels.message import Message
 from heartbeat.notifications.channels.post import post_json
 from heartbeat.notifications.channels.texts import cut, in_utf16, one_line
@@ -22,16 +23,19 @@ def _token(given: SecretStr) -> SecretStr:
     return given
 
 
-class Config(addresses.Config):
+class Config(ChannelConfig):
     token: Annotated[SecretStr, AfterValidator(_token)]
     chat_id: Annotated[str, Field(pattern=r"^(-?\d{1,20}|@[A-Za-z0-9_]{4,64})$")]
     api_url: addresses.Web = "https://api.telegram.org"
 
 
-async def send(config: Config, message: Message, settings: Settings) -> None:
-    """One attempt."""
-    url = f"{config.api_url.rstrip('/')}/bot{config.token.get_secret_value()}/sendMessage"
-    await post_json(url, _payload(config.chat_id, message), settings)
+class TelegramChannel(Channel[Config]):
+    config = Config
+
+    async def send(self, config: Config, message: Message, settings: Settings) -> None:
+        """One attempt."""
+        url = f"{config.api_url.rstrip('/')}/bot{config.token.get_secret_value()}/sendMessage"
+        await post_json(url, _payload(config.chat_id, message), settings)
 
 
 def _payload(chat_id: str, message: Message) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import base64
 import binascii
 import json
 import os
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -11,12 +12,11 @@ from pydantic import AfterValidator, SecretStr
 from standardwebhooks import Webhook
 
 from heartbeat.notifications.channels import addresses
+from heartbeat.notifications.channels.channel import Channel, ChannelConfig
 from heartbeat.notifications.channels.message import Message
 from heartbeat.notifications.channels.post import post
 from heartbeat.settings import Settings
 
-# By the message's id, which is the `webhook-id`.
-KNOWS_REPETITIONS = True
 PREFIX = "whsec_"
 # What the specification asks of a secret.
 LEAST_BYTES, MOST_BYTES = 24, 64
@@ -40,26 +40,31 @@ def _usable(secret: SecretStr) -> SecretStr:
     return secret
 
 
-class Config(addresses.Config):
+class Config(ChannelConfig):
     url: addresses.Web
     secret: Annotated[SecretStr, AfterValidator(_usable)]
 
 
-# What is made when a target is set up without it; one that is lost later is not replaced unseen.
-FRESH = {"secret": new_secret}
+class WebhookChannel(Channel[Config]):
+    config = Config
+    # By the message's id, which is the `webhook-id`.
+    knows_repetitions = True
 
+    async def send(self, config: Config, message: Message, settings: Settings) -> None:
+        """One attempt: `webhook-id` stays the message's, the timestamp is the attempt's."""
+        now = datetime.now(UTC)
+        body = _body(message)
+        signature = Webhook(config.secret.get_secret_value()).sign(message.uuid, now, body)
+        headers = {
+            "webhook-id": message.uuid,
+            "webhook-timestamp": str(int(now.timestamp())),
+            "webhook-signature": signature,
+        }
+        await post(config.url, body.encode(), settings, headers)
 
-async def send(config: Config, message: Message, settings: Settings) -> None:
-    """One attempt: `webhook-id` stays the message's, the timestamp is the attempt's."""
-    now = datetime.now(UTC)
-    body = _body(message)
-    signature = Webhook(config.secret.get_secret_value()).sign(message.uuid, now, body)
-    headers = {
-        "webhook-id": message.uuid,
-        "webhook-timestamp": str(int(now.timestamp())),
-        "webhook-signature": signature,
-    }
-    await post(config.url, body.encode(), settings, headers)
+    def new_secrets(self) -> Mapping[str, str]:
+        """The secret to sign with."""
+        return {"secret": new_secret()}
 
 
 def _body(message: Message) -> str:

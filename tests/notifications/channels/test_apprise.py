@@ -14,7 +14,7 @@ from heartbeat.cli.settings_errors import explain
 from heartbeat.domain.errors import Invalid
 from heartbeat.notifications.channels import apprise
 from heartbeat.notifications.channels.message import Message, NotNow
-from heartbeat.notifications.channels.registry import check_here, send
+from heartbeat.notifications.channels.registry import check_available, send
 from heartbeat.notifications.channels.texts import ZERO_WIDTH_SPACE
 from heartbeat.settings import Settings
 from tests.support.databases import everything
@@ -112,14 +112,14 @@ def test_what_is_missing_here_is_said_when_a_target_is_made(
     receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = operated(receiver)
-    check_here("apprise", {"name": "ops"}, settings)
+    check_available("apprise", {"name": "ops"}, settings)
     with pytest.raises(Invalid, match=r"config\.name: must be one of night, ops$"):
-        check_here("apprise", {"name": "day"}, settings)
+        check_available("apprise", {"name": "day"}, settings)
     with pytest.raises(Invalid, match="has set up no HEARTBEAT_APPRISE_TARGETS"):
-        check_here("apprise", {"name": "ops"}, Settings(_env_file=None))
+        check_available("apprise", {"name": "ops"}, Settings(_env_file=None))
     monkeypatch.setattr(apprise, "find_spec", lambda name: None)
     with pytest.raises(Invalid, match=r"pip install 'heartbeat-server\[apprise\]'"):
-        check_here("apprise", {"name": "ops"}, settings)
+        check_available("apprise", {"name": "ops"}, settings)
 
 
 @pytest.mark.parametrize("given", [f'{{"{CANARY} 1": "json://a"}}', f'{{"ops": ["{CANARY}"]}}', f'"{CANARY}"', CANARY])

@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import BaseModel, SecretStr
+from pydantic import SecretStr
 
 from heartbeat.domain.errors import Invalid, InvalidMany
-from heartbeat.notifications.channels.registry import CHANNELS, config_changed, config_of
+from heartbeat.notifications.channels.registry import CHANNELS, change_config, read_config
 from tests.support.channel_configs import TOKEN
 
 DOCS = Path(__file__).parents[3] / "docs" / "notifications.md"
@@ -27,15 +27,15 @@ WHOLE: dict[str, tuple[dict[str, Any], set[str]]] = {
 @pytest.mark.parametrize("channel", CHANNELS)
 def test_secrets_are_told_apart_from_what_is_shown(channel: str) -> None:
     given, expected = WHOLE[channel]
-    shown, secret = config_of(channel, given)
+    shown, secret = read_config(channel, given)
     assert set(secret) == expected
     assert not set(shown) & expected
     assert all(isinstance(value, str) and value for value in secret.values())
-    assert config_of(channel, {**shown, **secret}) == (shown, secret)
+    assert read_config(channel, {**shown, **secret}) == (shown, secret)
 
 
 def test_every_webhook_gets_a_secret_of_its_own() -> None:
-    first, second = (config_of("webhook", {"url": "https://a.example", "secret": None})[1]["secret"] for _ in "12")
+    first, second = (read_config("webhook", {"url": "https://a.example", "secret": None})[1]["secret"] for _ in "12")
     assert first != second
     assert first.startswith("whsec_")
 
@@ -82,7 +82,7 @@ def test_what_is_wrong_is_said_in_words_without_its_value(
     channel: str, given: dict[str, Any], field: str, words: str
 ) -> None:
     with pytest.raises(InvalidMany) as refused:
-        config_of(channel, given)
+        read_config(channel, given)
     [detail] = refused.value.details
     assert detail.field == field
     assert words in detail.message
@@ -92,9 +92,9 @@ def test_what_is_wrong_is_said_in_words_without_its_value(
 
 def test_a_host_that_the_operator_lists_may_stand_in_for_a_service() -> None:
     for url in ("http://chat.internal/hooks/1", "http://10.1.2.3:8065/hooks/1"):
-        assert config_of("slack", {"url": url}, ["chat.internal", "10.0.0.0/8"])[1] == {"url": url}
+        assert read_config("slack", {"url": url}, ["chat.internal", "10.0.0.0/8"])[1] == {"url": url}
         with pytest.raises(InvalidMany):
-            config_of("slack", {"url": url}, ["other.internal", "10.2.0.0/16"])
+            read_config("slack", {"url": url}, ["other.internal", "10.2.0.0/16"])
 
 
 @pytest.mark.parametrize(
@@ -107,18 +107,18 @@ def test_a_host_that_the_operator_lists_may_stand_in_for_a_service() -> None:
 )
 def test_a_secret_is_not_sent_where_it_was_not_given_for(channel: str, place: dict[str, str], name: str) -> None:
     whole = WHOLE[channel][0]
-    shown, secret = config_of(channel, whole)
+    shown, secret = read_config(channel, whole)
     with pytest.raises(Invalid, match=rf"config\.{name}: must be given again with another {next(iter(place))}"):
-        config_changed(channel, shown, secret, place)
-    assert config_changed(channel, shown, secret, {**place, **secret})[0] == {**shown, **place}
+        change_config(channel, shown, secret, place)
+    assert change_config(channel, shown, secret, {**place, **secret})[0] == {**shown, **place}
 
 
 def test_a_field_is_changed_and_another_forgotten() -> None:
-    shown, secret = config_of("ntfy", {"topic": "disks", "token": "tk_1"})
-    assert config_changed("ntfy", shown, secret, {"topic": "doors"})[1] == {"topic": "doors", "token": "tk_1"}
-    assert config_changed("ntfy", shown, secret, {"token": None}) == (shown, {"topic": "disks"})
-    hook, signing = config_of("webhook", {"url": "https://a.example"})
-    assert config_changed("webhook", hook, signing, {"url": "https://b.example"}) == (
+    shown, secret = read_config("ntfy", {"topic": "disks", "token": "tk_1"})
+    assert change_config("ntfy", shown, secret, {"topic": "doors"})[1] == {"topic": "doors", "token": "tk_1"}
+    assert change_config("ntfy", shown, secret, {"token": None}) == (shown, {"topic": "disks"})
+    hook, signing = read_config("webhook", {"url": "https://a.example"})
+    assert change_config("webhook", hook, signing, {"url": "https://b.example"}) == (
         {"url": "https://b.example"},
         signing,
     )
@@ -126,15 +126,14 @@ def test_a_field_is_changed_and_another_forgotten() -> None:
 
 def test_an_unknown_channel_is_refused_with_those_there_are() -> None:
     with pytest.raises(Invalid, match="must be one of webhook, email, slack"):
-        config_of("pager", {})
+        read_config("pager", {})
 
 
 def test_the_documents_name_each_channels_fields_and_their_secrets() -> None:
     rows = [line.split("|") for line in DOCS.read_text().splitlines() if line.startswith("| `")]
     documented = {row[1].strip().strip("`"): row[2] for row in rows}
-    for channel, module in CHANNELS.items():
-        model: type[BaseModel] = module.Config
-        for name, info in model.model_fields.items():
+    for name_of_channel, channel in CHANNELS.items():
+        for name, info in channel.config.model_fields.items():
             is_secret = "SecretStr" in str(info.annotation) or info.annotation is SecretStr
-            assert (f"`{name}`" + (" (secret)" if is_secret else "")) in documented[channel], (channel, name)
-            assert is_secret or f"`{name}` (secret)" not in documented[channel]
+            assert (f"`{name}`" + (" (secret)" if is_secret else "")) in documented[name_of_channel], name
+            assert is_secret or f"`{name}` (secret)" not in documented[name_of_channel]

@@ -7,7 +7,7 @@ import pytest
 
 from heartbeat.notifications.channels import post
 from heartbeat.notifications.channels.message import Gone, Message, NotNow, Rejected, Undelivered
-from heartbeat.notifications.channels.registry import config_of, send
+from heartbeat.notifications.channels.registry import read_config, send
 from heartbeat.settings import Settings
 from tests.support.channel_configs import TOKEN, set_up
 from tests.support.receiver import Receiver, says
@@ -18,7 +18,7 @@ SECRETS = ("sesame", TOKEN, "tk_sesame", "whsec_")
 
 async def outcome(channel: str, receiver: Receiver, message: Message, settings: Settings) -> Undelivered:
     """How sending fails; what it says holds no secret."""
-    shown, secret = config_of(channel, set_up(channel, receiver), ["127.0.0.1"])
+    shown, secret = read_config(channel, set_up(channel, receiver), ["127.0.0.1"])
     with pytest.raises(Undelivered) as failed:
         await send(channel, shown, secret, message, settings)
     assert not [value for value in SECRETS if value in str(failed.value)]
@@ -31,7 +31,7 @@ async def test_2xx_is_delivered_whatever_the_body_is(
     channel: str, status: str, receiver: Receiver, message: Message, settings: Settings
 ) -> None:
     receiver.answer = f"HTTP/1.1 {status}\r\nContent-Length: 9999999\r\n\r\n".encode() + b"x" * 50_000
-    shown, secret = config_of(channel, set_up(channel, receiver), settings.egress_allow)
+    shown, secret = read_config(channel, set_up(channel, receiver), settings.egress_allow)
     await send(channel, shown, secret, message, settings)
     assert len(receiver.received) == 1
 
@@ -83,7 +83,7 @@ async def test_the_part_of_an_address_that_makes_it_a_secret_is_masked_alone(
     receiver: Receiver, message: Message, settings: Settings
 ) -> None:
     receiver.answer = says("404 Not Found", "no hook /services/T1/B1/abcdefghijklmnop here")
-    shown, secret = config_of("slack", {"url": f"{receiver.url}/services/T1/B1/abcdefghijklmnop"}, ["127.0.0.1"])
+    shown, secret = read_config("slack", {"url": f"{receiver.url}/services/T1/B1/abcdefghijklmnop"}, ["127.0.0.1"])
     with pytest.raises(Rejected, match="no hook /services/T1/B1/… here"):
         await send("slack", shown, secret, message, settings)
 
@@ -172,7 +172,7 @@ async def test_an_address_that_is_closed_is_never_spoken_to(channel: str, receiv
 async def test_a_name_that_leads_inside_is_refused_when_it_is_connected_to(
     receiver: Receiver, message: Message
 ) -> None:
-    shown, secret = config_of("webhook", {"url": f"https://localhost:{receiver.port}/"})
+    shown, secret = read_config("webhook", {"url": f"https://localhost:{receiver.port}/"})
     with pytest.raises(Rejected, match="localhost leads to a loopback address"):
         await send("webhook", shown, secret, message, Settings(_env_file=None))
     assert receiver.connections == 0

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from heartbeat.notifications.channels.message import Message
-from heartbeat.notifications.channels.registry import config_of, send
+from heartbeat.notifications.channels.registry import read_config, send
 from heartbeat.notifications.channels.texts import ZERO_WIDTH_SPACE, cut, in_utf8, in_utf16
 from heartbeat.settings import Settings
 from tests.support.channel_configs import TOKEN, set_up
@@ -23,7 +23,7 @@ CHATS = ["slack", "discord", "telegram", "teams", "ntfy"]
 
 async def sent(channel: str, receiver: Receiver, message: Message, settings: Settings) -> tuple[str, Any]:
     """The path and the JSON that the receiver was sent."""
-    shown, secret = config_of(channel, set_up(channel, receiver), settings.egress_allow)
+    shown, secret = read_config(channel, set_up(channel, receiver), settings.egress_allow)
     await send(channel, shown, secret, message, settings)
     [request] = receiver.received
     assert (request.method, request.headers["content-type"]) == ("POST", "application/json")

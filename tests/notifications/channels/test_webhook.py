@@ -6,13 +6,13 @@ import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from heartbeat.notifications.channels.message import Message, Rejected
-from heartbeat.notifications.channels.registry import config_of, send
+from heartbeat.notifications.channels.registry import read_config, send
 from heartbeat.settings import Settings
 from tests.support.receiver import Receiver
 
 
 async def test_the_reference_library_verifies_it(receiver: Receiver, message: Message, settings: Settings) -> None:
-    shown, secret = config_of("webhook", {"url": f"{receiver.url}/hook?for=ada"}, settings.egress_allow)
+    shown, secret = read_config("webhook", {"url": f"{receiver.url}/hook?for=ada"}, settings.egress_allow)
     await send("webhook", shown, secret, message, settings)
     [request] = receiver.received
     assert request.path == "/hook?for=ada"
@@ -30,7 +30,7 @@ async def test_the_reference_library_verifies_it(receiver: Receiver, message: Me
             "details": {"run": "run_1"},
         },
     }
-    another = config_of("webhook", shown, settings.egress_allow)[1]["secret"]
+    another = read_config("webhook", shown, settings.egress_allow)[1]["secret"]
     with pytest.raises(WebhookVerificationError):
         Webhook(another).verify(request.body, request.headers)
 
@@ -38,7 +38,7 @@ async def test_the_reference_library_verifies_it(receiver: Receiver, message: Me
 async def test_another_attempt_has_the_same_id_and_body(
     receiver: Receiver, message: Message, settings: Settings
 ) -> None:
-    shown, secret = config_of("webhook", {"url": receiver.url}, settings.egress_allow)
+    shown, secret = read_config("webhook", {"url": receiver.url}, settings.egress_allow)
     began = int(datetime.now(UTC).timestamp())
     for _ in range(2):
         await send("webhook", shown, secret, message, settings)
@@ -51,7 +51,7 @@ async def test_another_attempt_has_the_same_id_and_body(
 async def test_a_target_whose_secret_was_lost_is_not_signed_with_a_fresh_one(
     receiver: Receiver, message: Message, settings: Settings
 ) -> None:
-    shown, _ = config_of("webhook", {"url": receiver.url}, settings.egress_allow)
+    shown, _ = read_config("webhook", {"url": receiver.url}, settings.egress_allow)
     with pytest.raises(Rejected, match=r"config\.secret"):
         await send("webhook", shown, {}, message, settings)
     assert receiver.connections == 0
