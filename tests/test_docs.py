@@ -1,15 +1,18 @@
 """The documents are true: settings, routes, commands, links and make targets are held to the code."""
 
+import json
 import re
 import subprocess
 from pathlib import Path
 
 import pytest
-from pydantic import AliasChoices
+from pydantic import AliasChoices, BaseModel
+from pydantic.fields import FieldInfo
 from typer.main import get_command
 
 from api.main import create_app
 from heartbeat.cli.main import app
+from heartbeat.domain.heartbeat_fields import HeartbeatFields, PublishedFields
 from heartbeat.settings import Settings
 from heartbeat.store.database import Database
 from heartbeat.temporal.client import connect
@@ -53,6 +56,29 @@ async def routes(database: Database) -> set[tuple[str, str]]:
 async def test_every_route_is_documented_and_nothing_else(database: Database) -> None:
     documented = set(re.findall(r"^#+ `(GET|POST|PUT|DELETE) (/[^`]*)`", text("docs/api.md"), re.MULTILINE))
     assert documented == await routes(database)
+
+
+def field_rows(model: type[BaseModel]) -> list[str]:
+    """The rows of a table in docs/api.md that tell of the model's fields."""
+    return [
+        f"| `{name}` | {default_shown(field)} | {field.description} |" for name, field in model.model_fields.items()
+    ]
+
+
+def default_shown(field: FieldInfo) -> str:
+    if field.is_required():
+        return "required"
+    return f"`{field.default}`" if isinstance(field.default, str) else json.dumps(field.default)
+
+
+def test_the_fields_of_a_heartbeat_are_documented_as_they_are_declared() -> None:
+    page = re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", text("docs/api.md"))
+    parts = re.split(r"#+ `POST /v1/bot/heartbeat/configure`|These are added|The answer is `{heartbeat}`", page)
+    _, published, added, _ = parts
+    rows = field_rows(HeartbeatFields)
+    in_common = len(PublishedFields.model_fields)
+    assert [line for line in published.splitlines() if line in rows] == rows[:in_common]
+    assert [line for line in added.splitlines() if line in rows] == rows[in_common:]
 
 
 def test_every_command_is_documented_and_nothing_else() -> None:

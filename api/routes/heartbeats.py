@@ -47,7 +47,7 @@ async def configure(given: Configure, asking: CallerDep) -> ApiResponse:
     """Create a heartbeat, or change the one that is meant: by `uuid`, else `external_id`, else member and prompt."""
 
     def work(connection: Connection, found: Access) -> Heartbeat:
-        return configure_in_store(connection, found, asking.plan(found), given.wish(), utc_now())
+        return configure_in_store(connection, found, asking.plan(found), given.configure_request(), utc_now())
 
     return await _written(asking, given, work)
 

@@ -22,7 +22,7 @@ async def show(given: AskPreview, asking: CallerDep) -> ApiResponse:
     now = utc_now()
 
     def work(connection: Connection, found: Access) -> Preview:
-        return preview(connection, found, asking.plan(found), given.wish(), now)
+        return preview(connection, found, asking.plan(found), given.configure_request(), now)
 
     seen = await asking.read(given, work)
     # Counting a year of ticks takes tens of milliseconds: not on the loop.

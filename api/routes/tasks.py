@@ -27,7 +27,7 @@ async def create(given: CreateTask, asking: CallerDep) -> ApiResponse:
 
     def work(connection: Connection, found: Access) -> Heartbeat:
         plan = asking.plan(found)
-        return store.create(connection, found.project, plan, found.bot, given.member_id, given.order(), utc_now())
+        return store.create(connection, found.project, plan, found.bot, given.member_id, given.new_task(), utc_now())
 
     return await _written(asking, given, work)
 

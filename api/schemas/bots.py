@@ -5,9 +5,10 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field
 
 from api.responses import moment
-from api.schemas.fields import Flag, OfBot, OfProject, PlainObject, Text, Whole, Words
+from api.schemas.fields import OfBot, OfProject, PlainObject
 from api.schemas.pages import PageNumber, Pagination, PerPage
 from heartbeat.agents.model import choose_default_model
+from heartbeat.domain.field_types import Flag, Text, Whole, Words
 from heartbeat.settings import Settings
 from heartbeat.store.tables.bots import Bot
 

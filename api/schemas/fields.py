@@ -1,79 +1,47 @@
-"""The kinds of fields requests are made of, as forgiving as the published clients need and no more.
+"""The kinds of fields that requests are made of, beside those of `heartbeat/domain/field_types.py`.
 
-Unknown fields are ignored everywhere. A whole number may come as digits in a string, a boolean in many spellings,
-an id as a string or as its number.
+Unknown fields are ignored everywhere. An id may come as a string or as its number.
 """
 
 import math
-import re
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
-FLAGS = {"true": True, "1": True, "active": True, "false": False, "0": False, "inactive": False}
-LARGEST = 2**31 - 1
-DEEPEST = 16
+from heartbeat.domain.field_types import require_storable
+
+MAX_DEPTH = 16
 
 
-def _flag(given: Any) -> Any:
-    known = FLAGS.get(str(given).lower()) if isinstance(given, bool | int | str) else None
-    if known is None:
-        raise ValueError("must be true or false (1 and 0, and active and inactive, mean the same)")
-    return known
-
-
-def _whole(given: Any) -> Any:
-    if isinstance(given, bool) or not isinstance(given, int | float | str):
-        raise ValueError("must be a whole number")
-    return given
-
-
-def _key(given: Any) -> Any:
-    if isinstance(given, int) and not isinstance(given, bool):
-        return str(given)
-    if isinstance(given, float) and given.is_integer():
-        return str(int(given))
-    if not isinstance(given, str):
+def _key(value: Any) -> Any:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    if not isinstance(value, str):
         raise ValueError("must be an id")
-    return given
+    return value
 
 
-def _storable(given: str) -> str:
-    if UNSTORABLE.search(given):
-        raise ValueError("has characters that are not text (NUL or half a surrogate pair); remove them")
-    return given
-
-
-def _not_blank(given: str) -> str:
-    if not given.strip():
-        raise ValueError("must not be empty")
-    return given
-
-
-def _plain(given: Any, depth: int = 0) -> Any:
+def _plain(value: Any, depth: int = 0) -> Any:
     """JSON that every database takes: no NUL, no half characters, no NaN, and not too deep."""
-    if depth > DEEPEST:
-        raise ValueError(f"is nested deeper than {DEEPEST} levels")
-    if isinstance(given, str):
-        _storable(given)
-    elif isinstance(given, float) and not math.isfinite(given):
+    if depth > MAX_DEPTH:
+        raise ValueError(f"is nested deeper than {MAX_DEPTH} levels")
+    if isinstance(value, str):
+        require_storable(value)
+    elif isinstance(value, float) and not math.isfinite(value):
         raise ValueError("has a number that is not finite")
-    elif isinstance(given, dict):
-        for name, value in given.items():
-            _storable(name)
-            _plain(value, depth + 1)
-    elif isinstance(given, list):
-        for value in given:
-            _plain(value, depth + 1)
-    return given
+    elif isinstance(value, dict):
+        for name, inner in value.items():
+            require_storable(name)
+            _plain(inner, depth + 1)
+    elif isinstance(value, list):
+        for inner in value:
+            _plain(inner, depth + 1)
+    return value
 
 
-Flag = Annotated[bool, BeforeValidator(_flag)]
-Whole = Annotated[int, BeforeValidator(_whole), Field(le=LARGEST)]
 Key = Annotated[str, BeforeValidator(_key), Field(min_length=1)]
-Text = Annotated[str, AfterValidator(_storable)]
-Words = Annotated[str, AfterValidator(_storable), AfterValidator(_not_blank)]
 PlainObject = Annotated[dict[str, Any], AfterValidator(_plain)]
 
 

@@ -5,8 +5,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, Field
 
 from api.responses import moment
-from api.schemas.fields import Key, OfBot, Whole
+from api.schemas.fields import Key, OfBot
 from api.schemas.pages import PageNumber, Pagination, PerPage
+from heartbeat.domain.field_types import Whole
 from heartbeat.store.notifications.findings import ListedFinding
 
 Minutes = Annotated[Whole, Field(ge=1, le=366 * 1440)]

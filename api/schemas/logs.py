@@ -7,8 +7,9 @@ from pydantic import BaseModel, Field
 from sqlalchemy import Row
 
 from api.responses import dollars, moment
-from api.schemas.fields import Flag, Key, OfBot
+from api.schemas.fields import Key, OfBot
 from api.schemas.pages import PageNumber, Pagination, PerPage
+from heartbeat.domain.field_types import Flag
 from heartbeat.settings import Settings
 from heartbeat.store.runs.logs import delay_ms
 

@@ -5,9 +5,10 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, Field
 
 from api.responses import moment
-from api.schemas.fields import Flag, Key, OfProject, PlainObject, Whole, Words
+from api.schemas.fields import Key, OfProject, PlainObject
 from api.schemas.pages import PageNumber, Pagination, PerPage
 from heartbeat.domain.errors import Invalid
+from heartbeat.domain.field_types import Flag, Whole, Words
 from heartbeat.store.notifications.targets import ListedNotification, ListedTarget
 
 Name = Annotated[Words, Field(max_length=200)]

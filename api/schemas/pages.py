@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
-from api.schemas.fields import Whole
+from heartbeat.domain.field_types import Whole
 from heartbeat.store.pages import Page
 
 PageNumber = Annotated[Whole, Field(ge=1)]

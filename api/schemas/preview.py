@@ -5,8 +5,8 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field
 
 from api.responses import moment
-from api.schemas.fields import Whole
 from api.schemas.heartbeats import Configure
+from heartbeat.domain.field_types import Whole
 from heartbeat.domain.forecast import Forecast, ForecastTick, UsageEstimate
 
 

@@ -7,8 +7,9 @@ from pydantic import BaseModel, Field
 from sqlalchemy import Row
 
 from api.responses import dollars, moment
-from api.schemas.fields import Flag, Key, OfBot, OfHeartbeat
+from api.schemas.fields import Key, OfBot, OfHeartbeat
 from api.schemas.logs import LogObject, TriggerResult, show_log
+from heartbeat.domain.field_types import Flag
 from heartbeat.settings import Settings
 from heartbeat.store.runs.details import parsed
 from heartbeat.store.runs.rehearsals import WRITTEN_DOWN, Rehearsal

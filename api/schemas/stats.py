@@ -5,7 +5,8 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field
 
 from api.responses import dollars
-from api.schemas.fields import OfBot, Whole
+from api.schemas.fields import OfBot
+from heartbeat.domain.field_types import Whole
 from heartbeat.store.credits.stats import Stats, Sums
 
 TYPES = ("heartbeat", "scheduled_task")

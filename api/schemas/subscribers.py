@@ -5,9 +5,10 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field
 
 from api.responses import moment
-from api.schemas.fields import Key, OfBot, OfProject, Words
+from api.schemas.fields import Key, OfBot, OfProject
 from api.schemas.pages import PageNumber, Pagination, PerPage
 from heartbeat.domain.errors import Invalid
+from heartbeat.domain.field_types import Words
 from heartbeat.store.tables.bots import Subscriber
 
 

@@ -8,10 +8,12 @@ from sqlalchemy import Connection
 
 from api.next_ticks import due
 from api.responses import moment
-from api.schemas.fields import Key, OfBot, PlainObject, Text, Whole, Words
-from api.schemas.heartbeats import LONGEST_PROMPT, Pause, pause, schedule_state
+from api.schemas.fields import Key, OfBot, PlainObject
+from api.schemas.heartbeats import Pause, pause, schedule_state
 from api.schemas.pages import PageNumber, Pagination, PerPage
 from heartbeat.domain.cadence.tasks import TaskSchedule, written
+from heartbeat.domain.field_types import Text, Whole, Words
+from heartbeat.domain.heartbeat_fields import Prompt, TimeZone
 from heartbeat.store.heartbeats.tasks import NewTask, made_by, status
 from heartbeat.store.heartbeats.tick_accounting import cadence_of
 from heartbeat.store.projects.access import Access
@@ -24,17 +26,17 @@ Status = Literal["active", "paused", "done", "cancelled"]
 
 class CreateTask(OfBot):
     name: Annotated[Words, Field(max_length=200)]
-    prompt: Annotated[Words, Field(max_length=LONGEST_PROMPT)]
+    prompt: Prompt
     schedule_type: ScheduleType
     schedule_config: PlainObject = Field(
         description="interval: {interval_minutes}; daily: {time}; weekly: {days, time}; once: {at} or {in_minutes}."
     )
     description: Annotated[Text, Field(max_length=2_000)] | None = None
-    timezone: Annotated[Text, Field(max_length=500)] | None = Field(None, description="An IANA name; UTC if left out.")
+    timezone: TimeZone | None = Field(None, description="An IANA name; UTC if left out.")
     max_executions: Annotated[Whole, Field(ge=1)] | None = Field(None, description="It is done after so many runs.")
     member_id: Key | None = Field(None, description="The subscriber it belongs to.")
 
-    def order(self) -> NewTask:
+    def new_task(self) -> NewTask:
         """What is asked for, as the store takes it."""
         return NewTask(
             name=self.name,

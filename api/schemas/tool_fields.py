@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from api.schemas.fields import Words
+from heartbeat.domain.field_types import Words
 from heartbeat.domain.tool_risks import RISKS, Risk
 from heartbeat.egress.addresses import read_host
 

@@ -10,10 +10,11 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, AliasChoices, AliasPath, BaseModel, BeforeValidator, Field
 
 from api.responses import moment
-from api.schemas.fields import Flag, OfBot
+from api.schemas.fields import OfBot
 from api.schemas.headers import Headers
 from api.schemas.pages import PageNumber, Pagination, PerPage
 from api.schemas.tool_fields import MOST_TOOLS, Address, Approval, Kind, Label, Risks, ToolName, Transport
+from heartbeat.domain.field_types import Flag
 from heartbeat.store.tables.bots import Tool
 
 COLUMNS = ("server_label", "server_url", "transport", "risks", "is_enabled")

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from api.schemas.heartbeats import OneHeartbeat
+from api.schemas.heartbeats import HeartbeatObject, OneHeartbeat
 from tests.support.api import Api, error_of, wrong_fields
 from tests.support.seeds import YEARLY
 
@@ -16,6 +16,7 @@ async def test_a_new_heartbeat_has_the_published_defaults(api: Api) -> None:
     answer = await api.post(CONFIGURE, bot_id=bot["id"], prompt="Check the tickets")
     assert answer.status_code == 200
     heartbeat = OneHeartbeat.model_validate(answer.json(), extra="forbid").heartbeat
+    assert answer.json()["heartbeat"].keys() == HeartbeatObject.model_fields.keys()
     assert (heartbeat.enabled, heartbeat.timezone, heartbeat.credit_budget) == (0, "UTC", None)
     assert (heartbeat.max_consecutive_errors, heartbeat.error_count, heartbeat.execution_count) == (5, 0, 0)
     assert (heartbeat.interval_minutes, heartbeat.cron_pattern) == (30, None)

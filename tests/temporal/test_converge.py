@@ -73,8 +73,8 @@ class Convergence(RuleBasedStateMachine):
     def configures_a_new_one(self, pattern: str, zone: str, enabled: bool) -> str:
         fields = {"prompt": new_id("prompt"), "cron_pattern": pattern, "timezone": zone}
         now = datetime.now(UTC)
-        wish = ConfigureRequest(fields, enabled=enabled)
-        made = self.database.write_now(lambda c: configure(c, self.access, Plan(), wish, now))
+        request = ConfigureRequest(fields, enabled=enabled)
+        made = self.database.write_now(lambda c: configure(c, self.access, Plan(), request, now))
         self.wait(self.schedules.sync(made.uuid))
         self.alive.add(made.uuid)
         self.made.add(made.uuid)
@@ -84,8 +84,8 @@ class Convergence(RuleBasedStateMachine):
     def changes_its_pattern(self, uuid: str, pattern: str) -> None:
         if uuid in self.alive:
             prompt = self.database.read_now(lambda c: heartbeat_row(c, uuid)).prompt
-            wish = ConfigureRequest({"prompt": prompt, "cron_pattern": pattern}, uuid=uuid)
-            self.write(lambda c: configure(c, self.access, Plan(), wish, datetime.now(UTC)))
+            request = ConfigureRequest({"prompt": prompt, "cron_pattern": pattern}, uuid=uuid)
+            self.write(lambda c: configure(c, self.access, Plan(), request, datetime.now(UTC)))
 
     @rule(uuid=heartbeats, on=st.booleans())
     def switches_it(self, uuid: str, on: bool) -> None:

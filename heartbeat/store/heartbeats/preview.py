@@ -11,7 +11,7 @@ from heartbeat.domain.cadence.ticks import Cadence
 from heartbeat.domain.errors import ProductError
 from heartbeat.domain.forecast import Budget, UsageEstimate
 from heartbeat.settings import Plan
-from heartbeat.store.heartbeats.configure import ConfigureRequest, Resolved, intended
+from heartbeat.store.heartbeats.configure import ConfigureRequest, Resolved, resolve
 from heartbeat.store.heartbeats.estimates import median_credits, newest_runs, slow_ms
 from heartbeat.store.heartbeats.heartbeats import count_heartbeats
 from heartbeat.store.heartbeats.plan_limits import require_gap, require_heartbeats, require_room
@@ -28,34 +28,34 @@ class Preview:
     refusals: list[str]
 
 
-def preview(connection: Connection, access: Access, plan: Plan, wish: ConfigureRequest, now: datetime) -> Preview:
-    """What this wish would lead to; raises `Invalid` and `NotFound` as configure does."""
-    meant = intended(connection, access.bot, plan, wish, now)
+def preview(connection: Connection, access: Access, plan: Plan, request: ConfigureRequest, now: datetime) -> Preview:
+    """Work out what this request would lead to; raises `Invalid` and `NotFound` as configure does."""
+    resolved = resolve(connection, access.bot, plan, request, now)
     start, _ = credits.period(now, access.project.period_anchor_day)
-    there = meant.there
-    used = there.period_credits if there is not None and there.period_start == start else 0
+    heartbeat = resolved.heartbeat
+    used = heartbeat.period_credits if heartbeat is not None and heartbeat.period_start == start else 0
     return Preview(
-        cadence=meant.cadence,
-        measured=_measured(connection, access, plan, meant),
-        budget=Budget(meant.after["credit_budget"], used, access.project.period_anchor_day),
-        refusals=list(_refusals(connection, access, plan, meant)),
+        cadence=resolved.cadence,
+        measured=_measured(connection, access, plan, resolved),
+        budget=Budget(resolved.after["credit_budget"], used, access.project.period_anchor_day),
+        refusals=list(_refusals(connection, access, plan, resolved)),
     )
 
 
-def _measured(connection: Connection, access: Access, plan: Plan, meant: Resolved) -> UsageEstimate:
+def _measured(connection: Connection, access: Access, plan: Plan, resolved: Resolved) -> UsageEstimate:
     of_bot = newest_runs(connection, access.bot)
-    own = newest_runs(connection, access.bot, meant.there.id) if meant.there is not None else []
+    own = newest_runs(connection, access.bot, resolved.heartbeat.id) if resolved.heartbeat is not None else []
     cost = median_credits(of_bot)
     if cost is None:
         return UsageEstimate(float(plan.usual_credits_per_run), f"the usual cost of the plan {access.project.plan}")
     return UsageEstimate(cost, f"the median of this bot's newest {len(of_bot)} runs", slow_ms(own or of_bot))
 
 
-def _refusals(connection: Connection, access: Access, plan: Plan, meant: Resolved) -> Iterator[str]:
+def _refusals(connection: Connection, access: Access, plan: Plan, resolved: Resolved) -> Iterator[str]:
     try:
         require_heartbeats(access.project, plan, access.bot)
-        if meant.there is None:
+        if resolved.heartbeat is None:
             require_room(access.project, plan, count_heartbeats(connection, access.bot))
-        require_gap(access.project, plan, meant.cadence)
+        require_gap(access.project, plan, resolved.cadence)
     except ProductError as problem:
         yield f"Configure would refuse this: {problem.message}"

@@ -1,0 +1,52 @@
+"""The types of a heartbeat's fields, as forgiving as the published clients need and no more.
+
+A whole number may come as digits in a string, a boolean in many spellings. Text must be such that every database
+takes it.
+"""
+
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from heartbeat.domain.text import UNSTORABLE
+
+FLAGS = {"true": True, "1": True, "active": True, "false": False, "0": False, "inactive": False}
+# What an integer column takes.
+MAX_NUMBER = 2**31 - 1
+
+
+def _flag(value: Any) -> Any:
+    flag = FLAGS.get(str(value).lower()) if isinstance(value, bool | int | str) else None
+    if flag is None:
+        raise ValueError("must be true or false (1 and 0, and active and inactive, mean the same)")
+    return flag
+
+
+def _whole(value: Any) -> Any:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise ValueError("must be a whole number")
+    return value
+
+
+def require_storable(text: str) -> str:
+    """Raises `ValueError` for text that no database takes."""
+    if UNSTORABLE.search(text):
+        raise ValueError("has characters that are not text (NUL or half a surrogate pair); remove them")
+    return text
+
+
+def _not_blank(text: str) -> str:
+    if not text.strip():
+        raise ValueError("must not be empty")
+    return text
+
+
+# Bounds stand before it, as in `Annotated[int, Field(ge=1, le=9), WHOLE]`: those that follow are no minimum and
+# maximum in the OpenAPI document.
+WHOLE = BeforeValidator(_whole)
+
+Flag = Annotated[bool, BeforeValidator(_flag)]
+Whole = Annotated[int, Field(le=MAX_NUMBER), WHOLE]
+Positive = Annotated[int, Field(ge=1, le=MAX_NUMBER), WHOLE]
+Text = Annotated[str, AfterValidator(require_storable)]
+Words = Annotated[str, AfterValidator(require_storable), AfterValidator(_not_blank)]

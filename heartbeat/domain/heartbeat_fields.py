@@ -1,0 +1,117 @@
+"""The fields of a heartbeat that `configure` sets, each declared once: its type and bounds, its default, and the
+description and example that users read.
+
+From here come the requests of configure and preview and the heartbeat object (`api/schemas/heartbeats.py`), the OpenAPI
+document, and the columns that configure writes, with what a new row has (`store/heartbeats/configure.py`). The columns
+of `store/tables/heartbeats.py` and the tables of docs/api.md are written by hand and compared with this by tests.
+
+A new field is declared here and gets a column, a migration, and a row in docs/api.md; `SCHEDULED` in configure.py names
+it if a schedule is made from it.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, Field
+
+from heartbeat.domain.field_types import MAX_NUMBER, WHOLE, Flag, Positive, Text, Words
+
+Prompt = Annotated[
+    Words,
+    Field(
+        max_length=20_000,
+        description="What the agent is asked at each run; at most 20,000 characters.",
+        examples=["Check the support queue."],
+    ),
+]
+TimeZone = Annotated[Text, Field(max_length=500, description="An IANA name.", examples=["Europe/Berlin"])]
+Pattern = Annotated[Text, Field(max_length=500)]
+Label = Annotated[Text, Field(min_length=1, max_length=200)]
+
+
+class PublishedFields(BaseModel):
+    """The fields of the published API."""
+
+    prompt: Prompt
+    cron_pattern: Pattern | None = Field(
+        None,
+        description="Five fields, names, lists, ranges, steps, `@daily` and its like, `L`, `5L` (last Friday), `1#2` "
+        "(second Monday).",
+        examples=["0 9 * * 1-5"],
+    )
+    interval_minutes: Positive | None = Field(
+        30, description="Instead of a pattern. The plan's minimum, if that is longer than the default.", examples=[30]
+    )
+    timezone: TimeZone = "UTC"
+    active_hours_start: Pattern | None = Field(
+        None,
+        description="`HH:MM`; ticks before it are cut. It may be later than the end: hours may cross midnight.",
+        examples=["09:00"],
+    )
+    active_hours_end: Pattern | None = Field(
+        None, description="`HH:MM`; ticks from then on are cut.", examples=["17:00"]
+    )
+    active_days: Pattern | None = Field(
+        None, description="`1,2,3`: ticks on other days are cut; 1 is Monday.", examples=["1,2,3,4,5"]
+    )
+    credit_budget: Annotated[int, Field(ge=0, le=MAX_NUMBER), WHOLE] | None = Field(
+        None, description="Credits in a billing period; null is no limit.", examples=[500]
+    )
+    max_consecutive_errors: Positive = Field(
+        5, description="After so many failures in a row it is paused.", examples=[5]
+    )
+
+
+class HeartbeatFields(PublishedFields):
+    """All of them: those of the published API, and those that are added to it here."""
+
+    external_id: Label | None = Field(
+        None,
+        description="Your own stable key: configure changes the heartbeat that has it.",
+        examples=["nightly-report"],
+    )
+    label: Label | None = Field(None, description="A name for people to read.", examples=["Nightly report"])
+    auto_resume: Flag = Field(
+        True, description="Paused for a passing cause, it is tried again by itself.", examples=[True]
+    )
+    catch_up: Literal["once", "none"] = Field(
+        "once",
+        description="After an outage of up to 24 hours: `once` runs the newest missed tick, `none` runs nothing; the "
+        "others are logged as missed.",
+        examples=["once"],
+    )
+    max_steps: Annotated[int, Field(ge=1, le=200), WHOLE] = Field(
+        20,
+        description="The most model requests and tool calls of one run together; a run that wants more ends as an "
+        "error.",
+        examples=[20],
+    )
+    approval_timeout_hours: Annotated[int, Field(ge=1, le=720), WHOLE] = Field(
+        24,
+        description="A tool call that waits for a person's approval counts as denied after so many hours.",
+        examples=[24],
+    )
+    chat_mode: Literal["agent", "ask"] = Field(
+        "agent",
+        description="`agent`: its model is offered tools; `ask`: its model is asked, and offered no tools.",
+        examples=["agent"],
+    )
+    run_timeout_seconds: Annotated[int, Field(ge=10, le=86_400), WHOLE] | None = Field(
+        None,
+        description="A run ends after so many seconds; null: `HEARTBEAT_RUN_TIMEOUT_SECONDS`.",
+        examples=[600],
+    )
+    jitter_seconds: Annotated[int, Field(ge=0, le=3600), WHOLE] = Field(
+        0,
+        description="Spread the starts over so many seconds (at most 3,600), so that many heartbeats due together "
+        "do not start together.",
+        examples=[60],
+    )
+
+
+# A null in a request clears what is empty in a new heartbeat; sent for anything else it counts as left out. A cron
+# pattern is never cleared: an interval replaces it.
+NULL_IS_LEFT_OUT = {"cron_pattern"} | {
+    name
+    for name, field in HeartbeatFields.model_fields.items()
+    if not field.is_required() and field.default is not None
+}
