@@ -3,6 +3,7 @@
 import logging
 from typing import TYPE_CHECKING, Any, Literal, cast
 
+from heartbeat.agents.model import takes_tools
 from heartbeat.agents.tools.definitions import McpServer, OfferedTool, ToolResult
 from heartbeat.secrets.keyring import CannotOpen, Keyring, open_headers
 from heartbeat.settings import Settings
@@ -13,8 +14,6 @@ from heartbeat.store.tools.toolset import Toolset
 if TYPE_CHECKING:
     from heartbeat.agents.tools.offered import ConnectedServer
 
-# The small model that comes along would only stumble over them.
-WITHOUT_TOOLS = "local:"
 logger = logging.getLogger(__name__)
 
 
@@ -30,7 +29,7 @@ class Toolbox:
         """What the model of a run may ask for, in the same order every time; nothing if it is only asked."""
         from heartbeat.agents.tools.offered import offered
 
-        if run.chat_mode == "ask" or run.model.startswith(WITHOUT_TOOLS):
+        if not takes_tools(run.chat_mode, run.model):
             return []
         found = await offered(tools.bot_uuid, [self._connected(row) for row in tools.servers], self._settings)
         return [tool for tool in found if tool.server is not None or tool.name in tools.built_in]

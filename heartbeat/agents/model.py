@@ -40,3 +40,9 @@ def choose_default_model(settings: Settings) -> str:
     if settings.google_api_key:
         return CAPABLE["google"]
     return LOCAL
+
+
+def takes_tools(chat_mode: str, model: str) -> bool:
+    """Decide whether a run is offered tools: not in ask mode, and not on the small local model."""
+    # The model that comes with the product stumbles over tools.
+    return chat_mode != "ask" and not model.startswith("local:")

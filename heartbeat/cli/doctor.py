@@ -1,4 +1,4 @@
-"""`heartbeat doctor`: is everything there that a run needs, and if not, what mends it."""
+"""`heartbeat doctor`: check everything that a run needs, and say what mends what is broken."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from pydantic_settings import SettingsError
 from rich.console import Console
 from rich.text import Text
-from sqlalchemy import make_url, text
+from sqlalchemy import Connection, make_url, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from heartbeat.agents.failures import ModelFailure
@@ -25,39 +25,39 @@ from heartbeat.store.database import Database
 from heartbeat.store.projects.sealed_secrets import sealed_texts
 from heartbeat.temporal.client import connect, pollers
 
-PATIENCE, MODEL_PATIENCE = 10.0, 60.0
-# Room for a model that thinks before it speaks.
+TEMPORAL_TIMEOUT, MODEL_TIMEOUT = 10.0, 60.0
+# Room for a model that thinks before it answers.
 REPLY_TOKENS = 256
 
 
 @dataclass(frozen=True)
 class CheckResult:
-    """What one check came to; `mend` is empty when all is well."""
+    """The result of one check; `mend` is empty when all is well."""
 
     name: str
     detail: str
     mend: str = ""
 
 
-def examine(read_settings: Callable[[], Settings]) -> NoReturn:
-    """Print every finding and leave: 0 when nothing needs mending, else 1."""
+def check_installation(read_settings: Callable[[], Settings]) -> NoReturn:
+    """Print the result of every check; ends the process, with 1 when something needs mending."""
+    leave(0 if asyncio.run(_print_checks(read_settings)) else 1)
+
+
+async def _print_checks(read_settings: Callable[[], Settings]) -> bool:
+    """Return whether all is well."""
     console = Console(emoji=False, highlight=False)
-
-    async def work() -> int:
-        broken = 0
-        async for finding in _findings(read_settings):
-            broken += bool(finding.mend)
-            mark = Text("✗ ", "bold red") if finding.mend else Text("✓ ", "bold green")
-            console.print(mark, Text(f"{finding.name:<11}{finding.detail}"), sep="", soft_wrap=True)
-            if finding.mend:
-                console.print(Text(f"             {finding.mend}", "yellow"), soft_wrap=True)
-        return broken
-
-    broken = asyncio.run(work())
-    leave(1 if broken else 0)
+    well = True
+    async for check in _checks(read_settings):
+        mark = Text("✗ ", "bold red") if check.mend else Text("✓ ", "bold green")
+        console.print(mark, Text(f"{check.name:<11}{check.detail}"), sep="", soft_wrap=True)
+        if check.mend:
+            console.print(Text(f"             {check.mend}", "yellow"), soft_wrap=True)
+            well = False
+    return well
 
 
-async def _findings(read_settings: Callable[[], Settings]) -> AsyncIterator[CheckResult]:
+async def _checks(read_settings: Callable[[], Settings]) -> AsyncIterator[CheckResult]:
     try:
         settings = read_settings()
     except (ValidationError, SettingsError) as problem:
@@ -79,16 +79,17 @@ async def _findings(read_settings: Callable[[], Settings]) -> AsyncIterator[Chec
 
 
 def _apprise(settings: Settings) -> CheckResult:
-    """Whether each of the operator's addresses is one that Apprise can read; nothing is sent."""
+    """Check that Apprise can read each of the operator's addresses; nothing is sent."""
     from heartbeat.notifications.channels.apprise import EXTRA, services_of
 
     try:
-        unread = [name for name, it in settings.apprise_targets.items() if services_of(it.get_secret_value()) is None]
+        addresses = {name: secret.get_secret_value() for name, secret in settings.apprise_targets.items()}
+        unreadable = [name for name, address in addresses.items() if services_of(address) is None]
     except ModuleNotFoundError:
         return CheckResult("apprise", "the package is not installed", EXTRA)
-    if unread:
+    if unreadable:
         advice = "write their addresses in HEARTBEAT_APPRISE_TARGETS as Apprise's documentation has them"
-        return CheckResult("apprise", f"cannot read the addresses of {', '.join(unread)}", advice)
+        return CheckResult("apprise", f"cannot read the addresses of {', '.join(unreadable)}", advice)
     return CheckResult("apprise", f"reads the addresses of {', '.join(settings.apprise_targets)}")
 
 
@@ -101,7 +102,7 @@ def _database(settings: Settings) -> CheckResult:
         )
     try:
         database = Database(settings.store_url())
-        database.read_now(lambda connection: connection.execute(text("SELECT 1")))
+        database.read_now(Connection.execute, text("SELECT 1"))
         database.close()
     except (SQLAlchemyError, OSError) as problem:
         reason = str(getattr(problem, "orig", problem)).strip().splitlines()[0]
@@ -117,7 +118,7 @@ def _migrations(settings: Settings) -> CheckResult:
 
 
 def _secrets(settings: Settings) -> CheckResult:
-    """Whether everything that is kept sealed opens with the keys of this process; nothing of it is shown."""
+    """Check that every sealed text opens with the keys of this process; none is shown."""
     database = Database(settings.store_url())
     rows = database.read_now(sealed_texts)
     database.close()
@@ -125,16 +126,16 @@ def _secrets(settings: Settings) -> CheckResult:
         keyring = Keyring.from_settings(settings)
     except CannotOpen as problem:
         return CheckResult("secrets", problem.message, "mend the file, or put it back from a backup")
-    problems = [why for row, kept in rows if (why := _unopened(keyring, row, kept))]
+    problems = [reason for row, sealed in rows if (reason := _why_sealed(keyring, row, sealed))]
     if problems:
         return CheckResult("secrets", f"{len(problems)} of {len(rows)} do not open", problems[0])
     return CheckResult("secrets", f"{len(rows)} are kept sealed, and all open" if rows else "none are kept yet")
 
 
-def _unopened(keyring: Keyring, row: str, kept: str) -> str | None:
-    """Why a sealed text does not open, if it does not."""
+def _why_sealed(keyring: Keyring, row: str, sealed: str) -> str | None:
+    """Say why a sealed text does not open; `None` when it does."""
     try:
-        keyring.open(kept, row)
+        keyring.open(sealed, row)
     except CannotOpen as problem:
         return problem.message
     return None
@@ -144,38 +145,38 @@ async def _temporal_and_worker(settings: Settings) -> tuple[CheckResult, CheckRe
     where = f"{settings.temporal_target()}, namespace {settings.temporal_namespace}"
     unchecked = CheckResult("worker", "not checked", "mend Temporal first")
     try:
-        client = await asyncio.wait_for(connect(settings, lazy=False), PATIENCE)
+        client = await asyncio.wait_for(connect(settings, lazy=False), TEMPORAL_TIMEOUT)
     except TimeoutError:
-        return _no_temporal(settings, f"{where}: no answer within {PATIENCE:g} s"), unchecked
+        return _no_temporal(settings, f"{where}: no answer within {TEMPORAL_TIMEOUT:g} s"), unchecked
     except (RuntimeError, OSError, ValueError) as problem:
         return _no_temporal(settings, f"{where}: {' '.join(str(problem).split())}"), unchecked
     return CheckResult("Temporal", f"{where} answers"), _worker(settings, await pollers(client, settings.task_queue))
 
 
-def _no_temporal(settings: Settings, why: str) -> CheckResult:
+def _no_temporal(settings: Settings, reason: str) -> CheckResult:
     if settings.temporal_address is None:
         mend = "start it with `heartbeat up`, or set TEMPORAL_ADDRESS to a cluster of yours"
         return CheckResult("Temporal", f"{settings.temporal_target()} does not answer", mend)
     mend = "check TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_TLS… and TEMPORAL_API_KEY, and that the cluster runs"
-    return CheckResult("Temporal", why, mend)
+    return CheckResult("Temporal", reason, mend)
 
 
-def _worker(settings: Settings, found: int) -> CheckResult:
-    if found:
-        return CheckResult("worker", f"{found} at task queue {settings.task_queue}")
+def _worker(settings: Settings, workers: int) -> CheckResult:
+    if workers:
+        return CheckResult("worker", f"{workers} at task queue {settings.task_queue}")
     missing = f"none at task queue {settings.task_queue} of namespace {settings.temporal_namespace}"
     return CheckResult("worker", missing, "start one with `heartbeat worker` (`heartbeat up` has one of its own)")
 
 
 async def _model(settings: Settings) -> CheckResult:
-    """Ask the default model for a word: a few tokens buy certainty about address, key, name and quota."""
+    """Ask the default model for a word: a few tokens that check address, key, name and quota."""
     name = choose_default_model(settings)
     models = ProviderClients(settings)
     try:
-        await asyncio.wait_for(models.ask(CompletionRequest(name, "", "Say OK.", REPLY_TOKENS)), MODEL_PATIENCE)
+        await asyncio.wait_for(models.ask(CompletionRequest(name, "", "Say OK.", REPLY_TOKENS)), MODEL_TIMEOUT)
     except TimeoutError:
         return CheckResult(
-            "model", f"{name} did not answer within {MODEL_PATIENCE:g} s", "check its address and its load"
+            "model", f"{name} did not answer within {MODEL_TIMEOUT:g} s", "check its address and its load"
         )
     except ModelFailure as problem:
         return CheckResult("model", f"{name} does not answer", f"{problem.message}{_advice(name)}")

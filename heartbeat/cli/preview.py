@@ -11,39 +11,39 @@ from heartbeat.domain.errors import Invalid
 from heartbeat.domain.forecast import Budget, Forecast, UsageEstimate, forecast
 from heartbeat.settings import Plan
 
-USUAL = UsageEstimate(float(Plan().usual_credits_per_run), "the usual cost of a run")
+USUAL_RUN = UsageEstimate(float(Plan().usual_credits_per_run), "the usual cost of a run")
 
 
-def show(cron_pattern: str, timezone: str, count: int, budget: int | None) -> None:
-    """Print the table; raises `Invalid`."""
+def print_preview(cron_pattern: str, timezone: str, count: int, budget: int | None) -> None:
+    """Print the next `count` ticks and what a month of them costs; raises `Invalid`."""
     try:
         cadence = Cadence(timezone=timezone, cron_pattern=cron_pattern).validated()
     except CadenceError as problem:
         raise Invalid(problem.field, problem.message) from problem
-    found = forecast(cadence, USUAL, Budget(budget), datetime.now(UTC), count)
+    outlook = forecast(cadence, USUAL_RUN, Budget(budget), datetime.now(UTC), count)
     console = Console(emoji=False, highlight=False)
-    console.print(found.schedule, style="bold")
-    console.print(_table(found, timezone))
-    for line in _words(found, budget):
+    console.print(outlook.schedule, style="bold")
+    console.print(_table(outlook, timezone))
+    for line in _summary(outlook, budget):
         console.print(line, soft_wrap=True)
 
 
-def _table(found: Forecast, timezone: str) -> Table:
+def _table(outlook: Forecast, timezone: str) -> Table:
     table = Table("", timezone, "UTC", "note", box=None, header_style="dim")
-    for number, tick in enumerate(found.ticks, 1):
+    for number, tick in enumerate(outlook.ticks, 1):
         local = f"{tick.local:%a %Y-%m-%d %H:%M %z}"
         table.add_row(str(number), local, f"{tick.utc:%Y-%m-%d %H:%M}", tick.note or "")
     return table
 
 
-def _words(found: Forecast, budget: int | None) -> list[str]:
+def _summary(outlook: Forecast, budget: int | None) -> list[str]:
     lines = [
-        f"{found.runs_per_month:g} {'run' if found.runs_per_month == 1 else 'runs'} a month, "
-        f"about {found.credits_per_month:g} credits "
-        f"at {USUAL.credits:g} a run ({USUAL.credits_from})."
+        f"{outlook.runs_per_month:g} {'run' if outlook.runs_per_month == 1 else 'runs'} a month, "
+        f"about {outlook.credits_per_month:g} credits "
+        f"at {USUAL_RUN.credits:g} a run ({USUAL_RUN.credits_from})."
     ]
     if budget is not None:
-        spent = found.budget_spent_on
-        lasts = f"is spent on {spent:%Y-%m-%d} (UTC)" if spent else "lasts this month and the next"
+        spent_on = outlook.budget_spent_on
+        lasts = f"is spent on {spent_on:%Y-%m-%d} (UTC)" if spent_on else "lasts this month and the next"
         lines.append(f"A budget of {budget} credits a month {lasts}.")
-    return [*lines, *(f"Warning: {warning}" for warning in found.warnings)]
+    return [*lines, *(f"Warning: {warning}" for warning in outlook.warnings)]

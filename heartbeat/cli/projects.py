@@ -1,35 +1,27 @@
-"""Projects and keys on the command line, for whoever can reach the database."""
+"""`heartbeat project` and `heartbeat key`, for operators who can reach the database."""
 
-import json
 import re
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import TypeVar
 
 import typer
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
-from sqlalchemy import Connection, make_url
+from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
+from heartbeat.cli.database import read_database, write_database
+from heartbeat.cli.output import print_rows, print_values, timestamp
 from heartbeat.domain.errors import Conflict, NotFound
 from heartbeat.settings import Settings
-from heartbeat.store import migrate
-from heartbeat.store.database import Database
-from heartbeat.store.projects.projects import create_key, create_project, keys, project, projects, revoke_key
-from heartbeat.store.tables.projects import Project
-from heartbeat.up.first import make_first
+from heartbeat.store.projects import projects as store
+from heartbeat.store.tables.projects import ApiKey, Project
+from heartbeat.up.first_project import create_first_project
 
-T = TypeVar("T")
 PROJECT_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 
 @dataclass(frozen=True)
 class NewProject:
-    """What a new project is given; `anchor_day` is the day of the month its billing period begins."""
+    """A project to create; `anchor_day` is the day of the month (1 to 31) its billing period begins."""
 
     name: str
     uuid: str | None
@@ -37,147 +29,97 @@ class NewProject:
     anchor_day: int
 
 
-def create(settings: Settings, wanted: NewProject, as_json: bool) -> None:
-    """Create a project and print its id."""
-    if wanted.plan not in settings.plans:
-        raise typer.BadParameter(f"there is no plan {wanted.plan!r}; choose one of {', '.join(settings.plans)}")
-    if wanted.uuid is not None and not PROJECT_ID.fullmatch(wanted.uuid):
+def create_project(settings: Settings, project: NewProject, as_json: bool) -> None:
+    """Create a project and print its id; raises `BadParameter`, or `Conflict` when the id is taken."""
+    if project.plan not in settings.plans:
+        raise typer.BadParameter(f"there is no plan {project.plan!r}; choose one of {', '.join(settings.plans)}")
+    if project.uuid is not None and not PROJECT_ID.fullmatch(project.uuid):
         raise typer.BadParameter("--id may hold 1 to 64 letters, digits, points, hyphens and underscores")
-
-    def work(connection: Connection) -> Project:
-        now = datetime.now(UTC)
-        return create_project(
-            connection, wanted.name, now, uuid=wanted.uuid, plan=wanted.plan, anchor_day=wanted.anchor_day
-        )
-
     try:
-        made = write_store(settings, work)
+        row = write_database(
+            settings,
+            store.create_project,
+            project.name,
+            datetime.now(UTC),
+            uuid=project.uuid,
+            plan=project.plan,
+            anchor_day=project.anchor_day,
+        )
     except IntegrityError as problem:
-        message = f"There is a project {wanted.uuid!r} already; choose another --id."
+        message = f"There is a project {project.uuid!r} already; choose another --id."
         raise Conflict("project_exists", message) from problem
-    show_one({"project": made.uuid}, f"Make a key for it: heartbeat key create --project {made.uuid}", as_json)
+    print_values({"project": row.uuid}, f"Make a key for it: heartbeat key create --project {row.uuid}", as_json)
 
 
-def make_named(settings: Settings) -> None:
-    """Make the first project and key and print them, if the settings name either and there is no project yet."""
+def create_named_project(settings: Settings) -> None:
+    """Create the project and the key that the settings name, unless the database has a project, and print them."""
     if settings.project_id is None and settings.api_key is None:
         return
-    first = write_store(settings, lambda connection: make_first(connection, settings, datetime.now(UTC)))
+    first = write_database(settings, create_first_project, settings, datetime.now(UTC))
     if first is None:
         return
     if first.secret:
-        show_one({"project": first.project, "key": first.secret}, "Keep the key: it is not shown again.", False)
+        values = {"project": first.project_uuid, "key": first.secret}
+        print_values(values, "Keep the key: it is not shown again.", as_json=False)
     else:
-        show_one({"project": first.project}, "Its key is the one of HEARTBEAT_API_KEY.", False)
+        print_values({"project": first.project_uuid}, "Its key is the one of HEARTBEAT_API_KEY.", as_json=False)
 
 
 def list_projects(settings: Settings, as_json: bool) -> None:
     """Print every project, oldest first."""
-    found = read_store(settings, projects)
-    rows = [[one.uuid, one.name, one.plan, one.period_anchor_day, _time(one.created_at)] for one in found]
-    _show_all(["id", "name", "plan", "anchor_day", "created"], rows, as_json)
+    rows = [
+        [project.uuid, project.name, project.plan, project.period_anchor_day, timestamp(project.created_at)]
+        for project in read_database(settings, store.projects)
+    ]
+    print_rows(["id", "name", "plan", "anchor_day", "created"], rows, as_json)
 
 
-def make_key(settings: Settings, owner: str | None, name: str, as_json: bool) -> None:
-    """Create a key of the project `owner`, or of the only one there is, and print it this once."""
-
-    def work(connection: Connection) -> dict[str, str]:
-        found = which_project(connection, owner)
-        made = create_key(connection, found, name, datetime.now(UTC))
-        return {"project": found.uuid, "id": made.uuid, "key": made.secret}
-
-    show_one(write_store(settings, work), "Keep the key: it is not shown again.", as_json)
+def create_key(settings: Settings, project_uuid: str | None, name: str, as_json: bool) -> None:
+    """Create a key of the named or only project and print it this once."""
+    values = write_database(settings, _create_key, project_uuid, name, datetime.now(UTC))
+    print_values(values, "Keep the key: it is not shown again.", as_json)
 
 
-def list_keys(settings: Settings, owner: str | None, as_json: bool) -> None:
-    """Print the keys of a project, revoked ones too; of the keys themselves only the beginnings are known."""
-    found = read_store(settings, lambda connection: keys(connection, which_project(connection, owner)))
-    rows = [[one.uuid, one.name, one.prefix, _time(one.created_at), _time(one.revoked_at)] for one in found]
-    _show_all(["id", "name", "begins", "created", "revoked"], rows, as_json)
+def _create_key(connection: Connection, project_uuid: str | None, name: str, now: datetime) -> dict[str, str]:
+    project = named_or_only_project(connection, project_uuid)
+    key = store.create_key(connection, project, name, now)
+    return {"project": project.uuid, "id": key.uuid, "key": key.secret}
 
 
-def revoke(settings: Settings, uuid: str) -> None:
-    """Make a key useless from now on, whichever project it belongs to; raises `NotFound`."""
-
-    def work(connection: Connection) -> None:
-        owners = (one for one in projects(connection) if any(key.uuid == uuid for key in keys(connection, one)))
-        owner = next(owners, None)
-        if owner is None:
-            raise NotFound("key", uuid)
-        revoke_key(connection, owner, uuid, datetime.now(UTC))
-
-    write_store(settings, work)
-    typer.echo(f"{uuid} is revoked.")
+def list_keys(settings: Settings, project_uuid: str | None, as_json: bool) -> None:
+    """Print the keys of the named or only project, revoked ones too; of a secret only its beginning is known."""
+    rows = [
+        [key.uuid, key.name, key.prefix, timestamp(key.created_at), timestamp(key.revoked_at)]
+        for key in read_database(settings, _keys, project_uuid)
+    ]
+    print_rows(["id", "name", "begins", "created", "revoked"], rows, as_json)
 
 
-def which_project(connection: Connection, uuid: str | None) -> Project:
-    """The project that was named, else the only one there is."""
-    if uuid:
-        return project(connection, uuid)
-    found = projects(connection)
-    if len(found) == 1:
-        return found[0]
-    if not found:
+def _keys(connection: Connection, project_uuid: str | None) -> list[ApiKey]:
+    return store.keys(connection, named_or_only_project(connection, project_uuid))
+
+
+def revoke_key(settings: Settings, key_uuid: str) -> None:
+    """Revoke a key of any project; raises `NotFound`."""
+    write_database(settings, _revoke_key, key_uuid, datetime.now(UTC))
+    typer.echo(f"{key_uuid} is revoked.")
+
+
+def _revoke_key(connection: Connection, key_uuid: str, now: datetime) -> None:
+    for project in store.projects(connection):
+        if any(key.uuid == key_uuid for key in store.keys(connection, project)):
+            return store.revoke_key(connection, project, key_uuid, now)
+    raise NotFound("key", key_uuid)
+
+
+def named_or_only_project(connection: Connection, project_uuid: str | None) -> Project:
+    """Read the named project, or the only one; raises `NotFound`, or `Conflict` when there is none or a choice."""
+    if project_uuid:
+        return store.project(connection, project_uuid)
+    projects = store.projects(connection)
+    if len(projects) == 1:
+        return projects[0]
+    if not projects:
         raise Conflict("no_project", "There is no project yet; make one with `heartbeat project create NAME`.")
-    message = f"There are {len(found)} projects; name one with --project (`heartbeat project list` shows them)."
+    message = f"There are {len(projects)} projects; name one with --project (`heartbeat project list` shows them)."
     raise Conflict("which_project", message)
-
-
-def read_store(settings: Settings, work: Callable[[Connection], T]) -> T:
-    """What `work` reads in the settings' database; raises `Conflict` when that is not of this version."""
-    return _with_database(settings, lambda database: database.read_now(work))
-
-
-def write_store(settings: Settings, work: Callable[[Connection], T]) -> T:
-    """`read_store` in a transaction that may write."""
-    return _with_database(settings, lambda database: database.write_now(work))
-
-
-def _with_database(settings: Settings, work: Callable[[Database], T]) -> T:
-    url = settings.store_url()
-    if not _is_migrated(url):
-        shown = make_url(url).render_as_string()
-        raise Conflict("not_migrated", f"The database {shown} is not of this version; run `heartbeat migrate`.")
-    database = Database(url)
-    try:
-        return work(database)
-    finally:
-        database.close()
-
-
-def _is_migrated(url: str) -> bool:
-    path = make_url(url).database
-    if url.startswith("sqlite") and not (path and Path(path).exists()):
-        return False
-    return migrate.current(url) == migrate.newest()
-
-
-def show_one(values: Mapping[str, str | int], advice: str, as_json: bool) -> None:
-    """Print what was made: a line a value and one of advice, or JSON."""
-    if as_json:
-        typer.echo(json.dumps(values))
-        return
-    for name, value in values.items():
-        typer.echo(f"{name:<8} {value}")
-    typer.echo(advice)
-
-
-def _show_all(columns: list[str], rows: Sequence[Sequence[str | int | None]], as_json: bool) -> None:
-    """JSON if asked for, a table on a terminal, else lines with tabs between the fields."""
-    console = Console(emoji=False)
-    if as_json:
-        typer.echo(json.dumps([dict(zip(columns, row, strict=True)) for row in rows]))
-        return
-    texts = [["" if value is None else str(value) for value in row] for row in rows]
-    if console.is_terminal:
-        table = Table(*columns, box=None)
-        for row in texts:
-            table.add_row(*map(escape, row))
-        console.print(table)
-        return
-    for row in texts:
-        typer.echo("\t".join(row))
-
-
-def _time(moment: datetime | None) -> str | None:
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ") if moment else None

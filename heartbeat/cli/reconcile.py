@@ -1,4 +1,4 @@
-"""`heartbeat reconcile`: compare every schedule with its row now, instead of waiting for Upkeep to come by."""
+"""`heartbeat reconcile`: compare every schedule with its row now, without waiting for the Upkeep workflow."""
 
 import asyncio
 from contextlib import closing
@@ -7,6 +7,7 @@ from typing import NoReturn
 import typer
 from temporalio.service import RPCError
 
+from heartbeat.cli.output import print_error
 from heartbeat.cli.process import leave
 from heartbeat.settings import Settings
 from heartbeat.store.database import Database
@@ -16,17 +17,17 @@ from heartbeat.temporal.reconcile import Reconciler, ScheduleDifference
 from heartbeat.temporal.schedules import Schedules
 
 
-def run(settings: Settings, dry_run: bool) -> NoReturn:
+def reconcile_schedules(settings: Settings, dry_run: bool) -> NoReturn:
     """Print each difference and how many there were, or that Temporal cannot be reached; ends the process."""
     try:
-        found = asyncio.run(_reconcile(settings, dry_run))
+        differences = asyncio.run(_reconcile(settings, dry_run))
     except (RPCError, RuntimeError):
-        typer.echo(f"heartbeat: Temporal cannot be reached at {settings.temporal_target()}; is it up?", err=True)
+        print_error(f"Temporal cannot be reached at {settings.temporal_target()}; is it up?")
         leave(1)
-    for difference in found:
+    for difference in differences:
         typer.echo(f"{difference.heartbeat}  {difference.what}: {difference.why}")
     would = "would be put right (--dry-run)" if dry_run else "put right"
-    typer.echo(f"{len(found)} {would}." if found else "Every schedule stands as its row says.")
+    typer.echo(f"{len(differences)} {would}." if differences else "Every schedule stands as its row says.")
     leave(0)
 
 

@@ -1,4 +1,4 @@
-"""`heartbeat rehearse`: a run that thinks and does nothing, and what it would have done."""
+"""`heartbeat rehearse`: a run that thinks but does nothing, and a report of what it would have done."""
 
 import asyncio
 import json
@@ -10,8 +10,9 @@ from typing import Any, NoReturn
 import typer
 from sqlalchemy import Connection
 
+from heartbeat.cli.output import print_error
 from heartbeat.cli.process import leave
-from heartbeat.cli.projects import which_project
+from heartbeat.cli.projects import named_or_only_project
 from heartbeat.domain.errors import ProductError, Unavailable
 from heartbeat.domain.forecast import runs_per_month
 from heartbeat.domain.ids import new_id
@@ -27,82 +28,92 @@ from heartbeat.store.tables.runs import Run
 from heartbeat.temporal.client import connect, pollers
 from heartbeat.temporal.runs import log_of, start_manual_run
 
-AFTER_A_YES = " (after a person's yes)"
+AFTER_APPROVAL = " (after a person's yes)"
 CHARGED = "The model was really asked, and is charged as for any run; nothing else was done or counted."
+NO_WORKER = "Temporal or a worker is not there: nothing would run this. Start them, then try again."
 
 
 @dataclass(frozen=True)
 class RehearsalReport:
-    """A rehearsal that has ended. `runs_per_month` is what its heartbeat's cadence comes to."""
+    """A rehearsal that has ended. `runs_per_month` is how often its heartbeat's cadence comes due."""
 
     run: Run
-    would: Rehearsal
+    rehearsal: Rehearsal
     runs_per_month: float
 
+    @property
+    def cost_usd(self) -> str:
+        return f"{(Decimal(self.run.cost_nano_usd) / 10**9).normalize():f}"
+
+    @property
+    def credits_per_month(self) -> float:
+        return round(self.runs_per_month * self.run.credits_charged, 1)
+
     def as_json(self) -> dict[str, Any]:
-        """As `--json` prints it."""
+        """Build what `--json` prints."""
         names = ("status", "skip_reason", "error_code", "error_message", "response", "report", "model", "tokens_used")
-        run = self.run
         return {
-            "log_id": run.uuid,
-            **{name: getattr(run, name) for name in (*names, "credits_charged", "duration_ms")},
-            "cost_usd": f"{(Decimal(run.cost_nano_usd) / 10**9).normalize():f}",
-            "would_have_called": [asdict(call) for call in self.would.calls],
-            "would_have_told": [asdict(told) for told in self.would.told],
+            "log_id": self.run.uuid,
+            **{name: getattr(self.run, name) for name in (*names, "credits_charged", "duration_ms")},
+            "cost_usd": self.cost_usd,
+            "would_have_called": [asdict(call) for call in self.rehearsal.calls],
+            "would_have_told": [asdict(event) for event in self.rehearsal.told],
             "runs_per_month": round(self.runs_per_month, 1),
-            "credits_per_month": round(self.runs_per_month * run.credits_charged, 1),
+            "credits_per_month": self.credits_per_month,
         }
 
+    def as_text(self) -> str:
+        """Write the report for people."""
+        run = self.run
+        reason = run.error_message or run.skip_reason
+        lines = [f"{run.uuid}  {run.status}{f': {reason}' if reason else ''}"]
+        if run.response:
+            lines.append(run.response)
+        lines += ["", *self._effects()]
+        lines.append(
+            f"It cost {run.credits_charged} credits ({run.tokens_used} tokens, {self.cost_usd} US dollars); "
+            f"{round(self.runs_per_month, 1)} runs a month would cost {self.credits_per_month}."
+        )
+        return "\n".join([*lines, CHARGED])
 
-def run(settings: Settings, uuid: str, project: str | None, as_json: bool) -> NoReturn:
-    """Rehearse a heartbeat and print what it came to; exit code 1 when the rehearsal did not succeed."""
+    def _effects(self) -> list[str]:
+        calls = [
+            f"  {call.tool} {json.dumps(call.arguments, ensure_ascii=False)}"
+            f"{AFTER_APPROVAL if call.needs_approval else ''}"
+            for call in self.rehearsal.calls
+        ]
+        events = [f"  {event.channel} {event.name}: {event.event}" for event in self.rehearsal.told]
+        return [
+            *(["It would have called", *calls] if calls else ["It would have called nothing that acts."]),
+            *(["It would have told", *events] if events else ["It would have told nobody."]),
+        ]
+
+
+def rehearse_heartbeat(settings: Settings, heartbeat_uuid: str, project_uuid: str | None, as_json: bool) -> NoReturn:
+    """Rehearse a heartbeat and print the report; ends the process, with 1 when the rehearsal did not succeed."""
     try:
-        done = asyncio.run(_rehearse(settings, uuid, project))
+        report = asyncio.run(_rehearse(settings, heartbeat_uuid, project_uuid))
     except ProductError as problem:
-        typer.echo(f"heartbeat: {problem}", err=True)
+        print_error(str(problem))
         leave(1)
-    typer.echo(json.dumps(done.as_json()) if as_json else "\n".join(lines(done)))
-    leave(0 if done.run.status == "success" else 1)
+    typer.echo(json.dumps(report.as_json()) if as_json else report.as_text())
+    leave(0 if report.run.status == "success" else 1)
 
 
-async def _rehearse(settings: Settings, uuid: str, project: str | None) -> RehearsalReport:
+async def _rehearse(settings: Settings, heartbeat_uuid: str, project_uuid: str | None) -> RehearsalReport:
     with closing(Database(settings.store_url())) as database:
-
-        def work(connection: Connection) -> tuple[Heartbeat, Bot]:
-            return heartbeat_and_bot(connection, which_project(connection, project), uuid)
-
-        heartbeat, bot = await database.read(work)
+        heartbeat, bot = await database.read(_heartbeat_and_bot, heartbeat_uuid, project_uuid)
         client = await connect(settings)
         if not await pollers(client, settings.task_queue):
-            raise Unavailable(
-                "no_worker", "Temporal or a worker is not there: nothing would run this. Start them, then try again."
-            )
+            raise Unavailable("no_worker", NO_WORKER)
         handle = await start_manual_run(client, settings, heartbeat, bot.name, new_id("log"), dry_run=True)
-        log = await log_of(handle)
-        return await database.read(_result, heartbeat, log)
+        return await database.read(_report, heartbeat, await log_of(handle))
 
 
-def _result(connection: Connection, heartbeat: Heartbeat, log: str) -> RehearsalReport:
-    found = run_by_uuid(connection, log)
-    return RehearsalReport(found, rehearsal(connection, found), runs_per_month(cadence_of(heartbeat), found.started_at))
+def _heartbeat_and_bot(connection: Connection, heartbeat_uuid: str, project_uuid: str | None) -> tuple[Heartbeat, Bot]:
+    return heartbeat_and_bot(connection, named_or_only_project(connection, project_uuid), heartbeat_uuid)
 
 
-def lines(done: RehearsalReport) -> list[str]:
-    """A rehearsal in words."""
-    run, would, shown = done.run, done.would, done.as_json()
-    ended = run.error_message or run.skip_reason or ""
-    calls = [
-        f"  {call.tool} {json.dumps(call.arguments, ensure_ascii=False)}{AFTER_A_YES if call.needs_approval else ''}"
-        for call in would.calls
-    ]
-    told = [f"  {one.channel} {one.name}: {one.event}" for one in would.told]
-    return [
-        f"{run.uuid}  {run.status}{f': {ended}' if ended else ''}",
-        *([run.response] if run.response else []),
-        "",
-        *(["It would have called", *calls] if calls else ["It would have called nothing that acts."]),
-        *(["It would have told", *told] if told else ["It would have told nobody."]),
-        f"It cost {run.credits_charged} credits ({run.tokens_used} tokens, {shown['cost_usd']} US dollars); "
-        f"{shown['runs_per_month']} runs a month would cost {shown['credits_per_month']}.",
-        CHARGED,
-    ]
+def _report(connection: Connection, heartbeat: Heartbeat, run_uuid: str) -> RehearsalReport:
+    run = run_by_uuid(connection, run_uuid)
+    return RehearsalReport(run, rehearsal(connection, run), runs_per_month(cadence_of(heartbeat), run.started_at))

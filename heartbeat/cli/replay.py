@@ -1,6 +1,6 @@
-"""Replay: a finished run's conversation again, with another prompt or model and the tool results it had.
+"""Replay: hold a finished run's conversation again, with another prompt or model and the recorded tool results.
 
-Nothing outside is called but the model, and nothing is written: no log, no entry in the books.
+Only the model is called, and nothing is written: no log and no ledger entry.
 """
 
 from collections.abc import Sequence
@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from heartbeat.agents.failures import ModelFailure
+from heartbeat.agents.model import takes_tools
 from heartbeat.agents.prompt import ModelTurn, ToolTurn
 from heartbeat.agents.request import Completion, CompletionRequest, ProviderClients, RequestedCall
 from heartbeat.agents.tools.definitions import McpServer, OfferedTool
@@ -27,7 +28,6 @@ from heartbeat.store.tables.runs import Run, Step
 from heartbeat.store.tools.toolset import Toolset, toolset
 
 NOT_RECORDED = "This call is not in the recording of the run that is replayed, so nothing is known of what it answers."
-WITHOUT_TOOLS = "local:"
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class ReplayedCall:
 
 @dataclass
 class ReplayColumn:
-    """One column of the comparison. `ended` is success, or what went wrong."""
+    """One column of the comparison; `ended` is "success", or says what went wrong."""
 
     model: str
     prompt: str
@@ -62,82 +62,89 @@ class ReplayColumn:
     ended: str = "success"
 
 
-def original(connection: Connection, uuid: str) -> OriginalRun:
-    """The run to replay; raises `NotFound`, or `Conflict` when there is no conversation in it (yet)."""
-    run = run_by_uuid(connection, uuid)
+def read_original(connection: Connection, run_uuid: str) -> OriginalRun:
+    """Read the run to replay; raises `NotFound`, or `Conflict` when there is no conversation in it (yet)."""
+    run = run_by_uuid(connection, run_uuid)
     if run.status == "running":
-        raise Conflict("run_in_progress", f"The run {uuid} has not ended yet; replay it when it has.")
+        raise Conflict("run_in_progress", f"The run {run_uuid} has not ended yet; replay it when it has.")
     if run.status == "skipped":
-        raise Conflict("nothing_to_replay", f"The run {uuid} was skipped, so no model was asked; replay another.")
+        raise Conflict("nothing_to_replay", f"The run {run_uuid} was skipped, so no model was asked; replay another.")
     return OriginalRun(run, steps(connection, run.id), toolset(connection, run.bot_id))
 
 
-def as_it_was(found: OriginalRun) -> ReplayColumn:
-    """The run's own column."""
-    run = found.run
-    calls = [ReplayedCall(step.name or "", parsed(step.arguments)) for step in found.steps if step.kind == "tool"]
-    ended = run.status if run.status == "success" else f"{run.status}: {run.error_message}"
+def original_column(original: OriginalRun) -> ReplayColumn:
+    """Build the column of the run as it was."""
+    run = original.run
     return ReplayColumn(
-        run.model, run.prompt, run.response or "", calls, len(found.steps), run.tokens_used, run.credits_charged, ended
+        model=run.model,
+        prompt=run.prompt,
+        answer=run.response or "",
+        calls=[ReplayedCall(step.name or "", parsed(step.arguments)) for step in original.steps if step.kind == "tool"],
+        steps=len(original.steps),
+        tokens=run.tokens_used,
+        credits=run.credits_charged,
+        ended=run.status if run.status == "success" else f"{run.status}: {run.error_message}",
     )
 
 
 class Recording:
-    """The results of a run's tool calls, by name and arguments; of a name, each is given once and in order."""
+    """The results of a run's tool calls, by name and arguments; of each tool they are returned once and in order."""
 
     def __init__(self, steps: Sequence[Step]) -> None:
         self._calls = [step for step in steps if step.kind == "tool" and step.state == "done"]
-        self._given: set[int] = set()
+        self._used: set[int] = set()
 
     def result(self, call: RequestedCall) -> str | None:
-        """What was recorded for this very call, else for the next one of that tool; `None` if there is none.
+        """Return what was recorded for this very call, else for the next one of that tool; `None` if there is none.
 
-        A call asked for more often than it was recorded gets its last result again.
+        A call made more often than it was recorded gets its last result again.
         """
         same_tool = [step for step in self._calls if step.name == call.tool]
         same_call = [step for step in same_tool if parsed(step.arguments) == parsed(call.arguments)]
-        fresh = [step for step in (*same_call, *([] if same_call else same_tool)) if step.number not in self._given]
-        found = fresh[0] if fresh else same_call[-1] if same_call else None
-        if found is None:
+        unused = [step for step in same_call or same_tool if step.number not in self._used]
+        step = unused[0] if unused else same_call[-1] if same_call else None
+        if step is None:
             return None
-        self._given.add(found.number)
-        return found.answer
+        self._used.add(step.number)
+        return step.answer
 
 
-async def replay(found: OriginalRun, prompt: str, model: str, settings: Settings) -> ReplayColumn:
+async def replay(original: OriginalRun, prompt: str, model: str, settings: Settings) -> ReplayColumn:
     """Hold the conversation again, up to the run's own limit of steps."""
-    side, recording, models = ReplayColumn(model, prompt), Recording(found.steps), ProviderClients(settings)
-    turns: list[ModelTurn | ToolTurn] = []
+    run, column = original.run, ReplayColumn(model, prompt)
+    offered = tools(original) if takes_tools(run.chat_mode, model) else []
     rate = rate_for(model, settings.credits_per_1000_tokens, settings.model_rates)
-    run = found.run
-    offered = [] if run.chat_mode == "ask" or model.startswith(WITHOUT_TOOLS) else tools(found)
-    told = first_message(run.opening, prompt)
+    message, recording = first_message(run.opening, prompt), Recording(original.steps)
+    models = ProviderClients(settings)
+    turns: list[ModelTurn | ToolTurn] = []
     try:
-        while side.steps < run.max_steps:
-            question = CompletionRequest(model, run.instruction, told, run.max_reply_tokens, turns, offered)
-            answer = await models.ask(question)
-            turns += [ModelTurn(answer.messages), *_heard(side, answer, recording, rate)]
-            if not answer.calls:
-                side.ended = f"error: {answer.failure}" if answer.failure else "success"
-                return side
-        side.ended = f"error: it came to its limit of {run.max_steps} steps (max_steps)"
+        while column.steps < run.max_steps:
+            request = CompletionRequest(model, run.instruction, message, run.max_reply_tokens, turns, offered)
+            completion = await models.ask(request)
+            turns += [ModelTurn(completion.messages), *_add_step(column, completion, recording, rate)]
+            if not completion.calls:
+                column.ended = f"error: {completion.failure}" if completion.failure else "success"
+                return column
+        column.ended = f"error: it came to its limit of {run.max_steps} steps (max_steps)"
     except ModelFailure as failure:
-        side.ended = f"error: {failure.message}"
+        column.ended = f"error: {failure.message}"
     finally:
         await models.close()
-    return side
+    return column
 
 
-def tools(found: OriginalRun) -> list[OfferedTool]:
-    """What the bot's model is offered today, and by name alone what the run called and is no longer there.
+def tools(original: OriginalRun) -> list[OfferedTool]:
+    """List what the bot's model is offered today, and by name alone what the run called and is no longer there.
 
-    No server is asked and no header opened.
+    No server is asked and no secret header is opened.
     """
-    known_here = define([_connected(row) for row in found.tools.servers])
-    defined = [tool for tool in known_here if tool.server is not None or tool.name in found.tools.built_in]
-    known = {tool.name for tool in defined}
-    gone = {step.name or "": None for step in found.steps if step.kind == "tool" and step.name not in known}
-    return [*defined, *(OfferedTool(name, "A tool of an earlier run.", ANY_ARGUMENTS) for name in gone)]
+    defined = define([_connected(row) for row in original.tools.servers])
+    offered = [tool for tool in defined if tool.server is not None or tool.name in original.tools.built_in]
+    known = {tool.name for tool in offered}
+    missing = dict.fromkeys(
+        step.name or "" for step in original.steps if step.kind == "tool" and step.name not in known
+    )
+    return [*offered, *(OfferedTool(name, "A tool of an earlier run.", ANY_ARGUMENTS) for name in missing)]
 
 
 def _connected(row: Tool) -> ConnectedServer:
@@ -145,13 +152,13 @@ def _connected(row: Tool) -> ConnectedServer:
     return ConnectedServer(server, row.tools, row.require_approval, row.approval_tools)
 
 
-def _heard(side: ReplayColumn, answer: Completion, recording: Recording, rate: int) -> list[ToolTurn]:
-    """Add an answer to the column, and what its calls are answered with."""
-    tokens = answer.input_tokens + answer.output_tokens
-    side.answer = answer.text
-    side.steps += 1 + len(answer.calls)
-    side.tokens += tokens
-    side.credits += credits.cost(tokens, rate)
-    results = [(call, recording.result(call)) for call in answer.calls]
-    side.calls += [ReplayedCall(call.tool, parsed(call.arguments), result is not None) for call, result in results]
+def _add_step(column: ReplayColumn, completion: Completion, recording: Recording, rate: int) -> list[ToolTurn]:
+    """Add a completion to the column; returns the recorded results of its calls."""
+    tokens = completion.input_tokens + completion.output_tokens
+    column.answer = completion.text
+    column.steps += 1 + len(completion.calls)
+    column.tokens += tokens
+    column.credits += credits.cost(tokens, rate)
+    results = [(call, recording.result(call)) for call in completion.calls]
+    column.calls += [ReplayedCall(call.tool, parsed(call.arguments), result is not None) for call, result in results]
     return [ToolTurn(call.tool, call.call_id, result or NOT_RECORDED) for call, result in results]

@@ -5,7 +5,6 @@ import json
 import sys
 from contextlib import closing
 from dataclasses import asdict
-from functools import partial
 from typing import Any
 
 import typer
@@ -20,45 +19,42 @@ from heartbeat.store.database import Database
 ABOUT = (
     "Asked with the keys of this machine's settings. Nothing but the model was called; nothing is written or charged."
 )
-NARROWEST = 100
+MIN_WIDTH = 100
 
 
-def run(settings: Settings, uuid: str, prompt: str | None, model: str | None, as_json: bool) -> None:
+def replay_run(settings: Settings, run_uuid: str, prompt: str | None, model: str | None, as_json: bool) -> None:
     """Replay a run and print both; exit code 1 when the replay did not succeed. Raises `NotFound` or `Conflict`."""
-    both = asyncio.run(_replay(settings, uuid, prompt, model))
+    columns = asyncio.run(_replay(settings, run_uuid, prompt, model))
     if as_json:
-        typer.echo(json.dumps(both))
+        typer.echo(json.dumps(columns))
     else:
-        show(both)
-    if both["replay"]["ended"] != "success":
+        print_comparison(columns)
+    if columns["replay"]["ended"] != "success":
         sys.exit(1)
 
 
-async def _replay(settings: Settings, uuid: str, prompt: str | None, model: str | None) -> dict[str, dict[str, Any]]:
+async def _replay(
+    settings: Settings, run_uuid: str, prompt: str | None, model: str | None
+) -> dict[str, dict[str, Any]]:
     # The model libraries take a second to load; the other commands do without.
     from heartbeat.cli import replay
 
     with closing(Database(settings.store_url())) as database:
-        found = await database.read(partial(_original, uuid))
-    wanted = resolve(model, settings) if model else found.run.model
-    replayed = await replay.replay(found, prompt if prompt is not None else found.run.prompt, wanted, settings)
-    return {"original": asdict(replay.as_it_was(found)), "replay": asdict(replayed)}
+        original = await database.read(replay.read_original, run_uuid)
+    model = resolve(model, settings) if model else original.run.model
+    prompt = original.run.prompt if prompt is None else prompt
+    column = await replay.replay(original, prompt, model, settings)
+    return {"original": asdict(replay.original_column(original)), "replay": asdict(column)}
 
 
-def _original(uuid: str, connection: Any) -> Any:
-    from heartbeat.cli import replay
-
-    return replay.original(connection, uuid)
-
-
-def show(both: dict[str, dict[str, Any]]) -> None:
-    """A table of two columns, and what was asked of whom."""
+def print_comparison(columns: dict[str, dict[str, Any]]) -> None:
+    """Print a table of the run and its replay side by side."""
     console = Console(emoji=False)
     if not console.is_terminal:
-        console = Console(emoji=False, width=max(console.width, NARROWEST))
+        console = Console(emoji=False, width=max(console.width, MIN_WIDTH))
     table = Table("", "the run", "the replay", show_lines=True)
     for name in ("model", "prompt", "ended", "answer", "calls", "steps", "tokens", "credits"):
-        table.add_row(name, *(escape(_text(side[name])) for side in both.values()))
+        table.add_row(name, *(escape(_text(column[name])) for column in columns.values()))
     console.print(table)
     console.print(ABOUT)
 

@@ -1,4 +1,4 @@
-"""The demo's bot and heartbeat, made and watched over the HTTP API like anybody's."""
+"""The demo's bot and heartbeat, created and watched over the HTTP API as any client would."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,7 +17,7 @@ EXTERNAL_ID = "demo"
 REPLY_TOKENS = 200
 # A demo that was forgotten stops by itself, for what eight hours of short answers cost.
 CREDITS_PER_START = 500
-LOGS = 20
+MAX_RUNS = 20
 
 
 class PauseView(BaseModel):
@@ -55,87 +55,89 @@ class RunView(BaseModel):
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What there is to see at one moment; runs newest first."""
+    """The heartbeat and its runs at one moment; runs newest first."""
 
-    order: HeartbeatView
+    heartbeat: HeartbeatView
     running: list[RunView]
     ended: list[RunView]
 
 
 class DemoClient:
-    """Speaks to the API as one project; calls raise `CannotStart` when refused, `httpx.HTTPError` when cut off."""
+    """Calls the API as one project; raises `CannotStart` when refused, `httpx.HTTPError` when cut off."""
 
-    def __init__(self, http: httpx.AsyncClient, project: str) -> None:
+    def __init__(self, http: httpx.AsyncClient, project_uuid: str) -> None:
         self._http = http
-        self._project = project
+        self._project_uuid = project_uuid
 
-    async def bot(self, known: str | None, model: str) -> str:
-        """The bot made last time if it is still there, else a new one; it may have heartbeats and speaks to `model`."""
-        wanted = {
+    async def ensure_bot(self, bot_uuid: str | None, model: str) -> str:
+        """Update the bot of last time if it still exists, else create one; returns its id."""
+        fields = {
             "model": model,
             "instruction": INSTRUCTION,
             "max_reply_tokens": REPLY_TOKENS,
             "heartbeat": 1,
             "status": 1,
         }
-        if known and (await self._send("GET", "bot/read", {"bot_id": known})).is_success:
-            await self._ask("PUT", "bot/update", {**wanted, "bot_id": known})
-            return known
-        made = await self._ask("POST", "bot/create", {**wanted, "name": NAME})
-        return str(made["bot"]["uuid"])
+        if bot_uuid and (await self._send("GET", "bot/read", {"bot_id": bot_uuid})).is_success:
+            await self._call("PUT", "bot/update", {**fields, "bot_id": bot_uuid})
+            return bot_uuid
+        body = await self._call("POST", "bot/create", {**fields, "name": NAME})
+        return str(body["bot"]["uuid"])
 
-    async def heartbeat(self, bot: str) -> HeartbeatView:
-        """The demo's heartbeat: made if it is not there, on in any case, with credits for this start."""
-        before = await self._ask("GET", "bot/heartbeat/readall", {"bot_id": bot})
-        orders = [HeartbeatView.model_validate(one) for one in before["heartbeats"]]
-        used = next((order.credits_used for order in orders if order.external_id == EXTERNAL_ID), 0)
-        wanted = {
-            "bot_id": bot,
+    async def start_heartbeat(self, bot_uuid: str) -> HeartbeatView:
+        """Create or update the demo's heartbeat, with credits for this start, and enable it."""
+        body = await self._call("GET", "bot/heartbeat/readall", {"bot_id": bot_uuid})
+        heartbeats = [HeartbeatView.model_validate(heartbeat) for heartbeat in body["heartbeats"]]
+        used = next((one.credits_used for one in heartbeats if one.external_id == EXTERNAL_ID), 0)
+        fields = {
+            "bot_id": bot_uuid,
             "external_id": EXTERNAL_ID,
             "prompt": PROMPT,
             "cron_pattern": EVERY_MINUTE,
             "credit_budget": used + CREDITS_PER_START,
         }
-        made = await self._ask("POST", "bot/heartbeat/configure", wanted)
-        return await self._switch("enable", bot, made["heartbeat"]["uuid"])
+        body = await self._call("POST", "bot/heartbeat/configure", fields)
+        return await self._switch("enable", bot_uuid, body["heartbeat"]["uuid"])
 
-    async def trigger(self, bot: str, heartbeat: str) -> None:
-        """Start a run now and do not wait for its end."""
-        await self._ask("POST", "bot/heartbeat/trigger", {"bot_id": bot, "heartbeat_id": heartbeat, "wait": False})
+    async def trigger(self, bot_uuid: str, heartbeat_uuid: str) -> None:
+        """Start a run now, without waiting for its end."""
+        ids = {"bot_id": bot_uuid, "heartbeat_id": heartbeat_uuid}
+        await self._call("POST", "bot/heartbeat/trigger", {**ids, "wait": False})
 
-    async def disable(self, bot: str, heartbeat: str) -> None:
-        """Let it fire no more."""
-        await self._switch("disable", bot, heartbeat)
+    async def disable(self, bot_uuid: str, heartbeat_uuid: str) -> None:
+        """Disable the heartbeat."""
+        await self._switch("disable", bot_uuid, heartbeat_uuid)
 
-    async def snapshot(self, bot: str, heartbeat: str) -> Snapshot:
-        """The heartbeat and its runs as they are now."""
-        which = {"bot_id": bot, "heartbeat_id": heartbeat}
-        order = await self._ask("GET", "bot/heartbeat/read", which)
-        running = await self._ask("GET", "bot/heartbeat/logs", {**which, "status": "running"})
-        ended = await self._ask("GET", "bot/heartbeat/logs", {**which, "per_page": LOGS})
+    async def snapshot(self, bot_uuid: str, heartbeat_uuid: str) -> Snapshot:
+        """Read the heartbeat and its runs."""
+        ids = {"bot_id": bot_uuid, "heartbeat_id": heartbeat_uuid}
+        body = await self._call("GET", "bot/heartbeat/read", ids)
+        running = await self._call("GET", "bot/heartbeat/logs", {**ids, "status": "running"})
+        ended = await self._call("GET", "bot/heartbeat/logs", {**ids, "per_page": MAX_RUNS})
         return Snapshot(
-            HeartbeatView.model_validate(order["heartbeat"]),
+            HeartbeatView.model_validate(body["heartbeat"]),
             [RunView.model_validate(log) for log in running["logs"]],
             [RunView.model_validate(log) for log in ended["logs"]],
         )
 
     async def has_dashboard(self) -> bool:
-        """Whether the API serves pages for people at its root."""
+        """Tell whether the API serves pages for people at its root."""
         return not (await self._http.get("/")).is_error
 
-    async def _switch(self, how: str, bot: str, heartbeat: str) -> HeartbeatView:
-        answer = await self._ask("POST", f"bot/heartbeat/{how}", {"bot_id": bot, "heartbeat_id": heartbeat})
-        return HeartbeatView.model_validate(answer["heartbeat"])
+    async def _switch(self, action: str, bot_uuid: str, heartbeat_uuid: str) -> HeartbeatView:
+        ids = {"bot_id": bot_uuid, "heartbeat_id": heartbeat_uuid}
+        body = await self._call("POST", f"bot/heartbeat/{action}", ids)
+        return HeartbeatView.model_validate(body["heartbeat"])
 
-    async def _ask(self, method: str, path: str, values: dict[str, Any]) -> dict[str, Any]:
-        answer = await self._send(method, path, values)
-        body: dict[str, Any] = answer.json()
-        if not answer.is_success:
-            raise CannotStart(f"The API refused {method} /v1/{path}: {body.get('message', answer.status_code)}")
+    async def _call(self, method: str, path: str, values: dict[str, Any]) -> dict[str, Any]:
+        response = await self._send(method, path, values)
+        body: dict[str, Any] = response.json()
+        if not response.is_success:
+            raise CannotStart(f"The API refused {method} /v1/{path}: {body.get('message', response.status_code)}")
         return body
 
     async def _send(self, method: str, path: str, values: dict[str, Any]) -> httpx.Response:
-        values = {"project_id": self._project, **values}
+        values = {"project_id": self._project_uuid, **values}
         if method == "GET":
             return await self._http.get(f"/v1/{path}", params=values)
         return await self._http.request(method, f"/v1/{path}", json=values)

@@ -2,10 +2,12 @@
 
 import asyncio
 import os
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
+from typing import IO
 
 import httpx
 from pydantic import BaseModel, ValidationError
@@ -19,14 +21,14 @@ from heartbeat.settings import Settings
 from heartbeat.store.database import Database
 from heartbeat.store.projects.projects import create_key, project_of_key, projects
 from heartbeat.up.command import header, say
-from heartbeat.up.first import FirstKey
+from heartbeat.up.first_project import FirstProject
 from heartbeat.up.preflight import CannotStart, data_directory
-from heartbeat.up.run import prepare, run
-from heartbeat.up.stack import EmbeddedStack, plan
+from heartbeat.up.run import prepare, run_stack
+from heartbeat.up.stack import EmbeddedStack, embedded_stack
 from heartbeat.up.supervisor import OWN_NAME
 
-KEPT, OUTPUT = "demo.json", "demo.log"
-LOOK_EVERY = 0.5
+STATE_FILE, LOG_FILE = "demo.json", "demo.log"
+POLL_SECONDS = 0.5
 
 
 class DemoState(BaseModel):
@@ -41,94 +43,95 @@ class Demo:
     """Everything the demo needs once the stack is ready."""
 
     stack: EmbeddedStack
-    file: Path
-    project: str
-    kept: DemoState
+    state_file: Path
+    project_uuid: str
+    state: DemoState
     console: Console
 
 
-def demo(settings: Settings) -> None:
+def run_demo(settings: Settings) -> None:
     """Run the stack and the demo on it until Ctrl-C; raises `CannotStart`."""
     console = Console(emoji=False, highlight=False)
-    with data_directory(settings.data_dir), (settings.data_dir / OUTPUT).open("w") as output:
-
-        def tell(name: str, line: str) -> None:
-            output.write(f"{name}: {line}\n")
-            output.flush()
-            if name == OWN_NAME:
-                say(console, Text(line, "dim"))
-
-        stack = plan(settings, workers=1)
-        first = prepare(settings, tell)
+    state_file = settings.data_dir / STATE_FILE
+    with data_directory(settings.data_dir), (settings.data_dir / LOG_FILE).open("w") as output:
+        log = partial(_log_line, console, output)
+        stack = embedded_stack(settings, workers=1)
+        first = prepare(settings, log)
         for line in [*header(settings, stack, first), f"output    {output.name}", "starting …"]:
             say(console, Text(line))
-        project, kept = _access(settings, first)
-        show = Demo(stack, settings.data_dir / KEPT, project, kept, console)
+        project_uuid, state = _sign_in(settings, first, _read_state(state_file))
+        _write_state(state_file, state)
         try:
-            asyncio.run(run(stack, tell, lambda: _follow(show)))
+            asyncio.run(run_stack(stack, log, _follow, Demo(stack, state_file, project_uuid, state, console)))
         except httpx.HTTPError as problem:
             raise CannotStart(f"The API stopped answering ({problem!r}); its output is in {output.name}.") from problem
     say(console, Text("stopped; `make demo` carries on here, `make up` runs the same without the demo"))
 
 
-async def _follow(show: Demo) -> None:
-    """Set the demo's heartbeat going, show its runs, and switch it off at the end."""
-    headers = {"Authorization": f"Bearer {show.kept.key}"}
-    async with httpx.AsyncClient(base_url=show.stack.api_url, headers=headers, trust_env=False, timeout=10) as http:
-        client = DemoClient(http, show.project)
-        say(show.console, Text(f"ready {show.stack.api_url}", "bold green"))
+def _log_line(console: Console, output: IO[str], name: str, line: str) -> None:
+    """Write every line to the file, and those of the supervisor to the terminal too."""
+    output.write(f"{name}: {line}\n")
+    output.flush()
+    if name == OWN_NAME:
+        say(console, Text(line, "dim"))
+
+
+async def _follow(demo: Demo) -> None:
+    """Enable the demo's heartbeat, show its runs, and disable it at the end."""
+    headers = {"Authorization": f"Bearer {demo.state.key}"}
+    async with httpx.AsyncClient(base_url=demo.stack.api_url, headers=headers, trust_env=False, timeout=10) as http:
+        client = DemoClient(http, demo.project_uuid)
+        say(demo.console, Text(f"ready {demo.stack.api_url}", "bold green"))
         if await client.has_dashboard():
-            say(show.console, Text(f"dashboard {show.stack.api_url}/ (sign in with the key in {show.file})"))
-        bot = await client.bot(show.kept.bot, show.stack.model)
-        _keep(show.file, DemoState(key=show.kept.key, bot=bot))
-        heartbeat = (await client.heartbeat(bot)).uuid
-        screen = view(show.console)
+            say(demo.console, Text(f"dashboard {demo.stack.api_url}/ (sign in with the key in {demo.state_file})"))
+        bot_uuid = await client.ensure_bot(demo.state.bot, demo.stack.model)
+        _write_state(demo.state_file, DemoState(key=demo.state.key, bot=bot_uuid))
+        heartbeat = await client.start_heartbeat(bot_uuid)
+        screen = view(demo.console)
         try:
-            await client.trigger(bot, heartbeat)
-            await _watch(client, bot, heartbeat, screen)
+            await client.trigger(bot_uuid, heartbeat.uuid)
+            await _watch(client, bot_uuid, heartbeat.uuid, screen)
         finally:
             screen.close()
             # A model that costs money must not be asked every minute by a later `up`.
             with suppress(httpx.HTTPError, CannotStart, TimeoutError):
-                await asyncio.wait_for(client.disable(bot, heartbeat), 1)
+                await asyncio.wait_for(client.disable(bot_uuid, heartbeat.uuid), 1)
 
 
-async def _watch(client: DemoClient, bot: str, heartbeat: str, screen: View) -> None:
+async def _watch(client: DemoClient, bot_uuid: str, heartbeat_uuid: str, screen: View) -> None:
     while True:
         # While the API is being started again there is nothing new to show.
         with suppress(httpx.HTTPError):
-            screen.show(await client.snapshot(bot, heartbeat))
-        await asyncio.sleep(LOOK_EVERY)
+            screen.show(await client.snapshot(bot_uuid, heartbeat_uuid))
+        await asyncio.sleep(POLL_SECONDS)
 
 
-def _access(settings: Settings, first: FirstKey | None) -> tuple[str, DemoState]:
-    """The project to use and a key of it: of the settings, of last time, the one just made, else a new one."""
-    kept = _kept(settings.data_dir / KEPT)
-    given = settings.api_key.get_secret_value() if settings.api_key else None
-    usable = [key for key in (given, kept.key if kept else None, first.secret if first else None) if key]
-
-    def work(connection: Connection) -> tuple[str, DemoState]:
-        for key in usable:
-            if project := project_of_key(connection, key):
-                return project.uuid, DemoState(key=key, bot=kept.bot if kept else None)
-        oldest = projects(connection)[0]
-        return oldest.uuid, DemoState(key=create_key(connection, oldest, "Demo", datetime.now(UTC)).secret)
-
-    database = Database(settings.store_url())
-    try:
-        project, found = database.write_now(work)
-    finally:
-        database.close()
-    _keep(settings.data_dir / KEPT, found)
-    return project, found
+def _sign_in(settings: Settings, first: FirstProject | None, state: DemoState | None) -> tuple[str, DemoState]:
+    """Choose a project and a key of it: that of the settings, of last time, the one just made, else a new one."""
+    keys = [
+        settings.api_key.get_secret_value() if settings.api_key else None,
+        state.key if state else None,
+        first.secret if first else None,
+    ]
+    with closing(Database(settings.store_url())) as database:
+        return database.write_now(_project_and_key, [key for key in keys if key], state.bot if state else None)
 
 
-def _kept(file: Path) -> DemoState | None:
+def _project_and_key(connection: Connection, keys: list[str], bot_uuid: str | None) -> tuple[str, DemoState]:
+    for key in keys:
+        if project := project_of_key(connection, key):
+            return project.uuid, DemoState(key=key, bot=bot_uuid)
+    oldest = projects(connection)[0]
+    return oldest.uuid, DemoState(key=create_key(connection, oldest, "Demo", datetime.now(UTC)).secret)
+
+
+def _read_state(file: Path) -> DemoState | None:
     with suppress(FileNotFoundError, ValidationError):
         return DemoState.model_validate_json(file.read_text())
     return None
 
 
-def _keep(file: Path, kept: DemoState) -> None:
-    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as opened:
-        opened.write(kept.model_dump_json())
+def _write_state(file: Path, state: DemoState) -> None:
+    # Not to be read by others: it holds a key.
+    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as output:
+        output.write(state.model_dump_json())

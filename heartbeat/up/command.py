@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import suppress
+from functools import partial
 
 from rich.console import Console
 from rich.text import Text
@@ -9,45 +10,48 @@ from rich.text import Text
 from heartbeat.agents.local import weights
 from heartbeat.agents.model import LOCAL
 from heartbeat.settings import Settings
-from heartbeat.up.first import FirstKey
+from heartbeat.up.first_project import FirstProject
 from heartbeat.up.preflight import data_directory
-from heartbeat.up.run import prepare, run
-from heartbeat.up.stack import EmbeddedStack, plan
+from heartbeat.up.run import prepare, run_stack
+from heartbeat.up.stack import EmbeddedStack, embedded_stack
 from heartbeat.up.supervisor import OWN_NAME
 
 COLOURS = {OWN_NAME: "bold", "temporal": "magenta", "model": "yellow", "api": "cyan"}
 WORKER_COLOUR = "green"
 
 
-def up(settings: Settings, workers: int) -> None:
+def run_up(settings: Settings, workers: int) -> None:
     """Run the embedded stack until Ctrl-C; raises `CannotStart`."""
     console = Console(emoji=False, highlight=False)
-
-    def tell(name: str, line: str) -> None:
-        say(console, Text.assemble((f"{name:>9} │ ", COLOURS.get(name, WORKER_COLOUR)), line))
-
+    log = partial(_print_line, console)
     with data_directory(settings.data_dir):
-        stack = plan(settings, workers)
-        first = prepare(settings, tell)
+        stack = embedded_stack(settings, workers)
+        first = prepare(settings, log)
         for line in header(settings, stack, first):
             say(console, Text(line))
-
-        async def until_told() -> None:
-            say(console, Text(f"ready {stack.api_url}", "bold green"))
-            await asyncio.Event().wait()
-
-        asyncio.run(run(stack, tell, until_told))
+        asyncio.run(run_stack(stack, log, _announce, console, stack.api_url))
     say(console, Text("stopped"))
 
 
+def _print_line(console: Console, name: str, line: str) -> None:
+    say(console, Text.assemble((f"{name:>9} │ ", COLOURS.get(name, WORKER_COLOUR)), line))
+
+
+async def _announce(console: Console, api_url: str) -> None:
+    """Say that the stack is ready, and do nothing from then on."""
+    say(console, Text(f"ready {api_url}", "bold green"))
+    await asyncio.Event().wait()
+
+
 def say(console: Console, text: Text) -> None:
-    """Print a line as it is, however long. A terminal that has gone away must not keep the stack from stopping."""
+    """Print a line as it is, however long."""
+    # A terminal that has gone away must not keep the stack from stopping.
     with suppress(OSError):
         console.print(text, soft_wrap=True)
 
 
-def header(settings: Settings, stack: EmbeddedStack, first: FirstKey | None) -> list[str]:
-    """What somebody who has just started the stack wants to know."""
+def header(settings: Settings, stack: EmbeddedStack, first: FirstProject | None) -> list[str]:
+    """List what somebody who has just started the stack wants to know: where things are, and the new key."""
     lines = [
         f"data      {settings.data_dir}",
         f"dashboard {stack.api_url} (sign in with a key)",
@@ -57,14 +61,14 @@ def header(settings: Settings, stack: EmbeddedStack, first: FirstKey | None) -> 
         *(f"          {line}" for line in model_advice(settings, stack.model)),
     ]
     if first:
-        lines.append(f"project   {first.project}")
+        lines.append(f"project   {first.project_uuid}")
     if first and first.secret:
         lines.append(f"key       {first.secret} (shown this once: keep it)")
     return lines
 
 
 def model_advice(settings: Settings, model: str) -> list[str]:
-    """What to say about the model bots will use, when it is the small one."""
+    """Say what bots without a model of their own will use, when it is the small one."""
     if model != LOCAL:
         return []
     if settings.openai_base_url:

@@ -1,4 +1,4 @@
-"""What `up` must have for itself before it starts anything: its data directory and its ports."""
+"""What `up` checks before it starts anything: that its data directory is its own, and that its ports are free."""
 
 import fcntl
 import os
@@ -12,7 +12,7 @@ LOCK = "up.lock"
 
 
 class CannotStart(Exception):
-    """The command cannot do what was asked; the message is one line and says what to do."""
+    """The command cannot start; the message is one line and says what to do."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Port:
 
 @contextmanager
 def data_directory(path: Path) -> Iterator[None]:
-    """Make the directory, and keep every other `up` out of it until the block ends; raises `CannotStart`."""
+    """Create the directory and hold its lock until the block ends; raises `CannotStart` when another `up` holds it."""
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = (path / LOCK).open("a+")
@@ -52,24 +52,24 @@ def data_directory(path: Path) -> Iterator[None]:
 
 def check_ports(ports: list[Port]) -> None:
     """Raise `CannotStart` when two are the same or one is taken, naming the flag that changes it."""
-    seen: dict[int, Port] = {}
+    by_number: dict[int, Port] = {}
     for port in ports:
-        if other := seen.get(port.number):
+        if other := by_number.get(port.number):
             raise CannotStart(
                 f"Port {port.number} is wanted for {other.purpose} and for {port.purpose}; "
                 f"choose another with {port.flag}."
             )
-        seen[port.number] = port
-        if not free(port.number, port.host):
+        by_number[port.number] = port
+        if not is_free(port.number, port.host):
             raise CannotStart(
                 f"Port {port.number} for {port.purpose} is taken; end what uses it, or choose another with {port.flag}."
             )
 
 
-def free(number: int, host: str = "127.0.0.1") -> bool:
-    """Whether a server could listen there now."""
+def is_free(number: int, host: str = "127.0.0.1") -> bool:
+    """Tell whether a server could listen there now."""
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
-        # Without it, connections of a server that has just gone would count as taken.
+        # Else a port whose server has just ended would count as taken.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, number))
@@ -78,8 +78,8 @@ def free(number: int, host: str = "127.0.0.1") -> bool:
         return True
 
 
-def any_free_port() -> int:
-    """A port of the loopback that nobody listens on."""
+def free_port() -> int:
+    """Pick a port of the loopback on which nothing listens."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         number: int = probe.getsockname()[1]

@@ -1,4 +1,4 @@
-"""From an empty data directory to a stack that is ready, and back to nothing when it is told to stop."""
+"""Prepare the database, run the embedded stack until it is told to stop, and stop it."""
 
 import asyncio
 import json
@@ -6,7 +6,9 @@ import signal
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from time import monotonic
+from typing import ParamSpec
 
 import httpx
 
@@ -14,15 +16,17 @@ from heartbeat.secrets.key_file import make_key_file
 from heartbeat.settings import Settings
 from heartbeat.store import migrate
 from heartbeat.store.database import Database
-from heartbeat.up.first import FirstKey, make_first, opens_nothing
+from heartbeat.up.first_project import FirstProject, create_first_project, has_unknown_key
 from heartbeat.up.stack import EmbeddedStack
-from heartbeat.up.supervisor import OWN_NAME, Supervisor, Tell
+from heartbeat.up.supervisor import OWN_NAME, Log, Supervisor
 
-ASK_EVERY = 0.1
-PATIENCE = 30.0
+P = ParamSpec("P")
+
+POLL_SECONDS = 0.1
+COMPLAIN_AFTER_SECONDS = 30.0
 
 
-def prepare(settings: Settings, tell: Tell) -> FirstKey | None:
+def prepare(settings: Settings, log: Log) -> FirstProject | None:
     """Bring the database to the newest schema and make the first project; returns it when it is new.
 
     Also makes the key file, unless the settings have a key: the children read it from the data directory.
@@ -33,9 +37,9 @@ def prepare(settings: Settings, tell: Tell) -> FirstKey | None:
     database = Database(settings.store_url())
     try:
         now = datetime.now(UTC)
-        first = database.write_now(make_first, settings, now)
-        if database.read_now(opens_nothing, settings):
-            tell(
+        first = database.write_now(create_first_project, settings, now)
+        if database.read_now(has_unknown_key, settings):
+            log(
                 OWN_NAME,
                 "HEARTBEAT_API_KEY is no key of this database: it is used when there is no project yet. "
                 "Make one with `heartbeat key create`.",
@@ -45,61 +49,64 @@ def prepare(settings: Settings, tell: Tell) -> FirstKey | None:
         database.close()
 
 
-async def run(stack: EmbeddedStack, tell: Tell, when_ready: Callable[[], Awaitable[None]]) -> None:
-    """Keep the stack up until SIGINT, SIGTERM or SIGHUP, or until `when_ready` returns or raises; then stop it all.
+async def run_stack(
+    stack: EmbeddedStack, log: Log, when_ready: Callable[P, Awaitable[None]], *args: P.args, **kwargs: P.kwargs
+) -> None:
+    """Keep the stack up until SIGINT, SIGTERM or SIGHUP, or until `when_ready(…)` returns or raises; then stop it.
 
     A second signal ends everything at once.
     """
-    supervisor = Supervisor(stack.stages, stack.environment, tell)
+    supervisor = Supervisor(stack.stages, stack.environment, log)
     stop = asyncio.Event()
-
-    def on_signal() -> None:
-        if stop.is_set():
-            supervisor.kill()
-        stop.set()
-
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        asyncio.get_running_loop().add_signal_handler(number, on_signal)
-    work = asyncio.create_task(_work(stack, supervisor, tell, when_ready))
-    told = asyncio.create_task(stop.wait())
+        asyncio.get_running_loop().add_signal_handler(number, _stop_or_kill, stop, supervisor)
+    running = asyncio.create_task(_run(stack, supervisor, log, partial(when_ready, *args, **kwargs)))
+    stopping = asyncio.create_task(stop.wait())
     try:
-        await asyncio.wait({work, told}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
     finally:
         stop.set()
-        work.cancel()
-        await asyncio.wait({work})
-        tell(OWN_NAME, "stopping")
+        running.cancel()
+        await asyncio.wait({running})
+        log(OWN_NAME, "stopping")
         await supervisor.stop()
-    if not work.cancelled():
-        work.result()
+    if not running.cancelled():
+        running.result()
 
 
-async def _work(
-    stack: EmbeddedStack, supervisor: Supervisor, tell: Tell, when_ready: Callable[[], Awaitable[None]]
+def _stop_or_kill(stop: asyncio.Event, supervisor: Supervisor) -> None:
+    if stop.is_set():
+        supervisor.kill()
+    stop.set()
+
+
+async def _run(
+    stack: EmbeddedStack, supervisor: Supervisor, log: Log, when_ready: Callable[[], Awaitable[None]]
 ) -> None:
     await supervisor.start()
-    await _readiness(stack, tell)
+    await _until_ready(stack, log)
     await when_ready()
 
 
-async def _readiness(stack: EmbeddedStack, tell: Tell) -> None:
-    """Return when the API says that everything is there; after a while of waiting, say what is missing."""
-    complain_at = monotonic() + PATIENCE
+async def _until_ready(stack: EmbeddedStack, log: Log) -> None:
+    """Wait until the API says that everything is ready; log what is missing whenever that takes long."""
+    complain_at = monotonic() + COMPLAIN_AFTER_SECONDS
     async with httpx.AsyncClient(base_url=stack.api_url, trust_env=False, timeout=5) as api:
         while (missing := await _missing(api)) is not None:
             if monotonic() > complain_at:
-                tell(OWN_NAME, f"not ready yet: {missing}")
-                complain_at = monotonic() + PATIENCE
-            await asyncio.sleep(ASK_EVERY)
+                log(OWN_NAME, f"not ready yet: {missing}")
+                complain_at = monotonic() + COMPLAIN_AFTER_SECONDS
+            await asyncio.sleep(POLL_SECONDS)
 
 
 async def _missing(api: httpx.AsyncClient) -> str | None:
+    """Say what keeps the stack from being ready; `None` when nothing does."""
     try:
-        answer = await api.get("/readyz")
+        response = await api.get("/readyz")
     except httpx.HTTPError:
         return "the API does not answer"
-    if answer.is_success:
+    if response.is_success:
         return None
     with suppress(json.JSONDecodeError, KeyError, TypeError):
-        return str(answer.json()["message"])
-    return f"the API answers {answer.status_code}"
+        return str(response.json()["message"])
+    return f"the API answers {response.status_code}"

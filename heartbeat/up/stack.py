@@ -1,4 +1,4 @@
-"""Which processes make the embedded stack, with which command lines and which environment."""
+"""The processes of the embedded stack: their command lines and their environment."""
 
 import os
 import sys
@@ -9,10 +9,10 @@ from heartbeat.agents.local import weights
 from heartbeat.agents.model import LOCAL, choose_default_model
 from heartbeat.settings import Settings
 from heartbeat.up import temporal_server
-from heartbeat.up.preflight import Port, any_free_port, check_ports, free
+from heartbeat.up.preflight import Port, check_ports, free_port, is_free
 from heartbeat.up.supervisor import Child
 
-# Seconds each may take to stop; with Temporal's own three they stay under ten.
+# Seconds that each may take to stop, under ten together; Temporal takes three by itself.
 API_GRACE, WORKER_GRACE, MODEL_GRACE, TEMPORAL_GRACE = 2.0, 2.5, 0.5, 4.0
 UI_FLAG = "--ui-port (or HEARTBEAT_TEMPORAL_UI_PORT)"
 # `-P` keeps the current directory off the path, where a folder called `api` would be taken for ours.
@@ -21,7 +21,7 @@ PYTHON = [sys.executable, "-P", "-m"]
 
 @dataclass(frozen=True)
 class EmbeddedStack:
-    """What `up` will run: stages in starting order, and what people want to know about them."""
+    """What `up` runs: stages of children in starting order, and what it tells people about them."""
 
     stages: list[list[Child]]
     environment: dict[str, str]
@@ -30,8 +30,8 @@ class EmbeddedStack:
     model: str
 
 
-def plan(settings: Settings, workers: int) -> EmbeddedStack:
-    """Decide on the children; raises `CannotStart` when a port is taken or a program is missing."""
+def embedded_stack(settings: Settings, workers: int) -> EmbeddedStack:
+    """Choose the children; raises `CannotStart` when a port is taken or a program is missing."""
     embedded = settings.temporal_address is None
     check_ports(_ports(settings, embedded))
     model = choose_default_model(settings)
@@ -70,15 +70,15 @@ def _worker_names(workers: int) -> list[str]:
 
 
 def _local_port(settings: Settings) -> int | None:
-    """Where to serve the local model; `None` when an address was set, because then somebody else serves it."""
+    """Choose where to serve the local model; `None` when its address is set, because then it is served elsewhere."""
     if "local_url" in settings.model_fields_set:
         return None
     usual = urlsplit(settings.local_url).port
-    return usual if usual and free(usual) else any_free_port()
+    return usual if usual and is_free(usual) else free_port()
 
 
 def _environment(settings: Settings, embedded: bool, local_port: int | None) -> dict[str, str]:
-    """The children's environment: flags have become the settings they stand for."""
+    """Build the children's environment: options of the command line become the settings they stand for."""
     environment = {
         **os.environ,
         "HEARTBEAT_DATA_DIR": str(settings.data_dir),
@@ -100,6 +100,6 @@ def _environment(settings: Settings, embedded: bool, local_port: int | None) -> 
 
 
 def _api_url(settings: Settings) -> str:
-    """The API's address as seen from this machine."""
+    """Build the API's address as seen from this machine."""
     host = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host  # noqa: S104
     return f"http://[{host}]:{settings.port}" if ":" in host else f"http://{host}:{settings.port}"

@@ -1,4 +1,4 @@
-"""The children of one terminal: started in stages, restarted with a word when they die, stopped in reverse order."""
+"""The child processes of `up`: started in stages, started again when they die, stopped in reverse order."""
 
 import asyncio
 import ctypes
@@ -10,16 +10,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 from time import monotonic
 
-FIRST_PAUSE = 0.5
-LONGEST_PAUSE = 30.0
-STEADY = 20.0
-LONGEST_LINE = 1 << 20
+# Seconds: the pause before a dead child is started again doubles until the child has lived for a while.
+FIRST_PAUSE, MAX_PAUSE, STEADY = 0.5, 30.0, 20.0
+MAX_LINE_BYTES = 1 << 20
 OWN_NAME = "up"
 PR_SET_PDEATHSIG = 1
 # Loaded here, because between fork and exec a child should do next to nothing.
 LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
-Tell = Callable[[str, str], None]
+Log = Callable[[str, str], None]
 
 
 @dataclass(frozen=True)
@@ -38,10 +37,10 @@ class Child:
 
 
 class Supervisor:
-    """Keeps children alive between `start` and `stop`. `tell(name, line)` gets their output and its own words."""
+    """Keeps children alive between `start` and `stop`. `log(name, line)` gets their output and its own messages."""
 
-    def __init__(self, stages: list[list[Child]], environment: dict[str, str], tell: Tell) -> None:
-        self._stages = [[_Keeper(child, environment, tell) for child in stage] for stage in stages]
+    def __init__(self, stages: list[list[Child]], environment: dict[str, str], log: Log) -> None:
+        self._stages = [[_ChildKeeper(child, environment, log) for child in stage] for stage in stages]
 
     async def start(self) -> None:
         """Start one stage after the other; returns when the last one was started, not when it is ready."""
@@ -49,7 +48,7 @@ class Supervisor:
             for keeper in stage:
                 keeper.start()
             for keeper in stage:
-                await keeper.listening()
+                await keeper.until_it_listens()
 
     async def stop(self) -> None:
         """Stop the last stage first; a stage's children together. Nothing is left of them when it returns."""
@@ -63,13 +62,13 @@ class Supervisor:
                 keeper.kill()
 
 
-class _Keeper:
-    """One child's whole life."""
+class _ChildKeeper:
+    """Keeps one child alive."""
 
-    def __init__(self, child: Child, environment: dict[str, str], tell: Tell) -> None:
+    def __init__(self, child: Child, environment: dict[str, str], log: Log) -> None:
         self._child = child
         self._environment = environment
-        self._tell = tell
+        self._log = log
         self._stopping = asyncio.Event()
         self._process: asyncio.subprocess.Process | None = None
         self._task: asyncio.Task[None] | None = None
@@ -77,7 +76,7 @@ class _Keeper:
     def start(self) -> None:
         self._task = asyncio.create_task(self._keep())
 
-    async def listening(self) -> None:
+    async def until_it_listens(self) -> None:
         while self._child.port is not None:
             with suppress(OSError):
                 _, writer = await asyncio.open_connection("127.0.0.1", self._child.port)
@@ -92,7 +91,7 @@ class _Keeper:
         self._signal(signal.SIGTERM)
         done, _ = await asyncio.wait({self._task}, timeout=self._child.grace)
         if not done:
-            self._tell(OWN_NAME, f"{self._child.name} takes longer than {self._child.grace:g} s to stop; ending it")
+            self._log(OWN_NAME, f"{self._child.name} takes longer than {self._child.grace:g} s to stop; ending it")
             self.kill()
         await self._task
 
@@ -104,17 +103,17 @@ class _Keeper:
         pause = FIRST_PAUSE
         while not self._stopping.is_set():
             began = monotonic()
-            ending = await self._live()
+            ending = await self._run_once()
             if self._stopping.is_set():
                 return
             pause = FIRST_PAUSE if monotonic() - began > STEADY else pause
-            self._tell(OWN_NAME, f"{self._child.name} {ending}; starting it again in {pause:g} s")
+            self._log(OWN_NAME, f"{self._child.name} {ending}; starting it again in {pause:g} s")
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), pause)
-            pause = min(pause * 2, LONGEST_PAUSE)
+            pause = min(pause * 2, MAX_PAUSE)
 
-    async def _live(self) -> str:
-        """Start the child, pass its lines on, and say how it ended."""
+    async def _run_once(self) -> str:
+        """Start the child and pass its lines on until it ends; returns how it ended, in words."""
         # A pipe of our own: asyncio's would keep `wait` waiting for as long as a grandchild holds it.
         reader, writer = os.pipe()
         try:
@@ -134,40 +133,40 @@ class _Keeper:
             os.close(writer)
         if self._stopping.is_set():
             self.kill()
-        lines = asyncio.create_task(self._pass_on(reader))
+        lines = asyncio.create_task(self._forward_lines(reader))
         code = await self._process.wait()
         self._signal(signal.SIGKILL)
         await asyncio.wait({lines}, timeout=1)
         lines.cancel()
-        return _how(code)
+        return _ending(code)
 
-    async def _pass_on(self, descriptor: int) -> None:
-        stream = asyncio.StreamReader(limit=LONGEST_LINE)
+    async def _forward_lines(self, descriptor: int) -> None:
+        stream = asyncio.StreamReader(limit=MAX_LINE_BYTES)
         transport, _ = await asyncio.get_running_loop().connect_read_pipe(
             lambda: asyncio.StreamReaderProtocol(stream), os.fdopen(descriptor, "rb", 0)
         )
         try:
             while not stream.at_eof():
-                # A line too long for the buffer is dropped: it is output for people.
+                # A line too long for the buffer is dropped.
                 with suppress(ValueError):
                     line = (await stream.readline()).decode(errors="replace").rstrip()
                     if line and not (self._child.quiet and self._stopping.is_set()):
-                        self._tell(self._child.name, line)
+                        self._log(self._child.name, line)
         finally:
             transport.close()
 
     def _signal(self, number: signal.Signals) -> None:
-        """Signal the child's whole group, which may outlive the child itself."""
+        """Signal the child's whole process group, which may outlive the child."""
         if self._process is not None:
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._process.pid, number)
 
 
 def _die_with_parent() -> None:
-    """Linux ends the child when this process dies, were it by SIGKILL."""
+    """Have Linux end the child when this process dies, even by SIGKILL."""
     if LIBC:
         LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def _how(code: int) -> str:
+def _ending(code: int) -> str:
     return f"was ended by {signal.Signals(-code).name}" if code < 0 else f"exited with code {code}"

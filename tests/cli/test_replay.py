@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import func, select
 
 from heartbeat.agents.request import RequestedCall
-from heartbeat.cli.replay import NOT_RECORDED, Recording, ReplayColumn, as_it_was, original, replay
+from heartbeat.cli.replay import NOT_RECORDED, Recording, ReplayColumn, original_column, read_original, replay
 from heartbeat.domain.errors import Conflict, NotFound
 from heartbeat.store.rows import columns
 from heartbeat.store.tables.bots import Bot, Tool
@@ -23,8 +23,8 @@ BOOKS = (Run, Step, Entry, Attempt, Event, DailyRollup)
 
 
 async def again(world: World, run: Run, prompt: str = "Anew.", model: str = "openai:other") -> ReplayColumn:
-    found = await world.database.read(lambda c: original(c, run.uuid))
-    return await replay(found, prompt, model, world.settings)
+    original = await world.database.read(read_original, run.uuid)
+    return await replay(original, prompt, model, world.settings)
 
 
 async def everything(world: World) -> list[Any]:
@@ -59,7 +59,7 @@ async def test_another_prompt_and_model_get_the_recorded_results(
     assert (first["model"], first["authorization"]) == ("other", "Bearer test-key")
     assert first["messages"][-1]["content"].endswith("Book a chair.")
 
-    was = as_it_was(await agent.database.read(lambda c: original(c, log.uuid)))
+    was = original_column(await agent.database.read(read_original, log.uuid))
     assert (was.answer, was.tokens, was.credits, was.steps) == ("Both are booked.", 1070, 2, 4)
     assert [call.arguments for call in was.calls] == [{"what": "a table"}, {"what": "a chair"}]
     # Nothing outside was called, and nothing was written.
@@ -110,7 +110,7 @@ async def test_only_a_run_that_thought_and_ended_can_be_replayed(agent: World) -
     with pytest.raises(Conflict, match="has not ended"):
         await again(agent, skipped)
     with pytest.raises(NotFound):
-        await agent.database.read(lambda c: original(c, "log_nowhere"))
+        await agent.database.read(read_original, "log_nowhere")
 
 
 def step(number: int, tool: str, arguments: str, answer: str) -> Step:

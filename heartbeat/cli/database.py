@@ -1,0 +1,51 @@
+"""The settings' database, opened for one query of a command."""
+
+from contextlib import closing
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+import typer
+from sqlalchemy import make_url
+
+from heartbeat.domain.errors import Conflict
+from heartbeat.settings import Settings
+from heartbeat.store.database import Database
+from heartbeat.store.migrate import current, newest, upgrade
+from heartbeat.store.sqlite_reader import Query
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def migrate_database(settings: Settings) -> None:
+    """Bring the database to the newest schema and print its revision."""
+    upgrade(settings.store_url())
+    typer.echo(f"The database is at revision {current(settings.store_url())}.")
+
+
+def read_database(settings: Settings, query: Query[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Run `query(connection, …)`; raises `Conflict` when the database's schema is not the newest."""
+    with closing(_database(settings)) as database:
+        return database.read_now(query, *args, **kwargs)
+
+
+def write_database(settings: Settings, change: Query[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Run `change(connection, …)` in a transaction; raises `Conflict` when the database's schema is not the newest."""
+    with closing(_database(settings)) as database:
+        return database.write_now(change, *args, **kwargs)
+
+
+def _database(settings: Settings) -> Database:
+    url = settings.store_url()
+    if not _is_migrated(url):
+        shown = make_url(url).render_as_string()
+        raise Conflict("not_migrated", f"The database {shown} is not of this version; run `heartbeat migrate`.")
+    return Database(url)
+
+
+def _is_migrated(url: str) -> bool:
+    path = make_url(url).database
+    # Asking for the revision would create the file.
+    if url.startswith("sqlite") and not (path and Path(path).exists()):
+        return False
+    return current(url) == newest()

@@ -1,0 +1,34 @@
+"""The options that several commands take, and the settings with the options of `up` and `demo` in them."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from heartbeat.settings import Settings
+
+DataDir = Annotated[
+    Path | None, typer.Option(help="Where everything is kept (HEARTBEAT_DATA_DIR; .heartbeat).", show_default=False)
+]
+ApiPort = Annotated[
+    int | None, typer.Option("--port", min=1, max=65535, help="The API's port (8400).", show_default=False)
+]
+TemporalPort = Annotated[
+    int | None, typer.Option(min=1, max=65535, help="The embedded Temporal's port (7233).", show_default=False)
+]
+UiPort = Annotated[
+    int | None, typer.Option(min=1, max=65535, help="The port of Temporal's UI (8233).", show_default=False)
+]
+Workers = Annotated[int, typer.Option(min=1, max=64, help="How many worker processes.")]
+ProjectId = Annotated[str | None, typer.Option("--project", help="Project id; not needed while there is only one.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def with_options(
+    settings: Settings, data_dir: Path | None, port: int | None, temporal_port: int | None, ui_port: int | None
+) -> Settings:
+    """Copy the settings, with the options that were given in their place; the data directory becomes absolute."""
+    ports = {"port": port, "temporal_port": temporal_port, "temporal_ui_port": ui_port}
+    changes = {name: number for name, number in ports.items() if number is not None}
+    directory = (data_dir or settings.data_dir).expanduser().absolute()
+    return settings.model_copy(update={"data_dir": directory, **changes})
