@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -21,10 +20,11 @@ from activities.runs import RunActivities, utc_now
 from activities.schedules import ScheduleActivities
 from activities.think import ThinkActivities
 from activities.toolbox import Toolbox
-from activities.upkeep import UpkeepActivities as UpkeepActivities
+from activities.upkeep import UpkeepActivities
+from heartbeat.cli.process import leave
 from heartbeat.settings import Settings
 from heartbeat.store.database import Database
-from heartbeat.temporal import client as temporal
+from heartbeat.temporal.client import connect
 from heartbeat.temporal.schedules import Schedules
 from workflows.agent_run import AgentRun
 from workflows.notify import Notify
@@ -94,7 +94,7 @@ async def _leave_in_time(worker: Worker, *raised: Any) -> None:
 
 async def serve(settings: Settings) -> None:
     """Work until SIGINT or SIGTERM; what is under way gets two seconds to end."""
-    client = await temporal.connect(settings, lazy=False)
+    client = await connect(settings, lazy=False)
     database = Database(settings.store_url())
     await Schedules(client, database, settings).ensure_upkeep()
     stop = asyncio.Event()
@@ -113,10 +113,7 @@ def main() -> None:
         uvloop.run(serve(settings))
     except RuntimeError as problem:
         sys.exit(f"Temporal cannot be reached at {settings.temporal_target()}: {problem}")
-    # At interpreter exit the Temporal SDK aborts now and then on 3.11 to 3.13; there is nothing left to do anyway.
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(0)
+    leave(0)
 
 
 if __name__ == "__main__":

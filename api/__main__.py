@@ -3,21 +3,30 @@
 import asyncio
 import gc
 import logging
-import os
 import signal
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
 
 import uvicorn
 import uvloop
 
 from api.main import create_app
+from heartbeat.cli.process import leave
 from heartbeat.settings import Settings
 from heartbeat.store.database import Database
-from heartbeat.temporal import client
+from heartbeat.temporal.client import connect
 
+# What the API needs of HTTP, and no more; the benchmarks serve a bare route with the same.
+SERVER_OPTIONS: dict[str, Any] = {
+    "http": "httptools",
+    "ws": "none",
+    "lifespan": "off",
+    "access_log": False,
+    "log_config": None,
+    "server_header": False,
+}
 # Less than a supervisor waits before it ends the process the hard way.
 GRACE_SECONDS = 1
 
@@ -43,17 +52,12 @@ class ApiServer(uvicorn.Server):
 async def serve(settings: Settings) -> None:
     """Serve until SIGINT or SIGTERM; requests under way get a second to end."""
     database = Database(settings.store_url())
-    app = create_app(settings, database, await client.connect(settings))
+    app = create_app(settings, database, await connect(settings))
     config = uvicorn.Config(
         app,
         host=settings.host,
         port=settings.port,
-        http="httptools",
-        ws="none",
-        lifespan="off",
-        access_log=False,
-        log_config=None,
-        server_header=False,
+        **SERVER_OPTIONS,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
     # What was imported and built stays: the collector need not look at it again and again.
@@ -67,10 +71,7 @@ def main() -> None:
     """Serve on the settings of the environment."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     uvloop.run(serve(Settings()))
-    # At interpreter exit the Temporal SDK aborts now and then on 3.11 to 3.13; there is nothing left to do anyway.
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(0)
+    leave(0)
 
 
 if __name__ == "__main__":

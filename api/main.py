@@ -8,25 +8,7 @@ from starlette.exceptions import HTTPException
 from temporalio.client import Client
 
 from api import openapi
-from api.dashboard.routes import (
-    actions,
-    approval_link,
-    project,
-    run,
-    sign_in,
-)
-from api.dashboard.routes import (
-    approvals as approvals_page,
-)
-from api.dashboard.routes import (
-    findings as findings_page,
-)
-from api.dashboard.routes import (
-    notifications as notifications_page,
-)
-from api.dashboard.routes import (
-    tasks as tasks_page,
-)
+from api.dashboard.router import router as dashboard
 from api.deps import Stack, caller
 from api.errors import error_answer, from_http, from_validation, refusal
 from api.middleware.idempotency import Idempotency
@@ -43,14 +25,12 @@ from api.routes import (
     logs,
     notifications,
     preview,
+    runs,
     stats,
     subscribers,
     tasks,
     tools,
     triggers,
-)
-from api.routes import (
-    runs as watching,
 )
 from heartbeat.domain.errors import ProductError
 from heartbeat.settings import Settings
@@ -70,12 +50,10 @@ def create_app(settings: Settings, database: Database, temporal: Client) -> Fast
         title=openapi.TITLE, description=DESCRIPTION, redoc_url=None, redirect_slashes=False, strict_content_type=False
     )
     app.state.stack, app.state.metrics, app.state.closing = stack, Metrics(), asyncio.Event()
-    of_runs = (triggers, logs, stats, watching, approvals, findings, notifications)
+    of_runs = (triggers, logs, stats, runs, approvals, findings, notifications)
     for noun in (heartbeats, preview, tasks, *of_runs, credits, bots, tools, subscribers, health):
         app.include_router(noun.router)
-    of_work = (project, actions, run, tasks_page, approvals_page, findings_page, notifications_page)
-    for pages in (sign_in, *of_work, approval_link):
-        app.include_router(pages.router)
+    app.include_router(dashboard)
     app.add_exception_handler(ProductError, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _unknown)

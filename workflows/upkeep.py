@@ -7,21 +7,21 @@ from temporalio.common import RetryPolicy
 from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
-    from activities.upkeep import UpkeepActivities as Activities
+    from activities.upkeep import UpkeepActivities
     from heartbeat.domain.contracts import UPKEEP
 
 # The next minute's workflow is the retry.
 NO_RETRY = RetryPolicy(maximum_attempts=1)
 MAINTENANCE = (
-    Activities.close_lost_runs,
-    Activities.lift_budget_pauses,
-    Activities.follow_pending,
-    Activities.reconcile,
-    Activities.account_for_silence,
-    Activities.tell_decisions,
-    Activities.check_ledger,
-    Activities.start_probes,
-    Activities.start_deliveries,
+    UpkeepActivities.close_lost_runs,
+    UpkeepActivities.lift_budget_pauses,
+    UpkeepActivities.follow_pending,
+    UpkeepActivities.reconcile,
+    UpkeepActivities.account_for_silence,
+    UpkeepActivities.tell_decisions,
+    UpkeepActivities.check_ledger,
+    UpkeepActivities.start_probes,
+    UpkeepActivities.start_deliveries,
 )
 LIMIT = timedelta(minutes=5)
 

@@ -193,7 +193,7 @@ class Transport(httpx2.AsyncBaseTransport):
         await self._pool.aclose()
 
 
-def client(
+def guarded_client(
     guard: Guard, *, timeout: float, headers: Mapping[str, str] | None = None, max_bytes: int | None = None
 ) -> httpx2.AsyncClient:
     """A client for addresses a user set. It raises `Refused`, `TooLarge` and httpx2's own errors, all `HTTPError`s.

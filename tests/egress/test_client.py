@@ -12,18 +12,18 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from heartbeat.egress import client as egress
 from heartbeat.egress.capped import TooLarge
+from heartbeat.egress.client import Guard, Transport, guarded_client, system_tls
 from tests.support.certificates import authority_and_server
 from tests.support.peer import Peer, drips, says, says_nothing, sends_to
 
-LOOPBACK = egress.Guard(["127.0.0.1"])
+LOOPBACK = Guard(["127.0.0.1"])
 MEGABYTE = 1_000_000
 
 
 def client(timeout: float = 5, max_bytes: int | None = MEGABYTE, **headers: str) -> httpx2.AsyncClient:
     given = {name.replace("_", "-"): value for name, value in headers.items()}
-    return egress.client(LOOPBACK, timeout=timeout, headers=given, max_bytes=max_bytes)
+    return guarded_client(LOOPBACK, timeout=timeout, headers=given, max_bytes=max_bytes)
 
 
 async def test_an_endless_body_is_left() -> None:
@@ -144,7 +144,7 @@ async def test_certificates_are_those_of_the_name(tmp_path: Path) -> None:
     asked: list[str | None] = []
     server.sni_callback = lambda _, name, __: asked.append(name)
     ours = ssl.create_default_context(cafile=str(authority))
-    transport = egress.Transport(egress.Guard(["127.0.0.1"], resolver), timeout=5, tls=ours)
+    transport = Transport(Guard(["127.0.0.1"], resolver), timeout=5, tls=ours)
     async with Peer({"*": says()}, tls=server) as peer, httpx2.AsyncClient(transport=transport) as http:
         assert (await http.get(peer.url(host="secure.example"))).text == "hello"
         with pytest.raises(httpx2.ConnectError, match=r"other\.example"):
@@ -157,8 +157,8 @@ async def test_a_certificate_that_the_environment_alone_vouches_for_is_refused(
 ) -> None:
     authority, server = authority_and_server("localhost", tmp_path)
     monkeypatch.setenv("SSL_CERT_FILE", str(authority))
-    egress.system_tls.cache_clear()
-    async with Peer({"*": says()}, tls=server) as peer, egress.client(egress.Guard(["localhost"]), timeout=5) as http:
+    system_tls.cache_clear()
+    async with Peer({"*": says()}, tls=server) as peer, guarded_client(Guard(["localhost"]), timeout=5) as http:
         with pytest.raises(httpx2.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
             await http.get(peer.url(host="localhost"))
         assert peer.asked == []

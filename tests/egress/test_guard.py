@@ -7,44 +7,44 @@ import httpx2
 import pytest
 
 from heartbeat.agents.tools import web
-from heartbeat.egress import client as egress
+from heartbeat.egress.client import Guard, Refused, Resolve, guarded_client, look_up
 from heartbeat.settings import Settings
 from tests.support.addresses import LOOPBACK, OTHER_SCHEMES, REFUSED, ZONE, resolve
 from tests.support.guarded import Rebinding
 from tests.support.peer import Peer, says, sends_to
 
-Way = Callable[[str, egress.Resolve, Sequence[str]], Awaitable[str]]
+Way = Callable[[str, Resolve, Sequence[str]], Awaitable[str]]
 
 
-async def by_the_client(url: str, resolver: egress.Resolve, allow: Sequence[str] = ()) -> str:
+async def by_the_client(url: str, resolver: Resolve, allow: Sequence[str] = ()) -> str:
     """What stood in the way of a guarded request; raises if it was answered."""
-    async with egress.client(egress.Guard(allow, resolver), timeout=5) as client:
-        with pytest.raises((egress.Refused, httpx2.InvalidURL)) as stopped:
+    async with guarded_client(Guard(allow, resolver), timeout=5) as client:
+        with pytest.raises((Refused, httpx2.InvalidURL)) as stopped:
             await client.get(url)
         return str(stopped.value)
 
 
-async def by_web_fetch(url: str, resolver: egress.Resolve, allow: Sequence[str] = ()) -> str:
+async def by_web_fetch(url: str, resolver: Resolve, allow: Sequence[str] = ()) -> str:
     called = await web.fetch(url, Settings(_env_file=None, egress_allow=list(allow), tool_timeout_seconds=5), resolver)
     assert called.outcome == "failed"
     return called.text
 
 
-async def by_the_check(url: str, resolver: egress.Resolve, allow: Sequence[str] = ()) -> str:
+async def by_the_check(url: str, resolver: Resolve, allow: Sequence[str] = ()) -> str:
     """As an address is checked when it is registered."""
-    with pytest.raises(egress.Refused) as stopped:
-        await egress.Guard(allow, resolver).check_url(url)
+    with pytest.raises(Refused) as stopped:
+        await Guard(allow, resolver).check_url(url)
     return str(stopped.value)
 
 
-async def by_a_connection(url: str, resolver: egress.Resolve, allow: Sequence[str] = ()) -> str:
+async def by_a_connection(url: str, resolver: Resolve, allow: Sequence[str] = ()) -> str:
     """As a mail goes out."""
     try:
         address = httpx2.URL(url)
     except httpx2.InvalidURL as problem:
         return str(problem)
-    with pytest.raises(egress.Refused) as stopped:
-        await egress.Guard(allow, resolver).connect(address.raw_host.decode("ascii"), address.port or 80)
+    with pytest.raises(Refused) as stopped:
+        await Guard(allow, resolver).connect(address.raw_host.decode("ascii"), address.port or 80)
     return str(stopped.value)
 
 
@@ -65,7 +65,7 @@ async def test_without_the_guard_the_server_inside_is_reached(host: str, inside:
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("host", REFUSED)
 async def test_no_spelling_leads_inside(host: str, way: Way, inside: list[Peer]) -> None:
-    assert await way(f"http://{host}:{inside[0].port}/", egress.look_up, ())
+    assert await way(f"http://{host}:{inside[0].port}/", look_up, ())
     assert [peer.connections for peer in inside] == [0, 0]
 
 
@@ -103,11 +103,11 @@ async def test_a_name_that_changes_its_mind_is_reached_where_it_was_checked() ->
         Peer({"*": says(b"inside")}, port=checked.port) as inside,
     ):
         resolver = Rebinding("127.0.0.2", "127.0.0.1")
-        async with egress.client(egress.Guard(["127.0.0.2"], resolver), timeout=5) as client:
+        async with guarded_client(Guard(["127.0.0.2"], resolver), timeout=5) as client:
             url = f"http://rebinding.example:{checked.port}/"
             assert (await client.get(url)).text == "checked"
             assert len(resolver.answers) == 2, "looked up once"
-            with pytest.raises(egress.Refused, match="leads to a loopback address"):
+            with pytest.raises(Refused, match="leads to a loopback address"):
                 await client.get(url)
         assert (checked.connections, inside.connections) == (1, 0)
 
@@ -138,7 +138,7 @@ async def test_the_next_address_is_tried_when_one_does_not_answer() -> None:
     async def both(host: str, port: int) -> Sequence[str]:
         return ["127.0.0.2", "127.0.0.1"]
 
-    async with Peer({"*": says()}) as peer, egress.client(egress.Guard(["127.0.0.0/8"], both), timeout=5) as client:
+    async with Peer({"*": says()}) as peer, guarded_client(Guard(["127.0.0.0/8"], both), timeout=5) as client:
         assert (await client.get(peer.url(host="both.example"))).text == "hello"
 
 
@@ -161,7 +161,7 @@ async def test_a_lookup_that_takes_long_is_ended() -> None:
         await asyncio.Event().wait()
         return []
 
-    async with egress.client(egress.Guard([], never), timeout=0.2) as client:
+    async with guarded_client(Guard([], never), timeout=0.2) as client:
         with pytest.raises(httpx2.TimeoutException):
             await client.get("http://slow.example/")
 
@@ -171,7 +171,7 @@ async def test_a_connection_is_made_to_the_first_address_that_answers() -> None:
         return ["127.0.0.2", "127.0.0.1"]
 
     async with Peer({"*": says()}) as peer:
-        guard = egress.Guard(["127.0.0.0/8"], two)
+        guard = Guard(["127.0.0.0/8"], two)
         with await guard.connect("mail.example", peer.port) as connection:
             assert connection.getpeername() == ("127.0.0.1", peer.port)
     with pytest.raises(ConnectionRefusedError):

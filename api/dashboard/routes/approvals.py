@@ -11,7 +11,7 @@ from api.dashboard.views.approvals import question
 from api.deps import utc_now
 from api.schemas.approvals import DECISIONS
 from heartbeat.domain.errors import Invalid
-from heartbeat.store.overview import waiting as attention
+from heartbeat.store.overview import waiting
 from heartbeat.store.runs import approvals as store
 from heartbeat.store.tables.projects import Project
 from heartbeat.temporal.runs import wake
@@ -33,16 +33,16 @@ async def approvals_page(visiting: VisitorDep, done: str = "") -> Response:
 
     def work(
         connection: Connection, project: Project
-    ) -> tuple[list[attention.PendingApproval], list[attention.PendingApproval]]:
-        waiting = attention.waiting_approvals(connection, project, now, MOST_WAITING)
-        return waiting, attention.old_approvals(connection, project, now, MOST_OLD)
+    ) -> tuple[list[waiting.PendingApproval], list[waiting.PendingApproval]]:
+        pending = waiting.waiting_approvals(connection, project, now, MOST_WAITING)
+        return pending, waiting.old_approvals(connection, project, now, MOST_OLD)
 
-    frame, (waiting, old) = await visiting.read_framed(work)
+    frame, (pending, old) = await visiting.read_framed(work)
     return html(
         "approvals",
         frame=frame,
         refresh="/approvals",
-        waiting=[question(asked, now) for asked in waiting],
+        waiting=[question(asked, now) for asked in pending],
         old=[question(asked, now) for asked in old],
         done=NOTICES.get(done),
     )
@@ -57,7 +57,7 @@ async def decide(uuid: str, request: Request, visiting: VisitorDep) -> Response:
         raise Invalid("decision", "must be approve or deny")
 
     def work(connection: Connection, project: Project) -> Row[Any]:
-        bot = attention.bot_of_approval(connection, project, uuid)
+        bot = waiting.bot_of_approval(connection, project, uuid)
         store.decide(connection, uuid, decision, BY, utc_now())
         return store.approval(connection, uuid, bot)
 

@@ -18,7 +18,7 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp_types import Implementation
 
 from heartbeat.agents.tools.definitions import McpServer
-from heartbeat.egress import client as egress
+from heartbeat.egress.client import Guard, guarded_client
 from heartbeat.settings import Settings
 
 MOST_EVENT_BYTES = 8 * 1024 * 1024
@@ -104,8 +104,8 @@ async def _streamable(server: McpServer, settings: Settings, journey: SessionPro
 def _http(server: McpServer, settings: Settings, journey: SessionProgress) -> httpx2.AsyncClient:
     # Longer than the session itself is given: of two time-outs at one moment, the wrong one may be told.
     seconds = settings.tool_timeout_seconds + SPARE_SECONDS
-    client = egress.client(
-        egress.Guard(settings.egress_allow),
+    client = guarded_client(
+        Guard(settings.egress_allow),
         timeout=seconds,
         headers=server.headers,
         max_bytes=MOST_BODY_BYTES,

@@ -9,7 +9,7 @@ import httpx2
 from heartbeat.agents.tools.answers import cut
 from heartbeat.agents.tools.definitions import ToolResult
 from heartbeat.agents.tools.page import as_text
-from heartbeat.egress import client as egress
+from heartbeat.egress.client import Guard, Resolve, guarded_client, look_up
 from heartbeat.settings import Settings
 
 MAX_BYTES = 2_000_000
@@ -21,13 +21,13 @@ CHARSETS = re.compile(r"(utf-(8|16|32)|ascii|iso8859|iso2022|cp|mac|koi8|big5|gb
 CHARSET_IN_HTML = re.compile(rb"<meta[^>]{0,200}?charset\s{0,9}=\s{0,9}[\"']?([A-Za-z0-9_:.-]{1,40})", re.IGNORECASE)
 
 
-async def fetch(url: str, settings: Settings, resolve: egress.Resolve = egress.look_up) -> ToolResult:
+async def fetch(url: str, settings: Settings, resolve: Resolve = look_up) -> ToolResult:
     """The page at `url` as text, cut to `settings.tool_result_bytes`. What stood in the way is said to the model."""
-    guard = egress.Guard(settings.egress_allow, resolve)
+    guard = Guard(settings.egress_allow, resolve)
     seconds = settings.tool_timeout_seconds
     try:
         async with (
-            egress.client(guard, timeout=seconds, max_bytes=MAX_BYTES) as client,
+            guarded_client(guard, timeout=seconds, max_bytes=MAX_BYTES) as client,
             client.stream("GET", url, headers={"Accept": ACCEPTED}) as response,
         ):
             return await _read(response, settings.tool_result_bytes)

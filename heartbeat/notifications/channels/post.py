@@ -9,8 +9,8 @@ from typing import Any
 
 import httpx2
 
-from heartbeat.egress import client as egress
 from heartbeat.egress.capped import TooLarge
+from heartbeat.egress.client import Closed, Guard, guarded_client
 from heartbeat.notifications.channels.message import Gone, NotNow, Rejected
 from heartbeat.notifications.channels.texts import one_line
 from heartbeat.settings import Settings
@@ -36,15 +36,15 @@ async def post(url: str, body: bytes, settings: Settings, headers: Mapping[str, 
     """
     place = f"{httpx2.URL(url).scheme}://{httpx2.URL(url).host}/…"
     sent = {"Content-Type": "application/json", "User-Agent": "Heartbeat", **(headers or {})}
-    guard = egress.Guard(settings.egress_allow)
+    guard = Guard(settings.egress_allow)
     try:
         async with (
-            egress.client(guard, timeout=SECONDS, max_bytes=MAX_BYTES) as client,
+            guarded_client(guard, timeout=SECONDS, max_bytes=MAX_BYTES) as client,
             client.stream("POST", url, content=body, headers=sent, follow_redirects=False) as response,
         ):
             if not response.is_success:
                 await _fail(place, response)
-    except egress.Closed as problem:
+    except Closed as problem:
         raise Rejected(str(problem)) from None
     except httpx2.TimeoutException:
         raise NotNow(f"{place} did not answer within {SECONDS:g} s.") from None

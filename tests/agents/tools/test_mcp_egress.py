@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from heartbeat.agents.tools import mcp
+from heartbeat.agents.tools import mcp, sessions
 from heartbeat.agents.tools.definitions import McpServer, OfferedTool
-from heartbeat.egress import client
+from heartbeat.egress.client import Guard, Resolve
 from heartbeat.settings import Settings
 from tests.support.addresses import OTHER_SCHEMES, REFUSED, ZONE, resolve
 from tests.support.guarded import Rebinding
@@ -19,8 +19,8 @@ NOBODY = Settings(_env_file=None, tool_timeout_seconds=5)
 TRANSPORTS: list[Any] = ["http", "sse"]
 
 
-def resolving(monkeypatch: pytest.MonkeyPatch, resolver: client.Resolve) -> None:
-    monkeypatch.setattr(client, "Guard", partial(client.Guard, resolve=resolver))
+def resolving(monkeypatch: pytest.MonkeyPatch, resolver: Resolve) -> None:
+    monkeypatch.setattr(sessions, "Guard", partial(Guard, resolve=resolver))
 
 
 async def stopped(server: McpServer, settings: Settings) -> str:
