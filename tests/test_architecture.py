@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.architecture import FLOOR
+
 ROOT = Path(__file__).parent.parent
 FACES = {"api", "workflows", "activities", "worker"}
 SHIPPED = [
@@ -69,17 +71,6 @@ def test_arrows_point_one_way(path: Path) -> None:
             assert not reached(path, banned), f"{module(path)} must not import {sorted(reached(path, banned))}"
 
 
-# Each wing of the store may use those on the floors below it, and none on its own floor or above.
-FLOORS = (
-    {"tables"},
-    {"projects"},
-    {"credits"},
-    {"notifications", "memory", "tools"},
-    {"heartbeats"},
-    {"bots", "runs"},
-    {"overview"},
-)
-FLOOR = {wing: number for number, wings in enumerate(FLOORS) for wing in wings}
 WINGS = ROOT / "heartbeat" / "store"
 
 

@@ -16,6 +16,7 @@ from heartbeat.domain.heartbeat_fields import HeartbeatFields, PublishedFields
 from heartbeat.settings import Settings
 from heartbeat.store.database import Database
 from heartbeat.temporal.client import connect
+from tests.support.architecture import FLOOR
 from tests.support.documented import commands, setting_names
 
 ROOT = Path(__file__).parent.parent
@@ -111,8 +112,36 @@ def test_links_lead_somewhere(page: Path) -> None:
             assert (page.parent / target.split("#")[0]).exists(), f"{page.name} links to {target}"
 
 
-def test_the_trees_of_the_readme_are_the_tree() -> None:
-    named = re.findall(r"^ {4,6}([a-z_.]+/?) {2,}\S", text("README.md"), re.MULTILINE)
-    assert len(named) > 8
-    for name in named:
-        assert (ROOT / name).exists() or (ROOT / "heartbeat" / name).exists(), name
+def folders_of_the_page() -> set[str]:
+    """The folders that the tree in docs/architecture.md names, as paths from the root."""
+    block = text("docs/architecture.md").split("<!-- tree -->")[1].split("```")[1]
+    path: list[str] = []
+    folders = set()
+    for line in block.strip().splitlines():
+        indent, name = re.match(r"( *)(\S+)", line).groups()
+        path[len(indent) // 2 :] = [name.rstrip("/")]
+        if name.endswith("/"):
+            folders.add("/".join(path))
+    return folders
+
+
+def test_the_tree_of_the_architecture_is_the_tree() -> None:
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    folders = {str(parent) for name in tracked for parent in Path(name).parents} - {"."}
+    shown = folders_of_the_page()
+    inside = {name for name in folders if name.startswith(("api/", "heartbeat/"))}
+    deeper = {name for name in inside if name.startswith(("heartbeat/store/migrations/", "heartbeat/agents/tools/"))}
+    assert {name for name in shown if "/" in name} == inside - deeper
+    assert {name for name in shown if "/" not in name} == {n for n in folders if "/" not in n and n[0] != "."}
+
+
+def test_the_floors_of_the_architecture_are_those_that_are_held() -> None:
+    rows = re.findall(r"^\| (\d) \| (.+) \|$", text("docs/architecture.md"), re.MULTILINE)
+    shown = {wing: int(floor) for floor, wings in rows for wing in re.findall(r"`(\w+)`", wings)}
+    assert shown == {wing: floor + 1 for wing, floor in FLOOR.items()}
+
+
+def test_every_word_of_the_glossary_stands_once() -> None:
+    glossary = text("docs/architecture.md").split("## Glossary")[1].split("## ")[0]
+    words = re.findall(r"^\| ([\w ]+) \| ", glossary, re.MULTILINE)
+    assert len(words) == len(set(words)) > 25
