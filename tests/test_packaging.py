@@ -34,3 +34,10 @@ def test_the_lock_holds_what_the_project_asks_for() -> None:
 
 def test_the_licence_is_mit() -> None:
     assert distribution("heartbeat-server").metadata["License-Expression"] == "MIT"
+
+
+def test_the_hooks_before_a_commit_are_the_checks_of_make_lint() -> None:
+    hooks = re.findall(r"entry: (.+)", (ROOT / ".pre-commit-config.yaml").read_text())
+    recipe = (ROOT / "Makefile").read_text().split("\nlint:")[1].split("\n\n")[0]
+    checks = re.findall(r"@\$\(BIN\)/(.+)", recipe)
+    assert [hook.removeprefix(".venv/bin/") for hook in hooks] == [check.removesuffix(" .") for check in checks]
