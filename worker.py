@@ -50,7 +50,7 @@ async def working(
     schedules = Schedules(client, database, settings)
     toolbox = Toolbox(settings)
     runs, agent = RunActivities(database, settings, now), ThinkActivities(database, settings, toolbox, now)
-    calls = ActActivities(database, toolbox, schedules.sync, now)
+    calls = ActActivities(database, toolbox, schedules.sync, settings.plans, now)
     follow, upkeep = ScheduleActivities(schedules), UpkeepActivities(client, database, settings, schedules, now)
     worker = Worker(
         client,

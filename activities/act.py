@@ -3,7 +3,7 @@
 import asyncio
 import json
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 
 from sqlalchemy import Connection
@@ -12,12 +12,14 @@ from temporalio import activity
 from activities.heartbeating import heartbeating
 from activities.runs import utc_now
 from activities.toolbox import Toolbox
-from heartbeat.agents.tools.combination import reason
+from heartbeat.agents.tools.approval_reasons import reason
 from heartbeat.agents.tools.definitions import OfferedTool, ToolResult
 from heartbeat.domain.contracts import ActInput, ActResult
 from heartbeat.domain.errors import Unavailable
 from heartbeat.domain.text import storable
+from heartbeat.domain.tool_effects import ScheduleTaskEffect
 from heartbeat.domain.tool_risks import REGISTERED, ApprovalReason
+from heartbeat.settings import Plan
 from heartbeat.store.database import Database
 from heartbeat.store.heartbeats.task_effects import unsynced_of
 from heartbeat.store.notifications.outbox import waiting_of
@@ -45,11 +47,13 @@ class ActActivities:
         database: Database,
         toolbox: Toolbox,
         follow: Callable[[str], Awaitable[bool]],
+        plans: Mapping[str, Plan],
         now: Callable[[], datetime] = utc_now,
     ) -> None:
         self._database = database
         self._toolbox = toolbox
         self._follow = follow
+        self._plans = plans
         self._now = now
 
     @activity.defn
@@ -84,7 +88,7 @@ class ActActivities:
         if called.outcome == "changed" and definition and definition.server:
             await self._mark_changed(definition, called)
         await self._finish(receipt, _outcome(called, round((time.monotonic() - began) * 1000)))
-        if called.effect and called.effect["kind"] == "schedule_task":
+        if isinstance(called.effect, ScheduleTaskEffect):
             await self._follow_tasks(receipt.run)
 
     async def _defined(self, receipt: CallReceipt, tools: Toolset) -> OfferedTool | None:
@@ -123,7 +127,7 @@ class ActActivities:
         """The call is made, so a store that is away is waited for, not failed on."""
         while True:
             try:
-                return await self._database.write(finish_call, receipt, outcome, self._now())
+                return await self._database.write(finish_call, receipt, outcome, self._plans, self._now())
             except Unavailable:
                 await asyncio.sleep(1)
 

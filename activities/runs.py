@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 from temporalio import activity
 
 from heartbeat.agents.model import resolve
-from heartbeat.agents.tools.builtin import BUILT_IN
-from heartbeat.agents.tools.stdio import known_text
+from heartbeat.agents.tools.built_in.tools import BUILT_IN
+from heartbeat.agents.tools.mcp.stdio import known_text
 from heartbeat.domain import credits
 from heartbeat.domain.contracts import CloseRunInput, CloseRunResult, OpenRunInput, OpenRunResult
 from heartbeat.domain.credits import rate_for

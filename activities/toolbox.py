@@ -12,7 +12,7 @@ from heartbeat.store.tables.runs import Run
 from heartbeat.store.tools.toolset import Toolset
 
 if TYPE_CHECKING:
-    from heartbeat.agents.tools.offered import ConnectedServer
+    from heartbeat.agents.tools.offered_tools import ConnectedServer
 
 logger = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ class Toolbox:
 
     async def offered(self, run: Run, tools: Toolset) -> list[OfferedTool]:
         """What the model of a run may ask for, in the same order every time; nothing if it is only asked."""
-        from heartbeat.agents.tools.offered import offered
+        from heartbeat.agents.tools.offered_tools import offered
 
         if not takes_tools(run.chat_mode, run.model):
             return []
@@ -37,18 +37,18 @@ class Toolbox:
     async def call(self, definition: OfferedTool, arguments: dict[str, Any], key: str) -> ToolResult:
         """Make one call. `key` is the same for every attempt at it."""
         if definition.server is None:
-            from heartbeat.agents.tools.builtin import call_built_in
+            from heartbeat.agents.tools.built_in.tools import call_built_in
 
             return await call_built_in(definition.name, arguments, self._settings)
         if definition.server.uuid in self._unreadable:
             words = "The headers of its server cannot be opened here; the operator's log says why."
             return ToolResult("failed", f"{definition.name} was not called. {words}")
-        from heartbeat.agents.tools.mcp import call
+        from heartbeat.agents.tools.mcp.client import call
 
         return await call(definition, arguments, key=key, settings=self._settings)
 
     def _connected(self, row: Tool) -> "ConnectedServer":
-        from heartbeat.agents.tools.offered import ConnectedServer
+        from heartbeat.agents.tools.offered_tools import ConnectedServer
 
         transport = cast(Literal["http", "sse"], row.transport)
         server = McpServer(row.uuid, row.server_label, transport, row.server_url, self._headers(row))

@@ -82,8 +82,8 @@ def refuse_closed(url: str, settings: Settings) -> None:
 async def ask(tool: Tool, settings: Settings) -> ToolListing:
     """What the server of `tool` offers now. However it fails, it fails in words that hold no secret."""
     # In a thread: loading the SDK for the first time takes half a second, in which others want their answers.
-    await asyncio.to_thread(import_module, "heartbeat.agents.tools.mcp")
-    from heartbeat.agents.tools.mcp import ToolServerDown, list_tools
+    await asyncio.to_thread(import_module, "heartbeat.agents.tools.mcp.client")
+    from heartbeat.agents.tools.mcp.client import ToolServerDown, list_tools
 
     seconds = min(settings.tool_timeout_seconds, PATIENCE_SECONDS)
     try:

@@ -14,7 +14,7 @@ from heartbeat.agents.model import takes_tools
 from heartbeat.agents.prompt import ModelTurn, ToolTurn
 from heartbeat.agents.request import Completion, CompletionRequest, ProviderClients, RequestedCall
 from heartbeat.agents.tools.definitions import McpServer, OfferedTool
-from heartbeat.agents.tools.offered import ANY_ARGUMENTS, ConnectedServer, define
+from heartbeat.agents.tools.offered_tools import ANY_ARGUMENTS, ConnectedServer, define
 from heartbeat.domain import credits
 from heartbeat.domain.credits import rate_for
 from heartbeat.domain.errors import Conflict

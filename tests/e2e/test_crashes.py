@@ -11,7 +11,7 @@ from sqlalchemy import select
 from temporalio.client import Client, WorkflowHandle
 
 from heartbeat.agents.tools.definitions import McpServer
-from heartbeat.agents.tools.mcp import list_tools
+from heartbeat.agents.tools.mcp.client import list_tools
 from heartbeat.domain.contracts import RunResult
 from heartbeat.domain.errors import NotFound
 from heartbeat.domain.ids import new_id

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 import httpx2
 import pytest
 
-from heartbeat.agents.tools import web
+from heartbeat.agents.tools.built_in import web_page
 from heartbeat.egress.client import Guard, Refused, Resolve, guarded_client, look_up
 from heartbeat.settings import Settings
 from tests.support.addresses import LOOPBACK, OTHER_SCHEMES, REFUSED, ZONE, resolve
@@ -25,7 +25,8 @@ async def by_the_client(url: str, resolver: Resolve, allow: Sequence[str] = ()) 
 
 
 async def by_web_fetch(url: str, resolver: Resolve, allow: Sequence[str] = ()) -> str:
-    called = await web.fetch(url, Settings(_env_file=None, egress_allow=list(allow), tool_timeout_seconds=5), resolver)
+    settings = Settings(_env_file=None, egress_allow=list(allow), tool_timeout_seconds=5)
+    called = await web_page.fetch(url, settings, resolver)
     assert called.outcome == "failed"
     return called.text
 
@@ -120,8 +121,8 @@ async def test_web_fetch_is_not_rebound_either() -> None:
     ):
         resolver = Rebinding("127.0.0.2", "127.0.0.1")
         url = f"http://rebinding.example:{checked.port}/"
-        assert (await web.fetch(url, settings, resolver)).text == "checked"
-        assert (await web.fetch(url, settings, resolver)).outcome == "failed"
+        assert (await web_page.fetch(url, settings, resolver)).text == "checked"
+        assert (await web_page.fetch(url, settings, resolver)).outcome == "failed"
         assert (checked.connections, inside.connections) == (1, 0)
 
 

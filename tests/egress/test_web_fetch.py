@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from heartbeat.agents.tools import web
+from heartbeat.agents.tools.built_in import web_page
+from heartbeat.agents.tools.built_in.html_text import as_text
 from heartbeat.agents.tools.definitions import ToolResult
-from heartbeat.agents.tools.page import as_text
 from heartbeat.settings import Settings
 from tests.support.peer import Answer, Peer, drips, says, says_nothing, sends_to
 
@@ -21,7 +21,7 @@ async def fetch(answers: Answer | dict[str, Answer], path: str = "/", **settings
     known = answers if isinstance(answers, dict) else {"*": answers}
     async with Peer(known) as peer:
         allowed = Settings(_env_file=None, egress_allow=["127.0.0.1"], **settings)
-        called = await web.fetch(peer.url(path), allowed)
+        called = await web_page.fetch(peer.url(path), allowed)
         return ToolResult(called.outcome, called.text.replace(f":{peer.port}", ""))
 
 
@@ -104,7 +104,7 @@ async def test_what_stands_in_the_way_is_said(answer: Answer, word: str) -> None
 async def test_a_server_that_is_away_is_said() -> None:
     async with Peer({}) as peer:
         url = peer.url()
-    called = await web.fetch(url, Settings(_env_file=None, egress_allow=["127.0.0.1"]))
+    called = await web_page.fetch(url, Settings(_env_file=None, egress_allow=["127.0.0.1"]))
     assert called == ToolResult("failed", f"{url} could not be fetched. All connection attempts failed")
 
 

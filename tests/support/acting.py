@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import update
 
 from heartbeat.agents.tools.definitions import McpServer
-from heartbeat.agents.tools.mcp import list_tools
+from heartbeat.agents.tools.mcp.client import list_tools
 from heartbeat.store.rows import columns
 from heartbeat.store.runs.steps import steps
 from heartbeat.store.tables.bots import Tool

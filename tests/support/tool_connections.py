@@ -4,8 +4,8 @@ import sys
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from heartbeat.agents.tools import mcp
 from heartbeat.agents.tools.definitions import DiscoveredTool, McpServer, OfferedTool, ToolResult
+from heartbeat.agents.tools.mcp.client import call, list_tools
 from heartbeat.settings import Settings
 
 KEY = "log_1:4"
@@ -23,14 +23,14 @@ class Speaking:
     pinned: dict[str, DiscoveredTool] = field(default_factory=dict)
 
     async def connect(self) -> None:
-        self.pinned = {found.name: found for found in await mcp.list_tools(self.server, self.settings)}
+        self.pinned = {found.name: found for found in await list_tools(self.server, self.settings)}
 
     def definition(self, tool: str) -> OfferedTool:
         pin = self.pinned.get(tool)
         return OfferedTool(f"shop__{tool}", "", {}, server=self.server, on_server=tool, hash=pin.hash if pin else "")
 
     async def call(self, tool: str, **arguments: Any) -> ToolResult:
-        return await mcp.call(self.definition(tool), arguments, key=KEY, settings=self.settings)
+        return await call(self.definition(tool), arguments, key=KEY, settings=self.settings)
 
     def within(self, seconds: int) -> "Speaking":
         """The same with another time-out."""

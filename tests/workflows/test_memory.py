@@ -4,6 +4,7 @@ from typing import Any
 
 from sqlalchemy import select, update
 
+from heartbeat.domain.tool_effects import ForgetEffect, RememberEffect
 from heartbeat.store.database import Database
 from heartbeat.store.memory.memory import MAX_MEMORIES, MemoryOwner, recall, remember
 from heartbeat.store.rows import columns, many
@@ -130,13 +131,13 @@ def test_a_call_that_is_finished_twice_remembers_once(database: Database) -> Non
         return run, begin_call(connection, run.uuid, 2), begin_call(connection, run.uuid, 3)
 
     run, remembering, forgetting = database.write_now(begun)
-    asked = CallOutcome("", effect={"kind": "remember", "text": "Once."})
+    asked = CallOutcome("", effect=RememberEffect("Once."))
     for _ in range(2):
-        database.write_now(lambda c: finish_call(c, remembering, asked, NOW))
+        database.write_now(lambda c: finish_call(c, remembering, asked, {}, NOW))
     [kept] = database.read_now(lambda c: recall(c, MemoryOwner(run.bot_id), "once", 5))
-    drop = CallOutcome("", effect={"kind": "forget", "id": kept.uuid})
+    drop = CallOutcome("", effect=ForgetEffect(kept.uuid))
     for _ in range(2):
-        database.write_now(lambda c: finish_call(c, forgetting, drop, NOW))
+        database.write_now(lambda c: finish_call(c, forgetting, drop, {}, NOW))
     steps = database.read_now(lambda c: read_transcript(c, run.uuid)).steps
     assert [(step.state, step.failure_code, step.answer) for step in steps[1:]] == [
         ("done", None, f"Remembered as {kept.uuid}."),

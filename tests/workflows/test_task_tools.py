@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from heartbeat.agents.tools.builtin import call_built_in
+from heartbeat.agents.tools.built_in.tools import call_built_in
 from heartbeat.settings import Plan
 from heartbeat.store.credits.audit import audit
 from heartbeat.store.heartbeats import tasks
@@ -143,7 +143,7 @@ async def test_a_call_that_is_tried_again_makes_one_task(working: World, model: 
     assert (receipt.before, receipt.over) == ("called", False)
     outcome, now = CallOutcome(called.text, effect=called.effect), datetime.now(UTC)
     for _ in range(attempts):
-        await working.database.write(lambda c: finish_call(c, receipt, outcome, now))
+        await working.database.write(lambda c: finish_call(c, receipt, outcome, working.settings.plans, now))
     assert len(await made(working)) == 1
 
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, Literal
 
+from heartbeat.domain.tool_effects import ToolEffect
+
 Outcome = Literal["ok", "failed", "down", "unknown", "changed", "refused", "rehearsed", "would_ask"]
 
 
@@ -66,12 +68,12 @@ class ToolResult:
     """What a call came to. `text` is for the model; `report` is what the built-in tool of that name was told.
 
     unknown: it may have happened. changed: it was not made, for the tool is no longer what was pinned; `found` is
-    what it is now, `None` when it is gone. `effect` is what a built-in tool does to the store, its `kind`
-    and arguments: it is carried out when the outcome is written, and says the text itself.
+    what it is now, `None` when it is gone. `effect` is what a built-in tool does to the store: it is carried out when
+    the outcome is written, and says the text itself.
     """
 
     outcome: Outcome
     text: str
     found: DiscoveredTool | None = None
     report: dict[str, Any] | None = None
-    effect: dict[str, Any] | None = None
+    effect: ToolEffect | None = None

@@ -12,8 +12,8 @@ from typing import Annotated, Literal, Self
 from aiosmtplib import SMTPException, SMTPRecipientsRefused, SMTPResponseException
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
-from heartbeat.egress import client
 from heartbeat.egress.addresses import is_name, read_host
+from heartbeat.egress.client import Closed, Guard, Refused, system_tls
 from heartbeat.notifications.channels.channel import Channel, ChannelConfig
 from heartbeat.notifications.channels.message import Message, NotNow, Rejected
 from heartbeat.notifications.channels.smtp import SmtpServer, submit
@@ -80,16 +80,16 @@ class EmailChannel(Channel[Config]):
         """One attempt."""
         place = f"{config.host}:{config.port}"
         password = config.password.get_secret_value() if config.password else None
-        tls = await asyncio.to_thread(client.system_tls) if self._tls is None else self._tls
+        tls = await asyncio.to_thread(system_tls) if self._tls is None else self._tls
         server = SmtpServer(config.host, config.security, config.username, password, tls)
         mail = _mail(config, message).as_bytes()
         try:
             async with asyncio.timeout(SECONDS):
-                connection = await client.Guard(settings.egress_allow).connect(config.host, config.port)
+                connection = await Guard(settings.egress_allow).connect(config.host, config.port)
                 await submit(connection, server, config.sender, config.to, mail)
-        except client.Closed as problem:
+        except Closed as problem:
             raise Rejected(str(problem)) from None
-        except client.Refused as problem:
+        except Refused as problem:
             raise NotNow(str(problem)) from None
         except TimeoutError:
             raise NotNow(f"{place} did not take the message within {SECONDS:g} s.") from None

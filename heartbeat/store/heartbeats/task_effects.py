@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import Connection, bindparam, func, select
 
-from heartbeat.domain.cadence.tasks import TaskSchedule
 from heartbeat.domain.errors import Forbidden
+from heartbeat.domain.tool_effects import ScheduleTaskEffect
+from heartbeat.settings import Plan
 from heartbeat.store.heartbeats.heartbeats import lock_bot
 from heartbeat.store.heartbeats.tasks import HEARTBEAT, TASKS, NewTask, insert_task
 from heartbeat.store.heartbeats.tick_accounting import cadence_of
@@ -34,11 +34,10 @@ MOST_A_RUN = 5
 INHERITED = ("member_id", "credit_budget", "max_consecutive_errors", "max_steps", "run_timeout_seconds")
 
 
-def schedule_it(connection: Connection, run: Run, effect: Mapping[str, Any], now: datetime) -> str:
-    """Make the task that the agent of `run` asks for; `plan` in `effect` finds a plan by its name.
-
-    Returns what the agent is told; raises `ProductError`.
-    """
+def schedule_task(
+    connection: Connection, run: Run, effect: ScheduleTaskEffect, plans: Mapping[str, Plan], now: datetime
+) -> str:
+    """Make the task that the agent of `run` asks for. Returns what the agent is told; raises `ProductError`."""
     owners = joined(connection, (Heartbeat, Bot, Project), OWNERS, {"heartbeat": run.heartbeat_id})
     assert owners is not None
     of, bot, project = owners
@@ -48,14 +47,14 @@ def schedule_it(connection: Connection, run: Run, effect: Mapping[str, Any], now
     _require_leave(connection, run, of)
     fields = {name: getattr(of, name) for name in INHERITED} | {"made_by_run_id": run.id, "depth": of.depth + 1}
     order = NewTask(
-        name=effect["name"],
-        prompt=effect["prompt"],
-        asked=TaskSchedule(effect["schedule_type"], effect["schedule_config"]),
-        description=effect["description"],
-        timezone=effect["timezone"] or of.timezone,
-        max_executions=effect["max_executions"],
+        name=effect.name,
+        prompt=effect.prompt,
+        asked=effect.schedule,
+        description=effect.description,
+        timezone=effect.timezone or of.timezone,
+        max_executions=effect.max_executions,
     )
-    task = insert_task(connection, project, effect["plan"](project.plan), bot, fields, order, now)
+    task = insert_task(connection, project, plans[project.plan], bot, fields, order, now)
     return f"Scheduled as {task.uuid}: {cadence_of(task).sentence()}{_times(task)}."
 
 

@@ -1,6 +1,6 @@
 """What the end of a run is worth telling: the events it leaves, and whom they wait for."""
 
-from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -8,6 +8,7 @@ from sqlalchemy import Connection, select
 
 from heartbeat.domain.contracts import RunStatus
 from heartbeat.domain.errors import ProductError
+from heartbeat.domain.tool_effects import NotifyUserEffect
 from heartbeat.store.notifications.events import FAILED, FINDING, NOTIFIED, PAUSED, RECOVERED, record
 from heartbeat.store.notifications.findings import note_findings
 from heartbeat.store.notifications.outbox import waiting_of
@@ -86,15 +87,14 @@ def tell_of_pause(
     return record(connection, heartbeat, PAUSED, data, now, run_id)
 
 
-def notify_user(connection: Connection, run: Run, message: Mapping[str, Any], now: datetime) -> str:
+def notify_user(connection: Connection, run: Run, effect: NotifyUserEffect, now: datetime) -> str:
     """The effect of the built-in tool: tell the heartbeat's member, or the owner. Raises `ProductError` beyond 5."""
     sent = select(EVENT.c.id).where(EVENT.c.heartbeat_id == run.heartbeat_id, EVENT.c.run_id == run.id)
     if len(connection.execute(sent.where(EVENT.c.kind == NOTIFIED)).all()) >= MOST_A_RUN:
         raise ProductError(f"Nobody was told: a run may call notify_user {MOST_A_RUN} times; report the rest.")
     heartbeat = exactly_one(connection, Heartbeat, select(HEARTBEAT).where(HEARTBEAT.c.id == run.heartbeat_id))
-    told = {name: message.get(name) for name in ("title", "message", "priority", "action_url")}
-    found = record(connection, heartbeat, NOTIFIED, {"run": run.uuid, **told}, now, run.id)
-    if not found:
+    data = {"run": run.uuid, **asdict(effect)}
+    if not record(connection, heartbeat, NOTIFIED, data, now, run.id):
         return "Nobody could be told: no notification target wants this. Put it in your answer instead."
     return "They will be told."
 

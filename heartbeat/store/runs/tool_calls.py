@@ -7,6 +7,8 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, exists, select, update
 
+from heartbeat.domain.tool_effects import ToolEffect
+from heartbeat.settings import Plan
 from heartbeat.store.rows import columns, joined
 from heartbeat.store.runs.tool_effects import carry_out
 from heartbeat.store.tables.heartbeats import Heartbeat
@@ -73,18 +75,23 @@ def begin_call(connection: Connection, run_uuid: str, number: int) -> CallReceip
 class CallOutcome:
     """What a call came to. `failure_code` failed, down, unknown, changed or refused; `report` as the agent gave it.
 
-    `effect` is what a built-in tool still has to do to the store (see effects.py), which then says the answer.
+    `effect` is what a built-in tool still has to do to the store (see tool_effects.py), which then says the answer.
     """
 
     answer: str
     failure_code: str | None = None
     duration_ms: int = 0
     report: dict[str, Any] | None = None
-    effect: Mapping[str, Any] | None = None
+    effect: ToolEffect | None = None
 
 
-def finish_call(connection: Connection, receipt: CallReceipt, outcome: CallOutcome, now: datetime) -> None:
-    """Write the outcome down and carry out its effect, once; one that was written before stays."""
+def finish_call(
+    connection: Connection, receipt: CallReceipt, outcome: CallOutcome, plans: Mapping[str, Plan], now: datetime
+) -> None:
+    """Write the outcome down and carry out its effect, once; one that was written before stays.
+
+    `plans` are the installation's, by name: an effect may be held to the limits of its project's plan.
+    """
     mine = update(STEP).where(STEP.c.id == receipt.call.id)
     written = mine.where(STEP.c.state != "done").values(
         state="done", answer=outcome.answer, failure_code=outcome.failure_code, duration_ms=outcome.duration_ms
@@ -94,5 +101,5 @@ def finish_call(connection: Connection, receipt: CallReceipt, outcome: CallOutco
     if outcome.report is not None:
         connection.execute(update(RUN).where(RUN.c.id == receipt.run.id).values(report=outcome.report))
     if outcome.effect is not None:
-        said = carry_out(connection, receipt.run, outcome.effect, now)
+        said = carry_out(connection, receipt.run, outcome.effect, plans, now)
         connection.execute(mine.values(answer=said.text, failure_code=said.failure_code))

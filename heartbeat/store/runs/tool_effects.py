@@ -1,27 +1,25 @@
 """What the built-in tools do to the store, in the transaction that writes the call's outcome: both happen once."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import Connection
 
 from heartbeat.domain.errors import ProductError
-from heartbeat.store.heartbeats import task_effects
-from heartbeat.store.memory import tool_effects
-from heartbeat.store.notifications import run_events
+from heartbeat.domain.tool_effects import (
+    ForgetEffect,
+    NotifyUserEffect,
+    RecallEffect,
+    RememberEffect,
+    ScheduleTaskEffect,
+    ToolEffect,
+)
+from heartbeat.settings import Plan
+from heartbeat.store.heartbeats.task_effects import schedule_task
+from heartbeat.store.memory.tool_effects import forget_memory, recall_memories, remember_text
+from heartbeat.store.notifications.run_events import notify_user
 from heartbeat.store.tables.runs import Run
-
-# Each raises `ProductError` before it writes anything; what it returns is for the model to read.
-Effect = Callable[[Connection, Run, Mapping[str, Any], datetime], str]
-EFFECTS: dict[str, Effect] = {
-    "remember": tool_effects.remember_it,
-    "recall": tool_effects.recall_it,
-    "forget": tool_effects.forget_it,
-    "notify_user": run_events.notify_user,
-    "schedule_task": task_effects.schedule_it,
-}
 
 
 @dataclass(frozen=True)
@@ -32,9 +30,26 @@ class EffectResult:
     failure_code: str | None = None
 
 
-def carry_out(connection: Connection, run: Run, effect: Mapping[str, Any], now: datetime) -> EffectResult:
-    """Do what a built-in tool asks for: `kind` is its name, the rest its arguments."""
+def carry_out(
+    connection: Connection, run: Run, effect: ToolEffect, plans: Mapping[str, Plan], now: datetime
+) -> EffectResult:
+    """Do what a built-in tool asks for. What fails has written nothing."""
     try:
-        return EffectResult(EFFECTS[effect["kind"]](connection, run, effect, now))
+        return EffectResult(_answer(connection, run, effect, plans, now))
     except ProductError as problem:
         return EffectResult(problem.message, "failed")
+
+
+def _answer(connection: Connection, run: Run, effect: ToolEffect, plans: Mapping[str, Plan], now: datetime) -> str:
+    """Each raises `ProductError` before it writes anything; what it returns is for the model to read."""
+    match effect:
+        case RememberEffect():
+            return remember_text(connection, run, effect, now)
+        case RecallEffect():
+            return recall_memories(connection, run, effect)
+        case ForgetEffect():
+            return forget_memory(connection, run, effect)
+        case NotifyUserEffect():
+            return notify_user(connection, run, effect, now)
+        case ScheduleTaskEffect():
+            return schedule_task(connection, run, effect, plans, now)

@@ -10,12 +10,14 @@ from typing import Any, TypeVar
 import pytest
 from sqlalchemy import Connection, create_engine, select
 
+from heartbeat.domain.cadence.tasks import TaskSchedule
 from heartbeat.domain.errors import Forbidden
+from heartbeat.domain.tool_effects import ScheduleTaskEffect
 from heartbeat.settings import Plan
 from heartbeat.store.bots.subscribers import create_subscriber, delete_subscriber
 from heartbeat.store.database import Database
 from heartbeat.store.heartbeats.heartbeats import delete_heartbeat, disable, enable, lock_bot
-from heartbeat.store.heartbeats.task_effects import schedule_it
+from heartbeat.store.heartbeats.task_effects import schedule_task
 from heartbeat.store.rows import columns
 from heartbeat.store.runs.opening import open_run
 from heartbeat.store.tables.bots import Bot
@@ -136,10 +138,11 @@ def test_an_agent_schedules_nothing_for_what_is_deleted_meanwhile(
     database: Database, bot: Bot, heartbeat: Heartbeat
 ) -> None:
     run = Run.model_construct(id=1, bot_id=bot.id, heartbeat_id=heartbeat.id)
+    effect = ScheduleTaskEffect("Look again", "Look.", TaskSchedule("daily", {"time": "09:00"}), None, None, None)
 
     def schedule(connection: Connection) -> str:
         with pytest.raises(Forbidden) as refused:
-            schedule_it(connection, run, {}, TICK)
+            schedule_task(connection, run, effect, {}, TICK)
         return refused.value.code
 
     gone, code = side_by_side(

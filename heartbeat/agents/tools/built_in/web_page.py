@@ -6,9 +6,9 @@ import re
 
 import httpx2
 
-from heartbeat.agents.tools.answers import cut
+from heartbeat.agents.tools.built_in.html_text import as_text
 from heartbeat.agents.tools.definitions import ToolResult
-from heartbeat.agents.tools.page import as_text
+from heartbeat.agents.tools.mcp.results import cut
 from heartbeat.egress.client import Guard, Resolve, guarded_client, look_up
 from heartbeat.settings import Settings
 

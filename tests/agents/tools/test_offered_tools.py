@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from heartbeat.agents.tools import stdio
-from heartbeat.agents.tools.builtin import BUILT_IN
+from heartbeat.agents.tools.built_in.tools import BUILT_IN
 from heartbeat.agents.tools.definitions import OfferedTool
-from heartbeat.agents.tools.mcp import call
-from heartbeat.agents.tools.offered import ConnectedServer, define, offered
+from heartbeat.agents.tools.mcp import stdio
+from heartbeat.agents.tools.mcp.client import call
+from heartbeat.agents.tools.offered_tools import ConnectedServer, define, offered
 from heartbeat.settings import Settings, StdioTool
 from tests.support.connected_servers import entry, server
 from tests.support.tool_connections import STDIO

@@ -6,9 +6,9 @@ import httpx2
 from mcp.shared.exceptions import MCPError
 from mcp_types import CONNECTION_CLOSED, PARSE_ERROR, REQUEST_TIMEOUT
 
-from heartbeat.agents.tools.answers import cut, without_secrets
 from heartbeat.agents.tools.definitions import McpServer, OfferedTool, Outcome, ToolResult
-from heartbeat.agents.tools.sessions import SessionProgress
+from heartbeat.agents.tools.mcp.results import cut, without_secrets
+from heartbeat.agents.tools.mcp.session import SessionProgress
 from heartbeat.egress.capped import TooLarge
 from heartbeat.egress.client import Refused
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from heartbeat.agents.tools.builtin import BUILT_IN, call_built_in
+from heartbeat.agents.tools.built_in.tools import BUILT_IN, call_built_in
 from heartbeat.settings import Settings
 from tests.support.peer import Peer, says
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any
 
-from heartbeat.agents.tools import stdio
-from heartbeat.agents.tools.builtin import BUILT_IN
-from heartbeat.agents.tools.combination import combined
+from heartbeat.agents.tools.approval_reasons import combined
+from heartbeat.agents.tools.built_in.tools import BUILT_IN
 from heartbeat.agents.tools.definitions import McpServer, OfferedTool
+from heartbeat.agents.tools.mcp import stdio
 from heartbeat.domain.tool_risks import declared
 from heartbeat.settings import Settings
 

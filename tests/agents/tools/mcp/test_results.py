@@ -14,8 +14,8 @@ from mcp_types import (
     TextResourceContents,
 )
 
-from heartbeat.agents.tools.answers import cut, told, without_secrets
 from heartbeat.agents.tools.definitions import McpServer
+from heartbeat.agents.tools.mcp.results import cut, told, without_secrets
 
 SHOP = McpServer("tool_1", "shop", "http", headers={"Authorization": "Bearer canary-4711", "X-Version": "2"})
 DATA: dict[str, Any] = {"rows": [1, 2]}

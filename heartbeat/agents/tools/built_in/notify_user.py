@@ -2,15 +2,18 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
-from heartbeat.agents.tools.definitions import OfferedTool
+from heartbeat.agents.tools.built_in.tool import BuiltInTool, ToolArguments, schema_of
+from heartbeat.agents.tools.definitions import OfferedTool, ToolResult
+from heartbeat.domain.tool_effects import NotifyUserEffect
+from heartbeat.settings import Settings
 
 Title = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4_000)]
 
 
-class NotifyUserArguments(BaseModel):
+class NotifyUserArguments(ToolArguments):
     """What a person is to be told."""
 
     title: Annotated[Title, Field(description="What it is about, in one line.")]
@@ -24,14 +27,17 @@ class NotifyUserArguments(BaseModel):
         Field(max_length=2_000, pattern="^https?://", description="The web address where they can act on it, if any."),
     ] = None
 
+    async def call(self, settings: Settings) -> ToolResult:
+        return ToolResult("ok", "", effect=NotifyUserEffect(self.title, self.message, self.priority, self.action_url))
 
-ARGUMENTS: dict[str, type[BaseModel]] = {"notify_user": NotifyUserArguments}
-DEFINITIONS = [
+
+NOTIFY_USER = BuiltInTool(
     OfferedTool(
         "notify_user",
         "Send a person a message now. Use it sparingly, for what cannot wait for the end of the run or is not a "
         "finding: what you report as a finding is told by itself. It may be called 5 times in a run.",
-        NotifyUserArguments.model_json_schema(),
+        schema_of(NotifyUserArguments),
         idempotent=True,
-    )
-]
+    ),
+    NotifyUserArguments,
+)

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from heartbeat.agents.tools import mcp
 from heartbeat.agents.tools.definitions import DiscoveredTool, McpServer, ToolResult
+from heartbeat.agents.tools.mcp.client import ToolServerDown, list_tools
 from heartbeat.settings import Settings
 from tests.support.tool_connections import KEY, STDIO, Speaking
 from tests.support.tool_server import LARGE, ToolServer
@@ -82,7 +82,7 @@ async def test_a_server_that_is_down_was_not_called(peer: ToolServer, settings: 
         assert await way.call("book", what="a table") == ToolResult(
             "down", "shop__book was not called. The tool server shop cannot be reached."
         )
-        with pytest.raises(mcp.ToolServerDown, match=r"The tool server shop cannot be reached\."):
+        with pytest.raises(ToolServerDown, match=r"The tool server shop cannot be reached\."):
             await way.connect()
     assert peer.made == []
 
@@ -125,8 +125,8 @@ async def test_a_header_that_the_server_wants_is_sent_and_never_said(settings: S
         assert called.outcome == "failed"
         assert "does not let us in (HTTP 401): check the headers" in called.text
         assert "canary" not in called.text
-        with pytest.raises(mcp.ToolServerDown, match="HTTP 401") as down:
-            await mcp.list_tools(wrong, settings)
+        with pytest.raises(ToolServerDown, match="HTTP 401") as down:
+            await list_tools(wrong, settings)
         assert "canary" not in str(down.value)
         assert desk.times("book") == 1
 
@@ -302,7 +302,7 @@ async def test_the_library_says_nothing_of_its_own(
 
 
 def test_naming_tools_does_not_load_the_library() -> None:
-    code = "import sys; import heartbeat.agents.tools.offered; print({'mcp', 'httpx2'} & set(sys.modules))"
+    code = "import sys; import heartbeat.agents.tools.offered_tools; print({'mcp', 'httpx2'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
 

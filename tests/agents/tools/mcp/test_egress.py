@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from heartbeat.agents.tools import mcp, sessions
 from heartbeat.agents.tools.definitions import McpServer, OfferedTool
+from heartbeat.agents.tools.mcp import session
+from heartbeat.agents.tools.mcp.client import ToolServerDown, call, list_tools
 from heartbeat.egress.client import Guard, Resolve
 from heartbeat.settings import Settings
 from tests.support.addresses import OTHER_SCHEMES, REFUSED, ZONE, resolve
@@ -20,17 +21,17 @@ TRANSPORTS: list[Any] = ["http", "sse"]
 
 
 def resolving(monkeypatch: pytest.MonkeyPatch, resolver: Resolve) -> None:
-    monkeypatch.setattr(sessions, "Guard", partial(Guard, resolve=resolver))
+    monkeypatch.setattr(session, "Guard", partial(Guard, resolve=resolver))
 
 
 async def stopped(server: McpServer, settings: Settings) -> str:
     """What stood in the way of a call, which was the same that stood in the way of listing."""
     definition = OfferedTool("shop__book", "", {}, server=server, on_server="book")
-    called = await mcp.call(definition, {"what": "a table"}, key="log_1:2", settings=settings)
+    called = await call(definition, {"what": "a table"}, key="log_1:2", settings=settings)
     assert called.outcome == "failed"
     assert called.text.startswith("shop__book was not called. The tool server shop ")
-    with pytest.raises(mcp.ToolServerDown) as down:
-        await mcp.list_tools(server, settings)
+    with pytest.raises(ToolServerDown) as down:
+        await list_tools(server, settings)
     assert str(down.value) in called.text
     return called.text
 
@@ -70,11 +71,11 @@ async def test_a_name_that_changes_its_mind_is_not_followed(
     server = McpServer("tool_1", "shop", transport, url)
     async with Peer({"*": says()}, "127.0.0.2", port=peer.port) as inside:
         if transport == "http":
-            assert await mcp.list_tools(server, settings)
+            assert await list_tools(server, settings)
         else:
             # A message goes over a second connection there, and finds itself led elsewhere.
-            with pytest.raises(mcp.ToolServerDown):
-                await mcp.list_tools(server, settings.model_copy(update={"tool_timeout_seconds": 1}))
+            with pytest.raises(ToolServerDown):
+                await list_tools(server, settings.model_copy(update={"tool_timeout_seconds": 1}))
         assert "loopback" in await stopped(server, settings)
         assert inside.connections == 0
 

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from heartbeat.agents.tools import stdio
-from heartbeat.agents.tools.builtin import BUILT_IN
-from heartbeat.agents.tools.combination import combined, reason
+from heartbeat.agents.tools.approval_reasons import combined, reason
+from heartbeat.agents.tools.built_in.tools import BUILT_IN
 from heartbeat.agents.tools.definitions import OfferedTool
-from heartbeat.agents.tools.offered import ConnectedServer, define, offered
+from heartbeat.agents.tools.mcp import stdio
+from heartbeat.agents.tools.offered_tools import ConnectedServer, define, offered
 from heartbeat.domain.tool_risks import OUTSIDE_ACTION, PRIVATE_DATA, REGISTERED, RISKS, UNTRUSTED_TEXT, declared
 from heartbeat.settings import Settings, StdioTool
 from tests.support.connected_servers import entry, server

@@ -27,7 +27,7 @@ async def entries(server: McpServer, settings: Settings) -> Entries:
     """What `server` offers, as `Tool.tools` has it; nothing while it cannot be started, and the log says why."""
     known = (server.label, *server.command)
     if known not in _listed and time.monotonic() >= _failed.get(known, 0):
-        from heartbeat.agents.tools.mcp import ToolServerDown, list_tools
+        from heartbeat.agents.tools.mcp.client import ToolServerDown, list_tools
 
         try:
             found = await list_tools(server, settings)

@@ -15,10 +15,10 @@ from mcp_types import (
 )
 from pydantic import TypeAdapter
 
-from heartbeat.agents.tools.answers import told
 from heartbeat.agents.tools.definitions import DiscoveredTool, McpServer, OfferedTool, ToolResult
-from heartbeat.agents.tools.failures import explain, failed
-from heartbeat.agents.tools.sessions import SessionProgress, session
+from heartbeat.agents.tools.mcp.failures import explain, failed
+from heartbeat.agents.tools.mcp.results import told
+from heartbeat.agents.tools.mcp.session import SessionProgress, session
 from heartbeat.settings import Settings
 
 KEY = "heartbeat/idempotency-key"
