@@ -1,50 +1,90 @@
 """The OpenAPI document: what a call answers, and our errors in place of the framework's."""
 
+import re
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel, Field
 
+from api.errors import error_body
+from api.schemas.examples import HEARTBEAT, example
+from heartbeat.domain.errors import (
+    Conflict,
+    Forbidden,
+    Invalid,
+    NotFound,
+    ProductError,
+    RateLimited,
+    Unauthorized,
+    Unavailable,
+)
+
 TITLE = "Heartbeat"
 VERSION = "1"
 
+MESSAGE = "What is wrong and what to do, in a sentence."
+CODE = "A stable word for the kind of error."
+
+# What may go wrong with any call: in words, and an instance of it.
+ERRORS: dict[int, tuple[str, ProductError]] = {
+    400: (
+        "A parameter is wrong; `details` names it.",
+        Invalid("timezone", "'Mars/Olympus' is not a time zone; write an IANA name such as 'Europe/Berlin'"),
+    ),
+    401: ("No key, or an unknown one.", Unauthorized("Send a key of your project as `Authorization: Bearer KEY`.")),
+    403: (
+        "The key is another project's, or the bot or the plan does not allow it.",
+        Forbidden("wrong_project", "This key belongs to another project than the project_id that was sent."),
+    ),
+    404: ("There is no such thing.", NotFound("heartbeat", HEARTBEAT)),
+    409: (
+        "The first request with this Idempotency-Key is under way or was another, or an id is taken.",
+        Conflict("external_id_taken", f"The external_id belongs to heartbeat {HEARTBEAT} of this bot; choose another."),
+    ),
+    429: ("The plan's requests a minute are used up; see Retry-After.", RateLimited(60, 12)),
+    503: (
+        "The database or Temporal cannot be reached; nothing was changed. See Retry-After.",
+        Unavailable("database_unavailable", "The database cannot be reached; nothing was changed. Try again shortly."),
+    ),
+}
+
 
 class ErrorDetail(BaseModel):
-    field: str
-    message: str
+    """What is wrong with one field."""
+
+    field: str = Field(description="The field, as it was sent.", examples=["timezone"])
+    message: str = Field(description="What to send instead.", examples=["write an IANA name such as 'Europe/Berlin'"])
 
 
 class ErrorInside(BaseModel):
-    status: int
-    code: str
-    message: str
+    """The error, for clients that look at `error.status`."""
+
+    status: int = Field(description="The HTTP status.", examples=[404])
+    code: str = Field(description=CODE, examples=["heartbeat_not_found"])
+    message: str = Field(description=MESSAGE, examples=[ERRORS[404][1].message])
 
 
 class Error(BaseModel):
     """Every error, whatever a client looks at."""
 
-    error: ErrorInside
-    message: str
-    err: str
-    code: str
-    success: bool = False
-    response: None = None
-    details: list[ErrorDetail] = Field(default=[], description="On a 400: what was wrong with which field.")
+    error: ErrorInside = Field(description="The error.", examples=[example(ErrorInside)])
+    message: str = Field(description=MESSAGE, examples=[ERRORS[404][1].message])
+    err: str = Field(description="The same message.", examples=[ERRORS[404][1].message])
+    code: str = Field(description=CODE, examples=["heartbeat_not_found"])
+    success: bool = Field(False, description="Always false.", examples=[False])
+    response: None = Field(None, description="Always null.", examples=[None])
+    details: list[ErrorDetail] = Field(
+        default=[], description="On a 400: what was wrong with which field.", examples=[[example(ErrorDetail)]]
+    )
 
 
-ERRORS = {
-    400: "A parameter is wrong; `details` names it.",
-    401: "No key, or an unknown one.",
-    403: "The key is another project's, or the bot or the plan does not allow it.",
-    404: "There is no such thing.",
-    409: "The first request with this Idempotency-Key is under way or was another, or an id is taken.",
-    429: "The plan's requests a minute are used up; see Retry-After.",
-    503: "The database or Temporal cannot be reached; nothing was changed. See Retry-After.",
+EVENTS = {
+    "description": "Server-sent events.",
+    "content": {
+        "text/event-stream": {"schema": {"type": "string"}, "example": 'event: end\ndata: {"status":"success"}\n\n'}
+    },
 }
-
-
-EVENTS = {"description": "Server-sent events.", "content": {"text/event-stream": {"schema": {"type": "string"}}}}
 
 
 def call(model: type[BaseModel] | None, query: type[BaseModel] | None = None, later: bool = False) -> dict[str, Any]:
@@ -52,19 +92,33 @@ def call(model: type[BaseModel] | None, query: type[BaseModel] | None = None, la
 
     Without a model it answers a stream of events.
     """
-    found: dict[int | str, dict[str, Any]] = {200: {"model": model} if model else EVENTS}
-    if later:
-        found[202] = {"model": model, "description": "It is still going."}
-    for status, words in ERRORS.items():
-        found[status] = {"model": Error, "description": words}
-    return {"responses": found, "openapi_extra": {"parameters": _parameters(query)} if query else None}
+    responses: dict[int | str, dict[str, Any]] = {200: _response(model) if model else EVENTS}
+    if model and later:
+        responses[202] = {**_response(model), "description": "It is still going."}
+    for status, (words, problem) in ERRORS.items():
+        responses[status] = {"model": Error, "description": words, "content": _json(error_body(problem))}
+    return {"responses": responses, "openapi_extra": {"parameters": _parameters(query)} if query else None}
+
+
+def _response(model: type[BaseModel]) -> dict[str, Any]:
+    return {"model": model, "content": _json(example(model))}
+
+
+def _json(body: dict[str, Any]) -> dict[str, Any]:
+    return {"application/json": {"example": body}}
 
 
 def _parameters(model: type[BaseModel]) -> list[dict[str, Any]]:
     schema = model.model_json_schema()
     required = schema.get("required", [])
     return [
-        {"name": name, "in": "query", "required": name in required, "schema": field}
+        {
+            "name": name,
+            "in": "query",
+            "required": name in required,
+            "description": field.pop("description"),
+            "schema": field,
+        }
         for name, field in schema["properties"].items()
     ]
 
@@ -74,12 +128,43 @@ def describe(app: FastAPI) -> dict[str, Any]:
     if app.openapi_schema is None:
         document = get_openapi(title=TITLE, version=VERSION, description=app.description, routes=app.routes)
         document.setdefault("components", {})["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
-        for path, calls in document["paths"].items():
-            for call in calls.values():
-                call["responses"].pop("422", None)
+        for path, operations in document["paths"].items():
+            for operation in operations.values():
+                # A call's docstring begins with what it does, up to the first stop.
+                operation["summary"] = re.split(r"[.:;]\s|\.$", operation["description"])[0]
+                operation["responses"].pop("422", None)
                 if path.startswith("/v1/"):
-                    call["security"] = [{"key": []}]
+                    operation["security"] = [{"key": []}]
+        schemas = document["components"]["schemas"]
+        _restore_nulls(document, schemas)
         for unused in ("HTTPValidationError", "ValidationError"):
-            document["components"]["schemas"].pop(unused, None)
+            schemas.pop(unused, None)
         app.openapi_schema = document
     return app.openapi_schema
+
+
+def _restore_nulls(document: dict[str, Any], schemas: dict[str, Any]) -> None:
+    """The framework drops every null of a document: a required field that an example lacks was one."""
+    for schema in schemas.values():
+        for field in schema["properties"].values():
+            for value in field.get("examples", []):
+                _fill(value, field, schemas)
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            for response in operation["responses"].values():
+                for content in response.get("content", {}).values():
+                    _fill(content.get("example"), content.get("schema", {}), schemas)
+
+
+def _fill(value: Any, schema: dict[str, Any], schemas: dict[str, Any]) -> None:
+    for part in (schema, *schema.get("anyOf", [])):
+        if "$ref" in part and isinstance(value, dict):
+            known = schemas[part["$ref"].rpartition("/")[2]]
+            for name, field in known["properties"].items():
+                if name in value:
+                    _fill(value[name], field, schemas)
+                elif name in known.get("required", []):
+                    value[name] = None
+        elif "items" in part and isinstance(value, list):
+            for item in value:
+                _fill(item, part["items"], schemas)

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Request
 from prometheus_client import CONTENT_TYPE_LATEST
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.responses import Response
@@ -26,12 +26,14 @@ MEND = {
 
 
 class Up(BaseModel):
-    status: str
+    status: str = Field(description="Always ok.", examples=["ok"])
 
 
 class Ready(BaseModel):
-    status: str
-    checks: dict[str, bool]
+    status: str = Field(description="ready, or not ready.", examples=["ready"])
+    checks: dict[str, bool] = Field(
+        description="Whether each part is there.", examples=[{"database": True, "temporal": True, "worker": True}]
+    )
 
 
 @router.get("/healthz", responses={200: {"model": Up}})

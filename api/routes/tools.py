@@ -2,13 +2,14 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Path
 from sqlalchemy import Connection
 
 from api.deps import CallerDep, QueryCaller, in_query, utc_now
 from api.openapi import call
 from api.responses import ApiResponse
 from api.schemas.bots import Success
+from api.schemas.examples import TOOL
 from api.schemas.fields import OfBot
 from api.schemas.pages import pagination
 from api.schemas.tools import (
@@ -30,6 +31,8 @@ from heartbeat.store.tables.bots import Tool
 from heartbeat.store.tools import servers as store
 
 router = APIRouter(prefix="/v1/bot/tool", tags=["Tools"])
+
+ToolId = Annotated[str, Path(description="The tool's id (`tool_…`).", examples=[TOOL])]
 
 
 @router.get("", **call(AllTools, query=ListTools))
@@ -61,14 +64,14 @@ async def create(given: CreateTool, asking: CallerDep) -> ApiResponse:
 
 
 @router.get("/{tool_id}", **call(OneTool, query=OfBot))
-async def read(tool_id: str, asking: Annotated[QueryCaller[OfBot], in_query(OfBot)]) -> ApiResponse:
+async def read(tool_id: ToolId, asking: Annotated[QueryCaller[OfBot], in_query(OfBot)]) -> ApiResponse:
     """Read one tool."""
     tool = await asking.read_inline(asking.given, lambda connection, found: store.tool(connection, found.bot, tool_id))
     return ApiResponse({"tool": show_tool(tool)})
 
 
 @router.put("/{tool_id}", **call(OneTool))
-async def update(tool_id: str, given: UpdateTool, asking: CallerDep) -> ApiResponse:
+async def update(tool_id: ToolId, given: UpdateTool, asking: CallerDep) -> ApiResponse:
     """Change what is given of a tool. A server that is another one by it, or that never answered, is asked anew."""
     settings = asking.stack.settings
     old = await asking.read_inline(given, lambda connection, found: store.tool(connection, found.bot, tool_id))
@@ -87,26 +90,26 @@ async def update(tool_id: str, given: UpdateTool, asking: CallerDep) -> ApiRespo
 
 
 @router.delete("/{tool_id}", **call(Success, query=OfBot))
-async def delete(tool_id: str, asking: Annotated[QueryCaller[OfBot], in_query(OfBot)]) -> ApiResponse:
+async def delete(tool_id: ToolId, asking: Annotated[QueryCaller[OfBot], in_query(OfBot)]) -> ApiResponse:
     """Forget a tool."""
     await asking.write(asking.given, lambda connection, found: store.delete_tool(connection, found.bot, tool_id))
     return ApiResponse({"success": True, "message": f"Tool {tool_id} was deleted."})
 
 
 @router.put("/{tool_id}/configure", **call(Success))
-async def configure(tool_id: str, given: ConfigureTools, asking: CallerDep) -> ApiResponse:
+async def configure(tool_id: ToolId, given: ConfigureTools, asking: CallerDep) -> ApiResponse:
     """Switch several of a server's tools on or off."""
     return await _switch(tool_id, given, {tool.name: tool.is_active for tool in given.tools}, asking)
 
 
 @router.post("/{tool_id}/toggle", **call(Success))
-async def toggle(tool_id: str, given: ToggleTool, asking: CallerDep) -> ApiResponse:
+async def toggle(tool_id: ToolId, given: ToggleTool, asking: CallerDep) -> ApiResponse:
     """Switch one of a server's tools on or off."""
     return await _switch(tool_id, given, {given.tool_name: given.is_active}, asking)
 
 
 @router.post("/{tool_id}/refresh", **call(Success, query=OfBot))
-async def refresh(tool_id: str, asking: Annotated[QueryCaller[OfBot], in_query(OfBot)]) -> ApiResponse:
+async def refresh(tool_id: ToolId, asking: Annotated[QueryCaller[OfBot], in_query(OfBot)]) -> ApiResponse:
     """Take what the server offers now as what its tools are, and use again what was paused because it changed."""
     given = asking.given
     old, asked = await _asked(tool_id, given, asking)
@@ -123,14 +126,14 @@ async def refresh(tool_id: str, asking: Annotated[QueryCaller[OfBot], in_query(O
 
 
 @router.post("/{tool_id}/test", **call(ToolTried, query=OfBot))
-async def test(tool_id: str, asking: Annotated[QueryCaller[OfBot], in_query(OfBot)]) -> ApiResponse:
+async def test(tool_id: ToolId, asking: Annotated[QueryCaller[OfBot], in_query(OfBot)]) -> ApiResponse:
     """Try the connection to the server; nothing is stored."""
     tool, asked = await _asked(tool_id, asking.given, asking)
     message = asked.problem or f"{tool.server_label} answers, and offers {_count(asked)}."
     return ApiResponse({"success": asked.problem is None, "message": message, "tools_count": len(asked.found)})
 
 
-async def _asked(tool_id: str, given: OfBot, asking: CallerDep) -> tuple[Tool, ToolListing]:
+async def _asked(tool_id: ToolId, given: OfBot, asking: CallerDep) -> tuple[Tool, ToolListing]:
     tool = await asking.read_inline(given, lambda connection, found: store.tool(connection, found.bot, tool_id))
     return tool, await ask(tool, asking.stack.settings)
 
@@ -139,7 +142,7 @@ def _count(asked: ToolListing) -> str:
     return f"{len(asked.found)} tool{'' if len(asked.found) == 1 else 's'}"
 
 
-async def _switch(tool_id: str, given: OfBot, active: dict[str, bool], asking: CallerDep) -> ApiResponse:
+async def _switch(tool_id: ToolId, given: OfBot, active: dict[str, bool], asking: CallerDep) -> ApiResponse:
     await asking.write(
         given, lambda connection, found: store.switch_tools(connection, found.bot, tool_id, active, utc_now())
     )

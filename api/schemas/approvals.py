@@ -6,8 +6,11 @@ from pydantic import BaseModel, Field
 from sqlalchemy import Row
 
 from api.responses import moment
+from api.schemas import examples
+from api.schemas.examples import example
 from api.schemas.fields import Key, OfBot
-from api.schemas.pages import PageNumber, Pagination, PerPage
+from api.schemas.pages import PageNumber, PerPage
+from api.schemas.response_fields import CreatedAt, HeartbeatUuid, PaginationField, RunUuid, Total
 from heartbeat.store.runs.approvals import Decision
 from heartbeat.store.runs.details import parsed
 
@@ -16,44 +19,60 @@ DECISIONS: dict[str, Decision] = {"approve": "approved", "deny": "denied"}
 
 
 class ListApprovals(OfBot):
-    state: State | None = Field(None, description="Only those: pending, approved, denied or expired.")
+    state: State | None = Field(
+        None, description="Only those: pending, approved, denied or expired.", examples=["pending"]
+    )
     page: PageNumber = 1
     per_page: PerPage = 20
 
 
 class Decide(OfBot):
-    approval_id: Key
-    decision: Literal["approve", "deny"]
+    approval_id: Key = Field(description="The approval's `uuid`.", examples=[examples.APPROVAL])
+    decision: Literal["approve", "deny"] = Field(
+        description="Whether the tool is called; a denied call is answered to the model as refused.",
+        examples=["approve"],
+    )
 
 
 class ApprovalObject(BaseModel):
-    uuid: str
-    heartbeat_id: str
-    log_id: str
-    step: int
-    tool: str
-    arguments: Any
-    reason: Literal["registration", "combination"] = Field(description="The tool's own, or what its agent can do.")
-    why: str = Field(description="The reason in words.")
-    state: str
-    decided_by: str | None
-    decided_at: str | None
-    expires_at: str
-    created_at: str
+    """A tool call that waits, or waited, for a person's approval."""
+
+    uuid: str = Field(description="The approval's id.", examples=[examples.APPROVAL])
+    heartbeat_id: HeartbeatUuid
+    log_id: RunUuid
+    step: int = Field(description="The number of the call among the run's steps.", examples=[2])
+    tool: str = Field(description="The tool, as the model names it.", examples=["crm__delete_contact"])
+    arguments: Any = Field(description="What the model calls the tool with.", examples=[{"id": 42}])
+    reason: Literal["registration", "combination"] = Field(
+        description="Why it waits: the tool was registered so, or of what its agent can do in combination.",
+        examples=["registration"],
+    )
+    why: str = Field(
+        description="The reason in words.", examples=["The tool is registered as one whose calls need a person's yes."]
+    )
+    state: str = Field(description="pending, approved, denied or expired.", examples=["approved"])
+    decided_by: str | None = Field(
+        description="How it was decided; null while it waits or when it expired.", examples=["a key of the project"]
+    )
+    decided_at: str | None = Field(description="When it was decided.", examples=["2026-11-27T08:05:10Z"])
+    expires_at: str = Field(description="When it counts as denied.", examples=["2026-11-28T08:00:02Z"])
+    created_at: CreatedAt
 
 
 class OneApproval(BaseModel):
-    approval: ApprovalObject
+    approval: ApprovalObject = Field(description="The approval.", examples=[example(ApprovalObject)])
 
 
 class AllApprovals(BaseModel):
-    total: int
-    approvals: list[ApprovalObject]
-    pagination: Pagination
+    total: Total
+    approvals: list[ApprovalObject] = Field(
+        description="The page's approvals, newest first.", examples=[[example(ApprovalObject)]]
+    )
+    pagination: PaginationField
 
 
 def show_approval(row: Row[Any]) -> dict[str, Any]:
-    """An approval object."""
+    """The `ApprovalObject` of a row."""
     return {
         "uuid": row.uuid,
         "heartbeat_id": row.heartbeat_uuid,

@@ -5,10 +5,13 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field
 
 from api.responses import moment
+from api.schemas import examples
+from api.schemas.examples import example
 from api.schemas.fields import OfBot, OfProject, PlainObject
-from api.schemas.pages import PageNumber, Pagination, PerPage
+from api.schemas.pages import PageNumber, PerPage
+from api.schemas.response_fields import BotUuid, CreatedAt, PaginationField, Succeeded, Total, UpdatedAt
 from heartbeat.agents.model import choose_default_model
-from heartbeat.domain.field_types import Flag, Text, Whole, Words
+from heartbeat.domain.field_types import Flag, Positive, Text, Whole, Words
 from heartbeat.settings import Settings
 from heartbeat.store.tables.bots import Bot
 
@@ -16,57 +19,70 @@ COLUMNS = ("name", "model", "instruction", "status", "heartbeat", "max_reply_tok
 
 Short = Annotated[Text, Field(max_length=500)]
 Long = Annotated[Text, Field(max_length=20_000)]
+Name = Annotated[Words, Field(max_length=200, description="What people call it.", examples=["Support desk"])]
+
+MODEL = "`provider:name` or a bare name; a bot without one has the default model."
+INSTRUCTION = "The system's message of every run."
+STATUS = "Whether it is active; ticks of one that is not are skipped."
+MAX_REPLY_TOKENS = "The most tokens of one answer of the model; without one, as the installation has it."
+KEPT = "Kept and answered, so that clients read back what they wrote; it means nothing here."
 
 
 class Attributes(OfProject):
     """Published fields that are kept, so that clients read back what they wrote; all but two mean nothing here."""
 
-    subdomain: Short | None = None
-    avatar: Short | None = None
-    reasoning_type: Short | None = None
-    top: Whole | None = None
-    ratelimit_message: Long | None = None
-    ratelimit_seconds: Whole | None = None
-    ratelimit_requests: Whole | None = None
-    no_answer_reply: Long | None = None
-    require_login: Flag | None = None
-    memory: Flag | None = Field(None, description="Whether its runs have the tools remember, recall and forget.")
-    tasks: Flag | None = Field(None, description="Whether its runs have the tool schedule_task.")
-    hide_branding: Flag | None = None
-    branding: PlainObject | None = None
+    subdomain: Short | None = Field(None, description=KEPT, examples=["support"])
+    avatar: Short | None = Field(None, description=KEPT, examples=["https://example.com/avatar.png"])
+    reasoning_type: Short | None = Field(None, description=KEPT, examples=["default"])
+    top: Whole | None = Field(None, description=KEPT, examples=[3])
+    ratelimit_message: Long | None = Field(None, description=KEPT, examples=["Too many messages; try again later."])
+    ratelimit_seconds: Whole | None = Field(None, description=KEPT, examples=[60])
+    ratelimit_requests: Whole | None = Field(None, description=KEPT, examples=[20])
+    no_answer_reply: Long | None = Field(None, description=KEPT, examples=["I do not know."])
+    require_login: Flag | None = Field(None, description=KEPT, examples=[False])
+    memory: Flag | None = Field(
+        None, description="Whether its runs have the tools remember, recall and forget.", examples=[True]
+    )
+    tasks: Flag | None = Field(None, description="Whether its runs have the tool schedule_task.", examples=[False])
+    hide_branding: Flag | None = Field(None, description=KEPT, examples=[True])
+    branding: PlainObject | None = Field(None, description=KEPT, examples=[{"color": "#0a7"}])
 
     def attributes(self) -> dict[str, Any]:
-        """Those that were given, as they are answered: booleans as 0 and 1."""
-        given = {name: getattr(self, name) for name in ATTRIBUTES}
+        """Those that were sent, as they are answered: booleans as 0 and 1."""
+        values = {name: getattr(self, name) for name in ATTRIBUTES}
         return {
-            name: int(value) if isinstance(value, bool) else value for name, value in given.items() if value is not None
+            name: int(value) if isinstance(value, bool) else value
+            for name, value in values.items()
+            if value is not None
         }
 
     def fields(self) -> dict[str, Any]:
-        """The columns that were given."""
-        given = {name: getattr(self, name, None) for name in COLUMNS}
-        return {name: value for name, value in given.items() if value is not None}
+        """The columns that were sent."""
+        values = {name: getattr(self, name, None) for name in COLUMNS}
+        return {name: value for name, value in values.items() if value is not None}
 
 
 ATTRIBUTES = [name for name in Attributes.model_fields if name not in OfProject.model_fields]
 
 
 class CreateBot(Attributes):
-    name: Annotated[Words, Field(max_length=200)]
-    model: Short | None = Field(None, description="`provider:name` or a bare name; none: the default model.")
-    instruction: Long | None = None
-    status: Flag | None = None
-    heartbeat: Flag | None = Field(None, description="Whether it may have heartbeats.")
-    max_reply_tokens: Annotated[Whole, Field(ge=1)] | None = None
+    name: Name
+    model: Short | None = Field(None, description=MODEL, examples=[examples.MODEL])
+    instruction: Long | None = Field(None, description=INSTRUCTION, examples=["You watch over a support desk."])
+    status: Flag | None = Field(None, description=STATUS, examples=[True])
+    heartbeat: Flag | None = Field(None, description="Whether it may have heartbeats.", examples=[True])
+    max_reply_tokens: Positive | None = Field(None, description=MAX_REPLY_TOKENS, examples=[1024])
 
 
 class UpdateBot(OfBot, Attributes):
-    name: Annotated[Words, Field(max_length=200)] | None = None
-    model: Short | None = None
-    instruction: Long | None = None
-    status: Flag | None = None
-    heartbeat: Flag | None = Field(None, description="Turning it off pauses the bot's heartbeats; on lifts that.")
-    max_reply_tokens: Annotated[Whole, Field(ge=1)] | None = None
+    name: Name | None = Field(None, description="What people call it.", examples=["Support desk"])
+    model: Short | None = Field(None, description=MODEL, examples=[examples.MODEL])
+    instruction: Long | None = Field(None, description=INSTRUCTION, examples=["You watch over a support desk."])
+    status: Flag | None = Field(None, description=STATUS, examples=[True])
+    heartbeat: Flag | None = Field(
+        None, description="Turning it off pauses the bot's heartbeats; on lifts that.", examples=[True]
+    )
+    max_reply_tokens: Positive | None = Field(None, description=MAX_REPLY_TOKENS, examples=[1024])
 
 
 class ListBots(OfProject):
@@ -75,59 +91,61 @@ class ListBots(OfProject):
 
 
 class BotObject(BaseModel):
-    id: str
-    uuid: str
-    bot_id: int
-    name: str
-    model: str
-    instruction: str
-    status: int
-    heartbeat: int
-    max_reply_tokens: str
-    subdomain: str | None
-    provider_key: None = Field(description="Never kept.")
-    avatar: str | None
-    reasoning_type: str | None
-    top: int | None
-    ratelimit_message: str | None
-    ratelimit_seconds: int | None
-    ratelimit_requests: int | None
-    no_answer_reply: str | None
-    require_login: int | None
-    memory: int | None
-    tasks: int | None
-    hide_branding: int | None
-    branding: dict[str, Any] | None
-    integrations: list[dict[str, Any]]
-    created_at: str
-    updated_at: str
+    """A bot, as published: booleans are 0 and 1."""
+
+    id: BotUuid
+    uuid: BotUuid
+    bot_id: int = Field(description="Its number, which heartbeats name it by.", examples=[examples.BOT_NUMBER])
+    name: str = Field(description="What people call it.", examples=["Support desk"])
+    model: str = Field(description="The model of its runs.", examples=[examples.MODEL])
+    instruction: str = Field(description=INSTRUCTION, examples=["You watch over a support desk."])
+    status: int = Field(description=STATUS, examples=[1])
+    heartbeat: int = Field(description="Whether it may have heartbeats.", examples=[1])
+    max_reply_tokens: str = Field(description="The most tokens of one answer of the model.", examples=["1024"])
+    subdomain: str | None = Field(description=KEPT, examples=["support"])
+    provider_key: None = Field(description="Always null: a provider's key is never kept.", examples=[None])
+    avatar: str | None = Field(description=KEPT, examples=["https://example.com/avatar.png"])
+    reasoning_type: str | None = Field(description=KEPT, examples=["default"])
+    top: int | None = Field(description=KEPT, examples=[3])
+    ratelimit_message: str | None = Field(description=KEPT, examples=["Too many messages; try again later."])
+    ratelimit_seconds: int | None = Field(description=KEPT, examples=[60])
+    ratelimit_requests: int | None = Field(description=KEPT, examples=[20])
+    no_answer_reply: str | None = Field(description=KEPT, examples=["I do not know."])
+    require_login: int | None = Field(description=KEPT, examples=[0])
+    memory: int | None = Field(description="Whether its runs have the tools remember, recall and forget.", examples=[1])
+    tasks: int | None = Field(description="Whether its runs have the tool schedule_task.", examples=[0])
+    hide_branding: int | None = Field(description=KEPT, examples=[1])
+    branding: dict[str, Any] | None = Field(description=KEPT, examples=[{"color": "#0a7"}])
+    integrations: list[dict[str, Any]] = Field(description="Always empty: there are none here.", examples=[[]])
+    created_at: CreatedAt
+    updated_at: UpdatedAt
 
 
 class OneBot(BaseModel):
-    bot: BotObject
+    bot: BotObject = Field(description="The bot.", examples=[example(BotObject)])
 
 
 class UpdatedBot(BaseModel):
     """What was changed, beside the whole bot."""
 
-    id: str
-    updated_at: str
-    bot: BotObject
+    id: BotUuid
+    updated_at: UpdatedAt
+    bot: BotObject = Field(description="The bot as it is now.", examples=[example(BotObject)])
 
 
 class AllBots(BaseModel):
-    total: int
-    bots: list[BotObject]
-    pagination: Pagination
+    total: Total
+    bots: list[BotObject] = Field(description="The page's bots, oldest first.", examples=[[example(BotObject)]])
+    pagination: PaginationField
 
 
 class Success(BaseModel):
-    success: bool
-    message: str
+    success: Succeeded
+    message: str = Field(description="What was done, in a sentence.", examples=["It was deleted."])
 
 
 def show_bot(bot: Bot, settings: Settings) -> dict[str, Any]:
-    """A bot object, as published."""
+    """The `BotObject` of a row."""
     return {
         "id": bot.uuid,
         "uuid": bot.uuid,

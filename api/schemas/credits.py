@@ -7,77 +7,111 @@ from pydantic import BaseModel, Field
 from sqlalchemy import Row
 
 from api.responses import dollars, moment
+from api.schemas import examples
+from api.schemas.examples import example
+from api.schemas.response_fields import BotNumber, BotUuid, CostUsd, HeartbeatUuid
 from api.schemas.stats import NO_MODEL
 from heartbeat.store.credits.usage import CreditsUsage
 
+USED, HELD = "Credits used in this period.", "Credits reserved for the steps under way."
+
 
 class OfOneBot(BaseModel):
-    bot_id: int
-    bot_uuid: str
-    name: str
-    used: int
-    held: int
+    """What one bot used of the period's credits."""
+
+    bot_id: BotNumber
+    bot_uuid: BotUuid
+    name: str = Field(description="What people call the bot.", examples=["Support desk"])
+    used: int = Field(description=USED, examples=[120])
+    held: int = Field(description=HELD, examples=[4])
 
 
 class OfOneHeartbeat(BaseModel):
-    heartbeat_id: str
-    bot_id: int
-    label: str | None
-    credit_budget: int | None
-    used: int
-    held: int
+    """What one heartbeat used of the period's credits."""
+
+    heartbeat_id: HeartbeatUuid
+    bot_id: BotNumber
+    label: str | None = Field(description="A name for people to read.", examples=["Nightly report"])
+    credit_budget: int | None = Field(
+        description="Its own credits in a billing period; null is no limit.", examples=[500]
+    )
+    used: int = Field(description=USED, examples=[120])
+    held: int = Field(description=HELD, examples=[4])
 
 
 class SpentCredits(BaseModel):
-    count: int
-    credits: int
-    tokens: int
-    cost_usd: str
+    count: int = Field(description="Runs that ended.", examples=[60])
+    credits: int = Field(description="Credits that they were charged.", examples=[120])
+    tokens: int = Field(description="Tokens that they read and wrote.", examples=[27_000])
+    cost_usd: CostUsd
 
 
 class OfOneModel(SpentCredits):
-    model: str
+    """What runs with one model used."""
+
+    model: str = Field(
+        description="The model; `none` for ticks that never ran and for old logs.", examples=[examples.MODEL]
+    )
 
 
 class OfOneDay(SpentCredits):
-    date: str
+    """What the runs of one day used."""
+
+    date: str = Field(description="The day in UTC on which they began.", examples=["2026-11-27"])
 
 
 class CreditsObject(BaseModel):
-    period_start: str
-    period_ends_at: str
-    limit: int | None = Field(description="Credits a month of the plan; null is no limit.")
-    granted: int = Field(description="Given by the operator for this period, on top of the plan.")
-    used: int
-    held: int = Field(description="Reserved for the steps under way.")
-    available: int | None = Field(description="limit + granted - used - held, at least 0; null is no limit.")
-    cost_usd: str = Field(description="What the providers charge for the runs that ended, as a decimal number.")
-    by_bot: list[OfOneBot] = Field(description="Most used first, deleted ones too, at most 100.")
-    by_heartbeat: list[OfOneHeartbeat] = Field(description="Most used first, deleted ones too, at most 100.")
-    by_model: list[OfOneModel] = Field(description="Of the runs that ended; most used first, at most 100.")
-    by_day: list[OfOneDay] = Field(description="Of the runs that ended; newest first, in UTC.")
+    """The credits of a project's current billing period."""
+
+    period_start: str = Field(description="When the period began.", examples=[examples.PERIOD_START])
+    period_ends_at: str = Field(description="When it ends.", examples=[examples.PERIOD_END])
+    limit: int | None = Field(description="Credits a month of the plan; null is no limit.", examples=[10_000])
+    granted: int = Field(description="Given by the operator for this period, on top of the plan.", examples=[500])
+    used: int = Field(description=USED, examples=[120])
+    held: int = Field(description=HELD, examples=[4])
+    available: int | None = Field(
+        description="limit + granted - used - held, at least 0; null is no limit.", examples=[10_376]
+    )
+    cost_usd: str = Field(
+        description="What the providers charge for the runs that ended in US dollars, as a decimal number.",
+        examples=["0.005076"],
+    )
+    by_bot: list[OfOneBot] = Field(
+        description="Most used first, deleted ones too, at most 100.", examples=[[example(OfOneBot)]]
+    )
+    by_heartbeat: list[OfOneHeartbeat] = Field(
+        description="Most used first, deleted ones too, at most 100.", examples=[[example(OfOneHeartbeat)]]
+    )
+    by_model: list[OfOneModel] = Field(
+        description="Of the runs that ended; most used first, at most 100.", examples=[[example(OfOneModel)]]
+    )
+    by_day: list[OfOneDay] = Field(
+        description="Of the runs that ended; newest first, in UTC.", examples=[[example(OfOneDay)]]
+    )
 
 
 class OneCredits(BaseModel):
-    credits: CreditsObject
+    credits: CreditsObject = Field(
+        description="The credits of the current billing period.", examples=[example(CreditsObject)]
+    )
 
 
-def show_credits(spent: CreditsUsage, limit: int | None, period: tuple[datetime, datetime]) -> dict[str, Any]:
-    """A credits object, as docs/api.md has it."""
-    left = None if limit is None else max(0, limit + spent.granted - spent.used - spent.held)
+def show_credits(usage: CreditsUsage, limit: int | None, period: tuple[datetime, datetime]) -> dict[str, Any]:
+    """The `CreditsObject` of a period (start, end) with so many credits; `limit` of `None` is no limit."""
+    available = None if limit is None else max(0, limit + usage.granted - usage.used - usage.held)
     return {
         "period_start": moment(period[0]),
         "period_ends_at": moment(period[1]),
         "limit": limit,
-        "granted": spent.granted,
-        "used": spent.used,
-        "held": spent.held,
-        "available": left,
-        "cost_usd": dollars(sum(int(day.cost_nano_usd) for day in spent.by_day)),
-        "by_bot": [_of_bot(bot) for bot in spent.by_bot],
-        "by_heartbeat": [_of_heartbeat(heartbeat) for heartbeat in spent.by_heartbeat],
-        "by_model": [{"model": row.model or NO_MODEL, **_spent(row)} for row in spent.by_model],
-        "by_day": [{"date": row.day, **_spent(row)} for row in spent.by_day],
+        "granted": usage.granted,
+        "used": usage.used,
+        "held": usage.held,
+        "available": available,
+        "cost_usd": dollars(sum(int(day.cost_nano_usd) for day in usage.by_day)),
+        "by_bot": [_of_bot(bot) for bot in usage.by_bot],
+        "by_heartbeat": [_of_heartbeat(heartbeat) for heartbeat in usage.by_heartbeat],
+        "by_model": [{"model": row.model or NO_MODEL, **_spent(row)} for row in usage.by_model],
+        "by_day": [{"date": row.day, **_spent(row)} for row in usage.by_day],
     }
 
 

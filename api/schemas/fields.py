@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
+from api.schemas import examples
 from heartbeat.domain.field_types import require_storable
 
 MAX_DEPTH = 16
@@ -50,7 +51,7 @@ class OfProject(BaseModel):
 
     model_config = ConfigDict(extra="ignore")
 
-    project_id: Key = Field(description="The project's id; the key must belong to it.")
+    project_id: Key = Field(description="The project's id; the key must belong to it.", examples=[examples.PROJECT])
 
     @property
     def bot_key(self) -> str:
@@ -66,7 +67,7 @@ class OfProject(BaseModel):
 class OfBot(OfProject):
     """What every call about a bot carries."""
 
-    bot_id: Key = Field(description="The bot's id (bot_…) or its number.")
+    bot_id: Key = Field(description="The bot's id (`bot_…`) or its number.", examples=[examples.BOT])
 
     @property
     def bot_key(self) -> str:
@@ -76,7 +77,7 @@ class OfBot(OfProject):
 class OfHeartbeat(OfBot):
     """What every call about one heartbeat carries."""
 
-    heartbeat_id: Key = Field(description="The heartbeat's id (hb_…).")
+    heartbeat_id: Key = Field(description="The heartbeat's id (`hb_…`).", examples=[examples.HEARTBEAT])
 
     @property
     def heartbeat_key(self) -> str:

@@ -5,17 +5,22 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, Field
 
 from api.responses import moment
+from api.schemas import examples
+from api.schemas.examples import example
 from api.schemas.fields import Key, OfBot
-from api.schemas.pages import PageNumber, Pagination, PerPage
-from heartbeat.domain.field_types import Whole
+from api.schemas.pages import PageNumber, PerPage
+from api.schemas.response_fields import HeartbeatUuid, PaginationField, Total
+from heartbeat.domain.field_types import WHOLE
 from heartbeat.store.notifications.findings import ListedFinding
 
-Minutes = Annotated[Whole, Field(ge=1, le=366 * 1440)]
+MAX_MINUTES = 366 * 1440
 
 
 class ListFindings(OfBot):
-    heartbeat_id: Key | None = Field(None, description="Only those of this heartbeat.")
-    state: Literal["open", "acknowledged", "snoozed", "resolved"] | None = None
+    heartbeat_id: Key | None = Field(None, description="Only those of this heartbeat.", examples=[examples.HEARTBEAT])
+    state: Literal["open", "acknowledged", "snoozed", "resolved"] | None = Field(
+        None, description="Only those: open, acknowledged, snoozed or resolved.", examples=["open"]
+    )
     page: PageNumber = 1
     per_page: PerPage = 10
 
@@ -25,41 +30,58 @@ class ListFindings(OfBot):
 
 
 class OfFinding(OfBot):
-    finding_id: Key = Field(description="The finding's id (fnd_…).")
+    finding_id: Key = Field(description="The finding's id (`fnd_…`).", examples=[examples.FINDING])
 
 
 class SnoozeFinding(OfFinding):
-    minutes: Minutes = Field(description="For how long nothing is said of it.")
+    minutes: Annotated[int, Field(ge=1, le=MAX_MINUTES), WHOLE] = Field(
+        description="For how long nothing is said of it.", examples=[1440]
+    )
 
 
 class FindingObject(BaseModel):
-    id: str
-    heartbeat_id: str
-    fingerprint: str
-    title: str
-    severity: str
-    detail: str | None
-    state: str
-    snoozed_until: str | None
-    times_seen: int
-    first_seen_at: str
-    last_seen_at: str
-    told_at: str | None
-    resolved_at: str | None
+    """One matter that a heartbeat's runs report, known by its fingerprint."""
+
+    id: str = Field(description="The finding's id.", examples=[examples.FINDING])
+    heartbeat_id: HeartbeatUuid
+    fingerprint: str = Field(
+        description="The name that the agent gives the matter, the same each time.", examples=["disk-full:web-1"]
+    )
+    title: str = Field(description="What is the matter, in one line.", examples=["The disk of web-1 is full"])
+    severity: str = Field(description="info, warning or critical.", examples=["critical"])
+    detail: str | None = Field(
+        description="What a person needs to act on it.", examples=["/var/log takes 37 of 40 GB."]
+    )
+    state: str = Field(description="open, acknowledged, snoozed or resolved.", examples=["open"])
+    snoozed_until: str | None = Field(
+        description="Until when nothing is said of it; null unless it is snoozed.", examples=["2026-11-28T08:00:00Z"]
+    )
+    times_seen: int = Field(description="How many runs have reported it.", examples=[3])
+    first_seen_at: str = Field(description="When a run reported it first.", examples=["2026-11-25T08:00:04Z"])
+    last_seen_at: str = Field(description="When a run reported it last.", examples=[examples.ENDED])
+    told_at: str | None = Field(
+        description="When people were told of it last; null: never.", examples=["2026-11-25T08:00:04Z"]
+    )
+    resolved_at: str | None = Field(
+        description="When it was resolved; null while it stands.", examples=["2026-11-29T08:00:04Z"]
+    )
+
+
+FINDING = example(FindingObject, snoozed_until=None, resolved_at=None)
 
 
 class OneFinding(BaseModel):
-    finding: FindingObject
+    finding: FindingObject = Field(description="The finding.", examples=[FINDING])
 
 
 class AllFindings(BaseModel):
-    total: int
-    findings: list[FindingObject]
-    pagination: Pagination
+    total: Total
+    findings: list[FindingObject] = Field(description="The page's findings, last seen first.", examples=[[FINDING]])
+    pagination: PaginationField
 
 
 def show_finding(listed: ListedFinding) -> dict[str, Any]:
-    """A finding object."""
+    """The `FindingObject` of a row."""
     row = listed.finding
     return {
         "id": row.uuid,

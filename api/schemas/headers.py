@@ -3,37 +3,33 @@
 import re
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator
 
 NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
 VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e\t]*[\x21-\x7e])?")
-MOST_HEADERS, MOST_CHARACTERS = 30, 16_000
+MAX_HEADERS, MAX_CHARACTERS = 30, 16_000
 # What the connection and the protocol say of themselves.
 TAKEN = {"host", "connection", "content-length", "content-type", "transfer-encoding", "te", "trailer", "upgrade"}
 TAKEN |= {"accept", "accept-encoding", "idempotency-key", "mcp-session-id", "mcp-protocol-version", "last-event-id"}
 
 
-def _headers(given: Any) -> Any:
-    if not isinstance(given, dict):
+def _headers(value: Any) -> Any:
+    if not isinstance(value, dict):
         raise ValueError('must be an object of names and values, such as {"Authorization": "Bearer …"}')
     seen: set[str] = set()
-    for name, value in given.items():
+    for name, text in value.items():
         if not NAME.fullmatch(name):
             raise ValueError("has a name that no header can have; letters, digits and - are usual")
         if name.lower() in TAKEN:
             raise ValueError(f"{name} is set by the connection itself; leave it out")
         if name.lower() in seen:
             raise ValueError(f"{name} is given twice")
-        if not isinstance(value, str) or not VALUE.fullmatch(value):
+        if not isinstance(text, str) or not VALUE.fullmatch(text):
             raise ValueError(f"the value of {name} must be text of ASCII characters, without line breaks or blank ends")
         seen.add(name.lower())
-    if len(given) > MOST_HEADERS or sum(len(name) + len(value) for name, value in given.items()) > MOST_CHARACTERS:
-        raise ValueError(f"may be {MOST_HEADERS} at most, with {MOST_CHARACTERS} characters together")
-    return given
+    if len(value) > MAX_HEADERS or sum(len(name) + len(text) for name, text in value.items()) > MAX_CHARACTERS:
+        raise ValueError(f"may be {MAX_HEADERS} at most, with {MAX_CHARACTERS} characters together")
+    return value
 
 
-Headers = Annotated[
-    dict[str, str],
-    BeforeValidator(_headers),
-    Field(description="Sent with every request to the server. They are kept encrypted and never answered."),
-]
+Headers = Annotated[dict[str, str], BeforeValidator(_headers)]

@@ -2,24 +2,41 @@
 
 import json
 from datetime import datetime
-from types import SimpleNamespace
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from sqlalchemy import Connection
 
-from api.next_ticks import due
 from api.responses import moment
+from api.schemas import examples
+from api.schemas.examples import example
 from api.schemas.fields import Key, OfBot, OfHeartbeat
+from api.schemas.scheduled import ScheduledObject, show_scheduled
 from heartbeat.domain import credits
 from heartbeat.domain.errors import Invalid
 from heartbeat.domain.field_types import Flag
 from heartbeat.domain.heartbeat_fields import NULL_IS_LEFT_OUT, HeartbeatFields
 from heartbeat.store.heartbeats.configure import ConfigureRequest
-from heartbeat.store.heartbeats.tick_accounting import cadence_of
 from heartbeat.store.projects.access import Access
 from heartbeat.store.projects.members import member_uuids
 from heartbeat.store.tables.heartbeats import Heartbeat
+
+# What is empty in the example of a heartbeat.
+UNSET: dict[str, Any] = dict.fromkeys(
+    ("interval_minutes", "active_hours_start", "active_hours_end", "active_days", "run_timeout_seconds")
+)
+
+
+# A pattern and an interval exclude each other, so not every field can be in one example.
+REQUEST = {
+    "project_id": examples.PROJECT,
+    "bot_id": examples.BOT,
+    "prompt": examples.PROMPT,
+    "cron_pattern": "0 9 * * 1-5",
+    "timezone": "Europe/Berlin",
+    "credit_budget": 500,
+    "enabled": True,
+}
 
 
 def _without_defaults(schema: dict[str, Any]) -> None:
@@ -29,6 +46,7 @@ def _without_defaults(schema: dict[str, Any]) -> None:
 
 def _describe_defaults(schema: dict[str, Any]) -> None:
     """Say what a new heartbeat has in words: clients that send a schema's `default` would undo earlier changes."""
+    schema["examples"] = [REQUEST]
     for name in HeartbeatFields.model_fields:
         field = schema["properties"][name]
         default = field.pop("default", None)
@@ -44,9 +62,11 @@ class Configure(HeartbeatFields, OfBot):
 
     model_config = ConfigDict(json_schema_extra=_describe_defaults)
 
-    uuid: Key | None = Field(None, description="Change this heartbeat.")
-    member_id: Key | None = Field(None, description="The subscriber it belongs to.")
-    enabled: Flag | None = Field(None, description="Whether it runs on its schedule. A new heartbeat has false.")
+    uuid: Key | None = Field(None, description="Change this heartbeat.", examples=[examples.HEARTBEAT])
+    member_id: Key | None = Field(None, description="The subscriber it belongs to.", examples=[examples.MEMBER])
+    enabled: Flag | None = Field(
+        None, description="Whether it runs on its schedule. A new heartbeat has false.", examples=[True]
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -64,114 +84,70 @@ class Configure(HeartbeatFields, OfBot):
 
 
 class ListHeartbeats(OfBot):
-    member_id: Key | None = Field(None, description="Only those of this subscriber.")
+    member_id: Key | None = Field(None, description="Only those of this subscriber.", examples=[examples.MEMBER])
 
 
 class Trigger(OfHeartbeat):
-    wait: Flag = Field(True, description="false: do not wait for the run to end.")
+    wait: Flag = Field(True, description="false: do not wait for the run to end.", examples=[True])
     dry_run: Flag = Field(
-        False, description="A rehearsal: the model is asked and charged, but calls that act are only written down."
+        False,
+        description="A rehearsal: the model is asked and charged, but calls that act are only written down.",
+        examples=[False],
     )
 
 
-class Pause(BaseModel):
-    """Why the product switched a heartbeat off: errors, budget, operator or plan."""
+class HeartbeatObject(HeartbeatFields, ScheduledObject):
+    """A heartbeat: what was configured, and how it stands."""
 
-    reason: str
-    since: str
-    message: str
-    probe_at: str | None = Field(description="When it is tried again by itself; null: when somebody enables it.")
-
-
-class HeartbeatObject(HeartbeatFields):
     model_config = ConfigDict(
         json_schema_extra=_without_defaults,
         json_schema_serialization_defaults_required=True,
     )
 
-    uuid: str
-    bot_id: int
-    bot_uuid: str
-    member_id: int | None
-    member_uuid: str | None
-    schedule: str = Field(description='One sentence: "At 09:00, Monday to Friday, New York time".')
-    enabled: int
-    schedule_state: str = Field(description="active, pending (Temporal has not taken it yet) or none (not enabled).")
-    credits_used: int
-    period_ends_at: str
-    last_executed_at: str | None
-    last_status: str | None
-    execution_count: int
-    error_count: int
-    total_error_count: int
-    next_run_at: str | None
-    pause: Pause | None
-    created_at: str
-    updated_at: str
+    uuid: str = Field(description="The heartbeat's id.", examples=[examples.HEARTBEAT])
+    enabled: int = Field(description="Whether it runs on its schedule: 1 or 0.", examples=[1])
+    credits_used: int = Field(description="Credits used in this billing period.", examples=[40])
+    period_ends_at: str = Field(description="When the billing period ends.", examples=[examples.PERIOD_END])
+    error_count: int = Field(description="Failures in a row; a success and enabling return it to 0.", examples=[0])
+    total_error_count: int = Field(description="All failures.", examples=[1])
+
+
+EXAMPLE = example(HeartbeatObject, **UNSET)
 
 
 class OneHeartbeat(BaseModel):
-    heartbeat: HeartbeatObject
+    heartbeat: HeartbeatObject = Field(description="The heartbeat.", examples=[EXAMPLE])
 
 
 class AllHeartbeats(BaseModel):
-    heartbeats: list[HeartbeatObject]
+    heartbeats: list[HeartbeatObject] = Field(description="The bot's heartbeats, oldest first.", examples=[[EXAMPLE]])
 
 
 class Deleted(BaseModel):
-    message: str
+    message: str = Field(
+        description="What was deleted, in a sentence.", examples=[f"Heartbeat {examples.HEARTBEAT} was deleted."]
+    )
 
 
-def show_all(connection: Connection, access: Access, found: list[Heartbeat], now: datetime) -> list[dict[str, Any]]:
-    """Heartbeat objects for rows of one bot."""
-    members = member_uuids(connection, found)
-    return [show(access, row, members.get(row.member_id), now) for row in found]
+def show_all(
+    connection: Connection, access: Access, heartbeats: list[Heartbeat], now: datetime
+) -> list[dict[str, Any]]:
+    """The `HeartbeatObject` of each row; all are of one bot."""
+    members = member_uuids(connection, heartbeats)
+    return [show(access, heartbeat, members.get(heartbeat.member_id or 0), now) for heartbeat in heartbeats]
 
 
-def show(access: Access, row: Heartbeat, member_uuid: str | None, now: datetime) -> dict[str, Any]:
-    """A heartbeat object, as API.md has it."""
-    due_ticks = due(cadence_of(row))
-    # An attribute of a table's class costs ten times that of a plain one, and here are forty.
-    plain = SimpleNamespace(**vars(row))
+def show(access: Access, heartbeat: Heartbeat, member_uuid: str | None, now: datetime) -> dict[str, Any]:
+    """The `HeartbeatObject` of a row; `member_uuid` is that of its `member_id`."""
+    columns = vars(heartbeat)
     period_start, period_end = credits.period(now, access.project.period_anchor_day)
     return {
-        "uuid": plain.uuid,
-        "bot_id": plain.bot_id,
-        "bot_uuid": access.bot.uuid,
-        "member_id": plain.member_id,
-        "member_uuid": member_uuid,
-        **{name: getattr(plain, name) for name in HeartbeatFields.model_fields},
-        "schedule": due_ticks.schedule,
-        "enabled": int(plain.enabled),
-        "schedule_state": schedule_state(row),
-        "credits_used": plain.period_credits if plain.period_start == period_start else 0,
+        "uuid": columns["uuid"],
+        **{name: columns[name] for name in HeartbeatFields.model_fields},
+        **show_scheduled(access, heartbeat, member_uuid, now),
+        "enabled": int(columns["enabled"]),
+        "credits_used": columns["period_credits"] if columns["period_start"] == period_start else 0,
         "period_ends_at": moment(period_end),
-        "last_executed_at": moment(plain.last_executed_at),
-        "last_status": plain.last_status,
-        "execution_count": plain.success_count + plain.total_error_count + plain.cancelled_count,
-        "error_count": plain.error_count,
-        "total_error_count": plain.total_error_count,
-        "next_run_at": moment(due_ticks.next_after(now)) if plain.enabled else None,
-        "pause": pause(row),
-        "created_at": moment(plain.created_at),
-        "updated_at": moment(plain.updated_at),
-    }
-
-
-def schedule_state(row: Heartbeat) -> str:
-    """Whether the row's schedule is active, pending, or none."""
-    if row.synced_version < row.version:
-        return "pending"
-    return "active" if row.enabled else "none"
-
-
-def pause(row: Heartbeat) -> dict[str, Any] | None:
-    """A row's pause as a `Pause`."""
-    if row.pause_reason is None:
-        return None
-    return {
-        "reason": row.pause_reason,
-        "since": moment(row.pause_since),
-        "message": row.pause_message,
-        "probe_at": moment(row.probe_at),
+        "error_count": columns["error_count"],
+        "total_error_count": columns["total_error_count"],
     }

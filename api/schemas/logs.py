@@ -7,20 +7,42 @@ from pydantic import BaseModel, Field
 from sqlalchemy import Row
 
 from api.responses import dollars, moment
+from api.schemas import examples
+from api.schemas.examples import example
 from api.schemas.fields import Key, OfBot
-from api.schemas.pages import PageNumber, Pagination, PerPage
+from api.schemas.pages import PageNumber, PerPage
+from api.schemas.response_fields import (
+    CostUsd,
+    CreatedAt,
+    CreditsCharged,
+    HeartbeatUuid,
+    Model,
+    PaginationField,
+    RunUuid,
+    TokensUsed,
+    Total,
+)
 from heartbeat.domain.field_types import Flag
 from heartbeat.settings import Settings
 from heartbeat.store.runs.logs import delay_ms
 
 Status = Literal["success", "error", "skipped", "cancelled", "running"]
 
+RESPONSE = "The agent's last answer."
+ERROR_MESSAGE = "Why it failed, in a sentence; null when it did not."
+SKIP_REASON = "Why it was skipped: overlap, missed, budget, plan or disabled_bot; null when it was not."
+DURATION = "How long it took, in milliseconds; null while it runs, and of a tick that never ran."
+
 
 class ListLogs(OfBot):
-    heartbeat_id: Key | None = Field(None, description="Only those of this heartbeat.")
-    member_id: Key | None = Field(None, description="Only those of this subscriber.")
-    status: Status | None = Field(None, description="Only these; `running` lists the runs still going.")
-    dry_run: Flag = Field(False, description="true: the rehearsals, which are listed nowhere else.")
+    heartbeat_id: Key | None = Field(
+        None, description="Only those of this heartbeat or scheduled task.", examples=[examples.HEARTBEAT]
+    )
+    member_id: Key | None = Field(None, description="Only those of this subscriber.", examples=[examples.MEMBER])
+    status: Status | None = Field(
+        None, description="Only these; `running` lists the runs still going.", examples=["error"]
+    )
+    dry_run: Flag = Field(False, description="true: the rehearsals, which are listed nowhere else.", examples=[False])
     page: PageNumber = 1
     per_page: PerPage = 20
 
@@ -30,73 +52,117 @@ class ListLogs(OfBot):
 
 
 class LogObject(BaseModel):
-    uuid: str
-    type: str
-    status: str
-    trigger: str
-    dry_run: bool = Field(description="A rehearsal: calls that act were written down and not made.")
-    heartbeat_id: str
-    prompt: str = Field(description="As it was at the run.")
-    response: str | None
-    error_code: str | None
-    error_message: str | None
-    skip_reason: str | None
-    report: dict[str, Any] | None = Field(description="What the agent itself reported: `outcome` and `findings`.")
-    model: str
-    duration_ms: int | None
-    tokens_used: int
-    credits_charged: int
-    cost_usd: str = Field(description="What the providers charge for it in US dollars, as a decimal number.")
-    scheduled_for: str | None
-    started_at: str
-    delay_ms: int | None = Field(
-        description="From `scheduled_for` to `started_at`; null for a manual run and for a tick that nothing started."
+    """The log of a run, or of a tick that was skipped."""
+
+    uuid: RunUuid
+    type: str = Field(description="heartbeat or scheduled_task.", examples=["heartbeat"])
+    status: str = Field(description="success, error, skipped, cancelled or running.", examples=["success"])
+    trigger: str = Field(
+        description="What started it: schedule, manual, or probe (it was paused, and tried again).",
+        examples=["schedule"],
     )
-    created_at: str
-    temporal_url: str | None = Field(description="The run in Temporal's UI; null for a tick that never became one.")
+    dry_run: bool = Field(description="A rehearsal: calls that act were written down and not made.", examples=[False])
+    heartbeat_id: HeartbeatUuid
+    prompt: str = Field(description="The prompt, as it was at the run.", examples=[examples.PROMPT])
+    response: str | None = Field(description=RESPONSE, examples=[examples.RESPONSE])
+    error_code: str | None = Field(
+        description="A stable word for what `error_message` says; null when it did not fail.", examples=["key_rejected"]
+    )
+    error_message: str | None = Field(
+        description=ERROR_MESSAGE,
+        examples=["openai:gpt-4o-mini: the provider rejected the key; put a valid one in the workers' settings."],
+    )
+    skip_reason: str | None = Field(description=SKIP_REASON, examples=["overlap"])
+    report: dict[str, Any] | None = Field(
+        description="What the agent itself reported: `outcome`, `summary` and `findings`; null: nothing.",
+        examples=[{"outcome": "nothing_to_report", "summary": examples.RESPONSE, "findings": []}],
+    )
+    model: Model
+    duration_ms: int | None = Field(description=DURATION, examples=[3900])
+    tokens_used: TokensUsed
+    credits_charged: CreditsCharged
+    cost_usd: CostUsd
+    scheduled_for: str | None = Field(description="The tick it is of; null for a manual run.", examples=[examples.DUE])
+    started_at: str = Field(
+        description="When it began; of a tick that never ran, when that was noticed.", examples=[examples.DUE]
+    )
+    delay_ms: int | None = Field(
+        description="From `scheduled_for` to `started_at`; null for a manual run and for a tick that nothing started.",
+        examples=[180],
+    )
+    created_at: CreatedAt
+    temporal_url: str | None = Field(
+        description="The run in Temporal's UI; null for a tick that never became one.",
+        examples=[
+            f"http://127.0.0.1:8233/namespaces/default/workflows/{examples.HEARTBEAT}-{examples.DUE}/"
+            "0197e5c4-8a51-7f1c-9f0e-2d6a4b8c1e37/history"
+        ],
+    )
+
+
+# What a run that succeeded has none of.
+NO_FAILURE: dict[str, Any] = {"error_code": None, "error_message": None, "skip_reason": None}
 
 
 class Logs(BaseModel):
-    total: int
-    logs: list[LogObject]
-    pagination: Pagination
+    total: Total
+    logs: list[LogObject] = Field(
+        description="The page's logs, newest first.", examples=[[example(LogObject, **NO_FAILURE)]]
+    )
+    pagination: PaginationField
 
 
 class RehearsedCallObject(BaseModel):
-    tool: str
-    arguments: Any
-    needs_approval: bool = Field(description="A person would have been asked first.")
+    """A call that was written down and not made."""
+
+    tool: str = Field(description="The tool, as the model names it.", examples=["crm__delete_contact"])
+    arguments: Any = Field(description="What the model called it with.", examples=[{"id": 42}])
+    needs_approval: bool = Field(description="A person would have been asked first.", examples=[True])
 
 
 class RehearsedMessage(BaseModel):
-    event: str
-    channel: str
-    name: str
+    """A target that would have been told of an event."""
+
+    event: str = Field(description="The kind of event.", examples=["approval.requested"])
+    channel: str = Field(description="The target's channel.", examples=["slack"])
+    name: str = Field(description="What people call the target.", examples=["Team"])
 
 
 class RehearsalObject(BaseModel):
-    would_have_called: list[RehearsedCallObject]
-    would_have_told: list[RehearsedMessage]
+    """What a rehearsal would have done, in the order in which it would have happened."""
+
+    would_have_called: list[RehearsedCallObject] = Field(
+        description="The calls it would have made.", examples=[[example(RehearsedCallObject)]]
+    )
+    would_have_told: list[RehearsedMessage] = Field(
+        description="The targets it would have told.", examples=[[example(RehearsedMessage)]]
+    )
 
 
 class TriggerResult(BaseModel):
-    status: str
-    response: str | None = None
-    duration_ms: int | None = None
-    tokens_used: int = 0
-    credits_charged: int = 0
-    error_message: str | None = None
-    skip_reason: str | None = None
-    log_id: str | None = None
-    rehearsal: RehearsalObject | None = Field(None, description="Of a dry run: what it would have done.")
+    """What a run came to, in short."""
+
+    status: str = Field(description="success, error, skipped, cancelled or running.", examples=["success"])
+    response: str | None = Field(None, description=RESPONSE, examples=[examples.RESPONSE])
+    duration_ms: int | None = Field(None, description=DURATION, examples=[3900])
+    tokens_used: TokensUsed = 0
+    credits_charged: CreditsCharged = 0
+    error_message: str | None = Field(None, description=ERROR_MESSAGE, examples=[None])
+    skip_reason: str | None = Field(None, description=SKIP_REASON, examples=[None])
+    log_id: str | None = Field(None, description="The log's id.", examples=[examples.RUN])
+    rehearsal: RehearsalObject | None = Field(
+        None,
+        description="Of a dry run: what it would have done; it is not there of another run.",
+        examples=[example(RehearsalObject)],
+    )
 
 
 class Triggered(BaseModel):
-    result: TriggerResult
+    result: TriggerResult = Field(description="What the run came to.", examples=[example(TriggerResult)])
 
 
 def show_log(run: Row[Any], settings: Settings) -> dict[str, Any]:
-    """A log object, as API.md has it."""
+    """The `LogObject` of a run."""
     return {
         "uuid": run.uuid,
         "type": run.type,
@@ -124,7 +190,7 @@ def show_log(run: Row[Any], settings: Settings) -> dict[str, Any]:
 
 
 def temporal_url(workflow_id: str | None, run_id: str | None, settings: Settings) -> str | None:
-    """Where Temporal's UI shows a run; a tick that never became one is shown nowhere."""
+    """Where Temporal's UI shows a run; `None` for a tick that never became one."""
     if workflow_id is None or run_id is None:
         return None
     namespace, workflow = quote(settings.temporal_namespace, safe=""), quote(workflow_id, safe="")

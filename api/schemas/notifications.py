@@ -2,13 +2,16 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from api.responses import moment
+from api.schemas import examples
+from api.schemas.examples import example
 from api.schemas.fields import Key, OfProject, PlainObject
-from api.schemas.pages import PageNumber, Pagination, PerPage
+from api.schemas.pages import PageNumber, PerPage
+from api.schemas.response_fields import BotUuid, CreatedAt, HeartbeatUuid, PaginationField, Succeeded, Total, UpdatedAt
 from heartbeat.domain.errors import Invalid
-from heartbeat.domain.field_types import Flag, Whole, Words
+from heartbeat.domain.field_types import WHOLE, Flag, Words
 from heartbeat.store.notifications.targets import ListedNotification, ListedTarget
 
 Name = Annotated[Words, Field(max_length=200)]
@@ -23,12 +26,20 @@ Kind = Literal[
     "user.notified",
 ]
 Kinds = Annotated[list[Kind], Field(min_length=1, max_length=20)]
-Cooldown = Annotated[Whole, Field(ge=0, le=7 * 86_400)]
+Cooldown = Annotated[int, Field(ge=0, le=7 * 86_400), WHOLE]
 Status = Literal["pending", "held", "delivered", "failed"]
+
+SLACK = {"url": "https://hooks.slack.com/services/T0/B0/x"}
+# A target of the whole project; not every field can be in one example.
+REQUEST: dict[str, Any] = {"project_id": examples.PROJECT, "channel": "slack", "config": SLACK}
+WANTED = ["run.failed", "heartbeat.paused"]
+EVENTS = "The kinds it wants; null: every kind."
+COOLDOWN = "For so long after a message it is left alone; what comes meanwhile is told in one summary."
+ENABLED = "Whether messages are sent there."
 
 
 class PerhapsOfBot(OfProject):
-    bot_id: Key | None = Field(None, description="A bot's id; none: the whole project.")
+    bot_id: Key | None = Field(None, description="A bot's id; none: the whole project.", examples=[examples.BOT])
 
     @property
     def bot_key(self) -> str:
@@ -36,14 +47,22 @@ class PerhapsOfBot(OfProject):
 
 
 class CreateTarget(PerhapsOfBot):
-    heartbeat_id: Key | None = Field(None, description="Of this heartbeat alone; needs its bot_id.")
-    member_id: Key | None = Field(None, description="Of this subscriber, for notify_user alone; needs its bot_id.")
-    channel: Annotated[Words, Field(max_length=40)]
-    name: Name | None = None
-    config: PlainObject = Field(description="What the channel needs; see docs/notifications.md.")
-    events: Kinds | None = Field(None, description="The kinds it wants; none given: every kind.")
-    cooldown_seconds: Cooldown = 0
-    is_enabled: Flag = True
+    model_config = ConfigDict(json_schema_extra={"examples": [REQUEST]})
+
+    heartbeat_id: Key | None = Field(
+        None, description="Of this heartbeat alone; needs its bot_id.", examples=[examples.HEARTBEAT]
+    )
+    member_id: Key | None = Field(
+        None, description="Of this subscriber, for notify_user alone; needs its bot_id.", examples=[examples.MEMBER]
+    )
+    channel: Annotated[Words, Field(max_length=40)] = Field(
+        description="webhook, email, slack, discord, telegram, teams, ntfy or apprise.", examples=["slack"]
+    )
+    name: Name | None = Field(None, description="What people call it.", examples=["Team"])
+    config: PlainObject = Field(description="What the channel needs; see docs/notifications.md.", examples=[SLACK])
+    events: Kinds | None = Field(None, description=EVENTS, examples=[WANTED])
+    cooldown_seconds: Cooldown = Field(0, description=COOLDOWN, examples=[300])
+    is_enabled: Flag = Field(True, description=ENABLED, examples=[True])
 
     @property
     def heartbeat_key(self) -> str:
@@ -65,15 +84,17 @@ def check_of_member(events: list[Kind] | None) -> None:
 
 
 class OfTarget(OfProject):
-    target_id: Key = Field(description="The target's id (tgt_…).")
+    target_id: Key = Field(description="The target's id (`tgt_…`).", examples=[examples.TARGET])
 
 
 class UpdateTarget(OfTarget):
-    name: Name | None = None
-    config: PlainObject | None = Field(None, description="What is given of it is changed; the rest stays.")
-    events: Kinds | None = Field(None, description="null: every kind.")
-    cooldown_seconds: Cooldown | None = None
-    is_enabled: Flag | None = None
+    name: Name | None = Field(None, description="What people call it.", examples=["Team"])
+    config: PlainObject | None = Field(
+        None, description="What is given of it is changed; the rest stays.", examples=[SLACK]
+    )
+    events: Kinds | None = Field(None, description=EVENTS, examples=[WANTED])
+    cooldown_seconds: Cooldown | None = Field(None, description=COOLDOWN, examples=[300])
+    is_enabled: Flag | None = Field(None, description=ENABLED, examples=[True])
 
     def fields(self) -> dict[str, Any]:
         """The columns that were given, but for the config."""
@@ -88,9 +109,11 @@ class ListTargets(PerhapsOfBot):
 
 
 class ListNotifications(PerhapsOfBot):
-    status: Status | None = None
-    kind: Kind | None = None
-    target_id: Key | None = None
+    status: Status | None = Field(
+        None, description="Only those: pending, held, delivered or failed.", examples=["failed"]
+    )
+    kind: Kind | None = Field(None, description="Only those of events of this kind.", examples=["run.failed"])
+    target_id: Key | None = Field(None, description="Only those of this target.", examples=[examples.TARGET])
     page: PageNumber = 1
     per_page: PerPage = 10
 
@@ -101,69 +124,114 @@ class ListNotifications(PerhapsOfBot):
 
 
 class TargetObject(BaseModel):
-    id: str
-    bot_id: str | None
-    heartbeat_id: str | None
-    member_id: str | None
-    channel: str
-    name: str
-    config: dict[str, Any] = Field(description="What may be shown of it: secrets are never answered.")
-    events: list[str] | None
-    cooldown_seconds: int
-    quiet_until: str | None
-    is_enabled: bool
-    disabled_reason: str | None
-    created_at: str
-    updated_at: str
+    """A place where messages go."""
+
+    id: str = Field(description="The target's id.", examples=[examples.TARGET])
+    bot_id: str | None = Field(
+        description="The id of the bot it hears of; null: the whole project's.", examples=[examples.BOT]
+    )
+    heartbeat_id: str | None = Field(
+        description="The id of the only heartbeat it hears of; null: all of them.", examples=[examples.HEARTBEAT]
+    )
+    member_id: str | None = Field(
+        description="The id of the subscriber it belongs to; null: it is the owner's.", examples=[examples.MEMBER]
+    )
+    channel: str = Field(
+        description="webhook, email, slack, discord, telegram, teams, ntfy or apprise.", examples=["slack"]
+    )
+    name: str = Field(description="What people call it.", examples=["Team"])
+    config: dict[str, Any] = Field(description="What may be shown of it: secrets are never answered.", examples=[{}])
+    events: list[str] | None = Field(description=EVENTS, examples=[WANTED])
+    cooldown_seconds: int = Field(description=COOLDOWN, examples=[300])
+    quiet_until: str | None = Field(
+        description="Until when it is left alone after a message.", examples=["2026-11-27T08:05:04Z"]
+    )
+    is_enabled: bool = Field(description=ENABLED, examples=[True])
+    disabled_reason: str | None = Field(
+        description="Why it was switched off by itself; null when it was not.",
+        examples=["The receiver answered 410: it wants no more messages."],
+    )
+    created_at: CreatedAt
+    updated_at: UpdatedAt
+
+
+TARGET = example(TargetObject, heartbeat_id=None, member_id=None, quiet_until=None, disabled_reason=None)
 
 
 class OneTarget(BaseModel):
-    target: TargetObject
-    made_up: dict[str, str] = Field({}, description="Secrets that were made up, such as a webhook's; shown this once.")
+    target: TargetObject = Field(description="The target.", examples=[TARGET])
+    made_up: dict[str, str] = Field(
+        {},
+        description="Secrets that were made up, such as a webhook's; shown this once.",
+        examples=[{"secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"}],
+    )
 
 
 class AllTargets(BaseModel):
-    total: int
-    targets: list[TargetObject]
-    pagination: Pagination
+    total: Total
+    targets: list[TargetObject] = Field(description="The page's targets, oldest first.", examples=[[TARGET]])
+    pagination: PaginationField
 
 
 class EventObject(BaseModel):
-    id: str
-    kind: str
-    bot_id: str
-    heartbeat_id: str
-    data: dict[str, Any]
-    created_at: str
+    """Something that people are told of."""
+
+    id: str = Field(description="The event's id.", examples=[examples.EVENT])
+    kind: str = Field(description="The kind of event.", examples=["run.failed"])
+    bot_id: BotUuid
+    heartbeat_id: HeartbeatUuid
+    data: dict[str, Any] = Field(
+        description="What happened; the fields depend on the kind.",
+        examples=[{"run": examples.RUN, "code": "timeout", "message": "The provider did not answer in time."}],
+    )
+    created_at: CreatedAt
 
 
 class NotificationObject(BaseModel):
-    id: str
-    status: str
-    attempts: int
-    lost_attempts: int = Field(description="Those of which nobody knows whether they arrived.")
-    last_error: str | None
-    next_attempt_at: str | None
-    delivered_at: str | None
-    created_at: str
-    summary_id: str | None = Field(description="The notification whose message told of this one, too.")
-    target: dict[str, str]
-    event: EventObject
+    """One event for one target."""
+
+    id: str = Field(
+        description="The notification's id; receivers see it at every attempt.", examples=[examples.NOTIFICATION]
+    )
+    status: str = Field(description="pending, held (for a summary), delivered or failed.", examples=["delivered"])
+    attempts: int = Field(description="How often it was tried.", examples=[1])
+    lost_attempts: int = Field(description="Those of which nobody knows whether they arrived.", examples=[0])
+    last_error: str | None = Field(
+        description="Why the last attempt failed; null when none did.", examples=["The receiver answered 503."]
+    )
+    next_attempt_at: str | None = Field(
+        description="When it is tried next; null: not any more.", examples=["2026-11-27T08:05:04Z"]
+    )
+    delivered_at: str | None = Field(
+        description="When it was delivered; null: not yet.", examples=["2026-11-27T08:00:05Z"]
+    )
+    created_at: CreatedAt
+    summary_id: str | None = Field(
+        description="The notification whose message told of this one, too.", examples=[examples.NOTIFICATION]
+    )
+    target: dict[str, str] = Field(
+        description="The target's `id`, `channel` and `name`.",
+        examples=[{"id": examples.TARGET, "channel": "slack", "name": "Team"}],
+    )
+    event: EventObject = Field(description="What it tells of.", examples=[example(EventObject)])
 
 
 class AllNotifications(BaseModel):
-    total: int
-    notifications: list[NotificationObject]
-    pagination: Pagination
+    total: Total
+    notifications: list[NotificationObject] = Field(
+        description="The page's notifications, newest first.",
+        examples=[[example(NotificationObject, last_error=None, next_attempt_at=None, summary_id=None)]],
+    )
+    pagination: PaginationField
 
 
 class TargetTried(BaseModel):
-    success: bool
-    message: str
+    success: Succeeded
+    message: str = Field(description="What came of it, in a sentence.", examples=["The message was delivered."])
 
 
 def show_target(listed: ListedTarget) -> dict[str, Any]:
-    """A target object."""
+    """The `TargetObject` of a row."""
     row = listed.target
     return {
         "id": row.uuid,
@@ -183,9 +251,9 @@ def show_target(listed: ListedTarget) -> dict[str, Any]:
     }
 
 
-def show_notification(told: ListedNotification) -> dict[str, Any]:
-    """A notification object."""
-    row, event = told.notification, told.event
+def show_notification(listed: ListedNotification) -> dict[str, Any]:
+    """The `NotificationObject` of a row."""
+    row, event = listed.notification, listed.event
     return {
         "id": row.uuid,
         "status": row.status,
@@ -195,13 +263,13 @@ def show_notification(told: ListedNotification) -> dict[str, Any]:
         "next_attempt_at": moment(row.next_attempt_at),
         "delivered_at": moment(row.delivered_at),
         "created_at": moment(row.created_at),
-        "summary_id": told.summary,
-        "target": {"id": told.target.uuid, "channel": told.target.channel, "name": told.target.name},
+        "summary_id": listed.summary,
+        "target": {"id": listed.target.uuid, "channel": listed.target.channel, "name": listed.target.name},
         "event": {
             "id": event.uuid,
             "kind": event.kind,
-            "bot_id": told.bot,
-            "heartbeat_id": told.heartbeat,
+            "bot_id": listed.bot,
+            "heartbeat_id": listed.heartbeat,
             "data": event.data,
             "created_at": moment(event.created_at),
         },

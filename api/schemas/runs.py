@@ -7,8 +7,19 @@ from pydantic import BaseModel, Field
 from sqlalchemy import Row
 
 from api.responses import dollars, moment
+from api.schemas import examples
+from api.schemas.examples import example
 from api.schemas.fields import Key, OfBot, OfHeartbeat
-from api.schemas.logs import LogObject, TriggerResult, show_log
+from api.schemas.logs import NO_FAILURE, LogObject, TriggerResult, show_log
+from api.schemas.response_fields import (
+    CostUsd,
+    CreatedAt,
+    CreditsCharged,
+    InputTokens,
+    Model,
+    OutputTokens,
+    TokensUsed,
+)
 from heartbeat.domain.field_types import Flag
 from heartbeat.settings import Settings
 from heartbeat.store.runs.details import parsed
@@ -17,66 +28,110 @@ from heartbeat.store.tables.runs import Attempt, Run, Step
 
 
 class Cancel(OfHeartbeat):
-    log_id: Key | None = Field(None, description="Only this run; left out, every run of the heartbeat in progress.")
-    wait: Flag = Field(True, description="Wait up to 15 seconds for the end.")
+    log_id: Key | None = Field(
+        None,
+        description="Only this run; left out, every run of the heartbeat in progress.",
+        examples=[examples.RUN],
+    )
+    wait: Flag = Field(True, description="Wait up to 15 seconds for the end.", examples=[True])
 
 
 class CancelResult(BaseModel):
-    status: str = Field(description="`running` while any is, else `cancelled` if any was, else what the first was.")
-    tokens_used: int
-    credits_charged: int
-    runs: list[TriggerResult]
+    """What the cancelled runs came to together."""
+
+    status: str = Field(
+        description="`running` while any is, else `cancelled` if any was, else what the first was.",
+        examples=["cancelled"],
+    )
+    tokens_used: TokensUsed
+    credits_charged: CreditsCharged
+    runs: list[TriggerResult] = Field(
+        description="What each run came to.", examples=[[example(TriggerResult, status="cancelled", response=None)]]
+    )
 
 
 class Cancelled(BaseModel):
-    result: CancelResult
+    result: CancelResult = Field(description="What the cancelled runs came to.", examples=[example(CancelResult)])
 
 
 class OfRun(OfBot):
-    run_id: Key = Field(description="The run's id (log_…).")
+    run_id: Key = Field(description="The run's id (`log_…`).", examples=[examples.RUN])
 
 
 class StepObject(BaseModel):
-    number: int
-    kind: str = Field(description="model or tool")
-    name: str | None = Field(description="The tool; null for a model request.")
-    state: str = Field(description="A tool call is asked, called, then done.")
-    arguments: Any = Field(description="What the model calls the tool with.")
-    answer: str
-    is_error: bool
-    failure_code: str | None
-    failure: str | None
-    model: str | None
-    input_tokens: int
-    output_tokens: int
-    credits: int
-    duration_ms: int
-    created_at: str
+    """One model request or one tool call of a run."""
+
+    number: int = Field(description="Its place among the run's steps, counted from 1.", examples=[2])
+    kind: str = Field(description="model or tool.", examples=["tool"])
+    name: str | None = Field(description="The tool; null for a model request.", examples=["web_fetch"])
+    state: str = Field(description="A tool call is asked, called, then done.", examples=["done"])
+    arguments: Any = Field(
+        description="What the model calls the tool with; null for a model request.",
+        examples=[{"url": "https://example.com/queue"}],
+    )
+    answer: str = Field(description="What the model or the tool answered.", examples=["3 open tickets"])
+    is_error: bool = Field(description="Whether the call failed.", examples=[False])
+    failure_code: str | None = Field(
+        description="Of a call that failed: failed, down, unknown, changed or refused; in a rehearsal rehearsed or "
+        "would_ask.",
+        examples=["down"],
+    )
+    failure: str | None = Field(
+        description="The failure in words.", examples=["The server could not be reached, so the call was not made."]
+    )
+    model: str | None = Field(
+        description="The model of a model request; null for a tool call.", examples=[examples.MODEL]
+    )
+    input_tokens: InputTokens
+    output_tokens: OutputTokens
+    credits: int = Field(description="Credits that it was charged.", examples=[1])
+    duration_ms: int = Field(description="How long it took, in milliseconds.", examples=[640])
+    created_at: CreatedAt
 
 
 class AttemptObject(BaseModel):
-    step: int
-    attempt: int
+    """One request to a provider as it really was, a lost one too."""
+
+    step: int = Field(description="The number of the step it is of.", examples=[1])
+    attempt: int = Field(description="Which attempt of the step, counted from 1.", examples=[1])
     outcome: str = Field(
-        description="answered, failed, or lost with its worker: then input_tokens is the most it read."
+        description="answered, failed, or lost with its worker: then input_tokens is the most it read.",
+        examples=["answered"],
     )
-    model: str
-    input_tokens: int
-    output_tokens: int
-    cost_usd: str
-    created_at: str
+    model: Model
+    input_tokens: InputTokens
+    output_tokens: OutputTokens
+    cost_usd: CostUsd
+    created_at: CreatedAt
+
+
+TOOL_STEP = example(StepObject, failure_code=None, failure=None, model=None, input_tokens=0, output_tokens=0, credits=0)
+MODEL_STEP = example(
+    StepObject, number=1, kind="model", name=None, arguments=None, answer="", failure_code=None, failure=None
+)
 
 
 class RunObject(LogObject):
-    credits_held: int = Field(description="Reserved for the step under way.")
-    instruction: str = Field(description="The bot's, as it was then.")
-    opening: str | None = Field(description="What the first message said before the prompt; the prompt is its end.")
-    steps: list[StepObject]
-    attempts: list[AttemptObject]
+    """A run: its log so far, and what led there."""
+
+    credits_held: int = Field(description="Credits reserved for the step under way.", examples=[0])
+    instruction: str = Field(
+        description="The bot's instruction, as it was then.", examples=["You watch over a support desk."]
+    )
+    opening: str | None = Field(
+        description="What the first message said before the prompt; the prompt is its end.",
+        examples=["It is Friday, 27 November 2026, 09:00 (Europe/Berlin)."],
+    )
+    steps: list[StepObject] = Field(
+        description="Its model requests and tool calls, in order.", examples=[[MODEL_STEP, TOOL_STEP]]
+    )
+    attempts: list[AttemptObject] = Field(
+        description="Its requests to providers, in order.", examples=[[example(AttemptObject)]]
+    )
 
 
 class OneRun(BaseModel):
-    run: RunObject
+    run: RunObject = Field(description="The run.", examples=[example(RunObject, **NO_FAILURE)])
 
 
 def show_head(run: Row[Any], settings: Settings) -> dict[str, Any]:
@@ -85,12 +140,12 @@ def show_head(run: Row[Any], settings: Settings) -> dict[str, Any]:
 
 
 def show_told(run: Row[Any]) -> dict[str, Any]:
-    """What the model was told before it said anything, the prompt apart, which logs show."""
+    """What the model was given before it said anything, but for the prompt, which logs show."""
     return {"instruction": run.instruction, "opening": run.opening}
 
 
 def show_step(step: Step, charged: int) -> dict[str, Any]:
-    """A step, and the credits it was charged."""
+    """The `StepObject` of a row that was charged so many credits."""
     return {
         "number": step.number,
         "kind": step.kind,
@@ -111,7 +166,7 @@ def show_step(step: Step, charged: int) -> dict[str, Any]:
 
 
 def show_attempt(attempt: Attempt) -> dict[str, Any]:
-    """One request to a provider, and what it really cost."""
+    """The `AttemptObject` of a row."""
     return {
         "step": attempt.step,
         "attempt": attempt.attempt,
@@ -125,7 +180,7 @@ def show_attempt(attempt: Attempt) -> dict[str, Any]:
 
 
 def show_result(run: Run) -> dict[str, Any]:
-    """What a run came to, in short."""
+    """The `TriggerResult` of a run."""
     return {
         "status": run.status,
         "response": run.response,
@@ -138,9 +193,9 @@ def show_result(run: Run) -> dict[str, Any]:
     }
 
 
-def show_rehearsal(would: Rehearsal) -> dict[str, Any]:
-    """What a rehearsal would have done, in the order in which it would have happened."""
+def show_rehearsal(rehearsal: Rehearsal) -> dict[str, Any]:
+    """The `RehearsalObject` of a run that was one."""
     return {
-        "would_have_called": [asdict(call) for call in would.calls],
-        "would_have_told": [asdict(told) for told in would.told],
+        "would_have_called": [asdict(call) for call in rehearsal.calls],
+        "would_have_told": [asdict(event) for event in rehearsal.told],
     }

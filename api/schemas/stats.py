@@ -5,65 +5,89 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field
 
 from api.responses import dollars
+from api.schemas import examples
+from api.schemas.examples import example
 from api.schemas.fields import OfBot
-from heartbeat.domain.field_types import Whole
+from api.schemas.response_fields import CostUsd
+from heartbeat.domain.field_types import WHOLE
 from heartbeat.store.credits.stats import Stats, Sums
 
 TYPES = ("heartbeat", "scheduled_task")
 # The model of ticks that never ran, and of logs that were written before models were told apart.
 NO_MODEL = "none"
 
+COUNT, CREDITS, TOKENS = "Logs.", "Credits that were charged.", "Tokens read and written."
+SUCCESS_RATE = "100 × success / all, to one decimal."
+
 
 class ReadStats(OfBot):
-    days: Annotated[Whole, Field(ge=1, le=365, description="Days in UTC, today among them.")] = 30
+    days: Annotated[int, Field(ge=1, le=365), WHOLE] = Field(
+        30, description="Days in UTC, today among them.", examples=[30]
+    )
 
 
 class OfType(BaseModel):
-    count: int
-    success_rate: float
+    """The logs of heartbeats, or of scheduled tasks."""
+
+    count: int = Field(description=COUNT, examples=[20])
+    success_rate: float = Field(description=SUCCESS_RATE, examples=[90.0])
 
 
 class OfModel(BaseModel):
-    count: int
-    credits: int
-    tokens: int
-    cost_usd: str
+    """The logs of runs with one model."""
+
+    count: int = Field(description=COUNT, examples=[20])
+    credits: int = Field(description=CREDITS, examples=[40])
+    tokens: int = Field(description=TOKENS, examples=[9_000])
+    cost_usd: CostUsd
 
 
 class OfDay(BaseModel):
-    date: str
-    total: int
-    success: int
-    error: int
-    skipped: int
-    cancelled: int
-    credits: int
-    tokens: int
+    """The logs of one day."""
+
+    date: str = Field(description="The day, in UTC.", examples=["2026-11-27"])
+    total: int = Field(description="Logs of the day.", examples=[1])
+    success: int = Field(description="Runs that succeeded.", examples=[1])
+    error: int = Field(description="Runs that failed.", examples=[0])
+    skipped: int = Field(description="Ticks that were skipped.", examples=[0])
+    cancelled: int = Field(description="Runs that were cancelled.", examples=[0])
+    credits: int = Field(description=CREDITS, examples=[2])
+    tokens: int = Field(description=TOKENS, examples=[450])
 
 
 class StatsObject(BaseModel):
-    total_executions: int
-    success_count: int
-    error_count: int
-    skipped_count: int
-    cancelled_count: int
-    success_rate: float
-    total_tokens: int
-    total_credits: int
-    total_cost_usd: str = Field(description="What the providers charge for it, as a decimal number.")
-    avg_duration_ms: float = Field(description="Of the runs that began.")
-    active_heartbeats: int
-    by_type: dict[str, OfType]
-    by_model: dict[str, OfModel]
-    time_series: list[OfDay] = Field(description="Newest first; only days with logs.")
+    """What the logs of some days come to."""
+
+    total_executions: int = Field(description="Logs, whatever became of them.", examples=[20])
+    success_count: int = Field(description="Runs that succeeded.", examples=[18])
+    error_count: int = Field(description="Runs that failed.", examples=[1])
+    skipped_count: int = Field(description="Ticks that were skipped.", examples=[1])
+    cancelled_count: int = Field(description="Runs that were cancelled.", examples=[0])
+    success_rate: float = Field(description=SUCCESS_RATE, examples=[90.0])
+    total_tokens: int = Field(description=TOKENS, examples=[9_000])
+    total_credits: int = Field(description=CREDITS, examples=[40])
+    total_cost_usd: str = Field(
+        description="What the providers charge for it in US dollars, as a decimal number.", examples=["0.001692"]
+    )
+    avg_duration_ms: float = Field(description="Of the runs that began, in milliseconds.", examples=[3900])
+    active_heartbeats: int = Field(description="Heartbeats that are enabled now.", examples=[1])
+    by_type: dict[str, OfType] = Field(
+        description="By `heartbeat` and `scheduled_task`.",
+        examples=[{"heartbeat": example(OfType), "scheduled_task": example(OfType, count=0, success_rate=0.0)}],
+    )
+    by_model: dict[str, OfModel] = Field(
+        description="By model; `none` for ticks that never ran and for old logs.",
+        examples=[{examples.MODEL: example(OfModel)}],
+    )
+    time_series: list[OfDay] = Field(description="Newest first; only days with logs.", examples=[[example(OfDay)]])
 
 
 class OneStats(BaseModel):
-    stats: StatsObject
+    stats: StatsObject = Field(description="The stats.", examples=[example(StatsObject)])
 
 
 def show_stats(stats: Stats) -> dict[str, Any]:
-    """A stats object, as API.md has it."""
+    """The `StatsObject` of a bot's logs."""
     sums = stats.all
     return {
         "total_executions": sums.total,

@@ -5,16 +5,23 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field
 
 from api.responses import moment
+from api.schemas import examples
+from api.schemas.examples import example
 from api.schemas.fields import Key, OfBot, OfProject
-from api.schemas.pages import PageNumber, Pagination, PerPage
+from api.schemas.pages import PageNumber, PerPage
+from api.schemas.response_fields import PaginationField, Total
 from heartbeat.domain.errors import Invalid
 from heartbeat.domain.field_types import Words
 from heartbeat.store.tables.bots import Subscriber
 
 
 class CreateSubscriber(OfBot):
-    email: Annotated[Words, Field(max_length=320, pattern=r"^[^@\s]+@[^@\s]+$")] | None = None
-    name: Annotated[Words, Field(max_length=200)] | None = None
+    email: Annotated[Words, Field(max_length=320, pattern=r"^[^@\s]+@[^@\s]+$")] | None = Field(
+        None, description="An e-mail address; an email, a name or both are needed.", examples=["ann@example.com"]
+    )
+    name: Annotated[Words, Field(max_length=200)] | None = Field(
+        None, description="What people call them.", examples=["Ann Example"]
+    )
 
     def check(self) -> None:
         """Raises `Invalid` when it is nobody."""
@@ -23,7 +30,7 @@ class CreateSubscriber(OfBot):
 
 
 class ListSubscribers(OfProject):
-    bot_id: Key | None = Field(None, description="Only those of this bot.")
+    bot_id: Key | None = Field(None, description="Only those of this bot.", examples=[examples.BOT])
     page: PageNumber = 1
     per_page: PerPage = 10
 
@@ -33,30 +40,34 @@ class ListSubscribers(OfProject):
 
 
 class OfSubscriber(OfBot):
-    member_id: Key = Field(description="The subscriber's id (mem_…) or its number.")
+    member_id: Key = Field(description="The subscriber's id (`mem_…`) or its number.", examples=[examples.MEMBER])
 
 
 class SubscriberObject(BaseModel):
-    id: str
-    uuid: str
-    member_id: int
-    email: str | None
-    name: str | None
-    subscribed_at: str
+    """A member of a bot's audience; heartbeats may belong to one."""
+
+    id: str = Field(description="The subscriber's id.", examples=[examples.MEMBER])
+    uuid: str = Field(description="The same id.", examples=[examples.MEMBER])
+    member_id: int = Field(description="Its number, which heartbeats name it by.", examples=[examples.MEMBER_NUMBER])
+    email: str | None = Field(description="An e-mail address.", examples=["ann@example.com"])
+    name: str | None = Field(description="What people call them.", examples=["Ann Example"])
+    subscribed_at: str = Field(description="When it was added.", examples=[examples.CREATED])
 
 
 class OneSubscriber(BaseModel):
-    subscriber: SubscriberObject
+    subscriber: SubscriberObject = Field(description="The subscriber.", examples=[example(SubscriberObject)])
 
 
 class AllSubscribers(BaseModel):
-    total: int
-    subscribers: list[SubscriberObject]
-    pagination: Pagination
+    total: Total
+    subscribers: list[SubscriberObject] = Field(
+        description="The page's subscribers, bot by bot.", examples=[[example(SubscriberObject)]]
+    )
+    pagination: PaginationField
 
 
 def show_subscriber(member: Subscriber) -> dict[str, Any]:
-    """A subscriber object, as published, with the number heartbeats name it by."""
+    """The `SubscriberObject` of a row."""
     return {
         "id": member.uuid,
         "uuid": member.uuid,

@@ -6,13 +6,14 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, Field
 from sqlalchemy import Connection
 
-from api.next_ticks import due
-from api.responses import moment
+from api.schemas import examples
+from api.schemas.examples import example
 from api.schemas.fields import Key, OfBot, PlainObject
-from api.schemas.heartbeats import Pause, pause, schedule_state
-from api.schemas.pages import PageNumber, Pagination, PerPage
+from api.schemas.pages import PageNumber, PerPage
+from api.schemas.response_fields import PaginationField, Total
+from api.schemas.scheduled import ScheduledObject, show_scheduled
 from heartbeat.domain.cadence.tasks import TaskSchedule, written
-from heartbeat.domain.field_types import Text, Whole, Words
+from heartbeat.domain.field_types import Positive, Text, Words
 from heartbeat.domain.heartbeat_fields import Prompt, TimeZone
 from heartbeat.store.heartbeats.tasks import NewTask, made_by, status
 from heartbeat.store.heartbeats.tick_accounting import cadence_of
@@ -23,18 +24,29 @@ from heartbeat.store.tables.heartbeats import Heartbeat
 ScheduleType = Literal["interval", "daily", "weekly", "once"]
 Status = Literal["active", "paused", "done", "cancelled"]
 
+WEEKLY = {"days": ["friday"], "time": "09:00"}
+
 
 class CreateTask(OfBot):
-    name: Annotated[Words, Field(max_length=200)]
-    prompt: Prompt
-    schedule_type: ScheduleType
-    schedule_config: PlainObject = Field(
-        description="interval: {interval_minutes}; daily: {time}; weekly: {days, time}; once: {at} or {in_minutes}."
+    name: Annotated[Words, Field(max_length=200)] = Field(
+        description="What people call it.", examples=["Follow up with Ann"]
     )
-    description: Annotated[Text, Field(max_length=2_000)] | None = None
-    timezone: TimeZone | None = Field(None, description="An IANA name; UTC if left out.")
-    max_executions: Annotated[Whole, Field(ge=1)] | None = Field(None, description="It is done after so many runs.")
-    member_id: Key | None = Field(None, description="The subscriber it belongs to.")
+    prompt: Prompt
+    schedule_type: ScheduleType = Field(
+        description="interval, daily, weekly or once; `schedule_config` says the rest.", examples=["weekly"]
+    )
+    schedule_config: PlainObject = Field(
+        description="interval: {interval_minutes}; daily: {time}; weekly: {days, time}; once: {at} or {in_minutes}.",
+        examples=[WEEKLY],
+    )
+    description: Annotated[Text, Field(max_length=2_000)] | None = Field(
+        None, description="What it is for.", examples=["Ann asked to be reminded."]
+    )
+    timezone: TimeZone | None = Field(None, description="An IANA name; UTC if left out.", examples=["Europe/Berlin"])
+    max_executions: Positive | None = Field(
+        None, description="It is done after so many runs; null has no end.", examples=[4]
+    )
+    member_id: Key | None = Field(None, description="The subscriber it belongs to.", examples=[examples.MEMBER])
 
     def new_task(self) -> NewTask:
         """What is asked for, as the store takes it."""
@@ -51,7 +63,7 @@ class CreateTask(OfBot):
 class OfTask(OfBot):
     """What every call about one task carries."""
 
-    task_id: Key = Field(description="The task's id (task_…).")
+    task_id: Key = Field(description="The task's id (`task_…`).", examples=[examples.TASK])
 
     @property
     def heartbeat_key(self) -> str:
@@ -59,82 +71,70 @@ class OfTask(OfBot):
 
 
 class ListTasks(OfBot):
-    member_id: Key | None = Field(None, description="Only those of this subscriber.")
-    status: Status | None = Field(None, description="Only these; left out, those that are active or paused.")
+    member_id: Key | None = Field(None, description="Only those of this subscriber.", examples=[examples.MEMBER])
+    status: Status | None = Field(
+        None, description="Only these; left out, those that are active or paused.", examples=["active"]
+    )
     page: PageNumber = 1
     per_page: PerPage = 20
 
 
-class TaskObject(BaseModel):
-    uuid: str
-    bot_id: int
-    bot_uuid: str
-    member_id: int | None
-    member_uuid: str | None
-    name: str
-    prompt: str
-    description: str | None
-    schedule_type: str
-    schedule_config: dict[str, Any]
-    schedule: str = Field(description='One sentence: "Once, on Friday 27 November 2026 at 09:00, Rome time".')
-    schedule_state: str = Field(description="active, pending (Temporal has not taken it yet) or none.")
-    timezone: str
-    max_executions: int | None
-    execution_count: int
-    last_executed_at: str | None
-    last_status: str | None
-    status: str = Field(description="active, paused, done or cancelled.")
-    pause: Pause | None
-    next_run_at: str | None
-    made_by: str | None = Field(description="The log id of the run that made it; null for one made by hand.")
-    created_at: str
-    updated_at: str
+class TaskObject(ScheduledObject):
+    """A scheduled task: what was asked for, and how it stands."""
+
+    uuid: str = Field(description="The task's id.", examples=[examples.TASK])
+    name: str = Field(description="What people call it.", examples=["Follow up with Ann"])
+    prompt: str = Field(description="What the agent is asked at each run.", examples=[examples.PROMPT])
+    description: str | None = Field(description="What it is for.", examples=["Ann asked to be reminded."])
+    schedule_type: str = Field(description="interval, daily, weekly or once.", examples=["weekly"])
+    schedule_config: dict[str, Any] = Field(
+        description="What one would send with `schedule_type` to get this schedule.", examples=[WEEKLY]
+    )
+    timezone: str = Field(description="An IANA name.", examples=["Europe/Berlin"])
+    max_executions: int | None = Field(description="It is done after so many runs; null has no end.", examples=[4])
+    status: str = Field(description="active, paused, done or cancelled.", examples=["active"])
+    made_by: str | None = Field(
+        description="The log id of the run that made it; null for one made by hand.", examples=[examples.RUN]
+    )
+
+
+EXAMPLE = example(TaskObject, schedule="At 09:00, on Friday, Berlin time", next_run_at="2026-12-04T08:00:00Z")
 
 
 class OneTask(BaseModel):
-    task: TaskObject
+    task: TaskObject = Field(description="The task.", examples=[EXAMPLE])
 
 
 class AllTasks(BaseModel):
-    total: int
-    tasks: list[TaskObject]
-    pagination: Pagination
+    total: Total
+    tasks: list[TaskObject] = Field(description="The page's tasks, newest first.", examples=[[EXAMPLE]])
+    pagination: PaginationField
 
 
-def show_tasks(connection: Connection, access: Access, found: list[Heartbeat], now: datetime) -> list[dict[str, Any]]:
-    """Task objects for rows of one bot."""
-    members, makers = member_uuids(connection, found), made_by(connection, found)
-    return [show_task(access, row, members.get(row.member_id), makers.get(row.made_by_run_id), now) for row in found]
+def show_tasks(connection: Connection, access: Access, tasks: list[Heartbeat], now: datetime) -> list[dict[str, Any]]:
+    """The `TaskObject` of each row; all are of one bot."""
+    members, makers = member_uuids(connection, tasks), made_by(connection, tasks)
+    return [
+        show_task(access, task, members.get(task.member_id or 0), makers.get(task.made_by_run_id or 0), now)
+        for task in tasks
+    ]
 
 
 def show_task(
-    access: Access, row: Heartbeat, member_uuid: str | None, maker: str | None, now: datetime
+    access: Access, task: Heartbeat, member_uuid: str | None, maker: str | None, now: datetime
 ) -> dict[str, Any]:
-    """A task object, as docs/api.md has it."""
-    cadence = cadence_of(row)
-    when, asked = due(cadence), written(cadence)
+    """The `TaskObject` of a row; `maker` is the log id of the run that made it."""
+    asked = written(cadence_of(task))
     return {
-        "uuid": row.uuid,
-        "bot_id": row.bot_id,
-        "bot_uuid": access.bot.uuid,
-        "member_id": row.member_id,
-        "member_uuid": member_uuid,
-        "name": row.label,
-        "prompt": row.prompt,
-        "description": row.description,
+        "uuid": task.uuid,
+        **show_scheduled(access, task, member_uuid, now),
+        "name": task.label,
+        "prompt": task.prompt,
+        "description": task.description,
         "schedule_type": asked.schedule_type,
         "schedule_config": asked.schedule_config,
-        "schedule": when.schedule,
-        "schedule_state": schedule_state(row),
-        "timezone": row.timezone,
-        "max_executions": row.max_executions,
-        "execution_count": row.success_count + row.total_error_count + row.cancelled_count,
-        "last_executed_at": moment(row.last_executed_at),
-        "last_status": row.last_status,
-        "status": status(row),
-        "pause": pause(row),
-        "next_run_at": moment(when.next_after(now)) if row.enabled else None,
+        "timezone": task.timezone,
+        "max_executions": task.max_executions,
+        "status": status(task),
         "made_by": maker,
-        "created_at": moment(row.created_at),
-        "updated_at": moment(row.updated_at),
     }

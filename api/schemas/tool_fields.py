@@ -9,52 +9,55 @@ from heartbeat.domain.field_types import Words
 from heartbeat.domain.tool_risks import RISKS, Risk
 from heartbeat.egress.addresses import read_host
 
-MOST_TOOLS = 1_000
+MAX_TOOLS = 1_000
 # What a training or a note of long ago leaves in the one body that the published Node client has for all its calls.
 LEFT_BEHIND = {"text", "file", "webpage", "website", "note"}
 
 
-def _address(given: str) -> str:
+def _address(value: str) -> str:
     try:
-        parts = urlsplit(given)
+        parts = urlsplit(value)
         usable = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
     except ValueError:
         usable = False
-    if not usable or any(character.isspace() for character in given):
+    if not usable or any(character.isspace() for character in value):
         raise ValueError("must be an http or https address, such as https://tools.example.com/mcp")
     if parts.username is not None:
         raise ValueError("must not hold a name or password; send them in headers, which are kept encrypted")
     if parts.hostname and parts.hostname.isascii():
         read_host(parts.hostname)
-    return given
+    return value
 
 
-def _transport(given: Any) -> Any:
-    if given == "stdio":
+def _transport(value: Any) -> Any:
+    if value == "stdio":
         raise ValueError(
             "stdio servers run commands on this machine, so the operator alone can name them, in HEARTBEAT_STDIO_TOOLS"
         )
-    return given
+    return value
 
 
-def _approval(given: Any) -> Any:
-    if given in ("never", "always", "tool-specific"):
-        return given
-    names = given if isinstance(given, list) and len(given) <= MOST_TOOLS else [""]
+def _approval(value: Any) -> Any:
+    if value in ("never", "always", "tool-specific"):
+        return value
+    names = value if isinstance(value, list) and len(value) <= MAX_TOOLS else [""]
     if not all(isinstance(name, str) and 0 < len(name) <= 255 for name in names):
         raise ValueError("must be never, always, tool-specific, or a list of the names of tools")
-    return given
+    return value
 
 
-def _risks(given: Any) -> Any:
-    if not isinstance(given, list) or not all(isinstance(risk, str) and risk in RISKS for risk in given):
+def _risks(value: Any) -> Any:
+    if not isinstance(value, list) or not all(isinstance(risk, str) and risk in RISKS for risk in value):
         raise ValueError(f"must be a list of {', '.join(RISKS[:-1])} and {RISKS[-1]}, or of some of them")
-    return [risk for risk in RISKS if risk in given]
+    return [risk for risk in RISKS if risk in value]
 
 
-def _kind(given: Any) -> Any:
-    return "mcp" if isinstance(given, str) and given in LEFT_BEHIND else given
+def _kind(value: Any) -> Any:
+    return "mcp" if isinstance(value, str) and value in LEFT_BEHIND else value
 
+
+RISK = "What the server's tools bring with them: private_data, untrusted_text, outside_action."
+APPROVAL = "Which calls wait for a person's approval: never, always, or a list of the names of tools."
 
 Label = Annotated[Words, Field(max_length=255)]
 Address = Annotated[Words, Field(max_length=500), AfterValidator(_address)]
@@ -64,10 +67,10 @@ Kind = Annotated[Literal["mcp"], BeforeValidator(_kind)]
 Risks = Annotated[
     list[Risk],
     BeforeValidator(_risks),
-    Field(description="What the server's tools bring with them: private_data, untrusted_text, outside_action."),
+    Field(description=RISK, examples=[["private_data"]]),
 ]
 Approval = Annotated[
     Literal["never", "always", "tool-specific"] | list[Words],
     BeforeValidator(_approval),
-    Field(description="Which calls wait for a person's approval: never, always, or a list of the names of tools."),
+    Field(description=APPROVAL, examples=[["delete_contact"]]),
 ]

@@ -10,13 +10,30 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, AliasChoices, AliasPath, BaseModel, BeforeValidator, Field
 
 from api.responses import moment
+from api.schemas import examples
+from api.schemas.examples import example
 from api.schemas.fields import OfBot
 from api.schemas.headers import Headers
-from api.schemas.pages import PageNumber, Pagination, PerPage
-from api.schemas.tool_fields import MOST_TOOLS, Address, Approval, Kind, Label, Risks, ToolName, Transport
+from api.schemas.pages import PageNumber, PerPage
+from api.schemas.response_fields import CreatedAt, PaginationField, Succeeded, Total, UpdatedAt
+from api.schemas.tool_fields import (
+    APPROVAL,
+    MAX_TOOLS,
+    RISK,
+    Address,
+    Approval,
+    Kind,
+    Label,
+    Risks,
+    ToolName,
+    Transport,
+)
 from heartbeat.domain.field_types import Flag
 from heartbeat.store.tables.bots import Tool
 
+URL = "https://tools.example.com/mcp"
+AUTHORIZATION = {"Authorization": "Bearer abc123"}
+ACTIVE = "Whether the model may call it."
 COLUMNS = ("server_label", "server_url", "transport", "risks", "is_enabled")
 
 
@@ -30,39 +47,55 @@ NAMED, AT = AliasChoices("server_label", "name"), _either("server_url", "server_
 
 class _ToolFields(OfBot):
     def fields(self) -> dict[str, Any]:
-        """The columns that were given, but for the headers."""
-        given = {name: getattr(self, name, None) for name in COLUMNS}
-        found = {name: value for name, value in given.items() if value is not None}
+        """The columns that were sent, but for the headers."""
+        values = {name: getattr(self, name, None) for name in COLUMNS}
+        columns = {name: value for name, value in values.items() if value is not None}
         approval = getattr(self, "require_approval", None)
         if isinstance(approval, list):
-            return found | {"require_approval": "tool-specific" if approval else "never", "approval_tools": approval}
+            return columns | {"require_approval": "tool-specific" if approval else "never", "approval_tools": approval}
         if approval in ("never", "always"):
-            return found | {"require_approval": approval, "approval_tools": []}
-        return found | ({"require_approval": approval} if approval else {})
+            return columns | {"require_approval": approval, "approval_tools": []}
+        return columns | ({"require_approval": approval} if approval else {})
+
+
+HEADERS = "Sent with every request to the server. They are kept encrypted and never answered."
+LABEL = "What it is called; the model sees its tools as `label__tool`."
+ADDRESS = "An http or https address without a password."
+TRANSPORT = "http (streamable HTTP) or sse."
+ON = "Whether its tools are offered to the model."
 
 
 class CreateTool(_ToolFields):
-    server_label: Label = Field(validation_alias=NAMED)
-    server_url: Address = Field(validation_alias=AT)
-    transport: Transport = Field("http", validation_alias=_either("transport"))
+    server_label: Label = Field(validation_alias=NAMED, description=LABEL, examples=["crm"])
+    server_url: Address = Field(validation_alias=AT, description=ADDRESS, examples=[URL])
+    transport: Transport = Field(
+        "http", validation_alias=_either("transport"), description=TRANSPORT, examples=["http"]
+    )
     require_approval: Approval = Field("never", validation_alias=_either("require_approval"))
     risks: Risks = Field(default_factory=list, validation_alias=_either("risks"))
-    headers: Headers | None = Field(None, validation_alias=_either("headers"))
-    type: Kind = "mcp"
+    headers: Headers | None = Field(
+        None, validation_alias=_either("headers"), description=HEADERS, examples=[AUTHORIZATION]
+    )
+    type: Kind = Field("mcp", description="Always mcp.", examples=["mcp"])
 
 
 class UpdateTool(_ToolFields):
-    server_label: Label | None = Field(None, validation_alias=NAMED)
-    server_url: Address | None = Field(None, validation_alias=AT)
-    transport: Transport | None = Field(None, validation_alias=_either("transport"))
-    require_approval: Approval | None = Field(None, validation_alias=_either("require_approval"))
-    risks: Risks | None = Field(None, validation_alias=_either("risks"))
+    server_label: Label | None = Field(None, validation_alias=NAMED, description=LABEL, examples=["crm"])
+    server_url: Address | None = Field(None, validation_alias=AT, description=ADDRESS, examples=[URL])
+    transport: Transport | None = Field(
+        None, validation_alias=_either("transport"), description=TRANSPORT, examples=["http"]
+    )
+    require_approval: Approval | None = Field(
+        None, validation_alias=_either("require_approval"), description=APPROVAL, examples=[["delete_contact"]]
+    )
+    risks: Risks | None = Field(None, validation_alias=_either("risks"), description=RISK, examples=[["private_data"]])
     headers: Headers | None = Field(
         None,
         validation_alias=_either("headers"),
         description="In place of those that are kept; null forgets them, and {} leaves them as they are.",
+        examples=[AUTHORIZATION],
     )
-    is_enabled: Flag | None = Field(None, validation_alias=_either("is_enabled"))
+    is_enabled: Flag | None = Field(None, validation_alias=_either("is_enabled"), description=ON, examples=[True])
 
     @property
     def forgets_headers(self) -> bool:
@@ -71,30 +104,32 @@ class UpdateTool(_ToolFields):
 
 
 class Switch(BaseModel):
-    name: ToolName
-    is_active: Annotated[Flag, Field(validation_alias=AliasChoices("is_active", "active"))]
+    """Whether one of a server's tools is used."""
+
+    name: ToolName = Field(description="The tool, as its server names it.", examples=["delete_contact"])
+    is_active: Flag = Field(validation_alias=AliasChoices("is_active", "active"), description=ACTIVE, examples=[False])
 
 
-def _switches(given: Any) -> Any:
+def _switches(value: Any) -> Any:
     """As the reference has it a list of `{name, is_active}`; the Node client's `settings` may be an object of names."""
-    if not isinstance(given, dict):
-        return given
-    inner = given.get("tools")
-    return inner if isinstance(inner, list) else [{"name": name, "is_active": on} for name, on in given.items()]
+    if not isinstance(value, dict):
+        return value
+    inner = value.get("tools")
+    return inner if isinstance(inner, list) else [{"name": name, "is_active": on} for name, on in value.items()]
 
 
 class ConfigureTools(OfBot):
-    tools: Annotated[
-        list[Switch],
-        BeforeValidator(_switches),
-        Field(max_length=MOST_TOOLS, validation_alias=AliasChoices("tools", "settings")),
-    ]
+    tools: Annotated[list[Switch], BeforeValidator(_switches), Field(max_length=MAX_TOOLS)] = Field(
+        validation_alias=AliasChoices("tools", "settings"),
+        description="The tools to switch; the others stay as they are.",
+        examples=[[example(Switch)]],
+    )
 
 
 class ToggleTool(OfBot):
-    tool_name: ToolName
+    tool_name: ToolName = Field(description="The tool, as its server names it.", examples=["delete_contact"])
     # The published Node client calls it `active`.
-    is_active: Annotated[Flag, Field(validation_alias=AliasChoices("is_active", "active"))]
+    is_active: Flag = Field(validation_alias=AliasChoices("is_active", "active"), description=ACTIVE, examples=[False])
 
 
 class ToolFilter(BaseModel):
@@ -104,19 +139,21 @@ class ToolFilter(BaseModel):
     is_enabled: Flag | None = None
 
 
-def _filter(given: str) -> str:
+def _filter(text: str) -> str:
     try:
-        ToolFilter.model_validate(json.loads(given))
+        ToolFilter.model_validate(json.loads(text))
     except (ValueError, RecursionError):
         raise ValueError('must be a JSON object of values to match, such as {"is_enabled": true}') from None
-    return given
+    return text
 
 
 class ListTools(OfBot):
     page: PageNumber = 1
     per_page: PerPage = 10
     filter: Annotated[str, AfterValidator(_filter)] | None = Field(
-        None, description="A JSON object of server_label, transport, require_approval or is_enabled to match."
+        None,
+        description="A JSON object of server_label, transport, require_approval or is_enabled to match.",
+        examples=['{"is_enabled": true}'],
     )
 
     def equal(self) -> dict[str, Any]:
@@ -125,63 +162,97 @@ class ListTools(OfBot):
 
 
 class ToolCount(BaseModel):
-    difference: str = Field(description="From what was pinned to what the server says now, as a unified diff.")
-    gone: bool = Field(description="Whether the server does not offer it any more.")
-    seen_at: str
+    """How a tool differs from what was pinned."""
+
+    difference: str = Field(
+        description="From what was pinned to what the server says now, as a unified diff.",
+        examples=["-Delete a contact.\n+Delete a contact and all its notes.\n"],
+    )
+    gone: bool = Field(description="Whether the server does not offer it any more.", examples=[False])
+    seen_at: str = Field(description="When a run found it.", examples=[examples.DUE])
 
 
 class ToolEntry(BaseModel):
-    name: str
-    description: str
-    is_active: bool
-    schema_: dict[str, Any] = Field(alias="schema", description="The JSON Schema of its arguments.")
-    annotations: dict[str, Any] = Field(description="What its server says of it, such as readOnlyHint.")
+    """One tool of a server, as it was pinned when the server was connected or refreshed."""
+
+    name: str = Field(description="The tool, as its server names it.", examples=["delete_contact"])
+    description: str = Field(description="What its server says it does.", examples=["Delete a contact."])
+    is_active: bool = Field(description=ACTIVE, examples=[True])
+    schema_: dict[str, Any] = Field(
+        alias="schema",
+        description="The JSON Schema of its arguments.",
+        examples=[{"type": "object", "properties": {"id": {"type": "integer"}}, "required": ["id"]}],
+    )
+    annotations: dict[str, Any] = Field(
+        description="What its server says of it, such as readOnlyHint.", examples=[{"destructiveHint": True}]
+    )
     changed: ToolCount | None = Field(
-        description="Why its use is paused: it is not what was pinned. Refresh to take it."
+        description="Why its use is paused: it is not what was pinned. Refresh to take it.",
+        examples=[None, example(ToolCount)],
     )
 
 
 class ToolObject(BaseModel):
-    id: str
-    server_label: str
-    server_url: str
-    transport: str
-    require_approval: str
-    approval_tools: list[str] = Field(description="With `tool-specific`: the tools whose calls need an approval.")
-    risks: list[str] = Field(description="What its tools were declared to bring with them.")
-    headers: dict[str, str] = Field(description="Always empty: they are never answered.")
-    header_names: list[str] = Field(description="The names of the headers that are kept.")
-    is_enabled: bool
-    type: str
-    tools: list[ToolEntry] = Field(description="What the server offered when it was last connected or refreshed.")
-    last_error: str | None = Field(description="Why the server could not be asked the last time.")
-    refreshed_at: str | None
-    created_at: str
-    updated_at: str
+    """An MCP server that a bot is connected to, and what it offers."""
+
+    id: str = Field(description="The tool's id.", examples=[examples.TOOL])
+    server_label: str = Field(description=LABEL, examples=["crm"])
+    server_url: str = Field(description="The server's address.", examples=[URL])
+    transport: str = Field(description=TRANSPORT, examples=["http"])
+    require_approval: str = Field(
+        description="Which calls wait for a person's approval: never, always or tool-specific.",
+        examples=["tool-specific"],
+    )
+    approval_tools: list[str] = Field(
+        description="With `tool-specific`: the tools whose calls need an approval.", examples=[["delete_contact"]]
+    )
+    risks: list[str] = Field(
+        description="What its tools were declared to bring with them.", examples=[["private_data"]]
+    )
+    headers: dict[str, str] = Field(description="Always empty: they are never answered.", examples=[{}])
+    header_names: list[str] = Field(description="The names of the headers that are kept.", examples=[["Authorization"]])
+    is_enabled: bool = Field(description=ON, examples=[True])
+    type: str = Field(description="Always mcp.", examples=["mcp"])
+    tools: list[ToolEntry] = Field(
+        description="What the server offered when it was last connected or refreshed.",
+        examples=[[example(ToolEntry)]],
+    )
+    last_error: str | None = Field(
+        description="Why the server could not be asked the last time; null: it could.",
+        examples=[None, "It did not answer within 20 seconds."],
+    )
+    refreshed_at: str | None = Field(
+        description="When it was last asked what it offers; null: never with success.", examples=[examples.CREATED]
+    )
+    created_at: CreatedAt
+    updated_at: UpdatedAt
 
 
 class OneTool(BaseModel):
-    tool: ToolObject
+    tool: ToolObject = Field(description="The tool.", examples=[example(ToolObject)])
 
 
 class ListedTool(ToolObject):
-    tool: ToolObject = Field(description="The same once more: as published, an entry of the list holds its tool.")
+    tool: ToolObject = Field(
+        description="The same once more: as published, an entry of the list holds its tool.",
+        examples=[example(ToolObject)],
+    )
 
 
 class AllTools(BaseModel):
-    total: int
-    tools: list[ListedTool]
-    pagination: Pagination
+    total: Total
+    tools: list[ListedTool] = Field(description="The page's tools, oldest first.", examples=[[example(ListedTool)]])
+    pagination: PaginationField
 
 
 class ToolTried(BaseModel):
-    success: bool
-    message: str
-    tools_count: int
+    success: Succeeded
+    message: str = Field(description="What came of it, in a sentence.", examples=["crm answers, and offers 1 tool."])
+    tools_count: int = Field(description="How many tools it offers.", examples=[1])
 
 
 def show_tool(tool: Tool) -> dict[str, Any]:
-    """A tool object, as published and a little more."""
+    """The `ToolObject` of a row."""
     return {
         "id": tool.uuid,
         "server_label": tool.server_label,

@@ -1,0 +1,109 @@
+"""The OpenAPI document, as somebody who writes a client reads it: all is described, and the examples are true."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from jsonschema import Draft202012Validator
+
+from tests.support.api import Api
+
+Document = dict[str, Any]
+
+
+@pytest.fixture
+def document(shared_app: FastAPI) -> Document:
+    return shared_app.openapi()
+
+
+def operations(document: Document) -> Iterator[tuple[str, dict[str, Any]]]:
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            yield f"{method.upper()} {path}", operation
+
+
+def fields(document: Document) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The fields of every object that is sent or answered, and the parameters of every call."""
+    for name, schema in document["components"]["schemas"].items():
+        for field, its_schema in schema["properties"].items():
+            yield f"{name}.{field}", its_schema
+    for name, operation in operations(document):
+        for parameter in operation.get("parameters", []):
+            yield f"{name} {parameter['name']}", {**parameter["schema"], "description": parameter["description"]}
+
+
+def violations(document: Document, schema: dict[str, Any], value: Any) -> list[str]:
+    """What is wrong with a value that should be as the schema says."""
+    validator = Draft202012Validator({**schema, "components": document["components"]})
+    return [error.message for error in validator.iter_errors(value)]
+
+
+def test_every_field_has_a_description_and_an_example(document: Document) -> None:
+    bare = [name for name, field in fields(document) if not field.get("description") or not field.get("examples")]
+    assert bare == []
+
+
+def test_every_example_is_a_value_of_its_field(document: Document) -> None:
+    wrong = {
+        name: violations(document, field, value)
+        for name, field in fields(document)
+        for value in field["examples"]
+        if violations(document, field, value)
+    }
+    assert wrong == {}
+
+
+def test_every_call_says_in_short_and_in_full_what_it_does(document: Document) -> None:
+    for name, operation in operations(document):
+        assert operation["description"].endswith("."), name
+        assert operation["summary"], name
+        assert operation["description"].startswith(operation["summary"]), name
+
+
+def test_every_response_has_an_example_that_is_as_its_schema_says(document: Document) -> None:
+    for name, operation in operations(document):
+        if not name.split()[1].startswith("/v1/"):
+            continue
+        for status, response in operation["responses"].items():
+            [content] = response["content"].values()
+            assert violations(document, content["schema"], content["example"]) == [], (name, status)
+
+
+def request_example(document: Document, path: str) -> dict[str, Any]:
+    """The example of a call's body, or one made of the examples of its fields."""
+    body = document["paths"][f"/v1/bot{path}"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    schema = document["components"]["schemas"][body["$ref"].split("/")[-1]]
+    made = {name: field["examples"][0] for name, field in schema["properties"].items()}
+    example: dict[str, Any] = schema.get("examples", [made])[0]
+    return example
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/heartbeat/configure",
+        "/heartbeat/preview",
+        "/task/create",
+        "/create",
+        "/subscriber/create",
+    ],
+)
+async def test_the_example_of_a_request_is_accepted(api: Api, path: str) -> None:
+    bot = await api.bot()
+    member = await api.member(bot)
+    real = {"project_id": api.project.uuid, "bot_id": bot["id"], "member_id": member["id"]}
+    sent = request_example(api.app.openapi(), path)
+    answer = await api.post(path, **{name: real.get(name, value) for name, value in sent.items()})
+    assert answer.status_code == 200, answer.text
+
+
+async def test_the_example_of_a_heartbeat_is_what_the_example_of_configure_makes(api: Api) -> None:
+    bot = await api.bot()
+    sent = request_example(api.app.openapi(), "/heartbeat/configure")
+    heartbeat = await api.heartbeat(bot, **{**sent, "project_id": api.project.uuid, "bot_id": bot["id"]})
+    document = api.app.openapi()
+    [shown] = document["components"]["schemas"]["OneHeartbeat"]["properties"]["heartbeat"]["examples"]
+    for name in ("prompt", "cron_pattern", "interval_minutes", "timezone", "schedule", "credit_budget", "enabled"):
+        assert heartbeat[name] == shown[name], name
+    assert heartbeat.keys() == shown.keys()
