@@ -4,9 +4,9 @@ import asyncio
 import logging
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -14,17 +14,18 @@ import uvloop
 from temporalio.client import Client
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkflowRunner
 
-from activities.act import ActActivities
+from activities.act import ToolActivities
 from activities.notifications import NotificationActivities
-from activities.runs import RunActivities, utc_now
+from activities.runs import RunActivities
 from activities.schedules import ScheduleActivities
-from activities.think import ThinkActivities
+from activities.think import ModelActivities
 from activities.toolbox import Toolbox
 from activities.upkeep import UpkeepActivities
-from heartbeat.cli.process import leave
+from heartbeat.domain.clock import Clock, utc_now
 from heartbeat.settings import Settings
 from heartbeat.store.database import Database
 from heartbeat.temporal.client import connect
+from heartbeat.temporal.process import leave
 from heartbeat.temporal.schedules import Schedules
 from workflows.agent_run import AgentRun
 from workflows.notify import Notify
@@ -32,7 +33,7 @@ from workflows.upkeep import Upkeep
 
 # The sandbox would cost a fifth of a worker's event loop; the tests run every workflow in it instead.
 NO_SANDBOX = UnsandboxedWorkflowRunner()
-LEFT_WITHIN = 5.0
+SHUTDOWN_SECONDS = 5.0
 
 
 @asynccontextmanager
@@ -41,17 +42,19 @@ async def working(
     database: Database,
     settings: Settings,
     runner: WorkflowRunner = NO_SANDBOX,
-    now: Callable[[], datetime] = utc_now,
+    now: Clock = utc_now,
 ) -> AsyncIterator[None]:
     """A worker with every workflow and activity of the product, at work for as long as the body runs.
 
     `now` is the clock of its activities; Temporal keeps its own.
     """
-    schedules = Schedules(client, database, settings)
-    toolbox = Toolbox(settings)
-    runs, agent = RunActivities(database, settings, now), ThinkActivities(database, settings, toolbox, now)
-    calls = ActActivities(database, toolbox, schedules.sync, settings.plans, now)
-    follow, upkeep = ScheduleActivities(schedules), UpkeepActivities(client, database, settings, schedules, now)
+    toolbox, temporal_schedules = Toolbox(settings), Schedules(client, database, settings, now)
+    runs = RunActivities(database, settings, now)
+    models = ModelActivities(database, settings, toolbox, now)
+    tools = ToolActivities(database, toolbox, temporal_schedules.sync, settings.plans, now)
+    schedules = ScheduleActivities(temporal_schedules)
+    notifications = NotificationActivities(database, settings, now)
+    upkeep = UpkeepActivities(client, database, settings, temporal_schedules, now)
     worker = Worker(
         client,
         task_queue=settings.task_queue,
@@ -59,9 +62,10 @@ async def working(
         activities=[
             runs.open_run,
             runs.close_run,
-            agent.think,
-            calls.act,
-            follow.follow_schedule,
+            models.think,
+            tools.act,
+            schedules.follow_schedule,
+            notifications.deliver,
             upkeep.close_lost_runs,
             upkeep.lift_budget_pauses,
             upkeep.follow_pending,
@@ -71,7 +75,6 @@ async def working(
             upkeep.check_ledger,
             upkeep.start_probes,
             upkeep.start_deliveries,
-            NotificationActivities(database, settings, now).deliver,
         ],
         workflow_runner=runner,
         max_concurrent_activities=settings.worker_concurrency,
@@ -83,13 +86,13 @@ async def working(
         await worker.__aenter__()
         stack.push_async_exit(partial(_leave_in_time, worker))
         yield
-    await agent.close()
+    await models.close()
 
 
 async def _leave_in_time(worker: Worker, *raised: Any) -> None:
     """What has not ended by then goes on in other workers; the SDK's core can wait for ever for an overdue activity."""
     with suppress(TimeoutError):
-        await asyncio.wait_for(worker.__aexit__(*raised), LEFT_WITHIN)
+        await asyncio.wait_for(worker.__aexit__(*raised), SHUTDOWN_SECONDS)
 
 
 async def serve(settings: Settings) -> None:
@@ -113,7 +116,7 @@ def main() -> None:
         uvloop.run(serve(settings))
     except RuntimeError as problem:
         sys.exit(f"Temporal cannot be reached at {settings.temporal_target()}: {problem}")
-    leave(0)
+    leave()
 
 
 if __name__ == "__main__":

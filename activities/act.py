@@ -1,21 +1,19 @@
-"""Act: one tool call of a run, made at most once unless its tool says that more do no harm."""
+"""Act: one tool call of a run, made at most once unless its tool says that repeating it does no harm."""
 
-import asyncio
 import json
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import datetime
 
 from sqlalchemy import Connection
 from temporalio import activity
 
+from activities.durable_write import write_durably
 from activities.heartbeating import heartbeating
-from activities.runs import utc_now
 from activities.toolbox import Toolbox
 from heartbeat.agents.tools.approval_reasons import reason
 from heartbeat.agents.tools.definitions import OfferedTool, ToolResult
+from heartbeat.domain.clock import Clock, utc_now
 from heartbeat.domain.contracts import ActInput, ActResult
-from heartbeat.domain.errors import Unavailable
 from heartbeat.domain.text import storable
 from heartbeat.domain.tool_effects import ScheduleTaskEffect
 from heartbeat.domain.tool_risks import REGISTERED, ApprovalReason
@@ -39,69 +37,71 @@ REFUSED = {
 }
 
 
-class ActActivities:
-    """Makes the tool calls that models ask for."""
+class ToolActivities:
+    """The tool calls that models ask for."""
 
     def __init__(
         self,
         database: Database,
         toolbox: Toolbox,
-        follow: Callable[[str], Awaitable[bool]],
+        sync_schedule: Callable[[str], Awaitable[bool]],
         plans: Mapping[str, Plan],
-        now: Callable[[], datetime] = utc_now,
+        now: Clock = utc_now,
     ) -> None:
         self._database = database
         self._toolbox = toolbox
-        self._follow = follow
+        self._sync_schedule = sync_schedule
         self._plans = plans
         self._now = now
 
     @activity.defn
-    async def act(self, act: ActInput) -> ActResult:
-        """Make one call and write down what it came to; what a tool fails at is for the model to read."""
-        receipt, tools = await self._database.read_inline(_as_it_stands, act)
+    async def act(self, step: ActInput) -> ActResult:
+        """Make one call and write down its outcome; what a tool fails at is for the model to read."""
+        receipt, tools = await self._database.read_inline(_read_call, step)
         if receipt.over:
             return ActResult()
         async with heartbeating():
-            definition = await self._defined(receipt, tools)
-            why = _why(receipt, definition)
-            if why and receipt.before == "asked" and not receipt.run.dry_run:
-                approval = await self._database.write(ask, receipt, why, self._now())
+            tool = await self._tool(receipt, tools)
+            approval_reason = _approval_reason(receipt, tool)
+            if approval_reason and receipt.before == "asked" and not receipt.run.dry_run:
+                approval = await self._database.write(ask, receipt, approval_reason, self._now())
                 if approval.state == "pending":
-                    waiting = (approval.expires_at - self._now()).total_seconds()
-                    return ActResult(waiting, await self._to_tell(receipt))
+                    seconds = (approval.expires_at - self._now()).total_seconds()
+                    return ActResult(seconds, await self._notification_uuids(receipt))
                 if approval.state != "approved":
                     await self._finish(receipt, CallOutcome(REFUSED[approval.state], "refused"))
                     return ActResult()
-            await self._make(act, definition, why)
-        return ActResult(notification_uuids=await self._to_tell(receipt) if receipt.call.name == "notify_user" else ())
+            await self._make(step, tool, approval_reason)
+        return ActResult(
+            notification_uuids=await self._notification_uuids(receipt) if receipt.call.name == "notify_user" else ()
+        )
 
-    async def _to_tell(self, receipt: CallReceipt) -> tuple[str, ...]:
+    async def _notification_uuids(self, receipt: CallReceipt) -> tuple[str, ...]:
         return await self._database.read(waiting_of, receipt.run.id)
 
-    async def _make(self, act: ActInput, definition: OfferedTool | None, why: ApprovalReason | None) -> None:
-        receipt = await self._database.write(begin_call, act.run_uuid, act.number)
+    async def _make(self, step: ActInput, tool: OfferedTool | None, approval_reason: ApprovalReason | None) -> None:
+        receipt = await self._database.write(begin_call, step.run_uuid, step.number)
         if receipt.over:
             return
-        began = time.monotonic()
-        called = await self._call(receipt, definition, why, f"{act.run_uuid}:{act.number}")
-        if called.outcome == "changed" and definition and definition.server:
-            await self._mark_changed(definition, called)
-        await self._finish(receipt, _outcome(called, round((time.monotonic() - began) * 1000)))
-        if isinstance(called.effect, ScheduleTaskEffect):
-            await self._follow_tasks(receipt.run)
+        started = time.monotonic()
+        result = await self._call(receipt, tool, approval_reason, f"{step.run_uuid}:{step.number}")
+        if result.outcome == "changed" and tool and tool.server:
+            await self._database.write(mark_changed, tool.server.uuid, tool.on_server, result.found, self._now())
+        await self._finish(receipt, _outcome(result, round((time.monotonic() - started) * 1000)))
+        if isinstance(result.effect, ScheduleTaskEffect):
+            await self._sync_tasks(receipt.run)
 
-    async def _defined(self, receipt: CallReceipt, tools: Toolset) -> OfferedTool | None:
+    async def _tool(self, receipt: CallReceipt, tools: Toolset) -> OfferedTool | None:
         offered = await self._toolbox.offered(receipt.run, tools)
         return next((tool for tool in offered if tool.name == receipt.call.name), None)
 
     async def _call(
-        self, receipt: CallReceipt, definition: OfferedTool | None, why: ApprovalReason | None, key: str
+        self, receipt: CallReceipt, tool: OfferedTool | None, approval_reason: ApprovalReason | None, key: str
     ) -> ToolResult:
-        if definition is None:
+        if tool is None:
             return ToolResult("failed", f"There is no tool {receipt.call.name} here, or it may not be used any more.")
-        rehearsal = receipt.run.dry_run and (definition.acts or why is not None)
-        if receipt.before == "called" and not rehearsal and not definition.idempotent:
+        is_rehearsal = receipt.run.dry_run and (tool.acts or approval_reason is not None)
+        if receipt.before == "called" and not is_rehearsal and not tool.idempotent:
             return ToolResult("unknown", UNKNOWN)
         try:
             arguments = storable(json.loads(receipt.call.arguments or "{}"))
@@ -109,42 +109,32 @@ class ActActivities:
             arguments = None
         if not isinstance(arguments, dict):
             return ToolResult("failed", "The arguments are no JSON object; ask again with one.")
-        if rehearsal:
-            return ToolResult("would_ask" if why else "rehearsed", REHEARSED)
-        return await self._toolbox.call(definition, arguments, key)
+        if is_rehearsal:
+            return ToolResult("would_ask" if approval_reason else "rehearsed", REHEARSED)
+        return await self._toolbox.call(tool, arguments, key)
 
-    async def _mark_changed(self, definition: OfferedTool, called: ToolResult) -> None:
-        assert definition.server is not None
-        server, name = definition.server.uuid, definition.on_server
-        await self._database.write(mark_changed, server, name, called.found, self._now())
-
-    async def _follow_tasks(self, run: Run) -> None:
+    async def _sync_tasks(self, run: Run) -> None:
         """At once, for a task may be due in a minute; what Temporal does not take now is left to Upkeep."""
-        for task in await self._database.read(unsynced_of, run):
-            await self._follow(task)
+        for task_uuid in await self._database.read(unsynced_of, run):
+            await self._sync_schedule(task_uuid)
 
     async def _finish(self, receipt: CallReceipt, outcome: CallOutcome) -> None:
-        """The call is made, so a store that is away is waited for, not failed on."""
-        while True:
-            try:
-                return await self._database.write(finish_call, receipt, outcome, self._plans, self._now())
-            except Unavailable:
-                await asyncio.sleep(1)
+        await write_durably(self._database, finish_call, receipt, outcome, self._plans, self._now())
 
 
-def _as_it_stands(connection: Connection, act: ActInput) -> tuple[CallReceipt, Toolset]:
-    receipt = read_call(connection, act.run_uuid, act.number)
+def _read_call(connection: Connection, step: ActInput) -> tuple[CallReceipt, Toolset]:
+    receipt = read_call(connection, step.run_uuid, step.number)
     return receipt, toolset(connection, receipt.run.bot_id)
 
 
-def _why(receipt: CallReceipt, definition: OfferedTool | None) -> ApprovalReason | None:
+def _approval_reason(receipt: CallReceipt, tool: OfferedTool | None) -> ApprovalReason | None:
     """Why the call waits for a person. Once one was asked the answer counts, whatever was configured since."""
-    if definition is None:
+    if tool is None:
         return None
-    found = reason(definition, receipt.call.arguments or "", receipt.owners_words)
-    return found or (REGISTERED if receipt.approval else None)
+    current = reason(tool, receipt.call.arguments or "", receipt.owners_words)
+    return current or (REGISTERED if receipt.approval else None)
 
 
-def _outcome(called: ToolResult, duration_ms: int) -> CallOutcome:
-    code = None if called.outcome == "ok" else called.outcome
-    return CallOutcome(storable(called.text), code, duration_ms, called.report, called.effect)
+def _outcome(result: ToolResult, duration_ms: int) -> CallOutcome:
+    failure_code = None if result.outcome == "ok" else result.outcome
+    return CallOutcome(storable(result.text), failure_code, duration_ms, result.report, result.effect)

@@ -6,23 +6,23 @@ from contextlib import asynccontextmanager
 
 from temporalio import activity
 
-BEAT_SECONDS = 2
+INTERVAL_SECONDS = 2
 
 
 @asynccontextmanager
 async def heartbeating() -> AsyncIterator[None]:
-    """Beats while the body runs.
+    """Send heartbeats while the body runs.
 
     None at once: the start says as much, and an answer within two seconds costs no request to Temporal.
     """
-
-    async def beat() -> None:
-        while True:
-            await asyncio.sleep(BEAT_SECONDS)
-            activity.heartbeat()
-
-    beats = asyncio.create_task(beat())
+    heartbeats = asyncio.create_task(_send_heartbeats())
     try:
         yield
     finally:
-        beats.cancel()
+        heartbeats.cancel()
+
+
+async def _send_heartbeats() -> None:
+    while True:
+        await asyncio.sleep(INTERVAL_SECONDS)
+        activity.heartbeat()

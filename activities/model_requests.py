@@ -16,43 +16,37 @@ class ModelClient:
     """Asks the models of one process."""
 
     def __init__(self, settings: Settings) -> None:
-        self._models = ProviderClients(settings)
+        self._providers = ProviderClients(settings)
 
-    async def ask(self, standing: Transcript, tools: list[OfferedTool], number: int, attempt: int) -> NewStep:
+    async def ask(self, transcript: Transcript, tools: list[OfferedTool], number: int, attempt: int) -> NewStep:
         """One request, as step `number`; raises `ModelFailure`."""
-        run, began = standing.run, time.monotonic()
-        turns = [_turn(step) for step in standing.steps]
-        question = CompletionRequest(
+        run, started = transcript.run, time.monotonic()
+        turns = [_turn(step) for step in transcript.steps]
+        request = CompletionRequest(
             run.model, run.instruction, first_message(run.opening, run.prompt), run.max_reply_tokens, turns, tools
         )
-        answer = await self._models.ask(question)
-        return _step(run, answer, number, attempt, round((time.monotonic() - began) * 1000))
+        completion = await self._providers.ask(request)
+        return _step(run, completion, number, attempt, round((time.monotonic() - started) * 1000))
 
     async def close(self) -> None:
         """Give the connections back."""
-        await self._models.close()
+        await self._providers.close()
 
 
-def unanswered(run: Run, number: int, attempt: int, input_tokens: int = 0) -> NewStep:
-    """An attempt of which nothing came back; `input_tokens` is the most it can have read."""
-    cost = cost_nano_usd(run.model, input_tokens, 0)
-    return NewStep(number, "", "", run.model, input_tokens, 0, 0, attempt=attempt, cost_nano_usd=cost)
-
-
-def _step(run: Run, answer: Completion, number: int, attempt: int, duration_ms: int) -> NewStep:
+def _step(run: Run, completion: Completion, number: int, attempt: int, duration_ms: int) -> NewStep:
     return NewStep(
         number=number,
-        answer=answer.text,
-        messages=answer.messages,
+        answer=completion.text,
+        messages=completion.messages,
         model=run.model,
-        input_tokens=answer.input_tokens,
-        output_tokens=answer.output_tokens,
+        input_tokens=completion.input_tokens,
+        output_tokens=completion.output_tokens,
         duration_ms=duration_ms,
-        failure_code=answer.failure_code,
-        failure=answer.failure,
-        calls=[ToolCall(call.tool, call.call_id, call.arguments) for call in answer.calls],
+        failure_code=completion.failure_code,
+        failure=completion.failure,
+        calls=[ToolCall(call.tool, call.call_id, call.arguments) for call in completion.calls],
         attempt=attempt,
-        cost_nano_usd=cost_nano_usd(run.model, answer.input_tokens, answer.output_tokens),
+        cost_nano_usd=cost_nano_usd(run.model, completion.input_tokens, completion.output_tokens),
     )
 
 

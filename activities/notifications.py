@@ -1,17 +1,14 @@
-"""Deliver: one attempt to get a notification to its target, written down with what came of it."""
+"""Deliver: one attempt to get a notification to its target, written down with its outcome."""
 
-import asyncio
 import logging
-from collections.abc import Callable
-from datetime import datetime
 from functools import partial
 
 from temporalio import activity
 
+from activities.durable_write import write_durably
 from activities.heartbeating import heartbeating
-from activities.runs import utc_now
+from heartbeat.domain.clock import Clock, utc_now
 from heartbeat.domain.contracts import DeliveryResult
-from heartbeat.domain.errors import Unavailable
 from heartbeat.secrets.keyring import Keyring
 from heartbeat.settings import Settings
 from heartbeat.store.database import Database
@@ -29,42 +26,36 @@ log = logging.getLogger(__name__)
 class NotificationActivities:
     """Sends what the outbox holds."""
 
-    def __init__(self, database: Database, settings: Settings, now: Callable[[], datetime] = utc_now) -> None:
+    def __init__(self, database: Database, settings: Settings, now: Clock = utc_now) -> None:
         self._database = database
         self._settings = settings
         self._now = now
         self._keyring = Keyring.from_settings(settings)
 
     @activity.defn
-    async def deliver(self, notification: str) -> DeliveryResult:
-        """Send it if it may be sent now. Whatever attempt this is, its message has the same id."""
-        begun = await self._database.write(begin_delivery, notification, self._now())
-        if isinstance(begun, DeliveryState):
-            return self._answer(begun)
+    async def deliver(self, notification_uuid: str) -> DeliveryResult:
+        """Send it if it may be sent now. In every attempt its message has the same id."""
+        outgoing = await self._database.write(begin_delivery, notification_uuid, self._now())
+        if isinstance(outgoing, DeliveryState):
+            return self._result(outgoing)
         async with heartbeating():
-            outcome = await self._send(begun)
+            outcome = await self._send(outgoing)
             if outcome.error is not None:
-                log.warning("notification %s did not reach %s: %s", notification, begun.target.uuid, outcome.error)
-            return self._answer(await self._finish(notification, outcome))
+                target_uuid = outgoing.target.uuid
+                log.warning("notification %s did not reach %s: %s", notification_uuid, target_uuid, outcome.error)
+            finished = write_durably(self._database, finish_delivery, notification_uuid, outcome, self._now())
+            return self._result(await finished)
 
-    async def _finish(self, notification: str, outcome: DeliveryOutcome) -> DeliveryState:
-        """The message is sent, so a store that is away is waited for: failing would send it again."""
-        while True:
-            try:
-                return await self._database.write(finish_delivery, notification, outcome, self._now())
-            except Unavailable:
-                await asyncio.sleep(1)
-
-    async def _send(self, sending: OutgoingMessage) -> DeliveryOutcome:
+    async def _send(self, outgoing: OutgoingMessage) -> DeliveryOutcome:
         # Loaded at the first message: an idle worker stays small.
         from heartbeat.notifications.delivery import approval_link, deliver
         from heartbeat.notifications.rendering import message_of
 
-        message = message_of(sending, partial(approval_link, self._keyring, self._settings))
-        lost = sending.parts[0].notification.lost_attempts
-        return await deliver(sending.target, message, self._keyring, self._settings, lost)
+        message = message_of(outgoing, partial(approval_link, self._keyring, self._settings))
+        lost_attempts = outgoing.parts[0].notification.lost_attempts
+        return await deliver(outgoing.target, message, self._keyring, self._settings, lost_attempts)
 
-    def _answer(self, standing: DeliveryState) -> DeliveryResult:
-        if standing.again_at is None:
-            return DeliveryResult(standing.status)
-        return DeliveryResult(standing.status, max(0.1, (standing.again_at - self._now()).total_seconds()))
+    def _result(self, state: DeliveryState) -> DeliveryResult:
+        if state.again_at is None:
+            return DeliveryResult(state.status)
+        return DeliveryResult(state.status, max(0.1, (state.again_at - self._now()).total_seconds()))

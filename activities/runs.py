@@ -1,9 +1,8 @@
 """Open and close a run. Both may run twice: the store makes the second time a look-up."""
 
 import json
-from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from temporalio import activity
 
@@ -11,6 +10,7 @@ from heartbeat.agents.model import resolve
 from heartbeat.agents.tools.built_in.tools import BUILT_IN
 from heartbeat.agents.tools.mcp.stdio import known_text
 from heartbeat.domain import credits
+from heartbeat.domain.clock import Clock, utc_now
 from heartbeat.domain.contracts import CloseRunInput, CloseRunResult, OpenRunInput, OpenRunResult
 from heartbeat.domain.credits import rate_for
 from heartbeat.settings import Settings
@@ -19,7 +19,7 @@ from heartbeat.store.runs.closing import Ending, close_run
 from heartbeat.store.runs.limits import RunLimits
 from heartbeat.store.runs.opening import Opening, TickClaim, open_run
 
-# Connecting, asking what there is and writing down what came of it, around the call itself.
+# Connecting, listing the tools and writing down the outcome, around the call itself.
 OVERHEAD_SECONDS = 30
 # Constant and plain English: no tokenizer makes more than one token of two of its characters.
 BUILT_IN_TEXT = {
@@ -27,50 +27,53 @@ BUILT_IN_TEXT = {
 }
 
 
-def utc_now() -> datetime:
-    """The clock of the activities."""
-    return datetime.now(UTC)
-
-
 def run_limits(settings: Settings) -> RunLimits:
     """What the settings add to the rows."""
     return RunLimits(
-        settings.plan,
-        lambda name: resolve(name, settings),
-        settings.max_reply_tokens,
-        lambda model: rate_for(model, settings.credits_per_1000_tokens, settings.model_rates),
-        BUILT_IN_TEXT,
+        plan=settings.plan,
+        model=lambda name: resolve(name, settings),
+        max_reply_tokens=settings.max_reply_tokens,
+        rate=lambda model: rate_for(model, settings.credits_per_1000_tokens, settings.model_rates),
+        cost_nano_usd=_cost_nano_usd,
+        tool_text=BUILT_IN_TEXT,
     )
+
+
+def _cost_nano_usd(model: str, input_tokens: int, output_tokens: int) -> int:
+    # The list of prices comes with the model libraries, which a request that was made has loaded.
+    from heartbeat.agents.prices import cost_nano_usd
+
+    return cost_nano_usd(model, input_tokens, output_tokens)
 
 
 class RunActivities:
     """The first and the last activity of every run."""
 
-    def __init__(self, database: Database, settings: Settings, now: Callable[[], datetime] = utc_now) -> None:
+    def __init__(self, database: Database, settings: Settings, now: Clock = utc_now) -> None:
         self._database = database
         self._settings = settings
         self._now = now
-        self._house = run_limits(settings)
+        self._limits = run_limits(settings)
+        self._reminder = timedelta(hours=settings.finding_reminder_hours)
 
     @activity.defn
-    async def open_run(self, ticket: OpenRunInput) -> OpenRunResult:
+    async def open_run(self, opening: OpenRunInput) -> OpenRunResult:
         """Claim the tick; `should_run` says whether there is anything to do."""
-        request = ticket.request
+        request = opening.request
         claim = TickClaim(
             heartbeat=request.heartbeat_uuid,
             trigger=request.trigger,
             run=request.run_uuid,
-            workflow_id=ticket.workflow_id,
-            workflow_run_id=ticket.workflow_run_id,
-            scheduled_for=datetime.fromisoformat(ticket.scheduled_for) if ticket.scheduled_for else None,
+            workflow_id=opening.workflow_id,
+            workflow_run_id=opening.workflow_run_id,
+            scheduled_for=datetime.fromisoformat(opening.scheduled_for) if opening.scheduled_for else None,
             dry_run=request.dry_run,
         )
         # What the operator's own servers offer is known once a first run has asked them.
-        rules = replace(self._house, own_text=known_text())
-        opening = await self._database.write(open_run, claim, rules, self._now())
-        return self._answer(opening)
+        limits = replace(self._limits, own_text=known_text())
+        return self._result(await self._database.write(open_run, claim, limits, self._now()))
 
-    def _answer(self, opening: Opening) -> OpenRunResult:
+    def _result(self, opening: Opening) -> OpenRunResult:
         run, settings = opening.run, self._settings
         if run is None or run.status != "running":
             return OpenRunResult(False, run.uuid if run else None, opening.why, schedule_changed=opening.sync)
@@ -86,8 +89,7 @@ class RunActivities:
         )
 
     @activity.defn
-    async def close_run(self, close: CloseRunInput) -> CloseRunResult:
+    async def close_run(self, closing: CloseRunInput) -> CloseRunResult:
         """End the run in one transaction and say whether the schedule has to follow."""
-        ending = Ending(close.status, close.error_code, close.message)
-        remind = timedelta(hours=self._settings.finding_reminder_hours)
-        return await self._database.write(close_run, close.run_uuid, ending, self._now(), remind)
+        ending = Ending(closing.status, closing.error_code, closing.message)
+        return await self._database.write(close_run, closing.run_uuid, ending, self._now(), self._reminder)

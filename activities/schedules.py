@@ -1,4 +1,4 @@
-"""Let a heartbeat's schedule follow its row."""
+"""Sync a heartbeat's schedule with its row."""
 
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
@@ -7,13 +7,13 @@ from heartbeat.temporal.schedules import Schedules
 
 
 class ScheduleActivities:
-    """Puts schedules from inside a workflow, after a verdict changed the row."""
+    """Puts schedules from inside a workflow, after the end of a run changed the row."""
 
     def __init__(self, schedules: Schedules) -> None:
         self._schedules = schedules
 
     @activity.defn
-    async def follow_schedule(self, heartbeat: str) -> None:
+    async def follow_schedule(self, heartbeat_uuid: str) -> None:
         """Put or delete the schedule of this heartbeat; tried again until Temporal takes it."""
-        if not await self._schedules.sync(heartbeat):
+        if not await self._schedules.sync(heartbeat_uuid):
             raise ApplicationError("Temporal did not take the schedule", type="schedule_pending")

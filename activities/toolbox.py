@@ -14,7 +14,7 @@ from heartbeat.store.tools.toolset import Toolset
 if TYPE_CHECKING:
     from heartbeat.agents.tools.offered_tools import ConnectedServer
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 
 class Toolbox:
@@ -31,8 +31,9 @@ class Toolbox:
 
         if not takes_tools(run.chat_mode, run.model):
             return []
-        found = await offered(tools.bot_uuid, [self._connected(row) for row in tools.servers], self._settings)
-        return [tool for tool in found if tool.server is not None or tool.name in tools.built_in]
+        servers = [self._connected(row) for row in tools.servers]
+        known = await offered(tools.bot_uuid, servers, self._settings)
+        return [tool for tool in known if tool.server is not None or tool.name in tools.built_in]
 
     async def call(self, definition: OfferedTool, arguments: dict[str, Any], key: str) -> ToolResult:
         """Make one call. `key` is the same for every attempt at it."""
@@ -41,8 +42,8 @@ class Toolbox:
 
             return await call_built_in(definition.name, arguments, self._settings)
         if definition.server.uuid in self._unreadable:
-            words = "The headers of its server cannot be opened here; the operator's log says why."
-            return ToolResult("failed", f"{definition.name} was not called. {words}")
+            reason = "The headers of its server cannot be opened here; the operator's log says why."
+            return ToolResult("failed", f"{definition.name} was not called. {reason}")
         from heartbeat.agents.tools.mcp.client import call
 
         return await call(definition, arguments, key=key, settings=self._settings)
@@ -59,7 +60,7 @@ class Toolbox:
         try:
             headers = open_headers(self._keyring, row.uuid, row.sealed_headers)
         except CannotOpen as problem:
-            logger.error("%s", problem)
+            log.error("%s", problem)
             self._unreadable.add(row.uuid)
             return {}
         self._unreadable.discard(row.uuid)

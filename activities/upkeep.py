@@ -1,16 +1,12 @@
-"""What is put right every minute, whoever was down meanwhile."""
+"""What is put right every minute, whatever was down meanwhile."""
 
 import asyncio
 import logging
-from collections.abc import Callable
-from datetime import datetime
-from functools import partial
 
-from sqlalchemy import Connection
 from temporalio import activity
 from temporalio.client import Client
 
-from activities.runs import utc_now
+from heartbeat.domain.clock import Clock, utc_now
 from heartbeat.settings import Settings
 from heartbeat.store.credits.audit import audit_newest
 from heartbeat.store.database import Database
@@ -26,21 +22,20 @@ from heartbeat.store.heartbeats.sync import (
 )
 from heartbeat.store.notifications.outbox import never_started
 from heartbeat.store.runs.approvals import unheard
-from heartbeat.store.runs.closing import Ending, close_run
-from heartbeat.store.tables.heartbeats import Heartbeat
+from heartbeat.store.runs.closing import close_run
 from heartbeat.store.tables.runs import Run
 from heartbeat.temporal.reconcile import Reconciler
 from heartbeat.temporal.runs import how_it_ended, is_open, start_notify, start_probe, start_tick, tick_id, wake
 from heartbeat.temporal.schedules import Schedules
 
-AT_ONCE = 200
-AUDITED = 2_000
-ORPHANS_EVERY = 5
+BATCH_SIZE = 200
+AUDITED_RUNS = 2_000
+ORPHANS_EVERY_MINUTES = 5
 log = logging.getLogger(__name__)
 
 
 class UpkeepActivities:
-    """The activities of the workflow `UpkeepActivities`. Each does a bounded amount and says how much it did."""
+    """The activities of the workflow `Upkeep`. Each does a bounded amount and returns how much it did."""
 
     def __init__(
         self,
@@ -48,7 +43,7 @@ class UpkeepActivities:
         database: Database,
         settings: Settings,
         schedules: Schedules,
-        now: Callable[[], datetime] = utc_now,
+        now: Clock = utc_now,
     ) -> None:
         self._client = client
         self._settings = settings
@@ -64,68 +59,67 @@ class UpkeepActivities:
     @activity.defn
     async def tell_decisions(self) -> int:
         """Wake the runs that still wait for what was decided."""
-        waiting = await self._database.read(unheard, AT_ONCE)
+        waiting = await self._database.read(unheard, BATCH_SIZE)
         return sum([await wake(self._client, workflow_id, step) for workflow_id, step in waiting])
 
     @activity.defn
     async def check_ledger(self) -> int:
         """Say where the newest runs and their entries differ; `heartbeat doctor --ledger` looks at everything."""
-        differences = await self._database.read(audit_newest, AUDITED)
-        for one in differences:
-            log.error("the ledger: %s has %s %s, its entries %s", one.whose, one.column, one.balance, one.entries)
+        differences = await self._database.read(audit_newest, AUDITED_RUNS)
+        for row in differences:
+            log.error("the ledger: %s has %s %s, its entries %s", row.whose, row.column, row.balance, row.entries)
         return len(differences)
 
     @activity.defn
     async def follow_pending(self) -> int:
         """Put every schedule that is behind its row."""
-        behind = await self._database.read(unsynced, AT_ONCE)
-        for heartbeat in behind:
+        uuids = await self._database.read(unsynced, BATCH_SIZE)
+        for heartbeat_uuid in uuids:
             activity.heartbeat()
-            await self._schedules.sync(heartbeat)
-        return len(behind)
+            await self._schedules.sync(heartbeat_uuid)
+        return len(uuids)
 
     @activity.defn
     async def reconcile(self) -> int:
         """Compare the schedules that were not looked at for the longest time; returns how many were put right."""
-        reconciler = Reconciler(self._client, self._database, self._schedules)
-        rows = await self._database.read(longest_uncompared, AT_ONCE)
-        found = await reconciler.compare(rows)
+        reconciler = Reconciler(self._client, self._database, self._schedules, now=self._now)
+        rows = await self._database.read(longest_uncompared, BATCH_SIZE)
+        differences = await reconciler.compare(rows)
         # A list of all schedules is long; an orphan starts phantoms at worst, so it can wait some minutes.
-        if self._now().minute % ORPHANS_EVERY == 0:
-            found += await reconciler.orphans()
+        if self._now().minute % ORPHANS_EVERY_MINUTES == 0:
+            differences += await reconciler.orphans()
         uuids = [row.uuid for row in rows]
         await self._database.write(mark_compared, uuids, self._now())
-        return len(found)
+        return len(differences)
 
     @activity.defn
     async def account_for_silence(self) -> int:
         """See to the ticks that should have become a run and did not; returns how many were missed for good."""
-        owing = await self._database.read(silent, self._now(), AT_ONCE)
         missed = 0
-        for uuid in owing:
+        for heartbeat_uuid in await self._database.read(silent, self._now(), BATCH_SIZE):
             activity.heartbeat()
-            missed += await self._account_for(uuid)
+            missed += await self._account_for(heartbeat_uuid)
         return missed
 
-    async def _account_for(self, uuid: str) -> int:
+    async def _account_for(self, heartbeat_uuid: str) -> int:
         """Leave alone what is merely queued, run the newest lost tick if that is wanted, and write off the rest."""
-        found = await self._database.read(silence, uuid, self._now())
-        if found is None or await self._schedules.is_busy(uuid):
+        lost = await self._database.read(silence, heartbeat_uuid, self._now())
+        if lost is None or await self._schedules.is_busy(heartbeat_uuid):
             return 0
-        name = await self._database.read(bot_name, found.heartbeat)
-        if found.catch_up:
-            if await start_tick(self._client, self._settings, found.heartbeat, name, found.catch_up):
+        name = await self._database.read(bot_name, lost.heartbeat)
+        if lost.catch_up:
+            if await start_tick(self._client, self._settings, lost.heartbeat, name, lost.catch_up):
                 return 0
             # Started by an earlier Upkeep or by a write, so the schedule does not know that it is queued.
-            if await is_open(self._client, tick_id(found.heartbeat, found.catch_up)):
+            if await is_open(self._client, tick_id(lost.heartbeat, lost.catch_up)):
                 return 0
-        return await self._database.write(write_off, uuid, self._now())
+        return await self._database.write(write_off, heartbeat_uuid, self._now())
 
     @activity.defn
     async def close_lost_runs(self) -> int:
         """Close the runs whose workflow was terminated or is gone, as errors that say so."""
         closed, after = 0, 0
-        while open_runs := await self._database.read(partial(_long_running, self._now(), after)):
+        while open_runs := await self._database.read(long_running, self._now(), after, BATCH_SIZE):
             activity.heartbeat()
             closed += await self._close_lost(open_runs)
             after = open_runs[-1].id
@@ -134,39 +128,25 @@ class UpkeepActivities:
     @activity.defn
     async def start_probes(self) -> int:
         """Try the heartbeats that paused for a passing cause and have cooled down; returns how many were started."""
-        due = await self._database.read(due_probes, self._now(), AT_ONCE)
         started = 0
-        for heartbeat in due:
+        for heartbeat in await self._database.read(due_probes, self._now(), BATCH_SIZE):
             activity.heartbeat()
-            name = await self._database.read(partial(_bot_name, heartbeat))
+            name = await self._database.read(bot_name, heartbeat)
             started += await start_probe(self._client, self._settings, heartbeat, name)
         return started
 
     @activity.defn
     async def start_deliveries(self) -> int:
-        """Start the delivery of what should be on its way, whoever was to start it; returns how many were started."""
-        overdue = await self._database.read(never_started, self._now(), AT_ONCE)
+        """Start the deliveries that should be on their way and are not; returns how many were started."""
         started = 0
-        for uuid in overdue:
+        for notification_uuid in await self._database.read(never_started, self._now(), BATCH_SIZE):
             activity.heartbeat()
-            started += await start_notify(self._client, self._settings, uuid)
+            started += await start_notify(self._client, self._settings, notification_uuid)
         return started
 
     async def _close_lost(self, open_runs: list[Run]) -> int:
         endings = await asyncio.gather(*(how_it_ended(self._client, run) for run in open_runs))
         lost = [(run, ending) for run, ending in zip(open_runs, endings, strict=True) if ending]
         for run, ending in lost:
-            await self._database.write(partial(_close, run.uuid, ending, self._now()))
+            await self._database.write(close_run, run.uuid, ending, self._now())
         return len(lost)
-
-
-def _long_running(now: datetime, after: int, connection: Connection) -> list[Run]:
-    return long_running(connection, now, after, AT_ONCE)
-
-
-def _bot_name(heartbeat: Heartbeat, connection: Connection) -> str:
-    return bot_name(connection, heartbeat)
-
-
-def _close(run: str, ending: Ending, now: datetime, connection: Connection) -> None:
-    close_run(connection, run, ending, now)

@@ -13,10 +13,10 @@ import uvicorn
 import uvloop
 
 from api.main import create_app
-from heartbeat.cli.process import leave
 from heartbeat.settings import Settings
 from heartbeat.store.database import Database
 from heartbeat.temporal.client import connect
+from heartbeat.temporal.process import leave
 
 # What the API needs of HTTP, and no more; the benchmarks serve a bare route with the same.
 SERVER_OPTIONS: dict[str, Any] = {
@@ -71,7 +71,7 @@ def main() -> None:
     """Serve on the settings of the environment."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     uvloop.run(serve(Settings()))
-    leave(0)
+    leave()
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from bench.goals import Result, rounded
 from bench.quantiles import quantile
 from bench.running_stack import RunningStack
+from heartbeat.domain.clock import utc_now
 from heartbeat.store.heartbeats.sync import order
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.temporal.schedules import build
@@ -40,7 +41,7 @@ async def _often(house: RunningStack, client: Client, row: Heartbeat, offset: in
     """A schedule as `row` has, due `offset` seconds after every whole number of `EVERY` seconds since 1970."""
     found = await house.database.read(order, row.uuid)
     assert found is not None
-    schedule = build(found, house.settings)
+    schedule = build(found, house.settings, utc_now())
     interval = ScheduleIntervalSpec(every=timedelta(seconds=EVERY), offset=timedelta(seconds=offset))
     schedule.spec = ScheduleSpec(intervals=[interval])
     handle = await client.create_schedule(f"due_{row.uuid}", schedule)

@@ -1,4 +1,4 @@
-"""One tick, from clock to log: open the run, think and act step by step, close it; the schedule follows the verdict.
+"""One tick, from clock to log: open the run, think and act step by step, close it, sync the schedule.
 
 Only ids cross Temporal. The history of a run without tools has 12 events and 2 workflow tasks: opening is a local
 activity, a step is one activity of its own, and the last answer closes the run that it ends.
@@ -7,7 +7,7 @@ activity, a step is one activity of its own, and the last answer closes the run 
 import asyncio
 from collections.abc import Awaitable
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TypeVar
 
 from temporalio import workflow
@@ -15,10 +15,10 @@ from temporalio.common import RetryPolicy, SearchAttributeKey
 from temporalio.exceptions import ActivityError
 
 with workflow.unsafe.imports_passed_through():
-    from activities.act import ActActivities
+    from activities.act import ToolActivities
     from activities.runs import RunActivities
     from activities.schedules import ScheduleActivities
-    from activities.think import ThinkActivities
+    from activities.think import ModelActivities
     from heartbeat.domain.contracts import (
         AGENT_RUN,
         ActInput,
@@ -35,59 +35,55 @@ with workflow.unsafe.imports_passed_through():
     )
     from workflows.endings import at_limit, ending
     from workflows.notify import start_notifying
+    from workflows.options import HEARTBEAT_TIMEOUT, RETRY_FOREVER, TRANSACTION_TIMEOUT
 
 T = TypeVar("T")
 
 SCHEDULED_FOR = SearchAttributeKey.for_datetime("TemporalScheduledStartTime")
-# A run that began is always closed, so these two are tried for as long as it takes.
-RETRY_FOREVER = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(seconds=30))
-TRANSACTION_TIMEOUT = timedelta(seconds=30)
-HEARTBEAT_TIMEOUT = timedelta(seconds=8)
+# Opening and closing are tried until they succeed: a run that began is always closed.
+TRANSACTION = workflow.LocalActivityConfig(start_to_close_timeout=TRANSACTION_TIMEOUT, retry_policy=RETRY_FOREVER)
 
 
 @workflow.defn(name=AGENT_RUN)
 class AgentRun:
     def __init__(self) -> None:
-        self._cancelled = False
+        self._is_cancelled = False
         self._decided: set[int] = set()
 
     @workflow.run
     async def run(self, request: RunRequest) -> RunResult:
         opened = await self._open(request)
         if not opened.should_run:
-            await self._follow(request, opened.schedule_changed)
+            await self._sync_schedule(request, opened.schedule_changed)
             return RunResult("skipped", opened.run_uuid, opened.reason)
-        assert opened.run_uuid is not None
         workflow.set_current_details(f"Run `{opened.run_uuid}` is thinking with {opened.model}.")
-        ended = await self._work(opened)
-        verdict = ended if isinstance(ended, CloseRunResult) else await self._close(ended)
-        workflow.set_current_details(f"Run `{opened.run_uuid}` ended: {verdict.status}.")
-        await self._follow(request, verdict.schedule_changed)
-        await start_notifying(verdict.notification_uuids)
-        return RunResult(verdict.status, opened.run_uuid)
+        ended = await self._take_steps(opened)
+        closed = ended if isinstance(ended, CloseRunResult) else await self._close(ended)
+        workflow.set_current_details(f"Run `{opened.run_uuid}` ended: {closed.status}.")
+        await self._sync_schedule(request, closed.schedule_changed)
+        await start_notifying(closed.notification_uuids)
+        return RunResult(closed.status, opened.run_uuid)
 
     @workflow.signal
     def decided(self, number: int) -> None:
-        """Somebody decided about the call that is step `number`; what they decided is in the store."""
+        """A person decided about the call that is step `number`; the decision is in the store."""
         self._decided.add(number)
 
     async def _open(self, request: RunRequest) -> OpenRunResult:
         info = workflow.info()
-        due = info.typed_search_attributes.get(SCHEDULED_FOR)
-        ticket = OpenRunInput(request, info.workflow_id, info.run_id, due.isoformat() if due else request.tick)
-        return await self._to_the_end(
-            workflow.execute_local_activity_method(
-                RunActivities.open_run, ticket, start_to_close_timeout=TRANSACTION_TIMEOUT, retry_policy=RETRY_FOREVER
-            )
+        tick = info.typed_search_attributes.get(SCHEDULED_FOR)
+        opening = OpenRunInput(request, info.workflow_id, info.run_id, tick.isoformat() if tick else request.tick)
+        return await self._shielded(
+            workflow.execute_local_activity_method(RunActivities.open_run, opening, **TRANSACTION)
         )
 
-    async def _work(self, opened: OpenRunResult) -> CloseRunInput | CloseRunResult:
-        """Step after step until the model asks for nothing more: its last answer closed the run, or how to close it."""
+    async def _take_steps(self, opened: OpenRunResult) -> CloseRunInput | CloseRunResult:
+        """Think and act until the model asks for no more calls; its last answer closed the run, or here is how to."""
         assert opened.run_uuid is not None
-        self._deadline = workflow.now() + timedelta(seconds=opened.run_seconds)
+        self._renew_deadline(opened)
         number = 1
         try:
-            if self._cancelled:
+            if self._is_cancelled:
                 raise asyncio.CancelledError
             while (thought := await self._think(opened, number)).calls:
                 number = thought.calls[-1].number + 1
@@ -96,21 +92,16 @@ class AgentRun:
                 await asyncio.gather(*(self._act(opened, call) for call in thought.calls))
         except (ActivityError, asyncio.CancelledError) as problem:
             return ending(opened, problem)
-        return thought.close_result or CloseRunInput(
-            opened.run_uuid, thought.status, thought.error_code, thought.message
-        )
+        if thought.close_result is not None:
+            return thought.close_result
+        return CloseRunInput(opened.run_uuid, thought.status, thought.error_code, thought.message)
 
     async def _think(self, opened: OpenRunResult, number: int) -> ThinkResult:
         assert opened.run_uuid is not None
         return await workflow.execute_activity_method(
-            ThinkActivities.think,
+            ModelActivities.think,
             ThinkInput(opened.run_uuid, number),
-            start_to_close_timeout=timedelta(seconds=opened.step_seconds),
-            schedule_to_close_timeout=_until(self._deadline),
-            heartbeat_timeout=HEARTBEAT_TIMEOUT,
-            retry_policy=RetryPolicy(initial_interval=timedelta(seconds=1), maximum_attempts=opened.step_attempts),
-            cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
-            summary=f"think {number} · {opened.model}",
+            **self._step_options(opened, opened.step_seconds, f"think {number} · {opened.model}"),
         )
 
     async def _act(self, opened: OpenRunResult, call: PendingCall) -> None:
@@ -123,42 +114,48 @@ class AgentRun:
                 )
             self._decided.discard(call.number)
             # Waiting is not working: the run's time begins anew.
-            self._deadline = workflow.now() + timedelta(seconds=opened.run_seconds)
+            self._renew_deadline(opened)
 
     async def _call(self, opened: OpenRunResult, call: PendingCall) -> ActResult:
         assert opened.run_uuid is not None
         acted = await workflow.execute_activity_method(
-            ActActivities.act,
+            ToolActivities.act,
             ActInput(opened.run_uuid, call.number),
-            start_to_close_timeout=timedelta(seconds=opened.tool_seconds),
-            schedule_to_close_timeout=_until(self._deadline),
-            heartbeat_timeout=HEARTBEAT_TIMEOUT,
-            retry_policy=RetryPolicy(initial_interval=timedelta(seconds=1), maximum_attempts=opened.step_attempts),
-            cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
-            summary=f"act {call.number} · {call.tool}",
+            **self._step_options(opened, opened.tool_seconds, f"act {call.number} · {call.tool}"),
         )
         await start_notifying(acted.notification_uuids)
         return acted
 
-    async def _close(self, close: CloseRunInput) -> CloseRunResult:
-        return await self._to_the_end(
-            workflow.execute_local_activity_method(
-                RunActivities.close_run, close, start_to_close_timeout=TRANSACTION_TIMEOUT, retry_policy=RETRY_FOREVER
-            )
+    def _step_options(self, opened: OpenRunResult, attempt_seconds: int, summary: str) -> workflow.ActivityConfig:
+        return workflow.ActivityConfig(
+            start_to_close_timeout=timedelta(seconds=attempt_seconds),
+            schedule_to_close_timeout=max(self._deadline - workflow.now(), timedelta(seconds=1)),
+            heartbeat_timeout=HEARTBEAT_TIMEOUT,
+            retry_policy=RetryPolicy(initial_interval=timedelta(seconds=1), maximum_attempts=opened.step_attempts),
+            cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+            summary=summary,
         )
 
-    async def _to_the_end(self, transaction: Awaitable[T]) -> T:
-        """Its result, whoever cancels meanwhile: a run must not be left open. The next step hears of it."""
-        under_way = asyncio.ensure_future(transaction)
-        while not under_way.done():
-            try:
-                await asyncio.shield(under_way)
-            except asyncio.CancelledError:
-                self._cancelled = True
-        return under_way.result()
+    def _renew_deadline(self, opened: OpenRunResult) -> None:
+        self._deadline = workflow.now() + timedelta(seconds=opened.run_seconds)
 
-    async def _follow(self, request: RunRequest, sync: bool) -> None:
-        if sync:
+    async def _close(self, closing: CloseRunInput) -> CloseRunResult:
+        return await self._shielded(
+            workflow.execute_local_activity_method(RunActivities.close_run, closing, **TRANSACTION)
+        )
+
+    async def _shielded(self, transaction: Awaitable[T]) -> T:
+        """Await it to its end, whatever is cancelled meanwhile: no run is left open. The next step hears of it."""
+        task = asyncio.ensure_future(transaction)
+        while not task.done():
+            try:
+                await asyncio.shield(task)
+            except asyncio.CancelledError:
+                self._is_cancelled = True
+        return task.result()
+
+    async def _sync_schedule(self, request: RunRequest, schedule_changed: bool) -> None:
+        if schedule_changed:
             await workflow.execute_activity_method(
                 ScheduleActivities.follow_schedule,
                 request.heartbeat_uuid,
@@ -166,7 +163,3 @@ class AgentRun:
                 retry_policy=RETRY_FOREVER,
                 summary="the schedule follows its row",
             )
-
-
-def _until(deadline: datetime) -> timedelta:
-    return max(deadline - workflow.now(), timedelta(seconds=1))

@@ -3,15 +3,13 @@
 from datetime import timedelta
 
 from temporalio import workflow
-from temporalio.common import RetryPolicy
 from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
     from activities.upkeep import UpkeepActivities
     from heartbeat.domain.contracts import UPKEEP
+    from workflows.options import NO_RETRY
 
-# The next minute's workflow is the retry.
-NO_RETRY = RetryPolicy(maximum_attempts=1)
 MAINTENANCE = (
     UpkeepActivities.close_lost_runs,
     UpkeepActivities.lift_budget_pauses,
@@ -23,24 +21,30 @@ MAINTENANCE = (
     UpkeepActivities.start_probes,
     UpkeepActivities.start_deliveries,
 )
-LIMIT = timedelta(minutes=5)
+TASK_TIMEOUT = timedelta(minutes=5)
+# It heartbeats between the rows it works on, each of which can take some requests to Temporal.
+TASK_HEARTBEAT_TIMEOUT = timedelta(seconds=60)
 
 
 @workflow.defn(name=UPKEEP)
 class Upkeep:
     @workflow.run
     async def run(self) -> dict[str, int]:
-        done, failed = {}, None
-        for chore in MAINTENANCE:
+        counts, failure = {}, None
+        for task in MAINTENANCE:
             try:
-                done[chore.__name__] = await workflow.execute_activity_method(
-                    chore, start_to_close_timeout=LIMIT, heartbeat_timeout=timedelta(seconds=60), retry_policy=NO_RETRY
+                counts[task.__name__] = await workflow.execute_activity_method(
+                    task,
+                    start_to_close_timeout=TASK_TIMEOUT,
+                    heartbeat_timeout=TASK_HEARTBEAT_TIMEOUT,
+                    # The next minute's workflow is the retry.
+                    retry_policy=NO_RETRY,
                 )
             except ActivityError as problem:
                 if is_cancelled_exception(problem):
                     raise
                 # One that fails every minute must not keep the others undone.
-                failed = failed or problem
-        if failed:
-            raise failed
-        return done
+                failure = failure or problem
+        if failure:
+            raise failure
+        return counts

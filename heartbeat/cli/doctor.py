@@ -16,7 +16,6 @@ from sqlalchemy.exc import SQLAlchemyError
 from heartbeat.agents.failures import ModelFailure
 from heartbeat.agents.model import LOCAL, choose_default_model
 from heartbeat.agents.request import CompletionRequest, ProviderClients
-from heartbeat.cli.process import leave
 from heartbeat.cli.settings_errors import explain
 from heartbeat.secrets.keyring import CannotOpen, Keyring
 from heartbeat.settings import Settings
@@ -24,6 +23,7 @@ from heartbeat.store import migrate
 from heartbeat.store.database import Database
 from heartbeat.store.projects.sealed_secrets import sealed_texts
 from heartbeat.temporal.client import connect, pollers
+from heartbeat.temporal.process import leave
 
 TEMPORAL_TIMEOUT, MODEL_TIMEOUT = 10.0, 60.0
 # Room for a model that thinks before it answers.

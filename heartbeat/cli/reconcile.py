@@ -8,11 +8,11 @@ import typer
 from temporalio.service import RPCError
 
 from heartbeat.cli.output import print_error
-from heartbeat.cli.process import leave
 from heartbeat.settings import Settings
 from heartbeat.store.database import Database
 from heartbeat.store.heartbeats.sync import everything
 from heartbeat.temporal.client import connect
+from heartbeat.temporal.process import leave
 from heartbeat.temporal.reconcile import Reconciler, ScheduleDifference
 from heartbeat.temporal.schedules import Schedules
 
@@ -25,7 +25,7 @@ def reconcile_schedules(settings: Settings, dry_run: bool) -> NoReturn:
         print_error(f"Temporal cannot be reached at {settings.temporal_target()}; is it up?")
         leave(1)
     for difference in differences:
-        typer.echo(f"{difference.heartbeat}  {difference.what}: {difference.why}")
+        typer.echo(f"{difference.heartbeat_uuid}  {difference.what}: {difference.reason}")
     would = "would be put right (--dry-run)" if dry_run else "put right"
     typer.echo(f"{len(differences)} {would}." if differences else "Every schedule stands as its row says.")
     leave(0)

@@ -11,7 +11,6 @@ import typer
 from sqlalchemy import Connection
 
 from heartbeat.cli.output import print_error
-from heartbeat.cli.process import leave
 from heartbeat.cli.projects import named_or_only_project
 from heartbeat.domain.errors import ProductError, Unavailable
 from heartbeat.domain.forecast import runs_per_month
@@ -26,6 +25,7 @@ from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.runs import Run
 from heartbeat.temporal.client import connect, pollers
+from heartbeat.temporal.process import leave
 from heartbeat.temporal.runs import log_of, start_manual_run
 
 AFTER_APPROVAL = " (after a person's yes)"

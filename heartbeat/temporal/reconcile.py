@@ -3,12 +3,13 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Literal
 
 from temporalio.client import Client, ScheduleActionStartWorkflow, ScheduleDescription
 from temporalio.service import RPCError, RPCStatusCode
 
+from heartbeat.domain.clock import Clock, utc_now
 from heartbeat.domain.contracts import SCHEDULE_PREFIXES
 from heartbeat.store.database import Database
 from heartbeat.store.heartbeats.sync import SyncState, adopt_pause, adopt_resume, known
@@ -22,70 +23,79 @@ YOUNG = timedelta(minutes=1)
 
 @dataclass(frozen=True)
 class ScheduleDifference:
-    """One schedule that did not stand as its row says, and what is done about it."""
+    """One schedule that was not as its row says, and what is done about it."""
 
-    heartbeat: str
+    heartbeat_uuid: str
     what: What
-    why: str
+    reason: str
 
 
 class Reconciler:
-    """Compares and mends. With `dry_run` it only tells."""
+    """Compares and repairs. With `dry_run` it only reports."""
 
-    def __init__(self, client: Client, database: Database, schedules: Schedules, *, dry_run: bool = False) -> None:
+    def __init__(
+        self,
+        client: Client,
+        database: Database,
+        schedules: Schedules,
+        now: Clock = utc_now,
+        *,
+        dry_run: bool = False,
+    ) -> None:
         self._client = client
         self._database = database
         self._schedules = schedules
+        self._now = now
         self._dry_run = dry_run
 
     async def compare(self, rows: Sequence[SyncState]) -> list[ScheduleDifference]:
         """Compare these rows with their schedules, ten at once; raises `RPCError` when Temporal is away."""
-        found: list[ScheduleDifference] = []
+        differences: list[ScheduleDifference] = []
         for start in range(0, len(rows), CONCURRENCY):
-            several = await asyncio.gather(*(self._compare(row) for row in rows[start : start + CONCURRENCY]))
-            found += [difference for difference in several if difference]
-        return found
+            batch = await asyncio.gather(*(self._compare(row) for row in rows[start : start + CONCURRENCY]))
+            differences += [difference for difference in batch if difference]
+        return differences
 
     async def orphans(self) -> list[ScheduleDifference]:
         """Delete the schedules with our prefix that no row asks for."""
-        found = []
+        differences = []
         async for uuid in self._unknown():
-            found.append(ScheduleDifference(uuid, "deleted", "no heartbeat has this schedule"))
+            differences.append(ScheduleDifference(uuid, "deleted", "no heartbeat has this schedule"))
             if not self._dry_run:
                 await self._schedules.delete(uuid)
-        return found
+        return differences
 
     async def _compare(self, row: SyncState) -> ScheduleDifference | None:
         try:
-            there = await self._schedules.describe(row.uuid)
+            description = await self._schedules.describe(row.uuid)
         except RPCError as problem:
             if problem.status != RPCStatusCode.NOT_FOUND:
                 raise
-            return await self._follow(row, "created", "its schedule was gone")
+            return await self._sync(row, "created", "its schedule was gone")
         if row.synced_version < row.version:
-            return await self._follow(row, "put", "the schedule was behind its row")
-        return await self._adopt(row, there) or await self._repair(row, there)
+            return await self._sync(row, "put", "the schedule was behind its row")
+        return await self._adopt(row, description) or await self._repair(row, description)
 
-    async def _repair(self, row: SyncState, there: ScheduleDescription) -> ScheduleDifference | None:
+    async def _repair(self, row: SyncState, description: ScheduleDescription) -> ScheduleDifference | None:
         """Put a schedule that no longer is what was put."""
-        found = spec_hash(there)
-        if found == row.spec_hash:
+        fingerprint = spec_hash(description, self._now())
+        if fingerprint == row.spec_hash:
             return None
-        same_year = row.spec_hash is None or found[:4] == row.spec_hash[:4]
-        return await self._follow(row, "put", "the schedule was changed in Temporal" if same_year else "a year began")
+        same_year = row.spec_hash is None or fingerprint[:4] == row.spec_hash[:4]
+        return await self._sync(row, "put", "the schedule was changed in Temporal" if same_year else "a year began")
 
-    async def _follow(self, row: SyncState, what: What, why: str) -> ScheduleDifference:
+    async def _sync(self, row: SyncState, what: What, reason: str) -> ScheduleDifference:
         if not self._dry_run:
             await self._schedules.sync(row.uuid)
-        return ScheduleDifference(row.uuid, what, why)
+        return ScheduleDifference(row.uuid, what, reason)
 
-    async def _adopt(self, row: SyncState, there: ScheduleDescription) -> ScheduleDifference | None:
+    async def _adopt(self, row: SyncState, description: ScheduleDescription) -> ScheduleDifference | None:
         """A person paused or resumed it in Temporal's UI: their wish becomes the row's."""
-        state = there.schedule.state
+        state = description.schedule.state
         if state.paused == (not row.enabled):
             return None
         note = state.note or "without a note"
-        now = datetime.now(UTC)
+        now = self._now()
         if state.paused:
             difference = ScheduleDifference(row.uuid, "paused", f"paused in Temporal: {note}")
             adopted = adopt_pause(row, f"Paused in Temporal: {note}", now)
@@ -115,11 +125,11 @@ class Reconciler:
     async def _is_ours_and_old(self, uuid: str) -> bool:
         """Another installation may share the namespace: its schedules start workflows on a task queue of its own."""
         try:
-            there = await self._schedules.describe(uuid)
+            description = await self._schedules.describe(uuid)
         except RPCError as problem:
             if problem.status == RPCStatusCode.NOT_FOUND:
                 return False
             raise
-        action = there.schedule.action
+        action = description.schedule.action
         ours = isinstance(action, ScheduleActionStartWorkflow) and action.task_queue == self._schedules.task_queue
-        return ours and datetime.now(UTC) - there.info.created_at > YOUNG
+        return ours and self._now() - description.info.created_at > YOUNG

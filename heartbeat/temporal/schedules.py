@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from hashlib import sha256
 
 from temporalio.client import (
@@ -26,6 +26,7 @@ from temporalio.client import (
 from temporalio.service import RPCError, RPCStatusCode
 
 from heartbeat.domain.cadence import calendars
+from heartbeat.domain.clock import Clock, utc_now
 from heartbeat.domain.contracts import AGENT_RUN, UPKEEP, UPKEEP_SCHEDULE_ID, RunRequest
 from heartbeat.domain.errors import Unavailable
 from heartbeat.settings import Settings
@@ -50,27 +51,28 @@ CONCURRENCY = 10
 class Schedules:
     """Keeps Temporal's schedules in step with the rows."""
 
-    def __init__(self, client: Client, database: Database, settings: Settings) -> None:
+    def __init__(self, client: Client, database: Database, settings: Settings, now: Clock = utc_now) -> None:
         self._client = client
         self._database = database
         self._settings = settings
+        self._now = now
 
     @property
     def task_queue(self) -> str:
         """Where our schedules start their workflows."""
         return self._settings.task_queue
 
-    async def sync(self, heartbeat: str) -> bool:
+    async def sync(self, heartbeat_uuid: str) -> bool:
         """Put or delete the schedule of this heartbeat from its row; false when Temporal does not take it now.
 
-        A put that turns out to have been overtaken is followed by another from the newer row, so whoever
-        comes last leaves the newest version behind.
+        A put that turns out to have been overtaken is followed by another from the newer row, so the last one of
+        several at once leaves the newest version behind.
         """
         try:
-            while not await self._sync_once(heartbeat):
+            while not await self._sync_once(heartbeat_uuid):
                 pass
         except (RPCError, RuntimeError, Unavailable) as problem:
-            log.warning("the schedule of %s is pending: %s", heartbeat, problem)
+            log.warning("the schedule of %s is pending: %s", heartbeat_uuid, problem)
             return False
         return True
 
@@ -80,43 +82,42 @@ class Schedules:
             return Heartbeat.model_construct(**{**vars(heartbeat), "synced_version": heartbeat.version})
         return heartbeat
 
-    async def sync_all(self, heartbeats: Sequence[str]) -> None:
+    async def sync_all(self, heartbeat_uuids: Sequence[str]) -> None:
         """Sync many schedules; as soon as Temporal does not take one, the rest is left to Upkeep."""
-        for start in range(0, len(heartbeats), CONCURRENCY):
-            part = heartbeats[start : start + CONCURRENCY]
-            if not all(await asyncio.gather(*(self.sync(heartbeat) for heartbeat in part))):
+        for start in range(0, len(heartbeat_uuids), CONCURRENCY):
+            batch = heartbeat_uuids[start : start + CONCURRENCY]
+            if not all(await asyncio.gather(*(self.sync(uuid) for uuid in batch))):
                 return
 
-    async def _sync_once(self, heartbeat: str) -> bool:
+    async def _sync_once(self, heartbeat_uuid: str) -> bool:
         """True when the schedule now stands for the newest version of the row."""
-        found = await self._database.read(order, heartbeat)
-        if found is None:
+        scheduled = await self._database.read(order, heartbeat_uuid)
+        if scheduled is None:
             return True
-        row = found.heartbeat
+        row, fingerprint = scheduled.heartbeat, None
         if row.deleted_at:
             await self.delete(row.uuid)
-            there = None
         else:
-            await self._put(found)
-            there = spec_hash(await self.describe(row.uuid))
-            await self._start_if_soon(found)
-        return await self._database.write(mark_synced, heartbeat, row.version, there)
+            await self._put(scheduled)
+            fingerprint = spec_hash(await self.describe(row.uuid), self._now())
+            await self._start_if_soon(scheduled)
+        return await self._database.write(mark_synced, heartbeat_uuid, row.version, fingerprint)
 
-    async def _start_if_soon(self, found: ScheduledRow) -> None:
+    async def _start_if_soon(self, scheduled: ScheduledRow) -> None:
         """Start a tick that is due within moments with a delay: schedules have been seen to lose those."""
-        row, now = found.heartbeat, datetime.now(UTC)
+        row, now = scheduled.heartbeat, self._now()
         if row.enabled and row.next_tick_at and now < row.next_tick_at <= now + SOON:
             await start_tick(
-                self._client, self._settings, row, found.bot_name, row.next_tick_at, row.next_tick_at - now
+                self._client, self._settings, row, scheduled.bot_name, row.next_tick_at, row.next_tick_at - now
             )
 
-    async def describe(self, heartbeat: str) -> ScheduleDescription:
+    async def describe(self, heartbeat_uuid: str) -> ScheduleDescription:
         """What Temporal has; raises `RPCError`."""
-        return await self._client.get_schedule_handle(heartbeat).describe(rpc_timeout=RPC_TIMEOUT)
+        return await self._client.get_schedule_handle(heartbeat_uuid).describe(rpc_timeout=RPC_TIMEOUT)
 
-    async def _put(self, found: ScheduledRow) -> None:
-        row = found.heartbeat
-        schedule = build(found, self._settings)
+    async def _put(self, scheduled: ScheduledRow) -> None:
+        row = scheduled.heartbeat
+        schedule = build(scheduled, self._settings, self._now())
         if row.synced_version == 0:
             try:
                 await self._client.create_schedule(row.uuid, schedule, rpc_timeout=RPC_TIMEOUT)
@@ -131,19 +132,19 @@ class Schedules:
             await self._client.create_schedule(row.uuid, schedule, rpc_timeout=RPC_TIMEOUT)
 
     async def _update(self, row: Heartbeat, schedule: Schedule) -> None:
-        async def newer_only(there: ScheduleUpdateInput) -> ScheduleUpdate | None:
-            return None if await self._version(there) > row.version else ScheduleUpdate(schedule)
+        async def newer_only(update: ScheduleUpdateInput) -> ScheduleUpdate | None:
+            return None if await self._version(update.description) > row.version else ScheduleUpdate(schedule)
 
         await self._client.get_schedule_handle(row.uuid).update(newer_only, rpc_timeout=RPC_TIMEOUT)
 
-    async def _version(self, there: ScheduleUpdateInput) -> int:
+    async def _version(self, description: ScheduleDescription) -> int:
         """The row's version a schedule was put from; 0 when a person changed its input in Temporal's UI."""
-        action = there.description.schedule.action
+        action = description.schedule.action
         assert isinstance(action, ScheduleActionStartWorkflow)
         try:
             [request] = await self._client.data_converter.decode(list(action.args), [RunRequest])
         except Exception as problem:  # whatever a converter makes of what no program wrote
-            log.warning("the input of the schedule %s is not ours and is replaced: %r", there.description.id, problem)
+            log.warning("the input of the schedule %s is not ours and is replaced: %r", description.id, problem)
             return 0
         version: int = request.version
         return version
@@ -156,15 +157,15 @@ class Schedules:
             if problem.status != RPCStatusCode.NOT_FOUND:
                 raise
 
-    async def is_busy(self, heartbeat: str) -> bool:
+    async def is_busy(self, heartbeat_uuid: str) -> bool:
         """Whether a workflow that this schedule started is still open: queued, or running."""
         try:
-            there = await self.describe(heartbeat)
+            description = await self.describe(heartbeat_uuid)
         except RPCError as problem:
             if problem.status == RPCStatusCode.NOT_FOUND:
                 return False
             raise
-        return bool(there.info.running_actions)
+        return bool(description.info.running_actions)
 
     async def ensure_upkeep(self) -> None:
         """Have the schedule that starts `Upkeep` each minute; a worker calls this when it starts."""
@@ -188,46 +189,48 @@ class Schedules:
             )
 
 
-def spec_hash(there: ScheduleDescription) -> str:
+def spec_hash(description: ScheduleDescription, now: datetime) -> str:
     """A fingerprint of a schedule as Temporal has it, its note included; not of whether it is paused.
 
     It begins with the year: the turns of the clocks are written out for some years ahead, so each year puts anew.
     """
-    schedule = there.raw_description.schedule
+    schedule = description.raw_description.schedule
     parts = (schedule.spec, schedule.action, schedule.policies)
     digest = sha256(b"|".join(part.SerializeToString(deterministic=True) for part in parts))
     digest.update(schedule.state.notes.encode())
-    return f"{datetime.now(UTC).year}:{digest.hexdigest()}"
+    return f"{now.year}:{digest.hexdigest()}"
 
 
-def build(found: ScheduledRow, settings: Settings) -> Schedule:
+def build(scheduled: ScheduledRow, settings: Settings, now: datetime) -> Schedule:
     """The whole schedule of a heartbeat; nothing of what Temporal had before is kept."""
-    row = found.heartbeat
+    row = scheduled.heartbeat
     return Schedule(
         action=ScheduleActionStartWorkflow(
             AGENT_RUN,
             RunRequest(row.uuid, row.version),
             id=row.uuid,
             task_queue=settings.task_queue,
-            static_summary=run_summary(found.bot_name, row.prompt),
+            static_summary=run_summary(scheduled.bot_name, row.prompt),
             # Not the schedule's own memo: that one stays as it was created (server 1.32 refuses to update it, and the
             # SDK's update cannot carry one), so after an edit it would lie. This one is part of what is put.
             memo=memo(row),
         ),
-        spec=spec(row),
+        spec=spec(row, now),
         policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=CATCH_UP),
         state=ScheduleState(paused=not row.enabled, note=note(row)),
     )
 
 
-def spec(row: Heartbeat) -> ScheduleSpec:
-    """The cadence as calendars and intervals of Temporal's."""
-    made = calendars.spec(cadence_of(row), datetime.now(UTC))
+def spec(row: Heartbeat, now: datetime) -> ScheduleSpec:
+    """The cadence as calendars and intervals of Temporal's, which list the turns of the clocks from `now` on."""
+    cadence = calendars.spec(cadence_of(row), now)
     return ScheduleSpec(
-        calendars=[_calendar(calendar) for calendar in made.calendars],
-        intervals=[ScheduleIntervalSpec(every=interval.every, offset=interval.offset) for interval in made.intervals],
-        skip=[_calendar(calendar) for calendar in made.skip],
-        time_zone_name=made.timezone,
+        calendars=[_calendar(calendar) for calendar in cadence.calendars],
+        intervals=[
+            ScheduleIntervalSpec(every=interval.every, offset=interval.offset) for interval in cadence.intervals
+        ],
+        skip=[_calendar(calendar) for calendar in cadence.skip],
+        time_zone_name=cadence.timezone,
         jitter=timedelta(seconds=row.jitter_seconds) if row.jitter_seconds else None,
     )
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from temporalio.testing import ActivityEnvironment
 
-from activities.think import ThinkActivities
+from activities.think import ModelActivities
 from activities.toolbox import Toolbox
 from heartbeat.domain.contracts import ThinkInput
 from heartbeat.settings import Settings
@@ -40,7 +40,7 @@ async def test_it_is_kept_though_every_writer_was_busy(
     beside = Database(database.url)
     monkeypatch.setattr(database, "read_inline", beside.read_inline)
     agent, activity, free = (
-        ThinkActivities(database, settings, Toolbox(settings)),
+        ModelActivities(database, settings, Toolbox(settings)),
         ActivityEnvironment(),
         threading.Event(),
     )

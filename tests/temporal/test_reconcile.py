@@ -26,8 +26,8 @@ async def compared(world: World, *, dry_run: bool = False) -> list[tuple[str, st
     """What one look at the world's heartbeat found and did."""
     reconciler = Reconciler(world.client, world.database, world.schedules, dry_run=dry_run)
     found = await reconciler.compare(await world.database.read(everything))
-    assert all(difference.heartbeat == world.heartbeat.uuid for difference in found)
-    return [(difference.what, difference.why) for difference in found]
+    assert all(difference.heartbeat_uuid == world.heartbeat.uuid for difference in found)
+    return [(difference.what, difference.reason) for difference in found]
 
 
 async def at_rest(world: World) -> None:
@@ -136,11 +136,11 @@ async def test_orphans_are_deleted_once_they_are_old_enough(world: World, monkey
     async with asyncio.timeout(15):
         while not await seen():
             await asyncio.sleep(0.05)
-    assert orphan not in {difference.heartbeat for difference in await reconciler.orphans()}
+    assert orphan not in {difference.heartbeat_uuid for difference in await reconciler.orphans()}
     monkeypatch.setattr(reconcile, "YOUNG", timedelta())
     found = await reconciler.orphans()
     assert ScheduleDifference(orphan, "deleted", "no heartbeat has this schedule") in found
-    assert world.heartbeat.uuid not in {difference.heartbeat for difference in found}
+    assert world.heartbeat.uuid not in {difference.heartbeat_uuid for difference in found}
     with pytest.raises(RPCError):
         await world.client.get_schedule_handle(orphan).describe()
 

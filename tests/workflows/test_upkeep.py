@@ -124,7 +124,7 @@ async def test_a_run_terminated_in_temporal_is_closed_as_an_error(working: World
 async def test_runs_timed_out_in_temporal_are_closed_however_many_are_open(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(activities.upkeep, "AT_ONCE", 2)
+    monkeypatch.setattr(activities.upkeep, "BATCH_SIZE", 2)
     limits = [timedelta(seconds=60), timedelta(seconds=60), timedelta(seconds=60), timedelta(seconds=1)]
     runs = [await opened_with_limit(world, limit) for limit in limits]
     ended = await until(runs[-1].describe, lambda there: there.status == WorkflowExecutionStatus.TIMED_OUT)

@@ -11,6 +11,8 @@ from heartbeat.settings import Plan
 class RunLimits:
     """`model` says which model a bot means, `rate` its credits for each started 1,000 tokens.
 
+    `cost_nano_usd` says what a request of a model costs the operator, by the tokens it reads and writes.
+
     `tool_text` is no fewer tokens than a model reads of each built-in tool, by name; `own_text` of the operator's own.
     """
 
@@ -18,6 +20,7 @@ class RunLimits:
     model: Callable[[str | None], str]
     max_reply_tokens: int
     rate: Callable[[str], int] = lambda _: 1
+    cost_nano_usd: Callable[[str, int, int], int] = lambda *_: 0
     tool_text: Mapping[str, int] = field(default_factory=dict)
     own_text: int = 0
 

@@ -158,7 +158,7 @@ def settle_step(
     found = joined(connection, (Run,), RESERVED, {"run": run_uuid, "step": step.number})
     assert found is not None, f"a step of run {run_uuid}, which was never opened"
     run, period_start = found
-    note_attempt(connection, run.id, step, "answered", now)
+    _note_attempt(connection, run.id, step, "answered", now)
     stored = first(connection, Step, insert_once(connection.dialect.name, STEP), _answer(run.id, step, now))
     if stored is None:
         known = steps(connection, run.id)
@@ -174,19 +174,31 @@ def settle_step(
     return stored, [call for call in written if call]
 
 
-def note_attempt(connection: Connection, run_id: int, step: NewStep, outcome: str, now: datetime) -> bool:
+def note_failed(connection: Connection, run: Run, number: int, attempt: int, now: datetime) -> None:
+    """Write down an attempt at step `number` that the provider answered with a failure: it used nothing."""
+    _note_attempt(connection, run.id, NewStep(number, "", "", run.model, 0, 0, 0, attempt=attempt), "failed", now)
+
+
+def note_lost(
+    connection: Connection, transcript: Transcript, number: int, attempt: int, limits: RunLimits, now: datetime
+) -> None:
+    """Write down the attempts up to this one of which nothing is known: their workers died with the answer.
+
+    Each is taken to have read all that it could and written nothing.
+    """
+    run, tokens = transcript.run, next_request_tokens(transcript, limits)
+    lost = NewStep(number, "", "", run.model, tokens, 0, 0, cost_nano_usd=limits.cost_nano_usd(run.model, tokens, 0))
+    for one_of_them in range(1, attempt + 1):
+        if _note_attempt(connection, run.id, replace(lost, attempt=one_of_them), "lost", now):
+            connection.execute(COST_RUN, {"key": run.id, "more_cost": lost.cost_nano_usd})
+
+
+def _note_attempt(connection: Connection, run_id: int, step: NewStep, outcome: str, now: datetime) -> bool:
     """Write down what one request to the provider really used, once; false when it was written before."""
     given = {name: getattr(step, name) for name in ("attempt", "model", "input_tokens", "output_tokens")}
     row = {**given, "run_id": run_id, "step": step.number, "outcome": outcome, "created_at": now}
     written = insert_once(connection.dialect.name, ATTEMPT)
     return connection.execute(written, {**row, "cost_nano_usd": step.cost_nano_usd}).first() is not None
-
-
-def note_lost(connection: Connection, run_id: int, last: NewStep, now: datetime) -> None:
-    """Write down the attempts up to `last` of which nothing is known: their workers died with the answer."""
-    for attempt in range(1, last.attempt + 1):
-        if note_attempt(connection, run_id, replace(last, attempt=attempt), "lost", now):
-            connection.execute(COST_RUN, {"key": run_id, "more_cost": last.cost_nano_usd})
 
 
 TOOL = {"answer": "", "messages": "", "model": "", "input_tokens": 0, "output_tokens": 0, "duration_ms": 0}

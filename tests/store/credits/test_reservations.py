@@ -3,6 +3,7 @@
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, closing
+from dataclasses import replace
 from datetime import timedelta
 from time import monotonic
 
@@ -19,7 +20,7 @@ from heartbeat.store.runs.closing import Ending, close_run
 from heartbeat.store.runs.limits import RunLimits as Rules
 from heartbeat.store.runs.opening import open_run
 from heartbeat.store.runs.runs import run_by_uuid
-from heartbeat.store.runs.steps import NewStep, begin_step, note_lost, settle_step
+from heartbeat.store.runs.steps import NewStep, begin_step, next_request_tokens, note_lost, read_transcript, settle_step
 from heartbeat.store.tables.credits import Entry, Usage
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.projects import Project
@@ -175,18 +176,20 @@ def test_two_first_runs_of_a_period_at_the_same_moment_both_run(database: Databa
 
 
 def test_lost_attempts_are_written_down_once_with_what_they_cost(database: Database, run: Run) -> None:
-    lost = NewStep(1, "", "", "openai:scripted", 700, 0, 0, attempt=2, cost_nano_usd=35)
+    limits = replace(LIMITS, cost_nano_usd=lambda model, read, written: read + written)
+    transcript = database.read_now(lambda c: read_transcript(c, run.uuid))
+    tokens = next_request_tokens(transcript, limits)
     for _ in range(2):
-        database.write_now(lambda c: note_lost(c, run.id, lost, NOW))
+        database.write_now(lambda c: note_lost(c, transcript, 1, 2, limits, NOW))
     database.write_now(lambda c: settle_step(c, run.uuid, NewStep(**{**vars(CHEAP), "attempt": 3}), 1, NOW))
     attempts = columns(Attempt)
     shown = select(attempts.c.attempt, attempts.c.outcome, attempts.c.input_tokens).order_by(attempts.c.attempt)
     assert database.read_now(lambda c: [tuple(row) for row in c.execute(shown)]) == [
-        (1, "lost", 700),
-        (2, "lost", 700),
+        (1, "lost", tokens),
+        (2, "lost", tokens),
         (3, "answered", 100),
     ]
-    assert database.read_now(lambda c: run_by_uuid(c, run.uuid)).cost_nano_usd == 70
+    assert database.read_now(lambda c: run_by_uuid(c, run.uuid)).cost_nano_usd == 2 * tokens > 0
 
 
 async def test_two_hundred_runs_at_once_against_a_budget_for_fifty(world: World, model: ModelServer) -> None:
