@@ -19,7 +19,7 @@ from heartbeat.egress.addresses import AllowList
 
 
 class Plan(BaseModel):
-    """What a project may do. `None` means no limit."""
+    """The limits of a project. `None` means no limit."""
 
     heartbeats: bool = True
     heartbeats_per_bot: int | None = Field(default=None, ge=0)
@@ -31,9 +31,9 @@ class Plan(BaseModel):
 
 
 class StdioTool(BaseModel):
-    """An MCP server that the operator lets the workers start: it runs commands, so no API can name one.
+    """An MCP server that workers start as a command, which is why only the operator can name one.
 
-    `bots` are the public ids of the bots that may use it; none means every bot. `risks` are what its tools bring along.
+    `bots` are the public ids of the bots that may use it; none means every bot. `risks` are those of its tools.
     """
 
     command: str
@@ -55,12 +55,12 @@ DEFAULT_PLANS = {
 }
 
 
-DATABASES = ("sqlite:///", "postgresql://", "postgres://", "postgresql+psycopg://")
-SHORTEST_KEY = 8
+DATABASE_SCHEMES = ("sqlite:///", "postgresql://", "postgres://", "postgresql+psycopg://")
+MIN_KEY_LENGTH = 8
 
 
-def _named(name: str) -> Any:
-    """A setting that keeps the name its own field gave it, without this product's prefix."""
+def _alias(name: str) -> Any:
+    """Read a setting from the usual variable of its field, which has not this product's prefix."""
     return AliasChoices(name)
 
 
@@ -71,7 +71,7 @@ class Settings(BaseSettings):
         env_ignore_empty=True,
         extra="ignore",
         populate_by_name=True,
-        # A variable that is wrong may be a key all the same.
+        # A wrong value may still be a secret.
         hide_input_in_errors=True,
     )
 
@@ -86,14 +86,14 @@ class Settings(BaseSettings):
     api_key: SecretStr | None = None
 
     # Temporal: an address means "use that cluster and start none"
-    temporal_address: str | None = Field(default=None, validation_alias=_named("TEMPORAL_ADDRESS"))
-    temporal_namespace: str = Field(default="default", validation_alias=_named("TEMPORAL_NAMESPACE"))
-    temporal_api_key: SecretStr | None = Field(default=None, validation_alias=_named("TEMPORAL_API_KEY"))
-    temporal_tls: bool = Field(default=False, validation_alias=_named("TEMPORAL_TLS"))
-    temporal_tls_ca: Path | None = Field(default=None, validation_alias=_named("TEMPORAL_TLS_SERVER_CA_CERT_PATH"))
-    temporal_tls_cert: Path | None = Field(default=None, validation_alias=_named("TEMPORAL_TLS_CLIENT_CERT_PATH"))
-    temporal_tls_key: Path | None = Field(default=None, validation_alias=_named("TEMPORAL_TLS_CLIENT_KEY_PATH"))
-    temporal_ui_url: str | None = Field(default=None, validation_alias=_named("TEMPORAL_UI_URL"))
+    temporal_address: str | None = Field(default=None, validation_alias=_alias("TEMPORAL_ADDRESS"))
+    temporal_namespace: str = Field(default="default", validation_alias=_alias("TEMPORAL_NAMESPACE"))
+    temporal_api_key: SecretStr | None = Field(default=None, validation_alias=_alias("TEMPORAL_API_KEY"))
+    temporal_tls: bool = Field(default=False, validation_alias=_alias("TEMPORAL_TLS"))
+    temporal_tls_ca: Path | None = Field(default=None, validation_alias=_alias("TEMPORAL_TLS_SERVER_CA_CERT_PATH"))
+    temporal_tls_cert: Path | None = Field(default=None, validation_alias=_alias("TEMPORAL_TLS_CLIENT_CERT_PATH"))
+    temporal_tls_key: Path | None = Field(default=None, validation_alias=_alias("TEMPORAL_TLS_CLIENT_KEY_PATH"))
+    temporal_ui_url: str | None = Field(default=None, validation_alias=_alias("TEMPORAL_UI_URL"))
     temporal_port: int = Field(default=7233, ge=1, le=65535)
     temporal_ui_host: str = "127.0.0.1"
     temporal_ui_port: int = Field(default=8233, ge=1, le=65535)
@@ -124,14 +124,14 @@ class Settings(BaseSettings):
     default_model: str | None = None
     default_provider: str = "openai"
     local_url: str = "http://127.0.0.1:8401/v1"
-    openai_api_key: SecretStr | None = Field(default=None, validation_alias=_named("OPENAI_API_KEY"))
-    openai_base_url: str | None = Field(default=None, validation_alias=_named("OPENAI_BASE_URL"))
-    anthropic_api_key: SecretStr | None = Field(default=None, validation_alias=_named("ANTHROPIC_API_KEY"))
-    anthropic_base_url: str | None = Field(default=None, validation_alias=_named("ANTHROPIC_BASE_URL"))
+    openai_api_key: SecretStr | None = Field(default=None, validation_alias=_alias("OPENAI_API_KEY"))
+    openai_base_url: str | None = Field(default=None, validation_alias=_alias("OPENAI_BASE_URL"))
+    anthropic_api_key: SecretStr | None = Field(default=None, validation_alias=_alias("ANTHROPIC_API_KEY"))
+    anthropic_base_url: str | None = Field(default=None, validation_alias=_alias("ANTHROPIC_BASE_URL"))
     google_api_key: SecretStr | None = Field(
         default=None, validation_alias=AliasChoices("GOOGLE_API_KEY", "GEMINI_API_KEY")
     )
-    ollama_base_url: str = Field(default="http://127.0.0.1:11434/v1", validation_alias=_named("OLLAMA_BASE_URL"))
+    ollama_base_url: str = Field(default="http://127.0.0.1:11434/v1", validation_alias=_alias("OLLAMA_BASE_URL"))
 
     # Money and limits
     credits_per_1000_tokens: int = Field(default=1, ge=0)
@@ -141,58 +141,58 @@ class Settings(BaseSettings):
 
     @field_validator("database_url")
     @classmethod
-    def _of_a_database_we_know(cls, given: str | None) -> str | None:
-        if given is None:
+    def _is_a_database_url(cls, url: str | None) -> str | None:
+        if url is None:
             return None
-        if not given.startswith(DATABASES):
+        if not url.startswith(DATABASE_SCHEMES):
             raise ValueError("must begin with postgresql:// or sqlite:///")
         try:
-            make_url(given)
+            make_url(url)
         except (ValueError, ArgumentError):
             raise ValueError("must look like postgresql://user:password@host:5432/name") from None
-        return given
+        return url
 
     @field_validator("api_key")
     @classmethod
-    def _fit_for_a_header(cls, given: SecretStr | None) -> SecretStr | None:
-        key = given.get_secret_value() if given else "unset..."
-        if len(key) < SHORTEST_KEY or not (key.isascii() and key.isprintable()) or key != key.strip():
+    def _fits_a_header(cls, secret: SecretStr | None) -> SecretStr | None:
+        key = secret.get_secret_value() if secret else "unset..."
+        if len(key) < MIN_KEY_LENGTH or not (key.isascii() and key.isprintable()) or key != key.strip():
             raise ValueError("must be 8 or more printable ASCII characters, with no space before or after them")
-        return given
+        return secret
 
     @field_validator("plans", mode="before")
     @classmethod
-    def _over_the_built_in_plans(cls, given: Any) -> Any:
-        parsed = json.loads(given) if isinstance(given, str) else given or {}
+    def _with_built_in_plans(cls, value: Any) -> Any:
+        parsed = json.loads(value) if isinstance(value, str) else value or {}
         if not isinstance(parsed, dict):
             raise ValueError("must be a JSON object: plans by their names")
         return {**DEFAULT_PLANS, **parsed}
 
     @field_validator("egress_allow")
     @classmethod
-    def _readable(cls, given: list[str]) -> list[str]:
-        AllowList(given)
-        return given
+    def _is_an_allow_list(cls, entries: list[str]) -> list[str]:
+        AllowList(entries)
+        return entries
 
     @field_validator("secret_keys")
     @classmethod
-    def _usable(cls, given: SecretStr | None) -> SecretStr | None:
-        if given:
-            read_keys(given.get_secret_value())
-        return given
+    def _are_secret_keys(cls, secret: SecretStr | None) -> SecretStr | None:
+        if secret:
+            read_keys(secret.get_secret_value())
+        return secret
 
     def store_url(self) -> str:
-        """The database's URL; SQLite in the data directory when none was given."""
+        """Return the database's URL: SQLite in the data directory when none is set."""
         return self.database_url or f"sqlite:///{self.data_dir / 'heartbeat.db'}"
 
     def temporal_target(self) -> str:
-        """`host:port` of Temporal: the cluster that was named, else the embedded server."""
+        """Return `host:port` of Temporal: the cluster of the settings, else the embedded server."""
         return self.temporal_address or f"127.0.0.1:{self.temporal_port}"
 
     def ui_url(self) -> str:
-        """Where people open Temporal's UI."""
+        """Return the address of Temporal's UI."""
         return (self.temporal_ui_url or f"http://127.0.0.1:{self.temporal_ui_port}").rstrip("/")
 
     def plan(self, name: str) -> Plan:
-        """The plan called `name`; an unknown name is a configuration error, not an unlimited plan."""
+        """Return the plan called `name`; raises `KeyError`, for an unknown plan must not be an unlimited one."""
         return self.plans[name]

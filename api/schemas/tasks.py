@@ -12,7 +12,7 @@ from api.schemas.fields import Key, OfBot, PlainObject
 from api.schemas.pages import PageNumber, PerPage
 from api.schemas.response_fields import PaginationField, Total
 from api.schemas.scheduled import ScheduledObject, show_scheduled
-from heartbeat.domain.cadence.tasks import TaskSchedule, written
+from heartbeat.domain.cadence.tasks import TaskSchedule, from_cadence
 from heartbeat.domain.field_types import Positive, Text, Words
 from heartbeat.domain.heartbeat_fields import Prompt, TimeZone
 from heartbeat.store.heartbeats.tasks import NewTask, made_by, status
@@ -124,7 +124,7 @@ def show_task(
     access: Access, task: Heartbeat, member_uuid: str | None, maker: str | None, now: datetime
 ) -> dict[str, Any]:
     """The `TaskObject` of a row; `maker` is the log id of the run that made it."""
-    asked = written(cadence_of(task))
+    asked = from_cadence(cadence_of(task))
     return {
         "uuid": task.uuid,
         **show_scheduled(access, task, member_uuid, now),

@@ -1,4 +1,4 @@
-"""What a run's first message says before the prompt: the time, what went before, what is open, what is remembered.
+"""The part of a run's first message before the prompt: the time, earlier runs, open findings, memories.
 
 Pure, and composed once, when the run is opened: it is priced, kept with the run, and the same at every step.
 """
@@ -13,16 +13,16 @@ MONTHS = (
     *("January", "February", "March", "April", "May", "June"),
     *("July", "August", "September", "October", "November", "December"),
 )
-MOST_ANSWERS = 3
-LONGEST_ANSWER = 500
-LONGEST_OUTCOME = 1_000
-LONGEST_MEMORY = 1_000
-LONGEST_TITLE = 200
+MAX_ANSWERS = 3
+MAX_ANSWER_LENGTH = 500
+MAX_OUTCOME_LENGTH = 1_000
+MAX_MEMORY_LENGTH = 1_000
+MAX_TITLE_LENGTH = 200
 
 
 @dataclass(frozen=True)
 class EarlierRun:
-    """An earlier run of the same heartbeat: how and when it ended, what it said of itself, what it answered."""
+    """An earlier run of the same heartbeat: how it ended, when it began, its own summary and its answer."""
 
     status: str
     started_at: datetime
@@ -42,60 +42,60 @@ class OpenFinding:
 
 @dataclass(frozen=True)
 class RunContext:
-    """What there is to say: earlier runs and findings oldest first, memories best first (their ids and texts)."""
+    """What a run is told: earlier runs and findings oldest first, memories best first as (id, text)."""
 
     earlier: Sequence[EarlierRun] = ()
     findings: Sequence[OpenFinding] = ()
     memories: Sequence[tuple[str, str]] = ()
 
 
-def compose(known: RunContext, now: datetime, zone: str) -> str:
-    """The text. Answers of the same day in `zone` are its thread; of an older day only the outcome is said."""
-    there = ZoneInfo(zone)
-    parts = [f"It is {said(now, there)} ({zone})."]
-    if known.earlier:
-        parts.append(_outcome(known.earlier[-1], there))
-    if known.findings:
-        parts.append("Open findings:\n" + "\n".join(_finding(finding, there) for finding in known.findings))
-    if known.memories:
-        listed = "\n".join(f"- {uuid}: {cut(text, LONGEST_MEMORY)}" for uuid, text in known.memories)
-        parts.append(f"What you remember of this:\n{listed}")
-    if thread := list(_thread(known.earlier, now, there)):
-        parts.append("Your answers earlier today:\n" + "\n".join(thread[-MOST_ANSWERS:]))
+def compose(context: RunContext, now: datetime, zone: str) -> str:
+    """Write the text. Answers of the same day in `zone` are quoted; of older runs only the last one's outcome is."""
+    zone_info = ZoneInfo(zone)
+    parts = [f"It is {spoken_time(now, zone_info)} ({zone})."]
+    if context.earlier:
+        parts.append(_outcome(context.earlier[-1], zone_info))
+    if context.findings:
+        parts.append("Open findings:\n" + "\n".join(_finding(finding, zone_info) for finding in context.findings))
+    if context.memories:
+        memories = "\n".join(f"- {uuid}: {shortened(text, MAX_MEMORY_LENGTH)}" for uuid, text in context.memories)
+        parts.append(f"What you remember of this:\n{memories}")
+    if thread := list(_thread(context.earlier, now, zone_info)):
+        parts.append("Your answers earlier today:\n" + "\n".join(thread[-MAX_ANSWERS:]))
     return "\n\n".join(parts)
 
 
 def first_message(opening: str | None, prompt: str) -> str:
-    """What the model is told first: the opening, if the run has one, then the heartbeat's prompt as it stands."""
+    """Write the first message: the opening, if the run has one, then the heartbeat's prompt as it stands."""
     return f"{opening}\n\nYour task:\n{prompt}" if opening else prompt
 
 
-def said(moment: datetime, zone: ZoneInfo) -> str:
-    """An instant as people in `zone` say it: Sunday, 22 November 2026, 18:05."""
-    there = moment.astimezone(zone)
-    day = f"{WEEKDAYS[there.weekday()]}, {there.day} {MONTHS[there.month - 1]} {there.year}"
-    return f"{day}, {there:%H:%M}"
+def spoken_time(moment: datetime, zone: ZoneInfo) -> str:
+    """Write an instant as people in `zone` say it: Sunday, 22 November 2026, 18:05."""
+    local = moment.astimezone(zone)
+    day = f"{WEEKDAYS[local.weekday()]}, {local.day} {MONTHS[local.month - 1]} {local.year}"
+    return f"{day}, {local:%H:%M}"
 
 
-def cut(text: str, most: int) -> str:
-    """No more than `most` characters of a text, the last a sign that there was more."""
+def shortened(text: str, max_length: int) -> str:
+    """Cut a text to `max_length` characters; a cut one ends in an ellipsis."""
     text = text.strip()
-    return text if len(text) <= most else f"{text[: most - 1]}…"
+    return text if len(text) <= max_length else f"{text[: max_length - 1]}…"
 
 
 def _outcome(last: EarlierRun, zone: ZoneInfo) -> str:
-    told = f"The last run, on {said(last.started_at, zone)}, ended as {last.status}"
-    return f"{told}: {cut(last.summary, LONGEST_OUTCOME)}" if last.summary else f"{told}."
+    sentence = f"The last run, on {spoken_time(last.started_at, zone)}, ended as {last.status}"
+    return f"{sentence}: {shortened(last.summary, MAX_OUTCOME_LENGTH)}" if last.summary else f"{sentence}."
 
 
 def _finding(finding: OpenFinding, zone: ZoneInfo) -> str:
-    since = said(finding.since, zone)
-    return f"- {finding.severity}, since {since}: {cut(finding.title, LONGEST_TITLE)} [{finding.fingerprint}]"
+    since = spoken_time(finding.since, zone)
+    return f"- {finding.severity}, since {since}: {shortened(finding.title, MAX_TITLE_LENGTH)} [{finding.fingerprint}]"
 
 
 def _thread(earlier: Sequence[EarlierRun], now: datetime, zone: ZoneInfo) -> Iterator[str]:
     today = now.astimezone(zone).date()
     for run in earlier:
-        began = run.started_at.astimezone(zone)
-        if run.answer and began.date() == today:
-            yield f"- {began:%H:%M}: {cut(run.answer, LONGEST_ANSWER)}"
+        started_at = run.started_at.astimezone(zone)
+        if run.answer and started_at.date() == today:
+            yield f"- {started_at:%H:%M}: {shortened(run.answer, MAX_ANSWER_LENGTH)}"

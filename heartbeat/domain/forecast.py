@@ -1,4 +1,4 @@
-"""What a heartbeat will do and cost, before it does. Pure: a cadence and a few measured numbers in, a forecast out."""
+"""When a heartbeat will run and what that will cost. Pure: a cadence and a few measured numbers in, a forecast out."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,8 +11,8 @@ from heartbeat.domain.cadence.ticks import Cadence
 
 YEAR = timedelta(days=365)
 MONTHS = 12
-# More ticks than these need not be counted one by one: what comes so often comes evenly.
-ENOUGH = 3_000
+# More ticks than these are not counted one by one: what comes so often comes evenly.
+MAX_COUNTED_TICKS = 3_000
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class ForecastTick:
 
 @dataclass(frozen=True)
 class UsageEstimate:
-    """What is known of earlier runs: `credits` a run and where that is from, `slow_ms` the 95th percentile."""
+    """What earlier runs took: `credits` each and where that number is from, `slow_ms` the 95th percentile."""
 
     credits: float
     credits_from: str
@@ -54,8 +54,8 @@ class Budget:
     anchor_day: int = 1
 
 
-def forecast(cadence: Cadence, measured: UsageEstimate, budget: Budget, now: datetime, count: int) -> Forecast:
-    """The next `count` ticks, and what a month of them comes to."""
+def forecast(cadence: Cadence, estimate: UsageEstimate, budget: Budget, now: datetime, count: int) -> Forecast:
+    """List the next `count` ticks, and say what a month of them comes to."""
     ticks = list(islice(cadence.ticks(now), count))
     runs = runs_per_month(cadence, now)
     return Forecast(
@@ -65,32 +65,34 @@ def forecast(cadence: Cadence, measured: UsageEstimate, budget: Budget, now: dat
             for since, tick in pairwise([now, *ticks])
         ],
         runs_per_month=round(runs, 1),
-        credits_per_month=round(runs * measured.credits, 1),
-        budget_spent_on=spent_on(cadence, measured.credits, budget, now),
-        warnings=list(_warnings(cadence, measured, ticks)),
+        credits_per_month=round(runs * estimate.credits, 1),
+        budget_spent_on=budget_spent_on(cadence, estimate.credits, budget, now),
+        warnings=list(_warnings(cadence, estimate, ticks)),
     )
 
 
 def runs_per_month(cadence: Cadence, now: datetime) -> float:
-    """Ticks a month, averaged over the coming year (over a shorter time for what comes very often)."""
-    ticks = list(islice(takewhile(lambda tick: tick <= now + YEAR, cadence.ticks(now)), ENOUGH))
-    if len(ticks) < ENOUGH:
+    """Average the ticks a month over the coming year (over a shorter time for what comes very often)."""
+    ticks = list(islice(takewhile(lambda tick: tick <= now + YEAR, cadence.ticks(now)), MAX_COUNTED_TICKS))
+    if len(ticks) < MAX_COUNTED_TICKS:
         return len(ticks) / MONTHS
     return len(ticks) / ((ticks[-1] - now) / YEAR) / MONTHS
 
 
-def spent_on(cadence: Cadence, each: float, budget: Budget, now: datetime) -> datetime | None:
-    """The tick of this period or the next at which the budget is spent; `None` when it lasts."""
-    if budget.limit is None or each <= 0:
+def budget_spent_on(cadence: Cadence, credits_per_run: float, budget: Budget, now: datetime) -> datetime | None:
+    """Find the tick of this period or the next at which the budget is spent; `None` when it lasts."""
+    if budget.limit is None or credits_per_run <= 0:
         return None
     _, this_ends = credits.period(now, budget.anchor_day)
     _, next_ends = credits.period(this_ends, budget.anchor_day)
     left_now, left_then = budget.limit - budget.used, budget.limit
-    return _spent(cadence, now, this_ends, left_now / each) or _spent(cadence, this_ends, next_ends, left_then / each)
+    return _last_affordable_tick(cadence, now, this_ends, left_now / credits_per_run) or _last_affordable_tick(
+        cadence, this_ends, next_ends, left_then / credits_per_run
+    )
 
 
-def _spent(cadence: Cadence, start: datetime, end: datetime, runs: float) -> datetime | None:
-    """The tick before `end` that is the last the money is enough for."""
+def _last_affordable_tick(cadence: Cadence, start: datetime, end: datetime, runs: float) -> datetime | None:
+    """Find the last tick for which there are credits; `None` when they last until `end`."""
     before = start - timedelta(seconds=1)
     for number, tick in enumerate(cadence.ticks(before), 1):
         if tick >= end:
@@ -100,17 +102,17 @@ def _spent(cadence: Cadence, start: datetime, end: datetime, runs: float) -> dat
     return None
 
 
-def _warnings(cadence: Cadence, measured: UsageEstimate, ticks: list[datetime]) -> Iterator[str]:
+def _warnings(cadence: Cadence, estimate: UsageEstimate, ticks: list[datetime]) -> Iterator[str]:
     if not ticks:
         yield "It never comes due in the next 30 years."
     gap = cadence.shortest_gap()
-    if measured.slow_ms is not None and gap < timedelta(milliseconds=measured.slow_ms):
+    if estimate.slow_ms is not None and gap < timedelta(milliseconds=estimate.slow_ms):
         yield (
-            f"Its ticks come as close as {_minutes(gap)}, but one run in twenty takes longer than "
-            f"{measured.slow_ms / 1000:.0f} s: those ticks will be skipped as overlap."
+            f"Its ticks come as close as {_in_words(gap)}, but one run in twenty takes longer than "
+            f"{estimate.slow_ms / 1000:.0f} s: those ticks will be skipped as overlap."
         )
 
 
-def _minutes(gap: timedelta) -> str:
+def _in_words(gap: timedelta) -> str:
     minutes = int(gap.total_seconds() // 60)
     return "a minute" if minutes == 1 else f"{minutes} minutes"

@@ -6,7 +6,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from heartbeat.domain.failure_policy import ANEW, BY_HAND, TRIED_AGAIN
-from heartbeat.domain.first_message import said
+from heartbeat.domain.first_message import spoken_time
 from heartbeat.notifications.channels.message import Message, Priority
 from heartbeat.store.notifications.events import APPROVAL, FAILED, FINDING, MISSED, NOTIFIED, PAUSED, RECOVERED, RESUMED
 from heartbeat.store.notifications.outbox import MessagePart, OutgoingMessage
@@ -157,7 +157,7 @@ WORDS: dict[str, Callable[[MessagePart, dict[str, Any]], Told]] = {
 def _when(part: MessagePart, instant: str, zone: bool = True) -> str:
     """An instant (ISO-8601) as the heartbeat's people say it, with the name of their `zone`."""
     there = part.heartbeat.timezone
-    moment = said(datetime.fromisoformat(instant), ZoneInfo(there))
+    moment = spoken_time(datetime.fromisoformat(instant), ZoneInfo(there))
     return f"{moment} ({there})" if zone else moment
 
 

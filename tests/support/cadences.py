@@ -38,7 +38,7 @@ def cadences(number: int, seed: int) -> list[Cadence]:
 
 
 def _cadence(random: Random, zone: str) -> Cadence:
-    turns = [turn.walls[0] for turn in zones.turns_between(zones.zone(zone), START, END)] or [START]
+    turns = [turn.walls[0] for turn in zones.transitions_between(zones.zone(zone), START, END)] or [START]
     hours = random.choice([None, None, None, None, _hours(random)])
     days = random.choice([None, None, None, _list(random, range(1, 8), 5)])
     start, end = hours or (None, None)

@@ -1,4 +1,4 @@
-"""Active hours and days: which times on the wall a heartbeat keeps to."""
+"""Active hours and days: the local times at which a heartbeat may run."""
 
 import re
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from datetime import datetime
 
 from heartbeat.domain.cadence.cron import EVERY_WEEKDAY, CadenceError
 
-DAY = 24 * 60
+DAY_MINUTES = 24 * 60
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class ActiveHours:
     """
 
     start: int = 0
-    end: int = DAY
+    end: int = DAY_MINUTES
     weekdays: frozenset[int] = EVERY_WEEKDAY
 
     @property
@@ -26,18 +26,18 @@ class ActiveHours:
         return self == ActiveHours()
 
     def at_minute(self, minute: int) -> bool:
-        """Whether a minute of the day is within the active hours."""
+        """Tell whether a minute of the day is within the active hours."""
         if self.start < self.end:
             return self.start <= minute < self.end
         return minute >= self.start or minute < self.end
 
     def at(self, wall: datetime) -> bool:
-        """Whether the time on the wall is within the active hours and days."""
+        """Tell whether a local time is within the active hours and days."""
         return self.at_minute(wall.hour * 60 + wall.minute) and wall.isoweekday() % 7 in self.weekdays
 
 
 def parse(start: str | None, end: str | None, days: str | None) -> ActiveHours:
-    """Read "HH:MM", "HH:MM" and "1,2,3" (1 is Monday, 7 is Sunday); raises CadenceError with advice."""
+    """Read "HH:MM", "HH:MM" and "1,2,3" (1 is Monday, 7 is Sunday); raises `CadenceError` with advice."""
     weekdays = _weekdays(days) if days is not None else EVERY_WEEKDAY
     if start is None and end is None:
         return ActiveHours(weekdays=weekdays)

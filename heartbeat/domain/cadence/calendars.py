@@ -1,18 +1,18 @@
 """A cadence as what a Temporal Schedule can hold: calendars and intervals to fire at, calendars to skip. Pure.
 
-The Schedule must fire at every tick; what it fires beside them is cut at the gate, by `Cadence.is_tick`. Measured on
-server 1.32, its calendars
+The Schedule must fire at every tick; what it fires beside them is dropped before a run opens, by `Cadence.is_tick`.
+Measured on server 1.32, its calendars
 - never fire in a skipped hour;
-- fire twice in a repeated hour west of Greenwich (the gate cuts the second);
+- fire twice in a repeated hour west of Greenwich (the second is dropped);
 - east of it, London included, miss a repeated hour's first pass and most of what follows, for up to two hours more;
 - take a day whose midnight is skipped, west of Greenwich (Havana, Santiago), for the weekday before.
-So around every turn of the clocks, this year and YEARS_AHEAD more, ticks are named by date. Upkeep puts them anew.
+So around every change of the clocks, this year and YEARS_AHEAD more, ticks are named by date. Upkeep puts them anew.
 """
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
-from itertools import pairwise
+from itertools import chain, pairwise
 
 from heartbeat.domain.cadence import days, zones
 from heartbeat.domain.cadence.active import ActiveHours
@@ -44,7 +44,7 @@ COMMON_YEARS = (Range(2001, 2097, 4), Range(2002, 2098, 4), Range(2003, 2099, 4)
 
 @dataclass(frozen=True)
 class Calendar:
-    """Matches when each field of the wall's time is in one of its ranges. No `year` is every year; Sunday is 0."""
+    """Matches a local time whose every field is in one of its ranges. No `year` is every year; Sunday is 0."""
 
     minute: tuple[Range, ...]
     hour: tuple[Range, ...]
@@ -74,23 +74,24 @@ class Spec:
 
 
 def spec(cadence: Cadence, now: datetime) -> Spec:
-    """What to put on the Schedule. It changes with `now` only when a year begins."""
-    calendars, intervals = _fire(cadence, now.astimezone(UTC).year)
+    """Translate a cadence for its Schedule. The result changes with `now` only when a year begins."""
+    calendars, intervals = _firing(cadence, now.astimezone(UTC).year)
     return Spec(tuple(calendars), tuple(intervals), cadence.timezone, tuple(_inactive(cadence.active)))
 
 
-def _fire(cadence: Cadence, year: int) -> tuple[list[Calendar], list[Interval]]:
+def _firing(cadence: Cadence, year: int) -> tuple[list[Calendar], list[Interval]]:
     pattern = cadence.pattern
     if cadence.run_at is not None:
         return [], [_interval(EVERY_10000_DAYS, cadence.run_at)]
     if pattern is None:
         return [], [_interval(cadence.every, cadence.origin)]
-    turns = [turn for ahead in range(YEARS_AHEAD + 1) for turn in zones.turns(cadence.zone, year + ahead)]
-    if _is_hourly(pattern) and all(turn.by % HOUR == NOTHING for turn in turns):
+    years = range(year, year + YEARS_AHEAD + 1)
+    transitions = [*chain.from_iterable(zones.transitions(cadence.zone, each) for each in years)]
+    if _is_hourly(pattern) and all(transition.by % HOUR == NOTHING for transition in transitions):
         return [], _hourly(pattern, zones.offset(datetime(year, 1, 1, tzinfo=UTC), cadence.zone))
-    dated = [calendar for turn in turns for calendar in _dated(cadence, pattern, turn)]
-    once = [_interval(EVERY_10000_DAYS, tick) for turn in turns for tick in _missed(cadence, pattern, turn)]
-    return [*_calendars(pattern), *dated], once
+    dated = chain.from_iterable(_dated_calendars(cadence, pattern, transition) for transition in transitions)
+    missed = chain.from_iterable(_missed_ticks(cadence, pattern, transition) for transition in transitions)
+    return [*_calendars(pattern), *dated], [_interval(EVERY_10000_DAYS, tick) for tick in missed]
 
 
 def _interval(every: timedelta, through: datetime) -> Interval:
@@ -98,19 +99,19 @@ def _interval(every: timedelta, through: datetime) -> Interval:
 
 
 def _is_hourly(pattern: Cron) -> bool:
-    """Whether the pattern names the same minutes of every hour there is: clocks turned by whole hours do not matter."""
+    """Tell whether the pattern names the same minutes of every hour: changes by whole hours do not matter to it."""
     return not pattern.fixed_time and pattern.hours == EVERY_HOUR and days.of_pattern(pattern) == [days.Days()]
 
 
 def _hourly(pattern: Cron, ahead: timedelta) -> list[Interval]:
-    """The fewest intervals for the same minutes of every hour: `*/5 * * * *` is one."""
+    """Build the fewest intervals for the same minutes of every hour: `*/5 * * * *` is one."""
     minutes = {(minute - ahead // MINUTE) % 60 for minute in pattern.minutes}
     period = next(size for size in range(1, 61) if 60 % size == 0 and {(m + size) % 60 for m in minutes} == minutes)
     return [Interval(period * MINUTE, minute * MINUTE) for minute in sorted(minutes) if minute < period]
 
 
 def _calendars(pattern: Cron) -> Iterator[Calendar]:
-    """The pattern as it is while the clocks are left alone."""
+    """Build the calendars that are right except around changes of the clocks."""
     for part in days.of_pattern(pattern):
         yield Calendar(
             minute=_ranges(pattern.minutes),
@@ -122,20 +123,20 @@ def _calendars(pattern: Cron) -> Iterator[Calendar]:
         )
 
 
-def _dated(cadence: Cadence, pattern: Cron, turn: ZoneTransition) -> Iterator[Calendar]:
-    """By date: the tick that makes up for a skipped hour, and a day Temporal takes for another."""
-    if turn.by <= NOTHING:
+def _dated_calendars(cadence: Cadence, pattern: Cron, transition: ZoneTransition) -> Iterator[Calendar]:
+    """Build by date the tick that makes up for a skipped hour, and a day that Temporal takes for another."""
+    if transition.by <= NOTHING:
         return
-    skipped, resumed = turn.walls
-    if cadence.is_tick(turn.at) and not pattern.shows(resumed):
+    skipped, resumed = transition.walls
+    if cadence.is_tick(transition.at) and not pattern.shows(resumed):
         comment = f"{skipped:%H:%M} to {resumed:%H:%M} is skipped on {resumed:%Y-%m-%d}"
-        yield _on(resumed, {resumed.minute}, {resumed.hour}, comment)
-    west_at_midnight = turn.before < NOTHING and skipped <= datetime.combine(resumed, time()) < resumed
+        yield _calendar_on(resumed, {resumed.minute}, {resumed.hour}, comment)
+    west_at_midnight = transition.before < NOTHING and skipped <= datetime.combine(resumed, time()) < resumed
     if west_at_midnight and pattern.names_weekdays and pattern.falls_on(resumed.date()):
-        yield _on(resumed, pattern.minutes, pattern.hours, f"midnight is skipped on {resumed:%Y-%m-%d}")
+        yield _calendar_on(resumed, pattern.minutes, pattern.hours, f"midnight is skipped on {resumed:%Y-%m-%d}")
 
 
-def _on(day: datetime, minutes: Iterable[int], hours: Iterable[int], comment: str) -> Calendar:
+def _calendar_on(day: datetime, minutes: Iterable[int], hours: Iterable[int], comment: str) -> Calendar:
     return Calendar(
         minute=_ranges(minutes),
         hour=_ranges(hours),
@@ -146,21 +147,21 @@ def _on(day: datetime, minutes: Iterable[int], hours: Iterable[int], comment: st
     )
 
 
-def _missed(cadence: Cadence, pattern: Cron, turn: ZoneTransition) -> list[datetime]:
-    """The ticks around a turn that calendars do not reach, if the pattern names a time that is skipped or repeated."""
-    if not pattern.any_between(*turn.walls):
+def _missed_ticks(cadence: Cadence, pattern: Cron, transition: ZoneTransition) -> list[datetime]:
+    """List the ticks around a transition that calendars miss, if the pattern names a skipped or repeated time."""
+    if not pattern.any_between(*transition.walls):
         return []
-    if turn.by > NOTHING:
+    if transition.by > NOTHING:
         # A gap that is no whole hours leaves part of an hour, in which calendars name the wrong instants.
-        whole = turn.by % HOUR == NOTHING and turn.walls[0].minute == 0
-        return [] if whole else cadence.between(turn.at - MINUTE, turn.at + HOUR)
-    if turn.after < NOTHING and turn.by == -HOUR:
+        whole = transition.by % HOUR == NOTHING and transition.walls[0].minute == 0
+        return [] if whole else cadence.between(transition.at - MINUTE, transition.at + HOUR)
+    if transition.after < NOTHING and transition.by == -HOUR:
         return []
-    return cadence.between(turn.at + turn.by - MINUTE, turn.at - turn.by + HOUR)
+    return cadence.between(transition.at + transition.by - MINUTE, transition.at - transition.by + HOUR)
 
 
 def _inactive(active: ActiveHours) -> Iterator[Calendar]:
-    """The times outside the active hours, one calendar for all hours with the same minutes, and the other days."""
+    """Build calendars of the inactive times: one for all hours with the same minutes, and one for the days."""
     hours_of: dict[frozenset[int], list[int]] = {}
     for hour in EVERY_HOUR:
         minutes = frozenset(minute for minute in EVERY_MINUTE if not active.at_minute(hour * 60 + minute))
@@ -168,17 +169,17 @@ def _inactive(active: ActiveHours) -> Iterator[Calendar]:
     for minutes, hours in hours_of.items():
         if minutes:
             yield Calendar(_ranges(minutes), _ranges(hours), comment="outside the active hours")
-    if idle := EVERY_WEEKDAY - active.weekdays:
-        every = _ranges(EVERY_MINUTE), _ranges(EVERY_HOUR)
-        yield Calendar(*every, day_of_week=_ranges(idle), comment="outside the active days")
+    if inactive_days := EVERY_WEEKDAY - active.weekdays:
+        all_day = _ranges(EVERY_MINUTE), _ranges(EVERY_HOUR)
+        yield Calendar(*all_day, day_of_week=_ranges(inactive_days), comment="outside the active days")
 
 
 def _ranges(numbers: Iterable[int]) -> tuple[Range, ...]:
-    """The numbers as one range if they are evenly spaced, else as runs of neighbours."""
-    rest = sorted(numbers)
-    steps = {later - earlier for earlier, later in pairwise(rest)}
+    """Write numbers as one range if they are evenly spaced, else as runs of neighbours."""
+    ordered = sorted(numbers)
+    steps = {later - earlier for earlier, later in pairwise(ordered)}
     if len(steps) <= 1:
-        return (Range(rest[0], rest[-1], *steps),)
-    starts = [number for number in rest if number - 1 not in rest]
-    ends = [number for number in rest if number + 1 not in rest]
+        return (Range(ordered[0], ordered[-1], *steps),)
+    starts = [number for number in ordered if number - 1 not in ordered]
+    ends = [number for number in ordered if number + 1 not in ordered]
     return tuple(Range(start, end) for start, end in zip(starts, ends, strict=True))

@@ -11,7 +11,7 @@ from cronsim import CronSim, CronSimError
 
 LAST = -1
 EVERY_WEEKDAY = frozenset(range(7))
-# Dates fall on the same weekdays again after 28 years: what does not happen in these never does.
+# Dates fall on the same weekdays again after 28 years: a day that is not in these never comes.
 CYCLE_START, CYCLE_DAYS = date(2001, 1, 1), 28 * 365 + 7
 
 MACROS = {
@@ -30,12 +30,12 @@ FIELDS = {
     "month": "1 to 12 or JAN to DEC",
     "day of week": "0 to 7 or SUN to SAT (0 and 7 are Sunday), 5L for the last Friday, 1#2 for the second Monday",
 }
-FIVE = "write the five fields minute, hour, day of month, month, day of week, such as '0 9 * * 1-5'"
+FIVE_FIELDS_ADVICE = "write the five fields minute, hour, day of month, month, day of week, such as '0 9 * * 1-5'"
 MAX_LENGTH = 500
 
 
 class CadenceError(ValueError):
-    """A cadence that cannot be. `field` is the request's field that is wrong, `message` what to write instead."""
+    """A cadence that is not valid: `field` is the request's field that is wrong, `message` what to write instead."""
 
     def __init__(self, field: str, message: str) -> None:
         super().__init__(f"{field}: {message}")
@@ -55,8 +55,8 @@ class Cron:
     """What a pattern names. Weekdays are 0 (Sunday) to 6.
 
     `either`: day of month OR day of week is enough, as cron has it when neither field starts with a star.
-    `fixed_time`: neither minute nor hour starts with a star. Such a job runs once however the clock is turned;
-    the others run whenever the clock on the wall shows their time.
+    `fixed_time`: neither minute nor hour starts with a star. Such a job runs once however the clocks change;
+    the others run whenever the local clock shows their time.
     """
 
     text: str
@@ -77,11 +77,11 @@ class Cron:
 
     @property
     def names_weekdays(self) -> bool:
-        """Whether the weekday counts."""
+        """Whether the pattern restricts the weekday."""
         return bool(self.nth_weekdays) or self.weekdays != EVERY_WEEKDAY
 
     def falls_on(self, day: date) -> bool:
-        """Whether `day` is one of the pattern's."""
+        """Tell whether `day` is one of the pattern's."""
         if day.month not in self.months:
             return False
         by_day, by_weekday = self._by_day(day), self._by_weekday(day)
@@ -99,15 +99,15 @@ class Cron:
         )
 
     def shows(self, wall: datetime) -> bool:
-        """Whether a clock that shows `wall` shows one of the pattern's times."""
+        """Tell whether the local time `wall` is one of the pattern's."""
         return wall.minute in self.minutes and wall.hour in self.hours and self.falls_on(wall.date())
 
     def any_between(self, start: datetime, end: datetime) -> bool:
-        """Whether the pattern names a time from `start` to before `end`."""
+        """Tell whether the pattern names a time from `start` to before `end`."""
         return next(self.walls(start - timedelta(minutes=1))) < end
 
     def walls(self, after: datetime) -> Iterator[datetime]:
-        """The times later than `after` that a clock shows which is never turned; without end."""
+        """Yield the local times later than `after`, as if the clocks never changed; without end."""
         day = after.date()
         while True:
             if self.falls_on(day):
@@ -118,31 +118,31 @@ class Cron:
 
 
 def parse(pattern: str) -> Cron:
-    """Read five fields or a name such as @daily; raises CadenceError with advice on anything else."""
+    """Read five fields or a name such as @daily; raises `CadenceError` with advice on anything else."""
     return _parse(_five_fields(pattern))
 
 
 @lru_cache(maxsize=4096)
 def _parse(text: str) -> Cron:
     try:
-        read = CronSim(text, datetime(2001, 1, 1, tzinfo=UTC))
+        parsed = CronSim(text, datetime(2001, 1, 1, tzinfo=UTC))
     except CronSimError:
-        _blame(text)
+        _raise_for_field(text)
     minute, hour, _, _, _ = text.split()
     cron = Cron(
         text=text,
-        minutes=frozenset(read.minutes),
-        hours=frozenset(read.hours),
-        days=frozenset(day for day in read.days if day > 0),
-        last_day=CronSim.LAST in read.days,
-        months=frozenset(read.months),
-        weekdays=frozenset(item % 7 for item in read.weekdays if isinstance(item, int)),
-        nth_weekdays=frozenset(_nth(*item) for item in read.weekdays if isinstance(item, tuple)),
-        either=not read.day_and,
+        minutes=frozenset(parsed.minutes),
+        hours=frozenset(parsed.hours),
+        days=frozenset(day for day in parsed.days if day > 0),
+        last_day=CronSim.LAST in parsed.days,
+        months=frozenset(parsed.months),
+        weekdays=frozenset(item % 7 for item in parsed.weekdays if isinstance(item, int)),
+        nth_weekdays=frozenset(_nth(*item) for item in parsed.weekdays if isinstance(item, tuple)),
+        either=not parsed.day_and,
         fixed_time=not (minute.startswith("*") or hour.startswith("*")),
     )
     if day_gap(cron) is None:
-        raise _wrong(f"{text!r} never fires: no such day exists; write L for the last day of a month")
+        raise _error(f"{text!r} never fires: no such day exists; write L for the last day of a month")
     return cron
 
 
@@ -152,7 +152,7 @@ def _nth(weekday: int, nth: int) -> NthWeekday:
 
 @lru_cache(maxsize=4096)
 def day_gap(cron: Cron, weekdays: frozenset[int] = EVERY_WEEKDAY) -> int | None:
-    """The fewest days between two days of the pattern that fall on `weekdays`; `None` if there are no such days."""
+    """Count the fewest days between two days of the pattern on `weekdays`; `None` if there are no such days."""
     first = previous = None
     shortest = CYCLE_DAYS
     for number in range(CYCLE_DAYS):
@@ -170,25 +170,25 @@ def day_gap(cron: Cron, weekdays: frozenset[int] = EVERY_WEEKDAY) -> int | None:
 
 
 def _five_fields(pattern: str) -> str:
-    """The pattern's five fields with single spaces; raises for what is no cron at all or another dialect's."""
+    """Put single spaces between the five fields; raises for what is no cron pattern, or one of another dialect."""
     if len(pattern) > MAX_LENGTH:
-        raise _wrong(f"is longer than {MAX_LENGTH} characters; {FIVE}")
+        raise _error(f"is longer than {MAX_LENGTH} characters; {FIVE_FIELDS_ADVICE}")
     text = " ".join(pattern.upper().split())
     if not text or not pattern.isascii() or not text.isprintable():
-        raise _wrong(FIVE)
+        raise _error(FIVE_FIELDS_ADVICE)
     if text.startswith("@"):
         return _macro(text.lower())
     if text.startswith(("TZ=", "CRON_TZ=")):
-        raise _wrong("has a time zone in it; give the zone in `timezone` and only the five fields here")
+        raise _error("has a time zone in it; give the zone in `timezone` and only the five fields here")
     fields = text.split()
     if len(fields) in (6, 7):
-        raise _wrong(f"has {len(fields)} fields; seconds and years are not supported; {FIVE}")
+        raise _error(f"has {len(fields)} fields; seconds and years are not supported; {FIVE_FIELDS_ADVICE}")
     if len(fields) != 5:
-        raise _wrong(f"has {'1 field' if len(fields) == 1 else f'{len(fields)} fields'}; {FIVE}")
+        raise _error(f"has {'1 field' if len(fields) == 1 else f'{len(fields)} fields'}; {FIVE_FIELDS_ADVICE}")
     if "?" in text:
-        raise _wrong("'?' is not supported; write * instead")
+        raise _error("'?' is not supported; write * instead")
     if "W" in fields[2]:
-        raise _wrong(
+        raise _error(
             "W (nearest weekday) is not supported; write L for the last day of the month or 5L for its last Friday"
         )
     return text
@@ -198,13 +198,13 @@ def _macro(name: str) -> str:
     if name in MACROS:
         return MACROS[name]
     if name.startswith("@every"):
-        raise _wrong("@every is not supported; give `interval_minutes` instead")
+        raise _error("@every is not supported; give `interval_minutes` instead")
     if name == "@reboot":
-        raise _wrong("@reboot is not supported, a heartbeat has no start-up; write @hourly, @daily or a time")
-    raise _wrong(f"{name[:40]!r} is not known; write @hourly, @daily, @weekly, @monthly or @yearly")
+        raise _error("@reboot is not supported, a heartbeat has no start-up; write @hourly, @daily or a time")
+    raise _error(f"{name[:40]!r} is not known; write @hourly, @daily, @weekly, @monthly or @yearly")
 
 
-def _blame(text: str) -> NoReturn:
+def _raise_for_field(text: str) -> NoReturn:
     """Raise for the first field that is wrong on its own, or for the days if only their combination is."""
     for place, field, (name, allowed) in zip(count(), text.split(), FIELDS.items(), strict=False):
         alone = ["*"] * 5
@@ -212,12 +212,12 @@ def _blame(text: str) -> NoReturn:
         try:
             CronSim(" ".join(alone), datetime(2001, 1, 1, tzinfo=UTC))
         except CronSimError:
-            raise _wrong(
+            raise _error(
                 f"{name} {field[:40]!r} is not valid; write *, {allowed}; also a list (1,3), a rising range (1-5), "
                 "a step (*/2)"
             ) from None
-    raise _wrong(f"{text!r} never fires: no month it names has such a day; write L for the last day of a month")
+    raise _error(f"{text!r} never fires: no month it names has such a day; write L for the last day of a month")
 
 
-def _wrong(message: str) -> CadenceError:
+def _error(message: str) -> CadenceError:
     return CadenceError("cron_pattern", message)

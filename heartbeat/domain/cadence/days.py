@@ -45,11 +45,11 @@ LAST_WEEK = [
 
 
 def of_pattern(pattern: Cron) -> list[Days]:
-    """Days whose union is the days of the pattern."""
+    """Split the days of the pattern into parts that calendars can name."""
     in_months = Days(months=pattern.months)
     by_day, by_weekday = _by_day(pattern), _by_weekday(pattern)
-    found = [*by_day, *by_weekday] if pattern.either else [one & other for one, other in product(by_day, by_weekday)]
-    return [days for part in found if (days := part & in_months)]
+    parts = [*by_day, *by_weekday] if pattern.either else [one & other for one, other in product(by_day, by_weekday)]
+    return [days for part in parts if (days := part & in_months)]
 
 
 def _by_day(pattern: Cron) -> list[Days]:

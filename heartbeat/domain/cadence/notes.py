@@ -10,9 +10,9 @@ MINUTE = timedelta(minutes=1)
 
 
 def note(cadence: Cadence, since: datetime, tick: datetime) -> str | None:
-    """Why a tick is not simply where the pattern puts it, or the ones between `since` and it are not there.
+    """Explain why a tick is not where the pattern puts it, or why ticks between `since` and it are missing.
 
-    `since` is the tick before it, or where the look ahead begins. `None` for an ordinary tick.
+    `since` is the tick before it, or where the preview begins. `None` for an ordinary tick.
     """
     pattern = cadence.pattern
     if pattern is None:
@@ -20,7 +20,7 @@ def note(cadence: Cadence, since: datetime, tick: datetime) -> str | None:
     wall = zones.wall(tick, cadence.zone)
     gap = _gap(cadence, since, tick)
     if gap is None:
-        return _twice(cadence, tick, wall)
+        return _repeated(cadence, tick, wall)
     skipped, resumed = gap.walls
     if gap.at == tick and pattern.fixed_time and not pattern.shows(wall):
         return f"the clocks skip {skipped:%H:%M} to {resumed:%H:%M}; it runs at the first moment after"
@@ -28,23 +28,24 @@ def note(cadence: Cadence, since: datetime, tick: datetime) -> str | None:
 
 
 def _gap(cadence: Cadence, since: datetime, tick: datetime) -> zones.ZoneTransition | None:
-    """The last turn of the clocks after `since`, up to `tick`, that skips a time the pattern names."""
-    gaps = [turn for turn in zones.turns_between(cadence.zone, since, tick) if turn.by > timedelta(0)]
-    return next((turn for turn in reversed(gaps) if _names(cadence, *turn.walls)), None)
+    """Find the last transition after `since`, up to `tick`, that skips a time the pattern names."""
+    transitions = [*zones.transitions_between(cadence.zone, since, tick)]
+    gaps = (transition for transition in reversed(transitions) if transition.by > timedelta(0))
+    return next((gap for gap in gaps if _any_active(cadence, *gap.walls)), None)
 
 
-def _names(cadence: Cadence, start: datetime, end: datetime) -> bool:
+def _any_active(cadence: Cadence, start: datetime, end: datetime) -> bool:
     assert cadence.pattern is not None
     walls = takewhile(lambda wall: wall < end, cadence.pattern.walls(start - MINUTE))
     return any(cadence.active.at(wall) for wall in walls)
 
 
-def _twice(cadence: Cadence, tick: datetime, wall: datetime) -> str | None:
-    """A time that comes twice: a fixed-time job takes the first, another both."""
+def _repeated(cadence: Cadence, tick: datetime, wall: datetime) -> str | None:
+    """Explain a local time that comes twice: a fixed-time job takes the first, another both."""
     assert cadence.pattern is not None
-    here = tick.astimezone(cadence.zone)
-    other = wall.replace(tzinfo=cadence.zone, fold=1 - here.fold)
-    if other.utcoffset() == here.utcoffset() or zones.wall(other, cadence.zone) != wall:
+    local = tick.astimezone(cadence.zone)
+    other = wall.replace(tzinfo=cadence.zone, fold=1 - local.fold)
+    if other.utcoffset() == local.utcoffset() or zones.wall(other, cadence.zone) != wall:
         return None
     if cadence.pattern.fixed_time:
         return f"{wall:%H:%M} comes twice; it runs the first time"

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from cronsim.explain import explain
 
-from heartbeat.domain.cadence.active import DAY, ActiveHours
+from heartbeat.domain.cadence.active import DAY_MINUTES, ActiveHours
 from heartbeat.domain.cadence.cron import EVERY_WEEKDAY, Cron
 
 WEEKDAYS = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"]
@@ -13,11 +13,11 @@ MONTHS = [
     *("January", "February", "March", "April", "May", "June", "July"),
     *("August", "September", "October", "November", "December"),
 ]
-UNITS = [(DAY, "day"), (60, "hour"), (1, "minute")]
+UNITS = [(DAY_MINUTES, "day"), (60, "hour"), (1, "minute")]
 
 
 def of_pattern(pattern: Cron) -> str:
-    """The pattern's times and days: "At 09:00, Monday to Friday"."""
+    """Say the pattern's times and days: "At 09:00, Monday to Friday"."""
     text = explain(pattern.text).replace(" through ", " to ").replace("day of month", "day of the month")
     text = text.replace("At minute 0 past", "At the start of")
     step = re.match(r"\*/([0-9]+) ", pattern.text)
@@ -32,7 +32,7 @@ def _on(days: str) -> str:
 
 
 def of_interval(every: timedelta) -> str:
-    """The interval in its largest whole unit: "Every 30 minutes"."""
+    """Say the interval in its largest whole unit: "Every 30 minutes"."""
     minutes = every // timedelta(minutes=1)
     size, name = next((size, name) for size, name in UNITS if minutes % size == 0)
     number = minutes // size
@@ -40,15 +40,15 @@ def of_interval(every: timedelta) -> str:
 
 
 def of_once(wall: datetime) -> str:
-    """The one time, as the wall shows it: "Once, on Friday 27 November 2026 at 09:00"."""
+    """Say the one local time: "Once, on Friday 27 November 2026 at 09:00"."""
     day = f"{WEEKDAYS[wall.isoweekday() % 7]} {wall.day} {MONTHS[wall.month - 1]} {wall.year}"
     return f"Once, on {day} at {wall:%H:%M:%S}" if wall.second else f"Once, on {day} at {wall:%H:%M}"
 
 
 def of_active(active: ActiveHours) -> list[str]:
-    """The active hours and days, as far as there are any: "between 09:00 and 17:00", "Monday to Friday"."""
+    """Say the active hours and days, where there are any: "between 09:00 and 17:00", "Monday to Friday"."""
     parts = []
-    if (active.start, active.end) != (0, DAY):
+    if (active.start, active.end) != (0, DAY_MINUTES):
         parts.append(f"between {_clock(active.start)} and {_clock(active.end)}")
     if active.weekdays != EVERY_WEEKDAY:
         parts.append(_on(_days(active.weekdays)))
@@ -56,7 +56,7 @@ def of_active(active: ActiveHours) -> list[str]:
 
 
 def of_zone(name: str) -> str:
-    """The place whose clock counts: "New York time"."""
+    """Say the place whose clock counts: "New York time"."""
     if name in {"UTC", "Etc/UTC", "Etc/UCT", "UCT", "Etc/Universal", "Universal", "Etc/Zulu", "Zulu"}:
         return "UTC"
     if name.startswith("Etc/"):

@@ -1,10 +1,10 @@
 """Which instants a cadence names. Pure: a cadence and an instant in, ticks (UTC) out.
 
-When the clocks turn, a fixed-time job in a skipped hour runs once, at the first instant after it; in a repeated
-hour it runs once, the first time. A job of every so many minutes or hours runs whenever the wall shows its time.
-Intervals know no wall: they count real time. Active hours and days are judged by the wall at the tick itself.
-cronsim says the same but where it is wrong: it loses ticks when midnight is skipped or half an hour is repeated, and
-goes in circles for ever in Chatham. Hence the walk over the wall is ours, and cronsim reads the pattern.
+When the clocks change, a fixed-time job in a skipped hour runs once, at the first instant after it; in a repeated
+hour it runs once, the first time. A job of every so many minutes or hours runs whenever the local clock shows its time.
+Intervals count real time, not local time. Active hours and days are judged by the local time of the tick itself.
+cronsim agrees except where it is wrong: it loses ticks when midnight is skipped or half an hour is repeated, and loops
+for ever in Chatham. So cronsim reads the pattern, and the walk over local times is our own.
 """
 
 from collections.abc import Iterator
@@ -20,11 +20,11 @@ from heartbeat.domain.cadence import active, cron, sentence, zones
 from heartbeat.domain.cadence.active import ActiveHours
 from heartbeat.domain.cadence.cron import CadenceError, Cron
 
-# Beyond this nothing is looked for: 29 February on a Monday comes every 28 years.
+# The search for a tick ends here: 29 February on a Monday comes every 28 years.
 HORIZON = timedelta(days=30 * 366)
 MINUTE = timedelta(minutes=1)
-WEEK = 7 * 24 * 60
-LONGEST_INTERVAL = 366 * 24 * 60
+WEEK_MINUTES = 7 * 24 * 60
+MAX_INTERVAL_MINUTES = 366 * 24 * 60
 EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 SUNDAY = datetime(2000, 1, 2)  # noqa: DTZ001 - a time on a wall
 
@@ -48,13 +48,15 @@ class Cadence:
     run_at: datetime | None = None
 
     def validated(self) -> Self:
-        """This cadence, if it can be; raises CadenceError with the field that is wrong and what to write instead."""
+        """Return this cadence if it is valid; raises `CadenceError` with the wrong field and what to write instead."""
         if [self.cron_pattern, self.interval_minutes, self.run_at].count(None) != 2:
             raise CadenceError("cron_pattern", "give either cron_pattern or interval_minutes, and not both")
         if self.run_at is not None and (self.run_at.tzinfo is None or self.run_at.microsecond):
             raise CadenceError("run_at", "write an instant with its offset, to the second: 2026-11-27T09:00:00+01:00")
-        if self.interval_minutes is not None and not 1 <= self.interval_minutes <= LONGEST_INTERVAL:
-            raise CadenceError("interval_minutes", f"write a number of minutes from 1 to {LONGEST_INTERVAL} (a year)")
+        if self.interval_minutes is not None and not 1 <= self.interval_minutes <= MAX_INTERVAL_MINUTES:
+            raise CadenceError(
+                "interval_minutes", f"write a number of minutes from 1 to {MAX_INTERVAL_MINUTES} (a year)"
+            )
         zones.zone(self.timezone)
         if not self._fires():
             field = "active_days" if self.active_hours_start is None else "active_hours_start"
@@ -85,35 +87,35 @@ class Cadence:
         return (self.anchor or EPOCH).astimezone(UTC).replace(second=0, microsecond=0)
 
     def ticks(self, after: datetime) -> Iterator[datetime]:
-        """Every tick later than `after`, in order, for some 30 years."""
+        """Yield every tick later than `after`, in order, for some 30 years."""
         after = after.astimezone(UTC)
         source = self._source(after)
         until = after + HORIZON
         return (tick for tick in takewhile(lambda tick: tick <= until, source) if self._is_active(tick))
 
     def next_after(self, instant: datetime) -> datetime | None:
-        """The first tick later than `instant`, or `None` if none comes in some 30 years."""
+        """Find the first tick later than `instant`; `None` if none comes in some 30 years."""
         return next(self.ticks(instant), None)
 
     def between(self, start_exclusive: datetime, end_inclusive: datetime) -> list[datetime]:
-        """The ticks later than the start and not later than the end."""
+        """List the ticks later than the start and not later than the end."""
         return list(takewhile(lambda tick: tick <= end_inclusive, self.ticks(start_exclusive)))
 
     def is_tick(self, instant: datetime) -> bool:
-        """Whether `instant` is one of the ticks."""
+        """Tell whether `instant` is one of the ticks."""
         if self.run_at is not None:
             return instant == self.run_at and self._is_active(instant)
         if instant.second or instant.microsecond or not self._is_active(instant):
             return False
         if self.pattern is None:
             return instant != self.origin and (instant - self.origin) % self.every == timedelta(0)
-        here = instant.astimezone(self.zone)
-        if self.pattern.shows(here):
-            return not (self.pattern.fixed_time and here.fold)
+        local = instant.astimezone(self.zone)
+        if self.pattern.shows(local):
+            return not (self.pattern.fixed_time and local.fold)
         return self.pattern.fixed_time and self._ends_a_gap(self.pattern, instant)
 
     def shortest_gap(self) -> timedelta:
-        """The shortest time between two ticks on a clock that is never turned; of an interval, the interval itself."""
+        """Measure the shortest time between two ticks while the clocks do not change."""
         if self.run_at is not None:
             return HORIZON
         if self.pattern is None:
@@ -124,7 +126,7 @@ class Cadence:
         return timedelta(minutes=min([*gaps, days * 24 * 60 + times[0] - times[-1]]))
 
     def sentence(self) -> str:
-        """One sentence for people: "At 09:00, Monday to Friday, New York time"."""
+        """Say the cadence in one sentence: "At 09:00, Monday to Friday, New York time"."""
         if self.run_at is not None:
             what = sentence.of_once(zones.wall(self.run_at, self.zone))
         else:
@@ -135,7 +137,7 @@ class Cadence:
         return self.active.always or self.active.at(zones.wall(instant, self.zone))
 
     def _source(self, after: datetime) -> Iterator[datetime]:
-        """The ticks later than `after`, active or not."""
+        """Yield the ticks later than `after`, active or not."""
         if self.run_at is not None:
             return iter([tick for tick in (self.run_at.astimezone(UTC),) if tick > after])
         return self._pattern_ticks(self.pattern, after) if self.pattern else self._interval_ticks(after)
@@ -151,7 +153,7 @@ class Cadence:
         return self._once(pattern, after) if pattern.fixed_time else self._by_the_wall(pattern, after)
 
     def _once(self, pattern: Cron, after: datetime) -> Iterator[datetime]:
-        """Each time the pattern names, once: the first time it comes, or the end of the gap that swallowed it."""
+        """Yield each time of the pattern once: when it first comes, or at the end of the gap that skips it."""
         for wall in pattern.walls(zones.wall(after, self.zone)):
             tick = zones.first_instant(wall, self.zone)
             if tick > after:
@@ -159,19 +161,19 @@ class Cadence:
                 after = tick
 
     def _by_the_wall(self, pattern: Cron, after: datetime) -> Iterator[datetime]:
-        """Every instant at which the wall shows a time of the pattern."""
+        """Yield every instant at which the local time is one of the pattern's."""
         for start, end, ahead in zones.stretches(self.zone, after, after + HORIZON):
             walls = pattern.walls(start.replace(tzinfo=None) + ahead)
             ticks = ((wall - ahead).replace(tzinfo=UTC) for wall in walls)
             yield from takewhile(lambda tick, end=end: tick < end, ticks)  # type: ignore[misc]
 
     def _ends_a_gap(self, pattern: Cron, instant: datetime) -> bool:
-        """Whether the clocks jump at `instant` over a time of the pattern."""
-        turn = zones.turn_at(self.zone, instant.astimezone(UTC))
-        return turn is not None and turn.by > timedelta(0) and pattern.any_between(*turn.walls)
+        """Tell whether the clocks jump at `instant` over a time of the pattern."""
+        transition = zones.transition_at(self.zone, instant.astimezone(UTC))
+        return transition is not None and transition.by > timedelta(0) and pattern.any_between(*transition.walls)
 
     def _fires(self) -> bool:
-        """Whether there is any tick at all."""
+        """Tell whether there is any tick at all."""
         if self.run_at is not None:
             return self._is_active(self.run_at)
         return self._pattern_fires(self.pattern) if self.pattern else self._interval_fires()
@@ -181,13 +183,17 @@ class Cadence:
         return days is not None and any(self.active.at_minute(minute) for minute in pattern.times)
 
     def _interval_fires(self) -> bool:
-        """Whether any tick is within the active hours and days, with each of the offsets the zone has in a year."""
+        """Tell whether any tick is active, with any of the offsets that the zone has in a year."""
         if self.active.always:
             return True
-        offsets = {turn.after for turn in zones.turns(self.zone, self.origin.year)} | {
+        offsets = {transition.after for transition in zones.transitions(self.zone, self.origin.year)} | {
             zones.offset(self.origin, self.zone)
         }
         minutes = self.every // MINUTE
         starts = [(self.origin.replace(tzinfo=None) + ahead - SUNDAY) // MINUTE for ahead in offsets]
-        places = {(start + count * minutes) % WEEK for start in starts for count in range(WEEK // gcd(WEEK, minutes))}
+        places = {
+            (start + count * minutes) % WEEK_MINUTES
+            for start in starts
+            for count in range(WEEK_MINUTES // gcd(WEEK_MINUTES, minutes))
+        }
         return any(self.active.at(SUNDAY + place * MINUTE) for place in places)

@@ -1,4 +1,4 @@
-"""Time zones: their names, and the instants at which their clocks are turned."""
+"""Time zones: their names, and the instants at which their clocks change."""
 
 import re
 from bisect import bisect_left
@@ -13,13 +13,13 @@ from zoneinfo import ZoneInfo, available_timezones
 from heartbeat.domain.cadence.cron import CadenceError
 
 SECOND = timedelta(seconds=1)
-# No zone turns its clocks twice within this time; the closest are Gaza's a week apart.
-STEP = timedelta(days=5)
+# No zone changes its clocks twice within this time; the closest are Gaza's, a week apart.
+SEARCH_STEP = timedelta(days=5)
 
-# Files of the zone database that are no place's clock.
+# Files of the zone database that are no time zones.
 NOT_ZONES = {"Factory", "localtime", "posixrules"}
-# What people write for a zone although the database has no such name.
-COMMON = {
+# What people write although the database has no such name.
+ALIASES = {
     "PST": "America/Los_Angeles",
     "PDT": "America/Los_Angeles",
     "PT": "America/Los_Angeles",
@@ -38,7 +38,7 @@ COMMON = {
 
 @dataclass(frozen=True)
 class ZoneTransition:
-    """The clocks turn at `at` (UTC): from then on they are `after` ahead of UTC, until then `before`."""
+    """The clocks change at `at` (UTC): until then they are `before` ahead of UTC, from then on `after`."""
 
     at: datetime
     before: timedelta
@@ -51,7 +51,7 @@ class ZoneTransition:
 
     @property
     def walls(self) -> tuple[datetime, datetime]:
-        """The times on the wall that are skipped or repeated: the first of them, and the first after them."""
+        """The local times that are skipped or repeated: the first of them, and the first after them."""
         utc = self.at.replace(tzinfo=None)
         return utc + min(self.before, self.after), utc + max(self.before, self.after)
 
@@ -62,85 +62,91 @@ def names() -> frozenset[str]:
 
 
 def zone(name: str) -> ZoneInfo:
-    """The zone with this IANA name; raises CadenceError naming the closest one."""
+    """Open the zone with this IANA name; raises `CadenceError` naming the closest one."""
     if name not in names():
         raise CadenceError("timezone", f"{name[:64]!r} is not a time zone; write {_advice(name[:64])}")
     return ZoneInfo(name)
 
 
 def _advice(name: str) -> str:
-    wanted = name.strip().replace(" ", "_").casefold()
-    if wanted.upper() in COMMON:
-        return f"{COMMON[wanted.upper()]!r}"
-    if re.fullmatch(r"(utc|gmt)?[+-]\d.*", wanted):
+    written = name.strip().replace(" ", "_").casefold()
+    if written.upper() in ALIASES:
+        return f"{ALIASES[written.upper()]!r}"
+    if re.fullmatch(r"(utc|gmt)?[+-]\d.*", written):
         return "the name of a place with that offset, such as 'Europe/Berlin'"
-    known = {key: full for full in sorted(names(), key=len, reverse=True) for key in _keys(full)}
-    close = get_close_matches(wanted, known, n=1, cutoff=0.75)
+    known = {key: full for full in sorted(names(), key=len, reverse=True) for key in _search_keys(full)}
+    close = get_close_matches(written, known, n=1, cutoff=0.75)
     return f"{known[close[0]]!r}" if close else "an IANA name such as 'Europe/Berlin', 'America/New_York' or 'UTC'"
 
 
-def _keys(name: str) -> tuple[str, str]:
-    """A zone is looked for under its full name and its city."""
+def _search_keys(name: str) -> tuple[str, str]:
+    """Return what a zone is searched by: its full name and its city."""
     return name.casefold(), name.rsplit("/", 1)[-1].casefold()
 
 
-def wall(instant: datetime, where: ZoneInfo) -> datetime:
-    """What the clock on the wall shows at `instant`, without a zone."""
-    return instant.astimezone(where).replace(tzinfo=None, fold=0)
+def wall(instant: datetime, zone_info: ZoneInfo) -> datetime:
+    """Convert `instant` to the zone's local time, without tzinfo."""
+    return instant.astimezone(zone_info).replace(tzinfo=None, fold=0)
 
 
-def offset(instant: datetime, where: ZoneInfo) -> timedelta:
-    """How far the zone's clocks are ahead of UTC at `instant`."""
-    ahead = instant.astimezone(where).utcoffset()
+def offset(instant: datetime, zone_info: ZoneInfo) -> timedelta:
+    """Measure how far the zone's clocks are ahead of UTC at `instant`."""
+    ahead = instant.astimezone(zone_info).utcoffset()
     assert ahead is not None
     return ahead
 
 
 @lru_cache(maxsize=8192)
-def turns(where: ZoneInfo, year: int) -> tuple[ZoneTransition, ...]:
-    """Every turn of the zone's clocks in a year (of UTC), in order."""
+def transitions(zone_info: ZoneInfo, year: int) -> tuple[ZoneTransition, ...]:
+    """List every change of the zone's clocks in a year (of UTC), in order."""
     new_year = datetime(year, 1, 1, tzinfo=UTC)
-    looks = [*(new_year + number * STEP for number in range(73)), new_year.replace(year=year + 1)]
-    offsets = [offset(look, where) for look in looks]
-    seen = zip(pairwise(looks), pairwise(offsets), strict=True)
-    return tuple(ZoneTransition(_turned(where, *look), *changed) for look, changed in seen if changed[0] != changed[1])
-
-
-def _turned(where: ZoneInfo, start: datetime, end: datetime) -> datetime:
-    """The first second after `start` whose offset is no longer the one at `start`."""
-    before = offset(start, where)
-    seconds = range((end - start) // SECOND)
-    return start + SECOND * bisect_left(
-        seconds, True, key=lambda second: offset(start + second * SECOND, where) != before
+    samples = [*(new_year + number * SEARCH_STEP for number in range(73)), new_year.replace(year=year + 1)]
+    offsets = [offset(sample, zone_info) for sample in samples]
+    pairs = zip(pairwise(samples), pairwise(offsets), strict=True)
+    return tuple(
+        ZoneTransition(_transition_instant(zone_info, *span), *change)
+        for span, change in pairs
+        if change[0] != change[1]
     )
 
 
-def turns_between(where: ZoneInfo, after: datetime, until: datetime) -> Iterator[ZoneTransition]:
-    """The turns later than `after` and not later than `until`, in order."""
+def _transition_instant(zone_info: ZoneInfo, start: datetime, end: datetime) -> datetime:
+    """Find the first second after `start` whose offset is not that of `start`."""
+    before = offset(start, zone_info)
+    seconds = range((end - start) // SECOND)
+    return start + SECOND * bisect_left(
+        seconds, True, key=lambda second: offset(start + second * SECOND, zone_info) != before
+    )
+
+
+def transitions_between(zone_info: ZoneInfo, after: datetime, until: datetime) -> Iterator[ZoneTransition]:
+    """Yield the transitions later than `after` and not later than `until`, in order."""
     years = range(after.year, until.year + 1)
-    return (turn for year in years for turn in turns(where, year) if after < turn.at <= until)
+    return (
+        transition for year in years for transition in transitions(zone_info, year) if after < transition.at <= until
+    )
 
 
-def stretches(where: ZoneInfo, after: datetime, until: datetime) -> Iterator[tuple[datetime, datetime, timedelta]]:
-    """The time from `after` to `until` cut at every turn: each stretch's start and end, both excluded, and offset."""
-    ahead = offset(after, where)
-    for turn in turns_between(where, after, until):
-        yield after, turn.at, ahead
-        after, ahead = turn.at - SECOND, turn.after
+def stretches(zone_info: ZoneInfo, after: datetime, until: datetime) -> Iterator[tuple[datetime, datetime, timedelta]]:
+    """Cut the time from `after` to `until` at every transition: yield start and end, both excluded, and offset."""
+    ahead = offset(after, zone_info)
+    for transition in transitions_between(zone_info, after, until):
+        yield after, transition.at, ahead
+        after, ahead = transition.at - SECOND, transition.after
     yield after, until + SECOND, ahead
 
 
-def turn_at(where: ZoneInfo, instant: datetime) -> ZoneTransition | None:
-    """The turn that happens at this very instant."""
-    before, after = offset(instant - SECOND, where), offset(instant, where)
+def transition_at(zone_info: ZoneInfo, instant: datetime) -> ZoneTransition | None:
+    """Return the transition at this very instant; `None` if there is none."""
+    before, after = offset(instant - SECOND, zone_info), offset(instant, zone_info)
     return None if before == after else ZoneTransition(instant, before, after)
 
 
-def first_instant(time: datetime, where: ZoneInfo) -> datetime:
-    """The first instant (UTC) at which the wall shows `time`; the end of the gap if the clocks skip it."""
-    instant = time.replace(tzinfo=where).astimezone(UTC)
-    if wall(instant, where) == time:
+def first_instant(time: datetime, zone_info: ZoneInfo) -> datetime:
+    """Find the first instant (UTC) at which the local time is `time`; the end of the gap if the clocks skip it."""
+    instant = time.replace(tzinfo=zone_info).astimezone(UTC)
+    if wall(instant, zone_info) == time:
         return instant
-    # fold=1 reads a skipped time with the offset after the turn, which puts it before the turn.
-    before = time.replace(tzinfo=where, fold=1).astimezone(UTC)
-    return next(turns_between(where, before, instant)).at
+    # fold=1 reads a skipped time with the later offset, which puts it before the transition.
+    before = time.replace(tzinfo=zone_info, fold=1).astimezone(UTC)
+    return next(transitions_between(zone_info, before, instant)).at

@@ -163,7 +163,7 @@ def insert_task(
 
 def _cadence(project: Project, plan: Plan, order: NewTask, now: datetime) -> Cadence:
     try:
-        cadence = tasks.read(order.asked, order.timezone, now).validated()
+        cadence = tasks.to_cadence(order.asked, order.timezone, now).validated()
     except CadenceError as problem:
         raise Invalid(problem.field, problem.message) from None
     if cadence.run_at and order.max_executions not in (None, 1):
@@ -171,7 +171,7 @@ def _cadence(project: Project, plan: Plan, order: NewTask, now: datetime) -> Cad
     try:
         require_gap(project, plan, cadence)
     except Invalid as problem:
-        raise Invalid(tasks.CONFIG, problem.details[0].message) from None
+        raise Invalid(tasks.CONFIG_FIELD, problem.details[0].message) from None
     return cadence
 
 

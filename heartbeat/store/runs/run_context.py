@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, bindparam, func, literal, null, select, union_all
 
-from heartbeat.domain.first_message import LONGEST_ANSWER, MOST_ANSWERS, EarlierRun, OpenFinding, RunContext, compose
+from heartbeat.domain.first_message import MAX_ANSWER_LENGTH, MAX_ANSWERS, EarlierRun, OpenFinding, RunContext, compose
 from heartbeat.store.memory.memory import MemoryOwner, recall
 from heartbeat.store.rows import columns
 from heartbeat.store.tables.heartbeats import Heartbeat
@@ -27,7 +27,7 @@ def _newest(status: str, most: int) -> Select[Any]:
         RUN.c.started_at.label("at"),
         func.coalesce(RUN.c.error_message, RUN.c.report["summary"].as_string()).label("told"),
         # One more than is shown, so that it can be seen that there was more.
-        func.substr(RUN.c.response, 1, LONGEST_ANSWER + 1).label("answer"),
+        func.substr(RUN.c.response, 1, MAX_ANSWER_LENGTH + 1).label("answer"),
         null().label("mark"),
     )
     mine = (RUN.c.heartbeat_id == bindparam("heartbeat")) & (RUN.c.status == status) & RUN.c.dry_run.is_(False)
@@ -53,7 +53,7 @@ def _first(found: Select[Any], most: int) -> Select[Any]:
 
 
 # Built once: putting such a statement together costs more than running it.
-BEFORE = union_all(_newest("success", MOST_ANSWERS), _newest("error", 1), _newest("cancelled", 1), _open_findings())
+BEFORE = union_all(_newest("success", MAX_ANSWERS), _newest("error", 1), _newest("cancelled", 1), _open_findings())
 
 
 def opening_of(connection: Connection, heartbeat: Heartbeat, has_memories: bool, now: datetime) -> str:

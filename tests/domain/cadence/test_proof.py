@@ -80,7 +80,7 @@ def _spans(cadence: Cadence) -> list[Span]:
     Beside them a few hours from any minute near each turn on: what the server names next depends on where it starts.
     """
     random = Random(repr(cadence))
-    turns = list(zones.turns_between(cadence.zone, START, END))
+    turns = list(zones.transitions_between(cadence.zone, START, END))
     starts = [turn.at + timedelta(minutes=random.randint(-180, 180)) for turn in turns]
     spans = [(start, start + HOURS) for start in starts]
     start = START - timedelta(seconds=1)
@@ -93,7 +93,7 @@ def _spans(cadence: Cadence) -> list[Span]:
 def _check_by_references(cadence: Cadence, spans: list[Span], ticks: list[datetime]) -> None:
     if cronsim_knows(cadence):
         assert ticks == [tick for span in spans for tick in by_cronsim(cadence, *span)], f"cronsim differs on {cadence}"
-    for turn in zones.turns_between(cadence.zone, START, END):
+    for turn in zones.transitions_between(cadence.zone, START, END):
         around = turn.at - HOURS, turn.at + HOURS
         assert cadence.between(*around) == by_the_wall(cadence, *around), f"the wall differs on {cadence}, {turn}"
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from heartbeat.domain.cadence.cron import CadenceError
-from heartbeat.domain.cadence.tasks import TaskSchedule, read, written
+from heartbeat.domain.cadence.tasks import TaskSchedule, from_cadence, to_cadence
 
 NOW = datetime(2026, 11, 22, 18, 0, 0, 1, tzinfo=UTC)
 
@@ -52,10 +52,10 @@ GOOD: list[tuple[str, dict[str, Any], str, dict[str, Any]]] = [
 
 @pytest.mark.parametrize(("kind", "config", "sentence", "told"), GOOD)
 def test_what_is_asked_for(kind: str, config: dict[str, Any], sentence: str, told: dict[str, Any]) -> None:
-    cadence = read(TaskSchedule(kind, config), "Europe/Rome", NOW).validated()
+    cadence = to_cadence(TaskSchedule(kind, config), "Europe/Rome", NOW).validated()
     assert cadence.sentence() == sentence
-    assert written(cadence) == TaskSchedule(kind, told or config)
-    again = read(written(cadence), "Europe/Rome", NOW)
+    assert from_cadence(cadence) == TaskSchedule(kind, told or config)
+    again = to_cadence(from_cadence(cadence), "Europe/Rome", NOW)
     assert again.next_after(NOW) == cadence.next_after(NOW)
     assert cadence.next_after(NOW) is not None
 
@@ -63,14 +63,14 @@ def test_what_is_asked_for(kind: str, config: dict[str, Any], sentence: str, tol
 @pytest.mark.parametrize("second", [0, 1, 59])
 def test_an_interval_is_never_too_short_the_first_one_included(second: int) -> None:
     now = NOW.replace(second=second)
-    ticks = read(TaskSchedule("interval", {"interval_minutes": 5}), "UTC", now).ticks(now)
+    ticks = to_cadence(TaskSchedule("interval", {"interval_minutes": 5}), "UTC", now).ticks(now)
     first, then = next(ticks), next(ticks)
     assert timedelta(minutes=5) <= first - now < timedelta(minutes=6)
     assert then - first == timedelta(minutes=5)
 
 
 def test_in_minutes_is_never_too_early() -> None:
-    due = read(TaskSchedule("once", {"in_minutes": 1}), "UTC", NOW).run_at
+    due = to_cadence(TaskSchedule("once", {"in_minutes": 1}), "UTC", NOW).run_at
     assert due is not None
     assert timedelta(minutes=1) <= due - NOW < timedelta(seconds=61)
 
@@ -105,6 +105,6 @@ BAD: list[tuple[str, dict[str, Any], str]] = [
 @pytest.mark.parametrize(("kind", "config", "field"), BAD)
 def test_what_cannot_be_is_refused_with_its_field(kind: str, config: dict[str, Any], field: str) -> None:
     with pytest.raises(CadenceError) as refused:
-        read(TaskSchedule(kind, config), "Europe/Rome", NOW)
+        to_cadence(TaskSchedule(kind, config), "Europe/Rome", NOW)
     assert refused.value.field == field
     assert "write" in refused.value.message or "name" in refused.value.message or "give" in refused.value.message

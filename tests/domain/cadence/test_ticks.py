@@ -113,7 +113,8 @@ def test_where_cronsim_goes_in_circles_there_are_ticks() -> None:
 @pytest.mark.parametrize("cadence", cadences(40, seed=7), ids=str)
 def test_is_tick_knows_the_ticks_and_no_others(cadence: Cadence) -> None:
     turn = next(
-        zones.turns_between(cadence.zone, datetime(2027, 1, 1, tzinfo=UTC), datetime(2028, 1, 1, tzinfo=UTC)), None
+        zones.transitions_between(cadence.zone, datetime(2027, 1, 1, tzinfo=UTC), datetime(2028, 1, 1, tzinfo=UTC)),
+        None,
     )
     start = (turn.at if turn else datetime(2027, 3, 28, tzinfo=UTC)) - 5 * HOUR
     minutes = [start + number * MINUTE for number in range(1, 601)]
