@@ -100,6 +100,8 @@ def _detail(error: dict[str, Any]) -> Detail:
     where, kind = [str(part) for part in error["loc"][1:]], error["type"]
     if kind == "json_invalid":
         return Detail("body", f"is not valid JSON: {error['ctx']['error']} at position {error['loc'][-1]}")
+    if kind == "wrong_field":
+        return Detail(error["ctx"]["field"], error["ctx"]["message"])
     if not where:
         return Detail("body", "must be a JSON object")
     if kind in ("too_long", "too_short") and isinstance(error.get("input"), str):

@@ -1,6 +1,7 @@
 """The HTTP face: one FastAPI application over the parts of a process."""
 
 import asyncio
+from functools import partial
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -32,6 +33,8 @@ from api.routes import (
     tools,
     triggers,
 )
+from api.schemas.fields import OfProject
+from heartbeat.domain.clock import Clock, utc_now
 from heartbeat.domain.errors import ProductError
 from heartbeat.settings import Settings
 from heartbeat.store.database import Database
@@ -40,12 +43,12 @@ from heartbeat.temporal.schedules import Schedules
 DESCRIPTION = "Run AI agents on a schedule: budgeted, logged and durable."
 
 
-def create_app(settings: Settings, database: Database, temporal: Client) -> FastAPI:
+def create_app(settings: Settings, database: Database, temporal: Client, now: Clock = utc_now) -> FastAPI:
     """The application. It opens and closes nothing: `database` and `temporal` are the caller's.
 
-    Who stops it sets `app.state.closing`, so that streams of events end.
+    Set `app.state.closing` before stopping it, so that streams of events end.
     """
-    stack = Stack(settings, database, temporal, Schedules(temporal, database, settings))
+    stack = Stack(settings, database, temporal, Schedules(temporal, database, settings), now)
     app = FastAPI(
         title=openapi.TITLE, description=DESCRIPTION, redoc_url=None, redirect_slashes=False, strict_content_type=False
     )
@@ -56,10 +59,10 @@ def create_app(settings: Settings, database: Database, temporal: Client) -> Fast
     app.include_router(dashboard)
     app.add_exception_handler(ProductError, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(HTTPException, _unknown)
+    app.add_exception_handler(HTTPException, _refused_by_framework)
     app.add_middleware(Idempotency, stack=stack)
     app.add_middleware(RequestLimits, metrics=app.state.metrics, max_body_bytes=settings.max_body_bytes)
-    app.openapi = lambda: openapi.describe(app)  # type: ignore[method-assign]
+    app.openapi = partial(openapi.describe, app)  # type: ignore[method-assign]
     return app
 
 
@@ -70,23 +73,24 @@ async def _refused(request: Request, problem: Exception) -> ApiResponse:
 
 async def _invalid(request: Request, problem: Exception) -> ApiResponse:
     assert isinstance(problem, RequestValidationError)
-    sent = problem.body if isinstance(problem.body, dict) else request.query_params
-    project_id = sent.get("project_id")
-    return await _told(request, project_id if isinstance(project_id, str) else None, from_validation(problem))
+    params = problem.body if isinstance(problem.body, dict) else request.query_params
+    project_id = params.get("project_id")
+    names = OfProject.model_construct(project_id=project_id) if isinstance(project_id, str) else None
+    return await _if_authorized(request, names, from_validation(problem))
 
 
-async def _unknown(request: Request, problem: Exception) -> ApiResponse:
+async def _refused_by_framework(request: Request, problem: Exception) -> ApiResponse:
     assert isinstance(problem, HTTPException)
-    found = from_http(problem, request.method, request.scope["path"])
-    if found.status == 400:
-        return await _told(request, None, found)
-    return error_answer(found, dict(problem.headers or {}))
+    error = from_http(problem, request.method, request.scope["path"])
+    if error.status == 400:
+        return await _if_authorized(request, None, error)
+    return error_answer(error, dict(problem.headers or {}))
 
 
-async def _told(request: Request, project_id: str | None, wrong: ProductError) -> ApiResponse:
-    """What is wrong with a request is told to those alone whose key is right."""
+async def _if_authorized(request: Request, names: OfProject | None, error: ProductError) -> ApiResponse:
+    """What is wrong with a request, for callers whose key is right; the others are told that theirs is not."""
     try:
-        await (await caller(request)).admit(project_id)
-    except ProductError as refused:
-        return refusal(refused, request.scope["heartbeat.request_id"])
-    return error_answer(wrong)
+        await (await caller(request)).access(names)
+    except ProductError as problem:
+        return refusal(problem, request.scope["heartbeat.request_id"])
+    return error_answer(error)

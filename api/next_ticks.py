@@ -1,15 +1,15 @@
-"""A cadence's words and next tick, remembered: they are asked for with every heartbeat that is shown."""
+"""A cadence's sentence and next tick, cached: both are part of every heartbeat that is shown."""
 
 from datetime import datetime
 from functools import lru_cache
 
 from heartbeat.domain.cadence.ticks import Cadence
 
-REMEMBERED = 10_000
+CACHE_SIZE = 10_000
 
 
 class NextTick:
-    """One cadence; its next tick is looked for again only when it has passed."""
+    """One cadence; its next tick is computed again only when it has passed."""
 
     def __init__(self, cadence: Cadence) -> None:
         self.schedule = cadence.sentence()
@@ -25,7 +25,7 @@ class NextTick:
         return tick
 
 
-@lru_cache(maxsize=REMEMBERED)
-def due(cadence: Cadence) -> NextTick:
+@lru_cache(maxsize=CACHE_SIZE)
+def next_tick(cadence: Cadence) -> NextTick:
     """The one `NextTick` of equal cadences."""
     return NextTick(cadence)

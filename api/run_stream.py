@@ -7,19 +7,21 @@ run's status and, for each step, the first letter of its state. So any API proce
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection
 
-from api.schemas.runs import show_head, show_step
+from api.deps import Caller
+from api.schemas.runs import OfRun, show_head, show_step
 from heartbeat.domain.errors import ProductError
 from heartbeat.settings import Settings
+from heartbeat.store.projects.access import Access
 from heartbeat.store.runs import details
 
-LOOK_EVERY, SIGN_OF_LIFE_EVERY = 1.0, 15.0
+LOOK_EVERY, KEEP_ALIVE_EVERY = 1.0, 15.0
 KNOWN_ID = re.compile(r"([a-z]*)\.([a-z-]{0,10000})")
 NOT_SEEN = "-"
 
@@ -62,10 +64,14 @@ class RunChanges:
         return self.status != "running"
 
 
-def changes_since(
-    connection: Connection, bot_id: int, run_uuid: str, seen: SeenStates, settings: Settings
-) -> RunChanges:
-    """What is new of a run since `seen`: one small statement, and more only when there is. Raises `NotFound`."""
+async def changes(caller: Caller, query: OfRun, seen: SeenStates) -> RunChanges:
+    """What is new of a run since `seen`. Raises `NotFound`."""
+    return await caller.read(query, _changes, query.run_id, seen, caller.stack.settings)
+
+
+def _changes(connection: Connection, access: Access, run_uuid: str, seen: SeenStates, settings: Settings) -> RunChanges:
+    """One small statement, and more only when there is something new."""
+    bot_id = access.bot.id
     now = details.glance(connection, bot_id, run_uuid)
     numbers = seen.news(now)
     charged = details.charged(connection, now.run_id) if numbers else {}
@@ -79,7 +85,7 @@ def changes_since(
 
 
 async def stream(
-    first: RunChanges, seen: SeenStates, look_again: Callable[[], Awaitable[RunChanges]], closing: asyncio.Event
+    caller: Caller, query: OfRun, first: RunChanges, seen: SeenStates, closing: asyncio.Event
 ) -> AsyncIterator[bytes]:
     """The events of a run from `first` on.
 
@@ -93,11 +99,11 @@ async def stream(
         if news.over or await _happens_within(closing, LOOK_EVERY):
             return
         quiet += LOOK_EVERY
-        if quiet >= SIGN_OF_LIFE_EVERY:
+        if quiet >= KEEP_ALIVE_EVERY:
             quiet = 0.0
             yield b": still running\n\n"
         try:
-            news = await look_again()
+            news = await changes(caller, query, seen)
         except ProductError:
             return
 
@@ -110,22 +116,22 @@ async def _happens_within(event: asyncio.Event, seconds: float) -> bool:
 
 def _events(news: RunChanges, seen: SeenStates) -> list[bytes]:
     """The run before its steps when it begins, after them when it has ended; `seen` moves along."""
-    found: list[bytes] = []
+    if news.over:
+        return [*_step_events(news, seen), *_run_event(news, seen), _event("end", {"status": news.status}, seen)]
+    return [*_run_event(news, seen), *_step_events(news, seen)]
 
-    def tell_run() -> None:
-        if news.run:
-            seen.status = news.status
-            found.append(_event("run", news.run, seen))
 
-    if not news.over:
-        tell_run()
+def _run_event(news: RunChanges, seen: SeenStates) -> list[bytes]:
+    if news.run is None:
+        return []
+    seen.status = news.status
+    return [_event("run", news.run, seen)]
+
+
+def _step_events(news: RunChanges, seen: SeenStates) -> Iterator[bytes]:
     for step in news.steps:
         seen.letters[step["number"]] = step["state"][0]
-        found.append(_event("step", step, seen))
-    if news.over:
-        tell_run()
-        found.append(_event("end", {"status": news.status}, seen))
-    return found
+        yield _event("step", step, seen)
 
 
 def _event(name: str, data: dict[str, Any], seen: SeenStates) -> bytes:

@@ -1,4 +1,4 @@
-"""Connecting a tool server: what may be written of it, and what it says when it is asked what it offers.
+"""Register a tool server: check what is written of it, and ask it what it offers.
 
 It is asked between transactions, never inside one, and what it said is written only if its row is what it was.
 """
@@ -26,36 +26,36 @@ from heartbeat.store.tools import servers as store
 
 # A caller is waiting, and those in front of it seldom wait longer than a minute.
 PATIENCE_SECONDS = 20
-MOST_DEFINITIONS = 500_000
+MAX_DEFINITIONS = 500_000
 USUAL_PORTS = {"http": 80, "https": 443}
 
 
 @dataclass(frozen=True)
 class ToolListing:
-    """What a server offers, or the problem in words."""
+    """The tools that a server offers, or the problem in words."""
 
-    found: list[DiscoveredTool] = field(default_factory=list)
+    tools: list[DiscoveredTool] = field(default_factory=list)
     problem: str | None = None
 
 
-def drafted(bot: Bot, given: CreateTool, settings: Settings) -> Tool:
-    """The tool of `bot` that `given` describes, not stored yet. Raises `Invalid`."""
-    refuse_closed(given.server_url, settings)
+def new_tool(bot: Bot, body: CreateTool, settings: Settings) -> Tool:
+    """The tool of `bot` that `body` describes, not stored yet. Raises `Invalid`."""
+    require_open_address(body.server_url, settings)
     uuid = new_id("tool")
-    fields = {**given.fields(), **_kept(uuid, given.headers or {}, settings)}
+    fields = {**body.fields(), **_header_columns(uuid, body.headers or {}, settings)}
     return Tool.model_construct(uuid=uuid, bot_id=bot.id, **fields)
 
 
-def changes(given: UpdateTool, row: Tool, settings: Settings) -> dict[str, Any]:
-    """The columns that `given` changes. Raises `Invalid`, also when headers would go where they were not given for."""
-    fields = given.fields()
+def changes(body: UpdateTool, tool: Tool, settings: Settings) -> dict[str, Any]:
+    """The columns that `body` changes. Raises `Invalid`, also when headers would go to another host than theirs."""
+    fields = body.fields()
     if "server_url" in fields:
-        refuse_closed(fields["server_url"], settings)
-    if given.headers:
-        return fields | _kept(row.uuid, given.headers, settings)
-    if given.forgets_headers:
-        return fields | _kept(row.uuid, {}, settings)
-    if row.sealed_headers and _origin(fields.get("server_url", row.server_url)) != _origin(row.server_url):
+        require_open_address(fields["server_url"], settings)
+    if body.headers:
+        return fields | _header_columns(tool.uuid, body.headers, settings)
+    if body.forgets_headers:
+        return fields | _header_columns(tool.uuid, {}, settings)
+    if tool.sealed_headers and _origin(fields.get("server_url", tool.server_url)) != _origin(tool.server_url):
         raise Invalid(
             "headers",
             "must be sent again with a server_url on another host, or as null to be forgotten: those that are kept "
@@ -64,13 +64,13 @@ def changes(given: UpdateTool, row: Tool, settings: Settings) -> dict[str, Any]:
     return fields
 
 
-def refuse_closed(url: str, settings: Settings) -> None:
-    """Refuse an address that is literally a closed one. Raises `Invalid`; a name is judged when it is connected to."""
+def require_open_address(url: str, settings: Settings) -> None:
+    """Raises `Invalid` for an address that is literally a closed one; a name is judged when it is connected to."""
     host = urlsplit(url).hostname or ""
     if not host.isascii():
         return
-    wanted, allowed = read_host(host), AllowList(settings.egress_allow)
-    kind = allowed.refusal_of_name(wanted) if isinstance(wanted, str) else allowed.refusal(wanted)
+    address, allowed = read_host(host), AllowList(settings.egress_allow)
+    kind = allowed.refusal_of_name(address) if isinstance(address, str) else allowed.refusal(address)
     if kind:
         raise Invalid(
             "server_url",
@@ -79,8 +79,8 @@ def refuse_closed(url: str, settings: Settings) -> None:
         )
 
 
-async def ask(tool: Tool, settings: Settings) -> ToolListing:
-    """What the server of `tool` offers now. However it fails, it fails in words that hold no secret."""
+async def list_offered(tool: Tool, settings: Settings) -> ToolListing:
+    """Ask the server of `tool` what it offers now. However it fails, it fails in words that hold no secret."""
     # In a thread: loading the SDK for the first time takes half a second, in which others want their answers.
     await asyncio.to_thread(import_module, "heartbeat.agents.tools.mcp.client")
     from heartbeat.agents.tools.mcp.client import ToolServerDown, list_tools
@@ -88,26 +88,26 @@ async def ask(tool: Tool, settings: Settings) -> ToolListing:
     seconds = min(settings.tool_timeout_seconds, PATIENCE_SECONDS)
     try:
         server = _server(tool, settings)
-        found = await list_tools(server, settings.model_copy(update={"tool_timeout_seconds": seconds}))
+        tools = await list_tools(server, settings.model_copy(update={"tool_timeout_seconds": seconds}))
     except (ToolServerDown, CannotOpen) as problem:
         return ToolListing(problem=str(problem))
-    size = sum(len(json.dumps([tool.name, tool.description, tool.schema, tool.annotations])) for tool in found)
-    if size > MOST_DEFINITIONS:
-        words = f"describes its tools in {size:,} characters; at most {MOST_DEFINITIONS:,} can be told to a model."
+    size = sum(len(json.dumps([one.name, one.description, one.schema, one.annotations])) for one in tools)
+    if size > MAX_DEFINITIONS:
+        words = f"describes its tools in {size:,} characters; at most {MAX_DEFINITIONS:,} can be told to a model."
         return ToolListing(problem=f"The tool server {tool.server_label} {words}")
-    return ToolListing(found)
+    return ToolListing(tools)
 
 
-def settle(connection: Connection, tool: Tool, asked: ToolListing, now: datetime) -> Tool:
-    """Write down what came of asking: the definitions, or why there are none."""
-    if asked.problem:
-        return store.note_failure(connection, tool, asked.problem)
-    return store.pin(connection, tool.id, asked.found, now)
+def write_listing(connection: Connection, tool: Tool, listing: ToolListing, now: datetime) -> Tool:
+    """Store what a server offers, or why that is not known."""
+    if listing.problem:
+        return store.note_failure(connection, tool, listing.problem)
+    return store.pin(connection, tool.id, listing.tools, now)
 
 
-def same_server(now: Tool, asked: Tool) -> None:
-    """Raise `Conflict` when somebody has pointed the tool elsewhere since it was read to be asked."""
-    if any(getattr(now, name) != getattr(asked, name) for name in ("server_url", "transport", "sealed_headers")):
+def require_same_server(tool: Tool, before: Tool) -> None:
+    """Raises `Conflict` when somebody has pointed the tool elsewhere since it was read `before` asking its server."""
+    if any(getattr(tool, name) != getattr(before, name) for name in ("server_url", "transport", "sealed_headers")):
         raise Conflict("tool_changed", "Somebody else changed this tool at the same time; read it, and try again.")
 
 
@@ -116,7 +116,7 @@ def changed_copy(tool: Tool, fields: Mapping[str, Any]) -> Tool:
     return Tool.model_construct(**{**tool.model_dump(), **fields})
 
 
-def _kept(uuid: str, headers: Mapping[str, str], settings: Settings) -> dict[str, Any]:
+def _header_columns(uuid: str, headers: Mapping[str, str], settings: Settings) -> dict[str, Any]:
     """The columns that keep `headers`. Raises `Invalid` when there is no key to seal them with."""
     if not headers:
         return {"sealed_headers": None, "header_names": []}

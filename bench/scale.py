@@ -14,10 +14,12 @@ from bench.goals import Result, rounded
 from bench.logs_in_bulk import fill
 from bench.quantiles import quantile
 from bench.tenant import Tenant, seed
+from heartbeat.settings import Plan
 from heartbeat.store import migrate
 from heartbeat.store.credits.stats import stats
 from heartbeat.store.database import Database
 from heartbeat.store.pages import Page
+from heartbeat.store.projects.access import Access
 from heartbeat.store.runs.logs import LogFilter, logs
 
 FEW, MANY = 10_000, 1_000_000
@@ -62,7 +64,8 @@ def _timed(connection: Connection, tenant: Tenant, asked: str) -> float:
     """Milliseconds that one answer takes."""
     began = perf_counter()
     if asked == "stats":
-        assert stats(connection, tenant.bot, datetime.now(UTC).date(), 30).all.total
+        access = Access(tenant.project, Plan()).narrowed(tenant.bot)
+        assert stats(connection, access, datetime.now(UTC).date(), 30).all.total
     else:
         rows, total = logs(connection, LogFilter(tenant.bot.id), Page(1, 20))
         assert len(rows) == 20 < total

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, update
 from heartbeat.settings import Plan
 from heartbeat.store.bots.bots import create_bot
 from heartbeat.store.heartbeats.configure import ConfigureRequest, configure
-from heartbeat.store.projects.access import access
+from heartbeat.store.projects.access import Access
 from heartbeat.store.projects.projects import create_key, create_project
 from heartbeat.store.rows import columns
 from heartbeat.store.tables.bots import Bot
@@ -42,13 +42,12 @@ def seed(connection: Connection, heartbeats: int) -> Tenant:
     project = create_project(connection, "Bench", now)
     key = create_key(connection, project, "bench", now).secret
     fields = {"name": "Bench", "model": "openai:instant", "instruction": "Be brief.", "heartbeat": True}
-    bot = create_bot(connection, project, fields, now)
-    opened = access(connection, key, bot.uuid)
-    assert opened is not None
-    wishes = [
+    access = Access(project, Plan())
+    bot = create_bot(connection, access, fields, now)
+    requests = [
         ConfigureRequest({"prompt": f"Check queue {number}.", "cron_pattern": "0 0 * * *"}, enabled=True)
         for number in range(heartbeats)
     ]
-    made = [configure(connection, opened, Plan(), wish, now) for wish in wishes]
+    made = [configure(connection, access.narrowed(bot), request, now) for request in requests]
     connection.execute(update(HEARTBEAT).values(synced_version=HEARTBEAT.c.version))
     return Tenant(project, key, bot, made)

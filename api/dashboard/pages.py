@@ -1,9 +1,10 @@
-"""What a person's browser needs beside the API: sessions, errors as pages, and headers that lock pages down."""
+"""What every page needs: the visitor with a session, errors as pages, and headers that lock pages down."""
 
 import logging
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from typing import Annotated, Any, Concatenate, ParamSpec, TypeVar
+from datetime import datetime
+from typing import Annotated, Any, ParamSpec, TypeVar
 from urllib.parse import parse_qs, quote, urlsplit
 
 from fastapi import Depends, Request
@@ -13,11 +14,12 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from api.dashboard import session
 from api.dashboard.render import render
-from api.deps import Stack, utc_now
+from api.deps import AccessQuery, Stack
 from api.errors import DATABASE_AWAY, unexpected
 from heartbeat.domain.errors import Forbidden, ProductError, Unavailable
 from heartbeat.store.overview.waiting import WaitingCounts, waiting
 from heartbeat.store.pages import Page
+from heartbeat.store.projects.access import Access, plan_of
 from heartbeat.store.projects.sign_in import opened_by_key
 from heartbeat.store.tables.projects import Project
 
@@ -25,7 +27,6 @@ log = logging.getLogger(__name__)
 
 P = ParamSpec("P")
 T = TypeVar("T")
-ProjectQuery = Callable[Concatenate[Connection, Project, P], T]
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 SIGN_IN = "/sign-in"
@@ -84,44 +85,53 @@ class Frame:
 
 
 class Visitor:
-    """Who looks. Each read or write looks the session's key up first, in the same transaction as the work itself."""
+    """A person with a session. Each read or write authorizes its key first, in the same transaction.
+
+    All raise `SignedOut`.
+    """
 
     def __init__(self, stack: Stack, cookie: str) -> None:
         self.stack = stack
         self._cookie = cookie
 
-    async def read(self, query: ProjectQuery[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """`query(connection, project, …)` for the project of the session; raises `SignedOut`."""
-        return await self.stack.database.read(self._entered, query, *args, **kwargs)
+    def now(self) -> datetime:
+        return self.stack.now()
 
-    async def read_framed(self, query: ProjectQuery[P, T], *args: P.args, **kwargs: P.kwargs) -> tuple[Frame, T]:
-        """`read`, and what stands around the page that shows it; raises `SignedOut`."""
+    async def access(self) -> Access:
+        """The project of the session."""
+        return await self.stack.database.read_inline(self._authorize)
+
+    async def read(self, query: AccessQuery[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run `query(connection, access, …)` on one consistent state of the database."""
+        return await self.stack.database.read(self._authorized, query, *args, **kwargs)
+
+    async def read_framed(self, query: AccessQuery[P, T], *args: P.args, **kwargs: P.kwargs) -> tuple[Frame, T]:
+        """`read`, and what stands around the page that shows it."""
         return await self.stack.database.read(self._framed, query, *args, **kwargs)
 
-    async def write(self, change: ProjectQuery[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """`read` in a transaction that may write."""
-        return await self.stack.database.write(self._entered, change, *args, **kwargs)
+    async def write(self, change: AccessQuery[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run `change(connection, access, …)` in one transaction, rolled back when it raises."""
+        return await self.stack.database.write(self._authorized, change, *args, **kwargs)
 
-    def _entered(self, connection: Connection, query: ProjectQuery[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return query(connection, self._project(connection), *args, **kwargs)
+    def _authorized(self, connection: Connection, query: AccessQuery[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return query(connection, self._authorize(connection), *args, **kwargs)
 
     def _framed(
-        self, connection: Connection, query: ProjectQuery[P, T], /, *args: P.args, **kwargs: P.kwargs
+        self, connection: Connection, query: AccessQuery[P, T], /, *args: P.args, **kwargs: P.kwargs
     ) -> tuple[Frame, T]:
-        project = self._project(connection)
-        frame = Frame(project, waiting(connection, project, utc_now()))
-        return frame, query(connection, project, *args, **kwargs)
+        access = self._authorize(connection)
+        frame = Frame(access.project, waiting(connection, access.project, self.now()))
+        return frame, query(connection, access, *args, **kwargs)
 
-    def _project(self, connection: Connection) -> Project:
+    def _authorize(self, connection: Connection) -> Access:
         key_uuid = session.key_of(self._cookie)
         opened = opened_by_key(connection, key_uuid) if key_uuid else None
-        if opened is None or not session.holds(self._cookie, opened.key_hash, utc_now()):
+        if opened is None or not session.holds(self._cookie, opened.key_hash, self.now()):
             raise SignedOut
-        return opened.project
+        return Access(opened.project, plan_of(self.stack.settings.plans, opened.project))
 
 
 def visitor(request: Request) -> Visitor:
-    """The visitor of this request."""
     return Visitor(request.app.state.stack, request.cookies.get(session.COOKIE, ""))
 
 
@@ -130,6 +140,7 @@ VisitorDep = Annotated[Visitor, Depends(visitor)]
 
 def require_own_form(request: Request) -> None:
     """Raises `Forbidden` unless the browser says that the form was on a page of this very site."""
+    # Own code: FastAPI has no CSRF check, and these two headers need neither a token in each form nor a store of them.
     site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin", "")
     # Browsers leave the first out on plain http; a proxy may change the host that the second is compared with.
     own = site == "same-origin" if site else urlsplit(origin).netloc == request.headers.get("host") != ""
@@ -142,33 +153,31 @@ def is_https(request: Request) -> bool:
     return "https" in (request.url.scheme, request.headers.get("x-forwarded-proto"))
 
 
-def html(template: str, status_code: int = 200, **shown: Any) -> HTMLResponse:
-    """A page."""
-    return HTMLResponse(render(template, **shown), status_code)
+def html(template: str, status_code: int = 200, **context: Any) -> HTMLResponse:
+    return HTMLResponse(render(template, **context), status_code)
 
 
-async def form(request: Request) -> dict[str, str]:
-    """The fields of a form; of one that was sent twice the first."""
+async def form_fields(request: Request) -> dict[str, str]:
+    """The fields of the form that was sent; of one that was sent twice the first."""
     fields = parse_qs((await request.body()).decode("utf-8", "replace"), max_num_fields=10)
     return {name: values[0] for name, values in fields.items()}
 
 
-def which_page(given: str, size: int) -> Page:
-    """The page that was asked for; the first instead of anything that is no number."""
-    known = given.isascii() and given.isdecimal() and len(given) <= 6
-    return Page(max(1, int(given)) if known else 1, size)
+def page_of(text: str, size: int) -> Page:
+    """The page with this number; the first instead of anything that is no number."""
+    is_number = text.isascii() and text.isdecimal() and len(text) <= 6
+    return Page(max(1, int(text)) if is_number else 1, size)
 
 
-def address(path: str, page: Page) -> str:
+def page_url(path: str, page: Page) -> str:
     """Where a page is fetched again."""
     return path if page.number == 1 else f"{path}{'&' if '?' in path else '?'}page={page.number}"
 
 
 def _to_sign_in(request: Request) -> Response:
     """To the sign-in page, which leads back to the page that was wanted."""
-    wanted = request.url.path if request.method == "GET" else "/"
-    target = SIGN_IN if wanted == "/" else f"{SIGN_IN}?next={quote(wanted)}"
-    return RedirectResponse(target, 303)
+    path = request.url.path if request.method == "GET" else "/"
+    return RedirectResponse(SIGN_IN if path == "/" else f"{SIGN_IN}?next={quote(path)}", 303)
 
 
 def _error_page(problem: ProductError) -> Response:

@@ -41,5 +41,5 @@ def _environment() -> Environment:
         auto_reload=False,
     )
     made.filters |= {"number": formats.number, "sentence": formats.sentence}
-    made.globals |= {"asset_url": asset_url, "words": formats}
+    made.globals |= {"asset_url": asset_url, "formats": formats}
     return made

@@ -1,8 +1,11 @@
-"""Idempotency keys: a POST that carries one is answered once; the same request again gets the same answer again."""
+"""Idempotency keys: a POST that carries one is answered once; the same request again gets the same answer again.
+
+Own code: it answers past every handler, and keeps its keys in the store, which every API process shares.
+"""
 
 import asyncio
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from hashlib import sha256
 
 from sqlalchemy import Connection
@@ -10,7 +13,7 @@ from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.deps import Stack, secret_of, utc_now
+from api.deps import Stack, secret_of
 from heartbeat.domain.errors import Invalid, Unavailable
 from heartbeat.store.projects.idempotency import IdempotencyClaim, StoredResponse, claim, release, store_response
 from heartbeat.store.projects.projects import project_of_key
@@ -34,38 +37,22 @@ class Idempotency:
         if scope["type"] != "http" or scope["method"] != "POST" or HEADER not in (headers := Headers(scope=scope)):
             await self._app(scope, receive, send)
             return
-        first = await receive()
-
-        async def again() -> Message:
-            nonlocal first
-            message, first = first, {"type": "http.disconnect"}
-            return message
-
-        found = await self._claim(headers, _fingerprint(scope, first.get("body", b"")))
-        if isinstance(found, StoredResponse):
-            answer = Response(found.answer, found.status, {"idempotent-replayed": "true"}, "application/json")
-            await answer(scope, again, send)
-        elif found is None:
-            await self._app(scope, again, send)
-        else:
-            scope["heartbeat.claim"] = found
-            await self._answer(found, scope, again, send)
-
-    async def _claim(self, headers: Headers, fingerprint: str) -> IdempotencyClaim | StoredResponse | None:
-        """`None` when the key of the project opens nothing: the application will say so."""
+        # The whole body: the request limits have read it already.
+        message = await receive()
+        fingerprint = _fingerprint(scope, message.get("body", b""))
+        replayed = Replayed(message)
         key, secret = headers[HEADER], secret_of(headers.get("authorization", ""))
+        claim = await self._stack.database.write(_claim, secret, key, fingerprint, self._stack.now(), self._patience)
+        if isinstance(claim, StoredResponse):
+            answer = Response(claim.answer, claim.status, {"idempotent-replayed": "true"}, "application/json")
+            await answer(scope, replayed, send)
+        elif claim is None:
+            await self._app(scope, replayed, send)
+        else:
+            scope["heartbeat.claim"] = claim
+            await self._answer(claim, scope, replayed, send)
 
-        def work(connection: Connection) -> IdempotencyClaim | StoredResponse | None:
-            project = project_of_key(connection, secret) if secret else None
-            if project is None:
-                return None
-            if not (1 <= len(key) <= MAX_KEY_LENGTH and key.isascii() and key.isprintable()):
-                raise Invalid("Idempotency-Key", f"must be 1 to {MAX_KEY_LENGTH} printable ASCII characters")
-            return claim(connection, project.id, key, fingerprint, utc_now(), self._patience)
-
-        return await self._stack.database.write(work)
-
-    async def _answer(self, mine: IdempotencyClaim, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _answer(self, claim: IdempotencyClaim, scope: Scope, receive: Receive, send: Send) -> None:
         """Have the application answer; the answer is stored before the caller has it."""
         messages: list[Message] = []
 
@@ -75,23 +62,43 @@ class Idempotency:
         try:
             await self._app(scope, receive, collect)
         except (Exception, asyncio.CancelledError):
-            await self._store(mine, 500, "")
+            await self._settle(claim, 500, "")
             raise
         body = b"".join(message.get("body", b"") for message in messages)
-        await self._store(mine, messages[0]["status"], body.decode())
+        await self._settle(claim, messages[0]["status"], body.decode())
         for message in messages:
             await send(message)
 
-    async def _store(self, mine: IdempotencyClaim, status: int, answer: str) -> None:
-        def work(connection: Connection) -> None:
-            if status >= 500 or status in PASSING:
-                release(connection, mine)
-            else:
-                store_response(connection, mine, status, answer)
-
+    async def _settle(self, claim: IdempotencyClaim, status: int, answer: str) -> None:
         # What was done is done: the caller gets its answer even if it cannot be kept.
         with suppress(Unavailable):
-            await self._stack.database.write(work)
+            if status >= 500 or status in PASSING:
+                await self._stack.database.write(release, claim)
+            else:
+                await self._stack.database.write(store_response, claim, status, answer)
+
+
+class Replayed:
+    """A `receive` that gives the one message that was read already, and then that the client is gone."""
+
+    def __init__(self, message: Message) -> None:
+        self._message = message
+
+    async def __call__(self) -> Message:
+        message, self._message = self._message, {"type": "http.disconnect"}
+        return message
+
+
+def _claim(
+    connection: Connection, secret: str, key: str, fingerprint: str, now: datetime, patience: timedelta
+) -> IdempotencyClaim | StoredResponse | None:
+    """`None` when the key of the project opens nothing: the application will say so."""
+    project = project_of_key(connection, secret) if secret else None
+    if project is None:
+        return None
+    if not (1 <= len(key) <= MAX_KEY_LENGTH and key.isascii() and key.isprintable()):
+        raise Invalid("Idempotency-Key", f"must be 1 to {MAX_KEY_LENGTH} printable ASCII characters")
+    return claim(connection, project.id, key, fingerprint, now, patience)
 
 
 def _fingerprint(scope: Scope, body: bytes) -> str:

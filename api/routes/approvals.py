@@ -1,11 +1,12 @@
 """Approvals: what waits for a person's yes, and the yes or no itself."""
 
+from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter
 from sqlalchemy import Connection, Row
 
-from api.deps import CallerDep, QueryCaller, in_query, utc_now
+from api.deps import CallerDep, query_params
 from api.openapi import call
 from api.responses import ApiResponse
 from api.schemas.approvals import DECISIONS, AllApprovals, Decide, ListApprovals, OneApproval, show_approval
@@ -17,28 +18,29 @@ from heartbeat.temporal.runs import wake
 
 router = APIRouter(prefix="/v1/bot/approval", tags=["Approvals"])
 
+BY = "a key of the project"
+
 
 @router.get("/readall", **call(AllApprovals, query=ListApprovals))
-async def readall(asking: Annotated[QueryCaller[ListApprovals], in_query(ListApprovals)]) -> ApiResponse:
+async def readall(query: Annotated[ListApprovals, query_params(ListApprovals)], caller: CallerDep) -> ApiResponse:
     """List what a bot's runs asked a person for, newest first."""
-    given = asking.given
-    page = Page(given.page, given.per_page)
-    rows, total = await asking.read(
-        given, lambda connection, found: store.approvals(connection, found.bot, given.state, page)
-    )
-    shown = [show_approval(row) for row in rows]
+    page = Page(query.page, query.per_page)
+    approvals, total = await caller.read(query, store.approvals, query.state, page)
+    shown = [show_approval(approval) for approval in approvals]
     return ApiResponse({"total": total, "approvals": shown, "pagination": pagination(page, total)})
 
 
 @router.post("/decide", **call(OneApproval))
-async def decide(given: Decide, asking: CallerDep) -> ApiResponse:
+async def decide(body: Decide, caller: CallerDep) -> ApiResponse:
     """Say yes or no to a call that waits for it. The same decision again is a success, the other one a conflict."""
+    approval = await caller.write(body, _decided, body.approval_id, DECISIONS[body.decision], caller.now())
+    await wake(caller.stack.temporal, approval.workflow_id, approval.step)
+    return ApiResponse({"approval": show_approval(approval)})
 
-    def work(connection: Connection, found: Access) -> Row[Any]:
-        asked = store.approval(connection, given.approval_id, found.bot)
-        store.decide(connection, asked.uuid, DECISIONS[given.decision], "a key of the project", utc_now())
-        return store.approval(connection, given.approval_id, found.bot)
 
-    row = await asking.write(given, work)
-    await wake(asking.stack.temporal, row.workflow_id, row.step)
-    return ApiResponse({"approval": show_approval(row)})
+def _decided(
+    connection: Connection, access: Access, approval_uuid: str, decision: store.Decision, now: datetime
+) -> Row[Any]:
+    approval = store.approval(connection, approval_uuid, access.bot)
+    store.decide(connection, approval.uuid, decision, BY, now)
+    return store.approval(connection, approval.uuid)

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter
 from sqlalchemy import Connection
 
-from api.deps import CallerDep, QueryCaller, in_query, utc_now
+from api.deps import CallerDep, query_params
 from api.openapi import call
 from api.responses import ApiResponse
 from api.schemas.bots import AllBots, CreateBot, ListBots, OneBot, Success, UpdateBot, UpdatedBot, show_bot
@@ -21,62 +21,55 @@ router = APIRouter(prefix="/v1/bot", tags=["Bots"])
 
 
 @router.post("/create", **call(OneBot))
-async def create(given: CreateBot, asking: CallerDep) -> ApiResponse:
+async def create(body: CreateBot, caller: CallerDep) -> ApiResponse:
     """Create a bot."""
-    fields = {**given.fields(), "attributes": given.attributes()}
-    bot = await asking.write(
-        given, lambda connection, found: store.create_bot(connection, found.project, fields, utc_now())
-    )
-    return ApiResponse({"bot": show_bot(bot, asking.stack.settings)})
+    fields = {**body.fields(), "attributes": body.attributes()}
+    bot = await caller.write(body, store.create_bot, fields, caller.now())
+    return ApiResponse({"bot": show_bot(bot, caller.stack.settings)})
 
 
 @router.get("/read", **call(OneBot, query=OfBot))
-async def read(asking: Annotated[QueryCaller[OfBot], in_query(OfBot)]) -> ApiResponse:
+async def read(query: Annotated[OfBot, query_params(OfBot)], caller: CallerDep) -> ApiResponse:
     """Read one bot."""
-    bot = await asking.read_inline(asking.given, lambda _, found: found.bot)
-    return ApiResponse({"bot": show_bot(bot, asking.stack.settings)})
+    access = await caller.access(query)
+    return ApiResponse({"bot": show_bot(access.bot, caller.stack.settings)})
 
 
 @router.get("/readall", **call(AllBots, query=ListBots))
-async def readall(asking: Annotated[QueryCaller[ListBots], in_query(ListBots)]) -> ApiResponse:
+async def readall(query: Annotated[ListBots, query_params(ListBots)], caller: CallerDep) -> ApiResponse:
     """List a project's bots, oldest first."""
-    given = asking.given
-    page = Page(given.page, given.per_page)
-    bots, total = await asking.read(given, lambda connection, found: store.bots(connection, found.project, page))
-    shown = [show_bot(bot, asking.stack.settings) for bot in bots]
+    page = Page(query.page, query.per_page)
+    bots, total = await caller.read(query, store.bots, page)
+    shown = [show_bot(bot, caller.stack.settings) for bot in bots]
     return ApiResponse({"total": total, "bots": shown, "pagination": pagination(page, total)})
 
 
 @router.put("/update", **call(UpdatedBot))
-async def update(given: UpdateBot, asking: CallerDep) -> ApiResponse:
+async def update(body: UpdateBot, caller: CallerDep) -> ApiResponse:
     """Change what is given of a bot. Its `heartbeat` flag pauses and resumes the bot's heartbeats."""
-    fields, attributes = given.fields(), given.attributes()
-    changed = await asking.write(
-        given, lambda connection, found: store.update_bot(connection, found.bot, fields, attributes, utc_now())
-    )
-    await asking.stack.schedules.sync_all(changed.heartbeats)
-    bot = show_bot(changed.bot, asking.stack.settings)
+    fields, attributes = body.fields(), body.attributes()
+    change = await caller.write(body, store.update_bot, fields, attributes, caller.now())
+    await caller.stack.schedules.sync_all(change.heartbeats)
+    bot = show_bot(change.bot, caller.stack.settings)
     touched = {name: bot[name] for name in ("id", "updated_at", *fields, *attributes)}
     return ApiResponse({**touched, "bot": bot})
 
 
 @router.post("/reset", **call(Success))
-async def reset(given: OfBot, asking: CallerDep) -> ApiResponse:
+async def reset(body: OfBot, caller: CallerDep) -> ApiResponse:
     """Forget everything that a bot and its members remember."""
-    bot, memories = await asking.write(given, lambda connection, found: (found.bot, forget_all(connection, found.bot)))
-    return ApiResponse(
-        {"success": True, "message": f"Bot {bot.uuid} was reset: {memories} of its memories were deleted."}
-    )
+    bot, memories = await caller.write(body, _reset)
+    message = f"Bot {bot.uuid} was reset: {memories} of its memories were deleted."
+    return ApiResponse({"success": True, "message": message})
+
+
+def _reset(connection: Connection, access: Access) -> tuple[Bot, int]:
+    return access.bot, forget_all(connection, access.bot)
 
 
 @router.delete("/delete", **call(Success, query=OfBot))
-async def delete(asking: Annotated[QueryCaller[OfBot], in_query(OfBot)]) -> ApiResponse:
+async def delete(query: Annotated[OfBot, query_params(OfBot)], caller: CallerDep) -> ApiResponse:
     """Delete a bot with its heartbeats, their schedules and its tools. Logs stay."""
-
-    def work(connection: Connection, found: Access) -> tuple[Bot, list[str]]:
-        changed = store.delete_bot(connection, found.bot, utc_now())
-        return changed.bot, changed.heartbeats
-
-    bot, heartbeats = await asking.write(asking.given, work)
-    await asking.stack.schedules.sync_all(heartbeats)
-    return ApiResponse({"success": True, "message": f"Bot {bot.uuid} was deleted with its heartbeats."})
+    change = await caller.write(query, store.delete_bot, caller.now())
+    await caller.stack.schedules.sync_all(change.heartbeats)
+    return ApiResponse({"success": True, "message": f"Bot {change.bot.uuid} was deleted with its heartbeats."})

@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Request
 from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import BaseModel, Field
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.responses import Response
 
@@ -67,9 +67,13 @@ async def metrics(request: Request) -> Response:
     return Response(text, headers={"content-type": CONTENT_TYPE_LATEST})
 
 
+def _first_project(connection: Connection) -> None:
+    connection.execute(select(columns(Project).c.id).limit(1)).first()
+
+
 async def _database(stack: Stack) -> bool:
     try:
-        await stack.database.read(lambda connection: connection.execute(select(columns(Project).c.id).limit(1)).first())
+        await stack.database.read(_first_project)
     except (Unavailable, SQLAlchemyError):
         return False
     return True

@@ -1,18 +1,18 @@
 """Heartbeats: configure, list, read, switch on and off, delete."""
 
-from collections.abc import Callable
+from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter
 from sqlalchemy import Connection
 
-from api.deps import Caller, CallerDep, QueryCaller, in_query, utc_now
+from api.deps import AccessQuery, Caller, CallerDep, P, query_params
 from api.openapi import call
 from api.responses import ApiResponse
 from api.schemas.fields import OfBot, OfHeartbeat
 from api.schemas.heartbeats import AllHeartbeats, Configure, Deleted, ListHeartbeats, OneHeartbeat, show, show_all
+from heartbeat.store.heartbeats import configure as configuring
 from heartbeat.store.heartbeats import heartbeats as store
-from heartbeat.store.heartbeats.configure import configure as configure_in_store
 from heartbeat.store.projects.access import Access
 from heartbeat.store.projects.members import member_uuids, subscriber
 from heartbeat.store.tables.heartbeats import Heartbeat
@@ -21,76 +21,62 @@ router = APIRouter(prefix="/v1/bot/heartbeat", tags=["Heartbeats"])
 
 
 @router.get("/read", **call(OneHeartbeat, query=OfHeartbeat))
-async def read(asking: Annotated[QueryCaller[OfHeartbeat], in_query(OfHeartbeat)]) -> ApiResponse:
+async def read(query: Annotated[OfHeartbeat, query_params(OfHeartbeat)], caller: CallerDep) -> ApiResponse:
     """Read one heartbeat."""
-
-    def work(connection: Connection, found: Access) -> dict[str, Any]:
-        return show_all(connection, found, [found.heartbeat], utc_now())[0]
-
-    return ApiResponse({"heartbeat": await asking.read_inline(asking.given, work)})
+    return ApiResponse({"heartbeat": await caller.read_inline(query, _named, caller.now())})
 
 
 @router.get("/readall", **call(AllHeartbeats, query=ListHeartbeats))
-async def readall(asking: Annotated[QueryCaller[ListHeartbeats], in_query(ListHeartbeats)]) -> ApiResponse:
+async def readall(query: Annotated[ListHeartbeats, query_params(ListHeartbeats)], caller: CallerDep) -> ApiResponse:
     """List a bot's heartbeats, oldest first."""
-    given = asking.given
-
-    def work(connection: Connection, found: Access) -> list[dict[str, Any]]:
-        member_id = subscriber(connection, found.bot, given.member_id).id if given.member_id else None
-        return show_all(connection, found, store.heartbeats(connection, found.bot, member_id), utc_now())
-
-    return ApiResponse({"heartbeats": await asking.read(given, work)})
+    return ApiResponse({"heartbeats": await caller.read(query, _of_bot, query.member_id, caller.now())})
 
 
 @router.post("/configure", **call(OneHeartbeat))
-async def configure(given: Configure, asking: CallerDep) -> ApiResponse:
+async def configure(body: Configure, caller: CallerDep) -> ApiResponse:
     """Create a heartbeat, or change the one that is meant: by `uuid`, else `external_id`, else member and prompt."""
-
-    def work(connection: Connection, found: Access) -> Heartbeat:
-        return configure_in_store(connection, found, asking.plan(found), given.configure_request(), utc_now())
-
-    return await _written(asking, given, work)
+    return await _change(caller, body, configuring.configure, body.configure_request(), caller.now())
 
 
 @router.post("/enable", **call(OneHeartbeat))
-async def enable(given: OfHeartbeat, asking: CallerDep) -> ApiResponse:
+async def enable(body: OfHeartbeat, caller: CallerDep) -> ApiResponse:
     """Let a heartbeat run on its schedule; lifts a pause and starts its streak of failures anew."""
-
-    def work(connection: Connection, found: Access) -> Heartbeat:
-        return store.enable(connection, found.project, asking.plan(found), found.bot, given.heartbeat_id, utc_now())
-
-    return await _written(asking, given, work)
+    return await _change(caller, body, store.enable, caller.now())
 
 
 @router.post("/disable", **call(OneHeartbeat))
-async def disable(given: OfHeartbeat, asking: CallerDep) -> ApiResponse:
+async def disable(body: OfHeartbeat, caller: CallerDep) -> ApiResponse:
     """Stop a heartbeat without deleting it."""
-
-    def work(connection: Connection, found: Access) -> Heartbeat:
-        return store.disable(connection, found.bot, given.heartbeat_id, utc_now())
-
-    return await _written(asking, given, work)
+    return await _change(caller, body, store.disable, caller.now())
 
 
 @router.delete("/delete", **call(Deleted, query=OfHeartbeat))
-async def delete(asking: Annotated[QueryCaller[OfHeartbeat], in_query(OfHeartbeat)]) -> ApiResponse:
+async def delete(query: Annotated[OfHeartbeat, query_params(OfHeartbeat)], caller: CallerDep) -> ApiResponse:
     """Delete a heartbeat and its schedule. Its logs stay."""
-    given = asking.given
-
-    def work(connection: Connection, found: Access) -> list[str]:
-        return store.delete_heartbeat(connection, found.bot, given.heartbeat_id, utc_now())
-
-    await asking.stack.schedules.sync_all(await asking.write(given, work))
-    return ApiResponse({"message": f"Heartbeat {given.heartbeat_id} was deleted."})
+    await caller.stack.schedules.sync_all(await caller.write(query, store.delete_heartbeat, caller.now()))
+    return ApiResponse({"message": f"Heartbeat {query.heartbeat_id} was deleted."})
 
 
-async def _written(asking: Caller, given: OfBot, write: Callable[[Connection, Access], Heartbeat]) -> ApiResponse:
-    """Write, have the schedule follow, and show the heartbeat as it is then."""
+async def _change(
+    caller: Caller, names: OfBot, change: AccessQuery[P, Heartbeat], *args: P.args, **kwargs: P.kwargs
+) -> ApiResponse:
+    """Run `change(connection, access, …)`, have the schedule follow, and answer the heartbeat as it is then."""
+    access, heartbeat, member_uuid = await caller.write(names, _changed, change, *args, **kwargs)
+    heartbeat = await caller.stack.schedules.sync_row(heartbeat)
+    return ApiResponse({"heartbeat": show(access, heartbeat, member_uuid, caller.now())})
 
-    def work(connection: Connection, found: Access) -> tuple[Access, Heartbeat, str | None]:
-        row = write(connection, found)
-        return found, row, member_uuids(connection, [row]).get(row.member_id)
 
-    found, row, member_uuid = await asking.write(given, work)
-    followed = await asking.stack.schedules.sync_row(row)
-    return ApiResponse({"heartbeat": show(found, followed, member_uuid, utc_now())})
+def _changed(
+    connection: Connection, access: Access, change: AccessQuery[P, Heartbeat], /, *args: P.args, **kwargs: P.kwargs
+) -> tuple[Access, Heartbeat, str | None]:
+    heartbeat = change(connection, access, *args, **kwargs)
+    return access, heartbeat, member_uuids(connection, [heartbeat]).get(heartbeat.member_id)
+
+
+def _named(connection: Connection, access: Access, now: datetime) -> dict[str, Any]:
+    return show_all(connection, access, [access.heartbeat], now)[0]
+
+
+def _of_bot(connection: Connection, access: Access, member_key: str | None, now: datetime) -> list[dict[str, Any]]:
+    member_id = subscriber(connection, access.bot, member_key).id if member_key else None
+    return show_all(connection, access, store.heartbeats(connection, access.bot, member_id), now)

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter
 from sqlalchemy import Connection, Row
 
-from api.deps import QueryCaller, in_query
+from api.deps import CallerDep, query_params
 from api.openapi import call
 from api.responses import ApiResponse
 from api.schemas.logs import ListLogs, Logs, show_log
@@ -19,21 +19,20 @@ router = APIRouter(prefix="/v1/bot/heartbeat", tags=["Heartbeats"])
 
 
 @router.get("/logs", **call(Logs, query=ListLogs))
-async def readall(asking: Annotated[QueryCaller[ListLogs], in_query(ListLogs)]) -> ApiResponse:
+async def readall(query: Annotated[ListLogs, query_params(ListLogs)], caller: CallerDep) -> ApiResponse:
     """List the logs of a bot's heartbeats, newest first."""
-    given = asking.given
-    page = Page(given.page, given.per_page)
-
-    def work(connection: Connection, found: Access) -> tuple[list[Row[Any]], int]:
-        wanted = LogFilter(
-            bot_id=found.bot.id,
-            heartbeat_id=found.heartbeat_or_task.id if given.heartbeat_id else None,
-            member_id=subscriber(connection, found.bot, given.member_id).id if given.member_id else None,
-            status=given.status,
-            dry_run=given.dry_run,
-        )
-        return logs(connection, wanted, page)
-
-    rows, total = await asking.read(given, work)
-    shown = [show_log(row, asking.stack.settings) for row in rows]
+    page = Page(query.page, query.per_page)
+    runs, total = await caller.read(query, _logs, query, page)
+    shown = [show_log(run, caller.stack.settings) for run in runs]
     return ApiResponse({"total": total, "logs": shown, "pagination": pagination(page, total)})
+
+
+def _logs(connection: Connection, access: Access, query: ListLogs, page: Page) -> tuple[list[Row[Any]], int]:
+    wanted = LogFilter(
+        bot_id=access.bot.id,
+        heartbeat_id=access.heartbeat_or_task.id if access.heartbeat_key else None,
+        member_id=subscriber(connection, access.bot, query.member_id).id if query.member_id else None,
+        status=query.status,
+        dry_run=query.dry_run,
+    )
+    return logs(connection, wanted, page)

@@ -1,15 +1,17 @@
 """Notifications: targets, what each was told, and a message to try one."""
 
+from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter
 from sqlalchemy import Connection
 
-from api.deps import CallerDep, QueryCaller, in_query, utc_now
+from api.deps import CallerDep, query_params
 from api.openapi import call
 from api.responses import ApiResponse
 from api.schemas.bots import Success
 from api.schemas.notifications import (
+    OF_NO_USE,
     AllNotifications,
     AllTargets,
     CreateTarget,
@@ -19,7 +21,7 @@ from api.schemas.notifications import (
     OneTarget,
     TargetTried,
     UpdateTarget,
-    check_of_member,
+    of_use_to_member,
     show_notification,
     show_target,
 )
@@ -29,7 +31,6 @@ from heartbeat.domain.ids import new_id
 from heartbeat.notifications.delivery import opened, sealed, try_out
 from heartbeat.secrets.keyring import Keyring
 from heartbeat.store.notifications import targets as store
-from heartbeat.store.notifications.targets import ListedTarget
 from heartbeat.store.pages import Page
 from heartbeat.store.projects.access import Access
 from heartbeat.store.projects.members import subscriber
@@ -39,118 +40,95 @@ WHENCE = "by POST /v1/bot/notification/test"
 
 
 @router.post("/target/create", **call(OneTarget))
-async def create(given: CreateTarget, asking: CallerDep) -> ApiResponse:
+async def create(body: CreateTarget, caller: CallerDep) -> ApiResponse:
     """Add a place for messages of a project, a bot, a heartbeat or a subscriber to go to."""
-    # Loaded by who needs it: the channels speak HTTP and mail, which most API processes never do.
+    # Imported by the calls that need it: the channels speak HTTP and mail, which most API processes never do.
     from heartbeat.notifications.channels.registry import check_available, read_config
 
-    settings, uuid = asking.stack.settings, new_id("tgt")
-    await asking.admit(given.project_id)
-    given.check()
-    shown, secret = read_config(given.channel, given.config, settings.egress_allow)
-    check_available(given.channel, shown, settings)
-    made_up = {name: value for name, value in secret.items() if name not in given.config}
-    if made_up and asking.claim is not None:
+    settings, uuid = caller.stack.settings, new_id("tgt")
+    await caller.access(body)
+    shown, secret = read_config(body.channel, body.config, settings.egress_allow)
+    check_available(body.channel, shown, settings)
+    made_up = {name: value for name, value in secret.items() if name not in body.config}
+    if made_up and caller.claim is not None:
         raise Invalid("config", f"give {', '.join(made_up)}, too: with an Idempotency-Key the answer would be kept")
     fields = {
         "uuid": uuid,
-        "channel": given.channel,
-        "name": given.name or given.channel,
+        "channel": body.channel,
+        "name": body.name or body.channel,
         "config": shown,
         "sealed_config": sealed(Keyring.from_settings(settings), uuid, secret),
-        "events": given.events,
-        "cooldown_seconds": given.cooldown_seconds,
-        "is_enabled": given.is_enabled,
+        "events": body.events,
+        "cooldown_seconds": body.cooldown_seconds,
+        "is_enabled": body.is_enabled,
     }
-
-    def work(connection: Connection, found: Access) -> ListedTarget:
-        whose = _whose(connection, given, found)
-        return store.create_target(connection, found.project, fields | whose, utc_now())
-
-    return ApiResponse({"target": show_target(await asking.write(given, work)), "made_up": made_up})
+    target = await caller.write(body, _created, body.member_id, fields, caller.now())
+    return ApiResponse({"target": show_target(target), "made_up": made_up})
 
 
-def _whose(connection: Connection, given: CreateTarget, found: Access) -> dict[str, Any]:
-    return {
-        "bot_id": found.bot.id if given.bot_id else None,
-        "heartbeat_id": found.heartbeat.id if given.heartbeat_id else None,
-        "member_id": subscriber(connection, found.bot, given.member_id).id if given.member_id else None,
+def _created(
+    connection: Connection, access: Access, member_key: str | None, fields: dict[str, Any], now: datetime
+) -> store.ListedTarget:
+    whose = {
+        "bot_id": access.bot.id if access.bot_key else None,
+        "heartbeat_id": access.heartbeat.id if access.heartbeat_key else None,
+        "member_id": subscriber(connection, access.bot, member_key).id if member_key else None,
     }
+    return store.create_target(connection, access, fields | whose, now)
 
 
 @router.get("/target/readall", **call(AllTargets, query=ListTargets))
-async def readall_targets(asking: Annotated[QueryCaller[ListTargets], in_query(ListTargets)]) -> ApiResponse:
+async def readall_targets(query: Annotated[ListTargets, query_params(ListTargets)], caller: CallerDep) -> ApiResponse:
     """List a project's targets, or those that hear of one bot."""
-    given = asking.given
-    page = Page(given.page, given.per_page)
-
-    def work(connection: Connection, found: Access) -> tuple[list[ListedTarget], int]:
-        return store.targets(connection, found.project, found.bot if given.bot_id else None, page)
-
-    listed, total = await asking.read(given, work)
-    shown = [show_target(one) for one in listed]
+    page = Page(query.page, query.per_page)
+    targets, total = await caller.read(query, store.targets, page)
+    shown = [show_target(target) for target in targets]
     return ApiResponse({"total": total, "targets": shown, "pagination": pagination(page, total)})
 
 
 @router.put("/target/update", **call(OneTarget))
-async def update(given: UpdateTarget, asking: CallerDep) -> ApiResponse:
+async def update(body: UpdateTarget, caller: CallerDep) -> ApiResponse:
     """Change what is given of a target. Enabling it has messages sent there again."""
-    settings = asking.stack.settings
-    old = await asking.read_inline(
-        given, lambda connection, found: store.target(connection, found.project, given.target_id)
-    )
-    fields = given.fields()
-    if old.member is not None:
-        check_of_member(given.events)
-    if given.config is not None:
+    settings = caller.stack.settings
+    before = await caller.read_inline(body, store.target, body.target_id)
+    fields = body.fields()
+    if before.member is not None and not of_use_to_member(body.events):
+        raise Invalid("events", OF_NO_USE)
+    if body.config is not None:
         from heartbeat.notifications.channels.registry import change_config, check_available
 
-        keyring, row = Keyring.from_settings(settings), old.target
-        kept = opened(keyring, row)
-        shown, secret = change_config(row.channel, row.config, kept, given.config, settings.egress_allow)
+        keyring, row = Keyring.from_settings(settings), before.target
+        secrets = opened(keyring, row)
+        shown, secret = change_config(row.channel, row.config, secrets, body.config, settings.egress_allow)
         check_available(row.channel, shown, settings)
         fields |= {"config": shown, "sealed_config": sealed(keyring, row.uuid, secret)}
-
-    def work(connection: Connection, found: Access) -> ListedTarget:
-        return store.write_target(connection, found.project, given.target_id, fields, utc_now())
-
-    return ApiResponse({"target": show_target(await asking.write(given, work)), "made_up": {}})
+    target = await caller.write(body, store.write_target, body.target_id, fields, caller.now())
+    return ApiResponse({"target": show_target(target), "made_up": {}})
 
 
 @router.delete("/target/delete", **call(Success, query=OfTarget))
-async def delete(asking: Annotated[QueryCaller[OfTarget], in_query(OfTarget)]) -> ApiResponse:
+async def delete(query: Annotated[OfTarget, query_params(OfTarget)], caller: CallerDep) -> ApiResponse:
     """Send nothing there any more."""
-    given = asking.given
-
-    def work(connection: Connection, found: Access) -> None:
-        store.delete_target(connection, found.project, given.target_id, utc_now())
-
-    await asking.write(given, work)
-    return ApiResponse({"success": True, "message": f"Target {given.target_id} was deleted."})
+    await caller.write(query, store.delete_target, query.target_id, caller.now())
+    return ApiResponse({"success": True, "message": f"Target {query.target_id} was deleted."})
 
 
 @router.get("/readall", **call(AllNotifications, query=ListNotifications))
-async def readall(asking: Annotated[QueryCaller[ListNotifications], in_query(ListNotifications)]) -> ApiResponse:
+async def readall(
+    query: Annotated[ListNotifications, query_params(ListNotifications)], caller: CallerDep
+) -> ApiResponse:
     """List a project's or one bot's notifications, newest first, each with what became of it."""
-    given = asking.given
-    page = Page(given.page, given.per_page)
-
-    def work(connection: Connection, found: Access) -> tuple[list[store.ListedNotification], int]:
-        bot = found.bot if given.bot_id else None
-        return store.notifications(connection, found.project, bot, given.equal(), page)
-
-    told, total = await asking.read(given, work)
-    shown = [show_notification(one) for one in told]
+    page = Page(query.page, query.per_page)
+    notifications, total = await caller.read(query, store.notifications, query.equal(), page)
+    shown = [show_notification(notification) for notification in notifications]
     return ApiResponse({"total": total, "notifications": shown, "pagination": pagination(page, total)})
 
 
 @router.post("/test", **call(TargetTried))
-async def test(given: OfTarget, asking: CallerDep) -> ApiResponse:
+async def test(body: OfTarget, caller: CallerDep) -> ApiResponse:
     """Send one message now and say what came of it. Nothing is stored, and a target that is disabled stays so."""
-    settings = asking.stack.settings
-    listed = await asking.read(
-        given, lambda connection, found: store.target(connection, found.project, given.target_id)
-    )
-    outcome = await try_out(listed.target, Keyring.from_settings(settings), settings, WHENCE)
-    words = outcome.error or f"{listed.target.channel} took the message."
+    settings = caller.stack.settings
+    target = (await caller.read(body, store.target, body.target_id)).target
+    outcome = await try_out(target, Keyring.from_settings(settings), settings, WHENCE)
+    words = outcome.error or f"{target.channel} took the message."
     return ApiResponse({"success": outcome.error is None, "message": words})

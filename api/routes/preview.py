@@ -3,28 +3,22 @@
 import asyncio
 
 from fastapi import APIRouter
-from sqlalchemy import Connection
 
-from api.deps import CallerDep, utc_now
+from api.deps import CallerDep
 from api.openapi import call
 from api.responses import ApiResponse
 from api.schemas.preview import AskPreview, Previewed, show_preview
 from heartbeat.domain.forecast import forecast
-from heartbeat.store.heartbeats.preview import Preview, preview
-from heartbeat.store.projects.access import Access
+from heartbeat.store.heartbeats.preview import preview
 
 router = APIRouter(prefix="/v1/bot/heartbeat", tags=["Heartbeats"])
 
 
 @router.post("/preview", **call(Previewed))
-async def show(given: AskPreview, asking: CallerDep) -> ApiResponse:
+async def show(body: AskPreview, caller: CallerDep) -> ApiResponse:
     """The next ticks of what would be configured, what a month of them costs, and what to be warned of."""
-    now = utc_now()
-
-    def work(connection: Connection, found: Access) -> Preview:
-        return preview(connection, found, asking.plan(found), given.configure_request(), now)
-
-    seen = await asking.read(given, work)
+    now = caller.now()
+    outlook = await caller.read(body, preview, body.configure_request(), now)
     # Counting a year of ticks takes tens of milliseconds: not on the loop.
-    found = await asyncio.to_thread(forecast, seen.cadence, seen.measured, seen.budget, now, given.count)
-    return ApiResponse(show_preview(found, seen.measured, seen.refusals))
+    ahead = await asyncio.to_thread(forecast, outlook.cadence, outlook.measured, outlook.budget, now, body.count)
+    return ApiResponse(show_preview(ahead, outlook.measured, outlook.refusals))

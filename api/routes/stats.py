@@ -3,24 +3,17 @@
 from typing import Annotated
 
 from fastapi import APIRouter
-from sqlalchemy import Connection
 
-from api.deps import QueryCaller, in_query, utc_now
+from api.deps import CallerDep, query_params
 from api.openapi import call
 from api.responses import ApiResponse
 from api.schemas.stats import OneStats, ReadStats, show_stats
-from heartbeat.store.credits.stats import Stats, stats
-from heartbeat.store.projects.access import Access
+from heartbeat.store.credits.stats import stats
 
 router = APIRouter(prefix="/v1/bot/heartbeat", tags=["Heartbeats"])
 
 
 @router.get("/stats", **call(OneStats, query=ReadStats))
-async def read(asking: Annotated[QueryCaller[ReadStats], in_query(ReadStats)]) -> ApiResponse:
+async def read(query: Annotated[ReadStats, query_params(ReadStats)], caller: CallerDep) -> ApiResponse:
     """Add up a bot's logs of the last days."""
-    given = asking.given
-
-    def work(connection: Connection, found: Access) -> Stats:
-        return stats(connection, found.bot, utc_now().date(), given.days)
-
-    return ApiResponse({"stats": show_stats(await asking.read(given, work))})
+    return ApiResponse({"stats": show_stats(await caller.read(query, stats, caller.now().date(), query.days))})

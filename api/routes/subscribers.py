@@ -3,9 +3,8 @@
 from typing import Annotated
 
 from fastapi import APIRouter
-from sqlalchemy import Connection
 
-from api.deps import CallerDep, QueryCaller, in_query, utc_now
+from api.deps import CallerDep, query_params
 from api.openapi import call
 from api.responses import ApiResponse
 from api.schemas.bots import Success
@@ -20,44 +19,29 @@ from api.schemas.subscribers import (
 )
 from heartbeat.store.bots import subscribers as store
 from heartbeat.store.pages import Page
-from heartbeat.store.projects.access import Access
-from heartbeat.store.tables.bots import Subscriber
 
 router = APIRouter(prefix="/v1/bot/subscriber", tags=["Subscribers"])
 
 
 @router.get("/readall", **call(AllSubscribers, query=ListSubscribers))
-async def readall(asking: Annotated[QueryCaller[ListSubscribers], in_query(ListSubscribers)]) -> ApiResponse:
+async def readall(query: Annotated[ListSubscribers, query_params(ListSubscribers)], caller: CallerDep) -> ApiResponse:
     """List a project's subscribers, bot by bot."""
-    given = asking.given
-    page = Page(given.page, given.per_page)
-
-    def work(connection: Connection, found: Access) -> tuple[list[Subscriber], int]:
-        return store.subscribers(connection, found.project, found.bot if given.bot_id else None, page)
-
-    members, total = await asking.read(given, work)
-    shown = [show_subscriber(member) for member in members]
+    page = Page(query.page, query.per_page)
+    subscribers, total = await caller.read(query, store.subscribers, page)
+    shown = [show_subscriber(subscriber) for subscriber in subscribers]
     return ApiResponse({"total": total, "subscribers": shown, "pagination": pagination(page, total)})
 
 
 @router.post("/create", **call(OneSubscriber))
-async def create(given: CreateSubscriber, asking: CallerDep) -> ApiResponse:
+async def create(body: CreateSubscriber, caller: CallerDep) -> ApiResponse:
     """Add a subscriber to a bot."""
-
-    def work(connection: Connection, found: Access) -> Subscriber:
-        given.check()
-        return store.create_subscriber(connection, found.bot, given.email, given.name, utc_now())
-
-    return ApiResponse({"subscriber": show_subscriber(await asking.write(given, work))})
+    subscriber = await caller.write(body, store.create_subscriber, body.email, body.name, caller.now())
+    return ApiResponse({"subscriber": show_subscriber(subscriber)})
 
 
 @router.delete("/delete", **call(Success, query=OfSubscriber))
-async def delete(asking: Annotated[QueryCaller[OfSubscriber], in_query(OfSubscriber)]) -> ApiResponse:
+async def delete(query: Annotated[OfSubscriber, query_params(OfSubscriber)], caller: CallerDep) -> ApiResponse:
     """Delete a subscriber with the heartbeats that belong to it."""
-    given = asking.given
-
-    def work(connection: Connection, found: Access) -> list[str]:
-        return store.delete_subscriber(connection, found.bot, given.member_id, utc_now())
-
-    await asking.stack.schedules.sync_all(await asking.write(given, work))
-    return ApiResponse({"success": True, "message": f"Subscriber {given.member_id} was deleted."})
+    heartbeats = await caller.write(query, store.delete_subscriber, query.member_id, caller.now())
+    await caller.stack.schedules.sync_all(heartbeats)
+    return ApiResponse({"success": True, "message": f"Subscriber {query.member_id} was deleted."})

@@ -1,12 +1,12 @@
 """Scheduled tasks: create, read, list, cancel."""
 
-from collections.abc import Callable
+from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter
 from sqlalchemy import Connection
 
-from api.deps import Caller, CallerDep, QueryCaller, in_query, utc_now
+from api.deps import AccessQuery, Caller, CallerDep, P, query_params
 from api.openapi import call
 from api.responses import ApiResponse
 from api.schemas.fields import OfBot
@@ -22,59 +22,55 @@ router = APIRouter(prefix="/v1/bot/task", tags=["Scheduled tasks"])
 
 
 @router.post("/create", **call(OneTask))
-async def create(given: CreateTask, asking: CallerDep) -> ApiResponse:
+async def create(body: CreateTask, caller: CallerDep) -> ApiResponse:
     """Have something done once at a time or in some minutes, or again and again, for so many times if you say."""
-
-    def work(connection: Connection, found: Access) -> Heartbeat:
-        plan = asking.plan(found)
-        return store.create(connection, found.project, plan, found.bot, given.member_id, given.new_task(), utc_now())
-
-    return await _written(asking, given, work)
+    return await _change(caller, body, store.create, body.member_id, body.new_task(), caller.now())
 
 
 @router.post("/cancel", **call(OneTask))
-async def cancel(given: OfTask, asking: CallerDep) -> ApiResponse:
+async def cancel(body: OfTask, caller: CallerDep) -> ApiResponse:
     """End a task before its time. A run of it that is in progress still ends; its logs stay."""
-
-    def work(connection: Connection, found: Access) -> Heartbeat:
-        return store.cancel(connection, found.task, utc_now())
-
-    return await _written(asking, given, work)
+    return await _change(caller, body, store.cancel, caller.now())
 
 
 @router.get("/read", **call(OneTask, query=OfTask))
-async def read(asking: Annotated[QueryCaller[OfTask], in_query(OfTask)]) -> ApiResponse:
+async def read(query: Annotated[OfTask, query_params(OfTask)], caller: CallerDep) -> ApiResponse:
     """Read one task, one that is done or cancelled too."""
-
-    def work(connection: Connection, found: Access) -> dict[str, Any]:
-        return show_tasks(connection, found, [found.task], utc_now())[0]
-
-    return ApiResponse({"task": await asking.read_inline(asking.given, work)})
+    return ApiResponse({"task": await caller.read_inline(query, _named, caller.now())})
 
 
 @router.get("/readall", **call(AllTasks, query=ListTasks))
-async def readall(asking: Annotated[QueryCaller[ListTasks], in_query(ListTasks)]) -> ApiResponse:
+async def readall(query: Annotated[ListTasks, query_params(ListTasks)], caller: CallerDep) -> ApiResponse:
     """List a bot's tasks, newest first; those that have ended only where `status` asks for them."""
-    given = asking.given
-    page = Page(given.page, given.per_page)
-
-    def work(connection: Connection, found: Access) -> tuple[list[dict[str, Any]], int]:
-        member_id = subscriber(connection, found.bot, given.member_id).id if given.member_id else None
-        rows, total = store.listed(connection, found.bot, member_id, given.status, page)
-        return show_tasks(connection, found, rows, utc_now()), total
-
-    shown, total = await asking.read(given, work)
-    return ApiResponse({"total": total, "tasks": shown, "pagination": pagination(page, total)})
+    page = Page(query.page, query.per_page)
+    tasks, total = await caller.read(query, _of_bot, query.member_id, query.status, page, caller.now())
+    return ApiResponse({"total": total, "tasks": tasks, "pagination": pagination(page, total)})
 
 
-async def _written(asking: Caller, given: OfBot, write: Callable[[Connection, Access], Heartbeat]) -> ApiResponse:
-    """Write, have the schedule follow, and show the task as it is then."""
+async def _change(
+    caller: Caller, names: OfBot, change: AccessQuery[P, Heartbeat], *args: P.args, **kwargs: P.kwargs
+) -> ApiResponse:
+    """Run `change(connection, access, …)`, have the schedule follow, and answer the task as it is then."""
+    access, task, member_uuid, run_uuid = await caller.write(names, _changed, change, *args, **kwargs)
+    task = await caller.stack.schedules.sync_row(task)
+    return ApiResponse({"task": show_task(access, task, member_uuid, run_uuid, caller.now())})
 
-    def work(connection: Connection, found: Access) -> tuple[Access, Heartbeat, str | None, str | None]:
-        row = write(connection, found)
-        member = member_uuids(connection, [row]).get(row.member_id)
-        return found, row, member, store.made_by(connection, [row]).get(row.made_by_run_id)
 
-    found, row, member_uuid, maker = await asking.write(given, work)
-    followed = await asking.stack.schedules.sync_row(row)
-    return ApiResponse({"task": show_task(found, followed, member_uuid, maker, utc_now())})
+def _changed(
+    connection: Connection, access: Access, change: AccessQuery[P, Heartbeat], /, *args: P.args, **kwargs: P.kwargs
+) -> tuple[Access, Heartbeat, str | None, str | None]:
+    task = change(connection, access, *args, **kwargs)
+    member_uuid = member_uuids(connection, [task]).get(task.member_id)
+    return access, task, member_uuid, store.made_by(connection, [task]).get(task.made_by_run_id)
+
+
+def _named(connection: Connection, access: Access, now: datetime) -> dict[str, Any]:
+    return show_tasks(connection, access, [access.task], now)[0]
+
+
+def _of_bot(
+    connection: Connection, access: Access, member_key: str | None, status: str | None, page: Page, now: datetime
+) -> tuple[list[dict[str, Any]], int]:
+    member_id = subscriber(connection, access.bot, member_key).id if member_key else None
+    tasks, total = store.listed(connection, access.bot, member_id, status, page)
+    return show_tasks(connection, access, tasks, now), total

@@ -1,11 +1,12 @@
 """Tools: MCP servers that a bot is connected to, and what each of them offers."""
 
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Path
 from sqlalchemy import Connection
 
-from api.deps import CallerDep, QueryCaller, in_query, utc_now
+from api.deps import Caller, CallerDep, query_params
 from api.openapi import call
 from api.responses import ApiResponse
 from api.schemas.bots import Success
@@ -23,8 +24,17 @@ from api.schemas.tools import (
     UpdateTool,
     show_tool,
 )
-from api.tool_registration import ToolListing, ask, changed_copy, changes, drafted, same_server, settle
+from api.tool_registration import (
+    ToolListing,
+    changed_copy,
+    changes,
+    list_offered,
+    new_tool,
+    require_same_server,
+    write_listing,
+)
 from heartbeat.domain.errors import Detail, ProductError
+from heartbeat.settings import Settings
 from heartbeat.store.pages import Page
 from heartbeat.store.projects.access import Access
 from heartbeat.store.tables.bots import Tool
@@ -36,114 +46,112 @@ ToolId = Annotated[str, Path(description="The tool's id (`tool_…`).", examples
 
 
 @router.get("", **call(AllTools, query=ListTools))
-async def readall(asking: Annotated[QueryCaller[ListTools], in_query(ListTools)]) -> ApiResponse:
+async def readall(query: Annotated[ListTools, query_params(ListTools)], caller: CallerDep) -> ApiResponse:
     """List a bot's tools, oldest first."""
-    given = asking.given
-    page = Page(given.page, given.per_page)
-    tools, total = await asking.read(
-        given, lambda connection, found: store.tools(connection, found.bot, given.equal(), page)
-    )
+    page = Page(query.page, query.per_page)
+    tools, total = await caller.read(query, store.tools, query.equal(), page)
     shown = [show_tool(tool) for tool in tools]
     entries = [{**tool, "tool": tool} for tool in shown]
     return ApiResponse({"total": total, "tools": entries, "pagination": pagination(page, total)})
 
 
 @router.post("", **call(OneTool))
-async def create(given: CreateTool, asking: CallerDep) -> ApiResponse:
+async def create(body: CreateTool, caller: CallerDep) -> ApiResponse:
     """Connect an MCP server. One that does not answer is kept all the same: `last_error` says why; refresh it later."""
-    settings = asking.stack.settings
-    draft = await asking.read(given, lambda _, found: drafted(found.bot, given, settings))
-    asked = await ask(draft, settings)
+    access, settings = await caller.access(body), caller.stack.settings
+    draft = new_tool(access.bot, body, settings)
+    listing = await list_offered(draft, settings)
+    return ApiResponse({"tool": show_tool(await caller.write(body, _created, draft, listing, caller.now()))})
 
-    def work(connection: Connection, found: Access) -> Tool:
-        now = utc_now()
-        made = store.create_tool(connection, found.bot, draft.model_dump(exclude_unset=True), now)
-        return settle(connection, made, asked, now)
 
-    return ApiResponse({"tool": show_tool(await asking.write(given, work))})
+def _created(connection: Connection, access: Access, draft: Tool, listing: ToolListing, now: datetime) -> Tool:
+    tool = store.create_tool(connection, access, draft.model_dump(exclude_unset=True), now)
+    return write_listing(connection, tool, listing, now)
 
 
 @router.get("/{tool_id}", **call(OneTool, query=OfBot))
-async def read(tool_id: ToolId, asking: Annotated[QueryCaller[OfBot], in_query(OfBot)]) -> ApiResponse:
+async def read(tool_id: ToolId, query: Annotated[OfBot, query_params(OfBot)], caller: CallerDep) -> ApiResponse:
     """Read one tool."""
-    tool = await asking.read_inline(asking.given, lambda connection, found: store.tool(connection, found.bot, tool_id))
-    return ApiResponse({"tool": show_tool(tool)})
+    return ApiResponse({"tool": show_tool(await caller.read_inline(query, store.tool, tool_id))})
 
 
 @router.put("/{tool_id}", **call(OneTool))
-async def update(tool_id: ToolId, given: UpdateTool, asking: CallerDep) -> ApiResponse:
+async def update(tool_id: ToolId, body: UpdateTool, caller: CallerDep) -> ApiResponse:
     """Change what is given of a tool. A server that is another one by it, or that never answered, is asked anew."""
-    settings = asking.stack.settings
-    old = await asking.read_inline(given, lambda connection, found: store.tool(connection, found.bot, tool_id))
-    new = changed_copy(old, changes(given, old, settings))
-    moved = (new.server_url, new.transport) != (old.server_url, old.transport)
-    asked = await ask(new, settings) if moved or old.refreshed_at is None else None
+    settings = caller.stack.settings
+    before = await caller.read_inline(body, store.tool, tool_id)
+    after = changed_copy(before, changes(body, before, settings))
+    moved = (after.server_url, after.transport) != (before.server_url, before.transport)
+    listing = await list_offered(after, settings) if moved or before.refreshed_at is None else None
+    tool = await caller.write(body, _updated, body, before, listing, settings, caller.now())
+    return ApiResponse({"tool": show_tool(tool)})
 
-    def work(connection: Connection, found: Access) -> Tool:
-        now, row = utc_now(), store.locked_tool(connection, found.bot, tool_id)
-        if asked:
-            same_server(row, old)
-        row = store.write_tool(connection, row, changes(given, row, settings), now)
-        return settle(connection, row, asked, now) if asked else row
 
-    return ApiResponse({"tool": show_tool(await asking.write(given, work))})
+def _updated(
+    connection: Connection,
+    access: Access,
+    body: UpdateTool,
+    before: Tool,
+    listing: ToolListing | None,
+    settings: Settings,
+    now: datetime,
+) -> Tool:
+    tool = store.locked_tool(connection, access, before.uuid)
+    if listing:
+        require_same_server(tool, before)
+    tool = store.write_tool(connection, tool, changes(body, tool, settings), now)
+    return write_listing(connection, tool, listing, now) if listing else tool
 
 
 @router.delete("/{tool_id}", **call(Success, query=OfBot))
-async def delete(tool_id: ToolId, asking: Annotated[QueryCaller[OfBot], in_query(OfBot)]) -> ApiResponse:
+async def delete(tool_id: ToolId, query: Annotated[OfBot, query_params(OfBot)], caller: CallerDep) -> ApiResponse:
     """Forget a tool."""
-    await asking.write(asking.given, lambda connection, found: store.delete_tool(connection, found.bot, tool_id))
+    await caller.write(query, store.delete_tool, tool_id)
     return ApiResponse({"success": True, "message": f"Tool {tool_id} was deleted."})
 
 
 @router.put("/{tool_id}/configure", **call(Success))
-async def configure(tool_id: ToolId, given: ConfigureTools, asking: CallerDep) -> ApiResponse:
+async def configure(tool_id: ToolId, body: ConfigureTools, caller: CallerDep) -> ApiResponse:
     """Switch several of a server's tools on or off."""
-    return await _switch(tool_id, given, {tool.name: tool.is_active for tool in given.tools}, asking)
+    return await _switch(caller, body, tool_id, {tool.name: tool.is_active for tool in body.tools})
 
 
 @router.post("/{tool_id}/toggle", **call(Success))
-async def toggle(tool_id: ToolId, given: ToggleTool, asking: CallerDep) -> ApiResponse:
+async def toggle(tool_id: ToolId, body: ToggleTool, caller: CallerDep) -> ApiResponse:
     """Switch one of a server's tools on or off."""
-    return await _switch(tool_id, given, {given.tool_name: given.is_active}, asking)
+    return await _switch(caller, body, tool_id, {body.tool_name: body.is_active})
+
+
+async def _switch(caller: Caller, names: OfBot, tool_id: str, active: dict[str, bool]) -> ApiResponse:
+    await caller.write(names, store.switch_tools, tool_id, active, caller.now())
+    return ApiResponse({"success": True, "message": f"{len(active)} of the tools of {tool_id} were switched."})
 
 
 @router.post("/{tool_id}/refresh", **call(Success, query=OfBot))
-async def refresh(tool_id: ToolId, asking: Annotated[QueryCaller[OfBot], in_query(OfBot)]) -> ApiResponse:
+async def refresh(tool_id: ToolId, query: Annotated[OfBot, query_params(OfBot)], caller: CallerDep) -> ApiResponse:
     """Take what the server offers now as what its tools are, and use again what was paused because it changed."""
-    given = asking.given
-    old, asked = await _asked(tool_id, given, asking)
+    before = await caller.read_inline(query, store.tool, tool_id)
+    listing = await list_offered(before, caller.stack.settings)
+    await caller.write(query, _refreshed, before, listing, caller.now())
+    if listing.problem:
+        raise ProductError(listing.problem, "tool_server_down", 400, [Detail("tool_id", listing.problem)])
+    return ApiResponse({"success": True, "message": f"{before.server_label} offers {_count(listing)}."})
 
-    def work(connection: Connection, found: Access) -> Tool:
-        row = store.locked_tool(connection, found.bot, tool_id)
-        same_server(row, old)
-        return settle(connection, row, asked, utc_now())
 
-    await asking.write(given, work)
-    if asked.problem:
-        raise ProductError(asked.problem, "tool_server_down", 400, [Detail("tool_id", asked.problem)])
-    return ApiResponse({"success": True, "message": f"{old.server_label} offers {_count(asked)}."})
+def _refreshed(connection: Connection, access: Access, before: Tool, listing: ToolListing, now: datetime) -> Tool:
+    tool = store.locked_tool(connection, access, before.uuid)
+    require_same_server(tool, before)
+    return write_listing(connection, tool, listing, now)
 
 
 @router.post("/{tool_id}/test", **call(ToolTried, query=OfBot))
-async def test(tool_id: ToolId, asking: Annotated[QueryCaller[OfBot], in_query(OfBot)]) -> ApiResponse:
+async def test(tool_id: ToolId, query: Annotated[OfBot, query_params(OfBot)], caller: CallerDep) -> ApiResponse:
     """Try the connection to the server; nothing is stored."""
-    tool, asked = await _asked(tool_id, asking.given, asking)
-    message = asked.problem or f"{tool.server_label} answers, and offers {_count(asked)}."
-    return ApiResponse({"success": asked.problem is None, "message": message, "tools_count": len(asked.found)})
+    tool = await caller.read_inline(query, store.tool, tool_id)
+    listing = await list_offered(tool, caller.stack.settings)
+    message = listing.problem or f"{tool.server_label} answers, and offers {_count(listing)}."
+    return ApiResponse({"success": listing.problem is None, "message": message, "tools_count": len(listing.tools)})
 
 
-async def _asked(tool_id: ToolId, given: OfBot, asking: CallerDep) -> tuple[Tool, ToolListing]:
-    tool = await asking.read_inline(given, lambda connection, found: store.tool(connection, found.bot, tool_id))
-    return tool, await ask(tool, asking.stack.settings)
-
-
-def _count(asked: ToolListing) -> str:
-    return f"{len(asked.found)} tool{'' if len(asked.found) == 1 else 's'}"
-
-
-async def _switch(tool_id: ToolId, given: OfBot, active: dict[str, bool], asking: CallerDep) -> ApiResponse:
-    await asking.write(
-        given, lambda connection, found: store.switch_tools(connection, found.bot, tool_id, active, utc_now())
-    )
-    return ApiResponse({"success": True, "message": f"{len(active)} of the tools of {tool_id} were switched."})
+def _count(listing: ToolListing) -> str:
+    return f"{len(listing.tools)} tool{'' if len(listing.tools) == 1 else 's'}"

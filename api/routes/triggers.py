@@ -30,64 +30,59 @@ CANCEL_WAIT = 15.0
 
 
 @router.post("/trigger", **call(Triggered, later=True))
-async def trigger(given: Trigger, asking: CallerDep) -> ApiResponse:
+async def trigger(body: Trigger, caller: CallerDep) -> ApiResponse:
     """Run a heartbeat now, enabled or not, and wait for the result. If you hang up the run still ends and is logged.
 
     With `dry_run` it is a rehearsal: what acts is written down and not done.
     """
-    stack = asking.stack
-
-    def work(_: Connection, found: Access) -> tuple[Heartbeat, str]:
-        row = found.heartbeat
-        require_heartbeats(found.project, asking.plan(found), found.bot)
-        return row, found.bot.name
-
-    row, bot_name = await asking.read(given, work)
-    log_id = asking.claim.new_id("log") if asking.claim else new_id("log")
-    handle = await start_manual_run(stack.temporal, stack.settings, row, bot_name, log_id, given.dry_run)
-    result = await result_within(handle, stack.settings.trigger_wait) if given.wait else None
-    shown = await asking.read(given, lambda connection, _: _shown(connection, log_id)) if result else None
-    if result is None or (shown is not None and shown["status"] == "running"):
+    stack, access = caller.stack, await caller.access(body)
+    heartbeat = access.heartbeat
+    require_heartbeats(access.project, access.plan, access.bot)
+    log_id = caller.claim.new_id("log") if caller.claim else new_id("log")
+    handle = await start_manual_run(stack.temporal, stack.settings, heartbeat, access.bot.name, log_id, body.dry_run)
+    end = await result_within(handle, stack.settings.trigger_wait) if body.wait else None
+    result = await caller.read(body, _result, log_id) if end else None
+    if end is None or (result is not None and result["status"] == "running"):
         return ApiResponse({"result": _running(log_id)}, 202)
-    return ApiResponse({"result": shown or {"status": result.status, "error_message": result.reason}})
+    return ApiResponse({"result": result or {"status": end.status, "error_message": end.reason}})
 
 
 @router.post("/cancel", **call(Cancelled, later=True))
-async def cancel(given: Cancel, asking: CallerDep) -> ApiResponse:
+async def cancel(body: Cancel, caller: CallerDep) -> ApiResponse:
     """End one run, or all of the heartbeat in progress. Each is charged for what it used and logged as cancelled."""
-    stack = asking.stack
-
-    def work(connection: Connection, found: Access) -> tuple[Heartbeat, list[Run]]:
-        row = found.heartbeat_or_task
-        known = runs_of(connection, row, [given.log_id]) if given.log_id else runs_in_progress(connection, row)
-        return row, known
-
-    row, runs = await asking.read(given, work)
-    workflows = _to_cancel(row, runs, given.log_id)
-    asked = await asyncio.gather(*(cancel_run(stack.temporal, *workflow) for workflow in workflows.values()))
-    if not runs and not any(asked):
-        raise NotFound("run", str(given.log_id)[:64])
-    seconds = min(CANCEL_WAIT, stack.settings.trigger_wait) if given.wait else 0
-    ends = await asyncio.gather(*(result_within(handle, seconds) for handle in asked if handle and seconds))
-    found = await asking.read(given, lambda connection, _: runs_of(connection, row, list(workflows)))
-    shown = [show_result(run) for run in found] or [_without_log(next(iter(workflows)), ends)]
-    result = _together(shown)
+    stack = caller.stack
+    heartbeat, runs = await caller.read(body, _cancellable, body.log_id)
+    workflows = _to_cancel(heartbeat, runs, body.log_id)
+    handles = await asyncio.gather(*(cancel_run(stack.temporal, *workflow) for workflow in workflows.values()))
+    if not runs and not any(handles):
+        raise NotFound("run", str(body.log_id)[:64])
+    seconds = min(CANCEL_WAIT, stack.settings.trigger_wait) if body.wait else 0
+    ends = await asyncio.gather(*(result_within(handle, seconds) for handle in handles if handle and seconds))
+    results = await caller.read(body, _results, heartbeat, list(workflows))
+    result = _together(results or [_without_log(next(iter(workflows)), ends)])
     return ApiResponse({"result": result}, 202 if result["status"] == "running" else 200)
 
 
-def _to_cancel(row: Heartbeat, runs: list[Run], log_id: str | None) -> dict[str, tuple[str, str | None]]:
+def _cancellable(connection: Connection, access: Access, log_id: str | None) -> tuple[Heartbeat, list[Run]]:
+    """The heartbeat, and the run with this id or those in progress."""
+    heartbeat = access.heartbeat_or_task
+    runs = runs_of(connection, heartbeat, [log_id]) if log_id else runs_in_progress(connection, heartbeat)
+    return heartbeat, runs
+
+
+def _to_cancel(heartbeat: Heartbeat, runs: list[Run], log_id: str | None) -> dict[str, tuple[str, str | None]]:
     """By log id the workflow and run id in Temporal; a run that waits for a worker has no row yet."""
     going = {run.uuid: (run.workflow_id, run.workflow_run_id) for run in runs if run.status == "running"}
-    found = {uuid: (workflow, run_id) for uuid, (workflow, run_id) in going.items() if workflow}
-    if found:
-        return found
+    workflows = {uuid: (workflow, run_id) for uuid, (workflow, run_id) in going.items() if workflow}
+    if workflows:
+        return workflows
     if log_id is None:
         raise Conflict("nothing_running", "This heartbeat has no run in progress, so there was nothing to cancel.")
     if runs:
         raise Conflict("nothing_running", f"The run {log_id} has ended already, as {runs[0].status}.")
     if not as_public_id(log_id):
         raise NotFound("run", log_id[:64])
-    return {log_id: (manual_workflow_id(row, log_id), None)}
+    return {log_id: (manual_workflow_id(heartbeat, log_id), None)}
 
 
 def _together(results: list[dict[str, Any]]) -> dict[str, Any]:
@@ -108,7 +103,11 @@ def _running(log_id: str) -> dict[str, Any]:
     return {"status": "running", "log_id": log_id}
 
 
-def _shown(connection: Connection, log_id: str) -> dict[str, Any] | None:
+def _results(connection: Connection, access: Access, heartbeat: Heartbeat, log_ids: list[str]) -> list[dict[str, Any]]:
+    return [show_result(run) for run in runs_of(connection, heartbeat, log_ids)]
+
+
+def _result(connection: Connection, access: Access, log_id: str) -> dict[str, Any] | None:
     """What a run came to, of a rehearsal with what it would have done; `None` for one that never began."""
     try:
         run = run_by_uuid(connection, log_id)

@@ -7,6 +7,7 @@ import math
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_core import PydanticCustomError
 
 from api.schemas import examples
 from heartbeat.domain.field_types import require_storable
@@ -40,6 +41,11 @@ def _plain(value: Any, depth: int = 0) -> Any:
         for inner in value:
             _plain(inner, depth + 1)
     return value
+
+
+def wrong_field(name: str, message: str) -> PydanticCustomError:
+    """For a validator of a whole model: what is wrong with the field `name` of it."""
+    return PydanticCustomError("wrong_field", "{field}: {message}", {"field": name, "message": message})
 
 
 Key = Annotated[str, BeforeValidator(_key), Field(min_length=1)]

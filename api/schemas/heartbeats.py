@@ -2,7 +2,7 @@
 
 import json
 from datetime import datetime
-from typing import Any
+from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from sqlalchemy import Connection
@@ -10,10 +10,9 @@ from sqlalchemy import Connection
 from api.responses import moment
 from api.schemas import examples
 from api.schemas.examples import example
-from api.schemas.fields import Key, OfBot, OfHeartbeat
+from api.schemas.fields import Key, OfBot, OfHeartbeat, wrong_field
 from api.schemas.scheduled import ScheduledObject, show_scheduled
 from heartbeat.domain import credits
-from heartbeat.domain.errors import Invalid
 from heartbeat.domain.field_types import Flag
 from heartbeat.domain.heartbeat_fields import NULL_IS_LEFT_OUT, HeartbeatFields
 from heartbeat.store.heartbeats.configure import ConfigureRequest
@@ -75,11 +74,15 @@ class Configure(HeartbeatFields, OfBot):
             return body
         return {name: value for name, value in body.items() if value is not None or name not in NULL_IS_LEFT_OUT}
 
+    @model_validator(mode="after")
+    def _one_cadence(self) -> Self:
+        if {"cron_pattern", "interval_minutes"} <= self.model_fields_set:
+            raise wrong_field("cron_pattern", "give either cron_pattern or interval_minutes, and not both")
+        return self
+
     def configure_request(self) -> ConfigureRequest:
-        """What is asked for, without what was left out; raises `Invalid`."""
+        """What is asked for, without what was left out."""
         fields = {name: getattr(self, name) for name in self.model_fields_set & HeartbeatFields.model_fields.keys()}
-        if {"cron_pattern", "interval_minutes"} <= fields.keys():
-            raise Invalid("cron_pattern", "give either cron_pattern or interval_minutes, and not both")
         return ConfigureRequest(fields, self.uuid, self.member_id, self.enabled)
 
 

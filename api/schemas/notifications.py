@@ -1,16 +1,15 @@
 """Requests about notification targets and notifications, and both objects."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from api.responses import moment
 from api.schemas import examples
 from api.schemas.examples import example
-from api.schemas.fields import Key, OfProject, PlainObject
+from api.schemas.fields import Key, OfProject, PlainObject, wrong_field
 from api.schemas.pages import PageNumber, PerPage
 from api.schemas.response_fields import BotUuid, CreatedAt, HeartbeatUuid, PaginationField, Succeeded, Total, UpdatedAt
-from heartbeat.domain.errors import Invalid
 from heartbeat.domain.field_types import WHOLE, Flag, Words
 from heartbeat.store.notifications.targets import ListedNotification, ListedTarget
 
@@ -28,6 +27,8 @@ Kind = Literal[
 Kinds = Annotated[list[Kind], Field(min_length=1, max_length=20)]
 Cooldown = Annotated[int, Field(ge=0, le=7 * 86_400), WHOLE]
 Status = Literal["pending", "held", "delivered", "failed"]
+
+OF_NO_USE = "a subscriber is told by notify_user alone: leave events out, or name user.notified"
 
 SLACK = {"url": "https://hooks.slack.com/services/T0/B0/x"}
 # A target of the whole project; not every field can be in one example.
@@ -68,19 +69,19 @@ class CreateTarget(PerhapsOfBot):
     def heartbeat_key(self) -> str:
         return self.heartbeat_id or ""
 
-    def check(self) -> None:
-        """Raises `Invalid` when a heartbeat or member is named without its bot, or a member's would never be told."""
+    @model_validator(mode="after")
+    def _whose(self) -> Self:
         for name in ("heartbeat_id", "member_id"):
             if getattr(self, name) and not self.bot_id:
-                raise Invalid("bot_id", f"give the bot's id with {name}")
-        if self.member_id:
-            check_of_member(self.events)
+                raise wrong_field("bot_id", f"give the bot's id with {name}")
+        if self.member_id and not of_use_to_member(self.events):
+            raise wrong_field("events", OF_NO_USE)
+        return self
 
 
-def check_of_member(events: list[Kind] | None) -> None:
-    """Raises `Invalid` when a subscriber's target does not want the one kind that it can be told."""
-    if events is not None and "user.notified" not in events:
-        raise Invalid("events", "a subscriber is told by notify_user alone: leave events out, or name user.notified")
+def of_use_to_member(events: list[Kind] | None) -> bool:
+    """Whether these are of use to a subscriber, who can be told one kind alone."""
+    return events is None or "user.notified" in events
 
 
 class OfTarget(OfProject):

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from api.next_ticks import due
+from api.next_ticks import next_tick
 from api.responses import moment
 from api.schemas import examples
 from api.schemas.examples import example
@@ -61,7 +61,7 @@ class ScheduledObject(BaseModel):
 
 def show_scheduled(access: Access, row: Heartbeat, member_uuid: str | None, now: datetime) -> dict[str, Any]:
     """The `ScheduledObject` of a row; `member_uuid` is that of its `member_id`."""
-    cadence = due(cadence_of(row))
+    cadence = next_tick(cadence_of(row))
     # An attribute of a table's class costs ten times that of a plain one.
     plain = SimpleNamespace(**vars(row))
     return {

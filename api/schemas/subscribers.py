@@ -1,16 +1,15 @@
 """Requests about subscribers, and the subscriber object."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
 
 from api.responses import moment
 from api.schemas import examples
 from api.schemas.examples import example
-from api.schemas.fields import Key, OfBot, OfProject
+from api.schemas.fields import Key, OfBot, OfProject, wrong_field
 from api.schemas.pages import PageNumber, PerPage
 from api.schemas.response_fields import PaginationField, Total
-from heartbeat.domain.errors import Invalid
 from heartbeat.domain.field_types import Words
 from heartbeat.store.tables.bots import Subscriber
 
@@ -23,10 +22,11 @@ class CreateSubscriber(OfBot):
         None, description="What people call them.", examples=["Ann Example"]
     )
 
-    def check(self) -> None:
-        """Raises `Invalid` when it is nobody."""
+    @model_validator(mode="after")
+    def _somebody(self) -> Self:
         if self.email is None and self.name is None:
-            raise Invalid("email", "give an email, a name or both")
+            raise wrong_field("email", "give an email, a name or both")
+        return self
 
 
 class ListSubscribers(OfProject):

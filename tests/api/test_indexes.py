@@ -12,7 +12,7 @@ from heartbeat.store.rows import columns
 from heartbeat.store.runs.logs import _page
 from heartbeat.store.tables.runs import Run
 from tests.support.past_runs import a_run
-from tests.support.seeds import NOW, a_bot, a_heartbeat, a_project
+from tests.support.seeds import NOW, a_bot, a_heartbeat, a_project, access_to
 
 RUN = columns(Run)
 FILTERS = [
@@ -25,7 +25,7 @@ def seed(connection: Connection) -> dict[str, object]:
     """One busy neighbour, and a bot with a few logs of its own; returns what to look for."""
     project = a_project(connection)
     bots = [a_bot(connection, project) for _ in range(2)]
-    member = create_subscriber(connection, bots[0], None, "A member", NOW)
+    member = create_subscriber(connection, access_to(connection, bots[0]), None, "A member", NOW)
     mine = a_heartbeat(connection, bots[0], member_id=member.id)
     neighbour = a_heartbeat(connection, bots[1])
     a_run(connection, mine, "error")

@@ -6,25 +6,31 @@ from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import select, update
+from temporalio.client import Client
 
+from api.main import create_app
+from heartbeat.store.database import Database
 from heartbeat.store.rows import columns
 from heartbeat.store.tables.projects import Project, RequestWindow
-from tests.support.api import Api, error_of, owner, wrong_fields
+from tests.support.api import Api, error_of, owner, settings_for, wrong_fields
 from tests.support.seeds import YEARLY
 
 WINDOW = columns(RequestWindow)
+NOON = datetime(2026, 11, 20, 12, 0, 20, tzinfo=UTC)
+
+
+@pytest.fixture
+async def api(shared_database: Database, temporal: Client) -> AsyncIterator[Api]:
+    """An owner on an application whose clock stands still: requests are counted by the minute."""
+    settings = settings_for(shared_database.url, temporal)
+    async with owner(create_app(settings, shared_database, temporal, now=lambda: NOON)) as made:
+        yield made
 
 
 @pytest.fixture
 async def starter(api: Api) -> AsyncIterator[Api]:
     async with owner(api.app, "starter") as made:
         yield made
-
-
-@pytest.fixture(autouse=True)
-def one_minute(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Requests are counted by the minute; the clock of the counting stands still."""
-    monkeypatch.setattr("api.deps.utc_now", lambda: datetime(2026, 11, 20, 12, 0, 20, tzinfo=UTC))
 
 
 async def change_plan(api: Api, plan: str) -> None:

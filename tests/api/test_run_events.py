@@ -199,7 +199,7 @@ async def test_who_hangs_up_is_forgotten(site: Site) -> None:
 
 
 async def test_a_quiet_run_gives_signs_of_life(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run_stream, "SIGN_OF_LIFE_EVERY", 0.2)
+    monkeypatch.setattr(run_stream, "KEEP_ALIVE_EVERY", 0.2)
     async with site.watched() as answer:
         lines = answer.aiter_lines()
         while await anext(lines) != ": still running":

@@ -14,7 +14,7 @@ from heartbeat.store.database import Database
 from heartbeat.store.tools.servers import create_tool
 from tests.support.embedded import command
 from tests.support.model_server import ModelServer, fails
-from tests.support.seeds import NOW, a_bot, a_project
+from tests.support.seeds import NOW, a_bot, a_project, access_to
 
 
 def doctor(**variables: str) -> tuple[int, dict[str, str]]:
@@ -120,4 +120,5 @@ def a_tool(connection: Connection, keyring: Keyring) -> None:
     uuid = new_id("tool")
     fields = {"uuid": uuid, "server_label": uuid, "server_url": "https://tools.example.com/mcp", "transport": "http"}
     fields |= {"sealed_headers": seal_headers(keyring, uuid, {"authorization": "sesame"})}
-    create_tool(connection, a_bot(connection, a_project(connection)), fields, NOW)
+    bot = a_bot(connection, a_project(connection))
+    create_tool(connection, access_to(connection, bot), fields, NOW)

@@ -14,12 +14,12 @@ from heartbeat.secrets.key_file import KEY_FILE
 from heartbeat.secrets.keyring import Keyring, open_headers, seal_headers
 from heartbeat.settings import Settings
 from heartbeat.store.database import Database
-from heartbeat.store.rows import columns
+from heartbeat.store.rows import columns, exactly_one
 from heartbeat.store.tables.bots import Bot, Tool
 from heartbeat.store.tools.servers import create_tool, locked_tool, write_tool
 from heartbeat.up.run import prepare
 from tests.support.commands import Run
-from tests.support.seeds import NOW, a_bot, a_project
+from tests.support.seeds import NOW, a_bot, a_project, access_to
 
 OLD, NEW = new_key(), new_key()
 OLD_ID, NEW_ID = (key.partition(":")[0] for key in (OLD, NEW))
@@ -41,11 +41,11 @@ def connected(store: Database, key: str, count: int) -> list[str]:
     def work(connection: Connection) -> list[str]:
         bot = a_bot(connection, a_project(connection))
         fields = {"server_label": "desk", "server_url": "https://desk.test/mcp", "transport": "http"}
-        create_tool(connection, bot, fields, NOW)
+        create_tool(connection, access_to(connection, bot), fields, NOW)
         uuids = [f"tool_{key[:7]}{number}" for number in range(count)]
         for uuid in uuids:
             sealed = seal_headers(ring, uuid, {"X-Key": uuid})
-            create_tool(connection, bot, {**fields, "uuid": uuid, "sealed_headers": sealed}, NOW)
+            create_tool(connection, access_to(connection, bot), {**fields, "uuid": uuid, "sealed_headers": sealed}, NOW)
         return uuids
 
     return store.write_now(work)
@@ -104,9 +104,8 @@ def test_rotations_side_by_side_and_beside_the_api(store: Database, tmp_path: Pa
 
     def change(uuid: str) -> None:
         def work(connection: Connection) -> None:
-            table = columns(Tool)
-            bot_id = connection.execute(select(table.c.bot_id).where(table.c.uuid == uuid)).scalar_one()
-            row = locked_tool(connection, Bot.model_construct(id=bot_id), uuid)
+            bot = exactly_one(connection, Bot, select(columns(Bot)))
+            row = locked_tool(connection, access_to(connection, bot), uuid)
             write_tool(connection, row, {"sealed_headers": seal_headers(ring, uuid, {"X-Key": "changed"})}, NOW)
 
         store.write_now(work)

@@ -28,7 +28,7 @@ from heartbeat.store.tables.runs import Attempt, Run, Step
 from heartbeat.store.tools.servers import create_tool, pin
 from heartbeat.temporal.runs import start_manual_run
 from tests.support.model_server import ModelServer, Reply, asks, says
-from tests.support.seeds import NOW, a_bot, a_heartbeat, a_project
+from tests.support.seeds import NOW, a_bot, a_heartbeat, a_project, access_to
 from tests.support.tool_server import ToolServer
 from tests.support.worker_process import Worker
 
@@ -55,7 +55,7 @@ class Site:
         def work(connection: object) -> tuple[Bot, Heartbeat]:
             bot = a_bot(connection, a_project(connection))
             given = {"server_label": "desk", "server_url": self.desk.url, "transport": "http"}
-            pin(connection, create_tool(connection, bot, given, NOW).id, found, NOW)
+            pin(connection, create_tool(connection, access_to(connection, bot), given, NOW).id, found, NOW)
             return bot, a_heartbeat(connection, bot)
 
         bot, heartbeat = await self.database.write(work)

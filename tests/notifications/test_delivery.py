@@ -10,6 +10,7 @@ from heartbeat.domain.secret_keys import new_key
 from heartbeat.notifications.delivery import deliver
 from heartbeat.notifications.rendering import message_of
 from heartbeat.secrets.keyring import Keyring
+from heartbeat.settings import Plan
 from heartbeat.store.notifications.events import APPROVAL, record
 from heartbeat.store.notifications.outbox import (
     WAITS,
@@ -21,6 +22,7 @@ from heartbeat.store.notifications.outbox import (
 )
 from heartbeat.store.notifications.outbox import DeliveryOutcome as Attempt
 from heartbeat.store.notifications.targets import delete_target
+from heartbeat.store.projects.access import Access
 from heartbeat.store.tables.notifications import Target
 from tests.support.mailbox import Mailbox, served
 from tests.support.receiver import Receiver, says
@@ -116,7 +118,7 @@ async def test_what_is_refused_is_not_tried_again(world: StoreWorld, receiver: R
 async def test_a_deleted_target_gets_nothing_more(world: StoreWorld, receiver: Receiver) -> None:
     target = world.target(receiver.url)
     [uuid] = world.fails().notification_uuids
-    world.database.write_now(lambda c: delete_target(c, world.project, target.uuid, world.now))
+    world.database.write_now(lambda c: delete_target(c, Access(world.project, Plan()), target.uuid, world.now))
     assert (await world.deliver(uuid)).status == "failed"
     assert receiver.received == []
 

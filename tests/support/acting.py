@@ -15,6 +15,7 @@ from heartbeat.store.runs.steps import steps
 from heartbeat.store.tables.bots import Tool
 from heartbeat.store.tables.runs import Run, Step
 from heartbeat.store.tools.servers import create_tool, pin
+from tests.support.seeds import access_to
 from tests.support.tool_server import ToolServer
 from tests.support.world import World
 
@@ -38,7 +39,7 @@ async def connect(world: World, desk: ToolServer, **fields: Any) -> Tool:
     found = await list_tools(McpServer("tool_1", "desk", "http", desk.url), world.settings)
 
     def work(connection: Any) -> Tool:
-        made = create_tool(connection, world.bot, given, now)
+        made = create_tool(connection, access_to(connection, world.bot), given, now)
         pin(connection, made.id, found, now)
         return made
 

@@ -8,6 +8,7 @@ from sqlalchemy import Row
 from heartbeat.store.pages import Page
 from heartbeat.store.runs.approvals import approvals, decide
 from heartbeat.temporal.runs import wake
+from tests.support.seeds import access_to
 from tests.support.temporal_runs import until
 from tests.support.world import World
 
@@ -18,7 +19,7 @@ async def waiting(world: World) -> Row[Any]:
     """The one approval, once it is asked for."""
 
     async def listed() -> list[Row[Any]]:
-        return (await world.database.read(lambda c: approvals(c, world.bot, None, Page(1, 20))))[0]
+        return (await world.database.read(lambda c: approvals(c, access_to(c, world.bot), None, Page(1, 20))))[0]
 
     [row] = await until(listed, bool)
     return row

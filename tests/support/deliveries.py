@@ -9,6 +9,7 @@ from heartbeat.store.notifications.targets import create_target
 from heartbeat.store.rows import columns, many
 from heartbeat.store.tables.notifications import Notification, Target
 from tests.support.receiver import Receiver
+from tests.support.seeds import access_to
 from tests.support.store_world import SECRET
 from tests.support.temporal_runs import until
 from tests.support.world import World
@@ -20,7 +21,7 @@ async def target(world: World, receiver: Receiver, **fields: object) -> Target:
     row = {"uuid": new_id("tgt"), "channel": "webhook", "name": "On call", "cooldown_seconds": 0, "is_enabled": True}
     row |= {"config": {"url": receiver.url, "secret": SECRET}, **fields}
     now = datetime.now(UTC)
-    return (await world.database.write(lambda c: create_target(c, world.project, row, now))).target
+    return (await world.database.write(lambda c: create_target(c, access_to(c, world.bot), row, now))).target
 
 
 async def notifications(world: World) -> list[Notification]:

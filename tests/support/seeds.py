@@ -7,6 +7,8 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from heartbeat.domain.ids import new_id
+from heartbeat.settings import Plan
+from heartbeat.store.projects.access import Access
 from heartbeat.store.projects.projects import create_project
 from heartbeat.store.rows import columns, exactly_one, insert
 from heartbeat.store.tables.bots import Bot
@@ -36,6 +38,13 @@ def a_bot(connection: Connection, project: Project, **given: Any) -> Bot:
         "updated_at": NOW,
     } | given
     return exactly_one(connection, Bot, insert(connection, columns(Bot)).values(row).returning(columns(Bot)))
+
+
+def access_to(connection: Connection, bot: Bot, heartbeat: Heartbeat | None = None) -> Access:
+    """What a key of the bot's project opens, on a plan without limits."""
+    table = columns(Project)
+    project = exactly_one(connection, Project, select(table).where(table.c.id == bot.project_id))
+    return Access(project, Plan()).narrowed(bot, heartbeat)
 
 
 def a_heartbeat(connection: Connection, bot: Bot, **given: Any) -> Heartbeat:

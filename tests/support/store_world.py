@@ -10,9 +10,10 @@ from sqlalchemy import Connection, select, update
 from activities.notifications import NotificationActivities
 from heartbeat.domain.contracts import CloseRunResult, DeliveryResult
 from heartbeat.domain.ids import new_id
-from heartbeat.settings import Settings
+from heartbeat.settings import Plan, Settings
 from heartbeat.store.database import Database
 from heartbeat.store.notifications.targets import create_target
+from heartbeat.store.projects.access import Access
 from heartbeat.store.rows import columns, many
 from heartbeat.store.runs.closing import Ending, close_run
 from heartbeat.store.runs.opening import TickClaim, open_run
@@ -47,7 +48,7 @@ class StoreWorld:
             "is_enabled": True,
             **fields,
         }
-        return self.database.write_now(lambda c: create_target(c, self.project, row, self.now)).target
+        return self.database.write_now(lambda c: create_target(c, Access(self.project, Plan()), row, self.now)).target
 
     def run(self, ending: Ending = Ending("success"), **fields: Any) -> CloseRunResult:  # noqa: B008
         """The next tick's run, ended so; `fields` are columns of its row."""

@@ -18,7 +18,7 @@ from temporalio.client import Client, ScheduleActionStartWorkflow
 from temporalio.service import RPCError, RPCStatusCode
 
 from heartbeat.domain.ids import new_id
-from heartbeat.settings import Plan, Settings
+from heartbeat.settings import Settings
 from heartbeat.store.database import Database
 from heartbeat.store.heartbeats import heartbeats as store
 from heartbeat.store.heartbeats.configure import ConfigureRequest, configure
@@ -28,7 +28,7 @@ from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.temporal.converter import DATA_CONVERTER
 from heartbeat.temporal.reconcile import Reconciler
 from heartbeat.temporal.schedules import Schedules, note
-from tests.support.seeds import a_bot, a_project, heartbeat_row
+from tests.support.seeds import a_bot, a_project, access_to, heartbeat_row
 
 T = TypeVar("T")
 PATTERNS = st.sampled_from(["0 9 * * 1-5", "*/15 * * * *", "30 2 * * *", "0 0 L * *", "0 9 1 * 1", "0 9 * * 1#2"])
@@ -58,7 +58,10 @@ class Convergence(RuleBasedStateMachine):
     def found(self, connection: Connection) -> Access:
         project = a_project(connection)
         bot = a_bot(connection, project)
-        return Access(project, bot, None, bot.uuid, "")
+        return access_to(connection, bot)
+
+    def access_to(self, connection: Connection, uuid: str) -> Access:
+        return self.access.narrowed(self.access.bot, heartbeat_row(connection, uuid))
 
     def wait(self, what: Awaitable[T]) -> T:
         return self.loop.run_until_complete(what)  # type: ignore[arg-type]
@@ -74,7 +77,7 @@ class Convergence(RuleBasedStateMachine):
         fields = {"prompt": new_id("prompt"), "cron_pattern": pattern, "timezone": zone}
         now = datetime.now(UTC)
         request = ConfigureRequest(fields, enabled=enabled)
-        made = self.database.write_now(lambda c: configure(c, self.access, Plan(), request, now))
+        made = self.database.write_now(lambda c: configure(c, self.access, request, now))
         self.wait(self.schedules.sync(made.uuid))
         self.alive.add(made.uuid)
         self.made.add(made.uuid)
@@ -85,21 +88,18 @@ class Convergence(RuleBasedStateMachine):
         if uuid in self.alive:
             prompt = self.database.read_now(lambda c: heartbeat_row(c, uuid)).prompt
             request = ConfigureRequest({"prompt": prompt, "cron_pattern": pattern}, uuid=uuid)
-            self.write(lambda c: configure(c, self.access, Plan(), request, datetime.now(UTC)))
+            self.write(lambda c: configure(c, self.access, request, datetime.now(UTC)))
 
     @rule(uuid=heartbeats, on=st.booleans())
     def switches_it(self, uuid: str, on: bool) -> None:
         if uuid in self.alive:
-            project, bot, now = self.access.project, self.access.bot, datetime.now(UTC)
-            if on:
-                self.write(lambda c: store.enable(c, project, Plan(), bot, uuid, now))
-            else:
-                self.write(lambda c: store.disable(c, bot, uuid, now))
+            switch = store.enable if on else store.disable
+            self.write(lambda c: switch(c, self.access_to(c, uuid), datetime.now(UTC)))
 
     @rule(uuid=heartbeats)
     def deletes_it(self, uuid: str) -> None:
         if uuid in self.alive:
-            self.write(lambda c: store.delete_heartbeat(c, self.access.bot, uuid, datetime.now(UTC)))
+            self.write(lambda c: store.delete_heartbeat(c, self.access_to(c, uuid), datetime.now(UTC)))
             self.alive.discard(uuid)
 
     @rule(away=st.booleans())

@@ -19,6 +19,7 @@ from heartbeat.temporal.runs import start_manual_run, wake
 from tests.support.acting import book, change, connect, told, transcript
 from tests.support.approvals import RUN, decided, waiting
 from tests.support.model_server import ModelServer, asks, says
+from tests.support.seeds import access_to
 from tests.support.tool_server import ToolServer
 from tests.support.world import World
 
@@ -34,7 +35,7 @@ async def risky(working: World, desk: ToolServer) -> World:
 
 
 async def asked(world: World) -> list[Any]:
-    return (await world.database.read(lambda c: approvals(c, world.bot, None, Page(1, 20))))[0]
+    return (await world.database.read(lambda c: approvals(c, access_to(c, world.bot), None, Page(1, 20))))[0]
 
 
 def fetch(desk: ToolServer) -> tuple[str, dict[str, Any]]:

@@ -22,6 +22,7 @@ from tests.support.model_server import ModelServer, asks, fails
 from tests.support.model_server import says as answers
 from tests.support.receiver import Receiver, says
 from tests.support.runs import LIMITS
+from tests.support.seeds import access_to
 from tests.support.temporal_runs import backfill, until
 from tests.support.worker_process import Worker
 from tests.support.world import SANDBOX, World
@@ -91,7 +92,8 @@ async def test_a_member_is_told_in_place_of_the_owner(
     receiver: Receiver,
 ) -> None:
     def of_a_member(connection: Connection) -> int:
-        member = create_subscriber(connection, working.bot, "ada@example.com", None, datetime.now(UTC))
+        access = access_to(connection, working.bot)
+        member = create_subscriber(connection, access, "ada@example.com", None, datetime.now(UTC))
         connection.exec_driver_sql(f"UPDATE heartbeat SET member_id = {member.id}")
         return member.id
 

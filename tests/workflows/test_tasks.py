@@ -7,7 +7,6 @@ import pytest
 from sqlalchemy import update
 
 from heartbeat.domain.cadence.tasks import TaskSchedule
-from heartbeat.settings import Plan
 from heartbeat.store.credits.audit import audit
 from heartbeat.store.credits.stats import stats
 from heartbeat.store.heartbeats import heartbeats, missed_ticks, tasks
@@ -18,6 +17,7 @@ from heartbeat.store.runs.logs import LogFilter, logs
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.temporal.runs import start_tick
 from tests.support.model_server import ModelServer, fails, says
+from tests.support.seeds import access_to
 from tests.support.temporal_runs import backfill, has_schedule, runs, until
 from tests.support.world import World
 
@@ -30,7 +30,7 @@ async def schedule(
     """The world, standing for a task of its own that Temporal has a schedule for."""
     order = tasks.NewTask("Quarter end", "Send the figures.", asked, max_executions=max_executions)
     at = now or datetime.now(UTC)
-    task = await world.database.write(lambda c: tasks.create(c, world.project, Plan(), world.bot, None, order, at))
+    task = await world.database.write(lambda c: tasks.create(c, access_to(c, world.bot), None, order, at))
     made = replace(world, heartbeat=task)
     assert await world.schedules.sync(task.uuid)
     return made
@@ -130,7 +130,7 @@ async def test_a_run_in_progress_outlives_its_cancelled_task(working: World) -> 
     task = await schedule(working, EVERY_MINUTE, max_executions=1)
     tick = await backfill(task, 1)
     await until(lambda: runs(task), bool)
-    await task.database.write(lambda c: tasks.cancel(c, task.heartbeat, datetime.now(UTC)))
+    await task.database.write(lambda c: tasks.cancel(c, access_to(c, task.bot, task.heartbeat), datetime.now(UTC)))
     await until(lambda: runs(task), lambda found: found[0].status != "running")
     assert (await runs(task))[0].scheduled_for == tick
     assert await status(task) in ("cancelled", "done")
@@ -139,7 +139,7 @@ async def test_a_run_in_progress_outlives_its_cancelled_task(working: World) -> 
 async def test_cancelled_before_its_time_it_does_not_run(working: World, model: ModelServer) -> None:
     due = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=2)
     task = await schedule(working, at(due))
-    await task.database.write(lambda c: tasks.cancel(c, task.heartbeat, datetime.now(UTC)))
+    await task.database.write(lambda c: tasks.cancel(c, access_to(c, task.bot, task.heartbeat), datetime.now(UTC)))
     assert await task.schedules.sync(task.heartbeat.uuid)
     assert not await has_schedule(task)
     assert not await start_tick(task.client, task.settings, task.heartbeat, "bot", due), "its start was delayed"
@@ -170,7 +170,7 @@ async def test_logs_and_stats_tell_the_types_apart(working: World) -> None:
         2,
         [("heartbeat", working.heartbeat.uuid), ("scheduled_task", task.heartbeat.uuid)],
     )
-    found = await working.database.read(lambda c: stats(c, working.bot, datetime.now(UTC).date(), 2))
+    found = await working.database.read(lambda c: stats(c, access_to(c, working.bot), datetime.now(UTC).date(), 2))
     assert {name: (sums.total, sums.success_rate) for name, sums in found.by_type.items()} == {
         "heartbeat": (1, 100.0),
         "scheduled_task": (1, 100.0),

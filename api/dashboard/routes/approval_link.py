@@ -3,16 +3,16 @@
 Opening it decides nothing: programs that read mail open links, too.
 """
 
+from datetime import datetime
 from typing import Any
-from urllib.parse import parse_qs
 
 from fastapi import APIRouter, Request
 from sqlalchemy import Connection, Row
 from starlette.responses import Response
 
-from api.dashboard.pages import PageRoute, html
+from api.dashboard.pages import PageRoute, form_fields, html
 from api.dashboard.views.approvals import arguments
-from api.deps import Stack, utc_now
+from api.deps import Stack
 from api.schemas.approvals import DECISIONS
 from heartbeat.domain.errors import Forbidden, Invalid
 from heartbeat.secrets.keyring import CannotOpen, Keyring
@@ -22,44 +22,52 @@ from heartbeat.temporal.runs import wake
 
 router = APIRouter(prefix="/approvals/{uuid}", route_class=PageRoute, include_in_schema=False)
 
+BY = "the link of a message"
+
 
 @router.get("")
 async def page(uuid: str, request: Request, token: str = "") -> Response:
     """What is asked, and what has been decided if it has."""
-    stack = _opened(request, uuid, token)
-    return _shown(await stack.database.read(store.approval, uuid), token)
+    stack: Stack = request.app.state.stack
+    _require_link(stack, uuid, token)
+    approval = await stack.database.read(store.approval, uuid)
+    return _page(approval, token, stack.now())
 
 
 @router.post("")
 async def decide(uuid: str, request: Request) -> Response:
     """Decide, once."""
-    form = parse_qs((await request.body()).decode("utf-8", "replace"), max_num_fields=10)
-    token, decision = form.get("token", [""])[0], form.get("decision", [""])[0]
-    stack = _opened(request, uuid, token)
-    if decision not in DECISIONS:
-        raise Invalid("decision", "must be approve or deny")
-
-    def work(connection: Connection) -> Row[Any]:
-        store.decide(connection, uuid, DECISIONS[decision], "the link of a message", utc_now())
-        return store.approval(connection, uuid)
-
-    row = await stack.database.write(work)
-    await wake(stack.temporal, row.workflow_id, row.step)
-    return _shown(row, token)
-
-
-def _opened(request: Request, uuid: str, token: str) -> Stack:
-    """The parts of the process, for who holds a link of ours to this very approval; raises `Forbidden`."""
     stack: Stack = request.app.state.stack
+    fields = await form_fields(request)
+    token, decision = fields.get("token", ""), DECISIONS.get(fields.get("decision", ""))
+    _require_link(stack, uuid, token)
+    if decision is None:
+        raise Invalid("decision", "must be approve or deny")
+    approval = await stack.database.write(_decided, uuid, decision, stack.now())
+    await wake(stack.temporal, approval.workflow_id, approval.step)
+    return _page(approval, token, stack.now())
+
+
+def _decided(connection: Connection, approval_uuid: str, decision: store.Decision, now: datetime) -> Row[Any]:
+    store.decide(connection, approval_uuid, decision, BY, now)
+    return store.approval(connection, approval_uuid)
+
+
+def _require_link(stack: Stack, uuid: str, token: str) -> None:
+    """Raises `Forbidden` unless `token` is from a link of ours to this very approval."""
     try:
         Keyring.from_settings(stack.settings).open(token, store.sealed_as(uuid))
     except CannotOpen:
         words = "This link is not whole, or not for this; use the one from the message."
         raise Forbidden("wrong_link", words) from None
-    return stack
 
 
-def _shown(row: Row[Any], token: str) -> Response:
-    given = arguments(parsed(row.arguments))
-    late = row.state == "pending" and row.expires_at <= utc_now()
-    return html("approval", approval=row, arguments=given, state="expired" if late else row.state, token=token)
+def _page(approval: Row[Any], token: str, now: datetime) -> Response:
+    late = approval.state == "pending" and approval.expires_at <= now
+    return html(
+        "approval",
+        approval=approval,
+        arguments=arguments(parsed(approval.arguments)),
+        state="expired" if late else approval.state,
+        token=token,
+    )

@@ -1,23 +1,23 @@
 """The page of findings: what runs have reported, with the buttons that say what became of it."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from fastapi import APIRouter, Request
 from sqlalchemy import Connection
 from starlette.responses import RedirectResponse, Response
 
-from api.dashboard.pages import PageRoute, VisitorDep, address, form, html, which_page
+from api.dashboard.pages import PageRoute, VisitorDep, form_fields, html, page_of, page_url
 from api.dashboard.views import runs
-from api.dashboard.views.findings import matter
-from api.deps import utc_now
+from api.dashboard.views.findings import finding_view
 from heartbeat.domain.errors import Invalid
 from heartbeat.store.notifications import findings as store
-from heartbeat.store.overview import waiting
-from heartbeat.store.tables.projects import Project
+from heartbeat.store.overview.waiting import OpenFindingRow, access_to_finding, open_findings, other_findings
+from heartbeat.store.pages import Page
+from heartbeat.store.projects.access import Access
 
 router = APIRouter(prefix="/findings", route_class=PageRoute, include_in_schema=False)
 
-FINDINGS_A_PAGE, MOST_OTHER = 20, 20
+FINDINGS_A_PAGE, MAX_OTHER = 20, 20
 # What a button says: the state it leads to, for how long, and what is said then.
 BUTTONS: dict[str, tuple[store.State, timedelta | None, str]] = {
     "acknowledge": ("acknowledged", None, "Acknowledged: nothing more is said of it until it changes."),
@@ -28,41 +28,42 @@ BUTTONS: dict[str, tuple[store.State, timedelta | None, str]] = {
 
 
 @router.get("")
-async def findings_page(visiting: VisitorDep, page: str = "1", done: str = "") -> Response:
+async def findings_page(visitor: VisitorDep, page: str = "1", done: str = "") -> Response:
     """What is open in the project, and what was set aside or mended."""
-    now, wanted = utc_now(), which_page(page, FINDINGS_A_PAGE)
-
-    def work(
-        connection: Connection, project: Project
-    ) -> tuple[list[waiting.OpenFindingRow], list[waiting.OpenFindingRow]]:
-        standing = waiting.open_findings(connection, project, wanted)
-        return standing, waiting.other_findings(connection, project, MOST_OTHER)
-
-    frame, (standing, others) = await visiting.read_framed(work)
+    now, current = visitor.now(), page_of(page, FINDINGS_A_PAGE)
+    frame, (open_ones, others) = await visitor.read_framed(_findings, current)
     return html(
         "findings",
         frame=frame,
-        refresh=address("/findings", wanted),
-        standing=[matter(found, now) for found in standing],
-        others=[matter(found, now) for found in others],
-        pages=runs.pages(wanted, frame.waiting.findings),
+        refresh=page_url("/findings", current),
+        open_ones=[finding_view(row, now) for row in open_ones],
+        others=[finding_view(row, now) for row in others],
+        pages=runs.pages(current, frame.waiting.findings),
         done=BUTTONS[done][2] if done in BUTTONS else None,
     )
 
 
+def _findings(connection: Connection, access: Access, page: Page) -> tuple[list[OpenFindingRow], list[OpenFindingRow]]:
+    open_ones = open_findings(connection, access.project, page)
+    return open_ones, other_findings(connection, access.project, MAX_OTHER)
+
+
 @router.post("/{uuid}")
-async def mark(uuid: str, request: Request, visiting: VisitorDep) -> Response:
+async def mark(uuid: str, request: Request, visitor: VisitorDep) -> Response:
     """Say what became of a finding, and go back to where the button was."""
-    given = await form(request)
-    button = given.get("say", "")
+    fields = await form_fields(request)
+    button = fields.get("say", "")
     if button not in BUTTONS:
         raise Invalid("say", f"must be one of {', '.join(BUTTONS)}")
     state, wait, _ = BUTTONS[button]
-
-    def work(connection: Connection, project: Project) -> store.ListedFinding:
-        now, bot = utc_now(), waiting.bot_of_finding(connection, project, uuid)
-        return store.mark(connection, bot, uuid, state, now, now + wait if wait else None)
-
-    marked = await visiting.write(work)
-    back = f"/heartbeats/{marked.heartbeat}?done=marked" if given.get("back") else f"/findings?done={button}"
+    now = visitor.now()
+    finding = await visitor.write(_marked, uuid, state, now, now + wait if wait else None)
+    back = f"/heartbeats/{finding.heartbeat}?done=marked" if fields.get("back") else f"/findings?done={button}"
     return RedirectResponse(back, 303)
+
+
+def _marked(
+    connection: Connection, access: Access, finding_uuid: str, state: store.State, now: datetime, until: datetime | None
+) -> store.ListedFinding:
+    access = access_to_finding(connection, access, finding_uuid)
+    return store.mark(connection, access, finding_uuid, state, now, until)

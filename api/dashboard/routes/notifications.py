@@ -6,17 +6,16 @@ from fastapi import APIRouter
 from sqlalchemy import Connection
 from starlette.responses import Response
 
-from api.dashboard.pages import PageRoute, VisitorDep, address, html, which_page
+from api.dashboard.pages import PageRoute, VisitorDep, html, page_of, page_url
 from api.dashboard.views import heartbeats, runs
-from api.dashboard.views.notifications import place, sent
-from api.deps import utc_now
+from api.dashboard.views.notifications import notification_view, target_view
 from heartbeat.notifications.delivery import try_out
 from heartbeat.secrets.keyring import Keyring
 from heartbeat.store.notifications import targets as store
-from heartbeat.store.overview import projects
+from heartbeat.store.overview.projects import any_and_bot
 from heartbeat.store.pages import Page
+from heartbeat.store.projects.access import Access
 from heartbeat.store.tables.heartbeats import Heartbeat
-from heartbeat.store.tables.projects import Project
 
 router = APIRouter(prefix="/notifications", route_class=PageRoute, include_in_schema=False)
 
@@ -29,44 +28,45 @@ class NotificationLists:
 
     targets: list[store.ListedTarget]
     troubles: dict[int, str]
-    told: list[store.ListedNotification]
+    notifications: list[store.ListedNotification]
     total: int
     heartbeat: Heartbeat | None
 
 
 @router.get("")
-async def notifications_page(visiting: VisitorDep, page: str = "1", heartbeat: str = "") -> Response:
+async def notifications_page(visitor: VisitorDep, page: str = "1", heartbeat: str = "") -> Response:
     """What the project, or one heartbeat of it, told whom."""
-    now, wanted = utc_now(), which_page(page, MESSAGES_A_PAGE)
-    frame, seen = await visiting.read_framed(lambda connection, project: _lists(connection, project, heartbeat, wanted))
-    of = f"?heartbeat={seen.heartbeat.uuid}" if seen.heartbeat else ""
+    now, current = visitor.now(), page_of(page, MESSAGES_A_PAGE)
+    frame, lists = await visitor.read_framed(_lists, heartbeat, current)
+    path = f"/notifications?heartbeat={lists.heartbeat.uuid}" if lists.heartbeat else "/notifications"
     return html(
         "notifications",
         frame=frame,
-        refresh=address(f"/notifications{of}", wanted),
-        here=f"/notifications{of}",
-        places=[place(one, seen.troubles.get(one.target.id)) for one in seen.targets],
-        messages=[sent(one, now) for one in seen.told],
-        pages=runs.pages(wanted, seen.total),
-        title=heartbeats.title(seen.heartbeat) if seen.heartbeat else None,
-        place=heartbeats.place(seen.heartbeat) if seen.heartbeat else None,
+        refresh=page_url(path, current),
+        path=path,
+        targets=[target_view(listed, lists.troubles.get(listed.target.id)) for listed in lists.targets],
+        messages=[notification_view(listed, now) for listed in lists.notifications],
+        pages=runs.pages(current, lists.total),
+        title=heartbeats.title(lists.heartbeat) if lists.heartbeat else None,
+        place=heartbeats.page_path(lists.heartbeat) if lists.heartbeat else None,
     )
 
 
-def _lists(connection: Connection, project: Project, uuid: str, page: Page) -> NotificationLists:
-    row, equal = None, {}
-    if uuid:
-        row, _ = projects.any_and_bot(connection, project, uuid)
-        equal = {"heartbeat": row.uuid}
-    told, total = store.notifications(connection, project, None, equal, page)
-    listed, _ = store.targets(connection, project, None, Page(1, store.MOST_TARGETS))
-    return NotificationLists(listed, store.troubles(connection, project) if listed else {}, told, total, row)
+def _lists(connection: Connection, access: Access, heartbeat_uuid: str, page: Page) -> NotificationLists:
+    heartbeat, equal = None, {}
+    if heartbeat_uuid:
+        heartbeat, _ = any_and_bot(connection, access.project, heartbeat_uuid)
+        equal = {"heartbeat": heartbeat.uuid}
+    notifications, total = store.notifications(connection, access, equal, page)
+    targets, _ = store.targets(connection, access, Page(1, store.MOST_TARGETS))
+    troubles = store.troubles(connection, access) if targets else {}
+    return NotificationLists(targets, troubles, notifications, total, heartbeat)
 
 
 @router.post("/targets/{uuid}/test")
-async def test(uuid: str, visiting: VisitorDep) -> Response:
+async def test(uuid: str, visitor: VisitorDep) -> Response:
     """Send one message now, and say what came of it on a page of its own."""
-    settings = visiting.stack.settings
-    frame, listed = await visiting.read_framed(lambda connection, project: store.target(connection, project, uuid))
+    settings = visitor.stack.settings
+    frame, listed = await visitor.read_framed(store.target, uuid)
     outcome = await try_out(listed.target, Keyring.from_settings(settings), settings, "from the dashboard")
-    return html("tried", frame=frame, target=place(listed, None), error=outcome.error)
+    return html("tried", frame=frame, target=target_view(listed, None), error=outcome.error)

@@ -8,29 +8,28 @@ from fastapi import APIRouter, Request
 from sqlalchemy import Connection, Row
 from starlette.responses import Response
 
-from api.dashboard.pages import PageRoute, VisitorDep, address, html, which_page
+from api.dashboard.pages import PageRoute, VisitorDep, html, page_of, page_url
 from api.dashboard.views import heartbeats, runs
-from api.dashboard.views.findings import matter
+from api.dashboard.views.findings import finding_view
 from api.dashboard.views.run_list import RunList, run_line, runs_of
-from api.deps import utc_now
-from api.next_ticks import due
+from api.next_ticks import next_tick
 from heartbeat.domain import credits
 from heartbeat.store.credits.ledger import period_credits
 from heartbeat.store.credits.stats import Sums
 from heartbeat.store.heartbeats.tick_accounting import cadence_of
 from heartbeat.store.overview import projects, waiting
 from heartbeat.store.pages import Page
+from heartbeat.store.projects.access import Access
 from heartbeat.store.runs.rehearsals import rehearsals_of
 from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.heartbeats import Heartbeat
-from heartbeat.store.tables.projects import Project
 from heartbeat.store.tables.runs import Run
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
 HEARTBEATS_A_PAGE, RUNS_A_PAGE = 50, 20
 CHART_DAYS = 14
-MOST_FINDINGS, MOST_REHEARSALS = 10, 5
+MAX_FINDINGS, MAX_REHEARSALS = 10, 5
 NOTICES = {
     "run": "A run was started; it appears below in a moment.",
     "enable": "The heartbeat is on now.",
@@ -40,14 +39,15 @@ NOTICES = {
 
 
 @dataclass(frozen=True)
-class ProjectView:
-    """A project as the first page shows it."""
+class ProjectPage:
+    """A project as the first page shows it; `bot` only if there is a bot and no heartbeat yet."""
 
-    listed: list[projects.ListedHeartbeat]
+    heartbeats: list[projects.ListedHeartbeat]
     states: projects.HeartbeatStates
     running: list[Row[Any]]
     days: dict[Any, Sums]
     credits: int
+    credit_limit: int | None
     bot: Bot | None
 
 
@@ -55,7 +55,7 @@ class ProjectView:
 class HeartbeatPage:
     """A heartbeat as its page shows it."""
 
-    row: Heartbeat
+    heartbeat: Heartbeat
     bot: Bot
     runs: RunList
     rehearsals: list[Run]
@@ -63,84 +63,91 @@ class HeartbeatPage:
 
 
 @router.get("/")
-async def project_page(request: Request, visiting: VisitorDep, page: str = "1") -> Response:
+async def project_page(request: Request, visitor: VisitorDep, page: str = "1") -> Response:
     """Every heartbeat of the project."""
-    now, wanted = utc_now(), which_page(page, HEARTBEATS_A_PAGE)
-    frame, seen = await visiting.read_framed(lambda connection, project: _glance(connection, project, wanted, now))
+    now, current = visitor.now(), page_of(page, HEARTBEATS_A_PAGE)
+    frame, shown = await visitor.read_framed(_project, current, now)
     period = credits.period(now, frame.project.period_anchor_day)
     # A run that counts hides a rehearsal, and the longest hides the others.
-    in_order = sorted(seen.running, key=lambda run: (run.dry_run, run.started_at), reverse=True)
+    in_order = sorted(shown.running, key=_hidden_first, reverse=True)
     running = {run.heartbeat_id: run for run in in_order}
-    cards = [_card(one, running.get(one.heartbeat.id), period, now) for one in seen.listed]
+    cards = [_card(listed, running.get(listed.heartbeat.id), period, now) for listed in shown.heartbeats]
     return html(
         "heartbeats",
         frame=frame,
-        refresh=address("/", wanted),
+        refresh=page_url("/", current),
         cards=cards,
         totals=heartbeats.totals(
-            seen.states,
-            sum(not run.dry_run for run in seen.running),
-            seen.days,
-            seen.credits,
-            visiting.stack.settings.plan(frame.project.plan).credits_per_month,
+            shown.states,
+            sum(not run.dry_run for run in shown.running),
+            shown.days,
+            shown.credits,
+            shown.credit_limit,
             period,
         ),
-        pages=runs.pages(wanted, seen.states.total),
-        bot=seen.bot,
+        pages=runs.pages(current, shown.states.total),
+        bot=shown.bot,
         api=str(request.base_url).rstrip("/"),
     )
 
 
-@router.get("/heartbeats/{uuid}")
-async def heartbeat_page(uuid: str, visiting: VisitorDep, page: str = "1", done: str = "") -> Response:
-    """One heartbeat and its runs, newest first."""
-    now, wanted = utc_now(), which_page(page, RUNS_A_PAGE)
-    frame, seen = await visiting.read_framed(lambda connection, project: _whole(connection, project, uuid, wanted, now))
-    row, settings, zone = seen.row, visiting.stack.settings, seen.row.timezone
-    period = credits.period(now, frame.project.period_anchor_day)
-    going = seen.runs.going[0].uuid if seen.runs.going else None
-    return html(
-        "heartbeat",
-        frame=frame,
-        refresh=address(f"/heartbeats/{row.uuid}", wanted),
-        card=heartbeats.card(row, seen.bot.name, due(cadence_of(row)), period, now, going),
-        heartbeat=row,
-        bot=seen.bot,
-        lines=seen.runs.lines(zone, now, settings),
-        waits=seen.runs.waits,
-        pages=runs.pages(wanted, seen.runs.total),
-        rehearsals=[run_line(run, zone, now, settings) for run in seen.rehearsals],
-        found=[matter(found, now) for found in seen.findings],
-        done=NOTICES.get(done),
-    )
-
-
-def _whole(connection: Connection, project: Project, uuid: str, page: Page, now: datetime) -> HeartbeatPage:
-    row, bot = projects.heartbeat_and_bot(connection, project, uuid)
-    return HeartbeatPage(
-        row,
-        bot,
-        runs_of(connection, row, page, now),
-        rehearsals_of(connection, row, MOST_REHEARSALS) if page.number == 1 else [],
-        waiting.findings_of_heartbeat(connection, row, MOST_FINDINGS),
-    )
-
-
-def _card(
-    one: projects.ListedHeartbeat, running: Row[Any] | None, period: tuple[datetime, datetime], now: datetime
-) -> heartbeats.HeartbeatCard:
-    going, rehearsing = (running.uuid, running.dry_run) if running else (None, False)
-    return heartbeats.card(one.heartbeat, one.bot_name, due(cadence_of(one.heartbeat)), period, now, going, rehearsing)
-
-
-def _glance(connection: Connection, project: Project, page: Page, now: datetime) -> ProjectView:
+def _project(connection: Connection, access: Access, page: Page, now: datetime) -> ProjectPage:
+    project = access.project
     start, _ = credits.period(now, project.period_anchor_day)
     states = projects.states(connection, project)
-    return ProjectView(
+    return ProjectPage(
         projects.heartbeat_page(connection, project, page) if states.total else [],
         states,
         projects.running(connection, project),
         projects.days(connection, project, now.date(), CHART_DAYS),
         period_credits(connection, project.id, start),
+        access.plan.credits_per_month,
         None if states.total else projects.first_bot(connection, project),
+    )
+
+
+def _hidden_first(run: Row[Any]) -> tuple[bool, datetime]:
+    return run.dry_run, run.started_at
+
+
+def _card(
+    listed: projects.ListedHeartbeat, run: Row[Any] | None, period: tuple[datetime, datetime], now: datetime
+) -> heartbeats.HeartbeatCard:
+    running, rehearsing = (run.uuid, run.dry_run) if run else (None, False)
+    cadence = next_tick(cadence_of(listed.heartbeat))
+    return heartbeats.card(listed.heartbeat, listed.bot_name, cadence, period, now, running, rehearsing)
+
+
+@router.get("/heartbeats/{uuid}")
+async def heartbeat_page(uuid: str, visitor: VisitorDep, page: str = "1", done: str = "") -> Response:
+    """One heartbeat and its runs, newest first."""
+    now, current = visitor.now(), page_of(page, RUNS_A_PAGE)
+    frame, shown = await visitor.read_framed(_heartbeat, uuid, current, now)
+    heartbeat, settings, going = shown.heartbeat, visitor.stack.settings, shown.runs.going
+    period = credits.period(now, frame.project.period_anchor_day)
+    running = going[0].uuid if going else None
+    return html(
+        "heartbeat",
+        frame=frame,
+        refresh=page_url(f"/heartbeats/{heartbeat.uuid}", current),
+        card=heartbeats.card(heartbeat, shown.bot.name, next_tick(cadence_of(heartbeat)), period, now, running),
+        heartbeat=heartbeat,
+        bot=shown.bot,
+        lines=shown.runs.lines(heartbeat.timezone, now, settings),
+        waits=shown.runs.waits,
+        pages=runs.pages(current, shown.runs.total),
+        rehearsals=[run_line(run, heartbeat.timezone, now, settings) for run in shown.rehearsals],
+        findings=[finding_view(row, now) for row in shown.findings],
+        done=NOTICES.get(done),
+    )
+
+
+def _heartbeat(connection: Connection, access: Access, uuid: str, page: Page, now: datetime) -> HeartbeatPage:
+    heartbeat, bot = projects.heartbeat_and_bot(connection, access.project, uuid)
+    return HeartbeatPage(
+        heartbeat,
+        bot,
+        runs_of(connection, heartbeat, page, now),
+        rehearsals_of(connection, heartbeat, MAX_REHEARSALS) if page.number == 1 else [],
+        waiting.findings_of_heartbeat(connection, heartbeat, MAX_FINDINGS),
     )

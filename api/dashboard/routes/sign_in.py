@@ -1,15 +1,14 @@
 """The dashboard's door: sign in with a project's key, sign out, and the files its pages link to."""
 
 import re
-from urllib.parse import parse_qs
 
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
 from api.dashboard import session
-from api.dashboard.pages import SIGN_IN, PageRoute, SignedOut, VisitorDep, html, is_https
+from api.dashboard.pages import SIGN_IN, PageRoute, SignedOut, VisitorDep, form_fields, html, is_https
 from api.dashboard.render import ASSETS, asset
-from api.deps import Stack, utc_now
+from api.deps import Stack
 from heartbeat.store.projects.sign_in import opened_by_secret
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
@@ -20,10 +19,10 @@ WRONG_KEY = "No project has this key, or it was revoked. Check it for missing ch
 
 
 @router.get(SIGN_IN)
-async def door(visiting: VisitorDep, next: str = "/") -> Response:  # noqa: A002
+async def door(visitor: VisitorDep, next: str = "/") -> Response:  # noqa: A002
     """The form; those who are signed in already go straight on."""
     try:
-        await visiting.read(lambda *_: None)
+        await visitor.access()
     except SignedOut:
         return html("sign_in", next=_own(next), problem=None)
     return RedirectResponse(_own(next), 303)
@@ -32,8 +31,8 @@ async def door(visiting: VisitorDep, next: str = "/") -> Response:  # noqa: A002
 @router.post(SIGN_IN)
 async def sign_in(request: Request) -> Response:
     """Begin a session for the project whose key was given."""
-    form = parse_qs((await request.body()).decode("utf-8", "replace"), max_num_fields=10)
-    secret, target = form.get("key", [""])[0].strip(), _own(form.get("next", ["/"])[0])
+    fields = await form_fields(request)
+    secret, target = fields.get("key", "").strip(), _own(fields.get("next", "/"))
     stack: Stack = request.app.state.stack
     opened = await stack.database.read(opened_by_secret, secret)
     if opened is None:
@@ -41,7 +40,7 @@ async def sign_in(request: Request) -> Response:
     response = RedirectResponse(target, 303)
     response.set_cookie(
         session.COOKIE,
-        session.issue(opened.key_uuid, opened.key_hash, utc_now()),
+        session.issue(opened.key_uuid, opened.key_hash, stack.now()),
         max_age=int(session.LASTS.total_seconds()),
         secure=is_https(request),
         httponly=True,

@@ -8,23 +8,22 @@ from fastapi import APIRouter
 from sqlalchemy import Connection
 from starlette.responses import RedirectResponse, Response
 
-from api.dashboard.pages import PageRoute, VisitorDep, address, html, which_page
+from api.dashboard.pages import PageRoute, VisitorDep, html, page_of, page_url
 from api.dashboard.views import runs
 from api.dashboard.views.run_list import RunList, runs_of
-from api.dashboard.views.tasks import TaskView, task
-from api.deps import utc_now
-from api.next_ticks import due
+from api.dashboard.views.tasks import TaskView, task_view
+from api.next_ticks import next_tick
 from heartbeat.store.heartbeats import tasks as store
 from heartbeat.store.heartbeats.tick_accounting import cadence_of
 from heartbeat.store.overview import projects
 from heartbeat.store.pages import Page
+from heartbeat.store.projects.access import Access
 from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.heartbeats import Heartbeat
-from heartbeat.store.tables.projects import Project
 
 router = APIRouter(prefix="/tasks", route_class=PageRoute, include_in_schema=False)
 
-TASKS_A_PAGE, MOST_ENDED, RUNS_A_PAGE = 50, 20, 20
+TASKS_A_PAGE, MAX_ENDED, RUNS_A_PAGE = 50, 20, 20
 NOTICES = {"cancel": "The task was cancelled. A run of it that is in progress still ends."}
 
 Named = Sequence[tuple[Heartbeat, str]]
@@ -32,7 +31,7 @@ Named = Sequence[tuple[Heartbeat, str]]
 
 @dataclass(frozen=True)
 class TaskLists:
-    """The tasks that stand and those that have ended, each with its bot's name, and who made them."""
+    """The tasks that stand and those that have ended, each with its bot's name, and the log ids of who made them."""
 
     standing: Named
     total: int
@@ -40,65 +39,75 @@ class TaskLists:
     makers: dict[int | None, str]
 
 
+@dataclass(frozen=True)
+class TaskPage:
+    """A task as its page shows it."""
+
+    task: Heartbeat
+    bot: Bot
+    makers: dict[int | None, str]
+    runs: RunList
+
+
 @router.get("")
-async def tasks_page(visiting: VisitorDep, page: str = "1") -> Response:
+async def tasks_page(visitor: VisitorDep, page: str = "1") -> Response:
     """What the project's bots are to do besides their heartbeats."""
-    now, wanted = utc_now(), which_page(page, TASKS_A_PAGE)
-
-    def work(connection: Connection, project: Project) -> TaskLists:
-        standing, total = store.of_project(connection, project, True, wanted)
-        ended, _ = store.of_project(connection, project, False, Page(1, MOST_ENDED))
-        makers = store.made_by(connection, [row for row, _ in (*standing, *ended)])
-        return TaskLists(standing, total, ended, makers)
-
-    frame, seen = await visiting.read_framed(work)
+    now, current = visitor.now(), page_of(page, TASKS_A_PAGE)
+    frame, lists = await visitor.read_framed(_lists, current)
     return html(
         "tasks",
         frame=frame,
-        refresh=address("/tasks", wanted),
-        standing=[_task(row, name, seen.makers, now) for row, name in seen.standing],
-        ended=[_task(row, name, seen.makers, now) for row, name in seen.ended],
-        pages=runs.pages(wanted, seen.total),
+        refresh=page_url("/tasks", current),
+        standing=[_view(task, bot_name, lists.makers, now) for task, bot_name in lists.standing],
+        ended=[_view(task, bot_name, lists.makers, now) for task, bot_name in lists.ended],
+        pages=runs.pages(current, lists.total),
     )
 
 
+def _lists(connection: Connection, access: Access, page: Page) -> TaskLists:
+    standing, total = store.of_project(connection, access.project, True, page)
+    ended, _ = store.of_project(connection, access.project, False, Page(1, MAX_ENDED))
+    makers = store.made_by(connection, [task for task, _ in (*standing, *ended)])
+    return TaskLists(standing, total, ended, makers)
+
+
 @router.get("/{uuid}")
-async def task_page(uuid: str, visiting: VisitorDep, page: str = "1", done: str = "") -> Response:
+async def task_page(uuid: str, visitor: VisitorDep, page: str = "1", done: str = "") -> Response:
     """One task and its runs, newest first; one that has ended too."""
-    now, wanted = utc_now(), which_page(page, RUNS_A_PAGE)
-
-    def work(connection: Connection, project: Project) -> tuple[Heartbeat, Bot, dict[int | None, str], RunList]:
-        row, bot = projects.task_and_bot(connection, project, uuid)
-        return row, bot, store.made_by(connection, [row]), runs_of(connection, row, wanted, now)
-
-    frame, (row, bot, makers, found) = await visiting.read_framed(work)
+    now, current = visitor.now(), page_of(page, RUNS_A_PAGE)
+    frame, shown = await visitor.read_framed(_task, uuid, current, now)
+    task, going = shown.task, shown.runs.going
     return html(
         "task",
         frame=frame,
-        refresh=address(f"/tasks/{row.uuid}", wanted),
-        task=_task(row, bot.name, makers, now),
-        row=row,
-        bot=bot,
-        running=found.going[0].uuid if found.going else None,
-        lines=found.lines(row.timezone, now, visiting.stack.settings),
-        waits=found.waits,
-        pages=runs.pages(wanted, found.total),
+        refresh=page_url(f"/tasks/{task.uuid}", current),
+        task=_view(task, shown.bot.name, shown.makers, now),
+        row=task,
+        bot=shown.bot,
+        running=going[0].uuid if going else None,
+        lines=shown.runs.lines(task.timezone, now, visitor.stack.settings),
+        waits=shown.runs.waits,
+        pages=runs.pages(current, shown.runs.total),
         done=NOTICES.get(done),
     )
 
 
+def _task(connection: Connection, access: Access, uuid: str, page: Page, now: datetime) -> TaskPage:
+    task, bot = projects.task_and_bot(connection, access.project, uuid)
+    return TaskPage(task, bot, store.made_by(connection, [task]), runs_of(connection, task, page, now))
+
+
 @router.post("/{uuid}/cancel")
-async def cancel(uuid: str, visiting: VisitorDep) -> Response:
+async def cancel(uuid: str, visitor: VisitorDep) -> Response:
     """End a task before its time."""
-
-    def work(connection: Connection, project: Project) -> Heartbeat:
-        row, _ = projects.task_and_bot(connection, project, uuid)
-        return store.cancel(connection, row, utc_now())
-
-    row = await visiting.write(work)
-    await visiting.stack.schedules.sync_row(row)
-    return RedirectResponse(f"/tasks/{row.uuid}?done=cancel", 303)
+    task = await visitor.write(_cancelled, uuid, visitor.now())
+    await visitor.stack.schedules.sync_row(task)
+    return RedirectResponse(f"/tasks/{task.uuid}?done=cancel", 303)
 
 
-def _task(row: Heartbeat, bot_name: str, makers: dict[int | None, str], now: datetime) -> TaskView:
-    return task(row, bot_name, due(cadence_of(row)), makers.get(row.made_by_run_id), now)
+def _cancelled(connection: Connection, access: Access, uuid: str, now: datetime) -> Heartbeat:
+    return store.cancel(connection, projects.access_to_task(connection, access, uuid), now)
+
+
+def _view(task: Heartbeat, bot_name: str, makers: dict[int | None, str], now: datetime) -> TaskView:
+    return task_view(task, bot_name, next_tick(cadence_of(task)), makers.get(task.made_by_run_id), now)

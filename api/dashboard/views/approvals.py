@@ -33,9 +33,9 @@ class ApprovalView:
     place: str | None
 
 
-def question(asked: PendingApproval, now: datetime) -> ApprovalView:
+def approval_view(pending: PendingApproval, now: datetime) -> ApprovalView:
     """An approval, its times on the wall of its heartbeat's zone."""
-    row, where = asked.approval, ZoneInfo(asked.heartbeat.timezone)
+    row, zone = pending.approval, ZoneInfo(pending.heartbeat.timezone)
     late = row.state == "pending" and row.expires_at <= now
     return ApprovalView(
         uuid=row.uuid,
@@ -44,21 +44,21 @@ def question(asked: PendingApproval, now: datetime) -> ApprovalView:
         state="expired" if late else row.state,
         why=row.why,
         by=row.decided_by,
-        asked=moment(row.created_at, where, now),
-        expires=moment(row.expires_at, where, now),
-        decided=moment(row.decided_at, where, now) if row.decided_at else None,
-        run=asked.run_uuid,
-        bot=asked.bot_name,
-        title=heartbeats.title(asked.heartbeat),
-        place=heartbeats.place(asked.heartbeat),
+        asked=moment(row.created_at, zone, now),
+        expires=moment(row.expires_at, zone, now),
+        decided=moment(row.decided_at, zone, now) if row.decided_at else None,
+        run=pending.run_uuid,
+        bot=pending.bot_name,
+        title=heartbeats.title(pending.heartbeat),
+        place=heartbeats.page_path(pending.heartbeat),
     )
 
 
-def arguments(given: Any) -> list[Argument]:
-    """Each argument's name and value in the order they were given; what is no object has no name."""
-    if not isinstance(given, dict):
-        return [("", _text(given))] if given not in (None, "") else []
-    return [(name, _text(value)) for name, value in given.items()]
+def arguments(call: Any) -> list[Argument]:
+    """Each argument's name and value in the order of the call; arguments that are no object have no name."""
+    if not isinstance(call, dict):
+        return [("", _text(call))] if call not in (None, "") else []
+    return [(name, _text(value)) for name, value in call.items()]
 
 
 def _text(value: Any) -> str:

@@ -27,20 +27,20 @@ class FindingView:
     place: str | None
 
 
-def matter(found: OpenFindingRow, now: datetime) -> FindingView:
+def finding_view(row: OpenFindingRow, now: datetime) -> FindingView:
     """A finding, its times on the wall of its heartbeat's zone."""
-    row, where = found.finding, ZoneInfo(found.heartbeat.timezone)
+    finding, zone = row.finding, ZoneInfo(row.heartbeat.timezone)
     return FindingView(
-        uuid=row.uuid,
-        title=row.title,
-        detail=row.detail,
-        severity=row.severity,
-        state=row.state,
-        times="once" if row.times_seen == 1 else formats.count(row.times_seen, "time"),
-        first=moment(row.first_seen_at, where, now),
-        last=moment(row.last_seen_at, where, now),
-        until=moment(row.snoozed_until, where, now) if row.snoozed_until else None,
-        bot=found.bot_name,
-        heartbeat=heartbeats.title(found.heartbeat),
-        place=heartbeats.place(found.heartbeat),
+        uuid=finding.uuid,
+        title=finding.title,
+        detail=finding.detail,
+        severity=finding.severity,
+        state=finding.state,
+        times="once" if finding.times_seen == 1 else formats.count(finding.times_seen, "time"),
+        first=moment(finding.first_seen_at, zone, now),
+        last=moment(finding.last_seen_at, zone, now),
+        until=moment(finding.snoozed_until, zone, now) if finding.snoozed_until else None,
+        bot=row.bot_name,
+        heartbeat=heartbeats.title(row.heartbeat),
+        place=heartbeats.page_path(row.heartbeat),
     )

@@ -116,7 +116,7 @@ def title(row: Heartbeat) -> str:
     return row.label or formats.start(row.prompt, TITLE)
 
 
-def place(row: Heartbeat) -> str | None:
+def page_path(row: Heartbeat) -> str | None:
     """The address of its page; `None` when it was deleted. A task that has ended keeps its page."""
     if row.type == "heartbeat":
         return None if row.deleted_at else f"/heartbeats/{row.uuid}"

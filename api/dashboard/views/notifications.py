@@ -51,7 +51,7 @@ class NotificationView:
     link: str | None
 
 
-def place(listed: ListedTarget, trouble: str | None) -> TargetView:
+def target_view(listed: ListedTarget, trouble: str | None) -> TargetView:
     """A target; `trouble` is what went wrong with its newest message, if anything did."""
     row = listed.target
     whose = (
@@ -84,11 +84,11 @@ def where_to(config: dict[str, Any]) -> str:
     return f"{url.hostname}{f':{url.port}' if url.port else ''}{url.path.rstrip('/')}"
 
 
-def sent(told_of: ListedNotification, now: datetime) -> NotificationView:
+def notification_view(listed: ListedNotification, now: datetime) -> NotificationView:
     """A message in the words it was sent with, its time on the wall of its heartbeat's zone."""
-    row, event, run = told_of.notification, told_of.event, told_of.event.data.get("run")
-    heartbeat = built(Heartbeat, ["label", "timezone"], [told_of.label, told_of.timezone])
-    bot = built(Bot, ["name"], [told_of.bot_name])
+    row, event, run = listed.notification, listed.event, listed.event.data.get("run")
+    heartbeat = built(Heartbeat, ["label", "timezone"], [listed.label, listed.timezone])
+    bot = built(Bot, ["name"], [listed.bot_name])
     title, body = told(MessagePart(row, event, heartbeat, bot))
     if event.kind == APPROVAL:
         # The rest tells programs where to ask.
@@ -99,9 +99,9 @@ def sent(told_of: ListedNotification, now: datetime) -> NotificationView:
         status=row.status,
         story=story(row, now) + _lost(row),
         error=row.last_error if row.status != "delivered" else None,
-        target=told_of.target.name,
-        channel=formats.CHANNEL.get(told_of.target.channel, told_of.target.channel),
-        at=moment(event.created_at, ZoneInfo(told_of.timezone), now),
+        target=listed.target.name,
+        channel=formats.CHANNEL.get(listed.target.channel, listed.target.channel),
+        at=moment(event.created_at, ZoneInfo(listed.timezone), now),
         link="/approvals" if event.kind == APPROVAL else f"/runs/{run}" if run else None,
     )
 

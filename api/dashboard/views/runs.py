@@ -141,12 +141,12 @@ def report(run: Run) -> ReportView | None:
     return ReportView(str(run.report.get("outcome", "")).replace("_", " "), run.report.get("summary"), found)
 
 
-def would(rehearsed: Rehearsal) -> RehearsalView:
+def rehearsal_view(rehearsal: Rehearsal) -> RehearsalView:
     """What a rehearsal would have done, in words."""
-    calls = [(formats.tool(call.tool), arguments(call.arguments), call.needs_approval) for call in rehearsed.calls]
+    calls = [(formats.tool(call.tool), arguments(call.arguments), call.needs_approval) for call in rehearsal.calls]
     told = [
         (formats.EVENT.get(one.event, one.event), f"{formats.CHANNEL.get(one.channel, one.channel)} {one.name}")
-        for one in rehearsed.told
+        for one in rehearsal.told
     ]
     return RehearsalView(calls, told)
 

@@ -33,7 +33,7 @@ class TaskView:
     ends: bool
 
 
-def task(row: Heartbeat, bot_name: str, due: CadenceView, maker: str | None, now: datetime) -> TaskView:
+def task_view(row: Heartbeat, bot_name: str, due: CadenceView, maker: str | None, now: datetime) -> TaskView:
     """`due` is the task's cadence, `maker` the log id of the run that made it, while that is kept."""
     where, state = ZoneInfo(row.timezone), status(row)
     tick = due.next_after(now) if state == "active" else None

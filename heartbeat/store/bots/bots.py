@@ -12,10 +12,10 @@ from heartbeat.store.heartbeats.heartbeats import delete_heartbeats, lock_bot, r
 from heartbeat.store.memory.memory import forget_all
 from heartbeat.store.notifications.targets import TARGET, delete_targets
 from heartbeat.store.pages import Page
+from heartbeat.store.projects.access import Access
 from heartbeat.store.rows import columns, exactly_one, many
 from heartbeat.store.tables.bots import Bot, Tool
 from heartbeat.store.tables.heartbeats import Heartbeat
-from heartbeat.store.tables.projects import Project
 
 BOT, HEARTBEAT, TOOL = columns(Bot), columns(Heartbeat), columns(Tool)
 
@@ -28,27 +28,27 @@ class BotChange:
     heartbeats: list[str]
 
 
-def create_bot(connection: Connection, project: Project, fields: Mapping[str, Any], now: datetime) -> Bot:
+def create_bot(connection: Connection, access: Access, fields: Mapping[str, Any], now: datetime) -> Bot:
     """Insert a bot; `fields` are columns by name, `name` among them."""
     defaults = {"attributes": {}, **fields}
-    identity = {"uuid": new_id("bot"), "project_id": project.id, "created_at": now, "updated_at": now}
+    identity = {"uuid": new_id("bot"), "project_id": access.project.id, "created_at": now, "updated_at": now}
     values = Bot.model_construct(**(defaults | identity)).model_dump(exclude={"id"})
     return exactly_one(connection, Bot, BOT.insert().values(**values).returning(BOT))
 
 
-def bots(connection: Connection, project: Project, page: Page) -> tuple[list[Bot], int]:
+def bots(connection: Connection, access: Access, page: Page) -> tuple[list[Bot], int]:
     """Read one page of a project's bots, oldest first, and how many there are in all."""
-    of_project = (BOT.c.project_id == project.id) & BOT.c.deleted_at.is_(None)
+    of_project = (BOT.c.project_id == access.project.id) & BOT.c.deleted_at.is_(None)
     total = connection.execute(select(func.count()).select_from(BOT).where(of_project)).scalar_one()
     in_order = select(BOT).where(of_project).order_by(BOT.c.id).limit(page.size).offset(page.offset)
     return many(connection, Bot, in_order), total
 
 
 def update_bot(
-    connection: Connection, bot: Bot, fields: Mapping[str, Any], attributes: Mapping[str, Any], now: datetime
+    connection: Connection, access: Access, fields: Mapping[str, Any], attributes: Mapping[str, Any], now: datetime
 ) -> BotChange:
     """Write the columns in `fields` and the published `attributes` that were given; raises `NotFound`."""
-    bot = lock_bot(connection, bot)
+    bot = lock_bot(connection, access.bot)
     values = {**fields, "attributes": {**bot.attributes, **attributes}, "updated_at": now}
     changed = exactly_one(connection, Bot, update(BOT).where(BOT.c.id == bot.id).values(values).returning(BOT))
     heartbeats = switch_flag(connection, bot, changed.heartbeat, now) if changed.heartbeat != bot.heartbeat else []
@@ -57,9 +57,9 @@ def update_bot(
     return BotChange(changed, heartbeats)
 
 
-def delete_bot(connection: Connection, bot: Bot, now: datetime) -> BotChange:
+def delete_bot(connection: Connection, access: Access, now: datetime) -> BotChange:
     """Delete a bot, its heartbeats, tools, targets and memories; logs and ledger stay. Raises `NotFound`."""
-    bot = lock_bot(connection, bot)
+    bot = lock_bot(connection, access.bot)
     connection.execute(update(BOT).where(BOT.c.id == bot.id).values(deleted_at=now, heartbeat=False, updated_at=now))
     connection.execute(delete(TOOL).where(TOOL.c.bot_id == bot.id))
     delete_targets(connection, TARGET.c.bot_id == bot.id, now)

@@ -9,19 +9,19 @@ from heartbeat.store.heartbeats.heartbeats import delete_heartbeats, lock_bot
 from heartbeat.store.memory.memory import forget_member
 from heartbeat.store.notifications.targets import TARGET, delete_targets
 from heartbeat.store.pages import Page
+from heartbeat.store.projects.access import Access
 from heartbeat.store.projects.members import NOT_DELETED, subscriber
 from heartbeat.store.rows import columns, exactly_one, many
 from heartbeat.store.tables.bots import Bot, Subscriber
 from heartbeat.store.tables.heartbeats import Heartbeat
-from heartbeat.store.tables.projects import Project
 
 SUBSCRIBER, BOT, HEARTBEAT = columns(Subscriber), columns(Bot), columns(Heartbeat)
 
 
-def subscribers(connection: Connection, project: Project, bot: Bot | None, page: Page) -> tuple[list[Subscriber], int]:
-    """Read one page of a project's subscribers, oldest bot first, and how many there are; `bot` narrows it."""
-    which = (BOT.c.project_id == project.id) & BOT.c.deleted_at.is_(None) & NOT_DELETED
-    if bot is not None:
+def subscribers(connection: Connection, access: Access, page: Page) -> tuple[list[Subscriber], int]:
+    """Read one page of the subscribers of a project, oldest bot first, or of the bot that is named, and their count."""
+    which = (BOT.c.project_id == access.project.id) & BOT.c.deleted_at.is_(None) & NOT_DELETED
+    if bot := access.named_bot:
         which &= BOT.c.id == bot.id
     joined = SUBSCRIBER.join(BOT, BOT.c.id == SUBSCRIBER.c.bot_id)
     total = connection.execute(select(func.count()).select_from(joined).where(which)).scalar_one()
@@ -30,20 +30,20 @@ def subscribers(connection: Connection, project: Project, bot: Bot | None, page:
 
 
 def create_subscriber(
-    connection: Connection, bot: Bot, email: str | None, name: str | None, now: datetime
+    connection: Connection, access: Access, email: str | None, name: str | None, now: datetime
 ) -> Subscriber:
     """Insert a member of a bot's audience."""
-    values = {"uuid": new_id("mem"), "bot_id": bot.id, "email": email, "name": name, "subscribed_at": now}
+    values = {"uuid": new_id("mem"), "bot_id": access.bot.id, "email": email, "name": name, "subscribed_at": now}
     return exactly_one(connection, Subscriber, SUBSCRIBER.insert().values(values).returning(SUBSCRIBER))
 
 
-def delete_subscriber(connection: Connection, bot: Bot, key: str, now: datetime) -> list[str]:
+def delete_subscriber(connection: Connection, access: Access, key: str, now: datetime) -> list[str]:
     """Delete a member with its heartbeats, targets and memories; returns the heartbeats whose schedules must follow.
 
     Raises `NotFound`.
     """
     # `configure` locks the bot too: no heartbeat is made for a member that is being deleted.
-    bot = lock_bot(connection, bot)
+    bot = lock_bot(connection, access.bot)
     member = subscriber(connection, bot, key)
     connection.execute(update(SUBSCRIBER).where(SUBSCRIBER.c.id == member.id).values(deleted_at=now))
     delete_targets(connection, TARGET.c.member_id == member.id, now)

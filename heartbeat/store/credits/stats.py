@@ -5,8 +5,8 @@ from datetime import date, timedelta
 
 from sqlalchemy import Connection, bindparam, func, select
 
+from heartbeat.store.projects.access import Access
 from heartbeat.store.rows import columns
-from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.credits import DailyRollup
 from heartbeat.store.tables.heartbeats import Heartbeat
 
@@ -75,11 +75,11 @@ _ACTIVE = select(func.count()).where(
 )
 
 
-def stats(connection: Connection, bot: Bot, today: date, days: int) -> Stats:
+def stats(connection: Connection, access: Access, today: date, days: int) -> Stats:
     """The last `days` days (UTC), today among them."""
-    since = (today - timedelta(days=days - 1)).isoformat()
-    found = Stats(active_heartbeats=connection.execute(_ACTIVE, {"bot_id": bot.id}).scalar_one())
-    for day, kind, model, *numbers in connection.execute(_DAYS, {"bot_id": bot.id, "since": since}):
+    bot_id, since = access.bot.id, (today - timedelta(days=days - 1)).isoformat()
+    found = Stats(active_heartbeats=connection.execute(_ACTIVE, {"bot_id": bot_id}).scalar_one())
+    for day, kind, model, *numbers in connection.execute(_DAYS, {"bot_id": bot_id, "since": since}):
         row = Sums(*numbers)
         found.all.add(row)
         for sums, key in ((found.by_type, kind), (found.by_model, model), (found.by_day, day)):

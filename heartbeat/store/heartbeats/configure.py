@@ -63,16 +63,14 @@ class ConfigureRequest:
         return self.fields.get("external_id")
 
 
-def configure(
-    connection: Connection, access: Access, plan: Plan, request: ConfigureRequest, now: datetime
-) -> Heartbeat:
+def configure(connection: Connection, access: Access, request: ConfigureRequest, now: datetime) -> Heartbeat:
     """Create or change what `request` means and return it; raises `NotFound`, `Forbidden`, `Invalid` or `Conflict`."""
     bot = lock_bot(connection, access.bot)
-    require_heartbeats(access.project, plan, bot)
-    resolved = resolve(connection, bot, plan, request, now)
+    require_heartbeats(access.project, access.plan, bot)
+    resolved = resolve(connection, bot, access.plan, request, now)
     if resolved.heartbeat is None:
-        require_room(access.project, plan, count_heartbeats(connection, bot))
-    require_gap(access.project, plan, resolved.cadence)
+        require_room(access.project, access.plan, count_heartbeats(connection, bot))
+    require_gap(access.project, access.plan, resolved.cadence)
     if resolved.heartbeat is None:
         return _insert(connection, bot, resolved, bool(request.enabled), now)
     changes = _changes(resolved.heartbeat, resolved, request.enabled)

@@ -7,15 +7,13 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, bindparam, func, select, update
 
 from heartbeat.domain.errors import NotFound
-from heartbeat.settings import Plan
 from heartbeat.store.heartbeats.plan_limits import require_gap, require_heartbeats
 from heartbeat.store.heartbeats.tick_accounting import cadence_of, leave, moved_to, over
 from heartbeat.store.notifications.targets import TARGET, delete_targets
-from heartbeat.store.projects.access import as_public_id
+from heartbeat.store.projects.access import Access, as_public_id
 from heartbeat.store.rows import columns, exactly_one, first, many
 from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.heartbeats import Heartbeat
-from heartbeat.store.tables.projects import Project
 
 HEARTBEAT, BOT = columns(Heartbeat), columns(Bot)
 
@@ -70,19 +68,19 @@ def lock_bot(connection: Connection, bot: Bot) -> Bot:
     return found
 
 
-def enable(connection: Connection, project: Project, plan: Plan, bot: Bot, uuid: str, now: datetime) -> Heartbeat:
+def enable(connection: Connection, access: Access, now: datetime) -> Heartbeat:
     """Switch a heartbeat on, lift its pause and start its streak of failures anew."""
-    bot = lock_bot(connection, bot)
-    found = heartbeat(connection, bot, uuid)
-    require_heartbeats(project, plan, bot)
-    require_gap(project, plan, cadence_of(found))
+    bot = lock_bot(connection, access.bot)
+    found = heartbeat(connection, bot, access.heartbeat.uuid)
+    require_heartbeats(access.project, access.plan, bot)
+    require_gap(access.project, access.plan, cadence_of(found))
     anew = {"error_count": 0} if found.error_count else {}
     return change(connection, found, anew | enabling(found), now)
 
 
-def disable(connection: Connection, bot: Bot, uuid: str, now: datetime) -> Heartbeat:
+def disable(connection: Connection, access: Access, now: datetime) -> Heartbeat:
     """Switch a heartbeat off because its owner wants it: it is not paused, it is off."""
-    found = heartbeat(connection, bot, uuid)
+    found = heartbeat(connection, access.bot, access.heartbeat.uuid)
     return change(connection, found, disabling(found), now)
 
 
@@ -114,14 +112,15 @@ def change(connection: Connection, there: Heartbeat, changes: Mapping[str, Any],
     return exactly_one(connection, Heartbeat, written)
 
 
-def delete_heartbeat(connection: Connection, bot: Bot, uuid: str, now: datetime) -> list[str]:
+def delete_heartbeat(connection: Connection, access: Access, now: datetime) -> list[str]:
     """Delete a heartbeat; its logs and its ledger stay. Returns it as one whose schedule must follow.
 
     Raises `NotFound`.
     """
     # Who enables it or changes it holds the bot: nothing is switched on after it was deleted.
-    bot = lock_bot(connection, bot)
-    return delete_heartbeats(connection, HEARTBEAT.c.id == heartbeat(connection, bot, uuid).id, now)
+    bot = lock_bot(connection, access.bot)
+    row = heartbeat(connection, bot, access.heartbeat.uuid)
+    return delete_heartbeats(connection, HEARTBEAT.c.id == row.id, now)
 
 
 def delete_heartbeats(connection: Connection, which: ColumnElement[bool], now: datetime) -> list[str]:

@@ -10,7 +10,6 @@ from heartbeat.domain import credits
 from heartbeat.domain.cadence.ticks import Cadence
 from heartbeat.domain.errors import ProductError
 from heartbeat.domain.forecast import Budget, UsageEstimate
-from heartbeat.settings import Plan
 from heartbeat.store.heartbeats.configure import ConfigureRequest, Resolved, resolve
 from heartbeat.store.heartbeats.estimates import median_credits, newest_runs, slow_ms
 from heartbeat.store.heartbeats.heartbeats import count_heartbeats
@@ -28,34 +27,36 @@ class Preview:
     refusals: list[str]
 
 
-def preview(connection: Connection, access: Access, plan: Plan, request: ConfigureRequest, now: datetime) -> Preview:
+def preview(connection: Connection, access: Access, request: ConfigureRequest, now: datetime) -> Preview:
     """Work out what this request would lead to; raises `Invalid` and `NotFound` as configure does."""
-    resolved = resolve(connection, access.bot, plan, request, now)
+    resolved = resolve(connection, access.bot, access.plan, request, now)
     start, _ = credits.period(now, access.project.period_anchor_day)
     heartbeat = resolved.heartbeat
     used = heartbeat.period_credits if heartbeat is not None and heartbeat.period_start == start else 0
     return Preview(
         cadence=resolved.cadence,
-        measured=_measured(connection, access, plan, resolved),
+        measured=_measured(connection, access, resolved),
         budget=Budget(resolved.after["credit_budget"], used, access.project.period_anchor_day),
-        refusals=list(_refusals(connection, access, plan, resolved)),
+        refusals=list(_refusals(connection, access, resolved)),
     )
 
 
-def _measured(connection: Connection, access: Access, plan: Plan, resolved: Resolved) -> UsageEstimate:
+def _measured(connection: Connection, access: Access, resolved: Resolved) -> UsageEstimate:
     of_bot = newest_runs(connection, access.bot)
     own = newest_runs(connection, access.bot, resolved.heartbeat.id) if resolved.heartbeat is not None else []
     cost = median_credits(of_bot)
     if cost is None:
-        return UsageEstimate(float(plan.usual_credits_per_run), f"the usual cost of the plan {access.project.plan}")
+        return UsageEstimate(
+            float(access.plan.usual_credits_per_run), f"the usual cost of the plan {access.project.plan}"
+        )
     return UsageEstimate(cost, f"the median of this bot's newest {len(of_bot)} runs", slow_ms(own or of_bot))
 
 
-def _refusals(connection: Connection, access: Access, plan: Plan, resolved: Resolved) -> Iterator[str]:
+def _refusals(connection: Connection, access: Access, resolved: Resolved) -> Iterator[str]:
     try:
-        require_heartbeats(access.project, plan, access.bot)
+        require_heartbeats(access.project, access.plan, access.bot)
         if resolved.heartbeat is None:
-            require_room(access.project, plan, count_heartbeats(connection, access.bot))
-        require_gap(access.project, plan, resolved.cadence)
+            require_room(access.project, access.plan, count_heartbeats(connection, access.bot))
+        require_gap(access.project, access.plan, resolved.cadence)
     except ProductError as problem:
         yield f"Configure would refuse this: {problem.message}"

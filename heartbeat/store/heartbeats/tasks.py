@@ -18,6 +18,7 @@ from heartbeat.store.heartbeats.heartbeats import NOT_DELETED, change, lock_bot
 from heartbeat.store.heartbeats.plan_limits import require_gap, require_heartbeats, require_tasks
 from heartbeat.store.heartbeats.states import ended
 from heartbeat.store.pages import Page
+from heartbeat.store.projects.access import Access
 from heartbeat.store.projects.members import subscriber
 from heartbeat.store.rows import all_joined, columns, exactly_one, many
 from heartbeat.store.tables.bots import Bot
@@ -52,23 +53,16 @@ class NewTask:
     max_executions: int | None = None
 
 
-def create(
-    connection: Connection,
-    project: Project,
-    plan: Plan,
-    bot: Bot,
-    member_key: str | None,
-    order: NewTask,
-    now: datetime,
-) -> Heartbeat:
+def create(connection: Connection, access: Access, member_key: str | None, task: NewTask, now: datetime) -> Heartbeat:
     """Make a task by hand; raises `NotFound`, `Forbidden` or `Invalid`."""
-    bot = lock_bot(connection, bot)
+    bot = lock_bot(connection, access.bot)
     member_id = subscriber(connection, bot, member_key).id if member_key else None
-    return insert_task(connection, project, plan, bot, {"member_id": member_id}, order, now)
+    return insert_task(connection, access.project, access.plan, bot, {"member_id": member_id}, task, now)
 
 
-def cancel(connection: Connection, task: Heartbeat, now: datetime) -> Heartbeat:
+def cancel(connection: Connection, access: Access, now: datetime) -> Heartbeat:
     """End a task; a run of it that is in progress still ends. One that has ended stays as it is."""
+    task = access.task
     if task.deleted_at is not None:
         return task
     return change(connection, task, ended("cancelled", now), now)

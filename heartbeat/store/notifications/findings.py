@@ -10,9 +10,8 @@ from sqlalchemy import Connection, func, or_, select, update
 from heartbeat.domain.errors import NotFound
 from heartbeat.domain.ids import new_id
 from heartbeat.store.pages import Page
-from heartbeat.store.projects.access import as_public_id
+from heartbeat.store.projects.access import Access, as_public_id
 from heartbeat.store.rows import columns, first, many
-from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.notifications import Finding
 
@@ -115,13 +114,13 @@ class ListedFinding:
 
 
 def findings(
-    connection: Connection, bot: Bot, state: State | None, heartbeat: Heartbeat | None, page: Page
+    connection: Connection, access: Access, state: State | None, page: Page
 ) -> tuple[list[ListedFinding], int]:
-    """One page of a bot's findings, last seen first, and how many there are."""
-    wanted = FINDING.c.bot_id == bot.id
+    """One page of the findings of a bot or of the heartbeat that is named, last seen first, and how many there are."""
+    wanted = FINDING.c.bot_id == access.bot.id
     if state is not None:
         wanted &= FINDING.c.state == state
-    if heartbeat is not None:
+    if heartbeat := access.named_heartbeat:
         wanted &= FINDING.c.heartbeat_id == heartbeat.id
     total = connection.execute(select(func.count()).select_from(FINDING).where(wanted)).scalar_one()
     latest = select(FINDING).where(wanted).order_by(FINDING.c.last_seen_at.desc(), FINDING.c.id.desc())
@@ -130,11 +129,11 @@ def findings(
 
 
 def mark(
-    connection: Connection, bot: Bot, uuid: str, state: State, now: datetime, until: datetime | None = None
+    connection: Connection, access: Access, uuid: str, state: State, now: datetime, until: datetime | None = None
 ) -> ListedFinding:
     """Say what became of a finding: acknowledged, snoozed `until` a time, or resolved. Raises `NotFound`."""
     changes = {"state": state, "snoozed_until": until, "resolved_at": now if state == "resolved" else None}
-    mine = (FINDING.c.uuid == as_public_id(uuid)) & (FINDING.c.bot_id == bot.id)
+    mine = (FINDING.c.uuid == as_public_id(uuid)) & (FINDING.c.bot_id == access.bot.id)
     row = first(connection, Finding, update(FINDING).where(mine).values(changes).returning(FINDING))
     if row is None:
         raise NotFound("finding", uuid[:64])

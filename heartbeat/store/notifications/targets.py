@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, func, select, update
 
 from heartbeat.domain.errors import Conflict, NotFound
 from heartbeat.store.pages import Page
-from heartbeat.store.projects.access import as_public_id
+from heartbeat.store.projects.access import Access, as_public_id
 from heartbeat.store.rows import all_joined, columns, joined, many
 from heartbeat.store.tables.bots import Bot, Subscriber
 from heartbeat.store.tables.heartbeats import Heartbeat
@@ -42,19 +42,19 @@ class ListedTarget:
     member: str | None
 
 
-def target(connection: Connection, project: Project, uuid: str) -> ListedTarget:
+def target(connection: Connection, access: Access, uuid: str) -> ListedTarget:
     """The project's target with this public id; raises `NotFound`."""
-    mine = (TARGET.c.uuid == as_public_id(uuid)) & (TARGET.c.project_id == project.id) & NOT_DELETED
+    mine = (TARGET.c.uuid == as_public_id(uuid)) & (TARGET.c.project_id == access.project.id) & NOT_DELETED
     found = joined(connection, (Target,), _ALL.where(mine), {})
     if found is None:
         raise NotFound("target", uuid[:64])
     return ListedTarget(*found)
 
 
-def targets(connection: Connection, project: Project, bot: Bot | None, page: Page) -> tuple[list[ListedTarget], int]:
-    """One page of a project's targets, oldest first, and how many there are; `bot` leaves those that hear of it."""
-    wanted = (TARGET.c.project_id == project.id) & NOT_DELETED
-    if bot is not None:
+def targets(connection: Connection, access: Access, page: Page) -> tuple[list[ListedTarget], int]:
+    """One page of a project's targets, or of those that hear of the bot that is named, and how many there are."""
+    wanted = (TARGET.c.project_id == access.project.id) & NOT_DELETED
+    if bot := access.named_bot:
         wanted &= TARGET.c.bot_id.is_(None) | (TARGET.c.bot_id == bot.id)
     listed = _ALL.where(wanted).order_by(TARGET.c.id).limit(page.size).offset(page.offset)
     return [ListedTarget(*row) for row in all_joined(connection, (Target,), listed, {})], _count(
@@ -62,29 +62,29 @@ def targets(connection: Connection, project: Project, bot: Bot | None, page: Pag
     )
 
 
-def create_target(connection: Connection, project: Project, fields: Mapping[str, Any], now: datetime) -> ListedTarget:
+def create_target(connection: Connection, access: Access, fields: Mapping[str, Any], now: datetime) -> ListedTarget:
     """Add a target; `fields` are columns by name, its `uuid` too: secrets are sealed with it. Raises `Conflict`."""
-    if _count(connection, TARGET, (TARGET.c.project_id == project.id) & NOT_DELETED) >= MOST_TARGETS:
+    if _count(connection, TARGET, (TARGET.c.project_id == access.project.id) & NOT_DELETED) >= MOST_TARGETS:
         raise Conflict("too_many_targets", f"A project has {MOST_TARGETS} targets at the most; delete one first.")
-    connection.execute(TARGET.insert().values(project_id=project.id, created_at=now, updated_at=now, **fields))
-    return target(connection, project, fields["uuid"])
+    connection.execute(TARGET.insert().values(project_id=access.project.id, created_at=now, updated_at=now, **fields))
+    return target(connection, access, fields["uuid"])
 
 
 def write_target(
-    connection: Connection, project: Project, uuid: str, fields: Mapping[str, Any], now: datetime
+    connection: Connection, access: Access, uuid: str, fields: Mapping[str, Any], now: datetime
 ) -> ListedTarget:
     """Write the columns in `fields`; one that is enabled is tried again. Raises `NotFound`."""
-    row = target(connection, project, uuid).target
+    row = target(connection, access, uuid).target
     changes = {**fields, "updated_at": now}
     if fields.get("is_enabled"):
         changes["disabled_reason"] = None
     connection.execute(update(TARGET).where(TARGET.c.id == row.id).values(changes))
-    return target(connection, project, uuid)
+    return target(connection, access, uuid)
 
 
-def delete_target(connection: Connection, project: Project, uuid: str, now: datetime) -> None:
+def delete_target(connection: Connection, access: Access, uuid: str, now: datetime) -> None:
     """Send it nothing more, and forget where it is; what it was told stays. Raises `NotFound`."""
-    row = target(connection, project, uuid).target
+    row = target(connection, access, uuid).target
     delete_targets(connection, TARGET.c.id == row.id, now)
 
 
@@ -127,17 +127,18 @@ class ListedNotification:
 
 
 def notifications(
-    connection: Connection, project: Project, bot: Bot | None, equal: Mapping[str, Any], page: Page
+    connection: Connection, access: Access, equal: Mapping[str, Any], page: Page
 ) -> tuple[list[ListedNotification], int]:
-    """One page of a project's notifications, newest first, and how many there are.
+    """One page of the notifications of a project or of the bot that is named, newest first, and how many there are.
 
     `equal` may hold the `status`, the event's `kind` and the public ids of the `target` and `heartbeat` to have.
     """
     columns_of = {"status": NOTIFICATION.c.status, "kind": EVENT.c.kind}
     public_ids = {"target": TARGET.c.uuid, "heartbeat": HEARTBEAT.c.uuid}
     # By bot, for that is what the index is of.
-    wanted = NOTIFICATION.c.bot_id.in_(_bots(project)) if bot is None else NOTIFICATION.c.bot_id == bot.id
-    wanted &= NOTIFICATION.c.project_id == project.id
+    bot, bot_id = access.named_bot, NOTIFICATION.c.bot_id
+    wanted = bot_id == bot.id if bot else bot_id.in_(_bots(access.project))
+    wanted &= NOTIFICATION.c.project_id == access.project.id
     for name, value in equal.items():
         wanted &= public_ids[name] == as_public_id(value) if name in public_ids else columns_of[name] == value
     together = NOTIFICATION.join(TARGET, TARGET.c.id == NOTIFICATION.c.target_id)
@@ -152,10 +153,10 @@ def notifications(
     return rows, _count(connection, together, wanted)
 
 
-def troubles(connection: Connection, project: Project) -> dict[int, str]:
+def troubles(connection: Connection, access: Access) -> dict[int, str]:
     """What went wrong with the newest message of each target that has one, by its number; of late messages alone."""
     late = select(NOTIFICATION.c.id, NOTIFICATION.c.target_id).where(
-        NOTIFICATION.c.bot_id.in_(_bots(project)), NOTIFICATION.c.attempts > 0
+        NOTIFICATION.c.bot_id.in_(_bots(access.project)), NOTIFICATION.c.attempts > 0
     )
     late_ones = late.order_by(NOTIFICATION.c.id.desc()).limit(LATE).subquery()
     newest = select(func.max(late_ones.c.id)).group_by(late_ones.c.target_id)

@@ -12,7 +12,7 @@ from heartbeat.store.credits.stats import NAMES, ROLLUP, Sums
 from heartbeat.store.heartbeats.heartbeats import HEARTBEAT, IS_HEARTBEAT, NOT_DELETED
 from heartbeat.store.heartbeats.tasks import TASKS
 from heartbeat.store.pages import Page
-from heartbeat.store.projects.access import as_public_id
+from heartbeat.store.projects.access import Access, as_public_id
 from heartbeat.store.rows import exactly_one, first
 from heartbeat.store.runs.runs import RUN
 from heartbeat.store.tables.bots import Bot
@@ -120,9 +120,21 @@ def heartbeat_and_bot(connection: Connection, project: Project, heartbeat_uuid: 
     return _and_bot(connection, project, heartbeat_uuid, "heartbeat", IS_HEARTBEAT)
 
 
+def access_to_heartbeat(connection: Connection, access: Access, heartbeat_uuid: str) -> Access:
+    """Narrow the access to the project's heartbeat with this public id; raises `NotFound`."""
+    heartbeat, bot = heartbeat_and_bot(connection, access.project, heartbeat_uuid)
+    return access.narrowed(bot, heartbeat)
+
+
 def task_and_bot(connection: Connection, project: Project, heartbeat_uuid: str) -> tuple[Heartbeat, Bot]:
     """Read a scheduled task of the project, one that has ended too, and its bot; raises `NotFound`."""
     return _and_bot(connection, project, heartbeat_uuid, "task", TASKS & _VISIBLE)
+
+
+def access_to_task(connection: Connection, access: Access, heartbeat_uuid: str) -> Access:
+    """Narrow the access to a scheduled task of the project, one that has ended too; raises `NotFound`."""
+    task, bot = task_and_bot(connection, access.project, heartbeat_uuid)
+    return access.narrowed(bot, task)
 
 
 def any_and_bot(connection: Connection, project: Project, heartbeat_uuid: str) -> tuple[Heartbeat, Bot]:

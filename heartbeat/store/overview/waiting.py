@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Select, bindparam, case, func,
 from heartbeat.domain.errors import NotFound
 from heartbeat.store.overview.projects import PROMPT_START
 from heartbeat.store.pages import Page
-from heartbeat.store.projects.access import as_public_id
+from heartbeat.store.projects.access import Access, as_public_id
 from heartbeat.store.rows import all_joined, built, columns, first
 from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.heartbeats import Heartbeat
@@ -141,9 +141,9 @@ def bot_of_approval(connection: Connection, project: Project, approval_uuid: str
     return _bot(connection, project, APPROVAL, "approval", approval_uuid)
 
 
-def bot_of_finding(connection: Connection, project: Project, finding_uuid: str) -> Bot:
-    """Read the bot whose run reported it, if it is one of the project's; raises `NotFound`."""
-    return _bot(connection, project, FINDING, "finding", finding_uuid)
+def access_to_finding(connection: Connection, access: Access, finding_uuid: str) -> Access:
+    """Narrow the access to the bot whose run reported it, if it is one of the project's; raises `NotFound`."""
+    return access.narrowed(_bot(connection, access.project, FINDING, "finding", finding_uuid))
 
 
 def _bot(connection: Connection, project: Project, table: Any, noun: str, uuid: str) -> Bot:

@@ -1,13 +1,15 @@
-"""What a key opens: its project, one of its bots and one of that bot's heartbeats, read in one statement."""
+"""Authorize a caller: its key's project, one of its bots and one of that bot's heartbeats, by one statement."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 from sqlalchemy import Connection, Select, bindparam, select
 
-from heartbeat.domain.errors import NotFound
+from heartbeat.domain.errors import NotFound, Unavailable
+from heartbeat.settings import Plan
 from heartbeat.store.projects.projects import digest
 from heartbeat.store.rows import built, columns
 from heartbeat.store.tables.bots import Bot
@@ -26,13 +28,17 @@ MAX_ID = 2**31 - 1
 
 @dataclass(frozen=True)
 class Access:
-    """The project of a key, and the bot and the heartbeat that the request names, where they exist."""
+    """What a key or a session opens: a project with its plan, and the bot and heartbeat that a request names.
+
+    A row is `None` when it was not named or does not exist; the keys are what the request names them by, if it does.
+    """
 
     project: Project
-    bot_row: Bot | None
-    heartbeat_row: Heartbeat | None
-    bot_key: str
-    heartbeat_key: str
+    plan: Plan
+    bot_row: Bot | None = None
+    heartbeat_row: Heartbeat | None = None
+    bot_key: str = ""
+    heartbeat_key: str = ""
 
     @property
     def bot(self) -> Bot:
@@ -42,9 +48,25 @@ class Access:
         return self.bot_row
 
     @property
+    def named_bot(self) -> Bot | None:
+        """Return `bot`, or `None` if the request names none; raises `NotFound`."""
+        return self.bot if self.bot_key else None
+
+    @property
     def heartbeat(self) -> Heartbeat:
         """Return the heartbeat that the request names; raises `NotFound`."""
         return self._of_type("heartbeat", {"heartbeat"})
+
+    @property
+    def named_heartbeat(self) -> Heartbeat | None:
+        """Return `heartbeat`, or `None` if the request names none; raises `NotFound`."""
+        return self.heartbeat if self.heartbeat_key else None
+
+    def narrowed(self, bot: Bot, heartbeat: Heartbeat | None = None) -> "Access":
+        """Narrow it to this bot of the project, and to this heartbeat of the bot."""
+        return Access(
+            self.project, self.plan, bot, heartbeat, bot.uuid, heartbeat.uuid if heartbeat is not None else ""
+        )
 
     @property
     def task(self) -> Heartbeat:
@@ -63,10 +85,12 @@ class Access:
         return self.heartbeat_row
 
 
-def access(connection: Connection, secret: str, bot_key: str = "", heartbeat_key: str = "") -> Access | None:
-    """Read what `secret` opens; `None` when it is unknown or revoked.
+def authorize(
+    connection: Connection, plans: Mapping[str, Plan], secret: str, bot_key: str = "", heartbeat_key: str = ""
+) -> Access | None:
+    """Read what `secret` opens; `None` when it is unknown or revoked. Raises `Unavailable` for a plan not in `plans`.
 
-    `bot_key` is a bot's public id or its number, `heartbeat_key` a heartbeat's public id; empty asks for none.
+    `bot_key` is a bot's public id or its number, `heartbeat_key` a heartbeat's public id; empty names none.
     """
     number = as_number(bot_key)
     parameters = {"hash": digest(secret), "bot": as_public_id(bot_key) if number is None else number}
@@ -75,14 +99,25 @@ def access(connection: Connection, secret: str, bot_key: str = "", heartbeat_key
     row = connection.execute(_statement(number is not None, bool(heartbeat_key)), parameters).first()
     if row is None:
         return None
-    project, bot, heartbeat = row[:BOT_BEGINS], row[BOT_BEGINS:HEARTBEAT_BEGINS], row[HEARTBEAT_BEGINS:]
+    project = built(Project, PROJECT_NAMES, row[:BOT_BEGINS])
+    bot, heartbeat = row[BOT_BEGINS:HEARTBEAT_BEGINS], row[HEARTBEAT_BEGINS:]
     return Access(
-        built(Project, PROJECT_NAMES, project),
+        project,
+        plan_of(plans, project),
         built(Bot, BOT_NAMES, bot) if bot[0] else None,
         built(Heartbeat, HEARTBEAT_NAMES, heartbeat) if heartbeat_key and heartbeat[0] else None,
         bot_key,
         heartbeat_key,
     )
+
+
+def plan_of(plans: Mapping[str, Plan], project: Project) -> Plan:
+    """Look up the plan of a project; raises `Unavailable` when it is none of this installation's."""
+    if project.plan not in plans:
+        raise Unavailable(
+            "plan_unknown", f"The project's plan {project.plan!r} is not one of this server's HEARTBEAT_PLANS."
+        )
+    return plans[project.plan]
 
 
 def as_number(key: str) -> int | None:

@@ -10,7 +10,7 @@ from heartbeat.domain.ids import new_id
 from heartbeat.domain.tool_risks import ApprovalReason
 from heartbeat.store.notifications.events import APPROVAL, record
 from heartbeat.store.pages import Page
-from heartbeat.store.projects.access import as_public_id
+from heartbeat.store.projects.access import Access, as_public_id
 from heartbeat.store.rows import columns, exactly_one, first, insert_once
 from heartbeat.store.runs.tool_calls import CallReceipt
 from heartbeat.store.tables.bots import Bot
@@ -73,9 +73,9 @@ def decide(connection: Connection, uuid: str, decision: Decision, by: str, now: 
     return exactly_one(connection, Approval, written)
 
 
-def approvals(connection: Connection, bot: Bot, state: str | None, page: Page) -> tuple[list[Row[Any]], int]:
+def approvals(connection: Connection, access: Access, state: str | None, page: Page) -> tuple[list[Row[Any]], int]:
     """One page of a bot's approvals, newest first, and how many there are."""
-    mine = [APPROVALS.c.bot_id == bot.id, *([APPROVALS.c.state == state] if state else [])]
+    mine = [APPROVALS.c.bot_id == access.bot.id, *([APPROVALS.c.state == state] if state else [])]
     total = connection.execute(select(func.count()).select_from(APPROVALS).where(*mine)).scalar_one()
     shown = _shown().where(*mine).order_by(APPROVALS.c.id.desc())
     return list(connection.execute(shown.limit(page.size).offset(page.offset))), total

@@ -10,41 +10,41 @@ from heartbeat.domain.errors import NotFound
 from heartbeat.domain.ids import new_id
 from heartbeat.domain.tool_pins import PinnedTool, change, pinned
 from heartbeat.store.pages import Page
-from heartbeat.store.projects.access import as_public_id
+from heartbeat.store.projects.access import Access, as_public_id
 from heartbeat.store.rows import columns, exactly_one, first, many
 from heartbeat.store.tables.bots import Bot, Tool
 
 TOOL = columns(Tool)
 
 
-def tool(connection: Connection, bot: Bot, uuid: str) -> Tool:
+def tool(connection: Connection, access: Access, uuid: str) -> Tool:
     """The bot's tool with this public id; raises `NotFound`."""
-    found = first(connection, Tool, select(TOOL).where(_mine(bot, uuid)))
+    found = first(connection, Tool, select(TOOL).where(_mine(access.bot, uuid)))
     if found is None:
         raise NotFound("tool", uuid[:64])
     return found
 
 
-def locked_tool(connection: Connection, bot: Bot, uuid: str) -> Tool:
+def locked_tool(connection: Connection, access: Access, uuid: str) -> Tool:
     """`tool`, which nobody else writes before this transaction ends; raises `NotFound`."""
-    found = _locked(connection, _mine(bot, uuid))
+    found = _locked(connection, _mine(access.bot, uuid))
     if found is None:
         raise NotFound("tool", uuid[:64])
     return found
 
 
-def tools(connection: Connection, bot: Bot, equal: Mapping[str, Any], page: Page) -> tuple[list[Tool], int]:
+def tools(connection: Connection, access: Access, equal: Mapping[str, Any], page: Page) -> tuple[list[Tool], int]:
     """One page of a bot's tools, oldest first, and how many there are; `equal` are columns and the values to have."""
-    wanted = [TOOL.c.bot_id == bot.id, *(TOOL.c[name] == value for name, value in equal.items())]
+    wanted = [TOOL.c.bot_id == access.bot.id, *(TOOL.c[name] == value for name, value in equal.items())]
     total = connection.execute(select(func.count()).select_from(TOOL).where(*wanted)).scalar_one()
     in_order = select(TOOL).where(*wanted).order_by(TOOL.c.id).limit(page.size).offset(page.offset)
     return many(connection, Tool, in_order), total
 
 
-def create_tool(connection: Connection, bot: Bot, fields: Mapping[str, Any], now: datetime) -> Tool:
+def create_tool(connection: Connection, access: Access, fields: Mapping[str, Any], now: datetime) -> Tool:
     """Register an MCP server; `fields` are columns by name. Its `uuid` may be given: secrets are sealed with it."""
     fresh = Tool.model_construct(
-        **{"uuid": new_id("tool"), **fields, "bot_id": bot.id, "created_at": now, "updated_at": now}
+        **{"uuid": new_id("tool"), **fields, "bot_id": access.bot.id, "created_at": now, "updated_at": now}
     )
     return exactly_one(connection, Tool, TOOL.insert().values(**fresh.model_dump(exclude={"id"})).returning(TOOL))
 
@@ -54,9 +54,9 @@ def write_tool(connection: Connection, row: Tool, fields: Mapping[str, Any], now
     return _written(connection, row, {**fields, "updated_at": now})
 
 
-def switch_tools(connection: Connection, bot: Bot, uuid: str, active: Mapping[str, bool], now: datetime) -> Tool:
+def switch_tools(connection: Connection, access: Access, uuid: str, active: Mapping[str, bool], now: datetime) -> Tool:
     """Switch some of a server's tools on or off by name; raises `NotFound` for a name the server has not."""
-    found = locked_tool(connection, bot, uuid)
+    found = locked_tool(connection, access, uuid)
     known = {entry["name"] for entry in found.tools}
     for name in active:
         if name not in known:
@@ -65,9 +65,9 @@ def switch_tools(connection: Connection, bot: Bot, uuid: str, active: Mapping[st
     return _written(connection, found, {"tools": switched, "updated_at": now})
 
 
-def delete_tool(connection: Connection, bot: Bot, uuid: str) -> None:
+def delete_tool(connection: Connection, access: Access, uuid: str) -> None:
     """Forget a registration; raises `NotFound`."""
-    connection.execute(delete(TOOL).where(TOOL.c.id == tool(connection, bot, uuid).id))
+    connection.execute(delete(TOOL).where(TOOL.c.id == tool(connection, access, uuid).id))
 
 
 def pin(connection: Connection, tool_id: int, found: Sequence[PinnedTool], now: datetime) -> Tool:

@@ -9,7 +9,7 @@ from typing import Any, get_args
 from sqlalchemy import Connection, update
 
 from api.dashboard.views import formats
-from api.next_ticks import due
+from api.next_ticks import next_tick
 from heartbeat.domain import credits
 from heartbeat.domain.contracts import RunStatus, SkipReason, Trigger
 from heartbeat.store.rows import columns
@@ -26,7 +26,7 @@ async def test_the_first_page_lists_every_heartbeat_of_every_bot(owner: Owner) -
     page = await owner.browser.page("/")
     assert owner.heartbeat.prompt in page
     assert owner.bot.name in page
-    assert due(cadence_of(owner.heartbeat)).schedule in page
+    assert next_tick(cadence_of(owner.heartbeat)).schedule in page
     assert f'href="/heartbeats/{owner.heartbeat.uuid}"' in page
     assert '<p class="big">1</p><p class="muted">0 off</p>' in page
 

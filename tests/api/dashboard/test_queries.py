@@ -5,9 +5,11 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, event
 
+from heartbeat.settings import Plan
 from heartbeat.store.notifications import targets
 from heartbeat.store.overview import projects, waiting
 from heartbeat.store.pages import Page
+from heartbeat.store.projects.access import Access
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.runs import Run
 from tests.support.dashboard import Owner, a_run
@@ -105,8 +107,9 @@ async def test_messages_are_found_without_walking_through_those_of_others(owner:
             seen.append((statement, given))
 
         event.listen(connection, "before_cursor_execute", note)
-        targets.notifications(connection, owner.project, None, {}, Page(1, 20))
-        targets.troubles(connection, owner.project)
+        access = Access(owner.project, Plan())
+        targets.notifications(connection, access, {}, Page(1, 20))
+        targets.troubles(connection, access)
         asked = list(seen)
         return [
             row.detail for told in asked for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {told[0]}", told[1])

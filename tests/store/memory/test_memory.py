@@ -12,7 +12,7 @@ from heartbeat.store.memory.memory import MAX_LENGTH, MAX_MEMORIES, MemoryOwner,
 from heartbeat.store.memory.search_words import spelled
 from heartbeat.store.rows import columns
 from heartbeat.store.tables.bots import Bot, Memory
-from tests.support.seeds import NOW, a_bot, a_project
+from tests.support.seeds import NOW, a_bot, a_project, access_to
 
 TEXTS = [
     "The shop's disk is called web-1; it is full at 90 %.",
@@ -109,7 +109,7 @@ def test_a_query_without_words_gets_the_newest(database: Database, mine: MemoryO
 
 def test_a_members_memories_are_for_that_member(database: Database, bot: Bot, mine: MemoryOwner) -> None:
     def members(connection: Connection) -> list[MemoryOwner]:
-        made = [create_subscriber(connection, bot, None, name, NOW) for name in ("Anna", "Ben")]
+        made = [create_subscriber(connection, access_to(connection, bot), None, name, NOW) for name in ("Anna", "Ben")]
         return [MemoryOwner(bot.id, one.id) for one in made]
 
     anna, ben = database.write_now(members)
@@ -155,10 +155,10 @@ def test_the_same_text_is_kept_once(database: Database, mine: MemoryOwner) -> No
 
 
 def test_a_member_that_is_deleted_is_forgotten(database: Database, bot: Bot, mine: MemoryOwner) -> None:
-    anna = database.write_now(lambda c: create_subscriber(c, bot, None, "Anna", NOW))
+    anna = database.write_now(lambda c: create_subscriber(c, access_to(c, bot), None, "Anna", NOW))
     kept(database, MemoryOwner(bot.id, anna.id), "Anna likes tea")
     kept(database, mine, "tea for all")
-    database.write_now(lambda c: delete_subscriber(c, bot, anna.uuid, NOW))
+    database.write_now(lambda c: delete_subscriber(c, access_to(c, bot), anna.uuid, NOW))
     assert found(database, MemoryOwner(bot.id, anna.id), "tea") == ["tea for all"]
 
 

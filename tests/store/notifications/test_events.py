@@ -5,9 +5,11 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Engine, event
 
+from heartbeat.settings import Plan
 from heartbeat.store.database import Database
 from heartbeat.store.heartbeats.tick_accounting import account, due
 from heartbeat.store.notifications.targets import delete_target
+from heartbeat.store.projects.access import Access
 from heartbeat.store.runs.closing import Ending, close_run
 from heartbeat.store.runs.opening import TickClaim, open_run
 from heartbeat.store.tables.heartbeats import Heartbeat
@@ -109,7 +111,7 @@ def test_those_hear_who_want_to(world: StoreWorld) -> None:
     for deaf in ({"bot_id": bot}, {"heartbeat_id": heartbeat}, {"events": ["run.finding"]}, {"is_enabled": False}):
         world.target(**deaf)
     gone = world.target().uuid
-    world.database.write_now(lambda c: delete_target(c, world.project, gone, world.now))
+    world.database.write_now(lambda c: delete_target(c, Access(world.project, Plan()), gone, world.now))
     world.fails()
     assert [row.target_id for row in world.notifications()] == [target.id for target in hearing]
 

@@ -6,9 +6,11 @@ from typing import Any
 import pytest
 
 from heartbeat.domain.errors import NotFound
+from heartbeat.settings import Plan
 from heartbeat.store.database import Database
 from heartbeat.store.notifications.findings import State, findings, mark
 from heartbeat.store.pages import Page
+from heartbeat.store.projects.access import Access
 from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.notifications import Event, Finding
 from tests.support.seeds import a_bot
@@ -26,8 +28,8 @@ def news(world: StoreWorld) -> list[list[tuple[str, str]]]:
 
 def say(world: StoreWorld, state: State, until: Any = None) -> None:
     [row] = world.rows(Finding)
-    bot = Bot.model_construct(id=world.heartbeat.bot_id)
-    world.database.write_now(lambda c: mark(c, bot, row.uuid, state, world.now, until))
+    access = Access(world.project, Plan()).narrowed(Bot.model_construct(uuid="bot_1", id=world.heartbeat.bot_id))
+    world.database.write_now(lambda c: mark(c, access, row.uuid, state, world.now, until))
 
 
 def test_the_same_finding_for_three_runs_is_one_message(world: StoreWorld) -> None:
@@ -133,12 +135,14 @@ def test_resolved_by_hand_it_is_told_when_it_is_found_again(world: StoreWorld) -
 def test_findings_are_listed_by_state_and_belong_to_their_bot(world: StoreWorld, database: Database) -> None:
     world.reports(DISK, CERT)
     world.reports(CERT)
-    bot = Bot.model_construct(id=world.heartbeat.bot_id)
-    listed, total = database.read_now(lambda c: findings(c, bot, None, None, Page(1, 10)))
+    access = Access(world.project, Plan())
+    bot = Bot.model_construct(uuid="bot_1", id=world.heartbeat.bot_id)
+    listed, total = database.read_now(lambda c: findings(c, access.narrowed(bot), None, Page(1, 10)))
     assert ([it.finding.fingerprint for it in listed], total) == (["cert", "disk"], 2)
     assert {it.heartbeat for it in listed} == {world.heartbeat.uuid}
-    gone, total = database.read_now(lambda c: findings(c, bot, "resolved", world.heartbeat, Page(1, 10)))
+    of_heartbeat = access.narrowed(bot, world.heartbeat)
+    gone, total = database.read_now(lambda c: findings(c, of_heartbeat, "resolved", Page(1, 10)))
     assert ([it.finding.fingerprint for it in gone], total) == (["disk"], 1)
     stranger = database.write_now(lambda c: a_bot(c, world.project))
     with pytest.raises(NotFound, match="no finding"):
-        database.write_now(lambda c: mark(c, stranger, listed[0].finding.uuid, "resolved", world.now))
+        database.write_now(lambda c: mark(c, access.narrowed(stranger), listed[0].finding.uuid, "resolved", world.now))

@@ -13,7 +13,6 @@ from sqlalchemy import Connection, create_engine, select
 from heartbeat.domain.cadence.tasks import TaskSchedule
 from heartbeat.domain.errors import Forbidden
 from heartbeat.domain.tool_effects import ScheduleTaskEffect
-from heartbeat.settings import Plan
 from heartbeat.store.bots.subscribers import create_subscriber, delete_subscriber
 from heartbeat.store.database import Database
 from heartbeat.store.heartbeats.heartbeats import delete_heartbeat, disable, enable, lock_bot
@@ -22,11 +21,10 @@ from heartbeat.store.rows import columns
 from heartbeat.store.runs.opening import open_run
 from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.heartbeats import Heartbeat
-from heartbeat.store.tables.projects import Project
 from heartbeat.store.tables.runs import Run
 from tests.support.databases import waiting
 from tests.support.runs import LIMITS, by_hand, scheduled
-from tests.support.seeds import NOW, a_bot, a_heartbeat, a_project
+from tests.support.seeds import NOW, a_bot, a_heartbeat, a_project, access_to
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -100,7 +98,7 @@ def test_switching_off_waits_for_a_tick_that_is_being_opened(
     opening, off = side_by_side(
         database,
         lambda c: c.execute(select(columns(Heartbeat)).with_for_update(key_share=True)),
-        lambda c: disable(c, bot, heartbeat.uuid, late),
+        lambda c: disable(c, access_to(c, bot, heartbeat), late),
         lambda c: open_run(c, scheduled(heartbeat, TICK), LIMITS, late),
     )
     assert opening.run is not None
@@ -110,11 +108,11 @@ def test_switching_off_waits_for_a_tick_that_is_being_opened(
 
 def test_a_member_that_is_deleted_while_it_is_given_a_heartbeat_takes_it_along(database: Database, bot: Bot) -> None:
     """`configure` holds the bot while it looks its member up and writes."""
-    anna = database.write_now(lambda c: create_subscriber(c, bot, None, "Anna", NOW))
+    anna = database.write_now(lambda c: create_subscriber(c, access_to(c, bot), None, "Anna", NOW))
     given, gone = side_by_side(
         database,
         lambda c: lock_bot(c, bot),
-        lambda c: delete_subscriber(c, bot, anna.uuid, TICK),
+        lambda c: delete_subscriber(c, access_to(c, bot), anna.uuid, TICK),
         lambda c: a_heartbeat(c, bot, member_id=anna.id),
     )
     assert gone == [given.uuid]
@@ -123,12 +121,11 @@ def test_a_member_that_is_deleted_while_it_is_given_a_heartbeat_takes_it_along(d
 def test_what_is_deleted_while_it_is_enabled_stays_off(database: Database, bot: Bot, heartbeat: Heartbeat) -> None:
     table = columns(Heartbeat)
     database.write_now(lambda c: c.execute(table.update().values(enabled=False)))
-    project = Project.model_construct(uuid="proj_acme", plan="self_hosted")
     on, gone = side_by_side(
         database,
         lambda c: lock_bot(c, bot),
-        lambda c: delete_heartbeat(c, bot, heartbeat.uuid, TICK),
-        lambda c: enable(c, project, Plan(), bot, heartbeat.uuid, NOW),
+        lambda c: delete_heartbeat(c, access_to(c, bot, heartbeat), TICK),
+        lambda c: enable(c, access_to(c, bot, heartbeat), NOW),
     )
     assert (on.enabled, gone) == (True, [heartbeat.uuid])
     assert database.read_now(lambda c: c.execute(select(table.c.enabled, table.c.deleted_at)).one()) == (False, TICK)
@@ -146,6 +143,6 @@ def test_an_agent_schedules_nothing_for_what_is_deleted_meanwhile(
         return refused.value.code
 
     gone, code = side_by_side(
-        database, lambda c: lock_bot(c, bot), schedule, lambda c: delete_heartbeat(c, bot, heartbeat.uuid, NOW)
+        database, lambda c: lock_bot(c, bot), schedule, lambda c: delete_heartbeat(c, access_to(c, bot, heartbeat), NOW)
     )
     assert (gone, code) == ([heartbeat.uuid], "heartbeat_deleted")
