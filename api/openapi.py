@@ -161,10 +161,10 @@ def _fill(value: Any, schema: dict[str, Any], schemas: dict[str, Any]) -> None:
         if "$ref" in part and isinstance(value, dict):
             known = schemas[part["$ref"].rpartition("/")[2]]
             for name, field in known["properties"].items():
-                if name in value:
+                if name in value or name in known.get("required", []):
+                    # Taken out and put back, so that the fields are in the schema's order.
+                    value[name] = value.pop(name, None)
                     _fill(value[name], field, schemas)
-                elif name in known.get("required", []):
-                    value[name] = None
         elif "items" in part and isinstance(value, list):
             for item in value:
                 _fill(item, part["items"], schemas)

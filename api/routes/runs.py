@@ -10,7 +10,7 @@ from api.deps import CallerDep, query_params
 from api.openapi import call
 from api.responses import ApiResponse
 from api.run_stream import SeenStates, changes, stream
-from api.schemas.runs import OfRun, OneRun, show_attempt, show_head, show_step, show_told
+from api.schemas.runs import OfRun, OneRun, show_attempt, show_head, show_opening, show_step
 from heartbeat.settings import Settings
 from heartbeat.store.projects.access import Access
 from heartbeat.store.runs import details
@@ -44,4 +44,4 @@ def _run(connection: Connection, access: Access, run_uuid: str, settings: Settin
     charged = details.charged(connection, run.id)
     steps = [show_step(step, charged.get(step.number, 0)) for step in details.steps(connection, run.id)]
     attempts = [show_attempt(attempt) for attempt in details.attempts(connection, run.id)]
-    return {**show_head(run, settings), **show_told(run), "steps": steps, "attempts": attempts}
+    return {**show_head(run, settings), **show_opening(run), "steps": steps, "attempts": attempts}

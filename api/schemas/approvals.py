@@ -10,7 +10,7 @@ from api.schemas import examples
 from api.schemas.examples import example
 from api.schemas.fields import Key, OfBot
 from api.schemas.pages import PageNumber, PerPage
-from api.schemas.response_fields import CreatedAt, HeartbeatUuid, PaginationField, RunUuid, Total
+from api.schemas.response_fields import HeartbeatUuid, PaginationField, RunUuid, Total, WrittenAt
 from heartbeat.store.runs.approvals import Decision
 from heartbeat.store.runs.details import parsed
 
@@ -56,7 +56,7 @@ class ApprovalObject(BaseModel):
     )
     decided_at: str | None = Field(description="When it was decided.", examples=["2026-11-27T08:05:10Z"])
     expires_at: str = Field(description="When it counts as denied.", examples=["2026-11-28T08:00:02Z"])
-    created_at: CreatedAt
+    created_at: WrittenAt
 
 
 class OneApproval(BaseModel):

@@ -13,7 +13,6 @@ from api.schemas.fields import Key, OfBot
 from api.schemas.pages import PageNumber, PerPage
 from api.schemas.response_fields import (
     CostUsd,
-    CreatedAt,
     CreditsCharged,
     HeartbeatUuid,
     Model,
@@ -21,6 +20,7 @@ from api.schemas.response_fields import (
     RunUuid,
     TokensUsed,
     Total,
+    WrittenAt,
 )
 from heartbeat.domain.field_types import Flag
 from heartbeat.settings import Settings
@@ -90,24 +90,24 @@ class LogObject(BaseModel):
         description="From `scheduled_for` to `started_at`; null for a manual run and for a tick that nothing started.",
         examples=[180],
     )
-    created_at: CreatedAt
+    created_at: WrittenAt
     temporal_url: str | None = Field(
         description="The run in Temporal's UI; null for a tick that never became one.",
         examples=[
-            f"http://127.0.0.1:8233/namespaces/default/workflows/{examples.HEARTBEAT}-{examples.DUE}/"
+            f"http://127.0.0.1:8233/namespaces/default/workflows/{examples.HEARTBEAT}-{quote(examples.DUE)}/"
             "0197e5c4-8a51-7f1c-9f0e-2d6a4b8c1e37/history"
         ],
     )
 
 
-# What a run that succeeded has none of.
-NO_FAILURE: dict[str, Any] = {"error_code": None, "error_message": None, "skip_reason": None}
+# A run that succeeded has no such fields.
+SUCCEEDED: dict[str, Any] = {"error_code": None, "error_message": None, "skip_reason": None}
 
 
 class Logs(BaseModel):
     total: Total
     logs: list[LogObject] = Field(
-        description="The page's logs, newest first.", examples=[[example(LogObject, **NO_FAILURE)]]
+        description="The page's logs, newest first.", examples=[[example(LogObject, **SUCCEEDED)]]
     )
     pagination: PaginationField
 

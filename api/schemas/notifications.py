@@ -9,7 +9,16 @@ from api.schemas import examples
 from api.schemas.examples import example
 from api.schemas.fields import Key, OfProject, PlainObject, wrong_field
 from api.schemas.pages import PageNumber, PerPage
-from api.schemas.response_fields import BotUuid, CreatedAt, HeartbeatUuid, PaginationField, Succeeded, Total, UpdatedAt
+from api.schemas.response_fields import (
+    BotUuid,
+    CreatedAt,
+    HeartbeatUuid,
+    PaginationField,
+    Succeeded,
+    Total,
+    UpdatedAt,
+    WrittenAt,
+)
 from heartbeat.domain.field_types import WHOLE, Flag, Words
 from heartbeat.store.notifications.targets import ListedNotification, ListedTarget
 
@@ -98,10 +107,10 @@ class UpdateTarget(OfTarget):
     is_enabled: Flag | None = Field(None, description=ENABLED, examples=[True])
 
     def fields(self) -> dict[str, Any]:
-        """The columns that were given, but for the config."""
+        """The columns that were sent, but for the config."""
         names = ("name", "cooldown_seconds", "is_enabled")
-        given = {name: value for name in names if (value := getattr(self, name)) is not None}
-        return given | ({"events": self.events} if "events" in self.model_fields_set else {})
+        columns = {name: value for name in names if (value := getattr(self, name)) is not None}
+        return columns | ({"events": self.events} if "events" in self.model_fields_set else {})
 
 
 class ListTargets(PerhapsOfBot):
@@ -120,8 +129,8 @@ class ListNotifications(PerhapsOfBot):
 
     def equal(self) -> dict[str, Any]:
         """What the notifications must have, by name."""
-        given = {"status": self.status, "kind": self.kind, "target": self.target_id}
-        return {name: value for name, value in given.items() if value is not None}
+        values = {"status": self.status, "kind": self.kind, "target": self.target_id}
+        return {name: value for name, value in values.items() if value is not None}
 
 
 class TargetObject(BaseModel):
@@ -185,7 +194,7 @@ class EventObject(BaseModel):
         description="What happened; the fields depend on the kind.",
         examples=[{"run": examples.RUN, "code": "timeout", "message": "The provider did not answer in time."}],
     )
-    created_at: CreatedAt
+    created_at: WrittenAt
 
 
 class NotificationObject(BaseModel):
@@ -206,7 +215,7 @@ class NotificationObject(BaseModel):
     delivered_at: str | None = Field(
         description="When it was delivered; null: not yet.", examples=["2026-11-27T08:00:05Z"]
     )
-    created_at: CreatedAt
+    created_at: WrittenAt
     summary_id: str | None = Field(
         description="The notification whose message told of this one, too.", examples=[examples.NOTIFICATION]
     )

@@ -15,6 +15,7 @@ HeartbeatUuid = Annotated[
 RunUuid = Annotated[str, Field(description="The run's id, which is its log's.", examples=[examples.RUN])]
 
 CreatedAt = Annotated[str, Field(description="When it was created.", examples=[examples.CREATED])]
+WrittenAt = Annotated[str, Field(description="When it was written.", examples=[examples.ENDED])]
 UpdatedAt = Annotated[str, Field(description="When it was last changed.", examples=[examples.CREATED])]
 
 Model = Annotated[str, Field(description="The model, as `provider:name`.", examples=[examples.MODEL])]

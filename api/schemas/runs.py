@@ -10,15 +10,15 @@ from api.responses import dollars, moment
 from api.schemas import examples
 from api.schemas.examples import example
 from api.schemas.fields import Key, OfBot, OfHeartbeat
-from api.schemas.logs import NO_FAILURE, LogObject, TriggerResult, show_log
+from api.schemas.logs import SUCCEEDED, LogObject, TriggerResult, show_log
 from api.schemas.response_fields import (
     CostUsd,
-    CreatedAt,
     CreditsCharged,
     InputTokens,
     Model,
     OutputTokens,
     TokensUsed,
+    WrittenAt,
 )
 from heartbeat.domain.field_types import Flag
 from heartbeat.settings import Settings
@@ -86,7 +86,7 @@ class StepObject(BaseModel):
     output_tokens: OutputTokens
     credits: int = Field(description="Credits that it was charged.", examples=[1])
     duration_ms: int = Field(description="How long it took, in milliseconds.", examples=[640])
-    created_at: CreatedAt
+    created_at: WrittenAt
 
 
 class AttemptObject(BaseModel):
@@ -102,7 +102,7 @@ class AttemptObject(BaseModel):
     input_tokens: InputTokens
     output_tokens: OutputTokens
     cost_usd: CostUsd
-    created_at: CreatedAt
+    created_at: WrittenAt
 
 
 TOOL_STEP = example(StepObject, failure_code=None, failure=None, model=None, input_tokens=0, output_tokens=0, credits=0)
@@ -131,7 +131,7 @@ class RunObject(LogObject):
 
 
 class OneRun(BaseModel):
-    run: RunObject = Field(description="The run.", examples=[example(RunObject, **NO_FAILURE)])
+    run: RunObject = Field(description="The run.", examples=[example(RunObject, **SUCCEEDED)])
 
 
 def show_head(run: Row[Any], settings: Settings) -> dict[str, Any]:
@@ -139,7 +139,7 @@ def show_head(run: Row[Any], settings: Settings) -> dict[str, Any]:
     return {**show_log(run, settings), "credits_held": run.credits_held}
 
 
-def show_told(run: Row[Any]) -> dict[str, Any]:
+def show_opening(run: Row[Any]) -> dict[str, Any]:
     """What the model was given before it said anything, but for the prompt, which logs show."""
     return {"instruction": run.instruction, "opening": run.opening}
 

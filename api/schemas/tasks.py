@@ -124,15 +124,15 @@ def show_task(
     access: Access, task: Heartbeat, member_uuid: str | None, maker: str | None, now: datetime
 ) -> dict[str, Any]:
     """The `TaskObject` of a row; `maker` is the log id of the run that made it."""
-    asked = from_cadence(cadence_of(task))
+    schedule = from_cadence(cadence_of(task))
     return {
         "uuid": task.uuid,
         **show_scheduled(access, task, member_uuid, now),
         "name": task.label,
         "prompt": task.prompt,
         "description": task.description,
-        "schedule_type": asked.schedule_type,
-        "schedule_config": asked.schedule_config,
+        "schedule_type": schedule.schedule_type,
+        "schedule_config": schedule.schedule_config,
         "timezone": task.timezone,
         "max_executions": task.max_executions,
         "status": status(task),

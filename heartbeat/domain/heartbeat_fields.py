@@ -5,8 +5,14 @@ From here come the requests of configure and preview and the heartbeat object (`
 document, and the columns that configure writes, with what a new row has (`store/heartbeats/configure.py`). The columns
 of `store/tables/heartbeats.py` and the tables of docs/api.md are written by hand and compared with this by tests.
 
-A new field is declared here and gets a column, a migration, and a row in docs/api.md; `SCHEDULED` in configure.py names
-it if a schedule is made from it.
+A new field touches these files:
+
+- this one, which declares it;
+- `heartbeat/store/tables/heartbeats.py` and a new file in `heartbeat/store/migrations/versions/`: its column;
+- docs/api.md: its row in the tables of configure;
+- what it is for, such as `workflows/agent_run.py`; if Temporal's schedule is made from it, `SCHEDULED` in
+  `heartbeat/store/heartbeats/` and `heartbeat/temporal/schedules.py`; if it says which ticks are due, `CADENCE` there
+  and `Cadence`; if the tasks of an agent inherit it, `INHERITED` there.
 """
 
 from typing import Annotated, Literal

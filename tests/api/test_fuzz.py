@@ -1,7 +1,7 @@
 """No input makes a 500: every call, with whatever a client could put into it."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
@@ -11,29 +11,22 @@ from hypothesis import strategies as st
 from temporalio.client import Client
 
 from api.main import create_app
+from api.schemas.fields import OfProject
 from heartbeat.store.database import Database
 from tests.support.api import Api, address, error_of, owner, settings_for
 from tests.support.published_calls import CALLS
 from tests.support.seeds import YEARLY
 
+
+def models(model: type[OfProject]) -> Iterator[type[OfProject]]:
+    """A request's model and all that are made from it."""
+    yield model
+    for narrower in model.__subclasses__():
+        yield from models(narrower)
+
+
 # Every field of every request; the values are what somebody might think of.
-FIELDS = (
-    *("bot_id", "heartbeat_id", "member_id", "uuid", "external_id", "label", "prompt", "name", "model", "instruction"),
-    *("cron_pattern", "interval_minutes", "timezone", "active_hours_start", "active_hours_end", "active_days"),
-    *(
-        "enabled",
-        "status",
-        "heartbeat",
-        "wait",
-        "log_id",
-        "credit_budget",
-        "max_consecutive_errors",
-        "max_reply_tokens",
-        "top",
-    ),
-    *("branding", "memory", "page", "per_page", "days", "filter", "email", "server_label", "server_url", "transport"),
-    *("require_approval", "risks", "headers", "tools", "tool_name", "is_active", "is_enabled", "type", "run_id"),
-)
+FIELDS = sorted({field for model in models(OfProject) for field in model.model_fields} - {"project_id"})
 ODD = st.one_of(
     st.none(),
     st.booleans(),
