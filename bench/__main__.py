@@ -17,7 +17,7 @@ import uvloop
 from rich.console import Console
 from rich.table import Table
 
-from bench import charge, due, herd, latency, memory, reads, scale, throughput
+from bench import charge, due, herd, latency, memory, pages, reads, scale, throughput
 from bench.goals import Goal, Result
 from bench.running_stack import RunningStack, house
 
@@ -31,7 +31,11 @@ IN_THE_HOUSE: dict[str, Callable[[RunningStack], Awaitable[Result]]] = {
     "due": due.measure,
     "herd": herd.measure,
 }
-ALONE: dict[str, Callable[[], Awaitable[Result]]] = {"charge": charge.measure, "scale": scale.measure}
+ALONE: dict[str, Callable[[], Awaitable[Result]]] = {
+    "charge": charge.measure,
+    "scale": scale.measure,
+    "pages": pages.measure,
+}
 NAMES = [*ALONE, *IN_THE_HOUSE]
 
 console = Console(highlight=False)

@@ -5,7 +5,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from pathlib import Path
 
 import psycopg
@@ -18,6 +18,7 @@ from heartbeat.store.database import Database
 from heartbeat.temporal.converter import DATA_CONVERTER
 from tests.support.acting import agent, desk
 from tests.support.databases import TEMPLATE, _administer, fresh_database
+from tests.support.deadline import in_time
 from tests.support.receiver import receiver
 from tests.support.world import model, settings, working, world
 
@@ -82,6 +83,24 @@ async def temporal() -> AsyncIterator[Client]:
     started = WorkflowEnvironment.start_local(dev_server_existing_path=binary, data_converter=DATA_CONVERTER)
     async with await started as environment:
         yield environment.client
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item: pytest.Item) -> Generator[None, None, None]:
+    with in_time(item):
+        yield
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
+    with in_time(item):
+        yield
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, None, None]:
+    with in_time(item):
+        yield
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:

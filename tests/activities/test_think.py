@@ -2,8 +2,6 @@
 
 import asyncio
 import threading
-import time
-from collections.abc import Callable
 
 import pytest
 from temporalio.testing import ActivityEnvironment
@@ -17,18 +15,10 @@ from heartbeat.store.database import Database
 from heartbeat.store.runs.opening import open_run
 from heartbeat.store.runs.runs import run_by_uuid
 from tests.support.model_server import ModelServer, says
+from tests.support.patience import PATIENCE, until
 from tests.support.runs import LIMITS, by_hand
 from tests.support.seeds import NOW
 from tests.support.world import World
-
-DEADLINE = 20.0
-
-
-async def until(true: Callable[[], bool]) -> None:
-    give_up = time.monotonic() + DEADLINE
-    while not true():
-        assert time.monotonic() < give_up
-        await asyncio.sleep(0.01)
 
 
 async def test_it_is_kept_though_every_writer_was_busy(
@@ -45,7 +35,7 @@ async def test_it_is_kept_though_every_writer_was_busy(
         threading.Event(),
     )
     threads = database._threads
-    busy = [asyncio.ensure_future(database.write(lambda _: free.wait(DEADLINE))) for _ in range(threads._max_workers)]
+    busy = [asyncio.ensure_future(database.write(lambda _: free.wait(PATIENCE))) for _ in range(threads._max_workers)]
     try:
         thinking = asyncio.ensure_future(activity.run(agent.think, ThinkInput(opened.uuid, 1)))
         await until(lambda: len(model.requests) == 1 and threads._work_queue.qsize() == 1)

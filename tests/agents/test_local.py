@@ -2,12 +2,12 @@
 
 import subprocess
 import sys
-from time import monotonic
 
 import httpx
 import pytest
 
 from heartbeat.agents.local import weights
+from tests.support.patience import PATIENCE
 from tests.support.ports import free_ports
 
 pytestmark = pytest.mark.skipif(weights() is None, reason="the extra `local` is not installed")
@@ -22,16 +22,15 @@ def test_it_answers_a_chat_completion_and_goes_when_told() -> None:
             assert process.stdout.readline() == f"smollm2 answers at http://127.0.0.1:{port}/v1\n"
             asked = {"model": "smollm2", "messages": [{"role": "user", "content": "Say hello."}], "max_tokens": 24}
             answer = httpx.post(
-                f"http://127.0.0.1:{port}/v1/chat/completions", json=asked, timeout=60, trust_env=False
+                f"http://127.0.0.1:{port}/v1/chat/completions", json=asked, timeout=PATIENCE, trust_env=False
             ).json()
-            again = subprocess.run(line, capture_output=True, text=True, timeout=60, check=False)
+            again = subprocess.run(line, capture_output=True, text=True, timeout=PATIENCE, check=False)
         finally:
-            began = monotonic()
             process.terminate()
-            process.wait(10)
+            process.wait(PATIENCE)
     assert answer["choices"][0]["message"]["content"].strip()
     assert 1 <= answer["usage"]["completion_tokens"] <= 24
-    assert (process.returncode, monotonic() - began < 2) == (0, True)
+    assert process.returncode == 0
     assert again.returncode == 1
     assert f"cannot be served on port {port}" in again.stderr
     assert "Traceback" not in again.stderr

@@ -2,8 +2,7 @@
 
 import asyncio
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -15,9 +14,7 @@ from heartbeat.store.credits.audit import audit
 from heartbeat.temporal.client import connect
 from tests.support.api import Api, error_of
 from tests.support.model_server import ModelServer, Reply, asks, says
-
-DEADLINE = 20.0
-HEARD_WITHIN = 10.0
+from tests.support.patience import PATIENCE, until
 
 
 @pytest.fixture
@@ -39,33 +36,26 @@ async def start(api: Api, which: dict[str, Any]) -> str:
     return log_id
 
 
-async def until(true: Callable[[], bool]) -> None:
-    give_up = time.monotonic() + DEADLINE
-    while not true():
-        assert time.monotonic() < give_up
-        await asyncio.sleep(0.02)
-
-
 async def run_of(api: Api, which: dict[str, Any], log_id: str, status: str | None = None) -> dict[str, Any]:
     """The run as the API shows it, once it has ended, or once its status is this one."""
-    give_up = time.monotonic() + DEADLINE
-    while time.monotonic() < give_up:
+
+    async def found() -> dict[str, Any] | None:
         answer = await api.get("/run/read", bot_id=which["bot_id"], run_id=log_id)
-        if answer.status_code == 200:
-            run: dict[str, Any] = answer.json()["run"]
-            if (run["status"] == status) if status else (run["status"] != "running"):
-                return run
-        await asyncio.sleep(0.05)
-    raise AssertionError(f"the run {log_id} did not become {status or 'a log'}")
+        return answer.json()["run"] if answer.status_code == 200 else None
+
+    def holds(run: dict[str, Any] | None) -> bool:
+        return run is not None and (run["status"] == status if status else run["status"] != "running")
+
+    run = await until(found, holds)
+    assert run is not None
+    return run
 
 
 async def balanced(api: Api) -> bool:
     return await api.database.read(audit) == []
 
 
-async def test_a_run_in_the_middle_of_a_model_request_ends_within_ten_seconds(
-    working: Api, model: ModelServer, never: Reply
-) -> None:
+async def test_a_run_in_the_middle_of_a_model_request_ends(working: Api, model: ModelServer, never: Reply) -> None:
     which = await a_heartbeat(working, enabled=True, max_consecutive_errors=1)
     # The first answer is paid for and asks for a call; the second never comes.
     model.script(asks(("report", {"outcome": "ok", "summary": "So far."}), input_tokens=1000, output_tokens=250), never)
@@ -73,9 +63,7 @@ async def test_a_run_in_the_middle_of_a_model_request_ends_within_ten_seconds(
     await until(lambda: len(model.requests) == 2)
     assert (await run_of(working, which, log_id, "running"))["credits_held"] > 0
 
-    began = time.monotonic()
     answer = await working.post("/heartbeat/cancel", **which)
-    assert time.monotonic() - began < HEARD_WITHIN
     assert answer.status_code == 200, answer.text
     result = Cancelled.model_validate(answer.json(), extra="forbid").result
     assert (result.status, result.tokens_used, result.credits_charged) == ("cancelled", 1250, 2)
@@ -174,7 +162,7 @@ async def test_a_run_that_waits_for_a_worker_asks_no_model(alone: Api, model: Mo
     answer = await alone.post("/heartbeat/cancel", **which, log_id=log_id)
     assert answer.status_code == 202, answer.text
     assert answer.json()["result"]["runs"] == [{"log_id": log_id, "status": "running"}]
-    alone.settings.trigger_wait = DEADLINE
+    alone.settings.trigger_wait = PATIENCE
     again = asyncio.create_task(alone.post("/heartbeat/cancel", **which, log_id=log_id))
     settings = alone.settings.model_copy(update={"openai_base_url": model.base_url})
     async with worker.working(alone.temporal, alone.database, settings):

@@ -1,14 +1,10 @@
 """For those who watch."""
 
-import asyncio
-import time
-
 import worker
 from heartbeat.store.heartbeats.tick_accounting import account
 from tests.support.api import Api, error_of
 from tests.support.past_runs import a_run
-
-DEADLINE = 20.0
+from tests.support.patience import until
 
 
 async def test_the_process_is_up(api: Api) -> None:
@@ -23,9 +19,7 @@ async def test_ready_is_who_has_a_worker(alone: Api) -> None:
     assert "heartbeat worker" in body["message"]
     assert "Temporal" not in body["message"]
     async with worker.working(alone.temporal, alone.database, alone.settings):
-        give_up = time.monotonic() + DEADLINE
-        while (answer := await alone.http.get("/readyz")).status_code != 200 and time.monotonic() < give_up:
-            await asyncio.sleep(0.05)
+        answer = await until(lambda: alone.http.get("/readyz"), lambda answer: answer.status_code == 200)
     assert answer.json() == {"status": "ready", "checks": {"database": True, "temporal": True, "worker": True}}
 
 

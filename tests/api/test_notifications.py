@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import SecretStr
 from sqlalchemy import Connection
 
-from heartbeat.cli.secrets import rotate
+from heartbeat.cli.secrets import rotate_secrets
 from heartbeat.domain.secret_keys import new_key
 from heartbeat.store.notifications.findings import note_findings
 from tests.support.api import Api, error_of, owner, wrong_fields
@@ -208,7 +208,7 @@ async def test_rotated_secrets_still_open(ours: Api, receiver: Receiver) -> None
     old = ours.settings
     assert old.secret_keys is not None
     fresh = old.model_copy(update={"secret_keys": SecretStr(f"{new_key()},{old.secret_keys.get_secret_value()}")})
-    assert await asyncio.to_thread(rotate, fresh) == 0
+    assert await asyncio.to_thread(rotate_secrets, fresh) == 0
     alone_now = old.model_copy(update={"secret_keys": SecretStr(fresh.secret_keys.get_secret_value().split(",")[0])})
     object.__setattr__(ours.app.state.stack, "settings", alone_now)
     assert (await ours.post("/notification/test", target_id=made["id"])).json()["success"] is True

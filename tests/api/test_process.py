@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -19,10 +18,10 @@ from heartbeat.store.database import Database
 from heartbeat.store.projects.projects import create_key
 from tests.support.api import error_of
 from tests.support.past_runs import a_run
+from tests.support.patience import PATIENCE, wait_until
 from tests.support.ports import free_port
 from tests.support.seeds import NOW, a_bot, a_heartbeat, a_project
 
-DEADLINE = 30.0
 IDLE_MB = 150
 
 
@@ -45,22 +44,18 @@ def process(tmp_path: Path, sqlite_template: Path, temporal: Client) -> Iterator
         started.wait()
 
 
-def until_up(http: httpx.Client) -> None:
-    give_up = time.monotonic() + DEADLINE
-    while time.monotonic() < give_up:
-        try:
-            if http.get("/healthz").status_code == 200:
-                return
-        except httpx.TransportError:
-            time.sleep(0.05)
-    raise AssertionError("the API did not start")
+def is_up(http: httpx.Client) -> bool:
+    try:
+        return http.get("/healthz").is_success
+    except httpx.TransportError:
+        return False
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
 def test_it_serves_and_stops(process: tuple[subprocess.Popen[bytes], str], how: signal.Signals) -> None:
     started, url = process
-    with httpx.Client(base_url=url) as http:
-        until_up(http)
+    with httpx.Client(base_url=url, timeout=PATIENCE) as http:
+        wait_until(lambda: is_up(http))
         chunked = http.post(
             "/v1/bot/create", content=iter([b"x" * 65_536] * 40), headers={"content-type": "application/json"}
         )
@@ -69,7 +64,7 @@ def test_it_serves_and_stops(process: tuple[subprocess.Popen[bytes], str], how: 
         assert http.get("/readyz").json()["checks"] == {"database": True, "temporal": True, "worker": False}
         assert psutil.Process(started.pid).memory_info().rss < IDLE_MB * 1_000_000
     started.send_signal(how)
-    assert started.wait(timeout=5) == 0
+    assert started.wait(PATIENCE) == 0
 
 
 def test_a_stream_does_not_keep_it(process: tuple[subprocess.Popen[bytes], str], tmp_path: Path) -> None:
@@ -85,11 +80,11 @@ def test_a_stream_does_not_keep_it(process: tuple[subprocess.Popen[bytes], str],
     started, url = process
     with closing(Database(f"sqlite:///{tmp_path / 'heartbeat.db'}")) as database:
         key, query = database.write_now(seed)
-    with httpx.Client(base_url=url, headers={"authorization": f"Bearer {key}"}) as http:
-        until_up(http)
+    with httpx.Client(base_url=url, headers={"authorization": f"Bearer {key}"}, timeout=PATIENCE) as http:
+        wait_until(lambda: is_up(http))
         with http.stream("GET", "/v1/bot/run/events", params=query) as answer:
             lines = answer.iter_lines()
             assert next(lines) == "event: run"
             started.send_signal(signal.SIGTERM)
             assert "event: end" not in list(lines)
-    assert started.wait(timeout=5) == 0
+    assert started.wait(PATIENCE) == 0

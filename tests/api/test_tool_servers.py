@@ -18,6 +18,7 @@ from heartbeat.secrets.key_file import make_key_file
 from heartbeat.store.database import Database
 from heartbeat.store.tools.servers import mark_changed
 from tests.support.api import Api, error_of, wrong_fields
+from tests.support.patience import PATIENCE
 from tests.support.tool_owner import AUTHORISATION, ask, connect, shop_with
 from tests.support.tool_server import ToolServer
 
@@ -210,12 +211,12 @@ async def test_what_a_server_said_is_not_written_over_another_ones_address(
 
     def slowly() -> list[Any]:
         heard.set()
-        assert released.wait(10)
+        assert released.wait(PATIENCE)
         return offered
 
     desk.tools = slowly  # type: ignore[method-assign]
     asking = asyncio.create_task(ask(shop, bot, tool, "refresh"))
-    assert await asyncio.to_thread(heard.wait, 10)
+    assert await asyncio.to_thread(heard.wait, PATIENCE)
     await shop.put(path, **which, server_url=down)
     released.set()
     assert error_of(await asking, 409)["code"] == "tool_changed"

@@ -2,15 +2,13 @@
 
 import asyncio
 import threading
-import time
 
 import pytest
 
 from api.schemas.logs import Logs, Triggered
 from tests.support.api import Api, error_of
 from tests.support.model_server import ModelServer, Reply, fails, says
-
-DEADLINE = 20.0
+from tests.support.patience import until
 
 
 async def a_heartbeat(api: Api, **given: object) -> dict:
@@ -21,14 +19,12 @@ async def a_heartbeat(api: Api, **given: object) -> dict:
 
 async def log_of(api: Api, which: dict, uuid: str) -> dict:
     """The log once the run has ended."""
-    give_up = time.monotonic() + DEADLINE
-    while time.monotonic() < give_up:
+
+    async def found() -> dict | None:
         logs = (await api.get("/heartbeat/logs", **which)).json()["logs"]
-        for log in logs:
-            if log["uuid"] == uuid:
-                return log
-        await asyncio.sleep(0.05)
-    raise AssertionError(f"no log {uuid} within {DEADLINE} s")
+        return next((log for log in logs if log["uuid"] == uuid), None)
+
+    return await until(found)
 
 
 async def test_a_trigger_answers_with_the_result(working: Api, model: ModelServer) -> None:
@@ -93,12 +89,10 @@ async def test_without_waiting_the_answer_is_202_and_the_log_follows(working: Ap
 
 
 async def until_running(api: Api, which: dict) -> list[dict]:
-    give_up = time.monotonic() + DEADLINE
-    while time.monotonic() < give_up:
-        if going := (await api.get("/heartbeat/logs", **which, status="running")).json()["logs"]:
-            return going
-        await asyncio.sleep(0.05)
-    raise AssertionError("the run did not begin")
+    async def going() -> list[dict]:
+        return (await api.get("/heartbeat/logs", **which, status="running")).json()["logs"]
+
+    return await until(going)
 
 
 async def test_a_run_that_takes_too_long_is_answered_with_202(working: Api, model: ModelServer) -> None:

@@ -14,13 +14,14 @@ from heartbeat.store.database import Database
 from heartbeat.store.tools.servers import create_tool
 from tests.support.embedded import command
 from tests.support.model_server import ModelServer, fails
+from tests.support.patience import PATIENCE
 from tests.support.seeds import NOW, a_bot, a_project, access_to
 
 
 def doctor(**variables: str) -> tuple[int, dict[str, str]]:
     """Its exit code and, for each check, its mark, what it found and what mends it."""
     done = command("doctor", **variables)
-    said, _ = done.communicate(timeout=60)
+    said, _ = done.communicate(timeout=PATIENCE)
     found: dict[str, str] = {}
     name = ""
     for line in said.splitlines():

@@ -11,6 +11,7 @@ import pytest
 from tests.support.acting import book
 from tests.support.embedded import OWN
 from tests.support.model_server import ModelServer, asks, says
+from tests.support.patience import PATIENCE
 from tests.support.tool_server import ToolServer
 from tests.support.world import World
 
@@ -29,7 +30,7 @@ async def command(world: World, *arguments: str) -> tuple[int, str, str]:
     }
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(COMMAND, *arguments, env=kept | own, stdout=pipe, stderr=pipe)
-    out, err = await asyncio.wait_for(process.communicate(), 60)
+    out, err = await asyncio.wait_for(process.communicate(), PATIENCE)
     return process.returncode or 0, out.decode(), err.decode()
 
 

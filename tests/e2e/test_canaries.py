@@ -13,6 +13,7 @@ import pytest
 
 from tests.support.embedded import Embedded, Start
 from tests.support.model_server import ModelServer, asks, fails, says
+from tests.support.patience import PATIENCE
 from tests.support.tool_server import ToolServer
 
 pytestmark = pytest.mark.e2e
@@ -42,7 +43,7 @@ class Caller:
     def __init__(self, stack: Embedded) -> None:
         self.project = {"project_id": "proj_canary"}
         headers = {"authorization": f"Bearer {CANARIES['api_key']}"}
-        self._http = httpx.Client(base_url=f"{stack.url}/v1/bot", headers=headers, trust_env=False, timeout=60)
+        self._http = httpx.Client(base_url=f"{stack.url}/v1/bot", headers=headers, trust_env=False, timeout=PATIENCE)
         self.answers: list[bytes] = []
 
     def __call__(self, method: str, path: str, **given: Any) -> Any:

@@ -1,8 +1,6 @@
 """Workers killed without a word at every boundary of a run: it goes on where it was, and nothing is done twice."""
 
-import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
 
@@ -28,13 +26,13 @@ from heartbeat.store.tables.runs import Attempt, Run, Step
 from heartbeat.store.tools.servers import create_tool, pin
 from heartbeat.temporal.runs import start_manual_run
 from tests.support.model_server import ModelServer, Reply, asks, says
+from tests.support.patience import until
 from tests.support.seeds import NOW, a_bot, a_heartbeat, a_project, access_to
 from tests.support.tool_server import ToolServer
 from tests.support.worker_process import Worker
 
 # A goodbye to the tool server that is cut short on a busy machine leaves its socket to the collector.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-WITHIN = 90
 ON_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
@@ -68,14 +66,12 @@ class Site:
     async def run(self) -> Run:
         return await self.database.read(lambda c: run_by_uuid(c, self.log))
 
-    async def until(self, holds: Callable[[list[Step]], bool]) -> None:
-        """Until the store has it; the deadline is for a failure, not for a pass."""
-        async with asyncio.timeout(WITHIN):
-            while True:
-                with contextlib.suppress(NotFound):
-                    if holds(await self.transcript()):
-                        return
-                await asyncio.sleep(0.005)
+    async def done(self) -> set[int]:
+        """The steps that are written, by their numbers."""
+        try:
+            return {step.number for step in await self.transcript() if step.state == "done"}
+        except NotFound:
+            return set()
 
     async def rows(self, table: type) -> list[object]:
         return await self.database.read(lambda c: many(c, table, select(columns(table)).order_by(columns(table).c.id)))
@@ -98,10 +94,6 @@ async def site(tmp_path: Path, database: Database, temporal: Client, model: Mode
         yield made
 
 
-def done(number: int) -> Callable[[list[Step]], bool]:
-    return lambda transcript: any(step.number == number and step.state == "done" for step in transcript)
-
-
 async def test_killed_at_every_step_of_five(site: Site) -> None:
     """Three answers and two calls; as soon as each of them is written, its worker is gone."""
     site.model.script(
@@ -111,10 +103,9 @@ async def test_killed_at_every_step_of_five(site: Site) -> None:
     )
     handle = await site.start()
     for number in (1, 2, 3, 4):
-        await site.until(done(number))
+        await until(site.done, lambda done, number=number: number in done)
         site.worker.replace()
-    async with asyncio.timeout(WITHIN):
-        assert await handle.result() == RunResult("success", site.log)
+    assert await handle.result() == RunResult("success", site.log)
     run, transcript = await site.run(), await site.transcript()
     assert run.response == "Both are booked."
     assert [(step.number, step.kind, step.state, step.failure_code) for step in transcript] == [
@@ -140,8 +131,7 @@ async def test_killed_while_the_model_thinks(site: Site) -> None:
 
     site.model.reply = reply
     handle = await site.start()
-    async with asyncio.timeout(WITHIN):
-        assert await handle.result() == RunResult("success", site.log)
+    assert await handle.result() == RunResult("success", site.log)
     attempts = await site.rows(Attempt)
     assert [(one.attempt, one.outcome) for one in attempts] == [(1, "lost"), (2, "answered")]
     assert attempts[0].input_tokens >= 10
@@ -155,8 +145,7 @@ async def test_killed_in_the_middle_of_a_call(site: Site, tool: str, outcome: st
     site.model.script(asks((f"desk__{tool}", {"what": "x"} if tool == "put_note" else {})), says("I see.", 200, 20))
     site.desk.before_answering = lambda: site.worker.replace() if len(site.desk.made) == 1 else None
     handle = await site.start()
-    async with asyncio.timeout(WITHIN):
-        assert await handle.result() == RunResult("success", site.log)
+    assert await handle.result() == RunResult("success", site.log)
     [call] = [step for step in await site.transcript() if step.kind == "tool"]
     assert call.failure_code == outcome
     assert [made.key for made in site.desk.made] == [f"{site.log}:2"] * (1 if outcome else 2)

@@ -22,7 +22,8 @@ from heartbeat.store.credits.audit import audit
 from heartbeat.store.tables.notifications import Notification
 from heartbeat.store.tables.runs import Approval, Run
 from tests.support.model_server import ModelServer, Reply, asks, says
-from tests.support.site import Process, Site, until
+from tests.support.patience import PATIENCE, wait_until
+from tests.support.site import Process, Site
 from tests.support.store_world import SECRET
 from tests.support.tool_server import ToolServer
 
@@ -32,7 +33,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
 WORKER = (sys.executable, "-P", "-m", "tests.support.halting_worker")
-WITHIN = 60
 
 
 class Inbox:
@@ -95,7 +95,7 @@ class Office:
             "HEARTBEAT_SECRET_KEYS": new_key(),
         }
         self.site = running.enter_context(closing(Site(home, self.model, WORKER, **given)))
-        until(self.site.ready, WITHIN)
+        wait_until(self.site.ready)
         self.bot = self.post("create", name="Office", heartbeat=1)["bot"]["uuid"]
         config = {"url": self.inbox.url, "secret": SECRET}
         self.post("notification/target/create", channel="webhook", config=config)
@@ -145,13 +145,13 @@ def test_killed_before_during_and_after_telling(office: Office, killed: str) -> 
 
     inbox.open.set()
     waiting = office.trigger(waits)
-    until(lambda: inbox.ids(waits), WITHIN)
+    wait_until(lambda: inbox.ids(waits))
     inbox.open.clear()
     being_told = office.trigger(asking)
-    until(lambda: inbox.ids(asking), WITHIN)
+    wait_until(lambda: inbox.ids(asking))
     office.halt.touch()
     untold = office.trigger(finds)
-    until(site.worker.stands_still, WITHIN)
+    wait_until(site.worker.stands_still)
     assert (office.status(untold), inbox.ids(finds)) == ("success", [])
     assert [row.attempts for row in site.rows(Notification)][-1] == 0
 
@@ -166,8 +166,8 @@ def test_killed_before_during_and_after_telling(office: Office, killed: str) -> 
     decision = {"approval_id": office.approval(being_told).uuid, "decision": "approve"}
     office.post("approval/decide", bot_id=office.bot, **decision)
     runs = (waiting, being_told, untold)
-    until(lambda: [office.status(log) for log in runs] == ["success"] * 3, WITHIN)
-    until(lambda: {row.status for row in site.rows(Notification)} == {"delivered"}, WITHIN)
+    wait_until(lambda: [office.status(log) for log in runs] == ["success"] * 3)
+    wait_until(lambda: {row.status for row in site.rows(Notification)} == {"delivered"})
 
     again = 2 if site.worker in victims else 1
     told = [inbox.ids(name) for name in (waits, asking, finds)]
@@ -181,7 +181,7 @@ def test_killed_before_during_and_after_telling(office: Office, killed: str) -> 
 
 def approve_by_link(link: str) -> None:
     """As a person does: open the page, press the button."""
-    with httpx.Client(trust_env=False, timeout=20) as browser:
+    with httpx.Client(trust_env=False, timeout=PATIENCE) as browser:
         assert browser.get(link).is_success
         page, _, token = link.partition("?token=")
         origin = {"origin": page.partition("/approvals/")[0]}

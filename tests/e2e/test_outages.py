@@ -20,7 +20,8 @@ from heartbeat.store.tables.credits import Entry
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.runs import Run
 from tests.support.model_server import ModelServer, says
-from tests.support.site import Site, until
+from tests.support.patience import wait_until
+from tests.support.site import Site
 
 pytestmark = pytest.mark.outage
 HEARTBEATS = 5
@@ -42,7 +43,7 @@ def wait_for_second(second: int) -> None:
 
 
 def test_everything_is_killed_in_turn(site: Site) -> None:
-    until(site.ready, 60)
+    wait_until(site.ready)
     bot = site.post("create", name="Outages", heartbeat=1).json()["bot"]["uuid"]
     for number in range(HEARTBEATS):
         asked = {"bot_id": bot, "prompt": f"Watch {number}", "cron_pattern": "* * * * *", "enabled": True}
@@ -52,19 +53,19 @@ def test_everything_is_killed_in_turn(site: Site) -> None:
     site.temporal.kill()
     time.sleep(40)
     site.temporal.start()
-    until(site.ready, 60)
+    wait_until(site.ready)
     wait_for_second(50)
 
     site.worker.kill()
     time.sleep(180)
     site.worker.start()
-    until(site.ready, 60)
+    wait_until(site.ready)
     wait_for_second(50)
 
     killed_during_configure(site, bot)
     wait_for_second(30)
     began = datetime.now(UTC)
-    until(lambda: all_accounted_for(site, began), 240)
+    wait_until(lambda: all_accounted_for(site, began), seconds=240)
     check(site, began)
 
 
@@ -77,7 +78,7 @@ def killed_during_configure(site: Site, bot: str) -> None:
     killer.wait()
     site.api.process.wait()
     site.api.start()
-    until(site.ready, 60)
+    wait_until(site.ready)
     assert site.post("heartbeat/configure", **asked).is_success
     assert len(site.rows(Heartbeat)) == HEARTBEATS + 1
 

@@ -8,6 +8,7 @@ import pytest
 
 from tests.support.embedded import Start
 from tests.support.model_server import ModelServer, says
+from tests.support.patience import PATIENCE
 
 pytestmark = pytest.mark.e2e
 README = Path(__file__).parents[2] / "README.md"
@@ -24,7 +25,7 @@ def test_the_walk_does_what_it_says(start: Start, model: ModelServer) -> None:
         env={"PATH": "/usr/local/bin:/usr/bin:/bin", **access},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=True,
     )
     assert '"schedule":"At 09:00, Monday to Friday, New York time"' in walk.stderr

@@ -15,12 +15,12 @@ from tests.support.channel_configs import TOKEN
 from tests.support.embedded import Embedded, Start
 from tests.support.mailbox import Mailbox, served
 from tests.support.model_server import ModelServer, Reply, asks, fails, says
+from tests.support.patience import PATIENCE, until
 from tests.support.receiver import Receiver
 from tests.support.receiver import says as answers
 from tests.support.store_world import SECRET
 
 pytestmark = pytest.mark.e2e
-PATIENCE = 60.0
 CANARY = "canary7f3a91c2"
 DISK = {"title": "Disk is full", "severity": "critical", "fingerprint": "disk"}
 
@@ -77,24 +77,15 @@ class Owner:
         rows = reversed(found["notifications"])
         return [(row["target"]["name"], row["event"]["kind"], row["status"]) for row in rows]
 
-    async def until(self, *wanted: tuple[str, str, str]) -> None:
+    async def hears(self, *wanted: tuple[str, str, str]) -> None:
         """Exactly these were told beside what had been told before, whatever the order."""
-        deadline = asyncio.get_running_loop().time() + PATIENCE
-        while sorted(found := (await self.told())[len(self.known) :]) != sorted(wanted):
-            assert asyncio.get_running_loop().time() < deadline, found
-            await asyncio.sleep(0.1)
-        self.known += found
+        told = await until(self.told, lambda told: sorted(told[len(self.known) :]) == sorted(wanted))
+        self.known = told
 
 
 def does(*calls: tuple[str, dict[str, Any]]) -> Callable[[dict[str, Any]], Reply]:
     """A model that makes these calls in each run, and is done when it has their results."""
     return lambda asked: says("Done.") if asked["messages"][-1]["role"] == "tool" else asks(*calls)
-
-
-@pytest.fixture
-async def receiver() -> AsyncIterator[Receiver]:
-    async with Receiver() as running:
-        yield running
 
 
 @pytest.fixture
@@ -106,7 +97,7 @@ async def owner(start: Start, model: ModelServer, receiver: Receiver) -> AsyncIt
         "HEARTBEAT_APPRISE_TARGETS": f'{{"ops": "json://ada:{CANARY}@127.0.0.1:{receiver.port}/{CANARY}"}}',
     }
     stack = await asyncio.to_thread(lambda: start(**settings).wait_ready())
-    async with httpx.AsyncClient(base_url=stack.url, trust_env=False, timeout=60) as http:
+    async with httpx.AsyncClient(base_url=stack.url, trust_env=False, timeout=PATIENCE) as http:
         found = Owner(stack, http)
         await found.settle()
         yield found
@@ -123,14 +114,14 @@ async def test_each_is_told_what_is_theirs_and_nothing_twice(
     await owner.target("webhook", hook, name="ada", member_id=owner.member, **of_bot)
     model.reply = lambda asked: fails(401, "invalid_api_key")
     await owner.tick()
-    await owner.until(("project", "run.failed", "delivered"), ("bot", "run.failed", "delivered"))
+    await owner.hears(("project", "run.failed", "delivered"), ("bot", "run.failed", "delivered"))
     model.reply = does(("report", {"outcome": "nothing_to_report", "summary": "Quiet."}))
     await owner.tick()
-    await owner.until(("project", "run.recovered", "delivered"), ("bot", "run.recovered", "delivered"))
+    await owner.hears(("project", "run.recovered", "delivered"), ("bot", "run.recovered", "delivered"))
 
     model.reply = does(("report", {"outcome": "ok", "summary": "Looked.", "findings": [DISK]}))
     assert await owner.run() == "success"
-    await owner.until(("project", "run.finding", "delivered"), ("heartbeat", "run.finding", "delivered"))
+    await owner.hears(("project", "run.finding", "delivered"), ("heartbeat", "run.finding", "delivered"))
     await owner.call("POST", "/heartbeat/disable", bot_id=owner.bot, heartbeat_id=owner.heartbeat)
     assert await owner.run() == "success"
     words = {
@@ -141,7 +132,7 @@ async def test_each_is_told_what_is_theirs_and_nothing_twice(
     }
     model.reply = does(("notify_user", words))
     assert await owner.run() == "success"
-    await owner.until(("ada", "user.notified", "delivered"))
+    await owner.hears(("ada", "user.notified", "delivered"))
     kinds = [Webhook(SECRET).verify(request.body, request.headers)["type"] for request in receiver.received]
     assert sorted(kinds) == sorted(kind for _, kind, _ in owner.known)
     last = receiver.received[-1].json["data"]
@@ -173,20 +164,21 @@ async def test_every_channel_is_tried_and_told_and_what_failed_can_be_seen(
         assert (len(receiver.received), len(mailbox.mails)) == (7, 1)
         model.reply = does(("report", {"outcome": "ok", "summary": "Looked.", "findings": [DISK]}))
         assert await owner.run() == "success"
-        await owner.until(*((channel, "run.finding", "delivered") for channel in configs))
+        await owner.hears(*((channel, "run.finding", "delivered") for channel in configs))
         assert (len(receiver.received), len(mailbox.mails)) == (14, 2)
 
         receiver.answer = answers("302 Found", location=f"{here}/elsewhere")
         changed = {**DISK, "severity": "warning"}
         model.reply = does(("report", {"outcome": "ok", "summary": "Looked.", "findings": [changed]}))
         assert await owner.run() == "success"
-        await owner.until(*((name, "run.finding", "delivered" if name == "email" else "pending") for name in configs))
-    found = (await owner.call("GET", "/notification/readall", per_page=100, status="pending"))["notifications"]
-    deadline = asyncio.get_running_loop().time() + PATIENCE
-    while not all(row["last_error"] for row in found):
-        assert asyncio.get_running_loop().time() < deadline, found
-        await asyncio.sleep(0.1)
-        found = (await owner.call("GET", "/notification/readall", per_page=100, status="pending"))["notifications"]
+        await owner.hears(*((name, "run.finding", "delivered" if name == "email" else "pending") for name in configs))
+
+    async def pending() -> list[dict[str, Any]]:
+        answer = await owner.call("GET", "/notification/readall", per_page=100, status="pending")
+        rows: list[dict[str, Any]] = answer["notifications"]
+        return rows
+
+    found = await until(pending, lambda rows: all(row["last_error"] for row in rows))
     assert all("302" in row["last_error"] and row["attempts"] >= 1 for row in found)
     said = str(found) + "\n".join(owner.stack.lines)
     assert CANARY not in said

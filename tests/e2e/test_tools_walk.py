@@ -11,6 +11,7 @@ import pytest
 
 from tests.support.embedded import Start
 from tests.support.model_server import ModelServer, asks, says
+from tests.support.patience import PATIENCE
 from tests.support.ports import free_ports
 
 pytestmark = pytest.mark.e2e
@@ -40,7 +41,7 @@ def test_the_worked_example_does_what_it_says(start: Start, model: ModelServer, 
             env={"PATH": "/usr/local/bin:/usr/bin:/bin", **access},
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=PATIENCE,
             check=True,
         )
         desk.terminate()

@@ -3,19 +3,19 @@
 import os
 import signal
 import sys
-from time import monotonic, sleep
 
 import httpx
 import pytest
 from temporalio.client import Client
 
 from tests.support.embedded import Embedded, Start, alive, command
+from tests.support.patience import PATIENCE, wait_until
 
 pytestmark = pytest.mark.e2e
 
 
 def get(url: str, **headers: str) -> httpx.Response:
-    return httpx.get(url, headers=headers, trust_env=False, timeout=5)
+    return httpx.get(url, headers=headers, trust_env=False, timeout=PATIENCE)
 
 
 def test_up_gets_ready_survives_deaths_and_stops_whole(start: Start) -> None:
@@ -36,7 +36,7 @@ def test_up_gets_ready_survives_deaths_and_stops_whole(start: Start) -> None:
     assert len(workers) == 2
     os.kill(workers[0], signal.SIGKILL)
     stack.wait_for(r"worker \d was ended by SIGKILL; starting it again in 0.5 s")
-    answers_again(f"{stack.url}/readyz")
+    wait_until(lambda: answers(f"{stack.url}/readyz"))
     assert len([line for line in stack.children().values() if line.endswith("-m worker")]) == 2
 
     stack.stop(signal.SIGINT)
@@ -65,14 +65,14 @@ def test_a_second_up_and_a_taken_port_are_refused_at_once(start: Start, temporal
     given = {"TEMPORAL_ADDRESS": temporal.service_client.config.target_host, "OPENAI_API_KEY": "not used"}
     first = start(**given).wait_ready()
     second = start(**given)
-    assert second.process.wait(30) == 1
+    assert second.process.wait(PATIENCE) == 1
     second.close()
     assert second.lines == [
         f"heartbeat: Another `heartbeat up` (process {first.process.pid}) uses {first.data_dir}; "
         "stop it, or choose another with --data-dir."
     ]
     elsewhere = command("up", f"--data-dir={first.data_dir}-2", f"--port={first.port}", **given)
-    said, _ = elsewhere.communicate(timeout=30)
+    said, _ = elsewhere.communicate(timeout=PATIENCE)
     assert elsewhere.returncode == 1
     assert said == (
         f"heartbeat: Port {first.port} for the API is taken; end what uses it, "
@@ -88,22 +88,14 @@ def test_nothing_survives_a_killed_up(start: Start, temporal: Client) -> None:
     children = stack.children()
     assert len(children) == 2
     os.kill(stack.process.pid, signal.SIGKILL)
-    deadline = monotonic() + 10
-    while left := [line for pid, line in children.items() if alive(pid)]:
-        assert monotonic() < deadline, left
-        sleep(0.02)
+    wait_until(lambda: [line for pid, line in children.items() if alive(pid)], lambda left: left == [])
 
 
-def answers_again(url: str) -> None:
-    deadline = monotonic() + 20
-    while True:
-        try:
-            if get(url).is_success:
-                return
-        except httpx.HTTPError:
-            pass
-        assert monotonic() < deadline
-        sleep(0.05)
+def answers(url: str) -> bool:
+    try:
+        return get(url).is_success
+    except httpx.HTTPError:
+        return False
 
 
 def doctor_finds_all_well(stack: Embedded, local_url: str) -> None:
@@ -113,7 +105,7 @@ def doctor_finds_all_well(stack: Embedded, local_url: str) -> None:
         HEARTBEAT_TEMPORAL_PORT=str(stack.temporal_port),
         HEARTBEAT_LOCAL_URL=local_url,
     )
-    said, _ = done.communicate(timeout=30)
+    said, _ = done.communicate(timeout=PATIENCE)
     assert done.returncode == 0, said
     assert [line[0] for line in said.splitlines()] == ["✓"] * 7
     assert "2 at task queue heartbeat" in said

@@ -3,7 +3,6 @@
 import asyncio
 import gzip
 import ssl
-import time
 import tracemalloc
 import zlib
 from collections.abc import Sequence
@@ -15,13 +14,14 @@ import pytest
 from heartbeat.egress.capped import TooLarge
 from heartbeat.egress.client import Guard, Transport, guarded_client, system_tls
 from tests.support.certificates import authority_and_server
+from tests.support.patience import PATIENCE
 from tests.support.peer import Peer, drips, says, says_nothing, sends_to
 
 LOOPBACK = Guard(["127.0.0.1"])
 MEGABYTE = 1_000_000
 
 
-def client(timeout: float = 5, max_bytes: int | None = MEGABYTE, **headers: str) -> httpx2.AsyncClient:
+def client(timeout: float = PATIENCE, max_bytes: int | None = MEGABYTE, **headers: str) -> httpx2.AsyncClient:
     given = {name.replace("_", "-"): value for name, value in headers.items()}
     return guarded_client(LOOPBACK, timeout=timeout, headers=given, max_bytes=max_bytes)
 
@@ -30,7 +30,7 @@ async def test_an_endless_body_is_left() -> None:
     async with Peer({"*": drips(b"x" * 65_536)}) as peer, client() as http:
         with pytest.raises(TooLarge, match="larger than 1,000,000 bytes"):
             await http.get(peer.url())
-        await asyncio.wait_for(peer.left.wait(), 5)
+        await peer.left.wait()
 
 
 async def test_a_body_of_just_the_size_is_taken() -> None:
@@ -78,14 +78,14 @@ async def test_the_body_of_a_redirect_is_capped_too() -> None:
 @pytest.mark.parametrize("answer", [drips(b"x", every=0.05), says_nothing], ids=["drips", "silent"])
 async def test_an_answer_that_takes_too_long_in_all_is_left(answer) -> None:
     async with Peer({"*": answer}) as peer, client(timeout=0.4) as http:
-        began = time.monotonic()
         with pytest.raises(httpx2.TimeoutException):
             await http.get(peer.url())
-        assert 0.3 < time.monotonic() - began < 3
-        await asyncio.wait_for(peer.left.wait(), 5)
+        await peer.left.wait()
 
 
 async def test_redirects_share_the_time() -> None:
+    """Or there would be too many of them before the time of one is over."""
+
     async def late(writer: asyncio.StreamWriter) -> None:
         await asyncio.sleep(0.3)
         await sends_to("/again")(writer)
@@ -93,7 +93,6 @@ async def test_redirects_share_the_time() -> None:
     async with Peer({"*": late}) as peer, client(timeout=0.7) as http:
         with pytest.raises(httpx2.TimeoutException):
             await http.get(peer.url())
-        assert len(peer.asked) == 3
 
 
 async def test_five_redirects_are_followed_and_no_sixth() -> None:
@@ -144,7 +143,7 @@ async def test_certificates_are_those_of_the_name(tmp_path: Path) -> None:
     asked: list[str | None] = []
     server.sni_callback = lambda _, name, __: asked.append(name)
     ours = ssl.create_default_context(cafile=str(authority))
-    transport = Transport(Guard(["127.0.0.1"], resolver), timeout=5, tls=ours)
+    transport = Transport(Guard(["127.0.0.1"], resolver), timeout=PATIENCE, tls=ours)
     async with Peer({"*": says()}, tls=server) as peer, httpx2.AsyncClient(transport=transport) as http:
         assert (await http.get(peer.url(host="secure.example"))).text == "hello"
         with pytest.raises(httpx2.ConnectError, match=r"other\.example"):
@@ -158,7 +157,7 @@ async def test_a_certificate_that_the_environment_alone_vouches_for_is_refused(
     authority, server = authority_and_server("localhost", tmp_path)
     monkeypatch.setenv("SSL_CERT_FILE", str(authority))
     system_tls.cache_clear()
-    async with Peer({"*": says()}, tls=server) as peer, guarded_client(Guard(["localhost"]), timeout=5) as http:
+    async with Peer({"*": says()}, tls=server) as peer, guarded_client(Guard(["localhost"]), timeout=PATIENCE) as http:
         with pytest.raises(httpx2.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
             await http.get(peer.url(host="localhost"))
         assert peer.asked == []

@@ -11,6 +11,7 @@ from heartbeat.egress.client import Guard, Refused, Resolve, guarded_client, loo
 from heartbeat.settings import Settings
 from tests.support.addresses import LOOPBACK, OTHER_SCHEMES, REFUSED, ZONE, resolve
 from tests.support.guarded import Rebinding
+from tests.support.patience import PATIENCE
 from tests.support.peer import Peer, says, sends_to
 
 Way = Callable[[str, Resolve, Sequence[str]], Awaitable[str]]
@@ -18,14 +19,14 @@ Way = Callable[[str, Resolve, Sequence[str]], Awaitable[str]]
 
 async def by_the_client(url: str, resolver: Resolve, allow: Sequence[str] = ()) -> str:
     """What stood in the way of a guarded request; raises if it was answered."""
-    async with guarded_client(Guard(allow, resolver), timeout=5) as client:
+    async with guarded_client(Guard(allow, resolver), timeout=PATIENCE) as client:
         with pytest.raises((Refused, httpx2.InvalidURL)) as stopped:
             await client.get(url)
         return str(stopped.value)
 
 
 async def by_web_fetch(url: str, resolver: Resolve, allow: Sequence[str] = ()) -> str:
-    settings = Settings(_env_file=None, egress_allow=list(allow), tool_timeout_seconds=5)
+    settings = Settings(_env_file=None, egress_allow=list(allow), tool_timeout_seconds=PATIENCE)
     called = await web_page.fetch(url, settings, resolver)
     assert called.outcome == "failed"
     return called.text
@@ -104,7 +105,7 @@ async def test_a_name_that_changes_its_mind_is_reached_where_it_was_checked() ->
         Peer({"*": says(b"inside")}, port=checked.port) as inside,
     ):
         resolver = Rebinding("127.0.0.2", "127.0.0.1")
-        async with guarded_client(Guard(["127.0.0.2"], resolver), timeout=5) as client:
+        async with guarded_client(Guard(["127.0.0.2"], resolver), timeout=PATIENCE) as client:
             url = f"http://rebinding.example:{checked.port}/"
             assert (await client.get(url)).text == "checked"
             assert len(resolver.answers) == 2, "looked up once"
@@ -139,7 +140,7 @@ async def test_the_next_address_is_tried_when_one_does_not_answer() -> None:
     async def both(host: str, port: int) -> Sequence[str]:
         return ["127.0.0.2", "127.0.0.1"]
 
-    async with Peer({"*": says()}) as peer, guarded_client(Guard(["127.0.0.0/8"], both), timeout=5) as client:
+    async with Peer({"*": says()}) as peer, guarded_client(Guard(["127.0.0.0/8"], both), timeout=PATIENCE) as client:
         assert (await client.get(peer.url(host="both.example"))).text == "hello"
 
 

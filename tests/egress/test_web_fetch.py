@@ -1,7 +1,6 @@
 """The built-in tool `web_fetch`: what a model is told of a page, and of one that cannot be had."""
 
 import gzip
-import time
 from pathlib import Path
 
 import pytest
@@ -10,6 +9,7 @@ from heartbeat.agents.tools.built_in import web_page
 from heartbeat.agents.tools.built_in.html_text import as_text
 from heartbeat.agents.tools.definitions import ToolResult
 from heartbeat.settings import Settings
+from tests.support.patience import PATIENCE
 from tests.support.peer import Answer, Peer, drips, says, says_nothing, sends_to
 
 PAGES = Path(__file__).parents[1] / "support"
@@ -89,16 +89,19 @@ async def test_a_page_without_words_says_so() -> None:
         (sends_to("http://[::1"), "Invalid URL in location header"),
         (drips(b"x" * 65_536), "larger than 2,000,000 bytes"),
         (says(gzip.compress(bytes(50_000_000)), content_encoding="gzip"), "larger than 2,000,000 bytes"),
-        (drips(b"x", every=0.05), "did not answer in full within 1 s"),
-        (says_nothing, "did not answer in full within 1 s"),
     ],
 )
 async def test_what_stands_in_the_way_is_said(answer: Answer, word: str) -> None:
-    began = time.monotonic()
-    called = await fetch(answer, tool_timeout_seconds=1)
+    called = await fetch(answer, tool_timeout_seconds=PATIENCE)
     assert called.outcome == "failed"
     assert word in called.text
-    assert time.monotonic() - began < 3
+
+
+@pytest.mark.parametrize("answer", [drips(b"x", every=0.05), says_nothing], ids=["drips", "silent"])
+async def test_an_answer_that_does_not_end_is_left(answer: Answer) -> None:
+    called = await fetch(answer, tool_timeout_seconds=1)
+    assert called.outcome == "failed"
+    assert "did not answer in full within 1 s" in called.text
 
 
 async def test_a_server_that_is_away_is_said() -> None:
@@ -109,10 +112,10 @@ async def test_a_server_that_is_away_is_said() -> None:
 
 
 @pytest.mark.parametrize("piece", ["<", "<a ", "<!--", "<p>x", "<svg>", "<a href=x>", "</", "<a x='", "&", "<title>"])
-def test_no_page_takes_long_to_read(piece: str) -> None:
-    began = time.monotonic()
-    as_text((piece * 500_000)[:500_000], "http://example.com/")
-    assert time.monotonic() - began < 5
+def test_a_large_page_of_broken_markup_is_read_to_its_end(piece: str) -> None:
+    """How long that takes is measured by `bench`."""
+    page = "<p>first</p>" + (piece * 500_000)[:500_000]
+    assert as_text(page, "http://example.com/").startswith("first")
 
 
 def test_a_declaration_nobody_knows_ends_the_page_and_not_the_run() -> None:

@@ -12,6 +12,7 @@ from heartbeat.domain.errors import Unavailable
 from heartbeat.store import migrate
 from heartbeat.store.database import Database
 from heartbeat.store.tables import notifications
+from tests.support.patience import PATIENCE
 
 
 def test_the_migrations_make_the_tables(database: Database) -> None:
@@ -35,7 +36,7 @@ def test_processes_may_migrate_at_once(database_url: str, tmp_path: Path) -> Non
     url = f"sqlite:///{tmp_path / 'new' / 'heartbeat.db'}" if database_url.startswith("sqlite") else database_url
     code = f"from heartbeat.store import migrate; migrate.upgrade({url!r})"
     several = [subprocess.Popen([sys.executable, "-c", code]) for _ in range(3)]
-    assert [process.wait(30) for process in several] == [0, 0, 0]
+    assert [process.wait(PATIENCE) for process in several] == [0, 0, 0]
     assert migrate.current(url) == migrate.newest()
 
 

@@ -8,8 +8,8 @@ from sqlalchemy import Row
 from heartbeat.store.pages import Page
 from heartbeat.store.runs.approvals import approvals, decide
 from heartbeat.temporal.runs import wake
+from tests.support.patience import until
 from tests.support.seeds import access_to
-from tests.support.temporal_runs import until
 from tests.support.world import World
 
 RUN = "log_asks"

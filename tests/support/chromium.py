@@ -7,11 +7,12 @@ import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from time import monotonic
 from typing import Any
 
 import httpx
 from websockets.asyncio.client import ClientConnection, connect
+
+from tests.support.patience import PATIENCE, until
 
 BINARY = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 FLAGS = (
@@ -25,7 +26,6 @@ FLAGS = (
     "--disable-sync",
     "--remote-debugging-port=0",
 )
-PATIENCE = 30.0
 
 
 class Tab:
@@ -52,10 +52,11 @@ class Tab:
 
     async def until(self, script: str) -> None:
         """Come back as soon as the line is true."""
-        deadline = monotonic() + PATIENCE
-        while await self.run(f"document.readyState === 'complete' && Boolean({script})") is not True:
-            assert monotonic() < deadline, f"{script}: {await self.run('location.href + document.body.innerText')}"
-            await asyncio.sleep(0.05)
+        complete = f"document.readyState === 'complete' && Boolean({script})"
+        try:
+            await until(lambda: self.run(complete))
+        except AssertionError:
+            raise AssertionError(f"{script}: {await self.run('location.href + document.body.innerText')}") from None
 
     async def go(self, url: str) -> None:
         # A mark on the old page, or it would be taken for the new one.

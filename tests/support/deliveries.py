@@ -8,13 +8,11 @@ from heartbeat.domain.ids import new_id
 from heartbeat.store.notifications.targets import create_target
 from heartbeat.store.rows import columns, many
 from heartbeat.store.tables.notifications import Notification, Target
+from tests.support.patience import until
 from tests.support.receiver import Receiver
 from tests.support.seeds import access_to
 from tests.support.store_world import SECRET
-from tests.support.temporal_runs import until
 from tests.support.world import World
-
-WITHIN = 60
 
 
 async def target(world: World, receiver: Receiver, **fields: object) -> Target:
@@ -32,4 +30,4 @@ async def notifications(world: World) -> list[Notification]:
 async def settled(world: World, count: int) -> list[Notification]:
     """Once there are so many and all are delivered."""
     delivered = ["delivered"] * count
-    return await until(lambda: notifications(world), lambda rows: [row.status for row in rows] == delivered, WITHIN)
+    return await until(lambda: notifications(world), lambda rows: [row.status for row in rows] == delivered)

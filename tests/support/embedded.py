@@ -9,13 +9,12 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from time import monotonic, sleep
 
+from tests.support.patience import PATIENCE, wait_until
 from tests.support.ports import free_ports
 
 # What the developer's own shell may hold must not decide how the stack behaves.
 OWN = ("HEARTBEAT_", "TEMPORAL_", "OPENAI_", "ANTHROPIC_", "GOOGLE_", "GEMINI_", "OLLAMA_")
-STARTED_WITHIN, STOPPED_WITHIN = 60.0, 10.0
 
 
 def listens(port: int) -> bool:
@@ -62,16 +61,16 @@ class Embedded:
         self.wait_for(f"ready {self.url}")
         return self
 
-    def wait_for(self, pattern: str, within: float = STARTED_WITHIN) -> re.Match[str]:
+    def wait_for(self, pattern: str) -> re.Match[str]:
         """The first line that matches, once there is one."""
-        deadline = monotonic() + within
-        while True:
-            for line in list(self.lines):
-                if found := re.search(pattern, line):
-                    return found
-            assert self.process.poll() is None, "\n".join(self.lines)
-            assert monotonic() < deadline, f"no {pattern!r} in:\n" + "\n".join(self.lines)
-            sleep(0.02)
+
+        def found() -> re.Match[str] | None:
+            return next(filter(None, (re.search(pattern, line) for line in list(self.lines))), None)
+
+        wait_until(lambda: found() or self.process.poll() is not None)
+        match = found()
+        assert match is not None, f"no {pattern!r} in:\n" + "\n".join(self.lines)
+        return match
 
     def access(self) -> tuple[str, str]:
         """The first project and its key, as they were shown."""
@@ -88,24 +87,21 @@ class Embedded:
         (found,) = [pid for pid, line in self.children().items() if line.endswith(of)]
         return found
 
-    def stop(self, number: signal.Signals = signal.SIGINT) -> float:
-        """Ask it to stop, and see it and all its children gone in time; returns the seconds it took."""
+    def stop(self, number: signal.Signals = signal.SIGINT) -> None:
+        """Ask it to stop, and see it and all its children gone."""
         children = self.children()
-        began = monotonic()
         os.kill(self.process.pid, number)
-        self.process.wait(STOPPED_WITHIN)
-        took = monotonic() - began
-        self._reader.join(5)
+        self.process.wait(PATIENCE)
+        self._reader.join(PATIENCE)
         assert [line for pid, line in children.items() if alive(pid)] == []
         assert [port for port in self.ports if listens(port)] == []
-        return took
 
     def close(self) -> None:
         """For the end of a test, however it went."""
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait()
-        self._reader.join(5)
+        self._reader.join(PATIENCE)
         if self.process.stdout:
             self.process.stdout.close()
 

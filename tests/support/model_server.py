@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from tests.support.patience import PATIENCE
+
 
 @dataclass
 class Reply:
@@ -99,7 +101,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.owner.requests.append({**asked, "authorization": self.headers.get("authorization")})
         reply = self.owner.reply(asked)
         if reply.wait_for is not None:
-            reply.wait_for.wait(timeout=60)
+            reply.wait_for.wait(PATIENCE)
         body = (reply.body if isinstance(reply.body, str) else json.dumps(reply.body)).encode()
         try:
             self.send_response(reply.status)

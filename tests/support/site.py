@@ -4,8 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,6 +19,7 @@ from heartbeat.store.rows import columns, many
 from heartbeat.up import temporal_server
 from tests.support.embedded import OWN, listens
 from tests.support.model_server import ModelServer
+from tests.support.patience import PATIENCE, wait_until
 from tests.support.ports import free_ports
 
 HEARTBEAT = str(Path(sys.executable).with_name("heartbeat"))
@@ -69,7 +68,7 @@ class Site:
         key = self.database.write_now(lambda c: create_key(c, project, "key", datetime.now(UTC))).secret
         self.project = project.uuid
         self.http = httpx.Client(
-            base_url=self.url, headers={"Authorization": f"Bearer {key}"}, trust_env=False, timeout=20
+            base_url=self.url, headers={"Authorization": f"Bearer {key}"}, trust_env=False, timeout=PATIENCE
         )
         given = {
             "HEARTBEAT_DATABASE_URL": self.database_url,
@@ -103,19 +102,11 @@ class Site:
         for process in sorted(killed, key=lambda one: one is not self.temporal):
             process.start()
             if process is self.temporal:
-                until(lambda: listens(self.temporal_port), 30)
-        until(self.ready, 60)
+                wait_until(lambda: listens(self.temporal_port))
+        wait_until(self.ready)
 
     def close(self) -> None:
         self.http.close()
         for process in (self.api, self.worker, self.temporal):
             process.close()
         self.database.close()
-
-
-def until(what: Callable[[], object], seconds: float) -> None:
-    """Until `what` holds; the deadline is for a failure, not for a pass."""
-    deadline = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)

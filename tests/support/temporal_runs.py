@@ -1,9 +1,6 @@
 """Runs on a real Temporal: have ticks run, wait for what they come to, read their histories."""
 
-import asyncio
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
-from typing import TypeVar
 
 from sqlalchemy import select
 from temporalio.client import ScheduleBackfill, ScheduleOverlapPolicy, WorkflowHistory
@@ -12,16 +9,6 @@ from temporalio.service import RPCError, RPCStatusCode
 from heartbeat.store.rows import columns, many
 from heartbeat.store.tables.runs import Run
 from tests.support.world import World
-
-T = TypeVar("T")
-
-
-async def until(what: Callable[[], Awaitable[T]], holds: Callable[[T], bool], seconds: float = 15) -> T:
-    """Ask again until it holds; the deadline is for a failure, not for a pass."""
-    async with asyncio.timeout(seconds):
-        while not holds(found := await what()):
-            await asyncio.sleep(0.02)
-    return found
 
 
 async def backfill(world: World, minutes: int) -> datetime:

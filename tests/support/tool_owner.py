@@ -12,6 +12,7 @@ from api.main import create_app
 from heartbeat.domain.secret_keys import new_key
 from heartbeat.store.database import Database
 from tests.support.api import Api, owner, settings_for
+from tests.support.patience import PATIENCE
 from tests.support.tool_server import ToolServer
 
 AUTHORISATION = "Bearer canary-of-the-desk"
@@ -40,7 +41,7 @@ async def shop(shared_database: Database, temporal: Client, tmp_path: Path) -> A
 @contextlib.asynccontextmanager
 async def shop_with(database: Database, temporal: Client, directory: Path, **given: Any) -> AsyncIterator[Api]:
     """The owner, with these settings."""
-    usual = {"egress_allow": ["127.0.0.1"], "data_dir": directory, "tool_timeout_seconds": 10}
+    usual = {"egress_allow": ["127.0.0.1"], "data_dir": directory, "tool_timeout_seconds": PATIENCE}
     settings = settings_for(database.url, temporal)
     settings = type(settings).model_validate({**settings.model_dump(), **usual, **given})
     async with owner(create_app(settings, database, temporal)) as api:

@@ -238,7 +238,8 @@ class ToolServer(Desk):
             if self.broken is not None and b"idempotency-key" in given:
                 return await PlainTextResponse("Bad gateway", self.broken)(scope, receive, send)
             if self.mute_goodbye and scope.get("method") == "DELETE":
-                await asyncio.sleep(30)
+                while not self.released.is_set():
+                    await asyncio.sleep(0.01)
             return await app(scope, receive, send)
 
         return guarded

@@ -24,9 +24,9 @@ from heartbeat.store.rows import columns, many
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.notifications import Event, Notification
 from heartbeat.store.tables.runs import Approval, Run
+from tests.support.patience import until
 from tests.support.receiver import Receiver
 from tests.support.store_world import SECRET
-from tests.support.temporal_runs import until
 from tests.support.world import World
 
 T = TypeVar("T", bound=SQLModel)
@@ -157,7 +157,7 @@ class Week:
     async def _settled(self, owing: bool = True) -> None:
         """Wait until all that has to happen now has happened, and read what came. Only Upkeep leaves nothing owed."""
         if self._worker is not None:
-            await until(partial(self._under_way, owing), lambda found: not found, 20)
+            await until(partial(self._under_way, owing), lambda found: not found)
         for came in self.receiver.received[len(self.inbox) :]:
             told = Webhook(SECRET).verify(came.body, came.headers)
             self.inbox.append(Letter(self.clock.now, came.headers["webhook-id"], told))

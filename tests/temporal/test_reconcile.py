@@ -1,6 +1,5 @@
 """Rows and schedules converge, whoever changed what while nobody looked."""
 
-import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -19,6 +18,7 @@ from heartbeat.store.heartbeats.sync import everything
 from heartbeat.temporal import reconcile
 from heartbeat.temporal.reconcile import Reconciler, ScheduleDifference
 from heartbeat.temporal.schedules import Schedules
+from tests.support.patience import until
 from tests.support.world import World
 
 
@@ -133,9 +133,7 @@ async def test_orphans_are_deleted_once_they_are_old_enough(world: World, monkey
     async def seen() -> bool:
         return {orphan, world.heartbeat.uuid} <= {found.id async for found in await world.client.list_schedules()}
 
-    async with asyncio.timeout(15):
-        while not await seen():
-            await asyncio.sleep(0.05)
+    await until(seen)
     assert orphan not in {difference.heartbeat_uuid for difference in await reconciler.orphans()}
     monkeypatch.setattr(reconcile, "YOUNG", timedelta())
     found = await reconciler.orphans()

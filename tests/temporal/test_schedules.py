@@ -16,7 +16,8 @@ from heartbeat.store.heartbeats.sync import order
 from heartbeat.store.rows import columns
 from heartbeat.store.tables.runs import Run
 from heartbeat.temporal.schedules import Schedules, memo
-from tests.support.temporal_runs import backfill, until
+from tests.support.patience import until
+from tests.support.temporal_runs import backfill
 from tests.support.world import World
 
 

@@ -10,7 +10,8 @@ from heartbeat.domain.contracts import UPKEEP
 from heartbeat.domain.ids import new_id
 from tests.support.histories import HISTORIES
 from tests.support.model_server import ModelServer, Reply, asks, fails, says
-from tests.support.temporal_runs import backfill, until
+from tests.support.patience import until
+from tests.support.temporal_runs import backfill
 from tests.support.world import World
 
 

@@ -14,7 +14,8 @@ from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.runs import Run
 from tests.support.acting import book, change, told, transcript
 from tests.support.model_server import ModelServer, Reply, asks, says
-from tests.support.temporal_runs import backfill, history, until
+from tests.support.patience import until
+from tests.support.temporal_runs import backfill, history
 from tests.support.tool_server import ToolServer
 from tests.support.world import World
 

@@ -15,7 +15,8 @@ from heartbeat.domain.contracts import RunResult
 from heartbeat.store.database import Database
 from heartbeat.temporal.runs import start_manual_run
 from tests.support.model_server import ModelServer, Reply, fails, says
-from tests.support.temporal_runs import backfill, history, until
+from tests.support.patience import until
+from tests.support.temporal_runs import backfill, history
 from tests.support.world import SANDBOX, World
 
 T = TypeVar("T")

@@ -17,8 +17,8 @@ from heartbeat.temporal.runs import wake
 from tests.support.acting import book, connect, told, transcript
 from tests.support.approvals import RUN, decided, waiting
 from tests.support.model_server import ModelServer, asks, says
+from tests.support.patience import until
 from tests.support.runs import opened, scheduled
-from tests.support.temporal_runs import until
 from tests.support.tool_server import ToolServer
 from tests.support.upkeep import upkeep
 from tests.support.world import SANDBOX, World

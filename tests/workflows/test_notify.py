@@ -17,13 +17,14 @@ from heartbeat.store.rows import columns
 from heartbeat.store.runs.closing import Ending, close_run
 from heartbeat.store.runs.opening import TickClaim, open_run
 from heartbeat.store.tables.notifications import Notification
-from tests.support.deliveries import WITHIN, notifications, settled, target
+from tests.support.deliveries import notifications, settled, target
 from tests.support.model_server import ModelServer, asks, fails
 from tests.support.model_server import says as answers
+from tests.support.patience import until
 from tests.support.receiver import Receiver, says
 from tests.support.runs import LIMITS
 from tests.support.seeds import access_to
-from tests.support.temporal_runs import backfill, until
+from tests.support.temporal_runs import backfill
 from tests.support.worker_process import Worker
 from tests.support.world import SANDBOX, World
 
@@ -173,7 +174,7 @@ async def test_a_worker_killed_in_the_middle_of_sending_repeats_the_same_id(
     with contextlib.closing(Worker(world.settings, model)) as killed:
         assert await world.schedules.sync(world.heartbeat.uuid)
         await backfill(world, 1)
-        await until(lambda: received(receiver), lambda count: count == 1, WITHIN)
+        await until(lambda: received(receiver), lambda count: count == 1)
         receiver.answer = says("204 No Content")
         killed.replace()
         [row] = await settled(world, 1)
@@ -194,9 +195,9 @@ async def test_workers_killed_in_the_middle_of_a_chat_message_show_it_twice_at_t
         assert await world.schedules.sync(world.heartbeat.uuid)
         await backfill(world, 1)
         for attempt in (1, 2):
-            await until(lambda: received(receiver), lambda count, attempt=attempt: count == attempt, WITHIN)
+            await until(lambda: received(receiver), lambda count, attempt=attempt: count == attempt)
             killed.replace()
-        [row] = await until(lambda: notifications(world), lambda rows: rows[0].status == "failed", WITHIN)
+        [row] = await until(lambda: notifications(world), lambda rows: rows[0].status == "failed")
     assert (row.lost_attempts, len(receiver.received)) == (2, 2)
     assert (row.last_error or "").startswith("Of 2 attempts nobody knows")
 

@@ -12,6 +12,7 @@ from heartbeat.store.rows import columns
 from heartbeat.store.tables.projects import Project
 from heartbeat.store.tables.runs import Run, Step
 from tests.support.model_server import ModelServer, Reply, asks, fails, says
+from tests.support.patience import PATIENCE
 from tests.support.seeds import a_project
 from tests.support.world import World
 
@@ -20,7 +21,7 @@ ODD = pytest.mark.parametrize("odd", ["\x00", "\ud800"], ids=["NUL", "half a pai
 
 async def once(world: World) -> Run:
     """A run that could not be closed would be tried for ever."""
-    return await asyncio.wait_for(world.run_once(), 30)
+    return await asyncio.wait_for(world.run_once(), PATIENCE)
 
 
 @ODD

@@ -25,8 +25,8 @@ from heartbeat.temporal.runs import start_tick
 from tests.support.acting import connect
 from tests.support.deliveries import settled, target
 from tests.support.model_server import ModelServer, Reply, asks, fails, says
+from tests.support.patience import until
 from tests.support.receiver import Receiver
-from tests.support.temporal_runs import until
 from tests.support.tool_server import ToolServer
 from tests.support.world import SANDBOX, World
 

@@ -22,7 +22,7 @@ from heartbeat.store.tables.runs import Run
 from heartbeat.temporal.runs import start_manual_run, start_tick
 from tests.support.acting import book, change, told, transcript
 from tests.support.model_server import ModelServer, Reply, asks, fails, says
-from tests.support.temporal_runs import until
+from tests.support.patience import until
 from tests.support.tool_server import ToolServer
 from tests.support.world import World
 

@@ -18,7 +18,8 @@ from heartbeat.store.tables.projects import Project
 from heartbeat.store.tables.runs import Run, Step
 from tests.support.acting import change, told, transcript
 from tests.support.model_server import ModelServer, asks, says
-from tests.support.temporal_runs import has_schedule, runs, until
+from tests.support.patience import until
+from tests.support.temporal_runs import has_schedule, runs
 from tests.support.world import World
 
 LATER = {

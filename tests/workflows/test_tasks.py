@@ -17,8 +17,9 @@ from heartbeat.store.runs.logs import LogFilter, logs
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.temporal.runs import start_tick
 from tests.support.model_server import ModelServer, fails, says
+from tests.support.patience import until
 from tests.support.seeds import access_to
-from tests.support.temporal_runs import backfill, has_schedule, runs, until
+from tests.support.temporal_runs import backfill, has_schedule, runs
 from tests.support.world import World
 
 EVERY_MINUTE = TaskSchedule("interval", {"interval_minutes": 1})

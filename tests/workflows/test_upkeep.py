@@ -20,8 +20,8 @@ from heartbeat.store.tables.runs import Run
 from heartbeat.temporal.reconcile import Reconciler
 from heartbeat.temporal.runs import tick_id
 from tests.support.model_server import ModelServer, Reply
+from tests.support.patience import until
 from tests.support.runs import LIMITS
-from tests.support.temporal_runs import until
 from tests.support.upkeep import upkeep
 from tests.support.world import World
 

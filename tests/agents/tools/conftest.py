@@ -10,6 +10,7 @@ import pytest
 from heartbeat.agents.tools.definitions import DiscoveredTool, McpServer
 from heartbeat.settings import Settings
 from tests.support.guarded import inside
+from tests.support.patience import PATIENCE
 from tests.support.tool_connections import STDIO, Speaking
 from tests.support.tool_server import ToolServer
 
@@ -21,7 +22,7 @@ OVER_PIPES: dict[str, DiscoveredTool] = {}
 
 @pytest.fixture
 def settings() -> Settings:
-    return Settings(_env_file=None, egress_allow=["127.0.0.1/32"], tool_timeout_seconds=20)
+    return Settings(_env_file=None, egress_allow=["127.0.0.1/32"], tool_timeout_seconds=PATIENCE)
 
 
 @pytest.fixture

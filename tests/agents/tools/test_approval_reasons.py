@@ -15,6 +15,7 @@ from heartbeat.agents.tools.offered_tools import ConnectedServer, define, offere
 from heartbeat.domain.tool_risks import OUTSIDE_ACTION, PRIVATE_DATA, REGISTERED, RISKS, UNTRUSTED_TEXT, declared
 from heartbeat.settings import Settings, StdioTool
 from tests.support.connected_servers import entry, server
+from tests.support.patience import PATIENCE
 from tests.support.tool_connections import STDIO
 
 READS, OPEN = {"readOnlyHint": True}, {"openWorldHint": True}
@@ -137,7 +138,7 @@ def test_the_other_built_in_tools_declare_nothing() -> None:
 async def test_the_operator_declares_in_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stdio, "_listed", {})
     own = StdioTool(command=sys.executable, args=list(STDIO[1:]), risks=[PRIVATE_DATA, OUTSIDE_ACTION])
-    settings = Settings(_env_file=None, stdio_tools={"desk": own}, tool_timeout_seconds=20)
+    settings = Settings(_env_file=None, stdio_tools={"desk": own}, tool_timeout_seconds=PATIENCE)
     found = {tool.name: tool for tool in await offered("bot_1", [], settings)}
     assert reason(found["desk__book"], "{}", NOBODY)
     assert reason(found["desk__read_note"], "{}", NOBODY) is None

@@ -14,6 +14,7 @@ from heartbeat.agents.tools.mcp.client import call
 from heartbeat.agents.tools.offered_tools import ConnectedServer, define, offered
 from heartbeat.settings import Settings, StdioTool
 from tests.support.connected_servers import entry, server
+from tests.support.patience import PATIENCE
 from tests.support.tool_connections import STDIO
 
 OURS = [tool.name for tool in BUILT_IN]
@@ -128,7 +129,7 @@ def forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def own(**tools: StdioTool) -> Settings:
-    return Settings(_env_file=None, stdio_tools=tools, tool_timeout_seconds=20)
+    return Settings(_env_file=None, stdio_tools=tools, tool_timeout_seconds=PATIENCE)
 
 
 def counted(tmp_path: Path, *command: str) -> StdioTool:

@@ -17,9 +17,9 @@ from heartbeat.store.tables.runs import Approval
 from tests.support.acting import connect
 from tests.support.dashboard import FOREIGN, STILL, Browser, Owner, a_run, an_owner, browsing, make
 from tests.support.model_server import ModelServer, asks, says
+from tests.support.patience import until
 from tests.support.pending_rows import a_call, a_finding, a_message, a_target, a_task, an_approval
 from tests.support.receiver import Receiver
-from tests.support.temporal_runs import until
 from tests.support.tool_server import ToolServer
 from tests.support.world import World
 

@@ -1,9 +1,7 @@
 """Run now, Enable, Disable; and what a page says when something is down."""
 
-import asyncio
 import contextlib
 from collections.abc import AsyncIterator
-from time import monotonic
 
 import pytest
 from temporalio.client import Client
@@ -15,6 +13,7 @@ from heartbeat.store.database import Database
 from heartbeat.temporal.client import connect
 from tests.support.dashboard import SITE, Owner, browsing
 from tests.support.model_server import ModelServer, says
+from tests.support.patience import until
 from tests.support.ports import free_port
 from tests.support.seeds import heartbeat_row
 
@@ -45,11 +44,8 @@ async def test_run_now_starts_a_run_that_appears_by_itself(owner: Owner) -> None
         settings = owner.settings.model_copy(update={"openai_base_url": model.base_url})
         async with worker.working(owner.temporal, owner.database, settings):
             assert "A run was started" in await press(owner, "run")
-            page, deadline = "", monotonic() + 20
-            while "Nobody waits." not in page:
-                assert monotonic() < deadline, page
-                await asyncio.sleep(0.05)
-                page = await owner.browser.page(f"/heartbeats/{owner.heartbeat.uuid}")
+            heartbeat = f"/heartbeats/{owner.heartbeat.uuid}"
+            page = await until(lambda: owner.browser.page(heartbeat), lambda page: "Nobody waits." in page)
     assert "by hand" in page
     assert "Success" in page
 

@@ -5,7 +5,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, closing
 from dataclasses import replace
 from datetime import timedelta
-from time import monotonic
 
 import pytest
 from sqlalchemy import Connection, create_engine, func, select, update
@@ -28,6 +27,7 @@ from heartbeat.store.tables.runs import Attempt, Run
 from heartbeat.temporal.client import connect
 from tests.support.databases import waiting
 from tests.support.model_server import ModelServer, says
+from tests.support.patience import PATIENCE, wait_until
 from tests.support.runs import LIMITS, by_hand, scheduled
 from tests.support.seeds import NOW, a_bot, a_heartbeat, a_project, heartbeat_row
 from tests.support.world import SANDBOX, World
@@ -164,11 +164,9 @@ def test_two_first_runs_of_a_period_at_the_same_moment_both_run(database: Databa
     with closing(engine.connect()) as first, ThreadPoolExecutor(1) as thread:
         assert open_run(first, by_hand(heartbeat), LIMITS, NOW).run
         second = thread.submit(database.write_now, lambda c: open_run(c, by_hand(other, "log_2"), LIMITS, NOW))
-        give_up = monotonic() + 20
-        while not waiting(database):
-            assert monotonic() < give_up
+        wait_until(lambda: waiting(database))
         first.commit()
-        run = second.result(timeout=20).run
+        run = second.result(PATIENCE).run
     engine.dispose()
     assert run is not None
     assert (run.status, run.error_message) == ("running", None)

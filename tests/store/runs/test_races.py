@@ -4,7 +4,6 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import timedelta
-from time import monotonic
 from typing import Any, TypeVar
 
 import pytest
@@ -23,6 +22,7 @@ from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.runs import Run
 from tests.support.databases import waiting
+from tests.support.patience import PATIENCE, wait_until
 from tests.support.runs import LIMITS, by_hand, scheduled
 from tests.support.seeds import NOW, a_bot, a_heartbeat, a_project, access_to
 
@@ -54,12 +54,10 @@ def side_by_side(
     with closing(engine.connect()) as first, ThreadPoolExecutor(1) as thread:
         begin(first)
         second = thread.submit(database.write_now, other)
-        give_up = monotonic() + 20
-        while not waiting(database):
-            assert monotonic() < give_up
+        wait_until(lambda: waiting(database))
         ended = end(first)
         first.commit()
-        answer = second.result(timeout=20)
+        answer = second.result(PATIENCE)
     engine.dispose()
     return ended, answer
 

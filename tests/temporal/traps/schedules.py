@@ -32,8 +32,8 @@ from heartbeat.store.runs.opening import open_run
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.runs import Run
 from heartbeat.temporal.schedules import Schedules
+from tests.support.patience import until
 from tests.support.runs import LIMITS, scheduled
-from tests.support.temporal_runs import until
 from tests.support.world import World
 
 HEARTBEAT, RUN = columns(Heartbeat), columns(Run)
@@ -165,7 +165,7 @@ async def five_triggers(client: Client) -> str:
     """A workflow is named after the second it was triggered in, so allowing overlap would not save them either."""
     async with bare(client) as handle:
         await asyncio.gather(*(handle.trigger() for _ in range(5)))
-        await until(handle.describe, lambda there: there.info.num_actions > 0, 60)
+        await until(handle.describe, lambda there: there.info.num_actions > 0)
         # What was asked for before is done when this is.
         await handle.pause()
         there = await until(handle.describe, lambda there: there.schedule.state.paused)

@@ -5,18 +5,20 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 
 from heartbeat.agents.tools.definitions import DiscoveredTool, McpServer, ToolResult
+from heartbeat.agents.tools.mcp import sessions
 from heartbeat.agents.tools.mcp.client import ToolServerDown, list_tools
 from heartbeat.settings import Settings
+from tests.support.patience import PATIENCE, until
 from tests.support.tool_connections import KEY, STDIO, Speaking
 from tests.support.tool_server import LARGE, ToolServer
 
@@ -161,12 +163,10 @@ async def test_the_workers_own_environment_is_not_given_to_a_process(
 
 
 async def test_after_a_time_out_nobody_knows(speaking: Speaking) -> None:
-    began = time.monotonic()
-    called = await speaking.within(2).call("wait")
+    called = await with_more_time(speaking, lambda called: called.outcome != "down", "wait")
     assert called.outcome == "unknown"
     assert "The tool server shop did not answer" in called.text
     assert UNSURE in called.text
-    assert 2 <= time.monotonic() - began < 5
 
 
 async def test_when_the_connection_is_lost_nobody_knows(
@@ -176,7 +176,7 @@ async def test_when_the_connection_is_lost_nobody_knows(
     calling = asyncio.create_task(over_http.call("wait"))
     await until(lambda: desk.times("wait") == 1)
     desk.cut()
-    called = await asyncio.wait_for(calling, 10)
+    called = await asyncio.wait_for(calling, PATIENCE)
     assert called.outcome == "unknown"
     assert UNSURE in called.text
 
@@ -205,7 +205,7 @@ async def test_a_proxy_that_gives_up_is_no_word_of_the_server(
 ) -> None:
     for desk in (peer, old_peer):
         desk.broken = status
-    called = await asyncio.wait_for(over_http.call("book", what="a table"), 5)
+    called = await over_http.call("book", what="a table")
     assert (called.outcome, f"HTTP {status}" in called.text) == (outcome, True)
 
 
@@ -233,9 +233,7 @@ async def test_what_is_not_pinned_is_called_as_it_is(
 
 
 async def test_a_long_answer_is_cut_and_says_so(speaking: Speaking) -> None:
-    began = time.monotonic()
     called = await speaking.call("large")
-    assert time.monotonic() - began < 5
     if speaking.server.transport == "sse":
         # The SDK takes at most a megabyte an event there, and does not let that be changed.
         assert called.outcome == "unknown"
@@ -255,13 +253,11 @@ async def test_what_is_no_text_is_named_or_written_as_json(peer: ToolServer, set
 
 async def test_a_cancelled_call_is_left_at_once(peer: ToolServer, old_peer: ToolServer, over_http: Speaking) -> None:
     desk = old_peer if over_http.server.url == old_peer.url else peer
-    calling = asyncio.create_task(over_http.call("wait"))
+    calling = asyncio.create_task(over_http.within(10 * PATIENCE).call("wait"))
     await until(lambda: desk.times("wait") == 1)
-    began = time.monotonic()
     calling.cancel()
     with pytest.raises(asyncio.CancelledError):
-        await calling
-    assert time.monotonic() - began < 1.5
+        await asyncio.wait_for(calling, PATIENCE)
     await until(lambda: desk.abandoned == 1)
 
 
@@ -271,18 +267,21 @@ async def test_a_cancelled_call_takes_its_process_with_it(settings: Settings, jo
     await until(lambda: len(written(journal)) == 1)
     calling.cancel()
     with pytest.raises(asyncio.CancelledError):
-        await asyncio.wait_for(calling, 5)
+        await asyncio.wait_for(calling, PATIENCE)
     with pytest.raises(ProcessLookupError):
         os.kill(written(journal)[0]["pid"], 0)
 
 
-async def test_an_answer_is_kept_when_only_the_goodbye_fails(old_peer: ToolServer, settings: Settings) -> None:
+async def test_an_answer_is_kept_when_only_the_goodbye_fails(
+    old_peer: ToolServer, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     way = Speaking(McpServer("tool_1", "shop", "http", old_peer.url), settings)
     old_peer.mute_goodbye = True
-    began = time.monotonic()
-    assert (await way.call("book", what="a table")).outcome == "ok"
-    assert time.monotonic() - began < 3
-    assert (await way.within(1).call("book", what="a room")).text == "Booked a room, number 2.", "and its time is over"
+    called = await asyncio.wait_for(way.within(10 * PATIENCE).call("book", what="a table"), PATIENCE)
+    assert called == ToolResult("ok", "Booked a table, number 1.")
+    monkeypatch.setattr(sessions, "GOODBYE", httpx2.Timeout(None))
+    called = await with_more_time(way, lambda called: called.outcome == "ok", "book", what="a room")
+    assert called.text.startswith("Booked a room"), "though its time is over"
 
 
 async def test_the_library_says_nothing_of_its_own(
@@ -315,11 +314,12 @@ def written(journal: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in journal.read_text().splitlines()] if journal.exists() else []
 
 
-async def until(so: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
-    while not so():
-        assert time.monotonic() < deadline
-        await asyncio.sleep(0.01)
+async def with_more_time(way: Speaking, done: Callable[[ToolResult], bool], tool: str, **arguments: Any) -> ToolResult:
+    """A call whose time-out is to pass once the server has heard of it; a slow machine may need more of it for that."""
+    seconds = 1
+    while not done(called := await way.within(seconds).call(tool, **arguments)) and seconds < PATIENCE:
+        seconds *= 2
+    return called
 
 
 @contextmanager

@@ -13,10 +13,11 @@ from heartbeat.egress.client import Guard, Resolve
 from heartbeat.settings import Settings
 from tests.support.addresses import OTHER_SCHEMES, REFUSED, ZONE, resolve
 from tests.support.guarded import Rebinding
+from tests.support.patience import PATIENCE
 from tests.support.peer import Peer, says, sends_to
 from tests.support.tool_server import ToolServer
 
-NOBODY = Settings(_env_file=None, tool_timeout_seconds=5)
+NOBODY = Settings(_env_file=None, tool_timeout_seconds=PATIENCE)
 TRANSPORTS: list[Any] = ["http", "sse"]
 
 

@@ -1,0 +1,31 @@
+"""A page twice as long against the page itself, for every broken piece of markup a page may be full of."""
+
+from statistics import median
+from time import process_time
+
+from heartbeat.agents.tools.page import as_text
+
+from bench.goals import Result, rounded
+
+PIECES = ("<", "<a ", "<!--", "<p>x", "<svg>", "<a href=x>", "</", "<a x='", "&", "<title>")
+CHARACTERS, ROUNDS = 400_000, 5
+
+
+async def measure() -> Result:
+    """In proportion to its length a page takes twice as long, by the square of it four times."""
+    worst = {piece: median(_twice(piece) for _ in range(ROUNDS)) for piece in PIECES}
+    result = Result(raw={"times_by_piece": {piece: rounded(times) for piece, times in worst.items()}})
+    result.at_most("reading a page of broken markup / reading one half as long", max(worst.values()), 3)
+    return result
+
+
+def _twice(piece: str) -> float:
+    return _seconds(piece, 2 * CHARACTERS) / _seconds(piece, CHARACTERS)
+
+
+def _seconds(piece: str, length: int) -> float:
+    page = (piece * length)[:length]
+    began = process_time()
+    as_text(page, "http://example.com/")
+    # Some pieces are read at once: below a millisecond nothing is compared.
+    return max(process_time() - began, 0.001)
