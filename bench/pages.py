@@ -3,9 +3,8 @@
 from statistics import median
 from time import process_time
 
-from heartbeat.agents.tools.page import as_text
-
 from bench.goals import Result, rounded
+from heartbeat.agents.tools.built_in.html_text import as_text
 
 PIECES = ("<", "<a ", "<!--", "<p>x", "<svg>", "<a href=x>", "</", "<a x='", "&", "<title>")
 CHARACTERS, ROUNDS = 400_000, 5

@@ -15,7 +15,7 @@ import httpx2
 import pytest
 
 from heartbeat.agents.tools.definitions import DiscoveredTool, McpServer, ToolResult
-from heartbeat.agents.tools.mcp import sessions
+from heartbeat.agents.tools.mcp import session
 from heartbeat.agents.tools.mcp.client import ToolServerDown, list_tools
 from heartbeat.settings import Settings
 from tests.support.patience import PATIENCE, until
@@ -279,7 +279,7 @@ async def test_an_answer_is_kept_when_only_the_goodbye_fails(
     old_peer.mute_goodbye = True
     called = await asyncio.wait_for(way.within(10 * PATIENCE).call("book", what="a table"), PATIENCE)
     assert called == ToolResult("ok", "Booked a table, number 1.")
-    monkeypatch.setattr(sessions, "GOODBYE", httpx2.Timeout(None))
+    monkeypatch.setattr(session, "GOODBYE", httpx2.Timeout(None))
     called = await with_more_time(way, lambda called: called.outcome == "ok", "book", what="a room")
     assert called.text.startswith("Booked a room"), "though its time is over"
 
