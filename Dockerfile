@@ -8,10 +8,11 @@ WORKDIR /build
 COPY requirements.lock pyproject.toml ./
 
 # The lock less what only development and the small local model need. hatchling stays, because it builds the project,
-# and apprise, which an operator may want.
+# jsonschema, because mcp needs it too, and apprise, which an operator may want.
 RUN python -c "import re, tomllib; \
+needed = {'apprise', 'hatchling', 'jsonschema'}; \
 extras = tomllib.load(open('pyproject.toml', 'rb'))['project']['optional-dependencies']; \
-left_out = {name for names in extras.values() for name in names} - {'apprise', 'hatchling'}; \
+left_out = {re.match(r'[\w-]+', line)[0] for lines in extras.values() for line in lines} - needed; \
 entries = re.split(r'\n(?=\w)', open('requirements.lock').read()); \
 kept = [entry for entry in entries if re.match(r'[\w-]+', entry)[0] not in left_out]; \
 open('production.lock', 'w').write('\n'.join(kept))"

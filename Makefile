@@ -5,7 +5,7 @@ BIN := .venv/bin
 STAMP := .venv/.complete
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test test-cadence test-outages lint fmt bench lock
+.PHONY: help setup demo up test test-cadence test-outages test-wheel lint fmt bench lock
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -36,6 +36,9 @@ test-outages: setup ## Kill every part in turn while heartbeats fire each minute
 test-cadence: setup ## Hold 2,400 generated cadences to a real Temporal server, instant for instant (four minutes).
 	@HEARTBEAT_TEST_CADENCES=2400 $(BIN)/pytest -q -s tests/domain/cadence/test_proof.py $(ARGS)
 
+test-wheel: setup ## Build the wheel, install it with the oldest versions allowed, and run one heartbeat with it.
+	@.ci/wheel
+
 lint: setup ## Check style, formatting and types.
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -48,6 +51,6 @@ fmt: setup ## Put the code into its format.
 bench: setup ## Measure the product against bare Temporal, side by side; writes bench/results/latest.json.
 	@$(BIN)/python -m bench $(ARGS)
 
-lock: ## Write requirements.lock anew from pyproject.toml (needs uv).
-	@uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes \
+lock: setup ## Write requirements.lock anew from pyproject.toml.
+	@$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --no-annotate --no-header -o requirements.lock

@@ -1,6 +1,7 @@
 """The OpenAPI document: what a call answers, and our errors in place of the framework's."""
 
 import re
+from importlib import metadata
 from typing import Any
 
 from fastapi import FastAPI
@@ -21,7 +22,6 @@ from heartbeat.domain.errors import (
 )
 
 TITLE = "Heartbeat"
-VERSION = "1"
 
 MESSAGE = "What is wrong and what to do, in a sentence."
 CODE = "A stable word for the kind of error."
@@ -126,7 +126,12 @@ def _parameters(model: type[BaseModel]) -> list[dict[str, Any]]:
 def describe(app: FastAPI) -> dict[str, Any]:
     """The document, made once."""
     if app.openapi_schema is None:
-        document = get_openapi(title=TITLE, version=VERSION, description=app.description, routes=app.routes)
+        document = get_openapi(
+            title=TITLE,
+            version=metadata.version("heartbeat-server"),
+            description=app.description,
+            routes=app.routes,
+        )
         document.setdefault("components", {})["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
         for path, operations in document["paths"].items():
             for operation in operations.values():

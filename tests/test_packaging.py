@@ -5,9 +5,14 @@ import tomllib
 from importlib.metadata import distribution, packages_distributions
 from pathlib import Path
 
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
 ROOT = Path(__file__).parent.parent
 OWN = {"api", "workflows", "activities", "worker", "heartbeat"}
 LOCK = (ROOT / "requirements.lock").read_text()
+PYPROJECT = (ROOT / "pyproject.toml").read_text()
+PROJECT = tomllib.loads(PYPROJECT)["project"]
 
 
 def test_no_dependency_owns_a_name_of_ours() -> None:
@@ -23,13 +28,31 @@ def test_the_lock_has_a_hash_for_everything_and_names_no_index() -> None:
 
 
 def test_the_lock_holds_what_the_project_asks_for() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    wanted = project["dependencies"] + [name for extra in project["optional-dependencies"].values() for name in extra]
+    wanted = PROJECT["dependencies"] + [name for extra in PROJECT["optional-dependencies"].values() for name in extra]
     locked = set(re.findall(r"^([a-z0-9.-]+)==", LOCK, re.MULTILINE))
     names = {re.split(r"[\[;<>= ]", line)[0].lower().replace("_", "-") for line in wanted}
     assert names <= locked
     assert "litellm" not in locked
     assert "llama-cpp-python" not in locked
+
+
+def test_every_dependency_has_a_lower_bound_that_the_lock_keeps() -> None:
+    optional = PROJECT["optional-dependencies"].values()
+    wanted = [Requirement(line) for lines in (PROJECT["dependencies"], *optional) for line in lines]
+    locked = dict(re.findall(r"^([a-z0-9.-]+)==(\S+)", LOCK, re.MULTILINE))
+    assert [str(one) for one in wanted if [bound.operator for bound in one.specifier] != [">="]] == []
+    assert [str(one) for one in wanted if locked[canonicalize_name(one.name)] not in one.specifier] == []
+
+
+def test_the_version_is_the_changelogs_newest() -> None:
+    unreleased, newest, *_ = re.findall(r"^## (.+)$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert unreleased == "Unreleased"
+    assert re.fullmatch(rf"{re.escape(PROJECT['version'])} \(\d{{4}}-\d\d-\d\d\)", newest)
+
+
+def test_the_types_are_shipped() -> None:
+    assert (ROOT / "heartbeat" / "py.typed").read_bytes() == b""
+    assert "heartbeat" in tomllib.loads(PYPROJECT)["tool"]["hatch"]["build"]["targets"]["wheel"]["only-include"]
 
 
 def test_the_licence_is_mit() -> None:

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from importlib import metadata
 from typing import Annotated, NoReturn
 
 import typer
@@ -38,9 +39,13 @@ app.add_typer(secrets_app, name="secrets")
 
 
 @app.callback()
-def show_help(context: typer.Context) -> None:
+def show_help(
+    context: typer.Context, version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False
+) -> None:
     """Run AI agents on a schedule: budgeted, logged and durable."""
-    if context.invoked_subcommand is None:
+    if version:
+        typer.echo(f"heartbeat {metadata.version('heartbeat-server')}")
+    elif context.invoked_subcommand is None:
         typer.echo(context.get_help())
 
 
