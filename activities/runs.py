@@ -13,9 +13,10 @@ from heartbeat.domain import credits
 from heartbeat.domain.clock import Clock, utc_now
 from heartbeat.domain.contracts import CloseRunInput, CloseRunResult, OpenRunInput, OpenRunResult
 from heartbeat.domain.credits import rate_for
+from heartbeat.domain.failure_policy import Ending
 from heartbeat.settings import Settings
 from heartbeat.store.database import Database
-from heartbeat.store.runs.closing import Ending, close_run
+from heartbeat.store.runs.closing import close_run
 from heartbeat.store.runs.limits import RunLimits
 from heartbeat.store.runs.opening import Opening, TickClaim, open_run
 

@@ -21,9 +21,10 @@ from heartbeat.agents.failures import ModelFailure
 from heartbeat.domain.clock import Clock, utc_now
 from heartbeat.domain.contracts import PendingCall, ThinkInput, ThinkResult
 from heartbeat.domain.errors import Unavailable
+from heartbeat.domain.failure_policy import Ending
 from heartbeat.settings import Settings
 from heartbeat.store.database import Database
-from heartbeat.store.runs.closing import Ending, close_run
+from heartbeat.store.runs.closing import close_run
 from heartbeat.store.runs.limits import RunLimits
 from heartbeat.store.runs.steps import (
     NewStep,

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from heartbeat.domain.contracts import PauseReason, RunStatus, Trigger
+from heartbeat.domain.contracts import RunStatus
+from heartbeat.domain.pauses import HeartbeatPause
 
 # Failures that end by themselves: of the provider, on the way to it, of a worker, of a tool server that was away when
 # an agent says that it failed. All others wait for a person.
@@ -13,24 +14,34 @@ PASSING = frozenset(
         *("step_timeout", "worker_lost", "tool_server_down"),
     }
 )
+BUDGET_EXHAUSTED = "budget_exhausted"
 COOL_DOWNS = (timedelta(minutes=5), timedelta(minutes=30), timedelta(hours=2), timedelta(hours=12))
-BY_HAND = "Mend it, then enable again."
-# A scheduled task is not enabled; it is made and cancelled.
-ANEW = "Mend it, then make the task anew."
-TRIED_AGAIN = "It is tried again at"
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a run ended: `error_code` and `message` for what was no success."""
+
+    status: RunStatus
+    error_code: str | None = None
+    message: str | None = None
+
+
+@dataclass(frozen=True)
+class FailureStreak:
+    """A heartbeat's failures in a row before a run, how many pause it, and whether it may be tried again by itself."""
+
+    failures: int
+    max_consecutive_errors: int
+    auto_resume: bool = False
 
 
 @dataclass(frozen=True)
 class FailureVerdict:
-    """`streak` is the new number of failures in a row; `pause` says why to stop, or is `None`.
+    """The failures in a row after the run, and the pause they lead to, if they do."""
 
-    `probe_at` is when a heartbeat that is paused for a passing cause is tried again.
-    """
-
-    streak: int
-    pause: PauseReason | None = None
-    message: str | None = None
-    probe_at: datetime | None = None
+    failures: int
+    pause: HeartbeatPause | None = None
 
 
 def next_probe(code: str | None, probes: int, now: datetime) -> datetime | None:
@@ -43,49 +54,20 @@ def cooled_down(probes: int, now: datetime) -> datetime:
     return now + COOL_DOWNS[min(probes, len(COOL_DOWNS) - 1)]
 
 
-def what_next(probe_at: datetime | None, task: bool = False) -> str:
-    """The end of a pause's message: when it is tried again, or that somebody has to see to it."""
-    if probe_at is None:
-        return ANEW if task else BY_HAND
-    sooner = "" if task else "; enable it to have it run sooner"
-    return f"{TRIED_AGAIN} {probe_at:%Y-%m-%d %H:%M} (UTC){sooner}."
-
-
-def no_more_probes(message: str | None) -> str:
-    """The message of a pause that will not be tried again after all."""
-    told = (message or "").partition(TRIED_AGAIN)[0].strip()
-    return f"{told} {BY_HAND}".strip()
-
-
-def judge(
-    status: RunStatus,
-    trigger: Trigger,
-    streak: int,
-    max_consecutive_errors: int,
-    error: str | None,
-    code: str | None = None,
-    probe_at: datetime | None = None,
-    task: bool = False,
-) -> FailureVerdict:
+def judge(ending: Ending, trigger: str, streak: FailureStreak, now: datetime) -> FailureVerdict:
     """Count a run into the streak. A manual run or a probe moves none and pauses nothing.
 
-    A cancelled run is no failure, and one that its budget did not let go on is none either: the heartbeat waits for
-    the next period. `probe_at` is when to try again should this failure pause it; of a `task` the message says what a
-    person can do about a task.
+    A cancelled run is no failure. Neither is one that its budget did not let go on: its heartbeat waits for the next
+    period.
     """
-    if trigger != "schedule" or status in ("cancelled", "skipped"):
-        return FailureVerdict(streak)
-    if code == "budget_exhausted":
-        return FailureVerdict(streak, "budget", error)
-    if status == "success":
+    if trigger != "schedule" or ending.status in ("cancelled", "skipped"):
+        return FailureVerdict(streak.failures)
+    if ending.error_code == BUDGET_EXHAUSTED:
+        return FailureVerdict(streak.failures, HeartbeatPause("budget", ending.message))
+    if ending.status == "success":
         return FailureVerdict(0)
-    streak += 1
-    if streak < max_consecutive_errors:
-        return FailureVerdict(streak)
-    times = "once" if streak == 1 else f"{streak} times in a row"
-    return FailureVerdict(
-        streak,
-        "errors",
-        f"Failed {times}; the last error: {(error or 'unknown').rstrip('.')}. {what_next(probe_at, task)}",
-        probe_at,
-    )
+    failures = streak.failures + 1
+    if failures < streak.max_consecutive_errors:
+        return FailureVerdict(failures)
+    probe_at = next_probe(ending.error_code, 0, now) if streak.auto_resume else None
+    return FailureVerdict(failures, HeartbeatPause("failures", ending.message, failures, probe_at))

@@ -5,8 +5,8 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from heartbeat.domain.failure_policy import ANEW, BY_HAND, TRIED_AGAIN
 from heartbeat.domain.first_message import spoken_time
+from heartbeat.domain.pauses import HeartbeatPause
 from heartbeat.notifications.channels.message import Message, Priority
 from heartbeat.store.notifications.events import APPROVAL, FAILED, FINDING, MISSED, NOTIFIED, PAUSED, RECOVERED, RESUMED
 from heartbeat.store.notifications.outbox import MessagePart, OutgoingMessage
@@ -104,8 +104,8 @@ def _recovered(part: MessagePart, data: dict[str, Any]) -> Told:
 
 def _paused(part: MessagePart, data: dict[str, Any]) -> Told:
     why = {"errors": "because it kept failing", "budget": "because its budget is used up"}[data["reason"]]
-    # What the row says of what is next is in UTC, and short.
-    message = data["message"].partition(TRIED_AGAIN)[0].strip().removesuffix(BY_HAND).removesuffix(ANEW).strip()
+    # What the whole message says of what is next is in UTC, and short.
+    message = HeartbeatPause(data["cause"]["code"], data["cause"]["detail"], data["cause"]["times"]).why
     heals = "probe_at" in data
     sooner = "" if "task" in data else "; enable it to have it run sooner"
     tried = f"It is tried again on {_when(part, data['probe_at'])}{sooner}." if heals else ""

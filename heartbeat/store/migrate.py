@@ -12,14 +12,14 @@ from sqlalchemy import create_engine, make_url
 from heartbeat.store.database import driver_url
 
 
-def upgrade(url: str) -> None:
-    """Apply every migration that is missing. Two processes may do so at once: the second waits or finds it done."""
+def upgrade(url: str, revision: str = "head") -> None:
+    """Apply every missing migration up to `revision`. Of two processes at once the second waits or finds it done."""
     config = _config()
     path = make_url(driver_url(url)).database
     if url.startswith("sqlite") and path:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
     config.attributes["url"] = driver_url(url)
-    command.upgrade(config, "head")
+    command.upgrade(config, revision)
 
 
 def current(url: str) -> str | None:

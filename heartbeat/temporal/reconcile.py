@@ -95,13 +95,14 @@ class Reconciler:
         if state.paused == (not row.enabled):
             return None
         note = state.note or "without a note"
-        now = self._now()
+        now, write = self._now(), self._database.write
         if state.paused:
             difference = ScheduleDifference(row.uuid, "paused", f"paused in Temporal: {note}")
-            adopted = adopt_pause(row, f"Paused in Temporal: {note}", now)
+            adopted = not self._dry_run and await write(adopt_pause, row, note, now)
         else:
-            difference, adopted = ScheduleDifference(row.uuid, "enabled", "resumed in Temporal"), adopt_resume(row, now)
-        if not self._dry_run and await self._database.write(adopted):
+            difference = ScheduleDifference(row.uuid, "enabled", "resumed in Temporal")
+            adopted = not self._dry_run and await write(adopt_resume, row, now)
+        if adopted:
             await self._schedules.sync(row.uuid)
         return difference
 

@@ -10,9 +10,9 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from heartbeat.domain.contracts import AGENT_RUN, NOTIFY, RunRequest, RunResult
 from heartbeat.domain.errors import Conflict, Unavailable
+from heartbeat.domain.failure_policy import Ending
 from heartbeat.settings import Settings
 from heartbeat.store.heartbeats.probes import probe_id
-from heartbeat.store.runs.closing import Ending
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.runs import Run
 from heartbeat.temporal.client import RPC_TIMEOUT

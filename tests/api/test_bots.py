@@ -4,7 +4,7 @@ import pytest
 from temporalio.service import RPCError
 
 from api.schemas.bots import AllBots, OneBot, UpdatedBot
-from heartbeat.store.heartbeats.heartbeats import FLAG_TURNED_OFF
+from heartbeat.domain.pauses import FLAG_TURNED_OFF
 from heartbeat.store.memory.memory import MemoryOwner, remember
 from tests.support.api import Api, error_of, wrong_fields
 from tests.support.seeds import NOW

@@ -56,14 +56,16 @@ async def test_switching_it_off_ends_a_probing_under_way(api: Api, auto_resume: 
     bot = await api.bot()
     heartbeat = await api.heartbeat(bot)
     table = columns(Heartbeat)
-    message = "Failed once; the last error: no. It is tried again at 2026-11-20 12:00 (UTC); or enable it."
-    pause = {"pause_reason": "errors", "pause_since": NOW, "pause_message": message, "probe_at": NOW, "probes": 2}
+    pause = {"pause_reason": "errors", "pause_cause": "failed_probes", "pause_since": NOW, "pause_detail": "no"}
+    pause |= {"probe_at": NOW, "probes": 2}
     await api.database.write(
         lambda c: c.execute(update(table).where(table.c.uuid == heartbeat["uuid"]).values(enabled=False, **pause))
     )
     shown = (await api.heartbeat(bot, cron_pattern=YEARLY, auto_resume=auto_resume))["pause"]
     if auto_resume:
-        assert (shown["probe_at"], shown["message"]) == ("2026-11-20T12:00:00Z", message)
+        assert shown["probe_at"] == "2026-11-20T12:00:00Z"
+        again = "It is tried again at 2026-11-20 12:00 (UTC); enable it to have it run sooner."
+        assert shown["message"] == f"Tried again 2 times in vain; the last error: no. {again}"
     else:
         assert shown["probe_at"] is None
-        assert shown["message"] == "Failed once; the last error: no. Mend it, then enable again."
+        assert shown["message"] == "Tried again 2 times in vain; the last error: no. Mend it, then enable again."

@@ -69,7 +69,7 @@ async def test_enable_and_disable_reach_the_schedule(api: Api) -> None:
 async def test_enable_lifts_any_pause_and_starts_the_streak_anew(api: Api, reason: str) -> None:
     bot = await api.bot()
     heartbeat = await api.heartbeat(bot, enabled=True)
-    pause = {"enabled": False, "pause_reason": reason, "pause_since": NOW, "pause_message": "It says why."}
+    pause = {"enabled": False, "pause_reason": reason, "pause_since": NOW, "pause_detail": "It says why."}
     await set_row(api, heartbeat, **pause, error_count=5, total_error_count=9)
     which = {"bot_id": bot["id"], "heartbeat_id": heartbeat["uuid"]}
     found = (await api.get("/heartbeat/read", **which)).json()["heartbeat"]
@@ -91,7 +91,7 @@ async def test_enable_starts_the_streak_anew_of_what_is_enabled_too(api: Api) ->
 async def test_disable_makes_a_pause_the_owners_wish(api: Api) -> None:
     bot = await api.bot()
     heartbeat = await api.heartbeat(bot, enabled=True)
-    await set_row(api, heartbeat, enabled=False, pause_reason="budget", pause_since=NOW, pause_message="Spent.")
+    await set_row(api, heartbeat, enabled=False, pause_reason="budget", pause_since=NOW, pause_detail="Spent.")
     disabled = await api.post("/heartbeat/disable", bot_id=bot["id"], heartbeat_id=heartbeat["uuid"])
     assert disabled.json()["heartbeat"]["pause"] is None
 

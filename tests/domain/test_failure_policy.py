@@ -1,40 +1,47 @@
-"""What a streak of failures comes to, and when a pause is tried again."""
+"""What a finished run means for its heartbeat, and when one that paused is tried again. Pure."""
 
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from heartbeat.domain.failure_policy import PASSING, judge, next_probe, no_more_probes
+from heartbeat.domain.failure_policy import PASSING, Ending, FailureStreak, FailureVerdict, judge, next_probe
+from heartbeat.domain.pauses import HeartbeatPause
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+FAILED = Ending("error", "key_rejected", "no key")
+OVERLOADED = Ending("error", "overloaded", "It is overloaded.")
+
+
+def judged(ending: Ending, before: int, most: int, trigger: str = "schedule", *, heals: bool = True) -> FailureVerdict:
+    return judge(ending, trigger, FailureStreak(before, most, heals), NOW)
 
 
 def test_a_success_ends_the_streak() -> None:
-    assert judge("success", "schedule", 4, 5, None).streak == 0
+    assert judged(Ending("success"), 4, 5) == FailureVerdict(0)
 
 
-def test_the_last_allowed_failure_pauses_and_says_how_to_go_on() -> None:
-    assert judge("error", "schedule", 3, 5, "no key").pause is None
-    verdict = judge("error", "schedule", 4, 5, "no key")
-    assert (verdict.streak, verdict.pause) == (5, "errors")
-    assert verdict.message == "Failed 5 times in a row; the last error: no key. Mend it, then enable again."
+def test_the_last_allowed_failure_pauses() -> None:
+    assert judged(FAILED, 3, 5) == FailureVerdict(4)
+    assert judged(FAILED, 4, 5) == FailureVerdict(5, HeartbeatPause("failures", "no key", 5))
 
 
 def test_one_failure_can_be_enough() -> None:
-    verdict = judge("error", "schedule", 0, 1, "no key")
-    assert verdict.pause == "errors"
-    assert "Failed once" in (verdict.message or "")
+    assert judged(FAILED, 0, 1) == FailureVerdict(1, HeartbeatPause("failures", "no key", 1))
 
 
-def test_a_manual_run_moves_no_streak_and_pauses_nothing() -> None:
-    assert judge("error", "manual", 4, 5, "no key").streak == 4
-    assert judge("error", "manual", 4, 5, "no key").pause is None
-    assert judge("success", "manual", 4, 5, None).streak == 4
+@pytest.mark.parametrize("trigger", ["manual", "probe"])
+def test_a_manual_run_and_a_probe_move_no_streak_and_pause_nothing(trigger: str) -> None:
+    assert judged(FAILED, 4, 5, trigger) == FailureVerdict(4)
+    assert judged(Ending("success"), 4, 5, trigger) == FailureVerdict(4)
 
 
 def test_a_cancelled_run_is_no_failure() -> None:
-    assert judge("cancelled", "schedule", 4, 5, None) == judge("skipped", "schedule", 4, 5, None)
-    assert judge("cancelled", "schedule", 4, 5, None).streak == 4
+    assert judged(Ending("cancelled"), 4, 5) == judged(Ending("skipped"), 4, 5) == FailureVerdict(4)
+
+
+def test_a_budget_that_ends_pauses_at_once_and_is_no_failure() -> None:
+    spent = Ending("error", "budget_exhausted", "It is spent.")
+    assert judged(spent, 1, 5) == FailureVerdict(1, HeartbeatPause("budget", "It is spent."))
 
 
 def test_the_cool_down_grows_and_then_stays() -> None:
@@ -51,23 +58,11 @@ def test_what_only_a_person_can_mend_is_not_tried_again(code: str | None) -> Non
     assert next_probe(code, 0, NOW) is None
 
 
-def test_the_pause_says_when_it_is_tried_again() -> None:
+def test_a_pause_for_a_passing_cause_is_tried_again_unless_its_owner_says_no() -> None:
     due = NOW + timedelta(minutes=5)
-    verdict = judge("error", "schedule", 1, 2, "It is overloaded.", "overloaded", due)
-    assert (verdict.pause, verdict.probe_at) == ("errors", due)
-    assert verdict.message == (
-        "Failed 2 times in a row; the last error: It is overloaded. "
-        "It is tried again at 2026-11-20 12:05 (UTC); enable it to have it run sooner."
-    )
-    assert no_more_probes(verdict.message) == (
-        "Failed 2 times in a row; the last error: It is overloaded. Mend it, then enable again."
-    )
+    assert judged(OVERLOADED, 1, 2).pause == HeartbeatPause("failures", "It is overloaded.", 2, due)
+    assert judged(OVERLOADED, 1, 2, heals=False).pause == HeartbeatPause("failures", "It is overloaded.", 2)
 
 
 def test_a_failure_that_pauses_nothing_is_not_tried_again() -> None:
-    assert judge("error", "schedule", 0, 2, "no", "overloaded", NOW).probe_at is None
-
-
-def test_a_probe_moves_no_streak_by_itself() -> None:
-    assert judge("error", "probe", 4, 5, "no").streak == 4
-    assert judge("error", "probe", 4, 5, "no").pause is None
+    assert judged(OVERLOADED, 0, 2).pause is None

@@ -2,8 +2,8 @@
 
 from datetime import timedelta
 
+from heartbeat.domain.failure_policy import Ending
 from heartbeat.store.notifications.events import APPROVAL, record
-from heartbeat.store.runs.closing import Ending
 from heartbeat.store.tables.heartbeats import Heartbeat
 from tests.support.receiver import Receiver
 from tests.support.store_world import StoreWorld

@@ -1,18 +1,43 @@
 """The migrations make exactly the tables the code has, on both databases, from nothing and again."""
 
+import contextlib
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
+import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Connection, select
 
 from heartbeat.domain.errors import Unavailable
+from heartbeat.domain.pauses import FLAG_TURNED_OFF
 from heartbeat.store import migrate
 from heartbeat.store.database import Database
+from heartbeat.store.rows import columns, many
 from heartbeat.store.tables import notifications
+from heartbeat.store.tables.heartbeats import Heartbeat
+from heartbeat.store.tables.notifications import Event
 from tests.support.patience import PATIENCE
+from tests.support.seeds import NOW, a_bot, a_project
+
+HEARTBEAT, EVENT = columns(Heartbeat), columns(Event)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def unmigrated_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of a database without tables."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'unmigrated.db'}"
+        return
+    server: str = request.getfixturevalue("postgres")
+    with psycopg.connect(server.format(database="postgres"), autocommit=True) as connection:
+        connection.execute("CREATE DATABASE unmigrated")
+        yield server.format(database="unmigrated")
+        connection.execute("DROP DATABASE unmigrated WITH (FORCE)")
 
 
 def test_the_migrations_make_the_tables(database: Database) -> None:
@@ -45,3 +70,74 @@ async def test_a_database_without_tables_says_what_to_run(database: Database) ->
     await database.write(lambda connection: connection.exec_driver_sql("DROP TABLE project CASCADE"))
     with pytest.raises(Unavailable, match="run `heartbeat migrate`"):
         await database.read(lambda connection: connection.exec_driver_sql("SELECT * FROM project"))
+
+
+COUNTERS = ("total_error_count", "success_count", "skipped_count", "cancelled_count", "period_credits")
+FAILED = "Failed 3 times in a row; the last error: openai: No key. Mend it, then enable again."
+TRIED = "Tried again once in vain; the last error: no. It is tried again at 2026-11-20 12:00 (UTC)"
+SOONER = "; enable it to have it run sooner."
+# What the sentence was, and its cause, its detail and how often, as they are kept now.
+PAUSES = {
+    ("errors", FAILED): ("failures", "openai: No key", 3),
+    ("errors", f"{TRIED}{SOONER}"): ("failed_probes", "no", 1),
+    ("errors", f"{TRIED}."): ("failed_probes", "no", 1),
+    ("errors", "Failed once; the last error: no. Mend it, then make the task anew."): ("failures", "no", 1),
+    ("budget", "The budget of 2 credits is spent."): ("budget", "The budget of 2 credits is spent.", 0),
+    ("operator", FLAG_TURNED_OFF): ("bot_flag", None, 0),
+    ("operator", "Paused in Temporal: until Friday."): ("temporal", "until Friday.", 0),
+    ("errors", "It says why. Mend it, then enable again."): (None, "It says why.", 0),
+}
+
+
+def test_a_pause_of_before_keeps_its_words(unmigrated_url: str) -> None:
+    """Version 0007 kept of a pause one sentence, in its row and in its event."""
+    migrate.upgrade(unmigrated_url, "0007")
+    with contextlib.closing(Database(unmigrated_url)) as database:
+        database.write_now(_paused_as_before)
+    migrate.upgrade(unmigrated_url)
+    with contextlib.closing(Database(unmigrated_url)) as database:
+        rows = database.read_now(lambda c: many(c, Heartbeat, select(HEARTBEAT).order_by(HEARTBEAT.c.id)))
+        events = database.read_now(lambda c: many(c, Event, select(EVENT).order_by(EVENT.c.id)))
+    for (reason, message), row, event in zip(PAUSES, rows[:-1], events, strict=True):
+        code, detail, times = PAUSES[reason, message]
+        assert (row.pause_reason, row.pause_cause, row.pause_message) == (reason, code, message)
+        assert event.data["cause"] == {"code": code, "detail": detail, "times": times}
+        assert (event.data["reason"], event.data["message"]) == (reason, message)
+    assert (rows[-1].pause_cause, rows[-1].pause_message) == (None, None)
+
+
+def _paused_as_before(connection: Connection) -> None:
+    """A heartbeat with each pause, and its event; and one that is not paused."""
+    bot = a_bot(connection, a_project(connection))
+    before = sa.Table("heartbeat", sa.MetaData(), autoload_with=connection)
+    for number, (reason, message) in enumerate([*PAUSES, (None, None)]):
+        text = message or ""
+        row = {
+            "uuid": f"hb_{number}",
+            "project_id": bot.project_id,
+            "bot_id": bot.id,
+            "type": "scheduled_task" if text.endswith(("anew.", "(UTC).")) else "heartbeat",
+            "prompt": "Check the queue.",
+            "prompt_hash": "",
+            "timezone": "UTC",
+            "anchor_at": NOW,
+            "enabled": reason is None,
+            "max_consecutive_errors": 5,
+            "accounted_until": NOW,
+            **dict.fromkeys(COUNTERS, 0),
+            "error_count": 3 if "3 times" in text else 1,
+            "probes": 1 if "Tried" in text else 0,
+            "probe_at": NOW if "tried again at" in text else None,
+            "pause_reason": reason,
+            "pause_message": message,
+            "version": 1,
+            "synced_version": 0,
+            "created_at": NOW,
+            "updated_at": NOW,
+        }
+        heartbeat_id = connection.execute(before.insert().values(row).returning(before.c.id)).scalar_one()
+        if reason is not None:
+            data = {"reason": reason, "message": message, "resume": "Enable it again."}
+            whose = {"project_id": bot.project_id, "bot_id": bot.id, "heartbeat_id": heartbeat_id}
+            event = {"uuid": f"evt_{number}", "kind": "heartbeat.paused", "data": data, "created_at": NOW}
+            connection.execute(EVENT.insert().values({**whose, **event}))

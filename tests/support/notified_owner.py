@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection
 
+from heartbeat.domain.failure_policy import Ending
 from heartbeat.domain.secret_keys import new_key
-from heartbeat.store.runs.closing import Ending, close_run
+from heartbeat.store.runs.closing import close_run
 from heartbeat.store.runs.opening import TickClaim, open_run
 from tests.support.api import Api
 from tests.support.runs import LIMITS

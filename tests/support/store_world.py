@@ -9,13 +9,14 @@ from sqlalchemy import Connection, select, update
 
 from activities.notifications import NotificationActivities
 from heartbeat.domain.contracts import CloseRunResult, DeliveryResult
+from heartbeat.domain.failure_policy import Ending
 from heartbeat.domain.ids import new_id
 from heartbeat.settings import Plan, Settings
 from heartbeat.store.database import Database
 from heartbeat.store.notifications.targets import create_target
 from heartbeat.store.projects.access import Access
 from heartbeat.store.rows import columns, many
-from heartbeat.store.runs.closing import Ending, close_run
+from heartbeat.store.runs.closing import close_run
 from heartbeat.store.runs.opening import TickClaim, open_run
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.notifications import Event, Notification, Target

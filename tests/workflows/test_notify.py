@@ -9,12 +9,13 @@ from temporalio.testing import ActivityEnvironment
 
 import worker
 from activities.upkeep import UpkeepActivities
+from heartbeat.domain.failure_policy import Ending
 from heartbeat.domain.ids import new_id
 from heartbeat.store.bots.subscribers import create_subscriber
 from heartbeat.store.database import Database
 from heartbeat.store.notifications.events import record_missed
 from heartbeat.store.rows import columns
-from heartbeat.store.runs.closing import Ending, close_run
+from heartbeat.store.runs.closing import close_run
 from heartbeat.store.runs.opening import TickClaim, open_run
 from heartbeat.store.tables.notifications import Notification
 from tests.support.deliveries import notifications, settled, target

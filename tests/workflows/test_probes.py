@@ -209,7 +209,7 @@ async def test_a_queued_probe_is_not_started_again(world: World, model: ModelSer
 async def waiting(world: World, **fields: object) -> None:
     """As after a pause for a passing cause whose cool-down is over."""
     now = datetime.now(UTC)
-    values = {"enabled": False, "pause_reason": "errors", "pause_since": now, "pause_message": "Failed.", **fields}
+    values = {"enabled": False, "pause_reason": "errors", "pause_since": now, "pause_detail": "Failed.", **fields}
     await world.database.write(lambda c: c.execute(update(HEARTBEAT).values(probe_at=now, **values)))
 
 

@@ -7,12 +7,13 @@ import pytest
 from sqlalchemy import update
 
 from heartbeat.domain.cadence.tasks import TaskSchedule
+from heartbeat.domain.failure_policy import Ending
 from heartbeat.store.credits.audit import audit
 from heartbeat.store.credits.stats import stats
 from heartbeat.store.heartbeats import heartbeats, missed_ticks, tasks
 from heartbeat.store.pages import Page
 from heartbeat.store.rows import columns
-from heartbeat.store.runs.closing import Ending, close_run
+from heartbeat.store.runs.closing import close_run
 from heartbeat.store.runs.logs import LogFilter, logs
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.temporal.runs import start_tick

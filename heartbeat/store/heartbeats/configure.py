@@ -14,32 +14,26 @@ from sqlalchemy import Connection, select
 from heartbeat.domain.cadence.cron import CadenceError
 from heartbeat.domain.cadence.ticks import Cadence
 from heartbeat.domain.errors import Conflict, Invalid
-from heartbeat.domain.failure_policy import no_more_probes
 from heartbeat.domain.heartbeat_fields import HeartbeatFields
 from heartbeat.domain.ids import new_id
 from heartbeat.settings import Plan
+from heartbeat.store.heartbeats import states
 from heartbeat.store.heartbeats.heartbeats import (
-    CADENCE,
     IS_HEARTBEAT,
-    NEXT_VERSION,
-    change,
     count_heartbeats,
-    disabling,
-    enabling,
     lock_bot,
 )
 from heartbeat.store.heartbeats.heartbeats import heartbeat as heartbeat_of
 from heartbeat.store.heartbeats.plan_limits import require_gap, require_heartbeats, require_room
+from heartbeat.store.heartbeats.tick_accounting import CADENCE
 from heartbeat.store.projects.access import Access
 from heartbeat.store.projects.members import subscriber
-from heartbeat.store.rows import columns, exactly_one, first
+from heartbeat.store.rows import columns, first
 from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.heartbeats import Heartbeat
 
 HEARTBEAT = columns(Heartbeat)
 
-# What a schedule is made from: the beginning of the prompt is its summary.
-SCHEDULED = {*CADENCE, "anchor_at", "prompt", "jitter_seconds"}
 # The columns that configure writes: the declared fields, and two that follow from them.
 COLUMNS = (*HeartbeatFields.model_fields, "prompt_hash", "anchor_at")
 
@@ -73,8 +67,8 @@ def configure(connection: Connection, access: Access, request: ConfigureRequest,
     require_gap(access.project, access.plan, resolved.cadence)
     if resolved.heartbeat is None:
         return _insert(connection, bot, resolved, bool(request.enabled), now)
-    changes = _changes(resolved.heartbeat, resolved, request.enabled)
-    return change(connection, resolved.heartbeat, changes, now)
+    changes = {name: value for name, value in resolved.after.items() if value != resolved.before[name]}
+    return states.change(connection, resolved.heartbeat, changes, request.enabled, now)
 
 
 @dataclass(frozen=True)
@@ -164,32 +158,9 @@ def _cadence(columns: Mapping[str, Any]) -> Cadence:
 
 
 def _insert(connection: Connection, bot: Bot, resolved: Resolved, enabled: bool, now: datetime) -> Heartbeat:
-    heartbeat = Heartbeat.model_construct(
-        **resolved.after,
-        uuid=new_id("hb"),
-        project_id=bot.project_id,
-        bot_id=bot.id,
-        member_id=resolved.member_id,
-        enabled=enabled,
-        accounted_until=now,
-        next_tick_at=resolved.cadence.next_after(now),
-        created_at=now,
-        updated_at=now,
-    )
-    statement = HEARTBEAT.insert().values(**heartbeat.model_dump(exclude={"id"})).returning(HEARTBEAT)
-    return exactly_one(connection, Heartbeat, statement)
-
-
-def _changes(heartbeat: Heartbeat, resolved: Resolved, enabled: bool | None) -> dict[str, Any]:
-    changes = {name: value for name, value in resolved.after.items() if value != resolved.before[name]}
-    if SCHEDULED & changes.keys():
-        changes["version"] = NEXT_VERSION
-    if changes.get("auto_resume") is False and heartbeat.probe_at is not None:
-        message = no_more_probes(heartbeat.pause_message)
-        changes |= {"probe_at": None, "pause_message": message, "version": NEXT_VERSION}
-    if enabled is None:
-        return changes
-    return changes | (enabling(heartbeat) if enabled else disabling(heartbeat))
+    whose = {"project_id": bot.project_id, "bot_id": bot.id, "member_id": resolved.member_id}
+    heartbeat = Heartbeat.model_construct(**{**resolved.after, **whose, "uuid": new_id("hb")})
+    return states.create(connection, heartbeat, enabled, now)
 
 
 def _hash(prompt: str) -> str:

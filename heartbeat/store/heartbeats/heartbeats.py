@@ -1,29 +1,21 @@
-"""Heartbeats: found, listed, switched on and off, deleted. What its schedule must know bumps a row's version."""
+"""Heartbeats: found, listed, switched on and off, deleted."""
 
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, bindparam, func, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, func, select
 
 from heartbeat.domain.errors import NotFound
+from heartbeat.domain.pauses import HeartbeatPause
+from heartbeat.store.heartbeats import states
 from heartbeat.store.heartbeats.plan_limits import require_gap, require_heartbeats
-from heartbeat.store.heartbeats.tick_accounting import cadence_of, leave, moved_to, over
+from heartbeat.store.heartbeats.tick_accounting import cadence_of
 from heartbeat.store.notifications.targets import TARGET, delete_targets
 from heartbeat.store.projects.access import Access, as_public_id
-from heartbeat.store.rows import columns, exactly_one, first, many
+from heartbeat.store.rows import columns, first, many
 from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.heartbeats import Heartbeat
 
 HEARTBEAT, BOT = columns(Heartbeat), columns(Bot)
-
-FLAG_TURNED_OFF = "The bot's heartbeat flag was turned off; turning it on again lifts this pause."
-NO_PAUSE = {"pause_reason": None, "pause_since": None, "pause_message": None, "probe_at": None, "probes": 0}
-NEXT_VERSION = HEARTBEAT.c.version + 1
-
-# A change of one of these changes which ticks are due.
-CADENCE = ("timezone", "cron_pattern", "interval_minutes", "active_hours_start", "active_hours_end", "active_days")
-DUE = {*CADENCE, "anchor_at", "enabled"}
 
 # Scheduled tasks are rows of the same table; what is said of heartbeats is not said of them.
 NOT_DELETED = HEARTBEAT.c.deleted_at.is_(None)
@@ -31,7 +23,6 @@ IS_HEARTBEAT = NOT_DELETED & (HEARTBEAT.c.type == "heartbeat")
 _OF_BOT = select(HEARTBEAT).where(HEARTBEAT.c.bot_id == bindparam("bot_id"), IS_HEARTBEAT)
 _ONE = _OF_BOT.where(HEARTBEAT.c.uuid == bindparam("uuid"))
 _ALL = _OF_BOT.order_by(HEARTBEAT.c.id)
-_LOCKED = select(HEARTBEAT).where(HEARTBEAT.c.id == bindparam("id")).with_for_update(key_share=True)
 _OF_MEMBER = _ALL.where(HEARTBEAT.c.member_id == bindparam("member_id"))
 
 
@@ -74,42 +65,12 @@ def enable(connection: Connection, access: Access, now: datetime) -> Heartbeat:
     found = heartbeat(connection, bot, access.heartbeat.uuid)
     require_heartbeats(access.project, access.plan, bot)
     require_gap(access.project, access.plan, cadence_of(found))
-    anew = {"error_count": 0} if found.error_count else {}
-    return change(connection, found, anew | enabling(found), now)
+    return states.enable(connection, found, now)
 
 
 def disable(connection: Connection, access: Access, now: datetime) -> Heartbeat:
     """Switch a heartbeat off because its owner wants it: it is not paused, it is off."""
-    found = heartbeat(connection, access.bot, access.heartbeat.uuid)
-    return change(connection, found, disabling(found), now)
-
-
-def enabling(there: Heartbeat) -> dict[str, Any]:
-    """The columns that switch a heartbeat on; nothing when it is on already."""
-    return {} if there.enabled else {"enabled": True, "error_count": 0, **NO_PAUSE, "version": NEXT_VERSION}
-
-
-def disabling(there: Heartbeat) -> dict[str, Any]:
-    """The columns that switch a heartbeat off and forget a pause; nothing when it is off already."""
-    if not there.enabled and there.pause_reason is None:
-        return {}
-    return {"enabled": False, **NO_PAUSE, "version": NEXT_VERSION}
-
-
-def change(connection: Connection, there: Heartbeat, changes: Mapping[str, Any], now: datetime) -> Heartbeat:
-    """Write `changes` to a heartbeat and return it as it is then. What is due from now on may be something else."""
-    if not changes:
-        return there
-    if DUE & changes.keys():
-        # A run that is being opened holds this row while it writes the log of a tick: who wrote that log first and
-        # then waited for the row would be waited for.
-        there = exactly_one(connection, Heartbeat, _LOCKED, {"id": there.id})
-        leave(connection, there, now)
-        changes = {**changes, **moved_to(Heartbeat.model_construct(**{**vars(there), **changes}), now)}
-        if changes.get("enabled"):
-            changes |= over(there, now, now)
-    written = update(HEARTBEAT).where(HEARTBEAT.c.id == there.id).values(**changes, updated_at=now).returning(HEARTBEAT)
-    return exactly_one(connection, Heartbeat, written)
+    return states.disable(connection, heartbeat(connection, access.bot, access.heartbeat.uuid), now)
 
 
 def delete_heartbeat(connection: Connection, access: Access, now: datetime) -> list[str]:
@@ -126,30 +87,24 @@ def delete_heartbeat(connection: Connection, access: Access, now: datetime) -> l
 def delete_heartbeats(connection: Connection, which: ColumnElement[bool], now: datetime) -> list[str]:
     """Delete all heartbeats for which `which` holds, and their targets; returns those whose schedules must follow."""
     delete_targets(connection, TARGET.c.heartbeat_id.in_(select(HEARTBEAT.c.id).where(which)), now)
-    gone = {"deleted_at": now, "enabled": False, "version": NEXT_VERSION}
-    return _change_all(connection, which, gone, now)
+    return [states.delete(connection, row, now).uuid for row in _locked(connection, which)]
 
 
 def switch_flag(connection: Connection, bot: Bot, on: bool, now: datetime) -> list[str]:
     """Pause what a bot runs, or lift exactly the pauses that this made; returns those whose schedules must follow."""
-    of_bot = (HEARTBEAT.c.bot_id == bot.id) & NOT_DELETED
+    of_bot = HEARTBEAT.c.bot_id == bot.id
     if on:
-        mine = (HEARTBEAT.c.pause_reason == "operator") & (HEARTBEAT.c.pause_message == FLAG_TURNED_OFF)
-        lifted = {"enabled": True, **NO_PAUSE, "version": NEXT_VERSION}
-        return _change_all(connection, of_bot & mine, lifted, now)
-    stopped = {"enabled": False, "pause_reason": "operator", "pause_since": now, "pause_message": FLAG_TURNED_OFF}
-    return _change_all(connection, of_bot & HEARTBEAT.c.enabled, {**stopped, "version": NEXT_VERSION}, now)
+        paused = _locked(connection, of_bot & (HEARTBEAT.c.pause_cause == "bot_flag"))
+        return [states.lift_pause(connection, row, now).uuid for row in paused]
+    running = _locked(connection, of_bot & HEARTBEAT.c.enabled)
+    return [states.pause(connection, row, HeartbeatPause("bot_flag"), now).uuid for row in running]
 
 
 def rename(connection: Connection, bot: Bot) -> list[str]:
     """A bot's name shows in its schedules; returns those that must follow."""
-    of_bot = update(HEARTBEAT).where(HEARTBEAT.c.bot_id == bot.id, NOT_DELETED).values(version=NEXT_VERSION)
-    return list(connection.execute(of_bot.returning(HEARTBEAT.c.uuid)).scalars())
+    return states.outdate(connection, (HEARTBEAT.c.bot_id == bot.id) & NOT_DELETED)
 
 
-def _change_all(
-    connection: Connection, which: ColumnElement[bool], changes: Mapping[str, Any], now: datetime
-) -> list[str]:
-    all_of_them = select(HEARTBEAT).where(which, NOT_DELETED).order_by(HEARTBEAT.c.id).with_for_update(key_share=True)
-    found = many(connection, Heartbeat, all_of_them)
-    return [change(connection, there, changes, now).uuid for there in found]
+def _locked(connection: Connection, which: ColumnElement[bool]) -> list[Heartbeat]:
+    in_order = select(HEARTBEAT).where(which, NOT_DELETED).order_by(HEARTBEAT.c.id).with_for_update(key_share=True)
+    return many(connection, Heartbeat, in_order)

@@ -6,7 +6,8 @@ from itertools import islice
 
 from sqlalchemy import Connection, exists, select
 
-from heartbeat.store.heartbeats.tick_accounting import account, due, overlapped
+from heartbeat.store.heartbeats import states
+from heartbeat.store.heartbeats.tick_accounting import due, overlapped
 from heartbeat.store.rows import columns, first
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.runs import Run
@@ -65,7 +66,7 @@ def silence(connection: Connection, uuid: str, now: datetime) -> MissedTicks | N
 def write_off(connection: Connection, uuid: str, now: datetime) -> int:
     """Log everything this heartbeat owes as missed or overlap; returns how many were missed."""
     found = silence(connection, uuid, now)
-    return account(connection, found.heartbeat, found.lost, now) if found else 0
+    return states.write_off(connection, found.heartbeat, found.lost, now) if found else 0
 
 
 def _in_progress(connection: Connection, row: Heartbeat) -> bool:

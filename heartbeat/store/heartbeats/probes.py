@@ -6,11 +6,10 @@ failure sets the next cool-down, and one that only a person can mend ends the pr
 
 from datetime import datetime
 
-from sqlalchemy import Connection, exists, select, update
+from sqlalchemy import Connection, exists, select
 
-from heartbeat.domain.contracts import RunStatus
-from heartbeat.domain.failure_policy import cooled_down, next_probe, what_next
-from heartbeat.store.heartbeats.tick_accounting import resumed
+from heartbeat.domain.failure_policy import BUDGET_EXHAUSTED, Ending, cooled_down, next_probe
+from heartbeat.store.heartbeats import states
 from heartbeat.store.notifications.events import RESUMED, record
 from heartbeat.store.notifications.run_events import tell_of_pause
 from heartbeat.store.rows import columns, many
@@ -22,7 +21,6 @@ HEARTBEAT, BOT, RUN = columns(Heartbeat), columns(Bot), columns(Run)
 
 # These say nothing about the cause of the pause, so the next cool-down is waited for whatever they are.
 NO_VERDICT = ("cancelled", "skipped")
-NO_MONEY = "budget_exhausted"
 
 
 def probe_id(heartbeat: Heartbeat) -> str:
@@ -52,46 +50,30 @@ def awaits(heartbeat: Heartbeat, workflow_id: str) -> bool:
 
 
 def conclude(
-    connection: Connection,
-    heartbeat: Heartbeat,
-    probe: Run,
-    status: RunStatus,
-    code: str | None,
-    message: str | None,
-    now: datetime,
-) -> bool:
-    """What a probe that ends as `status` means for its heartbeat; returns whether the schedule must follow the row.
+    connection: Connection, heartbeat: Heartbeat, probe: Run, ending: Ending, now: datetime
+) -> Heartbeat | None:
+    """Resume the heartbeat that a probe tried, or set its next cool-down; returns it as it is then.
 
-    Nothing when somebody switched the heartbeat on or off meanwhile: then their word stands.
+    `None` when somebody switched it on or off meanwhile: then their word stands.
     """
     if not awaits(heartbeat, probe.workflow_id or ""):
-        return False
-    if status == "success":
-        changes = resumed(heartbeat, now)
-        since = heartbeat.pause_since.isoformat() if heartbeat.pause_since else None
-        told = {"paused_since": since, "message": heartbeat.pause_message, "probes": heartbeat.probes + 1}
-        record(connection, heartbeat, RESUMED, told, now, probe.id)
-    else:
-        changes = _again(heartbeat, status, code, message, now)
-    connection.execute(update(HEARTBEAT).where(HEARTBEAT.c.id == heartbeat.id).values(changes))
-    if status != "success" and changes["probe_at"] is None:
-        tell_of_pause(connection, heartbeat, now, probe.id)
-    return True
+        return None
+    if ending.status == "success":
+        _tell_of_resume(connection, heartbeat, probe, now)
+        return states.enable(connection, heartbeat, now)
+    probe_at = _next_probe(ending, heartbeat.probes + 1, now)
+    paused = states.note_failed_probe(connection, heartbeat, ending.message, probe_at, now)
+    if probe_at is None:
+        tell_of_pause(connection, paused, now, probe.id)
+    return paused
 
 
-def _again(
-    heartbeat: Heartbeat, status: RunStatus, code: str | None, message: str | None, now: datetime
-) -> dict[str, object]:
-    probes = heartbeat.probes + 1
-    no_verdict = status in NO_VERDICT or code == NO_MONEY
-    probe_at = cooled_down(probes, now) if no_verdict else next_probe(code, probes, now)
-    times = "once" if probes == 1 else f"{probes} times"
-    next_ = what_next(probe_at, heartbeat.type == "scheduled_task")
-    told = f"Tried again {times} in vain; the last error: {(message or 'unknown').rstrip('.')}. {next_}"
-    return {
-        "probes": probes,
-        "probe_at": probe_at,
-        "pause_message": told,
-        "version": HEARTBEAT.c.version + 1,
-        "updated_at": now,
-    }
+def _next_probe(ending: Ending, probes: int, now: datetime) -> datetime | None:
+    no_verdict = ending.status in NO_VERDICT or ending.error_code == BUDGET_EXHAUSTED
+    return cooled_down(probes, now) if no_verdict else next_probe(ending.error_code, probes, now)
+
+
+def _tell_of_resume(connection: Connection, heartbeat: Heartbeat, probe: Run, now: datetime) -> None:
+    since = heartbeat.pause_since.isoformat() if heartbeat.pause_since else None
+    data = {"paused_since": since, "message": heartbeat.pause_message, "probes": heartbeat.probes + 1}
+    record(connection, heartbeat, RESUMED, data, now, probe.id)

@@ -1,28 +1,171 @@
-"""The states of a heartbeat: the columns that each change of it writes."""
+"""The states of a heartbeat and every transition between them: no other file writes their columns.
 
+A heartbeat is on; off, because its owner wants it; paused, which is off for a cause that its row keeps, with
+`probe_at` if it is tried again by itself; or gone: deleted, or as a task ended. `version` grows with whatever its
+schedule must follow. Each function writes all the columns of its transition and returns the row as it is then.
+"""
+
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any, Literal
 
-from heartbeat.domain.contracts import PauseReason
-from heartbeat.store.rows import columns
+from sqlalchemy import ColumnElement, Connection, bindparam, select, update
+
+from heartbeat.domain.pauses import REASONS, HeartbeatPause
+from heartbeat.store.heartbeats.tick_accounting import CADENCE, account, due, moved_to
+from heartbeat.store.rows import columns, exactly_one
 from heartbeat.store.tables.heartbeats import Heartbeat
 
 HEARTBEAT = columns(Heartbeat)
 
+NO_PAUSE: dict[str, Any] = {
+    "pause_reason": None,
+    "pause_since": None,
+    "pause_cause": None,
+    "pause_detail": None,
+    "probe_at": None,
+    "probes": 0,
+}
+COLUMNS = frozenset({"enabled", *NO_PAUSE, "ended_as", "deleted_at", "version"})
+NEXT_VERSION: dict[str, Any] = {"version": HEARTBEAT.c.version + 1}
+ON = {"enabled": True, **NO_PAUSE, **NEXT_VERSION}
+OFF = {"enabled": False, **NO_PAUSE, **NEXT_VERSION}
 
-def paused(reason: PauseReason, message: str, now: datetime) -> dict[str, object]:
-    """The columns that pause a heartbeat; its schedule follows because the version grows."""
-    return {
-        "enabled": False,
-        "pause_reason": reason,
-        "pause_since": now,
-        "pause_message": message,
-        "probe_at": None,
-        "probes": 0,
-        "version": HEARTBEAT.c.version + 1,
-    }
+# A change of one of these changes which ticks are due.
+DUE = {*CADENCE, "anchor_at", "enabled"}
+# What a schedule is made from: the beginning of the prompt is its summary.
+SCHEDULED = {*CADENCE, "anchor_at", "prompt", "jitter_seconds"}
+
+_LOCKED = select(HEARTBEAT).where(HEARTBEAT.c.id == bindparam("id")).with_for_update(key_share=True)
+
+EndedAs = Literal["done", "cancelled"]
 
 
-def ended(how: str, now: datetime) -> dict[str, object]:
-    """The columns that end a scheduled task, `done` or `cancelled`; its schedule goes because the version grows."""
-    gone = {"enabled": False, "pause_reason": None, "pause_since": None, "pause_message": None, "deleted_at": now}
-    return {**gone, "ended_as": how, "version": HEARTBEAT.c.version + 1}
+def create(connection: Connection, heartbeat: Heartbeat, enabled: bool, now: datetime) -> Heartbeat:
+    """Insert a heartbeat, on or off, which owes nothing for the time before."""
+    values = heartbeat.model_dump(exclude={"id"}) | {"created_at": now, "updated_at": now, "enabled": enabled}
+    statement = HEARTBEAT.insert().values(**values | moved_to(heartbeat, now)).returning(HEARTBEAT)
+    return exactly_one(connection, Heartbeat, statement)
+
+
+def change(
+    connection: Connection, heartbeat: Heartbeat, fields: Mapping[str, Any], enabled: bool | None, now: datetime
+) -> Heartbeat:
+    """Write the fields that a configure changes, and switch on or off as `enabled` says, unless it is `None`."""
+    assert not COLUMNS & fields.keys()
+    values = dict(fields)
+    if SCHEDULED & fields.keys():
+        values |= NEXT_VERSION
+    if fields.get("auto_resume") is False and heartbeat.probe_at is not None:
+        values |= {"probe_at": None, **NEXT_VERSION}
+    if enabled is not None:
+        values |= _enabling(heartbeat) if enabled else _disabling(heartbeat)
+    return _write(connection, heartbeat, values, now)
+
+
+def enable(connection: Connection, heartbeat: Heartbeat, now: datetime) -> Heartbeat:
+    """Switch on, lift a pause and start the streak of failures anew, which is all that is done to one that is on."""
+    anew = {"error_count": 0} if heartbeat.error_count else {}
+    return _write(connection, heartbeat, anew | _enabling(heartbeat), now)
+
+
+def disable(connection: Connection, heartbeat: Heartbeat, now: datetime) -> Heartbeat:
+    """Switch off and forget a pause; one that is off already stays as it is."""
+    return _write(connection, heartbeat, _disabling(heartbeat), now)
+
+
+def pause(connection: Connection, heartbeat: Heartbeat, reason: HeartbeatPause, now: datetime) -> Heartbeat:
+    """Switch off for a cause, which the row keeps, to be tried again at `reason.probe_at`, if that is a time."""
+    assert reason.cause is not None
+    cause = {"pause_cause": reason.cause, "pause_reason": REASONS[reason.cause], "pause_detail": reason.detail}
+    values = {**OFF, **cause, "pause_since": now, "probe_at": reason.probe_at}
+    return _write(connection, heartbeat, values, now)
+
+
+def lift_pause(connection: Connection, heartbeat: Heartbeat, now: datetime) -> Heartbeat:
+    """Switch on again what was paused for something else than its failures: their streak goes on."""
+    return _write(connection, heartbeat, ON, now)
+
+
+def note_failed_probe(
+    connection: Connection, heartbeat: Heartbeat, error: str | None, probe_at: datetime | None, now: datetime
+) -> Heartbeat:
+    """Keep a pause after a probe in vain, to be tried again at `probe_at`, or not at all."""
+    cause = {"pause_cause": "failed_probes", "pause_detail": error}
+    values = {**cause, "probes": heartbeat.probes + 1, "probe_at": probe_at, **NEXT_VERSION}
+    return _write(connection, heartbeat, values, now)
+
+
+def end(connection: Connection, task: Heartbeat, ended_as: EndedAs, now: datetime) -> Heartbeat:
+    """End a scheduled task: its work is done, or it was cancelled."""
+    return _write(connection, task, _ended(ended_as, now), now)
+
+
+def delete(connection: Connection, heartbeat: Heartbeat, now: datetime) -> Heartbeat:
+    """Delete softly: its logs and its ledger stay."""
+    return _write(connection, heartbeat, {**OFF, "deleted_at": now}, now)
+
+
+def outdate(connection: Connection, which: ColumnElement[bool]) -> list[str]:
+    """Have the schedules of all these follow, for something that they show has changed; returns their public ids."""
+    statement = update(HEARTBEAT).where(which).values(NEXT_VERSION).returning(HEARTBEAT.c.uuid)
+    return list(connection.execute(statement).scalars())
+
+
+def leave(connection: Connection, heartbeat: Heartbeat, now: datetime) -> Heartbeat:
+    """Account for what was due until now, because what is due is about to change: off, deleted, another cadence."""
+    while heartbeat.enabled and (ticks := due(heartbeat, now)):
+        write_off(connection, heartbeat, ticks, now)
+        heartbeat = exactly_one(connection, Heartbeat, _LOCKED, {"id": heartbeat.id})
+    return heartbeat
+
+
+def write_off(connection: Connection, heartbeat: Heartbeat, ticks: Sequence[datetime], now: datetime) -> int:
+    """Log `ticks`, the next ones due, as skipped; a task whose only one is among them is over. Returns the missed."""
+    missed = account(connection, heartbeat, ticks, now)
+    end_if_over(connection, heartbeat, ticks[-1], now)
+    return missed
+
+
+def end_if_over(connection: Connection, heartbeat: Heartbeat, tick: datetime, now: datetime) -> bool:
+    """End a task whose only time is not later than `tick`; returns whether it was one."""
+    if not _is_over(heartbeat, tick):
+        return False
+    _update(connection, heartbeat, _ended("done", now), now)
+    return True
+
+
+def _is_over(heartbeat: Heartbeat, tick: datetime) -> bool:
+    return heartbeat.run_at is not None and heartbeat.run_at <= tick
+
+
+def _ended(ended_as: EndedAs, now: datetime) -> dict[str, Any]:
+    return {**OFF, "deleted_at": now, "ended_as": ended_as}
+
+
+def _enabling(heartbeat: Heartbeat) -> dict[str, Any]:
+    return {} if heartbeat.enabled else {**ON, "error_count": 0}
+
+
+def _disabling(heartbeat: Heartbeat) -> dict[str, Any]:
+    return OFF if heartbeat.enabled or heartbeat.pause_reason is not None else {}
+
+
+def _write(connection: Connection, heartbeat: Heartbeat, values: Mapping[str, Any], now: datetime) -> Heartbeat:
+    """Write `values`, if there are any. What is due may be something else from now on, so it is accounted for first."""
+    if not values:
+        return heartbeat
+    if DUE & values.keys():
+        # A run that is being opened holds this row while it writes the log of a tick: who wrote that log first and
+        # then waited for the row would be waited for.
+        heartbeat = exactly_one(connection, Heartbeat, _LOCKED, {"id": heartbeat.id})
+        heartbeat = leave(connection, heartbeat, now)
+        values = {**values, **moved_to(Heartbeat.model_construct(**{**vars(heartbeat), **values}), now)}
+        if values.get("enabled") and _is_over(heartbeat, now):
+            values |= _ended("done", now)
+    return _update(connection, heartbeat, values, now)
+
+
+def _update(connection: Connection, heartbeat: Heartbeat, values: Mapping[str, Any], now: datetime) -> Heartbeat:
+    statement = update(HEARTBEAT).where(HEARTBEAT.c.id == heartbeat.id).values({**values, "updated_at": now})
+    return exactly_one(connection, Heartbeat, statement.returning(HEARTBEAT))

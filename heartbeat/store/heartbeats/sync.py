@@ -1,14 +1,14 @@
 """What schedules and Upkeep ask of the store: rows to follow, pauses to lift, runs nobody closed."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, select, update
 
 from heartbeat.domain import credits
-from heartbeat.store.heartbeats.states import paused
-from heartbeat.store.heartbeats.tick_accounting import leave, resumed
+from heartbeat.domain.pauses import HeartbeatPause
+from heartbeat.store.heartbeats import states
 from heartbeat.store.rows import columns, first, many
 from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.heartbeats import Heartbeat
@@ -94,33 +94,22 @@ def known(connection: Connection, uuids: Sequence[str]) -> set[str]:
     return set(connection.execute(living).scalars())
 
 
-def adopt_pause(row: SyncState, message: str, now: datetime) -> Callable[[Connection], bool]:
-    """Take over a pause that a person made in Temporal's UI, unless the row has moved on meanwhile."""
-
-    def work(connection: Connection) -> bool:
-        found = _unmoved(connection, row)
-        if found is None:
-            return False
-        leave(connection, found, now)
-        connection.execute(
-            update(HEARTBEAT).where(HEARTBEAT.c.uuid == row.uuid).values(**paused("operator", message, now))
-        )
-        return True
-
-    return work
+def adopt_pause(connection: Connection, row: SyncState, note: str, now: datetime) -> bool:
+    """Take over a pause that a person made in Temporal's UI with this note, unless the row has moved on meanwhile."""
+    heartbeat = _unmoved(connection, row)
+    if heartbeat is None:
+        return False
+    states.pause(connection, heartbeat, HeartbeatPause("temporal", note), now)
+    return True
 
 
-def adopt_resume(row: SyncState, now: datetime) -> Callable[[Connection], bool]:
-    """Take over that a person resumed the schedule in Temporal's UI."""
-
-    def work(connection: Connection) -> bool:
-        found = _unmoved(connection, row)
-        if found is None:
-            return False
-        connection.execute(update(HEARTBEAT).where(HEARTBEAT.c.uuid == row.uuid).values(**resumed(found, now)))
-        return True
-
-    return work
+def adopt_resume(connection: Connection, row: SyncState, now: datetime) -> bool:
+    """Take over that a person resumed the schedule in Temporal's UI, unless the row has moved on meanwhile."""
+    heartbeat = _unmoved(connection, row)
+    if heartbeat is None:
+        return False
+    states.enable(connection, heartbeat, now)
+    return True
 
 
 def _unmoved(connection: Connection, row: SyncState) -> Heartbeat | None:
@@ -138,7 +127,7 @@ def lift_budget_pauses(connection: Connection, now: datetime) -> int:
     }
     over = [row for row in spent if _period_is_over(row, anchors, now)]
     for row in over:
-        connection.execute(update(HEARTBEAT).where(HEARTBEAT.c.id == row.id).values(**resumed(row, now)))
+        states.enable(connection, row, now)
     return len(over)
 
 

@@ -14,13 +14,13 @@ from heartbeat.domain.cadence.ticks import Cadence
 from heartbeat.domain.errors import Forbidden, Invalid
 from heartbeat.domain.ids import new_id
 from heartbeat.settings import Plan
-from heartbeat.store.heartbeats.heartbeats import NOT_DELETED, change, lock_bot
+from heartbeat.store.heartbeats import states
+from heartbeat.store.heartbeats.heartbeats import NOT_DELETED, lock_bot
 from heartbeat.store.heartbeats.plan_limits import require_gap, require_heartbeats, require_tasks
-from heartbeat.store.heartbeats.states import ended
 from heartbeat.store.pages import Page
 from heartbeat.store.projects.access import Access
 from heartbeat.store.projects.members import subscriber
-from heartbeat.store.rows import all_joined, columns, exactly_one, many
+from heartbeat.store.rows import all_joined, columns, many
 from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.projects import Project
@@ -65,7 +65,7 @@ def cancel(connection: Connection, access: Access, now: datetime) -> Heartbeat:
     task = access.task
     if task.deleted_at is not None:
         return task
-    return change(connection, task, ended("cancelled", now), now)
+    return states.end(connection, task, "cancelled", now)
 
 
 def status(task: Heartbeat) -> str:
@@ -145,14 +145,8 @@ def insert_task(
         anchor_at=cadence.anchor or now,
         timezone=order.timezone,
         max_executions=1 if cadence.run_at else order.max_executions,
-        enabled=True,
-        accounted_until=now,
-        next_tick_at=cadence.next_after(now),
-        created_at=now,
-        updated_at=now,
     )
-    statement = HEARTBEAT.insert().values(**fresh.model_dump(exclude={"id"})).returning(HEARTBEAT)
-    return exactly_one(connection, Heartbeat, statement)
+    return states.create(connection, fresh, True, now)
 
 
 def _cadence(project: Project, plan: Plan, order: NewTask, now: datetime) -> Cadence:

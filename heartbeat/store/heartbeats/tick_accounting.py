@@ -9,13 +9,12 @@ from datetime import datetime
 from itertools import islice, takewhile
 from typing import Any
 
-from sqlalchemy import Connection, or_, select, update
+from sqlalchemy import Connection, bindparam, or_, select, update
 
 from heartbeat.domain.cadence.ticks import Cadence
 from heartbeat.domain.contracts import SkipReason
 from heartbeat.domain.ids import new_id
 from heartbeat.store.credits.rollup import add_to_day
-from heartbeat.store.heartbeats.states import ended
 from heartbeat.store.notifications.events import record_missed
 from heartbeat.store.rows import columns, exactly_one, insert
 from heartbeat.store.tables.heartbeats import Heartbeat
@@ -28,6 +27,21 @@ BATCH_SIZE = 5_000
 LOOKED_AT = 1_000
 # What a tick that nothing ran shows of the prompt: thousands of whole ones would only fill the store.
 PROMPT_START = 200
+
+# A change of one of these changes which ticks are due.
+CADENCE = ("timezone", "cron_pattern", "interval_minutes", "active_hours_start", "active_hours_end", "active_days")
+
+# Built once: putting such a statement together costs more than running it.
+MOVE_ON = (
+    update(HEARTBEAT)
+    .where(HEARTBEAT.c.id == bindparam("heartbeat"))
+    .values(
+        accounted_until=bindparam("tick"),
+        next_tick_at=bindparam("next_tick"),
+        skipped_count=HEARTBEAT.c.skipped_count + bindparam("skipped"),
+        missed_count=HEARTBEAT.c.missed_count + bindparam("missed"),
+    )
+)
 
 
 def cadence_of(heartbeat: Heartbeat) -> Cadence:
@@ -67,12 +81,7 @@ def account(connection: Connection, heartbeat: Heartbeat, ticks: Sequence[dateti
     gap = sorted(tick for reason, tick in written if reason == "missed")
     if gap:
         record_missed(connection, heartbeat, gap, now)
-    moved = moved_to(heartbeat, ticks[-1]) | {
-        "skipped_count": HEARTBEAT.c.skipped_count + len(written),
-        "missed_count": HEARTBEAT.c.missed_count + len(gap),
-        **over(heartbeat, ticks[-1], now),
-    }
-    connection.execute(update(HEARTBEAT).where(HEARTBEAT.c.id == heartbeat.id).values(moved))
+    move_on(connection, heartbeat, ticks[-1], skipped=len(written), missed=len(gap))
     return len(gap)
 
 
@@ -96,42 +105,19 @@ def newest_due(connection: Connection, heartbeat: Heartbeat, tick: datetime, now
     return ticks[0]
 
 
-def leave(connection: Connection, heartbeat: Heartbeat, now: datetime) -> None:
-    """Account for what was due until now, because what is due is about to change: off, deleted, another cadence."""
-    while heartbeat.enabled and (ticks := due(heartbeat, now)):
-        account(connection, heartbeat, ticks, now)
-        heartbeat = _again(connection, heartbeat)
-
-
-def resumed(heartbeat: Heartbeat, now: datetime) -> dict[str, Any]:
-    """The columns that switch a heartbeat on: what was due while it was off was not due."""
-    return {
-        "enabled": True,
-        "error_count": 0,
-        "pause_reason": None,
-        "pause_since": None,
-        "pause_message": None,
-        "probe_at": None,
-        "probes": 0,
-        "version": HEARTBEAT.c.version + 1,
-        "updated_at": now,
-        **moved_to(heartbeat, now),
-        **over(heartbeat, now, now),
-    }
-
-
 def _again(connection: Connection, heartbeat: Heartbeat) -> Heartbeat:
     return exactly_one(connection, Heartbeat, select(HEARTBEAT).where(HEARTBEAT.c.id == heartbeat.id))
+
+
+def move_on(connection: Connection, heartbeat: Heartbeat, tick: datetime, skipped: int = 0, missed: int = 0) -> None:
+    """Note that each tick up to `tick` has its log, so many of them new."""
+    moved = {"tick": tick, "next_tick": cadence_of(heartbeat).next_after(tick)}
+    connection.execute(MOVE_ON, {"heartbeat": heartbeat.id, **moved, "skipped": skipped, "missed": missed})
 
 
 def moved_to(heartbeat: Heartbeat, tick: datetime) -> dict[str, Any]:
     """The columns that say: each tick up to `tick` has its log."""
     return {"accounted_until": tick, "next_tick_at": cadence_of(heartbeat).next_after(tick)}
-
-
-def over(heartbeat: Heartbeat, tick: datetime, now: datetime) -> dict[str, Any]:
-    """The columns that end a task whose only time is not later than `tick`: it has nothing left to do."""
-    return ended("done", now) if heartbeat.run_at is not None and heartbeat.run_at <= tick else {}
 
 
 def _busy(connection: Connection, heartbeat: Heartbeat, since: datetime) -> list[tuple[datetime, datetime | None]]:

@@ -1,18 +1,18 @@
 """What the end of a run is worth telling: the events it leaves, and whom they wait for."""
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, select
 
-from heartbeat.domain.contracts import RunStatus
 from heartbeat.domain.errors import ProductError
+from heartbeat.domain.failure_policy import BUDGET_EXHAUSTED, Ending
 from heartbeat.domain.tool_effects import NotifyUserEffect
 from heartbeat.store.notifications.events import FAILED, FINDING, NOTIFIED, PAUSED, RECOVERED, record
 from heartbeat.store.notifications.findings import note_findings
 from heartbeat.store.notifications.outbox import waiting_of
-from heartbeat.store.rows import columns, exactly_one, first
+from heartbeat.store.rows import columns, exactly_one
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.notifications import Event
 from heartbeat.store.tables.runs import Run
@@ -30,60 +30,66 @@ RESUME_TASK = {
 }
 
 
-def tell_of_run(
-    connection: Connection,
-    heartbeat: Heartbeat,
-    run: Run,
-    status: RunStatus,
-    failure: tuple[str | None, str | None],
-    changed: bool,
-    now: datetime,
-    remind: timedelta,
-) -> tuple[str, ...]:
+@dataclass(frozen=True)
+class ClosedRun:
+    """A run, how it ended, and its heartbeat before; `after` is the heartbeat in the state the run brought it into.
+
+    `after` is `None` if that is the one it was in.
+    """
+
+    run: Run
+    ending: Ending
+    before: Heartbeat
+    after: Heartbeat | None = None
+
+
+def tell_of_run(connection: Connection, closed: ClosedRun, now: datetime, remind: timedelta) -> tuple[str, ...]:
     """Record what a person should hear of a run that ended; returns the notifications to deliver.
 
-    `heartbeat` is the row as it was before, `failure` the error's code and message; `changed`: the run has paused it,
-    which is told in place of the failure, or was a task's last one. Whoever triggered a run by hand
-    has its answer and is not told of a failure again. A run without report or streak costs no statement here.
+    A pause is told in place of the failure that led to it. Whoever triggered a run by hand has its answer and is not
+    told of a failure again. A run without report or streak costs no statement here.
     """
-    told = _tell_findings(connection, heartbeat, run, status == "success", now, remind) if run.report else []
+    run, ending = closed.run, closed.ending
+    told = _tell_findings(connection, closed, now, remind) if run.report else []
     if run.trigger == "manual":
         return tuple(told)
     if run.trigger == "probe":
         # What it means for the pause has been recorded with its verdict.
         return waiting_of(connection, run.id)
-    code, message = failure
-    pause = tell_of_pause(connection, heartbeat, now, run.id) if changed else None
+    pause = tell_of_pause(connection, closed.after, now, run.id) if closed.after else None
     if pause is not None:
-        told += pause
-    elif status == "error" and heartbeat.error_count == 0 and code != "budget_exhausted":
-        failed = {"run": run.uuid, "code": code, "message": message, **({"last": True} if changed else {})}
-        told += record(connection, heartbeat, FAILED, failed, now, run.id)
-    elif status == "success" and heartbeat.error_count:
-        mended = {"run": run.uuid, "failures": heartbeat.error_count}
-        told += record(connection, heartbeat, RECOVERED, mended, now, run.id)
+        return (*told, *pause)
+    failures = closed.before.error_count
+    if ending.status == "error" and failures == 0 and ending.error_code != BUDGET_EXHAUSTED:
+        failed = {"run": run.uuid, "code": ending.error_code, "message": ending.message}
+        # It was a task's last run.
+        last = {"last": True} if closed.after else {}
+        told += record(connection, closed.before, FAILED, {**failed, **last}, now, run.id)
+    elif ending.status == "success" and failures:
+        told += record(connection, closed.before, RECOVERED, {"run": run.uuid, "failures": failures}, now, run.id)
     return tuple(told)
 
 
 def tell_of_pause(
     connection: Connection, heartbeat: Heartbeat, now: datetime, run_id: int | None = None
 ) -> list[str] | None:
-    """Record the pause that was just written into the heartbeat's row, with its reason and how to resume.
+    """Record the pause of a heartbeat, with its reason and how to resume.
 
-    `None` when it was not paused for a reason that anybody needs to hear of.
+    `None` when it is not paused for a reason that anybody needs to hear of.
     """
-    row = first(connection, Heartbeat, select(HEARTBEAT).where(HEARTBEAT.c.id == heartbeat.id))
-    if row is None or row.pause_reason not in RESUME:
+    pause, reason = heartbeat.pause, heartbeat.pause_reason
+    if pause is None or reason not in RESUME:
         return None
     data: dict[str, Any] = {
-        "reason": row.pause_reason,
-        "message": row.pause_message,
-        "resume": RESUME[row.pause_reason],
+        "reason": reason,
+        "message": pause.message,
+        "resume": (RESUME_TASK if pause.task else RESUME)[reason],
+        "cause": {"code": pause.cause, "detail": pause.detail, "times": pause.times},
     }
-    if row.type == "scheduled_task":
-        data |= {"resume": RESUME_TASK[row.pause_reason], "task": True}
-    if row.probe_at is not None:
-        data["probe_at"] = row.probe_at.isoformat()
+    if pause.task:
+        data["task"] = True
+    if pause.probe_at is not None:
+        data["probe_at"] = pause.probe_at.isoformat()
     return record(connection, heartbeat, PAUSED, data, now, run_id)
 
 
@@ -99,12 +105,11 @@ def notify_user(connection: Connection, run: Run, effect: NotifyUserEffect, now:
     return "They will be told."
 
 
-def _tell_findings(
-    connection: Connection, heartbeat: Heartbeat, run: Run, complete: bool, now: datetime, remind: timedelta
-) -> list[str]:
+def _tell_findings(connection: Connection, closed: ClosedRun, now: datetime, remind: timedelta) -> list[str]:
     """One event for all that a run newly found: one message a target, however much there is."""
+    run, heartbeat = closed.run, closed.before
     assert run.report is not None
-    news = note_findings(connection, heartbeat, run.report, complete, now, remind)
+    news = note_findings(connection, heartbeat, run.report, closed.ending.status == "success", now, remind)
     if not news:
         return []
     data = {"run": run.uuid, "summary": run.report.get("summary"), "findings": news}

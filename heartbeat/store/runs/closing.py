@@ -1,20 +1,18 @@
 """Closing runs: status, counters, streak, rollup and verdict, once each."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, bindparam, select, update
 
-from heartbeat.domain.contracts import CloseRunResult, RunStatus
-from heartbeat.domain.failure_policy import judge, next_probe
+from heartbeat.domain.contracts import CloseRunResult
+from heartbeat.domain.failure_policy import Ending, FailureStreak, judge
 from heartbeat.store.credits.ledger import release
 from heartbeat.store.credits.rollup import add_to_day
+from heartbeat.store.heartbeats import states
 from heartbeat.store.heartbeats.probes import conclude
-from heartbeat.store.heartbeats.states import ended, paused
-from heartbeat.store.heartbeats.tick_accounting import leave
 from heartbeat.store.notifications.findings import REMIND
 from heartbeat.store.notifications.outbox import waiting_of
-from heartbeat.store.notifications.run_events import tell_of_run
+from heartbeat.store.notifications.run_events import ClosedRun, tell_of_run
 from heartbeat.store.rows import columns, joined
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.runs import Approval, Run, Step
@@ -45,30 +43,21 @@ END = (
 CALL_OFF = (
     update(APPROVAL).where(APPROVAL.c.run_id == bindparam("key"), APPROVAL.c.state == "pending").values(state="expired")
 )
-TOTALS = {"success": "success_count", "error": "total_error_count", "cancelled": "cancelled_count"}
-COUNT = {
-    status: update(HEARTBEAT)
+COUNT = (
+    update(HEARTBEAT)
     .where(HEARTBEAT.c.id == bindparam("key"))
     .values(
-        {
-            total: HEARTBEAT.c[total] + 1,
-            "error_count": bindparam("streak"),
-            "last_status": bindparam("came_to"),
-            "last_executed_at": bindparam("began"),
-            "updated_at": bindparam("at"),
-        }
+        error_count=bindparam("streak"),
+        last_status=bindparam("came_to"),
+        last_executed_at=bindparam("began"),
+        updated_at=bindparam("at"),
     )
-    for status, total in TOTALS.items()
+)
+COUNT_AS = {
+    "success": COUNT.values(success_count=HEARTBEAT.c.success_count + 1),
+    "error": COUNT.values(total_error_count=HEARTBEAT.c.total_error_count + 1),
+    "cancelled": COUNT.values(cancelled_count=HEARTBEAT.c.cancelled_count + 1),
 }
-
-
-@dataclass(frozen=True)
-class Ending:
-    """How a run ended: `error_code` and `message` for what was no success."""
-
-    status: RunStatus
-    error_code: str | None = None
-    message: str | None = None
 
 
 def close_run(
@@ -97,10 +86,9 @@ def close_run(
     spent = {"duration_ms": duration_ms, "tokens": run.tokens_used, "credits": run.credits_charged}
     spent["cost_nano_usd"] = run.cost_nano_usd
     add_to_day(connection, run.bot_id, run.type, run.created_at, {ending.status: 1, **spent}, run.model)
-    sync = _count(connection, heartbeat, run, ending, now)
-    failure = ending.error_code, ending.message
-    told = tell_of_run(connection, heartbeat, run, ending.status, failure, sync, now, remind)
-    return CloseRunResult(ending.status, sync, told)
+    after = _count(connection, heartbeat, run, ending, now)
+    notification_uuids = tell_of_run(connection, ClosedRun(run, ending, heartbeat, after), now, remind)
+    return CloseRunResult(ending.status, after is not None, notification_uuids)
 
 
 def _as_reported(connection: Connection, ending: Ending, run: Run) -> Ending:
@@ -120,31 +108,16 @@ def _is_done(heartbeat: Heartbeat) -> bool:
     return before + 1 >= heartbeat.max_executions
 
 
-def _count(connection: Connection, heartbeat: Heartbeat, run: Run, ending: Ending, now: datetime) -> bool:
-    """Move the heartbeat's counters and streak; returns whether it was paused, or resumed by a probe."""
-    probe_at = next_probe(ending.error_code, 0, now) if heartbeat.auto_resume else None
-    judgement = judge(
-        ending.status,
-        run.trigger,  # type: ignore[arg-type]
-        heartbeat.error_count,
-        heartbeat.max_consecutive_errors,
-        ending.message,
-        ending.error_code,
-        probe_at,
-        run.type == "scheduled_task",
-    )
-    counted = {"key": heartbeat.id, "streak": judgement.streak, "came_to": ending.status}
-    connection.execute(COUNT[ending.status], {**counted, "began": run.started_at, "at": now})
+def _count(connection: Connection, heartbeat: Heartbeat, run: Run, ending: Ending, now: datetime) -> Heartbeat | None:
+    """Move the heartbeat's counters and streak; returns it as the run left it if that is another state, else `None`."""
+    streak = FailureStreak(heartbeat.error_count, heartbeat.max_consecutive_errors, heartbeat.auto_resume)
+    verdict = judge(ending, run.trigger, streak, now)
+    counted = {"key": heartbeat.id, "streak": verdict.failures, "came_to": ending.status}
+    connection.execute(COUNT_AS[ending.status], {**counted, "began": run.started_at, "at": now})
     if _is_done(heartbeat):
-        leave(connection, heartbeat, now)
-        connection.execute(update(HEARTBEAT).where(HEARTBEAT.c.id == heartbeat.id).values(ended("done", now)))
-        return True
+        return states.end(connection, heartbeat, "done", now)
     if run.trigger == "probe":
-        told = (ending.status, ending.error_code, ending.message)
-        return conclude(connection, heartbeat, run, *told, now)
-    if judgement.pause is None or not heartbeat.enabled:
-        return False
-    leave(connection, heartbeat, now)
-    pause = paused(judgement.pause, judgement.message or "", now) | {"probe_at": judgement.probe_at}
-    connection.execute(update(HEARTBEAT).where(HEARTBEAT.c.id == heartbeat.id).values(pause))
-    return True
+        return conclude(connection, heartbeat, run, ending, now)
+    if verdict.pause is None or not heartbeat.enabled:
+        return None
+    return states.pause(connection, heartbeat, verdict.pause, now)

@@ -7,14 +7,16 @@ from sqlalchemy import Connection, String, bindparam, cast, exists, func, select
 
 from heartbeat.domain import credits
 from heartbeat.domain.contracts import SkipReason, Trigger
+from heartbeat.domain.failure_policy import Ending
 from heartbeat.domain.first_message import first_message
 from heartbeat.domain.ids import new_id
+from heartbeat.domain.pauses import HeartbeatPause
 from heartbeat.store.credits.ledger import Account, hold, short_of_budget
 from heartbeat.store.credits.rollup import add_to_day
+from heartbeat.store.heartbeats import states
 from heartbeat.store.heartbeats.missed_ticks import CATCH_UP
 from heartbeat.store.heartbeats.probes import awaits, conclude
-from heartbeat.store.heartbeats.states import paused
-from heartbeat.store.heartbeats.tick_accounting import cadence_of, moved_to, newest_due, over
+from heartbeat.store.heartbeats.tick_accounting import cadence_of, move_on, newest_due
 from heartbeat.store.notifications.events import record_missed
 from heartbeat.store.notifications.run_events import tell_of_pause
 from heartbeat.store.rows import columns, first, insert_once, joined
@@ -48,7 +50,17 @@ REQUESTED = (
 RUNNING = select(RUN.c.id).where(RUN.c.heartbeat_id == bindparam("key"), RUN.c.status == "running")
 # A rehearsal does nothing that a run could come in the way of.
 RUNNING = RUNNING.where(RUN.c.dry_run.is_(False)).limit(1)
-MOVE = update(HEARTBEAT).where(HEARTBEAT.c.id == bindparam("key"))
+
+SKIP = (
+    update(HEARTBEAT)
+    .where(HEARTBEAT.c.id == bindparam("heartbeat"))
+    .values(
+        skipped_count=HEARTBEAT.c.skipped_count + 1,
+        missed_count=HEARTBEAT.c.missed_count + bindparam("missed"),
+        last_status="skipped",
+        updated_at=bindparam("at"),
+    )
+)
 
 # A tick that starts later than this was missed, for heartbeats that want no catching up.
 PROMPT = timedelta(minutes=2)
@@ -76,7 +88,7 @@ class Refusal:
 
     why: str
     skip: SkipReason
-    pause: str | None = None
+    pause: HeartbeatPause | None = None
 
 
 @dataclass(frozen=True)
@@ -114,7 +126,7 @@ def open_run(connection: Connection, claim: TickClaim, house: RunLimits, now: da
     if refusal is None:
         refusal = _hold(connection, run, project, house, price, now)
     if claim.scheduled_for is not None and claim.scheduled_for > heartbeat.accounted_until:
-        connection.execute(MOVE, {"key": heartbeat.id, **moved_to(heartbeat, claim.scheduled_for)})
+        move_on(connection, heartbeat, claim.scheduled_for)
     if refusal is None:
         return Opening(run)
     return Opening(run, refusal.why, sync=_skip(connection, heartbeat, run, refusal, now))
@@ -196,7 +208,7 @@ def _refuse(
     if not house.plan(project.plan).heartbeats:
         return Refusal(f"the plan {project.plan} does not support heartbeats", "plan")
     if short := short_of_budget(heartbeat, price.credits, price.start, price.end):
-        return Refusal(short, "budget", short if claim.trigger == "schedule" else None)
+        return Refusal(short, "budget", HeartbeatPause("budget", short) if claim.trigger == "schedule" else None)
     return None
 
 
@@ -260,19 +272,17 @@ def _skip(connection: Connection, heartbeat: Heartbeat, run: Run, refusal: Refus
     """Count a skipped tick, and pause the heartbeat if that is what the reason asks for; a rehearsal counts nowhere."""
     if run.dry_run:
         return False
-    changes = {"skipped_count": HEARTBEAT.c.skipped_count + 1, "last_status": "skipped", "updated_at": now}
-    if refusal.skip == "missed":
-        assert run.scheduled_for is not None
-        changes["missed_count"] = HEARTBEAT.c.missed_count + 1
-        record_missed(connection, heartbeat, [run.scheduled_for], now)
-    if refusal.pause:
-        changes |= paused("budget", refusal.pause, now)
-    gone = over(heartbeat, run.scheduled_for, now) if run.scheduled_for else {}
-    changes |= gone
-    connection.execute(update(HEARTBEAT).where(HEARTBEAT.c.id == heartbeat.id).values(changes))
+    missed = refusal.skip == "missed"
+    connection.execute(SKIP, {"heartbeat": heartbeat.id, "missed": int(missed), "at": now})
     add_to_day(connection, run.bot_id, run.type, run.created_at, {"skipped": 1})
-    if refusal.pause:
-        tell_of_pause(connection, heartbeat, now, run.id)
+    if missed:
+        assert run.scheduled_for is not None
+        record_missed(connection, heartbeat, [run.scheduled_for], now)
     if run.trigger == "probe":
-        return conclude(connection, heartbeat, run, "skipped", None, refusal.why, now)
-    return refusal.pause is not None or bool(gone)
+        return conclude(connection, heartbeat, run, Ending("skipped", message=refusal.why), now) is not None
+    if run.scheduled_for is not None and states.end_if_over(connection, heartbeat, run.scheduled_for, now):
+        return True
+    if refusal.pause is None:
+        return False
+    tell_of_pause(connection, states.pause(connection, heartbeat, refusal.pause, now), now, run.id)
+    return True

@@ -2,9 +2,10 @@
 
 from datetime import datetime
 
-from sqlalchemy import Index, text
+from sqlalchemy import Index, String, text
 from sqlmodel import Field, SQLModel
 
+from heartbeat.domain.pauses import HeartbeatPause, PauseCause
 from heartbeat.store.tables import bots  # noqa: F401 - rows here refer to rows there
 from heartbeat.store.tables.types import BIG, time
 
@@ -70,7 +71,8 @@ class Heartbeat(SQLModel, table=True):
     last_status: str | None = None
     pause_reason: str | None = None
     pause_since: datetime | None = time(default=None)
-    pause_message: str | None = None
+    pause_cause: PauseCause | None = Field(default=None, sa_type=String)
+    pause_detail: str | None = None
     auto_resume: bool = True
     probe_at: datetime | None = time(default=None)
     probes: int = 0
@@ -81,6 +83,20 @@ class Heartbeat(SQLModel, table=True):
     created_at: datetime = time()
     updated_at: datetime = time()
     deleted_at: datetime | None = time(default=None)
+
+    @property
+    def pause_message(self) -> str | None:
+        """Why it is paused and what comes next, in words for its owner; `None` if it is not paused."""
+        return self.pause.message if self.pause else None
+
+    @property
+    def pause(self) -> HeartbeatPause | None:
+        """Its pause, of which the row keeps the cause."""
+        if self.pause_reason is None:
+            return None
+        times = self.probes if self.pause_cause == "failed_probes" else self.error_count
+        is_task = self.type == "scheduled_task"
+        return HeartbeatPause(self.pause_cause, self.pause_detail, times, self.probe_at, is_task)
 
     __table_args__ = (
         Index("ix_heartbeat_bot", "bot_id", "type", "deleted_at", "id"),

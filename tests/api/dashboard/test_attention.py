@@ -152,7 +152,7 @@ async def test_tasks_say_when_how_often_and_who_made_them(owner: Owner) -> None:
     made = {"made_by_run_id": maker.id, "depth": 1, "success_count": 1, "last_status": "success"}
     await make(owner, a_task, label="By an agent", **made)
     await make(owner, a_task, label="By a person", run_at=tomorrow, cron_pattern=None, max_executions=1)
-    paused = {"enabled": False, "pause_reason": "errors", "pause_message": "No answer.", "probe_at": tomorrow}
+    paused = {"enabled": False, "pause_reason": "errors", "pause_detail": "No answer.", "probe_at": tomorrow}
     await make(owner, a_task, label="A failing one", max_executions=None, **paused)
     await make(owner, a_task, label="The old one", enabled=False, deleted_at=tomorrow, ended_as="done")
     page = await owner.browser.page("/tasks")
@@ -283,7 +283,7 @@ async def test_a_rehearsal_that_runs_now_is_no_run(owner: Owner) -> None:
 
 
 async def test_a_heartbeat_that_heals_says_when_it_is_tried_again(owner: Owner) -> None:
-    paused = {"enabled": False, "pause_reason": "errors", "pause_message": "Failed. It is tried again."}
+    paused = {"enabled": False, "pause_reason": "errors", "pause_detail": "Failed. It is tried again."}
     row = await owner.add(prompt="heals", probe_at=datetime.now(UTC) + HOUR / 2, **paused)
     page = await owner.browser.page(f"/heartbeats/{row.uuid}")
     assert "Next try in 29 min one try" in text_of(page)

@@ -133,7 +133,7 @@ async def test_the_link_of_a_message_opens_a_page_whose_buttons_work(owner: Owne
 
 async def test_nothing_is_wider_than_a_phone(owner: Owner, tmp_path: Path) -> None:
     word = "W" * 300
-    await owner.add(prompt=word, credit_budget=10**9, pause_reason="errors", pause_message=word, enabled=False)
+    await owner.add(prompt=word, credit_budget=10**9, pause_reason="errors", pause_detail=word, enabled=False)
     run = await owner.run(response=word, prompt=word, error_message=word, model=word)
     waits = await owner.run(status="running", finished_at=None, duration_ms=None, dry_run=True, opening=word)
     task = await owner.database.write(lambda c: everything(c, owner, waits, word))
@@ -166,5 +166,5 @@ def everything(connection: Connection, owner: Owner, run: Run, word: str) -> str
     target = a_target(connection, heartbeat, name=word, config={"to": word}, is_enabled=False, disabled_reason=word)
     told = {"title": word, "message": word, "priority": "low", "action_url": None}
     a_message(connection, heartbeat, target, kind="user.notified", data=told, status="failed", last_error=word)
-    paused = {"enabled": False, "pause_reason": "errors", "pause_message": word}
+    paused = {"enabled": False, "pause_reason": "errors", "pause_detail": word}
     return a_task(connection, heartbeat, label=word, description=word, prompt=word, **paused).uuid

@@ -35,7 +35,7 @@ async def test_each_state_has_its_word_and_its_way_on(owner: Owner) -> None:
     paused = {
         "enabled": False,
         "pause_reason": "errors",
-        "pause_message": "Failed 5 times. Mend it, then enable again.",
+        "pause_detail": "Failed 5 times. Mend it, then enable again.",
     }
     await owner.add(prompt="paused one", **paused, error_count=5, last_status="error")
     await owner.add(prompt="off one", enabled=False, synced_version=1)

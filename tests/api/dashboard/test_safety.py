@@ -24,7 +24,7 @@ async def test_whatever_people_and_models_write_is_text(owner: Owner) -> None:
         connection.execute(update(columns(Bot)).values(name=EVIL, model=EVIL, instruction=EVIL))
         wrong = {
             "prompt": EVIL,
-            "pause_message": EVIL,
+            "pause_detail": EVIL,
             "external_id": EVIL,
             "pause_reason": "errors",
             "success_count": 2,
@@ -63,7 +63,7 @@ async def test_what_is_told_of_and_asked_for_is_text_too(owner: Owner) -> None:
         target = a_target(connection, heartbeat, name=EVIL, channel=EVIL, config={"to": EVIL}, events=[EVIL])
         told = {"title": EVIL, "message": EVIL, "priority": "low", "action_url": "javascript:alert(1)", "run": EVIL}
         a_message(connection, heartbeat, target, kind="user.notified", data=told, status="failed", last_error=EVIL)
-        paused = {"enabled": False, "pause_reason": "errors", "pause_message": EVIL}
+        paused = {"enabled": False, "pause_reason": "errors", "pause_detail": EVIL}
         return a_task(connection, heartbeat, label=EVIL, description=EVIL, prompt=EVIL, **paused).uuid
 
     task = await owner.database.write(seed)

@@ -10,12 +10,13 @@ import pytest
 from sqlalchemy import Connection, create_engine, func, select, update
 
 import worker
+from heartbeat.domain.failure_policy import Ending
 from heartbeat.settings import Plan
 from heartbeat.store.credits.audit import audit
 from heartbeat.store.credits.ledger import Account, hold
 from heartbeat.store.database import Database
 from heartbeat.store.rows import columns, exactly_one
-from heartbeat.store.runs.closing import Ending, close_run
+from heartbeat.store.runs.closing import close_run
 from heartbeat.store.runs.limits import RunLimits as Rules
 from heartbeat.store.runs.opening import open_run
 from heartbeat.store.runs.runs import run_by_uuid

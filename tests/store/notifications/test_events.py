@@ -5,12 +5,13 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Engine, event
 
+from heartbeat.domain.failure_policy import Ending
 from heartbeat.settings import Plan
 from heartbeat.store.database import Database
 from heartbeat.store.heartbeats.tick_accounting import account, due
 from heartbeat.store.notifications.targets import delete_target
 from heartbeat.store.projects.access import Access
-from heartbeat.store.runs.closing import Ending, close_run
+from heartbeat.store.runs.closing import close_run
 from heartbeat.store.runs.opening import TickClaim, open_run
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.notifications import Event, Finding, Target

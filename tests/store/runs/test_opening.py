@@ -6,10 +6,11 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import Connection, func, select
 
+from heartbeat.domain.failure_policy import Ending
 from heartbeat.settings import Plan
 from heartbeat.store.database import Database
 from heartbeat.store.rows import columns
-from heartbeat.store.runs.closing import Ending, close_run
+from heartbeat.store.runs.closing import close_run
 from heartbeat.store.runs.opening import Opening, open_run
 from heartbeat.store.runs.steps import NewStep, settle_step
 from heartbeat.store.tables.bots import Bot
