@@ -14,7 +14,7 @@ from heartbeat.agents.tools.approval_reasons import reason
 from heartbeat.agents.tools.definitions import OfferedTool, ToolResult
 from heartbeat.domain.clock import Clock, utc_now
 from heartbeat.domain.contracts import ActInput, ActResult
-from heartbeat.domain.text import storable
+from heartbeat.domain.text import storable, storable_text
 from heartbeat.domain.tool_effects import ScheduleTaskEffect
 from heartbeat.domain.tool_risks import REGISTERED, ApprovalReason
 from heartbeat.settings import Plan
@@ -137,4 +137,4 @@ def _approval_reason(receipt: CallReceipt, tool: OfferedTool | None) -> Approval
 
 def _outcome(result: ToolResult, duration_ms: int) -> CallOutcome:
     failure_code = None if result.outcome == "ok" else result.outcome
-    return CallOutcome(storable(result.text), failure_code, duration_ms, result.report, result.effect)
+    return CallOutcome(storable_text(result.text), failure_code, duration_ms, result.report, result.effect)

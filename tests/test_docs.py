@@ -130,7 +130,7 @@ def test_the_tree_of_the_architecture_is_the_tree() -> None:
     folders = {str(parent) for name in tracked for parent in Path(name).parents} - {"."}
     shown = folders_of_the_page()
     inside = {name for name in folders if name.startswith(("api/", "heartbeat/"))}
-    deeper = {name for name in inside if name.startswith(("heartbeat/store/migrations/", "heartbeat/agents/tools/"))}
+    deeper = {name for name in inside if name.startswith("heartbeat/store/migrations/")}
     assert {name for name in shown if "/" in name} == inside - deeper
     assert {name for name in shown if "/" not in name} == {n for n in folders if "/" not in n and n[0] != "."}
 

@@ -18,7 +18,7 @@ from pydantic_ai.tools import ToolDefinition
 from pydantic_core import PydanticSerializationError
 
 from heartbeat.agents.failures import ModelFailure, explain
-from heartbeat.agents.http import client
+from heartbeat.agents.http import model_http_client
 from heartbeat.agents.prompt import ModelTurn, ToolTurn, conversation
 from heartbeat.agents.tools.definitions import OfferedTool
 from heartbeat.domain.text import storable
@@ -75,7 +75,7 @@ class ProviderClients:
         self._made: dict[str, Model] = {}
         self._open = AsyncExitStack()
         self._making = Lock()
-        self._http = client(float(settings.step_timeout_seconds))
+        self._http = model_http_client(float(settings.step_timeout_seconds))
 
     async def ask(self, question: CompletionRequest) -> Completion:
         """Send one request; raises `ModelFailure` in words the owner can act on."""

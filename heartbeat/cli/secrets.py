@@ -6,12 +6,9 @@ import typer
 
 from heartbeat.cli.database import write_database
 from heartbeat.cli.output import print_error
-from heartbeat.secrets.keyring import CannotOpen, Keyring, config_row, headers_row
+from heartbeat.secrets.keyring import CannotOpen, Keyring
 from heartbeat.settings import Settings
-from heartbeat.store.notifications.targets import seal_targets_anew
-from heartbeat.store.tables.bots import Tool
-from heartbeat.store.tables.notifications import Target
-from heartbeat.store.tools.servers import seal_anew
+from heartbeat.store.projects.sealed_secrets import SEALED_COLUMNS, seal_anew
 
 BATCH_SIZE = 200
 
@@ -38,22 +35,13 @@ class Rotation:
 
     def carry_out(self, settings: Settings) -> None:
         """Go through all rows, by id, until there are no more."""
-        last_id: int | None = 0
-        while last_id is not None:
-            last_id = write_database(settings, seal_anew, last_id, BATCH_SIZE, self._headers)
-        last_id = 0
-        while last_id is not None:
-            last_id = write_database(settings, seal_targets_anew, last_id, BATCH_SIZE, self._config)
+        for column in SEALED_COLUMNS:
+            last_id: int | None = 0
+            while last_id is not None:
+                last_id = write_database(settings, seal_anew, column, last_id, BATCH_SIZE, self._reseal)
 
-    def _headers(self, tool: Tool) -> str | None:
-        return self._sealed_anew(tool.sealed_headers, headers_row(tool.uuid))
-
-    def _config(self, target: Target) -> str | None:
-        return self._sealed_anew(target.sealed_config, config_row(target.uuid))
-
-    def _sealed_anew(self, sealed: str | None, row: str) -> str | None:
+    def _reseal(self, sealed: str, row: str) -> str | None:
         """Seal a text with the newest key; `None` when it is already, or cannot be opened."""
-        assert sealed is not None
         if self.keyring.is_newest(sealed):
             self.already += 1
             return None

@@ -11,7 +11,8 @@ class Detail:
     message: str
 
 
-@dataclass
+# Compared and hashed as exceptions are, by identity: whoever keeps exceptions in sets or as keys may meet this one.
+@dataclass(eq=False)
 class ProductError(Exception):
     """Base of every error a caller can be told about. `message` says what to do next."""
 

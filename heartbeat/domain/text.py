@@ -4,12 +4,27 @@ import re
 from typing import Any
 
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+REPLACEMENT = "\ufffd"
+
+
+def storable_text(text: str) -> str:
+    """Replace each such character by `�`; PostgreSQL would take none."""
+    return UNSTORABLE.sub(REPLACEMENT, text)
 
 
 def storable(value: Any) -> Any:
-    """A JSON value with each such character in its texts and keys replaced by `�`; PostgreSQL would take none."""
+    """`storable_text` for all texts and keys of a JSON value."""
     if isinstance(value, str):
-        return UNSTORABLE.sub("\ufffd", value)
+        return storable_text(value)
     if isinstance(value, dict):
         return {storable(key): storable(inner) for key, inner in value.items()}
     return [storable(inner) for inner in value] if isinstance(value, list) else value
+
+
+def cut_bytes(text: str, max_bytes: int) -> str:
+    """Make `text` storable and keep its first `max_bytes` of UTF-8; a line says so if it was cut."""
+    whole = storable_text(text).encode()
+    if len(whole) <= max_bytes:
+        return whole.decode()
+    start = whole[:max_bytes].decode(errors="ignore")
+    return f"{start}\n… cut: {len(whole):,} bytes, the first {max_bytes:,} shown"

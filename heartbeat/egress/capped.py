@@ -1,7 +1,7 @@
 """An HTTP answer that cannot be endless: so many bytes, as sent and as decoded, and all of it by a certain moment."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
 
 import httpcore2
@@ -18,16 +18,23 @@ class TooLarge(httpx2.TransportError):
 
 
 class CappedBody(httpx2.AsyncByteStream):
-    """The bytes as they were sent: at most `max_bytes`, none later than `deadline` on the loop's clock."""
+    """The `parts` of a body as they were sent: at most `max_bytes`, none later than `deadline` on the loop's clock."""
 
-    def __init__(self, answer: httpcore2.Response, max_bytes: int | None, deadline: float) -> None:
-        self._answer = answer
+    def __init__(
+        self,
+        parts: AsyncGenerator[bytes],
+        close: Callable[[], Awaitable[None]],
+        max_bytes: int | None,
+        deadline: float | None = None,
+    ) -> None:
+        self._parts = parts
+        self._close = close
         self._max_bytes = max_bytes
         self._deadline = deadline
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         seen = 0
-        async with aclosing(self._answer.aiter_stream()) as parts:
+        async with aclosing(self._parts) as parts:
             while True:
                 async with by(self._deadline):
                     part = await anext(parts, None)
@@ -37,7 +44,7 @@ class CappedBody(httpx2.AsyncByteStream):
                 yield part
 
     async def aclose(self) -> None:
-        await self._answer.aclose()
+        await self._close()
 
 
 class CappedResponse(httpx2.Response):
@@ -60,8 +67,8 @@ def is_decodable(headers: httpx2.Headers) -> bool:
 
 
 @asynccontextmanager
-async def by(deadline: float) -> AsyncIterator[None]:
-    """Ends what is inside at `deadline`, and raises what httpcore2 raises there as httpx2's error of that name."""
+async def by(deadline: float | None) -> AsyncIterator[None]:
+    """End what is inside at `deadline`, and raise what httpcore2 raises there as httpx2's error of that name."""
     try:
         async with asyncio.timeout_at(deadline):
             yield

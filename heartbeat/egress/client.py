@@ -180,7 +180,7 @@ class Transport(httpx2.AsyncBaseTransport):
         response = CappedResponse(
             answer.status,
             headers=answer.headers,
-            stream=CappedBody(answer, self._max_bytes, deadline),
+            stream=CappedBody(answer.aiter_stream(), answer.aclose, self._max_bytes, deadline),
             extensions=answer.extensions,
         )
         response.max_bytes = self._max_bytes

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from heartbeat.domain.ids import new_id
+from heartbeat.domain.text import storable_text
 from heartbeat.notifications.channels.message import Gone, Message, NotNow, Rejected
 from heartbeat.secrets.keyring import CannotOpen, Keyring, NoKey, config_row
 from heartbeat.settings import Settings
@@ -13,7 +14,7 @@ from heartbeat.store.notifications.outbox import DeliveryOutcome
 from heartbeat.store.runs.approvals import sealed_as
 from heartbeat.store.tables.notifications import Target
 
-MOST_WORDS = 500
+MAX_ERROR_LENGTH = 500
 log = logging.getLogger(__name__)
 
 
@@ -82,6 +83,5 @@ def opened(keyring: Keyring, target: Target) -> dict[str, Any]:
 
 
 def _words(problem: Exception) -> str:
-    # A receiver's own words may be in it, and a text column takes neither NUL nor half a character.
-    told = str(problem).replace("\0", "").encode(errors="replace").decode()
-    return told[:MOST_WORDS] or type(problem).__name__
+    # A receiver's own words may be in it.
+    return storable_text(str(problem))[:MAX_ERROR_LENGTH] or type(problem).__name__

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Select, bindparam, delete, func, literal_colu
 
 from heartbeat.domain.errors import Conflict, Invalid, NotFound
 from heartbeat.domain.ids import new_id
+from heartbeat.domain.text import storable_text
 from heartbeat.store.memory.search_words import phrases, spelled
 from heartbeat.store.projects.access import as_public_id
 from heartbeat.store.rows import columns, exactly_one, first, many
@@ -42,9 +43,9 @@ class MemoryOwner:
 def remember(connection: Connection, owner: MemoryOwner, content: str, run_id: int | None, now: datetime) -> Memory:
     """Store a text, or return the memory that has it already; raises `Invalid` (empty, too long) or `Conflict` (full).
 
-    NUL and half surrogate pairs are taken out.
+    NUL and half surrogate pairs are replaced.
     """
-    content = content.replace("\0", "").encode(errors="replace").decode().strip()
+    content = storable_text(content).strip()
     if not 1 <= len(content) <= MAX_LENGTH:
         message = f"a memory has 1 to {MAX_LENGTH:,} characters, this one {len(content):,}; say it shorter"
         raise Invalid("text", message)

@@ -1,6 +1,6 @@
 """Targets: where messages go, and what became of each message."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, func, select, update
 from heartbeat.domain.errors import Conflict, NotFound
 from heartbeat.store.pages import Page
 from heartbeat.store.projects.access import Access, as_public_id
-from heartbeat.store.rows import all_joined, columns, joined, many
+from heartbeat.store.rows import all_joined, columns, joined
 from heartbeat.store.tables.bots import Bot, Subscriber
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.notifications import Event, Notification, Target
@@ -92,22 +92,6 @@ def delete_targets(connection: Connection, which: ColumnElement[bool], now: date
     """`delete_target` for all for which `which` holds: with a bot, a heartbeat or a subscriber its targets go."""
     gone = {"deleted_at": now, "config": {}, "sealed_config": None, "is_enabled": False}
     connection.execute(update(TARGET).where(which, NOT_DELETED).values(gone))
-
-
-def seal_targets_anew(
-    connection: Connection, after: int, most: int, anew: Callable[[Target], str | None]
-) -> int | None:
-    """Give the next `most` targets with secrets, by id, what `anew` makes of them; `None` leaves one as it is.
-
-    Returns the last id, to go on after, or `None` when there are no more.
-    """
-    wanted = TARGET.c.sealed_config.is_not(None) & (TARGET.c.id > after)
-    rows = many(connection, Target, select(TARGET).where(wanted).order_by(TARGET.c.id).limit(most).with_for_update())
-    for row in rows:
-        text = anew(row)
-        if text is not None:
-            connection.execute(update(TARGET).where(TARGET.c.id == row.id).values(sealed_config=text))
-    return rows[-1].id if rows else None
 
 
 @dataclass(frozen=True)

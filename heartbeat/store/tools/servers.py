@@ -1,6 +1,6 @@
 """Tools: MCP servers that a bot is connected to, with the definitions that they were connected with."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, Connection, delete, func, select, update
 
 from heartbeat.domain.errors import NotFound
 from heartbeat.domain.ids import new_id
+from heartbeat.domain.text import storable_text
 from heartbeat.domain.tool_pins import PinnedTool, change, pinned
 from heartbeat.store.pages import Page
 from heartbeat.store.projects.access import Access, as_public_id
@@ -81,9 +82,8 @@ def pin(connection: Connection, tool_id: int, found: Sequence[PinnedTool], now: 
 
 def note_failure(connection: Connection, row: Tool, problem: str) -> Tool:
     """Write down why the server could not be asked; what is pinned stays."""
-    # A server's own words may be in it, and a text column takes neither NUL nor half a character.
-    told = problem.replace("\0", "").encode(errors="replace").decode()
-    return _written(connection, row, {"last_error": told})
+    # A server's own words may be in it.
+    return _written(connection, row, {"last_error": storable_text(problem)})
 
 
 def mark_changed(connection: Connection, tool_uuid: str, name: str, found: PinnedTool | None, now: datetime) -> None:
@@ -98,20 +98,6 @@ def mark_changed(connection: Connection, tool_uuid: str, name: str, found: Pinne
         {**entry, "changed": change(entry, found, now)} if entry["name"] == name else entry for entry in row.tools
     ]
     _written(connection, row, {"tools": marked})
-
-
-def seal_anew(connection: Connection, after: int, most: int, anew: Callable[[Tool], str | None]) -> int | None:
-    """Give the next `most` tools with secrets, by id, what `anew` makes of them; `None` leaves one as it is.
-
-    Returns the last id, to go on after, or `None` when there are no more.
-    """
-    sealed = TOOL.c.sealed_headers.is_not(None) & (TOOL.c.id > after)
-    rows = many(connection, Tool, select(TOOL).where(sealed).order_by(TOOL.c.id).limit(most).with_for_update())
-    for row in rows:
-        text = anew(row)
-        if text is not None:
-            _written(connection, row, {"sealed_headers": text})
-    return rows[-1].id if rows else None
 
 
 def _mine(bot: Bot, uuid: str) -> ColumnElement[bool]:

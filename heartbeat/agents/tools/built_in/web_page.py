@@ -8,7 +8,7 @@ import httpx2
 
 from heartbeat.agents.tools.built_in.html_text import as_text
 from heartbeat.agents.tools.definitions import ToolResult
-from heartbeat.agents.tools.mcp.results import cut
+from heartbeat.domain.text import cut_bytes
 from heartbeat.egress.client import Guard, Resolve, guarded_client, look_up
 from heartbeat.settings import Settings
 
@@ -50,7 +50,7 @@ async def _read(response: httpx2.Response, max_bytes: int) -> ToolResult:
     # In a thread: a page of the largest size keeps a processor busy for a second or more.
     text = await asyncio.to_thread(_text, body, kind, response.charset_encoding, str(response.url))
     moved = f"(Redirected to {response.url})\n\n" if response.history else ""
-    return ToolResult("ok", cut(moved + (text or "(There is no text on this page.)"), max_bytes))
+    return ToolResult("ok", cut_bytes(moved + (text or "(There is no text on this page.)"), max_bytes))
 
 
 def _text(body: bytes, kind: str, charset: str | None, address: str) -> str:

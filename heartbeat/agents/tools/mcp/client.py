@@ -17,7 +17,7 @@ from pydantic import TypeAdapter
 
 from heartbeat.agents.tools.definitions import DiscoveredTool, McpServer, OfferedTool, ToolResult
 from heartbeat.agents.tools.mcp.failures import explain, failed
-from heartbeat.agents.tools.mcp.results import told
+from heartbeat.agents.tools.mcp.results import result_text
 from heartbeat.agents.tools.mcp.session import SessionProgress, session
 from heartbeat.settings import Settings
 
@@ -117,5 +117,5 @@ def _called(
 ) -> ToolResult:
     if isinstance(answer, InputRequiredResult):
         return ToolResult("failed", f"{definition.name} asks a person for more, and nobody is here to answer it.")
-    text = told(answer, server, settings.tool_result_bytes)
+    text = result_text(answer, server, settings.tool_result_bytes)
     return ToolResult("failed", f"{definition.name} failed: {text}") if answer.is_error else ToolResult("ok", text)

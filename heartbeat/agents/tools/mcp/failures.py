@@ -7,12 +7,13 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import CONNECTION_CLOSED, PARSE_ERROR, REQUEST_TIMEOUT
 
 from heartbeat.agents.tools.definitions import McpServer, OfferedTool, Outcome, ToolResult
-from heartbeat.agents.tools.mcp.results import cut, without_secrets
+from heartbeat.agents.tools.mcp.results import without_secrets
 from heartbeat.agents.tools.mcp.session import SessionProgress
+from heartbeat.domain.text import cut_bytes
 from heartbeat.egress.capped import TooLarge
 from heartbeat.egress.client import Refused
 
-MOST_BYTES = 500
+MAX_BYTES = 500
 NEVER_ANSWERED = (CONNECTION_CLOSED, PARSE_ERROR, REQUEST_TIMEOUT)
 NEVER_LEFT = (Refused, httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
 AWAY = (httpx2.NetworkError, httpx2.TimeoutException, httpx2.RemoteProtocolError, TimeoutError)
@@ -40,7 +41,7 @@ def failed(
 def explain(server: McpServer, problem: Exception, journey: SessionProgress, seconds: int) -> str:
     """One sentence that names the server and says what happened."""
     said = _happened(next(_causes(problem)), server, journey, seconds)
-    return cut(without_secrets(f"The tool server {server.label} {said}", server), MOST_BYTES)
+    return cut_bytes(without_secrets(f"The tool server {server.label} {said}", server), MAX_BYTES)
 
 
 def _causes(problem: BaseException) -> Iterator[BaseException]:

@@ -5,32 +5,25 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from heartbeat.agents.tools.definitions import McpServer
+from heartbeat.domain.text import cut_bytes
 
 if TYPE_CHECKING:
     from mcp_types import CallToolResult, ContentBlock
 
-SHORTEST_SECRET = 6
+MIN_SECRET_LENGTH = 6
 HIDDEN = "•••"
 
 
-def told(result: "CallToolResult", server: McpServer, most: int) -> str:
-    """All of an answer in at most `most` bytes of UTF-8, and a line that says so if it was cut."""
+def result_text(result: "CallToolResult", server: McpServer, max_bytes: int) -> str:
+    """Put a result into words for the model, at most `max_bytes` of UTF-8 and a line that says so if it was cut."""
     texts = [_words(block) for block in result.content]
     if result.structured_content is not None and not _repeats(result.structured_content, texts):
         texts.append(json.dumps(result.structured_content, ensure_ascii=False))
-    return cut(without_secrets("\n".join(texts), server), most) or "(an empty answer)"
-
-
-def cut(text: str, most: int) -> str:
-    """The first `most` bytes of a text that a database can keep, and what was cut."""
-    raw = text.replace("\0", "").encode(errors="replace")
-    if len(raw) <= most:
-        return raw.decode()
-    return f"{raw[:most].decode(errors='ignore')}\n… cut: {len(raw):,} bytes, the first {most:,} shown"
+    return cut_bytes(without_secrets("\n".join(texts), server), max_bytes) or "(an empty answer)"
 
 
 def without_secrets(text: str, server: McpServer) -> str:
-    """The text without the header values and the environment that the server was given, should it say them back."""
+    """Hide the header values and the environment that the server was given, should it say them back."""
     for secret in sorted(_secrets(server), key=len, reverse=True):
         text = text.replace(secret, HIDDEN)
     return text
@@ -39,7 +32,7 @@ def without_secrets(text: str, server: McpServer) -> str:
 def _secrets(server: McpServer) -> Iterator[str]:
     for value in (*server.headers.values(), *server.env.values()):
         # "Bearer abc": the part that is secret may be said alone.
-        yield from (part for part in (value, value.rpartition(" ")[2]) if len(part) >= SHORTEST_SECRET)
+        yield from (part for part in (value, value.rpartition(" ")[2]) if len(part) >= MIN_SECRET_LENGTH)
 
 
 def _words(block: "ContentBlock") -> str:

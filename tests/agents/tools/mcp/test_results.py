@@ -15,7 +15,7 @@ from mcp_types import (
 )
 
 from heartbeat.agents.tools.definitions import McpServer
-from heartbeat.agents.tools.mcp.results import cut, told, without_secrets
+from heartbeat.agents.tools.mcp.results import result_text, without_secrets
 
 SHOP = McpServer("tool_1", "shop", "http", headers={"Authorization": "Bearer canary-4711", "X-Version": "2"})
 DATA: dict[str, Any] = {"rows": [1, 2]}
@@ -27,7 +27,7 @@ def test_texts_are_joined_and_other_things_named() -> None:
     blob = EmbeddedResource(resource=BlobResourceContents(uri="file:///b.bin", blob="QUJD"))
     sound = AudioContent(data="A" * 4_000_000, mime_type="audio/wav")
     answer = CallToolResult(content=[TextContent(text="First."), link, text, blob, sound, TextContent(text="Last.")])
-    assert told(answer, SHOP, 1_000).splitlines() == [
+    assert result_text(answer, SHOP, 1_000).splitlines() == [
         "First.",
         "[link: file:///notes.txt]",
         "What a.txt says.",
@@ -51,17 +51,7 @@ def test_texts_are_joined_and_other_things_named() -> None:
 )
 def test_data_is_said_once(texts: list[str], structured: Any, said: str) -> None:
     answer = CallToolResult(content=[TextContent(text=text) for text in texts], structured_content=structured)
-    assert told(answer, SHOP, 1_000) == said
-
-
-def test_what_is_too_long_is_cut_between_characters() -> None:
-    assert cut("ääää", 8) == "ääää"
-    assert cut("ääää", 7) == "äää\n… cut: 8 bytes, the first 7 shown"
-    assert cut("x" * 2_000_000, 65_536).endswith("\n… cut: 2,000,000 bytes, the first 65,536 shown")
-
-
-def test_what_no_database_keeps_is_left_out() -> None:
-    assert cut("a\0b\ud800c", 100) == "ab?c"
+    assert result_text(answer, SHOP, 1_000) == said
 
 
 def test_header_values_are_hidden_whole_and_in_part() -> None:

@@ -1,0 +1,14 @@
+"""Text of others: what no database takes, and what is too long."""
+
+from heartbeat.domain.text import cut_bytes, storable, storable_text
+
+
+def test_what_is_too_long_is_cut_between_characters() -> None:
+    assert cut_bytes("ääää", 8) == "ääää"
+    assert cut_bytes("ääää", 7) == "äää\n… cut: 8 bytes, the first 7 shown"
+    assert cut_bytes("x" * 2_000_000, 65_536).endswith("\n… cut: 2,000,000 bytes, the first 65,536 shown")
+
+
+def test_what_no_database_keeps_is_replaced() -> None:
+    assert storable_text("a\0b\ud800c") == cut_bytes("a\0b\ud800c", 100) == "a�b�c"
+    assert storable({"a\0": ["\udfff", 1, None, {"b": "c"}]}) == {"a�": ["�", 1, None, {"b": "c"}]}
