@@ -19,11 +19,12 @@ from rich.table import Table
 
 from bench import charge, due, herd, latency, memory, pages, reads, scale, throughput
 from bench.goals import Goal, Result
-from bench.running_stack import RunningStack, house
+from bench.running_stack import RunningStack, running_stack
+from heartbeat.temporal.process import leave
 
 LATEST = Path(__file__).parent / "results" / "latest.json"
-# In this order: memory is idle memory only before anything else was asked of the processes.
-IN_THE_HOUSE: dict[str, Callable[[RunningStack], Awaitable[Result]]] = {
+# In this order: the idle memory can only be measured before the processes have done anything.
+ON_THE_STACK: dict[str, Callable[[RunningStack], Awaitable[Result]]] = {
     "memory": memory.measure,
     "reads": reads.measure,
     "latency": latency.measure,
@@ -36,24 +37,24 @@ ALONE: dict[str, Callable[[], Awaitable[Result]]] = {
     "scale": scale.measure,
     "pages": pages.measure,
 }
-NAMES = [*ALONE, *IN_THE_HOUSE]
+NAMES = [*ALONE, *ON_THE_STACK]
 
 console = Console(highlight=False)
 
 
-async def measured(names: list[str]) -> dict[str, Result]:
-    """The results of the measurements with these names, in the order they were taken."""
+async def measure(names: list[str]) -> dict[str, Result]:
+    """Take the measurements with these names, in the order of `NAMES`."""
     results = {}
     for name in (name for name in ALONE if name in names):
         console.print(f"{name} …")
         results[name] = await ALONE[name]()
-    if together := [name for name in IN_THE_HOUSE if name in names]:
+    if on_the_stack := [name for name in ON_THE_STACK if name in names]:
         console.print("starting Temporal, the API and the workers …")
-        with house() as opened:
-            await opened.follow()
-            for name in together:
+        with running_stack() as stack:
+            await stack.create_schedules()
+            for name in on_the_stack:
                 console.print(f"{name} …")
-                results[name] = await IN_THE_HOUSE[name](opened)
+                results[name] = await ON_THE_STACK[name](stack)
     return results
 
 
@@ -67,7 +68,7 @@ def show(goals: list[Goal]) -> None:
 
 
 def report(results: dict[str, Result]) -> dict[str, object]:
-    """What is written: the goals, the raw figures, and where they were measured."""
+    """Build what is written: the goals, the raw figures, and the machine they were measured on."""
     return {
         "goals": [asdict(goal) for result in results.values() for goal in result.goals],
         "raw": {name: result.raw for name, result in results.items()},
@@ -87,15 +88,13 @@ def main() -> None:
     names = sys.argv[1:] or NAMES
     if unknown := set(names) - set(NAMES):
         sys.exit(f"There is no measurement {', '.join(sorted(unknown))}; there are {', '.join(NAMES)}.")
-    results = uvloop.run(measured(names))
+    results = uvloop.run(measure(names))
     goals = [goal for result in results.values() for goal in result.goals]
     show(goals)
     LATEST.parent.mkdir(exist_ok=True)
     LATEST.write_text(json.dumps(report(results), indent=2) + "\n")
     console.print(f"Raw figures: {LATEST}")
-    sys.stdout.flush()
-    # At interpreter exit the Temporal SDK aborts now and then on 3.11 to 3.13; there is nothing left to do anyway.
-    os._exit(0 if all(goal.met for goal in goals) else 1)
+    leave(0 if all(goal.met for goal in goals) else 1)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The measure of things: a Temporal workflow of one activity that does nothing."""
+"""What runs are measured against: a Temporal workflow of one activity that does nothing."""
 
 from datetime import timedelta
 
@@ -9,7 +9,7 @@ QUEUE = "bare"
 
 @activity.defn
 async def nothing(number: int) -> int:
-    """Hand back what came in."""
+    """Return the argument."""
     return number
 
 

@@ -9,28 +9,20 @@ import uvicorn
 import uvloop
 from fastapi import FastAPI
 
+from api.server import SERVER_OPTIONS
+
 app = FastAPI()
 
 
 @app.get("/")
 async def nothing() -> dict[str, str]:
-    """Answer with as little as there can be."""
+    """Answer with as little as possible."""
     return {"status": "ok"}
 
 
 def main(port: int) -> None:
-    """Serve until told to stop, with the settings of `api/__main__.py`."""
-    config = uvicorn.Config(
-        app,
-        host="127.0.0.1",
-        port=port,
-        http="httptools",
-        ws="none",
-        lifespan="off",
-        access_log=False,
-        log_config=None,
-        server_header=False,
-    )
+    """Serve until told to stop."""
+    config = uvicorn.Config(app, host="127.0.0.1", port=port, **SERVER_OPTIONS)
     uvloop.run(uvicorn.Server(config).serve())
 
 

@@ -1,4 +1,4 @@
-"""A worker for the bare workflow, that runs workflows as the product's does.
+"""A worker for the bare workflow, with the product's workflow runner.
 
 `python -m bench.bare_worker ADDRESS`
 """

@@ -22,7 +22,7 @@ class Orm:
     def __init__(self, url: str) -> None:
         self._engine = create_async_engine(url.replace("sqlite:", "sqlite+aiosqlite:"))
         event.listen(self._engine.sync_engine, "connect", _configure)
-        event.listen(self._engine.sync_engine, "begin", lambda made: made.exec_driver_sql("BEGIN IMMEDIATE"))
+        event.listen(self._engine.sync_engine, "begin", _begin)
 
     async def __aenter__(self) -> Self:
         return self
@@ -38,11 +38,11 @@ class Orm:
             known = await session.exec(select(Step).where(Step.run_id == run.id, Step.number == step.number))
             if (stored := known.first()) is not None:
                 return stored
-            given = step.__dict__.items()
-            of_step = {name: value for name, value in given if name in Step.model_fields}
-            stored = Step(**of_step, kind="model", final=True, run_id=run.id, created_at=now)
+            fields = vars(step).items()
+            columns = {name: value for name, value in fields if name in Step.model_fields}
+            stored = Step(**columns, kind="model", final=True, run_id=run.id, created_at=now)
             session.add(stored)
-            used = {name: value for name, value in given if name in Attempt.model_fields}
+            used = {name: value for name, value in fields if name in Attempt.model_fields}
             session.add(Attempt(**used, run_id=run.id, step=step.number, outcome="answered", created_at=now))
             await self._charge(session, run, step, now)
             return stored
@@ -75,6 +75,10 @@ class Orm:
             session.add(Usage(project_id=run.project_id, period_start=start, credits=amount))
         else:
             usage.credits += amount
+
+
+def _begin(connection: Any) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 def _configure(connection: Any, _: Any) -> None:

@@ -19,16 +19,16 @@ from heartbeat.temporal.schedules import build
 
 # Not every second: the server makes no timer shorter than one second, which no heartbeat is due in.
 EVERY = 3
-SAMPLES, LONGEST = 21, 30
+SAMPLES, TIMEOUT_SECONDS = 21, 30
 
 
-async def measure(house: RunningStack) -> Result:
-    """The product's own schedules, due every few seconds instead of every day; such ticks are phantoms, with no log."""
-    client = await house.client()
-    rows = house.tenant.heartbeats[:EVERY]
-    async with AsyncExitStack() as stack:
+async def measure(stack: RunningStack) -> Result:
+    """Measure the product's own schedules, due every few seconds instead of every day; such ticks leave no log."""
+    client = await stack.client()
+    rows = stack.tenant.heartbeats[:EVERY]
+    async with AsyncExitStack() as exits:
         for offset, row in enumerate(rows):
-            await stack.enter_async_context(_often(house, client, row, offset))
+            await exits.enter_async_context(_often(stack, client, row, offset))
         first = int(datetime.now(UTC).timestamp()) + 2 * EVERY
         late = [await _late_ms(client, rows[at % EVERY], at) for at in range(first, first + SAMPLES)]
     result = Result(raw={"due_to_started_ms": [rounded(one) for one in sorted(late)]})
@@ -37,11 +37,11 @@ async def measure(house: RunningStack) -> Result:
 
 
 @asynccontextmanager
-async def _often(house: RunningStack, client: Client, row: Heartbeat, offset: int) -> AsyncIterator[None]:
-    """A schedule as `row` has, due `offset` seconds after every whole number of `EVERY` seconds since 1970."""
-    found = await house.database.read(order, row.uuid)
-    assert found is not None
-    schedule = build(found, house.settings, utc_now())
+async def _often(stack: RunningStack, client: Client, row: Heartbeat, offset: int) -> AsyncIterator[None]:
+    """Create a schedule as `row` has, due `offset` seconds after every multiple of `EVERY` seconds since 1970."""
+    scheduled = await stack.database.read(order, row.uuid)
+    assert scheduled is not None
+    schedule = build(scheduled, stack.settings, utc_now())
     interval = ScheduleIntervalSpec(every=timedelta(seconds=EVERY), offset=timedelta(seconds=offset))
     schedule.spec = ScheduleSpec(intervals=[interval])
     handle = await client.create_schedule(f"due_{row.uuid}", schedule)
@@ -52,10 +52,10 @@ async def _often(house: RunningStack, client: Client, row: Heartbeat, offset: in
 
 
 async def _late_ms(client: Client, row: Heartbeat, at: int) -> float:
-    """How long after the Unix time `at` the workflow of that tick started; waits for it."""
+    """Wait for the workflow of the tick at the Unix time `at`; returns how late it started, in ms."""
     tick = datetime.fromtimestamp(at, UTC)
     handle = client.get_workflow_handle(f"{row.uuid}-{tick:%Y-%m-%dT%H:%M:%SZ}")
-    async with asyncio.timeout(LONGEST):
+    async with asyncio.timeout(TIMEOUT_SECONDS):
         while True:
             try:
                 return ((await handle.describe()).start_time - tick) / timedelta(milliseconds=1)

@@ -1,4 +1,4 @@
-"""What a measurement comes to: goals that are met or not, and the raw figures behind them."""
+"""The result of a measurement: goals that are met or not, and the raw figures behind them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -33,10 +33,10 @@ class Result:
 
 
 def rounded(number: float) -> float:
-    """Three significant digits, or whole from 100 on."""
+    """Round to three significant digits, or to a whole number from 100 on."""
     return round(number) if number >= 100 else float(f"{number:.3g}")
 
 
-def ratios(ours: Sequence[float], theirs: Sequence[float]) -> float:
-    """The median of the rounds' ratios: what the machine did meanwhile happened to both of a round."""
+def median_ratio(ours: Sequence[float], theirs: Sequence[float]) -> float:
+    """Return the median of the rounds' ratios: whatever slows the machine down slows both sides of a round."""
     return median(one / other for one, other in zip(ours, theirs, strict=True))

@@ -8,7 +8,7 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from time import perf_counter
 
-from sqlalchemy import func, select
+from sqlalchemy import Connection, func, select
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client, ScheduleBackfill, ScheduleOverlapPolicy
 
@@ -20,46 +20,51 @@ from heartbeat.store.tables.runs import Run
 
 RUN = columns(Run)
 HERDS = 8
-LONGEST = 60.0
+TIMEOUT_SECONDS = 60.0
 STARTED = EventType.EVENT_TYPE_WORKFLOW_TASK_STARTED
 COMPLETED, TIMED_OUT = EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED, EventType.EVENT_TYPE_WORKFLOW_TASK_TIMED_OUT
 
 
-async def measure(house: RunningStack) -> Result:
-    """Real schedules, each told to make up for the same midnight: the server treats it as a due tick."""
-    client = await house.client()
+async def measure(stack: RunningStack) -> Result:
+    """Measure real schedules, each told to backfill the same midnight, which the server treats as a due tick."""
+    client = await stack.client()
     today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     ticks = [today - timedelta(days=ago) for ago in range(HERDS, 0, -1)]
-    took = [await _herd(house, client, tick) for tick in ticks]
+    took = [await _herd(stack, client, tick) for tick in ticks]
     middle = quantile(took, 0.5)
-    longest, timed_out = await _tasks(house, client, ticks[took.index(max(took))])
-    result = Result(raw={"herd_seconds": [rounded(one) for one in took], "heartbeats": len(house.tenant.heartbeats)})
+    longest, timed_out = await _tasks(stack, client, ticks[took.index(max(took))])
+    result = Result(raw={"herd_seconds": [rounded(one) for one in took], "heartbeats": len(stack.tenant.heartbeats)})
     result.at_most("herd of 100: the slowest of the herds / the median", max(took) / middle, 2)
     result.at_most("slowest herd: workflow tasks that timed out", timed_out, 0)
     result.at_most("slowest herd: the longest workflow task in s (given up at 10)", longest, 5)
     return result
 
 
-async def _herd(house: RunningStack, client: Client, tick: datetime) -> float:
-    """Seconds until every heartbeat has its log of `tick`."""
+async def _herd(stack: RunningStack, client: Client, tick: datetime) -> float:
+    """Backfill `tick`; returns the seconds until every heartbeat has closed its log."""
     began = perf_counter()
     backfill = ScheduleBackfill(start_at=tick, end_at=tick, overlap=ScheduleOverlapPolicy.ALLOW_ALL)
-    await asyncio.gather(*(client.get_schedule_handle(row.uuid).backfill(backfill) for row in house.tenant.heartbeats))
-    closed = select(func.count()).where(RUN.c.scheduled_for == tick, RUN.c.status == "success")
-    async with asyncio.timeout(LONGEST):
+    await asyncio.gather(*(client.get_schedule_handle(row.uuid).backfill(backfill) for row in stack.tenant.heartbeats))
+    async with asyncio.timeout(TIMEOUT_SECONDS):
         while True:
-            logs = await house.database.read(lambda connection: connection.execute(closed).scalar_one())
-            if logs == len(house.tenant.heartbeats):
+            if await stack.database.read(_closed, tick) == len(stack.tenant.heartbeats):
                 return perf_counter() - began
             await asyncio.sleep(0.02)
 
 
-async def _tasks(house: RunningStack, client: Client, tick: datetime) -> tuple[float, int]:
-    """The longest workflow task of a herd's runs in seconds, and how many timed out."""
-    of_herd = select(RUN.c.workflow_id).where(RUN.c.scheduled_for == tick)
-    ids = await house.database.read(lambda connection: list(connection.execute(of_herd).scalars()))
+def _closed(connection: Connection, tick: datetime) -> int:
+    closed = select(func.count()).where(RUN.c.scheduled_for == tick, RUN.c.status == "success")
+    return connection.execute(closed).scalar_one()
+
+
+def _workflow_ids(connection: Connection, tick: datetime) -> list[str]:
+    return list(connection.execute(select(RUN.c.workflow_id).where(RUN.c.scheduled_for == tick)).scalars())
+
+
+async def _tasks(stack: RunningStack, client: Client, tick: datetime) -> tuple[float, int]:
+    """Read the histories of a herd; returns its longest workflow task in seconds, and how many timed out."""
     longest, timed_out = 0.0, 0
-    for workflow_id in ids:
+    for workflow_id in await stack.database.read(_workflow_ids, tick):
         began = 0.0
         async for event in client.get_workflow_handle(workflow_id).fetch_history_events():
             at = event.event_time.ToNanoseconds() / 1e9

@@ -1,5 +1,6 @@
 """A trigger over HTTP against start-and-wait of a bare workflow on a Temporal server with its default flags."""
 
+from functools import partial
 from time import perf_counter
 
 import httpx
@@ -9,41 +10,38 @@ from bench.goals import Result, rounded
 from bench.processes import BENCH, free_ports, running
 from bench.quantiles import quantile
 from bench.running_stack import RunningStack
-from bench.throughput import Work, bare_work
+from bench.tenant import Tenant
+from bench.throughput import Work, run_bare_workflow
 from heartbeat.up import temporal_server
 
 WARM_UPS, SAMPLES = 5, 60
 
 
-async def measure(house: RunningStack) -> Result:
-    """One after the other in turn, a single caller."""
+async def measure(stack: RunningStack) -> Result:
+    """Measure the three in turn, with a single caller."""
     port, ui_port = free_ports(2)
     address = f"127.0.0.1:{port}"
-    # In memory and with no flag that changes how it works: what a person who tries Temporal starts.
+    # In memory and without any flag: what a person starts who tries Temporal.
     command = [temporal_server.binary(), "server", "start-dev", "--port", str(port), "--ui-port", str(ui_port)]
     with (
-        running(command, house.home / "default.log", port=port),
-        running([*BENCH, "bench.bare_worker", address], house.home / "default-bare.log"),
+        running(command, stack.home / "default.log", port=port),
+        running([*BENCH, "bench.bare_worker", address], stack.home / "default-bare.log"),
     ):
-        default, ours = await Client.connect(address), await house.client()
-        return await _compare(house, bare_work(default), bare_work(ours))
+        default = partial(run_bare_workflow, await Client.connect(address))
+        return await _compare(stack, default, partial(run_bare_workflow, await stack.client()))
 
 
-async def _compare(house: RunningStack, default: Work, same: Work) -> Result:
+async def _compare(stack: RunningStack, default: Work, same: Work) -> Result:
     async with httpx.AsyncClient(
-        base_url=f"{house.url}/v1/bot/heartbeat", headers=house.tenant.headers, trust_env=False, timeout=60
+        base_url=f"{stack.url}/v1/bot/heartbeat", headers=stack.tenant.headers, trust_env=False, timeout=60
     ) as api:
-
-        async def trigger(number: int) -> None:
-            answer = await api.post("/trigger", json=house.tenant.names(house.tenant.heartbeats[number]))
-            assert answer.json()["result"]["status"] == "success", answer.text
-
+        trigger = partial(_trigger, api, stack.tenant)
         ways: dict[str, Work] = {"trigger_ms": trigger, "bare_default_flags_ms": default, "bare_our_flags_ms": same}
         took: dict[str, list[float]] = {name: [] for name in ways}
         for number in range(WARM_UPS + SAMPLES):
             for name, work in ways.items():
                 began = perf_counter()
-                await work(number % len(house.tenant.heartbeats))
+                await work(number)
                 if number >= WARM_UPS:
                     took[name].append((perf_counter() - began) * 1000)
     result = Result(raw={name: _spread(times) for name, times in took.items()})
@@ -54,6 +52,13 @@ async def _compare(house: RunningStack, default: Work, same: Work) -> Result:
         1.0,
     )
     return result
+
+
+async def _trigger(api: httpx.AsyncClient, tenant: Tenant, number: int) -> None:
+    """Trigger one of the heartbeats and wait for its run."""
+    heartbeat = tenant.heartbeats[number % len(tenant.heartbeats)]
+    response = await api.post("/trigger", json=tenant.ids(heartbeat))
+    assert response.json()["result"]["status"] == "success", response.text
 
 
 def _spread(times: list[float]) -> dict[str, float]:

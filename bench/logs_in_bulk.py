@@ -1,4 +1,4 @@
-"""Any number of logs at once, with the counters and the rollup that real runs would have left."""
+"""Insert any number of logs at once, with the counters and the rollup that real runs would have left."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -21,7 +21,7 @@ NUMBERS = {
             FROM generate_series(0, :logs - 1) AS numbers(n))
     """,
 }
-# By turns of each heartbeat; one in ten an error.
+# Each heartbeat in turn; one run in ten is an error.
 RUNS = """
     INSERT INTO run (uuid, project_id, bot_id, heartbeat_id, workflow_id, workflow_run_id, type, trigger, status,
         prompt, instruction, response, model, max_reply_tokens, tokens_used, credits_charged, scheduled_for,
@@ -50,15 +50,15 @@ COUNTERS = """
 
 
 def fill(connection: Connection, logs: int) -> None:
-    """Give the heartbeats that are there `logs` logs together, over the last year."""
+    """Spread `logs` logs over all heartbeats and the last year."""
     dialect = connection.dialect.name
     until = datetime.now(UTC)
-    given = {
+    parameters = {
         "logs": logs,
         "span": int(timedelta(days=DAYS).total_seconds()),
         "until": f"{until:%Y-%m-%d %H:%M:%S}" if dialect == "sqlite" else until,
     }
-    connection.execute(text(RUNS.format(numbers=NUMBERS[dialect])), given)
+    connection.execute(text(RUNS.format(numbers=NUMBERS[dialect])), parameters)
     connection.execute(text(ROLLUP.format(day=DAY[dialect])))
     connection.execute(text(COUNTERS))
     connection.execute(text("ANALYZE"))

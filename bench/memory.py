@@ -9,10 +9,10 @@ from bench.running_stack import RunningStack
 SETTLE_SECONDS = 2
 
 
-async def measure(house: RunningStack) -> Result:
-    """Idle, when all is ready; to be measured before anything else was asked of them."""
+async def measure(stack: RunningStack) -> Result:
+    """Measure the idle processes, before they have done anything."""
     await asyncio.sleep(SETTLE_SECONDS)
     result = Result()
-    result.at_most("idle memory of the API in MB", resident_mb(house.api), 150)
-    result.at_most("idle memory of a worker in MB", resident_mb(house.worker), 200)
+    result.at_most("idle memory of the API in MB", resident_mb(stack.api), 150)
+    result.at_most("idle memory of a worker in MB", resident_mb(stack.worker), 200)
     return result

@@ -11,7 +11,7 @@ CHARACTERS, ROUNDS = 400_000, 5
 
 
 async def measure() -> Result:
-    """In proportion to its length a page takes twice as long, by the square of it four times."""
+    """Measure the time for a page twice as long: twice when it grows with the length, four times with its square."""
     worst = {piece: median(_twice(piece) for _ in range(ROUNDS)) for piece in PIECES}
     result = Result(raw={"times_by_piece": {piece: rounded(times) for piece, times in worst.items()}})
     result.at_most("reading a page of broken markup / reading one half as long", max(worst.values()), 3)

@@ -14,8 +14,8 @@ Process = subprocess.Popen[bytes]
 # `-P` keeps the current directory off the path; the product's packages are found where they are installed.
 PYTHON = [sys.executable, "-P", "-m"]
 BENCH = [sys.executable, "-m"]
-STARTED_WITHIN = 60.0
-# What the shell may hold must not decide how anything here behaves.
+START_SECONDS = 60.0
+# Variables of the shell must not decide how anything here behaves.
 OWN = ("HEARTBEAT_", "TEMPORAL_", "OPENAI_", "ANTHROPIC_", "GOOGLE_", "GEMINI_", "OLLAMA_")
 
 
@@ -23,14 +23,14 @@ OWN = ("HEARTBEAT_", "TEMPORAL_", "OPENAI_", "ANTHROPIC_", "GOOGLE_", "GEMINI_",
 def running(
     command: Sequence[str], log: Path, settings: Mapping[str, str] | None = None, port: int | None = None
 ) -> Iterator[Process]:
-    """A process for as long as the body runs, its words in `log`; with a `port`, the body begins when it listens."""
+    """Run a process for as long as the body runs, its output in `log`; with a `port`, wait until it listens there."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(OWN)}
-    with log.open("wb") as lines:
+    with log.open("wb") as output:
         process = subprocess.Popen(
             command,
             env=inherited | dict(settings or {}),
             stdin=subprocess.DEVNULL,
-            stdout=lines,
+            stdout=output,
             stderr=subprocess.STDOUT,
         )
     try:
@@ -47,10 +47,10 @@ def running(
 
 
 def _wait_for_port(process: Process, port: int, log: Path) -> None:
-    deadline = monotonic() + STARTED_WITHIN
+    deadline = monotonic() + START_SECONDS
     while not _listens(port):
         if process.poll() is not None or monotonic() > deadline:
-            raise RuntimeError(f"{process.args} does not listen on {port}:\n{log.read_text()[-2000:]}")
+            raise RuntimeError(f"{process.args!r} does not listen on {port}:\n{log.read_text()[-2000:]}")
         sleep(0.05)
 
 
@@ -60,7 +60,7 @@ def _listens(port: int) -> bool:
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports nobody listens on, all different."""
+    """Pick different ports on which nothing listens."""
     probes = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
     ports: list[int] = [probe.getsockname()[1] for probe in probes]
     for probe in probes:
@@ -69,6 +69,6 @@ def free_ports(count: int) -> list[int]:
 
 
 def resident_mb(process: Process) -> float:
-    """The memory a process holds now, in MB."""
-    asked = ["ps", "-o", "rss=", "-p", str(process.pid)]
-    return int(subprocess.run(asked, capture_output=True, text=True, check=True).stdout) / 1024
+    """Measure the memory a process holds, in MB."""
+    command = ["ps", "-o", "rss=", "-p", str(process.pid)]
+    return int(subprocess.run(command, capture_output=True, text=True, check=True).stdout) / 1024

@@ -15,17 +15,17 @@ from bench.tenant import Tenant, seed
 from heartbeat.settings import Settings
 from heartbeat.store import migrate
 from heartbeat.store.database import Database
-from heartbeat.temporal import client as temporal
+from heartbeat.temporal.client import connect
 from heartbeat.temporal.schedules import Schedules
 from heartbeat.up import temporal_server
 
 KEY = "bench"
-READY_WITHIN = 60.0
+READY_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
 class RunningStack:
-    """What runs, and how to reach it. `home` is the directory of its files and logs."""
+    """The processes, and how to reach them. `home` is the directory of their files and logs."""
 
     home: Path
     settings: Settings
@@ -39,54 +39,57 @@ class RunningStack:
         return f"http://127.0.0.1:{self.settings.port}"
 
     async def client(self) -> Client:
-        """A client of the embedded server."""
-        return await temporal.connect(self.settings, lazy=False)
+        """Connect to the embedded Temporal server."""
+        return await connect(self.settings, lazy=False)
 
-    async def follow(self) -> None:
-        """Give every heartbeat its schedule; Upkeep would, in the middle of a measurement."""
+    async def create_schedules(self) -> None:
+        """Give every heartbeat its schedule, else Upkeep would, in the middle of a measurement."""
         schedules = Schedules(await self.client(), self.database, self.settings)
-        for row in self.tenant.heartbeats:
-            assert await schedules.sync(row.uuid)
+        for heartbeat in self.tenant.heartbeats:
+            assert await schedules.sync(heartbeat.uuid)
 
 
 @contextmanager
-def house() -> Iterator[RunningStack]:
-    """Temporal, the instant model, a bare worker, and the product's worker and API, ready."""
-    with tempfile.TemporaryDirectory(prefix="heartbeat-bench-") as directory, ExitStack() as stack:
+def running_stack() -> Iterator[RunningStack]:
+    """Run Temporal, the instant model, a bare worker, and the product's worker and API; wait until all is ready."""
+    with tempfile.TemporaryDirectory(prefix="heartbeat-bench-") as directory, ExitStack() as exits:
         home = Path(directory)
-        model, *ports = free_ports(4)
-        settings = _settings(home, model, *ports)
+        model_port, *ports = free_ports(4)
+        settings = _settings(home, model_port, *ports)
         migrate.upgrade(settings.store_url())
         database = Database(settings.store_url())
-        stack.callback(database.close)
+        exits.callback(database.close)
         tenant = database.write_now(seed, heartbeats=100)
+        commands = {
+            "temporal": (temporal_server.command(settings), settings.temporal_port),
+            "model": ([*BENCH, "bench.provider", str(model_port)], model_port),
+            "bare": ([*BENCH, "bench.bare_worker", settings.temporal_target()], None),
+            "worker": ([*PYTHON, "worker"], None),
+            "api": ([*PYTHON, "api"], settings.port),
+        }
+        processes = {
+            name: exits.enter_context(running(command, home / f"{name}.log", _variables(settings), port))
+            for name, (command, port) in commands.items()
+        }
+        stack = RunningStack(home, settings, database, tenant, processes["worker"], processes["api"])
+        _wait_until_ready(stack)
+        yield stack
 
-        def start(name: str, command: list[str], port: int | None = None) -> Process:
-            return stack.enter_context(running(command, home / f"{name}.log", _variables(settings), port))
 
-        start("temporal", temporal_server.command(settings), settings.temporal_port)
-        start("model", [*BENCH, "bench.provider", str(model)], model)
-        start("bare", [*BENCH, "bench.bare_worker", settings.temporal_target()])
-        worker = start("worker", [*PYTHON, "worker"])
-        opened = RunningStack(home, settings, database, tenant, worker, start("api", [*PYTHON, "api"], settings.port))
-        _wait_until_ready(opened)
-        yield opened
-
-
-def _settings(home: Path, model: int, port: int, temporal_port: int, ui_port: int) -> Settings:
+def _settings(home: Path, model_port: int, port: int, temporal_port: int, ui_port: int) -> Settings:
     return Settings(
         _env_file=None,
         data_dir=home,
         port=port,
         temporal_port=temporal_port,
         temporal_ui_port=ui_port,
-        openai_base_url=f"http://127.0.0.1:{model}/v1",
+        openai_base_url=f"http://127.0.0.1:{model_port}/v1",
         openai_api_key=KEY,
     )
 
 
 def _variables(settings: Settings) -> dict[str, str]:
-    """The settings as the processes read them."""
+    """Write the settings as the environment variables of the processes."""
     return {
         "HEARTBEAT_DATA_DIR": str(settings.data_dir),
         "HEARTBEAT_PORT": str(settings.port),
@@ -97,9 +100,9 @@ def _variables(settings: Settings) -> dict[str, str]:
     }
 
 
-def _wait_until_ready(opened: RunningStack) -> None:
-    deadline = monotonic() + READY_WITHIN
-    while not (answer := httpx.get(f"{opened.url}/readyz", trust_env=False)).is_success:
+def _wait_until_ready(stack: RunningStack) -> None:
+    deadline = monotonic() + READY_SECONDS
+    while not (response := httpx.get(f"{stack.url}/readyz", trust_env=False)).is_success:
         if monotonic() > deadline:
-            raise RuntimeError(f"the product is not ready: {answer.text}")
+            raise RuntimeError(f"the product is not ready: {response.text}")
         sleep(0.1)

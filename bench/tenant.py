@@ -1,4 +1,4 @@
-"""A project as its owner would have made it, written by the product's own store."""
+"""A project with a bot and heartbeats, written by the product's own store."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -31,13 +31,13 @@ class Tenant:
     def headers(self) -> dict[str, str]:
         return {"authorization": f"Bearer {self.key}"}
 
-    def names(self, heartbeat: Heartbeat) -> dict[str, str]:
-        """How a request names one of the heartbeats."""
+    def ids(self, heartbeat: Heartbeat) -> dict[str, str]:
+        """Build the ids by which a request names one of the heartbeats."""
         return {"project_id": self.project.uuid, "bot_id": self.bot.uuid, "heartbeat_id": heartbeat.uuid}
 
 
 def seed(connection: Connection, heartbeats: int) -> Tenant:
-    """Make a tenant. Its rows count as followed: where there is a Temporal, the house makes their schedules."""
+    """Insert a tenant. Its rows count as synced; `RunningStack` creates their schedules."""
     now = datetime.now(UTC)
     project = create_project(connection, "Bench", now)
     key = create_key(connection, project, "bench", now).secret
@@ -48,6 +48,6 @@ def seed(connection: Connection, heartbeats: int) -> Tenant:
         ConfigureRequest({"prompt": f"Check queue {number}.", "cron_pattern": "0 0 * * *"}, enabled=True)
         for number in range(heartbeats)
     ]
-    made = [configure(connection, access.narrowed(bot), request, now) for request in requests]
+    rows = [configure(connection, access.narrowed(bot), request, now) for request in requests]
     connection.execute(update(HEARTBEAT).values(synced_version=HEARTBEAT.c.version))
-    return Tenant(project, key, bot, made)
+    return Tenant(project, key, bot, rows)
