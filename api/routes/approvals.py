@@ -23,7 +23,7 @@ BY = "a key of the project"
 
 @router.get("/readall", **call(AllApprovals, query=ListApprovals))
 async def readall(query: Annotated[ListApprovals, query_params(ListApprovals)], caller: CallerDep) -> ApiResponse:
-    """List what a bot's runs asked a person for, newest first."""
+    """List the tool calls of a bot that wait, or waited, for a person's approval, newest first."""
     page = Page(query.page, query.per_page)
     approvals, total = await caller.read(query, store.approvals, query.state, page)
     shown = [show_approval(approval) for approval in approvals]
@@ -32,7 +32,7 @@ async def readall(query: Annotated[ListApprovals, query_params(ListApprovals)], 
 
 @router.post("/decide", **call(OneApproval))
 async def decide(body: Decide, caller: CallerDep) -> ApiResponse:
-    """Say yes or no to a call that waits for it. The same decision again is a success, the other one a conflict."""
+    """Approve or deny a tool call that waits for it. The same decision again is a success, the other one a conflict."""
     approval = await caller.write(body, _decided, body.approval_id, DECISIONS[body.decision], caller.now())
     await wake(caller.stack.temporal, approval.workflow_id, approval.step)
     return ApiResponse({"approval": show_approval(approval)})

@@ -46,7 +46,7 @@ async def readall(query: Annotated[ListBots, query_params(ListBots)], caller: Ca
 
 @router.put("/update", **call(UpdatedBot))
 async def update(body: UpdateBot, caller: CallerDep) -> ApiResponse:
-    """Change what is given of a bot. Its `heartbeat` flag pauses and resumes the bot's heartbeats."""
+    """Change the fields of a bot that are sent. Its `heartbeat` flag pauses and resumes the bot's heartbeats."""
     fields, attributes = body.fields(), body.attributes()
     change = await caller.write(body, store.update_bot, fields, attributes, caller.now())
     await caller.stack.schedules.sync_all(change.heartbeats)

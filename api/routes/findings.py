@@ -27,14 +27,14 @@ async def readall(query: Annotated[ListFindings, query_params(ListFindings)], ca
 
 @router.post("/acknowledge", **call(OneFinding))
 async def acknowledge(body: OfFinding, caller: CallerDep) -> ApiResponse:
-    """Say that it is known: nothing more is said of it until it changes."""
+    """Acknowledge a finding: nothing more is said of it until its title or severity changes."""
     finding = await caller.write(body, store.mark, body.finding_id, "acknowledged", caller.now())
     return ApiResponse({"finding": show_finding(finding)})
 
 
 @router.post("/snooze", **call(OneFinding))
 async def snooze(body: SnoozeFinding, caller: CallerDep) -> ApiResponse:
-    """Hear nothing of it for a while."""
+    """Snooze a finding: nothing is said of it for some minutes."""
     now = caller.now()
     until = now + timedelta(minutes=body.minutes)
     finding = await caller.write(body, store.mark, body.finding_id, "snoozed", now, until)
@@ -43,6 +43,6 @@ async def snooze(body: SnoozeFinding, caller: CallerDep) -> ApiResponse:
 
 @router.post("/resolve", **call(OneFinding))
 async def resolve(body: OfFinding, caller: CallerDep) -> ApiResponse:
-    """Say that it is mended: when it is found again, it is told as new."""
+    """Resolve a finding: when a run reports it again, it is told as back."""
     finding = await caller.write(body, store.mark, body.finding_id, "resolved", caller.now())
     return ApiResponse({"finding": show_finding(finding)})

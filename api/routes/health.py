@@ -38,13 +38,13 @@ class Ready(BaseModel):
 
 @router.get("/healthz", responses={200: {"model": Up}})
 async def healthz() -> ApiResponse:
-    """Whether the process is up."""
+    """Say whether the process is up."""
     return ApiResponse({"status": "ok"})
 
 
 @router.get("/readyz", responses={200: {"model": Ready}, 503: {"description": "Something is missing; it says what."}})
 async def readyz(request: Request) -> ApiResponse:
-    """Whether requests can be served and runs will run."""
+    """Say whether requests can be served and runs will run."""
     stack: Stack = request.app.state.stack
     reachable = await client.healthy(stack.temporal)
     checks = {
@@ -61,7 +61,7 @@ async def readyz(request: Request) -> ApiResponse:
 
 @router.get("/metrics", response_class=Response)
 async def metrics(request: Request) -> Response:
-    """Numbers in Prometheus' text format."""
+    """Read numbers in Prometheus' text format."""
     stack: Stack = request.app.state.stack
     text = request.app.state.metrics.text(await stack.database.read(counts))
     return Response(text, headers={"content-type": CONTENT_TYPE_LATEST})

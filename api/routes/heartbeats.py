@@ -40,7 +40,7 @@ async def configure(body: Configure, caller: CallerDep) -> ApiResponse:
 
 @router.post("/enable", **call(OneHeartbeat))
 async def enable(body: OfHeartbeat, caller: CallerDep) -> ApiResponse:
-    """Let a heartbeat run on its schedule; lifts a pause and starts its streak of failures anew."""
+    """Let a heartbeat run on its schedule; lifts a pause and starts its count of failures anew."""
     return await _change(caller, body, store.enable, caller.now())
 
 

@@ -41,7 +41,7 @@ WHENCE = "by POST /v1/bot/notification/test"
 
 @router.post("/target/create", **call(OneTarget))
 async def create(body: CreateTarget, caller: CallerDep) -> ApiResponse:
-    """Add a place for messages of a project, a bot, a heartbeat or a subscriber to go to."""
+    """Create a notification target: where messages of a project, a bot, a heartbeat or a subscriber go."""
     # Imported by the calls that need it: the channels speak HTTP and mail, which most API processes never do.
     from heartbeat.notifications.channels.registry import check_available, read_config
 
@@ -79,7 +79,7 @@ def _created(
 
 @router.get("/target/readall", **call(AllTargets, query=ListTargets))
 async def readall_targets(query: Annotated[ListTargets, query_params(ListTargets)], caller: CallerDep) -> ApiResponse:
-    """List a project's targets, or those that hear of one bot."""
+    """List a project's notification targets, or those that hear of one bot."""
     page = Page(query.page, query.per_page)
     targets, total = await caller.read(query, store.targets, page)
     shown = [show_target(target) for target in targets]
@@ -88,7 +88,7 @@ async def readall_targets(query: Annotated[ListTargets, query_params(ListTargets
 
 @router.put("/target/update", **call(OneTarget))
 async def update(body: UpdateTarget, caller: CallerDep) -> ApiResponse:
-    """Change what is given of a target. Enabling it has messages sent there again."""
+    """Change the fields of a notification target that are sent. Enabling it has messages sent there again."""
     settings = caller.stack.settings
     before = await caller.read_inline(body, store.target, body.target_id)
     fields = body.fields()
@@ -108,7 +108,7 @@ async def update(body: UpdateTarget, caller: CallerDep) -> ApiResponse:
 
 @router.delete("/target/delete", **call(Success, query=OfTarget))
 async def delete(query: Annotated[OfTarget, query_params(OfTarget)], caller: CallerDep) -> ApiResponse:
-    """Send nothing there any more."""
+    """Delete a notification target: nothing is sent there any more."""
     await caller.write(query, store.delete_target, query.target_id, caller.now())
     return ApiResponse({"success": True, "message": f"Target {query.target_id} was deleted."})
 
@@ -117,7 +117,7 @@ async def delete(query: Annotated[OfTarget, query_params(OfTarget)], caller: Cal
 async def readall(
     query: Annotated[ListNotifications, query_params(ListNotifications)], caller: CallerDep
 ) -> ApiResponse:
-    """List a project's or one bot's notifications, newest first, each with what became of it."""
+    """List a project's or one bot's notifications, newest first, each with its delivery."""
     page = Page(query.page, query.per_page)
     notifications, total = await caller.read(query, store.notifications, query.equal(), page)
     shown = [show_notification(notification) for notification in notifications]
@@ -126,7 +126,10 @@ async def readall(
 
 @router.post("/test", **call(TargetTried))
 async def test(body: OfTarget, caller: CallerDep) -> ApiResponse:
-    """Send one message now and say what came of it. Nothing is stored, and a target that is disabled stays so."""
+    """Send one message to a target now, and say what came of it.
+
+    Nothing is stored, and a target that is disabled stays so.
+    """
     settings = caller.stack.settings
     target = (await caller.read(body, store.target, body.target_id)).target
     outcome = await try_out(target, Keyring.from_settings(settings), settings, WHENCE)

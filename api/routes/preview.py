@@ -16,7 +16,7 @@ router = APIRouter(prefix="/v1/bot/heartbeat", tags=["Heartbeats"])
 
 @router.post("/preview", **call(Previewed))
 async def show(body: AskPreview, caller: CallerDep) -> ApiResponse:
-    """The next ticks of what would be configured, what a month of them costs, and what to be warned of."""
+    """Preview a heartbeat: its next ticks, what a month of them costs, and what to be warned of. Nothing is stored."""
     now = caller.now()
     outlook = await caller.read(body, preview, body.configure_request(), now)
     # Counting a year of ticks takes tens of milliseconds: not on the loop.

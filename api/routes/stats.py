@@ -15,5 +15,5 @@ router = APIRouter(prefix="/v1/bot/heartbeat", tags=["Heartbeats"])
 
 @router.get("/stats", **call(OneStats, query=ReadStats))
 async def read(query: Annotated[ReadStats, query_params(ReadStats)], caller: CallerDep) -> ApiResponse:
-    """Add up a bot's logs of the last days."""
+    """Read what a bot's logs of the last days come to."""
     return ApiResponse({"stats": show_stats(await caller.read(query, stats, caller.now().date(), query.days))})

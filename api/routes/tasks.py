@@ -23,25 +23,25 @@ router = APIRouter(prefix="/v1/bot/task", tags=["Scheduled tasks"])
 
 @router.post("/create", **call(OneTask))
 async def create(body: CreateTask, caller: CallerDep) -> ApiResponse:
-    """Have something done once at a time or in some minutes, or again and again, for so many times if you say."""
+    """Create a scheduled task: something to be done once, at a time or in some minutes, or again and again."""
     return await _change(caller, body, store.create, body.member_id, body.new_task(), caller.now())
 
 
 @router.post("/cancel", **call(OneTask))
 async def cancel(body: OfTask, caller: CallerDep) -> ApiResponse:
-    """End a task before its time. A run of it that is in progress still ends; its logs stay."""
+    """Cancel a scheduled task before its time. A run of it that is in progress still ends; its logs stay."""
     return await _change(caller, body, store.cancel, caller.now())
 
 
 @router.get("/read", **call(OneTask, query=OfTask))
 async def read(query: Annotated[OfTask, query_params(OfTask)], caller: CallerDep) -> ApiResponse:
-    """Read one task, one that is done or cancelled too."""
+    """Read one scheduled task, one that is done or cancelled too."""
     return ApiResponse({"task": await caller.read_inline(query, _named, caller.now())})
 
 
 @router.get("/readall", **call(AllTasks, query=ListTasks))
 async def readall(query: Annotated[ListTasks, query_params(ListTasks)], caller: CallerDep) -> ApiResponse:
-    """List a bot's tasks, newest first; those that have ended only where `status` asks for them."""
+    """List a bot's scheduled tasks, newest first; those that have ended only where `status` asks for them."""
     page = Page(query.page, query.per_page)
     tasks, total = await caller.read(query, _of_bot, query.member_id, query.status, page, caller.now())
     return ApiResponse({"total": total, "tasks": tasks, "pagination": pagination(page, total)})

@@ -77,7 +77,10 @@ async def read(tool_id: ToolId, query: Annotated[OfBot, query_params(OfBot)], ca
 
 @router.put("/{tool_id}", **call(OneTool))
 async def update(tool_id: ToolId, body: UpdateTool, caller: CallerDep) -> ApiResponse:
-    """Change what is given of a tool. A server that is another one by it, or that never answered, is asked anew."""
+    """Change the fields of a tool that are sent.
+
+    A server that becomes another one by the change, or that never answered, is asked anew what it offers.
+    """
     settings = caller.stack.settings
     before = await caller.read_inline(body, store.tool, tool_id)
     after = changed_copy(before, changes(body, before, settings))
@@ -105,7 +108,7 @@ def _updated(
 
 @router.delete("/{tool_id}", **call(Success, query=OfBot))
 async def delete(tool_id: ToolId, query: Annotated[OfBot, query_params(OfBot)], caller: CallerDep) -> ApiResponse:
-    """Forget a tool."""
+    """Delete a tool, and the headers that are kept of it."""
     await caller.write(query, store.delete_tool, tool_id)
     return ApiResponse({"success": True, "message": f"Tool {tool_id} was deleted."})
 
@@ -129,7 +132,7 @@ async def _switch(caller: Caller, names: OfBot, tool_id: str, active: dict[str, 
 
 @router.post("/{tool_id}/refresh", **call(Success, query=OfBot))
 async def refresh(tool_id: ToolId, query: Annotated[OfBot, query_params(OfBot)], caller: CallerDep) -> ApiResponse:
-    """Take what the server offers now as what its tools are, and use again what was paused because it changed."""
+    """Refresh a tool: take what its server offers now, and use again what was paused because it changed."""
     before = await caller.read_inline(query, store.tool, tool_id)
     listing = await list_offered(before, caller.stack.settings)
     await caller.write(query, _refreshed, before, listing, caller.now())
@@ -146,7 +149,7 @@ def _refreshed(connection: Connection, access: Access, before: Tool, listing: To
 
 @router.post("/{tool_id}/test", **call(ToolTried, query=OfBot))
 async def test(tool_id: ToolId, query: Annotated[OfBot, query_params(OfBot)], caller: CallerDep) -> ApiResponse:
-    """Try the connection to the server; nothing is stored."""
+    """Try the connection to a tool's server; nothing is stored."""
     tool = await caller.read_inline(query, store.tool, tool_id)
     listing = await list_offered(tool, caller.stack.settings)
     message = listing.problem or f"{tool.server_label} answers, and offers {_count(listing)}."

@@ -20,6 +20,8 @@ from heartbeat.store.projects.access import Access
 from heartbeat.store.projects.members import member_uuids
 from heartbeat.store.tables.heartbeats import Heartbeat
 
+CONFIGURED = tuple(HeartbeatFields.model_fields)
+
 # What is empty in the example of a heartbeat.
 UNSET: dict[str, Any] = dict.fromkeys(
     ("interval_minutes", "active_hours_start", "active_hours_end", "active_days", "run_timeout_seconds")
@@ -46,7 +48,7 @@ def _without_defaults(schema: dict[str, Any]) -> None:
 def _describe_defaults(schema: dict[str, Any]) -> None:
     """Say what a new heartbeat has in words: clients that send a schema's `default` would undo earlier changes."""
     schema["examples"] = [REQUEST]
-    for name in HeartbeatFields.model_fields:
+    for name in CONFIGURED:
         field = schema["properties"][name]
         default = field.pop("default", None)
         if default is not None:
@@ -82,7 +84,7 @@ class Configure(HeartbeatFields, OfBot):
 
     def configure_request(self) -> ConfigureRequest:
         """What is asked for, without what was left out."""
-        fields = {name: getattr(self, name) for name in self.model_fields_set & HeartbeatFields.model_fields.keys()}
+        fields = {name: getattr(self, name) for name in self.model_fields_set.intersection(CONFIGURED)}
         return ConfigureRequest(fields, self.uuid, self.member_id, self.enabled)
 
 
@@ -146,7 +148,7 @@ def show(access: Access, heartbeat: Heartbeat, member_uuid: str | None, now: dat
     period_start, period_end = credits.period(now, access.project.period_anchor_day)
     return {
         "uuid": columns["uuid"],
-        **{name: columns[name] for name in HeartbeatFields.model_fields},
+        **{name: columns[name] for name in CONFIGURED},
         **show_scheduled(access, heartbeat, member_uuid, now),
         "enabled": int(columns["enabled"]),
         "credits_used": columns["period_credits"] if columns["period_start"] == period_start else 0,

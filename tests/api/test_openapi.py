@@ -57,7 +57,7 @@ def test_every_example_is_a_value_of_its_field(document: Document) -> None:
 def test_every_call_says_in_short_and_in_full_what_it_does(document: Document) -> None:
     for name, operation in operations(document):
         assert operation["description"].endswith("."), name
-        assert operation["summary"], name
+        assert 0 < len(operation["summary"]) <= 90, name
         assert operation["description"].startswith(operation["summary"]), name
 
 
