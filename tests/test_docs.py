@@ -112,6 +112,36 @@ def test_links_lead_somewhere(page: Path) -> None:
             assert (page.parent / target.split("#")[0]).exists(), f"{page.name} links to {target}"
 
 
+def headings(page: Path) -> set[str]:
+    """The anchors of a page's headings, as the usual hosts make them."""
+    titles = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_to_headings(page: Path) -> None:
+    for name, anchor in re.findall(r"\]\(([^)\s#:]*)#([^)\s]+)\)", page.read_text()):
+        target = page.parent / name if name else page
+        assert anchor in headings(target), f"{page.name} links to {name}#{anchor}"
+
+
+def walks() -> list[str]:
+    """The numbered steps of the two walks through the files."""
+    page = text("docs/architecture.md")
+    sections = [page.split(f"## {title}")[1].split("\n## ")[0] for title in ("One tick", "One configure")]
+    steps = [step for section in sections for step in re.split(r"^\d\. ", section, flags=re.MULTILINE)[1:]]
+    return [step.split("\n\n")[0] for step in steps]
+
+
+@pytest.mark.parametrize("step", walks(), ids=lambda step: " ".join(step.split()[:4]))
+def test_every_name_on_a_walk_is_in_a_file_that_its_step_links(step: str) -> None:
+    linked = [ROOT / "docs" / name for name in re.findall(r"\]\(([^)]+\.py)\)", step)]
+    words = {word for path in linked for word in re.findall(r"\w+", path.read_text())}
+    names = {part for name in re.findall(r"`([A-Za-z_][\w.]*)`", step) for part in name.split(".")}
+    assert names
+    assert names <= words
+
+
 def folders_of_the_page() -> set[str]:
     """The folders that the tree in docs/architecture.md names, as paths from the root."""
     block = text("docs/architecture.md").split("<!-- tree -->")[1].split("```")[1]
