@@ -11,7 +11,7 @@ from heartbeat.domain.errors import Detail, InvalidMany, ProductError, Unavailab
 
 log = logging.getLogger(__name__)
 
-WORDS = {
+MESSAGES = {
     "missing": "is required",
     "string_type": "must be a string",
     "string_unicode": "has characters that are not text; remove them",
@@ -45,7 +45,7 @@ def refusal(problem: ProductError, request_id: str) -> ApiResponse:
         log.warning("request %s: %s", request_id, problem)
         if problem.code == "database_unavailable":
             problem = Unavailable(problem.code, DATABASE_AWAY)
-    return error_answer(problem)
+    return error_response(problem)
 
 
 def error_body(problem: ProductError) -> dict[str, Any]:
@@ -64,7 +64,7 @@ def error_body(problem: ProductError) -> dict[str, Any]:
     return body
 
 
-def error_answer(problem: ProductError, headers: dict[str, str] | None = None, **more: Any) -> ApiResponse:
+def error_response(problem: ProductError, headers: dict[str, str] | None = None, **more: Any) -> ApiResponse:
     """The response to a failed call; `more` are further fields of its body."""
     headers = dict(headers or {})
     if problem.retry_after is not None:
@@ -97,15 +97,15 @@ def unexpected() -> ProductError:
 
 
 def _detail(error: dict[str, Any]) -> Detail:
-    where, kind = [str(part) for part in error["loc"][1:]], error["type"]
+    path, kind = [str(part) for part in error["loc"][1:]], error["type"]
     if kind == "json_invalid":
         return Detail("body", f"is not valid JSON: {error['ctx']['error']} at position {error['loc'][-1]}")
     if kind == "wrong_field":
         return Detail(error["ctx"]["field"], error["ctx"]["message"])
-    if not where:
+    if not path:
         return Detail("body", "must be a JSON object")
     if kind in ("too_long", "too_short") and isinstance(error.get("input"), str):
         # A text that went through a validator of ours is any sequence to pydantic.
         kind = f"string_{kind}"
-    words = WORDS[kind].format(**error.get("ctx", {})) if kind in WORDS else str(error["msg"])
-    return Detail(".".join(where), words)
+    words = MESSAGES[kind].format(**error.get("ctx", {})) if kind in MESSAGES else str(error["msg"])
+    return Detail(".".join(path), words)

@@ -11,7 +11,7 @@ from temporalio.client import Client
 from api import openapi
 from api.dashboard.router import router as dashboard
 from api.deps import Stack, caller
-from api.errors import error_answer, from_http, from_validation, refusal
+from api.errors import error_response, from_http, from_validation, refusal
 from api.middleware.idempotency import Idempotency
 from api.middleware.metrics import Metrics
 from api.middleware.request_limits import RequestLimits
@@ -84,7 +84,7 @@ async def _refused_by_framework(request: Request, problem: Exception) -> ApiResp
     error = from_http(problem, request.method, request.scope["path"])
     if error.status == 400:
         return await _if_authorized(request, None, error)
-    return error_answer(error, dict(problem.headers or {}))
+    return error_response(error, dict(problem.headers or {}))
 
 
 async def _if_authorized(request: Request, names: OfProject | None, error: ProductError) -> ApiResponse:
@@ -93,4 +93,4 @@ async def _if_authorized(request: Request, names: OfProject | None, error: Produ
         await (await caller(request)).access(names)
     except ProductError as problem:
         return refusal(problem, request.scope["heartbeat.request_id"])
-    return error_answer(error)
+    return error_response(error)

@@ -22,7 +22,7 @@ from heartbeat.store.projects.access import Access
 from heartbeat.store.runs import details
 
 LOOK_EVERY, KEEP_ALIVE_EVERY = 1.0, 15.0
-KNOWN_ID = re.compile(r"([a-z]*)\.([a-z-]{0,10000})")
+EVENT_ID = re.compile(r"([a-z]*)\.([a-z-]{0,10000})")
 NOT_SEEN = "-"
 
 
@@ -36,11 +36,11 @@ class SeenStates:
     @classmethod
     def from_id(cls, event_id: str) -> "SeenStates":
         """What the reader of this event has seen; nothing, if it is no id of ours."""
-        known = KNOWN_ID.fullmatch(event_id)
-        if known is None:
+        match = EVENT_ID.fullmatch(event_id)
+        if match is None:
             return cls()
-        letters = {number: letter for number, letter in enumerate(known[2], 1) if letter != NOT_SEEN}
-        return cls(known[1], letters)
+        letters = {number: letter for number, letter in enumerate(match[2], 1) if letter != NOT_SEEN}
+        return cls(match[1], letters)
 
     def __str__(self) -> str:
         last = max(self.letters, default=0)

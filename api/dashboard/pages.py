@@ -140,7 +140,7 @@ VisitorDep = Annotated[Visitor, Depends(visitor)]
 
 def require_own_form(request: Request) -> None:
     """Raises `Forbidden` unless the browser says that the form was on a page of this very site."""
-    # Own code: FastAPI has no CSRF check, and these two headers need neither a token in each form nor a store of them.
+    # Own code: FastAPI has no CSRF check, and these headers need no token in each form.
     site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin", "")
     # Browsers leave the first out on plain http; a proxy may change the host that the second is compared with.
     own = site == "same-origin" if site else urlsplit(origin).netloc == request.headers.get("host") != ""

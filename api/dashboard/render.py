@@ -13,9 +13,9 @@ HERE = Path(__file__).parent
 ASSETS = {"dashboard.css": "text/css", "dashboard.js": "text/javascript"}
 
 
-def render(template: str, **shown: Any) -> str:
+def render(template: str, **context: Any) -> str:
     """The page `template` with what it shows; a name it does not know is an error, not a blank."""
-    return _environment().get_template(f"{template}.html").render(shown)
+    return _environment().get_template(f"{template}.html").render(context)
 
 
 @cache
@@ -32,7 +32,7 @@ def asset_url(name: str) -> str:
 
 @cache
 def _environment() -> Environment:
-    made = Environment(
+    environment = Environment(
         loader=FileSystemLoader(HERE / "templates"),
         autoescape=True,
         undefined=StrictUndefined,
@@ -40,6 +40,6 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    made.filters |= {"number": formats.number, "sentence": formats.sentence}
-    made.globals |= {"asset_url": asset_url, "formats": formats}
-    return made
+    environment.filters |= {"number": formats.number, "sentence": formats.sentence}
+    environment.globals |= {"asset_url": asset_url, "formats": formats}
+    return environment

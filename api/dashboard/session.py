@@ -1,7 +1,7 @@
 """A browser's session: a cookie that names a key and ends, signed with the key's own hash.
 
-There is no secret and no table of sessions: whoever revokes a key ends its sessions, and a cookie holds nothing
-that opens the API.
+There is no secret and no table of sessions: revoking a key ends its sessions, and a cookie holds nothing that opens
+the API. Own code: Starlette's sessions are signed with one secret of the installation and outlive the key.
 """
 
 import hmac

@@ -1,6 +1,6 @@
 """Idempotency keys: a POST that carries one is answered once; the same request again gets the same answer again.
 
-Own code: it answers past every handler, and keeps its keys in the store, which every API process shares.
+Own code: FastAPI has nothing for it, and the keys must be in the store that all API processes share.
 """
 
 import asyncio

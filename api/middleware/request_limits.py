@@ -7,7 +7,7 @@ from time import perf_counter
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.errors import error_answer, refusal, unexpected
+from api.errors import error_response, refusal, unexpected
 from api.middleware.metrics import Metrics
 from heartbeat.domain.errors import ProductError
 from heartbeat.domain.ids import new_request_id
@@ -22,7 +22,10 @@ SANE_ID = re.compile(r"[A-Za-z0-9_.:/+=-]{1,128}")
 
 
 class RequestLimits:
-    """Wraps the application. A body is read here, whole, before anything else looks at the request."""
+    """Wraps the application. A body is read here, whole, before anything else looks at the request.
+
+    Own code: Starlette limits no body, and what is refused out here, past every handler, must look like our errors.
+    """
 
     def __init__(self, app: ASGIApp, metrics: Metrics, max_body_bytes: int) -> None:
         self._app = app
@@ -51,7 +54,7 @@ class RequestLimits:
             log.exception("request %s: %s %s failed", request_id, scope["method"], scope["path"])
             if status:
                 raise
-            await error_answer(unexpected())(scope, receive, tagged)
+            await error_response(unexpected())(scope, receive, tagged)
         finally:
             self._metrics.observe(_method(scope), _route(scope), status, perf_counter() - began)
 
@@ -90,8 +93,8 @@ class RequestLimits:
 
 def _request_id(scope: Scope) -> str:
     """The caller's own id if it can stand in a log, else a new one."""
-    given = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"").decode("latin-1")
-    return given if SANE_ID.fullmatch(given) else new_request_id()
+    header = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"").decode("latin-1")
+    return header if SANE_ID.fullmatch(header) else new_request_id()
 
 
 def _is_json(content_type: str) -> bool:

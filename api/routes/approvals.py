@@ -26,8 +26,8 @@ async def readall(query: Annotated[ListApprovals, query_params(ListApprovals)], 
     """List the tool calls of a bot that wait, or waited, for a person's approval, newest first."""
     page = Page(query.page, query.per_page)
     approvals, total = await caller.read(query, store.approvals, query.state, page)
-    shown = [show_approval(approval) for approval in approvals]
-    return ApiResponse({"total": total, "approvals": shown, "pagination": pagination(page, total)})
+    objects = [show_approval(approval) for approval in approvals]
+    return ApiResponse({"total": total, "approvals": objects, "pagination": pagination(page, total)})
 
 
 @router.post("/decide", **call(OneApproval))

@@ -40,8 +40,8 @@ async def readall(query: Annotated[ListBots, query_params(ListBots)], caller: Ca
     """List a project's bots, oldest first."""
     page = Page(query.page, query.per_page)
     bots, total = await caller.read(query, store.bots, page)
-    shown = [show_bot(bot, caller.stack.settings) for bot in bots]
-    return ApiResponse({"total": total, "bots": shown, "pagination": pagination(page, total)})
+    objects = [show_bot(bot, caller.stack.settings) for bot in bots]
+    return ApiResponse({"total": total, "bots": objects, "pagination": pagination(page, total)})
 
 
 @router.put("/update", **call(UpdatedBot))

@@ -21,8 +21,8 @@ async def readall(query: Annotated[ListFindings, query_params(ListFindings)], ca
     """List a bot's findings, last seen first."""
     page = Page(query.page, query.per_page)
     findings, total = await caller.read(query, store.findings, query.state, page)
-    shown = [show_finding(finding) for finding in findings]
-    return ApiResponse({"total": total, "findings": shown, "pagination": pagination(page, total)})
+    objects = [show_finding(finding) for finding in findings]
+    return ApiResponse({"total": total, "findings": objects, "pagination": pagination(page, total)})
 
 
 @router.post("/acknowledge", **call(OneFinding))

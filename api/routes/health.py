@@ -8,7 +8,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.responses import Response
 
 from api.deps import Stack
-from api.errors import error_answer
+from api.errors import error_response
 from api.responses import ApiResponse
 from heartbeat.domain.errors import Unavailable
 from heartbeat.store.overview.counts import counts
@@ -55,7 +55,7 @@ async def readyz(request: Request) -> ApiResponse:
     missing = [MEND[name] for name, present in checks.items() if not present]
     if missing:
         problem = Unavailable("not_ready", f"Missing: {', '.join(missing)}.")
-        return error_answer(problem, checks=checks, status="not ready")
+        return error_response(problem, checks=checks, status="not ready")
     return ApiResponse({"status": "ready", "checks": checks})
 
 

@@ -23,16 +23,16 @@ async def readall(query: Annotated[ListLogs, query_params(ListLogs)], caller: Ca
     """List the logs of a bot's heartbeats, newest first."""
     page = Page(query.page, query.per_page)
     runs, total = await caller.read(query, _logs, query, page)
-    shown = [show_log(run, caller.stack.settings) for run in runs]
-    return ApiResponse({"total": total, "logs": shown, "pagination": pagination(page, total)})
+    objects = [show_log(run, caller.stack.settings) for run in runs]
+    return ApiResponse({"total": total, "logs": objects, "pagination": pagination(page, total)})
 
 
 def _logs(connection: Connection, access: Access, query: ListLogs, page: Page) -> tuple[list[Row[Any]], int]:
-    wanted = LogFilter(
+    which = LogFilter(
         bot_id=access.bot.id,
         heartbeat_id=access.heartbeat_or_task.id if access.heartbeat_key else None,
         member_id=subscriber(connection, access.bot, query.member_id).id if query.member_id else None,
         status=query.status,
         dry_run=query.dry_run,
     )
-    return logs(connection, wanted, page)
+    return logs(connection, which, page)

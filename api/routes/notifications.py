@@ -47,17 +47,17 @@ async def create(body: CreateTarget, caller: CallerDep) -> ApiResponse:
 
     settings, uuid = caller.stack.settings, new_id("tgt")
     await caller.access(body)
-    shown, secret = read_config(body.channel, body.config, settings.egress_allow)
-    check_available(body.channel, shown, settings)
-    made_up = {name: value for name, value in secret.items() if name not in body.config}
+    config, secrets = read_config(body.channel, body.config, settings.egress_allow)
+    check_available(body.channel, config, settings)
+    made_up = {name: value for name, value in secrets.items() if name not in body.config}
     if made_up and caller.claim is not None:
         raise Invalid("config", f"give {', '.join(made_up)}, too: with an Idempotency-Key the answer would be kept")
     fields = {
         "uuid": uuid,
         "channel": body.channel,
         "name": body.name or body.channel,
-        "config": shown,
-        "sealed_config": sealed(Keyring.from_settings(settings), uuid, secret),
+        "config": config,
+        "sealed_config": sealed(Keyring.from_settings(settings), uuid, secrets),
         "events": body.events,
         "cooldown_seconds": body.cooldown_seconds,
         "is_enabled": body.is_enabled,
@@ -69,12 +69,12 @@ async def create(body: CreateTarget, caller: CallerDep) -> ApiResponse:
 def _created(
     connection: Connection, access: Access, member_key: str | None, fields: dict[str, Any], now: datetime
 ) -> store.ListedTarget:
-    whose = {
+    owner = {
         "bot_id": access.bot.id if access.bot_key else None,
         "heartbeat_id": access.heartbeat.id if access.heartbeat_key else None,
         "member_id": subscriber(connection, access.bot, member_key).id if member_key else None,
     }
-    return store.create_target(connection, access, fields | whose, now)
+    return store.create_target(connection, access, fields | owner, now)
 
 
 @router.get("/target/readall", **call(AllTargets, query=ListTargets))
@@ -82,8 +82,8 @@ async def readall_targets(query: Annotated[ListTargets, query_params(ListTargets
     """List a project's notification targets, or those that hear of one bot."""
     page = Page(query.page, query.per_page)
     targets, total = await caller.read(query, store.targets, page)
-    shown = [show_target(target) for target in targets]
-    return ApiResponse({"total": total, "targets": shown, "pagination": pagination(page, total)})
+    objects = [show_target(target) for target in targets]
+    return ApiResponse({"total": total, "targets": objects, "pagination": pagination(page, total)})
 
 
 @router.put("/target/update", **call(OneTarget))
@@ -98,10 +98,10 @@ async def update(body: UpdateTarget, caller: CallerDep) -> ApiResponse:
         from heartbeat.notifications.channels.registry import change_config, check_available
 
         keyring, row = Keyring.from_settings(settings), before.target
-        secrets = opened(keyring, row)
-        shown, secret = change_config(row.channel, row.config, secrets, body.config, settings.egress_allow)
-        check_available(row.channel, shown, settings)
-        fields |= {"config": shown, "sealed_config": sealed(keyring, row.uuid, secret)}
+        secrets_before = opened(keyring, row)
+        config, secrets = change_config(row.channel, row.config, secrets_before, body.config, settings.egress_allow)
+        check_available(row.channel, config, settings)
+        fields |= {"config": config, "sealed_config": sealed(keyring, row.uuid, secrets)}
     target = await caller.write(body, store.write_target, body.target_id, fields, caller.now())
     return ApiResponse({"target": show_target(target), "made_up": {}})
 
@@ -120,8 +120,8 @@ async def readall(
     """List a project's or one bot's notifications, newest first, each with its delivery."""
     page = Page(query.page, query.per_page)
     notifications, total = await caller.read(query, store.notifications, query.equal(), page)
-    shown = [show_notification(notification) for notification in notifications]
-    return ApiResponse({"total": total, "notifications": shown, "pagination": pagination(page, total)})
+    objects = [show_notification(notification) for notification in notifications]
+    return ApiResponse({"total": total, "notifications": objects, "pagination": pagination(page, total)})
 
 
 @router.post("/test", **call(TargetTried))

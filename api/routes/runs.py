@@ -35,8 +35,8 @@ async def events(
     seen = SeenStates.from_id(request.headers.get("last-event-id", ""))
     # Here and not in the stream: it may be refused.
     first = await changes(caller, query, seen)
-    told = stream(caller, query, first, seen, request.app.state.closing)
-    return StreamingResponse(told, headers=STREAMED, media_type="text/event-stream")
+    chunks = stream(caller, query, first, seen, request.app.state.closing)
+    return StreamingResponse(chunks, headers=STREAMED, media_type="text/event-stream")
 
 
 def _run(connection: Connection, access: Access, run_uuid: str, settings: Settings) -> dict[str, Any]:

@@ -28,8 +28,8 @@ async def readall(query: Annotated[ListSubscribers, query_params(ListSubscribers
     """List a project's subscribers, bot by bot."""
     page = Page(query.page, query.per_page)
     subscribers, total = await caller.read(query, store.subscribers, page)
-    shown = [show_subscriber(subscriber) for subscriber in subscribers]
-    return ApiResponse({"total": total, "subscribers": shown, "pagination": pagination(page, total)})
+    objects = [show_subscriber(subscriber) for subscriber in subscribers]
+    return ApiResponse({"total": total, "subscribers": objects, "pagination": pagination(page, total)})
 
 
 @router.post("/create", **call(OneSubscriber))

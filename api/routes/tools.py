@@ -50,8 +50,8 @@ async def readall(query: Annotated[ListTools, query_params(ListTools)], caller: 
     """List a bot's tools, oldest first."""
     page = Page(query.page, query.per_page)
     tools, total = await caller.read(query, store.tools, query.equal(), page)
-    shown = [show_tool(tool) for tool in tools]
-    entries = [{**tool, "tool": tool} for tool in shown]
+    objects = [show_tool(tool) for tool in tools]
+    entries = [{**tool, "tool": tool} for tool in objects]
     return ApiResponse({"total": total, "tools": entries, "pagination": pagination(page, total)})
 
 

@@ -39,7 +39,7 @@ NOTICES = {
 
 
 @dataclass(frozen=True)
-class ProjectPage:
+class ProjectRows:
     """A project as the first page shows it; `bot` only if there is a bot and no heartbeat yet."""
 
     heartbeats: list[projects.ListedHeartbeat]
@@ -52,7 +52,7 @@ class ProjectPage:
 
 
 @dataclass(frozen=True)
-class HeartbeatPage:
+class HeartbeatRows:
     """A heartbeat as its page shows it."""
 
     heartbeat: Heartbeat
@@ -66,36 +66,36 @@ class HeartbeatPage:
 async def project_page(request: Request, visitor: VisitorDep, page: str = "1") -> Response:
     """Every heartbeat of the project."""
     now, current = visitor.now(), page_of(page, HEARTBEATS_A_PAGE)
-    frame, shown = await visitor.read_framed(_project, current, now)
+    frame, rows = await visitor.read_framed(_project, current, now)
     period = credits.period(now, frame.project.period_anchor_day)
     # A run that counts hides a rehearsal, and the longest hides the others.
-    in_order = sorted(shown.running, key=_hidden_first, reverse=True)
+    in_order = sorted(rows.running, key=_hidden_first, reverse=True)
     running = {run.heartbeat_id: run for run in in_order}
-    cards = [_card(listed, running.get(listed.heartbeat.id), period, now) for listed in shown.heartbeats]
+    cards = [_card(listed, running.get(listed.heartbeat.id), period, now) for listed in rows.heartbeats]
     return html(
         "heartbeats",
         frame=frame,
         refresh=page_url("/", current),
         cards=cards,
         totals=heartbeats.totals(
-            shown.states,
-            sum(not run.dry_run for run in shown.running),
-            shown.days,
-            shown.credits,
-            shown.credit_limit,
+            rows.states,
+            sum(not run.dry_run for run in rows.running),
+            rows.days,
+            rows.credits,
+            rows.credit_limit,
             period,
         ),
-        pages=runs.pages(current, shown.states.total),
-        bot=shown.bot,
+        pages=runs.pages(current, rows.states.total),
+        bot=rows.bot,
         api=str(request.base_url).rstrip("/"),
     )
 
 
-def _project(connection: Connection, access: Access, page: Page, now: datetime) -> ProjectPage:
+def _project(connection: Connection, access: Access, page: Page, now: datetime) -> ProjectRows:
     project = access.project
     start, _ = credits.period(now, project.period_anchor_day)
     states = projects.states(connection, project)
-    return ProjectPage(
+    return ProjectRows(
         projects.heartbeat_page(connection, project, page) if states.total else [],
         states,
         projects.running(connection, project),
@@ -122,29 +122,29 @@ def _card(
 async def heartbeat_page(uuid: str, visitor: VisitorDep, page: str = "1", done: str = "") -> Response:
     """One heartbeat and its runs, newest first."""
     now, current = visitor.now(), page_of(page, RUNS_A_PAGE)
-    frame, shown = await visitor.read_framed(_heartbeat, uuid, current, now)
-    heartbeat, settings, going = shown.heartbeat, visitor.stack.settings, shown.runs.going
+    frame, rows = await visitor.read_framed(_heartbeat, uuid, current, now)
+    heartbeat, settings, going = rows.heartbeat, visitor.stack.settings, rows.runs.going
     period = credits.period(now, frame.project.period_anchor_day)
     running = going[0].uuid if going else None
     return html(
         "heartbeat",
         frame=frame,
         refresh=page_url(f"/heartbeats/{heartbeat.uuid}", current),
-        card=heartbeats.card(heartbeat, shown.bot.name, next_tick(cadence_of(heartbeat)), period, now, running),
+        card=heartbeats.card(heartbeat, rows.bot.name, next_tick(cadence_of(heartbeat)), period, now, running),
         heartbeat=heartbeat,
-        bot=shown.bot,
-        lines=shown.runs.lines(heartbeat.timezone, now, settings),
-        waits=shown.runs.waits,
-        pages=runs.pages(current, shown.runs.total),
-        rehearsals=[run_line(run, heartbeat.timezone, now, settings) for run in shown.rehearsals],
-        findings=[finding_view(row, now) for row in shown.findings],
+        bot=rows.bot,
+        lines=rows.runs.lines(heartbeat.timezone, now, settings),
+        waits=rows.runs.waits,
+        pages=runs.pages(current, rows.runs.total),
+        rehearsals=[run_line(run, heartbeat.timezone, now, settings) for run in rows.rehearsals],
+        findings=[finding_view(row, now) for row in rows.findings],
         done=NOTICES.get(done),
     )
 
 
-def _heartbeat(connection: Connection, access: Access, uuid: str, page: Page, now: datetime) -> HeartbeatPage:
+def _heartbeat(connection: Connection, access: Access, uuid: str, page: Page, now: datetime) -> HeartbeatRows:
     heartbeat, bot = projects.heartbeat_and_bot(connection, access.project, uuid)
-    return HeartbeatPage(
+    return HeartbeatRows(
         heartbeat,
         bot,
         runs_of(connection, heartbeat, page, now),

@@ -31,7 +31,7 @@ NOTICES = {
 
 
 @dataclass(frozen=True)
-class RunPage:
+class RunRows:
     """A run as its page shows it; `rehearsal` is what a rehearsal that has ended would have done."""
 
     run: Run
@@ -46,9 +46,9 @@ class RunPage:
 async def run_page(uuid: str, visitor: VisitorDep, done: str = "") -> Response:
     """One run, also while it runs."""
     now = visitor.now()
-    frame, shown = await visitor.read_framed(_run, uuid)
-    run, heartbeat = shown.run, shown.heartbeat
-    approvals = [approval_view(approval, now) for approval in shown.approvals]
+    frame, rows = await visitor.read_framed(_run, uuid)
+    run, heartbeat = rows.run, rows.heartbeat
+    approvals = [approval_view(approval, now) for approval in rows.approvals]
     return html(
         "run",
         frame=frame,
@@ -58,19 +58,19 @@ async def run_page(uuid: str, visitor: VisitorDep, done: str = "") -> Response:
         outcome=runs.outcome(run),
         opening=first_message(run.opening, run.prompt) if run.opening else None,
         report=runs.report(run),
-        rehearsal=runs.rehearsal_view(shown.rehearsal) if shown.rehearsal else None,
+        rehearsal=runs.rehearsal_view(rows.rehearsal) if rows.rehearsal else None,
         waiting=[approval for approval in approvals if approval.state == "pending" and run.status == "running"],
         decided=[approval for approval in approvals if approval.state != "pending"],
         heartbeat=heartbeat,
         title=heartbeats.title(heartbeat),
         place=heartbeats.page_path(heartbeat),
-        bot=shown.bot,
-        steps=shown.steps,
+        bot=rows.bot,
+        steps=rows.steps,
         done=NOTICES.get(done),
     )
 
 
-def _run(connection: Connection, access: Access, uuid: str) -> RunPage:
+def _run(connection: Connection, access: Access, uuid: str) -> RunRows:
     run = run_by_uuid(connection, as_public_id(uuid))
     if run.project_id != access.project.id:
         raise NotFound("run", uuid[:64])
@@ -79,4 +79,4 @@ def _run(connection: Connection, access: Access, uuid: str) -> RunPage:
     # Only calls of tools are asked for.
     approvals = approvals_of_run(connection, run) if any(step.kind == "tool" for step in steps) else []
     would = rehearsal(connection, run) if run.dry_run and run.status != "running" else None
-    return RunPage(run, heartbeat, bot, steps, approvals, would)
+    return RunRows(run, heartbeat, bot, steps, approvals, would)

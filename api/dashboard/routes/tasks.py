@@ -40,7 +40,7 @@ class TaskLists:
 
 
 @dataclass(frozen=True)
-class TaskPage:
+class TaskRows:
     """A task as its page shows it."""
 
     task: Heartbeat
@@ -75,26 +75,26 @@ def _lists(connection: Connection, access: Access, page: Page) -> TaskLists:
 async def task_page(uuid: str, visitor: VisitorDep, page: str = "1", done: str = "") -> Response:
     """One task and its runs, newest first; one that has ended too."""
     now, current = visitor.now(), page_of(page, RUNS_A_PAGE)
-    frame, shown = await visitor.read_framed(_task, uuid, current, now)
-    task, going = shown.task, shown.runs.going
+    frame, rows = await visitor.read_framed(_task, uuid, current, now)
+    task, going = rows.task, rows.runs.going
     return html(
         "task",
         frame=frame,
         refresh=page_url(f"/tasks/{task.uuid}", current),
-        task=_view(task, shown.bot.name, shown.makers, now),
+        task=_view(task, rows.bot.name, rows.makers, now),
         row=task,
-        bot=shown.bot,
+        bot=rows.bot,
         running=going[0].uuid if going else None,
-        lines=shown.runs.lines(task.timezone, now, visitor.stack.settings),
-        waits=shown.runs.waits,
-        pages=runs.pages(current, shown.runs.total),
+        lines=rows.runs.lines(task.timezone, now, visitor.stack.settings),
+        waits=rows.runs.waits,
+        pages=runs.pages(current, rows.runs.total),
         done=NOTICES.get(done),
     )
 
 
-def _task(connection: Connection, access: Access, uuid: str, page: Page, now: datetime) -> TaskPage:
+def _task(connection: Connection, access: Access, uuid: str, page: Page, now: datetime) -> TaskRows:
     task, bot = projects.task_and_bot(connection, access.project, uuid)
-    return TaskPage(task, bot, store.made_by(connection, [task]), runs_of(connection, task, page, now))
+    return TaskRows(task, bot, store.made_by(connection, [task]), runs_of(connection, task, page, now))
 
 
 @router.post("/{uuid}/cancel")

@@ -24,7 +24,7 @@ class ApprovalView:
     state: str
     why: str
     by: str | None
-    asked: Moment
+    requested: Moment
     expires: Moment
     decided: Moment | None
     run: str
@@ -44,7 +44,7 @@ def approval_view(pending: PendingApproval, now: datetime) -> ApprovalView:
         state="expired" if late else row.state,
         why=row.why,
         by=row.decided_by,
-        asked=moment(row.created_at, zone, now),
+        requested=moment(row.created_at, zone, now),
         expires=moment(row.expires_at, zone, now),
         decided=moment(row.decided_at, zone, now) if row.decided_at else None,
         run=pending.run_uuid,

@@ -29,7 +29,7 @@ class TargetView:
     name: str
     channel: str
     where: str
-    whose: str
+    owner: str
     events: str
     cooldown: str | None
     enabled: bool
@@ -54,7 +54,7 @@ class NotificationView:
 def target_view(listed: ListedTarget, trouble: str | None) -> TargetView:
     """A target; `trouble` is what went wrong with its newest message, if anything did."""
     row = listed.target
-    whose = (
+    owner = (
         "a subscriber" if listed.member else "one heartbeat" if listed.heartbeat else "one bot" if listed.bot else ""
     )
     return TargetView(
@@ -62,7 +62,7 @@ def target_view(listed: ListedTarget, trouble: str | None) -> TargetView:
         name=row.name,
         channel=formats.CHANNEL.get(row.channel, row.channel),
         where=where_to(row.config),
-        whose=f"of {whose}" if whose else "of the whole project",
+        owner=f"of {owner}" if owner else "of the whole project",
         events="Everything" if row.events is None else ", ".join(formats.EVENT.get(kind, kind) for kind in row.events),
         cooldown=formats.span(row.cooldown_seconds) if row.cooldown_seconds else None,
         enabled=row.is_enabled,

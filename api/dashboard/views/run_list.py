@@ -31,8 +31,8 @@ class RunList:
 
     def lines(self, zone: str, now: datetime, settings: Settings) -> list[runs.RunLine]:
         """Each as a line, its times on the wall of `zone`."""
-        shown = [*(self.going if self.number == 1 else []), *self.ended]
-        return [run_line(run, zone, now, settings) for run in shown]
+        runs_in_order = [*(self.going if self.number == 1 else []), *self.ended]
+        return [run_line(run, zone, now, settings) for run in runs_in_order]
 
 
 def runs_of(connection: Connection, heartbeat: Heartbeat, page: Page, now: datetime) -> RunList:

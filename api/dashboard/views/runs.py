@@ -47,7 +47,7 @@ class RunLine:
 
 @dataclass(frozen=True)
 class StepLine:
-    """One model request or tool call of a run: `what` is the model or the tool, `asked` what the tool was told.
+    """One model request or tool call of a run: `what` is the model or the tool.
 
     A call has no tokens of its own: the request after it pays for its answer.
     """
@@ -55,7 +55,7 @@ class StepLine:
     number: int
     kind: str
     what: str
-    asked: str
+    arguments: str
     answer: str
     state: str
     input_tokens: int
@@ -82,7 +82,7 @@ class RehearsalView:
     """
 
     calls: list[tuple[str, list[Argument], bool]]
-    told: list[tuple[str, str]]
+    messages: list[tuple[str, str]]
 
 
 @dataclass(frozen=True)
@@ -137,18 +137,19 @@ def report(run: Run) -> ReportView | None:
     """What a run reported by the tool of that name, if it did."""
     if not run.report:
         return None
-    found = [(one["severity"], one["title"], one.get("detail") or "") for one in run.report.get("findings") or ()]
-    return ReportView(str(run.report.get("outcome", "")).replace("_", " "), run.report.get("summary"), found)
+    reported = run.report.get("findings") or ()
+    findings = [(finding["severity"], finding["title"], finding.get("detail") or "") for finding in reported]
+    return ReportView(str(run.report.get("outcome", "")).replace("_", " "), run.report.get("summary"), findings)
 
 
 def rehearsal_view(rehearsal: Rehearsal) -> RehearsalView:
     """What a rehearsal would have done, in words."""
     calls = [(formats.tool(call.tool), arguments(call.arguments), call.needs_approval) for call in rehearsal.calls]
-    told = [
+    messages = [
         (formats.EVENT.get(one.event, one.event), f"{formats.CHANNEL.get(one.channel, one.channel)} {one.name}")
         for one in rehearsal.told
     ]
-    return RehearsalView(calls, told)
+    return RehearsalView(calls, messages)
 
 
 def steps(rows: list[Step], charged: Mapping[int, int]) -> list[StepLine]:
@@ -162,7 +163,7 @@ def _step(row: Step, charged: int) -> StepLine:
         number=row.number,
         kind=row.kind,
         what=formats.tool(row.name or "") if is_tool else row.model,
-        asked=formats.start(_in_a_line(arguments(parsed(row.arguments))), OUTCOME),
+        arguments=formats.start(_in_a_line(arguments(parsed(row.arguments))), OUTCOME),
         answer=formats.start(row.answer, OUTCOME) if is_tool else "",
         state=rehearsed or formats.STEP.get(row.state, row.state),
         input_tokens=row.input_tokens,
@@ -173,8 +174,8 @@ def _step(row: Step, charged: int) -> StepLine:
     )
 
 
-def _in_a_line(given: list[Argument]) -> str:
-    return ", ".join(f"{name}: {value}" if name else value for name, value in given)
+def _in_a_line(arguments: list[Argument]) -> str:
+    return ", ".join(f"{name}: {value}" if name else value for name, value in arguments)
 
 
 def pages(page: Page, rows: int) -> Pager:

@@ -17,7 +17,6 @@ class TaskView:
 
     uuid: str
     title: str
-    description: str | None
     bot: str
     schedule: str
     state: str
@@ -41,7 +40,6 @@ def task_view(row: Heartbeat, bot_name: str, due: CadenceView, maker: str | None
     return TaskView(
         uuid=row.uuid,
         title=heartbeats.title(row),
-        description=row.description,
         bot=bot_name,
         schedule=due.schedule,
         state=state,

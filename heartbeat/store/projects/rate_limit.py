@@ -1,4 +1,7 @@
-"""Requests a minute, for the plans that limit them."""
+"""Requests a minute, for the plans that limit them.
+
+Own code: counted in the store, the limit holds over all API processes and needs no further server.
+"""
 
 from datetime import datetime
 
