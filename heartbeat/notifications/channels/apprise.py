@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from apprise import Apprise, AppriseResult
 
 SECONDS = 20.0
-TITLE, BODY = 250, 10_000
+MAX_TITLE, MAX_BODY = 250, 10_000
 STATUS = re.compile(r"\berror=(\d{3})\b")
 EXTRA = "install it: pip install 'heartbeat-server[apprise]'"
 
@@ -35,7 +35,7 @@ class AppriseChannel(Channel[Config]):
     config = Config
 
     async def send(self, config: Config, message: Message, settings: Settings) -> None:
-        """One attempt. Of the address nothing is told, for any part of it may be a secret."""
+        """What is raised names nothing of the address, for any part of it may be a secret."""
         problem = self.obstacle(config.model_dump(), settings)
         if problem is not None:
             raise NotNow(f"{problem[0]} {problem[1]}.")
@@ -66,11 +66,11 @@ class AppriseChannel(Channel[Config]):
 
 
 def services_of(address: str) -> "Apprise | None":
-    """What sends to `address`; `None` when it is none that Apprise can read. Blocks while Apprise is loaded."""
+    """Make what sends to `address`; `None` if Apprise cannot read it. Blocks while Apprise is loaded."""
     # What it speaks with logs addresses, too.
-    for talkative in ("urllib3", "slixmpp"):
-        logging.getLogger(talkative).setLevel(logging.CRITICAL)
-    logging.getLogger("apprise").addFilter(_status_alone)
+    for name in ("urllib3", "slixmpp"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    logging.getLogger("apprise").addFilter(_keep_status)
     from apprise import Apprise, AppriseAsset, NotifyFormat
 
     asset = AppriseAsset(
@@ -86,24 +86,24 @@ def services_of(address: str) -> "Apprise | None":
     return Apprise([service], asset=asset) if service else None
 
 
-def _status_alone(record: logging.LogRecord) -> bool:
-    """Of what Apprise logs the status that a service answered with: its words name addresses."""
-    found = STATUS.search(record.getMessage()) if record.levelno >= logging.WARNING else None
-    if found:
-        record.msg, record.args, record.exc_info = found[0], (), None
-    return found is not None
+def _keep_status(record: logging.LogRecord) -> bool:
+    """Let through of Apprise's log the status that a service answered with, and no word: its words name addresses."""
+    status = STATUS.search(record.getMessage()) if record.levelno >= logging.WARNING else None
+    if status:
+        record.msg, record.args, record.exc_info = status[0], (), None
+    return status is not None
 
 
 def _title(message: Message) -> str:
-    return cut(open_links(one_line(message.title)), TITLE)
+    return cut(open_links(one_line(message.title)), MAX_TITLE)
 
 
 def _body(message: Message) -> str:
-    parts = [cut(open_links(message.body), BODY), message.link or "", one_line(message.origin)]
+    parts = [cut(open_links(message.body), MAX_BODY), message.link or "", one_line(message.origin)]
     return "\n\n".join(part for part in parts if part.strip())
 
 
 def _answer(result: "AppriseResult") -> str:
-    said = [entry.message for service in result for attempt in service for entry in attempt]
-    found = [status[1] for words in said if (status := STATUS.search(words))]
-    return f"it answered {found[-1]}" if found else "it could not be reached, or refused it"
+    lines = [entry.message for service in result for attempt in service for entry in attempt]
+    statuses = [status[1] for line in lines if (status := STATUS.search(line))]
+    return f"it answered {statuses[-1]}" if statuses else "it could not be reached, or refused it"

@@ -15,35 +15,29 @@ from pydantic import AfterValidator, Field, SecretStr, model_validator
 from heartbeat.egress.addresses import is_name, read_host
 from heartbeat.egress.client import Closed, Guard, Refused, system_tls
 from heartbeat.notifications.channels.channel import Channel, ChannelConfig
+from heartbeat.notifications.channels.fields import matching
 from heartbeat.notifications.channels.message import Message, NotNow, Rejected
 from heartbeat.notifications.channels.smtp import SmtpServer, submit
 from heartbeat.notifications.channels.texts import cut, one_line
 from heartbeat.settings import Settings
 
 SECONDS = 20.0
-SUBJECT, BODY = 200, 50_000
+MAX_SUBJECT, MAX_BODY = 200, 50_000
 ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]{1,64}"
 IMPORTANCE = {"low": "low", "normal": "normal", "urgent": "high"}
 
 
-def _mailbox(given: str) -> str:
-    name, at, host = given.rpartition("@")
-    is_plain = at and len(given) <= 254 and re.fullmatch(rf"{ATOM}(\.{ATOM})*", name) and is_name(host.lower())
+def _mailbox(address: str) -> str:
+    name, at, host = address.rpartition("@")
+    is_plain = at and len(address) <= 254 and re.fullmatch(rf"{ATOM}(\.{ATOM})*", name) and is_name(host.lower())
     if not is_plain:
         raise ValueError("must be one plain address such as ada@example.com; make a target for each person")
-    return given
+    return address
 
 
-def _password(given: SecretStr) -> SecretStr:
-    # Encodings of anything else differ from server to server.
-    if not re.fullmatch(r"[ -~]{1,200}", given.get_secret_value()):
-        raise ValueError("must be 1 to 200 ASCII characters")
-    return given
-
-
-def _host(given: str) -> str:
-    read_host(given)
-    return given
+def _host(host: str) -> str:
+    read_host(host)
+    return host
 
 
 Mailbox = Annotated[str, AfterValidator(_mailbox)]
@@ -54,7 +48,8 @@ class Config(ChannelConfig):
     port: int = Field(default=587, ge=1, le=65535)
     security: Literal["starttls", "tls", "none"] = "starttls"
     username: Annotated[str, Field(pattern=r"^[ -~]{1,200}$")] | None = None
-    password: Annotated[SecretStr, AfterValidator(_password)] | None = None
+    # Encodings of anything else differ from server to server.
+    password: Annotated[SecretStr, matching(r"[ -~]{1,200}", "must be 1 to 200 ASCII characters")] | None = None
     sender: Mailbox
     to: Mailbox
 
@@ -77,7 +72,6 @@ class EmailChannel(Channel[Config]):
         self._tls = tls
 
     async def send(self, config: Config, message: Message, settings: Settings) -> None:
-        """One attempt."""
         place = f"{config.host}:{config.port}"
         password = config.password.get_secret_value() if config.password else None
         tls = await asyncio.to_thread(system_tls) if self._tls is None else self._tls
@@ -121,14 +115,14 @@ def _short(words: str) -> str:
 def _mail(config: Config, message: Message) -> EmailMessage:
     """The mail; its Message-ID is the message's id, so that one that came twice is shown once."""
     mail = EmailMessage(SMTP.clone(cte_type="7bit"))
-    mail["Subject"] = cut(one_line(message.title), SUBJECT)
+    mail["Subject"] = cut(one_line(message.title), MAX_SUBJECT)
     mail["From"] = Address("Heartbeat", addr_spec=config.sender)
     mail["To"] = Address(addr_spec=config.to)
     mail["Date"] = message.at
     mail["Message-ID"] = f"<{message.uuid}@{config.sender.partition('@')[2]}>"
     mail["Auto-Submitted"] = "auto-generated"
     mail["Importance"] = IMPORTANCE[message.priority]
-    body = cut(message.body, BODY)
+    body = cut(message.body, MAX_BODY)
     parts = [body, message.link or "", one_line(message.origin)]
     mail.set_content("\n\n".join(part for part in parts if part.strip()) + "\n")
     mail.add_alternative(_html(message, body), subtype="html")

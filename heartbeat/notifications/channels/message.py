@@ -1,4 +1,4 @@
-"""What a channel is handed, and the three ways in which handing it on can fail."""
+"""The message that a channel gets, and the three ways in which sending it can fail."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -28,13 +28,13 @@ class Message:
 
     @property
     def origin(self) -> str:
-        """Whose message it is, and when it came to be."""
+        """The names of the bot and the heartbeat, and when the event happened."""
         names = [name for name in (self.bot, self.heartbeat) if name]
         return " · ".join([*names, f"{self.at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"])
 
 
 class Undelivered(Exception):
-    """The message did not arrive. `str()` says why, to the owner of the target, and holds no secret."""
+    """The message did not arrive. `str()` says why in words for the target's owner, and holds no secret."""
 
 
 class Rejected(Undelivered):
@@ -42,11 +42,11 @@ class Rejected(Undelivered):
 
 
 class Gone(Undelivered):
-    """The receiver asks never to be spoken to again (410); the target is to be switched off."""
+    """The receiver asks for no more requests (410); the target is to be switched off."""
 
 
 class NotNow(Undelivered):
-    """It may arrive later; not before `retry_after` seconds, where the receiver named a time."""
+    """It may arrive later: after `retry_after` seconds, if the receiver named a time."""
 
     def __init__(self, message: str, retry_after: float | None = None) -> None:
         super().__init__(message)

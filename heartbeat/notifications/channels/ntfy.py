@@ -1,40 +1,29 @@
 """ntfy: a push to the phones that follow a topic, at ntfy.sh or a server of one's own."""
 
-import re
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, SecretStr
+from pydantic import SecretStr
 
-from heartbeat.notifications.channels import addresses
 from heartbeat.notifications.channels.channel import Channel, ChannelConfig
+from heartbeat.notifications.channels.fields import WebAddress, matching
 from heartbeat.notifications.channels.message import Message
 from heartbeat.notifications.channels.post import post_json
 from heartbeat.notifications.channels.texts import cut, in_utf8, one_line
 from heartbeat.settings import Settings
 
 # Bytes; a longer message would become an attached file.
-TITLE, MESSAGE, ORIGIN = 250, 4_000, 400
+MAX_TITLE, MAX_MESSAGE, MAX_ORIGIN = 250, 4_000, 400
 PRIORITIES = {"low": 2, "normal": 3, "urgent": 5}
 
 
-def _topic(given: SecretStr) -> SecretStr:
-    if not re.fullmatch(r"[-_A-Za-z0-9]{1,64}", given.get_secret_value()):
-        raise ValueError("must be a topic's name: 1 to 64 of letters, digits, - and _")
-    return given
-
-
-def _token(given: SecretStr) -> SecretStr:
-    if not re.fullmatch(r"[!-~]{1,200}", given.get_secret_value()):
-        raise ValueError("must be an access token: tk_…")
-    return given
-
-
 class Config(ChannelConfig):
-    """The topic is a secret: who knows it reads along."""
+    """The topic is a secret: anybody who knows it can read along."""
 
-    topic: Annotated[SecretStr, AfterValidator(_topic)]
-    token: Annotated[SecretStr, AfterValidator(_token)] | None = None
-    server: addresses.Web = "https://ntfy.sh"
+    topic: Annotated[
+        SecretStr, matching(r"[-_A-Za-z0-9]{1,64}", "must be a topic's name: 1 to 64 of letters, digits, - and _")
+    ]
+    token: Annotated[SecretStr, matching(r"[!-~]{1,200}", "must be an access token: tk_…")] | None = None
+    server: WebAddress = "https://ntfy.sh"
 
 
 class NtfyChannel(Channel[Config]):
@@ -43,18 +32,17 @@ class NtfyChannel(Channel[Config]):
     knows_repetitions = True
 
     async def send(self, config: Config, message: Message, settings: Settings) -> None:
-        """One attempt."""
         headers = {"Authorization": f"Bearer {config.token.get_secret_value()}"} if config.token else {}
         await post_json(config.server, _payload(config.topic.get_secret_value(), message), settings, headers)
 
 
 def _payload(topic: str, message: Message) -> dict[str, Any]:
-    origin = cut(one_line(message.origin), ORIGIN, in_utf8)
-    body = cut(message.body, MESSAGE - ORIGIN, in_utf8)
+    origin = cut(one_line(message.origin), MAX_ORIGIN, in_utf8)
+    body = cut(message.body, MAX_MESSAGE - MAX_ORIGIN, in_utf8)
     payload: dict[str, Any] = {
         "topic": topic,
         "sequence_id": message.uuid,
-        "title": cut(one_line(message.title), TITLE, in_utf8),
+        "title": cut(one_line(message.title), MAX_TITLE, in_utf8),
         "message": f"{body}\n\n{origin}".lstrip(),
         "priority": PRIORITIES[message.priority],
     }

@@ -18,8 +18,8 @@ from heartbeat.settings import Settings
 SECONDS = 20.0
 MAX_BYTES = 16_384
 # A receiver may ask for patience, not for silence.
-MOST_PATIENCE_SECONDS = 86_400.0
-PASSING = {408, 425, 429}
+MAX_RETRY_AFTER_SECONDS = 86_400.0
+RETRYABLE = {408, 425, 429}
 
 
 async def post_json(url: str, payload: Any, settings: Settings, headers: Mapping[str, str] | None = None) -> None:
@@ -31,58 +31,58 @@ async def post_json(url: str, payload: Any, settings: Settings, headers: Mapping
 async def post(url: str, body: bytes, settings: Settings, headers: Mapping[str, str] | None = None) -> None:
     """POST JSON; returns when the receiver took it (2xx). Raises `Rejected`, `Gone` and `NotNow`.
 
-    Redirects are not followed: the message, signed or not, is for the address that was given. Of the address only
-    its host is told, for the rest may be a secret.
+    Redirects are not followed: the message, signed or not, is for the address that was given. What is raised names no
+    more of the address than its host, for the rest may be a secret.
     """
-    place = f"{httpx2.URL(url).scheme}://{httpx2.URL(url).host}/…"
-    sent = {"Content-Type": "application/json", "User-Agent": "Heartbeat", **(headers or {})}
+    origin = f"{httpx2.URL(url).scheme}://{httpx2.URL(url).host}/…"
+    all_headers = {"Content-Type": "application/json", "User-Agent": "Heartbeat", **(headers or {})}
     guard = Guard(settings.egress_allow)
     try:
         async with (
             guarded_client(guard, timeout=SECONDS, max_bytes=MAX_BYTES) as client,
-            client.stream("POST", url, content=body, headers=sent, follow_redirects=False) as response,
+            client.stream("POST", url, content=body, headers=all_headers, follow_redirects=False) as response,
         ):
             if not response.is_success:
-                await _fail(place, response)
+                await _fail(origin, response)
     except Closed as problem:
         raise Rejected(str(problem)) from None
     except httpx2.TimeoutException:
-        raise NotNow(f"{place} did not answer within {SECONDS:g} s.") from None
+        raise NotNow(f"{origin} did not answer within {SECONDS:g} s.") from None
     except (httpx2.HTTPError, httpx2.InvalidURL) as problem:
-        why = one_line(str(problem)) or type(problem).__name__
-        raise NotNow(f"{place} could not be reached: {why}") from None
+        reason = one_line(str(problem)) or type(problem).__name__
+        raise NotNow(f"{origin} could not be reached: {reason}") from None
 
 
-async def _fail(place: str, response: httpx2.Response) -> None:
-    said = await _said(response)
+async def _fail(origin: str, response: httpx2.Response) -> None:
+    body = await _body(response)
     status = response.status_code
-    words = f"{place} answered {status} {response.reason_phrase}".rstrip()
-    if said:
-        words += f": {one_line(said)[:200]}"
+    message = f"{origin} answered {status} {response.reason_phrase}".rstrip()
+    if body:
+        message += f": {one_line(body)[:200]}"
     if status == 410:
-        raise Gone(words)
+        raise Gone(message)
     if status < 400:
-        raise NotNow(f"{words}. Redirects are not followed; give the address it leads to.")
-    if status >= 500 or status in PASSING:
-        raise NotNow(words, _patience(response.headers.get("retry-after"), said))
-    raise Rejected(words)
+        raise NotNow(f"{message}. Redirects are not followed; give the address it leads to.")
+    if status >= 500 or status in RETRYABLE:
+        raise NotNow(message, _retry_after(response.headers.get("retry-after"), body))
+    raise Rejected(message)
 
 
-async def _said(response: httpx2.Response) -> str:
-    """The answer's body, empty when it is endless or does not come: the status stands without it."""
+async def _body(response: httpx2.Response) -> str:
+    """Read the body; empty when it is endless or does not come, for the status says enough."""
     try:
         return (await response.aread()).decode(errors="replace")
     except (httpx2.TimeoutException, httpx2.TransportError, httpx2.DecodingError, TooLarge):
         return ""
 
 
-def _patience(header: str | None, said: str) -> float | None:
+def _retry_after(header: str | None, body: str) -> float | None:
     """The seconds to wait: of `Retry-After` (seconds or a date), else as Discord and Telegram put it in the body."""
-    asked = _seconds(header) if header else _in_body(said)
-    return None if asked is None else min(max(asked, 0.0), MOST_PATIENCE_SECONDS)
+    seconds = _header_seconds(header) if header else _body_seconds(body)
+    return None if seconds is None else min(max(seconds, 0.0), MAX_RETRY_AFTER_SECONDS)
 
 
-def _seconds(header: str) -> float | None:
+def _header_seconds(header: str) -> float | None:
     if re.fullmatch(r"\d{1,9}(\.\d{1,9})?", header.strip()):
         return float(header)
     try:
@@ -92,13 +92,13 @@ def _seconds(header: str) -> float | None:
     return ((at if at.tzinfo else at.replace(tzinfo=UTC)) - datetime.now(UTC)).total_seconds()
 
 
-def _in_body(said: str) -> float | None:
+def _body_seconds(body: str) -> float | None:
     try:
-        body = json.loads(said)
+        data = json.loads(body)
     except (ValueError, RecursionError):
         return None
-    if not isinstance(body, dict):
+    if not isinstance(data, dict):
         return None
-    inner = body.get("parameters")
-    asked = body.get("retry_after", inner.get("retry_after") if isinstance(inner, dict) else None)
-    return float(asked) if isinstance(asked, (int, float)) and 0 <= asked < 1e9 else None
+    parameters = data.get("parameters")
+    seconds = data.get("retry_after", parameters.get("retry_after") if isinstance(parameters, dict) else None)
+    return float(seconds) if isinstance(seconds, (int, float)) and 0 <= seconds < 1e9 else None

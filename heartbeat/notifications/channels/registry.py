@@ -13,11 +13,11 @@ from typing import Any
 from pydantic import SecretStr, ValidationError
 
 from heartbeat.domain.errors import Detail, Invalid, InvalidMany
-from heartbeat.notifications.channels.addresses import MAX_LENGTH
 from heartbeat.notifications.channels.apprise import AppriseChannel
 from heartbeat.notifications.channels.channel import Channel, ChannelConfig
 from heartbeat.notifications.channels.discord import DiscordChannel
 from heartbeat.notifications.channels.email import EmailChannel
+from heartbeat.notifications.channels.fields import MAX_LENGTH
 from heartbeat.notifications.channels.message import Gone, Message, NotNow, Rejected
 from heartbeat.notifications.channels.ntfy import NtfyChannel
 from heartbeat.notifications.channels.slack import SlackChannel

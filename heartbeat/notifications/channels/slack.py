@@ -2,30 +2,30 @@
 
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, SecretStr
+from pydantic import SecretStr
 
-from heartbeat.notifications.channels import addresses
 from heartbeat.notifications.channels.channel import Channel, ChannelConfig
+from heartbeat.notifications.channels.fields import address_at
 from heartbeat.notifications.channels.message import Message
 from heartbeat.notifications.channels.post import post_json
 from heartbeat.notifications.channels.texts import ZERO_WIDTH_SPACE, cut, one_line, open_links
 from heartbeat.settings import Settings
 
 # Block Kit's limits.
-TITLE, SECTION, CONTEXT = 150, 3_000, 2_000
+MAX_TITLE, MAX_SECTION, MAX_CONTEXT = 150, 3_000, 2_000
 
-_webhook = addresses.of_service("https://hooks.slack.com/services/T…/B…/…", "hooks.slack.com", "hooks.slack-gov.com")
+EXAMPLE = "https://hooks.slack.com/services/T…/B…/…"
+Webhook = Annotated[SecretStr, address_at(EXAMPLE, "hooks.slack.com", "hooks.slack-gov.com")]
 
 
 class Config(ChannelConfig):
-    url: Annotated[SecretStr, AfterValidator(_webhook)]
+    url: Webhook
 
 
 class SlackChannel(Channel[Config]):
     config = Config
 
     async def send(self, config: Config, message: Message, settings: Settings) -> None:
-        """One attempt."""
         await post_json(config.url.get_secret_value(), _payload(message), settings)
 
 
@@ -34,18 +34,18 @@ def _payload(message: Message) -> dict[str, Any]:
     urgent = ":rotating_light: " if message.priority == "urgent" else ""
     blocks: list[dict[str, Any]] = [_header(urgent + title)]
     if message.body.strip():
-        blocks.append({"type": "section", "text": _mrkdwn(_fitted(message.body, SECTION))})
+        blocks.append({"type": "section", "text": _mrkdwn(_fitted(message.body, MAX_SECTION))})
     links = [_link(message.link)] if message.link else []
     blocks += [{"type": "section", "text": _mrkdwn(link)} for link in links]
-    blocks.append({"type": "context", "elements": [_mrkdwn(_fitted(one_line(message.origin), CONTEXT))]})
+    blocks.append({"type": "context", "elements": [_mrkdwn(_fitted(one_line(message.origin), MAX_CONTEXT))]})
     # `text` is what a phone's notification shows, and all that Mattermost does, where it is Markdown with mentions.
     words = open_links(f"{urgent}{title}\n{message.body}".strip()).replace("@", f"@{ZERO_WIDTH_SPACE}")
-    text = "\n".join([_fitted(words, SECTION), *links])
+    text = "\n".join([_fitted(words, MAX_SECTION), *links])
     return {"text": text, "blocks": blocks, "unfurl_links": False, "unfurl_media": False}
 
 
 def _header(title: str) -> dict[str, Any]:
-    return {"type": "header", "text": {"type": "plain_text", "text": cut(title, TITLE), "emoji": True}}
+    return {"type": "header", "text": {"type": "plain_text", "text": cut(title, MAX_TITLE), "emoji": True}}
 
 
 def _mrkdwn(text: str) -> dict[str, Any]:
@@ -53,8 +53,8 @@ def _mrkdwn(text: str) -> dict[str, Any]:
     return {"type": "mrkdwn", "text": text, "verbatim": True}
 
 
-def _fitted(text: str, most: int) -> str:
-    return _escape(cut(text, most, lambda part: len(_escape(part))))
+def _fitted(text: str, max_length: int) -> str:
+    return _escape(cut(text, max_length, lambda part: len(_escape(part))))
 
 
 def _escape(text: str) -> str:

@@ -2,36 +2,32 @@
 
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, SecretStr
+from pydantic import SecretStr
 
-from heartbeat.notifications.channels import addresses
 from heartbeat.notifications.channels.channel import Channel, ChannelConfig
+from heartbeat.notifications.channels.fields import address_at
 from heartbeat.notifications.channels.message import Message
 from heartbeat.notifications.channels.post import post_json
 from heartbeat.notifications.channels.texts import cut, in_json, one_line, open_links
 from heartbeat.settings import Settings
 
 # Bytes; Teams takes a message of 28 KB with everything around the words.
-TITLE, BODY, ORIGIN = 500, 20_000, 500
+MAX_TITLE, MAX_BODY, MAX_ORIGIN = 500, 20_000, 500
 
-_webhook = addresses.of_service(
-    "https://….api.powerplatform.com/…/workflows/…",
-    ".logic.azure.com",
-    ".api.powerplatform.com",
-    ".logic.azure.us",
-    ".api.powerplatform.us",
-)
+EXAMPLE = "https://….api.powerplatform.com/…/workflows/…"
+HOSTS = (".logic.azure.com", ".api.powerplatform.com", ".logic.azure.us", ".api.powerplatform.us")
+Webhook = Annotated[SecretStr, address_at(EXAMPLE, *HOSTS)]
 
 
 class Config(ChannelConfig):
-    url: Annotated[SecretStr, AfterValidator(_webhook)]
+    url: Webhook
 
 
 class TeamsChannel(Channel[Config]):
     config = Config
 
     async def send(self, config: Config, message: Message, settings: Settings) -> None:
-        """One attempt. Teams accepts it (202) before the workflow has posted it; that is all it tells."""
+        """Teams accepts a message (202) before the workflow has posted it, and tells no more."""
         await post_json(config.url.get_secret_value(), _payload(message), settings)
 
 
@@ -45,10 +41,11 @@ def _payload(message: Message) -> dict[str, Any]:
 
 
 def _card(message: Message) -> dict[str, Any]:
-    title = _block(one_line(message.title), TITLE, size="large", weight="bolder")
+    title = _block(one_line(message.title), MAX_TITLE, size="large", weight="bolder")
     if message.priority == "urgent":
         title["color"] = "attention"
-    blocks = [title, _block(message.body, BODY), _block(one_line(message.origin), ORIGIN, isSubtle=True, size="small")]
+    origin = _block(one_line(message.origin), MAX_ORIGIN, isSubtle=True, size="small")
+    blocks = [title, _block(message.body, MAX_BODY), origin]
     card: dict[str, Any] = {
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
         "type": "AdaptiveCard",
@@ -61,7 +58,7 @@ def _card(message: Message) -> dict[str, Any]:
     return card
 
 
-def _block(text: str, most: int, **look: Any) -> dict[str, Any]:
+def _block(text: str, max_bytes: int, **look: Any) -> dict[str, Any]:
     # A single line end would vanish in the Markdown of a card.
     lines = "\n\n".join(line for line in open_links(text).splitlines() if line.strip())
-    return {"type": "TextBlock", "text": cut(lines, most, in_json), "wrap": True, **look}
+    return {"type": "TextBlock", "text": cut(lines, max_bytes, in_json), "wrap": True, **look}

@@ -7,35 +7,35 @@ from collections.abc import Callable
 ZERO_WIDTH_SPACE = "\u200b"
 
 
-def cut(text: str, most: int, size: Callable[[str], int] = len) -> str:
-    """`text`, shortened until its `size` is `most`, and then said to be cut. `size` grows with the text."""
-    if size(text) <= most:
+def cut(text: str, max_size: int, size: Callable[[str], int] = len) -> str:
+    """Shorten `text` until its `size` is `max_size`, and say at the end that it was cut. `size` grows with the text."""
+    if size(text) <= max_size:
         return text
     note = f"… (cut; {len(text):,} characters in all)"
-    kept = bisect_right(range(len(text)), most, key=lambda end: size(text[:end] + note)) - 1
-    return text[: max(kept, 0)].rstrip() + note
+    length = bisect_right(range(len(text)), max_size, key=lambda end: size(text[:end] + note)) - 1
+    return text[: max(length, 0)].rstrip() + note
 
 
 def in_utf8(text: str) -> int:
-    """The size in bytes."""
+    """Count bytes of UTF-8."""
     return len(text.encode())
 
 
 def in_utf16(text: str) -> int:
-    """The size in the units in which Discord and Telegram count, where an emoji is two."""
+    """Count the units that Discord and Telegram count in, where an emoji is two."""
     return len(text.encode("utf-16-le")) // 2
 
 
 def in_json(text: str) -> int:
-    """The size in bytes as a text of JSON, where a quotation mark or the end of a line is two."""
+    """Count bytes of a JSON string, where a quotation mark or the end of a line is two."""
     return len(json.dumps(text, ensure_ascii=False).encode())
 
 
 def one_line(text: str) -> str:
-    """`text` with every run of white space, line ends and control characters as one space."""
+    """Put one space for every run of white space, line ends and control characters."""
     return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
 
 
 def open_links(text: str) -> str:
-    """Markdown in which no link can hide its address behind other words: the text may come from anyone."""
+    """Break Markdown links, so that none hides its address behind other words: the text may come from anyone."""
     return text.replace("](", f"]{ZERO_WIDTH_SPACE}(")

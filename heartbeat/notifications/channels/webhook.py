@@ -1,4 +1,4 @@
-"""A program of the owner's, told by a signed request after the Standard Webhooks specification."""
+"""A program of the owner's, called with a signed request after the Standard Webhooks specification."""
 
 import base64
 import binascii
@@ -11,19 +11,19 @@ from typing import Annotated
 from pydantic import AfterValidator, SecretStr
 from standardwebhooks import Webhook
 
-from heartbeat.notifications.channels import addresses
 from heartbeat.notifications.channels.channel import Channel, ChannelConfig
+from heartbeat.notifications.channels.fields import WebAddress
 from heartbeat.notifications.channels.message import Message
 from heartbeat.notifications.channels.post import post
 from heartbeat.settings import Settings
 
 PREFIX = "whsec_"
 # What the specification asks of a secret.
-LEAST_BYTES, MOST_BYTES = 24, 64
+MIN_BYTES, MAX_BYTES = 24, 64
 
 
 def new_secret() -> str:
-    """A fresh secret to sign with, in the form that the libraries of the specification take."""
+    """Make a secret to sign with, in the form that the specification's libraries take."""
     return PREFIX + base64.b64encode(os.urandom(32)).decode()
 
 
@@ -33,15 +33,15 @@ def _usable(secret: SecretStr) -> SecretStr:
         key = base64.b64decode(text.removeprefix(PREFIX), validate=True)
     except (binascii.Error, ValueError):
         key = b""
-    if not text.startswith(PREFIX) or not LEAST_BYTES <= len(key) <= MOST_BYTES:
+    if not text.startswith(PREFIX) or not MIN_BYTES <= len(key) <= MAX_BYTES:
         raise ValueError(
-            f"must be {PREFIX} and the base64 of {LEAST_BYTES} to {MOST_BYTES} random bytes; without it, one is made"
+            f"must be {PREFIX} and the base64 of {MIN_BYTES} to {MAX_BYTES} random bytes; without it, one is made"
         )
     return secret
 
 
 class Config(ChannelConfig):
-    url: addresses.Web
+    url: WebAddress
     secret: Annotated[SecretStr, AfterValidator(_usable)]
 
 
@@ -51,7 +51,7 @@ class WebhookChannel(Channel[Config]):
     knows_repetitions = True
 
     async def send(self, config: Config, message: Message, settings: Settings) -> None:
-        """One attempt: `webhook-id` stays the message's, the timestamp is the attempt's."""
+        """`webhook-id` is the message's at every attempt, the timestamp is the attempt's."""
         now = datetime.now(UTC)
         body = _body(message)
         signature = Webhook(config.secret.get_secret_value()).sign(message.uuid, now, body)
@@ -68,7 +68,7 @@ class WebhookChannel(Channel[Config]):
 
 
 def _body(message: Message) -> str:
-    told = {
+    data = {
         "id": message.uuid,
         "priority": message.priority,
         "title": message.title,
@@ -78,4 +78,4 @@ def _body(message: Message) -> str:
         "heartbeat": message.heartbeat,
         "details": dict(message.data),
     }
-    return json.dumps({"type": message.kind, "timestamp": message.at.isoformat(), "data": told}, ensure_ascii=False)
+    return json.dumps({"type": message.kind, "timestamp": message.at.isoformat(), "data": data}, ensure_ascii=False)
