@@ -1,6 +1,7 @@
 """Runs by hand: trigger a heartbeat and answer with what its run came to, or cancel what is in progress."""
 
 import asyncio
+from time import monotonic
 from typing import Any
 
 from fastapi import APIRouter
@@ -39,8 +40,10 @@ async def trigger(body: Trigger, caller: CallerDep) -> ApiResponse:
     heartbeat = access.heartbeat
     require_heartbeats(access.project, access.plan, access.bot)
     log_id = caller.claim.new_id("log") if caller.claim else new_id("log")
+    started = monotonic()
     handle = await start_manual_run(stack.temporal, stack.settings, heartbeat, access.bot.name, log_id, body.dry_run)
-    end = await result_within(handle, stack.settings.trigger_wait) if body.wait else None
+    seconds_left = stack.settings.trigger_wait - (monotonic() - started)
+    end = await result_within(handle, seconds_left) if body.wait else None
     result = await caller.read(body, _result, log_id) if end else None
     if end is None or (result is not None and result["status"] == "running"):
         return ApiResponse({"result": _running(log_id)}, 202)

@@ -26,7 +26,7 @@ from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.runs import Run
 from heartbeat.temporal.client import connect, pollers
 from heartbeat.temporal.process import leave
-from heartbeat.temporal.runs import log_of, start_manual_run
+from heartbeat.temporal.runs import run_uuid_of, start_manual_run
 
 AFTER_APPROVAL = " (after a person's yes)"
 CHARGED = "The model was really asked, and is charged as for any run; nothing else was done or counted."
@@ -107,7 +107,7 @@ async def _rehearse(settings: Settings, heartbeat_uuid: str, project_uuid: str |
         if not await pollers(client, settings.task_queue):
             raise Unavailable("no_worker", NO_WORKER)
         handle = await start_manual_run(client, settings, heartbeat, bot.name, new_id("log"), dry_run=True)
-        return await database.read(_report, heartbeat, await log_of(handle))
+        return await database.read(_report, heartbeat, await run_uuid_of(handle))
 
 
 def _heartbeat_and_bot(connection: Connection, heartbeat_uuid: str, project_uuid: str | None) -> tuple[Heartbeat, Bot]:

@@ -15,31 +15,35 @@ from heartbeat.settings import Settings
 from heartbeat.store.heartbeats.probes import probe_id
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.runs import Run
-from heartbeat.temporal.client import RPC_TIMEOUT
+from heartbeat.temporal.client import RPC_TIMEOUT, answer_to
 from heartbeat.temporal.summaries import run_summary
+
+# How long a Temporal that is slow is waited for when a run is to be cancelled.
+CANCEL_TIMEOUT = timedelta(seconds=15)
 
 
 async def start_manual_run(
-    client: Client, settings: Settings, heartbeat: Heartbeat, bot_name: str, run: str, dry_run: bool = False
+    client: Client, settings: Settings, heartbeat: Heartbeat, bot_name: str, run_uuid: str, dry_run: bool = False
 ) -> WorkflowHandle[object, RunResult]:
-    """Start a run now under the log id `run`; asking again for the same `run` gives the same workflow.
+    """Start a run now under the log id `run_uuid`; asking again for the same one gives the same workflow.
 
-    With `dry_run` it is a rehearsal.
+    With `dry_run` it is a rehearsal. A Temporal that is slow is waited for as long as a trigger waits for its result.
 
     The schedule's own trigger is not used: of several in one second it loses some. Raises `Unavailable`.
     """
-    workflow_id = manual_workflow_id(heartbeat, run)
+    workflow_id = manual_workflow_id(heartbeat, run_uuid)
+    start = client.start_workflow(
+        AGENT_RUN,
+        RunRequest(heartbeat.uuid, heartbeat.version, "manual", run_uuid, dry_run=dry_run),
+        id=workflow_id,
+        task_queue=settings.task_queue,
+        result_type=RunResult,
+        id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+        static_summary=run_summary(bot_name, heartbeat.prompt),
+        rpc_timeout=max(RPC_TIMEOUT, timedelta(seconds=settings.trigger_wait)),
+    )
     try:
-        return await client.start_workflow(
-            AGENT_RUN,
-            RunRequest(heartbeat.uuid, heartbeat.version, "manual", run, dry_run=dry_run),
-            id=workflow_id,
-            task_queue=settings.task_queue,
-            result_type=RunResult,
-            id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
-            static_summary=run_summary(bot_name, heartbeat.prompt),
-            rpc_timeout=RPC_TIMEOUT,
-        )
+        return await answer_to(client, start)
     except WorkflowAlreadyStartedError:
         return client.get_workflow_handle(workflow_id, result_type=RunResult)
     except (RPCError, RuntimeError) as problem:
@@ -48,13 +52,13 @@ async def start_manual_run(
         ) from problem
 
 
-def manual_workflow_id(heartbeat: Heartbeat, run: str) -> str:
-    """The workflow of the run that was promised the log id `run`."""
-    return f"{heartbeat.uuid}-manual-{run}"
+def manual_workflow_id(heartbeat: Heartbeat, run_uuid: str) -> str:
+    """The workflow of the run that was promised the log id `run_uuid`."""
+    return f"{heartbeat.uuid}-manual-{run_uuid}"
 
 
 async def wake(client: Client, workflow_id: str, step: int) -> bool:
-    """Tell a run that somebody decided about the call that is its step `step`; False when Temporal is away.
+    """Tell a run that a person decided about the call that is its step `step`; False when Temporal is away.
 
     The decision itself is in the store, and Upkeep tells again: what is lost here is a minute.
     """
@@ -74,7 +78,7 @@ async def cancel_run(
     """
     handle = client.get_workflow_handle(workflow_id, run_id=run_id, result_type=RunResult)
     try:
-        await handle.cancel(reason="cancelled over the API", rpc_timeout=RPC_TIMEOUT)
+        await answer_to(client, handle.cancel(reason="cancelled over the API", rpc_timeout=CANCEL_TIMEOUT))
     except (RPCError, RuntimeError) as problem:
         if isinstance(problem, RPCError) and problem.status == RPCStatusCode.NOT_FOUND:
             return None
@@ -92,23 +96,24 @@ async def result_within(handle: WorkflowHandle[object, RunResult], seconds: floa
     try:
         return await asyncio.wait_for(handle.result(), seconds)
     except WorkflowFailureError as problem:
-        before = isinstance(problem.cause, CancelledError)
-        return RunResult("cancelled", reason="The run was cancelled before it began.") if before else None
+        if isinstance(problem.cause, CancelledError):
+            return RunResult("cancelled", reason="The run was cancelled before it began.")
+        return None
     except (TimeoutError, RPCError, RuntimeError):
         return None
 
 
-async def log_of(handle: WorkflowHandle[object, RunResult]) -> str:
+async def run_uuid_of(handle: WorkflowHandle[object, RunResult]) -> str:
     """The log id of a run once its workflow is over, however long that takes; raises `Conflict` or `Unavailable`."""
     try:
-        log = (await handle.result()).run_uuid
+        run_uuid = (await handle.result()).run_uuid
     except WorkflowFailureError as problem:
         raise Conflict("no_result", f"The run was ended in Temporal, without a result: {problem.cause}") from problem
     except (RPCError, RuntimeError) as problem:
         raise Unavailable("temporal_unavailable", "Temporal went away while the run was going on.") from problem
-    if log is None:
+    if run_uuid is None:
         raise Conflict("no_result", "The heartbeat was deleted before the run began.")
-    return log
+    return run_uuid
 
 
 def tick_id(heartbeat: Heartbeat, tick: datetime) -> str:
@@ -118,8 +123,8 @@ def tick_id(heartbeat: Heartbeat, tick: datetime) -> str:
 
 async def is_open(client: Client, workflow_id: str) -> bool:
     """Whether this workflow is still queued or running; raises `RPCError`."""
-    there = await client.get_workflow_handle(workflow_id).describe(rpc_timeout=RPC_TIMEOUT)
-    return there.status == WorkflowExecutionStatus.RUNNING
+    description = await client.get_workflow_handle(workflow_id).describe(rpc_timeout=RPC_TIMEOUT)
+    return description.status == WorkflowExecutionStatus.RUNNING
 
 
 async def start_tick(
@@ -170,11 +175,11 @@ async def start_probe(client: Client, settings: Settings, heartbeat: Heartbeat, 
     return True
 
 
-async def start_notify(client: Client, settings: Settings, notification: str) -> bool:
+async def start_notify(client: Client, settings: Settings, notification_uuid: str) -> bool:
     """Start the delivery of a notification; false when it is under way already. Raises `RPCError`."""
     try:
         await client.start_workflow(
-            NOTIFY, notification, id=notification, task_queue=settings.task_queue, rpc_timeout=RPC_TIMEOUT
+            NOTIFY, notification_uuid, id=notification_uuid, task_queue=settings.task_queue, rpc_timeout=RPC_TIMEOUT
         )
     except WorkflowAlreadyStartedError:
         return False

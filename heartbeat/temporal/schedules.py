@@ -34,7 +34,7 @@ from heartbeat.store.database import Database
 from heartbeat.store.heartbeats.sync import ScheduledRow, mark_synced, order
 from heartbeat.store.heartbeats.tick_accounting import cadence_of
 from heartbeat.store.tables.heartbeats import Heartbeat
-from heartbeat.temporal.client import RPC_TIMEOUT
+from heartbeat.temporal.client import RPC_TIMEOUT, answer_to
 from heartbeat.temporal.runs import start_tick
 from heartbeat.temporal.summaries import run_summary
 
@@ -69,7 +69,7 @@ class Schedules:
         several at once leaves the newest version behind.
         """
         try:
-            while not await self._sync_once(heartbeat_uuid):
+            while not await answer_to(self._client, self._sync_once(heartbeat_uuid)):
                 pass
         except (RPCError, RuntimeError, Unavailable) as problem:
             log.warning("the schedule of %s is pending: %s", heartbeat_uuid, problem)
