@@ -139,7 +139,7 @@ def show_all(
 ) -> list[dict[str, Any]]:
     """The `HeartbeatObject` of each row; all are of one bot."""
     members = member_uuids(connection, heartbeats)
-    return [show(access, heartbeat, members.get(heartbeat.member_id or 0), now) for heartbeat in heartbeats]
+    return [show(access, heartbeat, members.get(heartbeat.member_id), now) for heartbeat in heartbeats]
 
 
 def show(access: Access, heartbeat: Heartbeat, member_uuid: str | None, now: datetime) -> dict[str, Any]:

@@ -75,7 +75,7 @@ def show_scheduled(access: Access, row: Heartbeat, member_uuid: str | None, now:
         "last_executed_at": moment(plain.last_executed_at),
         "last_status": plain.last_status,
         "next_run_at": moment(cadence.next_after(now)) if plain.enabled else None,
-        "pause": _pause(plain),
+        "pause": _pause(row) if plain.pause_reason is not None else None,
         "created_at": moment(plain.created_at),
         "updated_at": moment(plain.updated_at),
     }
@@ -87,9 +87,7 @@ def _schedule_state(row: Any) -> str:
     return "active" if row.enabled else "none"
 
 
-def _pause(row: Any) -> dict[str, Any] | None:
-    if row.pause_reason is None:
-        return None
+def _pause(row: Heartbeat) -> dict[str, Any]:
     return {
         "reason": row.pause_reason,
         "since": moment(row.pause_since),

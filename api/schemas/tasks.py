@@ -115,8 +115,7 @@ def show_tasks(connection: Connection, access: Access, tasks: list[Heartbeat], n
     """The `TaskObject` of each row; all are of one bot."""
     members, makers = member_uuids(connection, tasks), made_by(connection, tasks)
     return [
-        show_task(access, task, members.get(task.member_id or 0), makers.get(task.made_by_run_id or 0), now)
-        for task in tasks
+        show_task(access, task, members.get(task.member_id), makers.get(task.made_by_run_id), now) for task in tasks
     ]
 
 

@@ -27,6 +27,7 @@ from tests.support.deliveries import settled, target
 from tests.support.model_server import ModelServer, Reply, asks, fails, says
 from tests.support.patience import until
 from tests.support.receiver import Receiver
+from tests.support.seeds import access_to
 from tests.support.tool_server import ToolServer
 from tests.support.world import SANDBOX, World
 
@@ -214,9 +215,7 @@ async def waiting(world: World, **fields: object) -> None:
 
 
 async def by_hand(world: World, what: Callable[..., Heartbeat]) -> None:
-    plan = world.settings.plan(world.project.plan)
-    given = (world.project, plan, world.bot) if what is enable else (world.bot,)
-    await world.database.write(lambda c: what(c, *given, world.heartbeat.uuid, datetime.now(UTC)))
+    await world.database.write(lambda c: what(c, access_to(c, world.bot, world.heartbeat), datetime.now(UTC)))
     await world.schedules.sync(world.heartbeat.uuid)
 
 
