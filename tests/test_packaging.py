@@ -1,9 +1,12 @@
 """The names at the root are the application's own, and the lock is complete, hashed and names no index."""
 
 import re
+import subprocess
+import sys
 import tomllib
 from importlib.metadata import distribution, packages_distributions
 from pathlib import Path
+from zipfile import ZipFile
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -50,9 +53,13 @@ def test_the_version_is_the_changelogs_newest() -> None:
     assert re.fullmatch(rf"{re.escape(PROJECT['version'])} \(\d{{4}}-\d\d-\d\d\)", newest)
 
 
-def test_the_types_are_shipped() -> None:
-    assert (ROOT / "heartbeat" / "py.typed").read_bytes() == b""
-    assert "heartbeat" in tomllib.loads(PYPROJECT)["tool"]["hatch"]["build"]["targets"]["wheel"]["only-include"]
+def test_the_wheel_ships_types_pages_and_migrations_and_nothing_but_the_application(tmp_path: Path) -> None:
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
+    [wheel] = tmp_path.iterdir()
+    names = set(ZipFile(wheel).namelist())
+    assert {"heartbeat/py.typed", "heartbeat/store/migrations/env.py", "api/dashboard/templates/base.html"} <= names
+    assert {name.split("/")[0].removesuffix(".py") for name in names if ".dist-info/" not in name} == OWN
 
 
 def test_the_licence_is_mit() -> None:
