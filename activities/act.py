@@ -10,7 +10,7 @@ from temporalio import activity
 from activities.durable_write import write_durably
 from activities.heartbeating import heartbeating
 from activities.toolbox import Toolbox
-from heartbeat.agents.tools.approval_reasons import reason
+from heartbeat.agents.tools.approval_reasons import reason_to_ask
 from heartbeat.agents.tools.definitions import OfferedTool, ToolResult
 from heartbeat.domain.clock import Clock, utc_now
 from heartbeat.domain.contracts import ActInput, ActResult
@@ -19,8 +19,8 @@ from heartbeat.domain.tool_effects import ScheduleTaskEffect
 from heartbeat.domain.tool_risks import REGISTERED, ApprovalReason
 from heartbeat.settings import Plan
 from heartbeat.store.database import Database
-from heartbeat.store.heartbeats.task_effects import unsynced_of
-from heartbeat.store.notifications.outbox import waiting_of
+from heartbeat.store.heartbeats.task_effects import unsynced_tasks
+from heartbeat.store.notifications.outbox import unsent_notifications
 from heartbeat.store.runs.approvals import ask
 from heartbeat.store.runs.tool_calls import CallOutcome, CallReceipt, begin_call, finish_call, read_call
 from heartbeat.store.tables.runs import Run
@@ -77,7 +77,7 @@ class ToolActivities:
         )
 
     async def _notification_uuids(self, receipt: CallReceipt) -> tuple[str, ...]:
-        return await self._database.read(waiting_of, receipt.run.id)
+        return await self._database.read(unsent_notifications, receipt.run.id)
 
     async def _make(self, step: ActInput, tool: OfferedTool | None, approval_reason: ApprovalReason | None) -> None:
         receipt = await self._database.write(begin_call, step.run_uuid, step.number)
@@ -115,7 +115,7 @@ class ToolActivities:
 
     async def _sync_tasks(self, run: Run) -> None:
         """At once, for a task may be due in a minute; what Temporal does not take now is left to Upkeep."""
-        for task_uuid in await self._database.read(unsynced_of, run):
+        for task_uuid in await self._database.read(unsynced_tasks, run):
             await self._sync_schedule(task_uuid)
 
     async def _finish(self, receipt: CallReceipt, outcome: CallOutcome) -> None:
@@ -131,7 +131,7 @@ def _approval_reason(receipt: CallReceipt, tool: OfferedTool | None) -> Approval
     """Why the call waits for a person. Once one was asked the answer counts, whatever was configured since."""
     if tool is None:
         return None
-    current = reason(tool, receipt.call.arguments or "", receipt.owners_words)
+    current = reason_to_ask(tool, receipt.call.arguments or "", receipt.owners_words)
     return current or (REGISTERED if receipt.approval else None)
 
 

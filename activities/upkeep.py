@@ -20,7 +20,7 @@ from heartbeat.store.heartbeats.sync import (
     mark_compared,
     unsynced,
 )
-from heartbeat.store.notifications.outbox import never_started
+from heartbeat.store.notifications.outbox import overdue_notifications
 from heartbeat.store.runs.approvals import unheard
 from heartbeat.store.runs.closing import close_run
 from heartbeat.store.tables.runs import Run
@@ -139,7 +139,7 @@ class UpkeepActivities:
     async def start_deliveries(self) -> int:
         """Start the deliveries that should be on their way and are not; returns how many were started."""
         started = 0
-        for notification_uuid in await self._database.read(never_started, self._now(), BATCH_SIZE):
+        for notification_uuid in await self._database.read(overdue_notifications, self._now(), BATCH_SIZE):
             activity.heartbeat()
             started += await start_notify(self._client, self._settings, notification_uuid)
         return started

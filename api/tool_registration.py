@@ -101,7 +101,7 @@ async def list_offered(tool: Tool, settings: Settings) -> ToolListing:
 def write_listing(connection: Connection, tool: Tool, listing: ToolListing, now: datetime) -> Tool:
     """Store what a server offers, or why that is not known."""
     if listing.problem:
-        return store.note_failure(connection, tool, listing.problem)
+        return store.record_failure(connection, tool, listing.problem)
     return store.pin(connection, tool.id, listing.tools, now)
 
 

@@ -28,7 +28,7 @@ async def readall(query: Annotated[ListFindings, query_params(ListFindings)], ca
 @router.post("/acknowledge", **call(OneFinding))
 async def acknowledge(body: OfFinding, caller: CallerDep) -> ApiResponse:
     """Acknowledge a finding: nothing more is said of it until its title or severity changes."""
-    finding = await caller.write(body, store.mark, body.finding_id, "acknowledged", caller.now())
+    finding = await caller.write(body, store.set_finding_state, body.finding_id, "acknowledged", caller.now())
     return ApiResponse({"finding": show_finding(finding)})
 
 
@@ -37,12 +37,12 @@ async def snooze(body: SnoozeFinding, caller: CallerDep) -> ApiResponse:
     """Snooze a finding: nothing is said of it for some minutes."""
     now = caller.now()
     until = now + timedelta(minutes=body.minutes)
-    finding = await caller.write(body, store.mark, body.finding_id, "snoozed", now, until)
+    finding = await caller.write(body, store.set_finding_state, body.finding_id, "snoozed", now, until)
     return ApiResponse({"finding": show_finding(finding)})
 
 
 @router.post("/resolve", **call(OneFinding))
 async def resolve(body: OfFinding, caller: CallerDep) -> ApiResponse:
     """Resolve a finding: when a run reports it again, it is told as back."""
-    finding = await caller.write(body, store.mark, body.finding_id, "resolved", caller.now())
+    finding = await caller.write(body, store.set_finding_state, body.finding_id, "resolved", caller.now())
     return ApiResponse({"finding": show_finding(finding)})

@@ -28,7 +28,7 @@ from api.schemas.notifications import (
 from api.schemas.pages import pagination
 from heartbeat.domain.errors import Invalid
 from heartbeat.domain.ids import new_id
-from heartbeat.notifications.delivery import opened, sealed, try_out
+from heartbeat.notifications.delivery import open_config, seal_config, send_test_message
 from heartbeat.secrets.keyring import Keyring
 from heartbeat.store.notifications import targets as store
 from heartbeat.store.pages import Page
@@ -57,7 +57,7 @@ async def create(body: CreateTarget, caller: CallerDep) -> ApiResponse:
         "channel": body.channel,
         "name": body.name or body.channel,
         "config": config,
-        "sealed_config": sealed(Keyring.from_settings(settings), uuid, secrets),
+        "sealed_config": seal_config(Keyring.from_settings(settings), uuid, secrets),
         "events": body.events,
         "cooldown_seconds": body.cooldown_seconds,
         "is_enabled": body.is_enabled,
@@ -98,10 +98,10 @@ async def update(body: UpdateTarget, caller: CallerDep) -> ApiResponse:
         from heartbeat.notifications.channels.registry import change_config, check_available
 
         keyring, row = Keyring.from_settings(settings), before.target
-        secrets_before = opened(keyring, row)
+        secrets_before = open_config(keyring, row)
         config, secrets = change_config(row.channel, row.config, secrets_before, body.config, settings.egress_allow)
         check_available(row.channel, config, settings)
-        fields |= {"config": config, "sealed_config": sealed(keyring, row.uuid, secrets)}
+        fields |= {"config": config, "sealed_config": seal_config(keyring, row.uuid, secrets)}
     target = await caller.write(body, store.write_target, body.target_id, fields, caller.now())
     return ApiResponse({"target": show_target(target), "made_up": {}})
 
@@ -132,6 +132,6 @@ async def test(body: OfTarget, caller: CallerDep) -> ApiResponse:
     """
     settings = caller.stack.settings
     target = (await caller.read(body, store.target, body.target_id)).target
-    outcome = await try_out(target, Keyring.from_settings(settings), settings, WHENCE)
+    outcome = await send_test_message(target, Keyring.from_settings(settings), settings, WHENCE)
     words = outcome.error or f"{target.channel} took the message."
     return ApiResponse({"success": outcome.error is None, "message": words})

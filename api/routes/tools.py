@@ -99,7 +99,7 @@ def _updated(
     settings: Settings,
     now: datetime,
 ) -> Tool:
-    tool = store.locked_tool(connection, access, before.uuid)
+    tool = store.lock_tool(connection, access, before.uuid)
     if listing:
         require_same_server(tool, before)
     tool = store.write_tool(connection, tool, changes(body, tool, settings), now)
@@ -142,7 +142,7 @@ async def refresh(tool_id: ToolId, query: Annotated[OfBot, query_params(OfBot)],
 
 
 def _refreshed(connection: Connection, access: Access, before: Tool, listing: ToolListing, now: datetime) -> Tool:
-    tool = store.locked_tool(connection, access, before.uuid)
+    tool = store.lock_tool(connection, access, before.uuid)
     require_same_server(tool, before)
     return write_listing(connection, tool, listing, now)
 

@@ -5,7 +5,7 @@ from pydantic_ai import exceptions as ai
 from heartbeat.domain.redaction import mask
 from heartbeat.domain.text import storable_text
 
-WORDS = 500
+MAX_DETAIL_LENGTH = 500
 
 
 class ModelFailure(Exception):
@@ -77,5 +77,5 @@ def _detail(problem: Exception) -> str:
         said = inner.get("message") if isinstance(inner, dict) else inner
     else:
         said = body or getattr(problem, "message", None) or problem
-    words = mask(" ".join(storable_text(str(said or "")).split()))[:WORDS]
+    words = mask(" ".join(storable_text(str(said or "")).split()))[:MAX_DETAIL_LENGTH]
     return f" It said: {words}" if words else ""

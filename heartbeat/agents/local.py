@@ -18,7 +18,7 @@ ERRORS_ONLY = 1
 TEMPERATURE, TOP_P = 0.2, 0.9
 
 
-def weights() -> Path | None:
+def weights_file() -> Path | None:
     """The model's file, or `None` when the extra is not installed. The package that carries it is never imported."""
     if importlib.util.find_spec("xllamacpp") is None:
         return None
@@ -35,7 +35,7 @@ def threads() -> int:
 
 def serve(port: int) -> None:
     """Answer `/v1/chat/completions` on the loopback until SIGTERM or SIGINT; never returns."""
-    file = weights()
+    file = weights_file()
     if file is None:
         raise SystemExit("The small local model is not installed; `make setup` installs it (the extra `local`).")
     import xllamacpp

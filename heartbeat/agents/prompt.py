@@ -22,7 +22,7 @@ class ToolTurn:
     text: str
 
 
-def conversation(instruction: str, prompt: str, turns: Sequence[ModelTurn | ToolTurn]) -> list[ModelMessage]:
+def messages_of(instruction: str, prompt: str, turns: Sequence[ModelTurn | ToolTurn]) -> list[ModelMessage]:
     """The messages of the next request. The results of one answer's calls go back together."""
     told = instruction or None
     messages: list[ModelMessage] = [ModelRequest(parts=[UserPromptPart(prompt)], instructions=told)]

@@ -19,7 +19,7 @@ from pydantic_core import PydanticSerializationError
 
 from heartbeat.agents.failures import ModelFailure, explain
 from heartbeat.agents.http import model_http_client
-from heartbeat.agents.prompt import ModelTurn, ToolTurn, conversation
+from heartbeat.agents.prompt import ModelTurn, ToolTurn, messages_of
 from heartbeat.agents.tools.definitions import OfferedTool
 from heartbeat.domain.text import storable
 from heartbeat.settings import Settings
@@ -81,7 +81,7 @@ class ProviderClients:
         """Send one request; raises `ModelFailure` in words the owner can act on."""
         name, timeout = question.model, float(self._settings.step_timeout_seconds)
         wishes = ModelSettings(max_tokens=question.max_reply_tokens, timeout=timeout)
-        messages = conversation(question.instruction, question.prompt, question.turns)
+        messages = messages_of(question.instruction, question.prompt, question.turns)
         may_call = ModelRequestParameters(function_tools=[_offered(tool) for tool in question.tools])
         try:
             model = await self._model(name)
@@ -113,7 +113,7 @@ class ProviderClients:
     async def _model(self, name: str) -> Model:
         async with self._making:
             if name not in self._made:
-                self._made[name] = await self._open.enter_async_context(make(name, self._settings, self._http))
+                self._made[name] = await self._open.enter_async_context(make_model(name, self._settings, self._http))
             return self._made[name]
 
     async def close(self) -> None:
@@ -160,7 +160,7 @@ def _useless(name: str, text: str, response: ModelResponse) -> tuple[str | None,
     return "empty_answer", f"{name} gave an empty answer; change the prompt or the model."
 
 
-def make(name: str, settings: Settings, http: AsyncClient) -> Model:
+def make_model(name: str, settings: Settings, http: AsyncClient) -> Model:
     """The client for `provider:name` with its address and key; raises `ModelFailure` when the key is missing."""
     provider, _, model = name.partition(":")
     if provider == "anthropic":

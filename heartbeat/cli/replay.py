@@ -14,7 +14,7 @@ from heartbeat.agents.model import takes_tools
 from heartbeat.agents.prompt import ModelTurn, ToolTurn
 from heartbeat.agents.request import Completion, CompletionRequest, ProviderClients, RequestedCall
 from heartbeat.agents.tools.definitions import McpServer, OfferedTool
-from heartbeat.agents.tools.offered_tools import ANY_ARGUMENTS, ConnectedServer, define
+from heartbeat.agents.tools.offered_tools import ANY_ARGUMENTS, ConnectedServer, offered_tools_of
 from heartbeat.domain import credits
 from heartbeat.domain.credits import rate_for
 from heartbeat.domain.errors import Conflict
@@ -138,7 +138,7 @@ def tools(original: OriginalRun) -> list[OfferedTool]:
 
     No server is asked and no secret header is opened.
     """
-    defined = define([_connected(row) for row in original.tools.servers])
+    defined = offered_tools_of([_connected(row) for row in original.tools.servers])
     offered = [tool for tool in defined if tool.server is not None or tool.name in original.tools.built_in]
     known = {tool.name for tool in offered}
     missing = dict.fromkeys(

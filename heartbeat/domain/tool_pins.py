@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 # Comparing takes time by the square of the lines, and a server may say what it likes.
-MOST_LINES, MOST_CHARACTERS = 1_000, 50_000
+MAX_LINES, MAX_CHARACTERS = 1_000, 50_000
 FURTHER_DOWN = "(The difference is further down than is compared here.)"
 
 
@@ -26,7 +26,7 @@ class PinnedTool(Protocol):
     def hash(self) -> str: ...
 
 
-def pinned(found: Iterable[PinnedTool], before: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def pinned_entries(found: Iterable[PinnedTool], before: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """The entries of `Tool.tools` for what was found. What was switched off `before`, by name, stays off."""
     active = {entry["name"]: entry["is_active"] for entry in before}
     return [
@@ -43,7 +43,7 @@ def pinned(found: Iterable[PinnedTool], before: Iterable[Mapping[str, Any]]) -> 
     ]
 
 
-def change(entry: Mapping[str, Any], now: PinnedTool | None, seen_at: datetime) -> dict[str, Any]:
+def describe_change(entry: Mapping[str, Any], now: PinnedTool | None, seen_at: datetime) -> dict[str, Any]:
     """What became of a pinned entry, for people to judge; `now` is `None` when its server has it no more."""
     old = _as_read(entry["description"], entry["input_schema"], entry["annotations"])
     new = [] if now is None else _as_read(now.description, now.schema, now.annotations)
@@ -61,4 +61,4 @@ def _as_read(description: str, schema: Mapping[str, Any], annotations: Mapping[s
     for title, value in (("arguments", schema), ("annotations", annotations)):
         if value:
             parts += [f"{title}:", json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False)]
-    return "\n".join(parts)[:MOST_CHARACTERS].splitlines()[:MOST_LINES]
+    return "\n".join(parts)[:MAX_CHARACTERS].splitlines()[:MAX_LINES]

@@ -20,7 +20,7 @@ class ApprovalReason:
 REGISTERED = ApprovalReason("registration", "The tool is registered as one whose calls need a person's yes.")
 
 
-def declared(registered: Iterable[str], annotations: Mapping[str, Any]) -> frozenset[str]:
+def declared_risks(registered: Iterable[str], annotations: Mapping[str, Any]) -> frozenset[str]:
     """The risks of one tool: those its server is registered with, as the tool's explicit MCP annotations refine them.
 
     Annotations that a server leaves out say nothing, and none says anything of private data.

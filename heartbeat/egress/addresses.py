@@ -83,7 +83,7 @@ class AllowList:
 
     def refusal(self, address: Address, name: str = "") -> str | None:
         """What `address`, found under `name`, is that may not be spoken to, or `None`; what it carries counts."""
-        for part in (address, *carried(address)):
+        for part in (address, *embedded_ipv4(address)):
             kind = self._closed(part, name)
             if kind:
                 return kind if part == address else f"an address that carries {kind}"
@@ -133,7 +133,7 @@ def is_name(text: str) -> bool:
     return bool(_NAME.fullmatch(text)) and not _NUMBER.fullmatch(text.rpartition(".")[2])
 
 
-def carried(address: Address) -> list[IPv4Address]:
+def embedded_ipv4(address: Address) -> list[IPv4Address]:
     """The IPv4 addresses inside an IPv6 one: translated, mapped, compatible, 6to4, Teredo, ISATAP."""
     if isinstance(address, IPv4Address):
         return []

@@ -36,7 +36,7 @@ class CappedBody(httpx2.AsyncByteStream):
         seen = 0
         async with aclosing(self._parts) as parts:
             while True:
-                async with by(self._deadline):
+                async with until(self._deadline):
                     part = await anext(parts, None)
                 if part is None:
                     return
@@ -67,7 +67,7 @@ def is_decodable(headers: httpx2.Headers) -> bool:
 
 
 @asynccontextmanager
-async def by(deadline: float | None) -> AsyncIterator[None]:
+async def until(deadline: float | None) -> AsyncIterator[None]:
     """End what is inside at `deadline`, and raise what httpcore2 raises there as httpx2's error of that name."""
     try:
         async with asyncio.timeout_at(deadline):

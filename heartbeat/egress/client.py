@@ -15,7 +15,7 @@ import httpcore2
 import httpx2
 
 from heartbeat.egress.addresses import Address, AllowList, read_host, unzoned
-from heartbeat.egress.capped import ENCODINGS, CappedBody, CappedResponse, by, is_decodable
+from heartbeat.egress.capped import ENCODINGS, CappedBody, CappedResponse, is_decodable, until
 
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 
@@ -171,11 +171,11 @@ class Transport(httpx2.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         require_http(request.url)
         # httpx2 hands a request's extensions on to the requests that follow its redirects.
-        until = asyncio.get_running_loop().time() + self._timeout
-        deadline: float = request.extensions.setdefault("heartbeat.deadline", until)
+        latest = asyncio.get_running_loop().time() + self._timeout
+        deadline: float = request.extensions.setdefault("heartbeat.deadline", latest)
         if request.extensions.setdefault("heartbeat.origin", request.url.origin) != request.url.origin:
             _leave_secrets_behind(request.headers)
-        async with by(deadline):
+        async with until(deadline):
             answer = await self._pool.handle_async_request(_for_the_pool(request))
         response = CappedResponse(
             answer.status,

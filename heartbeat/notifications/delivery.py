@@ -33,7 +33,7 @@ async def deliver(
             f"Of {lost} attempts nobody knows whether they arrived; another might be one more.", final=True
         )
     try:
-        secret = opened(keyring, target)
+        secret = open_config(keyring, target)
         await send(target.channel, target.config, secret, message, settings)
     except Gone as problem:
         return DeliveryOutcome(_words(problem), gone=True)
@@ -52,7 +52,7 @@ async def deliver(
     return DeliveryOutcome()
 
 
-async def try_out(target: Target, keyring: Keyring, settings: Settings, whence: str) -> DeliveryOutcome:
+async def send_test_message(target: Target, keyring: Keyring, settings: Settings, whence: str) -> DeliveryOutcome:
     """Send a message that says where it comes from. Nothing is stored, and a target that is disabled stays so."""
     words = f"If you read this, messages arrive here. It was sent {whence}."
     message = Message(new_id("ntf"), "test", "low", "A test message", words, None, "Heartbeat", "", datetime.now(UTC))
@@ -69,12 +69,12 @@ def approval_link(keyring: Keyring, settings: Settings, uuid: str) -> str | None
         return None
 
 
-def sealed(keyring: Keyring, target_uuid: str, secret: dict[str, Any]) -> str | None:
+def seal_config(keyring: Keyring, target_uuid: str, secret: dict[str, Any]) -> str | None:
     """The secrets of a target for its row, `None` if it has none. Raises `NoKey`."""
     return keyring.seal(json.dumps(secret), config_row(target_uuid)) if secret else None
 
 
-def opened(keyring: Keyring, target: Target) -> dict[str, Any]:
+def open_config(keyring: Keyring, target: Target) -> dict[str, Any]:
     """The secrets of a target. Raises `CannotOpen`."""
     if target.sealed_config is None:
         return {}

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from heartbeat.domain.first_message import spoken_time
@@ -11,138 +11,154 @@ from heartbeat.notifications.channels.message import Message, Priority
 from heartbeat.store.notifications.events import APPROVAL, FAILED, FINDING, MISSED, NOTIFIED, PAUSED, RECOVERED, RESUMED
 from heartbeat.store.notifications.outbox import MessagePart, OutgoingMessage
 
-MOST_TITLE = 200
-MOST_LINES = 20
+MAX_TITLE = 200
+MAX_LINES = 20
 SEVERITIES = ("info", "warning", "critical")
 PRIORITIES: tuple[Priority, ...] = ("low", "normal", "urgent")
 PRIORITY_OF: dict[str, Priority] = {"info": "low", "warning": "normal", "critical": "urgent"}
 SUMMARY = "summary"
 BY_LINK = "The link leads to what it asks for; so does GET /v1/bot/approval/readall"
 WITHOUT_LINK = "Decide on the dashboard's page Approvals, or with POST /v1/bot/approval/decide"
-# Title, body, priority and link.
-Told = tuple[str, str, Priority, str | None]
 
 
-def message_of(sending: OutgoingMessage, approve: Callable[[str], str | None] = lambda _: None) -> Message:
-    """The message that tells of these events: of one in full, of several in a line each.
+class Rendered(NamedTuple):
+    """One event in words."""
 
-    `approve` makes the link to an approval's page, if it can be linked to.
+    title: str
+    body: str
+    priority: Priority
+    link: str | None = None
+
+
+def render_message(outgoing: OutgoingMessage, approval_link: Callable[[str], str | None] = lambda _: None) -> Message:
+    """Put one event into a message in full, and several into one with a line each.
+
+    `approval_link` makes the link to an approval's page from its public id, if it can be linked to.
     """
-    first = sending.parts[0]
-    if sending.total == 1:
-        title, body, priority, link = WORDS[first.event.kind](first, first.event.data)
-        kind, data = first.event.kind, {**first.event.data, **_whose(first)}
-        if kind == APPROVAL:
-            link = approve(data["approval"])
-            body = f"{body}\n{BY_LINK if link else WITHOUT_LINK} ({data['approval']})."
+    parts = outgoing.parts
+    if outgoing.total == 1:
+        kind, rendered, data = _single(parts[0], approval_link)
     else:
-        kind, title = SUMMARY, f"{sending.total} messages of {_names(sending.parts)}"
-        priority = max((_told(part)[2] for part in sending.parts), key=PRIORITIES.index)
-        body, link = _lines([_told(part)[0] for part in sending.parts], sending.total), None
-        data = {"events": [_entry(part) for part in sending.parts], "total": sending.total}
-    alone = len({part.heartbeat.id for part in sending.parts}) == 1
+        kind, rendered, data = _summary(parts, outgoing.total)
+    of_one_heartbeat = len({part.heartbeat.id for part in parts}) == 1
     return Message(
-        uuid=first.notification.uuid,
+        uuid=parts[0].notification.uuid,
         kind=kind,
-        priority=priority,
-        title=title[:MOST_TITLE],
-        body=body,
-        link=link,
-        bot=first.bot.name,
-        heartbeat=first.heartbeat.label or "" if alone else "",
-        at=max(part.event.created_at for part in sending.parts),
+        priority=rendered.priority,
+        title=rendered.title[:MAX_TITLE],
+        body=rendered.body,
+        link=rendered.link,
+        bot=parts[0].bot.name,
+        heartbeat=parts[0].heartbeat.label or "" if of_one_heartbeat else "",
+        at=max(part.event.created_at for part in parts),
         data=data,
     )
 
 
-def told(part: MessagePart) -> tuple[str, str]:
-    """The title and the body of the message that tells of one event alone."""
-    title, body, _, _ = _told(part)
-    return title[:MOST_TITLE], body
+def render_event(part: MessagePart) -> tuple[str, str]:
+    """Return the title and the body that a message about this event alone has."""
+    rendered = _rendered(part)
+    return rendered.title[:MAX_TITLE], rendered.body
 
 
-def name_of(part: MessagePart) -> str:
+def _rendered(part: MessagePart) -> Rendered:
+    return RENDERERS[part.event.kind](part, part.event.data)
+
+
+def _single(part: MessagePart, approval_link: Callable[[str], str | None]) -> tuple[str, Rendered, dict[str, Any]]:
+    rendered, data = _rendered(part), {**part.event.data, **_ids(part)}
+    if part.event.kind == APPROVAL:
+        link = approval_link(data["approval"])
+        body = f"{rendered.body}\n{BY_LINK if link else WITHOUT_LINK} ({data['approval']})."
+        rendered = rendered._replace(body=body, link=link)
+    return part.event.kind, rendered, data
+
+
+def _summary(parts: list[MessagePart], total: int) -> tuple[str, Rendered, dict[str, Any]]:
+    rendered = [_rendered(part) for part in parts]
+    priority = max((one.priority for one in rendered), key=PRIORITIES.index)
+    title, body = f"{total} messages of {_names(parts)}", _lines([one.title for one in rendered], total)
+    return SUMMARY, Rendered(title, body, priority), {"events": [_entry(part) for part in parts], "total": total}
+
+
+def _heartbeat_name(part: MessagePart) -> str:
     """What people call the heartbeat: its label, else its bot's name."""
     return part.heartbeat.label or part.bot.name
 
 
-def _told(part: MessagePart) -> Told:
-    return WORDS[part.event.kind](part, part.event.data)
-
-
-def _finding(part: MessagePart, data: dict[str, Any]) -> Told:
-    found = sorted(data["findings"], key=lambda it: -SEVERITIES.index(it["severity"]))
-    worst, more = found[0], len(found) - 1
+def _finding(part: MessagePart, data: dict[str, Any]) -> Rendered:
+    findings = sorted(data["findings"], key=lambda finding: -SEVERITIES.index(finding["severity"]))
+    worst, more = findings[0], len(findings) - 1
     known = "" if worst["news"] == "new" else f" ({worst['news']})"
-    title = f"{name_of(part)}: {worst['title']}{f' and {more} more' if more else known}"
+    title = f"{_heartbeat_name(part)}: {worst['title']}{f' and {more} more' if more else known}"
     if more:
-        lines = [f"[{it['severity']}] {it['title']} ({it['news']})" + _detail(it.get("detail")) for it in found]
-        first = _lines(lines, len(lines))
+        first = _lines([_finding_line(finding) for finding in findings], len(findings))
     else:
         # Its title is the message's.
         first = f"[{worst['severity']}] {worst.get('detail') or ''}".strip()
     body = "\n".join([first, *([data["summary"]] if data.get("summary") else [])])
-    return title, body, PRIORITY_OF[worst["severity"]], None
+    return Rendered(title, body, PRIORITY_OF[worst["severity"]])
 
 
-def _detail(detail: str | None) -> str:
-    return f"\n{detail}" if detail else ""
+def _finding_line(finding: dict[str, Any]) -> str:
+    detail = f"\n{finding['detail']}" if finding.get("detail") else ""
+    return f"[{finding['severity']}] {finding['title']} ({finding['news']}){detail}"
 
 
-def _failed(part: MessagePart, data: dict[str, Any]) -> Told:
+def _failed(part: MessagePart, data: dict[str, Any]) -> Rendered:
     body = data["message"] or "It failed."
     # After the last run of a task there are none.
     if "last" not in data:
         body += "\nFurther failures are not told until it works again or is paused."
-    return f"{name_of(part)} failed", body, "normal", None
+    return Rendered(f"{_heartbeat_name(part)} failed", body, "normal")
 
 
-def _recovered(part: MessagePart, data: dict[str, Any]) -> Told:
+def _recovered(part: MessagePart, data: dict[str, Any]) -> Rendered:
     times = "one failure" if data["failures"] == 1 else f"{data['failures']} failures in a row"
-    return f"{name_of(part)} works again", f"The last run succeeded, after {times}.", "low", None
+    return Rendered(f"{_heartbeat_name(part)} works again", f"The last run succeeded, after {times}.", "low")
 
 
-def _paused(part: MessagePart, data: dict[str, Any]) -> Told:
-    why = {"errors": "because it kept failing", "budget": "because its budget is used up"}[data["reason"]]
+def _paused(part: MessagePart, data: dict[str, Any]) -> Rendered:
+    reason = {"errors": "because it kept failing", "budget": "because its budget is used up"}[data["reason"]]
     # What the whole message says of what is next is in UTC, and short.
     message = HeartbeatPause(data["cause"]["code"], data["cause"]["detail"], data["cause"]["times"]).why
-    heals = "probe_at" in data
+    is_probed = "probe_at" in data
     sooner = "" if "task" in data else "; enable it to have it run sooner"
-    tried = f"It is tried again on {_when(part, data['probe_at'])}{sooner}." if heals else ""
-    priority: Priority = "normal" if heals else "urgent"
-    return f"{name_of(part)} is paused {why}", f"{message}\n{tried or data['resume']}", priority, None
+    tried = f"It is tried again on {_when(part, data['probe_at'])}{sooner}." if is_probed else ""
+    priority: Priority = "normal" if is_probed else "urgent"
+    return Rendered(f"{_heartbeat_name(part)} is paused {reason}", f"{message}\n{tried or data['resume']}", priority)
 
 
-def _resumed(part: MessagePart, data: dict[str, Any]) -> Told:
+def _resumed(part: MessagePart, data: dict[str, Any]) -> Rendered:
     times = "at the first attempt" if data["probes"] == 1 else f"at attempt {data['probes']}"
     body = f"It was paused, was tried again and succeeded {times}. It runs by its schedule again."
-    return f"{name_of(part)} runs again", body, "low", None
+    return Rendered(f"{_heartbeat_name(part)} runs again", body, "low")
 
 
-def _missed(part: MessagePart, data: dict[str, Any]) -> Told:
+def _missed(part: MessagePart, data: dict[str, Any]) -> Rendered:
     last = _when(part, data["last"])
     if data["ticks"] == 1:
         body = f"One run was missed: nothing was there for it on {last}. That is over."
     else:
         gap = f"from {_when(part, data['first'], zone=False)} to {last}"
         body = f"{data['ticks']} runs were missed: nothing was there for them {gap}. That is over."
-    return f"{name_of(part)} did not run when it was due", body, "normal", None
+    return Rendered(f"{_heartbeat_name(part)} did not run when it was due", body, "normal")
 
 
-def _notified(part: MessagePart, data: dict[str, Any]) -> Told:
-    return data["title"], data["message"], data["priority"], data.get("action_url")
+def _notified(part: MessagePart, data: dict[str, Any]) -> Rendered:
+    return Rendered(data["title"], data["message"], data["priority"], data.get("action_url"))
 
 
-def _approval(part: MessagePart, data: dict[str, Any]) -> Told:
+def _approval(part: MessagePart, data: dict[str, Any]) -> Rendered:
     until = _when(part, data["expires_at"])
-    asked = f"It asks to call {data['tool']}, and waits for a person's yes or no until {until}."
+    request = f"It asks to call {data['tool']}, and waits for a person's yes or no until {until}."
     # Of an earlier version, an event says nothing of why.
     why = f"\n{data['why']}" if "why" in data else ""
-    body = f"{asked} After that the answer is no.{why}"
-    return f"{name_of(part)} waits for your approval", body, "urgent", None
+    body = f"{request} After that the answer is no.{why}"
+    return Rendered(f"{_heartbeat_name(part)} waits for your approval", body, "urgent")
 
 
-WORDS: dict[str, Callable[[MessagePart, dict[str, Any]], Told]] = {
+RENDERERS: dict[str, Callable[[MessagePart, dict[str, Any]], Rendered]] = {
     FINDING: _finding,
     FAILED: _failed,
     RECOVERED: _recovered,
@@ -155,27 +171,27 @@ WORDS: dict[str, Callable[[MessagePart, dict[str, Any]], Told]] = {
 
 
 def _when(part: MessagePart, instant: str, zone: bool = True) -> str:
-    """An instant (ISO-8601) as the heartbeat's people say it, with the name of their `zone`."""
-    there = part.heartbeat.timezone
-    moment = spoken_time(datetime.fromisoformat(instant), ZoneInfo(there))
-    return f"{moment} ({there})" if zone else moment
+    """Say an instant (ISO-8601) in the heartbeat's timezone, with its name if `zone` is set."""
+    timezone = part.heartbeat.timezone
+    time = spoken_time(datetime.fromisoformat(instant), ZoneInfo(timezone))
+    return f"{time} ({timezone})" if zone else time
 
 
-def _whose(part: MessagePart) -> dict[str, Any]:
+def _ids(part: MessagePart) -> dict[str, Any]:
     return {"event_id": part.event.uuid, "bot_id": part.bot.uuid, "heartbeat_id": part.heartbeat.uuid}
 
 
 def _entry(part: MessagePart) -> dict[str, Any]:
     at = part.event.created_at.isoformat()
-    return {**_whose(part), "kind": part.event.kind, "title": _told(part)[0], "at": at}
+    return {**_ids(part), "kind": part.event.kind, "title": _rendered(part).title, "at": at}
 
 
 def _names(parts: list[MessagePart]) -> str:
-    names = list(dict.fromkeys(name_of(part) for part in parts))
+    names = list(dict.fromkeys(_heartbeat_name(part) for part in parts))
     return names[0] if len(names) == 1 else f"{len(names)} heartbeats"
 
 
 def _lines(lines: list[str], total: int) -> str:
-    shown = [f"- {line}" for line in lines[:MOST_LINES]]
+    shown = [f"- {line}" for line in lines[:MAX_LINES]]
     left = total - len(shown)
     return "\n".join([*shown, *([f"and {left} more"] if left > 0 else [])])

@@ -7,7 +7,7 @@ from functools import partial
 from rich.console import Console
 from rich.text import Text
 
-from heartbeat.agents.local import weights
+from heartbeat.agents.local import weights_file
 from heartbeat.agents.model import LOCAL
 from heartbeat.settings import Settings
 from heartbeat.up.first_project import FirstProject
@@ -74,6 +74,6 @@ def model_advice(settings: Settings, model: str) -> list[str]:
     if settings.openai_base_url:
         return ["OPENAI_BASE_URL is set: name a model it serves in HEARTBEAT_DEFAULT_MODEL, such as openai:NAME"]
     advice = "set OPENAI_API_KEY, ANTHROPIC_API_KEY or GOOGLE_API_KEY, or HEARTBEAT_DEFAULT_MODEL=ollama:NAME"
-    if weights() is None:
+    if weights_file() is None:
         return [f"it is not installed, so runs will fail: `make setup` installs it, or {advice}"]
     return ["a small model on this machine's CPU, for trying things out; for a capable one", advice]

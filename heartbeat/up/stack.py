@@ -5,7 +5,7 @@ import sys
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from heartbeat.agents.local import weights
+from heartbeat.agents.local import weights_file
 from heartbeat.agents.model import LOCAL, choose_default_model
 from heartbeat.settings import Settings
 from heartbeat.up import temporal_server
@@ -35,7 +35,7 @@ def embedded_stack(settings: Settings, workers: int) -> EmbeddedStack:
     embedded = settings.temporal_address is None
     check_ports(_ports(settings, embedded))
     model = choose_default_model(settings)
-    local_port = _local_port(settings) if model == LOCAL and weights() else None
+    local_port = _local_port(settings) if model == LOCAL and weights_file() else None
     stages = [
         [_temporal(settings)] if embedded else [],
         [_local(local_port)] if local_port else [],

@@ -6,11 +6,11 @@ import sys
 import httpx
 import pytest
 
-from heartbeat.agents.local import weights
+from heartbeat.agents.local import weights_file
 from tests.support.patience import PATIENCE
 from tests.support.ports import free_ports
 
-pytestmark = pytest.mark.skipif(weights() is None, reason="the extra `local` is not installed")
+pytestmark = pytest.mark.skipif(weights_file() is None, reason="the extra `local` is not installed")
 
 
 def test_it_answers_a_chat_completion_and_goes_when_told() -> None:

@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from heartbeat.cli.secrets import rotate_secrets
 from heartbeat.domain.secret_keys import new_key
-from heartbeat.store.notifications.findings import note_findings
+from heartbeat.store.notifications.findings import record_findings
 from tests.support.api import Api, error_of, owner, wrong_fields
 from tests.support.notified_owner import fail
 from tests.support.receiver import Receiver, says
@@ -186,7 +186,7 @@ async def test_findings_are_listed_and_marked(ours: Api) -> None:
 
     def found(connection: Connection) -> None:
         finding = {"title": "Disk is full", "severity": "critical", "fingerprint": "disk", "detail": "98 %"}
-        note_findings(connection, row, {"outcome": "ok", "findings": [finding]}, True, NOW)
+        record_findings(connection, row, {"outcome": "ok", "findings": [finding]}, True, NOW)
 
     await ours.database.write(found)
     [shown] = (await ours.get("/finding/readall", bot_id=bot["id"], heartbeat_id=heartbeat["uuid"])).json()["findings"]

@@ -16,7 +16,7 @@ from heartbeat.settings import Settings
 from heartbeat.store.database import Database
 from heartbeat.store.rows import columns, exactly_one
 from heartbeat.store.tables.bots import Bot, Tool
-from heartbeat.store.tools.servers import create_tool, locked_tool, write_tool
+from heartbeat.store.tools.servers import create_tool, lock_tool, write_tool
 from heartbeat.up.run import prepare
 from tests.support.commands import Run
 from tests.support.seeds import NOW, a_bot, a_project, access_to
@@ -105,7 +105,7 @@ def test_rotations_side_by_side_and_beside_the_api(store: Database, tmp_path: Pa
     def change(uuid: str) -> None:
         def work(connection: Connection) -> None:
             bot = exactly_one(connection, Bot, select(columns(Bot)))
-            row = locked_tool(connection, access_to(connection, bot), uuid)
+            row = lock_tool(connection, access_to(connection, bot), uuid)
             write_tool(connection, row, {"sealed_headers": seal_headers(ring, uuid, {"X-Key": "changed"})}, NOW)
 
         store.write_now(work)

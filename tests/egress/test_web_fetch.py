@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from heartbeat.agents.tools.built_in import web_page
-from heartbeat.agents.tools.built_in.html_text import as_text
+from heartbeat.agents.tools.built_in.html_text import html_to_text
 from heartbeat.agents.tools.definitions import ToolResult
 from heartbeat.settings import Settings
 from tests.support.patience import PATIENCE
@@ -115,8 +115,8 @@ async def test_a_server_that_is_away_is_said() -> None:
 def test_a_large_page_of_broken_markup_is_read_to_its_end(piece: str) -> None:
     """How long that takes is measured by `bench`."""
     page = "<p>first</p>" + (piece * 500_000)[:500_000]
-    assert as_text(page, "http://example.com/").startswith("first")
+    assert html_to_text(page, "http://example.com/").startswith("first")
 
 
 def test_a_declaration_nobody_knows_ends_the_page_and_not_the_run() -> None:
-    assert as_text("before <![what> after", "http://example.com/").startswith("before")
+    assert html_to_text("before <![what> after", "http://example.com/").startswith("before")

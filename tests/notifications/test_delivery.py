@@ -8,17 +8,17 @@ from standardwebhooks import Webhook
 
 from heartbeat.domain.secret_keys import new_key
 from heartbeat.notifications.delivery import deliver
-from heartbeat.notifications.rendering import message_of
+from heartbeat.notifications.rendering import render_message
 from heartbeat.secrets.keyring import Keyring
 from heartbeat.settings import Plan
-from heartbeat.store.notifications.events import APPROVAL, record
+from heartbeat.store.notifications.events import APPROVAL, record_event
 from heartbeat.store.notifications.outbox import (
-    WAITS,
+    RETRY_DELAYS,
     DeliveryState,
     OutgoingMessage,
     begin_delivery,
     finish_delivery,
-    never_started,
+    overdue_notifications,
 )
 from heartbeat.store.notifications.outbox import DeliveryOutcome as Attempt
 from heartbeat.store.notifications.targets import delete_target
@@ -81,7 +81,7 @@ async def test_ten_attempts_over_three_days_and_no_more(world: StoreWorld, recei
     while (delivery := await world.deliver(uuid)).retry_seconds is not None:
         waits.append(timedelta(seconds=delivery.retry_seconds))
         world.now += waits[-1]
-    assert (waits, len(receiver.received), delivery.status) == (list(WAITS), 10, "failed")
+    assert (waits, len(receiver.received), delivery.status) == (list(RETRY_DELAYS), 10, "failed")
     assert timedelta(days=3) < world.now - began < timedelta(days=3, hours=6)
     [row] = world.notifications()
     assert (row.status, row.attempts, row.next_attempt_at) == ("failed", 10, None)
@@ -260,7 +260,7 @@ async def test_a_mail_that_is_sent_again_has_the_same_message_id(world: StoreWor
         [uuid] = world.fails().notification_uuids
         sent = cut_off(world, uuid)
         assert isinstance(sent, OutgoingMessage)
-        await deliver(sent.target, message_of(sent), Keyring.from_settings(world.settings), world.settings)
+        await deliver(sent.target, render_message(sent), Keyring.from_settings(world.settings), world.settings)
         assert (await world.deliver(uuid, timedelta(seconds=8))).status == "delivered"
     assert [mail["Message-ID"] for mail in mailbox.mails] == [f"<{uuid}@watch.example>"] * 2
     first, again = ({name: mail[name] for name in ("Subject", "Date", "To")} for mail in mailbox.mails)
@@ -303,7 +303,7 @@ async def test_upkeep_finds_what_nobody_started(world: StoreWorld, receiver: Rec
     [failed] = world.fails().notification_uuids
 
     def overdue() -> list[str]:
-        return world.database.read_now(lambda c: never_started(c, world.now, 100))
+        return world.database.read_now(lambda c: overdue_notifications(c, world.now, 100))
 
     assert overdue() == []
     world.now += timedelta(seconds=61)
@@ -337,7 +337,7 @@ async def test_an_approval_is_neither_held_nor_summed_up_and_has_its_link(
     await world.deliver(*world.fails().notification_uuids)
     waiting = several(world, 7)
     asked = {"approval": "apr_1", "tool": "desk__book", "expires_at": "2026-11-21T12:00:00+00:00"}
-    [uuid] = world.database.write_now(lambda c: record(c, world.heartbeat, APPROVAL, asked, world.now))
+    [uuid] = world.database.write_now(lambda c: record_event(c, world.heartbeat, APPROVAL, asked, world.now))
     world.now = world.rows(Target)[0].quiet_until
     assert (await world.deliver(waiting[0])).status == "delivered"
     assert (await world.deliver(uuid)).status == "delivered"

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from heartbeat.domain.failure_policy import Ending
-from heartbeat.store.notifications.events import APPROVAL, record
+from heartbeat.store.notifications.events import APPROVAL, record_event
 from heartbeat.store.tables.heartbeats import Heartbeat
 from tests.support.receiver import Receiver
 from tests.support.store_world import StoreWorld
@@ -100,7 +100,7 @@ async def test_an_approval_that_cannot_be_linked_to_says_where_it_is_decided(
 ) -> None:
     world.target(receiver.url)
     asked = {"approval": "apr_1", "tool": "desk__book", "expires_at": "2026-11-21T12:00:00+00:00"}
-    told = world.database.write_now(lambda c: record(c, world.heartbeat, APPROVAL, asked, world.now))
+    told = world.database.write_now(lambda c: record_event(c, world.heartbeat, APPROVAL, asked, world.now))
     _, _, text = await read(world, receiver, *told)
     assert receiver.received[-1].json["data"]["link"] is None
     assert text.endswith("\nDecide on the dashboard's page Approvals, or with POST /v1/bot/approval/decide (apr_1).")

@@ -13,7 +13,7 @@ from heartbeat.domain.failure_policy import Ending
 from heartbeat.domain.ids import new_id
 from heartbeat.store.bots.subscribers import create_subscriber
 from heartbeat.store.database import Database
-from heartbeat.store.notifications.events import record_missed
+from heartbeat.store.notifications.events import record_missed_ticks
 from heartbeat.store.rows import columns
 from heartbeat.store.runs.closing import close_run
 from heartbeat.store.runs.opening import TickClaim, open_run
@@ -148,7 +148,7 @@ async def test_what_piled_up_while_everything_was_down_is_one_message(world: Wor
 
     def outage(connection: Connection) -> None:
         for minute in range(7):
-            record_missed(connection, world.heartbeat, [now - timedelta(hours=9, minutes=minute)], now)
+            record_missed_ticks(connection, world.heartbeat, [now - timedelta(hours=9, minutes=minute)], now)
 
     await world.database.write(outage)
     upkeep = UpkeepActivities(

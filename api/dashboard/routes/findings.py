@@ -66,4 +66,4 @@ def _marked(
     connection: Connection, access: Access, finding_uuid: str, state: store.State, now: datetime, until: datetime | None
 ) -> store.ListedFinding:
     access = access_to_finding(connection, access, finding_uuid)
-    return store.mark(connection, access, finding_uuid, state, now, until)
+    return store.set_finding_state(connection, access, finding_uuid, state, now, until)

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from api.dashboard.pages import PageRoute, VisitorDep, html, page_of, page_url
 from api.dashboard.views import heartbeats, runs
 from api.dashboard.views.notifications import notification_view, target_view
-from heartbeat.notifications.delivery import try_out
+from heartbeat.notifications.delivery import send_test_message
 from heartbeat.secrets.keyring import Keyring
 from heartbeat.store.notifications import targets as store
 from heartbeat.store.overview.projects import any_and_bot
@@ -58,8 +58,8 @@ def _lists(connection: Connection, access: Access, heartbeat_uuid: str, page: Pa
         heartbeat, _ = any_and_bot(connection, access.project, heartbeat_uuid)
         equal = {"heartbeat": heartbeat.uuid}
     notifications, total = store.notifications(connection, access, equal, page)
-    targets, _ = store.targets(connection, access, Page(1, store.MOST_TARGETS))
-    troubles = store.troubles(connection, access) if targets else {}
+    targets, _ = store.targets(connection, access, Page(1, store.MAX_TARGETS))
+    troubles = store.last_errors(connection, access) if targets else {}
     return NotificationLists(targets, troubles, notifications, total, heartbeat)
 
 
@@ -68,5 +68,5 @@ async def test(uuid: str, visitor: VisitorDep) -> Response:
     """Send one message now, and say what came of it on a page of its own."""
     settings = visitor.stack.settings
     frame, listed = await visitor.read_framed(store.target, uuid)
-    outcome = await try_out(listed.target, Keyring.from_settings(settings), settings, "from the dashboard")
+    outcome = await send_test_message(listed.target, Keyring.from_settings(settings), settings, "from the dashboard")
     return html("tried", frame=frame, target=target_view(listed, None), error=outcome.error)

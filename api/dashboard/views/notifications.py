@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from api.dashboard.views import formats
 from api.dashboard.views.formats import Moment, moment
-from heartbeat.notifications.rendering import told
+from heartbeat.notifications.rendering import render_event
 from heartbeat.store.notifications.events import APPROVAL
 from heartbeat.store.notifications.outbox import MessagePart
 from heartbeat.store.notifications.targets import ListedNotification, ListedTarget
@@ -89,7 +89,7 @@ def notification_view(listed: ListedNotification, now: datetime) -> Notification
     row, event, run = listed.notification, listed.event, listed.event.data.get("run")
     heartbeat = built(Heartbeat, ["label", "timezone"], [listed.label, listed.timezone])
     bot = built(Bot, ["name"], [listed.bot_name])
-    title, body = told(MessagePart(row, event, heartbeat, bot))
+    title, body = render_event(MessagePart(row, event, heartbeat, bot))
     if event.kind == APPROVAL:
         # The rest tells programs where to ask.
         body = f"It asks to call {formats.tool(event.data['tool'])}."

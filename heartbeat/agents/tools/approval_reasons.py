@@ -14,7 +14,7 @@ ADDRESS = re.compile(r"https?://[^\s<>\"'`。，、；：！？）」』】]+")
 CLOSES_A_SENTENCE = ".,;:!?)]}*_"
 
 
-def combined(tools: Iterable[tuple[str, Iterable[str]]]) -> tuple[str, str] | None:
+def combined_risks(tools: Iterable[tuple[str, Iterable[str]]]) -> tuple[str, str] | None:
     """Of `tools` (names with their risks) the first with private data and the first with untrusted text, if all three
     risks are there; else `None`."""
     first: dict[str, str] = {}
@@ -24,7 +24,7 @@ def combined(tools: Iterable[tuple[str, Iterable[str]]]) -> tuple[str, str] | No
     return (first[PRIVATE_DATA], first[UNTRUSTED_TEXT]) if all(risk in first for risk in RISKS) else None
 
 
-def reason(tool: OfferedTool, arguments: str, owners_words: Sequence[str]) -> ApprovalReason | None:
+def reason_to_ask(tool: OfferedTool, arguments: str, owners_words: Sequence[str]) -> ApprovalReason | None:
     """Why a person is asked before `tool` is called with `arguments` (JSON), or `None` when nobody is.
 
     `web_fetch` sends its address out; one that stands in `owners_words` says nothing that the owner did not say.

@@ -7,14 +7,14 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any
 
-from heartbeat.agents.tools.approval_reasons import combined
+from heartbeat.agents.tools.approval_reasons import combined_risks
 from heartbeat.agents.tools.built_in.tools import BUILT_IN
 from heartbeat.agents.tools.definitions import McpServer, OfferedTool
 from heartbeat.agents.tools.mcp import stdio
-from heartbeat.domain.tool_risks import declared
+from heartbeat.domain.tool_risks import declared_risks
 from heartbeat.settings import Settings
 
-LONGEST_NAME = 64
+MAX_NAME_LENGTH = 64
 ANY_ARGUMENTS: dict[str, Any] = {"type": "object", "properties": {}}
 
 
@@ -36,10 +36,10 @@ async def offered(bot_uuid: str, connected: Sequence[ConnectedServer], settings:
         ConnectedServer(server, await stdio.entries(server, settings), risks=settings.stdio_tools[server.label].risks)
         for server in stdio.servers(bot_uuid, settings)
     ]
-    return define([*connected, *own])
+    return offered_tools_of([*connected, *own])
 
 
-def define(connected: Sequence[ConnectedServer]) -> list[OfferedTool]:
+def offered_tools_of(connected: Sequence[ConnectedServer]) -> list[OfferedTool]:
     """The built-in tools and those of `connected`, without what is switched off or paused because it changed."""
     usable = [
         (one, entry)
@@ -50,12 +50,12 @@ def define(connected: Sequence[ConnectedServer]) -> list[OfferedTool]:
     plain = [_plain_name(one.server.label, entry["name"]) for one, entry in usable]
     # What is off or paused counts as well: its name must not come to mean another tool while a call of it waits.
     times = Counter(_plain_name(one.server.label, entry["name"]) for one in connected for entry in one.tools)
-    both = combined(_risks(connected))
+    both = combined_risks(_risks(connected))
     defined = [
         *BUILT_IN,
         *(
             _definition(
-                one, entry, name if times[name] == 1 and len(name) <= LONGEST_NAME else _apart(name, one, entry)
+                one, entry, name if times[name] == 1 and len(name) <= MAX_NAME_LENGTH else _apart(name, one, entry)
             )
             for (one, entry), name in zip(usable, plain, strict=True)
         ),
@@ -73,7 +73,7 @@ def _risks(connected: Sequence[ConnectedServer]) -> Iterator[tuple[str, frozense
             yield one.server.label, frozenset(one.risks)
         for entry in one.tools:
             if entry.get("is_active", True):
-                risks = declared(one.risks, entry.get("annotations") or {})
+                risks = declared_risks(one.risks, entry.get("annotations") or {})
                 yield _plain_name(one.server.label, entry["name"]), risks
     for tool in BUILT_IN:
         yield tool.name, tool.risks
@@ -88,7 +88,7 @@ def _plain_name(label: str, tool: str) -> str:
 def _apart(name: str, one: ConnectedServer, entry: dict[str, Any]) -> str:
     """Told apart by where it is, not by its place in a row: a name never comes to mean another tool."""
     mark = sha256(f"{one.server.uuid} {entry['name']}".encode()).hexdigest()[:8]
-    return f"{name[: LONGEST_NAME - len(mark) - 1]}_{mark}"
+    return f"{name[: MAX_NAME_LENGTH - len(mark) - 1]}_{mark}"
 
 
 def _definition(one: ConnectedServer, entry: dict[str, Any], name: str) -> OfferedTool:
@@ -105,5 +105,5 @@ def _definition(one: ConnectedServer, entry: dict[str, Any], name: str) -> Offer
         idempotent=notes.get("idempotentHint") is True or notes.get("readOnlyHint") is True,
         needs_approval=asks_for,
         acts=notes.get("readOnlyHint") is not True,
-        risks=declared(one.risks, notes),
+        risks=declared_risks(one.risks, notes),
     )

@@ -10,8 +10,8 @@ from sqlalchemy import Connection, exists, select
 
 from heartbeat.domain.failure_policy import BUDGET_EXHAUSTED, Ending, cooled_down, next_probe
 from heartbeat.store.heartbeats import states
-from heartbeat.store.notifications.events import RESUMED, record
-from heartbeat.store.notifications.run_events import tell_of_pause
+from heartbeat.store.notifications.events import RESUMED, record_event
+from heartbeat.store.notifications.run_events import record_pause
 from heartbeat.store.rows import columns, many
 from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.heartbeats import Heartbeat
@@ -64,7 +64,7 @@ def conclude(
     probe_at = _next_probe(ending, heartbeat.probes + 1, now)
     paused = states.note_failed_probe(connection, heartbeat, ending.message, probe_at, now)
     if probe_at is None:
-        tell_of_pause(connection, paused, now, probe.id)
+        record_pause(connection, paused, now, probe.id)
     return paused
 
 
@@ -76,4 +76,4 @@ def _next_probe(ending: Ending, probes: int, now: datetime) -> datetime | None:
 def _tell_of_resume(connection: Connection, heartbeat: Heartbeat, probe: Run, now: datetime) -> None:
     since = heartbeat.pause_since.isoformat() if heartbeat.pause_since else None
     data = {"paused_since": since, "message": heartbeat.pause_message, "probes": heartbeat.probes + 1}
-    record(connection, heartbeat, RESUMED, data, now, probe.id)
+    record_event(connection, heartbeat, RESUMED, data, now, probe.id)

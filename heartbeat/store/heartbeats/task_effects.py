@@ -27,8 +27,8 @@ OWNERS = (
 )
 
 # What an agent has scheduled schedules nothing more.
-DEEPEST = 1
-MOST_A_RUN = 5
+MAX_DEPTH = 1
+MAX_PER_RUN = 5
 
 # What the task of a run takes over from what the run is for: whose it is, and what it may cost.
 INHERITED = ("member_id", "credit_budget", "max_consecutive_errors", "max_steps", "run_timeout_seconds")
@@ -58,7 +58,7 @@ def schedule_task(
     return f"Scheduled as {task.uuid}: {cadence_of(task).sentence()}{_times(task)}."
 
 
-def unsynced_of(connection: Connection, run: Run) -> list[str]:
+def unsynced_tasks(connection: Connection, run: Run) -> list[str]:
     """The tasks that a run has made and whose schedules are behind their rows."""
     mine = (HEARTBEAT.c.bot_id == run.bot_id) & TASKS & (HEARTBEAT.c.made_by_run_id == run.id)
     behind = select(HEARTBEAT.c.uuid).where(mine, HEARTBEAT.c.synced_version < HEARTBEAT.c.version)
@@ -68,11 +68,11 @@ def unsynced_of(connection: Connection, run: Run) -> list[str]:
 def _require_leave(connection: Connection, run: Run, of: Heartbeat) -> None:
     if of.deleted_at is not None:
         raise Forbidden("heartbeat_deleted", "What this run is for was deleted, so nothing more is scheduled for it.")
-    if of.depth >= DEEPEST:
+    if of.depth >= MAX_DEPTH:
         raise Forbidden("task_depth", "A task that an agent scheduled cannot schedule another one; go on without.")
     made = select(func.count()).select_from(HEARTBEAT).where(HEARTBEAT.c.bot_id == run.bot_id, TASKS)
-    if connection.execute(made.where(HEARTBEAT.c.made_by_run_id == run.id)).scalar_one() >= MOST_A_RUN:
-        raise Forbidden("task_run_limit", f"A run can schedule {MOST_A_RUN} tasks, and this one has; go on without.")
+    if connection.execute(made.where(HEARTBEAT.c.made_by_run_id == run.id)).scalar_one() >= MAX_PER_RUN:
+        raise Forbidden("task_run_limit", f"A run can schedule {MAX_PER_RUN} tasks, and this one has; go on without.")
 
 
 def _times(task: Heartbeat) -> str:

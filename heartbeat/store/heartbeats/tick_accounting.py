@@ -15,7 +15,7 @@ from heartbeat.domain.cadence.ticks import Cadence
 from heartbeat.domain.contracts import SkipReason
 from heartbeat.domain.ids import new_id
 from heartbeat.store.credits.rollup import add_to_day
-from heartbeat.store.notifications.events import record_missed
+from heartbeat.store.notifications.events import record_missed_ticks
 from heartbeat.store.rows import columns, exactly_one, insert
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.runs import Run
@@ -80,7 +80,7 @@ def account(connection: Connection, heartbeat: Heartbeat, ticks: Sequence[dateti
         add_to_day(connection, heartbeat.bot_id, heartbeat.type, now, {"skipped": len(written)})
     gap = sorted(tick for reason, tick in written if reason == "missed")
     if gap:
-        record_missed(connection, heartbeat, gap, now)
+        record_missed_ticks(connection, heartbeat, gap, now)
     move_on(connection, heartbeat, ticks[-1], skipped=len(written), missed=len(gap))
     return len(gap)
 

@@ -23,7 +23,7 @@ NOTIFIED, APPROVAL = "user.notified", "approval.requested"
 KINDS = (FINDING, FAILED, RECOVERED, PAUSED, RESUMED, MISSED, APPROVAL, NOTIFIED)
 
 # Built once: putting such a statement together costs more than running it.
-THEIRS = select(TARGET).where(
+TARGETS_OF_HEARTBEAT = select(TARGET).where(
     TARGET.c.project_id == bindparam("project"),
     or_(TARGET.c.bot_id.is_(None), TARGET.c.bot_id == bindparam("bot")),
     or_(TARGET.c.heartbeat_id.is_(None), TARGET.c.heartbeat_id == bindparam("heartbeat")),
@@ -32,7 +32,7 @@ THEIRS = select(TARGET).where(
 )
 
 
-def record(
+def record_event(
     connection: Connection,
     heartbeat: Heartbeat,
     kind: str,
@@ -45,22 +45,23 @@ def record(
     event = {"uuid": new_id("evt"), "kind": kind, "run_id": run_id, "data": dict(data), "created_at": now}
     written = EVENT.insert().values({**whose, **event}).returning(EVENT.c.id)
     event_id = connection.execute(written).scalar_one()
-    rows = [_notification(target, heartbeat, event_id, now) for target in listeners(connection, heartbeat, kind)]
+    targets = interested_targets(connection, heartbeat, kind)
+    rows = [_notification(target, heartbeat, event_id, now) for target in targets]
     if rows:
         connection.execute(NOTIFICATION.insert(), rows)
     return [row["uuid"] for row in rows]
 
 
-def record_missed(connection: Connection, heartbeat: Heartbeat, ticks: Sequence[datetime], now: datetime) -> None:
+def record_missed_ticks(connection: Connection, heartbeat: Heartbeat, ticks: Sequence[datetime], now: datetime) -> None:
     """One event for a gap, however many `ticks` (in order) it swallowed."""
     gap = {"ticks": len(ticks), "first": ticks[0].isoformat(), "last": ticks[-1].isoformat()}
-    record(connection, heartbeat, MISSED, gap, now)
+    record_event(connection, heartbeat, MISSED, gap, now)
 
 
-def listeners(connection: Connection, heartbeat: Heartbeat, kind: str) -> list[Target]:
+def interested_targets(connection: Connection, heartbeat: Heartbeat, kind: str) -> list[Target]:
     """The owner's targets; what an agent tells its user goes to those of the heartbeat's member, if it has any."""
     whose = {"project": heartbeat.project_id, "bot": heartbeat.bot_id, "heartbeat": heartbeat.id}
-    wanting = [t for t in many(connection, Target, THEIRS, whose) if t.events is None or kind in t.events]
+    wanting = [t for t in many(connection, Target, TARGETS_OF_HEARTBEAT, whose) if t.events is None or kind in t.events]
     members = [target for target in wanting if target.member_id is not None]
     if kind == NOTIFIED and heartbeat.member_id is not None:
         mine = [target for target in members if target.member_id == heartbeat.member_id]

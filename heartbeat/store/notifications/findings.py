@@ -16,7 +16,7 @@ from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.notifications import Finding
 
 FINDING, HEARTBEAT = columns(Finding), columns(Heartbeat)
-REMIND = timedelta(hours=24)
+REMIND_AFTER = timedelta(hours=24)
 # A daily run ends some moments earlier than the day before now and then, and its reminder is due all the same.
 EARLY = timedelta(minutes=5)
 
@@ -24,13 +24,13 @@ News = Literal["new", "changed", "back", "still there"]
 State = Literal["open", "acknowledged", "snoozed", "resolved"]
 
 
-def note_findings(
+def record_findings(
     connection: Connection,
     heartbeat: Heartbeat,
     report: Mapping[str, Any],
     complete: bool,
     now: datetime,
-    remind: timedelta = REMIND,
+    remind: timedelta = REMIND_AFTER,
 ) -> list[dict[str, Any]]:
     """Write down what a run reports and resolve what it no longer finds; returns what a person should hear of.
 
@@ -42,7 +42,7 @@ def note_findings(
     known = _known(connection, heartbeat, list(given))
     told = []
     for fingerprint, finding in given.items():
-        news = _note(connection, heartbeat, known.get(fingerprint), finding, now, remind, aloud)
+        news = _record_finding(connection, heartbeat, known.get(fingerprint), finding, now, remind, aloud)
         if news:
             told.append({**finding, "news": news})
     gone = [it.id for key, it in known.items() if key not in given and it.state != "resolved"]
@@ -69,7 +69,7 @@ def news_of(known: Finding | None, finding: Mapping[str, Any], now: datetime, re
     return "still there" if now - known.told_at >= remind - EARLY else None
 
 
-def _note(
+def _record_finding(
     connection: Connection,
     heartbeat: Heartbeat,
     known: Finding | None,
@@ -128,7 +128,7 @@ def findings(
     return _listed(connection, rows), total
 
 
-def mark(
+def set_finding_state(
     connection: Connection, access: Access, uuid: str, state: State, now: datetime, until: datetime | None = None
 ) -> ListedFinding:
     """Say what became of a finding: acknowledged, snoozed `until` a time, or resolved. Raises `NotFound`."""

@@ -21,15 +21,15 @@ NOTIFICATION, TARGET, EVENT = columns(Notification), columns(Target), columns(Ev
 BOT, HEARTBEAT = columns(Bot), columns(Heartbeat)
 
 # Ten attempts over a little more than three days.
-WAITS = (
+RETRY_DELAYS = (
     *(timedelta(seconds=5), timedelta(minutes=5), timedelta(minutes=30)),
     *(timedelta(hours=hours) for hours in (2, 5, 10, 14, 20, 24)),
 )
 # More than these at once for one target are told in one message.
-MOST_APART = 5
+MAX_SEPARATE = 5
 # A summary names this many; of the others it says how many there are.
-NAMED = 50
-NEVER_STARTED = timedelta(seconds=60)
+MAX_PARTS = 50
+OVERDUE_AFTER = timedelta(seconds=60)
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def begin_delivery(connection: Connection, uuid: str, now: datetime) -> Outgoing
         return DeliveryState(notification.status, notification.next_attempt_at)
     if is_lost:
         why = _note_lost(connection, notification)
-        if notification.attempts > len(WAITS):
+        if notification.attempts > len(RETRY_DELAYS):
             return _settled(connection, notification, DeliveryOutcome(why, final=True), now)
     urgent = _kind(connection, notification) == APPROVAL
     if not urgent and not notification.attempts:
@@ -111,22 +111,22 @@ def finish_delivery(connection: Connection, uuid: str, outcome: DeliveryOutcome,
     if outcome.gone:
         closed = {"is_enabled": False, "disabled_reason": outcome.error, "updated_at": now}
         connection.execute(update(TARGET).where(TARGET.c.id == target.id).values(closed))
-    if outcome.final or outcome.gone or notification.attempts > len(WAITS):
+    if outcome.final or outcome.gone or notification.attempts > len(RETRY_DELAYS):
         return _settled(connection, notification, outcome, now)
-    again_at = now + max(WAITS[notification.attempts - 1], outcome.retry_after)
+    again_at = now + max(RETRY_DELAYS[notification.attempts - 1], outcome.retry_after)
     _write(connection, _told_by(notification), {"last_error": outcome.error})
     later = {"next_attempt_at": again_at, "begun_at": None}
     _write(connection, NOTIFICATION.c.id == notification.id, later)
     return DeliveryState("pending", again_at)
 
 
-def never_started(connection: Connection, now: datetime, limit: int) -> list[str]:
+def overdue_notifications(connection: Connection, now: datetime, limit: int) -> list[str]:
     """Notifications that should be on their way and whose workflow may never have been started, or be gone."""
-    overdue = select(NOTIFICATION.c.uuid).where(NOTIFICATION.c.next_attempt_at < now - NEVER_STARTED)
+    overdue = select(NOTIFICATION.c.uuid).where(NOTIFICATION.c.next_attempt_at < now - OVERDUE_AFTER)
     return list(connection.execute(overdue.order_by(NOTIFICATION.c.next_attempt_at).limit(limit)).scalars())
 
 
-def waiting_of(connection: Connection, run_id: int) -> tuple[str, ...]:
+def unsent_notifications(connection: Connection, run_id: int) -> tuple[str, ...]:
     """Notifications of a run's events that nobody has set out to deliver yet."""
     of_run = NOTIFICATION.join(EVENT, EVENT.c.id == NOTIFICATION.c.event_id)
     fresh = (
@@ -170,7 +170,7 @@ def _gather(connection: Connection, notification: Notification) -> None:
     )
     others = connection.execute(select(NOTIFICATION.c.id, NOTIFICATION.c.status).where(waiting)).all()
     was_held = notification.status == "held" or any(row.status == "held" for row in others)
-    if not others or not (was_held or len(others) >= MOST_APART):
+    if not others or not (was_held or len(others) >= MAX_SEPARATE):
         return
     ids = [row.id for row in others]
     told = {"summary_id": notification.id, "status": "held", "next_attempt_at": None}
@@ -187,7 +187,7 @@ def _sending(connection: Connection, target: Target, notification: Notification)
     tables = (Notification, Event, Heartbeat, Bot)
     own = joined(connection, tables, parts.where(NOTIFICATION.c.id == notification.id), {})
     mine = NOTIFICATION.c.summary_id == notification.id
-    others = all_joined(connection, tables, parts.where(mine).order_by(NOTIFICATION.c.id).limit(NAMED), {})
+    others = all_joined(connection, tables, parts.where(mine).order_by(NOTIFICATION.c.id).limit(MAX_PARTS), {})
     count = connection.execute(select(func.count()).select_from(NOTIFICATION).where(mine)).scalar_one()
     assert own is not None
     return OutgoingMessage(target, [MessagePart(*own), *(MessagePart(*row) for row in others)], 1 + count)

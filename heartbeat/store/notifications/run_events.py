@@ -9,9 +9,9 @@ from sqlalchemy import Connection, select
 from heartbeat.domain.errors import ProductError
 from heartbeat.domain.failure_policy import BUDGET_EXHAUSTED, Ending
 from heartbeat.domain.tool_effects import NotifyUserEffect
-from heartbeat.store.notifications.events import FAILED, FINDING, NOTIFIED, PAUSED, RECOVERED, record
-from heartbeat.store.notifications.findings import note_findings
-from heartbeat.store.notifications.outbox import waiting_of
+from heartbeat.store.notifications.events import FAILED, FINDING, NOTIFIED, PAUSED, RECOVERED, record_event
+from heartbeat.store.notifications.findings import record_findings
+from heartbeat.store.notifications.outbox import unsent_notifications
 from heartbeat.store.rows import columns, exactly_one
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.notifications import Event
@@ -19,7 +19,7 @@ from heartbeat.store.tables.runs import Run
 
 HEARTBEAT, EVENT = columns(Heartbeat), columns(Event)
 
-MOST_A_RUN = 5
+MAX_PER_RUN = 5
 RESUME = {
     "errors": "Enable it again once it is mended: POST /v1/bot/heartbeat/enable, or the dashboard.",
     "budget": "It goes on by itself when the next period begins. Raise credit_budget and enable it to have it sooner.",
@@ -43,20 +43,20 @@ class ClosedRun:
     after: Heartbeat | None = None
 
 
-def tell_of_run(connection: Connection, closed: ClosedRun, now: datetime, remind: timedelta) -> tuple[str, ...]:
+def record_run_events(connection: Connection, closed: ClosedRun, now: datetime, remind: timedelta) -> tuple[str, ...]:
     """Record what a person should hear of a run that ended; returns the notifications to deliver.
 
     A pause is told in place of the failure that led to it. Whoever triggered a run by hand has its answer and is not
     told of a failure again. A run without report or streak costs no statement here.
     """
     run, ending = closed.run, closed.ending
-    told = _tell_findings(connection, closed, now, remind) if run.report else []
+    told = _record_findings(connection, closed, now, remind) if run.report else []
     if run.trigger == "manual":
         return tuple(told)
     if run.trigger == "probe":
         # What it means for the pause has been recorded with its verdict.
-        return waiting_of(connection, run.id)
-    pause = tell_of_pause(connection, closed.after, now, run.id) if closed.after else None
+        return unsent_notifications(connection, run.id)
+    pause = record_pause(connection, closed.after, now, run.id) if closed.after else None
     if pause is not None:
         return (*told, *pause)
     failures = closed.before.error_count
@@ -64,13 +64,13 @@ def tell_of_run(connection: Connection, closed: ClosedRun, now: datetime, remind
         failed = {"run": run.uuid, "code": ending.error_code, "message": ending.message}
         # It was a task's last run.
         last = {"last": True} if closed.after else {}
-        told += record(connection, closed.before, FAILED, {**failed, **last}, now, run.id)
+        told += record_event(connection, closed.before, FAILED, {**failed, **last}, now, run.id)
     elif ending.status == "success" and failures:
-        told += record(connection, closed.before, RECOVERED, {"run": run.uuid, "failures": failures}, now, run.id)
+        told += record_event(connection, closed.before, RECOVERED, {"run": run.uuid, "failures": failures}, now, run.id)
     return tuple(told)
 
 
-def tell_of_pause(
+def record_pause(
     connection: Connection, heartbeat: Heartbeat, now: datetime, run_id: int | None = None
 ) -> list[str] | None:
     """Record the pause of a heartbeat, with its reason and how to resume.
@@ -90,27 +90,27 @@ def tell_of_pause(
         data["task"] = True
     if pause.probe_at is not None:
         data["probe_at"] = pause.probe_at.isoformat()
-    return record(connection, heartbeat, PAUSED, data, now, run_id)
+    return record_event(connection, heartbeat, PAUSED, data, now, run_id)
 
 
 def notify_user(connection: Connection, run: Run, effect: NotifyUserEffect, now: datetime) -> str:
     """The effect of the built-in tool: tell the heartbeat's member, or the owner. Raises `ProductError` beyond 5."""
     sent = select(EVENT.c.id).where(EVENT.c.heartbeat_id == run.heartbeat_id, EVENT.c.run_id == run.id)
-    if len(connection.execute(sent.where(EVENT.c.kind == NOTIFIED)).all()) >= MOST_A_RUN:
-        raise ProductError(f"Nobody was told: a run may call notify_user {MOST_A_RUN} times; report the rest.")
+    if len(connection.execute(sent.where(EVENT.c.kind == NOTIFIED)).all()) >= MAX_PER_RUN:
+        raise ProductError(f"Nobody was told: a run may call notify_user {MAX_PER_RUN} times; report the rest.")
     heartbeat = exactly_one(connection, Heartbeat, select(HEARTBEAT).where(HEARTBEAT.c.id == run.heartbeat_id))
     data = {"run": run.uuid, **asdict(effect)}
-    if not record(connection, heartbeat, NOTIFIED, data, now, run.id):
+    if not record_event(connection, heartbeat, NOTIFIED, data, now, run.id):
         return "Nobody could be told: no notification target wants this. Put it in your answer instead."
     return "They will be told."
 
 
-def _tell_findings(connection: Connection, closed: ClosedRun, now: datetime, remind: timedelta) -> list[str]:
+def _record_findings(connection: Connection, closed: ClosedRun, now: datetime, remind: timedelta) -> list[str]:
     """One event for all that a run newly found: one message a target, however much there is."""
     run, heartbeat = closed.run, closed.before
     assert run.report is not None
-    news = note_findings(connection, heartbeat, run.report, closed.ending.status == "success", now, remind)
+    news = record_findings(connection, heartbeat, run.report, closed.ending.status == "success", now, remind)
     if not news:
         return []
     data = {"run": run.uuid, "summary": run.report.get("summary"), "findings": news}
-    return record(connection, heartbeat, FINDING, data, now, run.id)
+    return record_event(connection, heartbeat, FINDING, data, now, run.id)

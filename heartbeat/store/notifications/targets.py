@@ -20,9 +20,9 @@ TARGET, NOTIFICATION, EVENT = columns(Target), columns(Notification), columns(Ev
 BOT, HEARTBEAT, MEMBER = columns(Bot), columns(Heartbeat), columns(Subscriber)
 NOT_DELETED = TARGET.c.deleted_at.is_(None)
 # An event writes a row for each of them.
-MOST_TARGETS = 100
+MAX_TARGETS = 100
 # So many messages are looked through for what went wrong last.
-LATE = 500
+RECENT_MESSAGES = 500
 
 _NAMED = (
     TARGET.outerjoin(BOT, BOT.c.id == TARGET.c.bot_id)
@@ -64,8 +64,8 @@ def targets(connection: Connection, access: Access, page: Page) -> tuple[list[Li
 
 def create_target(connection: Connection, access: Access, fields: Mapping[str, Any], now: datetime) -> ListedTarget:
     """Add a target; `fields` are columns by name, its `uuid` too: secrets are sealed with it. Raises `Conflict`."""
-    if _count(connection, TARGET, (TARGET.c.project_id == access.project.id) & NOT_DELETED) >= MOST_TARGETS:
-        raise Conflict("too_many_targets", f"A project has {MOST_TARGETS} targets at the most; delete one first.")
+    if _count(connection, TARGET, (TARGET.c.project_id == access.project.id) & NOT_DELETED) >= MAX_TARGETS:
+        raise Conflict("too_many_targets", f"A project has {MAX_TARGETS} targets at the most; delete one first.")
     connection.execute(TARGET.insert().values(project_id=access.project.id, created_at=now, updated_at=now, **fields))
     return target(connection, access, fields["uuid"])
 
@@ -137,12 +137,12 @@ def notifications(
     return rows, _count(connection, together, wanted)
 
 
-def troubles(connection: Connection, access: Access) -> dict[int, str]:
+def last_errors(connection: Connection, access: Access) -> dict[int, str]:
     """What went wrong with the newest message of each target that has one, by its number; of late messages alone."""
     late = select(NOTIFICATION.c.id, NOTIFICATION.c.target_id).where(
         NOTIFICATION.c.bot_id.in_(_bots(access.project)), NOTIFICATION.c.attempts > 0
     )
-    late_ones = late.order_by(NOTIFICATION.c.id.desc()).limit(LATE).subquery()
+    late_ones = late.order_by(NOTIFICATION.c.id.desc()).limit(RECENT_MESSAGES).subquery()
     newest = select(func.max(late_ones.c.id)).group_by(late_ones.c.target_id)
     found = select(NOTIFICATION.c.target_id, NOTIFICATION.c.last_error).where(
         NOTIFICATION.c.id.in_(newest), NOTIFICATION.c.last_error.is_not(None)

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Row, func, select, update
 from heartbeat.domain.errors import Conflict, NotFound
 from heartbeat.domain.ids import new_id
 from heartbeat.domain.tool_risks import ApprovalReason
-from heartbeat.store.notifications.events import APPROVAL, record
+from heartbeat.store.notifications.events import APPROVAL, record_event
 from heartbeat.store.pages import Page
 from heartbeat.store.projects.access import Access, as_public_id
 from heartbeat.store.rows import columns, exactly_one, first, insert_once
@@ -50,7 +50,7 @@ def ask(connection: Connection, receipt: CallReceipt, reason: ApprovalReason, no
             "why": asked.why,
             "expires_at": asked.expires_at.isoformat(),
         }
-        record(connection, heartbeat, APPROVAL, told, now, run.id)
+        record_event(connection, heartbeat, APPROVAL, told, now, run.id)
         return asked
     there = exactly_one(connection, Approval, _of_step(run.id, call.number))
     return _expired(connection, there) if there.state == "pending" and there.expires_at <= now else there

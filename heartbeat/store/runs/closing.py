@@ -10,9 +10,9 @@ from heartbeat.store.credits.ledger import release
 from heartbeat.store.credits.rollup import add_to_day
 from heartbeat.store.heartbeats import states
 from heartbeat.store.heartbeats.probes import conclude
-from heartbeat.store.notifications.findings import REMIND
-from heartbeat.store.notifications.outbox import waiting_of
-from heartbeat.store.notifications.run_events import ClosedRun, tell_of_run
+from heartbeat.store.notifications.findings import REMIND_AFTER
+from heartbeat.store.notifications.outbox import unsent_notifications
+from heartbeat.store.notifications.run_events import ClosedRun, record_run_events
 from heartbeat.store.rows import columns, joined
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.runs import Approval, Run, Step
@@ -61,7 +61,7 @@ COUNT_AS = {
 
 
 def close_run(
-    connection: Connection, run_uuid: str, ending: Ending, now: datetime, remind: timedelta = REMIND
+    connection: Connection, run_uuid: str, ending: Ending, now: datetime, remind: timedelta = REMIND_AFTER
 ) -> CloseRunResult:
     """End a run: status, counters, streak, rollup and verdict in one transaction. Closing twice changes nothing.
 
@@ -72,7 +72,8 @@ def close_run(
     assert locked is not None, f"run {run_uuid} was never opened"
     run, heartbeat = locked
     if run.status != "running":
-        return CloseRunResult(run.status, heartbeat.synced_version < heartbeat.version, waiting_of(connection, run.id))
+        is_behind = heartbeat.synced_version < heartbeat.version
+        return CloseRunResult(run.status, is_behind, unsent_notifications(connection, run.id))
     if run.credits_held:
         release(connection, run.id, now)
     ending = _as_reported(connection, ending, run)
@@ -87,7 +88,7 @@ def close_run(
     spent["cost_nano_usd"] = run.cost_nano_usd
     add_to_day(connection, run.bot_id, run.type, run.created_at, {ending.status: 1, **spent}, run.model)
     after = _count(connection, heartbeat, run, ending, now)
-    notification_uuids = tell_of_run(connection, ClosedRun(run, ending, heartbeat, after), now, remind)
+    notification_uuids = record_run_events(connection, ClosedRun(run, ending, heartbeat, after), now, remind)
     return CloseRunResult(ending.status, after is not None, notification_uuids)
 
 

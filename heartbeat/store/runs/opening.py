@@ -17,8 +17,8 @@ from heartbeat.store.heartbeats import states
 from heartbeat.store.heartbeats.missed_ticks import CATCH_UP
 from heartbeat.store.heartbeats.probes import awaits, conclude
 from heartbeat.store.heartbeats.tick_accounting import cadence_of, move_on, newest_due
-from heartbeat.store.notifications.events import record_missed
-from heartbeat.store.notifications.run_events import tell_of_pause
+from heartbeat.store.notifications.events import record_missed_ticks
+from heartbeat.store.notifications.run_events import record_pause
 from heartbeat.store.rows import columns, first, insert_once, joined
 from heartbeat.store.runs.limits import RunLimits
 from heartbeat.store.runs.run_context import opening_of
@@ -277,12 +277,12 @@ def _skip(connection: Connection, heartbeat: Heartbeat, run: Run, refusal: Refus
     add_to_day(connection, run.bot_id, run.type, run.created_at, {"skipped": 1})
     if missed:
         assert run.scheduled_for is not None
-        record_missed(connection, heartbeat, [run.scheduled_for], now)
+        record_missed_ticks(connection, heartbeat, [run.scheduled_for], now)
     if run.trigger == "probe":
         return conclude(connection, heartbeat, run, Ending("skipped", message=refusal.why), now) is not None
     if run.scheduled_for is not None and states.end_if_over(connection, heartbeat, run.scheduled_for, now):
         return True
     if refusal.pause is None:
         return False
-    tell_of_pause(connection, states.pause(connection, heartbeat, refusal.pause, now), now, run.id)
+    record_pause(connection, states.pause(connection, heartbeat, refusal.pause, now), now, run.id)
     return True

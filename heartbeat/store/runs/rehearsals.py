@@ -5,7 +5,15 @@ from typing import Any
 
 from sqlalchemy import Connection, literal_column, select
 
-from heartbeat.store.notifications.events import APPROVAL, FAILED, FINDING, NOTIFIED, PAUSED, RECOVERED, listeners
+from heartbeat.store.notifications.events import (
+    APPROVAL,
+    FAILED,
+    FINDING,
+    NOTIFIED,
+    PAUSED,
+    RECOVERED,
+    interested_targets,
+)
 from heartbeat.store.rows import columns, exactly_one, many
 from heartbeat.store.runs.details import parsed
 from heartbeat.store.tables.heartbeats import Heartbeat
@@ -67,7 +75,7 @@ def rehearsal(connection: Connection, run: Run) -> Rehearsal:
     told = [
         RehearsedEvent(kind, target.channel, target.name)
         for kind in _events(run, heartbeat, calls)
-        for target in listeners(connection, heartbeat, kind)
+        for target in interested_targets(connection, heartbeat, kind)
     ]
     return Rehearsal(calls, told)
 

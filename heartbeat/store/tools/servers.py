@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, delete, func, select, update
 from heartbeat.domain.errors import NotFound
 from heartbeat.domain.ids import new_id
 from heartbeat.domain.text import storable_text
-from heartbeat.domain.tool_pins import PinnedTool, change, pinned
+from heartbeat.domain.tool_pins import PinnedTool, describe_change, pinned_entries
 from heartbeat.store.pages import Page
 from heartbeat.store.projects.access import Access, as_public_id
 from heartbeat.store.rows import columns, exactly_one, first, many
@@ -26,7 +26,7 @@ def tool(connection: Connection, access: Access, uuid: str) -> Tool:
     return found
 
 
-def locked_tool(connection: Connection, access: Access, uuid: str) -> Tool:
+def lock_tool(connection: Connection, access: Access, uuid: str) -> Tool:
     """`tool`, which nobody else writes before this transaction ends; raises `NotFound`."""
     found = _locked(connection, _mine(access.bot, uuid))
     if found is None:
@@ -57,7 +57,7 @@ def write_tool(connection: Connection, row: Tool, fields: Mapping[str, Any], now
 
 def switch_tools(connection: Connection, access: Access, uuid: str, active: Mapping[str, bool], now: datetime) -> Tool:
     """Switch some of a server's tools on or off by name; raises `NotFound` for a name the server has not."""
-    found = locked_tool(connection, access, uuid)
+    found = lock_tool(connection, access, uuid)
     known = {entry["name"] for entry in found.tools}
     for name in active:
         if name not in known:
@@ -76,11 +76,11 @@ def pin(connection: Connection, tool_id: int, found: Sequence[PinnedTool], now: 
     row = _locked(connection, TOOL.c.id == tool_id)
     if row is None:
         raise NotFound("tool", str(tool_id))
-    fresh = pinned(found, row.tools)
+    fresh = pinned_entries(found, row.tools)
     return _written(connection, row, {"tools": fresh, "last_error": None, "refreshed_at": now, "updated_at": now})
 
 
-def note_failure(connection: Connection, row: Tool, problem: str) -> Tool:
+def record_failure(connection: Connection, row: Tool, problem: str) -> Tool:
     """Write down why the server could not be asked; what is pinned stays."""
     # A server's own words may be in it.
     return _written(connection, row, {"last_error": storable_text(problem)})
@@ -94,9 +94,10 @@ def mark_changed(connection: Connection, tool_uuid: str, name: str, found: Pinne
     row = _locked(connection, TOOL.c.uuid == tool_uuid)
     if row is None:
         return
-    marked = [
-        {**entry, "changed": change(entry, found, now)} if entry["name"] == name else entry for entry in row.tools
-    ]
+    marked = [dict(entry) for entry in row.tools]
+    for entry in marked:
+        if entry["name"] == name:
+            entry["changed"] = describe_change(entry, found, now)
     _written(connection, row, {"tools": marked})
 
 

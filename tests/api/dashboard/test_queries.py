@@ -109,7 +109,7 @@ async def test_messages_are_found_without_walking_through_those_of_others(owner:
         event.listen(connection, "before_cursor_execute", note)
         access = Access(owner.project, Plan())
         targets.notifications(connection, access, {}, Page(1, 20))
-        targets.troubles(connection, access)
+        targets.last_errors(connection, access)
         asked = list(seen)
         return [
             row.detail for told in asked for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {told[0]}", told[1])

@@ -8,7 +8,7 @@ import pytest
 from heartbeat.domain.errors import NotFound
 from heartbeat.settings import Plan
 from heartbeat.store.database import Database
-from heartbeat.store.notifications.findings import State, findings, mark
+from heartbeat.store.notifications.findings import State, findings, set_finding_state
 from heartbeat.store.pages import Page
 from heartbeat.store.projects.access import Access
 from heartbeat.store.tables.bots import Bot
@@ -29,7 +29,7 @@ def news(world: StoreWorld) -> list[list[tuple[str, str]]]:
 def say(world: StoreWorld, state: State, until: Any = None) -> None:
     [row] = world.rows(Finding)
     access = Access(world.project, Plan()).narrowed(Bot.model_construct(uuid="bot_1", id=world.heartbeat.bot_id))
-    world.database.write_now(lambda c: mark(c, access, row.uuid, state, world.now, until))
+    world.database.write_now(lambda c: set_finding_state(c, access, row.uuid, state, world.now, until))
 
 
 def test_the_same_finding_for_three_runs_is_one_message(world: StoreWorld) -> None:
@@ -145,4 +145,6 @@ def test_findings_are_listed_by_state_and_belong_to_their_bot(world: StoreWorld,
     assert ([it.finding.fingerprint for it in gone], total) == (["disk"], 1)
     stranger = database.write_now(lambda c: a_bot(c, world.project))
     with pytest.raises(NotFound, match="no finding"):
-        database.write_now(lambda c: mark(c, access.narrowed(stranger), listed[0].finding.uuid, "resolved", world.now))
+        database.write_now(
+            lambda c: set_finding_state(c, access.narrowed(stranger), listed[0].finding.uuid, "resolved", world.now)
+        )

@@ -17,7 +17,7 @@ BEFORE |= {f"h{depth}": "\n\n" + "#" * depth + " " for depth in range(1, 7)}
 KEPT = "\xa0"
 
 
-def as_text(html: str, address: str) -> str:
+def html_to_text(html: str, address: str) -> str:
     """The readable text of `html`, found at `address`. Any text is taken: what is no markup is words."""
     page = _Page(address)
     try:

@@ -6,7 +6,7 @@ import re
 
 import httpx2
 
-from heartbeat.agents.tools.built_in.html_text import as_text
+from heartbeat.agents.tools.built_in.html_text import html_to_text
 from heartbeat.agents.tools.definitions import ToolResult
 from heartbeat.domain.text import cut_bytes
 from heartbeat.egress.client import Guard, Resolve, guarded_client, look_up
@@ -58,7 +58,7 @@ def _text(body: bytes, kind: str, charset: str | None, address: str) -> str:
     if charset is None and html and (named := CHARSET_IN_HTML.search(body[:1024])):
         charset = named[1].decode("ascii")
     text = body.decode(_codec(charset), errors="replace").removeprefix("\ufeff")
-    return as_text(text, address) if html else text
+    return html_to_text(text, address) if html else text
 
 
 def _codec(charset: str | None) -> str:

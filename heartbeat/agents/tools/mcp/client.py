@@ -16,13 +16,13 @@ from mcp_types import (
 from pydantic import TypeAdapter
 
 from heartbeat.agents.tools.definitions import DiscoveredTool, McpServer, OfferedTool, ToolResult
-from heartbeat.agents.tools.mcp.failures import explain, failed
+from heartbeat.agents.tools.mcp.failures import explain, failed_call
 from heartbeat.agents.tools.mcp.results import result_text
 from heartbeat.agents.tools.mcp.session import SessionProgress, session
 from heartbeat.settings import Settings
 
 KEY = "heartbeat/idempotency-key"
-MOST_PAGES = 50
+MAX_PAGES = 50
 ANSWER: TypeAdapter[CallToolResult | InputRequiredResult] = TypeAdapter(CallToolResult | InputRequiredResult)
 T = TypeVar("T")
 
@@ -59,7 +59,7 @@ async def call(definition: OfferedTool, arguments: dict[str, Any], *, key: str, 
     try:
         return await _ask(server, settings, journey, make)
     except Exception as problem:
-        return failed(definition, server, problem, journey, settings.tool_timeout_seconds)
+        return failed_call(definition, server, problem, journey, settings.tool_timeout_seconds)
 
 
 async def _ask(
@@ -79,7 +79,7 @@ async def _ask(
 async def _listing(opened: ClientSession) -> list[DiscoveredTool]:
     found: dict[str, DiscoveredTool] = {}
     cursor: str | None = None
-    for _ in range(MOST_PAGES):
+    for _ in range(MAX_PAGES):
         page = await opened.list_tools(params=PaginatedRequestParams(cursor=cursor))
         for tool in page.tools:
             found.setdefault(tool.name, _found(tool))

@@ -21,7 +21,7 @@ TOO_EARLY = (408, 425, 429)
 UNSURE = "It may or may not have been carried out: find out before you call it again."
 
 
-def failed(
+def failed_call(
     definition: OfferedTool, server: McpServer, problem: Exception, journey: SessionProgress, seconds: int
 ) -> ToolResult:
     """What a call came to that ended in `problem`: `unknown` unless it is sure that it was not carried out.

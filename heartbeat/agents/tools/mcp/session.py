@@ -21,11 +21,11 @@ from heartbeat.agents.tools.definitions import McpServer
 from heartbeat.egress.client import Guard, guarded_client
 from heartbeat.settings import Settings
 
-MOST_EVENT_BYTES = 8 * 1024 * 1024
-MOST_BODY_BYTES = 2 * MOST_EVENT_BYTES
-GOODBYE = httpx2.Timeout(1.0)
+MAX_EVENT_BYTES = 8 * 1024 * 1024
+MAX_BODY_BYTES = 2 * MAX_EVENT_BYTES
+CLOSE_TIMEOUT = httpx2.Timeout(1.0)
 SPARE_SECONDS = 5
-ME = Implementation(name="heartbeat", version="1")
+CLIENT_INFO = Implementation(name="heartbeat", version="1")
 KEY_HEADER = "Idempotency-Key"
 
 # The SDK logs what it raises or ends as well, with addresses; whoever called is told in words. "client" is its own.
@@ -49,7 +49,7 @@ class SessionProgress:
     async def on_request(self, request: httpx2.Request) -> None:
         """Give the tool call, and no other request, its key; let no goodbye take long."""
         if request.method == "DELETE":
-            request.extensions["timeout"] = GOODBYE.as_dict()
+            request.extensions["timeout"] = CLOSE_TIMEOUT.as_dict()
         elif request.method == "POST" and json.loads(await request.aread()).get("method") == "tools/call":
             request.headers[KEY_HEADER] = self.key
 
@@ -72,7 +72,9 @@ async def session(server: McpServer, settings: Settings, journey: SessionProgres
     mode: Literal["legacy", "auto"] = "legacy" if server.transport == "sse" else "auto"
     with anyio.CancelScope() as scope:
         journey.give_up = scope.cancel if server.transport == "sse" else None
-        async with Client(_transport(server, settings, journey), mode=mode, client_info=ME, cache=None) as client:
+        async with Client(
+            _transport(server, settings, journey), mode=mode, client_info=CLIENT_INFO, cache=None
+        ) as client:
             yield client.session
     if scope.cancelled_caught:
         raise HttpRejection
@@ -96,7 +98,7 @@ def _transport(server: McpServer, settings: Settings, journey: SessionProgress) 
 async def _streamable(server: McpServer, settings: Settings, journey: SessionProgress) -> AsyncIterator[Any]:
     async with (
         _http(server, settings, journey) as http,
-        streamable_http_client(server.url, http_client=http, max_sse_event_size=MOST_EVENT_BYTES) as streams,
+        streamable_http_client(server.url, http_client=http, max_sse_event_size=MAX_EVENT_BYTES) as streams,
     ):
         yield streams
 
@@ -108,7 +110,7 @@ def _http(server: McpServer, settings: Settings, journey: SessionProgress) -> ht
         Guard(settings.egress_allow),
         timeout=seconds,
         headers=server.headers,
-        max_bytes=MOST_BODY_BYTES,
+        max_bytes=MAX_BODY_BYTES,
     )
     client.event_hooks = {"request": [journey.on_request], "response": [journey.on_response]}
     return client

@@ -279,7 +279,7 @@ async def test_an_answer_is_kept_when_only_the_goodbye_fails(
     old_peer.mute_goodbye = True
     called = await asyncio.wait_for(way.within(10 * PATIENCE).call("book", what="a table"), PATIENCE)
     assert called == ToolResult("ok", "Booked a table, number 1.")
-    monkeypatch.setattr(session, "GOODBYE", httpx2.Timeout(None))
+    monkeypatch.setattr(session, "CLOSE_TIMEOUT", httpx2.Timeout(None))
     called = await with_more_time(way, lambda called: called.outcome == "ok", "book", what="a room")
     assert called.text.startswith("Booked a room"), "though its time is over"
 
