@@ -5,7 +5,7 @@ BIN := .venv/bin
 STAMP := .venv/.complete
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test test-cadence test-outages test-wheel lint fmt bench lock
+.PHONY: help setup demo up test coverage test-cadence test-outages test-wheel lint fmt bench lock
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -29,6 +29,12 @@ up: setup ## Start everything: Temporal, API and worker in this terminal; Ctrl-C
 
 test: setup ## Run the whole suite: unit, workflow, API and end-to-end, on SQLite and PostgreSQL.
 	@$(BIN)/pytest -q -n 3 $(ARGS)
+
+coverage: setup ## Run the suite and print which lines and branches no test reaches.
+	@$(BIN)/coverage erase
+	@$(BIN)/coverage run -m pytest -q $(ARGS)
+	@$(BIN)/coverage combine -q
+	@$(BIN)/coverage report
 
 test-outages: setup ## Kill every part in turn while heartbeats fire each minute (six minutes).
 	@$(BIN)/pytest -q -s -m outage tests/e2e/test_outages.py $(ARGS)

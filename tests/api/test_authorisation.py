@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 
+import httpx
 import pytest
 from fastapi import FastAPI
 
@@ -50,7 +51,7 @@ async def given(api: Api) -> dict:
     return {**FULL, "bot_id": bot["id"], "heartbeat_id": heartbeat["uuid"]}
 
 
-async def in_any_place(api: Api, method: str, path: str, given: dict) -> object:
+async def in_any_place(api: Api, method: str, path: str, given: dict) -> httpx.Response:
     """The parameters in the query and in the body, wherever the call reads them."""
     body = None if method in ("GET", "DELETE") else {"project_id": api.project.uuid, **given}
     query = {"project_id": api.project.uuid, **{name: it for name, it in given.items() if isinstance(it, str)}}

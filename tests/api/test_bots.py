@@ -1,6 +1,8 @@
 """Bots: the published object, its flag, its end."""
 
 import pytest
+from temporalio.api.common.v1 import Payload
+from temporalio.client import ScheduleActionStartWorkflow
 from temporalio.service import RPCError
 
 from api.schemas.bots import AllBots, OneBot, UpdatedBot
@@ -94,6 +96,8 @@ async def test_a_new_name_reaches_the_schedules(api: Api) -> None:
     heartbeat = await api.heartbeat(bot)
     await api.put("/update", bot_id=bot["id"], name="Afterwards")
     action = (await api.temporal.get_schedule_handle(heartbeat["uuid"]).describe()).schedule.action
+    assert isinstance(action, ScheduleActionStartWorkflow)
+    assert isinstance(action.static_summary, Payload)
     summary = await api.temporal.data_converter.decode([action.static_summary], [str])
     assert "Afterwards" in summary[0]
 

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import delete
+from sqlalchemy import Connection, delete
 
 from api.schemas.stats import OneStats
 from heartbeat.store.rows import columns
@@ -35,7 +35,7 @@ async def test_everything_is_added_up_by_type_and_by_day(api: Api) -> None:
     today = datetime.now(UTC).replace(hour=12)
     yesterday = today - timedelta(days=1)
 
-    def seed(connection: object) -> None:
+    def seed(connection: Connection) -> None:
         for status in ("success", "success", "error"):
             a_run(connection, row, status, created_at=today)
         a_run(connection, row, "success", created_at=yesterday, type="scheduled_task", duration_ms=900)
@@ -77,7 +77,7 @@ async def test_each_model_has_its_own_sums_and_its_real_cost(api: Api) -> None:
     bot = await api.bot()
     row = await api.row(await api.heartbeat(bot))
 
-    def seed(connection: object) -> None:
+    def seed(connection: Connection) -> None:
         a_run(connection, row, cost_nano_usd=1_250_000)
         a_run(connection, row, "error", cost_nano_usd=250_000)
         a_run(connection, row, model="local:smollm2", credits_charged=0)
@@ -101,7 +101,7 @@ async def test_logs_are_not_looked_at(api: Api, days: object) -> None:
     row = await api.row(await api.heartbeat(bot))
     table = columns(Run)
 
-    def seed(connection: object) -> None:
+    def seed(connection: Connection) -> None:
         a_run(connection, row)
         connection.execute(delete(table).where(table.c.bot_id == row.bot_id))
 

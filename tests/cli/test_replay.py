@@ -114,7 +114,7 @@ async def test_only_a_run_that_thought_and_ended_can_be_replayed(agent: World) -
 
 
 def step(number: int, tool: str, arguments: str, answer: str) -> Step:
-    return Step.model_construct(number=number, kind="tool", state="done", name=tool, arguments=arguments, answer=answer)
+    return Step.model_construct(number=number, kind="tool", state="done", name=tool, arguments=arguments, answer=answer)  # type: ignore[call-arg]
 
 
 def test_a_recording_gives_each_result_once_and_the_same_call_the_same_again() -> None:

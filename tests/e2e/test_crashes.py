@@ -3,9 +3,11 @@
 from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 from sqlalchemy import select
+from sqlmodel import SQLModel
 from temporalio.client import Client, WorkflowHandle
 
 from heartbeat.agents.tools.definitions import McpServer
@@ -32,6 +34,7 @@ from tests.support.tool_server import ToolServer
 from tests.support.worker_process import Worker
 
 # A goodbye to the tool server that is cut short on a busy machine leaves its socket to the collector.
+T = TypeVar("T", bound=SQLModel)
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 ON_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
@@ -73,7 +76,7 @@ class Site:
         except NotFound:
             return set()
 
-    async def rows(self, table: type) -> list[object]:
+    async def rows(self, table: type[T]) -> list[T]:
         return await self.database.read(lambda c: many(c, table, select(columns(table)).order_by(columns(table).c.id)))
 
     def close(self) -> None:

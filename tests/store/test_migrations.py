@@ -12,13 +12,13 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, select
+from sqlmodel import SQLModel
 
 from heartbeat.domain.errors import Unavailable
 from heartbeat.domain.pauses import FLAG_TURNED_OFF
 from heartbeat.store import migrate
 from heartbeat.store.database import Database
 from heartbeat.store.rows import columns, many
-from heartbeat.store.tables import notifications
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.notifications import Event
 from tests.support.patience import PATIENCE
@@ -44,7 +44,7 @@ def test_the_migrations_make_the_tables(database: Database) -> None:
     def differences(connection: object) -> list[object]:
         opts = {"compare_type": True, "include_name": migrate.has_a_class}
         context = MigrationContext.configure(connection, opts=opts)  # type: ignore[arg-type]
-        return list(compare_metadata(context, notifications.SQLModel.metadata))
+        return list(compare_metadata(context, SQLModel.metadata))
 
     assert database.read_now(differences) == []
 

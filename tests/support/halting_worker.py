@@ -35,5 +35,5 @@ def _stand_still_once() -> None:
 
 
 if __name__ == "__main__":
-    worker.Database = Halting
+    worker.Database = Halting  # type: ignore[attr-defined]
     worker.main()

@@ -59,7 +59,7 @@ def a_finding(connection: Connection, heartbeat: Heartbeat, **given: Any) -> Fin
 
 def a_task(connection: Connection, heartbeat: Heartbeat, **given: Any) -> Heartbeat:
     """A scheduled task of the same bot."""
-    bot = Bot.model_construct(id=heartbeat.bot_id, project_id=heartbeat.project_id)
+    bot = Bot.model_construct(id=heartbeat.bot_id, project_id=heartbeat.project_id)  # type: ignore[call-arg]
     row = {"uuid": new_id("task"), "type": "scheduled_task", "label": "Chase the supplier", "cron_pattern": YEARLY}
     return a_heartbeat(connection, bot, **{**row, "max_executions": 3, "synced_version": 1, **given})
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select, update
-from temporalio.client import WorkflowExecutionStatus, WorkflowFailureError, WorkflowHandle
+from temporalio.client import ScheduleActionStartWorkflow, WorkflowExecutionStatus, WorkflowFailureError, WorkflowHandle
 from temporalio.testing import ActivityEnvironment
 
 import activities.upkeep
@@ -34,6 +34,7 @@ async def test_the_worker_makes_the_schedule_of_upkeep_and_again_is_fine(world: 
     there = await world.client.get_schedule_handle(UPKEEP_SCHEDULE_ID).describe()
     assert there.schedule.spec.intervals[0].every == timedelta(minutes=1)
     assert there.schedule.policy.catchup_window == timedelta(minutes=1)
+    assert isinstance(there.schedule.action, ScheduleActionStartWorkflow)
     assert there.schedule.action.execution_timeout == timedelta(minutes=10)
     await world.client.get_schedule_handle(UPKEEP_SCHEDULE_ID).delete()
 

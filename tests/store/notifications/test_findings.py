@@ -28,7 +28,7 @@ def news(world: StoreWorld) -> list[list[tuple[str, str]]]:
 
 def say(world: StoreWorld, state: State, until: Any = None) -> None:
     [row] = world.rows(Finding)
-    access = Access(world.project, Plan()).narrowed(Bot.model_construct(uuid="bot_1", id=world.heartbeat.bot_id))
+    access = Access(world.project, Plan()).narrowed(Bot.model_construct(uuid="bot_1", id=world.heartbeat.bot_id))  # type: ignore[call-arg]
     world.database.write_now(lambda c: set_finding_state(c, access, row.uuid, state, world.now, until))
 
 
@@ -136,7 +136,7 @@ def test_findings_are_listed_by_state_and_belong_to_their_bot(world: StoreWorld,
     world.reports(DISK, CERT)
     world.reports(CERT)
     access = Access(world.project, Plan())
-    bot = Bot.model_construct(uuid="bot_1", id=world.heartbeat.bot_id)
+    bot = Bot.model_construct(uuid="bot_1", id=world.heartbeat.bot_id)  # type: ignore[call-arg]
     listed, total = database.read_now(lambda c: findings(c, access.narrowed(bot), None, Page(1, 10)))
     assert ([it.finding.fingerprint for it in listed], total) == (["cert", "disk"], 2)
     assert {it.heartbeat for it in listed} == {world.heartbeat.uuid}

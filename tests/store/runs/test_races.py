@@ -132,7 +132,7 @@ def test_what_is_deleted_while_it_is_enabled_stays_off(database: Database, bot: 
 def test_an_agent_schedules_nothing_for_what_is_deleted_meanwhile(
     database: Database, bot: Bot, heartbeat: Heartbeat
 ) -> None:
-    run = Run.model_construct(id=1, bot_id=bot.id, heartbeat_id=heartbeat.id)
+    run = Run.model_construct(id=1, bot_id=bot.id, heartbeat_id=heartbeat.id)  # type: ignore[call-arg]
     effect = ScheduleTaskEffect("Look again", "Look.", TaskSchedule("daily", {"time": "09:00"}), None, None, None)
 
     def schedule(connection: Connection) -> str:

@@ -13,6 +13,7 @@ from sqlalchemy import select, update
 from temporalio.client import (
     Client,
     Schedule,
+    ScheduleActionExecutionStartWorkflow,
     ScheduleActionStartWorkflow,
     ScheduleBackfill,
     ScheduleDescription,
@@ -86,6 +87,7 @@ async def late(client: Client, count: int) -> tuple[ScheduleInfo, str]:
         await handle.backfill(ScheduleBackfill(start_at=years[0], end_at=years[-1]))
         there = await until(handle.describe, lambda there: _seen(there.info) == count)
         [run] = there.info.running_actions
+        assert isinstance(run, ScheduleActionExecutionStartWorkflow)
         oldest = run.workflow_id.endswith(f"{years[0]:%Y-%m-%dT%H:%M:%SZ}")
         return there.info, "oldest" if oldest else "newer one"
 
