@@ -1,4 +1,4 @@
-"""Errors as JSON: one superset shape, so that every published client recognises them."""
+"""Errors as JSON, in one shape that every published client recognises."""
 
 import logging
 from typing import Any
@@ -40,7 +40,7 @@ DATABASE_AWAY = "The database cannot be reached; nothing was changed. Try again 
 
 
 def refusal(problem: ProductError, request_id: str) -> ApiResponse:
-    """The response to a call that was refused. What is away is logged; where it is stays our secret."""
+    """Build the response to a call that was refused. Where an unreachable database is, the log alone says."""
     if isinstance(problem, Unavailable):
         log.warning("request %s: %s", request_id, problem)
         if problem.code == "database_unavailable":
@@ -49,7 +49,7 @@ def refusal(problem: ProductError, request_id: str) -> ApiResponse:
 
 
 def error_body(problem: ProductError) -> dict[str, Any]:
-    """The superset: `error` for those who look at `error.status`, the rest for those who read one field."""
+    """Build the body: `error` for clients that read `error.status`, the rest for those that read a single field."""
     code, message = problem.code, problem.message
     body: dict[str, Any] = {
         "error": {"status": problem.status, "code": code, "message": message},
@@ -65,7 +65,7 @@ def error_body(problem: ProductError) -> dict[str, Any]:
 
 
 def error_response(problem: ProductError, headers: dict[str, str] | None = None, **more: Any) -> ApiResponse:
-    """The response to a failed call; `more` are further fields of its body."""
+    """Build the response to a failed call; `more` are further fields of its body."""
     headers = dict(headers or {})
     if problem.retry_after is not None:
         headers["Retry-After"] = str(problem.retry_after)
@@ -75,12 +75,12 @@ def error_response(problem: ProductError, headers: dict[str, str] | None = None,
 
 
 def from_validation(problem: RequestValidationError) -> ProductError:
-    """Every field that was wrong, in words."""
+    """Translate a failed validation: every wrong field, in words."""
     return InvalidMany([_detail(error) for error in problem.errors()])
 
 
 def from_http(problem: HTTPException, method: str, path: str) -> ProductError:
-    """What the framework itself refuses."""
+    """Translate what the framework itself refuses."""
     if problem.status_code == 404:
         return ProductError(f"There is no call {method} {path[:200]}; GET /docs lists them.", "not_found", 404)
     if problem.status_code == 405:
@@ -92,7 +92,7 @@ def from_http(problem: HTTPException, method: str, path: str) -> ProductError:
 
 
 def unexpected() -> ProductError:
-    """What a caller is told about our own mistakes: nothing but that it was one."""
+    """Build the error for a bug of ours: it says nothing but where to find it in the log."""
     return ProductError("Something went wrong here; the request id finds it in the log.", "internal_error", 500)
 
 

@@ -1,4 +1,4 @@
-"""The HTTP face: one FastAPI application over the parts of a process."""
+"""The FastAPI application, put together from the parts of a process."""
 
 import asyncio
 from functools import partial
@@ -44,7 +44,7 @@ DESCRIPTION = "Run AI agents on a schedule: budgeted, logged and durable."
 
 
 def create_app(settings: Settings, database: Database, temporal: Client, now: Clock = utc_now) -> FastAPI:
-    """The application. It opens and closes nothing: `database` and `temporal` are the caller's.
+    """Build the application. It opens and closes nothing: `database` and `temporal` are the caller's.
 
     Set `app.state.closing` before stopping it, so that streams of events end.
     """
@@ -75,8 +75,8 @@ async def _invalid(request: Request, problem: Exception) -> ApiResponse:
     assert isinstance(problem, RequestValidationError)
     params = problem.body if isinstance(problem.body, dict) else request.query_params
     project_id = params.get("project_id")
-    names = OfProject.model_construct(project_id=project_id) if isinstance(project_id, str) else None
-    return await _if_authorized(request, names, from_validation(problem))
+    ids = OfProject.model_construct(project_id=project_id) if isinstance(project_id, str) else None
+    return await _if_authorized(request, ids, from_validation(problem))
 
 
 async def _refused_by_framework(request: Request, problem: Exception) -> ApiResponse:
@@ -87,10 +87,10 @@ async def _refused_by_framework(request: Request, problem: Exception) -> ApiResp
     return error_response(error, dict(problem.headers or {}))
 
 
-async def _if_authorized(request: Request, names: OfProject | None, error: ProductError) -> ApiResponse:
-    """What is wrong with a request, for callers whose key is right; the others are told that theirs is not."""
+async def _if_authorized(request: Request, ids: OfProject | None, error: ProductError) -> ApiResponse:
+    """Respond with `error` if the key is right, else with what is wrong with the key: a stranger learns no more."""
     try:
-        await (await caller(request)).access(names)
+        await (await caller(request)).access(ids)
     except ProductError as problem:
         return refusal(problem, request.scope["heartbeat.request_id"])
     return error_response(error)

@@ -17,7 +17,7 @@ class NextTick:
         self._known: tuple[datetime, datetime] | None = None
 
     def next_after(self, now: datetime) -> datetime | None:
-        """The first tick later than `now`."""
+        """Find the first tick later than `now`."""
         if self._known and self._known[0] <= now < self._known[1]:
             return self._known[1]
         tick = self._cadence.next_after(now)
@@ -27,5 +27,5 @@ class NextTick:
 
 @lru_cache(maxsize=CACHE_SIZE)
 def next_tick(cadence: Cadence) -> NextTick:
-    """The one `NextTick` of equal cadences."""
+    """Return the one `NextTick` of equal cadences."""
     return NextTick(cadence)

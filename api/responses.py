@@ -1,4 +1,4 @@
-"""JSON answers, and how values are written in them."""
+"""JSON responses, and the formats of values in them."""
 
 import json
 from datetime import datetime
@@ -12,8 +12,6 @@ _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 class ApiResponse(Response):
-    """A JSON body."""
-
     media_type = "application/json"
 
     def render(self, content: Any) -> bytes:
@@ -25,11 +23,11 @@ class ApiResponse(Response):
 
 
 def moment(value: datetime | None) -> str | None:
-    """ISO-8601 in UTC with `Z`, to the second, as published."""
+    """Format an instant as ISO-8601 in UTC with `Z`, to the second, as published."""
     return None if value is None else value.isoformat()[:19] + "Z"
 
 
 def dollars(nano_usd: int) -> str:
-    """Billionths of a US dollar as a decimal number: 1,250,000 are "0.00125"."""
+    """Format billionths of a US dollar as a decimal number: 1,250,000 are "0.00125"."""
     text = f"{Decimal(nano_usd).scaleb(-9):f}"
     return text.rstrip("0").rstrip(".") if "." in text else text

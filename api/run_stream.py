@@ -1,7 +1,8 @@
-"""Server-sent events of one run: what is new of it, looked for once a second, until it has ended.
+"""Server-sent events of one run: its changes, polled once a second, until it has ended.
 
-Nothing is kept for a watcher but a sleeping coroutine. The id of an event is what its reader has seen so far: the
-run's status and, for each step, the first letter of its state. So any API process can go on where another stopped.
+A stream is a sleeping coroutine and holds no connection to the database. The id of an event is what its reader has
+seen so far: the run's status and, for each step, the first letter of its state. So any API process can go on where
+another stopped.
 """
 
 import asyncio
@@ -35,7 +36,7 @@ class SeenStates:
 
     @classmethod
     def from_id(cls, event_id: str) -> "SeenStates":
-        """What the reader of this event has seen; nothing, if it is no id of ours."""
+        """Read what the reader of this event has seen; nothing if the id is not one of ours."""
         match = EVENT_ID.fullmatch(event_id)
         if match is None:
             return cls()
@@ -47,13 +48,13 @@ class SeenStates:
         return f"{self.status}.{''.join(self.letters.get(number, NOT_SEEN) for number in range(1, last + 1))}"
 
     def news(self, now: details.RunStates) -> list[int]:
-        """The numbers of the steps that are new or changed."""
+        """List the numbers of the steps that are new or changed."""
         return [number for number, state in now.states.items() if self.letters.get(number) != state[0]]
 
 
 @dataclass(frozen=True)
 class RunChanges:
-    """What a look found: the run if its status changed, the steps that are new or changed, and whether it is over."""
+    """What is new: the run if its status changed, the steps that are new or changed, and whether it is over."""
 
     run: dict[str, Any] | None
     steps: list[dict[str, Any]]
@@ -65,12 +66,12 @@ class RunChanges:
 
 
 async def changes(caller: Caller, query: OfRun, seen: SeenStates) -> RunChanges:
-    """What is new of a run since `seen`. Raises `NotFound`."""
+    """Read what is new of a run since `seen`; raises `NotFound`."""
     return await caller.read(query, _changes, query.run_id, seen, caller.stack.settings)
 
 
 def _changes(connection: Connection, access: Access, run_uuid: str, seen: SeenStates, settings: Settings) -> RunChanges:
-    """One small statement, and more only when there is something new."""
+    # One small statement, and more only when there is something new.
     bot_id = access.bot.id
     now = details.glance(connection, bot_id, run_uuid)
     numbers = seen.news(now)
@@ -87,9 +88,9 @@ def _changes(connection: Connection, access: Access, run_uuid: str, seen: SeenSt
 async def stream(
     caller: Caller, query: OfRun, first: RunChanges, seen: SeenStates, closing: asyncio.Event
 ) -> AsyncIterator[bytes]:
-    """The events of a run from `first` on.
+    """Yield the events of a run from `first` on.
 
-    It ends early when the store is away or the process is `closing`: its reader comes back by itself.
+    It ends early when the store is unreachable or the process is `closing`: readers reconnect by themselves.
     """
     news, quiet = first, 0.0
     while True:
@@ -115,7 +116,7 @@ async def _happens_within(event: asyncio.Event, seconds: float) -> bool:
 
 
 def _events(news: RunChanges, seen: SeenStates) -> list[bytes]:
-    """The run before its steps when it begins, after them when it has ended; `seen` moves along."""
+    """Put the run before its steps, or after them when it has ended; `seen` moves along."""
     if news.over:
         return [*_step_events(news, seen), *_run_event(news, seen), _event("end", {"status": news.status}, seen)]
     return [*_run_event(news, seen), *_step_events(news, seen)]

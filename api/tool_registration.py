@@ -1,6 +1,6 @@
 """Register a tool server: check what is written of it, and ask it what it offers.
 
-It is asked between transactions, never inside one, and what it said is written only if its row is what it was.
+The server is asked between transactions, never inside one, and its answer is stored only if its row has not changed.
 """
 
 import asyncio
@@ -39,7 +39,7 @@ class ToolListing:
 
 
 def new_tool(bot: Bot, body: CreateTool, settings: Settings) -> Tool:
-    """The tool of `bot` that `body` describes, not stored yet. Raises `Invalid`."""
+    """Build the tool of `bot` that `body` describes; it is not stored yet. Raises `Invalid`."""
     require_open_address(body.server_url, settings)
     uuid = new_id("tool")
     fields = {**body.fields(), **_header_columns(uuid, body.headers or {}, settings)}
@@ -47,7 +47,7 @@ def new_tool(bot: Bot, body: CreateTool, settings: Settings) -> Tool:
 
 
 def changes(body: UpdateTool, tool: Tool, settings: Settings) -> dict[str, Any]:
-    """The columns that `body` changes. Raises `Invalid`, also when headers would go to another host than theirs."""
+    """List the columns that `body` changes. Raises `Invalid`, also when kept headers would go to another host."""
     fields = body.fields()
     if "server_url" in fields:
         require_open_address(fields["server_url"], settings)
@@ -80,7 +80,7 @@ def require_open_address(url: str, settings: Settings) -> None:
 
 
 async def list_offered(tool: Tool, settings: Settings) -> ToolListing:
-    """Ask the server of `tool` what it offers now. However it fails, it fails in words that hold no secret."""
+    """Ask the server of `tool` what it offers now; a failure becomes words that hold no secret."""
     # In a thread: loading the SDK for the first time takes half a second, in which others want their answers.
     await asyncio.to_thread(import_module, "heartbeat.agents.tools.mcp.client")
     from heartbeat.agents.tools.mcp.client import ToolServerDown, list_tools
@@ -112,12 +112,12 @@ def require_same_server(tool: Tool, before: Tool) -> None:
 
 
 def changed_copy(tool: Tool, fields: Mapping[str, Any]) -> Tool:
-    """The tool as it will be with `fields` written."""
+    """Copy the tool as it will be with `fields` written."""
     return Tool.model_construct(**{**tool.model_dump(), **fields})
 
 
 def _header_columns(uuid: str, headers: Mapping[str, str], settings: Settings) -> dict[str, Any]:
-    """The columns that keep `headers`. Raises `Invalid` when there is no key to seal them with."""
+    """Seal `headers` into the columns that keep them. Raises `Invalid` when there is no key to seal them with."""
     if not headers:
         return {"sealed_headers": None, "header_names": []}
     try:

@@ -46,7 +46,7 @@ HEADERS = {
 
 
 class SignedOut(Exception):
-    """There is no session, or it has ended, or its key was revoked."""
+    """There is no session, it has ended, or its key was revoked."""
 
 
 class PageRoute(APIRoute):
@@ -98,7 +98,7 @@ class Visitor:
         return self.stack.now()
 
     async def access(self) -> Access:
-        """The project of the session."""
+        """Authorize the visitor for the project of the session."""
         return await self.stack.database.read_inline(self._authorize)
 
     async def read(self, query: AccessQuery[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -139,7 +139,7 @@ VisitorDep = Annotated[Visitor, Depends(visitor)]
 
 
 def require_own_form(request: Request) -> None:
-    """Raises `Forbidden` unless the browser says that the form was on a page of this very site."""
+    """Raise `Forbidden` unless the browser says that the form was on a page of this very site."""
     # Own code: FastAPI has no CSRF check, and these headers need no token in each form.
     site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin", "")
     # Browsers leave the first out on plain http; a proxy may change the host that the second is compared with.
@@ -149,7 +149,7 @@ def require_own_form(request: Request) -> None:
 
 
 def is_https(request: Request) -> bool:
-    """Whether the browser came over https, to us or to a proxy before us."""
+    """Return whether the browser came over https, to us or to a proxy before us."""
     return "https" in (request.url.scheme, request.headers.get("x-forwarded-proto"))
 
 
@@ -158,24 +158,24 @@ def html(template: str, status_code: int = 200, **context: Any) -> HTMLResponse:
 
 
 async def form_fields(request: Request) -> dict[str, str]:
-    """The fields of the form that was sent; of one that was sent twice the first."""
+    """Read the fields of the form that was sent; of a field that was sent twice the first."""
     fields = parse_qs((await request.body()).decode("utf-8", "replace"), max_num_fields=10)
     return {name: values[0] for name, values in fields.items()}
 
 
 def page_of(text: str, size: int) -> Page:
-    """The page with this number; the first instead of anything that is no number."""
+    """Read a page number; anything that is no number means the first page."""
     is_number = text.isascii() and text.isdecimal() and len(text) <= 6
     return Page(max(1, int(text)) if is_number else 1, size)
 
 
 def page_url(path: str, page: Page) -> str:
-    """Where a page is fetched again."""
+    """Return the URL under which a page refreshes itself."""
     return path if page.number == 1 else f"{path}{'&' if '?' in path else '?'}page={page.number}"
 
 
 def _to_sign_in(request: Request) -> Response:
-    """To the sign-in page, which leads back to the page that was wanted."""
+    """Redirect to the sign-in page, which leads back to the requested page."""
     path = request.url.path if request.method == "GET" else "/"
     return RedirectResponse(SIGN_IN if path == "/" else f"{SIGN_IN}?next={quote(path)}", 303)
 

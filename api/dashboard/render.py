@@ -14,19 +14,19 @@ ASSETS = {"dashboard.css": "text/css", "dashboard.js": "text/javascript"}
 
 
 def render(template: str, **context: Any) -> str:
-    """The page `template` with what it shows; a name it does not know is an error, not a blank."""
+    """Render `template`; a name that `context` does not have is an error, not a blank."""
     return _environment().get_template(f"{template}.html").render(context)
 
 
 @cache
 def asset(name: str) -> str:
-    """The text of a file pages link to."""
+    """Read a static file."""
     return (HERE / "static" / name).read_text(encoding="utf-8")
 
 
 @cache
 def asset_url(name: str) -> str:
-    """Its address, which changes with its content: it may be kept for ever."""
+    """Return its URL, which changes with its content, so that browsers may cache it for ever."""
     return f"/{name}?v={sha256(asset(name).encode()).hexdigest()[:12]}"
 
 

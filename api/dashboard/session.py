@@ -13,19 +13,19 @@ LASTS = timedelta(days=7)
 
 
 def issue(key_uuid: str, key_hash: str, now: datetime) -> str:
-    """The value of a session that begins `now`."""
+    """Build the cookie of a session that begins `now`."""
     claim = f"{key_uuid}.{int((now + LASTS).timestamp())}"
     return f"{claim}.{_signature(claim, key_hash)}"
 
 
 def key_of(value: str) -> str:
-    """The public id of the key a session claims to be of; empty when it is none. Nothing is believed yet."""
+    """Read which key a cookie claims to be of, by public id; empty for none. Nothing is verified yet."""
     parts = value.split(".")
     return parts[0] if len(parts) == 3 else ""
 
 
 def holds(value: str, key_hash: str, now: datetime) -> bool:
-    """Whether the session was issued for the key with this hash, and has not ended."""
+    """Verify that the cookie was issued for the key with this hash, and has not ended."""
     claim, _, signature = value.rpartition(".")
     if not hmac.compare_digest(signature.encode(), _signature(claim, key_hash).encode()):
         return False

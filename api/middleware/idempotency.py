@@ -26,7 +26,7 @@ SPARE = timedelta(seconds=30)
 
 
 class Idempotency:
-    """Keeps the first answer to each key and gives it again. Requests without a key pass."""
+    """Stores the first answer to each key and sends it again. Requests without a key pass."""
 
     def __init__(self, app: ASGIApp, stack: Stack) -> None:
         self._app = app
@@ -53,7 +53,7 @@ class Idempotency:
             await self._answer(claim, scope, replayed, send)
 
     async def _answer(self, claim: IdempotencyClaim, scope: Scope, receive: Receive, send: Send) -> None:
-        """Have the application answer; the answer is stored before the caller has it."""
+        """Let the application answer; the answer is stored before it is sent."""
         messages: list[Message] = []
 
         async def collect(message: Message) -> None:
@@ -79,7 +79,7 @@ class Idempotency:
 
 
 class Replayed:
-    """A `receive` that gives the one message that was read already, and then that the client is gone."""
+    """A `receive` that gives the one message that was read already, and then a disconnect."""
 
     def __init__(self, message: Message) -> None:
         self._message = message
@@ -92,7 +92,7 @@ class Replayed:
 def _claim(
     connection: Connection, secret: str, key: str, fingerprint: str, now: datetime, patience: timedelta
 ) -> IdempotencyClaim | StoredResponse | None:
-    """`None` when the key of the project opens nothing: the application will say so."""
+    """Claim the key; `None` when the project's key opens nothing, which the application will say."""
     project = project_of_key(connection, secret) if secret else None
     if project is None:
         return None

@@ -1,4 +1,4 @@
-"""What Prometheus is told: requests as they come, heartbeats and runs as the store counts them when it is asked."""
+"""Metrics for Prometheus: requests are counted as they come, heartbeats and runs by the store at each scrape."""
 
 from functools import cache
 
@@ -41,13 +41,12 @@ class Metrics:
         return self._requests.labels(method, route, str(status)), self._seconds.labels(method, route)
 
     def observe(self, method: str, route: str, status: int, seconds: float) -> None:
-        """Count one answered request."""
         requests, took = self._of(method, route, status)
         requests.inc()
         took.observe(seconds)
 
     def text(self, counts: InstallationCounts) -> bytes:
-        """Everything in Prometheus' text format."""
+        """Render everything in Prometheus' text format."""
         for state, number in counts.heartbeats.items():
             self._heartbeats.labels(state).set(number)
         for status, number in counts.runs.items():

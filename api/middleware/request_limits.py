@@ -1,4 +1,4 @@
-"""The outermost layer: request ids, the size and type of bodies, metrics, and the last resort for our own mistakes."""
+"""The outermost middleware: request ids, the size and type of bodies, metrics, and what happens on a bug of ours."""
 
 import logging
 import re
@@ -59,7 +59,7 @@ class RequestLimits:
             self._metrics.observe(_method(scope), _route(scope), status, perf_counter() - began)
 
     async def _admit(self, scope: Scope, receive: Receive) -> Receive:
-        """Something to receive the body from that is no longer the client; raises `ProductError` (413, 415)."""
+        """Read the body and return a `receive` that gives it again; raises `ProductError` (413, 415)."""
         if scope["method"] not in WITH_BODY:
             return receive
         headers = Headers(scope=scope)
@@ -92,7 +92,7 @@ class RequestLimits:
 
 
 def _request_id(scope: Scope) -> str:
-    """The caller's own id if it can stand in a log, else a new one."""
+    """Return the caller's own id if it is fit for a log, else a new one."""
     header = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"").decode("latin-1")
     return header if SANE_ID.fullmatch(header) else new_request_id()
 
@@ -108,6 +108,6 @@ def _method(scope: Scope) -> str:
 
 
 def _route(scope: Scope) -> str:
-    """The route's pattern, never the path: paths are without number."""
+    """Return the route's pattern, never the path: a label must have few values."""
     path: str = getattr(scope.get("route"), "path", "none")
     return path

@@ -1,4 +1,4 @@
-"""For those who watch: is it up, is it ready, and its numbers."""
+"""Health checks and metrics."""
 
 from fastapi import APIRouter, Request
 from prometheus_client import CONTENT_TYPE_LATEST

@@ -58,10 +58,10 @@ async def delete(query: Annotated[OfHeartbeat, query_params(OfHeartbeat)], calle
 
 
 async def _change(
-    caller: Caller, names: OfBot, change: AccessQuery[P, Heartbeat], *args: P.args, **kwargs: P.kwargs
+    caller: Caller, ids: OfBot, change: AccessQuery[P, Heartbeat], *args: P.args, **kwargs: P.kwargs
 ) -> ApiResponse:
-    """Run `change(connection, access, …)`, have the schedule follow, and answer the heartbeat as it is then."""
-    access, heartbeat, member_uuid = await caller.write(names, _changed, change, *args, **kwargs)
+    """Run `change(connection, access, …)`, sync the schedule, and answer with the heartbeat as it is then."""
+    access, heartbeat, member_uuid = await caller.write(ids, _changed, change, *args, **kwargs)
     heartbeat = await caller.stack.schedules.sync_row(heartbeat)
     return ApiResponse({"heartbeat": show(access, heartbeat, member_uuid, caller.now())})
 

@@ -48,10 +48,10 @@ async def readall(query: Annotated[ListTasks, query_params(ListTasks)], caller: 
 
 
 async def _change(
-    caller: Caller, names: OfBot, change: AccessQuery[P, Heartbeat], *args: P.args, **kwargs: P.kwargs
+    caller: Caller, ids: OfBot, change: AccessQuery[P, Heartbeat], *args: P.args, **kwargs: P.kwargs
 ) -> ApiResponse:
-    """Run `change(connection, access, …)`, have the schedule follow, and answer the task as it is then."""
-    access, task, member_uuid, run_uuid = await caller.write(names, _changed, change, *args, **kwargs)
+    """Run `change(connection, access, …)`, sync the schedule, and answer with the task as it is then."""
+    access, task, member_uuid, run_uuid = await caller.write(ids, _changed, change, *args, **kwargs)
     task = await caller.stack.schedules.sync_row(task)
     return ApiResponse({"task": show_task(access, task, member_uuid, run_uuid, caller.now())})
 

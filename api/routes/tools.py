@@ -125,8 +125,8 @@ async def toggle(tool_id: ToolId, body: ToggleTool, caller: CallerDep) -> ApiRes
     return await _switch(caller, body, tool_id, {body.tool_name: body.is_active})
 
 
-async def _switch(caller: Caller, names: OfBot, tool_id: str, active: dict[str, bool]) -> ApiResponse:
-    await caller.write(names, store.switch_tools, tool_id, active, caller.now())
+async def _switch(caller: Caller, ids: OfBot, tool_id: str, active: dict[str, bool]) -> ApiResponse:
+    await caller.write(ids, store.switch_tools, tool_id, active, caller.now())
     return ApiResponse({"success": True, "message": f"{len(active)} of the tools of {tool_id} were switched."})
 
 

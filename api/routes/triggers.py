@@ -67,14 +67,14 @@ async def cancel(body: Cancel, caller: CallerDep) -> ApiResponse:
 
 
 def _cancellable(connection: Connection, access: Access, log_id: str | None) -> tuple[Heartbeat, list[Run]]:
-    """The heartbeat, and the run with this id or those in progress."""
+    """Read the heartbeat, and the run with this id or those in progress."""
     heartbeat = access.heartbeat_or_task
     runs = runs_of(connection, heartbeat, [log_id]) if log_id else runs_in_progress(connection, heartbeat)
     return heartbeat, runs
 
 
 def _to_cancel(heartbeat: Heartbeat, runs: list[Run], log_id: str | None) -> dict[str, tuple[str, str | None]]:
-    """By log id the workflow and run id in Temporal; a run that waits for a worker has no row yet."""
+    """Map log ids to workflow and run ids in Temporal; a run that waits for a worker has no row yet."""
     going = {run.uuid: (run.workflow_id, run.workflow_run_id) for run in runs if run.status == "running"}
     workflows = {uuid: (workflow, run_id) for uuid, (workflow, run_id) in going.items() if workflow}
     if workflows:
@@ -89,7 +89,7 @@ def _to_cancel(heartbeat: Heartbeat, runs: list[Run], log_id: str | None) -> dic
 
 
 def _together(results: list[dict[str, Any]]) -> dict[str, Any]:
-    """What several cancelled runs came to. One may have ended by itself before it heard."""
+    """Add up what several cancelled runs came to. One may have ended by itself before the cancel reached it."""
     statuses = [result["status"] for result in results]
     status = next((word for word in ("running", "cancelled") if word in statuses), statuses[0])
     sums = {name: sum(result.get(name, 0) for result in results) for name in ("tokens_used", "credits_charged")}
@@ -97,7 +97,7 @@ def _together(results: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _without_log(log_id: str, ends: list[RunResult | None]) -> dict[str, Any]:
-    """A run that no worker had begun."""
+    """Show a run that no worker had begun."""
     end = ends[0] if ends else None
     return {"status": end.status, "error_message": end.reason, "log_id": log_id} if end else _running(log_id)
 
@@ -111,7 +111,7 @@ def _results(connection: Connection, access: Access, heartbeat: Heartbeat, log_i
 
 
 def _result(connection: Connection, access: Access, log_id: str) -> dict[str, Any] | None:
-    """What a run came to, of a rehearsal with what it would have done; `None` for one that never began."""
+    """Read what a run came to, and what a rehearsal would have done; `None` for one that never began."""
     try:
         run = run_by_uuid(connection, log_id)
     except NotFound:

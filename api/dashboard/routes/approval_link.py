@@ -54,7 +54,7 @@ def _decided(connection: Connection, approval_uuid: str, decision: store.Decisio
 
 
 def _require_link(stack: Stack, uuid: str, token: str) -> None:
-    """Raises `Forbidden` unless `token` is from a link of ours to this very approval."""
+    """Raise `Forbidden` unless `token` is from a link of ours to this very approval."""
     try:
         Keyring.from_settings(stack.settings).open(token, store.sealed_as(uuid))
     except CannotOpen:

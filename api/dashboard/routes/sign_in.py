@@ -1,4 +1,4 @@
-"""The dashboard's door: sign in with a project's key, sign out, and the files its pages link to."""
+"""Sign in with a project's key, sign out, and the static files."""
 
 import re
 
@@ -67,5 +67,5 @@ for name in ASSETS:
 
 
 def _own(target: str) -> str:
-    """A page of ours to go to; the first one instead of anything else."""
+    """Return `target` if it is a page of ours, else the first page: no redirect leads elsewhere."""
     return target if OWN_PAGE.fullmatch(target) else "/"

@@ -34,7 +34,7 @@ class ApprovalView:
 
 
 def approval_view(pending: PendingApproval, now: datetime) -> ApprovalView:
-    """An approval, its times on the wall of its heartbeat's zone."""
+    """Show an approval, with times in its heartbeat's time zone."""
     row, zone = pending.approval, ZoneInfo(pending.heartbeat.timezone)
     late = row.state == "pending" and row.expires_at <= now
     return ApprovalView(
@@ -55,7 +55,7 @@ def approval_view(pending: PendingApproval, now: datetime) -> ApprovalView:
 
 
 def arguments(call: Any) -> list[Argument]:
-    """Each argument's name and value in the order of the call; arguments that are no object have no name."""
+    """List each argument's name and value in the order of the call; arguments that are no object have no name."""
     if not isinstance(call, dict):
         return [("", _text(call))] if call not in (None, "") else []
     return [(name, _text(value)) for name, value in call.items()]

@@ -28,7 +28,7 @@ class FindingView:
 
 
 def finding_view(row: OpenFindingRow, now: datetime) -> FindingView:
-    """A finding, its times on the wall of its heartbeat's zone."""
+    """Show a finding, with times in its heartbeat's time zone."""
     finding, zone = row.finding, ZoneInfo(row.heartbeat.timezone)
     return FindingView(
         uuid=finding.uuid,

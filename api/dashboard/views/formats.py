@@ -51,7 +51,7 @@ MINUTE, HOUR, DAY = 60, 3600, 86400
 
 @dataclass(frozen=True)
 class Moment:
-    """An instant as a page shows it: for machines, on a wall in a zone, and seen from now."""
+    """An instant as a page shows it: for machines, as local time in a zone, and relative to now."""
 
     iso: str
     clock: str
@@ -60,7 +60,7 @@ class Moment:
 
 
 def moment(instant: datetime, where: tzinfo, now: datetime, seconds: bool = False) -> Moment:
-    """`instant` on the wall of `where`; with `seconds` for what happened, without for what was due."""
+    """Show `instant` as local time of `where`; with `seconds` for what happened, without for what was due."""
     here = instant.astimezone(where)
     text = f"{_day(here, now.astimezone(where))}, {here:%H:%M:%S}" if seconds else _minute(here, now.astimezone(where))
     iso = instant.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
@@ -98,7 +98,7 @@ def took(milliseconds: int) -> str:
 
 
 def number(value: int) -> str:
-    """1234567 as "1,234,567"."""
+    """Format 1234567 as "1,234,567"."""
     return f"{value:,}"
 
 
@@ -128,12 +128,12 @@ def day(when: datetime) -> str:
 
 
 def sentence(text: str) -> str:
-    """The text as a sentence begins."""
+    """Begin the text with a capital letter."""
     return text[:1].upper() + text[1:]
 
 
 def start(text: str, longest: int) -> str:
-    """The start of a text, on one line."""
+    """Shorten a text to one line, cut at its end."""
     line = " ".join(text[: 4 * longest].split())
     if len(line) <= longest and len(text) <= 4 * longest:
         return line
@@ -141,7 +141,7 @@ def start(text: str, longest: int) -> str:
 
 
 def middle(text: str, longest: int) -> str:
-    """A text on one line, cut in its middle: how it ends is what to do."""
+    """Shorten a text to one line, cut in its middle: its end says what to do."""
     line = " ".join(text.split())
     return line if len(line) <= longest else f"{line[: longest - 82].rstrip()} … {line[-79:].lstrip()}"
 

@@ -112,19 +112,19 @@ def card(
 
 
 def title(row: Heartbeat) -> str:
-    """Its label, else the start of its prompt."""
+    """Return the label, else the start of the prompt."""
     return row.label or formats.start(row.prompt, TITLE)
 
 
 def page_path(row: Heartbeat) -> str | None:
-    """The address of its page; `None` when it was deleted. A task that has ended keeps its page."""
+    """Return the path of its page; `None` when it was deleted. A task that has ended keeps its page."""
     if row.type == "heartbeat":
         return None if row.deleted_at else f"/heartbeats/{row.uuid}"
     return None if row.deleted_at and not row.ended_as else f"/tasks/{row.uuid}"
 
 
 def state(row: Heartbeat) -> str:
-    """on, off, paused (the product switched it off) or pending (on, but Temporal's schedule is behind)."""
+    """Return on, off, paused (the product switched it off) or pending (on, but Temporal's schedule is behind)."""
     if row.pause_reason:
         return "paused"
     if not row.enabled:
@@ -133,7 +133,7 @@ def state(row: Heartbeat) -> str:
 
 
 def spent(row: Heartbeat, period: Period) -> BudgetView:
-    """What a heartbeat used of its budget in this period."""
+    """Show what a heartbeat used of its budget in this period."""
     used = row.period_credits if row.period_start == period[0] else 0
     budget = row.credit_budget
     share = None if budget is None else min(100, 100 * used // budget) if budget else 100
@@ -148,7 +148,7 @@ def totals(
 
 
 def bars(days: dict[date, Sums]) -> list[ChartBar]:
-    """The chart of runs, a bar a day: what went well below, errors on top. The highest day fills the height."""
+    """Draw the chart of runs, a bar a day: successes below, errors on top. The highest day fills the height."""
     most = max([1, *(sums.executed for sums in days.values())])
     scale = CHART_HEIGHT / most
     return [
@@ -163,7 +163,7 @@ def bars(days: dict[date, Sums]) -> list[ChartBar]:
 
 
 def _streak(row: Heartbeat) -> str | None:
-    """Failures in a row of one that goes on; of a paused one the note tells."""
+    """Show failures in a row; of a paused heartbeat its note says it."""
     if not row.error_count or row.pause_reason:
         return None
     return f"{row.error_count} of {formats.count(row.max_consecutive_errors, 'error')} in a row"

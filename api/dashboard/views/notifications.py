@@ -52,7 +52,7 @@ class NotificationView:
 
 
 def target_view(listed: ListedTarget, trouble: str | None) -> TargetView:
-    """A target; `trouble` is what went wrong with its newest message, if anything did."""
+    """Show a target; `trouble` is what went wrong with its newest message, if anything did."""
     row = listed.target
     owner = (
         "a subscriber" if listed.member else "one heartbeat" if listed.heartbeat else "one bot" if listed.bot else ""
@@ -71,7 +71,7 @@ def target_view(listed: ListedTarget, trouble: str | None) -> TargetView:
 
 
 def where_to(config: dict[str, Any]) -> str:
-    """What may be shown of a target's address: of a URL no query, for that may hold a token."""
+    """Return what may be shown of a target's address: of a URL no query, for that may hold a token."""
     if "to" in config:
         return str(config["to"])
     if "chat_id" in config:
@@ -85,7 +85,7 @@ def where_to(config: dict[str, Any]) -> str:
 
 
 def notification_view(listed: ListedNotification, now: datetime) -> NotificationView:
-    """A message in the words it was sent with, its time on the wall of its heartbeat's zone."""
+    """Show a message in the words it was sent with, with its time in its heartbeat's time zone."""
     row, event, run = listed.notification, listed.event, listed.event.data.get("run")
     heartbeat = built(Heartbeat, ["label", "timezone"], [listed.label, listed.timezone])
     bot = built(Bot, ["name"], [listed.bot_name])
@@ -113,7 +113,7 @@ def _lost(row: Notification) -> str:
 
 
 def story(row: Notification, now: datetime) -> str:
-    """What became of a message, in a sentence or less."""
+    """Say what became of a message, in a sentence or less."""
     again = formats.relative(row.next_attempt_at, now) if row.next_attempt_at and row.next_attempt_at > now else "now"
     tries = formats.count(row.attempts, "attempt")
     if row.summary_id is not None:

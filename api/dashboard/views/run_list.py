@@ -30,13 +30,13 @@ class RunList:
     number: int
 
     def lines(self, zone: str, now: datetime, settings: Settings) -> list[runs.RunLine]:
-        """Each as a line, its times on the wall of `zone`."""
+        """Show each as a line, with times in `zone`."""
         runs_in_order = [*(self.going if self.number == 1 else []), *self.ended]
         return [run_line(run, zone, now, settings) for run in runs_in_order]
 
 
 def runs_of(connection: Connection, heartbeat: Heartbeat, page: Page, now: datetime) -> RunList:
-    """One page of a heartbeat's runs; rehearsals are logged apart."""
+    """Read one page of a heartbeat's runs; rehearsals are logged apart."""
     going, _ = logs(connection, LogFilter(heartbeat.bot_id, heartbeat.id, status="running"), Page(1, page.size))
     ended, total = logs(connection, LogFilter(heartbeat.bot_id, heartbeat.id), page)
     waits = {approval.run_uuid for approval in approvals_of_heartbeat(connection, heartbeat, now)} if going else set()
@@ -44,5 +44,5 @@ def runs_of(connection: Connection, heartbeat: Heartbeat, page: Page, now: datet
 
 
 def run_line(run: Run | Row[Any], zone: str, now: datetime, settings: Settings) -> runs.RunLine:
-    """A run as a line of a list, with its link to Temporal's UI."""
+    """Show a run as a line of a list, with its link to Temporal's UI."""
     return runs.line(run, zone, now, temporal_url(run.workflow_id, run.workflow_run_id, settings))

@@ -96,7 +96,7 @@ class Pager:
 
 
 def line(run: Run | Row[Any], zone: str, now: datetime, temporal_url: str | None) -> RunLine:
-    """A run, its times on the wall of its heartbeat's zone."""
+    """Show a run, with times in its heartbeat's time zone."""
     where = ZoneInfo(zone)
     due = moment(run.scheduled_for, where, now) if run.scheduled_for else None
     started = moment(run.started_at, where, now, seconds=True)
@@ -127,14 +127,14 @@ def _cause(due: Moment, started: Moment) -> str:
 
 
 def outcome(run: Run | Row[Any]) -> str:
-    """What came of a run: its answer, its error, or why it was skipped."""
+    """Say what came of a run: its answer, its error, or why it was skipped."""
     if run.status == "skipped":
         return formats.SKIPPED.get(run.skip_reason or "", run.skip_reason or "")
     return run.error_message or run.response or ""
 
 
 def report(run: Run) -> ReportView | None:
-    """What a run reported by the tool of that name, if it did."""
+    """Show what a run reported with the tool `report`, if it did."""
     if not run.report:
         return None
     reported = run.report.get("findings") or ()
@@ -143,7 +143,7 @@ def report(run: Run) -> ReportView | None:
 
 
 def rehearsal_view(rehearsal: Rehearsal) -> RehearsalView:
-    """What a rehearsal would have done, in words."""
+    """Show what a rehearsal would have done."""
     calls = [(formats.tool(call.tool), arguments(call.arguments), call.needs_approval) for call in rehearsal.calls]
     messages = [
         (formats.EVENT.get(one.event, one.event), f"{formats.CHANNEL.get(one.channel, one.channel)} {one.name}")
@@ -153,7 +153,7 @@ def rehearsal_view(rehearsal: Rehearsal) -> RehearsalView:
 
 
 def steps(rows: list[Step], charged: Mapping[int, int]) -> list[StepLine]:
-    """The steps of a run in order, with the credits each was charged by its number."""
+    """Show the steps of a run in order; `charged` has the credits of each by its number."""
     return [_step(row, charged.get(row.number, 0)) for row in rows]
 
 
@@ -179,7 +179,7 @@ def _in_a_line(arguments: list[Argument]) -> str:
 
 
 def pages(page: Page, rows: int) -> Pager:
-    """Where `page` stands in a list of so many rows."""
+    """Work out where `page` is in a list of so many rows."""
     total = max(1, ceil(rows / page.size))
     return Pager(
         page.number,
