@@ -36,7 +36,7 @@ def run_limits(settings: Settings) -> RunLimits:
         max_reply_tokens=settings.max_reply_tokens,
         rate=lambda model: rate_for(model, settings.credits_per_1000_tokens, settings.model_rates),
         cost_nano_usd=_cost_nano_usd,
-        tool_text=BUILT_IN_TEXT,
+        built_in_tokens=BUILT_IN_TEXT,
     )
 
 
@@ -62,22 +62,24 @@ class RunActivities:
         """Claim the tick; `should_run` says whether there is anything to do."""
         request = opening.request
         claim = TickClaim(
-            heartbeat=request.heartbeat_uuid,
+            heartbeat_uuid=request.heartbeat_uuid,
             trigger=request.trigger,
-            run=request.run_uuid,
+            run_uuid=request.run_uuid,
             workflow_id=opening.workflow_id,
             workflow_run_id=opening.workflow_run_id,
             scheduled_for=datetime.fromisoformat(opening.scheduled_for) if opening.scheduled_for else None,
             dry_run=request.dry_run,
         )
         # What the operator's own servers offer is known once a first run has asked them.
-        limits = replace(self._limits, own_text=known_text())
+        limits = replace(self._limits, own_tokens=known_text())
         return self._result(await self._database.write(open_run, claim, limits, self._now()))
 
     def _result(self, opening: Opening) -> OpenRunResult:
         run, settings = opening.run, self._settings
         if run is None or run.status != "running":
-            return OpenRunResult(False, run.uuid if run else None, opening.why, schedule_changed=opening.sync)
+            return OpenRunResult(
+                False, run.uuid if run else None, opening.reason, schedule_changed=opening.schedule_changed
+            )
         return OpenRunResult(
             True,
             run.uuid,

@@ -39,7 +39,7 @@ class HeartbeatPause:
     task: bool = False
 
     @property
-    def why(self) -> str | None:
+    def explanation(self) -> str | None:
         """The cause in a sentence."""
         error = (self.detail or "unknown").rstrip(".")
         match self.cause:
@@ -60,8 +60,8 @@ class HeartbeatPause:
     def message(self) -> str | None:
         """The cause, and after failures what comes next: when it is tried again, or that a person has to mend it."""
         if self.cause not in ("failures", "failed_probes"):
-            return self.why
-        return f"{self.why} {self._what_next()}"
+            return self.explanation
+        return f"{self.explanation} {self._what_next()}"
 
     def _what_next(self) -> str:
         if self.probe_at is None:

@@ -121,7 +121,7 @@ def _recovered(part: MessagePart, data: dict[str, Any]) -> Rendered:
 def _paused(part: MessagePart, data: dict[str, Any]) -> Rendered:
     reason = {"errors": "because it kept failing", "budget": "because its budget is used up"}[data["reason"]]
     # What the whole message says of what is next is in UTC, and short.
-    message = HeartbeatPause(data["cause"]["code"], data["cause"]["detail"], data["cause"]["times"]).why
+    message = HeartbeatPause(data["cause"]["code"], data["cause"]["detail"], data["cause"]["times"]).explanation
     is_probed = "probe_at" in data
     sooner = "" if "task" in data else "; enable it to have it run sooner"
     tried = f"It is tried again on {_when(part, data['probe_at'])}{sooner}." if is_probed else ""

@@ -13,23 +13,23 @@ FAILED = HeartbeatPause("failures", "It is overloaded.", 2)
 
 def test_failures_say_how_many_and_how_to_go_on() -> None:
     why = "Failed 2 times in a row; the last error: It is overloaded."
-    assert FAILED.why == why
+    assert FAILED.explanation == why
     assert FAILED.message == f"{why} Mend it, then enable again."
     assert replace(FAILED, task=True).message == f"{why} Mend it, then make the task anew."
-    assert replace(FAILED, times=1, detail=None).why == "Failed once; the last error: unknown."
+    assert replace(FAILED, times=1, detail=None).explanation == "Failed once; the last error: unknown."
 
 
 def test_a_pause_that_is_tried_again_says_when() -> None:
     heals = replace(FAILED, probe_at=DUE)
     again = "It is tried again at 2026-11-20 12:05 (UTC)"
-    assert heals.message == f"{FAILED.why} {again}; enable it to have it run sooner."
-    assert replace(heals, task=True).message == f"{FAILED.why} {again}."
+    assert heals.message == f"{FAILED.explanation} {again}; enable it to have it run sooner."
+    assert replace(heals, task=True).message == f"{FAILED.explanation} {again}."
 
 
 def test_probes_in_vain_are_counted() -> None:
     probed = HeartbeatPause("failed_probes", "No key", 1)
     assert probed.message == "Tried again once in vain; the last error: No key. Mend it, then enable again."
-    assert replace(probed, times=4).why == "Tried again 4 times in vain; the last error: No key."
+    assert replace(probed, times=4).explanation == "Tried again 4 times in vain; the last error: No key."
 
 
 @pytest.mark.parametrize(
@@ -43,4 +43,4 @@ def test_probes_in_vain_are_counted() -> None:
     ],
 )
 def test_of_what_did_not_fail_nothing_is_foreseen(pause: HeartbeatPause, message: str | None) -> None:
-    assert pause.why == pause.message == message
+    assert pause.explanation == pause.message == message

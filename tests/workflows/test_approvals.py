@@ -51,7 +51,7 @@ def opened_at(world: World) -> str:
     """What a tick of now comes to."""
     now = datetime.now(UTC)
     tick = now.replace(second=0, microsecond=0) + timedelta(minutes=1)
-    return opened(world.database, scheduled(world.heartbeat, tick), now=tick).why
+    return opened(world.database, scheduled(world.heartbeat, tick), now=tick).reason
 
 
 async def _made(desk: ToolServer) -> list[str]:

@@ -63,14 +63,20 @@ NOTHING: dict[str, object] = dict.fromkeys(("heartbeat_id", "run_id", "step", "k
 )
 
 
-@dataclass(frozen=True)
-class Account:
-    """Whose credits: those of a run, its heartbeat and its project, in the period that began at `period_start`."""
+@dataclass(frozen=True, kw_only=True)
+class ProjectPeriod:
+    """A project's billing period, by its start."""
 
     project_id: int
+    period_start: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Account(ProjectPeriod):
+    """Whose credits: those of a run and of its heartbeat in a period of its project."""
+
     heartbeat_id: int
     run_id: int
-    period_start: datetime
 
 
 def short_of_budget(heartbeat: Heartbeat, amount: int, start: datetime, end: datetime) -> str | None:
@@ -88,21 +94,51 @@ def short_of_budget(heartbeat: Heartbeat, amount: int, start: datetime, end: dat
     )
 
 
+def short_of_plan(amount: int, limit: int | None) -> str:
+    """Why the plan's `limit` does not allow for `amount` more, in words for the owner."""
+    return f"The {limit} credits of the plan do not allow for a step of up to {amount} any more."
+
+
 def hold(connection: Connection, account: Account, step: int, amount: int, limit: int | None, now: datetime) -> bool:
     """Reserve `amount` for a step, unless the project may use no more than `limit` and its grants: then False.
 
     The heartbeat's own budget is for the caller to look at, who has its row locked.
     """
-    if not _hold_on_project(connection, account, amount, limit, now):
+    if not hold_on_project(connection, account, amount, limit, now):
         return False
+    enter_hold(connection, account, step, amount, now)
+    return True
+
+
+def hold_on_project(
+    connection: Connection, period: ProjectPeriod, amount: int, limit: int | None, now: datetime
+) -> bool:
+    """Do the first half of `hold`, which needs no run yet: `enter_hold` or `release_on_project` must follow."""
+    statement = HOLD_ON_PROJECT[limit is not None]
+    values = {"project": period.project_id, "start": period.period_start, "hold": amount}
+    if limit is not None:
+        values["limit"] = limit
+    if connection.execute(statement, values).rowcount:
+        return True
+    begin_period(connection, period.project_id, period.period_start, now)
+    # Whoever else began it at the same moment has committed by now, so a second no is the limit's.
+    return connection.execute(statement, values).rowcount > 0
+
+
+def enter_hold(connection: Connection, account: Account, step: int, amount: int, now: datetime) -> None:
+    """Write down for which step the project holds `amount`, and hold it on the heartbeat, too."""
     if _enter(connection, account, step, "reserve", now, held=amount):
         of_period = {"heartbeat": account.heartbeat_id, "start": account.period_start, "hold": amount}
         connection.execute(HOLD_ON_HEARTBEAT, of_period)
     else:
         # Held before: the project must not hold it twice.
-        again = {"project": account.project_id, "start": account.period_start, "more": 0, "hold": -amount}
-        connection.execute(ADD_TO_PROJECT, again)
-    return True
+        release_on_project(connection, account, amount)
+
+
+def release_on_project(connection: Connection, period: ProjectPeriod, amount: int) -> None:
+    """Undo `hold_on_project`."""
+    undo = {"project": period.project_id, "start": period.period_start, "more": 0, "hold": -amount}
+    connection.execute(ADD_TO_PROJECT, undo)
 
 
 def settle(
@@ -124,7 +160,12 @@ def release(connection: Connection, run_id: int, now: datetime) -> None:
     for entry in many(connection, Entry, OPEN, {"run": run_id}):
         assert entry.heartbeat_id is not None
         assert entry.step is not None
-        account = Account(entry.project_id, entry.heartbeat_id, run_id, entry.period_start)
+        account = Account(
+            project_id=entry.project_id,
+            period_start=entry.period_start,
+            heartbeat_id=entry.heartbeat_id,
+            run_id=run_id,
+        )
         if _enter(connection, account, entry.step, "release", now, held=-entry.held):
             _move(connection, account, 0, -entry.held)
     connection.execute(update(RUN).where(RUN.c.id == run_id).values(credits_held=0))
@@ -145,18 +186,6 @@ def begin_period(connection: Connection, project_id: int, start: datetime, now: 
     connection.execute(insert_once(dialect, ENTRY), {**NOTHING, **first, "period_start": start, "created_at": now})
     usage = {"project_id": project_id, "period_start": start, "credits": 0, "held": 0, "granted": 0}
     connection.execute(insert_once(dialect, USAGE), usage)
-
-
-def _hold_on_project(connection: Connection, account: Account, amount: int, limit: int | None, now: datetime) -> bool:
-    statement = HOLD_ON_PROJECT[limit is not None]
-    given = {"project": account.project_id, "start": account.period_start, "hold": amount}
-    if limit is not None:
-        given["limit"] = limit
-    if connection.execute(statement, given).rowcount:
-        return True
-    begin_period(connection, account.project_id, account.period_start, now)
-    # Whoever else began it at the same moment has committed by now, so a second no is the limit's.
-    return connection.execute(statement, given).rowcount > 0
 
 
 def _enter(connection: Connection, account: Account, step: int, kind: str, now: datetime, **amounts: int) -> bool:

@@ -13,8 +13,8 @@ from sqlalchemy import Connection, bindparam, or_, select, update
 
 from heartbeat.domain.cadence.ticks import Cadence
 from heartbeat.domain.contracts import SkipReason
-from heartbeat.domain.ids import new_id
 from heartbeat.store.credits.rollup import add_to_day
+from heartbeat.store.heartbeats.run_rows import run_row
 from heartbeat.store.notifications.events import record_missed_ticks
 from heartbeat.store.rows import columns, exactly_one, insert
 from heartbeat.store.tables.heartbeats import Heartbeat
@@ -73,7 +73,11 @@ def account(connection: Connection, heartbeat: Heartbeat, ticks: Sequence[dateti
         return 0
     overlapping = overlapped(connection, heartbeat, ticks)
     reasons: dict[datetime, SkipReason] = {tick: "overlap" if tick in overlapping else "missed" for tick in ticks}
-    rows = [_row(heartbeat, tick, reason, now) for tick, reason in reasons.items()]
+    prompt = heartbeat.prompt[:PROMPT_START]
+    rows = [
+        run_row(heartbeat, now, scheduled_for=tick, skip_reason=reason, prompt=prompt)
+        for tick, reason in reasons.items()
+    ]
     statement = insert(connection, RUN).on_conflict_do_nothing().returning(RUN.c.skip_reason, RUN.c.scheduled_for)
     written = connection.execute(statement, rows).all()
     if written:
@@ -130,30 +134,3 @@ def _busy(connection: Connection, heartbeat: Heartbeat, since: datetime) -> list
     )
     latest = executed.order_by(RUN.c.id.desc()).limit(LOOKED_AT)
     return [(row.started_at, row.finished_at) for row in connection.execute(latest)]
-
-
-def _row(heartbeat: Heartbeat, tick: datetime, reason: SkipReason, now: datetime) -> dict[str, Any]:
-    return {
-        "uuid": new_id("log"),
-        "project_id": heartbeat.project_id,
-        "bot_id": heartbeat.bot_id,
-        "member_id": heartbeat.member_id,
-        "heartbeat_id": heartbeat.id,
-        "workflow_id": None,
-        "workflow_run_id": None,
-        "type": heartbeat.type,
-        "trigger": "schedule",
-        "status": "skipped",
-        "skip_reason": reason,
-        "prompt": heartbeat.prompt[:PROMPT_START],
-        "instruction": "",
-        "model": "",
-        "max_reply_tokens": 0,
-        "tokens_used": 0,
-        "credits_charged": 0,
-        "scheduled_for": tick,
-        "started_at": now,
-        "finished_at": now,
-        "duration_ms": 0,
-        "created_at": now,
-    }

@@ -13,7 +13,8 @@ class RunLimits:
 
     `cost_nano_usd` says what a request of a model costs the operator, by the tokens it reads and writes.
 
-    `tool_text` is no fewer tokens than a model reads of each built-in tool, by name; `own_text` of the operator's own.
+    `built_in_tokens` is no fewer tokens than a model reads of each built-in tool, by name; `own_tokens` of the
+    operator's own.
     """
 
     plan: Callable[[str], Plan]
@@ -21,13 +22,13 @@ class RunLimits:
     max_reply_tokens: int
     rate: Callable[[str], int] = lambda _: 1
     cost_nano_usd: Callable[[str, int, int], int] = lambda *_: 0
-    tool_text: Mapping[str, int] = field(default_factory=dict)
-    own_text: int = 0
+    built_in_tokens: Mapping[str, int] = field(default_factory=dict)
+    own_tokens: int = 0
 
-    def told(self, tools: Iterable[str]) -> int:
+    def tool_tokens(self, tools: Iterable[str]) -> int:
         """No fewer tokens than a model reads of these built-in tools and the operator's."""
-        return self.own_text + sum(self.tool_text.get(name, 0) for name in tools)
+        return self.own_tokens + sum(self.built_in_tokens.get(name, 0) for name in tools)
 
-    def worst(self, model: str, read: int, reply: int) -> int:
+    def max_credits(self, model: str, input_tokens: int, output_tokens: int) -> int:
         """The most credits of a request that reads and writes no more than these tokens."""
-        return credits.cost(read + reply, self.rate(model))
+        return credits.cost(input_tokens + output_tokens, self.rate(model))

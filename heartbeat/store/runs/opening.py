@@ -1,7 +1,9 @@
 """Opening runs: claim a tick and decide, in the order of the design, whether it may run."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import Connection, String, bindparam, cast, exists, func, select, update
 
@@ -11,11 +13,21 @@ from heartbeat.domain.failure_policy import Ending
 from heartbeat.domain.first_message import first_message
 from heartbeat.domain.ids import new_id
 from heartbeat.domain.pauses import HeartbeatPause
-from heartbeat.store.credits.ledger import Account, hold, short_of_budget
+from heartbeat.settings import Plan
+from heartbeat.store.credits.ledger import (
+    Account,
+    ProjectPeriod,
+    enter_hold,
+    hold_on_project,
+    release_on_project,
+    short_of_budget,
+    short_of_plan,
+)
 from heartbeat.store.credits.rollup import add_to_day
 from heartbeat.store.heartbeats import states
 from heartbeat.store.heartbeats.missed_ticks import CATCH_UP
 from heartbeat.store.heartbeats.probes import awaits, conclude
+from heartbeat.store.heartbeats.run_rows import run_row
 from heartbeat.store.heartbeats.tick_accounting import cadence_of, move_on, newest_due
 from heartbeat.store.notifications.events import record_missed_ticks
 from heartbeat.store.notifications.run_events import record_pause
@@ -32,7 +44,7 @@ RUN, TOOL, MEMORY = columns(Run), columns(Tool), columns(Memory)
 HEARTBEAT, BOT, PROJECT = columns(Heartbeat), columns(Bot), columns(Project)
 
 # Built once: putting such a statement together costs more than running it.
-KNOWN = select(RUN).where(RUN.c.workflow_id == bindparam("key"))
+BY_WORKFLOW = select(RUN).where(RUN.c.workflow_id == bindparam("workflow_id"))
 # JSON is kept as ASCII, so that its length is its bytes.
 TOOL_TEXT = (
     select(func.coalesce(func.sum(func.length(cast(TOOL.c.tools, String))), 0))
@@ -40,25 +52,27 @@ TOOL_TEXT = (
     .scalar_subquery()
 )
 HAS_MEMORIES = exists().where(MEMORY.c.bot_id == BOT.c.id)
-REQUESTED = (
+CLAIMED = (
     select(HEARTBEAT, BOT, PROJECT, TOOL_TEXT, HAS_TARGETS, HAS_MEMORIES)
     .join(BOT, BOT.c.id == HEARTBEAT.c.bot_id)
     .join(PROJECT, PROJECT.c.id == HEARTBEAT.c.project_id)
-    .where(HEARTBEAT.c.uuid == bindparam("key"), HEARTBEAT.c.deleted_at.is_(None))
+    .where(HEARTBEAT.c.uuid == bindparam("heartbeat_uuid"), HEARTBEAT.c.deleted_at.is_(None))
     .with_for_update(of=HEARTBEAT, key_share=True)
 )
-RUNNING = select(RUN.c.id).where(RUN.c.heartbeat_id == bindparam("key"), RUN.c.status == "running")
 # A rehearsal does nothing that a run could come in the way of.
-RUNNING = RUNNING.where(RUN.c.dry_run.is_(False)).limit(1)
-
+IN_PROGRESS = (
+    select(RUN.c.id)
+    .where(RUN.c.heartbeat_id == bindparam("heartbeat_id"), RUN.c.status == "running", RUN.c.dry_run.is_(False))
+    .limit(1)
+)
 SKIP = (
     update(HEARTBEAT)
-    .where(HEARTBEAT.c.id == bindparam("heartbeat"))
+    .where(HEARTBEAT.c.id == bindparam("heartbeat_id"))
     .values(
         skipped_count=HEARTBEAT.c.skipped_count + 1,
         missed_count=HEARTBEAT.c.missed_count + bindparam("missed"),
         last_status="skipped",
-        updated_at=bindparam("at"),
+        updated_at=bindparam("now"),
     )
 )
 
@@ -68,14 +82,14 @@ PROMPT = timedelta(minutes=2)
 
 @dataclass(frozen=True)
 class TickClaim:
-    """Who asks to run what, and for which tick. `run` is the log id a manual run was promised.
+    """A workflow's claim to run a heartbeat, for a tick or by hand. `run_uuid` is the log id a manual run was promised.
 
     `dry_run`: a rehearsal, logged apart and counted nowhere but in the credits.
     """
 
-    heartbeat: str
+    heartbeat_uuid: str
     trigger: Trigger
-    run: str | None
+    run_uuid: str | None
     workflow_id: str
     workflow_run_id: str
     scheduled_for: datetime | None
@@ -83,101 +97,86 @@ class TickClaim:
 
 
 @dataclass(frozen=True)
-class Refusal:
-    """Why a tick does not run, in a word for the log and in words for Temporal's UI."""
+class RunCandidate:
+    """A run that may begin: its claim, the rows it is of, and the most that its first step can cost.
 
-    why: str
-    skip: SkipReason
+    `opening` is the text of its first message before the prompt; the period pays for the step.
+    """
+
+    claim: TickClaim
+    heartbeat: Heartbeat
+    bot: Bot
+    project: Project
+    plan: Plan
+    model: str
+    max_reply_tokens: int
+    opening: str
+    credits: int
+    period_start: datetime
+    period_end: datetime
+    now: datetime
+
+    @property
+    def period(self) -> ProjectPeriod:
+        return ProjectPeriod(project_id=self.project.id, period_start=self.period_start)
+
+    def account(self, run_id: int) -> Account:
+        """Return the account that the run is charged to, once it has its row."""
+        return Account(**vars(self.period), heartbeat_id=self.heartbeat.id, run_id=run_id)
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why a claim does not run: in a word for the log, in a sentence for Temporal's UI."""
+
+    skip_reason: SkipReason
+    reason: str
     pause: HeartbeatPause | None = None
 
 
 @dataclass(frozen=True)
 class Opening:
-    """The run as it stands after `open_run`; `None` for a phantom. `sync`: the schedule must follow the row."""
+    """The run as `open_run` left it; `None` where there is nothing to log. `reason` says why it does not run."""
 
     run: Run | None
-    why: str = ""
-    sync: bool = False
+    reason: str = ""
+    schedule_changed: bool = False
 
 
-def open_run(connection: Connection, claim: TickClaim, house: RunLimits, now: datetime) -> Opening:
-    """Claim a tick and decide, in one transaction. Asked again for the same workflow it returns what is there."""
-    known = first(connection, Run, KNOWN, {"key": claim.workflow_id})
+def open_run(connection: Connection, claim: TickClaim, limits: RunLimits, now: datetime) -> Opening:
+    """Claim a tick and decide whether it runs; a repeated claim of the same workflow gets the same run."""
+    known = first(connection, Run, BY_WORKFLOW, {"workflow_id": claim.workflow_id})
     if known is not None:
         return Opening(known, known.skip_reason or "")
-    asked = joined(connection, (Heartbeat, Bot, Project), REQUESTED, {"key": claim.heartbeat})
-    if asked is None:
+    rows = joined(connection, (Heartbeat, Bot, Project), CLAIMED, {"heartbeat_uuid": claim.heartbeat_uuid})
+    if rows is None:
         return Opening(None, "the heartbeat was deleted")
-    heartbeat, bot, project, tool_text, has_targets, has_memories = asked
-    tool_text += house.told(built_in(bot.attributes, has_targets))
+    heartbeat, *others = rows
+    if reason := _phantom(claim, heartbeat):
+        return Opening(None, reason)
     if claim.trigger == "schedule":
-        if why := _phantom(claim, heartbeat):
-            return Opening(None, why)
         assert claim.scheduled_for is not None
         claim = replace(claim, scheduled_for=newest_due(connection, heartbeat, claim.scheduled_for, now))
-    if claim.trigger == "probe" and not awaits(heartbeat, claim.workflow_id):
-        return Opening(None, "the heartbeat waits for no such probe any more")
-    opening = opening_of(connection, heartbeat, has_memories, now)
-    price = _price(heartbeat, bot, project, house, tool_text, opening, now)
-    refusal = _refuse(connection, claim, heartbeat, bot, project, house, price, now)
-    run = _insert(connection, claim, heartbeat, bot, refusal, price, now)
+    candidate = _candidate(connection, claim, heartbeat, others, limits, now)
+    refusal = _refuse(connection, candidate) or _reserve(connection, candidate)
+    run = _insert(connection, candidate, refusal)
     if run is None:
-        return _taken(connection, claim)
+        return _taken(connection, candidate, refusal)
     if refusal is None:
-        refusal = _hold(connection, run, project, house, price, now)
+        enter_hold(connection, candidate.account(run.id), 1, candidate.credits, now)
     if claim.scheduled_for is not None and claim.scheduled_for > heartbeat.accounted_until:
         move_on(connection, heartbeat, claim.scheduled_for)
     if refusal is None:
         return Opening(run)
-    return Opening(run, refusal.why, sync=_skip(connection, heartbeat, run, refusal, now))
-
-
-def _taken(connection: Connection, claim: TickClaim) -> Opening:
-    """What came before: this very workflow, opened by an attempt that was given up but not over, or another's tick."""
-    known = first(connection, Run, KNOWN, {"key": claim.workflow_id})
-    return Opening(known, known.skip_reason or "") if known else Opening(None, "this tick has its log already")
-
-
-@dataclass(frozen=True)
-class FirstStepPrice:
-    """The model of a run, the opening of its first message, the most that its first step can cost, and the period that
-    pays for it."""
-
-    model: str
-    max_reply_tokens: int
-    opening: str
-    credits: int
-    start: datetime
-    end: datetime
-
-
-def _price(
-    heartbeat: Heartbeat, bot: Bot, project: Project, house: RunLimits, tool_text: int, opening: str, now: datetime
-) -> FirstStepPrice:
-    model, reply = house.model(bot.model), bot.max_reply_tokens or house.max_reply_tokens
-    told = credits.most_tokens(bot.instruction, first_message(opening, heartbeat.prompt))
-    worst = house.worst(model, told + tool_text, reply)
-    return FirstStepPrice(model, reply, opening, worst, *credits.period(now, project.period_anchor_day))
-
-
-def _hold(
-    connection: Connection, run: Run, project: Project, house: RunLimits, price: FirstStepPrice, now: datetime
-) -> Refusal | None:
-    """Reserve the first step; when the plan does not allow for it the run just written is a skipped one."""
-    limit = house.plan(project.plan).credits_per_month
-    account = Account(run.project_id, run.heartbeat_id, run.id, price.start)
-    if hold(connection, account, 1, price.credits, limit, now):
-        return None
-    why = f"The {limit} credits of the plan do not allow for a step of up to {price.credits} any more."
-    skipped = {"status": "skipped", "skip_reason": "plan", "error_message": why, "finished_at": now}
-    skipped |= {"duration_ms": 0, "credits_held": 0}
-    connection.execute(update(RUN).where(RUN.c.id == run.id).values(skipped))
-    vars(run).update(skipped)
-    return Refusal(why, "plan")
+    return Opening(run, refusal.reason, _skip(connection, heartbeat, run, refusal, now))
 
 
 def _phantom(claim: TickClaim, heartbeat: Heartbeat) -> str | None:
-    """Why this is no tick of the heartbeat's at all: an old schedule, a repeated hour."""
+    """Why there is no such tick or probe and so no log: an old schedule, a repeated hour, a person who was faster."""
+    if claim.trigger == "probe":
+        return None if awaits(heartbeat, claim.workflow_id) else "the heartbeat waits for no such probe any more"
+    if claim.trigger == "manual":
+        return None
     if not heartbeat.enabled:
         return "the heartbeat is not enabled"
     if claim.scheduled_for is None or not cadence_of(heartbeat).is_tick(claim.scheduled_for):
@@ -185,30 +184,54 @@ def _phantom(claim: TickClaim, heartbeat: Heartbeat) -> str | None:
     return None
 
 
-def _refuse(
+def _candidate(
     connection: Connection,
     claim: TickClaim,
     heartbeat: Heartbeat,
-    bot: Bot,
-    project: Project,
-    house: RunLimits,
-    price: FirstStepPrice,
+    others: Sequence[Any],
+    limits: RunLimits,
     now: datetime,
-) -> Refusal | None:
+) -> RunCandidate:
+    """`others` is what `CLAIMED` selects after the heartbeat."""
+    bot, project, tool_text, has_targets, has_memories = others
+    model, max_reply_tokens = limits.model(bot.model), bot.max_reply_tokens or limits.max_reply_tokens
+    opening = opening_of(connection, heartbeat, has_memories, now)
+    tokens = credits.most_tokens(bot.instruction, first_message(opening, heartbeat.prompt))
+    tokens += tool_text + limits.tool_tokens(built_in(bot.attributes, has_targets))
+    start, end = credits.period(now, project.period_anchor_day)
+    return RunCandidate(
+        claim=claim,
+        heartbeat=heartbeat,
+        bot=bot,
+        project=project,
+        plan=limits.plan(project.plan),
+        model=model,
+        max_reply_tokens=max_reply_tokens,
+        opening=opening,
+        credits=limits.max_credits(model, tokens, max_reply_tokens),
+        period_start=start,
+        period_end=end,
+        now=now,
+    )
+
+
+def _refuse(connection: Connection, candidate: RunCandidate) -> Refusal | None:
     """The first reason not to run, in the order of the design; a manual run asks no cadence and waits for nobody."""
+    claim, heartbeat, bot = candidate.claim, candidate.heartbeat, candidate.bot
     if claim.trigger == "schedule":
         assert claim.scheduled_for is not None
-        if _in_progress(connection, heartbeat):
-            return Refusal("an earlier run was still in progress", "overlap")
-        if heartbeat.accounted_until < claim.scheduled_for < now - _patience(heartbeat):
+        if connection.execute(IN_PROGRESS, {"heartbeat_id": heartbeat.id}).first() is not None:
+            return Refusal("overlap", "an earlier run was still in progress")
+        if heartbeat.accounted_until < claim.scheduled_for < candidate.now - _patience(heartbeat):
             late = "too late, and catch_up is none" if heartbeat.catch_up == "none" else "more than a day late"
-            return Refusal(f"it came {late}", "missed")
+            return Refusal("missed", f"it came {late}")
     if not (bot.status and bot.heartbeat):
-        return Refusal("the bot or its heartbeat is switched off", "disabled_bot")
-    if not house.plan(project.plan).heartbeats:
-        return Refusal(f"the plan {project.plan} does not support heartbeats", "plan")
-    if short := short_of_budget(heartbeat, price.credits, price.start, price.end):
-        return Refusal(short, "budget", HeartbeatPause("budget", short) if claim.trigger == "schedule" else None)
+        return Refusal("disabled_bot", "the bot or its heartbeat is switched off")
+    if not candidate.plan.heartbeats:
+        return Refusal("plan", f"the plan {candidate.project.plan} does not support heartbeats")
+    shortage = short_of_budget(heartbeat, candidate.credits, candidate.period_start, candidate.period_end)
+    if shortage is not None:
+        return Refusal("budget", shortage, HeartbeatPause("budget", shortage) if claim.trigger == "schedule" else None)
     return None
 
 
@@ -218,68 +241,63 @@ def _patience(heartbeat: Heartbeat) -> timedelta:
     return late + timedelta(seconds=heartbeat.jitter_seconds)
 
 
-def _in_progress(connection: Connection, heartbeat: Heartbeat) -> bool:
-    return connection.execute(RUNNING, {"key": heartbeat.id}).first() is not None
+def _reserve(connection: Connection, candidate: RunCandidate) -> Refusal | None:
+    """Hold the first step's credits on the project, if the plan allows for them."""
+    limit = candidate.plan.credits_per_month
+    if hold_on_project(connection, candidate.period, candidate.credits, limit, candidate.now):
+        return None
+    return Refusal("plan", short_of_plan(candidate.credits, limit))
 
 
-def _insert(
-    connection: Connection,
-    claim: TickClaim,
-    heartbeat: Heartbeat,
-    bot: Bot,
-    refusal: Refusal | None,
-    price: FirstStepPrice,
-    now: datetime,
-) -> Run | None:
+def _insert(connection: Connection, candidate: RunCandidate, refusal: Refusal | None) -> Run | None:
     """The run's row, or `None` when the tick is taken."""
-    row = {
-        "uuid": claim.run or new_id("log"),
-        "project_id": heartbeat.project_id,
-        "bot_id": heartbeat.bot_id,
-        "member_id": heartbeat.member_id,
-        "heartbeat_id": heartbeat.id,
-        "workflow_id": claim.workflow_id,
-        "workflow_run_id": claim.workflow_run_id,
-        "type": heartbeat.type,
-        "trigger": claim.trigger,
-        "status": "skipped" if refusal else "running",
-        "skip_reason": refusal.skip if refusal else None,
-        "error_message": refusal.why if refusal and refusal.skip in ("budget", "plan") else None,
-        "prompt": heartbeat.prompt,
-        "instruction": bot.instruction,
-        "opening": None if refusal else price.opening,
-        "chat_mode": heartbeat.chat_mode,
-        "model": price.model,
-        "max_reply_tokens": price.max_reply_tokens,
-        "max_steps": heartbeat.max_steps,
-        "run_timeout_seconds": heartbeat.run_timeout_seconds,
-        "tokens_used": 0,
-        "credits_charged": 0,
-        "credits_held": 0 if refusal else price.credits,
-        "cost_nano_usd": 0,
-        "report": None,
-        "dry_run": claim.dry_run,
-        "scheduled_for": claim.scheduled_for,
-        "started_at": now,
-        "finished_at": now if refusal else None,
-        "duration_ms": 0 if refusal else None,
-        "created_at": now,
-    }
+    claim, now = candidate.claim, candidate.now
+    row = run_row(
+        candidate.heartbeat,
+        now,
+        uuid=claim.run_uuid or new_id("log"),
+        workflow_id=claim.workflow_id,
+        workflow_run_id=claim.workflow_run_id,
+        trigger=claim.trigger,
+        instruction=candidate.bot.instruction,
+        model=candidate.model,
+        max_reply_tokens=candidate.max_reply_tokens,
+        dry_run=claim.dry_run,
+        scheduled_for=claim.scheduled_for,
+    )
+    if refusal is None:
+        row |= {"status": "running", "opening": candidate.opening, "credits_held": candidate.credits}
+        row |= {"finished_at": None, "duration_ms": None}
+    else:
+        row["skip_reason"] = refusal.skip_reason
+        # Of the other refusals the skip reason says enough.
+        row["error_message"] = refusal.reason if refusal.skip_reason in ("budget", "plan") else None
     return first(connection, Run, insert_once(connection.dialect.name, RUN), row)
 
 
+def _taken(connection: Connection, candidate: RunCandidate, refusal: Refusal | None) -> Opening:
+    """What came before: this very workflow, opened by an attempt that was given up but not over, or another's tick."""
+    if refusal is None:
+        release_on_project(connection, candidate.period, candidate.credits)
+    known = first(connection, Run, BY_WORKFLOW, {"workflow_id": candidate.claim.workflow_id})
+    return Opening(known, known.skip_reason or "") if known else Opening(None, "this tick has its log already")
+
+
 def _skip(connection: Connection, heartbeat: Heartbeat, run: Run, refusal: Refusal, now: datetime) -> bool:
-    """Count a skipped tick, and pause the heartbeat if that is what the reason asks for; a rehearsal counts nowhere."""
+    """Count a skipped run, and pause its heartbeat if the reason asks for it; a rehearsal counts nowhere.
+
+    Returns whether the schedule must follow the row.
+    """
     if run.dry_run:
         return False
-    missed = refusal.skip == "missed"
-    connection.execute(SKIP, {"heartbeat": heartbeat.id, "missed": int(missed), "at": now})
+    missed = refusal.skip_reason == "missed"
+    connection.execute(SKIP, {"heartbeat_id": heartbeat.id, "missed": int(missed), "now": now})
     add_to_day(connection, run.bot_id, run.type, run.created_at, {"skipped": 1})
     if missed:
         assert run.scheduled_for is not None
         record_missed_ticks(connection, heartbeat, [run.scheduled_for], now)
     if run.trigger == "probe":
-        return conclude(connection, heartbeat, run, Ending("skipped", message=refusal.why), now) is not None
+        return conclude(connection, heartbeat, run, Ending("skipped", message=refusal.reason), now) is not None
     if run.scheduled_for is not None and states.end_if_over(connection, heartbeat, run.scheduled_for, now):
         return True
     if refusal.pause is None:

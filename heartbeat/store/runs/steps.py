@@ -11,7 +11,7 @@ from sqlalchemy import Connection, and_, bindparam, select, update
 
 from heartbeat.domain import credits
 from heartbeat.domain.first_message import first_message
-from heartbeat.store.credits.ledger import Account, hold, settle, short_of_budget
+from heartbeat.store.credits.ledger import Account, hold, settle, short_of_budget, short_of_plan
 from heartbeat.store.rows import all_joined, columns, first, insert_once, joined, many
 from heartbeat.store.runs.limits import RunLimits
 from heartbeat.store.tables.credits import Entry
@@ -111,7 +111,7 @@ def read_transcript(connection: Connection, run_uuid: str) -> Transcript:
     return Transcript(found[0][0], [step for _, step in found if step.id])
 
 
-def begin_step(connection: Connection, run_uuid: str, number: int, house: RunLimits, now: datetime) -> Transcript:
+def begin_step(connection: Connection, run_uuid: str, number: int, limits: RunLimits, now: datetime) -> Transcript:
     """Reserve the worst case of a model request after the first, once; the standing then has it held, or a shortage."""
     locked = joined(connection, (Run, Heartbeat, Project), LOCKED, {"run": run_uuid})
     assert locked is not None, f"run {run_uuid} was never opened"
@@ -120,25 +120,28 @@ def begin_step(connection: Connection, run_uuid: str, number: int, house: RunLim
     if run.status != "running" or run.credits_held or standing.step(number):
         return standing
     start, end = credits.period(now, project.period_anchor_day)
-    worst = house.worst(run.model, next_request_tokens(standing, house), run.max_reply_tokens)
-    shortage = short_of_budget(heartbeat, worst, start, end)
-    limit = house.plan(project.plan).credits_per_month
-    account = Account(project.id, heartbeat.id, run.id, start)
-    if shortage is None and not hold(connection, account, number, worst, limit, now):
-        shortage = f"The {limit} credits of the plan do not allow for a step of up to {worst} any more."
+    max_credits = limits.max_credits(run.model, next_request_tokens(standing, limits), run.max_reply_tokens)
+    shortage = short_of_budget(heartbeat, max_credits, start, end)
+    limit = limits.plan(project.plan).credits_per_month
+    if shortage is None and not hold(connection, _account(run, start), number, max_credits, limit, now):
+        shortage = short_of_plan(max_credits, limit)
     if shortage is None:
-        connection.execute(HOLD_ON_RUN, {"key": run.id, "hold": worst})
+        connection.execute(HOLD_ON_RUN, {"key": run.id, "hold": max_credits})
     return replace(standing, shortage=shortage)
 
 
-def next_request_tokens(standing: Transcript, house: RunLimits) -> int:
+def _account(run: Run, period_start: datetime) -> Account:
+    return Account(project_id=run.project_id, period_start=period_start, heartbeat_id=run.heartbeat_id, run_id=run.id)
+
+
+def next_request_tokens(standing: Transcript, limits: RunLimits) -> int:
     """No fewer tokens than the next model request reads: what the last one is said to have, and what came since."""
     last = next((step for step in reversed(standing.steps) if step.kind == "model"), None)
     since = [step.answer for step in standing.steps if last is None or step.number > last.number]
     if last is not None and last.input_tokens:
         return last.input_tokens + last.output_tokens + credits.most_tokens(*since)
     run, told = standing.run, [step.messages + step.answer for step in standing.steps]
-    return house.told(house.tool_text) + credits.most_tokens(
+    return limits.tool_tokens(limits.built_in_tokens) + credits.most_tokens(
         run.instruction, first_message(run.opening, run.prompt), *told
     )
 
@@ -165,7 +168,7 @@ def settle_step(
         return next(there for there in known if there.number == step.number), known
     asked = [_call(run.id, number, call, now) for number, call in enumerate(step.calls, step.number + 1)]
     written = [first(connection, Step, STEP.insert().returning(STEP), call) for call in asked]
-    account = Account(run.project_id, run.heartbeat_id, run.id, period_start or credits.period(now)[0])
+    account = _account(run, period_start or credits.period(now)[0])
     cost = credits.cost(step.tokens, rate)
     # Nothing, if the run was closed meanwhile and gave it back: what comes too late is the operator's loss.
     charged = settle(connection, account, step.number, step.tokens, cost, run.credits_held, now)

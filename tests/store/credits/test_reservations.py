@@ -117,7 +117,8 @@ def test_a_budget_too_small_for_one_step_says_what_to_do(database: Database, hea
 
 
 def test_the_same_step_is_held_once(database: Database, heartbeat: Heartbeat, run: Run) -> None:
-    account = Account(run.project_id, run.heartbeat_id, run.id, NOW.replace(day=1, hour=0, minute=0))
+    start = NOW.replace(day=1, hour=0, minute=0)
+    account = Account(project_id=run.project_id, period_start=start, heartbeat_id=run.heartbeat_id, run_id=run.id)
     assert database.write_now(lambda c: hold(c, account, 1, 2, None, NOW))
     assert balances(database, heartbeat, run) == [(0, 2)] * 3
     assert database.read_now(audit) == []
@@ -150,7 +151,7 @@ def test_the_plan_of_a_project_limits_all_of_its_heartbeats(database: Database, 
     ]
     shown = [(opening.run.status, opening.run.skip_reason) for opening in made if opening.run]
     assert shown == [("running", None), ("running", None), ("skipped", "plan")]
-    assert made[2].why == "The 5 credits of the plan do not allow for a step of up to 2 any more."
+    assert made[2].reason == "The 5 credits of the plan do not allow for a step of up to 2 any more."
     assert database.read_now(audit) == []
 
 

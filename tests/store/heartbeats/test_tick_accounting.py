@@ -44,7 +44,7 @@ def run_tick(database: Database, heartbeat: Heartbeat, minute: int, *, late: flo
     begins = tick + timedelta(seconds=late)
     opening = opened(database, scheduled(heartbeat, tick), now=begins)
     if opening.run is None or opening.run.status != "running":
-        return opening.why
+        return opening.reason
     uuid, ends = opening.run.uuid, begins + timedelta(seconds=lasts)
     database.write_now(lambda c: close_run(c, uuid, Ending("success"), ends))
     return "ran"

@@ -73,7 +73,7 @@ def test_a_phantom_tick_leaves_nothing(
 
 
 def test_a_heartbeat_that_never_was_is_a_phantom(database: Database, heartbeat: Heartbeat) -> None:
-    assert opened(database, replace(scheduled(heartbeat), heartbeat="hb_gone")).run is None
+    assert opened(database, replace(scheduled(heartbeat), heartbeat_uuid="hb_gone")).run is None
 
 
 def test_a_tick_during_a_run_is_skipped_and_logged(database: Database, heartbeat: Heartbeat) -> None:
@@ -136,7 +136,7 @@ def test_a_spent_budget_skips_the_next_tick_and_pauses_until_the_period_ends(
     spend(database, heartbeat, 1999)
     opening = opened(database, scheduled(heartbeat))
     assert opening.run is not None
-    assert (opening.run.skip_reason, opening.sync) == ("budget", True)
+    assert (opening.run.skip_reason, opening.schedule_changed) == ("budget", True)
     row = database.read_now(lambda c: heartbeat_row(c, heartbeat.uuid))
     assert (row.enabled, row.pause_reason, row.version) == (False, "budget", 2)
     assert row.pause_message == "The budget of 2 credits is spent; runs resume on 2026-12-01 (UTC)."
@@ -155,7 +155,7 @@ def test_a_manual_run_is_held_to_the_budget_but_pauses_nothing(database: Databas
     spend(database, heartbeat, 10)
     opening = opened(database, by_hand(heartbeat))
     assert opening.run is not None
-    assert (opening.run.skip_reason, opening.sync) == ("budget", False)
+    assert (opening.run.skip_reason, opening.schedule_changed) == ("budget", False)
     assert database.read_now(lambda c: heartbeat_row(c, heartbeat.uuid)).enabled
 
 

@@ -13,6 +13,7 @@ from heartbeat.domain.cadence.tasks import TaskSchedule
 from heartbeat.domain.errors import Forbidden
 from heartbeat.domain.tool_effects import ScheduleTaskEffect
 from heartbeat.store.bots.subscribers import create_subscriber, delete_subscriber
+from heartbeat.store.credits.audit import audit
 from heartbeat.store.database import Database
 from heartbeat.store.heartbeats.heartbeats import delete_heartbeat, disable, enable, lock_bot
 from heartbeat.store.heartbeats.task_effects import schedule_task
@@ -80,9 +81,11 @@ def test_an_attempt_beside_one_that_was_given_up_goes_on_with_its_run(
         lambda c: open_run(c, claim, LIMITS, NOW),
         lambda c: None,
     )
-    assert again.run is not None, again.why
+    assert again.run is not None, again.reason
     assert (again.run.uuid, again.run.status) == (begun[0].run.uuid, "running")
     assert logs(database) == [("running", None)]
+    # The second one had reserved, too, and gave it back.
+    assert database.read_now(audit) == []
 
 
 def test_switching_off_waits_for_a_tick_that_is_being_opened(

@@ -141,7 +141,7 @@ def test_what_it_says_is_within_what_was_reserved(database: Database, heartbeat:
     assert run is not None
     told = most_tokens(run.instruction, first_message(run.opening, run.prompt))
     assert told > 1000
-    assert run.credits_held == exact.worst(run.model, told, 1000) > exact.worst(run.model, 200, 1000)
+    assert run.credits_held == exact.max_credits(run.model, told, 1000) > exact.max_credits(run.model, 200, 1000)
     standing = database.read_now(lambda c: read_transcript(c, run.uuid))
     assert next_request_tokens(standing, exact) == told
 
