@@ -1,7 +1,7 @@
 """A Temporal that is slow is waited for, one that is away is not: told apart by what else it answers, by no clock."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
@@ -10,10 +10,9 @@ from heartbeat.temporal.client import CHECK_AFTER, RPC_TIMEOUT, connect
 from heartbeat.temporal.schedules import Schedules
 from tests.support.api import Api, error_of
 from tests.support.model_server import ModelServer, says
+from tests.support.patience import PATIENCE, until
 from tests.support.temporal_proxy import TemporalProxy, temporal_proxy
 
-# For a failure, not for a pass.
-DEADLINE = 60.0
 AT_ONCE = 200
 # Between two checks of its health lies a second, so after so many a Temporal that is away would be given up.
 LONGER_THAN_SILENCE = RPC_TIMEOUT // CHECK_AFTER + 1
@@ -33,12 +32,6 @@ async def through(proxy: TemporalProxy, api: Api, lazy: bool = False) -> None:
     client = await connect(settings, lazy=lazy)
     schedules = Schedules(client, api.database, settings)
     api.app.state.stack = replace(api.app.state.stack, temporal=client, schedules=schedules)
-
-
-async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(DEADLINE):
-        while not holds():
-            await asyncio.sleep(0.02)
 
 
 async def a_heartbeat(api: Api) -> dict:
@@ -98,9 +91,9 @@ async def test_a_silent_temporal_is_away(alone: Api, proxy: TemporalProxy, lazy:
     """The connection is open and nothing comes back, as after a broken cable: long before the trigger's deadline."""
     await through(proxy, alone, lazy)
     which = await a_heartbeat(alone)
-    alone.settings.trigger_wait = 10 * DEADLINE
+    alone.settings.trigger_wait = 10 * PATIENCE
     proxy.silence()
-    async with asyncio.timeout(DEADLINE):
+    async with asyncio.timeout(PATIENCE):
         answer = await alone.post("/heartbeat/trigger", **which)
         assert error_of(answer, 503)["code"] == "temporal_unavailable"
         assert int(answer.headers["retry-after"]) > 0

@@ -111,14 +111,19 @@ async def test_killed_at_every_step_of_five(site: Site) -> None:
     assert await handle.result() == RunResult("success", site.log)
     run, transcript = await site.run(), await site.transcript()
     assert run.response == "Both are booked."
-    assert [(step.number, step.kind, step.state, step.failure_code) for step in transcript] == [
-        (1, "model", "done", None),
-        (2, "tool", "done", None),
-        (3, "model", "done", None),
-        (4, "tool", "done", None),
-        (5, "model", "done", None),
+    assert [(step.number, step.kind, step.state) for step in transcript] == [
+        (1, "model", "done"),
+        (2, "tool", "done"),
+        (3, "model", "done"),
+        (4, "tool", "done"),
+        (5, "model", "done"),
     ]
-    assert [made.key for made in site.desk.made] == [f"{site.log}:2", f"{site.log}:4"]
+    # A worker that died a moment later, in the middle of a call, leaves one that may have been made: once only.
+    known = {f"{site.log}:{step.number}" for step in transcript if step.kind == "tool" and step.failure_code is None}
+    made = [made.key for made in site.desk.made]
+    assert {step.failure_code for step in transcript} <= {None, "unknown"}
+    assert known <= set(made) <= {f"{site.log}:2", f"{site.log}:4"}
+    assert len(set(made)) == len(made)
     await charged_once_each(site, [1, 3, 5])
 
 

@@ -51,9 +51,7 @@ def settings(database_url: str, temporal: Client, mind: Mind) -> Iterator[Settin
 
 
 @pytest.fixture
-async def week(
-    database: Database, temporal: Client, settings: Settings, desk: ToolServer, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[Week]:
+async def week(database: Database, temporal: Client, settings: Settings, desk: ToolServer) -> AsyncIterator[Week]:
     """Monday, 00:00: a heartbeat every four hours, a tool that asks first, and a webhook for its person."""
     clock = Clock(at("Mon", "00:00"))
 
@@ -64,11 +62,10 @@ async def week(
         return project, bot, a_heartbeat(connection, bot, max_consecutive_errors=2, **when)
 
     world = World(database, temporal, settings, *await database.write(seed))
-    monkeypatch.setattr("api.dashboard.routes.approval_link.utc_now", clock)
     await connect(world, desk, require_approval="tool-specific", approval_tools=["book"])
     async with contextlib.AsyncExitStack() as stack:
         receiver = await stack.enter_async_context(Receiver())
-        app = httpx.ASGITransport(create_app(settings, database, temporal))
+        app = httpx.ASGITransport(create_app(settings, database, temporal, clock))
         page = await stack.enter_async_context(httpx.AsyncClient(transport=app, base_url="http://heartbeat.test"))
         made = Week(world, clock, receiver, page)
         await target(world, receiver)
