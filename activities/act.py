@@ -86,7 +86,7 @@ class ToolActivities:
         started = time.monotonic()
         result = await self._call(receipt, tool, approval_reason, f"{step.run_uuid}:{step.number}")
         if result.outcome == "changed" and tool and tool.server:
-            await self._database.write(mark_changed, tool.server.uuid, tool.on_server, result.found, self._now())
+            await self._database.write(mark_changed, tool.server.uuid, tool.on_server, result.discovered, self._now())
         await self._finish(receipt, _outcome(result, round((time.monotonic() - started) * 1000)))
         if isinstance(result.effect, ScheduleTaskEffect):
             await self._sync_tasks(receipt.run)

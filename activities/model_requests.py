@@ -2,9 +2,10 @@
 
 import time
 
+from heartbeat.agents.client import ProviderClients
+from heartbeat.agents.completion import Completion, CompletionRequest
 from heartbeat.agents.prices import cost_nano_usd
 from heartbeat.agents.prompt import ModelTurn, ToolTurn
-from heartbeat.agents.request import Completion, CompletionRequest, ProviderClients
 from heartbeat.agents.tools.definitions import OfferedTool
 from heartbeat.domain.first_message import first_message
 from heartbeat.settings import Settings
@@ -25,7 +26,7 @@ class ModelClient:
         request = CompletionRequest(
             run.model, run.instruction, first_message(run.opening, run.prompt), run.max_reply_tokens, turns, tools
         )
-        completion = await self._providers.ask(request)
+        completion = await self._providers.complete(request)
         return _step(run, completion, number, attempt, round((time.monotonic() - started) * 1000))
 
     async def close(self) -> None:

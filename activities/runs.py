@@ -8,7 +8,7 @@ from temporalio import activity
 
 from heartbeat.agents.model import resolve
 from heartbeat.agents.tools.built_in.tools import BUILT_IN
-from heartbeat.agents.tools.mcp.stdio import known_text
+from heartbeat.agents.tools.mcp.stdio import definitions_size
 from heartbeat.domain import credits
 from heartbeat.domain.clock import Clock, utc_now
 from heartbeat.domain.contracts import CloseRunInput, CloseRunResult, OpenRunInput, OpenRunResult
@@ -71,7 +71,7 @@ class RunActivities:
             dry_run=request.dry_run,
         )
         # What the operator's own servers offer is known once a first run has asked them.
-        limits = replace(self._limits, own_tokens=known_text())
+        limits = replace(self._limits, own_tokens=definitions_size())
         return self._result(await self._database.write(open_run, claim, limits, self._now()))
 
     def _result(self, opening: Opening) -> OpenRunResult:

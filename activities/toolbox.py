@@ -27,12 +27,12 @@ class Toolbox:
 
     async def offered(self, run: Run, tools: Toolset) -> list[OfferedTool]:
         """What the model of a run may ask for, in the same order every time; nothing if it is only asked."""
-        from heartbeat.agents.tools.offered_tools import offered
+        from heartbeat.agents.tools.offered_tools import offer_tools
 
         if not takes_tools(run.chat_mode, run.model):
             return []
         servers = [self._connected(row) for row in tools.servers]
-        known = await offered(tools.bot_uuid, servers, self._settings)
+        known = await offer_tools(tools.bot_uuid, servers, self._settings)
         return [tool for tool in known if tool.server is not None or tool.name in tools.built_in]
 
     async def call(self, definition: OfferedTool, arguments: dict[str, Any], key: str) -> ToolResult:

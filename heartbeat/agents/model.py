@@ -23,9 +23,9 @@ def resolve(name: str | None, settings: Settings) -> str:
     provider, colon, rest = name.partition(":")
     if colon and rest and provider in PROVIDERS:
         return name
-    for beginnings, known in BARE_NAMES:
-        if name.startswith(beginnings):
-            return f"{known}:{name}"
+    for prefixes, provider_of_name in BARE_NAMES:
+        if name.startswith(prefixes):
+            return f"{provider_of_name}:{name}"
     return f"{settings.default_provider}:{name}"
 
 

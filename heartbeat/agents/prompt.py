@@ -8,14 +8,14 @@ from pydantic_ai.messages import ModelMessage, ModelMessagesTypeAdapter, ModelRe
 
 @dataclass(frozen=True)
 class ModelTurn:
-    """An answer of the model, as `Answer.messages` has it."""
+    """A response of the model, as `Completion.messages` has it."""
 
     messages: str
 
 
 @dataclass(frozen=True)
 class ToolTurn:
-    """What a tool call came to."""
+    """The result of a tool call, as the model is shown it."""
 
     tool: str
     call_id: str
@@ -23,9 +23,9 @@ class ToolTurn:
 
 
 def messages_of(instruction: str, prompt: str, turns: Sequence[ModelTurn | ToolTurn]) -> list[ModelMessage]:
-    """The messages of the next request. The results of one answer's calls go back together."""
-    told = instruction or None
-    messages: list[ModelMessage] = [ModelRequest(parts=[UserPromptPart(prompt)], instructions=told)]
+    """Make the messages of the next request. The results of one response's calls go back together."""
+    instructions = instruction or None
+    messages: list[ModelMessage] = [ModelRequest(parts=[UserPromptPart(prompt)], instructions=instructions)]
     for turn in turns:
         if isinstance(turn, ModelTurn):
             messages += ModelMessagesTypeAdapter.validate_json(turn.messages)
@@ -33,7 +33,7 @@ def messages_of(instruction: str, prompt: str, turns: Sequence[ModelTurn | ToolT
         result = ToolReturnPart(turn.tool, turn.text, turn.call_id)
         last = messages[-1]
         if isinstance(last, ModelRequest) and len(messages) > 1:
-            messages[-1] = ModelRequest(parts=[*last.parts, result], instructions=told)
+            messages[-1] = ModelRequest(parts=[*last.parts, result], instructions=instructions)
         else:
-            messages.append(ModelRequest(parts=[result], instructions=told))
+            messages.append(ModelRequest(parts=[result], instructions=instructions))
     return messages

@@ -13,9 +13,10 @@ from rich.text import Text
 from sqlalchemy import Connection, make_url, text
 from sqlalchemy.exc import SQLAlchemyError
 
+from heartbeat.agents.client import ProviderClients
+from heartbeat.agents.completion import CompletionRequest
 from heartbeat.agents.failures import ModelFailure
 from heartbeat.agents.model import LOCAL, choose_default_model
-from heartbeat.agents.request import CompletionRequest, ProviderClients
 from heartbeat.cli.settings_errors import explain
 from heartbeat.secrets.keyring import CannotOpen, Keyring
 from heartbeat.settings import Settings
@@ -173,7 +174,7 @@ async def _model(settings: Settings) -> CheckResult:
     name = choose_default_model(settings)
     models = ProviderClients(settings)
     try:
-        await asyncio.wait_for(models.ask(CompletionRequest(name, "", "Say OK.", REPLY_TOKENS)), MODEL_TIMEOUT)
+        await asyncio.wait_for(models.complete(CompletionRequest(name, "", "Say OK.", REPLY_TOKENS)), MODEL_TIMEOUT)
     except TimeoutError:
         return CheckResult(
             "model", f"{name} did not answer within {MODEL_TIMEOUT:g} s", "check its address and its load"

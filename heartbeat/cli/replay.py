@@ -9,12 +9,13 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from heartbeat.agents.client import ProviderClients
+from heartbeat.agents.completion import Completion, CompletionRequest, RequestedCall
 from heartbeat.agents.failures import ModelFailure
 from heartbeat.agents.model import takes_tools
 from heartbeat.agents.prompt import ModelTurn, ToolTurn
-from heartbeat.agents.request import Completion, CompletionRequest, ProviderClients, RequestedCall
 from heartbeat.agents.tools.definitions import McpServer, OfferedTool
-from heartbeat.agents.tools.offered_tools import ANY_ARGUMENTS, ConnectedServer, offered_tools_of
+from heartbeat.agents.tools.offered_tools import ANY_ARGUMENTS, ConnectedServer, define_tools
 from heartbeat.domain import credits
 from heartbeat.domain.credits import rate_for
 from heartbeat.domain.errors import Conflict
@@ -120,7 +121,7 @@ async def replay(original: OriginalRun, prompt: str, model: str, settings: Setti
     try:
         while column.steps < run.max_steps:
             request = CompletionRequest(model, run.instruction, message, run.max_reply_tokens, turns, offered)
-            completion = await models.ask(request)
+            completion = await models.complete(request)
             turns += [ModelTurn(completion.messages), *_add_step(column, completion, recording, rate)]
             if not completion.calls:
                 column.ended = f"error: {completion.failure}" if completion.failure else "success"
@@ -138,7 +139,7 @@ def tools(original: OriginalRun) -> list[OfferedTool]:
 
     No server is asked and no secret header is opened.
     """
-    defined = offered_tools_of([_connected(row) for row in original.tools.servers])
+    defined = define_tools([_connected(row) for row in original.tools.servers])
     offered = [tool for tool in defined if tool.server is not None or tool.name in original.tools.built_in]
     known = {tool.name for tool in offered}
     missing = dict.fromkeys(

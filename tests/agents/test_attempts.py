@@ -8,7 +8,7 @@ from pydantic_ai.direct import model_request
 from pydantic_ai.exceptions import ModelAPIError
 
 from heartbeat.agents.prompt import messages_of
-from heartbeat.agents.request import make_model
+from heartbeat.agents.providers import make_model
 from heartbeat.settings import Settings
 from tests.support.model_server import ModelServer, fails
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from heartbeat.agents.request import RequestedCall
+from heartbeat.agents.completion import RequestedCall
 from heartbeat.cli.replay import NOT_RECORDED, Recording, ReplayColumn, original_column, read_original, replay
 from heartbeat.domain.errors import Conflict, NotFound
 from heartbeat.store.rows import columns

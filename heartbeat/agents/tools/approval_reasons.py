@@ -15,8 +15,10 @@ CLOSES_A_SENTENCE = ".,;:!?)]}*_"
 
 
 def combined_risks(tools: Iterable[tuple[str, Iterable[str]]]) -> tuple[str, str] | None:
-    """Of `tools` (names with their risks) the first with private data and the first with untrusted text, if all three
-    risks are there; else `None`."""
+    """Find among `tools` (names with their risks) the first with private data and the first with untrusted text.
+
+    `None` unless all three risks are there.
+    """
     first: dict[str, str] = {}
     for name, risks in tools:
         for risk in risks:
@@ -25,9 +27,9 @@ def combined_risks(tools: Iterable[tuple[str, Iterable[str]]]) -> tuple[str, str
 
 
 def reason_to_ask(tool: OfferedTool, arguments: str, owners_words: Sequence[str]) -> ApprovalReason | None:
-    """Why a person is asked before `tool` is called with `arguments` (JSON), or `None` when nobody is.
+    """Return why a person is asked before `tool` is called with `arguments` (JSON); `None` if nobody is.
 
-    `web_fetch` sends its address out; one that stands in `owners_words` says nothing that the owner did not say.
+    `web_fetch` sends its address out; one that is in `owners_words` tells nothing that the owner did not write.
     """
     if tool.needs_approval:
         return REGISTERED
@@ -53,5 +55,5 @@ def _address(arguments: str) -> str | None:
 
 def _addresses(texts: Sequence[str]) -> set[str]:
     """Whole addresses only: a part of one may be another's."""
-    written = [found for text in texts for found in ADDRESS.findall(text)]
-    return {form.rstrip("/") for found in written for form in (found, found.rstrip(CLOSES_A_SENTENCE))}
+    addresses = [address for text in texts for address in ADDRESS.findall(text)]
+    return {form.rstrip("/") for address in addresses for form in (address, address.rstrip(CLOSES_A_SENTENCE))}

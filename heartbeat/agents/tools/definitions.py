@@ -1,4 +1,4 @@
-"""What a tool is to a run: how the model is told of it, where it is, and what a call came to."""
+"""What a tool is to a run: how a model is offered it, where it is, and what a call came to."""
 
 import json
 from collections.abc import Mapping
@@ -35,9 +35,9 @@ class DiscoveredTool:
 
     @property
     def hash(self) -> str:
-        """What it is pinned by: any change of it is a change of what the model is told."""
-        told = json.dumps([self.name, self.description, self.schema, self.annotations], sort_keys=True)
-        return sha256(told.encode()).hexdigest()
+        """What it is pinned by: any change of it is a change of what the model reads."""
+        definition = json.dumps([self.name, self.description, self.schema, self.annotations], sort_keys=True)
+        return sha256(definition.encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -65,15 +65,15 @@ class OfferedTool:
 
 @dataclass(frozen=True)
 class ToolResult:
-    """What a call came to. `text` is for the model; `report` is what the built-in tool of that name was told.
+    """What a call came to. `text` is for the model; `report` is what the built-in tool of that name was given.
 
-    unknown: it may have happened. changed: it was not made, for the tool is no longer what was pinned; `found` is
+    unknown: it may have happened. changed: it was not made, for the tool is no longer what was pinned; `discovered` is
     what it is now, `None` when it is gone. `effect` is what a built-in tool does to the store: it is carried out when
     the outcome is written, and says the text itself.
     """
 
     outcome: Outcome
     text: str
-    found: DiscoveredTool | None = None
+    discovered: DiscoveredTool | None = None
     report: dict[str, Any] | None = None
     effect: ToolEffect | None = None

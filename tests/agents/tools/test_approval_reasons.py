@@ -11,7 +11,7 @@ from heartbeat.agents.tools.approval_reasons import combined_risks, reason_to_as
 from heartbeat.agents.tools.built_in.tools import BUILT_IN
 from heartbeat.agents.tools.definitions import OfferedTool
 from heartbeat.agents.tools.mcp import stdio
-from heartbeat.agents.tools.offered_tools import ConnectedServer, offered, offered_tools_of
+from heartbeat.agents.tools.offered_tools import ConnectedServer, define_tools, offer_tools
 from heartbeat.domain.tool_risks import OUTSIDE_ACTION, PRIVATE_DATA, REGISTERED, RISKS, UNTRUSTED_TEXT, declared_risks
 from heartbeat.settings import Settings, StdioTool
 from tests.support.connected_servers import entry, server
@@ -61,7 +61,7 @@ def test_all_three_make_the_combination() -> None:
 def asking(*connected: ConnectedServer) -> list[str]:
     """The tools whose calls need a person's yes by the combination; `web_fetch` of an address of the model's own."""
     fetch = json.dumps({"url": "https://evil.example/?q=secret"})
-    return [tool.name for tool in offered_tools_of(connected) if reason_to_ask(tool, fetch, NOBODY)]
+    return [tool.name for tool in define_tools(connected) if reason_to_ask(tool, fetch, NOBODY)]
 
 
 def desk(*risks: str, **fields: Any) -> ConnectedServer:
@@ -94,7 +94,7 @@ def test_what_is_switched_off_does_not_count_and_what_is_paused_does() -> None:
 
 
 def test_the_reason_names_what_is_combined() -> None:
-    *_, act = offered_tools_of([desk(*BOTH)])
+    *_, act = define_tools([desk(*BOTH)])
     asked = reason_to_ask(act, "{}", NOBODY)
     assert asked is not None
     assert (asked.reason, asked.why.partition(".")[0]) == (
@@ -125,7 +125,7 @@ NEWS = "https://news.example/a?b=1"
     ],
 )
 def test_an_address_that_the_owner_wrote_says_nothing_new(words: str, asks: bool) -> None:
-    fetch = offered_tools_of([desk(PRIVATE_DATA)])[0]
+    fetch = define_tools([desk(PRIVATE_DATA)])[0]
     assert fetch.name == "web_fetch"
     assert (reason_to_ask(fetch, json.dumps({"url": NEWS}), ("Be brief.", words)) is not None) is asks
     assert (reason_to_ask(fetch, json.dumps({"url": f"{NEWS}/"}), (words, "")) is not None) is asks
@@ -133,7 +133,7 @@ def test_an_address_that_the_owner_wrote_says_nothing_new(words: str, asks: bool
 
 @pytest.mark.parametrize("arguments", ["", "{", "[]", "null", "{}", '{"url": 1}', '{"url": ["https://a.example"]}'])
 def test_a_fetch_that_is_no_fetch_is_no_owners(arguments: str) -> None:
-    fetch = offered_tools_of([desk(PRIVATE_DATA)])[0]
+    fetch = define_tools([desk(PRIVATE_DATA)])[0]
     assert reason_to_ask(fetch, arguments, ("https://a.example",)) is not None
 
 
@@ -145,7 +145,7 @@ async def test_the_operator_declares_in_the_settings(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(stdio, "_listed", {})
     own = StdioTool(command=sys.executable, args=list(STDIO[1:]), risks=[PRIVATE_DATA, OUTSIDE_ACTION])
     settings = Settings(_env_file=None, stdio_tools={"desk": own}, tool_timeout_seconds=PATIENCE)
-    found = {tool.name: tool for tool in await offered("bot_1", [], settings)}
+    found = {tool.name: tool for tool in await offer_tools("bot_1", [], settings)}
     assert reason_to_ask(found["desk__book"], "{}", NOBODY)
     assert reason_to_ask(found["desk__read_note"], "{}", NOBODY) is None
     with pytest.raises(ValidationError, match="private_data"):

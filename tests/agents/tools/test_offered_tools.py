@@ -11,7 +11,7 @@ from heartbeat.agents.tools.built_in.tools import BUILT_IN
 from heartbeat.agents.tools.definitions import OfferedTool
 from heartbeat.agents.tools.mcp import stdio
 from heartbeat.agents.tools.mcp.client import call
-from heartbeat.agents.tools.offered_tools import ConnectedServer, offered, offered_tools_of
+from heartbeat.agents.tools.offered_tools import ConnectedServer, define_tools, offer_tools
 from heartbeat.settings import Settings, StdioTool
 from tests.support.connected_servers import entry, server
 from tests.support.patience import PATIENCE
@@ -21,7 +21,7 @@ OURS = [tool.name for tool in BUILT_IN]
 
 
 def names(*connected: ConnectedServer) -> list[str]:
-    return [tool.name for tool in offered_tools_of(connected)]
+    return [tool.name for tool in define_tools(connected)]
 
 
 def test_every_bot_has_the_built_in_tools() -> None:
@@ -31,7 +31,7 @@ def test_every_bot_has_the_built_in_tools() -> None:
 def test_a_tool_is_as_it_was_pinned() -> None:
     schema = {"type": "object", "properties": {"what": {"type": "string"}}}
     shop = server("shop")
-    *_, tool = offered_tools_of([ConnectedServer(shop, [entry("book", input_schema=schema)])])
+    *_, tool = define_tools([ConnectedServer(shop, [entry("book", input_schema=schema)])])
     assert tool == OfferedTool("shop__book", "Does book.", schema, shop, "book", "hash of book")
 
 
@@ -96,7 +96,7 @@ def test_names_that_would_be_the_same_are_told_apart_and_never_change_places() -
     ],
 )
 def test_approval_is_asked_for_as_the_owner_said(require: str, names: list[str], asks: bool) -> None:
-    *_, tool = offered_tools_of([ConnectedServer(server("shop"), [entry("book")], require, names)])
+    *_, tool = define_tools([ConnectedServer(server("shop"), [entry("book")], require, names)])
     assert tool.needs_approval is asks
 
 
@@ -112,12 +112,12 @@ def test_approval_is_asked_for_as_the_owner_said(require: str, names: list[str],
     ],
 )
 def test_only_what_its_server_marks_may_be_called_twice(notes: dict[str, Any], repeatable: bool) -> None:
-    *_, tool = offered_tools_of([ConnectedServer(server("shop"), [entry("book", annotations=notes)])])
+    *_, tool = define_tools([ConnectedServer(server("shop"), [entry("book", annotations=notes)])])
     assert tool.idempotent is repeatable
 
 
 def test_a_schema_without_properties_gets_an_empty_set_of_them() -> None:
-    *_, tool = offered_tools_of([ConnectedServer(server("shop"), [entry("now", input_schema={"type": "object"})])])
+    *_, tool = define_tools([ConnectedServer(server("shop"), [entry("now", input_schema={"type": "object"})])])
     assert tool.schema == {"type": "object", "properties": {}}
 
 
@@ -145,8 +145,8 @@ def counted(tmp_path: Path, *command: str) -> StdioTool:
 async def test_the_operators_own_servers_are_listed_once_a_process_and_come_last(tmp_path: Path) -> None:
     settings = own(desk=counted(tmp_path, *STDIO))
     shop = ConnectedServer(server("shop"), [entry("book")])
-    first = await offered("bot_1", [shop], settings)
-    assert await offered("bot_2", [shop], settings) == first
+    first = await offer_tools("bot_1", [shop], settings)
+    assert await offer_tools("bot_2", [shop], settings) == first
     assert [tool.name for tool in first][len(OURS) : len(OURS) + 3] == ["shop__book", "desk__read_note", "desk__book"]
     assert (tmp_path / "starts").read_text() == "started\n"
     [book] = [tool for tool in first if tool.name == "desk__book"]
@@ -159,8 +159,8 @@ async def test_the_operators_own_servers_are_listed_once_a_process_and_come_last
 async def test_a_bot_gets_those_that_are_its_own() -> None:
     python = StdioTool(command=sys.executable, args=list(STDIO[1:]), bots=["bot_1"])
     settings = own(desk=python)
-    assert len(await offered("bot_1", [], settings)) > len(OURS)
-    assert [tool.name for tool in await offered("bot_2", [], settings)] == OURS
+    assert len(await offer_tools("bot_1", [], settings)) > len(OURS)
+    assert [tool.name for tool in await offer_tools("bot_2", [], settings)] == OURS
 
 
 @pytest.mark.usefixtures("forgotten")
@@ -169,10 +169,10 @@ async def test_one_that_does_not_start_is_left_out_and_tried_again_in_a_minute(
 ) -> None:
     settings = own(desk=counted(tmp_path, "false"))
     for _ in range(3):
-        assert [tool.name for tool in await offered("bot_1", [], settings)] == OURS
+        assert [tool.name for tool in await offer_tools("bot_1", [], settings)] == OURS
     assert (tmp_path / "starts").read_text() == "started\n"
     [said] = [record.getMessage() for record in caplog.records if record.name.startswith("heartbeat")]
     assert "The tool server desk" in said
     monkeypatch.setattr(stdio, "_failed", dict.fromkeys(stdio._failed, 0.0))
-    await offered("bot_1", [], settings)
+    await offer_tools("bot_1", [], settings)
     assert (tmp_path / "starts").read_text() == "started\n" * 2

@@ -22,7 +22,7 @@ CHARSET_IN_HTML = re.compile(rb"<meta[^>]{0,200}?charset\s{0,9}=\s{0,9}[\"']?([A
 
 
 async def fetch(url: str, settings: Settings, resolve: Resolve = look_up) -> ToolResult:
-    """The page at `url` as text, cut to `settings.tool_result_bytes`. What stood in the way is said to the model."""
+    """Read the page at `url` as text, cut to `settings.tool_result_bytes`; a failure tells the model what happened."""
     guard = Guard(settings.egress_allow, resolve)
     seconds = settings.tool_timeout_seconds
     try:
@@ -44,8 +44,8 @@ async def _read(response: httpx2.Response, max_bytes: int) -> ToolResult:
         return ToolResult("failed", f"{response.url} answered {response.status_code} {response.reason_phrase}.")
     kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
     if not READABLE.fullmatch(kind):
-        found = kind or "of no content type"
-        return ToolResult("failed", f"{response.url} is {found}; web_fetch reads HTML, other text, JSON and XML.")
+        reason = f"{response.url} is {kind or 'of no content type'}"
+        return ToolResult("failed", f"{reason}; web_fetch reads HTML, other text, JSON and XML.")
     body = await response.aread()
     # In a thread: a page of the largest size keeps a processor busy for a second or more.
     text = await asyncio.to_thread(_text, body, kind, response.charset_encoding, str(response.url))

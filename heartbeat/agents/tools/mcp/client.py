@@ -1,4 +1,4 @@
-"""Speaking to a tool server: what it offers, and one call. Every way to fail ends in words, and none holds a secret."""
+"""What a tool server offers, and one call of a tool. Every failure ends in words, and none holds a secret."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -24,7 +24,7 @@ from heartbeat.settings import Settings
 KEY = "heartbeat/idempotency-key"
 MAX_PAGES = 50
 ANSWER: TypeAdapter[CallToolResult | InputRequiredResult] = TypeAdapter(CallToolResult | InputRequiredResult)
-T = TypeVar("T")
+Result = TypeVar("Result")
 
 
 class ToolServerDown(Exception):
@@ -32,90 +32,90 @@ class ToolServerDown(Exception):
 
 
 async def list_tools(server: McpServer, settings: Settings) -> list[DiscoveredTool]:
-    """What the server offers now, in its order; raises `ToolServerDown`."""
-    journey = SessionProgress()
+    """List what the server offers now, in its order; raises `ToolServerDown`."""
+    progress = SessionProgress()
     try:
-        return await _ask(server, settings, journey, _listing)
+        return await _in_session(server, settings, progress, _discover)
     except Exception as problem:
-        raise ToolServerDown(explain(server, problem, journey, settings.tool_timeout_seconds)) from None
+        raise ToolServerDown(explain(server, problem, progress, settings.tool_timeout_seconds)) from None
 
 
-async def call(definition: OfferedTool, arguments: dict[str, Any], *, key: str, settings: Settings) -> ToolResult:
+async def call(tool: OfferedTool, arguments: dict[str, Any], *, key: str, settings: Settings) -> ToolResult:
     """Call a tool once, if it still is what was pinned; raises nothing but a cancellation.
 
     `key` goes along, the same for a repetition of this call, so that the server can tell one from a second call.
     """
-    server = definition.server
-    assert server is not None, f"{definition.name} is built in"
-    journey = SessionProgress(key)
+    server = tool.server
+    assert server is not None, f"{tool.name} is built in"
+    progress = SessionProgress(key)
 
-    async def make(opened: ClientSession) -> ToolResult:
-        changed = await _drift(opened, definition)
+    async def make(mcp_session: ClientSession) -> ToolResult:
+        changed = await _change(mcp_session, tool)
         if changed is not None:
             return changed
-        journey.sent = True
-        return _called(await _request(opened, definition.on_server, arguments, key), definition, server, settings)
+        progress.sent = True
+        return _tool_result(await _request(mcp_session, tool.on_server, arguments, key), tool, server, settings)
 
     try:
-        return await _ask(server, settings, journey, make)
+        return await _in_session(server, settings, progress, make)
     except Exception as problem:
-        return failed_call(definition, server, problem, journey, settings.tool_timeout_seconds)
+        return failed_call(tool, server, problem, progress, settings.tool_timeout_seconds)
 
 
-async def _ask(
-    server: McpServer, settings: Settings, journey: SessionProgress, work: Callable[[ClientSession], Awaitable[T]]
-) -> T:
-    """What `work` made of one session. What fails after that, while the session closes, does not undo it."""
-    done: list[T] = []
+async def _in_session(
+    server: McpServer, settings: Settings, progress: SessionProgress, use: Callable[[ClientSession], Awaitable[Result]]
+) -> Result:
+    """Return what `use` makes of one session. What fails after that, while the session closes, does not undo it."""
+    done: list[Result] = []
     try:
-        async with asyncio.timeout(settings.tool_timeout_seconds), session(server, settings, journey) as opened:
-            done.append(await work(opened))
+        async with asyncio.timeout(settings.tool_timeout_seconds), session(server, settings, progress) as mcp_session:
+            done.append(await use(mcp_session))
     except Exception:
         if not done:
             raise
     return done[0]
 
 
-async def _listing(opened: ClientSession) -> list[DiscoveredTool]:
-    found: dict[str, DiscoveredTool] = {}
+async def _discover(mcp_session: ClientSession) -> list[DiscoveredTool]:
+    discovered: dict[str, DiscoveredTool] = {}
     cursor: str | None = None
     for _ in range(MAX_PAGES):
-        page = await opened.list_tools(params=PaginatedRequestParams(cursor=cursor))
+        page = await mcp_session.list_tools(params=PaginatedRequestParams(cursor=cursor))
         for tool in page.tools:
-            found.setdefault(tool.name, _found(tool))
+            discovered.setdefault(tool.name, _discovered(tool))
         if (cursor := page.next_cursor) is None:
             break
-    return list(found.values())
+    return list(discovered.values())
 
 
-def _found(tool: Tool) -> DiscoveredTool:
-    notes = tool.annotations.model_dump(mode="json", by_alias=True, exclude_none=True) if tool.annotations else {}
-    return DiscoveredTool(tool.name, tool.description or "", tool.input_schema, notes)
+def _discovered(tool: Tool) -> DiscoveredTool:
+    dumped = tool.annotations.model_dump(mode="json", by_alias=True, exclude_none=True) if tool.annotations else {}
+    return DiscoveredTool(tool.name, tool.description or "", tool.input_schema, dumped)
 
 
-async def _drift(opened: ClientSession, definition: OfferedTool) -> ToolResult | None:
-    if not definition.hash:
+async def _change(mcp_session: ClientSession, tool: OfferedTool) -> ToolResult | None:
+    if not tool.hash:
         return None
-    now = next((tool for tool in await _listing(opened) if tool.name == definition.on_server), None)
-    if now is not None and now.hash == definition.hash:
+    now = next((other for other in await _discover(mcp_session) if other.name == tool.on_server), None)
+    if now is not None and now.hash == tool.hash:
         return None
     happened = "has changed since it was connected" if now else "is no longer offered by its server"
-    text = f"{definition.name} {happened}, so it was not called. It is paused until somebody refreshes it."
-    return ToolResult("changed", text, found=now)
+    text = f"{tool.name} {happened}, so it was not called. It is paused until somebody refreshes it."
+    return ToolResult("changed", text, discovered=now)
 
 
 async def _request(
-    opened: ClientSession, name: str, arguments: dict[str, Any], key: str
+    mcp_session: ClientSession, name: str, arguments: dict[str, Any], key: str
 ) -> CallToolResult | InputRequiredResult:
     # Not `call_tool`: it holds an answer to the server's own schema, and drops one that was given but does not fit.
     parameters = CallToolRequestParams(name=name, arguments=arguments, _meta={KEY: key})
-    return await opened.send_request(CallToolRequest(params=parameters), ANSWER)
+    return await mcp_session.send_request(CallToolRequest(params=parameters), ANSWER)
 
 
-def _called(
-    answer: CallToolResult | InputRequiredResult, definition: OfferedTool, server: McpServer, settings: Settings
+def _tool_result(
+    answer: CallToolResult | InputRequiredResult, tool: OfferedTool, server: McpServer, settings: Settings
 ) -> ToolResult:
     if isinstance(answer, InputRequiredResult):
-        return ToolResult("failed", f"{definition.name} asks a person for more, and nobody is here to answer it.")
+        return ToolResult("failed", f"{tool.name} asks a person for more, and nobody is here to answer it.")
     text = result_text(answer, server, settings.tool_result_bytes)
-    return ToolResult("failed", f"{definition.name} failed: {text}") if answer.is_error else ToolResult("ok", text)
+    return ToolResult("failed", f"{tool.name} failed: {text}") if answer.is_error else ToolResult("ok", text)

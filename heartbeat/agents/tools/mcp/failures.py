@@ -1,4 +1,4 @@
-"""Why a tool server did not answer: in a sentence that holds no secret, and whether the call may have been made."""
+"""Why a tool server did not answer, in a sentence without secrets, and whether the call may have been made."""
 
 from collections.abc import Iterator
 
@@ -22,26 +22,26 @@ UNSURE = "It may or may not have been carried out: find out before you call it a
 
 
 def failed_call(
-    definition: OfferedTool, server: McpServer, problem: Exception, journey: SessionProgress, seconds: int
+    tool: OfferedTool, server: McpServer, problem: Exception, progress: SessionProgress, seconds: int
 ) -> ToolResult:
-    """What a call came to that ended in `problem`: `unknown` unless it is sure that it was not carried out.
+    """Judge a call that ended in `problem`: `unknown` unless it is sure that it was not carried out.
 
     `down`: it was not, because its server was away for now.
     """
-    sentence = explain(server, problem, journey, seconds)
+    sentence = explain(server, problem, progress, seconds)
     causes = list(_causes(problem))
-    if not journey.sent or any(isinstance(cause, NEVER_LEFT) for cause in causes):
-        outcome: Outcome = "down" if _is_away(causes[0], journey) else "failed"
-        return ToolResult(outcome, f"{definition.name} was not called. {sentence}")
-    if any(_is_a_no(cause, journey) for cause in causes):
-        return ToolResult("failed", f"{definition.name} failed. {sentence}")
-    return ToolResult("unknown", f"{definition.name} was called. {sentence} {UNSURE}")
+    if not progress.sent or any(isinstance(cause, NEVER_LEFT) for cause in causes):
+        outcome: Outcome = "down" if _is_away(causes[0], progress) else "failed"
+        return ToolResult(outcome, f"{tool.name} was not called. {sentence}")
+    if any(_is_refusal(cause, progress) for cause in causes):
+        return ToolResult("failed", f"{tool.name} failed. {sentence}")
+    return ToolResult("unknown", f"{tool.name} was called. {sentence} {UNSURE}")
 
 
-def explain(server: McpServer, problem: Exception, journey: SessionProgress, seconds: int) -> str:
+def explain(server: McpServer, problem: Exception, progress: SessionProgress, seconds: int) -> str:
     """One sentence that names the server and says what happened."""
-    said = _happened(next(_causes(problem)), server, journey, seconds)
-    return cut_bytes(without_secrets(f"The tool server {server.label} {said}", server), MAX_BYTES)
+    event = _what_happened(next(_causes(problem)), server, progress, seconds)
+    return cut_bytes(without_secrets(f"The tool server {server.label} {event}", server), MAX_BYTES)
 
 
 def _causes(problem: BaseException) -> Iterator[BaseException]:
@@ -52,25 +52,28 @@ def _causes(problem: BaseException) -> Iterator[BaseException]:
         yield problem
 
 
-def _is_a_no(cause: BaseException, journey: SessionProgress) -> bool:
-    """Whether the server itself declined. A 5xx is no such word: a proxy says it of a server that goes on. Nor is a
-    409, the answer to an idempotency key whose first call is still under way."""
-    if journey.status is not None:
-        return journey.status < 500 and journey.status != 409
+def _is_refusal(cause: BaseException, progress: SessionProgress) -> bool:
+    """Whether the server itself declined.
+
+    A 5xx is none: a proxy answers it for a server that goes on. Nor is a 409, the answer to an idempotency key whose
+    first call is still under way.
+    """
+    if progress.status is not None:
+        return progress.status < 500 and progress.status != 409
     return isinstance(cause, MCPError) and cause.code not in NEVER_ANSWERED
 
 
-def _is_away(cause: BaseException, journey: SessionProgress) -> bool:
+def _is_away(cause: BaseException, progress: SessionProgress) -> bool:
     """Whether the server may be there again by itself. What it declines, or is set up wrongly, a person has to mend."""
-    if journey.status is not None:
-        return journey.status >= 500 or journey.status in TOO_EARLY
+    if progress.status is not None:
+        return progress.status >= 500 or progress.status in TOO_EARLY
     if isinstance(cause, MCPError):
         return cause.code in NEVER_ANSWERED
     return isinstance(cause, AWAY)
 
 
-def _happened(cause: BaseException, server: McpServer, journey: SessionProgress, seconds: int) -> str:
-    status = cause.response.status_code if isinstance(cause, httpx2.HTTPStatusError) else journey.status
+def _what_happened(cause: BaseException, server: McpServer, progress: SessionProgress, seconds: int) -> str:
+    status = cause.response.status_code if isinstance(cause, httpx2.HTTPStatusError) else progress.status
     match cause:
         case Refused():
             return f"cannot be reached: {cause}"

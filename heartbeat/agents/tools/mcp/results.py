@@ -44,8 +44,8 @@ def _words(block: "ContentBlock") -> str:
         case "resource_link":
             return f"[link: {block.uri}]"
         case "resource":
-            held = block.resource
-            return getattr(held, "text", None) or f"[file {held.uri}, {_size(getattr(held, 'blob', ''))}]"
+            resource = block.resource
+            return getattr(resource, "text", None) or f"[file {resource.uri}, {_size(getattr(resource, 'blob', ''))}]"
 
 
 def _size(base64: str) -> str:

@@ -34,7 +34,7 @@ for noisy in ("mcp", "client", "httpx2"):
 
 
 class HttpRejection(Exception):
-    """The server answered one of the session's requests with an HTTP error; the journey has its status."""
+    """The server answered one of the session's requests with an HTTP error; the progress has its status."""
 
 
 @dataclass
@@ -63,7 +63,7 @@ class SessionProgress:
 
 
 @asynccontextmanager
-async def session(server: McpServer, settings: Settings, journey: SessionProgress) -> AsyncIterator[ClientSession]:
+async def session(server: McpServer, settings: Settings, progress: SessionProgress) -> AsyncIterator[ClientSession]:
     """An open session; whatever goes wrong below is raised, often in an exception group.
 
     Raises `HttpRejection` when the server answered a message of the sse transport with an HTTP error.
@@ -71,16 +71,16 @@ async def session(server: McpServer, settings: Settings, journey: SessionProgres
     # Nobody speaks the protocol of 2026 over the transport that it retired.
     mode: Literal["legacy", "auto"] = "legacy" if server.transport == "sse" else "auto"
     with anyio.CancelScope() as scope:
-        journey.give_up = scope.cancel if server.transport == "sse" else None
+        progress.give_up = scope.cancel if server.transport == "sse" else None
         async with Client(
-            _transport(server, settings, journey), mode=mode, client_info=CLIENT_INFO, cache=None
+            _transport(server, settings, progress), mode=mode, client_info=CLIENT_INFO, cache=None
         ) as client:
             yield client.session
     if scope.cancelled_caught:
         raise HttpRejection
 
 
-def _transport(server: McpServer, settings: Settings, journey: SessionProgress) -> AbstractAsyncContextManager[Any]:
+def _transport(server: McpServer, settings: Settings, progress: SessionProgress) -> AbstractAsyncContextManager[Any]:
     if server.transport == "stdio":
         command, *args = server.command
         parameters = StdioServerParameters(command=command, args=args, env=dict(server.env))
@@ -88,22 +88,22 @@ def _transport(server: McpServer, settings: Settings, journey: SessionProgress) 
     if server.transport == "sse":
 
         def guarded(headers: Any = None, timeout: Any = None, auth: Any = None) -> httpx2.AsyncClient:
-            return _http(server, settings, journey)
+            return _http(server, settings, progress)
 
         return sse_client(server.url, httpx_client_factory=guarded)
-    return _streamable(server, settings, journey)
+    return _streamable(server, settings, progress)
 
 
 @asynccontextmanager
-async def _streamable(server: McpServer, settings: Settings, journey: SessionProgress) -> AsyncIterator[Any]:
+async def _streamable(server: McpServer, settings: Settings, progress: SessionProgress) -> AsyncIterator[Any]:
     async with (
-        _http(server, settings, journey) as http,
+        _http(server, settings, progress) as http,
         streamable_http_client(server.url, http_client=http, max_sse_event_size=MAX_EVENT_BYTES) as streams,
     ):
         yield streams
 
 
-def _http(server: McpServer, settings: Settings, journey: SessionProgress) -> httpx2.AsyncClient:
+def _http(server: McpServer, settings: Settings, progress: SessionProgress) -> httpx2.AsyncClient:
     # Longer than the session itself is given: of two time-outs at one moment, the wrong one may be told.
     seconds = settings.tool_timeout_seconds + SPARE_SECONDS
     client = guarded_client(
@@ -112,5 +112,5 @@ def _http(server: McpServer, settings: Settings, journey: SessionProgress) -> ht
         headers=server.headers,
         max_bytes=MAX_BODY_BYTES,
     )
-    client.event_hooks = {"request": [journey.on_request], "response": [journey.on_response]}
+    client.event_hooks = {"request": [progress.on_request], "response": [progress.on_response]}
     return client

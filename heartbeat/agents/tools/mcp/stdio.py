@@ -18,38 +18,38 @@ _failed: dict[tuple[str, ...], float] = {}
 
 
 def servers(bot_uuid: str, settings: Settings) -> list[McpServer]:
-    """Those that the bot may use, by label."""
-    mine = {label: tool for label, tool in settings.stdio_tools.items() if not tool.bots or bot_uuid in tool.bots}
-    return [_server(label, tool) for label, tool in sorted(mine.items())]
+    """Return those that the bot may use, in the order of their labels."""
+    allowed = {label: tool for label, tool in settings.stdio_tools.items() if not tool.bots or bot_uuid in tool.bots}
+    return [_server(label, tool) for label, tool in sorted(allowed.items())]
 
 
 async def entries(server: McpServer, settings: Settings) -> Entries:
-    """What `server` offers, as `Tool.tools` has it; nothing while it cannot be started, and the log says why."""
-    known = (server.label, *server.command)
-    if known not in _listed and time.monotonic() >= _failed.get(known, 0):
+    """List what `server` offers, as `Tool.tools` has it; nothing while it cannot be started, and the log says why."""
+    key = (server.label, *server.command)
+    if key not in _listed and time.monotonic() >= _failed.get(key, 0):
         from heartbeat.agents.tools.mcp.client import ToolServerDown, list_tools
 
         try:
-            found = await list_tools(server, settings)
+            tools = await list_tools(server, settings)
         except ToolServerDown as problem:
             logger.warning("%s Its tools are left out for a minute.", problem)
-            _failed[known] = time.monotonic() + RETRY_SECONDS
+            _failed[key] = time.monotonic() + RETRY_SECONDS
         else:
             # Without a hash: the operator who changes the command need not be asked whether it may change.
-            _listed[known] = [
+            _listed[key] = [
                 {
                     "name": tool.name,
                     "description": tool.description,
                     "input_schema": tool.schema,
                     "annotations": tool.annotations,
                 }
-                for tool in found
+                for tool in tools
             ]
-    return _listed.get(known, [])
+    return _listed.get(key, [])
 
 
-def known_text() -> int:
-    """How long the definitions are that this process has listed so far."""
+def definitions_size() -> int:
+    """Count the characters of the definitions that this process has listed so far."""
     return sum(len(json.dumps(entries)) for entries in _listed.values())
 
 

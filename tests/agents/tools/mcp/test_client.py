@@ -214,10 +214,10 @@ async def test_what_changed_is_not_called(peer: ToolServer, over_http: Speaking,
         desk.changed = True
         desk.hidden.add("book")
     changed, gone = await over_http.call("forecast", town="Rome"), await over_http.call("book", what="a table")
-    assert (changed.outcome, gone.outcome, gone.found) == ("changed", "changed", None)
-    assert changed.found is not None
-    assert set(changed.found.schema["properties"]) == {"town", "days"}
-    assert changed.found.hash != over_http.pinned["forecast"].hash
+    assert (changed.outcome, gone.outcome, gone.discovered) == ("changed", "changed", None)
+    assert changed.discovered is not None
+    assert set(changed.discovered.schema["properties"]) == {"town", "days"}
+    assert changed.discovered.hash != over_http.pinned["forecast"].hash
     assert "shop__forecast has changed since it was connected, so it was not called." in changed.text
     assert "shop__book is no longer offered by its server, so it was not called." in gone.text
     assert peer.made + old_peer.made == []

@@ -1,0 +1,57 @@
+"""One model request, provider-neutral."""
+
+from asyncio import Lock
+from contextlib import AsyncExitStack
+
+from pydantic_ai.direct import model_request
+from pydantic_ai.exceptions import ModelAPIError, UnexpectedModelBehavior, UserError
+from pydantic_ai.models import Model, ModelRequestParameters
+from pydantic_ai.settings import ModelSettings
+from pydantic_ai.tools import ToolDefinition
+
+from heartbeat.agents.completion import Completion, CompletionRequest, read_response
+from heartbeat.agents.failures import explain
+from heartbeat.agents.http import model_http_client
+from heartbeat.agents.prompt import messages_of
+from heartbeat.agents.providers import make_model
+from heartbeat.agents.tools.definitions import OfferedTool
+from heartbeat.settings import Settings
+
+
+class ProviderClients:
+    """The model clients of one process, each made at its first request, so that connections are used again."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._models: dict[str, Model] = {}
+        self._open = AsyncExitStack()
+        self._lock = Lock()
+        self._http = model_http_client(float(settings.step_timeout_seconds))
+
+    async def complete(self, request: CompletionRequest) -> Completion:
+        """Send one request; raises `ModelFailure` in words the owner can act on."""
+        options = ModelSettings(max_tokens=request.max_reply_tokens, timeout=float(self._settings.step_timeout_seconds))
+        messages = messages_of(request.instruction, request.prompt, request.turns)
+        tools = ModelRequestParameters(function_tools=[_definition(tool) for tool in request.tools])
+        try:
+            model = await self._model(request.model)
+            response = await model_request(model, messages, model_settings=options, model_request_parameters=tools)
+        except (ModelAPIError, UserError, UnexpectedModelBehavior) as problem:
+            raise explain(request.model, problem) from problem
+        return read_response(request, messages, response)
+
+    async def _model(self, name: str) -> Model:
+        async with self._lock:
+            if name not in self._models:
+                model = make_model(name, self._settings, self._http)
+                self._models[name] = await self._open.enter_async_context(model)
+            return self._models[name]
+
+    async def close(self) -> None:
+        """Give every connection back."""
+        await self._open.aclose()
+        await self._http.aclose()
+
+
+def _definition(tool: OfferedTool) -> ToolDefinition:
+    return ToolDefinition(name=tool.name, description=tool.description, parameters_json_schema=tool.schema)
