@@ -15,7 +15,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.deps import Stack, secret_of
 from heartbeat.domain.errors import Invalid, Unavailable
-from heartbeat.store.projects.idempotency import IdempotencyClaim, StoredResponse, claim, release, store_response
+from heartbeat.store.projects.idempotency import (
+    IdempotencyClaim,
+    KeyedRequest,
+    StoredResponse,
+    claim,
+    release,
+    store_response,
+)
 from heartbeat.store.projects.projects import project_of_key
 
 HEADER = "idempotency-key"
@@ -39,10 +46,9 @@ class Idempotency:
             return
         # The whole body: the request limits have read it already.
         message = await receive()
-        fingerprint = _fingerprint(scope, message.get("body", b""))
-        replayed = Replayed(message)
-        key, secret = headers[HEADER], secret_of(headers.get("authorization", ""))
-        claim = await self._stack.database.write(_claim, secret, key, fingerprint, self._stack.now(), self._patience)
+        request = KeyedRequest(headers[HEADER], _fingerprint(scope, message.get("body", b"")))
+        replayed, secret = Replayed(message), secret_of(headers.get("authorization", ""))
+        claim = await self._stack.database.write(_claim, secret, request, self._stack.now(), self._patience)
         if isinstance(claim, StoredResponse):
             answer = Response(claim.answer, claim.status, {"idempotent-replayed": "true"}, "application/json")
             await answer(scope, replayed, send)
@@ -90,15 +96,16 @@ class Replayed:
 
 
 def _claim(
-    connection: Connection, secret: str, key: str, fingerprint: str, now: datetime, patience: timedelta
+    connection: Connection, secret: str, request: KeyedRequest, now: datetime, patience: timedelta
 ) -> IdempotencyClaim | StoredResponse | None:
     """Claim the key; `None` when the project's key opens nothing, which the application will say."""
     project = project_of_key(connection, secret) if secret else None
     if project is None:
         return None
+    key = request.key
     if not (1 <= len(key) <= MAX_KEY_LENGTH and key.isascii() and key.isprintable()):
         raise Invalid("Idempotency-Key", f"must be 1 to {MAX_KEY_LENGTH} printable ASCII characters")
-    return claim(connection, project.id, key, fingerprint, now, patience)
+    return claim(connection, project.id, request, now, patience)
 
 
 def _fingerprint(scope: Scope, body: bytes) -> str:

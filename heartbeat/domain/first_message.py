@@ -8,11 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-MONTHS = (
-    *("January", "February", "March", "April", "May", "June"),
-    *("July", "August", "September", "October", "November", "December"),
-)
+from heartbeat.domain.cadence.sentence import MONTHS, WEEKDAYS
+
 MAX_ANSWERS = 3
 MAX_ANSWER_LENGTH = 500
 MAX_OUTCOME_LENGTH = 1_000
@@ -73,7 +70,7 @@ def first_message(opening: str | None, prompt: str) -> str:
 def spoken_time(moment: datetime, zone: ZoneInfo) -> str:
     """Write an instant as people in `zone` say it: Sunday, 22 November 2026, 18:05."""
     local = moment.astimezone(zone)
-    day = f"{WEEKDAYS[local.weekday()]}, {local.day} {MONTHS[local.month - 1]} {local.year}"
+    day = f"{WEEKDAYS[local.isoweekday() % 7]}, {local.day} {MONTHS[local.month - 1]} {local.year}"
     return f"{day}, {local:%H:%M}"
 
 

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from time import monotonic
 
 # Seconds: the pause before a dead child is started again doubles until the child has lived for a while.
@@ -143,7 +144,7 @@ class _ChildKeeper:
     async def _forward_lines(self, descriptor: int) -> None:
         stream = asyncio.StreamReader(limit=MAX_LINE_BYTES)
         transport, _ = await asyncio.get_running_loop().connect_read_pipe(
-            lambda: asyncio.StreamReaderProtocol(stream), os.fdopen(descriptor, "rb", 0)
+            partial(asyncio.StreamReaderProtocol, stream), os.fdopen(descriptor, "rb", 0)
         )
         try:
             while not stream.at_eof():

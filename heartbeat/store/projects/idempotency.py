@@ -18,6 +18,14 @@ RELEASED = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
+class KeyedRequest:
+    """A request that carries a key; its `fingerprint` is the same for the same request alone."""
+
+    key: str
+    fingerprint: str
+
+
+@dataclass(frozen=True)
 class IdempotencyClaim:
     """The right of one attempt to answer a key's request. `first_used_at` is the same for every attempt."""
 
@@ -41,7 +49,7 @@ class StoredResponse:
 
 
 def claim(
-    connection: Connection, project_id: int, key: str, fingerprint: str, now: datetime, patience: timedelta
+    connection: Connection, project_id: int, request: KeyedRequest, now: datetime, patience: timedelta
 ) -> IdempotencyClaim | StoredResponse:
     """Return the stored answer, or claim the right to make it.
 
@@ -49,12 +57,13 @@ def claim(
     attempt older than `patience` counts as dead.
     """
     connection.execute(delete(KEY).where(KEY.c.created_at < now - LIFETIME))
-    values = {"project_id": project_id, "key": key, "fingerprint": fingerprint, "claimed_at": now, "created_at": now}
+    key = request.key
+    values = {"project_id": project_id, **vars(request), "claimed_at": now, "created_at": now}
     unused = insert(connection, KEY).values(values).on_conflict_do_nothing().returning(KEY.c.key)
     if connection.execute(unused).first() is not None:
         return IdempotencyClaim(project_id, key, now, now)
     row = exactly_one(connection, IdempotencyKey, select(KEY).where(_is(project_id, key)).with_for_update())
-    if row.fingerprint != fingerprint:
+    if row.fingerprint != request.fingerprint:
         raise Conflict(
             "idempotency_key_reused", "This Idempotency-Key was used for another request; make a new key for each one."
         )
