@@ -59,7 +59,6 @@ async def measure(names: list[str]) -> dict[str, Result]:
 
 
 def show(goals: list[Goal]) -> None:
-    """Print the goals as a table."""
     table = Table("", "measured", "goal", "", box=None)
     for goal in goals:
         met = "[green]met[/]" if goal.met else "[red]not met[/]"

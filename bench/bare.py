@@ -9,7 +9,6 @@ QUEUE = "bare"
 
 @activity.defn
 async def nothing(number: int) -> int:
-    """Return the argument."""
     return number
 
 

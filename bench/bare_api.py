@@ -16,12 +16,10 @@ app = FastAPI()
 
 @app.get("/")
 async def nothing() -> dict[str, str]:
-    """Answer with as little as possible."""
     return {"status": "ok"}
 
 
 def main(port: int) -> None:
-    """Serve until told to stop."""
     config = uvicorn.Config(app, host="127.0.0.1", port=port, **SERVER_OPTIONS)
     uvloop.run(uvicorn.Server(config).serve())
 

@@ -14,7 +14,6 @@ from worker import NO_SANDBOX
 
 
 async def main(address: str) -> None:
-    """Work until told to stop."""
     client = await Client.connect(address)
     async with Worker(client, task_queue=QUEUE, workflows=[Bare], activities=[nothing], workflow_runner=NO_SANDBOX):
         await asyncio.Event().wait()

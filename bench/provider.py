@@ -39,7 +39,7 @@ class Provider(asyncio.Protocol):
             self._transport.write(ANSWER)
 
     def _end(self) -> int | None:
-        """Where the first request ends, `None` while it is not all there."""
+        """Find where the first request ends; `None` while it is not complete."""
         head, blank, body = self._read.partition(b"\r\n\r\n")
         if not blank:
             return None

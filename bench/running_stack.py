@@ -39,7 +39,6 @@ class RunningStack:
         return f"http://127.0.0.1:{self.settings.port}"
 
     async def client(self) -> Client:
-        """Connect to the embedded Temporal server."""
         return await connect(self.settings, lazy=False)
 
     async def create_schedules(self) -> None:

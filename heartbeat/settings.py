@@ -190,7 +190,6 @@ class Settings(BaseSettings):
         return self.temporal_address or f"127.0.0.1:{self.temporal_port}"
 
     def ui_url(self) -> str:
-        """Return the address of Temporal's UI."""
         return (self.temporal_ui_url or f"http://127.0.0.1:{self.temporal_ui_port}").rstrip("/")
 
     def plan(self, name: str) -> Plan:

@@ -105,11 +105,9 @@ class DemoClient:
         await self._call("POST", "bot/heartbeat/trigger", {**ids, "wait": False})
 
     async def disable(self, bot_uuid: str, heartbeat_uuid: str) -> None:
-        """Disable the heartbeat."""
         await self._switch("disable", bot_uuid, heartbeat_uuid)
 
     async def snapshot(self, bot_uuid: str, heartbeat_uuid: str) -> Snapshot:
-        """Read the heartbeat and its runs."""
         ids = {"bot_id": bot_uuid, "heartbeat_id": heartbeat_uuid}
         body = await self._call("GET", "bot/heartbeat/read", ids)
         running = await self._call("GET", "bot/heartbeat/logs", {**ids, "status": "running"})

@@ -64,8 +64,6 @@ class Supervisor:
 
 
 class _ChildKeeper:
-    """Keeps one child alive."""
-
     def __init__(self, child: Child, environment: dict[str, str], log: Log) -> None:
         self._child = child
         self._environment = environment

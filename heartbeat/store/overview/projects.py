@@ -88,7 +88,6 @@ def heartbeat_page(connection: Connection, project: Project, page: Page) -> list
 
 
 def states(connection: Connection, project: Project) -> HeartbeatStates:
-    """Count a project's heartbeats by their state."""
     rows = connection.execute(STATES, {"project_id": project.id})
     return HeartbeatStates(**{row.state: row.number for row in rows})
 
