@@ -5,14 +5,14 @@ activity, a step is one activity of its own, and the last answer closes the run 
 """
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from typing import TypeVar
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy, SearchAttributeKey
-from temporalio.exceptions import ActivityError
+from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
     from activities.act import ToolActivities
@@ -40,6 +40,8 @@ with workflow.unsafe.imports_passed_through():
 T = TypeVar("T")
 
 SCHEDULED_FOR = SearchAttributeKey.for_datetime("TemporalScheduledStartTime")
+# In the history of a run whose failed call had others beside it. Runs of earlier versions left those to themselves.
+ENDS_ALL_CALLS = "ends-all-calls"
 # Opening and closing are tried until they succeed: a run that began is always closed.
 TRANSACTION = workflow.LocalActivityConfig(start_to_close_timeout=TRANSACTION_TIMEOUT, retry_policy=RETRY_FOREVER)
 
@@ -89,7 +91,7 @@ class AgentRun:
                 number = thought.calls[-1].number + 1
                 if number > opened.max_steps:
                     return at_limit(opened)
-                await asyncio.gather(*(self._act(opened, call) for call in thought.calls))
+                await self._act_together(opened, thought.calls)
         except (ActivityError, asyncio.CancelledError) as problem:
             return ending(opened, problem)
         if thought.close_result is not None:
@@ -103,6 +105,20 @@ class AgentRun:
             ThinkInput(opened.run_uuid, number),
             **self._step_options(opened, opened.step_seconds, f"think {number} · {opened.model}"),
         )
+
+    async def _act_together(self, opened: OpenRunResult, calls: Sequence[PendingCall]) -> None:
+        """Make calls side by side. When one fails the others are cancelled, and have ended before the run is closed."""
+        tasks = [asyncio.create_task(self._act(opened, call)) for call in calls]
+        try:
+            await asyncio.gather(*tasks)
+        except (ActivityError, asyncio.CancelledError) as problem:
+            if not all(task.done() for task in tasks) and workflow.patched(ENDS_ALL_CALLS):
+                if not is_cancelled_exception(problem):
+                    # In order: asyncio.TaskGroup cancels in the order of a set, which differs from replay to replay.
+                    for task in tasks:
+                        task.cancel()
+                await self._shielded(asyncio.gather(*tasks, return_exceptions=True))
+            raise
 
     async def _act(self, opened: OpenRunResult, call: PendingCall) -> None:
         """Make a call; one that needs a person's yes waits for it, however long, holding nothing."""

@@ -38,4 +38,6 @@ def test_every_ending_of_a_run_is_recorded() -> None:
         "upkeep",
         # From the time when every run was closed by a local activity of its own; cannot be recorded any more.
         "closed_apart",
+        # From the time when a call that failed left those beside it to themselves.
+        "orphaned_calls",
     }
