@@ -85,7 +85,7 @@ def show_finding(listed: ListedFinding) -> dict[str, Any]:
     row = listed.finding
     return {
         "id": row.uuid,
-        "heartbeat_id": listed.heartbeat,
+        "heartbeat_id": listed.heartbeat_uuid,
         "fingerprint": row.fingerprint,
         "title": row.title,
         "severity": row.severity,

@@ -16,7 +16,7 @@ BATCH_SIZE = 200
 def rotate_secrets(settings: Settings) -> int:
     """Seal everything with the first key and print how much that was; returns the exit code. Raises `NoKey`."""
     rotation = Rotation(Keyring.from_settings(settings))
-    newest_key = rotation.keyring.first
+    newest_key = rotation.keyring.sealing_key_id
     rotation.carry_out(settings)
     typer.echo(f"Sealed anew with {newest_key}: {rotation.anew}. Sealed with it already: {rotation.already}.")
     for problem in rotation.problems:

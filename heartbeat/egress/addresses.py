@@ -76,24 +76,24 @@ class AllowList:
         self._names = {entry for entry in read if isinstance(entry, str)}
 
     def refusal_of_name(self, name: str) -> str | None:
-        """What `name` is that may not even be looked up, or `None`."""
+        """Say what `name` is if it may not even be looked up; `None` if it may."""
         if name in _METADATA_NAMES - self._names:
             return METADATA
         return None
 
     def refusal(self, address: Address, name: str = "") -> str | None:
-        """What `address`, found under `name`, is that may not be spoken to, or `None`; what it carries counts."""
+        """Say what `address`, found under `name`, is if it may not be spoken to; the addresses inside it count, too."""
         for part in (address, *embedded_ipv4(address)):
             kind = self._closed(part, name)
             if kind:
                 return kind if part == address else f"an address that carries {kind}"
         return None
 
-    def lists(self, wanted: Address | str) -> bool:
+    def lists(self, host: Address | str) -> bool:
         """Whether the operator has listed this host, by its name or in a network."""
-        if isinstance(wanted, str):
-            return wanted in self._names
-        return any(wanted in network for network in self._networks)
+        if isinstance(host, str):
+            return host in self._names
+        return any(host in network for network in self._networks)
 
     def _closed(self, address: Address, name: str) -> str | None:
         if str(address) in _METADATA:
@@ -165,11 +165,13 @@ def _entry(entry: str) -> Network | str:
     text = entry.strip().lower()
     if is_name(text):
         return text
+    refusal = f"{entry!r} is none of a network (10.0.0.0/8), an address (10.0.0.7) and a host name"
     try:
-        unzoned(ip_network(text).network_address)
+        unzoned(ip_network(text, strict=False).network_address)
+    except ValueError:
+        raise ValueError(refusal) from None
+    try:
         return ip_network(text)
     except ValueError as problem:
-        why = f": {problem}" if "host bits" in str(problem) else ""
-        raise ValueError(
-            f"{entry!r} is none of a network (10.0.0.0/8), an address (10.0.0.7) and a host name{why}"
-        ) from None
+        # Host bits are set: which network is meant is not clear.
+        raise ValueError(f"{refusal}: {problem}") from None

@@ -1,4 +1,4 @@
-"""An HTTP answer that cannot be endless: so many bytes, as sent and as decoded, and all of it by a certain moment."""
+"""An HTTP response that cannot be endless: so many bytes, as sent and as decoded, and all of it until a deadline."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
@@ -11,7 +11,7 @@ ENCODINGS = ("gzip", "deflate")
 
 
 class TooLarge(httpx2.TransportError):
-    """The answer's body, as sent or as decoded, is larger than the client takes."""
+    """The body, as sent or as decoded, is larger than the client takes."""
 
     def __init__(self, max_bytes: int) -> None:
         super().__init__(f"The answer is larger than {max_bytes:,} bytes.")
@@ -62,8 +62,8 @@ class CappedResponse(httpx2.Response):
 
 def is_decodable(headers: httpx2.Headers) -> bool:
     """Whether the body is packed once at most, as was asked for: what is packed twice unpacks without a bound."""
-    packed = [name.strip().lower() for name in headers.get_list("content-encoding", split_commas=True)]
-    return [name for name in packed if name != "identity"] in ([], *([name] for name in ENCODINGS))
+    encodings = [name.strip().lower() for name in headers.get_list("content-encoding", split_commas=True)]
+    return [name for name in encodings if name != "identity"] in ([], *([name] for name in ENCODINGS))
 
 
 @asynccontextmanager

@@ -1,6 +1,6 @@
 """The one way out to addresses that a user can set: looked up once, every answer judged, and connected to as judged.
 
-The check sits where connections are made, so a redirect, a second request and a name that changes its mind meet it
+The check is made where connections are made, so redirects, second requests and names that change their minds meet it,
 too. Certificates are still those of the host's name.
 """
 
@@ -27,17 +27,17 @@ UNTRUSTED_HEADERS |= {"transfer-encoding", "user-agent"}
 
 
 class Refused(httpx2.TransportError):
-    """The address is one that may not be spoken to, or cannot be found. `str()` says so to the user."""
+    """The address may not be spoken to, or cannot be found. `str()` says so to the user."""
 
 
 async def look_up(host: str, port: int) -> list[str]:
-    """The addresses of `host`, as the system resolves it."""
-    answer = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return [str(sockaddr[0]) for *_, sockaddr in answer]
+    """Look the addresses of `host` up as the system resolves it."""
+    answers = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return [str(address[0]) for *_, address in answers]
 
 
 class Closed(Refused):
-    """The address was found, and is not one of the public internet that is open."""
+    """The address was found, and is outside the public internet or otherwise closed."""
 
 
 class Guard:
@@ -48,19 +48,19 @@ class Guard:
         self._resolve = resolve
 
     async def check(self, host: str, port: int) -> list[Address]:
-        """Every address of `host`, each of which may be spoken to; connect to these. Raises `Refused`."""
+        """Return every address of `host`, each of which may be spoken to; connect to these. Raises `Refused`."""
         try:
-            wanted = read_host(host)
+            name = read_host(host)
         except ValueError as problem:
             raise Refused(f"{problem}.") from None
         if not 0 < port < 65_536:
             raise Refused(f"{port} is no port; one is between 1 and 65535.")
-        if not isinstance(wanted, str):
-            return [self._judged(wanted, "")]
-        kind = self._allowed.refusal_of_name(wanted)
+        if not isinstance(name, str):
+            return [self._judged(name, "")]
+        kind = self._allowed.refusal_of_name(name)
         if kind:
-            raise _closed(f"{wanted} is", kind)
-        return [self._judged(address, wanted) for address in await self._addresses(wanted, port)]
+            raise _closed(f"{name} is", kind)
+        return [self._judged(address, name) for address in await self._addresses(name, port)]
 
     async def connect(self, host: str, port: int) -> socket.socket:
         """Connect to the first address of `host` that answers. Raises `Refused`, and `OSError` when none does."""
@@ -77,17 +77,17 @@ class Guard:
     async def check_url(self, url: str) -> None:
         """Check where `url` leads, read as the client reads it. Raises `Refused`."""
         try:
-            read = httpx2.URL(url)
+            parsed = httpx2.URL(url)
         except httpx2.InvalidURL as problem:
             raise Refused(f"{url!r} is no address: {problem}") from None
-        require_http(read)
-        await self.check(read.raw_host.decode("ascii"), 443 if read.port is None else read.port)
+        require_http(parsed)
+        await self.check(parsed.raw_host.decode("ascii"), 443 if parsed.port is None else parsed.port)
 
     async def _addresses(self, name: str, port: int) -> list[Address]:
         try:
-            found = await self._resolve(name, port)
-            # One answer a kind of socket, and the same address under each.
-            addresses = [unzoned(ip_address(address)) for address in dict.fromkeys(found)]
+            answers = await self._resolve(name, port)
+            # The same address may be answered for each kind of socket.
+            addresses = [unzoned(ip_address(address)) for address in dict.fromkeys(answers)]
         except (OSError, ValueError) as problem:
             raise Refused(f"The host {name} cannot be found: {problem}.") from None
         if not addresses:
@@ -97,7 +97,7 @@ class Guard:
     def _judged(self, address: Address, name: str) -> Address:
         kind = self._allowed.refusal(address, name)
         if kind:
-            # Where a name leads in there is not told: it would be a map of the inside.
+            # The address behind a name is not named: that would be a map of the inside.
             raise _closed(f"{name} leads to" if name else f"{address} is", kind)
         return address
 
@@ -230,5 +230,5 @@ def _leave_secrets_behind(headers: httpx2.Headers) -> None:
 
 @cache
 def system_tls() -> ssl.SSLContext:
-    """Reading the authorities takes long, and they are the same for everyone."""
+    """The system's authorities. Reading them takes long, and they are the same for everyone."""
     return httpx2.create_ssl_context(trust_env=False)

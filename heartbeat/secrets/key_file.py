@@ -11,30 +11,30 @@ KEY_FILE = "secrets.key"
 
 
 def make_key_file(directory: Path) -> None:
-    """Make the directory's key file unless it has one; whole or not at all, and readable by its owner alone."""
+    """Make the directory's key file unless it has one: whole or not at all, and readable by its owner alone."""
     path = directory / KEY_FILE
     if path.exists():
         return
-    with NamedTemporaryFile("w", dir=directory, prefix=f"{KEY_FILE}.") as fresh:
-        fresh.write(f"{new_key()}\n")
-        fresh.flush()
-        os.fsync(fresh.fileno())
-        # A link, for a rename would replace a file that somebody else has made meanwhile.
+    with NamedTemporaryFile("w", dir=directory, prefix=f"{KEY_FILE}.") as new_file:
+        new_file.write(f"{new_key()}\n")
+        new_file.flush()
+        os.fsync(new_file.fileno())
+        # A link, for a rename would replace a file that another process has made meanwhile.
         with suppress(FileExistsError):
-            os.link(fresh.name, path)
-    _keep_entries(directory)
+            os.link(new_file.name, path)
+    _sync_directory(directory)
 
 
 def read_key_file(directory: Path) -> list[SecretKey]:
-    """The keys of the directory's key file, none if there is none. Raises `OSError` and `ValueError`."""
+    """Read the keys of the directory's key file, none if there is none. Raises `OSError` and `ValueError`."""
     try:
         return read_keys((directory / KEY_FILE).read_text())
     except FileNotFoundError:
         return []
 
 
-def _keep_entries(directory: Path) -> None:
-    """Have the disk keep the directory itself: a file that is gone after a power cut takes every secret along."""
+def _sync_directory(directory: Path) -> None:
+    """Have the disk keep the directory itself: if the file is gone after a power cut, so is every secret."""
     descriptor = os.open(directory, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -50,38 +50,38 @@ class Keyring:
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Self:
-        """The keys of the settings, then those of the data directory's key file. Raises `CannotOpen` for a bad file."""
-        given = read_keys(settings.secret_keys.get_secret_value()) if settings.secret_keys else []
+        """Take the keys of the settings, then those of the key file. Raises `CannotOpen` for a bad file."""
+        from_settings = read_keys(settings.secret_keys.get_secret_value()) if settings.secret_keys else []
         try:
-            kept = read_key_file(settings.data_dir)
+            from_file = read_key_file(settings.data_dir)
         except (OSError, ValueError) as problem:
-            why = problem.strerror if isinstance(problem, OSError) else problem
-            raise CannotOpen(f"The key file {settings.data_dir / KEY_FILE} cannot be used: {why}.") from None
-        known = {key.id for key in given}
-        return cls([*given, *(key for key in kept if key.id not in known)])
+            reason = problem.strerror if isinstance(problem, OSError) else problem
+            raise CannotOpen(f"The key file {settings.data_dir / KEY_FILE} cannot be used: {reason}.") from None
+        ids = {key.id for key in from_settings}
+        return cls([*from_settings, *(key for key in from_file if key.id not in ids)])
 
     @property
-    def first(self) -> str:
+    def sealing_key_id(self) -> str:
         """The id of the key that seals. Raises `NoKey`."""
         if not self._keys:
             raise NoKey
         return next(iter(self._keys))
 
     def seal(self, text: str, row: str) -> str:
-        """`text` sealed for `row` (`tool:tool_…:headers`), where alone it opens. Raises `NoKey`."""
-        key_id = self.first
+        """Seal `text` for `row` (`tool:tool_…:headers`), where alone it opens. Raises `NoKey`."""
+        key_id = self.sealing_key_id
         nonce = os.urandom(NONCE_BYTES)
         sealed = nonce + self._keys[key_id].encrypt(nonce, text.encode(), _bound(key_id, row))
         return f"{VERSION}.{key_id}.{base64.urlsafe_b64encode(sealed).decode()}"
 
     def open(self, sealed: str, row: str) -> str:
-        """What was sealed for `row`. Raises `CannotOpen`."""
+        """Open what was sealed for `row`. Raises `CannotOpen`."""
         key_id, raw = _parts(sealed, row)
         key = self._keys.get(key_id)
         if key is None:
-            known = ", ".join(self._keys) or "none"
+            own_ids = ", ".join(self._keys) or "none"
             raise CannotOpen(
-                f"{row} is sealed with the key {key_id!r}, which this process does not have (it has: {known}). "
+                f"{row} is sealed with the key {key_id!r}, which this process does not have (it has: {own_ids}). "
                 "Add that key to HEARTBEAT_SECRET_KEYS, or give the secret again."
             )
         try:
@@ -95,20 +95,20 @@ class Keyring:
 
     def is_newest(self, sealed: str) -> bool:
         """Whether it is sealed as `seal` would seal it now. Raises `NoKey`."""
-        return sealed.startswith(f"{VERSION}.{self.first}.")
+        return sealed.startswith(f"{VERSION}.{self.sealing_key_id}.")
 
 
 def seal_headers(keyring: Keyring, tool_uuid: str, headers: Mapping[str, str]) -> str:
-    """The headers of a tool server for its row. Raises `NoKey`."""
+    """Seal the headers of a tool server for its row. Raises `NoKey`."""
     return keyring.seal(json.dumps(dict(headers)), headers_row(tool_uuid))
 
 
 def open_headers(keyring: Keyring, tool_uuid: str, sealed: str | None) -> dict[str, str]:
-    """The headers of a tool server, none if it has none. Raises `CannotOpen`."""
+    """Open the headers of a tool server, none if it has none. Raises `CannotOpen`."""
     if sealed is None:
         return {}
-    opened: dict[str, str] = json.loads(keyring.open(sealed, headers_row(tool_uuid)))
-    return opened
+    headers: dict[str, str] = json.loads(keyring.open(sealed, headers_row(tool_uuid)))
+    return headers
 
 
 def headers_row(tool_uuid: str) -> str:

@@ -132,4 +132,4 @@ def test_the_embedded_stack_makes_its_key_once(database_url: str, tmp_path: Path
     kept = (tmp_path / KEY_FILE).read_text()
     prepare(Settings(**given), tell)
     assert (tmp_path / KEY_FILE).read_text() == kept
-    assert Keyring.from_settings(Settings(**given)).first == read_keys(kept)[0].id
+    assert Keyring.from_settings(Settings(**given)).sealing_key_id == read_keys(kept)[0].id

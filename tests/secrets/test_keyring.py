@@ -134,8 +134,8 @@ def test_whoever_shares_the_data_directory_shares_its_key(tmp_path: Path) -> Non
     sealed = Keyring.from_settings(settings_of(tmp_path)).seal(CANARY, ROW)
     assert Keyring.from_settings(settings_of(tmp_path)).open(sealed, ROW) == CANARY
     grown = Keyring.from_settings(settings_of(tmp_path, NEW))
-    assert (grown.first, grown.open(sealed, ROW)) == ("new", CANARY)
-    assert Keyring.from_settings(settings_of(tmp_path / "elsewhere", NEW)).first == "new"
+    assert (grown.sealing_key_id, grown.open(sealed, ROW)) == ("new", CANARY)
+    assert Keyring.from_settings(settings_of(tmp_path / "elsewhere", NEW)).sealing_key_id == "new"
 
 
 def test_a_key_file_that_cannot_be_used_is_named(tmp_path: Path) -> None:

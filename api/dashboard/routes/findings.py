@@ -58,7 +58,7 @@ async def mark(uuid: str, request: Request, visitor: VisitorDep) -> Response:
     state, wait, _ = BUTTONS[button]
     now = visitor.now()
     finding = await visitor.write(_marked, uuid, state, now, now + wait if wait else None)
-    back = f"/heartbeats/{finding.heartbeat}?done=marked" if fields.get("back") else f"/findings?done={button}"
+    back = f"/heartbeats/{finding.heartbeat_uuid}?done=marked" if fields.get("back") else f"/findings?done={button}"
     return RedirectResponse(back, 303)
 
 

@@ -1,7 +1,7 @@
 """Events: what a person may want to hear of, written in the transaction that caused it, with a message for each target.
 
-Whoever wants to hear is found then and there: what is not in the outbox when the transaction commits is never sent,
-and what is in it is sent whoever dies next.
+The targets are chosen in the same transaction: what is not in the outbox when it commits is never sent, and what is in
+it is sent even if the process dies next.
 """
 
 from collections.abc import Mapping, Sequence
@@ -40,11 +40,11 @@ def record_event(
     now: datetime,
     run_id: int | None = None,
 ) -> list[str]:
-    """Write an event down, and a pending notification for each target that wants it; returns their public ids."""
-    whose = {"project_id": heartbeat.project_id, "bot_id": heartbeat.bot_id, "heartbeat_id": heartbeat.id}
+    """Write an event, and a pending notification for each target that wants it; returns their public ids."""
+    owner = {"project_id": heartbeat.project_id, "bot_id": heartbeat.bot_id, "heartbeat_id": heartbeat.id}
     event = {"uuid": new_id("evt"), "kind": kind, "run_id": run_id, "data": dict(data), "created_at": now}
-    written = EVENT.insert().values({**whose, **event}).returning(EVENT.c.id)
-    event_id = connection.execute(written).scalar_one()
+    insert = EVENT.insert().values({**owner, **event}).returning(EVENT.c.id)
+    event_id = connection.execute(insert).scalar_one()
     targets = interested_targets(connection, heartbeat, kind)
     rows = [_notification(target, heartbeat, event_id, now) for target in targets]
     if rows:
@@ -53,21 +53,21 @@ def record_event(
 
 
 def record_missed_ticks(connection: Connection, heartbeat: Heartbeat, ticks: Sequence[datetime], now: datetime) -> None:
-    """One event for a gap, however many `ticks` (in order) it swallowed."""
+    """Write one event for a gap, however many `ticks` (in order) it swallowed."""
     gap = {"ticks": len(ticks), "first": ticks[0].isoformat(), "last": ticks[-1].isoformat()}
     record_event(connection, heartbeat, MISSED, gap, now)
 
 
 def interested_targets(connection: Connection, heartbeat: Heartbeat, kind: str) -> list[Target]:
-    """The owner's targets; what an agent tells its user goes to those of the heartbeat's member, if it has any."""
-    whose = {"project": heartbeat.project_id, "bot": heartbeat.bot_id, "heartbeat": heartbeat.id}
-    wanting = [t for t in many(connection, Target, TARGETS_OF_HEARTBEAT, whose) if t.events is None or kind in t.events]
-    members = [target for target in wanting if target.member_id is not None]
+    """List the owner's targets; what an agent tells its user goes to those of the heartbeat's member, if it has any."""
+    parameters = {"project": heartbeat.project_id, "bot": heartbeat.bot_id, "heartbeat": heartbeat.id}
+    targets = many(connection, Target, TARGETS_OF_HEARTBEAT, parameters)
+    interested = [target for target in targets if target.events is None or kind in target.events]
     if kind == NOTIFIED and heartbeat.member_id is not None:
-        mine = [target for target in members if target.member_id == heartbeat.member_id]
-        if mine:
-            return mine
-    return [target for target in wanting if target.member_id is None]
+        of_member = [target for target in interested if target.member_id == heartbeat.member_id]
+        if of_member:
+            return of_member
+    return [target for target in interested if target.member_id is None]
 
 
 def _notification(target: Target, heartbeat: Heartbeat, event_id: int, now: datetime) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Findings: what runs report, told when it is news and otherwise known."""
+"""Findings: what runs report. A person hears of what is new or has changed, and is reminded of what stays."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -32,77 +32,75 @@ def record_findings(
     now: datetime,
     remind: timedelta = REMIND_AFTER,
 ) -> list[dict[str, Any]]:
-    """Write down what a run reports and resolve what it no longer finds; returns what a person should hear of.
+    """Write what a run reports and resolve what it no longer finds; returns what a person should hear of.
 
-    A run that is not `complete` has not looked everywhere, so it resolves nothing. `nothing_to_report` is taken at its
-    word.
+    A run that is not `complete` has not looked everywhere, so it resolves nothing. What comes with `nothing_to_report`
+    is written, and nobody hears of it.
     """
-    given = {finding["fingerprint"]: finding for finding in report.get("findings", ())}
-    aloud = report["outcome"] != "nothing_to_report"
-    known = _known(connection, heartbeat, list(given))
-    told = []
-    for fingerprint, finding in given.items():
-        news = _record_finding(connection, heartbeat, known.get(fingerprint), finding, now, remind, aloud)
-        if news:
-            told.append({**finding, "news": news})
-    gone = [it.id for key, it in known.items() if key not in given and it.state != "resolved"]
-    if gone and complete:
-        connection.execute(_resolved(now).where(FINDING.c.id.in_(gone)))
-    return told
+    reported = {finding["fingerprint"]: finding for finding in report.get("findings", ())}
+    notify = report["outcome"] != "nothing_to_report"
+    rows = _rows_by_fingerprint(connection, heartbeat, list(reported))
+    findings_with_news = []
+    for fingerprint, finding in reported.items():
+        row = rows.get(fingerprint)
+        news = news_of(row, finding, now, remind)
+        values = _values(finding, news, now if notify else None, now)
+        if row is None:
+            _insert(connection, heartbeat, fingerprint, values, now)
+        else:
+            values["times_seen"] = FINDING.c.times_seen + 1
+            connection.execute(update(FINDING).where(FINDING.c.id == row.id).values(values))
+        if news and notify:
+            findings_with_news.append({**finding, "news": news})
+    absent = [row.id for fingerprint, row in rows.items() if fingerprint not in reported and row.state != "resolved"]
+    if absent and complete:
+        resolve = update(FINDING).values(state="resolved", resolved_at=now, snoozed_until=None)
+        connection.execute(resolve.where(FINDING.c.id.in_(absent)))
+    return findings_with_news
 
 
-def news_of(known: Finding | None, finding: Mapping[str, Any], now: datetime, remind: timedelta) -> News | None:
-    """What is worth telling about a finding that is reported again, or for the first time; `None` if nothing is."""
-    if known is None:
+def news_of(row: Finding | None, finding: Mapping[str, Any], now: datetime, remind: timedelta) -> News | None:
+    """Say what a person should hear of a `finding` that is reported; `row` is what is stored of it so far."""
+    if row is None:
         return "new"
-    if known.state == "resolved":
+    if row.state == "resolved":
         return "back"
-    if known.state == "snoozed":
-        over = known.snoozed_until is not None and known.snoozed_until <= now
-        return "still there" if over else None
-    if (known.title, known.severity) != (finding["title"], finding["severity"]):
+    if row.state == "snoozed":
+        is_over = row.snoozed_until is not None and row.snoozed_until <= now
+        return "still there" if is_over else None
+    if (row.title, row.severity) != (finding["title"], finding["severity"]):
         return "changed"
-    if known.state == "acknowledged":
+    if row.state == "acknowledged":
         return None
-    if known.told_at is None:
+    if row.told_at is None:
         return "new"
-    return "still there" if now - known.told_at >= remind - EARLY else None
+    return "still there" if now - row.told_at >= remind - EARLY else None
 
 
-def _record_finding(
-    connection: Connection,
-    heartbeat: Heartbeat,
-    known: Finding | None,
-    finding: Mapping[str, Any],
-    now: datetime,
-    remind: timedelta,
-    aloud: bool,
-) -> News | None:
-    """Write one finding; with `aloud` it is told if it is news. Untold news stays news."""
-    news = news_of(known, finding, now, remind)
-    seen = {"detail": finding.get("detail"), "last_seen_at": now}
+def _values(finding: Mapping[str, Any], news: News | None, told_at: datetime | None, now: datetime) -> dict[str, Any]:
+    """The columns of a finding that is reported. News that nobody is told of stays news."""
+    values = {"detail": finding.get("detail"), "last_seen_at": now}
     if news:
-        seen |= {"title": finding["title"], "severity": finding["severity"], "state": "open", "resolved_at": None}
-        seen |= {"snoozed_until": None, "told_at": now if aloud else None}
-    if known is None:
-        whose = {"bot_id": heartbeat.bot_id, "heartbeat_id": heartbeat.id, "fingerprint": finding["fingerprint"]}
-        fresh = {"uuid": new_id("fnd"), "times_seen": 1, "first_seen_at": now, **whose, **seen}
-        connection.execute(FINDING.insert(), fresh)
-    else:
-        seen["times_seen"] = FINDING.c.times_seen + 1
-        connection.execute(update(FINDING).where(FINDING.c.id == known.id).values(seen))
-    return news if aloud else None
+        values |= {"title": finding["title"], "severity": finding["severity"], "state": "open"}
+        values |= {"resolved_at": None, "snoozed_until": None, "told_at": told_at}
+    return values
 
 
-def _known(connection: Connection, heartbeat: Heartbeat, fingerprints: Sequence[str]) -> dict[str, Finding]:
-    """The heartbeat's findings that are not resolved, and those that are reported, by fingerprint."""
-    wanted = or_(FINDING.c.state != "resolved", FINDING.c.fingerprint.in_(fingerprints))
-    rows = many(connection, Finding, select(FINDING).where(FINDING.c.heartbeat_id == heartbeat.id, wanted))
+def _insert(
+    connection: Connection, heartbeat: Heartbeat, fingerprint: str, values: dict[str, Any], now: datetime
+) -> None:
+    key = {"bot_id": heartbeat.bot_id, "heartbeat_id": heartbeat.id, "fingerprint": fingerprint}
+    first_time = {"uuid": new_id("fnd"), "times_seen": 1, "first_seen_at": now}
+    connection.execute(FINDING.insert(), {**key, **first_time, **values})
+
+
+def _rows_by_fingerprint(
+    connection: Connection, heartbeat: Heartbeat, fingerprints: Sequence[str]
+) -> dict[str, Finding]:
+    """Read the heartbeat's findings that are not resolved, and those that are reported."""
+    which = or_(FINDING.c.state != "resolved", FINDING.c.fingerprint.in_(fingerprints))
+    rows = many(connection, Finding, select(FINDING).where(FINDING.c.heartbeat_id == heartbeat.id, which))
     return {row.fingerprint: row for row in rows}
-
-
-def _resolved(now: datetime) -> Any:
-    return update(FINDING).values(state="resolved", resolved_at=now, snoozed_until=None)
 
 
 @dataclass(frozen=True)
@@ -110,20 +108,20 @@ class ListedFinding:
     """A finding and the public id of its heartbeat."""
 
     finding: Finding
-    heartbeat: str
+    heartbeat_uuid: str
 
 
 def findings(
     connection: Connection, access: Access, state: State | None, page: Page
 ) -> tuple[list[ListedFinding], int]:
-    """One page of the findings of a bot or of the heartbeat that is named, last seen first, and how many there are."""
-    wanted = FINDING.c.bot_id == access.bot.id
+    """Read one page of the findings of a bot or of the heartbeat that is named, last seen first, and their number."""
+    which = FINDING.c.bot_id == access.bot.id
     if state is not None:
-        wanted &= FINDING.c.state == state
+        which &= FINDING.c.state == state
     if heartbeat := access.named_heartbeat:
-        wanted &= FINDING.c.heartbeat_id == heartbeat.id
-    total = connection.execute(select(func.count()).select_from(FINDING).where(wanted)).scalar_one()
-    latest = select(FINDING).where(wanted).order_by(FINDING.c.last_seen_at.desc(), FINDING.c.id.desc())
+        which &= FINDING.c.heartbeat_id == heartbeat.id
+    total = connection.execute(select(func.count()).select_from(FINDING).where(which)).scalar_one()
+    latest = select(FINDING).where(which).order_by(FINDING.c.last_seen_at.desc(), FINDING.c.id.desc())
     rows = many(connection, Finding, latest.limit(page.size).offset(page.offset))
     return _listed(connection, rows), total
 
@@ -131,10 +129,10 @@ def findings(
 def set_finding_state(
     connection: Connection, access: Access, uuid: str, state: State, now: datetime, until: datetime | None = None
 ) -> ListedFinding:
-    """Say what became of a finding: acknowledged, snoozed `until` a time, or resolved. Raises `NotFound`."""
+    """Set a finding acknowledged, snoozed `until` a time, or resolved. Raises `NotFound`."""
     changes = {"state": state, "snoozed_until": until, "resolved_at": now if state == "resolved" else None}
-    mine = (FINDING.c.uuid == as_public_id(uuid)) & (FINDING.c.bot_id == access.bot.id)
-    row = first(connection, Finding, update(FINDING).where(mine).values(changes).returning(FINDING))
+    which = (FINDING.c.uuid == as_public_id(uuid)) & (FINDING.c.bot_id == access.bot.id)
+    row = first(connection, Finding, update(FINDING).where(which).values(changes).returning(FINDING))
     if row is None:
         raise NotFound("finding", uuid[:64])
     return _listed(connection, [row])[0]
@@ -142,6 +140,6 @@ def set_finding_state(
 
 def _listed(connection: Connection, rows: Sequence[Finding]) -> list[ListedFinding]:
     ids = {row.heartbeat_id for row in rows}
-    named = connection.execute(select(HEARTBEAT.c.id, HEARTBEAT.c.uuid).where(HEARTBEAT.c.id.in_(ids)))
-    uuids = {row.id: row.uuid for row in named}
+    heartbeats = connection.execute(select(HEARTBEAT.c.id, HEARTBEAT.c.uuid).where(HEARTBEAT.c.id.in_(ids)))
+    uuids = {heartbeat.id: heartbeat.uuid for heartbeat in heartbeats}
     return [ListedFinding(row, uuids[row.heartbeat_id]) for row in rows]

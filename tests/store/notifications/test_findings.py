@@ -139,7 +139,7 @@ def test_findings_are_listed_by_state_and_belong_to_their_bot(world: StoreWorld,
     bot = Bot.model_construct(uuid="bot_1", id=world.heartbeat.bot_id)  # type: ignore[call-arg]
     listed, total = database.read_now(lambda c: findings(c, access.narrowed(bot), None, Page(1, 10)))
     assert ([it.finding.fingerprint for it in listed], total) == (["cert", "disk"], 2)
-    assert {it.heartbeat for it in listed} == {world.heartbeat.uuid}
+    assert {it.heartbeat_uuid for it in listed} == {world.heartbeat.uuid}
     of_heartbeat = access.narrowed(bot, world.heartbeat)
     gone, total = database.read_now(lambda c: findings(c, of_heartbeat, "resolved", Page(1, 10)))
     assert ([it.finding.fingerprint for it in gone], total) == (["disk"], 1)
