@@ -174,3 +174,17 @@ def test_what_tests_share_is_in_support(path: Path) -> None:
     """Nobody imports a test module or a `conftest`."""
     shared = {name for name in imports(path) if name.startswith("tests.") and (".test_" in name or "conftest" in name)}
     assert shared == set()
+
+
+def test_no_id_stands_for_a_missing_one() -> None:
+    """`id or 0` would write to, or look for, a row 0 without a word. A row that was read has its id."""
+    found = [
+        f"{module(path)}:{node.lineno}"
+        for path in SHIPPED
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.BoolOp)
+        and isinstance(node.op, ast.Or)
+        and ast.unparse(node.values[0]).endswith(("id", "_id"))
+        and ast.unparse(node.values[-1]) == "0"
+    ]
+    assert found == []
