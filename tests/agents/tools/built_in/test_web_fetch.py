@@ -12,7 +12,7 @@ from heartbeat.settings import Settings
 from tests.support.patience import PATIENCE
 from tests.support.peer import Answer, Peer, drips, says, says_nothing, sends_to
 
-PAGES = Path(__file__).parents[1] / "support"
+PAGES = Path(__file__).parents[3] / "support"
 PAGE = (PAGES / "page.html").read_bytes()
 READ = (PAGES / "page.txt").read_text()
 
