@@ -56,6 +56,6 @@ class NotificationActivities:
         return await deliver(outgoing.target, message, self._keyring, self._settings, lost_attempts)
 
     def _result(self, state: DeliveryState) -> DeliveryResult:
-        if state.again_at is None:
+        if state.next_attempt_at is None:
             return DeliveryResult(state.status)
-        return DeliveryResult(state.status, max(0.1, (state.again_at - self._now()).total_seconds()))
+        return DeliveryResult(state.status, max(0.1, (state.next_attempt_at - self._now()).total_seconds()))

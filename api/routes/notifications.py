@@ -92,7 +92,7 @@ async def update(body: UpdateTarget, caller: CallerDep) -> ApiResponse:
     settings = caller.stack.settings
     before = await caller.read_inline(body, store.target, body.target_id)
     fields = body.fields()
-    if before.member is not None and not of_use_to_member(body.events):
+    if before.member_uuid is not None and not of_use_to_member(body.events):
         raise Invalid("events", OF_NO_USE)
     if body.config is not None:
         from heartbeat.notifications.channels.registry import change_config, check_available
@@ -132,6 +132,6 @@ async def test(body: OfTarget, caller: CallerDep) -> ApiResponse:
     """
     settings = caller.stack.settings
     target = (await caller.read(body, store.target, body.target_id)).target
-    outcome = await send_test_message(target, Keyring.from_settings(settings), settings, WHENCE)
+    outcome = await send_test_message(target, Keyring.from_settings(settings), settings, WHENCE, caller.now())
     words = outcome.error or f"{target.channel} took the message."
     return ApiResponse({"success": outcome.error is None, "message": words})

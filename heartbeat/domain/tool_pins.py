@@ -26,8 +26,8 @@ class PinnedTool(Protocol):
     def hash(self) -> str: ...
 
 
-def pinned_entries(found: Iterable[PinnedTool], before: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The entries of `Tool.tools` for what was found. What was switched off `before`, by name, stays off."""
+def pinned_entries(discovered: Iterable[PinnedTool], before: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Make the entries of `Tool.tools` for what was discovered. What was switched off `before`, by name, stays off."""
     active = {entry["name"]: entry["is_active"] for entry in before}
     return [
         {
@@ -39,14 +39,14 @@ def pinned_entries(found: Iterable[PinnedTool], before: Iterable[Mapping[str, An
             "is_active": active.get(tool.name, True),
             "changed": None,
         }
-        for tool in found
+        for tool in discovered
     ]
 
 
 def describe_change(entry: Mapping[str, Any], now: PinnedTool | None, seen_at: datetime) -> dict[str, Any]:
-    """What became of a pinned entry, for people to judge; `now` is `None` when its server has it no more."""
-    old = _as_read(entry["description"], entry["input_schema"], entry["annotations"])
-    new = [] if now is None else _as_read(now.description, now.schema, now.annotations)
+    """Describe what became of a pinned entry, for people to judge; `now` is `None` when its server has it no more."""
+    old = _definition_lines(entry["description"], entry["input_schema"], entry["annotations"])
+    new = [] if now is None else _definition_lines(now.description, now.schema, now.annotations)
     lines = list(difflib.unified_diff(old, new, "pinned", "now", lineterm=""))
     return {
         "difference": "\n".join(lines) if lines else FURTHER_DOWN,
@@ -55,8 +55,8 @@ def describe_change(entry: Mapping[str, Any], now: PinnedTool | None, seen_at: d
     }
 
 
-def _as_read(description: str, schema: Mapping[str, Any], annotations: Mapping[str, Any]) -> list[str]:
-    """A definition as lines: its description, its arguments, and what its server says of it."""
+def _definition_lines(description: str, schema: Mapping[str, Any], annotations: Mapping[str, Any]) -> list[str]:
+    """Lay a definition out as lines: its description, its arguments, and its server's annotations."""
     parts = [description]
     for title, value in (("arguments", schema), ("annotations", annotations)):
         if value:

@@ -1,8 +1,8 @@
-"""One message to one target: its secrets opened, handed to its channel, and what came of it in the store's words."""
+"""One attempt to send a message to a target: its secrets are opened, its channel sends, the outcome is the store's."""
 
 import json
 import logging
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from heartbeat.domain.ids import new_id
@@ -19,28 +19,28 @@ log = logging.getLogger(__name__)
 
 
 async def deliver(
-    target: Target, message: Message, keyring: Keyring, settings: Settings, lost: int = 0
+    target: Target, message: Message, keyring: Keyring, settings: Settings, lost_attempts: int = 0
 ) -> DeliveryOutcome:
-    """Send once. What stood in the way is in the outcome; nothing is raised.
+    """Send once. A failure is in the outcome; nothing is raised.
 
-    `lost` attempts may have arrived. A person would rather be told twice than never, but not any number of times: where
-    a repetition is shown again, one is made and no more.
+    `lost_attempts` may have arrived. A person would rather read a message twice than never, but not any number of
+    times: where a repetition is shown again, one is made and no more.
     """
     from heartbeat.notifications.channels.registry import knows_repetitions, send
 
-    if lost > 1 and not knows_repetitions(target.channel):
+    if lost_attempts > 1 and not knows_repetitions(target.channel):
         return DeliveryOutcome(
-            f"Of {lost} attempts nobody knows whether they arrived; another might be one more.", final=True
+            f"Of {lost_attempts} attempts nobody knows whether they arrived; another might be one more.", final=True
         )
     try:
-        secret = open_config(keyring, target)
-        await send(target.channel, target.config, secret, message, settings)
+        secrets = open_config(keyring, target)
+        await send(target.channel, target.config, secrets, message, settings)
     except Gone as problem:
-        return DeliveryOutcome(_words(problem), gone=True)
+        return DeliveryOutcome(_error(problem), gone=True)
     except Rejected as problem:
-        return DeliveryOutcome(_words(problem), final=True)
+        return DeliveryOutcome(_error(problem), final=True)
     except NotNow as problem:
-        return DeliveryOutcome(_words(problem), retry_after=timedelta(seconds=problem.retry_after or 0))
+        return DeliveryOutcome(_error(problem), retry_after=timedelta(seconds=problem.retry_after or 0))
     except CannotOpen as problem:
         log.error("%s", problem)
         return DeliveryOutcome("The target's secrets cannot be opened here; the operator's log says why.")
@@ -52,36 +52,39 @@ async def deliver(
     return DeliveryOutcome()
 
 
-async def send_test_message(target: Target, keyring: Keyring, settings: Settings, whence: str) -> DeliveryOutcome:
+async def send_test_message(
+    target: Target, keyring: Keyring, settings: Settings, origin: str, now: datetime
+) -> DeliveryOutcome:
     """Send a message that says where it comes from. Nothing is stored, and a target that is disabled stays so."""
-    words = f"If you read this, messages arrive here. It was sent {whence}."
-    message = Message(new_id("ntf"), "test", "low", "A test message", words, None, "Heartbeat", "", datetime.now(UTC))
+    body = f"If you read this, messages arrive here. It was sent {origin}."
+    message = Message(new_id("ntf"), "test", "low", "A test message", body, None, "Heartbeat", "", now)
     return await deliver(target, message, keyring, settings)
 
 
-def approval_link(keyring: Keyring, settings: Settings, uuid: str) -> str | None:
-    """Where a person says yes or no; `None` without an address that people can open or a key to make the link with."""
+def approval_link(keyring: Keyring, settings: Settings, approval_uuid: str) -> str | None:
+    """Make the link where a person decides; `None` without an address that people can open or a key to seal with."""
     if settings.public_url is None:
         return None
     try:
-        return f"{settings.public_url.rstrip('/')}/approvals/{uuid}?token={keyring.seal('', sealed_as(uuid))}"
+        token = keyring.seal("", sealed_as(approval_uuid))
+        return f"{settings.public_url.rstrip('/')}/approvals/{approval_uuid}?token={token}"
     except NoKey:
         return None
 
 
-def seal_config(keyring: Keyring, target_uuid: str, secret: dict[str, Any]) -> str | None:
-    """The secrets of a target for its row, `None` if it has none. Raises `NoKey`."""
-    return keyring.seal(json.dumps(secret), config_row(target_uuid)) if secret else None
+def seal_config(keyring: Keyring, target_uuid: str, secrets: dict[str, Any]) -> str | None:
+    """Seal the secrets of a target for its row; `None` if it has none. Raises `NoKey`."""
+    return keyring.seal(json.dumps(secrets), config_row(target_uuid)) if secrets else None
 
 
 def open_config(keyring: Keyring, target: Target) -> dict[str, Any]:
-    """The secrets of a target. Raises `CannotOpen`."""
+    """Open the secrets of a target. Raises `CannotOpen`."""
     if target.sealed_config is None:
         return {}
-    secret: dict[str, Any] = json.loads(keyring.open(target.sealed_config, config_row(target.uuid)))
-    return secret
+    secrets: dict[str, Any] = json.loads(keyring.open(target.sealed_config, config_row(target.uuid)))
+    return secrets
 
 
-def _words(problem: Exception) -> str:
+def _error(problem: Exception) -> str:
     # A receiver's own words may be in it.
     return storable_text(str(problem))[:MAX_ERROR_LENGTH] or type(problem).__name__

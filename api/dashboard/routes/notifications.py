@@ -68,5 +68,6 @@ async def test(uuid: str, visitor: VisitorDep) -> Response:
     """Send one message now, and say what came of it on a page of its own."""
     settings = visitor.stack.settings
     frame, listed = await visitor.read_framed(store.target, uuid)
-    outcome = await send_test_message(listed.target, Keyring.from_settings(settings), settings, "from the dashboard")
+    keyring = Keyring.from_settings(settings)
+    outcome = await send_test_message(listed.target, keyring, settings, "from the dashboard", visitor.now())
     return html("tried", frame=frame, target=target_view(listed, None), error=outcome.error)

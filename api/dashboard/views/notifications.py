@@ -55,7 +55,13 @@ def target_view(listed: ListedTarget, trouble: str | None) -> TargetView:
     """Show a target; `trouble` is what went wrong with its newest message, if anything did."""
     row = listed.target
     owner = (
-        "a subscriber" if listed.member else "one heartbeat" if listed.heartbeat else "one bot" if listed.bot else ""
+        "a subscriber"
+        if listed.member_uuid
+        else "one heartbeat"
+        if listed.heartbeat_uuid
+        else "one bot"
+        if listed.bot_uuid
+        else ""
     )
     return TargetView(
         uuid=row.uuid,

@@ -3,12 +3,13 @@
 import json
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Any
 
 import httpx2
 
+from heartbeat.domain.clock import utc_now
 from heartbeat.egress.capped import TooLarge
 from heartbeat.egress.client import Closed, Guard, guarded_client
 from heartbeat.notifications.channels.message import Gone, NotNow, Rejected
@@ -89,7 +90,7 @@ def _header_seconds(header: str) -> float | None:
         at = parsedate_to_datetime(header)
     except ValueError:
         return None
-    return ((at if at.tzinfo else at.replace(tzinfo=UTC)) - datetime.now(UTC)).total_seconds()
+    return ((at if at.tzinfo else at.replace(tzinfo=UTC)) - utc_now()).total_seconds()
 
 
 def _body_seconds(body: str) -> float | None:

@@ -5,12 +5,12 @@ import binascii
 import json
 import os
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Annotated
 
 from pydantic import AfterValidator, SecretStr
 from standardwebhooks import Webhook
 
+from heartbeat.domain.clock import Clock, utc_now
 from heartbeat.notifications.channels.channel import Channel, ChannelConfig
 from heartbeat.notifications.channels.fields import WebAddress
 from heartbeat.notifications.channels.message import Message
@@ -50,9 +50,12 @@ class WebhookChannel(Channel[Config]):
     # By the message's id, which is the `webhook-id`.
     knows_repetitions = True
 
+    def __init__(self, now: Clock = utc_now) -> None:
+        self._now = now
+
     async def send(self, config: Config, message: Message, settings: Settings) -> None:
         """`webhook-id` is the message's at every attempt, the timestamp is the attempt's."""
-        now = datetime.now(UTC)
+        now = self._now()
         body = _body(message)
         signature = Webhook(config.secret.get_secret_value()).sign(message.uuid, now, body)
         headers = {

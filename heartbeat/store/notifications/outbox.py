@@ -1,8 +1,9 @@
 """The outbox: each message for one target, from the event that caused it to its delivery.
 
-Deliveries to one target begin one after the other, under its lock. What may not be sent yet is held; what is sent
-takes along, as one summary, whatever was held or has piled up behind it. That an attempt begins is written down before
-it, so one that is found begun had a worker that died: it may have arrived, and is made again with the same content.
+Deliveries to one target begin one after the other, under its lock. What may not be sent yet is held; the next message
+that is sent takes along, as one summary, what was held or has piled up behind it. The start of an attempt is written
+before it is made. An attempt that is found started had a worker that died: it may have arrived, and is made again with
+the same content.
 """
 
 from collections.abc import Mapping
@@ -34,7 +35,7 @@ OVERDUE_AFTER = timedelta(seconds=60)
 
 @dataclass(frozen=True)
 class MessagePart:
-    """An event that a message tells of, and whose it is."""
+    """An event that a message tells of, with its heartbeat and its bot."""
 
     notification: Notification
     event: Event
@@ -53,15 +54,15 @@ class OutgoingMessage:
 
 @dataclass(frozen=True)
 class DeliveryState:
-    """Where a notification stands; `again_at` is when to see to it again, `None` when it needs nothing any more."""
+    """The state of a notification; `next_attempt_at` is `None` when nothing is left to do for it."""
 
     status: str
-    again_at: datetime | None = None
+    next_attempt_at: datetime | None = None
 
 
 @dataclass(frozen=True)
 class DeliveryOutcome:
-    """What an attempt came to. `final`: no further one can help; `gone`: nor will any other message get there."""
+    """The outcome of an attempt. `final`: no further one can help; `gone`: nor will any other message get there."""
 
     error: str | None = None
     final: bool = False
@@ -70,76 +71,71 @@ class DeliveryOutcome:
 
 
 def begin_delivery(connection: Connection, uuid: str, now: datetime) -> OutgoingMessage | DeliveryState:
-    """Set out to send a notification, unless it is not to be sent now, or not by itself."""
-    target, notification = _locked(connection, uuid)
+    """Start an attempt to send a notification, unless it is not to be sent now, or not by itself."""
+    target, notification = _lock(connection, uuid)
     if notification.next_attempt_at is None:
         return DeliveryState(notification.status)
     if not target.is_enabled or target.deleted_at is not None:
-        why = target.disabled_reason or "The target was disabled or deleted."
-        return _settled(connection, notification, DeliveryOutcome(why, final=True), now)
-    is_lost = notification.begun_at is not None
-    if not is_lost and notification.next_attempt_at > now:
-        return DeliveryState(notification.status, notification.next_attempt_at)
-    if is_lost:
-        why = _note_lost(connection, notification)
+        reason = target.disabled_reason or "The target was disabled or deleted."
+        return _settle(connection, notification, DeliveryOutcome(reason, final=True), now)
+    if notification.begun_at is not None:
+        error = _record_lost_attempt(connection, notification)
         if notification.attempts > len(RETRY_DELAYS):
-            return _settled(connection, notification, DeliveryOutcome(why, final=True), now)
-    urgent = _kind(connection, notification) == APPROVAL
-    if not urgent and not notification.attempts:
+            return _settle(connection, notification, DeliveryOutcome(error, final=True), now)
+    elif notification.next_attempt_at > now:
+        return DeliveryState(notification.status, notification.next_attempt_at)
+    is_urgent = _kind(connection, notification) == APPROVAL
+    if not is_urgent and not notification.attempts:
         if target.quiet_until is not None and target.quiet_until > now:
-            held = {"status": "held", "next_attempt_at": target.quiet_until}
-            _write(connection, NOTIFICATION.c.id == notification.id, held)
-            return DeliveryState("held", target.quiet_until)
-        # Not later: who has had the first attempt after all would take more under the same id for a repetition.
+            return _hold(connection, notification, target.quiet_until)
+        # Only before the first attempt: if one arrived after all, more under the same id would pass for a repetition.
         _gather(connection, notification)
-    begun = {"status": "pending", "attempts": NOTIFICATION.c.attempts + 1, "begun_at": now}
-    _write(connection, NOTIFICATION.c.id == notification.id, begun)
-    if target.cooldown_seconds and not urgent:
-        _be_quiet(connection, target, now)
-    return _sending(connection, target, notification)
+    attempt = {"status": "pending", "attempts": NOTIFICATION.c.attempts + 1, "begun_at": now}
+    _write(connection, NOTIFICATION.c.id == notification.id, attempt)
+    if target.cooldown_seconds and not is_urgent:
+        _start_cooldown(connection, target, now)
+    return _outgoing(connection, target, notification)
 
 
 def finish_delivery(connection: Connection, uuid: str, outcome: DeliveryOutcome, now: datetime) -> DeliveryState:
-    """Write down what an attempt came to, for the notification and all that its message told of."""
-    target, notification = _locked(connection, uuid)
+    """Write the outcome of an attempt, for the notification and for all that its message told of."""
+    target, notification = _lock(connection, uuid)
     if notification.next_attempt_at is None:
         return DeliveryState(notification.status)
     if outcome.error is None:
         if target.cooldown_seconds:
-            _be_quiet(connection, target, now)
-        return _settled(connection, notification, outcome, now)
+            _start_cooldown(connection, target, now)
+        return _settle(connection, notification, outcome, now)
     if outcome.gone:
-        closed = {"is_enabled": False, "disabled_reason": outcome.error, "updated_at": now}
-        connection.execute(update(TARGET).where(TARGET.c.id == target.id).values(closed))
+        disabled = {"is_enabled": False, "disabled_reason": outcome.error, "updated_at": now}
+        connection.execute(update(TARGET).where(TARGET.c.id == target.id).values(disabled))
     if outcome.final or outcome.gone or notification.attempts > len(RETRY_DELAYS):
-        return _settled(connection, notification, outcome, now)
-    again_at = now + max(RETRY_DELAYS[notification.attempts - 1], outcome.retry_after)
-    _write(connection, _told_by(notification), {"last_error": outcome.error})
-    later = {"next_attempt_at": again_at, "begun_at": None}
-    _write(connection, NOTIFICATION.c.id == notification.id, later)
-    return DeliveryState("pending", again_at)
+        return _settle(connection, notification, outcome, now)
+    next_attempt_at = now + max(RETRY_DELAYS[notification.attempts - 1], outcome.retry_after)
+    _write(connection, _in_message_of(notification), {"last_error": outcome.error})
+    retry = {"next_attempt_at": next_attempt_at, "begun_at": None}
+    _write(connection, NOTIFICATION.c.id == notification.id, retry)
+    return DeliveryState("pending", next_attempt_at)
 
 
 def overdue_notifications(connection: Connection, now: datetime, limit: int) -> list[str]:
-    """Notifications that should be on their way and whose workflow may never have been started, or be gone."""
+    """List notifications that are due and whose workflow may never have been started, or be gone."""
     overdue = select(NOTIFICATION.c.uuid).where(NOTIFICATION.c.next_attempt_at < now - OVERDUE_AFTER)
     return list(connection.execute(overdue.order_by(NOTIFICATION.c.next_attempt_at).limit(limit)).scalars())
 
 
 def unsent_notifications(connection: Connection, run_id: int) -> tuple[str, ...]:
-    """Notifications of a run's events that nobody has set out to deliver yet."""
-    of_run = NOTIFICATION.join(EVENT, EVENT.c.id == NOTIFICATION.c.event_id)
-    fresh = (
-        select(NOTIFICATION.c.uuid).select_from(of_run).where(EVENT.c.run_id == run_id, NOTIFICATION.c.attempts == 0)
-    )
-    return tuple(connection.execute(fresh.where(NOTIFICATION.c.next_attempt_at.is_not(None))).scalars())
+    """List notifications of a run's events that no attempt was made to deliver yet."""
+    with_events = NOTIFICATION.join(EVENT, EVENT.c.id == NOTIFICATION.c.event_id)
+    unsent = (EVENT.c.run_id == run_id, NOTIFICATION.c.attempts == 0, NOTIFICATION.c.next_attempt_at.is_not(None))
+    return tuple(connection.execute(select(NOTIFICATION.c.uuid).select_from(with_events).where(*unsent)).scalars())
 
 
-def _locked(connection: Connection, uuid: str) -> tuple[Target, Notification]:
-    """The target first: what was read before its lock was had may have changed since."""
-    mine = select(NOTIFICATION.c.target_id).where(NOTIFICATION.c.uuid == uuid).scalar_subquery()
+def _lock(connection: Connection, uuid: str) -> tuple[Target, Notification]:
+    """Lock the target first: what was read before it was locked may have changed since."""
+    target_id = select(NOTIFICATION.c.target_id).where(NOTIFICATION.c.uuid == uuid).scalar_subquery()
     # NO KEY: events go on adding notifications meanwhile.
-    target = first(connection, Target, select(TARGET).where(TARGET.c.id == mine).with_for_update(key_share=True))
+    target = first(connection, Target, select(TARGET).where(TARGET.c.id == target_id).with_for_update(key_share=True))
     notification = first(connection, Notification, select(NOTIFICATION).where(NOTIFICATION.c.uuid == uuid))
     assert target is not None, f"there is no notification {uuid}"
     assert notification is not None
@@ -151,11 +147,16 @@ def _kind(connection: Connection, notification: Notification) -> str:
     return kind
 
 
-def _note_lost(connection: Connection, notification: Notification) -> str:
-    words = f"Of attempt {notification.attempts} nobody knows whether it arrived: its worker died over it."
+def _hold(connection: Connection, notification: Notification, until: datetime) -> DeliveryState:
+    _write(connection, NOTIFICATION.c.id == notification.id, {"status": "held", "next_attempt_at": until})
+    return DeliveryState("held", until)
+
+
+def _record_lost_attempt(connection: Connection, notification: Notification) -> str:
+    error = f"Of attempt {notification.attempts} nobody knows whether it arrived: its worker died over it."
     _write(connection, NOTIFICATION.c.id == notification.id, {"lost_attempts": NOTIFICATION.c.lost_attempts + 1})
-    _write(connection, _told_by(notification), {"last_error": words})
-    return words
+    _write(connection, _in_message_of(notification), {"last_error": error})
+    return error
 
 
 def _gather(connection: Connection, notification: Notification) -> None:
@@ -173,11 +174,11 @@ def _gather(connection: Connection, notification: Notification) -> None:
     if not others or not (was_held or len(others) >= MAX_SEPARATE):
         return
     ids = [row.id for row in others]
-    told = {"summary_id": notification.id, "status": "held", "next_attempt_at": None}
-    _write(connection, or_(NOTIFICATION.c.id.in_(ids), NOTIFICATION.c.summary_id.in_(ids)), told)
+    in_summary = {"summary_id": notification.id, "status": "held", "next_attempt_at": None}
+    _write(connection, or_(NOTIFICATION.c.id.in_(ids), NOTIFICATION.c.summary_id.in_(ids)), in_summary)
 
 
-def _sending(connection: Connection, target: Target, notification: Notification) -> OutgoingMessage:
+def _outgoing(connection: Connection, target: Target, notification: Notification) -> OutgoingMessage:
     parts = (
         select(NOTIFICATION, EVENT, HEARTBEAT, BOT)
         .join(EVENT, EVENT.c.id == NOTIFICATION.c.event_id)
@@ -186,24 +187,24 @@ def _sending(connection: Connection, target: Target, notification: Notification)
     )
     tables = (Notification, Event, Heartbeat, Bot)
     own = joined(connection, tables, parts.where(NOTIFICATION.c.id == notification.id), {})
-    mine = NOTIFICATION.c.summary_id == notification.id
-    others = all_joined(connection, tables, parts.where(mine).order_by(NOTIFICATION.c.id).limit(MAX_PARTS), {})
-    count = connection.execute(select(func.count()).select_from(NOTIFICATION).where(mine)).scalar_one()
+    in_summary = NOTIFICATION.c.summary_id == notification.id
+    others = all_joined(connection, tables, parts.where(in_summary).order_by(NOTIFICATION.c.id).limit(MAX_PARTS), {})
+    count = connection.execute(select(func.count()).select_from(NOTIFICATION).where(in_summary)).scalar_one()
     assert own is not None
     return OutgoingMessage(target, [MessagePart(*own), *(MessagePart(*row) for row in others)], 1 + count)
 
 
-def _settled(
+def _settle(
     connection: Connection, notification: Notification, outcome: DeliveryOutcome, now: datetime
 ) -> DeliveryState:
     status = "delivered" if outcome.error is None else "failed"
     delivered_at = now if outcome.error is None else None
-    settled = {"status": status, "last_error": outcome.error, "delivered_at": delivered_at}
-    _write(connection, _told_by(notification), {**settled, "next_attempt_at": None, "begun_at": None})
+    values = {"status": status, "last_error": outcome.error, "delivered_at": delivered_at}
+    _write(connection, _in_message_of(notification), {**values, "next_attempt_at": None, "begun_at": None})
     return DeliveryState(status)
 
 
-def _told_by(notification: Notification) -> ColumnElement[bool]:
+def _in_message_of(notification: Notification) -> ColumnElement[bool]:
     return or_(NOTIFICATION.c.id == notification.id, NOTIFICATION.c.summary_id == notification.id)
 
 
@@ -211,6 +212,6 @@ def _write(connection: Connection, which: ColumnElement[bool], values: Mapping[s
     connection.execute(update(NOTIFICATION).where(which).values(values))
 
 
-def _be_quiet(connection: Connection, target: Target, now: datetime) -> None:
-    until = now + timedelta(seconds=target.cooldown_seconds)
-    connection.execute(update(TARGET).where(TARGET.c.id == target.id).values(quiet_until=until))
+def _start_cooldown(connection: Connection, target: Target, now: datetime) -> None:
+    quiet_until = now + timedelta(seconds=target.cooldown_seconds)
+    connection.execute(update(TARGET).where(TARGET.c.id == target.id).values(quiet_until=quiet_until))

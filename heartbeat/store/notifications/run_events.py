@@ -1,4 +1,4 @@
-"""What the end of a run is worth telling: the events it leaves, and whom they wait for."""
+"""The events that the end of a run leaves: what a person should hear of it."""
 
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
@@ -46,28 +46,29 @@ class ClosedRun:
 def record_run_events(connection: Connection, closed: ClosedRun, now: datetime, remind: timedelta) -> tuple[str, ...]:
     """Record what a person should hear of a run that ended; returns the notifications to deliver.
 
-    A pause is told in place of the failure that led to it. Whoever triggered a run by hand has its answer and is not
-    told of a failure again. A run without report or streak costs no statement here.
+    A pause takes the place of the failure that led to it. A person who triggered a run by hand has its answer, and no
+    message about its failure. A run without report or streak costs no statement here.
     """
     run, ending = closed.run, closed.ending
-    told = _record_findings(connection, closed, now, remind) if run.report else []
+    notification_uuids = _record_findings(connection, closed, now, remind) if run.report else []
     if run.trigger == "manual":
-        return tuple(told)
+        return tuple(notification_uuids)
     if run.trigger == "probe":
-        # What it means for the pause has been recorded with its verdict.
+        # What it means for the pause was recorded when the probe was judged.
         return unsent_notifications(connection, run.id)
     pause = record_pause(connection, closed.after, now, run.id) if closed.after else None
     if pause is not None:
-        return (*told, *pause)
+        return (*notification_uuids, *pause)
     failures = closed.before.error_count
     if ending.status == "error" and failures == 0 and ending.error_code != BUDGET_EXHAUSTED:
         failed = {"run": run.uuid, "code": ending.error_code, "message": ending.message}
         # It was a task's last run.
         last = {"last": True} if closed.after else {}
-        told += record_event(connection, closed.before, FAILED, {**failed, **last}, now, run.id)
+        notification_uuids += record_event(connection, closed.before, FAILED, {**failed, **last}, now, run.id)
     elif ending.status == "success" and failures:
-        told += record_event(connection, closed.before, RECOVERED, {"run": run.uuid, "failures": failures}, now, run.id)
-    return tuple(told)
+        recovered = {"run": run.uuid, "failures": failures}
+        notification_uuids += record_event(connection, closed.before, RECOVERED, recovered, now, run.id)
+    return tuple(notification_uuids)
 
 
 def record_pause(
@@ -94,9 +95,9 @@ def record_pause(
 
 
 def notify_user(connection: Connection, run: Run, effect: NotifyUserEffect, now: datetime) -> str:
-    """The effect of the built-in tool: tell the heartbeat's member, or the owner. Raises `ProductError` beyond 5."""
-    sent = select(EVENT.c.id).where(EVENT.c.heartbeat_id == run.heartbeat_id, EVENT.c.run_id == run.id)
-    if len(connection.execute(sent.where(EVENT.c.kind == NOTIFIED)).all()) >= MAX_PER_RUN:
+    """Send a message to the heartbeat's member, or to the owner. Raises `ProductError` beyond 5 in a run."""
+    events = select(EVENT.c.id).where(EVENT.c.heartbeat_id == run.heartbeat_id, EVENT.c.run_id == run.id)
+    if len(connection.execute(events.where(EVENT.c.kind == NOTIFIED)).all()) >= MAX_PER_RUN:
         raise ProductError(f"Nobody was told: a run may call notify_user {MAX_PER_RUN} times; report the rest.")
     heartbeat = exactly_one(connection, Heartbeat, select(HEARTBEAT).where(HEARTBEAT.c.id == run.heartbeat_id))
     data = {"run": run.uuid, **asdict(effect)}
@@ -106,7 +107,7 @@ def notify_user(connection: Connection, run: Run, effect: NotifyUserEffect, now:
 
 
 def _record_findings(connection: Connection, closed: ClosedRun, now: datetime, remind: timedelta) -> list[str]:
-    """One event for all that a run newly found: one message a target, however much there is."""
+    """Write one event for all that is news: one message for a target, however much there is."""
     run, heartbeat = closed.run, closed.before
     assert run.report is not None
     news = record_findings(connection, heartbeat, run.report, closed.ending.status == "success", now, remind)

@@ -20,97 +20,99 @@ TOOL = columns(Tool)
 
 def tool(connection: Connection, access: Access, uuid: str) -> Tool:
     """The bot's tool with this public id; raises `NotFound`."""
-    found = first(connection, Tool, select(TOOL).where(_mine(access.bot, uuid)))
-    if found is None:
+    row = first(connection, Tool, select(TOOL).where(_which(access.bot, uuid)))
+    if row is None:
         raise NotFound("tool", uuid[:64])
-    return found
+    return row
 
 
 def lock_tool(connection: Connection, access: Access, uuid: str) -> Tool:
-    """`tool`, which nobody else writes before this transaction ends; raises `NotFound`."""
-    found = _locked(connection, _mine(access.bot, uuid))
-    if found is None:
+    """Read a tool that nobody else writes before this transaction ends; raises `NotFound`."""
+    row = _lock(connection, _which(access.bot, uuid))
+    if row is None:
         raise NotFound("tool", uuid[:64])
-    return found
+    return row
 
 
 def tools(connection: Connection, access: Access, equal: Mapping[str, Any], page: Page) -> tuple[list[Tool], int]:
-    """One page of a bot's tools, oldest first, and how many there are; `equal` are columns and the values to have."""
-    wanted = [TOOL.c.bot_id == access.bot.id, *(TOOL.c[name] == value for name, value in equal.items())]
-    total = connection.execute(select(func.count()).select_from(TOOL).where(*wanted)).scalar_one()
-    in_order = select(TOOL).where(*wanted).order_by(TOOL.c.id).limit(page.size).offset(page.offset)
-    return many(connection, Tool, in_order), total
+    """Read one page of a bot's tools, oldest first, and their number; `equal` are columns and the values to have."""
+    which = [TOOL.c.bot_id == access.bot.id, *(TOOL.c[name] == value for name, value in equal.items())]
+    total = connection.execute(select(func.count()).select_from(TOOL).where(*which)).scalar_one()
+    oldest = select(TOOL).where(*which).order_by(TOOL.c.id).limit(page.size).offset(page.offset)
+    return many(connection, Tool, oldest), total
 
 
 def create_tool(connection: Connection, access: Access, fields: Mapping[str, Any], now: datetime) -> Tool:
     """Register an MCP server; `fields` are columns by name. Its `uuid` may be given: secrets are sealed with it."""
-    fresh = Tool.model_construct(
+    row = Tool.model_construct(
         **{"uuid": new_id("tool"), **fields, "bot_id": access.bot.id, "created_at": now, "updated_at": now}
     )
-    return exactly_one(connection, Tool, TOOL.insert().values(**fresh.model_dump(exclude={"id"})).returning(TOOL))
+    return exactly_one(connection, Tool, TOOL.insert().values(**row.model_dump(exclude={"id"})).returning(TOOL))
 
 
 def write_tool(connection: Connection, row: Tool, fields: Mapping[str, Any], now: datetime) -> Tool:
     """Write the columns in `fields`; raises `NotFound`."""
-    return _written(connection, row, {**fields, "updated_at": now})
+    return _update(connection, row, {**fields, "updated_at": now})
 
 
 def switch_tools(connection: Connection, access: Access, uuid: str, active: Mapping[str, bool], now: datetime) -> Tool:
     """Switch some of a server's tools on or off by name; raises `NotFound` for a name the server has not."""
-    found = lock_tool(connection, access, uuid)
-    known = {entry["name"] for entry in found.tools}
+    row = lock_tool(connection, access, uuid)
+    names = {entry["name"] for entry in row.tools}
     for name in active:
-        if name not in known:
+        if name not in names:
             raise NotFound("tool", name[:64])
-    switched = [{**entry, "is_active": active.get(entry["name"], entry["is_active"])} for entry in found.tools]
-    return _written(connection, found, {"tools": switched, "updated_at": now})
+    entries = [{**entry, "is_active": active.get(entry["name"], entry["is_active"])} for entry in row.tools]
+    return _update(connection, row, {"tools": entries, "updated_at": now})
 
 
 def delete_tool(connection: Connection, access: Access, uuid: str) -> None:
-    """Forget a registration; raises `NotFound`."""
+    """Delete a registration; raises `NotFound`."""
     connection.execute(delete(TOOL).where(TOOL.c.id == tool(connection, access, uuid).id))
 
 
-def pin(connection: Connection, tool_id: int, found: Sequence[PinnedTool], now: datetime) -> Tool:
+def pin(connection: Connection, tool_id: int, discovered: Sequence[PinnedTool], now: datetime) -> Tool:
     """Take what a server offers now as what its tools are; what was switched off stays off. Raises `NotFound`."""
-    row = _locked(connection, TOOL.c.id == tool_id)
+    row = _lock(connection, TOOL.c.id == tool_id)
     if row is None:
         raise NotFound("tool", str(tool_id))
-    fresh = pinned_entries(found, row.tools)
-    return _written(connection, row, {"tools": fresh, "last_error": None, "refreshed_at": now, "updated_at": now})
+    entries = pinned_entries(discovered, row.tools)
+    return _update(connection, row, {"tools": entries, "last_error": None, "refreshed_at": now, "updated_at": now})
 
 
 def record_failure(connection: Connection, row: Tool, problem: str) -> Tool:
-    """Write down why the server could not be asked; what is pinned stays."""
+    """Write why the server could not be asked; what is pinned stays."""
     # A server's own words may be in it.
-    return _written(connection, row, {"last_error": storable_text(problem)})
+    return _update(connection, row, {"last_error": storable_text(problem)})
 
 
-def mark_changed(connection: Connection, tool_uuid: str, name: str, found: PinnedTool | None, now: datetime) -> None:
+def mark_changed(
+    connection: Connection, tool_uuid: str, name: str, discovered: PinnedTool | None, now: datetime
+) -> None:
     """Pause one of a server's tools that is no longer what was pinned, until somebody refreshes it.
 
-    `found` is what it is now, `None` when it is gone. A server of the settings has no row, and nothing is written.
+    `discovered` is what it is now, `None` when it is gone. A server of the settings has no row, and nothing is written.
     """
-    row = _locked(connection, TOOL.c.uuid == tool_uuid)
+    row = _lock(connection, TOOL.c.uuid == tool_uuid)
     if row is None:
         return
-    marked = [dict(entry) for entry in row.tools]
-    for entry in marked:
+    entries = [dict(entry) for entry in row.tools]
+    for entry in entries:
         if entry["name"] == name:
-            entry["changed"] = describe_change(entry, found, now)
-    _written(connection, row, {"tools": marked})
+            entry["changed"] = describe_change(entry, discovered, now)
+    _update(connection, row, {"tools": entries})
 
 
-def _mine(bot: Bot, uuid: str) -> ColumnElement[bool]:
+def _which(bot: Bot, uuid: str) -> ColumnElement[bool]:
     return (TOOL.c.uuid == as_public_id(uuid)) & (TOOL.c.bot_id == bot.id)
 
 
-def _locked(connection: Connection, which: ColumnElement[bool]) -> Tool | None:
+def _lock(connection: Connection, which: ColumnElement[bool]) -> Tool | None:
     """Entries are one value of their row: two who change one each at once must not undo each other."""
     return first(connection, Tool, select(TOOL).where(which).with_for_update())
 
 
-def _written(connection: Connection, row: Tool, values: Mapping[str, Any]) -> Tool:
+def _update(connection: Connection, row: Tool, values: Mapping[str, Any]) -> Tool:
     changed = first(connection, Tool, update(TOOL).where(TOOL.c.id == row.id).values(**values).returning(TOOL))
     if changed is None:
         raise NotFound("tool", row.uuid)

@@ -12,7 +12,7 @@ from heartbeat.store.tables.notifications import Target
 
 BOT, TOOL, TARGET = columns(Bot), columns(Tool), columns(Target)
 
-# Somebody would hear of it if an agent of this bot spoke up.
+# Somebody would get what an agent of this bot writes.
 HAS_TARGETS = exists().where(
     TARGET.c.project_id == BOT.c.project_id, TARGET.c.is_enabled, TARGET.c.deleted_at.is_(None)
 )
@@ -37,14 +37,14 @@ class Toolset:
 
 
 def toolset(connection: Connection, bot_id: int) -> Toolset:
-    """In one statement, for it is asked before every step."""
+    """Read what a bot may call, in one statement: it is read before every step."""
     rows = all_joined(connection, (Tool,), TOOLS_OF_BOT, {"bot": bot_id})
     _, uuid, attributes, has_targets = rows[0]
     return Toolset(uuid, [row[0] for row in rows if row[0].id], built_in(attributes, has_targets))
 
 
 def built_in(attributes: Mapping[str, Any], has_targets: bool) -> tuple[str, ...]:
-    """The built-in tools a bot has use for. Each that is offered is read, and paid for, at every step."""
+    """Name the built-in tools a bot has use for. Each one offered is read, and paid for, at every step."""
     memory = ("remember", "recall", "forget") if attributes.get("memory") else ()
     tasks = ("schedule_task",) if attributes.get("tasks") else ()
     return ("web_fetch", "report", *memory, *(("notify_user",) if has_targets else ()), *tasks)
