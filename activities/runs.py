@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from temporalio import activity
 
-from heartbeat.agents.model import resolve
+from heartbeat.agents.model_names import resolve_model
 from heartbeat.agents.tools.built_in.tools import BUILT_IN
 from heartbeat.agents.tools.mcp.stdio import definitions_size
 from heartbeat.domain import credits
@@ -32,7 +32,7 @@ def run_limits(settings: Settings) -> RunLimits:
     """What the settings add to the rows."""
     return RunLimits(
         plan=settings.plan,
-        model=lambda name: resolve(name, settings),
+        model=lambda name: resolve_model(name, settings),
         max_reply_tokens=settings.max_reply_tokens,
         rate=lambda model: rate_for(model, settings.credits_per_1000_tokens, settings.model_rates),
         cost_nano_usd=_cost_nano_usd,

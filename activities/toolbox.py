@@ -3,7 +3,7 @@
 import logging
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-from heartbeat.agents.model import takes_tools
+from heartbeat.agents.model_names import takes_tools
 from heartbeat.agents.tools.definitions import McpServer, OfferedTool, ToolResult
 from heartbeat.secrets.keyring import CannotOpen, Keyring, open_headers
 from heartbeat.settings import Settings

@@ -10,7 +10,7 @@ from api.schemas.examples import example
 from api.schemas.fields import OfBot, OfProject, PlainObject
 from api.schemas.pages import PageNumber, PerPage
 from api.schemas.response_fields import BotUuid, CreatedAt, PaginationField, Succeeded, Total, UpdatedAt
-from heartbeat.agents.model import choose_default_model
+from heartbeat.agents.model_names import choose_default_model
 from heartbeat.domain.field_types import Flag, Positive, Text, Whole, Words
 from heartbeat.settings import Settings
 from heartbeat.store.tables.bots import Bot

@@ -16,7 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from heartbeat.agents.client import ProviderClients
 from heartbeat.agents.completion import CompletionRequest
 from heartbeat.agents.failures import ModelFailure
-from heartbeat.agents.model import LOCAL, choose_default_model
+from heartbeat.agents.model_names import LOCAL, choose_default_model
 from heartbeat.cli.settings_errors import explain
 from heartbeat.secrets.keyring import CannotOpen, Keyring
 from heartbeat.settings import Settings

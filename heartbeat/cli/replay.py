@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from heartbeat.agents.client import ProviderClients
 from heartbeat.agents.completion import Completion, CompletionRequest, RequestedCall
 from heartbeat.agents.failures import ModelFailure
-from heartbeat.agents.model import takes_tools
+from heartbeat.agents.model_names import takes_tools
 from heartbeat.agents.prompt import ModelTurn, ToolTurn
 from heartbeat.agents.tools.definitions import McpServer, OfferedTool
 from heartbeat.agents.tools.offered_tools import ANY_ARGUMENTS, ConnectedServer, define_tools

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from heartbeat.agents.model import resolve
+from heartbeat.agents.model_names import resolve_model
 from heartbeat.settings import Settings
 from heartbeat.store.database import Database
 
@@ -41,7 +41,7 @@ async def _replay(
 
     with closing(Database(settings.store_url())) as database:
         original = await database.read(replay.read_original, run_uuid)
-    model = resolve(model, settings) if model else original.run.model
+    model = resolve_model(model, settings) if model else original.run.model
     prompt = original.run.prompt if prompt is None else prompt
     column = await replay.replay(original, prompt, model, settings)
     return {"original": asdict(replay.original_column(original)), "replay": asdict(column)}

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 from heartbeat.agents.local import weights_file
-from heartbeat.agents.model import LOCAL
+from heartbeat.agents.model_names import LOCAL
 from heartbeat.settings import Settings
 from heartbeat.up.first_project import FirstProject
 from heartbeat.up.preflight import data_directory

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from heartbeat.agents.local import weights_file
-from heartbeat.agents.model import LOCAL, choose_default_model
+from heartbeat.agents.model_names import LOCAL, choose_default_model
 from heartbeat.settings import Settings
 from heartbeat.up import temporal_server
 from heartbeat.up.preflight import Port, check_ports, free_port, is_free

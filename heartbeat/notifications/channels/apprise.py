@@ -53,13 +53,13 @@ class AppriseChannel(Channel[Config]):
         if not any(attempt for service in result for attempt in service):
             raise NotNow(f"Apprise could not hand the message to {config.name}: {_answer(result)}.")
 
-    def obstacle(self, shown: Mapping[str, Any], settings: Settings) -> tuple[str, str] | None:
+    def obstacle(self, config: Mapping[str, Any], settings: Settings) -> tuple[str, str] | None:
         """Return `None` when this process knows the name and has Apprise."""
-        known = sorted(settings.apprise_targets)
-        if not known:
+        names = sorted(settings.apprise_targets)
+        if not names:
             return "config.name", "names nothing: the operator has set up no HEARTBEAT_APPRISE_TARGETS"
-        if shown["name"] not in known:
-            return "config.name", f"must be one of {', '.join(known)}"
+        if config["name"] not in names:
+            return "config.name", f"must be one of {', '.join(names)}"
         if find_spec("apprise") is None:
             return "channel", f"needs the package apprise, which is not installed here; {EXTRA}"
         return None

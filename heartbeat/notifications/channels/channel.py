@@ -33,9 +33,9 @@ class Channel(Protocol[C]):
         """Make the secrets that a target set up without them gets; one that is lost later is not replaced unseen."""
         return {}
 
-    def obstacle(self, shown: Mapping[str, Any], settings: Settings) -> tuple[str, str] | None:
+    def obstacle(self, config: Mapping[str, Any], settings: Settings) -> tuple[str, str] | None:
         """Return the field that keeps this installation from sending and why, or `None` when nothing does.
 
-        `shown` is the config without its secrets.
+        `config` comes without its secrets.
         """
         return None

@@ -56,37 +56,37 @@ def read_config(
         raise Invalid("channel", f"must be one of {', '.join(CHANNELS)}")
     present = {name: value for name, value in fields.items() if value is not None}
     try:
-        config = _validate(channel, {**CHANNELS[channel].new_secrets(), **present}, allow)
+        model = _validate(channel, {**CHANNELS[channel].new_secrets(), **present}, allow)
     except ValidationError as problem:
         raise InvalidMany(_details(problem)) from None
-    values = {name: value for name, value in config if value is not None}
-    secret = {name: value.get_secret_value() for name, value in values.items() if isinstance(value, SecretStr)}
-    return {name: value for name, value in values.items() if name not in secret}, secret
+    values = {name: value for name, value in model if value is not None}
+    secrets = {name: value.get_secret_value() for name, value in values.items() if isinstance(value, SecretStr)}
+    return {name: value for name, value in values.items() if name not in secrets}, secrets
 
 
 def change_config(
     channel: str,
-    shown: Mapping[str, Any],
-    secret: Mapping[str, str],
+    config: Mapping[str, Any],
+    secrets: Mapping[str, str],
     changes: Mapping[str, Any],
     allow: Sequence[str] = (),
 ) -> tuple[dict[str, Any], dict[str, str]]:
-    """`read_config` for a target that has `shown` and `secret`, with `changes` applied; null forgets a field.
+    """`read_config` for a target that has `config` and `secrets`, with `changes` applied; null forgets a field.
 
     Also raises `Invalid` if a kept secret would be sent to a place that it was not given for.
     """
-    new_shown, new_secret = read_config(channel, {**shown, **secret, **changes}, allow)
-    moved = [name for name in DESTINATIONS if new_shown.get(name) != shown.get(name)]
-    kept = [name for name in new_secret if name in secret and name not in changes]
+    new_config, new_secrets = read_config(channel, {**config, **secrets, **changes}, allow)
+    moved = [name for name in DESTINATIONS if new_config.get(name) != config.get(name)]
+    kept = [name for name in new_secrets if name in secrets and name not in changes]
     if moved and kept:
         words = f"must be given again with another {moved[0]}, or as null: what is kept was given for the old one"
         raise Invalid(f"config.{kept[0]}", words)
-    return new_shown, new_secret
+    return new_config, new_secrets
 
 
-def check_available(channel: str, shown: Mapping[str, Any], settings: Settings) -> None:
+def check_available(channel: str, config: Mapping[str, Any], settings: Settings) -> None:
     """Raise `Invalid` if a config from `read_config` asks for what this installation does not have."""
-    obstacle = CHANNELS[channel].obstacle(shown, settings)
+    obstacle = CHANNELS[channel].obstacle(config, settings)
     if obstacle:
         raise Invalid(*obstacle)
 
@@ -97,29 +97,29 @@ def knows_repetitions(channel: str) -> bool:
 
 
 async def send(
-    channel: str, shown: Mapping[str, Any], secret: Mapping[str, str], message: Message, settings: Settings
+    channel: str, config: Mapping[str, Any], secrets: Mapping[str, str], message: Message, settings: Settings
 ) -> None:
     """Make one attempt to hand `message` on; return when it was taken. Raises `Rejected`, `Gone` and `NotNow`."""
     if channel not in CHANNELS:
         raise Rejected(f"This installation knows no channel {channel!r}; delete the target.")
     try:
-        config = _validate(channel, {**shown, **secret}, settings.egress_allow)
+        model = _validate(channel, {**config, **secrets}, settings.egress_allow)
     except ValidationError as problem:
         words = "; ".join(f"{detail.field} {detail.message}" for detail in _details(problem))
         raise Rejected(f"The target is set up wrongly: {words}.") from None
     try:
         # A service refuses a message without a title.
         whole = replace(message, title=message.title.strip() or message.kind, link=_usable(message.link))
-        await CHANNELS[channel].send(config, whole, settings)
+        await CHANNELS[channel].send(model, whole, settings)
     except NotNow as problem:
-        raise NotNow(_masked(problem, secret), problem.retry_after) from None
+        raise NotNow(_masked(problem, secrets), problem.retry_after) from None
     except (Rejected, Gone) as problem:
-        raise type(problem)(_masked(problem, secret)) from None
+        raise type(problem)(_masked(problem, secrets)) from None
 
 
 def _validate(channel: str, fields: Mapping[str, Any], allow: Sequence[str]) -> ChannelConfig:
-    config: ChannelConfig = CHANNELS[channel].config.model_validate(dict(fields), context=allow)
-    return config
+    model: ChannelConfig = CHANNELS[channel].config.model_validate(dict(fields), context=allow)
+    return model
 
 
 def _details(problem: ValidationError) -> list[Detail]:
@@ -138,10 +138,10 @@ def _usable(link: str | None) -> str | None:
     return link if usable and not any(letter.isspace() for letter in link or "") else None
 
 
-def _masked(problem: Exception, secret: Mapping[str, str]) -> str:
+def _masked(problem: Exception, secrets: Mapping[str, str]) -> str:
     """What went wrong, without the secrets that a receiver may have repeated in its answer."""
     words = str(problem)
-    for value in secret.values():
+    for value in secrets.values():
         # Of an address also the long parts of its path and query: they are what makes it a secret.
         parts = [part for part in re.split(r"[/?&=]", value) if len(part) >= MIN_TOKEN_LENGTH and "." not in part]
         for part in (value, *parts) if len(value) >= MIN_SECRET_LENGTH else ():

@@ -11,6 +11,7 @@ from heartbeat.settings import Plan
 from heartbeat.store.heartbeats.heartbeats import lock_bot
 from heartbeat.store.heartbeats.tasks import HEARTBEAT, TASKS, NewTask, insert_task
 from heartbeat.store.heartbeats.tick_accounting import cadence_of
+from heartbeat.store.projects.access import plan_of
 from heartbeat.store.rows import columns, exactly_one, joined
 from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.heartbeats import Heartbeat
@@ -54,7 +55,7 @@ def schedule_task(
         timezone=effect.timezone or of.timezone,
         max_executions=effect.max_executions,
     )
-    task = insert_task(connection, project, plans[project.plan], bot, fields, order, now)
+    task = insert_task(connection, project, plan_of(plans, project), bot, fields, order, now)
     return f"Scheduled as {task.uuid}: {cadence_of(task).sentence()}{_times(task)}."
 
 

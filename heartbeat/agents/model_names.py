@@ -16,7 +16,7 @@ CAPABLE = {
 }
 
 
-def resolve(name: str | None, settings: Settings) -> str:
+def resolve_model(name: str | None, settings: Settings) -> str:
     """`provider:name` for what a client wrote: itself, a bare name by its beginning, or the default for nothing."""
     if not name:
         return choose_default_model(settings)
@@ -32,7 +32,7 @@ def resolve(name: str | None, settings: Settings) -> str:
 def choose_default_model(settings: Settings) -> str:
     """The model of a bot that names none: the setting, else by the key that is there, else the local one."""
     if settings.default_model:
-        return resolve(settings.default_model, settings)
+        return resolve_model(settings.default_model, settings)
     if settings.openai_api_key:
         return CAPABLE["openai"]
     if settings.anthropic_api_key:
