@@ -131,6 +131,7 @@ class Settings(BaseSettings):
     google_api_key: SecretStr | None = Field(
         default=None, validation_alias=AliasChoices("GOOGLE_API_KEY", "GEMINI_API_KEY")
     )
+    google_base_url: str | None = Field(default=None, validation_alias=_alias("GOOGLE_GEMINI_BASE_URL"))
     ollama_base_url: str = Field(default="http://127.0.0.1:11434/v1", validation_alias=_alias("OLLAMA_BASE_URL"))
 
     # Money and limits

@@ -1,11 +1,16 @@
 """Why a model request failed, in words its owner can act on, and whether trying again can help."""
 
+from typing import Any
+
 from pydantic_ai import exceptions as ai
 
+from heartbeat.agents.bodies.errors import is_moderation
+from heartbeat.agents.exchange import Exchange, no_answer_behind
 from heartbeat.domain.redaction import mask
 from heartbeat.domain.text import storable_text
 
 MAX_DETAIL_LENGTH = 500
+REFUSED = "{model}: the provider's filter refused this request; change the prompt."
 
 
 class ModelFailure(Exception):
@@ -41,7 +46,7 @@ FINAL: tuple[tuple[type[Exception], str, str], ...] = (
         "{model}: the prompt is longer than this model can read; shorten it.",
     ),
     (ai.ModelRequestRejectedError, "request_rejected", "{model}: the provider refused this request."),
-    (ai.ContentFilterError, "model_refused", "{model}: the provider's filter refused this request; change the prompt."),
+    (ai.ContentFilterError, "model_refused", REFUSED),
     (ai.UserError, "misconfigured", "{model}: the request could not be made."),
 )
 RETRYABLE: tuple[tuple[type[Exception], str, str], ...] = (
@@ -55,27 +60,37 @@ RETRYABLE: tuple[tuple[type[Exception], str, str], ...] = (
 )
 
 
-def explain(model: str, problem: Exception) -> ModelFailure:
-    """Read the failure behind a library's exception; the provider's own words follow ours, cut to 500 characters."""
-    detail = _detail(problem)
+def explain(model: str, problem: Exception, noted: Exchange) -> ModelFailure:
+    """The failure behind a library's exception; the provider's own words follow ours, cut to 500 characters.
+
+    No name of a class and no library's words about an answer reach anybody.
+    """
+    if (nothing := no_answer_behind(problem)) is not None:
+        return ModelFailure("bad_answer", f"{model}: the provider sent {nothing}.", retryable=True)
+    said = _detail(problem)
+    if isinstance(problem, ai.ModelRequestRejectedError) and is_moderation(_error(problem)):
+        return ModelFailure("model_refused", REFUSED.format(model=model) + said)
     for kind, code, words in FINAL:
         if isinstance(problem, kind):
-            return ModelFailure(code, words.format(model=model) + detail)
-    retry_after = getattr(problem, "retry_after", None)
+            return ModelFailure(code, words.format(model=model) + said)
     for kind, code, words in RETRYABLE:
         if isinstance(problem, kind):
-            return ModelFailure(code, words.format(model=model) + detail, retryable=True, retry_after=retry_after)
-    return ModelFailure(
-        "bad_answer", f"{model}: the answer could not be understood.{detail}", retryable=True, retry_after=retry_after
-    )
+            return ModelFailure(code, words.format(model=model) + said, retryable=True, retry_after=noted.wait)
+    if isinstance(problem, TimeoutError):
+        return ModelFailure("timeout", f"{model}: the provider did not answer in time.", retryable=True)
+    return ModelFailure("bad_answer", f"{model}: the answer could not be understood.", retryable=True)
+
+
+def _error(problem: Exception) -> Any:
+    body = getattr(problem, "body", None)
+    return body.get("error", body) if isinstance(body, dict) else body
 
 
 def _detail(problem: Exception) -> str:
-    body = getattr(problem, "body", None)
-    if isinstance(body, dict):
-        error = body.get("error", body)
-        message = error.get("message") if isinstance(error, dict) else error
-    else:
-        message = body or getattr(problem, "message", None) or problem
-    words = mask(" ".join(storable_text(str(message or "")).split()))[:MAX_DETAIL_LENGTH]
+    """What the provider said, from the body of its response alone."""
+    error = _error(problem)
+    said = error.get("message") if isinstance(error, dict) else error
+    if said is None and isinstance(problem, ai.UserError | ai.ModelConnectionError):
+        said = getattr(problem, "message", None) or problem
+    words = mask(" ".join(storable_text(str(said or "")).split()))[:MAX_DETAIL_LENGTH]
     return f" It said: {words}" if words else ""

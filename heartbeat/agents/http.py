@@ -5,6 +5,7 @@ from typing import cast
 
 import httpx2
 
+from heartbeat.agents.exchange import RepairingTransport
 from heartbeat.egress.capped import CappedBody
 
 # The longest answers of today's models are below a megabyte.
@@ -13,8 +14,12 @@ LIMITS = httpx2.Limits(max_connections=1000, max_keepalive_connections=100)
 
 
 def model_http_client(timeout: float) -> httpx2.AsyncClient:
-    """Make a client that cuts responses off at 16 MB (`TooLarge`); `timeout` in seconds is for each read."""
-    return httpx2.AsyncClient(transport=_Capped(limits=LIMITS), timeout=timeout, follow_redirects=True)
+    """Make a client that repairs responses before they are parsed, and cuts them off at 16 MB (`TooLarge`).
+
+    `timeout` in seconds is for each read.
+    """
+    transport = RepairingTransport(_Capped(limits=LIMITS))
+    return httpx2.AsyncClient(transport=transport, timeout=timeout, follow_redirects=True)
 
 
 class _Capped(httpx2.AsyncHTTPTransport):

@@ -19,7 +19,8 @@ def make_model(name: str, settings: Settings, http: AsyncClient) -> Model:
         key = _key(settings.anthropic_api_key, "ANTHROPIC_API_KEY", name)
         return _anthropic(model, key, settings.anthropic_base_url, http)
     if provider == "google":
-        return _google(model, _key(settings.google_api_key, "GOOGLE_API_KEY", name), http)
+        key = _key(settings.google_api_key, "GOOGLE_API_KEY", name)
+        return _google(model, key, settings.google_base_url, http)
     if provider == "ollama":
         return _compatible(model, "ollama", settings.ollama_base_url, None, http)
     if provider == "local":
@@ -69,9 +70,9 @@ def _anthropic(model: str, key: str, base_url: str | None, http: AsyncClient) ->
     return AnthropicModel(model, provider=provider)
 
 
-def _google(model: str, key: str, http: AsyncClient) -> Model:
+def _google(model: str, key: str, base_url: str | None, http: AsyncClient) -> Model:
     from pydantic_ai.models.google import GoogleModel
     from pydantic_ai.providers.google import GoogleProvider
 
-    provider = GoogleProvider(api_key=key, http_client=http)
+    provider = GoogleProvider(api_key=key, base_url=base_url, http_client=http)
     return GoogleModel(model, provider=provider, settings=ModelSettings(max_retries=NO_RETRIES))

@@ -1,0 +1,98 @@
+"""Errors as providers write them: inside a 200, without a code, as text, in FastAPI's `detail`."""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+# By code, type or status, in the words of OpenAI, OpenRouter, Anthropic, Google and what imitates them.
+STATUSES = {
+    400: {"invalid_request_error", "invalid_argument", "bad_request", "badrequesterror", "context_length_exceeded"},
+    401: {"authentication_error", "invalid_api_key", "unauthorized", "unauthenticated"},
+    402: {"insufficient_quota", "billing_error", "insufficient_balance", "exceeded_current_quota_error"},
+    403: {"permission_error", "permission_denied", "forbidden"},
+    404: {"not_found_error", "model_not_found", "not_found"},
+    413: {"request_too_large"},
+    429: {"rate_limit_exceeded", "rate_limit_error", "too_many_requests", "resource_exhausted"},
+    503: {"unavailable", "service_unavailable", "unavailable_error", "loading_model"},
+    529: {"overloaded_error", "overloaded"},
+}
+QUOTA = re.compile(r"insufficient (?:credit|balance|quota|funds)|exceeded your current quota|out of credits", re.I)
+TOO_LONG = re.compile(
+    r"maximum context length|context[ _](?:length|size|window)|too many tokens|prompt is too long"
+    r"|input token count|exceeds? the (?:available )?context|reduce the length",
+    re.I,
+)
+MODERATED = re.compile(r"content[ _]?(?:filter|policy|management)|moderation|flagged|safety system", re.I)
+
+
+@dataclass(frozen=True)
+class EmbeddedError:
+    """An error in a body with a status of success: the status that it means, and the body that goes with it."""
+
+    status: int
+    body: dict[str, Any]
+
+
+def error_inside(body: dict[str, Any]) -> EmbeddedError | None:
+    """The error of a body that has one beside no answer; `None` when there is none."""
+    error = body.get("error")
+    if body.get("type") != "error" and not error:
+        return None
+    if body.get("choices") or body.get("content") or body.get("candidates"):
+        return None
+    if not error:
+        error = {key: body[key] for key in ("message", "code") if key in body}
+    return EmbeddedError(_status(error), {"error": error})
+
+
+def error_repaired(status: int, body: dict[str, Any]) -> dict[str, Any]:
+    """The error as an object with a message, and with the code that tells the libraries what it is."""
+    error = body.get("error", body.get("detail", body.get("errors", body)))
+    if not isinstance(error, dict):
+        error = {"message": _words(error)}
+    message = _words(error.get("message") or error.get("msg") or error.get("detail") or "")
+    code = error.get("code")
+    repaired = {**error, "message": message, "code": str(code) if code is not None else None}
+    kind = str(error.get("type") or "")
+    if status == 400 and (TOO_LONG.search(message) or TOO_LONG.search(kind)):
+        repaired["code"] = "context_length_exceeded"
+    elif status in (402, 429) and (QUOTA.search(message) or kind in STATUSES[402]):
+        repaired["code"] = "insufficient_quota"
+    return {**({"type": body["type"]} if "type" in body else {}), "error": repaired}
+
+
+def is_moderation(error: Any) -> bool:
+    """Whether an error says that a filter refused what was sent."""
+    if not isinstance(error, dict):
+        return False
+    told = " ".join(str(error.get(name) or "") for name in ("code", "type", "message"))
+    return bool(MODERATED.search(told))
+
+
+def _status(error: Any) -> int:
+    if not isinstance(error, dict):
+        return 402 if QUOTA.search(str(error)) else 500
+    for name in ("code", "status", "type"):
+        value = str(error.get(name) or "").lower()
+        if value.isdigit() and 400 <= int(value) < 600:
+            return int(value)
+        for status, words in STATUSES.items():
+            if value in words:
+                return status
+    message = _words(error.get("message") or "")
+    if QUOTA.search(message):
+        return 402
+    return 400 if TOO_LONG.search(message) or is_moderation(error) else 500
+
+
+def _words(value: Any) -> str:
+    """An error's words, also where they stand as FastAPI's list of places and messages."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list):
+        return "; ".join(words for entry in value if (words := _words(entry)))
+    if isinstance(value, dict):
+        said = _words(value.get("msg") or value.get("message") or value.get("detail"))
+        place = ".".join(str(part) for part in value["loc"]) if isinstance(value.get("loc"), list) else ""
+        return f"{place}: {said}" if place and said else said
+    return ""
