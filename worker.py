@@ -31,6 +31,7 @@ from workflows.agent_run import AgentRun
 from workflows.notify import Notify
 from workflows.upkeep import Upkeep
 
+WORKFLOWS = (AgentRun, Notify, Upkeep)
 # The sandbox would cost a fifth of a worker's event loop; the tests run every workflow in it instead.
 NO_SANDBOX = UnsandboxedWorkflowRunner()
 SHUTDOWN_SECONDS = 5.0
@@ -58,7 +59,7 @@ async def working(
     worker = Worker(
         client,
         task_queue=settings.task_queue,
-        workflows=[AgentRun, Notify, Upkeep],
+        workflows=WORKFLOWS,
         activities=[
             runs.open_run,
             runs.close_run,

@@ -1,4 +1,4 @@
-"""What ended a run, told to its owner: a failure out of Temporal in, a `CloseRunInput` out. Pure."""
+"""How a run ends that its last answer did not close: what a step raised in, a `CloseRunInput` out. Pure."""
 
 from temporalio.exceptions import (
     ActivityError,
@@ -17,7 +17,7 @@ def ending(opened: OpenRunResult, problem: BaseException) -> CloseRunInput:
     assert opened.run_uuid is not None
     if is_cancelled_exception(problem):
         return CloseRunInput(opened.run_uuid, "cancelled", "cancelled", "The run was cancelled.")
-    code, message = _told(opened, problem.__cause__)
+    code, message = _error(opened, problem.__cause__)
     given_up = isinstance(problem, ActivityError) and problem.retry_state == RetryState.MAXIMUM_ATTEMPTS_REACHED
     if given_up and opened.step_attempts > 1:
         message = f"{message} Tried {opened.step_attempts} times."
@@ -27,24 +27,25 @@ def ending(opened: OpenRunResult, problem: BaseException) -> CloseRunInput:
 def at_limit(opened: OpenRunResult) -> CloseRunInput:
     """How a run ends whose model asks for more than its steps allow. The calls it asked for last are not made."""
     assert opened.run_uuid is not None
-    most = f"The run came to its limit of {opened.max_steps} steps (model requests and tool calls, max_steps)"
-    return CloseRunInput(opened.run_uuid, "error", "max_steps", f"{most} before the model was done.")
+    limit = f"The run came to its limit of {opened.max_steps} steps (model requests and tool calls, max_steps)"
+    return CloseRunInput(opened.run_uuid, "error", "max_steps", f"{limit} before the model was done.")
 
 
-def _told(opened: OpenRunResult, cause: BaseException | None) -> tuple[str, str]:
-    if isinstance(cause, ApplicationError):
-        return cause.type or "error", cause.message
+def _error(opened: OpenRunResult, cause: BaseException | None) -> tuple[str, str]:
+    """Code and message for the owner."""
     if not isinstance(cause, TimeoutError):
-        return "error", f"The step failed: {cause}"
-    last = _last_words(cause)
+        # An `ApplicationError`: the SDK makes one of whatever an activity raises.
+        return getattr(cause, "type", None) or "error", getattr(cause, "message", f"The step failed: {cause}")
+    last_error = _last_error(cause)
     if cause.type == TimeoutType.SCHEDULE_TO_CLOSE:
-        return "run_timeout", f"The run did not end within its {opened.run_seconds} s.{last}"
+        return "run_timeout", f"The run did not end within its {opened.run_seconds} s.{last_error}"
     if cause.type == TimeoutType.HEARTBEAT:
-        return "worker_lost", f"The worker was lost in the middle of the step.{last}"
-    return "step_timeout", f"The step did not end in time ({opened.step_seconds} s for a model to answer).{last}"
+        return "worker_lost", f"The worker was lost in the middle of the step.{last_error}"
+    seconds = f"{opened.step_seconds} s for a model to answer"
+    return "step_timeout", f"The step did not end in time ({seconds}).{last_error}"
 
 
-def _last_words(timeout: TimeoutError) -> str:
+def _last_error(timeout: TimeoutError) -> str:
     """The failure of the attempt before the time ran out, if there was one."""
     cause = timeout.__cause__
     return f" The last error: {cause.message}" if isinstance(cause, ApplicationError) else ""

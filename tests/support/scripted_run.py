@@ -1,12 +1,14 @@
-"""A run whose activities do what a test says, registered under the names of the real ones: no store and no model."""
+"""Workflows whose activities do what a test says, registered under the names of the real ones: no store, no model."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from typing import Any, NoReturn
 
 from temporalio import activity
 from temporalio.client import Client, WorkflowHandle
+from temporalio.exceptions import ApplicationError
 from temporalio.worker import Worker
 
 from heartbeat.domain.contracts import (
@@ -25,19 +27,59 @@ from heartbeat.domain.contracts import (
 )
 from heartbeat.domain.ids import new_id
 from tests.support.world import SANDBOX
+from worker import WORKFLOWS
 from workflows.agent_run import AgentRun
-from workflows.notify import Notify
 
 OPENED = OpenRunResult(True, "log_1", model="scripted", step_attempts=1)
+
+# The steps of `Calls`, by what becomes of them.
+FAILS, WAITS_FOR_A_PERSON, TAKES_LONG = 2, 3, (4, 5, 6, 7)
+DAY = 86_400.0
+
+
+class Calls:
+    """Calls that are made together; the one that fails does so once the others are under way."""
+
+    def __init__(self, *numbers: int) -> None:
+        self.numbers = numbers
+        self._under_way = asyncio.Semaphore(0)
+
+    async def act(self, number: int) -> ActResult:
+        if number == FAILS:
+            await self.under_way()
+            raise ApplicationError("The store is broken.", type="broken", non_retryable=True)
+        self._under_way.release()
+        return ActResult(approval_seconds=DAY) if number == WAITS_FOR_A_PERSON else await for_ever()
+
+    async def under_way(self) -> None:
+        """Return once every call that does not fail has begun."""
+        for _ in set(self.numbers) - {FAILS}:
+            await self._under_way.acquire()
+
+
+async def for_ever() -> NoReturn:
+    """Heartbeat until cancelled."""
+    while True:
+        activity.heartbeat()
+        await asyncio.sleep(0.05)
 
 
 class ScriptedRun:
     """`events` is what happened, in order."""
 
-    def __init__(self, act: Callable[[int], Awaitable[ActResult]], *numbers: int) -> None:
-        """The model asks once, for the calls that are steps `numbers`; `act(number)` makes one of them."""
+    def __init__(
+        self,
+        act: Callable[[int], Awaitable[ActResult]],
+        *numbers: int,
+        closed: CloseRunResult = CloseRunResult("success"),  # noqa: B008
+    ) -> None:
+        """The model asks once, for the calls that are steps `numbers`; `act(number)` makes one of them.
+
+        Its second answer closes the run, with `closed` left to do.
+        """
         self._act = act
         self._asked = ThinkResult(tuple(PendingCall(number, f"tool_{number}") for number in numbers))
+        self._closed = closed
         self.events: list[str] = []
 
     @activity.defn
@@ -46,7 +88,7 @@ class ScriptedRun:
 
     @activity.defn
     async def think(self, step: ThinkInput) -> ThinkResult:
-        return self._asked if step.number == 1 else ThinkResult(close_result=CloseRunResult("success"))
+        return self._asked if step.number == 1 else ThinkResult(close_result=self._closed)
 
     @activity.defn
     async def act(self, step: ActInput) -> ActResult:
@@ -69,19 +111,25 @@ class ScriptedRun:
     @asynccontextmanager
     async def started(self, client: Client) -> AsyncIterator[WorkflowHandle[AgentRun, RunResult]]:
         """The run under way, with a worker of its own."""
-        queue = new_id("queue")
-        activities = [self.open_run, self.think, self.act, self.close_run]
-        worker = Worker(
-            client,
-            task_queue=queue,
-            workflows=[AgentRun, Notify],
-            activities=activities,
-            workflow_runner=SANDBOX,
-            # A cancellation is heard with the next heartbeat that is sent.
-            max_heartbeat_throttle_interval=timedelta(seconds=0.1),
-            default_heartbeat_throttle_interval=timedelta(seconds=0.1),
-        )
-        async with worker:
+        async with scripted_worker(client, self.open_run, self.think, self.act, self.close_run) as queue:
             yield await client.start_workflow(
                 AGENT_RUN, RunRequest("hb_1", 1), id=new_id("run"), task_queue=queue, result_type=RunResult
             )
+
+
+@asynccontextmanager
+async def scripted_worker(client: Client, *activities: Callable[..., Any]) -> AsyncIterator[str]:
+    """A worker with every workflow of the product and these activities; returns its task queue."""
+    queue = new_id("queue")
+    worker = Worker(
+        client,
+        task_queue=queue,
+        workflows=WORKFLOWS,
+        activities=activities,
+        workflow_runner=SANDBOX,
+        # A cancellation is heard with the next heartbeat that is sent.
+        max_heartbeat_throttle_interval=timedelta(seconds=0.1),
+        default_heartbeat_throttle_interval=timedelta(seconds=0.1),
+    )
+    async with worker:
+        yield queue

@@ -1,53 +1,308 @@
-"""Records `histories/` from real runs: `pytest tests/workflows/record_histories.py`, when they must change."""
+"""Records `histories/` from runs on a real Temporal: `pytest tests/workflows/record_histories.py`.
 
+What the product's own activities cannot be brought to do at will is done by scripted ones.
+"""
+
+import asyncio
 import sys
 import threading
-from datetime import timedelta
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import update
+from temporalio import activity
+from temporalio.client import Client, WorkflowFailureError
+from temporalio.exceptions import ApplicationError, TerminatedError
+from temporalio.testing import ActivityEnvironment
 
-from heartbeat.domain.contracts import UPKEEP
+import worker
+from heartbeat.domain.cadence.tasks import TaskSchedule
+from heartbeat.domain.contracts import NOTIFY, UPKEEP, ActResult, CloseRunResult, DeliveryResult
 from heartbeat.domain.ids import new_id
+from heartbeat.store.heartbeats.probes import probe_id
+from heartbeat.store.heartbeats.tasks import NewTask, create
+from heartbeat.store.notifications.events import record_missed_ticks
+from heartbeat.store.rows import columns
+from heartbeat.store.tables.heartbeats import Heartbeat
+from heartbeat.temporal.runs import start_manual_run, start_notify, tick_id
+from tests.support.acting import book, connect
+from tests.support.approvals import decided, waiting
+from tests.support.deliveries import notifications, settled, target
 from tests.support.histories import HISTORIES
 from tests.support.model_server import ModelServer, Reply, asks, fails, says
 from tests.support.patience import until
-from tests.support.temporal_runs import backfill
-from tests.support.world import World
+from tests.support.receiver import Receiver
+from tests.support.receiver import says as answers
+from tests.support.scripted_run import (
+    FAILS,
+    TAKES_LONG,
+    WAITS_FOR_A_PERSON,
+    Calls,
+    ScriptedRun,
+    for_ever,
+    scripted_worker,
+)
+from tests.support.seeds import access_to
+from tests.support.temporal_runs import backfill, runs
+from tests.support.tool_server import ToolServer
+from tests.support.upkeep import upkeep
+from tests.support.world import SANDBOX, World
+from workflows.upkeep import MAINTENANCE
+
+ON_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-async def test_record(working: World, model: ModelServer) -> None:
+async def record(client: Client, name: str, workflow_id: str) -> None:
+    """Write down the history of a workflow once it is closed."""
+    handle = client.get_workflow_handle(workflow_id)
+    with suppress(WorkflowFailureError):
+        await handle.result()
+    text = (await handle.fetch_history()).to_json()
+    here = f"{HISTORIES.parent.parent.parent}/"
+    (HISTORIES / f"{name}.json").write_text(text.replace(sys.prefix, ".venv").replace(here, ""))
+
+
+async def record_run(world: World, name: str, **fields: object) -> None:
+    """One run by hand, from its beginning to its end; `fields` are the heartbeat's."""
+    if fields:
+        await world.database.write(lambda c: c.execute(update(columns(Heartbeat)).values(**fields)))
+    await record(world.client, name, (await world.run_once()).workflow_id)
+
+
+@ON_SQLITE
+async def test_answers(working: World, model: ModelServer) -> None:
     model.script(says("All quiet."))
-    await record(working, "success", (await working.run_once()).workflow_id)
+    await record_run(working, "success")
     model.script(asks(("report", {"outcome": "nothing_to_report"}), ("web_fetch", {"url": "nowhere"})), says("Done."))
-    await record(working, "acting", (await working.run_once()).workflow_id)
+    await record_run(working, "acting")
     model.script(fails(500), says("Back again."))
-    await record(working, "retried", (await working.run_once()).workflow_id)
-    hanging = threading.Event()
-    model.script(Reply(wait_for=hanging))
-    asked = len(model.requests)
-    handle = await working.start("log_cancelled")
-    await until(lambda: working.asked(model), lambda count: count > asked)
+    await record_run(working, "retried")
+    model.script(fails(401))
+    await record_run(working, "failed")
+    model.script(asks(("report", {"outcome": "nothing_to_report"})))
+    await record_run(working, "limit_of_steps", max_steps=1)
+    await record_run(working, "skipped", max_steps=5, credit_budget=1)
+
+
+@ON_SQLITE
+async def test_cancelled(world: World, model: ModelServer) -> None:
+    handle = await world.start("log_early")
     await handle.cancel()
-    await handle.result()
-    hanging.set()
-    await record(working, "cancelled", handle.id)
+    async with worker.working(world.client, world.database, world.settings, SANDBOX):
+        await record(world.client, "cancelled_before_its_first_step", handle.id)
+        hanging = threading.Event()
+        model.script(Reply(wait_for=hanging))
+        handle = await world.start("log_cancelled")
+        await until(lambda: world.asked(model))
+        await handle.cancel()
+        await record(world.client, "cancelled", handle.id)
+
+
+@ON_SQLITE
+async def test_ticks(working: World, model: ModelServer) -> None:
     model.script(fails(401))
     await working.schedules.sync(working.heartbeat.uuid)
     end = await backfill(working, 3)
     await until(working.row, lambda row: row.synced_version == 2)
-    await record(working, "paused", f"{working.heartbeat.uuid}-{end - timedelta(minutes=1):%Y-%m-%dT%H:%M:%SZ}")
+    await record(working.client, "paused", tick_id(working.heartbeat, end - timedelta(minutes=1)))
     await working.database.write(lambda c: c.exec_driver_sql("UPDATE heartbeat SET deleted_at = created_at"))
-    await record(working, "phantom", (await working.start()).id)
-    upkeep = new_id("upkeep")
-    await working.client.execute_workflow(UPKEEP, id=upkeep, task_queue=working.settings.task_queue)
-    await record(working, "upkeep", upkeep)
+    handle = await working.start()
+    await record(working.client, "phantom", handle.id)
 
 
-async def record(world: World, name: str, workflow_id: str) -> None:
-    handle = world.client.get_workflow_handle(workflow_id)
-    await handle.result()
-    text = (await handle.fetch_history()).to_json()
-    (HISTORIES / f"{name}.json").write_text(
-        text.replace(sys.prefix, ".venv").replace(f"{HISTORIES.parent.parent}/", "")
-    )
+@ON_SQLITE
+async def test_probe(working: World, model: ModelServer) -> None:
+    model.script(fails(503))
+    row = columns(Heartbeat)
+    await working.database.write(lambda c: c.execute(update(row).values(max_consecutive_errors=1)))
+    await working.schedules.sync(working.heartbeat.uuid)
+    await backfill(working, 1)
+    paused = await until(working.row, lambda row: row.probe_at is not None and row.synced_version == row.version)
+    model.script(says("Back again."))
+    assert await ActivityEnvironment().run(upkeep(working, timedelta(minutes=6)).start_probes) == 1
+    resumed = await until(working.row, lambda row: row.enabled and row.synced_version == row.version)
+    assert resumed.probe_at is None
+    await record(working.client, "probe", probe_id(paused))
+
+
+@ON_SQLITE
+async def test_task(working: World, model: ModelServer) -> None:
+    model.script(says("Sent."))
+    now = datetime.now(UTC)
+    once = TaskSchedule("interval", {"interval_minutes": 1})
+    order = NewTask("Quarter end", "Send the figures.", once, max_executions=1)
+    task = await working.database.write(lambda c: create(c, access_to(c, working.bot), None, order, now))
+    of_task = replace(working, heartbeat=task)
+    assert await working.schedules.sync(task.uuid)
+    await backfill(of_task, 1)
+    await until(of_task.row, lambda row: row.ended_as == "done")
+    [run] = await runs(of_task)
+    await record(working.client, "scheduled_task", run.workflow_id)
+
+
+@ON_SQLITE
+async def test_tools(working: World, model: ModelServer, desk: ToolServer) -> None:
+    await connect(working, desk, require_approval="tool-specific", approval_tools=["book"])
+    castle, note = book("a castle"), ("desk__read_note", {"what": "A note"})
+    model.script(asks(castle, note), says("That is that."))
+    client, settings, name = working.client, working.settings, working.bot.name
+    handle = await start_manual_run(client, settings, working.heartbeat, name, "log_rehearsed", dry_run=True)
+    await record(working.client, "rehearsal", handle.id)
+    model.script(asks(castle, note), says("That is that."))
+    handle = await working.start("log_asks")
+    await waiting(working)
+    await decided(working, "approved")
+    await record(working.client, "approval", handle.id)
+
+
+@ON_SQLITE
+async def test_deliveries(working: World, model: ModelServer, receiver: Receiver) -> None:
+    await target(working, receiver)
+    words = {"title": "Call the plumber", "message": "Water in the cellar.", "priority": "urgent"}
+    model.script(asks(("notify_user", words)), says("Told."))
+    await record_run(working, "child_start")
+    [notification] = await settled(working, 1)
+    await record(working.client, "delivered", notification.uuid)
+
+
+class LeapingClock:
+    """More than a day later each time it is asked: longer than any pause between two attempts."""
+
+    def __init__(self) -> None:
+        self._now = datetime.now(UTC)
+
+    def __call__(self) -> datetime:
+        self._now += timedelta(hours=25)
+        return self._now
+
+
+@ON_SQLITE
+async def test_delivery_over_days(world: World, receiver: Receiver) -> None:
+    await target(world, receiver)
+    receiver.answer = answers("503 Service Unavailable")
+    now = datetime.now(UTC)
+    await world.database.write(lambda c: record_missed_ticks(c, world.heartbeat, [now - timedelta(hours=9)], now))
+    [uuid] = [row.uuid for row in await notifications(world)]
+    async with worker.working(world.client, world.database, world.settings, SANDBOX, LeapingClock()):
+        assert await start_notify(world.client, world.settings, uuid)
+        assert await world.client.get_workflow_handle(uuid).result() == "failed"
+    await record(world.client, "delivery_over_days", uuid)
+
+
+@ON_SQLITE
+async def test_limits(world: World, model: ModelServer) -> None:
+    hanging = threading.Event()
+    model.reply = lambda _: Reply(wait_for=hanging)
+    await record_limited(world, "step_timeout", step_timeout_seconds=1, step_attempts=2)
+    await record_limited(world, "run_timeout", run_timeout_seconds=2, step_attempts=100)
+    hanging.set()
+    model.reply = lambda _: fails(500, message="try later")
+    await record_limited(world, "run_timeout_between_attempts", run_timeout_seconds=4, step_attempts=100)
+    model.reply = lambda _: asks(("report", {"outcome": "nothing_to_report"}))
+    await record_limited(world, "transcript_too_long", transcript_bytes=1)
+
+
+async def record_limited(world: World, name: str, **limits: int) -> None:
+    """A run that comes to these limits of the settings."""
+    async with worker.working(world.client, world.database, world.settings.model_copy(update=limits), SANDBOX):
+        await record_run(world, name)
+
+
+@ON_SQLITE
+async def test_upkeep(working: World) -> None:
+    uuid = new_id("upkeep")
+    await working.client.execute_workflow(UPKEEP, id=uuid, task_queue=working.settings.task_queue)
+    await record(working.client, "upkeep", uuid)
+
+
+async def record_scripted(client: Client, name: str, run: ScriptedRun) -> None:
+    async with run.started(client) as handle:
+        await record(client, name, handle.id)
+
+
+async def test_calls_together(temporal: Client) -> None:
+    calls = Calls(FAILS, WAITS_FOR_A_PERSON, *TAKES_LONG)
+    await record_scripted(temporal, "failed_beside_other_calls", ScriptedRun(calls.act, *calls.numbers))
+    calls = Calls(WAITS_FOR_A_PERSON, *TAKES_LONG)
+    async with ScriptedRun(calls.act, *calls.numbers).started(temporal) as handle:
+        await calls.under_way()
+        await handle.cancel()
+        await record(temporal, "cancelled_with_several_calls", handle.id)
+
+
+async def test_a_call_that_is_not_made(temporal: Client) -> None:
+    results = iter([ActResult(approval_seconds=0.5), ActResult()])
+
+    async def unheard(number: int) -> ActResult:
+        return next(results)
+
+    async def silent(number: int) -> ActResult:
+        await asyncio.Event().wait()
+        return ActResult()
+
+    async def terminated(number: int) -> ActResult:
+        raise TerminatedError("The activity was terminated.")
+
+    await record_scripted(temporal, "approval_expired", ScriptedRun(unheard, 2))
+    await record_scripted(temporal, "worker_lost", ScriptedRun(silent, 2))
+    await record_scripted(temporal, "failed_otherwise", ScriptedRun(terminated, 2))
+
+
+async def test_a_delivery_that_is_under_way_already(temporal: Client) -> None:
+    uuid = new_id("ntf")
+
+    @activity.defn
+    async def deliver(notification_uuid: str) -> DeliveryResult:
+        return await for_ever()
+
+    async def act(number: int) -> ActResult:
+        return ActResult()
+
+    run = ScriptedRun(act, 2, closed=CloseRunResult("success", notification_uuids=(uuid,)))
+    async with scripted_worker(temporal, deliver) as queue:
+        delivery = await temporal.start_workflow(NOTIFY, uuid, id=uuid, task_queue=queue)
+        await record_scripted(temporal, "child_started_before", run)
+        await delivery.terminate()
+
+
+def maintenance(outcome: Callable[[str], Awaitable[int]]) -> list[Callable[..., Awaitable[int]]]:
+    """The activities of Upkeep, each of which does what `outcome` does with its name."""
+
+    def named(name: str) -> Callable[..., Awaitable[int]]:
+        @activity.defn(name=name)
+        async def task() -> int:
+            return await outcome(name)
+
+        return task
+
+    return [named(task.__name__) for task in MAINTENANCE]
+
+
+async def test_upkeep_that_fails(temporal: Client) -> None:
+    first, second, *_ = [task.__name__ for task in MAINTENANCE]
+
+    async def two_fail(name: str) -> int:
+        if name in (first, second):
+            raise ApplicationError(f"{name} is broken.")
+        return 0
+
+    async with scripted_worker(temporal, *maintenance(two_fail)) as queue:
+        handle = await temporal.start_workflow(UPKEEP, id=new_id("upkeep"), task_queue=queue)
+        await record(temporal, "upkeep_failed", handle.id)
+
+
+async def test_upkeep_that_is_cancelled(temporal: Client) -> None:
+    begun = asyncio.Event()
+
+    async def never(name: str) -> int:
+        begun.set()
+        await for_ever()
+
+    async with scripted_worker(temporal, *maintenance(never)) as queue:
+        handle = await temporal.start_workflow(UPKEEP, id=new_id("upkeep"), task_queue=queue)
+        await begun.wait()
+        await handle.cancel()
+        await record(temporal, "upkeep_cancelled", handle.id)
