@@ -29,7 +29,7 @@ from heartbeat.temporal.process import leave
 from heartbeat.temporal.schedules import Schedules
 from workflows.agent_run import AgentRun
 from workflows.notify import Notify
-from workflows.upkeep import Upkeep
+from workflows.upkeep import MAINTENANCE, Upkeep
 
 WORKFLOWS = (AgentRun, Notify, Upkeep)
 # The sandbox would cost a fifth of a worker's event loop; the tests run every workflow in it instead.
@@ -67,15 +67,7 @@ async def working(
             tools.act,
             schedules.follow_schedule,
             notifications.deliver,
-            upkeep.close_lost_runs,
-            upkeep.lift_budget_pauses,
-            upkeep.follow_pending,
-            upkeep.reconcile,
-            upkeep.account_for_silence,
-            upkeep.tell_decisions,
-            upkeep.check_ledger,
-            upkeep.start_probes,
-            upkeep.start_deliveries,
+            *(getattr(upkeep, task.__name__) for task in MAINTENANCE),
         ],
         workflow_runner=runner,
         max_concurrent_activities=settings.worker_concurrency,

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from temporalio.api.common.v1 import Payload
 from temporalio.client import WorkflowHistory
+from temporalio.converter import DataConverter
 
 from heartbeat.domain import contracts
 from heartbeat.domain.contracts import (
@@ -83,6 +84,8 @@ def test_an_earlier_version_finds_every_field_under_its_old_name() -> None:
     old_request = {"heartbeat": "hb_1", "version": 7, "trigger": "manual", "run": "log_1", "tick": None}
     old_request["dry_run"] = True
     assert written(OpenRunInput(request, "workflow", "attempt", None))["request"] == old_request
+    # To the byte, or an upgrade would find every schedule changed and put it again.
+    assert CONVERTER.to_payload(request) == DataConverter.default.payload_converter.to_payload(old_request)
     opened = written(OpenRunResult(False, "log_1", "over budget", schedule_changed=True))
     assert {name: opened[name] for name in ("go", "run", "why", "sync")} == {
         "go": False,
