@@ -140,6 +140,17 @@ def test_settings_are_built_only_where_a_process_starts() -> None:
     assert builders <= starters
 
 
+def test_one_place_reads_the_clock_of_the_wall() -> None:
+    readers = {
+        module(path)
+        for path in SHIPPED
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Attribute) and node.attr in {"now", "utcnow", "today"}
+        if isinstance(node.value, ast.Name) and node.value.id in {"date", "datetime"}
+    }
+    assert readers == {"heartbeat.domain.clock"}
+
+
 def test_a_class_name_means_one_thing() -> None:
     """Every channel has a `Config`; any other name stands for one class."""
     names = Counter(

@@ -1,13 +1,14 @@
 """`heartbeat project grant` and `heartbeat doctor --ledger`: grant credits, and check every balance."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 import typer
 from sqlalchemy import Connection
 
 from heartbeat.cli.database import read_database, write_database
 from heartbeat.cli.output import print_values
+from heartbeat.domain.clock import utc_now
 from heartbeat.domain.ids import new_id
 from heartbeat.settings import Settings
 from heartbeat.store.credits.audit import audit
@@ -32,7 +33,7 @@ def grant_credits(settings: Settings, new: NewGrant, as_json: bool) -> None:
     """Grant credits in the current billing period and print the sum granted in it; raises `BadParameter`."""
     if new.credits == 0:
         raise typer.BadParameter("0 credits are no grant")
-    result = write_database(settings, _grant, new, datetime.now(UTC))
+    result = write_database(settings, _grant, new, utc_now())
     values: dict[str, str | int] = {
         "project": new.project_uuid,
         "granted": result.total,

@@ -1,12 +1,11 @@
 """`heartbeat preview`: a cron pattern's next ticks as a table."""
 
-from datetime import UTC, datetime
-
 from rich.console import Console
 from rich.table import Table
 
 from heartbeat.domain.cadence.cron import CadenceError
 from heartbeat.domain.cadence.ticks import Cadence
+from heartbeat.domain.clock import utc_now
 from heartbeat.domain.errors import Invalid
 from heartbeat.domain.forecast import Budget, Forecast, UsageEstimate, forecast
 from heartbeat.settings import Plan
@@ -20,7 +19,7 @@ def print_preview(cron_pattern: str, timezone: str, count: int, budget: int | No
         cadence = Cadence(timezone=timezone, cron_pattern=cron_pattern).validated()
     except CadenceError as problem:
         raise Invalid(problem.field, problem.message) from problem
-    outlook = forecast(cadence, USUAL_RUN, Budget(budget), datetime.now(UTC), count)
+    outlook = forecast(cadence, USUAL_RUN, Budget(budget), utc_now(), count)
     console = Console(emoji=False, highlight=False)
     console.print(outlook.schedule, style="bold")
     console.print(_table(outlook, timezone))

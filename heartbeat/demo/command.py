@@ -4,7 +4,6 @@ import asyncio
 import os
 from contextlib import closing, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import IO
@@ -17,6 +16,7 @@ from sqlalchemy import Connection
 
 from heartbeat.demo.client import DemoClient
 from heartbeat.demo.view import View, view
+from heartbeat.domain.clock import utc_now
 from heartbeat.settings import Settings
 from heartbeat.store.database import Database
 from heartbeat.store.projects.projects import create_key, project_of_key, projects
@@ -122,7 +122,7 @@ def _project_and_key(connection: Connection, keys: list[str], bot_uuid: str | No
         if project := project_of_key(connection, key):
             return project.uuid, DemoState(key=key, bot=bot_uuid)
     oldest = projects(connection)[0]
-    return oldest.uuid, DemoState(key=create_key(connection, oldest, "Demo", datetime.now(UTC)).secret)
+    return oldest.uuid, DemoState(key=create_key(connection, oldest, "Demo", utc_now()).secret)
 
 
 def _read_state(file: Path) -> DemoState | None:

@@ -1,6 +1,6 @@
 """What the demo shows: a live table on a terminal, a line for each event elsewhere."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Protocol
 
 from rich.console import Console, Group
@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from heartbeat.demo.client import HeartbeatView, RunView, Snapshot
+from heartbeat.domain.clock import utc_now
 
 COLOURS = {"success": "green", "error": "red", "skipped": "yellow", "cancelled": "yellow", "running": "cyan"}
 MAX_ANSWER_LENGTH = 240
@@ -106,7 +107,7 @@ def _outlook(heartbeat: HeartbeatView) -> str:
         return f"paused ({heartbeat.pause.reason}): {heartbeat.pause.message or 'no reason given'} · {spent}"
     if heartbeat.next_run_at is None:
         return f"nothing is due · {spent}"
-    left = max(0, round((heartbeat.next_run_at - datetime.now(UTC)).total_seconds()))
+    left = max(0, round((heartbeat.next_run_at - utc_now()).total_seconds()))
     return f"next run in {left} s, at {_clock(heartbeat.next_run_at)} · {heartbeat.schedule} · {spent}"
 
 
@@ -120,7 +121,7 @@ def _outcome(run: RunView) -> str:
 def _seconds(run: RunView) -> str:
     """Write how long the run took, or has taken so far."""
     if run.status == "running":
-        return f"{(datetime.now(UTC) - run.started_at).total_seconds():.0f} s"
+        return f"{(utc_now() - run.started_at).total_seconds():.0f} s"
     return f"{(run.duration_ms or 0) / 1000:.1f} s"
 
 

@@ -5,13 +5,13 @@ import json
 import signal
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from datetime import UTC, datetime
 from functools import partial
 from time import monotonic
 from typing import ParamSpec
 
 import httpx
 
+from heartbeat.domain.clock import utc_now
 from heartbeat.secrets.key_file import make_key_file
 from heartbeat.settings import Settings
 from heartbeat.store import migrate
@@ -36,7 +36,7 @@ def prepare(settings: Settings, log: Log) -> FirstProject | None:
     migrate.upgrade(settings.store_url())
     database = Database(settings.store_url())
     try:
-        now = datetime.now(UTC)
+        now = utc_now()
         first = database.write_now(create_first_project, settings, now)
         if database.read_now(has_unknown_key, settings):
             log(
