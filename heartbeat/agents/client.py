@@ -10,7 +10,6 @@ from pydantic_ai.settings import ModelSettings
 from pydantic_ai.tools import ToolDefinition
 
 from heartbeat.agents.completion import Completion, CompletionRequest, read_response
-from heartbeat.agents.exchange import exchange
 from heartbeat.agents.failures import ModelFailure, explain
 from heartbeat.agents.http import model_http_client
 from heartbeat.agents.prompt import messages_of
@@ -34,19 +33,16 @@ class ProviderClients:
         options = ModelSettings(max_tokens=request.max_reply_tokens, timeout=float(self._settings.step_timeout_seconds))
         messages = messages_of(request.instruction, request.prompt, request.turns)
         tools = ModelRequestParameters(function_tools=[_definition(tool) for tool in request.tools])
-        with exchange() as noted:
-            try:
-                model = await self._model(request.model)
-                # The libraries' own time-out is for each read; a server may send blanks for ever.
-                async with asyncio.timeout(self._settings.step_timeout_seconds):
-                    response = await model_request(
-                        model, messages, model_settings=options, model_request_parameters=tools
-                    )
-            except ModelFailure:
-                raise
-            except Exception as problem:
-                raise explain(request.model, problem, noted) from problem
-        return read_response(request, messages, response)
+        try:
+            model = await self._model(request.model)
+            # The libraries' own time-out is for each read; a server may send blanks for ever.
+            async with asyncio.timeout(self._settings.step_timeout_seconds):
+                response = await model_request(model, messages, model_settings=options, model_request_parameters=tools)
+            return read_response(request, messages, response)
+        except ModelFailure:
+            raise
+        except Exception as problem:
+            raise explain(request.model, problem) from problem
 
     async def _model(self, name: str) -> Model:
         async with self._lock:

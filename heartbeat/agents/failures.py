@@ -5,7 +5,7 @@ from typing import Any
 from pydantic_ai import exceptions as ai
 
 from heartbeat.agents.bodies.errors import is_moderation
-from heartbeat.agents.exchange import Exchange, no_answer_behind
+from heartbeat.agents.transport import unusable_response_behind
 from heartbeat.domain.redaction import mask
 from heartbeat.domain.text import storable_text
 
@@ -60,22 +60,23 @@ RETRYABLE: tuple[tuple[type[Exception], str, str], ...] = (
 )
 
 
-def explain(model: str, problem: Exception, noted: Exchange) -> ModelFailure:
-    """The failure behind a library's exception; the provider's own words follow ours, cut to 500 characters.
+def explain(model: str, problem: Exception) -> ModelFailure:
+    """Read the failure behind a library's exception; the provider's own words follow ours, cut to 500 characters.
 
     No name of a class and no library's words about an answer reach anybody.
     """
-    if (nothing := no_answer_behind(problem)) is not None:
-        return ModelFailure("bad_answer", f"{model}: the provider sent {nothing}.", retryable=True)
-    said = _detail(problem)
+    if (unusable := unusable_response_behind(problem)) is not None:
+        return ModelFailure("bad_answer", f"{model}: the provider sent {unusable}.", retryable=True)
+    detail = _detail(problem)
     if isinstance(problem, ai.ModelRequestRejectedError) and is_moderation(_error(problem)):
-        return ModelFailure("model_refused", REFUSED.format(model=model) + said)
+        return ModelFailure("model_refused", REFUSED.format(model=model) + detail)
     for kind, code, words in FINAL:
         if isinstance(problem, kind):
-            return ModelFailure(code, words.format(model=model) + said)
+            return ModelFailure(code, words.format(model=model) + detail)
+    retry_after = getattr(problem, "retry_after", None)
     for kind, code, words in RETRYABLE:
         if isinstance(problem, kind):
-            return ModelFailure(code, words.format(model=model) + said, retryable=True, retry_after=noted.wait)
+            return ModelFailure(code, words.format(model=model) + detail, retryable=True, retry_after=retry_after)
     if isinstance(problem, TimeoutError):
         return ModelFailure("timeout", f"{model}: the provider did not answer in time.", retryable=True)
     return ModelFailure("bad_answer", f"{model}: the answer could not be understood.", retryable=True)
@@ -89,8 +90,8 @@ def _error(problem: Exception) -> Any:
 def _detail(problem: Exception) -> str:
     """What the provider said, from the body of its response alone."""
     error = _error(problem)
-    said = error.get("message") if isinstance(error, dict) else error
-    if said is None and isinstance(problem, ai.UserError | ai.ModelConnectionError):
-        said = getattr(problem, "message", None) or problem
-    words = mask(" ".join(storable_text(str(said or "")).split()))[:MAX_DETAIL_LENGTH]
+    message = error.get("message") if isinstance(error, dict) else error
+    if message is None and isinstance(problem, ai.UserError | ai.ModelConnectionError):
+        message = getattr(problem, "message", None) or problem
+    words = mask(" ".join(storable_text(str(message or "")).split()))[:MAX_DETAIL_LENGTH]
     return f" It said: {words}" if words else ""

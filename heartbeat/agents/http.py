@@ -5,7 +5,7 @@ from typing import cast
 
 import httpx2
 
-from heartbeat.agents.exchange import RepairingTransport
+from heartbeat.agents.transport import RepairingTransport
 from heartbeat.egress.capped import CappedBody
 
 # The longest answers of today's models are below a megabyte.

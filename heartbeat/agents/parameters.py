@@ -10,7 +10,7 @@ from collections import OrderedDict
 from typing import Any
 
 RENAMED = {"max_tokens": "max_completion_tokens", "max_completion_tokens": "max_tokens"}
-OPTIONAL = ("temperature", "top_p", "parallel_tool_calls", "tool_choice", "stream", "store", "reasoning_effort")
+OPTIONAL = ("temperature", "parallel_tool_calls", "tool_choice")
 # Inside each tool's definition.
 IN_TOOLS = ("strict",)
 # OpenAI, Azure, vLLM (pydantic), llama.cpp and others, each in its own words.
@@ -19,6 +19,7 @@ REFUSED = re.compile(
     r"|extra (?:inputs|fields)|extra_forbidden|not permitted|not allowed|does not support|is not a valid field",
     re.I,
 )
+NULL_CONTENT = re.compile(rb'"content"\s*:\s*null')
 MAX_REMEMBERED = 1000
 
 
@@ -28,23 +29,25 @@ class Parameters:
     def __init__(self) -> None:
         self._refused: OrderedDict[tuple[str, str], frozenset[str]] = OrderedDict()
 
-    def adapted(self, host: str, content: bytes) -> bytes:
-        """The request without what its model refuses."""
+    def adapted(self, address: str, content: bytes) -> bytes:
+        """The request without what its model refuses; untouched and unparsed where nothing has to be done."""
+        if not self._refused and not NULL_CONTENT.search(content):
+            return content
         body = _object(content)
         if body is None:
             return content
-        for name in sorted(self._refused.get((host, str(body.get("model"))), ())):
+        for name in sorted(self._refused.get((address, str(body.get("model"))), ())):
             _leave_out(body, name)
         _no_null_content(body)
-        return json.dumps(body, ensure_ascii=False).encode()
+        return json.dumps(body).encode()
 
-    def learn(self, host: str, content: bytes, answer: bytes) -> bool:
+    def learn(self, address: str, content: bytes, answer: bytes) -> bool:
         """Whether a refusal names a parameter of the request that it can do without; if so it is remembered."""
         body = _object(content)
         refused = None if body is None else _refused(body, answer.decode("utf-8", "replace"))
         if body is None or refused is None:
             return False
-        key = (host, str(body.get("model")))
+        key = (address, str(body.get("model")))
         known = self._refused.pop(key, frozenset())
         if refused in known or RENAMED.get(refused) in known:
             self._refused[key] = known
@@ -62,7 +65,6 @@ def _refused(body: dict[str, Any], answer: str) -> str | None:
     present = [name for name in (*RENAMED, *OPTIONAL) if name in body]
     if any("strict" in (tool.get("function") or {}) for tool in body.get("tools") or () if isinstance(tool, dict)):
         present += IN_TOOLS
-    # The longer name first: `max_tokens` is no part of `max_completion_tokens`, but words are compared as words.
     named = [name for name in present if re.search(rf"(?<![\w.]){name}(?!\w)", answer)]
     return named[0] if named else None
 
@@ -87,6 +89,6 @@ def _no_null_content(body: dict[str, Any]) -> None:
 def _object(content: bytes) -> dict[str, Any] | None:
     try:
         body = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return body if isinstance(body, dict) else None

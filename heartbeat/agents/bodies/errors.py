@@ -65,8 +65,8 @@ def is_moderation(error: Any) -> bool:
     """Whether an error says that a filter refused what was sent."""
     if not isinstance(error, dict):
         return False
-    told = " ".join(str(error.get(name) or "") for name in ("code", "type", "message"))
-    return bool(MODERATED.search(told))
+    words = " ".join(str(error.get(name) or "") for name in ("code", "type", "message"))
+    return bool(MODERATED.search(words))
 
 
 def _status(error: Any) -> int:

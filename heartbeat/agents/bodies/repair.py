@@ -13,7 +13,6 @@ from typing import Any
 
 from heartbeat.agents.bodies import anthropic, google, openai
 from heartbeat.agents.bodies.errors import error_inside, error_repaired
-from heartbeat.agents.bodies.shapes import TokenUsage
 from heartbeat.agents.bodies.waits import wait_of
 
 TITLE = re.compile(rb"<title[^>]*>\s*(.{1,80}?)\s*</title>", re.IGNORECASE | re.DOTALL)
@@ -25,13 +24,12 @@ class Dialect:
 
     path: str
     completion: Callable[[dict[str, Any]], dict[str, Any] | None]
-    usage: Callable[[dict[str, Any]], TokenUsage | None]
 
 
 DIALECTS = (
-    Dialect("/chat/completions", openai.completion, openai.usage),
-    Dialect("/messages", anthropic.message, anthropic.usage),
-    Dialect(":generateContent", google.content, google.usage),
+    Dialect("/chat/completions", openai.completion),
+    Dialect("/messages", anthropic.message),
+    Dialect(":generateContent", google.content),
 )
 
 
@@ -41,19 +39,17 @@ class UnusableResponse(Exception):
 
 @dataclass(frozen=True)
 class Repaired:
-    """A response as the libraries take it. `usage` is what its body says was used, `wait` how long to wait."""
+    """A response as the libraries take it; `wait` is for how many seconds its provider asks."""
 
     status: int
     content: bytes
-    usage: TokenUsage | None = None
     wait: float | None = None
-    answer: UnusableResponse | None = None
 
 
 def repaired(path: str, status: int, headers: Mapping[str, str], content: bytes, now: float) -> Repaired:
     """Put a response right; `path` is its request's, header names are in lower case, `now` is the Unix time.
 
-    With an `answer` the response had a status of success and is none: raise it.
+    Raises `UnusableResponse` for one with a status of success that is no answer.
     """
     dialect = next((one for one in DIALECTS if path.endswith(one.path)), None)
     if dialect is None or 300 <= status < 400:
@@ -64,25 +60,20 @@ def repaired(path: str, status: int, headers: Mapping[str, str], content: bytes,
     if status >= 400:
         return _failed(status, headers, body, content, now)
     if not isinstance(body, dict):
-        return Repaired(
-            status, content, answer=UnusableResponse(problem or "something else than an object in its JSON")
-        )
-    used = dialect.usage(body)
+        raise UnusableResponse(problem or "something else than an object in its JSON")
     if (error := error_inside(body)) is not None:
-        return _failed(error.status, headers, error.body, content, now, used)
+        return _failed(error.status, headers, error.body, content, now)
     completion = dialect.completion(body)
     if completion is None:
-        return Repaired(status, content, used, answer=UnusableResponse("an answer without any content"))
-    return Repaired(200, json.dumps(completion).encode(), used)
+        raise UnusableResponse("an answer without any content")
+    return Repaired(200, json.dumps(completion).encode())
 
 
-def _failed(
-    status: int, headers: Mapping[str, str], body: Any, content: bytes, now: float, used: TokenUsage | None = None
-) -> Repaired:
+def _failed(status: int, headers: Mapping[str, str], body: Any, content: bytes, now: float) -> Repaired:
     wait = wait_of(headers, body, now)
     if not isinstance(body, dict):
-        return Repaired(status, _cut(content), used, wait)
-    return Repaired(status, json.dumps(error_repaired(status, body)).encode(), used, wait)
+        return Repaired(status, _cut(content), wait)
+    return Repaired(status, json.dumps(error_repaired(status, body)).encode(), wait)
 
 
 def _parsed(headers: Mapping[str, str], content: bytes) -> tuple[Any, str | None]:
