@@ -197,5 +197,5 @@ def show_rehearsal(rehearsal: Rehearsal) -> dict[str, Any]:
     """The `RehearsalObject` of a run that was one."""
     return {
         "would_have_called": [asdict(call) for call in rehearsal.calls],
-        "would_have_told": [asdict(event) for event in rehearsal.told],
+        "would_have_told": [asdict(event) for event in rehearsal.events],
     }

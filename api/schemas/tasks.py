@@ -53,7 +53,7 @@ class CreateTask(OfBot):
         return NewTask(
             name=self.name,
             prompt=self.prompt,
-            asked=TaskSchedule(self.schedule_type, self.schedule_config),
+            schedule=TaskSchedule(self.schedule_type, self.schedule_config),
             description=self.description,
             timezone=self.timezone or "UTC",
             max_executions=self.max_executions,

@@ -57,7 +57,7 @@ class RehearsalReport:
             **{name: getattr(self.run, name) for name in (*names, "credits_charged", "duration_ms")},
             "cost_usd": self.cost_usd,
             "would_have_called": [asdict(call) for call in self.rehearsal.calls],
-            "would_have_told": [asdict(event) for event in self.rehearsal.told],
+            "would_have_told": [asdict(event) for event in self.rehearsal.events],
             "runs_per_month": round(self.runs_per_month, 1),
             "credits_per_month": self.credits_per_month,
         }
@@ -82,7 +82,7 @@ class RehearsalReport:
             f"{AFTER_APPROVAL if call.needs_approval else ''}"
             for call in self.rehearsal.calls
         ]
-        events = [f"  {event.channel} {event.name}: {event.event}" for event in self.rehearsal.told]
+        events = [f"  {event.channel} {event.name}: {event.event}" for event in self.rehearsal.events]
         return [
             *(["It would have called", *calls] if calls else ["It would have called nothing that acts."]),
             *(["It would have told", *events] if events else ["It would have told nobody."]),

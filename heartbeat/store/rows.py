@@ -38,36 +38,40 @@ def add_up(dialect: str, table: Table, keys: tuple[str, ...], sums: tuple[str, .
     return statement.on_conflict_do_update(index_elements=list(keys), set_=added)
 
 
-def first(connection: Connection, table: type[M], statement: Any, given: Mapping[str, Any] | None = None) -> M | None:
-    """The first row of `select(table.__table__)…` as an object of `table`, or `None`; `given` are its bound values."""
-    result = connection.execute(statement, given)
+def first(
+    connection: Connection, table: type[M], statement: Any, parameters: Mapping[str, Any] | None = None
+) -> M | None:
+    """The first row of `select(table.__table__)…` as an object of `table`, or `None`, with the bound `parameters`."""
+    result = connection.execute(statement, parameters)
     names, row = result.keys(), result.first()
     return built(table, names, row) if row else None
 
 
-def exactly_one(connection: Connection, table: type[M], statement: Any, given: Mapping[str, Any] | None = None) -> M:
+def exactly_one(
+    connection: Connection, table: type[M], statement: Any, parameters: Mapping[str, Any] | None = None
+) -> M:
     """`first` for a row that is known to be there, as what was just inserted is; raises `NoResultFound`."""
-    result = connection.execute(statement, given)
+    result = connection.execute(statement, parameters)
     return built(table, result.keys(), result.one())
 
 
 def joined(
-    connection: Connection, tables: tuple[type[SQLModel], ...], statement: Any, given: Mapping[str, Any]
+    connection: Connection, tables: tuple[type[SQLModel], ...], statement: Any, parameters: Mapping[str, Any]
 ) -> tuple[Any, ...] | None:
     """The first row of `select(one, other, …)`: an object of each table in turn, then what else was selected.
 
     One statement where two would do as well: on the hot path each costs more in handing the interpreter over to its
     thread than in the database.
     """
-    row = connection.execute(statement, given).first()
+    row = connection.execute(statement, parameters).first()
     return _apart(tables, row) if row else None
 
 
 def all_joined(
-    connection: Connection, tables: tuple[type[SQLModel], ...], statement: Any, given: Mapping[str, Any]
+    connection: Connection, tables: tuple[type[SQLModel], ...], statement: Any, parameters: Mapping[str, Any]
 ) -> list[tuple[Any, ...]]:
     """Every row of `select(one, other, …)`, as `joined` has them."""
-    return [_apart(tables, row) for row in connection.execute(statement, given)]
+    return [_apart(tables, row) for row in connection.execute(statement, parameters)]
 
 
 def _apart(tables: tuple[type[SQLModel], ...], row: Iterable[Any]) -> tuple[Any, ...]:
@@ -81,21 +85,23 @@ def _names(table: type[SQLModel]) -> tuple[str, ...]:
     return tuple(columns(table).c.keys())
 
 
-def many(connection: Connection, table: type[M], statement: Any, given: Mapping[str, Any] | None = None) -> list[M]:
-    """Every row of `select(table.__table__)…` as objects of `table`; `given` are its bound values."""
-    result = connection.execute(statement, given)
+def many(
+    connection: Connection, table: type[M], statement: Any, parameters: Mapping[str, Any] | None = None
+) -> list[M]:
+    """Every row of `select(table.__table__)…` as objects of `table`, with the bound `parameters`."""
+    result = connection.execute(statement, parameters)
     names = tuple(result.keys())
     return [built(table, names, row) for row in result]
 
 
 def built(table: type[M], names: Iterable[str], values: Iterable[Any]) -> M:
     """A row as an object: plain values, nothing is validated, tracked or saved. A fifth of `model_construct`'s time."""
-    made: M = table.__new__(table)
-    made.__dict__.update(zip(names, values, strict=True))
-    return made
+    row: M = table.__new__(table)
+    row.__dict__.update(zip(names, values, strict=True))
+    return row
 
 
 def columns(table: type[SQLModel]) -> Table:
     """The Core table behind a SQLModel class, for statements."""
-    found: Table = table.__table__  # type: ignore[attr-defined]
-    return found
+    core_table: Table = table.__table__  # type: ignore[attr-defined]
+    return core_table

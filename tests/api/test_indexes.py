@@ -37,9 +37,9 @@ def seed(connection: Connection) -> dict[str, object]:
     return {"bot_id": bots[0].id, "heartbeat_id": mine.id, "member_id": member.id, "status": "error"}
 
 
-def plan(connection: Connection, given: dict[str, object], dry_run: bool = False) -> str:
+def plan(connection: Connection, values: dict[str, object], dry_run: bool = False) -> str:
     """How the database finds a page, one step a line."""
-    statement = _page(frozenset(given), dry_run).params({**given, "limit": 20, "offset": 0})
+    statement = _page(frozenset(values), dry_run).params({**values, "limit": 20, "offset": 0})
     literal = {"literal_binds": True}
     if connection.dialect.name == "sqlite":
         sql = statement.compile(dialect=sqlite.dialect(), compile_kwargs=literal)
@@ -51,8 +51,8 @@ def plan(connection: Connection, given: dict[str, object], dry_run: bool = False
 async def test_a_page_of_logs_comes_from_its_index(database: Database) -> None:
     everything = await database.write(seed)
     for filters in FILTERS:
-        given = {name: everything[name] for name in filters}
-        found = await database.read(partial(plan, given=given))
+        values = {name: everything[name] for name in filters}
+        found = await database.read(partial(plan, values=values))
         noun = next(name for name in ("heartbeat", "member", "bot") if f"{name}_id" in filters)
         check(found, f"ix_run_{noun}" + ("_status" if "status" in filters else ""), database.is_sqlite)
 
@@ -60,9 +60,9 @@ async def test_a_page_of_logs_comes_from_its_index(database: Database) -> None:
 async def test_a_page_of_rehearsals_comes_from_its_own_index(database: Database) -> None:
     """They are few, so the real logs are told from them by a look at these few alone."""
     everything = await database.write(seed)
-    given = {"bot_id": everything["bot_id"]}
+    values = {"bot_id": everything["bot_id"]}
     for dry_run in (False, True):
-        assert "ix_run_rehearsed" in await database.read(partial(plan, given=given, dry_run=dry_run))
+        assert "ix_run_rehearsed" in await database.read(partial(plan, values=values, dry_run=dry_run))
 
 
 def check(found: str, index: str, is_sqlite: bool) -> None:

@@ -74,7 +74,7 @@ async def test_what_acts_is_written_down_and_what_reads_is_done(
     ]
     would = await agent.database.read(lambda c: rehearsal(c, log))
     assert would.calls == [RehearsedCall("desk__book", {"what": "a table"})]
-    assert would.told == [RehearsedEvent("run.finding", "slack", "On call")]
+    assert would.events == [RehearsedEvent("run.finding", "slack", "On call")]
 
 
 async def test_it_is_charged_and_counted_nowhere_else(agent: World, model: ModelServer) -> None:
@@ -174,7 +174,7 @@ async def test_what_needs_a_yes_is_written_down_without_one(agent: World, model:
     assert desk.made == []
     would = await agent.database.read(lambda c: rehearsal(c, log))
     assert [call.needs_approval for call in would.calls] == [True, True]
-    assert [one.event for one in would.told] == ["approval.requested"]
+    assert [one.event for one in would.events] == ["approval.requested"]
 
 
 @pytest.mark.parametrize(
@@ -195,7 +195,7 @@ async def test_who_would_hear_of_it_at_a_tick(
     await change(agent, Heartbeat, error_count=streak, max_consecutive_errors=3)
     model.script(asks(("report", report)), says("That is that."))
     log = await rehearse(agent)
-    assert [one.event for one in (await agent.database.read(lambda c: rehearsal(c, log))).told] == events
+    assert [one.event for one in (await agent.database.read(lambda c: rehearsal(c, log))).events] == events
     # A tick with the same agent tells just that.
     model.script(asks(("report", report)), says("That is that."))
     await change(agent, Heartbeat, cron_pattern="0 0 1 1 *")

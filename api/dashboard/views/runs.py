@@ -147,7 +147,7 @@ def rehearsal_view(rehearsal: Rehearsal) -> RehearsalView:
     calls = [(formats.tool(call.tool), arguments(call.arguments), call.needs_approval) for call in rehearsal.calls]
     messages = [
         (formats.EVENT.get(one.event, one.event), f"{formats.CHANNEL.get(one.channel, one.channel)} {one.name}")
-        for one in rehearsal.told
+        for one in rehearsal.events
     ]
     return RehearsalView(calls, messages)
 

@@ -52,11 +52,11 @@ def message(body: dict[str, Any]) -> dict[str, Any] | None:
 
 def usage(body: dict[str, Any]) -> TokenUsage | None:
     """What the body says was used, cached input included; `None` when it says nothing."""
-    told = body.get("usage")
-    if not isinstance(told, dict):
+    counts = body.get("usage")
+    if not isinstance(counts, dict):
         return None
     names = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
-    read, written = sum(whole(told.get(name)) for name in names), whole(told.get("output_tokens"))
+    read, written = sum(whole(counts.get(name)) for name in names), whole(counts.get("output_tokens"))
     return TokenUsage(read, written) if read or written else None
 
 
@@ -66,11 +66,11 @@ def _block(entry: dict[str, Any], number: int) -> dict[str, Any] | None:
         return entry
     if kind == "tool_use":
         try:
-            given = json.loads(arguments(entry.get("input")))
+            tool_input = json.loads(arguments(entry.get("input")))
         except ValueError:
-            given = None
+            tool_input = None
         named = {"id": identifier(entry.get("id"), f"toolu_{number}"), "name": identifier(entry.get("name"), "unnamed")}
         # What is no object is for the tool to refuse: the model then hears why.
-        return {"type": "tool_use", **named, "input": given if isinstance(given, dict) else {}}
+        return {"type": "tool_use", **named, "input": tool_input if isinstance(tool_input, dict) else {}}
     said = entry.get("text")
     return {"type": "text", "text": said} if isinstance(said, str) and said else None

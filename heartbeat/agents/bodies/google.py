@@ -31,11 +31,11 @@ def content(body: dict[str, Any]) -> dict[str, Any] | None:
 
 def usage(body: dict[str, Any]) -> TokenUsage | None:
     """What the body says was used, thoughts among what was written; `None` when it says nothing."""
-    told = body.get("usageMetadata")
-    if not isinstance(told, dict):
+    counts = body.get("usageMetadata")
+    if not isinstance(counts, dict):
         return None
-    read = whole(told.get("promptTokenCount")) + whole(told.get("toolUsePromptTokenCount"))
-    written = whole(told.get("candidatesTokenCount")) + whole(told.get("thoughtsTokenCount"))
+    read = whole(counts.get("promptTokenCount")) + whole(counts.get("toolUsePromptTokenCount"))
+    written = whole(counts.get("candidatesTokenCount")) + whole(counts.get("thoughtsTokenCount"))
     return TokenUsage(read, written) if read or written else None
 
 
@@ -45,7 +45,7 @@ def _candidate(candidate: dict[str, Any]) -> dict[str, Any]:
     reason = candidate.get("finishReason")
     return {
         "index": 0,
-        "content": {"role": "model", "parts": [kept for part in parts if (kept := _part(part))]},
+        "content": {"role": "model", "parts": [repaired for part in parts if (repaired := _part(part))]},
         "finishReason": reason if isinstance(reason, str) else "STOP",
     }
 

@@ -59,13 +59,13 @@ def completion(body: dict[str, Any]) -> dict[str, Any] | None:
 
 def usage(body: dict[str, Any]) -> TokenUsage | None:
     """What the body says was used; `None` when it says nothing."""
-    told = body.get("usage")
-    if not isinstance(told, dict):
+    counts = body.get("usage")
+    if not isinstance(counts, dict):
         return None
-    read = whole(told.get("prompt_tokens", told.get("input_tokens")))
-    written = whole(told.get("completion_tokens", told.get("output_tokens")))
+    read = whole(counts.get("prompt_tokens", counts.get("input_tokens")))
+    written = whole(counts.get("completion_tokens", counts.get("output_tokens")))
     # Some count what was thought apart from what was said, and only the total has both.
-    written = max(written, whole(told.get("total_tokens")) - read) if read else written
+    written = max(written, whole(counts.get("total_tokens")) - read) if read else written
     return TokenUsage(read, written) if read or written else None
 
 
@@ -85,8 +85,8 @@ def _calls(message: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _call(entry: dict[str, Any]) -> dict[str, Any]:
     function = entry["function"] if isinstance(entry.get("function"), dict) else entry
-    given = function.get("arguments", function.get("parameters"))
-    named = {"name": identifier(function.get("name"), "unnamed"), "arguments": arguments(given)}
+    raw_arguments = function.get("arguments", function.get("parameters"))
+    named = {"name": identifier(function.get("name"), "unnamed"), "arguments": arguments(raw_arguments)}
     return {"id": entry.get("id"), "type": "function", "function": named}
 
 

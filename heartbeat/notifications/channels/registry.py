@@ -77,10 +77,10 @@ def change_config(
     """
     new_config, new_secrets = read_config(channel, {**config, **secrets, **changes}, allow)
     moved = [name for name in DESTINATIONS if new_config.get(name) != config.get(name)]
-    kept = [name for name in new_secrets if name in secrets and name not in changes]
-    if moved and kept:
+    old_secrets = [name for name in new_secrets if name in secrets and name not in changes]
+    if moved and old_secrets:
         words = f"must be given again with another {moved[0]}, or as null: what is kept was given for the old one"
-        raise Invalid(f"config.{kept[0]}", words)
+        raise Invalid(f"config.{old_secrets[0]}", words)
     return new_config, new_secrets
 
 

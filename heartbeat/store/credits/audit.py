@@ -57,10 +57,10 @@ def _within(table: Any, project: Project | None, since: datetime | None) -> Colu
 def _periods(project: Project | None, since: datetime | None) -> Select[Any]:
     """A period may have sums without entries as well as entries without sums: neither may go unseen."""
     names = ("credits", "held", "granted")
-    kept = [*(USAGE.c[name].label(f"kept_{name}") for name in names), *(literal(0).label(name) for name in names)]
+    balances = [*(USAGE.c[name].label(f"kept_{name}") for name in names), *(literal(0).label(name) for name in names)]
     entered = [*(literal(0).label(f"kept_{name}") for name in names), *(ENTRY.c[name] for name in names)]
     both = union_all(
-        select(USAGE.c.project_id, USAGE.c.period_start, *kept).where(_within(USAGE, project, since)),
+        select(USAGE.c.project_id, USAGE.c.period_start, *balances).where(_within(USAGE, project, since)),
         select(ENTRY.c.project_id, ENTRY.c.period_start, *entered).where(_within(ENTRY, project, since)),
     ).subquery()
     sums = [(func.sum(both.c[f"kept_{name}"]), func.sum(both.c[name])) for name in names]
@@ -85,12 +85,12 @@ def _heartbeats(project: Project | None, since: datetime | None) -> Select[Any]:
 
 def _runs(project: Project | None, since: datetime | None) -> Select[Any]:
     pairs = [(RUN.c.credits_charged, ENTRY.c.credits), (RUN.c.credits_held, ENTRY.c.held)]
-    found = _beside(RUN, pairs).outerjoin(ENTRY, ENTRY.c.run_id == RUN.c.id)
+    statement = _beside(RUN, pairs).outerjoin(ENTRY, ENTRY.c.run_id == RUN.c.id)
     if project is None and since is None:
-        return found
+        return statement
     # All entries of these runs are added up, those of before `since` too.
     lately = ENTRY.alias()
-    return found.where(RUN.c.id.in_(select(lately.c.run_id).where(_within(lately, project, since))))
+    return statement.where(RUN.c.id.in_(select(lately.c.run_id).where(_within(lately, project, since))))
 
 
 def _beside(table: Any, pairs: Sequence[tuple[ColumnElement[int], ColumnElement[int]]]) -> Select[Any]:
@@ -107,9 +107,11 @@ def _beside(table: Any, pairs: Sequence[tuple[ColumnElement[int], ColumnElement[
 def _differences(
     connection: Connection, statement: Select[Any], names: tuple[str, ...], most: int
 ) -> list[LedgerDifference]:
-    found = []
+    differences = []
     for uuid, period_start, *numbers in connection.execute(statement.order_by("uuid").limit(most)):
         whose = f"{uuid}, period {period_start:%Y-%m-%d}" if period_start else uuid
         pairs = zip(names, numbers[::2], numbers[1::2], strict=True)
-        found += [LedgerDifference(whose, name, int(kept), int(sum_)) for name, kept, sum_ in pairs if kept != sum_]
-    return found
+        differences += [
+            LedgerDifference(whose, name, int(balance), int(sum_)) for name, balance, sum_ in pairs if balance != sum_
+        ]
+    return differences

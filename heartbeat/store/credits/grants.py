@@ -49,6 +49,6 @@ def grant(
 
 def _require_same(connection: Connection, row: dict[str, object]) -> None:
     mine = (ENTRY.c.project_id == row["project_id"]) & (ENTRY.c.key == row["key"])
-    there = first(connection, Entry, select(ENTRY).where(mine))
-    if there is None or there.granted != row["granted"]:
+    entry = first(connection, Entry, select(ENTRY).where(mine))
+    if entry is None or entry.granted != row["granted"]:
         raise Conflict("grant_key_used", "This --key was used for another grant of the project; choose another.")

@@ -79,6 +79,15 @@ class Account(ProjectPeriod):
     run_id: int
 
 
+@dataclass(frozen=True)
+class StepCost:
+    """What a step really cost: its tokens, read and written together, and the credits for them."""
+
+    step: int
+    tokens: int
+    credits: int
+
+
 def short_of_budget(heartbeat: Heartbeat, amount: int, start: datetime, end: datetime) -> str | None:
     """Why the budget does not allow for `amount` more in this period, in words for the owner, if it does not."""
     budget = heartbeat.credit_budget
@@ -141,16 +150,14 @@ def release_on_project(connection: Connection, period: ProjectPeriod, amount: in
     connection.execute(ADD_TO_PROJECT, undo)
 
 
-def settle(
-    connection: Connection, account: Account, step: int, tokens: int, cost: int, held: int, now: datetime
-) -> int:
+def settle(connection: Connection, account: Account, cost: StepCost, held: int, now: datetime) -> int:
     """Charge a step its `cost`, but never more than was `held` for it; returns the credits charged.
 
     What it cost beyond that is written down as absorbed: the operator's loss, not the owner's.
     """
-    charged = min(cost, held)
-    amounts = {"credits": charged, "held": -held, "absorbed": cost - charged, "tokens": tokens}
-    if _enter(connection, account, step, "settle", now, **amounts):
+    charged = min(cost.credits, held)
+    amounts = {"credits": charged, "held": -held, "absorbed": cost.credits - charged, "tokens": cost.tokens}
+    if _enter(connection, account, cost.step, "settle", now, **amounts):
         _move(connection, account, charged, -held)
     return charged
 

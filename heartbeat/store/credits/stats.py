@@ -78,10 +78,10 @@ _ACTIVE = select(func.count()).where(
 def stats(connection: Connection, access: Access, today: date, days: int) -> Stats:
     """The last `days` days (UTC), today among them."""
     bot_id, since = access.bot.id, (today - timedelta(days=days - 1)).isoformat()
-    found = Stats(active_heartbeats=connection.execute(_ACTIVE, {"bot_id": bot_id}).scalar_one())
+    totals = Stats(active_heartbeats=connection.execute(_ACTIVE, {"bot_id": bot_id}).scalar_one())
     for day, kind, model, *numbers in connection.execute(_DAYS, {"bot_id": bot_id, "since": since}):
         row = Sums(*numbers)
-        found.all.add(row)
-        for sums, key in ((found.by_type, kind), (found.by_model, model), (found.by_day, day)):
+        totals.all.add(row)
+        for sums, key in ((totals.by_type, kind), (totals.by_model, model), (totals.by_day, day)):
             sums.setdefault(key, Sums()).add(row)
-    return found
+    return totals

@@ -83,19 +83,19 @@ class CreditsUsage:
 
 def spending(connection: Connection, project: Project, start: datetime) -> CreditsUsage:
     """What the period that began at `start` has come to; of each kind the `MAX_ROWS` largest, days newest first."""
-    given = {"project": project.id, "start": start}
+    of_period = {"project": project.id, "start": start}
     since = {"project": project.id, "since": f"{start:%Y-%m-%d}"}
 
     def rows(statement: Select[Any], values: dict[str, Any]) -> list[Row[Any]]:
         return list(connection.execute(statement, values))
 
-    usage = first(connection, Usage, USAGE_OF, given) or Usage(project_id=0, period_start=start)
+    usage = first(connection, Usage, USAGE_OF, of_period) or Usage(project_id=0, period_start=start)
     return CreditsUsage(
         usage.credits,
         usage.held,
         usage.granted,
-        rows(BY_BOT, given),
-        rows(BY_HEARTBEAT, given),
+        rows(BY_BOT, of_period),
+        rows(BY_HEARTBEAT, of_period),
         rows(BY_MODEL, since),
         rows(BY_DAY, since),
     )

@@ -17,12 +17,12 @@ EXECUTED = ("success", "error")
 def newest_runs(connection: Connection, bot: Bot, heartbeat_id: int | None = None) -> list[tuple[int, int]]:
     """Credits and milliseconds of the newest runs that executed, of one heartbeat or of the bot's all."""
     which = RUN.c.heartbeat_id == heartbeat_id if heartbeat_id is not None else RUN.c.bot_id == bot.id
-    found: list[tuple[int, int]] = []
+    runs: list[tuple[int, int]] = []
     for status in EXECUTED:
         newest = select(RUN.c.credits_charged, RUN.c.duration_ms).where(which, RUN.c.status == status)
         newest = newest.where(RUN.c.dry_run.is_(False))
-        found += [tuple(row) for row in connection.execute(newest.order_by(RUN.c.id.desc()).limit(NEWEST))]
-    return found
+        runs += [tuple(row) for row in connection.execute(newest.order_by(RUN.c.id.desc()).limit(NEWEST))]
+    return runs
 
 
 def median_credits(runs: list[tuple[int, int]]) -> float | None:

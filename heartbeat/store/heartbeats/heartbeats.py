@@ -62,10 +62,10 @@ def lock_bot(connection: Connection, bot: Bot) -> Bot:
 def enable(connection: Connection, access: Access, now: datetime) -> Heartbeat:
     """Switch a heartbeat on, lift its pause and start its streak of failures anew."""
     bot = lock_bot(connection, access.bot)
-    found = heartbeat(connection, bot, access.heartbeat.uuid)
+    row = heartbeat(connection, bot, access.heartbeat.uuid)
     require_heartbeats(access.project, access.plan, bot)
-    require_gap(access.project, access.plan, cadence_of(found))
-    return states.enable(connection, found, now)
+    require_gap(access.project, access.plan, cadence_of(row))
+    return states.enable(connection, row, now)
 
 
 def disable(connection: Connection, access: Access, now: datetime) -> Heartbeat:

@@ -65,8 +65,8 @@ def silence(connection: Connection, uuid: str, now: datetime) -> MissedTicks | N
 
 def write_off(connection: Connection, uuid: str, now: datetime) -> int:
     """Log everything this heartbeat owes as missed or overlap; returns how many were missed."""
-    found = silence(connection, uuid, now)
-    return states.write_off(connection, found.heartbeat, found.lost, now) if found else 0
+    missed = silence(connection, uuid, now)
+    return states.write_off(connection, missed.heartbeat, missed.lost, now) if missed else 0
 
 
 def _in_progress(connection: Connection, row: Heartbeat) -> bool:

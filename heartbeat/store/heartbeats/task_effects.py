@@ -50,7 +50,7 @@ def schedule_task(
     order = NewTask(
         name=effect.name,
         prompt=effect.prompt,
-        asked=effect.schedule,
+        schedule=effect.schedule,
         description=effect.description,
         timezone=effect.timezone or of.timezone,
         max_executions=effect.max_executions,
@@ -71,8 +71,8 @@ def _require_leave(connection: Connection, run: Run, of: Heartbeat) -> None:
         raise Forbidden("heartbeat_deleted", "What this run is for was deleted, so nothing more is scheduled for it.")
     if of.depth >= MAX_DEPTH:
         raise Forbidden("task_depth", "A task that an agent scheduled cannot schedule another one; go on without.")
-    made = select(func.count()).select_from(HEARTBEAT).where(HEARTBEAT.c.bot_id == run.bot_id, TASKS)
-    if connection.execute(made.where(HEARTBEAT.c.made_by_run_id == run.id)).scalar_one() >= MAX_PER_RUN:
+    count = select(func.count()).select_from(HEARTBEAT).where(HEARTBEAT.c.bot_id == run.bot_id, TASKS)
+    if connection.execute(count.where(HEARTBEAT.c.made_by_run_id == run.id)).scalar_one() >= MAX_PER_RUN:
         raise Forbidden("task_run_limit", f"A run can schedule {MAX_PER_RUN} tasks, and this one has; go on without.")
 
 

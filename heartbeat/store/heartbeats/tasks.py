@@ -47,7 +47,7 @@ class NewTask:
 
     name: str
     prompt: str
-    asked: tasks.TaskSchedule
+    schedule: tasks.TaskSchedule
     description: str | None = None
     timezone: str = "UTC"
     max_executions: int | None = None
@@ -107,9 +107,9 @@ def of_project(
     return [(task, bot_name) for task, bot_name in rows], total
 
 
-def made_by(connection: Connection, found: Sequence[Heartbeat]) -> dict[int | None, str]:
+def made_by(connection: Connection, heartbeats: Sequence[Heartbeat]) -> dict[int | None, str]:
     """The log ids of the runs that made these tasks, by number; without those that were pruned, and none for `None`."""
-    numbers = {task.made_by_run_id for task in found if task.made_by_run_id is not None}
+    numbers = {task.made_by_run_id for task in heartbeats if task.made_by_run_id is not None}
     if not numbers:
         return {}
     runs = connection.execute(select(RUN.c.id, RUN.c.uuid).where(RUN.c.id.in_(numbers)))
@@ -151,7 +151,7 @@ def insert_task(
 
 def _cadence(project: Project, plan: Plan, order: NewTask, now: datetime) -> Cadence:
     try:
-        cadence = tasks.to_cadence(order.asked, order.timezone, now).validated()
+        cadence = tasks.to_cadence(order.schedule, order.timezone, now).validated()
     except CadenceError as problem:
         raise Invalid(problem.field, problem.message) from None
     if cadence.run_at and order.max_executions not in (None, 1):

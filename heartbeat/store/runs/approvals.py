@@ -27,7 +27,7 @@ def ask(connection: Connection, receipt: CallReceipt, reason: ApprovalReason, no
     """The approval of a call as it stands; asked for if nobody was, expired if nobody answered in time."""
     run, call = receipt.run, receipt.call
     heartbeat = exactly_one(connection, Heartbeat, select(HEARTBEAT).where(HEARTBEAT.c.id == run.heartbeat_id))
-    row = {
+    values = {
         "uuid": new_id("apr"),
         "bot_id": run.bot_id,
         "heartbeat_id": run.heartbeat_id,
@@ -41,35 +41,33 @@ def ask(connection: Connection, receipt: CallReceipt, reason: ApprovalReason, no
         "expires_at": now + timedelta(hours=heartbeat.approval_timeout_hours),
         "created_at": now,
     }
-    asked = first(connection, Approval, insert_once(connection.dialect.name, APPROVALS), row)
-    if asked is not None:
-        told = {
-            "approval": asked.uuid,
-            "tool": asked.tool,
-            "reason": asked.reason,
-            "why": asked.why,
-            "expires_at": asked.expires_at.isoformat(),
+    row = first(connection, Approval, insert_once(connection.dialect.name, APPROVALS), values)
+    if row is not None:
+        data = {
+            "approval": row.uuid,
+            "tool": row.tool,
+            "reason": row.reason,
+            "why": row.why,
+            "expires_at": row.expires_at.isoformat(),
         }
-        record_event(connection, heartbeat, APPROVAL, told, now, run.id)
-        return asked
-    there = exactly_one(connection, Approval, _of_step(run.id, call.number))
-    return _expired(connection, there) if there.state == "pending" and there.expires_at <= now else there
+        record_event(connection, heartbeat, APPROVAL, data, now, run.id)
+        return row
+    row = exactly_one(connection, Approval, _of_step(run.id, call.number))
+    return _expired(connection, row) if row.state == "pending" and row.expires_at <= now else row
 
 
 def decide(connection: Connection, uuid: str, decision: Decision, by: str, now: datetime) -> Approval:
     """Decide, once. Raises `NotFound`, or `Conflict` when it was decided otherwise, or too late to be decided."""
-    there = first(
-        connection, Approval, select(APPROVALS).where(APPROVALS.c.uuid == as_public_id(uuid)).with_for_update()
-    )
-    if there is None:
+    row = first(connection, Approval, select(APPROVALS).where(APPROVALS.c.uuid == as_public_id(uuid)).with_for_update())
+    if row is None:
         raise NotFound("approval", uuid[:64])
-    if there.state == decision:
-        return there
-    if there.state != "pending" or there.expires_at <= now:
-        state = "expired" if there.state == "pending" else there.state
+    if row.state == decision:
+        return row
+    if row.state != "pending" or row.expires_at <= now:
+        state = "expired" if row.state == "pending" else row.state
         raise Conflict("already_decided", f"This call was {state} already; nothing was changed.")
     decided = {"state": decision, "decided_by": by, "decided_at": now}
-    written = update(APPROVALS).where(APPROVALS.c.id == there.id).values(decided).returning(APPROVALS)
+    written = update(APPROVALS).where(APPROVALS.c.id == row.id).values(decided).returning(APPROVALS)
     return exactly_one(connection, Approval, written)
 
 
@@ -127,6 +125,6 @@ def _of_step(run_id: int | None, step: int) -> Any:
     return select(APPROVALS).where(APPROVALS.c.run_id == run_id, APPROVALS.c.step == step).with_for_update()
 
 
-def _expired(connection: Connection, there: Approval) -> Approval:
-    written = update(APPROVALS).where(APPROVALS.c.id == there.id).values(state="expired").returning(APPROVALS)
+def _expired(connection: Connection, row: Approval) -> Approval:
+    written = update(APPROVALS).where(APPROVALS.c.id == row.id).values(state="expired").returning(APPROVALS)
     return exactly_one(connection, Approval, written)

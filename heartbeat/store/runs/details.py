@@ -85,8 +85,8 @@ def parsed(arguments: str | None) -> Any:
     if arguments is None:
         return None
     try:
-        found = json.loads(arguments)
-        json.dumps(found, allow_nan=False)
+        value = json.loads(arguments)
+        json.dumps(value, allow_nan=False)
     except (ValueError, RecursionError):
         return arguments
-    return found
+    return value

@@ -48,7 +48,7 @@ class LogFilter:
     dry_run: bool = False
 
     @property
-    def given(self) -> dict[str, Any]:
+    def filters(self) -> dict[str, Any]:
         """The columns that must equal something."""
         return {name: value for name, value in vars(self).items() if value is not None and name != "dry_run"}
 
@@ -70,17 +70,17 @@ def logs(connection: Connection, wanted: LogFilter, page: Page) -> tuple[list[Ro
     if page.offset >= total:
         return [], total
     bounds = {"limit": page.size, "offset": page.offset}
-    rows = connection.execute(_page(frozenset(wanted.given), wanted.dry_run), {**wanted.given, **bounds})
+    rows = connection.execute(_page(frozenset(wanted.filters), wanted.dry_run), {**wanted.filters, **bounds})
     return list(rows), total
 
 
 @cache
-def _page(given: frozenset[str], dry_run: bool = False) -> Select[Any]:
+def _page(filters: frozenset[str], dry_run: bool = False) -> Select[Any]:
     """The ids come first, from an index alone, so that a late page need not read the rows before it."""
-    ids = select(RUN.c.id).where(*_equal(given), _rehearsed(dry_run))
-    if "status" not in given:
+    ids = select(RUN.c.id).where(*_equal(filters), _rehearsed(dry_run))
+    if "status" not in filters:
         # A run that is still going is no log.
-        ids = ids.where(RUN.c.id.not_in(select(RUN.c.id).where(*_equal(given), RUN.c.status == "running")))
+        ids = ids.where(RUN.c.id.not_in(select(RUN.c.id).where(*_equal(filters), RUN.c.status == "running")))
     ids = (
         ids.order_by(RUN.c.id.desc())
         .limit(bindparam("limit", type_=Integer()))
@@ -94,9 +94,9 @@ def _page(given: frozenset[str], dry_run: bool = False) -> Select[Any]:
     )
 
 
-def _equal(given: frozenset[str]) -> list[ColumnElement[bool]]:
+def _equal(filters: frozenset[str]) -> list[ColumnElement[bool]]:
     """Just the columns of the index that serves these filters: a heartbeat has one bot and one member."""
-    names = given - {"bot_id", "member_id"} if "heartbeat_id" in given else given
+    names = filters - {"bot_id", "member_id"} if "heartbeat_id" in filters else filters
     return [RUN.c[name] == bindparam(name) for name in sorted(names)]
 
 
@@ -121,7 +121,9 @@ def _count(connection: Connection, wanted: LogFilter) -> int:
 
 
 def _count_rows(connection: Connection, wanted: LogFilter) -> int:
-    counted = select(func.count()).select_from(RUN).where(*_equal(frozenset(wanted.given)), _rehearsed(wanted.dry_run))
+    counted = (
+        select(func.count()).select_from(RUN).where(*_equal(frozenset(wanted.filters)), _rehearsed(wanted.dry_run))
+    )
     if wanted.status is None:
         counted = counted.where(RUN.c.status != "running")
-    return connection.execute(counted, wanted.given).scalar_one()
+    return connection.execute(counted, wanted.filters).scalar_one()

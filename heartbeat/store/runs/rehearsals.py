@@ -55,7 +55,7 @@ class Rehearsal:
     """In the order in which it would have happened."""
 
     calls: list[RehearsedCall]
-    told: list[RehearsedEvent]
+    events: list[RehearsedEvent]
 
 
 def rehearsals_of(connection: Connection, heartbeat: Heartbeat, most: int) -> list[Run]:
@@ -72,27 +72,27 @@ def rehearsal(connection: Connection, run: Run) -> Rehearsal:
     steps = many(connection, Step, rehearsed.order_by(STEP.c.number))
     calls = [RehearsedCall(step.name or "", parsed(step.arguments), step.failure_code == "would_ask") for step in steps]
     heartbeat = exactly_one(connection, Heartbeat, select(HEARTBEAT).where(HEARTBEAT.c.id == run.heartbeat_id))
-    told = [
+    events = [
         RehearsedEvent(kind, target.channel, target.name)
         for kind in _events(run, heartbeat, calls)
         for target in interested_targets(connection, heartbeat, kind)
     ]
-    return Rehearsal(calls, told)
+    return Rehearsal(calls, events)
 
 
 def _events(run: Run, heartbeat: Heartbeat, calls: list[RehearsedCall]) -> list[str]:
     """What would have been heard of such a run at the heartbeat's next tick (see telling.py)."""
-    told = [APPROVAL] if any(call.needs_approval for call in calls) else []
+    kinds = [APPROVAL] if any(call.needs_approval for call in calls) else []
     if any(call.tool == NOTIFY for call in calls):
-        told.append(NOTIFIED)
+        kinds.append(NOTIFIED)
     if run.report and run.report.get("findings") and run.report["outcome"] != "nothing_to_report":
-        told.append(FINDING)
+        kinds.append(FINDING)
     if run.status == "success" and heartbeat.error_count:
-        told.append(RECOVERED)
+        kinds.append(RECOVERED)
     if run.status == "error":
         once_more = heartbeat.error_count + 1
         if once_more >= heartbeat.max_consecutive_errors or run.error_code == "budget_exhausted":
-            told.append(PAUSED)
+            kinds.append(PAUSED)
         elif once_more == 1:
-            told.append(FAILED)
-    return told
+            kinds.append(FAILED)
+    return kinds

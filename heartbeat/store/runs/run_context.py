@@ -21,35 +21,35 @@ MOST_MEMORIES = 5
 
 def _newest(status: str, most: int) -> Select[Any]:
     """By status, so that an index finds them however many ticks were skipped since."""
-    found = select(
+    runs = select(
         RUN.c.status.label("kind"),
         RUN.c.id.label("id"),
         RUN.c.started_at.label("at"),
-        func.coalesce(RUN.c.error_message, RUN.c.report["summary"].as_string()).label("told"),
+        func.coalesce(RUN.c.error_message, RUN.c.report["summary"].as_string()).label("text"),
         # One more than is shown, so that it can be seen that there was more.
         func.substr(RUN.c.response, 1, MAX_ANSWER_LENGTH + 1).label("answer"),
         null().label("mark"),
     )
     mine = (RUN.c.heartbeat_id == bindparam("heartbeat")) & (RUN.c.status == status) & RUN.c.dry_run.is_(False)
-    return _first(found.where(mine).order_by(RUN.c.id.desc()), most)
+    return _first(runs.where(mine).order_by(RUN.c.id.desc()), most)
 
 
 def _open_findings() -> Select[Any]:
-    found = select(
+    findings = select(
         literal("finding").label("kind"),
         FINDING.c.id.label("id"),
         FINDING.c.first_seen_at.label("at"),
-        FINDING.c.title.label("told"),
+        FINDING.c.title.label("text"),
         FINDING.c.severity.label("answer"),
         FINDING.c.fingerprint.label("mark"),
     )
     mine = (FINDING.c.heartbeat_id == bindparam("heartbeat")) & (FINDING.c.state != "resolved")
-    return _first(found.where(mine).order_by(FINDING.c.last_seen_at.desc(), FINDING.c.id.desc()), MOST_FINDINGS)
+    return _first(findings.where(mine).order_by(FINDING.c.last_seen_at.desc(), FINDING.c.id.desc()), MOST_FINDINGS)
 
 
-def _first(found: Select[Any], most: int) -> Select[Any]:
+def _first(query: Select[Any], most: int) -> Select[Any]:
     # SQLite takes a limit within a union only as a query of its own.
-    return select(found.limit(most).subquery())
+    return select(query.limit(most).subquery())
 
 
 # Built once: putting such a statement together costs more than running it.
@@ -61,10 +61,12 @@ def opening_of(connection: Connection, heartbeat: Heartbeat, has_memories: bool,
     rows: Sequence[Any] = ()
     if heartbeat.last_executed_at is not None:
         rows = sorted(connection.execute(BEFORE, {"heartbeat": heartbeat.id}), key=lambda row: row.id)
-    earlier = [EarlierRun(row.kind, row.at, row.told, row.answer) for row in rows if row.kind != "finding"]
-    findings = [OpenFinding(row.told, row.answer, row.mark, row.at) for row in rows if row.kind == "finding"]
+    earlier = [EarlierRun(row.kind, row.at, row.text, row.answer) for row in rows if row.kind != "finding"]
+    findings = [OpenFinding(row.text, row.answer, row.mark, row.at) for row in rows if row.kind == "finding"]
     memories: list[tuple[str, str]] = []
     if has_memories:
-        found = recall(connection, MemoryOwner(heartbeat.bot_id, heartbeat.member_id), heartbeat.prompt, MOST_MEMORIES)
-        memories = [(memory.uuid, memory.text) for memory in found]
+        recalled = recall(
+            connection, MemoryOwner(heartbeat.bot_id, heartbeat.member_id), heartbeat.prompt, MOST_MEMORIES
+        )
+        memories = [(memory.uuid, memory.text) for memory in recalled]
     return compose(RunContext(earlier, findings, memories), now, heartbeat.timezone)

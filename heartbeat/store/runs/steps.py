@@ -11,7 +11,7 @@ from sqlalchemy import Connection, and_, bindparam, select, update
 
 from heartbeat.domain import credits
 from heartbeat.domain.first_message import first_message
-from heartbeat.store.credits.ledger import Account, hold, settle, short_of_budget, short_of_plan
+from heartbeat.store.credits.ledger import Account, StepCost, hold, settle, short_of_budget, short_of_plan
 from heartbeat.store.rows import all_joined, columns, first, insert_once, joined, many
 from heartbeat.store.runs.limits import RunLimits
 from heartbeat.store.tables.credits import Entry
@@ -106,43 +106,43 @@ class Transcript:
 
 def read_transcript(connection: Connection, run_uuid: str) -> Transcript:
     """A run and its transcript, in one look."""
-    found = all_joined(connection, (Run, Step), WITH_STEPS, {"run": run_uuid})
-    assert found, f"run {run_uuid} was never opened"
-    return Transcript(found[0][0], [step for _, step in found if step.id])
+    rows = all_joined(connection, (Run, Step), WITH_STEPS, {"run": run_uuid})
+    assert rows, f"run {run_uuid} was never opened"
+    return Transcript(rows[0][0], [step for _, step in rows if step.id])
 
 
 def begin_step(connection: Connection, run_uuid: str, number: int, limits: RunLimits, now: datetime) -> Transcript:
-    """Reserve the worst case of a model request after the first, once; the standing then has it held, or a shortage."""
+    """Reserve the worst case of a model request after the first, once; the transcript has it held or a shortage."""
     locked = joined(connection, (Run, Heartbeat, Project), LOCKED, {"run": run_uuid})
     assert locked is not None, f"run {run_uuid} was never opened"
     run, heartbeat, project = locked
-    standing = Transcript(run, steps(connection, run.id))
-    if run.status != "running" or run.credits_held or standing.step(number):
-        return standing
+    transcript = Transcript(run, steps(connection, run.id))
+    if run.status != "running" or run.credits_held or transcript.step(number):
+        return transcript
     start, end = credits.period(now, project.period_anchor_day)
-    max_credits = limits.max_credits(run.model, next_request_tokens(standing, limits), run.max_reply_tokens)
+    max_credits = limits.max_credits(run.model, next_request_tokens(transcript, limits), run.max_reply_tokens)
     shortage = short_of_budget(heartbeat, max_credits, start, end)
     limit = limits.plan(project.plan).credits_per_month
     if shortage is None and not hold(connection, _account(run, start), number, max_credits, limit, now):
         shortage = short_of_plan(max_credits, limit)
     if shortage is None:
         connection.execute(HOLD_ON_RUN, {"key": run.id, "hold": max_credits})
-    return replace(standing, shortage=shortage)
+    return replace(transcript, shortage=shortage)
 
 
 def _account(run: Run, period_start: datetime) -> Account:
     return Account(project_id=run.project_id, period_start=period_start, heartbeat_id=run.heartbeat_id, run_id=run.id)
 
 
-def next_request_tokens(standing: Transcript, limits: RunLimits) -> int:
+def next_request_tokens(transcript: Transcript, limits: RunLimits) -> int:
     """No fewer tokens than the next model request reads: what the last one is said to have, and what came since."""
-    last = next((step for step in reversed(standing.steps) if step.kind == "model"), None)
-    since = [step.answer for step in standing.steps if last is None or step.number > last.number]
+    last = next((step for step in reversed(transcript.steps) if step.kind == "model"), None)
+    since = [step.answer for step in transcript.steps if last is None or step.number > last.number]
     if last is not None and last.input_tokens:
         return last.input_tokens + last.output_tokens + credits.most_tokens(*since)
-    run, told = standing.run, [step.messages + step.answer for step in standing.steps]
+    run, texts = transcript.run, [step.messages + step.answer for step in transcript.steps]
     return limits.tool_tokens(limits.built_in_tokens) + credits.most_tokens(
-        run.instruction, first_message(run.opening, run.prompt), *told
+        run.instruction, first_message(run.opening, run.prompt), *texts
     )
 
 
@@ -158,20 +158,20 @@ def settle_step(
 
     `rate` is in credits for each started 1,000 tokens. Returns the step as the store has it, and the steps after it.
     """
-    found = joined(connection, (Run,), RESERVED, {"run": run_uuid, "step": step.number})
-    assert found is not None, f"a step of run {run_uuid}, which was never opened"
-    run, period_start = found
+    locked = joined(connection, (Run,), RESERVED, {"run": run_uuid, "step": step.number})
+    assert locked is not None, f"a step of run {run_uuid}, which was never opened"
+    run, period_start = locked
     _note_attempt(connection, run.id, step, "answered", now)
     stored = first(connection, Step, insert_once(connection.dialect.name, STEP), _answer(run.id, step, now))
     if stored is None:
         known = steps(connection, run.id)
-        return next(there for there in known if there.number == step.number), known
-    asked = [_call(run.id, number, call, now) for number, call in enumerate(step.calls, step.number + 1)]
-    written = [first(connection, Step, STEP.insert().returning(STEP), call) for call in asked]
+        return next(row for row in known if row.number == step.number), known
+    rows = [_call(run.id, number, call, now) for number, call in enumerate(step.calls, step.number + 1)]
+    written = [first(connection, Step, STEP.insert().returning(STEP), call) for call in rows]
     account = _account(run, period_start or credits.period(now)[0])
-    cost = credits.cost(step.tokens, rate)
+    cost = StepCost(step.number, step.tokens, credits.cost(step.tokens, rate))
     # Nothing, if the run was closed meanwhile and gave it back: what comes too late is the operator's loss.
-    charged = settle(connection, account, step.number, step.tokens, cost, run.credits_held, now)
+    charged = settle(connection, account, cost, run.credits_held, now)
     used = {"more_tokens": step.tokens, "more_credits": charged, "more_cost": step.cost_nano_usd}
     connection.execute(CHARGE_RUN, {"key": run.id, **used})
     return stored, [call for call in written if call]
@@ -198,8 +198,8 @@ def note_lost(
 
 def _note_attempt(connection: Connection, run_id: int, step: NewStep, outcome: str, now: datetime) -> bool:
     """Write down what one request to the provider really used, once; false when it was written before."""
-    given = {name: getattr(step, name) for name in ("attempt", "model", "input_tokens", "output_tokens")}
-    row = {**given, "run_id": run_id, "step": step.number, "outcome": outcome, "created_at": now}
+    fields = {name: getattr(step, name) for name in ("attempt", "model", "input_tokens", "output_tokens")}
+    row = {**fields, "run_id": run_id, "step": step.number, "outcome": outcome, "created_at": now}
     written = insert_once(connection.dialect.name, ATTEMPT)
     return connection.execute(written, {**row, "cost_nano_usd": step.cost_nano_usd}).first() is not None
 
@@ -208,13 +208,13 @@ TOOL = {"answer": "", "messages": "", "model": "", "input_tokens": 0, "output_to
 
 
 def _call(run_id: int, number: int, call: ToolCall, now: datetime) -> dict[str, object]:
-    asked = {"name": call.name, "call_id": call.call_id, "arguments": call.arguments}
+    fields = {"name": call.name, "call_id": call.call_id, "arguments": call.arguments}
     of_run = {"run_id": run_id, "number": number, "created_at": now}
-    return {**TOOL, **asked, **of_run, "kind": "tool", "state": "asked", "final": False}
+    return {**TOOL, **fields, **of_run, "kind": "tool", "state": "asked", "final": False}
 
 
 def _answer(run_id: int, step: NewStep, now: datetime) -> dict[str, object]:
-    given = {name: value for name, value in vars(step).items() if name in STEP.c}
+    fields = {name: value for name, value in vars(step).items() if name in STEP.c}
     nothing = {"name": None, "call_id": None, "arguments": None}
     own = {"kind": "model", "state": "done", "final": not step.calls, "run_id": run_id, "created_at": now}
-    return {**given, **nothing, **own}
+    return {**fields, **nothing, **own}

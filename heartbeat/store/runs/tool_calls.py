@@ -55,17 +55,17 @@ class CallReceipt:
 
 def read_call(connection: Connection, run_uuid: str, number: int) -> CallReceipt:
     """A call as it stands; nothing is set out for yet."""
-    found = joined(connection, (Step, Run), WITH_ITS_OWNER, {"run": run_uuid, "number": number})
-    assert found is not None, f"step {number} of run {run_uuid} was never asked for"
-    call, run, by_owner, approval = found
+    row = joined(connection, (Step, Run), WITH_ITS_OWNER, {"run": run_uuid, "number": number})
+    assert row is not None, f"step {number} of run {run_uuid} was never asked for"
+    call, run, by_owner, approval = row
     return CallReceipt(call, run, call.state, by_owner, approval)
 
 
 def begin_call(connection: Connection, run_uuid: str, number: int) -> CallReceipt:
     """Set out to make a call; from here on it counts as made, perhaps."""
-    found = joined(connection, (Step, Run), LOCK_CALL, {"run": run_uuid, "number": number})
-    assert found is not None, f"step {number} of run {run_uuid} was never asked for"
-    call, run = found
+    row = joined(connection, (Step, Run), LOCK_CALL, {"run": run_uuid, "number": number})
+    assert row is not None, f"step {number} of run {run_uuid} was never asked for"
+    call, run = row
     if call.state == "asked" and run.status == "running":
         connection.execute(update(STEP).where(STEP.c.id == call.id).values(state="called"))
     return CallReceipt(call, run, call.state)

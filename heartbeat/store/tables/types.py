@@ -39,5 +39,5 @@ def _from_text(value: str | None) -> datetime | None:
 BIG = BigInteger().with_variant(Integer, "sqlite")
 
 
-def time(**given: Any) -> Any:
-    return Field(sa_type=UtcDateTime, **given)
+def time(**options: Any) -> Any:
+    return Field(sa_type=UtcDateTime, **options)
