@@ -10,7 +10,8 @@ from api.schemas.examples import example
 from api.schemas.fields import OfBot
 from api.schemas.response_fields import CostUsd
 from heartbeat.domain.field_types import WHOLE
-from heartbeat.store.credits.stats import Stats, Sums
+from heartbeat.store.credits.stats import Stats
+from heartbeat.store.tables.credits import RunSums
 
 TYPES = ("heartbeat", "scheduled_task")
 # The model of ticks that never ran, and of logs that were written before models were told apart.
@@ -101,17 +102,17 @@ def show_stats(stats: Stats) -> dict[str, Any]:
         "total_cost_usd": dollars(sums.cost_nano_usd),
         "avg_duration_ms": round(sums.duration_ms / sums.executed) if sums.executed else 0,
         "active_heartbeats": stats.active_heartbeats,
-        "by_type": {kind: _of_type(stats.by_type.get(kind, Sums())) for kind in TYPES},
+        "by_type": {kind: _of_type(stats.by_type.get(kind, RunSums())) for kind in TYPES},
         "by_model": {model or NO_MODEL: _of_model(sums) for model, sums in stats.by_model.items()},
         "time_series": [_of_day(day, sums) for day, sums in stats.by_day.items()],
     }
 
 
-def _of_type(sums: Sums) -> dict[str, Any]:
+def _of_type(sums: RunSums) -> dict[str, Any]:
     return {"count": sums.total, "success_rate": sums.success_rate}
 
 
-def _of_model(sums: Sums) -> dict[str, Any]:
+def _of_model(sums: RunSums) -> dict[str, Any]:
     return {
         "count": sums.total,
         "credits": sums.credits,
@@ -120,7 +121,7 @@ def _of_model(sums: Sums) -> dict[str, Any]:
     }
 
 
-def _of_day(day: str, sums: Sums) -> dict[str, Any]:
+def _of_day(day: str, sums: RunSums) -> dict[str, Any]:
     return {
         "date": day,
         "total": sums.total,

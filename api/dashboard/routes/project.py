@@ -15,13 +15,13 @@ from api.dashboard.views.run_list import RunList, run_line, runs_of
 from api.next_ticks import next_tick
 from heartbeat.domain import credits
 from heartbeat.store.credits.ledger import period_credits
-from heartbeat.store.credits.stats import Sums
 from heartbeat.store.heartbeats.tick_accounting import cadence_of
 from heartbeat.store.overview import projects, waiting
 from heartbeat.store.pages import Page
 from heartbeat.store.projects.access import Access
 from heartbeat.store.runs.rehearsals import rehearsals_of
 from heartbeat.store.tables.bots import Bot
+from heartbeat.store.tables.credits import RunSums
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.runs import Run
 
@@ -45,7 +45,7 @@ class ProjectRows:
     heartbeats: list[projects.ListedHeartbeat]
     states: projects.HeartbeatStates
     running: list[Row[Any]]
-    days: dict[Any, Sums]
+    days: dict[Any, RunSums]
     credits: int
     credit_limit: int | None
     bot: Bot | None

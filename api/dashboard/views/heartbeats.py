@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 
 from api.dashboard.views import formats
 from api.dashboard.views.formats import Moment, moment
-from heartbeat.store.credits.stats import Sums
 from heartbeat.store.overview.projects import HeartbeatStates
+from heartbeat.store.tables.credits import RunSums
 from heartbeat.store.tables.heartbeats import Heartbeat
 
 TITLE, NOTE = 90, 330
@@ -73,7 +73,7 @@ class Totals:
 
     states: HeartbeatStates
     running: int
-    today: Sums
+    today: RunSums
     bars: list[ChartBar]
     credits: int
     credit_limit: int | None
@@ -141,13 +141,13 @@ def spent(row: Heartbeat, period: Period) -> BudgetView:
 
 
 def totals(
-    states: HeartbeatStates, running: int, days: dict[date, Sums], used: int, limit: int | None, period: Period
+    states: HeartbeatStates, running: int, days: dict[date, RunSums], used: int, limit: int | None, period: Period
 ) -> Totals:
     """The numbers at the top; `used` and `limit` are the project's credits of this period."""
     return Totals(states, running, list(days.values())[-1], bars(days), used, limit, formats.day(period[1]))
 
 
-def bars(days: dict[date, Sums]) -> list[ChartBar]:
+def bars(days: dict[date, RunSums]) -> list[ChartBar]:
     """Draw the chart of runs, a bar a day: successes below, errors on top. The highest day fills the height."""
     most = max([1, *(sums.executed for sums in days.values())])
     scale = CHART_HEIGHT / most

@@ -5,12 +5,12 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from heartbeat.store.rows import add_up, columns
-from heartbeat.store.tables.credits import DailyRollup
+from heartbeat.store.tables.credits import DailyRollup, RunSums
 
 ROLLUP = columns(DailyRollup)
 
 DAY = ("bot_id", "day", "type", "model")
-SUMS = ("success", "error", "skipped", "cancelled", "duration_ms", "tokens", "credits", "cost_nano_usd")
+SUMS = tuple(RunSums.model_fields)
 NOTHING = dict.fromkeys(SUMS, 0)
 
 

@@ -8,14 +8,15 @@ from sqlalchemy import ColumnElement, Connection, Row, bindparam, case, func, li
 
 from heartbeat.domain.errors import NotFound
 from heartbeat.store.bots.bots import BOT
-from heartbeat.store.credits.stats import NAMES, ROLLUP, Sums
+from heartbeat.store.credits.rollup import ROLLUP, SUMS
 from heartbeat.store.heartbeats.heartbeats import HEARTBEAT, IS_HEARTBEAT, NOT_DELETED
 from heartbeat.store.heartbeats.tasks import TASKS
 from heartbeat.store.pages import Page
 from heartbeat.store.projects.access import Access, as_public_id
-from heartbeat.store.rows import exactly_one, first
+from heartbeat.store.rows import built, exactly_one, first
 from heartbeat.store.runs.runs import RUN
 from heartbeat.store.tables.bots import Bot
+from heartbeat.store.tables.credits import RunSums
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.projects import Project
 
@@ -70,7 +71,7 @@ RUNNING = (
     .limit(MAX_RUNNING)
 )
 DAYS = (
-    select(ROLLUP.c.day, *(func.sum(ROLLUP.c[name]) for name in NAMES))
+    select(ROLLUP.c.day, *(func.sum(ROLLUP.c[name]) for name in SUMS))
     .where(BOT.c.project_id == bindparam("project_id"), ROLLUP.c.bot_id == BOT.c.id, ROLLUP.c.day >= bindparam("since"))
     .group_by(ROLLUP.c.day)
 )
@@ -97,14 +98,14 @@ def running(connection: Connection, project: Project) -> list[Row[Any]]:
     return list(connection.execute(RUNNING, {"project_id": project.id}))
 
 
-def days(connection: Connection, project: Project, today: date, count: int) -> dict[date, Sums]:
+def days(connection: Connection, project: Project, today: date, count: int) -> dict[date, RunSums]:
     """Sum the runs of each of the last `count` days (UTC), today included; days without logs are zero."""
     since = today - timedelta(days=count - 1)
-    sums = {since + timedelta(days=number): Sums() for number in range(count)}
+    sums = {since + timedelta(days=number): RunSums() for number in range(count)}
     for day, *numbers in connection.execute(DAYS, {"project_id": project.id, "since": since.isoformat()}):
         # A day after today comes from a process whose clock is ahead of this one.
         if (key := date.fromisoformat(day)) in sums:
-            sums[key] = Sums(*(int(number) for number in numbers))
+            sums[key] = built(RunSums, SUMS, map(int, numbers))
     return sums
 
 

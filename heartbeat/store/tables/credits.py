@@ -50,14 +50,9 @@ class Usage(SQLModel, table=True):
     granted: int = 0
 
 
-class DailyRollup(SQLModel, table=True):
-    """What a bot's logs of one UTC day, type and model come to; `GET …/stats` reads this and never the logs."""
+class RunSums(SQLModel):
+    """Logs by status, and what they cost together."""
 
-    __tablename__ = "daily_rollup"
-    bot_id: int = Field(foreign_key="bot.id", primary_key=True)
-    day: str = Field(primary_key=True)
-    type: str = Field(primary_key=True)
-    model: str = Field(default="", primary_key=True)
     success: int = 0
     error: int = 0
     skipped: int = 0
@@ -66,3 +61,31 @@ class DailyRollup(SQLModel, table=True):
     tokens: int = 0
     credits: int = 0
     cost_nano_usd: int = Field(default=0, sa_type=BIG)
+
+    @property
+    def total(self) -> int:
+        return self.success + self.error + self.skipped + self.cancelled
+
+    @property
+    def executed(self) -> int:
+        """Runs that began."""
+        return self.total - self.skipped
+
+    @property
+    def success_rate(self) -> float:
+        """Per cent of all, with one decimal."""
+        return round(100 * self.success / self.total, 1) if self.total else 0.0
+
+    def add(self, row: "RunSums") -> None:
+        for name in RunSums.model_fields:
+            setattr(self, name, getattr(self, name) + getattr(row, name))
+
+
+class DailyRollup(RunSums, table=True):
+    """What a bot's logs of one UTC day, type and model come to; `GET …/stats` reads this and never the logs."""
+
+    __tablename__ = "daily_rollup"
+    bot_id: int = Field(foreign_key="bot.id", primary_key=True)
+    day: str = Field(primary_key=True)
+    type: str = Field(primary_key=True)
+    model: str = Field(default="", primary_key=True)
