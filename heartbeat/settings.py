@@ -5,15 +5,17 @@ else is handed the object. The names here are the names in docs/settings.md, and
 """
 
 import json
+import ssl
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AliasChoices, BaseModel, Field, SecretStr, field_validator
+from pydantic import AliasChoices, BaseModel, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
 from heartbeat.domain.secret_keys import read_keys
+from heartbeat.domain.setting_values import bare, proxy_address, require_header_text, require_web_address
 from heartbeat.domain.tool_risks import Risk
 from heartbeat.egress.addresses import AllowList
 
@@ -133,12 +135,50 @@ class Settings(BaseSettings):
     )
     google_base_url: str | None = Field(default=None, validation_alias=_alias("GOOGLE_GEMINI_BASE_URL"))
     ollama_base_url: str = Field(default="http://127.0.0.1:11434/v1", validation_alias=_alias("OLLAMA_BASE_URL"))
+    http_proxy: SecretStr | None = Field(default=None, validation_alias=_alias("HTTP_PROXY"))
+    https_proxy: SecretStr | None = Field(default=None, validation_alias=_alias("HTTPS_PROXY"))
+    no_proxy: str | None = Field(default=None, validation_alias=_alias("NO_PROXY"))
+    ssl_cert_file: Path | None = Field(default=None, validation_alias=_alias("SSL_CERT_FILE"))
 
     # Money and limits
     credits_per_1000_tokens: int = Field(default=1, ge=0)
     model_rates: dict[str, int] = Field(default_factory=dict)
     plans: Annotated[dict[str, Plan], NoDecode] = Field(default_factory=dict, validate_default=True)
     max_body_bytes: int = Field(default=1_000_000, ge=1_000)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _bare_values(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """Take from each value what a file or a secret put around it; one that is empty then counts as not set."""
+        read = {name: bare(value) for name, value in values.items()}
+        return {name: value for name, value in read.items() if value != "" or values[name] == ""}
+
+    @field_validator("openai_api_key", "anthropic_api_key", "google_api_key", "temporal_api_key")
+    @classmethod
+    def _can_be_sent(cls, secret: SecretStr | None) -> SecretStr | None:
+        require_header_text(secret.get_secret_value() if secret else "")
+        return secret
+
+    @field_validator("openai_base_url", "anthropic_base_url", "google_base_url", "ollama_base_url", "local_url")
+    @classmethod
+    def _is_a_web_address(cls, url: str | None) -> str | None:
+        if url is not None:
+            require_web_address(url)
+        return url
+
+    @field_validator("http_proxy", "https_proxy")
+    @classmethod
+    def _is_a_proxy(cls, secret: SecretStr | None) -> SecretStr | None:
+        return SecretStr(proxy_address(secret.get_secret_value())) if secret else None
+
+    @field_validator("ssl_cert_file")
+    @classmethod
+    def _holds_certificates(cls, path: Path | None) -> Path | None:
+        try:
+            ssl.create_default_context(cafile=path) if path else None
+        except (OSError, ValueError):
+            raise ValueError("must name a file with certificates (PEM) that this process can read") from None
+        return path
 
     @field_validator("database_url")
     @classmethod

@@ -1,8 +1,7 @@
 """One model request, provider-neutral."""
 
 import asyncio
-from asyncio import Lock
-from contextlib import AsyncExitStack
+from collections.abc import Callable
 
 from pydantic_ai.direct import model_request
 from pydantic_ai.models import Model, ModelRequestParameters
@@ -12,21 +11,20 @@ from pydantic_ai.tools import ToolDefinition
 from heartbeat.agents.completion import Completion, CompletionRequest, read_response
 from heartbeat.agents.failures import ModelFailure, explain
 from heartbeat.agents.http import model_http_client
+from heartbeat.agents.model_names import PROVIDERS
 from heartbeat.agents.prompt import messages_of
-from heartbeat.agents.providers import make_model
+from heartbeat.agents.providers import models_of
 from heartbeat.agents.tools.definitions import OfferedTool
 from heartbeat.settings import Settings
 
 
 class ProviderClients:
-    """The model clients of one process, each made at its first request, so that connections are used again."""
+    """The clients of one process: one a provider, made at its first request, however many models are named."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._models: dict[str, Model] = {}
-        self._open = AsyncExitStack()
-        self._lock = Lock()
-        self._http = model_http_client(float(settings.step_timeout_seconds))
+        self._models_of: dict[str, Callable[[str], Model]] = {}
+        self._http = model_http_client(settings)
 
     async def complete(self, request: CompletionRequest) -> Completion:
         """Send one request; raises `ModelFailure` in words the owner can act on."""
@@ -34,7 +32,7 @@ class ProviderClients:
         messages = messages_of(request.instruction, request.prompt, request.turns)
         tools = ModelRequestParameters(function_tools=[_definition(tool) for tool in request.tools])
         try:
-            model = await self._model(request.model)
+            model = self._model(request.model)
             # The libraries' own time-out is for each read; a server may send blanks for ever.
             async with asyncio.timeout(self._settings.step_timeout_seconds):
                 response = await model_request(model, messages, model_settings=options, model_request_parameters=tools)
@@ -44,16 +42,16 @@ class ProviderClients:
         except Exception as problem:
             raise explain(request.model, problem) from problem
 
-    async def _model(self, name: str) -> Model:
-        async with self._lock:
-            if name not in self._models:
-                model = make_model(name, self._settings, self._http)
-                self._models[name] = await self._open.enter_async_context(model)
-            return self._models[name]
+    def _model(self, name: str) -> Model:
+        service, _, model = name.partition(":")
+        # Another name means OpenAI, as everywhere; a client is made for none of them.
+        service = service if service in PROVIDERS else "openai"
+        if service not in self._models_of:
+            self._models_of[service] = models_of(service, self._settings, self._http)
+        return self._models_of[service](model)
 
     async def close(self) -> None:
         """Give every connection back."""
-        await self._open.aclose()
         await self._http.aclose()
 
 

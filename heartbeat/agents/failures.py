@@ -5,11 +5,12 @@ from typing import Any
 from pydantic_ai import exceptions as ai
 
 from heartbeat.agents.bodies.errors import is_moderation
-from heartbeat.agents.transport import unusable_response_behind
+from heartbeat.agents.transport import never_left, unusable_response_behind
 from heartbeat.domain.redaction import mask
 from heartbeat.domain.text import storable_text
 
 MAX_DETAIL_LENGTH = 500
+UNSENDABLE = "{model}: the request could not be sent; check this provider's key and address in the workers' settings."
 REFUSED = "{model}: the provider's filter refused this request; change the prompt."
 
 
@@ -67,6 +68,8 @@ def explain(model: str, problem: Exception) -> ModelFailure:
     """
     if (unusable := unusable_response_behind(problem)) is not None:
         return ModelFailure("bad_answer", f"{model}: the provider sent {unusable}.", retryable=True)
+    if never_left(problem):
+        return ModelFailure("misconfigured", UNSENDABLE.format(model=model))
     detail = _detail(problem)
     if isinstance(problem, ai.ModelRequestRejectedError) and is_moderation(_error(problem)):
         return ModelFailure("model_refused", REFUSED.format(model=model) + detail)

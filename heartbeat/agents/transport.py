@@ -5,6 +5,7 @@ before they are parsed (bodies/).
 """
 
 import time
+from collections.abc import Iterator
 
 import httpx2
 
@@ -13,6 +14,7 @@ from heartbeat.agents.parameters import Parameters
 
 # Of the body as it was sent; the repaired one is another.
 BODY_HEADERS = {"content-encoding", "content-length", "transfer-encoding"}
+UNSENDABLE = (httpx2.LocalProtocolError, httpx2.UnsupportedProtocol, httpx2.InvalidURL, UnicodeEncodeError)
 
 
 class RepairingTransport(httpx2.AsyncBaseTransport):
@@ -63,7 +65,16 @@ def _repaired(request: httpx2.Request, response: httpx2.Response) -> httpx2.Resp
 
 def unusable_response_behind(problem: BaseException) -> UnusableResponse | None:
     """The `UnusableResponse` that a client library wrapped into an exception of its own; `None` when there is none."""
+    return next((cause for cause in _causes(problem) if isinstance(cause, UnusableResponse)), None)
+
+
+def never_left(problem: BaseException) -> bool:
+    """Whether the request could not even be written: a key that is no header, an address that is none."""
+    return any(isinstance(cause, UNSENDABLE) for cause in _causes(problem))
+
+
+def _causes(problem: BaseException) -> Iterator[BaseException]:
     cause: BaseException | None = problem
-    while cause is not None and not isinstance(cause, UnusableResponse):
+    while cause is not None:
+        yield cause
         cause = cause.__cause__ or cause.__context__
-    return cause

@@ -1,7 +1,7 @@
 """`heartbeat doctor`: check everything that a run needs, and say what mends what is broken."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -18,6 +18,7 @@ from heartbeat.agents.completion import CompletionRequest
 from heartbeat.agents.failures import ModelFailure
 from heartbeat.agents.model_names import LOCAL, choose_default_model
 from heartbeat.cli.settings_errors import explain
+from heartbeat.domain.redaction import mask
 from heartbeat.secrets.keyring import CannotOpen, Keyring
 from heartbeat.settings import Settings
 from heartbeat.store import migrate
@@ -47,7 +48,8 @@ def check_installation(read_settings: Callable[[], Settings]) -> NoReturn:
 
 async def _print_checks(read_settings: Callable[[], Settings]) -> bool:
     """Return whether all is well."""
-    console = Console(emoji=False, highlight=False)
+    # Of a size of our own: rich stumbles over a COLUMNS that is no number. Lines are not wrapped anyway.
+    console = Console(emoji=False, highlight=False, width=80, height=25)
     well = True
     async for check in _checks(read_settings):
         mark = Text("✗ ", "bold red") if check.mend else Text("✓ ", "bold green")
@@ -64,19 +66,36 @@ async def _checks(read_settings: Callable[[], Settings]) -> AsyncIterator[CheckR
     except (ValidationError, SettingsError) as problem:
         yield CheckResult("settings", "some cannot be used", explain(problem))
         return
+    except Exception as problem:
+        # A file that is no text, JSON without end: what holds the settings, not one of them.
+        yield CheckResult("settings", "cannot be read", _in_words(problem))
+        return
     yield CheckResult("settings", f"data in {settings.data_dir.absolute()}")
     if settings.apprise_targets:
-        yield await asyncio.to_thread(_apprise, settings)
-    database = _database(settings)
+        yield await _result("apprise", asyncio.to_thread(_apprise, settings))
+    database = await _result("database", asyncio.to_thread(_database, settings))
     yield database
-    unchecked = CheckResult("migrations", "not checked", "mend the database first")
-    yield (migrations := unchecked if database.mend else _migrations(settings))
+    migrations = CheckResult("migrations", "not checked", "mend the database first")
+    if not database.mend:
+        migrations = await _result("migrations", asyncio.to_thread(_migrations, settings))
+    yield migrations
     if not migrations.mend:
-        yield _secrets(settings)
-    temporal, worker = await _temporal_and_worker(settings)
-    yield temporal
-    yield worker
-    yield await _model(settings)
+        yield await _result("secrets", asyncio.to_thread(_secrets, settings))
+    async for check in _temporal_and_worker(settings):
+        yield check
+    yield await _result("model", _model(settings))
+
+
+async def _result(name: str, check: Awaitable[CheckResult]) -> CheckResult:
+    """Wait for a check; one that fails in a way that nobody thought of is a result as well."""
+    try:
+        return await check
+    except Exception as problem:
+        return CheckResult(name, "could not be checked", _in_words(problem))
+
+
+def _in_words(problem: Exception) -> str:
+    return mask(f"{type(problem).__name__}: {' '.join(str(problem).split())[:300]}")
 
 
 def _apprise(settings: Settings) -> CheckResult:
@@ -142,27 +161,33 @@ def _why_sealed(keyring: Keyring, row: str, sealed: str) -> str | None:
     return None
 
 
-async def _temporal_and_worker(settings: Settings) -> tuple[CheckResult, CheckResult]:
-    where = f"{settings.temporal_target()}, namespace {settings.temporal_namespace}"
-    unchecked = CheckResult("worker", "not checked", "mend Temporal first")
+async def _temporal_and_worker(settings: Settings) -> AsyncIterator[CheckResult]:
     try:
         client = await asyncio.wait_for(connect(settings, lazy=False), TEMPORAL_TIMEOUT)
-    except TimeoutError:
-        return _no_temporal(settings, f"{where}: no answer within {TEMPORAL_TIMEOUT:g} s"), unchecked
-    except (RuntimeError, OSError, ValueError) as problem:
-        return _no_temporal(settings, f"{where}: {' '.join(str(problem).split())}"), unchecked
-    return CheckResult("Temporal", f"{where} answers"), _worker(settings, await pollers(client, settings.task_queue))
+    except Exception as problem:
+        yield _no_temporal(settings, problem)
+        yield CheckResult("worker", "not checked", "mend Temporal first")
+        return
+    yield CheckResult("Temporal", f"{_temporal_place(settings)} answers")
+    yield await _result("worker", _worker(settings, pollers(client, settings.task_queue)))
 
 
-def _no_temporal(settings: Settings, reason: str) -> CheckResult:
+def _temporal_place(settings: Settings) -> str:
+    return f"{settings.temporal_target()}, namespace {settings.temporal_namespace}"
+
+
+def _no_temporal(settings: Settings, problem: Exception) -> CheckResult:
     if settings.temporal_address is None:
         mend = "start it with `heartbeat up`, or set TEMPORAL_ADDRESS to a cluster of yours"
         return CheckResult("Temporal", f"{settings.temporal_target()} does not answer", mend)
+    is_late = isinstance(problem, TimeoutError)
+    reason = f"no answer within {TEMPORAL_TIMEOUT:g} s" if is_late else " ".join(str(problem).split())
     mend = "check TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_TLS… and TEMPORAL_API_KEY, and that the cluster runs"
-    return CheckResult("Temporal", reason, mend)
+    return CheckResult("Temporal", f"{_temporal_place(settings)}: {reason}", mend)
 
 
-def _worker(settings: Settings, workers: int) -> CheckResult:
+async def _worker(settings: Settings, polling: Awaitable[int]) -> CheckResult:
+    workers = await polling
     if workers:
         return CheckResult("worker", f"{workers} at task queue {settings.task_queue}")
     missing = f"none at task queue {settings.task_queue} of namespace {settings.temporal_namespace}"

@@ -241,6 +241,8 @@ def main() -> NoReturn:
         _fail(f"{problem.format_message()} (`--help` shows what there is)", problem.exit_code)
     except (ValidationError, SettingsError) as problem:
         _fail(explain(problem))
+    except UnicodeDecodeError as problem:
+        _fail(f"A file of settings is no UTF-8 text: {problem.reason}")
     except DBAPIError as problem:
         _fail(f"The database cannot be used: {problem.orig}")
     except (CannotStart, ProductError, CommandError, SQLAlchemyError, OSError) as problem:

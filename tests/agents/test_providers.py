@@ -8,7 +8,7 @@ from pydantic_ai.direct import model_request
 from pydantic_ai.exceptions import ModelAPIError
 
 from heartbeat.agents.prompt import messages_of
-from heartbeat.agents.providers import make_model
+from heartbeat.agents.providers import models_of
 from heartbeat.settings import Settings
 from tests.support.model_server import ModelServer, fails
 
@@ -41,7 +41,9 @@ async def test_a_busy_provider_is_asked_once(name: str, status: int, provider: M
     key = "sk-x"
     settings = Settings(_env_file=None, openai_api_key=key, anthropic_api_key=key, google_api_key=key)
     http = httpx2.AsyncClient(transport=Here(provider.base_url), timeout=30)
-    async with http, make_model(name, settings, http) as model:
+    service, _, model_name = name.partition(":")
+    async with http:
+        model = models_of(service, settings, http)(model_name)
         with pytest.raises(ModelAPIError):
             await model_request(model, messages_of("Be brief.", "Look.", []))
     assert len(provider.requests) == 1

@@ -38,6 +38,23 @@ def test_settings_that_cannot_be_used_end_it_there() -> None:
     assert "HEARTBEAT_PORT: " in found["settings"]
 
 
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"HEARTBEAT_MODEL_RATES": "[" * 5000},
+        {"HEARTBEAT_DATA_DIR": "x" * 5000, "COLUMNS": "²", "TEMPORAL_ADDRESS": "a:b:c"},
+    ],
+    ids=["unreadable", "odd"],
+)
+def test_it_never_ends_in_a_traceback(variables: dict[str, str], tmp_path: Path) -> None:
+    quiet = {"HEARTBEAT_DATA_DIR": str(tmp_path), "HEARTBEAT_TEMPORAL_PORT": "1"}
+    quiet["HEARTBEAT_LOCAL_URL"] = "http://127.0.0.1:1/v1"
+    done = command("doctor", **quiet | variables)
+    out, _ = done.communicate(timeout=PATIENCE)
+    assert (done.returncode, "Traceback" in out) == (1, False)
+    assert out.startswith(("✓ settings", "✗ settings"))
+
+
 def test_on_a_fresh_machine_everything_is_missing_and_says_what_to_do(tmp_path: Path) -> None:
     code, found = doctor(
         HEARTBEAT_DATA_DIR=str(tmp_path), HEARTBEAT_TEMPORAL_PORT="1", HEARTBEAT_LOCAL_URL="http://127.0.0.1:1/v1"
