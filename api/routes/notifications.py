@@ -27,6 +27,7 @@ from api.schemas.notifications import (
 )
 from api.schemas.pages import pagination
 from heartbeat.domain.errors import Invalid
+from heartbeat.domain.field_types import is_blank
 from heartbeat.domain.ids import new_id
 from heartbeat.notifications.delivery import open_config, seal_config, send_test_message
 from heartbeat.secrets.keyring import Keyring
@@ -49,7 +50,7 @@ async def create(body: CreateTarget, caller: CallerDep) -> ApiResponse:
     await caller.access(body)
     config, secrets = read_config(body.channel, body.config, settings.egress_allow)
     check_available(body.channel, config, settings)
-    made_up = {name: value for name, value in secrets.items() if name not in body.config}
+    made_up = {name: value for name, value in secrets.items() if is_blank(body.config.get(name) or "")}
     if made_up and caller.claim is not None:
         raise Invalid("config", f"give {', '.join(made_up)}, too: with an Idempotency-Key the answer would be kept")
     fields = {
@@ -128,10 +129,15 @@ async def readall(
 async def test(body: OfTarget, caller: CallerDep) -> ApiResponse:
     """Send one message to a target now, and say what came of it.
 
-    Nothing is stored, and a target that is disabled stays so.
+    It is no notification, and a target that is disabled stays so. When the receiver says that its address is another
+    now, as a Telegram group does that became a supergroup, the target keeps that.
     """
     settings = caller.stack.settings
     target = (await caller.read(body, store.target, body.target_id)).target
     outcome = await send_test_message(target, Keyring.from_settings(settings), settings, WHENCE, caller.now())
     words = outcome.error or f"{target.channel} took the message."
+    if outcome.config_changes:
+        await caller.write(body, store.follow_receiver, target.uuid, outcome.config_changes, caller.now())
+        new_values = ", ".join(f"{name} {new}" for name, (_, new) in outcome.config_changes.items())
+        words += f" The target has another address now: {new_values}."
     return ApiResponse({"success": outcome.error is None, "message": words})

@@ -205,7 +205,11 @@ class NotificationObject(BaseModel):
     )
     status: str = Field(description="pending, held (for a summary), delivered or failed.", examples=["delivered"])
     attempts: int = Field(description="How often it was tried.", examples=[1])
-    lost_attempts: int = Field(description="Those of which nobody knows whether they arrived.", examples=[0])
+    lost_attempts: int = Field(
+        description="Those of which nobody knows whether they arrived: their worker died, or the receiver had the "
+        "message and did not answer.",
+        examples=[0],
+    )
     last_error: str | None = Field(
         description="Why the last attempt failed; null when none did.", examples=["The receiver answered 503."]
     )

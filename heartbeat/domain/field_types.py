@@ -1,7 +1,7 @@
 """The types of a heartbeat's fields, as forgiving as the published clients need and no more.
 
-A whole number may come as digits in a string, a boolean in many spellings. Text must be such that every database
-takes it.
+A whole number may come as digits in a string, a boolean in many spellings, and a field that is left out as an empty
+string. Text must be such that every database takes it.
 """
 
 from typing import Annotated, Any
@@ -13,6 +13,11 @@ from heartbeat.domain.text import UNSTORABLE
 FLAGS = {"true": True, "1": True, "active": True, "false": False, "0": False, "inactive": False}
 # What an integer column takes.
 MAX_NUMBER = 2**31 - 1
+
+
+def is_blank(value: Any) -> bool:
+    """Whether this is the empty text by which tools without code leave a field out."""
+    return isinstance(value, str) and not value.strip()
 
 
 def _flag(value: Any) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 
 from heartbeat.domain.ids import new_id
 from heartbeat.domain.text import storable_text
-from heartbeat.notifications.channels.message import Gone, Message, NotNow, Rejected
+from heartbeat.notifications.channels.message import Gone, Message, NotNow, Rejected, Unconfirmed
 from heartbeat.secrets.keyring import CannotOpen, Keyring, NoKey, config_row
 from heartbeat.settings import Settings
 from heartbeat.store.notifications.outbox import DeliveryOutcome
@@ -28,17 +28,22 @@ async def deliver(
     """
     from heartbeat.notifications.channels.registry import knows_repetitions, send
 
-    if lost_attempts > 1 and not knows_repetitions(target.channel):
-        return DeliveryOutcome(
-            f"Of {lost_attempts} attempts nobody knows whether they arrived; another might be one more.", final=True
-        )
+    is_repeatable = knows_repetitions(target.channel)
+    if lost_attempts > 1 and not is_repeatable:
+        return DeliveryOutcome(_twice_lost(lost_attempts), final=True)
     try:
         secrets = open_config(keyring, target)
-        await send(target.channel, target.config, secrets, message, settings)
+        news = await send(target.channel, target.config, secrets, message, settings)
     except Gone as problem:
         return DeliveryOutcome(_error(problem), gone=True)
     except Rejected as problem:
         return DeliveryOutcome(_error(problem), final=True)
+    except Unconfirmed as problem:
+        if lost_attempts and not is_repeatable:
+            words = f"{_error(problem)} {_twice_lost(lost_attempts + 1)}"
+            return DeliveryOutcome(words, final=True, unconfirmed=True)
+        wait = timedelta(seconds=problem.retry_after or 0)
+        return DeliveryOutcome(_error(problem), retry_after=wait, unconfirmed=True)
     except NotNow as problem:
         return DeliveryOutcome(_error(problem), retry_after=timedelta(seconds=problem.retry_after or 0))
     except CannotOpen as problem:
@@ -49,13 +54,13 @@ async def deliver(
         return DeliveryOutcome(
             f"The channel failed in a way of its own ({type(problem).__name__}); the operator's log has it."
         )
-    return DeliveryOutcome()
+    return DeliveryOutcome(config_changes={name: (target.config.get(name), value) for name, value in news.items()})
 
 
 async def send_test_message(
     target: Target, keyring: Keyring, settings: Settings, origin: str, now: datetime
 ) -> DeliveryOutcome:
-    """Send a message that says where it comes from. Nothing is stored, and a target that is disabled stays so."""
+    """Send a message that says where it comes from. It is no notification, and a disabled target stays so."""
     body = f"If you read this, messages arrive here. It was sent {origin}."
     message = Message(new_id("ntf"), "test", "low", "A test message", body, None, "Heartbeat", "", now)
     return await deliver(target, message, keyring, settings)
@@ -83,6 +88,10 @@ def open_config(keyring: Keyring, target: Target) -> dict[str, Any]:
         return {}
     secrets: dict[str, Any] = json.loads(keyring.open(target.sealed_config, config_row(target.uuid)))
     return secrets
+
+
+def _twice_lost(lost_attempts: int) -> str:
+    return f"Of {lost_attempts} attempts nobody knows whether they arrived; another might be one more."
 
 
 def _error(problem: Exception) -> str:

@@ -10,6 +10,7 @@ from heartbeat.cli.secrets import rotate_secrets
 from heartbeat.domain.secret_keys import new_key
 from heartbeat.store.notifications.findings import record_findings
 from tests.support.api import Api, error_of, owner, wrong_fields
+from tests.support.channel_configs import set_up
 from tests.support.notified_owner import fail
 from tests.support.receiver import Receiver, says
 from tests.support.seeds import NOW
@@ -63,6 +64,18 @@ async def test_a_test_message_says_what_stood_in_the_way(ours: Api, receiver: Re
     assert tried["success"] is False
     assert "403 Forbidden: not you" in tried["message"]
     assert (await ours.get("/notification/readall")).json()["total"] == 0
+
+
+async def test_a_test_message_finds_a_chat_that_moved(ours: Api, receiver: Receiver) -> None:
+    config = set_up("telegram", receiver) | {"chat_id": -4455667788, "message_thread_id": ""}
+    made = (await create(ours, receiver.url, channel="telegram", config=config))["target"]
+    assert (made["config"]["chat_id"], "message_thread_id" in made["config"]) == ("-4455667788", False)
+    receiver.answers = [says("400 Bad Request", '{"parameters": {"migrate_to_chat_id": -1001557912345}}')]
+    tried = (await ours.post("/notification/test", target_id=made["id"])).json()
+    assert tried["success"] is True
+    assert tried["message"].endswith("The target has another address now: chat_id -1001557912345.")
+    [shown] = (await ours.get("/notification/target/readall")).json()["targets"]
+    assert shown["config"]["chat_id"] == "-1001557912345"
 
 
 async def test_enabling_a_target_forgets_why_it_was_disabled(ours: Api, receiver: Receiver) -> None:

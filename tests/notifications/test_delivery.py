@@ -6,7 +6,9 @@ import pytest
 from pydantic import SecretStr
 from standardwebhooks import Webhook
 
+from heartbeat.domain.contracts import DeliveryResult
 from heartbeat.domain.secret_keys import new_key
+from heartbeat.notifications.channels import post
 from heartbeat.notifications.delivery import deliver
 from heartbeat.notifications.rendering import render_message
 from heartbeat.secrets.keyring import Keyring
@@ -24,6 +26,7 @@ from heartbeat.store.notifications.outbox import DeliveryOutcome as Attempt
 from heartbeat.store.notifications.targets import delete_target
 from heartbeat.store.projects.access import Access
 from heartbeat.store.tables.notifications import Target
+from tests.support.channel_configs import set_up
 from tests.support.mailbox import Mailbox, served
 from tests.support.receiver import Receiver, says
 from tests.support.store_world import SECRET, StoreWorld
@@ -250,6 +253,77 @@ async def test_a_chat_is_told_twice_at_the_most(world: StoreWorld, receiver: Rec
     [row] = world.notifications()
     assert (row.status, row.lost_attempts, len(receiver.received)) == ("failed", 2, 1)
     assert row.last_error == "Of 2 attempts nobody knows whether they arrived; another might be one more."
+
+
+async def attempts_of(world: StoreWorld, uuid: str) -> DeliveryResult:
+    """Attempt after attempt, each when it is due, until nothing is left to do."""
+    while (delivery := await world.deliver(uuid)).retry_seconds is not None:
+        world.now += timedelta(seconds=delivery.retry_seconds)
+    return delivery
+
+
+@pytest.mark.parametrize("answer", [None, b"", says("502 Bad Gateway"), says("504 Gateway Timeout")])
+async def test_a_chat_that_took_a_message_and_did_not_say_so_gets_one_copy_at_the_most(
+    world: StoreWorld, receiver: Receiver, answer: bytes | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(post, "SECONDS", 0.2)
+    world.target(channel="slack", config={"url": f"{receiver.url}/services/1"})
+    [uuid] = world.fails().notification_uuids
+    receiver.answer = answer
+    assert (await attempts_of(world, uuid)).status == "failed"
+    [row] = world.notifications()
+    assert (row.attempts, row.lost_attempts, row.next_attempt_at, len(receiver.received)) == (2, 2, None, 2)
+    assert (row.last_error or "").endswith(
+        "Of 2 attempts nobody knows whether they arrived; another might be one more."
+    )
+
+
+async def test_attempts_that_certainly_failed_are_free(world: StoreWorld, receiver: Receiver) -> None:
+    world.target(channel="slack", config={"url": f"{receiver.url}/services/1"})
+    [uuid] = world.fails().notification_uuids
+    receiver.answers = [says("503 Service Unavailable"), says("502 Bad Gateway")]
+    receiver.answers += [says("500 Internal Server Error"), says("429 Too Many Requests")]
+    assert (await attempts_of(world, uuid)).status == "delivered"
+    [row] = world.notifications()
+    assert (row.attempts, row.lost_attempts, row.last_error) == (5, 1, None)
+
+
+async def test_a_program_that_can_tell_a_repetition_is_tried_ten_times(world: StoreWorld, receiver: Receiver) -> None:
+    world.target(receiver.url)
+    [uuid] = world.fails().notification_uuids
+    receiver.answer = says("504 Gateway Timeout")
+    assert (await attempts_of(world, uuid)).status == "failed"
+    [row] = world.notifications()
+    assert (row.attempts, row.lost_attempts, len(receiver.received)) == (10, 10, 10)
+
+
+def test_an_outcome_that_is_written_twice_counts_once(world: StoreWorld) -> None:
+    world.target()
+    [uuid] = world.fails().notification_uuids
+    cut_off(world, uuid)
+    for _ in range(2):
+        world.database.write_now(lambda c: finish_delivery(c, uuid, Attempt("No answer.", unconfirmed=True), world.now))
+    assert world.notifications()[0].lost_attempts == 1
+
+
+async def test_a_chat_that_moved_is_written_to_where_it_is_now(world: StoreWorld, receiver: Receiver) -> None:
+    world.target(channel="telegram", config=set_up("telegram", receiver))
+    first, second = (world.fails().notification_uuids[0], world.run().notification_uuids[0])
+    moved = '{"parameters": {"migrate_to_chat_id": -1001557912345}}'
+    receiver.answers = [says("400 Bad Request", moved)]
+    assert [(await world.deliver(uuid)).status for uuid in (first, second)] == ["delivered"] * 2
+    chats = [request.json["chat_id"] for request in receiver.received]
+    assert chats == ["-100123", "-1001557912345", "-1001557912345"]
+    assert world.rows(Target)[0].config["chat_id"] == "-1001557912345"
+
+
+def test_an_address_that_somebody_changed_meanwhile_stays(world: StoreWorld) -> None:
+    world.target(config={"chat_id": "7"})
+    [uuid] = world.fails().notification_uuids
+    cut_off(world, uuid)
+    sent = Attempt(config_changes={"chat_id": ("1", "2")})
+    world.database.write_now(lambda c: finish_delivery(c, uuid, sent, world.now))
+    assert world.rows(Target)[0].config == {"chat_id": "7"}
 
 
 async def test_a_mail_that_is_sent_again_has_the_same_message_id(world: StoreWorld) -> None:

@@ -27,9 +27,13 @@ class Received:
 
 @dataclass
 class Receiver:
-    """Answers with `answer`, bytes as they go over the wire; `None` is silence until the other side leaves."""
+    """Answers with `answers` in turn, then with `answer`, bytes as they go over the wire.
+
+    `None` is silence until the other side leaves.
+    """
 
     answer: bytes | None = b"HTTP/1.1 204 No Content\r\n\r\n"
+    answers: list[bytes] = field(default_factory=list)
     received: list[Received] = field(default_factory=list)
     connections: int = 0
     port: int = 0
@@ -57,10 +61,11 @@ class Receiver:
             headers = {name.lower(): value.strip() for name, _, value in lines}
             body = await reader.readexactly(int(headers.get("content-length", 0)))
             self.received.append(Received(method, path, headers, body))
-            if self.answer is None:
+            answer = self.answers.pop(0) if self.answers else self.answer
+            if answer is None:
                 await reader.read()
             else:
-                writer.write(self.answer)
+                writer.write(answer)
                 await writer.drain()
         writer.close()
         with suppress(ConnectionError):

@@ -70,4 +70,6 @@ async def test(uuid: str, visitor: VisitorDep) -> Response:
     frame, listed = await visitor.read_framed(store.target, uuid)
     keyring = Keyring.from_settings(settings)
     outcome = await send_test_message(listed.target, keyring, settings, "from the dashboard", visitor.now())
+    if outcome.config_changes:
+        await visitor.write(store.follow_receiver, uuid, outcome.config_changes, visitor.now())
     return html("tried", frame=frame, target=target_view(listed, None), error=outcome.error)

@@ -25,8 +25,11 @@ class Channel(Protocol[C]):
     # Whether a receiver can tell by the message's id that it got it before.
     knows_repetitions: bool = False
 
-    async def send(self, config: C, message: Message, settings: Settings) -> None:
-        """Make one attempt; return when the message was taken. Raises `Rejected`, `Gone` and `NotNow`."""
+    async def send(self, config: C, message: Message, settings: Settings) -> Mapping[str, Any] | None:
+        """Make one attempt; return when the message was taken. Raises `Rejected`, `Gone`, `NotNow` and `Unconfirmed`.
+
+        Returns the fields of the config that the receiver says are others from now on, if there are any.
+        """
         ...
 
     def new_secrets(self) -> Mapping[str, str]:

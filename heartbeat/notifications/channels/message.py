@@ -1,4 +1,4 @@
-"""The message that a channel gets, and the three ways in which sending it can fail."""
+"""The message that a channel gets, and the ways in which sending it can fail."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -38,7 +38,14 @@ class Undelivered(Exception):
 
 
 class Rejected(Undelivered):
-    """It will not arrive at another attempt either: the receiver refuses it, or the target is set up wrongly."""
+    """It will not arrive at another attempt either: the receiver refuses it, or the target is set up wrongly.
+
+    `response` is the body of the receiver's response, for the channel alone.
+    """
+
+    def __init__(self, message: str, response: str = "") -> None:
+        super().__init__(message)
+        self.response = response
 
 
 class Gone(Undelivered):
@@ -51,3 +58,7 @@ class NotNow(Undelivered):
     def __init__(self, message: str, retry_after: float | None = None) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class Unconfirmed(NotNow):
+    """It may have arrived: the receiver had all of it, and nobody said whether it was taken."""

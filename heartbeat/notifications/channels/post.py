@@ -12,7 +12,7 @@ import httpx2
 from heartbeat.domain.clock import utc_now
 from heartbeat.egress.capped import TooLarge
 from heartbeat.egress.client import Closed, Guard, guarded_client
-from heartbeat.notifications.channels.message import Gone, NotNow, Rejected
+from heartbeat.notifications.channels.message import Gone, NotNow, Rejected, Unconfirmed
 from heartbeat.notifications.channels.texts import one_line
 from heartbeat.settings import Settings
 
@@ -21,6 +21,9 @@ MAX_BYTES = 16_384
 # A receiver may ask for patience, not for silence.
 MAX_RETRY_AFTER_SECONDS = 86_400.0
 RETRYABLE = {408, 425, 429}
+# What a gateway answers when it handed the request on and got no answer itself; 520 and 524 are Cloudflare's.
+UNCONFIRMED = {502, 504, 520, 524}
+MAY_HAVE_ARRIVED = "the message may have arrived"
 
 
 async def post_json(url: str, payload: Any, settings: Settings, headers: Mapping[str, str] | None = None) -> None:
@@ -30,28 +33,50 @@ async def post_json(url: str, payload: Any, settings: Settings, headers: Mapping
 
 
 async def post(url: str, body: bytes, settings: Settings, headers: Mapping[str, str] | None = None) -> None:
-    """POST JSON; returns when the receiver took it (2xx). Raises `Rejected`, `Gone` and `NotNow`.
+    """POST JSON; returns when the receiver took it (2xx). Raises `Rejected`, `Gone`, `NotNow` and `Unconfirmed`.
 
     Redirects are not followed: the message, signed or not, is for the address that was given. What is raised names no
     more of the address than its host, for the rest may be a secret.
     """
     origin = f"{httpx2.URL(url).scheme}://{httpx2.URL(url).host}/…"
     all_headers = {"Content-Type": "application/json", "User-Agent": "Heartbeat", **(headers or {})}
-    guard = Guard(settings.egress_allow)
+    guard, sent = Guard(settings.egress_allow), _Sent()
     try:
         async with (
             guarded_client(guard, timeout=SECONDS, max_bytes=MAX_BYTES) as client,
-            client.stream("POST", url, content=body, headers=all_headers, follow_redirects=False) as response,
+            client.stream(
+                "POST",
+                url,
+                content=body,
+                headers=all_headers,
+                follow_redirects=False,
+                extensions={"trace": sent.trace},
+            ) as response,
         ):
             if not response.is_success:
                 await _fail(origin, response)
     except Closed as problem:
         raise Rejected(str(problem)) from None
     except httpx2.TimeoutException:
-        raise NotNow(f"{origin} did not answer within {SECONDS:g} s.") from None
+        raise sent.failure(f"{origin} did not answer within {SECONDS:g} s") from None
     except (httpx2.HTTPError, httpx2.InvalidURL) as problem:
         reason = one_line(str(problem)) or type(problem).__name__
-        raise NotNow(f"{origin} could not be reached: {reason}") from None
+        raise sent.failure(f"{origin} could not be reached: {reason}") from None
+
+
+class _Sent:
+    """Watches one request for the moment at which the receiver may have all of it."""
+
+    def __init__(self) -> None:
+        self._whole = False
+
+    async def trace(self, event: str, info: Mapping[str, Any]) -> None:
+        self._whole = self._whole or event == "http11.send_request_body.complete"
+
+    def failure(self, words: str) -> NotNow:
+        """Make the failure of a request that has no answer."""
+        words = words.rstrip(".")
+        return Unconfirmed(f"{words}; {MAY_HAVE_ARRIVED}.") if self._whole else NotNow(f"{words}.")
 
 
 async def _fail(origin: str, response: httpx2.Response) -> None:
@@ -65,8 +90,9 @@ async def _fail(origin: str, response: httpx2.Response) -> None:
     if status < 400:
         raise NotNow(f"{message}. Redirects are not followed; give the address it leads to.")
     if status >= 500 or status in RETRYABLE:
-        raise NotNow(message, _retry_after(response.headers.get("retry-after"), body))
-    raise Rejected(message)
+        failure = Unconfirmed if status in UNCONFIRMED else NotNow
+        raise failure(message, _retry_after(response.headers.get("retry-after"), body))
+    raise Rejected(message, body)
 
 
 async def _body(response: httpx2.Response) -> str:

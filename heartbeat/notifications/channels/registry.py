@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import SecretStr, ValidationError
 
 from heartbeat.domain.errors import Detail, Invalid, InvalidMany
+from heartbeat.domain.field_types import is_blank
 from heartbeat.notifications.channels.apprise import AppriseChannel
 from heartbeat.notifications.channels.channel import Channel, ChannelConfig
 from heartbeat.notifications.channels.discord import DiscordChannel
@@ -49,12 +50,12 @@ def read_config(
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """Split `fields` into what may be shown and what must be sealed. `allow` is the operator's HEARTBEAT_EGRESS_ALLOW.
 
-    A webhook without a secret gets one; a field that is null counts as left out. Raises `Invalid` and `InvalidMany`,
-    whose messages hold no value.
+    A webhook without a secret gets one; a field that is null or blank counts as left out. Raises `Invalid` and
+    `InvalidMany`, whose messages hold no value.
     """
     if channel not in CHANNELS:
         raise Invalid("channel", f"must be one of {', '.join(CHANNELS)}")
-    present = {name: value for name, value in fields.items() if value is not None}
+    present = {name: value for name, value in fields.items() if value is not None and not is_blank(value)}
     try:
         model = _validate(channel, {**CHANNELS[channel].new_secrets(), **present}, allow)
     except ValidationError as problem:
@@ -73,8 +74,10 @@ def change_config(
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """`read_config` for a target that has `config` and `secrets`, with `changes` applied; null forgets a field.
 
-    Also raises `Invalid` if a kept secret would be sent to a place that it was not given for.
+    A blank one stays as it was. Also raises `Invalid` if a kept secret would be sent to a place that it was not given
+    for.
     """
+    changes = {name: value for name, value in changes.items() if not is_blank(value)}
     new_config, new_secrets = read_config(channel, {**config, **secrets, **changes}, allow)
     moved = [name for name in DESTINATIONS if new_config.get(name) != config.get(name)]
     old_secrets = [name for name in new_secrets if name in secrets and name not in changes]
@@ -98,8 +101,11 @@ def knows_repetitions(channel: str) -> bool:
 
 async def send(
     channel: str, config: Mapping[str, Any], secrets: Mapping[str, str], message: Message, settings: Settings
-) -> None:
-    """Make one attempt to hand `message` on; return when it was taken. Raises `Rejected`, `Gone` and `NotNow`."""
+) -> Mapping[str, Any]:
+    """Make one attempt to hand `message` on; return when it was taken. Raises as `Channel.send` does.
+
+    Returns the fields of the config that the receiver says are others from now on.
+    """
     if channel not in CHANNELS:
         raise Rejected(f"This installation knows no channel {channel!r}; delete the target.")
     try:
@@ -110,9 +116,9 @@ async def send(
     try:
         # A service refuses a message without a title.
         whole = replace(message, title=message.title.strip() or message.kind, link=_usable(message.link))
-        await CHANNELS[channel].send(model, whole, settings)
+        return await CHANNELS[channel].send(model, whole, settings) or {}
     except NotNow as problem:
-        raise NotNow(_masked(problem, secrets), problem.retry_after) from None
+        raise type(problem)(_masked(problem, secrets), problem.retry_after) from None
     except (Rejected, Gone) as problem:
         raise type(problem)(_masked(problem, secrets)) from None
 

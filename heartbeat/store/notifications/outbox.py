@@ -2,17 +2,18 @@
 
 Deliveries to one target begin one after the other, under its lock. What may not be sent yet is held; the next message
 that is sent takes along, as one summary, what was held or has piled up behind it. The start of an attempt is written
-before it is made. An attempt that is found started had a worker that died: it may have arrived, and is made again with
-the same content.
+before it is made. An attempt that is found started had a worker that died: like one whose receiver fell silent, it may
+have arrived, and is made again with the same content.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Connection, and_, func, or_, select, update
 
 from heartbeat.store.notifications.events import APPROVAL
+from heartbeat.store.notifications.targets import ConfigChanges, change_target_config
 from heartbeat.store.rows import all_joined, columns, first, joined
 from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.heartbeats import Heartbeat
@@ -62,12 +63,17 @@ class DeliveryState:
 
 @dataclass(frozen=True)
 class DeliveryOutcome:
-    """The outcome of an attempt. `final`: no further one can help; `gone`: nor will any other message get there."""
+    """The outcome of an attempt. `final`: no further one can help; `gone`: nor will any other message get there.
+
+    `unconfirmed`: it failed, and may have arrived all the same. `config_changes` are those that the receiver told of.
+    """
 
     error: str | None = None
     final: bool = False
     gone: bool = False
+    unconfirmed: bool = False
     retry_after: timedelta = timedelta()
+    config_changes: ConfigChanges = field(default_factory=dict)
 
 
 def begin_delivery(connection: Connection, uuid: str, now: datetime) -> OutgoingMessage | DeliveryState:
@@ -103,9 +109,13 @@ def finish_delivery(connection: Connection, uuid: str, outcome: DeliveryOutcome,
     if notification.next_attempt_at is None:
         return DeliveryState(notification.status)
     if outcome.error is None:
+        change_target_config(connection, target, outcome.config_changes, now)
         if target.cooldown_seconds:
             _start_cooldown(connection, target, now)
         return _settle(connection, notification, outcome, now)
+    # Not of an outcome that is written a second time.
+    if outcome.unconfirmed and notification.begun_at is not None:
+        _count_lost_attempt(connection, notification)
     if outcome.gone:
         disabled = {"is_enabled": False, "disabled_reason": outcome.error, "updated_at": now}
         connection.execute(update(TARGET).where(TARGET.c.id == target.id).values(disabled))
@@ -154,9 +164,13 @@ def _hold(connection: Connection, notification: Notification, until: datetime) -
 
 def _record_lost_attempt(connection: Connection, notification: Notification) -> str:
     error = f"Of attempt {notification.attempts} nobody knows whether it arrived: its worker died over it."
-    _write(connection, NOTIFICATION.c.id == notification.id, {"lost_attempts": NOTIFICATION.c.lost_attempts + 1})
+    _count_lost_attempt(connection, notification)
     _write(connection, _in_message_of(notification), {"last_error": error})
     return error
+
+
+def _count_lost_attempt(connection: Connection, notification: Notification) -> None:
+    _write(connection, NOTIFICATION.c.id == notification.id, {"lost_attempts": NOTIFICATION.c.lost_attempts + 1})
 
 
 def _gather(connection: Connection, notification: Notification) -> None:

@@ -19,6 +19,8 @@ from heartbeat.store.tables.projects import Project
 TARGET, NOTIFICATION, EVENT = columns(Target), columns(Notification), columns(Event)
 BOT, HEARTBEAT, MEMBER = columns(Bot), columns(Heartbeat), columns(Subscriber)
 NOT_DELETED = TARGET.c.deleted_at.is_(None)
+# The old and the new value of fields of a target's config, by name.
+ConfigChanges = Mapping[str, tuple[Any, Any]]
 # An event writes a row for each of them.
 MAX_TARGETS = 100
 # So many messages are looked through for the last error.
@@ -79,6 +81,18 @@ def write_target(
         changes["disabled_reason"] = None
     connection.execute(update(TARGET).where(TARGET.c.id == row.id).values(changes))
     return target(connection, access, uuid)
+
+
+def change_target_config(connection: Connection, row: Target, changes: ConfigChanges, now: datetime) -> None:
+    """Write what a receiver says is another now, unless somebody changed it meanwhile."""
+    if changes and all(row.config.get(name) == old for name, (old, _) in changes.items()):
+        config = {**row.config, **{name: new for name, (_, new) in changes.items()}}
+        connection.execute(update(TARGET).where(TARGET.c.id == row.id).values(config=config, updated_at=now))
+
+
+def follow_receiver(connection: Connection, access: Access, uuid: str, changes: ConfigChanges, now: datetime) -> None:
+    """`change_target_config` of the project's target with this public id. Raises `NotFound`."""
+    change_target_config(connection, target(connection, access, uuid).target, changes, now)
 
 
 def delete_target(connection: Connection, access: Access, uuid: str, now: datetime) -> None:

@@ -88,7 +88,7 @@ class Notification(SQLModel, table=True):
     `uuid` is the message's id at every attempt, so that a receiver can tell a repetition. Those with a `summary_id`
     are told by that one and share its fate. `next_attempt_at` is null for what needs no delivery of its own (any
     more); `begun_at` is set while an attempt has no outcome. Of `lost_attempts` nobody knows whether they arrived:
-    their workers died over them.
+    their workers died over them, or their receivers had the message and did not answer.
     """
 
     id: int = Field(default=None, primary_key=True, sa_type=BIG)

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from heartbeat.cli.settings_errors import explain
 from heartbeat.domain.errors import Invalid
 from heartbeat.notifications.channels import apprise
-from heartbeat.notifications.channels.message import Message, NotNow
+from heartbeat.notifications.channels.message import Message, NotNow, Unconfirmed
 from heartbeat.notifications.channels.registry import check_available, send
 from heartbeat.notifications.channels.texts import ZERO_WIDTH_SPACE
 from heartbeat.settings import Settings
@@ -32,10 +32,11 @@ def operated(receiver: Receiver, more: str = "") -> Settings:
     return Settings(_env_file=None, apprise_targets={"ops": ops, "night": f"nonsense://{CANARY}"})
 
 
-async def failure(message: Message, settings: Settings, name: str = "ops") -> str:
+async def failure(message: Message, settings: Settings, name: str = "ops", kind: type[NotNow] = NotNow) -> str:
     """How sending fails: always so that it may work later, and without a word of the address."""
     with pytest.raises(NotNow) as failed:
         await send("apprise", {"name": name}, {}, message, settings)
+    assert type(failed.value) is kind
     assert CANARY not in str(failed.value)
     assert "127.0.0.1" not in str(failed.value)
     return str(failed.value)
@@ -81,8 +82,24 @@ async def test_silence_ends(receiver: Receiver, message: Message, monkeypatch: p
     monkeypatch.setattr(apprise, "SECONDS", 0.5)
     receiver.answer = None
     # Its own patience is short as well, or its thread would outlive the test.
-    assert "within 0.5 s" in await failure(message, operated(receiver, "?rto=0.8"))
+    assert "within 0.5 s" in await failure(message, operated(receiver, "?rto=0.8"), kind=Unconfirmed)
     assert len(receiver.received) == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (None, "it did not answer; the message may have arrived"),
+        (b"", "it did not answer; the message may have arrived"),
+        (says("502 Bad Gateway"), "it answered 502"),
+    ],
+)
+async def test_a_service_that_has_the_message_and_says_nothing_may_have_taken_it(
+    answer: bytes | None, words: str, receiver: Receiver, message: Message
+) -> None:
+    receiver.answer = answer
+    problem = await failure(message, operated(receiver, "?rto=0.2"), kind=Unconfirmed)
+    assert problem == f"Apprise could not hand the message to ops: {words}."
 
 
 async def test_an_address_that_apprise_cannot_read(receiver: Receiver, message: Message) -> None:

@@ -61,7 +61,9 @@ BAD = [
     ("teams", {"url": "https://logic.azure.com.evil.example/sesame"}, "config.url", "powerplatform.com"),
     ("telegram", {"token": "sesame", "chat_id": "1"}, "config.token", "BotFather"),
     ("telegram", {"token": f"{TOKEN}/../sesame", "chat_id": "1"}, "config.token", "BotFather"),
-    ("telegram", {"token": TOKEN, "chat_id": "my chat"}, "config.chat_id", "pattern"),
+    ("telegram", {"token": TOKEN, "chat_id": "my chat"}, "config.chat_id", "the chat's number, such as -100"),
+    ("telegram", {"token": TOKEN, "chat_id": True}, "config.chat_id", "valid string"),
+    ("telegram", {"token": TOKEN, "chat_id": "1", "message_thread_id": 0}, "config.message_thread_id", "equal to 1"),
     ("ntfy", {"topic": "a/sesame"}, "config.topic", "1 to 64"),
     ("ntfy", {"topic": "disks", "token": "sesame\r\nX: y"}, "config.token", "access token"),
     ("apprise", {"name": "json://sesame.example"}, "config.name", "pattern"),
@@ -122,6 +124,24 @@ def test_a_field_is_changed_and_another_forgotten() -> None:
         {"url": "https://b.example"},
         signing,
     )
+
+
+def test_a_blank_field_is_left_out() -> None:
+    shown, secret = read_config("ntfy", {"topic": "disks", "token": "", "server": " "})
+    assert (shown, secret) == ({"server": "https://ntfy.sh"}, {"topic": "disks"})
+    assert read_config("webhook", {"url": "https://a.example", "secret": ""})[1]["secret"].startswith("whsec_")
+    kept = {"topic": "disks", "token": "tk_1"}
+    assert change_config("ntfy", shown, kept, {"topic": "doors", "token": ""})[1] == {"topic": "doors", "token": "tk_1"}
+
+
+@pytest.mark.parametrize(
+    ("chat_id", "text"),
+    [(-1001234567890, "-1001234567890"), (7.0, "7"), (" -100123 ", "-100123"), ("@MyChannel", "@MyChannel")],
+)
+def test_a_chat_is_named_as_telegram_itself_takes_it(chat_id: object, text: str) -> None:
+    fields = {"token": TOKEN, "chat_id": chat_id, "message_thread_id": "12"}
+    shown = read_config("telegram", fields)[0]
+    assert (shown["chat_id"], shown["message_thread_id"]) == (text, 12)
 
 
 def test_an_unknown_channel_is_refused_with_those_there_are() -> None:

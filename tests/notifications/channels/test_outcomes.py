@@ -1,12 +1,13 @@
 """What an answer, or none, means for a message; and what is never said of it."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 import pytest
 
 from heartbeat.notifications.channels import post
-from heartbeat.notifications.channels.message import Gone, Message, NotNow, Rejected, Undelivered
+from heartbeat.notifications.channels.message import Gone, Message, NotNow, Rejected, Unconfirmed, Undelivered
 from heartbeat.notifications.channels.registry import read_config, send
 from heartbeat.settings import Settings
 from tests.support.channel_configs import TOKEN, set_up
@@ -50,7 +51,10 @@ async def test_2xx_is_delivered_whatever_the_body_is(
         ("425 Too Early", NotNow),
         ("429 Too Many Requests", NotNow),
         ("500 Internal Server Error", NotNow),
+        ("502 Bad Gateway", Unconfirmed),
         ("503 Service Unavailable", NotNow),
+        ("504 Gateway Timeout", Unconfirmed),
+        ("524 A Timeout Occurred", Unconfirmed),
     ],
 )
 async def test_a_status_says_whether_to_try_again(
@@ -146,20 +150,42 @@ async def test_silence_ends(
     monkeypatch.setattr(post, "SECONDS", 0.2)
     receiver.answer = None
     problem = await outcome(channel, receiver, message, settings)
-    assert isinstance(problem, NotNow)
-    assert "did not answer within 0.2 s" in str(problem)
+    assert type(problem) is Unconfirmed
+    assert "did not answer within 0.2 s; the message may have arrived." in str(problem)
+
+
+async def test_a_gateway_may_ask_for_patience(receiver: Receiver, message: Message, settings: Settings) -> None:
+    receiver.answer = says("504 Gateway Timeout", retry_after="30")
+    problem = await outcome("slack", receiver, message, settings)
+    assert isinstance(problem, Unconfirmed)
+    assert problem.retry_after == 30
 
 
 @pytest.mark.parametrize("channel", HTTP_CHANNELS)
 async def test_nobody_there(channel: str, message: Message, settings: Settings) -> None:
     async with Receiver() as receiver:
         pass
-    assert isinstance(await outcome(channel, receiver, message, settings), NotNow)
+    problem = await outcome(channel, receiver, message, settings)
+    assert type(problem) is NotNow
+    assert "may have arrived" not in str(problem)
 
 
-async def test_a_broken_answer(receiver: Receiver, message: Message, settings: Settings) -> None:
-    receiver.answer = b"SMTP?\r\n"
-    assert isinstance(await outcome("webhook", receiver, message, settings), NotNow)
+async def test_a_connection_that_is_never_made_safe_has_carried_nothing(message: Message, settings: Settings) -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        with pytest.raises(NotNow) as failed:
+            await send("slack", {}, {"url": f"https://127.0.0.1:{port}/services/1"}, message, settings)
+    assert type(failed.value) is NotNow
+
+
+@pytest.mark.parametrize("answer", [b"SMTP?\r\n", b""])
+async def test_a_broken_answer(answer: bytes, receiver: Receiver, message: Message, settings: Settings) -> None:
+    receiver.answer = answer
+    assert type(await outcome("webhook", receiver, message, settings)) is Unconfirmed
 
 
 @pytest.mark.parametrize("channel", HTTP_CHANNELS)

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from heartbeat.notifications.channels.message import Message
+from heartbeat.notifications.channels.message import Message, Rejected
 from heartbeat.notifications.channels.registry import read_config, send
 from heartbeat.notifications.channels.texts import ZERO_WIDTH_SPACE, cut, in_utf8, in_utf16
 from heartbeat.settings import Settings
 from tests.support.channel_configs import TOKEN, set_up
-from tests.support.receiver import Receiver
+from tests.support.receiver import Receiver, says
 
 UNLINKED = f"[safe.example]{ZERO_WIDTH_SPACE}(https://evil.example)"
 ORIGIN = "Watcher · Disks · 2026-11-22 17:30 UTC"
@@ -54,6 +54,31 @@ async def test_discord(receiver: Receiver, message: Message, settings: Settings)
     assert embed["description"].endswith(f"{UNLINKED}\n\n{message.link}")
     assert embed["timestamp"] == "2026-11-22T17:30:00+00:00"
     assert embed["footer"] == {"text": ORIGIN}
+
+
+MIGRATED = {"ok": False, "error_code": 400, "parameters": {"migrate_to_chat_id": -1001557912345}}
+
+
+async def test_telegram_posts_to_a_topic_and_follows_a_group_that_became_a_supergroup(
+    receiver: Receiver, message: Message, settings: Settings
+) -> None:
+    receiver.answers = [says("400 Bad Request", json.dumps(MIGRATED)), says("200 OK", "{}")]
+    shown, secret = read_config("telegram", set_up("telegram", receiver) | {"message_thread_id": 7}, ["127.0.0.1"])
+    assert await send("telegram", shown, secret, message, settings) == {"chat_id": "-1001557912345"}
+    first, second = (request.json for request in receiver.received)
+    assert (first["chat_id"], first["message_thread_id"]) == ("-100123", 7)
+    assert second == {**first, "chat_id": "-1001557912345"}
+
+
+@pytest.mark.parametrize("body", ["{}", "[]", '{"parameters": null}', '{"parameters": {"migrate_to_chat_id": "x"}}'])
+async def test_telegram_refuses_a_chat_for_another_reason(
+    body: str, receiver: Receiver, message: Message, settings: Settings
+) -> None:
+    receiver.answer = says("400 Bad Request", body)
+    shown, secret = read_config("telegram", set_up("telegram", receiver), ["127.0.0.1"])
+    with pytest.raises(Rejected, match="400 Bad Request"):
+        await send("telegram", shown, secret, message, settings)
+    assert len(receiver.received) == 1
 
 
 async def test_telegram(receiver: Receiver, message: Message, settings: Settings) -> None:
