@@ -35,6 +35,8 @@ WORKFLOWS = (AgentRun, Notify, Upkeep)
 # The sandbox would cost a fifth of a worker's event loop; the tests run every workflow in it instead.
 NO_SANDBOX = UnsandboxedWorkflowRunner()
 SHUTDOWN_SECONDS = 5.0
+# A transaction that takes longer fails, to be tried again; the longest write thousands of logs.
+DATABASE_SECONDS = 60.0
 
 
 @asynccontextmanager
@@ -91,7 +93,7 @@ async def _leave_in_time(worker: Worker, *raised: Any) -> None:
 async def serve(settings: Settings) -> None:
     """Work until SIGINT or SIGTERM; what is under way gets two seconds to end."""
     client = await connect(settings, lazy=False)
-    database = Database(settings.store_url())
+    database = Database(settings.store_url(), DATABASE_SECONDS)
     await Schedules(client, database, settings).ensure_upkeep()
     stop = asyncio.Event()
     for name in (signal.SIGINT, signal.SIGTERM):

@@ -19,7 +19,7 @@ GRACE_SECONDS = 1
 
 async def serve(settings: Settings) -> None:
     """Serve until SIGINT or SIGTERM; requests under way get a second to end."""
-    database = Database(settings.store_url())
+    database = Database(settings.store_url(), settings.database_timeout_seconds)
     app = create_app(settings, database, await connect(settings))
     config = uvicorn.Config(
         app,

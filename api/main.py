@@ -61,7 +61,12 @@ def create_app(settings: Settings, database: Database, temporal: Client, now: Cl
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _refused_by_framework)
     app.add_middleware(Idempotency, stack=stack)
-    app.add_middleware(RequestLimits, metrics=app.state.metrics, max_body_bytes=settings.max_body_bytes)
+    app.add_middleware(
+        RequestLimits,
+        metrics=app.state.metrics,
+        max_body_bytes=settings.max_body_bytes,
+        database_seconds=settings.database_timeout_seconds,
+    )
     app.openapi = partial(openapi.describe, app)  # type: ignore[method-assign]
     return app
 

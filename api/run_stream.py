@@ -19,6 +19,7 @@ from api.deps import Caller
 from api.schemas.runs import OfRun, show_head, show_step
 from heartbeat.domain.errors import ProductError
 from heartbeat.settings import Settings
+from heartbeat.store.database import wait_at_most
 from heartbeat.store.projects.access import Access
 from heartbeat.store.runs import details
 
@@ -67,7 +68,10 @@ class RunChanges:
 
 async def changes(caller: Caller, query: OfRun, seen: SeenStates) -> RunChanges:
     """Read what is new of a run since `seen`; raises `NotFound`."""
-    return await caller.read(query, _changes, query.run_id, seen, caller.stack.settings)
+    settings = caller.stack.settings
+    # Each time anew: a stream goes on for as long as its run.
+    with wait_at_most(settings.database_timeout_seconds):
+        return await caller.read(query, _changes, query.run_id, seen, settings)
 
 
 def _changes(connection: Connection, access: Access, run_uuid: str, seen: SeenStates, settings: Settings) -> RunChanges:

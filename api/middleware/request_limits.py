@@ -1,4 +1,6 @@
-"""The outermost middleware: request ids, the size and type of bodies, metrics, and what happens on a bug of ours."""
+"""The outermost middleware: request ids, the size and type of bodies, how long the database is waited for, metrics, and
+what happens on a bug of ours.
+"""
 
 import logging
 import re
@@ -11,6 +13,7 @@ from api.errors import error_response, refusal, unexpected
 from api.middleware.metrics import Metrics
 from heartbeat.domain.errors import ProductError
 from heartbeat.domain.ids import new_request_id
+from heartbeat.store.database import wait_at_most
 
 log = logging.getLogger(__name__)
 
@@ -27,10 +30,11 @@ class RequestLimits:
     Own code: Starlette limits no body, and what is refused out here, past every handler, must look like our errors.
     """
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, max_body_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics, max_body_bytes: int, database_seconds: float) -> None:
         self._app = app
         self._metrics = metrics
         self._limit = max_body_bytes
+        self._database_seconds = database_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -47,7 +51,9 @@ class RequestLimits:
             await send(message)
 
         try:
-            await self._app(scope, await self._admit(scope, receive), tagged)
+            admitted = await self._admit(scope, receive)
+            with wait_at_most(self._database_seconds):
+                await self._app(scope, admitted, tagged)
         except ProductError as problem:
             await refusal(problem, request_id)(scope, receive, tagged)
         except Exception:

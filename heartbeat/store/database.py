@@ -2,55 +2,74 @@
 
 SQLite gets one writer thread and one reader, because it has one writer anyway and a queue in memory is
 faster than a busy lock; PostgreSQL gets a pool. No connection outlives the function it was lent to.
+
+A file answers or fails. PostgreSQL may do neither, so each read and write of it has a limit in seconds, the wait for a
+thread included.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from time import monotonic
 from typing import Any, ParamSpec, TypeVar
 
-from psycopg.errors import UndefinedTable
+from psycopg.errors import InsufficientPrivilege, UndefinedColumn, UndefinedTable
 from sqlalchemy import Engine, create_engine, event, make_url
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, NotSupportedError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from heartbeat.domain.errors import Unavailable
+from heartbeat.store.postgres import POOL, lost_state, postgres_engine, time_limit
 from heartbeat.store.sqlite_reader import Query, SqliteReader
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-SQLITE_BUSY_MS = 10_000
-POOL = 10
+SQLITE_BUSY_MS = 8_000
 # A statement or a value that is wrong; whatever else a driver raises is the database's own trouble.
 OUR_MISTAKES = (DataError, IntegrityError, NotSupportedError, ProgrammingError)
+OF_ANOTHER_VERSION = (UndefinedTable, UndefinedColumn)
+# What began in time gets this much longer to say how it ended.
+GRACE_SECONDS = 1.0
+
+
+@dataclass
+class _Allowance:
+    seconds: float
+
+
+_allowance: ContextVar[_Allowance | None] = ContextVar("allowance", default=None)
+
+
+@contextmanager
+def wait_at_most(seconds: float) -> Iterator[None]:
+    """Within the body, all reads and writes of PostgreSQL by this task have so many seconds together."""
+    token = _allowance.set(_Allowance(seconds))
+    try:
+        yield
+    finally:
+        _allowance.reset(token)
 
 
 class Database:
     """Runs functions of a connection, each in one transaction of its own."""
 
-    def __init__(self, url: str) -> None:
-        """`url` is `sqlite:///path` or `postgresql://…` (psycopg 3); nothing is opened yet."""
+    def __init__(self, url: str, limit: float | None = None) -> None:
+        """`url` is `sqlite:///path` or `postgresql://…` (psycopg 3); nothing is opened yet.
+
+        `limit` is how many seconds a read or write of PostgreSQL may take; without one, as long as its server answers.
+        """
         self.url = driver_url(url)
         self.is_sqlite = self.url.startswith("sqlite")
-        if self.is_sqlite:
-            self._engine = _sqlite_engine(self.url)
-            self._threads = ThreadPoolExecutor(1, "store-writer")
-            self._reader: SqliteReader | None = SqliteReader(self._engine)
-        else:
-            self._engine = create_engine(
-                self.url,
-                pool_size=POOL,
-                max_overflow=0,
-                pool_timeout=30,
-                pool_pre_ping=True,
-                pool_use_lifo=True,
-                hide_parameters=True,
-            )
-            self._threads = ThreadPoolExecutor(POOL, "store")
-            self._reader = None
+        self._limit = limit
+        self._engine = make_engine(url, limit)
+        self._threads = ThreadPoolExecutor(1 if self.is_sqlite else POOL, "store-writer" if self.is_sqlite else "store")
+        self._reader = SqliteReader(self._engine) if self.is_sqlite else None
 
     async def read(self, query: Query[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run `query(connection, …)` on one consistent state of the database; raises `Unavailable`."""
@@ -85,8 +104,30 @@ class Database:
             return result
 
     async def _in_thread(self, run: Callable[..., T], *args: Any, **kwargs: Any) -> T:
-        loop = asyncio.get_running_loop()
-        return await _reached(loop.run_in_executor(self._threads, partial(run, *args, **kwargs)))
+        work, allowance = partial(run, *args, **kwargs), _allowance.get()
+        seconds = allowance.seconds if allowance else self._limit
+        if self.is_sqlite or seconds is None:
+            return await _reached(asyncio.get_running_loop().run_in_executor(self._threads, work))
+        began = monotonic()
+        try:
+            return await _reached(self._in_time(work, seconds))
+        finally:
+            if allowance:
+                allowance.seconds -= monotonic() - began
+
+    async def _in_time(self, work: Callable[[], T], seconds: float) -> T:
+        job = self._threads.submit(_with_limit, work, monotonic() + seconds)
+        result = asyncio.wrap_future(job)
+        try:
+            done, _ = await asyncio.wait({result}, timeout=seconds)
+            # One that waits for a thread is called off; of one that has begun, its connection notices the same.
+            if not done and not job.cancel():
+                done, _ = await asyncio.wait({result}, timeout=GRACE_SECONDS)
+            if not done:
+                raise Unavailable("database_unavailable", "The database did not answer in time.")
+            return result.result()
+        finally:
+            result.cancel()
 
     def close(self) -> None:
         """Finish what is under way and give every connection back."""
@@ -96,18 +137,29 @@ class Database:
         self._engine.dispose()
 
 
+def _with_limit(work: Callable[[], T], until: float) -> T:
+    with time_limit(until - monotonic()):
+        return work()
+
+
 async def _reached(answer: Awaitable[T]) -> T:
     try:
         return await answer
-    except OUR_MISTAKES as problem:
-        if isinstance(problem.orig, UndefinedTable):
-            raise Unavailable(
-                "database_not_migrated", "The database has no tables yet: run `heartbeat migrate`."
-            ) from problem
-        raise
     except (DBAPIError, PoolTimeout) as problem:
+        reason = getattr(problem, "orig", None)
+        if isinstance(reason, OF_ANOTHER_VERSION):
+            message = "The database is not of this version: run `heartbeat migrate`."
+            raise Unavailable("database_not_migrated", message) from problem
+        if isinstance(problem, OUR_MISTAKES) and not (isinstance(reason, InsufficientPrivilege) or lost_state(reason)):
+            raise
         message = f"The database cannot be reached: {_first_line(problem)}"
         raise Unavailable("database_unavailable", message) from problem
+
+
+def make_engine(url: str, limit: float | None = None) -> Engine:
+    """Make the engine of either kind of database; nothing is opened yet. `limit` as for `Database`."""
+    url = driver_url(url)
+    return _sqlite_engine(url) if url.startswith("sqlite") else postgres_engine(url, limit)
 
 
 def driver_url(url: str) -> str:

@@ -7,9 +7,10 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine, make_url
+from sqlalchemy import Engine, create_engine, make_url
 
 from heartbeat.store.database import driver_url
+from heartbeat.store.postgres import postgres_engine
 
 
 def upgrade(url: str, revision: str = "head") -> None:
@@ -24,12 +25,17 @@ def upgrade(url: str, revision: str = "head") -> None:
 
 def current(url: str) -> str | None:
     """The revision a database is at; `None` when it has never been migrated."""
-    engine = create_engine(driver_url(url))
+    engine = migration_engine(driver_url(url))
     try:
         with engine.connect() as connection:
             return MigrationContext.configure(connection).get_current_revision()
     finally:
         engine.dispose()
+
+
+def migration_engine(url: str) -> Engine:
+    """Make the engine for migrations. SQLite has its foreign keys off there: tables are copied and replaced."""
+    return create_engine(url) if url.startswith("sqlite") else postgres_engine(url, None)
 
 
 def newest() -> str:

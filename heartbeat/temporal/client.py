@@ -28,12 +28,26 @@ CHECK_TIMEOUT = RPC_TIMEOUT - CHECK_AFTER
 NOT_ANSWERED = {RPCStatusCode.CANCELLED, RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.UNAVAILABLE}
 
 
+CONNECT_SECONDS = 10.0
+
+
 class NoAnswer(RuntimeError):
     """Temporal has answered nothing for three seconds."""
 
 
 async def connect(settings: Settings, *, lazy: bool = True) -> Client:
-    """A client of the settings' cluster. A lazy one opens no connection yet, so it cannot fail."""
+    """A client of the settings' cluster. A lazy one opens no connection yet, so it cannot fail.
+
+    Another raises `RuntimeError` within ten seconds, also where a host is silent.
+    """
+    try:
+        async with asyncio.timeout(CONNECT_SECONDS):
+            return await _connect(settings, lazy)
+    except TimeoutError:
+        raise NoAnswer(f"no answer within {CONNECT_SECONDS:g} s") from None
+
+
+async def _connect(settings: Settings, lazy: bool) -> Client:
     return await Client.connect(
         settings.temporal_target(),
         namespace=settings.temporal_namespace,
@@ -114,8 +128,10 @@ async def pollers(client: Client, task_queue: str) -> int:
         task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
     )
     try:
-        return len((await client.workflow_service.describe_task_queue(request, timeout=RPC_TIMEOUT)).pollers)
-    except (RPCError, RuntimeError):
+        # As with `_answers`, the timeout of the request alone would not do.
+        async with asyncio.timeout(RPC_TIMEOUT.total_seconds()):
+            return len((await client.workflow_service.describe_task_queue(request, timeout=RPC_TIMEOUT)).pollers)
+    except (RPCError, RuntimeError, TimeoutError):
         return 0
 
 

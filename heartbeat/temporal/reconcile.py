@@ -19,6 +19,7 @@ What = Literal["created", "put", "deleted", "paused", "enabled"]
 CONCURRENCY = 10
 # A schedule without a row may be a moment ahead of a row that is just being written.
 YOUNG = timedelta(minutes=1)
+LIST_TIMEOUT = timedelta(seconds=10)
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class Reconciler:
         self._dry_run = dry_run
 
     async def compare(self, rows: Sequence[SyncState]) -> list[ScheduleDifference]:
-        """Compare these rows with their schedules, ten at once; raises `RPCError` when Temporal is away."""
+        """Compare these rows with their schedules, ten at once; raises `RPCError` or `NoAnswer` if Temporal is away."""
         differences: list[ScheduleDifference] = []
         for start in range(0, len(rows), CONCURRENCY):
             batch = await asyncio.gather(*(self._compare(row) for row in rows[start : start + CONCURRENCY]))
@@ -109,7 +110,7 @@ class Reconciler:
     async def _unknown(self) -> AsyncIterator[str]:
         """Schedules with our prefix, older than a minute, that belong to no living heartbeat."""
         batch: list[str] = []
-        async for listed in await self._client.list_schedules():
+        async for listed in await self._client.list_schedules(rpc_timeout=LIST_TIMEOUT):
             if listed.id.startswith(SCHEDULE_PREFIXES):
                 batch.append(listed.id)
             if len(batch) == 500:

@@ -1,7 +1,9 @@
 """Runs that no schedule starts, runs that are to end, and what became of them."""
 
 import asyncio
+from collections.abc import Coroutine
 from datetime import datetime, timedelta
+from typing import Any
 
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureError, WorkflowHandle
 from temporalio.common import WorkflowIDReusePolicy
@@ -15,7 +17,7 @@ from heartbeat.settings import Settings
 from heartbeat.store.heartbeats.probes import probe_id
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.runs import Run
-from heartbeat.temporal.client import RPC_TIMEOUT, answer_to
+from heartbeat.temporal.client import RPC_TIMEOUT, NoAnswer, answer_to
 from heartbeat.temporal.summaries import run_summary
 
 # How long a Temporal that is slow is waited for when a run is to be cancelled.
@@ -63,7 +65,8 @@ async def wake(client: Client, workflow_id: str, step: int) -> bool:
     The decision itself is in the store, and Upkeep tells again: what is lost here is a minute.
     """
     try:
-        await client.get_workflow_handle(workflow_id).signal("decided", step, rpc_timeout=RPC_TIMEOUT)
+        decided = client.get_workflow_handle(workflow_id).signal("decided", step, rpc_timeout=RPC_TIMEOUT)
+        await answer_to(client, decided)
     except (RPCError, RuntimeError) as problem:
         return isinstance(problem, RPCError) and problem.status == RPCStatusCode.NOT_FOUND
     return True
@@ -122,9 +125,9 @@ def tick_id(heartbeat: Heartbeat, tick: datetime) -> str:
 
 
 async def is_open(client: Client, workflow_id: str) -> bool:
-    """Whether this workflow is still queued or running; raises `RPCError`."""
-    description = await client.get_workflow_handle(workflow_id).describe(rpc_timeout=RPC_TIMEOUT)
-    return description.status == WorkflowExecutionStatus.RUNNING
+    """Whether this workflow is still queued or running; raises `RPCError` and `NoAnswer`."""
+    description = client.get_workflow_handle(workflow_id).describe(rpc_timeout=RPC_TIMEOUT)
+    return (await answer_to(client, description)).status == WorkflowExecutionStatus.RUNNING
 
 
 async def start_tick(
@@ -137,50 +140,50 @@ async def start_tick(
 ) -> bool:
     """Start the run of a tick that the schedule lost or would lose; false when its workflow exists already.
 
-    The id is the one the schedule would give it, so that both together still start one. Raises `RPCError`.
+    The id is the one the schedule would give it, so that both together still start one. Raises `RPCError`, `NoAnswer`.
     """
-    try:
-        await client.start_workflow(
-            AGENT_RUN,
-            RunRequest(heartbeat.uuid, heartbeat.version, tick=tick.isoformat()),
-            id=tick_id(heartbeat, tick),
-            task_queue=settings.task_queue,
-            id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
-            static_summary=run_summary(bot_name, heartbeat.prompt),
-            start_delay=delay,
-            rpc_timeout=RPC_TIMEOUT,
-        )
-    except WorkflowAlreadyStartedError:
-        return False
-    return True
+    start = client.start_workflow(
+        AGENT_RUN,
+        RunRequest(heartbeat.uuid, heartbeat.version, tick=tick.isoformat()),
+        id=tick_id(heartbeat, tick),
+        task_queue=settings.task_queue,
+        id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+        static_summary=run_summary(bot_name, heartbeat.prompt),
+        start_delay=delay,
+        rpc_timeout=RPC_TIMEOUT,
+    )
+    return await _is_new(client, start)
 
 
 async def start_probe(client: Client, settings: Settings, heartbeat: Heartbeat, bot_name: str) -> bool:
-    """Try a paused heartbeat once; false when this probe was started before. Raises `RPCError`.
+    """Try a paused heartbeat once; false when this probe was started before. Raises `RPCError` and `NoAnswer`.
 
     One that failed in Temporal without coming to its log (terminated by hand, say) may be started anew.
     """
-    try:
-        await client.start_workflow(
-            AGENT_RUN,
-            RunRequest(heartbeat.uuid, heartbeat.version, "probe"),
-            id=probe_id(heartbeat),
-            task_queue=settings.task_queue,
-            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
-            static_summary=run_summary(bot_name, heartbeat.prompt),
-            rpc_timeout=RPC_TIMEOUT,
-        )
-    except WorkflowAlreadyStartedError:
-        return False
-    return True
+    start = client.start_workflow(
+        AGENT_RUN,
+        RunRequest(heartbeat.uuid, heartbeat.version, "probe"),
+        id=probe_id(heartbeat),
+        task_queue=settings.task_queue,
+        id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
+        static_summary=run_summary(bot_name, heartbeat.prompt),
+        rpc_timeout=RPC_TIMEOUT,
+    )
+    return await _is_new(client, start)
 
 
 async def start_notify(client: Client, settings: Settings, notification_uuid: str) -> bool:
-    """Start the delivery of a notification; false when it is under way already. Raises `RPCError`."""
+    """Start the delivery of a notification; false when it is under way already. Raises `RPCError`, `NoAnswer`."""
+    start = client.start_workflow(
+        NOTIFY, notification_uuid, id=notification_uuid, task_queue=settings.task_queue, rpc_timeout=RPC_TIMEOUT
+    )
+    return await _is_new(client, start)
+
+
+async def _is_new(client: Client, start: Coroutine[Any, Any, object]) -> bool:
+    """Whether this started a workflow that was not there before."""
     try:
-        await client.start_workflow(
-            NOTIFY, notification_uuid, id=notification_uuid, task_queue=settings.task_queue, rpc_timeout=RPC_TIMEOUT
-        )
+        await answer_to(client, start)
     except WorkflowAlreadyStartedError:
         return False
     return True
@@ -191,7 +194,9 @@ async def how_it_ended(client: Client, run: Run) -> Ending | None:
     assert run.workflow_id is not None, "a run that executes has a workflow"
     handle = client.get_workflow_handle(run.workflow_id, run_id=run.workflow_run_id)
     try:
-        status = (await handle.describe(rpc_timeout=RPC_TIMEOUT)).status
+        status = (await answer_to(client, handle.describe(rpc_timeout=RPC_TIMEOUT))).status
+    except NoAnswer:
+        return None
     except RPCError as problem:
         if problem.status != RPCStatusCode.NOT_FOUND:
             return None

@@ -112,8 +112,9 @@ class Schedules:
             )
 
     async def describe(self, heartbeat_uuid: str) -> ScheduleDescription:
-        """What Temporal has; raises `RPCError`."""
-        return await self._client.get_schedule_handle(heartbeat_uuid).describe(rpc_timeout=RPC_TIMEOUT)
+        """What Temporal has; raises `RPCError` and `NoAnswer`."""
+        handle = self._client.get_schedule_handle(heartbeat_uuid)
+        return await answer_to(self._client, handle.describe(rpc_timeout=RPC_TIMEOUT))
 
     async def _put(self, scheduled: ScheduledRow) -> None:
         row = scheduled.heartbeat
@@ -150,9 +151,10 @@ class Schedules:
         return version
 
     async def delete(self, schedule_id: str) -> None:
-        """Delete a schedule; deleting one that is gone is a success."""
+        """Delete a schedule; deleting one that is gone is a success. Raises `RPCError` and `NoAnswer`."""
+        handle = self._client.get_schedule_handle(schedule_id)
         try:
-            await self._client.get_schedule_handle(schedule_id).delete(rpc_timeout=RPC_TIMEOUT)
+            await answer_to(self._client, handle.delete(rpc_timeout=RPC_TIMEOUT))
         except RPCError as problem:
             if problem.status != RPCStatusCode.NOT_FOUND:
                 raise

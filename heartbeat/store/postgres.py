@@ -1,0 +1,166 @@
+"""The engine for PostgreSQL: no call waits for ever, and nothing needs a session that a pooler would take away.
+
+A server can be stopped, or its connection cut, without a word to us. Then TCP keeps quiet for minutes or hours, so
+each side of a call has a limit of its own: a call fails here when its time is up, and its connection is closed; the
+server ends a statement, and a transaction that is left alone, by itself.
+"""
+
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from time import monotonic
+from typing import Any
+
+import psycopg
+from psycopg.abc import RV, PQGen
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.exc import InvalidatePoolError
+
+POOL = 10
+# Whether a pooled connection is alive shows within this time, so that there is time left for the next one.
+PING_SECONDS = 2.0
+POOL_SECONDS = 5.0
+# A process that vanished in the middle of a transaction must not keep rows locked.
+IDLE_IN_TRANSACTION, IDLE_IN_TRANSACTION_MS = "idle_in_transaction_session_timeout", 60_000
+# What a URL says of these in its query takes precedence. Poolers give a transaction any connection to the server, so
+# statements have names there only when the URL says so (`prepare_threshold=5`).
+CONNECT_ARGS: dict[str, Any] = {
+    "connect_timeout": 3,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+    "prepare_threshold": None,
+}
+REFUSED_OPTIONS = re.compile(r"startup parameter|command-line options", re.IGNORECASE)
+# The connection is of no more use though it is open: a pooler changed what is behind it (prepared statements are gone
+# or there twice), or a failover made its server one that cannot be written to.
+LOST_STATE = {"26000", "42P05", "25006"}
+
+_limit = threading.local()
+
+
+@contextmanager
+def time_limit(seconds: float) -> Iterator[None]:
+    """Have the calls of this thread to PostgreSQL fail once `seconds` have passed, as a server that is away does."""
+    before = _until()
+    _limit.until = min(before, monotonic() + seconds)
+    try:
+        yield
+    finally:
+        _limit.until = before
+
+
+def _until() -> float:
+    until: float = getattr(_limit, "until", float("inf"))
+    return until
+
+
+class TimedConnection(psycopg.Connection[Any]):
+    """A connection whose calls end within the `time_limit` of their thread."""
+
+    def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:
+        until = _until()
+        if until == float("inf"):
+            return super().wait(gen, interval, timeout)
+        try:
+            return super().wait(gen, interval, max(0.0, until - monotonic()))
+        except psycopg.OperationalError:
+            if monotonic() < until:
+                raise
+            # Whatever comes back later would be taken for the answer to another call.
+            self.close()
+            raise psycopg.OperationalError("the server did not answer in time") from None
+
+
+def postgres_engine(url: str, statement_seconds: float | None) -> Engine:
+    """Make the engine; a statement that takes longer than `statement_seconds` is ended by the server."""
+    engine = create_engine(
+        url,
+        pool_size=POOL,
+        max_overflow=0,
+        pool_timeout=POOL_SECONDS,
+        pool_use_lifo=True,
+        hide_parameters=True,
+    )
+    limits = _server_limits(statement_seconds)
+    event.listen(engine, "do_connect", _Connector(limits).connect)
+    event.listen(engine, "checkout", lambda driver, record, _: _check_alive(engine, driver, record.info))
+    event.listen(engine, "begin", lambda connection: _limit_transaction(connection, limits))
+    event.listen(engine, "handle_error", _drop_useless)
+    return engine
+
+
+def lost_state(problem: BaseException | None) -> bool:
+    """Whether an error says that the server behind a connection is not what it was."""
+    state = getattr(problem, "sqlstate", None)
+    # After a migration, where statements have names: "cached plan must not change result type".
+    return state in LOST_STATE or (state == "0A000" and "cached plan" in str(problem))
+
+
+def _server_limits(statement_seconds: float | None) -> dict[str, str]:
+    limits = {IDLE_IN_TRANSACTION: str(IDLE_IN_TRANSACTION_MS)}
+    if statement_seconds is not None:
+        limits["statement_timeout"] = str(round(statement_seconds * 1000))
+    return limits
+
+
+class _Connector:
+    """Opens connections whose server has its limits from their options; where a pooler refuses these, each transaction
+    sets them."""
+
+    def __init__(self, limits: dict[str, str]) -> None:
+        self._options = " ".join(f"-c {name}={value}" for name, value in limits.items())
+        self._takes_options = True
+
+    def connect(self, dialect: Any, record: Any, args: list[Any], params: dict[str, Any]) -> TimedConnection:
+        params = {**CONNECT_ARGS, **params}
+        if params["prepare_threshold"] is not None:
+            params["prepare_threshold"] = int(params["prepare_threshold"])
+        record.info["new"] = True
+        if self._takes_options and "options" not in params:
+            try:
+                connection = TimedConnection.connect(*args, **{**params, "options": self._options})
+            except psycopg.OperationalError as problem:
+                if not REFUSED_OPTIONS.search(str(problem)):
+                    raise
+                self._takes_options = False
+            else:
+                # Some poolers ignore them without a word.
+                record.info["limited"] = _has_limits(connection)
+                return connection
+        record.info["limited"] = False
+        return TimedConnection.connect(*args, **params)
+
+
+def _has_limits(connection: TimedConnection) -> bool:
+    connection.autocommit = True
+    of_server = "SELECT setting FROM pg_settings WHERE name = %s"
+    setting = connection.execute(of_server, [IDLE_IN_TRANSACTION]).fetchone()
+    connection.autocommit = False
+    return setting == (str(IDLE_IN_TRANSACTION_MS),)
+
+
+def _check_alive(engine: Engine, driver: Any, info: dict[Any, Any]) -> None:
+    """Have the pool drop a connection that does not answer, with those that are as old, and open another."""
+    if info.pop("new", False):
+        return
+    try:
+        with time_limit(min(PING_SECONDS, (_until() - monotonic()) / 2)):
+            engine.dialect.do_ping(driver)
+    except psycopg.Error as problem:
+        raise InvalidatePoolError from problem
+
+
+def _limit_transaction(connection: Connection, limits: dict[str, str]) -> None:
+    if connection.connection.info["limited"]:
+        return
+    settings = ", ".join(f"set_config('{name}', '{value}', true)" for name, value in limits.items())
+    connection.exec_driver_sql(f"SELECT {settings}")
+
+
+def _drop_useless(context: ExceptionContext) -> None:
+    if lost_state(context.original_exception):
+        context.is_disconnect = True

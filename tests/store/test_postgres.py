@@ -1,0 +1,130 @@
+"""PostgreSQL that is silent, slow, or not what it was a moment ago."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
+
+from heartbeat.domain.errors import Unavailable
+from heartbeat.store.database import Database, wait_at_most
+from tests.support.databases import fresh_database, waiting
+from tests.support.patience import until
+from tests.support.stopped_postgres import backends, server, stopped
+
+
+@pytest.fixture
+def url(request: pytest.FixtureRequest) -> str:
+    return fresh_database(request, "postgresql")
+
+
+@pytest.fixture
+def limited(url: str) -> Iterator[Database]:
+    """A store whose reads and writes take twenty seconds at most."""
+    with closing(Database(url, 20)) as database:
+        yield database
+
+
+@pytest.fixture
+def hurried(url: str) -> Iterator[Database]:
+    """A store that waits no longer than a second."""
+    with closing(Database(url, 1)) as database:
+        yield database
+
+
+def pid(connection: Connection) -> int:
+    return connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
+
+
+def shown(connection: Connection, name: str) -> str:
+    return connection.exec_driver_sql(f"SHOW {name}").scalar_one()
+
+
+async def test_a_silent_connection_is_dropped_and_the_next_is_tried(limited: Database) -> None:
+    before = await limited.read(pid)
+    with stopped({before}):
+        assert await limited.read(pid) != before
+
+
+async def test_a_stopped_server_ends_every_read(hurried: Database, limited: Database) -> None:
+    """More of them than there are threads, so that some never come to a connection."""
+    with stopped({*backends(hurried), server(hurried)}):
+        results = await asyncio.gather(*(hurried.read(pid) for _ in range(25)), return_exceptions=True)
+        assert {type(result) for result in results} == {Unavailable}
+    assert await limited.read(pid)
+
+
+async def test_a_task_waits_for_all_its_reads_together(url: str) -> None:
+    with closing(Database(url)) as database, wait_at_most(2):
+        database.read_now(pid)
+        with stopped({*backends(database), server(database)}):
+            for _ in range(2):
+                with pytest.raises(Unavailable):
+                    await database.read(pid)
+        with pytest.raises(Unavailable, match="in time"):
+            await database.read(pid)
+
+
+async def test_the_server_ends_what_takes_too_long(hurried: Database, url: str) -> None:
+    """A transaction that waits for another's lock does not outlive its caller."""
+    lock = "SELECT id FROM project FOR UPDATE"
+    hurried.write_now(
+        lambda c: c.exec_driver_sql(
+            "INSERT INTO project (uuid, name, plan, period_anchor_day, created_at) VALUES ('p', 'p', 'pro', 1, now())"
+        )
+    )
+    with closing(Database(url)) as other, other._engine.connect() as holder:
+        holder.exec_driver_sql(lock).all()
+        with pytest.raises(Unavailable):
+            await hurried.write(lambda connection: connection.exec_driver_sql(lock).all())
+        await until(lambda: waiting(other), lambda waits: not waits)
+
+
+@pytest.mark.parametrize(("limit", "statement"), [(20, "20s"), (None, "0")])
+async def test_the_limits_of_the_server(url: str, limit: float | None, statement: str) -> None:
+    with closing(Database(url, limit)) as database:
+        assert await database.read(shown, "statement_timeout") == statement
+        assert await database.read(shown, "idle_in_transaction_session_timeout") == "1min"
+
+
+@pytest.mark.parametrize(("query", "named"), [("", False), ("prepare_threshold=0", True)])
+async def test_statements_have_names_only_if_the_url_says_so(url: str, query: str, named: bool) -> None:
+    def prepared(connection: Connection) -> bool:
+        for _ in range(7):
+            connection.exec_driver_sql("SELECT 1").all()
+        return connection.exec_driver_sql("SELECT count(*) FROM pg_prepared_statements").scalar_one() > 0
+
+    with closing(Database(f"{url}{'&' if '?' in url else '?'}{query}")) as database:
+        assert await database.read(prepared) is named
+
+
+def failure(connection: Connection, code: str, message: str) -> None:
+    statement = f"DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '{code}', MESSAGE = '{message}'; END $$"
+    connection.exec_driver_sql(statement)
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "dropped"),
+    [
+        ("26000", 'prepared statement "_pg3_0" does not exist', True),
+        ("42P05", 'prepared statement "_pg3_0" already exists', True),
+        ("25006", "cannot execute UPDATE in a read-only transaction", True),
+        ("0A000", "cached plan must not change result type", True),
+        ("42501", "permission denied for table run", False),
+        ("40P01", "deadlock detected", False),
+        ("53300", "too many connections", False),
+    ],
+)
+async def test_the_database_s_trouble(limited: Database, code: str, message: str, dropped: bool) -> None:
+    before = await limited.read(pid)
+    with pytest.raises(Unavailable, match="cannot be reached"):
+        await limited.write(failure, code, message)
+    assert (await limited.read(pid) != before) is dropped
+
+
+@pytest.mark.parametrize("code", ["22P02", "23505", "0A000", "42601"])
+async def test_a_mistake_of_ours_is_no_trouble_of_the_database(limited: Database, code: str) -> None:
+    with pytest.raises(DBAPIError):
+        await limited.write(failure, code, "no")
