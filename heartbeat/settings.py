@@ -6,6 +6,7 @@ else is handed the object. The names here are the names in docs/settings.md, and
 
 import json
 import ssl
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,6 +15,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
+from heartbeat.domain.errors import Unavailable
 from heartbeat.domain.secret_keys import read_keys
 from heartbeat.domain.setting_values import bare, proxy_address, require_header_text, require_web_address
 from heartbeat.domain.tool_risks import Risk
@@ -55,6 +57,13 @@ DEFAULT_PLANS = {
     "pro": Plan(heartbeats_per_bot=10, tasks_per_bot=50, min_interval_minutes=60, requests_per_minute=200),
     "prime": Plan(heartbeats_per_bot=20, tasks_per_bot=100, min_interval_minutes=60, requests_per_minute=200),
 }
+
+
+def plan_named(plans: Mapping[str, Plan], name: str) -> Plan:
+    """Look up a plan; raises `Unavailable` for an unknown one, which must not be an unlimited one."""
+    if name not in plans:
+        raise Unavailable("plan_unknown", f"The project's plan {name!r} is not one of this server's HEARTBEAT_PLANS.")
+    return plans[name]
 
 
 DATABASE_SCHEMES = ("sqlite:///", "postgresql://", "postgres://", "postgresql+psycopg://")
@@ -235,5 +244,5 @@ class Settings(BaseSettings):
         return (self.temporal_ui_url or f"http://127.0.0.1:{self.temporal_ui_port}").rstrip("/")
 
     def plan(self, name: str) -> Plan:
-        """Return the plan called `name`; raises `KeyError`, for an unknown plan must not be an unlimited one."""
-        return self.plans[name]
+        """Return the plan called `name`; raises `Unavailable`."""
+        return plan_named(self.plans, name)

@@ -19,8 +19,8 @@ from api.errors import DATABASE_AWAY, unexpected
 from heartbeat.domain.errors import Forbidden, ProductError, Unavailable
 from heartbeat.store.overview.waiting import WaitingCounts, waiting
 from heartbeat.store.pages import Page
-from heartbeat.store.projects.access import Access, plan_of
-from heartbeat.store.projects.sign_in import opened_by_key
+from heartbeat.store.projects.access import Access
+from heartbeat.store.projects.sign_in import key_by_uuid
 from heartbeat.store.tables.projects import Project
 
 log = logging.getLogger(__name__)
@@ -125,10 +125,10 @@ class Visitor:
 
     def _authorize(self, connection: Connection) -> Access:
         key_uuid = session.key_of(self._cookie)
-        opened = opened_by_key(connection, key_uuid) if key_uuid else None
-        if opened is None or not session.holds(self._cookie, opened.key_hash, self.now()):
+        key = key_by_uuid(connection, key_uuid) if key_uuid else None
+        if key is None or not session.holds(self._cookie, key.hash, self.now()):
             raise SignedOut
-        return Access(opened.project, plan_of(self.stack.settings.plans, opened.project))
+        return Access(key.project, self.stack.settings.plan(key.project.plan))
 
 
 def visitor(request: Request) -> Visitor:

@@ -1,5 +1,6 @@
 """Tools: MCP servers that a bot is connected to, and what each of them offers."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
 
@@ -86,24 +87,25 @@ async def update(tool_id: ToolId, body: UpdateTool, caller: CallerDep) -> ApiRes
     after = changed_copy(before, changes(body, before, settings))
     moved = (after.server_url, after.transport) != (before.server_url, before.transport)
     listing = await list_offered(after, settings) if moved or before.refreshed_at is None else None
-    tool = await caller.write(body, _updated, body, before, listing, settings, caller.now())
+    tool = await caller.write(body, _updated, ToolUpdate(body, before, listing), settings, caller.now())
     return ApiResponse({"tool": show_tool(tool)})
 
 
-def _updated(
-    connection: Connection,
-    access: Access,
-    body: UpdateTool,
-    before: Tool,
-    listing: ToolListing | None,
-    settings: Settings,
-    now: datetime,
-) -> Tool:
-    tool = store.lock_tool(connection, access, before.uuid)
-    if listing:
-        require_same_server(tool, before)
-    tool = store.write_tool(connection, tool, changes(body, tool, settings), now)
-    return write_listing(connection, tool, listing, now) if listing else tool
+@dataclass(frozen=True)
+class ToolUpdate:
+    """The fields that are sent, the tool as it was then, and what its server offers if that was asked anew."""
+
+    body: UpdateTool
+    before: Tool
+    listing: ToolListing | None
+
+
+def _updated(connection: Connection, access: Access, update: ToolUpdate, settings: Settings, now: datetime) -> Tool:
+    tool = store.lock_tool(connection, access, update.before.uuid)
+    if update.listing:
+        require_same_server(tool, update.before)
+    tool = store.write_tool(connection, tool, changes(update.body, tool, settings), now)
+    return write_listing(connection, tool, update.listing, now) if update.listing else tool
 
 
 @router.delete("/{tool_id}", **call(Success, query=OfBot))

@@ -9,6 +9,7 @@ from sqlalchemy import select, update
 from temporalio.client import Client
 
 from api.main import create_app
+from heartbeat.domain.errors import Unavailable
 from heartbeat.store.database import Database
 from heartbeat.store.rows import columns
 from heartbeat.store.tables.projects import Project, RequestWindow
@@ -113,3 +114,5 @@ async def test_a_plan_that_the_settings_do_not_know(api: Api) -> None:
     answer = await api.get("/readall")
     assert error_of(answer, 503)["code"] == "plan_unknown"
     assert "platinum" in answer.json()["message"]
+    with pytest.raises(Unavailable, match="'platinum' is not one of this server's HEARTBEAT_PLANS"):
+        api.settings.plan("platinum")

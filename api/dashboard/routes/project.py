@@ -113,9 +113,8 @@ def _hidden_first(run: Row[Any]) -> tuple[bool, datetime]:
 def _card(
     listed: projects.ListedHeartbeat, run: Row[Any] | None, period: tuple[datetime, datetime], now: datetime
 ) -> heartbeats.HeartbeatCard:
-    running, rehearsing = (run.uuid, run.dry_run) if run else (None, False)
     cadence = next_tick(cadence_of(listed.heartbeat))
-    return heartbeats.card(listed.heartbeat, listed.bot_name, cadence, period, now, running, rehearsing)
+    return heartbeats.card(listed.heartbeat, listed.bot_name, cadence, period, now, run)
 
 
 @router.get("/heartbeats/{uuid}")
@@ -125,7 +124,7 @@ async def heartbeat_page(uuid: str, visitor: VisitorDep, page: str = "1", done: 
     frame, rows = await visitor.read_framed(_heartbeat, uuid, current, now)
     heartbeat, settings, going = rows.heartbeat, visitor.stack.settings, rows.runs.going
     period = credits.period(now, frame.project.period_anchor_day)
-    running = going[0].uuid if going else None
+    running = going[0] if going else None
     return html(
         "heartbeat",
         frame=frame,

@@ -9,7 +9,7 @@ from api.dashboard import session
 from api.dashboard.pages import SIGN_IN, PageRoute, SignedOut, VisitorDep, form_fields, html, is_https
 from api.dashboard.render import ASSETS, asset
 from api.deps import Stack
-from heartbeat.store.projects.sign_in import opened_by_secret
+from heartbeat.store.projects.sign_in import key_by_secret
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
@@ -34,13 +34,13 @@ async def sign_in(request: Request) -> Response:
     fields = await form_fields(request)
     secret, target = fields.get("key", "").strip(), _own(fields.get("next", "/"))
     stack: Stack = request.app.state.stack
-    opened = await stack.database.read(opened_by_secret, secret)
-    if opened is None:
+    key = await stack.database.read(key_by_secret, secret)
+    if key is None:
         return html("sign_in", 401, next=target, problem=WRONG_KEY)
     response = RedirectResponse(target, 303)
     response.set_cookie(
         session.COOKIE,
-        session.issue(opened.key_uuid, opened.key_hash, stack.now()),
+        session.issue(key.uuid, key.hash, stack.now()),
         max_age=int(session.LASTS.total_seconds()),
         secure=is_https(request),
         httponly=True,

@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Protocol
+from typing import Any, Protocol
 from zoneinfo import ZoneInfo
+
+from sqlalchemy import Row
 
 from api.dashboard.views import formats
 from api.dashboard.views.formats import Moment, moment
@@ -86,10 +88,9 @@ def card(
     due: CadenceView,
     period: Period,
     now: datetime,
-    running: str | None,
-    rehearsing: bool = False,
+    running: Row[Any] | None,
 ) -> HeartbeatCard:
-    """`due` is the heartbeat's cadence, `running` the id of a run of it that is still going, perhaps a rehearsal."""
+    """`due` is the heartbeat's cadence, `running` a run of it that is still going (`uuid`, `dry_run`)."""
     where, tick = ZoneInfo(row.timezone), due.next_after(now) if row.enabled else None
     note = row.pause_message if row.pause_reason else PENDING if state(row) == "pending" else None
     return HeartbeatCard(
@@ -105,8 +106,8 @@ def card(
         last=moment(row.last_executed_at, where, now) if row.last_executed_at else None,
         streak=_streak(row),
         spent=spent(row, period),
-        running=running,
-        rehearsing=rehearsing,
+        running=running.uuid if running else None,
+        rehearsing=bool(running and running.dry_run),
         probe=moment(row.probe_at, where, now) if row.probe_at and row.pause_reason else None,
     )
 

@@ -7,11 +7,10 @@ from sqlalchemy import Connection, bindparam, func, select
 
 from heartbeat.domain.errors import Forbidden
 from heartbeat.domain.tool_effects import ScheduleTaskEffect
-from heartbeat.settings import Plan
+from heartbeat.settings import Plan, plan_named
 from heartbeat.store.heartbeats.heartbeats import lock_bot
-from heartbeat.store.heartbeats.tasks import HEARTBEAT, TASKS, NewTask, insert_task
+from heartbeat.store.heartbeats.tasks import HEARTBEAT, TASKS, NewTask, TaskOwner, insert_task
 from heartbeat.store.heartbeats.tick_accounting import cadence_of
-from heartbeat.store.projects.access import plan_of
 from heartbeat.store.rows import columns, exactly_one, joined
 from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.heartbeats import Heartbeat
@@ -46,7 +45,8 @@ def schedule_task(
     # Read again: who deletes it holds the bot, and may have done so just now.
     of = exactly_one(connection, Heartbeat, select(HEARTBEAT).where(HEARTBEAT.c.id == of.id))
     _require_leave(connection, run, of)
-    fields = {name: getattr(of, name) for name in INHERITED} | {"made_by_run_id": run.id, "depth": of.depth + 1}
+    inherited = {name: getattr(of, name) for name in INHERITED} | {"made_by_run_id": run.id, "depth": of.depth + 1}
+    owner = TaskOwner(project, plan_named(plans, project.plan), bot, inherited)
     order = NewTask(
         name=effect.name,
         prompt=effect.prompt,
@@ -55,7 +55,7 @@ def schedule_task(
         timezone=effect.timezone or of.timezone,
         max_executions=effect.max_executions,
     )
-    task = insert_task(connection, project, plan_of(plans, project), bot, fields, order, now)
+    task = insert_task(connection, owner, order, now)
     return f"Scheduled as {task.uuid}: {cadence_of(task).sentence()}{_times(task)}."
 
 

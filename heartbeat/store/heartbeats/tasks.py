@@ -53,11 +53,21 @@ class NewTask:
     max_executions: int | None = None
 
 
+@dataclass(frozen=True)
+class TaskOwner:
+    """Whose a new task is: a bot, which is locked, and what else its row takes over, `member_id` at least."""
+
+    project: Project
+    plan: Plan
+    bot: Bot
+    columns: Mapping[str, Any]
+
+
 def create(connection: Connection, access: Access, member_key: str | None, task: NewTask, now: datetime) -> Heartbeat:
     """Make a task by hand; raises `NotFound`, `Forbidden` or `Invalid`."""
     bot = lock_bot(connection, access.bot)
     member_id = subscriber(connection, bot, member_key).id if member_key else None
-    return insert_task(connection, access.project, access.plan, bot, {"member_id": member_id}, task, now)
+    return insert_task(connection, TaskOwner(access.project, access.plan, bot, {"member_id": member_id}), task, now)
 
 
 def cancel(connection: Connection, access: Access, now: datetime) -> Heartbeat:
@@ -116,56 +126,49 @@ def made_by(connection: Connection, heartbeats: Sequence[Heartbeat]) -> dict[int
     return {row.id: row.uuid for row in runs}
 
 
-def insert_task(
-    connection: Connection,
-    project: Project,
-    plan: Plan,
-    bot: Bot,
-    fields: Mapping[str, Any],
-    order: NewTask,
-    now: datetime,
-) -> Heartbeat:
-    """Check what every task is held to, and write it; the bot is locked."""
-    require_heartbeats(project, plan, bot)
-    cadence = _cadence(project, plan, order, now)
-    _require_room(connection, project, plan, bot, fields["member_id"])
-    fresh = Heartbeat.model_construct(
-        **fields,
+def insert_task(connection: Connection, owner: TaskOwner, task: NewTask, now: datetime) -> Heartbeat:
+    """Check what every task is held to, and write it."""
+    require_heartbeats(owner.project, owner.plan, owner.bot)
+    cadence = _cadence(owner, task, now)
+    _require_room(connection, owner)
+    row = Heartbeat.model_construct(
+        **owner.columns,
         uuid=new_id("task"),
         type=TASK,
-        project_id=bot.project_id,
-        bot_id=bot.id,
-        label=order.name,
-        description=order.description,
-        prompt=order.prompt,
-        prompt_hash=sha256(order.prompt.encode()).hexdigest(),
+        project_id=owner.bot.project_id,
+        bot_id=owner.bot.id,
+        label=task.name,
+        description=task.description,
+        prompt=task.prompt,
+        prompt_hash=sha256(task.prompt.encode()).hexdigest(),
         cron_pattern=cadence.cron_pattern,
         interval_minutes=cadence.interval_minutes,
         run_at=cadence.run_at,
         anchor_at=cadence.anchor or now,
-        timezone=order.timezone,
-        max_executions=1 if cadence.run_at else order.max_executions,
+        timezone=task.timezone,
+        max_executions=1 if cadence.run_at else task.max_executions,
     )
-    return states.create(connection, fresh, True, now)
+    return states.create(connection, row, True, now)
 
 
-def _cadence(project: Project, plan: Plan, order: NewTask, now: datetime) -> Cadence:
+def _cadence(owner: TaskOwner, task: NewTask, now: datetime) -> Cadence:
     try:
-        cadence = tasks.to_cadence(order.schedule, order.timezone, now).validated()
+        cadence = tasks.to_cadence(task.schedule, task.timezone, now).validated()
     except CadenceError as problem:
         raise Invalid(problem.field, problem.message) from None
-    if cadence.run_at and order.max_executions not in (None, 1):
+    if cadence.run_at and task.max_executions not in (None, 1):
         raise Invalid("max_executions", "leave it out, or write 1: a task of schedule_type once runs once")
     try:
-        require_gap(project, plan, cadence)
+        require_gap(owner.project, owner.plan, cadence)
     except Invalid as problem:
         raise Invalid(tasks.CONFIG_FIELD, problem.details[0].message) from None
     return cadence
 
 
-def _require_room(connection: Connection, project: Project, plan: Plan, bot: Bot, member_id: int | None) -> None:
-    of_bot = select(func.count()).select_from(HEARTBEAT).where(HEARTBEAT.c.bot_id == bot.id, TASKS, NOT_DELETED)
-    require_tasks(project, plan, connection.execute(of_bot).scalar_one())
+def _require_room(connection: Connection, owner: TaskOwner) -> None:
+    member_id, of_owner = owner.columns["member_id"], HEARTBEAT.c.bot_id == owner.bot.id
+    of_bot = select(func.count()).select_from(HEARTBEAT).where(of_owner, TASKS, NOT_DELETED)
+    require_tasks(owner.project, owner.plan, connection.execute(of_bot).scalar_one())
     same = HEARTBEAT.c.member_id.is_not_distinct_from(member_id)
     if connection.execute(of_bot.where(same)).scalar_one() >= MOST_A_MEMBER:
         whose = "a member" if member_id else "a bot without a member"

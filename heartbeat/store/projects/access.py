@@ -8,8 +8,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, bindparam, select
 
-from heartbeat.domain.errors import NotFound, Unavailable
-from heartbeat.settings import Plan
+from heartbeat.domain.errors import NotFound
+from heartbeat.settings import Plan, plan_named
 from heartbeat.store.projects.projects import digest
 from heartbeat.store.rows import built, columns
 from heartbeat.store.tables.bots import Bot
@@ -103,21 +103,12 @@ def authorize(
     bot, heartbeat = row[BOT_BEGINS:HEARTBEAT_BEGINS], row[HEARTBEAT_BEGINS:]
     return Access(
         project,
-        plan_of(plans, project),
+        plan_named(plans, project.plan),
         built(Bot, BOT_NAMES, bot) if bot[0] else None,
         built(Heartbeat, HEARTBEAT_NAMES, heartbeat) if heartbeat_key and heartbeat[0] else None,
         bot_key,
         heartbeat_key,
     )
-
-
-def plan_of(plans: Mapping[str, Plan], project: Project) -> Plan:
-    """Look up the plan of a project; raises `Unavailable` when it is none of this installation's."""
-    if project.plan not in plans:
-        raise Unavailable(
-            "plan_unknown", f"The project's plan {project.plan!r} is not one of this server's HEARTBEAT_PLANS."
-        )
-    return plans[project.plan]
 
 
 def as_number(key: str) -> int | None:

@@ -13,25 +13,25 @@ KEY, PROJECT = columns(ApiKey), columns(Project)
 
 
 @dataclass(frozen=True)
-class OpenedProject:
-    """A key that is not revoked, by its public id and the hash the store keeps, and the project it opens."""
+class SignInKey:
+    """A key that is not revoked: its public id, the hash the store keeps, and the project it opens."""
 
-    key_uuid: str
-    key_hash: str
+    uuid: str
+    hash: str
     project: Project
 
 
-def opened_by_secret(connection: Connection, secret: str) -> OpenedProject | None:
-    """Read the project that a key opens; `None` when the key is unknown or revoked."""
-    return _opened(connection, KEY.c.hash == digest(secret))
+def key_by_secret(connection: Connection, secret: str) -> SignInKey | None:
+    """Read the key with this secret; `None` when it is unknown or revoked."""
+    return _read(connection, KEY.c.hash == digest(secret))
 
 
-def opened_by_key(connection: Connection, key_uuid: str) -> OpenedProject | None:
-    """Read the project that the key with this public id opens; `None` when there is none or it is revoked."""
-    return _opened(connection, KEY.c.uuid == as_public_id(key_uuid))
+def key_by_uuid(connection: Connection, key_uuid: str) -> SignInKey | None:
+    """Read the key with this public id; `None` when there is none or it is revoked."""
+    return _read(connection, KEY.c.uuid == as_public_id(key_uuid))
 
 
-def _opened(connection: Connection, which: ColumnElement[bool]) -> OpenedProject | None:
+def _read(connection: Connection, which: ColumnElement[bool]) -> SignInKey | None:
     statement = (
         select(KEY.c.uuid.label("key_uuid"), KEY.c.hash.label("key_hash"), *PROJECT.c)
         .join(PROJECT, PROJECT.c.id == KEY.c.project_id)
@@ -42,4 +42,4 @@ def _opened(connection: Connection, which: ColumnElement[bool]) -> OpenedProject
         return None
     key_uuid, key_hash, *values = row
     names = (column.name for column in PROJECT.c)
-    return OpenedProject(key_uuid, key_hash, Project.model_construct(**dict(zip(names, values, strict=True))))
+    return SignInKey(key_uuid, key_hash, Project.model_construct(**dict(zip(names, values, strict=True))))
