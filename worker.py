@@ -82,6 +82,7 @@ async def working(
         stack.push_async_exit(partial(_leave_in_time, worker))
         yield
     await models.close()
+    await toolbox.close()
 
 
 async def _leave_in_time(worker: Worker, *raised: Any) -> None:

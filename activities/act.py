@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 
 from sqlalchemy import Connection
 from temporalio import activity
@@ -12,6 +13,7 @@ from activities.heartbeating import heartbeating
 from activities.toolbox import Toolbox
 from heartbeat.agents.tools.approval_reasons import reason_to_ask
 from heartbeat.agents.tools.definitions import OfferedTool, ToolResult
+from heartbeat.agents.tools.names import name_prefix
 from heartbeat.domain.clock import Clock, utc_now
 from heartbeat.domain.contracts import ActInput, ActResult
 from heartbeat.domain.text import storable, storable_text
@@ -22,7 +24,14 @@ from heartbeat.store.database import Database
 from heartbeat.store.heartbeats.task_effects import unsynced_tasks
 from heartbeat.store.notifications.outbox import unsent_notifications
 from heartbeat.store.runs.approvals import ask
-from heartbeat.store.runs.tool_calls import CallOutcome, CallReceipt, begin_call, finish_call, read_call
+from heartbeat.store.runs.tool_calls import (
+    CallOutcome,
+    CallReceipt,
+    begin_call,
+    finish_call,
+    read_call,
+    was_called_before,
+)
 from heartbeat.store.tables.runs import Run
 from heartbeat.store.tools.servers import mark_changed
 from heartbeat.store.tools.toolset import Toolset, toolset
@@ -30,6 +39,10 @@ from heartbeat.store.tools.toolset import Toolset, toolset
 UNKNOWN = "Nobody knows whether this call was made: the worker was lost in the middle of it. It is not made again."
 REHEARSED = (
     "Rehearsal: this call was not made. It was written down as what you would have done; go on as if it had been made."
+)
+NEW_SESSION = (
+    "(This call was made in a new session with {}. What earlier calls left open there, such as a page or a login, "
+    "may be gone.)"
 )
 REFUSED = {
     "denied": "This call was not made: a person was asked, and said no.",
@@ -111,7 +124,15 @@ class ToolActivities:
             return ToolResult("failed", "The arguments are no JSON object; ask again with one.")
         if is_rehearsal:
             return ToolResult("would_ask" if approval_reason else "rehearsed", REHEARSED)
-        return await self._toolbox.call(tool, arguments, key)
+        result = await self._toolbox.call(tool, arguments, receipt.run.uuid, key)
+        return await self._told_of_new_session(receipt, tool, result) if result.new_session else result
+
+    async def _told_of_new_session(self, receipt: CallReceipt, tool: OfferedTool, result: ToolResult) -> ToolResult:
+        """Tell the model that what earlier calls of its run left with the server is gone, if there were any."""
+        assert tool.server is not None
+        if not await self._database.read_inline(was_called_before, receipt.call, name_prefix(tool.server.label)):
+            return result
+        return replace(result, text=f"{NEW_SESSION.format(tool.server.label)}\n{result.text}")
 
     async def _sync_tasks(self, run: Run) -> None:
         """At once, for a task may be due in a minute; what Temporal does not take now is left to Upkeep."""

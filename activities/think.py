@@ -69,7 +69,10 @@ class ModelActivities:
             return ThinkResult(error_code="transcript_too_long", message=too_long)
         async with heartbeating():
             new_step = await self._ask(transcript, tools, step.number, activity.info().attempt)
-            return await self._settle(step.run_uuid, new_step)
+            result = await self._settle(step.run_uuid, new_step)
+            if result.close_result is not None:
+                self._toolbox.close_run(step.run_uuid)
+            return result
 
     async def close(self) -> None:
         """Give the model clients' connections back."""

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 from heartbeat.agents.model_names import takes_tools
 from heartbeat.agents.tools.definitions import McpServer, OfferedTool, ToolResult
+from heartbeat.domain.tool_limits import max_tools
 from heartbeat.secrets.keyring import CannotOpen, Keyring, open_headers
 from heartbeat.settings import Settings
 from heartbeat.store.tables.bots import Tool
@@ -12,6 +13,7 @@ from heartbeat.store.tables.runs import Run
 from heartbeat.store.tools.toolset import Toolset
 
 if TYPE_CHECKING:
+    from heartbeat.agents.tools.mcp.sessions import Sessions
     from heartbeat.agents.tools.offered_tools import ConnectedServer
 
 log = logging.getLogger(__name__)
@@ -24,19 +26,21 @@ class Toolbox:
         self._settings = settings
         self._keyring = Keyring.from_settings(settings)
         self._unreadable: set[str] = set()
+        self._sessions: Sessions | None = None
 
     async def offered(self, run: Run, tools: Toolset) -> list[OfferedTool]:
         """What the model of a run may ask for, in the same order every time; nothing if it is only asked."""
-        from heartbeat.agents.tools.offered_tools import offer_tools
+        from heartbeat.agents.tools.offered_tools import offer_tools, within_limit
 
         if not takes_tools(run.chat_mode, run.model):
             return []
         servers = [self._connected(row) for row in tools.servers]
         known = await offer_tools(tools.bot_uuid, servers, self._settings)
-        return [tool for tool in known if tool.server is not None or tool.name in tools.built_in]
+        usable = [tool for tool in known if tool.server is not None or tool.name in tools.built_in]
+        return list(within_limit(usable, max_tools(run.model)))
 
-    async def call(self, definition: OfferedTool, arguments: dict[str, Any], key: str) -> ToolResult:
-        """Make one call. `key` is the same for every attempt at it."""
+    async def call(self, definition: OfferedTool, arguments: dict[str, Any], run_uuid: str, key: str) -> ToolResult:
+        """Make one call of a run. `key` is the same for every attempt at it."""
         if definition.server is None:
             from heartbeat.agents.tools.built_in.tools import call_built_in
 
@@ -44,9 +48,21 @@ class Toolbox:
         if definition.server.uuid in self._unreadable:
             reason = "The headers of its server cannot be opened here; the operator's log says why."
             return ToolResult("failed", f"{definition.name} was not called. {reason}")
-        from heartbeat.agents.tools.mcp.client import call
+        if self._sessions is None:
+            from heartbeat.agents.tools.mcp.sessions import Sessions
 
-        return await call(definition, arguments, key=key, settings=self._settings)
+            self._sessions = Sessions(self._settings)
+        return await self._sessions.call(definition, arguments, run_uuid, key)
+
+    def close_run(self, run_uuid: str) -> None:
+        """Leave the sessions that a run, which is over, has with tool servers."""
+        if self._sessions is not None:
+            self._sessions.close_run(run_uuid)
+
+    async def close(self) -> None:
+        """Leave every session with a tool server."""
+        if self._sessions is not None:
+            await self._sessions.aclose()
 
     def _connected(self, row: Tool) -> "ConnectedServer":
         from heartbeat.agents.tools.offered_tools import ConnectedServer

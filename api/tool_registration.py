@@ -32,10 +32,11 @@ USUAL_PORTS = {"http": 80, "https": 443}
 
 @dataclass(frozen=True)
 class ToolListing:
-    """The tools that a server offers, or the problem in words."""
+    """The tools that a server offers, or the problem in words. `warning` names what of its tools cannot be used."""
 
     tools: list[DiscoveredTool] = field(default_factory=list)
     problem: str | None = None
+    warning: str | None = None
 
 
 def new_tool(bot: Bot, body: CreateTool, settings: Settings) -> Tool:
@@ -88,21 +89,22 @@ async def list_offered(tool: Tool, settings: Settings) -> ToolListing:
     seconds = min(settings.tool_timeout_seconds, PATIENCE_SECONDS)
     try:
         server = _server(tool, settings)
-        tools = await list_tools(server, settings.model_copy(update={"tool_timeout_seconds": seconds}))
+        listing = await list_tools(server, settings.model_copy(update={"tool_timeout_seconds": seconds}))
     except (ToolServerDown, CannotOpen) as problem:
         return ToolListing(problem=str(problem))
+    tools = list(listing.tools.values())
     size = sum(len(json.dumps([one.name, one.description, one.schema, one.annotations])) for one in tools)
     if size > MAX_DEFINITIONS:
         words = f"describes its tools in {size:,} characters; at most {MAX_DEFINITIONS:,} can be told to a model."
         return ToolListing(problem=f"The tool server {tool.server_label} {words}")
-    return ToolListing(tools)
+    return ToolListing(tools, warning=listing.warning)
 
 
 def write_listing(connection: Connection, tool: Tool, listing: ToolListing, now: datetime) -> Tool:
     """Store what a server offers, or why that is not known."""
     if listing.problem:
         return store.record_failure(connection, tool, listing.problem)
-    return store.pin(connection, tool.id, listing.tools, now)
+    return store.pin(connection, tool.id, listing.tools, now, listing.warning)
 
 
 def require_same_server(tool: Tool, before: Tool) -> None:

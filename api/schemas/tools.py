@@ -218,7 +218,7 @@ class ToolObject(BaseModel):
         examples=[[example(ToolEntry)]],
     )
     last_error: str | None = Field(
-        description="Why the server could not be asked the last time; null: it could.",
+        description="Why the server could not be asked the last time, or which of its tools cannot be used and why.",
         examples=[None, "It did not answer within 20 seconds."],
     )
     refreshed_at: str | None = Field(

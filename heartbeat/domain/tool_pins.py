@@ -8,11 +8,13 @@ from typing import Any, Protocol
 
 # Comparing takes time by the square of the lines, and a server may say what it likes.
 MAX_LINES, MAX_CHARACTERS = 1_000, 50_000
+# Their order has no meaning in a JSON Schema, and their text is the same however it is laid out.
+SETS, TEXTS = {"required", "enum", "type"}, {"description", "title"}
 FURTHER_DOWN = "(The difference is further down than is compared here.)"
 
 
 class PinnedTool(Protocol):
-    """One tool as its server describes it. `schema` is the JSON Schema of its arguments, `hash` of all of it."""
+    """One tool as its server describes it. `schema` is the JSON Schema of its arguments."""
 
     @property
     def name(self) -> str: ...
@@ -22,8 +24,6 @@ class PinnedTool(Protocol):
     def schema(self) -> dict[str, Any]: ...
     @property
     def annotations(self) -> dict[str, Any]: ...
-    @property
-    def hash(self) -> str: ...
 
 
 def pinned_entries(discovered: Iterable[PinnedTool], before: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -35,12 +35,38 @@ def pinned_entries(discovered: Iterable[PinnedTool], before: Iterable[Mapping[st
             "description": tool.description,
             "input_schema": tool.schema,
             "annotations": tool.annotations,
-            "hash": tool.hash,
             "is_active": active.get(tool.name, True),
             "changed": None,
         }
         for tool in discovered
     ]
+
+
+def is_as_pinned(entry: Mapping[str, Any], now: PinnedTool) -> bool:
+    """Whether a tool still is what was pinned: for a model it reads the same, however its server writes it down."""
+    pinned = (entry["description"], entry["input_schema"], entry["annotations"])
+    return _canonical(pinned) == _canonical((now.description, now.schema, now.annotations))
+
+
+def _canonical(definition: tuple[str, Mapping[str, Any], Mapping[str, Any]]) -> str:
+    description, schema, annotations = definition
+    return json.dumps([" ".join(description.split()), _ordered(schema), annotations], sort_keys=True)
+
+
+def _ordered(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_ordered(entry) for entry in value]
+    if not isinstance(value, dict):
+        return value
+    return {name: _ordered_member(name, member) for name, member in value.items() if name != "$schema"}
+
+
+def _ordered_member(name: str, member: Any) -> Any:
+    if name in TEXTS and isinstance(member, str):
+        return " ".join(member.split())
+    if name in SETS and isinstance(member, list):
+        return sorted(member, key=lambda entry: json.dumps(entry, sort_keys=True))
+    return _ordered(member)
 
 
 def describe_change(entry: Mapping[str, Any], now: PinnedTool | None, seen_at: datetime) -> dict[str, Any]:

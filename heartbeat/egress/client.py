@@ -194,15 +194,21 @@ class Transport(httpx2.AsyncBaseTransport):
 
 
 def guarded_client(
-    guard: Guard, *, timeout: float, headers: Mapping[str, str] | None = None, max_bytes: int | None = None
+    guard: Guard,
+    *,
+    timeout: float,
+    headers: Mapping[str, str] | None = None,
+    max_bytes: int | None = None,
+    within: Callable[[httpx2.AsyncBaseTransport], httpx2.AsyncBaseTransport] | None = None,
 ) -> httpx2.AsyncClient:
     """A client for addresses a user set. It raises `Refused`, `TooLarge` and httpx2's own errors, all `HTTPError`s.
 
     It follows five redirects, and leaves `headers` behind when one leads to another origin. No proxy, certificate or
-    password is taken from the environment.
+    password is taken from the environment. `within` wraps the transport.
     """
+    transport = Transport(guard, timeout=timeout, max_bytes=max_bytes)
     return httpx2.AsyncClient(
-        transport=Transport(guard, timeout=timeout, max_bytes=max_bytes),
+        transport=within(transport) if within else transport,
         headers={**(headers or {}), "Accept-Encoding": ", ".join(ENCODINGS)},
         timeout=timeout,
         follow_redirects=True,

@@ -51,7 +51,8 @@ class Site:
 
     async def start(self) -> WorkflowHandle[object, RunResult]:
         """Connect the desk and start a run."""
-        found = await list_tools(McpServer("tool_1", "desk", "http", self.desk.url), self.settings)
+        listing = await list_tools(McpServer("tool_1", "desk", "http", self.desk.url), self.settings)
+        found = list(listing.tools.values())
 
         def work(connection: object) -> tuple[Bot, Heartbeat]:
             bot = a_bot(connection, a_project(connection))

@@ -36,11 +36,11 @@ async def agent(working: World, desk: ToolServer) -> World:
 async def connect(world: World, desk: ToolServer, **fields: Any) -> Tool:
     now = datetime.now(UTC)
     given = {"server_label": "desk", "server_url": desk.url, "transport": "http", **fields}
-    found = await list_tools(McpServer("tool_1", "desk", "http", desk.url), world.settings)
+    listing = await list_tools(McpServer("tool_1", "desk", "http", desk.url), world.settings)
 
     def work(connection: Any) -> Tool:
         made = create_tool(connection, access_to(connection, world.bot), given, now)
-        pin(connection, made.id, found, now)
+        pin(connection, made.id, list(listing.tools.values()), now)
         return made
 
     return await world.database.write(work)

@@ -7,7 +7,7 @@ from heartbeat.agents.tools.definitions import McpServer
 
 def entry(name: str, **fields: Any) -> dict[str, Any]:
     given = {"name": name, "description": f"Does {name}.", "input_schema": {"type": "object"}, "annotations": {}}
-    return {**given, "hash": f"hash of {name}", "is_active": True, "changed": None, **fields}
+    return {**given, "is_active": True, "changed": None, **fields}
 
 
 def server(label: str, uuid: str = "") -> McpServer:

@@ -1,11 +1,14 @@
 """The ways to speak to a tool server."""
 
 import sys
+from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from heartbeat.agents.tools.definitions import DiscoveredTool, McpServer, OfferedTool, ToolResult
-from heartbeat.agents.tools.mcp.client import call, list_tools
+from heartbeat.agents.tools.mcp.client import list_tools
+from heartbeat.agents.tools.mcp.sessions import Sessions
+from heartbeat.domain.tool_pins import pinned_entries
 from heartbeat.settings import Settings
 
 KEY = "log_1:4"
@@ -23,14 +26,18 @@ class Speaking:
     pinned: dict[str, DiscoveredTool] = field(default_factory=dict)
 
     async def connect(self) -> None:
-        self.pinned = {found.name: found for found in await list_tools(self.server, self.settings)}
+        self.pinned = (await list_tools(self.server, self.settings)).tools
 
     def definition(self, tool: str) -> OfferedTool:
-        pin = self.pinned.get(tool)
-        return OfferedTool(f"shop__{tool}", "", {}, server=self.server, on_server=tool, hash=pin.hash if pin else "")
+        entries = pinned_entries([self.pinned[tool]] if tool in self.pinned else [], [])
+        pinned = entries[0] if entries else None
+        return OfferedTool(f"shop__{tool}", "", {}, server=self.server, on_server=tool, pinned=pinned)
 
     async def call(self, tool: str, **arguments: Any) -> ToolResult:
-        return await call(self.definition(tool), arguments, key=KEY, settings=self.settings)
+        """Call a tool in a session of its own."""
+        async with aclosing(Sessions(self.settings)) as sessions:
+            result = await sessions.call(self.definition(tool), arguments, "log_1", KEY)
+        return replace(result, new_session=False)
 
     def within(self, seconds: int) -> "Speaking":
         """The same with another time-out."""

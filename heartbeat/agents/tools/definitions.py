@@ -1,10 +1,8 @@
 """What a tool is to a run: how a model is offered it, where it is, and what a call came to."""
 
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from hashlib import sha256
-from typing import Any, Literal
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, Self
 
 from heartbeat.domain.tool_effects import ToolEffect
 
@@ -33,21 +31,15 @@ class DiscoveredTool:
     schema: dict[str, Any]
     annotations: dict[str, Any]
 
-    @property
-    def hash(self) -> str:
-        """What it is pinned by: any change of it is a change of what the model reads."""
-        definition = json.dumps([self.name, self.description, self.schema, self.annotations], sort_keys=True)
-        return sha256(definition.encode()).hexdigest()
-
 
 @dataclass(frozen=True)
 class OfferedTool:
     """One tool as a model is offered it: `name` is unique among those of a run, `on_server` its name on `server`.
 
-    `idempotent`: it may be called again when nobody knows whether it was. `hash` is that of the pinned
-    `DiscoveredTool`; a built-in tool has neither server nor hash. `acts`: it may change something, so a rehearsal
-    only writes it down. `risks` are what it declares (heartbeat/domain/tool_risks.py); `combined` names a tool for
-    private data and one for untrusted text, if all three risks are among the tools of its run.
+    `idempotent`: it may be called again when nobody knows whether it was. `pinned` is its entry of `Tool.tools`, which
+    it must still be when it is called; tools that are built in or the operator's own are not pinned. `acts`: it may
+    change something, so a rehearsal only writes it down. `risks` are what it declares (heartbeat/domain/tool_risks.py);
+    `combined` names a tool for private data and one for untrusted text, if all three risks are among those of its run.
     """
 
     name: str
@@ -55,7 +47,7 @@ class OfferedTool:
     schema: dict[str, Any]
     server: McpServer | None = None
     on_server: str = ""
-    hash: str = ""
+    pinned: Mapping[str, Any] | None = None
     idempotent: bool = False
     needs_approval: bool = False
     acts: bool = True
@@ -69,7 +61,8 @@ class ToolResult:
 
     unknown: it may have happened. changed: it was not made, for the tool is no longer what was pinned; `discovered` is
     what it is now, `None` when it is gone. `effect` is what a built-in tool does to the store: it is carried out when
-    the outcome is written, and says the text itself.
+    the outcome is written, and says the text itself. `new_session`: it was the first call of a session in which its
+    server may keep something.
     """
 
     outcome: Outcome
@@ -77,3 +70,8 @@ class ToolResult:
     discovered: DiscoveredTool | None = None
     report: dict[str, Any] | None = None
     effect: ToolEffect | None = None
+    new_session: bool = False
+
+    def in_new_session(self) -> Self:
+        """The same, of a call that a session was opened for."""
+        return replace(self, new_session=True)

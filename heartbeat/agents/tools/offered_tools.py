@@ -1,21 +1,18 @@
 """From the servers that are connected to the tools that a model is offered."""
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from hashlib import sha256
 from typing import Any
 
 from heartbeat.agents.tools.approval_reasons import combined_risks
 from heartbeat.agents.tools.built_in.tools import BUILT_IN
 from heartbeat.agents.tools.definitions import McpServer, OfferedTool
 from heartbeat.agents.tools.mcp import stdio
+from heartbeat.agents.tools.names import MAX_NAME_LENGTH, distinct_name, plain_name
+from heartbeat.agents.tools.schemas import condition, offered_schema
 from heartbeat.domain.tool_risks import declared_risks
 from heartbeat.settings import Settings
-
-MAX_NAME_LENGTH = 64
-ANY_ARGUMENTS: dict[str, Any] = {"type": "object", "properties": {}}
 
 
 @dataclass(frozen=True)
@@ -45,15 +42,32 @@ async def offer_tools(bot_uuid: str, servers: Sequence[ConnectedServer], setting
 def define_tools(servers: Sequence[ConnectedServer]) -> list[OfferedTool]:
     """List the built-in tools and those of `servers`, without what is switched off or paused because it changed."""
     # What is off or paused counts as well: its name must not come to mean another tool while a call of it waits.
-    uses = Counter(_plain_name(server, entry) for server in servers for entry in server.tools)
+    uses = Counter(plain_name(server.server.label, entry["name"]) for server in servers for entry in server.tools)
     usable = [
-        _definition(server, entry, is_unique=uses[_plain_name(server, entry)] == 1)
+        _definition(server, entry, is_unique=uses[plain_name(server.server.label, entry["name"])] == 1)
         for server in servers
         for entry in server.tools
         if entry.get("is_active", True) and not entry.get("changed")
     ]
     combination = combined_risks(_risks(servers))
     return [replace(tool, combined=combination) for tool in (*BUILT_IN, *usable)]
+
+
+def within_limit(tools: Sequence[OfferedTool], limit: int | None) -> Sequence[OfferedTool]:
+    """The tools that may be offered, in their order: the built-in ones, and of each server as many as of any other.
+
+    So a small server is offered whole, and the largest is cut.
+    """
+    if limit is None or len(tools) <= limit:
+        return tools
+    ranks: list[int] = []
+    of_server: Counter[str] = Counter()
+    for tool in tools:
+        ranks.append(of_server[tool.server.uuid] if tool.server else -1)
+        if tool.server:
+            of_server[tool.server.uuid] += 1
+    chosen = sorted(range(len(tools)), key=lambda place: ranks[place])[:limit]
+    return [tools[place] for place in sorted(chosen)]
 
 
 def _risks(servers: Sequence[ConnectedServer]) -> Iterator[tuple[str, frozenset[str]]]:
@@ -66,34 +80,27 @@ def _risks(servers: Sequence[ConnectedServer]) -> Iterator[tuple[str, frozenset[
             yield server.server.label, frozenset(server.risks)
         for entry in server.tools:
             if entry.get("is_active", True):
-                yield _plain_name(server, entry), declared_risks(server.risks, entry.get("annotations") or {})
+                yield (
+                    plain_name(server.server.label, entry["name"]),
+                    declared_risks(server.risks, entry.get("annotations") or {}),
+                )
     for tool in BUILT_IN:
         yield tool.name, tool.risks
 
 
-def _plain_name(server: ConnectedServer, entry: dict[str, Any]) -> str:
-    name = re.sub(r"[^A-Za-z0-9_-]", "_", f"{server.server.label}__{entry['name']}")
-    # A name that begins with a digit or a dash is refused by some providers.
-    return name if re.match(r"[A-Za-z_]", name) else f"_{name}"
-
-
-def _distinct_name(server: ConnectedServer, entry: dict[str, Any]) -> str:
-    """Tell a name apart by its server's id, not by its place in a list: it never comes to mean another tool."""
-    mark = sha256(f"{server.server.uuid} {entry['name']}".encode()).hexdigest()[:8]
-    return f"{_plain_name(server, entry)[: MAX_NAME_LENGTH - len(mark) - 1]}_{mark}"
-
-
 def _definition(server: ConnectedServer, entry: dict[str, Any], is_unique: bool) -> OfferedTool:
-    name = _plain_name(server, entry)
-    annotations = entry.get("annotations") or {}
+    label, tool = server.server.label, entry["name"]
+    is_short = len(plain_name(label, tool)) <= MAX_NAME_LENGTH
+    annotations, schema = entry.get("annotations") or {}, entry.get("input_schema") or {}
     is_listed = not server.approval_tools or entry["name"] in server.approval_tools
     return OfferedTool(
-        name=name if is_unique and len(name) <= MAX_NAME_LENGTH else _distinct_name(server, entry),
-        description=entry.get("description") or "",
-        schema={**ANY_ARGUMENTS, **(entry.get("input_schema") or {})},
+        name=plain_name(label, tool) if is_unique and is_short else distinct_name(server.server, tool),
+        description="\n".join(filter(None, (entry.get("description"), condition(schema)))),
+        schema=offered_schema(schema),
         server=server.server,
         on_server=entry["name"],
-        hash=entry.get("hash") or "",
+        # The operator who changes a command of their own need not be asked whether it may change.
+        pinned=None if server.server.transport == "stdio" else entry,
         idempotent=annotations.get("idempotentHint") is True or annotations.get("readOnlyHint") is True,
         needs_approval={"always": True, "never": False}.get(server.require_approval, is_listed),
         acts=annotations.get("readOnlyHint") is not True,

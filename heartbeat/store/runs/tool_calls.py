@@ -61,6 +61,14 @@ def read_call(connection: Connection, run_uuid: str, number: int) -> CallReceipt
     return CallReceipt(call, run, call.state, by_owner, approval)
 
 
+def was_called_before(connection: Connection, call: Step, name_prefix: str) -> bool:
+    """Whether a tool whose name begins so was called, perhaps, earlier in the run of `call`."""
+    made = STEP.c.failure_code.is_(None) | STEP.c.failure_code.in_(("failed", "unknown"))
+    earlier = (STEP.c.run_id == call.run_id) & (STEP.c.number < call.number) & (STEP.c.state == "done")
+    is_of_server = STEP.c.name.startswith(name_prefix, autoescape=True)
+    return connection.execute(select(exists().where(earlier, made, is_of_server))).scalar_one()
+
+
 def begin_call(connection: Connection, run_uuid: str, number: int) -> CallReceipt:
     """Set out to make a call; from here on it counts as made, perhaps."""
     row = joined(connection, (Step, Run), LOCK_CALL, {"run": run_uuid, "number": number})

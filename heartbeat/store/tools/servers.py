@@ -71,13 +71,21 @@ def delete_tool(connection: Connection, access: Access, uuid: str) -> None:
     connection.execute(delete(TOOL).where(TOOL.c.id == tool(connection, access, uuid).id))
 
 
-def pin(connection: Connection, tool_id: int, discovered: Sequence[PinnedTool], now: datetime) -> Tool:
-    """Take what a server offers now as what its tools are; what was switched off stays off. Raises `NotFound`."""
+def pin(
+    connection: Connection, tool_id: int, discovered: Sequence[PinnedTool], now: datetime, warning: str | None = None
+) -> Tool:
+    """Take what a server offers now as what its tools are; what was switched off stays off. Raises `NotFound`.
+
+    `warning` says what of its tools cannot be used.
+    """
     row = _lock(connection, TOOL.c.id == tool_id)
     if row is None:
         raise NotFound("tool", str(tool_id))
     entries = pinned_entries(discovered, row.tools)
-    return _update(connection, row, {"tools": entries, "last_error": None, "refreshed_at": now, "updated_at": now})
+    last_error = storable_text(warning) if warning else None
+    return _update(
+        connection, row, {"tools": entries, "last_error": last_error, "refreshed_at": now, "updated_at": now}
+    )
 
 
 def record_failure(connection: Connection, row: Tool, problem: str) -> Tool:

@@ -2,6 +2,7 @@
 
 import re
 import sys
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from heartbeat.agents.tools.built_in.tools import BUILT_IN
 from heartbeat.agents.tools.definitions import OfferedTool
 from heartbeat.agents.tools.mcp import stdio
-from heartbeat.agents.tools.mcp.client import call
+from heartbeat.agents.tools.mcp.sessions import Sessions
 from heartbeat.agents.tools.offered_tools import ConnectedServer, define_tools, offer_tools
 from heartbeat.settings import Settings, StdioTool
 from tests.support.connected_servers import entry, server
@@ -31,8 +32,9 @@ def test_every_bot_has_the_built_in_tools() -> None:
 def test_a_tool_is_as_it_was_pinned() -> None:
     schema = {"type": "object", "properties": {"what": {"type": "string"}}}
     shop = server("shop")
-    *_, tool = define_tools([ConnectedServer(shop, [entry("book", input_schema=schema)])])
-    assert tool == OfferedTool("shop__book", "Does book.", schema, shop, "book", "hash of book")
+    pinned = entry("book", input_schema=schema)
+    *_, tool = define_tools([ConnectedServer(shop, [pinned])])
+    assert tool == OfferedTool("shop__book", "Does book.", schema, shop, "book", pinned)
 
 
 def test_the_order_is_that_of_the_servers_and_of_their_tools() -> None:
@@ -150,8 +152,9 @@ async def test_the_operators_own_servers_are_listed_once_a_process_and_come_last
     assert [tool.name for tool in first][len(OURS) : len(OURS) + 3] == ["shop__book", "desk__read_note", "desk__book"]
     assert (tmp_path / "starts").read_text() == "started\n"
     [book] = [tool for tool in first if tool.name == "desk__book"]
-    assert (book.hash, book.needs_approval, book.idempotent) == ("", False, False)
-    called = await call(book, {"what": "a table"}, key="log_1:2", settings=settings)
+    assert (book.pinned, book.needs_approval, book.idempotent) == (None, False, False)
+    async with aclosing(Sessions(settings)) as sessions:
+        called = await sessions.call(book, {"what": "a table"}, "log_1", "log_1:2")
     assert called.text == "Booked a table, number 1."
 
 

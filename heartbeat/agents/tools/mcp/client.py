@@ -1,121 +1,74 @@
 """What a tool server offers, and one call of a tool. Every failure ends in words, and none holds a secret."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from typing import Any
 
 from mcp.client.session import ClientSession
-from mcp_types import (
-    CallToolRequest,
-    CallToolRequestParams,
-    CallToolResult,
-    InputRequiredResult,
-    PaginatedRequestParams,
-    Tool,
-)
-from pydantic import TypeAdapter
+from mcp_types import CallToolRequest, CallToolRequestParams, CallToolResult, PaginatedRequestParams
 
-from heartbeat.agents.tools.definitions import DiscoveredTool, McpServer, OfferedTool, ToolResult
-from heartbeat.agents.tools.mcp.failures import explain, failed_call
-from heartbeat.agents.tools.mcp.results import result_text
-from heartbeat.agents.tools.mcp.session import SessionProgress, session
+from heartbeat.agents.tools.definitions import McpServer, OfferedTool, ToolResult
+from heartbeat.agents.tools.mcp.failures import explain
+from heartbeat.agents.tools.mcp.listing import Listing, next_cursor
+from heartbeat.agents.tools.mcp.replies import original
+from heartbeat.agents.tools.mcp.results import asks_for_input, is_error, result_text
+from heartbeat.agents.tools.mcp.session import session
+from heartbeat.agents.tools.mcp.traffic import KEY, Traffic
+from heartbeat.domain.tool_pins import is_as_pinned
 from heartbeat.settings import Settings
 
-KEY = "heartbeat/idempotency-key"
 MAX_PAGES = 50
-ANSWER: TypeAdapter[CallToolResult | InputRequiredResult] = TypeAdapter(CallToolResult | InputRequiredResult)
-Result = TypeVar("Result")
 
 
 class ToolServerDown(Exception):
     """A server's tools cannot be listed. The message says what happened, in words for the user."""
 
 
-async def list_tools(server: McpServer, settings: Settings) -> list[DiscoveredTool]:
+async def list_tools(server: McpServer, settings: Settings) -> Listing:
     """List what the server offers now, in its order; raises `ToolServerDown`."""
-    progress = SessionProgress()
+    traffic, listings = Traffic(), list[Listing]()
     try:
-        return await _in_session(server, settings, progress, _discover)
+        async with asyncio.timeout(settings.tool_timeout_seconds), session(server, settings, traffic) as mcp_session:
+            listings.append(await discover(mcp_session))
     except Exception as problem:
-        raise ToolServerDown(explain(server, problem, progress, settings.tool_timeout_seconds)) from None
+        # What fails after the list is there, while the session closes, does not undo it.
+        if not listings:
+            words = explain(server, problem, traffic.status, settings.tool_timeout_seconds)
+            raise ToolServerDown(words) from None
+    return listings[0]
 
 
-async def call(tool: OfferedTool, arguments: dict[str, Any], *, key: str, settings: Settings) -> ToolResult:
-    """Call a tool once, if it still is what was pinned; raises nothing but a cancellation.
-
-    `key` goes along, the same for a repetition of this call, so that the server can tell one from a second call.
-    """
-    server = tool.server
-    assert server is not None, f"{tool.name} is built in"
-    progress = SessionProgress(key)
-
-    async def make(mcp_session: ClientSession) -> ToolResult:
-        changed = await _change(mcp_session, tool)
-        if changed is not None:
-            return changed
-        progress.sent = True
-        return _tool_result(await _request(mcp_session, tool.on_server, arguments, key), tool, server, settings)
-
-    try:
-        return await _in_session(server, settings, progress, make)
-    except Exception as problem:
-        return failed_call(tool, server, problem, progress, settings.tool_timeout_seconds)
-
-
-async def _in_session(
-    server: McpServer, settings: Settings, progress: SessionProgress, use: Callable[[ClientSession], Awaitable[Result]]
-) -> Result:
-    """Return what `use` makes of one session. What fails after that, while the session closes, does not undo it."""
-    done: list[Result] = []
-    try:
-        async with asyncio.timeout(settings.tool_timeout_seconds), session(server, settings, progress) as mcp_session:
-            done.append(await use(mcp_session))
-    except Exception:
-        if not done:
-            raise
-    return done[0]
-
-
-async def _discover(mcp_session: ClientSession) -> list[DiscoveredTool]:
-    discovered: dict[str, DiscoveredTool] = {}
-    cursor: str | None = None
+async def discover(mcp_session: ClientSession) -> Listing:
+    """Read the list of tools to its end."""
+    listing, cursor, seen = Listing(), None, set[str]()
     for _ in range(MAX_PAGES):
-        page = await mcp_session.list_tools(params=PaginatedRequestParams(cursor=cursor))
-        for tool in page.tools:
-            discovered.setdefault(tool.name, _discovered(tool))
-        if (cursor := page.next_cursor) is None:
+        page = original(await mcp_session.list_tools(params=PaginatedRequestParams(cursor=cursor)))
+        is_new = listing.add(page)
+        cursor = next_cursor(page, seen)
+        if cursor is None or not is_new:
             break
-    return list(discovered.values())
+    return listing
 
 
-def _discovered(tool: Tool) -> DiscoveredTool:
-    dumped = tool.annotations.model_dump(mode="json", by_alias=True, exclude_none=True) if tool.annotations else {}
-    return DiscoveredTool(tool.name, tool.description or "", tool.input_schema, dumped)
-
-
-async def _change(mcp_session: ClientSession, tool: OfferedTool) -> ToolResult | None:
-    if not tool.hash:
-        return None
-    now = next((other for other in await _discover(mcp_session) if other.name == tool.on_server), None)
-    if now is not None and now.hash == tool.hash:
+def change_of(tool: OfferedTool, listing: Listing) -> ToolResult | None:
+    """The outcome of a call that is not made, for the tool is not what was pinned; `None` if it is."""
+    assert tool.pinned is not None
+    now = listing.tools.get(tool.on_server)
+    if now is not None and is_as_pinned(tool.pinned, now):
         return None
     happened = "has changed since it was connected" if now else "is no longer offered by its server"
-    text = f"{tool.name} {happened}, so it was not called. It is paused until somebody refreshes it."
+    text = f"{tool.name} {happened}, so it was not called. It is paused until somebody accepts it."
     return ToolResult("changed", text, discovered=now)
 
 
-async def _request(
-    mcp_session: ClientSession, name: str, arguments: dict[str, Any], key: str
-) -> CallToolResult | InputRequiredResult:
-    # Not `call_tool`: it holds an answer to the server's own schema, and drops one that was given but does not fit.
-    parameters = CallToolRequestParams(name=name, arguments=arguments, _meta={KEY: key})
-    return await mcp_session.send_request(CallToolRequest(params=parameters), ANSWER)
-
-
-def _tool_result(
-    answer: CallToolResult | InputRequiredResult, tool: OfferedTool, server: McpServer, settings: Settings
+async def request_call(
+    mcp_session: ClientSession, tool: OfferedTool, arguments: dict[str, Any], key: str, settings: Settings
 ) -> ToolResult:
-    if isinstance(answer, InputRequiredResult):
+    """Call the tool once. `key` goes along, so that the server can tell a repetition of this call from a second one."""
+    parameters = CallToolRequestParams(name=tool.on_server, arguments=arguments, _meta={KEY: key})
+    # Not `call_tool`: it holds an answer to the server's own schema, and drops one that was given but does not fit.
+    answer = original(await mcp_session.send_request(CallToolRequest(params=parameters), CallToolResult))
+    if asks_for_input(answer):
         return ToolResult("failed", f"{tool.name} asks a person for more, and nobody is here to answer it.")
-    text = result_text(answer, server, settings.tool_result_bytes)
-    return ToolResult("failed", f"{tool.name} failed: {text}") if answer.is_error else ToolResult("ok", text)
+    assert tool.server is not None
+    text = result_text(answer, tool.server, settings.tool_result_bytes)
+    return ToolResult("failed", f"{tool.name} failed: {text}") if is_error(answer) else ToolResult("ok", text)

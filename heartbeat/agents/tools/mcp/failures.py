@@ -1,6 +1,7 @@
 """Why a tool server did not answer, in a sentence without secrets, and whether the call may have been made."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import httpx2
 from mcp.shared.exceptions import MCPError
@@ -8,7 +9,6 @@ from mcp_types import CONNECTION_CLOSED, PARSE_ERROR, REQUEST_TIMEOUT
 
 from heartbeat.agents.tools.definitions import McpServer, OfferedTool, Outcome, ToolResult
 from heartbeat.agents.tools.mcp.results import without_secrets
-from heartbeat.agents.tools.mcp.session import SessionProgress
 from heartbeat.domain.text import cut_bytes
 from heartbeat.egress.capped import TooLarge
 from heartbeat.egress.client import Refused
@@ -21,26 +21,33 @@ TOO_EARLY = (408, 425, 429)
 UNSURE = "It may or may not have been carried out: find out before you call it again."
 
 
-def failed_call(
-    tool: OfferedTool, server: McpServer, problem: Exception, progress: SessionProgress, seconds: int
-) -> ToolResult:
+@dataclass(frozen=True)
+class CallProblem:
+    """What came in the way of a call. `sent`: it was on its way. `status`: the HTTP error it was answered with."""
+
+    cause: Exception
+    sent: bool
+    status: int | None
+
+
+def failed_call(tool: OfferedTool, server: McpServer, problem: CallProblem, seconds: int) -> ToolResult:
     """Judge a call that ended in `problem`: `unknown` unless it is sure that it was not carried out.
 
     `down`: it was not, because its server was away for now.
     """
-    sentence = explain(server, problem, progress, seconds)
-    causes = list(_causes(problem))
-    if not progress.sent or any(isinstance(cause, NEVER_LEFT) for cause in causes):
-        outcome: Outcome = "down" if _is_away(causes[0], progress) else "failed"
+    sentence = explain(server, problem.cause, problem.status, seconds)
+    causes = list(_causes(problem.cause))
+    if not problem.sent or any(isinstance(cause, NEVER_LEFT) for cause in causes):
+        outcome: Outcome = "down" if _is_away(causes[0], problem.status) else "failed"
         return ToolResult(outcome, f"{tool.name} was not called. {sentence}")
-    if any(_is_refusal(cause, progress) for cause in causes):
+    if any(_is_refusal(cause, problem.status) for cause in causes):
         return ToolResult("failed", f"{tool.name} failed. {sentence}")
     return ToolResult("unknown", f"{tool.name} was called. {sentence} {UNSURE}")
 
 
-def explain(server: McpServer, problem: Exception, progress: SessionProgress, seconds: int) -> str:
-    """One sentence that names the server and says what happened."""
-    event = _what_happened(next(_causes(problem)), server, progress, seconds)
+def explain(server: McpServer, problem: Exception, status: int | None, seconds: int) -> str:
+    """One sentence that names the server and says what happened; `status` is the HTTP error it answered with."""
+    event = _what_happened(next(_causes(problem)), server, status, seconds)
     return cut_bytes(without_secrets(f"The tool server {server.label} {event}", server), MAX_BYTES)
 
 
@@ -52,28 +59,28 @@ def _causes(problem: BaseException) -> Iterator[BaseException]:
         yield problem
 
 
-def _is_refusal(cause: BaseException, progress: SessionProgress) -> bool:
+def _is_refusal(cause: BaseException, status: int | None) -> bool:
     """Whether the server itself declined.
 
     A 5xx is none: a proxy answers it for a server that goes on. Nor is a 409, the answer to an idempotency key whose
     first call is still under way.
     """
-    if progress.status is not None:
-        return progress.status < 500 and progress.status != 409
+    if status is not None:
+        return status < 500 and status != 409
     return isinstance(cause, MCPError) and cause.code not in NEVER_ANSWERED
 
 
-def _is_away(cause: BaseException, progress: SessionProgress) -> bool:
+def _is_away(cause: BaseException, status: int | None) -> bool:
     """Whether the server may be there again by itself. What it declines, or is set up wrongly, a person has to mend."""
-    if progress.status is not None:
-        return progress.status >= 500 or progress.status in TOO_EARLY
+    if status is not None:
+        return status >= 500 or status in TOO_EARLY
     if isinstance(cause, MCPError):
         return cause.code in NEVER_ANSWERED
     return isinstance(cause, AWAY)
 
 
-def _what_happened(cause: BaseException, server: McpServer, progress: SessionProgress, seconds: int) -> str:
-    status = cause.response.status_code if isinstance(cause, httpx2.HTTPStatusError) else progress.status
+def _what_happened(cause: BaseException, server: McpServer, status: int | None, seconds: int) -> str:
+    status = cause.response.status_code if isinstance(cause, httpx2.HTTPStatusError) else status
     match cause:
         case Refused():
             return f"cannot be reached: {cause}"

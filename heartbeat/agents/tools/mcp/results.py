@@ -1,25 +1,42 @@
-"""What a tool answered, as text for the model: joined, other things named, secrets out, cut to a size."""
+"""What a tool answered, as text for the model: joined, other things named, secrets out, cut to a size.
+
+The answer is read as it was sent, as far as it can be: blocks of unknown types, texts that are none, no content at all.
+"""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from heartbeat.agents.tools.definitions import McpServer
 from heartbeat.domain.text import cut_bytes
 
-if TYPE_CHECKING:
-    from mcp_types import CallToolResult, ContentBlock
-
 MIN_SECRET_LENGTH = 6
 HIDDEN = "•••"
+EMPTY = "(an empty answer)"
+# What is about the answer, not in it.
+BESIDE = {"_meta", "isError", "resultType", "content", "structuredContent"}
 
 
-def result_text(result: "CallToolResult", server: McpServer, max_bytes: int) -> str:
+def result_text(result: Mapping[str, Any], server: McpServer, max_bytes: int) -> str:
     """Put a result into words for the model, at most `max_bytes` of UTF-8 and a line that says so if it was cut."""
-    texts = [_words(block) for block in result.content]
-    if result.structured_content is not None and not _repeats(result.structured_content, texts):
-        texts.append(json.dumps(result.structured_content, ensure_ascii=False))
-    return cut_bytes(without_secrets("\n".join(texts), server), max_bytes) or "(an empty answer)"
+    texts = [text for block in _blocks(result.get("content")) if (text := _words(block))]
+    structured = result.get("structuredContent")
+    if structured is not None and not _repeats(structured, texts):
+        texts.append(_text(structured))
+    if not texts:
+        texts = list(_elsewhere(result))
+    return cut_bytes(without_secrets("\n".join(texts), server), max_bytes) or EMPTY
+
+
+def is_error(result: Mapping[str, Any]) -> bool:
+    """Whether the tool says that it failed: a yes of any type. Nothing, and a text that is no yes, is no error."""
+    value = result.get("isError")
+    return value.strip().lower() in ("true", "yes", "1") if isinstance(value, str) else bool(value)
+
+
+def asks_for_input(result: Mapping[str, Any]) -> bool:
+    """Whether the tool wants more from a person before it answers (the protocol of 2026)."""
+    return result.get("resultType") == "input_required"
 
 
 def without_secrets(text: str, server: McpServer) -> str:
@@ -35,17 +52,49 @@ def _secrets(server: McpServer) -> Iterator[str]:
         yield from (part for part in (value, value.rpartition(" ")[2]) if len(part) >= MIN_SECRET_LENGTH)
 
 
-def _words(block: "ContentBlock") -> str:
-    match block.type:
-        case "text":
-            return block.text
-        case "image" | "audio":
-            return f"[{block.type}, {_size(block.data)}]"
-        case "resource_link":
-            return f"[link: {block.uri}]"
-        case "resource":
-            resource = block.resource
-            return getattr(resource, "text", None) or f"[file {resource.uri}, {_size(getattr(resource, 'blob', ''))}]"
+def _blocks(content: Any) -> Sequence[Any]:
+    if content is None:
+        return ()
+    return content if isinstance(content, list) else [content]
+
+
+def _words(block: Any) -> str:
+    if not isinstance(block, dict):
+        return _text(block)
+    kind = block.get("type")
+    if kind == "resource_link":
+        return f"[link: {_text(block.get('uri') or block.get('name'))}]"
+    if kind == "resource":
+        return _resource(block.get("resource"))
+    if "text" in block:
+        return _text(block["text"])
+    if isinstance(kind, str) and kind != "text":
+        data = block.get("data")
+        return f"[{kind}, {_size(data)}]" if isinstance(data, str) else f"[{kind}]"
+    return "" if kind == "text" else _text(block)
+
+
+def _resource(resource: Any) -> str:
+    if not isinstance(resource, dict):
+        return _text(resource)
+    if resource.get("text"):
+        return _text(resource["text"])
+    blob = resource.get("blob")
+    return f"[file {_text(resource.get('uri'))}, {_size(blob if isinstance(blob, str) else '')}]"
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _elsewhere(result: Mapping[str, Any]) -> Iterator[str]:
+    """What an answer without content says elsewhere: in the `toolResult` of old, or in fields of its own."""
+    if "toolResult" in result:
+        yield _text(result["toolResult"])
+    elif rest := {name: value for name, value in result.items() if name not in BESIDE}:
+        yield _text(rest)
 
 
 def _size(base64: str) -> str:

@@ -30,12 +30,13 @@ async def entries(server: McpServer, settings: Settings) -> Entries:
         from heartbeat.agents.tools.mcp.client import ToolServerDown, list_tools
 
         try:
-            tools = await list_tools(server, settings)
+            listing = await list_tools(server, settings)
         except ToolServerDown as problem:
             logger.warning("%s Its tools are left out for a minute.", problem)
             _failed[key] = time.monotonic() + RETRY_SECONDS
         else:
-            # Without a hash: the operator who changes the command need not be asked whether it may change.
+            if listing.warning:
+                logger.warning("The tool server %s: %s", server.label, listing.warning)
             _listed[key] = [
                 {
                     "name": tool.name,
@@ -43,7 +44,7 @@ async def entries(server: McpServer, settings: Settings) -> Entries:
                     "input_schema": tool.schema,
                     "annotations": tool.annotations,
                 }
-                for tool in tools
+                for tool in listing.tools.values()
             ]
     return _listed.get(key, [])
 

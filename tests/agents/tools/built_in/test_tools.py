@@ -17,7 +17,7 @@ def test_their_schemas_stand_alone() -> None:
     assert [tool.name for tool in BUILT_IN] == ["web_fetch", "report", *remembering, "notify_user", "schedule_task"]
     for tool in BUILT_IN:
         assert "$ref" not in json.dumps(tool.schema)
-        assert (tool.server, tool.hash, tool.idempotent, tool.needs_approval) == (None, "", True, False)
+        assert (tool.server, tool.pinned, tool.idempotent, tool.needs_approval) == (None, None, True, False)
     finding = BUILT_IN[1].schema["properties"]["findings"]["items"]
     assert finding["required"] == ["title", "severity", "fingerprint"]
     assert BUILT_IN[1].schema["required"] == ["outcome", "summary"]

@@ -15,7 +15,7 @@ import httpx2
 import pytest
 
 from heartbeat.agents.tools.definitions import DiscoveredTool, McpServer, ToolResult
-from heartbeat.agents.tools.mcp import session
+from heartbeat.agents.tools.mcp import traffic
 from heartbeat.agents.tools.mcp.client import ToolServerDown, list_tools
 from heartbeat.settings import Settings
 from tests.support.patience import PATIENCE, until
@@ -217,7 +217,6 @@ async def test_what_changed_is_not_called(peer: ToolServer, over_http: Speaking,
     assert (changed.outcome, gone.outcome, gone.discovered) == ("changed", "changed", None)
     assert changed.discovered is not None
     assert set(changed.discovered.schema["properties"]) == {"town", "days"}
-    assert changed.discovered.hash != over_http.pinned["forecast"].hash
     assert "shop__forecast has changed since it was connected, so it was not called." in changed.text
     assert "shop__book is no longer offered by its server, so it was not called." in gone.text
     assert peer.made + old_peer.made == []
@@ -279,7 +278,7 @@ async def test_an_answer_is_kept_when_only_the_goodbye_fails(
     old_peer.mute_goodbye = True
     called = await asyncio.wait_for(way.within(10 * PATIENCE).call("book", what="a table"), PATIENCE)
     assert called == ToolResult("ok", "Booked a table, number 1.")
-    monkeypatch.setattr(session, "CLOSE_TIMEOUT", httpx2.Timeout(None))
+    monkeypatch.setattr(traffic, "CLOSE_TIMEOUT", httpx2.Timeout(None))
     called = await with_more_time(way, lambda called: called.outcome == "ok", "book", what="a room")
     assert called.text.startswith("Booked a room"), "though its time is over"
 

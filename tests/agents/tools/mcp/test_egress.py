@@ -6,15 +6,16 @@ from typing import Any
 
 import pytest
 
-from heartbeat.agents.tools.definitions import McpServer, OfferedTool
+from heartbeat.agents.tools.definitions import McpServer
 from heartbeat.agents.tools.mcp import session
-from heartbeat.agents.tools.mcp.client import ToolServerDown, call, list_tools
+from heartbeat.agents.tools.mcp.client import ToolServerDown, list_tools
 from heartbeat.egress.client import Guard, Resolve
 from heartbeat.settings import Settings
 from tests.support.addresses import OTHER_SCHEMES, REFUSED, ZONE, resolve
 from tests.support.guarded import Rebinding
 from tests.support.patience import PATIENCE
 from tests.support.peer import Peer, says, sends_to
+from tests.support.tool_connections import Speaking
 from tests.support.tool_server import ToolServer
 
 NOBODY = Settings(_env_file=None, tool_timeout_seconds=PATIENCE)
@@ -27,8 +28,7 @@ def resolving(monkeypatch: pytest.MonkeyPatch, resolver: Resolve) -> None:
 
 async def stopped(server: McpServer, settings: Settings) -> str:
     """What stood in the way of a call, which was the same that stood in the way of listing."""
-    definition = OfferedTool("shop__book", "", {}, server=server, on_server="book")
-    called = await call(definition, {"what": "a table"}, key="log_1:2", settings=settings)
+    called = await Speaking(server, settings).call("book", what="a table")
     assert called.outcome == "failed"
     assert called.text.startswith("shop__book was not called. The tool server shop ")
     with pytest.raises(ToolServerDown) as down:

@@ -1,0 +1,92 @@
+"""What a server answers a request with over HTTP, made into the one message that the SDK reads.
+
+Servers leave `jsonrpc` or the id out, answer in a list, with a text as the result, or name another content type. Pure.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from mcp_types import CONNECTION_CLOSED, INTERNAL_ERROR, PARSE_ERROR, REQUEST_TIMEOUT
+
+# By these the SDK says that no answer came. Of servers they are errors like any other: -32000 is the one most in use.
+OF_THE_SDK = (CONNECTION_CLOSED, PARSE_ERROR, REQUEST_TIMEOUT)
+RESULT_KEYS = {"content", "structuredContent", "toolResult", "tools", "protocolVersion"}
+
+
+def message(body: bytes, asked: Mapping[str, Any], kind: str) -> dict[str, Any]:
+    """The JSON-RPC message that `body` means as the answer to the request `asked`.
+
+    A body that is no answer becomes an error that says so; whether the request was carried out is then unknown.
+    """
+    try:
+        parsed = json.loads(body)
+    except (ValueError, RecursionError):
+        sent = f"{kind.partition(';')[0] or 'a text'} instead of a message" if body.strip() else "nothing"
+    else:
+        if (answer := answer_to(asked, parsed)) is not None:
+            return answer
+        sent = "JSON that is no message"
+    error = {"code": PARSE_ERROR, "message": f"it sent {sent}"}
+    return {"jsonrpc": "2.0", "id": asked["id"], "error": error}
+
+
+def answer_to(asked: Mapping[str, Any], parsed: Any) -> dict[str, Any] | None:
+    """The answer to the request `asked` that a server means by `parsed`; `None` if it is none."""
+    answer = {"jsonrpc": "2.0", "id": asked["id"]}
+    if isinstance(parsed, list):
+        parsed = next((entry for entry in parsed if _answers(entry, asked["id"])), parsed)
+    if not isinstance(parsed, dict):
+        return answer | {"result": _result(parsed, asked["method"])}
+    if "method" in parsed:
+        return None
+    if parsed.get("error") and parsed.get("result") is None:
+        return answer | {"error": readable_error(parsed["error"])}
+    if "result" in parsed:
+        return answer | {"result": _result(parsed["result"], asked["method"])}
+    return answer | {"result": parsed} if RESULT_KEYS & parsed.keys() else None
+
+
+def event_data(data: bytes, asked: Mapping[str, Any]) -> bytes:
+    """The data of one event, made readable; what is no answer, such as a notification, stays as it is.
+
+    `asked` is the request that the stream of events answers, empty if it is none's.
+    """
+    try:
+        parsed = json.loads(data)
+    except (ValueError, RecursionError):
+        return data
+    if "id" in asked:
+        readable = answer_to(asked, parsed) if isinstance(parsed, dict | list) else None
+    elif isinstance(parsed, dict) and parsed.get("error"):
+        readable = {"jsonrpc": "2.0", "id": parsed.get("id"), "error": readable_error(parsed["error"])}
+    else:
+        readable = None
+    return data if readable is None else json.dumps(readable).encode()
+
+
+def _answers(entry: Any, request_id: Any) -> bool:
+    is_answer = isinstance(entry, dict) and ("result" in entry or "error" in entry)
+    return is_answer and str(entry.get("id")) == str(request_id)
+
+
+def _result(value: Any, method: str) -> dict[str, Any]:
+    if isinstance(value, dict):
+        return value
+    if value is None:
+        return {}
+    if method == "tools/list":
+        return {"tools": value}
+    return {"content": value} if isinstance(value, str) else {"structuredContent": value}
+
+
+def readable_error(error: Any) -> dict[str, Any]:
+    """The error with a code and words. `data` stays: some errors of the protocol carry what is to be done next."""
+    if not isinstance(error, dict):
+        return {"code": INTERNAL_ERROR, "message": str(error)}
+    code, words = error.get("code"), error.get("message") or error.get("error") or "without saying why"
+    number = code if isinstance(code, int) and not isinstance(code, bool) else INTERNAL_ERROR
+    if number in OF_THE_SDK:
+        number = INTERNAL_ERROR
+    known = {"code": number, "message": words if isinstance(words, str) else json.dumps(words)}
+    return known | ({"data": error["data"]} if "data" in error else {})

@@ -1,0 +1,222 @@
+"""The sessions of runs with their tool servers: one for each server, from a run's first call of it on.
+
+What a server keeps in its session (a browser, a login) is there for the run's next call, as long as this process has
+the run. The SDK wants a session opened and closed by one task, so each is held by a task of its own.
+"""
+
+import asyncio
+import logging
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import Any
+
+from mcp.client.session import ClientSession
+from mcp.shared.exceptions import MCPError
+from mcp_types import CONNECTION_CLOSED, ToolListChangedNotification
+
+from heartbeat.agents.tools.definitions import McpServer, OfferedTool, ToolResult
+from heartbeat.agents.tools.mcp.client import change_of, discover, request_call
+from heartbeat.agents.tools.mcp.failures import CallProblem, failed_call
+from heartbeat.agents.tools.mcp.listing import Listing
+from heartbeat.agents.tools.mcp.session import session
+from heartbeat.agents.tools.mcp.traffic import Traffic
+from heartbeat.settings import Settings
+
+IDLE_SECONDS = 600.0
+CLOSE_SECONDS = 5.0
+END_SECONDS = 0.5
+MAX_SESSIONS = 500
+LOST_SESSION = (400, 404)
+
+logger = logging.getLogger(__name__)
+
+
+class HeldSession:
+    """One open session, of one run with one server. `opened_for` is the key of the call that it was opened for."""
+
+    def __init__(self, server: McpServer, settings: Settings, opened_for: str) -> None:
+        self.server = server
+        self.settings = settings
+        self.opened_for = opened_for
+        self.traffic = Traffic()
+        self.calls = 0
+        self.used_at = asyncio.get_running_loop().time()
+        self._session: ClientSession | None = None
+        self._problem: Exception | None = None
+        self._opened, self._closing = asyncio.Event(), asyncio.Event()
+        self._listing: Listing | None = None
+        self._listing_lock = asyncio.Lock()
+        self._task = asyncio.create_task(self._hold())
+
+    @property
+    def is_over(self) -> bool:
+        return self._task.done()
+
+    @property
+    def keeps_state(self) -> bool:
+        """Whether the server may keep something for this session alone."""
+        return self.server.transport != "http" or self.traffic.session_id is not None
+
+    async def call(self, tool: OfferedTool, arguments: dict[str, Any], key: str) -> ToolResult:
+        """Call a tool once, if it still is what was pinned."""
+        self.calls += 1
+        try:
+            await self._opened.wait()
+            if self._session is None:
+                raise self._problem or MCPError(CONNECTION_CLOSED, "Connection closed")
+            if tool.pinned is not None and (changed := change_of(tool, await self._list(self._session))):
+                return changed
+            return await request_call(self._session, tool, arguments, key, self.settings)
+        except MCPError as problem:
+            raise await self._why(problem) from None
+        finally:
+            self.calls -= 1
+            self.used_at = asyncio.get_running_loop().time()
+
+    def is_lost(self, key: str, problem: Exception) -> bool:
+        """Whether `problem` means that the session is gone and that the call was not made in it."""
+        if self._session is None:
+            return False
+        if self.traffic.session_id is not None and self.traffic.statuses.get(key) in LOST_SESSION:
+            words = str(problem).lower()
+            return self.traffic.statuses[key] == 404 or "session" in words or "not initialized" in words
+        is_closed = self.is_over or (isinstance(problem, MCPError) and problem.code == CONNECTION_CLOSED)
+        return key not in self.traffic.sent and is_closed
+
+    def leave(self) -> None:
+        """End the session, in its own time."""
+        self._closing.set()
+
+    def give_up(self) -> None:
+        """End the session, however far it has come."""
+        self._task.cancel()
+
+    async def end(self) -> None:
+        """End the session at once; returns when its process or connection is gone."""
+        self._task.cancel()
+        await asyncio.wait([self._task], timeout=CLOSE_SECONDS)
+
+    async def ended(self) -> None:
+        """Wait until the session has said its goodbye, for a while."""
+        await asyncio.wait([self._task], timeout=CLOSE_SECONDS)
+
+    async def _why(self, problem: MCPError) -> Exception:
+        """What ended the session, if it is that which ended the call."""
+        if problem.code == CONNECTION_CLOSED:
+            await asyncio.wait([self._task], timeout=END_SECONDS)
+        return self._problem or problem
+
+    async def _list(self, mcp_session: ClientSession) -> Listing:
+        async with self._listing_lock:
+            if self._listing is None:
+                self._listing = await discover(mcp_session)
+            return self._listing
+
+    async def _on_message(self, message: Any) -> None:
+        if isinstance(message, ToolListChangedNotification):
+            self._listing = None
+
+    async def _hold(self) -> None:
+        try:
+            async with session(self.server, self.settings, self.traffic, self._on_message) as self._session:
+                self._opened.set()
+                while not self._closing.is_set() and not self._is_idle():
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(self._closing.wait(), IDLE_SECONDS / 10)
+        except Exception as problem:
+            # Whoever calls next is told; what fails while a session closes is nobody's concern.
+            self._problem = problem
+        finally:
+            self._opened.set()
+
+    def _is_idle(self) -> bool:
+        return not self.calls and asyncio.get_running_loop().time() - self.used_at > IDLE_SECONDS
+
+
+class Sessions:
+    """The sessions of every run that this process works at."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._held: dict[tuple[str, str], HeldSession] = {}
+
+    async def call(self, tool: OfferedTool, arguments: dict[str, Any], run_uuid: str, key: str) -> ToolResult:
+        """Call a tool once in the run's session with its server; raises nothing but a cancellation.
+
+        `key` is the same for a repetition of this call. A session that the server has lost is opened anew, once, if the
+        call cannot have been carried out.
+        """
+        server = tool.server
+        assert server is not None, f"{tool.name} is built in"
+        lost: HeldSession | None = None
+        while True:
+            held = self._session(run_uuid, server, key)
+            try:
+                async with asyncio.timeout(self._settings.tool_timeout_seconds):
+                    result = await held.call(tool, arguments, key)
+            except asyncio.CancelledError:
+                # A run whose call is cancelled is over, and so is what a server does for it.
+                await self._drop(held)
+                raise
+            except Exception as problem:
+                if lost is None and held.is_lost(key, problem):
+                    lost = held
+                    await self._drop(held)
+                    continue
+                result = self._failed(held, tool, problem, key)
+            return result.in_new_session() if held.opened_for == key and held.keeps_state else result
+
+    def close_run(self, run_uuid: str) -> None:
+        """Leave the sessions of a run that is over."""
+        for run, server in [key for key in self._held if key[0] == run_uuid]:
+            self._held.pop((run, server)).leave()
+
+    async def aclose(self) -> None:
+        """Leave every session, with a goodbye where the server takes one in time."""
+        held = list(self._held.values())
+        self._held.clear()
+        for one in held:
+            one.leave()
+        await asyncio.gather(*(one.ended() for one in held))
+        await asyncio.gather(*(one.end() for one in held if not one.is_over))
+
+    def _session(self, run_uuid: str, server: McpServer, key: str) -> HeldSession:
+        held = self._held.get((run_uuid, server.uuid))
+        if held is not None and held.server == server and not held.is_over:
+            return held
+        if held is not None:
+            held.leave()
+        self._make_room()
+        held = self._held[run_uuid, server.uuid] = HeldSession(server, self._settings, key)
+        return held
+
+    def _failed(self, held: HeldSession, tool: OfferedTool, problem: Exception, key: str) -> ToolResult:
+        traffic = held.traffic
+        was_sent = key in traffic.sent
+        call_problem = CallProblem(
+            traffic.problems.get(key, problem), was_sent, traffic.statuses.get(key) if was_sent else traffic.status
+        )
+        if not was_sent and held.calls == 0:
+            # It did not come as far as the call: the next one begins anew.
+            self._forget(held).give_up()
+        return failed_call(tool, held.server, call_problem, self._settings.tool_timeout_seconds)
+
+    async def _drop(self, held: HeldSession) -> None:
+        await self._forget(held).end()
+
+    def _forget(self, held: HeldSession) -> HeldSession:
+        for key in [key for key, other in self._held.items() if other is held]:
+            del self._held[key]
+        return held
+
+    def _make_room(self) -> None:
+        for key in [key for key, held in self._held.items() if held.is_over]:
+            del self._held[key]
+        if len(self._held) >= MAX_SESSIONS:
+            for held in _longest_idle(self._held.values()):
+                self._forget(held).leave()
+
+
+def _longest_idle(held: Iterable[HeldSession]) -> list[HeldSession]:
+    idle = [one for one in held if not one.calls]
+    return [min(idle, key=lambda one: one.used_at)] if idle else []

@@ -1,0 +1,141 @@
+"""The HTTP of one MCP session: what is sent gets its key and its time, what comes back is made readable and noted.
+
+A request that fails takes no other down with it: for a tool call the SDK is told so in a message, and `Traffic` has the
+reason.
+"""
+
+import asyncio
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx2
+from mcp_types import CONNECTION_CLOSED
+
+from heartbeat.agents.tools.mcp.envelopes import message
+from heartbeat.agents.tools.mcp.events import ReadableEvents
+
+KEY = "heartbeat/idempotency-key"
+KEY_HEADER, SESSION_HEADER = "Idempotency-Key", "mcp-session-id"
+JSON, EVENTS = "application/json", "text/event-stream"
+# Of the body as it was sent; the message is another.
+BODY_HEADERS = {"content-encoding", "content-length", "content-type", "transfer-encoding"}
+CLOSE_TIMEOUT = httpx2.Timeout(1.0)
+# A stream of events is open as long as its session.
+STREAM_SECONDS = 7 * 86_400.0
+
+
+@dataclass
+class Traffic:
+    """How the requests of a session went. `status` is the HTTP error of its latest request that was no tool call.
+
+    Of tool calls by their key: those that are `sent`, the HTTP errors they were answered with, and what broke.
+    `session_id`: the server keeps a session. `give_up` ends it: the SDK's sse transport goes on waiting after an error.
+    """
+
+    status: int | None = None
+    sent: set[str] = field(default_factory=set)
+    statuses: dict[str, int] = field(default_factory=dict)
+    problems: dict[str, Exception] = field(default_factory=dict)
+    session_id: str | None = None
+    give_up: Callable[[], None] | None = None
+
+    def note(self, key: str, response: httpx2.Response) -> None:
+        """Note whether a request was answered with an HTTP error."""
+        if key and response.is_error:
+            self.statuses[key] = response.status_code
+        elif not key:
+            self.status = response.status_code if response.is_error else None
+        self.session_id = response.headers.get(SESSION_HEADER) or self.session_id
+        if response.is_error and self.give_up is not None:
+            self.give_up()
+
+    def break_off(self, key: str, problem: Exception) -> None:
+        """Note why a tool call has no answer."""
+        self.problems[key] = problem
+        if self.give_up is not None:
+            self.give_up()
+
+
+class SessionTransport(httpx2.AsyncBaseTransport):
+    """The requests of one session. `answers_inline`: the answer to a request is the body of its response."""
+
+    def __init__(self, transport: httpx2.AsyncBaseTransport, traffic: Traffic, answers_inline: bool) -> None:
+        self._transport = transport
+        self._traffic = traffic
+        self._answers_inline = answers_inline
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        if request.method != "POST":
+            _take_time(request)
+            return _with_readable_events(await self._transport.handle_async_request(request), {})
+        asked = json.loads(await request.aread())
+        key = call_key(asked)
+        if key:
+            request.headers[KEY_HEADER] = key
+        try:
+            response = await self._transport.handle_async_request(request)
+            self._traffic.note(key, response)
+            return await self._readable(request, asked, response)
+        except httpx2.HTTPError as problem:
+            if not key:
+                raise
+            self._traffic.break_off(key, problem)
+            return _response(request, {}, _broken(asked, problem))
+
+    async def _readable(
+        self, request: httpx2.Request, asked: dict[str, Any], response: httpx2.Response
+    ) -> httpx2.Response:
+        """Make the answer to a request one message, unless it is an error, a redirect or a stream of events."""
+        kind = response.headers.get("content-type", "")
+        if not (self._answers_inline and "id" in asked and "method" in asked and response.is_success):
+            return response
+        if kind.lower().startswith(EVENTS):
+            return _with_readable_events(response, asked)
+        try:
+            body = await response.aread()
+        finally:
+            await response.aclose()
+        headers = {name: value for name, value in response.headers.items() if name not in BODY_HEADERS}
+        if body.lstrip().startswith((b"event:", b"data:")):
+            events = httpx2.Response(200, headers=headers | {"content-type": EVENTS}, content=body, request=request)
+            return _with_readable_events(events, asked)
+        return _response(request, headers, message(body, asked, kind))
+
+    async def aclose(self) -> None:
+        await self._transport.aclose()
+
+
+def call_key(asked: dict[str, Any]) -> str:
+    """The key of a tool call; empty for every other message."""
+    parameters = asked.get("params") or {}
+    return str((parameters.get("_meta") or {}).get(KEY, "")) if asked.get("method") == "tools/call" else ""
+
+
+def _take_time(request: httpx2.Request) -> None:
+    """Let no goodbye take long, and a stream of events as long as it likes."""
+    if request.method == "DELETE":
+        request.extensions["timeout"] = CLOSE_TIMEOUT.as_dict()
+        return
+    request.extensions["timeout"] = {**request.extensions.get("timeout", {}), "read": None}
+    request.extensions["heartbeat.deadline"] = asyncio.get_running_loop().time() + STREAM_SECONDS
+
+
+def _with_readable_events(response: httpx2.Response, asked: dict[str, Any]) -> httpx2.Response:
+    if not (response.is_success and response.headers.get("content-type", "").lower().startswith(EVENTS)):
+        return response
+    headers = {name: value for name, value in response.headers.items() if name not in BODY_HEADERS}
+    return httpx2.Response(
+        response.status_code, headers=headers | {"content-type": EVENTS}, stream=ReadableEvents(response, asked)
+    )
+
+
+def _broken(asked: dict[str, Any], problem: Exception) -> dict[str, Any]:
+    error = {"code": CONNECTION_CLOSED, "message": type(problem).__name__}
+    return {"jsonrpc": "2.0", "id": asked.get("id"), "error": error}
+
+
+def _response(request: httpx2.Request, headers: dict[str, str], body: dict[str, Any]) -> httpx2.Response:
+    content = json.dumps(body).encode()
+    return httpx2.Response(200, headers=headers | {"content-type": JSON}, content=content, request=request)

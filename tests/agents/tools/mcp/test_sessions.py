@@ -1,0 +1,130 @@
+"""One session of a run with each of its servers: what a server keeps in it, and what becomes of one that is lost."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Iterator
+from contextlib import aclosing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from heartbeat.agents.tools.definitions import McpServer, OfferedTool, ToolResult
+from heartbeat.agents.tools.mcp.client import list_tools
+from heartbeat.agents.tools.mcp.sessions import Sessions
+from heartbeat.domain.tool_pins import pinned_entries
+from heartbeat.settings import Settings
+from tests.support.raw_tool_server import Answer, RawToolServer, Received
+from tests.support.tool_connections import STDIO
+
+TOOLS = [{"name": name, "inputSchema": {"type": "object"}} for name in ("open", "look")]
+NOT_FOUND = (404, {}, {"jsonrpc": "2.0", "id": None, "error": {"code": -32001, "message": "Session not found"}})
+NO_SESSION = (400, {}, {"jsonrpc": "2.0", "id": None, "error": {"code": -32000, "message": "No valid session ID"}})
+
+
+class Browser(RawToolServer):
+    """A server that keeps a page in its session."""
+
+    def __init__(self) -> None:
+        super().__init__(pages=[{"tools": TOOLS}], call=self._call, has_sessions=True)
+        self.opened: set[str | None] = set()
+
+    def _call(self, received: Received) -> dict[str, Any]:
+        if received.params["name"] == "open":
+            self.opened.add(received.session)
+        return {"content": "a page" if received.session in self.opened else "no page"}
+
+
+@pytest.fixture
+def browser() -> Iterator[Browser]:
+    with Browser() as desk:
+        yield desk
+
+
+@pytest.fixture
+async def sessions(settings: Settings) -> AsyncIterator[Sessions]:
+    async with aclosing(Sessions(settings)) as held:
+        yield held
+
+
+def written(journal: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in journal.read_text().splitlines()]
+
+
+async def tool_of(desk: RawToolServer, name: str, settings: Settings) -> OfferedTool:
+    server = McpServer("tool_1", "web", "http", desk.url)
+    [pinned] = pinned_entries([(await list_tools(server, settings)).tools[name]], [])
+    return OfferedTool(f"web__{name}", "", {}, server=server, on_server=name, pinned=pinned)
+
+
+async def test_the_next_call_of_a_run_finds_what_the_last_one_left(
+    browser: Browser, sessions: Sessions, settings: Settings
+) -> None:
+    opening, looking = await tool_of(browser, "open", settings), await tool_of(browser, "look", settings)
+    before = browser.times("initialize")
+    first = await sessions.call(opening, {}, "log_1", "log_1:2")
+    assert first == ToolResult("ok", "a page", new_session=True)
+    assert await sessions.call(looking, {}, "log_1", "log_1:4") == ToolResult("ok", "a page")
+    assert await sessions.call(looking, {}, "log_2", "log_2:2") == ToolResult("ok", "no page", new_session=True)
+    assert browser.times("initialize") - before == 2, "one for each run"
+    assert browser.times("tools/list") == 2 + 2, "and one list for each session"
+
+
+async def test_a_run_that_is_over_leaves_its_session(browser: Browser, sessions: Sessions, settings: Settings) -> None:
+    opening, looking = await tool_of(browser, "open", settings), await tool_of(browser, "look", settings)
+    await sessions.call(opening, {}, "log_1", "log_1:2")
+    sessions.close_run("log_1")
+    assert (await sessions.call(looking, {}, "log_1", "log_1:4")).text == "no page"
+
+
+async def test_calls_side_by_side_share_a_session(browser: Browser, sessions: Sessions, settings: Settings) -> None:
+    opening = await tool_of(browser, "open", settings)
+    calls = [sessions.call(opening, {}, "log_1", f"log_1:{number}") for number in range(5)]
+    assert {result.outcome for result in await asyncio.gather(*calls)} == {"ok"}
+    assert len(browser.opened) == 1
+
+
+@pytest.mark.parametrize("lost", [NOT_FOUND, NO_SESSION], ids=["404", "400"])
+async def test_a_session_that_the_server_lost_is_opened_anew(
+    browser: Browser, sessions: Sessions, settings: Settings, lost: Answer
+) -> None:
+    opening, looking = await tool_of(browser, "open", settings), await tool_of(browser, "look", settings)
+    await sessions.call(opening, {}, "log_1", "log_1:2")
+    old = browser.received[-1].session
+
+    def forgetful(received: Received) -> Answer | None:
+        return lost if received.method == "tools/call" and received.session == old else None
+
+    browser.instead = forgetful
+    result = await sessions.call(looking, {}, "log_1", "log_1:4")
+    assert result == ToolResult("ok", "no page", new_session=True)
+    assert browser.times("tools/call") == 3
+
+
+async def test_a_server_that_loses_every_session_is_asked_twice_and_no_more(
+    browser: Browser, sessions: Sessions, settings: Settings
+) -> None:
+    opening = await tool_of(browser, "open", settings)
+    browser.instead = lambda received: NOT_FOUND if received.method == "tools/call" else None
+    result = await sessions.call(opening, {}, "log_1", "log_1:2")
+    assert (result.outcome, browser.times("tools/call")) == ("failed", 2)
+
+
+async def test_a_proxy_error_is_no_lost_session(browser: Browser, sessions: Sessions, settings: Settings) -> None:
+    opening = await tool_of(browser, "open", settings)
+    browser.instead = lambda received: (502, {}, "Bad gateway") if received.method == "tools/call" else None
+    result = await sessions.call(opening, {}, "log_1", "log_1:2")
+    assert (result.outcome, browser.times("tools/call")) == ("unknown", 1)
+
+
+async def test_a_process_is_kept_for_its_run(sessions: Sessions, journal: Path) -> None:
+    server = McpServer("tool_1", "shop", "stdio", command=STDIO, env={"TOOL_JOURNAL": str(journal)})
+    booking = OfferedTool("shop__book", "", {}, server=server, on_server="book")
+    dying = OfferedTool("shop__die", "", {}, server=server, on_server="die")
+    for number in (2, 4):
+        await sessions.call(booking, {"what": "a table"}, "log_1", f"log_1:{number}")
+    assert (await sessions.call(dying, {}, "log_1", "log_1:6")).outcome == "unknown"
+    again = await sessions.call(booking, {"what": "a table"}, "log_1", "log_1:8")
+    assert again == ToolResult("ok", "Booked a table, number 1.", new_session=True), "it was started again"
+    first, second, _, last = [made["pid"] for made in written(journal)]
+    assert (first == second, first == last) == (True, False)
