@@ -27,7 +27,7 @@ async def readall(query: Annotated[ListFindings, query_params(ListFindings)], ca
 
 @router.post("/acknowledge", **call(OneFinding))
 async def acknowledge(body: OfFinding, caller: CallerDep) -> ApiResponse:
-    """Acknowledge a finding: nothing more is said of it until its title or severity changes."""
+    """Acknowledge a finding: nothing more is said of it until its severity rises."""
     finding = await caller.write(body, store.set_finding_state, body.finding_id, "acknowledged", caller.now())
     return ApiResponse({"finding": show_finding(finding)})
 

@@ -45,10 +45,14 @@ class FindingObject(BaseModel):
     id: str = Field(description="The finding's id.", examples=[examples.FINDING])
     heartbeat_id: HeartbeatUuid
     fingerprint: str = Field(
-        description="The name that the agent gives the matter, the same each time.", examples=["disk-full:web-1"]
+        description="The name that the agent gives the matter, the same each time; case, blanks and separators do not "
+        "count.",
+        examples=["disk-full:web-1"],
     )
-    title: str = Field(description="What is the matter, in one line.", examples=["The disk of web-1 is full"])
-    severity: str = Field(description="info, warning or critical.", examples=["critical"])
+    title: str = Field(
+        description="What is the matter, in one line, as the latest run put it.", examples=["The disk of web-1 is full"]
+    )
+    severity: str = Field(description="info, warning or critical, as the latest run put it.", examples=["critical"])
     detail: str | None = Field(
         description="What a person needs to act on it.", examples=["/var/log takes 37 of 40 GB."]
     )

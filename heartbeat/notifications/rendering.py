@@ -9,11 +9,11 @@ from heartbeat.domain.first_message import spoken_time
 from heartbeat.domain.pauses import HeartbeatPause
 from heartbeat.notifications.channels.message import Message, Priority
 from heartbeat.store.notifications.events import APPROVAL, FAILED, FINDING, MISSED, NOTIFIED, PAUSED, RECOVERED, RESUMED
+from heartbeat.store.notifications.findings import SEVERITIES
 from heartbeat.store.notifications.outbox import MessagePart, OutgoingMessage
 
 MAX_TITLE = 200
 MAX_LINES = 20
-SEVERITIES = ("info", "warning", "critical")
 PRIORITIES: tuple[Priority, ...] = ("low", "normal", "urgent")
 PRIORITY_OF: dict[str, Priority] = {"info": "low", "warning": "normal", "critical": "urgent"}
 SUMMARY = "summary"

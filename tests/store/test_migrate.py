@@ -3,7 +3,7 @@
 import contextlib
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import psycopg
@@ -15,12 +15,13 @@ from sqlalchemy import Connection, select
 from sqlmodel import SQLModel
 
 from heartbeat.domain.errors import Unavailable
+from heartbeat.domain.fingerprints import fingerprint_key
 from heartbeat.domain.pauses import FLAG_TURNED_OFF
 from heartbeat.store import migrate
 from heartbeat.store.database import Database
 from heartbeat.store.rows import columns, many
 from heartbeat.store.tables.heartbeats import Heartbeat
-from heartbeat.store.tables.notifications import Event
+from heartbeat.store.tables.notifications import Event, Finding
 from tests.support.patience import PATIENCE
 from tests.support.seeds import NOW, a_bot, a_project
 
@@ -104,6 +105,30 @@ def test_a_pause_of_before_keeps_its_words(unmigrated_url: str) -> None:
         assert event.data["cause"] == {"code": code, "detail": detail, "times": times}
         assert (event.data["reason"], event.data["message"]) == (reason, message)
     assert (rows[-1].pause_cause, rows[-1].pause_message) == (None, None)
+
+
+def test_a_finding_of_before_is_known_by_what_counts_of_its_name(unmigrated_url: str) -> None:
+    migrate.upgrade(unmigrated_url, "0007")
+    fingerprints = ["Disk-Full: web_1", "host-1:12", "-"]
+    with contextlib.closing(Database(unmigrated_url)) as database:
+        database.write_now(_paused_as_before)
+        database.write_now(lambda c: _found_as_before(c, fingerprints))
+    migrate.upgrade(unmigrated_url)
+    with contextlib.closing(Database(unmigrated_url)) as database:
+        rows = database.read_now(lambda c: many(c, Finding, select(columns(Finding)).order_by(columns(Finding).c.id)))
+    assert [row.fingerprint_key for row in rows] == [fingerprint_key(fingerprint) for fingerprint in fingerprints]
+    assert [row.told_severity for row in rows] == ["warning", None, "warning"]
+
+
+def _found_as_before(connection: Connection, fingerprints: Sequence[str]) -> None:
+    """A finding with each fingerprint; of the second nobody was told."""
+    owner = connection.execute(sa.text("SELECT id, bot_id FROM heartbeat LIMIT 1")).one()
+    finding = sa.Table("finding", sa.MetaData(), autoload_with=connection)
+    for number, fingerprint in enumerate(fingerprints):
+        whose = {"uuid": f"fnd_{number}", "bot_id": owner.bot_id, "heartbeat_id": owner.id}
+        what = {"fingerprint": fingerprint, "title": "Disk is full", "severity": "warning", "state": "open"}
+        when = {"first_seen_at": NOW, "last_seen_at": NOW, "told_at": None if number == 1 else NOW}
+        connection.execute(finding.insert().values(times_seen=1, **whose, **what, **when))
 
 
 def _paused_as_before(connection: Connection) -> None:

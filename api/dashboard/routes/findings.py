@@ -20,7 +20,7 @@ router = APIRouter(prefix="/findings", route_class=PageRoute, include_in_schema=
 FINDINGS_A_PAGE, MAX_OTHER = 20, 20
 # What a button says: the state it leads to, for how long, and what is said then.
 BUTTONS: dict[str, tuple[store.State, timedelta | None, str]] = {
-    "acknowledge": ("acknowledged", None, "Acknowledged: nothing more is said of it until it changes."),
+    "acknowledge": ("acknowledged", None, "Acknowledged: nothing more is said of it until it is worse."),
     "day": ("snoozed", timedelta(days=1), "Snoozed for a day."),
     "week": ("snoozed", timedelta(weeks=1), "Snoozed for a week."),
     "resolve": ("resolved", None, "Resolved: when it is found again, you hear of it as new."),

@@ -1,6 +1,9 @@
-"""Findings: what runs report. A person hears of what is new or has changed, and is reminded of what stays."""
+"""Findings: what runs report. A person hears of what is new, worse or back, and is reminded of what stays.
 
-from collections.abc import Mapping, Sequence
+Other words for the same matter are no news: a title often counts, or says the time.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -8,6 +11,7 @@ from typing import Any, Literal
 from sqlalchemy import Connection, func, or_, select, update
 
 from heartbeat.domain.errors import NotFound
+from heartbeat.domain.fingerprints import fingerprint_key
 from heartbeat.domain.ids import new_id
 from heartbeat.store.pages import Page
 from heartbeat.store.projects.access import Access, as_public_id
@@ -19,6 +23,9 @@ FINDING, HEARTBEAT = columns(Finding), columns(Heartbeat)
 REMIND_AFTER = timedelta(hours=24)
 # A daily run ends some moments earlier than the day before now and then, and its reminder is due all the same.
 EARLY = timedelta(minutes=5)
+
+# The worst last.
+SEVERITIES = ("info", "warning", "critical")
 
 News = Literal["new", "changed", "back", "still there"]
 State = Literal["open", "acknowledged", "snoozed", "resolved"]
@@ -37,22 +44,27 @@ def record_findings(
     A run that is not `complete` has not looked everywhere, so it resolves nothing. What comes with `nothing_to_report`
     is written, and nobody hears of it.
     """
-    reported = {finding["fingerprint"]: finding for finding in report.get("findings", ())}
+    reported = _by_key(report.get("findings", ()))
     notify = report["outcome"] != "nothing_to_report"
-    rows = _rows_by_fingerprint(connection, heartbeat, list(reported))
+    rows = _rows(connection, heartbeat, reported)
+    rows_by_key = {_key(row): row for row in rows}
     findings_with_news = []
-    for fingerprint, finding in reported.items():
-        row = rows.get(fingerprint)
+    for key, finding in reported.items():
+        row = rows_by_key.get(key)
         news = news_of(row, finding, now, remind)
-        values = _values(finding, news, now if notify else None, now)
+        values = _values(row, finding, news, notify, now) | {"fingerprint_key": key}
         if row is None:
-            _insert(connection, heartbeat, fingerprint, values, now)
+            _insert(connection, heartbeat, finding["fingerprint"], values, now)
         else:
             values["times_seen"] = FINDING.c.times_seen + 1
             connection.execute(update(FINDING).where(FINDING.c.id == row.id).values(values))
         if news and notify:
-            findings_with_news.append({**finding, "news": news})
-    absent = [row.id for fingerprint, row in rows.items() if fingerprint not in reported and row.state != "resolved"]
+            # By the name it has had from the beginning.
+            fingerprint = row.fingerprint if row else finding["fingerprint"]
+            findings_with_news.append({**finding, "fingerprint": fingerprint, "news": news})
+    # Of one matter that has two rows from before, the other goes.
+    present = {rows_by_key[key].id for key in reported if key in rows_by_key}
+    absent = [row.id for row in rows if row.id not in present and row.state != "resolved"]
     if absent and complete:
         resolve = update(FINDING).values(state="resolved", resolved_at=now, snoozed_until=None)
         connection.execute(resolve.where(FINDING.c.id.in_(absent)))
@@ -68,7 +80,7 @@ def news_of(row: Finding | None, finding: Mapping[str, Any], now: datetime, remi
     if row.state == "snoozed":
         is_over = row.snoozed_until is not None and row.snoozed_until <= now
         return "still there" if is_over else None
-    if (row.title, row.severity) != (finding["title"], finding["severity"]):
+    if _is_worse(finding["severity"], row.told_severity or row.severity):
         return "changed"
     if row.state == "acknowledged":
         return None
@@ -77,13 +89,29 @@ def news_of(row: Finding | None, finding: Mapping[str, Any], now: datetime, remi
     return "still there" if now - row.told_at >= remind - EARLY else None
 
 
-def _values(finding: Mapping[str, Any], news: News | None, told_at: datetime | None, now: datetime) -> dict[str, Any]:
+def _values(
+    row: Finding | None, finding: Mapping[str, Any], news: News | None, notify: bool, now: datetime
+) -> dict[str, Any]:
     """The columns of a finding that is reported. News that nobody is told of stays news."""
-    values = {"detail": finding.get("detail"), "last_seen_at": now}
+    values = {name: finding.get(name) for name in ("title", "severity", "detail")} | {"last_seen_at": now}
     if news:
-        values |= {"title": finding["title"], "severity": finding["severity"], "state": "open"}
-        values |= {"resolved_at": None, "snoozed_until": None, "told_at": told_at}
-    return values
+        values |= {"state": "open", "resolved_at": None, "snoozed_until": None, "told_at": now if notify else None}
+    told_before = (row.told_severity or row.severity) if row else None
+    return values | {"told_severity": finding["severity"] if news and notify else told_before}
+
+
+def _by_key(findings: Iterable[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    """Map what counts of a fingerprint to its finding; of several for one matter to the worst."""
+    worst: dict[str, Mapping[str, Any]] = {}
+    for finding in findings:
+        key = fingerprint_key(finding["fingerprint"])
+        if key not in worst or _is_worse(finding["severity"], worst[key]["severity"]):
+            worst[key] = finding
+    return worst
+
+
+def _is_worse(severity: str, other: str) -> bool:
+    return SEVERITIES.index(severity) > SEVERITIES.index(other)
 
 
 def _insert(
@@ -94,13 +122,20 @@ def _insert(
     connection.execute(FINDING.insert(), {**key, **first_time, **values})
 
 
-def _rows_by_fingerprint(
-    connection: Connection, heartbeat: Heartbeat, fingerprints: Sequence[str]
-) -> dict[str, Finding]:
-    """Read the heartbeat's findings that are not resolved, and those that are reported."""
-    which = or_(FINDING.c.state != "resolved", FINDING.c.fingerprint.in_(fingerprints))
+def _rows(connection: Connection, heartbeat: Heartbeat, reported: Mapping[str, Mapping[str, Any]]) -> list[Finding]:
+    """Read the heartbeat's findings that are not resolved, and those that are reported, the liveliest last."""
+    fingerprints = [finding["fingerprint"] for finding in reported.values()]
+    which = or_(
+        FINDING.c.state != "resolved",
+        FINDING.c.fingerprint_key.in_(list(reported)),
+        FINDING.c.fingerprint.in_(fingerprints),
+    )
     rows = many(connection, Finding, select(FINDING).where(FINDING.c.heartbeat_id == heartbeat.id, which))
-    return {row.fingerprint: row for row in rows}
+    return sorted(rows, key=lambda row: (row.state != "resolved", row.last_seen_at, row.id))
+
+
+def _key(row: Finding) -> str:
+    return row.fingerprint_key or fingerprint_key(row.fingerprint)
 
 
 @dataclass(frozen=True)

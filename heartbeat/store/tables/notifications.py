@@ -58,15 +58,21 @@ class Target(SQLModel, table=True):
 
 
 class Finding(SQLModel, table=True):
-    """One matter that a heartbeat's runs report, known by its fingerprint; told when it is new, changed or back."""
+    """One matter that a heartbeat's runs report, known by its fingerprint; told when it is new, worse or back.
+
+    `fingerprint_key` is what of the fingerprint counts, `told_severity` the severity that people were told last. Both
+    may be null in rows of a worker of before.
+    """
 
     id: int = Field(default=None, primary_key=True, sa_type=BIG)
     uuid: str = Field(unique=True)
     bot_id: int = Field(foreign_key="bot.id")
     heartbeat_id: int = Field(foreign_key="heartbeat.id")
     fingerprint: str
+    fingerprint_key: str | None = None
     title: str
     severity: str
+    told_severity: str | None = None
     detail: str | None = None
     state: str = "open"
     snoozed_until: datetime | None = time(default=None)
@@ -79,6 +85,7 @@ class Finding(SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("heartbeat_id", "fingerprint", name="uq_finding"),
         Index("ix_finding_bot", "bot_id", "state", "id"),
+        Index("ix_finding_key", "heartbeat_id", "fingerprint_key"),
     )
 
 

@@ -1,9 +1,10 @@
-"""A finding is told when it is news: new, changed, back, or due to be recalled."""
+"""A finding is told when it is news: new, worse, back, or due to be recalled."""
 
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from heartbeat.domain.errors import NotFound
 from heartbeat.settings import Plan
@@ -11,6 +12,7 @@ from heartbeat.store.database import Database
 from heartbeat.store.notifications.findings import State, findings, set_finding_state
 from heartbeat.store.pages import Page
 from heartbeat.store.projects.access import Access
+from heartbeat.store.rows import columns
 from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.notifications import Event, Finding
 from tests.support.seeds import a_bot
@@ -56,12 +58,66 @@ def test_all_that_a_run_newly_found_is_one_message(world: StoreWorld) -> None:
     assert news(world) == [[("disk", "new")], [("cert", "new"), ("other", "new")]]
 
 
-@pytest.mark.parametrize("change", [{"severity": "critical"}, {"title": "Both disks are full"}])
-def test_a_change_that_matters_is_told(world: StoreWorld, change: dict[str, str]) -> None:
+def test_what_got_worse_is_told(world: StoreWorld) -> None:
     world.reports(DISK)
-    world.reports({**DISK, **change})
-    world.reports({**DISK, **change})
+    for severity in ("critical", "critical", "warning", "critical", "info"):
+        world.reports({**DISK, "severity": severity})
     assert news(world) == [[("disk", "new")], [("disk", "changed")]]
+    assert world.rows(Finding)[0].severity == "info"
+
+
+def test_what_was_recalled_as_milder_may_get_worse_again(world: StoreWorld) -> None:
+    for severity in ("critical", "info", "warning"):
+        world.reports({**DISK, "severity": severity})
+        world.now += timedelta(days=1)
+    assert news(world) == [[("disk", "new")], [("disk", "still there")], [("disk", "changed")]]
+
+
+@pytest.mark.parametrize(
+    "titles",
+    [
+        ("Disk of web-1 is 91% full", "Disk of web-1 is 92% full", "disk of web-1 is 91 % full"),
+        ("Shop down since 09:12, checked 10:00", "Shop down since 09:12, checked 10:30"),
+        ("Disk almost full on web-1", "web-1: disk nearly full", "Disk almost full on web-1"),
+    ],
+)
+def test_other_words_are_no_news_and_the_latest_are_shown(world: StoreWorld, titles: tuple[str, ...]) -> None:
+    for title in titles:
+        world.reports({**DISK, "title": title})
+    assert news(world) == [[("disk", "new")]]
+    assert world.rows(Finding)[0].title == titles[-1]
+    world.now += timedelta(days=1)
+    world.reports({**DISK, "title": "Disk of web-1 is 97% full"})
+    told = [event.data["findings"][0]["title"] for event in world.rows(Event) if event.kind == "run.finding"]
+    assert told == [titles[0], "Disk of web-1 is 97% full"]
+
+
+def test_a_fingerprint_in_other_letters_is_the_same_matter(world: StoreWorld) -> None:
+    for fingerprint in ("disk-full:web-1", "Disk-Full:web-1", "disk full: web_1"):
+        world.reports({**DISK, "fingerprint": fingerprint})
+    [row] = world.rows(Finding)
+    assert (row.fingerprint, row.times_seen, row.state) == ("disk-full:web-1", 3, "open")
+    world.reports()
+    world.reports({**DISK, "fingerprint": "DISK_FULL:web-1"})
+    assert news(world) == [[("disk-full:web-1", "new")], [("disk-full:web-1", "back")]]
+
+
+def test_of_two_findings_of_one_matter_the_worst_counts(world: StoreWorld) -> None:
+    worst = {**DISK, "fingerprint": "Disk", "severity": "critical"}
+    world.reports(DISK, worst, {**DISK, "fingerprint": "disk "})
+    [event] = world.rows(Event)
+    assert [finding["severity"] for finding in event.data["findings"]] == ["critical"]
+
+
+def test_two_rows_of_before_for_one_matter_become_one(world: StoreWorld) -> None:
+    world.reports(DISK, {**DISK, "fingerprint": "door"})
+    _, second = world.rows(Finding)
+    renamed = update(columns(Finding)).where(columns(Finding).c.id == second.id)
+    world.database.write_now(lambda c: c.execute(renamed.values(fingerprint="Disk", fingerprint_key=None)))
+    world.reports(DISK)
+    assert [(row.fingerprint, row.state) for row in world.rows(Finding)] == [("disk", "resolved"), ("Disk", "open")]
+    world.reports(DISK)
+    assert len(news(world)) == 1
 
 
 def test_a_detail_that_changes_is_kept_and_not_told(world: StoreWorld) -> None:
@@ -103,11 +159,11 @@ def test_a_run_that_failed_resolves_nothing(world: StoreWorld) -> None:
     assert world.kinds() == ["run.finding", "run.failed"]
 
 
-def test_an_acknowledged_one_is_silent_until_it_changes(world: StoreWorld) -> None:
+def test_an_acknowledged_one_is_silent_until_it_is_worse(world: StoreWorld) -> None:
     world.reports(DISK)
     say(world, "acknowledged")
     world.now += timedelta(days=3)
-    world.reports(DISK)
+    world.reports({**DISK, "title": "Disk is 97 % full"})
     assert len(news(world)) == 1
     world.reports({**DISK, "severity": "critical"})
     assert news(world)[1] == [("disk", "changed")]
