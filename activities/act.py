@@ -1,6 +1,5 @@
 """Act: one tool call of a run, made at most once unless its tool says that repeating it does no harm."""
 
-import json
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
@@ -12,6 +11,7 @@ from activities.durable_write import write_durably
 from activities.heartbeating import heartbeating
 from activities.toolbox import Toolbox
 from heartbeat.agents.tools.approval_reasons import reason_to_ask
+from heartbeat.agents.tools.arguments import read_arguments
 from heartbeat.agents.tools.definitions import OfferedTool, ToolResult
 from heartbeat.agents.tools.names import name_prefix
 from heartbeat.domain.clock import Clock, utc_now
@@ -116,11 +116,8 @@ class ToolActivities:
         is_rehearsal = receipt.run.dry_run and (tool.acts or approval_reason is not None)
         if receipt.before == "called" and not is_rehearsal and not tool.idempotent:
             return ToolResult("unknown", UNKNOWN)
-        try:
-            arguments = storable(json.loads(receipt.call.arguments or "{}"))
-        except (ValueError, RecursionError):
-            arguments = None
-        if not isinstance(arguments, dict):
+        arguments = storable(read_arguments(receipt.call.arguments or "", tool.schema))
+        if arguments is None:
             return ToolResult("failed", "The arguments are no JSON object; ask again with one.")
         if is_rehearsal:
             return ToolResult("would_ask" if approval_reason else "rehearsed", REHEARSED)

@@ -15,6 +15,7 @@ from heartbeat.store.runs.steps import steps
 from heartbeat.store.tables.bots import Tool
 from heartbeat.store.tables.runs import Run, Step
 from heartbeat.store.tools.servers import create_tool, pin
+from tests.support.raw_tool_server import RawToolServer
 from tests.support.seeds import access_to
 from tests.support.tool_server import ToolServer
 from tests.support.world import World
@@ -33,7 +34,7 @@ async def agent(working: World, desk: ToolServer) -> World:
     return working
 
 
-async def connect(world: World, desk: ToolServer, **fields: Any) -> Tool:
+async def connect(world: World, desk: ToolServer | RawToolServer, **fields: Any) -> Tool:
     now = datetime.now(UTC)
     given = {"server_label": "desk", "server_url": desk.url, "transport": "http", **fields}
     listing = await list_tools(McpServer("tool_1", "desk", "http", desk.url), world.settings)

@@ -9,6 +9,12 @@ from typing import Any, Self
 
 Answer = tuple[int, dict[str, str], Any]
 
+SESSION_LOST = (404, {}, {"jsonrpc": "2.0", "id": None, "error": {"code": -32001, "message": "Session not found"}})
+PAGES = [
+    {"name": "open", "inputSchema": {"type": "object", "properties": {"tab": {"type": "integer"}}}},
+    {"name": "look", "inputSchema": {"type": "object"}},
+]
+
 
 @dataclass(frozen=True)
 class Received:
@@ -76,6 +82,19 @@ class RawToolServer:
         if received.method == "tools/list":
             return self.pages[min(self.times("tools/list"), len(self.pages)) - 1]
         return self.call(received)
+
+
+class Browser(RawToolServer):
+    """A server that keeps a page in its session: `open` it, then `look` at it."""
+
+    def __init__(self) -> None:
+        super().__init__(pages=[{"tools": PAGES}], call=self._call, has_sessions=True)
+        self.opened: set[str | None] = set()
+
+    def _call(self, received: Received) -> dict[str, Any]:
+        if received.params["name"] == "open":
+            self.opened.add(received.session)
+        return {"content": "a page" if received.session in self.opened else "no page"}
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -24,13 +24,13 @@ def reason_not_to_offer(schema: Mapping[str, Any]) -> str | None:
 
 def offered_schema(schema: Mapping[str, Any]) -> dict[str, Any]:
     """The schema as a model is offered it."""
-    whole = _referred(schema)
+    whole = at_reference(schema)
     parts = [whole, *_objects(whole.get("allOf"))]
     alternatives = [branch for part in parts for name in ALTERNATIVES for branch in _objects(part.get(name))]
     properties: dict[str, Any] = {}
     for part in (*alternatives[::-1], *parts[::-1]):
-        properties |= _mapping(_referred(part, whole).get("properties"))
-    required = [name for part in parts for name in _required(_referred(part, whole))]
+        properties |= _mapping(at_reference(part, whole).get("properties"))
+    required = [name for part in parts for name in _required(at_reference(part, whole))]
     required += _always_required(whole, parts)
     rest = {name: value for name, value in whole.items() if name not in ("allOf", *ALTERNATIVES, *CONDITIONS)}
     rest |= {"type": "object", "properties": {name: _inner(value, 1) for name, value in properties.items()}}
@@ -43,14 +43,14 @@ def offered_schema(schema: Mapping[str, Any]) -> dict[str, Any]:
 def condition(schema: Mapping[str, Any]) -> str:
     """What `offered_schema` leaves out, in words for the model; empty if nothing is."""
     names = (*ALTERNATIVES, "allOf", *CONDITIONS)
-    whole = _referred(schema)
+    whole = at_reference(schema)
     left_out = {name: whole[name] for name in names if whole.get(name) not in (None, [], {})}
     if not left_out:
         return ""
     return f"Its arguments must also fit this JSON Schema: {json.dumps(left_out)[:MAX_CONDITION_LENGTH]}"
 
 
-def _referred(schema: Mapping[str, Any], root: Mapping[str, Any] | None = None) -> dict[str, Any]:
+def at_reference(schema: Mapping[str, Any], root: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Follow a reference at the top of `schema` to where it leads within `root`."""
     root, whole = root or schema, dict(schema)
     for _ in range(MAX_REFERENCES):
@@ -68,7 +68,7 @@ def _always_required(whole: Mapping[str, Any], parts: list[dict[str, Any]]) -> I
     """What every one of the alternatives requires."""
     for part in parts:
         for name in ALTERNATIVES:
-            branches = [set(_required(_referred(branch, whole))) for branch in _objects(part.get(name))]
+            branches = [set(_required(at_reference(branch, whole))) for branch in _objects(part.get(name))]
             if branches:
                 yield from sorted(set.intersection(*branches))
 

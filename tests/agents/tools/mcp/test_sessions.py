@@ -14,25 +14,10 @@ from heartbeat.agents.tools.mcp.client import list_tools
 from heartbeat.agents.tools.mcp.sessions import Sessions
 from heartbeat.domain.tool_pins import pinned_entries
 from heartbeat.settings import Settings
-from tests.support.raw_tool_server import Answer, RawToolServer, Received
+from tests.support.raw_tool_server import SESSION_LOST, Answer, Browser, RawToolServer, Received
 from tests.support.tool_connections import STDIO
 
-TOOLS = [{"name": name, "inputSchema": {"type": "object"}} for name in ("open", "look")]
-NOT_FOUND = (404, {}, {"jsonrpc": "2.0", "id": None, "error": {"code": -32001, "message": "Session not found"}})
 NO_SESSION = (400, {}, {"jsonrpc": "2.0", "id": None, "error": {"code": -32000, "message": "No valid session ID"}})
-
-
-class Browser(RawToolServer):
-    """A server that keeps a page in its session."""
-
-    def __init__(self) -> None:
-        super().__init__(pages=[{"tools": TOOLS}], call=self._call, has_sessions=True)
-        self.opened: set[str | None] = set()
-
-    def _call(self, received: Received) -> dict[str, Any]:
-        if received.params["name"] == "open":
-            self.opened.add(received.session)
-        return {"content": "a page" if received.session in self.opened else "no page"}
 
 
 @pytest.fixture
@@ -84,7 +69,7 @@ async def test_calls_side_by_side_share_a_session(browser: Browser, sessions: Se
     assert len(browser.opened) == 1
 
 
-@pytest.mark.parametrize("lost", [NOT_FOUND, NO_SESSION], ids=["404", "400"])
+@pytest.mark.parametrize("lost", [SESSION_LOST, NO_SESSION], ids=["404", "400"])
 async def test_a_session_that_the_server_lost_is_opened_anew(
     browser: Browser, sessions: Sessions, settings: Settings, lost: Answer
 ) -> None:
@@ -105,7 +90,7 @@ async def test_a_server_that_loses_every_session_is_asked_twice_and_no_more(
     browser: Browser, sessions: Sessions, settings: Settings
 ) -> None:
     opening = await tool_of(browser, "open", settings)
-    browser.instead = lambda received: NOT_FOUND if received.method == "tools/call" else None
+    browser.instead = lambda received: SESSION_LOST if received.method == "tools/call" else None
     result = await sessions.call(opening, {}, "log_1", "log_1:2")
     assert (result.outcome, browser.times("tools/call")) == ("failed", 2)
 
