@@ -6,6 +6,7 @@ import logging
 import uvicorn
 import uvloop
 
+from api.connections import BoundedConnection, Connections, room_for
 from api.main import create_app
 from api.server import SERVER_OPTIONS, ApiServer
 from heartbeat.settings import Settings
@@ -25,13 +26,14 @@ async def serve(settings: Settings) -> None:
         app,
         host=settings.host,
         port=settings.port,
-        **SERVER_OPTIONS,
+        **SERVER_OPTIONS | {"http": BoundedConnection},
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
     # What was imported and built stays: the collector need not look at it again and again.
     gc.collect()
     gc.freeze()
-    await ApiServer(config, app.state.closing).serve()
+    connections = Connections(room_for(settings.max_connections), settings.max_connections_per_address)
+    await ApiServer(config, connections, app.state.closing).serve()
     database.close()
 
 

@@ -9,6 +9,8 @@ from typing import Any
 
 import uvicorn
 
+from api.connections import Connections
+
 # The benchmarks serve a bare route with the same.
 SERVER_OPTIONS: dict[str, Any] = {
     "http": "httptools",
@@ -20,12 +22,24 @@ SERVER_OPTIONS: dict[str, Any] = {
 }
 
 
-class ApiServer(uvicorn.Server):
-    """Stops on a signal and returns; uvicorn's own would raise the signal again and end the process by it."""
+TICKS_A_SECOND = 10
 
-    def __init__(self, config: uvicorn.Config, closing: asyncio.Event) -> None:
+
+class ApiServer(uvicorn.Server):
+    """Stops on a signal and returns; uvicorn's own would raise the signal again and end the process by it.
+
+    `connections` bounds those of clients; the config's protocol is `BoundedConnection`.
+    """
+
+    def __init__(self, config: uvicorn.Config, connections: Connections, closing: asyncio.Event) -> None:
         super().__init__(config)
+        self.server_state = connections
         self._closing = closing
+
+    async def on_tick(self, counter: int) -> bool:
+        if counter % TICKS_A_SECOND == 0 and isinstance(self.server_state, Connections):
+            self.server_state.look()
+        return await super().on_tick(counter)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         self._closing.set()

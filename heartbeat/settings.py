@@ -155,6 +155,8 @@ class Settings(BaseSettings):
     model_rates: dict[str, int] = Field(default_factory=dict)
     plans: Annotated[dict[str, Plan], NoDecode] = Field(default_factory=dict, validate_default=True)
     max_body_bytes: int = Field(default=1_000_000, ge=1_000)
+    max_connections: int = Field(default=1_000, ge=1)
+    max_connections_per_address: int = Field(default=500, ge=1)
 
     @model_validator(mode="before")
     @classmethod

@@ -7,6 +7,7 @@ import re
 from time import perf_counter
 
 from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.errors import error_response, refusal, unexpected
@@ -54,6 +55,8 @@ class RequestLimits:
             admitted = await self._admit(scope, receive)
             with wait_at_most(self._database_seconds):
                 await self._app(scope, admitted, tagged)
+        except ClientDisconnect:
+            log.debug("request %s: the client left before its body had come", request_id)
         except ProductError as problem:
             await refusal(problem, request_id)(scope, receive, tagged)
         except Exception:
@@ -87,6 +90,8 @@ class RequestLimits:
         body = bytearray()
         while True:
             message = await receive()
+            if message["type"] == "http.disconnect":
+                raise ClientDisconnect
             body += message.get("body", b"")
             if len(body) > self._limit:
                 raise self._too_large()
