@@ -189,7 +189,7 @@ def test_what_tests_share_is_in_support(path: Path) -> None:
 
 def test_no_id_stands_for_a_missing_one() -> None:
     """`id or 0` would write to, or look for, a row 0 without a word. A row that was read has its id."""
-    found = [
+    places = [
         f"{module(path)}:{node.lineno}"
         for path in SHIPPED
         for node in ast.walk(ast.parse(path.read_text()))
@@ -198,4 +198,4 @@ def test_no_id_stands_for_a_missing_one() -> None:
         and ast.unparse(node.values[0]).endswith(("id", "_id"))
         and ast.unparse(node.values[-1]) == "0"
     ]
-    assert found == []
+    assert places == []

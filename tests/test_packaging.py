@@ -19,8 +19,8 @@ PROJECT = tomllib.loads(PYPROJECT)["project"]
 
 
 def test_no_dependency_owns_a_name_of_ours() -> None:
-    owners = {name: set(found) for name, found in packages_distributions().items() if name in OWN}
-    assert all(found == {"heartbeat-server"} for found in owners.values()), owners
+    owners = {name: set(distributions) for name, distributions in packages_distributions().items() if name in OWN}
+    assert all(distributions == {"heartbeat-server"} for distributions in owners.values()), owners
 
 
 def test_the_lock_has_a_hash_for_everything_and_names_no_index() -> None:

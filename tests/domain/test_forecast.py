@@ -18,10 +18,10 @@ def ahead(cadence: Cadence = DAILY, each: float = 2.0, slow_ms: int | None = Non
 
 
 def test_ticks_runs_and_credits_of_a_month() -> None:
-    found = ahead()
-    assert [tick.utc.day for tick in found.ticks] == [21, 22, 23]
-    assert (found.runs_per_month, found.credits_per_month) == (30.4, 60.8)
-    assert found.warnings == []
+    month = ahead()
+    assert [tick.utc.day for tick in month.ticks] == [21, 22, 23]
+    assert (month.runs_per_month, month.credits_per_month) == (30.4, 60.8)
+    assert month.warnings == []
 
 
 def test_what_comes_often_is_counted_over_a_shorter_time() -> None:
@@ -67,7 +67,7 @@ MOVED = "the clocks skip 02:00 to 03:00; it runs at the first moment after"
 
 
 @pytest.mark.parametrize(
-    ("pattern", "given", "notes"),
+    ("pattern", "fields", "notes"),
     [
         ("30 2 * * *", {}, [MOVED, None, None]),
         # It follows the clock on the wall, so that day has none.
@@ -81,8 +81,8 @@ MOVED = "the clocks skip 02:00 to 03:00; it runs at the first moment after"
         (None, {"interval_minutes": 60}, [None, None, None]),
     ],
 )
-def test_what_the_clocks_skip_is_told(pattern: str | None, given: dict[str, Any], notes: list[str | None]) -> None:
-    cadence = Cadence("America/New_York", pattern, **given)
+def test_what_the_clocks_skip_is_told(pattern: str | None, fields: dict[str, Any], notes: list[str | None]) -> None:
+    cadence = Cadence("America/New_York", pattern, **fields)
     eve = datetime(2027, 3, 13, 12, tzinfo=UTC)
-    found = forecast(cadence, UsageEstimate(1.0, "somewhere"), Budget(None), eve, 3)
-    assert [tick.note for tick in found.ticks] == notes
+    days = forecast(cadence, UsageEstimate(1.0, "somewhere"), Budget(None), eve, 3)
+    assert [tick.note for tick in days.ticks] == notes

@@ -22,8 +22,8 @@ MEGABYTE = 1_000_000
 
 
 def client(timeout: float = PATIENCE, max_bytes: int | None = MEGABYTE, **headers: str) -> httpx2.AsyncClient:
-    given = {name.replace("_", "-"): value for name, value in headers.items()}
-    return guarded_client(LOOPBACK, timeout=timeout, headers=given, max_bytes=max_bytes)
+    fields = {name.replace("_", "-"): value for name, value in headers.items()}
+    return guarded_client(LOOPBACK, timeout=timeout, headers=fields, max_bytes=max_bytes)
 
 
 async def test_an_endless_body_is_left() -> None:
@@ -72,7 +72,7 @@ async def test_the_body_of_a_redirect_is_capped_too() -> None:
     async with Peer({"/": sends_to("/next", bomb, content_encoding="gzip"), "/next": says()}) as peer, client() as http:
         with pytest.raises(TooLarge):
             await http.get(peer.url())
-        assert [asked.path for asked in peer.asked] == ["/"]
+        assert [request.path for request in peer.asked] == ["/"]
 
 
 @pytest.mark.parametrize("answer", [drips(b"x", every=0.05), says_nothing], ids=["drips", "silent"])
@@ -140,15 +140,15 @@ async def test_certificates_are_those_of_the_name(tmp_path: Path) -> None:
         return ["127.0.0.1"]
 
     authority, server = authority_and_server("secure.example", tmp_path)
-    asked: list[str | None] = []
-    server.sni_callback = lambda _, name, __: asked.append(name)
+    names: list[str | None] = []
+    server.sni_callback = lambda _, name, __: names.append(name)
     ours = ssl.create_default_context(cafile=str(authority))
     transport = Transport(Guard(["127.0.0.1"], resolver), timeout=PATIENCE, tls=ours)
     async with Peer({"*": says()}, tls=server) as peer, httpx2.AsyncClient(transport=transport) as http:
         assert (await http.get(peer.url(host="secure.example"))).text == "hello"
         with pytest.raises(httpx2.ConnectError, match=r"other\.example"):
             await http.get(peer.url(host="other.example"))
-    assert asked == ["secure.example", "other.example"]
+    assert names == ["secure.example", "other.example"]
 
 
 async def test_a_certificate_that_the_environment_alone_vouches_for_is_refused(

@@ -147,7 +147,7 @@ async def test_what_comes_in_a_cool_down_is_told_in_one_message_at_its_end(
     assert summary.headers["webhook-id"] == held[0]
     body = summary.json
     assert (body["type"], body["data"]["title"]) == ("summary", "3 messages of Disks")
-    kinds = [told["kind"] for told in body["data"]["details"]["events"]]
+    kinds = [event["kind"] for event in body["data"]["details"]["events"]]
     assert kinds == ["run.recovered", "run.failed", "run.recovered"]
     first, *others = world.notifications()[1:]
     assert (first.summary_id, [other.summary_id for other in others]) == (None, [first.id, first.id])
@@ -410,14 +410,14 @@ async def test_an_approval_is_neither_held_nor_summed_up_and_has_its_link(
     world.target(receiver.url, cooldown_seconds=3600)
     await world.deliver(*world.fails().notification_uuids)
     waiting = several(world, 7)
-    asked = {"approval": "apr_1", "tool": "desk__book", "expires_at": "2026-11-21T12:00:00+00:00"}
-    [uuid] = world.database.write_now(lambda c: record_event(c, world.heartbeat, APPROVAL, asked, world.now))
+    data = {"approval": "apr_1", "tool": "desk__book", "expires_at": "2026-11-21T12:00:00+00:00"}
+    [uuid] = world.database.write_now(lambda c: record_event(c, world.heartbeat, APPROVAL, data, world.now))
     world.now = world.rows(Target)[0].quiet_until
     assert (await world.deliver(waiting[0])).status == "delivered"
     assert (await world.deliver(uuid)).status == "delivered"
     summary, approval = (request.json for request in receiver.received[1:])
     assert approval["type"] == "approval.requested"
-    assert {told["kind"] for told in summary["data"]["details"]["events"]} == {"run.failed", "run.recovered"}
+    assert {event["kind"] for event in summary["data"]["details"]["events"]} == {"run.failed", "run.recovered"}
     page, _, token = approval["data"]["link"].partition("?token=")
     assert page == "https://heartbeat.example/approvals/apr_1"
     assert Keyring.from_settings(world.settings).open(token, "approval:apr_1") == ""

@@ -16,8 +16,8 @@ async def read(world: StoreWorld, receiver: Receiver, *notifications: str) -> tu
     """Priority, title and text of the message that comes of this."""
     [uuid] = notifications
     await world.deliver(uuid)
-    told = receiver.received[-1].json["data"]
-    return told["priority"], told["title"], told["message"]
+    data = receiver.received[-1].json["data"]
+    return data["priority"], data["title"], data["message"]
 
 
 async def test_one_finding_says_in_its_title_what_is_new_about_it(world: StoreWorld, receiver: Receiver) -> None:
@@ -99,8 +99,8 @@ async def test_an_approval_that_cannot_be_linked_to_says_where_it_is_decided(
     world: StoreWorld, receiver: Receiver
 ) -> None:
     world.target(receiver.url)
-    asked = {"approval": "apr_1", "tool": "desk__book", "expires_at": "2026-11-21T12:00:00+00:00"}
-    told = world.database.write_now(lambda c: record_event(c, world.heartbeat, APPROVAL, asked, world.now))
-    _, _, text = await read(world, receiver, *told)
+    data = {"approval": "apr_1", "tool": "desk__book", "expires_at": "2026-11-21T12:00:00+00:00"}
+    uuids = world.database.write_now(lambda c: record_event(c, world.heartbeat, APPROVAL, data, world.now))
+    _, _, text = await read(world, receiver, *uuids)
     assert receiver.received[-1].json["data"]["link"] is None
     assert text.endswith("\nDecide on the dashboard's page Approvals, or with POST /v1/bot/approval/decide (apr_1).")

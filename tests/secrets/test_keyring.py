@@ -64,9 +64,9 @@ def test_nothing_may_be_changed() -> None:
     sealed = ring.seal(CANARY, ROW)
     for place, character in enumerate(sealed):
         other = "B" if character == "A" else "A"
-        with pytest.raises(CannotOpen) as told:
+        with pytest.raises(CannotOpen) as failure:
             ring.open(sealed[:place] + other + sealed[place + 1 :], ROW)
-        assert CANARY not in str(told.value)
+        assert CANARY not in str(failure.value)
 
 
 @pytest.mark.parametrize(
@@ -99,10 +99,10 @@ def test_without_a_key_nothing_is_sealed() -> None:
     ],
 )
 def test_a_wrong_setting_says_which_entry_and_shows_no_key(keys: str, said: str) -> None:
-    with pytest.raises(ValidationError) as told:
+    with pytest.raises(ValidationError) as failure:
         Settings(_env_file=None, secret_keys=keys)
-    assert f"HEARTBEAT_SECRET_KEYS: {said}" in explain(told.value)
-    shown = str(told.value) + repr(told.value) + explain(told.value)
+    assert f"HEARTBEAT_SECRET_KEYS: {said}" in explain(failure.value)
+    shown = str(failure.value) + repr(failure.value) + explain(failure.value)
     assert "canary" not in shown
     assert NEW.partition(":")[2] not in shown
 
@@ -123,10 +123,10 @@ def test_the_key_file_is_made_once_for_its_owner_alone(tmp_path: Path) -> None:
     file = tmp_path / KEY_FILE
     assert os.listdir(tmp_path) == [KEY_FILE]
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    kept = file.read_text()
-    assert len(read_keys(kept)) == 1
+    keys = file.read_text()
+    assert len(read_keys(keys)) == 1
     make_key_file(tmp_path)
-    assert file.read_text() == kept
+    assert file.read_text() == keys
 
 
 def test_whoever_shares_the_data_directory_shares_its_key(tmp_path: Path) -> None:
@@ -140,9 +140,9 @@ def test_whoever_shares_the_data_directory_shares_its_key(tmp_path: Path) -> Non
 
 def test_a_key_file_that_cannot_be_used_is_named(tmp_path: Path) -> None:
     (tmp_path / KEY_FILE).write_text("canary")
-    with pytest.raises(CannotOpen, match=rf"{KEY_FILE} cannot be used: entry 1 is not written as id:key") as told:
+    with pytest.raises(CannotOpen, match=rf"{KEY_FILE} cannot be used: entry 1 is not written as id:key") as failure:
         Keyring.from_settings(settings_of(tmp_path))
-    assert "canary" not in str(told.value)
+    assert "canary" not in str(failure.value)
     (tmp_path / KEY_FILE).unlink()
     (tmp_path / KEY_FILE).mkdir()
     with pytest.raises(CannotOpen, match=f"{KEY_FILE} cannot be used: Is a directory"):

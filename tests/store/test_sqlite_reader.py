@@ -15,18 +15,18 @@ from heartbeat.store.sqlite_reader import SqliteReader
 
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[Engine]:
-    made = create_engine(f"sqlite:///{tmp_path / 'reader.db'}", connect_args={"check_same_thread": False})
-    with made.begin() as connection:
+    database_engine = create_engine(f"sqlite:///{tmp_path / 'reader.db'}", connect_args={"check_same_thread": False})
+    with database_engine.begin() as connection:
         connection.execute(text("PRAGMA journal_mode=wal"))
         connection.execute(text("CREATE TABLE word (word TEXT)"))
-    yield made
-    made.dispose()
+    yield database_engine
+    database_engine.dispose()
 
 
 @pytest.fixture
 def reader(engine: Engine) -> Iterator[SqliteReader]:
-    with closing(SqliteReader(engine)) as made:
-        yield made
+    with closing(SqliteReader(engine)) as sqlite_reader:
+        yield sqlite_reader
 
 
 def words(connection: Connection) -> list[str]:

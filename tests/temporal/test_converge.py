@@ -77,11 +77,11 @@ class Convergence(RuleBasedStateMachine):
         fields = {"prompt": new_id("prompt"), "cron_pattern": pattern, "timezone": zone}
         now = datetime.now(UTC)
         request = ConfigureRequest(fields, enabled=enabled)
-        made = self.database.write_now(lambda c: configure(c, self.access, request, now))
-        self.wait(self.schedules.sync(made.uuid))
-        self.alive.add(made.uuid)
-        self.made.add(made.uuid)
-        return made.uuid
+        row = self.database.write_now(lambda c: configure(c, self.access, request, now))
+        self.wait(self.schedules.sync(row.uuid))
+        self.alive.add(row.uuid)
+        self.made.add(row.uuid)
+        return row.uuid
 
     @rule(uuid=heartbeats, pattern=PATTERNS)
     def changes_its_pattern(self, uuid: str, pattern: str) -> None:
@@ -161,12 +161,12 @@ class Convergence(RuleBasedStateMachine):
                 self.wait(self.schedules.describe(uuid))
             assert gone.value.status == RPCStatusCode.NOT_FOUND
             return
-        there = self.wait(self.schedules.describe(uuid)).schedule
-        assert there.state.paused == (not row.enabled)
-        assert there.state.note == note(row)
-        assert there.spec.time_zone_name == row.timezone
-        assert isinstance(there.action, ScheduleActionStartWorkflow)
-        assert there.action.id == uuid
+        schedule = self.wait(self.schedules.describe(uuid)).schedule
+        assert schedule.state.paused == (not row.enabled)
+        assert schedule.state.note == note(row)
+        assert schedule.spec.time_zone_name == row.timezone
+        assert isinstance(schedule.action, ScheduleActionStartWorkflow)
+        assert schedule.action.id == uuid
 
 
 def test_rows_and_schedules_converge(temporal: Client, sqlite_template: Path) -> None:

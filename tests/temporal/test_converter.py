@@ -68,9 +68,9 @@ def written(message: Any) -> Any:
 
 @pytest.mark.parametrize("path", OF_RUNS, ids=lambda path: path.stem)
 def test_what_earlier_versions_wrote_is_read_and_would_be_written_so_again(path: Path) -> None:
-    found = list(messages(path))
-    assert {RunRequest, OpenRunResult, RunResult} <= {kind for kind, _ in found}
-    for kind, payload in found:
+    recorded = list(messages(path))
+    assert {RunRequest, OpenRunResult, RunResult} <= {kind for kind, _ in recorded}
+    for kind, payload in recorded:
         before = json.loads(payload.data)
         again = written(CONVERTER.from_payload(payload, kind))
         # Of the first version's `think`; nobody reads it any more.

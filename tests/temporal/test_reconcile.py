@@ -25,9 +25,9 @@ from tests.support.world import World
 async def compared(world: World, *, dry_run: bool = False) -> list[tuple[str, str]]:
     """What one look at the world's heartbeat found and did."""
     reconciler = Reconciler(world.client, world.database, world.schedules, dry_run=dry_run)
-    found = await reconciler.compare(await world.database.read(everything))
-    assert all(difference.heartbeat_uuid == world.heartbeat.uuid for difference in found)
-    return [(difference.what, difference.reason) for difference in found]
+    differences = await reconciler.compare(await world.database.read(everything))
+    assert all(difference.heartbeat_uuid == world.heartbeat.uuid for difference in differences)
+    return [(difference.what, difference.reason) for difference in differences]
 
 
 async def at_rest(world: World) -> None:
@@ -51,9 +51,9 @@ async def test_a_schedule_that_is_gone_is_created(world: World) -> None:
 async def test_a_schedule_changed_in_temporal_is_put_again(world: World) -> None:
     await at_rest(world)
 
-    def hourly(there: ScheduleUpdateInput) -> ScheduleUpdate:
-        there.description.schedule.spec = ScheduleSpec(cron_expressions=["7 * * * *"])
-        return ScheduleUpdate(there.description.schedule)
+    def hourly(update: ScheduleUpdateInput) -> ScheduleUpdate:
+        update.description.schedule.spec = ScheduleSpec(cron_expressions=["7 * * * *"])
+        return ScheduleUpdate(update.description.schedule)
 
     await world.client.get_schedule_handle(world.heartbeat.uuid).update(hourly)
     assert await compared(world) == [("put", "the schedule was changed in Temporal")]
@@ -64,11 +64,11 @@ async def test_a_schedule_changed_in_temporal_is_put_again(world: World) -> None
 async def test_a_schedule_whose_input_was_changed_in_temporal_is_put_again(world: World, arguments: list[Any]) -> None:
     await at_rest(world)
 
-    def by_hand(there: ScheduleUpdateInput) -> ScheduleUpdate:
-        action = there.description.schedule.action
+    def by_hand(update: ScheduleUpdateInput) -> ScheduleUpdate:
+        action = update.description.schedule.action
         assert isinstance(action, ScheduleActionStartWorkflow)
         action.args = arguments
-        return ScheduleUpdate(there.description.schedule)
+        return ScheduleUpdate(update.description.schedule)
 
     await world.client.get_schedule_handle(world.heartbeat.uuid).update(by_hand)
     assert await compared(world) == [("put", "the schedule was changed in Temporal")]
@@ -131,14 +131,14 @@ async def test_orphans_are_deleted_once_they_are_old_enough(world: World, monkey
     await world.schedules.sync(world.heartbeat.uuid)
 
     async def seen() -> bool:
-        return {orphan, world.heartbeat.uuid} <= {found.id async for found in await world.client.list_schedules()}
+        return {orphan, world.heartbeat.uuid} <= {listed.id async for listed in await world.client.list_schedules()}
 
     await until(seen)
     assert orphan not in {difference.heartbeat_uuid for difference in await reconciler.orphans()}
     monkeypatch.setattr(reconcile, "YOUNG", timedelta())
-    found = await reconciler.orphans()
-    assert ScheduleDifference(orphan, "deleted", "no heartbeat has this schedule") in found
-    assert world.heartbeat.uuid not in {difference.heartbeat_uuid for difference in found}
+    differences = await reconciler.orphans()
+    assert ScheduleDifference(orphan, "deleted", "no heartbeat has this schedule") in differences
+    assert world.heartbeat.uuid not in {difference.heartbeat_uuid for difference in differences}
     with pytest.raises(RPCError):
         await world.client.get_schedule_handle(orphan).describe()
 

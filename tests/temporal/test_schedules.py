@@ -33,16 +33,16 @@ async def write(world: World, assignments: str) -> None:
 
 async def test_a_new_heartbeat_gets_its_schedule(world: World) -> None:
     assert await world.schedules.sync(world.heartbeat.uuid)
-    there = await described(world)
-    assert there.schedule.policy.overlap == ScheduleOverlapPolicy.SKIP
-    assert there.schedule.policy.catchup_window == timedelta(hours=24)
-    assert not there.schedule.policy.pause_on_failure
-    assert there.schedule.state.note == "Every minute, UTC (* * * * *)"
-    assert not there.schedule.state.paused
-    action = there.schedule.action
+    description = await described(world)
+    assert description.schedule.policy.overlap == ScheduleOverlapPolicy.SKIP
+    assert description.schedule.policy.catchup_window == timedelta(hours=24)
+    assert not description.schedule.policy.pause_on_failure
+    assert description.schedule.state.note == "Every minute, UTC (* * * * *)"
+    assert not description.schedule.state.paused
+    action = description.schedule.action
     assert isinstance(action, ScheduleActionStartWorkflow)
     assert (action.workflow, action.id) == ("AgentRun", world.heartbeat.uuid)
-    soon = there.info.next_action_times[0]
+    soon = description.info.next_action_times[0]
     assert soon.second == 0
     assert timedelta() < soon - datetime.now(UTC) <= timedelta(minutes=1)
     assert (await world.row()).synced_version == 1
@@ -52,10 +52,10 @@ async def test_an_edited_row_is_put_whole(world: World) -> None:
     await world.schedules.sync(world.heartbeat.uuid)
     await write(world, "cron_pattern = '0 9 * * 1', timezone = 'America/New_York', enabled = false")
     assert await world.schedules.sync(world.heartbeat.uuid)
-    there = await described(world)
-    assert there.schedule.spec.time_zone_name == "America/New_York"
-    assert there.schedule.state.paused
-    assert (there.schedule.state.note or "").startswith("Not enabled. When it is: At 09:00")
+    description = await described(world)
+    assert description.schedule.spec.time_zone_name == "America/New_York"
+    assert description.schedule.state.paused
+    assert (description.schedule.state.note or "").startswith("Not enabled. When it is: At 09:00")
     assert (await world.row()).synced_version == 2
 
 
@@ -64,8 +64,8 @@ async def test_what_a_run_shows_of_its_cadence_is_true_after_an_edit(world: Worl
     await write(world, "cron_pattern = '0 9 * * 1#2', timezone = 'America/New_York'")
     await world.schedules.sync(world.heartbeat.uuid)
     await world.client.get_schedule_handle(world.heartbeat.uuid).trigger()
-    there = await until(lambda: described(world), lambda there: bool(there.info.recent_actions))
-    started = there.info.recent_actions[0].action
+    description = await until(lambda: described(world), lambda description: bool(description.info.recent_actions))
+    started = description.info.recent_actions[0].action
     assert isinstance(started, ScheduleActionExecutionStartWorkflow)
     run = await world.client.get_workflow_handle(started.workflow_id).describe()
     assert await run.memo() == {
@@ -73,15 +73,15 @@ async def test_what_a_run_shows_of_its_cadence_is_true_after_an_edit(world: Worl
         "cron_pattern": "0 9 * * 1#2",
     }
     # A memo of the schedule itself could not follow.
-    assert await there.memo() == {}
+    assert await description.memo() == {}
 
 
 async def test_an_interval_keeps_its_anchor(world: World) -> None:
     await write(world, "cron_pattern = NULL, interval_minutes = 45")
     await world.schedules.sync(world.heartbeat.uuid)
-    there = await described(world)
+    description = await described(world)
     assert memo(await world.row()) == {"cadence": "Every 45 minutes, UTC", "interval_minutes": 45}
-    for tick in there.info.next_action_times[:5]:
+    for tick in description.info.next_action_times[:5]:
         assert (tick - world.heartbeat.anchor_at) % timedelta(minutes=45) == timedelta()
 
 

@@ -45,7 +45,7 @@ def python(code: str) -> list[str]:
 async def seen(lines: Lines, name: str, text: str, times: int = 1) -> list[str]:
     """The lines of `name` that hold `text`, once there are enough of them."""
     return await until(
-        lambda: [line for who, line in lines if who == name and text in line], lambda found: len(found) >= times
+        lambda: [line for who, line in lines if who == name and text in line], lambda matches: len(matches) >= times
     )
 
 

@@ -55,8 +55,8 @@ def test_the_last_day_is_one_calendar_for_each_length_of_month() -> None:
 
 def test_an_interval_keeps_its_anchor() -> None:
     anchor = datetime(2027, 1, 1, 0, 7, 30, tzinfo=UTC)
-    made = spec(Cadence("Europe/Berlin", interval_minutes=30, anchor=anchor), NOW)
-    assert made == Spec((), (Interval(timedelta(minutes=30), timedelta(minutes=7)),), "Europe/Berlin")
+    schedule = spec(Cadence("Europe/Berlin", interval_minutes=30, anchor=anchor), NOW)
+    assert schedule == Spec((), (Interval(timedelta(minutes=30), timedelta(minutes=7)),), "Europe/Berlin")
 
 
 def test_the_same_minutes_of_every_hour_are_intervals_no_turn_can_touch() -> None:
@@ -77,13 +77,13 @@ def test_a_gap_has_its_tick_by_date_this_year_and_two_more() -> None:
 
 def test_what_no_turn_concerns_is_left_alone() -> None:
     for zone in ("America/New_York", "Europe/Berlin", "Australia/Lord_Howe", "America/Havana"):
-        made = of("0 9 * * *", zone)
-        assert (len(made.calendars), made.intervals) == (1, ())
+        schedule = of("0 9 * * *", zone)
+        assert (len(schedule.calendars), schedule.intervals) == (1, ())
 
 
 def test_times_outside_the_active_hours_and_days_are_skipped() -> None:
-    made = of("*/10 * * * *", active_hours_start="09:15", active_hours_end="17:00", active_days="1,2,3,4,5")
-    hours, quarter, weekend = made.skip
+    schedule = of("*/10 * * * *", active_hours_start="09:15", active_hours_end="17:00", active_days="1,2,3,4,5")
+    hours, quarter, weekend = schedule.skip
     assert hours.hour == (Range(0, 8), Range(17, 23))
     assert (quarter.hour, quarter.minute) == ((Range(9, 9),), (Range(0, 14),))
     assert weekend.day_of_week == (Range(0, 6, 6),)
@@ -99,8 +99,8 @@ def test_the_spec_changes_only_with_the_year() -> None:
 def test_a_schedule_stays_small_whatever_the_zone() -> None:
     """A few entries for what people write; the most for every minute of Sundays where two hours come twice."""
     usual = [of("30 2 * * 1-5", zone) for zone in zones.names()] + [of("0 */2 * * *", zone) for zone in zones.names()]
-    assert max(len(made.calendars) + len(made.intervals) for made in usual) <= 24
-    dense = max((of("* * * * 0", zone) for zone in zones.names()), key=lambda made: len(made.intervals))
+    assert max(len(schedule.calendars) + len(schedule.intervals) for schedule in usual) <= 24
+    dense = max((of("* * * * 0", zone) for zone in zones.names()), key=lambda schedule: len(schedule.intervals))
     assert dense.timezone == "Antarctica/Troll"
     assert len(dense.intervals) <= 1000
 

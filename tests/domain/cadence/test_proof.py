@@ -106,8 +106,8 @@ async def _plain(temporal: Client, cadence: Cadence, spans: list[Span], ticks: l
         fired = await fires(temporal, spec, spans)
     except RPCError:
         return "refused"
-    kept = {instant for instant in fired if active(cadence, instant.astimezone(cadence.zone))}
-    lost, extra = set(ticks) - kept, kept - set(ticks)
+    active_instants = {instant for instant in fired if active(cadence, instant.astimezone(cadence.zone))}
+    lost, extra = set(ticks) - active_instants, active_instants - set(ticks)
     if not lost and not extra:
         return "right"
     return "loses ticks and fires others" if lost and extra else "loses ticks" if lost else "fires beside its ticks"

@@ -50,11 +50,11 @@ GOOD: list[tuple[str, dict[str, Any], str, dict[str, Any]]] = [
 ]
 
 
-@pytest.mark.parametrize(("kind", "config", "sentence", "told"), GOOD)
-def test_what_is_asked_for(kind: str, config: dict[str, Any], sentence: str, told: dict[str, Any]) -> None:
+@pytest.mark.parametrize(("kind", "config", "sentence", "equal_config"), GOOD)
+def test_what_is_asked_for(kind: str, config: dict[str, Any], sentence: str, equal_config: dict[str, Any]) -> None:
     cadence = to_cadence(TaskSchedule(kind, config), "Europe/Rome", NOW).validated()
     assert cadence.sentence() == sentence
-    assert from_cadence(cadence) == TaskSchedule(kind, told or config)
+    assert from_cadence(cadence) == TaskSchedule(kind, equal_config or config)
     again = to_cadence(from_cadence(cadence), "Europe/Rome", NOW)
     assert again.next_after(NOW) == cadence.next_after(NOW)
     assert cadence.next_after(NOW) is not None

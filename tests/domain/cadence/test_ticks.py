@@ -90,8 +90,8 @@ def test_where_cronsim_is_wrong_the_clock_on_the_wall_decides(
 ) -> None:
     cadence = Cadence(zone, pattern).validated()
     start, end = day_of(cadence.zone, day)
-    found = (tick.astimezone(UTC) for tick in CronSim(pattern, start.astimezone(cadence.zone)))
-    assert shown(cadence, takewhile(lambda tick: tick <= end, found)) == by_cronsim
+    ticks = (tick.astimezone(UTC) for tick in CronSim(pattern, start.astimezone(cadence.zone)))
+    assert shown(cadence, takewhile(lambda tick: tick <= end, ticks)) == by_cronsim
     right = cadence.between(start, end)
     assert right == by_the_wall(cadence, start, end)
     assert shown(cadence, right) != by_cronsim

@@ -46,9 +46,9 @@ async def test_the_operators_receiver_gets_the_message(receiver: Receiver, messa
     await send("apprise", {"name": "ops"}, {}, message, operated(receiver))
     [request] = receiver.received
     assert (request.method, request.path) == ("POST", f"/{CANARY}")
-    told = request.json
-    assert (told["title"], told["type"]) == ("Disk is full on db-1", "info")
-    body, link, origin = told["message"].split("\n\n")
+    payload = request.json
+    assert (payload["title"], payload["type"]) == ("Disk is full on db-1", "info")
+    body, link, origin = payload["message"].split("\n\n")
     assert body.startswith("At 98 %.\n")
     assert f"[safe.example]{ZERO_WIDTH_SPACE}(https://evil.example)" in body
     assert (link, origin) == (message.link, "Watcher · Disks · 2026-11-22 17:30 UTC")
@@ -139,11 +139,11 @@ def test_what_is_missing_here_is_said_when_a_target_is_made(
         check_available("apprise", {"name": "ops"}, settings)
 
 
-@pytest.mark.parametrize("given", [f'{{"{CANARY} 1": "json://a"}}', f'{{"ops": ["{CANARY}"]}}', f'"{CANARY}"', CANARY])
-def test_a_setting_that_is_wrong_is_not_repeated(given: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("value", [f'{{"{CANARY} 1": "json://a"}}', f'{{"ops": ["{CANARY}"]}}', f'"{CANARY}"', CANARY])
+def test_a_setting_that_is_wrong_is_not_repeated(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     from pydantic_settings import SettingsError
 
-    monkeypatch.setenv("HEARTBEAT_APPRISE_TARGETS", given)
+    monkeypatch.setenv("HEARTBEAT_APPRISE_TARGETS", value)
     with pytest.raises((ValidationError, SettingsError)) as wrong:
         Settings(_env_file=None)
     assert "apprise_targets" in explain(wrong.value).lower()

@@ -26,8 +26,8 @@ WHOLE: dict[str, tuple[dict[str, Any], set[str]]] = {
 
 @pytest.mark.parametrize("channel", CHANNELS)
 def test_secrets_are_told_apart_from_what_is_shown(channel: str) -> None:
-    given, expected = WHOLE[channel]
-    shown, secret = read_config(channel, given)
+    fields, expected = WHOLE[channel]
+    shown, secret = read_config(channel, fields)
     assert set(secret) == expected
     assert not set(shown) & expected
     assert all(isinstance(value, str) and value for value in secret.values())
@@ -79,12 +79,12 @@ BAD = [
 ]
 
 
-@pytest.mark.parametrize(("channel", "given", "field", "words"), BAD)
+@pytest.mark.parametrize(("channel", "fields", "field", "words"), BAD)
 def test_what_is_wrong_is_said_in_words_without_its_value(
-    channel: str, given: dict[str, Any], field: str, words: str
+    channel: str, fields: dict[str, Any], field: str, words: str
 ) -> None:
     with pytest.raises(InvalidMany) as refused:
-        read_config(channel, given)
+        read_config(channel, fields)
     [detail] = refused.value.details
     assert detail.field == field
     assert words in detail.message
@@ -130,8 +130,11 @@ def test_a_blank_field_is_left_out() -> None:
     shown, secret = read_config("ntfy", {"topic": "disks", "token": "", "server": " "})
     assert (shown, secret) == ({"server": "https://ntfy.sh"}, {"topic": "disks"})
     assert read_config("webhook", {"url": "https://a.example", "secret": ""})[1]["secret"].startswith("whsec_")
-    kept = {"topic": "disks", "token": "tk_1"}
-    assert change_config("ntfy", shown, kept, {"topic": "doors", "token": ""})[1] == {"topic": "doors", "token": "tk_1"}
+    secrets = {"topic": "disks", "token": "tk_1"}
+    assert change_config("ntfy", shown, secrets, {"topic": "doors", "token": ""})[1] == {
+        "topic": "doors",
+        "token": "tk_1",
+    }
 
 
 @pytest.mark.parametrize(

@@ -39,14 +39,14 @@ async def plain() -> AsyncIterator[Mailbox]:
         yield mailbox
 
 
-def config(port: int, **given: Any) -> email.Config:
-    fields = {"host": "localhost", "port": port, "sender": "hb@watch.example", "to": "ada@example.com", **given}
+def config(port: int, **changes: Any) -> email.Config:
+    fields = {"host": "localhost", "port": port, "sender": "hb@watch.example", "to": "ada@example.com", **changes}
     return email.Config.model_validate(fields)
 
 
-async def failure(given: email.Config, message: Message, settings: Settings, tls: Any = None) -> Undelivered:
+async def failure(config: email.Config, message: Message, settings: Settings, tls: Any = None) -> Undelivered:
     with pytest.raises(Undelivered) as failed:
-        await email.EmailChannel(tls).send(given, message, settings)
+        await email.EmailChannel(tls).send(config, message, settings)
     assert "sesame" not in str(failed.value)
     return failed.value
 
@@ -83,8 +83,14 @@ async def test_tls_from_the_first_byte(
 
 
 async def test_in_the_open_through_the_registry(plain: Mailbox, message: Message, settings: Settings) -> None:
-    given = {"host": "127.0.0.1", "port": plain.port, "security": "none", "sender": "hb@a.example", "to": "b@c.example"}
-    shown, secret = read_config("email", given)
+    fields = {
+        "host": "127.0.0.1",
+        "port": plain.port,
+        "security": "none",
+        "sender": "hb@a.example",
+        "to": "b@c.example",
+    }
+    shown, secret = read_config("email", fields)
     assert (shown["to"], secret) == ("b@c.example", {})
     await send("email", shown, secret, message, settings)
     assert [mail["To"] for mail in plain.mails] == ["b@c.example"]

@@ -50,7 +50,7 @@ def test_books_that_balance(database: Database) -> None:
     project, _, _ = database.write_now(books)
     database.write_now(books)
     for scope in ({}, {"project": project}, {"since": START}, {"project": project, "since": START}):
-        assert database.read_now(lambda connection, given=scope: audit(connection, **given)) == []
+        assert database.read_now(lambda connection, filters=scope: audit(connection, **filters)) == []
 
 
 def test_a_store_without_anything(database: Database) -> None:
@@ -129,6 +129,6 @@ def test_the_newest_runs_are_looked_at_alone(database: Database) -> None:
     _, _, older = database.write_now(books)
     _, _, newer = database.write_now(books)
     database.write_now(lambda connection: connection.execute(update(RUN).values(credits_charged=4)))
-    found = database.read_now(audit_newest, 2)
-    assert {one.whose for one in found} >= {newer}
-    assert older not in {one.whose for one in found}
+    differences = database.read_now(audit_newest, 2)
+    assert {one.whose for one in differences} >= {newer}
+    assert older not in {one.whose for one in differences}

@@ -43,9 +43,9 @@ def heartbeat(database: Database) -> Heartbeat:
 
 @pytest.fixture
 def run(database: Database, heartbeat: Heartbeat) -> Run:
-    made = database.write_now(lambda c: open_run(c, scheduled(heartbeat), LIMITS, NOW)).run
-    assert made is not None
-    return made
+    row = database.write_now(lambda c: open_run(c, scheduled(heartbeat), LIMITS, NOW)).run
+    assert row is not None
+    return row
 
 
 def budget(database: Database, heartbeat: Heartbeat, credits_: int) -> None:
@@ -146,12 +146,12 @@ def test_a_later_step_is_held_once_however_often_it_begins(database: Database, h
 
 def test_the_plan_of_a_project_limits_all_of_its_heartbeats(database: Database, heartbeat: Heartbeat) -> None:
     rules = Rules(lambda _: Plan(credits_per_month=5), LIMITS.model, LIMITS.max_reply_tokens)
-    made = [
+    openings = [
         database.write_now(lambda c, n=n: open_run(c, by_hand(heartbeat, f"log_{n}"), rules, NOW)) for n in range(3)
     ]
-    shown = [(opening.run.status, opening.run.skip_reason) for opening in made if opening.run]
+    shown = [(opening.run.status, opening.run.skip_reason) for opening in openings if opening.run]
     assert shown == [("running", None), ("running", None), ("skipped", "plan")]
-    assert made[2].reason == "The 5 credits of the plan do not allow for a step of up to 2 any more."
+    assert openings[2].reason == "The 5 credits of the plan do not allow for a step of up to 2 any more."
     assert database.read_now(audit) == []
 
 

@@ -51,7 +51,7 @@ def violations(source: str) -> list[str]:
     """Statements of a file that write a state's column, or that do not say which columns they write."""
     calls = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
     inner = {id(part) for call in calls for part in list(chain(call))[1:]}
-    found = []
+    statements = []
     for call in (call for call in calls if id(call) not in inner):
         parts = list(chain(call))
         values = [part for part in parts if isinstance(part.func, ast.Attribute) and part.func.attr == "values"]
@@ -61,16 +61,16 @@ def violations(source: str) -> list[str]:
             # A statement that was begun elsewhere: of which table cannot be told.
             names = {name for part in values for name in names_of(part)}
             if names & states.COLUMNS or (None in names and TABLE in source):
-                found.append(ast.unparse(call))
+                statements.append(ast.unparse(call))
         elif table == TABLE:
             names = {name for part in values for name in names_of(part)}
             if not names or None in names or names & states.COLUMNS:
-                found.append(ast.unparse(call))
-    return found
+                statements.append(ast.unparse(call))
+    return statements
 
 
 def test_nobody_else_writes_a_state() -> None:
-    assert {path: found for path in OTHERS if (found := violations(path.read_text()))} == {}
+    assert {path: statements for path in OTHERS if (statements := violations(path.read_text()))} == {}
 
 
 def test_the_table_has_one_name() -> None:

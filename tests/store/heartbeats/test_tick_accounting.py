@@ -25,9 +25,9 @@ MINUTE = timedelta(minutes=1)
 
 @pytest.fixture
 def heartbeat(database: Database) -> Heartbeat:
-    made = database.write_now(lambda c: a_heartbeat(c, a_bot(c, a_project(c)), next_tick_at=NOW + MINUTE))
-    assert made.accounted_until == NOW
-    return made
+    row = database.write_now(lambda c: a_heartbeat(c, a_bot(c, a_project(c)), next_tick_at=NOW + MINUTE))
+    assert row.accounted_until == NOW
+    return row
 
 
 def logs(database: Database) -> list[tuple[int, str, str | None]]:
@@ -153,9 +153,9 @@ def test_a_silent_heartbeat_is_found_after_its_grace(database: Database, heartbe
     assert database.read_now(lambda c: silent(c, due + GRACE, 10)) == []
     late = due + GRACE + timedelta(seconds=1)
     assert database.read_now(lambda c: silent(c, late, 10)) == [heartbeat.uuid]
-    found = database.write_now(lambda c: silence(c, heartbeat.uuid, late))
-    assert found is not None
-    assert (found.lost, found.catch_up) == ([due], due)
+    missed = database.write_now(lambda c: silence(c, heartbeat.uuid, late))
+    assert missed is not None
+    assert (missed.lost, missed.catch_up) == ([due], due)
 
 
 def test_those_that_are_spread_do_not_hide_one_that_is_lost(database: Database, heartbeat: Heartbeat) -> None:
@@ -179,13 +179,13 @@ def test_those_whose_run_goes_on_do_not_hide_one_that_is_lost(database: Database
     assert database.read_now(lambda c: silent(c, late, 2)) == [heartbeat.uuid, waits.uuid]
 
 
-@pytest.mark.parametrize("given", [{"cron_pattern": "* * * * *"}, {"cron_pattern": None, "interval_minutes": 1}])
-def test_a_tick_is_not_looked_for_beyond_what_is_due(given: dict[str, object], monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("when", [{"cron_pattern": "* * * * *"}, {"cron_pattern": None, "interval_minutes": 1}])
+def test_a_tick_is_not_looked_for_beyond_what_is_due(when: dict[str, object], monkeypatch: pytest.MonkeyPatch) -> None:
     """One minute a week of every minute: to count 5,000 ticks ahead took longer than a transaction may."""
     looked_at, is_active = [], Cadence._is_active
     monkeypatch.setattr(Cadence, "_is_active", lambda cadence, tick: looked_at.append(tick) or is_active(cadence, tick))
     seldom = {"active_hours_start": "03:00", "active_hours_end": "03:01", "active_days": "1"}
-    row = Heartbeat.model_construct(**given, **seldom, timezone="UTC", anchor_at=NOW, accounted_until=NOW)
+    row = Heartbeat.model_construct(**when, **seldom, timezone="UTC", anchor_at=NOW, accounted_until=NOW)
     assert len(due(row, NOW + timedelta(days=8))) in (1, 2)
     assert max(looked_at) <= NOW + timedelta(days=8 + 7)
 
@@ -193,9 +193,9 @@ def test_a_tick_is_not_looked_for_beyond_what_is_due(given: dict[str, object], m
 def test_silence_of_more_than_a_day_is_written_off(database: Database, heartbeat: Heartbeat) -> None:
     changed(database, Heartbeat, cron_pattern="0 9 * * *")
     late = NOW + timedelta(days=3)
-    found = database.write_now(lambda c: silence(c, heartbeat.uuid, late))
-    assert found is not None
-    assert (len(found.lost), found.catch_up is None) == (3, False)
+    missed = database.write_now(lambda c: silence(c, heartbeat.uuid, late))
+    assert missed is not None
+    assert (len(missed.lost), missed.catch_up is None) == (3, False)
     changed(database, Heartbeat, catch_up="none")
     assert database.write_now(lambda c: write_off(c, heartbeat.uuid, late)) == 3
     assert database.write_now(lambda c: write_off(c, heartbeat.uuid, late)) == 0
@@ -209,9 +209,9 @@ def test_what_came_while_a_run_was_in_progress_is_not_caught_up(database: Databa
     ended = NOW + 3 * MINUTE + timedelta(seconds=5)
     database.write_now(lambda c: close_run(c, run.uuid, Ending("success"), ended))
     late = NOW + 3 * MINUTE + GRACE + timedelta(seconds=1)
-    found = database.write_now(lambda c: silence(c, heartbeat.uuid, late))
-    assert found is not None
-    assert (found.lost, found.catch_up) == ([NOW + 2 * MINUTE, NOW + 3 * MINUTE], None)
+    missed = database.write_now(lambda c: silence(c, heartbeat.uuid, late))
+    assert missed is not None
+    assert (missed.lost, missed.catch_up) == ([NOW + 2 * MINUTE, NOW + 3 * MINUTE], None)
     assert database.write_now(lambda c: write_off(c, heartbeat.uuid, late)) == 0
     assert [reason for _, _, reason in logs(database)] == [None, "overlap", "overlap"]
 
@@ -219,9 +219,9 @@ def test_what_came_while_a_run_was_in_progress_is_not_caught_up(database: Databa
 def test_no_catching_up_while_a_manual_run_is_in_progress(database: Database, heartbeat: Heartbeat) -> None:
     opened(database, by_hand(heartbeat), now=NOW + timedelta(seconds=30))
     late = NOW + 4 * MINUTE
-    found = database.write_now(lambda c: silence(c, heartbeat.uuid, late))
-    assert found is not None
-    assert found.catch_up is None
+    missed = database.write_now(lambda c: silence(c, heartbeat.uuid, late))
+    assert missed is not None
+    assert missed.catch_up is None
     database.write_now(lambda c: write_off(c, heartbeat.uuid, late))
     assert {reason for _, _, reason in logs(database)} == {"overlap"}
 

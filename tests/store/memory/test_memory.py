@@ -109,8 +109,10 @@ def test_a_query_without_words_gets_the_newest(database: Database, mine: MemoryO
 
 def test_a_members_memories_are_for_that_member(database: Database, bot: Bot, mine: MemoryOwner) -> None:
     def members(connection: Connection) -> list[MemoryOwner]:
-        made = [create_subscriber(connection, access_to(connection, bot), None, name, NOW) for name in ("Anna", "Ben")]
-        return [MemoryOwner(bot.id, one.id) for one in made]
+        subscribers = [
+            create_subscriber(connection, access_to(connection, bot), None, name, NOW) for name in ("Anna", "Ben")
+        ]
+        return [MemoryOwner(bot.id, one.id) for one in subscribers]
 
     anna, ben = database.write_now(members)
     other = MemoryOwner(database.write_now(lambda c: a_bot(c, a_project(c))).id)

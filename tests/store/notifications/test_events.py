@@ -72,9 +72,9 @@ def test_a_budget_that_is_used_up_is_told_as_a_pause(world: StoreWorld) -> None:
     opening = world.database.write_now(lambda c: open_run(c, claim, LIMITS, world.now))
     assert opening.run is not None
     assert opening.run.skip_reason == "budget"
-    [told] = world.rows(Event)
-    assert (told.kind, told.data["reason"]) == ("heartbeat.paused", "budget")
-    assert "credit_budget" in told.data["resume"]
+    [event] = world.rows(Event)
+    assert (event.kind, event.data["reason"]) == ("heartbeat.paused", "budget")
+    assert "credit_budget" in event.data["resume"]
     assert len(world.notifications()) == 1
 
 

@@ -24,8 +24,8 @@ CERT = {"title": "Certificate ends soon", "severity": "info", "fingerprint": "ce
 
 def news(world: StoreWorld) -> list[list[tuple[str, str]]]:
     """Of each finding message: what it tells of, and as what."""
-    told = [event for event in world.rows(Event) if event.kind == "run.finding"]
-    return [[(it["fingerprint"], it["news"]) for it in event.data["findings"]] for event in told]
+    events = [event for event in world.rows(Event) if event.kind == "run.finding"]
+    return [[(it["fingerprint"], it["news"]) for it in event.data["findings"]] for event in events]
 
 
 def say(world: StoreWorld, state: State, until: Any = None) -> None:
@@ -36,8 +36,8 @@ def say(world: StoreWorld, state: State, until: Any = None) -> None:
 
 def test_the_same_finding_for_three_runs_is_one_message(world: StoreWorld) -> None:
     world.target()
-    told = [world.reports(DISK).notification_uuids for _ in range(3)]
-    assert [len(it) for it in told] == [1, 0, 0]
+    messages = [world.reports(DISK).notification_uuids for _ in range(3)]
+    assert [len(it) for it in messages] == [1, 0, 0]
     assert len(world.notifications()) == 1
     [row] = world.rows(Finding)
     assert (row.state, row.times_seen, row.first_seen_at < row.last_seen_at) == ("open", 3, True)

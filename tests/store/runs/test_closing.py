@@ -34,9 +34,9 @@ def heartbeat(database: Database) -> Heartbeat:
 
 @pytest.fixture
 def run(database: Database, heartbeat: Heartbeat) -> Run:
-    made = database.write_now(lambda c: open_run(c, scheduled(heartbeat), LIMITS, NOW)).run
-    assert made is not None
-    return made
+    row = database.write_now(lambda c: open_run(c, scheduled(heartbeat), LIMITS, NOW)).run
+    assert row is not None
+    return row
 
 
 def rows(database: Database, table: type) -> list[Any]:
@@ -101,9 +101,9 @@ def test_closing_twice_changes_nothing(database: Database, heartbeat: Heartbeat,
 
 def fail(database: Database, heartbeat: Heartbeat, minute: int) -> CloseRunResult:
     tick = NOW + timedelta(minutes=minute)
-    made = database.write_now(lambda c: open_run(c, scheduled(heartbeat, tick), LIMITS, tick)).run
-    assert made is not None
-    return database.write_now(lambda c: close_run(c, made.uuid, Ending("error", "key_rejected", "No key."), tick))
+    run = database.write_now(lambda c: open_run(c, scheduled(heartbeat, tick), LIMITS, tick)).run
+    assert run is not None
+    return database.write_now(lambda c: close_run(c, run.uuid, Ending("error", "key_rejected", "No key."), tick))
 
 
 def test_the_streak_pauses_at_its_limit_and_the_schedule_must_follow(database: Database, heartbeat: Heartbeat) -> None:
@@ -118,9 +118,9 @@ def test_the_streak_pauses_at_its_limit_and_the_schedule_must_follow(database: D
 def test_a_success_between_failures_starts_the_count_again(database: Database, heartbeat: Heartbeat) -> None:
     fail(database, heartbeat, 1)
     tick = NOW + timedelta(minutes=2)
-    made = database.write_now(lambda c: open_run(c, scheduled(heartbeat, tick), LIMITS, tick)).run
-    assert made is not None
-    database.write_now(lambda c: close_run(c, made.uuid, Ending("success"), tick))
+    run = database.write_now(lambda c: open_run(c, scheduled(heartbeat, tick), LIMITS, tick)).run
+    assert run is not None
+    database.write_now(lambda c: close_run(c, run.uuid, Ending("success"), tick))
     assert fail(database, heartbeat, 3).schedule_changed is False
     row = database.read_now(lambda c: heartbeat_row(c, heartbeat.uuid))
     assert (row.enabled, row.error_count, row.total_error_count) == (True, 1, 2)
@@ -128,9 +128,9 @@ def test_a_success_between_failures_starts_the_count_again(database: Database, h
 
 def test_manual_failures_are_logged_and_pause_nothing(database: Database, heartbeat: Heartbeat) -> None:
     for number in range(3):
-        made = database.write_now(lambda c: open_run(c, by_hand(heartbeat, f"log_{number}"), LIMITS, NOW)).run
-        assert made is not None
-        closing = database.write_now(lambda c: close_run(c, made.uuid, Ending("error", "key_rejected", "No."), NOW))
+        run = database.write_now(lambda c: open_run(c, by_hand(heartbeat, f"log_{number}"), LIMITS, NOW)).run
+        assert run is not None
+        closing = database.write_now(lambda c: close_run(c, run.uuid, Ending("error", "key_rejected", "No."), NOW))
         assert closing.schedule_changed is False
     row = database.read_now(lambda c: heartbeat_row(c, heartbeat.uuid))
     assert (row.enabled, row.error_count, row.total_error_count) == (True, 0, 3)

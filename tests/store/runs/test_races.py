@@ -110,13 +110,13 @@ def test_switching_off_waits_for_a_tick_that_is_being_opened(
 def test_a_member_that_is_deleted_while_it_is_given_a_heartbeat_takes_it_along(database: Database, bot: Bot) -> None:
     """`configure` holds the bot while it looks its member up and writes."""
     anna = database.write_now(lambda c: create_subscriber(c, access_to(c, bot), None, "Anna", NOW))
-    given, gone = side_by_side(
+    heartbeat, gone = side_by_side(
         database,
         lambda c: lock_bot(c, bot),
         lambda c: delete_subscriber(c, access_to(c, bot), anna.uuid, TICK),
         lambda c: a_heartbeat(c, bot, member_id=anna.id),
     )
-    assert gone == [given.uuid]
+    assert gone == [heartbeat.uuid]
 
 
 def test_what_is_deleted_while_it_is_enabled_stays_off(database: Database, bot: Bot, heartbeat: Heartbeat) -> None:

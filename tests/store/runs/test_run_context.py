@@ -39,24 +39,24 @@ def opened(database: Database, heartbeat: Heartbeat, log: str = "log_now", after
     return run
 
 
-def past(database: Database, heartbeat: Heartbeat, log: str, after: timedelta, answer: str, **given: Any) -> None:
+def past(database: Database, heartbeat: Heartbeat, log: str, after: timedelta, answer: str, **changes: Any) -> None:
     """A run that is over."""
     run = opened(database, heartbeat, log, after)
-    ending = Ending(given.pop("status", "success"), None, given.pop("message", None))
+    ending = Ending(changes.pop("status", "success"), None, changes.pop("message", None))
 
     def work(connection: Connection) -> None:
         settle_step(connection, run.uuid, NewStep(1, answer, "[]", run.model, 10, 10, 5), 1, NOW + after)
-        if given:
-            connection.execute(update(columns(Run)).where(columns(Run).c.id == run.id).values(given))
+        if changes:
+            connection.execute(update(columns(Run)).where(columns(Run).c.id == run.id).values(changes))
         close_run(connection, run.uuid, ending, NOW + after)
 
     database.write_now(work)
 
 
-def a_finding(database: Database, heartbeat: Heartbeat, name: str, **given: Any) -> None:
+def a_finding(database: Database, heartbeat: Heartbeat, name: str, **changes: Any) -> None:
     times = {"first_seen_at": NOW, "last_seen_at": NOW}
     row = {"uuid": f"fnd_{name}", "bot_id": heartbeat.bot_id, "heartbeat_id": heartbeat.id, "fingerprint": name}
-    row |= {"title": name.title(), "severity": "warning", "state": "open", "times_seen": 1, **times, **given}
+    row |= {"title": name.title(), "severity": "warning", "state": "open", "times_seen": 1, **times, **changes}
     database.write_now(lambda c: c.execute(insert(columns(Finding)).values(row)))
 
 
@@ -139,11 +139,11 @@ def test_what_it_says_is_within_what_was_reserved(database: Database, heartbeat:
     exact = RunLimits(LIMITS.plan, LIMITS.model, 1000, lambda _: 1000)
     run = database.write_now(lambda c: open_run(c, by_hand(heartbeat), exact, NOW)).run
     assert run is not None
-    told = most_tokens(run.instruction, first_message(run.opening, run.prompt))
-    assert told > 1000
-    assert run.credits_held == exact.max_credits(run.model, told, 1000) > exact.max_credits(run.model, 200, 1000)
+    tokens = most_tokens(run.instruction, first_message(run.opening, run.prompt))
+    assert tokens > 1000
+    assert run.credits_held == exact.max_credits(run.model, tokens, 1000) > exact.max_credits(run.model, 200, 1000)
     standing = database.read_now(lambda c: read_transcript(c, run.uuid))
-    assert next_request_tokens(standing, exact) == told
+    assert next_request_tokens(standing, exact) == tokens
 
 
 def test_it_stays_as_it_was(database: Database, heartbeat: Heartbeat) -> None:
@@ -151,6 +151,6 @@ def test_it_stays_as_it_was(database: Database, heartbeat: Heartbeat) -> None:
     database.write_now(lambda c: remember(c, MemoryOwner(heartbeat.bot_id), "the queue", None, NOW))
     again = opened(database, heartbeat, after=9 * HOUR)
     assert (again.uuid, again.opening) == (run.uuid, run.opening)
-    asked = NewStep(1, "", "[]", run.model, 1, 1, 1, calls=[ToolCall("recall", "c1", "{}")])
-    database.write_now(lambda c: settle_step(c, run.uuid, asked, 1, NOW))
+    step = NewStep(1, "", "[]", run.model, 1, 1, 1, calls=[ToolCall("recall", "c1", "{}")])
+    database.write_now(lambda c: settle_step(c, run.uuid, step, 1, NOW))
     assert database.read_now(lambda c: run_by_uuid(c, run.uuid)).opening == run.opening

@@ -85,11 +85,11 @@ async def late(client: Client, count: int) -> tuple[ScheduleInfo, str]:
     years = [datetime(2025 - ago, 1, 1, tzinfo=UTC) for ago in range(count, 0, -1)]
     async with bare(client) as handle:
         await handle.backfill(ScheduleBackfill(start_at=years[0], end_at=years[-1]))
-        there = await until(handle.describe, lambda there: _seen(there.info) == count)
-        [run] = there.info.running_actions
+        description = await until(handle.describe, lambda description: _seen(description.info) == count)
+        [run] = description.info.running_actions
         assert isinstance(run, ScheduleActionExecutionStartWorkflow)
         oldest = run.workflow_id.endswith(f"{years[0]:%Y-%m-%dT%H:%M:%SZ}")
-        return there.info, "oldest" if oldest else "newer one"
+        return description.info, "oldest" if oldest else "newer one"
 
 
 def _seen(info: ScheduleInfo) -> int:
@@ -133,15 +133,15 @@ async def opened(world: World, tick: datetime, now: datetime) -> Run:
 async def logs(world: World) -> str:
     """What there is for each tick, oldest first."""
     shown = select(RUN.c.status, RUN.c.skip_reason).order_by(RUN.c.scheduled_for)
-    found = await world.database.read(lambda c: list(c.execute(shown)))
-    return ", ".join(reason or status for status, reason in found)
+    rows = await world.database.read(lambda c: list(c.execute(shown)))
+    return ", ".join(reason or status for status, reason in rows)
 
 
 async def failures(client: Client) -> str:
     async with bare(client, lasts=1, pause_on_failure=True) as handle:
         await handle.trigger()
-        there = await until(handle.describe, lambda there: there.schedule.state.paused)
-        return f"paused after {there.info.num_actions}"
+        description = await until(handle.describe, lambda description: description.schedule.state.paused)
+        return f"paused after {description.info.num_actions}"
 
 
 async def our_failures(world: World) -> str:
@@ -168,12 +168,12 @@ async def five_triggers(client: Client) -> str:
     """A workflow is named after the second it was triggered in, so allowing overlap would not save them either."""
     async with bare(client) as handle:
         await asyncio.gather(*(handle.trigger() for _ in range(5)))
-        await until(handle.describe, lambda there: there.info.num_actions > 0)
+        await until(handle.describe, lambda description: description.info.num_actions > 0)
         # What was asked for before is done when this is.
         await handle.pause()
-        there = await until(handle.describe, lambda there: there.schedule.state.paused)
+        description = await until(handle.describe, lambda description: description.schedule.state.paused)
         # One for each second that they fell into.
-        return "5 runs" if there.info.num_actions == 5 else "fewer runs"
+        return "5 runs" if description.info.num_actions == 5 else "fewer runs"
 
 
 async def our_five_triggers(world: World) -> str:
@@ -187,14 +187,14 @@ async def edits_at_once(client: Client) -> str:
     """A second edit comes between the first one's look and its write."""
     async with bare(client) as handle:
 
-        async def first(there: ScheduleUpdateInput) -> ScheduleUpdate:
+        async def first(update: ScheduleUpdateInput) -> ScheduleUpdate:
             await handle.update(second)
-            there.description.schedule.policy.catchup_window = MINUTE
-            return ScheduleUpdate(there.description.schedule)
+            update.description.schedule.policy.catchup_window = MINUTE
+            return ScheduleUpdate(update.description.schedule)
 
-        def second(there: ScheduleUpdateInput) -> ScheduleUpdate:
-            there.description.schedule.state.note = "second"
-            return ScheduleUpdate(there.description.schedule)
+        def second(update: ScheduleUpdateInput) -> ScheduleUpdate:
+            update.description.schedule.state.note = "second"
+            return ScheduleUpdate(update.description.schedule)
 
         await handle.update(first)
         return (await handle.describe()).schedule.state.note or "the second edit is gone"
@@ -207,8 +207,8 @@ class Overtaken(Schedules):
         super().__init__(world.client, world.database, world.settings)
         self.world, self.overtaken = world, False
 
-    async def _version(self, there: ScheduleUpdateInput) -> int:
-        seen = await super()._version(there)
+    async def _version(self, update: ScheduleUpdateInput) -> int:
+        seen = await super()._version(update)
         if not self.overtaken:
             self.overtaken = True
             await write(self.world, cron_pattern=WEEKDAYS)
