@@ -31,6 +31,10 @@ KEPT = "Kept and answered, so that clients read back what they wrote; it means n
 class Attributes(OfProject):
     """Published fields that are kept, so that clients read back what they wrote; all but two mean nothing here."""
 
+    may_be_empty = frozenset(
+        ("model", "instruction", "subdomain", "avatar", "reasoning_type", "ratelimit_message", "no_answer_reply")
+    )
+
     subdomain: Short | None = Field(None, description=KEPT, examples=["support"])
     avatar: Short | None = Field(None, description=KEPT, examples=["https://example.com/avatar.png"])
     reasoning_type: Short | None = Field(None, description=KEPT, examples=["default"])

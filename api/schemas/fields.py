@@ -1,16 +1,17 @@
 """The kinds of fields that requests are made of, beside those of `heartbeat/domain/field_types.py`.
 
-Unknown fields are ignored everywhere. An id may come as a string or as its number.
+Unknown fields are ignored everywhere. An id may come as a string or as its number. An empty string in a field that may
+be left out leaves it out, unless the field is a text that may be empty.
 """
 
 import math
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from api.schemas import examples
-from heartbeat.domain.field_types import require_storable
+from heartbeat.domain.field_types import is_blank, require_storable
 
 MAX_DEPTH = 16
 
@@ -56,8 +57,23 @@ class OfProject(BaseModel):
     """What every call carries."""
 
     model_config = ConfigDict(extra="ignore")
+    # The fields in which an empty string is not the same as nothing.
+    may_be_empty: ClassVar[frozenset[str]] = frozenset()
 
     project_id: Key = Field(description="The project's id; the key must belong to it.", examples=[examples.PROJECT])
+
+    @model_validator(mode="before")
+    @classmethod
+    def _leave_out_blanks(cls, body: Any) -> Any:
+        if not isinstance(body, dict):
+            return body
+        return {name: value for name, value in body.items() if not (is_blank(value) and cls._is_left_out(name))}
+
+    @classmethod
+    def _is_left_out(cls, name: str) -> bool:
+        """Whether a blank in the field `name` leaves it out; a required one is refused for it."""
+        field = cls.model_fields.get(name)
+        return field is not None and not field.is_required() and name not in cls.may_be_empty
 
     @property
     def bot_key(self) -> str:

@@ -13,7 +13,7 @@ from api.schemas.examples import example
 from api.schemas.fields import Key, OfBot, OfHeartbeat, wrong_field
 from api.schemas.scheduled import ScheduledObject, show_scheduled
 from heartbeat.domain import credits
-from heartbeat.domain.field_types import Flag
+from heartbeat.domain.field_types import Flag, is_blank
 from heartbeat.domain.heartbeat_fields import NULL_IS_LEFT_OUT, HeartbeatFields
 from heartbeat.store.heartbeats.configure import ConfigureRequest
 from heartbeat.store.projects.access import Access
@@ -58,7 +58,8 @@ def _describe_defaults(schema: dict[str, Any]) -> None:
 class Configure(HeartbeatFields, OfBot):
     """Creates a heartbeat, or changes the one it means; on a change, what is left out stays as it is.
 
-    A null clears a field that may be null in the answer; in any other field it counts as left out.
+    A null clears a field that may be null in the answer; in any other field it counts as left out, and an empty string
+    does in all of them.
     """
 
     model_config = ConfigDict(json_schema_extra=_describe_defaults)
@@ -74,7 +75,11 @@ class Configure(HeartbeatFields, OfBot):
     def _leave_out(cls, body: Any) -> Any:
         if not isinstance(body, dict):
             return body
-        return {name: value for name, value in body.items() if value is not None or name not in NULL_IS_LEFT_OUT}
+        fields = {name: value for name, value in body.items() if value is not None or name not in NULL_IS_LEFT_OUT}
+        # Tools without code send what is not set as 0, too.
+        if fields.get("interval_minutes") in (0, "0") and not is_blank(fields.get("cron_pattern", "")):
+            del fields["interval_minutes"]
+        return fields
 
     @model_validator(mode="after")
     def _one_cadence(self) -> Self:

@@ -28,6 +28,9 @@ from heartbeat.store.tables.runs import Attempt, Run, Step
 
 
 class Cancel(OfHeartbeat):
+    # An id that came out empty must not cancel every run.
+    may_be_empty = frozenset(("log_id",))
+
     log_id: Key | None = Field(
         None,
         description="Only this run; left out, every run of the heartbeat in progress.",

@@ -15,11 +15,11 @@ A new field touches these files:
   and `Cadence`; if the tasks of an agent inherit it, `INHERITED` there.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 
-from heartbeat.domain.field_types import MAX_NUMBER, WHOLE, Flag, Positive, Text, Words
+from heartbeat.domain.field_types import MAX_NUMBER, WHOLE, Flag, Positive, Text, Words, require_storable
 
 Prompt = Annotated[
     Words,
@@ -31,6 +31,20 @@ Prompt = Annotated[
 ]
 TimeZone = Annotated[Text, Field(max_length=500, description="An IANA name.", examples=["Europe/Berlin"])]
 Pattern = Annotated[Text, Field(max_length=500)]
+
+
+def _days(value: Any) -> Any:
+    """Write a list of days as they are kept: [1, 2] is `1,2`."""
+    is_list = isinstance(value, list) and all(isinstance(day, int | str) for day in value)
+    return ",".join(str(day) for day in value) if is_list else value
+
+
+Days = Annotated[
+    str,
+    BeforeValidator(_days, json_schema_input_type=str | list[int]),
+    AfterValidator(require_storable),
+    Field(max_length=500),
+]
 Label = Annotated[Text, Field(min_length=1, max_length=200)]
 
 
@@ -56,8 +70,10 @@ class PublishedFields(BaseModel):
     active_hours_end: Pattern | None = Field(
         None, description="`HH:MM`; ticks from then on are cut.", examples=["17:00"]
     )
-    active_days: Pattern | None = Field(
-        None, description="`1,2,3`: ticks on other days are cut; 1 is Monday.", examples=["1,2,3,4,5"]
+    active_days: Days | None = Field(
+        None,
+        description="`1,2,3`, or a list: ticks on other days are cut; 1 is Monday.",
+        examples=["1,2,3,4,5"],
     )
     credit_budget: Annotated[int, Field(ge=0, le=MAX_NUMBER), WHOLE] | None = Field(
         None, description="Credits in a billing period; null is no limit.", examples=[500]

@@ -43,6 +43,70 @@ async def test_its_schedule_is_in_temporal(api: Api) -> None:
     assert schedule.state.paused is False
 
 
+UNSET = ("cron_pattern", "active_hours_start", "active_hours_end", "active_days", "credit_budget", "member_id")
+
+
+@pytest.mark.parametrize("blank", ["", " "])
+async def test_an_empty_string_leaves_a_field_out(api: Api, blank: str) -> None:
+    bot = await api.bot()
+    first = await api.heartbeat(bot, credit_budget=7, label="Morning", enabled="true", timezone="Europe/Berlin")
+    blanks = dict.fromkeys((*UNSET, "uuid", "external_id", "label", "timezone", "enabled", "max_steps"), blank)
+    answer = await api.post(CONFIGURE, bot_id=bot["id"], prompt=first["prompt"], interval_minutes="45", **blanks)
+    assert answer.status_code == 200, answer.text
+    changed = answer.json()["heartbeat"]
+    assert (changed["uuid"], changed["interval_minutes"]) == (first["uuid"], 45)
+    same = ("credit_budget", "label", "enabled", "timezone", "active_days", "member_id", "max_steps")
+    assert {name: changed[name] for name in same} == {name: first[name] for name in same}
+
+
+async def test_what_is_required_is_not_left_out_by_an_empty_string(api: Api) -> None:
+    bot = await api.bot()
+    assert wrong_fields(await api.post(CONFIGURE, bot_id=bot["id"], prompt="")) == ["prompt"]
+    assert wrong_fields(await api.post("/tool", bot_id=bot["id"], server_label="", server_url="https://a.example")) == [
+        "server_label"
+    ]
+
+
+@pytest.mark.parametrize("interval", ["", 0, "0", None])
+async def test_an_interval_that_is_not_set_may_stand_beside_a_pattern(api: Api, interval: object) -> None:
+    bot = await api.bot()
+    heartbeat = await api.heartbeat(bot, cron_pattern="0 9 * * *", interval_minutes=interval)
+    assert (heartbeat["cron_pattern"], heartbeat["interval_minutes"]) == ("0 9 * * *", None)
+    about = {"bot_id": bot["id"], "prompt": "other", "cron_pattern": "", "interval_minutes": 0}
+    assert wrong_fields(await api.post(CONFIGURE, **about)) == ["interval_minutes"]
+
+
+@pytest.mark.parametrize("days", [[1, 2, 3], ["1", "2", "3"], "1,2,3"])
+async def test_active_days_may_be_a_list(api: Api, days: object) -> None:
+    heartbeat = await api.heartbeat(await api.bot(), active_days=days)
+    assert heartbeat["active_days"] == "1,2,3"
+
+
+@pytest.mark.parametrize("days", [[], [8], ["mon"], [[1]], {"1": True}])
+async def test_a_list_that_is_none_of_days_is_refused(api: Api, days: object) -> None:
+    bot = await api.bot()
+    assert wrong_fields(await api.post(CONFIGURE, bot_id=bot["id"], prompt="x", active_days=days)) == ["active_days"]
+
+
+async def test_empty_filters_list_everything(api: Api) -> None:
+    bot = await api.bot()
+    await api.heartbeat(bot)
+    blanks = dict.fromkeys(("heartbeat_id", "member_id", "status", "dry_run", "page", "per_page"), "")
+    logs = await api.get("/heartbeat/logs", bot_id=bot["id"], **blanks)
+    assert logs.json()["pagination"] == {"page": 1, "per_page": 20, "total": 0, "total_pages": 0}
+
+
+async def test_a_text_of_a_bot_may_be_empty_and_an_id_that_came_out_empty_cancels_nothing(api: Api) -> None:
+    bot = await api.bot(instruction="Watch.", memory=True)
+    heartbeat = await api.heartbeat(bot)
+    changed = await api.put("/update", bot_id=bot["id"], instruction="", memory="", name="")
+    assert changed.status_code == 200, changed.text
+    bot = changed.json()["bot"]
+    assert (bot["instruction"], bot["memory"], bool(bot["name"])) == ("", 1, True)
+    about = {"bot_id": bot["id"], "heartbeat_id": heartbeat["uuid"]}
+    assert wrong_fields(await api.post("/heartbeat/cancel", log_id="", **about)) == ["log_id"]
+
+
 @pytest.mark.parametrize("bot_key", ["id", "bot_id"])
 async def test_a_bot_goes_by_its_public_id_and_by_its_number(api: Api, bot_key: str) -> None:
     bot = await api.bot()

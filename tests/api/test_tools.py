@@ -64,7 +64,6 @@ async def test_a_tool_of_another_bot_is_not_there(api: Api) -> None:
 @pytest.mark.parametrize(
     ("given", "field"),
     [
-        ({"server_label": ""}, "server_label"),
         ({"server_label": "x" * 256}, "server_label"),
         ({"server_url": "ftp://tools.example.com"}, "server_url"),
         ({"server_url": "https://"}, "server_url"),
