@@ -1,9 +1,10 @@
 """From a transcript to the request, from the answer to the step. Imports the model libraries: load it late."""
 
 import time
+from collections.abc import Sequence
 
 from heartbeat.agents.client import ProviderClients
-from heartbeat.agents.completion import Completion, CompletionRequest
+from heartbeat.agents.completion import Completion, CompletionRequest, Progress
 from heartbeat.agents.prices import cost_nano_usd
 from heartbeat.agents.prompt import ModelTurn, ToolTurn
 from heartbeat.agents.tools.definitions import OfferedTool
@@ -22,9 +23,15 @@ class ModelClient:
     async def ask(self, transcript: Transcript, tools: list[OfferedTool], number: int, attempt: int) -> NewStep:
         """One request, as step `number`; raises `ModelFailure`."""
         run, started = transcript.run, time.monotonic()
-        turns = [_turn(step) for step in transcript.steps]
         request = CompletionRequest(
-            run.model, run.instruction, first_message(run.opening, run.prompt), run.max_reply_tokens, turns, tools
+            run.model,
+            run.instruction,
+            first_message(run.opening, run.prompt),
+            run.max_reply_tokens,
+            [_turn(step) for step in transcript.steps],
+            tools,
+            _progress(transcript.steps, tools),
+            call_was_text=transcript.failures[-1:] == ("malformed_tool_call",),
         )
         completion = await self._providers.complete(request)
         return _step(run, completion, number, attempt, round((time.monotonic() - started) * 1000))
@@ -48,7 +55,16 @@ def _step(run: Run, completion: Completion, number: int, attempt: int, duration_
         calls=[ToolCall(call.tool, call.call_id, call.arguments) for call in completion.calls],
         attempt=attempt,
         cost_nano_usd=cost_nano_usd(run.model, completion.input_tokens, completion.output_tokens),
+        cut=completion.cut,
     )
+
+
+def _progress(steps: Sequence[Step], tools: Sequence[OfferedTool]) -> Progress:
+    """What was said and done in the steps so far; in a rehearsal what was written down counts as done."""
+    acting = {tool.name for tool in tools if tool.acts or tool.name == "report"}
+    names = [step.name for step in steps if step.kind == "tool" and step.failure_code in (None, "rehearsed")]
+    said = any(step.kind == "model" and step.answer for step in steps)
+    return Progress(said, bool(names), any(name in acting for name in names))
 
 
 def _turn(step: Step) -> ModelTurn | ToolTurn:

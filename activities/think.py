@@ -17,25 +17,26 @@ from activities.durable_write import write_durably
 from activities.heartbeating import heartbeating
 from activities.runs import run_limits
 from activities.toolbox import Toolbox
-from heartbeat.agents.failures import ModelFailure
+from heartbeat.agents.bodies.shapes import TokenUsage
+from heartbeat.agents.failures import REPEATED, ModelFailure
 from heartbeat.domain.clock import Clock, utc_now
 from heartbeat.domain.contracts import PendingCall, ThinkInput, ThinkResult
 from heartbeat.domain.errors import Unavailable
 from heartbeat.domain.failure_policy import Ending
 from heartbeat.settings import Settings
 from heartbeat.store.database import Database
+from heartbeat.store.runs.attempts import AttemptUsage, note_failed, note_lost
 from heartbeat.store.runs.closing import close_run
 from heartbeat.store.runs.limits import RunLimits
 from heartbeat.store.runs.steps import (
     NewStep,
     Transcript,
     begin_step,
-    note_failed,
-    note_lost,
+    next_request_tokens,
     read_transcript,
     settle_step,
 )
-from heartbeat.store.tables.runs import Step
+from heartbeat.store.tables.runs import Run, Step
 from heartbeat.store.tools.toolset import Toolset, toolset
 
 if TYPE_CHECKING:
@@ -80,8 +81,8 @@ class ModelActivities:
             await self._client.close()
 
     async def _begin(self, step: ThinkInput) -> tuple[Transcript, Toolset]:
-        """Read the transcript, with the step's worst case reserved; the first one's was when the run was opened."""
-        if step.number == 1:
+        """Read the transcript, with the worst case reserved; the first attempt's was when the run was opened."""
+        if step.number == 1 and activity.info().attempt == 1:
             return await self._database.read_inline(_first_step, step.run_uuid)
         return await self._database.write(_later_step, step, self._limits, self._now())
 
@@ -89,17 +90,33 @@ class ModelActivities:
         """Make the request and write down the attempts that came to nothing."""
         client = await self._model_client()
         if attempt > 1:
-            await self._database.write(note_lost, transcript, number, attempt - 1, self._limits, self._now())
+            await self._note_lost(transcript, number, attempt - 1)
         try:
             offered = await self._toolbox.offered(transcript.run, tools)
             return await client.ask(transcript, offered, number, attempt)
         except ModelFailure as failure:
-            await self._database.write(note_failed, transcript.run, number, attempt, self._now())
+            await self._note_failed(transcript.run, failure, number, attempt)
             # Without its cause: the provider's raw words may hold what must not enter Temporal's history.
-            raise _application_error(failure, self._settings.run_timeout_seconds) from None
+            raise _application_error(failure, transcript.failures, self._settings.run_timeout_seconds) from None
         except asyncio.CancelledError:
-            await self._database.write(note_lost, transcript, number, attempt, self._limits, self._now())
+            await self._note_lost(transcript, number, attempt)
             raise
+
+    async def _note_failed(self, run: Run, failure: ModelFailure, number: int, attempt: int) -> None:
+        """Write the attempt down, and charge what it used."""
+        used = failure.usage or TokenUsage(0, 0)
+        usage = self._usage(run.model, number, attempt, used)
+        rate = self._limits.rate(run.model)
+        await write_durably(self._database, note_failed, run.uuid, usage, failure.code, rate, self._now())
+
+    async def _note_lost(self, transcript: Transcript, number: int, attempt: int) -> None:
+        run = transcript.run
+        most = TokenUsage(next_request_tokens(transcript, self._limits), 0)
+        await self._database.write(note_lost, run.id, self._usage(run.model, number, attempt, most), self._now())
+
+    def _usage(self, model: str, number: int, attempt: int, used: TokenUsage) -> AttemptUsage:
+        cost = self._limits.cost_nano_usd(model, used.input_tokens, used.output_tokens)
+        return AttemptUsage(number, attempt, model, used.input_tokens, used.output_tokens, cost)
 
     async def _settle(self, run_uuid: str, step: NewStep) -> ThinkResult:
         """Write and charge the step, which is paid for; an answer that asks for nothing more closes its run."""
@@ -167,10 +184,14 @@ def _load(settings: Settings) -> "ModelClient":
     return ModelClient(settings)
 
 
-def _application_error(failure: ModelFailure, run_seconds: int) -> ApplicationError:
-    """The failure as Temporal retries it: after the provider's Retry-After, unless that outlasts any run."""
+def _application_error(failure: ModelFailure, earlier: Sequence[str], run_seconds: int) -> ApplicationError:
+    """The failure as Temporal retries it: after the provider's Retry-After, unless that outlasts any run.
+
+    One that repeats itself, as an `earlier` one of this step did, is not tried a third time.
+    """
     wait = failure.retry_after
-    is_retryable = failure.retryable and (wait is None or wait < run_seconds)
+    is_repeated = failure.code in REPEATED and any(code in REPEATED for code in earlier)
+    is_retryable = failure.retryable and not is_repeated and (wait is None or wait < run_seconds)
     return ApplicationError(
         failure.message,
         type=failure.code,

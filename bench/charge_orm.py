@@ -51,7 +51,7 @@ class Orm:
         project = await session.get_one(Project, run.project_id)
         heartbeat = await session.get_one(Heartbeat, run.heartbeat_id)
         start, _ = credits.period(now, project.period_anchor_day)
-        amount = credits.cost(step.tokens, 1)
+        amount = credits.cost(step.usage.tokens, 1)
         session.add(
             Entry(
                 project_id=run.project_id,
@@ -60,12 +60,12 @@ class Orm:
                 step=step.number,
                 kind="settle",
                 credits=amount,
-                tokens=step.tokens,
+                tokens=step.usage.tokens,
                 period_start=start,
                 created_at=now,
             )
         )
-        run.tokens_used += step.tokens
+        run.tokens_used += step.usage.tokens
         run.credits_charged += amount
         run.cost_nano_usd += step.cost_nano_usd
         heartbeat.period_credits = amount + (heartbeat.period_credits if heartbeat.period_start == start else 0)

@@ -62,6 +62,11 @@ class LogObject(BaseModel):
         examples=["schedule"],
     )
     dry_run: bool = Field(description="A rehearsal: calls that act were written down and not made.", examples=[False])
+    cut: bool = Field(
+        description="Its last answer was cut off at the bot's max_reply_tokens. A run whose tools had done its work "
+        "by then is a success all the same.",
+        examples=[False],
+    )
     heartbeat_id: HeartbeatUuid
     prompt: str = Field(description="The prompt, as it was at the run.", examples=[examples.PROMPT])
     response: str | None = Field(description=RESPONSE, examples=[examples.RESPONSE])
@@ -169,6 +174,7 @@ def show_log(run: Row[Any], settings: Settings) -> dict[str, Any]:
         "status": run.status,
         "trigger": run.trigger,
         "dry_run": run.dry_run,
+        "cut": run.cut,
         "heartbeat_id": run.heartbeat_uuid,
         "prompt": run.prompt,
         "response": run.response,

@@ -98,8 +98,13 @@ class AttemptObject(BaseModel):
     step: int = Field(description="The number of the step it is of.", examples=[1])
     attempt: int = Field(description="Which attempt of the step, counted from 1.", examples=[1])
     outcome: str = Field(
-        description="answered, failed, or lost with its worker: then input_tokens is the most it read.",
+        description="answered, failed (its tokens are what was paid for all the same), or lost with its worker: then "
+        "input_tokens is the most it read.",
         examples=["answered"],
+    )
+    failure_code: str | None = Field(
+        description="Why it failed, as `error_code` says it; null when it was answered or lost.",
+        examples=["bad_answer"],
     )
     model: Model
     input_tokens: InputTokens
@@ -174,6 +179,7 @@ def show_attempt(attempt: Attempt) -> dict[str, Any]:
         "step": attempt.step,
         "attempt": attempt.attempt,
         "outcome": attempt.outcome,
+        "failure_code": attempt.failure_code,
         "model": attempt.model,
         "input_tokens": attempt.input_tokens,
         "output_tokens": attempt.output_tokens,

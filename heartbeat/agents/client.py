@@ -8,11 +8,11 @@ from pydantic_ai.models import Model, ModelRequestParameters
 from pydantic_ai.settings import ModelSettings
 from pydantic_ai.tools import ToolDefinition
 
-from heartbeat.agents.completion import Completion, CompletionRequest, read_response
+from heartbeat.agents.completion import Completion, CompletionRequest, estimated_usage, read_response
 from heartbeat.agents.failures import ModelFailure, explain
 from heartbeat.agents.http import model_http_client
 from heartbeat.agents.model_names import PROVIDERS
-from heartbeat.agents.prompt import messages_of
+from heartbeat.agents.prompt import messages_of, told_of_written_call
 from heartbeat.agents.providers import models_of
 from heartbeat.agents.tools.definitions import OfferedTool
 from heartbeat.settings import Settings
@@ -30,6 +30,8 @@ class ProviderClients:
         """Send one request; raises `ModelFailure` in words the owner can act on."""
         options = ModelSettings(max_tokens=request.max_reply_tokens, timeout=float(self._settings.step_timeout_seconds))
         messages = messages_of(request.instruction, request.prompt, request.turns)
+        if request.call_was_text:
+            messages = told_of_written_call(messages)
         tools = ModelRequestParameters(function_tools=[_definition(tool) for tool in request.tools])
         try:
             model = self._model(request.model)
@@ -40,7 +42,10 @@ class ProviderClients:
         except ModelFailure:
             raise
         except Exception as problem:
-            raise explain(request.model, problem) from problem
+            failure = explain(request.model, problem)
+            if failure.usage is None and failure.written is not None:
+                failure.usage = estimated_usage(messages, request.tools, failure.written)
+            raise failure from problem
 
     def _model(self, name: str) -> Model:
         service, _, model = name.partition(":")

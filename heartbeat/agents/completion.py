@@ -9,17 +9,37 @@ from math import ceil
 from pydantic_ai.messages import ModelMessage, ModelMessagesTypeAdapter, ModelResponse
 from pydantic_core import PydanticSerializationError
 
+from heartbeat.agents.bodies.shapes import TokenUsage
+from heartbeat.agents.failures import ModelFailure
 from heartbeat.agents.prompt import ModelTurn, ToolTurn
 from heartbeat.agents.tools.definitions import OfferedTool
+from heartbeat.agents.written_calls import written_call
 from heartbeat.domain.text import storable
 
+RAISE_LIMIT = "raise the bot's max_reply_tokens."
+WRITTEN_CALL = (
+    "{model} wrote a tool call into its words instead of making it, so nothing was called; its server may lack a "
+    "parser for this model's tool calls."
+)
 # What a token of English comes to in most tokenizers.
 BYTES_PER_TOKEN = 4
 
 
 @dataclass(frozen=True)
+class Progress:
+    """What a run's agent has said and done so far: any words, a tool call that succeeded, one that also acts."""
+
+    said: bool = False
+    called: bool = False
+    acted: bool = False
+
+
+@dataclass(frozen=True)
 class CompletionRequest:
-    """One request: to `model` (`provider:name`), with the turns of the run so far and the tools it may call."""
+    """One request: to `model` (`provider:name`), with the turns of the run so far and the tools it may call.
+
+    `call_was_text`: the answer to the same request before wrote a tool call into its words, which the model is told.
+    """
 
     model: str
     instruction: str
@@ -27,6 +47,8 @@ class CompletionRequest:
     max_reply_tokens: int
     turns: Sequence[ModelTurn | ToolTurn] = ()
     tools: Sequence[OfferedTool] = ()
+    progress: Progress = Progress()
+    call_was_text: bool = False
 
 
 @dataclass(frozen=True)
@@ -42,7 +64,8 @@ class RequestedCall:
 class Completion:
     """What came back and was paid for. `text` is what the model said; `messages` is the whole response as JSON.
 
-    `failure_code` and `failure` are set when it said nothing of use: refused by a filter, or empty.
+    `failure_code` and `failure` are set when it is of no use: refused by a filter, empty, or cut off. `cut` marks an
+    answer that ended at the bot's max_reply_tokens.
     """
 
     text: str
@@ -52,10 +75,14 @@ class Completion:
     output_tokens: int
     failure_code: str | None = None
     failure: str | None = None
+    cut: bool = False
 
 
 def read_response(request: CompletionRequest, messages: Sequence[ModelMessage], response: ModelResponse) -> Completion:
-    """Read a provider's `response` to `messages`, which `request` was made into."""
+    """Read a provider's `response` to `messages`, which `request` was made into.
+
+    Raises `ModelFailure` for a tool call that stands in the words.
+    """
     response, serialized = _serialize(response)
     text = "\n".join(part.content for part in response.parts if part.part_kind == "text").strip()
     calls = [
@@ -66,10 +93,13 @@ def read_response(request: CompletionRequest, messages: Sequence[ModelMessage], 
         for part in response.parts
         if part.part_kind == "tool-call"
     ]
-    failure_code, failure = (None, None) if calls else _failure(request.model, text, response)
     reply = text + "".join(call.arguments for call in calls)
-    input_tokens, output_tokens = _tokens(response, messages, request.tools, reply)
-    return Completion(text, serialized, calls, input_tokens, output_tokens, failure_code, failure)
+    usage = _tokens(response, messages, request.tools, reply)
+    if not calls and written_call(text, {tool.name for tool in request.tools}):
+        raise ModelFailure("malformed_tool_call", WRITTEN_CALL.format(model=request.model), retryable=True, usage=usage)
+    cut = not calls and response.finish_reason == "length"
+    failure_code, failure = (None, None) if calls else _failure(request, text, response)
+    return Completion(text, serialized, calls, usage.input_tokens, usage.output_tokens, failure_code, failure, cut)
 
 
 def _serialize(response: ModelResponse) -> tuple[ModelResponse, str]:
@@ -84,24 +114,33 @@ def _serialize(response: ModelResponse) -> tuple[ModelResponse, str]:
     return messages[0], ModelMessagesTypeAdapter.dump_json(messages).decode()
 
 
+def estimated_usage(messages: Sequence[ModelMessage], tools: Sequence[OfferedTool], written: int) -> TokenUsage:
+    """Estimate the tokens of a request by its length, and those of a reply of `written` bytes."""
+    definitions = json.dumps([[tool.name, tool.description, tool.schema] for tool in tools])
+    size = len(ModelMessagesTypeAdapter.dump_json(list(messages))) + len(definitions)
+    return TokenUsage(ceil(size / BYTES_PER_TOKEN), ceil(written / BYTES_PER_TOKEN))
+
+
 def _tokens(
     response: ModelResponse, messages: Sequence[ModelMessage], tools: Sequence[OfferedTool], reply: str
-) -> tuple[int, int]:
+) -> TokenUsage:
     """Tokens read and written. A server that reports none is not free of charge: no budget would ever end its runs."""
     usage = response.usage
     if usage.input_tokens or usage.output_tokens:
-        return usage.input_tokens, usage.output_tokens
-    definitions = json.dumps([[tool.name, tool.description, tool.schema] for tool in tools])
-    size = len(ModelMessagesTypeAdapter.dump_json(list(messages))) + len(definitions)
-    return ceil(size / BYTES_PER_TOKEN), ceil(len(reply.encode()) / BYTES_PER_TOKEN)
+        return TokenUsage(usage.input_tokens, usage.output_tokens)
+    return estimated_usage(messages, tools, len(reply.encode()))
 
 
-def _failure(model: str, text: str, response: ModelResponse) -> tuple[str | None, str | None]:
-    """The code and the words for a response that is of no use, if it is not."""
-    if response.finish_reason == "content_filter":
+def _failure(request: CompletionRequest, text: str, response: ModelResponse) -> tuple[str | None, str | None]:
+    """The code and the words for a response without calls that is of no use, if it is not."""
+    model, progress, finish = request.model, request.progress, response.finish_reason
+    if finish == "content_filter":
         return "model_refused", f"{model}: the provider's filter refused this request; change the prompt."
-    if text:
+    if finish == "length" and not progress.acted:
+        if text:
+            return "cut_off", f"{model} was cut off at {request.max_reply_tokens} tokens; {RAISE_LIMIT}"
+        return "empty_answer", f"{model} used up its reply before it said anything; {RAISE_LIMIT}"
+    # Having said everything through its tools, an agent ends its turn with nothing.
+    if text or progress.said or progress.called:
         return None, None
-    if response.finish_reason == "length":
-        return "empty_answer", f"{model} used up its reply before it said anything; raise the bot's max_reply_tokens."
     return "empty_answer", f"{model} gave an empty answer; change the prompt or the model."

@@ -5,6 +5,7 @@ from typing import Any
 from pydantic_ai import exceptions as ai
 
 from heartbeat.agents.bodies.errors import is_moderation
+from heartbeat.agents.bodies.shapes import TokenUsage, whole
 from heartbeat.agents.transport import never_left, unusable_response_behind
 from heartbeat.domain.redaction import mask
 from heartbeat.domain.text import storable_text
@@ -14,15 +15,34 @@ UNSENDABLE = "{model}: the request could not be sent; check this provider's key 
 REFUSED = "{model}: the provider's filter refused this request; change the prompt."
 
 
-class ModelFailure(Exception):
-    """A failed model request. `retry_after` is what the provider asks for, in seconds."""
+# Asked the same, a model answers the same: tried twice at the most.
+REPEATED = frozenset({"bad_answer", "malformed_tool_call"})
 
-    def __init__(self, code: str, message: str, *, retryable: bool = False, retry_after: float | None = None) -> None:
+
+class ModelFailure(Exception):
+    """A failed model request. `retry_after` is what the provider asks for, in seconds.
+
+    `usage` is what it used all the same, and `written` how many bytes of an answer came without a word of that: both
+    were paid for.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        *,
+        retryable: bool = False,
+        retry_after: float | None = None,
+        usage: TokenUsage | None = None,
+        written: int | None = None,
+    ) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
         self.retryable = retryable
         self.retry_after = retry_after
+        self.usage = usage
+        self.written = written
 
 
 FINAL: tuple[tuple[type[Exception], str, str], ...] = (
@@ -67,27 +87,38 @@ def explain(model: str, problem: Exception) -> ModelFailure:
     No name of a class and no library's words about an answer reach anybody.
     """
     if (unusable := unusable_response_behind(problem)) is not None:
-        return ModelFailure("bad_answer", f"{model}: the provider sent {unusable}.", retryable=True)
+        message = f"{model}: the provider sent {unusable}."
+        return ModelFailure("bad_answer", message, retryable=True, usage=unusable.usage, written=unusable.written)
     if never_left(problem):
         return ModelFailure("misconfigured", UNSENDABLE.format(model=model))
-    detail = _detail(problem)
+    detail, usage = _detail(problem), _usage(problem)
     if isinstance(problem, ai.ModelRequestRejectedError) and is_moderation(_error(problem)):
-        return ModelFailure("model_refused", REFUSED.format(model=model) + detail)
+        return ModelFailure("model_refused", REFUSED.format(model=model) + detail, usage=usage)
     for kind, code, words in FINAL:
         if isinstance(problem, kind):
-            return ModelFailure(code, words.format(model=model) + detail)
+            return ModelFailure(code, words.format(model=model) + detail, usage=usage)
     retry_after = getattr(problem, "retry_after", None)
     for kind, code, words in RETRYABLE:
         if isinstance(problem, kind):
-            return ModelFailure(code, words.format(model=model) + detail, retryable=True, retry_after=retry_after)
+            message = words.format(model=model) + detail
+            return ModelFailure(code, message, retryable=True, retry_after=retry_after, usage=usage)
     if isinstance(problem, TimeoutError):
         return ModelFailure("timeout", f"{model}: the provider did not answer in time.", retryable=True)
-    return ModelFailure("bad_answer", f"{model}: the answer could not be understood.", retryable=True)
+    return ModelFailure("bad_answer", f"{model}: the answer could not be understood.", retryable=True, written=0)
 
 
 def _error(problem: Exception) -> Any:
     body = getattr(problem, "body", None)
     return body.get("error", body) if isinstance(body, dict) else body
+
+
+def _usage(problem: Exception) -> TokenUsage | None:
+    """What an error says was used, as `bodies.repair` put it there."""
+    error = _error(problem)
+    used = error.get("used") if isinstance(error, dict) else None
+    if not isinstance(used, dict):
+        return None
+    return TokenUsage(whole(used.get("input_tokens")), whole(used.get("output_tokens")))
 
 
 def _detail(problem: Exception) -> str:

@@ -1,9 +1,21 @@
 """What a model is given: the bot's instruction, the run's first message, and what was said and done since."""
 
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import count
+from typing import cast
 
-from pydantic_ai.messages import ModelMessage, ModelMessagesTypeAdapter, ModelRequest, ToolReturnPart, UserPromptPart
+from pydantic_ai.messages import (
+    ModelMessage,
+    ModelMessagesTypeAdapter,
+    ModelRequest,
+    ModelResponse,
+    ModelResponsePart,
+    ToolCallPart,
+    ToolReturnPart,
+    UserPromptPart,
+)
 
 
 @dataclass(frozen=True)
@@ -22,18 +34,59 @@ class ToolTurn:
     text: str
 
 
+WRITTEN_CALL = (
+    "Your last answer wrote a tool call into its text, so nothing was called. Call the tool itself, through the API's "
+    "tool calls; or, if you are done, answer in words."
+)
+# What OpenAI, Anthropic, Mistral and Google take as the name of a function and as the id of a call, all of them.
+STRICT = re.compile(r"[A-Za-z0-9_-]{1,64}")
+REFUSED = re.compile(r"[^A-Za-z0-9_-]+")
+
+
 def messages_of(instruction: str, prompt: str, turns: Sequence[ModelTurn | ToolTurn]) -> list[ModelMessage]:
-    """Make the messages of the next request. The results of one response's calls go back together."""
+    """Make the messages of the next request. The results of one response's calls go back together, in their order.
+
+    Names and ids go back as a strict server takes them: models make up names, and ids that they used before.
+    """
     instructions = instruction or None
     messages: list[ModelMessage] = [ModelRequest(parts=[UserPromptPart(prompt)], instructions=instructions)]
+    used: set[str] = set()
+    waiting: list[ToolCallPart] = []
     for turn in turns:
         if isinstance(turn, ModelTurn):
-            messages += ModelMessagesTypeAdapter.validate_json(turn.messages)
+            responses = [_strict(message, used) for message in ModelMessagesTypeAdapter.validate_json(turn.messages)]
+            waiting = [part for response in responses for part in response.parts if isinstance(part, ToolCallPart)]
+            messages += responses
             continue
-        result = ToolReturnPart(turn.tool, turn.text, turn.call_id)
+        call = waiting.pop(0) if waiting else ToolCallPart(turn.tool, None, turn.call_id)
+        result = ToolReturnPart(call.tool_name, turn.text, call.tool_call_id)
         last = messages[-1]
         if isinstance(last, ModelRequest) and len(messages) > 1:
             messages[-1] = ModelRequest(parts=[*last.parts, result], instructions=instructions)
         else:
             messages.append(ModelRequest(parts=[result], instructions=instructions))
     return messages
+
+
+def told_of_written_call(messages: Sequence[ModelMessage]) -> list[ModelMessage]:
+    """Add to a request what was wrong with the answer to it; the answer itself does not go back."""
+    last = messages[-1]
+    assert isinstance(last, ModelRequest)
+    return [*messages[:-1], replace(last, parts=[*last.parts, UserPromptPart(WRITTEN_CALL)])]
+
+
+def _strict(message: ModelMessage, used: set[str]) -> ModelResponse:
+    """A response whose calls have names and ids that every provider takes, and no id that is among those `used`."""
+    assert isinstance(message, ModelResponse)
+    return replace(message, parts=[_part(part, used) for part in message.parts])
+
+
+def _part(part: ModelResponsePart, used: set[str]) -> ModelResponsePart:
+    if not isinstance(part, ToolCallPart):
+        return part
+    name = part.tool_name if STRICT.fullmatch(part.tool_name) else REFUSED.sub("_", part.tool_name)[:64] or "unnamed"
+    call_id = part.tool_call_id
+    if call_id in used or not STRICT.fullmatch(call_id):
+        call_id = next(fresh for number in count(len(used) + 1) if (fresh := f"call{number:05d}") not in used)
+    used.add(call_id)
+    return replace(cast("ToolCallPart[str]", part), tool_name=name, tool_call_id=call_id)

@@ -14,6 +14,8 @@ PASSING = frozenset(
         *("step_timeout", "worker_lost", "tool_server_down"),
     }
 )
+# Each probe is paid for: a provider that still answers so after all cool-downs does not mend itself.
+PAID = frozenset({"bad_answer"})
 BUDGET_EXHAUSTED = "budget_exhausted"
 COOL_DOWNS = (timedelta(minutes=5), timedelta(minutes=30), timedelta(hours=2), timedelta(hours=12))
 
@@ -46,7 +48,9 @@ class FailureVerdict:
 
 def next_probe(code: str | None, probes: int, now: datetime) -> datetime | None:
     """When to try again after a failure for `code` and `probes` probes in vain; `None` if only a person can mend it."""
-    return cooled_down(probes, now) if code in PASSING else None
+    if code not in PASSING or (code in PAID and probes >= len(COOL_DOWNS)):
+        return None
+    return cooled_down(probes, now)
 
 
 def cooled_down(probes: int, now: datetime) -> datetime:

@@ -1,7 +1,8 @@
 """Answers as the world gives them, each a file in tests/corpus/answers, read through the real client libraries.
 
 A newly seen shape is a new file: `status`, `headers` and `body` (or `text`) of the response, and what it must come to:
-`text`, `calls` and tokens of an answer, or the `code` of a failure with some of its `words` and the `wait`.
+`text`, `calls` and tokens of an answer, or the `code` of a failure with some of its `words`, the `wait`, and the tokens
+that were paid for all the same.
 """
 
 import json
@@ -77,6 +78,7 @@ def check_completion(expected: dict[str, Any], completion: Completion) -> None:
     assert completion.failure_code == expected.get("code")
     assert completion.input_tokens > 0
     if "code" in expected:
+        assert expected.get("words", "") in (completion.failure or "")
         return
     assert completion.text == expected["text"]
     calls = [[call.tool, json.loads(call.arguments)] for call in completion.calls]
@@ -90,6 +92,12 @@ def check_failure(expected: dict[str, Any], failure: ModelFailure) -> None:
     assert failure.code == expected.get("code"), failure.message
     assert expected.get("words", "") in failure.message
     assert failure.retry_after == (pytest.approx(expected["wait"]) if "wait" in expected else None)
+    used = failure.usage and (failure.usage.input_tokens, failure.usage.output_tokens)
+    if expected.get("by_length"):
+        assert used is not None
+        assert min(used) > 0
+    else:
+        assert used == ((expected["input_tokens"], expected["output_tokens"]) if "input_tokens" in expected else None)
     assert [words for words in OF_LIBRARIES if words in failure.message] == []
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from heartbeat.agents.bodies import anthropic, google, openai
 from heartbeat.agents.bodies.errors import error_inside, error_repaired
+from heartbeat.agents.bodies.shapes import TokenUsage
 from heartbeat.agents.bodies.waits import wait_of
 
 TITLE = re.compile(rb"<title[^>]*>\s*(.{1,80}?)\s*</title>", re.IGNORECASE | re.DOTALL)
@@ -20,21 +21,34 @@ TITLE = re.compile(rb"<title[^>]*>\s*(.{1,80}?)\s*</title>", re.IGNORECASE | re.
 
 @dataclass(frozen=True)
 class Dialect:
-    """How one kind of API writes its answers. `completion` puts one right, and returns `None` when it is none."""
+    """How one kind of API writes its answers. `completion` puts one right, and returns `None` when it is none.
+
+    `usage` reads the tokens that a body says were used, `None` when it says nothing.
+    """
 
     path: str
     completion: Callable[[dict[str, Any]], dict[str, Any] | None]
+    usage: Callable[[dict[str, Any]], TokenUsage | None]
 
 
 DIALECTS = (
-    Dialect("/chat/completions", openai.completion),
-    Dialect("/messages", anthropic.message),
-    Dialect(":generateContent", google.content),
+    Dialect("/chat/completions", openai.completion, openai.usage),
+    Dialect("/messages", anthropic.message, anthropic.usage),
+    Dialect(":generateContent", google.content, google.usage),
 )
 
 
 class UnusableResponse(Exception):
-    """A response with a status of success that is no answer. `str()` says what came instead, without its text."""
+    """A response with a status of success that is no answer. `str()` says what came instead, without its text.
+
+    `usage` is what it says was used. Without it, `written` is how many bytes of it a model may have written: it was
+    paid for all the same. Of a page or an empty body that is `None`.
+    """
+
+    def __init__(self, message: str, usage: TokenUsage | None = None, written: int | None = None) -> None:
+        super().__init__(message)
+        self.usage = usage
+        self.written = written
 
 
 @dataclass(frozen=True)
@@ -57,42 +71,54 @@ def repaired(path: str, status: int, headers: Mapping[str, str], content: bytes,
     body, problem = _parsed(headers, content)
     if isinstance(body, list) and len(body) == 1 and isinstance(body[0], dict):
         body = body[0]
+    used = dialect.usage(body) if isinstance(body, dict) else None
     if status >= 400:
-        return _failed(status, headers, body, content, now)
+        return _failed(status, headers, body, content, now, used)
+    if problem is not None:
+        raise problem
     if not isinstance(body, dict):
-        raise UnusableResponse(problem or "something else than an object in its JSON")
+        raise UnusableResponse("something else than an object in its JSON")
     if (error := error_inside(body)) is not None:
-        return _failed(error.status, headers, error.body, content, now)
+        return _failed(error.status, headers, error.body, content, now, used)
     completion = dialect.completion(body)
     if completion is None:
-        raise UnusableResponse("an answer without any content")
+        raise UnusableResponse("an answer without any content", used)
     return Repaired(200, json.dumps(completion).encode())
 
 
-def _failed(status: int, headers: Mapping[str, str], body: Any, content: bytes, now: float) -> Repaired:
+def _failed(
+    status: int, headers: Mapping[str, str], body: Any, content: bytes, now: float, used: TokenUsage | None
+) -> Repaired:
     wait = wait_of(headers, body, now)
     if not isinstance(body, dict):
         return Repaired(status, _cut(content), wait)
-    return Repaired(status, json.dumps(error_repaired(status, body)).encode(), wait)
+    error = error_repaired(status, body)
+    if used is not None:
+        # The libraries hand on nothing but the error.
+        error["error"]["used"] = vars(used)
+    return Repaired(status, json.dumps(error).encode(), wait)
 
 
-def _parsed(headers: Mapping[str, str], content: bytes) -> tuple[Any, str | None]:
+def _parsed(headers: Mapping[str, str], content: bytes) -> tuple[Any, UnusableResponse | None]:
     """The JSON of a body, or what it is instead."""
     text = content.decode("utf-8-sig", "replace").strip()
     if not text:
-        return None, "an empty body"
+        return None, UnusableResponse("an empty body")
     try:
         # Some servers leave line ends and tabs in strings unescaped.
         return json.loads(text, strict=False), None
     except (ValueError, RecursionError):
         pass
     if "event-stream" in headers.get("content-type", "") or text.startswith(("data:", "event:", ":")):
-        return None, "a stream, which was not asked for"
+        return None, UnusableResponse("a stream, which was not asked for", written=len(content))
     if text.startswith("<"):
         title = TITLE.search(content)
         named = f" titled “{title.group(1).decode('utf-8', 'replace')}”" if title else ""
-        return None, f"a web page{named}; check the provider's address, and whether a proxy or a login stands before it"
-    return None, "JSON that breaks off" if text.startswith(("{", "[")) else "text that is no JSON"
+        where = "check the provider's address, and whether a proxy or a login stands before it"
+        return None, UnusableResponse(f"a web page{named}; {where}")
+    if text.startswith(("{", "[")):
+        return None, UnusableResponse("JSON that breaks off", written=len(content))
+    return None, UnusableResponse("text that is no JSON")
 
 
 def _cut(content: bytes) -> bytes:

@@ -7,9 +7,9 @@ entries moves with it: the run's, the heartbeat's of this period, the project's 
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, and_, bindparam, case, exists, func, or_, select, true, update
+from sqlalchemy import Connection, and_, bindparam, case, func, or_, select, true, update
 
-from heartbeat.store.rows import columns, insert_once, many
+from heartbeat.store.rows import columns, insert_once
 from heartbeat.store.tables.credits import Entry, Usage
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.runs import Run
@@ -50,11 +50,12 @@ HOLD_ON_PROJECT = {
     limited: update(USAGE).where(OF_PROJECT, FITS if limited else true()).values(held=USAGE.c.held + bindparam("hold"))
     for limited in (True, False)
 }
-SETTLED = ENTRY.alias()
-OPEN = select(ENTRY).where(
-    ENTRY.c.run_id == bindparam("run"),
-    ENTRY.c.kind == "reserve",
-    ~exists().where(SETTLED.c.run_id == ENTRY.c.run_id, SETTLED.c.step == ENTRY.c.step, SETTLED.c.kind != "reserve"),
+_OF_STEP = (ENTRY.c.project_id, ENTRY.c.heartbeat_id, ENTRY.c.period_start, ENTRY.c.step)
+HELD = (
+    select(*_OF_STEP, func.sum(ENTRY.c.held).label("held"))
+    .where(ENTRY.c.run_id == bindparam("run"))
+    .group_by(*_OF_STEP)
+    .having(func.sum(ENTRY.c.held) != 0)
 )
 
 
@@ -80,12 +81,30 @@ class Account(ProjectPeriod):
 
 
 @dataclass(frozen=True)
-class StepCost:
-    """What a step really cost: its tokens, read and written together, and the credits for them."""
+class Reservation:
+    """What a step is reserved as: `reserve`, and `reserve-2` and so on after attempts that failed but were paid for."""
 
     step: int
+    kind: str = "reserve"
+
+
+@dataclass(frozen=True)
+class Charge:
+    """What an attempt at a step used: `cost` in credits for its `tokens`, of the credits `held` for it.
+
+    `kind` is settle for an answer, failed-N for the Nth attempt, which came to nothing.
+    """
+
+    step: int
+    kind: str
     tokens: int
-    credits: int
+    cost: int
+    held: int
+
+
+def account_of(run: Run, period_start: datetime) -> Account:
+    """Return the account that a run is charged to."""
+    return Account(project_id=run.project_id, period_start=period_start, heartbeat_id=run.heartbeat_id, run_id=run.id)
 
 
 def short_of_budget(heartbeat: Heartbeat, amount: int, start: datetime, end: datetime) -> str | None:
@@ -108,14 +127,16 @@ def short_of_plan(amount: int, limit: int | None) -> str:
     return f"The {limit} credits of the plan do not allow for a step of up to {amount} any more."
 
 
-def hold(connection: Connection, account: Account, step: int, amount: int, limit: int | None, now: datetime) -> bool:
+def hold(
+    connection: Connection, account: Account, reservation: Reservation, amount: int, limit: int | None, now: datetime
+) -> bool:
     """Reserve `amount` for a step, unless the project may use no more than `limit` and its grants: then False.
 
     The heartbeat's own budget is for the caller to look at, who has its row locked.
     """
     if not hold_on_project(connection, account, amount, limit, now):
         return False
-    enter_hold(connection, account, step, amount, now)
+    enter_hold(connection, account, reservation, amount, now)
     return True
 
 
@@ -134,9 +155,9 @@ def hold_on_project(
     return connection.execute(statement, values).rowcount > 0
 
 
-def enter_hold(connection: Connection, account: Account, step: int, amount: int, now: datetime) -> None:
+def enter_hold(connection: Connection, account: Account, reservation: Reservation, amount: int, now: datetime) -> None:
     """Write down for which step the project holds `amount`, and hold it on the heartbeat, too."""
-    if _enter(connection, account, step, "reserve", now, held=amount):
+    if _enter(connection, account, reservation.step, reservation.kind, now, held=amount):
         of_period = {"heartbeat": account.heartbeat_id, "start": account.period_start, "hold": amount}
         connection.execute(HOLD_ON_HEARTBEAT, of_period)
     else:
@@ -150,23 +171,21 @@ def release_on_project(connection: Connection, period: ProjectPeriod, amount: in
     connection.execute(ADD_TO_PROJECT, undo)
 
 
-def settle(connection: Connection, account: Account, cost: StepCost, held: int, now: datetime) -> int:
-    """Charge a step its `cost`, but never more than was `held` for it; returns the credits charged.
+def settle(connection: Connection, account: Account, charge: Charge, now: datetime) -> int:
+    """Charge a step its cost, but never more than was held for it; returns the credits charged.
 
     What it cost beyond that is written down as absorbed: the operator's loss, not the owner's.
     """
-    charged = min(cost.credits, held)
-    amounts = {"credits": charged, "held": -held, "absorbed": cost.credits - charged, "tokens": cost.tokens}
-    if _enter(connection, account, cost.step, "settle", now, **amounts):
-        _move(connection, account, charged, -held)
+    charged = min(charge.cost, charge.held)
+    amounts = {"credits": charged, "held": -charge.held, "absorbed": charge.cost - charged, "tokens": charge.tokens}
+    if _enter(connection, account, charge.step, charge.kind, now, **amounts):
+        _move(connection, account, charged, -charge.held)
     return charged
 
 
 def release(connection: Connection, run_id: int, now: datetime) -> None:
     """Give back whatever is still held for a run that will not use it."""
-    for entry in many(connection, Entry, OPEN, {"run": run_id}):
-        assert entry.heartbeat_id is not None
-        assert entry.step is not None
+    for entry in connection.execute(HELD, {"run": run_id}):
         account = Account(
             project_id=entry.project_id,
             period_start=entry.period_start,

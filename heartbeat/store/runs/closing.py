@@ -14,6 +14,7 @@ from heartbeat.store.notifications.findings import REMIND_AFTER
 from heartbeat.store.notifications.outbox import unsent_notifications
 from heartbeat.store.notifications.run_events import ClosedRun, record_run_events
 from heartbeat.store.rows import columns, joined
+from heartbeat.store.runs.last_words import last_words
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.runs import Approval, Run, Step
 
@@ -26,7 +27,6 @@ LOCK = (
     .where(RUN.c.uuid == bindparam("key"))
     .with_for_update(key_share=True)
 )
-LAST_ANSWER = select(STEP.c.answer).where(STEP.c.run_id == RUN.c.id).order_by(STEP.c.number.desc()).limit(1)
 END = (
     update(RUN)
     .where(RUN.c.id == bindparam("key"))
@@ -34,7 +34,7 @@ END = (
         status=bindparam("came_to"),
         error_code=bindparam("code"),
         error_message=bindparam("message"),
-        response=LAST_ANSWER.scalar_subquery(),
+        response=bindparam("words"),
         finished_at=bindparam("at"),
         duration_ms=bindparam("took"),
     )
@@ -79,7 +79,7 @@ def close_run(
     ending = _as_reported(connection, ending, run)
     duration_ms = max(0, round((now - run.started_at).total_seconds() * 1000))
     ended = {"came_to": ending.status, "code": ending.error_code, "message": ending.message, "at": now}
-    connection.execute(END, {**ended, "key": run.id, "took": duration_ms})
+    connection.execute(END, {**ended, "key": run.id, "took": duration_ms, "words": last_words(connection, run)})
     if ending.status != "success":
         connection.execute(CALL_OFF, {"key": run.id})
     if run.dry_run:

@@ -17,6 +17,7 @@ from heartbeat.settings import Plan
 from heartbeat.store.credits.ledger import (
     Account,
     ProjectPeriod,
+    Reservation,
     enter_hold,
     hold_on_project,
     release_on_project,
@@ -163,7 +164,7 @@ def open_run(connection: Connection, claim: TickClaim, limits: RunLimits, now: d
     if run is None:
         return _taken(connection, candidate, refusal)
     if refusal is None:
-        enter_hold(connection, candidate.account(run.id), 1, candidate.credits, now)
+        enter_hold(connection, candidate.account(run.id), Reservation(1), candidate.credits, now)
     if claim.scheduled_for is not None and claim.scheduled_for > heartbeat.accounted_until:
         move_on(connection, heartbeat, claim.scheduled_for)
     if refusal is None:

@@ -7,19 +7,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from sqlalchemy import Connection, and_, bindparam, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
 from heartbeat.domain import credits
 from heartbeat.domain.first_message import first_message
-from heartbeat.store.credits.ledger import Account, StepCost, hold, settle, short_of_budget, short_of_plan
+from heartbeat.store.credits.ledger import Reservation, account_of, hold, short_of_budget, short_of_plan
 from heartbeat.store.rows import all_joined, columns, first, insert_once, joined, many
+from heartbeat.store.runs.attempts import AttemptUsage, charge, failures, record_attempt, reserved_run
 from heartbeat.store.runs.limits import RunLimits
-from heartbeat.store.tables.credits import Entry
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.projects import Project
-from heartbeat.store.tables.runs import Attempt, Run, Step
+from heartbeat.store.tables.runs import Run, Step
 
-RUN, STEP, ENTRY, ATTEMPT = columns(Run), columns(Step), columns(Entry), columns(Attempt)
+RUN, STEP = columns(Run), columns(Step)
 HEARTBEAT, PROJECT = columns(Heartbeat), columns(Project)
 
 # Built once: putting such a statement together costs more than running it.
@@ -37,26 +37,8 @@ LOCKED = (
     .where(RUN.c.uuid == bindparam("run"))
     .with_for_update(of=[RUN, HEARTBEAT], key_share=True)
 )
-RESERVED = (
-    select(RUN, ENTRY.c.period_start)
-    .outerjoin(ENTRY, and_(ENTRY.c.run_id == RUN.c.id, ENTRY.c.step == bindparam("step"), ENTRY.c.kind == "reserve"))
-    .where(RUN.c.uuid == bindparam("run"))
-    .with_for_update(of=RUN, key_share=True)
-)
 HOLD_ON_RUN = update(RUN).where(RUN.c.id == bindparam("key")).values(credits_held=bindparam("hold"))
-CHARGE_RUN = (
-    update(RUN)
-    .where(RUN.c.id == bindparam("key"))
-    .values(
-        tokens_used=RUN.c.tokens_used + bindparam("more_tokens"),
-        credits_charged=RUN.c.credits_charged + bindparam("more_credits"),
-        cost_nano_usd=RUN.c.cost_nano_usd + bindparam("more_cost"),
-        credits_held=0,
-    )
-)
-COST_RUN = (
-    update(RUN).where(RUN.c.id == bindparam("key")).values(cost_nano_usd=RUN.c.cost_nano_usd + bindparam("more_cost"))
-)
+CUT_RUN = update(RUN).where(RUN.c.id == bindparam("key")).values(cut=True)
 
 
 @dataclass(frozen=True)
@@ -84,20 +66,26 @@ class NewStep:
     calls: Sequence[ToolCall] = field(default=())
     attempt: int = 1
     cost_nano_usd: int = 0
+    cut: bool = False
 
     @property
-    def tokens(self) -> int:
-        """Tokens read and written together, which is what credits are counted on."""
-        return self.input_tokens + self.output_tokens
+    def usage(self) -> AttemptUsage:
+        """What the request that brought it used."""
+        used = self.input_tokens, self.output_tokens, self.cost_nano_usd
+        return AttemptUsage(self.number, self.attempt, self.model, *used)
 
 
 @dataclass(frozen=True)
 class Transcript:
-    """A run and its steps so far. With a `shortage` the next one cannot be paid for: why, in words for the owner."""
+    """A run and its steps so far. With a `shortage` the next one cannot be paid for: why, in words for the owner.
+
+    `failures` are the codes of the attempts at the next step that failed.
+    """
 
     run: Run
     steps: list[Step]
     shortage: str | None = None
+    failures: tuple[str, ...] = ()
 
     def step(self, number: int) -> Step | None:
         """The step with this number, if it was made before."""
@@ -112,26 +100,26 @@ def read_transcript(connection: Connection, run_uuid: str) -> Transcript:
 
 
 def begin_step(connection: Connection, run_uuid: str, number: int, limits: RunLimits, now: datetime) -> Transcript:
-    """Reserve the worst case of a model request after the first, once; the transcript has it held or a shortage."""
+    """Reserve the worst case of a model request, once; the transcript then has it held, or a shortage.
+
+    The first request's was reserved when the run was opened. A paid attempt that failed has used its reservation up.
+    """
     locked = joined(connection, (Run, Heartbeat, Project), LOCKED, {"run": run_uuid})
     assert locked is not None, f"run {run_uuid} was never opened"
     run, heartbeat, project = locked
-    transcript = Transcript(run, steps(connection, run.id))
+    transcript = Transcript(run, steps(connection, run.id), failures=failures(connection, run.id, number))
     if run.status != "running" or run.credits_held or transcript.step(number):
         return transcript
     start, end = credits.period(now, project.period_anchor_day)
     max_credits = limits.max_credits(run.model, next_request_tokens(transcript, limits), run.max_reply_tokens)
+    reservation = Reservation(number, f"reserve-{len(transcript.failures) + 1}" if transcript.failures else "reserve")
     shortage = short_of_budget(heartbeat, max_credits, start, end)
     limit = limits.plan(project.plan).credits_per_month
-    if shortage is None and not hold(connection, _account(run, start), number, max_credits, limit, now):
+    if shortage is None and not hold(connection, account_of(run, start), reservation, max_credits, limit, now):
         shortage = short_of_plan(max_credits, limit)
     if shortage is None:
         connection.execute(HOLD_ON_RUN, {"key": run.id, "hold": max_credits})
     return replace(transcript, shortage=shortage)
-
-
-def _account(run: Run, period_start: datetime) -> Account:
-    return Account(project_id=run.project_id, period_start=period_start, heartbeat_id=run.heartbeat_id, run_id=run.id)
 
 
 def next_request_tokens(transcript: Transcript, limits: RunLimits) -> int:
@@ -158,50 +146,19 @@ def settle_step(
 
     `rate` is in credits for each started 1,000 tokens. Returns the step as the store has it, and the steps after it.
     """
-    locked = joined(connection, (Run,), RESERVED, {"run": run_uuid, "step": step.number})
-    assert locked is not None, f"a step of run {run_uuid}, which was never opened"
-    run, period_start = locked
-    _note_attempt(connection, run.id, step, "answered", now)
+    reserved = reserved_run(connection, run_uuid, step.number)
+    run, usage = reserved[0], step.usage
+    record_attempt(connection, run.id, usage, "answered", now)
     stored = first(connection, Step, insert_once(connection.dialect.name, STEP), _answer(run.id, step, now))
     if stored is None:
         known = steps(connection, run.id)
-        return next(row for row in known if row.number == step.number), known
-    rows = [_call(run.id, number, call, now) for number, call in enumerate(step.calls, step.number + 1)]
-    written = [first(connection, Step, STEP.insert().returning(STEP), call) for call in rows]
-    account = _account(run, period_start or credits.period(now)[0])
-    cost = StepCost(step.number, step.tokens, credits.cost(step.tokens, rate))
-    # Nothing, if the run was closed meanwhile and gave it back: what comes too late is the operator's loss.
-    charged = settle(connection, account, cost, run.credits_held, now)
-    used = {"more_tokens": step.tokens, "more_credits": charged, "more_cost": step.cost_nano_usd}
-    connection.execute(CHARGE_RUN, {"key": run.id, **used})
+        return next(other for other in known if other.number == step.number), known
+    calls = [_call(run.id, number, call, now) for number, call in enumerate(step.calls, step.number + 1)]
+    written = [first(connection, Step, STEP.insert().returning(STEP), call) for call in calls]
+    charge(connection, reserved, usage, "settle", rate, now)
+    if step.cut:
+        connection.execute(CUT_RUN, {"key": run.id})
     return stored, [call for call in written if call]
-
-
-def note_failed(connection: Connection, run: Run, number: int, attempt: int, now: datetime) -> None:
-    """Write down an attempt at step `number` that the provider answered with a failure: it used nothing."""
-    _note_attempt(connection, run.id, NewStep(number, "", "", run.model, 0, 0, 0, attempt=attempt), "failed", now)
-
-
-def note_lost(
-    connection: Connection, transcript: Transcript, number: int, attempt: int, limits: RunLimits, now: datetime
-) -> None:
-    """Write down the attempts up to this one of which nothing is known: their workers died with the answer.
-
-    Each is taken to have read all that it could and written nothing.
-    """
-    run, tokens = transcript.run, next_request_tokens(transcript, limits)
-    lost = NewStep(number, "", "", run.model, tokens, 0, 0, cost_nano_usd=limits.cost_nano_usd(run.model, tokens, 0))
-    for one_of_them in range(1, attempt + 1):
-        if _note_attempt(connection, run.id, replace(lost, attempt=one_of_them), "lost", now):
-            connection.execute(COST_RUN, {"key": run.id, "more_cost": lost.cost_nano_usd})
-
-
-def _note_attempt(connection: Connection, run_id: int, step: NewStep, outcome: str, now: datetime) -> bool:
-    """Write down what one request to the provider really used, once; false when it was written before."""
-    fields = {name: getattr(step, name) for name in ("attempt", "model", "input_tokens", "output_tokens")}
-    row = {**fields, "run_id": run_id, "step": step.number, "outcome": outcome, "created_at": now}
-    written = insert_once(connection.dialect.name, ATTEMPT)
-    return connection.execute(written, {**row, "cost_nano_usd": step.cost_nano_usd}).first() is not None
 
 
 TOOL = {"answer": "", "messages": "", "model": "", "input_tokens": 0, "output_tokens": 0, "duration_ms": 0}

@@ -13,7 +13,8 @@ from heartbeat.store.tables.types import BIG, time
 class Run(SQLModel, table=True):
     """One execution, and its log once it has ended. A skipped tick is a run that never began.
 
-    `opening` is what its first message says before the prompt; `chat_mode` is `agent`, or `ask`: without tools.
+    `opening` is what its first message says before the prompt; `chat_mode` is `agent`, or `ask`: without tools. `cut`:
+    its last answer ended at `max_reply_tokens`.
     """
 
     id: int = Field(default=None, primary_key=True, sa_type=BIG)
@@ -45,6 +46,7 @@ class Run(SQLModel, table=True):
     cost_nano_usd: int = Field(default=0, sa_type=BIG)
     report: dict[str, Any] | None = Field(default=None, sa_type=JSON)
     dry_run: bool = False
+    cut: bool = False
     scheduled_for: datetime | None = time(default=None)
     started_at: datetime = time()
     finished_at: datetime | None = time(default=None)
@@ -118,6 +120,7 @@ class Attempt(SQLModel, table=True):
     """One request to a provider as it really was: what it used and what that cost, in billionths of a US dollar.
 
     `outcome` is answered, failed or lost; of a lost one (its worker died) `input_tokens` is the most it can have read.
+    A failed one that was paid for has tokens, too.
     """
 
     id: int = Field(default=None, primary_key=True, sa_type=BIG)
@@ -125,6 +128,7 @@ class Attempt(SQLModel, table=True):
     step: int
     attempt: int
     outcome: str
+    failure_code: str | None = None
     model: str
     input_tokens: int
     output_tokens: int

@@ -13,14 +13,15 @@ import worker
 from heartbeat.domain.failure_policy import Ending
 from heartbeat.settings import Plan
 from heartbeat.store.credits.audit import audit
-from heartbeat.store.credits.ledger import Account, hold
+from heartbeat.store.credits.ledger import Account, Reservation, hold
 from heartbeat.store.database import Database
 from heartbeat.store.rows import columns, exactly_one
+from heartbeat.store.runs.attempts import AttemptUsage, note_lost
 from heartbeat.store.runs.closing import close_run
 from heartbeat.store.runs.limits import RunLimits as Rules
 from heartbeat.store.runs.opening import open_run
 from heartbeat.store.runs.runs import run_by_uuid
-from heartbeat.store.runs.steps import NewStep, begin_step, next_request_tokens, note_lost, read_transcript, settle_step
+from heartbeat.store.runs.steps import NewStep, begin_step, next_request_tokens, read_transcript, settle_step
 from heartbeat.store.tables.credits import Entry, Usage
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.projects import Project
@@ -119,7 +120,7 @@ def test_a_budget_too_small_for_one_step_says_what_to_do(database: Database, hea
 def test_the_same_step_is_held_once(database: Database, heartbeat: Heartbeat, run: Run) -> None:
     start = NOW.replace(day=1, hour=0, minute=0)
     account = Account(project_id=run.project_id, period_start=start, heartbeat_id=run.heartbeat_id, run_id=run.id)
-    assert database.write_now(lambda c: hold(c, account, 1, 2, None, NOW))
+    assert database.write_now(lambda c: hold(c, account, Reservation(1), 2, None, NOW))
     assert balances(database, heartbeat, run) == [(0, 2)] * 3
     assert database.read_now(audit) == []
 
@@ -177,10 +178,10 @@ def test_two_first_runs_of_a_period_at_the_same_moment_both_run(database: Databa
 
 def test_lost_attempts_are_written_down_once_with_what_they_cost(database: Database, run: Run) -> None:
     limits = replace(LIMITS, cost_nano_usd=lambda model, read, written: read + written)
-    transcript = database.read_now(lambda c: read_transcript(c, run.uuid))
-    tokens = next_request_tokens(transcript, limits)
+    tokens = next_request_tokens(database.read_now(lambda c: read_transcript(c, run.uuid)), limits)
+    lost = AttemptUsage(1, 2, run.model, tokens, 0, tokens)
     for _ in range(2):
-        database.write_now(lambda c: note_lost(c, transcript, 1, 2, limits, NOW))
+        database.write_now(lambda c: note_lost(c, run.id, lost, NOW))
     database.write_now(lambda c: settle_step(c, run.uuid, NewStep(**{**vars(CHEAP), "attempt": 3}), 1, NOW))
     attempts = columns(Attempt)
     shown = select(attempts.c.attempt, attempts.c.outcome, attempts.c.input_tokens).order_by(attempts.c.attempt)

@@ -1,0 +1,128 @@
+"""Attempts at a step: every request to a provider as it really was, and the charge for one that failed but was paid."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from sqlalchemy import Connection, and_, bindparam, select, update
+
+from heartbeat.domain import credits
+from heartbeat.store.credits.ledger import Charge, account_of, settle
+from heartbeat.store.rows import columns, insert_once, joined
+from heartbeat.store.tables.credits import Entry
+from heartbeat.store.tables.runs import Attempt, Run
+
+RUN, ENTRY, ATTEMPT = columns(Run), columns(Entry), columns(Attempt)
+
+# Built once: putting such a statement together costs more than running it. A step whose attempt failed and was paid
+# for is reserved anew: the last reservation is the one that pays.
+RESERVED = (
+    select(RUN, ENTRY.c.period_start)
+    .outerjoin(
+        ENTRY,
+        and_(ENTRY.c.run_id == RUN.c.id, ENTRY.c.step == bindparam("step"), ENTRY.c.kind.startswith("reserve")),
+    )
+    .where(RUN.c.uuid == bindparam("run"))
+    .order_by(ENTRY.c.id.desc())
+    .limit(1)
+    .with_for_update(of=RUN, key_share=True)
+)
+FAILURES = (
+    select(ATTEMPT.c.failure_code)
+    .where(
+        ATTEMPT.c.run_id == bindparam("run"), ATTEMPT.c.step == bindparam("step"), ATTEMPT.c.failure_code.is_not(None)
+    )
+    .order_by(ATTEMPT.c.attempt)
+)
+CHARGE_RUN = (
+    update(RUN)
+    .where(RUN.c.id == bindparam("key"))
+    .values(
+        tokens_used=RUN.c.tokens_used + bindparam("more_tokens"),
+        credits_charged=RUN.c.credits_charged + bindparam("more_credits"),
+        cost_nano_usd=RUN.c.cost_nano_usd + bindparam("more_cost"),
+        credits_held=0,
+    )
+)
+COST_RUN = (
+    update(RUN).where(RUN.c.id == bindparam("key")).values(cost_nano_usd=RUN.c.cost_nano_usd + bindparam("more_cost"))
+)
+
+
+@dataclass(frozen=True)
+class AttemptUsage:
+    """What one attempt at a step used, and what that cost the operator in billionths of a US dollar."""
+
+    step: int
+    attempt: int
+    model: str
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost_nano_usd: int = 0
+
+    @property
+    def tokens(self) -> int:
+        """Tokens read and written together, which is what credits are counted on."""
+        return self.input_tokens + self.output_tokens
+
+
+def reserved_run(connection: Connection, run_uuid: str, step: int) -> tuple[Run, datetime | None]:
+    """Lock a run; with it comes the start of the period that holds the step's reservation."""
+    row = joined(connection, (Run,), RESERVED, {"run": run_uuid, "step": step})
+    assert row is not None, f"a step of run {run_uuid}, which was never opened"
+    return row
+
+
+def charge(
+    connection: Connection,
+    reserved: tuple[Run, datetime | None],
+    usage: AttemptUsage,
+    kind: str,
+    rate: int,
+    now: datetime,
+) -> None:
+    """Charge an attempt against its reservation, of which nothing stays held; `rate` is credits a 1,000 tokens."""
+    run, period_start = reserved
+    account = account_of(run, period_start or credits.period(now)[0])
+    # Nothing, if the run was closed meanwhile and gave it back: what comes too late is the operator's loss.
+    due = Charge(usage.step, kind, usage.tokens, credits.cost(usage.tokens, rate), run.credits_held)
+    charged = settle(connection, account, due, now)
+    used = {"more_tokens": usage.tokens, "more_credits": charged, "more_cost": usage.cost_nano_usd}
+    connection.execute(CHARGE_RUN, {"key": run.id, **used})
+
+
+def note_failed(
+    connection: Connection, run_uuid: str, usage: AttemptUsage, failure_code: str, rate: int, now: datetime
+) -> None:
+    """Write down an attempt that came to nothing. What it used all the same is charged, once."""
+    reserved = reserved_run(connection, run_uuid, usage.step)
+    is_new = record_attempt(connection, reserved[0].id, usage, "failed", now, failure_code)
+    if is_new and usage.tokens:
+        charge(connection, reserved, usage, f"failed-{usage.attempt}", rate, now)
+
+
+def note_lost(connection: Connection, run_id: int, usage: AttemptUsage, now: datetime) -> None:
+    """Write down the attempts up to this one of which nothing is known: their workers died with the answer.
+
+    Each is taken to have read all that it could and written nothing.
+    """
+    for attempt in range(1, usage.attempt + 1):
+        if record_attempt(connection, run_id, replace(usage, attempt=attempt), "lost", now):
+            connection.execute(COST_RUN, {"key": run_id, "more_cost": usage.cost_nano_usd})
+
+
+def record_attempt(
+    connection: Connection,
+    run_id: int,
+    usage: AttemptUsage,
+    outcome: str,
+    now: datetime,
+    failure_code: str | None = None,
+) -> bool:
+    """Write down what one request to the provider really used, once; false when it was written before."""
+    row = {**vars(usage), "run_id": run_id, "outcome": outcome, "failure_code": failure_code, "created_at": now}
+    return connection.execute(insert_once(connection.dialect.name, ATTEMPT), row).first() is not None
+
+
+def failures(connection: Connection, run_id: int, step: int) -> tuple[str, ...]:
+    """The codes of the attempts at a step that failed, in order."""
+    return tuple(connection.execute(FAILURES, {"run": run_id, "step": step}).scalars())

@@ -1,0 +1,29 @@
+"""A run's response: its agent's own last words, and never what a tool answered."""
+
+from sqlalchemy import Connection, bindparam, case, null, or_, select
+
+from heartbeat.store.rows import columns
+from heartbeat.store.tables.runs import Run, Step
+
+STEP = columns(Step)
+
+# Built once: putting such a statement together costs more than running it. What a tool answered may be long, and is
+# none of the agent's words.
+SPOKEN = (
+    select(STEP.c.kind, case((STEP.c.kind == "model", STEP.c.answer), else_=null()).label("answer"))
+    .where(STEP.c.run_id == bindparam("run"), or_(STEP.c.kind == "model", STEP.c.name == "report"))
+    .order_by(STEP.c.number)
+)
+
+
+def last_words(connection: Connection, run: Run) -> str | None:
+    """Return what the agent said last; before it, what it said beside its report; else the report's summary."""
+    latest, beside_call, beside_report = "", "", ""
+    for kind, answer in connection.execute(SPOKEN, {"run": run.id}):
+        if kind == "tool":
+            beside_report = beside_call or beside_report
+        else:
+            latest, beside_call = answer or latest, answer
+    if beside_report and beside_report != latest:
+        return f"{beside_report}\n\n{latest}"
+    return latest or (run.report or {}).get("summary") or None
