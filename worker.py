@@ -15,6 +15,7 @@ from temporalio.client import Client
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkflowRunner
 
 from activities.act import ToolActivities
+from activities.clocks import UpkeepGuard, follow, temporal_time
 from activities.notifications import NotificationActivities
 from activities.runs import RunActivities
 from activities.schedules import ScheduleActivities
@@ -23,6 +24,7 @@ from activities.toolbox import Toolbox
 from activities.upkeep import UpkeepActivities
 from heartbeat.domain.clock import Clock, utc_now
 from heartbeat.settings import Settings
+from heartbeat.store.clock import DatabaseClock, measuring
 from heartbeat.store.database import Database
 from heartbeat.temporal.client import connect
 from heartbeat.temporal.process import leave
@@ -45,19 +47,24 @@ async def working(
     database: Database,
     settings: Settings,
     runner: WorkflowRunner = NO_SANDBOX,
-    now: Clock = utc_now,
+    now: Clock | None = None,
+    own_clock: Clock = utc_now,
 ) -> AsyncIterator[None]:
     """A worker with every workflow and activity of the product, at work for as long as the body runs.
 
-    `now` is the clock of its activities; Temporal keeps its own.
+    The time of its activities is the database's, and Temporal's where ticks are due, whatever the `own_clock` of this
+    process says. A test that moves time hands in `now` instead.
     """
+    clock = DatabaseClock(database, own_clock)
+    tick_clock = follow(now) if now else temporal_time
+    now = now or clock
     toolbox, temporal_schedules = Toolbox(settings), Schedules(client, database, settings, now)
-    runs = RunActivities(database, settings, now)
+    runs = RunActivities(database, settings, now, tick_clock)
     models = ModelActivities(database, settings, toolbox, now)
     tools = ToolActivities(database, toolbox, temporal_schedules.sync, settings.plans, now)
     schedules = ScheduleActivities(temporal_schedules)
     notifications = NotificationActivities(database, settings, now)
-    upkeep = UpkeepActivities(client, database, settings, temporal_schedules, now)
+    upkeep = UpkeepActivities(client, database, settings, temporal_schedules, now, tick_clock)
     worker = Worker(
         client,
         task_queue=settings.task_queue,
@@ -72,12 +79,14 @@ async def working(
             *(getattr(upkeep, task.__name__) for task in MAINTENANCE),
         ],
         workflow_runner=runner,
+        interceptors=[UpkeepGuard(clock, frozenset(task.__name__ for task in MAINTENANCE), own_clock)],
         max_concurrent_activities=settings.worker_concurrency,
         # How long a run waits for the worker that had it before any other may go on with it.
         sticky_queue_schedule_to_start_timeout=timedelta(seconds=5),
         graceful_shutdown_timeout=timedelta(seconds=2),
     )
     async with AsyncExitStack() as stack:
+        await stack.enter_async_context(measuring(clock))
         await worker.__aenter__()
         stack.push_async_exit(partial(_leave_in_time, worker))
         yield

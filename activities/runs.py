@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from temporalio import activity
 
+from activities.clocks import TickClock, follow
 from heartbeat.agents.model_names import resolve_model
 from heartbeat.agents.tools.built_in.tools import BUILT_IN
 from heartbeat.agents.tools.mcp.stdio import definitions_size
@@ -50,10 +51,13 @@ def _cost_nano_usd(model: str, input_tokens: int, output_tokens: int) -> int:
 class RunActivities:
     """The first and the last activity of every run."""
 
-    def __init__(self, database: Database, settings: Settings, now: Clock = utc_now) -> None:
+    def __init__(
+        self, database: Database, settings: Settings, now: Clock = utc_now, tick_clock: TickClock | None = None
+    ) -> None:
         self._database = database
         self._settings = settings
         self._now = now
+        self._tick_clock = tick_clock or follow(now)
         self._limits = run_limits(settings)
         self._reminder = timedelta(hours=settings.finding_reminder_hours)
 
@@ -69,6 +73,7 @@ class RunActivities:
             workflow_run_id=opening.workflow_run_id,
             scheduled_for=datetime.fromisoformat(opening.scheduled_for) if opening.scheduled_for else None,
             dry_run=request.dry_run,
+            temporal_time=self._tick_clock(opening.temporal_time),
         )
         # What the operator's own servers offer is known once a first run has asked them.
         limits = replace(self._limits, own_tokens=definitions_size())

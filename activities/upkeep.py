@@ -2,10 +2,12 @@
 
 import asyncio
 import logging
+from datetime import datetime
 
 from temporalio import activity
 from temporalio.client import Client
 
+from activities.clocks import TickClock, follow
 from heartbeat.domain.clock import Clock, utc_now
 from heartbeat.settings import Settings
 from heartbeat.store.credits.audit import audit_newest
@@ -44,12 +46,14 @@ class UpkeepActivities:
         settings: Settings,
         schedules: Schedules,
         now: Clock = utc_now,
+        tick_clock: TickClock | None = None,
     ) -> None:
         self._client = client
         self._settings = settings
         self._database = database
         self._schedules = schedules
         self._now = now
+        self._tick_clock = tick_clock or follow(now)
 
     @activity.defn
     async def lift_budget_pauses(self) -> int:
@@ -96,14 +100,15 @@ class UpkeepActivities:
     async def account_for_silence(self) -> int:
         """See to the ticks that should have become a run and did not; returns how many were missed for good."""
         missed = 0
-        for heartbeat_uuid in await self._database.read(silent, self._now(), BATCH_SIZE):
+        until = self._tick_clock(None)
+        for heartbeat_uuid in await self._database.read(silent, until, BATCH_SIZE):
             activity.heartbeat()
-            missed += await self._account_for(heartbeat_uuid)
+            missed += await self._account_for(heartbeat_uuid, until)
         return missed
 
-    async def _account_for(self, heartbeat_uuid: str) -> int:
+    async def _account_for(self, heartbeat_uuid: str, until: datetime) -> int:
         """Leave alone what is merely queued, run the newest lost tick if that is wanted, and write off the rest."""
-        lost = await self._database.read(silence, heartbeat_uuid, self._now())
+        lost = await self._database.read(silence, heartbeat_uuid, until)
         if lost is None or await self._schedules.is_busy(heartbeat_uuid):
             return 0
         name = await self._database.read(bot_name, lost.heartbeat)
@@ -113,7 +118,7 @@ class UpkeepActivities:
             # Started by an earlier Upkeep or by a write, so the schedule does not know that it is queued.
             if await is_open(self._client, tick_id(lost.heartbeat, lost.catch_up)):
                 return 0
-        return await self._database.write(write_off, heartbeat_uuid, self._now())
+        return await self._database.write(write_off, heartbeat_uuid, until, self._now())
 
     @activity.defn
     async def close_lost_runs(self) -> int:

@@ -10,6 +10,7 @@ from api.connections import BoundedConnection, Connections, room_for
 from api.main import create_app
 from api.server import SERVER_OPTIONS, ApiServer
 from heartbeat.settings import Settings
+from heartbeat.store.clock import DatabaseClock, measuring
 from heartbeat.store.database import Database
 from heartbeat.temporal.client import connect
 from heartbeat.temporal.process import leave
@@ -21,7 +22,8 @@ GRACE_SECONDS = 1
 async def serve(settings: Settings) -> None:
     """Serve until SIGINT or SIGTERM; requests under way get a second to end."""
     database = Database(settings.store_url(), settings.database_timeout_seconds)
-    app = create_app(settings, database, await connect(settings))
+    clock = DatabaseClock(database)
+    app = create_app(settings, database, await connect(settings), clock=clock)
     config = uvicorn.Config(
         app,
         host=settings.host,
@@ -33,7 +35,8 @@ async def serve(settings: Settings) -> None:
     gc.collect()
     gc.freeze()
     connections = Connections(room_for(settings.max_connections), settings.max_connections_per_address)
-    await ApiServer(config, connections, app.state.closing).serve()
+    async with measuring(clock):
+        await ApiServer(config, connections, app.state.closing).serve()
     database.close()
 
 

@@ -15,6 +15,7 @@ from api.schemas.fields import OfProject
 from heartbeat.domain.clock import Clock
 from heartbeat.domain.errors import Forbidden, Unauthorized
 from heartbeat.settings import Settings
+from heartbeat.store.clock import DatabaseClock
 from heartbeat.store.database import Database
 from heartbeat.store.projects.access import Access, authorize
 from heartbeat.store.projects.idempotency import IdempotencyClaim
@@ -35,6 +36,7 @@ class Stack:
     temporal: Client
     schedules: Schedules
     now: Clock
+    clock: DatabaseClock
 
 
 AccessQuery = Callable[Concatenate[Connection, Access, P], T]

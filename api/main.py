@@ -34,21 +34,32 @@ from api.routes import (
     triggers,
 )
 from api.schemas.fields import OfProject
-from heartbeat.domain.clock import Clock, utc_now
+from heartbeat.domain.clock import Clock
 from heartbeat.domain.errors import ProductError
 from heartbeat.settings import Settings
+from heartbeat.store.clock import DatabaseClock
 from heartbeat.store.database import Database
 from heartbeat.temporal.schedules import Schedules
 
 DESCRIPTION = "Run AI agents on a schedule: budgeted, logged and durable."
 
 
-def create_app(settings: Settings, database: Database, temporal: Client, now: Clock = utc_now) -> FastAPI:
+def create_app(
+    settings: Settings,
+    database: Database,
+    temporal: Client,
+    now: Clock | None = None,
+    clock: DatabaseClock | None = None,
+) -> FastAPI:
     """Build the application. It opens and closes nothing: `database` and `temporal` are the caller's.
+
+    The time is that of `clock`, which the caller measures, unless a test moves it with `now`.
 
     Set `app.state.closing` before stopping it, so that streams of events end.
     """
-    stack = Stack(settings, database, temporal, Schedules(temporal, database, settings), now)
+    clock = clock or DatabaseClock(database)
+    now = now or clock
+    stack = Stack(settings, database, temporal, Schedules(temporal, database, settings, now), now, clock)
     app = FastAPI(
         title=openapi.TITLE, description=DESCRIPTION, redoc_url=None, redirect_slashes=False, strict_content_type=False
     )

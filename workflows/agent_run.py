@@ -74,7 +74,8 @@ class AgentRun:
     async def _open(self, request: RunRequest) -> OpenRunResult:
         info = workflow.info()
         tick = info.typed_search_attributes.get(SCHEDULED_FOR)
-        opening = OpenRunInput(request, info.workflow_id, info.run_id, tick.isoformat() if tick else request.tick)
+        scheduled_for = tick.isoformat() if tick else request.tick
+        opening = OpenRunInput(request, info.workflow_id, info.run_id, scheduled_for, workflow.now().isoformat())
         return await self._shielded(
             workflow.execute_local_activity_method(RunActivities.open_run, opening, **TRANSACTION)
         )

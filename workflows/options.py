@@ -6,7 +6,6 @@ from temporalio.common import RetryPolicy
 
 # For what must not be left undone. It fails only while the store or Temporal is away, so it is tried until it is back.
 RETRY_FOREVER = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(seconds=30))
-NO_RETRY = RetryPolicy(maximum_attempts=1)
 # One transaction, or one request to Temporal.
 TRANSACTION_TIMEOUT = timedelta(seconds=30)
 # A worker heartbeats every two seconds, so one that is silent for this long is taken for dead.

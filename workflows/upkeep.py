@@ -3,12 +3,12 @@
 from datetime import timedelta
 
 from temporalio import workflow
+from temporalio.common import RetryPolicy
 from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
     from activities.upkeep import UpkeepActivities
     from heartbeat.domain.contracts import UPKEEP
-    from workflows.options import NO_RETRY
 
 MAINTENANCE = (
     UpkeepActivities.close_lost_runs,
@@ -24,6 +24,8 @@ MAINTENANCE = (
 TASK_TIMEOUT = timedelta(minutes=5)
 # It heartbeats between the rows it works on, each of which can take some requests to Temporal.
 TASK_HEARTBEAT_TIMEOUT = timedelta(seconds=60)
+# Some workers may have a clock that is wrong, and leave it to the others. Beyond that, the next minute is the retry.
+ANOTHER_WORKER = RetryPolicy(maximum_attempts=10, initial_interval=timedelta(seconds=1), backoff_coefficient=1)
 
 
 @workflow.defn(name=UPKEEP)
@@ -37,8 +39,7 @@ class Upkeep:
                     task,
                     start_to_close_timeout=TASK_TIMEOUT,
                     heartbeat_timeout=TASK_HEARTBEAT_TIMEOUT,
-                    # The next minute's workflow is the retry.
-                    retry_policy=NO_RETRY,
+                    retry_policy=ANOTHER_WORKER,
                 )
             except ActivityError as problem:
                 if is_cancelled_exception(problem):

@@ -1,5 +1,6 @@
 """Metrics for Prometheus: requests are counted as they come, heartbeats and runs by the store at each scrape."""
 
+from datetime import timedelta
 from functools import cache
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -34,6 +35,11 @@ class Metrics:
         self._pending = Gauge(
             "heartbeat_schedules_pending", "Schedules that are behind their rows.", registry=self._registry
         )
+        self._clock = Gauge(
+            "heartbeat_clock_offset_seconds",
+            "How far the database's clock is ahead of this process's.",
+            registry=self._registry,
+        )
         # Looking up a series by its labels costs more than adding to it.
         self._of = cache(self._series)
 
@@ -45,7 +51,7 @@ class Metrics:
         requests.inc()
         took.observe(seconds)
 
-    def text(self, counts: InstallationCounts) -> bytes:
+    def text(self, counts: InstallationCounts, clock_offset: timedelta) -> bytes:
         """Render everything in Prometheus' text format."""
         for state, number in counts.heartbeats.items():
             self._heartbeats.labels(state).set(number)
@@ -53,4 +59,5 @@ class Metrics:
             self._runs.labels(status).set(number)
         self._missed.set(counts.missed_ticks)
         self._pending.set(counts.pending_schedules)
+        self._clock.set(clock_offset.total_seconds())
         return generate_latest(self._registry)

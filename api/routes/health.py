@@ -34,7 +34,13 @@ class Up(BaseModel):
 class Ready(BaseModel):
     status: str = Field(description="ready, or not ready.", examples=["ready"])
     checks: dict[str, bool] = Field(
-        description="Whether each part is there.", examples=[{"database": True, "temporal": True, "worker": True}]
+        description="Whether each part is there. `clock`: whether this process's is within 2 s of the database's.",
+        examples=[{"database": True, "temporal": True, "worker": True, "clock": True}],
+    )
+    message: str | None = Field(
+        default=None,
+        description="What is to be mended, though requests are served and runs run.",
+        examples=["The clock of this process is 90 s ahead of the database's: set it right, best with NTP."],
     )
 
 
@@ -53,19 +59,23 @@ async def readyz(request: Request) -> ApiResponse:
     database, reachable, workers = await asyncio.gather(
         _database(stack), client.healthy(temporal), client.pollers(temporal, task_queue)
     )
-    checks = {"database": database, "temporal": reachable, "worker": reachable and workers > 0}
-    missing = [MEND[name] for name, present in checks.items() if not present]
+    parts = {"database": database, "temporal": reachable, "worker": reachable and workers > 0}
+    checks = {**parts, "clock": stack.clock.warning is None}
+    missing = [MEND[name] for name, present in parts.items() if not present]
     if missing:
         problem = Unavailable("not_ready", f"Missing: {', '.join(missing)}.")
         return error_response(problem, checks=checks, status="not ready")
-    return ApiResponse({"status": "ready", "checks": checks})
+    # Not a reason to take no requests: the time is the database's, as far as this process can tell it.
+    message = {"message": stack.clock.warning} if stack.clock.warning else {}
+    return ApiResponse({"status": "ready", "checks": checks, **message})
 
 
 @router.get("/metrics", response_class=Response)
 async def metrics(request: Request) -> Response:
     """Read numbers in Prometheus' text format."""
     stack: Stack = request.app.state.stack
-    text = request.app.state.metrics.text(await stack.database.read(counts))
+    await stack.clock.measure()
+    text = request.app.state.metrics.text(await stack.database.read(counts), stack.clock.offset)
     return Response(text, headers={"content-type": CONTENT_TYPE_LATEST})
 
 
@@ -76,6 +86,7 @@ def _first_project(connection: Connection) -> None:
 async def _database(stack: Stack) -> bool:
     try:
         await stack.database.read(_first_project)
+        await stack.clock.measure()
     except (Unavailable, SQLAlchemyError):
         return False
     return True

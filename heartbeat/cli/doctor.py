@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -22,6 +23,7 @@ from heartbeat.domain.redaction import mask
 from heartbeat.secrets.keyring import CannotOpen, Keyring
 from heartbeat.settings import Settings
 from heartbeat.store import migrate
+from heartbeat.store.clock import DatabaseClock
 from heartbeat.store.database import Database
 from heartbeat.store.projects.sealed_secrets import sealed_texts
 from heartbeat.temporal.client import connect, pollers
@@ -79,6 +81,8 @@ async def _checks(read_settings: Callable[[], Settings]) -> AsyncIterator[CheckR
     if not database.mend:
         migrations = await _result("migrations", asyncio.to_thread(_migrations, settings))
     yield migrations
+    if not database.mend:
+        yield await _result("clock", _clock(settings))
     if not migrations.mend:
         yield await _result("secrets", asyncio.to_thread(_secrets, settings))
     async for check in _temporal_and_worker(settings):
@@ -135,6 +139,15 @@ def _migrations(settings: Settings) -> CheckResult:
     if current == newest:
         return CheckResult("migrations", f"at the newest, {newest}")
     return CheckResult("migrations", f"at {current or 'none'} instead of {newest}", "run `heartbeat migrate`")
+
+
+async def _clock(settings: Settings) -> CheckResult:
+    with closing(Database(settings.store_url())) as database:
+        clock = DatabaseClock(database)
+        await clock.measure()
+    if clock.warning:
+        return CheckResult("clock", clock.warning, "until then a worker here takes no part in Upkeep")
+    return CheckResult("clock", "agrees with the database's")
 
 
 def _secrets(settings: Settings) -> CheckResult:

@@ -8,9 +8,9 @@ from sqlalchemy import Connection
 
 from heartbeat.cli.database import read_database, write_database
 from heartbeat.cli.output import print_values
-from heartbeat.domain.clock import utc_now
 from heartbeat.domain.ids import new_id
 from heartbeat.settings import Settings
+from heartbeat.store.clock import database_time
 from heartbeat.store.credits.audit import audit
 from heartbeat.store.credits.grants import GrantResult, grant
 from heartbeat.store.projects.projects import project
@@ -33,7 +33,7 @@ def grant_credits(settings: Settings, new: NewGrant, as_json: bool) -> None:
     """Grant credits in the current billing period and print the sum granted in it; raises `BadParameter`."""
     if new.credits == 0:
         raise typer.BadParameter("0 credits are no grant")
-    result = write_database(settings, _grant, new, utc_now())
+    result = write_database(settings, _grant, new, read_database(settings, database_time))
     values: dict[str, str | int] = {
         "project": new.project_uuid,
         "granted": result.total,

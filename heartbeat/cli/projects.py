@@ -10,9 +10,9 @@ from sqlalchemy.exc import IntegrityError
 
 from heartbeat.cli.database import read_database, write_database
 from heartbeat.cli.output import print_rows, print_values, timestamp
-from heartbeat.domain.clock import utc_now
 from heartbeat.domain.errors import Conflict, NotFound
 from heartbeat.settings import Settings
+from heartbeat.store.clock import database_time
 from heartbeat.store.projects import projects as store
 from heartbeat.store.tables.projects import ApiKey, Project
 from heartbeat.up.first_project import create_first_project
@@ -41,7 +41,7 @@ def create_project(settings: Settings, project: NewProject, as_json: bool) -> No
             settings,
             store.create_project,
             project.name,
-            utc_now(),
+            read_database(settings, database_time),
             uuid=project.uuid,
             plan=project.plan,
             anchor_day=project.anchor_day,
@@ -56,7 +56,7 @@ def create_named_project(settings: Settings) -> None:
     """Create the project and the key that the settings name, unless the database has a project, and print them."""
     if settings.project_id is None and settings.api_key is None:
         return
-    first = write_database(settings, create_first_project, settings, utc_now())
+    first = write_database(settings, create_first_project, settings, read_database(settings, database_time))
     if first is None:
         return
     if first.secret:
@@ -77,7 +77,7 @@ def list_projects(settings: Settings, as_json: bool) -> None:
 
 def create_key(settings: Settings, project_uuid: str | None, name: str, as_json: bool) -> None:
     """Create a key of the named or only project and print it this once."""
-    values = write_database(settings, _create_key, project_uuid, name, utc_now())
+    values = write_database(settings, _create_key, project_uuid, name, read_database(settings, database_time))
     print_values(values, "Keep the key: it is not shown again.", as_json)
 
 
@@ -102,7 +102,7 @@ def _keys(connection: Connection, project_uuid: str | None) -> list[ApiKey]:
 
 def revoke_key(settings: Settings, key_uuid: str) -> None:
     """Revoke a key of any project; raises `NotFound`."""
-    write_database(settings, _revoke_key, key_uuid, utc_now())
+    write_database(settings, _revoke_key, key_uuid, read_database(settings, database_time))
     typer.echo(f"{key_uuid} is revoked.")
 
 

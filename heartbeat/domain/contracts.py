@@ -49,12 +49,16 @@ class RunRequest:
 
 @dataclass(frozen=True)
 class OpenRunInput:
-    """What `open_run` needs to claim a tick. `scheduled_for` is ISO-8601 UTC, `None` for a manual run."""
+    """What `open_run` needs to claim a tick. `scheduled_for` is ISO-8601 UTC, `None` for a manual run.
+
+    `temporal_time` is when the workflow asked, by Temporal's clock.
+    """
 
     request: RunRequest
     workflow_id: str
     workflow_run_id: str
     scheduled_for: str | None
+    temporal_time: str | None = None
 
 
 @dataclass(frozen=True)

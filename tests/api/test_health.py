@@ -1,8 +1,17 @@
 """For those who watch."""
 
+import re
+from datetime import timedelta
+
+from temporalio.client import Client
+
 import worker
+from api.main import create_app
+from heartbeat.domain.clock import utc_now
+from heartbeat.store.clock import DatabaseClock
+from heartbeat.store.database import Database
 from heartbeat.store.heartbeats.tick_accounting import account
-from tests.support.api import Api, error_of
+from tests.support.api import Api, error_of, owner, settings_for
 from tests.support.past_runs import a_run
 from tests.support.patience import until
 
@@ -15,12 +24,24 @@ async def test_the_process_is_up(api: Api) -> None:
 async def test_ready_is_who_has_a_worker(alone: Api) -> None:
     missing = await alone.http.get("/readyz")
     body = error_of(missing, 503)
-    assert body["checks"] == {"database": True, "temporal": True, "worker": False}
+    assert body["checks"] == {"database": True, "temporal": True, "worker": False, "clock": True}
     assert "heartbeat worker" in body["message"]
     assert "Temporal" not in body["message"]
     async with worker.working(alone.temporal, alone.database, alone.settings):
         answer = await until(lambda: alone.http.get("/readyz"), lambda answer: answer.status_code == 200)
-    assert answer.json() == {"status": "ready", "checks": {"database": True, "temporal": True, "worker": True}}
+    checks = {"database": True, "temporal": True, "worker": True, "clock": True}
+    assert answer.json() == {"status": "ready", "checks": checks}
+
+
+async def test_a_wrong_clock_is_shown(database: Database, temporal: Client) -> None:
+    clock = DatabaseClock(database, lambda: utc_now() + timedelta(seconds=90))
+    app = create_app(settings_for(database.url, temporal), database, temporal, clock=clock)
+    async with owner(app) as api, worker.working(temporal, database, api.settings):
+        answer = await until(lambda: api.http.get("/readyz"), lambda answer: answer.status_code == 200)
+        assert answer.json()["checks"]["clock"] is False
+        assert "90 s ahead of the database's" in answer.json()["message"]
+        [offset] = re.findall(r"^heartbeat_clock_offset_seconds (.*)$", (await api.http.get("/metrics")).text, re.M)
+        assert -91 < float(offset) < -89
 
 
 async def test_metrics_count_requests_heartbeats_and_runs(alone: Api) -> None:

@@ -61,7 +61,12 @@ def test_it_serves_and_stops(process: tuple[subprocess.Popen[bytes], str], how: 
         )
         assert error_of(chunked, 413)["code"] == "body_too_large"
         assert error_of(http.get("/v1/bot/readall?project_id=x"), 401)
-        assert http.get("/readyz").json()["checks"] == {"database": True, "temporal": True, "worker": False}
+        assert http.get("/readyz").json()["checks"] == {
+            "database": True,
+            "temporal": True,
+            "worker": False,
+            "clock": True,
+        }
         assert psutil.Process(started.pid).memory_info().rss < IDLE_MB * 1_000_000
     started.send_signal(how)
     assert started.wait(PATIENCE) == 0

@@ -91,7 +91,7 @@ async def test_again_and_again_for_so_many_times(working: World) -> None:
 async def test_a_skipped_tick_is_no_execution(world: World) -> None:
     now = datetime.now(UTC)
     task = await schedule(world, EVERY_MINUTE, max_executions=1, now=now - timedelta(minutes=10))
-    missed = await task.database.write(lambda c: missed_ticks.write_off(c, task.heartbeat.uuid, now))
+    missed = await task.database.write(lambda c: missed_ticks.write_off(c, task.heartbeat.uuid, now, now))
     row = await task.row()
     assert missed == row.skipped_count >= 7
     assert (row.ended_as, row.enabled) == (None, True)
@@ -103,7 +103,7 @@ async def test_once_and_missed_is_over(world: World) -> None:
     due = now - timedelta(hours=1)
     task = await schedule(world, at(due), now=due - timedelta(minutes=5))
     assert task.heartbeat.uuid in await world.database.read(lambda c: missed_ticks.silent(c, now, 10))
-    assert await task.database.write(lambda c: missed_ticks.write_off(c, task.heartbeat.uuid, now)) == 1
+    assert await task.database.write(lambda c: missed_ticks.write_off(c, task.heartbeat.uuid, now, now)) == 1
     row = await task.row()
     assert (row.ended_as, row.missed_count, row.enabled) == ("done", 1, False)
     [log] = await runs(task)

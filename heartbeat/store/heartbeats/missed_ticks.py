@@ -63,9 +63,9 @@ def silence(connection: Connection, uuid: str, now: datetime) -> MissedTicks | N
     return MissedTicks(row, lost, lost[-1] if wanted else None)
 
 
-def write_off(connection: Connection, uuid: str, now: datetime) -> int:
-    """Log everything this heartbeat owes as missed or overlap; returns how many were missed."""
-    missed = silence(connection, uuid, now)
+def write_off(connection: Connection, uuid: str, until: datetime, now: datetime) -> int:
+    """Log everything this heartbeat owes at `until` as missed or overlap; returns how many were missed."""
+    missed = silence(connection, uuid, until)
     return states.write_off(connection, missed.heartbeat, missed.lost, now) if missed else 0
 
 

@@ -95,15 +95,17 @@ def overlapped(connection: Connection, heartbeat: Heartbeat, ticks: Sequence[dat
     return {tick for tick in ticks if any(start <= tick and (end is None or tick < end) for start, end in busy)}
 
 
-def newest_due(connection: Connection, heartbeat: Heartbeat, tick: datetime, now: datetime) -> datetime:
-    """The tick a run opened for `tick` is really for: the newest that is due, the ones before it being accounted for.
+def newest_due(
+    connection: Connection, heartbeat: Heartbeat, tick: datetime, until: datetime, now: datetime
+) -> datetime:
+    """The tick a run opened for `tick` is really for: the newest due `until` then, those before it being accounted for.
 
     After an outage the clock asks for the oldest tick it missed; nobody wants a run for that and one for each after it.
     A tick that was accounted for before, or was never due (an operator's backfill), stands for itself.
     """
     if tick <= heartbeat.accounted_until:
         return tick
-    while len(ticks := due(heartbeat, max(tick, now))) > 1:
+    while len(ticks := due(heartbeat, max(tick, until))) > 1:
         account(connection, heartbeat, ticks[:-1], now)
         heartbeat = _again(connection, heartbeat)
     return ticks[0]

@@ -85,7 +85,8 @@ PROMPT = timedelta(minutes=2)
 class TickClaim:
     """A workflow's claim to run a heartbeat, for a tick or by hand. `run_uuid` is the log id a manual run was promised.
 
-    `dry_run`: a rehearsal, logged apart and counted nowhere but in the credits.
+    `dry_run`: a rehearsal, logged apart and counted nowhere but in the credits. `temporal_time` is now by the clock
+    that starts ticks, where it is known.
     """
 
     heartbeat_uuid: str
@@ -95,6 +96,7 @@ class TickClaim:
     workflow_run_id: str
     scheduled_for: datetime | None
     dry_run: bool = False
+    temporal_time: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -156,8 +158,7 @@ def open_run(connection: Connection, claim: TickClaim, limits: RunLimits, now: d
     if reason := _phantom(claim, heartbeat):
         return Opening(None, reason)
     if claim.trigger == "schedule":
-        assert claim.scheduled_for is not None
-        claim = replace(claim, scheduled_for=newest_due(connection, heartbeat, claim.scheduled_for, now))
+        claim = replace(claim, scheduled_for=_newest_due(connection, heartbeat, claim, now))
     candidate = _candidate(connection, claim, heartbeat, others, limits, now)
     refusal = _refuse(connection, candidate) or _reserve(connection, candidate)
     run = _insert(connection, candidate, refusal)
@@ -170,6 +171,12 @@ def open_run(connection: Connection, claim: TickClaim, limits: RunLimits, now: d
     if refusal is None:
         return Opening(run)
     return Opening(run, refusal.reason, _skip(connection, heartbeat, run, refusal, now))
+
+
+def _newest_due(connection: Connection, heartbeat: Heartbeat, claim: TickClaim, now: datetime) -> datetime:
+    """The tick that the claim is really for; no clock but Temporal's says that a later one is due, too."""
+    assert claim.scheduled_for is not None
+    return newest_due(connection, heartbeat, claim.scheduled_for, claim.temporal_time or now, now)
 
 
 def _phantom(claim: TickClaim, heartbeat: Heartbeat) -> str | None:
@@ -223,7 +230,8 @@ def _refuse(connection: Connection, candidate: RunCandidate) -> Refusal | None:
         assert claim.scheduled_for is not None
         if connection.execute(IN_PROGRESS, {"heartbeat_id": heartbeat.id}).first() is not None:
             return Refusal("overlap", "an earlier run was still in progress")
-        if heartbeat.accounted_until < claim.scheduled_for < candidate.now - _patience(heartbeat):
+        time = claim.temporal_time or candidate.now
+        if heartbeat.accounted_until < claim.scheduled_for < time - _patience(heartbeat):
             late = "too late, and catch_up is none" if heartbeat.catch_up == "none" else "more than a day late"
             return Refusal("missed", f"it came {late}")
     if not (bot.status and bot.heartbeat):

@@ -197,8 +197,8 @@ def test_silence_of_more_than_a_day_is_written_off(database: Database, heartbeat
     assert missed is not None
     assert (len(missed.lost), missed.catch_up is None) == (3, False)
     changed(database, Heartbeat, catch_up="none")
-    assert database.write_now(lambda c: write_off(c, heartbeat.uuid, late)) == 3
-    assert database.write_now(lambda c: write_off(c, heartbeat.uuid, late)) == 0
+    assert database.write_now(lambda c: write_off(c, heartbeat.uuid, late, late)) == 3
+    assert database.write_now(lambda c: write_off(c, heartbeat.uuid, late, late)) == 0
     assert database.read_now(lambda c: silent(c, late, 10)) == []
 
 
@@ -212,7 +212,7 @@ def test_what_came_while_a_run_was_in_progress_is_not_caught_up(database: Databa
     missed = database.write_now(lambda c: silence(c, heartbeat.uuid, late))
     assert missed is not None
     assert (missed.lost, missed.catch_up) == ([NOW + 2 * MINUTE, NOW + 3 * MINUTE], None)
-    assert database.write_now(lambda c: write_off(c, heartbeat.uuid, late)) == 0
+    assert database.write_now(lambda c: write_off(c, heartbeat.uuid, late, late)) == 0
     assert [reason for _, _, reason in logs(database)] == [None, "overlap", "overlap"]
 
 
@@ -222,7 +222,7 @@ def test_no_catching_up_while_a_manual_run_is_in_progress(database: Database, he
     missed = database.write_now(lambda c: silence(c, heartbeat.uuid, late))
     assert missed is not None
     assert missed.catch_up is None
-    database.write_now(lambda c: write_off(c, heartbeat.uuid, late))
+    database.write_now(lambda c: write_off(c, heartbeat.uuid, late, late))
     assert {reason for _, _, reason in logs(database)} == {"overlap"}
 
 
