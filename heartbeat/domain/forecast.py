@@ -13,6 +13,8 @@ YEAR = timedelta(days=365)
 MONTHS = 12
 # More ticks than these are not counted one by one: what comes so often comes evenly.
 MAX_COUNTED_TICKS = 3_000
+# More than come twice when the clocks are put back, in two months.
+REPEATED_TICKS = 1_000
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,8 @@ def budget_spent_on(cadence: Cadence, credits_per_run: float, budget: Budget, no
 
 def _last_affordable_tick(cadence: Cadence, start: datetime, end: datetime, runs: float) -> datetime | None:
     """Find the last tick for which there are credits; `None` when they last until `end`."""
+    if runs > (end - start) / cadence.shortest_gap() + REPEATED_TICKS:
+        return None
     before = start - timedelta(seconds=1)
     for number, tick in enumerate(cadence.ticks(before), 1):
         if tick >= end:

@@ -1,5 +1,6 @@
 """What a heartbeat will do and cost, said before it does."""
 
+import sys
 from datetime import UTC, datetime
 from typing import Any
 
@@ -86,3 +87,37 @@ def test_what_the_clocks_skip_is_told(pattern: str | None, fields: dict[str, Any
     eve = datetime(2027, 3, 13, 12, tzinfo=UTC)
     days = forecast(cadence, UsageEstimate(1.0, "somewhere"), Budget(None), eve, 3)
     assert [tick.note for tick in days.ticks] == notes
+
+
+MONDAY_AT_NINE = {"active_hours_start": "09:00", "active_hours_end": "09:01", "active_days": "1"}
+NEW_YORK = "America/New_York"
+
+
+@pytest.mark.parametrize(
+    ("cadence", "ticks"),
+    [
+        (Cadence(NEW_YORK, "* * * * *", **MONDAY_AT_NINE), 100),
+        (Cadence(NEW_YORK, "0-59 0-23 * * *", **MONDAY_AT_NINE), 100),
+        (Cadence(NEW_YORK, None, 1, **MONDAY_AT_NINE), 100),
+        (Cadence(NEW_YORK, None, 1441, **MONDAY_AT_NINE), 1),
+        (Cadence(NEW_YORK, "0 0 * 2 1#5"), 1),
+        (Cadence(NEW_YORK, "* * * * *"), 100),
+    ],
+    ids=lambda value: str(value.cron_pattern or value.interval_minutes) if isinstance(value, Cadence) else "",
+)
+def test_the_work_is_by_ticks_and_days(cadence: Cadence, ticks: int) -> None:
+    """Thirty years are 11,000 days. Minute by minute the first ones would take millions of calls."""
+    cadence.validated()
+    calls = 0
+
+    def count(frame: object, event: str, argument: object) -> None:
+        nonlocal calls
+        calls += event in ("call", "c_call")
+
+    sys.setprofile(count)
+    try:
+        outlook = forecast(cadence, UsageEstimate(1.0, "somewhere", None), Budget(10**9), NOW, 100)
+    finally:
+        sys.setprofile(None)
+    assert len(outlook.ticks) == ticks
+    assert calls < 300_000

@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, time, timedelta
 
 from heartbeat.domain.cadence.cron import EVERY_WEEKDAY, CadenceError
 
@@ -31,9 +31,22 @@ class ActiveHours:
             return self.start <= minute < self.end
         return minute >= self.start or minute < self.end
 
+    def on(self, day: date) -> bool:
+        """Tell whether a day is one of the active days."""
+        return day.isoweekday() % 7 in self.weekdays
+
     def at(self, wall: datetime) -> bool:
         """Tell whether a local time is within the active hours and days."""
-        return self.at_minute(wall.hour * 60 + wall.minute) and wall.isoweekday() % 7 in self.weekdays
+        return self.at_minute(wall.hour * 60 + wall.minute) and self.on(wall)
+
+    def next_opening(self, wall: datetime) -> datetime:
+        """Find the first local time later than `wall` at which active hours begin, if the clocks do not change."""
+        midnight = datetime.combine(wall.date(), time())
+        # Hours that cross midnight begin again at midnight, for the weekday may have changed.
+        starts = (self.start,) if self.start < self.end else (0, self.start)
+        days = (midnight + timedelta(days=number) for number in range(9))
+        openings = (day + timedelta(minutes=start) for day in days if self.on(day) for start in starts)
+        return next(opening for opening in openings if opening > wall)
 
 
 def parse(start: str | None, end: str | None, days: str | None) -> ActiveHours:

@@ -1,6 +1,6 @@
 """A cron pattern as Debian's cron means it: text in, the days and times it names out. No zone, no clock."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property, lru_cache
@@ -104,17 +104,22 @@ class Cron:
 
     def any_between(self, start: datetime, end: datetime) -> bool:
         """Tell whether the pattern names a time from `start` to before `end`."""
-        return next(self.walls(start - timedelta(minutes=1))) < end
+        return next(self.walls(start, end), None) is not None
 
-    def walls(self, after: datetime) -> Iterator[datetime]:
-        """Yield the local times later than `after`, as if the clocks never changed; without end."""
-        day = after.date()
-        while True:
-            if self.falls_on(day):
-                midnight = datetime.combine(day, time())
-                walls = (midnight + timedelta(minutes=minute) for minute in self.times)
-                yield from (wall for wall in walls if wall > after)
-            day += timedelta(days=1)
+    def walls(self, start: datetime, end: datetime) -> Iterator[datetime]:
+        """Yield the local times from `start` to before `end`, as if the clocks never changed."""
+        return walls(lambda day: self.times if self.falls_on(day) else (), start, end)
+
+
+def walls(times_on: Callable[[date], Sequence[int]], start: datetime, end: datetime) -> Iterator[datetime]:
+    """Yield the local times from `start` to before `end`, of whose days `times_on` gives the minutes, rising."""
+    day, midnight = start.date(), datetime.combine(start.date(), time())
+    while midnight < end:
+        for minute in times_on(day):
+            wall = midnight + timedelta(minutes=minute)
+            if start <= wall < end:
+                yield wall
+        day, midnight = day + timedelta(days=1), midnight + timedelta(days=1)
 
 
 def parse(pattern: str) -> Cron:

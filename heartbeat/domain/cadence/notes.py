@@ -1,12 +1,9 @@
 """What daylight saving does to ticks, in words: moved to the end of a gap, left out, or run the first of two times."""
 
 from datetime import datetime, timedelta
-from itertools import takewhile
 
 from heartbeat.domain.cadence import zones
 from heartbeat.domain.cadence.ticks import Cadence
-
-MINUTE = timedelta(minutes=1)
 
 
 def note(cadence: Cadence, since: datetime, tick: datetime) -> str | None:
@@ -36,8 +33,7 @@ def _gap(cadence: Cadence, since: datetime, tick: datetime) -> zones.ZoneTransit
 
 def _any_active(cadence: Cadence, start: datetime, end: datetime) -> bool:
     assert cadence.pattern is not None
-    walls = takewhile(lambda wall: wall < end, cadence.pattern.walls(start - MINUTE))
-    return any(cadence.active.at(wall) for wall in walls)
+    return any(cadence.active.at(wall) for wall in cadence.pattern.walls(start, end))
 
 
 def _repeated(cadence: Cadence, tick: datetime, wall: datetime) -> str | None:

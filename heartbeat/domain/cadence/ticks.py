@@ -7,9 +7,9 @@ cronsim agrees except where it is wrong: it loses ticks when midnight is skipped
 for ever in Chatham. So cronsim reads the pattern, and the walk over local times is our own.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from itertools import pairwise, takewhile
 from math import gcd
@@ -87,10 +87,13 @@ class Cadence:
         return (self.anchor or EPOCH).astimezone(UTC).replace(second=0, microsecond=0)
 
     def ticks(self, after: datetime) -> Iterator[datetime]:
-        """Yield every tick later than `after`, in order, for some 30 years."""
+        """Yield every tick later than `after`, in order, for some 30 years.
+
+        The work is by ticks and days, never by the minutes at which nothing is active.
+        """
         after = after.astimezone(UTC)
-        source = self._source(after)
         until = after + HORIZON
+        source = self._source(after, until)
         return (tick for tick in takewhile(lambda tick: tick <= until, source) if self._is_active(tick))
 
     def next_after(self, instant: datetime) -> datetime | None:
@@ -120,7 +123,7 @@ class Cadence:
             return HORIZON
         if self.pattern is None:
             return self.every
-        times = [minute for minute in self.pattern.times if self.active.at_minute(minute)]
+        times = self._active_times
         days = cron.day_gap(self.pattern, self.active.weekdays) or cron.CYCLE_DAYS
         gaps = [later - earlier for earlier, later in pairwise(times)]
         return timedelta(minutes=min([*gaps, days * 24 * 60 + times[0] - times[-1]]))
@@ -136,36 +139,58 @@ class Cadence:
     def _is_active(self, instant: datetime) -> bool:
         return self.active.always or self.active.at(zones.wall(instant, self.zone))
 
-    def _source(self, after: datetime) -> Iterator[datetime]:
-        """Yield the ticks later than `after`, active or not."""
+    def _source(self, after: datetime, until: datetime) -> Iterator[datetime]:
+        """Yield the ticks from later than `after` to `until`, and perhaps some that are not active."""
         if self.run_at is not None:
             return iter([tick for tick in (self.run_at.astimezone(UTC),) if tick > after])
-        return self._pattern_ticks(self.pattern, after) if self.pattern else self._interval_ticks(after)
+        if self.pattern is None:
+            return self._interval_ticks(after, until)
+        return (self._once if self.pattern.fixed_time else self._by_the_wall)(after, until)
 
-    def _interval_ticks(self, after: datetime) -> Iterator[datetime]:
-        tick = self.origin + ((after - self.origin) // self.every + 1) * self.every
-        while True:
-            if tick != self.origin:
+    def _interval_ticks(self, after: datetime, until: datetime) -> Iterator[datetime]:
+        number = (after - self.origin) // self.every + 1
+        while (tick := self.origin + number * self.every) <= until:
+            active = self._is_active(tick)
+            if active and number:
                 yield tick
-            tick += self.every
+            following = number + 1
+            number = following if active else max(following, -((self.origin - self._opening(tick)) // self.every))
 
-    def _pattern_ticks(self, pattern: Cron, after: datetime) -> Iterator[datetime]:
-        return self._once(pattern, after) if pattern.fixed_time else self._by_the_wall(pattern, after)
+    def _opening(self, instant: datetime) -> datetime:
+        """Find an instant before which nothing later than `instant`, which is not active, is active either."""
+        opening = zones.first_instant(self.active.next_opening(zones.wall(instant, self.zone)), self.zone)
+        # Clocks that are put back may lead into the active hours once more.
+        transition = next(zones.transitions_between(self.zone, instant, opening), None)
+        return transition.at if transition else opening
 
-    def _once(self, pattern: Cron, after: datetime) -> Iterator[datetime]:
+    def _once(self, after: datetime, until: datetime) -> Iterator[datetime]:
         """Yield each time of the pattern once: when it first comes, or at the end of the gap that skips it."""
-        for wall in pattern.walls(zones.wall(after, self.zone)):
+        for wall in cron.walls(self._times_on, zones.wall(after, self.zone), zones.wall(until, self.zone)):
             tick = zones.first_instant(wall, self.zone)
             if tick > after:
                 yield tick
                 after = tick
 
-    def _by_the_wall(self, pattern: Cron, after: datetime) -> Iterator[datetime]:
+    def _by_the_wall(self, after: datetime, until: datetime) -> Iterator[datetime]:
         """Yield every instant at which the local time is one of the pattern's."""
-        for start, end, ahead in zones.stretches(self.zone, after, after + HORIZON):
-            walls = pattern.walls(start.replace(tzinfo=None) + ahead)
-            ticks = ((wall - ahead).replace(tzinfo=UTC) for wall in walls)
-            yield from takewhile(lambda tick, end=end: tick < end, ticks)  # type: ignore[misc]
+        for start, end, ahead in zones.stretches(self.zone, after, until):
+            walls = cron.walls(self._times_on, start.replace(tzinfo=None) + ahead, end.replace(tzinfo=None) + ahead)
+            yield from (tick for wall in walls if (tick := (wall - ahead).replace(tzinfo=UTC)) > start)
+
+    def _times_on(self, day: date) -> Sequence[int]:
+        """Return the pattern's minutes of a day that can be active."""
+        assert self.pattern is not None
+        if not self.pattern.falls_on(day):
+            return ()
+        if self.pattern.fixed_time and day in zones.gap_days(self.zone, day.year):
+            # What is skipped comes later, at another local time.
+            return self.pattern.times
+        return self._active_times if self.active.on(day) else ()
+
+    @cached_property
+    def _active_times(self) -> tuple[int, ...]:
+        assert self.pattern is not None
+        return tuple(minute for minute in self.pattern.times if self.active.at_minute(minute))
 
     def _ends_a_gap(self, pattern: Cron, instant: datetime) -> bool:
         """Tell whether the clocks jump at `instant` over a time of the pattern."""
@@ -180,7 +205,7 @@ class Cadence:
 
     def _pattern_fires(self, pattern: Cron) -> bool:
         days = cron.day_gap(pattern, self.active.weekdays)
-        return days is not None and any(self.active.at_minute(minute) for minute in pattern.times)
+        return days is not None and bool(self._active_times)
 
     def _interval_fires(self) -> bool:
         """Tell whether any tick is active, with any of the offsets that the zone has in a year."""

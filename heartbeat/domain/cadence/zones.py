@@ -4,7 +4,7 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from difflib import get_close_matches
 from functools import cache, lru_cache
 from itertools import pairwise
@@ -134,6 +134,19 @@ def stretches(zone_info: ZoneInfo, after: datetime, until: datetime) -> Iterator
         yield after, transition.at, ahead
         after, ahead = transition.at - SECOND, transition.after
     yield after, until + SECOND, ahead
+
+
+@lru_cache(maxsize=8192)
+def gap_days(zone_info: ZoneInfo, year: int) -> frozenset[date]:
+    """Collect the days of a year on which the clocks skip some time."""
+    gaps = [
+        gap.walls
+        for near in (year - 1, year, year + 1)
+        for gap in transitions(zone_info, near)
+        if gap.before < gap.after
+    ]
+    days = (first.date() + timedelta(days=number) for first, end in gaps for number in range((end - first).days + 2))
+    return frozenset(day for day in days if day.year == year)
 
 
 def transition_at(zone_info: ZoneInfo, instant: datetime) -> ZoneTransition | None:
