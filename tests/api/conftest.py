@@ -34,15 +34,15 @@ def shared_app(shared_database: Database, temporal: Client) -> FastAPI:
 @pytest.fixture
 async def api(shared_app: FastAPI) -> AsyncIterator[Api]:
     """An owner on the application that tests share."""
-    async with owner(shared_app) as made:
-        yield made
+    async with owner(shared_app) as api:
+        yield api
 
 
 @pytest.fixture
 async def alone(database: Database, temporal: Client) -> AsyncIterator[Api]:
     """An owner who has the application, the store and the task queue to itself."""
-    async with owner(create_app(settings_for(database.url, temporal), database, temporal)) as made:
-        yield made
+    async with owner(create_app(settings_for(database.url, temporal), database, temporal)) as api:
+        yield api
 
 
 @pytest.fixture

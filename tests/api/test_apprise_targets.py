@@ -22,8 +22,8 @@ async def test_a_target_names_the_operators_address_and_no_other(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     settings = ours.app.state.stack.settings
-    given = {"channel": "apprise", "config": {"name": "ops"}}
-    nothing = await ours.post("/notification/target/create", **given)
+    fields = {"channel": "apprise", "config": {"name": "ops"}}
+    nothing = await ours.post("/notification/target/create", **fields)
     assert "HEARTBEAT_APPRISE_TARGETS" in error_of(nothing, 400)["message"]
     named = {"ops": address(receiver), "night": "json://127.0.0.1:9"}
     changed = type(settings)(_env_file=None, **{**settings.model_dump(exclude_unset=True), "apprise_targets": named})
@@ -34,7 +34,7 @@ async def test_a_target_names_the_operators_address_and_no_other(
     own = await ours.post("/notification/target/create", channel="apprise", config={"name": receiver.url})
     assert wrong_fields(own) == ["config.name"]
 
-    target = (await ours.post("/notification/target/create", **given)).json()["target"]
+    target = (await ours.post("/notification/target/create", **fields)).json()["target"]
     assert (target["channel"], target["config"]) == ("apprise", {"name": "ops"})
     tried = await ours.post("/notification/test", target_id=target["id"])
     assert tried.json() == {"success": True, "message": "apprise took the message."}

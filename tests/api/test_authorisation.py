@@ -39,22 +39,22 @@ FULL = {
 
 @pytest.fixture
 async def outsider(shared_app: FastAPI) -> AsyncIterator[Api]:
-    async with owner(shared_app) as made:
-        yield made
+    async with owner(shared_app) as api:
+        yield api
 
 
 @pytest.fixture
-async def given(api: Api) -> dict:
+async def ids(api: Api) -> dict:
     """A body that is right for every call, about things that are there."""
     bot = await api.bot()
     heartbeat = await api.heartbeat(bot)
     return {**FULL, "bot_id": bot["id"], "heartbeat_id": heartbeat["uuid"]}
 
 
-async def in_any_place(api: Api, method: str, path: str, given: dict) -> httpx.Response:
+async def in_any_place(api: Api, method: str, path: str, ids: dict) -> httpx.Response:
     """The parameters in the query and in the body, wherever the call reads them."""
-    body = None if method in ("GET", "DELETE") else {"project_id": api.project.uuid, **given}
-    query = {"project_id": api.project.uuid, **{name: it for name, it in given.items() if isinstance(it, str)}}
+    body = None if method in ("GET", "DELETE") else {"project_id": api.project.uuid, **ids}
+    query = {"project_id": api.project.uuid, **{name: it for name, it in ids.items() if isinstance(it, str)}}
     headers = {"authorization": f"Bearer {api.key}"} if api.key else {}
     return await api.http.request(method, address(path), params=query, json=body, headers=headers)
 
@@ -70,22 +70,20 @@ def test_the_table_holds_every_call(shared_app: FastAPI) -> None:
 
 
 @pytest.mark.parametrize(("method", "path"), CALLS)
-async def test_no_key_and_an_unknown_key_are_turned_away(api: Api, given: dict, method: str, path: str) -> None:
+async def test_no_key_and_an_unknown_key_are_turned_away(api: Api, ids: dict, method: str, path: str) -> None:
     for key in ("", "hbk_unknown"):
-        answer = await in_any_place(api.as_caller(key), method, path, given)
+        answer = await in_any_place(api.as_caller(key), method, path, ids)
         assert error_of(answer, 401)["code"] == "unauthorized"
         assert answer.headers["www-authenticate"] == "Bearer"
 
 
 @pytest.mark.parametrize(("method", "path"), CALLS)
-async def test_another_projects_key_learns_nothing(
-    api: Api, outsider: Api, given: dict, method: str, path: str
-) -> None:
-    there = await in_any_place(api.as_caller(outsider.key), method, path, given)
-    nothing = {**given, "bot_id": "bot_no", "heartbeat_id": "hb_no"}
+async def test_another_projects_key_learns_nothing(api: Api, outsider: Api, ids: dict, method: str, path: str) -> None:
+    existing = await in_any_place(api.as_caller(outsider.key), method, path, ids)
+    nothing = {**ids, "bot_id": "bot_no", "heartbeat_id": "hb_no"}
     missing = await in_any_place(api.as_caller(outsider.key), method, path, nothing)
-    assert error_of(there, 403)["code"] == "wrong_project"
-    assert missing.json() == there.json()
+    assert error_of(existing, 403)["code"] == "wrong_project"
+    assert missing.json() == existing.json()
 
 
 @pytest.mark.parametrize(("method", "path"), CALLS)
@@ -99,17 +97,17 @@ async def test_what_is_wrong_with_a_request_is_told_to_those_with_the_key_alone(
 
 @pytest.mark.parametrize(("method", "path"), [call for call in CALLS if call[1] not in OF_THE_PROJECT])
 async def test_a_bot_of_another_project_is_not_there(
-    api: Api, outsider: Api, given: dict, method: str, path: str
+    api: Api, outsider: Api, ids: dict, method: str, path: str
 ) -> None:
-    answer = await in_any_place(outsider, method, path, given)
+    answer = await in_any_place(outsider, method, path, ids)
     assert error_of(answer, 404)["code"] == "bot_not_found"
 
 
 @pytest.mark.parametrize("path", OF_A_TARGET)
-async def test_a_target_of_another_project_is_not_there(api: Api, outsider: Api, given: dict, path: str) -> None:
-    made = (await api.post("/notification/target/create", **{**given, "heartbeat_id": None, "member_id": None})).json()
+async def test_a_target_of_another_project_is_not_there(api: Api, outsider: Api, ids: dict, path: str) -> None:
+    created = (await api.post("/notification/target/create", **{**ids, "heartbeat_id": None, "member_id": None})).json()
     method = {"update": "PUT", "delete": "DELETE"}.get(path.rpartition("/")[2], "POST")
-    answer = await in_any_place(outsider, method, path, {**given, "target_id": made["target"]["id"]})
+    answer = await in_any_place(outsider, method, path, {**ids, "target_id": created["target"]["id"]})
     assert error_of(answer, 404)["code"] == "target_not_found"
 
 
@@ -131,8 +129,8 @@ async def test_how_the_key_is_sent(api: Api, authorization: str) -> None:
     assert answer.status_code == (200 if right else 401)
 
 
-async def test_nobody_deletes_what_is_not_theirs(api: Api, outsider: Api, given: dict) -> None:
+async def test_nobody_deletes_what_is_not_theirs(api: Api, outsider: Api, ids: dict) -> None:
     for path in ("/heartbeat/delete", "/delete"):
-        which = {"bot_id": given["bot_id"], "heartbeat_id": given["heartbeat_id"]}
+        which = {"bot_id": ids["bot_id"], "heartbeat_id": ids["heartbeat_id"]}
         assert (await outsider.delete(path, **which)).status_code == 404
-    assert len((await api.get("/heartbeat/readall", bot_id=given["bot_id"])).json()["heartbeats"]) == 1
+    assert len((await api.get("/heartbeat/readall", bot_id=ids["bot_id"])).json()["heartbeats"]) == 1

@@ -89,9 +89,9 @@ async def send(api: Api, body: Any, path: str = CONFIGURE, **headers: str) -> ht
     """The body as plain JSON text, odd characters escaped, as any client may send it."""
     import json
 
-    found = {"authorization": f"Bearer {api.key}", "content-type": "application/json", **headers}
+    all_headers = {"authorization": f"Bearer {api.key}", "content-type": "application/json", **headers}
     content = body if isinstance(body, bytes) else json.dumps(body)
-    return await api.http.post(f"/v1/bot{path}", content=content, headers=found)
+    return await api.http.post(f"/v1/bot{path}", content=content, headers=all_headers)
 
 
 async def test_a_pattern_and_an_interval_together_are_one_too_many(api: Api) -> None:

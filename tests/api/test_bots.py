@@ -42,13 +42,13 @@ async def test_a_bot_without_a_model_speaks_to_the_default_one(api: Api) -> None
 
 
 async def test_pages_of_bots(api: Api) -> None:
-    made = [(await api.bot(name=f"Bot {number}"))["id"] for number in range(12)]
+    uuids = [(await api.bot(name=f"Bot {number}"))["id"] for number in range(12)]
     first = (await api.get("/readall")).json()
     AllBots.model_validate(first, extra="forbid")
-    assert [bot["id"] for bot in first["bots"]] == made[:10]
+    assert [bot["id"] for bot in first["bots"]] == uuids[:10]
     assert first["pagination"] == {"page": 1, "per_page": 10, "total": 12, "total_pages": 2}
     last = (await api.get("/readall", page=3, per_page=5)).json()
-    assert [bot["id"] for bot in last["bots"]] == made[10:]
+    assert [bot["id"] for bot in last["bots"]] == uuids[10:]
     assert (await api.get("/readall", page=2**31 - 1, per_page=100)).json()["bots"] == []
 
 
@@ -78,9 +78,9 @@ async def test_turning_the_flag_off_pauses_and_turning_it_on_lifts_exactly_that(
     assert (paused["pause"]["reason"], paused["pause"]["message"]) == ("operator", FLAG_TURNED_OFF)
     assert (await api.temporal.get_schedule_handle(running["uuid"]).describe()).schedule.state.paused
     await api.put("/update", bot_id=bot["id"], heartbeat=1)
-    found = (await api.get("/heartbeat/readall", bot_id=bot["id"])).json()["heartbeats"]
-    assert {one["uuid"]: one["enabled"] for one in found} == {running["uuid"]: 1, stopped["uuid"]: 0}
-    assert [one["pause"] for one in found] == [None, None]
+    heartbeats = (await api.get("/heartbeat/readall", bot_id=bot["id"])).json()["heartbeats"]
+    assert {one["uuid"]: one["enabled"] for one in heartbeats} == {running["uuid"]: 1, stopped["uuid"]: 0}
+    assert [one["pause"] for one in heartbeats] == [None, None]
     assert not (await api.temporal.get_schedule_handle(running["uuid"]).describe()).schedule.state.paused
 
 
@@ -129,7 +129,7 @@ async def test_a_deleted_bot_takes_everything_along(api: Api) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "field"),
+    ("fields", "field"),
     [
         ({"name": ""}, "name"),
         ({"name": None}, "name"),
@@ -145,8 +145,8 @@ async def test_a_deleted_bot_takes_everything_along(api: Api) -> None:
         ({"branding": {"\x00": 1}}, "branding"),
     ],
 )
-async def test_wrong_fields_are_named(api: Api, given: dict, field: str) -> None:
-    assert wrong_fields(await api.post("/create", **{"name": "Desk", **given})) == [field]
+async def test_wrong_fields_are_named(api: Api, fields: dict, field: str) -> None:
+    assert wrong_fields(await api.post("/create", **{"name": "Desk", **fields})) == [field]
 
 
 async def test_branding_has_a_depth(api: Api) -> None:

@@ -31,16 +31,16 @@ class Listening:
         self.api = api
         self.heard: list[str] = []
 
-    async def call(self, method: str, path: str, status: int, **given: Any) -> Any:
-        answer = await self.api.call(method, path, given)
+    async def call(self, method: str, path: str, status: int, **fields: Any) -> Any:
+        answer = await self.api.call(method, path, fields)
         return self._kept(answer, status)
 
     async def ask(self, bot: dict, tool: dict, call: str, status: int = 200) -> None:
         self._kept(await ask(self.api, bot, tool, call), status)
 
     async def raw(self, method: str, path: str, body: str, status: int, **headers: str) -> None:
-        found = {"authorization": f"Bearer {self.api.key}", "content-type": "application/json", **headers}
-        answer = await self.api.http.request(method, f"/v1/bot{path}", content=body, headers=found)
+        all_headers = {"authorization": f"Bearer {self.api.key}", "content-type": "application/json", **headers}
+        answer = await self.api.http.request(method, f"/v1/bot{path}", content=body, headers=all_headers)
         self._kept(answer, status)
 
     def _kept(self, answer: httpx.Response, status: int) -> Any:
@@ -77,16 +77,16 @@ async def test_no_canary_is_ever_seen_again(
     sealed = database.read_now(lambda c: c.execute(select(columns(Tool).c.sealed_headers)).scalars().all())
     assert len([text for text in sealed if text]) == 3
     # What to look in is what it should be: names are there, and what was sealed is.
-    kept, said = everything(database), "\n".join(listening.heard)
-    assert b"X-Key" in kept
-    assert (sealed[0] or "").encode() in kept
+    rows, said = everything(database), "\n".join(listening.heard)
+    assert b"X-Key" in rows
+    assert (sealed[0] or "").encode() in rows
     assert "X-Key" in said
     assert "/v1/bot/tool" in caplog.text or "http://api.test" in caplog.text
     for form in forms(CANARY):
-        assert form not in kept
+        assert form not in rows
         assert form not in said.encode()
         assert form not in caplog.text.encode()
-    assert keys.partition(":")[2] not in said + caplog.text + str(kept)
+    assert keys.partition(":")[2] not in said + caplog.text + str(rows)
 
 
 async def everyday_use(

@@ -25,9 +25,9 @@ def never(model: ModelServer) -> Iterator[Reply]:
     let_go.set()
 
 
-async def a_heartbeat(api: Api, **given: object) -> dict[str, Any]:
+async def a_heartbeat(api: Api, **fields: object) -> dict[str, Any]:
     bot = await api.bot()
-    return {"bot_id": bot["id"], "heartbeat_id": (await api.heartbeat(bot, **given))["uuid"]}
+    return {"bot_id": bot["id"], "heartbeat_id": (await api.heartbeat(bot, **fields))["uuid"]}
 
 
 async def start(api: Api, which: dict[str, Any]) -> str:

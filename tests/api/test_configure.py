@@ -122,8 +122,8 @@ async def test_the_same_prompt_means_the_same_heartbeat_and_what_is_left_out_sta
     second = answer.json()["heartbeat"]
     assert second["uuid"] == first["uuid"]
     assert second["max_consecutive_errors"] == 2
-    kept = ("timezone", "credit_budget", "enabled", "label", "cron_pattern")
-    assert {name: second[name] for name in kept} == {name: first[name] for name in kept}
+    names = ("timezone", "credit_budget", "enabled", "label", "cron_pattern")
+    assert {name: second[name] for name in names} == {name: first[name] for name in names}
 
 
 async def test_null_clears_the_budget(api: Api) -> None:
@@ -141,7 +141,7 @@ async def test_null_leaves_what_cannot_be_empty_as_it_is(api: Api) -> None:
 
 async def test_the_chat_mode_stays_until_it_is_changed(api: Api) -> None:
     bot = await api.bot()
-    modes = [(await api.heartbeat(bot, **given))["chat_mode"] for given in ({}, {"chat_mode": "ask"}, {})]
+    modes = [(await api.heartbeat(bot, **fields))["chat_mode"] for fields in ({}, {"chat_mode": "ask"}, {})]
     assert modes == ["agent", "ask", "ask"]
     assert (await api.heartbeat(bot, chat_mode="agent"))["chat_mode"] == "agent"
     answer = await api.post(CONFIGURE, bot_id=bot["id"], prompt="Check the queue.", chat_mode="sing")
@@ -264,9 +264,9 @@ async def test_the_version_grows_only_with_what_the_schedule_shows(api: Api) -> 
 
 async def test_configures_at_the_same_time_make_one_heartbeat(api: Api) -> None:
     bot = await api.bot()
-    made = await asyncio.gather(*(api.heartbeat(bot) for _ in range(8)))
+    heartbeats = await asyncio.gather(*(api.heartbeat(bot) for _ in range(8)))
     keyed = await asyncio.gather(*(api.heartbeat(bot, external_id="a", prompt=f"Prompt {n}") for n in range(8)))
-    assert len({heartbeat["uuid"] for heartbeat in made}) == 1
+    assert len({heartbeat["uuid"] for heartbeat in heartbeats}) == 1
     assert len({heartbeat["uuid"] for heartbeat in keyed}) == 1
     listed = (await api.get("/heartbeat/readall", bot_id=bot["id"])).json()["heartbeats"]
     assert len(listed) == 2

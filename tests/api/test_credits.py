@@ -28,8 +28,8 @@ async def read(api: Api) -> dict[str, Any]:
     answer = await api.get("/project/credits")
     assert answer.status_code == 200, answer.text
     OneCredits.model_validate(answer.json(), extra="forbid")
-    found: dict[str, Any] = answer.json()["credits"]
-    return found
+    usage: dict[str, Any] = answer.json()["credits"]
+    return usage
 
 
 def use(connection: Connection, uuid: str, used: int, held: int = 0, start: datetime = START) -> None:
@@ -43,14 +43,14 @@ def in_period(connection: Connection, project: Project, **sums: int) -> None:
 
 
 async def test_a_project_that_used_nothing(api: Api) -> None:
-    found = await read(api)
-    assert (found["period_start"], found["period_ends_at"]) == (
+    usage = await read(api)
+    assert (usage["period_start"], usage["period_ends_at"]) == (
         f"{START:%Y-%m-%d}T00:00:00Z",
         f"{END:%Y-%m-%d}T00:00:00Z",
     )
-    assert (found["limit"], found["available"], found["cost_usd"]) == (None, None, "0")
-    assert (found["granted"], found["used"], found["held"]) == (0, 0, 0)
-    assert [found[name] for name in ("by_bot", "by_heartbeat", "by_model", "by_day")] == [[], [], [], []]
+    assert (usage["limit"], usage["available"], usage["cost_usd"]) == (None, None, "0")
+    assert (usage["granted"], usage["used"], usage["held"]) == (0, 0, 0)
+    assert [usage[name] for name in ("by_bot", "by_heartbeat", "by_model", "by_day")] == [[], [], [], []]
 
 
 async def test_use_by_bot_heartbeat_model_and_day(api: Api) -> None:
@@ -74,13 +74,13 @@ async def test_use_by_bot_heartbeat_model_and_day(api: Api) -> None:
         a_run(connection, row, created_at=START - timedelta(hours=1), credits_charged=5555)
 
     await api.database.write(seed)
-    found = await read(api)
-    assert (found["used"], found["held"], found["cost_usd"]) == (400, 10, "2.000000001")
-    assert [(bot["name"], bot["bot_uuid"], bot["used"], bot["held"]) for bot in found["by_bot"]] == [
+    usage = await read(api)
+    assert (usage["used"], usage["held"], usage["cost_usd"]) == (400, 10, "2.000000001")
+    assert [(bot["name"], bot["bot_uuid"], bot["used"], bot["held"]) for bot in usage["by_bot"]] == [
         ("One", one["id"], 310, 9),
         ("Two", two["id"], 90, 1),
     ]
-    assert found["by_heartbeat"][0] == {
+    assert usage["by_heartbeat"][0] == {
         "heartbeat_id": much["uuid"],
         "bot_id": one["bot_id"],
         "label": "Busy",
@@ -88,14 +88,14 @@ async def test_use_by_bot_heartbeat_model_and_day(api: Api) -> None:
         "used": 300,
         "held": 9,
     }
-    assert [heartbeat["used"] for heartbeat in found["by_heartbeat"]] == [300, 90, 10]
-    assert sum(bot["used"] for bot in found["by_bot"]) == found["used"]
-    assert [(of["model"], of["count"], of["credits"], of["cost_usd"]) for of in found["by_model"]] == [
+    assert [heartbeat["used"] for heartbeat in usage["by_heartbeat"]] == [300, 90, 10]
+    assert sum(bot["used"] for bot in usage["by_bot"]) == usage["used"]
+    assert [(of["model"], of["count"], of["credits"], of["cost_usd"]) for of in usage["by_model"]] == [
         ("openai:scripted", 1, 300, "2"),
         ("google:other", 1, 90, "0.000000001"),
         ("none", 1, 0, "0"),
     ]
-    assert found["by_day"] == [
+    assert usage["by_day"] == [
         {"date": f"{START:%Y-%m-%d}", "count": 3, "credits": 390, "tokens": 18_000, "cost_usd": "2.000000001"}
     ]
 
@@ -106,9 +106,9 @@ async def test_what_a_deleted_heartbeat_used_is_still_used(api: Api) -> None:
     await api.database.write(use, gone["uuid"], 12)
     await api.delete("/heartbeat/delete", bot_id=bot["id"], heartbeat_id=gone["uuid"])
     await api.delete("/delete", bot_id=bot["id"])
-    found = await read(api)
-    assert [(of["heartbeat_id"], of["used"]) for of in found["by_heartbeat"]] == [(gone["uuid"], 12)]
-    assert [of["bot_uuid"] for of in found["by_bot"]] == [bot["id"]]
+    usage = await read(api)
+    assert [(of["heartbeat_id"], of["used"]) for of in usage["by_heartbeat"]] == [(gone["uuid"], 12)]
+    assert [of["bot_uuid"] for of in usage["by_bot"]] == [bot["id"]]
 
 
 @pytest.mark.parametrize(("granted", "available"), [(0, 40), (500, 540), (-30, 10), (-500, 0)])
@@ -124,9 +124,9 @@ async def test_what_is_left_of_a_plan_with_a_limit(alone: Api, granted: int, ava
             connection.execute(update(USAGE).where(USAGE.c.project_id == api.project.id).values(credits=50, held=10))
 
         await api.database.write(seed)
-        found = await read(api)
-    assert (found["limit"], found["granted"], found["used"], found["held"]) == (100, granted, 50, 10)
-    assert found["available"] == available
+        usage = await read(api)
+    assert (usage["limit"], usage["granted"], usage["used"], usage["held"]) == (100, granted, 50, 10)
+    assert usage["available"] == available
 
 
 async def test_neither_runs_nor_entries_are_looked_at(api: Api) -> None:
@@ -137,18 +137,18 @@ async def test_neither_runs_nor_entries_are_looked_at(api: Api) -> None:
         connection.execute(delete(columns(Run)).where(columns(Run).c.bot_id == row.bot_id))
 
     await api.database.write(seed)
-    asked: list[str] = []
+    statements: list[str] = []
     engine = api.database._engine
 
     def note(_: object, __: object, statement: str, *rest: object) -> None:
-        asked.append(statement)
+        statements.append(statement)
 
     event.listen(engine, "before_cursor_execute", note)
-    found = await read(api)
+    usage = await read(api)
     event.remove(engine, "before_cursor_execute", note)
-    assert found["by_day"][0]["credits"] == 2
-    assert len([statement for statement in asked if statement.startswith("SELECT")]) == 6
-    assert not any(f"FROM {table}" in statement for statement in asked for table in ("run", "entry"))
+    assert usage["by_day"][0]["credits"] == 2
+    assert len([statement for statement in statements if statement.startswith("SELECT")]) == 6
+    assert not any(f"FROM {table}" in statement for statement in statements for table in ("run", "entry"))
 
 
 async def test_no_more_than_a_hundred_heartbeats_are_named(api: Api) -> None:
@@ -162,9 +162,9 @@ async def test_no_more_than_a_hundred_heartbeats_are_named(api: Api) -> None:
         connection.execute(insert(HEARTBEAT), copies)
 
     await api.database.write(seed)
-    found = await read(api)
-    assert [of["used"] for of in found["by_heartbeat"]] == list(range(149, 49, -1))
-    assert found["by_bot"][0]["used"] == sum(range(150))
+    usage = await read(api)
+    assert [of["used"] for of in usage["by_heartbeat"]] == list(range(149, 49, -1))
+    assert usage["by_bot"][0]["used"] == sum(range(150))
 
 
 async def test_a_grant_is_made_once_for_its_key(api: Api) -> None:

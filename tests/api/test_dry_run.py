@@ -35,20 +35,21 @@ async def test_a_rehearsal_answers_what_it_would_have_done(working: Api, model: 
     [_, recorded, _] = (await working.get("/run/read", bot_id=bot["id"], run_id=result.log_id)).json()["run"]["steps"]
     assert (recorded["failure_code"], recorded["is_error"]) == ("rehearsed", False)
 
-    found = (await working.get("/heartbeat/read", **which)).json()["heartbeat"]
-    assert (found["execution_count"], found["credits_used"]) == (1, 3)
+    shown = (await working.get("/heartbeat/read", **which)).json()["heartbeat"]
+    assert (shown["execution_count"], shown["credits_used"]) == (1, 3)
     stats = (await working.get("/heartbeat/stats", **which)).json()["stats"]
     assert stats["total_executions"] == 1
 
 
 async def test_auto_resume_is_on_unless_it_is_switched_off(api: Api) -> None:
     bot = await api.bot()
-    made = await api.heartbeat(bot)
-    assert made["auto_resume"] is True
-    for given, kept in ((False, False), (None, False), (1, True)):
-        assert (await api.heartbeat(bot, auto_resume=given))["auto_resume"] is kept
-    changed = await api.post("/heartbeat/configure", bot_id=bot["id"], prompt=made["prompt"], auto_resume="perhaps")
-    assert changed.status_code == 400
+    heartbeat = await api.heartbeat(bot)
+    assert heartbeat["auto_resume"] is True
+    for value, stored in ((False, False), (None, False), (1, True)):
+        assert (await api.heartbeat(bot, auto_resume=value))["auto_resume"] is stored
+    prompt = heartbeat["prompt"]
+    refusal = await api.post("/heartbeat/configure", bot_id=bot["id"], prompt=prompt, auto_resume="perhaps")
+    assert refusal.status_code == 400
 
 
 @pytest.mark.parametrize("auto_resume", [True, False])

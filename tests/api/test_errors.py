@@ -44,8 +44,8 @@ async def test_other_media_types(api: Api, kind: str) -> None:
 @pytest.mark.parametrize("kind", ["application/json", "application/json; charset=utf-8", "Application/JSON", None])
 async def test_json_by_any_name_and_by_none(api: Api, kind: str | None) -> None:
     body = f'{{"project_id": "{api.project.uuid}", "name": "Desk"}}'.encode()
-    found = headers(api, **({"content-type": kind} if kind else {}))
-    assert (await api.http.post("/v1/bot/create", content=body, headers=found)).status_code == 200
+    all_headers = headers(api, **({"content-type": kind} if kind else {}))
+    assert (await api.http.post("/v1/bot/create", content=body, headers=all_headers)).status_code == 200
 
 
 async def chunks(size: int) -> AsyncIterator[bytes]:
@@ -55,14 +55,14 @@ async def chunks(size: int) -> AsyncIterator[bytes]:
 
 async def test_a_body_that_is_too_large(api: Api) -> None:
     limit = api.settings.max_body_bytes
-    found = headers(api, **{"content-type": "application/json"})
+    all_headers = headers(api, **{"content-type": "application/json"})
     for body in (b"x" * (limit + 1), chunks(limit + 2000)):
-        answer = await api.http.post("/v1/bot/create", content=body, headers=found)
+        answer = await api.http.post("/v1/bot/create", content=body, headers=all_headers)
         assert error_of(answer, 413)["code"] == "body_too_large"
-    announced = {**found, "content-length": str(10**12)}
+    announced = {**all_headers, "content-length": str(10**12)}
     answer = await api.http.post("/v1/bot/create", content=b"{}", headers=announced)
     assert error_of(answer, 413)
-    assert (await api.http.post("/v1/bot/create", content=b"x" * limit, headers=found)).status_code == 400
+    assert (await api.http.post("/v1/bot/create", content=b"x" * limit, headers=all_headers)).status_code == 400
 
 
 async def test_our_own_mistakes_tell_nothing_and_are_logged(
@@ -82,8 +82,8 @@ async def test_our_own_mistakes_tell_nothing_and_are_logged(
 
 
 async def test_request_ids(api: Api) -> None:
-    given = await api.http.get("/healthz", headers={"x-request-id": "mine-1"})
-    assert given.headers["x-request-id"] == "mine-1"
+    answer = await api.http.get("/healthz", headers={"x-request-id": "mine-1"})
+    assert answer.headers["x-request-id"] == "mine-1"
     for odd in ("", "a b", "x" * 129, "a\u00f6", "<script>"):
         answer = await api.http.get("/healthz", headers=[(b"x-request-id", odd.encode("latin-1"))])
         assert answer.headers["x-request-id"].startswith("req_")

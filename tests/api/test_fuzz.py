@@ -61,10 +61,10 @@ async def fuzzed(shared_database: Database, temporal: Client) -> AsyncIterator[t
         heartbeat = await api.heartbeat(bot, member_id=member["id"])
         server = {"server_label": "T", "server_url": "https://t.test", "transport": "http"}
         tool = (await api.post("/tool", bot_id=bot["id"], **server)).json()["tool"]
-        there = {"bot_id": bot["id"], "member_id": member["id"], "heartbeat_id": heartbeat["uuid"], "prompt": "Check"}
+        values = {"bot_id": bot["id"], "member_id": member["id"], "heartbeat_id": heartbeat["uuid"], "prompt": "Check"}
         yield (
             api,
-            {**there, **server, "tool_name": "x", "is_active": 1, "tools": [], "name": "Desk", "tool": tool["id"]},
+            {**values, **server, "tool_name": "x", "is_active": 1, "tools": [], "name": "Desk", "tool": tool["id"]},
         )
 
 
@@ -82,13 +82,13 @@ def in_query(value: Any) -> str:
 @given(request=REQUESTS)
 async def test_no_input_makes_a_500(fuzzed: tuple[Api, dict[str, Any]], request: Any) -> None:
     (method, path), odd, data = request
-    api, there = fuzzed
+    api, values = fuzzed
     # Deletes are left to fail, so that what is there stays.
     harmless = (
-        {} if method == "DELETE" else {name: there[name] for name in data.draw(st.sets(st.sampled_from([*there])))}
+        {} if method == "DELETE" else {name: values[name] for name in data.draw(st.sets(st.sampled_from([*values])))}
     )
     sent = {"project_id": api.project.uuid, **harmless, **odd}
-    url = address(path.replace("tool_1", there["tool"] if method != "DELETE" else "tool_no"))
+    url = address(path.replace("tool_1", values["tool"] if method != "DELETE" else "tool_no"))
     headers = {"authorization": f"Bearer {api.key}", "content-type": "application/json"}
     if data.draw(st.booleans()):
         headers["idempotency-key"] = data.draw(st.text(st.characters(max_codepoint=126, min_codepoint=32), max_size=9))

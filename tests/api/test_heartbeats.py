@@ -44,8 +44,8 @@ async def test_readall_of_one_member(api: Api) -> None:
     await api.heartbeat(bot)
     of_ann = await api.heartbeat(bot, member_id=ann["id"])
     for key in (ann["id"], ann["member_id"]):
-        found = (await api.get("/heartbeat/readall", bot_id=bot["id"], member_id=key)).json()["heartbeats"]
-        assert [one["uuid"] for one in found] == [of_ann["uuid"]]
+        heartbeats = (await api.get("/heartbeat/readall", bot_id=bot["id"], member_id=key)).json()["heartbeats"]
+        assert [one["uuid"] for one in heartbeats] == [of_ann["uuid"]]
     assert (await api.get("/heartbeat/readall", bot_id=bot["id"], member_id=bob["id"])).json() == {"heartbeats": []}
     assert error_of(await api.get("/heartbeat/readall", bot_id=bot["id"], member_id="mem_no"), 404)
 
@@ -72,9 +72,9 @@ async def test_enable_lifts_any_pause_and_starts_the_streak_anew(api: Api, reaso
     pause = {"enabled": False, "pause_reason": reason, "pause_since": NOW, "pause_detail": "It says why."}
     await set_row(api, heartbeat, **pause, error_count=5, total_error_count=9)
     which = {"bot_id": bot["id"], "heartbeat_id": heartbeat["uuid"]}
-    found = (await api.get("/heartbeat/read", **which)).json()["heartbeat"]
-    told = {"reason": reason, "since": "2026-11-20T12:00:00Z", "message": "It says why.", "probe_at": None}
-    assert found["pause"] == told
+    row = (await api.get("/heartbeat/read", **which)).json()["heartbeat"]
+    shown = {"reason": reason, "since": "2026-11-20T12:00:00Z", "message": "It says why.", "probe_at": None}
+    assert row["pause"] == shown
     enabled = (await api.post("/heartbeat/enable", **which)).json()["heartbeat"]
     assert (enabled["pause"], enabled["error_count"], enabled["total_error_count"]) == (None, 0, 9)
 
@@ -104,8 +104,8 @@ async def test_credits_used_are_those_of_this_period(api: Api) -> None:
     which = {"bot_id": bot["id"], "heartbeat_id": heartbeat["uuid"]}
     start, end = credits.period(datetime.now(UTC))
     await set_row(api, heartbeat, period_credits=12, period_start=start)
-    found = (await api.get("/heartbeat/read", **which)).json()["heartbeat"]
-    assert (found["credits_used"], found["period_ends_at"]) == (12, f"{end:%Y-%m-%dT%H:%M:%SZ}")
+    row = (await api.get("/heartbeat/read", **which)).json()["heartbeat"]
+    assert (row["credits_used"], row["period_ends_at"]) == (12, f"{end:%Y-%m-%dT%H:%M:%SZ}")
     await set_row(api, heartbeat, period_start=start - timedelta(days=28))
     assert (await api.get("/heartbeat/read", **which)).json()["heartbeat"]["credits_used"] == 0
 
@@ -114,8 +114,8 @@ async def test_execution_count_leaves_skipped_ticks_out(api: Api) -> None:
     bot = await api.bot()
     heartbeat = await api.heartbeat(bot)
     await set_row(api, heartbeat, success_count=5, total_error_count=3, cancelled_count=1, skipped_count=100)
-    found = await api.get("/heartbeat/read", bot_id=bot["id"], heartbeat_id=heartbeat["uuid"])
-    assert found.json()["heartbeat"]["execution_count"] == 9
+    answer = await api.get("/heartbeat/read", bot_id=bot["id"], heartbeat_id=heartbeat["uuid"])
+    assert answer.json()["heartbeat"]["execution_count"] == 9
 
 
 async def test_a_deleted_heartbeat_is_gone_with_its_schedule(api: Api) -> None:

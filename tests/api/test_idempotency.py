@@ -19,8 +19,8 @@ from tests.support.model_server import ModelServer
 KEY = columns(IdempotencyKey)
 
 
-async def create(api: Api, key: str, **given: object) -> httpx.Response:
-    return await api.call("POST", "/create", {"name": "Desk", **given}, idempotency_key=key)
+async def create(api: Api, key: str, **fields: object) -> httpx.Response:
+    return await api.call("POST", "/create", {"name": "Desk", **fields}, idempotency_key=key)
 
 
 async def bots(api: Api) -> int:
@@ -67,8 +67,8 @@ async def test_a_key_belongs_to_its_project(api: Api) -> None:
 
 async def test_requests_at_the_same_time_are_made_once(api: Api) -> None:
     answers = await asyncio.gather(*(create(api, "one") for _ in range(8)))
-    made = [answer for answer in answers if answer.status_code == 200]
-    assert len({answer.text for answer in made}) == 1
+    successes = [answer for answer in answers if answer.status_code == 200]
+    assert len({answer.text for answer in successes}) == 1
     for answer in answers:
         if answer.status_code != 200:
             assert error_of(answer, 409)["code"] == "idempotency_in_progress"

@@ -52,9 +52,9 @@ async def test_a_page_of_logs_comes_from_its_index(database: Database) -> None:
     everything = await database.write(seed)
     for filters in FILTERS:
         values = {name: everything[name] for name in filters}
-        found = await database.read(partial(plan, values=values))
+        steps = await database.read(partial(plan, values=values))
         noun = next(name for name in ("heartbeat", "member", "bot") if f"{name}_id" in filters)
-        check(found, f"ix_run_{noun}" + ("_status" if "status" in filters else ""), database.is_sqlite)
+        check(steps, f"ix_run_{noun}" + ("_status" if "status" in filters else ""), database.is_sqlite)
 
 
 async def test_a_page_of_rehearsals_comes_from_its_own_index(database: Database) -> None:
@@ -65,13 +65,13 @@ async def test_a_page_of_rehearsals_comes_from_its_own_index(database: Database)
         assert "ix_run_rehearsed" in await database.read(partial(plan, values=values, dry_run=dry_run))
 
 
-def check(found: str, index: str, is_sqlite: bool) -> None:
-    lines = found.splitlines()
+def check(steps: str, index: str, is_sqlite: bool) -> None:
+    lines = steps.splitlines()
     if is_sqlite:
-        assert any(f"SEARCH run USING COVERING INDEX {index} (" in line for line in lines), found
-        assert not any(line.startswith(("SCAN run", "USE TEMP B-TREE")) for line in lines), found
+        assert any(f"SEARCH run USING COVERING INDEX {index} (" in line for line in lines), steps
+        assert not any(line.startswith(("SCAN run", "USE TEMP B-TREE")) for line in lines), steps
         return
     beneath_limit = "\n".join(lines[next(n for n, line in enumerate(lines) if "Limit" in line) :])
-    assert f"using {index} " in beneath_limit, found
-    assert "Seq Scan on run" not in found
+    assert f"using {index} " in beneath_limit, steps
+    assert "Seq Scan on run" not in steps
     assert "Sort" not in beneath_limit

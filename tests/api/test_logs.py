@@ -13,9 +13,9 @@ from tests.support.past_runs import a_run
 THEN = datetime(2026, 2, 12, 14, 0, tzinfo=UTC)
 
 
-async def runs(api: Api, heartbeat: dict, *statuses: str, **given: object) -> list[str]:
+async def runs(api: Api, heartbeat: dict, *statuses: str, **columns: object) -> list[str]:
     row = await api.row(heartbeat)
-    return await api.database.write(lambda connection: [a_run(connection, row, status, **given) for status in statuses])
+    return await api.database.write(lambda c: [a_run(c, row, status, **columns) for status in statuses])
 
 
 async def uuids(api: Api, bot: dict, **query: object) -> list[str]:
@@ -29,8 +29,8 @@ async def uuids(api: Api, bot: dict, **query: object) -> list[str]:
 async def test_a_log_as_published(api: Api) -> None:
     bot = await api.bot()
     heartbeat = await api.heartbeat(bot)
-    given = {"created_at": THEN, "started_at": THEN + timedelta(milliseconds=1234), "scheduled_for": THEN}
-    [uuid] = await runs(api, heartbeat, "success", workflow_id="hb_1-2026/02 x", **given)
+    times = {"created_at": THEN, "started_at": THEN + timedelta(milliseconds=1234), "scheduled_for": THEN}
+    [uuid] = await runs(api, heartbeat, "success", workflow_id="hb_1-2026/02 x", **times)
     answer = (await api.get("/heartbeat/logs", bot_id=bot["id"])).json()
     Logs.model_validate(answer, extra="forbid")
     [log] = answer["logs"]
@@ -71,12 +71,12 @@ async def test_a_log_says_what_it_really_cost_and_what_the_agent_reported(api: A
 async def test_pages_are_newest_first_and_leave_running_ones_out(api: Api) -> None:
     bot = await api.bot()
     heartbeat = await api.heartbeat(bot)
-    made = await runs(api, heartbeat, *["success", "error", "skipped", "cancelled"] * 6)
+    logs = await runs(api, heartbeat, *["success", "error", "skipped", "cancelled"] * 6)
     going = await runs(api, heartbeat, "running", "running", duration_ms=None)
-    assert await uuids(api, bot) == made[:-21:-1]
-    assert await uuids(api, bot, page=2) == made[3::-1]
+    assert await uuids(api, bot) == logs[:-21:-1]
+    assert await uuids(api, bot, page=2) == logs[3::-1]
     assert await uuids(api, bot, page=3) == []
-    assert await uuids(api, bot, page=5, per_page=5) == made[3::-1]
+    assert await uuids(api, bot, page=5, per_page=5) == logs[3::-1]
     assert await uuids(api, bot, status="running") == going[::-1]
     body = (await api.get("/heartbeat/logs", bot_id=bot["id"])).json()
     assert body["pagination"] == {"page": 1, "per_page": 20, "total": 24, "total_pages": 2}
@@ -104,9 +104,9 @@ async def test_filters_narrow_pages_and_totals(api: Api) -> None:
 async def test_logs_outlive_their_heartbeat(api: Api) -> None:
     bot = await api.bot()
     heartbeat = await api.heartbeat(bot)
-    made = await runs(api, heartbeat, "success")
+    logs = await runs(api, heartbeat, "success")
     await api.delete("/heartbeat/delete", bot_id=bot["id"], heartbeat_id=heartbeat["uuid"])
-    assert await uuids(api, bot) == made
+    assert await uuids(api, bot) == logs
     gone = await api.get("/heartbeat/logs", bot_id=bot["id"], heartbeat_id=heartbeat["uuid"])
     assert error_of(gone, 404)["code"] == "heartbeat_not_found"
 

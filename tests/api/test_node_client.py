@@ -18,9 +18,9 @@ class NodeClient:
         self._key = key
         self.body: dict[str, Any] = {"project_id": project_id}
 
-    async def send(self, method: str, path: str, **given: Any) -> dict[str, Any]:
+    async def send(self, method: str, path: str, **fields: Any) -> dict[str, Any]:
         """A call with a body: what was set before goes along. What is falsy stays unset, as the client has it."""
-        self.body.update({name: value for name, value in given.items() if value or value is False or name == "bot_id"})
+        self.body.update({name: value for name, value in fields.items() if value or value is False or name == "bot_id"})
         return self._read(await self._request(method, path, json.dumps(self.body)))
 
     async def fetch(self, path: str, method: str = "GET", **query: Any) -> dict[str, Any]:
@@ -47,8 +47,8 @@ class NodeClient:
 
 async def test_a_session_of_the_node_client(api: Api) -> None:
     client = NodeClient(api.http, api.project.uuid, api.key)
-    made = await client.send("POST", "create", name="Desk", model="gpt-4o-mini", instruction="Be brief.", status="1")
-    bot_id = made["bot"]["id"]
+    created = await client.send("POST", "create", name="Desk", model="gpt-4o-mini", instruction="Be brief.", status="1")
+    bot_id = created["bot"]["id"]
     assert (await client.fetch("readall", page=1, per_page=10))["bots"][0]["uuid"] == bot_id
     await client.send("PUT", "update", bot_id=bot_id, status="active", heartbeat=1)
     # A chat, long ago, left these behind.
@@ -94,8 +94,8 @@ async def test_the_node_clients_tools(shop: Api, desk: ToolServer, down: str) ->
     # A training, long ago, left these behind.
     client.body |= {"type": "text", "title": "", "source": "…", "status": "active", "settings": None}
     config = {"url": desk.url, "headers": {"X-Key": "k"}, "require_approval": ["book"]}
-    given = {"name": "Tickets", "description": "The queue", "config": config}
-    tool = (await client.send("POST", "tool", bot_id=bot_id, **given))["tool"]
+    fields = {"name": "Tickets", "description": "The queue", "config": config}
+    tool = (await client.send("POST", "tool", bot_id=bot_id, **fields))["tool"]
     assert (tool["server_label"], tool["server_url"], tool["transport"]) == ("Tickets", desk.url, "http")
     assert (tool["header_names"], tool["approval_tools"], tool["last_error"]) == (["X-Key"], ["book"], None)
 
@@ -107,14 +107,14 @@ async def test_the_node_clients_tools(shop: Api, desk: ToolServer, down: str) ->
     path = f"tool/{tool['id']}"
     await client.send("POST", f"{path}/toggle", bot_id=bot_id, tool_name="book", active=False)
     await client.send("PUT", f"{path}/configure", bot_id=bot_id, settings=[{"name": "refuse", "is_active": False}])
-    found = (await client.fetch(path, bot_id=bot_id))["tool"]
-    assert {entry["name"] for entry in found["tools"] if not entry["is_active"]} == {"book", "refuse"}
+    shown = (await client.fetch(path, bot_id=bot_id))["tool"]
+    assert {entry["name"] for entry in shown["tools"] if not entry["is_active"]} == {"book", "refuse"}
     listed = await client.fetch("tool", bot_id=bot_id, page=1, per_page=10)
     assert [entry["tool"]["id"] for entry in listed["tools"]] == [tool["id"]]
 
     # Only the name is new; the rest of the body is what earlier calls left in it.
     renamed = (await client.send("PUT", path, bot_id=bot_id, name="Queue"))["tool"]
-    assert (renamed["server_label"], renamed["tools"]) == ("Queue", found["tools"])
+    assert (renamed["server_label"], renamed["tools"]) == ("Queue", shown["tools"])
     moved = {"url": down, "transport": "sse", "headers": None}
     changed = (await client.send("PUT", path, bot_id=bot_id, config=moved))["tool"]
     assert (changed["server_url"], changed["transport"], changed["header_names"]) == (down, "sse", [])

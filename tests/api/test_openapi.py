@@ -74,8 +74,8 @@ def request_example(document: Document, path: str) -> dict[str, Any]:
     """The example of a call's body, or one made of the examples of its fields."""
     body = document["paths"][f"/v1/bot{path}"]["post"]["requestBody"]["content"]["application/json"]["schema"]
     schema = document["components"]["schemas"][body["$ref"].split("/")[-1]]
-    made = {name: field["examples"][0] for name, field in schema["properties"].items()}
-    example: dict[str, Any] = schema.get("examples", [made])[0]
+    fields = {name: field["examples"][0] for name, field in schema["properties"].items()}
+    example: dict[str, Any] = schema.get("examples", [fields])[0]
     return example
 
 

@@ -24,14 +24,14 @@ NOON = datetime(2026, 11, 20, 12, 0, 20, tzinfo=UTC)
 async def api(shared_database: Database, temporal: Client) -> AsyncIterator[Api]:
     """An owner on an application whose clock stands still: requests are counted by the minute."""
     settings = settings_for(shared_database.url, temporal)
-    async with owner(create_app(settings, shared_database, temporal, now=lambda: NOON)) as made:
-        yield made
+    async with owner(create_app(settings, shared_database, temporal, now=lambda: NOON)) as api:
+        yield api
 
 
 @pytest.fixture
 async def starter(api: Api) -> AsyncIterator[Api]:
-    async with owner(api.app, "starter") as made:
-        yield made
+    async with owner(api.app, "starter") as starter:
+        yield starter
 
 
 async def change_plan(api: Api, plan: str) -> None:
@@ -56,12 +56,12 @@ async def test_a_plan_without_heartbeats(api: Api, plan: str) -> None:
 
 async def test_a_plans_heartbeats_per_bot(starter: Api) -> None:
     bot, other = await starter.bot(), await starter.bot()
-    made = [await starter.heartbeat(bot, prompt=f"Prompt {number}") for number in range(3)]
+    heartbeats = [await starter.heartbeat(bot, prompt=f"Prompt {number}") for number in range(3)]
     refused = await starter.post("/heartbeat/configure", bot_id=bot["id"], prompt="One more", cron_pattern=YEARLY)
     assert error_of(refused, 403)["code"] == "plan_heartbeat_limit"
-    assert (await starter.heartbeat(bot, prompt="Prompt 0", label="Still mine"))["uuid"] == made[0]["uuid"]
+    assert (await starter.heartbeat(bot, prompt="Prompt 0", label="Still mine"))["uuid"] == heartbeats[0]["uuid"]
     await starter.heartbeat(other)
-    await starter.delete("/heartbeat/delete", bot_id=bot["id"], heartbeat_id=made[1]["uuid"])
+    await starter.delete("/heartbeat/delete", bot_id=bot["id"], heartbeat_id=heartbeats[1]["uuid"])
     await starter.heartbeat(bot, prompt="One more")
 
 

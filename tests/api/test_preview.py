@@ -12,9 +12,9 @@ from tests.support.api import Api
 from tests.support.seeds import NOW
 
 
-async def previewed(api: Api, **given: Any) -> dict[str, Any]:
+async def previewed(api: Api, **fields: Any) -> dict[str, Any]:
     bot = await api.bot()
-    answer = await api.post("/heartbeat/preview", bot_id=bot["id"], prompt="Check the queue.", **given)
+    answer = await api.post("/heartbeat/preview", bot_id=bot["id"], prompt="Check the queue.", **fields)
     assert answer.status_code == 200, answer.text
     return answer.json()
 
@@ -75,8 +75,8 @@ async def test_a_bots_own_runs_tell_cost_and_duration(api: Api) -> None:
         for number in range(20)
     ]
     await api.database.write(lambda c: c.execute(columns(Run).insert(), runs))
-    asked = {"bot_id": bot["id"], "prompt": "Check the queue.", "cron_pattern": "* * * * *"}
-    seen = (await api.post("/heartbeat/preview", **asked)).json()
+    fields = {"bot_id": bot["id"], "prompt": "Check the queue.", "cron_pattern": "* * * * *"}
+    seen = (await api.post("/heartbeat/preview", **fields)).json()
     assert (seen["credits_per_run"], seen["credits_per_run_from"]) == (5, "the median of this bot's newest 20 runs")
     assert seen["warnings"] == [
         "Its ticks come as close as a minute, but one run in twenty takes longer than 95 s: "
@@ -103,10 +103,10 @@ async def test_what_configure_would_refuse_is_a_warning(api: Api) -> None:
 
 async def test_a_cadence_that_cannot_be_is_a_400(api: Api) -> None:
     bot = await api.bot()
-    asked = {"bot_id": bot["id"], "prompt": "x", "cron_pattern": "0 0 31 2 *"}
-    answer = await api.post("/heartbeat/preview", **asked)
+    fields = {"bot_id": bot["id"], "prompt": "x", "cron_pattern": "0 0 31 2 *"}
+    answer = await api.post("/heartbeat/preview", **fields)
     assert answer.status_code == 400
     assert answer.json()["details"][0]["field"] == "cron_pattern"
     for count in (0, 101):
-        answer = await api.post("/heartbeat/preview", **{**asked, "cron_pattern": "0 9 * * *", "count": count})
+        answer = await api.post("/heartbeat/preview", **{**fields, "cron_pattern": "0 9 * * *", "count": count})
         assert answer.json()["details"][0]["field"] == "count"

@@ -63,8 +63,8 @@ class Site:
         async with self.watched(last_id) as answer:
             return [one async for one in read(answer)]
 
-    async def write(self, work: Any, *arguments: Any, **given: Any) -> None:
-        await self.api.database.write(work, self.run, *arguments, **given)
+    async def write(self, work: Any, *arguments: Any, **keywords: Any) -> None:
+        await self.api.database.write(work, self.run, *arguments, **keywords)
 
     async def end(self, status: str = "success") -> None:
         await self.write(change, status=status, duration_ms=5)
@@ -102,8 +102,8 @@ async def test_a_run_is_told_as_it_goes(site: Site) -> None:
     async with site.watched() as answer:
         assert answer.headers["content-type"] == "text/event-stream; charset=utf-8"
         assert answer.headers["cache-control"] == "no-store"
-        told = read(answer)
-        begun = await anext(told)
+        events = read(answer)
+        begun = await anext(events)
         assert (begun.name, begun.data["status"], begun.data["uuid"]) == ("run", "running", site.run)
 
         def thought(connection: Connection, run: str) -> None:
@@ -113,19 +113,19 @@ async def test_a_run_is_told_as_it_goes(site: Site) -> None:
             an_entry(connection, run, 1, "settle", credits=2)
 
         await site.write(thought)
-        first = [await anext(told) for _ in range(3)]
+        first = [await anext(events) for _ in range(3)]
         assert [(one.name, one.data["number"], one.data["state"], one.data["credits"]) for one in first] == [
             ("step", 1, "done", 2),
             ("step", 2, "asked", 0),
             ("step", 3, "asked", 0),
         ]
         await site.write(change_step, 3, state="called")
-        assert [(await anext(told)).data[name] for name in ("number",)] == [3]
+        assert [(await anext(events)).data[name] for name in ("number",)] == [3]
         await site.write(change_step, 3, state="done", answer="3 tickets")
-        done = await anext(told)
+        done = await anext(events)
         assert (done.data["state"], done.data["answer"], done.id) == ("done", "3 tickets", "running.dad")
         await site.end("cancelled")
-        rest = [one async for one in told]
+        rest = [one async for one in events]
     assert [(one.name, one.data["status"]) for one in rest] == [("run", "cancelled"), ("end", "cancelled")]
     unsaid = {"instruction": "", "opening": None, "steps": [], "attempts": []}
     RunObject.model_validate({**rest[0].data, **unsaid}, extra="forbid")
@@ -136,14 +136,14 @@ async def test_who_comes_back_is_told_what_is_new(site: Site) -> None:
     await site.write(a_step, 1)
     await site.write(a_call, 2)
     async with site.watched() as answer:
-        told = read(answer)
-        seen = [await anext(told) for _ in range(3)]
+        events = read(answer)
+        seen = [await anext(events) for _ in range(3)]
     await site.write(change_step, 2, state="done")
     await site.write(a_step, 3, final=True)
     await site.end()
 
-    def names(found: list[Event]) -> list[Any]:
-        return [(one.name, one.data.get("number")) for one in found]
+    def names(new: list[Event]) -> list[Any]:
+        return [(one.name, one.data.get("number")) for one in new]
 
     after = [("run", None), ("end", None)]
     assert names(await site.all(seen[-1].id)) == [("step", 2), ("step", 3), *after]
@@ -174,8 +174,8 @@ async def test_who_hangs_up_is_forgotten(site: Site) -> None:
         statements.append(statement)
 
     async with site.watched() as answer:
-        told = read(answer)
-        await anext(told)
+        events = read(answer)
+        await anext(events)
         [request] = site.server.server_state.tasks
         event.listen(site.api.database._engine, "before_cursor_execute", note)
         await until(lambda: len(statements) > 9)
@@ -184,9 +184,9 @@ async def test_who_hangs_up_is_forgotten(site: Site) -> None:
     assert site.server.server_state.tasks == set()
     event.remove(site.api.database._engine, "before_cursor_execute", note)
     # One to see who asks, one to see whether there is news; beside them a transaction begins on SQLite.
-    asked = [statement for statement in statements if statement.startswith("SELECT")]
-    assert all("FROM api_key" in one for one in asked[::2])
-    assert all("FROM run LEFT OUTER JOIN step" in one for one in asked[1::2])
+    queries = [statement for statement in statements if statement.startswith("SELECT")]
+    assert all("FROM api_key" in one for one in queries[::2])
+    assert all("FROM run LEFT OUTER JOIN step" in one for one in queries[1::2])
 
 
 async def test_a_quiet_run_gives_signs_of_life(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -202,10 +202,10 @@ async def test_a_quiet_run_gives_signs_of_life(site: Site, monkeypatch: pytest.M
 async def test_a_key_that_is_revoked_ends_its_streams(site: Site) -> None:
     [key] = await site.api.database.read(keys, site.api.project)
     async with site.watched() as answer:
-        told = read(answer)
-        await anext(told)
+        events = read(answer)
+        await anext(events)
         await site.api.database.write(lambda c: revoke_key(c, site.api.project, key.uuid, NOW))
-        assert [one async for one in told] == []
+        assert [one async for one in events] == []
     async with site.watched() as answer:
         await answer.aread()
         assert error_of(answer, 401)["code"] == "unauthorized"
@@ -218,9 +218,9 @@ async def test_fifty_watchers_hold_no_connection(site: Site) -> None:
     assert (await site.api.get("/readall")).json()["total"] == 1
     await site.write(a_step, 1, final=True)
     await site.end()
-    told = await asyncio.gather(*watching)
-    assert [[one.name for one in each][-2:] for each in told] == [["run", "end"]] * 50
-    assert all(sum(one.name == "step" for one in each) == 1 for each in told)
+    streams = await asyncio.gather(*watching)
+    assert [[one.name for one in each][-2:] for each in streams] == [["run", "end"]] * 50
+    assert all(sum(one.name == "step" for one in each) == 1 for each in streams)
 
 
 async def test_a_real_run_from_its_first_step_to_its_end(site: Site, working: Api, model: ModelServer) -> None:
@@ -234,13 +234,13 @@ async def test_a_real_run_from_its_first_step_to_its_end(site: Site, working: Ap
     watching = asyncio.create_task(site.all())
     await until(lambda: len(site.server.server_state.tasks) == 1)
     go_on.set()
-    told = await watching
-    assert [(one.name, one.data.get("status")) for one in told if one.name != "step"] == [
+    events = await watching
+    assert [(one.name, one.data.get("status")) for one in events if one.name != "step"] == [
         ("run", "running"),
         ("run", "success"),
         ("end", "success"),
     ]
-    last = {one.data["number"]: one.data for one in told if one.name == "step"}
+    last = {one.data["number"]: one.data for one in events if one.name == "step"}
     run = (await working.get("/run/read", bot_id=site.bot["id"], run_id=site.run)).json()["run"]
     assert list(last.values()) == run["steps"]
     assert [(step["kind"], step["name"], step["credits"]) for step in run["steps"]] == [

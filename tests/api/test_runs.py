@@ -13,16 +13,16 @@ from tests.support.past_runs import a_call, a_run, a_step, an_attempt, an_entry
 THEN = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
 
 
-async def seeded(api: Api, bot: dict, status: str = "success", **given: Any) -> str:
+async def seeded(api: Api, bot: dict, status: str = "success", **columns: Any) -> str:
     """A run that asked its model, made two calls and asked again; the second answer is still awaited while it runs."""
     row = await api.row(await api.heartbeat(bot))
-    given |= {"created_at": THEN, "tokens_used": 1270, "credits_charged": 3, "cost_nano_usd": 1_250_000}
+    columns |= {"created_at": THEN, "tokens_used": 1270, "credits_charged": 3, "cost_nano_usd": 1_250_000}
 
     def seed(connection: Connection) -> str:
-        uuid = a_run(connection, row, status, **given)
+        uuid = a_run(connection, row, status, **columns)
         a_step(connection, uuid, 1, answer="Let me look.", input_tokens=1000, output_tokens=250)
-        found = {"state": "done", "answer": "3 tickets", "duration_ms": 40}
-        a_call(connection, uuid, 2, **found, arguments='{"queue": "new", "most": 3}')
+        result = {"state": "done", "answer": "3 tickets", "duration_ms": 40}
+        a_call(connection, uuid, 2, **result, arguments='{"queue": "new", "most": 3}')
         a_call(connection, uuid, 3, state="done", answer="It timed out.", failure_code="failed")
         an_entry(connection, uuid, 1, "reserve", held=9)
         an_entry(connection, uuid, 1, "settle", credits=2, held=-9, tokens=1250)

@@ -22,11 +22,11 @@ async def test_a_bot_without_logs(api: Api) -> None:
     bot = await api.bot()
     await api.heartbeat(bot, enabled=True)
     await api.heartbeat(bot, prompt="Off")
-    found = await stats(api, bot)
-    assert (found["total_executions"], found["success_rate"], found["avg_duration_ms"]) == (0, 0.0, 0)
-    assert (found["active_heartbeats"], found["time_series"]) == (1, [])
-    assert (found["by_model"], found["total_cost_usd"]) == ({}, "0")
-    assert found["by_type"]["heartbeat"] == found["by_type"]["scheduled_task"] == {"count": 0, "success_rate": 0.0}
+    totals = await stats(api, bot)
+    assert (totals["total_executions"], totals["success_rate"], totals["avg_duration_ms"]) == (0, 0.0, 0)
+    assert (totals["active_heartbeats"], totals["time_series"]) == (1, [])
+    assert (totals["by_model"], totals["total_cost_usd"]) == ({}, "0")
+    assert totals["by_type"]["heartbeat"] == totals["by_type"]["scheduled_task"] == {"count": 0, "success_rate": 0.0}
 
 
 async def test_everything_is_added_up_by_type_and_by_day(api: Api) -> None:
@@ -45,21 +45,21 @@ async def test_everything_is_added_up_by_type_and_by_day(api: Api) -> None:
         a_run(connection, row, "error", created_at=today - timedelta(days=40))
 
     await api.database.write(seed)
-    found = await stats(api, bot)
-    assert {name: found[name] for name in ("total_executions", "success_count", "error_count", "skipped_count")} == {
+    totals = await stats(api, bot)
+    assert {name: totals[name] for name in ("total_executions", "success_count", "error_count", "skipped_count")} == {
         "total_executions": 6,
         "success_count": 3,
         "error_count": 1,
         "skipped_count": 1,
     }
-    assert (found["success_rate"], found["total_tokens"], found["total_credits"]) == (50.0, 6250, 10)
-    assert found["avg_duration_ms"] == round((4 * 4500 + 900) / 5)
-    assert found["by_type"] == {
+    assert (totals["success_rate"], totals["total_tokens"], totals["total_credits"]) == (50.0, 6250, 10)
+    assert totals["avg_duration_ms"] == round((4 * 4500 + 900) / 5)
+    assert totals["by_type"] == {
         "heartbeat": {"count": 5, "success_rate": 40.0},
         "scheduled_task": {"count": 1, "success_rate": 100.0},
     }
-    assert [day["date"] for day in found["time_series"]] == [f"{today:%Y-%m-%d}", f"{yesterday:%Y-%m-%d}"]
-    assert found["time_series"][0] == {
+    assert [day["date"] for day in totals["time_series"]] == [f"{today:%Y-%m-%d}", f"{yesterday:%Y-%m-%d}"]
+    assert totals["time_series"][0] == {
         "date": f"{today:%Y-%m-%d}",
         "total": 3,
         "success": 2,
@@ -84,15 +84,15 @@ async def test_each_model_has_its_own_sums_and_its_real_cost(api: Api) -> None:
         a_run(connection, row, "skipped", model="", tokens_used=0, credits_charged=0)
 
     await api.database.write(seed)
-    found = await stats(api, bot)
-    assert found["by_model"] == {
+    totals = await stats(api, bot)
+    assert totals["by_model"] == {
         "openai:scripted": {"count": 2, "credits": 4, "tokens": 2500, "cost_usd": "0.0015"},
         "local:smollm2": {"count": 1, "credits": 0, "tokens": 1250, "cost_usd": "0"},
         "none": {"count": 1, "credits": 0, "tokens": 0, "cost_usd": "0"},
     }
-    assert (found["total_cost_usd"], found["total_executions"]) == ("0.0015", 4)
-    assert [(day["total"], day["credits"]) for day in found["time_series"]] == [(4, 4)]
-    assert found["by_type"]["heartbeat"] == {"count": 4, "success_rate": 50.0}
+    assert (totals["total_cost_usd"], totals["total_executions"]) == ("0.0015", 4)
+    assert [(day["total"], day["credits"]) for day in totals["time_series"]] == [(4, 4)]
+    assert totals["by_type"]["heartbeat"] == {"count": 4, "success_rate": 50.0}
 
 
 @pytest.mark.parametrize("days", ["7", 7])

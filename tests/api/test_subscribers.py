@@ -37,7 +37,7 @@ async def test_a_deleted_subscriber_takes_its_heartbeats_along(api: Api) -> None
 
 
 @pytest.mark.parametrize(
-    ("given", "field"),
+    ("fields", "field"),
     [
         ({}, "email"),
         ({"email": "nobody"}, "email"),
@@ -46,9 +46,9 @@ async def test_a_deleted_subscriber_takes_its_heartbeats_along(api: Api) -> None
         ({"name": 5}, "name"),
     ],
 )
-async def test_wrong_fields_are_named(api: Api, given: dict, field: str) -> None:
+async def test_wrong_fields_are_named(api: Api, fields: dict, field: str) -> None:
     bot = await api.bot()
-    assert wrong_fields(await api.post("/subscriber/create", bot_id=bot["id"], **given)) == [field]
+    assert wrong_fields(await api.post("/subscriber/create", bot_id=bot["id"], **fields)) == [field]
 
 
 async def test_a_member_of_another_bot_is_not_there(api: Api) -> None:

@@ -18,8 +18,8 @@ FRIDAY = {
 DAILY = {"schedule_type": "daily", "schedule_config": {"time": "09:00"}}
 
 
-async def create(api: Api, bot: dict[str, Any], **given: Any) -> dict[str, Any]:
-    body = {"bot_id": bot["id"], "name": "Quarter end", "prompt": "Send the figures.", **DAILY, **given}
+async def create(api: Api, bot: dict[str, Any], **fields: Any) -> dict[str, Any]:
+    body = {"bot_id": bot["id"], "name": "Quarter end", "prompt": "Send the figures.", **DAILY, **fields}
     answer = await api.post("/task/create", **body)
     assert answer.status_code == 200, answer.text
     OneTask.model_validate(answer.json(), extra="forbid")
@@ -29,9 +29,9 @@ async def create(api: Api, bot: dict[str, Any], **given: Any) -> dict[str, Any]:
 
 async def listed(api: Api, bot: dict[str, Any], **query: Any) -> list[str]:
     answer = await api.get("/task/readall", bot_id=bot["id"], **query)
-    found = AllTasks.model_validate(answer.json(), extra="forbid")
-    assert found.total == len(found.tasks) == found.pagination.total
-    return [task.uuid for task in found.tasks]
+    page_of_tasks = AllTasks.model_validate(answer.json(), extra="forbid")
+    assert page_of_tasks.total == len(page_of_tasks.tasks) == page_of_tasks.pagination.total
+    return [task.uuid for task in page_of_tasks.tasks]
 
 
 async def test_a_task_for_a_time(api: Api) -> None:
@@ -64,7 +64,7 @@ async def test_a_cancelled_task_is_over_and_its_schedule_gone(api: Api) -> None:
     bot = await api.bot()
     task = await create(api, bot, max_executions=3)
     assert (task["status"], task["schedule"], task["max_executions"]) == ("active", "At 09:00, UTC", 3)
-    kept = await create(api, bot)
+    other = await create(api, bot)
     which = {"bot_id": bot["id"], "task_id": task["uuid"]}
     answer = await api.post("/task/cancel", **which)
     cancelled = answer.json()["task"]
@@ -74,7 +74,7 @@ async def test_a_cancelled_task_is_over_and_its_schedule_gone(api: Api) -> None:
     assert gone.value.status == RPCStatusCode.NOT_FOUND
     assert (await api.post("/task/cancel", **which)).json()["task"] == cancelled
     assert (await api.get("/task/read", **which)).json()["task"] == cancelled
-    assert await listed(api, bot) == [kept["uuid"]] == await listed(api, bot, status="active")
+    assert await listed(api, bot) == [other["uuid"]] == await listed(api, bot, status="active")
     assert await listed(api, bot, status="cancelled") == [task["uuid"]]
     logs = await api.get("/heartbeat/logs", bot_id=bot["id"], heartbeat_id=task["uuid"])
     assert (logs.status_code, logs.json()["total"]) == (200, 0)
@@ -127,10 +127,10 @@ BAD: list[tuple[dict[str, Any], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("given", "field"), BAD)
-async def test_bad_input_is_told_its_field(api: Api, given: dict[str, Any], field: str) -> None:
+@pytest.mark.parametrize(("fields", "field"), BAD)
+async def test_bad_input_is_told_its_field(api: Api, fields: dict[str, Any], field: str) -> None:
     bot = await api.bot()
-    body = {"bot_id": bot["id"], "name": "Quarter end", "prompt": "Send the figures.", **DAILY, **given}
+    body = {"bot_id": bot["id"], "name": "Quarter end", "prompt": "Send the figures.", **DAILY, **fields}
     assert wrong_fields(await api.post("/task/create", **body)) == [field]
     assert await listed(api, bot) == []
 

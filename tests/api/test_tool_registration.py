@@ -30,8 +30,8 @@ async def read(api: Api, bot: dict, tool: dict) -> dict[str, Any]:
 
 
 def entry(tool: dict, name: str) -> dict[str, Any]:
-    [found] = [one for one in tool["tools"] if one["name"] == name]
-    return found
+    [row] = [one for one in tool["tools"] if one["name"] == name]
+    return row
 
 
 @pytest.mark.parametrize("transport", ["http", "sse"])
@@ -67,12 +67,12 @@ async def test_a_server_that_is_down_is_kept_and_refreshed_later(shop: Api, down
     finally:
         back.close()
     assert answer == {"success": True, "message": f"desk offers {len(back.tools())} tools."}
-    found = await read(shop, bot, tool)
-    assert (found["last_error"], len(found["tools"])) == (None, len(back.tools()))
+    refreshed = await read(shop, bot, tool)
+    assert (refreshed["last_error"], len(refreshed["tools"])) == (None, len(back.tools()))
     error_of(await ask(shop, bot, tool, "refresh"), 400)
     lost = await read(shop, bot, tool)
     assert lost["last_error"] == "The tool server desk cannot be reached."
-    assert (lost["tools"], lost["refreshed_at"]) == (found["tools"], found["refreshed_at"])
+    assert (lost["tools"], lost["refreshed_at"]) == (refreshed["tools"], refreshed["refreshed_at"])
 
 
 async def test_trying_a_connection_stores_nothing(shop: Api, desk: ToolServer, down: str) -> None:
@@ -114,25 +114,25 @@ async def test_a_tool_that_changed_shows_how_and_refresh_takes_it(shop: Api, des
         mark_changed(connection, "stdio:files", "forecast", None, NOW)
 
     await shop.database.write(work)
-    found = await read(shop, bot, tool)
-    OneTool.model_validate({"tool": found}, extra="forbid")
-    forecast, wait = entry(found, "forecast")["changed"], entry(found, "wait")["changed"]
+    shown = await read(shop, bot, tool)
+    OneTool.model_validate({"tool": shown}, extra="forbid")
+    forecast, wait = entry(shown, "forecast")["changed"], entry(shown, "wait")["changed"]
     assert (forecast["gone"], forecast["seen_at"], wait["gone"]) == (False, NOW.isoformat(), True)
     lines = forecast["difference"].splitlines()
     assert lines[:2] == ["--- pinned", "+++ now"]
     assert '+    "days": {' in lines
     assert [line for line in lines[2:] if line.startswith("-")] == []
     assert "-Answers when it is released." in wait["difference"].splitlines()
-    assert {one["name"] for one in found["tools"] if one["changed"]} == {"forecast", "wait"}
-    assert {**found, "tools": before["tools"]} == before, "nobody edited it"
+    assert {one["name"] for one in shown["tools"] if one["changed"]} == {"forecast", "wait"}
+    assert {**shown, "tools": before["tools"]} == before, "nobody edited it"
 
     desk.changed, desk.hidden = True, {"wait"}
     assert (await ask(shop, bot, tool, "refresh")).json()["success"] is True
-    found = await read(shop, bot, tool)
-    assert [one["name"] for one in found["tools"]] == [one.name for one in desk.tools()]
-    assert all(one["changed"] is None for one in found["tools"])
-    assert [one["name"] for one in found["tools"] if not one["is_active"]] == ["book"]
-    assert entry(found, "forecast")["schema"] == now
+    shown = await read(shop, bot, tool)
+    assert [one["name"] for one in shown["tools"]] == [one.name for one in desk.tools()]
+    assert all(one["changed"] is None for one in shown["tools"])
+    assert [one["name"] for one in shown["tools"] if not one["is_active"]] == ["book"]
+    assert entry(shown, "forecast")["schema"] == now
 
 
 async def test_two_that_change_at_once_are_both_marked(shop: Api, desk: ToolServer) -> None:
@@ -152,8 +152,8 @@ async def test_headers_let_us_in_and_are_never_shown(shop: Api, locked_desk: Too
     tool = await connect(shop, bot, locked_desk.url, headers={"Authorization": "Bearer wrong"})
     assert "does not let us in (HTTP 401)" in tool["last_error"]
     path, which = f"/tool/{tool['id']}", {"bot_id": bot["id"]}
-    given = {"Authorization": AUTHORISATION, "X-Tenant": "seven"}
-    right = (await shop.put(path, **which, headers=given)).json()["tool"]
+    headers = {"Authorization": AUTHORISATION, "X-Tenant": "seven"}
+    right = (await shop.put(path, **which, headers=headers)).json()["tool"]
     assert (right["last_error"], right["headers"]) == (None, {})
     assert right["header_names"] == ["Authorization", "X-Tenant"]
     assert len(right["tools"]) == len(locked_desk.tools())
@@ -251,11 +251,11 @@ async def test_without_a_key_headers_are_refused_and_the_rest_works(
 async def test_headers_of_a_key_that_is_gone_are_said_to_be(
     shared_database: Database, temporal: Client, tmp_path: Path, locked_desk: ToolServer
 ) -> None:
-    lost, kept = new_key(), new_key()
-    async with shop_with(shared_database, temporal, tmp_path, secret_keys=f"{lost},{kept}") as api:
+    lost, current = new_key(), new_key()
+    async with shop_with(shared_database, temporal, tmp_path, secret_keys=f"{lost},{current}") as api:
         bot = await api.bot()
         tool = await connect(api, bot, locked_desk.url, headers={"Authorization": AUTHORISATION})
-        api.settings.secret_keys = type(api.settings.secret_keys)(kept)
+        api.settings.secret_keys = type(api.settings.secret_keys)(current)
         said = (await ask(api, bot, tool, "test")).json()
         assert said["success"] is False
         assert f"sealed with the key '{lost.partition(':')[0]}'" in said["message"]
@@ -277,5 +277,5 @@ async def test_more_than_a_model_can_be_told_is_not_kept(shop: Api, desk: ToolSe
 
 def test_an_api_that_speaks_to_no_server_has_not_loaded_what_it_would_need() -> None:
     look = "import api.main, sys; print(sorted({'mcp', 'httpx2', 'anthropic', 'openai'} & set(sys.modules)))"
-    found = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True)
-    assert found.stdout == "[]\n"
+    process = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True)
+    assert process.stdout == "[]\n"

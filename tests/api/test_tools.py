@@ -13,8 +13,8 @@ from tests.support.tool_server import ToolServer
 SERVER = {"server_label": "Tickets", "server_url": "https://tools.invalid/mcp", "transport": "http"}
 
 
-async def a_tool(api: Api, bot: dict, **given: object) -> dict:
-    answer = await api.post("/tool", **{"bot_id": bot["id"], **SERVER, **given})
+async def a_tool(api: Api, bot: dict, **fields: object) -> dict:
+    answer = await api.post("/tool", **{"bot_id": bot["id"], **SERVER, **fields})
     assert answer.status_code == 200, answer.text
     return answer.json()["tool"]
 
@@ -32,15 +32,15 @@ async def test_a_registration_reads_back(api: Api) -> None:
 
 async def test_pages_and_filters(api: Api) -> None:
     bot = await api.bot()
-    made = [await a_tool(api, bot, server_label=f"Server {number}") for number in range(3)]
-    await api.put(f"/tool/{made[1]['id']}", bot_id=bot["id"], is_enabled="inactive")
+    tools = [await a_tool(api, bot, server_label=f"Server {number}") for number in range(3)]
+    await api.put(f"/tool/{tools[1]['id']}", bot_id=bot["id"], is_enabled="inactive")
     listed = (await api.get("/tool", bot_id=bot["id"], per_page=2)).json()
     AllTools.model_validate(listed, extra="forbid")
-    assert [entry["tool"]["id"] for entry in listed["tools"]] == [entry["id"] for entry in made[:2]]
+    assert [entry["tool"]["id"] for entry in listed["tools"]] == [entry["id"] for entry in tools[:2]]
     assert listed["pagination"] == {"page": 1, "per_page": 2, "total": 3, "total_pages": 2}
     wanted = json.dumps({"is_enabled": False, "unknown": "ignored"})
     off = (await api.get("/tool", bot_id=bot["id"], filter=wanted)).json()
-    assert [entry["id"] for entry in off["tools"]] == [made[1]["id"]]
+    assert [entry["id"] for entry in off["tools"]] == [tools[1]["id"]]
 
 
 async def test_update_and_delete(api: Api) -> None:
@@ -62,7 +62,7 @@ async def test_a_tool_of_another_bot_is_not_there(api: Api) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "field"),
+    ("fields", "field"),
     [
         ({"server_label": "x" * 256}, "server_label"),
         ({"server_url": "ftp://tools.example.com"}, "server_url"),
@@ -100,14 +100,14 @@ async def test_a_tool_of_another_bot_is_not_there(api: Api) -> None:
         ({"headers": {"X-Key": "hunter2" * 3_000}}, "headers"),
     ],
 )
-async def test_wrong_fields_are_named_and_secrets_are_not_repeated(shop: Api, given: dict, field: str) -> None:
+async def test_wrong_fields_are_named_and_secrets_are_not_repeated(shop: Api, fields: dict, field: str) -> None:
     bot = await shop.bot()
-    answer = await shop.post("/tool", **{"bot_id": bot["id"], **SERVER, **given})
+    answer = await shop.post("/tool", **{"bot_id": bot["id"], **SERVER, **fields})
     assert wrong_fields(answer) == [field]
     assert "hunter2" not in answer.text
     tool = (await shop.post("/tool", **{"bot_id": bot["id"], **SERVER})).json()["tool"]
     if field != "type":
-        changed = await shop.put(f"/tool/{tool['id']}", **{"bot_id": bot["id"], **given})
+        changed = await shop.put(f"/tool/{tool['id']}", **{"bot_id": bot["id"], **fields})
         assert wrong_fields(changed) == [field]
         assert "hunter2" not in changed.text
     assert (await shop.get("/tool", bot_id=bot["id"])).json()["tools"][0]["tool"] == tool
@@ -143,7 +143,7 @@ async def test_closed_addresses_are_refused_at_once(shop: Api, url: str) -> None
 
 
 @pytest.mark.parametrize(
-    ("given", "approval", "names"),
+    ("value", "approval", "names"),
     [
         ("never", "never", []),
         ("always", "always", []),
@@ -152,13 +152,13 @@ async def test_closed_addresses_are_refused_at_once(shop: Api, url: str) -> None
         ([], "never", []),
     ],
 )
-async def test_which_calls_need_an_approval(api: Api, given: object, approval: str, names: list[str]) -> None:
+async def test_which_calls_need_an_approval(api: Api, value: object, approval: str, names: list[str]) -> None:
     bot = await api.bot()
-    made = await a_tool(api, bot, require_approval=["put_note"])
-    assert (made["require_approval"], made["approval_tools"]) == ("tool-specific", ["put_note"])
-    tool = (await api.put(f"/tool/{made['id']}", bot_id=bot["id"], require_approval=given)).json()["tool"]
+    created = await a_tool(api, bot, require_approval=["put_note"])
+    assert (created["require_approval"], created["approval_tools"]) == ("tool-specific", ["put_note"])
+    tool = (await api.put(f"/tool/{created['id']}", bot_id=bot["id"], require_approval=value)).json()["tool"]
     assert (tool["require_approval"], tool["approval_tools"]) == (approval, names)
-    later = (await api.put(f"/tool/{made['id']}", bot_id=bot["id"], is_enabled=False)).json()["tool"]
+    later = (await api.put(f"/tool/{created['id']}", bot_id=bot["id"], is_enabled=False)).json()["tool"]
     assert (later["require_approval"], later["approval_tools"]) == (approval, names)
 
 
@@ -166,16 +166,16 @@ async def test_what_its_tools_bring_with_them_is_declared(api: Api) -> None:
     bot = await api.bot()
     plain = await a_tool(api, bot)
     assert plain["risks"] == []
-    made = await a_tool(api, bot, config={"risks": ["outside_action", "private_data", "private_data"]})
-    assert made["risks"] == ["private_data", "outside_action"]
-    path = f"/tool/{made['id']}"
-    for given, risks in (
-        ({"is_enabled": True}, made["risks"]),
-        ({"risks": None}, made["risks"]),
+    created = await a_tool(api, bot, config={"risks": ["outside_action", "private_data", "private_data"]})
+    assert created["risks"] == ["private_data", "outside_action"]
+    path = f"/tool/{created['id']}"
+    for fields, risks in (
+        ({"is_enabled": True}, created["risks"]),
+        ({"risks": None}, created["risks"]),
         ({"risks": ["untrusted_text"]}, ["untrusted_text"]),
         ({"risks": []}, []),
     ):
-        assert (await api.put(path, bot_id=bot["id"], **given)).json()["tool"]["risks"] == risks
+        assert (await api.put(path, bot_id=bot["id"], **fields)).json()["tool"]["risks"] == risks
         assert (await api.get(path, bot_id=bot["id"])).json()["tool"]["risks"] == risks
     listed = (await api.get("/tool", bot_id=bot["id"])).json()["tools"]
     assert [entry["tool"]["risks"] for entry in listed] == [[], []]
@@ -191,9 +191,9 @@ async def test_a_servers_tools_are_switched_by_name(shop: Api, desk: ToolServer)
     assert (await shop.put(f"{path}/configure", **which, tools=off)).json()["success"] is True
     assert (await shop.post(f"{path}/toggle", **which, tool_name="forecast", is_active=True)).json()["success"] is True
     assert (await shop.post(f"{path}/toggle", **which, tool_name="refuse", active=False)).json()["success"] is True
-    found = (await shop.get(path, **which)).json()["tool"]["tools"]
-    assert {entry["name"] for entry in found if not entry["is_active"]} == {"book", "refuse"}
-    assert {entry["name"] for entry in found} == {tool.name for tool in desk.tools()}
+    tools = (await shop.get(path, **which)).json()["tool"]["tools"]
+    assert {entry["name"] for entry in tools if not entry["is_active"]} == {"book", "refuse"}
+    assert {entry["name"] for entry in tools} == {tool.name for tool in desk.tools()}
     unknown = await shop.post(f"{path}/toggle", **which, tool_name="fly", is_active=True)
     assert error_of(unknown, 404)["code"] == "tool_not_found"
     assert wrong_fields(await shop.put(f"{path}/configure", **which, tools=[{"name": "x"}])) == ["tools.0.is_active"]
@@ -207,5 +207,5 @@ async def test_the_node_clients_word_for_switches(shop: Api, desk: ToolServer, s
     tool = await connect(shop, bot, desk.url)
     answer = await shop.put(f"/tool/{tool['id']}/configure", bot_id=bot["id"], settings=settings)
     assert answer.json()["success"] is True
-    found = (await shop.get(f"/tool/{tool['id']}", bot_id=bot["id"])).json()["tool"]["tools"]
-    assert [entry["name"] for entry in found if not entry["is_active"]] == ["book"]
+    tools = (await shop.get(f"/tool/{tool['id']}", bot_id=bot["id"])).json()["tool"]["tools"]
+    assert [entry["name"] for entry in tools if not entry["is_active"]] == ["book"]

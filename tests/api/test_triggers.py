@@ -11,9 +11,9 @@ from tests.support.model_server import ModelServer, Reply, fails, says
 from tests.support.patience import until
 
 
-async def a_heartbeat(api: Api, **given: object) -> dict:
+async def a_heartbeat(api: Api, **fields: object) -> dict:
     bot = await api.bot()
-    heartbeat = await api.heartbeat(bot, **given)
+    heartbeat = await api.heartbeat(bot, **fields)
     return {"bot_id": bot["id"], "heartbeat_id": heartbeat["uuid"]}
 
 

@@ -31,6 +31,6 @@ async def stranger(settings: Settings, database: Database, temporal: Client) -> 
 @pytest.fixture
 async def owner(settings: Settings, database: Database, temporal: Client) -> AsyncIterator[Owner]:
     async with browsing(settings, database, temporal) as browser:
-        made = await an_owner(settings, database, temporal, browser, "Acme")
-        assert (await browser.sign_in(made.key)).status_code == 303
-        yield made
+        dashboard_owner = await an_owner(settings, database, temporal, browser, "Acme")
+        assert (await browser.sign_in(dashboard_owner.key)).status_code == 303
+        yield dashboard_owner

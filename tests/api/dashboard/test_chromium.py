@@ -89,8 +89,8 @@ async def test_a_person_signs_in_watches_and_presses_buttons(owner: Owner, tmp_p
 async def test_a_person_answers_what_waits(owner: Owner, tmp_path: Path) -> None:
     run = await owner.run(status="running", finished_at=None, duration_ms=None, opening="It is Friday.")
     await owner.database.write(lambda c: a_call(c, run))
-    asked = await owner.database.write(lambda c: an_approval(c, run))
-    found = await owner.database.write(lambda c: a_finding(c, owner.heartbeat))
+    approval = await owner.database.write(lambda c: an_approval(c, run))
+    finding = await owner.database.write(lambda c: a_finding(c, owner.heartbeat))
     async with serving(owner) as site, chromium.chromium(tmp_path / "profile") as tab:
         await sign_in(tab, site, owner.key)
         assert await tab.run("document.querySelector('.badge.urgent').firstChild.data") == "1"
@@ -104,13 +104,13 @@ async def test_a_person_answers_what_waits(owner: Owner, tmp_path: Path) -> None
         assert await tab.run("window.same") is True, "the page was loaded anew instead of refreshed"
         assert await tab.run("document.getElementById('opening').open") is True, "what was unfolded is folded again"
 
-        await tab.run(f"document.getElementById('deny-{asked.uuid}').click()")
+        await tab.run(f"document.getElementById('deny-{approval.uuid}').click()")
         await tab.until("document.querySelector('.done')?.innerText.startsWith('You denied the call')")
         assert await tab.run("location.pathname + location.search") == f"/runs/{run.uuid}"
         await tab.until("document.querySelector('.badge.urgent').firstChild.data === '1'")
 
         await tab.go(f"{site}/findings")
-        await tab.run(f"document.getElementById('week-{found.uuid}').click()")
+        await tab.run(f"document.getElementById('week-{finding.uuid}').click()")
         await tab.until("document.querySelector('.done')?.innerText === 'Snoozed for a week.'")
         assert await tab.run("document.querySelector('.chip.snoozed').innerText") == "Snoozed"
         assert tab.complaints == []
@@ -121,8 +121,8 @@ async def test_the_link_of_a_message_opens_a_page_whose_buttons_work(owner: Owne
         update={"secret_keys": SecretStr(new_key()), "public_url": "https://heartbeat.example"}
     )
     run = await owner.run(status="running", finished_at=None, duration_ms=None)
-    asked = await owner.database.write(lambda c: an_approval(c, run))
-    link = approval_link(Keyring.from_settings(owner.settings), owner.settings, asked.uuid)
+    approval = await owner.database.write(lambda c: an_approval(c, run))
+    link = approval_link(Keyring.from_settings(owner.settings), owner.settings, approval.uuid)
     assert link is not None
     async with serving(owner) as site, chromium.chromium(tmp_path / "profile") as tab:
         await tab.go(link.replace("https://heartbeat.example", site))
@@ -158,14 +158,14 @@ async def test_nothing_is_wider_than_a_phone(owner: Owner, tmp_path: Path) -> No
 
 def everything(connection: Connection, owner: Owner, run: Run, word: str) -> str:
     """One of whatever pages show, made of a long word; returns a task's id."""
-    given, heartbeat = json.dumps({word: word}), owner.heartbeat
-    a_call(connection, run, name=word, arguments=given, failure=word)
-    an_approval(connection, run, tool=word, arguments=given, why=word)
-    an_approval(connection, run, step=3, tool=word, arguments=given, state="denied", decided_by=word)
+    arguments, heartbeat = json.dumps({word: word}), owner.heartbeat
+    a_call(connection, run, name=word, arguments=arguments, failure=word)
+    an_approval(connection, run, tool=word, arguments=arguments, why=word)
+    an_approval(connection, run, step=3, tool=word, arguments=arguments, state="denied", decided_by=word)
     a_finding(connection, heartbeat, title=word, detail=word)
     a_finding(connection, heartbeat, title=word, detail=word, state="resolved")
     target = a_target(connection, heartbeat, name=word, config={"to": word}, is_enabled=False, disabled_reason=word)
-    told = {"title": word, "message": word, "priority": "low", "action_url": None}
-    a_message(connection, heartbeat, target, kind="user.notified", data=told, status="failed", last_error=word)
+    data = {"title": word, "message": word, "priority": "low", "action_url": None}
+    a_message(connection, heartbeat, target, kind="user.notified", data=data, status="failed", last_error=word)
     paused = {"enabled": False, "pause_reason": "errors", "pause_detail": word}
     return a_task(connection, heartbeat, label=word, description=word, prompt=word, **paused).uuid

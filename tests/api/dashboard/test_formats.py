@@ -82,14 +82,14 @@ def test_a_long_text_is_cut_where_it_says_least() -> None:
     assert formats.middle("short", 330) == "short"
 
 
-def a_row(**given: object) -> Heartbeat:
+def a_row(**changes: object) -> Heartbeat:
     return Heartbeat.model_construct(
-        **{"enabled": True, "version": 1, "synced_version": 1, "pause_reason": None} | given
+        **{"enabled": True, "version": 1, "synced_version": 1, "pause_reason": None} | changes
     )
 
 
 @pytest.mark.parametrize(
-    ("given", "state"),
+    ("fields", "state"),
     [
         ({}, "on"),
         ({"version": 2}, "pending"),
@@ -99,8 +99,8 @@ def a_row(**given: object) -> Heartbeat:
     ],
     ids=str,
 )
-def test_the_state_is_the_rows(given: dict[str, object], state: str) -> None:
-    assert heartbeats.state(a_row(**given)) == state
+def test_the_state_is_the_rows(fields: dict[str, object], state: str) -> None:
+    assert heartbeats.state(a_row(**fields)) == state
 
 
 @pytest.mark.parametrize(
@@ -125,5 +125,5 @@ def test_the_chart_fills_its_height_with_the_busiest_day() -> None:
     ("number", "rows", "newer", "older"), [(1, 0, None, None), (1, 21, None, 2), (2, 21, 1, None), (9, 21, 2, None)]
 )
 def test_pages_know_their_neighbours(number: int, rows: int, newer: int | None, older: int | None) -> None:
-    found = runs.pages(Page(number, 20), rows)
-    assert (found.newer, found.older) == (newer, older)
+    pages = runs.pages(Page(number, 20), rows)
+    assert (pages.newer, pages.older) == (newer, older)

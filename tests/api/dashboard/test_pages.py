@@ -121,9 +121,9 @@ async def test_the_first_steps_of_an_empty_project_can_be_taken_as_they_are_prin
     page = await owner.browser.page("/")
     [only] = re.findall(r"<code>(curl.*?)</code>", unescape(page), re.DOTALL)
     assert only == second.replace("bot_…", bot["uuid"])
-    made = (await take(only, cron_pattern=YEARLY))["heartbeat"]
-    assert made["uuid"] in await owner.browser.page("/")
-    await owner.temporal.get_schedule_handle(made["uuid"]).delete()
+    heartbeat = (await take(only, cron_pattern=YEARLY))["heartbeat"]
+    assert heartbeat["uuid"] in await owner.browser.page("/")
+    await owner.temporal.get_schedule_handle(heartbeat["uuid"]).delete()
 
 
 async def test_long_lists_of_heartbeats_have_pages(owner: Owner) -> None:
@@ -221,11 +221,11 @@ async def test_a_run_shows_its_tool_calls_and_its_real_cost(owner: Owner) -> Non
     page = await owner.browser.page(f"/runs/{run.uuid}")
     assert "real cost $0.0012" in page
     assert '<p class="big">4</p><p class="muted">model requests and tool calls</p>' in page
-    model, found, failed, going = rows_of(page)
+    model, succeeded, failed, going = rows_of(page)
     assert '<td data-label="Credits" class="right">2</td>' in model
-    assert 'class="what">desk: find<span class="muted">queue: &lt;new&gt;</span>' in found
-    assert '<span class="muted">→ 3 tickets wait</span>' in found
-    assert '<td data-label="Tokens read" class="right"></td>' in found
+    assert 'class="what">desk: find<span class="muted">queue: &lt;new&gt;</span>' in succeeded
+    assert '<span class="muted">→ 3 tickets wait</span>' in succeeded
+    assert '<td data-label="Tokens read" class="right"></td>' in succeeded
     assert '<span class="bad">failed</span>' in failed
     assert '<span class="muted">being called</span>' in going
 
@@ -241,11 +241,11 @@ ENDINGS = [
 
 
 async def test_every_ending_is_said_in_words(owner: Owner) -> None:
-    for given, said in ENDINGS:
-        run = await owner.run(**given)
+    for ending, said in ENDINGS:
+        run = await owner.run(**ending)
         page = await owner.browser.page(f"/runs/{run.uuid}")
         assert said in page
-        assert f'class="chip {given["status"]}">{given["status"].capitalize()}<' in page
+        assert f'class="chip {ending["status"]}">{ending["status"].capitalize()}<' in page
 
 
 def test_every_reason_and_status_has_words() -> None:

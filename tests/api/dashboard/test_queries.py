@@ -46,23 +46,23 @@ STATEMENTS = {
 @pytest.mark.parametrize("name", STATEMENTS)
 async def test_an_index_serves_each(owner: Owner, name: str) -> None:
     def plan(connection: Connection) -> str:
-        asked = STATEMENTS[name].compile(connection)
-        given = asked.construct_params({key: value for key, value in BOUND.items() if key in asked.params})
+        statement = STATEMENTS[name].compile(connection)
+        parameters = statement.construct_params({key: value for key, value in BOUND.items() if key in statement.params})
         if connection.dialect.name == "sqlite":
-            in_order = tuple(given[key] for key in asked.positiontup)
-            rows = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {asked}", in_order)
+            in_order = tuple(parameters[key] for key in statement.positiontup)
+            rows = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", in_order)
             return "\n".join(row.detail for row in rows)
         # With so few rows it would read them all: it has to be asked whether it could do otherwise.
         connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
-        return "\n".join(row[0] for row in connection.exec_driver_sql(f"EXPLAIN {asked}", given))
+        return "\n".join(row[0] for row in connection.exec_driver_sql(f"EXPLAIN {statement}", parameters))
 
-    found = await owner.database.read(plan)
-    assert "SCAN run\n" not in f"{found}\n"
+    steps = await owner.database.read(plan)
+    assert "SCAN run\n" not in f"{steps}\n"
     for table in ("heartbeat", "approval", "finding"):
-        assert f"SCAN {table}" not in found
-    assert "Seq Scan" not in found
+        assert f"SCAN {table}" not in steps
+    assert "Seq Scan" not in steps
     if name == "running":
-        assert "ix_run_running" in found
+        assert "ix_run_running" in steps
 
 
 async def asked(owner: Owner, path: str) -> int:
@@ -103,21 +103,23 @@ async def test_messages_are_found_without_walking_through_those_of_others(owner:
     def plans(connection: Connection) -> list[str]:
         seen: list[tuple[str, Any]] = []
 
-        def note(_: object, __: object, statement: str, given: Any, *rest: object) -> None:
-            seen.append((statement, given))
+        def note(_: object, __: object, statement: str, parameters: Any, *rest: object) -> None:
+            seen.append((statement, parameters))
 
         event.listen(connection, "before_cursor_execute", note)
         access = Access(owner.project, Plan())
         targets.notifications(connection, access, {}, Page(1, 20))
         targets.last_errors(connection, access)
-        asked = list(seen)
+        statements = list(seen)
         return [
-            row.detail for told in asked for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {told[0]}", told[1])
+            row.detail
+            for statement, parameters in statements
+            for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
         ]
 
-    found = await owner.database.read(plans)
-    assert len([line for line in found if "ix_notification_bot" in line]) == 3
-    assert not [line for line in found if line.startswith("SCAN notification")]
+    steps = await owner.database.read(plans)
+    assert len([line for line in steps if "ix_notification_bot" in line]) == 3
+    assert not [line for line in steps if line.startswith("SCAN notification")]
 
 
 def _more(connection: Connection, owner: Owner, run: Run, task: Heartbeat, number: int) -> None:

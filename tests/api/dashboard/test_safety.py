@@ -61,8 +61,8 @@ async def test_what_is_told_of_and_asked_for_is_text_too(owner: Owner) -> None:
         an_approval(connection, waits, step=3, tool=EVIL, arguments=EVIL, state="denied", decided_by=EVIL)
         a_finding(connection, heartbeat, title=EVIL, detail=EVIL, severity=EVIL)
         target = a_target(connection, heartbeat, name=EVIL, channel=EVIL, config={"to": EVIL}, events=[EVIL])
-        told = {"title": EVIL, "message": EVIL, "priority": "low", "action_url": "javascript:alert(1)", "run": EVIL}
-        a_message(connection, heartbeat, target, kind="user.notified", data=told, status="failed", last_error=EVIL)
+        data = {"title": EVIL, "message": EVIL, "priority": "low", "action_url": "javascript:alert(1)", "run": EVIL}
+        a_message(connection, heartbeat, target, kind="user.notified", data=data, status="failed", last_error=EVIL)
         paused = {"enabled": False, "pause_reason": "errors", "pause_detail": EVIL}
         return a_task(connection, heartbeat, label=EVIL, description=EVIL, prompt=EVIL, **paused).uuid
 

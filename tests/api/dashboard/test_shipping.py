@@ -17,6 +17,6 @@ def test_a_wheel_holds_every_file_of_the_dashboard(tmp_path: Path) -> None:
     )
     [wheel] = tmp_path.glob("*.whl")
     shipped = {name for name in zipfile.ZipFile(wheel).namelist() if name.startswith("api/dashboard/")}
-    there = (path for path in (ROOT / "api/dashboard").rglob("*") if path.is_file() and path.suffix != ".pyc")
-    assert shipped == {path.relative_to(ROOT).as_posix() for path in there}
+    files = (path for path in (ROOT / "api/dashboard").rglob("*") if path.is_file() and path.suffix != ".pyc")
+    assert shipped == {path.relative_to(ROOT).as_posix() for path in files}
     assert "api/dashboard/templates/run.html" in shipped

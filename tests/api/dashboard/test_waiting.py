@@ -35,9 +35,9 @@ def text_of(part: str) -> str:
 async def test_a_call_that_waits_is_shown_in_words_with_two_buttons(owner: Owner) -> None:
     run = await owner.run(status="running", **STILL)
     now = datetime.now(UTC)
-    given = '{"to": "anna@example.com", "lines": ["one", "two"], "ticket": {"id": 7}, "urgent": true, "cc": null}'
-    asked = await make(
-        owner, an_approval, run, arguments=given, expires_at=now + 3 * HOUR + HOUR / 60, why="It says so."
+    arguments = '{"to": "anna@example.com", "lines": ["one", "two"], "ticket": {"id": 7}, "urgent": true, "cc": null}'
+    approval = await make(
+        owner, an_approval, run, arguments=arguments, expires_at=now + 3 * HOUR + HOUR / 60, why="It says so."
     )
     page = await owner.browser.page("/approvals")
     shown = text_of(page)
@@ -48,7 +48,7 @@ async def test_a_call_that_waits_is_shown_in_words_with_two_buttons(owner: Owner
     assert "Without an answer it is denied in 3 h" in shown
     assert f'href="/runs/{run.uuid}"' in page
     assert f'href="/heartbeats/{owner.heartbeat.uuid}"' in page
-    assert f'action="/approvals/{asked.uuid}/decide"' in page
+    assert f'action="/approvals/{approval.uuid}/decide"' in page
     assert 'value="approve">Approve</button>' in page
     assert 'value="deny">Deny</button>' in page
     assert "{&#34;" not in page
@@ -100,9 +100,9 @@ async def test_what_was_decided_is_below_what_waits(owner: Owner) -> None:
 async def test_the_approval_is_on_its_runs_page_and_in_the_list_of_runs(owner: Owner) -> None:
     run = await owner.run(status="running", **STILL)
     await make(owner, a_call, run)
-    asked = await make(owner, an_approval, run)
+    approval = await make(owner, an_approval, run)
     page = await owner.browser.page(f"/runs/{run.uuid}")
-    assert f'action="/approvals/{asked.uuid}/decide"' in page
+    assert f'action="/approvals/{approval.uuid}/decide"' in page
     assert 'name="back" value="run"' in page
     assert "Waits for your approval" in page
     assert "Waits for your approval" in await owner.browser.page(f"/heartbeats/{owner.heartbeat.uuid}")
@@ -149,8 +149,8 @@ async def test_many_findings_have_pages(owner: Owner) -> None:
 async def test_tasks_say_when_how_often_and_who_made_them(owner: Owner) -> None:
     maker = await owner.run()
     tomorrow = datetime.now(UTC) + 24 * HOUR
-    made = {"made_by_run_id": maker.id, "depth": 1, "success_count": 1, "last_status": "success"}
-    await make(owner, a_task, label="By an agent", **made)
+    columns = {"made_by_run_id": maker.id, "depth": 1, "success_count": 1, "last_status": "success"}
+    await make(owner, a_task, label="By an agent", **columns)
     await make(owner, a_task, label="By a person", run_at=tomorrow, cron_pattern=None, max_executions=1)
     paused = {"enabled": False, "pause_reason": "errors", "pause_detail": "No answer.", "probe_at": tomorrow}
     await make(owner, a_task, label="A failing one", max_executions=None, **paused)
@@ -242,8 +242,8 @@ async def test_a_heartbeat_leads_to_its_own_messages(owner: Owner) -> None:
 
 async def test_a_run_shows_its_first_message_folded_and_what_it_reported(owner: Owner) -> None:
     opening = "It is Friday, 20 November 2026, 12:00 (UTC).\n\nOpen findings:\n- critical: Water [water]"
-    found = {"severity": "critical", "title": "Water in the cellar", "detail": "It rises.", "fingerprint": "water"}
-    report = {"outcome": "partial_failure", "summary": "Half of it.", "findings": [found]}
+    finding = {"severity": "critical", "title": "Water in the cellar", "detail": "It rises.", "fingerprint": "water"}
+    report = {"outcome": "partial_failure", "summary": "Half of it.", "findings": [finding]}
     run = await owner.run(opening=opening, report=report, prompt="Look at the cellar.")
     page = await owner.browser.page(f"/runs/{run.uuid}")
     [folded] = [part.split("</details>")[0] for part in page.split("<details")[1:]]
@@ -256,8 +256,8 @@ async def test_a_run_shows_its_first_message_folded_and_what_it_reported(owner: 
 
 async def test_a_rehearsal_is_labelled_and_says_what_it_would_have_done(owner: Owner) -> None:
     await make(owner, a_target)
-    found = {"severity": "info", "title": "A small thing", "fingerprint": "small"}
-    run = await owner.run(dry_run=True, report={"outcome": "ok", "summary": "Fine.", "findings": [found]})
+    finding = {"severity": "info", "title": "A small thing", "fingerprint": "small"}
+    run = await owner.run(dry_run=True, report={"outcome": "ok", "summary": "Fine.", "findings": [finding]})
     await make(owner, a_call, run, state="done", failure_code="rehearsed", arguments='{"what": "a castle"}')
     await make(owner, a_call, run, number=3, state="done", name="desk__send", failure_code="would_ask")
     page = await owner.browser.page(f"/runs/{run.uuid}")

@@ -59,10 +59,10 @@ async def test_a_run_waits_until_somebody_presses_approve(owner: Owner) -> None:
 
 @pytest.mark.parametrize(("decision", "state"), [("approve", "approved"), ("deny", "denied")])
 async def test_deciding_on_the_page_of_the_run_leads_back_there(owner: Owner, decision: str, state: str) -> None:
-    run, asked = await waiting_run(owner)
-    answer = await owner.browser.submit(f"/approvals/{asked.uuid}/decide", decision=decision, back="run")
+    run, approval = await waiting_run(owner)
+    answer = await owner.browser.submit(f"/approvals/{approval.uuid}/decide", decision=decision, back="run")
     assert (answer.status_code, answer.headers["location"]) == (303, f"/runs/{run}?done={state}")
-    assert (await row_of(owner, Approval, asked.uuid)).state == state
+    assert (await row_of(owner, Approval, approval.uuid)).state == state
     page = await owner.browser.page(answer.headers["location"])
     assert f"You {state} the call" in page
     assert "<article" not in page
@@ -70,8 +70,8 @@ async def test_deciding_on_the_page_of_the_run_leads_back_there(owner: Owner, de
 
 
 async def test_a_decision_is_one(owner: Owner) -> None:
-    _, asked = await waiting_run(owner)
-    path = f"/approvals/{asked.uuid}/decide"
+    _, approval = await waiting_run(owner)
+    path = f"/approvals/{approval.uuid}/decide"
     for odd in ({}, {"decision": "perhaps"}, {"decision": ""}):
         assert (await owner.browser.submit(path, **odd)).status_code == 400
     assert (await owner.browser.submit(path, decision="deny")).status_code == 303
@@ -79,15 +79,15 @@ async def test_a_decision_is_one(owner: Owner) -> None:
     answer = await owner.browser.submit(path, decision="approve")
     assert answer.status_code == 409
     assert "This call was denied already" in answer.text
-    assert (await row_of(owner, Approval, asked.uuid)).state == "denied"
+    assert (await row_of(owner, Approval, approval.uuid)).state == "denied"
 
 
 async def test_what_has_expired_is_decided_no_more(owner: Owner) -> None:
     run = await owner.run(status="running", **STILL)
     await make(owner, a_call, run)
-    asked = await make(owner, an_approval, run, expires_at=datetime.now(UTC) - timedelta(seconds=1))
+    approval = await make(owner, an_approval, run, expires_at=datetime.now(UTC) - timedelta(seconds=1))
     assert "<article" not in await owner.browser.page(f"/runs/{run.uuid}")
-    assert (await owner.browser.submit(f"/approvals/{asked.uuid}/decide", decision="approve")).status_code == 409
+    assert (await owner.browser.submit(f"/approvals/{approval.uuid}/decide", decision="approve")).status_code == 409
 
 
 @pytest.mark.parametrize(
@@ -100,11 +100,11 @@ async def test_what_has_expired_is_decided_no_more(owner: Owner) -> None:
     ],
 )
 async def test_a_button_says_what_became_of_a_finding(owner: Owner, button: str, state: str, days: int | None) -> None:
-    found = await make(owner, a_finding)
+    finding = await make(owner, a_finding)
     before = datetime.now(UTC)
-    answer = await owner.browser.submit(f"/findings/{found.uuid}", say=button)
+    answer = await owner.browser.submit(f"/findings/{finding.uuid}", say=button)
     assert (answer.status_code, answer.headers["location"]) == (303, f"/findings?done={button}")
-    row = await row_of(owner, Finding, found.uuid)
+    row = await row_of(owner, Finding, finding.uuid)
     assert row.state == state
     if days is None:
         assert row.snoozed_until is None
@@ -117,11 +117,11 @@ async def test_a_button_says_what_became_of_a_finding(owner: Owner, button: str,
 
 
 async def test_a_finding_marked_on_its_heartbeats_page_leads_back_there(owner: Owner) -> None:
-    found = await make(owner, a_finding)
-    answer = await owner.browser.submit(f"/findings/{found.uuid}", say="resolve", back="heartbeat")
+    finding = await make(owner, a_finding)
+    answer = await owner.browser.submit(f"/findings/{finding.uuid}", say="resolve", back="heartbeat")
     assert answer.headers["location"] == f"/heartbeats/{owner.heartbeat.uuid}?done=marked"
     assert "Water in the cellar" not in await owner.browser.page(answer.headers["location"])
-    assert (await owner.browser.submit(f"/findings/{found.uuid}", say="what")).status_code == 400
+    assert (await owner.browser.submit(f"/findings/{finding.uuid}", say="what")).status_code == 400
 
 
 async def test_a_task_is_cancelled_and_keeps_its_page(owner: Owner) -> None:
@@ -163,8 +163,8 @@ async def test_a_test_is_sent_now_and_its_page_says_what_came_of_it(owner: Owner
 
 
 async def test_another_projects_owner_sees_and_moves_nothing_of_this_one(owner: Owner) -> None:
-    run, asked = await waiting_run(owner)
-    found = await make(owner, a_finding)
+    run, approval = await waiting_run(owner)
+    finding = await make(owner, a_finding)
     task = await make(owner, a_task)
     task_run = await make(owner, a_run, task, type="scheduled_task")
     target = await make(owner, a_target)
@@ -175,7 +175,7 @@ async def test_another_projects_owner_sees_and_moves_nothing_of_this_one(owner: 
         for path in ("/", "/approvals", "/findings", "/tasks", "/notifications"):
             page = await browser.page(path)
             assert 'class="badge' not in page
-            for own in (asked.uuid, run, found.uuid, found.title, task.uuid, "The pager", "failed"):
+            for own in (approval.uuid, run, finding.uuid, finding.title, task.uuid, "The pager", "failed"):
                 assert own not in page, f"{path} {own}"
         for path in (
             f"/tasks/{task.uuid}",
@@ -183,23 +183,23 @@ async def test_another_projects_owner_sees_and_moves_nothing_of_this_one(owner: 
             f"/notifications?heartbeat={owner.heartbeat.uuid}",
         ):
             assert (await browser.get(path)).status_code == 404, path
-        for path, fields in presses(asked.uuid, found.uuid, task.uuid, target.uuid):
+        for path, fields in presses(approval.uuid, finding.uuid, task.uuid, target.uuid):
             answer = await browser.submit(path, **fields)
             assert answer.status_code == 404, path
             assert "<h1>Not found</h1>" in answer.text
-    assert await untouched(owner, asked.uuid, found.uuid, task.uuid)
+    assert await untouched(owner, approval.uuid, finding.uuid, task.uuid)
 
 
 async def test_a_stranger_and_a_foreign_form_move_nothing(owner: Owner, stranger: Browser) -> None:
-    _, asked = await waiting_run(owner)
-    found, task = await make(owner, a_finding), await make(owner, a_task)
+    _, approval = await waiting_run(owner)
+    finding, task = await make(owner, a_finding), await make(owner, a_task)
     target = await make(owner, a_target)
-    for path, fields in presses(asked.uuid, found.uuid, task.uuid, target.uuid):
+    for path, fields in presses(approval.uuid, finding.uuid, task.uuid, target.uuid):
         answer: httpx.Response = await stranger.submit(path, **fields)
         assert (answer.status_code, answer.headers["location"]) == (303, "/sign-in")
         for headers in FOREIGN:
             assert (await owner.browser.post(path, data=fields, headers=headers)).status_code == 403
-    assert await untouched(owner, asked.uuid, found.uuid, task.uuid)
+    assert await untouched(owner, approval.uuid, finding.uuid, task.uuid)
 
 
 def presses(approval: str, finding: str, task: str, target: str) -> list[tuple[str, dict[str, str]]]:
@@ -213,5 +213,6 @@ def presses(approval: str, finding: str, task: str, target: str) -> list[tuple[s
 
 
 async def untouched(owner: Owner, approval: str, finding: str, task: str) -> bool:
-    rows = [await row_of(owner, *given) for given in ((Approval, approval), (Finding, finding), (Heartbeat, task))]
+    uuids = {Approval: approval, Finding: finding, Heartbeat: task}
+    rows = [await row_of(owner, table, uuid) for table, uuid in uuids.items()]
     return (rows[0].state, rows[1].state, rows[2].ended_as) == ("pending", "open", None)
