@@ -1,23 +1,30 @@
 """Heartbeats: configure, list, read, switch on and off, delete."""
 
+from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter
 from sqlalchemy import Connection
+from starlette.responses import Response, StreamingResponse
 
 from api.deps import AccessQuery, Caller, CallerDep, P, query_params
 from api.openapi import call
 from api.responses import ApiResponse
 from api.schemas.fields import OfBot, OfHeartbeat
 from api.schemas.heartbeats import AllHeartbeats, Configure, Deleted, ListHeartbeats, OneHeartbeat, show, show_all
+from api.schemas.pages import pagination
 from heartbeat.store.heartbeats import configure as configuring
 from heartbeat.store.heartbeats import heartbeats as store
+from heartbeat.store.pages import Page
 from heartbeat.store.projects.access import Access
 from heartbeat.store.projects.members import member_uuids, subscriber
 from heartbeat.store.tables.heartbeats import Heartbeat
 
 router = APIRouter(prefix="/v1/bot/heartbeat", tags=["Heartbeats"])
+
+# No published plan allows as many heartbeats a bot; a longer list is written in parts.
+BATCH_SIZE = 100
 
 
 @router.get("/read", **call(OneHeartbeat, query=OfHeartbeat))
@@ -27,9 +34,15 @@ async def read(query: Annotated[OfHeartbeat, query_params(OfHeartbeat)], caller:
 
 
 @router.get("/readall", **call(AllHeartbeats, query=ListHeartbeats))
-async def readall(query: Annotated[ListHeartbeats, query_params(ListHeartbeats)], caller: CallerDep) -> ApiResponse:
-    """List a bot's heartbeats, oldest first."""
-    return ApiResponse({"heartbeats": await caller.read(query, _of_bot, query.member_id, caller.now())})
+async def readall(query: Annotated[ListHeartbeats, query_params(ListHeartbeats)], caller: CallerDep) -> Response:
+    """List a bot's heartbeats, oldest first: all of them, or a page."""
+    page = query.asked_page()
+    if page:
+        return ApiResponse(await caller.read(query, _page_of_bot, query.member_id, page, caller.now()))
+    batch, last_id = await caller.read(query, _of_bot, query.member_id, 0, caller.now())
+    if last_id is None:
+        return ApiResponse({"heartbeats": batch})
+    return StreamingResponse(_all_of_bot(caller, query, batch, last_id), media_type=ApiResponse.media_type)
 
 
 @router.post("/configure", **call(OneHeartbeat))
@@ -77,6 +90,33 @@ def _named(connection: Connection, access: Access, now: datetime) -> dict[str, A
     return show_all(connection, access, [access.heartbeat], now)[0]
 
 
-def _of_bot(connection: Connection, access: Access, member_key: str | None, now: datetime) -> list[dict[str, Any]]:
-    member_id = subscriber(connection, access.bot, member_key).id if member_key else None
-    return show_all(connection, access, store.heartbeats(connection, access.bot, member_id), now)
+def _page_of_bot(
+    connection: Connection, access: Access, member_key: str | None, page: Page, now: datetime
+) -> dict[str, Any]:
+    rows, total = store.heartbeats_page(connection, access.bot, _member_id(connection, access, member_key), page)
+    return {"heartbeats": show_all(connection, access, rows, now), "pagination": pagination(page, total)}
+
+
+def _of_bot(
+    connection: Connection, access: Access, member_key: str | None, after_id: int, now: datetime
+) -> tuple[list[dict[str, Any]], int | None]:
+    """Show the next heartbeats, and return the last one's id if there may be more."""
+    member_id = _member_id(connection, access, member_key)
+    rows = store.heartbeats(connection, access.bot, member_id, after_id, BATCH_SIZE)
+    return show_all(connection, access, rows, now), rows[-1].id if len(rows) == BATCH_SIZE else None
+
+
+async def _all_of_bot(
+    caller: Caller, query: ListHeartbeats, batch: list[dict[str, Any]], last_id: int | None
+) -> AsyncIterator[bytes]:
+    """Write a long list as it is read: neither all of its rows are held, nor does anybody wait for it."""
+    yield b'{"heartbeats":' + ApiResponse(batch).body[:-1]
+    while last_id is not None:
+        batch, last_id = await caller.read(query, _of_bot, query.member_id, last_id, caller.now())
+        if batch:
+            yield b"," + ApiResponse(batch).body[1:-1]
+    yield b"]}"
+
+
+def _member_id(connection: Connection, access: Access, member_key: str | None) -> int | None:
+    return subscriber(connection, access.bot, member_key).id if member_key else None

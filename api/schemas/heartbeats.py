@@ -11,16 +11,19 @@ from api.responses import moment
 from api.schemas import examples
 from api.schemas.examples import example
 from api.schemas.fields import Key, OfBot, OfHeartbeat, wrong_field
+from api.schemas.pages import PageNumber, Pagination, PerPage
 from api.schemas.scheduled import ScheduledObject, show_scheduled
 from heartbeat.domain import credits
 from heartbeat.domain.field_types import Flag, is_blank
 from heartbeat.domain.heartbeat_fields import NULL_IS_LEFT_OUT, HeartbeatFields
 from heartbeat.store.heartbeats.configure import ConfigureRequest
+from heartbeat.store.pages import Page
 from heartbeat.store.projects.access import Access
 from heartbeat.store.projects.members import member_uuids
 from heartbeat.store.tables.heartbeats import Heartbeat
 
 CONFIGURED = tuple(HeartbeatFields.model_fields)
+PAGE_SIZE = 20
 
 # What is empty in the example of a heartbeat.
 UNSET: dict[str, Any] = dict.fromkeys(
@@ -94,7 +97,15 @@ class Configure(HeartbeatFields, OfBot):
 
 
 class ListHeartbeats(OfBot):
+    """Without `page` and `per_page` all of them, as published."""
+
     member_id: Key | None = Field(None, description="Only those of this subscriber.", examples=[examples.MEMBER])
+    page: PageNumber | None = Field(None, description="The page, counted from 1; none: all at once.", examples=[1])
+    per_page: PerPage | None = Field(None, description="How many a page has, 20 if only `page` is sent.", examples=[20])
+
+    def asked_page(self) -> Page | None:
+        """The page that is asked for; `None`: all."""
+        return None if self.page is None and self.per_page is None else Page(self.page or 1, self.per_page or PAGE_SIZE)
 
 
 class Trigger(OfHeartbeat):
@@ -131,6 +142,9 @@ class OneHeartbeat(BaseModel):
 
 class AllHeartbeats(BaseModel):
     heartbeats: list[HeartbeatObject] = Field(description="The bot's heartbeats, oldest first.", examples=[[EXAMPLE]])
+    pagination: Pagination | None = Field(
+        None, description="Where the page stands; only where a page was asked for.", examples=[example(Pagination)]
+    )
 
 
 class Deleted(BaseModel):

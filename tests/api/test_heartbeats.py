@@ -3,13 +3,15 @@
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import Connection, select, update
 from temporalio.client import Client
 from temporalio.service import RPCError
 
 from api.main import create_app
+from api.routes.heartbeats import BATCH_SIZE
 from api.schemas.heartbeats import AllHeartbeats, OneHeartbeat
 from heartbeat.domain import credits
+from heartbeat.domain.ids import new_id
 from heartbeat.store.database import Database
 from heartbeat.store.rows import columns
 from heartbeat.store.tables.heartbeats import Heartbeat
@@ -36,6 +38,38 @@ async def test_read_and_readall_show_the_same_object(api: Api) -> None:
     listed = await api.get("/heartbeat/readall", bot_id=bot["bot_id"])
     AllHeartbeats.model_validate(listed.json(), extra="forbid")
     assert listed.json()["heartbeats"] == [first, read.json()["heartbeat"]]
+
+
+async def test_readall_in_pages(api: Api) -> None:
+    bot = await api.bot()
+    uuids = [(await api.heartbeat(bot, prompt=f"Look at {number}"))["uuid"] for number in range(3)]
+    pages = [
+        (await api.get("/heartbeat/readall", bot_id=bot["id"], page=number, per_page=2)).json() for number in (1, 2)
+    ]
+    AllHeartbeats.model_validate(pages[0], extra="forbid")
+    assert [[one["uuid"] for one in page["heartbeats"]] for page in pages] == [uuids[:2], uuids[2:]]
+    assert pages[1]["pagination"] == {"page": 2, "per_page": 2, "total": 3, "total_pages": 2}
+    first = (await api.get("/heartbeat/readall", bot_id=bot["id"], page=1)).json()
+    assert (len(first["heartbeats"]), first["pagination"]["per_page"]) == (3, 20)
+    assert error_of(await api.get("/heartbeat/readall", bot_id=bot["id"], per_page=101), 400)
+
+
+@pytest.mark.parametrize("number", [BATCH_SIZE, 2 * BATCH_SIZE + 1])
+async def test_a_long_list_is_sent_whole_and_in_parts(api: Api, number: int) -> None:
+    bot = await api.bot()
+    one = await api.heartbeat(bot)
+
+    def multiply(connection: Connection) -> None:
+        row = dict(connection.execute(select(TABLE).where(TABLE.c.uuid == one["uuid"])).mappings().one())
+        copies = [row | {"id": None, "uuid": new_id("hb"), "prompt": f"Look at {i}"} for i in range(1, number)]
+        values = [{name: value for name, value in copy.items() if name != "id"} for copy in copies]
+        connection.execute(TABLE.insert(), values)
+
+    await api.database.write(multiply)
+    listed = await api.get("/heartbeat/readall", bot_id=bot["id"])
+    AllHeartbeats.model_validate(listed.json(), extra="forbid")
+    assert [one["prompt"] for one in listed.json()["heartbeats"]][1:] == [f"Look at {i}" for i in range(1, number)]
+    assert listed.headers["content-type"] == "application/json"
 
 
 async def test_readall_of_one_member(api: Api) -> None:

@@ -1,8 +1,9 @@
 """Heartbeats: found, listed, switched on and off, deleted."""
 
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, bindparam, func, select
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, select
 
 from heartbeat.domain.errors import NotFound
 from heartbeat.domain.pauses import HeartbeatPause
@@ -10,6 +11,7 @@ from heartbeat.store.heartbeats import states
 from heartbeat.store.heartbeats.plan_limits import require_gap, require_heartbeats
 from heartbeat.store.heartbeats.tick_accounting import cadence_of
 from heartbeat.store.notifications.targets import TARGET, delete_targets
+from heartbeat.store.pages import Page
 from heartbeat.store.projects.access import Access, as_public_id
 from heartbeat.store.rows import columns, first, many
 from heartbeat.store.tables.bots import Bot
@@ -34,11 +36,25 @@ def heartbeat(connection: Connection, bot: Bot, uuid: str) -> Heartbeat:
     return found
 
 
-def heartbeats(connection: Connection, bot: Bot, member_id: int | None = None) -> list[Heartbeat]:
-    """A bot's heartbeats, oldest first; with `member_id` those of one subscriber."""
+def heartbeats(connection: Connection, bot: Bot, member_id: int | None, after_id: int, limit: int) -> list[Heartbeat]:
+    """Read a bot's next heartbeats after one, oldest first; with `member_id` those of one subscriber."""
+    statement, parameters = _of_bot(bot, member_id)
+    batch = statement.where(HEARTBEAT.c.id > after_id).limit(limit)
+    return many(connection, Heartbeat, batch, parameters)
+
+
+def heartbeats_page(connection: Connection, bot: Bot, member_id: int | None, page: Page) -> tuple[list[Heartbeat], int]:
+    """Read one page of a bot's heartbeats or of a subscriber's, oldest first, and their number."""
+    statement, parameters = _of_bot(bot, member_id)
+    count = select(func.count()).select_from(statement.order_by(None).subquery())
+    total: int = connection.execute(count, parameters).scalar_one()
+    return many(connection, Heartbeat, statement.limit(page.size).offset(page.offset), parameters), total
+
+
+def _of_bot(bot: Bot, member_id: int | None) -> tuple[Select[Any], dict[str, int]]:
     if member_id is None:
-        return many(connection, Heartbeat, _ALL, {"bot_id": bot.id})
-    return many(connection, Heartbeat, _OF_MEMBER, {"bot_id": bot.id, "member_id": member_id})
+        return _ALL, {"bot_id": bot.id}
+    return _OF_MEMBER, {"bot_id": bot.id, "member_id": member_id}
 
 
 def count_heartbeats(connection: Connection, bot: Bot) -> int:
