@@ -13,11 +13,11 @@ from activities.toolbox import Toolbox
 from heartbeat.agents.tools.approval_reasons import reason_to_ask
 from heartbeat.agents.tools.arguments import read_arguments
 from heartbeat.agents.tools.definitions import OfferedTool, ToolResult
-from heartbeat.agents.tools.names import name_prefix
 from heartbeat.domain.clock import Clock, utc_now
 from heartbeat.domain.contracts import ActInput, ActResult
 from heartbeat.domain.text import storable, storable_text
 from heartbeat.domain.tool_effects import ScheduleTaskEffect
+from heartbeat.domain.tool_names import name_prefix
 from heartbeat.domain.tool_risks import REGISTERED, ApprovalReason
 from heartbeat.settings import Plan
 from heartbeat.store.database import Database
@@ -32,8 +32,8 @@ from heartbeat.store.runs.tool_calls import (
     read_call,
     was_called_before,
 )
+from heartbeat.store.runs.tool_changes import ToolChange, record_change
 from heartbeat.store.tables.runs import Run
-from heartbeat.store.tools.servers import mark_changed
 from heartbeat.store.tools.toolset import Toolset, toolset
 
 UNKNOWN = "Nobody knows whether this call was made: the worker was lost in the middle of it. It is not made again."
@@ -84,25 +84,26 @@ class ToolActivities:
                 if approval.state != "approved":
                     await self._finish(receipt, CallOutcome(REFUSED[approval.state], "refused"))
                     return ActResult()
-            await self._make(step, tool, approval_reason)
-        return ActResult(
-            notification_uuids=await self._notification_uuids(receipt) if receipt.call.name == "notify_user" else ()
-        )
+            tells = await self._make(step, tool, approval_reason) or receipt.call.name == "notify_user"
+        return ActResult(notification_uuids=await self._notification_uuids(receipt) if tells else ())
 
     async def _notification_uuids(self, receipt: CallReceipt) -> tuple[str, ...]:
         return await self._database.read(unsent_notifications, receipt.run.id)
 
-    async def _make(self, step: ActInput, tool: OfferedTool | None, approval_reason: ApprovalReason | None) -> None:
+    async def _make(self, step: ActInput, tool: OfferedTool | None, approval_reason: ApprovalReason | None) -> bool:
+        """Make the call; returns whether its tool was found changed, which somebody may have to be told."""
         receipt = await self._database.write(begin_call, step.run_uuid, step.number)
         if receipt.over:
-            return
+            return False
         started = time.monotonic()
         result = await self._call(receipt, tool, approval_reason, f"{step.run_uuid}:{step.number}")
-        if result.outcome == "changed" and tool and tool.server:
-            await self._database.write(mark_changed, tool.server.uuid, tool.on_server, result.discovered, self._now())
+        if (is_changed := result.outcome == "changed") and tool and tool.server:
+            change = ToolChange(tool.server.uuid, tool.on_server, tool.name, result.discovered)
+            await self._database.write(record_change, receipt.run, change, self._now())
         await self._finish(receipt, _outcome(result, round((time.monotonic() - started) * 1000)))
         if isinstance(result.effect, ScheduleTaskEffect):
             await self._sync_tasks(receipt.run)
+        return is_changed
 
     async def _tool(self, receipt: CallReceipt, tools: Toolset) -> OfferedTool | None:
         offered = await self._toolbox.offered(receipt.run, tools)

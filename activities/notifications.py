@@ -48,10 +48,11 @@ class NotificationActivities:
 
     async def _send(self, outgoing: OutgoingMessage) -> DeliveryOutcome:
         # Loaded at the first message: an idle worker stays small.
-        from heartbeat.notifications.delivery import approval_link, deliver
+        from heartbeat.notifications.delivery import approval_link, deliver, page_link
         from heartbeat.notifications.rendering import render_message
 
-        message = render_message(outgoing, partial(approval_link, self._keyring, self._settings))
+        links = partial(approval_link, self._keyring, self._settings), partial(page_link, self._settings)
+        message = render_message(outgoing, *links)
         lost_attempts = outgoing.parts[0].notification.lost_attempts
         return await deliver(outgoing.target, message, self._keyring, self._settings, lost_attempts)
 

@@ -67,6 +67,11 @@ class LogObject(BaseModel):
         "by then is a success all the same.",
         examples=[False],
     )
+    paused_tools: list[str] = Field(
+        description="The tools that its heartbeat uses and that it had to do without: they changed, and nobody has "
+        "accepted that yet.",
+        examples=[[], ["desk__escalate"]],
+    )
     heartbeat_id: HeartbeatUuid
     prompt: str = Field(description="The prompt, as it was at the run.", examples=[examples.PROMPT])
     response: str | None = Field(description=RESPONSE, examples=[examples.RESPONSE])
@@ -175,6 +180,7 @@ def show_log(run: Row[Any], settings: Settings) -> dict[str, Any]:
         "trigger": run.trigger,
         "dry_run": run.dry_run,
         "cut": run.cut,
+        "paused_tools": run.paused_tools or [],
         "heartbeat_id": run.heartbeat_uuid,
         "prompt": run.prompt,
         "response": run.response,

@@ -31,6 +31,7 @@ Kind = Literal[
     "heartbeat.resumed",
     "heartbeat.missed",
     "approval.requested",
+    "tool.changed",
     "user.notified",
 ]
 Kinds = Annotated[list[Kind], Field(min_length=1, max_length=20)]

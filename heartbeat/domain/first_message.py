@@ -39,11 +39,15 @@ class OpenFinding:
 
 @dataclass(frozen=True)
 class RunContext:
-    """What a run is told: earlier runs and findings oldest first, memories best first as (id, text)."""
+    """What a run is told: earlier runs and findings oldest first, memories best first as (id, text).
+
+    `tools` are sentences about those that it has to do without.
+    """
 
     earlier: Sequence[EarlierRun] = ()
     findings: Sequence[OpenFinding] = ()
     memories: Sequence[tuple[str, str]] = ()
+    tools: Sequence[str] = ()
 
 
 def compose(context: RunContext, now: datetime, zone: str) -> str:
@@ -52,6 +56,7 @@ def compose(context: RunContext, now: datetime, zone: str) -> str:
     parts = [f"It is {spoken_time(now, zone_info)} ({zone})."]
     if context.earlier:
         parts.append(_outcome(context.earlier[-1], zone_info))
+    parts.extend(context.tools)
     if context.findings:
         parts.append("Open findings:\n" + "\n".join(_finding(finding, zone_info) for finding in context.findings))
     if context.memories:

@@ -77,6 +77,11 @@ def approval_link(keyring: Keyring, settings: Settings, approval_uuid: str) -> s
         return None
 
 
+def page_link(settings: Settings, path: str) -> str | None:
+    """Make the link to a page of the dashboard; `None` without an address that people can open."""
+    return None if settings.public_url is None else f"{settings.public_url.rstrip('/')}{path}"
+
+
 def seal_config(keyring: Keyring, target_uuid: str, secrets: dict[str, Any]) -> str | None:
     """Seal the secrets of a target for its row; `None` if it has none. Raises `NoKey`."""
     return keyring.seal(json.dumps(secrets), config_row(target_uuid)) if secrets else None

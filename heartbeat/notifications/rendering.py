@@ -8,7 +8,17 @@ from zoneinfo import ZoneInfo
 from heartbeat.domain.first_message import spoken_time
 from heartbeat.domain.pauses import HeartbeatPause
 from heartbeat.notifications.channels.message import Message, Priority
-from heartbeat.store.notifications.events import APPROVAL, FAILED, FINDING, MISSED, NOTIFIED, PAUSED, RECOVERED, RESUMED
+from heartbeat.store.notifications.events import (
+    APPROVAL,
+    FAILED,
+    FINDING,
+    MISSED,
+    NOTIFIED,
+    PAUSED,
+    RECOVERED,
+    RESUMED,
+    TOOL_CHANGED,
+)
 from heartbeat.store.notifications.findings import SEVERITIES
 from heartbeat.store.notifications.outbox import MessagePart, OutgoingMessage
 
@@ -16,8 +26,10 @@ MAX_TITLE = 200
 MAX_LINES = 20
 PRIORITIES: tuple[Priority, ...] = ("low", "normal", "urgent")
 PRIORITY_OF: dict[str, Priority] = {"info": "low", "warning": "normal", "critical": "urgent"}
+MAX_TOOLS = 3
 SUMMARY = "summary"
 BY_LINK = "The link leads to what it asks for; so does GET /v1/bot/approval/readall"
+ACCEPT = "If it is as it should be, accept it on the dashboard's page Tools, or with POST /v1/bot/tool/{}/refresh."
 WITHOUT_LINK = "Decide on the dashboard's page Approvals, or with POST /v1/bot/approval/decide"
 
 
@@ -30,14 +42,21 @@ class Rendered(NamedTuple):
     link: str | None = None
 
 
-def render_message(outgoing: OutgoingMessage, approval_link: Callable[[str], str | None] = lambda _: None) -> Message:
+def render_message(
+    outgoing: OutgoingMessage,
+    approval_link: Callable[[str], str | None] = lambda _: None,
+    page_link: Callable[[str], str | None] = lambda _: None,
+) -> Message:
     """Put one event into a message in full, and several into one with a line each.
 
-    `approval_link` makes the link to an approval's page from its public id, if it can be linked to.
+    `approval_link` makes the link to an approval's page from its public id, and `page_link` that to a page of the
+    dashboard from its path, if they can be linked to.
     """
     parts = outgoing.parts
     if outgoing.total == 1:
         kind, rendered, data = _single(parts[0], approval_link)
+        if kind == TOOL_CHANGED:
+            rendered = rendered._replace(link=page_link("/tools"))
     else:
         kind, rendered, data = _summary(parts, outgoing.total)
     of_one_heartbeat = len({part.heartbeat.id for part in parts}) == 1
@@ -158,6 +177,21 @@ def _approval(part: MessagePart, data: dict[str, Any]) -> Rendered:
     return Rendered(f"{_heartbeat_name(part)} waits for your approval", body, "urgent")
 
 
+def _tool_changed(part: MessagePart, data: dict[str, Any]) -> Rendered:
+    tools = data["tools"]
+    first, more = tools[0]["tool"], f" and {len(tools) - 1} more" if len(tools) > 1 else ""
+    state = "is still not used, because it changed" if data.get("again") else "changed and is not used any more"
+    lines = [_tool_change(tool) for tool in tools[:MAX_TOOLS]]
+    body = "\n".join([*lines, ACCEPT.format(tools[0]["tool_id"])])
+    return Rendered(f"{_heartbeat_name(part)}: its tool {first}{more} {state}", body, "normal")
+
+
+def _tool_change(tool: dict[str, Any]) -> str:
+    if tool["gone"]:
+        return f"{tool['tool']} is not offered by its server any more."
+    return f"{tool['tool']} is described in another way than when it was connected:\n{tool['difference']}"
+
+
 RENDERERS: dict[str, Callable[[MessagePart, dict[str, Any]], Rendered]] = {
     FINDING: _finding,
     FAILED: _failed,
@@ -167,6 +201,7 @@ RENDERERS: dict[str, Callable[[MessagePart, dict[str, Any]], Rendered]] = {
     MISSED: _missed,
     NOTIFIED: _notified,
     APPROVAL: _approval,
+    TOOL_CHANGED: _tool_changed,
 }
 
 

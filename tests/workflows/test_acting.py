@@ -11,6 +11,7 @@ from heartbeat.store.credits.audit import audit
 from heartbeat.store.rows import columns, many
 from heartbeat.store.tables.bots import Bot, Tool
 from heartbeat.store.tables.heartbeats import Heartbeat
+from heartbeat.store.tables.notifications import Event
 from heartbeat.store.tables.runs import Run
 from tests.support.acting import book, change, told, transcript
 from tests.support.model_server import ModelServer, Reply, asks, says
@@ -167,8 +168,13 @@ async def test_a_tool_that_changed_is_not_called_until_somebody_looks(
     assert "changed" in said
     [tool] = await agent.database.read(lambda c: many(c, Tool, columns(Tool).select()))
     changed = [entry["name"] for entry in tool.tools if entry["changed"]]
-    assert changed == ["forecast"]
-    await agent.run_once()
+    assert (changed, tool.changed_count, log.paused_tools) == (["forecast"], 1, ["desk__forecast"])
+    [event] = await agent.database.read(lambda c: many(c, Event, columns(Event).select()))
+    assert (event.kind, event.data["tools"][0]["tool"]) == ("tool.changed", "desk__forecast")
+    assert '+    "days": {' in event.data["tools"][0]["difference"]
+    again = await agent.run_once()
+    assert again.paused_tools == ["desk__forecast"], "its heartbeat uses it"
+    assert "nobody has accepted the change yet: desk__forecast" in (again.opening or "")
     offered = {one["function"]["name"] for one in model.requests[2]["tools"]}
     assert "desk__forecast" not in offered
     assert "desk__book" in offered

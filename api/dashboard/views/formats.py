@@ -33,6 +33,7 @@ EVENT = {
     "heartbeat.resumed": "Resumptions",
     "heartbeat.missed": "Missed runs",
     "approval.requested": "Approvals",
+    "tool.changed": "Changed tools",
     "user.notified": "What agents say",
 }
 CHANNEL = {

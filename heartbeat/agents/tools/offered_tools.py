@@ -9,8 +9,8 @@ from heartbeat.agents.tools.approval_reasons import combined_risks
 from heartbeat.agents.tools.built_in.tools import BUILT_IN
 from heartbeat.agents.tools.definitions import McpServer, OfferedTool
 from heartbeat.agents.tools.mcp import stdio
-from heartbeat.agents.tools.names import MAX_NAME_LENGTH, distinct_name, plain_name
 from heartbeat.agents.tools.schemas import condition, offered_schema
+from heartbeat.domain.tool_names import MAX_NAME_LENGTH, distinct_name, plain_name
 from heartbeat.domain.tool_risks import declared_risks
 from heartbeat.settings import Settings
 
@@ -94,7 +94,7 @@ def _definition(server: ConnectedServer, entry: dict[str, Any], is_unique: bool)
     annotations, schema = entry.get("annotations") or {}, entry.get("input_schema") or {}
     is_listed = not server.approval_tools or entry["name"] in server.approval_tools
     return OfferedTool(
-        name=plain_name(label, tool) if is_unique and is_short else distinct_name(server.server, tool),
+        name=plain_name(label, tool) if is_unique and is_short else distinct_name(server.server.uuid, label, tool),
         description="\n".join(filter(None, (entry.get("description"), condition(schema)))),
         schema=offered_schema(schema),
         server=server.server,

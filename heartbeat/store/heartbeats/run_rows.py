@@ -35,6 +35,7 @@ def run_row(heartbeat: Heartbeat, now: datetime, **own: Any) -> dict[str, Any]:
         "credits_held": 0,
         "cost_nano_usd": 0,
         "dry_run": False,
+        "paused_tools": None,
         "scheduled_for": None,
         "started_at": now,
         "finished_at": now,

@@ -19,8 +19,8 @@ EVENT, TARGET, NOTIFICATION = columns(Event), columns(Target), columns(Notificat
 
 FINDING, FAILED, RECOVERED = "run.finding", "run.failed", "run.recovered"
 PAUSED, RESUMED, MISSED = "heartbeat.paused", "heartbeat.resumed", "heartbeat.missed"
-NOTIFIED, APPROVAL = "user.notified", "approval.requested"
-KINDS = (FINDING, FAILED, RECOVERED, PAUSED, RESUMED, MISSED, APPROVAL, NOTIFIED)
+NOTIFIED, APPROVAL, TOOL_CHANGED = "user.notified", "approval.requested", "tool.changed"
+KINDS = (FINDING, FAILED, RECOVERED, PAUSED, RESUMED, MISSED, APPROVAL, TOOL_CHANGED, NOTIFIED)
 
 # Built once: putting such a statement together costs more than running it.
 TARGETS_OF_HEARTBEAT = select(TARGET).where(

@@ -35,6 +35,7 @@ from heartbeat.store.notifications.run_events import record_pause
 from heartbeat.store.rows import columns, first, insert_once, joined
 from heartbeat.store.runs.limits import RunLimits
 from heartbeat.store.runs.run_context import opening_of
+from heartbeat.store.runs.tool_changes import MANY_TOOLS, MissingTools, missing_tools, remind_of_changes
 from heartbeat.store.tables.bots import Bot, Memory, Tool
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.projects import Project
@@ -52,9 +53,14 @@ TOOL_TEXT = (
     .where(TOOL.c.bot_id == BOT.c.id, TOOL.c.is_enabled)
     .scalar_subquery()
 )
+CHANGED_TOOLS = (
+    select(func.coalesce(func.sum(TOOL.c.changed_count), 0))
+    .where(TOOL.c.bot_id == BOT.c.id, TOOL.c.is_enabled)
+    .scalar_subquery()
+)
 HAS_MEMORIES = exists().where(MEMORY.c.bot_id == BOT.c.id)
 CLAIMED = (
-    select(HEARTBEAT, BOT, PROJECT, TOOL_TEXT, HAS_TARGETS, HAS_MEMORIES)
+    select(HEARTBEAT, BOT, PROJECT, TOOL_TEXT, CHANGED_TOOLS, HAS_TARGETS, HAS_MEMORIES)
     .join(BOT, BOT.c.id == HEARTBEAT.c.bot_id)
     .join(PROJECT, PROJECT.c.id == HEARTBEAT.c.project_id)
     .where(HEARTBEAT.c.uuid == bindparam("heartbeat_uuid"), HEARTBEAT.c.deleted_at.is_(None))
@@ -114,6 +120,7 @@ class RunCandidate:
     model: str
     max_reply_tokens: int
     opening: str
+    missing: MissingTools
     credits: int
     period_start: datetime
     period_end: datetime
@@ -169,6 +176,7 @@ def open_run(connection: Connection, claim: TickClaim, limits: RunLimits, now: d
     if claim.scheduled_for is not None and claim.scheduled_for > heartbeat.accounted_until:
         move_on(connection, heartbeat, claim.scheduled_for)
     if refusal is None:
+        remind_of_changes(connection, run, heartbeat, candidate.missing, now)
         return Opening(run)
     return Opening(run, refusal.reason, _skip(connection, heartbeat, run, refusal, now))
 
@@ -201,9 +209,12 @@ def _candidate(
     now: datetime,
 ) -> RunCandidate:
     """`others` is what `CLAIMED` selects after the heartbeat."""
-    bot, project, tool_text, has_targets, has_memories = others
+    bot, project, tool_text, changed_tools, has_targets, has_memories = others
     model, max_reply_tokens = limits.model(bot.model), bot.max_reply_tokens or limits.max_reply_tokens
-    opening = opening_of(connection, heartbeat, has_memories, now)
+    missing = MissingTools()
+    if changed_tools or tool_text >= MANY_TOOLS:
+        missing = missing_tools(connection, heartbeat, model, len(built_in(bot.attributes, has_targets)))
+    opening = opening_of(connection, heartbeat, has_memories, now, missing.sentences)
     tokens = credits.most_tokens(bot.instruction, first_message(opening, heartbeat.prompt))
     tokens += tool_text + limits.tool_tokens(built_in(bot.attributes, has_targets))
     start, end = credits.period(now, project.period_anchor_day)
@@ -216,6 +227,7 @@ def _candidate(
         model=model,
         max_reply_tokens=max_reply_tokens,
         opening=opening,
+        missing=missing,
         credits=limits.max_credits(model, tokens, max_reply_tokens),
         period_start=start,
         period_end=end,
@@ -276,6 +288,7 @@ def _insert(connection: Connection, candidate: RunCandidate, refusal: Refusal | 
     )
     if refusal is None:
         row |= {"status": "running", "opening": candidate.opening, "credits_held": candidate.credits}
+        row["paused_tools"] = candidate.missing.needed or None
         row |= {"finished_at": None, "duration_ms": None}
     else:
         row["skip_reason"] = refusal.skip_reason

@@ -56,7 +56,9 @@ def _first(query: Select[Any], most: int) -> Select[Any]:
 BEFORE = union_all(_newest("success", MAX_ANSWERS), _newest("error", 1), _newest("cancelled", 1), _open_findings())
 
 
-def opening_of(connection: Connection, heartbeat: Heartbeat, has_memories: bool, now: datetime) -> str:
+def opening_of(
+    connection: Connection, heartbeat: Heartbeat, has_memories: bool, now: datetime, tools: Sequence[str] = ()
+) -> str:
     """The text before the prompt. A heartbeat that never ran has no past to look up."""
     rows: Sequence[Any] = ()
     if heartbeat.last_executed_at is not None:
@@ -69,4 +71,4 @@ def opening_of(connection: Connection, heartbeat: Heartbeat, has_memories: bool,
             connection, MemoryOwner(heartbeat.bot_id, heartbeat.member_id), heartbeat.prompt, MOST_MEMORIES
         )
         memories = [(memory.uuid, memory.text) for memory in recalled]
-    return compose(RunContext(earlier, findings, memories), now, heartbeat.timezone)
+    return compose(RunContext(earlier, findings, memories, tools), now, heartbeat.timezone)

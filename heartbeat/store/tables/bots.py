@@ -47,7 +47,8 @@ class Subscriber(SQLModel, table=True):
 class Tool(SQLModel, table=True):
     """A connected MCP server. `tools` are its definitions as they were pinned, each with what it is now if it changed.
 
-    `sealed_headers` can be opened with the installation's secret keys alone; `header_names` may be shown.
+    `changed_count` is how many of them changed. `sealed_headers` can be opened with the installation's secret keys
+    alone; `header_names` may be shown.
     """
 
     id: int = Field(default=None, primary_key=True)
@@ -63,6 +64,7 @@ class Tool(SQLModel, table=True):
     header_names: list[str] = Field(default_factory=list, sa_type=JSON)
     is_enabled: bool = True
     tools: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSON)
+    changed_count: int = 0
     last_error: str | None = None
     refreshed_at: datetime | None = time(default=None)
     created_at: datetime = time()

@@ -14,7 +14,8 @@ class Run(SQLModel, table=True):
     """One execution, and its log once it has ended. A skipped tick is a run that never began.
 
     `opening` is what its first message says before the prompt; `chat_mode` is `agent`, or `ask`: without tools. `cut`:
-    its last answer ended at `max_reply_tokens`.
+    its last answer ended at `max_reply_tokens`. `paused_tools` are those that its heartbeat uses and that it had to do
+    without, for they changed.
     """
 
     id: int = Field(default=None, primary_key=True, sa_type=BIG)
@@ -47,6 +48,7 @@ class Run(SQLModel, table=True):
     report: dict[str, Any] | None = Field(default=None, sa_type=JSON)
     dry_run: bool = False
     cut: bool = False
+    paused_tools: list[str] | None = Field(default=None, sa_type=JSON)
     scheduled_for: datetime | None = time(default=None)
     started_at: datetime = time()
     finished_at: datetime | None = time(default=None)

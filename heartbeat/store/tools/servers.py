@@ -96,19 +96,23 @@ def record_failure(connection: Connection, row: Tool, problem: str) -> Tool:
 
 def mark_changed(
     connection: Connection, tool_uuid: str, name: str, discovered: PinnedTool | None, now: datetime
-) -> None:
+) -> dict[str, Any] | None:
     """Pause one of a server's tools that is no longer what was pinned, until somebody refreshes it.
 
-    `discovered` is what it is now, `None` when it is gone. A server of the settings has no row, and nothing is written.
+    `discovered` is what it is now, `None` when it is gone. Returns the change, if it was not known yet. A server of the
+    settings has no row, and nothing is written.
     """
     row = _lock(connection, TOOL.c.uuid == tool_uuid)
-    if row is None:
-        return
+    if row is None or name not in [entry["name"] for entry in row.tools]:
+        return None
     entries = [dict(entry) for entry in row.tools]
-    for entry in entries:
-        if entry["name"] == name:
-            entry["changed"] = describe_change(entry, discovered, now)
+    entry = next(entry for entry in entries if entry["name"] == name)
+    before, change = entry["changed"], describe_change(entry, discovered, now)
+    if before and before["difference"] == change["difference"]:
+        return None
+    entry["changed"] = change
     _update(connection, row, {"tools": entries})
+    return change
 
 
 def _which(bot: Bot, uuid: str) -> ColumnElement[bool]:
@@ -121,6 +125,8 @@ def _lock(connection: Connection, which: ColumnElement[bool]) -> Tool | None:
 
 
 def _update(connection: Connection, row: Tool, values: Mapping[str, Any]) -> Tool:
+    if "tools" in values:
+        values = {**values, "changed_count": sum(bool(entry["changed"]) for entry in values["tools"])}
     changed = first(connection, Tool, update(TOOL).where(TOOL.c.id == row.id).values(**values).returning(TOOL))
     if changed is None:
         raise NotFound("tool", row.uuid)

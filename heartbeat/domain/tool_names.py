@@ -3,8 +3,6 @@
 import re
 from hashlib import sha256
 
-from heartbeat.agents.tools.definitions import McpServer
-
 MAX_NAME_LENGTH = 64
 
 
@@ -20,7 +18,7 @@ def name_prefix(label: str) -> str:
     return plain_name(label, "")[: MAX_NAME_LENGTH - 9]
 
 
-def distinct_name(server: McpServer, tool: str) -> str:
+def distinct_name(server_uuid: str, label: str, tool: str) -> str:
     """Tell a name apart by its server's id, not by its place in a list: it never comes to mean another tool."""
-    mark = sha256(f"{server.uuid} {tool}".encode()).hexdigest()[:8]
-    return f"{plain_name(server.label, tool)[: MAX_NAME_LENGTH - len(mark) - 1]}_{mark}"
+    mark = sha256(f"{server_uuid} {tool}".encode()).hexdigest()[:8]
+    return f"{plain_name(label, tool)[: MAX_NAME_LENGTH - len(mark) - 1]}_{mark}"
