@@ -5,7 +5,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, ParamSpec, TypeVar
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import parse_qs, quote
 
 from fastapi import Depends, Request
 from fastapi.routing import APIRoute
@@ -67,7 +67,7 @@ class PageRoute(APIRoute):
                     log.warning("request %s: %s", request.scope["heartbeat.request_id"], problem)
                 response = _error_page(problem)
             except Exception:
-                log.exception("request %s: %s failed", request.scope["heartbeat.request_id"], request.url.path)
+                log.exception("request %s: %s failed", request.scope["heartbeat.request_id"], request.scope["path"])
                 response = _error_page(unexpected())
             for name, value in HEADERS.items():
                 response.headers.setdefault(name, value)
@@ -141,16 +141,19 @@ VisitorDep = Annotated[Visitor, Depends(visitor)]
 def require_own_form(request: Request) -> None:
     """Raise `Forbidden` unless the browser says that the form was on a page of this very site."""
     # Own code: FastAPI has no CSRF check, and these headers need no token in each form.
-    site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin", "")
+    site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
+    # Compared as they are: a browser writes both alike, and what anybody else writes there need not be an address.
+    host = request.headers.get("host")
+    origins = (f"http://{host}", f"https://{host}") if host else ()
     # Browsers leave the first out on plain http; a proxy may change the host that the second is compared with.
-    own = site == "same-origin" if site else urlsplit(origin).netloc == request.headers.get("host") != ""
+    own = site == "same-origin" if site else origin in origins
     if not own:
         raise Forbidden("foreign_form", "This form was not sent by a page of this site; open the page and try again.")
 
 
 def is_https(request: Request) -> bool:
     """Return whether the browser came over https, to us or to a proxy before us."""
-    return "https" in (request.url.scheme, request.headers.get("x-forwarded-proto"))
+    return "https" in (request.scope["scheme"], request.headers.get("x-forwarded-proto"))
 
 
 def html(template: str, status_code: int = 200, **context: Any) -> HTMLResponse:
@@ -176,7 +179,7 @@ def page_url(path: str, page: Page) -> str:
 
 def _to_sign_in(request: Request) -> Response:
     """Redirect to the sign-in page, which leads back to the requested page."""
-    path = request.url.path if request.method == "GET" else "/"
+    path: str = request.scope["path"] if request.method == "GET" else "/"
     return RedirectResponse(SIGN_IN if path == "/" else f"{SIGN_IN}?next={quote(path)}", 303)
 
 

@@ -58,7 +58,7 @@ async def sign_out() -> Response:
 
 
 async def _file(request: Request) -> Response:
-    name = request.url.path.removeprefix("/")
+    name = request.scope["path"].removeprefix("/")
     return Response(asset(name), media_type=ASSETS[name], headers={"Cache-Control": FOR_EVER})
 
 

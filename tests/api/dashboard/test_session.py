@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from http.cookies import SimpleCookie
+from itertools import product
 
 from api.dashboard import session
 from heartbeat.store.projects.projects import create_key, revoke_key
@@ -136,6 +137,24 @@ async def test_a_form_from_elsewhere_is_refused(owner: Owner) -> None:
     page = await owner.browser.page(f"/heartbeats/{owner.heartbeat.uuid}")
     assert "Disable" in page
     assert "It has not run yet" in page
+
+
+ODD = [None, b"", b"null", b"x", b"http://", b"http://[", b"http://[::1", b"http://x:99999", b"http://\xff"]
+HOSTS = [None, b"", b"[::1]", b"[::2", b"x:y", b"\xff:x"]
+
+
+async def test_no_origin_and_no_host_are_a_mistake_of_ours(stranger: Browser) -> None:
+    for site, origin, host in product([None, b"", b"none", b"cross-site"], ODD, HOSTS):
+        sent = {b"sec-fetch-site": site, b"origin": origin, b"host": host}
+        headers = [(name, value) for name, value in sent.items() if value is not None]
+        answer = await stranger.post("/sign-out", headers=headers)
+        assert answer.status_code == 403, sent
+
+
+async def test_whatever_the_host_a_stranger_is_sent_to_sign_in(stranger: Browser) -> None:
+    for host in filter(None, HOSTS):
+        answer = await stranger.get("/tasks", headers={b"host": host})
+        assert (answer.status_code, answer.headers["location"]) == (303, "/sign-in?next=/tasks")
 
 
 async def test_a_form_through_a_proxy_that_changed_the_host_is_taken(owner: Owner) -> None:
