@@ -24,6 +24,8 @@ from tests.support.world import model, settings, working, world
 
 __all__ = ["agent", "desk", "model", "receiver", "settings", "working", "world"]
 
+# Temporal closes each connection after five minutes, and cancels what is asked at that moment.
+ONE_CONNECTION = 'frontend.keepAliveMaxConnectionAge="24h"'
 UNSAFE_BUT_FAST = ("fsync", "synchronous_commit", "full_page_writes")
 
 
@@ -82,9 +84,13 @@ async def temporal() -> AsyncIterator[Client]:
     """A client of a real Temporal dev server, one for the whole session."""
     beside = Path(sys.executable).with_name("temporal")
     binary = str(beside) if beside.exists() else shutil.which("temporal")
-    started = WorkflowEnvironment.start_local(dev_server_existing_path=binary, data_converter=DATA_CONVERTER)
+    started = WorkflowEnvironment.start_local(
+        dev_server_existing_path=binary, dev_server_extra_args=["--dynamic-config-value", ONE_CONNECTION]
+    )
     async with await started as environment:
-        yield environment.client
+        address = environment.client.service_client.config.target_host
+        # On a busy machine an answer to a ping may take longer than the SDK waits before it closes the connection.
+        yield await Client.connect(address, data_converter=DATA_CONVERTER, keep_alive_config=None)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -12,23 +12,21 @@ from heartbeat.domain.secret_keys import new_key, read_keys
 from heartbeat.secrets.keyring import Keyring, seal_headers
 from heartbeat.store.database import Database
 from heartbeat.store.tools.servers import create_tool
-from tests.support.embedded import command
 from tests.support.model_server import ModelServer, fails
-from tests.support.patience import PATIENCE
+from tests.support.processes import run_command
 from tests.support.seeds import NOW, a_bot, a_project, access_to
 
 
 def doctor(**variables: str) -> tuple[int, dict[str, str]]:
     """Its exit code and, for each check, its mark, what it found and what mends it."""
-    done = command("doctor", **variables)
-    said, _ = done.communicate(timeout=PATIENCE)
+    outcome = run_command("doctor", **variables)
     found: dict[str, str] = {}
     name = ""
-    for line in said.splitlines():
+    for line in f"{outcome.out}{outcome.err}".splitlines():
         if line.startswith(("✓", "✗")):
             name = line.split()[1]
         found[name] = f"{found.get(name, '')} {line.strip()}".strip()
-    return done.returncode, found
+    return outcome.code, found
 
 
 def test_settings_that_cannot_be_used_end_it_there() -> None:
@@ -49,10 +47,9 @@ def test_settings_that_cannot_be_used_end_it_there() -> None:
 def test_it_never_ends_in_a_traceback(variables: dict[str, str], tmp_path: Path) -> None:
     quiet = {"HEARTBEAT_DATA_DIR": str(tmp_path), "HEARTBEAT_TEMPORAL_PORT": "1"}
     quiet["HEARTBEAT_LOCAL_URL"] = "http://127.0.0.1:1/v1"
-    done = command("doctor", **quiet | variables)
-    out, _ = done.communicate(timeout=PATIENCE)
-    assert (done.returncode, "Traceback" in out) == (1, False)
-    assert out.startswith(("✓ settings", "✗ settings"))
+    outcome = run_command("doctor", **quiet | variables)
+    assert (outcome.code, "Traceback" in outcome.out + outcome.err) == (1, False)
+    assert outcome.out.startswith(("✓ settings", "✗ settings"))
 
 
 def test_on_a_fresh_machine_everything_is_missing_and_says_what_to_do(tmp_path: Path) -> None:
@@ -75,7 +72,7 @@ def test_on_a_fresh_machine_everything_is_missing_and_says_what_to_do(tmp_path: 
 
 
 def test_a_database_of_no_version_a_cluster_without_workers_and_a_rejected_key(
-    database_url: str, temporal: Client, tmp_path: Path
+    temporal: Client, tmp_path: Path
 ) -> None:
     with closing(ModelServer()) as provider:
         provider.script(fails(401, "invalid_api_key"))

@@ -1,11 +1,7 @@
 """`heartbeat reconcile` as a person runs it: a process of its own, because it leaves without a farewell."""
 
-import os
-import subprocess
-import sys
 from contextlib import closing
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 from temporalio.client import Client
@@ -15,10 +11,8 @@ from heartbeat.domain.ids import new_id
 from heartbeat.store.database import Database
 from heartbeat.store.tables.heartbeats import Heartbeat
 from tests.support.databases import fresh_database
-from tests.support.embedded import OWN
+from tests.support.processes import run_command
 from tests.support.seeds import a_bot, a_heartbeat, a_project
-
-COMMAND = Path(sys.executable).with_name("heartbeat")
 
 
 @pytest.fixture
@@ -28,8 +22,7 @@ def database_url(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def variables(database_url: str, temporal: Client) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(OWN)}
-    return kept | {
+    return {
         "HEARTBEAT_DATABASE_URL": database_url,
         "HEARTBEAT_TASK_QUEUE": new_id("queue"),
         "TEMPORAL_ADDRESS": temporal.service_client.config.target_host,
@@ -47,8 +40,8 @@ def row(database_url: str) -> Heartbeat:
 
 
 def reconcile(variables: dict[str, str], *flags: str) -> tuple[int, str, str]:
-    done = subprocess.run([COMMAND, "reconcile", *flags], env=variables, capture_output=True, text=True, timeout=60)
-    return done.returncode, done.stdout, done.stderr
+    outcome = run_command("reconcile", *flags, **variables)
+    return outcome.code, outcome.out, outcome.err
 
 
 async def test_it_says_what_it_would_do_and_then_does_it(

@@ -2,36 +2,28 @@
 
 import asyncio
 import json
-import os
-import sys
-from pathlib import Path
 
 import pytest
 
 from tests.support.acting import book
-from tests.support.embedded import OWN
 from tests.support.model_server import ModelServer, asks, says
-from tests.support.patience import PATIENCE
+from tests.support.processes import run_command
 from tests.support.tool_server import ToolServer
 from tests.support.world import World
 
-COMMAND = Path(sys.executable).with_name("heartbeat")
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
 async def command(world: World, *arguments: str) -> tuple[int, str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(OWN)}
-    own = {
+    variables = {
         "HEARTBEAT_DATABASE_URL": world.settings.store_url(),
         "HEARTBEAT_TASK_QUEUE": world.settings.task_queue,
         "TEMPORAL_ADDRESS": world.settings.temporal_target(),
         "OPENAI_BASE_URL": world.settings.openai_base_url or "",
         "OPENAI_API_KEY": "operators-key",
     }
-    pipe = asyncio.subprocess.PIPE
-    process = await asyncio.create_subprocess_exec(COMMAND, *arguments, env=kept | own, stdout=pipe, stderr=pipe)
-    out, err = await asyncio.wait_for(process.communicate(), PATIENCE)
-    return process.returncode or 0, out.decode(), err.decode()
+    outcome = await asyncio.to_thread(run_command, *arguments, **variables)
+    return outcome.code, outcome.out, outcome.err
 
 
 async def test_rehearse(agent: World, model: ModelServer, desk: ToolServer) -> None:

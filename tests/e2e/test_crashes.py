@@ -142,7 +142,10 @@ async def test_killed_while_the_model_thinks(site: Site) -> None:
     handle = await site.start()
     assert await handle.result() == RunResult("success", site.log)
     attempts = await site.rows(Attempt)
-    assert [(one.attempt, one.outcome) for one in attempts] == [(1, "lost"), (2, "answered")]
+    # A slow machine may take the second worker for dead, too.
+    assert [one.outcome for one in attempts] == ["lost"] * (len(attempts) - 1) + ["answered"]
+    assert [one.attempt for one in attempts] == list(range(1, len(attempts) + 1))
+    assert len(attempts) > 1
     assert attempts[0].input_tokens >= 10
     await charged_once_each(site, [1])
 
@@ -157,7 +160,8 @@ async def test_killed_in_the_middle_of_a_call(site: Site, tool: str, outcome: st
     assert await handle.result() == RunResult("success", site.log)
     [call] = [step for step in await site.transcript() if step.kind == "tool"]
     assert call.failure_code == outcome
-    assert [made.key for made in site.desk.made] == [f"{site.log}:2"] * (1 if outcome else 2)
+    assert {made.key for made in site.desk.made} == {f"{site.log}:2"}
+    assert (len(site.desk.made) > 1) == (outcome is None)
     if outcome:
         assert "Nobody knows whether this call was made" in call.answer
     await charged_once_each(site, [1, 3])
