@@ -32,9 +32,9 @@ def provider() -> Iterator[RawProvider]:
 
 @pytest.fixture(scope="module")
 async def clients(provider: RawProvider) -> AsyncIterator[ProviderClients]:
-    made = ProviderClients(settings_for(provider))
-    yield made
-    await made.close()
+    provider_clients = ProviderClients(settings_for(provider))
+    yield provider_clients
+    await provider_clients.close()
 
 
 def settings_for(provider: RawProvider) -> Settings:

@@ -20,9 +20,9 @@ def test_it_answers_a_chat_completion_and_goes_when_told() -> None:
         try:
             assert process.stdout is not None
             assert process.stdout.readline() == f"smollm2 answers at http://127.0.0.1:{port}/v1\n"
-            asked = {"model": "smollm2", "messages": [{"role": "user", "content": "Say hello."}], "max_tokens": 24}
+            body = {"model": "smollm2", "messages": [{"role": "user", "content": "Say hello."}], "max_tokens": 24}
             answer = httpx.post(
-                f"http://127.0.0.1:{port}/v1/chat/completions", json=asked, timeout=PATIENCE, trust_env=False
+                f"http://127.0.0.1:{port}/v1/chat/completions", json=body, timeout=PATIENCE, trust_env=False
             ).json()
             again = subprocess.run(line, capture_output=True, text=True, timeout=PATIENCE, check=False)
         finally:

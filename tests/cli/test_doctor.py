@@ -20,20 +20,20 @@ from tests.support.seeds import NOW, a_bot, a_project, access_to
 def doctor(**variables: str) -> tuple[int, dict[str, str]]:
     """Its exit code and, for each check, its mark, what it found and what mends it."""
     outcome = run_command("doctor", **variables)
-    found: dict[str, str] = {}
+    checks: dict[str, str] = {}
     name = ""
     for line in f"{outcome.out}{outcome.err}".splitlines():
         if line.startswith(("✓", "✗")):
             name = line.split()[1]
-        found[name] = f"{found.get(name, '')} {line.strip()}".strip()
-    return outcome.code, found
+        checks[name] = f"{checks.get(name, '')} {line.strip()}".strip()
+    return outcome.code, checks
 
 
 def test_settings_that_cannot_be_used_end_it_there() -> None:
-    code, found = doctor(HEARTBEAT_PORT="many")
+    code, checks = doctor(HEARTBEAT_PORT="many")
     assert code == 1
-    assert list(found) == ["settings"]
-    assert "HEARTBEAT_PORT: " in found["settings"]
+    assert list(checks) == ["settings"]
+    assert "HEARTBEAT_PORT: " in checks["settings"]
 
 
 @pytest.mark.parametrize(
@@ -53,21 +53,21 @@ def test_it_never_ends_in_a_traceback(variables: dict[str, str], tmp_path: Path)
 
 
 def test_on_a_fresh_machine_everything_is_missing_and_says_what_to_do(tmp_path: Path) -> None:
-    code, found = doctor(
+    code, checks = doctor(
         HEARTBEAT_DATA_DIR=str(tmp_path), HEARTBEAT_TEMPORAL_PORT="1", HEARTBEAT_LOCAL_URL="http://127.0.0.1:1/v1"
     )
     assert code == 1
-    assert found["settings"].startswith("✓")
-    assert [name for name, line in found.items() if line.startswith("✗")] == [
+    assert checks["settings"].startswith("✓")
+    assert [name for name, line in checks.items() if line.startswith("✗")] == [
         "database",
         "migrations",
         "Temporal",
         "worker",
         "model",
     ]
-    assert "`heartbeat migrate`" in found["database"]
-    assert "set TEMPORAL_ADDRESS" in found["Temporal"]
-    assert "`heartbeat up` serves the small local model" in found["model"]
+    assert "`heartbeat migrate`" in checks["database"]
+    assert "set TEMPORAL_ADDRESS" in checks["Temporal"]
+    assert "`heartbeat up` serves the small local model" in checks["model"]
     assert list(tmp_path.iterdir()) == []
 
 
@@ -76,7 +76,7 @@ def test_a_database_of_no_version_a_cluster_without_workers_and_a_rejected_key(
 ) -> None:
     with closing(ModelServer()) as provider:
         provider.script(fails(401, "invalid_api_key"))
-        code, found = doctor(
+        code, checks = doctor(
             HEARTBEAT_DATABASE_URL=f"sqlite:///{tmp_path / 'empty.db'}",
             TEMPORAL_ADDRESS=temporal.service_client.config.target_host,
             HEARTBEAT_TASK_QUEUE="nobody-polls-here",
@@ -85,50 +85,50 @@ def test_a_database_of_no_version_a_cluster_without_workers_and_a_rejected_key(
             OPENAI_API_KEY="sk-wrong",
         )
     assert code == 1
-    assert found["Temporal"].startswith("✓")
-    assert "none at task queue nobody-polls-here" in found["worker"]
-    assert "`heartbeat worker`" in found["worker"]
-    assert "the provider rejected the key" in found["model"]
-    assert "sk-wrong" not in str(found)
+    assert checks["Temporal"].startswith("✓")
+    assert "none at task queue nobody-polls-here" in checks["worker"]
+    assert "`heartbeat worker`" in checks["worker"]
+    assert "the provider rejected the key" in checks["model"]
+    assert "sk-wrong" not in str(checks)
 
 
 @pytest.mark.parametrize("url", ["postgresql://u:hidden@127.0.0.1:1/x?connect_timeout=2", "sqlite:////proc/none/x.db"])
 def test_a_database_out_of_reach(url: str) -> None:
-    code, found = doctor(
+    code, checks = doctor(
         HEARTBEAT_DATABASE_URL=url,
         HEARTBEAT_TEMPORAL_PORT="1",
         OPENAI_API_KEY="k",
         OPENAI_BASE_URL="http://127.0.0.1:1/v1",
     )
     assert code == 1
-    assert found["database"].startswith("✗")
-    assert found["migrations"] == "✗ migrations not checked mend the database first"
-    assert "hidden" not in str(found)
+    assert checks["database"].startswith("✗")
+    assert checks["migrations"] == "✗ migrations not checked mend the database first"
+    assert "hidden" not in str(checks)
 
 
 def test_addresses_that_apprise_cannot_read_are_named_and_not_shown(tmp_path: Path) -> None:
-    given = '{"ops": "json://127.0.0.1:9/sesame", "night": "nonsense://sesame", "day": "json://"}'
+    targets = '{"ops": "json://127.0.0.1:9/sesame", "night": "nonsense://sesame", "day": "json://"}'
     quiet = {"HEARTBEAT_DATA_DIR": str(tmp_path), "HEARTBEAT_TEMPORAL_PORT": "1"}
-    _, found = doctor(HEARTBEAT_APPRISE_TARGETS=given, HEARTBEAT_LOCAL_URL="http://127.0.0.1:1/v1", **quiet)
-    assert found["apprise"].startswith("✗ apprise")
-    assert "cannot read the addresses of night, day" in found["apprise"]
-    assert "HEARTBEAT_APPRISE_TARGETS" in found["apprise"]
-    assert "sesame" not in str(found)
+    _, checks = doctor(HEARTBEAT_APPRISE_TARGETS=targets, HEARTBEAT_LOCAL_URL="http://127.0.0.1:1/v1", **quiet)
+    assert checks["apprise"].startswith("✗ apprise")
+    assert "cannot read the addresses of night, day" in checks["apprise"]
+    assert "HEARTBEAT_APPRISE_TARGETS" in checks["apprise"]
+    assert "sesame" not in str(checks)
 
 
 def test_secrets_that_do_not_open_are_counted_and_not_shown(tmp_path: Path, sqlite_template: Path) -> None:
     (tmp_path / "heartbeat.db").write_bytes(sqlite_template.read_bytes())
-    lost, kept = new_key(), new_key()
+    lost, current = new_key(), new_key()
     database = Database(f"sqlite:///{tmp_path / 'heartbeat.db'}")
-    for key in (lost, kept, kept):
+    for key in (lost, current, current):
         database.write_now(lambda connection, key=key: a_tool(connection, Keyring(read_keys(key))))
     database.close()
     quiet = {"HEARTBEAT_DATA_DIR": str(tmp_path), "HEARTBEAT_TEMPORAL_PORT": "1"}
-    _, found = doctor(HEARTBEAT_SECRET_KEYS=kept, HEARTBEAT_LOCAL_URL="http://127.0.0.1:1/v1", **quiet)
-    assert "✗ secrets    1 of 3 do not open" in found["secrets"]
-    assert lost.partition(":")[0] in found["secrets"]
-    _, found = doctor(HEARTBEAT_SECRET_KEYS=f"{kept},{lost}", HEARTBEAT_LOCAL_URL="http://127.0.0.1:1/v1", **quiet)
-    assert found["secrets"] == "✓ secrets    3 are kept sealed, and all open"
+    _, checks = doctor(HEARTBEAT_SECRET_KEYS=current, HEARTBEAT_LOCAL_URL="http://127.0.0.1:1/v1", **quiet)
+    assert "✗ secrets    1 of 3 do not open" in checks["secrets"]
+    assert lost.partition(":")[0] in checks["secrets"]
+    _, checks = doctor(HEARTBEAT_SECRET_KEYS=f"{current},{lost}", HEARTBEAT_LOCAL_URL="http://127.0.0.1:1/v1", **quiet)
+    assert checks["secrets"] == "✓ secrets    3 are kept sealed, and all open"
 
 
 def a_tool(connection: Connection, keyring: Keyring) -> None:

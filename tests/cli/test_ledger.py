@@ -32,9 +32,9 @@ def entries(url: str) -> list[tuple[str, int, str | None]]:
 
 def test_an_operator_gives_and_takes_back(project: str, heartbeat: Run) -> None:
     _, ends = credits.period(datetime.now(UTC), 15)
-    given = heartbeat("project", "grant", "acme", "500", "--note", "A welcome gift")
-    assert (given.code, given.err) == (0, "")
-    assert given.out.splitlines() == [
+    grant = heartbeat("project", "grant", "acme", "500", "--note", "A welcome gift")
+    assert (grant.code, grant.err) == (0, "")
+    assert grant.out.splitlines() == [
         "project  acme",
         "granted  500",
         f"until    {ends:%Y-%m-%d}",

@@ -21,8 +21,8 @@ def empty(database_url: str, heartbeat: Run, monkeypatch: pytest.MonkeyPatch) ->
 
 def owner(url: str, secret: str) -> str | None:
     with closing(Database(url)) as database:
-        found = database.read_now(project_of_key, secret)
-    return found.uuid if found else None
+        row = database.read_now(project_of_key, secret)
+    return row.uuid if row else None
 
 
 def test_migrate_makes_a_database_and_may_be_repeated(heartbeat: Run, tmp_path: Path) -> None:
@@ -51,17 +51,17 @@ def test_migrate_shows_the_key_it_had_to_make_up(empty: str, heartbeat: Run) -> 
 
 
 def test_a_project_its_key_and_the_end_of_the_key(empty: str, heartbeat: Run) -> None:
-    made = json.loads(heartbeat("project", "create", "Acme", "--plan=pro", "--anchor-day=15", "--json").out)
+    project = json.loads(heartbeat("project", "create", "Acme", "--plan=pro", "--anchor-day=15", "--json").out)
     (listed,) = json.loads(heartbeat("project", "list", "--json").out)
     assert listed | {"created": ""} == {
-        "id": made["project"],
+        "id": project["project"],
         "name": "Acme",
         "plan": "pro",
         "anchor_day": 15,
         "created": "",
     }
     key = json.loads(heartbeat("key", "create", "--name=laptop", "--json").out)
-    assert owner(empty, key["key"]) == made["project"] == key["project"]
+    assert owner(empty, key["key"]) == project["project"] == key["project"]
 
     done = heartbeat("key", "revoke", key["id"])
     assert (done.code, done.out) == (0, f"{key['id']} is revoked.\n")

@@ -40,7 +40,7 @@ async def test_another_prompt_and_model_get_the_recorded_results(
 ) -> None:
     model.script(asks(book("a table"), book("a chair")), says("Both are booked.", 900, 50))
     log = await agent.run_once()
-    before, made, asked = await everything(agent), len(desk.made), len(model.requests)
+    before, calls_before, requests_before = await everything(agent), len(desk.made), len(model.requests)
 
     model.script(asks(book("a chair"), book("a lamp"), ("desk__put_note", {"what": "x"})), says("Done.", 2000, 10))
     side = await again(agent, log, "Book a chair.")
@@ -55,7 +55,7 @@ async def test_another_prompt_and_model_get_the_recorded_results(
         ("desk__put_note", False),
     ]
     assert (side.ended, side.answer, side.tokens, side.credits, side.steps) == ("success", "Done.", 2130, 4, 5)
-    first = model.requests[asked]
+    first = model.requests[requests_before]
     assert (first["model"], first["authorization"]) == ("other", "Bearer test-key")
     assert first["messages"][-1]["content"].endswith("Book a chair.")
 
@@ -63,7 +63,7 @@ async def test_another_prompt_and_model_get_the_recorded_results(
     assert (was.answer, was.tokens, was.credits, was.steps) == ("Both are booked.", 1070, 2, 4)
     assert [call.arguments for call in was.calls] == [{"what": "a table"}, {"what": "a chair"}]
     # Nothing outside was called, and nothing was written.
-    assert len(desk.made) == made
+    assert len(desk.made) == calls_before
     assert await everything(agent) == before
 
 

@@ -60,10 +60,10 @@ def opened(store: Database, key: str) -> dict[str, dict[str, str]]:
 
 
 def test_a_new_key_is_one_line_that_the_settings_take(heartbeat: Run) -> None:
-    made = heartbeat("secrets", "new")
-    assert (made.code, made.err) == (0, "")
-    assert Settings(_env_file=None, secret_keys=made.out.removesuffix("\n")).secret_keys
-    assert heartbeat("secrets", "new").out != made.out
+    command = heartbeat("secrets", "new")
+    assert (command.code, command.err) == (0, "")
+    assert Settings(_env_file=None, secret_keys=command.out.removesuffix("\n")).secret_keys
+    assert heartbeat("secrets", "new").out != command.out
 
 
 def test_rotation_seals_everything_with_the_first_key(store: Database, heartbeat: Run) -> None:
@@ -78,14 +78,14 @@ def test_rotation_seals_everything_with_the_first_key(store: Database, heartbeat
 
 def test_what_does_not_open_is_named_and_stays(store: Database, heartbeat: Run) -> None:
     [lost] = connected(store, OLD, 1)
-    [kept] = connected(store, NEW, 1)
+    [readable] = connected(store, NEW, 1)
     newest = new_key()
     done = heartbeat("secrets", "rotate", HEARTBEAT_SECRET_KEYS=f"{newest},{NEW}")
     assert (done.code, done.out) == (1, f"Sealed anew with {newest[:7]}: 1. Sealed with it already: 0.\n")
     assert f"heartbeat: tool:{lost}:headers is sealed with the key '{OLD_ID}'" in done.err
     mended = heartbeat("secrets", "rotate", HEARTBEAT_SECRET_KEYS=f"{newest},{OLD}")
     assert (mended.code, mended.err) == (0, "")
-    assert opened(store, newest) == {uuid: {"X-Key": uuid} for uuid in (lost, kept)}
+    assert opened(store, newest) == {uuid: {"X-Key": uuid} for uuid in (lost, readable)}
 
 
 def test_rotation_needs_a_key_and_a_usable_one(store: Database, heartbeat: Run) -> None:
@@ -116,8 +116,8 @@ def test_rotations_side_by_side_and_beside_the_api(store: Database, tmp_path: Pa
         for one in work:
             one.result()
     assert sum(rotation.anew + rotation.already for rotation in rotations) == 120
-    kept = opened(store, NEW)
-    assert kept == {uuid: {"X-Key": uuid if number % 2 else "changed"} for number, uuid in enumerate(uuids)}
+    headers = opened(store, NEW)
+    assert headers == {uuid: {"X-Key": uuid if number % 2 else "changed"} for number, uuid in enumerate(uuids)}
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -125,11 +125,11 @@ def test_the_embedded_stack_makes_its_key_once(database_url: str, tmp_path: Path
     def tell(name: str, line: str) -> None:
         raise AssertionError(line)
 
-    given = {"_env_file": None, "database_url": database_url, "data_dir": tmp_path}
-    prepare(Settings(**given, secret_keys=NEW), tell)
+    fields = {"_env_file": None, "database_url": database_url, "data_dir": tmp_path}
+    prepare(Settings(**fields, secret_keys=NEW), tell)
     assert not (tmp_path / KEY_FILE).exists()
-    prepare(Settings(**given), tell)
-    kept = (tmp_path / KEY_FILE).read_text()
-    prepare(Settings(**given), tell)
-    assert (tmp_path / KEY_FILE).read_text() == kept
-    assert Keyring.from_settings(Settings(**given)).sealing_key_id == read_keys(kept)[0].id
+    prepare(Settings(**fields), tell)
+    keys = (tmp_path / KEY_FILE).read_text()
+    prepare(Settings(**fields), tell)
+    assert (tmp_path / KEY_FILE).read_text() == keys
+    assert Keyring.from_settings(Settings(**fields)).sealing_key_id == read_keys(keys)[0].id

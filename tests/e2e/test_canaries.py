@@ -46,8 +46,8 @@ class Caller:
         self._http = httpx.Client(base_url=f"{stack.url}/v1/bot", headers=headers, trust_env=False, timeout=PATIENCE)
         self.answers: list[bytes] = []
 
-    def __call__(self, method: str, path: str, **given: Any) -> Any:
-        where = {"params": {**self.project, **given}} if method == "GET" else {"json": {**self.project, **given}}
+    def __call__(self, method: str, path: str, **fields: Any) -> Any:
+        where = {"params": {**self.project, **fields}} if method == "GET" else {"json": {**self.project, **fields}}
         answer = self._http.request(method, path, **where)
         self.answers.append(answer.content + repr(answer.headers.raw).encode())
         return answer.json()
@@ -71,23 +71,23 @@ def test_no_secret_is_anywhere(start: Start, model: ModelServer, tmp_path: Path)
         stack = start(**variables).wait_ready()
         with closing(Caller(stack)) as call:
             _live(call, desk, model)
-        assert [made.tool for made in desk.made] == ["whoami"]
+        assert [received.tool for received in desk.made] == ["whoami"]
         stack.stop()
     terminal = "\n".join(stack.lines).encode()
     assert CANARIES.found_in(terminal) == []
-    assert [found for answer in call.answers if (found := CANARIES.found_in(answer))] == []
+    assert [canaries for answer in call.answers if (canaries := CANARIES.found_in(answer))] == []
     files = {path.name: CANARIES.found_in(path.read_bytes()) for path in stack.data_dir.rglob("*") if path.is_file()}
     assert {"heartbeat.db", "temporal.db"} <= files.keys()
-    assert {name: found for name, found in files.items() if found} == {}
+    assert {name: canaries for name, canaries in files.items() if canaries} == {}
 
 
 def _live(call: Caller, desk: ToolServer, model: ModelServer) -> None:
     """Connect, change, fail, use: whatever touches a secret on its way."""
     bot = call("POST", "/create", name="Canary", heartbeat=1)["bot"]["uuid"]
     address = {"bot_id": bot, "server_label": "desk", "server_url": desk.url, "transport": "http"}
-    made = call("POST", "/tool", **address, headers={"x-desk": CANARIES["other_header"]})
-    tool = made["tool"]["id"]
-    assert made["tool"]["last_error"]
+    created = call("POST", "/tool", **address, headers={"x-desk": CANARIES["other_header"]})
+    tool = created["tool"]["id"]
+    assert created["tool"]["last_error"]
     call("POST", f"/tool/{tool}/test", bot_id=bot)
     call("PUT", f"/tool/{tool}", bot_id=bot, headers={"x-desk": CANARIES["header"]})
     call("POST", f"/tool/{tool}/refresh", bot_id=bot)
@@ -105,9 +105,9 @@ def _live(call: Caller, desk: ToolServer, model: ModelServer) -> None:
         assert done["status"] == status
     for log in call("GET", "/heartbeat/logs", bot_id=bot)["logs"]:
         call("GET", "/run/read", bot_id=bot, run_id=log["uuid"])
-    told = [m["content"] for m in model.requests[1]["messages"] if m["role"] == "tool"]
-    assert all("•••" in text for text in told)
-    assert [CANARIES.found_in(text.encode()) for text in told] == [[], []]
+    results = [m["content"] for m in model.requests[1]["messages"] if m["role"] == "tool"]
+    assert all("•••" in text for text in results)
+    assert [CANARIES.found_in(text.encode()) for text in results] == [[], []]
 
 
 def _stdio() -> str:

@@ -52,12 +52,12 @@ class Site:
     async def start(self) -> WorkflowHandle[object, RunResult]:
         """Connect the desk and start a run."""
         listing = await list_tools(McpServer("tool_1", "desk", "http", self.desk.url), self.settings)
-        found = list(listing.tools.values())
+        tools = list(listing.tools.values())
 
         def work(connection: object) -> tuple[Bot, Heartbeat]:
             bot = a_bot(connection, a_project(connection))
-            given = {"server_label": "desk", "server_url": self.desk.url, "transport": "http"}
-            pin(connection, create_tool(connection, access_to(connection, bot), given, NOW).id, found, NOW)
+            fields = {"server_label": "desk", "server_url": self.desk.url, "transport": "http"}
+            pin(connection, create_tool(connection, access_to(connection, bot), fields, NOW).id, tools, NOW)
             return bot, a_heartbeat(connection, bot)
 
         bot, heartbeat = await self.database.write(work)
@@ -94,8 +94,8 @@ async def site(tmp_path: Path, database: Database, temporal: Client, model: Mode
         temporal_address=temporal.service_client.config.target_host,
         egress_allow=["127.0.0.1"],
     )
-    with closing(Site(database, temporal, settings, model)) as made:
-        yield made
+    with closing(Site(database, temporal, settings, model)) as crash_site:
+        yield crash_site
 
 
 async def test_killed_at_every_step_of_five(site: Site) -> None:
@@ -121,10 +121,10 @@ async def test_killed_at_every_step_of_five(site: Site) -> None:
     ]
     # A worker that died a moment later, in the middle of a call, leaves one that may have been made: once only.
     known = {f"{site.log}:{step.number}" for step in transcript if step.kind == "tool" and step.failure_code is None}
-    made = [made.key for made in site.desk.made]
+    keys = [keys.key for keys in site.desk.made]
     assert {step.failure_code for step in transcript} <= {None, "unknown"}
-    assert known <= set(made) <= {f"{site.log}:2", f"{site.log}:4"}
-    assert len(set(made)) == len(made)
+    assert known <= set(keys) <= {f"{site.log}:2", f"{site.log}:4"}
+    assert len(set(keys)) == len(keys)
     await charged_once_each(site, [1, 3, 5])
 
 
@@ -160,16 +160,16 @@ async def test_killed_in_the_middle_of_a_call(site: Site, tool: str, outcome: st
     assert await handle.result() == RunResult("success", site.log)
     [call] = [step for step in await site.transcript() if step.kind == "tool"]
     assert call.failure_code == outcome
-    assert {made.key for made in site.desk.made} == {f"{site.log}:2"}
+    assert {received.key for received in site.desk.made} == {f"{site.log}:2"}
     assert (len(site.desk.made) > 1) == (outcome is None)
     if outcome:
         assert "Nobody knows whether this call was made" in call.answer
     await charged_once_each(site, [1, 3])
 
 
-async def charged_once_each(site: Site, asked: list[int]) -> None:
+async def charged_once_each(site: Site, steps: list[int]) -> None:
     entries = [entry for entry in await site.rows(Entry) if entry.kind != "period"]
     assert sorted((entry.step, entry.kind) for entry in entries) == sorted(
-        (number, kind) for number in asked for kind in ("reserve", "settle")
+        (number, kind) for number in steps for kind in ("reserve", "settle")
     )
     assert await site.database.read(audit) == []

@@ -89,12 +89,12 @@ class Office:
         self.desk = running.enter_context(closing(ToolServer()))
         self.model.reply = answered
         self.halt = home / "halt"
-        given = {
+        variables = {
             "HALT_ONCE": str(self.halt),
             "HEARTBEAT_EGRESS_ALLOW": '["127.0.0.1"]',
             "HEARTBEAT_SECRET_KEYS": new_key(),
         }
-        self.site = running.enter_context(closing(Site(home, self.model, WORKER, **given)))
+        self.site = running.enter_context(closing(Site(home, self.model, WORKER, **variables)))
         wait_until(self.site.ready)
         self.bot = self.post("create", name="Office", heartbeat=1)["bot"]["uuid"]
         config = {"url": self.inbox.url, "secret": SECRET}
@@ -109,8 +109,8 @@ class Office:
 
     def trigger(self, name: str) -> str:
         """Start a run of a new heartbeat called so, whose prompt is its name; the run's log id."""
-        made = self.post("heartbeat/configure", bot_id=self.bot, prompt=name, label=name)["heartbeat"]["uuid"]
-        return self.post("heartbeat/trigger", bot_id=self.bot, heartbeat_id=made, wait=False)["result"]["log_id"]
+        uuid = self.post("heartbeat/configure", bot_id=self.bot, prompt=name, label=name)["heartbeat"]["uuid"]
+        return self.post("heartbeat/trigger", bot_id=self.bot, heartbeat_id=uuid, wait=False)["result"]["log_id"]
 
     def status(self, log: str) -> str | None:
         return next((run.status for run in self.site.rows(Run) if run.uuid == log), None)
@@ -120,11 +120,11 @@ class Office:
         return next((one for one in self.site.rows(Approval) if run and one.run_id == run.id), None)
 
 
-def answered(asked: dict[str, Any]) -> Reply:
+def answered(request: dict[str, Any]) -> Reply:
     """Book what the prompt names or report it, and be done."""
-    if any(message["role"] == "tool" for message in asked["messages"]):
+    if any(message["role"] == "tool" for message in request["messages"]):
         return says("Done.", 300, 20)
-    task = str(asked["messages"][-1]["content"]).rpartition("Your task:")[2].strip()
+    task = str(request["messages"][-1]["content"]).rpartition("Your task:")[2].strip()
     if "book" in task:
         return asks(("desk__book", {"what": task}))
     finding = {"title": task, "severity": "warning", "fingerprint": task}
@@ -170,10 +170,10 @@ def test_killed_before_during_and_after_telling(office: Office, killed: str) -> 
     wait_until(lambda: {row.status for row in site.rows(Notification)} == {"delivered"})
 
     again = 2 if site.worker in victims else 1
-    told = [inbox.ids(name) for name in (waits, asking, finds)]
-    assert [len(set(ids)) for ids in told] == [1, 1, 1]
-    assert [len(ids) for ids in told] == [1, again, 1]
-    booked = Counter(made.arguments["what"] for made in office.desk.made)
+    ids_by_name = [inbox.ids(name) for name in (waits, asking, finds)]
+    assert [len(set(ids)) for ids in ids_by_name] == [1, 1, 1]
+    assert [len(ids) for ids in ids_by_name] == [1, again, 1]
+    booked = Counter(received.arguments["what"] for received in office.desk.made)
     assert (booked[waits], booked[asking]) == (1, 1)
     assert {uuid for uuid, _ in inbox.got} == {row.uuid for row in site.rows(Notification)}
     assert site.database.read_now(audit) == []

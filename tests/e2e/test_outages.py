@@ -46,8 +46,8 @@ def test_everything_is_killed_in_turn(site: Site) -> None:
     wait_until(site.ready)
     bot = site.post("create", name="Outages", heartbeat=1).json()["bot"]["uuid"]
     for number in range(HEARTBEATS):
-        asked = {"bot_id": bot, "prompt": f"Watch {number}", "cron_pattern": "* * * * *", "enabled": True}
-        assert site.post("heartbeat/configure", **asked).is_success
+        fields = {"bot_id": bot, "prompt": f"Watch {number}", "cron_pattern": "* * * * *", "enabled": True}
+        assert site.post("heartbeat/configure", **fields).is_success
     wait_for_second(50)
 
     site.temporal.kill()
@@ -71,15 +71,16 @@ def test_everything_is_killed_in_turn(site: Site) -> None:
 
 def killed_during_configure(site: Site, bot: str) -> None:
     """The API dies while a configure is on its way; asked again with the same key afterwards, it is there once."""
-    asked = {"bot_id": bot, "prompt": "Watch more", "cron_pattern": "* * * * *", "enabled": True, "external_id": "more"}
+    fields = {"bot_id": bot, "prompt": "Watch more", "cron_pattern": "* * * * *", "enabled": True}
+    fields["external_id"] = "more"
     killer = subprocess.Popen(["sh", "-c", f"sleep 0.02; kill -9 -{site.api.process.pid}"])
     with suppress(httpx.HTTPError):
-        site.post("heartbeat/configure", **asked)
+        site.post("heartbeat/configure", **fields)
     killer.wait()
     site.api.process.wait()
     site.api.start()
     wait_until(site.ready)
-    assert site.post("heartbeat/configure", **asked).is_success
+    assert site.post("heartbeat/configure", **fields).is_success
     assert len(site.rows(Heartbeat)) == HEARTBEATS + 1
 
 

@@ -99,10 +99,10 @@ async def test_a_night(stack: Embedded, model: ModelServer) -> None:
     # Mended and enabled again, it starts from 0; the only worker is killed in the middle of a run.
     hanging = threading.Event()
     model.script(Reply(wait_for=hanging), says("Back on watch.", 900, 100))
-    asked = len(model.requests)
+    requests = len(model.requests)
     assert owner.post("heartbeat/enable", heartbeat_id=heartbeat["uuid"])["heartbeat"]["error_count"] == 0
     result = owner.post("heartbeat/trigger", heartbeat_id=heartbeat["uuid"], wait=False)["result"]
-    wait_until(lambda: len(model.requests), lambda count: count > asked)
+    wait_until(lambda: len(model.requests), lambda count: count > requests)
     os.kill(stack.child("worker"), signal.SIGKILL)
 
     def log() -> Any:

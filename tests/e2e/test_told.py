@@ -35,8 +35,8 @@ class Owner:
         self.known: list[tuple[str, str, str]] = []
         self.ticks = 0
 
-    async def call(self, method: str, path: str, **given: Any) -> Any:
-        body = {"project_id": self.project, **given}
+    async def call(self, method: str, path: str, **fields: Any) -> Any:
+        body = {"project_id": self.project, **fields}
         where = {"params": body} if method == "GET" else {"json": body}
         answer = await self._http.request(
             method, f"/v1/bot{path}", headers={"Authorization": f"Bearer {self.key}"}, **where
@@ -46,15 +46,15 @@ class Owner:
 
     async def settle(self) -> None:
         self.bot = (await self.call("POST", "/create", name="Watch", model="openai:scripted", heartbeat=1))["bot"]["id"]
-        made = await self.call("POST", "/subscriber/create", bot_id=self.bot, name="Ada")
-        self.member = made["subscriber"]["id"]
+        created = await self.call("POST", "/subscriber/create", bot_id=self.bot, name="Ada")
+        self.member = created["subscriber"]["id"]
         heartbeat = {"prompt": "Look.", "cron_pattern": "* * * * *", "label": "Disks", "member_id": self.member}
-        made = await self.call("POST", "/heartbeat/configure", bot_id=self.bot, enabled=True, **heartbeat)
-        self.heartbeat = made["heartbeat"]["uuid"]
+        created = await self.call("POST", "/heartbeat/configure", bot_id=self.bot, enabled=True, **heartbeat)
+        self.heartbeat = created["heartbeat"]["uuid"]
 
-    async def target(self, channel: str, config: dict[str, Any], **given: Any) -> str:
-        made = await self.call("POST", "/notification/target/create", channel=channel, config=config, **given)
-        uuid: str = made["target"]["id"]
+    async def target(self, channel: str, config: dict[str, Any], **fields: Any) -> str:
+        created = await self.call("POST", "/notification/target/create", channel=channel, config=config, **fields)
+        uuid: str = created["target"]["id"]
         return uuid
 
     async def tick(self) -> None:
@@ -66,26 +66,26 @@ class Owner:
         await client.get_schedule_handle(self.heartbeat).backfill(fill)
 
     async def run(self) -> str:
-        made = await self.call("POST", "/heartbeat/trigger", bot_id=self.bot, heartbeat_id=self.heartbeat)
-        status: str = made["result"]["status"]
+        triggered = await self.call("POST", "/heartbeat/trigger", bot_id=self.bot, heartbeat_id=self.heartbeat)
+        status: str = triggered["result"]["status"]
         return status
 
-    async def told(self, status: str | None = None) -> list[tuple[str, str, str]]:
+    async def messages(self, status: str | None = None) -> list[tuple[str, str, str]]:
         """Target, kind and status of each notification, in order."""
         which = {"status": status} if status else {}
-        found = await self.call("GET", "/notification/readall", per_page=100, **which)
-        rows = reversed(found["notifications"])
+        page = await self.call("GET", "/notification/readall", per_page=100, **which)
+        rows = reversed(page["notifications"])
         return [(row["target"]["name"], row["event"]["kind"], row["status"]) for row in rows]
 
     async def hears(self, *wanted: tuple[str, str, str]) -> None:
         """Exactly these were told beside what had been told before, whatever the order."""
-        told = await until(self.told, lambda told: sorted(told[len(self.known) :]) == sorted(wanted))
-        self.known = told
+        messages = await until(self.messages, lambda messages: sorted(messages[len(self.known) :]) == sorted(wanted))
+        self.known = messages
 
 
 def does(*calls: tuple[str, dict[str, Any]]) -> Callable[[dict[str, Any]], Reply]:
     """A model that makes these calls in each run, and is done when it has their results."""
-    return lambda asked: says("Done.") if asked["messages"][-1]["role"] == "tool" else asks(*calls)
+    return lambda request: says("Done.") if request["messages"][-1]["role"] == "tool" else asks(*calls)
 
 
 @pytest.fixture
@@ -98,9 +98,9 @@ async def owner(start: Start, model: ModelServer, receiver: Receiver) -> AsyncIt
     }
     stack = await asyncio.to_thread(lambda: start(**settings).wait_ready())
     async with httpx.AsyncClient(base_url=stack.url, trust_env=False, timeout=PATIENCE) as http:
-        found = Owner(stack, http)
-        await found.settle()
-        yield found
+        owner = Owner(stack, http)
+        await owner.settle()
+        yield owner
 
 
 async def test_each_is_told_what_is_theirs_and_nothing_twice(
@@ -112,7 +112,7 @@ async def test_each_is_told_what_is_theirs_and_nothing_twice(
     await owner.target("webhook", hook, name="bot", events=["run.failed", "run.recovered"], **of_bot)
     await owner.target("webhook", hook, name="heartbeat", events=["run.finding"], **of_heartbeat)
     await owner.target("webhook", hook, name="ada", member_id=owner.member, **of_bot)
-    model.reply = lambda asked: fails(401, "invalid_api_key")
+    model.reply = lambda request: fails(401, "invalid_api_key")
     await owner.tick()
     await owner.hears(("project", "run.failed", "delivered"), ("bot", "run.failed", "delivered"))
     model.reply = does(("report", {"outcome": "nothing_to_report", "summary": "Quiet."}))
@@ -178,11 +178,11 @@ async def test_every_channel_is_tried_and_told_and_what_failed_can_be_seen(
         rows: list[dict[str, Any]] = answer["notifications"]
         return rows
 
-    found = await until(pending, lambda rows: all(row["last_error"] for row in rows))
-    assert all("302" in row["last_error"] and row["attempts"] >= 1 for row in found)
-    said = str(found) + "\n".join(owner.stack.lines)
+    undelivered = await until(pending, lambda rows: all(row["last_error"] for row in rows))
+    assert all("302" in row["last_error"] and row["attempts"] >= 1 for row in undelivered)
+    said = str(undelivered) + "\n".join(owner.stack.lines)
     assert CANARY not in said
     assert TOKEN not in said
-    kept = b"".join(path.read_bytes() for path in owner.stack.data_dir.rglob("*") if path.is_file())
-    assert CANARY.encode() not in kept
-    assert b"run.finding" in kept
+    files = b"".join(path.read_bytes() for path in owner.stack.data_dir.rglob("*") if path.is_file())
+    assert CANARY.encode() not in files
+    assert b"run.finding" in files

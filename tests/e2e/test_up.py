@@ -62,16 +62,16 @@ def test_an_external_cluster_is_used_and_none_started(start: Start, temporal: Cl
 
 
 def test_a_second_up_and_a_taken_port_are_refused_at_once(start: Start, temporal: Client) -> None:
-    given = {"TEMPORAL_ADDRESS": temporal.service_client.config.target_host, "OPENAI_API_KEY": "not used"}
-    first = start(**given).wait_ready()
-    second = start(**given)
+    variables = {"TEMPORAL_ADDRESS": temporal.service_client.config.target_host, "OPENAI_API_KEY": "not used"}
+    first = start(**variables).wait_ready()
+    second = start(**variables)
     assert second.process.wait(PATIENCE) == 1
     second.close()
     assert second.lines == [
         f"heartbeat: Another `heartbeat up` (process {first.process.pid}) uses {first.data_dir}; "
         "stop it, or choose another with --data-dir."
     ]
-    elsewhere = command("up", f"--data-dir={first.data_dir}-2", f"--port={first.port}", **given)
+    elsewhere = command("up", f"--data-dir={first.data_dir}-2", f"--port={first.port}", **variables)
     said, _ = elsewhere.communicate(timeout=PATIENCE)
     assert elsewhere.returncode == 1
     assert said == (

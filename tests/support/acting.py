@@ -36,13 +36,13 @@ async def agent(working: World, desk: ToolServer) -> World:
 
 async def connect(world: World, desk: ToolServer | RawToolServer, **fields: Any) -> Tool:
     now = datetime.now(UTC)
-    given = {"server_label": "desk", "server_url": desk.url, "transport": "http", **fields}
+    columns = {"server_label": "desk", "server_url": desk.url, "transport": "http", **fields}
     listing = await list_tools(McpServer("tool_1", "desk", "http", desk.url), world.settings)
 
     def work(connection: Any) -> Tool:
-        made = create_tool(connection, access_to(connection, world.bot), given, now)
-        pin(connection, made.id, list(listing.tools.values()), now)
-        return made
+        tool = create_tool(connection, access_to(connection, world.bot), columns, now)
+        pin(connection, tool.id, list(listing.tools.values()), now)
+        return tool
 
     return await world.database.write(work)
 

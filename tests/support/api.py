@@ -52,28 +52,30 @@ class Api:
     async def delete(self, path: str, **query: Any) -> httpx.Response:
         return await self.call("DELETE", path, query)
 
-    async def call(self, method: str, path: str, given: dict[str, Any], **headers: str) -> httpx.Response:
+    async def call(self, method: str, path: str, fields: dict[str, Any], **headers: str) -> httpx.Response:
         """One call; what is not said otherwise is about this project and carries its key."""
-        given = {"project_id": self.project.uuid, **given}
-        where = {"params": given} if method in ("GET", "DELETE") else {"json": given}
-        found = {"authorization": f"Bearer {self.key}", **{name.replace("_", "-"): it for name, it in headers.items()}}
-        return await self.http.request(method, address(path), headers=found, **where)
+        fields = {"project_id": self.project.uuid, **fields}
+        where = {"params": fields} if method in ("GET", "DELETE") else {"json": fields}
+        own = {name.replace("_", "-"): value for name, value in headers.items()}
+        with_key = {"authorization": f"Bearer {self.key}", **own}
+        return await self.http.request(method, address(path), headers=with_key, **where)
 
-    async def bot(self, **given: Any) -> dict[str, Any]:
-        answer = await self.post("/create", **{"name": "Support desk", "model": "gpt-4o-mini", "heartbeat": 1, **given})
+    async def bot(self, **fields: Any) -> dict[str, Any]:
+        defaults = {"name": "Support desk", "model": "gpt-4o-mini", "heartbeat": 1}
+        answer = await self.post("/create", **{**defaults, **fields})
         assert answer.status_code == 200, answer.text
         return answer.json()["bot"]
 
-    async def heartbeat(self, bot: dict[str, Any], **given: Any) -> dict[str, Any]:
+    async def heartbeat(self, bot: dict[str, Any], **fields: Any) -> dict[str, Any]:
         defaults = {"bot_id": bot["id"], "prompt": "Check the queue."}
-        if "interval_minutes" not in given:
+        if "interval_minutes" not in fields:
             defaults["cron_pattern"] = YEARLY
-        answer = await self.post("/heartbeat/configure", **{**defaults, **given})
+        answer = await self.post("/heartbeat/configure", **{**defaults, **fields})
         assert answer.status_code == 200, answer.text
         return answer.json()["heartbeat"]
 
-    async def member(self, bot: dict[str, Any], **given: Any) -> dict[str, Any]:
-        answer = await self.post("/subscriber/create", **{"bot_id": bot["id"], "name": "A subscriber", **given})
+    async def member(self, bot: dict[str, Any], **fields: Any) -> dict[str, Any]:
+        answer = await self.post("/subscriber/create", **{"bot_id": bot["id"], "name": "A subscriber", **fields})
         assert answer.status_code == 200, answer.text
         return answer.json()["subscriber"]
 

@@ -31,8 +31,8 @@ def by_cronsim(cadence: Cadence, start: datetime, end: datetime) -> list[datetim
     """The ticks later than `start` and not later than `end`, in UTC. From within a repeated hour cronsim goes back."""
     assert cadence.cron_pattern is not None
     since = (start - 4 * HOUR).astimezone(ZoneInfo(cadence.timezone))
-    found = takewhile(lambda tick: tick <= end, CronSim(cadence.cron_pattern, since))
-    return [tick.astimezone(UTC) for tick in found if tick > start and active(cadence, tick)]
+    ticks = takewhile(lambda tick: tick <= end, CronSim(cadence.cron_pattern, since))
+    return [tick.astimezone(UTC) for tick in ticks if tick > start and active(cadence, tick)]
 
 
 def by_the_wall(cadence: Cadence, start: datetime, end: datetime) -> list[datetime]:

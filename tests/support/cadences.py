@@ -27,14 +27,14 @@ Australia/Darwin Australia/Eucla Pacific/Auckland Pacific/Chatham Pacific/Norfol
 def cadences(number: int, seed: int) -> list[Cadence]:
     """`number` valid cadences, going round the zones."""
     random = Random(seed)
-    made: list[Cadence] = []
-    while len(made) < number:
-        cadence = _cadence(random, ZONES[len(made) % len(ZONES)])
+    valid: list[Cadence] = []
+    while len(valid) < number:
+        cadence = _cadence(random, ZONES[len(valid) % len(ZONES)])
         try:
-            made.append(cadence.validated())
+            valid.append(cadence.validated())
         except CadenceError:
             continue
-    return made
+    return valid
 
 
 def _cadence(random: Random, zone: str) -> Cadence:

@@ -36,9 +36,9 @@ class Tab:
         self._number = 0
         self.complaints: list[str] = []
 
-    async def call(self, method: str, **given: Any) -> dict[str, Any]:
+    async def call(self, method: str, **parameters: Any) -> dict[str, Any]:
         self._number += 1
-        await self._socket.send(json.dumps({"id": self._number, "method": method, "params": given}))
+        await self._socket.send(json.dumps({"id": self._number, "method": method, "params": parameters}))
         while True:
             message = json.loads(await asyncio.wait_for(self._socket.recv(), PATIENCE))
             if message.get("id") == self._number:
@@ -94,6 +94,6 @@ async def chromium(profile: Path) -> AsyncIterator[Tab]:
 async def _port(process: asyncio.subprocess.Process) -> str:
     assert process.stderr is not None
     async for line in process.stderr:
-        if found := re.search(rb"DevTools listening on ws://[^:]+:(\d+)/", line):
-            return found[1].decode()
+        if match := re.search(rb"DevTools listening on ws://[^:]+:(\d+)/", line):
+            return match[1].decode()
     raise AssertionError("the browser did not start")

@@ -6,8 +6,8 @@ from heartbeat.agents.tools.definitions import McpServer
 
 
 def entry(name: str, **fields: Any) -> dict[str, Any]:
-    given = {"name": name, "description": f"Does {name}.", "input_schema": {"type": "object"}, "annotations": {}}
-    return {**given, "is_active": True, "changed": None, **fields}
+    usual = {"name": name, "description": f"Does {name}.", "input_schema": {"type": "object"}, "annotations": {}}
+    return {**usual, "is_active": True, "changed": None, **fields}
 
 
 def server(label: str, uuid: str = "") -> McpServer:

@@ -55,14 +55,14 @@ class Owner:
     heartbeat: Heartbeat
     browser: Browser
 
-    async def add(self, **given: Any) -> Heartbeat:
-        return await self.database.write(a_heartbeat, self.bot, **given)
+    async def add(self, **values: Any) -> Heartbeat:
+        return await self.database.write(a_heartbeat, self.bot, **values)
 
-    async def run(self, **given: Any) -> Run:
-        return await self.database.write(a_run, self.heartbeat, **given)
+    async def run(self, **values: Any) -> Run:
+        return await self.database.write(a_run, self.heartbeat, **values)
 
 
-def a_run(connection: Any, heartbeat: Heartbeat, **given: Any) -> Run:
+def a_run(connection: Any, heartbeat: Heartbeat, **values: Any) -> Run:
     """A log, written straight into the store; counters stay as they are."""
     uuid = new_id("log")
     row = {
@@ -85,7 +85,7 @@ def a_run(connection: Any, heartbeat: Heartbeat, **given: Any) -> Run:
         "instruction": "",
         "tokens_used": 0,
         "credits_charged": 0,
-        **given,
+        **values,
     }
     return exactly_one(connection, Run, insert(connection, columns(Run)).values(row).returning(columns(Run)))
 
@@ -121,9 +121,9 @@ def rows_of(page: str) -> list[str]:
 STILL = {"finished_at": None, "duration_ms": None}
 
 
-async def make(owner: Owner, how: Any, *given: Any, **fields: Any) -> Any:
+async def make(owner: Owner, how: Any, *rows: Any, **fields: Any) -> Any:
     """A row of `how`, of the owner's heartbeat unless another row is given."""
-    return await owner.database.write(lambda c: how(c, *(given or (owner.heartbeat,)), **fields))
+    return await owner.database.write(lambda c: how(c, *(rows or (owner.heartbeat,)), **fields))
 
 
 FOREIGN = [

@@ -88,11 +88,11 @@ def everything(database: Database) -> bytes:
     if database.is_sqlite:
         file = Path(make_url(database.url).database or "")
         files = sorted(file.parent.glob(f"{file.name}*"))
-        assert [kept.name.removeprefix(file.name) for kept in files] == ["", "-shm", "-wal"]
-        return b"".join(kept.read_bytes() for kept in files)
+        assert [path.name.removeprefix(file.name) for path in files] == ["", "-shm", "-wal"]
+        return b"".join(path.read_bytes() for path in files)
     tables = SQLModel.metadata.sorted_tables
-    found = database.read_now(lambda connection: [connection.execute(select(table)).all() for table in tables])
-    return repr(found).encode()
+    rows = database.read_now(lambda connection: [connection.execute(select(table)).all() for table in tables])
+    return repr(rows).encode()
 
 
 def waiting(database: Database) -> bool:

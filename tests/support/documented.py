@@ -18,14 +18,14 @@ def setting_names() -> set[str]:
 
 def commands() -> set[str]:
     """Every command line of the program, as `heartbeat a b`."""
-    found: set[str] = set()
+    names: set[str] = set()
 
     def walk(command, words: str) -> None:
         below = getattr(command, "commands", {})
         if not below:
-            found.add(words)
+            names.add(words)
         for name, inner in below.items():
             walk(inner, f"{words} {name}")
 
     walk(get_command(app), "heartbeat")
-    return found
+    return names

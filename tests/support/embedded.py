@@ -84,8 +84,8 @@ class Embedded:
 
     def child(self, of: str) -> int:
         """The process id of the one child whose command line ends so."""
-        (found,) = [pid for pid, line in self.children().items() if line.endswith(of)]
-        return found
+        (child_pid,) = [pid for pid, line in self.children().items() if line.endswith(of)]
+        return child_pid
 
     def stop(self, number: signal.Signals = signal.SIGINT) -> None:
         """Ask it to stop, and see it and all its children gone."""

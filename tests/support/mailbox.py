@@ -46,9 +46,9 @@ class Mailbox:
         await asyncio.sleep(float(self.refusals.get("QUIT", 0)))
         return "221 Bye"
 
-    def authenticate(self, server: SMTP, session: Session, envelope: Envelope, kind: str, given: Any) -> AuthResult:
-        assert isinstance(given, LoginPassword)
-        self.logins.append((given.login, given.password) == (b"ada", b"sesame"))
+    def authenticate(self, server: SMTP, session: Session, envelope: Envelope, kind: str, login: Any) -> AuthResult:
+        assert isinstance(login, LoginPassword)
+        self.logins.append((login.login, login.password) == (b"ada", b"sesame"))
         return AuthResult(success=self.logins[-1], handled=False)
 
 

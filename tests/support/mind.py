@@ -17,17 +17,17 @@ class Mind:
     chores: dict[str, list[tuple[str, dict[str, Any]]]] = field(default_factory=dict)
     provider_is_down: bool = False
 
-    def reply(self, asked: dict[str, Any]) -> Reply:
+    def reply(self, request: dict[str, Any]) -> Reply:
         """The next call of the run that asks, or its end."""
         if self.provider_is_down:
             return fails(503, message="The engine is overloaded.")
-        made = sum(len(message.get("tool_calls") or ()) for message in asked["messages"])
-        calls = self._calls(asked["messages"][1]["content"])
-        return asks(calls[made]) if made < len(calls) else says("That is all.")
+        count = sum(len(message.get("tool_calls") or ()) for message in request["messages"])
+        calls = self._calls(request["messages"][1]["content"])
+        return asks(calls[count]) if count < len(calls) else says("That is all.")
 
     def _calls(self, first_message: str) -> list[tuple[str, dict[str, Any]]]:
         for prompt, chores in self.chores.items():
             if first_message.endswith(prompt):
                 return chores
-        found = {"outcome": "ok", "summary": "Looked at every host.", "findings": self.findings}
-        return [*self.errands, ("report", found if self.findings else QUIET)]
+        report = {"outcome": "ok", "summary": "Looked at every host.", "findings": self.findings}
+        return [*self.errands, ("report", report if self.findings else QUIET)]

@@ -52,9 +52,9 @@ def asks(*calls: tuple[str, dict[str, Any] | str], input_tokens: int = 100, outp
             {
                 "id": f"call_{number}_{name}",
                 "type": "function",
-                "function": {"name": name, "arguments": given if isinstance(given, str) else json.dumps(given)},
+                "function": {"name": name, "arguments": content if isinstance(content, str) else json.dumps(content)},
             }
-            for number, (name, given) in enumerate(calls)
+            for number, (name, content) in enumerate(calls)
         ],
     }
     return reply
@@ -97,9 +97,9 @@ class _Handler(BaseHTTPRequestHandler):
     owner: ModelServer
 
     def do_POST(self) -> None:
-        asked = json.loads(self.rfile.read(int(self.headers["content-length"])))
-        self.owner.requests.append({**asked, "authorization": self.headers.get("authorization")})
-        reply = self.owner.reply(asked)
+        request = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        self.owner.requests.append({**request, "authorization": self.headers.get("authorization")})
+        reply = self.owner.reply(request)
         if reply.wait_for is not None:
             reply.wait_for.wait(PATIENCE)
         body = (reply.body if isinstance(reply.body, str) else json.dumps(reply.body)).encode()

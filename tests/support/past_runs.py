@@ -16,10 +16,10 @@ from heartbeat.store.tables.runs import Attempt, Run, Step
 RUN, HEARTBEAT = columns(Run), columns(Heartbeat)
 
 
-def a_run(connection: Connection, heartbeat: Heartbeat, status: str = "success", **given: Any) -> str:
+def a_run(connection: Connection, heartbeat: Heartbeat, status: str = "success", **values: Any) -> str:
     """Insert one run and what it leaves behind; returns its log id."""
-    uuid = given.pop("uuid", None) or new_id("log")
-    now = given.pop("created_at", None) or datetime.now(UTC)
+    uuid = values.pop("uuid", None) or new_id("log")
+    now = values.pop("created_at", None) or datetime.now(UTC)
     row = {
         "uuid": uuid,
         "project_id": heartbeat.project_id,
@@ -44,7 +44,7 @@ def a_run(connection: Connection, heartbeat: Heartbeat, status: str = "success",
         "started_at": now,
         "duration_ms": 4500,
         "created_at": now,
-        **given,
+        **values,
     }
     connection.execute(insert(RUN).values(row))
     if status != "running":
@@ -59,7 +59,7 @@ def a_run(connection: Connection, heartbeat: Heartbeat, status: str = "success",
     return uuid
 
 
-def a_step(connection: Connection, run_uuid: str, number: int, **given: Any) -> None:
+def a_step(connection: Connection, run_uuid: str, number: int, **values: Any) -> None:
     """Insert one step of a run: a model's answer, unless `kind` says otherwise."""
     row = {
         "run_id": _run_id(connection, run_uuid),
@@ -74,18 +74,18 @@ def a_step(connection: Connection, run_uuid: str, number: int, **given: Any) -> 
         "output_tokens": 0,
         "duration_ms": 900,
         "created_at": datetime.now(UTC),
-        **given,
+        **values,
     }
     connection.execute(insert(columns(Step)).values(row))
 
 
-def a_call(connection: Connection, run_uuid: str, number: int, **given: Any) -> None:
+def a_call(connection: Connection, run_uuid: str, number: int, **values: Any) -> None:
     """Insert a tool call of a run, as it is while nobody has made it yet."""
     call = {"kind": "tool", "state": "asked", "name": "desk__find", "call_id": f"call_{number}", "arguments": "{}"}
-    a_step(connection, run_uuid, number, **{**call, "model": "", "duration_ms": 0, **given})
+    a_step(connection, run_uuid, number, **{**call, "model": "", "duration_ms": 0, **values})
 
 
-def an_entry(connection: Connection, run_uuid: str, step: int, kind: str, **given: Any) -> None:
+def an_entry(connection: Connection, run_uuid: str, step: int, kind: str, **values: Any) -> None:
     """Insert one entry of a run's ledger; no balance moves along."""
     run = connection.execute(select(RUN).where(RUN.c.uuid == run_uuid)).one()
     row = {
@@ -97,12 +97,12 @@ def an_entry(connection: Connection, run_uuid: str, step: int, kind: str, **give
         **dict.fromkeys(("credits", "held", "granted", "absorbed", "tokens"), 0),
         "period_start": datetime(2026, 11, 1, tzinfo=UTC),
         "created_at": datetime.now(UTC),
-        **given,
+        **values,
     }
     connection.execute(insert(columns(Entry)).values(row))
 
 
-def an_attempt(connection: Connection, run_uuid: str, step: int, **given: Any) -> None:
+def an_attempt(connection: Connection, run_uuid: str, step: int, **values: Any) -> None:
     """Insert one request to a provider."""
     row = {
         "run_id": _run_id(connection, run_uuid),
@@ -114,7 +114,7 @@ def an_attempt(connection: Connection, run_uuid: str, step: int, **given: Any) -
         "output_tokens": 250,
         "cost_nano_usd": 1_250_000,
         "created_at": datetime.now(UTC),
-        **given,
+        **values,
     }
     connection.execute(insert(columns(Attempt)).values(row))
 
@@ -132,5 +132,5 @@ def change_step(connection: Connection, run_uuid: str, number: int, **values: An
 
 
 def _run_id(connection: Connection, uuid: str) -> int:
-    found: int = connection.execute(select(RUN.c.id).where(RUN.c.uuid == uuid)).scalar_one()
-    return found
+    run_id: int = connection.execute(select(RUN.c.id).where(RUN.c.uuid == uuid)).scalar_one()
+    return run_id

@@ -56,9 +56,9 @@ class Peer:
         with suppress(ConnectionError, asyncio.IncompleteReadError):
             head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
             lines = (line.partition(":") for line in head[1:] if line)
-            asked = Asked(head[0].split(" ")[1], {name.lower(): value.strip() for name, _, value in lines})
-            self.asked.append(asked)
-            answer = self.answers.get(asked.path) or self.answers["*"]
+            request = Asked(head[0].split(" ")[1], {name.lower(): value.strip() for name, _, value in lines})
+            self.asked.append(request)
+            answer = self.answers.get(request.path) or self.answers["*"]
             answering, leaving = asyncio.ensure_future(answer(writer)), asyncio.ensure_future(reader.read())
             _, still = await asyncio.wait({answering, leaving}, return_when=asyncio.FIRST_COMPLETED)
             for task in still:
@@ -74,8 +74,8 @@ def says(body: bytes = b"hello", status: str = "200 OK", **headers: str) -> Answ
     """A whole answer; a header is named with underscores."""
 
     async def answer(writer: asyncio.StreamWriter) -> None:
-        given = {"content_type": "text/plain", "connection": "close", **headers}
-        lines = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in given.items())
+        all_headers = {"content_type": "text/plain", "connection": "close", **headers}
+        lines = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in all_headers.items())
         writer.write(f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n{lines}\r\n".encode("latin-1") + body)
         await writer.drain()
 

@@ -14,7 +14,7 @@ from heartbeat.store.tables.runs import Approval, Run, Step
 from tests.support.seeds import NOW, YEARLY, a_heartbeat
 
 
-def an_approval(connection: Connection, run: Run, **given: Any) -> Approval:
+def an_approval(connection: Connection, run: Run, **values: Any) -> Approval:
     """A call that waits for a yes; `expires_at` lies far ahead of any clock."""
     row = {
         "uuid": new_id("apr"),
@@ -30,17 +30,17 @@ def an_approval(connection: Connection, run: Run, **given: Any) -> Approval:
         "expires_at": NOW + timedelta(days=36500),
         "created_at": NOW,
     }
-    return _written(connection, Approval, row | given)
+    return _written(connection, Approval, row | values)
 
 
-def a_call(connection: Connection, run: Run, **given: Any) -> Step:
+def a_call(connection: Connection, run: Run, **values: Any) -> Step:
     """A tool call of a run, as step 2."""
     row = {"run_id": run.id, "number": 2, "kind": "tool", "state": "asked", "name": "desk__book", "arguments": "{}"}
     row |= {"answer": "", "messages": "", "final": False, "model": "", "input_tokens": 0, "output_tokens": 0}
-    return _written(connection, Step, row | {"duration_ms": 0, "created_at": NOW} | given)
+    return _written(connection, Step, row | {"duration_ms": 0, "created_at": NOW} | values)
 
 
-def a_finding(connection: Connection, heartbeat: Heartbeat, **given: Any) -> Finding:
+def a_finding(connection: Connection, heartbeat: Heartbeat, **values: Any) -> Finding:
     row = {
         "uuid": new_id("fnd"),
         "bot_id": heartbeat.bot_id,
@@ -54,17 +54,17 @@ def a_finding(connection: Connection, heartbeat: Heartbeat, **given: Any) -> Fin
         "first_seen_at": NOW - timedelta(days=2),
         "last_seen_at": NOW,
     }
-    return _written(connection, Finding, row | given)
+    return _written(connection, Finding, row | values)
 
 
-def a_task(connection: Connection, heartbeat: Heartbeat, **given: Any) -> Heartbeat:
+def a_task(connection: Connection, heartbeat: Heartbeat, **values: Any) -> Heartbeat:
     """A scheduled task of the same bot."""
     bot = Bot.model_construct(id=heartbeat.bot_id, project_id=heartbeat.project_id)  # type: ignore[call-arg]
     row = {"uuid": new_id("task"), "type": "scheduled_task", "label": "Chase the supplier", "cron_pattern": YEARLY}
-    return a_heartbeat(connection, bot, **{**row, "max_executions": 3, "synced_version": 1, **given})
+    return a_heartbeat(connection, bot, **{**row, "max_executions": 3, "synced_version": 1, **values})
 
 
-def a_target(connection: Connection, heartbeat: Heartbeat, **given: Any) -> Target:
+def a_target(connection: Connection, heartbeat: Heartbeat, **values: Any) -> Target:
     row = {
         "uuid": new_id("tgt"),
         "project_id": heartbeat.project_id,
@@ -76,19 +76,19 @@ def a_target(connection: Connection, heartbeat: Heartbeat, **given: Any) -> Targ
         "created_at": NOW,
         "updated_at": NOW,
     }
-    return _written(connection, Target, row | given)
+    return _written(connection, Target, row | values)
 
 
-def a_message(connection: Connection, heartbeat: Heartbeat, target: Target, **given: Any) -> Notification:
+def a_message(connection: Connection, heartbeat: Heartbeat, target: Target, **values: Any) -> Notification:
     """A message that a run failed; `kind` and `data` are its event's."""
-    told = {"kind": "run.failed", "data": {"run": "log_1", "message": "The model is away.", "code": "overloaded"}}
+    defaults = {"kind": "run.failed", "data": {"run": "log_1", "message": "The model is away.", "code": "overloaded"}}
     event = {
         "uuid": new_id("evt"),
         "project_id": heartbeat.project_id,
         "bot_id": heartbeat.bot_id,
         "heartbeat_id": heartbeat.id,
         "created_at": NOW,
-        **{name: given.pop(name, value) for name, value in told.items()},
+        **{name: values.pop(name, value) for name, value in defaults.items()},
     }
     row = {
         "uuid": new_id("ntf"),
@@ -101,7 +101,7 @@ def a_message(connection: Connection, heartbeat: Heartbeat, target: Target, **gi
         "created_at": NOW,
         "delivered_at": NOW,
     }
-    return _written(connection, Notification, row | given)
+    return _written(connection, Notification, row | values)
 
 
 def _written(connection: Connection, table: Any, row: dict[str, Any]) -> Any:

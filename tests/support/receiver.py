@@ -74,8 +74,8 @@ class Receiver:
 
 def says(status: str, body: str = "", **headers: str) -> bytes:
     """A whole answer; a header is named with underscores."""
-    given = {"content-length": str(len(body.encode())), "connection": "close", **headers}
-    lines = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in given.items())
+    all_headers = {"content-length": str(len(body.encode())), "connection": "close", **headers}
+    lines = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in all_headers.items())
     return f"HTTP/1.1 {status}\r\n{lines}\r\n{body}".encode()
 
 

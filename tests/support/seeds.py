@@ -20,11 +20,11 @@ NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 YEARLY = "0 0 1 1 *"
 
 
-def a_project(connection: Connection, **given: Any) -> Project:
-    return create_project(connection, given.pop("name", "Acme"), given.pop("now", NOW), **given)
+def a_project(connection: Connection, **values: Any) -> Project:
+    return create_project(connection, values.pop("name", "Acme"), values.pop("now", NOW), **values)
 
 
-def a_bot(connection: Connection, project: Project, **given: Any) -> Bot:
+def a_bot(connection: Connection, project: Project, **values: Any) -> Bot:
     row = {
         "uuid": new_id("bot"),
         "project_id": project.id,
@@ -36,7 +36,7 @@ def a_bot(connection: Connection, project: Project, **given: Any) -> Bot:
         "attributes": {"memory": 1, "tasks": 1},
         "created_at": NOW,
         "updated_at": NOW,
-    } | given
+    } | values
     return exactly_one(connection, Bot, insert(connection, columns(Bot)).values(row).returning(columns(Bot)))
 
 
@@ -47,16 +47,16 @@ def access_to(connection: Connection, bot: Bot, heartbeat: Heartbeat | None = No
     return Access(project, Plan()).narrowed(bot, heartbeat)
 
 
-def a_heartbeat(connection: Connection, bot: Bot, **given: Any) -> Heartbeat:
+def a_heartbeat(connection: Connection, bot: Bot, **values: Any) -> Heartbeat:
     counters = ("error_count", "total_error_count", "success_count", "skipped_count", "cancelled_count")
-    prompt = given.get("prompt", "Check the queue.")
+    prompt = values.get("prompt", "Check the queue.")
     row = {
         "uuid": new_id("hb"),
         "project_id": bot.project_id,
         "bot_id": bot.id,
         "prompt": prompt,
         "prompt_hash": sha256(prompt.encode()).hexdigest(),
-        "cron_pattern": "* * * * *" if "interval_minutes" not in given else None,
+        "cron_pattern": "* * * * *" if "interval_minutes" not in values else None,
         "anchor_at": NOW,
         "timezone": "UTC",
         "enabled": True,
@@ -71,7 +71,7 @@ def a_heartbeat(connection: Connection, bot: Bot, **given: Any) -> Heartbeat:
         "created_at": NOW,
         "updated_at": NOW,
         **dict.fromkeys(counters, 0),
-    } | given
+    } | values
     return exactly_one(
         connection, Heartbeat, insert(connection, columns(Heartbeat)).values(row).returning(columns(Heartbeat))
     )

@@ -70,7 +70,7 @@ class Site:
         self.http = httpx.Client(
             base_url=self.url, headers={"Authorization": f"Bearer {key}"}, trust_env=False, timeout=PATIENCE
         )
-        given = {
+        own = {
             "HEARTBEAT_DATABASE_URL": self.database_url,
             "HEARTBEAT_PORT": str(self.port),
             "HEARTBEAT_PUBLIC_URL": self.url,
@@ -79,7 +79,7 @@ class Site:
             "HEARTBEAT_DEFAULT_MODEL": "openai:scripted",
         }
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(OWN)}
-        environment = inherited | given | variables
+        environment = inherited | own | variables
         settings = Settings(_env_file=None, data_dir=home, temporal_port=self.temporal_port, temporal_ui_port=ui_port)
         self.temporal = Process(temporal_server.command(settings), environment)
         self.api = Process([HEARTBEAT, "api"], environment)

@@ -70,8 +70,8 @@ class StoreWorld:
         return self.run(Ending("error", "key_rejected", message), **fields)
 
     def reports(self, *findings: dict[str, Any], outcome: str = "ok", **fields: Any) -> CloseRunResult:
-        told = {"outcome": outcome, "summary": "Looked at everything.", "findings": list(findings)}
-        return self.run(report=told, **fields)
+        report = {"outcome": outcome, "summary": "Looked at everything.", "findings": list(findings)}
+        return self.run(report=report, **fields)
 
     def change(self, table: type, **values: Any) -> None:
         self.database.write_now(lambda c: c.execute(update(columns(table)).values(values)))

@@ -60,14 +60,14 @@ class TemporalProxy:
         host, port = self._address.split(":")
         from_temporal, to_temporal = await asyncio.open_connection(host, int(port))
         self._to_temporal = to_temporal
-        there = asyncio.create_task(self._requests(from_client, to_temporal))
+        forth = asyncio.create_task(self._requests(from_client, to_temporal))
         back = asyncio.create_task(self._answers(from_temporal, to_client))
         try:
-            await asyncio.wait({there, back}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({forth, back}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            there.cancel()
+            forth.cancel()
             back.cancel()
-            await asyncio.gather(there, back, return_exceptions=True)
+            await asyncio.gather(forth, back, return_exceptions=True)
             to_temporal.close()
             to_client.close()
 

@@ -35,7 +35,7 @@ async def fires(client: Client, spec: ScheduleSpec, spans: list[Span]) -> list[d
 
 
 async def _listed(client: Client, name: str, start: datetime, end: datetime) -> list[datetime]:
-    found: list[datetime] = []
+    ticks: list[datetime] = []
     page = [start] * PAGE
     while len(page) == PAGE:
         request = ListScheduleMatchingTimesRequest(namespace=client.namespace, schedule_id=name)
@@ -43,8 +43,8 @@ async def _listed(client: Client, name: str, start: datetime, end: datetime) -> 
         request.end_time.FromDatetime(end)
         answer = await client.workflow_service.list_schedule_matching_times(request)
         page = [instant.ToDatetime(tzinfo=UTC) for instant in answer.start_time]
-        found += page
-    return found
+        ticks += page
+    return ticks
 
 
 def as_temporal(spec: Spec) -> ScheduleSpec:

@@ -39,18 +39,18 @@ async def shop(shared_database: Database, temporal: Client, tmp_path: Path) -> A
 
 
 @contextlib.asynccontextmanager
-async def shop_with(database: Database, temporal: Client, directory: Path, **given: Any) -> AsyncIterator[Api]:
+async def shop_with(database: Database, temporal: Client, directory: Path, **changes: Any) -> AsyncIterator[Api]:
     """The owner, with these settings."""
     usual = {"egress_allow": ["127.0.0.1"], "data_dir": directory, "tool_timeout_seconds": PATIENCE}
     settings = settings_for(database.url, temporal)
-    settings = type(settings).model_validate({**settings.model_dump(), **usual, **given})
+    settings = type(settings).model_validate({**settings.model_dump(), **usual, **changes})
     async with owner(create_app(settings, database, temporal)) as api:
         yield api
 
 
-async def connect(api: Api, bot: dict[str, Any], url: str, **given: Any) -> dict[str, Any]:
+async def connect(api: Api, bot: dict[str, Any], url: str, **changes: Any) -> dict[str, Any]:
     """A tool of the server at `url`."""
-    fields = {"server_label": "desk", "server_url": url, "transport": "http", **given}
+    fields = {"server_label": "desk", "server_url": url, "transport": "http", **changes}
     answer = await api.post("/tool", bot_id=bot["id"], **fields)
     assert answer.status_code == 200, answer.text
     tool: dict[str, Any] = answer.json()["tool"]

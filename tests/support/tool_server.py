@@ -106,11 +106,11 @@ class Desk:
     async def call_tool(self, ctx: Any, params: Any) -> CallToolResult:
         arguments = params.arguments or {}
         header = ctx.request.headers.get("idempotency-key") if ctx.request is not None else None
-        made = Made(params.name, arguments, (ctx.meta or {}).get(KEY), header)
-        self.made.append(made)
+        call = Made(params.name, arguments, (ctx.meta or {}).get(KEY), header)
+        self.made.append(call)
         if self.journal is not None:
             with self.journal.open("a") as file:
-                file.write(json.dumps(asdict(made) | {"pid": os.getpid()}) + "\n")
+                file.write(json.dumps(asdict(call) | {"pid": os.getpid()}) + "\n")
         if self.before_answering is not None:
             await asyncio.to_thread(self.before_answering)
         answers: dict[str, Callable[[], str]] = {
@@ -227,15 +227,15 @@ class ToolServer(Desk):
 
     def _at_the_door(self, app: ASGIApp) -> ASGIApp:
         async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
-            given = dict(scope.get("headers", ()))
-            self.keyed += b"idempotency-key" in given
+            headers = dict(scope.get("headers", ()))
+            self.keyed += b"idempotency-key" in headers
             if scope["type"] == "http" and self._header is not None:
                 name, value = self._header
-                if given.get(name.lower().encode()) != value.encode():
+                if headers.get(name.lower().encode()) != value.encode():
                     return await PlainTextResponse("Who are you?", 401)(scope, receive, send)
-            if not self._modern and given.get(b"mcp-protocol-version", b"").startswith(b"2026"):
+            if not self._modern and headers.get(b"mcp-protocol-version", b"").startswith(b"2026"):
                 return await PlainTextResponse("Unsupported protocol version", 400)(scope, receive, send)
-            if self.broken is not None and b"idempotency-key" in given:
+            if self.broken is not None and b"idempotency-key" in headers:
                 return await PlainTextResponse("Bad gateway", self.broken)(scope, receive, send)
             if self.mute_goodbye and scope.get("method") == "DELETE":
                 while not self.released.is_set():

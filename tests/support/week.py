@@ -63,14 +63,14 @@ class Letter:
 
     when: datetime
     uuid: str
-    told: dict[str, Any]
+    payload: dict[str, Any]
 
     def __str__(self) -> str:
         """What a person sees of it on a telephone: the title and the first line."""
-        data = self.told["data"]
-        there = self.when.astimezone(ROME)
-        when = f"{DAYS[there.weekday()]} {there:%H:%M}"
-        lines = [f"{when} {self.told['type']}", data["title"], data["message"]]
+        data = self.payload["data"]
+        local = self.when.astimezone(ROME)
+        when = f"{DAYS[local.weekday()]} {local:%H:%M}"
+        lines = [f"{when} {self.payload['type']}", data["title"], data["message"]]
         return "\n    ".join(line.partition("\n")[0] for line in lines)
 
 
@@ -157,20 +157,20 @@ class Week:
     async def _settled(self, owing: bool = True) -> None:
         """Wait until all that has to happen now has happened, and read what came. Only Upkeep leaves nothing owed."""
         if self._worker is not None:
-            await until(partial(self._under_way, owing), lambda found: not found)
+            await until(partial(self._under_way, owing), lambda busy: not busy)
         for came in self.receiver.received[len(self.inbox) :]:
-            told = Webhook(SECRET).verify(came.body, came.headers)
-            self.inbox.append(Letter(self.clock.now, came.headers["webhook-id"], told))
+            payload = Webhook(SECRET).verify(came.body, came.headers)
+            self.inbox.append(Letter(self.clock.now, came.headers["webhook-id"], payload))
 
     async def _under_way(self, owing: bool) -> list[str]:
         """What is not done yet: runs, but for those that wait for a person, probes, schedules and messages."""
-        found = await self.world.database.read(partial(_unfinished, now=self.clock.now))
+        busy = await self.world.database.read(partial(_unfinished, now=self.clock.now))
         if not owing:
-            found += await self.world.database.read(lambda c: silent(c, self.clock.now, 10))
-        if not found:
-            found = [row.uuid for row in await self._heartbeats() if await self.world.schedules.is_busy(row.uuid)]
+            busy += await self.world.database.read(lambda c: silent(c, self.clock.now, 10))
+        if not busy:
+            busy = [row.uuid for row in await self._heartbeats() if await self.world.schedules.is_busy(row.uuid)]
         waiting = await self.world.database.read(_waiting)
-        return [uuid for uuid in found if uuid not in waiting]
+        return [uuid for uuid in busy if uuid not in waiting]
 
     async def rows(self, table: type[T]) -> list[T]:
         """All there are of a table."""
@@ -194,15 +194,15 @@ class Week:
 
 def _waiting(connection: Connection) -> set[str]:
     """The heartbeats of which a run waits for a person."""
-    run, asked, heartbeat = columns(Run), columns(Approval), columns(Heartbeat)
-    of_run = asked.join(run, run.c.id == asked.c.run_id).join(heartbeat, heartbeat.c.id == run.c.heartbeat_id)
-    return set(connection.scalars(select(heartbeat.c.uuid).select_from(of_run).where(asked.c.state == "pending")))
+    run, approval, heartbeat = columns(Run), columns(Approval), columns(Heartbeat)
+    of_run = approval.join(run, run.c.id == approval.c.run_id).join(heartbeat, heartbeat.c.id == run.c.heartbeat_id)
+    return set(connection.scalars(select(heartbeat.c.uuid).select_from(of_run).where(approval.c.state == "pending")))
 
 
 def _unfinished(connection: Connection, now: datetime) -> list[str]:
-    run, asked, heartbeat = columns(Run), columns(Approval), columns(Heartbeat)
+    run, approval, heartbeat = columns(Run), columns(Approval), columns(Heartbeat)
     message, event = columns(Notification), columns(Event)
-    waiting = select(asked.c.run_id).where(asked.c.state == "pending")
+    waiting = select(approval.c.run_id).where(approval.c.state == "pending")
     pending = message.join(event, event.c.id == message.c.event_id)
     late = (event.c.kind != MISSED) | (message.c.next_attempt_at < now - UPKEEPS_OWN)
     statements = (

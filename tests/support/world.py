@@ -91,10 +91,10 @@ async def world(database: Database, temporal: Client, settings: Settings) -> Asy
         bot = a_bot(connection, project)
         return project, bot, a_heartbeat(connection, bot, max_consecutive_errors=2, accounted_until=datetime.now(UTC))
 
-    made = World(database, temporal, settings, *await database.write(seed))
-    yield made
+    world = World(database, temporal, settings, *await database.write(seed))
+    yield world
     with contextlib.suppress(Exception):
-        await temporal.get_schedule_handle(made.heartbeat.uuid).delete()
+        await temporal.get_schedule_handle(world.heartbeat.uuid).delete()
 
 
 @pytest.fixture

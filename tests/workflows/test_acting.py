@@ -33,8 +33,8 @@ async def test_an_agent_calls_a_tool_and_goes_on(agent: World, model: ModelServe
     first, second = model.requests
     assert {tool["function"]["name"] for tool in first["tools"]} >= {"desk__book", "desk__read_note", "report"}
     assert told(second) == [("call_0_desk__book", "Booked a table, number 1.")]
-    [made] = desk.made
-    assert (made.arguments, made.key) == ({"what": "a table"}, f"{log.uuid}:2")
+    [received] = desk.made
+    assert (received.arguments, received.key) == ({"what": "a table"}, f"{log.uuid}:2")
     assert await agent.database.read(audit) == []
 
 
@@ -55,7 +55,7 @@ async def test_the_calls_of_one_answer_are_made_side_by_side(
 ) -> None:
     model.script(asks(("desk__wait", {}), ("desk__wait", {}), book("a room")), says("Done."))
     handle = await agent.start("log_side")
-    await until(lambda: _count(desk), lambda made: made == 3)
+    await until(lambda: _count(desk), lambda count: count == 3)
     desk.released.set()
     assert await handle.result() == RunResult("success", "log_side")
     answers = [step.answer for step in await transcript(agent, await agent.run("log_side")) if step.kind == "tool"]
@@ -83,8 +83,8 @@ FAILING: dict[str, tuple[tuple[str, Any], str]] = {
 async def test_what_a_tool_fails_at_is_for_the_model_to_read(
     agent: World, model: ModelServer, desk: ToolServer, case: str
 ) -> None:
-    asked, words = FAILING[case]
-    model.script(asks(asked), says("I see."))
+    request, words = FAILING[case]
+    model.script(asks(request), says("I see."))
     log = await agent.run_once()
     assert log.status == "success"
     [(_, said)] = told(model.requests[1])
@@ -192,7 +192,7 @@ async def test_a_bot_switched_off_in_mid_run_calls_nothing_more(
 async def test_a_cancelled_run_gives_its_call_up(agent: World, model: ModelServer, desk: ToolServer) -> None:
     model.script(asks(("desk__wait", {})))
     handle = await agent.start("log_cancel")
-    await until(lambda: _count(desk), lambda made: made == 1)
+    await until(lambda: _count(desk), lambda count: count == 1)
     await handle.cancel()
     assert await handle.result() == RunResult("cancelled", "log_cancel")
     await until(lambda: _abandoned(desk), lambda given_up: given_up == 1)
@@ -216,9 +216,9 @@ async def test_a_transcript_has_an_end(agent: World, model: ModelServer) -> None
     agent.settings.transcript_bytes = 10_000
     long = Reply(body=says("x" * 11_000).body)
     assert isinstance(long.body, dict)
-    asked = asks(("report", {"outcome": "ok", "summary": "x"})).body
-    assert isinstance(asked, dict)
-    long.body["choices"][0]["message"]["tool_calls"] = asked["choices"][0]["message"]["tool_calls"]
+    body = asks(("report", {"outcome": "ok", "summary": "x"})).body
+    assert isinstance(body, dict)
+    long.body["choices"][0]["message"]["tool_calls"] = body["choices"][0]["message"]["tool_calls"]
     model.script(long)
     log = await agent.run_once()
     assert (log.status, log.error_code, len(model.requests)) == ("error", "transcript_too_long", 1)

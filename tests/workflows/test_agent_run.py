@@ -29,12 +29,12 @@ async def test_a_manual_run_ends_as_a_log(working: World, model: ModelServer) ->
     assert (log.status, log.trigger, log.response) == ("success", "manual", "Three tickets are urgent.")
     assert (log.tokens_used, log.credits_charged, log.scheduled_for) == (1250, 2, None)
     assert log.duration_ms is not None
-    [asked] = model.requests
-    [system, user] = [(m["role"], m["content"]) for m in asked["messages"]]
+    [request] = model.requests
+    [system, user] = [(m["role"], m["content"]) for m in request["messages"]]
     assert (system, user[0]) == (("system", "Be brief."), "user")
     assert user[1] == f"{log.opening}\n\nYour task:\nCheck the queue."
     assert re.fullmatch(r"It is \w+day, \d+ \w+ \d{4}, \d\d:\d\d \(UTC\)\.", log.opening or "")
-    assert (asked["model"], asked["max_tokens"], asked["authorization"]) == ("scripted", 2048, "Bearer test-key")
+    assert (request["model"], request["max_tokens"], request["authorization"]) == ("scripted", 2048, "Bearer test-key")
 
 
 async def test_a_server_that_reports_no_usage_is_charged_for_what_it_read_and_wrote(

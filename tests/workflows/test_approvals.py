@@ -36,7 +36,7 @@ async def test_a_run_waits_for_a_yes_holding_nothing(asking: World, model: Model
     handle = await asking.start(RUN)
     row = await waiting(asking)
     assert (row.tool, row.arguments, row.state) == ("desk__book", '{"what": "a castle"}', "pending")
-    await until(lambda: _made(desk), lambda made: made == ["read_note"])
+    await until(lambda: _made(desk), lambda names: names == ["read_note"])
     run = await asking.run(RUN)
     assert (run.status, run.credits_held) == ("running", 0)
     assert opened_at(asking) == "an earlier run was still in progress"
@@ -55,7 +55,7 @@ def opened_at(world: World) -> str:
 
 
 async def _made(desk: ToolServer) -> list[str]:
-    return [made.tool for made in desk.made]
+    return [received.tool for received in desk.made]
 
 
 async def test_a_no_is_for_the_model_to_read(asking: World, model: ModelServer, desk: ToolServer) -> None:
@@ -130,6 +130,6 @@ async def test_a_run_that_waits_can_be_cancelled(asking: World, desk: ToolServer
     assert await handle.result() == RunResult("cancelled", RUN)
     assert (await asking.run(RUN)).status == "cancelled"
     assert desk.times("book") == 0
-    asked = select(columns(Approval).c.state)
-    states = await asking.database.read(lambda c: c.execute(asked).scalars().all())
+    statement = select(columns(Approval).c.state)
+    states = await asking.database.read(lambda c: c.execute(statement).scalars().all())
     assert list(states) == ["expired"], "nobody is asked about it any more"

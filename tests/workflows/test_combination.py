@@ -142,5 +142,5 @@ async def test_a_rehearsal_asks_nobody_and_lets_nothing_out(risky: World, model:
     assert (await handle.result()).status == "success"
     steps = [step for step in await transcript(risky, await risky.run(run)) if step.kind == "tool"]
     assert [step.failure_code for step in steps] == ["would_ask", "would_ask", None]
-    assert [made.tool for made in desk.made] == ["read_note"]
+    assert [received.tool for received in desk.made] == ["read_note"]
     assert await asked(risky) == []

@@ -31,8 +31,8 @@ async def calls(world: World, log: str) -> list[Step]:
     return [step for step in standing.steps if step.kind == "tool"]
 
 
-def first_message(asked: dict[str, Any]) -> str:
-    return str(next(message["content"] for message in asked["messages"] if message["role"] == "user"))
+def first_message(request: dict[str, Any]) -> str:
+    return str(next(message["content"] for message in request["messages"] if message["role"] == "user"))
 
 
 async def test_what_one_run_remembers_the_next_one_knows(working: World, model: ModelServer) -> None:
@@ -42,17 +42,17 @@ async def test_what_one_run_remembers_the_next_one_knows(working: World, model: 
         says("Anna has it."),
     )
     first = await working.run_once()
-    [kept, _] = await calls(working, first.uuid)
-    assert (kept.failure_code, kept.answer[:18]) == (None, "Remembered as mry_")
+    [remembered, _] = await calls(working, first.uuid)
+    assert (remembered.failure_code, remembered.answer[:18]) == (None, "Remembered as mry_")
     assert sorted(await memories(working)) == ["Tea is green.", "The queue is looked after by Anna."]
     second = await working.run_once()
-    told = first_message(model.requests[-1])
-    assert told == f"{second.opening}\n\nYour task:\nCheck the queue."
-    assert "What you remember of this:\n- mry_" in told
-    assert ": The queue is looked after by Anna." in told
-    assert "Tea is green." not in told
-    assert "ended as success." in told
-    assert ": Noted." in told
+    message = first_message(model.requests[-1])
+    assert message == f"{second.opening}\n\nYour task:\nCheck the queue."
+    assert "What you remember of this:\n- mry_" in message
+    assert ": The queue is looked after by Anna." in message
+    assert "Tea is green." not in message
+    assert "ended as success." in message
+    assert ": Noted." in message
 
 
 async def test_the_first_message_is_the_same_at_every_step(working: World, model: ModelServer) -> None:
@@ -61,22 +61,22 @@ async def test_the_first_message_is_the_same_at_every_step(working: World, model
     )
     log = await working.run_once()
     assert len(model.requests) == 3
-    assert {first_message(asked) for asked in model.requests} == {f"{log.opening}\n\nYour task:\nCheck the queue."}
+    assert {first_message(request) for request in model.requests} == {f"{log.opening}\n\nYour task:\nCheck the queue."}
 
 
 async def test_memories_are_recalled_and_forgotten(working: World, model: ModelServer) -> None:
     owner = MemoryOwner(working.bot.id)
-    kept = await working.database.write(lambda c: remember(c, owner, "The shop's door code is 4711.", None, NOW))
+    memory = await working.database.write(lambda c: remember(c, owner, "The shop's door code is 4711.", None, NOW))
     model.script(
         asks(("recall", {"query": "which door?"}), ("recall", {"query": "ghost"})),
-        asks(("forget", {"id": kept.uuid}), ("forget", {"id": "mry_ghost"})),
+        asks(("forget", {"id": memory.uuid}), ("forget", {"id": "mry_ghost"})),
         says("Done."),
     )
     log = await working.run_once()
-    found, nothing, forgotten, unknown = await calls(working, log.uuid)
-    assert found.answer == f"{kept.uuid} (2026-11-20): The shop's door code is 4711."
+    recalled, nothing, forgotten, unknown = await calls(working, log.uuid)
+    assert recalled.answer == f"{memory.uuid} (2026-11-20): The shop's door code is 4711."
     assert (nothing.failure_code, nothing.answer) == (None, "Nothing that is remembered fits; other words may.")
-    assert (forgotten.failure_code, forgotten.answer) == (None, f"{kept.uuid} is forgotten.")
+    assert (forgotten.failure_code, forgotten.answer) == (None, f"{memory.uuid} is forgotten.")
     assert (unknown.failure_code, unknown.answer) == ("failed", "There is no memory 'mry_ghost' here; check the id.")
     assert await memories(working) == []
 
@@ -96,17 +96,17 @@ async def test_a_bot_that_is_full_is_told_to_forget_something(working: World, mo
 
 
 async def test_a_rehearsal_remembers_nothing(working: World, model: ModelServer) -> None:
-    kept = await working.database.write(lambda c: remember(c, MemoryOwner(working.bot.id), "Keep me.", None, NOW))
+    memory = await working.database.write(lambda c: remember(c, MemoryOwner(working.bot.id), "Keep me.", None, NOW))
     model.script(
-        asks(("remember", {"text": "New."}), ("forget", {"id": kept.uuid}), ("recall", {"query": "keep"})),
+        asks(("remember", {"text": "New."}), ("forget", {"id": memory.uuid}), ("recall", {"query": "keep"})),
         says("Done."),
     )
     world = (working.client, working.settings, working.heartbeat, working.bot.name)
     result = await (await start_manual_run(*world, "log_rehearsed", dry_run=True)).result()
     assert result.status == "success"
-    new, forgotten, found = await calls(working, "log_rehearsed")
-    assert (new.failure_code, forgotten.failure_code, found.failure_code) == ("rehearsed", "rehearsed", None)
-    assert found.answer.endswith(": Keep me.")
+    new, forgotten, recalled = await calls(working, "log_rehearsed")
+    assert (new.failure_code, forgotten.failure_code, recalled.failure_code) == ("rehearsed", "rehearsed", None)
+    assert recalled.answer.endswith(": Keep me.")
     assert await memories(working) == ["Keep me."]
 
 
@@ -131,15 +131,15 @@ def test_a_call_that_is_finished_twice_remembers_once(database: Database) -> Non
         return run, begin_call(connection, run.uuid, 2), begin_call(connection, run.uuid, 3)
 
     run, remembering, forgetting = database.write_now(begun)
-    asked = CallOutcome("", effect=RememberEffect("Once."))
+    outcome = CallOutcome("", effect=RememberEffect("Once."))
     for _ in range(2):
-        database.write_now(lambda c: finish_call(c, remembering, asked, {}, NOW))
-    [kept] = database.read_now(lambda c: recall(c, MemoryOwner(run.bot_id), "once", 5))
-    drop = CallOutcome("", effect=ForgetEffect(kept.uuid))
+        database.write_now(lambda c: finish_call(c, remembering, outcome, {}, NOW))
+    [memory] = database.read_now(lambda c: recall(c, MemoryOwner(run.bot_id), "once", 5))
+    drop = CallOutcome("", effect=ForgetEffect(memory.uuid))
     for _ in range(2):
         database.write_now(lambda c: finish_call(c, forgetting, drop, {}, NOW))
     steps = database.read_now(lambda c: read_transcript(c, run.uuid)).steps
     assert [(step.state, step.failure_code, step.answer) for step in steps[1:]] == [
-        ("done", None, f"Remembered as {kept.uuid}."),
-        ("done", None, f"{kept.uuid} is forgotten."),
+        ("done", None, f"Remembered as {memory.uuid}."),
+        ("done", None, f"{memory.uuid} is forgotten."),
     ]

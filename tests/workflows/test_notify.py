@@ -81,9 +81,9 @@ async def test_an_agents_words_are_told_while_it_still_runs_and_its_findings_onc
         )
         assert (await working.run_once()).status == "success"
     await settled(working, 3)
-    told = [(request.json["type"], request.json["data"]["title"]) for request in receiver.received]
+    messages = [(request.json["type"], request.json["data"]["title"]) for request in receiver.received]
     notice = ("user.notified", "Call the plumber")
-    assert sorted(told) == [("run.finding", "Support desk: Disk is full"), notice, notice]
+    assert sorted(messages) == [("run.finding", "Support desk: Disk is full"), notice, notice]
     links = {request.json["data"]["link"] for request in receiver.received}
     assert links == {None, "https://desk.example/7"}
 

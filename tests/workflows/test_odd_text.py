@@ -66,8 +66,8 @@ async def test_a_call_is_answered(working: World, model: ModelServer, odd: str) 
     assert (await once(working)).status in ("success", "error")
     table = columns(Step)
     calls = select(table.c.name, table.c.state).where(table.c.kind == "tool").order_by(table.c.number)
-    found = await working.database.read(lambda c: [tuple(row) for row in c.execute(calls)])
-    assert found == [("re�port", "done"), ("report", "done")]
+    rows = await working.database.read(lambda c: [tuple(row) for row in c.execute(calls)])
+    assert rows == [("re�port", "done"), ("report", "done")]
     assert len(model.requests) == 3
 
 

@@ -79,17 +79,17 @@ async def told(world: World) -> list[Event]:
 async def ended(world: World, number: int) -> Run:
     """The probe with this number, counted from 1, once it has ended and its schedule has followed."""
 
-    def over(found: list[Run]) -> bool:
-        return len(found) >= number and found[number - 1].status != "running"
+    def over(rows: list[Run]) -> bool:
+        return len(rows) >= number and rows[number - 1].status != "running"
 
-    found = await until(lambda: probes(world), over)
+    rows = await until(lambda: probes(world), over)
     await until(world.row, lambda row: row.synced_version == row.version)
-    return found[number - 1]
+    return rows[number - 1]
 
 
 async def stands_still(world: World) -> bool:
-    there = await world.client.get_schedule_handle(world.heartbeat.uuid).describe()
-    return there.schedule.state.paused
+    description = await world.client.get_schedule_handle(world.heartbeat.uuid).describe()
+    return description.schedule.state.paused
 
 
 def minutes_from_now(moment: datetime | None) -> float:
@@ -190,15 +190,15 @@ async def test_not_every_pause_is_tried_again(
 async def test_one_probe_however_often_upkeep_comes_by(working: World, model: ModelServer) -> None:
     await paused(working, model)
     hanging = threading.Event()
-    asked = len(model.requests)
+    requests = len(model.requests)
     model.script(Reply(wait_for=hanging, body=says("All quiet.").body))
     assert [await try_again(working, timedelta(minutes=6)) for _ in range(3)] == [1, 0, 0]
-    await until(lambda: working.asked(model), lambda count: count > asked)
+    await until(lambda: working.asked(model), lambda count: count > requests)
     assert await try_again(working, timedelta(minutes=9)) == 0
     hanging.set()
     assert (await ended(working, 1)).status == "success"
     assert len(await probes(working)) == 1
-    assert len(model.requests) == asked + 1
+    assert len(model.requests) == requests + 1
 
 
 async def test_a_queued_probe_is_not_started_again(world: World, model: ModelServer) -> None:

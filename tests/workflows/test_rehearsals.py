@@ -48,8 +48,8 @@ async def count(world: World, table: type) -> int:
 async def a_target(world: World, events: list[str] | None) -> None:
     row = {"uuid": new_id("tgt"), "project_id": world.project.id, "channel": "slack", "name": "On call"}
     row |= {"config": {}, "events": events, "created_at": datetime.now(UTC), "updated_at": datetime.now(UTC)}
-    given = {"cooldown_seconds": 0, "is_enabled": True}
-    await world.database.write(lambda c: c.execute(insert(c, columns(Target)).values(row | given)))
+    defaults = {"cooldown_seconds": 0, "is_enabled": True}
+    await world.database.write(lambda c: c.execute(insert(c, columns(Target)).values(row | defaults)))
 
 
 async def test_what_acts_is_written_down_and_what_reads_is_done(
@@ -61,7 +61,7 @@ async def test_what_acts_is_written_down_and_what_reads_is_done(
     )
     log = await rehearse(agent)
     assert (log.status, log.trigger, log.dry_run, log.response) == ("success", "manual", True, "It is booked.")
-    assert [(made.tool, made.arguments) for made in desk.made] == [("read_note", {"what": "garden"})]
+    assert [(received.tool, received.arguments) for received in desk.made] == [("read_note", {"what": "garden"})]
     codes = [(step.name, step.failure_code) for step in await transcript(agent, log) if step.kind == "tool"]
     assert codes == [("desk__book", "rehearsed"), ("desk__read_note", None), ("report", None)]
     assert told(model.requests[1]) == [
@@ -203,8 +203,8 @@ async def test_who_would_hear_of_it_at_a_tick(
     assert await start_tick(agent.client, agent.settings, agent.heartbeat, agent.bot.name, NEW_YEAR)
     await until(agent.row, lambda row: row.total_error_count + row.success_count > before)
     table = columns(Event)
-    told = await agent.database.read(lambda c: list(c.execute(select(table.c.kind).order_by(table.c.id)).scalars()))
-    assert told == events
+    kinds = await agent.database.read(lambda c: list(c.execute(select(table.c.kind).order_by(table.c.id)).scalars()))
+    assert kinds == events
 
 
 async def test_arguments_that_are_no_json_are_the_models_mistake(agent: World, model: ModelServer) -> None:

@@ -30,8 +30,8 @@ LATER = {
 }
 
 
-def call(**given: Any) -> tuple[str, dict[str, Any]]:
-    return "schedule_task", {**LATER, **given}
+def call(**arguments: Any) -> tuple[str, dict[str, Any]]:
+    return "schedule_task", {**LATER, **arguments}
 
 
 async def made(world: World) -> list[Heartbeat]:
@@ -65,7 +65,7 @@ async def test_a_task_made_for_now_runs_and_cannot_make_another(working: World, 
     model.script(asks(now), says("Arranged."), asks(call(name="And again")), says("Then not."))
     first = await working.run_once()
     [task] = await made(working)
-    await until(lambda: runs(replace(working, heartbeat=task)), lambda found: [r.status for r in found] == ["success"])
+    await until(lambda: runs(replace(working, heartbeat=task)), lambda rows: [r.status for r in rows] == ["success"])
     [log] = await runs(replace(working, heartbeat=task))
     assert (log.type, log.prompt, log.response, first.type) == (
         "scheduled_task",
@@ -107,7 +107,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
 
 
 async def test_what_cannot_be_is_told_to_the_agent(working: World, model: ModelServer) -> None:
-    model.script(asks(*(call(**given) for given, _ in REFUSED)), says("I see."))
+    model.script(asks(*(call(**arguments) for arguments, _ in REFUSED)), says("I see."))
     log = await working.run_once()
     assert (log.status, await made(working)) == ("success", [])
     for (_, said), (_, words) in zip(told(model.requests[1]), REFUSED, strict=True):

@@ -27,15 +27,15 @@ EVERY_MINUTE = TaskSchedule("interval", {"interval_minutes": 1})
 
 
 async def schedule(
-    world: World, asked: TaskSchedule, max_executions: int | None = None, now: datetime | None = None
+    world: World, task_schedule: TaskSchedule, max_executions: int | None = None, now: datetime | None = None
 ) -> World:
     """The world, standing for a task of its own that Temporal has a schedule for."""
-    order = tasks.NewTask("Quarter end", "Send the figures.", asked, max_executions=max_executions)
+    order = tasks.NewTask("Quarter end", "Send the figures.", task_schedule, max_executions=max_executions)
     at = now or datetime.now(UTC)
     task = await world.database.write(lambda c: tasks.create(c, access_to(c, world.bot), None, order, at))
-    made = replace(world, heartbeat=task)
+    of_task = replace(world, heartbeat=task)
     assert await world.schedules.sync(task.uuid)
-    return made
+    return of_task
 
 
 def at(moment: datetime) -> TaskSchedule:
@@ -57,7 +57,7 @@ async def test_once_at_a_time_on_the_second(working: World, model: ModelServer) 
     assert (log.type, log.trigger, log.status, log.response) == ("scheduled_task", "schedule", "success", "Sent.")
     assert log.scheduled_for == due
     assert due <= log.started_at < due + timedelta(seconds=10)
-    await until(lambda: has_schedule(task), lambda there: not there)
+    await until(lambda: has_schedule(task), lambda exists: not exists)
     assert (await until(task.row, lambda row: row.synced_version == row.version)).next_tick_at is None
     assert await task.database.read(audit) == []
 
@@ -84,7 +84,7 @@ async def test_again_and_again_for_so_many_times(working: World) -> None:
     await backfill(task, 4)
     row = await until(task.row, lambda row: row.ended_as is not None)
     assert (row.ended_as, row.success_count) == ("done", 2)
-    await until(lambda: has_schedule(task), lambda there: not there)
+    await until(lambda: has_schedule(task), lambda exists: not exists)
     assert [log.status for log in await runs(task)] == ["success", "success"]
 
 
@@ -115,7 +115,7 @@ async def test_once_and_refused_is_over(working: World) -> None:
     task = await schedule(working, at(datetime.now(UTC) + timedelta(seconds=2)))
     row = await until(task.row, lambda row: row.ended_as is not None)
     assert (row.ended_as, row.skipped_count, row.last_status) == ("done", 1, "skipped")
-    await until(lambda: has_schedule(task), lambda there: not there)
+    await until(lambda: has_schedule(task), lambda exists: not exists)
 
 
 async def test_a_time_that_passed_while_the_bot_was_off_does_not_come_back(world: World) -> None:
@@ -133,7 +133,7 @@ async def test_a_run_in_progress_outlives_its_cancelled_task(working: World) -> 
     tick = await backfill(task, 1)
     await until(lambda: runs(task), bool)
     await task.database.write(lambda c: tasks.cancel(c, access_to(c, task.bot, task.heartbeat), datetime.now(UTC)))
-    await until(lambda: runs(task), lambda found: found[0].status != "running")
+    await until(lambda: runs(task), lambda rows: rows[0].status != "running")
     assert (await runs(task))[0].scheduled_for == tick
     assert await status(task) in ("cancelled", "done")
 
@@ -172,8 +172,8 @@ async def test_logs_and_stats_tell_the_types_apart(working: World) -> None:
         2,
         [("heartbeat", working.heartbeat.uuid), ("scheduled_task", task.heartbeat.uuid)],
     )
-    found = await working.database.read(lambda c: stats(c, access_to(c, working.bot), datetime.now(UTC).date(), 2))
-    assert {name: (sums.total, sums.success_rate) for name, sums in found.by_type.items()} == {
+    totals = await working.database.read(lambda c: stats(c, access_to(c, working.bot), datetime.now(UTC).date(), 2))
+    assert {name: (sums.total, sums.success_rate) for name, sums in totals.by_type.items()} == {
         "heartbeat": (1, 100.0),
         "scheduled_task": (1, 100.0),
     }

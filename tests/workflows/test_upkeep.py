@@ -31,11 +31,11 @@ HEARTBEAT, RUN = columns(Heartbeat), columns(Run)
 async def test_the_worker_makes_the_schedule_of_upkeep_and_again_is_fine(world: World) -> None:
     for _ in range(2):
         await world.schedules.ensure_upkeep()
-    there = await world.client.get_schedule_handle(UPKEEP_SCHEDULE_ID).describe()
-    assert there.schedule.spec.intervals[0].every == timedelta(minutes=1)
-    assert there.schedule.policy.catchup_window == timedelta(minutes=1)
-    assert isinstance(there.schedule.action, ScheduleActionStartWorkflow)
-    assert there.schedule.action.execution_timeout == timedelta(minutes=10)
+    description = await world.client.get_schedule_handle(UPKEEP_SCHEDULE_ID).describe()
+    assert description.schedule.spec.intervals[0].every == timedelta(minutes=1)
+    assert description.schedule.policy.catchup_window == timedelta(minutes=1)
+    assert isinstance(description.schedule.action, ScheduleActionStartWorkflow)
+    assert description.schedule.action.execution_timeout == timedelta(minutes=10)
     await world.client.get_schedule_handle(UPKEEP_SCHEDULE_ID).delete()
 
 
@@ -128,7 +128,7 @@ async def test_runs_timed_out_in_temporal_are_closed_however_many_are_open(
     monkeypatch.setattr(activities.upkeep, "BATCH_SIZE", 2)
     limits = [timedelta(seconds=60), timedelta(seconds=60), timedelta(seconds=60), timedelta(seconds=1)]
     runs = [await opened_with_limit(world, limit) for limit in limits]
-    ended = await until(runs[-1].describe, lambda there: there.status == WorkflowExecutionStatus.TIMED_OUT)
+    ended = await until(runs[-1].describe, lambda description: description.status == WorkflowExecutionStatus.TIMED_OUT)
     assert await closed(world, timedelta(minutes=2)) == 1
     [log] = await world.database.read(lambda c: list(c.execute(select(RUN).where(RUN.c.status != "running"))))
     assert (log.workflow_id, log.status, log.error_code) == (ended.id, "error", "workflow_timed_out")

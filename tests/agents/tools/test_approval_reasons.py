@@ -95,9 +95,9 @@ def test_what_is_switched_off_does_not_count_and_what_is_paused_does() -> None:
 
 def test_the_reason_names_what_is_combined() -> None:
     *_, act = define_tools([desk(*BOTH)])
-    asked = reason_to_ask(act, "{}", NOBODY)
-    assert asked is not None
-    assert (asked.reason, asked.why.partition(".")[0]) == (
+    approval = reason_to_ask(act, "{}", NOBODY)
+    assert approval is not None
+    assert (approval.reason, approval.why.partition(".")[0]) == (
         "combination",
         "This agent can read private data (desk__look) and text that others may have written (web_fetch)",
     )
@@ -145,8 +145,8 @@ async def test_the_operator_declares_in_the_settings(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(stdio, "_listed", {})
     own = StdioTool(command=sys.executable, args=list(STDIO[1:]), risks=[PRIVATE_DATA, OUTSIDE_ACTION])
     settings = Settings(_env_file=None, stdio_tools={"desk": own}, tool_timeout_seconds=PATIENCE)
-    found = {tool.name: tool for tool in await offer_tools("bot_1", [], settings)}
-    assert reason_to_ask(found["desk__book"], "{}", NOBODY)
-    assert reason_to_ask(found["desk__read_note"], "{}", NOBODY) is None
+    tools = {tool.name: tool for tool in await offer_tools("bot_1", [], settings)}
+    assert reason_to_ask(tools["desk__book"], "{}", NOBODY)
+    assert reason_to_ask(tools["desk__read_note"], "{}", NOBODY) is None
     with pytest.raises(ValidationError, match="private_data"):
         StdioTool.model_validate({"command": "x", "risks": ["danger"]})

@@ -80,11 +80,11 @@ async def week(
         receiver = await stack.enter_async_context(Receiver())
         app = httpx.ASGITransport(create_app(settings, database, temporal, clock))
         page = await stack.enter_async_context(httpx.AsyncClient(transport=app, base_url="http://heartbeat.test"))
-        made = Week(world, clock, receiver, page)
+        week = Week(world, clock, receiver, page)
         await target(world, receiver)
         await world.schedules.sync(world.heartbeat.uuid)
-        await made.begin()
-        yield made
-        await made.end()
-        for row in await made._heartbeats():
+        await week.begin()
+        yield week
+        await week.end()
+        for row in await week._heartbeats():
             await world.schedules.delete(row.uuid)

@@ -83,7 +83,7 @@ async def test_what_a_person_hears_of_a_week(week: Week, mind: Mind, desk: ToolS
     mind.errands = [("desk__book", {"what": "the plumber"})]
     await week.comes_to(at("Thu", "09:00"))
     assert desk.times("book") == 0
-    await week.answers(week.inbox[-1].told["data"]["link"], "approve")
+    await week.answers(week.inbox[-1].payload["data"]["link"], "approve")
     assert desk.times("book") == 1
     mind.errands = []
 

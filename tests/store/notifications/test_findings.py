@@ -88,8 +88,8 @@ def test_other_words_are_no_news_and_the_latest_are_shown(world: StoreWorld, tit
     assert world.rows(Finding)[0].title == titles[-1]
     world.now += timedelta(days=1)
     world.reports({**DISK, "title": "Disk of web-1 is 97% full"})
-    told = [event.data["findings"][0]["title"] for event in world.rows(Event) if event.kind == "run.finding"]
-    assert told == [titles[0], "Disk of web-1 is 97% full"]
+    sent = [event.data["findings"][0]["title"] for event in world.rows(Event) if event.kind == "run.finding"]
+    assert sent == [titles[0], "Disk of web-1 is 97% full"]
 
 
 def test_a_fingerprint_in_other_letters_is_the_same_matter(world: StoreWorld) -> None:

@@ -32,8 +32,8 @@ async def test_a_report_is_handed_on(settings: Settings, outcome: str) -> None:
 
 async def test_findings_are_handed_on(settings: Settings) -> None:
     short = {name: value for name, value in FINDING.items() if name != "detail"}
-    given = {"outcome": "ok", "summary": "Two.", "findings": [FINDING, short]}
-    called = await call_built_in("report", given, settings)
+    arguments = {"outcome": "ok", "summary": "Two.", "findings": [FINDING, short]}
+    called = await call_built_in("report", arguments, settings)
     assert called.report is not None
     assert called.report["findings"] == [FINDING, {**short, "detail": None}]
 

@@ -46,16 +46,16 @@ async def test_the_key_goes_with_the_call_and_with_nothing_else(
     desk = old_peer if over_http.server.url == old_peer.url else peer
     assert desk.keyed == 0, "listing needs none"
     assert (await over_http.call("book", what="a table")).outcome == "ok"
-    [made] = desk.made
-    assert (made.key, made.header) == (KEY, KEY)
+    [received] = desk.made
+    assert (received.key, received.header) == (KEY, KEY)
     assert desk.keyed == 1
 
 
 async def test_the_key_goes_along_over_pipes(settings: Settings, journal: Path) -> None:
     pipes = Speaking(McpServer("tool_1", "shop", "stdio", command=STDIO, env={"TOOL_JOURNAL": str(journal)}), settings)
     await pipes.call("book", what="a table")
-    [made] = written(journal)
-    assert (made["arguments"], made["key"]) == ({"what": "a table"}, KEY)
+    [received] = written(journal)
+    assert (received["arguments"], received["key"]) == ({"what": "a table"}, KEY)
 
 
 FAILURES: dict[str, tuple[str, dict[str, Any], str]] = {
@@ -146,8 +146,8 @@ async def test_a_server_that_says_the_secrets_back_is_not_quoted(
 
 
 async def test_a_process_that_says_its_environment_back_is_not_quoted(settings: Settings) -> None:
-    given = McpServer("tool_1", "shop", "stdio", command=STDIO, env={"API_TOKEN": "canary-4711"})
-    called = await Speaking(given, settings).call("whoami")
+    server = McpServer("tool_1", "shop", "stdio", command=STDIO, env={"API_TOKEN": "canary-4711"})
+    called = await Speaking(server, settings).call("whoami")
     assert "API_TOKEN: •••" in called.text
     assert "canary" not in called.text
 
@@ -194,7 +194,7 @@ async def test_when_the_server_dies_nobody_knows(way: str, settings: Settings, j
         called = await speaking.call("die")
     assert called.outcome == "unknown"
     assert UNSURE in called.text
-    assert [made["tool"] for made in written(journal)] == ["die"]
+    assert [received["tool"] for received in written(journal)] == ["die"]
 
 
 @pytest.mark.parametrize(
@@ -261,8 +261,8 @@ async def test_a_cancelled_call_is_left_at_once(peer: ToolServer, old_peer: Tool
 
 
 async def test_a_cancelled_call_takes_its_process_with_it(settings: Settings, journal: Path) -> None:
-    given = McpServer("tool_1", "shop", "stdio", command=STDIO, env={"TOOL_JOURNAL": str(journal)})
-    calling = asyncio.create_task(Speaking(given, settings).call("wait"))
+    server = McpServer("tool_1", "shop", "stdio", command=STDIO, env={"TOOL_JOURNAL": str(journal)})
+    calling = asyncio.create_task(Speaking(server, settings).call("wait"))
     await until(lambda: len(written(journal)) == 1)
     calling.cancel()
     with pytest.raises(asyncio.CancelledError):

@@ -111,5 +111,5 @@ async def test_a_process_is_kept_for_its_run(sessions: Sessions, journal: Path) 
     assert (await sessions.call(dying, {}, "log_1", "log_1:6")).outcome == "unknown"
     again = await sessions.call(booking, {"what": "a table"}, "log_1", "log_1:8")
     assert again == ToolResult("ok", "Booked a table, number 1.", new_session=True), "it was started again"
-    first, second, _, last = [made["pid"] for made in written(journal)]
+    first, second, _, last = [received["pid"] for received in written(journal)]
     assert (first == second, first == last) == (True, False)
