@@ -42,7 +42,7 @@ DATABASE_SECONDS = 60.0
 
 
 @asynccontextmanager
-async def working(
+async def running_worker(
     client: Client,
     database: Database,
     settings: Settings,
@@ -108,7 +108,7 @@ async def serve(settings: Settings) -> None:
     stop = asyncio.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
-    async with working(client, database, settings):
+    async with running_worker(client, database, settings):
         await stop.wait()
     database.close()
 

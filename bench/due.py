@@ -13,7 +13,7 @@ from bench.goals import Result, rounded
 from bench.quantiles import quantile
 from bench.running_stack import RunningStack
 from heartbeat.domain.clock import utc_now
-from heartbeat.store.heartbeats.sync import order
+from heartbeat.store.heartbeats.sync import scheduled_row
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.temporal.schedules import build
 
@@ -39,7 +39,7 @@ async def measure(stack: RunningStack) -> Result:
 @asynccontextmanager
 async def _often(stack: RunningStack, client: Client, row: Heartbeat, offset: int) -> AsyncIterator[None]:
     """Create a schedule as `row` has, due `offset` seconds after every multiple of `EVERY` seconds since 1970."""
-    scheduled = await stack.database.read(order, row.uuid)
+    scheduled = await stack.database.read(scheduled_row, row.uuid)
     assert scheduled is not None
     schedule = build(scheduled, stack.settings, utc_now())
     interval = ScheduleIntervalSpec(every=timedelta(seconds=EVERY), offset=timedelta(seconds=offset))

@@ -31,7 +31,7 @@ from heartbeat.domain.contracts import AGENT_RUN, UPKEEP, UPKEEP_SCHEDULE_ID, Ru
 from heartbeat.domain.errors import Unavailable
 from heartbeat.settings import Settings
 from heartbeat.store.database import Database
-from heartbeat.store.heartbeats.sync import ScheduledRow, mark_synced, order
+from heartbeat.store.heartbeats.sync import ScheduledRow, mark_synced, scheduled_row
 from heartbeat.store.heartbeats.tick_accounting import cadence_of
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.temporal.client import RPC_TIMEOUT, answer_to
@@ -91,7 +91,7 @@ class Schedules:
 
     async def _sync_once(self, heartbeat_uuid: str) -> bool:
         """True when the schedule now stands for the newest version of the row."""
-        scheduled = await self._database.read(order, heartbeat_uuid)
+        scheduled = await self._database.read(scheduled_row, heartbeat_uuid)
         if scheduled is None:
             return True
         row, fingerprint = scheduled.heartbeat, None

@@ -12,20 +12,17 @@ from heartbeat.domain.contracts import ThinkInput
 from heartbeat.settings import Settings
 from heartbeat.store.credits.audit import audit
 from heartbeat.store.database import Database
-from heartbeat.store.runs.opening import open_run
 from heartbeat.store.runs.runs import run_by_uuid
 from tests.support.model_server import ModelServer, says
 from tests.support.patience import PATIENCE, until
-from tests.support.runs import LIMITS, by_hand
-from tests.support.seeds import NOW
+from tests.support.runs import by_hand, opened_run
 from tests.support.world import World
 
 
 async def test_it_is_kept_though_every_writer_was_busy(
     world: World, database: Database, settings: Settings, model: ModelServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    opened = database.write_now(lambda c: open_run(c, by_hand(world.heartbeat), LIMITS, NOW)).run
-    assert opened is not None
+    opened = opened_run(database, by_hand(world.heartbeat))
     model.script(says("All quiet."))
     beside = Database(database.url)
     monkeypatch.setattr(database, "read_inline", beside.read_inline)

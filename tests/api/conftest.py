@@ -49,5 +49,5 @@ async def alone(database: Database, temporal: Client) -> AsyncIterator[Api]:
 async def working(alone: Api, model: ModelServer) -> AsyncIterator[Api]:
     """The owner who is alone, with a worker whose models are the scripted one."""
     settings = alone.settings.model_copy(update={"openai_base_url": model.base_url})
-    async with worker.working(alone.temporal, alone.database, settings):
+    async with worker.running_worker(alone.temporal, alone.database, settings):
         yield alone

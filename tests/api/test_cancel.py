@@ -165,7 +165,7 @@ async def test_a_run_that_waits_for_a_worker_asks_no_model(alone: Api, model: Mo
     alone.settings.trigger_wait = PATIENCE
     again = asyncio.create_task(alone.post("/heartbeat/cancel", **which, log_id=log_id))
     settings = alone.settings.model_copy(update={"openai_base_url": model.base_url})
-    async with worker.working(alone.temporal, alone.database, settings):
+    async with worker.running_worker(alone.temporal, alone.database, settings):
         answer = await again
         assert (await run_of(alone, which, other))["status"] == "success"
     assert answer.status_code == 200, answer.text

@@ -27,7 +27,7 @@ async def test_ready_is_who_has_a_worker(alone: Api) -> None:
     assert body["checks"] == {"database": True, "temporal": True, "worker": False, "clock": True}
     assert "heartbeat worker" in body["message"]
     assert "Temporal" not in body["message"]
-    async with worker.working(alone.temporal, alone.database, alone.settings):
+    async with worker.running_worker(alone.temporal, alone.database, alone.settings):
         answer = await until(lambda: alone.http.get("/readyz"), lambda answer: answer.status_code == 200)
     checks = {"database": True, "temporal": True, "worker": True, "clock": True}
     assert answer.json() == {"status": "ready", "checks": checks}
@@ -36,7 +36,7 @@ async def test_ready_is_who_has_a_worker(alone: Api) -> None:
 async def test_a_wrong_clock_is_shown(database: Database, temporal: Client) -> None:
     clock = DatabaseClock(database, lambda: utc_now() + timedelta(seconds=90))
     app = create_app(settings_for(database.url, temporal), database, temporal, clock=clock)
-    async with owner(app) as api, worker.working(temporal, database, api.settings):
+    async with owner(app) as api, worker.running_worker(temporal, database, api.settings):
         answer = await until(lambda: api.http.get("/readyz"), lambda answer: answer.status_code == 200)
         assert answer.json()["checks"]["clock"] is False
         assert "90 s ahead of the database's" in answer.json()["message"]

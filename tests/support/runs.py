@@ -10,6 +10,7 @@ from heartbeat.store.rows import columns
 from heartbeat.store.runs.limits import RunLimits
 from heartbeat.store.runs.opening import Opening, TickClaim, open_run
 from heartbeat.store.tables.heartbeats import Heartbeat
+from heartbeat.store.tables.runs import Run
 from tests.support.seeds import NOW
 
 LIMITS = RunLimits(plan=DEFAULT_PLANS.__getitem__, model=lambda name: name or "local:smollm2", max_reply_tokens=1500)
@@ -27,6 +28,12 @@ def by_hand(heartbeat: Heartbeat, log: str = "log_1") -> TickClaim:
 
 def opened(database: Database, claim: TickClaim, limits: RunLimits = LIMITS, now: datetime = NOW) -> Opening:
     return database.write_now(lambda c: open_run(c, claim, limits, now))
+
+
+def opened_run(database: Database, claim: TickClaim, limits: RunLimits = LIMITS, now: datetime = NOW) -> Run:
+    run = opened(database, claim, limits, now).run
+    assert run is not None
+    return run
 
 
 def changed(database: Database, table: type, **values: object) -> None:

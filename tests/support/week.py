@@ -91,7 +91,7 @@ class Week:
         self._worker = contextlib.AsyncExitStack()
         world = self.world
         await self._worker.enter_async_context(
-            worker.working(world.client, world.database, world.settings, now=self.clock)
+            worker.running_worker(world.client, world.database, world.settings, now=self.clock)
         )
         self._upkeep_at += [self.clock.now + wait for wait in (timedelta(), UPKEEP_COMES)]
         await self._settled()

@@ -100,5 +100,5 @@ async def world(database: Database, temporal: Client, settings: Settings) -> Asy
 @pytest.fixture
 async def working(world: World) -> AsyncIterator[World]:
     """The world with a worker on its queue."""
-    async with worker.working(world.client, world.database, world.settings, SANDBOX):
+    async with worker.running_worker(world.client, world.database, world.settings, SANDBOX):
         yield world

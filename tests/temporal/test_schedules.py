@@ -12,7 +12,7 @@ from temporalio.client import (
 )
 from temporalio.service import RPCError, RPCStatusCode
 
-from heartbeat.store.heartbeats.sync import order
+from heartbeat.store.heartbeats.sync import scheduled_row
 from heartbeat.store.rows import columns
 from heartbeat.store.tables.runs import Run
 from heartbeat.temporal.schedules import Schedules, memo
@@ -116,7 +116,7 @@ async def test_a_deleted_row_takes_its_schedule_along_and_twice_is_fine(world: W
 
 async def test_a_put_never_replaces_a_newer_version(world: World) -> None:
     await world.schedules.sync(world.heartbeat.uuid)
-    stale = await world.database.read(lambda c: order(c, world.heartbeat.uuid))
+    stale = await world.database.read(lambda c: scheduled_row(c, world.heartbeat.uuid))
     assert stale is not None
     await write(world, "cron_pattern = '30 6 * * *'")
     await world.schedules.sync(world.heartbeat.uuid)

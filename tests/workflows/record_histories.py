@@ -91,7 +91,7 @@ async def test_answers(working: World, model: ModelServer) -> None:
 async def test_cancelled(world: World, model: ModelServer) -> None:
     handle = await world.start("log_early")
     await handle.cancel()
-    async with worker.working(world.client, world.database, world.settings, SANDBOX):
+    async with worker.running_worker(world.client, world.database, world.settings, SANDBOX):
         await record(world.client, "cancelled_before_its_first_step", handle.id)
         hanging = threading.Event()
         model.script(Reply(wait_for=hanging))
@@ -186,7 +186,7 @@ async def test_delivery_over_days(world: World, receiver: Receiver) -> None:
     now = datetime.now(UTC)
     await world.database.write(lambda c: record_missed_ticks(c, world.heartbeat, [now - timedelta(hours=9)], now))
     [uuid] = [row.uuid for row in await notifications(world)]
-    async with worker.working(world.client, world.database, world.settings, SANDBOX, LeapingClock()):
+    async with worker.running_worker(world.client, world.database, world.settings, SANDBOX, LeapingClock()):
         assert await start_notify(world.client, world.settings, uuid)
         assert await world.client.get_workflow_handle(uuid).result() == "failed"
     await record(world.client, "delivery_over_days", uuid)
@@ -207,7 +207,7 @@ async def test_limits(world: World, model: ModelServer) -> None:
 
 async def record_limited(world: World, name: str, **limits: int) -> None:
     """A run that comes to these limits of the settings."""
-    async with worker.working(world.client, world.database, world.settings.model_copy(update=limits), SANDBOX):
+    async with worker.running_worker(world.client, world.database, world.settings.model_copy(update=limits), SANDBOX):
         await record_run(world, name)
 
 

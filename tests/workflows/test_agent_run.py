@@ -178,7 +178,7 @@ async def test_after_n_failures_the_row_and_the_schedule_are_paused(working: Wor
 async def test_a_run_cancelled_while_it_is_opened_is_not_left_open(world: World, model: ModelServer) -> None:
     handle = await world.start("log_early")
     await handle.cancel()
-    async with worker.working(world.client, world.database, world.settings, SANDBOX):
+    async with worker.running_worker(world.client, world.database, world.settings, SANDBOX):
         assert (await handle.result()).status == "cancelled"
     log = await world.run("log_early")
     assert (log.status, log.credits_held, model.requests) == ("cancelled", 0, [])
@@ -202,7 +202,7 @@ async def test_a_step_that_takes_too_long_is_an_error_that_says_so(
     hanging = threading.Event()
     model.script(Reply(wait_for=hanging))
     hasty = world.settings.model_copy(update={"step_timeout_seconds": 1, "step_attempts": 2})
-    async with worker.working(world.client, database, hasty):
+    async with worker.running_worker(world.client, database, hasty):
         log = await world.run_once()
     hanging.set()
     assert (log.status, log.error_code) == ("error", "timeout") or (log.status, log.error_code) == (
@@ -217,7 +217,7 @@ async def test_a_run_at_its_limit_is_an_error_that_names_it(
 ) -> None:
     model.script(fails(500, message="try later"))
     hasty = world.settings.model_copy(update={"run_timeout_seconds": 2, "step_attempts": 100})
-    async with worker.working(world.client, database, hasty):
+    async with worker.running_worker(world.client, database, hasty):
         log = await world.run_once()
     assert (log.status, log.error_code) == ("error", "provider_error") or log.error_code == "run_timeout"
     assert "try later" in (log.error_message or "")

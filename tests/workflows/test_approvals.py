@@ -114,10 +114,10 @@ async def world_with_desk(world: World, desk: ToolServer, model: ModelServer) ->
 
 async def test_a_restart_of_the_worker_changes_nothing(world_with_desk: World, desk: ToolServer) -> None:
     world = world_with_desk
-    async with worker.working(world.client, world.database, world.settings, SANDBOX):
+    async with worker.running_worker(world.client, world.database, world.settings, SANDBOX):
         handle = await world.start(RUN)
         await waiting(world)
-    async with worker.working(world.client, world.database, world.settings, SANDBOX):
+    async with worker.running_worker(world.client, world.database, world.settings, SANDBOX):
         await decided(world, "approved")
         assert (await handle.result()).status == "success"
     assert desk.times("book") == 1

@@ -137,7 +137,7 @@ async def test_what_nobody_started_upkeep_starts_once(world: World, receiver: Re
     # Its clock was set ahead; the worker's is not.
     due_now = update(columns(Notification)).values(next_attempt_at=datetime.now(UTC))
     await world.database.write(lambda c: c.execute(due_now))
-    async with worker.working(world.client, world.database, world.settings, SANDBOX):
+    async with worker.running_worker(world.client, world.database, world.settings, SANDBOX):
         await world.client.get_workflow_handle(uuid).result()
     assert [request.headers["webhook-id"] for request in receiver.received] == [uuid]
 
@@ -155,7 +155,7 @@ async def test_what_piled_up_while_everything_was_down_is_one_message(world: Wor
         world.client, world.database, world.settings, world.schedules, lambda: now + timedelta(minutes=2)
     )
     assert await ActivityEnvironment().run(upkeep.start_deliveries) == 7
-    async with worker.working(world.client, world.database, world.settings, SANDBOX):
+    async with worker.running_worker(world.client, world.database, world.settings, SANDBOX):
         rows = await settled(world, 7)
     [request] = receiver.received
     assert (request.json["type"], request.json["data"]["details"]["total"]) == ("summary", 7)

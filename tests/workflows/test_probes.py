@@ -240,7 +240,7 @@ async def test_a_probe_that_comes_too_late_leaves_nothing(world: World, model: M
     assert await try_again(world, timedelta()) == 1
     workflow = world.client.get_workflow_handle(probe_id(await world.row()), result_type=RunResult)
     await by_hand(world, enable)
-    async with worker.working(world.client, world.database, world.settings, SANDBOX):
+    async with worker.running_worker(world.client, world.database, world.settings, SANDBOX):
         since = (await world.row()).version
         result = await workflow.result()
     assert result.reason == "the heartbeat waits for no such probe any more"

@@ -26,7 +26,7 @@ class ScheduledRow:
     bot_name: str
 
 
-def order(connection: Connection, uuid: str) -> ScheduledRow | None:
+def scheduled_row(connection: Connection, uuid: str) -> ScheduledRow | None:
     """The row a schedule is made from, deleted ones too; `None` when there never was one."""
     heartbeat = first(connection, Heartbeat, select(HEARTBEAT).where(HEARTBEAT.c.uuid == uuid))
     if heartbeat is None:

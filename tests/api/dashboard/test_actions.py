@@ -42,7 +42,7 @@ async def test_run_now_starts_a_run_that_appears_by_itself(owner: Owner) -> None
     with contextlib.closing(ModelServer()) as model:
         model.reply = lambda _: says("Nobody waits.")
         settings = owner.settings.model_copy(update={"openai_base_url": model.base_url})
-        async with worker.working(owner.temporal, owner.database, settings):
+        async with worker.running_worker(owner.temporal, owner.database, settings):
             assert "A run was started" in await press(owner, "run")
             heartbeat = f"/heartbeats/{owner.heartbeat.uuid}"
             page = await until(lambda: owner.browser.page(heartbeat), lambda page: "Nobody waits." in page)

@@ -42,7 +42,7 @@ async def test_a_run_waits_until_somebody_presses_approve(owner: Owner) -> None:
         settings = owner.settings.model_copy(update={"openai_base_url": model.base_url, "egress_allow": ["127.0.0.1"]})
         world = World(owner.database, owner.temporal, settings, owner.project, owner.bot, owner.heartbeat)
         await connect(world, desk, require_approval="always")
-        async with worker.working(owner.temporal, owner.database, settings):
+        async with worker.running_worker(owner.temporal, owner.database, settings):
             handle = await world.start()
             page = await until(lambda: owner.browser.page("/approvals"), lambda page: "a castle" in page)
             assert desk.times("book") == 0

@@ -30,7 +30,7 @@ from heartbeat.temporal.client import connect
 from tests.support.databases import waiting
 from tests.support.model_server import ModelServer, says
 from tests.support.patience import PATIENCE, wait_until
-from tests.support.runs import LIMITS, by_hand, scheduled
+from tests.support.runs import LIMITS, by_hand, opened_run, scheduled
 from tests.support.seeds import NOW, a_bot, a_heartbeat, a_project, heartbeat_row
 from tests.support.world import SANDBOX, World
 
@@ -44,9 +44,7 @@ def heartbeat(database: Database) -> Heartbeat:
 
 @pytest.fixture
 def run(database: Database, heartbeat: Heartbeat) -> Run:
-    row = database.write_now(lambda c: open_run(c, scheduled(heartbeat), LIMITS, NOW)).run
-    assert row is not None
-    return row
+    return opened_run(database, scheduled(heartbeat))
 
 
 def budget(database: Database, heartbeat: Heartbeat, credits_: int) -> None:
@@ -202,7 +200,7 @@ async def test_two_hundred_runs_at_once_against_a_budget_for_fifty(world: World,
         stack.callback(other.close)
         second = await connect(world.settings, lazy=False)
         for client, database in ((world.client, world.database), (second, other)):
-            await stack.enter_async_context(worker.working(client, database, world.settings, SANDBOX))
+            await stack.enter_async_context(worker.running_worker(client, database, world.settings, SANDBOX))
         handles = await asyncio.gather(*(world.start() for _ in range(200)))
         results = [result.status for result in await asyncio.gather(*(handle.result() for handle in handles))]
     row = await world.row()
@@ -220,8 +218,7 @@ async def test_two_hundred_runs_at_once_against_a_budget_for_fifty(world: World,
 
 def test_an_hour_of_the_old_period_is_settled_there(database: Database, heartbeat: Heartbeat) -> None:
     end = NOW.replace(month=12, day=1, hour=0, minute=0) - timedelta(minutes=1)
-    run = database.write_now(lambda c: open_run(c, by_hand(heartbeat), LIMITS, end)).run
-    assert run is not None
+    run = opened_run(database, by_hand(heartbeat), now=end)
     database.write_now(lambda c: settle_step(c, run.uuid, CHEAP, 1, end + timedelta(hours=1)))
     table = columns(Entry)
     periods = database.read_now(lambda c: set(c.execute(select(table.c.period_start)).scalars()))

@@ -10,13 +10,12 @@ from heartbeat.store.rows import columns
 from heartbeat.store.runs.attempts import AttemptUsage, note_failed
 from heartbeat.store.runs.closing import close_run
 from heartbeat.store.runs.details import attempts
-from heartbeat.store.runs.opening import open_run
 from heartbeat.store.runs.runs import run_by_uuid
 from heartbeat.store.runs.steps import NewStep, Transcript, begin_step, settle_step
 from heartbeat.store.tables.credits import Entry
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.runs import Run
-from tests.support.runs import LIMITS, scheduled
+from tests.support.runs import LIMITS, opened_run, scheduled
 from tests.support.seeds import NOW, a_bot, a_heartbeat, a_project
 
 # The worst case of a first step here is 2 credits.
@@ -32,9 +31,7 @@ def heartbeat(database: Database) -> Heartbeat:
 
 @pytest.fixture
 def run(database: Database, heartbeat: Heartbeat) -> Run:
-    opened = database.write_now(lambda c: open_run(c, scheduled(heartbeat), LIMITS, NOW)).run
-    assert opened is not None
-    return opened
+    return opened_run(database, scheduled(heartbeat))
 
 
 def fail(database: Database, run: Run, usage: AttemptUsage, code: str = "bad_answer") -> None:

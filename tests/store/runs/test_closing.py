@@ -19,7 +19,7 @@ from heartbeat.store.runs.steps import NewStep, begin_step, settle_step, steps
 from heartbeat.store.tables.credits import DailyRollup, Entry
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.runs import Run
-from tests.support.runs import LIMITS, by_hand, scheduled
+from tests.support.runs import LIMITS, by_hand, opened_run, scheduled
 from tests.support.seeds import NOW, a_bot, a_heartbeat, a_project, heartbeat_row
 
 STEP = NewStep(1, "All quiet.", "[]", "openai:scripted", 1200, 50, 7)
@@ -34,9 +34,7 @@ def heartbeat(database: Database) -> Heartbeat:
 
 @pytest.fixture
 def run(database: Database, heartbeat: Heartbeat) -> Run:
-    row = database.write_now(lambda c: open_run(c, scheduled(heartbeat), LIMITS, NOW)).run
-    assert row is not None
-    return row
+    return opened_run(database, scheduled(heartbeat))
 
 
 def rows(database: Database, table: type) -> list[Any]:
@@ -101,8 +99,7 @@ def test_closing_twice_changes_nothing(database: Database, heartbeat: Heartbeat,
 
 def fail(database: Database, heartbeat: Heartbeat, minute: int) -> CloseRunResult:
     tick = NOW + timedelta(minutes=minute)
-    run = database.write_now(lambda c: open_run(c, scheduled(heartbeat, tick), LIMITS, tick)).run
-    assert run is not None
+    run = opened_run(database, scheduled(heartbeat, tick), now=tick)
     return database.write_now(lambda c: close_run(c, run.uuid, Ending("error", "key_rejected", "No key."), tick))
 
 
@@ -118,8 +115,7 @@ def test_the_streak_pauses_at_its_limit_and_the_schedule_must_follow(database: D
 def test_a_success_between_failures_starts_the_count_again(database: Database, heartbeat: Heartbeat) -> None:
     fail(database, heartbeat, 1)
     tick = NOW + timedelta(minutes=2)
-    run = database.write_now(lambda c: open_run(c, scheduled(heartbeat, tick), LIMITS, tick)).run
-    assert run is not None
+    run = opened_run(database, scheduled(heartbeat, tick), now=tick)
     database.write_now(lambda c: close_run(c, run.uuid, Ending("success"), tick))
     assert fail(database, heartbeat, 3).schedule_changed is False
     row = database.read_now(lambda c: heartbeat_row(c, heartbeat.uuid))
@@ -128,8 +124,7 @@ def test_a_success_between_failures_starts_the_count_again(database: Database, h
 
 def test_manual_failures_are_logged_and_pause_nothing(database: Database, heartbeat: Heartbeat) -> None:
     for number in range(3):
-        run = database.write_now(lambda c: open_run(c, by_hand(heartbeat, f"log_{number}"), LIMITS, NOW)).run
-        assert run is not None
+        run = opened_run(database, by_hand(heartbeat, f"log_{number}"))
         closing = database.write_now(lambda c: close_run(c, run.uuid, Ending("error", "key_rejected", "No."), NOW))
         assert closing.schedule_changed is False
     row = database.read_now(lambda c: heartbeat_row(c, heartbeat.uuid))

@@ -16,13 +16,12 @@ from heartbeat.store.memory.memory import MemoryOwner, remember
 from heartbeat.store.rows import columns
 from heartbeat.store.runs.closing import close_run
 from heartbeat.store.runs.limits import RunLimits
-from heartbeat.store.runs.opening import open_run
 from heartbeat.store.runs.runs import run_by_uuid
 from heartbeat.store.runs.steps import NewStep, ToolCall, next_request_tokens, read_transcript, settle_step
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.notifications import Finding
 from heartbeat.store.tables.runs import Run
-from tests.support.runs import LIMITS, by_hand
+from tests.support.runs import LIMITS, by_hand, opened_run
 from tests.support.seeds import NOW, a_bot, a_heartbeat, a_project
 
 HOUR = timedelta(hours=1)
@@ -34,9 +33,7 @@ def heartbeat(database: Database) -> Heartbeat:
 
 
 def opened(database: Database, heartbeat: Heartbeat, log: str = "log_now", after: timedelta = 5 * HOUR) -> Run:
-    run = database.write_now(lambda c: open_run(c, by_hand(heartbeat, log), LIMITS, NOW + after)).run
-    assert run is not None
-    return run
+    return opened_run(database, by_hand(heartbeat, log), now=NOW + after)
 
 
 def past(database: Database, heartbeat: Heartbeat, log: str, after: timedelta, answer: str, **changes: Any) -> None:
@@ -137,8 +134,7 @@ def test_what_it_says_is_within_what_was_reserved(database: Database, heartbeat:
     whose = MemoryOwner(heartbeat.bot_id)
     database.write_now(lambda c: remember(c, whose, "queue 東京 " * 400, None, NOW))
     exact = RunLimits(LIMITS.plan, LIMITS.model, 1000, lambda _: 1000)
-    run = database.write_now(lambda c: open_run(c, by_hand(heartbeat), exact, NOW)).run
-    assert run is not None
+    run = opened_run(database, by_hand(heartbeat), exact)
     tokens = most_tokens(run.instruction, first_message(run.opening, run.prompt))
     assert tokens > 1000
     assert run.credits_held == exact.max_credits(run.model, tokens, 1000) > exact.max_credits(run.model, 200, 1000)

@@ -177,7 +177,7 @@ async def five_triggers(client: Client) -> str:
 
 
 async def our_five_triggers(world: World) -> str:
-    async with worker.working(world.client, world.database, world.settings):
+    async with worker.running_worker(world.client, world.database, world.settings):
         handles = await asyncio.gather(*(world.start() for _ in range(5)))
         results = await asyncio.gather(*(handle.result() for handle in handles))
     return f"{len({result.run_uuid for result in results if result.status == 'success'})} runs"
