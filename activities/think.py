@@ -25,7 +25,7 @@ from heartbeat.domain.errors import Unavailable
 from heartbeat.domain.failure_policy import Ending
 from heartbeat.settings import Settings
 from heartbeat.store.database import Database
-from heartbeat.store.runs.attempts import AttemptUsage, note_failed, note_lost
+from heartbeat.store.runs.attempts import AttemptUsage, FailedAttempt, note_failed, note_lost
 from heartbeat.store.runs.closing import close_run
 from heartbeat.store.runs.limits import RunLimits
 from heartbeat.store.runs.steps import (
@@ -96,7 +96,7 @@ class ModelActivities:
             return await client.ask(transcript, offered, number, attempt)
         except ModelFailure as failure:
             await self._note_failed(transcript.run, failure, number, attempt)
-            # Without its cause: the provider's raw words may hold what must not enter Temporal's history.
+            # Without its cause and the provider's words: they may hold what must not enter Temporal's history.
             raise _application_error(failure, transcript.failures, self._settings.run_timeout_seconds) from None
         except asyncio.CancelledError:
             await self._note_lost(transcript, number, attempt)
@@ -107,7 +107,8 @@ class ModelActivities:
         used = failure.usage or TokenUsage(0, 0)
         usage = self._usage(run.model, number, attempt, used)
         rate = self._limits.rate(run.model)
-        await write_durably(self._database, note_failed, run.uuid, usage, failure.code, rate, self._now())
+        failed = FailedAttempt(usage, failure.code, failure.provider_words or None)
+        await write_durably(self._database, note_failed, run.uuid, failed, rate, self._now())
 
     async def _note_lost(self, transcript: Transcript, number: int, attempt: int) -> None:
         run = transcript.run
@@ -193,7 +194,7 @@ def _application_error(failure: ModelFailure, earlier: Sequence[str], run_second
     is_repeated = failure.code in REPEATED and any(code in REPEATED for code in earlier)
     is_retryable = failure.retryable and not is_repeated and (wait is None or wait < run_seconds)
     return ApplicationError(
-        failure.message,
+        failure.words,
         type=failure.code,
         non_retryable=not is_retryable,
         next_retry_delay=timedelta(seconds=wait) if is_retryable and wait else None,

@@ -1,16 +1,16 @@
 """Why a model request failed, in words its owner can act on, and whether trying again can help."""
 
-from typing import Any
+from typing import Any, Self
 
 from pydantic_ai import exceptions as ai
 
 from heartbeat.agents.bodies.errors import is_moderation
 from heartbeat.agents.bodies.shapes import TokenUsage, whole
 from heartbeat.agents.transport import never_left, unusable_response_behind
-from heartbeat.domain.redaction import mask
+from heartbeat.domain.redaction import SAID, mask
 from heartbeat.domain.text import storable_text
 
-MAX_DETAIL_LENGTH = 500
+MAX_LENGTH = 500
 UNSENDABLE = "{model}: the request could not be sent; check this provider's key and address in the workers' settings."
 REFUSED = "{model}: the provider's filter refused this request; change the prompt."
 
@@ -20,7 +20,9 @@ REPEATED = frozenset({"bad_answer", "malformed_tool_call"})
 
 
 class ModelFailure(Exception):
-    """A failed model request. `retry_after` is what the provider asks for, in seconds.
+    """A failed model request: our own words for it, and those of the provider, masked, which stay in the store.
+
+    `message` is both. `retry_after` is what the provider asks for, in seconds.
 
     `usage` is what it used all the same, and `written` how many bytes of an answer came without a word of that: both
     were paid for.
@@ -29,20 +31,31 @@ class ModelFailure(Exception):
     def __init__(
         self,
         code: str,
-        message: str,
+        words: str,
         *,
         retryable: bool = False,
         retry_after: float | None = None,
         usage: TokenUsage | None = None,
         written: int | None = None,
     ) -> None:
-        super().__init__(message)
         self.code = code
-        self.message = message
+        super().__init__(words)
+        self.words = words
+        self.provider_words = ""
         self.retryable = retryable
         self.retry_after = retry_after
         self.usage = usage
         self.written = written
+
+    @property
+    def message(self) -> str:
+        """All there is to say to the owner."""
+        return f"{self.words} {SAID.format(self.provider_words)}" if self.provider_words else self.words
+
+    def saying(self, provider_words: str) -> Self:
+        """Add what the provider said."""
+        self.provider_words = provider_words
+        return self
 
 
 FINAL: tuple[tuple[type[Exception], str, str], ...] = (
@@ -82,7 +95,7 @@ RETRYABLE: tuple[tuple[type[Exception], str, str], ...] = (
 
 
 def explain(model: str, problem: Exception) -> ModelFailure:
-    """Read the failure behind a library's exception; the provider's own words follow ours, cut to 500 characters.
+    """Read the failure behind a library's exception, with the provider's own words, cut to 500 characters.
 
     No name of a class and no library's words about an answer reach anybody.
     """
@@ -91,17 +104,18 @@ def explain(model: str, problem: Exception) -> ModelFailure:
         return ModelFailure("bad_answer", message, retryable=True, usage=unusable.usage, written=unusable.written)
     if never_left(problem):
         return ModelFailure("misconfigured", UNSENDABLE.format(model=model))
-    detail, usage = _detail(problem), _usage(problem)
+    said, usage = _provider_words(problem), _usage(problem)
     if isinstance(problem, ai.ModelRequestRejectedError) and is_moderation(_error(problem)):
-        return ModelFailure("model_refused", REFUSED.format(model=model) + detail, usage=usage)
+        return ModelFailure("model_refused", REFUSED.format(model=model), usage=usage).saying(said)
     for kind, code, words in FINAL:
         if isinstance(problem, kind):
-            return ModelFailure(code, words.format(model=model) + detail, usage=usage)
+            return ModelFailure(code, words.format(model=model), usage=usage).saying(said)
     retry_after = getattr(problem, "retry_after", None)
     for kind, code, words in RETRYABLE:
         if isinstance(problem, kind):
-            message = words.format(model=model) + detail
-            return ModelFailure(code, message, retryable=True, retry_after=retry_after, usage=usage)
+            own = words.format(model=model)
+            failure = ModelFailure(code, own, retryable=True, retry_after=retry_after, usage=usage)
+            return failure.saying(said)
     if isinstance(problem, TimeoutError):
         return ModelFailure("timeout", f"{model}: the provider did not answer in time.", retryable=True)
     return ModelFailure("bad_answer", f"{model}: the answer could not be understood.", retryable=True, written=0)
@@ -121,11 +135,10 @@ def _usage(problem: Exception) -> TokenUsage | None:
     return TokenUsage(whole(used.get("input_tokens")), whole(used.get("output_tokens")))
 
 
-def _detail(problem: Exception) -> str:
+def _provider_words(problem: Exception) -> str:
     """What the provider said, from the body of its response alone."""
     error = _error(problem)
     message = error.get("message") if isinstance(error, dict) else error
     if message is None and isinstance(problem, ai.UserError | ai.ModelConnectionError):
         message = getattr(problem, "message", None) or problem
-    words = mask(" ".join(storable_text(str(message or "")).split()))[:MAX_DETAIL_LENGTH]
-    return f" It said: {words}" if words else ""
+    return mask(" ".join(storable_text(str(message or "")).split()))[:MAX_LENGTH]

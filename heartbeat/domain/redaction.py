@@ -12,6 +12,9 @@ SECRET = re.compile(
     """
 )
 
+# How a provider's words follow our own.
+SAID = "It said: {}"
+
 
 def mask(text: str) -> str:
     """The text with everything that looks like a secret replaced by dots."""

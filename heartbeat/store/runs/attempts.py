@@ -33,6 +33,12 @@ FAILURES = (
     )
     .order_by(ATTEMPT.c.attempt)
 )
+NEWEST = (
+    select(ATTEMPT.c.provider_words)
+    .where(ATTEMPT.c.run_id == bindparam("run"))
+    .order_by(ATTEMPT.c.step.desc(), ATTEMPT.c.attempt.desc())
+    .limit(1)
+)
 CHARGE_RUN = (
     update(RUN)
     .where(RUN.c.id == bindparam("key"))
@@ -65,6 +71,15 @@ class AttemptUsage:
         return self.input_tokens + self.output_tokens
 
 
+@dataclass(frozen=True)
+class FailedAttempt:
+    """An attempt that came to nothing, and why; `provider_words` are masked."""
+
+    usage: AttemptUsage
+    code: str
+    provider_words: str | None = None
+
+
 def reserved_run(connection: Connection, run_uuid: str, step: int) -> tuple[Run, datetime | None]:
     """Lock a run; with it comes the start of the period that holds the step's reservation."""
     row = joined(connection, (Run,), RESERVED, {"run": run_uuid, "step": step})
@@ -90,12 +105,11 @@ def charge(
     connection.execute(CHARGE_RUN, {"key": run.id, **used})
 
 
-def note_failed(
-    connection: Connection, run_uuid: str, usage: AttemptUsage, failure_code: str, rate: int, now: datetime
-) -> None:
+def note_failed(connection: Connection, run_uuid: str, failed: FailedAttempt, rate: int, now: datetime) -> None:
     """Write down an attempt that came to nothing. What it used all the same is charged, once."""
+    usage = failed.usage
     reserved = reserved_run(connection, run_uuid, usage.step)
-    is_new = record_attempt(connection, reserved[0].id, usage, "failed", now, failure_code)
+    is_new = record_attempt(connection, reserved[0].id, usage, "failed", now, failed)
     if is_new and usage.tokens:
         charge(connection, reserved, usage, f"failed-{usage.attempt}", rate, now)
 
@@ -116,13 +130,19 @@ def record_attempt(
     usage: AttemptUsage,
     outcome: str,
     now: datetime,
-    failure_code: str | None = None,
+    failed: FailedAttempt | None = None,
 ) -> bool:
     """Write down what one request to the provider really used, once; false when it was written before."""
-    row = {**vars(usage), "run_id": run_id, "outcome": outcome, "failure_code": failure_code, "created_at": now}
+    why = {"failure_code": failed and failed.code, "provider_words": failed and failed.provider_words}
+    row = {**vars(usage), "run_id": run_id, "outcome": outcome, **why, "created_at": now}
     return connection.execute(insert_once(connection.dialect.name, ATTEMPT), row).first() is not None
 
 
 def failures(connection: Connection, run_id: int, step: int) -> tuple[str, ...]:
     """The codes of the attempts at a step that failed, in order."""
     return tuple(connection.execute(FAILURES, {"run": run_id, "step": step}).scalars())
+
+
+def last_provider_words(connection: Connection, run_id: int) -> str | None:
+    """What the provider said at the newest attempt of a run, if that failed."""
+    return connection.execute(NEWEST, {"run": run_id}).scalar()

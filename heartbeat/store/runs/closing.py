@@ -1,11 +1,13 @@
 """Closing runs: status, counters, streak, rollup and verdict, once each."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, bindparam, select, update
 
 from heartbeat.domain.contracts import CloseRunResult
 from heartbeat.domain.failure_policy import Ending, FailureStreak, judge
+from heartbeat.domain.redaction import SAID
 from heartbeat.store.credits.ledger import release
 from heartbeat.store.credits.rollup import add_to_day
 from heartbeat.store.heartbeats import states
@@ -14,6 +16,7 @@ from heartbeat.store.notifications.findings import REMIND_AFTER
 from heartbeat.store.notifications.outbox import unsent_notifications
 from heartbeat.store.notifications.run_events import ClosedRun, record_run_events
 from heartbeat.store.rows import columns, joined
+from heartbeat.store.runs.attempts import last_provider_words
 from heartbeat.store.runs.last_words import last_words
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.runs import Approval, Run, Step
@@ -76,7 +79,7 @@ def close_run(
         return CloseRunResult(run.status, is_behind, unsent_notifications(connection, run.id))
     if run.credits_held:
         release(connection, run.id, now)
-    ending = _as_reported(connection, ending, run)
+    ending = _with_provider_words(connection, _as_reported(connection, ending, run), run)
     duration_ms = max(0, round((now - run.started_at).total_seconds() * 1000))
     ended = {"came_to": ending.status, "code": ending.error_code, "message": ending.message, "at": now}
     connection.execute(END, {**ended, "key": run.id, "took": duration_ms, "words": last_words(connection, run)})
@@ -99,6 +102,12 @@ def _as_reported(connection: Connection, ending: Ending, run: Run) -> Ending:
     said = run.report.get("summary") or "the agent reported that it failed"
     down = select(STEP.c.id).where(STEP.c.run_id == run.id, STEP.c.failure_code == "down").limit(1)
     return Ending("error", "tool_server_down" if connection.execute(down).first() else "reported_failure", said)
+
+
+def _with_provider_words(connection: Connection, ending: Ending, run: Run) -> Ending:
+    """An error with what the provider said after our own words: that was not told to Temporal."""
+    said = last_provider_words(connection, run.id) if ending.status == "error" else None
+    return replace(ending, message=f"{ending.message} {SAID.format(said)}") if said else ending
 
 
 def _is_done(heartbeat: Heartbeat) -> bool:

@@ -122,7 +122,7 @@ class Attempt(SQLModel, table=True):
     """One request to a provider as it really was: what it used and what that cost, in billionths of a US dollar.
 
     `outcome` is answered, failed or lost; of a lost one (its worker died) `input_tokens` is the most it can have read.
-    A failed one that was paid for has tokens, too.
+    A failed one that was paid for has tokens, too, and `provider_words` is what the provider said, masked: here alone.
     """
 
     id: int = Field(default=None, primary_key=True, sa_type=BIG)
@@ -131,6 +131,7 @@ class Attempt(SQLModel, table=True):
     attempt: int
     outcome: str
     failure_code: str | None = None
+    provider_words: str | None = None
     model: str
     input_tokens: int
     output_tokens: int

@@ -7,7 +7,7 @@ from heartbeat.domain.failure_policy import Ending
 from heartbeat.store.credits.audit import audit
 from heartbeat.store.database import Database
 from heartbeat.store.rows import columns
-from heartbeat.store.runs.attempts import AttemptUsage, note_failed
+from heartbeat.store.runs.attempts import AttemptUsage, FailedAttempt, note_failed
 from heartbeat.store.runs.closing import close_run
 from heartbeat.store.runs.details import attempts
 from heartbeat.store.runs.runs import run_by_uuid
@@ -35,7 +35,7 @@ def run(database: Database, heartbeat: Heartbeat) -> Run:
 
 
 def fail(database: Database, run: Run, usage: AttemptUsage, code: str = "bad_answer") -> None:
-    database.write_now(lambda c: note_failed(c, run.uuid, usage, code, 1, NOW))
+    database.write_now(lambda c: note_failed(c, run.uuid, FailedAttempt(usage, code), 1, NOW))
 
 
 def begin(database: Database, run: Run) -> Transcript:
