@@ -92,9 +92,15 @@ class UpkeepActivities:
         # A list of all schedules is long; an orphan starts phantoms at worst, so it can wait some minutes.
         if self._now().minute % ORPHANS_EVERY_MINUTES == 0:
             differences += await reconciler.orphans()
-        uuids = [row.uuid for row in rows]
-        await self._database.write(mark_compared, uuids, self._now())
-        return len(differences)
+        differing = {
+            difference.heartbeat_uuid: difference for difference in differences if difference.what == "differs"
+        }
+        for row in rows:
+            if row.heartbeat.uuid in differing and not row.heartbeat.zone_differs:
+                log.warning("%s is %s", row.heartbeat.uuid, differing[row.heartbeat.uuid].reason)
+        uuids = [row.heartbeat.uuid for row in rows]
+        await self._database.write(mark_compared, uuids, list(differing), self._now())
+        return len(differences) - len(differing)
 
     @activity.defn
     async def account_for_silence(self) -> int:

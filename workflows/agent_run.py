@@ -33,6 +33,7 @@ with workflow.unsafe.imports_passed_through():
         ThinkInput,
         ThinkResult,
     )
+    from heartbeat.domain.errors import RunLost
     from workflows.endings import at_limit, ending
     from workflows.notify import start_notifying
     from workflows.options import HEARTBEAT_TIMEOUT, RETRY_FOREVER, TRANSACTION_TIMEOUT
@@ -148,7 +149,11 @@ class AgentRun:
             start_to_close_timeout=timedelta(seconds=attempt_seconds),
             schedule_to_close_timeout=max(self._deadline - workflow.now(), timedelta(seconds=1)),
             heartbeat_timeout=HEARTBEAT_TIMEOUT,
-            retry_policy=RetryPolicy(initial_interval=timedelta(seconds=1), maximum_attempts=opened.step_attempts),
+            retry_policy=RetryPolicy(
+                initial_interval=timedelta(seconds=1),
+                maximum_attempts=opened.step_attempts,
+                non_retryable_error_types=[RunLost.__name__],
+            ),
             cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
             summary=summary,
         )

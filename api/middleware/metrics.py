@@ -35,6 +35,11 @@ class Metrics:
         self._pending = Gauge(
             "heartbeat_schedules_pending", "Schedules that are behind their rows.", registry=self._registry
         )
+        self._zones = Gauge(
+            "heartbeat_schedules_zone_differs",
+            "Schedules whose next tick Temporal's time zone data has elsewhere than the workers'.",
+            registry=self._registry,
+        )
         self._clock = Gauge(
             "heartbeat_clock_offset_seconds",
             "How far the database's clock is ahead of this process's.",
@@ -59,5 +64,6 @@ class Metrics:
             self._runs.labels(status).set(number)
         self._missed.set(counts.missed_ticks)
         self._pending.set(counts.pending_schedules)
+        self._zones.set(counts.zones_differ)
         self._clock.set(clock_offset.total_seconds())
         return generate_latest(self._registry)

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import NoReturn
 
@@ -18,18 +19,25 @@ from heartbeat.agents.client import ProviderClients
 from heartbeat.agents.completion import CompletionRequest
 from heartbeat.agents.failures import ModelFailure
 from heartbeat.agents.model_names import LOCAL, choose_default_model
+from heartbeat.cli.reconcile import SAME_AGE
 from heartbeat.cli.settings_errors import explain
+from heartbeat.domain.clock import utc_now
 from heartbeat.domain.redaction import mask
 from heartbeat.secrets.keyring import CannotOpen, Keyring
 from heartbeat.settings import Settings
 from heartbeat.store import migrate
 from heartbeat.store.clock import DatabaseClock
 from heartbeat.store.database import Database
+from heartbeat.store.heartbeats.sync import longest_uncompared, restoration
 from heartbeat.store.projects.sealed_secrets import sealed_texts
 from heartbeat.temporal.client import connect, pollers
 from heartbeat.temporal.process import leave
+from heartbeat.temporal.reconcile import Reconciler
+from heartbeat.temporal.schedules import Schedules
 
 MODEL_TIMEOUT = 60.0
+# How many schedules are looked at, and for how long a restored database is told of.
+COMPARED, REMEMBERED = 200, timedelta(days=30)
 # Room for a model that thinks before it answers.
 REPLY_TOKENS = 256
 
@@ -85,7 +93,8 @@ async def _checks(read_settings: Callable[[], Settings]) -> AsyncIterator[CheckR
         yield await _result("clock", _clock(settings))
     if not migrations.mend:
         yield await _result("secrets", asyncio.to_thread(_secrets, settings))
-    async for check in _temporal_and_worker(settings):
+        yield await _result("backups", asyncio.to_thread(_backups, settings))
+    async for check in _temporal_and_worker(settings, not migrations.mend):
         yield check
     yield await _result("model", _model(settings))
 
@@ -174,7 +183,31 @@ def _why_sealed(keyring: Keyring, row: str, sealed: str) -> str | None:
     return None
 
 
-async def _temporal_and_worker(settings: Settings) -> AsyncIterator[CheckResult]:
+def _backups(settings: Settings) -> CheckResult:
+    """Say that the database went back, as with a restored backup or a failover: what was changed since then is lost."""
+    with closing(Database(settings.store_url())) as database:
+        past = database.read_now(restoration, utc_now() - REMEMBERED)
+    if past is None:
+        return CheckResult("backups", "the database did not go back lately")
+    when = f"{past.at:%Y-%m-%d %H:%M} UTC"
+    return CheckResult("backups", f"the database went back: at {when}, {past.heartbeats} older rows were put again")
+
+
+async def _schedules(settings: Settings) -> CheckResult:
+    """Compare the schedules that nobody has looked at for the longest time with their rows; nothing is changed."""
+    client = await connect(settings, lazy=False)
+    with closing(Database(settings.store_url())) as database:
+        rows = await database.read(longest_uncompared, COMPARED)
+        schedules = Schedules(client, database, settings)
+        differences = await Reconciler(client, database, schedules, dry_run=True).compare(rows)
+    if not differences:
+        return CheckResult("schedules", f"{len(rows)} stand as their rows say" if rows else "none yet")
+    first = next((difference for difference in differences if difference.what == "differs"), differences[0])
+    mend = SAME_AGE if first.what == "differs" else "run `heartbeat reconcile`; a worker does the same in some minutes"
+    return CheckResult("schedules", f"{len(differences)} of {len(rows)}: {first.heartbeat_uuid} {first.reason}", mend)
+
+
+async def _temporal_and_worker(settings: Settings, is_migrated: bool) -> AsyncIterator[CheckResult]:
     try:
         client = await connect(settings, lazy=False)
     except Exception as problem:
@@ -183,6 +216,8 @@ async def _temporal_and_worker(settings: Settings) -> AsyncIterator[CheckResult]
         return
     yield CheckResult("Temporal", f"{_temporal_place(settings)} answers")
     yield await _result("worker", _worker(settings, pollers(client, settings.task_queue)))
+    if is_migrated:
+        yield await _result("schedules", _schedules(settings))
 
 
 def _temporal_place(settings: Settings) -> str:

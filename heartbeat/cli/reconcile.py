@@ -16,6 +16,8 @@ from heartbeat.temporal.process import leave
 from heartbeat.temporal.reconcile import Reconciler, ScheduleDifference
 from heartbeat.temporal.schedules import Schedules
 
+SAME_AGE = "give Temporal's server and all processes time zone data of the same age (the package tzdata)"
+
 
 def reconcile_schedules(settings: Settings, dry_run: bool) -> NoReturn:
     """Print each difference and how many there were, or that Temporal cannot be reached; ends the process."""
@@ -27,7 +29,10 @@ def reconcile_schedules(settings: Settings, dry_run: bool) -> NoReturn:
     for difference in differences:
         typer.echo(f"{difference.heartbeat_uuid}  {difference.what}: {difference.reason}")
     would = "would be put right (--dry-run)" if dry_run else "put right"
-    typer.echo(f"{len(differences)} {would}." if differences else "Every schedule stands as its row says.")
+    wrong = [difference for difference in differences if difference.what != "differs"]
+    if len(wrong) < len(differences):
+        typer.echo(f"{len(differences) - len(wrong)} differ; {SAME_AGE}.")
+    typer.echo(f"{len(wrong)} {would}." if wrong else "Every schedule stands as its row says.")
     leave(0)
 
 

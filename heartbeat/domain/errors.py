@@ -82,3 +82,10 @@ class Unavailable(ProductError):
 
     def __init__(self, code: str, message: str, retry_after: int = 5) -> None:
         super().__init__(message, code, 503, retry_after=retry_after)
+
+
+class RunLost(Exception):
+    """The database has no such run any more: it went back to before the run, by a restored backup or a failover."""
+
+    def __init__(self, run_uuid: str) -> None:
+        super().__init__(f"The database went back to before the run {run_uuid} was opened, and has lost it.")

@@ -12,10 +12,12 @@ from temporalio.service import RPCError, RPCStatusCode
 from heartbeat.domain.clock import Clock, utc_now
 from heartbeat.domain.contracts import SCHEDULE_PREFIXES
 from heartbeat.store.database import Database
-from heartbeat.store.heartbeats.sync import SyncState, adopt_pause, adopt_resume, known
-from heartbeat.temporal.schedules import Schedules, spec_hash
+from heartbeat.store.heartbeats.sync import ScheduledRow, adopt_pause, adopt_resume, known, scheduled_row
+from heartbeat.store.tables.heartbeats import Heartbeat
+from heartbeat.temporal.comparison import is_as_built, missing_tick
+from heartbeat.temporal.schedules import Schedules
 
-What = Literal["created", "put", "deleted", "paused", "enabled"]
+What = Literal["created", "put", "deleted", "paused", "enabled", "differs"]
 CONCURRENCY = 10
 # A schedule without a row may be a moment ahead of a row that is just being written.
 YOUNG = timedelta(minutes=1)
@@ -24,7 +26,7 @@ LIST_TIMEOUT = timedelta(seconds=10)
 
 @dataclass(frozen=True)
 class ScheduleDifference:
-    """One schedule that was not as its row says, and what is done about it."""
+    """One schedule that was not as its row says, and what is done about it: nothing, if it `differs`."""
 
     heartbeat_uuid: str
     what: What
@@ -49,7 +51,7 @@ class Reconciler:
         self._now = now
         self._dry_run = dry_run
 
-    async def compare(self, rows: Sequence[SyncState]) -> list[ScheduleDifference]:
+    async def compare(self, rows: Sequence[ScheduledRow]) -> list[ScheduleDifference]:
         """Compare these rows with their schedules, ten at once; raises `RPCError` or `NoAnswer` if Temporal is away."""
         differences: list[ScheduleDifference] = []
         for start in range(0, len(rows), CONCURRENCY):
@@ -66,7 +68,8 @@ class Reconciler:
                 await self._schedules.delete(uuid)
         return differences
 
-    async def _compare(self, row: SyncState) -> ScheduleDifference | None:
+    async def _compare(self, scheduled: ScheduledRow) -> ScheduleDifference | None:
+        row = scheduled.heartbeat
         try:
             description = await self._schedules.describe(row.uuid)
         except RPCError as problem:
@@ -75,22 +78,41 @@ class Reconciler:
             return await self._sync(row, "created", "its schedule was gone")
         if row.synced_version < row.version:
             return await self._sync(row, "put", "the schedule was behind its row")
-        return await self._adopt(row, description) or await self._repair(row, description)
+        version = await self._schedules.put_version(description)
+        if version > row.version:
+            return await self._overtake(row, version)
+        # An older one was not paused by a person, but by what the row was then.
+        if version == row.version and (difference := await self._adopt(row, description)):
+            return difference
+        if not await is_as_built(self._client, description, self._schedules.build(scheduled)):
+            return await self._sync(row, "put", "the schedule was not as its row says")
+        return self._disagreement(row, description)
 
-    async def _repair(self, row: SyncState, description: ScheduleDescription) -> ScheduleDifference | None:
-        """Put a schedule that no longer is what was put."""
-        fingerprint = spec_hash(description, self._now())
-        if fingerprint == row.spec_hash:
+    async def _overtake(self, row: Heartbeat, version: int) -> ScheduleDifference | None:
+        """Put the schedule of a row that went back; one that has only moved on since it was read is as it should be."""
+        newest = await self._database.read(scheduled_row, row.uuid)
+        if newest is None or newest.heartbeat.version >= version:
             return None
-        same_year = row.spec_hash is None or fingerprint[:4] == row.spec_hash[:4]
-        return await self._sync(row, "put", "the schedule was changed in Temporal" if same_year else "a year began")
+        return await self._sync(row, "put", f"the database went back from version {version} to {row.version}")
 
-    async def _sync(self, row: SyncState, what: What, reason: str) -> ScheduleDifference:
+    def _disagreement(self, row: Heartbeat, description: ScheduleDescription) -> ScheduleDifference | None:
+        """Report that Temporal's server has other time zone data than this process; nothing here could mend that."""
+        tick = missing_tick(description, row, self._now())
+        if tick is None:
+            return None
+        start = min(description.info.next_action_times, key=lambda time: abs(time - tick))
+        reason = (
+            f"due at {tick:%Y-%m-%d %H:%M} UTC, and Temporal would start it at {start:%Y-%m-%d %H:%M}: its time "
+            f"zone data and that of this process differ on {row.timezone}"
+        )
+        return ScheduleDifference(row.uuid, "differs", reason)
+
+    async def _sync(self, row: Heartbeat, what: What, reason: str) -> ScheduleDifference:
         if not self._dry_run:
             await self._schedules.sync(row.uuid)
         return ScheduleDifference(row.uuid, what, reason)
 
-    async def _adopt(self, row: SyncState, description: ScheduleDescription) -> ScheduleDifference | None:
+    async def _adopt(self, row: Heartbeat, description: ScheduleDescription) -> ScheduleDifference | None:
         """A person paused or resumed it in Temporal's UI: their wish becomes the row's."""
         state = description.schedule.state
         if state.paused == (not row.enabled):

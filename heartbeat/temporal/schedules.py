@@ -5,7 +5,6 @@ import logging
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
-from hashlib import sha256
 
 from temporalio.client import (
     Client,
@@ -31,10 +30,12 @@ from heartbeat.domain.contracts import AGENT_RUN, UPKEEP, UPKEEP_SCHEDULE_ID, Ru
 from heartbeat.domain.errors import Unavailable
 from heartbeat.settings import Settings
 from heartbeat.store.database import Database
+from heartbeat.store.heartbeats import states
 from heartbeat.store.heartbeats.sync import ScheduledRow, mark_synced, scheduled_row
 from heartbeat.store.heartbeats.tick_accounting import cadence_of
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.temporal.client import RPC_TIMEOUT, answer_to
+from heartbeat.temporal.comparison import version_of
 from heartbeat.temporal.runs import start_tick
 from heartbeat.temporal.summaries import run_summary
 
@@ -94,14 +95,24 @@ class Schedules:
         scheduled = await self._database.read(scheduled_row, heartbeat_uuid)
         if scheduled is None:
             return True
-        row, fingerprint = scheduled.heartbeat, None
+        row = scheduled.heartbeat
         if row.deleted_at:
             await self.delete(row.uuid)
+        elif newer := await self._put(scheduled):
+            await self._restore(row, newer)
+            return False
         else:
-            await self._put(scheduled)
-            fingerprint = spec_hash(await self.describe(row.uuid), self._now())
             await self._start_if_soon(scheduled)
-        return await self._database.write(mark_synced, heartbeat_uuid, row.version, fingerprint)
+        return await self._database.write(mark_synced, heartbeat_uuid, row.version)
+
+    async def _restore(self, row: Heartbeat, put_version: int) -> None:
+        if await self._database.write(states.restore, row.uuid, row.version, put_version, self._now()):
+            log.error(
+                "the database went back: the schedule of %s is of version %s, its row of %s. It is put from the row.",
+                row.uuid,
+                put_version,
+                row.version,
+            )
 
     async def _start_if_soon(self, scheduled: ScheduledRow) -> None:
         """Start a tick that is due within moments with a delay: schedules have been seen to lose those."""
@@ -116,39 +127,42 @@ class Schedules:
         handle = self._client.get_schedule_handle(heartbeat_uuid)
         return await answer_to(self._client, handle.describe(rpc_timeout=RPC_TIMEOUT))
 
-    async def _put(self, scheduled: ScheduledRow) -> None:
-        row = scheduled.heartbeat
-        schedule = build(scheduled, self._settings, self._now())
+    def build(self, scheduled: ScheduledRow) -> Schedule:
+        """The schedule that a row stands for now."""
+        return build(scheduled, self._settings, self._now())
+
+    async def put_version(self, description: ScheduleDescription) -> int:
+        """The version of the row that a schedule was put from; 0 if a person changed it so that there is none."""
+        return await version_of(self._client, description)
+
+    async def _put(self, scheduled: ScheduledRow) -> int | None:
+        """Put the schedule of this row, unless Temporal has one of a newer version: returns that."""
+        row, schedule = scheduled.heartbeat, self.build(scheduled)
         if row.synced_version == 0:
             try:
                 await self._client.create_schedule(row.uuid, schedule, rpc_timeout=RPC_TIMEOUT)
-                return
+                return None
             except ScheduleAlreadyRunningError:
                 pass
         try:
-            await self._update(row, schedule)
+            return await self._update(row, schedule)
         except RPCError as problem:
             if problem.status != RPCStatusCode.NOT_FOUND:
                 raise
             await self._client.create_schedule(row.uuid, schedule, rpc_timeout=RPC_TIMEOUT)
+        return None
 
-    async def _update(self, row: Heartbeat, schedule: Schedule) -> None:
-        async def newer_only(update: ScheduleUpdateInput) -> ScheduleUpdate | None:
-            return None if await self._version(update.description) > row.version else ScheduleUpdate(schedule)
+    async def _update(self, row: Heartbeat, schedule: Schedule) -> int | None:
+        newer: int | None = None
 
-        await self._client.get_schedule_handle(row.uuid).update(newer_only, rpc_timeout=RPC_TIMEOUT)
+        async def unless_newer(update: ScheduleUpdateInput) -> ScheduleUpdate | None:
+            nonlocal newer
+            version = await self.put_version(update.description)
+            newer = version if version > row.version else None
+            return None if newer else ScheduleUpdate(schedule)
 
-    async def _version(self, description: ScheduleDescription) -> int:
-        """The row's version a schedule was put from; 0 when a person changed its input in Temporal's UI."""
-        action = description.schedule.action
-        assert isinstance(action, ScheduleActionStartWorkflow)
-        try:
-            [request] = await self._client.data_converter.decode(list(action.args), [RunRequest])
-        except Exception as problem:  # whatever a converter makes of what no program wrote
-            log.warning("the input of the schedule %s is not ours and is replaced: %r", description.id, problem)
-            return 0
-        version: int = request.version
-        return version
+        await self._client.get_schedule_handle(row.uuid).update(unless_newer, rpc_timeout=RPC_TIMEOUT)
+        return newer
 
     async def delete(self, schedule_id: str) -> None:
         """Delete a schedule; deleting one that is gone is a success. Raises `RPCError` and `NoAnswer`."""
@@ -191,18 +205,6 @@ class Schedules:
             )
 
 
-def spec_hash(description: ScheduleDescription, now: datetime) -> str:
-    """A fingerprint of a schedule as Temporal has it, its note included; not of whether it is paused.
-
-    It begins with the year: the turns of the clocks are written out for some years ahead, so each year puts anew.
-    """
-    schedule = description.raw_description.schedule
-    parts = (schedule.spec, schedule.action, schedule.policies)
-    digest = sha256(b"|".join(part.SerializeToString(deterministic=True) for part in parts))
-    digest.update(schedule.state.notes.encode())
-    return f"{now.year}:{digest.hexdigest()}"
-
-
 def build(scheduled: ScheduledRow, settings: Settings, now: datetime) -> Schedule:
     """The whole schedule of a heartbeat; nothing of what Temporal had before is kept."""
     row = scheduled.heartbeat
@@ -228,8 +230,9 @@ def spec(row: Heartbeat, now: datetime) -> ScheduleSpec:
     cadence = calendars.spec(cadence_of(row), now)
     return ScheduleSpec(
         calendars=[_calendar(calendar) for calendar in cadence.calendars],
+        # No offset is none, as it comes back from Temporal.
         intervals=[
-            ScheduleIntervalSpec(every=interval.every, offset=interval.offset) for interval in cadence.intervals
+            ScheduleIntervalSpec(every=interval.every, offset=interval.offset or None) for interval in cadence.intervals
         ],
         skip=[_calendar(calendar) for calendar in cadence.skip],
         time_zone_name=cadence.timezone,
@@ -241,9 +244,10 @@ def _calendar(calendar: calendars.Calendar) -> ScheduleCalendarSpec:
     fields = asdict(calendar)
     comment = fields.pop("comment")
     return ScheduleCalendarSpec(
-        second=[ScheduleRange(0)],
+        second=(ScheduleRange(0),),
         comment=comment,
-        **{name: [ScheduleRange(**part) for part in parts] for name, parts in fields.items()},
+        # Tuples, as they come back from Temporal.
+        **{name: tuple(ScheduleRange(**part) for part in parts) for name, parts in fields.items()},
     )
 
 

@@ -70,6 +70,7 @@ async def test_metrics_count_requests_heartbeats_and_runs(alone: Api) -> None:
         'heartbeat_runs{status="skipped"} 2.0',
         "heartbeat_missed_ticks 1.0",
         "heartbeat_schedules_pending 0.0",
+        "heartbeat_schedules_zone_differs 0.0",
     ):
         assert line in lines, answer.text
 

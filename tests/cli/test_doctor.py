@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import Connection
 from temporalio.client import Client
 
+from heartbeat.domain.clock import utc_now
 from heartbeat.domain.ids import new_id
 from heartbeat.domain.secret_keys import new_key, read_keys
 from heartbeat.secrets.keyring import Keyring, seal_headers
@@ -14,7 +15,7 @@ from heartbeat.store.database import Database
 from heartbeat.store.tools.servers import create_tool
 from tests.support.model_server import ModelServer, fails
 from tests.support.processes import run_command
-from tests.support.seeds import NOW, a_bot, a_project, access_to
+from tests.support.seeds import NOW, a_bot, a_heartbeat, a_project, access_to
 
 
 def doctor(**variables: str) -> tuple[int, dict[str, str]]:
@@ -104,6 +105,22 @@ def test_a_database_out_of_reach(url: str) -> None:
     assert checks["database"].startswith("✗")
     assert checks["migrations"] == "✗ migrations not checked mend the database first"
     assert "hidden" not in str(checks)
+
+
+def test_a_database_that_went_back(tmp_path: Path, sqlite_template: Path, temporal: Client) -> None:
+    (tmp_path / "heartbeat.db").write_bytes(sqlite_template.read_bytes())
+    with closing(Database(f"sqlite:///{tmp_path / 'heartbeat.db'}")) as database:
+        now = {"restored_at": utc_now(), "synced_version": 1}
+        row = database.write_now(lambda c: a_heartbeat(c, a_bot(c, a_project(c)), **now))
+    _, found = doctor(
+        HEARTBEAT_DATA_DIR=str(tmp_path),
+        HEARTBEAT_LOCAL_URL="http://127.0.0.1:1/v1",
+        TEMPORAL_ADDRESS=temporal.service_client.config.target_host,
+    )
+    assert found["clock"] == "✓ clock      agrees with the database's"
+    assert found["backups"].startswith("✓ backups    the database went back: at ")
+    assert found["backups"].endswith("1 older rows were put again")
+    assert f"✗ schedules  1 of 1: {row.uuid} its schedule was gone run `heartbeat reconcile`" in found["schedules"]
 
 
 def test_addresses_that_apprise_cannot_read_are_named_and_not_shown(tmp_path: Path) -> None:

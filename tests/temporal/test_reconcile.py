@@ -1,6 +1,10 @@
 """Rows and schedules converge, whoever changed what while nobody looked."""
 
+import zoneinfo
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from importlib import resources
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,13 +16,16 @@ from temporalio.client import (
     ScheduleUpdateInput,
 )
 from temporalio.service import RPCError
+from temporalio.testing import ActivityEnvironment
 
 from heartbeat.domain.ids import new_id
-from heartbeat.store.heartbeats.sync import everything
+from heartbeat.store.heartbeats.sync import everything, restoration
+from heartbeat.store.overview.counts import counts
 from heartbeat.temporal import reconcile
 from heartbeat.temporal.reconcile import Reconciler, ScheduleDifference
 from heartbeat.temporal.schedules import Schedules
 from tests.support.patience import until
+from tests.support.upkeep import upkeep
 from tests.support.world import World
 
 
@@ -56,7 +63,7 @@ async def test_a_schedule_changed_in_temporal_is_put_again(world: World) -> None
         return ScheduleUpdate(update.description.schedule)
 
     await world.client.get_schedule_handle(world.heartbeat.uuid).update(hourly)
-    assert await compared(world) == [("put", "the schedule was changed in Temporal")]
+    assert await compared(world) == [("put", "the schedule was not as its row says")]
     assert await compared(world) == []
 
 
@@ -71,18 +78,108 @@ async def test_a_schedule_whose_input_was_changed_in_temporal_is_put_again(world
         return ScheduleUpdate(update.description.schedule)
 
     await world.client.get_schedule_handle(world.heartbeat.uuid).update(by_hand)
-    assert await compared(world) == [("put", "the schedule was changed in Temporal")]
+    assert await compared(world) == [("put", "the schedule was not as its row says")]
     assert await compared(world) == []
 
 
 async def test_each_year_puts_anew(world: World) -> None:
     """The turns of the clocks are written out for the years ahead."""
+    await write(world, "timezone = 'Europe/Berlin', cron_pattern = '30 2 * * *'")
     await at_rest(world)
-    await world.database.write(
-        lambda c: c.exec_driver_sql("UPDATE heartbeat SET spec_hash = '2025' || substr(spec_hash, 5)")
-    )
-    assert await compared(world) == [("put", "a year began")]
+    now = datetime.now(UTC)
+    for clock, differences in ((now, []), (now.replace(year=now.year + 1, day=1), ["put"]), (now, ["put"])):
+        schedules = Schedules(world.client, world.database, world.settings, lambda clock=clock: clock)
+        reconciler = Reconciler(world.client, world.database, schedules)
+        found = await reconciler.compare(await world.database.read(everything))
+        assert [difference.what for difference in found] == differences
+
+
+async def write(world: World, assignments: str) -> None:
+    statement = f"UPDATE heartbeat SET {assignments}"
+    await world.database.write(lambda connection: connection.exec_driver_sql(statement))
+
+
+async def put_back(world: World) -> None:
+    """Put a backup of the database back that is four changes old, of which the last one switched the heartbeat off."""
+    await at_rest(world)
+    await write(world, "version = 5, cron_pattern = '0 4 * * *', enabled = false")
+    await world.schedules.sync(world.heartbeat.uuid)
+    await write(world, "version = 1, synced_version = 1, cron_pattern = '0 3 * * *', enabled = true")
+
+
+async def test_a_row_that_went_back_is_put(world: World) -> None:
+    await put_back(world)
+    went_back = [("put", "the database went back from version 5 to 1")]
+    assert await compared(world, dry_run=True) == went_back
+    assert await compared(world) == went_back
+    row = await world.row()
+    assert (row.version, row.synced_version, row.enabled, row.pause_reason) == (6, 6, True, None)
+    there = (await world.schedules.describe(world.heartbeat.uuid)).schedule
+    assert ("(0 3 * * *)" in there.state.note, there.state.paused) == (True, False)
+    past = await world.database.read(restoration, datetime.now(UTC) - timedelta(days=1))
+    assert (past.at, past.heartbeats) == (row.restored_at, 1)
     assert await compared(world) == []
+
+
+async def test_an_edit_of_a_row_that_went_back_reaches_its_schedule(world: World) -> None:
+    await put_back(world)
+    await write(world, "version = version + 1, cron_pattern = '0 9 * * *'")
+    assert await world.schedules.sync(world.heartbeat.uuid)
+    assert "(0 9 * * *)" in (await world.schedules.describe(world.heartbeat.uuid)).schedule.state.note
+    assert await compared(world) == []
+
+
+async def test_a_row_that_only_moved_on_did_not_go_back(world: World) -> None:
+    await at_rest(world)
+    stale = await world.database.read(everything)
+    await write(world, "version = version + 1, cron_pattern = '5 5 * * *'")
+    await world.schedules.sync(world.heartbeat.uuid)
+    assert await Reconciler(world.client, world.database, world.schedules).compare(stale) == []
+    assert (await world.row()).restored_at is None
+
+
+async def test_a_schedule_of_before_is_put_whatever_it_was_paused_for(world: World) -> None:
+    """Temporal went back: what its schedule says of a pause was true of an older row."""
+    await at_rest(world)
+    await write(world, "version = 2, enabled = false")
+    await world.schedules.sync(world.heartbeat.uuid)
+    await write(world, "version = 7, synced_version = 7, enabled = true")
+    assert await compared(world) == [("put", "the schedule was not as its row says")]
+    assert (await world.row()).enabled
+
+
+ZONE = "Asia/Qyzylorda"
+
+
+@pytest.fixture
+def old_zones(tmp_path: Path) -> Iterator[None]:
+    """Time zone data in which a zone has another offset than in that of Temporal's server."""
+    (tmp_path / "Asia").mkdir()
+    with resources.files("tzdata.zoneinfo").joinpath("Asia/Tokyo").open("rb") as tokyo:
+        (tmp_path / ZONE).write_bytes(tokyo.read())
+    before = zoneinfo.TZPATH
+    zoneinfo.reset_tzpath((str(tmp_path), *before))
+    zoneinfo.ZoneInfo.clear_cache(only_keys=[ZONE])
+    yield
+    zoneinfo.reset_tzpath(before)
+    zoneinfo.ZoneInfo.clear_cache(only_keys=[ZONE])
+
+
+async def test_a_zone_that_temporal_sees_otherwise_is_told(world: World, old_zones: None) -> None:
+    await write(world, f"timezone = '{ZONE}', cron_pattern = '30 4 * * *', jitter_seconds = 30")
+    await at_rest_but_for(world, ["differs"])
+    assert await ActivityEnvironment().run(upkeep(world).reconcile) == 0
+    assert (await world.row()).zone_differs
+    assert (await world.database.read(counts)).zones_differ == 1
+    await write(world, "timezone = 'UTC', version = version + 1")
+    await ActivityEnvironment().run(upkeep(world).reconcile)
+    await ActivityEnvironment().run(upkeep(world).reconcile)
+    assert not (await world.row()).zone_differs
+
+
+async def at_rest_but_for(world: World, what: list[str]) -> None:
+    await world.schedules.sync(world.heartbeat.uuid)
+    assert [difference for difference, _ in await compared(world)] == what
 
 
 async def test_one_that_is_behind_its_row_is_put(world: World) -> None:

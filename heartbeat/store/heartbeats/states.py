@@ -112,6 +112,17 @@ def outdate(connection: Connection, which: ColumnElement[bool]) -> list[str]:
     return list(connection.execute(statement).scalars())
 
 
+def restore(connection: Connection, uuid: str, version: int, put_version: int, now: datetime) -> bool:
+    """Give a row that went back, with its whole database, a version above `put_version`, that of its schedule.
+
+    Schedules are put from what is committed, so a newer one than the row's is of a time that the database has lost.
+    False when the row is newer than `version` meanwhile: then it has overtaken its schedule by itself.
+    """
+    newest = (HEARTBEAT.c.uuid == uuid) & (HEARTBEAT.c.version == version) & (HEARTBEAT.c.version < put_version)
+    statement = update(HEARTBEAT).where(newest).values(version=put_version + 1, restored_at=now)
+    return connection.execute(statement).rowcount == 1
+
+
 def leave(connection: Connection, heartbeat: Heartbeat, now: datetime) -> Heartbeat:
     """Account for what was due until now, because what is due is about to change: off, deleted, another cadence."""
     while heartbeat.enabled and (ticks := due(heartbeat, now)):

@@ -1,15 +1,15 @@
 """What schedules and Upkeep ask of the store: rows to follow, pauses to lift, runs nobody closed."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, func, select, update
 
 from heartbeat.domain import credits
 from heartbeat.domain.pauses import HeartbeatPause
 from heartbeat.store.heartbeats import states
-from heartbeat.store.rows import columns, first, many
+from heartbeat.store.rows import all_joined, columns, first, many
 from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.projects import Project
@@ -40,12 +40,10 @@ def bot_name(connection: Connection, heartbeat: Heartbeat) -> str:
     return name
 
 
-def mark_synced(connection: Connection, uuid: str, version: int, spec_hash: str | None) -> bool:
+def mark_synced(connection: Connection, uuid: str, version: int) -> bool:
     """Note that the schedule was put from `version`; false when the row has moved on and must be followed again."""
     changed = connection.execute(
-        update(HEARTBEAT)
-        .where(HEARTBEAT.c.uuid == uuid, HEARTBEAT.c.version == version)
-        .values(synced_version=version, spec_hash=spec_hash)
+        update(HEARTBEAT).where(HEARTBEAT.c.uuid == uuid, HEARTBEAT.c.version == version).values(synced_version=version)
     )
     return changed.rowcount == 1
 
@@ -56,36 +54,39 @@ def unsynced(connection: Connection, limit: int) -> list[str]:
     return list(connection.execute(statement).scalars())
 
 
-@dataclass(frozen=True)
-class SyncState:
-    """How a row and its schedule should stand to each other."""
-
-    uuid: str
-    enabled: bool
-    version: int
-    synced_version: int
-    spec_hash: str | None
+LIVING = select(HEARTBEAT, BOT.c.name).join(BOT, BOT.c.id == HEARTBEAT.c.bot_id).where(HEARTBEAT.c.deleted_at.is_(None))
 
 
-COMPARED = [HEARTBEAT.c[field.name] for field in fields(SyncState)]
-
-
-def longest_uncompared(connection: Connection, limit: int) -> list[SyncState]:
+def longest_uncompared(connection: Connection, limit: int) -> list[ScheduledRow]:
     """The living heartbeats whose schedules were not looked at for the longest time."""
-    alive = select(*COMPARED).where(HEARTBEAT.c.deleted_at.is_(None))
-    rows = connection.execute(alive.order_by(HEARTBEAT.c.compared_at.nulls_first(), HEARTBEAT.c.id).limit(limit))
-    return [SyncState(*row) for row in rows]
+    statement = LIVING.order_by(HEARTBEAT.c.compared_at.nulls_first(), HEARTBEAT.c.id).limit(limit)
+    return [ScheduledRow(*row) for row in all_joined(connection, (Heartbeat,), statement, {})]
 
 
-def everything(connection: Connection) -> list[SyncState]:
+def everything(connection: Connection) -> list[ScheduledRow]:
     """Every living heartbeat."""
-    alive = select(*COMPARED).where(HEARTBEAT.c.deleted_at.is_(None)).order_by(HEARTBEAT.c.id)
-    return [SyncState(*row) for row in connection.execute(alive)]
+    return [ScheduledRow(*row) for row in all_joined(connection, (Heartbeat,), LIVING.order_by(HEARTBEAT.c.id), {})]
 
 
-def mark_compared(connection: Connection, uuids: Sequence[str], now: datetime) -> None:
-    """Note when these were looked at."""
-    connection.execute(update(HEARTBEAT).where(HEARTBEAT.c.uuid.in_(uuids)).values(compared_at=now))
+def mark_compared(connection: Connection, uuids: Sequence[str], differing: Sequence[str], now: datetime) -> None:
+    """Note when these were looked at, and of which of them Temporal's time zone data has the next tick elsewhere."""
+    values = {"compared_at": now, "zone_differs": HEARTBEAT.c.uuid.in_(differing)}
+    connection.execute(update(HEARTBEAT).where(HEARTBEAT.c.uuid.in_(uuids)).values(values))
+
+
+@dataclass(frozen=True)
+class Restoration:
+    """When the database was last found to be older than Temporal's schedules, and how many rows were."""
+
+    at: datetime
+    heartbeats: int
+
+
+def restoration(connection: Connection, since: datetime) -> Restoration | None:
+    """The last time that the database went back, as by a restored backup; `None` when it has not since then."""
+    statement = select(func.max(HEARTBEAT.c.restored_at), func.count()).where(HEARTBEAT.c.restored_at > since)
+    at, heartbeats = connection.execute(statement).one()
+    return Restoration(at, heartbeats) if heartbeats else None
 
 
 def known(connection: Connection, uuids: Sequence[str]) -> set[str]:
@@ -94,7 +95,7 @@ def known(connection: Connection, uuids: Sequence[str]) -> set[str]:
     return set(connection.execute(living).scalars())
 
 
-def adopt_pause(connection: Connection, row: SyncState, note: str, now: datetime) -> bool:
+def adopt_pause(connection: Connection, row: Heartbeat, note: str, now: datetime) -> bool:
     """Take over a pause that a person made in Temporal's UI with this note, unless the row has moved on meanwhile."""
     heartbeat = _unmoved(connection, row)
     if heartbeat is None:
@@ -103,7 +104,7 @@ def adopt_pause(connection: Connection, row: SyncState, note: str, now: datetime
     return True
 
 
-def adopt_resume(connection: Connection, row: SyncState, now: datetime) -> bool:
+def adopt_resume(connection: Connection, row: Heartbeat, now: datetime) -> bool:
     """Take over that a person resumed the schedule in Temporal's UI, unless the row has moved on meanwhile."""
     heartbeat = _unmoved(connection, row)
     if heartbeat is None:
@@ -112,7 +113,7 @@ def adopt_resume(connection: Connection, row: SyncState, now: datetime) -> bool:
     return True
 
 
-def _unmoved(connection: Connection, row: SyncState) -> Heartbeat | None:
+def _unmoved(connection: Connection, row: Heartbeat) -> Heartbeat | None:
     same = (HEARTBEAT.c.uuid == row.uuid) & (HEARTBEAT.c.version == row.version) & HEARTBEAT.c.deleted_at.is_(None)
     return first(connection, Heartbeat, select(HEARTBEAT).where(same).with_for_update(key_share=True))
 

@@ -17,6 +17,8 @@ STATES = ("enabled", "disabled", "errors", "budget", "operator", "plan")
 class InstallationCounts:
     """Heartbeats by state (a pause's reason is a state), runs by status, schedules that are behind their rows.
 
+    `zones_differ` counts those whose next tick Temporal's time zone data has elsewhere.
+
     `missed_ticks` are those of the skipped runs that nothing ran because something was down.
     """
 
@@ -24,6 +26,7 @@ class InstallationCounts:
     runs: dict[str, int]
     missed_ticks: int
     pending_schedules: int
+    zones_differ: int
 
 
 def counts(connection: Connection) -> InstallationCounts:
@@ -32,6 +35,7 @@ def counts(connection: Connection) -> InstallationCounts:
     by_state = select(state, func.count()).where(HEARTBEAT.c.deleted_at.is_(None), HEARTBEAT.c.type == "heartbeat")
     heartbeats = {row[0]: row[1] for row in connection.execute(by_state.group_by(state))}
     behind = select(func.count()).where(HEARTBEAT.c.synced_version < HEARTBEAT.c.version)
+    differing = select(func.count()).where(HEARTBEAT.c.zone_differs, HEARTBEAT.c.deleted_at.is_(None))
     totals = _totals(connection)
     missed = totals.pop("missed")
     running = select(func.count()).select_from(RUN).where(RUN.c.status == "running")
@@ -40,6 +44,7 @@ def counts(connection: Connection) -> InstallationCounts:
         runs={**totals, "running": connection.execute(running).scalar_one()},
         missed_ticks=missed,
         pending_schedules=connection.execute(behind).scalar_one(),
+        zones_differ=connection.execute(differing).scalar_one(),
     )
 
 

@@ -1,11 +1,13 @@
 """Closing runs: status, counters, streak, rollup and verdict, once each."""
 
+import logging
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, bindparam, select, update
 
 from heartbeat.domain.contracts import CloseRunResult
+from heartbeat.domain.errors import RunLost
 from heartbeat.domain.failure_policy import Ending, FailureStreak, judge
 from heartbeat.domain.redaction import SAID
 from heartbeat.store.credits.ledger import release
@@ -20,6 +22,8 @@ from heartbeat.store.runs.attempts import last_provider_words
 from heartbeat.store.runs.last_words import last_words
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.runs import Approval, Run, Step
+
+log = logging.getLogger(__name__)
 
 RUN, STEP, HEARTBEAT, APPROVAL = columns(Run), columns(Step), columns(Heartbeat), columns(Approval)
 
@@ -69,10 +73,12 @@ def close_run(
     """End a run: status, counters, streak, rollup and verdict in one transaction. Closing twice changes nothing.
 
     Whoever closes again was lost the first time, perhaps before anybody was told, so `notification_uuids` are
-    those that still wait.
+    those that still wait. A run that the database has lost is over, or its heartbeat would wait for it for ever.
     """
     locked = joined(connection, (Run, Heartbeat), LOCK, {"key": run_uuid})
-    assert locked is not None, f"run {run_uuid} was never opened"
+    if locked is None:
+        log.error("the run %s is closed without a log: %s", run_uuid, RunLost(run_uuid))
+        return CloseRunResult("error")
     run, heartbeat = locked
     if run.status != "running":
         is_behind = heartbeat.synced_version < heartbeat.version

@@ -10,6 +10,7 @@ from datetime import datetime
 from sqlalchemy import Connection, bindparam, select, update
 
 from heartbeat.domain import credits
+from heartbeat.domain.errors import RunLost
 from heartbeat.domain.first_message import first_message
 from heartbeat.store.credits.ledger import Reservation, account_of, hold, short_of_budget, short_of_plan
 from heartbeat.store.rows import all_joined, columns, first, insert_once, joined, many
@@ -95,7 +96,8 @@ class Transcript:
 def read_transcript(connection: Connection, run_uuid: str) -> Transcript:
     """A run and its transcript, in one look."""
     rows = all_joined(connection, (Run, Step), WITH_STEPS, {"run": run_uuid})
-    assert rows, f"run {run_uuid} was never opened"
+    if not rows:
+        raise RunLost(run_uuid)
     return Transcript(rows[0][0], [step for _, step in rows if step.id])
 
 
@@ -105,7 +107,8 @@ def begin_step(connection: Connection, run_uuid: str, number: int, limits: RunLi
     The first request's was reserved when the run was opened. A paid attempt that failed has used its reservation up.
     """
     locked = joined(connection, (Run, Heartbeat, Project), LOCKED, {"run": run_uuid})
-    assert locked is not None, f"run {run_uuid} was never opened"
+    if locked is None:
+        raise RunLost(run_uuid)
     run, heartbeat, project = locked
     transcript = Transcript(run, steps(connection, run.id), failures=failures(connection, run.id, number))
     if run.status != "running" or run.credits_held or transcript.step(number):

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, exists, select, update
 
+from heartbeat.domain.errors import RunLost
 from heartbeat.domain.tool_effects import ToolEffect
 from heartbeat.settings import Plan
 from heartbeat.store.rows import columns, joined
@@ -56,7 +57,8 @@ class CallReceipt:
 def read_call(connection: Connection, run_uuid: str, number: int) -> CallReceipt:
     """A call as it stands; nothing is set out for yet."""
     row = joined(connection, (Step, Run), WITH_ITS_OWNER, {"run": run_uuid, "number": number})
-    assert row is not None, f"step {number} of run {run_uuid} was never asked for"
+    if row is None:
+        raise RunLost(run_uuid)
     call, run, by_owner, approval = row
     return CallReceipt(call, run, call.state, by_owner, approval)
 
@@ -72,7 +74,8 @@ def was_called_before(connection: Connection, call: Step, name_prefix: str) -> b
 def begin_call(connection: Connection, run_uuid: str, number: int) -> CallReceipt:
     """Set out to make a call; from here on it counts as made, perhaps."""
     row = joined(connection, (Step, Run), LOCK_CALL, {"run": run_uuid, "number": number})
-    assert row is not None, f"step {number} of run {run_uuid} was never asked for"
+    if row is None:
+        raise RunLost(run_uuid)
     call, run = row
     if call.state == "asked" and run.status == "running":
         connection.execute(update(STEP).where(STEP.c.id == call.id).values(state="called"))

@@ -11,8 +11,9 @@ from heartbeat.store.tables.types import BIG, time
 
 
 class Heartbeat(SQLModel, table=True):
-    """The standing order. `version` grows with each write; `synced_version` is the one its schedule was put from,
-    and `spec_hash` what Temporal then said it had.
+    """The standing order. `version` grows with each write; `synced_version` is the one its schedule was put from.
+    `spec_hash` is what version 0.2 compared schedules by. `restored_at` is when the row was found to be older than its
+    schedule, and `zone_differs` says that Temporal's time zone data has its next tick elsewhere.
 
     `period_credits` and `period_held` are the credits charged and reserved in the period that began at
     `period_start`: the running sums of this heartbeat's entries, kept in the transactions that write them. The four
@@ -80,6 +81,8 @@ class Heartbeat(SQLModel, table=True):
     synced_version: int = 0
     spec_hash: str | None = None
     compared_at: datetime | None = time(default=None)
+    restored_at: datetime | None = time(default=None)
+    zone_differs: bool = False
     created_at: datetime = time()
     updated_at: datetime = time()
     deleted_at: datetime | None = time(default=None)

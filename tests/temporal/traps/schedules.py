@@ -207,8 +207,8 @@ class Overtaken(Schedules):
         super().__init__(world.client, world.database, world.settings)
         self.world, self.overtaken = world, False
 
-    async def _version(self, update: ScheduleUpdateInput) -> int:
-        seen = await super()._version(update)
+    async def put_version(self, description: ScheduleDescription) -> int:
+        seen = await super().put_version(description)
         if not self.overtaken:
             self.overtaken = True
             await write(self.world, cron_pattern=WEEKDAYS)
