@@ -12,10 +12,20 @@ from api.deps import AccessQuery, Caller, CallerDep, P, query_params
 from api.openapi import call
 from api.responses import ApiResponse
 from api.schemas.fields import OfBot, OfHeartbeat
-from api.schemas.heartbeats import AllHeartbeats, Configure, Deleted, ListHeartbeats, OneHeartbeat, show, show_all
+from api.schemas.heartbeats import (
+    AllHeartbeats,
+    Configure,
+    ConfiguredHeartbeat,
+    Deleted,
+    ListHeartbeats,
+    OneHeartbeat,
+    show,
+    show_all,
+)
 from api.schemas.pages import pagination
 from heartbeat.store.heartbeats import configure as configuring
 from heartbeat.store.heartbeats import heartbeats as store
+from heartbeat.store.heartbeats.tick_accounting import cadence_of
 from heartbeat.store.pages import Page
 from heartbeat.store.projects.access import Access
 from heartbeat.store.projects.members import member_uuids, subscriber
@@ -45,22 +55,25 @@ async def readall(query: Annotated[ListHeartbeats, query_params(ListHeartbeats)]
     return StreamingResponse(_all_of_bot(caller, query, batch, last_id), media_type=ApiResponse.media_type)
 
 
-@router.post("/configure", **call(OneHeartbeat))
+@router.post("/configure", **call(ConfiguredHeartbeat))
 async def configure(body: Configure, caller: CallerDep) -> ApiResponse:
     """Create a heartbeat, or change the one that is meant: by `uuid`, else `external_id`, else member and prompt."""
-    return await _change(caller, body, configuring.configure, body.configure_request(), caller.now())
+    heartbeat, shown = await _change(caller, body, configuring.configure, body.configure_request(), caller.now())
+    return ApiResponse({"heartbeat": shown, "warnings": cadence_of(heartbeat).warnings()})
 
 
 @router.post("/enable", **call(OneHeartbeat))
 async def enable(body: OfHeartbeat, caller: CallerDep) -> ApiResponse:
     """Let a heartbeat run on its schedule; lifts a pause and starts its count of failures anew."""
-    return await _change(caller, body, store.enable, caller.now())
+    _, shown = await _change(caller, body, store.enable, caller.now())
+    return ApiResponse({"heartbeat": shown})
 
 
 @router.post("/disable", **call(OneHeartbeat))
 async def disable(body: OfHeartbeat, caller: CallerDep) -> ApiResponse:
     """Stop a heartbeat without deleting it."""
-    return await _change(caller, body, store.disable, caller.now())
+    _, shown = await _change(caller, body, store.disable, caller.now())
+    return ApiResponse({"heartbeat": shown})
 
 
 @router.delete("/delete", **call(Deleted, query=OfHeartbeat))
@@ -72,11 +85,11 @@ async def delete(query: Annotated[OfHeartbeat, query_params(OfHeartbeat)], calle
 
 async def _change(
     caller: Caller, ids: OfBot, change: AccessQuery[P, Heartbeat], *args: P.args, **kwargs: P.kwargs
-) -> ApiResponse:
-    """Run `change(connection, access, …)`, sync the schedule, and answer with the heartbeat as it is then."""
+) -> tuple[Heartbeat, dict[str, Any]]:
+    """Run `change(connection, access, …)`, sync the schedule, and return the heartbeat as it is then and is shown."""
     access, heartbeat, member_uuid = await caller.write(ids, _changed, change, *args, **kwargs)
     heartbeat = await caller.stack.schedules.sync_row(heartbeat)
-    return ApiResponse({"heartbeat": show(access, heartbeat, member_uuid, caller.now())})
+    return heartbeat, show(access, heartbeat, member_uuid, caller.now())
 
 
 def _changed(

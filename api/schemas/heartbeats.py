@@ -140,6 +140,18 @@ class OneHeartbeat(BaseModel):
     heartbeat: HeartbeatObject = Field(description="The heartbeat.", examples=[EXAMPLE])
 
 
+class ConfiguredHeartbeat(OneHeartbeat):
+    warnings: list[str] = Field(
+        description="What of the pattern may mean something else than it seems to.",
+        examples=[
+            [
+                "'*/90' as minute is 0 alone, since a step starts anew each hour. For every 90 minutes set "
+                "interval_minutes to 90 in place of a pattern."
+            ]
+        ],
+    )
+
+
 class AllHeartbeats(BaseModel):
     heartbeats: list[HeartbeatObject] = Field(description="The bot's heartbeats, oldest first.", examples=[[EXAMPLE]])
     pagination: Pagination | None = Field(

@@ -109,6 +109,7 @@ def _last_affordable_tick(cadence: Cadence, start: datetime, end: datetime, runs
 def _warnings(cadence: Cadence, estimate: UsageEstimate, ticks: list[datetime]) -> Iterator[str]:
     if not ticks:
         yield "It never comes due in the next 30 years."
+    yield from cadence.warnings()
     gap = cadence.shortest_gap()
     if estimate.slow_ms is not None and gap < timedelta(milliseconds=estimate.slow_ms):
         yield (

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from api.schemas.heartbeats import HeartbeatObject, OneHeartbeat
+from api.schemas.heartbeats import ConfiguredHeartbeat, HeartbeatObject
 from tests.support.api import Api, error_of, wrong_fields
 from tests.support.seeds import YEARLY
 
@@ -15,7 +15,9 @@ async def test_a_new_heartbeat_has_the_published_defaults(api: Api) -> None:
     bot = await api.bot()
     answer = await api.post(CONFIGURE, bot_id=bot["id"], prompt="Check the tickets")
     assert answer.status_code == 200
-    heartbeat = OneHeartbeat.model_validate(answer.json(), extra="forbid").heartbeat
+    configured = ConfiguredHeartbeat.model_validate(answer.json(), extra="forbid")
+    heartbeat = configured.heartbeat
+    assert configured.warnings == []
     assert answer.json()["heartbeat"].keys() == HeartbeatObject.model_fields.keys()
     assert (heartbeat.enabled, heartbeat.timezone, heartbeat.credit_budget) == (0, "UTC", None)
     assert (heartbeat.max_consecutive_errors, heartbeat.error_count, heartbeat.execution_count) == (5, 0, 0)
@@ -74,6 +76,19 @@ async def test_an_interval_that_is_not_set_may_stand_beside_a_pattern(api: Api, 
     assert (heartbeat["cron_pattern"], heartbeat["interval_minutes"]) == ("0 9 * * *", None)
     about = {"bot_id": bot["id"], "prompt": "other", "cron_pattern": "", "interval_minutes": 0}
     assert wrong_fields(await api.post(CONFIGURE, **about)) == ["interval_minutes"]
+
+
+async def test_a_step_that_misleads_is_a_warning(api: Api) -> None:
+    bot = await api.bot()
+    about = {"bot_id": bot["id"], "prompt": "x", "cron_pattern": "*/90 * * * *"}
+    answers = [(await api.post(path, **about)).json() for path in (CONFIGURE, "/heartbeat/preview")]
+    assert [answer["warnings"] for answer in answers] == [
+        [
+            "'*/90' as minute is 0 alone, since a step starts anew each hour. "
+            "For every 90 minutes set interval_minutes to 90 in place of a pattern."
+        ]
+    ] * 2
+    assert answers[0]["heartbeat"]["schedule"] == answers[1]["schedule"] == "At the start of every hour, UTC"
 
 
 @pytest.mark.parametrize("days", [[1, 2, 3], ["1", "2", "3"], "1,2,3"])

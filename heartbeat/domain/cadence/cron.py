@@ -32,6 +32,8 @@ FIELDS = {
 }
 FIVE_FIELDS_ADVICE = "write the five fields minute, hour, day of month, month, day of week, such as '0 9 * * 1-5'"
 MAX_LENGTH = 500
+# What can be had instead of a pattern.
+MAX_INTERVAL_MINUTES = 366 * 24 * 60
 
 
 class CadenceError(ValueError):

@@ -7,6 +7,7 @@ from cronsim.explain import explain
 
 from heartbeat.domain.cadence.active import DAY_MINUTES, ActiveHours
 from heartbeat.domain.cadence.cron import EVERY_WEEKDAY, Cron
+from heartbeat.domain.cadence.steps import plain_text
 
 WEEKDAYS = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"]
 MONTHS = [
@@ -18,7 +19,7 @@ UNITS = [(DAY_MINUTES, "day"), (60, "hour"), (1, "minute")]
 
 def of_pattern(pattern: Cron) -> str:
     """Say the pattern's times and days: "At 09:00, Monday to Friday"."""
-    text = explain(pattern.text).replace(" through ", " to ").replace("day of month", "day of the month")
+    text = explain(plain_text(pattern)).replace(" through ", " to ").replace("day of month", "day of the month")
     text = text.replace("At minute 0 past", "At the start of")
     step = re.match(r"\*/([0-9]+) ", pattern.text)
     if step and 60 % int(step[1]) == 0:

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from heartbeat.domain.cadence import zones
-from heartbeat.domain.cadence.cron import CadenceError
-from heartbeat.domain.cadence.ticks import EPOCH, MAX_INTERVAL_MINUTES, MINUTE, Cadence
+from heartbeat.domain.cadence.cron import MAX_INTERVAL_MINUTES, CadenceError
+from heartbeat.domain.cadence.ticks import EPOCH, MINUTE, Cadence
 
 SECOND = timedelta(seconds=1)
 # Monday is 1, as in active_days; a cron pattern's Sunday is 0.

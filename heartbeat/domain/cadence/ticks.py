@@ -16,15 +16,14 @@ from math import gcd
 from typing import Self
 from zoneinfo import ZoneInfo
 
-from heartbeat.domain.cadence import active, cron, sentence, zones
+from heartbeat.domain.cadence import active, cron, sentence, steps, zones
 from heartbeat.domain.cadence.active import ActiveHours
-from heartbeat.domain.cadence.cron import CadenceError, Cron
+from heartbeat.domain.cadence.cron import MAX_INTERVAL_MINUTES, CadenceError, Cron
 
 # The search for a tick ends here: 29 February on a Monday comes every 28 years.
 HORIZON = timedelta(days=30 * 366)
 MINUTE = timedelta(minutes=1)
 WEEK_MINUTES = 7 * 24 * 60
-MAX_INTERVAL_MINUTES = 366 * 24 * 60
 EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 SUNDAY = datetime(2000, 1, 2)  # noqa: DTZ001 - a time on a wall
 
@@ -135,6 +134,10 @@ class Cadence:
         else:
             what = sentence.of_interval(self.every) if self.pattern is None else sentence.of_pattern(self.pattern)
         return ", ".join([what, *sentence.of_active(self.active), sentence.of_zone(self.timezone)])
+
+    def warnings(self) -> list[str]:
+        """Say what of the pattern may mean something else than it seems to."""
+        return [] if self.pattern is None else steps.warnings(self.pattern)
 
     def _is_active(self, instant: datetime) -> bool:
         return self.active.always or self.active.at(zones.wall(instant, self.zone))
