@@ -21,6 +21,7 @@ from heartbeat.domain.ids import new_id
 from heartbeat.egress.addresses import AllowList, read_host
 from heartbeat.secrets.keyring import CannotOpen, Keyring, NoKey, open_headers, seal_headers
 from heartbeat.settings import Settings
+from heartbeat.store.projects.access import Access
 from heartbeat.store.tables.bots import Bot, Tool
 from heartbeat.store.tools import servers as store
 
@@ -105,6 +106,13 @@ def write_listing(connection: Connection, tool: Tool, listing: ToolListing, now:
     if listing.problem:
         return store.record_failure(connection, tool, listing.problem)
     return store.pin(connection, tool.id, listing.tools, now, listing.warning)
+
+
+def accept_listing(connection: Connection, access: Access, before: Tool, listing: ToolListing, now: datetime) -> Tool:
+    """Store what was listed of a server, unless it was pointed elsewhere meanwhile. Raises `Conflict`."""
+    tool = store.lock_tool(connection, access, before.uuid)
+    require_same_server(tool, before)
+    return write_listing(connection, tool, listing, now)
 
 
 def require_same_server(tool: Tool, before: Tool) -> None:

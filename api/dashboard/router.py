@@ -12,8 +12,9 @@ from api.dashboard.routes import (
     run,
     sign_in,
     tasks,
+    tools,
 )
 
 router = APIRouter()
-for pages in (sign_in, project, actions, run, tasks, approvals, findings, notifications, approval_link):
+for pages in (sign_in, project, actions, run, tasks, approvals, findings, tools, notifications, approval_link):
     router.include_router(pages.router)

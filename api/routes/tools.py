@@ -27,6 +27,7 @@ from api.schemas.tools import (
 )
 from api.tool_registration import (
     ToolListing,
+    accept_listing,
     changed_copy,
     changes,
     list_offered,
@@ -137,16 +138,10 @@ async def refresh(tool_id: ToolId, query: Annotated[OfBot, query_params(OfBot)],
     """Refresh a tool: take what its server offers now, and use again what was paused because it changed."""
     before = await caller.read_inline(query, store.tool, tool_id)
     listing = await list_offered(before, caller.stack.settings)
-    await caller.write(query, _refreshed, before, listing, caller.now())
+    await caller.write(query, accept_listing, before, listing, caller.now())
     if listing.problem:
         raise ProductError(listing.problem, "tool_server_down", 400, [Detail("tool_id", listing.problem)])
     return ApiResponse({"success": True, "message": f"{before.server_label} offers {_count(listing)}."})
-
-
-def _refreshed(connection: Connection, access: Access, before: Tool, listing: ToolListing, now: datetime) -> Tool:
-    tool = store.lock_tool(connection, access, before.uuid)
-    require_same_server(tool, before)
-    return write_listing(connection, tool, listing, now)
 
 
 @router.post("/{tool_id}/test", **call(ToolTried, query=OfBot))

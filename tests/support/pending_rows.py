@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 
 from heartbeat.domain.ids import new_id
 from heartbeat.store.rows import columns, exactly_one, insert
-from heartbeat.store.tables.bots import Bot
+from heartbeat.store.tables.bots import Bot, Tool
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.notifications import Event, Finding, Notification, Target
 from heartbeat.store.tables.runs import Approval, Run, Step
@@ -102,6 +102,36 @@ def a_message(connection: Connection, heartbeat: Heartbeat, target: Target, **va
         "delivered_at": NOW,
     }
     return _written(connection, Notification, row | values)
+
+
+def a_tool(connection: Connection, heartbeat: Heartbeat, **given: Any) -> Tool:
+    """A tool server of the heartbeat's bot; its tools are `tools`."""
+    tools = given.get("tools", [])
+    row = {
+        "uuid": new_id("tool"),
+        "bot_id": heartbeat.bot_id,
+        "server_label": "desk",
+        "server_url": "https://desk.example/mcp?key=canary",
+        "transport": "http",
+        "require_approval": "never",
+        "approval_tools": [],
+        "risks": [],
+        "header_names": [],
+        "is_enabled": True,
+        "tools": tools,
+        "changed_count": sum(bool(entry["changed"]) for entry in tools),
+        "refreshed_at": NOW,
+        "created_at": NOW,
+        "updated_at": NOW,
+    }
+    return _written(connection, Tool, row | given)
+
+
+def changed_tool(text: str) -> dict[str, Any]:
+    """A tool that is no longer what was pinned; `text` is its name and how it differs."""
+    change = {"difference": text, "gone": False, "seen_at": NOW.isoformat()}
+    pinned = {"name": text, "description": "", "input_schema": {"type": "object"}, "annotations": {}}
+    return {**pinned, "is_active": True, "changed": change}
 
 
 def _written(connection: Connection, table: Any, row: dict[str, Any]) -> Any:

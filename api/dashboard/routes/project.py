@@ -77,6 +77,7 @@ async def project_page(request: Request, visitor: VisitorDep, page: str = "1") -
         frame=frame,
         refresh=page_url("/", current),
         cards=cards,
+        changed_tools={listed.heartbeat.uuid: listed.changed_tools for listed in rows.heartbeats},
         totals=heartbeats.totals(
             rows.states,
             sum(not run.dry_run for run in rows.running),

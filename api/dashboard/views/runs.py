@@ -27,7 +27,10 @@ REHEARSED = {
 
 @dataclass(frozen=True)
 class RunLine:
-    """One run in a list, and the head of its own page. Credits and tokens are what it came to so far."""
+    """One run in a list, and the head of its own page. Credits and tokens are what it came to so far.
+
+    `without` names the tools that it had to do without, for they changed.
+    """
 
     uuid: str
     status: str
@@ -42,6 +45,7 @@ class RunLine:
     credits: int
     cost: str
     outcome: str
+    without: str
     temporal_url: str | None
 
 
@@ -116,6 +120,7 @@ def line(run: Run | Row[Any], zone: str, now: datetime, temporal_url: str | None
         credits=run.credits_charged,
         cost=formats.dollars(run.cost_nano_usd),
         outcome=formats.start(outcome(run), OUTCOME),
+        without=", ".join(formats.tool(name) for name in run.paused_tools or ()),
         temporal_url=temporal_url,
     )
 

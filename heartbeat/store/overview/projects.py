@@ -19,6 +19,7 @@ from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.credits import RunSums
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.projects import Project
+from heartbeat.store.tools.servers import TOOL
 
 # Enough of a prompt for one line; whole prompts of a page of heartbeats would be a megabyte.
 PROMPT_START = 200
@@ -27,10 +28,11 @@ MAX_RUNNING = 1_000
 
 @dataclass(frozen=True)
 class ListedHeartbeat:
-    """A heartbeat, with the start of its prompt alone, and its bot's name."""
+    """A heartbeat, with the start of its prompt alone, its bot's name, and how many of the bot's tools changed."""
 
     heartbeat: Heartbeat
     bot_name: str
+    changed_tools: int = 0
 
 
 @dataclass(frozen=True)
@@ -55,8 +57,15 @@ _OF_PROJECT = _BOTS & (HEARTBEAT.c.bot_id == BOT.c.id) & IS_HEARTBEAT
 _VISIBLE = NOT_DELETED | HEARTBEAT.c.ended_as.is_not(None)
 _SHOWN = [column for column in HEARTBEAT.c if column.name != "prompt"]
 
+_CHANGED_TOOLS = (
+    select(func.coalesce(func.sum(TOOL.c.changed_count), 0))
+    .where(TOOL.c.bot_id == BOT.c.id, TOOL.c.is_enabled)
+    .scalar_subquery()
+)
+_START = func.substr(HEARTBEAT.c.prompt, 1, PROMPT_START).label("prompt")
+
 LISTED = (
-    select(*_SHOWN, func.substr(HEARTBEAT.c.prompt, 1, PROMPT_START).label("prompt"), BOT.c.name.label("bot_name"))
+    select(*_SHOWN, _START, BOT.c.name.label("bot_name"), _CHANGED_TOOLS.label("changed_tools"))
     .where(_OF_PROJECT)
     .order_by(_URGENCY, BOT.c.id, HEARTBEAT.c.id)
     .limit(bindparam("limit"))
@@ -84,7 +93,8 @@ def heartbeat_page(connection: Connection, project: Project, page: Page) -> list
     for row in connection.execute(LISTED, parameters):
         values = dict(row._mapping)
         bot_name = values.pop("bot_name")
-        heartbeats.append(ListedHeartbeat(Heartbeat.model_construct(**values), bot_name))
+        changed_tools = values.pop("changed_tools")
+        heartbeats.append(ListedHeartbeat(Heartbeat.model_construct(**values), bot_name, changed_tools))
     return heartbeats
 
 

@@ -1,4 +1,7 @@
-"""What waits for a person, over all bots of a project: calls that need a yes, and findings. The API asks by bot."""
+"""What waits for a person, over all bots of a project: calls that need a yes, findings, tools that changed.
+
+The API asks by bot.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,14 +15,14 @@ from heartbeat.store.overview.projects import PROMPT_START
 from heartbeat.store.pages import Page
 from heartbeat.store.projects.access import Access, as_public_id
 from heartbeat.store.rows import all_joined, built, columns, first
-from heartbeat.store.tables.bots import Bot
+from heartbeat.store.tables.bots import Bot, Tool
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.notifications import Finding
 from heartbeat.store.tables.projects import Project
 from heartbeat.store.tables.runs import Approval, Run
 
 APPROVAL, FINDING, RUN = columns(Approval), columns(Finding), columns(Run)
-BOT, HEARTBEAT = columns(Bot), columns(Heartbeat)
+BOT, HEARTBEAT, TOOL = columns(Bot), columns(Heartbeat), columns(Tool)
 
 # Enough of a heartbeat to name it and to link to it.
 _NAMED = ("uuid", "type", "label", "timezone", "deleted_at", "ended_as")
@@ -65,15 +68,24 @@ def _count(table: Any, which: ColumnElement[bool]) -> Any:
     return select(func.count()).select_from(table).where(table.c.bot_id.in_(_BOTS), which).scalar_subquery()
 
 
-COUNTS: Select[Any] = select(_count(APPROVAL, _PENDING), _count(FINDING, _OPEN))
+CHANGED_TOOLS = select(func.coalesce(func.sum(TOOL.c.changed_count), 0)).where(TOOL.c.bot_id.in_(_BOTS))
+COUNTS: Select[Any] = select(_count(APPROVAL, _PENDING), _count(FINDING, _OPEN), CHANGED_TOOLS.scalar_subquery())
+# Those that wait for somebody come first.
+SERVERS = (
+    select(TOOL, BOT.c.name)
+    .join(BOT, BOT.c.id == TOOL.c.bot_id)
+    .where(TOOL.c.bot_id.in_(_BOTS))
+    .order_by(TOOL.c.changed_count.desc(), TOOL.c.id)
+)
 
 
 @dataclass(frozen=True)
 class WaitingCounts:
-    """How many calls wait for a yes, and how many findings are open."""
+    """How many calls wait for a yes, how many findings are open, and how many tools changed."""
 
     approvals: int = 0
     findings: int = 0
+    tools: int = 0
 
 
 @dataclass(frozen=True)
@@ -93,6 +105,14 @@ class OpenFindingRow:
     finding: Finding
     bot_name: str
     heartbeat: Heartbeat
+
+
+@dataclass(frozen=True)
+class ListedServer:
+    """A tool server and its bot's name."""
+
+    tool: Tool
+    bot_name: str
 
 
 def waiting(connection: Connection, project: Project, now: datetime) -> WaitingCounts:
@@ -134,6 +154,23 @@ def other_findings(connection: Connection, project: Project, limit: int) -> list
 def findings_of_heartbeat(connection: Connection, heartbeat: Heartbeat, limit: int) -> list[OpenFindingRow]:
     """List the open findings of a heartbeat, the worst first, then those last seen."""
     return _findings(connection, OPEN_OF_HEARTBEAT.limit(limit), {"heartbeat": heartbeat.id})
+
+
+def server_page(connection: Connection, project: Project, page: Page) -> list[ListedServer]:
+    """Read one page of a project's tool servers, those with tools that changed first."""
+    statement = SERVERS.limit(page.size).offset(page.offset)
+    return [ListedServer(*row) for row in all_joined(connection, (Tool,), statement, {"project": project.id})]
+
+
+def count_servers(connection: Connection, project: Project) -> int:
+    """Count a project's tool servers."""
+    servers = select(func.count()).select_from(TOOL).where(TOOL.c.bot_id.in_(_BOTS))
+    return connection.execute(servers, {"project": project.id}).scalar_one()
+
+
+def access_to_tool(connection: Connection, access: Access, tool_uuid: str) -> Access:
+    """Narrow the access to the bot that a tool server is connected to; raises `NotFound`."""
+    return access.narrowed(_bot(connection, access.project, TOOL, "tool", tool_uuid))
 
 
 def bot_of_approval(connection: Connection, project: Project, approval_uuid: str) -> Bot:

@@ -142,7 +142,7 @@ async def test_nothing_is_wider_than_a_phone(owner: Owner, tmp_path: Path) -> No
         lambda c: a_task(c, owner.heartbeat, enabled=False, deleted_at=datetime.now(UTC), ended_as="done")
     )
     paths = ["/", f"/heartbeats/{owner.heartbeat.uuid}", f"/runs/{run.uuid}", "/heartbeats/hb_nope", "/sign-in"]
-    paths += ["/approvals", "/findings", "/tasks", "/notifications", f"/tasks/{task}", f"/runs/{waits.uuid}"]
+    paths += ["/approvals", "/findings", "/tools", "/tasks", "/notifications", f"/tasks/{task}", f"/runs/{waits.uuid}"]
     async with serving(owner) as site, chromium.chromium(tmp_path / "profile") as tab:
         await sign_in(tab, site, owner.key)
         for width in (360, 1280):

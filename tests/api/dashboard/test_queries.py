@@ -13,7 +13,7 @@ from heartbeat.store.projects.access import Access
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.runs import Run
 from tests.support.dashboard import Owner, a_run
-from tests.support.pending_rows import a_call, a_finding, a_message, a_target, a_task, an_approval
+from tests.support.pending_rows import a_call, a_finding, a_message, a_target, a_task, a_tool, an_approval, changed_tool
 from tests.support.seeds import NOW
 
 BOUND = {
@@ -87,6 +87,7 @@ async def test_each_page_asks_as_often_however_much_there_is(owner: Owner) -> No
         "/": 7,
         "/approvals": 4,
         "/findings": 4,
+        "/tools": 4,
         "/tasks": 7,
         "/notifications": 7,
         f"/heartbeats/{owner.heartbeat.uuid}": 10,
@@ -129,6 +130,7 @@ def _more(connection: Connection, owner: Owner, run: Run, task: Heartbeat, numbe
         an_approval(connection, run, step=step, state=state)
         a_call(connection, run, number=step)
     a_finding(connection, owner.heartbeat)
+    a_tool(connection, owner.heartbeat, tools=[changed_tool("forecast")])
     a_finding(connection, owner.heartbeat, state="snoozed", snoozed_until=NOW)
     a_task(connection, owner.heartbeat, made_by_run_id=run.id)
     a_task(connection, owner.heartbeat, deleted_at=NOW, ended_as="done")

@@ -11,7 +11,7 @@ from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.projects import Project
 from tests.support.dashboard import Browser, Owner
-from tests.support.pending_rows import a_call, a_finding, a_message, a_target, a_task, an_approval
+from tests.support.pending_rows import a_call, a_finding, a_message, a_target, a_task, a_tool, an_approval, changed_tool
 
 EVIL = "<script>alert('x')</script>\"'><img src=x onerror=alert(1)>"
 NASTY = json.dumps({EVIL: EVIL})
@@ -60,6 +60,7 @@ async def test_what_is_told_of_and_asked_for_is_text_too(owner: Owner) -> None:
         an_approval(connection, waits, tool=EVIL, arguments=NASTY, why=EVIL)
         an_approval(connection, waits, step=3, tool=EVIL, arguments=EVIL, state="denied", decided_by=EVIL)
         a_finding(connection, heartbeat, title=EVIL, detail=EVIL, severity=EVIL)
+        a_tool(connection, heartbeat, server_label=EVIL, last_error=EVIL, tools=[changed_tool(EVIL)])
         target = a_target(connection, heartbeat, name=EVIL, channel=EVIL, config={"to": EVIL}, events=[EVIL])
         data = {"title": EVIL, "message": EVIL, "priority": "low", "action_url": "javascript:alert(1)", "run": EVIL}
         a_message(connection, heartbeat, target, kind="user.notified", data=data, status="failed", last_error=EVIL)
@@ -68,7 +69,7 @@ async def test_what_is_told_of_and_asked_for_is_text_too(owner: Owner) -> None:
 
     task = await owner.database.write(seed)
     heart = f"/heartbeats/{heartbeat.uuid}"
-    lists = ["/approvals", "/findings", "/tasks", "/notifications", f"/notifications?heartbeat={task}"]
+    lists = ["/approvals", "/findings", "/tools", "/tasks", "/notifications", f"/notifications?heartbeat={task}"]
     for path in [*lists, f"/tasks/{task}", heart, f"/runs/{run.uuid}", f"/runs/{waits.uuid}"]:
         page = await owner.browser.page(path)
         assert str(escape(EVIL)) in page, path
@@ -88,7 +89,7 @@ async def test_what_is_not_there_is_a_page(owner: Owner) -> None:
 async def test_pages_are_locked_down_and_need_nothing_from_elsewhere(owner: Owner, stranger: Browser) -> None:
     run = await owner.run()
     paths = ["/", f"/heartbeats/{owner.heartbeat.uuid}", f"/runs/{run.uuid}", "/heartbeats/hb_nope"]
-    paths += ["/approvals", "/findings", "/tasks", "/notifications"]
+    paths += ["/approvals", "/findings", "/tools", "/tasks", "/notifications"]
     answers = [await owner.browser.get(path) for path in paths] + [
         await stranger.get(path) for path in ("/", "/sign-in")
     ]

@@ -8,7 +8,17 @@ from api.dashboard import session
 from heartbeat.store.projects.projects import create_key, revoke_key
 from tests.support.dashboard import FOREIGN, SITE, Browser, Owner, an_owner, browsing
 
-PAGES = ["/", "/heartbeats/hb_x", "/runs/log_x", "/tasks", "/tasks/task_x", "/approvals", "/findings", "/notifications"]
+PAGES = [
+    "/",
+    "/heartbeats/hb_x",
+    "/runs/log_x",
+    "/tasks",
+    "/tasks/task_x",
+    "/approvals",
+    "/findings",
+    "/tools",
+    "/notifications",
+]
 ACTIONS = ["run", "enable", "disable"]
 
 

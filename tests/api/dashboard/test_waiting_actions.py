@@ -172,7 +172,7 @@ async def test_another_projects_owner_sees_and_moves_nothing_of_this_one(owner: 
     async with browsing(owner.settings, owner.database, owner.temporal) as browser:
         other = await an_owner(owner.settings, owner.database, owner.temporal, browser, "Rival")
         await browser.sign_in(other.key)
-        for path in ("/", "/approvals", "/findings", "/tasks", "/notifications"):
+        for path in ("/", "/approvals", "/findings", "/tools", "/tasks", "/notifications"):
             page = await browser.page(path)
             assert 'class="badge' not in page
             for own in (approval.uuid, run, finding.uuid, finding.title, task.uuid, "The pager", "failed"):

@@ -1,0 +1,61 @@
+"""The page of tools: the servers of every bot, and what of theirs changed and waits to be accepted."""
+
+from datetime import datetime
+
+from fastapi import APIRouter
+from sqlalchemy import Connection
+from starlette.responses import RedirectResponse, Response
+
+from api.dashboard.pages import PageRoute, VisitorDep, html, page_of, page_url
+from api.dashboard.views import runs
+from api.dashboard.views.tools import server_view
+from api.tool_registration import ToolListing, accept_listing, list_offered
+from heartbeat.store.overview.waiting import ListedServer, access_to_tool, count_servers, server_page
+from heartbeat.store.pages import Page
+from heartbeat.store.projects.access import Access
+from heartbeat.store.tables.bots import Tool
+from heartbeat.store.tools import servers as store
+
+router = APIRouter(prefix="/tools", route_class=PageRoute, include_in_schema=False)
+
+SERVERS_A_PAGE = 20
+NOTICES = {
+    "accepted": "Accepted: the tools of this server are what it offers now.",
+    "down": "The server could not be asked what it offers now; why is said below. Nothing was accepted.",
+}
+
+
+@router.get("")
+async def tools_page(visitor: VisitorDep, page: str = "1", done: str = "") -> Response:
+    """Every tool server of the project, those with tools that changed first."""
+    now, current = visitor.now(), page_of(page, SERVERS_A_PAGE)
+    frame, (servers, total) = await visitor.read_framed(_servers, current)
+    return html(
+        "tools",
+        frame=frame,
+        refresh=page_url("/tools", current),
+        servers=[server_view(listed, now) for listed in servers],
+        pages=runs.pages(current, total),
+        done=NOTICES.get(done),
+    )
+
+
+def _servers(connection: Connection, access: Access, page: Page) -> tuple[list[ListedServer], int]:
+    return server_page(connection, access.project, page), count_servers(connection, access.project)
+
+
+@router.post("/{uuid}/accept")
+async def accept(uuid: str, visitor: VisitorDep) -> Response:
+    """Take what a server offers now as what its tools are."""
+    before = await visitor.read(_tool, uuid)
+    listing = await list_offered(before, visitor.stack.settings)
+    await visitor.write(_accepted, before, listing, visitor.now())
+    return RedirectResponse(f"/tools?done={'down' if listing.problem else 'accepted'}", 303)
+
+
+def _tool(connection: Connection, access: Access, uuid: str) -> Tool:
+    return store.tool(connection, access_to_tool(connection, access, uuid), uuid)
+
+
+def _accepted(connection: Connection, access: Access, before: Tool, listing: ToolListing, now: datetime) -> Tool:
+    return accept_listing(connection, access_to_tool(connection, access, before.uuid), before, listing, now)

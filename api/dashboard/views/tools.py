@@ -1,0 +1,57 @@
+"""What a page shows of tool servers: what they offer, and how what changed differs. No address but its host."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from urllib.parse import urlsplit
+
+from api.dashboard.views.formats import Moment, moment
+from heartbeat.store.overview.waiting import ListedServer
+
+
+@dataclass(frozen=True)
+class ChangeView:
+    """A tool that is not used any more, for it changed: as a unified diff, or gone."""
+
+    name: str
+    gone: bool
+    difference: str
+    seen: Moment
+
+
+@dataclass(frozen=True)
+class ServerView:
+    """A tool server of a bot."""
+
+    uuid: str
+    label: str
+    bot: str
+    host: str
+    count: int
+    is_enabled: bool
+    error: str | None
+    refreshed: Moment | None
+    changes: list[ChangeView]
+
+
+def server_view(listed: ListedServer, now: datetime) -> ServerView:
+    """Show a server and its tools that changed."""
+    tool = listed.tool
+    changed = [(entry["name"], entry["changed"]) for entry in tool.tools if entry["changed"]]
+    return ServerView(
+        uuid=tool.uuid,
+        label=tool.server_label,
+        bot=listed.bot_name,
+        host=urlsplit(tool.server_url).hostname or "",
+        count=len(tool.tools),
+        is_enabled=tool.is_enabled,
+        error=tool.last_error,
+        refreshed=moment(tool.refreshed_at, UTC, now) if tool.refreshed_at else None,
+        changes=[
+            ChangeView(name, change["gone"], change["difference"], moment(_read(change["seen_at"]), UTC, now))
+            for name, change in changed
+        ],
+    )
+
+
+def _read(instant: str) -> datetime:
+    return datetime.fromisoformat(instant)
