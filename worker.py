@@ -59,7 +59,7 @@ async def running_worker(
     tick_clock = follow(now) if now else temporal_time
     now = now or clock
     toolbox, temporal_schedules = Toolbox(settings), Schedules(client, database, settings, now)
-    runs = RunActivities(database, settings, now, tick_clock)
+    runs = RunActivities(database, settings, now, tick_clock, toolbox.close_run)
     models = ModelActivities(database, settings, toolbox, now)
     tools = ToolActivities(database, toolbox, temporal_schedules.sync, settings.plans, now)
     schedules = ScheduleActivities(temporal_schedules)

@@ -1,6 +1,7 @@
 """Open and close a run. Both may run twice: the store makes the second time a look-up."""
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -52,12 +53,18 @@ class RunActivities:
     """The first and the last activity of every run."""
 
     def __init__(
-        self, database: Database, settings: Settings, now: Clock = utc_now, tick_clock: TickClock | None = None
+        self,
+        database: Database,
+        settings: Settings,
+        now: Clock = utc_now,
+        tick_clock: TickClock | None = None,
+        on_closed: Callable[[str], None] = lambda run_uuid: None,
     ) -> None:
         self._database = database
         self._settings = settings
         self._now = now
         self._tick_clock = tick_clock or follow(now)
+        self._on_closed = on_closed
         self._limits = run_limits(settings)
         self._reminder = timedelta(hours=settings.finding_reminder_hours)
 
@@ -100,4 +107,6 @@ class RunActivities:
     async def close_run(self, closing: CloseRunInput) -> CloseRunResult:
         """End the run in one transaction and say whether the schedule has to follow."""
         ending = Ending(closing.status, closing.error_code, closing.message)
-        return await self._database.write(close_run, closing.run_uuid, ending, self._now(), self._reminder)
+        result = await self._database.write(close_run, closing.run_uuid, ending, self._now(), self._reminder)
+        self._on_closed(closing.run_uuid)
+        return result

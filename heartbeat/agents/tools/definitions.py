@@ -37,9 +37,10 @@ class OfferedTool:
     """One tool as a model is offered it: `name` is unique among those of a run, `on_server` its name on `server`.
 
     `idempotent`: it may be called again when nobody knows whether it was. `pinned` is its entry of `Tool.tools`, which
-    it must still be when it is called; tools that are built in or the operator's own are not pinned. `acts`: it may
-    change something, so a rehearsal only writes it down. `risks` are what it declares (heartbeat/domain/tool_risks.py);
-    `combined` names a tool for private data and one for untrusted text, if all three risks are among those of its run.
+    it must still be when it is called; tools that are built in or the operator's own are not pinned. `argument_names`
+    are those of `schema` that its server knows by another name. `acts`: it may change something, so a rehearsal only
+    writes it down. `risks` are what it declares (heartbeat/domain/tool_risks.py); `combined` names a tool for private
+    data and one for untrusted text, if all three risks are among those of its run.
     """
 
     name: str
@@ -48,6 +49,7 @@ class OfferedTool:
     server: McpServer | None = None
     on_server: str = ""
     pinned: Mapping[str, Any] | None = None
+    argument_names: Mapping[str, str] = field(default_factory=dict)
     idempotent: bool = False
     needs_approval: bool = False
     acts: bool = True

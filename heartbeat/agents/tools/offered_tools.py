@@ -9,7 +9,7 @@ from heartbeat.agents.tools.approval_reasons import combined_risks
 from heartbeat.agents.tools.built_in.tools import BUILT_IN
 from heartbeat.agents.tools.definitions import McpServer, OfferedTool
 from heartbeat.agents.tools.mcp import stdio
-from heartbeat.agents.tools.schemas import condition, offered_schema
+from heartbeat.agents.tools.schemas import condition, offered_schema, with_offered_names
 from heartbeat.domain.tool_names import MAX_NAME_LENGTH, distinct_name, plain_name
 from heartbeat.domain.tool_risks import declared_risks
 from heartbeat.settings import Settings
@@ -92,11 +92,13 @@ def _definition(server: ConnectedServer, entry: dict[str, Any], is_unique: bool)
     label, tool = server.server.label, entry["name"]
     is_short = len(plain_name(label, tool)) <= MAX_NAME_LENGTH
     annotations, schema = entry.get("annotations") or {}, entry.get("input_schema") or {}
+    offered, argument_names = with_offered_names(offered_schema(schema))
     is_listed = not server.approval_tools or entry["name"] in server.approval_tools
     return OfferedTool(
         name=plain_name(label, tool) if is_unique and is_short else distinct_name(server.server.uuid, label, tool),
         description="\n".join(filter(None, (entry.get("description"), condition(schema)))),
-        schema=offered_schema(schema),
+        schema=offered,
+        argument_names=argument_names,
         server=server.server,
         on_server=entry["name"],
         # The operator who changes a command of their own need not be asked whether it may change.

@@ -5,7 +5,9 @@ be, and told to the model in words where it cannot. Pure.
 """
 
 import json
+import re
 from collections.abc import Iterator, Mapping
+from itertools import count
 from typing import Any
 
 ALTERNATIVES = ("anyOf", "oneOf")
@@ -13,6 +15,9 @@ CONDITIONS = ("not", "if", "then", "else", "enum", "const", "dependentRequired",
 MAX_CONDITION_LENGTH = 2_000
 MAX_DEPTH = 40
 MAX_REFERENCES = 10
+MAX_NAME_LENGTH = 64
+# Anthropic refuses a request with any other name of an argument.
+PROVIDERS_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 
 def reason_not_to_offer(schema: Mapping[str, Any]) -> str | None:
@@ -23,7 +28,7 @@ def reason_not_to_offer(schema: Mapping[str, Any]) -> str | None:
 
 
 def offered_schema(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """The schema as a model is offered it."""
+    """The schema as a model is offered it: one object of everything that it and its alternatives describe."""
     whole = at_reference(schema)
     parts = [whole, *_objects(whole.get("allOf"))]
     alternatives = [branch for part in parts for name in ALTERNATIVES for branch in _objects(part.get(name))]
@@ -34,10 +39,28 @@ def offered_schema(schema: Mapping[str, Any]) -> dict[str, Any]:
     required += _always_required(whole, parts)
     rest = {name: value for name, value in whole.items() if name not in ("allOf", *ALTERNATIVES, *CONDITIONS)}
     rest |= {"type": "object", "properties": {name: _inner(value, 1) for name, value in properties.items()}}
-    if names := [name for name in dict.fromkeys(required) if name in properties]:
-        return rest | {"required": names}
     rest.pop("required", None)
-    return rest
+    names = [name for name in dict.fromkeys(required) if name in properties]
+    return rest | ({"required": names} if names else {})
+
+
+def with_offered_names(schema: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+    """Rename the arguments whose names a provider refuses; returns the tool's own name of each new one as well."""
+    own_names: dict[str, str] = {}
+    for name in schema["properties"]:
+        if not PROVIDERS_NAME.fullmatch(name):
+            own_names[_offered_name(name, {*schema["properties"], *own_names})] = name
+    if not own_names:
+        return schema, {}
+    offered = {own: name for name, own in own_names.items()}
+    properties = {offered.get(name, name): value for name, value in schema["properties"].items()}
+    required = [offered.get(name, name) for name in schema.get("required", ())]
+    return schema | {"properties": properties} | ({"required": required} if required else {}), own_names
+
+
+def _offered_name(name: str, taken: set[str]) -> str:
+    plain = re.sub(r"[^A-Za-z0-9_.-]", "_", name)[: MAX_NAME_LENGTH - 4] or "_"
+    return next(other for number in count(1) if (other := plain if number == 1 else f"{plain}_{number}") not in taken)
 
 
 def condition(schema: Mapping[str, Any]) -> str:

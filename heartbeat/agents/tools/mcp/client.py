@@ -64,7 +64,8 @@ async def request_call(
     mcp_session: ClientSession, tool: OfferedTool, arguments: dict[str, Any], key: str, settings: Settings
 ) -> ToolResult:
     """Call the tool once. `key` goes along, so that the server can tell a repetition of this call from a second one."""
-    parameters = CallToolRequestParams(name=tool.on_server, arguments=arguments, _meta={KEY: key})
+    named = {tool.argument_names.get(name, name): value for name, value in arguments.items()}
+    parameters = CallToolRequestParams(name=tool.on_server, arguments=named, _meta={KEY: key})
     # Not `call_tool`: it holds an answer to the server's own schema, and drops one that was given but does not fit.
     answer = original(await mcp_session.send_request(CallToolRequest(params=parameters), CallToolResult))
     if asks_for_input(answer):

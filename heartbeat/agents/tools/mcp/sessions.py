@@ -149,10 +149,11 @@ class Sessions:
         server = tool.server
         assert server is not None, f"{tool.name} is built in"
         lost: HeldSession | None = None
+        deadline = asyncio.get_running_loop().time() + self._settings.tool_timeout_seconds
         while True:
             held = self._session(run_uuid, server, key)
             try:
-                async with asyncio.timeout(self._settings.tool_timeout_seconds):
+                async with asyncio.timeout_at(deadline):
                     result = await held.call(tool, arguments, key)
             except asyncio.CancelledError:
                 # A run whose call is cancelled is over, and so is what a server does for it.

@@ -12,9 +12,10 @@ import pytest
 from heartbeat.agents.tools.definitions import McpServer, OfferedTool, ToolResult
 from heartbeat.agents.tools.mcp.client import list_tools
 from heartbeat.agents.tools.mcp.sessions import Sessions
+from heartbeat.agents.tools.offered_tools import ConnectedServer, define_tools
 from heartbeat.domain.tool_pins import pinned_entries
 from heartbeat.settings import Settings
-from tests.support.raw_tool_server import SESSION_LOST, Answer, Browser, RawToolServer, Received
+from tests.support.raw_tool_server import PAGES, SESSION_LOST, Answer, Browser, RawToolServer, Received
 from tests.support.tool_connections import STDIO
 
 NO_SESSION = (400, {}, {"jsonrpc": "2.0", "id": None, "error": {"code": -32000, "message": "No valid session ID"}})
@@ -67,6 +68,42 @@ async def test_calls_side_by_side_share_a_session(browser: Browser, sessions: Se
     calls = [sessions.call(opening, {}, "log_1", f"log_1:{number}") for number in range(5)]
     assert {result.outcome for result in await asyncio.gather(*calls)} == {"ok"}
     assert len(browser.opened) == 1
+
+
+async def test_arguments_go_by_the_names_that_their_server_knows(sessions: Sessions, settings: Settings) -> None:
+    properties = {"$filter": {"type": "string"}, "日": {"type": "integer"}, "月": {"type": "integer"}, "_": {}}
+    odd = {"name": "query", "inputSchema": {"type": "object", "properties": properties, "required": ["$filter"]}}
+    with RawToolServer(pages=[{"tools": [odd]}]) as desk:
+        server = McpServer("tool_1", "web", "http", desk.url)
+        entries = pinned_entries((await list_tools(server, settings)).tools.values(), [])
+        [tool] = [one for one in define_tools([ConnectedServer(server, entries)]) if one.server]
+        assert (list(tool.schema["properties"]), tool.schema["required"]) == (
+            ["_filter", "__2", "__3", "_"],
+            ["_filter"],
+        )
+        await sessions.call(tool, {"_filter": "a", "__2": 1, "__3": 2, "_": 3, "more": 4}, "log_1", "log_1:2")
+    assert desk.received[-1].params["arguments"] == {"$filter": "a", "日": 1, "月": 2, "_": 3, "more": 4}
+
+
+async def test_a_list_is_read_again_when_the_server_says_that_it_changed(
+    browser: Browser, sessions: Sessions, settings: Settings
+) -> None:
+    looking = await tool_of(browser, "look", settings)
+    await sessions.call(looking, {}, "log_1", "log_1:2")
+    browser.pages = [{"tools": PAGES[:1]}]
+    assert (await sessions.call(looking, {}, "log_1", "log_1:4")).outcome == "ok", "nobody said so"
+    note = {"jsonrpc": "2.0", "method": "notifications/tools/list_changed"}
+
+    def noting(received: Received) -> Answer | None:
+        if received.method != "tools/call":
+            return None
+        answer = {"jsonrpc": "2.0", "id": received.id, "result": {"content": "a page"}}
+        events = "".join(f"data: {json.dumps(message)}\n\n" for message in (note, answer))
+        return 200, {"content-type": "text/event-stream"}, events
+
+    browser.instead = noting
+    assert (await sessions.call(looking, {}, "log_1", "log_1:6")).outcome == "ok"
+    assert (await sessions.call(looking, {}, "log_1", "log_1:8")).outcome == "changed"
 
 
 @pytest.mark.parametrize("lost", [SESSION_LOST, NO_SESSION], ids=["404", "400"])
