@@ -30,7 +30,8 @@ class Received:
 class RawToolServer:
     """`pages` are what `tools/list` answers, in turn and then the last one again; `call` answers `tools/call`.
 
-    `instead` may answer a message itself, as status, headers and body; a session id is given out for each `initialize`.
+    `instead` may answer a message itself, as status, headers and body. With `has_sessions` each `initialize` gets a
+    session id, and `goodbyes` counts those that were left.
     """
 
     pages: list[Any] = field(default_factory=lambda: [{"tools": [{"name": "book", "inputSchema": {"type": "object"}}]}])
@@ -39,6 +40,7 @@ class RawToolServer:
     introduction: dict[str, Any] = field(default_factory=dict)
     received: list[Received] = field(default_factory=list)
     has_sessions: bool = False
+    goodbyes: int = 0
 
     @property
     def url(self) -> str:
@@ -111,7 +113,8 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(405, {}, "")
 
     def do_DELETE(self) -> None:
-        self._send(405, {}, "")
+        self.desk.goodbyes += 1
+        self._send(200, {}, "")
 
     def _send(self, status: int, headers: dict[str, str], body: Any) -> None:
         content = body.encode() if isinstance(body, str) else json.dumps(body).encode()

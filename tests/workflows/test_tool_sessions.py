@@ -4,8 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.acting import connect, told
+from heartbeat.store.tables.heartbeats import Heartbeat
+from tests.support.acting import change, connect, told
 from tests.support.model_server import ModelServer, asks, says
+from tests.support.patience import until
 from tests.support.raw_tool_server import SESSION_LOST, Answer, Browser, Received
 from tests.support.world import World
 
@@ -14,6 +16,19 @@ from tests.support.world import World
 def browser() -> Iterator[Browser]:
     with Browser() as desk:
         yield desk
+
+
+@pytest.mark.parametrize("max_steps", [50, 4])
+async def test_a_run_leaves_its_session_however_it_ends(
+    working: World, model: ModelServer, browser: Browser, max_steps: int
+) -> None:
+    await connect(working, browser)
+    await change(working, Heartbeat, max_steps=max_steps)
+    before = browser.goodbyes
+    model.script(asks(("desk__open", {})), asks(("desk__look", {})), says("Done."))
+    log = await working.run_once()
+    assert log.error_code == ("max_steps" if max_steps == 4 else None)
+    await until(lambda: browser.goodbyes - before, lambda goodbyes: goodbyes == 1)
 
 
 async def test_a_run_keeps_its_session_and_hears_when_it_is_lost(
