@@ -119,7 +119,7 @@ class ToolActivities:
             return ToolResult("unknown", UNKNOWN)
         arguments = storable(read_arguments(receipt.call.arguments or "", tool.schema))
         if arguments is None:
-            return ToolResult("failed", "The arguments are no JSON object; ask again with one.")
+            return ToolResult("invalid_arguments", "The arguments are no JSON object; ask again with one.")
         if is_rehearsal:
             return ToolResult("would_ask" if approval_reason else "rehearsed", REHEARSED)
         result = await self._toolbox.call(tool, arguments, receipt.run.uuid, key)

@@ -2,9 +2,12 @@
 
 import time
 from collections.abc import Sequence
+from itertools import takewhile
 
+from heartbeat.agents.bodies.shapes import TokenUsage
 from heartbeat.agents.client import ProviderClients
-from heartbeat.agents.completion import Completion, CompletionRequest, Progress
+from heartbeat.agents.completion import Completion, CompletionRequest, Progress, RequestedCall
+from heartbeat.agents.failures import ModelFailure
 from heartbeat.agents.prices import cost_nano_usd
 from heartbeat.agents.prompt import ModelTurn, ToolTurn
 from heartbeat.agents.tools.definitions import OfferedTool
@@ -12,6 +15,10 @@ from heartbeat.domain.first_message import first_message
 from heartbeat.settings import Settings
 from heartbeat.store.runs.steps import NewStep, ToolCall, Transcript
 from heartbeat.store.tables.runs import Run, Step
+
+REPEATED_CALL = (
+    "{model} repeated a tool call whose arguments the tool cannot take, after it was told what is wrong with them."
+)
 
 
 class ModelClient:
@@ -34,6 +41,9 @@ class ModelClient:
             call_was_text=transcript.failures[-1:] == ("malformed_tool_call",),
         )
         completion = await self._providers.complete(request)
+        if _repeats_invalid_calls(transcript.steps, completion.calls):
+            usage = TokenUsage(completion.input_tokens, completion.output_tokens)
+            raise ModelFailure("malformed_tool_call", REPEATED_CALL.format(model=run.model), usage=usage)
         return _step(run, completion, number, attempt, round((time.monotonic() - started) * 1000))
 
     async def close(self) -> None:
@@ -56,6 +66,16 @@ def _step(run: Run, completion: Completion, number: int, attempt: int, duration_
         attempt=attempt,
         cost_nano_usd=cost_nano_usd(run.model, completion.input_tokens, completion.output_tokens),
         cut=completion.cut,
+    )
+
+
+def _repeats_invalid_calls(steps: Sequence[Step], calls: Sequence[RequestedCall]) -> bool:
+    """Whether a model asks once more for just the calls whose arguments it was told are none. It would go on so."""
+    before = list(takewhile(lambda step: step.kind == "tool", reversed(steps)))[::-1]
+    return (
+        bool(calls)
+        and all(step.failure_code == "invalid_arguments" for step in before)
+        and [(step.name, step.arguments) for step in before] == [(call.tool, call.arguments) for call in calls]
     )
 
 

@@ -75,8 +75,8 @@ class StepObject(BaseModel):
     answer: str = Field(description="What the model or the tool answered.", examples=["3 open tickets"])
     is_error: bool = Field(description="Whether the call failed.", examples=[False])
     failure_code: str | None = Field(
-        description="Of a call that failed: failed, down, unknown, changed or refused; in a rehearsal rehearsed or "
-        "would_ask.",
+        description="Of a call that failed: failed, invalid_arguments, down, unknown, changed or refused; in a "
+        "rehearsal rehearsed or would_ask.",
         examples=["down"],
     )
     failure: str | None = Field(

@@ -101,7 +101,7 @@ def explain(model: str, problem: Exception) -> ModelFailure:
     """
     if (unusable := unusable_response_behind(problem)) is not None:
         message = f"{model}: the provider sent {unusable}."
-        return ModelFailure("bad_answer", message, retryable=True, usage=unusable.usage, written=unusable.written)
+        return ModelFailure(unusable.code, message, retryable=True, usage=unusable.usage, written=unusable.written)
     if never_left(problem):
         return ModelFailure("misconfigured", UNSENDABLE.format(model=model))
     said, usage = _provider_words(problem), _usage(problem)

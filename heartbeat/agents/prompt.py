@@ -35,8 +35,8 @@ class ToolTurn:
 
 
 WRITTEN_CALL = (
-    "Your last answer wrote a tool call into its text, so nothing was called. Call the tool itself, through the API's "
-    "tool calls; or, if you are done, answer in words."
+    "The tool call in your last answer could not be read, so nothing was called. Call the tool through the API's tool "
+    "calls, with its arguments as JSON, and not in your text; or, if you are done, answer in words."
 )
 # What OpenAI, Anthropic, Mistral and Google take as the name of a function and as the id of a call, all of them.
 STRICT = re.compile(r"[A-Za-z0-9_-]{1,64}")

@@ -15,13 +15,10 @@ import pytest
 from heartbeat.agents.client import ProviderClients
 from heartbeat.agents.completion import Completion, CompletionRequest
 from heartbeat.agents.failures import ModelFailure
-from heartbeat.settings import Settings
+from tests.support.providers import CORPUS, MODELS, OF_LIBRARIES, settings_for
 from tests.support.raw_provider import RawProvider
 
-CORPUS = Path(__file__).parents[1] / "corpus" / "answers"
 FILES = sorted(CORPUS.rglob("*.json"))
-MODELS = {"openai": "openai:m", "anthropic": "anthropic:claude-x", "google": "google:gemini-x"}
-OF_LIBRARIES = ("validation error", "pydantic", "list index", "NoneType", "has no attribute", "Traceback", "Error(")
 
 
 @pytest.fixture(scope="module")
@@ -35,19 +32,6 @@ async def clients(provider: RawProvider) -> AsyncIterator[ProviderClients]:
     provider_clients = ProviderClients(settings_for(provider))
     yield provider_clients
     await provider_clients.close()
-
-
-def settings_for(provider: RawProvider) -> Settings:
-    return Settings(
-        _env_file=None,
-        openai_base_url=f"{provider.url}/v1",
-        openai_api_key="k-test",
-        anthropic_base_url=provider.url,
-        anthropic_api_key="k-test",
-        google_base_url=provider.url,
-        google_api_key="k-test",
-        step_timeout_seconds=20,
-    )
 
 
 def name_of(path: Path) -> str:

@@ -90,7 +90,7 @@ async def test_what_a_tool_fails_at_is_for_the_model_to_read(
     [(_, said)] = told(model.requests[1])
     assert words in said
     [call] = [step for step in await transcript(agent, log) if step.kind == "tool"]
-    assert call.failure_code == "failed"
+    assert call.failure_code == ("invalid_arguments" if "no JSON" in words else "failed")
     assert desk.times("book") == 0
 
 

@@ -104,3 +104,17 @@ async def test_an_answer_that_is_none_is_tried_twice_and_paid_as_it_says(working
     model.script(broken)
     log = await working.run_once()
     assert (log.error_code, len(model.requests), log.tokens_used, log.credits_charged) == ("bad_answer", 2, 2000, 2)
+
+
+async def test_a_call_that_cannot_be_made_is_told_back_once(working: World, model: ModelServer) -> None:
+    model.script(asks(("report", {}), input_tokens=60_000))
+    log = await working.run_once()
+    assert (log.status, log.error_code, len(model.requests)) == ("error", "malformed_tool_call", 2)
+    assert "cannot take" in (log.error_message or "")
+    assert log.tokens_used == 120_040
+
+
+async def test_a_call_that_was_put_right_is_made(working: World, model: ModelServer) -> None:
+    model.script(asks(("report", {})), asks(("report", {"outcome": "ok"})), asks(("report", REPORT)), EMPTY)
+    log = await working.run_once()
+    assert (log.status, log.response) == ("success", "Two tickets looked at.")

@@ -87,7 +87,7 @@ async def test_a_bot_that_is_full_is_told_to_forget_something(working: World, mo
     model.script(asks(("remember", {"text": "One more."}), ("remember", {"text": "x" * 4_001})), says("Too bad."))
     log = await working.run_once()
     full, long = await calls(working, log.uuid)
-    assert (full.failure_code, long.failure_code) == ("failed", "failed")
+    assert (full.failure_code, long.failure_code) == ("failed", "invalid_arguments")
     assert (
         full.answer == "This bot remembers 1,000 things, which is the most; forget what is not needed, then try again."
     )

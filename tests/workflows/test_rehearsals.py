@@ -210,5 +210,5 @@ async def test_who_would_hear_of_it_at_a_tick(
 async def test_arguments_that_are_no_json_are_the_models_mistake(agent: World, model: ModelServer) -> None:
     model.script(asks(("desk__book", "{")), says("Sorry."))
     log = await rehearse(agent)
-    assert [step.failure_code for step in await transcript(agent, log) if step.kind == "tool"] == ["failed"]
+    assert [step.failure_code for step in await transcript(agent, log) if step.kind == "tool"] == ["invalid_arguments"]
     assert (await agent.database.read(lambda c: rehearsal(c, log))).calls == []

@@ -17,8 +17,8 @@ STOPS = {
     "content_filter": "refusal",
     "pause_turn": "pause_turn",
 }
-# Blocks that go back as they came: thoughts are signed.
-KEPT = {"thinking", "redacted_thinking"}
+# Blocks that go back as they came, with what each must have: thoughts are signed.
+THOUGHTS = {"thinking": ("thinking", "signature"), "redacted_thinking": ("data",)}
 
 
 def message(body: dict[str, Any]) -> dict[str, Any] | None:
@@ -61,9 +61,9 @@ def usage(body: dict[str, Any]) -> TokenUsage | None:
 
 
 def _block(entry: dict[str, Any], number: int) -> dict[str, Any] | None:
-    kind = entry.get("type")
-    if kind in KEPT:
-        return entry
+    kind = str(entry.get("type"))
+    if kind in THOUGHTS:
+        return entry if all(isinstance(entry.get(name), str) for name in THOUGHTS[kind]) else None
     if kind == "tool_use":
         try:
             tool_input = json.loads(arguments(entry.get("input")))

@@ -13,7 +13,7 @@ from typing import Any
 
 from heartbeat.agents.bodies import anthropic, google, openai
 from heartbeat.agents.bodies.errors import error_inside, error_repaired
-from heartbeat.agents.bodies.shapes import TokenUsage
+from heartbeat.agents.bodies.shapes import TokenUsage, UnreadableCall
 from heartbeat.agents.bodies.waits import wait_of
 
 TITLE = re.compile(rb"<title[^>]*>\s*(.{1,80}?)\s*</title>", re.IGNORECASE | re.DOTALL)
@@ -45,8 +45,11 @@ class UnusableResponse(Exception):
     paid for all the same. Of a page or an empty body that is `None`.
     """
 
-    def __init__(self, message: str, usage: TokenUsage | None = None, written: int | None = None) -> None:
+    def __init__(
+        self, message: str, usage: TokenUsage | None = None, written: int | None = None, code: str = "bad_answer"
+    ) -> None:
         super().__init__(message)
+        self.code = code
         self.usage = usage
         self.written = written
 
@@ -80,7 +83,12 @@ def repaired(path: str, status: int, headers: Mapping[str, str], content: bytes,
         raise UnusableResponse("something else than an object in its JSON")
     if (error := error_inside(body)) is not None:
         return _failed(error.status, headers, error.body, content, now, used)
-    completion = dialect.completion(body)
+    try:
+        completion = dialect.completion(body)
+    except UnreadableCall as problem:
+        raise UnusableResponse(
+            "a tool call that it could not read itself", used, code="malformed_tool_call"
+        ) from problem
     if completion is None:
         raise UnusableResponse("an answer without any content", used)
     return Repaired(200, json.dumps(completion).encode())

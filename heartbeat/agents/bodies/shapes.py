@@ -6,6 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 
+class UnreadableCall(Exception):
+    """A provider says that it could not read the tool call that its model wrote."""
+
+
 @dataclass(frozen=True)
 class TokenUsage:
     """Tokens that a provider says were read and written."""

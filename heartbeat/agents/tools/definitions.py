@@ -6,7 +6,9 @@ from typing import Any, Literal, Self
 
 from heartbeat.domain.tool_effects import ToolEffect
 
-Outcome = Literal["ok", "failed", "down", "unknown", "changed", "refused", "rehearsed", "would_ask"]
+Outcome = Literal[
+    "ok", "failed", "invalid_arguments", "down", "unknown", "changed", "refused", "rehearsed", "would_ask"
+]
 
 
 @dataclass(frozen=True)

@@ -23,11 +23,12 @@ BUILT_IN = [tool.definition for tool in TOOLS.values()]
 
 
 async def call_built_in(name: str, arguments: dict[str, Any], settings: Settings) -> ToolResult:
-    """Call the built-in tool `name`. Arguments that do not fit make a failed call that says what to write instead."""
+    """Call the built-in tool `name`. Arguments that do not fit make a call that says what to write instead."""
     try:
         valid = TOOLS[name].arguments.model_validate(arguments)
     except ValidationError as problem:
-        return ToolResult("failed", f"{name} was not called: {_instead(problem)}. Call it again with that put right.")
+        text = f"{name} was not called: {_instead(problem)}. Call it again with that put right."
+        return ToolResult("invalid_arguments", text)
     return await valid.call(settings)
 
 

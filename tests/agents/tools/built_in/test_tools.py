@@ -56,7 +56,7 @@ async def test_a_report_that_does_not_fit_is_told_what_to_write(
     settings: Settings, arguments: dict[str, Any], words: str
 ) -> None:
     called = await call_built_in("report", arguments, settings)
-    assert (called.outcome, called.report) == ("failed", None)
+    assert (called.outcome, called.report) == ("invalid_arguments", None)
     assert called.text.startswith(f"report was not called: {words}")
 
 
@@ -72,5 +72,5 @@ async def test_a_page_is_fetched_through_the_guard(settings: Settings) -> None:
 
 async def test_a_page_without_an_address_is_told_what_to_write(settings: Settings) -> None:
     called = await call_built_in("web_fetch", {"uri": "https://example.com"}, settings)
-    assert called.outcome == "failed"
+    assert called.outcome == "invalid_arguments"
     assert "url: Field required" in called.text
