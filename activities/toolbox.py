@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 from heartbeat.agents.model_names import takes_tools
 from heartbeat.agents.tools.definitions import McpServer, OfferedTool, ToolResult
 from heartbeat.domain.tool_limits import max_tools
-from heartbeat.secrets.keyring import CannotOpen, Keyring, open_headers
+from heartbeat.secrets.keyring import CannotOpen, Keyring, open_headers, open_url
 from heartbeat.settings import Settings
 from heartbeat.store.tables.bots import Tool
 from heartbeat.store.tables.runs import Run
@@ -46,7 +46,7 @@ class Toolbox:
 
             return await call_built_in(definition.name, arguments, self._settings)
         if definition.server.uuid in self._unreadable:
-            reason = "The headers of its server cannot be opened here; the operator's log says why."
+            reason = "The secrets of its server cannot be opened here; the operator's log says why."
             return ToolResult("failed", f"{definition.name} was not called. {reason}")
         if self._sessions is None:
             from heartbeat.agents.tools.mcp.sessions import Sessions
@@ -68,16 +68,17 @@ class Toolbox:
         from heartbeat.agents.tools.offered_tools import ConnectedServer
 
         transport = cast(Literal["http", "sse"], row.transport)
-        server = McpServer(row.uuid, row.server_label, transport, row.server_url, self._headers(row))
+        server = McpServer(row.uuid, row.server_label, transport, *self._url_and_headers(row))
         return ConnectedServer(server, row.tools, row.require_approval, row.approval_tools, row.risks)
 
-    def _headers(self, row: Tool) -> dict[str, str]:
-        """Headers that do not open keep their own server from being called, and nothing else of the run."""
+    def _url_and_headers(self, row: Tool) -> tuple[str, dict[str, str]]:
+        """Secrets that do not open keep their own server from being called, and nothing else of the run."""
         try:
+            url = open_url(self._keyring, row.uuid, row.sealed_url, row.server_url)
             headers = open_headers(self._keyring, row.uuid, row.sealed_headers)
         except CannotOpen as problem:
             log.error("%s", problem)
             self._unreadable.add(row.uuid)
-            return {}
+            return row.server_url, {}
         self._unreadable.discard(row.uuid)
-        return headers
+        return url, headers

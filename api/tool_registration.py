@@ -18,8 +18,9 @@ from api.schemas.tools import CreateTool, UpdateTool
 from heartbeat.agents.tools.definitions import DiscoveredTool, McpServer
 from heartbeat.domain.errors import Conflict, Invalid
 from heartbeat.domain.ids import new_id
+from heartbeat.domain.redaction import shown_address
 from heartbeat.egress.addresses import AllowList, read_host
-from heartbeat.secrets.keyring import CannotOpen, Keyring, NoKey, open_headers, seal_headers
+from heartbeat.secrets.keyring import CannotOpen, Keyring, NoKey, open_headers, open_url, seal_headers, seal_url
 from heartbeat.settings import Settings
 from heartbeat.store.projects.access import Access
 from heartbeat.store.tables.bots import Bot, Tool
@@ -44,15 +45,20 @@ def new_tool(bot: Bot, body: CreateTool, settings: Settings) -> Tool:
     """Build the tool of `bot` that `body` describes; it is not stored yet. Raises `Invalid`."""
     require_open_address(body.server_url, settings)
     uuid = new_id("tool")
-    fields = {**body.fields(), **_header_columns(uuid, body.headers or {}, settings)}
+    fields = {**body.fields(), **_url_columns(uuid, body.server_url, settings)}
+    fields |= _header_columns(uuid, body.headers or {}, settings)
     return Tool.model_construct(uuid=uuid, bot_id=bot.id, **fields)
 
 
 def changes(body: UpdateTool, tool: Tool, settings: Settings) -> dict[str, Any]:
     """List the columns that `body` changes. Raises `Invalid`, also when kept headers would go to another host."""
     fields = body.fields()
+    if fields.get("server_url") == shown_address(tool.server_url):
+        # As it is shown: what is kept of it stays.
+        del fields["server_url"]
     if "server_url" in fields:
         require_open_address(fields["server_url"], settings)
+        fields |= _url_columns(tool.uuid, fields["server_url"], settings)
     if body.headers:
         return fields | _header_columns(tool.uuid, body.headers, settings)
     if body.forgets_headers:
@@ -117,13 +123,27 @@ def accept_listing(connection: Connection, access: Access, before: Tool, listing
 
 def require_same_server(tool: Tool, before: Tool) -> None:
     """Raises `Conflict` when somebody has pointed the tool elsewhere since it was read `before` asking its server."""
-    if any(getattr(tool, name) != getattr(before, name) for name in ("server_url", "transport", "sealed_headers")):
+    if any(
+        getattr(tool, name) != getattr(before, name)
+        for name in ("server_url", "sealed_url", "transport", "sealed_headers")
+    ):
         raise Conflict("tool_changed", "Somebody else changed this tool at the same time; read it, and try again.")
 
 
 def changed_copy(tool: Tool, fields: Mapping[str, Any]) -> Tool:
     """Copy the tool as it will be with `fields` written."""
     return Tool.model_construct(**{**tool.model_dump(), **fields})
+
+
+def _url_columns(uuid: str, url: str, settings: Settings) -> dict[str, Any]:
+    """Split an address into what may be shown and, if it has a query, the whole of it sealed. Raises `Invalid`."""
+    shown = shown_address(url)
+    if not urlsplit(url).query:
+        return {"server_url": shown, "sealed_url": None}
+    try:
+        return {"server_url": shown, "sealed_url": seal_url(Keyring.from_settings(settings), uuid, url)}
+    except NoKey as problem:
+        raise Invalid("server_url", f"has a query, and {problem.message}", problem.code) from None
 
 
 def _header_columns(uuid: str, headers: Mapping[str, str], settings: Settings) -> dict[str, Any]:
@@ -138,9 +158,11 @@ def _header_columns(uuid: str, headers: Mapping[str, str], settings: Settings) -
 
 
 def _server(tool: Tool, settings: Settings) -> McpServer:
-    headers = open_headers(Keyring.from_settings(settings), tool.uuid, tool.sealed_headers)
+    keyring = Keyring.from_settings(settings)
+    headers = open_headers(keyring, tool.uuid, tool.sealed_headers)
+    url = open_url(keyring, tool.uuid, tool.sealed_url, tool.server_url)
     transport = cast(Literal["http", "sse"], tool.transport)
-    return McpServer(tool.uuid, tool.server_label, transport, tool.server_url, headers)
+    return McpServer(tool.uuid, tool.server_label, transport, url, headers)
 
 
 def _origin(url: str) -> tuple[str, str | None, int | None]:

@@ -86,7 +86,7 @@ async def update(tool_id: ToolId, body: UpdateTool, caller: CallerDep) -> ApiRes
     settings = caller.stack.settings
     before = await caller.read_inline(body, store.tool, tool_id)
     after = changed_copy(before, changes(body, before, settings))
-    moved = (after.server_url, after.transport) != (before.server_url, before.transport)
+    moved = any(getattr(after, name) != getattr(before, name) for name in ("server_url", "sealed_url", "transport"))
     listing = await list_offered(after, settings) if moved or before.refreshed_at is None else None
     tool = await caller.write(body, _updated, ToolUpdate(body, before, listing), settings, caller.now())
     return ApiResponse({"tool": show_tool(tool)})

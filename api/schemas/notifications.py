@@ -20,6 +20,7 @@ from api.schemas.response_fields import (
     WrittenAt,
 )
 from heartbeat.domain.field_types import WHOLE, Flag, Words
+from heartbeat.domain.redaction import shown_address
 from heartbeat.store.notifications.targets import ListedNotification, ListedTarget
 
 Name = Annotated[Words, Field(max_length=200)]
@@ -255,7 +256,7 @@ def show_target(listed: ListedTarget) -> dict[str, Any]:
         "member_id": listed.member_uuid,
         "channel": row.channel,
         "name": row.name,
-        "config": row.config,
+        "config": {name: shown_address(value) if name == "url" else value for name, value in row.config.items()},
         "events": row.events,
         "cooldown_seconds": row.cooldown_seconds,
         "quiet_until": moment(row.quiet_until),

@@ -29,6 +29,7 @@ from api.schemas.tool_fields import (
     Transport,
 )
 from heartbeat.domain.field_types import Flag
+from heartbeat.domain.redaction import shown_address
 from heartbeat.store.tables.bots import Tool
 
 URL = "https://tools.example.com/mcp"
@@ -60,7 +61,7 @@ class _ToolFields(OfBot):
 
 HEADERS = "Sent with every request to the server. They are kept encrypted and never answered."
 LABEL = "What it is called; the model sees its tools as `label__tool`."
-ADDRESS = "An http or https address without a password."
+ADDRESS = "An http or https address without a password. A query is kept encrypted and never answered."
 TRANSPORT = "http (streamable HTTP) or sse."
 ON = "Whether its tools are offered to the model."
 
@@ -197,7 +198,10 @@ class ToolObject(BaseModel):
 
     id: str = Field(description="The tool's id.", examples=[examples.TOOL])
     server_label: str = Field(description=LABEL, examples=["crm"])
-    server_url: str = Field(description="The server's address.", examples=[URL])
+    server_url: str = Field(description="The server's address, without its query.", examples=[URL])
+    has_query: bool = Field(
+        description="Whether the address has a query, which is kept encrypted and never answered.", examples=[False]
+    )
     transport: str = Field(description=TRANSPORT, examples=["http"])
     require_approval: str = Field(
         description="Which calls wait for a person's approval: never, always or tool-specific.",
@@ -256,7 +260,8 @@ def show_tool(tool: Tool) -> dict[str, Any]:
     return {
         "id": tool.uuid,
         "server_label": tool.server_label,
-        "server_url": tool.server_url,
+        "server_url": shown_address(tool.server_url),
+        "has_query": tool.sealed_url is not None or "?" in tool.server_url,
         "transport": tool.transport,
         "require_approval": tool.require_approval,
         "approval_tools": tool.approval_tools,

@@ -1,6 +1,6 @@
 """The settings' database, opened for one query of a command."""
 
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
@@ -8,9 +8,11 @@ import typer
 from sqlalchemy import make_url
 
 from heartbeat.domain.errors import Conflict
+from heartbeat.secrets.keyring import CannotOpen, Keyring, NoKey
 from heartbeat.settings import Settings
 from heartbeat.store.database import Database
 from heartbeat.store.migrate import current, newest, upgrade
+from heartbeat.store.projects.sealed_addresses import seal_addresses
 from heartbeat.store.sqlite_reader import Query
 
 P = ParamSpec("P")
@@ -20,6 +22,9 @@ T = TypeVar("T")
 def migrate_database(settings: Settings) -> None:
     """Bring the database to the newest schema and print its revision."""
     upgrade(settings.store_url())
+    # What cannot be sealed now is so by `heartbeat secrets rotate`, once the key is right.
+    with suppress(NoKey, CannotOpen):
+        write_database(settings, seal_addresses, Keyring.from_settings(settings))
     typer.echo(f"The database is at revision {current(settings.store_url())}.")
 
 

@@ -8,6 +8,7 @@ from heartbeat.cli.database import write_database
 from heartbeat.cli.output import print_error
 from heartbeat.secrets.keyring import CannotOpen, Keyring
 from heartbeat.settings import Settings
+from heartbeat.store.projects.sealed_addresses import seal_addresses
 from heartbeat.store.projects.sealed_secrets import SEALED_COLUMNS, seal_anew
 
 BATCH_SIZE = 200
@@ -34,11 +35,12 @@ class Rotation:
     problems: list[str] = field(default_factory=list)
 
     def carry_out(self, settings: Settings) -> None:
-        """Go through all rows, by id, until there are no more."""
+        """Go through all rows, by id, until there are no more, and seal the addresses that never were."""
         for column in SEALED_COLUMNS:
             last_id: int | None = 0
             while last_id is not None:
                 last_id = write_database(settings, seal_anew, column, last_id, BATCH_SIZE, self._reseal)
+        self.anew += write_database(settings, seal_addresses, self.keyring)
 
     def _reseal(self, sealed: str, row: str) -> str | None:
         """Seal a text with the newest key; `None` when it is already, or cannot be opened."""

@@ -16,6 +16,13 @@ SECRET = re.compile(
 SAID = "It said: {}"
 
 
+def shown_address(url: str) -> str:
+    """An address without what may be a secret of it: a user, a password, the query and what follows it."""
+    scheme, separator, rest = re.split("[?#]", url, maxsplit=1)[0].partition("://")
+    authority, slash, path = rest.partition("/")
+    return scheme + separator + authority.rpartition("@")[2] + slash + path
+
+
 def mask(text: str) -> str:
     """The text with everything that looks like a secret replaced by dots."""
     return SECRET.sub("•••", text)

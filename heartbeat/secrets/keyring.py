@@ -111,6 +111,21 @@ def open_headers(keyring: Keyring, tool_uuid: str, sealed: str | None) -> dict[s
     return headers
 
 
+def seal_url(keyring: Keyring, tool_uuid: str, url: str) -> str:
+    """Seal the whole address of a tool server for its row. Raises `NoKey`."""
+    return keyring.seal(url, url_row(tool_uuid))
+
+
+def open_url(keyring: Keyring, tool_uuid: str, sealed: str | None, shown: str) -> str:
+    """Open the whole address of a tool server: the one that is shown, unless more is sealed. Raises `CannotOpen`."""
+    return shown if sealed is None else keyring.open(sealed, url_row(tool_uuid))
+
+
+def url_row(tool_uuid: str) -> str:
+    """What the address of a tool is sealed with."""
+    return f"tool:{tool_uuid}:url"
+
+
 def headers_row(tool_uuid: str) -> str:
     """What the headers of a tool are sealed with."""
     return f"tool:{tool_uuid}:headers"

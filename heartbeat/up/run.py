@@ -13,9 +13,11 @@ import httpx
 
 from heartbeat.domain.clock import utc_now
 from heartbeat.secrets.key_file import make_key_file
+from heartbeat.secrets.keyring import CannotOpen, Keyring, NoKey
 from heartbeat.settings import Settings
 from heartbeat.store import migrate
 from heartbeat.store.database import Database
+from heartbeat.store.projects.sealed_addresses import seal_addresses
 from heartbeat.up.first_project import FirstProject, create_first_project, has_unknown_key
 from heartbeat.up.stack import EmbeddedStack
 from heartbeat.up.supervisor import OWN_NAME, Log, Supervisor
@@ -36,6 +38,8 @@ def prepare(settings: Settings, log: Log) -> FirstProject | None:
     migrate.upgrade(settings.store_url())
     database = Database(settings.store_url())
     try:
+        with suppress(NoKey, CannotOpen):
+            database.write_now(seal_addresses, Keyring.from_settings(settings))
         now = utc_now()
         first = database.write_now(create_first_project, settings, now)
         if database.read_now(has_unknown_key, settings):

@@ -37,6 +37,19 @@ async def test_a_target_shows_what_may_be_shown(ours: Api, receiver: Receiver) -
     assert SECRET not in stored
 
 
+async def test_the_query_of_an_address_is_a_secret(ours: Api, receiver: Receiver) -> None:
+    whole = f"{receiver.url}?token=canary-of-the-query"
+    target = (await create(ours, whole))["target"]
+    assert target["config"] == {"url": receiver.url}
+    # As a client sends back what it was shown.
+    changed = await ours.put("/notification/target/update", target_id=target["id"], config=target["config"])
+    assert changed.json()["target"]["config"] == target["config"]
+    assert (await ours.post("/notification/test", target_id=target["id"])).json()["success"]
+    assert receiver.received[0].path.endswith("?token=canary-of-the-query")
+    stored = await ours.database.read(lambda c: str(list(c.exec_driver_sql("SELECT * FROM target"))))
+    assert "canary-of-the-query" not in stored
+
+
 async def test_a_secret_that_was_made_up_is_shown_once(ours: Api, receiver: Receiver) -> None:
     created = await create(ours, receiver.url, config={"url": receiver.url})
     assert created["made_up"]["secret"].startswith("whsec_")

@@ -9,13 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 from temporalio.client import Client
 
 from api.schemas.tools import OneTool, ToolTried
 from heartbeat.agents.tools.definitions import DiscoveredTool
 from heartbeat.domain.secret_keys import new_key
 from heartbeat.secrets.key_file import make_key_file
+from heartbeat.secrets.keyring import Keyring, open_url
 from heartbeat.store.database import Database
+from heartbeat.store.rows import columns, exactly_one
+from heartbeat.store.tables.bots import Tool
 from heartbeat.store.tools.servers import mark_changed
 from tests.support.api import Api, error_of, wrong_fields
 from tests.support.patience import PATIENCE
@@ -279,3 +283,34 @@ def test_an_api_that_speaks_to_no_server_has_not_loaded_what_it_would_need() -> 
     look = "import api.main, sys; print(sorted({'mcp', 'httpx2', 'anthropic', 'openai'} & set(sys.modules)))"
     process = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True)
     assert process.stdout == "[]\n"
+
+
+async def test_the_query_of_an_address_is_a_secret(shop: Api, desk: ToolServer) -> None:
+    bot, keyring = await shop.bot(), Keyring.from_settings(shop.settings)
+    whole = f"{desk.url}?token=canary-of-the-query"
+    tool = await connect(shop, bot, whole)
+    assert (tool["server_url"], tool["has_query"], tool["last_error"]) == (desk.url, True, None)
+
+    async def stored() -> Tool:
+        table = columns(Tool)
+        query = select(table).where(table.c.uuid == tool["id"])
+        return await shop.database.read(lambda connection: exactly_one(connection, Tool, query))
+
+    row = await stored()
+    assert "canary" not in str(row)
+    assert open_url(keyring, row.uuid, row.sealed_url, row.server_url) == whole
+    # As a client sends back what it was shown.
+    await shop.put(f"/tool/{tool['id']}", bot_id=bot["id"], server_url=desk.url, server_label="Desk")
+    assert (await stored()).sealed_url == row.sealed_url
+    forgotten = (await shop.put(f"/tool/{tool['id']}", bot_id=bot["id"], server_url=f"{desk.url}?")).json()["tool"]
+    assert (forgotten["server_url"], forgotten["has_query"]) == (desk.url, False)
+    assert (await stored()).sealed_url is None
+
+
+async def test_a_query_without_a_key_is_refused(shared_database: Database, temporal: Client, tmp_path: Path) -> None:
+    async with shop_with(shared_database, temporal, tmp_path) as api:
+        bot = await api.bot()
+        fields = {"server_label": "desk", "server_url": "https://desk.example/mcp?token=canary", "transport": "http"}
+        refused = await api.post("/tool", bot_id=bot["id"], **fields)
+        assert (wrong_fields(refused), error_of(refused, 400)["code"]) == (["server_url"], "no_secret_key")
+        assert "canary" not in refused.text

@@ -1,5 +1,6 @@
 """`heartbeat secrets …`, and the key file that the embedded stack makes."""
 
+import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -11,11 +12,13 @@ from sqlalchemy import Connection, select
 from heartbeat.cli.secrets import BATCH_SIZE, Rotation
 from heartbeat.domain.secret_keys import new_key, read_keys
 from heartbeat.secrets.key_file import KEY_FILE
-from heartbeat.secrets.keyring import Keyring, open_headers, seal_headers
+from heartbeat.secrets.keyring import Keyring, config_row, open_headers, seal_headers, url_row
 from heartbeat.settings import Settings
 from heartbeat.store.database import Database
+from heartbeat.store.notifications.targets import create_target
 from heartbeat.store.rows import columns, exactly_one
 from heartbeat.store.tables.bots import Bot, Tool
+from heartbeat.store.tables.notifications import Target
 from heartbeat.store.tools.servers import create_tool, lock_tool, write_tool
 from heartbeat.up.run import prepare
 from tests.support.commands import Run
@@ -74,6 +77,30 @@ def test_rotation_seals_everything_with_the_first_key(store: Database, heartbeat
     assert opened(store, NEW) == {uuid: {"X-Key": uuid} for uuid in uuids}
     again = heartbeat("secrets", "rotate", HEARTBEAT_SECRET_KEYS=NEW)
     assert again.out == f"Sealed anew with {NEW_ID}: 0. Sealed with it already: {BATCH_SIZE + 7}.\n"
+
+
+@pytest.mark.parametrize("command", [("migrate",), ("secrets", "rotate")])
+def test_addresses_of_before_are_sealed(store: Database, heartbeat: Run, command: tuple[str, ...]) -> None:
+    """Rows of a version that kept queries as they came."""
+    tool, target, url = columns(Tool), columns(Target), "https://desk.test/mcp?token=canary"
+
+    def before(connection: Connection) -> None:
+        project = a_project(connection)
+        access = access_to(connection, a_bot(connection, project))
+        create_tool(connection, access, {"server_label": "desk", "server_url": url, "transport": "http"}, NOW)
+        sealed = Keyring(read_keys(OLD)).seal('{"secret": "whsec_x"}', config_row("tgt_1"))
+        fields = {"uuid": "tgt_1", "channel": "webhook", "name": "hook", "config": {"url": url}}
+        create_target(connection, access, {**fields, "sealed_config": sealed}, NOW)
+
+    store.write_now(before)
+    for _ in range(2):
+        assert heartbeat(*command, HEARTBEAT_SECRET_KEYS=OLD).code == 0
+    row = store.read_now(lambda c: c.execute(select(tool.c.uuid, tool.c.server_url, tool.c.sealed_url)).one())
+    ring = Keyring(read_keys(OLD))
+    assert (row.server_url, ring.open(row.sealed_url, url_row(row.uuid))) == ("https://desk.test/mcp", url)
+    kept = store.read_now(lambda c: c.execute(select(target.c.config, target.c.sealed_config)).one())
+    assert kept.config == {"url": "https://desk.test/mcp"}
+    assert json.loads(ring.open(kept.sealed_config, config_row("tgt_1"))) == {"secret": "whsec_x", "url": url}
 
 
 def test_what_does_not_open_is_named_and_stays(store: Database, heartbeat: Run) -> None:

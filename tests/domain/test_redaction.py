@@ -1,6 +1,6 @@
 import pytest
 
-from heartbeat.domain.redaction import mask
+from heartbeat.domain.redaction import mask, shown_address
 from heartbeat.temporal.summaries import MAX, run_summary
 
 
@@ -34,3 +34,18 @@ def test_what_looks_like_a_secret_is_masked(secret: str) -> None:
 def test_ordinary_words_stay() -> None:
     text = "Check https://example.org/tickets?page=2 for urgent tickets and summarize them."
     assert mask(text) == text
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://desk.test/mcp", "https://desk.test/mcp"),
+        ("https://desk.test/mcp?token=abc", "https://desk.test/mcp"),
+        ("https://user:pass@desk.test:8443/mcp#part", "https://desk.test:8443/mcp"),
+        ("https://desk.test?a=/b@c", "https://desk.test"),
+        ("http://[::1", "http://[::1"),
+        ("", ""),
+    ],
+)
+def test_an_address_is_shown_without_what_may_be_secret(url: str, shown: str) -> None:
+    assert shown_address(url) == shown

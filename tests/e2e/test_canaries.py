@@ -32,6 +32,7 @@ CANARIES = Canaries(
     model_key="sk-canary-model-2718281828",
     header="canary-header-1618033988",
     other_header="canary-replaced-1414213562",
+    query="canary-query-2236067977",
     stdio="canary-stdio-1732050807",
     secret_key=b64encode(b"canary-secret-key-0123456789abcd").decode(),
 )
@@ -84,7 +85,12 @@ def test_no_secret_is_anywhere(start: Start, model: ModelServer, tmp_path: Path)
 def _live(call: Caller, desk: ToolServer, model: ModelServer) -> None:
     """Connect, change, fail, use: whatever touches a secret on its way."""
     bot = call("POST", "/create", name="Canary", heartbeat=1)["bot"]["uuid"]
-    address = {"bot_id": bot, "server_label": "desk", "server_url": desk.url, "transport": "http"}
+    address = {
+        "bot_id": bot,
+        "server_label": "desk",
+        "server_url": f"{desk.url}?key={CANARIES['query']}",
+        "transport": "http",
+    }
     created = call("POST", "/tool", **address, headers={"x-desk": CANARIES["other_header"]})
     tool = created["tool"]["id"]
     assert created["tool"]["last_error"]

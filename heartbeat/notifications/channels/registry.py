@@ -14,6 +14,7 @@ from pydantic import SecretStr, ValidationError
 
 from heartbeat.domain.errors import Detail, Invalid, InvalidMany
 from heartbeat.domain.field_types import is_blank
+from heartbeat.domain.redaction import shown_address
 from heartbeat.notifications.channels.apprise import AppriseChannel
 from heartbeat.notifications.channels.channel import Channel, ChannelConfig
 from heartbeat.notifications.channels.discord import DiscordChannel
@@ -62,7 +63,11 @@ def read_config(
         raise InvalidMany(_details(problem)) from None
     values = {name: value for name, value in model if value is not None}
     secrets = {name: value.get_secret_value() for name, value in values.items() if isinstance(value, SecretStr)}
-    return {name: value for name, value in values.items() if name not in secrets}, secrets
+    shown = {name: value for name, value in values.items() if name not in secrets}
+    if "?" in shown.get("url", ""):
+        # What is sealed takes the place of what is shown when a message is sent.
+        secrets["url"], shown["url"] = shown["url"], shown_address(shown["url"])
+    return shown, secrets
 
 
 def change_config(
@@ -78,6 +83,9 @@ def change_config(
     for.
     """
     changes = {name: value for name, value in changes.items() if not is_blank(value)}
+    if "url" in secrets and changes.get("url") == config.get("url"):
+        # As it is shown: its query, which is kept, stays.
+        changes = {name: value for name, value in changes.items() if name != "url"}
     new_config, new_secrets = read_config(channel, {**config, **secrets, **changes}, allow)
     moved = [name for name in DESTINATIONS if new_config.get(name) != config.get(name)]
     old_secrets = [name for name in new_secrets if name in secrets and name not in changes]

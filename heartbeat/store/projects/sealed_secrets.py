@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Column, Connection, Table, select, update
 
-from heartbeat.secrets.keyring import config_row, headers_row
+from heartbeat.secrets.keyring import config_row, headers_row, url_row
 from heartbeat.store.rows import columns
 from heartbeat.store.tables.bots import Tool
 from heartbeat.store.tables.notifications import Target
@@ -25,6 +25,7 @@ class SealedColumn:
 
 SEALED_COLUMNS = (
     SealedColumn(TOOL, TOOL.c.sealed_headers, headers_row),
+    SealedColumn(TOOL, TOOL.c.sealed_url, url_row),
     SealedColumn(TARGET, TARGET.c.sealed_config, config_row),
 )
 

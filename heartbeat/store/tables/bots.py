@@ -47,8 +47,8 @@ class Subscriber(SQLModel, table=True):
 class Tool(SQLModel, table=True):
     """A connected MCP server. `tools` are its definitions as they were pinned, each with what it is now if it changed.
 
-    `changed_count` is how many of them changed. `sealed_headers` can be opened with the installation's secret keys
-    alone; `header_names` may be shown.
+    `changed_count` is how many of them changed. `sealed_headers` and `sealed_url` can be opened with the installation's
+    secret keys alone; `header_names` and `server_url`, which then is without its query, may be shown.
     """
 
     id: int = Field(default=None, primary_key=True)
@@ -60,6 +60,7 @@ class Tool(SQLModel, table=True):
     require_approval: str = "never"
     approval_tools: list[str] = Field(default_factory=list, sa_type=JSON)
     risks: list[str] = Field(default_factory=list, sa_type=JSON)
+    sealed_url: str | None = None
     sealed_headers: str | None = None
     header_names: list[str] = Field(default_factory=list, sa_type=JSON)
     is_enabled: bool = True

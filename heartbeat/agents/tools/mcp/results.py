@@ -6,6 +6,7 @@ The answer is read as it was sent, as far as it can be: blocks of unknown types,
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+from urllib.parse import parse_qsl
 
 from heartbeat.agents.tools.definitions import McpServer
 from heartbeat.domain.text import cut_bytes
@@ -40,14 +41,16 @@ def asks_for_input(result: Mapping[str, Any]) -> bool:
 
 
 def without_secrets(text: str, server: McpServer) -> str:
-    """Hide the header values and the environment that the server was given, should it say them back."""
+    """Hide the header values, the query and the environment that the server was given, should it say them back."""
     for secret in sorted(_secrets(server), key=len, reverse=True):
         text = text.replace(secret, HIDDEN)
     return text
 
 
 def _secrets(server: McpServer) -> Iterator[str]:
-    for value in (*server.headers.values(), *server.env.values()):
+    query = server.url.partition("?")[2].partition("#")[0]
+    in_query = (query, *(value for _, value in parse_qsl(query)))
+    for value in (*server.headers.values(), *server.env.values(), *in_query):
         # "Bearer abc": the part that is secret may be said alone.
         yield from (part for part in (value, value.rpartition(" ")[2]) if len(part) >= MIN_SECRET_LENGTH)
 
