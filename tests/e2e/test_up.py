@@ -107,5 +107,5 @@ def doctor_finds_all_well(stack: Embedded, local_url: str) -> None:
     )
     said, _ = done.communicate(timeout=PATIENCE)
     assert done.returncode == 0, said
-    assert [line[0] for line in said.splitlines()] == ["✓"] * 7
+    assert [line[0] for line in said.splitlines()] == ["✓"] * 10
     assert "2 at task queue heartbeat" in said
