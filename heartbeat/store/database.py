@@ -19,7 +19,7 @@ from time import monotonic
 from typing import Any, ParamSpec, TypeVar
 
 from psycopg.errors import InsufficientPrivilege, UndefinedColumn, UndefinedTable
-from sqlalchemy import Engine, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, NotSupportedError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -34,6 +34,9 @@ SQLITE_BUSY_MS = 8_000
 # A statement or a value that is wrong; whatever else a driver raises is the database's own trouble.
 OUR_MISTAKES = (DataError, IntegrityError, NotSupportedError, ProgrammingError)
 OF_ANOTHER_VERSION = (UndefinedTable, UndefinedColumn)
+OUTCOME_UNKNOWN = (
+    "The database went away in the middle of a change: it was made whole, or not at all. Look before you repeat it."
+)
 # What began in time gets this much longer to say how it ended.
 GRACE_SECONDS = 1.0
 
@@ -100,7 +103,7 @@ class Database:
             if self.is_sqlite:
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
             result = change(connection, *args, **kwargs)
-            connection.commit()
+            _commit(connection)
             return result
 
     async def _in_thread(self, run: Callable[..., T], *args: Any, **kwargs: Any) -> T:
@@ -124,6 +127,7 @@ class Database:
             if not done and not job.cancel():
                 done, _ = await asyncio.wait({result}, timeout=GRACE_SECONDS)
             if not done:
+                # It cannot have come to its commit, which would have failed by now; it is still connecting.
                 raise Unavailable("database_unavailable", "The database did not answer in time.")
             return result.result()
         finally:
@@ -135,6 +139,15 @@ class Database:
         if self._reader:
             self._reader.close()
         self._engine.dispose()
+
+
+def _commit(connection: Connection) -> None:
+    try:
+        connection.commit()
+    except DBAPIError as problem:
+        if problem.connection_invalidated:
+            raise Unavailable("outcome_unknown", OUTCOME_UNKNOWN) from problem
+        raise
 
 
 def _with_limit(work: Callable[[], T], until: float) -> T:

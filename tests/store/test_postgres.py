@@ -1,6 +1,8 @@
 """PostgreSQL that is silent, slow, or not what it was a moment ago."""
 
 import asyncio
+import os
+import signal
 from collections.abc import Iterator
 from contextlib import closing
 
@@ -54,6 +56,21 @@ async def test_a_stopped_server_ends_every_read(hurried: Database, limited: Data
         results = await asyncio.gather(*(hurried.read(pid) for _ in range(25)), return_exceptions=True)
         assert {type(result) for result in results} == {Unavailable}
     assert await limited.read(pid)
+
+
+async def test_a_commit_without_an_answer_may_have_been_made(hurried: Database) -> None:
+    halted: list[int] = []
+
+    def change(connection: Connection) -> None:
+        halted.append(pid(connection))
+        os.kill(halted[0], signal.SIGSTOP)
+
+    try:
+        with pytest.raises(Unavailable, match="made whole, or not at all") as problem:
+            await hurried.write(change)
+        assert problem.value.code == "outcome_unknown"
+    finally:
+        os.kill(halted[0], signal.SIGCONT)
 
 
 async def test_a_task_waits_for_all_its_reads_together(url: str) -> None:
