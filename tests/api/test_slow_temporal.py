@@ -13,6 +13,9 @@ from tests.support.model_server import ModelServer, says
 from tests.support.patience import PATIENCE, until
 from tests.support.temporal_proxy import TemporalProxy, temporal_proxy
 
+# Each waits some seconds; the store with few connections shows whether one is held meanwhile.
+pytestmark = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+
 AT_ONCE = 200
 # Between two checks of its health lies a second, so after so many a Temporal that is away would be given up.
 LONGER_THAN_SILENCE = RPC_TIMEOUT // CHECK_AFTER + 1

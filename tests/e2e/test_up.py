@@ -45,6 +45,7 @@ def test_up_gets_ready_survives_deaths_and_stops_whole(start: Start) -> None:
     assert [line for line in stack.lines if "Traceback" in line or "goaway" in line] == []
 
 
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 def test_an_external_cluster_is_used_and_none_started(start: Start, temporal: Client, database_url: str) -> None:
     stack = start(
         TEMPORAL_ADDRESS=temporal.service_client.config.target_host,
