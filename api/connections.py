@@ -18,7 +18,7 @@ from heartbeat.domain.errors import ProductError
 
 # In seconds during which the process got to look, so that one that was stopped drops nobody at once.
 HEAD_SECONDS, BODY_SECONDS, STALL_SECONDS = 10, 30, 30
-# Of what is no body, beside what one read brings: a head without end, chunks of nothing, trailers.
+# Of what is no body and has not all come yet: a head without end, chunks of nothing, trailers.
 MAX_HEAD_BYTES = 65_536
 # For the database, Temporal and the files of the process itself.
 OTHER_FILES = 256
@@ -96,13 +96,10 @@ class BoundedConnection(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        was_in_message, self._body_bytes = self._in_message, 0
+        before, self._body_bytes = self._overhead if self._in_message else 0, 0
         super().data_received(data)
-        if not (was_in_message and self._in_message):
-            self._overhead = 0
-            return
-        self._overhead += len(data) - self._body_bytes
-        if self._overhead > MAX_HEAD_BYTES:
+        self._overhead = before + len(data) - self._body_bytes if self._in_message else 0
+        if self._overhead > MAX_HEAD_BYTES and self.is_open():
             self.turn_away(LONG_HEAD)
 
     def on_message_begin(self) -> None:

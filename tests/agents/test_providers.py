@@ -1,12 +1,16 @@
 """A request to a provider is one request: trying again is Temporal's, which waits, counts and can be cancelled."""
 
+import gc
 from collections.abc import Iterator
 
 import httpx2
 import pytest
+from openai import AsyncOpenAI
 from pydantic_ai.direct import model_request
 from pydantic_ai.exceptions import ModelAPIError
 
+from heartbeat.agents.client import ProviderClients
+from heartbeat.agents.completion import CompletionRequest
 from heartbeat.agents.prompt import messages_of
 from heartbeat.agents.providers import models_of
 from heartbeat.settings import Settings
@@ -47,3 +51,18 @@ async def test_a_busy_provider_is_asked_once(name: str, status: int, provider: M
         with pytest.raises(ModelAPIError):
             await model_request(model, messages_of("Be brief.", "Look.", []))
     assert len(provider.requests) == 1
+
+
+async def test_many_names_of_models_take_one_client(provider: ModelServer) -> None:
+    clients = ProviderClients(Settings(_env_file=None, openai_base_url=provider.base_url, openai_api_key="sk-x"))
+    before = client_count()
+    for number in range(20):
+        await clients.complete(CompletionRequest(f"openai:made-up-{number}", "", "Look.", 100))
+    assert client_count() - before == 1
+    assert {request["model"] for request in provider.requests} == {f"made-up-{number}" for number in range(20)}
+    await clients.close()
+
+
+def client_count() -> int:
+    gc.collect()
+    return sum(type(thing) is AsyncOpenAI for thing in gc.get_objects())
