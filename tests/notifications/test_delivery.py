@@ -154,6 +154,34 @@ async def test_what_comes_in_a_cool_down_is_told_in_one_message_at_its_end(
     assert world.rows(Target)[0].quiet_until == until + timedelta(hours=1)
 
 
+async def test_a_summary_tells_what_was_counted_last(world: StoreWorld, receiver: Receiver) -> None:
+    world.target(receiver.url, cooldown_seconds=3600)
+    await world.deliver(*world.fails().notification_uuids)
+    full = {"title": "Disk is 91% full", "severity": "warning", "fingerprint": "disk"}
+    held = world.reports(full).notification_uuids
+    for uuid in held:
+        await world.deliver(uuid)
+    assert world.reports({**full, "title": "Disk is 97% full", "detail": "of 40 GB"}).notification_uuids == ()
+    await world.deliver(held[0], timedelta(hours=1))
+    [_, summary] = receiver.received
+    assert "Disk is 97% full" in summary.json["data"]["message"]
+    assert "91%" not in summary.body.decode()
+
+
+async def test_what_was_counted_later_does_not_change_a_message_that_was_sent(
+    world: StoreWorld, receiver: Receiver
+) -> None:
+    world.target(receiver.url)
+    receiver.answers = [says("503 Service Unavailable")]
+    full = {"title": "Disk is 91% full", "severity": "warning", "fingerprint": "disk"}
+    [uuid] = world.reports(full).notification_uuids
+    await world.deliver(uuid)
+    world.reports({**full, "title": "Disk is 97% full"})
+    assert (await world.deliver(uuid, timedelta(seconds=5))).status == "delivered"
+    first, second = receiver.received
+    assert first.body == second.body
+
+
 async def test_the_only_one_that_was_held_is_itself(world: StoreWorld, receiver: Receiver) -> None:
     world.target(receiver.url, cooldown_seconds=3600)
     await world.deliver(*world.fails().notification_uuids)

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, or_, select
+from sqlalchemy import Connection, and_, bindparam, not_, or_, select, update
 
 from heartbeat.domain.ids import new_id
 from heartbeat.store.rows import columns, many
@@ -50,6 +50,27 @@ def record_event(
     if rows:
         connection.execute(NOTIFICATION.insert(), rows)
     return [row["uuid"] for row in rows]
+
+
+def update_untold_findings(
+    connection: Connection, heartbeat: Heartbeat, latest: Mapping[str, Mapping[str, Any]]
+) -> None:
+    """Put the `latest` words for findings, by fingerprint, into events that no attempt was made to tell of yet.
+
+    What was attempted stays as it was sent. The lock keeps an attempt from beginning meanwhile.
+    """
+    is_waiting = and_(NOTIFICATION.c.attempts == 0, NOTIFICATION.c.next_attempt_at.is_not(None))
+    waiting = select(NOTIFICATION.c.event_id).join(EVENT, EVENT.c.id == NOTIFICATION.c.event_id)
+    waiting = waiting.where(EVENT.c.heartbeat_id == heartbeat.id, EVENT.c.kind == FINDING, is_waiting)
+    event_ids = set(connection.execute(waiting.with_for_update(of=NOTIFICATION)).scalars())
+    if not event_ids:
+        return
+    attempted = select(NOTIFICATION.c.event_id).where(NOTIFICATION.c.event_id.in_(event_ids), not_(is_waiting))
+    untold = event_ids.difference(connection.execute(attempted).scalars())
+    for event in many(connection, Event, select(EVENT).where(EVENT.c.id.in_(untold))):
+        findings = [{**finding, **latest.get(finding["fingerprint"], {})} for finding in event.data["findings"]]
+        data = {**event.data, "findings": findings}
+        connection.execute(update(EVENT).where(EVENT.c.id == event.id).values(data=data))
 
 
 def record_missed_ticks(connection: Connection, heartbeat: Heartbeat, ticks: Sequence[datetime], now: datetime) -> None:

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, func, or_, select, update
 from heartbeat.domain.errors import NotFound
 from heartbeat.domain.fingerprints import fingerprint_key
 from heartbeat.domain.ids import new_id
+from heartbeat.store.notifications.events import update_untold_findings
 from heartbeat.store.pages import Page
 from heartbeat.store.projects.access import Access, as_public_id
 from heartbeat.store.rows import columns, first, many
@@ -48,7 +49,8 @@ def record_findings(
     notify = report["outcome"] != "nothing_to_report"
     rows = _rows(connection, heartbeat, reported)
     rows_by_key = {_key(row): row for row in rows}
-    findings_with_news = []
+    findings_with_news: list[dict[str, Any]] = []
+    latest: dict[str, dict[str, Any]] = {}
     for key, finding in reported.items():
         row = rows_by_key.get(key)
         news = news_of(row, finding, now, remind)
@@ -62,6 +64,10 @@ def record_findings(
             # By the name it has had from the beginning.
             fingerprint = row.fingerprint if row else finding["fingerprint"]
             findings_with_news.append({**finding, "fingerprint": fingerprint, "news": news})
+        elif row is not None:
+            latest[row.fingerprint] = {name: finding.get(name) for name in ("title", "detail")}
+    if latest:
+        update_untold_findings(connection, heartbeat, latest)
     # Of one matter that has two rows from before, the other goes.
     present = {rows_by_key[key].id for key in reported if key in rows_by_key}
     absent = [row.id for row in rows if row.id not in present and row.state != "resolved"]
