@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from heartbeat.agents.tools.mcp.sessions import Sessions
     from heartbeat.agents.tools.offered_tools import ConnectedServer
 
+# A worker that is stopped has little time. What has heard no goodbye sees its connection or its pipe closed.
+GOODBYE_SECONDS = 0.3
+
 log = logging.getLogger(__name__)
 
 
@@ -62,7 +65,7 @@ class Toolbox:
     async def close(self) -> None:
         """Leave every session with a tool server."""
         if self._sessions is not None:
-            await self._sessions.aclose()
+            await self._sessions.aclose(GOODBYE_SECONDS)
 
     def _connected(self, row: Tool) -> "ConnectedServer":
         from heartbeat.agents.tools.offered_tools import ConnectedServer

@@ -91,14 +91,14 @@ class HeldSession:
         """End the session, however far it has come."""
         self._task.cancel()
 
-    async def end(self) -> None:
-        """End the session at once; returns when its process or connection is gone."""
+    async def end(self, seconds: float = CLOSE_SECONDS) -> None:
+        """End the session at once; returns when its process or connection is gone, or after `seconds`."""
         self._task.cancel()
-        await asyncio.wait([self._task], timeout=CLOSE_SECONDS)
+        await self.ended(seconds)
 
-    async def ended(self) -> None:
-        """Wait until the session has said its goodbye, for a while."""
-        await asyncio.wait([self._task], timeout=CLOSE_SECONDS)
+    async def ended(self, seconds: float) -> None:
+        """Wait until the session has said its goodbye, for at most `seconds`."""
+        await asyncio.wait([self._task], timeout=seconds)
 
     async def _why(self, problem: MCPError) -> Exception:
         """What ended the session, if it is that which ended the call."""
@@ -172,14 +172,14 @@ class Sessions:
         for run, server in [key for key in self._held if key[0] == run_uuid]:
             self._held.pop((run, server)).leave()
 
-    async def aclose(self) -> None:
-        """Leave every session, with a goodbye where the server takes one in time."""
+    async def aclose(self, seconds: float = CLOSE_SECONDS) -> None:
+        """Leave every session, with a goodbye where the server takes one within `seconds`."""
         held = list(self._held.values())
         self._held.clear()
         for one in held:
             one.leave()
-        await asyncio.gather(*(one.ended() for one in held))
-        await asyncio.gather(*(one.end() for one in held if not one.is_over))
+        await asyncio.gather(*(one.ended(seconds) for one in held))
+        await asyncio.gather(*(one.end(seconds) for one in held if not one.is_over))
 
     def _session(self, run_uuid: str, server: McpServer, key: str) -> HeldSession:
         held = self._held.get((run_uuid, server.uuid))
