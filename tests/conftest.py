@@ -19,6 +19,7 @@ from heartbeat.temporal.converter import DATA_CONVERTER
 from tests.support.acting import agent, desk
 from tests.support.databases import TEMPLATE, _administer, fresh_database
 from tests.support.deadline import in_time
+from tests.support.embedded import OWN
 from tests.support.receiver import receiver
 from tests.support.world import model, settings, working, world
 
@@ -27,6 +28,16 @@ __all__ = ["agent", "desk", "model", "receiver", "settings", "working", "world"]
 # Temporal closes each connection after five minutes, and cancels what is asked at that moment.
 ONE_CONNECTION = 'frontend.keepAliveMaxConnectionAge="24h"'
 UNSAFE_BUT_FAST = ("fsync", "synchronous_commit", "full_page_writes")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_settings_of_the_machine() -> Iterator[None]:
+    """What the shell holds decides nothing, and a file of certificates is not read anew with each `Settings`."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [*os.environ]:
+            if name.startswith((*OWN, "SSL_CERT_FILE")):
+                patch.delenv(name)
+        yield
 
 
 @pytest.fixture(scope="session")
