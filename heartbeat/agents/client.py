@@ -17,6 +17,10 @@ from heartbeat.agents.providers import models_of
 from heartbeat.agents.tools.definitions import OfferedTool
 from heartbeat.settings import Settings
 
+NO_CLIENT = (
+    "{model}: the provider's client cannot be made; check the proxies and certificates in the workers' settings."
+)
+
 
 class ProviderClients:
     """The clients of one process: one a provider, made at its first request, however many models are named."""
@@ -49,10 +53,16 @@ class ProviderClients:
 
     def _model(self, name: str) -> Model:
         service, _, model = name.partition(":")
-        # Another name means OpenAI, as everywhere; a client is made for none of them.
+        # Any other provider means OpenAI, as in `models_of`, and shares its client.
         service = service if service in PROVIDERS else "openai"
         if service not in self._models_of:
-            self._models_of[service] = models_of(service, self._settings, self._http)
+            try:
+                self._models_of[service] = models_of(service, self._settings, self._http)
+            except ModelFailure:
+                raise
+            except Exception as problem:
+                # Google's library makes a client of its own beside ours, with the proxies as the environment has them.
+                raise ModelFailure("misconfigured", NO_CLIENT.format(model=name)) from problem
         return self._models_of[service](model)
 
     async def close(self) -> None:

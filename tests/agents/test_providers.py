@@ -11,6 +11,7 @@ from pydantic_ai.exceptions import ModelAPIError
 
 from heartbeat.agents.client import ProviderClients
 from heartbeat.agents.completion import CompletionRequest
+from heartbeat.agents.failures import ModelFailure
 from heartbeat.agents.prompt import messages_of
 from heartbeat.agents.providers import models_of
 from heartbeat.settings import Settings
@@ -60,6 +61,15 @@ async def test_many_names_of_models_take_one_client(provider: ModelServer) -> No
         await clients.complete(CompletionRequest(f"openai:made-up-{number}", "", "Look.", 100))
     assert client_count() - before == 1
     assert {request["model"] for request in provider.requests} == {f"made-up-{number}" for number in range(20)}
+    await clients.close()
+
+
+async def test_a_client_that_cannot_be_made_is_no_passing_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", '"http://127.0.0.1:1"')
+    clients = ProviderClients(Settings(_env_file=None, google_api_key="sk-x"))
+    with pytest.raises(ModelFailure) as failed:
+        await clients.complete(CompletionRequest("google:gemini-x", "", "Look.", 100))
+    assert (failed.value.code, failed.value.retryable) == ("misconfigured", False)
     await clients.close()
 
 
