@@ -38,6 +38,7 @@ class RunRows:
     heartbeat: Heartbeat
     bot: Bot
     steps: list[runs.StepLine]
+    failed_requests: list[runs.FailedRequest]
     approvals: list[PendingApproval]
     rehearsal: Rehearsal | None
 
@@ -66,6 +67,7 @@ async def run_page(uuid: str, visitor: VisitorDep, done: str = "") -> Response:
         place=heartbeats.page_path(heartbeat),
         bot=rows.bot,
         steps=rows.steps,
+        failed_requests=rows.failed_requests,
         done=NOTICES.get(done),
     )
 
@@ -76,7 +78,8 @@ def _run(connection: Connection, access: Access, uuid: str) -> RunRows:
         raise NotFound("run", uuid[:64])
     heartbeat, bot = heartbeat_of_run(connection, run.heartbeat_id)
     steps = runs.steps(details.steps(connection, run.id), details.charged(connection, run.id))
+    failed_requests = runs.failed_requests(details.attempts(connection, run.id))
     # Only calls of tools are asked for.
     approvals = approvals_of_run(connection, run) if any(step.kind == "tool" for step in steps) else []
     would = rehearsal(connection, run) if run.dry_run and run.status != "running" else None
-    return RunRows(run, heartbeat, bot, steps, approvals, would)
+    return RunRows(run, heartbeat, bot, steps, failed_requests, approvals, would)

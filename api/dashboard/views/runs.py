@@ -16,7 +16,7 @@ from heartbeat.store.pages import Page
 from heartbeat.store.runs.details import parsed
 from heartbeat.store.runs.logs import delay_ms
 from heartbeat.store.runs.rehearsals import Rehearsal
-from heartbeat.store.tables.runs import Run, Step
+from heartbeat.store.tables.runs import Attempt, Run, Step
 
 OUTCOME = 160
 REHEARSED = {
@@ -67,6 +67,18 @@ class StepLine:
     credits: int
     took: str
     failure: str | None
+
+
+@dataclass(frozen=True)
+class FailedRequest:
+    """A request to a provider that came to nothing: why, what its provider said, and what it used all the same."""
+
+    step: int
+    attempt: int
+    why: str
+    provider_words: str
+    input_tokens: int
+    output_tokens: int
 
 
 @dataclass(frozen=True)
@@ -177,6 +189,22 @@ def _step(row: Step, charged: int) -> StepLine:
         took=formats.took(row.duration_ms),
         failure=None if rehearsed else row.failure or row.failure_code,
     )
+
+
+def failed_requests(attempts: list[Attempt]) -> list[FailedRequest]:
+    """Show the requests of a run that no step shows, in order."""
+    return [
+        FailedRequest(
+            row.step,
+            row.attempt,
+            row.failure_code or "lost with its worker",
+            row.provider_words or "",
+            row.input_tokens,
+            row.output_tokens,
+        )
+        for row in attempts
+        if row.outcome != "answered"
+    ]
 
 
 def _in_a_line(arguments: list[Argument]) -> str:

@@ -17,7 +17,7 @@ from heartbeat.store.rows import columns
 from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.credits import DailyRollup, Entry, Usage
 from heartbeat.store.tables.heartbeats import Heartbeat
-from heartbeat.store.tables.runs import Step
+from heartbeat.store.tables.runs import Attempt, Step
 from tests.support.dashboard import STILL, Owner, a_run, rows_of
 from tests.support.seeds import YEARLY, a_heartbeat
 
@@ -228,6 +228,32 @@ async def test_a_run_shows_its_tool_calls_and_its_real_cost(owner: Owner) -> Non
     assert '<td data-label="Tokens read" class="right"></td>' in succeeded
     assert '<span class="bad">failed</span>' in failed
     assert '<span class="muted">being called</span>' in going
+
+
+async def test_a_run_shows_the_requests_that_came_to_nothing(owner: Owner) -> None:
+    run = await owner.run(status="error", cut=True)
+    page = await owner.browser.page(f"/runs/{run.uuid}")
+    assert "Requests that came to nothing" not in page
+    assert "It was cut off" in page
+    request = {
+        "run_id": run.id,
+        "step": 1,
+        "model": "openai:scripted",
+        "cost_nano_usd": 0,
+        "created_at": run.created_at,
+    }
+    used = {"input_tokens": 1100, "output_tokens": 250}
+    rows = [
+        {**request, **used, "attempt": 1, "outcome": "failed", "failure_code": "bad_answer", "provider_words": "<no>"},
+        {**request, **used, "attempt": 2, "outcome": "lost", "failure_code": None, "provider_words": None},
+        {**request, **used, "attempt": 3, "outcome": "answered", "failure_code": None, "provider_words": None},
+    ]
+    await owner.database.write(lambda c: c.execute(columns(Attempt).insert(), rows))
+    page = await owner.browser.page(f"/runs/{run.uuid}")
+    failed, lost = rows_of(page)
+    assert 'class="what"><code>bad_answer</code><span class="muted">&lt;no&gt;</span>' in failed
+    assert '<td data-label="Tokens read" class="right">1,100</td>' in failed
+    assert "<code>lost with its worker</code>" in lost
 
 
 ENDINGS = [

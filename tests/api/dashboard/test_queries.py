@@ -92,7 +92,7 @@ async def test_each_page_asks_as_often_however_much_there_is(owner: Owner) -> No
         "/notifications": 7,
         f"/heartbeats/{owner.heartbeat.uuid}": 10,
         f"/tasks/{task.uuid}": 8,
-        f"/runs/{run.uuid}": 8,
+        f"/runs/{run.uuid}": 9,
     }
     for number in range(1, 4):
         await owner.database.write(lambda c, number=number: _more(c, owner, run, task, number))
