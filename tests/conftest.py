@@ -21,9 +21,9 @@ from tests.support.databases import TEMPLATE, _administer, fresh_database
 from tests.support.deadline import in_time
 from tests.support.embedded import OWN
 from tests.support.receiver import receiver
-from tests.support.world import model, settings, working, world
+from tests.support.world import model, patient_workflows, settings, working, world
 
-__all__ = ["agent", "desk", "model", "receiver", "settings", "working", "world"]
+__all__ = ["agent", "desk", "model", "patient_workflows", "receiver", "settings", "working", "world"]
 
 # Temporal closes each connection after five minutes, and cancels what is asked at that moment.
 ONE_CONNECTION = 'frontend.keepAliveMaxConnectionAge="24h"'

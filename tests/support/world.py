@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from temporalio.client import Client, WorkflowHandle
@@ -22,7 +22,9 @@ from heartbeat.store.tables.runs import Run
 from heartbeat.temporal.runs import start_manual_run
 from heartbeat.temporal.schedules import Schedules
 from tests.support.model_server import ModelServer
+from tests.support.patience import PATIENCE
 from tests.support.seeds import a_bot, a_heartbeat, a_project, heartbeat_row
+from workflows import agent_run, notify, upkeep
 
 # Its guard on clocks, chance and I/O is what the tests are for; production workers save its cost.
 SANDBOX = SandboxedWorkflowRunner(restrictions=SandboxRestrictions.default.with_passthrough_all_modules())
@@ -82,6 +84,14 @@ class World:
     @property
     def schedules(self) -> Schedules:
         return Schedules(self.client, self.database, self.settings)
+
+
+@pytest.fixture
+def patient_workflows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take no worker of this process for dead because the machine is slow: nothing is tried twice for that."""
+    monkeypatch.setattr(agent_run, "HEARTBEAT_TIMEOUT", timedelta(seconds=PATIENCE))
+    monkeypatch.setattr(notify, "HEARTBEAT_TIMEOUT", timedelta(seconds=PATIENCE))
+    monkeypatch.setattr(upkeep, "TASK_HEARTBEAT_TIMEOUT", upkeep.TASK_TIMEOUT)
 
 
 @pytest.fixture

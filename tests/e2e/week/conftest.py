@@ -2,7 +2,6 @@
 
 import contextlib
 from collections.abc import AsyncIterator, Iterator
-from datetime import timedelta
 
 import httpx
 import pytest
@@ -21,13 +20,11 @@ from tests.support.acting import connect
 from tests.support.deliveries import target
 from tests.support.mind import Mind
 from tests.support.model_server import ModelServer
-from tests.support.patience import PATIENCE
 from tests.support.receiver import Receiver
 from tests.support.seeds import a_bot, a_heartbeat, a_project
 from tests.support.tool_server import ToolServer
 from tests.support.week import NUMBER, Clock, Week, at
 from tests.support.world import World
-from workflows import agent_run, notify, upkeep
 
 
 @pytest.fixture
@@ -54,16 +51,8 @@ def settings(database_url: str, temporal: Client, mind: Mind) -> Iterator[Settin
 
 
 @pytest.fixture
-def one_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Take no worker for dead because the machine is slow: nothing is tried twice here."""
-    monkeypatch.setattr(agent_run, "HEARTBEAT_TIMEOUT", timedelta(seconds=PATIENCE))
-    monkeypatch.setattr(notify, "HEARTBEAT_TIMEOUT", timedelta(seconds=PATIENCE))
-    monkeypatch.setattr(upkeep, "TASK_HEARTBEAT_TIMEOUT", upkeep.TASK_TIMEOUT)
-
-
-@pytest.fixture
 async def week(
-    one_attempt: None, database: Database, temporal: Client, settings: Settings, desk: ToolServer
+    patient_workflows: None, database: Database, temporal: Client, settings: Settings, desk: ToolServer
 ) -> AsyncIterator[Week]:
     """Monday, 00:00: a heartbeat every four hours, a tool that asks first, and a webhook for its person."""
     clock = Clock(at("Mon", "00:00"))

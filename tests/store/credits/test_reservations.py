@@ -191,8 +191,11 @@ def test_lost_attempts_are_written_down_once_with_what_they_cost(database: Datab
     assert database.read_now(lambda c: run_by_uuid(c, run.uuid)).cost_nano_usd == 2 * tokens > 0
 
 
-async def test_two_hundred_runs_at_once_against_a_budget_for_fifty(world: World, model: ModelServer) -> None:
+async def test_two_hundred_runs_at_once_against_a_budget_for_fifty(
+    world: World, model: ModelServer, patient_workflows: None
+) -> None:
     """Two workers; each run may cost 3 credits at the most and costs 2: never a credit over, and the books balance."""
+    world.settings.step_timeout_seconds = PATIENCE
     model.reply = lambda _: says("Done.", 1200, 50)
     await asyncio.to_thread(budget, world.database, world.heartbeat, 100)
     async with AsyncExitStack() as stack:
