@@ -40,7 +40,7 @@ async def deliver(
         return DeliveryOutcome(_error(problem), final=True)
     except Unconfirmed as problem:
         if lost_attempts and not is_repeatable:
-            words = f"{_error(problem)} {_twice_lost(lost_attempts + 1)}"
+            words = f"{_error(problem).rstrip('.')}. {_twice_lost(lost_attempts + 1)}"
             return DeliveryOutcome(words, final=True, unconfirmed=True)
         wait = timedelta(seconds=problem.retry_after or 0)
         return DeliveryOutcome(_error(problem), retry_after=wait, unconfirmed=True)

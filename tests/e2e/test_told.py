@@ -168,8 +168,8 @@ async def test_every_channel_is_tried_and_told_and_what_failed_can_be_seen(
         assert (len(receiver.received), len(mailbox.mails)) == (14, 2)
 
         receiver.answer = answers("302 Found", location=f"{here}/elsewhere")
-        changed = {**DISK, "severity": "warning"}
-        model.reply = does(("report", {"outcome": "ok", "summary": "Looked.", "findings": [changed]}))
+        another = {**DISK, "fingerprint": "door"}
+        model.reply = does(("report", {"outcome": "ok", "summary": "Looked.", "findings": [another]}))
         assert await owner.run() == "success"
         await owner.hears(*((name, "run.finding", "delivered" if name == "email" else "pending") for name in configs))
 

@@ -302,7 +302,7 @@ async def test_a_chat_that_took_a_message_and_did_not_say_so_gets_one_copy_at_th
     [row] = world.notifications()
     assert (row.attempts, row.lost_attempts, row.next_attempt_at, len(receiver.received)) == (2, 2, None, 2)
     assert (row.last_error or "").endswith(
-        "Of 2 attempts nobody knows whether they arrived; another might be one more."
+        ". Of 2 attempts nobody knows whether they arrived; another might be one more."
     )
 
 
