@@ -65,10 +65,10 @@ def read_call(connection: Connection, run_uuid: str, number: int) -> CallReceipt
 
 def was_called_before(connection: Connection, call: Step, name_prefix: str) -> bool:
     """Whether a tool whose name begins so was called, perhaps, earlier in the run of `call`."""
-    made = STEP.c.failure_code.is_(None) | STEP.c.failure_code.in_(("failed", "unknown"))
+    was_made = STEP.c.failure_code.is_(None) | STEP.c.failure_code.in_(("failed", "unknown"))
     earlier = (STEP.c.run_id == call.run_id) & (STEP.c.number < call.number) & (STEP.c.state == "done")
     is_of_server = STEP.c.name.startswith(name_prefix, autoescape=True)
-    return connection.execute(select(exists().where(earlier, made, is_of_server))).scalar_one()
+    return connection.execute(select(exists().where(earlier, was_made, is_of_server))).scalar_one()
 
 
 def begin_call(connection: Connection, run_uuid: str, number: int) -> CallReceipt:

@@ -14,8 +14,8 @@ OF_THE_SDK = (CONNECTION_CLOSED, PARSE_ERROR, REQUEST_TIMEOUT)
 RESULT_KEYS = {"content", "structuredContent", "toolResult", "tools", "protocolVersion"}
 
 
-def message(body: bytes, asked: Mapping[str, Any], kind: str) -> dict[str, Any]:
-    """The JSON-RPC message that `body` means as the answer to the request `asked`.
+def message(body: bytes, rpc_request: Mapping[str, Any], kind: str) -> dict[str, Any]:
+    """The JSON-RPC message that `body` means as the answer to `rpc_request`.
 
     A body that is no answer becomes an error that says so; whether the request was carried out is then unknown.
     """
@@ -24,40 +24,40 @@ def message(body: bytes, asked: Mapping[str, Any], kind: str) -> dict[str, Any]:
     except (ValueError, RecursionError):
         sent = f"{kind.partition(';')[0] or 'a text'} instead of a message" if body.strip() else "nothing"
     else:
-        if (answer := answer_to(asked, parsed)) is not None:
+        if (answer := answer_to(rpc_request, parsed)) is not None:
             return answer
         sent = "JSON that is no message"
     error = {"code": PARSE_ERROR, "message": f"it sent {sent}"}
-    return {"jsonrpc": "2.0", "id": asked["id"], "error": error}
+    return {"jsonrpc": "2.0", "id": rpc_request["id"], "error": error}
 
 
-def answer_to(asked: Mapping[str, Any], parsed: Any) -> dict[str, Any] | None:
-    """The answer to the request `asked` that a server means by `parsed`; `None` if it is none."""
-    answer = {"jsonrpc": "2.0", "id": asked["id"]}
+def answer_to(rpc_request: Mapping[str, Any], parsed: Any) -> dict[str, Any] | None:
+    """The answer to `rpc_request` that a server means by `parsed`; `None` if it is none."""
+    answer = {"jsonrpc": "2.0", "id": rpc_request["id"]}
     if isinstance(parsed, list):
-        parsed = next((entry for entry in parsed if _answers(entry, asked["id"])), parsed)
+        parsed = next((entry for entry in parsed if _answers(entry, rpc_request["id"])), parsed)
     if not isinstance(parsed, dict):
-        return answer | {"result": _result(parsed, asked["method"])}
+        return answer | {"result": _result(parsed, rpc_request["method"])}
     if "method" in parsed:
         return None
     if parsed.get("error") and parsed.get("result") is None:
         return answer | {"error": readable_error(parsed["error"])}
     if "result" in parsed:
-        return answer | {"result": _result(parsed["result"], asked["method"])}
+        return answer | {"result": _result(parsed["result"], rpc_request["method"])}
     return answer | {"result": parsed} if RESULT_KEYS & parsed.keys() else None
 
 
-def event_data(data: bytes, asked: Mapping[str, Any]) -> bytes:
+def event_data(data: bytes, rpc_request: Mapping[str, Any]) -> bytes:
     """The data of one event, made readable; what is no answer, such as a notification, stays as it is.
 
-    `asked` is the request that the stream of events answers, empty if it is none's.
+    `rpc_request` is the request that the stream of events answers, empty if it is none's.
     """
     try:
         parsed = json.loads(data)
     except (ValueError, RecursionError):
         return data
-    if "id" in asked:
-        readable = answer_to(asked, parsed) if isinstance(parsed, dict | list) else None
+    if "id" in rpc_request:
+        readable = answer_to(rpc_request, parsed) if isinstance(parsed, dict | list) else None
     elif isinstance(parsed, dict) and parsed.get("error"):
         readable = {"jsonrpc": "2.0", "id": parsed.get("id"), "error": readable_error(parsed["error"])}
     else:

@@ -12,11 +12,11 @@ MAX_BYTES = 8 * 1024 * 1024
 
 
 class ReadableEvents(httpx2.AsyncByteStream):
-    """The events of `response`, of which those that answer the request `asked` are made messages."""
+    """The events of `response`, of which those that answer `rpc_request` are made messages."""
 
-    def __init__(self, response: httpx2.Response, asked: Mapping[str, Any]) -> None:
+    def __init__(self, response: httpx2.Response, rpc_request: Mapping[str, Any]) -> None:
         self._response = response
-        self._asked = asked
+        self._rpc_request = rpc_request
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         buffer, is_whole = b"", True
@@ -43,5 +43,5 @@ class ReadableEvents(httpx2.AsyncByteStream):
         if not data:
             return event
         others = [line for line in lines if not line.startswith(b"data:")]
-        readable = event_data(b"\n".join(data), self._asked).split(b"\n")
+        readable = event_data(b"\n".join(data), self._rpc_request).split(b"\n")
         return b"\n".join([*others, *(b"data: " + line for line in readable)])

@@ -70,29 +70,29 @@ class SessionTransport(httpx2.AsyncBaseTransport):
         if request.method != "POST":
             _take_time(request)
             return _with_readable_events(await self._transport.handle_async_request(request), {})
-        asked = json.loads(await request.aread())
-        key = call_key(asked)
+        rpc_request = json.loads(await request.aread())
+        key = call_key(rpc_request)
         if key:
             request.headers[KEY_HEADER] = key
         try:
             response = await self._transport.handle_async_request(request)
             self._traffic.note(key, response)
-            return await self._readable(request, asked, response)
+            return await self._readable(request, rpc_request, response)
         except httpx2.HTTPError as problem:
             if not key:
                 raise
             self._traffic.break_off(key, problem)
-            return _response(request, {}, _broken(asked, problem))
+            return _response(request, {}, _broken(rpc_request, problem))
 
     async def _readable(
-        self, request: httpx2.Request, asked: dict[str, Any], response: httpx2.Response
+        self, request: httpx2.Request, rpc_request: dict[str, Any], response: httpx2.Response
     ) -> httpx2.Response:
         """Make the answer to a request one message, unless it is an error, a redirect or a stream of events."""
         kind = response.headers.get("content-type", "")
-        if not (self._answers_inline and "id" in asked and "method" in asked and response.is_success):
+        if not (self._answers_inline and "id" in rpc_request and "method" in rpc_request and response.is_success):
             return response
         if kind.lower().startswith(EVENTS):
-            return _with_readable_events(response, asked)
+            return _with_readable_events(response, rpc_request)
         try:
             body = await response.aread()
         finally:
@@ -100,17 +100,17 @@ class SessionTransport(httpx2.AsyncBaseTransport):
         headers = {name: value for name, value in response.headers.items() if name not in BODY_HEADERS}
         if body.lstrip().startswith((b"event:", b"data:")):
             events = httpx2.Response(200, headers=headers | {"content-type": EVENTS}, content=body, request=request)
-            return _with_readable_events(events, asked)
-        return _response(request, headers, message(body, asked, kind))
+            return _with_readable_events(events, rpc_request)
+        return _response(request, headers, message(body, rpc_request, kind))
 
     async def aclose(self) -> None:
         await self._transport.aclose()
 
 
-def call_key(asked: dict[str, Any]) -> str:
+def call_key(rpc_request: dict[str, Any]) -> str:
     """The key of a tool call; empty for every other message."""
-    parameters = asked.get("params") or {}
-    return str((parameters.get("_meta") or {}).get(KEY, "")) if asked.get("method") == "tools/call" else ""
+    parameters = rpc_request.get("params") or {}
+    return str((parameters.get("_meta") or {}).get(KEY, "")) if rpc_request.get("method") == "tools/call" else ""
 
 
 def _take_time(request: httpx2.Request) -> None:
@@ -122,18 +122,18 @@ def _take_time(request: httpx2.Request) -> None:
     request.extensions["heartbeat.deadline"] = asyncio.get_running_loop().time() + STREAM_SECONDS
 
 
-def _with_readable_events(response: httpx2.Response, asked: dict[str, Any]) -> httpx2.Response:
+def _with_readable_events(response: httpx2.Response, rpc_request: dict[str, Any]) -> httpx2.Response:
     if not (response.is_success and response.headers.get("content-type", "").lower().startswith(EVENTS)):
         return response
     headers = {name: value for name, value in response.headers.items() if name not in BODY_HEADERS}
     return httpx2.Response(
-        response.status_code, headers=headers | {"content-type": EVENTS}, stream=ReadableEvents(response, asked)
+        response.status_code, headers=headers | {"content-type": EVENTS}, stream=ReadableEvents(response, rpc_request)
     )
 
 
-def _broken(asked: dict[str, Any], problem: Exception) -> dict[str, Any]:
+def _broken(rpc_request: dict[str, Any], problem: Exception) -> dict[str, Any]:
     error = {"code": CONNECTION_CLOSED, "message": type(problem).__name__}
-    return {"jsonrpc": "2.0", "id": asked.get("id"), "error": error}
+    return {"jsonrpc": "2.0", "id": rpc_request.get("id"), "error": error}
 
 
 def _response(request: httpx2.Request, headers: dict[str, str], body: dict[str, Any]) -> httpx2.Response:
