@@ -42,7 +42,7 @@ def silent(connection: Connection, now: datetime, limit: int) -> list[str]:
     # Thousands that are merely spread over an hour, or wait for a person, must not hide the one that is lost.
     late = (
         row.uuid
-        for row in connection.execute(owing.order_by(HEARTBEAT.c.next_tick_at))
+        for row in connection.execute(owing.order_by(HEARTBEAT.c.next_tick_at, HEARTBEAT.c.id))
         if row.next_tick_at < now - GRACE - timedelta(seconds=row.jitter_seconds)
     )
     return list(islice(late, limit))

@@ -70,8 +70,10 @@ def everything(connection: Connection) -> list[ScheduledRow]:
 
 def mark_compared(connection: Connection, uuids: Sequence[str], differing: Sequence[str], now: datetime) -> None:
     """Note when these were looked at, and of which of them Temporal's time zone data has the next tick elsewhere."""
-    values = {"compared_at": now, "zone_differs": HEARTBEAT.c.uuid.in_(differing)}
-    connection.execute(update(HEARTBEAT).where(HEARTBEAT.c.uuid.in_(uuids)).values(values))
+    is_different = HEARTBEAT.c.uuid.in_(differing)
+    connection.execute(
+        update(HEARTBEAT).where(HEARTBEAT.c.uuid.in_(uuids)).values(compared_at=now, zone_differs=is_different)
+    )
 
 
 @dataclass(frozen=True)
