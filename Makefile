@@ -28,7 +28,7 @@ up: setup ## Start everything: Temporal, API and worker in this terminal; Ctrl-C
 	@exec $(BIN)/heartbeat up $(ARGS)
 
 test: setup ## Run the whole suite: unit, workflow, API and end-to-end, on SQLite and PostgreSQL.
-	@$(BIN)/pytest -q -n 3 $(ARGS)
+	@$(BIN)/pytest -q -n 4 --dist worksteal $(ARGS)
 
 coverage: setup ## Run the suite and print which lines and branches no test reaches.
 	@$(BIN)/coverage erase

@@ -78,7 +78,7 @@ def test_no_answer_is_beyond_the_stable_codes() -> None:
     with RawProvider() as provider, asyncio.Runner() as runner:
         clients = ProviderClients(settings_for(provider))
 
-        @settings(max_examples=250, deadline=None, suppress_health_check=list(HealthCheck))
+        @settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
         @given(mutation=mutations())
         def check(mutation: tuple[str, str]) -> None:
             dialect, text = mutation

@@ -10,7 +10,8 @@ QUOTE = "The prompt 'quokka' is refused for sk-0123456789abcdef"
 
 @pytest.mark.parametrize("status", [400, 500])
 async def test_they_stay_in_the_store_masked(working: World, model: ModelServer, status: int) -> None:
-    model.script(*[fails(status, message=QUOTE)] * 5)
+    working.settings.step_attempts = 2
+    model.script(fails(status, message=QUOTE))
     handle = await working.start()
     result = await handle.result()
     run = await working.run(result.run_uuid or "")
