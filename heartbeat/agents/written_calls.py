@@ -12,7 +12,8 @@ from typing import Any
 MARKS = re.compile(
     r"<tool_call>|<tool_use>|<function_calls?>|<function[= ]|<invoke[ =]|<｜DSML｜"  # Hermes, Qwen, Claude, DeepSeek
     r"|\[TOOL_CALLS?\]|<\|tool_calls?\|>|<\|tool_calls?(?:_section)?_begin\|>"  # Mistral, Phi and Granite, Kimi
-    r"|<｜tool▁calls?▁begin｜>|<\|python_tag\|>|<\|channel\|>commentary|\bto=functions\."  # DeepSeek, Llama, gpt-oss
+    r"|<｜tool▁calls?▁begin｜>|<\|python_tag\|>"  # DeepSeek, Llama
+    r"|<\|channel\|>commentary\s+to=|\bto=functions\."  # gpt-oss
     r"|<\|tool▁call▁begin\|>|```tool_(?:call|code)|<start_function_call>"  # GLM, Gemma
 )
 # Words about such calls are no calls.
