@@ -38,7 +38,7 @@ class ModelClient:
             [_turn(step) for step in transcript.steps],
             tools,
             _progress(transcript.steps, tools),
-            call_was_text=transcript.failures[-1:] == ("malformed_tool_call",),
+            call_was_unreadable=transcript.failures[-1:] == ("malformed_tool_call",),
         )
         completion = await self._providers.complete(request)
         if _repeats_invalid_calls(transcript.steps, completion.calls):

@@ -12,7 +12,7 @@ from heartbeat.agents.completion import Completion, CompletionRequest, estimated
 from heartbeat.agents.failures import ModelFailure, explain
 from heartbeat.agents.http import model_http_client
 from heartbeat.agents.model_names import PROVIDERS
-from heartbeat.agents.prompt import messages_of, told_of_written_call
+from heartbeat.agents.prompt import messages_of, told_of_unreadable_call
 from heartbeat.agents.providers import models_of
 from heartbeat.agents.tools.definitions import OfferedTool
 from heartbeat.settings import Settings
@@ -34,8 +34,8 @@ class ProviderClients:
         """Send one request; raises `ModelFailure` in words the owner can act on."""
         options = ModelSettings(max_tokens=request.max_reply_tokens, timeout=float(self._settings.step_timeout_seconds))
         messages = messages_of(request.instruction, request.prompt, request.turns)
-        if request.call_was_text:
-            messages = told_of_written_call(messages)
+        if request.call_was_unreadable:
+            messages = told_of_unreadable_call(messages)
         tools = ModelRequestParameters(function_tools=[_definition(tool) for tool in request.tools])
         try:
             model = self._model(request.model)

@@ -38,7 +38,7 @@ class Progress:
 class CompletionRequest:
     """One request: to `model` (`provider:name`), with the turns of the run so far and the tools it may call.
 
-    `call_was_text`: the answer to the same request before wrote a tool call into its words, which the model is told.
+    `call_was_unreadable`: nobody could read the tool call in the answer to the same request before; the model is told.
     """
 
     model: str
@@ -48,7 +48,7 @@ class CompletionRequest:
     turns: Sequence[ModelTurn | ToolTurn] = ()
     tools: Sequence[OfferedTool] = ()
     progress: Progress = Progress()
-    call_was_text: bool = False
+    call_was_unreadable: bool = False
 
 
 @dataclass(frozen=True)

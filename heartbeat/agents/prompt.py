@@ -34,7 +34,7 @@ class ToolTurn:
     text: str
 
 
-WRITTEN_CALL = (
+UNREADABLE_CALL = (
     "The tool call in your last answer could not be read, so nothing was called. Call the tool through the API's tool "
     "calls, with its arguments as JSON, and not in your text; or, if you are done, answer in words."
 )
@@ -68,11 +68,11 @@ def messages_of(instruction: str, prompt: str, turns: Sequence[ModelTurn | ToolT
     return messages
 
 
-def told_of_written_call(messages: Sequence[ModelMessage]) -> list[ModelMessage]:
+def told_of_unreadable_call(messages: Sequence[ModelMessage]) -> list[ModelMessage]:
     """Add to a request what was wrong with the answer to it; the answer itself does not go back."""
     last = messages[-1]
     assert isinstance(last, ModelRequest)
-    return [*messages[:-1], replace(last, parts=[*last.parts, UserPromptPart(WRITTEN_CALL)])]
+    return [*messages[:-1], replace(last, parts=[*last.parts, UserPromptPart(UNREADABLE_CALL)])]
 
 
 def _strict(message: ModelMessage, used: set[str]) -> ModelResponse:

@@ -13,6 +13,7 @@ from heartbeat.domain.failure_policy import Ending
 from heartbeat.domain.ids import new_id
 from heartbeat.settings import Plan, Settings
 from heartbeat.store.database import Database
+from heartbeat.store.notifications.outbox import DeliveryState, OutgoingMessage, begin_delivery
 from heartbeat.store.notifications.targets import create_target
 from heartbeat.store.projects.access import Access
 from heartbeat.store.rows import columns, many
@@ -84,6 +85,19 @@ class StoreWorld:
 
     def notifications(self) -> list[Notification]:
         return self.rows(Notification)
+
+    def statuses(self) -> list[str]:
+        return [row.status for row in self.notifications()]
+
+    def several(self, count: int) -> list[str]:
+        """The notifications of so many runs, which fail and recover in turn."""
+        runs = [self.run() if number % 2 else self.fails() for number in range(count)]
+        return [uuid for run in runs for uuid in run.notification_uuids]
+
+    def cut_off(self, uuid: str) -> OutgoingMessage | DeliveryState:
+        """An attempt that begins, and whose worker dies before it writes down how it went."""
+        self.now += timedelta(seconds=8)
+        return self.database.write_now(lambda c: begin_delivery(c, uuid, self.now))
 
     async def deliver(self, uuid: str, after: timedelta = timedelta()) -> DeliveryResult:
         """One attempt, `after` the last thing that happened."""

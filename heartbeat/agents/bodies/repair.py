@@ -74,23 +74,21 @@ def repaired(path: str, status: int, headers: Mapping[str, str], content: bytes,
     body, problem = _parsed(headers, content)
     if isinstance(body, list) and len(body) == 1 and isinstance(body[0], dict):
         body = body[0]
-    used = dialect.usage(body) if isinstance(body, dict) else None
     if status >= 400:
-        return _failed(status, headers, body, content, now, used)
+        return _failed(status, headers, body, content, now, dialect.usage(body) if isinstance(body, dict) else None)
     if problem is not None:
         raise problem
     if not isinstance(body, dict):
         raise UnusableResponse("something else than an object in its JSON")
     if (error := error_inside(body)) is not None:
-        return _failed(error.status, headers, error.body, content, now, used)
+        return _failed(error.status, headers, error.body, content, now, dialect.usage(body))
     try:
         completion = dialect.completion(body)
-    except UnreadableCall as problem:
-        raise UnusableResponse(
-            "a tool call that it could not read itself", used, code="malformed_tool_call"
-        ) from problem
+    except UnreadableCall as cause:
+        words = "a tool call that it could not read itself"
+        raise UnusableResponse(words, dialect.usage(body), code="malformed_tool_call") from cause
     if completion is None:
-        raise UnusableResponse("an answer without any content", used)
+        raise UnusableResponse("an answer without any content", dialect.usage(body))
     return Repaired(200, json.dumps(completion).encode())
 
 

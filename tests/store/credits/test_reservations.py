@@ -31,20 +31,10 @@ from tests.support.databases import waiting
 from tests.support.model_server import ModelServer, says
 from tests.support.patience import PATIENCE, wait_until
 from tests.support.runs import LIMITS, by_hand, opened_run, scheduled
-from tests.support.seeds import NOW, a_bot, a_heartbeat, a_project, heartbeat_row
+from tests.support.seeds import NOW, a_bot, a_heartbeat, heartbeat_row
 from tests.support.world import SANDBOX, World
 
 CHEAP = NewStep(1, "All quiet.", "[]", "openai:scripted", 100, 50, 7)
-
-
-@pytest.fixture
-def heartbeat(database: Database) -> Heartbeat:
-    return database.write_now(lambda c: a_heartbeat(c, a_bot(c, a_project(c))))
-
-
-@pytest.fixture
-def run(database: Database, heartbeat: Heartbeat) -> Run:
-    return opened_run(database, scheduled(heartbeat))
 
 
 def budget(database: Database, heartbeat: Heartbeat, credits_: int) -> None:

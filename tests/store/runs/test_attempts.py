@@ -1,6 +1,5 @@
 """Attempts that failed: what was paid for is charged once, and the next attempt is reserved for anew."""
 
-import pytest
 from sqlalchemy import select, update
 
 from heartbeat.domain.failure_policy import Ending
@@ -15,23 +14,13 @@ from heartbeat.store.runs.steps import NewStep, Transcript, begin_step, settle_s
 from heartbeat.store.tables.credits import Entry
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.runs import Run
-from tests.support.runs import LIMITS, opened_run, scheduled
-from tests.support.seeds import NOW, a_bot, a_heartbeat, a_project
+from tests.support.runs import LIMITS
+from tests.support.seeds import NOW
 
 # The worst case of a first step here is 2 credits.
 PAID = AttemptUsage(1, 1, "openai:scripted", 900, 200, 5)
 UNPAID = AttemptUsage(1, 2, "openai:scripted")
 ANSWER = NewStep(1, "All quiet.", "[]", "openai:scripted", 100, 50, 7, attempt=3)
-
-
-@pytest.fixture
-def heartbeat(database: Database) -> Heartbeat:
-    return database.write_now(lambda c: a_heartbeat(c, a_bot(c, a_project(c))))
-
-
-@pytest.fixture
-def run(database: Database, heartbeat: Heartbeat) -> Run:
-    return opened_run(database, scheduled(heartbeat))
 
 
 def fail(database: Database, run: Run, usage: AttemptUsage, code: str = "bad_answer") -> None:

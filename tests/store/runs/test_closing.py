@@ -32,11 +32,6 @@ def heartbeat(database: Database) -> Heartbeat:
     return database.write_now(lambda c: a_heartbeat(c, a_bot(c, a_project(c)), max_consecutive_errors=2))
 
 
-@pytest.fixture
-def run(database: Database, heartbeat: Heartbeat) -> Run:
-    return opened_run(database, scheduled(heartbeat))
-
-
 def rows(database: Database, table: type) -> list[Any]:
     return database.read_now(lambda c: list(c.execute(select(columns(table)))))
 
