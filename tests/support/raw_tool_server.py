@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 Answer = tuple[int, dict[str, str], Any]
 
@@ -26,6 +26,39 @@ class Received:
     session: str | None
 
 
+class RawHandler(BaseHTTPRequestHandler):
+    desk: "RawToolServer"
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self) -> None:
+        message = json.loads(self.rfile.read(int(self.headers.get("content-length", 0))))
+        session = self.headers.get("mcp-session-id")
+        received = Received(message.get("method", ""), message.get("params") or {}, message.get("id"), session)
+        self.send(*self.desk.answer(received))
+
+    def do_GET(self) -> None:
+        self.open_stream()
+
+    def open_stream(self) -> None:
+        self.send(405, {}, "")
+
+    def do_DELETE(self) -> None:
+        self.desk.goodbyes += 1
+        self.send(200, {}, "")
+
+    def send(self, status: int, headers: dict[str, str], body: Any) -> None:
+        content = body.encode() if isinstance(body, str) else json.dumps(body).encode()
+        self.send_response(status)
+        for name, value in {"content-type": "application/json", **headers}.items():
+            self.send_header(name, value)
+        self.send_header("content-length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
 @dataclass
 class RawToolServer:
     """`pages` are what `tools/list` answers, in turn and then the last one again; `call` answers `tools/call`.
@@ -41,6 +74,7 @@ class RawToolServer:
     received: list[Received] = field(default_factory=list)
     has_sessions: bool = False
     goodbyes: int = 0
+    handler: ClassVar[type[RawHandler]] = RawHandler
 
     @property
     def url(self) -> str:
@@ -51,7 +85,7 @@ class RawToolServer:
         return sum(one.method == method for one in self.received)
 
     def __enter__(self) -> Self:
-        handler = type("Handler", (_Handler,), {"desk": self})
+        handler = type("Handler", (self.handler,), {"desk": self})
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self._server.daemon_threads = True
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
@@ -97,33 +131,3 @@ class Browser(RawToolServer):
         if received.params["name"] == "open":
             self.opened.add(received.session)
         return {"content": "a page" if received.session in self.opened else "no page"}
-
-
-class _Handler(BaseHTTPRequestHandler):
-    desk: RawToolServer
-    protocol_version = "HTTP/1.1"
-
-    def do_POST(self) -> None:
-        message = json.loads(self.rfile.read(int(self.headers.get("content-length", 0))))
-        session = self.headers.get("mcp-session-id")
-        received = Received(message.get("method", ""), message.get("params") or {}, message.get("id"), session)
-        self._send(*self.desk.answer(received))
-
-    def do_GET(self) -> None:
-        self._send(405, {}, "")
-
-    def do_DELETE(self) -> None:
-        self.desk.goodbyes += 1
-        self._send(200, {}, "")
-
-    def _send(self, status: int, headers: dict[str, str], body: Any) -> None:
-        content = body.encode() if isinstance(body, str) else json.dumps(body).encode()
-        self.send_response(status)
-        for name, value in {"content-type": "application/json", **headers}.items():
-            self.send_header(name, value)
-        self.send_header("content-length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    def log_message(self, *_: object) -> None:
-        pass

@@ -6,7 +6,7 @@ never touched, so a text that is meant as a text stays one; what fits in no way 
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from heartbeat.agents.tools.schemas import at_reference
@@ -51,7 +51,7 @@ class _Fitting:
         known = properties if isinstance(properties, Mapping) else {}
         needed = required if isinstance(required, list) else []
         return {
-            name: self.fitted(member, known[name], depth + 1) if name in known else member
+            name: self.fitted(member, known.get(name, schema.get("additionalProperties")), depth + 1)
             for name, member in value.items()
             if name in needed or name not in known or not self._is_not_given(member, known[name])
         }
@@ -68,8 +68,10 @@ class _Fitting:
         if kind == "object" and isinstance(value, dict):
             return self.members(value, kinds[kind], depth)
         if kind == "array" and isinstance(value, list):
-            return [self.fitted(entry, kinds[kind].get("items"), depth + 1) for entry in value]
-        return _one_of(value, kinds[kind].get("enum")) if kind == "string" else value
+            firsts, rest = _list(kinds[kind].get("prefixItems")), kinds[kind].get("items")
+            schemas = [*firsts, *[rest] * (len(value) - len(firsts))]
+            return [self.fitted(entry, schemas[place], depth + 1) for place, entry in enumerate(value)]
+        return _one_of(value, _values(kinds[kind])) if kind == "string" else value
 
     def _in_another_form(self, value: Any, kinds: dict[str, Schema]) -> Any:
         if isinstance(value, str):
@@ -115,13 +117,17 @@ class _Fitting:
         whole = at_reference(schema, self._root)
         if types := _declared(whole):
             return dict.fromkeys(types, whole)
-        kinds: dict[str, Schema] = {}
-        for branch in (branch for name in ("anyOf", "oneOf") for branch in _list(whole.get(name))):
-            of_branch = self._by_kind(branch)
-            if not of_branch:
-                return {}
-            kinds = {**of_branch, **kinds}
-        return kinds
+        if len(parts := _list(whole.get("allOf"))) == 1:
+            return self._by_kind(parts[0])
+        return _either([self._by_kind(branch) for name in ("anyOf", "oneOf") for branch in _list(whole.get(name))])
+
+
+def _either(branches: Sequence[Mapping[str, Schema]]) -> dict[str, Schema]:
+    """The types that one of the branches takes. Where two differ in what they want of a type, it is in doubt."""
+    kinds: dict[str, Schema] = {}
+    for kind, schema in (pair for branch in branches for pair in branch.items()):
+        kinds[kind] = schema if kinds.get(kind, schema) == schema else {"type": kind}
+    return kinds if all(branches) else {}
 
 
 def _declared(schema: Schema) -> list[str]:
@@ -131,8 +137,13 @@ def _declared(schema: Schema) -> list[str]:
         return [declared]
     if isinstance(declared, list):
         return [kind for kind in declared if isinstance(kind, str)]
-    values = [*_list(schema.get("enum")), *([schema["const"]] if "const" in schema else [])]
-    return [TYPES.get(type(value), "null") for value in values]
+    return [TYPES.get(type(value), "null") for value in _values(schema) or ()]
+
+
+def _values(schema: Schema) -> list[Any] | None:
+    """The values that a schema lists; `None` if it lists none."""
+    values = schema.get("enum", [schema["const"]] if "const" in schema else None)
+    return values if isinstance(values, list) else None
 
 
 def _kind(value: Any, kinds: Mapping[str, Schema]) -> str | None:
@@ -144,8 +155,8 @@ def _kind(value: Any, kinds: Mapping[str, Schema]) -> str | None:
 
 
 def _takes(schema: Schema, text: str) -> bool:
-    values, pattern = schema.get("enum"), schema.get("pattern")
-    if isinstance(values, list):
+    values, pattern = _values(schema), schema.get("pattern")
+    if values is not None:
         return _one_of(text, values) in values
     if isinstance(pattern, str) and not _matches(pattern, text):
         return False
@@ -160,9 +171,9 @@ def _matches(pattern: str, text: str) -> bool:
         return True
 
 
-def _one_of(text: Any, values: Any) -> Any:
+def _one_of(text: Any, values: list[Any] | None) -> Any:
     """The one of `values` that `text` means, written in another case or with other signs between its words."""
-    if not isinstance(values, list) or text in values or not isinstance(text, str):
+    if values is None or text in values or not isinstance(text, str):
         return text
     same = [value for value in values if isinstance(value, str) and _plain(value) == _plain(text)]
     return same[0] if len(same) == 1 else text

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from itertools import count
 from typing import Any
+from urllib.parse import unquote
 
 ALTERNATIVES = ("anyOf", "oneOf")
 CONDITIONS = ("not", "if", "then", "else", "enum", "const", "dependentRequired", "dependentSchemas", "dependencies")
@@ -82,9 +83,15 @@ def at_reference(schema: Mapping[str, Any], root: Mapping[str, Any] | None = Non
             break
         target: Any = root
         for name in reference.removeprefix("#/").split("/"):
-            target = target.get(name) if isinstance(target, Mapping) else None
+            target = _step(target, unquote(name).replace("~1", "/").replace("~0", "~"))
         whole = {**(target if isinstance(target, Mapping) else {}), **whole}
     return whole
+
+
+def _step(schema: Any, name: str) -> Any:
+    if isinstance(schema, list) and name.isdecimal() and len(name) < 5 and int(name) < len(schema):
+        return schema[int(name)]
+    return schema.get(name) if isinstance(schema, Mapping) else None
 
 
 def _always_required(whole: Mapping[str, Any], parts: list[dict[str, Any]]) -> Iterator[str]:

@@ -38,6 +38,13 @@ MEANT: list[tuple[Any, Any, Any]] = [
     ({"$ref": "#/$defs/level"}, "OK", "ok"),
     ({"enum": [1, 2]}, "2", 2),
     ({"type": "array", "items": {"$ref": "#/$defs/level"}}, "OK", ["ok"]),
+    ({"allOf": [{"$ref": "#/$defs/level"}], "description": "how it went"}, "OK", "ok"),
+    ({"const": "ok"}, "OK", "ok"),
+    ({"$ref": "#/$defs/a~1b%20c"}, "2", 2),
+    ({"$ref": "#/properties/y/anyOf/0"}, "2", 2),
+    ({"type": "object", "additionalProperties": WHOLE}, {"n": "20"}, {"n": 20}),
+    ({"type": "array", "prefixItems": [WHOLE, TEXT], "items": YES}, ["1", "1", "yes"], [1, "1", True]),
+    ({"anyOf": [OBJECT, {"type": "array", "items": OBJECT}, {"type": "null"}]}, [{"n": "1"}], [{"n": 1}]),
 ]
 
 
@@ -52,6 +59,10 @@ STAY: list[tuple[Any, Any]] = [
     (TEXT, ""),
     (TEXT, "monday, friday"),
     ({"anyOf": [TEXT, OBJECT]}, '{"n": 1}'),
+    ({"anyOf": [LEVEL, TEXT]}, "OK"),
+    ({"anyOf": [{"type": "array", "items": WHOLE}, TEXTS]}, ["1"]),
+    ({"oneOf": [OBJECT, {"type": "object", "properties": {"n": TEXT}}]}, {"n": "1"}),
+    ({"$ref": "#/properties/y/anyOf/9"}, "2"),
     ({}, "20"),
     ({"description": "anything"}, "null"),
     (OBJECT, "not json"),
@@ -89,7 +100,8 @@ def test_null_stays_where_it_is_taken() -> None:
 
 
 def given(schema: Any, written: Any, required: bool) -> dict[str, Any] | None:
-    whole = {"type": "object", "properties": {"x": schema}, "$defs": {"level": LEVEL}}
+    either = {"anyOf": [WHOLE, YES]}
+    whole = {"type": "object", "properties": {"x": schema, "y": either}, "$defs": {"level": LEVEL, "a/b c": WHOLE}}
     whole |= {"required": ["x"]} if required else {}
     return read_arguments(json.dumps({"x": written}), whole)
 

@@ -19,17 +19,19 @@ class ReadableEvents(httpx2.AsyncByteStream):
         self._rpc_request = rpc_request
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        buffer, is_whole = b"", True
+        buffer, is_whole, is_half_end = b"", True, False
         async for part in self._response.aiter_bytes():
-            buffer += part
+            # A line ends with CR, LF or both, and the LF of both may come with the next part.
+            whole = part.removeprefix(b"\n") if is_half_end else part
+            is_half_end = part.endswith(b"\r")
+            buffer += whole.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
             if len(buffer) > MAX_BYTES:
                 is_whole = False
             if not is_whole:
                 yield buffer
                 buffer = b""
                 continue
-            # A line may end in the next part, with the other half of its end.
-            *events, buffer = buffer.replace(b"\r\n", b"\n").split(b"\n\n")
+            *events, buffer = buffer.split(b"\n\n")
             for event in events:
                 yield self._readable(event) + b"\n\n"
         yield self._readable(buffer)

@@ -42,7 +42,7 @@ def failed_call(tool: OfferedTool, server: McpServer, problem: CallProblem, seco
         return ToolResult(outcome, f"{tool.name} was not called. {sentence}")
     if any(_is_refusal(cause, problem.status) for cause in causes):
         return ToolResult("failed", f"{tool.name} failed. {sentence}")
-    return ToolResult("unknown", f"{tool.name} was called. {sentence} {UNSURE}")
+    return ToolResult("unknown", f"{tool.name} was called. {sentence.rstrip('.')}. {UNSURE}")
 
 
 def explain(server: McpServer, problem: Exception, status: int | None, seconds: int) -> str:

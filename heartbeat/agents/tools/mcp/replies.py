@@ -12,10 +12,19 @@ from typing import Any, Self
 import anyio
 from mcp.client import Transport
 from mcp.shared.message import SessionMessage
-from mcp_types import ErrorData, JSONRPCError, JSONRPCRequest, JSONRPCResponse, RequestId, Result
+from mcp_types import (
+    ErrorData,
+    JSONRPCError,
+    JSONRPCRequest,
+    JSONRPCResponse,
+    RequestId,
+    Result,
+    jsonrpc_message_adapter,
+)
 from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
+from pydantic import ValidationError
 
-from heartbeat.agents.tools.mcp.envelopes import readable_error
+from heartbeat.agents.tools.mcp.envelopes import answer_to, readable_error
 from heartbeat.agents.tools.mcp.traffic import Traffic, call_key
 
 ORIGINAL = "heartbeat/original"
@@ -89,18 +98,44 @@ class _Replies(_Stream):
         return self._read(await self._stream.receive())
 
     def _read(self, item: SessionMessage | Exception) -> SessionMessage | Exception:
+        if isinstance(item, ValidationError):
+            item = self._meant(item)
         if isinstance(item, SessionMessage) and isinstance(item.message, JSONRPCResponse):
-            method = self._methods.pop(_own_id(item.message.id), "")
+            method = self._methods.pop(_own_id(item.message.id) or 0, "")
             item.message.result = fitting(method, item.message.result)
         elif self._is_pipe and isinstance(item, SessionMessage) and isinstance(item.message, JSONRPCError):
             # Over HTTP the SDK puts in errors of its own, so those of servers are made readable before it sees them.
             item.message.error = ErrorData.model_validate(readable_error(item.message.error.model_dump()))
         return item
 
+    def _meant(self, problem: ValidationError) -> SessionMessage | Exception:
+        """The answer that a server means by a message that is none; `problem` itself if it names no request of ours.
 
-def _own_id(reply_id: RequestId) -> RequestId:
+        Over a pipe lines of a log come as well, and over the sse transport the answers to several requests.
+        """
+        for entry in _entries(problem):
+            request_id = _own_id(entry.get("id"))
+            if request_id in self._methods and (
+                answer := answer_to({"id": request_id, "method": self._methods[request_id]}, entry)
+            ):
+                return SessionMessage(jsonrpc_message_adapter.validate_python(answer))
+        return problem
+
+
+def _entries(problem: ValidationError) -> list[dict[str, Any]]:
+    """What the SDK could not read, if it is an object without a method, or a list of objects."""
+    for error in problem.errors(include_url=False):
+        if error["type"] == "model_type" or error["loc"][-1:] == ("method",):
+            parsed = error["input"]
+            return [entry for entry in (parsed if isinstance(parsed, list) else [parsed]) if isinstance(entry, dict)]
+    return []
+
+
+def _own_id(reply_id: Any) -> RequestId | None:
     """Ids of ours are numbers; some servers write them as texts."""
-    return int(reply_id) if isinstance(reply_id, str) and reply_id.isdecimal() else reply_id
+    if isinstance(reply_id, str) and reply_id.isdecimal():
+        return int(reply_id)
+    return reply_id if isinstance(reply_id, str | int) and not isinstance(reply_id, bool) else None
 
 
 def fitting(method: str, reply: dict[str, Any]) -> dict[str, Any]:

@@ -77,11 +77,14 @@ class HeldSession:
         """Whether `problem` means that the session is gone and that the call was not made in it."""
         if self._session is None:
             return False
-        if self.traffic.session_id is not None and self.traffic.statuses.get(key) in LOST_SESSION:
-            words = str(problem).lower()
-            return self.traffic.statuses[key] == 404 or "session" in words or "not initialized" in words
+        traffic = self.traffic
+        status = traffic.statuses.get(key) if key in traffic.sent else traffic.status
+        if self.keeps_state and status in LOST_SESSION:
+            # Over the sse transport the address of each message names the session, and of an error no words come.
+            words = "session" if traffic.session_id is None else str(problem).lower()
+            return status == 404 or "session" in words or "not initialized" in words
         is_closed = self.is_over or (isinstance(problem, MCPError) and problem.code == CONNECTION_CLOSED)
-        return key not in self.traffic.sent and is_closed
+        return key not in traffic.sent and is_closed
 
     def leave(self) -> None:
         """End the session, in its own time."""

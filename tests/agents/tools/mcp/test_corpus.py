@@ -7,16 +7,20 @@ request) or `text`; what it must come to is the `outcome` and the `text` that th
 """
 
 import json
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from heartbeat.agents.tools.definitions import McpServer
+from heartbeat.agents.tools.definitions import McpServer, OfferedTool
 from heartbeat.agents.tools.mcp.client import list_tools
+from heartbeat.agents.tools.mcp.sessions import Sessions
 from heartbeat.agents.tools.offered_tools import ConnectedServer, define_tools
 from heartbeat.domain.tool_pins import pinned_entries
 from heartbeat.settings import Settings
+from tests.support.raw_event_server import RawEventServer
+from tests.support.raw_pipe_server import COMMAND
 from tests.support.raw_tool_server import Answer, RawToolServer, Received
 from tests.support.tool_connections import Speaking
 
@@ -48,13 +52,17 @@ async def test_a_listing_comes_to_what_can_be_offered(shape: dict[str, Any], set
         assert [tool.name for tool in offered.values()] == names
 
 
+def message_of(shape: dict[str, Any]) -> str:
+    """The message that answers the call, with `ID` for the id of the request."""
+    message = {"jsonrpc": "2.0", "id": "ID", "result": shape.get("result")}
+    return json.dumps(shape.get("message", shape.get("events", message)))
+
+
 def reply_to(received: Received, shape: dict[str, Any]) -> Answer | None:
     """What answers the call: status, headers and body."""
     if received.method != "tools/call":
         return None
-    message = {"jsonrpc": "2.0", "id": "ID", "result": shape.get("result")}
-    content = json.dumps(shape.get("message", shape.get("events", message)))
-    content = content.replace('"ID AS TEXT"', f'"{received.id}"').replace('"ID"', str(received.id))
+    content = message_of(shape).replace('"ID AS TEXT"', f'"{received.id}"').replace('"ID"', str(received.id))
     if "events" in shape:
         content = f"event: message\ndata: {content}\n\n"
     return shape.get("status", 200), shape.get("headers", {}), shape.get("text", content)
@@ -69,3 +77,42 @@ async def test_a_reply_is_an_outcome(shape: dict[str, Any], settings: Settings) 
         shape["expect"]["outcome"],
         shape["expect"]["text"],
     )
+
+
+def named_replies() -> dict[str, dict[str, Any]]:
+    """The replies that name their request, which those have to that come on a pipe or a stream with others."""
+    replies = {shape.id: shape.values[0] for shape in shapes("replies")}
+    is_message = {"result", "message"}
+    return {name: reply for name, reply in replies.items() if is_message & reply.keys() and '"ID' in message_of(reply)}
+
+
+@pytest.mark.parametrize("line_end", [b"\n", b"\r"], ids=["lf", "cr"])
+async def test_a_reply_is_an_outcome_on_a_stream_of_events(settings: Settings, line_end: bytes) -> None:
+    replies = named_replies()
+    with RawEventServer(instead=lambda received: _reply_named(received, replies)) as desk:
+        desk.line_end = line_end
+        outcomes = await outcomes_of(replies, McpServer("tool_1", "srv", "sse", desk.url), settings)
+    assert outcomes == {name: tuple(reply["expect"].values()) for name, reply in replies.items()}
+
+
+def _reply_named(received: Received, replies: dict[str, dict[str, Any]]) -> Answer | None:
+    return reply_to(received, replies.get(received.params.get("arguments", {}).get("name"), {}))
+
+
+async def test_a_reply_is_an_outcome_over_a_pipe(settings: Settings) -> None:
+    replies = named_replies()
+    outcomes = await outcomes_of(replies, McpServer("tool_1", "srv", "stdio", command=COMMAND), settings)
+    assert outcomes == {name: tuple(reply["expect"].values()) for name, reply in replies.items()}
+
+
+async def outcomes_of(
+    replies: dict[str, dict[str, Any]], server: McpServer, settings: Settings
+) -> dict[str, tuple[str, str]]:
+    """Call a tool in one session, once for each reply."""
+    tool = OfferedTool("srv__book", "", {}, server=server, on_server="book")
+    outcomes: dict[str, tuple[str, str]] = {}
+    async with aclosing(Sessions(settings)) as sessions:
+        for name, reply in replies.items():
+            called = await sessions.call(tool, {"name": name, "reply": message_of(reply)}, "log_1", f"log_1:{name}")
+            outcomes[name] = (called.outcome, called.text)
+    return outcomes

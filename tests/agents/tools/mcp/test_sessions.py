@@ -15,6 +15,7 @@ from heartbeat.agents.tools.mcp.sessions import Sessions
 from heartbeat.agents.tools.offered_tools import ConnectedServer, define_tools
 from heartbeat.domain.tool_pins import pinned_entries
 from heartbeat.settings import Settings
+from tests.support.raw_event_server import RawEventServer
 from tests.support.raw_tool_server import PAGES, SESSION_LOST, Answer, Browser, RawToolServer, Received
 from tests.support.tool_connections import STDIO
 
@@ -121,6 +122,30 @@ async def test_a_session_that_the_server_lost_is_opened_anew(
     result = await sessions.call(looking, {}, "log_1", "log_1:4")
     assert result == ToolResult("ok", "no page", new_session=True)
     assert browser.times("tools/call") == 3
+
+
+@pytest.mark.parametrize("status", [400, 404])
+async def test_a_session_that_an_sse_server_lost_is_opened_anew(
+    sessions: Sessions, settings: Settings, status: int
+) -> None:
+    with RawEventServer() as desk:
+        server = McpServer("tool_1", "web", "sse", desk.url)
+        booking = OfferedTool("web__book", "", {}, server=server, on_server="book")
+        await sessions.call(booking, {}, "log_1", "log_1:2")
+        desk.instead = lambda _: (status, {}, "No such session") if desk.times("initialize") == 1 else None
+        result = await sessions.call(booking, {}, "log_1", "log_1:4")
+        assert (result.outcome, result.new_session, desk.times("tools/call")) == ("ok", True, 3)
+
+
+async def test_a_session_that_was_lost_before_its_list_is_read_is_opened_anew(
+    browser: Browser, sessions: Sessions, settings: Settings
+) -> None:
+    opening = await tool_of(browser, "open", settings)
+    browser.instead = lambda received: (
+        SESSION_LOST if received.method == "tools/list" and browser.times("initialize") == 2 else None
+    )
+    assert (await sessions.call(opening, {}, "log_1", "log_1:2")).outcome == "ok"
+    assert (browser.times("initialize"), browser.times("tools/call")) == (3, 1)
 
 
 async def test_a_server_that_loses_every_session_is_asked_twice_and_no_more(
