@@ -62,7 +62,7 @@ async def test_a_server_that_is_down_is_kept_and_refreshed_later(shop: Api, down
     bot = await shop.bot()
     tool = await connect(shop, bot, down)
     assert (tool["tools"], tool["refreshed_at"]) == ([], None)
-    assert tool["last_error"] == "The tool server desk cannot be reached."
+    assert tool["last_error"] == "The tool server desk cannot be reached: nothing listens at its address."
     refused = error_of(await ask(shop, bot, tool, "refresh"), 400)
     assert (refused["code"], refused["message"]) == ("tool_server_down", tool["last_error"])
     back = ToolServer(port=int(down.rsplit(":", 1)[1].partition("/")[0]))
@@ -75,7 +75,7 @@ async def test_a_server_that_is_down_is_kept_and_refreshed_later(shop: Api, down
     assert (refreshed["last_error"], len(refreshed["tools"])) == (None, len(back.tools()))
     error_of(await ask(shop, bot, tool, "refresh"), 400)
     lost = await read(shop, bot, tool)
-    assert lost["last_error"] == "The tool server desk cannot be reached."
+    assert lost["last_error"] == "The tool server desk cannot be reached: nothing listens at its address."
     assert (lost["tools"], lost["refreshed_at"]) == (refreshed["tools"], refreshed["refreshed_at"])
 
 
@@ -90,7 +90,11 @@ async def test_trying_a_connection_stores_nothing(shop: Api, desk: ToolServer, d
     assert await read(shop, bot, tool) == tool
     gone = await connect(shop, bot, down)
     answer = (await ask(shop, bot, gone, "test")).json()
-    assert answer == {"success": False, "message": "The tool server desk cannot be reached.", "tools_count": 0}
+    assert answer == {
+        "success": False,
+        "message": "The tool server desk cannot be reached: nothing listens at its address.",
+        "tools_count": 0,
+    }
     assert await read(shop, bot, gone) == gone
 
 
@@ -202,7 +206,7 @@ async def test_a_tool_that_is_pointed_elsewhere_is_asked_anew(shop: Api, desk: T
         other.close()
     lost = (await shop.put(path, **which, server_url=down)).json()["tool"]
     assert (lost["server_url"], lost["tools"]) == (down, moved["tools"])
-    assert lost["last_error"] == "The tool server Front desk cannot be reached."
+    assert lost["last_error"] == "The tool server Front desk cannot be reached: nothing listens at its address."
 
 
 async def test_what_a_server_said_is_not_written_over_another_ones_address(

@@ -20,8 +20,8 @@ router = APIRouter(prefix="/tools", route_class=PageRoute, include_in_schema=Fal
 
 SERVERS_A_PAGE = 20
 NOTICES = {
-    "accepted": "Accepted: the tools of this server are what it offers now.",
-    "down": "The server could not be asked what it offers now; why is said below. Nothing was accepted.",
+    "accepted": "The tools of this server are what it offers now.",
+    "down": "The server could not be asked what it offers now; why is said below. Nothing was changed.",
 }
 
 

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
-from api.dashboard.views.formats import Moment, moment
+from api.dashboard.views.formats import Moment, count, moment
 from heartbeat.store.overview.waiting import ListedServer
+from heartbeat.store.tables.bots import Tool
 
 
 @dataclass(frozen=True)
@@ -20,14 +21,13 @@ class ChangeView:
 
 @dataclass(frozen=True)
 class ServerView:
-    """A tool server of a bot."""
+    """A tool server of a bot. `state` is a chip: its kind and its words."""
 
     uuid: str
     label: str
     bot: str
     host: str
-    count: int
-    is_enabled: bool
+    state: tuple[str, str]
     error: str | None
     refreshed: Moment | None
     changes: list[ChangeView]
@@ -42,8 +42,7 @@ def server_view(listed: ListedServer, now: datetime) -> ServerView:
         label=tool.server_label,
         bot=listed.bot_name,
         host=urlsplit(tool.server_url).hostname or "",
-        count=len(tool.tools),
-        is_enabled=tool.is_enabled,
+        state=_state(tool, len(changed)),
         error=tool.last_error,
         refreshed=moment(tool.refreshed_at, UTC, now) if tool.refreshed_at else None,
         changes=[
@@ -51,6 +50,18 @@ def server_view(listed: ListedServer, now: datetime) -> ServerView:
             for name, change in changed
         ],
     )
+
+
+def _state(tool: Tool, changed: int) -> tuple[str, str]:
+    """What of a server asks for a person first: a change, then that it offers nothing, then that something is amiss."""
+    offered = count(len(tool.tools), "tool")
+    if changed:
+        return "pending", f"{count(changed, 'tool')} changed"
+    if not tool.is_enabled:
+        return "off", "Off"
+    if tool.last_error:
+        return ("warning", f"{offered}, with a problem") if tool.tools else ("error", "No tools")
+    return "on", offered
 
 
 def _read(instant: str) -> datetime:

@@ -70,12 +70,12 @@ def _count(table: Any, which: ColumnElement[bool]) -> Any:
 
 CHANGED_TOOLS = select(func.coalesce(func.sum(TOOL.c.changed_count), 0)).where(TOOL.c.bot_id.in_(_BOTS))
 COUNTS: Select[Any] = select(_count(APPROVAL, _PENDING), _count(FINDING, _OPEN), CHANGED_TOOLS.scalar_subquery())
-# Those that wait for somebody come first.
+# Those that wait for somebody come first, then those with a problem.
 SERVERS = (
     select(TOOL, BOT.c.name)
     .join(BOT, BOT.c.id == TOOL.c.bot_id)
     .where(TOOL.c.bot_id.in_(_BOTS))
-    .order_by(TOOL.c.changed_count.desc(), TOOL.c.id)
+    .order_by(TOOL.c.changed_count.desc(), TOOL.c.last_error.is_(None), TOOL.c.id)
 )
 
 

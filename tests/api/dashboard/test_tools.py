@@ -46,7 +46,7 @@ async def test_what_is_accepted_is_what_the_server_offers_now(owner: Owner, desk
     assert (answer.status_code, answer.headers["location"]) == (303, "/tools?done=accepted")
     assert [entry["name"] for entry in await tools_of(owner)] == [one.name for one in desk.tools()]
     assert not any(entry["changed"] for entry in await tools_of(owner))
-    assert "Accepted:" in await owner.browser.page("/tools?done=accepted")
+    assert "The tools of this server are what it offers now." in await owner.browser.page("/tools?done=accepted")
 
 
 async def test_a_server_that_is_down_accepts_nothing_and_says_why(owner: Owner, desk: ToolServer) -> None:
@@ -55,4 +55,19 @@ async def test_a_server_that_is_down_accepts_nothing_and_says_why(owner: Owner, 
     answer = await owner.browser.submit(f"/tools/{tool.uuid}/accept")
     assert answer.headers["location"] == "/tools?done=down"
     assert [entry["changed"] is None for entry in await tools_of(owner)] == [False]
-    assert "The tool server desk cannot be reached." in await owner.browser.page("/tools?done=down")
+    page = await owner.browser.page("/tools?done=down")
+    assert "The tool server desk cannot be reached: nothing listens at its address." in page
+
+
+async def test_a_server_with_a_problem_is_no_green_one_comes_first_and_is_asked_again(
+    owner: Owner, desk: ToolServer
+) -> None:
+    sound = await make(owner, a_tool, server_label="sound", tools=[{**FORECAST, "changed": None}])
+    silent = await make(owner, a_tool, server_url=desk.url, last_error="The tool server desk lost the connection.")
+    page = await owner.browser.page("/tools")
+    assert page.index(silent.uuid) < page.index(sound.uuid)
+    assert '<span class="chip error">No tools</span>' in page
+    assert page.count("Ask it again") == 1
+    await owner.browser.submit(f"/tools/{silent.uuid}/accept")
+    page = await owner.browser.page("/tools")
+    assert ("No tools" in page, "Ask it again" in page) == (False, False)

@@ -1,5 +1,6 @@
 """Why a tool server did not answer, in a sentence without secrets, and whether the call may have been made."""
 
+import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -18,6 +19,9 @@ NEVER_ANSWERED = (CONNECTION_CLOSED, PARSE_ERROR, REQUEST_TIMEOUT)
 NEVER_LEFT = (Refused, httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
 AWAY = (httpx2.NetworkError, httpx2.TimeoutException, httpx2.RemoteProtocolError, TimeoutError)
 TOO_EARLY = (408, 425, 429)
+# The SDK's words for an HTTP error whose body says nothing.
+NO_WORDS = "Server returned an error response"
+CHECK = "check the path of its address, and whether its transport is http or sse."
 UNSURE = "It may or may not have been carried out: find out before you call it again."
 
 
@@ -84,16 +88,16 @@ def _what_happened(cause: BaseException, server: McpServer, status: int | None, 
     match cause:
         case Refused():
             return f"cannot be reached: {cause}"
-        case MCPError() if status is None:
-            return f"{'did not answer' if cause.code in NEVER_ANSWERED else 'answered with an error'}: {cause.message}"
-        case _ if status in (401, 403):
-            return f"does not let us in (HTTP {status}): check the headers it is connected with."
         case _ if status is not None:
-            return f"answered with HTTP {status}{f': {cause.message}' if isinstance(cause, MCPError) else '.'}"
+            return _refusal(status, cause, server)
+        case MCPError():
+            return f"{'did not answer' if cause.code in NEVER_ANSWERED else 'answered with an error'}: {cause.message}"
         case httpx2.ConnectError() | httpx2.ConnectTimeout() | httpx2.PoolTimeout():
-            return "cannot be reached."
+            return f"cannot be reached{_why_unreachable(cause)}."
         case TimeoutError() | httpx2.TimeoutException():
             return f"did not answer within {seconds} seconds."
+        case httpx2.SSEError() if "content type" in str(cause):
+            return f"sends no stream of events: {CHECK}"
         case httpx2.SSEError() | TooLarge():
             return f"did not answer as it should: {cause}"
         case httpx2.InvalidURL() | httpx2.UnsupportedProtocol():
@@ -102,4 +106,28 @@ def _what_happened(cause: BaseException, server: McpServer, status: int | None, 
             return "lost the connection."
         case OSError() if server.transport == "stdio":
             return f"cannot be started: {cause.strerror}."
-    return f"does not work as an MCP server should ({type(cause).__name__})."
+    return f"does not answer as an MCP server does{'.' if server.transport == 'stdio' else f': {CHECK}'}"
+
+
+def _refusal(status: int, cause: BaseException, server: McpServer) -> str:
+    if status in (401, 403):
+        return f"does not let us in (HTTP {status}): check the headers it is connected with."
+    if status in (404, 405, 406) or (server.transport == "sse" and status == 400):
+        return f"answered with HTTP {status}: {CHECK}"
+    said = cause.message.rstrip(".") if isinstance(cause, MCPError) and cause.message != NO_WORDS else ""
+    return f"answered with HTTP {status}{said and f': {said}'}."
+
+
+def _why_unreachable(problem: BaseException) -> str:
+    """What came in the way of the connection, if the network said so, after a colon."""
+    cause: BaseException | None = problem
+    while cause is not None:
+        match cause:
+            case ssl.SSLCertVerificationError():
+                return f": its certificate is not trusted ({cause.verify_message})"
+            case ssl.SSLError(reason="WRONG_VERSION_NUMBER" | "HTTP_REQUEST"):
+                return ": it speaks no TLS; perhaps its address is http, not https"
+            case ConnectionRefusedError():
+                return ": nothing listens at its address"
+        cause = cause.__cause__ or cause.__context__
+    return ""

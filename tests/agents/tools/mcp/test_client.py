@@ -17,6 +17,7 @@ import pytest
 from heartbeat.agents.tools.definitions import DiscoveredTool, McpServer, ToolResult
 from heartbeat.agents.tools.mcp import traffic
 from heartbeat.agents.tools.mcp.client import ToolServerDown, list_tools
+from heartbeat.agents.tools.mcp.failures import CHECK
 from heartbeat.settings import Settings
 from tests.support.patience import PATIENCE, until
 from tests.support.tool_connections import KEY, STDIO, Speaking
@@ -82,9 +83,9 @@ async def test_a_server_that_is_down_was_not_called(peer: ToolServer, settings: 
     peer.close()
     for way in ways:
         assert await way.call("book", what="a table") == ToolResult(
-            "down", "shop__book was not called. The tool server shop cannot be reached."
+            "down", "shop__book was not called. The tool server shop cannot be reached: nothing listens at its address."
         )
-        with pytest.raises(ToolServerDown, match=r"The tool server shop cannot be reached\."):
+        with pytest.raises(ToolServerDown, match=r"The tool server shop cannot be reached: nothing listens"):
             await way.connect()
     assert peer.made == []
 
@@ -113,7 +114,18 @@ async def test_an_address_that_is_no_tool_server_was_not_called(
     assert called.outcome == "failed"
     assert "shop__book was not called. The tool server shop answered with HTTP 404" in called.text
     page = Speaking(McpServer("tool_1", "shop", transport, peer.url.replace("/mcp", "/made")), settings)
-    assert (await page.call("book", what="a table")).outcome == "failed"
+    called = await page.call("book", what="a table")
+    assert (called.outcome, CHECK in called.text) == ("failed", True)
+
+
+async def test_an_address_with_the_wrong_scheme_or_transport_is_told_apart(
+    peer: ToolServer, settings: Settings
+) -> None:
+    tls = McpServer("tool_1", "shop", "http", peer.url.replace("http:", "https:"))
+    with pytest.raises(ToolServerDown, match="it speaks no TLS; perhaps its address is http, not https"):
+        await list_tools(tls, settings)
+    with pytest.raises(ToolServerDown, match=CHECK):
+        await list_tools(McpServer("tool_1", "shop", "sse", peer.url), settings)
 
 
 @pytest.mark.parametrize("transport", ["http", "sse"])
