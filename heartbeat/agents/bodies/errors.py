@@ -74,7 +74,7 @@ def _status(error: Any) -> int:
         return 402 if QUOTA.search(str(error)) else 500
     for name in ("code", "status", "type"):
         value = str(error.get(name) or "").lower()
-        if value.isdigit() and 400 <= int(value) < 600:
+        if value.isdecimal() and 400 <= int(value) < 600:
             return int(value)
         for status, words in STATUSES.items():
             if value in words:

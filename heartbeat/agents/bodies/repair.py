@@ -16,6 +16,9 @@ from heartbeat.agents.bodies.errors import error_inside, error_repaired
 from heartbeat.agents.bodies.shapes import TokenUsage, UnreadableCall
 from heartbeat.agents.bodies.waits import wait_of
 
+CHECK_ADDRESS = "check the provider's address, and whether a proxy or a login stands before it"
+# These redirects are followed. Any other makes a GET of the request, which is none to a model.
+KEEPS_METHOD = (307, 308)
 TITLE = re.compile(rb"<title[^>]*>\s*(.{1,80}?)\s*</title>", re.IGNORECASE | re.DOTALL)
 
 
@@ -69,8 +72,10 @@ def repaired(path: str, status: int, headers: Mapping[str, str], content: bytes,
     Raises `UnusableResponse` for one with a status of success that is no answer.
     """
     dialect = next((one for one in DIALECTS if path.endswith(one.path)), None)
-    if dialect is None or 300 <= status < 400:
+    if dialect is None or (status in KEEPS_METHOD and "location" in headers):
         return Repaired(status, content)
+    if 300 <= status < 400:
+        raise UnusableResponse(f"a redirect; {CHECK_ADDRESS}")
     body, problem = _parsed(headers, content)
     if isinstance(body, list) and len(body) == 1 and isinstance(body[0], dict):
         body = body[0]
@@ -120,8 +125,7 @@ def _parsed(headers: Mapping[str, str], content: bytes) -> tuple[Any, UnusableRe
     if text.startswith("<"):
         title = TITLE.search(content)
         named = f" titled “{title.group(1).decode('utf-8', 'replace')}”" if title else ""
-        where = "check the provider's address, and whether a proxy or a login stands before it"
-        return None, UnusableResponse(f"a web page{named}; {where}")
+        return None, UnusableResponse(f"a web page{named}; {CHECK_ADDRESS}")
     if text.startswith(("{", "[")):
         return None, UnusableResponse("JSON that breaks off", written=len(content))
     return None, UnusableResponse("text that is no JSON")

@@ -5,6 +5,9 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+# More than any model reads or writes in one request: a larger count is a mistake of the server's.
+MAX_TOKENS = 10_000_000
+
 
 class UnreadableCall(Exception):
     """A provider says that it could not read the tool call that its model wrote."""
@@ -19,7 +22,7 @@ class TokenUsage:
 
 
 def whole(value: Any) -> int:
-    """A count of tokens: rounded up from a fraction, read from digits, 0 for anything else."""
+    """A count of tokens, `MAX_TOKENS` at most: rounded up from a fraction, read from digits, 0 for anything else."""
     if isinstance(value, bool):
         return 0
     if isinstance(value, str):
@@ -27,9 +30,10 @@ def whole(value: Any) -> int:
             value = float(value)
         except ValueError:
             return 0
-    if not isinstance(value, int | float) or not math.isfinite(value):
+    # Not asked of an integer, which may be too large for a float.
+    if not isinstance(value, int | float) or (isinstance(value, float) and not math.isfinite(value)):
         return 0
-    return max(0, min(math.ceil(value), 2**53))
+    return math.ceil(max(0, min(value, MAX_TOKENS)))
 
 
 def text(value: Any) -> str:

@@ -4,13 +4,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, func, select
+from sqlalchemy import Connection, Row, Select, bindparam, cast, func, select
 
 from heartbeat.store.rows import columns, first
 from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.credits import DailyRollup, Usage
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.projects import Project
+from heartbeat.store.tables.types import BIG
 
 BOT, HEARTBEAT, USAGE, ROLLUP = columns(Bot), columns(Heartbeat), columns(Usage), columns(DailyRollup)
 
@@ -27,8 +28,9 @@ _RUNS = ROLLUP.c.success + ROLLUP.c.error + ROLLUP.c.skipped + ROLLUP.c.cancelle
 _ADDED = (
     func.sum(_RUNS).label("count"),
     func.sum(ROLLUP.c.credits).label("credits"),
-    func.sum(ROLLUP.c.tokens).label("tokens"),
-    func.sum(ROLLUP.c.cost_nano_usd).label("cost_nano_usd"),
+    # PostgreSQL makes a decimal number of such a sum.
+    cast(func.sum(ROLLUP.c.tokens), BIG).label("tokens"),
+    cast(func.sum(ROLLUP.c.cost_nano_usd), BIG).label("cost_nano_usd"),
 )
 
 USAGE_OF = select(USAGE).where(USAGE.c.project_id == bindparam("project"), USAGE.c.period_start == _START)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, bindparam, case, func, literal_column, select
+from sqlalchemy import ColumnElement, Connection, Row, bindparam, case, cast, func, literal_column, select
 
 from heartbeat.domain.errors import NotFound
 from heartbeat.store.bots.bots import BOT
@@ -19,6 +19,7 @@ from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.credits import RunSums
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.projects import Project
+from heartbeat.store.tables.types import BIG
 from heartbeat.store.tools.servers import TOOL
 
 # Enough of a prompt for one line; whole prompts of a page of heartbeats would be a megabyte.
@@ -80,7 +81,7 @@ RUNNING = (
     .limit(MAX_RUNNING)
 )
 DAYS = (
-    select(ROLLUP.c.day, *(func.sum(ROLLUP.c[name]) for name in SUMS))
+    select(ROLLUP.c.day, *(cast(func.sum(ROLLUP.c[name]), BIG) for name in SUMS))
     .where(BOT.c.project_id == bindparam("project_id"), ROLLUP.c.bot_id == BOT.c.id, ROLLUP.c.day >= bindparam("since"))
     .group_by(ROLLUP.c.day)
 )

@@ -57,8 +57,8 @@ class RunSums(SQLModel):
     error: int = 0
     skipped: int = 0
     cancelled: int = 0
-    duration_ms: int = 0
-    tokens: int = 0
+    duration_ms: int = Field(default=0, sa_type=BIG)
+    tokens: int = Field(default=0, sa_type=BIG)
     credits: int = 0
     cost_nano_usd: int = Field(default=0, sa_type=BIG)
 

@@ -41,7 +41,7 @@ class Run(SQLModel, table=True):
     max_reply_tokens: int
     max_steps: int = 20
     run_timeout_seconds: int | None = None
-    tokens_used: int = 0
+    tokens_used: int = Field(default=0, sa_type=BIG)
     credits_charged: int = 0
     credits_held: int = 0
     cost_nano_usd: int = Field(default=0, sa_type=BIG)
@@ -52,7 +52,7 @@ class Run(SQLModel, table=True):
     scheduled_for: datetime | None = time(default=None)
     started_at: datetime = time()
     finished_at: datetime | None = time(default=None)
-    duration_ms: int | None = None
+    duration_ms: int | None = Field(default=None, sa_type=BIG)
     created_at: datetime = time()
 
     __table_args__ = (

@@ -19,7 +19,7 @@ from heartbeat.store.runs.steps import NewStep, begin_step, settle_step, steps
 from heartbeat.store.tables.credits import DailyRollup, Entry
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.runs import Run
-from tests.support.runs import LIMITS, by_hand, opened_run, scheduled
+from tests.support.runs import LIMITS, by_hand, changed, opened_run, scheduled
 from tests.support.seeds import NOW, a_bot, a_heartbeat, a_project, heartbeat_row
 
 STEP = NewStep(1, "All quiet.", "[]", "openai:scripted", 1200, 50, 7)
@@ -82,6 +82,13 @@ def test_a_success_is_a_log_with_its_answer(database: Database, heartbeat: Heart
     assert (row.success_count, row.error_count, row.last_status, row.last_executed_at) == (1, 0, "success", NOW)
     [rollup] = rows(database, DailyRollup)
     assert (rollup.success, rollup.error, rollup.duration_ms, rollup.tokens, rollup.credits) == (1, 0, 4000, 1250, 2)
+
+
+def test_a_day_may_come_to_more_than_32_bits_hold(database: Database, heartbeat: Heartbeat, run: Run) -> None:
+    changed(database, Run, tokens_used=2**31, started_at=NOW - timedelta(days=30))
+    database.write_now(lambda c: close_run(c, run.uuid, Ending("success"), NOW))
+    [rollup] = rows(database, DailyRollup)
+    assert (rollup.tokens, rollup.duration_ms) == (2**31, 30 * 86_400_000)
 
 
 def test_closing_twice_changes_nothing(database: Database, heartbeat: Heartbeat, run: Run) -> None:
