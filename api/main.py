@@ -6,10 +6,11 @@ from functools import partial
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.routing import BaseRoute
 from temporalio.client import Client
 
 from api import openapi
-from api.dashboard.router import router as dashboard
+from api.dashboard.router import pages
 from api.deps import Stack, caller
 from api.errors import error_response, from_http, from_validation, refusal
 from api.middleware.idempotency import Idempotency
@@ -61,13 +62,9 @@ def create_app(
     now = now or clock
     stack = Stack(settings, database, temporal, Schedules(temporal, database, settings, now), now, clock)
     app = FastAPI(
-        title=openapi.TITLE, description=DESCRIPTION, redoc_url=None, redirect_slashes=False, strict_content_type=False
+        title=openapi.TITLE, description=DESCRIPTION, routes=_routes(), redoc_url=None, redirect_slashes=False
     )
     app.state.stack, app.state.metrics, app.state.closing = stack, Metrics(), asyncio.Event()
-    of_runs = (triggers, logs, stats, runs, approvals, findings, notifications)
-    for noun in (heartbeats, preview, tasks, *of_runs, credits, bots, tools, subscribers, health):
-        app.include_router(noun.router)
-    app.include_router(dashboard)
     app.add_exception_handler(ProductError, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _refused_by_framework)
@@ -80,6 +77,13 @@ def create_app(
     )
     app.openapi = partial(openapi.describe, app)  # type: ignore[method-assign]
     return app
+
+
+def _routes() -> list[BaseRoute]:
+    """Every route as it is: those of a router that is included are built anew, and matched twice at each request."""
+    of_runs = (triggers, logs, stats, runs, approvals, findings, notifications)
+    nouns = (heartbeats, preview, tasks, *of_runs, credits, bots, tools, subscribers, health)
+    return [*(route for noun in nouns for route in noun.router.routes), *pages]
 
 
 async def _refused(request: Request, problem: Exception) -> ApiResponse:

@@ -1,7 +1,5 @@
 """Every page of the dashboard."""
 
-from fastapi import APIRouter
-
 from api.dashboard.routes import (
     actions,
     approval_link,
@@ -15,6 +13,5 @@ from api.dashboard.routes import (
     tools,
 )
 
-router = APIRouter()
-for pages in (sign_in, project, actions, run, tasks, approvals, findings, tools, notifications, approval_link):
-    router.include_router(pages.router)
+modules = (sign_in, project, actions, run, tasks, approvals, findings, tools, notifications, approval_link)
+pages = [route for module in modules for route in module.router.routes]

@@ -16,7 +16,7 @@ from heartbeat.store.projects.access import Access
 from heartbeat.store.runs import approvals as store
 from heartbeat.temporal.runs import wake
 
-router = APIRouter(prefix="/v1/bot/approval", tags=["Approvals"])
+router = APIRouter(prefix="/v1/bot/approval", tags=["Approvals"], strict_content_type=False)
 
 BY = "a key of the project"
 

@@ -17,7 +17,7 @@ from heartbeat.store.pages import Page
 from heartbeat.store.projects.access import Access
 from heartbeat.store.tables.bots import Bot
 
-router = APIRouter(prefix="/v1/bot", tags=["Bots"])
+router = APIRouter(prefix="/v1/bot", tags=["Bots"], strict_content_type=False)
 
 
 @router.post("/create", **call(OneBot))

@@ -15,7 +15,7 @@ from heartbeat.domain import credits
 from heartbeat.store.credits.usage import spending
 from heartbeat.store.projects.access import Access
 
-router = APIRouter(prefix="/v1/project", tags=["Credits"])
+router = APIRouter(prefix="/v1/project", tags=["Credits"], strict_content_type=False)
 
 
 @router.get("/credits", **call(OneCredits, query=OfProject))

@@ -13,7 +13,7 @@ from api.schemas.pages import pagination
 from heartbeat.store.notifications import findings as store
 from heartbeat.store.pages import Page
 
-router = APIRouter(prefix="/v1/bot/finding", tags=["Findings"])
+router = APIRouter(prefix="/v1/bot/finding", tags=["Findings"], strict_content_type=False)
 
 
 @router.get("/readall", **call(AllFindings, query=ListFindings))

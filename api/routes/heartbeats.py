@@ -31,7 +31,7 @@ from heartbeat.store.projects.access import Access
 from heartbeat.store.projects.members import member_uuids, subscriber
 from heartbeat.store.tables.heartbeats import Heartbeat
 
-router = APIRouter(prefix="/v1/bot/heartbeat", tags=["Heartbeats"])
+router = APIRouter(prefix="/v1/bot/heartbeat", tags=["Heartbeats"], strict_content_type=False)
 
 # No published plan allows as many heartbeats a bot; a longer list is written in parts.
 BATCH_SIZE = 100

@@ -15,7 +15,7 @@ from heartbeat.store.projects.access import Access
 from heartbeat.store.projects.members import subscriber
 from heartbeat.store.runs.logs import LogFilter, logs
 
-router = APIRouter(prefix="/v1/bot/heartbeat", tags=["Heartbeats"])
+router = APIRouter(prefix="/v1/bot/heartbeat", tags=["Heartbeats"], strict_content_type=False)
 
 
 @router.get("/logs", **call(Logs, query=ListLogs))

@@ -36,7 +36,7 @@ from heartbeat.store.pages import Page
 from heartbeat.store.projects.access import Access
 from heartbeat.store.projects.members import subscriber
 
-router = APIRouter(prefix="/v1/bot/notification", tags=["Notifications"])
+router = APIRouter(prefix="/v1/bot/notification", tags=["Notifications"], strict_content_type=False)
 WHENCE = "by POST /v1/bot/notification/test"
 
 

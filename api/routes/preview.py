@@ -11,7 +11,7 @@ from api.schemas.preview import AskPreview, Previewed, show_preview
 from heartbeat.domain.forecast import forecast
 from heartbeat.store.heartbeats.preview import preview
 
-router = APIRouter(prefix="/v1/bot/heartbeat", tags=["Heartbeats"])
+router = APIRouter(prefix="/v1/bot/heartbeat", tags=["Heartbeats"], strict_content_type=False)
 
 
 @router.post("/preview", **call(Previewed))

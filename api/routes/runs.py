@@ -15,7 +15,7 @@ from heartbeat.settings import Settings
 from heartbeat.store.projects.access import Access
 from heartbeat.store.runs import details
 
-router = APIRouter(prefix="/v1/bot/run", tags=["Runs"])
+router = APIRouter(prefix="/v1/bot/run", tags=["Runs"], strict_content_type=False)
 
 # Proxies must neither keep the stream nor collect it.
 STREAMED = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}

@@ -10,7 +10,7 @@ from api.responses import ApiResponse
 from api.schemas.stats import OneStats, ReadStats, show_stats
 from heartbeat.store.credits.stats import stats
 
-router = APIRouter(prefix="/v1/bot/heartbeat", tags=["Heartbeats"])
+router = APIRouter(prefix="/v1/bot/heartbeat", tags=["Heartbeats"], strict_content_type=False)
 
 
 @router.get("/stats", **call(OneStats, query=ReadStats))

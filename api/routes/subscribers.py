@@ -20,7 +20,7 @@ from api.schemas.subscribers import (
 from heartbeat.store.bots import subscribers as store
 from heartbeat.store.pages import Page
 
-router = APIRouter(prefix="/v1/bot/subscriber", tags=["Subscribers"])
+router = APIRouter(prefix="/v1/bot/subscriber", tags=["Subscribers"], strict_content_type=False)
 
 
 @router.get("/readall", **call(AllSubscribers, query=ListSubscribers))

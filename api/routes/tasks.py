@@ -18,7 +18,7 @@ from heartbeat.store.projects.access import Access
 from heartbeat.store.projects.members import member_uuids, subscriber
 from heartbeat.store.tables.heartbeats import Heartbeat
 
-router = APIRouter(prefix="/v1/bot/task", tags=["Scheduled tasks"])
+router = APIRouter(prefix="/v1/bot/task", tags=["Scheduled tasks"], strict_content_type=False)
 
 
 @router.post("/create", **call(OneTask))

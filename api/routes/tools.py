@@ -42,7 +42,7 @@ from heartbeat.store.projects.access import Access
 from heartbeat.store.tables.bots import Tool
 from heartbeat.store.tools import servers as store
 
-router = APIRouter(prefix="/v1/bot/tool", tags=["Tools"])
+router = APIRouter(prefix="/v1/bot/tool", tags=["Tools"], strict_content_type=False)
 
 ToolId = Annotated[str, Path(description="The tool's id (`tool_…`).", examples=[TOOL])]
 

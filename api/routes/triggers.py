@@ -24,7 +24,7 @@ from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.runs import Run
 from heartbeat.temporal.runs import cancel_run, manual_workflow_id, result_within, start_manual_run
 
-router = APIRouter(prefix="/v1/bot/heartbeat", tags=["Heartbeats"])
+router = APIRouter(prefix="/v1/bot/heartbeat", tags=["Heartbeats"], strict_content_type=False)
 
 # A model call hears of it within 10 seconds.
 CANCEL_WAIT = 15.0

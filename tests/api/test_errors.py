@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 
 import httpx
 import pytest
+from fastapi.routing import APIRoute
 from sqlalchemy import text
 
 from api.main import create_app
@@ -46,6 +47,12 @@ async def test_json_by_any_name_and_by_none(api: Api, kind: str | None) -> None:
     body = f'{{"project_id": "{api.project.uuid}", "name": "Desk"}}'.encode()
     all_headers = headers(api, **({"content-type": kind} if kind else {}))
     assert (await api.http.post("/v1/bot/create", content=body, headers=all_headers)).status_code == 200
+
+
+def test_every_call_takes_a_body_without_a_content_type(api: Api) -> None:
+    routes = [route for route in api.app.routes if isinstance(route, APIRoute) and route.path.startswith("/v1/")]
+    assert len(routes) > 30
+    assert [route.path for route in routes if route.strict_content_type is not False] == []
 
 
 async def chunks(size: int) -> AsyncIterator[bytes]:
