@@ -5,14 +5,15 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, ParamSpec, TypeVar
-from urllib.parse import parse_qs, quote
+from urllib.parse import quote
 
 from fastapi import Depends, Request
 from fastapi.routing import APIRoute
 from sqlalchemy import Connection
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from api.dashboard import session
+from api.dashboard import session, translations
+from api.dashboard.forms import read_form
 from api.dashboard.render import render
 from api.deps import AccessQuery, Stack
 from api.errors import DATABASE_AWAY, unexpected
@@ -56,12 +57,14 @@ class PageRoute(APIRoute):
         handle = super().get_route_handler()
 
         async def guarded(request: Request) -> Response:
+            chosen = request.cookies.get(translations.COOKIE, "")
+            translations.use(translations.choose(chosen, request.headers.get("accept-language", "")))
             try:
                 if request.method == "POST":
                     require_own_form(request)
                 response = await handle(request)
             except SignedOut:
-                response = _to_sign_in(request)
+                response = await _to_sign_in(request)
             except ProductError as problem:
                 if isinstance(problem, Unavailable):
                     log.warning("request %s: %s", request.scope["heartbeat.request_id"], problem)
@@ -160,12 +163,6 @@ def html(template: str, status_code: int = 200, **context: Any) -> HTMLResponse:
     return HTMLResponse(render(template, **context), status_code)
 
 
-async def form_fields(request: Request) -> dict[str, str]:
-    """Read the fields of the form that was sent; of a field that was sent twice the first."""
-    fields = parse_qs((await request.body()).decode("utf-8", "replace"), max_num_fields=10)
-    return {name: values[0] for name, values in fields.items()}
-
-
 def page_of(text: str, size: int) -> Page:
     """Read a page number; anything that is no number means the first page."""
     is_number = text.isascii() and text.isdecimal() and len(text) <= 6
@@ -177,10 +174,15 @@ def page_url(path: str, page: Page) -> str:
     return path if page.number == 1 else f"{path}{'&' if '?' in path else '?'}page={page.number}"
 
 
-def _to_sign_in(request: Request) -> Response:
-    """Redirect to the sign-in page, which leads back to the requested page."""
-    path: str = request.scope["path"] if request.method == "GET" else "/"
-    return RedirectResponse(SIGN_IN if path == "/" else f"{SIGN_IN}?next={quote(path)}", 303)
+async def _to_sign_in(request: Request) -> Response:
+    """Lead to the sign-in page and from there back; a form that was sent waits in that page and is not lost."""
+    path: str = request.scope["path"]
+    if request.method == "POST":
+        form = await read_form(request)
+        return html("sign_in", 401, next=path if form.fields else "/", problem=None, unsent=form.fields)
+    query: str = request.url.query
+    target = f"{path}?{query}" if query else path
+    return RedirectResponse(SIGN_IN if target == "/" else f"{SIGN_IN}?next={quote(target)}", 303)
 
 
 def _error_page(problem: ProductError) -> Response:

@@ -7,10 +7,13 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from api.dashboard import translations
+from api.dashboard.navigation import MENU
 from api.dashboard.views import formats
 
 HERE = Path(__file__).parent
-ASSETS = {"dashboard.css": "text/css", "dashboard.js": "text/javascript"}
+MEDIA_TYPES = {".css": "text/css", ".js": "text/javascript"}
+ASSETS = {path.name: MEDIA_TYPES[path.suffix] for path in sorted((HERE / "static").iterdir())}
 
 
 def render(template: str, **context: Any) -> str:
@@ -39,7 +42,17 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         auto_reload=False,
+        extensions=["jinja2.ext.i18n"],
+    )
+    environment.policies["ext.i18n.trimmed"] = True
+    environment.install_gettext_callables(  # type: ignore[attr-defined]
+        translations.gettext, translations.ngettext, newstyle=True
     )
     environment.filters |= {"number": formats.number, "sentence": formats.sentence}
-    environment.globals |= {"asset_url": asset_url, "formats": formats}
+    environment.globals |= {
+        "asset_url": asset_url,
+        "formats": formats,
+        "language": translations.language,
+        "menu": MENU,
+    }
     return environment

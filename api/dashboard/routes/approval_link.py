@@ -10,7 +10,8 @@ from fastapi import APIRouter, Request
 from sqlalchemy import Connection, Row
 from starlette.responses import Response
 
-from api.dashboard.pages import PageRoute, form_fields, html
+from api.dashboard.forms import read_form
+from api.dashboard.pages import PageRoute, html
 from api.dashboard.views.approvals import arguments
 from api.deps import Stack
 from api.schemas.approvals import DECISIONS
@@ -38,8 +39,8 @@ async def page(uuid: str, request: Request, token: str = "") -> Response:
 async def decide(uuid: str, request: Request) -> Response:
     """Decide, once."""
     stack: Stack = request.app.state.stack
-    fields = await form_fields(request)
-    token, decision = fields.get("token", ""), DECISIONS.get(fields.get("decision", ""))
+    form = await read_form(request)
+    token, decision = form.get("token", ""), DECISIONS.get(form.get("decision", ""))
     _require_link(stack, uuid, token)
     if decision is None:
         raise Invalid("decision", "must be approve or deny")

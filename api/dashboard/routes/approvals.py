@@ -7,7 +7,8 @@ from fastapi import APIRouter, Request
 from sqlalchemy import Connection, Row
 from starlette.responses import RedirectResponse, Response
 
-from api.dashboard.pages import PageRoute, VisitorDep, form_fields, html
+from api.dashboard.forms import read_form
+from api.dashboard.pages import PageRoute, VisitorDep, html
 from api.dashboard.views.approvals import approval_view
 from api.schemas.approvals import DECISIONS
 from heartbeat.domain.errors import Invalid
@@ -51,13 +52,13 @@ def _approvals(
 @router.post("/{uuid}/decide")
 async def decide(uuid: str, request: Request, visitor: VisitorDep) -> Response:
     """Say yes or no, once, and go back to where the button was."""
-    fields = await form_fields(request)
-    decision = DECISIONS.get(fields.get("decision", ""))
+    form = await read_form(request)
+    decision = DECISIONS.get(form.get("decision", ""))
     if decision is None:
         raise Invalid("decision", "must be approve or deny")
     approval = await visitor.write(_decided, uuid, decision, visitor.now())
     await wake(visitor.stack.temporal, approval.workflow_id, approval.step)
-    back = f"/runs/{approval.run_uuid}" if fields.get("back") == "run" else "/approvals"
+    back = f"/runs/{approval.run_uuid}" if form.get("back") == "run" else "/approvals"
     return RedirectResponse(f"{back}?done={decision}", 303)
 
 

@@ -6,7 +6,8 @@ from fastapi import APIRouter, Request
 from sqlalchemy import Connection
 from starlette.responses import RedirectResponse, Response
 
-from api.dashboard.pages import PageRoute, VisitorDep, form_fields, html, page_of, page_url
+from api.dashboard.forms import read_form
+from api.dashboard.pages import PageRoute, VisitorDep, html, page_of, page_url
 from api.dashboard.views import runs
 from api.dashboard.views.findings import finding_view
 from heartbeat.domain.errors import Invalid
@@ -51,14 +52,14 @@ def _findings(connection: Connection, access: Access, page: Page) -> tuple[list[
 @router.post("/{uuid}")
 async def mark(uuid: str, request: Request, visitor: VisitorDep) -> Response:
     """Say what became of a finding, and go back to where the button was."""
-    fields = await form_fields(request)
-    button = fields.get("say", "")
+    form = await read_form(request)
+    button = form.get("say", "")
     if button not in BUTTONS:
         raise Invalid("say", f"must be one of {', '.join(BUTTONS)}")
     state, wait, _ = BUTTONS[button]
     now = visitor.now()
     finding = await visitor.write(_marked, uuid, state, now, now + wait if wait else None)
-    back = f"/heartbeats/{finding.heartbeat_uuid}?done=marked" if fields.get("back") else f"/findings?done={button}"
+    back = f"/heartbeats/{finding.heartbeat_uuid}?done=marked" if form.get("back") else f"/findings?done={button}"
     return RedirectResponse(back, 303)
 
 

@@ -6,7 +6,8 @@ from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
 from api.dashboard import session
-from api.dashboard.pages import SIGN_IN, PageRoute, SignedOut, VisitorDep, form_fields, html, is_https
+from api.dashboard.forms import read_form
+from api.dashboard.pages import SIGN_IN, PageRoute, SignedOut, VisitorDep, html, is_https
 from api.dashboard.render import ASSETS, asset
 from api.deps import Stack
 from heartbeat.store.projects.sign_in import key_by_secret
@@ -14,7 +15,10 @@ from heartbeat.store.projects.sign_in import key_by_secret
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
 FOR_EVER = "public, max-age=31536000, immutable"
-OWN_PAGE = re.compile(r"/((heartbeats|runs|tasks)/[A-Za-z0-9_.-]{1,64}|approvals|findings|tasks|notifications)")
+# One slash at its start, for after two a browser expects a host; and no segment that leads up.
+OWN_PAGE = re.compile(r"/[a-z][\w-]*(/\w[\w.-]*)*(\?[\w.~=&%+:-]{0,2000})?", re.ASCII)
+# What a form said that was sent when its session had ended: it waits in the sign-in page under this prefix.
+UNSENT = "unsent:"
 WRONG_KEY = "No project has this key, or it was revoked. Check it for missing characters."
 
 
@@ -24,20 +28,21 @@ async def door(visitor: VisitorDep, next: str = "/") -> Response:  # noqa: A002
     try:
         await visitor.access()
     except SignedOut:
-        return html("sign_in", next=_own(next), problem=None)
+        return html("sign_in", next=_own(next), problem=None, unsent=[])
     return RedirectResponse(_own(next), 303)
 
 
 @router.post(SIGN_IN)
 async def sign_in(request: Request) -> Response:
-    """Begin a session for the project whose key was given."""
-    fields = await form_fields(request)
-    secret, target = fields.get("key", "").strip(), _own(fields.get("next", "/"))
+    """Begin a session for the project whose key was given, and go on with what its end interrupted."""
+    form = await read_form(request)
+    secret, target = form.get("key"), _own(form.get("next"))
+    unsent = [(name.removeprefix(UNSENT), value) for name, value in form.fields if name.startswith(UNSENT)]
     stack: Stack = request.app.state.stack
     key = await stack.database.read(key_by_secret, secret)
     if key is None:
-        return html("sign_in", 401, next=target, problem=WRONG_KEY)
-    response = RedirectResponse(target, 303)
+        return html("sign_in", 401, next=target, problem=WRONG_KEY, unsent=unsent)
+    response = html("unsent", next=target, unsent=unsent) if unsent else RedirectResponse(target, 303)
     response.set_cookie(
         session.COOKIE,
         session.issue(key.uuid, key.hash, stack.now()),

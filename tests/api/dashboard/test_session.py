@@ -1,6 +1,8 @@
 """Who gets in, who stays in, and whose forms are taken."""
 
+import re
 from datetime import UTC, datetime, timedelta
+from html import escape, unescape
 from http.cookies import SimpleCookie
 from itertools import product
 
@@ -31,17 +33,42 @@ async def test_a_stranger_is_sent_to_the_sign_in_page(stranger: Browser) -> None
 
 
 async def test_signing_in_leads_to_the_page_that_was_wanted(owner: Owner) -> None:
-    for wanted in (f"/heartbeats/{owner.heartbeat.uuid}", "/approvals", "/tasks/task_x"):
+    pages = (
+        f"/heartbeats/{owner.heartbeat.uuid}",
+        "/approvals",
+        "/tasks/task_x",
+        "/notifications?page=2&heartbeat=hb_1",
+    )
+    for wanted in pages:
         owner.browser.cookies.clear()
         door = (await owner.browser.get(wanted)).headers["location"]
-        assert f'name="next" value="{wanted}"' in await owner.browser.page(door)
+        assert f'name="next" value="{escape(wanted)}"' in await owner.browser.page(door)
         answer = await owner.browser.sign_in(owner.key, next=wanted)
         assert (answer.status_code, answer.headers["location"]) == (303, wanted)
 
 
 async def test_signing_in_leads_nowhere_else(owner: Owner) -> None:
-    for target in ("//evil.example/heartbeats/x", "https://evil.example", "/\\evil", "/runs/../../x", "/runs/x\n", ""):
+    for target in ("//evil.example/heartbeats/x", "https://evil.example", "/\\evil", "/runs/../../x", "/runs/x\ny", ""):
         assert (await owner.browser.sign_in(owner.key, next=target)).headers["location"] == "/"
+
+
+async def test_what_somebody_wrote_waits_until_they_are_signed_in_again(owner: Owner, stranger: Browser) -> None:
+    wrote = {"say": "week", "back": '<b>"heartbeat"'}
+    door = await stranger.submit("/findings/find_1", **wrote)
+    assert door.status_code == 401
+    kept = hidden_fields(door.text)
+    assert kept == {"next": "/findings/find_1", "unsent:say": "week", "unsent:back": wrote["back"]}
+    again = await stranger.sign_in("hbk_wrong", **kept)
+    assert hidden_fields(again.text) == kept, "a wrong key loses what was written"
+    sent = await stranger.sign_in(owner.key, **kept)
+    assert (sent.status_code, hidden_fields(sent.text)) == (200, wrote)
+    assert 'action="/findings/find_1"' in sent.text
+    assert (await stranger.get("/findings")).status_code == 200
+
+
+def hidden_fields(page: str) -> dict[str, str]:
+    inputs = re.findall(r'<input type="hidden" name="([^"]*)" value="([^"]*)">', page)
+    return {unescape(name): unescape(value) for name, value in inputs}
 
 
 async def test_the_cookie_is_locked_down_and_holds_no_key(owner: Owner) -> None:

@@ -1,0 +1,70 @@
+"""The language of a page: English stands in the code and the templates, every other language is one file in `locale/`.
+
+A catalogue is a `.po` file, as gettext has it and as every translator's program opens it.
+"""
+
+from contextvars import ContextVar
+from functools import cache
+from gettext import GNUTranslations, NullTranslations
+from io import BytesIO
+from pathlib import Path
+
+from babel import negotiate_locale
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+
+CATALOGUES = Path(__file__).parent / "locale"
+ENGLISH = "en"
+COOKIE = "heartbeat_language"
+
+_language: ContextVar[str] = ContextVar("language", default=ENGLISH)
+
+
+@cache
+def languages() -> tuple[str, ...]:
+    """List what there is, as language codes; English first."""
+    return (ENGLISH, *sorted(path.stem for path in CATALOGUES.glob("*.po")))
+
+
+def choose(cookie: str, accept_language: str) -> str:
+    """Return the language of a request: the one its cookie names, else the first it accepts, else English."""
+    if cookie in languages():
+        return cookie
+    # Without their weights: browsers list them in order.
+    accepted = [part.partition(";")[0].strip().replace("-", "_") for part in accept_language[:200].split(",")]
+    return negotiate_locale([*filter(None, accepted)], languages()) or ENGLISH
+
+
+def use(language: str) -> None:
+    """Make this the language of the request that is being handled."""
+    _language.set(language)
+
+
+def language() -> str:
+    return _language.get()
+
+
+def gettext(message: str) -> str:
+    """Return the message in the language of the page, or as it is."""
+    return _catalogue(language()).gettext(message)
+
+
+def ngettext(singular: str, plural: str, number: int) -> str:
+    """`gettext` of the form for this number."""
+    return _catalogue(language()).ngettext(singular, plural, number)
+
+
+def marked(message: str) -> str:
+    """Mark a text for the catalogue that is translated later, when it is shown."""
+    return message
+
+
+@cache
+def _catalogue(code: str) -> NullTranslations:
+    if code == ENGLISH:
+        return NullTranslations()
+    compiled = BytesIO()
+    with (CATALOGUES / f"{code}.po").open("rb") as file:
+        write_mo(compiled, read_po(file, locale=code))
+    compiled.seek(0)
+    return GNUTranslations(compiled)
