@@ -34,9 +34,10 @@ Pattern = Annotated[Text, Field(max_length=500)]
 
 
 def _days(value: Any) -> Any:
-    """Write a list of days as they are kept: [1, 2] is `1,2`."""
-    is_list = isinstance(value, list) and all(isinstance(day, int | str) for day in value)
-    return ",".join(str(day) for day in value) if is_list else value
+    """Write a list of days, or one day alone, as they are kept: [1, 2] is `1,2`."""
+    days = [value] if isinstance(value, int) and not isinstance(value, bool) else value
+    is_list = isinstance(days, list) and all(isinstance(day, int | str) for day in days)
+    return ",".join(str(day) for day in days) if is_list else value
 
 
 Days = Annotated[

@@ -10,6 +10,10 @@ from typing import Any, Protocol
 MAX_LINES, MAX_CHARACTERS = 1_000, 50_000
 # Their order has no meaning in a JSON Schema, and their text is the same however it is laid out.
 SETS, TEXTS = {"required", "enum", "type"}, {"description", "title"}
+# What has schemas by names of the server's own, and what has values that only look like schemas.
+BY_NAME = {"properties", "patternProperties", "dependentSchemas", "$defs", "definitions"}
+VALUES = {"default", "const", "examples"}
+SAME_AS_MISSING: dict[str, Any] = {"required": [], "properties": {}, "$schema": None}
 FURTHER_DOWN = "(The difference is further down than is compared here.)"
 
 
@@ -53,20 +57,32 @@ def _canonical(definition: tuple[str, Mapping[str, Any], Mapping[str, Any]]) -> 
     return json.dumps([" ".join(description.split()), _ordered(schema), annotations], sort_keys=True)
 
 
-def _ordered(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_ordered(entry) for entry in value]
-    if not isinstance(value, dict):
-        return value
-    return {name: _ordered_member(name, member) for name, member in value.items() if name != "$schema"}
+def _ordered(schema: Any) -> Any:
+    """A schema in the one form that all its spellings have."""
+    if isinstance(schema, list):
+        return [_ordered(entry) for entry in schema]
+    if isinstance(schema, float) and schema.is_integer():
+        return int(schema)
+    if not isinstance(schema, dict):
+        return schema
+    members = {name: _member(name, member) for name, member in schema.items()}
+    return {
+        name: member
+        for name, member in members.items()
+        if name not in SAME_AS_MISSING or member != SAME_AS_MISSING[name]
+    }
 
 
-def _ordered_member(name: str, member: Any) -> Any:
+def _member(name: str, member: Any) -> Any:
     if name in TEXTS and isinstance(member, str):
         return " ".join(member.split())
     if name in SETS and isinstance(member, list):
         return sorted(member, key=lambda entry: json.dumps(entry, sort_keys=True))
-    return _ordered(member)
+    if name in BY_NAME and isinstance(member, dict):
+        return {inner: _ordered(schema) for inner, schema in member.items()}
+    if name == "$schema":
+        return None
+    return member if name in VALUES else _ordered(member)
 
 
 def describe_change(entry: Mapping[str, Any], now: PinnedTool | None, seen_at: datetime) -> dict[str, Any]:

@@ -97,6 +97,10 @@ async def test_active_days_may_be_a_list(api: Api, days: object) -> None:
     assert heartbeat["active_days"] == "1,2,3"
 
 
+async def test_one_active_day_may_be_a_number(api: Api) -> None:
+    assert (await api.heartbeat(await api.bot(), active_days=7))["active_days"] == "7"
+
+
 @pytest.mark.parametrize("days", [[], [8], ["mon"], [[1]], {"1": True}])
 async def test_a_list_that_is_none_of_days_is_refused(api: Api, days: object) -> None:
     bot = await api.bot()

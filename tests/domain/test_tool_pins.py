@@ -11,11 +11,12 @@ SCHEMA: dict[str, Any] = {
     "type": "object",
     "properties": {
         "a": {"type": "string", "enum": ["x", "y"], "description": "A town."},
-        "required": {"type": "integer"},
+        "required": {"type": "integer", "minimum": 1, "default": {"title": "a  b"}},
     },
     "required": ["a", "required"],
 }
 PINNED = DiscoveredTool("book", "Books a table.\n  At once.", SCHEMA, {"readOnlyHint": True})
+NUMBER: dict[str, Any] = SCHEMA["properties"]["required"]
 TOWN: dict[str, Any] = {"description": "A  town.\n", "enum": ["y", "x"], "type": "string"}
 
 SAME = {
@@ -30,8 +31,32 @@ SAME = {
     "the dialect's name": DiscoveredTool(
         "book", PINNED.description, {"$schema": "http://json-schema.org/draft-07/schema#", **SCHEMA}, PINNED.annotations
     ),
+    "nothing in place of nothing": DiscoveredTool(
+        "book",
+        PINNED.description,
+        {**SCHEMA, "properties": {**SCHEMA["properties"], "required": {**NUMBER, "required": [], "properties": {}}}},
+        PINNED.annotations,
+    ),
+    "a number": DiscoveredTool(
+        "book",
+        PINNED.description,
+        {**SCHEMA, "properties": {**SCHEMA["properties"], "required": {**NUMBER, "minimum": 1.0}}},
+        PINNED.annotations,
+    ),
 }
 OTHER = {
+    "an argument named like a keyword": DiscoveredTool(
+        "book",
+        PINNED.description,
+        {**SCHEMA, "properties": {**SCHEMA["properties"], "$schema": {"type": "string"}}},
+        PINNED.annotations,
+    ),
+    "a value that looks like a schema": DiscoveredTool(
+        "book",
+        PINNED.description,
+        {**SCHEMA, "properties": {**SCHEMA["properties"], "required": {**NUMBER, "default": {"title": "a b"}}}},
+        PINNED.annotations,
+    ),
     "words": DiscoveredTool("book", "Books two tables. At once.", SCHEMA, PINNED.annotations),
     "a choice more": DiscoveredTool(
         "book",

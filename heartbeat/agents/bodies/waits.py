@@ -3,6 +3,8 @@
 import math
 import re
 from collections.abc import Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -39,12 +41,10 @@ def _after(value: str | None, now: float) -> float | None:
     if seconds is not None:
         # An instant instead of a number of seconds: nothing that a run would wait for, as it was sent.
         return seconds
-    if value[:1].isdigit():
-        return _amount(value)
-    try:
-        return max(0.0, parsedate_to_datetime(value).timestamp() - now)
-    except (ValueError, TypeError, OverflowError):
-        return None
+    instant = _instant(value)
+    if instant is not None:
+        return max(0.0, instant - now)
+    return _amount(value) if value[:1].isdigit() else None
 
 
 def _retry_info(body: Any) -> float | None:
@@ -73,13 +73,22 @@ def _reset(headers: Mapping[str, str], now: float) -> float | None:
         if value is None or remaining not in (None, "0"):
             continue
         seconds = _number(value)
-        if seconds is None:
+        if seconds is None and (seconds := _instant(value)) is None:
             seconds = _amount(value)
         if seconds is not None:
             if seconds > 1000 * INSTANT:
                 seconds /= 1000
             waits.append(seconds - now if seconds > INSTANT else seconds)
     return max(waits, default=None) if waits else None
+
+
+def _instant(text: str) -> float | None:
+    """The Unix time of a date, as HTTP or ISO 8601 writes it; one without a zone is in UTC."""
+    for read in (datetime.fromisoformat, parsedate_to_datetime):
+        with suppress(ValueError, TypeError, OverflowError):
+            at = read(text.strip())
+            return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
+    return None
 
 
 def _amount(text: str) -> float | None:

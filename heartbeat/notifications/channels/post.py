@@ -114,7 +114,7 @@ def _header_seconds(header: str) -> float | None:
         return float(header)
     try:
         at = parsedate_to_datetime(header)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return ((at if at.tzinfo else at.replace(tzinfo=UTC)) - utc_now()).total_seconds()
 

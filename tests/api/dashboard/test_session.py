@@ -188,6 +188,12 @@ async def test_no_origin_and_no_host_are_a_mistake_of_ours(stranger: Browser) ->
         assert answer.status_code == 403, sent
 
 
+async def test_a_form_with_fields_without_end_is_a_mistake_of_its_sender(stranger: Browser) -> None:
+    headers = {"sec-fetch-site": "same-origin"}
+    answer = await stranger.post("/sign-in", content="&".join(f"a{n}=1" for n in range(401)), headers=headers)
+    assert answer.status_code == 400
+
+
 async def test_whatever_the_host_a_stranger_is_sent_to_sign_in(stranger: Browser) -> None:
     for host in filter(None, HOSTS):
         answer = await stranger.get("/tasks", headers={b"host": host})

@@ -132,7 +132,14 @@ async def test_a_wait_that_was_asked_for_is_kept(
 
 
 @pytest.mark.parametrize(
-    ("headers", "body"), [({}, "slow down"), ({"retry_after": "soon"}, ""), ({}, "[1]"), ({}, '{"retry_after": "x"}')]
+    ("headers", "body"),
+    [
+        ({}, "slow down"),
+        ({"retry_after": "soon"}, ""),
+        ({"retry_after": "Fri, 01 Jan 99999999999 00:00:00 GMT"}, ""),
+        ({}, "[1]"),
+        ({}, '{"retry_after": "x"}'),
+    ],
 )
 async def test_a_wait_that_cannot_be_read_is_none(
     headers: dict[str, str], body: str, receiver: Receiver, message: Message, settings: Settings

@@ -1,6 +1,7 @@
 """What a server answers a request with over HTTP, made into the one message that the SDK reads.
 
-Servers leave `jsonrpc` or the id out, answer in a list, with a text as the result, or name another content type. Pure.
+Servers leave `jsonrpc` or the id out, answer in a list, with a text as the result, name another content type, or cut a
+text in the middle of a character. Pure.
 """
 
 import json
@@ -11,6 +12,8 @@ from mcp_types import CONNECTION_CLOSED, INTERNAL_ERROR, PARSE_ERROR, REQUEST_TI
 
 # By these the SDK says that no answer came. Of servers they are errors like any other: -32000 is the one most in use.
 OF_THE_SDK = (CONNECTION_CLOSED, PARSE_ERROR, REQUEST_TIMEOUT)
+# The SDK's parser takes twice as many.
+MAX_DEPTH = 100
 RESULT_KEYS = {"content", "structuredContent", "toolResult", "tools", "protocolVersion"}
 
 
@@ -20,7 +23,7 @@ def message(body: bytes, rpc_request: Mapping[str, Any], kind: str) -> dict[str,
     A body that is no answer becomes an error that says so; whether the request was carried out is then unknown.
     """
     try:
-        parsed = json.loads(body)
+        parsed = read_json(body)
     except (ValueError, RecursionError):
         sent = f"{kind.partition(';')[0] or 'a text'} instead of a message" if body.strip() else "nothing"
     else:
@@ -29,6 +32,24 @@ def message(body: bytes, rpc_request: Mapping[str, Any], kind: str) -> dict[str,
         sent = "JSON that is no message"
     error = {"code": PARSE_ERROR, "message": f"it sent {sent}"}
     return {"jsonrpc": "2.0", "id": rpc_request["id"], "error": error}
+
+
+def read_json(text: str | bytes) -> Any:
+    """The JSON in `text`, as every parser takes it; raises `ValueError` and `RecursionError`."""
+    return _plain(json.loads(text, strict=False), 0)
+
+
+def _plain(value: Any, depth: int) -> Any:
+    """`value` without halves of characters, and what is nested too deeply as a text."""
+    if isinstance(value, str):
+        return value if value.isascii() else value.encode(errors="replace").decode()
+    if not isinstance(value, dict | list):
+        return value
+    if depth == MAX_DEPTH:
+        return json.dumps(value)
+    if isinstance(value, list):
+        return [_plain(entry, depth + 1) for entry in value]
+    return {_plain(name, depth): _plain(member, depth + 1) for name, member in value.items()}
 
 
 def answer_to(rpc_request: Mapping[str, Any], parsed: Any) -> dict[str, Any] | None:
@@ -48,14 +69,15 @@ def answer_to(rpc_request: Mapping[str, Any], parsed: Any) -> dict[str, Any] | N
 
 
 def event_data(data: bytes, rpc_request: Mapping[str, Any]) -> bytes:
-    """The data of one event, made readable; what is no answer, such as a notification, stays as it is.
+    """The data of one event, made readable; a message that is no answer, such as a notification, stays as it is.
 
     `rpc_request` is the request that the stream of events answers, empty if it is none's.
     """
     try:
-        parsed = json.loads(data)
+        parsed = read_json(data)
     except (ValueError, RecursionError):
-        return data
+        # The SDK takes it for the answer, and its words about it for an error of the server's.
+        return b"" if "id" in rpc_request else data
     if "id" in rpc_request:
         readable = answer_to(rpc_request, parsed) if isinstance(parsed, dict | list) else None
     elif isinstance(parsed, dict) and parsed.get("error"):

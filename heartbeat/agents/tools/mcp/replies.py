@@ -6,7 +6,7 @@ itself in an odd way is introduced in the usual one.
 """
 
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, Self
 
 import anyio
@@ -24,7 +24,7 @@ from mcp_types import (
 from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
 from pydantic import ValidationError
 
-from heartbeat.agents.tools.mcp.envelopes import answer_to, readable_error
+from heartbeat.agents.tools.mcp.envelopes import answer_to, read_json, readable_error
 from heartbeat.agents.tools.mcp.traffic import Traffic, call_key
 
 ORIGINAL = "heartbeat/original"
@@ -124,11 +124,14 @@ class _Replies(_Stream):
 
 def _entries(problem: ValidationError) -> list[dict[str, Any]]:
     """What the SDK could not read, if it is an object without a method, or a list of objects."""
+    parsed: Any = None
     for error in problem.errors(include_url=False):
-        if error["type"] == "model_type" or error["loc"][-1:] == ("method",):
-            parsed = error["input"]
-            return [entry for entry in (parsed if isinstance(parsed, list) else [parsed]) if isinstance(entry, dict)]
-    return []
+        if error["type"] == "json_invalid":
+            with suppress(ValueError, RecursionError):
+                parsed = read_json(error["input"])
+        elif error["type"] == "model_type" or error["loc"][-1:] == ("method",):
+            parsed = parsed or error["input"]
+    return [entry for entry in (parsed if isinstance(parsed, list) else [parsed]) if isinstance(entry, dict)]
 
 
 def _own_id(reply_id: Any) -> RequestId | None:
