@@ -11,7 +11,7 @@ from temporalio.client import Client
 
 from api import openapi
 from api.dashboard.router import pages
-from api.deps import Stack, caller
+from api.deps import Stack, caller_of
 from api.errors import error_response, from_http, from_validation, refusal
 from api.middleware.idempotency import Idempotency
 from api.middleware.metrics import Metrics
@@ -110,7 +110,7 @@ async def _refused_by_framework(request: Request, problem: Exception) -> ApiResp
 async def _if_authorized(request: Request, ids: OfProject | None, error: ProductError) -> ApiResponse:
     """Respond with `error` if the key is right, else with what is wrong with the key: a stranger learns no more."""
     try:
-        await (await caller(request)).access(ids)
+        await caller_of(request).access(ids)
     except ProductError as problem:
         return refusal(problem, request.scope["heartbeat.request_id"])
     return error_response(error)

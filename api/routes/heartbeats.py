@@ -4,11 +4,11 @@ from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from sqlalchemy import Connection
 from starlette.responses import Response, StreamingResponse
 
-from api.deps import AccessQuery, Caller, CallerDep, P, query_params
+from api.deps import AccessQuery, Caller, CallerDep, P, caller_of, query_of, query_params
 from api.openapi import call
 from api.responses import ApiResponse
 from api.schemas.fields import OfBot, OfHeartbeat
@@ -38,8 +38,10 @@ BATCH_SIZE = 100
 
 
 @router.get("/read", **call(OneHeartbeat, query=OfHeartbeat))
-async def read(query: Annotated[OfHeartbeat, query_params(OfHeartbeat)], caller: CallerDep) -> ApiResponse:
+async def read(request: Request) -> ApiResponse:
     """Read one heartbeat."""
+    # The most frequent call: as dependencies, these two would cost a twelfth of it.
+    query, caller = query_of(request, OfHeartbeat), caller_of(request)
     return ApiResponse({"heartbeat": await caller.read_inline(query, _named, caller.now())})
 
 
