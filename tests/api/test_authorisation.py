@@ -5,11 +5,14 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 from fastapi import FastAPI
+from sqlalchemy import Connection
 
 from heartbeat.store.projects.projects import create_key, keys, revoke_key
+from heartbeat.store.tables.bots import Bot
+from heartbeat.store.tables.heartbeats import Heartbeat
 from tests.support.api import Api, address, error_of, owner
 from tests.support.published_calls import CALLS
-from tests.support.seeds import NOW
+from tests.support.seeds import NOW, a_bot, a_heartbeat
 
 OF_A_TARGET = ("/notification/target/update", "/notification/target/delete", "/notification/test")
 OF_THE_PROJECT = ("/create", "/readall", "/project/credits", *OF_A_TARGET)
@@ -46,9 +49,14 @@ async def outsider(shared_app: FastAPI) -> AsyncIterator[Api]:
 @pytest.fixture
 async def ids(api: Api) -> dict:
     """A body that is right for every call, about things that are there."""
-    bot = await api.bot()
-    heartbeat = await api.heartbeat(bot)
-    return {**FULL, "bot_id": bot["id"], "heartbeat_id": heartbeat["uuid"]}
+
+    # Straight into the store: hundreds of schedules would keep Temporal busy.
+    def seed(connection: Connection) -> tuple[Bot, Heartbeat]:
+        bot = a_bot(connection, api.project)
+        return bot, a_heartbeat(connection, bot)
+
+    bot, heartbeat = await api.database.write(seed)
+    return {**FULL, "bot_id": bot.uuid, "heartbeat_id": heartbeat.uuid}
 
 
 async def in_any_place(api: Api, method: str, path: str, ids: dict) -> httpx.Response:
