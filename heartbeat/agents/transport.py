@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import httpx2
 
 from heartbeat.agents.bodies.repair import UnusableResponse, repaired
+from heartbeat.agents.bodies.shapes import whole
 from heartbeat.agents.parameters import Parameters
 
 # Of the body as it was sent; the repaired one is another.
@@ -43,6 +44,9 @@ class RepairingTransport(httpx2.AsyncBaseTransport):
         response = await self._transport.handle_async_request(adapted)
         try:
             await response.aread()
+        except httpx2.DecodingError as problem:
+            size = whole(response.headers.get("content-length"))
+            raise UnusableResponse("a body that is not encoded as its headers say", written=size) from problem
         finally:
             await response.aclose()
         return response

@@ -48,6 +48,8 @@ def usage(body: dict[str, Any]) -> TokenUsage | None:
         return None
     read = whole(counts.get("promptTokenCount")) + whole(counts.get("toolUsePromptTokenCount"))
     written = whole(counts.get("candidatesTokenCount")) + whole(counts.get("thoughtsTokenCount"))
+    # Some give what was written in the total alone.
+    written = max(written, whole(counts.get("totalTokenCount")) - read) if read else written
     return TokenUsage(read, written) if read or written else None
 
 

@@ -6,10 +6,14 @@ from heartbeat.agents.bodies.shapes import TokenUsage, arguments, identifier, ob
 from heartbeat.agents.words import spoken
 
 FINISHES = {
-    "length": {"length", "max_tokens", "max_output_tokens", "model_length", "token_limit"},
+    "length": {
+        *("length", "max_tokens", "max_output_tokens", "model_length", "token_limit"),
+        *("model_context_window_exceeded", "context_window_exceeded"),
+    },
     "content_filter": {"content_filter", "content-filter", "safety", "refusal", "sensitive", "recitation", "blocked"},
     "tool_calls": {"tool_calls", "tool_call", "tool_use", "function_call"},
 }
+UNNAMED = "unnamed"
 # Kept for providers that want a thought back with the calls that it led to.
 THOUGHTS = ("reasoning", "reasoning_content")
 
@@ -23,14 +27,12 @@ def completion(body: dict[str, Any]) -> dict[str, Any] | None:
     messages = [written for choice in choices if (written := _message(choice)) is not None]
     if not messages:
         return None
-    calls = [call for written in messages for call in _calls(written)]
+    words = next((words for one in messages if (words := spoken(text(one.get("content"))))), "")
+    calls = _meant([call for written in messages for call in _calls(written)], words)
     for number, call in enumerate(calls):
         call["id"] = identifier(call["id"], f"call_{number}")
     finish = next((choice["finish_reason"] for choice in choices if choice.get("finish_reason")), None)
-    message: dict[str, Any] = {
-        "role": "assistant",
-        "content": next((words for one in messages if (words := spoken(text(one.get("content"))))), ""),
-    }
+    message: dict[str, Any] = {"role": "assistant", "content": words}
     for name in THOUGHTS:
         if thought := next((one[name] for one in messages if isinstance(one.get(name), str)), None):
             message[name] = thought
@@ -83,10 +85,16 @@ def _calls(message: dict[str, Any]) -> list[dict[str, Any]]:
     return [_call(entry) for entry in entries]
 
 
+def _meant(calls: list[dict[str, Any]], words: str) -> list[dict[str, Any]]:
+    """The calls without those that say nothing, which some servers put beside every answer."""
+    named = [call for call in calls if call["function"] != {"name": UNNAMED, "arguments": "{}"}]
+    return named if words or named else calls
+
+
 def _call(entry: dict[str, Any]) -> dict[str, Any]:
     function = entry["function"] if isinstance(entry.get("function"), dict) else entry
     raw_arguments = function.get("arguments", function.get("parameters"))
-    named = {"name": identifier(function.get("name"), "unnamed"), "arguments": arguments(raw_arguments)}
+    named = {"name": identifier(function.get("name"), UNNAMED), "arguments": arguments(raw_arguments)}
     return {"id": entry.get("id"), "type": "function", "function": named}
 
 

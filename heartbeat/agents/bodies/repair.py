@@ -8,17 +8,21 @@ there.
 import json
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from heartbeat.agents.bodies import anthropic, google, openai
-from heartbeat.agents.bodies.errors import error_inside, error_repaired
+from heartbeat.agents.bodies.errors import error_inside, error_repaired, is_unreadable_call, status_alike
 from heartbeat.agents.bodies.shapes import TokenUsage, UnreadableCall
 from heartbeat.agents.bodies.waits import wait_of
 
 CHECK_ADDRESS = "check the provider's address, and whether a proxy or a login stands before it"
 # These redirects are followed. Any other makes a GET of the request, which is none to a model.
 KEEPS_METHOD = (307, 308)
+UNREADABLE_CALL = "a tool call that it could not read itself"
+# Blank lines and comments before the JSON keep a connection open: OpenRouter's.
+BEFORE = re.compile(r"(?:[\s\x00]|:[^\n]*\n)*")
 TITLE = re.compile(rb"<title[^>]*>\s*(.{1,80}?)\s*</title>", re.IGNORECASE | re.DOTALL)
 
 
@@ -76,7 +80,7 @@ def repaired(path: str, status: int, headers: Mapping[str, str], content: bytes,
         return Repaired(status, content)
     if 300 <= status < 400:
         raise UnusableResponse(f"a redirect; {CHECK_ADDRESS}")
-    body, problem = _parsed(headers, content)
+    body, problem = _parsed(headers, content, dialect)
     if isinstance(body, list) and len(body) == 1 and isinstance(body[0], dict):
         body = body[0]
     if status >= 400:
@@ -90,8 +94,7 @@ def repaired(path: str, status: int, headers: Mapping[str, str], content: bytes,
     try:
         completion = dialect.completion(body)
     except UnreadableCall as cause:
-        words = "a tool call that it could not read itself"
-        raise UnusableResponse(words, dialect.usage(body), code="malformed_tool_call") from cause
+        raise UnusableResponse(UNREADABLE_CALL, dialect.usage(body), code="malformed_tool_call") from cause
     if completion is None:
         raise UnusableResponse("an answer without any content", dialect.usage(body))
     return Repaired(200, json.dumps(completion).encode())
@@ -100,7 +103,10 @@ def repaired(path: str, status: int, headers: Mapping[str, str], content: bytes,
 def _failed(
     status: int, headers: Mapping[str, str], body: Any, content: bytes, now: float, used: TokenUsage | None
 ) -> Repaired:
+    if is_unreadable_call(body):
+        raise UnusableResponse(UNREADABLE_CALL, used, code="malformed_tool_call")
     wait = wait_of(headers, body, now)
+    status = status_alike(status, body)
     if not isinstance(body, dict):
         return Repaired(status, _cut(content), wait)
     error = error_repaired(status, body)
@@ -110,9 +116,9 @@ def _failed(
     return Repaired(status, json.dumps(error).encode(), wait)
 
 
-def _parsed(headers: Mapping[str, str], content: bytes) -> tuple[Any, UnusableResponse | None]:
+def _parsed(headers: Mapping[str, str], content: bytes, dialect: Dialect) -> tuple[Any, UnusableResponse | None]:
     """The JSON of a body, or what it is instead."""
-    text = content.decode("utf-8-sig", "replace").strip()
+    text = _without_padding(content.decode("utf-8-sig", "replace"))
     if not text:
         return None, UnusableResponse("an empty body")
     try:
@@ -121,7 +127,8 @@ def _parsed(headers: Mapping[str, str], content: bytes) -> tuple[Any, UnusableRe
     except (ValueError, RecursionError):
         pass
     if "event-stream" in headers.get("content-type", "") or text.startswith(("data:", "event:", ":")):
-        return None, UnusableResponse("a stream, which was not asked for", written=len(content))
+        used = _usage_in_stream(text, dialect)
+        return None, UnusableResponse("a stream, which was not asked for", used, len(content))
     if text.startswith("<"):
         title = TITLE.search(content)
         named = f" titled “{title.group(1).decode('utf-8', 'replace')}”" if title else ""
@@ -129,6 +136,22 @@ def _parsed(headers: Mapping[str, str], content: bytes) -> tuple[Any, UnusableRe
     if text.startswith(("{", "[")):
         return None, UnusableResponse("JSON that breaks off", written=len(content))
     return None, UnusableResponse("text that is no JSON")
+
+
+def _without_padding(text: str) -> str:
+    """What stands between the comments before a body and the end of a stream that is none after it."""
+    before = BEFORE.match(text)
+    return text[before.end() if before else 0 :].rstrip(" \t\r\n\x00").removesuffix("data: [DONE]").rstrip()
+
+
+def _usage_in_stream(text: str, dialect: Dialect) -> TokenUsage | None:
+    """What the last event of a stream with a count says was used."""
+    for line in reversed(text.splitlines()):
+        with suppress(ValueError, RecursionError):
+            event = json.loads(line.removeprefix("data:"))
+            if isinstance(event, dict) and (used := dialect.usage(event)) is not None:
+                return used
+    return None
 
 
 def _cut(content: bytes) -> bytes:

@@ -8,6 +8,9 @@ from typing import Any
 # More than any model reads or writes in one request: a larger count is a mistake of the server's.
 MAX_TOKENS = 10_000_000
 
+# Types of parts of a content that are no words for people.
+THOUGHTS = ("thinking", "reasoning", "redacted_thinking")
+
 
 class UnreadableCall(Exception):
     """A provider says that it could not read the tool call that its model wrote."""
@@ -42,8 +45,8 @@ def text(value: Any) -> str:
         return value
     if isinstance(value, list):
         return "".join(text(part) for part in value)
-    if isinstance(value, dict):
-        return text(value.get("text", value.get("content")))
+    if isinstance(value, dict) and value.get("type") not in THOUGHTS:
+        return text(value.get("text", value.get("content", value.get("value"))))
     if isinstance(value, int | float) and not isinstance(value, bool):
         return str(value)
     return ""
