@@ -24,9 +24,9 @@ from activities.toolbox import Toolbox
 from activities.upkeep import UpkeepActivities
 from heartbeat.domain.clock import Clock, utc_now
 from heartbeat.settings import Settings
-from heartbeat.store.clock import DatabaseClock, measuring
 from heartbeat.store.database import Database
 from heartbeat.temporal.client import connect
+from heartbeat.temporal.clock import SharedClock, measuring
 from heartbeat.temporal.process import leave
 from heartbeat.temporal.schedules import Schedules
 from workflows.agent_run import AgentRun
@@ -55,7 +55,7 @@ async def running_worker(
     The time of its activities is the database's, and Temporal's where ticks are due, whatever the `own_clock` of this
     process says. A test that moves time hands in `now` instead.
     """
-    clock = DatabaseClock(database, own_clock)
+    clock = SharedClock(database, client, own_clock)
     tick_clock = follow(now) if now else temporal_time
     now = now or clock
     toolbox, temporal_schedules = Toolbox(settings), Schedules(client, database, settings, now)

@@ -13,7 +13,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
 from heartbeat.domain.clock import Clock, utc_now
-from heartbeat.store.clock import MAX_OFFSET, DatabaseClock
+from heartbeat.temporal.clock import MAX_OFFSET, SharedClock, describe
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ def follow(now: Clock) -> TickClock:
 class UpkeepGuard(Interceptor):
     """Lets no activity of Upkeep run while the clock of this process is wrong; another worker is asked instead."""
 
-    def __init__(self, clock: DatabaseClock, guarded: frozenset[str], own: Clock = utc_now) -> None:
+    def __init__(self, clock: SharedClock, guarded: frozenset[str], own: Clock = utc_now) -> None:
         self._clock = clock
         self._guarded = guarded
         self._own = own
@@ -63,13 +63,13 @@ class UpkeepGuard(Interceptor):
 
     def _warning(self, ahead: timedelta) -> str | None:
         """What is wrong with a clock that is this far ahead of Temporal's, the delivery of the activity included."""
-        # Of three clocks the one that differs from both others is wrong; it may be the database's.
-        if self._clock.warning and abs(ahead + self._clock.offset) < abs(ahead):
+        # A clock that differs from the database's alone is right; it is the database's that is wrong.
+        if self._clock.differs_from_temporal:
             return self._clock.warning
+        # It may have been moved since it was measured.
         if -MAX_OFFSET <= ahead <= MAX_DELIVERY:
             return None
-        direction = "ahead of" if ahead > timedelta() else "behind"
-        return f"The clock of this process is {abs(ahead).total_seconds():.0f} s {direction} Temporal's."
+        return f"The clock of this process is {describe(-ahead)} Temporal's."
 
 
 class _Guarded(ActivityInboundInterceptor):

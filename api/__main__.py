@@ -10,9 +10,9 @@ from api.connections import BoundedConnection, Connections, room_for
 from api.main import create_app
 from api.server import SERVER_OPTIONS, ApiServer
 from heartbeat.settings import Settings
-from heartbeat.store.clock import DatabaseClock, measuring
 from heartbeat.store.database import Database
 from heartbeat.temporal.client import connect
+from heartbeat.temporal.clock import SharedClock, measuring
 from heartbeat.temporal.process import leave
 
 # Less than a supervisor waits before it ends the process the hard way.
@@ -22,8 +22,9 @@ GRACE_SECONDS = 1
 async def serve(settings: Settings) -> None:
     """Serve until SIGINT or SIGTERM; requests under way get a second to end."""
     database = Database(settings.store_url(), settings.database_timeout_seconds)
-    clock = DatabaseClock(database)
-    app = create_app(settings, database, await connect(settings), clock=clock)
+    client = await connect(settings)
+    clock = SharedClock(database, client)
+    app = create_app(settings, database, client, clock=clock)
     config = uvicorn.Config(
         app,
         host=settings.host,

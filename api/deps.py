@@ -15,11 +15,11 @@ from api.schemas.fields import OfProject
 from heartbeat.domain.clock import Clock
 from heartbeat.domain.errors import Forbidden, Unauthorized
 from heartbeat.settings import Settings
-from heartbeat.store.clock import DatabaseClock
 from heartbeat.store.database import Database
 from heartbeat.store.projects.access import Access, authorize
 from heartbeat.store.projects.idempotency import IdempotencyClaim
 from heartbeat.store.projects.rate_limit import count_request
+from heartbeat.temporal.clock import SharedClock
 from heartbeat.temporal.schedules import Schedules
 
 P = ParamSpec("P")
@@ -36,7 +36,7 @@ class Stack:
     temporal: Client
     schedules: Schedules
     now: Clock
-    clock: DatabaseClock
+    clock: SharedClock
 
 
 AccessQuery = Callable[Concatenate[Connection, Access, P], T]

@@ -38,8 +38,8 @@ from api.schemas.fields import OfProject
 from heartbeat.domain.clock import Clock
 from heartbeat.domain.errors import ProductError
 from heartbeat.settings import Settings
-from heartbeat.store.clock import DatabaseClock
 from heartbeat.store.database import Database
+from heartbeat.temporal.clock import SharedClock
 from heartbeat.temporal.schedules import Schedules
 
 DESCRIPTION = "Run AI agents on a schedule: budgeted, logged and durable."
@@ -50,7 +50,7 @@ def create_app(
     database: Database,
     temporal: Client,
     now: Clock | None = None,
-    clock: DatabaseClock | None = None,
+    clock: SharedClock | None = None,
 ) -> FastAPI:
     """Build the application. It opens and closes nothing: `database` and `temporal` are the caller's.
 
@@ -58,7 +58,7 @@ def create_app(
 
     Set `app.state.closing` before stopping it, so that streams of events end.
     """
-    clock = clock or DatabaseClock(database)
+    clock = clock or SharedClock(database, temporal)
     now = now or clock
     stack = Stack(settings, database, temporal, Schedules(temporal, database, settings, now), now, clock)
     app = FastAPI(

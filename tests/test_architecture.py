@@ -114,6 +114,7 @@ def test_workflow_modules_pass_their_imports_through(path: Path) -> None:
 CLIENT_ROOMS = {
     "worker",
     "heartbeat.temporal.client",
+    "heartbeat.temporal.clock",
     "heartbeat.temporal.comparison",
     "heartbeat.temporal.runs",
     "heartbeat.temporal.schedules",

@@ -1,11 +1,11 @@
 """Metrics for Prometheus: requests are counted as they come, heartbeats and runs by the store at each scrape."""
 
-from datetime import timedelta
 from functools import cache
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from heartbeat.store.overview.counts import InstallationCounts
+from heartbeat.temporal.clock import SharedClock
 
 BUCKETS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 120)
 
@@ -42,7 +42,8 @@ class Metrics:
         )
         self._clock = Gauge(
             "heartbeat_clock_offset_seconds",
-            "How far the database's clock is ahead of this process's.",
+            "How far the clocks of the database and of Temporal are ahead of this process's.",
+            ["clock"],
             registry=self._registry,
         )
         # Looking up a series by its labels costs more than adding to it.
@@ -56,7 +57,7 @@ class Metrics:
         requests.inc()
         took.observe(seconds)
 
-    def text(self, counts: InstallationCounts, clock_offset: timedelta) -> bytes:
+    def text(self, counts: InstallationCounts, clock: SharedClock) -> bytes:
         """Render everything in Prometheus' text format."""
         for state, number in counts.heartbeats.items():
             self._heartbeats.labels(state).set(number)
@@ -65,5 +66,7 @@ class Metrics:
         self._missed.set(counts.missed_ticks)
         self._pending.set(counts.pending_schedules)
         self._zones.set(counts.zones_differ)
-        self._clock.set(clock_offset.total_seconds())
+        self._clock.labels("database").set(clock.database_offset.total_seconds())
+        if clock.temporal_offset is not None:
+            self._clock.labels("temporal").set(clock.temporal_offset.total_seconds())
         return generate_latest(self._registry)

@@ -34,7 +34,8 @@ class Up(BaseModel):
 class Ready(BaseModel):
     status: str = Field(description="ready, or not ready.", examples=["ready"])
     checks: dict[str, bool] = Field(
-        description="Whether each part is there. `clock`: whether this process's is within 2 s of the database's.",
+        description="Whether each part is there. `clock`: whether this process's is within 2 s of the database's and "
+        "Temporal's, as last compared.",
         examples=[{"database": True, "temporal": True, "worker": True, "clock": True}],
     )
     message: str | None = Field(
@@ -74,8 +75,7 @@ async def readyz(request: Request) -> ApiResponse:
 async def metrics(request: Request) -> Response:
     """Read numbers in Prometheus' text format."""
     stack: Stack = request.app.state.stack
-    await stack.clock.measure()
-    text = request.app.state.metrics.text(await stack.database.read(counts), stack.clock.offset)
+    text = request.app.state.metrics.text(await stack.database.read(counts), stack.clock)
     return Response(text, headers={"content-type": CONTENT_TYPE_LATEST})
 
 
@@ -86,7 +86,6 @@ def _first_project(connection: Connection) -> None:
 async def _database(stack: Stack) -> bool:
     try:
         await stack.database.read(_first_project)
-        await stack.clock.measure()
     except (Unavailable, SQLAlchemyError):
         return False
     return True

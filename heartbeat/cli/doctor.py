@@ -26,11 +26,11 @@ from heartbeat.domain.redaction import mask
 from heartbeat.secrets.keyring import CannotOpen, Keyring
 from heartbeat.settings import Settings
 from heartbeat.store import migrate
-from heartbeat.store.clock import DatabaseClock
 from heartbeat.store.database import Database
 from heartbeat.store.heartbeats.sync import longest_uncompared, restoration
 from heartbeat.store.projects.sealed_secrets import sealed_texts
 from heartbeat.temporal.client import connect, pollers
+from heartbeat.temporal.clock import SharedClock
 from heartbeat.temporal.process import leave
 from heartbeat.temporal.reconcile import Reconciler
 from heartbeat.temporal.schedules import Schedules
@@ -151,12 +151,16 @@ def _migrations(settings: Settings) -> CheckResult:
 
 
 async def _clock(settings: Settings) -> CheckResult:
+    """Compare this machine's clock with the others; a Temporal that does not answer is named by its own check."""
     with closing(Database(settings.store_url())) as database:
-        clock = DatabaseClock(database)
+        clock = SharedClock(database, await connect(settings))
         await clock.measure()
+    if clock.differs_from_temporal:
+        return CheckResult("clock", clock.warning or "", "until then a worker here takes no part in Upkeep")
     if clock.warning:
-        return CheckResult("clock", clock.warning, "until then a worker here takes no part in Upkeep")
-    return CheckResult("clock", "agrees with the database's")
+        return CheckResult("clock", clock.warning, "until then processes here correct it by the database's")
+    others = "the database's" if clock.temporal_offset is None else "the database's and Temporal's"
+    return CheckResult("clock", f"agrees with {others}")
 
 
 def _secrets(settings: Settings) -> CheckResult:

@@ -4,42 +4,52 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from temporalio.client import Client
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
 from activities.clocks import UpkeepGuard
 from heartbeat.domain.clock import utc_now
-from heartbeat.store.clock import DatabaseClock
 from heartbeat.store.database import Database
+from heartbeat.temporal.clock import SharedClock
 
 NOTHING, SECOND, HOUR = timedelta(), timedelta(seconds=1), timedelta(hours=1)
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize(
-    ("ahead_of_temporal", "ahead_of_database", "refused"),
+    ("ahead_now", "ahead_as_measured", "ahead_of_database", "refused"),
     [
-        (NOTHING, NOTHING, False),
-        (HOUR, HOUR, True),
-        (-HOUR, -HOUR, True),
-        (3 * SECOND, 3 * SECOND, True),
-        (-3 * SECOND, -3 * SECOND, True),
+        (NOTHING, NOTHING, NOTHING, False),
+        (HOUR, HOUR, HOUR, True),
+        (-HOUR, -HOUR, -HOUR, True),
+        (3 * SECOND, 3 * SECOND, 3 * SECOND, True),
         # It is the database's that is wrong.
-        (NOTHING, HOUR, False),
-        (SECOND, -HOUR, False),
+        (NOTHING, NOTHING, HOUR, False),
+        (SECOND, SECOND, -HOUR, False),
         # A SQLite file shows the same wrong time.
-        (HOUR, NOTHING, True),
-        (-3 * SECOND, NOTHING, True),
+        (3 * SECOND, 3 * SECOND, NOTHING, True),
+        (-3 * SECOND, -3 * SECOND, NOTHING, True),
+        # The clock was moved since.
+        (HOUR, NOTHING, NOTHING, True),
+        (-3 * SECOND, None, NOTHING, True),
         # The activity came late, because the worker is busy.
-        (5 * SECOND, NOTHING, False),
+        (5 * SECOND, SECOND, NOTHING, False),
+        (5 * SECOND, None, NOTHING, False),
     ],
 )
 def test_upkeep_is_left_to_others(
-    database: Database, ahead_of_temporal: timedelta, ahead_of_database: timedelta, refused: bool
+    database: Database,
+    temporal: Client,
+    ahead_now: timedelta,
+    ahead_as_measured: timedelta | None,
+    ahead_of_database: timedelta,
+    refused: bool,
 ) -> None:
-    clock, now = DatabaseClock(database), utc_now()
-    clock.offset = -ahead_of_database
-    guard = UpkeepGuard(clock, frozenset({"reconcile"}), lambda: now + ahead_of_temporal)
+    clock, now = SharedClock(database, temporal), utc_now()
+    clock.database_offset = -ahead_of_database
+    clock.temporal_offset = None if ahead_as_measured is None else -ahead_as_measured
+    guard = UpkeepGuard(clock, frozenset({"reconcile"}), lambda: now + ahead_now)
     for activity_type in ("reconcile", "think"):
         environment = ActivityEnvironment()
         environment.info = replace(environment.info, activity_type=activity_type, started_time=now)

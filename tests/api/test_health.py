@@ -8,9 +8,9 @@ from temporalio.client import Client
 import worker
 from api.main import create_app
 from heartbeat.domain.clock import utc_now
-from heartbeat.store.clock import DatabaseClock
 from heartbeat.store.database import Database
 from heartbeat.store.heartbeats.tick_accounting import account
+from heartbeat.temporal.clock import SharedClock, measuring
 from tests.support.api import Api, error_of, owner, settings_for
 from tests.support.past_runs import a_run
 from tests.support.patience import until
@@ -34,14 +34,18 @@ async def test_ready_is_who_has_a_worker(alone: Api) -> None:
 
 
 async def test_a_wrong_clock_is_shown(database: Database, temporal: Client) -> None:
-    clock = DatabaseClock(database, lambda: utc_now() + timedelta(seconds=90))
+    clock = SharedClock(database, temporal, lambda: utc_now() + timedelta(seconds=90))
     app = create_app(settings_for(database.url, temporal), database, temporal, clock=clock)
-    async with owner(app) as api, worker.running_worker(temporal, database, api.settings):
+    async with measuring(clock), owner(app) as api, worker.running_worker(temporal, database, api.settings):
         answer = await until(lambda: api.http.get("/readyz"), lambda answer: answer.status_code == 200)
         assert answer.json()["checks"]["clock"] is False
-        assert "90 s ahead of the database's" in answer.json()["message"]
-        [offset] = re.findall(r"^heartbeat_clock_offset_seconds (.*)$", (await api.http.get("/metrics")).text, re.M)
-        assert -91 < float(offset) < -89
+        assert "90 s ahead of the database's and 90 s ahead of Temporal's" in answer.json()["message"]
+        metrics = (await api.http.get("/metrics")).text
+        offsets = dict(re.findall(r'^heartbeat_clock_offset_seconds{clock="(.*)"} (.*)$', metrics, re.M))
+        assert {name: -91 < float(offset) < -89 for name, offset in offsets.items()} == {
+            "database": True,
+            "temporal": True,
+        }
 
 
 async def test_metrics_count_requests_heartbeats_and_runs(alone: Api) -> None:

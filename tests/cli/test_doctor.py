@@ -107,7 +107,9 @@ def test_a_database_out_of_reach(url: str) -> None:
     assert "hidden" not in str(checks)
 
 
-def test_a_database_that_went_back(tmp_path: Path, sqlite_template: Path, temporal: Client) -> None:
+def test_a_database_that_went_back_and_a_clock_that_is_wrong(
+    tmp_path: Path, sqlite_template: Path, temporal: Client
+) -> None:
     (tmp_path / "heartbeat.db").write_bytes(sqlite_template.read_bytes())
     with closing(Database(f"sqlite:///{tmp_path / 'heartbeat.db'}")) as database:
         now = {"restored_at": utc_now(), "synced_version": 1}
@@ -116,8 +118,10 @@ def test_a_database_that_went_back(tmp_path: Path, sqlite_template: Path, tempor
         HEARTBEAT_DATA_DIR=str(tmp_path),
         HEARTBEAT_LOCAL_URL="http://127.0.0.1:1/v1",
         TEMPORAL_ADDRESS=temporal.service_client.config.target_host,
+        CLOCK_AHEAD="90",
     )
-    assert found["clock"] == "✓ clock      agrees with the database's"
+    assert found["clock"].startswith("✗ clock      The clock of this process is 90 s ahead of Temporal's: set it right")
+    assert found["clock"].endswith("until then a worker here takes no part in Upkeep")
     assert found["backups"].startswith("✓ backups    the database went back: at ")
     assert found["backups"].endswith("1 older rows were put again")
     assert f"✗ schedules  1 of 1: {row.uuid} its schedule was gone run `heartbeat reconcile`" in found["schedules"]

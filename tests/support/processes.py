@@ -5,12 +5,16 @@ import multiprocessing
 import os
 import sys
 from collections.abc import Mapping
+from datetime import timedelta
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import pytest
+
 from tests.support.commands import Outcome
 from tests.support.embedded import OWN
+from tests.support.machine_clock import move_clock
 from tests.support.patience import PATIENCE
 
 COMMAND = "heartbeat.cli.main"
@@ -23,7 +27,8 @@ FORKS.set_forkserver_preload(
 def start(module: str, *arguments: str, output: Path, **variables: str) -> BaseProcess:
     """Run `main()` of a module with these variables and no others of its settings.
 
-    `output` is a directory, where the files `out` and `err` get what it writes.
+    `output` is a directory, where the files `out` and `err` get what it writes. CLOCK_AHEAD among the variables is how
+    many seconds its clock is.
     """
     environment = {name: value for name, value in os.environ.items() if not name.startswith(OWN)} | variables
     process = FORKS.Process(target=_main, args=(module, arguments, environment, output), daemon=True)
@@ -48,5 +53,7 @@ def _main(module: str, arguments: tuple[str, ...], environment: Mapping[str, str
         file = os.open(output / name, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         os.dup2(file, number)
         os.close(file)
+    if ahead := os.environ.pop("CLOCK_AHEAD", None):
+        move_clock(pytest.MonkeyPatch(), timedelta(seconds=float(ahead)))
     sys.argv = ["heartbeat", *arguments]
     importlib.import_module(module).main()

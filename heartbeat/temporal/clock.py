@@ -1,0 +1,144 @@
+"""The time that all processes share is the database's: a process whose own clock is wrong must not act by it.
+
+Whether it is wrong is told by two other clocks, the database's and Temporal's.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime, timedelta
+
+from temporalio.api.enums.v1 import TaskQueueType
+from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest, PollActivityTaskQueueRequest
+from temporalio.client import Client
+from temporalio.service import RPCError
+
+from heartbeat.domain.clock import Clock, offset, utc_now
+from heartbeat.domain.errors import Unavailable
+from heartbeat.store.clock import database_offset
+from heartbeat.store.database import Database
+from heartbeat.temporal.client import RPC_TIMEOUT
+
+log = logging.getLogger(__name__)
+
+MEASURE_SECONDS = 30.0
+# A clock that is further off than this is wrong, and somebody has to hear of it.
+MAX_OFFSET = timedelta(seconds=2)
+# Nothing is ever put into it.
+QUEUE = TaskQueue(name="heartbeat-clock")
+# As long as a worker's poll: a server logs one that is shorter.
+POLL_TIMEOUT = timedelta(seconds=60)
+LOOK_AGAIN_SECONDS = 0.02
+
+
+class SharedClock:
+    """A `Clock` that shows the database's time: this process's own, put right by what it was off when last measured.
+
+    `database_offset` and `temporal_offset` are how far those are ahead of it; `None` where Temporal never told.
+    """
+
+    def __init__(self, database: Database, client: Client, own: Clock = utc_now) -> None:
+        self._database = database
+        self._client = client
+        self._own = own
+        self.database_offset = timedelta()
+        self.temporal_offset: timedelta | None = None
+
+    def __call__(self) -> datetime:
+        return self._own() + self.database_offset
+
+    @property
+    def differs_from_temporal(self) -> bool:
+        return _is_wrong(self.temporal_offset or timedelta())
+
+    @property
+    def warning(self) -> str | None:
+        """What is to be said of a clock that is wrong; `None` for one that is right."""
+        offsets = {"the database's": self.database_offset, "Temporal's": self.temporal_offset}
+        differences = [f"{describe(ahead)} {whose}" for whose, ahead in offsets.items() if ahead and _is_wrong(ahead)]
+        if not differences:
+            return None
+        return f"The clock of this process is {' and '.join(differences)}: set it right, best with NTP."
+
+    async def measure(self) -> None:
+        """Compare the clocks anew; a database or a Temporal that is away leaves the last result."""
+        await asyncio.gather(self._measure_database(), self._measure_temporal())
+
+    async def _measure_database(self) -> None:
+        with suppress(Unavailable):
+            self.database_offset = await self._database.read(database_offset, self._own)
+
+    async def _measure_temporal(self) -> None:
+        # Also where it refuses a poll or has no such request: that must keep nothing from its work.
+        with suppress(RPCError, RuntimeError, TimeoutError):
+            async with asyncio.timeout(RPC_TIMEOUT.total_seconds()):
+                self.temporal_offset = await _temporal_offset(self._client, self._own)
+
+
+def _is_wrong(ahead: timedelta) -> bool:
+    return abs(ahead) > MAX_OFFSET
+
+
+def describe(ahead: timedelta) -> str:
+    """Say where a clock stands beside one that is `ahead` of it."""
+    return f"{abs(ahead).total_seconds():.0f} s {'behind' if ahead > timedelta() else 'ahead of'}"
+
+
+@asynccontextmanager
+async def measuring(clock: SharedClock) -> AsyncIterator[None]:
+    """Measure a clock, and again every half minute for as long as the body runs; log when it turns out wrong."""
+    await _measure(clock)
+    task = asyncio.create_task(_measure_again(clock))
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def _measure_again(clock: SharedClock) -> None:
+    while True:
+        await asyncio.sleep(MEASURE_SECONDS)
+        await _measure(clock)
+
+
+async def _measure(clock: SharedClock) -> None:
+    before = clock.warning
+    await clock.measure()
+    if clock.warning and not before:
+        log.error(clock.warning)
+
+
+async def _temporal_offset(client: Client, own: Clock) -> timedelta:
+    """How far Temporal's clock is ahead of `own`; raises `RPCError`, and `RuntimeError` when it cannot be reached.
+
+    No answer of Temporal's has the time in it, but of each poller of a task queue it notes when it came. So this polls
+    one and looks up when that was. Nothing is left in any history.
+    """
+    before = own()
+    last = await _last_poll(client)
+    request = PollActivityTaskQueueRequest(namespace=client.namespace, task_queue=QUEUE, identity=client.identity)
+    poll = asyncio.ensure_future(client.workflow_service.poll_activity_task_queue(request, timeout=POLL_TIMEOUT))
+    try:
+        while (time := await _last_poll(client)) in (None, last):
+            if poll.done():
+                poll.result()
+            await asyncio.sleep(LOOK_AGAIN_SECONDS)
+        assert time is not None
+        return offset(before, time, own())
+    finally:
+        poll.cancel()
+        await asyncio.gather(poll, return_exceptions=True)
+
+
+async def _last_poll(client: Client) -> datetime | None:
+    """When this process polled last, by Temporal's clock."""
+    request = DescribeTaskQueueRequest(
+        namespace=client.namespace, task_queue=QUEUE, task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY
+    )
+    response = await client.workflow_service.describe_task_queue(request, timeout=RPC_TIMEOUT)
+    polls = [poller.last_access_time for poller in response.pollers if poller.identity == client.identity]
+    return max((poll.ToDatetime(UTC) for poll in polls), default=None)
