@@ -7,14 +7,17 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from email.message import EmailMessage
-from typing import Any
+from typing import Any, Literal
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 
 @dataclass
 class Mailbox:
-    """`refusals` are answers by command (RCPT, DATA), and seconds before QUIT is answered. The login is ada, sesame."""
+    """`refusals` are answers by command (RCPT, DATA), and seconds before QUIT is answered. The login is ada, sesame.
+
+    Once it has a mail, it says nothing `after_data`, or drops the connection.
+    """
 
     refusals: dict[str, str] = field(default_factory=dict)
     mails: list[EmailMessage] = field(default_factory=list)
@@ -22,6 +25,7 @@ class Mailbox:
     logins: list[bool] = field(default_factory=list)
     over_tls: list[bool] = field(default_factory=list)
     port: int = 0
+    after_data: Literal["answers", "is silent", "drops"] = "answers"
 
     async def handle_RCPT(  # noqa: N802 - aiosmtpd's name
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
@@ -40,6 +44,10 @@ class Mailbox:
         self.mails.append(parsed)
         self.envelopes.append(envelope)
         self.over_tls.append(session.ssl is not None)
+        if self.after_data == "is silent":
+            await asyncio.Event().wait()
+        if self.after_data == "drops":
+            server.transport.abort()
         return "250 queued"
 
     async def handle_QUIT(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802

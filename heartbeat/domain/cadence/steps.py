@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 from heartbeat.domain.cadence.cron import MAX_INTERVAL_MINUTES, Cron, parse
@@ -45,7 +46,9 @@ class CronStep:
             return False
         if len(self.values) == 1:
             return not self.is_open or round_to_first != self.every
-        return self.is_open and round_to_first < self.every
+        # Of weekdays the seventh is the one before the first: 1-7/3 is Monday, Thursday, Sunday, and Monday again.
+        gaps = (second - first for first, second in pairwise((*self.values, self.values[0] + self.field.size)))
+        return self.is_open and min(gaps) < self.every
 
 
 def warnings(pattern: Cron) -> list[str]:

@@ -9,15 +9,16 @@ from email.policy import SMTP
 from html import escape
 from typing import Annotated, Literal, Self
 
-from aiosmtplib import SMTPException, SMTPRecipientsRefused, SMTPResponseException
+from aiosmtplib import SMTPException, SMTPResponseException
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from heartbeat.egress.addresses import is_name, read_host
 from heartbeat.egress.client import Closed, Guard, Refused, system_tls
 from heartbeat.notifications.channels.channel import Channel, ChannelConfig
 from heartbeat.notifications.channels.fields import matching
-from heartbeat.notifications.channels.message import Message, NotNow, Rejected
-from heartbeat.notifications.channels.smtp import SmtpServer, submit
+from heartbeat.notifications.channels.message import Message, NotNow, Rejected, Unconfirmed
+from heartbeat.notifications.channels.post import MAY_HAVE_ARRIVED
+from heartbeat.notifications.channels.smtp import Envelope, SmtpServer, submit
 from heartbeat.notifications.channels.texts import cut, one_line
 from heartbeat.settings import Settings
 
@@ -76,36 +77,39 @@ class EmailChannel(Channel[Config]):
         password = config.password.get_secret_value() if config.password else None
         tls = await asyncio.to_thread(system_tls) if self._tls is None else self._tls
         server = SmtpServer(config.host, config.security, config.username, password, tls)
-        mail = _mail(config, message).as_bytes()
+        envelope = Envelope(config.sender, config.to, _mail(config, message).as_bytes())
         try:
             async with asyncio.timeout(SECONDS):
                 connection = await Guard(settings.egress_allow).connect(config.host, config.port)
-                await submit(connection, server, config.sender, config.to, mail)
+                await submit(connection, server, envelope)
         except Closed as problem:
             raise Rejected(str(problem)) from None
         except Refused as problem:
             raise NotNow(str(problem)) from None
         except TimeoutError:
-            raise NotNow(f"{place} did not take the message within {SECONDS:g} s.") from None
+            raise _lost(f"{place} did not take the message within {SECONDS:g} s", envelope) from None
         except (SMTPException, OSError) as problem:
-            raise _outcome(place, problem) from None
+            raise _outcome(place, problem, envelope) from None
 
 
-def _outcome(place: str, problem: Exception) -> Rejected | NotNow:
+def _lost(words: str, envelope: Envelope) -> NotNow:
+    """The failure of a mail that has no answer."""
+    return Unconfirmed(f"{words}; {MAY_HAVE_ARRIVED}.") if envelope.is_sent.is_set() else NotNow(f"{words}.")
+
+
+def _outcome(place: str, problem: Exception, envelope: Envelope) -> Rejected | NotNow:
     """5xx is for good, and so is a server that cannot do what the target asks for; all else may pass."""
-    if isinstance(problem, SMTPRecipientsRefused):
-        [problem] = problem.recipients
     if isinstance(problem, SMTPResponseException):
         # A reply that is none at all has the code -1.
         answer = f"{place} answered {problem.code}: {_short(problem.message)}"
         if problem.code < 0:
-            return NotNow(f"{place} could not be spoken to: {_short(problem.message)}")
+            return _lost(f"{place} could not be spoken to: {_short(problem.message)}", envelope)
         return Rejected(answer) if 500 <= problem.code < 600 else NotNow(answer)
     # The library's base class itself says that the server has no STARTTLS, or no login that both know.
     if type(problem) is SMTPException:
         return Rejected(f"{place} cannot do what the target asks for: {_short(problem.message)}")
     cause = problem.__cause__ or problem
-    return NotNow(f"{place} could not be spoken to: {_short(str(cause)) or type(cause).__name__}")
+    return _lost(f"{place} could not be spoken to: {_short(str(cause)) or type(cause).__name__}", envelope)
 
 
 def _short(words: str) -> str:

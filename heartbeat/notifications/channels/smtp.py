@@ -4,10 +4,11 @@ aiosmtplib speaks over a connection that is made and judged before, and takes no
 the caller: what is cancelled here leaves no connection behind.
 """
 
+import asyncio
 import socket
 import ssl
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import aiosmtplib
 
@@ -26,7 +27,17 @@ class SmtpServer:
     tls: ssl.SSLContext
 
 
-async def submit(connection: socket.socket, server: SmtpServer, sender: str, recipient: str, mail: bytes) -> None:
+@dataclass(frozen=True)
+class Envelope:
+    """One mail, from whom and to whom. `is_sent` is set once the server may have all of it."""
+
+    sender: str
+    recipient: str
+    mail: bytes
+    is_sent: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+async def submit(connection: socket.socket, server: SmtpServer, envelope: Envelope) -> None:
     """Hand one mail to the server that `connection` leads to, and close it. Raises `SMTPException` and `OSError`."""
     smtp = aiosmtplib.SMTP(
         sock=connection,
@@ -41,7 +52,10 @@ async def submit(connection: socket.socket, server: SmtpServer, sender: str, rec
     )
     try:
         await smtp.connect()
-        await smtp.sendmail(sender, recipient, mail)
+        await smtp.mail(envelope.sender)
+        await smtp.rcpt(envelope.recipient)
+        envelope.is_sent.set()
+        await smtp.data(envelope.mail)
         # It has the mail: were its farewell waited for, one that does not come would send the mail again.
         with suppress(aiosmtplib.SMTPServerDisconnected):
             if smtp.protocol is not None:

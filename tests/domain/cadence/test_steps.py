@@ -36,6 +36,12 @@ HOURLY, DAILY = "At the start of every hour", "At 00:00"
             "'*/8' as day of week is 0 alone, since a step starts anew each week",
             None,
         ),
+        (
+            "0 9 * * 1-7/3",
+            "At 09:00, on every third day of week from Monday to Sunday",
+            "'1-7/3' as day of week is 0, 1, 4",
+            None,
+        ),
         ("0 9 */40 * 1", "At 09:00, on every 40th day of the month if it's on Monday", "'*/40' as day of month", None),
     ],
 )

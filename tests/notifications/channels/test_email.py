@@ -4,12 +4,12 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import pytest
 
 from heartbeat.notifications.channels import email
-from heartbeat.notifications.channels.message import Message, NotNow, Rejected, Undelivered
+from heartbeat.notifications.channels.message import Message, NotNow, Rejected, Unconfirmed, Undelivered
 from heartbeat.notifications.channels.registry import read_config, send
 from heartbeat.settings import Settings
 from tests.support.certificates import authority_and_server
@@ -133,6 +133,22 @@ async def test_a_refusal_is_for_good_or_for_now(
     problem = await failure(config(plain.port, security="none"), message, settings)
     assert type(problem) is kind
     assert str(problem) == f"localhost:{plain.port} answered {code}: No such user"
+
+
+@pytest.mark.parametrize("after_data", ["is silent", "drops"])
+async def test_a_mail_that_is_not_answered_may_have_arrived(
+    after_data: Literal["is silent", "drops"],
+    plain: Mailbox,
+    message: Message,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(email, "SECONDS", 1.0 if after_data == "is silent" else 20.0)
+    plain.after_data = after_data
+    problem = await failure(config(plain.port, security="none"), message, settings)
+    assert type(problem) is Unconfirmed
+    assert str(problem).endswith("; the message may have arrived.")
+    assert len(plain.mails) == 1
 
 
 async def test_a_mail_that_was_taken_is_delivered_whatever_follows(
