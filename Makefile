@@ -40,7 +40,7 @@ test-outages: setup ## Kill every part in turn while heartbeats fire each minute
 	@$(BIN)/pytest -q -s -m outage tests/e2e/test_outages.py $(ARGS)
 
 test-cadence: setup ## Hold 2,400 generated cadences to a real Temporal server, instant for instant (four minutes).
-	@HEARTBEAT_TEST_CADENCES=2400 $(BIN)/pytest -q -s tests/domain/cadence/test_proof.py $(ARGS)
+	@HEARTBEAT_TEST_CADENCES=2400 HEARTBEAT_TEST_SECONDS=3600 $(BIN)/pytest -q -s tests/domain/cadence/test_proof.py $(ARGS)
 
 test-wheel: setup ## Build the wheel, install it with the oldest versions allowed, and run one heartbeat with it.
 	@.ci/wheel

@@ -11,7 +11,9 @@ from pydantic.fields import FieldInfo
 from typer.main import get_command
 
 from api.main import create_app
+from heartbeat.agents.failures import FINAL, REPEATED, RETRYABLE
 from heartbeat.cli.main import app
+from heartbeat.domain.failure_policy import PASSING
 from heartbeat.domain.heartbeat_fields import HeartbeatFields, PublishedFields
 from heartbeat.settings import Settings
 from heartbeat.store.database import Database
@@ -83,6 +85,11 @@ def test_the_fields_of_a_heartbeat_are_documented_as_they_are_declared() -> None
     in_common = len(PublishedFields.model_fields)
     assert [line for line in published.splitlines() if line in rows] == rows[:in_common]
     assert [line for line in added.splitlines() if line in rows] == rows[in_common:]
+
+
+def test_every_code_of_a_failed_request_is_documented() -> None:
+    codes = {code for _, code, _ in (*FINAL, *RETRYABLE)} | REPEATED | PASSING
+    assert codes <= set(re.findall(r"`(\w+)`", text("docs/models.md")))
 
 
 def test_every_command_is_documented_and_nothing_else() -> None:

@@ -138,9 +138,20 @@ def _failure(request: CompletionRequest, text: str, response: ModelResponse) -> 
         return "model_refused", f"{model}: the provider's filter refused this request; change the prompt."
     if finish == "length" and not progress.acted:
         if text:
-            return "cut_off", f"{model} was cut off at {request.max_reply_tokens} tokens; {RAISE_LIMIT}"
+            return "cut_off", _cut_off(request, response)
         return "empty_answer", f"{model} used up its reply before it said anything; {RAISE_LIMIT}"
     # Having said everything through its tools, an agent ends its turn with nothing.
     if text or progress.said or progress.called:
         return None, None
     return "empty_answer", f"{model} gave an empty answer; change the prompt or the model."
+
+
+def _cut_off(request: CompletionRequest, response: ModelResponse) -> str:
+    """Say where an answer was cut off; a server with a smaller limit, or a full context, does it earlier."""
+    written, limit = response.usage.output_tokens, request.max_reply_tokens
+    if 0 < written < limit:
+        smaller = (
+            f"raise the bot's max_reply_tokens ({limit}), or its server's own limit or context if that is smaller."
+        )
+        return f"{request.model} was cut off after {written} tokens; {smaller}"
+    return f"{request.model} was cut off at {limit} tokens; {RAISE_LIMIT}"

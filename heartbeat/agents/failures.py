@@ -9,9 +9,14 @@ from heartbeat.agents.bodies.shapes import TokenUsage, whole
 from heartbeat.agents.transport import never_left, unusable_response_behind
 from heartbeat.domain.redaction import SAID, mask
 from heartbeat.domain.text import storable_text
+from heartbeat.egress.unreachable import why_unreachable
 
 MAX_LENGTH = 500
 UNSENDABLE = "{model}: the request could not be sent; check this provider's key and address in the workers' settings."
+UNREACHABLE = (
+    "{model}: the provider cannot be reached{why}; check its address, and that of the proxy if there is one, in the "
+    "workers' settings."
+)
 REFUSED = "{model}: the provider's filter refused this request; change the prompt."
 
 
@@ -67,7 +72,7 @@ FINAL: tuple[tuple[type[Exception], str, str], ...] = (
     (
         ai.ModelNotFoundError,
         "unknown_model",
-        "{model}: the provider does not know this model; give the bot another one.",
+        "{model}: the provider does not know this model; give the bot another one, or complete the provider's address.",
     ),
     (
         ai.ModelQuotaExceededError,
@@ -89,7 +94,6 @@ RETRYABLE: tuple[tuple[type[Exception], str, str], ...] = (
     (ai.ModelUnavailableError, "unavailable", "{model}: the provider is unavailable for now."),
     (ai.ModelTimeoutError, "timeout", "{model}: the provider did not answer in time."),
     (ai.ModelRequestTimeout, "timeout", "{model}: the provider did not answer in time."),
-    (ai.ModelConnectionError, "unreachable", "{model}: the provider cannot be reached."),
     (ai.ModelServerError, "provider_error", "{model}: the provider failed."),
 )
 
@@ -116,6 +120,9 @@ def explain(model: str, problem: Exception) -> ModelFailure:
             own = words.format(model=model)
             failure = ModelFailure(code, own, retryable=True, retry_after=retry_after, usage=usage)
             return failure.saying(said)
+    if isinstance(problem, ai.ModelConnectionError):
+        words = UNREACHABLE.format(model=model, why=why_unreachable(problem))
+        return ModelFailure("unreachable", words, retryable=True)
     if isinstance(problem, TimeoutError):
         return ModelFailure("timeout", f"{model}: the provider did not answer in time.", retryable=True)
     return ModelFailure("bad_answer", f"{model}: the answer could not be understood.", retryable=True, written=0)
@@ -139,6 +146,6 @@ def _provider_words(problem: Exception) -> str:
     """What the provider said, from the body of its response alone."""
     error = _error(problem)
     message = error.get("message") if isinstance(error, dict) else error
-    if message is None and isinstance(problem, ai.UserError | ai.ModelConnectionError):
+    if message is None and isinstance(problem, ai.UserError):
         message = getattr(problem, "message", None) or problem
     return mask(" ".join(storable_text(str(message or "")).split()))[:MAX_LENGTH]

@@ -26,11 +26,16 @@ def completes() -> Answer:
 
 async def words_of(**settings: Any) -> str:
     """What the model says, or the code of the failure."""
+    reply = await reply_of(**settings)
+    return reply.code if isinstance(reply, ModelFailure) else reply
+
+
+async def reply_of(**settings: Any) -> str | ModelFailure:
     clients = ProviderClients(Settings(_env_file=None, openai_api_key="k", step_timeout_seconds=20, **settings))
     try:
         return (await clients.complete(REQUEST)).text
     except ModelFailure as problem:
-        return problem.code
+        return problem
     finally:
         await clients.close()
 
@@ -42,6 +47,20 @@ async def test_a_provider_is_asked_through_the_proxy() -> None:
     [request] = proxy.asked
     assert request.path == "http://llm.example/v1/chat/completions"
     assert request.headers["proxy-authorization"] == f"Basic {b64encode(b'user:pass').decode()}"
+
+
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        ("http://127.0.0.1:1/v1", "nothing listens at its address"),
+        ("http://llm.invalid/v1", "the name in its address is not known"),
+    ],
+)
+async def test_what_came_in_the_way_is_told(address: str, words: str) -> None:
+    failure = await reply_of(openai_base_url=address)
+    assert isinstance(failure, ModelFailure)
+    assert words in failure.words
+    assert failure.provider_words == ""
 
 
 async def test_a_tunnel_is_asked_for_where_the_provider_speaks_tls() -> None:
@@ -89,4 +108,6 @@ async def test_an_authority_of_ones_own_is_believed(tmp_path: Path) -> None:
     async with Peer({"*": completes()}, host="localhost", tls=server) as provider:
         address = provider.url("/v1")
         assert await words_of(openai_base_url=address, ssl_cert_file=authority) == "ok"
-        assert await words_of(openai_base_url=address) == "unreachable"
+        failure = await reply_of(openai_base_url=address)
+    assert isinstance(failure, ModelFailure)
+    assert (failure.code, "its certificate is not trusted" in failure.words) == ("unreachable", True)

@@ -1,6 +1,5 @@
 """Why a tool server did not answer, in a sentence without secrets, and whether the call may have been made."""
 
-import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -13,6 +12,7 @@ from heartbeat.agents.tools.mcp.results import without_secrets
 from heartbeat.domain.text import cut_bytes
 from heartbeat.egress.capped import TooLarge
 from heartbeat.egress.client import Refused
+from heartbeat.egress.unreachable import why_unreachable
 
 MAX_BYTES = 500
 NEVER_ANSWERED = (CONNECTION_CLOSED, PARSE_ERROR, REQUEST_TIMEOUT)
@@ -93,7 +93,7 @@ def _what_happened(cause: BaseException, server: McpServer, status: int | None, 
         case MCPError():
             return f"{'did not answer' if cause.code in NEVER_ANSWERED else 'answered with an error'}: {cause.message}"
         case httpx2.ConnectError() | httpx2.ConnectTimeout() | httpx2.PoolTimeout():
-            return f"cannot be reached{_why_unreachable(cause)}."
+            return f"cannot be reached{why_unreachable(cause)}."
         case TimeoutError() | httpx2.TimeoutException():
             return f"did not answer within {seconds} seconds."
         case httpx2.SSEError() if "content type" in str(cause):
@@ -116,18 +116,3 @@ def _refusal(status: int, cause: BaseException, server: McpServer) -> str:
         return f"answered with HTTP {status}: {CHECK}"
     said = cause.message.rstrip(".") if isinstance(cause, MCPError) and cause.message != NO_WORDS else ""
     return f"answered with HTTP {status}{said and f': {said}'}."
-
-
-def _why_unreachable(problem: BaseException) -> str:
-    """What came in the way of the connection, if the network said so, after a colon."""
-    cause: BaseException | None = problem
-    while cause is not None:
-        match cause:
-            case ssl.SSLCertVerificationError():
-                return f": its certificate is not trusted ({cause.verify_message})"
-            case ssl.SSLError(reason="WRONG_VERSION_NUMBER" | "HTTP_REQUEST"):
-                return ": it speaks no TLS; perhaps its address is http, not https"
-            case ConnectionRefusedError():
-                return ": nothing listens at its address"
-        cause = cause.__cause__ or cause.__context__
-    return ""
