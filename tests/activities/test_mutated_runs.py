@@ -13,21 +13,26 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, select, update
 
+from heartbeat.agents.tools.definitions import McpServer
+from heartbeat.agents.tools.mcp.client import list_tools
 from heartbeat.domain import credits
 from heartbeat.settings import Settings
 from heartbeat.store.credits.audit import audit
 from heartbeat.store.database import Database
 from heartbeat.store.rows import columns, many
 from heartbeat.store.runs.runs import run_by_uuid
+from heartbeat.store.runs.steps import steps
 from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.credits import Entry
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.runs import Attempt, Run
+from heartbeat.store.tools.servers import create_tool, pin
 from tests.support.activity_runs import ActivityRuns
-from tests.support.mutations import CODES, GOOD, Answer, answers, good_body
+from tests.support.mutations import CODES, GOOD, Answer, answers, good_body, mutated
 from tests.support.providers import OF_LIBRARIES, settings_for
 from tests.support.raw_provider import RawProvider
-from tests.support.seeds import a_bot, a_heartbeat, a_project, heartbeat_row
+from tests.support.raw_tool_server import RawToolServer
+from tests.support.seeds import NOW, a_bot, a_heartbeat, a_project, access_to, heartbeat_row
 
 NUMBER = int(os.environ.get("HEARTBEAT_TEST_ANSWERS", "20"))
 # With a price, so that costs are sums of usage, too.
@@ -35,6 +40,11 @@ PRICED = {
     "openai": "openai:gpt-5.4-mini",
     "anthropic": "anthropic:claude-haiku-4-5",
     "google": "google:gemini-2.5-flash",
+}
+REPLY = {
+    "content": [{"type": "text", "text": "Booked."}, {"type": "resource", "resource": {"uri": "x://y", "text": "z"}}],
+    "structuredContent": {"booked": ["a table"]},
+    "isError": False,
 }
 OF_RUNS = {"budget_exhausted", "max_steps", "reported_failure"}
 STATUSES = st.sampled_from([*(200,) * 12, 400, 429, 500, 529])
@@ -44,8 +54,8 @@ STATUSES = st.sampled_from([*(200,) * 12, 400, 429, 500, 529])
 def conversations(draw: st.DrawFn) -> list[Answer]:
     """What a provider answers the requests of one run with, in turn and mutated; the last one is good."""
     dialect = draw(st.sampled_from([*GOOD]))
-    mutated = draw(st.lists(st.builds(_with_status, answers(dialect), STATUSES), min_size=1, max_size=4))
-    return [*mutated, Answer(dialect, json.dumps(good_body(dialect, "plain")))]
+    odd = draw(st.lists(st.builds(_with_status, answers(dialect), STATUSES), min_size=1, max_size=4))
+    return [*odd, Answer(dialect, json.dumps(good_body(dialect, "plain")))]
 
 
 def _with_status(answer: Answer, status: int) -> Answer:
@@ -136,3 +146,44 @@ def attempts_of(connection: Connection, uuid: str) -> list[Attempt]:
     table, run = columns(Attempt), columns(Run)
     of_run = select(run.c.id).where(run.c.uuid == uuid).scalar_subquery()
     return many(connection, Attempt, select(table).where(table.c.run_id == of_run).order_by(table.c.id))
+
+
+def test_a_mutated_reply_of_a_tool_is_an_outcome(database: Database) -> None:
+    with RawProvider() as provider, RawToolServer() as desk, asyncio.Runner() as runner:
+        of_tests = settings_for(provider).model_copy(update={"egress_allow": ["127.0.0.1"], "tool_timeout_seconds": 10})
+        runs = ActivityRuns(database, of_tests)
+        bot = database.write_now(lambda c: a_bot(c, a_project(c), model=PRICED["openai"]))
+        heartbeat = database.write_now(lambda c: a_heartbeat(c, bot))
+        runner.run(connect(database, bot, desk, of_tests))
+        asking = json.dumps(good_body("openai", "calls-with-finish-stop")).replace('"report"', '"desk__book"')
+        conversation = [Answer("openai", asking), Answer("openai", json.dumps(good_body("openai", "plain")))]
+
+        @settings(max_examples=NUMBER // 2, deadline=None, suppress_health_check=list(HealthCheck))
+        @given(result=mutated(REPLY))
+        def check(result: str) -> None:
+            desk.instead = lambda received: (
+                (200, {}, f'{{"jsonrpc": "2.0", "id": {received.id}, "result": {result}}}')
+                if received.method == "tools/call"
+                else None
+            )
+            respond_in_turn(provider, conversation)
+            uuid = runner.run(runs.make(heartbeat))
+            run = database.read_now(run_by_uuid, uuid)
+            _, call, _ = database.read_now(steps, run.id)
+            assert (run.status, call.state, bool(call.answer)) == ("success", "done", True)
+            assert call.failure_code in (None, "failed", "unknown")
+            database.read_now(check_ledger, uuid)
+
+        check()
+        runner.run(runs.close())
+
+
+async def connect(database: Database, bot: Bot, desk: RawToolServer, of_tests: Settings) -> None:
+    listing = await list_tools(McpServer("tool_1", "desk", "http", desk.url), of_tests)
+    fields = {"server_label": "desk", "server_url": desk.url, "transport": "http"}
+
+    def add(connection: Connection) -> None:
+        tool = create_tool(connection, access_to(connection, bot), fields, NOW)
+        pin(connection, tool.id, list(listing.tools.values()), NOW)
+
+    await database.write(add)
