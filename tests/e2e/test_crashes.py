@@ -27,6 +27,7 @@ from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.runs import Attempt, Run, Step
 from heartbeat.store.tools.servers import create_tool, pin
 from heartbeat.temporal.runs import start_manual_run
+from tests.support.databases import ON_SQLITE
 from tests.support.model_server import ModelServer, Reply, asks, says
 from tests.support.patience import until
 from tests.support.seeds import NOW, a_bot, a_heartbeat, a_project, access_to
@@ -36,7 +37,6 @@ from tests.support.worker_process import Worker
 # A goodbye to the tool server that is cut short on a busy machine leaves its socket to the collector.
 T = TypeVar("T", bound=SQLModel)
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-ON_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
 class Site:

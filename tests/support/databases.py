@@ -14,6 +14,8 @@ from sqlmodel import SQLModel
 from heartbeat.store.database import Database
 
 TEMPLATE = "heartbeat_template"
+# For a test whose many cases have nothing to do with the kind of database; one beside it runs on both.
+ON_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 NUMBERS = itertools.count(1)
 # PostgreSQL takes a third of a second of processor time to copy and drop a database, and hardly any to empty one.

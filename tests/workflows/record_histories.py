@@ -11,7 +11,6 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-import pytest
 from sqlalchemy import update
 from temporalio import activity
 from temporalio.client import Client, WorkflowFailureError
@@ -30,6 +29,7 @@ from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.temporal.runs import start_manual_run, start_notify, tick_id
 from tests.support.acting import book, connect
 from tests.support.approvals import decided, waiting
+from tests.support.databases import ON_SQLITE
 from tests.support.deliveries import notifications, settled, target
 from tests.support.histories import HISTORIES
 from tests.support.model_server import ModelServer, Reply, asks, fails, says
@@ -51,8 +51,6 @@ from tests.support.tool_server import ToolServer
 from tests.support.upkeep import upkeep
 from tests.support.world import SANDBOX, World
 from workflows.upkeep import MAINTENANCE
-
-ON_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
 async def record(client: Client, name: str, workflow_id: str) -> None:

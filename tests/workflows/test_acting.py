@@ -14,6 +14,7 @@ from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.notifications import Event
 from heartbeat.store.tables.runs import Run
 from tests.support.acting import book, change, told, transcript
+from tests.support.databases import ON_SQLITE
 from tests.support.model_server import ModelServer, Reply, asks, says
 from tests.support.patience import until
 from tests.support.temporal_runs import backfill, history
@@ -79,6 +80,7 @@ FAILING: dict[str, tuple[tuple[str, Any], str]] = {
 }
 
 
+@ON_SQLITE
 @pytest.mark.parametrize("case", FAILING)
 async def test_what_a_tool_fails_at_is_for_the_model_to_read(
     agent: World, model: ModelServer, desk: ToolServer, case: str
@@ -145,6 +147,7 @@ REPORTS = [
 ]
 
 
+@ON_SQLITE
 @pytest.mark.parametrize(("report", "ended"), REPORTS)
 async def test_an_agent_says_how_it_went(
     agent: World, model: ModelServer, report: dict[str, Any], ended: tuple[str, str | None]

@@ -14,6 +14,7 @@ import worker
 from heartbeat.domain.contracts import RunResult
 from heartbeat.store.database import Database
 from heartbeat.temporal.runs import start_manual_run
+from tests.support.databases import ON_SQLITE
 from tests.support.model_server import ModelServer, Reply, fails, says
 from tests.support.patience import until
 from tests.support.temporal_runs import backfill, history
@@ -121,6 +122,7 @@ FINAL = [
 ]
 
 
+@ON_SQLITE
 @pytest.mark.parametrize(("reply", "code"), FINAL, ids=[code + str(reply.status) for reply, code in FINAL])
 async def test_what_trying_again_cannot_mend_ends_the_run_at_once(
     working: World, model: ModelServer, reply: Reply, code: str
@@ -131,6 +133,7 @@ async def test_what_trying_again_cannot_mend_ends_the_run_at_once(
     assert "openai:scripted" in (log.error_message or "")
 
 
+@ON_SQLITE
 @pytest.mark.parametrize(
     "first", [fails(500), fails(503, "overloaded"), fails(429, "rate_limit_exceeded"), Reply(200, "not json")]
 )

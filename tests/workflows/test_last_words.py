@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from heartbeat.store.runs.details import attempts
+from tests.support.databases import ON_SQLITE
 from tests.support.model_server import ModelServer, Reply, asks, fails, says
 from tests.support.world import World
 
@@ -62,6 +63,7 @@ ENDS: dict[str, tuple[list[Reply], tuple[Any, ...]]] = {
 }
 
 
+@ON_SQLITE
 @pytest.mark.parametrize(("replies", "expected"), ENDS.values(), ids=ENDS)
 async def test_a_run_ends_with_its_agents_words(
     working: World, model: ModelServer, replies: list[Reply], expected: tuple[Any, ...]

@@ -3,7 +3,6 @@
 import contextlib
 from datetime import UTC, datetime, timedelta
 
-import pytest
 from sqlalchemy import Connection, update
 from temporalio.testing import ActivityEnvironment
 
@@ -18,6 +17,7 @@ from heartbeat.store.rows import columns
 from heartbeat.store.runs.closing import close_run
 from heartbeat.store.runs.opening import TickClaim, open_run
 from heartbeat.store.tables.notifications import Notification
+from tests.support.databases import ON_SQLITE
 from tests.support.deliveries import notifications, settled, target
 from tests.support.model_server import ModelServer, asks, fails
 from tests.support.model_server import says as answers
@@ -29,7 +29,6 @@ from tests.support.temporal_runs import backfill
 from tests.support.worker_process import Worker
 from tests.support.world import SANDBOX, World
 
-ON_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 FINDING = {"title": "Disk is full", "severity": "critical", "fingerprint": "disk"}
 
 

@@ -21,6 +21,7 @@ from heartbeat.store.tables.notifications import Event, Target
 from heartbeat.store.tables.runs import Run
 from heartbeat.temporal.runs import start_manual_run, start_tick
 from tests.support.acting import book, change, told, transcript
+from tests.support.databases import ON_SQLITE
 from tests.support.model_server import ModelServer, Reply, asks, fails, says
 from tests.support.patience import until
 from tests.support.tool_server import ToolServer
@@ -177,6 +178,7 @@ async def test_what_needs_a_yes_is_written_down_without_one(agent: World, model:
     assert [one.event for one in would.events] == ["approval.requested"]
 
 
+@ON_SQLITE
 @pytest.mark.parametrize(
     ("streak", "report", "events"),
     [
