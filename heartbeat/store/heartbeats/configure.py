@@ -4,7 +4,7 @@ One transaction, with the bot locked.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
 from typing import Any
@@ -40,12 +40,16 @@ COLUMNS = (*HeartbeatFields.model_fields, "prompt_hash", "anchor_at")
 
 @dataclass(frozen=True)
 class ConfigureRequest:
-    """What a configure asks for. `fields` has the `HeartbeatFields` that were sent, by name, and no others."""
+    """What a configure asks for. `fields` has the `HeartbeatFields` that were sent, by name, and no others.
+
+    `always_new`: none is meant that is there already, whatever its member and prompt.
+    """
 
     fields: Mapping[str, Any]
     uuid: str | None = None
     member_key: str | None = None
     enabled: bool | None = None
+    always_new: bool = False
 
     @property
     def prompt(self) -> str:
@@ -85,14 +89,21 @@ class Resolved:
 def resolve(connection: Connection, bot: Bot, plan: Plan, request: ConfigureRequest, now: datetime) -> Resolved:
     """Find the heartbeat that is meant and work out what it would be. Writes nothing; raises as `configure` does."""
     member_id = subscriber(connection, bot, request.member_key).id if request.member_key else None
-    heartbeat = _meant(connection, bot, member_id, request)
-    if heartbeat is not None:
-        _keep_apart(connection, heartbeat, member_id, request)
-    before = (
-        {name: getattr(heartbeat, name) for name in COLUMNS} if heartbeat else _new_columns(plan, request.prompt, now)
-    )
+    heartbeat = None if request.always_new else _meant(connection, bot, member_id, request)
+    _keep_apart(connection, bot, heartbeat, request)
+    if heartbeat is None:
+        return replace(resolve_new(plan, request, now), member_id=member_id)
+    _keep_member(heartbeat, member_id, request)
+    before = {name: getattr(heartbeat, name) for name in COLUMNS}
     after = _applied(before, request, now)
     return Resolved(heartbeat, member_id, before, after, _cadence(after))
+
+
+def resolve_new(plan: Plan, request: ConfigureRequest, now: datetime) -> Resolved:
+    """Work out what a new heartbeat would be, of a bot that need not be there yet; raises `Invalid`."""
+    before = _new_columns(plan, request.prompt, now)
+    after = _applied(before, request, now)
+    return Resolved(None, None, before, after, _cadence(after))
 
 
 def _meant(connection: Connection, bot: Bot, member_id: int | None, request: ConfigureRequest) -> Heartbeat | None:
@@ -111,20 +122,23 @@ def _meant(connection: Connection, bot: Bot, member_id: int | None, request: Con
     return same_key or first(connection, Heartbeat, same_prompt.where(HEARTBEAT.c.external_id.is_(None)))
 
 
-def _keep_apart(connection: Connection, heartbeat: Heartbeat, member_id: int | None, request: ConfigureRequest) -> None:
-    """A heartbeat stays with its member, because its logs are counted there; two cannot share an external id."""
+def _keep_member(heartbeat: Heartbeat, member_id: int | None, request: ConfigureRequest) -> None:
+    """A heartbeat stays with its member, because its logs are counted there."""
     if request.member_key and heartbeat.member_id != member_id:
         raise Invalid(
             "member_id", f"heartbeat {heartbeat.uuid} belongs to another member; configure a new one for this member"
         )
+
+
+def _keep_apart(connection: Connection, bot: Bot, heartbeat: Heartbeat | None, request: ConfigureRequest) -> None:
+    """Two heartbeats of a bot cannot share an external id."""
     if request.external_id is None:
         return
     others = select(HEARTBEAT.c.uuid).where(
-        HEARTBEAT.c.bot_id == heartbeat.bot_id,
-        HEARTBEAT.c.external_id == request.external_id,
-        HEARTBEAT.c.id != heartbeat.id,
-        IS_HEARTBEAT,
+        HEARTBEAT.c.bot_id == bot.id, HEARTBEAT.c.external_id == request.external_id, IS_HEARTBEAT
     )
+    if heartbeat is not None:
+        others = others.where(HEARTBEAT.c.id != heartbeat.id)
     if (other := connection.execute(others).scalar()) is not None:
         raise Conflict(
             "external_id_taken", f"The external_id belongs to heartbeat {other} of this bot; choose another."

@@ -129,7 +129,7 @@ def made_by(connection: Connection, heartbeats: Sequence[Heartbeat]) -> dict[int
 def insert_task(connection: Connection, owner: TaskOwner, task: NewTask, now: datetime) -> Heartbeat:
     """Check what every task is held to, and write it."""
     require_heartbeats(owner.project, owner.plan, owner.bot)
-    cadence = _cadence(owner, task, now)
+    cadence = task_cadence(owner.project, owner.plan, task, now)
     _require_room(connection, owner)
     row = Heartbeat.model_construct(
         **owner.columns,
@@ -151,7 +151,8 @@ def insert_task(connection: Connection, owner: TaskOwner, task: NewTask, now: da
     return states.create(connection, row, True, now)
 
 
-def _cadence(owner: TaskOwner, task: NewTask, now: datetime) -> Cadence:
+def task_cadence(project: Project, plan: Plan, task: NewTask, now: datetime) -> Cadence:
+    """Work out when a task would be due; raises `Invalid`."""
     try:
         cadence = tasks.to_cadence(task.schedule, task.timezone, now).validated()
     except CadenceError as problem:
@@ -159,7 +160,7 @@ def _cadence(owner: TaskOwner, task: NewTask, now: datetime) -> Cadence:
     if cadence.run_at and task.max_executions not in (None, 1):
         raise Invalid("max_executions", "leave it out, or write 1: a task of schedule_type once runs once")
     try:
-        require_gap(owner.project, owner.plan, cadence)
+        require_gap(project, plan, cadence)
     except Invalid as problem:
         raise Invalid(tasks.CONFIG_FIELD, problem.details[0].message) from None
     return cadence

@@ -1,0 +1,193 @@
+"""What the page of the form shows beside what was typed: choices, the look ahead, what others changed."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from typing import Any
+
+from api.dashboard.heartbeat_form import AFTER, CRON, NEW_BOT, ONCE, OTHER_MODEL
+from api.dashboard.translations import gettext as _
+from api.dashboard.translations import marked
+from api.dashboard.views import formats
+from api.dashboard.views.formats import Moment, moment
+from heartbeat.agents.model_offers import ModelOffer
+from heartbeat.domain.cadence import zones
+from heartbeat.domain.cadence.cron import LAST
+from heartbeat.domain.forecast import Forecast, UsageEstimate
+from heartbeat.store.tables.bots import Bot, Subscriber
+from heartbeat.store.tables.heartbeats import Heartbeat
+
+# What each of the API's fields is called on the page.
+LABELS = {
+    "prompt": marked("Prompt"),
+    "cron_pattern": marked("Cron pattern"),
+    "interval_minutes": marked("Minutes between two runs"),
+    "timezone": marked("Time zone"),
+    "active_hours_start": marked("Active from"),
+    "active_hours_end": marked("Active until"),
+    "active_days": marked("Active days"),
+    "credit_budget": marked("Budget in credits"),
+    "max_consecutive_errors": marked("Errors until it pauses"),
+    "external_id": marked("Your own key"),
+    "label": marked("Name"),
+    "auto_resume": marked("Try again by itself after a pause"),
+    "catch_up": marked("After an outage"),
+    "max_steps": marked("Most steps of a run"),
+    "approval_timeout_hours": marked("Hours to wait for an approval"),
+    "chat_mode": marked("What it may do"),
+    "run_timeout_seconds": marked("Time limit in seconds"),
+    "jitter_seconds": marked("Spread of the start in seconds"),
+}
+FREQUENCIES = (
+    ("minutes", marked("Every few minutes")),
+    ("hours", marked("Every few hours")),
+    ("daily", marked("Every day")),
+    ("weekdays", marked("Monday to Friday")),
+    ("weekly", marked("Every week, on days that you choose")),
+    ("monthly", marked("Every month, on a day")),
+    ("last_day", marked("Every month, on its last day")),
+    ("nth_weekday", marked("Every month, on a weekday")),
+    (ONCE, marked("Once")),
+    (CRON, marked("As the cron pattern says")),
+)
+WEEKDAYS = (
+    ("1", marked("Monday")),
+    ("2", marked("Tuesday")),
+    ("3", marked("Wednesday")),
+    ("4", marked("Thursday")),
+    ("5", marked("Friday")),
+    ("6", marked("Saturday")),
+    ("7", marked("Sunday")),
+)
+NTHS = (
+    ("1", marked("The first")),
+    ("2", marked("The second")),
+    ("3", marked("The third")),
+    ("4", marked("The fourth")),
+    ("5", marked("The fifth")),
+    (str(LAST), marked("The last")),
+)
+ENDS = (("never", marked("It goes on")), (AFTER, marked("It ends after a number of runs")))
+CATCH_UP = (
+    ("once", marked("Run the newest one that was missed")),
+    ("none", marked("Run nothing of what was missed")),
+)
+CHAT_MODES = (
+    ("agent", marked("It may use the tools of its bot")),
+    ("ask", marked("It only answers, without tools")),
+)
+MAX_SHOWN = 300
+
+Pairs = list[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class TickView:
+    """A time at which it would be due, in its own zone and in the reader's."""
+
+    here: Moment
+    reader: Moment
+    note: str | None
+
+
+@dataclass(frozen=True)
+class OutlookView:
+    """What would happen: the sentence, the next times, and what a month of them comes to."""
+
+    schedule: str
+    zone: str
+    reader_zone: str
+    ticks: list[TickView]
+    runs: float
+    credits: float
+    credits_per_run: float
+    credits_from: str
+    budget_spent_on: str | None
+    warnings: list[str]
+    ends: bool
+
+
+@dataclass(frozen=True)
+class FieldChange:
+    """A field that somebody else changed meanwhile."""
+
+    name: str
+    label: str
+    before: str
+    after: str
+
+
+def outlook_view(
+    ahead: Forecast, measured: UsageEstimate, refusals: Sequence[str], zone_pair: tuple[tzinfo, tzinfo], now: datetime
+) -> OutlookView:
+    """Show a forecast; `zone_pair` are the heartbeat's zone and the reader's."""
+    zone, reader = zone_pair
+    return OutlookView(
+        schedule=ahead.schedule,
+        zone=str(zone),
+        reader_zone=str(reader),
+        ticks=[TickView(moment(tick.utc, zone, now), moment(tick.utc, reader, now), tick.note) for tick in ahead.ticks],
+        runs=ahead.runs_per_month,
+        credits=ahead.credits_per_month,
+        credits_per_run=measured.credits,
+        credits_from=measured.credits_from,
+        budget_spent_on=formats.day(ahead.budget_spent_on) if ahead.budget_spent_on else None,
+        warnings=[*refusals, *ahead.warnings],
+        ends=False,
+    )
+
+
+def change_views(before: Mapping[str, Any], heartbeat: Heartbeat) -> list[FieldChange]:
+    """Show what each field in `before` was, and what it is now."""
+    return [
+        FieldChange(name, _(LABELS[name]), _shown(value), _shown(getattr(heartbeat, name)))
+        for name, value in before.items()
+    ]
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, bool):
+        return _("yes") if value else _("no")
+    return _("none") if value is None else formats.start(str(value), MAX_SHOWN)
+
+
+def translated(pairs: Sequence[tuple[str, str]]) -> Pairs:
+    """Return the options of a control in the language of the page."""
+    return [(value, _(words)) for value, words in pairs]
+
+
+def bot_options(bots: Sequence[Bot]) -> Pairs:
+    """Return the bots to choose from, and last a new one."""
+    return [*((bot.uuid, _bot_name(bot)) for bot in bots), (NEW_BOT, _("A new bot"))]
+
+
+def _bot_name(bot: Bot) -> str:
+    return bot.name if bot.heartbeat else _("%(name)s (its heartbeats are off)") % {"name": bot.name}
+
+
+def member_options(bots: Sequence[Bot], members: Sequence[Subscriber]) -> list[tuple[str, Pairs]]:
+    """Return the subscribers to choose from, by the names of their bots."""
+    groups: dict[int, Pairs] = {}
+    for member in members:
+        groups.setdefault(member.bot_id, []).append((member.uuid, member.name or member.email or member.uuid))
+    return [(bot.name, groups[bot.id]) for bot in bots if bot.id in groups]
+
+
+def model_options(offers: Sequence[ModelOffer]) -> Pairs:
+    """Return the models to choose from, the default first and last one that is named."""
+    first, *others = offers
+    default = ("", _("The default: %(model)s") % {"model": _priced(first)})
+    return [default, *((offer.name, _priced(offer)) for offer in others), (OTHER_MODEL, _("Another model"))]
+
+
+def _priced(offer: ModelOffer) -> str:
+    if not offer.input_nano_usd + offer.output_nano_usd:
+        return offer.name
+    prices = {"input": formats.dollars(offer.input_nano_usd), "output": formats.dollars(offer.output_nano_usd)}
+    return f"{offer.name}: " + _("%(input)s for a million tokens read, %(output)s written") % prices
+
+
+def zone_names(reader_zone: str) -> list[str]:
+    """List the time zones to choose from, the reader's own first."""
+    first = dict.fromkeys([reader_zone, "UTC"])
+    return [*first, *sorted(zones.names() - first.keys())]
