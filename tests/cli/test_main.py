@@ -45,7 +45,7 @@ def test_a_setting_that_cannot_be_used_is_named_and_not_repeated(heartbeat: Run,
 def test_a_setting_that_is_no_json_is_named(heartbeat: Run) -> None:
     done = heartbeat("migrate", HEARTBEAT_MODEL_RATES="{")
     assert done.code == 1
-    assert "model_rates" in done.err
+    assert "HEARTBEAT_MODEL_RATES" in done.err
 
 
 @pytest.mark.parametrize(
