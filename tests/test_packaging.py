@@ -59,6 +59,7 @@ def test_the_wheel_ships_types_pages_and_migrations_and_nothing_but_the_applicat
     [wheel] = tmp_path.iterdir()
     names = set(ZipFile(wheel).namelist())
     assert {"heartbeat/py.typed", "heartbeat/store/migrations/env.py", "api/dashboard/templates/base.html"} <= names
+    assert {str(path.relative_to(ROOT)) for path in (ROOT / "heartbeat" / "gallery").rglob("*.yaml")} <= names
     assert {name.split("/")[0].removesuffix(".py") for name in names if ".dist-info/" not in name} == OWN
 
 

@@ -34,6 +34,11 @@ class Form:
         """Return those of these fields that are not empty."""
         return {name: value for name in names if (value := self.get(name))}
 
+    def replaced(self, fields: list[tuple[str, str]], *names: str) -> "Form":
+        """Return the form with `fields` in place of its own of the same names, and of `names`."""
+        others = {*names, *(name for name, _ in fields)}
+        return Form([*(field for field in self.fields if field[0] not in others), *fields])
+
 
 async def read_form(request: Request) -> Form:
     """Read the form that was sent, its lines ended as on Unix; raises `Invalid` for more than pages have."""

@@ -91,12 +91,20 @@ def is_task(form: Form) -> bool:
     return form.get("frequency") == ONCE or form.get("ends") == AFTER
 
 
+def executions(form: Form) -> int | None:
+    """Return after how many runs it ends; `None` for what goes on, or while that is no number."""
+    if form.get("frequency") == ONCE:
+        return 1
+    text = form.get("max_executions")
+    return int(text) if is_task(form) and text.isdecimal() and len(text) < 10 else None
+
+
 def bot_values_of(form: Form) -> dict[str, Any]:
     """Return the body of a create of the bot that is made with the form."""
     model = form.get("bot_model")
     return {
         "name": form.get("bot_name"),
-        "model": form.get("bot_model_other") if model == OTHER_MODEL else model,
+        "model": (form.get("bot_model_other") if model == OTHER_MODEL else model) or None,
         "instruction": form.get("bot_instruction"),
         "heartbeat": True,
     }
@@ -107,13 +115,27 @@ def task_values_of(form: Form) -> dict[str, Any]:
     schedule_type, config = _task_schedule(form)
     return {
         **_ids(form),
-        "name": form.get("label") or " ".join(form.get("prompt").split())[:80],
+        "name": form.get("label") or " ".join(form.get("prompt").split())[:80] or "-",
         "prompt": form.get("prompt"),
         "description": form.get("description"),
         "schedule_type": schedule_type,
         "schedule_config": config,
         "timezone": form.get("timezone"),
         "max_executions": None if schedule_type == ONCE else form.get("max_executions") or "0",
+    }
+
+
+def outlook_values(form: Form) -> dict[str, Any]:
+    """Return as much of `values_of`, or of `task_values_of`, as a look ahead needs; raises `CadenceError`."""
+    if is_task(form):
+        return task_values_of(form) | {"bot_id": NEW_BOT, "name": "-", "prompt": "-", "description": None}
+    values = values_of(form)
+    budget = values["credit_budget"]
+    return {
+        **{name: values[name] for name in (*CADENCE, "uuid") if name in values},
+        "bot_id": NEW_BOT,
+        "prompt": "-",
+        "credit_budget": budget if str(budget).isdecimal() else None,
     }
 
 
@@ -124,7 +146,10 @@ def cadence_values(form: Form) -> dict[str, Any]:
         return {"cron_pattern": form.get("cron_pattern")}
     if kind in ("minutes", "hours"):
         return {"interval_minutes": _interval(form, kind)}
-    return {"cron_pattern": frequency.pattern_of(_frequency(form))}
+    pattern = frequency.pattern_of(_frequency(form))
+    # Another way to write the same stays as it was written.
+    written = form.get("cron_pattern")
+    return {"cron_pattern": written if pattern and _say_the_same(written, pattern) else pattern}
 
 
 def when_fields(cron_pattern: str | None, interval_minutes: int | None) -> list[tuple[str, str]]:
@@ -143,7 +168,9 @@ def form_of(values: Mapping[str, Any], more: Iterable[tuple[str, str]] = ()) -> 
     fields += [(name, "1") for name in FLAGS if values[name]]
     fields += [("active_days", day) for day in (values["active_days"] or "").split(",") if day]
     pattern = values["cron_pattern"]
-    fields += when_fields(pattern, None if pattern else values["interval_minutes"])
+    # What another choice would begin with.
+    others = Form(_frequency_fields(Frequency("daily")))
+    fields += others.replaced(when_fields(pattern, None if pattern else values["interval_minutes"])).fields
     return Form([*fields, *more])
 
 
@@ -161,8 +188,12 @@ def completed(form: Form) -> Form:
             fields = [("cron_pattern", cadence_values(form).get("cron_pattern") or "")]
     except CadenceError:
         return form
-    names = {name for name, _ in fields}
-    return Form([*(field for field in form.fields if field[0] not in names), *fields])
+    return form.replaced(fields)
+
+
+def when_values(form: Form) -> dict[str, list[str]]:
+    """Return the fields that say when, as they stand in the form."""
+    return {name: form.all(name) for name in WHEN}
 
 
 def loaded_values(heartbeat: Heartbeat) -> str:
@@ -179,6 +210,14 @@ def changed_since(loaded: str, heartbeat: Heartbeat) -> dict[str, Any]:
     if not isinstance(before, dict):
         return {}
     return {name: before[name] for name in CONFIGURED if name in before and before[name] != getattr(heartbeat, name)}
+
+
+def with_theirs(form: Form, heartbeat: Heartbeat, names: Iterable[str]) -> Form:
+    """Return the form with what the heartbeat has now in these of its fields."""
+    when = {"cron_pattern", "interval_minutes"}
+    in_form = {part for name in names if name in CONFIGURED for part in (WHEN if name in when else (name,))}
+    theirs = form_of_row(heartbeat).fields
+    return form.replaced([field for field in theirs if field[0] in in_form], *in_form)
 
 
 def form_errors(problem: ProductError, form: Form) -> dict[str, str]:
@@ -293,6 +332,13 @@ def _task_schedule(form: Form) -> tuple[str, dict[str, Any]]:
     days = {"weekdays": list(frequency.MONDAY_TO_FRIDAY), "weekly": form.all("days")}
     config: dict[str, Any] = {"time": form.get("time")}
     return TASK_KINDS[kind], config | ({"days": days[kind]} if kind in days else {})
+
+
+def _say_the_same(written: str, pattern: str) -> bool:
+    try:
+        return frequency.of_pattern(written) == frequency.of_pattern(pattern)
+    except CadenceError:
+        return False
 
 
 def _number(text: str) -> int:

@@ -5,6 +5,7 @@ from api.dashboard.routes import (
     approval_link,
     approvals,
     findings,
+    heartbeat_form,
     notifications,
     project,
     run,
@@ -13,5 +14,17 @@ from api.dashboard.routes import (
     tools,
 )
 
-modules = (sign_in, project, actions, run, tasks, approvals, findings, tools, notifications, approval_link)
+modules = (
+    sign_in,
+    heartbeat_form,
+    project,
+    actions,
+    run,
+    tasks,
+    approvals,
+    findings,
+    tools,
+    notifications,
+    approval_link,
+)
 pages = [route for module in modules for route in module.router.routes]

@@ -18,8 +18,8 @@ from heartbeat.store.database import wait_at_most
 
 log = logging.getLogger(__name__)
 
-# The forms with a body, by the beginning of their path; everybody else sends JSON.
-FORMS = ("/sign-in", "/approvals/", "/findings/")
+# What is called with JSON; everything else is a page, and its bodies are forms.
+JSON_PATHS = "/v1/"
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 WITH_BODY = {"POST", "PUT", "PATCH"}
 SANE_ID = re.compile(r"[A-Za-z0-9_.:/+=-]{1,128}")
@@ -73,7 +73,7 @@ class RequestLimits:
             return receive
         headers = Headers(scope=scope)
         body = await self._body(headers, receive)
-        may_be_a_form = scope["path"].startswith(FORMS)
+        may_be_a_form = not scope["path"].startswith(JSON_PATHS)
         if body and not may_be_a_form and not _is_json(headers.get("content-type", "application/json")):
             raise ProductError("Send JSON, with `Content-Type: application/json`.", "unsupported_media_type", 415)
         waiting = [{"type": "http.request", "body": body, "more_body": False}]

@@ -9,6 +9,8 @@ from sqlalchemy import Connection, Row
 from starlette.responses import Response
 
 from api.dashboard.pages import PageRoute, VisitorDep, html, page_of, page_url
+from api.dashboard.translations import gettext as _
+from api.dashboard.translations import marked
 from api.dashboard.views import heartbeats, runs
 from api.dashboard.views.findings import finding_view
 from api.dashboard.views.run_list import RunList, run_line, runs_of
@@ -33,6 +35,9 @@ MAX_FINDINGS, MAX_REHEARSALS = 10, 5
 NOTICES = {
     "run": "A run was started; it appears below in a moment.",
     "enable": "The heartbeat is on now.",
+    "created": marked("The heartbeat was made. It is off: Enable switches it on."),
+    "saved": marked("The heartbeat was saved."),
+    "deleted": marked("The heartbeat was deleted. Its runs stay in the log."),
     "disable": "The heartbeat is off now.",
     "marked": "The finding was marked.",
 }
@@ -63,7 +68,7 @@ class HeartbeatRows:
 
 
 @router.get("/")
-async def project_page(request: Request, visitor: VisitorDep, page: str = "1") -> Response:
+async def project_page(request: Request, visitor: VisitorDep, page: str = "1", done: str = "") -> Response:
     """Every heartbeat of the project."""
     now, current = visitor.now(), page_of(page, HEARTBEATS_A_PAGE)
     frame, rows = await visitor.read_framed(_project, current, now)
@@ -89,6 +94,7 @@ async def project_page(request: Request, visitor: VisitorDep, page: str = "1") -
         pages=runs.pages(current, rows.states.total),
         bot=rows.bot,
         api=str(request.base_url).rstrip("/"),
+        done=_notice(done),
     )
 
 
@@ -138,8 +144,12 @@ async def heartbeat_page(uuid: str, visitor: VisitorDep, page: str = "1", done: 
         pages=runs.pages(current, rows.runs.total),
         rehearsals=[run_line(run, heartbeat.timezone, now, settings) for run in rows.rehearsals],
         findings=[finding_view(row, now) for row in rows.findings],
-        done=NOTICES.get(done),
+        done=_notice(done),
     )
+
+
+def _notice(done: str) -> str | None:
+    return _(NOTICES[done]) if done in NOTICES else None
 
 
 def _heartbeat(connection: Connection, access: Access, uuid: str, page: Page, now: datetime) -> HeartbeatRows:

@@ -24,7 +24,10 @@ from heartbeat.store.tables.heartbeats import Heartbeat
 router = APIRouter(prefix="/tasks", route_class=PageRoute, include_in_schema=False)
 
 TASKS_A_PAGE, MAX_ENDED, RUNS_A_PAGE = 50, 20, 20
-NOTICES = {"cancel": "The task was cancelled. A run of it that is in progress still ends."}
+NOTICES = {
+    "created": "The task was made.",
+    "cancel": "The task was cancelled. A run of it that is in progress still ends.",
+}
 
 Named = Sequence[tuple[Heartbeat, str]]
 

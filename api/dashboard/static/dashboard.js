@@ -43,6 +43,12 @@ async function keep() {
   setTimeout(keep, EVERY);
 }
 
+// What was saved is no draft any more.
+if (/[?&]done=(created|saved|enable)\b/.test(location.search)) {
+  sessionStorage.removeItem(sessionStorage.getItem("heartbeat.sent"));
+  sessionStorage.removeItem("heartbeat.sent");
+}
+
 if (address) {
   history.replaceState(null, "", address);
   document.addEventListener("visibilitychange", refresh);

@@ -13,7 +13,9 @@ from api.dashboard.views.formats import Moment, moment
 from heartbeat.agents.model_offers import ModelOffer
 from heartbeat.domain.cadence import zones
 from heartbeat.domain.cadence.cron import LAST
-from heartbeat.domain.forecast import Forecast, UsageEstimate
+from heartbeat.domain.cadence.days import EVERY_DAY
+from heartbeat.domain.forecast import Forecast
+from heartbeat.store.heartbeats.preview import Preview
 from heartbeat.store.tables.bots import Bot, Subscriber
 from heartbeat.store.tables.heartbeats import Heartbeat
 
@@ -92,19 +94,36 @@ class TickView:
 
 @dataclass(frozen=True)
 class OutlookView:
-    """What would happen: the sentence, the next times, and what a month of them comes to."""
+    """What would happen: the sentence, the next times, and what a month of them comes to; `ends`: it is a task."""
 
     schedule: str
     zone: str
     reader_zone: str
     ticks: list[TickView]
+    ends: bool
     runs: float
     credits: float
     credits_per_run: float
     credits_from: str
+    budget: int | None
     budget_spent_on: str | None
     warnings: list[str]
-    ends: bool
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What there is to choose from in the lists of the page."""
+
+    bots: Pairs
+    members: list[tuple[str, Pairs]]
+    models: Pairs
+    frequencies: Pairs
+    days: Pairs
+    nths: Pairs
+    weekdays: Pairs
+    ends: Pairs
+    catch_up: Pairs
+    chat_modes: Pairs
 
 
 @dataclass(frozen=True)
@@ -117,27 +136,28 @@ class FieldChange:
     after: str
 
 
-def outlook_view(
-    ahead: Forecast, measured: UsageEstimate, refusals: Sequence[str], zone_pair: tuple[tzinfo, tzinfo], now: datetime
-) -> OutlookView:
-    """Show a forecast; `zone_pair` are the heartbeat's zone and the reader's."""
-    zone, reader = zone_pair
+def outlook_view(outcome: Forecast, ahead: Preview, reader: tzinfo, ends: bool, now: datetime) -> OutlookView:
+    """Show a forecast, its times in their own zone and in the reader's."""
+    zone, spent_on = ahead.cadence.zone, outcome.budget_spent_on
     return OutlookView(
-        schedule=ahead.schedule,
+        schedule=outcome.schedule,
         zone=str(zone),
         reader_zone=str(reader),
-        ticks=[TickView(moment(tick.utc, zone, now), moment(tick.utc, reader, now), tick.note) for tick in ahead.ticks],
-        runs=ahead.runs_per_month,
-        credits=ahead.credits_per_month,
-        credits_per_run=measured.credits,
-        credits_from=measured.credits_from,
-        budget_spent_on=formats.day(ahead.budget_spent_on) if ahead.budget_spent_on else None,
-        warnings=[*refusals, *ahead.warnings],
-        ends=False,
+        ticks=[
+            TickView(moment(tick.utc, zone, now), moment(tick.utc, reader, now), tick.note) for tick in outcome.ticks
+        ],
+        ends=ends,
+        runs=outcome.runs_per_month,
+        credits=outcome.credits_per_month,
+        credits_per_run=ahead.measured.credits,
+        credits_from=ahead.measured.credits_from,
+        budget=ahead.budget.limit,
+        budget_spent_on=formats.day(spent_on) if spent_on else None,
+        warnings=[*ahead.refusals, *outcome.warnings],
     )
 
 
-def change_views(before: Mapping[str, Any], heartbeat: Heartbeat) -> list[FieldChange]:
+def field_changes(before: Mapping[str, Any], heartbeat: Heartbeat) -> list[FieldChange]:
     """Show what each field in `before` was, and what it is now."""
     return [
         FieldChange(name, _(LABELS[name]), _shown(value), _shown(getattr(heartbeat, name)))
@@ -151,9 +171,21 @@ def _shown(value: Any) -> str:
     return _("none") if value is None else formats.start(str(value), MAX_SHOWN)
 
 
-def translated(pairs: Sequence[tuple[str, str]]) -> Pairs:
-    """Return the options of a control in the language of the page."""
-    return [(value, _(words)) for value, words in pairs]
+def choices(bots: Sequence[Bot], members: Sequence[Subscriber], offers: Sequence[ModelOffer], is_new: bool) -> Choices:
+    """Return what there is to choose from; only a new one can be a task, which ends."""
+    frequencies = [one for one in FREQUENCIES if is_new or one[0] != ONCE]
+    return Choices(
+        bots=bot_options(bots),
+        members=member_options(bots, members),
+        models=model_options(offers),
+        frequencies=_translated(frequencies),
+        days=[(str(day), str(day)) for day in sorted(EVERY_DAY)],
+        nths=_translated(NTHS),
+        weekdays=_translated(WEEKDAYS),
+        ends=_translated(ENDS),
+        catch_up=_translated(CATCH_UP),
+        chat_modes=_translated(CHAT_MODES),
+    )
 
 
 def bot_options(bots: Sequence[Bot]) -> Pairs:
@@ -178,6 +210,10 @@ def model_options(offers: Sequence[ModelOffer]) -> Pairs:
     first, *others = offers
     default = ("", _("The default: %(model)s") % {"model": _priced(first)})
     return [default, *((offer.name, _priced(offer)) for offer in others), (OTHER_MODEL, _("Another model"))]
+
+
+def _translated(pairs: Sequence[tuple[str, str]]) -> Pairs:
+    return [(value, _(words)) for value, words in pairs]
 
 
 def _priced(offer: ModelOffer) -> str:

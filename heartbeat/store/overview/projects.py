@@ -126,6 +126,15 @@ def first_bot(connection: Connection, project: Project) -> Bot | None:
     return first(connection, Bot, of_project.order_by(BOT.c.id).limit(1))
 
 
+def access_to_bot(connection: Connection, access: Access, bot_uuid: str) -> Access:
+    """Narrow the access to the project's bot with this public id; raises `NotFound`."""
+    named = (BOT.c.uuid == as_public_id(bot_uuid)) & (BOT.c.project_id == access.project.id)
+    bot = first(connection, Bot, select(BOT).where(named, BOT.c.deleted_at.is_(None)))
+    if bot is None:
+        raise NotFound("bot", bot_uuid[:64])
+    return access.narrowed(bot)
+
+
 def heartbeat_and_bot(connection: Connection, project: Project, heartbeat_uuid: str) -> tuple[Heartbeat, Bot]:
     """Read the project's heartbeat with this public id, and its bot; raises `NotFound`."""
     return _and_bot(connection, project, heartbeat_uuid, "heartbeat", IS_HEARTBEAT)

@@ -91,6 +91,9 @@ async def test_each_page_asks_as_often_however_much_there_is(owner: Owner) -> No
         "/tasks": 7,
         "/notifications": 7,
         f"/heartbeats/{owner.heartbeat.uuid}": 10,
+        f"/heartbeats/{owner.heartbeat.uuid}/edit": 15,
+        f"/heartbeats/{owner.heartbeat.uuid}/delete": 4,
+        "/heartbeats/new": 11,
         f"/tasks/{task.uuid}": 8,
         f"/runs/{run.uuid}": 9,
     }

@@ -1,0 +1,95 @@
+"""What the form of a heartbeat asks of the store: to look ahead, and to save, as the API's own calls do it."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from api.dashboard import heartbeat_form as forms
+from api.dashboard.forms import Form, validated
+from api.dashboard.heartbeat_form import FormRequest
+from api.schemas.bots import CreateBot
+from api.schemas.heartbeats import Configure
+from api.schemas.tasks import CreateTask
+from heartbeat.domain.errors import Invalid, ProductError
+from heartbeat.store.bots.bots import create_bot
+from heartbeat.store.heartbeats import tasks
+from heartbeat.store.heartbeats.configure import ConfigureRequest, configure
+from heartbeat.store.heartbeats.heartbeats import heartbeat as heartbeat_of
+from heartbeat.store.heartbeats.heartbeats import lock_bot
+from heartbeat.store.heartbeats.preview import Preview, preview, preview_task
+from heartbeat.store.overview.projects import access_to_bot, access_to_heartbeat
+from heartbeat.store.projects.access import Access
+from heartbeat.store.tables.heartbeats import Heartbeat
+
+
+class EditedMeanwhile(ProductError):
+    """409: somebody else changed the heartbeat after the form was loaded. `before` has its fields as they were then."""
+
+    def __init__(self, before: Mapping[str, Any], heartbeat: Heartbeat) -> None:
+        super().__init__("Somebody else changed this heartbeat meanwhile.", "edited_meanwhile", 409)
+        self.before = before
+        self.heartbeat = heartbeat
+
+
+def look_ahead(connection: Connection, access: Access, form: Form, now: datetime) -> Preview:
+    """Work out what the form would lead to, its prompt and its bot still open; raises `CadenceError` and as preview."""
+    access = _named(connection, access, form.get("uuid"), form.get("bot_id"))
+    values = {"project_id": access.project.uuid, **forms.outlook_values(form)}
+    if forms.is_task(form):
+        return preview_task(connection, access, validated(CreateTask, values).new_task(), now)
+    request = validated(Configure, values).configure_request()
+    return preview(connection, access, replace(request, always_new=request.uuid is None), now)
+
+
+def save(
+    connection: Connection, access: Access, wanted: FormRequest, loaded: str, enable: bool, now: datetime
+) -> Heartbeat:
+    """Make the bot where one is to be made, and make or change the heartbeat, or make the task, in one transaction.
+
+    `loaded` is the heartbeat as the form was made from it. Raises `EditedMeanwhile`, and as configure and create do.
+    """
+    if wanted.task is not None:
+        access = _of_bot(connection, access, wanted.bot, wanted.task.bot_id, now)
+        return tasks.create(connection, access, wanted.task.member_id, wanted.task.new_task(), now)
+    assert wanted.configure is not None
+    request = replace(wanted.configure.configure_request(), enabled=True if enable else None)
+    if request.uuid is None:
+        access = _of_bot(connection, access, wanted.bot, wanted.configure.bot_id, now)
+        return configure(connection, access, replace(request, always_new=True), now)
+    access = access_to_heartbeat(connection, access, request.uuid)
+    _require_unedited(connection, access, request, loaded)
+    return configure(connection, access, request, now)
+
+
+def _of_bot(connection: Connection, access: Access, bot: CreateBot | None, bot_uuid: str, now: datetime) -> Access:
+    """Narrow the access to the bot that was chosen, or to the one that is made here."""
+    if bot is None:
+        return access_to_bot(connection, access, bot_uuid)
+    return access.narrowed(create_bot(connection, access, {**bot.fields(), "attributes": bot.attributes()}, now))
+
+
+def _named(connection: Connection, access: Access, heartbeat_uuid: str, bot_uuid: str) -> Access:
+    """Narrow the access to what the form is of; a bot that is still to be made is none."""
+    if heartbeat_uuid:
+        return access_to_heartbeat(connection, access, heartbeat_uuid)
+    return access if bot_uuid in ("", forms.NEW_BOT) else access_to_bot(connection, access, bot_uuid)
+
+
+def _require_unedited(connection: Connection, access: Access, request: ConfigureRequest, loaded: str) -> None:
+    """Raises `EditedMeanwhile` if a field is neither what it was when the form was loaded nor what it is to be."""
+    # Who changes it holds the bot, too: nobody does between this and the write.
+    bot = lock_bot(connection, access.bot)
+    row = heartbeat_of(connection, bot, access.heartbeat.uuid)
+    before = forms.changed_since(loaded, row)
+    before = {name: value for name, value in before.items() if getattr(row, name) != request.fields.get(name)}
+    if before:
+        raise EditedMeanwhile(before, row)
+
+
+def require_heartbeat(form: Form) -> None:
+    """Raises `Invalid` when a heartbeat that is there would become a task."""
+    if form.get("uuid") and forms.is_task(form):
+        raise Invalid("frequency", "a heartbeat goes on until it is switched off; make a new one for what is to end")

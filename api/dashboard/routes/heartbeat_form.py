@@ -1,0 +1,292 @@
+"""The form of a heartbeat: make one, change one, make another like it, delete one. Looking ahead stores nothing."""
+
+import asyncio
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+from fastapi import APIRouter, Query, Request
+from sqlalchemy import Connection
+from starlette.responses import RedirectResponse, Response
+
+from api.dashboard import heartbeat_form as forms
+from api.dashboard.forms import Form, read_form
+from api.dashboard.heartbeat_saving import EditedMeanwhile, look_ahead, require_heartbeat, save
+from api.dashboard.pages import PageRoute, Visitor, VisitorDep, html
+from api.dashboard.translations import gettext as _
+from api.dashboard.views import heartbeat_form as views
+from api.dashboard.views.heartbeats import title
+from heartbeat.agents.model_offers import offered_models
+from heartbeat.domain.cadence import zones
+from heartbeat.domain.cadence.cron import CadenceError
+from heartbeat.domain.errors import Invalid, InvalidMany, NotFound, ProductError
+from heartbeat.domain.forecast import forecast
+from heartbeat.gallery.templates import templates
+from heartbeat.store.bots.bots import bots
+from heartbeat.store.bots.subscribers import subscribers
+from heartbeat.store.heartbeats.heartbeats import delete_heartbeat
+from heartbeat.store.heartbeats.tasks import TASK
+from heartbeat.store.overview.projects import access_to_heartbeat, heartbeat_and_bot
+from heartbeat.store.pages import Page
+from heartbeat.store.projects.access import Access
+from heartbeat.store.projects.members import member_uuids
+from heartbeat.store.tables.bots import Bot, Subscriber
+from heartbeat.store.tables.heartbeats import Heartbeat
+
+router = APIRouter(prefix="/heartbeats", route_class=PageRoute, include_in_schema=False)
+
+ZONE_COOKIE = "heartbeat_zone"
+MAX_BOTS, MAX_MEMBERS, MAX_TICKS = 500, 500, 10
+# What a new form proposes.
+BEGINNING = {"prompt": "", "cron_pattern": "0 9 * * 1-5"}
+
+
+@dataclass(frozen=True)
+class Editor:
+    """The form as it is to be shown: what is typed, what is wrong with it, and what others changed meanwhile.
+
+    `heartbeat_uuid` is the one that is changed, `None` for a new one. `zone` is the reader's, `address` where the form
+    is sent to, and `is_sent` whether it comes from there.
+    """
+
+    form: Form
+    zone: str
+    address: str
+    heartbeat_uuid: str | None = None
+    is_sent: bool = True
+    errors: dict[str, str] = field(default_factory=dict)
+    changes: tuple[views.FieldChange, ...] = ()
+    status: int = 200
+
+
+@dataclass(frozen=True)
+class EditorRows:
+    """What there is to choose from, and the heartbeat that is changed, with its bot."""
+
+    bots: list[Bot]
+    members: list[Subscriber]
+    heartbeat: Heartbeat | None = None
+    bot: Bot | None = None
+
+
+@router.get("/new")
+async def new_page(
+    request: Request, visitor: VisitorDep, template: str = "", source: Annotated[str, Query(alias="from")] = ""
+) -> Response:
+    """A new heartbeat: empty, from a template, or like another."""
+    zone = reader_zone(request)
+    if source:
+        form = await visitor.read(_copy, source)
+    else:
+        values = templates()[template].values if template in templates() else BEGINNING
+        form = forms.form_of({"timezone": zone, **values}, [("bot_name", _("My agent"))])
+    return await _show(visitor, Editor(form, zone, address(request), is_sent=False))
+
+
+@router.post("/new")
+async def make(request: Request, visitor: VisitorDep) -> Response:
+    """Make the heartbeat that the form asks for, or say what is wrong with it."""
+    return await _submitted(visitor, Editor(await read_form(request), reader_zone(request), address(request)))
+
+
+@router.post("/outlook")
+async def outlook(request: Request, visitor: VisitorDep) -> Response:
+    """Look ahead with what is typed so far: the part of the page beside the form."""
+    form = await read_form(request)
+    access = await visitor.access()
+    return html(
+        "outlook",
+        when=forms.when_values(forms.completed(form)),
+        errors=_errors(form, access.project.uuid),
+        outlook=await _outlook(visitor, form, reader_zone(request)),
+    )
+
+
+@router.get("/{uuid}/edit")
+async def edit_page(uuid: str, request: Request, visitor: VisitorDep) -> Response:
+    """The form of a heartbeat as it is."""
+    form = await visitor.read(_as_it_is, uuid)
+    return await _show(visitor, Editor(form, reader_zone(request), address(request), uuid, is_sent=False))
+
+
+@router.post("/{uuid}/edit")
+async def edit(uuid: str, request: Request, visitor: VisitorDep) -> Response:
+    """Change a heartbeat as its form asks for, or say what is wrong with it."""
+    form = (await read_form(request)).replaced([("uuid", uuid)])
+    return await _submitted(visitor, Editor(form, reader_zone(request), address(request), uuid))
+
+
+@router.get("/{uuid}/delete")
+async def delete_page(uuid: str, visitor: VisitorDep) -> Response:
+    """Ask whether a heartbeat is to be deleted."""
+    frame, access = await visitor.read_framed(access_to_heartbeat, uuid)
+    return html("heartbeat_delete", frame=frame, heartbeat=access.heartbeat, title=title(access.heartbeat))
+
+
+@router.post("/{uuid}/delete")
+async def delete(uuid: str, visitor: VisitorDep) -> Response:
+    """Delete a heartbeat and its schedule. Its logs stay."""
+    stack = visitor.stack
+    await stack.schedules.sync_all(await visitor.write(_deleted, uuid, visitor.now()))
+    return RedirectResponse("/?done=deleted", 303)
+
+
+def reader_zone(request: Request) -> str:
+    """Return the time zone of the reader's browser, as its cookie says it; UTC without one."""
+    name = request.cookies.get(ZONE_COOKIE, "").replace("%2F", "/")
+    return name if name in zones.names() else "UTC"
+
+
+def address(request: Request) -> str:
+    """Return the path of a request with its query: a refused form stays where it was typed."""
+    path: str = request.scope["path"]
+    return f"{path}?{request.url.query}" if request.url.query else path
+
+
+async def _submitted(visitor: Visitor, editor: Editor) -> Response:
+    """Do what the button says that was pressed, or say what is wrong."""
+    try:
+        return await BUTTONS.get(editor.form.get("do"), _save)(visitor, editor)
+    except EditedMeanwhile as problem:
+        return await _show(visitor, _edited_meanwhile(editor, problem))
+    except ProductError as problem:
+        if problem.status >= 500:
+            raise
+        return await _show(visitor, _refused(editor, problem))
+
+
+async def _check(visitor: Visitor, editor: Editor) -> Response:
+    access = await visitor.access()
+    return await _show(visitor, replace(editor, errors=_errors(editor.form, access.project.uuid)))
+
+
+async def _take_theirs(visitor: Visitor, editor: Editor) -> Response:
+    theirs = await visitor.read(_with_theirs, editor.heartbeat_uuid or "", editor.form)
+    return await _show(visitor, replace(editor, form=theirs))
+
+
+async def _save(visitor: Visitor, editor: Editor) -> Response:
+    enable = editor.form.get("do") == "enable"
+    heartbeat = await _saved(visitor, editor.form, enable)
+    if heartbeat.type == TASK:
+        return RedirectResponse(f"/tasks/{heartbeat.uuid}?done=created", 303)
+    done = "enable" if enable else "saved" if editor.heartbeat_uuid else "created"
+    return RedirectResponse(f"/heartbeats/{heartbeat.uuid}?done={done}", 303)
+
+
+BUTTONS = {"check": _check, "theirs": _take_theirs}
+
+
+async def _saved(visitor: Visitor, form: Form, enable: bool) -> Heartbeat:
+    require_heartbeat(form)
+    wanted = forms.request_of(form, (await visitor.access()).project.uuid)
+    heartbeat = await visitor.write(save, wanted, form.get("loaded"), enable, visitor.now())
+    return await visitor.stack.schedules.sync_row(heartbeat)
+
+
+def _refused(editor: Editor, problem: ProductError) -> Editor:
+    """Say what is wrong; the form of a heartbeat that is gone becomes that of a new one."""
+    errors = forms.form_errors(problem, editor.form)
+    if problem.code != "heartbeat_not_found":
+        return replace(editor, errors=errors, status=problem.status)
+    gone = _("This heartbeat was deleted meanwhile. What you typed is still here; saving it makes a new one.")
+    form = editor.form.replaced([], "uuid", "loaded")
+    return Editor(form, editor.zone, "/heartbeats/new", errors={"": gone}, status=problem.status)
+
+
+def _edited_meanwhile(editor: Editor, problem: EditedMeanwhile) -> Editor:
+    """Tell what others changed. The form now knows of it, so that saving it again saves over that."""
+    known = [("loaded", forms.loaded_values(problem.heartbeat)), ("edited", ",".join(problem.before))]
+    changes = tuple(views.field_changes(problem.before, problem.heartbeat))
+    return replace(editor, form=editor.form.replaced(known), changes=changes, status=problem.status)
+
+
+async def _show(visitor: Visitor, editor: Editor) -> Response:
+    frame, rows = await visitor.read_framed(_rows, editor.heartbeat_uuid)
+    form = forms.completed(_with_bot(editor.form, rows))
+    offers = await asyncio.to_thread(offered_models, visitor.stack.settings)
+    return html(
+        "heartbeat_form",
+        editor.status,
+        frame=frame,
+        form=form,
+        address=editor.address,
+        is_sent=editor.is_sent,
+        errors=editor.errors,
+        changes=editor.changes,
+        heartbeat=rows.heartbeat,
+        bot=rows.bot,
+        title=title(rows.heartbeat) if rows.heartbeat else None,
+        choices=views.choices(rows.bots, rows.members, offers, is_new=rows.heartbeat is None),
+        zone_names=views.zone_names(editor.zone),
+        templates=templates(),
+        when=forms.when_values(form),
+        outlook=await _outlook(visitor, form, editor.zone),
+    )
+
+
+async def _outlook(visitor: Visitor, form: Form, zone: str) -> views.OutlookView | None:
+    """Look ahead; `None` while the form leaves open when it is due."""
+    now = visitor.now()
+    try:
+        ahead = await visitor.read(look_ahead, form, now)
+    except (CadenceError, Invalid, InvalidMany, NotFound):
+        return None
+    count = min(MAX_TICKS, forms.executions(form) or MAX_TICKS)
+    # Counting a year of ticks takes tens of milliseconds: not on the loop.
+    outcome = await asyncio.to_thread(forecast, ahead.cadence, ahead.measured, ahead.budget, now, count)
+    return views.outlook_view(outcome, ahead, ZoneInfo(zone), forms.is_task(form), now)
+
+
+def _errors(form: Form, project_uuid: str) -> dict[str, str]:
+    """Say what is wrong with a form, as far as that can be said without the store."""
+    try:
+        require_heartbeat(form)
+        forms.request_of(form, project_uuid)
+    except ProductError as problem:
+        return forms.form_errors(problem, form)
+    return {}
+
+
+def _with_bot(form: Form, rows: EditorRows) -> Form:
+    """Choose the first bot where none is chosen; a heartbeat stays with its own."""
+    if rows.bot:
+        return form.replaced([("bot_id", rows.bot.uuid)])
+    if form.get("bot_id"):
+        return form
+    return form.replaced([("bot_id", rows.bots[0].uuid if rows.bots else forms.NEW_BOT)])
+
+
+def _rows(connection: Connection, access: Access, heartbeat_uuid: str | None) -> EditorRows:
+    if heartbeat_uuid:
+        return EditorRows([], [], *heartbeat_and_bot(connection, access.project, heartbeat_uuid))
+    of_project, _ = bots(connection, access, Page(1, MAX_BOTS))
+    members, _ = subscribers(connection, access, Page(1, MAX_MEMBERS))
+    return EditorRows(of_project, members)
+
+
+def _as_it_is(connection: Connection, access: Access, uuid: str) -> Form:
+    heartbeat, bot = heartbeat_and_bot(connection, access.project, uuid)
+    known = [("uuid", heartbeat.uuid), ("bot_id", bot.uuid), ("loaded", forms.loaded_values(heartbeat))]
+    return forms.form_of_row(heartbeat, known)
+
+
+def _copy(connection: Connection, access: Access, uuid: str) -> Form:
+    """Fill the form of a new heartbeat as another is; its own key stays with it."""
+    heartbeat, bot = heartbeat_and_bot(connection, access.project, uuid)
+    member = member_uuids(connection, [heartbeat]).get(heartbeat.member_id, "")
+    form = forms.form_of_row(heartbeat, [("bot_id", bot.uuid), ("member_id", member)])
+    label = _("%(name)s (copy)") % {"name": heartbeat.label} if heartbeat.label else ""
+    return form.replaced([("label", label[:200])], "external_id")
+
+
+def _with_theirs(connection: Connection, access: Access, uuid: str, form: Form) -> Form:
+    """Take over what others changed meanwhile, and leave everything else as it was typed."""
+    heartbeat, _ = heartbeat_and_bot(connection, access.project, uuid)
+    theirs = forms.with_theirs(form, heartbeat, form.get("edited").split(","))
+    return theirs.replaced([("loaded", forms.loaded_values(heartbeat))], "edited")
+
+
+def _deleted(connection: Connection, access: Access, uuid: str, now: datetime) -> list[str]:
+    return delete_heartbeat(connection, access_to_heartbeat(connection, access, uuid), now)
