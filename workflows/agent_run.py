@@ -43,6 +43,8 @@ T = TypeVar("T")
 SCHEDULED_FOR = SearchAttributeKey.for_datetime("TemporalScheduledStartTime")
 # In the history of a run whose failed call had others beside it. Runs of earlier versions left those to themselves.
 ENDS_ALL_CALLS = "ends-all-calls"
+# In the history of a run that was cancelled while a step of it ended all the same. Earlier versions went on with it.
+HEEDS_CANCELLATION = "heeds-cancellation"
 # Opening and closing are tried until they succeed: a run that began is always closed.
 TRANSACTION = workflow.LocalActivityConfig(start_to_close_timeout=TRANSACTION_TIMEOUT, retry_policy=RETRY_FOREVER)
 
@@ -90,6 +92,7 @@ class AgentRun:
             if self._is_cancelled:
                 raise asyncio.CancelledError
             while (thought := await self._think(opened, number)).calls:
+                self._raise_if_cancelled()
                 number = thought.calls[-1].number + 1
                 if number > opened.max_steps:
                     return at_limit(opened)
@@ -125,6 +128,7 @@ class AgentRun:
     async def _act(self, opened: OpenRunResult, call: PendingCall) -> None:
         """Make a call; one that needs a person's yes waits for it, however long, holding nothing."""
         while (acted := await self._call(opened, call)).approval_seconds is not None:
+            self._raise_if_cancelled()
             workflow.set_current_details(f"Step {call.number}, {call.tool}, waits for a person's approval.")
             with suppress(TimeoutError):
                 await workflow.wait_condition(
@@ -143,6 +147,14 @@ class AgentRun:
         )
         await start_notifying(acted.notification_uuids)
         return acted
+
+    def _raise_if_cancelled(self) -> None:
+        """Raise `CancelledError` in a run that was to be cancelled.
+
+        An activity that ends before it hears of its cancellation returns as if nothing had been asked of it.
+        """
+        if workflow.cancellation_reason() is not None and workflow.patched(HEEDS_CANCELLATION):
+            raise asyncio.CancelledError
 
     def _step_options(self, opened: OpenRunResult, attempt_seconds: int, summary: str) -> workflow.ActivityConfig:
         return workflow.ActivityConfig(

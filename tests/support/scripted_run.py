@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any, NoReturn
 
 from temporalio import activity
-from temporalio.client import Client, WorkflowHandle
+from temporalio.client import Client, WorkflowHandle, WorkflowHistory
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import Worker
 
@@ -26,6 +26,7 @@ from heartbeat.domain.contracts import (
     ThinkResult,
 )
 from heartbeat.domain.ids import new_id
+from tests.support.patience import until
 from tests.support.world import SANDBOX
 from worker import WORKFLOWS
 from workflows.agent_run import AgentRun
@@ -55,6 +56,33 @@ class Calls:
         """Return once every call that does not fail has begun."""
         for _ in set(self.numbers) - {FAILS}:
             await self._under_way.acquire()
+
+
+class Unheard:
+    """A step that ends with `result` although its run is cancelled: without a heartbeat it never hears of that.
+
+    When it is made again it has no more to say.
+    """
+
+    def __init__(self, result: ActResult | ThinkResult) -> None:
+        self._results = iter((result, ActResult()))
+        self._under_way, self._cancelled = asyncio.Event(), asyncio.Event()
+
+    async def act(self, number: int) -> Any:
+        self._under_way.set()
+        await self._cancelled.wait()
+        return next(self._results)
+
+    async def cancel(self, handle: WorkflowHandle[AgentRun, RunResult]) -> None:
+        """Cancel the run, and let the call end as soon as the workflow has asked for its cancellation."""
+        await self._under_way.wait()
+        await handle.cancel()
+        await until(handle.fetch_history, _asks_for_cancellation)
+        self._cancelled.set()
+
+
+def _asks_for_cancellation(history: WorkflowHistory) -> bool:
+    return any(event.HasField("activity_task_cancel_requested_event_attributes") for event in history.events)
 
 
 async def for_ever() -> NoReturn:

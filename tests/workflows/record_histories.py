@@ -42,6 +42,7 @@ from tests.support.scripted_run import (
     WAITS_FOR_A_PERSON,
     Calls,
     ScriptedRun,
+    Unheard,
     for_ever,
     scripted_worker,
 )
@@ -229,6 +230,10 @@ async def test_calls_together(temporal: Client) -> None:
         await calls.under_way()
         await handle.cancel()
         await record(temporal, "cancelled_with_several_calls", handle.id)
+    call = Unheard(ActResult(approval_seconds=0.5))
+    async with ScriptedRun(call.act, FAILS).started(temporal) as handle:
+        await call.cancel(handle)
+        await record(temporal, "cancelled_unheard", handle.id)
 
 
 async def test_a_call_that_is_not_made(temporal: Client) -> None:

@@ -2,12 +2,14 @@
 
 import asyncio
 
+import pytest
+from temporalio import activity
 from temporalio.client import Client
 from temporalio.exceptions import ApplicationError
 
-from heartbeat.domain.contracts import ActResult
+from heartbeat.domain.contracts import ActResult, PendingCall, ThinkInput, ThinkResult
 from tests.support.histories import replay
-from tests.support.scripted_run import FAILS, TAKES_LONG, WAITS_FOR_A_PERSON, Calls, ScriptedRun
+from tests.support.scripted_run import DAY, FAILS, TAKES_LONG, WAITS_FOR_A_PERSON, Calls, ScriptedRun, Unheard
 
 
 async def test_calls_under_way_are_ended_before_the_run_is_closed(temporal: Client) -> None:
@@ -58,3 +60,38 @@ async def test_a_cancelled_run_ends_all_its_calls(temporal: Client) -> None:
     first, *cancelled, last = run.events
     assert (first, last) == ("3 done", "closed: cancelled")
     assert sorted(cancelled) == [f"{number} cancelled" for number in TAKES_LONG]
+
+
+@pytest.mark.parametrize("result", [ActResult(approval_seconds=DAY), ActResult()], ids=["waits for a person", "done"])
+async def test_a_call_that_ends_all_the_same_does_not_take_the_cancellation_with_it(
+    temporal: Client, result: ActResult
+) -> None:
+    call = Unheard(result)
+    run = ScriptedRun(call.act, FAILS)
+    async with run.started(temporal) as handle:
+        await call.cancel(handle)
+        assert (await handle.result()).status == "cancelled"
+        history = await handle.fetch_history()
+    assert run.events == ["2 done", "closed: cancelled"]
+    await replay(history)
+
+
+class UnheardThought(ScriptedRun):
+    """A run whose model asks for calls although the run was cancelled meanwhile."""
+
+    def __init__(self, step: Unheard) -> None:
+        super().__init__(step.act)
+        self._step = step
+
+    @activity.defn(name="think")
+    async def think(self, step: ThinkInput) -> ThinkResult:
+        return await self._step.act(step.number)
+
+
+async def test_what_a_model_asks_for_in_a_cancelled_run_is_not_called(temporal: Client) -> None:
+    step = Unheard(ThinkResult((PendingCall(FAILS, "tool_2"),)))
+    run = UnheardThought(step)
+    async with run.started(temporal) as handle:
+        await step.cancel(handle)
+        assert (await handle.result()).status == "cancelled"
+    assert run.events == ["closed: cancelled"]
