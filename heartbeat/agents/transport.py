@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import httpx2
 
-from heartbeat.agents.bodies.repair import UnusableResponse, repaired
+from heartbeat.agents.bodies.repair import CHECK_ADDRESS, KEEPS_METHOD, UnusableResponse, repaired
 from heartbeat.agents.bodies.shapes import whole
 from heartbeat.agents.parameters import Parameters
 
@@ -57,6 +57,8 @@ class RepairingTransport(httpx2.AsyncBaseTransport):
 
 def _repaired(request: httpx2.Request, response: httpx2.Response) -> httpx2.Response:
     """Make the response that the libraries take; raises `UnusableResponse` for what is no answer."""
+    if response.status_code in KEEPS_METHOD and _leads_elsewhere(request.url, response.headers.get("location", "")):
+        raise UnusableResponse(f"a redirect to another host, where no key is sent; {CHECK_ADDRESS}")
     result = repaired(request.url.path, response.status_code, response.headers, response.content, time.time())
     headers = {name: value for name, value in response.headers.items() if name not in BODY_HEADERS}
     if result.content is not response.content:
@@ -65,6 +67,13 @@ def _repaired(request: httpx2.Request, response: httpx2.Response) -> httpx2.Resp
         # The one form that every library reads, with fractions.
         headers["retry-after-ms"] = str(result.wait * 1000)
     return httpx2.Response(result.status, headers=headers, content=result.content, request=request)
+
+
+def _leads_elsewhere(url: httpx2.URL, location: str) -> bool:
+    """Whether a redirect leaves the host, or its TLS. The client would take along every key but `Authorization`."""
+    target = url.join(location)
+    secured = url.scheme == "http" and target.scheme == "https"
+    return target.host != url.host or not (secured or (target.scheme, target.port) == (url.scheme, url.port))
 
 
 def unusable_response_behind(problem: BaseException) -> UnusableResponse | None:

@@ -24,6 +24,10 @@ def completes() -> Answer:
     return says(json.dumps(ANSWER).encode(), content_type="application/json")
 
 
+def leads(location: str) -> Answer:
+    return says(b"", "307 Temporary Redirect", location=location)
+
+
 async def words_of(**settings: Any) -> str:
     """What the model says, or the code of the failure."""
     reply = await reply_of(**settings)
@@ -61,6 +65,21 @@ async def test_what_came_in_the_way_is_told(address: str, words: str) -> None:
     assert isinstance(failure, ModelFailure)
     assert words in failure.words
     assert failure.provider_words == ""
+
+
+async def test_a_redirect_takes_no_key_to_another_host() -> None:
+    async with Peer({"*": completes()}) as other:
+        answers = {
+            "/old/chat/completions": leads("/v1/chat/completions"),
+            "/v1/chat/completions": completes(),
+            "/away/chat/completions": leads(other.url("/v1/chat/completions")),
+        }
+        async with Peer(answers) as provider:
+            assert await words_of(openai_base_url=provider.url("/old")) == "ok"
+            failure = await reply_of(openai_base_url=provider.url("/away"))
+    assert isinstance(failure, ModelFailure)
+    assert (failure.code, other.asked) == ("bad_answer", [])
+    assert "a redirect to another host, where no key is sent" in failure.message
 
 
 async def test_a_tunnel_is_asked_for_where_the_provider_speaks_tls() -> None:
