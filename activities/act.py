@@ -24,6 +24,7 @@ from heartbeat.store.database import Database
 from heartbeat.store.heartbeats.task_effects import unsynced_tasks
 from heartbeat.store.notifications.outbox import unsent_notifications
 from heartbeat.store.runs.approvals import ask
+from heartbeat.store.runs.recordings import recorded_outcome
 from heartbeat.store.runs.tool_calls import (
     CallOutcome,
     CallReceipt,
@@ -36,6 +37,8 @@ from heartbeat.store.runs.tool_changes import ToolChange, record_change
 from heartbeat.store.tables.runs import Run
 from heartbeat.store.tools.toolset import Toolset, toolset
 
+# It tells what its agent thinks of its run, and acts on nothing: a replay makes its own.
+REPORT = "report"
 UNKNOWN = "Nobody knows whether this call was made: the worker was lost in the middle of it. It is not made again."
 REHEARSED = (
     "Rehearsal: this call was not made. It was written down as what you would have done; go on as if it had been made."
@@ -72,6 +75,9 @@ class ToolActivities:
         """Make one call and write down its outcome; what a tool fails at is for the model to read."""
         receipt, tools = await self._database.read_inline(_read_call, step)
         if receipt.over:
+            return ActResult()
+        if receipt.run.replay_of and receipt.call.name != REPORT:
+            await self._finish(receipt, await self._database.read_inline(recorded_outcome, receipt))
             return ActResult()
         async with heartbeating():
             tool = await self._tool(receipt, tools)

@@ -59,6 +59,7 @@ class FormRequest:
     bot: CreateBot | None
     configure: Configure | None
     task: CreateTask | None
+    draft: str | None = None
 
 
 def request_of(form: Form, project_uuid: str) -> FormRequest:
@@ -75,7 +76,7 @@ def request_of(form: Form, project_uuid: str) -> FormRequest:
         _checked(errors, form, {}, lambda: _cadence_of(form))
     if errors:
         raise InvalidMany([Detail(name, message) for name, message in errors.items()])
-    return FormRequest(bot, configure, task)
+    return FormRequest(bot, configure, task, form.get("draft") or None)
 
 
 def values_of(form: Form) -> dict[str, Any]:

@@ -58,7 +58,7 @@ def save(
     request = replace(wanted.configure.configure_request(), enabled=True if enable else None)
     if request.uuid is None:
         access = _of_bot(connection, access, wanted.bot, wanted.configure.bot_id, now)
-        return configure(connection, access, replace(request, always_new=True), now)
+        return configure(connection, access, replace(request, always_new=True, draft=wanted.draft), now)
     access = access_to_heartbeat(connection, access, request.uuid)
     _require_unedited(connection, access, request, loaded)
     return configure(connection, access, request, now)

@@ -8,18 +8,23 @@ from api.dashboard.routes import (
     heartbeat_form,
     notifications,
     project,
+    rehearsals,
     run,
+    run_actions,
     sign_in,
     tasks,
     tools,
 )
 
+# Those that name what a form asks for come before those that take it for an id.
 modules = (
     sign_in,
+    rehearsals,
     heartbeat_form,
     project,
     actions,
     run,
+    run_actions,
     tasks,
     approvals,
     findings,

@@ -8,18 +8,19 @@ from fastapi import APIRouter
 from sqlalchemy import Connection
 
 from api.deps import CallerDep
+from api.manual_runs import answer_of_run, running
 from api.openapi import call
 from api.responses import ApiResponse
 from api.schemas.heartbeats import Trigger
 from api.schemas.logs import Triggered
-from api.schemas.runs import Cancel, Cancelled, show_rehearsal, show_result
+from api.schemas.runs import Cancel, Cancelled, show_result
 from heartbeat.domain.contracts import RunResult
 from heartbeat.domain.errors import Conflict, NotFound
 from heartbeat.domain.ids import new_id
 from heartbeat.store.heartbeats.plan_limits import require_heartbeats
 from heartbeat.store.projects.access import Access, as_public_id
-from heartbeat.store.runs.rehearsals import rehearsal
-from heartbeat.store.runs.runs import run_by_uuid, runs_in_progress, runs_of
+from heartbeat.store.runs.runs import runs_in_progress, runs_of
+from heartbeat.store.runs.variants import promise_rehearsal
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.runs import Run
 from heartbeat.temporal.runs import cancel_run, manual_workflow_id, result_within, start_manual_run
@@ -34,20 +35,18 @@ CANCEL_WAIT = 15.0
 async def trigger(body: Trigger, caller: CallerDep) -> ApiResponse:
     """Run a heartbeat now, enabled or not, and wait for the result. If you hang up the run still ends and is logged.
 
-    With `dry_run` it is a rehearsal: what acts is written down and not done.
+    With `dry_run` it is a rehearsal: what acts is written down and not done. It may have another prompt, model or
+    instruction than what is saved.
     """
     stack, access = caller.stack, await caller.access(body)
     heartbeat = access.heartbeat
     require_heartbeats(access.project, access.plan, access.bot)
     log_id = caller.claim.new_id("log") if caller.claim else new_id("log")
-    started = monotonic()
+    deadline = monotonic() + stack.settings.trigger_wait if body.wait else 0
+    if body.changes:
+        await caller.write(body, promise_rehearsal, log_id, body.changes, caller.now())
     handle = await start_manual_run(stack.temporal, stack.settings, heartbeat, access.bot.name, log_id, body.dry_run)
-    seconds_left = stack.settings.trigger_wait - (monotonic() - started)
-    end = await result_within(handle, seconds_left) if body.wait else None
-    result = await caller.read(body, _result, log_id) if end else None
-    if end is None or (result is not None and result["status"] == "running"):
-        return ApiResponse({"result": _running(log_id)}, 202)
-    return ApiResponse({"result": result or {"status": end.status, "error_message": end.reason}})
+    return await answer_of_run(caller, body, handle, log_id, deadline)
 
 
 @router.post("/cancel", **call(Cancelled, later=True))
@@ -99,22 +98,8 @@ def _together(results: list[dict[str, Any]]) -> dict[str, Any]:
 def _without_log(log_id: str, ends: list[RunResult | None]) -> dict[str, Any]:
     """Show a run that no worker had begun."""
     end = ends[0] if ends else None
-    return {"status": end.status, "error_message": end.reason, "log_id": log_id} if end else _running(log_id)
-
-
-def _running(log_id: str) -> dict[str, Any]:
-    return {"status": "running", "log_id": log_id}
+    return {"status": end.status, "error_message": end.reason, "log_id": log_id} if end else running(log_id)
 
 
 def _results(connection: Connection, access: Access, heartbeat: Heartbeat, log_ids: list[str]) -> list[dict[str, Any]]:
     return [show_result(run) for run in runs_of(connection, heartbeat, log_ids)]
-
-
-def _result(connection: Connection, access: Access, log_id: str) -> dict[str, Any] | None:
-    """Read what a run came to, and what a rehearsal would have done; `None` for one that never began."""
-    try:
-        run = run_by_uuid(connection, log_id)
-    except NotFound:
-        return None
-    result = show_result(run)
-    return {**result, "rehearsal": show_rehearsal(rehearsal(connection, run))} if run.dry_run else result

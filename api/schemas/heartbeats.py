@@ -13,6 +13,7 @@ from api.schemas.examples import example
 from api.schemas.fields import Key, OfBot, OfHeartbeat, wrong_field
 from api.schemas.pages import PageNumber, Pagination, PerPage
 from api.schemas.scheduled import ScheduledObject, show_scheduled
+from api.schemas.variants import VariedFields
 from heartbeat.domain import credits
 from heartbeat.domain.field_types import Flag, is_blank
 from heartbeat.domain.heartbeat_fields import NULL_IS_LEFT_OUT, HeartbeatFields
@@ -108,13 +109,19 @@ class ListHeartbeats(OfBot):
         return None if self.page is None and self.per_page is None else Page(self.page or 1, self.per_page or PAGE_SIZE)
 
 
-class Trigger(OfHeartbeat):
+class Trigger(OfHeartbeat, VariedFields):
     wait: Flag = Field(True, description="false: do not wait for the run to end.", examples=[True])
     dry_run: Flag = Field(
         False,
         description="A rehearsal: the model is asked and charged, but calls that act are only written down.",
         examples=[False],
     )
+
+    @model_validator(mode="after")
+    def _only_rehearsals_vary(self) -> Self:
+        if self.changes and not self.dry_run:
+            raise wrong_field(next(iter(self.changes)), "only a rehearsal may have another one; send dry_run, too")
+        return self
 
 
 class HeartbeatObject(HeartbeatFields, ScheduledObject):

@@ -62,6 +62,10 @@ class LogObject(BaseModel):
         examples=["schedule"],
     )
     dry_run: bool = Field(description="A rehearsal: calls that act were written down and not made.", examples=[False])
+    replay_of: str | None = Field(
+        description="Of a replay, which is a rehearsal: the run whose recorded tool results it was answered with.",
+        examples=[None],
+    )
     cut: bool = Field(
         description="Its last answer was cut off at the bot's max_reply_tokens. A run whose tools had done its work "
         "by then is a success all the same.",
@@ -179,6 +183,7 @@ def show_log(run: Row[Any], settings: Settings) -> dict[str, Any]:
         "status": run.status,
         "trigger": run.trigger,
         "dry_run": run.dry_run,
+        "replay_of": run.replay_of,
         "cut": run.cut,
         "paused_tools": run.paused_tools or [],
         "heartbeat_id": run.heartbeat_uuid,

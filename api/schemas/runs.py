@@ -20,6 +20,7 @@ from api.schemas.response_fields import (
     TokensUsed,
     WrittenAt,
 )
+from api.schemas.variants import VariedFields
 from heartbeat.domain.field_types import Flag
 from heartbeat.settings import Settings
 from heartbeat.store.runs.details import parsed
@@ -61,6 +62,10 @@ class OfRun(OfBot):
     run_id: Key = Field(description="The run's id (`log_…`).", examples=[examples.RUN])
 
 
+class Replay(OfRun, VariedFields):
+    wait: Flag = Field(True, description="false: do not wait for the replay to end.", examples=[True])
+
+
 class StepObject(BaseModel):
     """One model request or one tool call of a run."""
 
@@ -76,7 +81,7 @@ class StepObject(BaseModel):
     is_error: bool = Field(description="Whether the call failed.", examples=[False])
     failure_code: str | None = Field(
         description="Of a call that failed: failed, invalid_arguments, down, unknown, changed or refused; in a "
-        "rehearsal rehearsed or would_ask.",
+        "rehearsal rehearsed or would_ask; in a replay also not_recorded.",
         examples=["down"],
     )
     failure: str | None = Field(
@@ -161,7 +166,7 @@ def show_step(step: Step, charged: int) -> dict[str, Any]:
         "state": step.state,
         "arguments": parsed(step.arguments),
         "answer": step.answer,
-        "is_error": step.failure_code not in (None, *WRITTEN_DOWN),
+        "is_error": step.failure_code not in (None, *WRITTEN_DOWN, "not_recorded"),
         "failure_code": step.failure_code,
         "failure": step.failure,
         "model": step.model or None,

@@ -23,13 +23,12 @@ from heartbeat.domain.errors import Conflict
 from heartbeat.domain.first_message import first_message
 from heartbeat.settings import Settings
 from heartbeat.store.runs.details import parsed
+from heartbeat.store.runs.recordings import NOT_RECORDED
 from heartbeat.store.runs.runs import run_by_uuid
 from heartbeat.store.runs.steps import steps
 from heartbeat.store.tables.bots import Tool
 from heartbeat.store.tables.runs import Run, Step
 from heartbeat.store.tools.toolset import Toolset, toolset
-
-NOT_RECORDED = "This call is not in the recording of the run that is replayed, so nothing is known of what it answers."
 
 
 @dataclass(frozen=True)

@@ -20,13 +20,15 @@ from heartbeat.store.tables.runs import Run
 from heartbeat.temporal.client import RPC_TIMEOUT, NoAnswer, answer_to
 from heartbeat.temporal.summaries import run_summary
 
+RunHandle = WorkflowHandle[object, RunResult]
+
 # How long a Temporal that is slow is waited for when a run is to be cancelled.
 CANCEL_TIMEOUT = timedelta(seconds=15)
 
 
 async def start_manual_run(
     client: Client, settings: Settings, heartbeat: Heartbeat, bot_name: str, run_uuid: str, dry_run: bool = False
-) -> WorkflowHandle[object, RunResult]:
+) -> RunHandle:
     """Start a run now under the log id `run_uuid`; asking again for the same one gives the same workflow.
 
     With `dry_run` it is a rehearsal. A Temporal that is slow is waited for as long as a trigger waits for its result.
@@ -72,9 +74,7 @@ async def wake(client: Client, workflow_id: str, step: int) -> bool:
     return True
 
 
-async def cancel_run(
-    client: Client, workflow_id: str, run_id: str | None = None
-) -> WorkflowHandle[object, RunResult] | None:
+async def cancel_run(client: Client, workflow_id: str, run_id: str | None = None) -> RunHandle | None:
     """Ask the workflow of a run to end it; `None` when that has ended or never was. Raises `Unavailable`.
 
     The workflow closes its run as cancelled once the step under way has heard of it.
@@ -91,7 +91,7 @@ async def cancel_run(
     return handle
 
 
-async def result_within(handle: WorkflowHandle[object, RunResult], seconds: float) -> RunResult | None:
+async def result_within(handle: RunHandle, seconds: float) -> RunResult | None:
     """How a run's workflow ended; `None` when it has not by then, or failed, or cannot be asked: its log will tell.
 
     A workflow that ends as cancelled itself never came to open its run.
@@ -106,7 +106,7 @@ async def result_within(handle: WorkflowHandle[object, RunResult], seconds: floa
         return None
 
 
-async def run_uuid_of(handle: WorkflowHandle[object, RunResult]) -> str:
+async def run_uuid_of(handle: RunHandle) -> str:
     """The log id of a run once its workflow is over, however long that takes; raises `Conflict` or `Unavailable`."""
     try:
         run_uuid = (await handle.result()).run_uuid

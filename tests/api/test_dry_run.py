@@ -70,3 +70,28 @@ async def test_switching_it_off_ends_a_probing_under_way(api: Api, auto_resume: 
     else:
         assert shown["probe_at"] is None
         assert shown["message"] == "Tried again 2 times in vain; the last error: no. Mend it, then enable again."
+
+
+async def test_a_rehearsal_and_a_replay_have_another_prompt_and_model(working: Api, model: ModelServer) -> None:
+    bot = await working.bot()
+    heartbeat = await working.heartbeat(bot)
+    which = {"bot_id": bot["id"], "heartbeat_id": heartbeat["uuid"]}
+    refusal = await working.post("/heartbeat/trigger", **which, prompt="Try this.")
+    assert (refusal.status_code, refusal.json()["details"][0]["field"]) == (400, "prompt")
+
+    model.script(says("Tried."), says("All quiet."), says("Replayed."))
+    tried = await working.post("/heartbeat/trigger", **which, dry_run=1, prompt="Try this.", model="gpt-other")
+    real = (await working.post("/heartbeat/trigger", **which)).json()["result"]
+    answer = await working.post("/run/replay", bot_id=bot["id"], run_id=real["log_id"], instruction="Be new.")
+    result = Triggered.model_validate(answer.json(), extra="forbid").result
+    assert (answer.status_code, result.status, result.response) == (200, "success", "Replayed.")
+    assert [request["model"] for request in model.requests] == ["gpt-other", "gpt-4o-mini", "gpt-4o-mini"]
+
+    apart = await working.get("/heartbeat/logs", **which, dry_run=1)
+    logs = Logs.model_validate(apart.json(), extra="forbid").logs
+    assert [(log.uuid, log.prompt, log.replay_of) for log in logs] == [
+        (result.log_id, heartbeat["prompt"], real["log_id"]),
+        (tried.json()["result"]["log_id"], "Try this.", None),
+    ]
+    missing = await working.post("/run/replay", bot_id=bot["id"], run_id="log_nowhere")
+    assert (missing.status_code, missing.json()["code"]) == (404, "run_not_found")

@@ -22,6 +22,7 @@ from heartbeat.domain.cadence import zones
 from heartbeat.domain.cadence.cron import CadenceError
 from heartbeat.domain.errors import Invalid, InvalidMany, NotFound, ProductError
 from heartbeat.domain.forecast import forecast
+from heartbeat.domain.ids import new_id
 from heartbeat.gallery.templates import templates
 from heartbeat.store.bots.bots import bots
 from heartbeat.store.bots.subscribers import subscribers
@@ -204,7 +205,7 @@ def _edited_meanwhile(editor: Editor, problem: EditedMeanwhile) -> Editor:
 
 async def _show(visitor: Visitor, editor: Editor) -> Response:
     frame, rows = await visitor.read_framed(_rows, editor.heartbeat_uuid)
-    form = forms.completed(_with_bot(editor.form, rows))
+    form = forms.completed(_with_draft(_with_bot(editor.form, rows), rows))
     offers = await asyncio.to_thread(offered_models, visitor.stack.settings)
     return html(
         "heartbeat_form",
@@ -256,6 +257,13 @@ def _with_bot(form: Form, rows: EditorRows) -> Form:
     if form.get("bot_id"):
         return form
     return form.replaced([("bot_id", rows.bots[0].uuid if rows.bots else forms.NEW_BOT)])
+
+
+def _with_draft(form: Form, rows: EditorRows) -> Form:
+    """Name the draft that the form's rehearsals belong to, and that becomes the heartbeat when it is saved."""
+    if rows.heartbeat or form.get("draft"):
+        return form
+    return form.replaced([("draft", new_id("hb"))])
 
 
 def _rows(connection: Connection, access: Access, heartbeat_uuid: str | None) -> EditorRows:

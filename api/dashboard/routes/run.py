@@ -26,6 +26,7 @@ router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
 NOTICES = {
     "approved": "You approved the call; the run goes on in a moment.",
+    "cancel": "The run is being cancelled; what it used is charged.",
     "denied": "You denied the call; the run goes on without it in a moment.",
 }
 

@@ -22,6 +22,7 @@ OUTCOME = 160
 REHEARSED = {
     "rehearsed": "written down, not called",
     "would_ask": "written down, not called; a person would have been asked first",
+    "not_recorded": "not called; the run that is replayed never made this call",
 }
 
 

@@ -26,11 +26,11 @@ from heartbeat.store.heartbeats.heartbeats import (
 from heartbeat.store.heartbeats.heartbeats import heartbeat as heartbeat_of
 from heartbeat.store.heartbeats.plan_limits import require_gap, require_heartbeats, require_room
 from heartbeat.store.heartbeats.tick_accounting import CADENCE
-from heartbeat.store.projects.access import Access
+from heartbeat.store.projects.access import Access, as_public_id
 from heartbeat.store.projects.members import subscriber
 from heartbeat.store.rows import columns, first
 from heartbeat.store.tables.bots import Bot
-from heartbeat.store.tables.heartbeats import Heartbeat
+from heartbeat.store.tables.heartbeats import DRAFT, Heartbeat
 
 HEARTBEAT = columns(Heartbeat)
 
@@ -42,7 +42,8 @@ COLUMNS = (*HeartbeatFields.model_fields, "prompt_hash", "anchor_at")
 class ConfigureRequest:
     """What a configure asks for. `fields` has the `HeartbeatFields` that were sent, by name, and no others.
 
-    `always_new`: none is meant that is there already, whatever its member and prompt.
+    `always_new`: none is meant that is there already, whatever its member and prompt. `draft` is the public id of the
+    draft that becomes the heartbeat, if that is a new one.
     """
 
     fields: Mapping[str, Any]
@@ -50,6 +51,7 @@ class ConfigureRequest:
     member_key: str | None = None
     enabled: bool | None = None
     always_new: bool = False
+    draft: str | None = None
 
     @property
     def prompt(self) -> str:
@@ -70,7 +72,7 @@ def configure(connection: Connection, access: Access, request: ConfigureRequest,
         require_room(access.project, access.plan, count_heartbeats(connection, bot))
     require_gap(access.project, access.plan, resolved.cadence)
     if resolved.heartbeat is None:
-        return _insert(connection, bot, resolved, bool(request.enabled), now)
+        return _insert(connection, bot, resolved, request, now)
     changes = {name: value for name, value in resolved.after.items() if value != resolved.before[name]}
     return states.change(connection, resolved.heartbeat, changes, request.enabled, now)
 
@@ -104,6 +106,21 @@ def resolve_new(plan: Plan, request: ConfigureRequest, now: datetime) -> Resolve
     before = _new_columns(plan, request.prompt, now)
     after = _applied(before, request, now)
     return Resolved(None, None, before, after, _cadence(after))
+
+
+def draft_of(connection: Connection, project_id: int, uuid: str | None) -> Heartbeat | None:
+    """The project's draft with this public id, locked; `None` when it has become a heartbeat, or never was one."""
+    if uuid is None:
+        return None
+    named = (HEARTBEAT.c.uuid == as_public_id(uuid)) & (HEARTBEAT.c.project_id == project_id)
+    drafts = select(HEARTBEAT).where(named, HEARTBEAT.c.type == DRAFT)
+    return first(connection, Heartbeat, drafts.with_for_update(key_share=True))
+
+
+def new_row(bot: Bot, resolved: Resolved) -> Heartbeat:
+    """The heartbeat that a request makes anew, not written yet."""
+    whose = {"project_id": bot.project_id, "bot_id": bot.id, "member_id": resolved.member_id}
+    return Heartbeat.model_construct(**{**resolved.after, **whose, "uuid": new_id("hb")})
 
 
 def _meant(connection: Connection, bot: Bot, member_id: int | None, request: ConfigureRequest) -> Heartbeat | None:
@@ -171,10 +188,14 @@ def _cadence(columns: Mapping[str, Any]) -> Cadence:
         raise Invalid(problem.field, problem.message) from None
 
 
-def _insert(connection: Connection, bot: Bot, resolved: Resolved, enabled: bool, now: datetime) -> Heartbeat:
-    whose = {"project_id": bot.project_id, "bot_id": bot.id, "member_id": resolved.member_id}
-    heartbeat = Heartbeat.model_construct(**{**resolved.after, **whose, "uuid": new_id("hb")})
-    return states.create(connection, heartbeat, enabled, now)
+def _insert(
+    connection: Connection, bot: Bot, resolved: Resolved, request: ConfigureRequest, now: datetime
+) -> Heartbeat:
+    heartbeat, enabled = new_row(bot, resolved), bool(request.enabled)
+    draft = draft_of(connection, bot.project_id, request.draft)
+    if draft is None:
+        return states.create(connection, heartbeat, enabled, now)
+    return states.adopt(connection, draft, heartbeat, enabled, now)
 
 
 def _hash(prompt: str) -> str:

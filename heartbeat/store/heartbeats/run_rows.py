@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from heartbeat.domain.ids import new_id
-from heartbeat.store.tables.heartbeats import Heartbeat
+from heartbeat.store.tables.heartbeats import DRAFT, Heartbeat
 
 
 def run_row(heartbeat: Heartbeat, now: datetime, **own: Any) -> dict[str, Any]:
@@ -17,7 +17,7 @@ def run_row(heartbeat: Heartbeat, now: datetime, **own: Any) -> dict[str, Any]:
         "heartbeat_id": heartbeat.id,
         "workflow_id": None,
         "workflow_run_id": None,
-        "type": heartbeat.type,
+        "type": "heartbeat" if heartbeat.type == DRAFT else heartbeat.type,
         "trigger": "schedule",
         "status": "skipped",
         "skip_reason": None,
@@ -35,6 +35,7 @@ def run_row(heartbeat: Heartbeat, now: datetime, **own: Any) -> dict[str, Any]:
         "credits_held": 0,
         "cost_nano_usd": 0,
         "dry_run": False,
+        "replay_of": None,
         "paused_tools": None,
         "scheduled_for": None,
         "started_at": now,

@@ -11,13 +11,17 @@ from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, Connection, bindparam, select, update
 
+from heartbeat.domain.heartbeat_fields import HeartbeatFields
 from heartbeat.domain.pauses import REASONS, HeartbeatPause
 from heartbeat.store.heartbeats.tick_accounting import CADENCE, account, due, moved_to
 from heartbeat.store.rows import columns, exactly_one
-from heartbeat.store.tables.heartbeats import Heartbeat
+from heartbeat.store.tables.heartbeats import DRAFT, Heartbeat
+from heartbeat.store.tables.runs import Run
 
-HEARTBEAT = columns(Heartbeat)
+HEARTBEAT, RUN = columns(Heartbeat), columns(Run)
 
+# What a draft takes over from the heartbeat that it is for: the declared fields, and two that follow from them.
+FIELDS = frozenset({*HeartbeatFields.model_fields, "prompt_hash", "anchor_at"})
 NO_PAUSE: dict[str, Any] = {
     "pause_reason": None,
     "pause_since": None,
@@ -46,6 +50,28 @@ def create(connection: Connection, heartbeat: Heartbeat, enabled: bool, now: dat
     values = heartbeat.model_dump(exclude={"id"}) | {"created_at": now, "updated_at": now, "enabled": enabled}
     statement = HEARTBEAT.insert().values(**values | moved_to(heartbeat, now)).returning(HEARTBEAT)
     return exactly_one(connection, Heartbeat, statement)
+
+
+def draft(connection: Connection, heartbeat: Heartbeat, now: datetime) -> Heartbeat:
+    """Insert a draft: off and deleted from the beginning, with no schedule to follow it."""
+    values = heartbeat.model_dump(exclude={"id"}) | {"created_at": now, "updated_at": now, "accounted_until": now}
+    values |= {"type": DRAFT, "enabled": False, "deleted_at": now, "synced_version": heartbeat.version}
+    return exactly_one(connection, Heartbeat, HEARTBEAT.insert().values(**values).returning(HEARTBEAT))
+
+
+def redraft(connection: Connection, row: Heartbeat, heartbeat: Heartbeat, now: datetime) -> Heartbeat:
+    """Write the fields of `heartbeat` over those of a draft."""
+    fields = heartbeat.model_dump(include={*FIELDS, "bot_id", "member_id"})
+    return _update(connection, row, fields, now)
+
+
+def adopt(connection: Connection, row: Heartbeat, heartbeat: Heartbeat, enabled: bool, now: datetime) -> Heartbeat:
+    """Make a draft the heartbeat that is saved, on or off, with its id, its rehearsals and what these were charged."""
+    fields = heartbeat.model_dump(include={*FIELDS, "bot_id", "member_id", "type"})
+    values = {**fields, **NEXT_VERSION, "enabled": enabled, "deleted_at": None, "created_at": now}
+    rehearsals = update(RUN).where(RUN.c.heartbeat_id == row.id)
+    connection.execute(rehearsals.values(bot_id=heartbeat.bot_id, member_id=heartbeat.member_id))
+    return _update(connection, row, values | moved_to(heartbeat, now), now)
 
 
 def change(

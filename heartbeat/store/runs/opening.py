@@ -36,10 +36,11 @@ from heartbeat.store.rows import columns, first, insert_once, joined
 from heartbeat.store.runs.limits import RunLimits
 from heartbeat.store.runs.run_context import opening_of
 from heartbeat.store.runs.tool_changes import MANY_TOOLS, MissingTools, missing_tools, remind_of_changes
+from heartbeat.store.runs.variants import opening_of_run, take_variant, varied
 from heartbeat.store.tables.bots import Bot, Memory, Tool
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.projects import Project
-from heartbeat.store.tables.runs import Run
+from heartbeat.store.tables.runs import Run, Variant
 from heartbeat.store.tools.toolset import HAS_TARGETS, built_in
 
 RUN, TOOL, MEMORY = columns(Run), columns(Tool), columns(Memory)
@@ -63,7 +64,7 @@ CLAIMED = (
     select(HEARTBEAT, BOT, PROJECT, TOOL_TEXT, CHANGED_TOOLS, HAS_TARGETS, HAS_MEMORIES)
     .join(BOT, BOT.c.id == HEARTBEAT.c.bot_id)
     .join(PROJECT, PROJECT.c.id == HEARTBEAT.c.project_id)
-    .where(HEARTBEAT.c.uuid == bindparam("heartbeat_uuid"), HEARTBEAT.c.deleted_at.is_(None))
+    .where(HEARTBEAT.c.uuid == bindparam("heartbeat_uuid"))
     .with_for_update(of=HEARTBEAT, key_share=True)
 )
 # A rehearsal does nothing that a run could come in the way of.
@@ -91,8 +92,8 @@ PROMPT = timedelta(minutes=2)
 class TickClaim:
     """A workflow's claim to run a heartbeat, for a tick or by hand. `run_uuid` is the log id a manual run was promised.
 
-    `dry_run`: a rehearsal, logged apart and counted nowhere but in the credits. `temporal_time` is now by the clock
-    that starts ticks, where it is known.
+    `dry_run`: a rehearsal, logged apart and counted nowhere but in the credits; `variant` is what it does otherwise
+    than its heartbeat. `temporal_time` is now by the clock that starts ticks, where it is known.
     """
 
     heartbeat_uuid: str
@@ -103,6 +104,12 @@ class TickClaim:
     scheduled_for: datetime | None
     dry_run: bool = False
     temporal_time: datetime | None = None
+    variant: Variant | None = None
+
+    @property
+    def replay_of(self) -> str | None:
+        """Return the log id of the run that is replayed, if one is."""
+        return self.variant.replay_of if self.variant else None
 
 
 @dataclass(frozen=True)
@@ -159,9 +166,11 @@ def open_run(connection: Connection, claim: TickClaim, limits: RunLimits, now: d
     if known is not None:
         return Opening(known, known.skip_reason or "")
     rows = joined(connection, (Heartbeat, Bot, Project), CLAIMED, {"heartbeat_uuid": claim.heartbeat_uuid})
-    if rows is None:
+    if rows is None or (rows[0].deleted_at is not None and not claim.dry_run):
         return Opening(None, "the heartbeat was deleted")
     heartbeat, *others = rows
+    if claim.dry_run:
+        claim = replace(claim, variant=take_variant(connection, claim.run_uuid))
     if reason := _phantom(claim, heartbeat):
         return Opening(None, reason)
     if claim.trigger == "schedule":
@@ -210,11 +219,15 @@ def _candidate(
 ) -> RunCandidate:
     """`others` is what `CLAIMED` selects after the heartbeat."""
     bot, project, tool_text, changed_tools, has_targets, has_memories = others
+    heartbeat, bot = varied(claim.variant, heartbeat, bot)
     model, max_reply_tokens = limits.model(bot.model), bot.max_reply_tokens or limits.max_reply_tokens
     missing = MissingTools()
     if changed_tools or tool_text >= MANY_TOOLS:
         missing = missing_tools(connection, heartbeat, model, len(built_in(bot.attributes, has_targets)))
-    opening = opening_of(connection, heartbeat, has_memories, now, missing.sentences)
+    if claim.replay_of:
+        opening = opening_of_run(connection, claim.replay_of)
+    else:
+        opening = opening_of(connection, heartbeat, has_memories, now, missing.sentences)
     tokens = credits.most_tokens(bot.instruction, first_message(opening, heartbeat.prompt))
     tokens += tool_text + limits.tool_tokens(built_in(bot.attributes, has_targets))
     start, end = credits.period(now, project.period_anchor_day)
@@ -284,6 +297,7 @@ def _insert(connection: Connection, candidate: RunCandidate, refusal: Refusal | 
         model=candidate.model,
         max_reply_tokens=candidate.max_reply_tokens,
         dry_run=claim.dry_run,
+        replay_of=claim.replay_of,
         scheduled_for=claim.scheduled_for,
     )
     if refusal is None:

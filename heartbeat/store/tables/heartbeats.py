@@ -9,6 +9,9 @@ from heartbeat.domain.pauses import HeartbeatPause, PauseCause
 from heartbeat.store.tables import bots  # noqa: F401 - rows here refer to rows there
 from heartbeat.store.tables.types import BIG, time
 
+# The type of a row that only rehearsals belong to, for what is in a form is not saved yet.
+DRAFT = "draft"
+
 
 class Heartbeat(SQLModel, table=True):
     """The standing order. `version` grows with each write; `synced_version` is the one its schedule was put from.
@@ -23,6 +26,9 @@ class Heartbeat(SQLModel, table=True):
     made by an agent (`made_by_run_id`, `depth` 1) or by hand; one that is over is deleted, and `ended_as` says how:
     done or cancelled. `probe_at` is when one that paused for a passing cause is tried again, `probes` how often that
     was done in vain.
+
+    A draft is one of the `type` draft, deleted from the beginning: nothing lists, counts or schedules it. It takes the
+    rehearsals of a heartbeat that is not saved yet, and becomes that heartbeat when it is saved.
     """
 
     id: int = Field(default=None, primary_key=True)

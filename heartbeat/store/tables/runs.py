@@ -15,7 +15,7 @@ class Run(SQLModel, table=True):
 
     `opening` is what its first message says before the prompt; `chat_mode` is `agent`, or `ask`: without tools. `cut`:
     its last answer ended at `max_reply_tokens`. `paused_tools` are those that its heartbeat uses and that it had to do
-    without, for they changed.
+    without, for they changed. `replay_of` is the log id of the run whose recorded tool results it is answered with.
     """
 
     id: int = Field(default=None, primary_key=True, sa_type=BIG)
@@ -47,6 +47,7 @@ class Run(SQLModel, table=True):
     cost_nano_usd: int = Field(default=0, sa_type=BIG)
     report: dict[str, Any] | None = Field(default=None, sa_type=JSON)
     dry_run: bool = False
+    replay_of: str | None = None
     cut: bool = False
     paused_tools: list[str] | None = Field(default=None, sa_type=JSON)
     scheduled_for: datetime | None = time(default=None)
@@ -86,6 +87,20 @@ class Run(SQLModel, table=True):
             postgresql_where=text("status = 'running'"),
         ),
     )
+
+
+class Variant(SQLModel, table=True):
+    """What a rehearsal does otherwise than its heartbeat and bot say, kept until its run is opened.
+
+    `changes` are columns of both, by name. With `replay_of`, the log id of a run, tool calls are answered with what
+    that run recorded.
+    """
+
+    run_uuid: str = Field(primary_key=True)
+    project_id: int = Field(foreign_key="project.id")
+    changes: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
+    replay_of: str | None = None
+    created_at: datetime = time()
 
 
 class Step(SQLModel, table=True):

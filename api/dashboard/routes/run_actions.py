@@ -1,0 +1,150 @@
+"""The buttons of a run's page: cancel, run again, rehearse, replay; and a run beside its replay."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from time import monotonic
+from typing import Any
+
+from fastapi import APIRouter, Request
+from sqlalchemy import Connection
+from starlette.responses import RedirectResponse, Response
+
+from api.dashboard.forms import read_form, validated
+from api.dashboard.pages import PageRoute, Visitor, VisitorDep, html
+from api.dashboard.views import comparison
+from api.dashboard.views.heartbeats import title
+from api.schemas.variants import VariedFields
+from heartbeat.domain.errors import Conflict, NotFound
+from heartbeat.domain.ids import new_id
+from heartbeat.store.heartbeats.plan_limits import require_heartbeats
+from heartbeat.store.overview.projects import access_to_heartbeat, heartbeat_of_run
+from heartbeat.store.projects.access import Access, as_public_id
+from heartbeat.store.runs.comparisons import ComparedRun, compared_runs
+from heartbeat.store.runs.runs import run_by_uuid
+from heartbeat.store.runs.variants import promise_rehearsal, promise_replay
+from heartbeat.store.tables.heartbeats import Heartbeat
+from heartbeat.store.tables.runs import Run
+from heartbeat.temporal.runs import cancel_run, result_within, start_manual_run
+
+router = APIRouter(prefix="/runs/{uuid}", route_class=PageRoute, include_in_schema=False)
+
+# A worker opens a run within a moment; a page that shows it would not be there before.
+OPENED_WITHIN, LOOK_EVERY = 5.0, 0.1
+CANCELLED_WITHIN = 5.0
+
+
+@dataclass(frozen=True)
+class ComparedRows:
+    """A run, another one beside it, and the heartbeat of both."""
+
+    before: ComparedRun
+    after: ComparedRun
+    heartbeat: Heartbeat
+
+
+@router.post("/cancel")
+async def cancel(uuid: str, visitor: VisitorDep) -> Response:
+    """End a run that is going, and wait a moment for its end."""
+    run = await visitor.read(_run_of_project, uuid)
+    if run.status != "running" or run.workflow_id is None:
+        raise Conflict("nothing_running", f"The run {run.uuid} has ended already, as {run.status}.")
+    handle = await cancel_run(visitor.stack.temporal, run.workflow_id, run.workflow_run_id)
+    if handle is not None:
+        await result_within(handle, CANCELLED_WITHIN)
+    return RedirectResponse(f"/runs/{run.uuid}?done=cancel", 303)
+
+
+@router.post("/again")
+async def again(uuid: str, visitor: VisitorDep) -> Response:
+    """Run the heartbeat of a run once more, as it is saved now."""
+    return await _start(visitor, await visitor.read(_access_of_run, uuid), dry_run=False)
+
+
+@router.post("/rehearse")
+async def rehearse(uuid: str, visitor: VisitorDep) -> Response:
+    """Rehearse the heartbeat of a run, as it is saved now."""
+    return await _start(visitor, await visitor.read(_access_of_run, uuid), dry_run=True)
+
+
+@router.post("/replay")
+async def replay(uuid: str, request: Request, visitor: VisitorDep) -> Response:
+    """Replay a run with the prompt, model and instruction of the form, and show both side by side."""
+    form = await read_form(request)
+    changes = validated(VariedFields, form.filled(*VariedFields.model_fields)).changes
+    log_id = await start_replay(visitor, uuid, changes)
+    return RedirectResponse(f"/runs/{uuid}/compare/{log_id}", 303)
+
+
+@router.get("/compare/{other}")
+async def compare(uuid: str, other: str, visitor: VisitorDep) -> Response:
+    """Two runs of a heartbeat side by side, the second one also while it runs."""
+    frame, rows = await visitor.read_framed(_compared, uuid, other)
+    return html(
+        "compare",
+        frame=frame,
+        pairs=comparison.pairs([rows.before], [rows.after]),
+        title=title(rows.heartbeat),
+        back=f"/runs/{uuid}",
+        refresh=f"/runs/{uuid}/compare/{other}" if rows.after.is_going else None,
+    )
+
+
+async def start_replay(visitor: Visitor, run_uuid: str, changes: Mapping[str, Any]) -> str:
+    """Start the replay of a run and return its log id; raises as `promise_replay` does."""
+    stack, log_id = visitor.stack, new_id("log")
+    replayed = await visitor.write(promise_replay, log_id, run_uuid, changes, visitor.now())
+    heartbeat, bot = replayed.heartbeat, replayed.bot
+    await start_manual_run(stack.temporal, stack.settings, heartbeat, bot.name, log_id, dry_run=True)
+    return log_id
+
+
+async def _start(visitor: Visitor, access: Access, dry_run: bool) -> Response:
+    """Start a run and lead to its page, or to its heartbeat's if no worker opens it within a moment."""
+    stack, log_id, heartbeat = visitor.stack, new_id("log"), access.heartbeat
+    require_heartbeats(access.project, access.plan, access.bot)
+    if dry_run:
+        await visitor.write(promise_rehearsal, log_id, {}, visitor.now())
+    await start_manual_run(stack.temporal, stack.settings, heartbeat, access.bot.name, log_id, dry_run)
+    if dry_run:
+        return RedirectResponse(f"/rehearsals/{log_id}", 303)
+    if await _is_opened(visitor, log_id):
+        return RedirectResponse(f"/runs/{log_id}", 303)
+    return RedirectResponse(f"/heartbeats/{heartbeat.uuid}?done=run", 303)
+
+
+async def _is_opened(visitor: Visitor, log_id: str) -> bool:
+    deadline = monotonic() + OPENED_WITHIN
+    while monotonic() < deadline:
+        if await visitor.read(_exists, log_id):
+            return True
+        await asyncio.sleep(LOOK_EVERY)
+    return False
+
+
+def _exists(connection: Connection, access: Access, log_id: str) -> bool:
+    try:
+        return bool(run_by_uuid(connection, log_id))
+    except NotFound:
+        return False
+
+
+def _run_of_project(connection: Connection, access: Access, uuid: str) -> Run:
+    run = run_by_uuid(connection, as_public_id(uuid))
+    if run.project_id != access.project.id:
+        raise NotFound("run", uuid[:64])
+    return run
+
+
+def _access_of_run(connection: Connection, access: Access, uuid: str) -> Access:
+    """Narrow the access to the heartbeat of a run; raises `NotFound`, also for one that is a task or was deleted."""
+    heartbeat, _ = heartbeat_of_run(connection, _run_of_project(connection, access, uuid).heartbeat_id)
+    return access_to_heartbeat(connection, access, heartbeat.uuid)
+
+
+def _compared(connection: Connection, access: Access, uuid: str, other: str) -> ComparedRows:
+    before, after = compared_runs(connection, access, [uuid, other])
+    if before.run is None:
+        raise NotFound("run", uuid[:64])
+    heartbeat, _ = heartbeat_of_run(connection, before.run.heartbeat_id)
+    return ComparedRows(before, after, heartbeat)
