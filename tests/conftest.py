@@ -122,6 +122,13 @@ def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, None, None]:
         yield
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    from tests.support.chromium import BINARY
+
+    if BINARY is None and "CI" not in os.environ:
+        terminalreporter.write_line("Left out: tests/api/dashboard/browser, for there is no Chromium on this machine.")
+
+
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     session.config.stash[STATUS] = exitstatus
 

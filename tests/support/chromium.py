@@ -1,121 +1,120 @@
-"""A real browser, driven over its DevTools protocol."""
+"""A real Chromium, driven by Playwright, and what must hold of every page that it shows."""
 
 import asyncio
-import json
-import re
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import partial
-from pathlib import Path
 from typing import Any
 
-import httpx
-from websockets.asyncio.client import ClientConnection, connect
+import uvicorn
+from axe_playwright_python.async_playwright import Axe
+from fastapi import FastAPI
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, WebError, async_playwright, expect
 
-from tests.support.patience import PATIENCE, until
+from tests.support.patience import PATIENCE
 
 BINARY = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-FLAGS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--remote-debugging-port=0",
-    # What slows a page down that nobody looks at, or after input, and what keeps the old page for the way back: each
-    # can leave a new page without its content (headless Chrome since 134).
-    "--disable-background-timer-throttling",
-    "--disable-backgrounding-occluded-windows",
-    "--disable-renderer-backgrounding",
-    "--disable-back-forward-cache",
-    "--disable-features=DeferRendererTasksAfterInput,PaintHolding",
-)
-# What a page is that does not become what it should.
-WHERE = "`${location.href} ${document.readyState}: ${document.documentElement?.innerText}`"
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+WIDE = {"width": 1280, "height": 800}
+PHONE = {"width": 390, "height": 844}
+SERIOUS = {"serious", "critical"}
+# What reaches over the edge of the page; what scrolls in a box of its own does not.
+TOO_WIDE = """width => {
+  const scrolls = element => /auto|scroll/.test(getComputedStyle(element).overflowX);
+  const boxed = element => element !== document.body && (scrolls(element) || boxed(element.parentElement));
+  return [...document.querySelectorAll("body *")]
+    .filter(element => element.checkVisibility() && !element.closest(".unseen, .skip, pre"))
+    .filter(element => element.getBoundingClientRect().right > width + 0.5 && !boxed(element.parentElement))
+    .map(element => element.outerHTML.slice(0, 200));
+}"""
 
 
-class Tab:
-    """One page. `complaints` are the errors its console has shown so far."""
-
-    def __init__(self, socket: ClientConnection) -> None:
-        self._socket = socket
-        self._number = 0
-        self.complaints: list[str] = []
-
-    async def call(self, method: str, **parameters: Any) -> dict[str, Any]:
-        message = await self._answer(method, **parameters)
-        assert "error" not in message, message
-        return message["result"]
-
-    async def run(self, script: str) -> Any:
-        """The value of a line of JavaScript."""
-        result = await self.call("Runtime.evaluate", expression=script, returnByValue=True)
-        assert "exceptionDetails" not in result, result
-        return result["result"].get("value")
-
-    async def until(self, script: str) -> None:
-        """Come back as soon as the line is true."""
-        complete = f"document.readyState === 'complete' && Boolean({script})"
-        try:
-            await until(partial(self._holds, complete))
-        except AssertionError:
-            raise AssertionError(f"{script}: {await self._answer('Runtime.evaluate', expression=WHERE)}") from None
-
-    async def _holds(self, script: str) -> bool:
-        """Whether a line is true; it is not while one page takes the place of another, for then no script runs."""
-        message = await self._answer("Runtime.evaluate", expression=script, returnByValue=True)
-        return message.get("result", {}).get("result", {}).get("value") is True
-
-    async def _answer(self, method: str, **parameters: Any) -> dict[str, Any]:
-        self._number += 1
-        await self._socket.send(json.dumps({"id": self._number, "method": method, "params": parameters}))
-        while True:
-            message = json.loads(await asyncio.wait_for(self._socket.recv(), PATIENCE))
-            if message.get("id") == self._number:
-                return message
-            self._note(message)
-
-    async def go(self, url: str) -> None:
-        # A mark on the old page, or it would be taken for the new one.
-        await self.run("window.old = true")
-        await self.call("Page.navigate", url=url)
-        await self.until("!window.old")
-
-    def _note(self, message: dict[str, Any]) -> None:
-        entry = message.get("params", {}).get("entry", {})
-        if message["method"] == "Runtime.exceptionThrown" or entry.get("level") == "error":
-            self.complaints.append(json.dumps(message["params"]))
+expect.set_options(timeout=PATIENCE * 1000)
 
 
 @asynccontextmanager
-async def chromium(profile: Path) -> AsyncIterator[Tab]:
-    """A browser with an empty profile, gone at the end."""
-    assert BINARY is not None
-    process = await asyncio.create_subprocess_exec(
-        BINARY, *FLAGS, f"--user-data-dir={profile}", "about:blank", stderr=asyncio.subprocess.PIPE
-    )
+async def launched() -> AsyncIterator[Browser]:
+    """One browser process; each of its contexts has cookies and storage of its own."""
+    assert BINARY is not None, "there is no Chromium here: install the package chromium"
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=BINARY, args=FLAGS)
+        try:
+            yield browser
+        finally:
+            await browser.close()
+
+
+@asynccontextmanager
+async def serving(app: FastAPI) -> AsyncIterator[str]:
+    """The address of the application, on a port of its own."""
+    server = uvicorn.Server(uvicorn.Config(app, port=0, lifespan="off", log_config=None, timeout_graceful_shutdown=1))
+    task = asyncio.create_task(server.serve())
     try:
-        port = await asyncio.wait_for(_port(process), PATIENCE)
-        async with httpx.AsyncClient(trust_env=False) as http:
-            targets = (await http.get(f"http://127.0.0.1:{port}/json/list")).json()
-        [page] = [target for target in targets if target["type"] == "page"]
-        async with connect(page["webSocketDebuggerUrl"], max_size=None, proxy=None) as socket:
-            tab = Tab(socket)
-            for domain in ("Page", "Runtime", "Log"):
-                await tab.call(f"{domain}.enable")
-            yield tab
+        while not server.started:
+            assert not task.done()
+            await asyncio.sleep(0.01)
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
     finally:
-        process.kill()
-        await process.wait()
+        server.should_exit = True
+        await task
 
 
-async def _port(process: asyncio.subprocess.Process) -> str:
-    assert process.stderr is not None
-    async for line in process.stderr:
-        if match := re.search(rb"DevTools listening on ws://[^:]+:(\d+)/", line):
-            return match[1].decode()
-    raise AssertionError("the browser did not start")
+class Visitors:
+    """People with browsers of their own. `complaints` is what the consoles of all have shown, and must stay empty."""
+
+    def __init__(self, browser: Browser, site: str) -> None:
+        self._browser = browser
+        self._contexts: list[BrowserContext] = []
+        self.site = site
+        self.complaints: list[str] = []
+
+    async def come(self, **options: Any) -> Page:
+        """A page of somebody new; `options` are those of Playwright's `new_context`."""
+        context = await self._browser.new_context(base_url=self.site, **{"viewport": WIDE, **options})
+        context.set_default_timeout(PATIENCE * 1000)
+        context.on("console", self._hear)
+        context.on("weberror", self._note)
+        self._contexts.append(context)
+        return await context.new_page()
+
+    async def go(self) -> None:
+        for context in self._contexts:
+            await context.close()
+
+    def _hear(self, message: ConsoleMessage) -> None:
+        # What the policy on content forbids is told here as an error, too. That a page is a refusal, its test sees.
+        is_refusal = message.text.startswith("Failed to load resource") and message.location["url"] == _address(message)
+        if message.type == "error" and not is_refusal:
+            self.complaints.append(f"{message.location['url']}: {message.text}")
+
+    def _note(self, error: WebError) -> None:
+        self.complaints.append(f"{error.page.url if error.page else 'a page'}: {error.error}")
+
+
+def _address(message: ConsoleMessage) -> str:
+    return message.page.url if message.page else ""
+
+
+async def sign_in(page: Page, key: str) -> None:
+    await page.goto("/")
+    await page.get_by_label("Project key").fill(key)
+    await page.get_by_role("button", name="Sign in").click()
+    await page.get_by_role("heading", name="Heartbeats", level=1).wait_for()
+
+
+async def check_accessible(page: Page) -> None:
+    """Nothing that axe-core calls serious or critical."""
+    response = (await Axe().run(page)).response
+    findings = [
+        f"{finding['id']}: {node['html'][:200]} {node.get('failureSummary', '')}"
+        for finding in response["violations"]
+        if finding["impact"] in SERIOUS
+        for node in finding["nodes"]
+    ]
+    assert findings == [], page.url
+
+
+async def check_width(page: Page, width: int) -> None:
+    """Nothing on the page that is as wide as this reaches over its edge."""
+    await page.set_viewport_size({"width": width, "height": 800})
+    assert await page.evaluate(TOO_WIDE, width) == [], f"{page.url} at {width} px"

@@ -1,0 +1,100 @@
+"""What a page shows is brought up to date under a reader's eyes, and what the reader did to it stays."""
+
+import contextlib
+from datetime import UTC, datetime
+
+import pytest
+from playwright.async_api import Page, expect
+from pydantic import SecretStr
+
+from heartbeat.domain.secret_keys import new_key
+from heartbeat.notifications.delivery import approval_link
+from heartbeat.secrets.keyring import Keyring
+from heartbeat.store.projects.projects import revoke_key
+from tests.support.chromium import Visitors
+from tests.support.dashboard import Owner
+from tests.support.pending_rows import a_call, a_finding, an_approval
+
+REFRESH = "document.dispatchEvent(new Event('visibilitychange'))"
+RUNNING = {"status": "running", "finished_at": None, "duration_ms": None}
+
+
+async def test_a_person_signs_in_watches_and_presses_buttons(owner: Owner, page: Page) -> None:
+    await page.goto(f"/heartbeats/{owner.heartbeat.uuid}")
+    await page.evaluate("window.same = true")
+    await owner.run(**RUNNING)
+    await page.evaluate(REFRESH)
+    await page.locator(".runs .chip.running").wait_for()
+    assert await page.evaluate("window.same") is True, "the page was loaded anew instead of refreshed"
+
+    await page.locator("#switch").click()
+    await expect(page.locator(".done")).to_have_text("The heartbeat is off now.")
+    assert "?" not in page.url, "the notice would come back with a reload"
+    await page.locator("#switch").focus()
+    await page.evaluate(REFRESH)
+    await expect(page.locator(".done")).to_have_count(0)
+    assert await page.evaluate("document.activeElement.id") == "switch"
+
+    await owner.database.write(lambda c: revoke_key(c, owner.project, owner.key_uuid, datetime.now(UTC)))
+    await page.evaluate(REFRESH)
+    await page.wait_for_url("**/sign-in?next=**")
+    with contextlib.suppress(Exception):
+        await owner.temporal.get_schedule_handle(owner.heartbeat.uuid).delete()
+
+
+async def test_a_person_answers_what_waits(owner: Owner, page: Page) -> None:
+    run = await owner.run(**RUNNING, opening="It is Friday.")
+    await owner.database.write(lambda c: a_call(c, run))
+    approval = await owner.database.write(lambda c: an_approval(c, run))
+    finding = await owner.database.write(lambda c: a_finding(c, owner.heartbeat))
+    await page.goto(f"/runs/{run.uuid}")
+    urgent = page.locator(".badge.urgent")
+    await expect(urgent).to_have_text("1 waiting for you")
+    await page.evaluate("window.same = true")
+    await page.locator("#opening summary").click()
+    await owner.database.write(lambda c: an_approval(c, run, step=3))
+    await page.evaluate(REFRESH)
+    await expect(urgent).to_have_text("2 waiting for you")
+    assert await page.evaluate("window.same") is True, "the page was loaded anew instead of refreshed"
+    assert await page.evaluate("document.getElementById('opening').open"), "what was unfolded is folded again"
+
+    await page.locator(f"#deny-{approval.uuid}").click()
+    await expect(page.locator(".done")).to_contain_text("You denied the call")
+    assert page.url.endswith(f"/runs/{run.uuid}")
+    await expect(urgent).to_have_text("1 waiting for you")
+
+    await page.goto("/findings")
+    await page.locator(f"#week-{finding.uuid}").click()
+    await expect(page.locator(".done")).to_have_text("Snoozed for a week.")
+    await expect(page.locator(".chip.snoozed")).to_have_text("Snoozed")
+
+
+@pytest.fixture
+def elsewhere(owner: Owner) -> Owner:
+    """An owner whose messages link to the dashboard under its public address."""
+    keys = {"secret_keys": SecretStr(new_key()), "public_url": "https://heartbeat.example"}
+    owner.settings = owner.settings.model_copy(update=keys)
+    return owner
+
+
+async def test_the_link_of_a_message_opens_a_page_whose_buttons_work(elsewhere: Owner, visitors: Visitors) -> None:
+    run = await elsewhere.run(**RUNNING)
+    approval = await elsewhere.database.write(lambda c: an_approval(c, run))
+    link = approval_link(Keyring.from_settings(elsewhere.settings), elsewhere.settings, approval.uuid)
+    assert link is not None
+    page = await visitors.come()
+    await page.goto(link.removeprefix("https://heartbeat.example"))
+    await expect(page.locator(".given dd").first).to_have_text("a plumber")
+    await page.get_by_role("button", name="Approve").click()
+    await expect(page.locator("[role=status] strong")).to_have_text("This was approved.")
+
+
+async def test_a_console_that_complains_is_heard(visitors: Visitors) -> None:
+    page = await visitors.come()
+    await page.goto("/sign-in")
+    await page.evaluate("document.body.insertAdjacentHTML('beforeend', '<b style=\"color: red\"></b>')")
+    await page.evaluate("setTimeout(() => { throw new Error('it broke'); })")
+    await page.evaluate("console.error('it is wrong')")
+    heard = "\n".join(visitors.complaints)
+    visitors.complaints.clear()
+    assert all(part in heard for part in ("Content Security Policy", "it broke", "it is wrong")), heard
