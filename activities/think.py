@@ -153,7 +153,10 @@ def _too_long(transcript: Transcript, max_length: int) -> str | None:
     length = sum(len(step.answer) + len(step.messages) for step in transcript.steps)
     if length <= max_length:
         return None
-    return f"What was said and read in this run came to {length} characters, and at most {max_length} are kept."
+    return (
+        f"What was said and read in this run came to {length} characters, and at most {max_length} are kept. Let the "
+        "agent read less at once, or raise HEARTBEAT_TRANSCRIPT_BYTES."
+    )
 
 
 def _settle(
