@@ -14,6 +14,8 @@ MONTHS = [
     *("January", "February", "March", "April", "May", "June", "July"),
     *("August", "September", "October", "November", "December"),
 ]
+# cronsim ends every number that it does not spell out in "th".
+ORDINALS = {"1": "1st", "2": "2nd", "3": "3rd"}
 UNITS = [(DAY_MINUTES, "day"), (60, "hour"), (1, "minute")]
 
 
@@ -21,6 +23,7 @@ def of_pattern(pattern: Cron) -> str:
     """Say the pattern's times and days: "At 09:00, Monday to Friday"."""
     text = explain(plain_text(pattern)).replace(" through ", " to ").replace("day of month", "day of the month")
     text = text.replace("At minute 0 past", "At the start of")
+    text = re.sub(r"\b([2-5])([123])th\b", lambda match: match[1] + ORDINALS[match[2]], text)
     step = re.match(r"\*/([0-9]+) ", pattern.text)
     if step and 60 % int(step[1]) == 0:
         text = re.sub(r"^Every \w+ minute( of every hour)?", f"Every {step[1]} minutes", text)

