@@ -41,6 +41,7 @@ MENU = (
     PlaceGroup(
         marked("Set up"),
         (
+            Place(marked("Bots"), "/bots"),
             Place(marked("Tools"), "/tools", "tools", marked("changed")),
             Place(marked("Notifications"), "/notifications"),
         ),

@@ -12,7 +12,6 @@ from api.schemas.bots import AllBots, CreateBot, ListBots, OneBot, Success, Upda
 from api.schemas.fields import OfBot
 from api.schemas.pages import pagination
 from heartbeat.store.bots import bots as store
-from heartbeat.store.memory.memory import forget_all
 from heartbeat.store.pages import Page
 from heartbeat.store.projects.access import Access
 from heartbeat.store.tables.bots import Bot
@@ -64,7 +63,7 @@ async def reset(body: OfBot, caller: CallerDep) -> ApiResponse:
 
 
 def _reset(connection: Connection, access: Access) -> tuple[Bot, int]:
-    return access.bot, forget_all(connection, access.bot)
+    return access.bot, store.reset_bot(connection, access)
 
 
 @router.delete("/delete", **call(Success, query=OfBot))

@@ -57,6 +57,11 @@ def update_bot(
     return BotChange(changed, heartbeats)
 
 
+def reset_bot(connection: Connection, access: Access) -> int:
+    """Forget everything that a bot and its members remember; returns how many memories those were."""
+    return forget_all(connection, access.bot)
+
+
 def delete_bot(connection: Connection, access: Access, now: datetime) -> BotChange:
     """Delete a bot, its heartbeats, tools, targets and memories; logs and ledger stay. Raises `NotFound`."""
     bot = lock_bot(connection, access.bot)

@@ -1,0 +1,44 @@
+"""The form of a bot: what was typed, made into the API's requests, and a row made into what is typed.
+
+The published fields that mean nothing here are not in it; they stay as they are.
+"""
+
+from typing import Any
+
+from api.dashboard.forms import Form
+from api.dashboard.heartbeat_form import OTHER_MODEL
+from heartbeat.agents.model_offers import ModelOffer
+from heartbeat.store.tables.bots import Bot
+
+FLAGS = ("status", "heartbeat", "memory", "tasks")
+NEW = Form([("status", "1"), ("heartbeat", "1"), ("memory", "1")])
+
+
+def values_of(form: Form) -> dict[str, Any]:
+    """Return the body of a create or an update."""
+    model = form.get("model")
+    return {
+        "name": form.get("name"),
+        "model": form.get("model_other") if model == OTHER_MODEL else model,
+        "instruction": form.get("instruction"),
+        "max_reply_tokens": form.get("max_reply_tokens"),
+        **{name: "1" if form.get(name) == "1" else "0" for name in FLAGS},
+    }
+
+
+def form_of(bot: Bot, offers: list[ModelOffer]) -> Form:
+    """Return the form of a bot as it is; a model that is not among the `offers` is typed by its name."""
+    # The first one is the default, which a bot has by naming none.
+    offered = bot.model in ("", None, *(offer.name for offer in offers[1:]))
+    attributes = {name: bot.attributes.get(name) for name in FLAGS}
+    flags = attributes | {"status": bot.status, "heartbeat": bot.heartbeat}
+    return Form(
+        [
+            ("name", bot.name),
+            ("model", (bot.model or "") if offered else OTHER_MODEL),
+            ("model_other", "" if offered else bot.model or ""),
+            ("instruction", bot.instruction),
+            ("max_reply_tokens", str(bot.max_reply_tokens or "")),
+            *((name, "1") for name in FLAGS if flags[name]),
+        ]
+    )
