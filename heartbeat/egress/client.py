@@ -89,7 +89,8 @@ class Guard:
             # The same address may be answered for each kind of socket.
             addresses = [unzoned(ip_address(address)) for address in dict.fromkeys(answers)]
         except (OSError, ValueError) as problem:
-            raise Refused(f"The host {name} cannot be found: {problem.strerror or problem}.") from None
+            reason = getattr(problem, "strerror", None) or problem
+            raise Refused(f"The host {name} cannot be found: {reason}.") from None
         if not addresses:
             raise Refused(f"The host {name} has no address.")
         return addresses
