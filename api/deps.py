@@ -18,6 +18,8 @@ from heartbeat.settings import Settings
 from heartbeat.store.database import Database
 from heartbeat.store.projects.access import Access, authorize
 from heartbeat.store.projects.idempotency import IdempotencyClaim
+from heartbeat.store.projects.key_uses import KeyUses
+from heartbeat.store.projects.projects import digest
 from heartbeat.store.projects.rate_limit import count_request
 from heartbeat.temporal.clock import SharedClock
 from heartbeat.temporal.schedules import Schedules
@@ -37,6 +39,7 @@ class Stack:
     schedules: Schedules
     now: Clock
     clock: SharedClock
+    key_uses: KeyUses
 
 
 AccessQuery = Callable[Concatenate[Connection, Access, P], T]
@@ -117,6 +120,7 @@ class Caller:
         access = authorize(connection, plans, self._secret, bot_key, heartbeat_key) if self._secret else None
         if access is None:
             raise Unauthorized("Send a key of your project as `Authorization: Bearer KEY`; it is missing or unknown.")
+        self.stack.key_uses.note(digest(self._secret))
         if ids is not None and ids.project_id != access.project.uuid:
             raise Forbidden("wrong_project", "This key belongs to another project than the project_id that was sent.")
         limit = access.plan.requests_per_minute

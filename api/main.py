@@ -39,6 +39,7 @@ from heartbeat.domain.clock import Clock
 from heartbeat.domain.errors import ProductError
 from heartbeat.settings import Settings
 from heartbeat.store.database import Database
+from heartbeat.store.projects.key_uses import KeyUses
 from heartbeat.temporal.clock import SharedClock
 from heartbeat.temporal.schedules import Schedules
 
@@ -60,7 +61,8 @@ def create_app(
     """
     clock = clock or SharedClock(database, temporal)
     now = now or clock
-    stack = Stack(settings, database, temporal, Schedules(temporal, database, settings, now), now, clock)
+    schedules = Schedules(temporal, database, settings, now)
+    stack = Stack(settings, database, temporal, schedules, now, clock, KeyUses(database, now))
     app = FastAPI(
         title=openapi.TITLE, description=DESCRIPTION, routes=_routes(), redoc_url=None, redirect_slashes=False
     )

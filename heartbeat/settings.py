@@ -245,6 +245,11 @@ class Settings(BaseSettings):
     def ui_url(self) -> str:
         return (self.temporal_ui_url or f"http://127.0.0.1:{self.temporal_ui_port}").rstrip("/")
 
+    def api_url(self) -> str:
+        """Return the API's address as seen from this machine."""
+        host = "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host  # noqa: S104
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+
     def plan(self, name: str) -> Plan:
         """Return the plan called `name`; raises `Unavailable`."""
         return plan_named(self.plans, name)

@@ -61,3 +61,10 @@ def validated(model: type[M], values: Mapping[str, Any]) -> M:
 def field_errors(problem: ProductError) -> dict[str, str]:
     """Return what is wrong by field; what belongs to no field stands under an empty name."""
     return {detail.field: detail.message for detail in reversed(problem.details)} or {"": problem.message}
+
+
+def refusal(problem: ProductError) -> ProductError:
+    """Return what a form can be shown again for; raises `problem` if it is no matter of what was typed."""
+    if problem.status >= 500:
+        raise problem
+    return problem

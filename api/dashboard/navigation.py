@@ -46,4 +46,12 @@ MENU = (
             Place(marked("Notifications"), "/notifications"),
         ),
     ),
+    PlaceGroup(
+        marked("Project"),
+        (
+            Place(marked("Credits"), "/credits"),
+            Place(marked("Keys"), "/keys"),
+            Place(marked("Settings"), "/settings"),
+        ),
+    ),
 )

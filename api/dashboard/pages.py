@@ -104,6 +104,11 @@ class Visitor:
         """Authorize the visitor for the project of the session."""
         return await self.stack.database.read_inline(self._authorize)
 
+    @property
+    def key_uuid(self) -> str:
+        """The public id of the key that the visitor signed in with, once it was authorized."""
+        return session.key_of(self._cookie)
+
     async def read(self, query: AccessQuery[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run `query(connection, access, …)` on one consistent state of the database."""
         return await self.stack.database.read(self._authorized, query, *args, **kwargs)
@@ -131,6 +136,7 @@ class Visitor:
         key = key_by_uuid(connection, key_uuid) if key_uuid else None
         if key is None or not session.holds(self._cookie, key.hash, self.now()):
             raise SignedOut
+        self.stack.key_uses.note(key.hash)
         return Access(key.project, self.stack.settings.plan(key.project.plan))
 
 

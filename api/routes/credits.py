@@ -11,7 +11,6 @@ from api.openapi import call
 from api.responses import ApiResponse
 from api.schemas.credits import OneCredits, show_credits
 from api.schemas.fields import OfProject
-from heartbeat.domain import credits
 from heartbeat.store.credits.usage import spending
 from heartbeat.store.projects.access import Access
 
@@ -25,6 +24,6 @@ async def read(query: Annotated[OfProject, query_params(OfProject)], caller: Cal
 
 
 def _credits(connection: Connection, access: Access, now: datetime) -> dict[str, Any]:
-    period = credits.period(now, access.project.period_anchor_day)
-    usage = spending(connection, access.project, period[0])
+    period = access.project.period(now)
+    usage = spending(connection, access.project, period)
     return show_credits(usage, access.plan.credits_per_month, period)

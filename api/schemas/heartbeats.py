@@ -14,7 +14,6 @@ from api.schemas.fields import Key, OfBot, OfHeartbeat, wrong_field
 from api.schemas.pages import PageNumber, Pagination, PerPage
 from api.schemas.scheduled import ScheduledObject, show_scheduled
 from api.schemas.variants import VariedFields
-from heartbeat.domain import credits
 from heartbeat.domain.field_types import Flag, is_blank
 from heartbeat.domain.heartbeat_fields import NULL_IS_LEFT_OUT, HeartbeatFields
 from heartbeat.store.heartbeats.configure import ConfigureRequest
@@ -183,7 +182,7 @@ def show_all(
 def show(access: Access, heartbeat: Heartbeat, member_uuid: str | None, now: datetime) -> dict[str, Any]:
     """The `HeartbeatObject` of a row; `member_uuid` is that of its `member_id`."""
     columns = vars(heartbeat)
-    period_start, period_end = credits.period(now, access.project.period_anchor_day)
+    period_start, period_end = access.project.period(now)
     return {
         "uuid": columns["uuid"],
         **{name: columns[name] for name in CONFIGURED},

@@ -65,12 +65,22 @@ def up(
 
 @app.command()
 def demo(
-    data_dir: DataDir = None, port: ApiPort = None, temporal_port: TemporalPort = None, ui_port: UiPort = None
+    data_dir: DataDir = None,
+    port: ApiPort = None,
+    temporal_port: TemporalPort = None,
+    ui_port: UiPort = None,
+    no_browser: Annotated[bool, typer.Option("--no-browser", help="Only print the link to the dashboard.")] = False,
 ) -> None:
     """Run everything, with a bot whose heartbeat fires every minute, and follow its runs until Ctrl-C."""
     from heartbeat.demo.command import run_demo
 
-    run_demo(with_options(Settings(), data_dir, port, temporal_port, ui_port))
+    run_demo(with_options(Settings(), data_dir, port, temporal_port, ui_port), opens_browser=not no_browser)
+
+
+@app.command("sign-in")
+def sign_in(project_uuid: ProjectId = None) -> None:
+    """Print a link that signs in to the dashboard once, within ten minutes."""
+    projects.print_sign_in_link(Settings(), project_uuid)
 
 
 @app.command()

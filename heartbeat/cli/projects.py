@@ -16,6 +16,7 @@ from heartbeat.store.clock import database_time
 from heartbeat.store.projects import projects as store
 from heartbeat.store.tables.projects import ApiKey, Project
 from heartbeat.up.first_project import create_first_project
+from heartbeat.up.sign_in import sign_in_url
 
 PROJECT_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
@@ -90,14 +91,23 @@ def _create_key(connection: Connection, project_uuid: str | None, name: str, now
 def list_keys(settings: Settings, project_uuid: str | None, as_json: bool) -> None:
     """Print the keys of the named or only project, revoked ones too; of a secret only its beginning is known."""
     rows = [
-        [key.uuid, key.name, key.prefix, timestamp(key.created_at), timestamp(key.revoked_at)]
+        [key.uuid, key.name, key.prefix, *map(timestamp, (key.created_at, key.revoked_at, key.last_used_at))]
         for key in read_database(settings, _keys, project_uuid)
     ]
-    print_rows(["id", "name", "begins", "created", "revoked"], rows, as_json)
+    print_rows(["id", "name", "begins", "created", "revoked", "last_used"], rows, as_json)
 
 
 def _keys(connection: Connection, project_uuid: str | None) -> list[ApiKey]:
     return store.keys(connection, named_or_only_project(connection, project_uuid))
+
+
+def print_sign_in_link(settings: Settings, project_uuid: str | None) -> None:
+    """Print a link that signs in to the named or only project once; raises `Conflict` when no key of it works."""
+    project = read_database(settings, named_or_only_project, project_uuid)
+    url = sign_in_url(settings, settings.public_url or settings.api_url(), project.uuid)
+    if url is None:
+        raise Conflict("no_key", "The project has no key that works; make one with `heartbeat key create`.")
+    typer.echo(url)
 
 
 def revoke_key(settings: Settings, key_uuid: str) -> None:

@@ -20,10 +20,11 @@ from heartbeat.domain.clock import utc_now
 from heartbeat.settings import Settings
 from heartbeat.store.database import Database
 from heartbeat.store.projects.projects import create_key, project_of_key, projects
-from heartbeat.up.command import header, say
+from heartbeat.up.command import header, say, sign_in_line
 from heartbeat.up.first_project import FirstProject
 from heartbeat.up.preflight import CannotStart, data_directory
 from heartbeat.up.run import prepare, run_stack
+from heartbeat.up.sign_in import open_browser, sign_in_url
 from heartbeat.up.stack import EmbeddedStack, embedded_stack
 from heartbeat.up.supervisor import OWN_NAME
 
@@ -42,6 +43,8 @@ class DemoState(BaseModel):
 class Demo:
     """Everything the demo needs once the stack is ready."""
 
+    settings: Settings
+    opens_browser: bool
     stack: EmbeddedStack
     state_file: Path
     project_uuid: str
@@ -49,7 +52,7 @@ class Demo:
     console: Console
 
 
-def run_demo(settings: Settings) -> None:
+def run_demo(settings: Settings, opens_browser: bool) -> None:
     """Run the stack and the demo on it until Ctrl-C; raises `CannotStart`."""
     console = Console(emoji=False, highlight=False)
     state_file = settings.data_dir / STATE_FILE
@@ -61,8 +64,9 @@ def run_demo(settings: Settings) -> None:
             say(console, Text(line))
         project_uuid, state = _sign_in(settings, first, _read_state(state_file))
         _write_state(state_file, state)
+        demo = Demo(settings, opens_browser, stack, state_file, project_uuid, state, console)
         try:
-            asyncio.run(run_stack(stack, log, _follow, Demo(stack, state_file, project_uuid, state, console)))
+            asyncio.run(run_stack(stack, log, _follow, demo))
         except httpx.HTTPError as problem:
             raise CannotStart(f"The API stopped answering ({problem!r}); its output is in {output.name}.") from problem
     say(console, Text("stopped; `make demo` carries on here, `make up` runs the same without the demo"))
@@ -83,7 +87,7 @@ async def _follow(demo: Demo) -> None:
         client = DemoClient(http, demo.project_uuid)
         say(demo.console, Text(f"ready {demo.stack.api_url}", "bold green"))
         if await client.has_dashboard():
-            say(demo.console, Text(f"dashboard {demo.stack.api_url}/ (sign in with the key in {demo.state_file})"))
+            await _open_dashboard(demo)
         bot_uuid = await client.ensure_bot(demo.state.bot, demo.stack.model)
         _write_state(demo.state_file, DemoState(key=demo.state.key, bot=bot_uuid))
         heartbeat = await client.start_heartbeat(bot_uuid)
@@ -96,6 +100,15 @@ async def _follow(demo: Demo) -> None:
             # A model that costs money must not be asked every minute by a later `up`.
             with suppress(httpx.HTTPError, CannotStart, TimeoutError):
                 await asyncio.wait_for(client.disable(bot_uuid, heartbeat.uuid), 1)
+
+
+async def _open_dashboard(demo: Demo) -> None:
+    """Print a link that signs in once, and open it where there is a browser to open it in."""
+    url = await asyncio.to_thread(sign_in_url, demo.settings, demo.stack.api_url, demo.project_uuid)
+    if url:
+        say(demo.console, sign_in_line(url))
+        if demo.opens_browser:
+            open_browser(url)
 
 
 async def _watch(client: DemoClient, bot_uuid: str, heartbeat_uuid: str, screen: View) -> None:

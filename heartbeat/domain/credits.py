@@ -34,6 +34,17 @@ def period(now: datetime, anchor_day: int = 1) -> tuple[datetime, datetime]:
     return _period_of(now.astimezone(UTC).date(), anchor_day)
 
 
+def long_period_end(start: datetime, anchor_day: int, now: datetime) -> datetime:
+    """End of the period that began at `start` and is under way when periods begin to turn on another `anchor_day`.
+
+    It goes on until the first such day that is a month or more after its start, and after `now`: no period is shorter
+    than a month, so that no change of the day gives a project more credits than its plan has for that time.
+    """
+    earliest = max(_anchor(*_shift(start.year, start.month, 1), start.day), now)
+    begins, ends = period(earliest, anchor_day)
+    return begins if begins == earliest else ends
+
+
 @lru_cache(maxsize=256)
 def _period_of(day: date, anchor_day: int) -> tuple[datetime, datetime]:
     start = _anchor(day.year, day.month, anchor_day)

@@ -49,11 +49,15 @@ class Forecast:
 
 @dataclass(frozen=True)
 class Budget:
-    """Credits a period; `used` of the current one; `anchor_day` is where a period begins."""
+    """Credits a period; `used` of the current one; `anchor_day` is where a period begins.
+
+    `period_ends_at` is where the current one ends, if not before the next anchor day.
+    """
 
     limit: int | None
     used: int = 0
     anchor_day: int = 1
+    period_ends_at: datetime | None = None
 
 
 def forecast(cadence: Cadence, estimate: UsageEstimate, budget: Budget, now: datetime, count: int) -> Forecast:
@@ -85,7 +89,7 @@ def budget_spent_on(cadence: Cadence, credits_per_run: float, budget: Budget, no
     """Find the tick of this period or the next at which the budget is spent; `None` when it lasts."""
     if budget.limit is None or credits_per_run <= 0:
         return None
-    _, this_ends = credits.period(now, budget.anchor_day)
+    this_ends = budget.period_ends_at or credits.period(now, budget.anchor_day)[1]
     _, next_ends = credits.period(this_ends, budget.anchor_day)
     left_now, left_then = budget.limit - budget.used, budget.limit
     return _last_affordable_tick(cadence, now, this_ends, left_now / credits_per_run) or _last_affordable_tick(

@@ -8,9 +8,10 @@ thread included.
 """
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import partial
@@ -26,6 +27,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from heartbeat.domain.errors import Unavailable
 from heartbeat.store.postgres import POOL, lost_state, postgres_engine, time_limit
 from heartbeat.store.sqlite_reader import Query, SqliteReader
+
+log = logging.getLogger(__name__)
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -90,6 +93,16 @@ class Database:
         """Run `change(connection, …)` in one transaction, committed when it returns, rolled back when it raises."""
         return await self._in_thread(self.write_now, change, *args, **kwargs)
 
+    def write_later(self, change: Query[P, object], *args: P.args, **kwargs: P.kwargs) -> None:
+        """Have `change(connection, …)` run in a transaction of its own soon; nobody waits, and a failure is logged.
+
+        Any thread may call it.
+        """
+        work = partial(self.write_now, change, *args, **kwargs)
+        limited = work if self.is_sqlite or self._limit is None else partial(_with_time, work, self._limit)
+        with suppress(RuntimeError):  # It is being closed.
+            self._threads.submit(limited).add_done_callback(_log_failure)
+
     def read_now(self, query: Query[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """`read` for synchronous callers, in their own thread."""
         with self._engine.connect() as connection:
@@ -148,6 +161,15 @@ def _commit(connection: Connection) -> None:
         if problem.connection_invalidated:
             raise Unavailable("outcome_unknown", OUTCOME_UNKNOWN) from problem
         raise
+
+
+def _with_time(work: Callable[[], T], seconds: float) -> T:
+    return _with_limit(work, monotonic() + seconds)
+
+
+def _log_failure(job: Future[Any]) -> None:
+    if not job.cancelled() and (problem := job.exception()):
+        log.warning("a change that nobody waits for was not made: %s", type(problem).__name__)
 
 
 def _with_limit(work: Callable[[], T], until: float) -> T:

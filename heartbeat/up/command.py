@@ -13,11 +13,14 @@ from heartbeat.settings import Settings
 from heartbeat.up.first_project import FirstProject
 from heartbeat.up.preflight import data_directory
 from heartbeat.up.run import prepare, run_stack
+from heartbeat.up.sign_in import sign_in_url
 from heartbeat.up.stack import EmbeddedStack, embedded_stack
 from heartbeat.up.supervisor import OWN_NAME
 
 COLOURS = {OWN_NAME: "bold", "temporal": "magenta", "model": "yellow", "api": "cyan"}
 WORKER_COLOUR = "green"
+# Models of an Ollama that are named.
+MAX_NAMED = 6
 
 
 def run_up(settings: Settings, workers: int) -> None:
@@ -29,7 +32,7 @@ def run_up(settings: Settings, workers: int) -> None:
         first = prepare(settings, log)
         for line in header(settings, stack, first):
             say(console, Text(line))
-        asyncio.run(run_stack(stack, log, _announce, console, stack.api_url))
+        asyncio.run(run_stack(stack, log, _announce, console, settings, stack.api_url))
     say(console, Text("stopped"))
 
 
@@ -37,10 +40,17 @@ def _print_line(console: Console, name: str, line: str) -> None:
     say(console, Text.assemble((f"{name:>9} │ ", COLOURS.get(name, WORKER_COLOUR)), line))
 
 
-async def _announce(console: Console, api_url: str) -> None:
-    """Say that the stack is ready, and do nothing from then on."""
+async def _announce(console: Console, settings: Settings, api_url: str) -> None:
+    """Say that the stack is ready and how to sign in, and do nothing from then on."""
     say(console, Text(f"ready {api_url}", "bold green"))
+    url = await asyncio.to_thread(sign_in_url, settings, api_url)
+    if url:
+        say(console, sign_in_line(url))
     await asyncio.Event().wait()
+
+
+def sign_in_line(url: str) -> Text:
+    return Text(f"sign in   {url} (works once, for ten minutes; `heartbeat sign-in` makes another)")
 
 
 def say(console: Console, text: Text) -> None:
@@ -58,7 +68,7 @@ def header(settings: Settings, stack: EmbeddedStack, first: FirstProject | None)
         f"API       {stack.api_url}/v1 (reference at /docs)",
         f"Temporal  {stack.ui_url}" if settings.temporal_address is None else f"Temporal  {settings.temporal_address}",
         f"model     {stack.model}",
-        *(f"          {line}" for line in model_advice(settings, stack.model)),
+        *(f"          {line}" for line in model_advice(settings, stack)),
     ]
     if first:
         lines.append(f"project   {first.project_uuid}")
@@ -67,13 +77,16 @@ def header(settings: Settings, stack: EmbeddedStack, first: FirstProject | None)
     return lines
 
 
-def model_advice(settings: Settings, model: str) -> list[str]:
-    """Say what bots without a model of their own will use, when it is the small one."""
-    if model != LOCAL:
+def model_advice(settings: Settings, stack: EmbeddedStack) -> list[str]:
+    """Say what bots without a model of their own will use, when it was not named, or is the small one."""
+    if len(stack.ollama) > 1:
+        others = ", ".join(stack.ollama[1:MAX_NAMED])
+        return [f"the Ollama on this machine also has {others}; choose with HEARTBEAT_DEFAULT_MODEL"]
+    if stack.model != LOCAL:
         return []
     if settings.openai_base_url:
         return ["OPENAI_BASE_URL is set: name a model it serves in HEARTBEAT_DEFAULT_MODEL, such as openai:NAME"]
-    advice = "set OPENAI_API_KEY, ANTHROPIC_API_KEY or GOOGLE_API_KEY, or HEARTBEAT_DEFAULT_MODEL=ollama:NAME"
+    advice = "set OPENAI_API_KEY, ANTHROPIC_API_KEY or GOOGLE_API_KEY, or start Ollama on this machine first"
     if weights_file() is None:
         return [f"it is not installed, so runs will fail: `make setup` installs it, or {advice}"]
     return ["a small model on this machine's CPU, for trying things out; for a capable one", advice]

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from heartbeat.agents.local import weights_file
 from heartbeat.agents.model_names import LOCAL, choose_default_model
+from heartbeat.agents.ollama import ollama_models
 from heartbeat.settings import Settings
 from heartbeat.up import temporal_server
 from heartbeat.up.preflight import Port, check_ports, free_port, is_free
@@ -21,20 +22,25 @@ PYTHON = [sys.executable, "-P", "-m"]
 
 @dataclass(frozen=True)
 class EmbeddedStack:
-    """What `up` runs: stages of children in starting order, and what it tells people about them."""
+    """What `up` runs: stages of children in starting order, and what it tells people about them.
+
+    `ollama` are the models of an Ollama that was found, of which `model` is the first.
+    """
 
     stages: list[list[Child]]
     environment: dict[str, str]
     api_url: str
     ui_url: str
     model: str
+    ollama: list[str]
 
 
 def embedded_stack(settings: Settings, workers: int) -> EmbeddedStack:
     """Choose the children; raises `CannotStart` when a port is taken or a program is missing."""
     embedded = settings.temporal_address is None
     check_ports(_ports(settings, embedded))
-    model = choose_default_model(settings)
+    ollama = ollama_models(settings)
+    model = ollama[0] if ollama else choose_default_model(settings)
     local_port = _local_port(settings) if model == LOCAL and weights_file() else None
     stages = [
         [_temporal(settings)] if embedded else [],
@@ -42,9 +48,10 @@ def embedded_stack(settings: Settings, workers: int) -> EmbeddedStack:
         [Child(name, [*PYTHON, "worker"], WORKER_GRACE) for name in _worker_names(workers)],
         [Child("api", [*PYTHON, "api"], API_GRACE)],
     ]
-    return EmbeddedStack(
-        stages, _environment(settings, embedded, local_port), _api_url(settings), settings.ui_url(), model
-    )
+    environment = _environment(settings, embedded, local_port)
+    if ollama:
+        environment["HEARTBEAT_DEFAULT_MODEL"] = model
+    return EmbeddedStack(stages, environment, settings.api_url(), settings.ui_url(), model, ollama)
 
 
 def _temporal(settings: Settings) -> Child:
@@ -97,9 +104,3 @@ def _environment(settings: Settings, embedded: bool, local_port: int | None) -> 
             "HEARTBEAT_LOCAL_URL": f"http://127.0.0.1:{local_port}/v1",
         }
     return environment
-
-
-def _api_url(settings: Settings) -> str:
-    """Build the API's address as seen from this machine."""
-    host = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host  # noqa: S104
-    return f"http://[{host}]:{settings.port}" if ":" in host else f"http://{host}:{settings.port}"

@@ -67,9 +67,10 @@ def test_a_project_its_key_and_the_end_of_the_key(empty: str, heartbeat: Run) ->
     assert (done.code, done.out) == (0, f"{key['id']} is revoked.\n")
     assert owner(empty, key["key"]) is None
     (row,) = heartbeat("key", "list").out.splitlines()
-    identity, name, begins, created, revoked = row.split("\t")
+    identity, name, begins, created, revoked, last_used = row.split("\t")
     assert (identity, name, begins) == (key["id"], "laptop", key["key"][:8])
     assert created <= revoked
+    assert last_used == ""
 
 
 def test_with_several_projects_a_key_needs_one_named(empty: str, heartbeat: Run) -> None:

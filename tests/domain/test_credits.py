@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heartbeat.domain.credits import cost, period, rate_for
+from heartbeat.domain.credits import cost, long_period_end, period, rate_for
 
 OLDEST, NEWEST = datetime.fromisoformat("2000-01-01"), datetime.fromisoformat("2100-01-01")
 
@@ -45,3 +45,32 @@ def test_periods_hold_their_instant_and_follow_each_other(now: datetime, anchor:
     start, end = period(now, anchor)
     assert start <= now < end
     assert period(end, anchor)[0] == end
+
+
+@pytest.mark.parametrize(
+    ("start", "anchor", "now", "end"),
+    [
+        ("2026-11-01", 15, "2026-11-28T10:00:00+00:00", "2026-12-15"),
+        ("2026-11-01", 1, "2026-11-28T10:00:00+00:00", "2026-12-01"),
+        ("2026-11-15", 1, "2026-11-28T10:00:00+00:00", "2027-01-01"),
+        ("2026-11-15", 14, "2026-11-28T10:00:00+00:00", "2027-01-14"),
+        ("2027-01-31", 15, "2027-02-01T00:00:00+00:00", "2027-03-15"),
+        ("2027-02-28", 31, "2027-03-01T00:00:00+00:00", "2027-03-31"),
+        # Changed again while it is longer than a month already: it does not end in the past.
+        ("2026-11-01", 5, "2026-12-10T10:00:00+00:00", "2027-01-05"),
+    ],
+)
+def test_a_period_goes_on_until_the_new_day_when_its_day_is_changed(
+    start: str, anchor: int, now: str, end: str
+) -> None:
+    begins = datetime.fromisoformat(f"{start}T00:00:00+00:00")
+    assert f"{long_period_end(begins, anchor, datetime.fromisoformat(now)):%Y-%m-%d}" == end
+
+
+@given(st.datetimes(OLDEST, NEWEST, timezones=st.just(UTC)), st.integers(1, 31), st.integers(1, 31))
+def test_no_change_of_the_day_makes_a_period_shorter_than_a_month(now: datetime, before: int, after: int) -> None:
+    start, planned = period(now, before)
+    end = long_period_end(start, after, now)
+    assert end > now
+    assert period(end, after)[0] == end
+    assert end >= planned or (end - start).days >= 28

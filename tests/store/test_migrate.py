@@ -22,8 +22,9 @@ from heartbeat.store.database import Database
 from heartbeat.store.rows import columns, many
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.notifications import Event, Finding
+from heartbeat.store.tables.projects import Project
 from tests.support.patience import PATIENCE
-from tests.support.seeds import NOW, a_bot, a_project
+from tests.support.seeds import NOW, a_bot
 
 HEARTBEAT, EVENT = columns(Heartbeat), columns(Event)
 
@@ -131,9 +132,18 @@ def _found_as_before(connection: Connection, fingerprints: Sequence[str]) -> Non
         connection.execute(finding.insert().values(times_seen=1, **whose, **what, **when))
 
 
+def _project_as_before(connection: Connection) -> Project:
+    before = sa.Table("project", sa.MetaData(), autoload_with=connection)
+    columns = {"uuid": "proj_1", "name": "Acme", "plan": "self_hosted", "period_anchor_day": 1, "created_at": NOW}
+    connection.execute(before.insert().values(columns))
+    return Project.model_construct(
+        name="Acme", uuid="proj_1", created_at=NOW, id=connection.execute(sa.select(before.c.id)).scalar_one()
+    )
+
+
 def _paused_as_before(connection: Connection) -> None:
     """A heartbeat with each pause, and its event; and one that is not paused."""
-    bot = a_bot(connection, a_project(connection))
+    bot = a_bot(connection, _project_as_before(connection))
     before = sa.Table("heartbeat", sa.MetaData(), autoload_with=connection)
     for number, (reason, message) in enumerate([*PAUSES, (None, None)]):
         text = message or ""

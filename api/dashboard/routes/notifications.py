@@ -7,8 +7,10 @@ from sqlalchemy import Connection
 from starlette.responses import Response
 
 from api.dashboard.pages import PageRoute, VisitorDep, html, page_of, page_url
+from api.dashboard.translations import marked
 from api.dashboard.views import heartbeats, runs
 from api.dashboard.views.notifications import notification_view, target_view
+from api.dashboard.views.target_form import owner_value
 from heartbeat.notifications.delivery import send_test_message
 from heartbeat.secrets.keyring import Keyring
 from heartbeat.store.notifications import targets as store
@@ -20,6 +22,13 @@ from heartbeat.store.tables.heartbeats import Heartbeat
 router = APIRouter(prefix="/notifications", route_class=PageRoute, include_in_schema=False)
 
 MESSAGES_A_PAGE = 20
+NOTICES = {
+    "added": marked("The target was added; it is told what happens from now on."),
+    "changed": marked("The target was changed."),
+    "on": marked("Messages are sent there again."),
+    "off": marked("Nothing is sent there any more."),
+    "deleted": marked("The target was deleted."),
+}
 
 
 @dataclass(frozen=True)
@@ -31,10 +40,11 @@ class NotificationLists:
     notifications: list[store.ListedNotification]
     total: int
     heartbeat: Heartbeat | None
+    owner: str = ""
 
 
 @router.get("")
-async def notifications_page(visitor: VisitorDep, page: str = "1", heartbeat: str = "") -> Response:
+async def notifications_page(visitor: VisitorDep, page: str = "1", heartbeat: str = "", done: str = "") -> Response:
     """What the project, or one heartbeat of it, told whom."""
     now, current = visitor.now(), page_of(page, MESSAGES_A_PAGE)
     frame, lists = await visitor.read_framed(_lists, heartbeat, current)
@@ -49,18 +59,20 @@ async def notifications_page(visitor: VisitorDep, page: str = "1", heartbeat: st
         pages=runs.pages(current, lists.total),
         title=heartbeats.title(lists.heartbeat) if lists.heartbeat else None,
         place=heartbeats.page_path(lists.heartbeat) if lists.heartbeat else None,
+        owner=lists.owner,
+        done=NOTICES.get(done),
     )
 
 
 def _lists(connection: Connection, access: Access, heartbeat_uuid: str, page: Page) -> NotificationLists:
-    heartbeat, equal = None, {}
+    heartbeat, equal, owner = None, {}, ""
     if heartbeat_uuid:
-        heartbeat, _ = any_and_bot(connection, access.project, heartbeat_uuid)
-        equal = {"heartbeat": heartbeat.uuid}
+        heartbeat, bot = any_and_bot(connection, access.project, heartbeat_uuid)
+        equal, owner = {"heartbeat": heartbeat.uuid}, owner_value(bot, heartbeat)
     notifications, total = store.notifications(connection, access, equal, page)
     targets, _ = store.targets(connection, access, Page(1, store.MAX_TARGETS))
     troubles = store.last_errors(connection, access) if targets else {}
-    return NotificationLists(targets, troubles, notifications, total, heartbeat)
+    return NotificationLists(targets, troubles, notifications, total, heartbeat, owner)
 
 
 @router.post("/targets/{uuid}/test")

@@ -13,9 +13,9 @@ from api.dashboard.translations import gettext as _
 from api.dashboard.translations import marked
 from api.dashboard.views import heartbeats, runs
 from api.dashboard.views.findings import finding_view
+from api.dashboard.views.first_visit import first_visit
 from api.dashboard.views.run_list import RunList, run_line, runs_of
 from api.next_ticks import next_tick
-from heartbeat.domain import credits
 from heartbeat.store.credits.ledger import period_credits
 from heartbeat.store.heartbeats.tick_accounting import cadence_of
 from heartbeat.store.overview import projects, waiting
@@ -72,7 +72,7 @@ async def project_page(request: Request, visitor: VisitorDep, page: str = "1", d
     """Every heartbeat of the project."""
     now, current = visitor.now(), page_of(page, HEARTBEATS_A_PAGE)
     frame, rows = await visitor.read_framed(_project, current, now)
-    period = credits.period(now, frame.project.period_anchor_day)
+    period = frame.project.period(now)
     # A run that counts hides a rehearsal, and the longest hides the others.
     in_order = sorted(rows.running, key=_hidden_first, reverse=True)
     running = {run.heartbeat_id: run for run in in_order}
@@ -93,6 +93,7 @@ async def project_page(request: Request, visitor: VisitorDep, page: str = "1", d
         ),
         pages=runs.pages(current, rows.states.total),
         bot=rows.bot,
+        first_visit=None if rows.states.total else await first_visit(visitor.stack.settings),
         api=str(request.base_url).rstrip("/"),
         done=_notice(done),
     )
@@ -100,7 +101,7 @@ async def project_page(request: Request, visitor: VisitorDep, page: str = "1", d
 
 def _project(connection: Connection, access: Access, page: Page, now: datetime) -> ProjectRows:
     project = access.project
-    start, _ = credits.period(now, project.period_anchor_day)
+    start, _ = project.period(now)
     states = projects.states(connection, project)
     return ProjectRows(
         projects.heartbeat_page(connection, project, page) if states.total else [],
@@ -130,7 +131,7 @@ async def heartbeat_page(uuid: str, visitor: VisitorDep, page: str = "1", done: 
     now, current = visitor.now(), page_of(page, RUNS_A_PAGE)
     frame, rows = await visitor.read_framed(_heartbeat, uuid, current, now)
     heartbeat, settings, going = rows.heartbeat, visitor.stack.settings, rows.runs.going
-    period = credits.period(now, frame.project.period_anchor_day)
+    period = frame.project.period(now)
     running = going[0] if going else None
     return html(
         "heartbeat",

@@ -1,6 +1,7 @@
 """Sign in with a project's key, sign out, and the static files."""
 
 import re
+from datetime import datetime
 
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
@@ -10,7 +11,7 @@ from api.dashboard.forms import read_form
 from api.dashboard.pages import SIGN_IN, PageRoute, SignedOut, VisitorDep, html, is_https
 from api.dashboard.render import ASSETS, asset
 from api.deps import Stack
-from heartbeat.store.projects.sign_in import key_by_secret
+from heartbeat.store.projects.sign_in import SignInKey, key_by_secret
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
@@ -43,9 +44,14 @@ async def sign_in(request: Request) -> Response:
     if key is None:
         return html("sign_in", 401, next=target, problem=WRONG_KEY, unsent=unsent)
     response = html("unsent", next=target, unsent=unsent) if unsent else RedirectResponse(target, 303)
+    return begin_session(response, request, key, stack.now())
+
+
+def begin_session(response: Response, request: Request, key: SignInKey, now: datetime) -> Response:
+    """Have the response begin a session of this key in the browser."""
     response.set_cookie(
         session.COOKIE,
-        session.issue(key.uuid, key.hash, stack.now()),
+        session.issue(key.uuid, key.hash, now),
         max_age=int(session.LASTS.total_seconds()),
         secure=is_https(request),
         httponly=True,

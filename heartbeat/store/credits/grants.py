@@ -5,7 +5,6 @@ from datetime import datetime
 
 from sqlalchemy import Connection, select, update
 
-from heartbeat.domain import credits
 from heartbeat.domain.errors import Conflict
 from heartbeat.store.credits.ledger import NOTHING, begin_period
 from heartbeat.store.rows import columns, first, insert_once
@@ -33,7 +32,7 @@ def grant(
     One entry (`grant` or `adjust`) and the period's running sum, once for each `key`. Raises `Conflict` when the key
     was used for another amount.
     """
-    start, end = credits.period(now, project.period_anchor_day)
+    start, end = project.period(now)
     begin_period(connection, project.id, start, now)
     of_period = (USAGE.c.project_id == project.id) & (USAGE.c.period_start == start)
     entered = {"project_id": project.id, "kind": "grant" if amount > 0 else "adjust", "key": f"grant:{key}"}

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, cast, func, select
+from sqlalchemy import Connection, Row, Select, bindparam, cast, func, literal, select
 
 from heartbeat.store.rows import columns, first
 from heartbeat.store.tables.bots import Bot
@@ -16,13 +16,28 @@ from heartbeat.store.tables.types import BIG
 BOT, HEARTBEAT, USAGE, ROLLUP = columns(Bot), columns(Heartbeat), columns(Usage), columns(DailyRollup)
 
 MAX_ROWS = 100
+# Enough of a prompt to know a heartbeat by.
+PROMPT_START = 200
 
 _START = bindparam("start", type_=HEARTBEAT.c.period_start.type)
 # Deleted ones as well: what they used is used.
 _HEARTBEATS = (BOT.c.project_id == bindparam("project")) & (HEARTBEAT.c.bot_id == BOT.c.id)
 _THIS_PERIOD = _HEARTBEATS & (HEARTBEAT.c.period_start == _START)
 _OF_ROLLUP = (
-    (BOT.c.project_id == bindparam("project")) & (ROLLUP.c.bot_id == BOT.c.id) & (ROLLUP.c.day >= bindparam("since"))
+    (BOT.c.project_id == bindparam("project"))
+    & (ROLLUP.c.bot_id == BOT.c.id)
+    & (ROLLUP.c.day >= bindparam("since"))
+    & (ROLLUP.c.day < bindparam("until"))
+)
+_HEARTBEAT = (
+    HEARTBEAT.c.uuid,
+    HEARTBEAT.c.label,
+    func.substr(HEARTBEAT.c.prompt, 1, PROMPT_START).label("prompt"),
+    HEARTBEAT.c.type,
+    HEARTBEAT.c.deleted_at,
+    HEARTBEAT.c.ended_as,
+    HEARTBEAT.c.bot_id,
+    BOT.c.name.label("bot_name"),
 )
 _RUNS = ROLLUP.c.success + ROLLUP.c.error + ROLLUP.c.skipped + ROLLUP.c.cancelled
 _ADDED = (
@@ -47,11 +62,16 @@ BY_BOT = (
     .order_by(func.sum(HEARTBEAT.c.period_credits).desc(), BOT.c.id)
     .limit(MAX_ROWS)
 )
+PAST_BY_BOT = (
+    select(BOT.c.id, BOT.c.uuid, BOT.c.name, func.sum(ROLLUP.c.credits).label("used"), literal(0).label("held"))
+    .where(_OF_ROLLUP)
+    .group_by(BOT.c.id)
+    .order_by(func.sum(ROLLUP.c.credits).desc(), BOT.c.id)
+    .limit(MAX_ROWS)
+)
 BY_HEARTBEAT = (
     select(
-        HEARTBEAT.c.uuid,
-        HEARTBEAT.c.label,
-        HEARTBEAT.c.bot_id,
+        *_HEARTBEAT,
         HEARTBEAT.c.credit_budget,
         HEARTBEAT.c.period_credits.label("used"),
         HEARTBEAT.c.period_held.label("held"),
@@ -72,7 +92,10 @@ BY_DAY = select(ROLLUP.c.day, *_ADDED).where(_OF_ROLLUP).group_by(ROLLUP.c.day).
 
 @dataclass(frozen=True)
 class CreditsUsage:
-    """A period's sums. Bots and heartbeats come with what is used and held now, models and days with ended runs."""
+    """A period's sums. Bots and heartbeats come with what is used and held now, models and days with ended runs.
+
+    Of a period that is over, bots and heartbeats come with ended runs, too.
+    """
 
     used: int
     held: int
@@ -83,10 +106,13 @@ class CreditsUsage:
     by_day: list[Row[Any]]
 
 
-def spending(connection: Connection, project: Project, start: datetime) -> CreditsUsage:
-    """What the period that began at `start` has come to; of each kind the `MAX_ROWS` largest, days newest first."""
+def spending(
+    connection: Connection, project: Project, period: tuple[datetime, datetime], is_over: bool = False
+) -> CreditsUsage:
+    """What the period (start, end) has come to; of each kind the `MAX_ROWS` largest, days newest first."""
+    start, end = period
     of_period = {"project": project.id, "start": start}
-    since = {"project": project.id, "since": f"{start:%Y-%m-%d}"}
+    days = {"project": project.id, "since": f"{start:%Y-%m-%d}", "until": f"{end:%Y-%m-%d}"}
 
     def rows(statement: Select[Any], values: dict[str, Any]) -> list[Row[Any]]:
         return list(connection.execute(statement, values))
@@ -96,8 +122,8 @@ def spending(connection: Connection, project: Project, start: datetime) -> Credi
         usage.credits,
         usage.held,
         usage.granted,
-        rows(BY_BOT, of_period),
-        rows(BY_HEARTBEAT, of_period),
-        rows(BY_MODEL, since),
-        rows(BY_DAY, since),
+        rows(PAST_BY_BOT, days) if is_over else rows(BY_BOT, of_period),
+        [] if is_over else rows(BY_HEARTBEAT, of_period),
+        rows(BY_MODEL, days),
+        rows(BY_DAY, days),
     )

@@ -6,7 +6,6 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from heartbeat.domain import credits
 from heartbeat.domain.cadence.ticks import Cadence
 from heartbeat.domain.errors import ProductError
 from heartbeat.domain.forecast import Budget, UsageEstimate
@@ -39,13 +38,14 @@ def preview(connection: Connection, access: Access, request: ConfigureRequest, n
         resolved = resolve_new(access.plan, request, now)
     else:
         resolved = resolve(connection, bot, access.plan, request, now)
-    start, _ = credits.period(now, access.project.period_anchor_day)
+    project = access.project
+    start, end = project.period(now)
     heartbeat = resolved.heartbeat
     used = heartbeat.period_credits if heartbeat is not None and heartbeat.period_start == start else 0
     return Preview(
         cadence=resolved.cadence,
         measured=_measured(connection, access, heartbeat),
-        budget=Budget(resolved.after["credit_budget"], used, access.project.period_anchor_day),
+        budget=Budget(resolved.after["credit_budget"], used, project.period_anchor_day, end),
         refusals=list(_refusals(connection, access, resolved)),
     )
 

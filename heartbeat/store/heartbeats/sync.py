@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, func, select, update
 
-from heartbeat.domain import credits
 from heartbeat.domain.pauses import HeartbeatPause
 from heartbeat.store.heartbeats import states
 from heartbeat.store.rows import all_joined, columns, first, many
@@ -125,18 +124,11 @@ def lift_budget_pauses(connection: Connection, now: datetime) -> int:
     paused_for_budget = select(HEARTBEAT).where(HEARTBEAT.c.pause_reason == "budget", HEARTBEAT.c.deleted_at.is_(None))
     in_order = paused_for_budget.order_by(HEARTBEAT.c.id).with_for_update(key_share=True)
     spent = many(connection, Heartbeat, in_order)
-    anchors: dict[int, int] = {
-        row.id: row.period_anchor_day for row in connection.execute(select(PROJECT.c.id, PROJECT.c.period_anchor_day))
-    }
-    over = [row for row in spent if _period_is_over(row, anchors, now)]
+    starts = {project.id: project.period(now)[0] for project in many(connection, Project, select(PROJECT))}
+    over = [row for row in spent if row.pause_since is not None and row.pause_since < starts[row.project_id]]
     for row in over:
         states.enable(connection, row, now)
     return len(over)
-
-
-def _period_is_over(heartbeat: Heartbeat, anchors: dict[int, int], now: datetime) -> bool:
-    start, _ = credits.period(now, anchors[heartbeat.project_id])
-    return heartbeat.pause_since is not None and heartbeat.pause_since < start
 
 
 def long_running(connection: Connection, now: datetime, after: int, limit: int) -> list[Run]:

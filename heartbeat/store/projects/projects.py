@@ -55,6 +55,11 @@ def projects(connection: Connection) -> list[Project]:
     return many(connection, Project, select(PROJECT).order_by(PROJECT.c.id))
 
 
+def rename_project(connection: Connection, project: Project, name: str) -> None:
+    """Give a project another name."""
+    connection.execute(update(PROJECT).where(PROJECT.c.id == project.id).values(name=name))
+
+
 def create_key(
     connection: Connection, project: Project, name: str, now: datetime, *, secret: str | None = None
 ) -> NewKey:

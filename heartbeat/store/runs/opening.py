@@ -230,7 +230,7 @@ def _candidate(
         opening = opening_of(connection, heartbeat, has_memories, now, missing.sentences)
     tokens = credits.most_tokens(bot.instruction, first_message(opening, heartbeat.prompt))
     tokens += tool_text + limits.tool_tokens(built_in(bot.attributes, has_targets))
-    start, end = credits.period(now, project.period_anchor_day)
+    start, end = project.period(now)
     return RunCandidate(
         claim=claim,
         heartbeat=heartbeat,

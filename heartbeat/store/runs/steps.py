@@ -113,7 +113,7 @@ def begin_step(connection: Connection, run_uuid: str, number: int, limits: RunLi
     transcript = Transcript(run, steps(connection, run.id), failures=failures(connection, run.id, number))
     if run.status != "running" or run.credits_held or transcript.step(number):
         return transcript
-    start, end = credits.period(now, project.period_anchor_day)
+    start, end = project.period(now)
     max_credits = limits.max_credits(run.model, next_request_tokens(transcript, limits), run.max_reply_tokens)
     reservation = Reservation(number, f"reserve-{len(transcript.failures) + 1}" if transcript.failures else "reserve")
     shortage = short_of_budget(heartbeat, max_credits, start, end)

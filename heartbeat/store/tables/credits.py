@@ -36,7 +36,7 @@ class Entry(SQLModel, table=True):
         UniqueConstraint("run_id", "step", "kind", name="uq_entry"),
         UniqueConstraint("project_id", "key", name="uq_entry_key"),
         Index("ix_entry_heartbeat", "heartbeat_id", "period_start"),
-        Index("ix_entry_project", "project_id", "period_start"),
+        Index("ix_entry_project", "project_id", "period_start", "id"),
     )
 
 

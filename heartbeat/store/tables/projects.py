@@ -7,22 +7,38 @@ from datetime import datetime
 
 from sqlmodel import Field, SQLModel
 
+from heartbeat.domain import credits
 from heartbeat.store.tables.types import time
 
 
 class Project(SQLModel, table=True):
-    """An owner of bots; what it may do is its plan (settings)."""
+    """An owner of bots; what it may do is its plan (settings).
+
+    Its billing periods begin on `period_anchor_day`. When that was changed, the period that was under way went on from
+    `long_period_start` until `long_period_end`, which is the first new one.
+    """
 
     id: int = Field(default=None, primary_key=True)
     uuid: str = Field(unique=True)
     name: str
     plan: str = "self_hosted"
     period_anchor_day: int = 1
+    long_period_start: datetime | None = time(default=None)
+    long_period_end: datetime | None = time(default=None)
     created_at: datetime = time()
+
+    def period(self, now: datetime) -> tuple[datetime, datetime]:
+        """Start (inclusive) and end (exclusive) in UTC of the project's billing period that holds `now`."""
+        if self.long_period_start and self.long_period_end and now < self.long_period_end:
+            return self.long_period_start, self.long_period_end
+        return credits.period(now, self.period_anchor_day)
 
 
 class ApiKey(SQLModel, table=True):
-    """A key is kept as its SHA-256 alone; `prefix` lets people tell their keys apart."""
+    """A key is kept as its SHA-256 alone; `prefix` lets people tell their keys apart.
+
+    `last_used_at` is right to the hour.
+    """
 
     __tablename__ = "api_key"
     id: int = Field(default=None, primary_key=True)
@@ -33,6 +49,16 @@ class ApiKey(SQLModel, table=True):
     hash: str = Field(unique=True)
     created_at: datetime = time()
     revoked_at: datetime | None = time(default=None)
+    last_used_at: datetime | None = time(default=None)
+
+
+class SignInLink(SQLModel, table=True):
+    """A link that was not used yet, as its SHA-256, and the key whose session it begins."""
+
+    __tablename__ = "sign_in_link"
+    hash: str = Field(primary_key=True)
+    key_id: int = Field(foreign_key="api_key.id")
+    expires_at: datetime = time()
 
 
 class IdempotencyKey(SQLModel, table=True):

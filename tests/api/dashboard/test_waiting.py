@@ -209,7 +209,9 @@ async def test_messages_tell_what_became_of_them_and_no_secret(owner: Owner) -> 
     await make(owner, a_message, owner.heartbeat, pager, kind="approval.requested", data=asks, **held)
     page = await owner.browser.page("/notifications")
     rows = [text_of(row) for row in rows_of(page)]
-    assert rows[0].endswith("The pager Webhook: pager.example/in/7 Enabled Everything of the whole project Send a test")
+    assert rows[0].endswith(
+        "The pager Webhook: pager.example/in/7 Enabled Everything of the whole project Send a test Switch off"
+    )
     assert rows[1].endswith("The last error: Nobody listens.")
     assert "Slack: an address that is kept secret Disabled Findings" in rows[2]
     assert rows[3].endswith("Switched off: It answered 410.")

@@ -1,0 +1,100 @@
+"""The page of settings: of the project, and of how this browser shows it."""
+
+from datetime import datetime
+from zoneinfo import available_timezones
+
+from fastapi import APIRouter, Request
+from sqlalchemy import Connection
+from starlette.responses import RedirectResponse, Response
+
+from api.dashboard import translations
+from api.dashboard.forms import Form, field_errors, read_form, refusal, validated
+from api.dashboard.pages import PageRoute, Visitor, VisitorDep, html, is_https
+from api.dashboard.translations import gettext as _
+from api.dashboard.translations import marked
+from api.dashboard.views.settings import language_options, plan_lines, turning
+from api.schemas.projects import UpdateProject
+from heartbeat.domain.errors import Invalid, ProductError
+from heartbeat.store.credits.periods import move_anchor_day
+from heartbeat.store.projects.access import Access
+from heartbeat.store.projects.projects import rename_project
+
+router = APIRouter(prefix="/settings", route_class=PageRoute, include_in_schema=False)
+
+NOTICES = {
+    "project": marked("The project was changed."),
+    "display": marked("This browser shows pages like this from now on."),
+}
+ZONE_COOKIE = "heartbeat_zone"
+YEAR = 365 * 86_400
+
+
+@router.get("")
+async def settings_page(request: Request, visitor: VisitorDep, done: str = "") -> Response:
+    """The settings as they are."""
+    return await _page(request, visitor, None, done=done)
+
+
+@router.post("")
+async def change_project(request: Request, visitor: VisitorDep) -> Response:
+    """Change the project's name, and the day on which its billing periods begin."""
+    form = await read_form(request)
+    try:
+        body = validated(UpdateProject, {"name": form.get("name"), "anchor_day": form.get("anchor_day")})
+        await visitor.write(_change, body, visitor.now())
+    except ProductError as problem:
+        return await _page(request, visitor, form, refusal(problem))
+    return RedirectResponse("/settings?done=project", 303)
+
+
+@router.post("/display")
+async def change_display(request: Request, visitor: VisitorDep) -> Response:
+    """Keep in this browser which language and time zone it wants; an empty one is left to the browser."""
+    form, response = await read_form(request), RedirectResponse("/settings?done=display", 303)
+    await visitor.access()
+    language, zone = form.get(translations.COOKIE), form.get(ZONE_COOKIE)
+    if zone not in {"", *available_timezones()}:
+        return await _page(request, visitor, None, display=form, problem=Invalid(ZONE_COOKIE, _("is no time zone")))
+    for name, value in ((translations.COOKIE, language), (ZONE_COOKIE, zone)):
+        if value:
+            # The script of a page reads and sets the zone, too.
+            response.set_cookie(name, value, max_age=YEAR, secure=is_https(request), samesite="lax")
+        else:
+            response.delete_cookie(name)
+    return response
+
+
+async def _page(
+    request: Request,
+    visitor: Visitor,
+    form: Form | None,
+    problem: ProductError | None = None,
+    display: Form | None = None,
+    done: str = "",
+) -> Response:
+    frame, access = await visitor.read_framed(_access)
+    project = frame.project
+    saved = Form([("name", project.name), ("anchor_day", str(project.period_anchor_day))])
+    cookies = [(name, request.cookies.get(name, "")) for name in (translations.COOKIE, ZONE_COOKIE)]
+    return html(
+        "settings",
+        400 if problem else 200,
+        frame=frame,
+        form=form or saved,
+        errors=field_errors(problem) if problem else {},
+        turning=turning(project, visitor.now()),
+        plan=plan_lines(access.plan),
+        display=display or Form(cookies),
+        languages=language_options(),
+        zones=sorted(available_timezones()),
+        done=NOTICES.get(done),
+    )
+
+
+def _access(connection: Connection, access: Access) -> Access:
+    return access
+
+
+def _change(connection: Connection, access: Access, body: UpdateProject, now: datetime) -> None:
+    rename_project(connection, access.project, body.name)
+    move_anchor_day(connection, access.project, body.anchor_day, now)

@@ -1,0 +1,43 @@
+"""Sign in by a link that works once. Opening it does nothing yet: programs that read messages open links, too.
+
+Its page has one button, which a script presses at once, and that is what uses the link up.
+"""
+
+from fastapi import APIRouter, Request
+from starlette.responses import RedirectResponse, Response
+
+from api.dashboard.forms import read_form
+from api.dashboard.pages import PageRoute, SignedOut, VisitorDep, html
+from api.dashboard.routes.sign_in import begin_session
+from api.deps import Stack
+from heartbeat.domain.errors import Forbidden
+from heartbeat.store.projects.sign_in_links import use_link
+
+router = APIRouter(prefix="/sign-in/once", route_class=PageRoute, include_in_schema=False)
+
+USED = "This link was used already, or is older than ten minutes. Make another with `heartbeat sign-in`, or use a key."
+
+
+@router.get("")
+async def page(visitor: VisitorDep, token: str = "") -> Response:
+    """The button; those who are signed in already go straight on, and the link stays unused."""
+    try:
+        await visitor.access()
+    except SignedOut:
+        return html("sign_in_once", token=token)
+    return RedirectResponse("/", 303)
+
+
+@router.post("")
+async def use(request: Request) -> Response:
+    """Use the link up and begin a session."""
+    form, stack = await read_form(request), _stack(request)
+    key = await stack.database.write(use_link, form.get("token"), stack.now())
+    if key is None:
+        raise Forbidden("link_used", USED)
+    return begin_session(RedirectResponse("/", 303), request, key, stack.now())
+
+
+def _stack(request: Request) -> Stack:
+    stack: Stack = request.app.state.stack
+    return stack

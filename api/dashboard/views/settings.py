@@ -1,0 +1,40 @@
+"""What the page of settings shows: the plan in words, and when the billing period turns."""
+
+from datetime import datetime
+
+from babel import Locale
+
+from api.dashboard.translations import gettext as _
+from api.dashboard.translations import languages
+from api.dashboard.views import formats
+from heartbeat.settings import Plan
+from heartbeat.store.tables.projects import Project
+
+
+def plan_lines(plan: Plan) -> list[tuple[str, str]]:
+    """List the plan's limits, each as its name and value."""
+    every = _("every %s") % formats.span(plan.min_interval_minutes * 60)
+    return [
+        (_("Heartbeats"), _("yes") if plan.heartbeats else _("no")),
+        (_("Heartbeats a bot"), _limit(plan.heartbeats_per_bot)),
+        (_("Tasks a bot"), _limit(plan.tasks_per_bot)),
+        (_("Most often"), every),
+        (_("Requests a minute"), _limit(plan.requests_per_minute)),
+        (_("Credits a month"), _limit(plan.credits_per_month)),
+    ]
+
+
+def _limit(limit: int | None) -> str:
+    return _("no limit") if limit is None else formats.number(limit)
+
+
+def turning(project: Project, now: datetime) -> tuple[str, str]:
+    """The first day of the billing period under way, and that of the next one, in words."""
+    start, end = project.period(now)
+    return f"{formats.day(start)} {start.year}", f"{formats.day(end)} {end.year}"
+
+
+def language_options() -> list[tuple[str, str]]:
+    """The languages there are, each by its own name, and that of the browser."""
+    names = [(code, Locale.parse(code).get_display_name(code) or code) for code in languages()]
+    return [("", _("as the browser asks for")), *((code, formats.sentence(name)) for code, name in names)]

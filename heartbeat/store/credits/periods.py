@@ -1,0 +1,39 @@
+"""Billing periods: on which day they begin, and the ones that a project has had."""
+
+from datetime import datetime
+
+from sqlalchemy import Connection, select, update
+
+from heartbeat.domain.credits import long_period_end
+from heartbeat.store.rows import columns, exactly_one, many
+from heartbeat.store.tables.credits import Usage
+from heartbeat.store.tables.projects import Project
+
+PROJECT, USAGE = columns(Project), columns(Usage)
+
+MAX_PERIODS = 60
+
+
+def move_anchor_day(connection: Connection, project: Project, day: int, now: datetime) -> Project:
+    """Have periods begin on this day of the month (1 to 31); the one under way keeps its start and goes on until then.
+
+    Every sum of credits is of a period by its start, so nothing that was entered has to move.
+    """
+    locked = select(PROJECT).where(PROJECT.c.id == project.id).with_for_update()
+    row = exactly_one(connection, Project, locked)
+    if row.period_anchor_day == day:
+        return row
+    start = max([row.period(now)[0], *(usage.period_start for usage in periods(connection, project))])
+    values = {
+        "period_anchor_day": day,
+        "long_period_start": start,
+        "long_period_end": long_period_end(start, day, now),
+    }
+    changed = update(PROJECT).where(PROJECT.c.id == project.id).values(values).returning(PROJECT)
+    return exactly_one(connection, Project, changed)
+
+
+def periods(connection: Connection, project: Project) -> list[Usage]:
+    """Read the newest periods in which anything was entered, newest first, each with its sums."""
+    newest = select(USAGE).where(USAGE.c.project_id == project.id).order_by(USAGE.c.period_start.desc())
+    return many(connection, Usage, newest.limit(MAX_PERIODS))

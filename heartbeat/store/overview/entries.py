@@ -1,0 +1,96 @@
+"""The credit ledger, line by line: read in pages by key, newest first, each page from an index."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, bindparam, func, select
+
+from heartbeat.domain.errors import NotFound
+from heartbeat.store.projects.access import as_public_id
+from heartbeat.store.rows import columns, first
+from heartbeat.store.tables.credits import Entry
+from heartbeat.store.tables.heartbeats import Heartbeat
+from heartbeat.store.tables.projects import Project
+from heartbeat.store.tables.runs import Run
+
+ENTRY, HEARTBEAT, RUN = columns(Entry), columns(Heartbeat), columns(Run)
+PROMPT_START = 200
+MAX_GRANTS = 50
+
+_ORIGIN = ENTRY.outerjoin(HEARTBEAT, HEARTBEAT.c.id == ENTRY.c.heartbeat_id).outerjoin(RUN, RUN.c.id == ENTRY.c.run_id)
+_LISTED = (
+    select(
+        ENTRY,
+        RUN.c.uuid.label("run_uuid"),
+        HEARTBEAT.c.label,
+        func.substr(HEARTBEAT.c.prompt, 1, PROMPT_START).label("prompt"),
+    )
+    .select_from(_ORIGIN)
+    .where(ENTRY.c.id < bindparam("before"))
+    .order_by(ENTRY.c.id.desc())
+    .limit(bindparam("limit"))
+)
+_START = ENTRY.c.period_start == bindparam("start", type_=ENTRY.c.period_start.type)
+OF_PERIOD = _LISTED.where(ENTRY.c.project_id == bindparam("project"), _START)
+OF_HEARTBEAT = _LISTED.where(ENTRY.c.heartbeat_id == bindparam("heartbeat"), _START)
+OF_RUN = _LISTED.where(ENTRY.c.run_id == bindparam("run"))
+# By their keys, of which the index is; `;` comes after `:`.
+GRANTS = (
+    select(ENTRY)
+    .where(ENTRY.c.project_id == bindparam("project"), ENTRY.c.key >= "grant:", ENTRY.c.key < "grant;")
+    .order_by(ENTRY.c.id.desc())
+    .limit(MAX_GRANTS)
+)
+FIRST_PAGE = 2**62
+
+
+@dataclass(frozen=True)
+class LedgerPage:
+    """Entries, newest first, of a whole period, or of the heartbeat or the run that is there.
+
+    `older` is the key under which the next page begins, if there is one.
+    """
+
+    entries: list[Row[Any]]
+    older: int | None
+    heartbeat: Heartbeat | None = None
+    run: Run | None = None
+
+
+@dataclass(frozen=True)
+class LedgerChoice:
+    """Which entries: of one run or one heartbeat, by public id, else of the whole project."""
+
+    start: datetime
+    heartbeat_uuid: str = ""
+    run_uuid: str = ""
+
+
+def ledger_page(connection: Connection, project: Project, choice: LedgerChoice, before: int, size: int) -> LedgerPage:
+    """Read `size` entries whose keys are below `before`; raises `NotFound` for a heartbeat or run of nobody's."""
+    values: dict[str, Any] = {"before": before, "limit": size + 1, "start": choice.start, "project": project.id}
+    heartbeat, run, statement = None, None, OF_PERIOD
+    if choice.run_uuid:
+        run = _one(connection, Run, RUN, project, choice.run_uuid)
+        values["run"], statement = run.id, OF_RUN
+    elif choice.heartbeat_uuid:
+        heartbeat = _one(connection, Heartbeat, HEARTBEAT, project, choice.heartbeat_uuid)
+        values["heartbeat"], statement = heartbeat.id, OF_HEARTBEAT
+    used = {name: value for name, value in values.items() if name in statement.compile().params}
+    rows = list(connection.execute(statement, used))
+    return LedgerPage(rows[:size], rows[size - 1].id if len(rows) > size else None, heartbeat, run)
+
+
+def _one(connection: Connection, table: Any, core: Any, project: Project, uuid: str) -> Any:
+    """Read the project's row with this public id, a deleted one too; raises `NotFound`."""
+    mine = (core.c.uuid == as_public_id(uuid)) & (core.c.project_id == project.id)
+    row = first(connection, table, select(core).where(mine))
+    if row is None:
+        raise NotFound(core.name, uuid[:64])
+    return row
+
+
+def grants(connection: Connection, project: Project) -> list[Row[Any]]:
+    """List the newest credits that the operator gave or took back, newest first."""
+    return list(connection.execute(GRANTS, {"project": project.id}))

@@ -1,0 +1,84 @@
+"""The page of credits, and the ledger behind its numbers."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection
+
+from heartbeat.domain import credits
+from heartbeat.store.credits.grants import grant
+from heartbeat.store.credits.ledger import Account, Charge, Reservation, hold, settle
+from heartbeat.store.rows import columns
+from heartbeat.store.tables.credits import DailyRollup
+from heartbeat.store.tables.runs import Run
+from tests.support.dashboard import Browser, Owner, a_run, an_owner, rows_of
+
+STEPS = 30
+
+
+def spend(connection: Connection, owner: Owner, now: datetime, steps: int = STEPS) -> Run:
+    """A run whose every step was reserved 5 credits and charged 2."""
+    run = a_run(connection, owner.heartbeat)
+    start, _ = credits.period(now)
+    account = Account(project_id=owner.project.id, period_start=start, heartbeat_id=owner.heartbeat.id, run_id=run.id)
+    for step in range(1, steps + 1):
+        hold(connection, account, Reservation(step), 5, None, now)
+        settle(connection, account, Charge(step, "settle", 1500, 2, 5), now)
+    day = {"bot_id": owner.bot.id, "day": f"{now:%Y-%m-%d}", "type": "heartbeat", "model": "openai:scripted"}
+    sums = {"success": 1, "tokens": 1500 * steps, "credits": 2 * steps, "cost_nano_usd": 12_000_000, "duration_ms": 1}
+    connection.execute(columns(DailyRollup).insert().values(**day, **sums, error=0, skipped=0, cancelled=0))
+    return run
+
+
+async def test_the_numbers_of_a_period_and_the_entries_behind_them(owner: Owner) -> None:
+    now = datetime.now(UTC)
+    run = await owner.database.write(spend, owner, now)
+    await owner.database.write(grant, owner.project, 500, "A gift", "k", now)
+    page = await owner.browser.page("/credits")
+    assert f'<p class="big">{2 * STEPS}</p>' in page
+    [heartbeat] = [row for row in rows_of(page) if "/credits/ledger?" in row and owner.heartbeat.uuid in row]
+    assert f">{2 * STEPS}</td>" in heartbeat
+    for part in ("openai:scripted", "45,000", "$0.0120", "A gift", f'href="/runs?from={now:%Y-%m-%d}'):
+        assert part in page
+    [path] = re.findall(rf'href="(/credits/ledger\?period=[^"]*{owner.heartbeat.uuid})"', page)
+    seen: list[str] = []
+    while path:
+        page = await owner.browser.page(path.replace("&amp;", "&"))
+        seen += rows_of(page)
+        older = re.findall(r'href="([^"]*)" rel="next"', page)
+        path = older[0] if older else ""
+    assert len(seen) == 2 * STEPS
+    assert len({row for row in seen if "Charged for an answer" in row}) == STEPS
+    page = await owner.browser.page(f"/credits/ledger?run={run.uuid}")
+    assert len(rows_of(page)) == 50
+    page = await owner.browser.page("/credits/ledger")
+    assert "Granted by the operator" in page
+    assert "A gift" in page
+
+
+async def test_earlier_periods_keep_their_numbers(owner: Owner) -> None:
+    now = datetime.now(UTC)
+    start, _ = credits.period(now)
+    before = start - timedelta(days=3)
+    await owner.database.write(spend, owner, before, 7)
+    assert "Nothing was used in this period." in await owner.browser.page("/credits")
+    name = f"{credits.period(before)[0]:%Y-%m-%d}"
+    page = await owner.browser.page(f"/credits?period={name}")
+    assert f'<option value="{name}" selected>' in page
+    assert '<p class="big">14</p>' in page
+    assert "It is over." in page
+    assert f'href="/runs?from={before:%Y-%m-%d}' in page
+    assert len(rows_of(await owner.browser.page(f"/credits/ledger?period={name}"))) == 15
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_the_ledger_is_ones_own(owner: Owner, stranger: Browser) -> None:
+    run: Any = await owner.database.write(spend, owner, datetime.now(UTC), 1)
+    other = await an_owner(owner.settings, owner.database, owner.temporal, stranger, "Rival")
+    await stranger.sign_in(other.key)
+    assert "There is no entry." in await stranger.page("/credits/ledger")
+    for query in (f"run={run.uuid}", f"heartbeat={owner.heartbeat.uuid}", "period=2020-01-01", "run=%00"):
+        assert (await stranger.get(f"/credits/ledger?{query}")).status_code == 404, query
+    assert (await stranger.get("/credits?period=now")).status_code == 404
