@@ -8,15 +8,17 @@ another stopped.
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+from fastapi import Request
 from sqlalchemy import Connection
+from starlette.responses import StreamingResponse
 
-from api.deps import Caller
-from api.schemas.runs import OfRun, show_head, show_step
+from api.deps import Stack
+from api.schemas.runs import show_head, show_step
 from heartbeat.domain.errors import ProductError
 from heartbeat.settings import Settings
 from heartbeat.store.database import wait_at_most
@@ -26,6 +28,8 @@ from heartbeat.store.runs import details
 LOOK_EVERY, KEEP_ALIVE_EVERY = 1.0, 15.0
 EVENT_ID = re.compile(r"([a-z]*)\.([a-z-]{0,10000})")
 NOT_SEEN = "-"
+# Proxies must neither keep the stream nor collect it.
+STREAMED = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
 @dataclass
@@ -66,15 +70,14 @@ class RunChanges:
         return self.status != "running"
 
 
-async def changes(caller: Caller, query: OfRun, seen: SeenStates) -> RunChanges:
-    """Read what is new of a run since `seen`; raises `NotFound`."""
-    settings = caller.stack.settings
-    # Each time anew: a stream goes on for as long as its run.
-    with wait_at_most(settings.database_timeout_seconds):
-        return await caller.read(query, _changes, query.run_id, seen, settings)
+# Reads what is new of one run since what was seen.
+Look = Callable[[SeenStates], Awaitable[RunChanges]]
 
 
-def _changes(connection: Connection, access: Access, run_uuid: str, seen: SeenStates, settings: Settings) -> RunChanges:
+def run_changes(
+    connection: Connection, access: Access, run_uuid: str, settings: Settings, seen: SeenStates
+) -> RunChanges:
+    """Read what is new of a run of the bot that is named since `seen`; raises `NotFound`."""
     # One small statement, and more only when there is something new.
     bot_id = access.bot.id
     now = details.glance(connection, bot_id, run_uuid)
@@ -89,10 +92,20 @@ def _changes(connection: Connection, access: Access, run_uuid: str, seen: SeenSt
     )
 
 
-async def stream(
-    caller: Caller, query: OfRun, first: RunChanges, seen: SeenStates, closing: asyncio.Event
+async def event_stream(request: Request, look: Look) -> StreamingResponse:
+    """Stream what is new since the event that the request names; raises what `look` raises at first."""
+    stack: Stack = request.app.state.stack
+    seen = SeenStates.from_id(request.headers.get("last-event-id", ""))
+    # Here and not in the stream: it may be refused.
+    first = await look(seen)
+    chunks = _stream(look, first, seen, stack.settings.database_timeout_seconds, request.app.state.closing)
+    return StreamingResponse(chunks, headers=STREAMED, media_type="text/event-stream")
+
+
+async def _stream(
+    look: Look, first: RunChanges, seen: SeenStates, seconds: float, closing: asyncio.Event
 ) -> AsyncIterator[bytes]:
-    """Yield the events of a run from `first` on.
+    """Yield the events of a run from `first` on. Each look at PostgreSQL has so many `seconds`.
 
     It ends early when the store is unreachable or the process is `closing`: readers reconnect by themselves.
     """
@@ -108,7 +121,9 @@ async def stream(
             quiet = 0.0
             yield b": still running\n\n"
         try:
-            news = await changes(caller, query, seen)
+            # Each time anew: a stream goes on for as long as its run.
+            with wait_at_most(seconds):
+                news = await look(seen)
         except ProductError:
             return
 

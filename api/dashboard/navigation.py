@@ -28,6 +28,7 @@ MENU = (
         marked("Agents at work"),
         (
             Place(marked("Heartbeats"), "/"),
+            Place(marked("Runs"), "/runs"),
             Place(marked("Tasks"), "/tasks"),
         ),
     ),

@@ -48,6 +48,8 @@ def _environment() -> Environment:
     environment.install_gettext_callables(  # type: ignore[attr-defined]
         translations.gettext, translations.ngettext, newstyle=True
     )
+    # Jinja's own takes what it returns for HTML, also a text of somebody that came in place of a message of ours.
+    environment.globals["_"] = _translated
     environment.filters |= {"number": formats.number, "sentence": formats.sentence}
     environment.globals |= {
         "asset_url": asset_url,
@@ -56,3 +58,8 @@ def _environment() -> Environment:
         "menu": MENU,
     }
     return environment
+
+
+def _translated(message: str, **values: Any) -> str:
+    text = translations.gettext(message)
+    return text % values if values else text

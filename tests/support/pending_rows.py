@@ -80,8 +80,9 @@ def a_target(connection: Connection, heartbeat: Heartbeat, **values: Any) -> Tar
 
 
 def a_message(connection: Connection, heartbeat: Heartbeat, target: Target, **values: Any) -> Notification:
-    """A message that a run failed; `kind` and `data` are its event's."""
-    defaults = {"kind": "run.failed", "data": {"run": "log_1", "message": "The model is away.", "code": "overloaded"}}
+    """A message that a run failed; `kind`, `data` and `run_id` are its event's."""
+    data = {"run": "log_1", "message": "The model is away.", "code": "overloaded"}
+    defaults: dict[str, Any] = {"kind": "run.failed", "data": data, "run_id": None}
     event = {
         "uuid": new_id("evt"),
         "project_id": heartbeat.project_id,

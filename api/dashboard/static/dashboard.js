@@ -5,13 +5,18 @@ const EVERY = 5000;
 const address = document.body.dataset.refresh;
 const lost = document.getElementById("lost");
 
+let latest = 0;
+
 async function refresh() {
   if (document.hidden || !getSelection().isCollapsed) return;
+  const mine = ++latest;
   try {
     const answer = await fetch(address, { cache: "no-store" });
     if (answer.redirected || answer.status === 404) return location.reload();
     if (!answer.ok) throw new Error(answer.statusText);
-    show(new DOMParser().parseFromString(await answer.text(), "text/html"));
+    const text = await answer.text();
+    // A later look may have come first.
+    if (mine === latest) show(new DOMParser().parseFromString(text, "text/html"));
     lost.hidden = true;
   } catch {
     lost.hidden = false;
@@ -55,6 +60,8 @@ if (/[?&]done=(created|saved|enable)\b/.test(location.search)) {
 if (address) {
   history.replaceState(null, "", address);
   document.addEventListener("visibilitychange", refresh);
+  // Modules that hear of news say so.
+  document.addEventListener("refresh", refresh);
   setTimeout(keep, EVERY);
 }
 

@@ -10,7 +10,6 @@ STATUS = {
     "cancelled": "Cancelled",
     "running": "Running",
 }
-STEP = {"asked": "not called yet", "called": "being called", "done": ""}
 STATE = {"on": "On", "off": "Off", "paused": "Paused", "pending": "Pending"}
 TRIGGER = {"schedule": "On schedule", "manual": "By hand", "probe": "Tried again"}
 SKIPPED = {

@@ -1,6 +1,5 @@
 """What pages show of runs: rows in, words and numbers out."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from math import ceil
@@ -13,17 +12,11 @@ from api.dashboard.views import formats
 from api.dashboard.views.approvals import Argument, arguments
 from api.dashboard.views.formats import Moment, moment
 from heartbeat.store.pages import Page
-from heartbeat.store.runs.details import parsed
 from heartbeat.store.runs.logs import delay_ms
 from heartbeat.store.runs.rehearsals import Rehearsal
-from heartbeat.store.tables.runs import Attempt, Run, Step
+from heartbeat.store.tables.runs import Attempt, Run
 
 OUTCOME = 160
-REHEARSED = {
-    "rehearsed": "written down, not called",
-    "would_ask": "written down, not called; a person would have been asked first",
-    "not_recorded": "not called; the run that is replayed never made this call",
-}
 
 
 @dataclass(frozen=True)
@@ -48,26 +41,6 @@ class RunLine:
     outcome: str
     without: str
     temporal_url: str | None
-
-
-@dataclass(frozen=True)
-class StepLine:
-    """One model request or tool call of a run: `what` is the model or the tool.
-
-    A call has no tokens of its own: the request after it pays for its answer.
-    """
-
-    number: int
-    kind: str
-    what: str
-    arguments: str
-    answer: str
-    state: str
-    input_tokens: int
-    output_tokens: int
-    credits: int
-    took: str
-    failure: str | None
 
 
 @dataclass(frozen=True)
@@ -170,28 +143,6 @@ def rehearsal_view(rehearsal: Rehearsal) -> RehearsalView:
     return RehearsalView(calls, messages)
 
 
-def steps(rows: list[Step], charged: Mapping[int, int]) -> list[StepLine]:
-    """Show the steps of a run in order; `charged` has the credits of each by its number."""
-    return [_step(row, charged.get(row.number, 0)) for row in rows]
-
-
-def _step(row: Step, charged: int) -> StepLine:
-    is_tool, rehearsed = row.kind == "tool", REHEARSED.get(row.failure_code or "")
-    return StepLine(
-        number=row.number,
-        kind=row.kind,
-        what=formats.tool(row.name or "") if is_tool else row.model,
-        arguments=formats.start(_in_a_line(arguments(parsed(row.arguments))), OUTCOME),
-        answer=formats.start(row.answer, OUTCOME) if is_tool else "",
-        state=rehearsed or formats.STEP.get(row.state, row.state),
-        input_tokens=row.input_tokens,
-        output_tokens=row.output_tokens,
-        credits=charged,
-        took=formats.took(row.duration_ms),
-        failure=None if rehearsed else row.failure or row.failure_code,
-    )
-
-
 def failed_requests(attempts: list[Attempt]) -> list[FailedRequest]:
     """Show the requests of a run that no step shows, in order."""
     return [
@@ -206,10 +157,6 @@ def failed_requests(attempts: list[Attempt]) -> list[FailedRequest]:
         for row in attempts
         if row.outcome != "answered"
     ]
-
-
-def _in_a_line(arguments: list[Argument]) -> str:
-    return ", ".join(f"{name}: {value}" if name else value for name, value in arguments)
 
 
 def pages(page: Page, rows: int) -> Pager:

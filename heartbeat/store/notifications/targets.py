@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, func, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, func, select, update
 
 from heartbeat.domain.errors import Conflict, NotFound
 from heartbeat.store.pages import Page
@@ -125,6 +125,29 @@ class ListedNotification:
     timezone: str
 
 
+_SOURCE = (
+    NOTIFICATION.join(TARGET, TARGET.c.id == NOTIFICATION.c.target_id)
+    .join(EVENT, EVENT.c.id == NOTIFICATION.c.event_id)
+    .join(BOT, BOT.c.id == EVENT.c.bot_id)
+    .join(HEARTBEAT, HEARTBEAT.c.id == EVENT.c.heartbeat_id)
+)
+_SUMMARY = NOTIFICATION.alias()
+_LISTED = select(
+    NOTIFICATION,
+    TARGET,
+    EVENT,
+    BOT.c.uuid,
+    HEARTBEAT.c.uuid,
+    select(_SUMMARY.c.uuid).where(_SUMMARY.c.id == NOTIFICATION.c.summary_id).scalar_subquery(),
+    BOT.c.name,
+    HEARTBEAT.c.label,
+    HEARTBEAT.c.timezone,
+).select_from(_SOURCE)
+OF_RUN = _LISTED.where(
+    NOTIFICATION.c.event_id.in_(select(EVENT.c.id).where(EVENT.c.run_id == bindparam("run")).correlate(None))
+).order_by(NOTIFICATION.c.id)
+
+
 def notifications(
     connection: Connection, access: Access, equal: Mapping[str, Any], page: Page
 ) -> tuple[list[ListedNotification], int]:
@@ -140,16 +163,15 @@ def notifications(
     which &= NOTIFICATION.c.project_id == access.project.id
     for name, value in equal.items():
         which &= public_ids[name] == as_public_id(value) if name in public_ids else columns_of[name] == value
-    source = NOTIFICATION.join(TARGET, TARGET.c.id == NOTIFICATION.c.target_id)
-    source = source.join(EVENT, EVENT.c.id == NOTIFICATION.c.event_id).join(BOT, BOT.c.id == EVENT.c.bot_id)
-    source = source.join(HEARTBEAT, HEARTBEAT.c.id == EVENT.c.heartbeat_id)
-    summary = NOTIFICATION.alias()
-    summary_uuid = select(summary.c.uuid).where(summary.c.id == NOTIFICATION.c.summary_id).scalar_subquery()
-    names = (BOT.c.uuid, HEARTBEAT.c.uuid, summary_uuid, BOT.c.name, HEARTBEAT.c.label, HEARTBEAT.c.timezone)
-    listed = select(NOTIFICATION, TARGET, EVENT, *names).select_from(source)
-    newest = listed.where(which).order_by(NOTIFICATION.c.id.desc()).limit(page.size).offset(page.offset)
+    newest = _LISTED.where(which).order_by(NOTIFICATION.c.id.desc()).limit(page.size).offset(page.offset)
     rows = [ListedNotification(*row) for row in all_joined(connection, (Notification, Target, Event), newest, {})]
-    return rows, _count(connection, source, which)
+    return rows, _count(connection, _SOURCE, which)
+
+
+def notifications_of_run(connection: Connection, run_id: int, limit: int) -> list[ListedNotification]:
+    """List the notifications that a run led to, in order."""
+    rows = all_joined(connection, (Notification, Target, Event), OF_RUN.limit(limit), {"run": run_id})
+    return [ListedNotification(*row) for row in rows]
 
 
 def last_errors(connection: Connection, access: Access) -> dict[int, str]:

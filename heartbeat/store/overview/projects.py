@@ -175,6 +175,15 @@ def _and_bot(
     return heartbeat, bot
 
 
+def access_to_run(connection: Connection, access: Access, run_uuid: str) -> Access:
+    """Narrow the access to the bot of a run of the project, a deleted one too; raises `NotFound`."""
+    of_run = select(BOT).join(RUN, RUN.c.bot_id == BOT.c.id).where(RUN.c.uuid == as_public_id(run_uuid))
+    bot = first(connection, Bot, of_run.where(RUN.c.project_id == access.project.id))
+    if bot is None:
+        raise NotFound("run", run_uuid[:64])
+    return access.narrowed(bot)
+
+
 def heartbeat_of_run(connection: Connection, heartbeat_id: int) -> tuple[Heartbeat, Bot]:
     """Read the heartbeat a run belongs to, a deleted one too, and its bot."""
     heartbeat = exactly_one(connection, Heartbeat, select(HEARTBEAT).where(HEARTBEAT.c.id == heartbeat_id))

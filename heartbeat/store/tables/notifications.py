@@ -23,7 +23,16 @@ class Event(SQLModel, table=True):
     data: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
     created_at: datetime = time()
 
-    __table_args__ = (Index("ix_event_project", "project_id", "id"), Index("ix_event_heartbeat", "heartbeat_id", "id"))
+    __table_args__ = (
+        Index("ix_event_project", "project_id", "id"),
+        Index("ix_event_heartbeat", "heartbeat_id", "id"),
+        Index(
+            "ix_event_run",
+            "run_id",
+            sqlite_where=text("run_id IS NOT NULL"),
+            postgresql_where=text("run_id IS NOT NULL"),
+        ),
+    )
 
 
 class Target(SQLModel, table=True):

@@ -40,6 +40,7 @@ STATEMENTS = {
     "open findings": waiting.OPEN_FINDINGS,
     "other findings": waiting.OTHER_FINDINGS,
     "findings of a heartbeat": waiting.OPEN_OF_HEARTBEAT,
+    "messages of a run": targets.OF_RUN,
 }
 
 
@@ -63,6 +64,8 @@ async def test_an_index_serves_each(owner: Owner, name: str) -> None:
     assert "Seq Scan" not in steps
     if name == "running":
         assert "ix_run_running" in steps
+    if name == "messages of a run":
+        assert "ix_event_run" in steps
 
 
 async def asked(owner: Owner, path: str) -> int:
@@ -97,7 +100,9 @@ async def test_each_page_asks_as_often_however_much_there_is(owner: Owner) -> No
         f"/heartbeats/{owner.heartbeat.uuid}/delete": 4,
         "/heartbeats/new": 11,
         f"/tasks/{task.uuid}": 8,
-        f"/runs/{run.uuid}": 9,
+        f"/runs/{run.uuid}": 10,
+        "/runs": 10,
+        "/runs?q=rain": 10,
     }
     for number in range(1, 4):
         await owner.database.write(lambda c, number=number: _more(c, owner, run, task, number))

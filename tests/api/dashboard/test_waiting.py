@@ -248,12 +248,12 @@ async def test_a_run_shows_its_first_message_folded_and_what_it_reported(owner: 
     report = {"outcome": "partial_failure", "summary": "Half of it.", "findings": [finding]}
     run = await owner.run(opening=opening, report=report, prompt="Look at the cellar.")
     page = await owner.browser.page(f"/runs/{run.uuid}")
-    [folded] = [part.split("</details>")[0] for part in page.split("<details")[1:]]
-    assert not folded.split(">")[0].endswith("open")
+    [folded] = [part.split("</details>")[0] for part in page.split('<details id="opening"')[1:]]
+    assert folded.startswith(">")
     assert f"{opening}\n\nYour task:\nLook at the cellar." in unescape(folded)
     shown = text_of(page)
     assert "What it reported Partial failure : Half of it. Critical Water in the cellar It rises." in shown
-    assert "<details" not in await owner.browser.page(f"/runs/{(await owner.run()).uuid}")
+    assert '<details id="opening"' not in await owner.browser.page(f"/runs/{(await owner.run()).uuid}")
 
 
 async def test_a_rehearsal_is_labelled_and_says_what_it_would_have_done(owner: Owner) -> None:

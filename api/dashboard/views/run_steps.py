@@ -1,0 +1,129 @@
+"""The steps of a run as a tree: each model request with the tool calls it asked for, and when each of them went on."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from api.dashboard.translations import gettext as _
+from api.dashboard.translations import marked
+from api.dashboard.views import formats
+from api.dashboard.views.approvals import Argument, arguments
+from heartbeat.store.runs.details import parsed
+from heartbeat.store.tables.runs import Run, Step
+
+LINE = 160
+# A step that took no time can be seen all the same.
+NARROWEST = 0.6
+STATES = {"asked": marked("not called yet"), "called": marked("being called"), "done": ""}
+REHEARSED = {
+    "rehearsed": marked("written down, not called"),
+    "would_ask": marked("written down, not called; a person would have been asked first"),
+    "not_recorded": marked("not called; the run that is replayed never made this call"),
+}
+
+
+@dataclass(frozen=True)
+class StepBar:
+    """When a step went on, in hundredths of the run: how long it waited before, and how long it took.
+
+    `after` says when it began, in words.
+    """
+
+    wait_x: float
+    wait_width: float
+    x: float
+    width: float
+    after: str
+
+
+@dataclass(frozen=True)
+class StepNode:
+    """One model request with its `calls`, or one tool call; `what` is the model or the tool.
+
+    `answer` is what it came to, whole, and `result` the start of a call's. A call has no tokens of its own: the request
+    after it pays for its answer.
+    """
+
+    number: int
+    kind: str
+    what: str
+    line: str
+    arguments: list[Argument]
+    answer: str
+    result: str
+    state: str
+    input_tokens: int
+    output_tokens: int
+    credits: int
+    took: str
+    bar: StepBar
+    failure: str | None
+    calls: list["StepNode"] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class RunTimes:
+    """When a run began, its length so far in seconds, and when calls that waited for a person were decided, by step."""
+
+    start: datetime
+    seconds: float
+    decided: Mapping[int, datetime]
+
+    @classmethod
+    def of(cls, run: Run, steps: Sequence[Step], decided: Mapping[int, datetime], now: datetime) -> "RunTimes":
+        """Measure a run by its own length or, if that is shorter, by the end of its last step."""
+        ends = [_begin(step, decided) + timedelta(milliseconds=step.duration_ms) for step in steps]
+        end = max([run.finished_at or now, *ends])
+        return cls(run.started_at, max((end - run.started_at).total_seconds(), 0.001), decided)
+
+    def bar(self, step: Step) -> StepBar:
+        begun = _begin(step, self.decided)
+        asked = min(step.created_at, begun) if step.kind == "tool" else begun
+        first, x = self._share(asked), self._share(begun)
+        width = max(NARROWEST, 100 * step.duration_ms / 1000 / self.seconds)
+        after = formats.took(max(0, round((begun - self.start).total_seconds() * 1000)))
+        return StepBar(first, round(x - first, 1), min(x, 100 - NARROWEST), round(min(width, 100 - x), 1), after)
+
+    def _share(self, instant: datetime) -> float:
+        return round(min(100.0, max(0.0, 100 * (instant - self.start).total_seconds() / self.seconds)), 1)
+
+
+def _begin(step: Step, decided: Mapping[int, datetime]) -> datetime:
+    """When a step began: an answer is written when it has come, a call when it is asked for."""
+    if step.kind == "tool":
+        return decided.get(step.number, step.created_at)
+    return step.created_at - timedelta(milliseconds=step.duration_ms)
+
+
+def step_tree(steps: Sequence[Step], charged: Mapping[int, int], times: RunTimes) -> list[StepNode]:
+    """Show the model requests of a run in order, each with its calls; `charged` has the credits of each by number."""
+    tree: list[StepNode] = []
+    for step in steps:
+        view = _step(step, charged.get(step.number, 0), times)
+        if step.kind == "tool" and tree and tree[-1].kind != "tool":
+            tree[-1].calls.append(view)
+        else:
+            tree.append(view)
+    return tree
+
+
+def _step(step: Step, charged: int, times: RunTimes) -> StepNode:
+    is_tool, rehearsed = step.kind == "tool", REHEARSED.get(step.failure_code or "")
+    call = arguments(parsed(step.arguments)) if is_tool else []
+    state = rehearsed or STATES.get(step.state, step.state)
+    return StepNode(
+        number=step.number,
+        kind=step.kind,
+        what=formats.tool(step.name or "") if is_tool else step.model,
+        line=formats.start(", ".join(f"{name}: {value}" if name else value for name, value in call), LINE),
+        arguments=call,
+        answer=step.answer,
+        result=formats.start(step.answer, LINE) if is_tool else "",
+        state=_(state) if state else "",
+        input_tokens=step.input_tokens,
+        output_tokens=step.output_tokens,
+        credits=charged,
+        took=formats.took(step.duration_ms),
+        bar=times.bar(step),
+        failure=None if rehearsed else step.failure or step.failure_code,
+    )

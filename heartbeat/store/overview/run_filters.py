@@ -1,0 +1,89 @@
+"""What a project's runs can be filtered by: bots, heartbeats and subscribers, as they are named and to choose from."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Row, func, or_, select
+
+from heartbeat.domain.errors import Invalid
+from heartbeat.store.overview.projects import PROMPT_START
+from heartbeat.store.projects.access import as_public_id
+from heartbeat.store.rows import columns
+from heartbeat.store.runs.search import RunFilter
+from heartbeat.store.tables.bots import Bot, Subscriber
+from heartbeat.store.tables.heartbeats import Heartbeat
+from heartbeat.store.tables.projects import Project
+
+BOT, HEARTBEAT, MEMBER = columns(Bot), columns(Heartbeat), columns(Subscriber)
+
+# So many are offered; others are reached from their own pages.
+MAX_CHOICES = 200
+
+_START = func.substr(HEARTBEAT.c.prompt, 1, PROMPT_START).label("prompt")
+_HEARTBEATS = select(HEARTBEAT.c.uuid, HEARTBEAT.c.label, _START)
+_MEMBERS = select(MEMBER.c.uuid, MEMBER.c.name, MEMBER.c.email)
+
+
+@dataclass(frozen=True)
+class NamedRows:
+    """Public ids of a bot, a heartbeat and a subscriber; `None` for any."""
+
+    bot: str | None = None
+    heartbeat: str | None = None
+    member: str | None = None
+
+
+@dataclass(frozen=True)
+class FilterChoices:
+    """What can be chosen, the chosen ones first."""
+
+    bots: Sequence[Row[Any]]
+    heartbeats: Sequence[Row[Any]]
+    members: Sequence[Row[Any]]
+
+
+def run_filter(connection: Connection, project: Project, names: NamedRows, **equal: Any) -> RunFilter:
+    """Build the filter for what is named, deleted or not; `equal` are its other fields. Raises `Invalid`."""
+    bots = select(BOT.c.id).where(BOT.c.project_id == project.id)
+    if names.bot is not None:
+        bots = bots.where(BOT.c.uuid == as_public_id(names.bot))
+    bot_ids = tuple(connection.execute(bots.order_by(BOT.c.id)).scalars())
+    if names.bot is not None and not bot_ids:
+        raise Invalid("bot_id", "is none of this project's")
+    heartbeat = _named(connection, HEARTBEAT, "heartbeat_id", names.heartbeat, bot_ids)
+    member = _named(connection, MEMBER, "member_id", names.member, bot_ids)
+    # A member's runs are found by bot and member.
+    bot_ids = (member.bot_id,) if member is not None else bot_ids
+    heartbeat_id = heartbeat.id if heartbeat is not None else None
+    return RunFilter(project.id, bot_ids, heartbeat_id, member.id if member is not None else None, **equal)
+
+
+def filter_choices(connection: Connection, project: Project, wanted: RunFilter) -> FilterChoices:
+    """Read what a form offers beside a filter: what has been deleted only if it is chosen."""
+    chosen = wanted.bot_ids[0] if len(wanted.bot_ids) == 1 else None
+    offered = BOT.c.deleted_at.is_(None) | (BOT.c.id == chosen)
+    listed = select(BOT.c.uuid, BOT.c.name, BOT.c.deleted_at).where(BOT.c.project_id == project.id, offered)
+    return FilterChoices(
+        list(connection.execute(listed.order_by(BOT.c.id))),
+        _choices(connection, _HEARTBEATS, HEARTBEAT, wanted.bot_ids, wanted.heartbeat_id),
+        _choices(connection, _MEMBERS, MEMBER, wanted.bot_ids, wanted.member_id),
+    )
+
+
+def _choices(
+    connection: Connection, rows: Any, table: Any, bot_ids: Sequence[int], chosen: int | None
+) -> Sequence[Row[Any]]:
+    offered = or_(table.c.deleted_at.is_(None), table.c.id == chosen)
+    in_order = rows.where(table.c.bot_id.in_(bot_ids), offered).order_by(table.c.id != chosen, table.c.id.desc())
+    return list(connection.execute(in_order.limit(MAX_CHOICES)))
+
+
+def _named(connection: Connection, table: Any, field: str, uuid: str | None, bot_ids: Sequence[int]) -> Row[Any] | None:
+    if uuid is None:
+        return None
+    named = select(table.c.id, table.c.bot_id).where(table.c.uuid == as_public_id(uuid))
+    row = connection.execute(named).first()
+    if row is None or row.bot_id not in bot_ids:
+        raise Invalid(field, "is none of this project's, or of another bot")
+    return row
