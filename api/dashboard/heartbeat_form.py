@@ -73,7 +73,8 @@ def request_of(form: Form, project_uuid: str) -> FormRequest:
         task = _checked(errors, form, OF_TASK, lambda: validated(CreateTask, ids | task_values_of(form)))
     else:
         configure = _checked(errors, form, {}, lambda: validated(Configure, ids | _unchecked_values(form)))
-        _checked(errors, form, {}, lambda: _cadence_of(form))
+        _checked(errors, form, {}, lambda: cadence_values(form))
+        _checked(errors, form, {}, lambda: _require_cadence(form))
     if errors:
         raise InvalidMany([Detail(name, message) for name, message in errors.items()])
     return FormRequest(bot, configure, task, form.get("draft") or None)
@@ -262,14 +263,14 @@ def _or_nothing(form: Form) -> dict[str, Any]:
         return {}
 
 
-def _cadence_of(form: Form) -> Cadence:
-    """Return when it is due; raises `CadenceError`."""
-    values = {**_plain_values(form), **cadence_values(form)}
+def _require_cadence(form: Form) -> None:
+    """Raises `CadenceError` unless it is due at some time, by its zone and active hours too, if its times are right."""
+    values = _plain_values(form) | (_or_nothing(form) or {"cron_pattern": "* * * * *"})
     minutes = values.get("interval_minutes", "")
     # What is no number is refused as such by the API's model.
     interval = int(minutes) if str(minutes).isdecimal() else 30
     columns: dict[str, Any] = {name: values.get(name) for name in CADENCE}
-    return Cadence(**columns | {"interval_minutes": None if "cron_pattern" in values else interval}).validated()
+    Cadence(**columns | {"interval_minutes": None if "cron_pattern" in values else interval}).validated()
 
 
 def _ids(form: Form) -> dict[str, Any]:

@@ -220,7 +220,7 @@ async def _show(visitor: Visitor, editor: Editor) -> Response:
         bot=rows.bot,
         title=title(rows.heartbeat) if rows.heartbeat else None,
         choices=views.choices(rows.bots, rows.members, offers, is_new=rows.heartbeat is None),
-        zone_names=views.zone_names(editor.zone),
+        zones=views.zone_options(editor.zone),
         templates=templates(),
         when=forms.when_values(form),
         outlook=await _outlook(visitor, form, editor.zone),

@@ -223,7 +223,8 @@ def _priced(offer: ModelOffer) -> str:
     return f"{offer.name}: " + _("%(input)s for a million tokens read, %(output)s written") % prices
 
 
-def zone_names(reader_zone: str) -> list[str]:
-    """List the time zones to choose from, the reader's own first."""
+def zone_options(reader_zone: str) -> Pairs:
+    """List the time zones to choose from, the reader's own first, each as people type it, if that differs."""
     first = dict.fromkeys([reader_zone, "UTC"])
-    return [*first, *sorted(zones.names() - first.keys())]
+    names = [*first, *(name for name in sorted(zones.names()) if name not in first)]
+    return [(name, name.replace("_", " ") if "_" in name else "") for name in names]

@@ -58,6 +58,11 @@ def typed_on(page: str) -> list[tuple[str, str]]:
     return fields
 
 
+def hidden_on(page: str) -> dict[str, str]:
+    """The hidden fields of a page, each of which is there once."""
+    return {name: unescape(value) for name, value in re.findall(r'type="hidden" name="([^"]*)" value="([^"]*)"', page)}
+
+
 async def heartbeats_of(owner: Owner) -> int:
     count = select(func.count()).select_from(HEARTBEAT).where(HEARTBEAT.c.project_id == owner.project.id, IS_HEARTBEAT)
     return await owner.database.read(lambda c: c.execute(count).scalar_one())
@@ -140,6 +145,19 @@ async def test_a_refused_form_keeps_everything_and_says_what_is_wrong_where(owne
     assert set(sent) - {("prompt", "  ")} <= set(kept)
     assert "<b>Mine" not in answer.text
     assert await heartbeats_of(owner) == 1
+
+
+async def test_a_form_that_is_sent_after_its_session_is_kept_until_it_is_saved(owner: Owner) -> None:
+    typed = fields_of(owner, prompt="One.\n\nTwo & <b>three</b>", frequency="weekly", days="5", time="23:15")
+    owner.browser.cookies.clear()
+    assert (await send(owner, "/heartbeats/outlook", typed)).status_code == 401
+    door = await send(owner, "/heartbeats/new", typed)
+    assert door.status_code == 401
+    waiting = hidden_on(door.text)
+    signed_in = await owner.browser.post("/sign-in", data={**waiting, "key": owner.key}, headers={"origin": SITE})
+    assert 'action="/heartbeats/new"' in signed_in.text
+    made = await row_at(owner, await send(owner, "/heartbeats/new", [*hidden_on(signed_in.text).items()]))
+    assert (made.prompt, made.cron_pattern) == ("One.\n\nTwo & <b>three</b>", "15 23 * * 5")
 
 
 async def test_check_says_the_same_without_scripts_and_saves_nothing(owner: Owner) -> None:
@@ -292,7 +310,7 @@ async def test_templates_fill_the_form(owner: Owner) -> None:
         assert filled.get("prompt") == template.heartbeat.prompt.strip()
         assert filled.get("cron_pattern") == (template.heartbeat.cron_pattern or "")
     nothing = await owner.browser.page("/heartbeats/new?template=../../etc/passwd")
-    assert typed_on(nothing) == typed_on(page)
+    assert Form(typed_on(nothing)).replaced([], "draft").fields == Form(typed_on(page)).replaced([], "draft").fields
 
 
 async def test_a_first_form_proposes_a_bot_and_the_readers_zone(owner: Owner) -> None:
@@ -346,7 +364,7 @@ async def test_what_people_write_is_text_in_the_form_too(owner: Owner) -> None:
         assert str(escape(evil)) in page
         assert "alert('x')" not in page
         assert "<img" not in page
-        assert page.count("<script") == (2 if "heartbeat-form" in page else 1)
+        assert page.count("<script") == (3 if "heartbeat-form" in page else 1)
     assert (
         "alert('x')" not in (await send(owner, "/heartbeats/outlook", [("timezone", evil), ("frequency", evil)])).text
     )

@@ -167,6 +167,14 @@ WRONG = [
 ]
 
 
+WRONG.append(
+    (
+        {"frequency": "weekly", "days": [], "timezone": "Berlin"},
+        {"days": "choose one day or more", "timezone": "'Berlin' is not a time zone; write 'Europe/Berlin'"},
+    )
+)
+
+
 @pytest.mark.parametrize(("fields", "errors"), WRONG)
 def test_what_is_wrong_is_said_at_its_field_and_all_at_once(fields: Any, errors: dict[str, str]) -> None:
     assert wrong(typed(**fields)) == errors
