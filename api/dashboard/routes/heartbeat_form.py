@@ -73,15 +73,19 @@ class EditorRows:
 
 @router.get("/new")
 async def new_page(
-    request: Request, visitor: VisitorDep, template: str = "", source: Annotated[str, Query(alias="from")] = ""
+    request: Request,
+    visitor: VisitorDep,
+    template: str = "",
+    source: Annotated[str, Query(alias="from")] = "",
+    bot: str = "",
 ) -> Response:
-    """A new heartbeat: empty, from a template, or like another."""
+    """A new heartbeat: empty, from a template, or like another; of a bot, if one is named."""
     zone = reader_zone(request)
     if source:
         form = await visitor.read(_copy, source)
     else:
         values = templates()[template].values if template in templates() else BEGINNING
-        form = forms.form_of({"timezone": zone, **values}, [("bot_name", _("My agent"))])
+        form = forms.form_of({"timezone": zone, **values}, [("bot_name", _("My agent")), ("bot_id", bot)])
     return await _show(visitor, Editor(form, zone, address(request), is_sent=False))
 
 
