@@ -19,6 +19,7 @@ from activities.runs import run_limits
 from activities.toolbox import Toolbox
 from heartbeat.agents.bodies.shapes import TokenUsage
 from heartbeat.agents.failures import REPEATED, ModelFailure
+from heartbeat.agents.tools.definitions import OfferedTool, gone_tool
 from heartbeat.domain.clock import Clock, utc_now
 from heartbeat.domain.contracts import PendingCall, ThinkInput, ThinkResult
 from heartbeat.domain.errors import Unavailable
@@ -28,6 +29,7 @@ from heartbeat.store.database import Database
 from heartbeat.store.runs.attempts import AttemptUsage, FailedAttempt, note_failed, note_lost
 from heartbeat.store.runs.closing import close_run
 from heartbeat.store.runs.limits import RunLimits
+from heartbeat.store.runs.recordings import recorded_tools
 from heartbeat.store.runs.steps import (
     NewStep,
     Transcript,
@@ -92,7 +94,7 @@ class ModelActivities:
         if attempt > 1:
             await self._note_lost(transcript, number, attempt - 1)
         try:
-            offered = await self._toolbox.offered(transcript.run, tools)
+            offered = await self._offered(transcript.run, tools)
             return await client.ask(transcript, offered, number, attempt)
         except ModelFailure as failure:
             await self._note_failed(transcript.run, failure, number, attempt)
@@ -101,6 +103,15 @@ class ModelActivities:
         except asyncio.CancelledError:
             await self._note_lost(transcript, number, attempt)
             raise
+
+    async def _offered(self, run: Run, tools: Toolset) -> list[OfferedTool]:
+        """List what the model may ask for; of a replay also what the run that is replayed called and is gone."""
+        offered = await self._toolbox.offered(run, tools)
+        if not run.replay_of or not offered:
+            return offered
+        names = await self._database.read_inline(recorded_tools, run.replay_of)
+        known = {tool.name for tool in offered}
+        return [*offered, *(gone_tool(name) for name in names if name not in known)]
 
     async def _note_failed(self, run: Run, failure: ModelFailure, number: int, attempt: int) -> None:
         """Write the attempt down, and charge what it used."""

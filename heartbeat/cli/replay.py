@@ -14,9 +14,8 @@ from heartbeat.agents.completion import Completion, CompletionRequest, Requested
 from heartbeat.agents.failures import ModelFailure
 from heartbeat.agents.model_names import takes_tools
 from heartbeat.agents.prompt import ModelTurn, ToolTurn
-from heartbeat.agents.tools.definitions import McpServer, OfferedTool
+from heartbeat.agents.tools.definitions import McpServer, OfferedTool, gone_tool
 from heartbeat.agents.tools.offered_tools import ConnectedServer, define_tools
-from heartbeat.agents.tools.schemas import offered_schema
 from heartbeat.domain import credits
 from heartbeat.domain.credits import rate_for
 from heartbeat.domain.errors import Conflict
@@ -145,7 +144,7 @@ def tools(original: OriginalRun) -> list[OfferedTool]:
     missing = dict.fromkeys(
         step.name or "" for step in original.steps if step.kind == "tool" and step.name not in known
     )
-    return [*offered, *(OfferedTool(name, "A tool of an earlier run.", offered_schema({})) for name in missing)]
+    return [*offered, *(gone_tool(name) for name in missing)]
 
 
 def _connected(row: Tool) -> ConnectedServer:

@@ -17,7 +17,7 @@ from heartbeat.store.heartbeats.sync import everything, unsynced
 from heartbeat.store.rows import columns
 from heartbeat.store.runs.rehearsals import rehearsals_of
 from heartbeat.store.runs.variants import promise_rehearsal, promise_replay
-from heartbeat.store.tables.bots import Bot
+from heartbeat.store.tables.bots import Bot, Tool
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.runs import Run, Variant
 from heartbeat.temporal.runs import start_manual_run
@@ -79,6 +79,17 @@ async def test_a_replay_is_answered_with_what_was_recorded(agent: World, model: 
     assert after.period_credits == before.period_credits + log.credits_charged
     assert [getattr(after, name) for name in COUNTED] == [getattr(before, name) for name in COUNTED]
     assert await agent.database.read(audit) == []
+
+
+async def test_a_tool_that_is_gone_is_offered_by_its_name(agent: World, model: ModelServer, desk: ToolServer) -> None:
+    model.script(asks(READ), says("Read."))
+    original = await agent.run_once()
+    await change(agent, Tool, is_enabled=False)
+    model.script(asks(READ), says("Read again."))
+    log = await replay(agent, original)
+    assert (log.response, len(desk.made)) == ("Read again.", 1)
+    assert told(model.requests[-1])[0][1] == "garden: water the plants."
+    assert "desk__read_note" in {tool["function"]["name"] for tool in model.requests[-1]["tools"]}
 
 
 async def test_a_rehearsal_varies_and_the_rows_stay_as_they_are(agent: World, model: ModelServer) -> None:

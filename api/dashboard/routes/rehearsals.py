@@ -56,7 +56,7 @@ async def rehearsal_page(uuid: str, visitor: VisitorDep) -> Response:
         "rehearsal",
         frame=frame,
         refresh=f"/rehearsals/{uuid}" if compared.is_going else None,
-        run=comparison.run_view(compared),
+        run=comparison.run_view(compared, visitor.now()),
         rehearsal=runs.rehearsal_view(would) if would else None,
         problems=(),
     )
@@ -84,7 +84,7 @@ async def tries_page(uuids: str, visitor: VisitorDep) -> Response:
     return html(
         "compare",
         frame=frame,
-        pairs=comparison.pairs(before, after),
+        pairs=comparison.pairs(before, after, visitor.now()),
         title=_("Tried on the last runs"),
         back="/",
         refresh=f"/tries/{uuids}" if is_going else None,

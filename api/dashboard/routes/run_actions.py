@@ -83,7 +83,7 @@ async def compare(uuid: str, other: str, visitor: VisitorDep) -> Response:
     return html(
         "compare",
         frame=frame,
-        pairs=comparison.pairs([rows.before], [rows.after]),
+        pairs=comparison.pairs([rows.before], [rows.after], visitor.now()),
         title=title(rows.heartbeat),
         back=f"/runs/{uuid}",
         refresh=f"/runs/{uuid}/compare/{other}" if rows.after.is_going else None,

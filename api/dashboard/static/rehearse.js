@@ -24,6 +24,11 @@ async function rehearse(button, body) {
   button.disabled = false;
 }
 
+function finish(isDone) {
+  const next = document.getElementById("after-rehearsal");
+  if (next) next.hidden = !isDone;
+}
+
 async function follow(answer, mine) {
   while (mine === newest) {
     lost.hidden = true;
@@ -32,9 +37,11 @@ async function follow(answer, mine) {
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     const fresh = page.getElementById("rehearsal") ?? page.querySelector("main");
     for (const fold of panel.querySelectorAll("details[open][id]")) fresh.querySelector(`#${CSS.escape(fold.id)}`)?.setAttribute("open", "");
+    const isFirst = panel.hidden || (panel.querySelector(".pair") === null) !== (fresh.querySelector(".pair") === null);
     panel.hidden = false;
     panel.replaceChildren(...fresh.childNodes);
-    if (!fresh.dataset.going) return;
+    if (isFirst) panel.scrollIntoView({ block: "nearest" });
+    if (!fresh.dataset.going) return finish(answer.ok);
     await new Promise((resolve) => { setTimeout(resolve, EVERY); });
     answer = await fetch(fresh.dataset.going, { cache: "no-store" });
   }

@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from api.dashboard.translations import gettext as _
 from api.dashboard.translations import marked
 from api.dashboard.views import formats
 from api.dashboard.views.approvals import Argument, arguments
+from api.dashboard.views.formats import Moment, moment
 from heartbeat.store.runs.comparisons import ComparedRun
 from heartbeat.store.runs.details import parsed
 from heartbeat.store.tables.runs import Step
@@ -38,6 +40,7 @@ class ComparedRunView:
 
     uuid: str
     status: str
+    started: Moment | None
     model: str
     prompt: str
     answer: str
@@ -64,14 +67,15 @@ class Pair:
     after: ComparedRunView
 
 
-def run_view(compared: ComparedRun) -> ComparedRunView:
+def run_view(compared: ComparedRun, now: datetime) -> ComparedRunView:
     """Show a run as it goes."""
     run = compared.run
     if run is None:
-        return ComparedRunView(compared.uuid, "waiting", "", "", "", "", [], "", 0, 0)
+        return ComparedRunView(compared.uuid, "waiting", None, "", "", "", "", [], "", 0, 0)
     return ComparedRunView(
         uuid=run.uuid,
         status=run.status,
+        started=moment(run.started_at, UTC, now),
         model=run.model,
         prompt=run.prompt,
         answer=run.response or "",
@@ -83,9 +87,9 @@ def run_view(compared: ComparedRun) -> ComparedRunView:
     )
 
 
-def pairs(before: Sequence[ComparedRun], after: Sequence[ComparedRun]) -> list[Pair]:
+def pairs(before: Sequence[ComparedRun], after: Sequence[ComparedRun], now: datetime) -> list[Pair]:
     """Put each run beside its replay, in this order."""
-    return [Pair(run_view(old), run_view(new)) for old, new in zip(before, after, strict=True)]
+    return [Pair(run_view(old, now), run_view(new, now)) for old, new in zip(before, after, strict=True)]
 
 
 def _problem(error_message: str | None, skip_reason: str | None) -> str:

@@ -59,6 +59,11 @@ class OfferedTool:
     combined: tuple[str, str] | None = None
 
 
+def gone_tool(name: str) -> OfferedTool:
+    """A tool that an earlier run called and that is not there any more, for a replay: by its name alone."""
+    return OfferedTool(name, "A tool of an earlier run.", {"type": "object", "properties": {}})
+
+
 @dataclass(frozen=True)
 class ToolResult:
     """What a call came to. `text` is for the model; `report` is what the built-in tool of that name was given.

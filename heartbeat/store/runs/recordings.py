@@ -21,6 +21,20 @@ CALLS = (
 )
 
 
+TOOLS = (
+    select(STEP.c.name)
+    .distinct()
+    .join(RUN, RUN.c.id == STEP.c.run_id)
+    .where(RUN.c.uuid == bindparam("run"), STEP.c.kind == "tool")
+    .order_by(STEP.c.name)
+)
+
+
+def recorded_tools(connection: Connection, run_uuid: str) -> list[str]:
+    """List the names of the tools that a run called, in the order of the alphabet."""
+    return list(connection.execute(TOOLS, {"run": run_uuid}).scalars())
+
+
 def recorded_outcome(connection: Connection, receipt: CallReceipt) -> CallOutcome:
     """Return the outcome of the same call (same tool, same arguments) in the run that is replayed, else `not_recorded`.
 

@@ -10,6 +10,7 @@ from heartbeat.store.notifications import targets
 from heartbeat.store.overview import projects, waiting
 from heartbeat.store.pages import Page
 from heartbeat.store.projects.access import Access
+from heartbeat.store.runs import comparisons
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.runs import Run
 from tests.support.dashboard import Owner, a_run
@@ -26,12 +27,15 @@ BOUND = {
     "heartbeat": 1,
     "run": 1,
     "now": NOW,
+    "status": "success",
+    "most": 5,
 }
 STATEMENTS = {
     "listed": projects.LISTED,
     "states": projects.STATES,
     "running": projects.RUNNING,
     "days": projects.DAYS,
+    "newest to replay": comparisons.NEWEST,
     "counts": waiting.COUNTS,
     "waiting approvals": waiting.WAITING_APPROVALS,
     "old approvals": waiting.OLD_APPROVALS,

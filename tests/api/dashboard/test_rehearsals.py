@@ -88,6 +88,7 @@ async def test_what_stands_in_the_form_is_rehearsed_unsaved(working: Owner, mode
     # Switching it on makes the heartbeat of the draft, with what was rehearsed and charged.
     made = await submit(working, "/heartbeats/new", **FORM, **NEW_BOT, draft=draft, do="enable")
     assert made == f"/heartbeats/{draft}?done=enable"
+    await working.temporal.get_schedule_handle(draft).delete()
     page = await working.browser.page(made)
     assert ">On<" in page or ">Pending<" in page
     assert page.count("/runs/log_") >= 2
