@@ -4,11 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from markupsafe import Markup
+
 from api.dashboard.translations import gettext as _
 from api.dashboard.translations import marked
 from api.dashboard.views import formats
 from api.dashboard.views.approvals import Argument, arguments
 from api.dashboard.views.formats import Moment, moment
+from api.dashboard.views.markdown import markdown
 from heartbeat.store.runs.comparisons import ComparedRun
 from heartbeat.store.runs.details import parsed
 from heartbeat.store.tables.runs import Step
@@ -36,7 +39,7 @@ class StepView:
 
 @dataclass(frozen=True)
 class ComparedRunView:
-    """One run, so far: `status` is waiting until a worker has begun it."""
+    """One run, so far: `status` is waiting until a worker has begun it. `html` is its answer, if it can be rendered."""
 
     uuid: str
     status: str
@@ -44,6 +47,7 @@ class ComparedRunView:
     model: str
     prompt: str
     answer: str
+    html: Markup | None
     problem: str
     steps: list[StepView]
     took: str
@@ -71,7 +75,7 @@ def run_view(compared: ComparedRun, now: datetime) -> ComparedRunView:
     """Show a run as it goes."""
     run = compared.run
     if run is None:
-        return ComparedRunView(compared.uuid, "waiting", None, "", "", "", "", [], "", 0, 0)
+        return ComparedRunView(compared.uuid, "waiting", None, "", "", "", None, "", [], "", 0, 0)
     return ComparedRunView(
         uuid=run.uuid,
         status=run.status,
@@ -79,6 +83,7 @@ def run_view(compared: ComparedRun, now: datetime) -> ComparedRunView:
         model=run.model,
         prompt=run.prompt,
         answer=run.response or "",
+        html=markdown(run.response) if run.response else None,
         problem=_problem(run.error_message, run.skip_reason),
         steps=[_step(step) for step in compared.steps],
         took=formats.took(run.duration_ms or 0) if run.status != "running" else "",
