@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from heartbeat.agents.model_names import choose_default_model
+from heartbeat.agents.ollama import ollama_models
 from heartbeat.settings import Settings
 
 # A few of each provider, the cheap ones first; what they cost is looked up.
@@ -26,14 +27,17 @@ class ModelOffer:
 
 
 def offered_models(settings: Settings) -> list[ModelOffer]:
-    """List the default model, then those of every provider that has a key."""
+    """List the default model, then those of every provider that has a key, or of an Ollama on this machine.
+
+    Blocks while an Ollama is asked, for a second at most.
+    """
     keys = {
         "openai": settings.openai_api_key if settings.openai_base_url is None else None,
         "anthropic": settings.anthropic_api_key,
         "google": settings.google_api_key,
     }
     names = [f"{provider}:{name}" for provider, key in keys.items() if key for name in OFFERED[provider]]
-    return [_offer(name) for name in dict.fromkeys([choose_default_model(settings), *names])]
+    return [_offer(name) for name in dict.fromkeys([choose_default_model(settings), *ollama_models(settings), *names])]
 
 
 @cache

@@ -1,50 +1,17 @@
 """An Ollama on this machine is found when nothing else says which model to use."""
 
-import json
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
-from threading import Thread
-
 import pytest
 
+from heartbeat.agents.model_offers import offered_models
 from heartbeat.agents.ollama import ollama_models
 from heartbeat.settings import Settings
+from heartbeat.up.stack import embedded_stack
+from tests.support.ollama import ollama
 from tests.support.ports import free_ports
-
-MODELS = [
-    {"name": "qwen3:8b", "details": {"family": "qwen3"}},
-    {"name": "nomic-embed-text:latest", "details": {"family": "nomic-bert"}},
-    {"name": "llama3.2:latest"},
-    {"model": "nameless"},
-    "odd",
-]
-
-
-@contextmanager
-def ollama(body: str) -> Iterator[str]:
-    """A server that answers /api/tags with this; its address as Heartbeat's setting has it."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(200 if self.path == "/api/tags" else 404)
-            self.end_headers()
-            self.wfile.write(body.encode())
-
-        def log_message(self, *words: object) -> None:
-            pass
-
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    thread = Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}/v1"
-    server.shutdown()
-    server.server_close()
-    thread.join()
 
 
 def test_its_models_that_answer_are_listed_as_bots_name_them() -> None:
-    with ollama(json.dumps({"models": MODELS})) as url:
+    with ollama() as url:
         assert ollama_models(Settings(_env_file=None, ollama_base_url=url)) == [
             "ollama:qwen3:8b",
             "ollama:llama3.2:latest",
@@ -66,3 +33,14 @@ def test_what_is_no_ollama_has_no_models(body: str) -> None:
 def test_where_nothing_listens_there_is_none() -> None:
     [port] = free_ports(1)
     assert ollama_models(Settings(_env_file=None, ollama_base_url=f"http://127.0.0.1:{port}/v1")) == []
+
+
+def test_up_uses_it_and_the_form_of_a_bot_offers_it() -> None:
+    port, temporal, ui = free_ports(3)
+    ports = {"port": port, "temporal_port": temporal, "temporal_ui_port": ui}
+    with ollama() as url:
+        settings = Settings(_env_file=None, ollama_base_url=url, **ports)
+        stack = embedded_stack(settings, 1)
+        assert [offer.name for offer in offered_models(settings)][1:3] == stack.ollama
+    assert stack.model == stack.environment["HEARTBEAT_DEFAULT_MODEL"] == "ollama:qwen3:8b"
+    assert [child.name for stage in stack.stages for child in stage] == ["temporal", "worker", "api"]

@@ -2,6 +2,7 @@
 
 import json
 import stat
+from pathlib import Path
 
 import httpx
 import pytest
@@ -13,18 +14,25 @@ from tests.support.model_server import ModelServer, says
 pytestmark = pytest.mark.e2e
 
 
-def test_demo_shows_a_run_and_carries_on_the_next_time(start: Start, model: ModelServer, temporal: Client) -> None:
+def test_demo_shows_a_run_and_carries_on_the_next_time(
+    start: Start, model: ModelServer, temporal: Client, tmp_path: Path
+) -> None:
+    browser, opened = tmp_path / "browser", tmp_path / "opened"
+    browser.write_text(f'#!/bin/sh\necho "$1" > {opened}\n')
+    browser.chmod(0o700)
     model.script(says("Stretch your\x1b[31m legs.\nThen drink water.", 900, 350))
     variables = {
         "TEMPORAL_ADDRESS": temporal.service_client.config.target_host,
         "OPENAI_BASE_URL": model.base_url,
         "HEARTBEAT_DEFAULT_MODEL": "openai:scripted",
+        "BROWSER": f"{browser} %s",
     }
     first = start(verb="demo", **variables)
     first.wait_for(
         r"manual run success \(\d+\.\d s, 1250 tokens, 2 credits\): Stretch your \[31m legs. Then drink water."
     )
     first.wait_for(r"next run in \d+ s, at .* [2-9]\d* of 500 credits used")
+    assert_signs_in(opened.read_text().strip(), first.url)
     file = first.data_dir / "demo.json"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     bot = json.loads(file.read_text())["bot"]
@@ -44,6 +52,18 @@ def test_demo_shows_a_run_and_carries_on_the_next_time(start: Start, model: Mode
     plain = start(**variables).wait_ready()
     assert [one["enabled"] for one in heartbeats(plain, project, key, bot)] == [0]
     plain.stop()
+
+
+def assert_signs_in(link: str, url: str) -> None:
+    """What the browser was opened with is a link to a page whose button signs in, once."""
+    page, token = link.split("?token=")
+    assert page == f"{url}/sign-in/once"
+    with httpx.Client(trust_env=False, headers={"origin": url}) as person:
+        assert person.get(link).status_code == 200
+        assert person.post(page, data={"token": token}).headers["location"] == "/"
+        assert "Break coach" in person.get(f"{url}/").text
+        person.cookies.clear()
+        assert person.post(page, data={"token": token}).status_code == 403
 
 
 def heartbeats(stack: Embedded, project: str, key: str, bot: str) -> list[dict[str, object]]:

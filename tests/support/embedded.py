@@ -32,7 +32,9 @@ def alive(pid: int) -> bool:
 
 def command(*arguments: str, **variables: str) -> subprocess.Popen[str]:
     """Start `heartbeat …` with these variables and nothing else of its settings in the environment."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(OWN)} | variables
+    own = {name: value for name, value in os.environ.items() if not name.startswith(OWN)}
+    # An Ollama of the developer's is none of a test's.
+    environment = {**own, "OLLAMA_BASE_URL": "http://127.0.0.1:9/v1", **variables}
     return subprocess.Popen(
         [str(Path(sys.executable).with_name("heartbeat")), *arguments],
         env=environment,

@@ -18,6 +18,7 @@ from api.dashboard.translations import gettext as _
 from api.dashboard.views import heartbeat_form as views
 from api.dashboard.views.heartbeats import title
 from heartbeat.agents.model_offers import offered_models
+from heartbeat.agents.ollama import ollama_models
 from heartbeat.domain.cadence import zones
 from heartbeat.domain.cadence.cron import CadenceError
 from heartbeat.domain.errors import Invalid, InvalidMany, NotFound, ProductError
@@ -85,7 +86,10 @@ async def new_page(
         form = await visitor.read(_copy, source)
     else:
         values = templates()[template].values if template in templates() else BEGINNING
-        form = forms.form_of({"timezone": zone, **values}, [("bot_name", _("My agent")), ("bot_id", bot)])
+        # Rather than the small model that is the default then.
+        ollama = await asyncio.to_thread(ollama_models, visitor.stack.settings)
+        model = [("bot_model", ollama[0])] if ollama else []
+        form = forms.form_of({"timezone": zone, **values}, [("bot_name", _("My agent")), ("bot_id", bot), *model])
     return await _show(visitor, Editor(form, zone, address(request), is_sent=False))
 
 

@@ -25,7 +25,7 @@ NOTICES = {
     "project": marked("The project was changed."),
     "display": marked("This browser shows pages like this from now on."),
 }
-ZONE_COOKIE = "heartbeat_zone"
+ZONE_COOKIE, CHOSEN = "heartbeat_zone", "heartbeat_zone_chosen"
 YEAR = 365 * 86_400
 
 
@@ -55,9 +55,9 @@ async def change_display(request: Request, visitor: VisitorDep) -> Response:
     language, zone = form.get(translations.COOKIE), form.get(ZONE_COOKIE)
     if zone not in {"", *available_timezones()}:
         return await _page(request, visitor, None, display=form, problem=Invalid(ZONE_COOKIE, _("is no time zone")))
-    for name, value in ((translations.COOKIE, language), (ZONE_COOKIE, zone)):
+    for name, value in ((translations.COOKIE, language), (ZONE_COOKIE, zone), (CHOSEN, "1" if zone else "")):
         if value:
-            # The script of a page reads and sets the zone, too.
+            # The script of a page sets the zone of a browser that chose none.
             response.set_cookie(name, value, max_age=YEAR, secure=is_https(request), samesite="lax")
         else:
             response.delete_cookie(name)
@@ -75,7 +75,8 @@ async def _page(
     frame, access = await visitor.read_framed(_access)
     project = frame.project
     saved = Form([("name", project.name), ("anchor_day", str(project.period_anchor_day))])
-    cookies = [(name, request.cookies.get(name, "")) for name in (translations.COOKIE, ZONE_COOKIE)]
+    names = (translations.COOKIE, ZONE_COOKIE) if CHOSEN in request.cookies else (translations.COOKIE,)
+    cookies = [(name, request.cookies.get(name, "")) for name in names]
     return html(
         "settings",
         400 if problem else 200,

@@ -48,8 +48,8 @@ async function keep() {
   setTimeout(keep, EVERY);
 }
 
-// Times are shown in the zone of whoever reads them.
-document.cookie = `heartbeat_zone=${Intl.DateTimeFormat().resolvedOptions().timeZone}; path=/; max-age=31536000; samesite=lax`;
+// Times are shown in the zone of whoever reads them, unless they chose another one in the settings.
+if (!document.cookie.includes("heartbeat_zone_chosen=")) document.cookie = `heartbeat_zone=${Intl.DateTimeFormat().resolvedOptions().timeZone}; path=/; max-age=31536000; samesite=lax`;
 
 // What was saved is no draft any more.
 if (/[?&]done=(created|saved|enable)\b/.test(location.search)) {

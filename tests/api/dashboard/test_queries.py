@@ -7,7 +7,8 @@ from sqlalchemy import Connection, event
 
 from heartbeat.settings import Plan
 from heartbeat.store.notifications import targets
-from heartbeat.store.overview import projects, waiting
+from heartbeat.store.overview import entries, projects, waiting
+from heartbeat.store.overview import targets as owners
 from heartbeat.store.pages import Page
 from heartbeat.store.projects.access import Access
 from heartbeat.store.runs import comparisons
@@ -29,6 +30,9 @@ BOUND = {
     "now": NOW,
     "status": "success",
     "most": 5,
+    "start": NOW,
+    "before": 1,
+    "wanted": "hb_x",
 }
 STATEMENTS = {
     "listed": projects.LISTED,
@@ -37,6 +41,13 @@ STATEMENTS = {
     "days": projects.DAYS,
     "newest to replay": comparisons.NEWEST,
     "counts": waiting.COUNTS,
+    "ledger of a period": entries.OF_PERIOD,
+    "ledger of a heartbeat": entries.OF_HEARTBEAT,
+    "ledger of a run": entries.OF_RUN,
+    "grants": entries.GRANTS,
+    "bots to be told of": owners.BOTS,
+    "heartbeats to be told of": owners.HEARTBEATS,
+    "subscribers to be told of": owners.MEMBERS,
     "waiting approvals": waiting.WAITING_APPROVALS,
     "old approvals": waiting.OLD_APPROVALS,
     "approvals of a run": waiting.OF_RUN,
@@ -63,7 +74,7 @@ async def test_an_index_serves_each(owner: Owner, name: str) -> None:
 
     steps = await owner.database.read(plan)
     assert "SCAN run\n" not in f"{steps}\n"
-    for table in ("heartbeat", "approval", "finding"):
+    for table in ("heartbeat", "approval", "finding", "entry", "subscriber"):
         assert f"SCAN {table}" not in steps
     assert "Seq Scan" not in steps
     if name == "running":
@@ -99,6 +110,11 @@ async def test_each_page_asks_as_often_however_much_there_is(owner: Owner) -> No
         "/bots": 4,
         f"/bots/{owner.bot.uuid}": 8,
         "/notifications": 7,
+        "/notifications/new?channel=slack": 5,
+        "/credits": 9,
+        "/credits/ledger": 3,
+        "/keys": 3,
+        "/settings": 2,
         f"/heartbeats/{owner.heartbeat.uuid}": 10,
         f"/heartbeats/{owner.heartbeat.uuid}/edit": 15,
         f"/heartbeats/{owner.heartbeat.uuid}/delete": 4,

@@ -20,6 +20,13 @@ PAGES = [
     "/findings",
     "/tools",
     "/notifications",
+    "/notifications/new",
+    "/notifications/targets/tgt_x",
+    "/credits",
+    "/credits/ledger",
+    "/keys",
+    "/keys/key_x/revoke",
+    "/settings",
 ]
 ACTIONS = ["run", "enable", "disable"]
 
