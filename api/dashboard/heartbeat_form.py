@@ -205,12 +205,7 @@ def loaded_values(heartbeat: Heartbeat) -> str:
 
 def changed_since(loaded: str, heartbeat: Heartbeat) -> dict[str, Any]:
     """Return what each field was when the form was loaded, of those that are something else by now."""
-    try:
-        before = json.loads(loaded)
-    except ValueError:
-        before = None
-    if not isinstance(before, dict):
-        return {}
+    before = _loaded(loaded)
     return {name: before[name] for name in CONFIGURED if name in before and before[name] != getattr(heartbeat, name)}
 
 
@@ -229,6 +224,15 @@ def form_errors(problem: ProductError, form: Form) -> dict[str, str]:
     return {
         _field_name(form, name, OF_TASK if is_task(form) else {}): said for name, said in field_errors(problem).items()
     }
+
+
+def _loaded(text: str) -> dict[str, Any]:
+    """Read what `loaded_values` wrote; nothing from what is none."""
+    try:
+        values = json.loads(text)
+    except ValueError:
+        return {}
+    return values if isinstance(values, dict) else {}
 
 
 def _checked(errors: dict[str, str], form: Form, names: Mapping[str, str], check: Any) -> Any:
@@ -278,10 +282,23 @@ def _ids(form: Form) -> dict[str, Any]:
 
 
 def _plain_values(form: Form) -> dict[str, Any]:
-    values: dict[str, Any] = {name: form.get(name) or FIELDS[name].get_default() for name in PLAIN if name != "prompt"}
+    loaded = _loaded(form.get("loaded"))
+    values: dict[str, Any] = {
+        name: _as_loaded(form.get(name), loaded.get(name)) or (FIELDS[name].get_default() if name != "prompt" else "")
+        for name in PLAIN
+    }
     values |= {name: form.get(name) == "1" for name in FLAGS}
     days = [day for day in form.all("active_days") if day]
-    return {"prompt": form.get("prompt"), **values, "active_days": ",".join(days) if 0 < len(days) < 7 else None}
+    return {**values, "active_days": ",".join(days) if 0 < len(days) < 7 else None}
+
+
+def _as_loaded(typed: str, loaded: Any) -> str:
+    """Return what is typed, or what it was before if only blanks that controls do not keep tell them apart."""
+    return loaded if isinstance(loaded, str) and _lines(loaded) == _lines(typed) else typed
+
+
+def _lines(text: str) -> list[str]:
+    return text.strip().splitlines()
 
 
 def _interval(form: Form, kind: str) -> Any:

@@ -108,7 +108,13 @@ async def test_what_is_saved_is_off_until_it_is_switched_on(owner: Owner) -> Non
 
 async def test_the_form_of_a_heartbeat_saved_as_it_is_changes_nothing(owner: Owner) -> None:
     values = {"interval_minutes": 90, "cron_pattern": None, "active_days": "6,7", "auto_resume": False}
-    odd = await owner.add(prompt='Line one.\n\n  "Quoted" & <b>bold</b>', jitter_seconds=7, enabled=False, **values)
+    odd = await owner.add(
+        prompt='Line one.\r\n\r\n  "Quoted" & <b>bold</b>\n',
+        external_id=" k",
+        jitter_seconds=7,
+        enabled=False,
+        **values,
+    )
     for heartbeat in (odd, owner.heartbeat):
         edit = f"/heartbeats/{heartbeat.uuid}/edit"
         page = await owner.browser.page(edit)
