@@ -2,7 +2,7 @@
 
 Whatever reads an unsaved form does so here: saving it, looking ahead, trying it out. `values_of` is the body of a
 configure, `request_of` the whole of it, checked: the bot that is to be made first, and the heartbeat or the task.
-The fields of `HeartbeatFields` have their own names in the form, but for when it is due (`WHEN`).
+The fields of `HeartbeatFields` have their own names in the form, but for when it is due (`when_form.py`).
 """
 
 import json
@@ -11,12 +11,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from api.dashboard.forms import Form, field_errors, validated
+from api.dashboard.when_form import CRON, ONCE, WHEN, beginning, cadence_values, is_task, task_schedule, when_fields
 from api.schemas.bots import CreateBot
 from api.schemas.heartbeats import CONFIGURED, Configure
 from api.schemas.tasks import CreateTask
-from heartbeat.domain.cadence import frequency
 from heartbeat.domain.cadence.cron import CadenceError
-from heartbeat.domain.cadence.frequency import Frequency
 from heartbeat.domain.cadence.ticks import Cadence
 from heartbeat.domain.errors import Detail, InvalidMany, ProductError
 from heartbeat.domain.heartbeat_fields import HeartbeatFields
@@ -25,13 +24,9 @@ from heartbeat.store.tables.heartbeats import Heartbeat
 
 FIELDS = HeartbeatFields.model_fields
 NEW_BOT, OTHER_MODEL = "new", "other"
-CRON, ONCE, AFTER = "cron", "once", "after"
-# The fields that say when, in place of `cron_pattern` and `interval_minutes`.
-WHEN = ("frequency", "every", "time", "days", "day", "nth", "weekday", "cron_pattern", "once_at", "ends")
 # Sent as they stand in the form; an empty one is cleared, or has its default where it cannot be empty.
 PLAIN = tuple(name for name in CONFIGURED if name not in ("cron_pattern", "interval_minutes", "active_days"))
 FLAGS = ("auto_resume",)
-TASK_KINDS = {"minutes": "interval", "hours": "interval", "daily": "daily", "weekdays": "weekly", "weekly": "weekly"}
 # Where the API names a field otherwise than the form.
 OF_BOT = {"name": "bot_name", "model": "bot_model", "instruction": "bot_instruction"}
 OF_TASK = {
@@ -88,19 +83,6 @@ def values_of(form: Form) -> dict[str, Any]:
     return {**_ids(form), **_plain_values(form), **cadence_values(form)}
 
 
-def is_task(form: Form) -> bool:
-    """Whether it has an end, and so is a scheduled task."""
-    return form.get("frequency") == ONCE or form.get("ends") == AFTER
-
-
-def executions(form: Form) -> int | None:
-    """Return after how many runs it ends; `None` for what goes on, or while that is no number."""
-    if form.get("frequency") == ONCE:
-        return 1
-    text = form.get("max_executions")
-    return int(text) if is_task(form) and text.isdecimal() and len(text) < 10 else None
-
-
 def bot_values_of(form: Form) -> dict[str, Any]:
     """Return the body of a create of the bot that is made with the form."""
     model = form.get("bot_model")
@@ -114,7 +96,7 @@ def bot_values_of(form: Form) -> dict[str, Any]:
 
 def task_values_of(form: Form) -> dict[str, Any]:
     """Return the body of a create of a scheduled task; raises `CadenceError`."""
-    schedule_type, config = _task_schedule(form)
+    schedule_type, config = task_schedule(form)
     return {
         **_ids(form),
         "name": form.get("label") or " ".join(form.get("prompt").split())[:80] or "-",
@@ -141,28 +123,6 @@ def outlook_values(form: Form) -> dict[str, Any]:
     }
 
 
-def cadence_values(form: Form) -> dict[str, Any]:
-    """Return `cron_pattern` or `interval_minutes`, whichever it comes to; raises `CadenceError`."""
-    kind = form.get("frequency")
-    if kind == CRON:
-        return {"cron_pattern": form.get("cron_pattern")}
-    if kind in ("minutes", "hours"):
-        return {"interval_minutes": _interval(form, kind)}
-    pattern = frequency.pattern_of(_frequency(form))
-    # Another way to write the same stays as it was written.
-    written = form.get("cron_pattern")
-    return {"cron_pattern": written if pattern and _say_the_same(written, pattern) else pattern}
-
-
-def when_fields(cron_pattern: str | None, interval_minutes: int | None) -> list[tuple[str, str]]:
-    """Return the fields that say when, for a pattern or an interval."""
-    if interval_minutes is not None:
-        return _frequency_fields(frequency.of_interval(interval_minutes))
-    said = frequency.of_pattern(cron_pattern or "")
-    fields = _frequency_fields(said) if said else [("frequency", CRON)]
-    return [*fields, ("cron_pattern", cron_pattern or "")]
-
-
 def form_of(values: Mapping[str, Any], more: Iterable[tuple[str, str]] = ()) -> Form:
     """Return the form in which these `HeartbeatFields` are typed; what is not in `values` has its default."""
     values = {name: field.default for name, field in FIELDS.items() if not field.is_required()} | dict(values)
@@ -170,32 +130,13 @@ def form_of(values: Mapping[str, Any], more: Iterable[tuple[str, str]] = ()) -> 
     fields += [(name, "1") for name in FLAGS if values[name]]
     fields += [("active_days", day) for day in (values["active_days"] or "").split(",") if day]
     pattern = values["cron_pattern"]
-    # What another choice would begin with.
-    others = Form(_frequency_fields(Frequency("daily")))
-    fields += others.replaced(when_fields(pattern, None if pattern else values["interval_minutes"])).fields
+    fields += Form(beginning()).replaced(when_fields(pattern, None if pattern else values["interval_minutes"])).fields
     return Form([*fields, *more])
 
 
 def form_of_row(heartbeat: Heartbeat, more: Iterable[tuple[str, str]] = ()) -> Form:
     """Return the form of a heartbeat as it is."""
     return form_of({name: getattr(heartbeat, name) for name in CONFIGURED}, more)
-
-
-def completed(form: Form) -> Form:
-    """Return the form with its pattern beside the frequency, and the frequency beside a pattern that says the same."""
-    try:
-        if form.get("frequency") == CRON:
-            fields = when_fields(form.get("cron_pattern"), None)
-        else:
-            fields = [("cron_pattern", cadence_values(form).get("cron_pattern") or "")]
-    except CadenceError:
-        return form
-    return form.replaced(fields)
-
-
-def when_values(form: Form) -> dict[str, list[str]]:
-    """Return the fields that say when, as they stand in the form."""
-    return {name: form.all(name) for name in WHEN}
 
 
 def loaded_values(heartbeat: Heartbeat) -> str:
@@ -299,73 +240,6 @@ def _as_loaded(typed: str, loaded: Any) -> str:
 
 def _lines(text: str) -> list[str]:
     return text.strip().splitlines()
-
-
-def _interval(form: Form, kind: str) -> Any:
-    """Return the minutes; what is no number stays as it is, for the API to say so."""
-    text = form.get("every")
-    if not text:
-        raise CadenceError("every", "is required")
-    return int(text) * 60 if kind == "hours" and text.isdecimal() else text
-
-
-def _frequency(form: Form) -> Frequency:
-    days = tuple(_number(day) for day in form.all("days"))
-    kind: Any = form.get("frequency")
-    if kind not in ("daily", "weekdays", "weekly", "monthly", "last_day", "nth_weekday"):
-        raise CadenceError("frequency", "choose how often")
-    return Frequency(
-        kind,
-        time=form.get("time"),
-        days=days,
-        day=_number(form.get("day")),
-        nth=_number(form.get("nth")),
-        weekday=_number(form.get("weekday")),
-    )
-
-
-def _frequency_fields(said: Frequency) -> list[tuple[str, str]]:
-    return [
-        ("frequency", said.kind),
-        ("every", str(said.every)),
-        ("time", said.time),
-        *(("days", str(day)) for day in said.days),
-        ("day", str(said.day)),
-        ("nth", str(said.nth)),
-        ("weekday", str(said.weekday)),
-    ]
-
-
-def _task_schedule(form: Form) -> tuple[str, dict[str, Any]]:
-    kind = form.get("frequency")
-    if kind == ONCE:
-        return ONCE, {"at": form.get("once_at")}
-    if kind not in TASK_KINDS:
-        raise CadenceError(
-            "ends",
-            "what ends runs every so many minutes or hours, daily, on weekdays or weekly; choose one of these, "
-            "or let it go on",
-        )
-    if kind in ("minutes", "hours"):
-        return "interval", {"interval_minutes": _interval(form, kind)}
-    days = {"weekdays": list(frequency.MONDAY_TO_FRIDAY), "weekly": form.all("days")}
-    config: dict[str, Any] = {"time": form.get("time")}
-    return TASK_KINDS[kind], config | ({"days": days[kind]} if kind in days else {})
-
-
-def _say_the_same(written: str, pattern: str) -> bool:
-    try:
-        return frequency.of_pattern(written) == frequency.of_pattern(pattern)
-    except CadenceError:
-        return False
-
-
-def _number(text: str) -> int:
-    """Read a number of a list; 0, which stands for nothing there, for anything else."""
-    try:
-        return int(text)
-    except ValueError:
-        return 0
 
 
 def _text(value: Any) -> str:

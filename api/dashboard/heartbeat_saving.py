@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from api.dashboard import heartbeat_form as forms
 from api.dashboard.forms import Form, validated
 from api.dashboard.heartbeat_form import FormRequest
+from api.dashboard.when_form import is_task
 from api.schemas.bots import CreateBot
 from api.schemas.heartbeats import Configure
 from api.schemas.tasks import CreateTask
@@ -38,7 +39,7 @@ def look_ahead(connection: Connection, access: Access, form: Form, now: datetime
     """Work out what the form would lead to, its prompt and its bot still open; raises `CadenceError` and as preview."""
     access = _named(connection, access, form.get("uuid"), form.get("bot_id"))
     values = {"project_id": access.project.uuid, **forms.outlook_values(form)}
-    if forms.is_task(form):
+    if is_task(form):
         return preview_task(connection, access, validated(CreateTask, values).new_task(), now)
     request = validated(Configure, values).configure_request()
     return preview(connection, access, replace(request, always_new=request.uuid is None), now)
@@ -91,5 +92,5 @@ def _require_unedited(connection: Connection, access: Access, request: Configure
 
 def require_heartbeat(form: Form) -> None:
     """Raises `Invalid` when a heartbeat that is there would become a task."""
-    if form.get("uuid") and forms.is_task(form):
+    if form.get("uuid") and is_task(form):
         raise Invalid("frequency", "a heartbeat goes on until it is switched off; make a new one for what is to end")

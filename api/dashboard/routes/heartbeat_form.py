@@ -17,6 +17,7 @@ from api.dashboard.pages import PageRoute, Visitor, VisitorDep, html
 from api.dashboard.translations import gettext as _
 from api.dashboard.views import heartbeat_form as views
 from api.dashboard.views.heartbeats import title
+from api.dashboard.when_form import completed, executions, is_task, when_values
 from heartbeat.agents.model_offers import offered_models
 from heartbeat.agents.ollama import ollama_models
 from heartbeat.domain.cadence import zones
@@ -106,7 +107,7 @@ async def outlook(request: Request, visitor: VisitorDep) -> Response:
     access = await visitor.access()
     return html(
         "outlook",
-        when=forms.when_values(forms.completed(form)),
+        when=when_values(completed(form)),
         errors=_errors(form, access.project.uuid),
         outlook=await _outlook(visitor, form, reader_zone(request)),
     )
@@ -213,7 +214,7 @@ def _edited_meanwhile(editor: Editor, problem: EditedMeanwhile) -> Editor:
 
 async def _show(visitor: Visitor, editor: Editor) -> Response:
     frame, rows = await visitor.read_framed(_rows, editor.heartbeat_uuid)
-    form = forms.completed(_with_draft(_with_bot(editor.form, rows), rows))
+    form = completed(_with_draft(_with_bot(editor.form, rows), rows))
     offers = await asyncio.to_thread(offered_models, visitor.stack.settings)
     return html(
         "heartbeat_form",
@@ -230,7 +231,7 @@ async def _show(visitor: Visitor, editor: Editor) -> Response:
         choices=views.choices(rows.bots, rows.members, offers, is_new=rows.heartbeat is None),
         zones=views.zone_options(editor.zone),
         templates=templates(),
-        when=forms.when_values(form),
+        when=when_values(form),
         outlook=await _outlook(visitor, form, editor.zone),
     )
 
@@ -242,10 +243,10 @@ async def _outlook(visitor: Visitor, form: Form, zone: str) -> views.OutlookView
         ahead = await visitor.read(look_ahead, form, now)
     except (CadenceError, Invalid, InvalidMany, NotFound):
         return None
-    count = min(MAX_TICKS, forms.executions(form) or MAX_TICKS)
+    count = min(MAX_TICKS, executions(form) or MAX_TICKS)
     # Counting a year of ticks takes tens of milliseconds: not on the loop.
     outcome = await asyncio.to_thread(forecast, ahead.cadence, ahead.measured, ahead.budget, now, count)
-    return views.outlook_view(outcome, ahead, ZoneInfo(zone), forms.is_task(form), now)
+    return views.outlook_view(outcome, ahead, ZoneInfo(zone), is_task(form), now)
 
 
 def _errors(form: Form, project_uuid: str) -> dict[str, str]:

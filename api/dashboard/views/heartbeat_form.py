@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from typing import Any
 
-from api.dashboard.heartbeat_form import AFTER, CRON, NEW_BOT, ONCE, OTHER_MODEL
+from api.dashboard.heartbeat_form import NEW_BOT, OTHER_MODEL
 from api.dashboard.translations import gettext as _
 from api.dashboard.translations import marked
 from api.dashboard.views import formats
 from api.dashboard.views.formats import Moment, moment
+from api.dashboard.when_form import AFTER, CRON, ONCE
 from heartbeat.agents.model_offers import ModelOffer
 from heartbeat.domain.cadence import zones
 from heartbeat.domain.cadence.cron import LAST

@@ -8,6 +8,7 @@ import pytest
 from api.dashboard import heartbeat_form as forms
 from api.dashboard.forms import Form
 from api.dashboard.views.heartbeat_form import LABELS
+from api.dashboard.when_form import completed
 from heartbeat.domain.cadence.cron import CadenceError
 from heartbeat.domain.errors import Conflict, Forbidden, Invalid, InvalidMany, NotFound
 from heartbeat.domain.heartbeat_fields import HeartbeatFields
@@ -90,7 +91,7 @@ def test_no_day_and_every_day_are_active_on_all() -> None:
     assert asked(typed(active_days=list("1234567")))["active_days"] is None
 
 
-WHEN = [
+FREQUENCIES = [
     ({"frequency": "minutes", "every": "20"}, {"interval_minutes": 20}),
     ({"frequency": "hours", "every": "2"}, {"interval_minutes": 120}),
     ({"frequency": "daily", "time": "07:05"}, {"cron_pattern": "5 7 * * *"}),
@@ -104,7 +105,7 @@ WHEN = [
 ]
 
 
-@pytest.mark.parametrize(("fields", "values"), WHEN)
+@pytest.mark.parametrize(("fields", "values"), FREQUENCIES)
 def test_each_frequency_is_a_pattern_or_an_interval_and_comes_back(fields: Any, values: dict[str, Any]) -> None:
     form = typed(**fields)
     request = asked(form)
@@ -117,19 +118,19 @@ def test_each_frequency_is_a_pattern_or_an_interval_and_comes_back(fields: Any, 
 def test_a_pattern_stays_as_it_was_written(pattern: str) -> None:
     form = forms.form_of({"prompt": "-", "cron_pattern": pattern}, [BOT])
     assert form.get("frequency") != "cron"
-    assert asked(forms.completed(form))["cron_pattern"] == pattern
-    assert asked(forms.completed(form.replaced([("time", "10:10")])))["cron_pattern"].startswith("10 10 ")
+    assert asked(completed(form))["cron_pattern"] == pattern
+    assert asked(completed(form.replaced([("time", "10:10")])))["cron_pattern"].startswith("10 10 ")
 
 
 def test_the_pattern_follows_the_frequency_and_the_frequency_the_pattern() -> None:
-    weekly = forms.completed(typed(frequency="weekly", days=["1", "3"], time="08:15", cron_pattern=""))
+    weekly = completed(typed(frequency="weekly", days=["1", "3"], time="08:15", cron_pattern=""))
     assert weekly.get("cron_pattern") == "15 8 * * 1,3"
-    said = forms.completed(typed(frequency="cron", cron_pattern="30 6 L * *"))
+    said = completed(typed(frequency="cron", cron_pattern="30 6 L * *"))
     assert (said.get("frequency"), said.get("time"), said.get("cron_pattern")) == ("last_day", "06:30", "30 6 L * *")
     for pattern in ("*/5 * * * *", "30 6", ""):
-        unsaid = forms.completed(typed(frequency="cron", cron_pattern=pattern, time="10:10"))
+        unsaid = completed(typed(frequency="cron", cron_pattern=pattern, time="10:10"))
         assert (unsaid.get("frequency"), unsaid.get("cron_pattern")) == ("cron", pattern)
-    assert forms.completed(typed(frequency="minutes", every="5")).get("cron_pattern") == ""
+    assert completed(typed(frequency="minutes", every="5")).get("cron_pattern") == ""
 
 
 WRONG = [
