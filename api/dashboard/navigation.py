@@ -29,6 +29,7 @@ MENU = (
         (
             Place(marked("Heartbeats"), "/"),
             Place(marked("Runs"), "/runs"),
+            Place(marked("Upcoming"), "/upcoming"),
             Place(marked("Tasks"), "/tasks"),
         ),
     ),

@@ -12,7 +12,7 @@ from fastapi.routing import APIRoute
 from sqlalchemy import Connection
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from api.dashboard import session, translations
+from api.dashboard import session, translations, zones
 from api.dashboard.forms import read_form
 from api.dashboard.render import render
 from api.deps import AccessQuery, Stack
@@ -59,6 +59,7 @@ class PageRoute(APIRoute):
         async def guarded(request: Request) -> Response:
             chosen = request.cookies.get(translations.COOKIE, "")
             translations.use(translations.choose(chosen, request.headers.get("accept-language", "")))
+            zones.use(request.cookies.get(zones.COOKIE, ""))
             try:
                 if request.method == "POST":
                     require_own_form(request)

@@ -22,6 +22,7 @@ from api.dashboard.routes import (
     targets,
     tasks,
     tools,
+    upcoming,
 )
 
 # Those that name what a form asks for come before those that take it for an id.
@@ -36,6 +37,7 @@ modules = (
     run,
     run_actions,
     tasks,
+    upcoming,
     approvals,
     findings,
     bot_form,

@@ -5,7 +5,7 @@ from typing import Literal
 
 Trigger = Literal["schedule", "manual", "probe"]
 RunStatus = Literal["running", "success", "error", "skipped", "cancelled"]
-SkipReason = Literal["overlap", "missed", "budget", "plan", "disabled_bot"]
+SkipReason = Literal["overlap", "missed", "budget", "plan", "disabled_bot", "held"]
 PauseReason = Literal["errors", "budget", "operator", "plan"]
 
 AGENT_RUN = "AgentRun"

@@ -1,6 +1,6 @@
 """Heartbeats after they were configured: read, listed, switched on and off, deleted, and their schedules with them."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import Connection, select, update
@@ -10,6 +10,7 @@ from temporalio.service import RPCError
 from api.main import create_app
 from api.routes.heartbeats import BATCH_SIZE
 from api.schemas.heartbeats import AllHeartbeats, OneHeartbeat
+from api.schemas.held_ticks import HeldTicks
 from heartbeat.domain import credits
 from heartbeat.domain.ids import new_id
 from heartbeat.store.database import Database
@@ -191,3 +192,22 @@ async def test_without_temporal_writes_are_accepted_and_pending(database: Databa
         assert error_of(triggered, 503)["code"] == "temporal_unavailable"
         assert int(triggered.headers["retry-after"]) > 0
         assert (await api.delete("/delete", bot_id=bot["id"])).status_code == 200
+
+
+async def test_a_tick_is_held_and_let_run_after_all(api: Api) -> None:
+    which = {"bot_id": (bot := await api.bot())["id"], "heartbeat_id": (await api.heartbeat(bot))["uuid"]}
+    year = datetime.now(UTC).year + 1
+    path, tick = "/heartbeat/hold", {"tick": f"{year}-01-01T01:00:00+01:00"}
+    answers = [await api.post(path, **which, **tick), await api.get(path, **which)]
+    for answer in answers:
+        [held] = HeldTicks.model_validate(answer.json(), extra="forbid").held
+        assert (held.tick, held.held_by) == (f"{year}-01-01T00:00:00Z", "a key of the project")
+    assert (await api.delete(path, **which, **tick)).json() == {"held": []}
+    for wrong in ("2020-01-01T00:00:00Z", f"{year}-01-01T00:01:00Z", f"{year}-01-01T00:00:00", "tomorrow"):
+        answer = await api.post(path, **which, tick=wrong)
+        assert (answer.status_code, answer.json()["code"]) in ((400, "invalid_parameters"), (409, "tick_passed"))
+    task = {"name": "Once", "prompt": "Say so.", "schedule_type": "daily", "schedule_config": {"time": "09:00"}}
+    uuid = (await api.post("/task/create", bot_id=bot["id"], **task)).json()["task"]["uuid"]
+    next_run = (await api.get("/task/read", bot_id=bot["id"], task_id=uuid)).json()["task"]["next_run_at"]
+    answer = await api.post(path, bot_id=bot["id"], heartbeat_id=uuid, tick=next_run)
+    assert [held["tick"] for held in answer.json()["held"]] == [next_run]

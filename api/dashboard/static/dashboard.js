@@ -48,9 +48,6 @@ async function keep() {
   setTimeout(keep, EVERY);
 }
 
-// Times are shown in the zone of whoever reads them, unless they chose another one in the settings.
-if (!document.cookie.includes("heartbeat_zone_chosen=")) document.cookie = `heartbeat_zone=${Intl.DateTimeFormat().resolvedOptions().timeZone}; path=/; max-age=31536000; samesite=lax`;
-
 // What was saved is no draft any more.
 if (/[?&]done=(created|saved|enable)\b/.test(location.search)) {
   sessionStorage.removeItem(sessionStorage.getItem("heartbeat.sent"));
@@ -63,6 +60,13 @@ if (address) {
   // Modules that hear of news say so.
   document.addEventListener("refresh", refresh);
   setTimeout(keep, EVERY);
+}
+
+// Times are shown in the zone of whoever reads them, unless they chose another one in the settings.
+const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+if (!document.cookie.includes("heartbeat_zone_chosen=") && !document.cookie.includes(`heartbeat_zone=${zone}`)) {
+  document.cookie = `heartbeat_zone=${zone}; path=/; max-age=31536000; samesite=lax`;
+  if (address) refresh();
 }
 
 // A second click must not start a second run. Not at once: what a disabled button says is not sent.

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 
+from api.dashboard.zones import reader_zone
+
 STATUS = {
     "success": "Success",
     "error": "Error",
@@ -18,6 +20,7 @@ SKIPPED = {
     "budget": "The credit budget of the period was spent.",
     "plan": "The project's plan did not allow it.",
     "disabled_bot": "The bot or its heartbeats were switched off.",
+    "held": "A person had it skipped.",
 }
 TASK = {"active": "Active", "paused": "Paused", "done": "Done", "cancelled": "Cancelled"}
 APPROVAL = {"pending": "Waits for you", "approved": "Approved", "denied": "Denied", "expired": "Expired"}
@@ -51,20 +54,37 @@ MINUTE, HOUR, DAY = 60, 3600, 86400
 
 @dataclass(frozen=True)
 class Moment:
-    """An instant as a page shows it: for machines, as local time in a zone, and relative to now."""
+    """An instant as a page shows it: for machines, as local time in a zone, and relative to now.
+
+    `there` is the local time where the heartbeat is, with its zone, if the reader reads it in another.
+    """
 
     iso: str
     clock: str
     zone: str
     relative: str
+    there: str = ""
 
 
 def moment(instant: datetime, where: tzinfo, now: datetime, seconds: bool = False) -> Moment:
-    """Show `instant` as local time of `where`; with `seconds` for what happened, without for what was due."""
-    here = instant.astimezone(where)
-    text = f"{_day(here, now.astimezone(where))}, {here:%H:%M:%S}" if seconds else _minute(here, now.astimezone(where))
-    iso = instant.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-    return Moment(iso, text, f"{here:%Z}", relative(instant, now))
+    """Show `instant` as local time of the reader, or of `where` if their zone is not known.
+
+    With `seconds` for what happened, without for what was due.
+    """
+    here, there = instant.astimezone(reader_zone() or where), instant.astimezone(where)
+    differs = here.utcoffset() != there.utcoffset()
+    return Moment(
+        iso(instant),
+        _clock(here, now, seconds),
+        f"{here:%Z}",
+        relative(instant, now),
+        f"{_clock(there, now, seconds)} {there:%Z}" if differs else "",
+    )
+
+
+def iso(instant: datetime) -> str:
+    """Format an instant for machines: "2026-11-27T08:00:00Z"."""
+    return instant.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def relative(instant: datetime, now: datetime) -> str:
@@ -146,12 +166,13 @@ def middle(text: str, longest: int) -> str:
     return line if len(line) <= longest else f"{line[: longest - 82].rstrip()} … {line[-79:].lstrip()}"
 
 
-def _minute(here: datetime, now: datetime) -> str:
-    return f"{_day(here, now)}, {here:%H:%M}"
+def _clock(here: datetime, now: datetime, seconds: bool) -> str:
+    return f"{day_name(here, now)}, {here:%H:%M:%S}" if seconds else f"{day_name(here, now)}, {here:%H:%M}"
 
 
-def _day(here: datetime, now: datetime) -> str:
-    away = (here.date() - now.date()) // timedelta(days=1)
+def day_name(here: datetime, now: datetime) -> str:
+    """ "today", "Mon 1 Dec": the day of a local time."""
+    away = (here.date() - now.astimezone(here.tzinfo).date()) // timedelta(days=1)
     if away in NEAR:
         return NEAR[away]
     year = "" if here.year == now.year else f" {here.year}"

@@ -31,6 +31,7 @@ SKIPPED = {
     "budget": marked("The budget was spent"),
     "plan": marked("The plan did not allow it"),
     "disabled_bot": marked("The bot was off"),
+    "held": marked("A person had it skipped"),
 }
 # Where a word stands, in the order in which people would look for it.
 PLACES = (("response", marked("Answer")), ("error_message", marked("Error")), ("prompt", marked("Prompt")))

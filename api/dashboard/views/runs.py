@@ -119,6 +119,8 @@ def _cause(due: Moment, started: Moment) -> str:
 
 def outcome(run: Run | Row[Any]) -> str:
     """Say what came of a run: its answer, its error, or why it was skipped."""
+    if run.skip_reason == "held" and run.error_message:
+        return run.error_message
     if run.status == "skipped":
         return formats.SKIPPED.get(run.skip_reason or "", run.skip_reason or "")
     return run.error_message or run.response or ""

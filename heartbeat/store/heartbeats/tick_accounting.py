@@ -17,10 +17,10 @@ from heartbeat.store.credits.rollup import add_to_day
 from heartbeat.store.heartbeats.run_rows import run_row
 from heartbeat.store.notifications.events import record_missed_ticks
 from heartbeat.store.rows import columns, exactly_one, insert
-from heartbeat.store.tables.heartbeats import Heartbeat
+from heartbeat.store.tables.heartbeats import Heartbeat, HeldTick
 from heartbeat.store.tables.runs import Run
 
-RUN, HEARTBEAT = columns(Run), columns(Heartbeat)
+RUN, HEARTBEAT, HELD = columns(Run), columns(Heartbeat), columns(HeldTick)
 
 # A month of minutes would be 43,200 logs; one transaction writes this many, the next one goes on.
 BATCH_SIZE = 5_000
@@ -65,17 +65,18 @@ def due(heartbeat: Heartbeat, until: datetime) -> list[datetime]:
 
 
 def account(connection: Connection, heartbeat: Heartbeat, ticks: Sequence[datetime], now: datetime) -> int:
-    """Log `ticks` (in order, the next ones due) as skipped: overlap where a run was in progress, else missed.
+    """Log `ticks` (in order, the next ones due) as skipped: held, overlap where a run was in progress, else missed.
 
     Returns how many were missed. A tick that has its log already is left alone.
     """
     if not ticks:
         return 0
-    overlapping = overlapped(connection, heartbeat, ticks)
+    overlapping, held = overlapped(connection, heartbeat, ticks), _held(connection, heartbeat, ticks)
     reasons: dict[datetime, SkipReason] = {tick: "overlap" if tick in overlapping else "missed" for tick in ticks}
+    reasons |= dict.fromkeys(held, "held")
     prompt = heartbeat.prompt[:PROMPT_START]
     rows = [
-        run_row(heartbeat, now, scheduled_for=tick, skip_reason=reason, prompt=prompt)
+        run_row(heartbeat, now, scheduled_for=tick, skip_reason=reason, error_message=held.get(tick), prompt=prompt)
         for tick, reason in reasons.items()
     ]
     statement = insert(connection, RUN).on_conflict_do_nothing().returning(RUN.c.skip_reason, RUN.c.scheduled_for)
@@ -93,6 +94,11 @@ def overlapped(connection: Connection, heartbeat: Heartbeat, ticks: Sequence[dat
     """Those of `ticks` (in order) that came while a run of the heartbeat was in progress."""
     busy = _busy(connection, heartbeat, ticks[0])
     return {tick for tick in ticks if any(start <= tick and (end is None or tick < end) for start, end in busy)}
+
+
+def held_by(by: str) -> str:
+    """Say in a log why its tick was skipped."""
+    return f"Held by {by}."
 
 
 def newest_due(
@@ -124,6 +130,15 @@ def move_on(connection: Connection, heartbeat: Heartbeat, tick: datetime, skippe
 def moved_to(heartbeat: Heartbeat, tick: datetime) -> dict[str, Any]:
     """The columns that say: each tick up to `tick` has its log."""
     return {"accounted_until": tick, "next_tick_at": cadence_of(heartbeat).next_after(tick)}
+
+
+def _held(connection: Connection, heartbeat: Heartbeat, ticks: Sequence[datetime]) -> dict[datetime, str]:
+    """Those of `ticks` (in order) that are held, each with what its log says of that."""
+    which = HELD.c.heartbeat_id == heartbeat.id, HELD.c.tick.between(ticks[0], ticks[-1])
+    rows = {
+        row.tick: held_by(row.held_by) for row in connection.execute(select(HELD.c.tick, HELD.c.held_by).where(*which))
+    }
+    return {tick: rows[tick] for tick in ticks if tick in rows}
 
 
 def _busy(connection: Connection, heartbeat: Heartbeat, since: datetime) -> list[tuple[datetime, datetime | None]]:

@@ -56,17 +56,17 @@ _BOTS = (BOT.c.project_id == bindparam("project_id")) & BOT.c.deleted_at.is_(Non
 _OF_PROJECT = _BOTS & (HEARTBEAT.c.bot_id == BOT.c.id) & IS_HEARTBEAT
 # Tasks that have ended are deleted rows that can still be read.
 _VISIBLE = NOT_DELETED | HEARTBEAT.c.ended_as.is_not(None)
-_SHOWN = [column for column in HEARTBEAT.c if column.name != "prompt"]
+WITHOUT_PROMPT = [column for column in HEARTBEAT.c if column.name != "prompt"]
 
 _CHANGED_TOOLS = (
     select(func.coalesce(func.sum(TOOL.c.changed_count), 0))
     .where(TOOL.c.bot_id == BOT.c.id, TOOL.c.is_enabled)
     .scalar_subquery()
 )
-_START = func.substr(HEARTBEAT.c.prompt, 1, PROMPT_START).label("prompt")
+START = func.substr(HEARTBEAT.c.prompt, 1, PROMPT_START).label("prompt")
 
 LISTED = (
-    select(*_SHOWN, _START, BOT.c.name.label("bot_name"), _CHANGED_TOOLS.label("changed_tools"))
+    select(*WITHOUT_PROMPT, START, BOT.c.name.label("bot_name"), _CHANGED_TOOLS.label("changed_tools"))
     .where(_OF_PROJECT)
     .order_by(_URGENCY, BOT.c.id, HEARTBEAT.c.id)
     .limit(bindparam("limit"))

@@ -29,7 +29,7 @@ from heartbeat.store.heartbeats import states
 from heartbeat.store.heartbeats.missed_ticks import CATCH_UP
 from heartbeat.store.heartbeats.probes import awaits, conclude
 from heartbeat.store.heartbeats.run_rows import run_row
-from heartbeat.store.heartbeats.tick_accounting import cadence_of, move_on, newest_due
+from heartbeat.store.heartbeats.tick_accounting import HELD, cadence_of, held_by, move_on, newest_due
 from heartbeat.store.notifications.events import record_missed_ticks
 from heartbeat.store.notifications.run_events import record_pause
 from heartbeat.store.rows import columns, first, insert_once, joined
@@ -67,11 +67,15 @@ CLAIMED = (
     .where(HEARTBEAT.c.uuid == bindparam("heartbeat_uuid"))
     .with_for_update(of=HEARTBEAT, key_share=True)
 )
-# A rehearsal does nothing that a run could come in the way of.
-IN_PROGRESS = (
-    select(RUN.c.id)
+# What may come in the way of a tick: a person who had it skipped, and a run. Not a rehearsal, which does nothing.
+IN_THE_WAY = select(
+    select(HELD.c.held_by)
+    .where(HELD.c.heartbeat_id == bindparam("heartbeat_id"), HELD.c.tick == bindparam("tick"))
+    .scalar_subquery()
+    .label("held_by"),
+    exists()
     .where(RUN.c.heartbeat_id == bindparam("heartbeat_id"), RUN.c.status == "running", RUN.c.dry_run.is_(False))
-    .limit(1)
+    .label("busy"),
 )
 SKIP = (
     update(HEARTBEAT)
@@ -253,7 +257,11 @@ def _refuse(connection: Connection, candidate: RunCandidate) -> Refusal | None:
     claim, heartbeat, bot = candidate.claim, candidate.heartbeat, candidate.bot
     if claim.trigger == "schedule":
         assert claim.scheduled_for is not None
-        if connection.execute(IN_PROGRESS, {"heartbeat_id": heartbeat.id}).first() is not None:
+        tick = {"heartbeat_id": heartbeat.id, "tick": claim.scheduled_for}
+        in_the_way = connection.execute(IN_THE_WAY, tick).one()
+        if in_the_way.held_by is not None:
+            return Refusal("held", held_by(in_the_way.held_by))
+        if in_the_way.busy:
             return Refusal("overlap", "an earlier run was still in progress")
         time = claim.temporal_time or candidate.now
         if heartbeat.accounted_until < claim.scheduled_for < time - _patience(heartbeat):
@@ -307,7 +315,7 @@ def _insert(connection: Connection, candidate: RunCandidate, refusal: Refusal | 
     else:
         row["skip_reason"] = refusal.skip_reason
         # Of the other refusals the skip reason says enough.
-        row["error_message"] = refusal.reason if refusal.skip_reason in ("budget", "plan") else None
+        row["error_message"] = refusal.reason if refusal.skip_reason in ("budget", "plan", "held") else None
     return first(connection, Run, insert_once(connection.dialect.name, RUN), row)
 
 

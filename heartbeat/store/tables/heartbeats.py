@@ -1,8 +1,8 @@
-"""The table of heartbeats and scheduled tasks: what should happen, and when."""
+"""The tables of heartbeats and scheduled tasks: what should happen, and when."""
 
 from datetime import datetime
 
-from sqlalchemy import Index, String, text
+from sqlalchemy import Index, String, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 from heartbeat.domain.pauses import HeartbeatPause, PauseCause
@@ -129,3 +129,17 @@ class Heartbeat(SQLModel, table=True):
         Index("ix_heartbeat_due", "enabled", "next_tick_at"),
         Index("ix_heartbeat_paused", "pause_reason", "id"),
     )
+
+
+class HeldTick(SQLModel, table=True):
+    """A tick that a person has skipped. When it comes, its log is a skipped one with the reason `held`."""
+
+    __tablename__ = "held_tick"
+
+    id: int = Field(default=None, primary_key=True)
+    heartbeat_id: int = Field(foreign_key="heartbeat.id")
+    tick: datetime = time()
+    held_by: str
+    created_at: datetime = time()
+
+    __table_args__ = (UniqueConstraint("heartbeat_id", "tick", name="uq_held_tick"),)

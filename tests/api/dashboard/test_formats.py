@@ -5,6 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from api.dashboard import zones
 from api.dashboard.views import formats, heartbeats, runs
 from heartbeat.store.pages import Page
 from heartbeat.store.tables.credits import RunSums
@@ -45,6 +46,23 @@ def test_the_wall_is_the_heartbeats(instant: datetime, zone: str, text: str) -> 
     shown = formats.moment(instant, ZoneInfo(zone), NOW if zone == "UTC" else NOW - timedelta(hours=1))
     assert shown.clock == text
     assert datetime.fromisoformat(shown.iso) == instant
+
+
+def test_the_readers_zone_comes_before_the_heartbeats() -> None:
+    zones.use("America/New_York")
+    try:
+        shown = formats.moment(NOW, ZoneInfo("Europe/Berlin"), NOW - timedelta(hours=1))
+        assert (shown.clock, shown.zone, shown.there) == ("today, 17:30", "EST", "today, 23:30 CET")
+        zones.use("Europe/Paris")
+        assert formats.moment(NOW, ZoneInfo("Europe/Berlin"), NOW).there == ""
+    finally:
+        zones.use("")
+
+
+@pytest.mark.parametrize("name", ["", "Mars/Olympus", "../../etc/passwd", "localtime", "Europe/Berlin; x"])
+def test_what_is_no_zone_is_none(name: str) -> None:
+    zones.use(name)
+    assert zones.reader_zone() is None
 
 
 @pytest.mark.parametrize(

@@ -107,6 +107,7 @@ async def test_each_page_asks_as_often_however_much_there_is(owner: Owner) -> No
         "/findings": 4,
         "/tools": 4,
         "/tasks": 7,
+        "/upcoming": 7,
         "/bots": 4,
         f"/bots/{owner.bot.uuid}": 8,
         "/notifications": 7,

@@ -1,0 +1,160 @@
+"""What the page of upcoming runs shows: rows in, days out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta, tzinfo
+from zoneinfo import ZoneInfo
+
+from api.dashboard.translations import gettext as _
+from api.dashboard.translations import marked
+from api.dashboard.views import formats, heartbeats
+from api.dashboard.views.formats import Moment, moment
+from api.dashboard.zones import reader_zone
+from api.next_ticks import next_tick
+from heartbeat.domain.cadence.agenda import AgendaEntry, AgendaPart, agenda, next_midnight
+from heartbeat.store.heartbeats.tick_accounting import cadence_of
+from heartbeat.store.overview.upcoming import UpcomingHeartbeat
+from heartbeat.store.tables.heartbeats import Heartbeat
+
+DAYS = 7
+# A line is one heartbeat on one day.
+LINES, LINES_A_DAY = 150, 12
+BOT_IS_OFF = marked("Its bot, or the heartbeats of its bot, are switched off.")
+
+
+@dataclass(frozen=True)
+class UpcomingTick:
+    """One tick: its local time, the whole moment, and who holds it, if somebody does."""
+
+    key: str
+    time: str
+    at: Moment
+    held_by: str | None
+
+
+@dataclass(frozen=True)
+class UpcomingLine:
+    """What one heartbeat or task is due on one day; `more`: ticks come that are not listed."""
+
+    uuid: str
+    path: str | None
+    title: str
+    bot: str
+    schedule: str
+    is_task: bool
+    ticks: list[UpcomingTick]
+    more: bool
+
+
+@dataclass
+class UpcomingDay:
+    """One local day. `left_out` lines would make it too long; without `is_whole` nobody counted how many those are."""
+
+    name: str
+    date: str
+    lines: list[UpcomingLine] = field(default_factory=list)
+    left_out: int = 0
+    is_whole: bool = True
+
+
+@dataclass(frozen=True)
+class UpcomingView:
+    """The days in order. `until` is where the list ends, if it ends before the last of them."""
+
+    days: list[UpcomingDay]
+    zone: str
+    until: Moment | None
+
+    @property
+    def is_empty(self) -> bool:
+        return not any(day.lines for day in self.days)
+
+
+@dataclass(frozen=True)
+class StillLine:
+    """One that stands still, why, and when it is tried again."""
+
+    path: str | None
+    title: str
+    bot: str
+    why: str
+    since: Moment | None
+    probe: Moment | None
+
+
+def upcoming(rows: Sequence[UpcomingHeartbeat], all_rows: bool, view: str, now: datetime) -> UpcomingView:
+    """Show the next seven days; `rows` are all there are, or those that are due first. The `view` is list or week."""
+    zone = reader_zone() or UTC
+    today, end = now.astimezone(zone).date(), next_midnight(now, zone, DAYS)
+    until = end if all_rows else min(end, _first_of(rows[-1], end, now))
+    parts = [AgendaPart(cadence_of(row.heartbeat), _left(row.heartbeat)) for row in rows]
+    days = [_day(now, zone, number) for number in range(DAYS)]
+    for number, entry in enumerate(agenda(parts, zone, now, until)):
+        if view == "list" and number == LINES:
+            until = entry.ticks[0]
+            break
+        day = days[(entry.ticks[0].astimezone(zone).date() - today).days]
+        if view == "week" and len(day.lines) == LINES_A_DAY:
+            day.left_out += 1
+        else:
+            day.lines.append(_line(entry, rows[entry.index], zone, now))
+    for day in days[(until.astimezone(zone).date() - today).days :]:
+        day.is_whole = False
+    return UpcomingView(days, f"{now.astimezone(zone):%Z}", moment(until, zone, now) if until < end else None)
+
+
+def still_line(row: UpcomingHeartbeat, now: datetime) -> StillLine:
+    """Show one that stands still."""
+    heartbeat, where = row.heartbeat, ZoneInfo(row.heartbeat.timezone)
+    return StillLine(
+        path=heartbeats.page_path(heartbeat),
+        title=heartbeats.title(heartbeat),
+        bot=row.bot_name,
+        why=heartbeat.pause_message or _(BOT_IS_OFF),
+        since=moment(heartbeat.pause_since, where, now) if heartbeat.pause_since else None,
+        probe=moment(heartbeat.probe_at, where, now) if heartbeat.probe_at else None,
+    )
+
+
+def _day(now: datetime, zone: tzinfo, number: int) -> UpcomingDay:
+    here = now.astimezone(zone) + timedelta(days=number)
+    return UpcomingDay(formats.sentence(formats.day_name(here, now)), f"{here:%Y-%m-%d}")
+
+
+def _line(entry: AgendaEntry, row: UpcomingHeartbeat, zone: tzinfo, now: datetime) -> UpcomingLine:
+    heartbeat = row.heartbeat
+    last_named = entry.ticks[-1] if entry.more else None
+    day_ends = next_midnight(entry.ticks[0], zone)
+    # What is held can always be seen and undone.
+    held = [tick for tick in row.held if last_named and last_named < tick < day_ends]
+    return UpcomingLine(
+        uuid=heartbeat.uuid,
+        path=heartbeats.page_path(heartbeat),
+        title=heartbeats.title(heartbeat),
+        bot=row.bot_name,
+        schedule=next_tick(cadence_of(heartbeat)).schedule,
+        is_task=heartbeat.type != "heartbeat",
+        ticks=[_tick(row, tick, zone, now) for tick in (*entry.ticks, *held)],
+        more=entry.more,
+    )
+
+
+def _tick(row: UpcomingHeartbeat, tick: datetime, zone: tzinfo, now: datetime) -> UpcomingTick:
+    shown = moment(tick, ZoneInfo(row.heartbeat.timezone) if zone is not UTC else UTC, now)
+    return UpcomingTick(
+        f"{row.heartbeat.uuid} {shown.iso}", f"{tick.astimezone(zone):%H:%M}", shown, row.held.get(tick)
+    )
+
+
+def _first_of(last: UpcomingHeartbeat, end: datetime, now: datetime) -> datetime:
+    """When the last of the rows is due: what is not among them comes later. If all are overdue, nobody knows."""
+    tick = last.heartbeat.next_tick_at
+    return tick if tick and tick > now else end
+
+
+def _left(heartbeat: Heartbeat) -> int | None:
+    """How many executions a task has left; those that are held or skipped do not count."""
+    if heartbeat.max_executions is None:
+        return None
+    executions = heartbeat.success_count + heartbeat.total_error_count + heartbeat.cancelled_count
+    return max(0, heartbeat.max_executions - executions)

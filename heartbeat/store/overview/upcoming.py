@@ -1,0 +1,86 @@
+"""What a project's heartbeats and tasks are due next, over all bots, and those that stand still."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Select, String, bindparam, func, or_, select
+
+from heartbeat.store.bots.bots import BOT
+from heartbeat.store.heartbeats.heartbeats import HEARTBEAT, NOT_DELETED
+from heartbeat.store.heartbeats.held_ticks import held_of_all
+from heartbeat.store.overview.projects import START, WITHOUT_PROMPT
+from heartbeat.store.rows import built
+from heartbeat.store.tables.heartbeats import Heartbeat
+from heartbeat.store.tables.projects import Project
+
+_BOT_UUID = bindparam("bot_uuid", type_=String)
+_OF_PROJECT = (
+    (BOT.c.project_id == bindparam("project_id"))
+    & BOT.c.deleted_at.is_(None)
+    & (HEARTBEAT.c.bot_id == BOT.c.id)
+    & NOT_DELETED
+    & or_(_BOT_UUID.is_(None), BOT.c.uuid == _BOT_UUID)
+)
+_NAMES = [column.name for column in (*WITHOUT_PROMPT, START)]
+_BOT_WORKS = BOT.c.status & BOT.c.heartbeat
+_LISTED = select(*WITHOUT_PROMPT, START, BOT.c.name.label("bot_name"), _BOT_WORKS.label("bot_works"))
+
+DUE = (
+    _LISTED.where(_OF_PROJECT, HEARTBEAT.c.enabled, _BOT_WORKS, HEARTBEAT.c.next_tick_at.is_not(None))
+    .order_by(HEARTBEAT.c.next_tick_at, HEARTBEAT.c.id)
+    .limit(bindparam("limit"))
+)
+_STILL = _OF_PROJECT & or_(HEARTBEAT.c.pause_reason.is_not(None), HEARTBEAT.c.enabled & ~_BOT_WORKS)
+STILL = _LISTED.where(_STILL).order_by(HEARTBEAT.c.pause_since.desc(), HEARTBEAT.c.id).limit(bindparam("limit"))
+STILL_COUNT = select(func.count()).where(_STILL)
+BOTS = (
+    select(BOT.c.uuid, BOT.c.name)
+    .where(BOT.c.project_id == bindparam("project_id"), BOT.c.deleted_at.is_(None))
+    .order_by(BOT.c.name, BOT.c.id)
+    .limit(bindparam("limit"))
+)
+
+
+@dataclass(frozen=True)
+class UpcomingHeartbeat:
+    """A heartbeat or task, with the start of its prompt alone. `held` are its ticks that are held, with by whom."""
+
+    heartbeat: Heartbeat
+    bot_name: str
+    bot_works: bool
+    held: dict[datetime, str] = field(default_factory=dict)
+
+
+def due_next(
+    connection: Connection, project: Project, bot_uuid: str | None, limit: int, now: datetime
+) -> list[UpcomingHeartbeat]:
+    """Read those that are on, the ones due first first; of one bot if its public id is given."""
+    rows = _rows(connection, DUE, project, bot_uuid, limit)
+    by_id = {row.heartbeat.id: row for row in rows}
+    for tick in held_of_all(connection, [row.heartbeat for row in rows], now):
+        by_id[tick.heartbeat_id].held[tick.tick] = tick.held_by
+    return rows
+
+
+def standing_still(
+    connection: Connection, project: Project, bot_uuid: str | None, limit: int
+) -> tuple[list[UpcomingHeartbeat], int]:
+    """Read those that the product paused or whose bot is switched off, and count them."""
+    parameters = {"project_id": project.id, "bot_uuid": bot_uuid}
+    return _rows(connection, STILL, project, bot_uuid, limit), connection.execute(STILL_COUNT, parameters).scalar_one()
+
+
+def bot_names(connection: Connection, project: Project, limit: int) -> list[tuple[str, str]]:
+    """List the public id and the name of each bot."""
+    return [(row.uuid, row.name) for row in connection.execute(BOTS, {"project_id": project.id, "limit": limit})]
+
+
+def _rows(
+    connection: Connection, statement: Select[Any], project: Project, bot_uuid: str | None, limit: int
+) -> list[UpcomingHeartbeat]:
+    result = connection.execute(statement, {"project_id": project.id, "bot_uuid": bot_uuid, "limit": limit})
+    rows = []
+    for *values, bot_name, bot_works in result:
+        rows.append(UpcomingHeartbeat(built(Heartbeat, _NAMES, values), bot_name, bool(bot_works)))
+    return rows

@@ -1,0 +1,104 @@
+"""The page of upcoming runs: what is due next, what stands still, one tick skipped and let run after all."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from heartbeat.store.heartbeats.tick_accounting import HEARTBEAT, cadence_of
+from heartbeat.store.tables.heartbeats import Heartbeat
+from tests.support.dashboard import Owner, make
+from tests.support.pending_rows import a_task
+
+
+async def due(owner: Owner, **values: Any) -> Heartbeat:
+    """A heartbeat that has accounted for all ticks until now."""
+    now = datetime.now(UTC)
+    row = await owner.add(**values)
+    moved = {"accounted_until": now, "next_tick_at": cadence_of(row).next_after(now)}
+    await owner.database.write(lambda c: c.execute(HEARTBEAT.update().where(HEARTBEAT.c.id == row.id).values(moved)))
+    return row
+
+
+def ticks_of(page: str, uuid: str) -> list[str]:
+    return [part.split('"')[0] for part in page.split(f'value="{uuid} ')[1:]]
+
+
+async def test_the_next_days_in_order(owner: Owner) -> None:
+    often = await due(owner, label="Every minute", cron_pattern="* * * * *")
+    daily = await due(owner, label="At <noon>", cron_pattern="0 12 * * *")
+    page = await owner.browser.page("/upcoming")
+    assert "Times are UTC." in page
+    assert "At &lt;noon&gt;" in page
+    assert 7 <= len(ticks_of(page, daily.uuid)) <= 8
+    ticks = ticks_of(page, often.uuid)
+    assert ticks == sorted(ticks)
+    assert len(ticks) <= 3 * 7
+    assert page.count("and more") >= 6
+    week = await owner.browser.page("/upcoming?view=week")
+    assert week.count('class="card day"') == 7
+    assert week.count("At &lt;noon&gt;") == len(ticks_of(page, daily.uuid))
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_a_day_of_the_week_says_how_many_it_does_not_list(owner: Owner) -> None:
+    for minute in range(20):
+        await due(owner, cron_pattern=f"{minute} 12 * * *")
+    week = await owner.browser.page("/upcoming?view=week")
+    assert week.count("and 8 more") >= 6
+    assert "choose a bot" not in week
+
+
+async def test_a_tick_is_skipped_and_let_run_after_all(owner: Owner) -> None:
+    heartbeat = await due(owner, cron_pattern="0 12 * * *")
+    [first, *_] = ticks_of(await owner.browser.page("/upcoming"), heartbeat.uuid)
+    answer = await owner.browser.submit("/upcoming", hold=f"{heartbeat.uuid} {first}")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/upcoming?done=hold")
+    page = await owner.browser.page("/upcoming?done=hold")
+    assert f'name="release" value="{heartbeat.uuid} {first}"' in page
+    assert "somebody in the dashboard" in page
+    assert "somebody in the dashboard" in await owner.browser.page("/upcoming?view=week")
+    await owner.browser.submit("/upcoming", release=f"{heartbeat.uuid} {first}")
+    assert f'name="hold" value="{heartbeat.uuid} {first}"' in await owner.browser.page("/upcoming")
+
+
+@pytest.mark.parametrize("value", ["", "hb_1", "hb_1 tomorrow", "hb_1 2026-01-01T00:00:00Z", "' 2026"])
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_what_is_no_tick_is_refused(owner: Owner, value: str) -> None:
+    assert (await owner.browser.submit("/upcoming", hold=value)).status_code in (400, 404)
+
+
+async def test_what_stands_still_says_why(owner: Owner) -> None:
+    await owner.add(
+        label="Spent", enabled=False, pause_reason="budget", pause_cause="budget", pause_detail="All spent."
+    )
+    task = await make(owner, a_task, label="Weary", enabled=False, pause_reason="errors", pause_cause="errors")
+    page = await owner.browser.page("/upcoming")
+    assert "Standing still: 2" in page
+    assert "All spent." in page
+    assert f'href="/tasks/{task.uuid}"' in page
+    assert "Standing still" not in await owner.browser.page("/upcoming?bot=bot_of_nobody")
+
+
+async def test_a_task_is_shown_as_often_as_it_has_runs_left(owner: Owner) -> None:
+    now = datetime.now(UTC)
+    last = await make(
+        owner,
+        a_task,
+        cron_pattern="0 12 * * *",
+        max_executions=3,
+        success_count=1,
+        accounted_until=now,
+        next_tick_at=now + timedelta(minutes=1),
+    )
+    assert len(ticks_of(await owner.browser.page("/upcoming"), last.uuid)) == 2
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_of_very_many_only_the_first_are_worked_out(owner: Owner) -> None:
+    for number in range(160):
+        await due(owner, label=f"Number {number}", cron_pattern=f"{number % 60} 12 * * *")
+    page = await owner.browser.page("/upcoming")
+    assert page.count("<tr>") - page.count("<table") == 150
+    assert "for there is so much; choose a bot" in page
+    assert "Not listed as a whole" in await owner.browser.page("/upcoming?view=week")
