@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from hashlib import sha256
 from importlib import import_module
 from typing import Any, Literal, cast
 from urllib.parse import SplitResult, urlsplit
@@ -105,6 +106,57 @@ async def list_offered(tool: Tool, settings: Settings) -> ToolListing:
         words = f"describes its tools in {size:,} characters; at most {MAX_DEFINITIONS:,} can be told to a model."
         return ToolListing(problem=f"The tool server {tool.server_label} {words}")
     return ToolListing(tools, warning=listing.warning)
+
+
+def create_tool(connection: Connection, access: Access, draft: Tool, listing: ToolListing, now: datetime) -> Tool:
+    """Store a new tool, and what its server offers or why that is not known."""
+    tool = store.create_tool(connection, access, draft.model_dump(exclude_unset=True), now)
+    return write_listing(connection, tool, listing, now)
+
+
+@dataclass(frozen=True)
+class ToolUpdate:
+    """The fields that are sent, the tool as it was then, and what its server offers if that was asked anew."""
+
+    body: UpdateTool
+    before: Tool
+    listing: ToolListing | None
+
+
+async def prepare_update(body: UpdateTool, before: Tool, settings: Settings) -> ToolUpdate:
+    """Ask the server anew if it becomes another one by the change, or never answered. Raises `Invalid`."""
+    after = changed_copy(before, changes(body, before, settings))
+    moved = any(getattr(after, name) != getattr(before, name) for name in ("server_url", "sealed_url", "transport"))
+    listing = await list_offered(after, settings) if moved or before.refreshed_at is None else None
+    return ToolUpdate(body, before, listing)
+
+
+def update_tool(connection: Connection, access: Access, update: ToolUpdate, settings: Settings, now: datetime) -> Tool:
+    """Write the fields that were sent. Raises `Conflict` when the server that was asked is not its server any more."""
+    tool = store.lock_tool(connection, access, update.before.uuid)
+    if update.listing:
+        require_same_server(tool, update.before)
+    tool = store.write_tool(connection, tool, changes(update.body, tool, settings), now)
+    return write_listing(connection, tool, update.listing, now) if update.listing else tool
+
+
+def outcome(tool: Tool, listing: ToolListing) -> str:
+    """Say in a sentence what came of asking a server."""
+    return listing.problem or f"{tool.server_label} answers, and offers {offered(listing)}."
+
+
+def offered(listing: ToolListing) -> str:
+    return f"{len(listing.tools)} tool{'' if len(listing.tools) == 1 else 's'}"
+
+
+def fingerprint(listing: ToolListing) -> str:
+    """Return what two listings have in common that offer the same."""
+    tools = sorted((tool.name, tool.description, _json(tool.schema), _json(tool.annotations)) for tool in listing.tools)
+    return sha256(_json(tools).encode()).hexdigest()
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, sort_keys=True)
 
 
 def write_listing(connection: Connection, tool: Tool, listing: ToolListing, now: datetime) -> Tool:

@@ -11,7 +11,8 @@ from pydantic import BaseModel, ValidationError
 from api.errors import from_validation
 from heartbeat.domain.errors import Invalid, ProductError
 
-MAX_FIELDS = 400
+# Two for each tool of a large server.
+MAX_FIELDS = 2_100
 
 M = TypeVar("M", bound=BaseModel)
 

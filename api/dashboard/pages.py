@@ -118,6 +118,10 @@ class Visitor:
         """`read`, and what stands around the page that shows it."""
         return await self.stack.database.read(self._framed, query, *args, **kwargs)
 
+    async def frame(self) -> Frame:
+        """Read what stands around a page that shows nothing else of the store."""
+        return (await self.read_framed(_access))[0]
+
     async def write(self, change: AccessQuery[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run `change(connection, access, …)` in one transaction, rolled back when it raises."""
         return await self.stack.database.write(self._authorized, change, *args, **kwargs)
@@ -139,6 +143,10 @@ class Visitor:
             raise SignedOut
         self.stack.key_uses.note(key.hash)
         return Access(key.project, self.stack.settings.plan(key.project.plan))
+
+
+def _access(connection: Connection, access: Access) -> Access:
+    return access
 
 
 def visitor(request: Request) -> Visitor:

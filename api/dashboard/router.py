@@ -21,6 +21,8 @@ from api.dashboard.routes import (
     sign_in_link,
     targets,
     tasks,
+    tool_form,
+    tool_server,
     tools,
     upcoming,
 )
@@ -43,6 +45,8 @@ modules = (
     bot_form,
     bots,
     tools,
+    tool_form,
+    tool_server,
     notifications,
     targets,
     credits,

@@ -3,6 +3,7 @@
 A catalogue is a `.po` file, as gettext has it and as every translator's program opens it.
 """
 
+from collections.abc import Iterable
 from contextvars import ContextVar
 from functools import cache
 from gettext import GNUTranslations, NullTranslations
@@ -57,6 +58,11 @@ def ngettext(singular: str, plural: str, number: int) -> str:
 def marked(message: str) -> str:
     """Mark a text for the catalogue that is translated later, when it is shown."""
     return message
+
+
+def translated(options: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Return the options of a control, pairs of a value and its marked words, in the language of the page."""
+    return [(value, gettext(words)) for value, words in options]
 
 
 @cache

@@ -1,11 +1,8 @@
 """Tools: MCP servers that a bot is connected to, and what each of them offers."""
 
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Path
-from sqlalchemy import Connection
 
 from api.deps import Caller, CallerDep, query_params
 from api.openapi import call
@@ -26,20 +23,17 @@ from api.schemas.tools import (
     show_tool,
 )
 from api.tool_registration import (
-    ToolListing,
     accept_listing,
-    changed_copy,
-    changes,
+    create_tool,
     list_offered,
     new_tool,
-    require_same_server,
-    write_listing,
+    offered,
+    outcome,
+    prepare_update,
+    update_tool,
 )
 from heartbeat.domain.errors import Detail, ProductError
-from heartbeat.settings import Settings
 from heartbeat.store.pages import Page
-from heartbeat.store.projects.access import Access
-from heartbeat.store.tables.bots import Tool
 from heartbeat.store.tools import servers as store
 
 router = APIRouter(prefix="/v1/bot/tool", tags=["Tools"], strict_content_type=False)
@@ -63,12 +57,7 @@ async def create(body: CreateTool, caller: CallerDep) -> ApiResponse:
     access, settings = await caller.access(body), caller.stack.settings
     draft = new_tool(access.bot, body, settings)
     listing = await list_offered(draft, settings)
-    return ApiResponse({"tool": show_tool(await caller.write(body, _created, draft, listing, caller.now()))})
-
-
-def _created(connection: Connection, access: Access, draft: Tool, listing: ToolListing, now: datetime) -> Tool:
-    tool = store.create_tool(connection, access, draft.model_dump(exclude_unset=True), now)
-    return write_listing(connection, tool, listing, now)
+    return ApiResponse({"tool": show_tool(await caller.write(body, create_tool, draft, listing, caller.now()))})
 
 
 @router.get("/{tool_id}", **call(OneTool, query=OfBot))
@@ -83,30 +72,10 @@ async def update(tool_id: ToolId, body: UpdateTool, caller: CallerDep) -> ApiRes
 
     A server that becomes another one by the change, or that never answered, is asked anew what it offers.
     """
-    settings = caller.stack.settings
     before = await caller.read_inline(body, store.tool, tool_id)
-    after = changed_copy(before, changes(body, before, settings))
-    moved = any(getattr(after, name) != getattr(before, name) for name in ("server_url", "sealed_url", "transport"))
-    listing = await list_offered(after, settings) if moved or before.refreshed_at is None else None
-    tool = await caller.write(body, _updated, ToolUpdate(body, before, listing), settings, caller.now())
+    change = await prepare_update(body, before, caller.stack.settings)
+    tool = await caller.write(body, update_tool, change, caller.stack.settings, caller.now())
     return ApiResponse({"tool": show_tool(tool)})
-
-
-@dataclass(frozen=True)
-class ToolUpdate:
-    """The fields that are sent, the tool as it was then, and what its server offers if that was asked anew."""
-
-    body: UpdateTool
-    before: Tool
-    listing: ToolListing | None
-
-
-def _updated(connection: Connection, access: Access, update: ToolUpdate, settings: Settings, now: datetime) -> Tool:
-    tool = store.lock_tool(connection, access, update.before.uuid)
-    if update.listing:
-        require_same_server(tool, update.before)
-    tool = store.write_tool(connection, tool, changes(update.body, tool, settings), now)
-    return write_listing(connection, tool, update.listing, now) if update.listing else tool
 
 
 @router.delete("/{tool_id}", **call(Success, query=OfBot))
@@ -141,7 +110,7 @@ async def refresh(tool_id: ToolId, query: Annotated[OfBot, query_params(OfBot)],
     await caller.write(query, accept_listing, before, listing, caller.now())
     if listing.problem:
         raise ProductError(listing.problem, "tool_server_down", 400, [Detail("tool_id", listing.problem)])
-    return ApiResponse({"success": True, "message": f"{before.server_label} offers {_count(listing)}."})
+    return ApiResponse({"success": True, "message": f"{before.server_label} offers {offered(listing)}."})
 
 
 @router.post("/{tool_id}/test", **call(ToolTried, query=OfBot))
@@ -149,9 +118,5 @@ async def test(tool_id: ToolId, query: Annotated[OfBot, query_params(OfBot)], ca
     """Try the connection to a tool's server; nothing is stored."""
     tool = await caller.read_inline(query, store.tool, tool_id)
     listing = await list_offered(tool, caller.stack.settings)
-    message = listing.problem or f"{tool.server_label} answers, and offers {_count(listing)}."
-    return ApiResponse({"success": listing.problem is None, "message": message, "tools_count": len(listing.tools)})
-
-
-def _count(listing: ToolListing) -> str:
-    return f"{len(listing.tools)} tool{'' if len(listing.tools) == 1 else 's'}"
+    count = len(listing.tools)
+    return ApiResponse({"success": listing.problem is None, "message": outcome(tool, listing), "tools_count": count})

@@ -3,8 +3,9 @@
 import difflib
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 # Comparing takes time by the square of the lines, and a server may say what it likes.
 MAX_LINES, MAX_CHARACTERS = 1_000, 50_000
@@ -87,14 +88,44 @@ def _member(name: str, member: Any) -> Any:
 
 def describe_change(entry: Mapping[str, Any], now: PinnedTool | None, seen_at: datetime) -> dict[str, Any]:
     """Describe what became of a pinned entry, for people to judge; `now` is `None` when its server has it no more."""
+    return {"difference": _difference(entry, now), "gone": now is None, "seen_at": seen_at.isoformat()}
+
+
+@dataclass(frozen=True)
+class ToolDifference:
+    """A tool that is not as it was pinned; `text` is a unified diff, of a new tool its whole definition."""
+
+    name: str
+    kind: Literal["new", "gone", "changed"]
+    text: str
+
+
+def differences(entries: Iterable[Mapping[str, Any]], discovered: Iterable[PinnedTool]) -> list[ToolDifference]:
+    """List how what a server offers now differs from what was pinned: what changed first, then what is gone, then new.
+
+    What is merely written down otherwise is no difference.
+    """
+    pinned, now = {entry["name"]: entry for entry in entries}, {tool.name: tool for tool in discovered}
+    both = [(entry, now[name]) for name, entry in pinned.items() if name in now]
+    changed = [
+        ToolDifference(entry["name"], "changed", _difference(entry, tool))
+        for entry, tool in both
+        if not is_as_pinned(entry, tool)
+    ]
+    gone = [ToolDifference(name, "gone", _difference(entry, None)) for name, entry in pinned.items() if name not in now]
+    new = [ToolDifference(name, "new", _whole(tool)) for name, tool in now.items() if name not in pinned]
+    return [*changed, *gone, *new]
+
+
+def _difference(entry: Mapping[str, Any], now: PinnedTool | None) -> str:
     old = _definition_lines(entry["description"], entry["input_schema"], entry["annotations"])
     new = [] if now is None else _definition_lines(now.description, now.schema, now.annotations)
     lines = list(difflib.unified_diff(old, new, "pinned", "now", lineterm=""))
-    return {
-        "difference": "\n".join(lines) if lines else FURTHER_DOWN,
-        "gone": now is None,
-        "seen_at": seen_at.isoformat(),
-    }
+    return "\n".join(lines) if lines else FURTHER_DOWN
+
+
+def _whole(tool: PinnedTool) -> str:
+    return "\n".join(_definition_lines(tool.description, tool.schema, tool.annotations))
 
 
 def _definition_lines(description: str, schema: Mapping[str, Any], annotations: Mapping[str, Any]) -> list[str]:

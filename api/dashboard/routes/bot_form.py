@@ -13,7 +13,7 @@ from api.dashboard.bot_form import NEW, form_of, values_of
 from api.dashboard.forms import Form, field_errors, read_form, validated
 from api.dashboard.pages import PageRoute, Visitor, VisitorDep, html
 from api.dashboard.views.heartbeat_form import model_options
-from api.schemas.bots import CreateBot, UpdateBot
+from api.schemas.bots import CreateBot
 from heartbeat.agents.model_offers import offered_models
 from heartbeat.domain.errors import ProductError
 from heartbeat.store.bots import bots as store
@@ -67,12 +67,11 @@ async def edit_page(uuid: str, visitor: VisitorDep) -> Response:
 async def edit(uuid: str, request: Request, visitor: VisitorDep) -> Response:
     """Change a bot as its form asks for, or say what is wrong with it."""
     form, access = await read_form(request), await visitor.read(access_to_bot, uuid)
-    ids = {"project_id": access.project.uuid, "bot_id": access.bot.uuid}
     try:
-        body = validated(UpdateBot, {**ids, **values_of(form)})
+        # A form has every field, so that an empty name is one, and not left out as in an update of the API.
+        body = validated(CreateBot, {"project_id": access.project.uuid, **values_of(form)})
     except ProductError as problem:
         return await _show(visitor, _refused(BotEditor(form, access.bot), problem))
-    # An empty field of a form says that there is to be none; one of a client's says nothing.
     fields = {**body.fields(), "max_reply_tokens": body.max_reply_tokens}
     change = await visitor.write(_changed, uuid, fields, body.attributes(), visitor.now())
     await visitor.stack.schedules.sync_all(change.heartbeats)
@@ -99,7 +98,7 @@ def _refused(editor: BotEditor, problem: ProductError) -> BotEditor:
 
 async def _show(visitor: Visitor, editor: BotEditor) -> Response:
     settings = visitor.stack.settings
-    frame, _ = await visitor.read_framed(_nothing)
+    frame = await visitor.frame()
     offers = await asyncio.to_thread(offered_models, settings)
     return html(
         "bot_form",
@@ -111,7 +110,3 @@ async def _show(visitor: Visitor, editor: BotEditor) -> Response:
         models=model_options(offers),
         max_reply_tokens=settings.max_reply_tokens,
     )
-
-
-def _nothing(connection: Connection, access: Access) -> None:
-    """Read what stands around a page alone."""

@@ -1,7 +1,9 @@
 """What a page shows of tool servers: what they offer, and how what changed differs. No address but its host."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 from urllib.parse import urlsplit
 
 from api.dashboard.views.formats import Moment, count, moment
@@ -45,11 +47,13 @@ def server_view(listed: ListedServer, now: datetime) -> ServerView:
         state=_state(tool, len(changed)),
         error=tool.last_error,
         refreshed=moment(tool.refreshed_at, UTC, now) if tool.refreshed_at else None,
-        changes=[
-            ChangeView(name, change["gone"], change["difference"], moment(_read(change["seen_at"]), UTC, now))
-            for name, change in changed
-        ],
+        changes=[change_view(name, change, now) for name, change in changed],
     )
+
+
+def change_view(name: str, change: Mapping[str, Any], now: datetime) -> ChangeView:
+    """Show what a run found of a tool, as `Tool.tools` has it under `changed`."""
+    return ChangeView(name, change["gone"], change["difference"], moment(_read(change["seen_at"]), UTC, now))
 
 
 def _state(tool: Tool, changed: int) -> tuple[str, str]:

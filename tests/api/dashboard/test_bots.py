@@ -60,6 +60,8 @@ async def test_a_bot_is_changed_and_an_emptied_field_has_its_default_again(owner
         bot = await bot_named(owner, "Night watch")
         assert (bot.uuid, bot.model, bot.max_reply_tokens) == (owner.bot.uuid, "", expected)
     assert bot.attributes == {"memory": 1, "tasks": 0}
+    answer = await owner.browser.submit(f"{path}/edit", **{**TYPED, "name": ""})
+    assert (answer.status_code, 'id="name-said" role="alert">Must not be empty' in answer.text) == (400, True)
 
 
 async def test_the_switch_pauses_the_heartbeats_of_a_bot_and_lifts_that(owner: Owner) -> None:

@@ -1,0 +1,126 @@
+"""The forms of a tool server: connect one to a bot, change one."""
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from fastapi import APIRouter, Request
+from sqlalchemy import Connection
+from starlette.responses import RedirectResponse, Response
+
+from api.dashboard.forms import Form, field_errors, read_form, validated
+from api.dashboard.pages import PageRoute, Visitor, VisitorDep, html
+from api.dashboard.tool_form import NEW, form_of, new_values_of, values_of
+from api.dashboard.translations import translated
+from api.dashboard.views.tool_server import APPROVALS, HEADERS, RISKS, TRANSPORTS
+from api.schemas.tools import CreateTool, UpdateTool
+from api.tool_registration import (
+    ToolListing,
+    ToolUpdate,
+    create_tool,
+    list_offered,
+    new_tool,
+    prepare_update,
+    update_tool,
+)
+from heartbeat.domain.errors import ProductError
+from heartbeat.settings import Settings
+from heartbeat.store.overview.projects import access_to_bot
+from heartbeat.store.overview.waiting import access_to_tool
+from heartbeat.store.projects.access import Access
+from heartbeat.store.tables.bots import Bot, Tool
+from heartbeat.store.tools import servers as store
+
+router = APIRouter(route_class=PageRoute, include_in_schema=False)
+
+
+@dataclass(frozen=True)
+class ToolEditor:
+    """The form as it is to be shown; `tool` is the server that is changed, `None` for a new one."""
+
+    bot: Bot
+    form: Form
+    tool: Tool | None = None
+    errors: dict[str, str] = field(default_factory=dict)
+    status: int = 200
+
+
+@router.get("/bots/{uuid}/tools/new")
+async def new_page(uuid: str, visitor: VisitorDep) -> Response:
+    """The form of a server that is to be connected."""
+    access = await visitor.read(access_to_bot, uuid)
+    return await _show(visitor, ToolEditor(access.bot, NEW))
+
+
+@router.post("/bots/{uuid}/tools/new")
+async def connect(uuid: str, request: Request, visitor: VisitorDep) -> Response:
+    """Connect a server. One that does not answer is kept all the same, and its page says why."""
+    form, access, settings = await read_form(request), await visitor.read(access_to_bot, uuid), visitor.stack.settings
+    ids = {"project_id": access.project.uuid, "bot_id": access.bot.uuid}
+    try:
+        draft = new_tool(access.bot, validated(CreateTool, {**ids, **new_values_of(form)}), settings)
+    except ProductError as problem:
+        return await _show(visitor, _refused(ToolEditor(access.bot, form), problem))
+    listing = await list_offered(draft, settings)
+    tool = await visitor.write(_created, uuid, draft, listing, visitor.now())
+    return RedirectResponse(f"/tools/{tool.uuid}?done=connected", 303)
+
+
+def _created(
+    connection: Connection, access: Access, bot_uuid: str, draft: Tool, listing: ToolListing, now: datetime
+) -> Tool:
+    return create_tool(connection, access_to_bot(connection, access, bot_uuid), draft, listing, now)
+
+
+@router.get("/tools/{uuid}/edit")
+async def edit_page(uuid: str, visitor: VisitorDep) -> Response:
+    """The form of a server as it is; its headers are not in it."""
+    access, tool = await visitor.read(bot_and_tool, uuid)
+    return await _show(visitor, ToolEditor(access.bot, form_of(tool), tool))
+
+
+@router.post("/tools/{uuid}/edit")
+async def edit(uuid: str, request: Request, visitor: VisitorDep) -> Response:
+    """Change a server; one that becomes another by that is asked what it offers."""
+    form, (access, tool) = await read_form(request), await visitor.read(bot_and_tool, uuid)
+    ids = {"project_id": access.project.uuid, "bot_id": access.bot.uuid}
+    try:
+        body = validated(UpdateTool, {**ids, **values_of(form)})
+        update = await prepare_update(body, tool, visitor.stack.settings)
+        await visitor.write(write_update, update, visitor.stack.settings, visitor.now())
+    except ProductError as problem:
+        if problem.status >= 500:
+            raise
+        return await _show(visitor, _refused(ToolEditor(access.bot, form, tool), problem))
+    return RedirectResponse(f"/tools/{uuid}?done=saved", 303)
+
+
+def write_update(connection: Connection, access: Access, update: ToolUpdate, settings: Settings, now: datetime) -> Tool:
+    return update_tool(connection, access_to_tool(connection, access, update.before.uuid), update, settings, now)
+
+
+def bot_and_tool(connection: Connection, access: Access, uuid: str) -> tuple[Access, Tool]:
+    """Narrow the access to the bot of a tool server, and read the server; raises `NotFound`."""
+    access = access_to_tool(connection, access, uuid)
+    return access, store.tool(connection, access, uuid)
+
+
+def _refused(editor: ToolEditor, problem: ProductError) -> ToolEditor:
+    return replace(editor, errors=field_errors(problem), status=problem.status)
+
+
+async def _show(visitor: Visitor, editor: ToolEditor) -> Response:
+    frame = await visitor.frame()
+    return html(
+        "tool_form",
+        editor.status,
+        frame=frame,
+        bot=editor.bot,
+        tool=editor.tool,
+        form=editor.form,
+        errors=editor.errors,
+        transports=translated(TRANSPORTS),
+        risks=translated(RISKS),
+        # Which single tools is asked when it is known what there are.
+        approvals=translated(APPROVALS[:2]),
+        headers=translated(HEADERS),
+    )

@@ -1,0 +1,80 @@
+"""The forms of a tool server: what was typed or ticked, made into the API's requests, and a row made into a form."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from api.dashboard.forms import Form
+from heartbeat.domain.errors import Invalid
+from heartbeat.domain.redaction import shown_address
+from heartbeat.store.tables.bots import Tool
+
+KEEP, REPLACE, FORGET = "keep", "replace", "forget"
+NEW = Form([("transport", "http"), ("require_approval", "never")])
+PLAIN = ("server_label", "server_url", "transport")
+
+
+def new_values_of(form: Form) -> dict[str, Any]:
+    """Return the body of a create; raises `Invalid` for headers that are none."""
+    values = {name: form.get(name) for name in (*PLAIN, "require_approval")}
+    return {**values, "risks": form.all("risks"), "headers": headers_of(form.get("headers")) or None}
+
+
+def values_of(form: Form) -> dict[str, Any]:
+    """Return the body of an update, without headers that are to stay; raises `Invalid` for what is missing."""
+    for name in PLAIN:
+        if not form.get(name):
+            # An update of the API leaves it as it is.
+            raise Invalid(name, "must not be empty")
+    values = {**{name: form.get(name) for name in PLAIN}, "risks": form.all("risks")}
+    if form.get("keep_headers") == FORGET:
+        return {**values, "headers": None}
+    if form.get("keep_headers") != REPLACE:
+        return values
+    headers = headers_of(form.get("headers"))
+    if not headers:
+        raise Invalid("headers", "write at least one, or choose to forget those that are kept")
+    return {**values, "headers": headers}
+
+
+def headers_of(text: str) -> dict[str, str]:
+    """Read headers, one a line; raises `Invalid`, which repeats no value."""
+    headers: dict[str, str] = {}
+    for line in filter(None, map(str.strip, text.splitlines())):
+        name, colon, value = line.partition(":")
+        if not colon or name.strip() in headers:
+            raise Invalid("headers", "write one a line, each name once, such as Authorization: Bearer …")
+        headers[name.strip()] = value.strip()
+    return headers
+
+
+def form_of(tool: Tool) -> Form:
+    """Return the form of a server as it is; its headers are kept, and its address is without its query."""
+    fields = [("server_label", tool.server_label), ("server_url", shown_address(tool.server_url))]
+    fields += [("transport", tool.transport), ("keep_headers", KEEP)]
+    return Form([*fields, *(("risks", risk) for risk in tool.risks)])
+
+
+def switches_of(form: Form, tool: Tool) -> dict[str, bool]:
+    """Return which of the server's tools are ticked to be used; the form names each by its place among `tool.tools`."""
+    active = set(form.all("active"))
+    return {entry["name"]: str(place) in active for place, entry in enumerate(tool.tools)}
+
+
+def approval_of(form: Form, tool: Tool) -> Any:
+    """Return the body's `require_approval`: never, always, or a list of names.
+
+    A tool that its server does not offer just now keeps needing an approval.
+    """
+    choice = form.get("require_approval")
+    if choice != "tool-specific":
+        return choice
+    ticked, names = set(form.all("asks")), [entry["name"] for entry in tool.tools]
+    absent = [name for name in tool.approval_tools if name not in names]
+    return [*(name for place, name in enumerate(names) if str(place) in ticked), *absent]
+
+
+def needs_approval(tool: Tool, entry: Mapping[str, Any]) -> bool:
+    """Whether the calls of one tool wait for a person by the server's registration."""
+    if tool.require_approval == "tool-specific":
+        return entry["name"] in tool.approval_tools
+    return tool.require_approval == "always"

@@ -1,0 +1,136 @@
+"""What the page of one tool server shows: each of its tools with its arguments and what it brings with it."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from api.dashboard.tool_form import needs_approval
+from api.dashboard.translations import gettext as _
+from api.dashboard.translations import marked
+from api.dashboard.views.tools import ChangeView, change_view
+from heartbeat.domain.redaction import shown_address
+from heartbeat.domain.tool_risks import declared_risks
+from heartbeat.store.tables.bots import Tool
+
+RISKS = (
+    ("private_data", marked("Reads private data")),
+    ("untrusted_text", marked("Reads what strangers wrote")),
+    ("outside_action", marked("Acts outside: sends, books, deletes")),
+)
+APPROVALS = (
+    ("never", marked("None")),
+    ("always", marked("All, those of new tools too")),
+    ("tool-specific", marked("Those ticked below")),
+)
+TRANSPORTS = (("http", marked("Streamable HTTP (the usual one)")), ("sse", marked("SSE (the older one)")))
+HEADERS = (
+    ("keep", marked("Keep those that are there")),
+    ("replace", marked("Replace them")),
+    ("forget", marked("Forget them")),
+)
+DIFFERENCE = {
+    "changed": marked("Changed"),
+    "gone": marked("Not offered any more"),
+    "new": marked("New"),
+}
+DIFFERENCE_CHIP = {"changed": "pending", "gone": "off", "new": "on"}
+
+
+@dataclass(frozen=True)
+class ArgumentView:
+    """An argument of a tool as its schema declares it."""
+
+    name: str
+    type: str
+    required: bool
+    description: str
+
+
+@dataclass(frozen=True)
+class ToolView:
+    """One tool of a server. `place` is where it stands among the server's tools; the form names it by that."""
+
+    place: int
+    name: str
+    description: str
+    arguments: list[ArgumentView]
+    schema: str
+    annotations: str
+    risks: list[str]
+    active: bool
+    asks: bool
+    changed: ChangeView | None
+
+
+@dataclass(frozen=True)
+class ServerPage:
+    """A server with all that may be shown of it."""
+
+    address: str
+    has_query: bool
+    header_names: list[str]
+    transport: str
+    risks: list[str]
+    require_approval: str
+    refreshed: str
+    tools: list[ToolView]
+
+
+def server_page_view(tool: Tool, now: datetime) -> ServerPage:
+    return ServerPage(
+        address=shown_address(tool.server_url),
+        has_query=tool.sealed_url is not None or "?" in tool.server_url,
+        header_names=tool.header_names,
+        transport=_(dict(TRANSPORTS)[tool.transport]),
+        risks=[_(dict(RISKS)[risk]) for risk in tool.risks],
+        require_approval=tool.require_approval,
+        refreshed=revision(tool),
+        tools=[_tool_view(tool, place, entry, now) for place, entry in enumerate(tool.tools)],
+    )
+
+
+def revision(tool: Tool) -> str:
+    """Name the listing of tools that a form was made from."""
+    return tool.refreshed_at.astimezone(UTC).isoformat() if tool.refreshed_at else ""
+
+
+def _tool_view(tool: Tool, place: int, entry: Mapping[str, Any], now: datetime) -> ToolView:
+    risks = declared_risks(tool.risks, entry["annotations"])
+    return ToolView(
+        place=place,
+        name=entry["name"],
+        description=entry["description"],
+        arguments=_arguments(entry["input_schema"]),
+        schema=_json(entry["input_schema"]),
+        annotations=_json(entry["annotations"]) if entry["annotations"] else "",
+        risks=[_(words) for risk, words in RISKS if risk in risks],
+        active=entry["is_active"],
+        asks=needs_approval(tool, entry),
+        changed=change_view(entry["name"], entry["changed"], now) if entry["changed"] else None,
+    )
+
+
+def _arguments(schema: Mapping[str, Any]) -> list[ArgumentView]:
+    """List what a schema says of its properties. A server may have written anything there."""
+    properties, required = schema.get("properties"), schema.get("required")
+    names = required if isinstance(required, list) else []
+    return [
+        ArgumentView(name, _type(one), name in names, _text(one, "description"))
+        for name, one in (properties.items() if isinstance(properties, dict) else ())
+    ]
+
+
+def _type(schema: Any) -> str:
+    kind = schema.get("type") if isinstance(schema, dict) else None
+    return ", ".join(map(str, kind)) if isinstance(kind, list) else kind if isinstance(kind, str) else ""
+
+
+def _text(schema: Any, name: str) -> str:
+    value = schema.get(name) if isinstance(schema, dict) else None
+    return value if isinstance(value, str) else ""
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False)
