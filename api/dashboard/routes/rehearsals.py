@@ -2,19 +2,19 @@
 
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
 
 from fastapi import APIRouter, Request
 from sqlalchemy import Connection
 from starlette.responses import RedirectResponse, Response
 
 from api.dashboard import heartbeat_form as forms
-from api.dashboard.forms import field_errors, read_form, validated
+from api.dashboard.forms import Form, read_form, validated
 from api.dashboard.heartbeat_form import FormRequest
-from api.dashboard.pages import PageRoute, VisitorDep, html
+from api.dashboard.pages import PageRoute, Visitor, VisitorDep, html
 from api.dashboard.routes.run_actions import start_replay
 from api.dashboard.translations import gettext as _
 from api.dashboard.views import comparison, runs
+from api.dashboard.views.heartbeat_form import LABELS
 from api.schemas.variants import VariedFields
 from heartbeat.domain.errors import Conflict, NotFound, ProductError
 from heartbeat.domain.ids import new_id
@@ -44,7 +44,7 @@ async def rehearse(request: Request, visitor: VisitorDep) -> Response:
         assert row is not None
         await start_manual_run(stack.temporal, stack.settings, row, name, log_id, dry_run=True)
     except ProductError as problem:
-        return await _refused(visitor, problem)
+        return await _refused(visitor, form, problem)
     return RedirectResponse(f"/rehearsals/{log_id}", 303)
 
 
@@ -72,7 +72,7 @@ async def try_on_last_runs(request: Request, visitor: VisitorDep) -> Response:
         originals = await visitor.read(_last_runs, form.get("uuid"))
         replays = [await start_replay(visitor, run_uuid, changed) for run_uuid in originals]
     except ProductError as problem:
-        return await _refused(visitor, problem)
+        return await _refused(visitor, form, problem)
     return RedirectResponse(f"/tries/{'.'.join(replays)}", 303)
 
 
@@ -91,11 +91,14 @@ async def tries_page(uuids: str, visitor: VisitorDep) -> Response:
     )
 
 
-async def _refused(visitor: Any, problem: ProductError) -> Response:
+async def _refused(visitor: Visitor, form: Form, problem: ProductError) -> Response:
     """Say why nothing was rehearsed, by field."""
     frame, _access = await visitor.read_framed(_whole)
-    problems = list(field_errors(problem).items())
-    return html("rehearsal", problem.status, frame=frame, refresh=None, run=None, rehearsal=None, problems=problems)
+    labels = {name: _(label) for name, label in LABELS.items()}
+    problems = [(labels.get(name, name), said) for name, said in forms.form_errors(problem, form).items()]
+    # Beside its form it is what the form asked for, and no page that could not be shown.
+    status = 200 if form.get("beside") and problem.status < 500 else problem.status
+    return html("rehearsal", status, frame=frame, refresh=None, run=None, rehearsal=None, problems=problems)
 
 
 def _whole(connection: Connection, access: Access) -> Access:

@@ -16,6 +16,7 @@ document.addEventListener("submit", (event) => {
 
 async function rehearse(button, body) {
   button.disabled = true;
+  body.set("beside", "1");
   try {
     await follow(await fetch(button.formAction, { method: "POST", body }), ++newest);
   } catch {
@@ -41,7 +42,7 @@ async function follow(answer, mine) {
     panel.hidden = false;
     panel.replaceChildren(...fresh.childNodes);
     if (isFirst) panel.scrollIntoView({ block: "nearest" });
-    if (!fresh.dataset.going) return finish(answer.ok);
+    if (!fresh.dataset.going) return finish(fresh.dataset.refused === undefined);
     await new Promise((resolve) => { setTimeout(resolve, EVERY); });
     answer = await fetch(fresh.dataset.going, { cache: "no-store" });
   }

@@ -98,7 +98,7 @@ async def test_what_stands_in_the_form_is_rehearsed_unsaved(working: Owner, mode
     answer = await working.browser.submit("/heartbeats/rehearse", **{**FORM, "prompt": ""}, **bot)
     assert answer.status_code == 400
     assert "Nothing was rehearsed yet" in answer.text
-    assert "prompt" in answer.text
+    assert "<strong>Prompt</strong>" in answer.text
 
 
 async def test_an_edit_is_tried_on_the_last_runs(working: Owner, model: ModelServer) -> None:
