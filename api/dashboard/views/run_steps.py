@@ -11,7 +11,7 @@ from api.dashboard.views.approvals import Argument, arguments
 from heartbeat.store.runs.details import parsed
 from heartbeat.store.tables.runs import Run, Step
 
-LINE = 160
+LINE = 100
 # A step that took no time can be seen all the same.
 NARROWEST = 0.6
 STATES = {"asked": marked("not called yet"), "called": marked("being called"), "done": ""}
@@ -63,36 +63,39 @@ class StepNode:
 
 @dataclass(frozen=True)
 class RunTimes:
-    """When a run began, its length so far in seconds, and when calls that waited for a person were decided, by step."""
+    """When a run began and ended, or what time it is, and when calls that waited for a person were decided, by step."""
 
     start: datetime
-    seconds: float
+    end: datetime
     decided: Mapping[int, datetime]
 
     @classmethod
     def of(cls, run: Run, steps: Sequence[Step], decided: Mapping[int, datetime], now: datetime) -> "RunTimes":
         """Measure a run by its own length or, if that is shorter, by the end of its last step."""
-        ends = [_begin(step, decided) + timedelta(milliseconds=step.duration_ms) for step in steps]
-        end = max([run.finished_at or now, *ends])
-        return cls(run.started_at, max((end - run.started_at).total_seconds(), 0.001), decided)
+        times = cls(run.started_at, run.finished_at or now, decided)
+        return cls(run.started_at, max([times.end, *(times.span(step)[1] for step in steps)]), decided)
+
+    def span(self, step: Step) -> tuple[datetime, datetime]:
+        """When a step began and ended: an answer is written when it has come, a call when it is asked for."""
+        took = timedelta(milliseconds=step.duration_ms)
+        if step.kind != "tool":
+            return step.created_at - took, step.created_at
+        begun = self.decided.get(step.number, step.created_at)
+        if step.state == "done":
+            return begun, begun + took
+        return (self.end if step.state == "asked" else begun), max(self.end, begun)
 
     def bar(self, step: Step) -> StepBar:
-        begun = _begin(step, self.decided)
-        asked = min(step.created_at, begun) if step.kind == "tool" else begun
-        first, x = self._share(asked), self._share(begun)
-        width = max(NARROWEST, 100 * step.duration_ms / 1000 / self.seconds)
+        begun, ended = self.span(step)
+        first, x = self._share(min(step.created_at, begun) if step.kind == "tool" else begun), self._share(begun)
+        x = min(x, 100 - NARROWEST)
+        width = max(NARROWEST, self._share(ended) - x)
         after = formats.took(max(0, round((begun - self.start).total_seconds() * 1000)))
-        return StepBar(first, round(x - first, 1), min(x, 100 - NARROWEST), round(min(width, 100 - x), 1), after)
+        return StepBar(first, round(max(0.0, x - first), 1), x, round(width, 1), after)
 
     def _share(self, instant: datetime) -> float:
-        return round(min(100.0, max(0.0, 100 * (instant - self.start).total_seconds() / self.seconds)), 1)
-
-
-def _begin(step: Step, decided: Mapping[int, datetime]) -> datetime:
-    """When a step began: an answer is written when it has come, a call when it is asked for."""
-    if step.kind == "tool":
-        return decided.get(step.number, step.created_at)
-    return step.created_at - timedelta(milliseconds=step.duration_ms)
+        whole = max(0.001, (self.end - self.start).total_seconds())
+        return round(min(100.0, max(0.0, 100 * (instant - self.start).total_seconds() / whole)), 1)
 
 
 def step_tree(steps: Sequence[Step], charged: Mapping[int, int], times: RunTimes) -> list[StepNode]:
@@ -123,7 +126,7 @@ def _step(step: Step, charged: int, times: RunTimes) -> StepNode:
         input_tokens=step.input_tokens,
         output_tokens=step.output_tokens,
         credits=charged,
-        took=formats.took(step.duration_ms),
+        took=formats.took(step.duration_ms) if step.state == "done" else "",
         bar=times.bar(step),
         failure=None if rehearsed else step.failure or step.failure_code,
     )

@@ -70,6 +70,16 @@ def test_each_request_has_its_calls_and_each_step_its_bar() -> None:
     assert (book.bar.wait_x, book.bar.wait_width, book.bar.after) == (20.0, 30.0, "5.0 s")
 
 
+def test_a_call_that_is_not_over_goes_on_until_now() -> None:
+    run = built(Run, ("started_at", "finished_at"), (NOW, None))
+    steps = [a_step(1, "model", 2, duration_ms=2000)]
+    steps += [a_step(2, "tool", 2, state="called"), a_step(3, "tool", 2, state="asked")]
+    times = RunTimes.of(run, steps, {}, NOW + timedelta(seconds=10))
+    called, asked = step_tree(steps, {}, times)[0].calls
+    assert (called.bar.x, called.bar.width, called.took) == (20.0, 80.0, "")
+    assert (asked.bar.wait_x, asked.bar.wait_width, asked.took) == (20.0, 79.4, "")
+
+
 ODD_TIMES = [
     # Written by a clock that is behind, after the end, and of a run that took no time at all.
     (-5.0, 900, 10.0),
