@@ -31,6 +31,7 @@ MENU = (
             Place(marked("Runs"), "/runs"),
             Place(marked("Upcoming"), "/upcoming"),
             Place(marked("Tasks"), "/tasks"),
+            Place(marked("Statistics"), "/stats"),
         ),
     ),
     PlaceGroup(

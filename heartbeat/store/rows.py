@@ -30,14 +30,6 @@ def insert_once(dialect: str, table: Table) -> Any:
     return statement.on_conflict_do_nothing().returning(table)
 
 
-@cache
-def add_up(dialect: str, table: Table, keys: tuple[str, ...], sums: tuple[str, ...]) -> Any:
-    """Insert a row, or add its `sums` to those of the row that has its `keys`."""
-    statement = sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
-    added = {name: table.c[name] + statement.excluded[name] for name in sums}
-    return statement.on_conflict_do_update(index_elements=list(keys), set_=added)
-
-
 def first(
     connection: Connection, table: type[M], statement: Any, parameters: Mapping[str, Any] | None = None
 ) -> M | None:

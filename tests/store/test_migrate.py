@@ -1,6 +1,7 @@
 """The migrations make exactly the tables the code has, on both databases, from nothing and again."""
 
 import contextlib
+import json
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -14,12 +15,14 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, select
 from sqlmodel import SQLModel
 
+from heartbeat.domain.durations import bucket
 from heartbeat.domain.errors import Unavailable
 from heartbeat.domain.fingerprints import fingerprint_key
 from heartbeat.domain.pauses import FLAG_TURNED_OFF
 from heartbeat.store import migrate
 from heartbeat.store.database import Database
-from heartbeat.store.rows import columns, many
+from heartbeat.store.rows import columns, exactly_one, many
+from heartbeat.store.tables.credits import DailyRollup, HeartbeatDay
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.notifications import Event, Finding
 from heartbeat.store.tables.projects import Project
@@ -106,6 +109,79 @@ def test_a_pause_of_before_keeps_its_words(unmigrated_url: str) -> None:
         assert event.data["cause"] == {"code": code, "detail": detail, "times": times}
         assert (event.data["reason"], event.data["message"]) == (reason, message)
     assert (rows[-1].pause_cause, rows[-1].pause_message) == (None, None)
+
+
+def test_the_logs_of_before_are_in_the_numbers_of_their_days(unmigrated_url: str) -> None:
+    """Version 0019 had the numbers of a bot's day alone, and not how long its runs took."""
+    migrate.upgrade(unmigrated_url, "0019")
+    with contextlib.closing(Database(unmigrated_url)) as database:
+        database.write_now(_ran_as_before)
+    migrate.upgrade(unmigrated_url)
+    with contextlib.closing(Database(unmigrated_url)) as database:
+        days = database.read_now(lambda c: many(c, HeartbeatDay, select(columns(HeartbeatDay))))
+        of_bot = database.read_now(lambda c: exactly_one(c, DailyRollup, select(columns(DailyRollup))))
+    assert [(day.day, day.success, day.error, day.skipped, day.credits) for day in days] == [("2026-11-20", 1, 1, 1, 4)]
+    assert [(day.duration_ms, day.tokens, day.cost_nano_usd) for day in days] == [(9_000, 20, 6_000_000_000)]
+    histogram = {str(bucket(1_000)): 1, str(bucket(8_000)): 1}
+    assert (json.loads(days[0].durations), json.loads(of_bot.durations)) == (histogram, histogram)
+
+
+def _ran_as_before(connection: Connection) -> None:
+    """Two runs that ended, a tick that was skipped, one that goes on and a rehearsal, as version 0019 had them."""
+    bot, then = a_bot(connection, _project_as_before(connection)), NOW.replace(tzinfo=None)
+    run, heartbeat = (sa.Table(name, sa.MetaData(), autoload_with=connection) for name in ("run", "heartbeat"))
+    counters = ("error_count", *COUNTERS, "missed_count", "period_held", "probes", "depth", "jitter_seconds")
+    row = {
+        "uuid": "hb_1",
+        "project_id": bot.project_id,
+        "bot_id": bot.id,
+        "type": "heartbeat",
+        "prompt": "",
+        "prompt_hash": "",
+        "timezone": "UTC",
+        "chat_mode": "agent",
+        "catch_up": "once",
+        "enabled": True,
+        "auto_resume": True,
+        **dict.fromkeys(("max_consecutive_errors", "max_steps", "approval_timeout_hours", "version"), 1),
+        **dict.fromkeys((*counters, "synced_version"), 0),
+        **dict.fromkeys(("anchor_at", "accounted_until", "created_at", "updated_at"), then),
+    }
+    whose = connection.execute(heartbeat.insert().values(row).returning(heartbeat)).one()
+    day = "2026-11-20"
+    connection.exec_driver_sql(
+        "INSERT INTO daily_rollup (bot_id, day, type, model, success, error, skipped, cancelled, duration_ms, tokens,"
+        f" credits, cost_nano_usd) VALUES ({whose.bot_id}, '{day}', 'heartbeat', 'm', 1, 1, 0, 0, 9000, 20, 4, 0)"
+    )
+    for number, (status, took) in enumerate([("success", 1_000), ("error", 8_000), ("skipped", 0), ("running", None)]):
+        spent = {"tokens_used": 10, "credits_charged": 2, "cost_nano_usd": 3_000_000_000} if took else {}
+        for dry_run in (False, True) if status == "success" else (False,):
+            row = {
+                "uuid": f"log_{number}{dry_run}",
+                "project_id": whose.project_id,
+                "bot_id": whose.bot_id,
+                "heartbeat_id": whose.id,
+                "type": "heartbeat",
+                "trigger": "schedule",
+                "status": status,
+                "prompt": "",
+                "instruction": "",
+                "chat_mode": "agent",
+                "model": "" if status == "skipped" else "m",
+                "max_reply_tokens": 1,
+                "max_steps": 1,
+                "credits_held": 0,
+                "dry_run": dry_run,
+                "cut": False,
+                "duration_ms": took,
+                "started_at": then,
+                "created_at": then,
+                "tokens_used": 0,
+                "credits_charged": 0,
+                "cost_nano_usd": 0,
+                **spent,
+            }
+            connection.execute(run.insert().values(row))
 
 
 def test_a_finding_of_before_is_known_by_what_counts_of_its_name(unmigrated_url: str) -> None:

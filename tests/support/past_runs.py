@@ -52,10 +52,12 @@ def a_run(connection: Connection, heartbeat: Heartbeat, status: str = "success",
         connection.execute(
             update(HEARTBEAT).where(HEARTBEAT.c.id == heartbeat.id).values({counter: HEARTBEAT.c[counter] + 1})
         )
-        spent = {"duration_ms": "duration_ms", "tokens": "tokens_used", "credits": "credits_charged"}
-        spent["cost_nano_usd"] = "cost_nano_usd"
+        spent = {"tokens": "tokens_used", "credits": "credits_charged", "cost_nano_usd": "cost_nano_usd"}
+        if status != "skipped":
+            spent["duration_ms"] = "duration_ms"
         added = {status: 1, **{name: row[column] for name, column in spent.items()}}
-        add_to_day(connection, heartbeat.bot_id, row["type"], row["created_at"], added, row["model"])
+        of_type = Heartbeat.model_construct(**{**vars(heartbeat), "type": row["type"]})
+        add_to_day(connection, of_type, row["created_at"], added, row["model"])
     return uuid
 
 

@@ -31,10 +31,24 @@ function show(page) {
   const focused = main.contains(document.activeElement) ? where(document.activeElement) : null;
   // What somebody has unfolded stays so.
   for (const fold of main.querySelectorAll("details[open][id]")) fresh.querySelector(`#${CSS.escape(fold.id)}`)?.setAttribute("open", "");
+  // Modules make of the new page what they made of the old one, so that only what differs is replaced.
+  document.dispatchEvent(new CustomEvent("fresh", { detail: fresh }));
   const before = [...main.children], after = [...fresh.children];
-  if (before.length !== after.length) main.replaceWith(fresh);
-  else before.forEach((part, index) => part.isEqualNode(after[index]) || part.replaceWith(after[index]));
+  if (before.length !== after.length) inUse(main) || main.replaceWith(fresh);
+  else before.forEach((part, index) => part.isEqualNode(after[index]) || inUse(part) || part.replaceWith(after[index]));
   if (focused) document.querySelector(`main ${focused}`)?.focus({ preventScroll: true });
+}
+
+// What somebody has typed or ticked, and a strip that they go along, stays as it is.
+function inUse(part) {
+  return part.querySelector(".strip:focus-within") || [...part.querySelectorAll("input, select, textarea")].some(isChanged);
+}
+
+function isChanged({ type, checked, defaultChecked, value, defaultValue, options }) {
+  if (type === "checkbox" || type === "radio") return checked !== defaultChecked;
+  if (!options) return value !== defaultValue;
+  const chosen = [...options].filter((option) => option.defaultSelected).map((option) => option.value);
+  return chosen.length > 0 && !chosen.includes(value);
 }
 
 // What somebody stands on with the keyboard, so that they stand there afterwards too.

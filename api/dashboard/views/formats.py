@@ -1,7 +1,7 @@
 """How times, amounts and reasons read on a page."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 
 from api.dashboard.zones import reader_zone
 
@@ -142,7 +142,7 @@ def tool(name: str) -> str:
     return name.replace("__", ": ", 1)
 
 
-def day(when: datetime) -> str:
+def day(when: date) -> str:
     """ "1 Dec"."""
     return f"{when.day} {when:%b}"
 

@@ -1,7 +1,7 @@
 """What pages show of heartbeats: rows in, words and numbers out."""
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
@@ -9,7 +9,9 @@ from sqlalchemy import Row
 
 from api.dashboard.views import formats
 from api.dashboard.views.formats import Moment, moment
-from heartbeat.store.overview.projects import HeartbeatStates
+from api.dashboard.views.strips import Strip
+from heartbeat.store.overview.daily_numbers import Days
+from heartbeat.store.overview.heartbeat_list import HeartbeatStates
 from heartbeat.store.tables.credits import RunSums
 from heartbeat.store.tables.heartbeats import Heartbeat
 
@@ -57,6 +59,15 @@ class HeartbeatCard:
     running: str | None
     rehearsing: bool
     probe: Moment | None
+
+
+@dataclass(frozen=True)
+class ListCard:
+    """A heartbeat in the list of all: its card, its last runs, and how many tools of its bot changed."""
+
+    card: HeartbeatCard
+    strip: Strip
+    changed_tools: int
 
 
 @dataclass(frozen=True)
@@ -141,16 +152,15 @@ def spent(row: Heartbeat, period: Period) -> BudgetView:
     return BudgetView(used, budget, share, formats.day(period[1]))
 
 
-def totals(
-    states: HeartbeatStates, running: int, days: dict[date, RunSums], used: int, limit: int | None, period: Period
-) -> Totals:
+def totals(states: HeartbeatStates, running: int, days: Days, used: int, limit: int | None, period: Period) -> Totals:
     """The numbers at the top; `used` and `limit` are the project's credits of this period."""
-    return Totals(states, running, list(days.values())[-1], bars(days), used, limit, formats.day(period[1]))
+    return Totals(states, running, list(days.values())[-1].sums, bars(days), used, limit, formats.day(period[1]))
 
 
-def bars(days: dict[date, RunSums]) -> list[ChartBar]:
+def bars(days: Days) -> list[ChartBar]:
     """Draw the chart of runs, a bar a day: successes below, errors on top. The highest day fills the height."""
-    most = max([1, *(sums.executed for sums in days.values())])
+    sums_of = {day: numbers.sums for day, numbers in days.items()}
+    most = max([1, *(sums.executed for sums in sums_of.values())])
     scale = CHART_HEIGHT / most
     return [
         ChartBar(
@@ -159,7 +169,7 @@ def bars(days: dict[date, RunSums]) -> list[ChartBar]:
             bad=round(sums.error * scale, 2),
             label=f"{when.day} {when:%b}: {formats.count(sums.executed, 'run')}, {formats.count(sums.error, 'error')}",
         )
-        for index, (when, sums) in enumerate(days.items())
+        for index, (when, sums) in enumerate(sums_of.items())
     ]
 
 

@@ -1,23 +1,59 @@
-"""The daily rollup: what every ended or skipped run adds to the numbers of its day."""
+"""The daily numbers: what every ended or skipped run adds to those of its bot and of its heartbeat."""
 
 from datetime import datetime
+from functools import cache
+from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Column, Connection, Integer, Table, Text, bindparam, cast, func
+from sqlalchemy.dialects import postgresql, sqlite
 
-from heartbeat.store.rows import add_up, columns
-from heartbeat.store.tables.credits import DailyRollup, RunSums
+from heartbeat.domain.durations import bucket
+from heartbeat.store.rows import columns
+from heartbeat.store.tables.credits import DailyRollup, HeartbeatDay, RunSums
+from heartbeat.store.tables.heartbeats import Heartbeat
 
-ROLLUP = columns(DailyRollup)
+ROLLUP, HEARTBEAT_DAY = columns(DailyRollup), columns(HeartbeatDay)
 
-DAY = ("bot_id", "day", "type", "model")
 SUMS = tuple(RunSums.model_fields)
 NOTHING = dict.fromkeys(SUMS, 0)
 
 
 def add_to_day(
-    connection: Connection, bot_id: int, type_: str, when: datetime, added: dict[str, int], model: str = ""
+    connection: Connection, heartbeat: Heartbeat, when: datetime, added: dict[str, int], model: str = ""
 ) -> None:
-    """Add to the numbers of a bot's day (in UTC) and of a model; ticks that never ran had none."""
-    statement = add_up(connection.dialect.name, ROLLUP, DAY, SUMS)
-    of_day = {"bot_id": bot_id, "day": f"{when:%Y-%m-%d}", "type": type_, "model": model}
-    connection.execute(statement, {**NOTHING, **added, **of_day})
+    """Add to the numbers of a day (in UTC): the heartbeat's, and its bot's with this model.
+
+    A run that began has its `duration_ms` in `added`; ticks that never ran have neither that nor a model.
+    """
+    values: dict[str, Any] = {**NOTHING, **added, "day": f"{when:%Y-%m-%d}", "durations": "{}"}
+    timed = "duration_ms" in added
+    if timed:
+        number = str(bucket(added["duration_ms"]))
+        values |= {"durations": f'{{"{number}": 1}}', "bucket": number}
+    dialect = connection.dialect.name
+    # The heartbeat's row first: nobody else waits for it, and the bot's is then held for a shorter time.
+    connection.execute(_add(dialect, HEARTBEAT_DAY, timed), {**values, "heartbeat_id": heartbeat.id})
+    of_bot = {"bot_id": heartbeat.bot_id, "type": heartbeat.type, "model": model}
+    connection.execute(_add(dialect, ROLLUP, timed), {**values, **of_bot})
+
+
+# Built once: putting such a statement together costs more than running it.
+@cache
+def _add(dialect: str, table: Table, timed: bool) -> Any:
+    """Insert the numbers of a day, or add them to those that it has."""
+    statement = sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
+    added: dict[str, Any] = {name: table.c[name] + statement.excluded[name] for name in SUMS}
+    if timed:
+        added["durations"] = _counted(dialect, table.c.durations)
+    return statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=added)
+
+
+def _counted(dialect: str, durations: Column[str]) -> Any:
+    """The histogram with one more run in the bucket `:bucket`."""
+    number = bindparam("bucket", type_=Text)
+    if dialect == "sqlite":
+        path = '$."' + number + '"'
+        return func.json_set(durations, path, func.coalesce(func.json_extract(durations, path), 0) + 1)
+    histogram = cast(durations, postgresql.JSONB)
+    count = func.coalesce(cast(histogram.op("->>")(number), Integer), 0) + 1
+    return cast(func.jsonb_set(histogram, postgresql.array([number]), func.to_jsonb(count)), Text)

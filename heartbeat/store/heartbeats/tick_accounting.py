@@ -82,7 +82,7 @@ def account(connection: Connection, heartbeat: Heartbeat, ticks: Sequence[dateti
     statement = insert(connection, RUN).on_conflict_do_nothing().returning(RUN.c.skip_reason, RUN.c.scheduled_for)
     written = connection.execute(statement, rows).all()
     if written:
-        add_to_day(connection, heartbeat.bot_id, heartbeat.type, now, {"skipped": len(written)})
+        add_to_day(connection, heartbeat, now, {"skipped": len(written)})
     gap = sorted(tick for reason, tick in written if reason == "missed")
     if gap:
         record_missed_ticks(connection, heartbeat, gap, now)

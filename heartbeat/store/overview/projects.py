@@ -1,78 +1,29 @@
-"""A whole project at a glance: its heartbeats over all bots, what runs now, what ran lately. No logs are scanned."""
+"""Heartbeats and tasks of a project by their public ids, over all bots, and what runs now."""
 
-from dataclasses import dataclass
-from datetime import date, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, bindparam, case, cast, func, literal_column, select
+from sqlalchemy import ColumnElement, Connection, Row, bindparam, func, literal_column, select
 
 from heartbeat.domain.errors import NotFound
 from heartbeat.store.bots.bots import BOT
-from heartbeat.store.credits.rollup import ROLLUP, SUMS
 from heartbeat.store.heartbeats.heartbeats import HEARTBEAT, IS_HEARTBEAT, NOT_DELETED
 from heartbeat.store.heartbeats.tasks import TASKS
-from heartbeat.store.pages import Page
 from heartbeat.store.projects.access import Access, as_public_id
-from heartbeat.store.rows import built, exactly_one, first
+from heartbeat.store.rows import exactly_one, first
 from heartbeat.store.runs.runs import RUN
 from heartbeat.store.tables.bots import Bot
-from heartbeat.store.tables.credits import RunSums
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.projects import Project
-from heartbeat.store.tables.types import BIG
-from heartbeat.store.tools.servers import TOOL
 
 # Enough of a prompt for one line; whole prompts of a page of heartbeats would be a megabyte.
 PROMPT_START = 200
 MAX_RUNNING = 1_000
 
 
-@dataclass(frozen=True)
-class ListedHeartbeat:
-    """A heartbeat, with the start of its prompt alone, its bot's name, and how many of the bot's tools changed."""
-
-    heartbeat: Heartbeat
-    bot_name: str
-    changed_tools: int = 0
-
-
-@dataclass(frozen=True)
-class HeartbeatStates:
-    """How many heartbeats are on, paused by the product, and off because their owner wants it."""
-
-    on: int = 0
-    paused: int = 0
-    off: int = 0
-
-    @property
-    def total(self) -> int:
-        return self.on + self.paused + self.off
-
-
-_STATE = case((HEARTBEAT.c.enabled, "on"), (HEARTBEAT.c.pause_reason.is_not(None), "paused"), else_="off")
-# Those that need somebody first.
-_URGENCY = case((HEARTBEAT.c.pause_reason.is_not(None), 0), (HEARTBEAT.c.enabled, 1), else_=2)
-_BOTS = (BOT.c.project_id == bindparam("project_id")) & BOT.c.deleted_at.is_(None)
-_OF_PROJECT = _BOTS & (HEARTBEAT.c.bot_id == BOT.c.id) & IS_HEARTBEAT
 # Tasks that have ended are deleted rows that can still be read.
 _VISIBLE = NOT_DELETED | HEARTBEAT.c.ended_as.is_not(None)
 WITHOUT_PROMPT = [column for column in HEARTBEAT.c if column.name != "prompt"]
-
-_CHANGED_TOOLS = (
-    select(func.coalesce(func.sum(TOOL.c.changed_count), 0))
-    .where(TOOL.c.bot_id == BOT.c.id, TOOL.c.is_enabled)
-    .scalar_subquery()
-)
 START = func.substr(HEARTBEAT.c.prompt, 1, PROMPT_START).label("prompt")
-
-LISTED = (
-    select(*WITHOUT_PROMPT, START, BOT.c.name.label("bot_name"), _CHANGED_TOOLS.label("changed_tools"))
-    .where(_OF_PROJECT)
-    .order_by(_URGENCY, BOT.c.id, HEARTBEAT.c.id)
-    .limit(bindparam("limit"))
-    .offset(bindparam("offset"))
-)
-STATES = select(_STATE.label("state"), func.count().label("number")).where(_OF_PROJECT).group_by(_STATE)
 # The status is spelled out, for it is what the partial index of running runs is chosen by.
 RUNNING = (
     select(RUN.c.uuid, RUN.c.heartbeat_id, RUN.c.started_at, RUN.c.dry_run)
@@ -80,44 +31,11 @@ RUNNING = (
     .order_by(RUN.c.started_at)
     .limit(MAX_RUNNING)
 )
-DAYS = (
-    select(ROLLUP.c.day, *(cast(func.sum(ROLLUP.c[name]), BIG) for name in SUMS))
-    .where(BOT.c.project_id == bindparam("project_id"), ROLLUP.c.bot_id == BOT.c.id, ROLLUP.c.day >= bindparam("since"))
-    .group_by(ROLLUP.c.day)
-)
-
-
-def heartbeat_page(connection: Connection, project: Project, page: Page) -> list[ListedHeartbeat]:
-    """Read one page of a project's heartbeats: paused ones first, then those that are on, in the order of creation."""
-    parameters = {"project_id": project.id, "limit": page.size, "offset": page.offset}
-    heartbeats = []
-    for row in connection.execute(LISTED, parameters):
-        values = dict(row._mapping)
-        bot_name = values.pop("bot_name")
-        changed_tools = values.pop("changed_tools")
-        heartbeats.append(ListedHeartbeat(Heartbeat.model_construct(**values), bot_name, changed_tools))
-    return heartbeats
-
-
-def states(connection: Connection, project: Project) -> HeartbeatStates:
-    rows = connection.execute(STATES, {"project_id": project.id})
-    return HeartbeatStates(**{row.state: row.number for row in rows})
 
 
 def running(connection: Connection, project: Project) -> list[Row[Any]]:
     """List what runs now, rehearsals too, oldest first: `uuid`, `heartbeat_id`, `started_at` and `dry_run` of each."""
     return list(connection.execute(RUNNING, {"project_id": project.id}))
-
-
-def days(connection: Connection, project: Project, today: date, count: int) -> dict[date, RunSums]:
-    """Sum the runs of each of the last `count` days (UTC), today included; days without logs are zero."""
-    since = today - timedelta(days=count - 1)
-    sums = {since + timedelta(days=number): RunSums() for number in range(count)}
-    for day, *numbers in connection.execute(DAYS, {"project_id": project.id, "since": since.isoformat()}):
-        # A day after today comes from a process whose clock is ahead of this one.
-        if (key := date.fromisoformat(day)) in sums:
-            sums[key] = built(RunSums, SUMS, map(int, numbers))
-    return sums
 
 
 def first_bot(connection: Connection, project: Project) -> Bot | None:

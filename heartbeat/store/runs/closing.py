@@ -95,7 +95,7 @@ def close_run(
         return CloseRunResult(ending.status)
     spent = {"duration_ms": duration_ms, "tokens": run.tokens_used, "credits": run.credits_charged}
     spent["cost_nano_usd"] = run.cost_nano_usd
-    add_to_day(connection, run.bot_id, run.type, run.created_at, {ending.status: 1, **spent}, run.model)
+    add_to_day(connection, heartbeat, run.created_at, {ending.status: 1, **spent}, run.model)
     after = _count(connection, heartbeat, run, ending, now)
     notification_uuids = record_run_events(connection, ClosedRun(run, ending, heartbeat, after), now, remind)
     return CloseRunResult(ending.status, after is not None, notification_uuids)

@@ -336,7 +336,7 @@ def _skip(connection: Connection, heartbeat: Heartbeat, run: Run, refusal: Refus
         return False
     missed = refusal.skip_reason == "missed"
     connection.execute(SKIP, {"heartbeat_id": heartbeat.id, "missed": int(missed), "now": now})
-    add_to_day(connection, run.bot_id, run.type, run.created_at, {"skipped": 1})
+    add_to_day(connection, heartbeat, run.created_at, {"skipped": 1})
     if missed:
         assert run.scheduled_for is not None
         record_missed_ticks(connection, heartbeat, [run.scheduled_for], now)

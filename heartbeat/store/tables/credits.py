@@ -82,10 +82,23 @@ class RunSums(SQLModel):
 
 
 class DailyRollup(RunSums, table=True):
-    """What a bot's logs of one UTC day, type and model come to; `GET …/stats` reads this and never the logs."""
+    """What a bot's logs of one UTC day, type and model come to; `GET …/stats` reads this and never the logs.
+
+    `durations` is a histogram, a JSON object: how many runs by the bucket (`heartbeat.domain.durations`) of their time.
+    """
 
     __tablename__ = "daily_rollup"
     bot_id: int = Field(foreign_key="bot.id", primary_key=True)
     day: str = Field(primary_key=True)
     type: str = Field(primary_key=True)
     model: str = Field(default="", primary_key=True)
+    durations: str = "{}"
+
+
+class HeartbeatDay(RunSums, table=True):
+    """What a heartbeat's logs of one UTC day come to, kept beside its bot's `DailyRollup`."""
+
+    __tablename__ = "heartbeat_day"
+    heartbeat_id: int = Field(foreign_key="heartbeat.id", primary_key=True)
+    day: str = Field(primary_key=True)
+    durations: str = "{}"

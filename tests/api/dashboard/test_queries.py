@@ -7,7 +7,7 @@ from sqlalchemy import Connection, event
 
 from heartbeat.settings import Plan
 from heartbeat.store.notifications import targets
-from heartbeat.store.overview import entries, projects, waiting
+from heartbeat.store.overview import entries, heartbeat_list, projects, waiting
 from heartbeat.store.overview import targets as owners
 from heartbeat.store.pages import Page
 from heartbeat.store.projects.access import Access
@@ -35,10 +35,8 @@ BOUND = {
     "wanted": "hb_x",
 }
 STATEMENTS = {
-    "listed": projects.LISTED,
-    "states": projects.STATES,
+    "states": heartbeat_list.STATES,
     "running": projects.RUNNING,
-    "days": projects.DAYS,
     "newest to replay": comparisons.NEWEST,
     "counts": waiting.COUNTS,
     "ledger of a period": entries.OF_PERIOD,
@@ -83,18 +81,42 @@ async def test_an_index_serves_each(owner: Owner, name: str) -> None:
         assert "ix_event_run" in steps
 
 
-async def asked(owner: Owner, path: str) -> int:
-    """How many statements a page costs."""
-    seen: list[str] = []
+async def statements(owner: Owner, path: str) -> list[tuple[str, Any]]:
+    """What a page asks of the store: each statement with its parameters."""
+    seen: list[tuple[str, Any]] = []
     engine = owner.database._engine
 
-    def note(_: object, __: object, statement: str, *rest: object) -> None:
-        seen.append(statement)
+    def note(_: object, __: object, statement: str, parameters: Any, *rest: object) -> None:
+        seen.append((statement, parameters))
 
     event.listen(engine, "before_cursor_execute", note)
     await owner.browser.page(path)
     event.remove(engine, "before_cursor_execute", note)
-    return len([statement for statement in seen if statement.startswith("SELECT")])
+    return [(statement, parameters) for statement, parameters in seen if statement.startswith("SELECT")]
+
+
+async def asked(owner: Owner, path: str) -> int:
+    """How many statements a page costs."""
+    return len(await statements(owner, path))
+
+
+@pytest.mark.parametrize("path", ["/", "/?show=running&q=queue&sort=credits&page=2", "/stats", "/heartbeats/{uuid}"])
+async def test_no_statement_of_a_page_walks_through_the_runs(owner: Owner, path: str) -> None:
+    seen = await statements(owner, path.format(uuid=owner.heartbeat.uuid))
+    explain = "EXPLAIN QUERY PLAN" if owner.database.is_sqlite else "EXPLAIN"
+
+    def plans(connection: Connection) -> str:
+        if not owner.database.is_sqlite:
+            # With so few rows it would read them all: it has to be asked whether it could do otherwise.
+            connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
+        rows = [connection.exec_driver_sql(f"{explain} {sql}", parameters) for sql, parameters in seen]
+        return "\n".join(str(row[-1]) for result in rows for row in result)
+
+    steps = await owner.database.read(plans)
+    assert "SCAN run\n" not in f"{steps}\n"
+    assert "SCAN daily_rollup" not in steps
+    assert "Seq Scan on" not in steps
+    assert "ix_run_" in steps or path == "/stats"
 
 
 async def test_each_page_asks_as_often_however_much_there_is(owner: Owner) -> None:
@@ -102,7 +124,8 @@ async def test_each_page_asks_as_often_however_much_there_is(owner: Owner) -> No
     run = await owner.run(status="running", finished_at=None, duration_ms=None)
     task = await owner.database.write(lambda c: a_task(c, owner.heartbeat))
     counts = {
-        "/": 7,
+        "/": 10,
+        "/stats": 3,
         "/approvals": 4,
         "/findings": 4,
         "/tools": 4,
@@ -116,7 +139,8 @@ async def test_each_page_asks_as_often_however_much_there_is(owner: Owner) -> No
         "/credits/ledger": 3,
         "/keys": 3,
         "/settings": 2,
-        f"/heartbeats/{owner.heartbeat.uuid}": 10,
+        f"/heartbeats/{owner.heartbeat.uuid}": 11,
+        f"/strips/{task.uuid}": 4,
         f"/heartbeats/{owner.heartbeat.uuid}/edit": 15,
         f"/heartbeats/{owner.heartbeat.uuid}/delete": 4,
         "/heartbeats/new": 11,

@@ -175,7 +175,7 @@ async def test_another_projects_owner_sees_and_moves_nothing_of_this_one(owner: 
         for path in ("/", "/approvals", "/findings", "/tools", "/tasks", "/notifications"):
             page = await browser.page(path)
             assert 'class="badge' not in page
-            for own in (approval.uuid, run, finding.uuid, finding.title, task.uuid, "The pager", "failed"):
+            for own in (approval.uuid, run, finding.uuid, finding.title, task.uuid, "The pager", "chip failed"):
                 assert own not in page, f"{path} {own}"
         for path in (
             f"/tasks/{task.uuid}",

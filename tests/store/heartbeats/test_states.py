@@ -16,7 +16,7 @@ OTHERS = [path for path in SOURCES if path != Path(states.__file__) and "migrati
 
 # The one name of the table in statements, which `test_the_table_has_one_name` holds.
 TABLE = "HEARTBEAT"
-WRITERS = {"insert", "insert_once", "add_up", "update", "delete"}
+WRITERS = {"insert", "insert_once", "update", "delete"}
 
 
 def chain(call: ast.Call) -> Iterator[ast.Call]:

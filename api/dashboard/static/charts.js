@@ -1,0 +1,64 @@
+// Charts and strips by keyboard: each is one stop of the Tab key, the arrow keys go from day to day and run to run.
+const STEPS = { ArrowRight: 1, ArrowLeft: -1, Home: -Infinity, End: Infinity };
+const linksOf = (group) => [...group.querySelectorAll("a")];
+
+function oneStop(group) {
+  const links = linksOf(group);
+  links.forEach((link, index) => { link.tabIndex = index === links.length - 1 ? 0 : -1; });
+}
+
+document.addEventListener("keydown", (event) => {
+  const step = STEPS[event.key], link = event.target.closest("a"), group = link?.closest(".plot > svg, span.strip");
+  if (!step || !group) return;
+  const links = linksOf(group);
+  const next = links[Math.max(0, Math.min(links.length - 1, links.indexOf(link) + step))];
+  link.tabIndex = -1;
+  next.tabIndex = 0;
+  next.focus();
+  event.preventDefault();
+});
+
+// In a long list the links of a strip are fetched when somebody points at it.
+async function unfold(strip) {
+  const uuid = strip.pathname.split("/").pop(), focused = strip === document.activeElement;
+  delete strip.dataset.strip;
+  const answer = await fetch(`/strips/${uuid}`);
+  if (!answer.ok || answer.redirected) return;
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const runs = page.querySelector(".strip");
+  if (!runs) return;
+  strip.replaceWith(runs);
+  oneStop(runs);
+  if (focused) linksOf(runs).at(-1).focus();
+}
+
+for (const kind of ["pointerover", "focusin"]) {
+  document.addEventListener(kind, ({ target }) => {
+    const strip = target.closest?.("[data-strip]");
+    if (strip) unfold(strip);
+  });
+}
+
+// The box above the others selects them all, and each button says how many it is about.
+function count(form) {
+  const boxes = [...form.querySelectorAll("input[name=heartbeat]")], all = form.querySelector("#all");
+  const number = boxes.filter((box) => box.checked).length;
+  all.checked = number === boxes.length;
+  all.indeterminate = number > 0 && number < boxes.length;
+  form.querySelector("#selected").textContent = number || "";
+}
+
+document.addEventListener("change", ({ target }) => {
+  const form = target.closest("#selection");
+  if (!form) return;
+  if (target.id === "all") form.querySelectorAll("input[name=heartbeat]").forEach((box) => { box.checked = target.checked; });
+  count(form);
+});
+
+function prepare(page) {
+  page.querySelectorAll(".plot > svg, span.strip").forEach(oneStop);
+  page.querySelectorAll("#all").forEach((box) => { box.hidden = false; });
+}
+
+prepare(document);
+document.addEventListener("fresh", ({ detail }) => prepare(detail));

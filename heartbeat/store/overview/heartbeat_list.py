@@ -1,0 +1,140 @@
+"""The heartbeats of a project over all bots: filtered, sorted, page by page, and how many are in which state."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, bindparam, case, func, literal_column, or_, select
+
+from heartbeat.store.bots.bots import BOT
+from heartbeat.store.heartbeats.heartbeats import HEARTBEAT, IS_HEARTBEAT
+from heartbeat.store.overview.projects import PROMPT_START, START, WITHOUT_PROMPT
+from heartbeat.store.pages import Page
+from heartbeat.store.projects.access import Access, as_public_id
+from heartbeat.store.rows import built
+from heartbeat.store.runs.runs import RUN
+from heartbeat.store.tables.heartbeats import Heartbeat
+from heartbeat.store.tables.projects import Project
+from heartbeat.store.tools.servers import TOOL
+
+MAX_WORDS = 8
+
+
+@dataclass(frozen=True)
+class ListedHeartbeat:
+    """A heartbeat, with the start of its prompt alone, its bot's name, and how many of the bot's tools changed."""
+
+    heartbeat: Heartbeat
+    bot_name: str
+    changed_tools: int = 0
+
+
+@dataclass(frozen=True)
+class HeartbeatStates:
+    """How many heartbeats are on, paused by the product, and off because their owner wants it."""
+
+    on: int = 0
+    paused: int = 0
+    off: int = 0
+
+    @property
+    def total(self) -> int:
+        return self.on + self.paused + self.off
+
+
+@dataclass(frozen=True)
+class HeartbeatFilter:
+    """Which heartbeats: those with each of the `words` in label, prompt, bot's name or id, and those of `show`.
+
+    `show` is a key of `SHOWN`, or empty for all; `sort` is a key of `SORTS`.
+    """
+
+    words: str = ""
+    show: str = ""
+    sort: str = "state"
+
+
+_STATE = case((HEARTBEAT.c.enabled, "on"), (HEARTBEAT.c.pause_reason.is_not(None), "paused"), else_="off")
+_BOTS = (BOT.c.project_id == bindparam("project_id")) & BOT.c.deleted_at.is_(None)
+_OF_PROJECT = _BOTS & (HEARTBEAT.c.bot_id == BOT.c.id) & IS_HEARTBEAT
+# The status is spelled out, for it is what the partial index of running runs is chosen by.
+_RUNNING = select(RUN.c.heartbeat_id).where(literal_column("run.status = 'running'"), RUN.c.dry_run.is_(False))
+
+SHOWN: Mapping[str, ColumnElement[bool]] = {
+    "on": HEARTBEAT.c.enabled,
+    "paused": HEARTBEAT.c.pause_reason.is_not(None),
+    "off": ~HEARTBEAT.c.enabled & HEARTBEAT.c.pause_reason.is_(None),
+    "pending": HEARTBEAT.c.enabled & (HEARTBEAT.c.synced_version < HEARTBEAT.c.version),
+    "failed": HEARTBEAT.c.last_status == "error",
+    "running": HEARTBEAT.c.id.in_(_RUNNING),
+}
+_THIS_PERIOD = HEARTBEAT.c.period_start == bindparam("period_start", type_=HEARTBEAT.c.period_start.type)
+# Each ends with what tells all rows apart, so that no page repeats or leaves out one.
+SORTS: Mapping[str, tuple[ColumnElement[Any], ...]] = {
+    # Those that need somebody first.
+    "state": (case((HEARTBEAT.c.pause_reason.is_not(None), 0), (HEARTBEAT.c.enabled, 1), else_=2), BOT.c.id),
+    "next": (case((HEARTBEAT.c.enabled, HEARTBEAT.c.next_tick_at)).nulls_last(),),
+    "last": (HEARTBEAT.c.last_executed_at.desc().nulls_last(),),
+    "credits": (case((_THIS_PERIOD, HEARTBEAT.c.period_credits), else_=0).desc(),),
+    "name": (func.lower(func.coalesce(HEARTBEAT.c.label, func.substr(HEARTBEAT.c.prompt, 1, PROMPT_START))),),
+}
+
+_NAMES = (*(column.name for column in WITHOUT_PROMPT), "prompt")
+_CHANGED_TOOLS = (
+    select(func.coalesce(func.sum(TOOL.c.changed_count), 0))
+    .where(TOOL.c.bot_id == BOT.c.id, TOOL.c.is_enabled)
+    .scalar_subquery()
+)
+
+STATES = select(_STATE.label("state"), func.count().label("number")).where(_OF_PROJECT).group_by(_STATE)
+LISTED = select(*WITHOUT_PROMPT, START, BOT.c.name, _CHANGED_TOOLS).select_from(
+    HEARTBEAT.join(BOT, BOT.c.id == HEARTBEAT.c.bot_id)
+)
+
+
+def heartbeat_page(
+    connection: Connection, project: Project, wanted: HeartbeatFilter, page: Page, period_start: datetime
+) -> tuple[list[ListedHeartbeat], int]:
+    """Read one page of a project's heartbeats, and how many there are; credits are those of this period."""
+    parameters = {"project_id": project.id, "period_start": period_start}
+    ids = (
+        select(HEARTBEAT.c.id)
+        .where(*_wanted(wanted))
+        .order_by(*SORTS[wanted.sort], HEARTBEAT.c.id)
+        .limit(page.size)
+        .offset(page.offset)
+    )
+    in_order = list(connection.execute(ids, parameters).scalars())
+    total = connection.execute(select(func.count()).where(*_wanted(wanted)), parameters).scalar_one()
+    rows = connection.execute(LISTED.where(HEARTBEAT.c.id.in_(in_order)))
+    listed = {row[0]: _listed(row) for row in rows}
+    return [listed[heartbeat_id] for heartbeat_id in in_order], total
+
+
+def _wanted(wanted: HeartbeatFilter) -> list[ColumnElement[bool]]:
+    places = (HEARTBEAT.c.label, HEARTBEAT.c.prompt, BOT.c.name)
+    words = wanted.words.split()[:MAX_WORDS]
+    with_words = [
+        or_(HEARTBEAT.c.uuid == word, *(place.icontains(word, autoescape=True) for place in places)) for word in words
+    ]
+    return [_OF_PROJECT, *with_words, *([SHOWN[wanted.show]] if wanted.show else [])]
+
+
+def _listed(row: Any) -> ListedHeartbeat:
+    *values, bot_name, changed_tools = row
+    return ListedHeartbeat(built(Heartbeat, _NAMES, values), bot_name, changed_tools)
+
+
+def states(connection: Connection, project: Project) -> HeartbeatStates:
+    """Count the project's heartbeats by their state."""
+    rows = connection.execute(STATES, {"project_id": project.id})
+    return HeartbeatStates(**{row.state: row.number for row in rows})
+
+
+def titles(connection: Connection, access: Access, uuids: Sequence[str]) -> dict[str, str]:
+    """Read the label, or the start of the prompt, of those of these heartbeats that are the project's, by public id."""
+    named = HEARTBEAT.c.uuid.in_([as_public_id(uuid) for uuid in uuids])
+    title = func.coalesce(HEARTBEAT.c.label, START).label("title")
+    statement = select(HEARTBEAT.c.uuid, title).where(_OF_PROJECT, named).order_by(HEARTBEAT.c.id)
+    return {row.uuid: row.title for row in connection.execute(statement, {"project_id": access.project.id})}
