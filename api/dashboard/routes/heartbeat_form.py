@@ -2,9 +2,8 @@
 
 import asyncio
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated
-from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Query, Request
 from sqlalchemy import Connection
@@ -18,9 +17,9 @@ from api.dashboard.translations import gettext as _
 from api.dashboard.views import heartbeat_form as views
 from api.dashboard.views.heartbeats import title
 from api.dashboard.when_form import completed, executions, is_task, when_values
+from api.dashboard.zones import reader_zone
 from heartbeat.agents.model_offers import offered_models
 from heartbeat.agents.ollama import ollama_models
-from heartbeat.domain.cadence import zones
 from heartbeat.domain.cadence.cron import CadenceError
 from heartbeat.domain.errors import Invalid, InvalidMany, NotFound, ProductError
 from heartbeat.domain.forecast import forecast
@@ -39,7 +38,6 @@ from heartbeat.store.tables.heartbeats import Heartbeat
 
 router = APIRouter(prefix="/heartbeats", route_class=PageRoute, include_in_schema=False)
 
-ZONE_COOKIE = "heartbeat_zone"
 MAX_BOTS, MAX_MEMBERS, MAX_TICKS = 500, 500, 10
 # What a new form proposes.
 BEGINNING = {"prompt": "", "cron_pattern": "0 9 * * 1-5"}
@@ -49,12 +47,11 @@ BEGINNING = {"prompt": "", "cron_pattern": "0 9 * * 1-5"}
 class Editor:
     """The form as it is to be shown: what is typed, what is wrong with it, and what others changed meanwhile.
 
-    `heartbeat_uuid` is the one that is changed, `None` for a new one. `zone` is the reader's, `address` where the form
-    is sent to, and `is_sent` whether it comes from there.
+    `heartbeat_uuid` is the one that is changed, `None` for a new one. `address` is where the form is sent to, and
+    `is_sent` whether it comes from there.
     """
 
     form: Form
-    zone: str
     address: str
     heartbeat_uuid: str | None = None
     is_sent: bool = True
@@ -82,7 +79,6 @@ async def new_page(
     bot: str = "",
 ) -> Response:
     """A new heartbeat: empty, from a template, or like another; of a bot, if one is named."""
-    zone = reader_zone(request)
     if source:
         form = await visitor.read(_copy, source)
     else:
@@ -90,14 +86,16 @@ async def new_page(
         # Rather than the small model that is the default then.
         ollama = await asyncio.to_thread(ollama_models, visitor.stack.settings)
         model = [("bot_model", ollama[0])] if ollama else []
-        form = forms.form_of({"timezone": zone, **values}, [("bot_name", _("My agent")), ("bot_id", bot), *model])
-    return await _show(visitor, Editor(form, zone, address(request), is_sent=False))
+        form = forms.form_of(
+            {"timezone": str(reader_zone() or UTC), **values}, [("bot_name", _("My agent")), ("bot_id", bot), *model]
+        )
+    return await _show(visitor, Editor(form, address(request), is_sent=False))
 
 
 @router.post("/new")
 async def make(request: Request, visitor: VisitorDep) -> Response:
     """Make the heartbeat that the form asks for, or say what is wrong with it."""
-    return await _submitted(visitor, Editor(await read_form(request), reader_zone(request), address(request)))
+    return await _submitted(visitor, Editor(await read_form(request), address(request)))
 
 
 @router.post("/outlook")
@@ -109,7 +107,7 @@ async def outlook(request: Request, visitor: VisitorDep) -> Response:
         "outlook",
         when=when_values(completed(form)),
         errors=_errors(form, access.project.uuid),
-        outlook=await _outlook(visitor, form, reader_zone(request)),
+        outlook=await _outlook(visitor, form),
     )
 
 
@@ -117,14 +115,14 @@ async def outlook(request: Request, visitor: VisitorDep) -> Response:
 async def edit_page(uuid: str, request: Request, visitor: VisitorDep) -> Response:
     """The form of a heartbeat as it is."""
     form = await visitor.read(_as_it_is, uuid)
-    return await _show(visitor, Editor(form, reader_zone(request), address(request), uuid, is_sent=False))
+    return await _show(visitor, Editor(form, address(request), uuid, is_sent=False))
 
 
 @router.post("/{uuid}/edit")
 async def edit(uuid: str, request: Request, visitor: VisitorDep) -> Response:
     """Change a heartbeat as its form asks for, or say what is wrong with it."""
     form = (await read_form(request)).replaced([("uuid", uuid)])
-    return await _submitted(visitor, Editor(form, reader_zone(request), address(request), uuid))
+    return await _submitted(visitor, Editor(form, address(request), uuid))
 
 
 @router.get("/{uuid}/delete")
@@ -140,12 +138,6 @@ async def delete(uuid: str, visitor: VisitorDep) -> Response:
     stack = visitor.stack
     await stack.schedules.sync_all(await visitor.write(_deleted, uuid, visitor.now()))
     return RedirectResponse("/?done=deleted", 303)
-
-
-def reader_zone(request: Request) -> str:
-    """Return the time zone of the reader's browser, as its cookie says it; UTC without one."""
-    name = request.cookies.get(ZONE_COOKIE, "").replace("%2F", "/")
-    return name if name in zones.names() else "UTC"
 
 
 def address(request: Request) -> str:
@@ -202,7 +194,7 @@ def _refused(editor: Editor, problem: ProductError) -> Editor:
         return replace(editor, errors=errors, status=problem.status)
     gone = _("This heartbeat was deleted meanwhile. What you typed is still here; saving it makes a new one.")
     form = editor.form.replaced([], "uuid", "loaded")
-    return Editor(form, editor.zone, "/heartbeats/new", errors={"": gone}, status=problem.status)
+    return Editor(form, "/heartbeats/new", errors={"": gone}, status=problem.status)
 
 
 def _edited_meanwhile(editor: Editor, problem: EditedMeanwhile) -> Editor:
@@ -215,7 +207,8 @@ def _edited_meanwhile(editor: Editor, problem: EditedMeanwhile) -> Editor:
 async def _show(visitor: Visitor, editor: Editor) -> Response:
     frame, rows = await visitor.read_framed(_rows, editor.heartbeat_uuid)
     form = completed(_with_draft(_with_bot(editor.form, rows), rows))
-    offers = await asyncio.to_thread(offered_models, visitor.stack.settings)
+    # The bot of a heartbeat that is there has its model.
+    offers = [] if rows.heartbeat else await asyncio.to_thread(offered_models, visitor.stack.settings)
     return html(
         "heartbeat_form",
         editor.status,
@@ -229,14 +222,14 @@ async def _show(visitor: Visitor, editor: Editor) -> Response:
         bot=rows.bot,
         title=title(rows.heartbeat) if rows.heartbeat else None,
         choices=views.choices(rows.bots, rows.members, offers, is_new=rows.heartbeat is None),
-        zones=views.zone_options(editor.zone),
+        zones=views.zone_options(),
         templates=templates(),
         when=when_values(form),
-        outlook=await _outlook(visitor, form, editor.zone),
+        outlook=await _outlook(visitor, form),
     )
 
 
-async def _outlook(visitor: Visitor, form: Form, zone: str) -> views.OutlookView | None:
+async def _outlook(visitor: Visitor, form: Form) -> views.OutlookView | None:
     """Look ahead; `None` while the form leaves open when it is due."""
     now = visitor.now()
     try:
@@ -246,7 +239,7 @@ async def _outlook(visitor: Visitor, form: Form, zone: str) -> views.OutlookView
     count = min(MAX_TICKS, executions(form) or MAX_TICKS)
     # Counting a year of ticks takes tens of milliseconds: not on the loop.
     outcome = await asyncio.to_thread(forecast, ahead.cadence, ahead.measured, ahead.budget, now, count)
-    return views.outlook_view(outcome, ahead, ZoneInfo(zone), is_task(form), now)
+    return views.outlook_view(outcome, ahead, is_task(form), now)
 
 
 def _errors(form: Form, project_uuid: str) -> dict[str, str]:

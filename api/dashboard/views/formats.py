@@ -82,6 +82,12 @@ def moment(instant: datetime, where: tzinfo, now: datetime, seconds: bool = Fals
     )
 
 
+def local(instant: datetime, where: tzinfo, now: datetime) -> Moment:
+    """Show `instant` as local time of `where`, whoever reads it."""
+    here = instant.astimezone(where)
+    return Moment(iso(instant), _clock(here, now, False), f"{here:%Z}", relative(instant, now))
+
+
 def iso(instant: datetime) -> str:
     """Format an instant for machines: "2026-11-27T08:00:00Z"."""
     return instant.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

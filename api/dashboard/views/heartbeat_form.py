@@ -2,15 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, tzinfo
+from datetime import UTC, datetime
 from typing import Any
 
 from api.dashboard.heartbeat_form import NEW_BOT, OTHER_MODEL
 from api.dashboard.translations import gettext as _
 from api.dashboard.translations import marked
 from api.dashboard.views import formats
-from api.dashboard.views.formats import Moment, moment
+from api.dashboard.views.formats import Moment, local
 from api.dashboard.when_form import AFTER, CRON, ONCE
+from api.dashboard.zones import reader_zone
 from heartbeat.agents.model_offers import ModelOffer
 from heartbeat.domain.cadence import zones
 from heartbeat.domain.cadence.cron import LAST
@@ -137,16 +138,15 @@ class FieldChange:
     after: str
 
 
-def outlook_view(outcome: Forecast, ahead: Preview, reader: tzinfo, ends: bool, now: datetime) -> OutlookView:
+def outlook_view(outcome: Forecast, ahead: Preview, ends: bool, now: datetime) -> OutlookView:
     """Show a forecast, its times in their own zone and in the reader's."""
     zone, spent_on = ahead.cadence.zone, outcome.budget_spent_on
+    reader = reader_zone() or UTC
     return OutlookView(
         schedule=outcome.schedule,
         zone=str(zone),
         reader_zone=str(reader),
-        ticks=[
-            TickView(moment(tick.utc, zone, now), moment(tick.utc, reader, now), tick.note) for tick in outcome.ticks
-        ],
+        ticks=[TickView(local(tick.utc, zone, now), local(tick.utc, reader, now), tick.note) for tick in outcome.ticks],
         ends=ends,
         runs=outcome.runs_per_month,
         credits=outcome.credits_per_month,
@@ -178,7 +178,7 @@ def choices(bots: Sequence[Bot], members: Sequence[Subscriber], offers: Sequence
     return Choices(
         bots=bot_options(bots),
         members=member_options(bots, members),
-        models=model_options(offers),
+        models=model_options(offers) if offers else [],
         frequencies=_translated(frequencies),
         days=[(str(day), str(day)) for day in sorted(EVERY_DAY)],
         nths=_translated(NTHS),
@@ -224,8 +224,8 @@ def _priced(offer: ModelOffer) -> str:
     return f"{offer.name}: " + _("%(input)s for a million tokens read, %(output)s written") % prices
 
 
-def zone_options(reader_zone: str) -> Pairs:
+def zone_options() -> Pairs:
     """List the time zones to choose from, the reader's own first, each as people type it, if that differs."""
-    first = dict.fromkeys([reader_zone, "UTC"])
+    first = dict.fromkeys([str(reader_zone() or UTC), "UTC"])
     names = [*first, *(name for name in sorted(zones.names()) if name not in first)]
     return [(name, name.replace("_", " ") if "_" in name else "") for name in names]

@@ -328,6 +328,11 @@ async def test_a_first_form_proposes_a_bot_and_the_readers_zone(owner: Owner) ->
     form = Form(typed_on(page))
     assert (form.get("bot_id"), form.get("bot_name"), form.get("timezone")) == ("new", "My agent", "Asia/Tokyo")
     assert page.split('<datalist id="zones">')[1].startswith('<option value="Asia/Tokyo"><option value="UTC">')
+    other = await owner.database.write(lambda c: a_bot(c, owner.project, name="Other"))
+    last = await owner.database.write(lambda c: a_bot(c, owner.project, name="Last"))
+    for bot in (other.uuid, last.uuid):
+        page = await owner.browser.page(f"/heartbeats/new?bot={bot}")
+        assert Form(typed_on(page)).get("bot_id") == bot
     owner.browser.cookies.set("heartbeat_zone", "<script>")
     assert Form(typed_on(await owner.browser.page("/heartbeats/new"))).get("timezone") == "UTC"
 
