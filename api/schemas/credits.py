@@ -1,6 +1,5 @@
 """The credits object: a project's billing period, and what its credits went to."""
 
-from datetime import datetime
 from typing import Any
 
 from pydantic import BaseModel, Field
@@ -9,11 +8,22 @@ from sqlalchemy import Row
 from api.responses import dollars, moment
 from api.schemas import examples
 from api.schemas.examples import example
+from api.schemas.fields import OfProject
 from api.schemas.response_fields import BotNumber, BotUuid, CostUsd, HeartbeatUuid
+from api.schemas.run_query import Day
 from api.schemas.stats import NO_MODEL
+from heartbeat.store.credits.periods import BillingPeriod
 from heartbeat.store.credits.usage import CreditsUsage
 
 USED, HELD = "Credits used in this period.", "Credits reserved for the steps under way."
+
+
+class ReadCredits(OfProject):
+    period_start: Day | None = Field(
+        None,
+        description="The day on which an earlier billing period began; none: the current one.",
+        examples=["2026-10-01"],
+    )
 
 
 class OfOneBot(BaseModel):
@@ -61,7 +71,7 @@ class OfOneDay(SpentCredits):
 
 
 class CreditsObject(BaseModel):
-    """The credits of a project's current billing period."""
+    """The credits of one of a project's billing periods."""
 
     period_start: str = Field(description="When the period began.", examples=[examples.PERIOD_START])
     period_ends_at: str = Field(description="When it ends.", examples=[examples.PERIOD_END])
@@ -91,17 +101,15 @@ class CreditsObject(BaseModel):
 
 
 class OneCredits(BaseModel):
-    credits: CreditsObject = Field(
-        description="The credits of the current billing period.", examples=[example(CreditsObject)]
-    )
+    credits: CreditsObject = Field(description="The credits of the billing period.", examples=[example(CreditsObject)])
 
 
-def show_credits(usage: CreditsUsage, limit: int | None, period: tuple[datetime, datetime]) -> dict[str, Any]:
-    """The `CreditsObject` of a period (start, end) with so many credits; `limit` of `None` is no limit."""
+def show_credits(usage: CreditsUsage, limit: int | None, period: BillingPeriod) -> dict[str, Any]:
+    """The `CreditsObject` of a period with so many credits; `limit` of `None` is no limit."""
     available = None if limit is None else max(0, limit + usage.granted - usage.used - usage.held)
     return {
-        "period_start": moment(period[0]),
-        "period_ends_at": moment(period[1]),
+        "period_start": moment(period.start),
+        "period_ends_at": moment(period.end),
         "limit": limit,
         "granted": usage.granted,
         "used": usage.used,

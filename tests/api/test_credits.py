@@ -192,3 +192,13 @@ async def test_no_key_of_a_project_can_grant(api: Api) -> None:
     )
     assert error_of(answer, 405)
     assert (await read(api))["granted"] == 0
+
+
+async def test_an_earlier_period_can_be_read(api: Api) -> None:
+    begun, _ = credits.period(START - timedelta(days=40))
+    row = {"project_id": api.project.id, "period_start": begun, "credits": 7, "held": 0, "granted": 0}
+    await api.database.write(lambda c: c.execute(insert(USAGE).values(row)))
+    usage = (await api.get("/project/credits", period_start=f"{begun:%Y-%m-%d}")).json()["credits"]
+    assert (usage["used"], usage["period_ends_at"]) == (7, f"{START:%Y-%m-%dT%H:%M:%SZ}")
+    assert (await api.get("/project/credits", period_start="2020-01-01")).status_code == 404
+    assert (await api.get("/project/credits", period_start="soon")).status_code == 400

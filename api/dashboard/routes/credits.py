@@ -1,18 +1,19 @@
 """The page of credits: what a period came to, by heartbeat, bot, model and day, and the ledger behind the numbers."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import date, datetime
 from typing import Any
 
 from fastapi import APIRouter
 from sqlalchemy import Connection, Row
 from starlette.responses import Response
 
+from api.dashboard.forms import validated
 from api.dashboard.pages import PageRoute, VisitorDep, html
 from api.dashboard.views import credits as view
 from api.dashboard.views.heartbeats import title
-from heartbeat.domain.errors import NotFound
-from heartbeat.store.credits.periods import periods
+from api.schemas.credits import ReadCredits
+from heartbeat.store.credits.periods import BillingPeriod, billing_period, periods
 from heartbeat.store.credits.usage import CreditsUsage, spending
 from heartbeat.store.overview.entries import FIRST_PAGE, LedgerChoice, LedgerPage, grants, ledger_page
 from heartbeat.store.projects.access import Access
@@ -25,10 +26,9 @@ ENTRIES_A_PAGE = 50
 
 @dataclass(frozen=True)
 class PeriodRows:
-    """A billing period (start, end), what it came to, and the others that there were."""
+    """A billing period, what it came to, and the others that there were."""
 
-    period: tuple[datetime, datetime]
-    is_over: bool
+    period: BillingPeriod
     usage: CreditsUsage
     limit: int | None
     periods: list[Usage]
@@ -39,15 +39,15 @@ class PeriodRows:
 async def credits_page(visitor: VisitorDep, period: str = "") -> Response:
     """What the credits of a period went to; the current one's if none is named."""
     now = visitor.now()
-    frame, rows = await visitor.read_framed(_rows, period, now)
-    usage, (start, end) = rows.usage, rows.period
+    frame, rows = await visitor.read_framed(_rows, _day(period), now)
+    usage, start = rows.usage, rows.period.start
     allowed = None if rows.limit is None else rows.limit + usage.granted
     return html(
         "credits",
         frame=frame,
         start=f"{start:%Y-%m-%d}",
         since=view.day_title(start.date()),
-        until=None if rows.is_over else view.day_title(end.date()),
+        until=None if rows.period.is_over else view.day_title(rows.period.end.date()),
         choices=view.period_choices(rows.periods, frame.project.period(now)[0]),
         usage=usage,
         limit=rows.limit,
@@ -61,25 +61,16 @@ async def credits_page(visitor: VisitorDep, period: str = "") -> Response:
     )
 
 
-def _rows(connection: Connection, access: Access, name: str, now: datetime) -> PeriodRows:
+def _rows(connection: Connection, access: Access, day: date | None, now: datetime) -> PeriodRows:
     project, known = access.project, periods(connection, access.project)
-    current = project.period(now)
-    period = _period(name, known, current)
-    usage = spending(connection, project, period, period != current)
-    limit = access.plan.credits_per_month
-    return PeriodRows(period, period != current, usage, limit, known, grants(connection, project))
+    period = billing_period(project, known, day, now)
+    usage = spending(connection, project, period)
+    return PeriodRows(period, usage, access.plan.credits_per_month, known, grants(connection, project))
 
 
-def _period(name: str, known: list[Usage], current: tuple[datetime, datetime]) -> tuple[datetime, datetime]:
-    """Find the period that began on the day `name`; one that is over ends where the next begins. Raises `NotFound`."""
-    if not name or name == f"{current[0]:%Y-%m-%d}":
-        return current
-    end = current[0]
-    for usage in known:
-        if name == f"{usage.period_start:%Y-%m-%d}":
-            return usage.period_start, end
-        end = usage.period_start
-    raise NotFound("period", name[:20])
+def _day(text: str) -> date | None:
+    """Read the first day of a period as the API does; raises `InvalidMany`."""
+    return validated(ReadCredits, {"project_id": "this", "period_start": text}).period_start
 
 
 @router.get("/ledger")
@@ -89,7 +80,7 @@ async def ledger(
     """The entries of a period, of one heartbeat in it, or of one run, newest first."""
     now = visitor.now()
     key = int(before) if before.isascii() and before.isdecimal() and len(before) <= 18 else FIRST_PAGE
-    frame, (start, page) = await visitor.read_framed(_ledger, (period, heartbeat, run), key, now)
+    frame, (start, page) = await visitor.read_framed(_ledger, _day(period), (heartbeat, run), key, now)
     about = {"heartbeat": heartbeat, "run": run, "period": "" if run else f"{start:%Y-%m-%d}"}
     return html(
         "ledger",
@@ -106,10 +97,8 @@ async def ledger(
 
 
 def _ledger(
-    connection: Connection, access: Access, names: tuple[str, str, str], before: int, now: datetime
+    connection: Connection, access: Access, day: date | None, uuids: tuple[str, str], before: int, now: datetime
 ) -> tuple[datetime, LedgerPage]:
-    period_name, heartbeat_uuid, run_uuid = names
-    known = periods(connection, access.project) if period_name else []
-    start, _ = _period(period_name, known, access.project.period(now))
-    choice = LedgerChoice(start.astimezone(UTC), heartbeat_uuid, run_uuid)
-    return start, ledger_page(connection, access.project, choice, before, ENTRIES_A_PAGE)
+    known = periods(connection, access.project) if day else []
+    start = billing_period(access.project, known, day, now).start
+    return start, ledger_page(connection, access.project, LedgerChoice(start, *uuids), before, ENTRIES_A_PAGE)

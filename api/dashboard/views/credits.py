@@ -24,6 +24,7 @@ KINDS = {
     "adjust": marked("taken back by the operator"),
     "period": marked("the period began"),
 }
+SHORT = 60
 ROW = ("uuid", "label", "prompt", "type", "deleted_at", "ended_as")
 
 
@@ -134,7 +135,7 @@ def entry_line(row: Row[Any], now: datetime) -> EntryLine:
     """Show an entry; its kind may carry a number, as of the third attempt."""
     kind, _dash, number = row.kind.partition("-")
     words = _(KINDS[kind]) if kind in KINDS else row.kind
-    title = row.label or (formats.start(row.prompt, heartbeats.TITLE) if row.prompt else None)
+    title = row.label or (formats.start(row.prompt, SHORT) if row.prompt else None)
     return EntryLine(
         moment(row.created_at, UTC, now, seconds=True),
         f"{words} ({number})" if number else words,

@@ -1,10 +1,12 @@
 """Billing periods: on which day they begin, and the ones that a project has had."""
 
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import date, datetime
 
 from sqlalchemy import Connection, select, update
 
 from heartbeat.domain.credits import long_period_end
+from heartbeat.domain.errors import NotFound
 from heartbeat.store.rows import columns, exactly_one, many
 from heartbeat.store.tables.credits import Usage
 from heartbeat.store.tables.projects import Project
@@ -12,6 +14,31 @@ from heartbeat.store.tables.projects import Project
 PROJECT, USAGE = columns(Project), columns(Usage)
 
 MAX_PERIODS = 60
+
+
+@dataclass(frozen=True)
+class BillingPeriod:
+    """From `start` (inclusive) to `end` (exclusive), both in UTC."""
+
+    start: datetime
+    end: datetime
+    is_over: bool = False
+
+
+def billing_period(project: Project, known: list[Usage], day: date | None, now: datetime) -> BillingPeriod:
+    """Find the period that began on `day` among those in `known`, or the one under way if there is no day.
+
+    One that is over ends where the next one in `known` began. Raises `NotFound`.
+    """
+    start, end = project.period(now)
+    if day is None or day == start.date():
+        return BillingPeriod(start, end)
+    ends = start
+    for usage in known:
+        if usage.period_start.date() == day:
+            return BillingPeriod(usage.period_start, ends, is_over=True)
+        ends = usage.period_start
+    raise NotFound("period", f"{day}")
 
 
 def move_anchor_day(connection: Connection, project: Project, day: int, now: datetime) -> Project:

@@ -1,11 +1,11 @@
 """What a project's credits went to in one billing period: read from running sums, never from runs or entries."""
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, bindparam, cast, func, literal, select
 
+from heartbeat.store.credits.periods import BillingPeriod
 from heartbeat.store.rows import columns, first
 from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.credits import DailyRollup, Usage
@@ -106,13 +106,11 @@ class CreditsUsage:
     by_day: list[Row[Any]]
 
 
-def spending(
-    connection: Connection, project: Project, period: tuple[datetime, datetime], is_over: bool = False
-) -> CreditsUsage:
-    """What the period (start, end) has come to; of each kind the `MAX_ROWS` largest, days newest first."""
-    start, end = period
+def spending(connection: Connection, project: Project, period: BillingPeriod) -> CreditsUsage:
+    """What the period has come to; of each kind the `MAX_ROWS` largest, days newest first."""
+    start, is_over = period.start, period.is_over
     of_period = {"project": project.id, "start": start}
-    days = {"project": project.id, "since": f"{start:%Y-%m-%d}", "until": f"{end:%Y-%m-%d}"}
+    days = {"project": project.id, "since": f"{start:%Y-%m-%d}", "until": f"{period.end:%Y-%m-%d}"}
 
     def rows(statement: Select[Any], values: dict[str, Any]) -> list[Row[Any]]:
         return list(connection.execute(statement, values))
