@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 from urllib.parse import urlencode
 
@@ -10,6 +10,7 @@ from fastapi import APIRouter, Request
 from sqlalchemy import Connection, Row
 from starlette.responses import Response, StreamingResponse
 
+from api.dashboard import zones
 from api.dashboard.forms import Form, field_errors, validated
 from api.dashboard.pages import Frame, PageRoute, Visitor, VisitorDep, html
 from api.dashboard.views import run_export
@@ -47,7 +48,7 @@ async def runs_page(request: Request, visitor: VisitorDep) -> Response:
     form = Form(request.query_params.multi_items())
     try:
         query = validated(RunQuery, form.filled(*FIELDS, "before"))
-        frame, rows = await visitor.read_framed(_list, query, visitor.now())
+        frame, rows = await visitor.read_framed(_list, query, _zone(), visitor.now())
     except (Invalid, InvalidMany) as problem:
         return await _refused(visitor, form, problem)
     words = rows.wanted.runs.words
@@ -60,7 +61,7 @@ async def runs_page(request: Request, visitor: VisitorDep) -> Response:
 
 async def _refused(visitor: Visitor, form: Form, problem: ProductError) -> Response:
     """Show the form again as it was sent, with what is wrong at its field."""
-    framed = await visitor.read_framed(_list, RunQuery(), visitor.now())
+    framed = await visitor.read_framed(_list, RunQuery(), _zone(), visitor.now())
     shown = {"refresh": None, "older": None, "query": "", "status_code": 400, "errors": field_errors(problem)}
     return _page(visitor, form, framed, RunPage([]), **shown)
 
@@ -80,8 +81,8 @@ def _page(visitor: Visitor, form: Form, framed: tuple[Frame, ListRows], page: Ru
     )
 
 
-def _list(connection: Connection, access: Access, query: RunQuery, now: datetime) -> ListRows:
-    wanted = wanted_runs(connection, access, query)
+def _list(connection: Connection, access: Access, query: RunQuery, zone: tzinfo, now: datetime) -> ListRows:
+    wanted = wanted_runs(connection, access, query, zone)
     pending = waiting_approvals(connection, access.project, now, MAX_WAITING)
     choices = filter_choices(connection, access.project, wanted.runs)
     return ListRows(wanted, choices, {approval.run_uuid for approval in pending})
@@ -102,10 +103,15 @@ async def as_json_lines(request: Request, visitor: VisitorDep) -> Response:
 async def _file(request: Request, visitor: Visitor, write: RunStream, ending: str, media_type: str) -> Response:
     form, settings = Form(request.query_params.multi_items()), visitor.stack.settings
     query = validated(RunQuery, form.filled(*FIELDS))
-    wanted = await visitor.read(wanted_runs, query)
+    wanted = await visitor.read(wanted_runs, query, _zone())
     lines = write(every_run(visitor.read, wanted, settings.database_timeout_seconds), settings)
     headers = {"Content-Disposition": f"attachment; filename=runs.{ending}"}
     return StreamingResponse(lines, headers=headers, media_type=media_type)
+
+
+def _zone() -> tzinfo:
+    """Return the zone whose days are meant: the reader's."""
+    return zones.reader_zone() or UTC
 
 
 def _older(form: Form, page: RunPage) -> str | None:

@@ -129,6 +129,16 @@ async def test_each_filter_leaves_what_it_names(owner: Owner) -> None:
     assert going.count('class="chip running"') == 1
 
 
+async def test_a_day_is_one_of_the_readers_zone(owner: Owner) -> None:
+    for number, hour in enumerate((9, 11, 21, 23)):
+        await owner.run(response=f"#{number}", started_at=BEGAN.replace(hour=hour))
+    day = "/runs?since=2026-03-01&until=2026-03-01"
+    assert labels(await owner.browser.page(day)) == ["#3", "#2", "#1", "#0"]
+    owner.browser.cookies.set("heartbeat_zone", "Pacific/Auckland")
+    # There it begins at 11:00 UTC of the day before.
+    assert labels(await owner.browser.page(day)) == ["#0"]
+
+
 async def test_the_words_are_shown_where_they_stand(owner: Owner) -> None:
     await owner.run(response="x" * 900 + " <b>the</b> Invoice 4711 " + "y" * 900)
     page = await owner.browser.page("/runs?q=invoice")

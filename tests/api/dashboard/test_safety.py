@@ -5,7 +5,7 @@ import json
 from markupsafe import escape
 from sqlalchemy import Connection, update
 
-from api.dashboard.render import ASSETS, asset_url
+from api.dashboard.render import ASSETS, _environment, asset_url
 from heartbeat.store.rows import columns
 from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.heartbeats import Heartbeat
@@ -122,3 +122,8 @@ async def test_the_files_of_the_pages_may_be_kept_for_ever(stranger: Browser) ->
 async def test_the_api_knows_nothing_of_pages(stranger: Browser) -> None:
     paths = (await stranger.get("/openapi.json")).json()["paths"]
     assert all(path.startswith("/v1/") or path in {"/healthz", "/readyz", "/metrics"} for path in paths)
+
+
+def test_what_is_said_in_place_of_a_message_is_text_too() -> None:
+    template = _environment().from_string('{{ _(words) }} {{ _("for %(who)s", who=words) }}')
+    assert template.render(words="<b>") == "&lt;b&gt; for &lt;b&gt;"
