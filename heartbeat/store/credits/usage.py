@@ -8,12 +8,13 @@ from sqlalchemy import Connection, Row, Select, bindparam, cast, func, literal, 
 from heartbeat.store.credits.periods import BillingPeriod
 from heartbeat.store.rows import columns, first
 from heartbeat.store.tables.bots import Bot
-from heartbeat.store.tables.credits import DailyRollup, Usage
+from heartbeat.store.tables.credits import DailyRollup, HeartbeatDay, Usage
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.projects import Project
 from heartbeat.store.tables.types import BIG
 
 BOT, HEARTBEAT, USAGE, ROLLUP = columns(Bot), columns(Heartbeat), columns(Usage), columns(DailyRollup)
+DAY = columns(HeartbeatDay)
 
 MAX_ROWS = 100
 # Enough of a prompt to know a heartbeat by.
@@ -80,6 +81,14 @@ BY_HEARTBEAT = (
     .order_by(HEARTBEAT.c.period_credits.desc(), HEARTBEAT.c.id)
     .limit(MAX_ROWS)
 )
+PAST_BY_HEARTBEAT = (
+    select(*_HEARTBEAT, HEARTBEAT.c.credit_budget, func.sum(DAY.c.credits).label("used"), literal(0).label("held"))
+    .where(_HEARTBEATS, DAY.c.heartbeat_id == HEARTBEAT.c.id)
+    .where(DAY.c.day >= bindparam("since"), DAY.c.day < bindparam("until"), DAY.c.credits > 0)
+    .group_by(HEARTBEAT.c.id, BOT.c.id)
+    .order_by(func.sum(DAY.c.credits).desc(), HEARTBEAT.c.id)
+    .limit(MAX_ROWS)
+)
 BY_MODEL = (
     select(ROLLUP.c.model, *_ADDED)
     .where(_OF_ROLLUP)
@@ -121,7 +130,7 @@ def spending(connection: Connection, project: Project, period: BillingPeriod) ->
         usage.held,
         usage.granted,
         rows(PAST_BY_BOT, days) if is_over else rows(BY_BOT, of_period),
-        [] if is_over else rows(BY_HEARTBEAT, of_period),
+        rows(PAST_BY_HEARTBEAT, days) if is_over else rows(BY_HEARTBEAT, of_period),
         rows(BY_MODEL, days),
         rows(BY_DAY, days),
     )

@@ -11,7 +11,7 @@ from heartbeat.domain import credits
 from heartbeat.store.credits.grants import grant
 from heartbeat.store.credits.ledger import Account, Charge, Reservation, hold, settle
 from heartbeat.store.rows import columns
-from heartbeat.store.tables.credits import DailyRollup
+from heartbeat.store.tables.credits import DailyRollup, HeartbeatDay
 from heartbeat.store.tables.runs import Run
 from tests.support.dashboard import Browser, Owner, a_run, an_owner, rows_of
 
@@ -28,7 +28,10 @@ def spend(connection: Connection, owner: Owner, now: datetime, steps: int = STEP
         settle(connection, account, Charge(step, "settle", 1500, 2, 5), now)
     day = {"bot_id": owner.bot.id, "day": f"{now:%Y-%m-%d}", "type": "heartbeat", "model": "openai:scripted"}
     sums = {"success": 1, "tokens": 1500 * steps, "credits": 2 * steps, "cost_nano_usd": 12_000_000, "duration_ms": 1}
-    connection.execute(columns(DailyRollup).insert().values(**day, **sums, error=0, skipped=0, cancelled=0))
+    sums |= {"error": 0, "skipped": 0, "cancelled": 0}
+    connection.execute(columns(DailyRollup).insert().values(**day, **sums))
+    of_heartbeat = {"heartbeat_id": owner.heartbeat.id, "day": day["day"]}
+    connection.execute(columns(HeartbeatDay).insert().values(**of_heartbeat, **sums))
     return run
 
 
@@ -69,6 +72,8 @@ async def test_earlier_periods_keep_their_numbers(owner: Owner) -> None:
     assert f'<option value="{name}" selected>' in page
     assert '<p class="big">14</p>' in page
     assert "It is over." in page
+    [row] = [row for row in rows_of(page) if owner.heartbeat.uuid in row]
+    assert ">14</td>" in row
     assert f'href="/runs?since={before:%Y-%m-%d}' in page
     assert len(rows_of(await owner.browser.page(f"/credits/ledger?period={name}"))) == 15
 
