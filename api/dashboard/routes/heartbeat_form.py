@@ -48,13 +48,14 @@ class Editor:
     """The form as it is to be shown: what is typed, what is wrong with it, and what others changed meanwhile.
 
     `heartbeat_uuid` is the one that is changed, `None` for a new one. `address` is where the form is sent to, and
-    `is_sent` whether it comes from there.
+    `is_sent` whether it comes from there. `template` is the name of the one that it began with.
     """
 
     form: Form
     address: str
     heartbeat_uuid: str | None = None
     is_sent: bool = True
+    template: str = ""
     errors: dict[str, str] = field(default_factory=dict)
     changes: tuple[views.FieldChange, ...] = ()
     status: int = 200
@@ -79,23 +80,14 @@ async def new_page(
     bot: str = "",
 ) -> Response:
     """A new heartbeat: empty, from a template, or like another; of a bot, if one is named."""
-    if source:
-        form = await visitor.read(_copy, source)
-    else:
-        values = templates()[template].values if template in templates() else BEGINNING
-        # Rather than the small model that is the default then.
-        ollama = await asyncio.to_thread(ollama_models, visitor.stack.settings)
-        model = [("bot_model", ollama[0])] if ollama else []
-        form = forms.form_of(
-            {"timezone": str(reader_zone() or UTC), **values}, [("bot_name", _("My agent")), ("bot_id", bot), *model]
-        )
-    return await _show(visitor, Editor(form, address(request), is_sent=False))
+    form = await visitor.read(_copy, source) if source else await _beginning(visitor, template, bot)
+    return await _show(visitor, Editor(form, address(request), is_sent=False, template=template))
 
 
 @router.post("/new")
-async def make(request: Request, visitor: VisitorDep) -> Response:
+async def make(request: Request, visitor: VisitorDep, template: str = "") -> Response:
     """Make the heartbeat that the form asks for, or say what is wrong with it."""
-    return await _submitted(visitor, Editor(await read_form(request), address(request)))
+    return await _submitted(visitor, Editor(await read_form(request), address(request), template=template))
 
 
 @router.post("/outlook")
@@ -138,6 +130,15 @@ async def delete(uuid: str, visitor: VisitorDep) -> Response:
     stack = visitor.stack
     await stack.schedules.sync_all(await visitor.write(_deleted, uuid, visitor.now()))
     return RedirectResponse("/?done=deleted", 303)
+
+
+async def _beginning(visitor: Visitor, template: str, bot_uuid: str) -> Form:
+    """Fill the form of a new heartbeat with a template, or with what most begin with."""
+    values = templates()[template].values if template in templates() else BEGINNING
+    # Rather than the small model that is the default then.
+    ollama = await asyncio.to_thread(ollama_models, visitor.stack.settings)
+    bot = [("bot_id", bot_uuid), ("bot_name", _("My agent")), *(("bot_model", name) for name in ollama[:1])]
+    return forms.form_of({"timezone": str(reader_zone() or UTC), **values}, bot)
 
 
 def address(request: Request) -> str:
@@ -224,6 +225,7 @@ async def _show(visitor: Visitor, editor: Editor) -> Response:
         choices=views.choices(rows.bots, rows.members, offers, is_new=rows.heartbeat is None),
         zones=views.zone_options(),
         templates=templates(),
+        tools=templates()[editor.template].tools if editor.template in templates() else [],
         when=when_values(form),
         outlook=await _outlook(visitor, form),
     )

@@ -313,7 +313,9 @@ async def test_templates_fill_the_form(owner: Owner) -> None:
     page = await owner.browser.page("/heartbeats/new")
     for name, template in templates().items():
         assert f'href="/heartbeats/new?template={name}">{escape(template.name)}</a>' in page
-        filled = Form(typed_on(await owner.browser.page(f"/heartbeats/new?template={name}")))
+        filled_page = await owner.browser.page(f"/heartbeats/new?template={name}")
+        assert (f"The template is good with: {', '.join(template.tools)}." in filled_page) == bool(template.tools)
+        filled = Form(typed_on(filled_page))
         assert filled.get("prompt") == template.heartbeat.prompt.strip()
         assert filled.get("cron_pattern") == (template.heartbeat.cron_pattern or "")
     nothing = await owner.browser.page("/heartbeats/new?template=../../etc/passwd")
