@@ -7,12 +7,16 @@ from api.dashboard.translations import marked
 
 @dataclass(frozen=True)
 class Place:
-    """A page of the menu. `counts` is a field of `WaitingCounts`: how much waits there; `unit` says what that is."""
+    """A page of the menu. `counts` is a field of `WaitingCounts`: how much waits there; `unit` says what that is.
+
+    `key` leads there after a g.
+    """
 
     name: str
     path: str
     counts: str | None = None
     unit: str = ""
+    key: str = ""
 
 
 @dataclass(frozen=True)
@@ -27,34 +31,34 @@ MENU = (
     PlaceGroup(
         marked("Agents at work"),
         (
-            Place(marked("Heartbeats"), "/"),
-            Place(marked("Runs"), "/runs"),
-            Place(marked("Upcoming"), "/upcoming"),
-            Place(marked("Tasks"), "/tasks"),
-            Place(marked("Statistics"), "/stats"),
+            Place(marked("Heartbeats"), "/", key="h"),
+            Place(marked("Runs"), "/runs", key="r"),
+            Place(marked("Upcoming"), "/upcoming", key="u"),
+            Place(marked("Tasks"), "/tasks", key="t"),
+            Place(marked("Statistics"), "/stats", key="i"),
         ),
     ),
     PlaceGroup(
         marked("Needs you"),
         (
-            Place(marked("Approvals"), "/approvals", "approvals", marked("waiting for you")),
-            Place(marked("Findings"), "/findings", "findings", marked("open")),
+            Place(marked("Approvals"), "/approvals", "approvals", marked("waiting for you"), key="a"),
+            Place(marked("Findings"), "/findings", "findings", marked("open"), key="f"),
         ),
     ),
     PlaceGroup(
         marked("Set up"),
         (
-            Place(marked("Bots"), "/bots"),
-            Place(marked("Tools"), "/tools", "tools", marked("changed")),
-            Place(marked("Notifications"), "/notifications"),
+            Place(marked("Bots"), "/bots", key="b"),
+            Place(marked("Tools"), "/tools", "tools", marked("changed"), key="o"),
+            Place(marked("Notifications"), "/notifications", key="n"),
         ),
     ),
     PlaceGroup(
         marked("Project"),
         (
-            Place(marked("Credits"), "/credits"),
-            Place(marked("Keys"), "/keys"),
-            Place(marked("Settings"), "/settings"),
+            Place(marked("Credits"), "/credits", key="c"),
+            Place(marked("Keys"), "/keys", key="k"),
+            Place(marked("Settings"), "/settings", key="s"),
         ),
     ),
 )
