@@ -43,7 +43,7 @@ async def trigger(body: Trigger, caller: CallerDep) -> ApiResponse:
     require_heartbeats(access.project, access.plan, access.bot)
     log_id = caller.claim.new_id("log") if caller.claim else new_id("log")
     deadline = monotonic() + stack.settings.trigger_wait if body.wait else 0
-    if body.changes:
+    if body.dry_run and body.changes:
         await caller.write(body, promise_rehearsal, log_id, body.changes, caller.now())
     handle = await start_manual_run(stack.temporal, stack.settings, heartbeat, access.bot.name, log_id, body.dry_run)
     return await answer_of_run(caller, body, handle, log_id, deadline)

@@ -109,18 +109,14 @@ class ListHeartbeats(OfBot):
 
 
 class Trigger(OfHeartbeat, VariedFields):
+    """`prompt`, `model` and `instruction` count in a rehearsal alone; whoever sends them otherwise always could."""
+
     wait: Flag = Field(True, description="false: do not wait for the run to end.", examples=[True])
     dry_run: Flag = Field(
         False,
         description="A rehearsal: the model is asked and charged, but calls that act are only written down.",
         examples=[False],
     )
-
-    @model_validator(mode="after")
-    def _only_rehearsals_vary(self) -> Self:
-        if self.changes and not self.dry_run:
-            raise wrong_field(next(iter(self.changes)), "only a rehearsal may have another one; send dry_run, too")
-        return self
 
 
 class HeartbeatObject(HeartbeatFields, ScheduledObject):

@@ -11,14 +11,14 @@ from heartbeat.domain.heartbeat_fields import Prompt
 
 class VariedFields(BaseModel):
     prompt: Prompt | None = Field(
-        None, description="Another prompt, in a rehearsal or a replay alone.", examples=[examples.PROMPT]
+        None, description="Another prompt; in a rehearsal or a replay alone.", examples=[examples.PROMPT]
     )
     model: Short | None = Field(
-        None, description="Another model, in a rehearsal or a replay alone.", examples=[examples.MODEL]
+        None, description="Another model; in a rehearsal or a replay alone.", examples=[examples.MODEL]
     )
     instruction: Long | None = Field(
         None,
-        description="Another instruction of the bot, in a rehearsal or a replay alone.",
+        description="Another instruction of the bot; in a rehearsal or a replay alone.",
         examples=["You watch over a support desk."],
     )
 

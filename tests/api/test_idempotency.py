@@ -142,7 +142,7 @@ async def test_a_trigger_with_a_key_runs_once_even_when_its_answer_was_lost(
         raise Unavailable("database_unavailable", "gone for a moment")
 
     with monkeypatch.context() as patch:
-        patch.setattr("api.routes.triggers.result_within", lost)
+        patch.setattr("api.manual_runs.result_within", lost)
         assert error_of(await trigger(working, which, "one"), 503)
     first = await trigger(working, which, "one")
     again = await trigger(working, which, "one")

@@ -30,6 +30,7 @@ CALLS = [
     ("POST", "/notification/test"),
     ("GET", "/run/read"),
     ("GET", "/run/events"),
+    ("POST", "/run/replay"),
     ("GET", "/project/credits"),
     ("POST", "/create"),
     ("GET", "/read"),

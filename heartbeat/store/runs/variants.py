@@ -60,9 +60,10 @@ def promise_replay(
 
 def replayable(connection: Connection, access: Access, run_uuid: str) -> ReplayedRun:
     """Read a run of the project, and of the bot that is named; raises `NotFound`, `Forbidden` or `Conflict`."""
+    named_bot = access.named_bot
     key = {"key": as_public_id(run_uuid), "project": access.project.id}
     row = joined(connection, (Run, Heartbeat, Bot), REPLAYED, key)
-    if row is None or (access.named_bot is not None and access.named_bot.id != row[2].id):
+    if row is None or (named_bot is not None and named_bot.id != row[2].id):
         raise NotFound("run", run_uuid[:64])
     replayed = ReplayedRun(*row)
     run, heartbeat, bot = replayed.run, replayed.heartbeat, replayed.bot
