@@ -42,7 +42,7 @@ class RunPage:
 
 
 def wanted_runs(connection: Connection, access: Access, query: RunQuery, zone: tzinfo = UTC) -> WantedRuns:
-    """Read what a query names, its days as those of `zone`; raises `Invalid` and `NotFound`."""
+    """Read what a query names, its days as those of `zone`; raises `NotFound`."""
     wanted = run_filter(
         connection,
         access.project,

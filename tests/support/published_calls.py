@@ -32,6 +32,7 @@ CALLS = [
     ("GET", "/run/events"),
     ("POST", "/run/replay"),
     ("GET", "/project/credits"),
+    ("GET", "/project/runs"),
     ("POST", "/create"),
     ("GET", "/read"),
     ("GET", "/readall"),

@@ -17,7 +17,7 @@ from api.dashboard.views import run_export
 from api.dashboard.views.run_search import found_run, options
 from api.run_search import RunPage, WantedRuns, every_run, run_page, wanted_runs
 from api.schemas.run_query import RunQuery
-from heartbeat.domain.errors import Invalid, InvalidMany, ProductError
+from heartbeat.domain.errors import InvalidMany
 from heartbeat.settings import Settings
 from heartbeat.store.overview.run_filters import FilterChoices, filter_choices
 from heartbeat.store.overview.waiting import waiting_approvals
@@ -49,7 +49,7 @@ async def runs_page(request: Request, visitor: VisitorDep) -> Response:
     try:
         query = validated(RunQuery, form.filled(*FIELDS, "before"))
         frame, rows = await visitor.read_framed(_list, query, _zone(), visitor.now())
-    except (Invalid, InvalidMany) as problem:
+    except InvalidMany as problem:
         return await _refused(visitor, form, problem)
     words = rows.wanted.runs.words
     # The words may stand anywhere in a text.
@@ -59,7 +59,7 @@ async def runs_page(request: Request, visitor: VisitorDep) -> Response:
     return _page(visitor, form, (frame, rows), page, refresh=refresh, older=_older(form, page), query=_query(form))
 
 
-async def _refused(visitor: Visitor, form: Form, problem: ProductError) -> Response:
+async def _refused(visitor: Visitor, form: Form, problem: InvalidMany) -> Response:
     """Show the form again as it was sent, with what is wrong at its field."""
     framed = await visitor.read_framed(_list, RunQuery(), _zone(), visitor.now())
     shown = {"refresh": None, "older": None, "query": "", "status_code": 400, "errors": field_errors(problem)}

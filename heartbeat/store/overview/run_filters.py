@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, func, or_, select
 
-from heartbeat.domain.errors import Invalid
+from heartbeat.domain.errors import NotFound
 from heartbeat.store.overview.projects import PROMPT_START
 from heartbeat.store.projects.access import as_public_id
 from heartbeat.store.rows import columns
@@ -44,15 +44,15 @@ class FilterChoices:
 
 
 def run_filter(connection: Connection, project: Project, names: NamedRows, **equal: Any) -> RunFilter:
-    """Build the filter for what is named, deleted or not; `equal` are its other fields. Raises `Invalid`."""
+    """Build the filter for what is named, deleted or not; `equal` are its other fields. Raises `NotFound`."""
     bots = select(BOT.c.id).where(BOT.c.project_id == project.id)
     if names.bot is not None:
         bots = bots.where(BOT.c.uuid == as_public_id(names.bot))
     bot_ids = tuple(connection.execute(bots.order_by(BOT.c.id)).scalars())
     if names.bot is not None and not bot_ids:
-        raise Invalid("bot_id", "is none of this project's")
-    heartbeat = _named(connection, HEARTBEAT, "heartbeat_id", names.heartbeat, bot_ids)
-    member = _named(connection, MEMBER, "member_id", names.member, bot_ids)
+        raise NotFound("bot", names.bot[:64])
+    heartbeat = _named(connection, HEARTBEAT, "heartbeat", names.heartbeat, bot_ids)
+    member = _named(connection, MEMBER, "subscriber", names.member, bot_ids)
     # A member's runs are found by bot and member.
     bot_ids = (member.bot_id,) if member is not None else bot_ids
     heartbeat_id = heartbeat.id if heartbeat is not None else None
@@ -79,11 +79,11 @@ def _choices(
     return list(connection.execute(in_order.limit(MAX_CHOICES)))
 
 
-def _named(connection: Connection, table: Any, field: str, uuid: str | None, bot_ids: Sequence[int]) -> Row[Any] | None:
+def _named(connection: Connection, table: Any, noun: str, uuid: str | None, bot_ids: Sequence[int]) -> Row[Any] | None:
     if uuid is None:
         return None
     named = select(table.c.id, table.c.bot_id).where(table.c.uuid == as_public_id(uuid))
     row = connection.execute(named).first()
     if row is None or row.bot_id not in bot_ids:
-        raise Invalid(field, "is none of this project's, or of another bot")
+        raise NotFound(noun, uuid[:64])
     return row
