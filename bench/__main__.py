@@ -17,7 +17,7 @@ import uvloop
 from rich.console import Console
 from rich.table import Table
 
-from bench import charge, due, herd, latency, memory, pages, reads, scale, throughput
+from bench import charge, dashboard, due, herd, latency, memory, pages, reads, scale, throughput
 from bench.goals import Goal, Result
 from bench.running_stack import RunningStack, running_stack
 from heartbeat.temporal.process import leave
@@ -36,6 +36,7 @@ ALONE: dict[str, Callable[[], Awaitable[Result]]] = {
     "charge": charge.measure,
     "scale": scale.measure,
     "pages": pages.measure,
+    "dashboard": dashboard.measure,
 }
 NAMES = [*ALONE, *ON_THE_STACK]
 

@@ -1,4 +1,4 @@
-"""Insert any number of logs at once, with the counters and the rollup that real runs would have left."""
+"""Insert any number of logs at once, with the counters and the daily numbers that real runs would have left."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -33,32 +33,39 @@ RUNS = """
     FROM moments JOIN heartbeat h ON h.id = 1 + n % (SELECT count(*) FROM heartbeat)
 """
 DAY = {"sqlite": "substr(created_at, 1, 10)", "postgresql": "to_char(created_at, 'YYYY-MM-DD')"}
-ROLLUP = """
-    INSERT INTO daily_rollup
-        (bot_id, day, type, model, success, error, skipped, cancelled, duration_ms, tokens, credits, cost_nano_usd)
-    SELECT bot_id, {day}, type, model, sum(CASE status WHEN 'success' THEN 1 ELSE 0 END),
-        sum(CASE status WHEN 'error' THEN 1 ELSE 0 END), 0, 0, sum(duration_ms), sum(tokens_used),
-        sum(credits_charged), 0
-    FROM run GROUP BY 1, 2, 3, 4
+SUMS = "success, error, skipped, cancelled, duration_ms, tokens, credits, cost_nano_usd, durations"
+# As many buckets as a day of real runs fills.
+ADDED_UP = """
+    sum(CASE status WHEN 'success' THEN 1 ELSE 0 END), sum(CASE status WHEN 'error' THEN 1 ELSE 0 END), 0, 0,
+    sum(duration_ms), sum(tokens_used), sum(credits_charged), 0,
+    '{"33": 1, "35": 2, "37": ' || count(*) || ', "40": 2, "44": 1, "52": 1}'
+"""
+ROLLUP = f"""
+    INSERT INTO daily_rollup (bot_id, day, type, model, {SUMS})
+    SELECT bot_id, :day, type, model, {ADDED_UP} FROM run GROUP BY 1, 2, 3, 4
+"""
+HEARTBEAT_DAYS = f"""
+    INSERT INTO heartbeat_day (heartbeat_id, day, {SUMS}) SELECT heartbeat_id, :day, {ADDED_UP} FROM run GROUP BY 1, 2
 """
 COUNTERS = """
-    UPDATE heartbeat SET success_count = ended.success, total_error_count = ended.error
+    UPDATE heartbeat SET success_count = ended.success, total_error_count = ended.error, last_status = 'success'
     FROM (SELECT heartbeat_id, sum(CASE status WHEN 'success' THEN 1 ELSE 0 END) AS success,
         sum(CASE status WHEN 'error' THEN 1 ELSE 0 END) AS error FROM run GROUP BY 1) AS ended
     WHERE ended.heartbeat_id = heartbeat.id
 """
 
 
-def fill(connection: Connection, logs: int) -> None:
-    """Spread `logs` logs over all heartbeats and the last year."""
+def fill(connection: Connection, logs: int, days: int = DAYS) -> None:
+    """Spread `logs` logs over all heartbeats and the last `days` days."""
     dialect = connection.dialect.name
     until = datetime.now(UTC)
     parameters = {
         "logs": logs,
-        "span": int(timedelta(days=DAYS).total_seconds()),
+        "span": int(timedelta(days=days).total_seconds()),
         "until": f"{until:%Y-%m-%d %H:%M:%S}" if dialect == "sqlite" else until,
     }
     connection.execute(text(RUNS.format(numbers=NUMBERS[dialect])), parameters)
-    connection.execute(text(ROLLUP.format(day=DAY[dialect])))
+    for numbers in (ROLLUP, HEARTBEAT_DAYS):
+        connection.exec_driver_sql(numbers.replace(":day", DAY[dialect]))
     connection.execute(text(COUNTERS))
     connection.execute(text("ANALYZE"))

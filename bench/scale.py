@@ -31,7 +31,7 @@ async def measure() -> Result:
     result = Result()
     with tempfile.TemporaryDirectory(prefix="heartbeat-bench-") as home:
         _compare(result, "SQLite", [f"sqlite:///{home}/{size}.db" for size in (FEW, MANY)])
-        with _postgres(Path(home)) as urls:
+        with empty_postgres(Path(home)) as urls:
             _compare(result, "PostgreSQL", urls)
     return result
 
@@ -80,7 +80,7 @@ def _filled(url: str, size: int) -> Iterator[tuple[Database, Tenant]]:
 
 
 @contextlib.contextmanager
-def _postgres(home: Path) -> Iterator[list[str]]:
+def empty_postgres(home: Path) -> Iterator[list[str]]:
     """Start PostgreSQL; yields the URLs of two empty databases."""
     # Importing it warns when there is no runtime directory.
     os.environ.setdefault("XDG_RUNTIME_DIR", str(home))
