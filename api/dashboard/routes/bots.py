@@ -11,9 +11,10 @@ from api.dashboard.forms import read_form
 from api.dashboard.pages import PageRoute, VisitorDep, html, page_of, page_url
 from api.dashboard.translations import gettext as _
 from api.dashboard.translations import marked, ngettext
-from api.dashboard.views import runs
+from api.dashboard.views import charts, runs
 from api.dashboard.views.bots import bot_view
 from api.dashboard.views.heartbeats import HeartbeatCard, card
+from api.dashboard.views.strips import LastRuns, read_strips, strip
 from api.dashboard.views.tools import server_view
 from api.next_ticks import next_tick
 from heartbeat.agents.model_names import choose_default_model
@@ -22,6 +23,7 @@ from heartbeat.store.bots import bots as store
 from heartbeat.store.bots.bots import BotChange
 from heartbeat.store.heartbeats.tick_accounting import cadence_of
 from heartbeat.store.overview import bots as overview
+from heartbeat.store.overview.daily_numbers import Days, days_of_bot
 from heartbeat.store.overview.projects import access_to_bot
 from heartbeat.store.overview.waiting import ListedServer
 from heartbeat.store.pages import Page
@@ -52,6 +54,8 @@ class BotRows:
     heartbeats: list[Heartbeat]
     servers: list[Tool]
     subscribers: int
+    strips: LastRuns
+    days: Days
 
 
 @router.get("")
@@ -75,16 +79,18 @@ def _bots(connection: Connection, access: Access, page: Page) -> tuple[list[over
 
 
 @router.get("/{uuid}")
-async def bot_page(uuid: str, visitor: VisitorDep, done: str = "") -> Response:
+async def bot_page(uuid: str, visitor: VisitorDep, days: str = "", done: str = "") -> Response:
     """One bot, with its heartbeats and its tools."""
     now, settings = visitor.now(), visitor.stack.settings
-    frame, rows = await visitor.read_framed(_bot, uuid)
+    frame, rows = await visitor.read_framed(_bot, uuid, charts.period_of(days), now)
     bot = rows.listed.bot
     period = credits.period(now, frame.project.period_anchor_day)
     return html(
         "bot",
+        panel=charts.panel(rows.days, f"/bots/{bot.uuid}", {"bot": bot.uuid}),
+        strips={heartbeat.uuid: strip(heartbeat, rows.strips, now) for heartbeat in rows.heartbeats},
         frame=frame,
-        refresh=f"/bots/{bot.uuid}",
+        refresh=charts.page_path(f"/bots/{bot.uuid}", days),
         bot=bot,
         view=bot_view(rows.listed, choose_default_model(settings), now),
         cards=[_card(heartbeat, bot, period, now) for heartbeat in rows.heartbeats],
@@ -96,13 +102,16 @@ async def bot_page(uuid: str, visitor: VisitorDep, done: str = "") -> Response:
     )
 
 
-def _bot(connection: Connection, access: Access, uuid: str) -> BotRows:
+def _bot(connection: Connection, access: Access, uuid: str, days: int, now: datetime) -> BotRows:
     access = access_to_bot(connection, access, uuid)
+    heartbeats = overview.heartbeats_of_bot(connection, access.bot, MAX_HEARTBEATS)
     return BotRows(
         overview.listed_bot(connection, access.bot),
-        overview.heartbeats_of_bot(connection, access.bot, MAX_HEARTBEATS),
+        heartbeats,
         tools(connection, access, {}, Page(1, MAX_SERVERS))[0],
         overview.count_subscribers(connection, access.bot),
+        read_strips(connection, heartbeats),
+        days_of_bot(connection, access.bot, now.date(), 2 * days),
     )
 
 

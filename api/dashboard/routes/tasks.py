@@ -11,6 +11,7 @@ from starlette.responses import RedirectResponse, Response
 from api.dashboard.pages import PageRoute, VisitorDep, html, page_of, page_url
 from api.dashboard.views import runs
 from api.dashboard.views.run_list import RunList, runs_of
+from api.dashboard.views.strips import LastRuns, read_strips, strip
 from api.dashboard.views.tasks import TaskView, task_view
 from api.next_ticks import next_tick
 from heartbeat.store.heartbeats import tasks as store
@@ -40,6 +41,7 @@ class TaskLists:
     total: int
     ended: Named
     makers: dict[int | None, str]
+    strips: LastRuns
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,7 @@ async def tasks_page(visitor: VisitorDep, page: str = "1") -> Response:
         refresh=page_url("/tasks", current),
         standing=[_view(task, bot_name, lists.makers, now) for task, bot_name in lists.standing],
         ended=[_view(task, bot_name, lists.makers, now) for task, bot_name in lists.ended],
+        strips={task.uuid: strip(task, lists.strips, now) for task, _ in (*lists.standing, *lists.ended)},
         pages=runs.pages(current, lists.total),
     )
 
@@ -71,7 +74,7 @@ def _lists(connection: Connection, access: Access, page: Page) -> TaskLists:
     standing, total = store.of_project(connection, access.project, True, page)
     ended, _ = store.of_project(connection, access.project, False, Page(1, MAX_ENDED))
     makers = store.made_by(connection, [task for task, _ in (*standing, *ended)])
-    return TaskLists(standing, total, ended, makers)
+    return TaskLists(standing, total, ended, makers, read_strips(connection, [task for task, _ in (*standing, *ended)]))
 
 
 @router.get("/{uuid}")

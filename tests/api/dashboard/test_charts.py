@@ -71,10 +71,10 @@ def seed(connection: Connection, owner: Owner) -> None:
     add_to_day(connection, owner.heartbeat, today, {"error": 1, "duration_ms": 2_000, "cost_nano_usd": 5 * 10**9}, "n")
 
 
-@pytest.mark.parametrize("path", ["/stats", "/heartbeats/{uuid}"])
+@pytest.mark.parametrize("path", ["/stats", "/heartbeats/{uuid}", "/bots/{bot}"])
 async def test_pages_show_the_days_that_are_asked_for(owner: Owner, path: str) -> None:
     await owner.database.write(seed, owner)
-    path = path.format(uuid=owner.heartbeat.uuid)
+    path = path.format(uuid=owner.heartbeat.uuid, bot=owner.bot.uuid)
     pages = {days: await owner.browser.page(f"{path}?days={days}") for days in ("7", "", "90", "1000")}
     for days, count in (("7", 7), ("", 30), ("90", 90), ("1000", 30)):
         bars = re.findall(r'<a class="day" id="runs-\d+" href="([^"]+)".*?<text[^>]*>([^<]*)</text></a>', pages[days])
