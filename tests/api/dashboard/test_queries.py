@@ -146,6 +146,8 @@ async def test_each_page_asks_as_often_however_much_there_is(owner: Owner) -> No
         "/heartbeats/new": 11,
         f"/tasks/{task.uuid}": 8,
         f"/runs/{run.uuid}": 10,
+        f"/runs/{run.uuid}/compare/{run.uuid}": 7,
+        f"/rehearsals/{run.uuid}": 5,
         "/runs": 10,
         "/runs?q=rain": 10,
     }

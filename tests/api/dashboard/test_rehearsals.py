@@ -135,7 +135,9 @@ async def test_the_buttons_of_a_run(working: Owner, model: ModelServer) -> None:
     assert "As it was." in page
     assert "Once more." in page
     replay = compared.rpartition("/")[2]
-    assert compared in await working.browser.page(f"/runs/{replay}")
+    page = await working.browser.page(f"/runs/{replay}")
+    assert compared in page
+    assert "This is a replay" in page
     assert "Once more." in await ended(working, await submit(working, f"/runs/{run.uuid}/rehearse"))
     again = await submit(working, f"/runs/{run.uuid}/again")
     await until(lambda: working.browser.page(again), lambda page: "Once more." in page)
