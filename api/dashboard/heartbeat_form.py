@@ -11,7 +11,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from api.dashboard.forms import Form, field_errors, validated
-from api.dashboard.when_form import CRON, ONCE, WHEN, beginning, cadence_values, is_task, task_schedule, when_fields
+from api.dashboard.when_form import (
+    CRON,
+    ONCE,
+    WHEN,
+    beginning,
+    cadence_values,
+    is_number,
+    is_task,
+    task_schedule,
+    when_fields,
+)
 from api.schemas.bots import CreateBot
 from api.schemas.heartbeats import CONFIGURED, Configure
 from api.schemas.tasks import CreateTask
@@ -119,7 +129,7 @@ def outlook_values(form: Form) -> dict[str, Any]:
         **{name: values[name] for name in (*CADENCE, "uuid") if name in values},
         "bot_id": NEW_BOT,
         "prompt": "-",
-        "credit_budget": budget if str(budget).isdecimal() else None,
+        "credit_budget": budget if is_number(str(budget)) else None,
     }
 
 
@@ -213,7 +223,7 @@ def _require_cadence(form: Form) -> None:
     values = _plain_values(form) | (_or_nothing(form) or {"cron_pattern": "* * * * *"})
     minutes = values.get("interval_minutes", "")
     # What is no number is refused as such by the API's model.
-    interval = int(minutes) if str(minutes).isdecimal() else 30
+    interval = int(minutes) if is_number(str(minutes)) else 30
     columns: dict[str, Any] = {name: values.get(name) for name in CADENCE}
     Cadence(**columns | {"interval_minutes": None if "cron_pattern" in values else interval}).validated()
 

@@ -27,7 +27,7 @@ def executions(form: Form) -> int | None:
     if form.get("frequency") == ONCE:
         return 1
     text = form.get("max_executions")
-    return int(text) if is_task(form) and text.isdecimal() and len(text) < 10 else None
+    return int(text) if is_task(form) and is_number(text) else None
 
 
 def cadence_values(form: Form) -> dict[str, Any]:
@@ -97,7 +97,7 @@ def _interval(form: Form, kind: str) -> Any:
     text = form.get("every")
     if not text:
         raise CadenceError("every", "is required")
-    return int(text) * 60 if kind == "hours" and text.isdecimal() else text
+    return int(text) * 60 if kind == "hours" and is_number(text) else text
 
 
 def _frequency(form: Form) -> Frequency:
@@ -132,6 +132,11 @@ def _say_the_same(written: str, pattern: str) -> bool:
         return frequency.of_pattern(written) == frequency.of_pattern(pattern)
     except CadenceError:
         return False
+
+
+def is_number(text: str) -> bool:
+    """Tell whether this is a number, and none so long that nobody means it."""
+    return text.isdecimal() and len(text) < 10
 
 
 def _number(text: str) -> int:

@@ -15,6 +15,7 @@ from api.dashboard.heartbeat_saving import EditedMeanwhile, look_ahead, require_
 from api.dashboard.pages import PageRoute, Visitor, VisitorDep, html
 from api.dashboard.translations import gettext as _
 from api.dashboard.views import heartbeat_form as views
+from api.dashboard.views.heartbeat_form import EditorRows
 from api.dashboard.views.heartbeats import title
 from api.dashboard.when_form import completed, executions, is_task, when_values
 from api.dashboard.zones import reader_zone
@@ -33,7 +34,6 @@ from heartbeat.store.overview.projects import access_to_heartbeat, heartbeat_and
 from heartbeat.store.pages import Page
 from heartbeat.store.projects.access import Access
 from heartbeat.store.projects.members import member_uuids
-from heartbeat.store.tables.bots import Bot, Subscriber
 from heartbeat.store.tables.heartbeats import Heartbeat
 
 router = APIRouter(prefix="/heartbeats", route_class=PageRoute, include_in_schema=False)
@@ -59,16 +59,6 @@ class Editor:
     errors: dict[str, str] = field(default_factory=dict)
     changes: tuple[views.FieldChange, ...] = ()
     status: int = 200
-
-
-@dataclass(frozen=True)
-class EditorRows:
-    """What there is to choose from, and the heartbeat that is changed, with its bot."""
-
-    bots: list[Bot]
-    members: list[Subscriber]
-    heartbeat: Heartbeat | None = None
-    bot: Bot | None = None
 
 
 @router.get("/new")
@@ -222,7 +212,7 @@ async def _show(visitor: Visitor, editor: Editor) -> Response:
         heartbeat=rows.heartbeat,
         bot=rows.bot,
         title=title(rows.heartbeat) if rows.heartbeat else None,
-        choices=views.choices(rows.bots, rows.members, offers, is_new=rows.heartbeat is None),
+        choices=views.choices(rows, offers, form),
         zones=views.zone_options(),
         templates=templates(),
         tools=templates()[editor.template].tools if editor.template in templates() else [],

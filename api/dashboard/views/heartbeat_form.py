@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from api.dashboard.forms import Form
 from api.dashboard.heartbeat_form import NEW_BOT, OTHER_MODEL
 from api.dashboard.translations import gettext as _
 from api.dashboard.translations import marked
@@ -83,6 +84,16 @@ CHAT_MODES = (
 MAX_SHOWN = 300
 
 Pairs = list[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class EditorRows:
+    """What there is to choose from, and the heartbeat that is changed, with its bot."""
+
+    bots: list[Bot]
+    members: list[Subscriber]
+    heartbeat: Heartbeat | None = None
+    bot: Bot | None = None
 
 
 @dataclass(frozen=True)
@@ -172,12 +183,13 @@ def _shown(value: Any) -> str:
     return _("none") if value is None else formats.start(str(value), MAX_SHOWN)
 
 
-def choices(bots: Sequence[Bot], members: Sequence[Subscriber], offers: Sequence[ModelOffer], is_new: bool) -> Choices:
+def choices(rows: EditorRows, offers: Sequence[ModelOffer], form: Form) -> Choices:
     """Return what there is to choose from; only a new one can be a task, which ends."""
+    is_new = rows.heartbeat is None
     frequencies = [one for one in FREQUENCIES if is_new or one[0] != ONCE]
     return Choices(
-        bots=bot_options(bots),
-        members=member_options(bots, members),
+        bots=_bot_options(rows.bots, form.get("bot_id")),
+        members=_member_options(rows, form.get("member_id")) if is_new else [],
         models=model_options(offers) if offers else [],
         frequencies=_translated(frequencies),
         days=[(str(day), str(day)) for day in sorted(EVERY_DAY)],
@@ -189,21 +201,29 @@ def choices(bots: Sequence[Bot], members: Sequence[Subscriber], offers: Sequence
     )
 
 
-def bot_options(bots: Sequence[Bot]) -> Pairs:
-    """Return the bots to choose from, and last a new one."""
-    return [*((bot.uuid, _bot_name(bot)) for bot in bots), (NEW_BOT, _("A new bot"))]
+def _bot_options(bots: Sequence[Bot], chosen: str) -> Pairs:
+    own = [(bot.uuid, _bot_name(bot)) for bot in bots]
+    return [*own, *_unlisted(chosen, own, NEW_BOT), (NEW_BOT, _("A new bot"))]
 
 
 def _bot_name(bot: Bot) -> str:
     return bot.name if bot.heartbeat else _("%(name)s (its heartbeats are off)") % {"name": bot.name}
 
 
-def member_options(bots: Sequence[Bot], members: Sequence[Subscriber]) -> list[tuple[str, Pairs]]:
-    """Return the subscribers to choose from, by the names of their bots."""
+def _member_options(rows: EditorRows, chosen: str) -> list[tuple[str, Pairs]]:
+    """Return the subscribers, by the names of their bots."""
     groups: dict[int, Pairs] = {}
-    for member in members:
+    for member in rows.members:
         groups.setdefault(member.bot_id, []).append((member.uuid, member.name or member.email or member.uuid))
-    return [(bot.name, groups[bot.id]) for bot in bots if bot.id in groups]
+    listed = [(bot.name, groups[bot.id]) for bot in rows.bots if bot.id in groups]
+    unlisted = _unlisted(chosen, [pair for pairs in groups.values() for pair in pairs])
+    return [*listed, (_("Chosen"), unlisted)] if unlisted else listed
+
+
+def _unlisted(chosen: str, options: Pairs, *others: str) -> Pairs:
+    """Return what is chosen although it is in no list that ends somewhere: another must not stand in its place."""
+    listed = {"", *others, *(value for value, _ in options)}
+    return [] if chosen in listed else [(chosen, chosen)]
 
 
 def model_options(offers: Sequence[ModelOffer]) -> Pairs:

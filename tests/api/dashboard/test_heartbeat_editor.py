@@ -352,6 +352,11 @@ async def test_heartbeats_and_bots_of_others_are_out_of_reach(owner: Owner) -> N
     answer = await send(owner, "/heartbeats/new", fields_of(owner, bot_id=bot.uuid))
     assert answer.status_code == 404
     assert 'id="bot_id-said" role="alert">There is no bot' in answer.text
+    assert ("bot_id", bot.uuid) in typed_on(answer.text), "another bot would stand in its place"
+    answer = await send(owner, "/heartbeats/new", fields_of(owner, member_id="mem_theirs"))
+    assert answer.status_code == 404
+    assert 'id="member_id-said" role="alert">There is no subscriber' in answer.text
+    assert ("member_id", "mem_theirs") in typed_on(answer.text)
     assert (await owner.browser.submit(f"/heartbeats/{heartbeat.uuid}/delete")).status_code == 404
 
 
@@ -378,7 +383,7 @@ async def test_what_people_write_is_text_in_the_form_too(owner: Owner) -> None:
         assert str(escape(evil)) in page
         assert "alert('x')" not in page
         assert "<img" not in page
-        assert page.count("<script") == (3 if "heartbeat-form" in page else 1)
+        assert not re.search(r'<script(?! (type="module" )?src="/)', page)
     assert (
         "alert('x')" not in (await send(owner, "/heartbeats/outlook", [("timezone", evil), ("frequency", evil)])).text
     )

@@ -140,6 +140,8 @@ WRONG = [
     ({"frequency": "minutes", "every": ""}, {"every": "is required"}),
     ({"frequency": "minutes", "every": "ten"}, {"every": "must be a whole number"}),
     ({"frequency": "hours", "every": "1.5"}, {"every": "must be a whole number"}),
+    ({"frequency": "hours", "every": "9" * 5_000}, {"every": "is too large"}),
+    ({"frequency": "minutes", "every": "9" * 5_000}, {"every": "is too large"}),
     ({"frequency": "hours", "every": "0"}, {"every": "must be at least 1"}),
     ({"frequency": "minutes", "every": "999999"}, {"every": "write a number of minutes from 1 to 527040 (a year)"}),
     ({"frequency": "daily", "time": ""}, {"time": "write the time of day as 00:00 to 23:59, such as '09:00'"}),
