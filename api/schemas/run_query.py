@@ -17,14 +17,19 @@ from heartbeat.domain.field_types import Text
 from heartbeat.settings import Settings
 
 MAX_WORDS = 8
+# Days that have a day before and after in every time zone.
+FIRST_YEAR, LAST_YEAR = 1970, 9998
 RunTrigger = Literal["schedule", "manual", "probe", "rehearsal"]
 
 
 def _day(value: Any) -> date:
     try:
-        return date.fromisoformat(str(value))
+        day = date.fromisoformat(str(value))
     except ValueError:
         raise ValueError("must be a day, written as 2026-11-30") from None
+    if not FIRST_YEAR <= day.year <= LAST_YEAR:
+        raise ValueError(f"must be a day of the years {FIRST_YEAR} to {LAST_YEAR}")
+    return day
 
 
 def _few(text: str) -> str:

@@ -149,6 +149,8 @@ async def test_the_words_are_shown_where_they_stand(owner: Owner) -> None:
 WRONG = [
     ({"since": "yesterday"}, "Must be a day, written as 2026-11-30"),
     ({"since": "2026-03-02", "until": "2026-03-01"}, "Must not be before the first day"),
+    ({"until": "9999-12-31"}, "Must be a day of the years 1970 to 9998"),
+    ({"since": "0001-01-01"}, "Must be a day of the years 1970 to 9998"),
     ({"status": "odd"}, "Must be &#39;success&#39;"),
     ({"q": "a b c d e f g h i"}, "Must be at most 8 words"),
     ({"q": "x" * 201}, "Must be at most 200 characters long"),
