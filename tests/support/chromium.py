@@ -9,7 +9,16 @@ from typing import Any
 import uvicorn
 from axe_playwright_python.async_playwright import Axe
 from fastapi import FastAPI
-from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, WebError, async_playwright, expect
+from playwright.async_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Dialog,
+    Page,
+    WebError,
+    async_playwright,
+    expect,
+)
 
 from tests.support.patience import PATIENCE
 
@@ -18,10 +27,11 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 WIDE = {"width": 1280, "height": 800}
 PHONE = {"width": 390, "height": 844}
 SERIOUS = {"serious", "critical"}
-# What reaches over the edge of the page; what scrolls in a box of its own does not.
+# What reaches over the edge of the page; what scrolls in a box of its own, or ends there in dots, does not.
 TOO_WIDE = """width => {
-  const scrolls = element => /auto|scroll/.test(getComputedStyle(element).overflowX);
-  const boxed = element => element !== document.body && (scrolls(element) || boxed(element.parentElement));
+  const isBox = ({ overflowX, textOverflow }) => /auto|scroll/.test(overflowX) || textOverflow === "ellipsis";
+  const isBoxed = element => isBox(getComputedStyle(element)) || boxed(element.parentElement);
+  const boxed = element => element !== document.body && isBoxed(element);
   return [...document.querySelectorAll("body *")]
     .filter(element => element.checkVisibility() && !element.closest(".unseen, .skip, pre"))
     .filter(element => element.getBoundingClientRect().right > width + 0.5 && !boxed(element.parentElement))
@@ -74,6 +84,7 @@ class Visitors:
         context.set_default_timeout(PATIENCE * 1000)
         context.on("console", self._hear)
         context.on("weberror", self._note)
+        context.on("dialog", self._refuse)
         self._contexts.append(context)
         return await context.new_page()
 
@@ -86,6 +97,10 @@ class Visitors:
         is_refusal = message.text.startswith("Failed to load resource") and message.location["url"] == _address(message)
         if message.type == "error" and not is_refusal:
             self.complaints.append(f"{message.location['url']}: {message.text}")
+
+    async def _refuse(self, dialog: Dialog) -> None:
+        self.complaints.append(f"a dialog says {dialog.message}")
+        await dialog.dismiss()
 
     def _note(self, error: WebError) -> None:
         self.complaints.append(f"{error.page.url if error.page else 'a page'}: {error.error}")
@@ -103,18 +118,28 @@ async def sign_in(page: Page, key: str) -> None:
 
 
 async def check_accessible(page: Page) -> None:
-    """Nothing that axe-core calls serious or critical."""
-    response = (await Axe().run(page)).response
-    findings = [
+    """Nothing on the page is what axe-core calls serious or critical."""
+    assert await barriers(page) == [], page.url
+
+
+async def barriers(page: Page, rules: list[str] | None = None) -> list[str]:
+    """What axe-core calls serious or critical on a page, by these rules of it or by all."""
+    only = {"runOnly": {"type": "rule", "values": rules}} if rules else {}
+    response = (await Axe().run(page, options={"resultTypes": ["violations"], **only})).response
+    return [
         f"{finding['id']}: {node['html'][:200]} {node.get('failureSummary', '')}"
         for finding in response["violations"]
         if finding["impact"] in SERIOUS
         for node in finding["nodes"]
     ]
-    assert findings == [], page.url
+
+
+async def too_wide(page: Page, width: int) -> list[str]:
+    """What on the page reaches over the edge of a screen of this width."""
+    await page.set_viewport_size({"width": width, "height": 800})
+    return [f"at {width} px: {element}" for element in await page.evaluate(TOO_WIDE, width)]
 
 
 async def check_width(page: Page, width: int) -> None:
-    """Nothing on the page that is as wide as this reaches over its edge."""
-    await page.set_viewport_size({"width": width, "height": 800})
-    assert await page.evaluate(TOO_WIDE, width) == [], f"{page.url} at {width} px"
+    """Nothing on the page is wider than a screen of this width."""
+    assert await too_wide(page, width) == [], page.url

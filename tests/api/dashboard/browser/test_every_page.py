@@ -1,0 +1,80 @@
+"""Every page that the menu leads to, in a browser: filled with all that is hostile, it is whole, readable and quiet."""
+
+import re
+from collections.abc import AsyncIterator
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from playwright.async_api import Page
+
+from api.dashboard.router import pages
+from tests.support.chromium import Visitors, barriers, too_wide
+from tests.support.dashboard import Owner
+from tests.support.hostile_strings import ALL
+from tests.support.one_of_everything import one_of_everything
+
+ID = re.compile(r"/[a-z]+_[0-9a-z]{16,}")
+LINKS = "[...document.querySelectorAll('a[href]')].map(link => link.getAttribute('href'))"
+# What is no page of its own: assets, the link of a message, and what a script asks for.
+NO_PLACE = re.compile(r"^/(static|approve|sign-in|sign-out)|stream|export|\.js|\.css")
+
+
+def kind_of(address: str) -> str:
+    """What is one page: those of two rows are alike, and so are two filters by the same fields."""
+    parts = urlsplit(address)
+    return ID.sub("/{id}", parts.path) + "?" + ",".join(sorted({name for name, _ in parse_qsl(parts.query)}))
+
+
+async def crawl(page: Page) -> AsyncIterator[tuple[str, int]]:
+    """Each kind of page that can be reached by links, with its status; the caller looks at it before the next."""
+    seen, waiting = {kind_of("/")}, ["/"]
+    while waiting:
+        address = waiting.pop(0)
+        answer = await page.goto(address)
+        assert answer is not None
+        yield address, answer.status
+        for link in await page.evaluate(LINKS):
+            is_page = link.startswith("/") and not NO_PLACE.match(link) and link != "/docs"
+            if is_page and kind_of(link) not in seen:
+                seen.add(kind_of(link))
+                waiting.append(link)
+
+
+async def test_every_page_is_whole_whatever_is_written_in_it(owner: Owner, page: Page, visitors: Visitors) -> None:
+    await owner.database.write(one_of_everything, owner, ALL)
+    addresses, faults = list[str](), dict[str, list[str]]()
+    async for address, status in crawl(page):
+        addresses.append(address)
+        if found := await _faults(page) if status == 200 else [f"its status is {status}"]:
+            faults[address] = found
+    assert not faults, "\n".join(f"{address}\n  " + "\n  ".join(found) for address, found in faults.items())
+    await _without_scripts(page, visitors, addresses)
+    reached = {urlsplit(kind_of(address)).path for address in addresses}
+    assert _places() - reached == set()
+
+
+async def _faults(page: Page) -> list[str]:
+    faults = ["a text ran as script"] if await page.evaluate("window.__pwned") else []
+    for width in (360, 1280):
+        faults += await too_wide(page, width)
+    faults += await barriers(page)
+    await page.emulate_media(color_scheme="dark")
+    faults += await barriers(page, ["color-contrast"])
+    await page.emulate_media(color_scheme="light")
+    return faults
+
+
+async def _without_scripts(page: Page, visitors: Visitors, addresses: list[str]) -> None:
+    state: Any = await page.context.storage_state()
+    plain = await visitors.come(java_script_enabled=False, storage_state=state)
+    for address in addresses:
+        answer = await plain.goto(address)
+        assert answer is not None
+        assert answer.status == 200, address
+        assert await plain.locator("main h1").count() == 1, address
+
+
+def _places() -> set[str]:
+    """The paths of all pages, an id in them written as `{id}`."""
+    paths = {route.path for route in pages if "GET" in route.methods}
+    return {re.sub(r"\{\w+(:\w+)?\}", "{id}", path) for path in paths if not NO_PLACE.search(path)}
