@@ -1,15 +1,33 @@
 """A browser, the dashboard that it visits, and people who visit it. What their consoles complain of fails the test."""
 
+import contextlib
 import os
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from playwright.async_api import Browser, Page
+from pydantic import SecretStr
+from sqlalchemy import select
+from temporalio.client import Client
 
+import worker
 from api.main import create_app
+from heartbeat.domain.ids import new_id
+from heartbeat.domain.secret_keys import new_key
+from heartbeat.settings import Settings
+from heartbeat.store.database import Database
+from heartbeat.store.projects.projects import create_key
+from heartbeat.store.rows import columns
+from heartbeat.store.tables.heartbeats import Heartbeat
+from heartbeat.store.tables.projects import Project
 from tests.support.chromium import BINARY, Visitors, launched, serving, sign_in
 from tests.support.dashboard import Owner
 from tests.support.databases import fresh_database
+from tests.support.model_server import ModelServer
+from tests.support.seeds import a_project
 
 # In CI they fail without a browser, for a part that did not run proves nothing.
 collect_ignore_glob = ["test_*.py"] if BINARY is None and "CI" not in os.environ else []
@@ -21,6 +39,22 @@ def database_url(request: pytest.FixtureRequest) -> str:
     return fresh_database(request, "sqlite")
 
 
+@pytest.fixture
+def settings(database_url: str, temporal: Client, model: ModelServer) -> Settings:
+    """An installation with a model, whose tools and targets may stand on this machine."""
+    return Settings(
+        _env_file=None,
+        database_url=database_url,
+        openai_base_url=model.base_url,
+        openai_api_key="test-key",
+        default_model="openai:scripted",
+        secret_keys=SecretStr(new_key()),
+        egress_allow=["127.0.0.1"],
+        task_queue=new_id("queue"),
+        temporal_address=temporal.service_client.config.target_host,
+    )
+
+
 @pytest.fixture(scope="session")
 async def chromium() -> AsyncIterator[Browser]:
     async with launched() as browser:
@@ -28,10 +62,14 @@ async def chromium() -> AsyncIterator[Browser]:
 
 
 @pytest.fixture
-async def site(owner: Owner) -> AsyncIterator[str]:
-    """The address of the owner's dashboard."""
-    async with serving(create_app(owner.settings, owner.database, owner.temporal)) as address:
+async def site(settings: Settings, database: Database, temporal: Client) -> AsyncIterator[str]:
+    """The address of the dashboard; the schedules that were made there are gone at the end."""
+    async with serving(create_app(settings, database, temporal)) as address:
         yield address
+    table = columns(Heartbeat)
+    for uuid in await database.read(lambda c: c.execute(select(table.c.uuid)).scalars().all()):
+        with contextlib.suppress(Exception):
+            await temporal.get_schedule_handle(uuid).delete()
 
 
 @pytest.fixture
@@ -49,3 +87,27 @@ async def page(visitors: Visitors, owner: Owner) -> Page:
     page = await visitors.come()
     await sign_in(page, owner.key)
     return page
+
+
+@pytest.fixture
+async def working(settings: Settings, database: Database, temporal: Client) -> AsyncIterator[None]:
+    """A worker, whose model is the scripted one."""
+    async with worker.running_worker(temporal, database, settings):
+        yield
+
+
+@dataclass(frozen=True)
+class Newcomer:
+    """Who has a project, its key, and nothing else."""
+
+    project: Project
+    key: str
+
+
+@pytest.fixture
+async def newcomer(database: Database, working: None) -> Newcomer:
+    def seed(connection: Any) -> Newcomer:
+        project = a_project(connection)
+        return Newcomer(project, create_key(connection, project, "first", datetime.now(UTC)).secret)
+
+    return await database.write(seed)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -12,11 +13,14 @@ from tests.support.chromium import Visitors, barriers, too_wide
 from tests.support.dashboard import Owner
 from tests.support.hostile_strings import ALL
 from tests.support.one_of_everything import one_of_everything
+from tests.support.pending_rows import a_task
 
 ID = re.compile(r"/[a-z]+_[0-9a-z]{16,}")
 LINKS = "[...document.querySelectorAll('a[href]')].map(link => link.getAttribute('href'))"
+# Links to pages that are being built.
+UNBUILT = re.compile(r"^/(memories|subscribers)\b|^/bots/\w+/tools/|^/tools/tool_")
 # What is no page of its own: assets, the link of a message, and what a script asks for.
-NO_PLACE = re.compile(r"^/(static|approve|sign-in|sign-out)|stream|export|\.js|\.css")
+NO_PLACE = re.compile(r"^/(docs|static|sign-in|sign-out)|/(events|json)$|\.(js|css|csv|jsonl)\b")
 
 
 def kind_of(address: str) -> str:
@@ -34,7 +38,7 @@ async def crawl(page: Page) -> AsyncIterator[tuple[str, int]]:
         assert answer is not None
         yield address, answer.status
         for link in await page.evaluate(LINKS):
-            is_page = link.startswith("/") and not NO_PLACE.match(link) and link != "/docs"
+            is_page = link.startswith("/") and not NO_PLACE.search(link) and not UNBUILT.search(link)
             if is_page and kind_of(link) not in seen:
                 seen.add(kind_of(link))
                 waiting.append(link)
@@ -45,8 +49,10 @@ async def test_every_page_is_whole_whatever_is_written_in_it(owner: Owner, page:
     addresses, faults = list[str](), dict[str, list[str]]()
     async for address, status in crawl(page):
         addresses.append(address)
-        if found := await _faults(page) if status == 200 else [f"its status is {status}"]:
-            faults[address] = found
+        faults[address] = await _faults(page) if status == 200 else [f"its status is {status}"]
+    await page.goto("/heartbeats/hb_nope")
+    faults["an error"] = await _faults(page)
+    faults = {address: found for address, found in faults.items() if found}
     assert not faults, "\n".join(f"{address}\n  " + "\n  ".join(found) for address, found in faults.items())
     await _without_scripts(page, visitors, addresses)
     reached = {urlsplit(kind_of(address)).path for address in addresses}
@@ -78,3 +84,12 @@ def _places() -> set[str]:
     """The paths of all pages, an id in them written as `{id}`."""
     paths = {route.path for route in pages if "GET" in route.methods}
     return {re.sub(r"\{\w+(:\w+)?\}", "{id}", path) for path in paths if not NO_PLACE.search(path)}
+
+
+async def test_a_state_is_drawn_as_a_chip(owner: Owner, page: Page) -> None:
+    values = {"enabled": False, "deleted_at": datetime.now(UTC), "ended_as": "done"}
+    over = await owner.database.write(lambda c: a_task(c, owner.heartbeat, **values))
+    await page.goto(f"/tasks/{over.uuid}")
+    box = await page.locator(".chip.done").bounding_box()
+    assert box is not None
+    assert box["height"] == 22

@@ -1,15 +1,13 @@
 """What a page shows is brought up to date under a reader's eyes, and what the reader did to it stays."""
 
-import contextlib
 from datetime import UTC, datetime
 
 import pytest
 from playwright.async_api import Page, expect
-from pydantic import SecretStr
 
-from heartbeat.domain.secret_keys import new_key
 from heartbeat.notifications.delivery import approval_link
 from heartbeat.secrets.keyring import Keyring
+from heartbeat.settings import Settings
 from heartbeat.store.projects.projects import revoke_key
 from tests.support.chromium import Visitors
 from tests.support.dashboard import Owner
@@ -38,8 +36,6 @@ async def test_a_person_signs_in_watches_and_presses_buttons(owner: Owner, page:
     await owner.database.write(lambda c: revoke_key(c, owner.project, owner.key_uuid, datetime.now(UTC)))
     await page.evaluate(REFRESH)
     await page.wait_for_url("**/sign-in?next=**")
-    with contextlib.suppress(Exception):
-        await owner.temporal.get_schedule_handle(owner.heartbeat.uuid).delete()
 
 
 async def test_a_person_answers_what_waits(owner: Owner, page: Page) -> None:
@@ -70,17 +66,15 @@ async def test_a_person_answers_what_waits(owner: Owner, page: Page) -> None:
 
 
 @pytest.fixture
-def elsewhere(owner: Owner) -> Owner:
-    """An owner whose messages link to the dashboard under its public address."""
-    keys = {"secret_keys": SecretStr(new_key()), "public_url": "https://heartbeat.example"}
-    owner.settings = owner.settings.model_copy(update=keys)
-    return owner
+def settings(settings: Settings) -> Settings:
+    """Those of an installation that has a public address."""
+    return settings.model_copy(update={"public_url": "https://heartbeat.example"})
 
 
-async def test_the_link_of_a_message_opens_a_page_whose_buttons_work(elsewhere: Owner, visitors: Visitors) -> None:
-    run = await elsewhere.run(**RUNNING)
-    approval = await elsewhere.database.write(lambda c: an_approval(c, run))
-    link = approval_link(Keyring.from_settings(elsewhere.settings), elsewhere.settings, approval.uuid)
+async def test_the_link_of_a_message_opens_a_page_whose_buttons_work(owner: Owner, visitors: Visitors) -> None:
+    run = await owner.run(**RUNNING)
+    approval = await owner.database.write(lambda c: an_approval(c, run))
+    link = approval_link(Keyring.from_settings(owner.settings), owner.settings, approval.uuid)
     assert link is not None
     page = await visitors.come()
     await page.goto(link.removeprefix("https://heartbeat.example"))

@@ -1,0 +1,64 @@
+"""Whatever agents, tools and people write is text on every page, whether it came as a row or through a form."""
+
+import re
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.support.dashboard import SITE, Owner
+from tests.support.hostile_strings import STRINGS
+from tests.support.html_pages import HtmlForm, HtmlPage, dangers
+from tests.support.one_of_everything import one_of_everything
+
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
+ID = re.compile(r"/[a-z]+_[0-9a-z]{16,}")
+NO_PLACE = re.compile(r"^/(docs|sign-in)|/(events|json)$|\.(js|css|csv|jsonl)\b")
+# Links to pages that are being built.
+UNBUILT = re.compile(r"^/(memories|subscribers)\b|^/bots/\w+/tools/|^/tools/tool_")
+
+
+async def visited(owner: Owner) -> dict[str, HtmlPage]:
+    """One page of each kind that the dashboard leads to, by its address; all are pages, and none is dangerous."""
+    pages: dict[str, HtmlPage] = {}
+    kinds, waiting = {"/"}, ["/"]
+    while waiting:
+        address = waiting.pop(0)
+        pages[address] = page = HtmlPage(await owner.browser.page(address), address)
+        assert dangers(page) == [], address
+        for link in page.links:
+            kind = ID.sub("/{id}", urlsplit(link).path)
+            if kind not in kinds and not NO_PLACE.search(link) and not UNBUILT.search(link):
+                kinds.add(kind)
+                waiting.append(link)
+    return pages
+
+
+@pytest.mark.parametrize("first", ["<script>", "javascript:", "data:", "<!--", "="])
+async def test_hostile_text_is_text_in_every_row(owner: Owner, first: str) -> None:
+    """All strings as one text, which begins with what matters at the beginning: of an address, of a cell."""
+    strings = sorted(STRINGS, key=lambda string: not string.startswith(first))
+    await owner.database.write(one_of_everything, owner, "\n".join(strings))
+    assert len(await visited(owner)) > 10
+
+
+async def test_each_string_is_text_in_every_field(owner: Owner) -> None:
+    await owner.database.write(one_of_everything, owner, "Harmless")
+    forms = [form for page in (await visited(owner)).values() for form in page.forms if form.typed]
+    kinds = {ID.sub("/{id}", form.action): form for form in forms}
+    assert len(kinds) > 3
+    for form in kinds.values():
+        for number, string in enumerate(STRINGS):
+            await _is_text(owner, form, string, number)
+    await visited(owner)
+
+
+async def _is_text(owner: Owner, form: HtmlForm, string: str, number: int) -> None:
+    """Send a form with one string in all that is typed; what comes back is a page on which it is text."""
+    buttons = [form.buttons[number % len(form.buttons)]] if form.buttons else []
+    fields = [(name, string if name in form.typed else value) for name, value in form.fields + buttons]
+    send = {"params": dict(fields)} if form.method == "get" else {"data": dict(fields)}
+    answer = await owner.browser.request(form.method.upper(), form.action, headers={"origin": SITE}, **send)
+    assert answer.status_code < 500, (form.action, string)
+    if answer.headers.get("content-type", "").startswith("text/html"):
+        assert dangers(HtmlPage(answer.text)) == [], (form.action, string)
