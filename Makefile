@@ -5,7 +5,7 @@ BIN := .venv/bin
 STAMP := .venv/.complete
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test coverage test-cadence test-outages test-wheel lint fmt bench lock
+.PHONY: help setup demo up test coverage test-cadence test-outages test-wheel lint fmt bench screenshots lock
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -56,6 +56,9 @@ fmt: setup ## Put the code into its format.
 
 bench: setup ## Measure the product against bare Temporal, side by side; writes bench/results/latest.json.
 	@$(BIN)/python -m bench $(ARGS)
+
+screenshots: setup ## Take the pictures of docs/dashboard.md anew, in Chromium.
+	@$(BIN)/python docs/screenshots.py
 
 lock: setup ## Write requirements.lock anew from pyproject.toml.
 	@$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes \

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 ID = re.compile(r"/[a-z]+_[0-9a-z]{16,}")
 NO_PLACE = re.compile(r"^/(docs|sign-in)|/(events|json)$|\.(js|css|csv|jsonl)\b")
 # Links to pages that are being built.
-UNBUILT = re.compile(r"^/(memories|subscribers)\b|^/bots/\w+/tools/|^/tools/tool_")
+UNBUILT = re.compile(r"^/(memories|subscribers)\b")
 
 
 async def visited(owner: Owner) -> dict[str, HtmlPage]:

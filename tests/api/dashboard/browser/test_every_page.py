@@ -18,7 +18,7 @@ from tests.support.pending_rows import a_task
 ID = re.compile(r"/[a-z]+_[0-9a-z]{16,}")
 LINKS = "[...document.querySelectorAll('a[href]')].map(link => link.getAttribute('href'))"
 # Links to pages that are being built.
-UNBUILT = re.compile(r"^/(memories|subscribers)\b|^/bots/\w+/tools/|^/tools/tool_")
+UNBUILT = re.compile(r"^/(memories|subscribers)\b")
 # What is no page of its own: assets, the link of a message, and what a script asks for.
 NO_PLACE = re.compile(r"^/(docs|static|sign-in|sign-out)|/(events|json)$|\.(js|css|csv|jsonl)\b")
 

@@ -47,7 +47,7 @@ async def make_a_heartbeat(person: Person, newcomer: Newcomer, rehearse: Callabl
     await person.choose("How often", "Every few minutes")
     await person.type("How many minutes or hours between two runs", "1")
     await rehearse(person)
-    await person.press(page.get_by_role("button", name="Switch on"))
+    await person.press(page.get_by_role("button", name="Switch on").last)
     await expect(page.locator(".done")).to_contain_text("on")
     await page.locator(".chip.on, .chip.pending").first.wait_for()
 

@@ -1,0 +1,109 @@
+"""The pictures of these pages: a project that was at work for a month, seen in Chromium. `make screenshots` runs it."""
+
+import asyncio
+import base64
+import tempfile
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from playwright.async_api import Page
+from pydantic import SecretStr
+from temporalio.client import Client
+
+from api.main import create_app
+from heartbeat.domain.secret_keys import new_key
+from heartbeat.settings import Settings
+from heartbeat.store import migrate
+from heartbeat.store.database import Database
+from tests.support.chromium import PHONE, Visitors, launched, serving, sign_in
+from tests.support.demo_project import demo_project
+
+PICTURES = Path(__file__).parent / "pictures"
+WIDE = {"width": 1200, "height": 800}
+QUALITY = 82
+# A page each, by the name of its picture; "#" is followed as a link of the page before it.
+PAGES = {
+    "heartbeats": "/",
+    "heartbeat": "#Urgent tickets",
+    "runs": "/runs",
+    "upcoming": "/upcoming",
+    "approvals": "/approvals",
+    "findings": "/findings",
+    "tasks": "/tasks",
+    "notifications": "/notifications",
+    "target": "/notifications/new?channel=slack",
+    "bots": "/bots",
+    "bot": "#Support desk",
+    "credits": "/credits",
+    "keys": "/keys",
+    "settings": "/settings",
+}
+
+
+async def main() -> None:
+    with tempfile.TemporaryDirectory() as directory:
+        url = f"sqlite:///{directory}/heartbeat.db"
+        migrate.upgrade(url)
+        settings = Settings(
+            _env_file=None,
+            database_url=url,
+            secret_keys=SecretStr(new_key()),
+            openai_api_key=SecretStr("shown nowhere"),
+            anthropic_api_key=SecretStr("shown nowhere"),
+        )
+        with closing(Database(url)) as database:
+            key = await database.write(demo_project)
+            # Nothing is started, so that no Temporal need be there.
+            temporal = await Client.connect("127.0.0.1:1", lazy=True)
+            async with serving(create_app(settings, database, temporal)) as site, launched() as browser:
+                await _take_all(Visitors(browser, site), key)
+
+
+async def _take_all(visitors: Visitors, key: str) -> None:
+    PICTURES.mkdir(exist_ok=True)
+    here: dict[str, Any] = {"timezone_id": "Europe/Berlin", "locale": "en-GB", "viewport": WIDE}
+    page = await visitors.come(**here)
+    await sign_in(page, key)
+    for name, address in PAGES.items():
+        if address.startswith("#"):
+            await page.get_by_role("link", name=address[1:]).first.click()
+            await page.wait_for_load_state()
+        else:
+            await page.goto(address)
+        await _take(page, name)
+    await _take_form(page)
+    await _take_run(page)
+    phone = await visitors.come(**{**here, "viewport": PHONE, "color_scheme": "dark"})
+    await sign_in(phone, key)
+    await _take(phone, "phone")
+    await visitors.go()
+
+
+async def _take_form(page: Page) -> None:
+    """The form of a new heartbeat, begun with a template."""
+    await page.goto("/heartbeats/new?template=support-digest")
+    await page.get_by_label("How often", exact=True).select_option("weekdays")
+    await page.locator("#outlook tbody tr").first.wait_for()
+    await _take(page, "new-heartbeat")
+
+
+async def _take_run(page: Page) -> None:
+    """A run that waits for an approval, and is followed."""
+    await page.goto("/approvals")
+    await page.locator("main a[href^='/runs/']").first.click()
+    await page.wait_for_load_state()
+    await _take(page, "run")
+
+
+async def _take(page: Page, name: str) -> None:
+    """Write what is seen of the page, as a tenth of what a PNG of it would weigh."""
+    session = await page.context.new_cdp_session(page)
+    picture = await session.send("Page.captureScreenshot", {"format": "webp", "quality": QUALITY})
+    path = PICTURES / f"{name}.webp"
+    path.write_bytes(base64.b64decode(picture["data"]))
+    print(f"{path} {path.stat().st_size // 1024} KB")
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
