@@ -62,6 +62,14 @@ class Owner:
         return await self.database.write(a_run, self.heartbeat, **values)
 
 
+@dataclass(frozen=True)
+class Newcomer:
+    """Who has a project, its key, and nothing else."""
+
+    project: Project
+    key: str
+
+
 def a_run(connection: Any, heartbeat: Heartbeat, **values: Any) -> Run:
     """A log, written straight into the store; counters stay as they are."""
     uuid = new_id("log")

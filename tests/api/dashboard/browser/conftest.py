@@ -3,7 +3,6 @@
 import contextlib
 import os
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -22,9 +21,8 @@ from heartbeat.store.database import Database
 from heartbeat.store.projects.projects import create_key
 from heartbeat.store.rows import columns
 from heartbeat.store.tables.heartbeats import Heartbeat
-from heartbeat.store.tables.projects import Project
 from tests.support.chromium import BINARY, Visitors, launched, serving, sign_in
-from tests.support.dashboard import Owner
+from tests.support.dashboard import Newcomer, Owner
 from tests.support.databases import fresh_database
 from tests.support.model_server import ModelServer
 from tests.support.seeds import a_project
@@ -94,14 +92,6 @@ async def working(settings: Settings, database: Database, temporal: Client) -> A
     """A worker, whose model is the scripted one."""
     async with worker.running_worker(temporal, database, settings):
         yield
-
-
-@dataclass(frozen=True)
-class Newcomer:
-    """Who has a project, its key, and nothing else."""
-
-    project: Project
-    key: str
 
 
 @pytest.fixture

@@ -15,6 +15,18 @@ from tests.support.hostile_strings import ALL
 from tests.support.one_of_everything import one_of_everything
 from tests.support.pending_rows import a_task
 
+# What a button, a message or a script leads to.
+NOT_LINKED = {
+    "/approvals/{id}",
+    "/rehearsals/{id}",
+    "/runs/{id}/compare/{id}",
+    "/strips/{id}",
+    "/tools/{id}/refresh",
+    "/tools/{id}/review",
+    "/tools/{id}/test",
+    "/tools/{id}/tools",
+    "/tries/{id}",
+}
 ID = re.compile(r"/[a-z]+_[0-9a-z]{16,}")
 LINKS = "[...document.querySelectorAll('a[href]')].map(link => link.getAttribute('href'))"
 # Links to pages that are being built.
@@ -56,7 +68,7 @@ async def test_every_page_is_whole_whatever_is_written_in_it(owner: Owner, page:
     assert not faults, "\n".join(f"{address}\n  " + "\n  ".join(found) for address, found in faults.items())
     await _without_scripts(page, visitors, addresses)
     reached = {urlsplit(kind_of(address)).path for address in addresses}
-    assert _places() - reached == set()
+    assert _places() - reached == NOT_LINKED
 
 
 async def _faults(page: Page) -> list[str]:

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from playwright.async_api import Locator, Page, expect
 
-from tests.api.dashboard.browser.conftest import Newcomer
 from tests.support.chromium import PHONE, Visitors, check_accessible
+from tests.support.dashboard import Newcomer
 from tests.support.model_server import ModelServer, Reply, says
 from tests.support.patience import until
 
