@@ -13,7 +13,7 @@ from pathlib import Path
 from time import perf_counter
 
 import httpx
-from sqlalchemy import Connection, inspect
+from sqlalchemy import Connection, inspect, text
 
 from api.main import create_app
 from bench.goals import Result, rounded
@@ -147,6 +147,5 @@ def _copy(connection: Connection, table: str, count: int, own: dict[str, str]) -
     names = [column["name"] for column in columns if column["name"] != "id"]
     values = ", ".join(own.get(name, f"{table}.{name}") for name in names)
     numbers = NUMBERS[connection.dialect.name].format(count)
-    connection.exec_driver_sql(
-        f"INSERT INTO {table} ({', '.join(names)}) SELECT {values} FROM {table}, {numbers} WHERE {table}.id = 1"
-    )
+    rows = f"SELECT {values} FROM {table}, {numbers} WHERE {table}.id = 1"
+    connection.execute(text(f"INSERT INTO {table} ({', '.join(names)}) {rows}"))
