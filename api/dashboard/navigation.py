@@ -50,6 +50,8 @@ MENU = (
         (
             Place(marked("Bots"), "/bots", key="b"),
             Place(marked("Tools"), "/tools", "tools", marked("changed"), key="o"),
+            Place(marked("Subscribers"), "/subscribers", key="e"),
+            Place(marked("Memories"), "/memories", key="m"),
             Place(marked("Notifications"), "/notifications", key="n"),
         ),
     ),

@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 
 from heartbeat.domain.ids import new_id
 from heartbeat.store.rows import columns, exactly_one, insert
-from heartbeat.store.tables.bots import Bot, Tool
+from heartbeat.store.tables.bots import Bot, Subscriber, Tool
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.notifications import Event, Finding, Notification, Target
 from heartbeat.store.tables.runs import Approval, Run, Step
@@ -126,6 +126,11 @@ def a_tool(connection: Connection, heartbeat: Heartbeat, **given: Any) -> Tool:
         "updated_at": NOW,
     }
     return _written(connection, Tool, row | given)
+
+
+def a_subscriber(connection: Connection, bot: Bot, **values: Any) -> Subscriber:
+    row = {"uuid": new_id("mem"), "bot_id": bot.id, "email": None, "name": None, "subscribed_at": NOW, **values}
+    return _written(connection, Subscriber, row)
 
 
 def changed_tool(text: str) -> dict[str, Any]:

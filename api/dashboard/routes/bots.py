@@ -87,7 +87,7 @@ async def bot_page(uuid: str, visitor: VisitorDep, days: str = "", done: str = "
     period = credits.period(now, frame.project.period_anchor_day)
     return html(
         "bot",
-        panel=charts.panel(rows.days, f"/bots/{bot.uuid}", {"bot": bot.uuid}),
+        panel=charts.panel(rows.days, f"/bots/{bot.uuid}", {"bot_id": bot.uuid}),
         strips={heartbeat.uuid: strip(heartbeat, rows.strips, now) for heartbeat in rows.heartbeats},
         frame=frame,
         refresh=charts.page_path(f"/bots/{bot.uuid}", days),

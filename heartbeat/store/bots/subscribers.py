@@ -18,11 +18,18 @@ from heartbeat.store.tables.heartbeats import Heartbeat
 SUBSCRIBER, BOT, HEARTBEAT = columns(Subscriber), columns(Bot), columns(Heartbeat)
 
 
-def subscribers(connection: Connection, access: Access, page: Page) -> tuple[list[Subscriber], int]:
-    """Read one page of the subscribers of a project, oldest bot first, or of the bot that is named, and their count."""
+def subscribers(connection: Connection, access: Access, page: Page, words: str = "") -> tuple[list[Subscriber], int]:
+    """Read one page of the subscribers of a project, oldest bot first, or of the bot that is named, and their count.
+
+    With `words`, only those whose name or address has them.
+    """
     which = (BOT.c.project_id == access.project.id) & BOT.c.deleted_at.is_(None) & NOT_DELETED
     if bot := access.named_bot:
         which &= BOT.c.id == bot.id
+    if words:
+        which &= SUBSCRIBER.c.name.icontains(words, autoescape=True) | SUBSCRIBER.c.email.icontains(
+            words, autoescape=True
+        )
     joined = SUBSCRIBER.join(BOT, BOT.c.id == SUBSCRIBER.c.bot_id)
     total = connection.execute(select(func.count()).select_from(joined).where(which)).scalar_one()
     in_order = select(SUBSCRIBER).select_from(joined).where(which).order_by(BOT.c.id, SUBSCRIBER.c.id)
@@ -35,6 +42,11 @@ def create_subscriber(
     """Insert a member of a bot's audience."""
     values = {"uuid": new_id("mem"), "bot_id": access.bot.id, "email": email, "name": name, "subscribed_at": now}
     return exactly_one(connection, Subscriber, SUBSCRIBER.insert().values(values).returning(SUBSCRIBER))
+
+
+def forget_subscriber(connection: Connection, access: Access, key: str) -> None:
+    """Delete what was remembered about one member; raises `NotFound`."""
+    forget_member(connection, subscriber(connection, access.bot, key))
 
 
 def delete_subscriber(connection: Connection, access: Access, key: str, now: datetime) -> list[str]:

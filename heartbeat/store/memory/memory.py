@@ -3,6 +3,7 @@
 A memory without a member is the bot's and every run of it sees it; a member's are seen by that member's runs alone.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -14,6 +15,7 @@ from heartbeat.domain.errors import Conflict, Invalid, NotFound
 from heartbeat.domain.ids import new_id
 from heartbeat.domain.text import storable_text
 from heartbeat.store.memory.search_words import phrases, spelled
+from heartbeat.store.pages import Page
 from heartbeat.store.projects.access import as_public_id
 from heartbeat.store.rows import columns, exactly_one, first, many
 from heartbeat.store.tables.bots import Bot, Memory, Subscriber
@@ -70,16 +72,17 @@ def recall(connection: Connection, owner: MemoryOwner, query: str, limit: int) -
     query_phrases = list(dict.fromkeys(phrases(query)))[:MAX_PHRASES]
     if not query_phrases:
         return many(connection, Memory, NEWEST, parameters)
-    parameters["terms"] = _terms(connection.dialect.name, query_phrases, owner.bot_id)
+    parameters["terms"] = _terms(connection.dialect.name, query_phrases, [owner.bot_id])
     return many(connection, Memory, _search(connection.dialect.name), parameters)
 
 
-def _terms(dialect: str, query_phrases: list[tuple[str, ...]], bot_id: int) -> str:
+def _terms(dialect: str, query_phrases: Sequence[tuple[str, ...]], bot_ids: Sequence[int]) -> str:
     """Write an OR of phrases in the database's search syntax."""
     if dialect == "sqlite":
         any_of = " OR ".join(f'"{" ".join(phrase)}"' for phrase in query_phrases)
         # The bot is a word of the index, so that no other bot's memories are read.
-        return f'bot_id : "{bot_id}" AND words : ({any_of})'
+        bots = " OR ".join(f'"{bot_id}"' for bot_id in bot_ids)
+        return f"bot_id : ({bots}) AND words : ({any_of})"
     return " | ".join("(" + " <-> ".join(f"'{word}'" for word in phrase) + ")" for phrase in query_phrases)
 
 
@@ -102,16 +105,39 @@ def forget_member(connection: Connection, member: Subscriber) -> None:
     connection.execute(delete(MEMORY).where(of_member))
 
 
+def memories(
+    connection: Connection, bot_ids: Sequence[int], member_id: int | None, words: str, page: Page
+) -> tuple[list[Memory], int]:
+    """Read one page of what some bots remember, of one member alone if one is named, and how many that is in all.
+
+    Those that fit any of the `words`, best first; without words all, newest first.
+    """
+    if not bot_ids:
+        return [], 0
+    query_phrases = list(dict.fromkeys(phrases(words)))[:MAX_PHRASES]
+    rows = _ranked(connection.dialect.name) if query_phrases else select(MEMORY).order_by(MEMORY.c.id.desc())
+    rows = rows.where(MEMORY.c.bot_id.in_(bot_ids))
+    if member_id is not None:
+        rows = rows.where(MEMORY.c.member_id == member_id)
+    terms = {"terms": _terms(connection.dialect.name, query_phrases, bot_ids)} if query_phrases else {}
+    count = select(func.count()).select_from(rows.order_by(None).subquery())
+    total = connection.execute(count, terms).scalar_one()
+    return many(connection, Memory, rows.limit(page.size).offset(page.offset), terms), total
+
+
 # Putting such a statement together costs more than running it.
 @cache
 def _search(dialect: str) -> Select[Any]:
     """Select the visible memories that match `:terms`, best first, then newest."""
+    return _ranked(dialect).where(VISIBLE).limit(bindparam("limit"))
+
+
+def _ranked(dialect: str) -> Select[Any]:
+    """Select the memories that match `:terms`, best first, then newest."""
     if dialect == "sqlite":
         index, matches = text("memory_words"), text("memory_words MATCH :terms")
         rows = select(MEMORY).select_from(index).join(MEMORY, literal_column("memory_words.rowid") == MEMORY.c.id)
-        ranked = rows.where(matches, VISIBLE).order_by(literal_column("memory_words.rank"), MEMORY.c.id.desc())
-    else:
-        indexed, terms = func.to_tsvector(text("'simple'"), MEMORY.c.words), text("to_tsquery('simple', :terms)")
-        rows = select(MEMORY).where(indexed.op("@@")(terms), VISIBLE)
-        ranked = rows.order_by(func.ts_rank(indexed, terms).desc(), MEMORY.c.id.desc())
-    return ranked.limit(bindparam("limit"))
+        return rows.where(matches).order_by(literal_column("memory_words.rank"), MEMORY.c.id.desc())
+    indexed, terms = func.to_tsvector(text("'simple'"), MEMORY.c.words), text("to_tsquery('simple', :terms)")
+    rows = select(MEMORY).where(indexed.op("@@")(terms))
+    return rows.order_by(func.ts_rank(indexed, terms).desc(), MEMORY.c.id.desc())

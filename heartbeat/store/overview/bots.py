@@ -8,17 +8,14 @@ from sqlalchemy import ColumnElement, Connection, bindparam, func, select
 from heartbeat.store.bots.bots import BOT
 from heartbeat.store.heartbeats.heartbeats import HEARTBEAT, IS_HEARTBEAT
 from heartbeat.store.memory.memory import MEMORY
-from heartbeat.store.overview.projects import PROMPT_START
+from heartbeat.store.overview.projects import START, WITHOUT_PROMPT
 from heartbeat.store.pages import Page
 from heartbeat.store.projects.members import NOT_DELETED, SUBSCRIBER
-from heartbeat.store.rows import all_joined, columns, many
+from heartbeat.store.rows import all_joined, many
 from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.projects import Project
 from heartbeat.store.tools.servers import TOOL
-
-_START = func.substr(HEARTBEAT.c.prompt, 1, PROMPT_START).label("prompt")
-_SHOWN = [column for column in columns(Heartbeat).c if column.name != "prompt"]
 
 
 def _count(table: Any, *which: ColumnElement[bool]) -> Any:
@@ -42,7 +39,7 @@ COUNT = (
     select(func.count()).select_from(BOT).where(BOT.c.project_id == bindparam("project_id"), BOT.c.deleted_at.is_(None))
 )
 HEARTBEATS = (
-    select(*_SHOWN, _START)
+    select(*WITHOUT_PROMPT, START)
     .where(HEARTBEAT.c.bot_id == bindparam("bot"), IS_HEARTBEAT)
     .order_by(HEARTBEAT.c.id)
     .limit(bindparam("limit"))

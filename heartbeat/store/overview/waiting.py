@@ -15,7 +15,7 @@ from heartbeat.store.overview.projects import PROMPT_START
 from heartbeat.store.pages import Page
 from heartbeat.store.projects.access import Access, as_public_id
 from heartbeat.store.rows import all_joined, built, columns, first
-from heartbeat.store.tables.bots import Bot, Tool
+from heartbeat.store.tables.bots import Bot, Memory, Subscriber, Tool
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.notifications import Finding
 from heartbeat.store.tables.projects import Project
@@ -181,6 +181,16 @@ def bot_of_approval(connection: Connection, project: Project, approval_uuid: str
 def access_to_finding(connection: Connection, access: Access, finding_uuid: str) -> Access:
     """Narrow the access to the bot whose run reported it, if it is one of the project's; raises `NotFound`."""
     return access.narrowed(_bot(connection, access.project, FINDING, "finding", finding_uuid))
+
+
+def access_to_subscriber(connection: Connection, access: Access, member_uuid: str) -> Access:
+    """Narrow the access to the bot that a subscriber is of; raises `NotFound`."""
+    return access.narrowed(_bot(connection, access.project, columns(Subscriber), "subscriber", member_uuid))
+
+
+def access_to_memory(connection: Connection, access: Access, memory_uuid: str) -> Access:
+    """Narrow the access to the bot that remembers it; raises `NotFound`."""
+    return access.narrowed(_bot(connection, access.project, columns(Memory), "memory", memory_uuid))
 
 
 def _bot(connection: Connection, project: Project, table: Any, noun: str, uuid: str) -> Bot:

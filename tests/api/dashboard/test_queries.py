@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import Connection, event
 
 from heartbeat.settings import Plan
+from heartbeat.store.memory.memory import MemoryOwner, remember
 from heartbeat.store.notifications import targets
 from heartbeat.store.overview import entries, heartbeat_list, projects, waiting
 from heartbeat.store.overview import targets as owners
@@ -15,7 +16,17 @@ from heartbeat.store.runs import comparisons
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.runs import Run
 from tests.support.dashboard import Owner, a_run
-from tests.support.pending_rows import a_call, a_finding, a_message, a_target, a_task, a_tool, an_approval, changed_tool
+from tests.support.pending_rows import (
+    a_call,
+    a_finding,
+    a_message,
+    a_subscriber,
+    a_target,
+    a_task,
+    a_tool,
+    an_approval,
+    changed_tool,
+)
 from tests.support.seeds import NOW
 
 BOUND = {
@@ -133,6 +144,8 @@ async def test_each_page_asks_as_often_however_much_there_is(owner: Owner) -> No
         "/upcoming": 7,
         "/bots": 4,
         f"/bots/{owner.bot.uuid}": 10,
+        "/subscribers": 8,
+        "/memories": 10,
         "/notifications": 7,
         "/notifications/new?channel=slack": 5,
         "/credits": 9,
@@ -187,6 +200,8 @@ def _more(connection: Connection, owner: Owner, run: Run, task: Heartbeat, numbe
         an_approval(connection, run, step=step, state=state)
         a_call(connection, run, number=step)
     a_finding(connection, owner.heartbeat)
+    member = a_subscriber(connection, owner.bot, name="Ann")
+    remember(connection, MemoryOwner(owner.bot.id, member.id), f"Ann is on call, {number}.", run.id, NOW)
     a_tool(connection, owner.heartbeat, tools=[changed_tool("forecast")])
     a_finding(connection, owner.heartbeat, state="snoozed", snoozed_until=NOW)
     a_task(connection, owner.heartbeat, made_by_run_id=run.id)

@@ -1,0 +1,189 @@
+"""The pages of subscribers: all of a project, one with its heartbeats, a new one; forget and delete ask first."""
+
+from datetime import datetime
+
+from fastapi import APIRouter, Request
+from sqlalchemy import Connection
+from starlette.responses import RedirectResponse, Response
+
+from api.dashboard.forms import Form, field_errors, read_form, validated
+from api.dashboard.pages import PageRoute, Visitor, VisitorDep, html, page_of
+from api.dashboard.translations import gettext as _
+from api.dashboard.translations import marked, ngettext
+from api.dashboard.views import runs
+from api.dashboard.views.audience import address, subscriber_name, subscriber_view
+from api.dashboard.views.heartbeats import HeartbeatCard, card
+from api.dashboard.views.strips import LastRuns, read_strips, strip
+from api.next_ticks import next_tick
+from api.schemas.subscribers import CreateSubscriber
+from heartbeat.domain.errors import ProductError
+from heartbeat.store.bots import subscribers as store
+from heartbeat.store.bots.bots import bots
+from heartbeat.store.heartbeats.tick_accounting import cadence_of
+from heartbeat.store.overview import audience
+from heartbeat.store.overview.projects import access_to_bot
+from heartbeat.store.overview.waiting import access_to_subscriber
+from heartbeat.store.pages import Page
+from heartbeat.store.projects.access import Access
+from heartbeat.store.tables.bots import Bot, Subscriber
+from heartbeat.store.tables.heartbeats import Heartbeat
+
+router = APIRouter(prefix="/subscribers", route_class=PageRoute, include_in_schema=False)
+
+SUBSCRIBERS_A_PAGE, MAX_BOTS, MAX_HEARTBEATS = 50, 500, 50
+NOTICES = {
+    "created": marked("The subscriber was added."),
+    "deleted": marked("The subscriber was deleted with its heartbeats."),
+    "forgotten": marked("What was remembered of this subscriber is forgotten."),
+}
+
+
+@router.get("")
+async def subscribers_page(
+    visitor: VisitorDep, page: str = "1", bot: str = "", q: str = "", done: str = ""
+) -> Response:
+    """Every subscriber of the project, of one bot, or whose name has some words."""
+    now, current, words = visitor.now(), page_of(page, SUBSCRIBERS_A_PAGE), q.strip()[:200]
+    frame, (choices, (members, total)) = await visitor.read_framed(_members, bot, words, current)
+    return html(
+        "subscribers",
+        frame=frame,
+        bots=[(one.uuid, one.name) for one in choices],
+        members=[subscriber_view(listed, now) for listed in members],
+        form=Form([("bot", bot), ("q", words)]),
+        path=address("/subscribers", bot=bot, q=words),
+        pages=runs.pages(current, total),
+        done=_(NOTICES[done]) if done in NOTICES else None,
+    )
+
+
+def _members(
+    connection: Connection, access: Access, bot_uuid: str, words: str, page: Page
+) -> tuple[list[Bot], tuple[list[audience.ListedSubscriber], int]]:
+    choices, _ = bots(connection, access, Page(1, MAX_BOTS))
+    if bot_uuid:
+        access = access_to_bot(connection, access, bot_uuid)
+    return choices, audience.subscriber_page(connection, access, words, page)
+
+
+@router.get("/new")
+async def new_page(visitor: VisitorDep, bot: str = "") -> Response:
+    """The form of a new subscriber."""
+    return await _show(visitor, Form([("bot_id", bot)]), {}, 200)
+
+
+@router.post("/new")
+async def add(request: Request, visitor: VisitorDep) -> Response:
+    """Add a subscriber to a bot, or say what is wrong with it."""
+    form, access = await read_form(request), await visitor.access()
+    try:
+        values = {"project_id": access.project.uuid, **form.filled("bot_id", "email", "name")}
+        member = await visitor.write(_added, validated(CreateSubscriber, values), visitor.now())
+    except ProductError as problem:
+        if problem.status >= 500:
+            raise
+        errors = {"bot_id": problem.message} if problem.code == "bot_not_found" else field_errors(problem)
+        return await _show(visitor, form, errors, problem.status)
+    return RedirectResponse(f"/subscribers/{member.uuid}?done=created", 303)
+
+
+def _added(connection: Connection, access: Access, body: CreateSubscriber, now: datetime) -> Subscriber:
+    access = access_to_bot(connection, access, body.bot_id)
+    return store.create_subscriber(connection, access, body.email, body.name, now)
+
+
+async def _show(visitor: Visitor, form: Form, errors: dict[str, str], status: int) -> Response:
+    frame, (choices, _) = await visitor.read_framed(bots, Page(1, MAX_BOTS))
+    options = [(one.uuid, one.name) for one in choices]
+    return html("subscriber_form", status, frame=frame, form=form, errors=errors, bots=options)
+
+
+@router.get("/{uuid}")
+async def subscriber_page(uuid: str, visitor: VisitorDep, done: str = "") -> Response:
+    """One subscriber with the heartbeats that belong to it."""
+    now = visitor.now()
+    frame, (rows, last_runs) = await visitor.read_framed(_subscriber, uuid)
+    period = frame.project.period(now)
+    listed = audience.ListedSubscriber(rows.subscriber, rows.bot, len(rows.heartbeats))
+    return html(
+        "subscriber",
+        frame=frame,
+        member=subscriber_view(listed, now),
+        row=rows.subscriber,
+        memories=rows.memories,
+        cards=[_card(heartbeat, rows.bot, period, now) for heartbeat in rows.heartbeats],
+        strips={heartbeat.uuid: strip(heartbeat, last_runs, now) for heartbeat in rows.heartbeats},
+        done=_(NOTICES[done]) if done in NOTICES else None,
+    )
+
+
+def _subscriber(connection: Connection, access: Access, uuid: str) -> tuple[audience.SubscriberRows, LastRuns]:
+    rows = audience.subscriber_rows(connection, access, uuid, MAX_HEARTBEATS)
+    return rows, read_strips(connection, rows.heartbeats)
+
+
+def _card(heartbeat: Heartbeat, bot: Bot, period: tuple[datetime, datetime], now: datetime) -> HeartbeatCard:
+    return card(heartbeat, bot.name, next_tick(cadence_of(heartbeat)), period, now, None)
+
+
+@router.get("/{uuid}/forget")
+async def forget_page(uuid: str, visitor: VisitorDep) -> Response:
+    """Ask whether what is remembered about a subscriber is to be forgotten."""
+    frame, rows = await visitor.read_framed(audience.subscriber_rows, uuid, 1)
+    text = ngettext(
+        "%(num)s thing that %(bot)s remembers of this subscriber is deleted. This cannot be undone.",
+        "%(num)s things that %(bot)s remembers of this subscriber are deleted. This cannot be undone.",
+        rows.memories,
+    )
+    return html(
+        "question",
+        frame=frame,
+        place="/memories",
+        title=_("Forget %(name)s?") % {"name": subscriber_name(rows.subscriber)},
+        text=text % {"num": f"{rows.memories:,}", "bot": rows.bot.name},
+        action=f"/subscribers/{rows.subscriber.uuid}/forget",
+        button=_("Forget them"),
+        back=f"/memories?member={rows.subscriber.uuid}",
+    )
+
+
+@router.post("/{uuid}/forget")
+async def forget(uuid: str, visitor: VisitorDep) -> Response:
+    """Delete what was remembered about a subscriber."""
+    await visitor.write(_forgotten, uuid)
+    return RedirectResponse(f"/subscribers/{uuid}?done=forgotten", 303)
+
+
+def _forgotten(connection: Connection, access: Access, uuid: str) -> None:
+    store.forget_subscriber(connection, access_to_subscriber(connection, access, uuid), uuid)
+
+
+@router.get("/{uuid}/delete")
+async def delete_page(uuid: str, visitor: VisitorDep) -> Response:
+    """Ask whether a subscriber is to be deleted."""
+    frame, rows = await visitor.read_framed(audience.subscriber_rows, uuid, 1)
+    return html(
+        "question",
+        frame=frame,
+        place="/subscribers",
+        title=_("Delete %(name)s?") % {"name": subscriber_name(rows.subscriber)},
+        text=_(
+            "The heartbeats that belong to this subscriber, its notification targets and what is remembered of it go "
+            "along. This cannot be undone. Logs stay."
+        ),
+        action=f"/subscribers/{rows.subscriber.uuid}/delete",
+        button=_("Delete the subscriber"),
+        back=f"/subscribers/{rows.subscriber.uuid}",
+    )
+
+
+@router.post("/{uuid}/delete")
+async def delete(uuid: str, visitor: VisitorDep) -> Response:
+    """Delete a subscriber with the heartbeats that belong to it."""
+    heartbeats = await visitor.write(_deleted, uuid, visitor.now())
+    await visitor.stack.schedules.sync_all(heartbeats)
+    return RedirectResponse("/subscribers?done=deleted", 303)
+
+
+def _deleted(connection: Connection, access: Access, uuid: str, now: datetime) -> list[str]:
+    return store.delete_subscriber(connection, access_to_subscriber(connection, access, uuid), uuid, now)
