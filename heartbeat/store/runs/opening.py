@@ -36,7 +36,7 @@ from heartbeat.store.rows import columns, first, insert_once, joined
 from heartbeat.store.runs.limits import RunLimits
 from heartbeat.store.runs.run_context import opening_of
 from heartbeat.store.runs.tool_changes import MANY_TOOLS, MissingTools, missing_tools, remind_of_changes
-from heartbeat.store.runs.variants import opening_of_run, take_variant, varied
+from heartbeat.store.runs.variants import is_gone, opening_of_run, take_variant, varied
 from heartbeat.store.tables.bots import Bot, Memory, Tool
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.projects import Project
@@ -110,11 +110,6 @@ class TickClaim:
     temporal_time: datetime | None = None
     variant: Variant | None = None
 
-    @property
-    def replay_of(self) -> str | None:
-        """Return the log id of the run that is replayed, if one is."""
-        return self.variant.replay_of if self.variant else None
-
 
 @dataclass(frozen=True)
 class RunCandidate:
@@ -170,7 +165,7 @@ def open_run(connection: Connection, claim: TickClaim, limits: RunLimits, now: d
     if known is not None:
         return Opening(known, known.skip_reason or "")
     rows = joined(connection, (Heartbeat, Bot, Project), CLAIMED, {"heartbeat_uuid": claim.heartbeat_uuid})
-    if rows is None or (rows[0].deleted_at is not None and not claim.dry_run):
+    if rows is None or is_gone(rows[0], claim.dry_run):
         return Opening(None, "the heartbeat was deleted")
     heartbeat, *others = rows
     if claim.dry_run:
@@ -228,8 +223,8 @@ def _candidate(
     missing = MissingTools()
     if changed_tools or tool_text >= MANY_TOOLS:
         missing = missing_tools(connection, heartbeat, model, len(built_in(bot.attributes, has_targets)))
-    if claim.replay_of:
-        opening = opening_of_run(connection, claim.replay_of)
+    if claim.variant and claim.variant.replay_of:
+        opening = opening_of_run(connection, claim.variant.replay_of)
     else:
         opening = opening_of(connection, heartbeat, has_memories, now, missing.sentences)
     tokens = credits.most_tokens(bot.instruction, first_message(opening, heartbeat.prompt))
@@ -305,7 +300,7 @@ def _insert(connection: Connection, candidate: RunCandidate, refusal: Refusal | 
         model=candidate.model,
         max_reply_tokens=candidate.max_reply_tokens,
         dry_run=claim.dry_run,
-        replay_of=claim.replay_of,
+        replay_of=claim.variant.replay_of if claim.variant else None,
         scheduled_for=claim.scheduled_for,
     )
     if refusal is None:

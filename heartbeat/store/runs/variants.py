@@ -72,9 +72,15 @@ def replayable(connection: Connection, access: Access, run_uuid: str) -> Replaye
         raise Conflict("run_in_progress", f"The run {run.uuid} has not ended yet; replay it when it has.")
     if run.status == "skipped":
         raise Conflict("nothing_to_replay", f"The run {run.uuid} was skipped, so no model was asked; replay another.")
-    if heartbeat.deleted_at is not None and heartbeat.ended_as is None and heartbeat.type != DRAFT:
+    if is_gone(heartbeat, dry_run=True):
         raise Conflict("heartbeat_deleted", f"The heartbeat of the run {run.uuid} was deleted; replay another run.")
     return replayed
+
+
+def is_gone(heartbeat: Heartbeat, dry_run: bool) -> bool:
+    """Whether it was deleted, for a run; drafts and tasks that have ended are rehearsed all the same."""
+    can_be_rehearsed = heartbeat.type == DRAFT or heartbeat.ended_as is not None
+    return heartbeat.deleted_at is not None and not (dry_run and can_be_rehearsed)
 
 
 def take_variant(connection: Connection, run_uuid: str | None) -> Variant | None:
