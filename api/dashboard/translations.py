@@ -47,7 +47,8 @@ def language() -> str:
 
 def gettext(message: str) -> str:
     """Return the message in the language of the page, or as it is."""
-    return _catalogue(language()).gettext(message)
+    # What gettext has for an empty one is the head of the catalogue.
+    return _catalogue(language()).gettext(message) if message else ""
 
 
 def ngettext(singular: str, plural: str, number: int) -> str:
@@ -63,6 +64,11 @@ def marked(message: str) -> str:
 def translated(options: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
     """Return the options of a control, pairs of a value and its marked words, in the language of the page."""
     return [(value, gettext(words)) for value, words in options]
+
+
+def marked_plural(singular: str, plural: str) -> tuple[str, str]:
+    """Mark the forms of a text for `ngettext`."""
+    return singular, plural
 
 
 @cache

@@ -9,6 +9,7 @@ from starlette.responses import RedirectResponse, Response
 
 from api.dashboard.forms import read_form
 from api.dashboard.pages import PageRoute, VisitorDep, html
+from api.dashboard.translations import marked
 from api.dashboard.views.approvals import approval_view
 from api.schemas.approvals import DECISIONS
 from heartbeat.domain.errors import Invalid
@@ -22,8 +23,8 @@ router = APIRouter(prefix="/approvals", route_class=PageRoute, include_in_schema
 MAX_WAITING, MAX_OLD = 100, 20
 BY = "somebody in the dashboard"
 NOTICES = {
-    "approved": "You approved the call; its run goes on in a moment.",
-    "denied": "You denied the call; its run goes on without it in a moment.",
+    "approved": marked("You approved the call; its run goes on in a moment."),
+    "denied": marked("You denied the call; its run goes on without it in a moment."),
 }
 
 

@@ -8,6 +8,7 @@ from starlette.responses import RedirectResponse, Response
 
 from api.dashboard.forms import read_form
 from api.dashboard.pages import PageRoute, VisitorDep, html, page_of, page_url
+from api.dashboard.translations import marked
 from api.dashboard.views import runs
 from api.dashboard.views.findings import finding_view
 from heartbeat.domain.errors import Invalid
@@ -21,10 +22,10 @@ router = APIRouter(prefix="/findings", route_class=PageRoute, include_in_schema=
 FINDINGS_A_PAGE, MAX_OTHER = 20, 20
 # What a button says: the state it leads to, for how long, and what is said then.
 BUTTONS: dict[str, tuple[store.State, timedelta | None, str]] = {
-    "acknowledge": ("acknowledged", None, "Acknowledged: nothing more is said of it until it is worse."),
-    "day": ("snoozed", timedelta(days=1), "Snoozed for a day."),
-    "week": ("snoozed", timedelta(weeks=1), "Snoozed for a week."),
-    "resolve": ("resolved", None, "Resolved: when it is found again, you hear of it as new."),
+    "acknowledge": ("acknowledged", None, marked("Acknowledged: nothing more is said of it until it is worse.")),
+    "day": ("snoozed", timedelta(days=1), marked("Snoozed for a day.")),
+    "week": ("snoozed", timedelta(weeks=1), marked("Snoozed for a week.")),
+    "resolve": ("resolved", None, marked("Resolved: when it is found again, you hear of it as new.")),
 }
 
 

@@ -29,12 +29,12 @@ router = APIRouter(route_class=PageRoute, include_in_schema=False)
 RUNS_A_PAGE = 20
 MAX_FINDINGS, MAX_REHEARSALS = 10, 5
 NOTICES = {
-    "run": "A run was started; it appears below in a moment.",
-    "enable": "The heartbeat is on now.",
+    "run": marked("A run was started; it appears below in a moment."),
+    "enable": marked("The heartbeat is on now."),
     "created": marked("The heartbeat was made. It is off: Enable switches it on."),
     "saved": marked("The heartbeat was saved."),
-    "disable": "The heartbeat is off now.",
-    "marked": "The finding was marked.",
+    "disable": marked("The heartbeat is off now."),
+    "marked": marked("The finding was marked."),
 }
 
 

@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 from starlette.responses import RedirectResponse, Response
 
 from api.dashboard.pages import PageRoute, VisitorDep, html, page_of, page_url
+from api.dashboard.translations import marked
 from api.dashboard.views import runs
 from api.dashboard.views.run_list import RunList, runs_of
 from api.dashboard.views.strips import LastRuns, read_strips, strip
@@ -26,8 +27,8 @@ router = APIRouter(prefix="/tasks", route_class=PageRoute, include_in_schema=Fal
 
 TASKS_A_PAGE, MAX_ENDED, RUNS_A_PAGE = 50, 20, 20
 NOTICES = {
-    "created": "The task was made.",
-    "cancel": "The task was cancelled. A run of it that is in progress still ends.",
+    "created": marked("The task was made."),
+    "cancel": marked("The task was cancelled. A run of it that is in progress still ends."),
 }
 
 Named = Sequence[tuple[Heartbeat, str]]

@@ -7,6 +7,7 @@ from sqlalchemy import Connection
 from starlette.responses import RedirectResponse, Response
 
 from api.dashboard.pages import PageRoute, VisitorDep, html, page_of, page_url
+from api.dashboard.translations import marked
 from api.dashboard.views import runs
 from api.dashboard.views.tools import server_view
 from api.tool_registration import ToolListing, accept_listing, list_offered
@@ -20,8 +21,8 @@ router = APIRouter(prefix="/tools", route_class=PageRoute, include_in_schema=Fal
 
 SERVERS_A_PAGE = 20
 NOTICES = {
-    "accepted": "The tools of this server are what it offers now.",
-    "down": "The server could not be asked what it offers now; why is said below. Nothing was changed.",
+    "accepted": marked("The tools of this server are what it offers now."),
+    "down": marked("The server could not be asked what it offers now; why is said below. Nothing was changed."),
 }
 
 

@@ -1,13 +1,19 @@
-// Keys: "/" searches, "?" lists the keys, "g" and a letter lead to a page. The list has a box that switches them off.
+// The keys that the list in base.html names.
 const KEPT = "heartbeat.keys", WITHIN = 1500;
 const list = document.getElementById("keys");
 const box = list.querySelector("input");
 let going = 0;
 
+for (const place of document.querySelectorAll(".places [data-key]")) {
+  const keys = document.createElement("dt"), name = document.createElement("dd");
+  for (const letter of ["g", place.dataset.key]) keys.append(Object.assign(document.createElement("kbd"), { textContent: letter }), " ");
+  name.append(place.firstChild.textContent);
+  list.querySelector("dl").append(keys, name);
+}
+
 box.checked = localStorage.getItem(KEPT) !== "off";
 box.addEventListener("change", () => localStorage.setItem(KEPT, box.checked ? "on" : "off"));
 
-// The menu is put anew when its numbers change.
 document.addEventListener("click", ({ target }) => {
   if (target.closest("[data-opens=keys]")) list.showModal();
 });
@@ -23,7 +29,6 @@ document.addEventListener("keydown", (event) => {
   else if (key === "/") {
     const field = document.querySelector("main input[type=search]");
     if (!field) return;
-    // Otherwise the key would be typed into it.
     event.preventDefault();
     field.focus();
     field.select();

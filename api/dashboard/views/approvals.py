@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from api.dashboard.translations import gettext as _
 from api.dashboard.views import formats, heartbeats
 from api.dashboard.views.formats import Moment, moment
 from heartbeat.store.overview.waiting import PendingApproval
@@ -65,9 +66,9 @@ def _text(value: Any) -> str:
     if isinstance(value, str):
         return value
     if isinstance(value, bool):
-        return "yes" if value else "no"
+        return _("yes") if value else _("no")
     if value is None:
-        return "nothing"
+        return _("nothing")
     if isinstance(value, list) and value and all(isinstance(one, str | int | float) for one in value):
         return ", ".join(_text(one) for one in value)
     if isinstance(value, dict) and value and all(isinstance(one, str | int | float) for one in value.values()):

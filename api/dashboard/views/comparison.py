@@ -98,7 +98,7 @@ def pairs(before: Sequence[ComparedRun], after: Sequence[ComparedRun], now: date
 
 
 def _problem(error_message: str | None, skip_reason: str | None) -> str:
-    return error_message or (formats.SKIPPED.get(skip_reason, skip_reason) if skip_reason else "")
+    return error_message or (_(formats.SKIPPED.get(skip_reason, skip_reason)) if skip_reason else "")
 
 
 def _step(step: Step) -> StepView:

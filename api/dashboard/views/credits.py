@@ -128,7 +128,7 @@ def total_cost(usage: CreditsUsage) -> str:
 
 
 def day_title(day: date) -> str:
-    return f"{day.day} {day:%b} {day.year}"
+    return formats.date_with_year(day)
 
 
 def entry_line(row: Row[Any], now: datetime) -> EntryLine:

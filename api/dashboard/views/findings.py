@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from api.dashboard.translations import ngettext
 from api.dashboard.views import formats, heartbeats
 from api.dashboard.views.formats import Moment, moment
 from heartbeat.store.overview.waiting import OpenFindingRow
@@ -36,7 +37,9 @@ def finding_view(row: OpenFindingRow, now: datetime) -> FindingView:
         detail=finding.detail,
         severity=finding.severity,
         state=finding.state,
-        times="once" if finding.times_seen == 1 else formats.count(finding.times_seen, "time"),
+        times=ngettext("seen once", "seen {count} times", finding.times_seen).format(
+            count=formats.number(finding.times_seen)
+        ),
         first=moment(finding.first_seen_at, zone, now),
         last=moment(finding.last_seen_at, zone, now),
         until=moment(finding.snoozed_until, zone, now) if finding.snoozed_until else None,

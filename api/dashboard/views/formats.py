@@ -3,44 +3,69 @@
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
 
+from babel.dates import format_skeleton, format_timedelta
+from babel.numbers import format_decimal
+
+from api.dashboard.translations import ENGLISH, language, marked, marked_plural, ngettext
+from api.dashboard.translations import gettext as _
 from api.dashboard.zones import reader_zone
 
 STATUS = {
-    "success": "Success",
-    "error": "Error",
-    "skipped": "Skipped",
-    "cancelled": "Cancelled",
-    "running": "Running",
+    "success": marked("Success"),
+    "error": marked("Error"),
+    "skipped": marked("Skipped"),
+    "cancelled": marked("Cancelled"),
+    "running": marked("Running"),
 }
-STATE = {"on": "On", "off": "Off", "paused": "Paused", "pending": "Pending"}
-TRIGGER = {"schedule": "On schedule", "manual": "By hand", "probe": "Tried again"}
+STATE = {"on": marked("On"), "off": marked("Off"), "paused": marked("Paused"), "pending": marked("Pending")}
+TRIGGER = {"schedule": marked("On schedule"), "manual": marked("By hand"), "probe": marked("Tried again")}
 SKIPPED = {
-    "overlap": "The run before it was still going.",
-    "missed": "It was due while nothing could run it.",
-    "budget": "The credit budget of the period was spent.",
-    "plan": "The project's plan did not allow it.",
-    "disabled_bot": "The bot or its heartbeats were switched off.",
-    "held": "A person had it skipped.",
+    "overlap": marked("The run before it was still going."),
+    "missed": marked("It was due while nothing could run it."),
+    "budget": marked("The credit budget of the period was spent."),
+    "plan": marked("The project's plan did not allow it."),
+    "disabled_bot": marked("The bot or its heartbeats were switched off."),
+    "held": marked("A person had it skipped."),
 }
-TASK = {"active": "Active", "paused": "Paused", "done": "Done", "cancelled": "Cancelled"}
-APPROVAL = {"pending": "Waits for you", "approved": "Approved", "denied": "Denied", "expired": "Expired"}
-SEVERITY = {"info": "Info", "warning": "Warning", "critical": "Critical"}
-FINDING = {"open": "Open", "acknowledged": "Acknowledged", "snoozed": "Snoozed", "resolved": "Resolved"}
-DELIVERY = {"pending": "On its way", "held": "Held", "delivered": "Delivered", "failed": "Failed"}
+TASK = {
+    "active": marked("Active"),
+    "paused": marked("Paused"),
+    "done": marked("Done"),
+    "cancelled": marked("Cancelled"),
+}
+APPROVAL = {
+    "pending": marked("Waits for you"),
+    "approved": marked("Approved"),
+    "denied": marked("Denied"),
+    "expired": marked("Expired"),
+}
+SEVERITY = {"info": marked("Info"), "warning": marked("Warning"), "critical": marked("Critical")}
+FINDING = {
+    "open": marked("Open"),
+    "acknowledged": marked("Acknowledged"),
+    "snoozed": marked("Snoozed"),
+    "resolved": marked("Resolved"),
+}
+DELIVERY = {
+    "pending": marked("On its way"),
+    "held": marked("Held"),
+    "delivered": marked("Delivered"),
+    "failed": marked("Failed"),
+}
 EVENT = {
-    "run.finding": "Findings",
-    "run.failed": "Failures",
-    "run.recovered": "Recoveries",
-    "heartbeat.paused": "Pauses",
-    "heartbeat.resumed": "Resumptions",
-    "heartbeat.missed": "Missed runs",
-    "approval.requested": "Approvals",
-    "tool.changed": "Changed tools",
-    "user.notified": "What agents say",
+    "run.finding": marked("Findings"),
+    "run.failed": marked("Failures"),
+    "run.recovered": marked("Recoveries"),
+    "heartbeat.paused": marked("Pauses"),
+    "heartbeat.resumed": marked("Resumptions"),
+    "heartbeat.missed": marked("Missed runs"),
+    "approval.requested": marked("Approvals"),
+    "tool.changed": marked("Changed tools"),
+    "user.notified": marked("What agents say"),
 }
 CHANNEL = {
     "webhook": "Webhook",
-    "email": "E-mail",
+    "email": marked("E-mail"),
     "slack": "Slack",
     "discord": "Discord",
     "telegram": "Telegram",
@@ -48,7 +73,13 @@ CHANNEL = {
     "ntfy": "ntfy",
     "apprise": "Apprise",
 }
-NEAR = {-1: "yesterday", 0: "today", 1: "tomorrow"}
+NEAR = {-1: marked("yesterday"), 0: marked("today"), 1: marked("tomorrow")}
+COUNTED = {
+    "run": marked_plural("{count} run", "{count} runs"),
+    "error": marked_plural("{count} error", "{count} errors"),
+    "tool": marked_plural("{count} tool", "{count} tools"),
+    "attempt": marked_plural("{count} attempt", "{count} attempts"),
+}
 MINUTE, HOUR, DAY = 60, 3600, 86400
 
 
@@ -97,13 +128,20 @@ def relative(instant: datetime, now: datetime) -> str:
     """ "in 4 min", "3 h ago": one unit, two where an hour would be too coarse."""
     away = abs((instant - now).total_seconds())
     if away < 1:
-        return "now"
+        return _("now")
+    if language() != ENGLISH:
+        threshold = 1 if away < DAY else 2
+        return format_timedelta(
+            instant - now, threshold=threshold, add_direction=True, format="short", locale=language()
+        )
     return f"in {span(away)}" if instant > now else f"{span(away)} ago"
 
 
 def span(seconds: float) -> str:
     """A length of time, rounded down: "40 s", "12 min", "3 h 20 min", "5 days"."""
     whole = int(seconds)
+    if language() != ENGLISH and whole >= 2 * DAY:
+        return format_timedelta(timedelta(days=whole // DAY), granularity="day", threshold=400, locale=language())
     if whole < MINUTE:
         return f"{whole} s"
     if whole < HOUR:
@@ -118,14 +156,21 @@ def took(milliseconds: int) -> str:
     """How long a run or a step took: "0.4 s", "38 s", "2 min 5 s"."""
     seconds = milliseconds / 1000
     if seconds < 10:
-        return f"{seconds:.1f} s"
+        return f"{decimal(seconds, 1)} s"
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
 def number(value: int) -> str:
     """Format 1234567 as "1,234,567"."""
-    return f"{value:,}"
+    return f"{value:,}" if language() == ENGLISH else format_decimal(value, locale=language())
+
+
+def decimal(value: float, places: int) -> str:
+    """Format 1234.5 to so many decimal places: "1,234.50"."""
+    if language() == ENGLISH:
+        return f"{value:,.{places}f}"
+    return format_decimal(value, format=f"#,##0.{'0' * places}", locale=language())
 
 
 def dollars(nano_usd: int) -> str:
@@ -133,14 +178,14 @@ def dollars(nano_usd: int) -> str:
     if not nano_usd:
         return ""
     if nano_usd < 100_000:
-        return "under $0.0001"
+        return _("under $0.0001")
     dollars = nano_usd / 10**9
-    return f"${dollars:,.2f}" if dollars >= 1 else f"${dollars:.4f}"
+    return _("${amount}").format(amount=decimal(dollars, 2 if dollars >= 1 else 4))
 
 
 def count(value: int, noun: str) -> str:
-    """ "1 run", "2 runs"."""
-    return f"{number(value)} {noun}" if value == 1 else f"{number(value)} {noun}s"
+    """ "1 run", "2 runs": the nouns of `COUNTED`."""
+    return ngettext(*COUNTED[noun], value).format(count=number(value))
 
 
 def tool(name: str) -> str:
@@ -150,7 +195,16 @@ def tool(name: str) -> str:
 
 def day(when: date) -> str:
     """ "1 Dec"."""
+    if language() != ENGLISH:
+        return format_skeleton("MMMd", when, locale=language())
     return f"{when.day} {when:%b}"
+
+
+def date_with_year(when: date) -> str:
+    """ "1 Dec 2026"."""
+    if language() != ENGLISH:
+        return format_skeleton("yMMMd", when, locale=language())
+    return f"{day(when)} {when.year}"
 
 
 def sentence(text: str) -> str:
@@ -180,6 +234,10 @@ def day_name(here: datetime, now: datetime) -> str:
     """ "today", "Mon 1 Dec": the day of a local time."""
     away = (here.date() - now.astimezone(here.tzinfo).date()) // timedelta(days=1)
     if away in NEAR:
-        return NEAR[away]
+        return _(NEAR[away])
+    if language() != ENGLISH:
+        return format_skeleton(
+            "MMMEd" if here.year == now.year else "yMMMEd", here, tzinfo=here.tzinfo, locale=language()
+        )
     year = "" if here.year == now.year else f" {here.year}"
     return f"{here:%a} {day(here)}{year}"

@@ -7,6 +7,8 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Row
 
+from api.dashboard.translations import gettext as _
+from api.dashboard.translations import marked
 from api.dashboard.views import formats
 from api.dashboard.views.formats import Moment, moment
 from api.dashboard.views.strips import Strip
@@ -16,7 +18,7 @@ from heartbeat.store.tables.credits import RunSums
 from heartbeat.store.tables.heartbeats import Heartbeat
 
 TITLE, NOTE = 90, 330
-PENDING = "Temporal has not taken the schedule yet; it follows by itself as soon as Temporal can be reached."
+PENDING = marked("Temporal has not taken the schedule yet; it follows by itself as soon as Temporal can be reached.")
 CHART_HEIGHT, BAR, GAP = 40, 10, 4
 
 Period = tuple[datetime, datetime]
@@ -103,7 +105,7 @@ def card(
 ) -> HeartbeatCard:
     """`due` is the heartbeat's cadence, `running` a run of it that is still going (`uuid`, `dry_run`)."""
     where, tick = ZoneInfo(row.timezone), due.next_after(now) if row.enabled else None
-    note = row.pause_message if row.pause_reason else PENDING if state(row) == "pending" else None
+    note = row.pause_message if row.pause_reason else _(PENDING) if state(row) == "pending" else None
     return HeartbeatCard(
         uuid=row.uuid,
         title=title(row),
@@ -167,7 +169,7 @@ def bars(days: Days) -> list[ChartBar]:
             x=index * (BAR + GAP),
             good=round((sums.executed - sums.error) * scale, 2),
             bad=round(sums.error * scale, 2),
-            label=f"{when.day} {when:%b}: {formats.count(sums.executed, 'run')}, {formats.count(sums.error, 'error')}",
+            label=f"{formats.day(when)}: {formats.count(sums.executed, 'run')}, {formats.count(sums.error, 'error')}",
         )
         for index, (when, sums) in enumerate(sums_of.items())
     ]
@@ -177,4 +179,6 @@ def _streak(row: Heartbeat) -> str | None:
     """Show failures in a row; of a paused heartbeat its note says it."""
     if not row.error_count or row.pause_reason:
         return None
-    return f"{row.error_count} of {formats.count(row.max_consecutive_errors, 'error')} in a row"
+    return _("{number} of {errors} in a row").format(
+        number=row.error_count, errors=formats.count(row.max_consecutive_errors, "error")
+    )

@@ -6,6 +6,8 @@ from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
+from api.dashboard.translations import gettext as _
+from api.dashboard.translations import marked
 from api.dashboard.views import formats
 from api.dashboard.views.formats import Moment, moment
 from heartbeat.notifications.rendering import render_event
@@ -18,7 +20,7 @@ from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.notifications import Notification
 
 BODY = 240
-SECRET = "an address that is kept secret"  # noqa: S105
+SECRET = marked("an address that is kept secret")
 
 
 @dataclass(frozen=True)
@@ -55,21 +57,23 @@ def target_view(listed: ListedTarget, trouble: str | None) -> TargetView:
     """Show a target; `trouble` is what went wrong with its newest message, if anything did."""
     row = listed.target
     owner = (
-        "a subscriber"
+        _("of a subscriber")
         if listed.member_uuid
-        else "one heartbeat"
+        else _("of one heartbeat")
         if listed.heartbeat_uuid
-        else "one bot"
+        else _("of one bot")
         if listed.bot_uuid
-        else ""
+        else _("of the whole project")
     )
     return TargetView(
         uuid=row.uuid,
         name=row.name,
-        channel=formats.CHANNEL.get(row.channel, row.channel),
+        channel=_(formats.CHANNEL.get(row.channel, row.channel)),
         where=where_to(row.config),
-        owner=f"of {owner}" if owner else "of the whole project",
-        events="Everything" if row.events is None else ", ".join(formats.EVENT.get(kind, kind) for kind in row.events),
+        owner=owner,
+        events=_("Everything")
+        if row.events is None
+        else ", ".join(_(formats.EVENT.get(kind, kind)) for kind in row.events),
         cooldown=formats.span(row.cooldown_seconds) if row.cooldown_seconds else None,
         enabled=row.is_enabled,
         trouble=trouble if row.is_enabled else row.disabled_reason,
@@ -81,12 +85,12 @@ def where_to(config: dict[str, Any]) -> str:
     if "to" in config:
         return str(config["to"])
     if "chat_id" in config:
-        return f"chat {config['chat_id']}"
+        return _("chat {id}").format(id=config["chat_id"])
     if "name" in config:
-        return f"the operator's {config['name']}"
+        return _("the operator's {name}").format(name=config["name"])
     url = urlsplit(str(config.get("url") or config.get("server") or ""))
     if not url.hostname:
-        return SECRET
+        return _(SECRET)
     return f"{url.hostname}{f':{url.port}' if url.port else ''}{url.path.rstrip('/')}"
 
 
@@ -98,7 +102,7 @@ def notification_view(listed: ListedNotification, now: datetime) -> Notification
     title, body = render_event(MessagePart(row, event, heartbeat, bot))
     if event.kind == APPROVAL:
         # The rest tells programs where to ask.
-        body = f"It asks to call {formats.tool(event.data['tool'])}."
+        body = _("It asks to call {tool}.").format(tool=formats.tool(event.data["tool"]))
     return NotificationView(
         title=title,
         body=formats.start(body, BODY),
@@ -106,7 +110,7 @@ def notification_view(listed: ListedNotification, now: datetime) -> Notification
         story=story(row, now) + _lost(row),
         error=row.last_error if row.status != "delivered" else None,
         target=listed.target.name,
-        channel=formats.CHANNEL.get(listed.target.channel, listed.target.channel),
+        channel=_(formats.CHANNEL.get(listed.target.channel, listed.target.channel)),
         at=moment(event.created_at, ZoneInfo(listed.timezone), now),
         link="/approvals" if event.kind == APPROVAL else f"/runs/{run}" if run else None,
     )
@@ -115,20 +119,26 @@ def notification_view(listed: ListedNotification, now: datetime) -> Notification
 def _lost(row: Notification) -> str:
     if not row.lost_attempts:
         return ""
-    return f"; of {formats.count(row.lost_attempts, 'attempt')} nobody knows whether it arrived"
+    return "; " + _("of {attempts} nobody knows whether it arrived").format(
+        attempts=formats.count(row.lost_attempts, "attempt")
+    )
 
 
 def story(row: Notification, now: datetime) -> str:
     """Say what became of a message, in a sentence or less."""
-    again = formats.relative(row.next_attempt_at, now) if row.next_attempt_at and row.next_attempt_at > now else "now"
+    again = (
+        formats.relative(row.next_attempt_at, now) if row.next_attempt_at and row.next_attempt_at > now else _("now")
+    )
     tries = formats.count(row.attempts, "attempt")
     if row.summary_id is not None:
-        return "told in a summary" if row.status == "delivered" else "part of a summary"
+        return _("told in a summary") if row.status == "delivered" else _("part of a summary")
     if row.status == "delivered":
         took = formats.relative(row.delivered_at, now) if row.delivered_at else ""
-        return f"{took}, at attempt {row.attempts}" if row.attempts > 1 else took
+        return _("{time}, at attempt {number}").format(time=took, number=row.attempts) if row.attempts > 1 else took
     if row.status == "failed":
-        return f"given up after {tries}" if row.attempts else "never sent"
+        return _("given up after {attempts}").format(attempts=tries) if row.attempts else _("never sent")
     if row.status == "held":
-        return f"for a summary, {again}"
-    return f"{tries} so far, the next {again}" if row.attempts else f"its first attempt is due {again}"
+        return _("for a summary, {time}").format(time=again)
+    if row.attempts:
+        return _("{attempts} so far, the next {time}").format(attempts=tries, time=again)
+    return _("its first attempt is due {time}").format(time=again)

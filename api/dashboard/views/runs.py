@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Row
 
+from api.dashboard.translations import gettext as _
 from api.dashboard.views import formats
 from api.dashboard.views.approvals import Argument, arguments
 from api.dashboard.views.formats import Moment, moment
@@ -91,14 +92,14 @@ def line(run: Run | Row[Any], zone: str, now: datetime, temporal_url: str | None
     due = moment(run.scheduled_for, where, now) if run.scheduled_for else None
     started = moment(run.started_at, where, now, seconds=True)
     delay = delay_ms(run)
-    so_far = f"{formats.span((now - run.started_at).total_seconds())} so far"
+    so_far = _("{time} so far").format(time=formats.span((now - run.started_at).total_seconds()))
     return RunLine(
         uuid=run.uuid,
         status=run.status,
         rehearsal=run.dry_run,
         trigger=run.trigger,
         due=due,
-        cause=_cause(due, started) if due else "by hand",
+        cause=_cause(due, started) if due else _("by hand"),
         started=started,
         delay=None if delay is None else formats.took(delay),
         took=so_far if run.status == "running" else formats.took(run.duration_ms or 0),
@@ -113,8 +114,8 @@ def line(run: Run | Row[Any], zone: str, now: datetime, temporal_url: str | None
 
 def _cause(due: Moment, started: Moment) -> str:
     """ "due 09:00"; with its day when the run began on another."""
-    day, _, time = due.clock.rpartition(", ")
-    return f"due {time}" if started.clock.startswith(f"{day}, ") else f"due {due.clock}"
+    day, _comma, time = due.clock.rpartition(", ")
+    return _("due {time}").format(time=time if started.clock.startswith(f"{day}, ") else due.clock)
 
 
 def outcome(run: Run | Row[Any]) -> str:
@@ -122,7 +123,7 @@ def outcome(run: Run | Row[Any]) -> str:
     if run.skip_reason == "held" and run.error_message:
         return run.error_message
     if run.status == "skipped":
-        return formats.SKIPPED.get(run.skip_reason or "", run.skip_reason or "")
+        return _(formats.SKIPPED.get(run.skip_reason or "", run.skip_reason or ""))
     return run.error_message or run.response or ""
 
 
@@ -139,7 +140,7 @@ def rehearsal_view(rehearsal: Rehearsal) -> RehearsalView:
     """Show what a rehearsal would have done."""
     calls = [(formats.tool(call.tool), arguments(call.arguments), call.needs_approval) for call in rehearsal.calls]
     messages = [
-        (formats.EVENT.get(one.event, one.event), f"{formats.CHANNEL.get(one.channel, one.channel)} {one.name}")
+        (_(formats.EVENT.get(one.event, one.event)), f"{_(formats.CHANNEL.get(one.channel, one.channel))} {one.name}")
         for one in rehearsal.events
     ]
     return RehearsalView(calls, messages)
@@ -151,7 +152,7 @@ def failed_requests(attempts: list[Attempt]) -> list[FailedRequest]:
         FailedRequest(
             row.step,
             row.attempt,
-            row.failure_code or "lost with its worker",
+            row.failure_code or _("lost with its worker"),
             row.provider_words or "",
             row.input_tokens,
             row.output_tokens,

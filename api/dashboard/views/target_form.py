@@ -54,7 +54,7 @@ def channels(settings: Settings) -> list[ChannelView]:
     """List the channels, those that most people have first."""
     obstacle = None if settings.apprise_targets else _("The operator has set up none yet.")
     return [
-        ChannelView(channel, formats.CHANNEL[channel], _(hint.summary), obstacle if channel == "apprise" else None)
+        ChannelView(channel, _(formats.CHANNEL[channel]), _(hint.summary), obstacle if channel == "apprise" else None)
         for channel, hint in CHANNEL_HINTS.items()
     ]
 
@@ -112,7 +112,7 @@ def empty_form(channel: str, owner: str) -> Form:
     defaults = {name: field.default for name, field in fields.items() if not field.is_required()}
     proposed = {**{name: value for name, value in defaults.items() if value is not None}}
     config = {**proposed, **CHANNELS[channel].new_secrets()}
-    name = ("name", formats.CHANNEL[channel])
+    name = ("name", _(formats.CHANNEL[channel]))
     return Form([name, ("owner", owner), ("every", "on"), *_cooldown(0), ("is_enabled", "on"), *_config(config)])
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from api.dashboard.translations import gettext as _
 from api.dashboard.views import formats, heartbeats
 from api.dashboard.views.formats import Moment, moment
 from api.dashboard.views.heartbeats import CadenceView
@@ -58,7 +59,9 @@ def task_view(row: Heartbeat, bot_name: str, due: CadenceView, maker: str | None
 
 def _left(row: Heartbeat, executions: int, state: str) -> str:
     if state not in ("active", "paused"):
-        return "none"
+        return _("none")
     if row.max_executions is None:
-        return "no limit"
-    return f"{formats.number(max(0, row.max_executions - executions))} of {formats.number(row.max_executions)}"
+        return _("no limit")
+    return _("{number} of {all}").format(
+        number=formats.number(max(0, row.max_executions - executions)), all=formats.number(row.max_executions)
+    )

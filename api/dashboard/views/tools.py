@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
+from api.dashboard.translations import gettext as _
 from api.dashboard.views.formats import Moment, count, moment
 from heartbeat.store.overview.waiting import ListedServer
 from heartbeat.store.tables.bots import Tool
@@ -60,11 +61,13 @@ def _state(tool: Tool, changed: int) -> tuple[str, str]:
     """What of a server asks for a person first: a change, then that it offers nothing, then that something is amiss."""
     offered = count(len(tool.tools), "tool")
     if changed:
-        return "pending", f"{count(changed, 'tool')} changed"
+        return "pending", _("{tools} changed").format(tools=count(changed, "tool"))
     if not tool.is_enabled:
-        return "off", "Off"
+        return "off", _("Off")
     if tool.last_error:
-        return ("warning", f"{offered}, with a problem") if tool.tools else ("error", "No tools")
+        return (
+            ("warning", _("{tools}, with a problem").format(tools=offered)) if tool.tools else ("error", _("No tools"))
+        )
     return "on", offered
 
 

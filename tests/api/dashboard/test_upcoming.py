@@ -26,24 +26,24 @@ def ticks_of(page: str, uuid: str) -> list[str]:
 
 async def test_the_next_days_in_order(owner: Owner) -> None:
     often = await due(owner, label="Every minute", cron_pattern="* * * * *")
-    daily = await due(owner, label="At <noon>", cron_pattern="0 12 * * *")
+    daily = await due(owner, label="At <midnight>", cron_pattern="58 23 * * *")
     page = await owner.browser.page("/upcoming")
     assert "Times are UTC." in page
-    assert "At &lt;noon&gt;" in page
-    assert 7 <= len(ticks_of(page, daily.uuid)) <= 8
+    assert "At &lt;midnight&gt;" in page
+    assert len(ticks_of(page, daily.uuid)) in (6, 7)
     ticks = ticks_of(page, often.uuid)
     assert ticks == sorted(ticks)
     assert len(ticks) <= 3 * 7
     assert page.count("and more") >= 6
     week = await owner.browser.page("/upcoming?view=week")
     assert week.count('class="card day"') == 7
-    assert week.count("At &lt;noon&gt;") == len(ticks_of(page, daily.uuid))
+    assert week.count("At &lt;midnight&gt;") == len(ticks_of(page, daily.uuid))
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 async def test_a_day_of_the_week_says_how_many_it_does_not_list(owner: Owner) -> None:
     for minute in range(20):
-        await due(owner, cron_pattern=f"{minute} 12 * * *")
+        await due(owner, cron_pattern=f"{minute} 22 * * *")
     week = await owner.browser.page("/upcoming?view=week")
     assert week.count("and 8 more") >= 6
     assert "choose a bot" not in week
@@ -97,8 +97,8 @@ async def test_a_task_is_shown_as_often_as_it_has_runs_left(owner: Owner) -> Non
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 async def test_of_very_many_only_the_first_are_worked_out(owner: Owner) -> None:
     for number in range(160):
-        await due(owner, label=f"Number {number}", cron_pattern=f"{number % 60} 12 * * *")
+        await due(owner, label=f"Number {number}", cron_pattern=f"{number % 60} {number % 24} * * *")
     page = await owner.browser.page("/upcoming")
-    assert page.count("<tr>") - page.count("<table") == 150
+    assert 130 < page.count("<tr>") - page.count("<table") <= 150
     assert "for there is so much; choose a bot" in page
     assert "Not listed as a whole" in await owner.browser.page("/upcoming?view=week")
