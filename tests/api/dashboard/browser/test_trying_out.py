@@ -1,28 +1,12 @@
 """A heartbeat is tried out in its form before it is saved, and after an edit."""
 
-import contextlib
-from collections.abc import AsyncIterator
-
-import pytest
 from playwright.async_api import Page, expect
-from pydantic import SecretStr
 
-import worker
 from tests.support.chromium import check_accessible, check_width
-from tests.support.dashboard import Owner
 from tests.support.model_server import ModelServer, asks, says
 
 
-@pytest.fixture
-async def model(owner: Owner) -> AsyncIterator[ModelServer]:
-    """A scripted model, and a worker that asks it."""
-    with contextlib.closing(ModelServer()) as server:
-        provider = {"openai_base_url": server.base_url, "openai_api_key": SecretStr("test-key")}
-        async with worker.running_worker(owner.temporal, owner.database, owner.settings.model_copy(update=provider)):
-            yield server
-
-
-async def test_it_is_rehearsed_switched_on_and_tried_on_its_runs(owner: Owner, model: ModelServer, page: Page) -> None:
+async def test_it_is_rehearsed_switched_on_and_tried_on_its_runs(working: None, model: ModelServer, page: Page) -> None:
     model.script(asks(("remember", {"text": "Disks are fine."})), says("All **quiet**."))
     panel = page.locator("#rehearsal")
     await page.goto("/heartbeats/new")
@@ -40,7 +24,6 @@ async def test_it_is_rehearsed_switched_on_and_tried_on_its_runs(owner: Owner, m
     await page.locator("#after-rehearsal button").click()
     await expect(page.locator(".done")).to_be_visible()
     heartbeat = page.url.partition("?")[0]
-    await owner.temporal.get_schedule_handle(heartbeat.rpartition("/")[2]).delete()
 
     model.script(says("As it was saved."))
     await page.get_by_role("button", name="Run now").click()
