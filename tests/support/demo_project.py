@@ -15,6 +15,7 @@ from heartbeat.store.projects.projects import create_key
 from heartbeat.store.rows import columns, exactly_one, insert
 from heartbeat.store.tables.bots import Bot, Memory, Subscriber
 from heartbeat.store.tables.heartbeats import Heartbeat
+from heartbeat.store.tables.notifications import Event
 from heartbeat.store.tables.runs import Run
 from tests.support import past_runs
 from tests.support.pending_rows import a_finding, a_message, a_target, a_task, a_tool, an_approval, changed_tool
@@ -220,6 +221,7 @@ def _messages(connection: Connection, tickets: Heartbeat, disks: Heartbeat) -> N
     a_message(connection, tickets, mail, kind="user.notified", data=told, **when)
     failed = {"run": new_id("log"), "message": "The provider is overloaded; it answered 529.", "code": "overloaded"}
     a_message(connection, disks, pager, data=failed, **when)
+    connection.execute(update(columns(Event)).values(created_at=NOW - timedelta(hours=1)))
 
 
 def _made(days: int) -> dict[str, datetime]:
