@@ -81,13 +81,21 @@ BY_HEARTBEAT = (
     .order_by(HEARTBEAT.c.period_credits.desc(), HEARTBEAT.c.id)
     .limit(MAX_ROWS)
 )
-PAST_BY_HEARTBEAT = (
-    select(*_HEARTBEAT, HEARTBEAT.c.credit_budget, func.sum(DAY.c.credits).label("used"), literal(0).label("held"))
-    .where(_HEARTBEATS, DAY.c.heartbeat_id == HEARTBEAT.c.id)
-    .where(DAY.c.day >= bindparam("since"), DAY.c.day < bindparam("until"), DAY.c.credits > 0)
-    .group_by(HEARTBEAT.c.id, BOT.c.id)
-    .order_by(func.sum(DAY.c.credits).desc(), HEARTBEAT.c.id)
+# The sums first: to carry what heartbeats are called along with every day took ten times as long.
+_MOST = (
+    select(DAY.c.heartbeat_id, func.sum(DAY.c.credits).label("used"))
+    .where(DAY.c.heartbeat_id.in_(select(HEARTBEAT.c.id).where(_HEARTBEATS)))
+    .where(DAY.c.day >= bindparam("since"), DAY.c.day < bindparam("until"))
+    .group_by(DAY.c.heartbeat_id)
+    .having(func.sum(DAY.c.credits) > 0)
+    .order_by(func.sum(DAY.c.credits).desc(), DAY.c.heartbeat_id)
     .limit(MAX_ROWS)
+    .subquery()
+)
+PAST_BY_HEARTBEAT = (
+    select(*_HEARTBEAT, HEARTBEAT.c.credit_budget, _MOST.c.used, literal(0).label("held"))
+    .where(HEARTBEAT.c.id == _MOST.c.heartbeat_id, BOT.c.id == HEARTBEAT.c.bot_id)
+    .order_by(_MOST.c.used.desc(), HEARTBEAT.c.id)
 )
 BY_MODEL = (
     select(ROLLUP.c.model, *_ADDED)

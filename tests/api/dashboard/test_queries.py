@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import Connection, event
 
 from heartbeat.settings import Plan
+from heartbeat.store.credits import usage
 from heartbeat.store.memory.memory import MemoryOwner, remember
 from heartbeat.store.notifications import targets
 from heartbeat.store.overview import entries, heartbeat_list, projects, waiting
@@ -44,6 +45,7 @@ BOUND = {
     "start": NOW,
     "before": 1,
     "wanted": "hb_x",
+    "until": "2026-12-01",
 }
 STATEMENTS = {
     "states": heartbeat_list.STATES,
@@ -54,6 +56,7 @@ STATEMENTS = {
     "ledger of a heartbeat": entries.OF_HEARTBEAT,
     "ledger of a run": entries.OF_RUN,
     "grants": entries.GRANTS,
+    "heartbeats of an earlier period": usage.PAST_BY_HEARTBEAT,
     "bots to be told of": owners.BOTS,
     "heartbeats to be told of": owners.HEARTBEATS,
     "subscribers to be told of": owners.MEMBERS,
