@@ -11,7 +11,7 @@ from api.dashboard.forms import read_form
 from api.dashboard.pages import PageRoute, VisitorDep, html, page_of, page_url
 from api.dashboard.translations import gettext as _
 from api.dashboard.translations import marked, ngettext
-from api.dashboard.views import charts, runs
+from api.dashboard.views import charts, formats, runs
 from api.dashboard.views.bots import bot_view
 from api.dashboard.views.heartbeats import HeartbeatCard, card
 from api.dashboard.views.strips import LastRuns, read_strips, strip
@@ -136,7 +136,7 @@ def _switched(connection: Connection, access: Access, uuid: str, on: bool, now: 
 async def reset_page(uuid: str, visitor: VisitorDep) -> Response:
     """Ask whether the bot is to forget everything."""
     frame, listed = await visitor.read_framed(_listed, uuid)
-    count = ngettext("%(num)s memory", "%(num)s memories", listed.memories) % {"num": f"{listed.memories:,}"}
+    count = ngettext("%(num)s memory", "%(num)s memories", listed.memories) % {"num": formats.number(listed.memories)}
     return html(
         "question",
         frame=frame,
@@ -165,7 +165,9 @@ def _reset(connection: Connection, access: Access, uuid: str) -> int:
 async def delete_page(uuid: str, visitor: VisitorDep) -> Response:
     """Ask whether the bot is to be deleted."""
     frame, listed = await visitor.read_framed(_listed, uuid)
-    count = ngettext("%(num)s heartbeat", "%(num)s heartbeats", listed.heartbeats) % {"num": f"{listed.heartbeats:,}"}
+    count = ngettext("%(num)s heartbeat", "%(num)s heartbeats", listed.heartbeats) % {
+        "num": formats.number(listed.heartbeats)
+    }
     return html(
         "question",
         frame=frame,

@@ -10,7 +10,7 @@ from api.dashboard.forms import Form, field_errors, read_form, validated
 from api.dashboard.pages import PageRoute, Visitor, VisitorDep, html, page_of
 from api.dashboard.translations import gettext as _
 from api.dashboard.translations import marked, ngettext
-from api.dashboard.views import runs
+from api.dashboard.views import formats, runs
 from api.dashboard.views.audience import address, subscriber_name, subscriber_view
 from api.dashboard.views.heartbeats import HeartbeatCard, card
 from api.dashboard.views.strips import LastRuns, read_strips, strip
@@ -140,7 +140,7 @@ async def forget_page(uuid: str, visitor: VisitorDep) -> Response:
         frame=frame,
         place="/memories",
         title=_("Forget %(name)s?") % {"name": subscriber_name(rows.subscriber)},
-        text=text % {"num": f"{rows.memories:,}", "bot": rows.bot.name},
+        text=text % {"num": formats.number(rows.memories), "bot": rows.bot.name},
         action=f"/subscribers/{rows.subscriber.uuid}/forget",
         button=_("Forget them"),
         back=f"/memories?member={rows.subscriber.uuid}",

@@ -29,8 +29,6 @@ NOT_LINKED = {
 }
 ID = re.compile(r"/[a-z]+_[0-9a-z]{16,}")
 LINKS = "[...document.querySelectorAll('a[href]')].map(link => link.getAttribute('href'))"
-# Links to pages that are being built.
-UNBUILT = re.compile(r"^/(memories|subscribers)\b")
 # What is no page of its own: assets, the link of a message, and what a script asks for.
 NO_PLACE = re.compile(r"^/(docs|static|sign-in|sign-out)|/(events|json)$|\.(js|css|csv|jsonl)\b")
 
@@ -50,7 +48,7 @@ async def crawl(page: Page) -> AsyncIterator[tuple[str, int]]:
         assert answer is not None
         yield address, answer.status
         for link in await page.evaluate(LINKS):
-            is_page = link.startswith("/") and not NO_PLACE.search(link) and not UNBUILT.search(link)
+            is_page = link.startswith("/") and not NO_PLACE.search(link)
             if is_page and kind_of(link) not in seen:
                 seen.add(kind_of(link))
                 waiting.append(link)
