@@ -14,6 +14,7 @@ from api.dashboard.forms import read_form
 from api.dashboard.pages import PageRoute, VisitorDep, html
 from api.dashboard.translations import gettext as _
 from api.dashboard.translations import marked
+from api.dashboard.views.strips import LastRuns, read_strips, strip
 from api.dashboard.views.upcoming import LINES, still_line, upcoming
 from heartbeat.domain.errors import Invalid
 from heartbeat.store.heartbeats.held_ticks import hold_tick, release_tick
@@ -43,6 +44,7 @@ class UpcomingRows:
     still: list[UpcomingHeartbeat]
     still_total: int
     bots: list[tuple[str, str]]
+    strips: LastRuns
 
 
 @router.get("")
@@ -61,6 +63,7 @@ async def upcoming_page(visitor: VisitorDep, view: str = "list", bot: str = "", 
         upcoming=upcoming(rows.due, len(rows.due) <= MAX_HEARTBEATS, view, now),
         still=[still_line(row, now) for row in rows.still],
         still_total=rows.still_total,
+        strips={one.path: one for one in (strip(row.heartbeat, rows.strips, now) for row in (*rows.due, *rows.still))},
         done=_(NOTICES[done]) if done in NOTICES else None,
     )
 
@@ -68,11 +71,13 @@ async def upcoming_page(visitor: VisitorDep, view: str = "list", bot: str = "", 
 def _rows(connection: Connection, access: Access, bot_uuid: str | None, now: datetime) -> UpcomingRows:
     project = access.project
     still, total = store.standing_still(connection, project, bot_uuid, MAX_STILL)
+    due = store.due_next(connection, project, bot_uuid, MAX_HEARTBEATS + 1, now)
     return UpcomingRows(
-        store.due_next(connection, project, bot_uuid, MAX_HEARTBEATS + 1, now),
+        due,
         still,
         total,
         store.bot_names(connection, project, MAX_BOTS),
+        read_strips(connection, [row.heartbeat for row in (*due, *still)]),
     )
 
 
