@@ -18,6 +18,7 @@ OF_A_TARGET = ("/notification/target/update", "/notification/target/delete", "/n
 OF_THE_PROJECT = ("/create", "/readall", "/project/credits", *OF_A_TARGET)
 FULL = {
     "prompt": "Check",
+    "tick": "2036-11-28T09:00:00Z",
     "name": "A name",
     "member_id": "mem_1",
     "server_label": "Tools",
