@@ -127,3 +127,14 @@ def test_a_database_that_cannot_be_reached_is_one_line(heartbeat: Run) -> None:
     assert done.err.startswith("heartbeat: The database cannot be used: ")
     assert done.err.count("\n") == 1
     assert "secret" not in done.err
+
+
+def test_a_link_to_sign_in_is_printed_while_there_is_a_key(empty: str, heartbeat: Run) -> None:
+    project = json.loads(heartbeat("project", "create", "Acme", "--json").out)["project"]
+    refused = heartbeat("sign-in")
+    assert (refused.code, "heartbeat key create" in refused.err) == (1, True)
+    assert heartbeat("key", "create").code == 0
+    for arguments in ((), (f"--project={project}",)):
+        printed = heartbeat("sign-in", *arguments)
+        assert re.fullmatch(r"http://127\.0\.0\.1:8400/sign-in/once\?token=[\w-]{43}\n", printed.out)
+    assert heartbeat("sign-in", "--project=proj_x").code == 1
