@@ -37,17 +37,9 @@ def one_of_everything(connection: Connection, owner: Owner, text: str) -> None:
     member = _row(connection, Subscriber, uuid=new_id("mem"), bot_id=owner.bot.id, name=text, subscribed_at=NOW)
     heartbeat = _heartbeats(connection, owner.bot, member, text)
     run = _runs(connection, heartbeat, text)
-    _row(
-        connection,
-        Memory,
-        uuid=new_id("mem"),
-        bot_id=owner.bot.id,
-        member_id=member.id,
-        text=text,
-        words=text,
-        run_id=run.id,
-        **_times(),
-    )
+    memory = {"bot_id": owner.bot.id, "text": text, "words": text, "run_id": run.id, **_times()}
+    for member_id in (None, member.id):
+        _row(connection, Memory, uuid=new_id("mem"), member_id=member_id, **memory)
     _waiting(connection, heartbeat, text)
     _messages(connection, heartbeat, run, text)
     changed = {**changed_tool(text), "description": text}

@@ -14,8 +14,6 @@ pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 ID = re.compile(r"/[a-z]+_[0-9a-z]{16,}")
 NO_PLACE = re.compile(r"^/(docs|sign-in)|/(events|json)$|\.(js|css|csv|jsonl)\b")
-# Links to pages that are being built.
-UNBUILT = re.compile(r"^/(memories|subscribers)\b")
 
 
 async def visited(owner: Owner) -> dict[str, HtmlPage]:
@@ -28,7 +26,7 @@ async def visited(owner: Owner) -> dict[str, HtmlPage]:
         assert dangers(page) == [], address
         for link in page.links:
             kind = ID.sub("/{id}", urlsplit(link).path)
-            if kind not in kinds and not NO_PLACE.search(link) and not UNBUILT.search(link):
+            if kind not in kinds and not NO_PLACE.search(link):
                 kinds.add(kind)
                 waiting.append(link)
     return pages

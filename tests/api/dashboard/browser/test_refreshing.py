@@ -80,7 +80,7 @@ async def test_the_link_of_a_message_opens_a_page_whose_buttons_work(owner: Owne
     await page.goto(link.removeprefix("https://heartbeat.example"))
     await expect(page.locator(".given dd").first).to_have_text("a plumber")
     await page.get_by_role("button", name="Approve").click()
-    await expect(page.locator("[role=status] strong")).to_have_text("This was approved.")
+    await expect(page.locator("[role=status] strong")).to_have_text("Decision: Approved")
 
 
 async def test_a_console_that_complains_is_heard(visitors: Visitors) -> None:
