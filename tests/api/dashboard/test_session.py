@@ -7,6 +7,7 @@ from http.cookies import SimpleCookie
 from itertools import product
 
 from api.dashboard import session
+from api.dashboard.forms import MAX_FIELDS
 from heartbeat.store.projects.projects import create_key, revoke_key
 from tests.support.dashboard import FOREIGN, SITE, Browser, Owner, an_owner, browsing
 
@@ -197,7 +198,7 @@ async def test_no_origin_and_no_host_are_a_mistake_of_ours(stranger: Browser) ->
 
 async def test_a_form_with_fields_without_end_is_a_mistake_of_its_sender(stranger: Browser) -> None:
     headers = {"sec-fetch-site": "same-origin"}
-    answer = await stranger.post("/sign-in", content="&".join(f"a{n}=1" for n in range(401)), headers=headers)
+    answer = await stranger.post("/sign-in", content="&".join(f"a{n}=1" for n in range(MAX_FIELDS + 1)), headers=headers)
     assert answer.status_code == 400
 
 
