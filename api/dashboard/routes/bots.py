@@ -18,7 +18,6 @@ from api.dashboard.views.strips import LastRuns, read_strips, strip
 from api.dashboard.views.tools import server_view
 from api.next_ticks import next_tick
 from heartbeat.agents.model_names import choose_default_model
-from heartbeat.domain import credits
 from heartbeat.store.bots import bots as store
 from heartbeat.store.bots.bots import BotChange
 from heartbeat.store.heartbeats.tick_accounting import cadence_of
@@ -84,7 +83,7 @@ async def bot_page(uuid: str, visitor: VisitorDep, days: str = "", done: str = "
     now, settings = visitor.now(), visitor.stack.settings
     frame, rows = await visitor.read_framed(_bot, uuid, charts.period_of(days), now)
     bot = rows.listed.bot
-    period = credits.period(now, frame.project.period_anchor_day)
+    period = frame.project.period(now)
     return html(
         "bot",
         panel=charts.panel(rows.days, f"/bots/{bot.uuid}", {"bot_id": bot.uuid}),

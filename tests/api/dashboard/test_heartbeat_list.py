@@ -5,14 +5,12 @@ from datetime import UTC, datetime, timedelta
 from html import unescape
 
 import pytest
-from sqlalchemy import insert
 
 from heartbeat.domain import credits
-from heartbeat.domain.ids import new_id
 from heartbeat.store.rows import columns
 from heartbeat.store.tables.heartbeats import Heartbeat
-from heartbeat.store.tables.runs import Run
 from tests.support.dashboard import SITE, Owner, rows_of
+from tests.support.last_runs import MIXED, MOSTLY_WELL, last_runs_of
 from tests.support.seeds import YEARLY, a_bot, a_heartbeat, a_project, heartbeat_row
 
 on_one_store = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -136,35 +134,6 @@ async def test_it_is_said_to_which_it_could_not_be_done(owner: Owner) -> None:
     assert (await select(owner, "enable", [])).headers["location"] == "/?done=enable&n=0"
     assert "No heartbeat was selected." in await owner.browser.page("/?done=enable&n=0")
     assert (await select(owner, "explode", [owner.heartbeat.uuid])).status_code == 404
-
-
-MIXED = ("success", "success", "error", "skipped", "cancelled")
-MOSTLY_WELL = ("success",) * 8 + ("error", "skipped")
-
-
-def last_runs_of(connection, heartbeats: list[Heartbeat], count: int, statuses: tuple[str, ...] = MIXED) -> list[str]:
-    """Give each of these heartbeats so many runs; returns the log ids of the first one's, oldest first."""
-    began = datetime.now(UTC) - timedelta(days=1)
-    rows = [
-        {
-            "uuid": new_id("log"),
-            "project_id": heartbeat.project_id,
-            "bot_id": heartbeat.bot_id,
-            "heartbeat_id": heartbeat.id,
-            "trigger": "manual",
-            "status": statuses[number % len(statuses)],
-            "prompt": heartbeat.prompt,
-            "model": "openai:scripted",
-            "max_reply_tokens": 100,
-            "started_at": began + timedelta(minutes=number),
-            "duration_ms": 900,
-            "created_at": began,
-        }
-        for heartbeat in heartbeats
-        for number in range(count)
-    ]
-    connection.execute(insert(columns(Run)), rows)
-    return [row["uuid"] for row in rows[:count]]
 
 
 async def test_the_last_runs_stand_in_the_list_each_a_link(owner: Owner) -> None:

@@ -7,9 +7,9 @@ from sqlalchemy import Connection
 
 from heartbeat.store.credits.rollup import add_to_day
 from heartbeat.store.tables.heartbeats import Heartbeat
-from tests.api.dashboard.test_heartbeat_list import last_runs_of
 from tests.support.chromium import check_accessible, check_width
 from tests.support.dashboard import Owner
+from tests.support.last_runs import last_runs_of
 from tests.support.seeds import YEARLY, a_heartbeat
 
 REFRESH = "document.dispatchEvent(new Event('visibilitychange'))"
