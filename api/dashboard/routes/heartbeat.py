@@ -62,7 +62,7 @@ async def heartbeat_page(uuid: str, visitor: VisitorDep, page: str = "1", days: 
         "heartbeat",
         frame=frame,
         refresh=page_url(charts.page_path(path, days), current),
-        panel=charts.panel(rows.days, path, {"heartbeat": heartbeat.uuid}),
+        panel=charts.panel(rows.days, path, {"heartbeat_id": heartbeat.uuid}),
         card=heartbeats.card(heartbeat, rows.bot.name, next_tick(cadence_of(heartbeat)), period, now, running),
         heartbeat=heartbeat,
         bot=rows.bot,
