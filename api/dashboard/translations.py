@@ -11,8 +11,6 @@ from io import BytesIO
 from pathlib import Path
 
 from babel import negotiate_locale
-from babel.messages.mofile import write_mo
-from babel.messages.pofile import read_po
 
 CATALOGUES = Path(__file__).parent / "locale"
 ENGLISH = "en"
@@ -75,6 +73,10 @@ def marked_plural(singular: str, plural: str) -> tuple[str, str]:
 def _catalogue(code: str) -> NullTranslations:
     if code == ENGLISH:
         return NullTranslations()
+    # Loaded with the first page in another language.
+    from babel.messages.mofile import write_mo
+    from babel.messages.pofile import read_po
+
     compiled = BytesIO()
     with (CATALOGUES / f"{code}.po").open("rb") as file:
         write_mo(compiled, read_po(file, locale=code))

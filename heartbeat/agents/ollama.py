@@ -1,7 +1,5 @@
 """An Ollama on this machine: looked for when nothing else says which model to use."""
 
-import httpx2
-
 from heartbeat.agents.model_names import LOCAL, choose_default_model
 from heartbeat.settings import Settings
 
@@ -18,6 +16,9 @@ def ollama_models(settings: Settings) -> list[str]:
     """
     if choose_default_model(settings) != LOCAL or settings.default_model or settings.openai_base_url:
         return []
+    # Most APIs never look for one, and it weighs some megabytes.
+    import httpx2
+
     url = f"{settings.ollama_base_url.rstrip('/').removesuffix('/v1')}/api/tags"
     try:
         with httpx2.Client(timeout=SECONDS, trust_env=False) as client:

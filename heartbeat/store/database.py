@@ -19,13 +19,12 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, ParamSpec, TypeVar
 
-from psycopg.errors import InsufficientPrivilege, UndefinedColumn, UndefinedTable
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, NotSupportedError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from heartbeat.domain.errors import Unavailable
-from heartbeat.store.postgres import POOL, lost_state, postgres_engine, time_limit
+from heartbeat.store.postgres_calls import NO_PRIVILEGE, OF_ANOTHER_VERSION, POOL, lost_state, time_limit
 from heartbeat.store.sqlite_reader import Query, SqliteReader
 
 log = logging.getLogger(__name__)
@@ -36,7 +35,6 @@ T = TypeVar("T")
 SQLITE_BUSY_MS = 8_000
 # A statement or a value that is wrong; whatever else a driver raises is the database's own trouble.
 OUR_MISTAKES = (DataError, IntegrityError, NotSupportedError, ProgrammingError)
-OF_ANOTHER_VERSION = (UndefinedTable, UndefinedColumn)
 OUTCOME_UNKNOWN = (
     "The database went away in the middle of a change: it was made whole, or not at all. Look before you repeat it."
 )
@@ -182,10 +180,11 @@ async def _reached(answer: Awaitable[T]) -> T:
         return await answer
     except (DBAPIError, PoolTimeout) as problem:
         reason = getattr(problem, "orig", None)
-        if isinstance(reason, OF_ANOTHER_VERSION):
+        state = getattr(reason, "sqlstate", None)
+        if state in OF_ANOTHER_VERSION:
             message = "The database is not of this version: run `heartbeat migrate`."
             raise Unavailable("database_not_migrated", message) from problem
-        if isinstance(problem, OUR_MISTAKES) and not (isinstance(reason, InsufficientPrivilege) or lost_state(reason)):
+        if isinstance(problem, OUR_MISTAKES) and not (state == NO_PRIVILEGE or lost_state(reason)):
             raise
         message = f"The database cannot be reached: {_first_line(problem)}"
         raise Unavailable("database_unavailable", message) from problem
@@ -194,7 +193,12 @@ async def _reached(answer: Awaitable[T]) -> T:
 def make_engine(url: str, limit: float | None = None) -> Engine:
     """Make the engine of either kind of database; nothing is opened yet. `limit` as for `Database`."""
     url = driver_url(url)
-    return _sqlite_engine(url) if url.startswith("sqlite") else postgres_engine(url, limit)
+    if url.startswith("sqlite"):
+        return _sqlite_engine(url)
+    # The driver weighs nine megabytes.
+    from heartbeat.store.postgres import postgres_engine
+
+    return postgres_engine(url, limit)
 
 
 def driver_url(url: str) -> str:

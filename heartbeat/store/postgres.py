@@ -6,9 +6,6 @@ server ends a statement, and a transaction that is left alone, by itself.
 """
 
 import re
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from time import monotonic
 from typing import Any
 
@@ -18,7 +15,8 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import InvalidatePoolError
 
-POOL = 10
+from heartbeat.store.postgres_calls import POOL, deadline, lost_state, time_limit
+
 # Whether a pooled connection is alive shows within this time, so that there is time left for the next one.
 PING_SECONDS = 2.0
 POOL_SECONDS = 5.0
@@ -35,40 +33,19 @@ CONNECT_ARGS: dict[str, Any] = {
     "prepare_threshold": None,
 }
 REFUSED_OPTIONS = re.compile(r"startup parameter|command-line options", re.IGNORECASE)
-# The connection is of no more use though it is open: a pooler changed what is behind it (prepared statements are gone
-# or there twice), or a failover made its server one that cannot be written to.
-LOST_STATE = {"26000", "42P05", "25006"}
-
-_limit = threading.local()
-
-
-@contextmanager
-def time_limit(seconds: float) -> Iterator[None]:
-    """Have the calls of this thread to PostgreSQL fail once `seconds` have passed, as a server that is away does."""
-    before = _until()
-    _limit.until = min(before, monotonic() + seconds)
-    try:
-        yield
-    finally:
-        _limit.until = before
-
-
-def _until() -> float:
-    until: float = getattr(_limit, "until", float("inf"))
-    return until
 
 
 class TimedConnection(psycopg.Connection[Any]):
     """A connection whose calls end within the `time_limit` of their thread."""
 
     def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:
-        until = _until()
-        if until == float("inf"):
+        end = deadline()
+        if end == float("inf"):
             return super().wait(gen, interval, timeout)
         try:
-            return super().wait(gen, interval, max(0.0, until - monotonic()))
+            return super().wait(gen, interval, max(0.0, end - monotonic()))
         except psycopg.OperationalError:
-            if monotonic() < until:
+            if monotonic() < end:
                 raise
             # Whatever comes back later would be taken for the answer to another call.
             self.close()
@@ -91,13 +68,6 @@ def postgres_engine(url: str, statement_seconds: float | None) -> Engine:
     event.listen(engine, "begin", lambda connection: _limit_transaction(connection, limits))
     event.listen(engine, "handle_error", _drop_useless)
     return engine
-
-
-def lost_state(problem: BaseException | None) -> bool:
-    """Whether an error says that the server behind a connection is not what it was."""
-    state = getattr(problem, "sqlstate", None)
-    # After a migration, where statements have names: "cached plan must not change result type".
-    return state in LOST_STATE or (state == "0A000" and "cached plan" in str(problem))
 
 
 def _server_limits(statement_seconds: float | None) -> dict[str, str]:
@@ -148,7 +118,7 @@ def _check_alive(engine: Engine, driver: Any, info: dict[Any, Any]) -> None:
     if info.pop("new", False):
         return
     try:
-        with time_limit(min(PING_SECONDS, (_until() - monotonic()) / 2)):
+        with time_limit(min(PING_SECONDS, (deadline() - monotonic()) / 2)):
             engine.dialect.do_ping(driver)
     except psycopg.Error as problem:
         raise InvalidatePoolError from problem

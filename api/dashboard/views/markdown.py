@@ -1,15 +1,20 @@
 """What agents write as HTML. Text, structure and links are left of their Markdown: nobody vouches for their words."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from functools import cache, lru_cache
+from html import escape
+from typing import TYPE_CHECKING
 
-import nh3
-from markdown_it import MarkdownIt
-from markdown_it.common.utils import escapeHtml
-from markdown_it.renderer import RendererProtocol
-from markdown_it.token import Token
-from markdown_it.utils import EnvType, OptionsDict
 from markupsafe import Markup
+
+# Loaded with the first answer that is shown: an API without a dashboard needs none of it.
+if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
+    from markdown_it.renderer import RendererProtocol
+    from markdown_it.token import Token
+    from markdown_it.utils import EnvType, OptionsDict
 
 # A longer text is shown as it was written: to parse it would hold up everybody else.
 MAX_LENGTH = 20_000
@@ -27,6 +32,8 @@ def markdown(text: str) -> Markup | None:
     """Render a text; `None` for one that is too long to be."""
     if len(text) > MAX_LENGTH:
         return None
+    import nh3
+
     html = nh3.clean(
         _parser().render(text),
         tags=TAGS,
@@ -40,6 +47,8 @@ def markdown(text: str) -> Markup | None:
 
 @cache
 def _parser() -> MarkdownIt:
+    from markdown_it import MarkdownIt
+
     parser = MarkdownIt("commonmark", {"html": False, "breaks": True}).enable(["table", "strikethrough"])
     parser.add_render_rule("image", _as_link)
     parser.add_render_rule("heading_open", _moved_down)
@@ -52,7 +61,7 @@ def _as_link(
 ) -> str:
     """Link to an image instead of loading it: whoever put it there would learn who reads this, and when."""
     source = str(tokens[index].attrGet("src") or "")
-    return f'<a href="{escapeHtml(source)}">{escapeHtml(tokens[index].content or source)}</a>'
+    return f'<a href="{escape(source)}">{escape(tokens[index].content or source)}</a>'
 
 
 def _moved_down(
