@@ -1,84 +1,27 @@
-"""The pages of a heartbeat's form: made, changed, made again, deleted; refused with nothing lost."""
+"""The pages of a heartbeat's form: how it is filled, what it looks ahead to, and that nothing typed is lost."""
 
 import re
 from html import unescape
-from typing import Any
 
-import httpx
 import pytest
 from markupsafe import escape
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, insert, update
 
-from api.dashboard import heartbeat_form as forms
 from api.dashboard.forms import Form
 from api.dashboard.when_form import WHEN
 from heartbeat.domain.cadence.ticks import Cadence
 from heartbeat.domain.heartbeat_fields import HeartbeatFields
 from heartbeat.gallery.templates import templates
-from heartbeat.store.heartbeats.heartbeats import IS_HEARTBEAT
-from heartbeat.store.rows import columns, exactly_one
+from heartbeat.store.rows import columns
 from heartbeat.store.tables.bots import Bot, Subscriber
 from heartbeat.store.tables.heartbeats import Heartbeat
-from heartbeat.store.tables.projects import Project
 from tests.support.dashboard import SITE, Owner
-from tests.support.seeds import a_bot, a_heartbeat, a_project, heartbeat_row
+from tests.support.heartbeat_form import fields_of, heartbeats_of, hidden_on, row_at, send, set_plan, typed_on
+from tests.support.seeds import a_bot, a_heartbeat, a_project
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
-BOT, HEARTBEAT, PROJECT = columns(Bot), columns(Heartbeat), columns(Project)
-TYPED = {"prompt": "Suggest one thing.", "label": "Ideas", "cron_pattern": "0 0 1 1 *"}
-
-
-def fields_of(owner: Owner, **fields: str) -> list[tuple[str, str]]:
-    """What the browser sends of a form with `TYPED` in it and these."""
-    form = forms.form_of(TYPED, [("bot_id", owner.bot.uuid)])
-    return form.replaced([*fields.items()]).fields
-
-
-async def send(owner: Owner, path: str, fields: list[tuple[str, str]], do: str = "save") -> httpx.Response:
-    data: dict[str, Any] = {}
-    for name, value in [*fields, ("do", do)]:
-        data.setdefault(name, []).append(value)
-    return await owner.browser.post(path, data=data, headers={"origin": SITE})
-
-
-def typed_on(page: str) -> list[tuple[str, str]]:
-    """The fields that a browser would send of a page's form, its controls as they stand."""
-    form = page.split('id="heartbeat-form"')[1].split("</form>")[0]
-    fields = []
-    for tag in re.findall(r"<input [^>]*>", form):
-        attributes = dict(re.findall(r'([\w-]+)="([^"]*)"', tag))
-        is_choice = attributes.get("type") in ("checkbox", "radio")
-        if "name" in attributes and (not is_choice or " checked" in tag):
-            fields.append((attributes["name"], unescape(attributes.get("value", ""))))
-    for name, text in re.findall(r'<textarea [^>]*name="(\w+)"[^>]*>\n(.*?)</textarea>', form, re.DOTALL):
-        fields.append((name, unescape(text)))
-    for name, options in re.findall(r'<select [^>]*name="(\w+)"[^>]*>(.*?)</select>', form, re.DOTALL):
-        values = re.findall(r'<option value="([^"]*)"( selected)?', options)
-        fields.append((name, next((value for value, chosen in values if chosen), values[0][0])))
-    return fields
-
-
-def hidden_on(page: str) -> dict[str, str]:
-    """The hidden fields of a page, each of which is there once."""
-    return {name: unescape(value) for name, value in re.findall(r'type="hidden" name="([^"]*)" value="([^"]*)"', page)}
-
-
-async def heartbeats_of(owner: Owner) -> int:
-    count = select(func.count()).select_from(HEARTBEAT).where(HEARTBEAT.c.project_id == owner.project.id, IS_HEARTBEAT)
-    return await owner.database.read(lambda c: c.execute(count).scalar_one())
-
-
-async def set_plan(owner: Owner, plan: str) -> None:
-    statement = update(PROJECT).where(PROJECT.c.id == owner.project.id).values(plan=plan)
-    await owner.database.write(lambda c: c.execute(statement))
-
-
-async def row_at(owner: Owner, answer: httpx.Response) -> Heartbeat:
-    """The heartbeat or task that an answer leads to."""
-    assert answer.status_code == 303, answer.text
-    uuid = answer.headers["location"].split("/")[2].split("?")[0]
-    return await owner.database.read(heartbeat_row, uuid)
+BOT = columns(Bot)
 
 
 async def test_every_field_of_the_api_has_its_control(owner: Owner) -> None:
@@ -89,54 +32,6 @@ async def test_every_field_of_the_api_has_its_control(owner: Owner) -> None:
     ids = re.findall(r'<(?:input|select|textarea) id="(\w+)"', page)
     assert len(ids) == len(set(ids)) > 15
     assert all(f'<label for="{name}">' in page for name in ids)
-
-
-async def test_what_is_saved_is_off_until_it_is_switched_on(owner: Owner) -> None:
-    saved = await row_at(owner, await send(owner, "/heartbeats/new", fields_of(owner)))
-    assert (saved.prompt, saved.label, saved.cron_pattern) == ("Suggest one thing.", "Ideas", "0 0 1 1 *")
-    assert (saved.bot_id, saved.enabled, saved.synced_version) == (owner.bot.id, False, saved.version)
-    page = await owner.browser.page(f"/heartbeats/{saved.uuid}?done=created")
-    assert "The heartbeat was made. It is off" in page
-    edit = f"/heartbeats/{saved.uuid}/edit"
-    on = await row_at(owner, await send(owner, edit, typed_on(await owner.browser.page(edit)), "enable"))
-    assert (on.id, on.enabled) == (saved.id, True)
-    again = await row_at(owner, await send(owner, edit, typed_on(await owner.browser.page(edit))))
-    assert again.enabled, "Save leaves it on"
-    straight = await row_at(owner, await send(owner, "/heartbeats/new", fields_of(owner), "enable"))
-    assert straight.enabled
-    assert straight.id != saved.id, "a form of a new heartbeat changes none that has the same prompt"
-
-
-async def test_the_form_of_a_heartbeat_saved_as_it_is_changes_nothing(owner: Owner) -> None:
-    values = {"interval_minutes": 90, "cron_pattern": None, "active_days": "6,7", "auto_resume": False}
-    odd = await owner.add(
-        prompt='Line one.\r\n\r\n  "Quoted" & <b>bold</b>\n',
-        external_id=" k",
-        jitter_seconds=7,
-        enabled=False,
-        **values,
-    )
-    for heartbeat in (odd, owner.heartbeat):
-        edit = f"/heartbeats/{heartbeat.uuid}/edit"
-        page = await owner.browser.page(edit)
-        saved = await row_at(owner, await send(owner, edit, typed_on(page)))
-        assert {name: getattr(saved, name) for name in HeartbeatFields.model_fields} == {
-            name: getattr(heartbeat, name) for name in HeartbeatFields.model_fields
-        }
-        assert (saved.version, saved.anchor_at) == (heartbeat.version, heartbeat.anchor_at)
-
-
-async def test_a_bot_is_made_with_its_heartbeat_or_not_at_all(owner: Owner) -> None:
-    new = {"bot_id": "new", "bot_name": "Desk", "bot_model": "", "bot_instruction": "Be kind."}
-    of_name = select(BOT).where(BOT.c.name == "Desk", BOT.c.project_id == owner.project.id)
-    await set_plan(owner, "starter")
-    refused = await send(owner, "/heartbeats/new", fields_of(owner, **new, frequency="minutes", every="5"))
-    assert refused.status_code == 400
-    assert "runs every 5 minutes at its closest" in unescape(refused.text)
-    assert await owner.database.read(lambda c: c.execute(of_name).all()) == []
-    made = await row_at(owner, await send(owner, "/heartbeats/new", fields_of(owner, **new)))
-    bot = await owner.database.read(lambda c: exactly_one(c, Bot, of_name))
-    assert (made.bot_id, bot.heartbeat, bot.model, bot.instruction) == (bot.id, True, None, "Be kind.")
 
 
 async def test_a_refused_form_keeps_everything_and_says_what_is_wrong_where(owner: Owner) -> None:
@@ -219,94 +114,6 @@ async def test_the_clocks_and_the_plan_are_told_of_beside_the_form(owner: Owner)
     assert "Configure would refuse this: " in unescape(often.text)
     nothing = await send(owner, "/heartbeats/outlook", fields_of(owner, frequency="weekly"))
     assert "As soon as it is clear when it runs" in nothing.text
-
-
-async def test_the_second_of_two_editors_is_told_what_the_first_changed(owner: Owner) -> None:
-    edit = f"/heartbeats/{owner.heartbeat.uuid}/edit"
-    first, second = [Form(typed_on(await owner.browser.page(edit))) for _ in range(2)]
-    first = first.replaced([("label", "First"), ("frequency", "daily"), ("time", "06:00")])
-    assert (await send(owner, edit, first.fields)).status_code == 303
-    second = second.replaced([("max_steps", "9"), ("label", "Second")])
-    answer = await send(owner, edit, second.fields)
-    assert answer.status_code == 409
-    told = unescape(answer.text.split('id="changes"')[1].split("</section>")[0])
-    assert '<th scope="row">Name</th><td>none</td><td>First</td>' in told
-    assert "<td>0 0 1 1 *</td><td>0 6 * * *</td>" in told
-    assert "Prompt" not in told
-    kept = Form(typed_on(answer.text))
-    assert (kept.get("max_steps"), kept.get("label"), kept.get("cron_pattern")) == ("9", "Second", "0 0 1 1 *")
-
-    theirs = await send(owner, edit, kept.fields, "theirs")
-    assert theirs.status_code == 200
-    taken = Form(typed_on(theirs.text))
-    assert [taken.get(name) for name in ("max_steps", "label", "frequency", "time")] == ["9", "First", "daily", "06:00"]
-    unsaved = await owner.database.read(heartbeat_row, owner.heartbeat.uuid)
-    assert (unsaved.label, unsaved.max_steps) == ("First", 20)
-
-    mine = await row_at(owner, await send(owner, edit, kept.fields))
-    assert (mine.label, mine.max_steps, mine.cron_pattern) == ("Second", 9, "0 0 1 1 *")
-    again = await send(owner, edit, kept.fields)
-    assert again.status_code == 303, "what is already as it is to be is no conflict"
-
-
-async def test_a_form_whose_heartbeat_was_deleted_makes_a_new_one_of_what_was_typed(owner: Owner) -> None:
-    edit = f"/heartbeats/{owner.heartbeat.uuid}/edit"
-    form = Form(typed_on(await owner.browser.page(edit))).replaced([("label", "Kept")])
-    assert (await owner.browser.submit(f"/heartbeats/{owner.heartbeat.uuid}/delete")).status_code == 303
-    answer = await send(owner, edit, form.fields)
-    assert answer.status_code == 404
-    assert "was deleted meanwhile" in answer.text
-    assert 'action="/heartbeats/new"' in answer.text
-    made = await row_at(owner, await send(owner, "/heartbeats/new", typed_on(answer.text)))
-    assert (made.label, made.prompt) == ("Kept", owner.heartbeat.prompt)
-
-
-async def test_another_like_it_is_another(owner: Owner) -> None:
-    like = await owner.add(prompt="The same.", label="Report", external_id="key", catch_up="none", enabled=False)
-    page = await owner.browser.page(f"/heartbeats/new?from={like.uuid}")
-    made = await row_at(owner, await send(owner, "/heartbeats/new", typed_on(page)))
-    assert made.id != like.id
-    assert (made.prompt, made.label, made.external_id, made.catch_up) == ("The same.", "Report (copy)", None, "none")
-    taken = await send(owner, "/heartbeats/new", [*typed_on(page), ("external_id", "key")])
-    assert taken.status_code == 303, "the first of two fields counts"
-    form = Form(typed_on(page)).replaced([("external_id", "key")])
-    refused = await send(owner, "/heartbeats/new", form.fields)
-    assert refused.status_code == 409
-    assert f"belongs to heartbeat {like.uuid}" in refused.text
-
-
-async def test_it_is_deleted_after_a_question(owner: Owner) -> None:
-    page = await owner.browser.page(f"/heartbeats/{owner.heartbeat.uuid}")
-    for name in ("edit", "delete"):
-        assert f'href="/heartbeats/{owner.heartbeat.uuid}/{name}"' in page
-    assert f'href="/heartbeats/new?from={owner.heartbeat.uuid}"' in page
-    question = await owner.browser.page(f"/heartbeats/{owner.heartbeat.uuid}/delete")
-    assert "This cannot be undone" in question
-    assert await heartbeats_of(owner) == 1
-    answer = await owner.browser.submit(f"/heartbeats/{owner.heartbeat.uuid}/delete")
-    assert answer.headers["location"] == "/?done=deleted"
-    assert "The heartbeat was deleted" in await owner.browser.page("/?done=deleted")
-    assert await heartbeats_of(owner) == 0
-
-
-async def test_what_ends_becomes_a_task(owner: Owner) -> None:
-    once = fields_of(owner, frequency="once", once_at="2027-01-04T09:00", timezone="Europe/Berlin", description="Why.")
-    part = unescape((await send(owner, "/heartbeats/outlook", once)).text)
-    assert "Once, on Monday 4 January 2027 at 09:00, Berlin time" in part
-    assert part.count("<time") == 2
-    answer = await send(owner, "/heartbeats/new", once)
-    assert answer.headers["location"].startswith("/tasks/task_")
-    task = await row_at(owner, answer)
-    assert (task.label, task.description, task.max_executions) == ("Ideas", "Why.", 1)
-    thrice = fields_of(owner, frequency="daily", ends="after", max_executions="3")
-    assert (await send(owner, "/heartbeats/outlook", thrice)).text.count("<time") == 3
-    assert (await row_at(owner, await send(owner, "/heartbeats/new", thrice))).max_executions == 3
-    past = await send(owner, "/heartbeats/new", fields_of(owner, frequency="once", once_at="2020-01-04T09:00"))
-    assert past.status_code == 400
-    assert 'id="once_at-said" role="alert">Write a time from now' in past.text
-    edit = f"/heartbeats/{owner.heartbeat.uuid}/edit"
-    refused = await send(owner, edit, [*typed_on(await owner.browser.page(edit)), ("ends", "after")])
-    assert refused.status_code == 400
 
 
 async def test_templates_fill_the_form(owner: Owner) -> None:
