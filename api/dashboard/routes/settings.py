@@ -1,19 +1,19 @@
 """The page of settings: of the project, and of how this browser shows it."""
 
 from datetime import datetime
-from zoneinfo import available_timezones
 
 from fastapi import APIRouter, Request
 from sqlalchemy import Connection
 from starlette.responses import RedirectResponse, Response
 
-from api.dashboard import translations
+from api.dashboard import translations, zones
 from api.dashboard.forms import Form, field_errors, read_form, refusal, validated
 from api.dashboard.pages import PageRoute, Visitor, VisitorDep, html, is_https
 from api.dashboard.translations import gettext as _
 from api.dashboard.translations import marked
 from api.dashboard.views.settings import language_options, plan_lines, turning
 from api.schemas.projects import UpdateProject
+from heartbeat.domain.cadence.zones import names as zone_names
 from heartbeat.domain.errors import Invalid, ProductError
 from heartbeat.store.credits.periods import move_anchor_day
 from heartbeat.store.projects.access import Access
@@ -25,7 +25,7 @@ NOTICES = {
     "project": marked("The project was changed."),
     "display": marked("This browser shows pages like this from now on."),
 }
-ZONE_COOKIE, CHOSEN = "heartbeat_zone", "heartbeat_zone_chosen"
+CHOSEN = "heartbeat_zone_chosen"
 YEAR = 365 * 86_400
 
 
@@ -52,10 +52,11 @@ async def change_display(request: Request, visitor: VisitorDep) -> Response:
     """Keep in this browser which language and time zone it wants; an empty one is left to the browser."""
     form, response = await read_form(request), RedirectResponse("/settings?done=display", 303)
     await visitor.access()
-    language, zone = form.get(translations.COOKIE), form.get(ZONE_COOKIE)
-    if zone not in {"", *available_timezones()}:
-        return await _page(request, visitor, None, display=form, problem=Invalid(ZONE_COOKIE, _("is no time zone")))
-    for name, value in ((translations.COOKIE, language), (ZONE_COOKIE, zone), (CHOSEN, "1" if zone else "")):
+    chosen, zone = form.get(translations.COOKIE), form.get(zones.COOKIE)
+    language = chosen if chosen in translations.languages() else ""
+    if zone and zone not in zone_names():
+        return await _page(request, visitor, None, display=form, problem=Invalid(zones.COOKIE, _("is no time zone")))
+    for name, value in ((translations.COOKIE, language), (zones.COOKIE, zone), (CHOSEN, "1" if zone else "")):
         if value:
             # The script of a page sets the zone of a browser that chose none.
             response.set_cookie(name, value, max_age=YEAR, secure=is_https(request), samesite="lax")
@@ -75,7 +76,7 @@ async def _page(
     frame, access = await visitor.read_framed(_access)
     project = frame.project
     saved = Form([("name", project.name), ("anchor_day", str(project.period_anchor_day))])
-    names = (translations.COOKIE, ZONE_COOKIE) if CHOSEN in request.cookies else (translations.COOKIE,)
+    names = (translations.COOKIE, zones.COOKIE) if CHOSEN in request.cookies else (translations.COOKIE,)
     cookies = [(name, request.cookies.get(name, "")) for name in names]
     return html(
         "settings",
@@ -87,7 +88,7 @@ async def _page(
         plan=plan_lines(access.plan),
         display=display or Form(cookies),
         languages=language_options(),
-        zones=sorted(available_timezones()),
+        zones=sorted(zone_names()),
         done=NOTICES.get(done),
     )
 

@@ -51,5 +51,8 @@ async def test_a_browser_keeps_its_language_and_its_time_zone(owner: Owner) -> N
     assert 'value="Europe/Berlin"' in page
     wrong = await owner.browser.submit("/settings/display", heartbeat_language="de", heartbeat_zone="Mars/Olympus")
     assert (wrong.status_code, 'id="heartbeat_zone-said" role="alert"' in wrong.text) == (400, True)
+    unknown = await owner.browser.submit("/settings/display", heartbeat_language="中文", heartbeat_zone="Europe/Berlin")
+    assert (unknown.status_code, "heartbeat_language" in dict(owner.browser.cookies)) == (303, False)
+    await owner.browser.submit("/settings/display", heartbeat_language="de", heartbeat_zone="Europe/Berlin")
     await owner.browser.submit("/settings/display", heartbeat_language="", heartbeat_zone="")
     assert not {"heartbeat_zone", "heartbeat_language"} & set(dict(owner.browser.cookies))
