@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from starlette.responses import RedirectResponse, Response
 
 from api.dashboard import heartbeat_form as forms
-from api.dashboard.forms import Form, read_form
+from api.dashboard.forms import Form, read_form, refusal
 from api.dashboard.heartbeat_saving import EditedMeanwhile, look_ahead, require_heartbeat, save
 from api.dashboard.pages import PageRoute, Visitor, VisitorDep, html
 from api.dashboard.translations import gettext as _
@@ -144,9 +144,7 @@ async def _submitted(visitor: Visitor, editor: Editor) -> Response:
     except EditedMeanwhile as problem:
         return await _show(visitor, _edited_meanwhile(editor, problem))
     except ProductError as problem:
-        if problem.status >= 500:
-            raise
-        return await _show(visitor, _refused(editor, problem))
+        return await _show(visitor, _refused(editor, refusal(problem)))
 
 
 async def _check(visitor: Visitor, editor: Editor) -> Response:

@@ -93,16 +93,12 @@ async def tries_page(uuids: str, visitor: VisitorDep) -> Response:
 
 async def _refused(visitor: Visitor, form: Form, problem: ProductError) -> Response:
     """Say why nothing was rehearsed, by field."""
-    frame, _access = await visitor.read_framed(_whole)
+    frame = await visitor.frame()
     labels = {name: _(label) for name, label in LABELS.items()}
     problems = [(labels.get(name, name), said) for name, said in forms.form_errors(problem, form).items()]
     # Beside its form it is what the form asked for, and no page that could not be shown.
     status = 200 if form.get("beside") and problem.status < 500 else problem.status
     return html("rehearsal", status, frame=frame, refresh=None, run=None, rehearsal=None, problems=problems)
-
-
-def _whole(connection: Connection, access: Access) -> Access:
-    return access
 
 
 def _promise(connection: Connection, access: Access, asked: FormRequest, log_id: str, now: datetime) -> Access:

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request
 from sqlalchemy import Connection
 from starlette.responses import RedirectResponse, Response
 
-from api.dashboard.forms import Form, field_errors, read_form, validated
+from api.dashboard.forms import Form, field_errors, read_form, refusal, validated
 from api.dashboard.pages import PageRoute, Visitor, VisitorDep, html, page_of
 from api.dashboard.translations import gettext as _
 from api.dashboard.translations import marked, ngettext
@@ -80,9 +80,8 @@ async def add(request: Request, visitor: VisitorDep) -> Response:
         values = {"project_id": access.project.uuid, **form.filled("bot_id", "email", "name")}
         member = await visitor.write(_added, validated(CreateSubscriber, values), visitor.now())
     except ProductError as problem:
-        if problem.status >= 500:
-            raise
-        errors = {"bot_id": problem.message} if problem.code == "bot_not_found" else field_errors(problem)
+        no_bot = problem.code == "bot_not_found"
+        errors = {"bot_id": problem.message} if no_bot else field_errors(refusal(problem))
         return await _show(visitor, form, errors, problem.status)
     return RedirectResponse(f"/subscribers/{member.uuid}?done=created", 303)
 

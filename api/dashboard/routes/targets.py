@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from fastapi import APIRouter, Request
 from sqlalchemy import Connection
@@ -45,8 +44,7 @@ async def new_page(visitor: VisitorDep, channel: str = "", of: str = "") -> Resp
     """The channels to choose from, and then the form of one."""
     if channel in CHANNEL_HINTS:
         return await _page(visitor, TargetEditor(channel, view.empty_form(channel, of)))
-    frame, _ = await visitor.read_framed(_nothing)
-    return html("target_channels", frame=frame, channels=view.channels(visitor.stack.settings), of=of)
+    return html("target_channels", frame=await visitor.frame(), channels=view.channels(visitor.stack.settings), of=of)
 
 
 @router.post("/new")
@@ -67,8 +65,7 @@ async def create(request: Request, visitor: VisitorDep, channel: str = "") -> Re
     except ProductError as problem:
         return await _page(visitor, TargetEditor(channel, form, problem=refusal(problem)))
     if new.made_up:
-        frame, _ = await visitor.read_framed(_nothing)
-        return html("target_secret", frame=frame, name=body.name, secrets=new.made_up)
+        return html("target_secret", frame=await visitor.frame(), name=body.name, secrets=new.made_up)
     return RedirectResponse("/notifications?done=added", 303)
 
 
@@ -154,7 +151,3 @@ def _created(
 ) -> store.ListedTarget:
     owner = access_to_owner(connection, access, body.bot_key, body.heartbeat_key)
     return store_target(connection, owner, body, new, now)
-
-
-def _nothing(connection: Connection, access: Access) -> Any:
-    return None

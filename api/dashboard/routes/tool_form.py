@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request
 from sqlalchemy import Connection
 from starlette.responses import RedirectResponse, Response
 
-from api.dashboard.forms import Form, field_errors, read_form, validated
+from api.dashboard.forms import Form, field_errors, read_form, refusal, validated
 from api.dashboard.pages import PageRoute, Visitor, VisitorDep, html
 from api.dashboard.tool_form import NEW, form_of, new_values_of, values_of
 from api.dashboard.translations import translated
@@ -88,9 +88,7 @@ async def edit(uuid: str, request: Request, visitor: VisitorDep) -> Response:
         update = await prepare_update(body, tool, visitor.stack.settings)
         await visitor.write(write_update, update, visitor.stack.settings, visitor.now())
     except ProductError as problem:
-        if problem.status >= 500:
-            raise
-        return await _show(visitor, _refused(ToolEditor(access.bot, form, tool), problem))
+        return await _show(visitor, _refused(ToolEditor(access.bot, form, tool), refusal(problem)))
     return RedirectResponse(f"/tools/{uuid}?done=saved", 303)
 
 

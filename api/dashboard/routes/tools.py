@@ -1,21 +1,19 @@
 """The page of tools: the servers of every bot, and what of theirs changed and waits to be accepted."""
 
-from datetime import datetime
-
 from fastapi import APIRouter
 from sqlalchemy import Connection
 from starlette.responses import RedirectResponse, Response
 
 from api.dashboard.pages import PageRoute, VisitorDep, html, page_of, page_url
+from api.dashboard.routes.tool_form import bot_and_tool
+from api.dashboard.routes.tool_server import write_listing
 from api.dashboard.translations import marked
 from api.dashboard.views import runs
 from api.dashboard.views.tools import server_view
-from api.tool_registration import ToolListing, accept_listing, list_offered
-from heartbeat.store.overview.waiting import ListedServer, access_to_tool, count_servers, server_page
+from api.tool_registration import list_offered
+from heartbeat.store.overview.waiting import ListedServer, count_servers, server_page
 from heartbeat.store.pages import Page
 from heartbeat.store.projects.access import Access
-from heartbeat.store.tables.bots import Tool
-from heartbeat.store.tools import servers as store
 
 router = APIRouter(prefix="/tools", route_class=PageRoute, include_in_schema=False)
 
@@ -48,15 +46,7 @@ def _servers(connection: Connection, access: Access, page: Page) -> tuple[list[L
 @router.post("/{uuid}/accept")
 async def accept(uuid: str, visitor: VisitorDep) -> Response:
     """Take what a server offers now as what its tools are."""
-    before = await visitor.read(_tool, uuid)
+    _access, before = await visitor.read(bot_and_tool, uuid)
     listing = await list_offered(before, visitor.stack.settings)
-    await visitor.write(_accepted, before, listing, visitor.now())
+    await visitor.write(write_listing, before, listing, visitor.now())
     return RedirectResponse(f"/tools?done={'down' if listing.problem else 'accepted'}", 303)
-
-
-def _tool(connection: Connection, access: Access, uuid: str) -> Tool:
-    return store.tool(connection, access_to_tool(connection, access, uuid), uuid)
-
-
-def _accepted(connection: Connection, access: Access, before: Tool, listing: ToolListing, now: datetime) -> Tool:
-    return accept_listing(connection, access_to_tool(connection, access, before.uuid), before, listing, now)
