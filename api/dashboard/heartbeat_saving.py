@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
+from hashlib import sha256
 from typing import Any
 
 from sqlalchemy import Connection
@@ -18,11 +19,13 @@ from heartbeat.domain.errors import Invalid, ProductError
 from heartbeat.store.bots.bots import create_bot
 from heartbeat.store.heartbeats import tasks
 from heartbeat.store.heartbeats.configure import ConfigureRequest, configure
+from heartbeat.store.heartbeats.heartbeats import enable as switch_on
 from heartbeat.store.heartbeats.heartbeats import heartbeat as heartbeat_of
 from heartbeat.store.heartbeats.heartbeats import lock_bot
 from heartbeat.store.heartbeats.preview import Preview, preview, preview_task
-from heartbeat.store.overview.projects import access_to_bot, access_to_heartbeat
+from heartbeat.store.overview.projects import access_to_bot, access_to_heartbeat, task_and_bot
 from heartbeat.store.projects.access import Access
+from heartbeat.store.projects.idempotency import LIFETIME, KeyedRequest, StoredResponse, claim, store_response
 from heartbeat.store.tables.heartbeats import Heartbeat
 
 
@@ -43,6 +46,38 @@ def look_ahead(connection: Connection, access: Access, form: Form, now: datetime
         return preview_task(connection, access, validated(CreateTask, values).new_task(), now)
     request = validated(Configure, values).configure_request()
     return preview(connection, access, replace(request, always_new=request.uuid is None), now)
+
+
+def save_once(
+    connection: Connection, access: Access, wanted: FormRequest, loaded: str, enable: bool, now: datetime
+) -> Heartbeat:
+    """`save`; the same form of a new one, sent again as by a second click, means the one that is made already."""
+    if wanted.draft is None or (wanted.configure is not None and wanted.configure.uuid):
+        return save(connection, access, wanted, loaded, enable, now)
+    key = _key(wanted.draft, wanted)
+    # The claim is made with what it is for, in one transaction: of two at once the second waits for the first's answer.
+    claimed = claim(connection, access.project.id, KeyedRequest(key, key), now, LIFETIME)
+    if isinstance(claimed, StoredResponse):
+        return _made_before(connection, access, wanted, claimed.answer, enable, now)
+    heartbeat = save(connection, access, wanted, loaded, enable, now)
+    store_response(connection, claimed, 303, heartbeat.uuid)
+    return heartbeat
+
+
+def _key(draft: str, wanted: FormRequest) -> str:
+    """Write what a form asks for so that another key means another wish, also in a form of the same draft."""
+    bodies = [body.model_dump_json() for body in (wanted.bot, wanted.configure, wanted.task) if body is not None]
+    return sha256("\n".join([draft, *bodies]).encode()).hexdigest()
+
+
+def _made_before(
+    connection: Connection, access: Access, wanted: FormRequest, uuid: str, enable: bool, now: datetime
+) -> Heartbeat:
+    """Return what the same form made, switched on if it says so by now; raises `NotFound` when it was deleted."""
+    if wanted.task is not None:
+        return task_and_bot(connection, access.project, uuid)[0]
+    access = access_to_heartbeat(connection, access, uuid)
+    return access.heartbeat if access.heartbeat.enabled or not enable else switch_on(connection, access, now)
 
 
 def save(

@@ -11,7 +11,7 @@ from starlette.responses import RedirectResponse, Response
 
 from api.dashboard import heartbeat_form as forms
 from api.dashboard.forms import Form, read_form, refusal
-from api.dashboard.heartbeat_saving import EditedMeanwhile, look_ahead, require_heartbeat, save
+from api.dashboard.heartbeat_saving import EditedMeanwhile, look_ahead, require_heartbeat, save_once
 from api.dashboard.pages import PageRoute, Visitor, VisitorDep, html
 from api.dashboard.translations import gettext as _
 from api.dashboard.views import heartbeat_form as views
@@ -172,7 +172,7 @@ BUTTONS = {"check": _check, "theirs": _take_theirs}
 async def _saved(visitor: Visitor, form: Form, enable: bool) -> Heartbeat:
     require_heartbeat(form)
     wanted = forms.request_of(form, (await visitor.access()).project.uuid)
-    heartbeat = await visitor.write(save, wanted, form.get("loaded"), enable, visitor.now())
+    heartbeat = await visitor.write(save_once, wanted, form.get("loaded"), enable, visitor.now())
     return await visitor.stack.schedules.sync_row(heartbeat)
 
 
@@ -182,7 +182,7 @@ def _refused(editor: Editor, problem: ProductError) -> Editor:
     if problem.code != "heartbeat_not_found":
         return replace(editor, errors=errors, status=problem.status)
     gone = _("This heartbeat was deleted meanwhile. What you typed is still here; saving it makes a new one.")
-    form = editor.form.replaced([], "uuid", "loaded")
+    form = editor.form.replaced([], "uuid", "loaded", "draft")
     return Editor(form, "/heartbeats/new", errors={"": gone}, status=problem.status)
 
 

@@ -1,4 +1,4 @@
-"""First answers to requests that carried an `Idempotency-Key`, kept for a day."""
+"""First answers to requests that carried an `Idempotency-Key`, or were forms; kept for a day."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
