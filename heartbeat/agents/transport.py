@@ -71,7 +71,10 @@ def _repaired(request: httpx2.Request, response: httpx2.Response) -> httpx2.Resp
 
 def _leads_elsewhere(url: httpx2.URL, location: str) -> bool:
     """Whether a redirect leaves the host, or its TLS. The client would take along every key but `Authorization`."""
-    target = url.join(location)
+    try:
+        target = url.join(location)
+    except httpx2.InvalidURL:
+        return True
     secured = url.scheme == "http" and target.scheme == "https"
     return target.host != url.host or not (secured or (target.scheme, target.port) == (url.scheme, url.port))
 

@@ -73,13 +73,16 @@ async def test_a_redirect_takes_no_key_to_another_host() -> None:
             "/old/chat/completions": leads("/v1/chat/completions"),
             "/v1/chat/completions": completes(),
             "/away/chat/completions": leads(other.url("/v1/chat/completions")),
+            "/nowhere/chat/completions": leads("https://[::1"),
         }
         async with Peer(answers) as provider:
             assert await words_of(openai_base_url=provider.url("/old")) == "ok"
-            failure = await reply_of(openai_base_url=provider.url("/away"))
-    assert isinstance(failure, ModelFailure)
-    assert (failure.code, other.asked) == ("bad_answer", [])
-    assert "a redirect to another host, where no key is sent" in failure.message
+            failures = [await reply_of(openai_base_url=provider.url(path)) for path in ("/away", "/nowhere")]
+    assert other.asked == []
+    for failure in failures:
+        assert isinstance(failure, ModelFailure)
+        assert failure.code == "bad_answer"
+        assert "a redirect to another host, where no key is sent" in failure.message
 
 
 async def test_a_tunnel_is_asked_for_where_the_provider_speaks_tls() -> None:

@@ -9,6 +9,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pydantic_core import SchemaError, SchemaValidator, ValidationError, core_schema
+
 from heartbeat.agents.tools.schemas import at_reference
 
 Schema = Mapping[str, Any]
@@ -44,6 +46,8 @@ class _Fitting:
 
     def __init__(self, root: Schema) -> None:
         self._root = root
+        # By the id of a schema within `root`, each looked at once: references may lead in circles, or to one from many.
+        self._kinds: dict[int, dict[str, Schema]] = {}
 
     def members(self, value: dict[str, Any], schema: Schema, depth: int) -> dict[str, Any]:
         """An object with each member fitted, and without those that say that they are not given."""
@@ -114,6 +118,12 @@ class _Fitting:
         """The types that `schema` takes, each with the part of it that says so; none where it takes anything."""
         if not isinstance(schema, Mapping):
             return {}
+        if id(schema) not in self._kinds:
+            self._kinds[id(schema)] = {}
+            self._kinds[id(schema)] = self._kinds_of(schema)
+        return self._kinds[id(schema)]
+
+    def _kinds_of(self, schema: Schema) -> dict[str, Schema]:
         whole = at_reference(schema, self._root)
         if types := _declared(whole):
             return dict.fromkeys(types, whole)
@@ -165,10 +175,15 @@ def _takes(schema: Schema, text: str) -> bool:
 
 
 def _matches(pattern: str, text: str) -> bool:
+    """Whether `text` matches; a pattern that cannot be read, or looks around, is taken to match."""
     try:
-        return re.search(pattern, text) is not None
-    except re.error:
+        # It is a stranger's, and `re` can take for ever with one.
+        SchemaValidator(core_schema.str_schema(pattern=pattern)).validate_python(text)
+    except SchemaError:
         return True
+    except ValidationError:
+        return False
+    return True
 
 
 def _one_of(text: Any, values: list[Any] | None) -> Any:

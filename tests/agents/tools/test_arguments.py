@@ -99,6 +99,31 @@ def test_null_stays_where_it_is_taken() -> None:
     assert given({}, None, required=False) == {"x": None}
 
 
+def to(name: str) -> dict[str, str]:
+    return {"$ref": f"#/$defs/{name}"}
+
+
+@pytest.mark.parametrize(
+    "definitions",
+    [
+        {"0": {"allOf": [to("0")]}},
+        {"0": {"anyOf": [to("1"), TEXT]}, "1": {"oneOf": [to("0"), WHOLE]}},
+    ],
+)
+def test_references_in_a_circle_leave_a_value_as_it_is(definitions: dict[str, Any]) -> None:
+    schema = {"type": "object", "properties": {"x": to("0")}, "$defs": definitions}
+    assert read_arguments('{"x": "1"}', schema) == {"x": "1"}
+
+
+def test_a_server_cannot_have_its_schema_read_for_ever() -> None:
+    """Each definition leads to the next by two ways, and of two blanks the pattern can take one or both, or none."""
+    definitions = {str(number): {"anyOf": [to(str(number + 1))] * 2} for number in range(64)}
+    schema = {"type": "object", "properties": {"x": to("0")}, "$defs": {**definitions, "64": WHOLE}}
+    assert read_arguments('{"x": "1"}', schema) == {"x": 1}
+    schema = {"type": "object", "properties": {"x": {"type": "string", "pattern": r"^(\s|\s\s)*x"}}}
+    assert read_arguments(json.dumps({"x": f"{' ' * 200}null"}), schema) == {}
+
+
 def given(schema: Any, written: Any, required: bool) -> dict[str, Any] | None:
     either = {"anyOf": [WHOLE, YES]}
     whole = {"type": "object", "properties": {"x": schema, "y": either}, "$defs": {"level": LEVEL, "a/b c": WHOLE}}
