@@ -52,7 +52,6 @@ TRANSACTION = workflow.LocalActivityConfig(start_to_close_timeout=TRANSACTION_TI
 @workflow.defn(name=AGENT_RUN)
 class AgentRun:
     def __init__(self) -> None:
-        self._is_cancelled = False
         self._decided: set[int] = set()
 
     @workflow.run
@@ -89,7 +88,7 @@ class AgentRun:
         self._renew_deadline(opened)
         number = 1
         try:
-            if self._is_cancelled:
+            if workflow.cancellation_reason() is not None:
                 raise asyncio.CancelledError
             while (thought := await self._think(opened, number)).calls:
                 self._raise_if_cancelled()
@@ -179,13 +178,11 @@ class AgentRun:
         )
 
     async def _shielded(self, transaction: Awaitable[T]) -> T:
-        """Await it to its end, whatever is cancelled meanwhile: no run is left open. The next step hears of it."""
+        """Await it to its end, whatever is cancelled meanwhile: no run is left open."""
         task = asyncio.ensure_future(transaction)
         while not task.done():
-            try:
+            with suppress(asyncio.CancelledError):
                 await asyncio.shield(task)
-            except asyncio.CancelledError:
-                self._is_cancelled = True
         return task.result()
 
     async def _sync_schedule(self, request: RunRequest, schedule_changed: bool) -> None:
