@@ -5,13 +5,13 @@ before they are parsed (bodies/).
 """
 
 import time
-from collections.abc import Iterator
 
 import httpx2
 
 from heartbeat.agents.bodies.repair import CHECK_ADDRESS, KEEPS_METHOD, UnusableResponse, repaired
 from heartbeat.agents.bodies.shapes import whole
 from heartbeat.agents.parameters import Parameters
+from heartbeat.egress.unreachable import causes
 
 # Of the body as it was sent; the repaired one is another.
 BODY_HEADERS = {"content-encoding", "content-length", "transfer-encoding"}
@@ -81,16 +81,9 @@ def _leads_elsewhere(url: httpx2.URL, location: str) -> bool:
 
 def unusable_response_behind(problem: BaseException) -> UnusableResponse | None:
     """The `UnusableResponse` that a client library wrapped into an exception of its own; `None` when there is none."""
-    return next((cause for cause in _causes(problem) if isinstance(cause, UnusableResponse)), None)
+    return next((cause for cause in causes(problem) if isinstance(cause, UnusableResponse)), None)
 
 
 def never_left(problem: BaseException) -> bool:
     """Whether the request could not even be written: a key that is no header, an address that is none."""
-    return any(isinstance(cause, UNSENDABLE) for cause in _causes(problem))
-
-
-def _causes(problem: BaseException) -> Iterator[BaseException]:
-    cause: BaseException | None = problem
-    while cause is not None:
-        yield cause
-        cause = cause.__cause__ or cause.__context__
+    return any(isinstance(cause, UNSENDABLE) for cause in causes(problem))

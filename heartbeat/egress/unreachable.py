@@ -7,7 +7,7 @@ from socket import gaierror
 
 def why_unreachable(problem: BaseException) -> str:
     """Say what came in the way of a connection, after a colon; nothing if that is not known."""
-    for cause in _causes(problem):
+    for cause in causes(problem):
         match cause:
             case ssl.SSLCertVerificationError():
                 return f": its certificate is not trusted ({cause.verify_message})"
@@ -20,7 +20,8 @@ def why_unreachable(problem: BaseException) -> str:
     return ""
 
 
-def _causes(problem: BaseException) -> Iterator[BaseException]:
+def causes(problem: BaseException) -> Iterator[BaseException]:
+    """Yield an exception, what it was raised for, and so on."""
     cause: BaseException | None = problem
     while cause is not None:
         yield cause
