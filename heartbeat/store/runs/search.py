@@ -39,7 +39,8 @@ RUN, HEARTBEAT, BOT = columns(Run), columns(Heartbeat), columns(Bot)
 REHEARSAL = "rehearsal"
 # So many runs are looked at in one piece when no index holds what is asked for.
 LOOK_AT = 500
-# More branches than these cost more than they save: then all runs are walked, most of which are the project's.
+# More branches than these cost more than they save, and SQLite has no more than 500: then all runs are walked, most of
+# which are the project's.
 MAX_BRANCHES = 100
 # Runs are opened by several processes: a later id may have begun a little earlier.
 SLACK = timedelta(minutes=10)
@@ -201,8 +202,12 @@ def _candidates(wanted: RunFilter, dialect: str) -> Select[Any]:
 def _branches(wanted: RunFilter) -> list[list[ColumnElement[bool]]]:
     """Say of whom the runs are, once for each walk through an index."""
     if wanted.trigger == REHEARSAL:
-        # Spelled out, for it is what their index is chosen by; they are few.
-        return [[RUN.c.bot_id == bot_id, literal_column("run.dry_run")] for bot_id in wanted.bot_ids]
+        # Spelled out, for it is what their index is chosen by.
+        rehearsed: ColumnElement[bool] = literal_column("run.dry_run")
+        if len(wanted.bot_ids) > MAX_BRANCHES:
+            # They are few enough to be sorted.
+            return [[RUN.c.bot_id.in_(wanted.bot_ids), rehearsed]]
+        return [[RUN.c.bot_id == bot_id, rehearsed] for bot_id in wanted.bot_ids]
     if wanted.heartbeat_id is not None:
         return [[RUN.c.heartbeat_id == wanted.heartbeat_id]]
     if len(wanted.bot_ids) > MAX_BRANCHES:

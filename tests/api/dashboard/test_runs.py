@@ -205,6 +205,15 @@ async def test_a_project_without_bots_or_with_many_has_its_runs(owner: Owner, mo
     assert await owner.database.read(search.read_piece, none, IdRange(), 10) == search.RunPiece([], 0, None)
 
 
+async def test_rehearsals_of_more_bots_than_sqlite_puts_together_are_listed(owner: Owner) -> None:
+    await owner.run(response="#1")
+    rehearsed = await owner.run(response="#2", dry_run=True)
+    first = owner.bot.id
+    wanted = RunFilter(owner.project.id, tuple(range(first, first + 501)), trigger=search.REHEARSAL)
+    piece = await owner.database.read(search.read_piece, wanted, IdRange(), 10)
+    assert [row.uuid for row in piece.rows] == [rehearsed.uuid]
+
+
 async def test_a_deleted_bot_keeps_its_runs(owner: Owner) -> None:
     await owner.run(response="#1")
     await owner.database.write(lambda c: c.execute(update(columns(Bot)).values(deleted_at=NOW, name="Gone")))
