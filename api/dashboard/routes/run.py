@@ -19,16 +19,16 @@ from api.dashboard.views.run_steps import RunTimes, step_tree
 from api.responses import ApiResponse
 from api.run_details import run_object
 from api.run_stream import RunChanges, SeenStates, event_stream, run_changes
-from heartbeat.domain.errors import NotFound, Unauthorized
+from heartbeat.domain.errors import Unauthorized
 from heartbeat.domain.first_message import first_message
 from heartbeat.settings import Settings
 from heartbeat.store.notifications.targets import ListedNotification, notifications_of_run
 from heartbeat.store.overview.projects import access_to_run, heartbeat_of_run
 from heartbeat.store.overview.waiting import PendingApproval, approvals_of_run
-from heartbeat.store.projects.access import Access, as_public_id
+from heartbeat.store.projects.access import Access
 from heartbeat.store.runs import details
 from heartbeat.store.runs.rehearsals import Rehearsal, rehearsal
-from heartbeat.store.runs.runs import run_by_uuid
+from heartbeat.store.runs.runs import run_of_project
 from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.runs import Attempt, Run, Step
@@ -93,9 +93,7 @@ async def run_page(uuid: str, visitor: VisitorDep, done: str = "") -> Response:
 
 
 def _run(connection: Connection, access: Access, uuid: str) -> RunRows:
-    run = run_by_uuid(connection, as_public_id(uuid))
-    if run.project_id != access.project.id:
-        raise NotFound("run", uuid[:64])
+    run = run_of_project(connection, access, uuid)
     heartbeat, bot = heartbeat_of_run(connection, run.heartbeat_id)
     steps = details.steps(connection, run.id)
     # Only calls of tools are asked for.

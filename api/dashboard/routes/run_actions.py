@@ -19,12 +19,11 @@ from heartbeat.domain.errors import Conflict, NotFound
 from heartbeat.domain.ids import new_id
 from heartbeat.store.heartbeats.plan_limits import require_heartbeats
 from heartbeat.store.overview.projects import access_to_heartbeat, heartbeat_of_run
-from heartbeat.store.projects.access import Access, as_public_id
+from heartbeat.store.projects.access import Access
 from heartbeat.store.runs.comparisons import ComparedRun, compared_runs
-from heartbeat.store.runs.runs import run_by_uuid
+from heartbeat.store.runs.runs import run_by_uuid, run_of_project
 from heartbeat.store.runs.variants import promise_rehearsal, promise_replay
 from heartbeat.store.tables.heartbeats import Heartbeat
-from heartbeat.store.tables.runs import Run
 from heartbeat.temporal.runs import cancel_run, result_within, start_manual_run
 
 router = APIRouter(prefix="/runs/{uuid}", route_class=PageRoute, include_in_schema=False)
@@ -46,7 +45,7 @@ class ComparedRows:
 @router.post("/cancel")
 async def cancel(uuid: str, visitor: VisitorDep) -> Response:
     """End a run that is going, and wait a moment for its end."""
-    run = await visitor.read(_run_of_project, uuid)
+    run = await visitor.read(run_of_project, uuid)
     if run.status != "running" or run.workflow_id is None:
         raise Conflict("nothing_running", f"The run {run.uuid} has ended already, as {run.status}.")
     handle = await cancel_run(visitor.stack.temporal, run.workflow_id, run.workflow_run_id)
@@ -129,16 +128,9 @@ def _exists(connection: Connection, access: Access, log_id: str) -> bool:
         return False
 
 
-def _run_of_project(connection: Connection, access: Access, uuid: str) -> Run:
-    run = run_by_uuid(connection, as_public_id(uuid))
-    if run.project_id != access.project.id:
-        raise NotFound("run", uuid[:64])
-    return run
-
-
 def _access_of_run(connection: Connection, access: Access, uuid: str) -> Access:
     """Narrow the access to the heartbeat of a run; raises `NotFound`, also for one that is a task or was deleted."""
-    heartbeat, _ = heartbeat_of_run(connection, _run_of_project(connection, access, uuid).heartbeat_id)
+    heartbeat, _ = heartbeat_of_run(connection, run_of_project(connection, access, uuid).heartbeat_id)
     return access_to_heartbeat(connection, access, heartbeat.uuid)
 
 

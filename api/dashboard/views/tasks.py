@@ -37,7 +37,6 @@ def task_view(row: Heartbeat, bot_name: str, due: CadenceView, maker: str | None
     """`due` is the task's cadence, `maker` the log id of the run that made it, while that is kept."""
     where, state = ZoneInfo(row.timezone), status(row)
     tick = due.next_after(now) if state == "active" else None
-    executions = row.success_count + row.total_error_count + row.cancelled_count
     return TaskView(
         uuid=row.uuid,
         title=heartbeats.title(row),
@@ -49,19 +48,19 @@ def task_view(row: Heartbeat, bot_name: str, due: CadenceView, maker: str | None
         probe=moment(row.probe_at, where, now) if row.probe_at and state == "paused" else None,
         last_status=row.last_status,
         last=moment(row.last_executed_at, where, now) if row.last_executed_at else None,
-        executions=executions,
-        left=_left(row, executions, state),
+        executions=row.execution_count,
+        left=_left(row, state),
         by_run=row.made_by_run_id is not None,
         maker=maker,
         ends=state in ("active", "paused"),
     )
 
 
-def _left(row: Heartbeat, executions: int, state: str) -> str:
+def _left(row: Heartbeat, state: str) -> str:
     if state not in ("active", "paused"):
         return _("none")
     if row.max_executions is None:
         return _("no limit")
     return _("{number} of {all}").format(
-        number=formats.number(max(0, row.max_executions - executions)), all=formats.number(row.max_executions)
+        number=formats.number(max(0, row.max_executions - row.execution_count)), all=formats.number(row.max_executions)
     )

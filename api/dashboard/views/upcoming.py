@@ -156,5 +156,4 @@ def _left(heartbeat: Heartbeat) -> int | None:
     """How many executions a task has left; those that are held or skipped do not count."""
     if heartbeat.max_executions is None:
         return None
-    executions = heartbeat.success_count + heartbeat.total_error_count + heartbeat.cancelled_count
-    return max(0, heartbeat.max_executions - executions)
+    return max(0, heartbeat.max_executions - heartbeat.execution_count)

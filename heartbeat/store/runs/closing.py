@@ -120,8 +120,7 @@ def _is_done(heartbeat: Heartbeat) -> bool:
     """Whether the run that is being closed was a task's last one; `heartbeat` is as it was before."""
     if heartbeat.max_executions is None or heartbeat.deleted_at is not None:
         return False
-    before = heartbeat.success_count + heartbeat.total_error_count + heartbeat.cancelled_count
-    return before + 1 >= heartbeat.max_executions
+    return heartbeat.execution_count + 1 >= heartbeat.max_executions
 
 
 def _count(connection: Connection, heartbeat: Heartbeat, run: Run, ending: Ending, now: datetime) -> Heartbeat | None:

@@ -3,7 +3,7 @@
 from sqlalchemy import Connection, bindparam, select
 
 from heartbeat.domain.errors import NotFound
-from heartbeat.store.projects.access import as_public_id
+from heartbeat.store.projects.access import Access, as_public_id
 from heartbeat.store.rows import columns, first, many
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.runs import Run
@@ -18,6 +18,14 @@ def run_by_uuid(connection: Connection, uuid: str) -> Run:
     run = first(connection, Run, BY_UUID, {"key": uuid})
     if run is None:
         raise NotFound("run", uuid)
+    return run
+
+
+def run_of_project(connection: Connection, access: Access, uuid: str) -> Run:
+    """The project's run with this log id; raises `NotFound`."""
+    run = run_by_uuid(connection, as_public_id(uuid))
+    if run.project_id != access.project.id:
+        raise NotFound("run", uuid[:64])
     return run
 
 

@@ -94,6 +94,11 @@ class Heartbeat(SQLModel, table=True):
     deleted_at: datetime | None = time(default=None)
 
     @property
+    def execution_count(self) -> int:
+        """Runs that have ended, as a task's `max_executions` counts them: none that was skipped."""
+        return self.success_count + self.total_error_count + self.cancelled_count
+
+    @property
     def pause_message(self) -> str | None:
         """Why it is paused and what comes next, in words for its owner; `None` if it is not paused."""
         return self.pause.message if self.pause else None
