@@ -19,12 +19,7 @@ from heartbeat.store.rows import built
 from heartbeat.store.tables.heartbeats import Heartbeat
 
 AROUND, OPTION = 70, 60
-TRIGGER = {
-    "schedule": marked("On schedule"),
-    "manual": marked("By hand"),
-    "probe": marked("Tried again"),
-    "rehearsal": marked("Rehearsal"),
-}
+TRIGGER = {**formats.TRIGGER, "rehearsal": marked("Rehearsal")}
 SKIPPED = {
     "overlap": marked("The run before was going"),
     "missed": marked("Nothing could run it"),

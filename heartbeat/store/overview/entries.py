@@ -77,8 +77,7 @@ def ledger_page(connection: Connection, project: Project, choice: LedgerChoice, 
     elif choice.heartbeat_uuid:
         heartbeat = _one(connection, Heartbeat, HEARTBEAT, project, choice.heartbeat_uuid)
         values["heartbeat"], statement = heartbeat.id, OF_HEARTBEAT
-    used = {name: value for name, value in values.items() if name in statement.compile().params}
-    rows = list(connection.execute(statement, used))
+    rows = list(connection.execute(statement, values))
     return LedgerPage(rows[:size], rows[size - 1].id if len(rows) > size else None, heartbeat, run)
 
 
