@@ -28,7 +28,7 @@ router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
 RUNS_A_PAGE = 50
 MAX_WAITING = 200
-FIELDS = ("q", "status", "skip_reason", "trigger", "bot_id", "heartbeat_id", "member_id", "since", "until")
+FIELDS = ("q", "status", "skip_reason", "trigger", "bot_id", "heartbeat_id", "member_id", "since", "until", "zone")
 
 RunStream = Callable[[AsyncIterator[Row[Any]], Settings], AsyncIterator[bytes]]
 
@@ -48,7 +48,7 @@ async def runs_page(request: Request, visitor: VisitorDep) -> Response:
     form = Form(request.query_params.multi_items())
     try:
         query = validated(RunQuery, form.filled(*FIELDS, "before"))
-        frame, rows = await visitor.read_framed(_list, query, _zone(), visitor.now())
+        frame, rows = await visitor.read_framed(_list, query, _zone(form), visitor.now())
     except InvalidMany as problem:
         return await _refused(visitor, form, problem)
     words = rows.wanted.runs.words
@@ -61,7 +61,7 @@ async def runs_page(request: Request, visitor: VisitorDep) -> Response:
 
 async def _refused(visitor: Visitor, form: Form, problem: InvalidMany) -> Response:
     """Show the form again as it was sent, with what is wrong at its field."""
-    framed = await visitor.read_framed(_list, RunQuery(), _zone(), visitor.now())
+    framed = await visitor.read_framed(_list, RunQuery(), _zone(form), visitor.now())
     shown = {"refresh": None, "older": None, "query": "", "status_code": 400, "errors": field_errors(problem)}
     return _page(visitor, form, framed, RunPage([]), **shown)
 
@@ -103,15 +103,15 @@ async def as_json_lines(request: Request, visitor: VisitorDep) -> Response:
 async def _file(request: Request, visitor: Visitor, write: RunStream, ending: str, media_type: str) -> Response:
     form, settings = Form(request.query_params.multi_items()), visitor.stack.settings
     query = validated(RunQuery, form.filled(*FIELDS))
-    wanted = await visitor.read(wanted_runs, query, _zone())
+    wanted = await visitor.read(wanted_runs, query, _zone(form))
     lines = write(every_run(visitor.read, wanted, settings.database_timeout_seconds), settings)
     headers = {"Content-Disposition": f"attachment; filename=runs.{ending}"}
     return StreamingResponse(lines, headers=headers, media_type=media_type)
 
 
-def _zone() -> tzinfo:
-    """Return the zone whose days are meant: the reader's."""
-    return zones.reader_zone() or UTC
+def _zone(form: Form) -> tzinfo:
+    """Return the zone whose days are meant: the reader's, or UTC if the address says so, as that of a chart's day."""
+    return UTC if form.get("zone") == "UTC" else zones.reader_zone() or UTC
 
 
 def _older(form: Form, page: RunPage) -> str | None:

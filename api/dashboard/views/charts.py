@@ -241,7 +241,7 @@ def _steps(heights: Sequence[float], width: float) -> str:
 
 
 def _address(runs: Mapping[str, str], day: date) -> str:
-    return "/runs?" + urlencode({**runs, "since": day.isoformat(), "until": day.isoformat()})
+    return "/runs?" + urlencode({**runs, "since": day.isoformat(), "until": day.isoformat(), "zone": "UTC"})
 
 
 def _sum(days: Iterable[DayNumbers]) -> DayNumbers:

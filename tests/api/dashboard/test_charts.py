@@ -54,7 +54,7 @@ def test_each_chart_says_what_the_days_came_to_and_those_before() -> None:
     assert charts["durations"].change == "p50 0.8 s, p95 0.8 s in the 1 days before"
     [bar] = charts["runs"].bars
     assert bar.label == "20 Nov: 2 runs, 1 failed, 3 skipped"
-    assert bar.href == "/runs?bot=bot_1&since=2026-11-20&until=2026-11-20"
+    assert bar.href == "/runs?bot=bot_1&since=2026-11-20&until=2026-11-20&zone=UTC"
 
 
 def test_a_project_without_runs_has_empty_charts() -> None:
@@ -80,7 +80,7 @@ async def test_pages_show_the_days_that_are_asked_for(owner: Owner, path: str) -
         bars = re.findall(r'<a class="day" id="runs-\d+" href="([^"]+)".*?<text[^>]*>([^<]*)</text></a>', pages[days])
         assert len(bars) == count
         today = f"{datetime.now(UTC):%Y-%m-%d}"
-        assert f"since={today}&until={today}" in unescape(bars[-1][0])
+        assert f"since={today}&until={today}&zone=UTC" in unescape(bars[-1][0])
         assert bars[-1][1].endswith(": 2 runs, 1 failed")
     assert "3 runs, 1 failed</p>" in pages["7"]
     assert "0 runs in the 7 days before" in pages["7"]

@@ -137,6 +137,13 @@ async def test_a_day_is_one_of_the_readers_zone(owner: Owner) -> None:
     owner.browser.cookies.set("heartbeat_zone", "Pacific/Auckland")
     # There it begins at 11:00 UTC of the day before.
     assert labels(await owner.browser.page(day)) == ["#0"]
+    # The numbers of a day are those of UTC, and so are the runs that they lead to, on further pages and in files, too.
+    page = await owner.browser.page(f"{day}&zone=UTC")
+    assert labels(page) == ["#3", "#2", "#1", "#0"]
+    assert "Days are those of UTC." in page
+    [file] = re.findall(r'href="(/runs\.jsonl[^"]*)"', page)
+    lines = (await owner.browser.get(unescape(file))).text.splitlines()
+    assert [json.loads(line)["response"] for line in lines] == ["#3", "#2", "#1", "#0"]
 
 
 async def test_the_words_are_shown_where_they_stand(owner: Owner) -> None:
