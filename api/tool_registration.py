@@ -20,6 +20,7 @@ from heartbeat.agents.tools.definitions import DiscoveredTool, McpServer
 from heartbeat.domain.errors import Conflict, Invalid
 from heartbeat.domain.ids import new_id
 from heartbeat.domain.redaction import shown_address
+from heartbeat.domain.tool_pins import canonical
 from heartbeat.egress.addresses import AllowList, read_host
 from heartbeat.secrets.keyring import CannotOpen, Keyring, NoKey, open_headers, open_url, seal_headers, seal_url
 from heartbeat.settings import Settings
@@ -150,13 +151,9 @@ def offered(listing: ToolListing) -> str:
 
 
 def fingerprint(listing: ToolListing) -> str:
-    """Return what two listings have in common that offer the same."""
-    tools = sorted((tool.name, tool.description, _json(tool.schema), _json(tool.annotations)) for tool in listing.tools)
-    return sha256(_json(tools).encode()).hexdigest()
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, sort_keys=True)
+    """Return what two listings have in common that offer the same, however their server writes it down."""
+    tools = sorted((tool.name, canonical(tool)) for tool in listing.tools)
+    return sha256(json.dumps(tools).encode()).hexdigest()
 
 
 def write_listing(connection: Connection, tool: Tool, listing: ToolListing, now: datetime) -> Tool:

@@ -50,7 +50,12 @@ def pinned_entries(discovered: Iterable[PinnedTool], before: Iterable[Mapping[st
 def is_as_pinned(entry: Mapping[str, Any], now: PinnedTool) -> bool:
     """Whether a tool still is what was pinned: for a model it reads the same, however its server writes it down."""
     pinned = (entry["description"], entry["input_schema"], entry["annotations"])
-    return _canonical(pinned) == _canonical((now.description, now.schema, now.annotations))
+    return _canonical(pinned) == canonical(now)
+
+
+def canonical(tool: PinnedTool) -> str:
+    """Write a tool's definition, without its name, in the one form that all its spellings have."""
+    return _canonical((tool.description, tool.schema, tool.annotations))
 
 
 def _canonical(definition: tuple[str, Mapping[str, Any], Mapping[str, Any]]) -> str:

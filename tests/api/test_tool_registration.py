@@ -13,6 +13,7 @@ from sqlalchemy import select
 from temporalio.client import Client
 
 from api.schemas.tools import OneTool, ToolTried
+from api.tool_registration import ToolListing, fingerprint
 from heartbeat.agents.tools.definitions import DiscoveredTool
 from heartbeat.domain.secret_keys import new_key
 from heartbeat.secrets.key_file import make_key_file
@@ -36,6 +37,14 @@ async def read(api: Api, bot: dict, tool: dict) -> dict[str, Any]:
 def entry(tool: dict, name: str) -> dict[str, Any]:
     [row] = [one for one in tool["tools"] if one["name"] == name]
     return row
+
+
+def test_what_is_merely_written_down_otherwise_is_the_same_listing() -> None:
+    def listing(required: list[str]) -> str:
+        schema = {"type": "object", "properties": {"a": {}, "b": {}}, "required": required}
+        return fingerprint(ToolListing([DiscoveredTool("book", "Books.", schema, {})]))
+
+    assert listing(["a", "b"]) == listing(["b", "a"]) != listing(["a"])
 
 
 @pytest.mark.parametrize("transport", ["http", "sse"])
