@@ -14,7 +14,7 @@ from api.dashboard.forms import Form, field_errors, read_form, validated
 from api.dashboard.pages import PageRoute, Visitor, VisitorDep, html
 from api.dashboard.views.heartbeat_form import model_options
 from api.schemas.bots import CreateBot
-from heartbeat.agents.model_offers import offered_models
+from heartbeat.agents.model_offers import ModelOffer, offered_models
 from heartbeat.domain.errors import ProductError
 from heartbeat.store.bots import bots as store
 from heartbeat.store.bots.bots import BotChange
@@ -60,7 +60,7 @@ async def edit_page(uuid: str, visitor: VisitorDep) -> Response:
     """The form of a bot as it is."""
     bot = (await visitor.read(access_to_bot, uuid)).bot
     offers = await asyncio.to_thread(offered_models, visitor.stack.settings)
-    return await _show(visitor, BotEditor(form_of(bot, offers), bot))
+    return await _show(visitor, BotEditor(form_of(bot, offers), bot), offers)
 
 
 @router.post("/{uuid}/edit")
@@ -96,10 +96,11 @@ def _refused(editor: BotEditor, problem: ProductError) -> BotEditor:
     return replace(editor, errors=errors, status=problem.status)
 
 
-async def _show(visitor: Visitor, editor: BotEditor) -> Response:
+async def _show(visitor: Visitor, editor: BotEditor, offers: list[ModelOffer] | None = None) -> Response:
     settings = visitor.stack.settings
     frame = await visitor.frame()
-    offers = await asyncio.to_thread(offered_models, settings)
+    if offers is None:
+        offers = await asyncio.to_thread(offered_models, settings)
     return html(
         "bot_form",
         editor.status,

@@ -19,8 +19,7 @@ from api.dashboard.views.heartbeat_form import EditorRows
 from api.dashboard.views.heartbeats import title
 from api.dashboard.when_form import completed, executions, is_task, when_values
 from api.dashboard.zones import reader_zone
-from heartbeat.agents.model_offers import offered_models
-from heartbeat.agents.ollama import ollama_models
+from heartbeat.agents.model_offers import ModelOffer, offered_models
 from heartbeat.domain.cadence.cron import CadenceError
 from heartbeat.domain.errors import Invalid, InvalidMany, NotFound, ProductError
 from heartbeat.domain.forecast import forecast
@@ -70,7 +69,7 @@ async def new_page(
     bot: str = "",
 ) -> Response:
     """A new heartbeat: empty, from a template, or like another; of a bot, if one is named."""
-    form = await visitor.read(_copy, source) if source else await _beginning(visitor, template, bot)
+    form = await visitor.read(_copy, source) if source else _beginning(template, bot)
     return await _show(visitor, Editor(form, address(request), is_sent=False, template=template))
 
 
@@ -122,12 +121,10 @@ async def delete(uuid: str, visitor: VisitorDep) -> Response:
     return RedirectResponse("/?done=deleted", 303)
 
 
-async def _beginning(visitor: Visitor, template: str, bot_uuid: str) -> Form:
+def _beginning(template: str, bot_uuid: str) -> Form:
     """Fill the form of a new heartbeat with a template, or with what most begin with."""
     values = templates()[template].values if template in templates() else BEGINNING
-    # Rather than the small model that is the default then.
-    ollama = await asyncio.to_thread(ollama_models, visitor.stack.settings)
-    bot = [("bot_id", bot_uuid), ("bot_name", _("My agent")), *(("bot_model", name) for name in ollama[:1])]
+    bot = [("bot_id", bot_uuid), ("bot_name", _("My agent"))]
     return forms.form_of({"timezone": str(reader_zone() or UTC), **values}, bot)
 
 
@@ -195,9 +192,10 @@ def _edited_meanwhile(editor: Editor, problem: EditedMeanwhile) -> Editor:
 
 async def _show(visitor: Visitor, editor: Editor) -> Response:
     frame, rows = await visitor.read_framed(_rows, editor.heartbeat_uuid)
-    form = completed(_with_draft(_with_bot(editor.form, rows), rows))
     # The bot of a heartbeat that is there has its model.
     offers = [] if rows.heartbeat else await asyncio.to_thread(offered_models, visitor.stack.settings)
+    form = editor.form if editor.is_sent else _with_ollama(editor.form, offers)
+    form = completed(_with_draft(_with_bot(form, rows), rows))
     return html(
         "heartbeat_form",
         editor.status,
@@ -249,6 +247,12 @@ def _with_bot(form: Form, rows: EditorRows) -> Form:
     if form.get("bot_id"):
         return form
     return form.replaced([("bot_id", rows.bots[0].uuid if rows.bots else forms.NEW_BOT)])
+
+
+def _with_ollama(form: Form, offers: list[ModelOffer]) -> Form:
+    """Choose the newest model of an Ollama for a bot to be made, rather than the small one that is the default then."""
+    ollama = [offer.name for offer in offers[1:] if offer.name.startswith("ollama:")]
+    return form.replaced([("bot_model", name) for name in ollama[:1]])
 
 
 def _with_draft(form: Form, rows: EditorRows) -> Form:

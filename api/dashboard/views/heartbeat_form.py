@@ -8,7 +8,7 @@ from typing import Any
 from api.dashboard.forms import Form
 from api.dashboard.heartbeat_form import NEW_BOT, OTHER_MODEL
 from api.dashboard.translations import gettext as _
-from api.dashboard.translations import marked
+from api.dashboard.translations import marked, translated
 from api.dashboard.views import formats
 from api.dashboard.views.formats import Moment, local
 from api.dashboard.when_form import AFTER, CRON, ONCE
@@ -191,13 +191,13 @@ def choices(rows: EditorRows, offers: Sequence[ModelOffer], form: Form) -> Choic
         bots=_bot_options(rows.bots, form.get("bot_id")),
         members=_member_options(rows, form.get("member_id")) if is_new else [],
         models=model_options(offers) if offers else [],
-        frequencies=_translated(frequencies),
+        frequencies=translated(frequencies),
         days=[(str(day), str(day)) for day in sorted(EVERY_DAY)],
-        nths=_translated(NTHS),
-        weekdays=_translated(WEEKDAYS),
-        ends=_translated(ENDS),
-        catch_up=_translated(CATCH_UP),
-        chat_modes=_translated(CHAT_MODES),
+        nths=translated(NTHS),
+        weekdays=translated(WEEKDAYS),
+        ends=translated(ENDS),
+        catch_up=translated(CATCH_UP),
+        chat_modes=translated(CHAT_MODES),
     )
 
 
@@ -231,10 +231,6 @@ def model_options(offers: Sequence[ModelOffer]) -> Pairs:
     first, *others = offers
     default = ("", _("The default: %(model)s") % {"model": _priced(first)})
     return [default, *((offer.name, _priced(offer)) for offer in others), (OTHER_MODEL, _("Another model"))]
-
-
-def _translated(pairs: Sequence[tuple[str, str]]) -> Pairs:
-    return [(value, _(words)) for value, words in pairs]
 
 
 def _priced(offer: ModelOffer) -> str:
