@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, func, select
+from sqlalchemy import Connection, Row, bindparam, func, or_, select
 
 from heartbeat.domain.errors import NotFound
 from heartbeat.store.projects.access import as_public_id
@@ -35,10 +35,15 @@ _START = ENTRY.c.period_start == bindparam("start", type_=ENTRY.c.period_start.t
 OF_PERIOD = _LISTED.where(ENTRY.c.project_id == bindparam("project"), _START)
 OF_HEARTBEAT = _LISTED.where(ENTRY.c.heartbeat_id == bindparam("heartbeat"), _START)
 OF_RUN = _LISTED.where(ENTRY.c.run_id == bindparam("run"))
-# By their keys, of which the index is; `;` comes after `:`.
+# Only what is of no run has a key, and of keys there is an index. No range of them tells grants apart: which comes
+# first is up to the database's collation.
 GRANTS = (
     select(ENTRY)
-    .where(ENTRY.c.project_id == bindparam("project"), ENTRY.c.key >= "grant:", ENTRY.c.key < "grant;")
+    .where(
+        ENTRY.c.project_id == bindparam("project"),
+        ENTRY.c.key > "",
+        or_(ENTRY.c.kind == "grant", ENTRY.c.kind == "adjust"),
+    )
     .order_by(ENTRY.c.id.desc())
     .limit(MAX_GRANTS)
 )
