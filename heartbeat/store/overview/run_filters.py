@@ -65,7 +65,7 @@ def filter_choices(connection: Connection, project: Project, wanted: RunFilter) 
     offered = BOT.c.deleted_at.is_(None) | (BOT.c.id == chosen)
     listed = select(BOT.c.uuid, BOT.c.name, BOT.c.deleted_at).where(BOT.c.project_id == project.id, offered)
     return FilterChoices(
-        list(connection.execute(listed.order_by(BOT.c.id))),
+        list(connection.execute(listed.order_by(BOT.c.id != chosen, BOT.c.id).limit(MAX_CHOICES))),
         _choices(connection, _HEARTBEATS, HEARTBEAT, wanted.bot_ids, wanted.heartbeat_id),
         _choices(connection, _MEMBERS, MEMBER, wanted.bot_ids, wanted.member_id),
     )

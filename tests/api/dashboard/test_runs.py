@@ -18,6 +18,7 @@ from api.dashboard.routes import runs as routes_runs
 from api.run_search import WantedRuns
 from api.schemas.run_query import FoundRuns, ListedRun
 from heartbeat.store.bots.subscribers import create_subscriber
+from heartbeat.store.overview import run_filters
 from heartbeat.store.rows import columns
 from heartbeat.store.runs import search
 from heartbeat.store.runs.search import IdRange, RunFilter
@@ -219,6 +220,16 @@ async def test_rehearsals_of_more_bots_than_sqlite_puts_together_are_listed(owne
     wanted = RunFilter(owner.project.id, tuple(range(first, first + 501)), trigger=search.REHEARSAL)
     piece = await owner.database.read(search.read_piece, wanted, IdRange(), 10)
     assert [row.uuid for row in piece.rows] == [rehearsed.uuid]
+
+
+async def test_no_more_choices_are_offered_than_a_person_looks_through(
+    owner: Owner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = await owner.database.write(lambda c: a_bot(c, owner.project))
+    monkeypatch.setattr(run_filters, "MAX_CHOICES", 1)
+    for query, offered in (("", owner.bot.uuid), (f"?bot_id={other.uuid}", other.uuid)):
+        page = await owner.browser.page(f"/runs{query}")
+        assert re.findall(r'<option value="(bot_[^"]*)"', page) == [offered]
 
 
 async def test_a_deleted_bot_keeps_its_runs(owner: Owner) -> None:
