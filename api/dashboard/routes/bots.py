@@ -13,21 +13,19 @@ from api.dashboard.translations import gettext as _
 from api.dashboard.translations import marked, ngettext
 from api.dashboard.views import charts, formats, runs
 from api.dashboard.views.bots import bot_view
-from api.dashboard.views.heartbeats import HeartbeatCard, card
+from api.dashboard.views.heartbeats import card
 from api.dashboard.views.strips import LastRuns, read_strips, strip
 from api.dashboard.views.tools import server_view
-from api.next_ticks import next_tick
 from heartbeat.agents.model_names import choose_default_model
 from heartbeat.store.bots import bots as store
 from heartbeat.store.bots.bots import BotChange
-from heartbeat.store.heartbeats.tick_accounting import cadence_of
 from heartbeat.store.overview import bots as overview
 from heartbeat.store.overview.daily_numbers import Days, days_of_bot
 from heartbeat.store.overview.projects import access_to_bot
 from heartbeat.store.overview.waiting import ListedServer
 from heartbeat.store.pages import Page
 from heartbeat.store.projects.access import Access
-from heartbeat.store.tables.bots import Bot, Tool
+from heartbeat.store.tables.bots import Tool
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tools.servers import tools
 
@@ -92,7 +90,7 @@ async def bot_page(uuid: str, visitor: VisitorDep, days: str = "", done: str = "
         refresh=charts.page_path(f"/bots/{bot.uuid}", days),
         bot=bot,
         view=bot_view(rows.listed, choose_default_model(settings), now),
-        cards=[_card(heartbeat, bot, period, now) for heartbeat in rows.heartbeats],
+        cards=[card(heartbeat, bot.name, period, now) for heartbeat in rows.heartbeats],
         servers=[server_view(ListedServer(tool, bot.name), now) for tool in rows.servers],
         stdio=[label for label, tool in settings.stdio_tools.items() if not tool.bots or bot.uuid in tool.bots],
         subscribers=rows.subscribers,
@@ -112,10 +110,6 @@ def _bot(connection: Connection, access: Access, uuid: str, days: int, now: date
         read_strips(connection, heartbeats),
         days_of_bot(connection, access.bot, now.date(), 2 * days),
     )
-
-
-def _card(heartbeat: Heartbeat, bot: Bot, period: tuple[datetime, datetime], now: datetime) -> HeartbeatCard:
-    return card(heartbeat, bot.name, next_tick(cadence_of(heartbeat)), period, now, None)
 
 
 @router.post("/{uuid}/heartbeat")

@@ -13,8 +13,6 @@ from api.dashboard.translations import marked
 from api.dashboard.views import charts, heartbeats, runs
 from api.dashboard.views.findings import finding_view
 from api.dashboard.views.run_list import RunList, run_line, runs_of
-from api.next_ticks import next_tick
-from heartbeat.store.heartbeats.tick_accounting import cadence_of
 from heartbeat.store.overview import projects, waiting
 from heartbeat.store.overview.daily_numbers import Days, days_of_heartbeat
 from heartbeat.store.pages import Page
@@ -63,7 +61,7 @@ async def heartbeat_page(uuid: str, visitor: VisitorDep, page: str = "1", days: 
         frame=frame,
         refresh=page_url(charts.page_path(path, days), current),
         panel=charts.panel(rows.days, path, {"heartbeat_id": heartbeat.uuid}),
-        card=heartbeats.card(heartbeat, rows.bot.name, next_tick(cadence_of(heartbeat)), period, now, running),
+        card=heartbeats.card(heartbeat, rows.bot.name, period, now, running),
         heartbeat=heartbeat,
         bot=rows.bot,
         lines=rows.runs.lines(heartbeat.timezone, now, settings),

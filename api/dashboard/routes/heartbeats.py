@@ -14,10 +14,8 @@ from api.dashboard.pages import PageRoute, VisitorDep, html, page_of, page_url
 from api.dashboard.views import heartbeats, runs, selection
 from api.dashboard.views.first_visit import first_visit
 from api.dashboard.views.strips import LastRuns, read_strips, strip
-from api.next_ticks import next_tick
 from heartbeat.domain.text import storable_text
 from heartbeat.store.credits.ledger import period_credits
-from heartbeat.store.heartbeats.tick_accounting import cadence_of
 from heartbeat.store.overview import heartbeat_list, projects
 from heartbeat.store.overview.daily_numbers import Days, days_of_project
 from heartbeat.store.overview.heartbeat_list import HeartbeatFilter, ListedHeartbeat
@@ -131,7 +129,6 @@ def _cards(rows: ProjectRows, period: Period, now: datetime) -> list[heartbeats.
             heartbeats.card(
                 listed.heartbeat,
                 listed.bot_name,
-                next_tick(cadence_of(listed.heartbeat)),
                 period,
                 now,
                 running.get(listed.heartbeat.id),

@@ -12,21 +12,18 @@ from api.dashboard.translations import gettext as _
 from api.dashboard.translations import marked, ngettext
 from api.dashboard.views import formats, runs
 from api.dashboard.views.audience import address, subscriber_name, subscriber_view
-from api.dashboard.views.heartbeats import HeartbeatCard, card
+from api.dashboard.views.heartbeats import card
 from api.dashboard.views.strips import LastRuns, read_strips, strip
-from api.next_ticks import next_tick
 from api.schemas.subscribers import CreateSubscriber
 from heartbeat.domain.errors import ProductError
 from heartbeat.store.bots import subscribers as store
 from heartbeat.store.bots.bots import bots
-from heartbeat.store.heartbeats.tick_accounting import cadence_of
 from heartbeat.store.overview import audience
 from heartbeat.store.overview.projects import access_to_bot
 from heartbeat.store.overview.waiting import access_to_subscriber
 from heartbeat.store.pages import Page
 from heartbeat.store.projects.access import Access
 from heartbeat.store.tables.bots import Bot, Subscriber
-from heartbeat.store.tables.heartbeats import Heartbeat
 
 router = APIRouter(prefix="/subscribers", route_class=PageRoute, include_in_schema=False)
 
@@ -110,7 +107,7 @@ async def subscriber_page(uuid: str, visitor: VisitorDep, done: str = "") -> Res
         member=subscriber_view(listed, now),
         row=rows.subscriber,
         memories=rows.memories,
-        cards=[_card(heartbeat, rows.bot, period, now) for heartbeat in rows.heartbeats],
+        cards=[card(heartbeat, rows.bot.name, period, now) for heartbeat in rows.heartbeats],
         strips={heartbeat.uuid: strip(heartbeat, last_runs, now) for heartbeat in rows.heartbeats},
         done=_(NOTICES[done]) if done in NOTICES else None,
     )
@@ -119,10 +116,6 @@ async def subscriber_page(uuid: str, visitor: VisitorDep, done: str = "") -> Res
 def _subscriber(connection: Connection, access: Access, uuid: str) -> tuple[audience.SubscriberRows, LastRuns]:
     rows = audience.subscriber_rows(connection, access, uuid, MAX_HEARTBEATS)
     return rows, read_strips(connection, rows.heartbeats)
-
-
-def _card(heartbeat: Heartbeat, bot: Bot, period: tuple[datetime, datetime], now: datetime) -> HeartbeatCard:
-    return card(heartbeat, bot.name, next_tick(cadence_of(heartbeat)), period, now, None)
 
 
 @router.get("/{uuid}/forget")

@@ -14,9 +14,7 @@ from api.dashboard.views import runs
 from api.dashboard.views.run_list import RunList, runs_of
 from api.dashboard.views.strips import LastRuns, read_strips, strip
 from api.dashboard.views.tasks import TaskView, task_view
-from api.next_ticks import next_tick
 from heartbeat.store.heartbeats import tasks as store
-from heartbeat.store.heartbeats.tick_accounting import cadence_of
 from heartbeat.store.overview import projects
 from heartbeat.store.pages import Page
 from heartbeat.store.projects.access import Access
@@ -117,4 +115,4 @@ def _cancelled(connection: Connection, access: Access, uuid: str, now: datetime)
 
 
 def _view(task: Heartbeat, bot_name: str, makers: dict[int | None, str], now: datetime) -> TaskView:
-    return task_view(task, bot_name, next_tick(cadence_of(task)), makers.get(task.made_by_run_id), now)
+    return task_view(task, bot_name, makers.get(task.made_by_run_id), now)

@@ -34,7 +34,6 @@ class StepView:
     arguments: list[Argument]
     answer: str
     note: str
-    credits: int = 0
 
 
 @dataclass(frozen=True)

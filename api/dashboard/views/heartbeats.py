@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Row
@@ -12,6 +12,8 @@ from api.dashboard.translations import marked
 from api.dashboard.views import formats
 from api.dashboard.views.formats import Moment, moment
 from api.dashboard.views.strips import Strip
+from api.next_ticks import next_tick
+from heartbeat.store.heartbeats.tick_accounting import cadence_of
 from heartbeat.store.overview.daily_numbers import Days
 from heartbeat.store.overview.heartbeat_list import HeartbeatStates
 from heartbeat.store.tables.credits import RunSums
@@ -22,14 +24,6 @@ PENDING = marked("Temporal has not taken the schedule yet; it follows by itself 
 CHART_HEIGHT, BAR, GAP = 40, 10, 4
 
 Period = tuple[datetime, datetime]
-
-
-class CadenceView(Protocol):
-    """A cadence in words, and its next tick."""
-
-    schedule: str
-
-    def next_after(self, now: datetime) -> datetime | None: ...
 
 
 @dataclass(frozen=True)
@@ -98,12 +92,12 @@ class Totals:
 def card(
     row: Heartbeat,
     bot_name: str,
-    due: CadenceView,
     period: Period,
     now: datetime,
-    running: Row[Any] | None,
+    running: Row[Any] | None = None,
 ) -> HeartbeatCard:
-    """`due` is the heartbeat's cadence, `running` a run of it that is still going (`uuid`, `dry_run`)."""
+    """`running` is a run of the heartbeat that is still going (`uuid`, `dry_run`)."""
+    due = next_tick(cadence_of(row))
     where, tick = ZoneInfo(row.timezone), due.next_after(now) if row.enabled else None
     note = row.pause_message if row.pause_reason else _(PENDING) if state(row) == "pending" else None
     return HeartbeatCard(

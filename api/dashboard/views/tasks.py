@@ -7,8 +7,9 @@ from zoneinfo import ZoneInfo
 from api.dashboard.translations import gettext as _
 from api.dashboard.views import formats, heartbeats
 from api.dashboard.views.formats import Moment, moment
-from api.dashboard.views.heartbeats import CadenceView
+from api.next_ticks import next_tick
 from heartbeat.store.heartbeats.tasks import status
+from heartbeat.store.heartbeats.tick_accounting import cadence_of
 from heartbeat.store.tables.heartbeats import Heartbeat
 
 
@@ -33,8 +34,9 @@ class TaskView:
     ends: bool
 
 
-def task_view(row: Heartbeat, bot_name: str, due: CadenceView, maker: str | None, now: datetime) -> TaskView:
-    """`due` is the task's cadence, `maker` the log id of the run that made it, while that is kept."""
+def task_view(row: Heartbeat, bot_name: str, maker: str | None, now: datetime) -> TaskView:
+    """`maker` is the log id of the run that made it, while that is kept."""
+    due = next_tick(cadence_of(row))
     where, state = ZoneInfo(row.timezone), status(row)
     tick = due.next_after(now) if state == "active" else None
     return TaskView(
