@@ -50,6 +50,11 @@ async def read_form(request: Request) -> Form:
         raise Invalid("form", f"has more than {MAX_FIELDS} fields") from None
 
 
+def is_number(text: str) -> bool:
+    """Tell whether this is a number, and none so long that nobody means it."""
+    return text.isdecimal() and len(text) < 10
+
+
 def validated(model: type[M], values: Mapping[str, Any]) -> M:
     """Build one of the API's request models; raises `InvalidMany` with a message for each wrong field."""
     try:

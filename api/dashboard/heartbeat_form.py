@@ -10,14 +10,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from api.dashboard.forms import Form, field_errors, validated
+from api.dashboard.forms import Form, field_errors, is_number, validated
 from api.dashboard.when_form import (
     CRON,
     ONCE,
     WHEN,
     beginning,
     cadence_values,
-    is_number,
     is_task,
     task_schedule,
     when_fields,

@@ -6,7 +6,7 @@ configuration. What is typed stays text here.
 
 from typing import Any
 
-from api.dashboard.forms import Form
+from api.dashboard.forms import Form, is_number
 from heartbeat.domain.cadence import frequency
 from heartbeat.domain.cadence.cron import CadenceError
 from heartbeat.domain.cadence.frequency import Frequency
@@ -132,11 +132,6 @@ def _say_the_same(written: str, pattern: str) -> bool:
         return frequency.of_pattern(written) == frequency.of_pattern(pattern)
     except CadenceError:
         return False
-
-
-def is_number(text: str) -> bool:
-    """Tell whether this is a number, and none so long that nobody means it."""
-    return text.isdecimal() and len(text) < 10
 
 
 def _number(text: str) -> int:

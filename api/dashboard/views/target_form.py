@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
-from api.dashboard.forms import Form
+from api.dashboard.forms import Form, is_number
 from api.dashboard.translations import gettext as _
 from api.dashboard.views import formats
 from api.dashboard.views.channel_hints import CHANNEL_HINTS, COOLDOWN_UNITS, EVENT_HINTS, SECURITY
@@ -137,7 +137,7 @@ def _cooldown(seconds: int) -> list[tuple[str, str]]:
 def values_of(form: Form) -> dict[str, Any]:
     """What the form says in the API's fields, but for the config and what the target is of."""
     number, unit = form.get("cooldown_seconds") or "0", form.get("cooldown_unit")
-    seconds = int(number) * int(unit) if number.isascii() and number.isdecimal() and unit in COOLDOWN_UNITS else number
+    seconds = int(number) * int(unit) if is_number(number) and unit in COOLDOWN_UNITS else number
     return {
         "name": form.get("name"),
         "events": None if form.get("every") else form.all("events"),

@@ -132,6 +132,7 @@ async def test_what_does_not_arrive_is_said_in_the_form(owner: Owner, browser: B
         ("slack", {"every": "", "config.url": "https://hooks.slack.com/services/T/B/x"}, "events", "at least 1"),
         ("slack", {"cooldown_seconds": "9", "cooldown_unit": "86400"}, "cooldown_seconds", "at most 604800"),
         ("slack", {"cooldown_seconds": "soon"}, "cooldown_seconds", "whole number"),
+        ("slack", {"cooldown_seconds": "9" * 5_000}, "cooldown_seconds", "too large"),
     ],
 )
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
