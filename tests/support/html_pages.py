@@ -1,9 +1,25 @@
 """Pages read as a browser reads them: their elements, their links, and their forms with what stands in them."""
 
+import re
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
+from urllib.parse import parse_qsl, urlsplit
 
+ID = re.compile(r"/[a-z]+_[0-9a-z]{16,}")
+# What is no page of its own: assets, the link of a message, and what a script asks for.
+NO_PLACE = re.compile(r"^/(docs|static|sign-in|sign-out)|/(events|json)$|\.(js|css|csv|jsonl)\b")
 TYPED = {"text", "search", "email", "url", "password", "textarea", "number", "time", "date", "datetime-local"}
+
+
+def path_of(address: str) -> str:
+    """Its path with each id in it written as `{id}`: those of two rows are alike."""
+    return ID.sub("/{id}", urlsplit(address).path)
+
+
+def kind_of(address: str) -> str:
+    """What is one page: those of two rows are alike, and so are two filters by the same fields."""
+    fields = {name for name, _ in parse_qsl(urlsplit(address).query)}
+    return f"{path_of(address)}?{','.join(sorted(fields))}"
 
 
 @dataclass

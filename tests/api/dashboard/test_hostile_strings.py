@@ -1,33 +1,26 @@
 """Whatever agents, tools and people write is text on every page, whether it came as a row or through a form."""
 
-import re
-from urllib.parse import urlsplit
-
 import pytest
 
 from tests.support.dashboard import SITE, Owner
 from tests.support.hostile_strings import STRINGS
-from tests.support.html_pages import HtmlForm, HtmlPage, dangers
+from tests.support.html_pages import NO_PLACE, HtmlForm, HtmlPage, dangers, path_of
 from tests.support.one_of_everything import one_of_everything
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-
-ID = re.compile(r"/[a-z]+_[0-9a-z]{16,}")
-NO_PLACE = re.compile(r"^/(docs|sign-in)|/(events|json)$|\.(js|css|csv|jsonl)\b")
 
 
 async def visited(owner: Owner) -> dict[str, HtmlPage]:
     """One page of each kind that the dashboard leads to, by its address; all are pages, and none is dangerous."""
     pages: dict[str, HtmlPage] = {}
-    kinds, waiting = {"/"}, ["/"]
+    paths, waiting = {"/"}, ["/"]
     while waiting:
         address = waiting.pop(0)
         pages[address] = page = HtmlPage(await owner.browser.page(address), address)
         assert dangers(page) == [], address
         for link in page.links:
-            kind = ID.sub("/{id}", urlsplit(link).path)
-            if kind not in kinds and not NO_PLACE.search(link):
-                kinds.add(kind)
+            if path_of(link) not in paths and not NO_PLACE.search(link):
+                paths.add(path_of(link))
                 waiting.append(link)
     return pages
 
@@ -43,9 +36,9 @@ async def test_hostile_text_is_text_in_every_row(owner: Owner, first: str) -> No
 async def test_each_string_is_text_in_every_field(owner: Owner) -> None:
     await owner.database.write(one_of_everything, owner, "Harmless")
     forms = [form for page in (await visited(owner)).values() for form in page.forms if form.typed]
-    kinds = {ID.sub("/{id}", form.action): form for form in forms}
-    assert len(kinds) > 3
-    for form in kinds.values():
+    by_path = {path_of(form.action): form for form in forms}
+    assert len(by_path) > 3
+    for form in by_path.values():
         for number, string in enumerate(STRINGS):
             await _is_text(owner, form, string, number)
     await visited(owner)

@@ -4,7 +4,6 @@ import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
 
 from playwright.async_api import Page
 
@@ -12,6 +11,7 @@ from api.dashboard.router import pages
 from tests.support.chromium import Visitors, barriers, too_wide
 from tests.support.dashboard import Owner
 from tests.support.hostile_strings import ALL
+from tests.support.html_pages import NO_PLACE, kind_of, path_of
 from tests.support.one_of_everything import one_of_everything
 from tests.support.pending_rows import a_task
 
@@ -27,16 +27,7 @@ NOT_LINKED = {
     "/tools/{id}/tools",
     "/tries/{id}",
 }
-ID = re.compile(r"/[a-z]+_[0-9a-z]{16,}")
 LINKS = "[...document.querySelectorAll('a[href]')].map(link => link.getAttribute('href'))"
-# What is no page of its own: assets, the link of a message, and what a script asks for.
-NO_PLACE = re.compile(r"^/(docs|static|sign-in|sign-out)|/(events|json)$|\.(js|css|csv|jsonl)\b")
-
-
-def kind_of(address: str) -> str:
-    """What is one page: those of two rows are alike, and so are two filters by the same fields."""
-    parts = urlsplit(address)
-    return ID.sub("/{id}", parts.path) + "?" + ",".join(sorted({name for name, _ in parse_qsl(parts.query)}))
 
 
 async def crawl(page: Page) -> AsyncIterator[tuple[str, int]]:
@@ -65,7 +56,7 @@ async def test_every_page_is_whole_whatever_is_written_in_it(owner: Owner, page:
     faults = {address: found for address, found in faults.items() if found}
     assert not faults, "\n".join(f"{address}\n  " + "\n  ".join(found) for address, found in faults.items())
     await _without_scripts(page, visitors, addresses)
-    reached = {urlsplit(kind_of(address)).path for address in addresses}
+    reached = {path_of(address) for address in addresses}
     assert _places() - reached == NOT_LINKED
 
 
