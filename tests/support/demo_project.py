@@ -11,14 +11,24 @@ from sqlalchemy import Connection, select, update
 
 from heartbeat.domain.ids import new_id
 from heartbeat.store.credits.ledger import Charge, Reservation, account_of, hold, settle
+from heartbeat.store.memory.memory import MemoryOwner, remember
 from heartbeat.store.projects.projects import create_key
-from heartbeat.store.rows import columns, exactly_one, insert
-from heartbeat.store.tables.bots import Bot, Memory, Subscriber
+from heartbeat.store.rows import columns, exactly_one
+from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.notifications import Event
 from heartbeat.store.tables.runs import Run
 from tests.support import past_runs
-from tests.support.pending_rows import a_finding, a_message, a_target, a_task, a_tool, an_approval, changed_tool
+from tests.support.pending_rows import (
+    a_finding,
+    a_message,
+    a_subscriber,
+    a_target,
+    a_task,
+    a_tool,
+    an_approval,
+    changed_tool,
+)
 from tests.support.seeds import a_bot, a_heartbeat, a_project
 
 NOW = datetime.now(UTC)
@@ -26,7 +36,7 @@ DAYS = 30
 
 
 @dataclass(frozen=True)
-class Standing:
+class Routine:
     """A heartbeat of the project that is shown: what it does, how often a day, how it fares, and what a run costs."""
 
     label: str
@@ -41,7 +51,7 @@ class Standing:
 
 
 SUPPORT = [
-    Standing(
+    Routine(
         "Urgent tickets",
         "Look through the new support tickets. Tell me which are urgent, and why.",
         "0 9-17 * * 1-5",
@@ -50,7 +60,7 @@ SUPPORT = [
         "2. **#4807**: a customer was charged twice and wants the money back *today*.\n\nThe other nine can wait.",
         weekdays=(1, 2, 3, 4, 5),
     ),
-    Standing(
+    Routine(
         "Morning brief",
         "Sum up yesterday: sales, returns, what customers praised and what they complained of.",
         "30 7 * * *",
@@ -59,7 +69,7 @@ SUPPORT = [
         credits=4,
         minute=30,
     ),
-    Standing(
+    Routine(
         "Reviews of the week",
         "Read the reviews of this week and name three things that we should mend.",
         "0 16 * * 5",
@@ -70,7 +80,7 @@ SUPPORT = [
     ),
 ]
 SERVERS = [
-    Standing(
+    Routine(
         "Disks and certificates",
         "Check the disks and certificates of all servers. Report what runs out within two weeks.",
         "0 */4 * * *",
@@ -78,7 +88,7 @@ SERVERS = [
         "All certificates are good for 40 days and more. One disk is filling up: `/var` on **web-2** is at 91%.",
         failures=0.06,
     ),
-    Standing(
+    Routine(
         "Backups",
         "See whether last night's backups are there and whole.",
         "15 6 * * *",
@@ -87,7 +97,7 @@ SERVERS = [
         minute=15,
     ),
 ]
-PAUSED = Standing(
+PAUSED = Routine(
     "Competitors' prices",
     "Compare our ten best sellers with what the two other shops ask for them.",
     "0 11 * * *",
@@ -107,8 +117,8 @@ def demo_project(connection: Connection) -> str:
     create_key(connection, project, "Nightly export", NOW)
     support = a_bot(connection, project, name="Support desk", model="openai:gpt-5.4-mini", instruction=INSTRUCTION)
     servers = a_bot(connection, project, name="Operations", model="anthropic:claude-haiku-4-5", instruction="Be exact.")
-    standings = [(one, support) for one in (*SUPPORT, PAUSED)] + [(one, servers) for one in SERVERS]
-    rows = [(one, bot, _heartbeat(connection, bot, one)) for one, bot in standings]
+    routines = [(one, support) for one in (*SUPPORT, PAUSED)] + [(one, servers) for one in SERVERS]
+    rows = [(one, bot, _heartbeat(connection, bot, one)) for one, bot in routines]
     _work(connection, rows)
     tickets, prices, disks = rows[0][2], rows[3][2], rows[4][2]
     _pause(connection, prices)
@@ -118,39 +128,39 @@ def demo_project(connection: Connection) -> str:
     return key
 
 
-def _heartbeat(connection: Connection, bot: Bot, standing: Standing) -> Heartbeat:
-    words = {"label": standing.label, "prompt": standing.prompt, "cron_pattern": standing.cron_pattern}
+def _heartbeat(connection: Connection, bot: Bot, routine: Routine) -> Heartbeat:
+    words = {"label": routine.label, "prompt": routine.prompt, "cron_pattern": routine.cron_pattern}
     made = {"created_at": NOW - timedelta(days=DAYS), "synced_version": 1, "timezone": "Europe/Berlin"}
     return a_heartbeat(connection, bot, **words, **made, credit_budget=600, accounted_until=NOW)
 
 
-def _work(connection: Connection, standings: list[tuple[Standing, Bot, Heartbeat]]) -> None:
+def _work(connection: Connection, routines: list[tuple[Routine, Bot, Heartbeat]]) -> None:
     """What ran in the month, in the order of its time."""
     random, zone = Random(7), ZoneInfo("Europe/Berlin")
     days = [NOW - timedelta(days=day) for day in range(DAYS, -1, -1)]
     runs = [
-        (day.astimezone(zone).replace(hour=hour, minute=standing.minute, second=0, microsecond=0), number)
-        for number, (standing, _, _) in enumerate(standings)
+        (day.astimezone(zone).replace(hour=hour, minute=routine.minute, second=0, microsecond=0), number)
+        for number, (routine, _, _) in enumerate(routines)
         for day in days
-        if day.isoweekday() in standing.weekdays
-        for hour in standing.hours
+        if day.isoweekday() in routine.weekdays
+        for hour in routine.hours
     ]
     for due, number in sorted(runs):
-        standing, bot, heartbeat = standings[number]
+        routine, bot, heartbeat = routines[number]
         if due < NOW - timedelta(minutes=5):
-            _run(connection, heartbeat, bot, standing, due.astimezone(UTC), random)
+            _run(connection, heartbeat, bot, routine, due.astimezone(UTC), random)
             last = {"last_executed_at": due, "last_status": "success", "next_tick_at": NOW + timedelta(minutes=50)}
             _change(connection, heartbeat, **last)
 
 
 def _run(
-    connection: Connection, heartbeat: Heartbeat, bot: Bot, standing: Standing, due: datetime, random: Random
+    connection: Connection, heartbeat: Heartbeat, bot: Bot, routine: Routine, due: datetime, random: Random
 ) -> None:
-    is_error = random.random() < standing.failures
-    cost, took = standing.credits + random.randrange(2), int(random.lognormvariate(8.6, 0.5))
+    is_error = random.random() < routine.failures
+    cost, took = routine.credits + random.randrange(2), int(random.lognormvariate(8.6, 0.5))
     error = {"error_code": "overloaded", "error_message": "The provider is overloaded; it answered 529."}
     values = {
-        **(error if is_error else {"response": standing.answer}),
+        **(error if is_error else {"response": routine.answer}),
         "model": bot.model,
         "instruction": bot.instruction,
         "created_at": due,
@@ -178,16 +188,21 @@ def _pause(connection: Connection, heartbeat: Heartbeat) -> None:
 
 def _around(connection: Connection, bot: Bot, heartbeat: Heartbeat) -> None:
     """A subscriber, memories, a tool server, and tasks."""
-    _row(
-        connection, Subscriber, uuid=new_id("mem"), bot_id=bot.id, name="Jo", email="jo@example.com", subscribed_at=NOW
-    )
+    a_subscriber(connection, bot, name="Jo", email="jo@example.com", subscribed_at=NOW)
     for text in ("The shop is closed on 24 December.", "Ticket numbers below 4000 are from the old system."):
-        _row(connection, Memory, uuid=new_id("mem"), bot_id=bot.id, text=text, words=text.lower(), **_made(3))
+        remember(connection, MemoryOwner(bot.id), text, None, NOW - timedelta(days=3))
     tools = [
         {**changed_tool(name), "changed": None, "description": words}
         for name, words in (("find_tickets", "Find tickets."), ("answer", "Answer a ticket."), ("refund", "Pay back."))
     ]
-    a_tool(connection, heartbeat, server_label="desk", tools=tools, require_approval="some", approval_tools=["refund"])
+    a_tool(
+        connection,
+        heartbeat,
+        server_label="desk",
+        tools=tools,
+        require_approval="tool-specific",
+        approval_tools=["refund"],
+    )
     when = {"run_at": NOW + timedelta(days=2), "cron_pattern": None, "max_executions": 1}
     a_task(connection, heartbeat, label="Ask the customer of #4807 whether the money came", **when)
 
@@ -224,14 +239,6 @@ def _messages(connection: Connection, tickets: Heartbeat, disks: Heartbeat) -> N
     connection.execute(update(columns(Event)).values(created_at=NOW - timedelta(hours=1)))
 
 
-def _made(days: int) -> dict[str, datetime]:
-    return {"created_at": NOW - timedelta(days=days), "updated_at": NOW - timedelta(days=days)}
-
-
 def _change(connection: Connection, heartbeat: Heartbeat, **values: Any) -> None:
     table = columns(Heartbeat)
     connection.execute(update(table).where(table.c.id == heartbeat.id).values(values))
-
-
-def _row(connection: Connection, table: Any, **values: Any) -> None:
-    connection.execute(insert(connection, columns(table)).values(values))

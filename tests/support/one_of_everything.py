@@ -1,14 +1,12 @@
 """A row of everything that pages show, with one text in all places where agents, tools or people write."""
 
 import json
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import UTC, datetime
 
 from sqlalchemy import Connection, update
 
-from heartbeat.domain.ids import new_id
-from heartbeat.store.rows import columns, exactly_one, insert
-from heartbeat.store.tables.bots import Bot, Memory, Subscriber
+from heartbeat.store.rows import columns
+from heartbeat.store.tables.bots import Bot, Subscriber
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.projects import Project
 from heartbeat.store.tables.runs import Run
@@ -17,7 +15,9 @@ from tests.support.dashboard import Owner, a_run
 from tests.support.pending_rows import (
     a_call,
     a_finding,
+    a_memory,
     a_message,
+    a_subscriber,
     a_target,
     a_task,
     a_tool,
@@ -34,12 +34,11 @@ def one_of_everything(connection: Connection, owner: Owner, text: str) -> None:
     connection.execute(update(project).where(project.c.id == owner.project.id).values(name=text))
     changes = {"name": text, "instruction": text, "model": text}
     connection.execute(update(bot).where(bot.c.id == owner.bot.id).values(changes))
-    member = _row(connection, Subscriber, uuid=new_id("mem"), bot_id=owner.bot.id, name=text, subscribed_at=NOW)
+    member = a_subscriber(connection, owner.bot, name=text)
     heartbeat = _heartbeats(connection, owner.bot, member, text)
     run = _runs(connection, heartbeat, text)
-    memory = {"bot_id": owner.bot.id, "text": text, "words": text, "run_id": run.id, **_times()}
     for member_id in (None, member.id):
-        _row(connection, Memory, uuid=new_id("mem"), member_id=member_id, **memory)
+        a_memory(connection, owner.bot, text, member_id=member_id, run_id=run.id)
     _waiting(connection, heartbeat, text)
     _messages(connection, heartbeat, run, text)
     changed = {**changed_tool(text), "description": text}
@@ -90,11 +89,3 @@ def _messages(connection: Connection, heartbeat: Heartbeat, run: Run, text: str)
     a_message(connection, heartbeat, target, kind="user.notified", data=data, status="failed", last_error=text)
     failed = {"run": run.uuid, "message": text, "code": text}
     a_message(connection, heartbeat, a_target(connection, heartbeat, **words), kind="run.failed", data=failed)
-
-
-def _times() -> dict[str, datetime]:
-    return {"created_at": NOW - timedelta(days=1), "updated_at": NOW}
-
-
-def _row(connection: Connection, table: Any, **values: Any) -> Any:
-    return exactly_one(connection, table, insert(connection, columns(table)).values(values).returning(columns(table)))

@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 
 from heartbeat.domain.ids import new_id
 from heartbeat.store.rows import columns, exactly_one, insert
-from heartbeat.store.tables.bots import Bot, Subscriber, Tool
+from heartbeat.store.tables.bots import Bot, Memory, Subscriber, Tool
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.notifications import Event, Finding, Notification, Target
 from heartbeat.store.tables.runs import Approval, Run, Step
@@ -131,6 +131,12 @@ def a_tool(connection: Connection, heartbeat: Heartbeat, **given: Any) -> Tool:
 def a_subscriber(connection: Connection, bot: Bot, **values: Any) -> Subscriber:
     row = {"uuid": new_id("mem"), "bot_id": bot.id, "email": None, "name": None, "subscribed_at": NOW, **values}
     return _written(connection, Subscriber, row)
+
+
+def a_memory(connection: Connection, bot: Bot, text: str, **values: Any) -> Memory:
+    """A memory of any text, also of one that `remember` would refuse."""
+    row = {"uuid": new_id("mry"), "bot_id": bot.id, "text": text, "words": text, "created_at": NOW, "updated_at": NOW}
+    return _written(connection, Memory, row | values)
 
 
 def changed_tool(text: str) -> dict[str, Any]:
