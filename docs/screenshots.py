@@ -16,8 +16,9 @@ from heartbeat.domain.secret_keys import new_key
 from heartbeat.settings import Settings
 from heartbeat.store import migrate
 from heartbeat.store.database import Database
-from tests.support.chromium import PHONE, Visitors, launched, serving, sign_in
+from tests.support.chromium import PHONE, Visitors, launched, sign_in
 from tests.support.demo_project import demo_project
+from tests.support.serving import serving
 
 PICTURES = Path(__file__).parent / "pictures"
 WIDE = {"width": 1200, "height": 800}

@@ -10,6 +10,7 @@ from temporalio.client import Client
 
 from tests.support.embedded import Embedded, Start
 from tests.support.model_server import ModelServer, says
+from tests.support.patience import wait_until
 
 pytestmark = pytest.mark.e2e
 
@@ -32,7 +33,8 @@ def test_demo_shows_a_run_and_carries_on_the_next_time(
         r"manual run success \(\d+\.\d s, 1250 tokens, 2 credits\): Stretch your \[31m legs. Then drink water."
     )
     first.wait_for(r"next run in \d+ s, at .* [2-9]\d* of 500 credits used")
-    assert_signs_in(opened.read_text().strip(), first.url)
+    link = wait_until(lambda: opened.read_text() if opened.exists() else "", lambda text: text.endswith("\n"))
+    assert_signs_in(link.strip(), first.url)
     file = first.data_dir / "demo.json"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     bot = json.loads(file.read_text())["bot"]

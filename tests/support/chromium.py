@@ -1,14 +1,11 @@
 """A real Chromium, driven by Playwright, and what must hold of every page that it shows."""
 
-import asyncio
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-import uvicorn
 from axe_playwright_python.async_playwright import Axe
-from fastapi import FastAPI
 from playwright.async_api import (
     Browser,
     BrowserContext,
@@ -26,6 +23,8 @@ BINARY = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "g
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 WIDE = {"width": 1280, "height": 800}
 PHONE = {"width": 390, "height": 844}
+# Pages refresh themselves when they come into view.
+REFRESH = "document.dispatchEvent(new Event('visibilitychange'))"
 SERIOUS = {"serious", "critical"}
 # What reaches over the edge of the page; what scrolls in a box of its own, or ends there in dots, does not.
 TOO_WIDE = """width => {
@@ -52,21 +51,6 @@ async def launched() -> AsyncIterator[Browser]:
             yield browser
         finally:
             await browser.close()
-
-
-@asynccontextmanager
-async def serving(app: FastAPI) -> AsyncIterator[str]:
-    """The address of the application, on a port of its own."""
-    server = uvicorn.Server(uvicorn.Config(app, port=0, lifespan="off", log_config=None, timeout_graceful_shutdown=1))
-    task = asyncio.create_task(server.serve())
-    try:
-        while not server.started:
-            assert not task.done()
-            await asyncio.sleep(0.01)
-        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        await task
 
 
 class Visitors:
@@ -115,6 +99,8 @@ async def sign_in(page: Page, key: str) -> None:
     await page.get_by_label("Project key").fill(key)
     await page.get_by_role("button", name="Sign in").click()
     await page.get_by_role("heading", name="Heartbeats", level=1).wait_for()
+    # Its scripts run.
+    await page.wait_for_load_state()
 
 
 async def check_accessible(page: Page) -> None:

@@ -1,7 +1,6 @@
 """Rehearse what is not saved, try an edit on the last runs, and press the buttons of a run."""
 
-import contextlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from uuid import uuid4
 
 import pytest
@@ -22,12 +21,6 @@ pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 FORM = {"prompt": "Look at the <b>disks</b>.", "frequency": "hours", "every": "2", "timezone": "UTC"}
 NEW_BOT = {"bot_id": "new", "bot_name": "Watcher", "bot_model": "openai:other", "bot_instruction": "Be new."}
-
-
-@pytest.fixture
-def model() -> Iterator[ModelServer]:
-    with contextlib.closing(ModelServer()) as server:
-        yield server
 
 
 @pytest.fixture

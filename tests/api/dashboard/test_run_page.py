@@ -6,19 +6,23 @@ import re
 from datetime import timedelta
 from typing import Any
 
+import httpx
 import pytest
 from sqlalchemy import Connection, update
 
 from api import run_stream
 from api.dashboard.views.run_steps import RunTimes, step_tree
+from api.main import create_app
 from api.schemas.runs import RunObject
 from heartbeat.store.rows import built, columns
 from heartbeat.store.tables.projects import ApiKey
 from heartbeat.store.tables.runs import Run, Step
 from tests.support import past_runs
 from tests.support.dashboard import STILL, Owner
+from tests.support.patience import PATIENCE
 from tests.support.pending_rows import a_call, a_message, a_target
 from tests.support.seeds import NOW
+from tests.support.serving import serving
 
 
 async def test_the_answer_is_shown_as_markdown_and_as_it_was_written(owner: Owner) -> None:
@@ -166,9 +170,16 @@ async def test_a_session_follows_a_run_until_its_end(owner: Owner, monkeypatch: 
 async def test_the_end_of_a_session_ends_its_streams(owner: Owner, monkeypatch: pytest.MonkeyPatch) -> None:
     run = await owner.run(status="running", **STILL)
     monkeypatch.setattr(run_stream, "LOOK_EVERY", 0.02)
-    following = asyncio.create_task(owner.browser.get(f"/runs/{run.uuid}/events"))
-    key = columns(ApiKey)
-    mine = update(key).where(key.c.uuid == owner.key_uuid)
-    await owner.database.write(lambda c: c.execute(mine.values(revoked_at=NOW)))
-    assert "event: end" not in (await following).text
-    assert (await owner.browser.get(f"/runs/{run.uuid}/events")).status_code == 401
+    path, key = f"/runs/{run.uuid}/events", columns(ApiKey)
+    cookies = {"cookie": f"heartbeat_session={owner.browser.cookies['heartbeat_session']}"}
+    async with (
+        serving(create_app(owner.settings, owner.database, owner.temporal)) as site,
+        httpx.AsyncClient(base_url=site, headers=cookies, timeout=PATIENCE, trust_env=False) as browser,
+        browser.stream("GET", path) as answer,
+    ):
+        lines = answer.aiter_lines()
+        assert await anext(lines) == "event: run"
+        mine = update(key).where(key.c.uuid == owner.key_uuid)
+        await owner.database.write(lambda c: c.execute(mine.values(revoked_at=NOW)))
+        assert "event: end" not in [line async for line in lines]
+    assert (await owner.browser.get(path)).status_code == 401

@@ -14,18 +14,18 @@ from temporalio.client import Client
 
 import worker
 from api.main import create_app
-from heartbeat.domain.ids import new_id
 from heartbeat.domain.secret_keys import new_key
 from heartbeat.settings import Settings
 from heartbeat.store.database import Database
 from heartbeat.store.projects.projects import create_key
 from heartbeat.store.rows import columns
 from heartbeat.store.tables.heartbeats import Heartbeat
-from tests.support.chromium import BINARY, Visitors, launched, serving, sign_in
+from tests.support.chromium import BINARY, Visitors, launched, sign_in
 from tests.support.dashboard import Newcomer, Owner
 from tests.support.databases import fresh_database
 from tests.support.model_server import ModelServer
 from tests.support.seeds import a_project
+from tests.support.serving import serving
 
 # In CI they fail without a browser, for a part that did not run proves nothing.
 collect_ignore_glob = ["test_*.py"] if BINARY is None and "CI" not in os.environ else []
@@ -38,19 +38,16 @@ def database_url(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def settings(database_url: str, temporal: Client, model: ModelServer) -> Settings:
+def settings(settings: Settings, model: ModelServer) -> Settings:
     """An installation with a model, whose tools and targets may stand on this machine."""
-    return Settings(
-        _env_file=None,
-        database_url=database_url,
-        openai_base_url=model.base_url,
-        openai_api_key="test-key",
-        default_model="openai:scripted",
-        secret_keys=SecretStr(new_key()),
-        egress_allow=["127.0.0.1"],
-        task_queue=new_id("queue"),
-        temporal_address=temporal.service_client.config.target_host,
-    )
+    changes = {
+        "openai_base_url": model.base_url,
+        "openai_api_key": SecretStr("test-key"),
+        "default_model": "openai:scripted",
+        "secret_keys": SecretStr(new_key()),
+        "egress_allow": ["127.0.0.1"],
+    }
+    return settings.model_copy(update=changes)
 
 
 @pytest.fixture(scope="session")

@@ -7,12 +7,11 @@ from sqlalchemy import Connection
 
 from heartbeat.store.credits.rollup import add_to_day
 from heartbeat.store.tables.heartbeats import Heartbeat
-from tests.support.chromium import check_accessible, check_width
+from tests.support.chromium import REFRESH, check_accessible, check_width
 from tests.support.dashboard import Owner
 from tests.support.last_runs import last_runs_of
 from tests.support.seeds import YEARLY, a_heartbeat
 
-REFRESH = "document.dispatchEvent(new Event('visibilitychange'))"
 FOCUSED = "document.activeElement.getAttribute('href')"
 
 

@@ -1,12 +1,9 @@
 """What a creator does on the pages, from the first press to what came of it, with a worker and a scripted model."""
 
-import contextlib
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import httpx
-import pytest
 from playwright.async_api import Page, expect
 
 from heartbeat.temporal.runs import start_tick
@@ -20,12 +17,6 @@ from tests.support.seeds import YEARLY
 from tests.support.tool_server import ToolServer
 
 NEW_YEAR = datetime(2026, 1, 1, tzinfo=UTC)
-
-
-@pytest.fixture
-def desk() -> Iterator[ToolServer]:
-    with contextlib.closing(ToolServer()) as server:
-        yield server
 
 
 async def test_a_model_breaks_and_is_mended(owner: Owner, page: Page, working: None, model: ModelServer) -> None:
