@@ -167,15 +167,11 @@ WRONG = [
         {"prompt": "", "max_steps": "0", "frequency": "weekly", "days": []},
         {"prompt": "must not be empty", "max_steps": "must be at least 1", "days": "choose one day or more"},
     ),
-]
-
-
-WRONG.append(
     (
         {"frequency": "weekly", "days": [], "timezone": "Berlin"},
         {"days": "choose one day or more", "timezone": "'Berlin' is not a time zone; write 'Europe/Berlin'"},
-    )
-)
+    ),
+]
 
 
 @pytest.mark.parametrize(("fields", "errors"), WRONG)

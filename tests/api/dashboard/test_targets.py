@@ -3,12 +3,13 @@
 import re
 from collections.abc import AsyncIterator
 from html import unescape
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from api.dashboard.views.channel_hints import CHANNEL_HINTS, EVENT_HINTS, SECURITY
 from api.dashboard.views.target_form import controls
+from api.schemas.notifications import Kind
 from heartbeat.notifications.channels.email import Config as EmailConfig
 from heartbeat.notifications.channels.registry import CHANNELS
 from heartbeat.notifications.delivery import open_config
@@ -47,10 +48,6 @@ def test_each_field_of_each_channel_is_explained() -> None:
 
 
 def test_each_kind_of_event_can_be_chosen() -> None:
-    from typing import get_args
-
-    from api.schemas.notifications import Kind
-
     assert set(EVENT_HINTS) == set(get_args(Kind))
 
 
