@@ -20,14 +20,18 @@ M = TypeVar("M", bound=SQLModel)
 
 def insert(connection: Connection, table: Any) -> Any:
     """The dialect's own INSERT, which knows `on_conflict_do_nothing` and `on_conflict_do_update`."""
-    return sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
+    return insert_in(connection.dialect.name, table)
+
+
+def insert_in(dialect: str, table: Any) -> Any:
+    """`insert` for statements that are built once for each dialect."""
+    return sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
 
 
 @cache
 def insert_once(dialect: str, table: Table) -> Any:
     """Insert a row unless its key is taken; returns the row as written, or none. Built once: it is on the hot path."""
-    statement = sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
-    return statement.on_conflict_do_nothing().returning(table)
+    return insert_in(dialect, table).on_conflict_do_nothing().returning(table)
 
 
 def first(

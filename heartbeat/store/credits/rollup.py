@@ -5,10 +5,10 @@ from functools import cache
 from typing import Any
 
 from sqlalchemy import Column, Connection, Integer, Table, Text, bindparam, cast, func
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import postgresql
 
 from heartbeat.domain.durations import bucket
-from heartbeat.store.rows import columns
+from heartbeat.store.rows import columns, insert_in
 from heartbeat.store.tables.credits import DailyRollup, HeartbeatDay, RunSums
 from heartbeat.store.tables.heartbeats import Heartbeat
 
@@ -41,7 +41,7 @@ def add_to_day(
 @cache
 def _add(dialect: str, table: Table, timed: bool) -> Any:
     """Insert the numbers of a day, or add them to those that it has."""
-    statement = sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
+    statement = insert_in(dialect, table)
     added: dict[str, Any] = {name: table.c[name] + statement.excluded[name] for name in SUMS}
     if timed:
         added["durations"] = _counted(dialect, table.c.durations)
