@@ -192,11 +192,12 @@ def page_url(path: str, page: Page) -> str:
 async def _to_sign_in(request: Request) -> Response:
     """Lead to the sign-in page and from there back; a form that was sent waits in that page and is not lost."""
     path: str = request.scope["path"]
+    # Browsers leave some characters as they are that the sign-in page takes for no page of ours.
+    query = quote(request.url.query, safe="=&%+")
+    target = f"{path}?{query}" if query else path
     if request.method == "POST":
         form = await read_form(request)
-        return html("sign_in", 401, next=path if form.fields else "/", problem=None, unsent=form.fields)
-    query: str = request.url.query
-    target = f"{path}?{query}" if query else path
+        return html("sign_in", 401, next=target if form.fields else "/", problem=None, unsent=form.fields)
     return RedirectResponse(SIGN_IN if target == "/" else f"{SIGN_IN}?next={quote(target)}", 303)
 
 

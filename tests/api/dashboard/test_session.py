@@ -74,6 +74,16 @@ async def test_what_somebody_wrote_waits_until_they_are_signed_in_again(owner: O
     assert (await stranger.get("/findings")).status_code == 200
 
 
+async def test_the_query_of_an_address_waits_too_whatever_it_holds(owner: Owner, stranger: Browser) -> None:
+    door = await stranger.submit("/notifications/new?channel=slack&of=a,(b)/c'", name="Team")
+    sent = await stranger.sign_in(owner.key, **hidden_fields(door.text))
+    assert 'action="/notifications/new?channel=slack&amp;of=a%2C%28b%29%2Fc%27"' in sent.text
+    stranger.cookies.clear()
+    page = await stranger.page((await stranger.get("/runs?q=a,(b)/c'")).headers["location"])
+    answer = await stranger.sign_in(owner.key, **hidden_fields(page))
+    assert answer.headers["location"] == "/runs?q=a%2C%28b%29%2Fc%27"
+
+
 def hidden_fields(page: str) -> dict[str, str]:
     inputs = re.findall(r'<input type="hidden" name="([^"]*)" value="([^"]*)">', page)
     return {unescape(name): unescape(value) for name, value in inputs}
