@@ -18,9 +18,10 @@ from heartbeat.domain.credits import rate_for
 from heartbeat.domain.failure_policy import Ending
 from heartbeat.settings import Settings
 from heartbeat.store.database import Database
+from heartbeat.store.runs.candidates import TickClaim
 from heartbeat.store.runs.closing import close_run
 from heartbeat.store.runs.limits import RunLimits
-from heartbeat.store.runs.opening import Opening, TickClaim, open_run
+from heartbeat.store.runs.opening import Opening, open_run
 
 # Connecting, listing the tools and writing down the outcome, around the call itself.
 OVERHEAD_SECONDS = 30

@@ -20,8 +20,9 @@ from heartbeat.domain.ids import new_id
 from heartbeat.settings import Plan
 from heartbeat.store import migrate
 from heartbeat.store.database import Database
+from heartbeat.store.runs.candidates import TickClaim
 from heartbeat.store.runs.limits import RunLimits
-from heartbeat.store.runs.opening import TickClaim, open_run
+from heartbeat.store.runs.opening import open_run
 from heartbeat.store.runs.steps import NewStep, settle_step
 from heartbeat.store.tables.heartbeats import Heartbeat
 

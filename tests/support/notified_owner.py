@@ -7,8 +7,9 @@ from sqlalchemy import Connection
 
 from heartbeat.domain.failure_policy import Ending
 from heartbeat.domain.secret_keys import new_key
+from heartbeat.store.runs.candidates import TickClaim
 from heartbeat.store.runs.closing import close_run
-from heartbeat.store.runs.opening import TickClaim, open_run
+from heartbeat.store.runs.opening import open_run
 from tests.support.api import Api
 from tests.support.runs import LIMITS
 

@@ -7,8 +7,9 @@ from sqlalchemy import update
 from heartbeat.settings import DEFAULT_PLANS
 from heartbeat.store.database import Database
 from heartbeat.store.rows import columns
+from heartbeat.store.runs.candidates import TickClaim
 from heartbeat.store.runs.limits import RunLimits
-from heartbeat.store.runs.opening import Opening, TickClaim, open_run
+from heartbeat.store.runs.opening import Opening, open_run
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.runs import Run
 from tests.support.seeds import NOW

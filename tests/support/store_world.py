@@ -17,8 +17,9 @@ from heartbeat.store.notifications.outbox import DeliveryState, OutgoingMessage,
 from heartbeat.store.notifications.targets import create_target
 from heartbeat.store.projects.access import Access
 from heartbeat.store.rows import columns, many
+from heartbeat.store.runs.candidates import TickClaim
 from heartbeat.store.runs.closing import close_run
-from heartbeat.store.runs.opening import TickClaim, open_run
+from heartbeat.store.runs.opening import open_run
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.notifications import Event, Notification, Target
 from heartbeat.store.tables.projects import Project

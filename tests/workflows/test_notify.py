@@ -14,8 +14,9 @@ from heartbeat.store.bots.subscribers import create_subscriber
 from heartbeat.store.database import Database
 from heartbeat.store.notifications.events import record_missed_ticks
 from heartbeat.store.rows import columns
+from heartbeat.store.runs.candidates import TickClaim
 from heartbeat.store.runs.closing import close_run
-from heartbeat.store.runs.opening import TickClaim, open_run
+from heartbeat.store.runs.opening import open_run
 from heartbeat.store.tables.notifications import Notification
 from tests.support.databases import ON_SQLITE
 from tests.support.deliveries import notifications, settled, target

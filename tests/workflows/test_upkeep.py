@@ -14,7 +14,8 @@ from activities.upkeep import UpkeepActivities
 from heartbeat.domain.contracts import AGENT_RUN, UPKEEP, UPKEEP_SCHEDULE_ID, RunResult
 from heartbeat.domain.ids import new_id
 from heartbeat.store.rows import columns
-from heartbeat.store.runs.opening import TickClaim, open_run
+from heartbeat.store.runs.candidates import TickClaim
+from heartbeat.store.runs.opening import open_run
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.runs import Run
 from heartbeat.temporal.reconcile import Reconciler

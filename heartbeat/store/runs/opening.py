@@ -1,22 +1,15 @@
 """Opening runs: claim a tick and decide, in the order of the design, whether it may run."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
 
-from sqlalchemy import Connection, String, bindparam, cast, exists, func, select, update
+from sqlalchemy import Connection, bindparam, exists, select, update
 
-from heartbeat.domain import credits
-from heartbeat.domain.contracts import SkipReason, Trigger
+from heartbeat.domain.contracts import SkipReason
 from heartbeat.domain.failure_policy import Ending
-from heartbeat.domain.first_message import first_message
 from heartbeat.domain.ids import new_id
 from heartbeat.domain.pauses import HeartbeatPause
-from heartbeat.settings import Plan
 from heartbeat.store.credits.ledger import (
-    Account,
-    ProjectPeriod,
     Reservation,
     enter_hold,
     hold_on_project,
@@ -33,40 +26,19 @@ from heartbeat.store.heartbeats.tick_accounting import HELD, cadence_of, held_by
 from heartbeat.store.notifications.events import record_missed_ticks
 from heartbeat.store.notifications.run_events import record_pause
 from heartbeat.store.rows import columns, first, insert_once, joined
+from heartbeat.store.runs.candidates import CLAIMED, RunCandidate, TickClaim, candidate_of
 from heartbeat.store.runs.limits import RunLimits
-from heartbeat.store.runs.run_context import opening_of
-from heartbeat.store.runs.tool_changes import MANY_TOOLS, MissingTools, missing_tools, remind_of_changes
-from heartbeat.store.runs.variants import is_gone, opening_of_run, take_variant, varied
-from heartbeat.store.tables.bots import Bot, Memory, Tool
+from heartbeat.store.runs.tool_changes import remind_of_changes
+from heartbeat.store.runs.variants import is_gone, take_variant
+from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.projects import Project
-from heartbeat.store.tables.runs import Run, Variant
-from heartbeat.store.tools.toolset import HAS_TARGETS, built_in
+from heartbeat.store.tables.runs import Run
 
-RUN, TOOL, MEMORY = columns(Run), columns(Tool), columns(Memory)
-HEARTBEAT, BOT, PROJECT = columns(Heartbeat), columns(Bot), columns(Project)
+RUN, HEARTBEAT = columns(Run), columns(Heartbeat)
 
 # Built once: putting such a statement together costs more than running it.
 BY_WORKFLOW = select(RUN).where(RUN.c.workflow_id == bindparam("workflow_id"))
-# JSON is kept as ASCII, so that its length is its bytes.
-TOOL_TEXT = (
-    select(func.coalesce(func.sum(func.length(cast(TOOL.c.tools, String))), 0))
-    .where(TOOL.c.bot_id == BOT.c.id, TOOL.c.is_enabled)
-    .scalar_subquery()
-)
-CHANGED_TOOLS = (
-    select(func.coalesce(func.sum(TOOL.c.changed_count), 0))
-    .where(TOOL.c.bot_id == BOT.c.id, TOOL.c.is_enabled)
-    .scalar_subquery()
-)
-HAS_MEMORIES = exists().where(MEMORY.c.bot_id == BOT.c.id)
-CLAIMED = (
-    select(HEARTBEAT, BOT, PROJECT, TOOL_TEXT, CHANGED_TOOLS, HAS_TARGETS, HAS_MEMORIES)
-    .join(BOT, BOT.c.id == HEARTBEAT.c.bot_id)
-    .join(PROJECT, PROJECT.c.id == HEARTBEAT.c.project_id)
-    .where(HEARTBEAT.c.uuid == bindparam("heartbeat_uuid"))
-    .with_for_update(of=HEARTBEAT, key_share=True)
-)
 # What may come in the way of a tick: a person who had it skipped, and a run. Not a rehearsal, which does nothing.
 IN_THE_WAY = select(
     select(HELD.c.held_by)
@@ -90,55 +62,6 @@ SKIP = (
 
 # A tick that starts later than this was missed, for heartbeats that want no catching up.
 PROMPT = timedelta(minutes=2)
-
-
-@dataclass(frozen=True)
-class TickClaim:
-    """A workflow's claim to run a heartbeat, for a tick or by hand. `run_uuid` is the log id a manual run was promised.
-
-    `dry_run`: a rehearsal, logged apart and counted nowhere but in the credits; `variant` is what it does otherwise
-    than its heartbeat. `temporal_time` is now by the clock that starts ticks, where it is known.
-    """
-
-    heartbeat_uuid: str
-    trigger: Trigger
-    run_uuid: str | None
-    workflow_id: str
-    workflow_run_id: str
-    scheduled_for: datetime | None
-    dry_run: bool = False
-    temporal_time: datetime | None = None
-    variant: Variant | None = None
-
-
-@dataclass(frozen=True)
-class RunCandidate:
-    """A run that may begin: its claim, the rows it is of, and the most that its first step can cost.
-
-    `opening` is the text of its first message before the prompt; the period pays for the step.
-    """
-
-    claim: TickClaim
-    heartbeat: Heartbeat
-    bot: Bot
-    project: Project
-    plan: Plan
-    model: str
-    max_reply_tokens: int
-    opening: str
-    missing: MissingTools
-    credits: int
-    period_start: datetime
-    period_end: datetime
-    now: datetime
-
-    @property
-    def period(self) -> ProjectPeriod:
-        return ProjectPeriod(project_id=self.project.id, period_start=self.period_start)
-
-    def account(self, run_id: int) -> Account:
-        """Return the account that the run is charged to, once it has its row."""
-        return Account(**vars(self.period), heartbeat_id=self.heartbeat.id, run_id=run_id)
 
 
 @dataclass(frozen=True)
@@ -174,7 +97,7 @@ def open_run(connection: Connection, claim: TickClaim, limits: RunLimits, now: d
         return Opening(None, reason)
     if claim.trigger == "schedule":
         claim = replace(claim, scheduled_for=_newest_due(connection, heartbeat, claim, now))
-    candidate = _candidate(connection, claim, heartbeat, others, limits, now)
+    candidate = candidate_of(connection, claim, heartbeat, others, limits, now)
     refusal = _refuse(connection, candidate) or _reserve(connection, candidate)
     run = _insert(connection, candidate, refusal)
     if run is None:
@@ -206,45 +129,6 @@ def _phantom(claim: TickClaim, heartbeat: Heartbeat) -> str | None:
     if claim.scheduled_for is None or not cadence_of(heartbeat).is_tick(claim.scheduled_for):
         return "the cadence has no such tick"
     return None
-
-
-def _candidate(
-    connection: Connection,
-    claim: TickClaim,
-    heartbeat: Heartbeat,
-    others: Sequence[Any],
-    limits: RunLimits,
-    now: datetime,
-) -> RunCandidate:
-    """`others` is what `CLAIMED` selects after the heartbeat."""
-    bot, project, tool_text, changed_tools, has_targets, has_memories = others
-    heartbeat, bot = varied(claim.variant, heartbeat, bot)
-    model, max_reply_tokens = limits.model(bot.model), bot.max_reply_tokens or limits.max_reply_tokens
-    missing = MissingTools()
-    if changed_tools or tool_text >= MANY_TOOLS:
-        missing = missing_tools(connection, heartbeat, model, len(built_in(bot.attributes, has_targets)))
-    if claim.variant and claim.variant.replay_of:
-        opening = opening_of_run(connection, claim.variant.replay_of)
-    else:
-        opening = opening_of(connection, heartbeat, has_memories, now, missing.sentences)
-    tokens = credits.most_tokens(bot.instruction, first_message(opening, heartbeat.prompt))
-    tokens += tool_text + limits.tool_tokens(built_in(bot.attributes, has_targets))
-    start, end = project.period(now)
-    return RunCandidate(
-        claim=claim,
-        heartbeat=heartbeat,
-        bot=bot,
-        project=project,
-        plan=limits.plan(project.plan),
-        model=model,
-        max_reply_tokens=max_reply_tokens,
-        opening=opening,
-        missing=missing,
-        credits=limits.max_credits(model, tokens, max_reply_tokens),
-        period_start=start,
-        period_end=end,
-        now=now,
-    )
 
 
 def _refuse(connection: Connection, candidate: RunCandidate) -> Refusal | None:

@@ -11,8 +11,9 @@ from heartbeat.store.database import Database
 from heartbeat.store.heartbeats.tick_accounting import account, due
 from heartbeat.store.notifications.targets import delete_target
 from heartbeat.store.projects.access import Access
+from heartbeat.store.runs.candidates import TickClaim
 from heartbeat.store.runs.closing import close_run
-from heartbeat.store.runs.opening import TickClaim, open_run
+from heartbeat.store.runs.opening import open_run
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.notifications import Event, Finding, Target
 from heartbeat.store.tables.runs import Run

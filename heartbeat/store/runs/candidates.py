@@ -1,0 +1,136 @@
+"""What a run begins from: its claim, the rows that it is of, and the most that its first step can cost."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, String, bindparam, cast, exists, func, select
+
+from heartbeat.domain import credits
+from heartbeat.domain.contracts import Trigger
+from heartbeat.domain.first_message import first_message
+from heartbeat.settings import Plan
+from heartbeat.store.credits.ledger import Account, ProjectPeriod
+from heartbeat.store.rows import columns
+from heartbeat.store.runs.limits import RunLimits
+from heartbeat.store.runs.run_context import opening_of
+from heartbeat.store.runs.tool_changes import MANY_TOOLS, MissingTools, missing_tools
+from heartbeat.store.runs.variants import opening_of_run, varied
+from heartbeat.store.tables.bots import Bot, Memory, Tool
+from heartbeat.store.tables.heartbeats import Heartbeat
+from heartbeat.store.tables.projects import Project
+from heartbeat.store.tables.runs import Variant
+from heartbeat.store.tools.toolset import HAS_TARGETS, built_in
+
+TOOL, MEMORY = columns(Tool), columns(Memory)
+HEARTBEAT, BOT, PROJECT = columns(Heartbeat), columns(Bot), columns(Project)
+
+# JSON is kept as ASCII, so that its length is its bytes.
+TOOL_TEXT = (
+    select(func.coalesce(func.sum(func.length(cast(TOOL.c.tools, String))), 0))
+    .where(TOOL.c.bot_id == BOT.c.id, TOOL.c.is_enabled)
+    .scalar_subquery()
+)
+CHANGED_TOOLS = (
+    select(func.coalesce(func.sum(TOOL.c.changed_count), 0))
+    .where(TOOL.c.bot_id == BOT.c.id, TOOL.c.is_enabled)
+    .scalar_subquery()
+)
+HAS_MEMORIES = exists().where(MEMORY.c.bot_id == BOT.c.id)
+# Built once: putting such a statement together costs more than running it.
+CLAIMED = (
+    select(HEARTBEAT, BOT, PROJECT, TOOL_TEXT, CHANGED_TOOLS, HAS_TARGETS, HAS_MEMORIES)
+    .join(BOT, BOT.c.id == HEARTBEAT.c.bot_id)
+    .join(PROJECT, PROJECT.c.id == HEARTBEAT.c.project_id)
+    .where(HEARTBEAT.c.uuid == bindparam("heartbeat_uuid"))
+    .with_for_update(of=HEARTBEAT, key_share=True)
+)
+
+
+@dataclass(frozen=True)
+class TickClaim:
+    """A workflow's claim to run a heartbeat, for a tick or by hand. `run_uuid` is the log id a manual run was promised.
+
+    `dry_run`: a rehearsal, logged apart and counted nowhere but in the credits; `variant` is what it does otherwise
+    than its heartbeat. `temporal_time` is now by the clock that starts ticks, where it is known.
+    """
+
+    heartbeat_uuid: str
+    trigger: Trigger
+    run_uuid: str | None
+    workflow_id: str
+    workflow_run_id: str
+    scheduled_for: datetime | None
+    dry_run: bool = False
+    temporal_time: datetime | None = None
+    variant: Variant | None = None
+
+
+@dataclass(frozen=True)
+class RunCandidate:
+    """A run that may begin: its claim, the rows it is of, and the most that its first step can cost.
+
+    `opening` is the text of its first message before the prompt; the period pays for the step.
+    """
+
+    claim: TickClaim
+    heartbeat: Heartbeat
+    bot: Bot
+    project: Project
+    plan: Plan
+    model: str
+    max_reply_tokens: int
+    opening: str
+    missing: MissingTools
+    credits: int
+    period_start: datetime
+    period_end: datetime
+    now: datetime
+
+    @property
+    def period(self) -> ProjectPeriod:
+        return ProjectPeriod(project_id=self.project.id, period_start=self.period_start)
+
+    def account(self, run_id: int) -> Account:
+        """Return the account that the run is charged to, once it has its row."""
+        return Account(**vars(self.period), heartbeat_id=self.heartbeat.id, run_id=run_id)
+
+
+def candidate_of(
+    connection: Connection,
+    claim: TickClaim,
+    heartbeat: Heartbeat,
+    others: Sequence[Any],
+    limits: RunLimits,
+    now: datetime,
+) -> RunCandidate:
+    """`others` is what `CLAIMED` selects after the heartbeat."""
+    bot, project, tool_text, changed_tools, has_targets, has_memories = others
+    heartbeat, bot = varied(claim.variant, heartbeat, bot)
+    model, max_reply_tokens = limits.model(bot.model), bot.max_reply_tokens or limits.max_reply_tokens
+    missing = MissingTools()
+    if changed_tools or tool_text >= MANY_TOOLS:
+        missing = missing_tools(connection, heartbeat, model, len(built_in(bot.attributes, has_targets)))
+    if claim.variant and claim.variant.replay_of:
+        opening = opening_of_run(connection, claim.variant.replay_of)
+    else:
+        opening = opening_of(connection, heartbeat, has_memories, now, missing.sentences)
+    tokens = credits.most_tokens(bot.instruction, first_message(opening, heartbeat.prompt))
+    tokens += tool_text + limits.tool_tokens(built_in(bot.attributes, has_targets))
+    start, end = project.period(now)
+    return RunCandidate(
+        claim=claim,
+        heartbeat=heartbeat,
+        bot=bot,
+        project=project,
+        plan=limits.plan(project.plan),
+        model=model,
+        max_reply_tokens=max_reply_tokens,
+        opening=opening,
+        missing=missing,
+        credits=limits.max_credits(model, tokens, max_reply_tokens),
+        period_start=start,
+        period_end=end,
+        now=now,
+    )
