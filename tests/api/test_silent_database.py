@@ -12,7 +12,7 @@ from heartbeat.store.database import Database
 from tests.support.api import Api, error_of, owner, settings_for
 from tests.support.databases import fresh_database
 from tests.support.patience import PATIENCE, until
-from tests.support.stopped_postgres import backends, server, stopped
+from tests.support.stopped_postgres import stopped_server
 
 SECONDS = 1.0
 
@@ -29,7 +29,7 @@ async def hurried(request: pytest.FixtureRequest, temporal: Client) -> AsyncIter
 
 async def test_every_request_is_answered(hurried: Api) -> None:
     bot = await hurried.bot()
-    with stopped({*backends(hurried.database), server(hurried.database)}):
+    with stopped_server(hurried.database):
         async with asyncio.timeout(PATIENCE):
             answers = await asyncio.gather(*(hurried.get("/read", bot_id=bot["id"]) for _ in range(12)))
             assert {error_of(answer, 503)["code"] for answer in answers} == {"database_unavailable"}

@@ -14,7 +14,7 @@ from heartbeat.domain.errors import Unavailable
 from heartbeat.store.database import Database, wait_at_most
 from tests.support.databases import fresh_database, waiting
 from tests.support.patience import until
-from tests.support.stopped_postgres import backends, server, stopped
+from tests.support.stopped_postgres import stopped, stopped_server
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ async def test_a_silent_connection_is_dropped_and_the_next_is_tried(limited: Dat
 
 async def test_a_stopped_server_ends_every_read(hurried: Database, limited: Database) -> None:
     """More of them than there are threads, so that some never come to a connection."""
-    with stopped({*backends(hurried), server(hurried)}):
+    with stopped_server(hurried):
         results = await asyncio.gather(*(hurried.read(pid) for _ in range(25)), return_exceptions=True)
         assert {type(result) for result in results} == {Unavailable}
     assert await limited.read(pid)
@@ -76,7 +76,7 @@ async def test_a_commit_without_an_answer_may_have_been_made(hurried: Database) 
 async def test_a_task_waits_for_all_its_reads_together(url: str) -> None:
     with closing(Database(url)) as database, wait_at_most(2):
         database.read_now(pid)
-        with stopped({*backends(database), server(database)}):
+        with stopped_server(database):
             for _ in range(2):
                 with pytest.raises(Unavailable):
                     await database.read(pid)
