@@ -14,6 +14,7 @@ from api.dashboard import zones
 from api.dashboard.forms import Form, field_errors, validated
 from api.dashboard.pages import Frame, PageRoute, Visitor, VisitorDep, html
 from api.dashboard.views import run_export
+from api.dashboard.views.formats import moment
 from api.dashboard.views.run_search import found_run, options
 from api.run_search import RunPage, WantedRuns, every_run, run_page, wanted_runs
 from api.schemas.run_query import RunQuery
@@ -76,6 +77,7 @@ def _page(visitor: Visitor, form: Form, framed: tuple[Frame, ListRows], page: Ru
         runs=[found_run(run, rows.wanted.runs.words, now, settings) for run in page.rows],
         waits=rows.waits,
         page=page,
+        stopped=moment(page.rest.started_at, UTC, now) if page.rest else None,
         first=_address(form),
         **{"errors": {}, **shown},
     )

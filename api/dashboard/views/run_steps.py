@@ -11,7 +11,7 @@ from api.dashboard.views.approvals import Argument, arguments
 from heartbeat.store.runs.details import parsed
 from heartbeat.store.tables.runs import Run, Step
 
-LINE = 100
+LINE, SAID = 100, 300
 # A step that took no time can be seen all the same.
 NARROWEST = 0.6
 STATES = {"asked": marked("not called yet"), "called": marked("being called"), "done": ""}
@@ -40,8 +40,8 @@ class StepBar:
 class StepNode:
     """One model request with its `calls`, or one tool call; `what` is the model or the tool.
 
-    `answer` is what it came to, whole, and `result` the start of a call's. A call has no tokens of its own: the request
-    after it pays for its answer.
+    `line` is what a call was asked with, or the start of what the model said. `answer` is what it came to,
+    whole, and `result` the start of a call's. A call has no tokens of its own: the request after it pays for its answer.
     """
 
     number: int
@@ -118,7 +118,7 @@ def _step(step: Step, charged: int, times: RunTimes) -> StepNode:
         number=step.number,
         kind=step.kind,
         what=formats.tool(step.name or "") if is_tool else step.model,
-        line=formats.start(", ".join(f"{name}: {value}" if name else value for name, value in call), LINE),
+        line=_asked_with(call) if is_tool else formats.start(step.answer, SAID),
         arguments=call,
         answer=step.answer,
         result=formats.start(step.answer, LINE) if is_tool else "",
@@ -130,3 +130,7 @@ def _step(step: Step, charged: int, times: RunTimes) -> StepNode:
         bar=times.bar(step),
         failure=None if rehearsed else step.failure or step.failure_code,
     )
+
+
+def _asked_with(call: Sequence[Argument]) -> str:
+    return formats.start(", ".join(f"{name}: {value}" if name else value for name, value in call), LINE)

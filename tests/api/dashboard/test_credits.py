@@ -39,11 +39,12 @@ async def test_the_numbers_of_a_period_and_the_entries_behind_them(owner: Owner)
     now = datetime.now(UTC)
     run = await owner.database.write(spend, owner, now)
     await owner.database.write(grant, owner.project, 500, "A gift", "k", now)
+    how = f"<code>heartbeat project grant {owner.project.uuid} 500</code>"
     page = await owner.browser.page("/credits")
     assert f'<p class="big">{2 * STEPS}</p>' in page
     [heartbeat] = [row for row in rows_of(page) if "/credits/ledger?" in row and owner.heartbeat.uuid in row]
     assert f">{2 * STEPS}</td>" in heartbeat
-    for part in ("openai:scripted", "45,000", "$0.0120", "A gift", f'href="/runs?since={now:%Y-%m-%d}'):
+    for part in (how, "openai:scripted", "45,000", "$0.0120", "A gift", f'href="/runs?since={now:%Y-%m-%d}'):
         assert part in page
     [path] = re.findall(rf'href="(/credits/ledger\?period=[^"]*{owner.heartbeat.uuid})"', page)
     seen: list[str] = []

@@ -101,21 +101,29 @@ def test_no_bar_leaves_its_row() -> None:
         assert bar.width > 0
 
 
+LONG = " ".join(["thought"] * 100)
+
+
 async def test_arguments_and_results_are_folded_and_whole(owner: Owner) -> None:
     run = await owner.run()
     answer = "line\n" * 500 + "the end"
 
     def seed(connection: Connection) -> None:
         past_runs.a_step(connection, run.uuid, 1, answer="Let me look.", model="openai:scripted")
+        past_runs.a_step(connection, run.uuid, 3, answer=LONG, model="openai:scripted")
         found = {"state": "done", "name": "desk__find", "arguments": json.dumps({"queue": "<new>" * 100})}
         a_call(connection, run, **found, answer=answer)
 
     await owner.database.write(seed)
     page = await owner.browser.page(f"/runs/{run.uuid}")
-    assert "Let me look." in page
+    # What was said beside a call stands there; only what is longer is folded.
+    assert page.count("Let me look.") == 1
+    assert '<details id="step-1">' not in page
     assert answer in page
     assert "&lt;new&gt;" * 100 in page
     assert '<details id="step-2">' in page
+    assert LONG[:250] in page.split('<details id="step-3">')[0]
+    assert LONG in page
     assert 'data-copies="result-2"' in page
 
 

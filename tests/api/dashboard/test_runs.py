@@ -193,7 +193,9 @@ async def test_a_search_stops_at_its_limit_says_so_and_goes_on(owner: Owner, mon
     await owner.database.write(seed)
     first = await owner.browser.page("/runs?q=needle")
     assert labels(first) == ["#40"]
-    assert "Looked through 20 runs, back to 2026-03-26 09:00 UTC" in first
+    assert "Looked through 20 runs, back to Thu 26 Mar, 09:00 (UTC)" in first
+    owner.browser.cookies.set("heartbeat_zone", "Asia/Tokyo")
+    assert "back to Thu 26 Mar, 18:00 (JST)" in await owner.browser.page("/runs?q=needle")
     second = await owner.browser.page(older(first))
     assert labels(second) == []
     assert "None yet." in second
