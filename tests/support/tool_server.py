@@ -7,18 +7,16 @@ process. `python -m tests.tool_server http` is the same in a process of its own 
 
 import asyncio
 import base64
-import contextlib
 import json
 import os
-import socket
 import sys
 import threading
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import uvicorn
+from mcp.server.auth.settings import AuthSettings
 from mcp.server.lowlevel import Server
 from mcp.server.sse import SseServerTransport
 from mcp.server.stdio import stdio_server
@@ -38,7 +36,10 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from tests.support.ports import free_port
+from tests.support.thread_server import ThreadServer
+
+if TYPE_CHECKING:
+    from tests.support.authorization_server import AuthorizationServer
 
 KEY = "heartbeat/idempotency-key"
 LARGE = 5 * 1024 * 1024
@@ -151,61 +152,39 @@ class Desk:
         return Server("peer", version="1", on_list_tools=self.list_tools, on_call_tool=self.call_tool)
 
 
-class ToolServer(Desk):
+class ToolServer(Desk, ThreadServer):
     """A `Desk` behind HTTP. `header` must be sent by callers; `modern` false speaks the protocol of 2025 alone.
 
-    `keyed` counts the requests of any kind that carried an `Idempotency-Key`; `broken` is a status that a proxy before
-    the server answers calls with; `mute_goodbye` leaves the end of a session without an answer.
+    `authorization` is a server whose access tokens callers must send; `wants` are the scopes that a call of a tool
+    needs, by its name. `keyed` counts the requests of any kind that carried an `Idempotency-Key`; `broken` is a status
+    that a proxy before the server answers calls with; `mute_goodbye` leaves the end of a session without an answer.
     """
 
     def __init__(
-        self, header: tuple[str, str] | None = None, *, modern: bool = True, journal: Path | None = None, port: int = 0
+        self,
+        header: tuple[str, str] | None = None,
+        *,
+        modern: bool = True,
+        journal: Path | None = None,
+        port: int = 0,
+        authorization: "AuthorizationServer | None" = None,
     ) -> None:
-        super().__init__(journal=journal)
-        self._header, self._modern = header, modern
+        Desk.__init__(self, journal=journal)
+        self._header, self._modern, self._authorization = header, modern, authorization
         self.keyed = 0
         self.broken: int | None = None
         self.mute_goodbye = False
-        # Named TCP, or asyncio leaves Nagle's algorithm on and every answer takes 40 ms.
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self._socket.bind(("127.0.0.1", port or free_port()))
-        self._socket.listen()
-        self.port: int = self._socket.getsockname()[1]
-        self.url, self.sse_url = f"http://127.0.0.1:{self.port}/mcp", f"http://127.0.0.1:{self.port}/sse"
-        config = uvicorn.Config(
-            self._app(), log_level="critical", access_log=False, timeout_graceful_shutdown=1, ws="none"
-        )
-        self._uvicorn = uvicorn.Server(config)
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._serve, daemon=True)
-        self._thread.start()
-
-    def cut(self) -> None:
-        """Drop every connection, as a machine that dies does; new ones are accepted."""
-        self._loop.call_soon_threadsafe(self._drop)
+        self.wants: dict[str, str] = {}
+        ThreadServer.__init__(self, port)
+        self.origin = self.url
+        self.url, self.sse_url = f"{self.origin}/mcp", f"{self.origin}/sse"
 
     def close(self) -> None:
         """Stop; nothing listens at the address any more."""
         self.released.set()
-        self._uvicorn.should_exit = True
-        with contextlib.suppress(RuntimeError):
-            self.cut()
-        self._thread.join()
-        self._socket.close()
+        super().close()
 
-    def _drop(self) -> None:
-        for connection in list(self._uvicorn.server_state.connections):
-            connection.transport.abort()
-
-    def _serve(self) -> None:
-        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
-            runner.run(self._uvicorn.serve(sockets=[self._socket]))
-            # What was cut off closes its socket in the loop's next turn.
-            self._drop()
-            runner.run(asyncio.sleep(0))
-
-    def _app(self) -> ASGIApp:
+    def app(self) -> ASGIApp:
         server, sse = self.server(), SseServerTransport("/messages/")
 
         async def listen(request: Request) -> Response:
@@ -222,8 +201,22 @@ class ToolServer(Desk):
             Route("/made", made),
         ]
         return self._at_the_door(
-            server.streamable_http_app(custom_starlette_routes=routes, transport_security=ANY_NAME)
+            server.streamable_http_app(
+                custom_starlette_routes=routes, transport_security=ANY_NAME, **self._authorized()
+            )
         )
+
+    def _authorized(self) -> dict[str, Any]:
+        """The SDK's own door: 401 with the address of the metadata (RFC 9728), which it serves too."""
+        if self._authorization is None:
+            return {}
+        auth = AuthSettings(
+            issuer_url=self._authorization.url,
+            resource_server_url=f"http://127.0.0.1:{self.port}/mcp",
+            required_scopes=["notes:read"],
+            validate_token_resource=True,
+        )
+        return {"auth": auth, "token_verifier": self._authorization}
 
     def _at_the_door(self, app: ASGIApp) -> ASGIApp:
         async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
@@ -237,12 +230,44 @@ class ToolServer(Desk):
                 return await PlainTextResponse("Unsupported protocol version", 400)(scope, receive, send)
             if self.broken is not None and b"idempotency-key" in headers:
                 return await PlainTextResponse("Bad gateway", self.broken)(scope, receive, send)
+            if self.wants and scope.get("method") == "POST":
+                body, receive = await _read(receive)
+                scope_wanted = self.wants.get(_called(body), "")
+                if not await self._is_granted(headers, scope_wanted):
+                    challenge = f'Bearer error="insufficient_scope", scope="{scope_wanted}"'
+                    refusal = PlainTextResponse("No.", 403, {"WWW-Authenticate": challenge})
+                    return await refusal(scope, receive, send)
             if self.mute_goodbye and scope.get("method") == "DELETE":
                 while not self.released.is_set():
                     await asyncio.sleep(0.01)
             return await app(scope, receive, send)
 
         return guarded
+
+    async def _is_granted(self, headers: dict[bytes, bytes], wanted: str) -> bool:
+        assert self._authorization is not None
+        bearer = headers.get(b"authorization", b"").decode().removeprefix("Bearer ")
+        token = await self._authorization.verify_token(bearer)
+        return token is None or not wanted or wanted in token.scopes
+
+
+def _called(body: bytes) -> str:
+    message = json.loads(body)
+    return str(message["params"]["name"]) if message.get("method") == "tools/call" else ""
+
+
+async def _read(receive: Receive) -> tuple[bytes, Receive]:
+    """The body of a request, and how to receive it again."""
+    body, more = b"", True
+    while more:
+        message = await receive()
+        body, more = body + message.get("body", b""), message.get("more_body", False)
+    whole = [{"type": "http.request", "body": body}]
+
+    async def again() -> Any:
+        return whole.pop() if whole else await receive()
+
+    return body, again
 
 
 def _headers(request: Request | None) -> str:
