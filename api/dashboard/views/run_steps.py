@@ -41,7 +41,7 @@ class StepNode:
     """One model request with its `calls`, or one tool call; `what` is the model or the tool.
 
     `line` is what a call was asked with, or the start of what the model said. `answer` is what it came to,
-    whole, and `result` the start of a call's. A call has no tokens of its own: the request after it pays for its answer.
+    whole, and `result` the start of a call's. A call has no tokens of its own: the request after it pays for it.
     """
 
     number: int
