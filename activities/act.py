@@ -149,7 +149,7 @@ class ToolActivities:
 
 def _read_call(connection: Connection, step: ActInput) -> tuple[CallReceipt, Toolset]:
     receipt = read_call(connection, step.run_uuid, step.number)
-    return receipt, toolset(connection, receipt.run.bot_id)
+    return receipt, toolset(connection, receipt.run.bot_id, receipt.run.member_id)
 
 
 def _approval_reason(receipt: CallReceipt, tool: OfferedTool | None) -> ApprovalReason | None:

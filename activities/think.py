@@ -150,14 +150,14 @@ class ModelActivities:
 
 def _first_step(connection: Connection, run_uuid: str) -> tuple[Transcript, Toolset]:
     transcript = read_transcript(connection, run_uuid)
-    return transcript, toolset(connection, transcript.run.bot_id)
+    return transcript, toolset(connection, transcript.run.bot_id, transcript.run.member_id)
 
 
 def _later_step(
     connection: Connection, step: ThinkInput, limits: RunLimits, now: datetime
 ) -> tuple[Transcript, Toolset]:
     transcript = begin_step(connection, step.run_uuid, step.number, limits, now)
-    return transcript, toolset(connection, transcript.run.bot_id)
+    return transcript, toolset(connection, transcript.run.bot_id, transcript.run.member_id)
 
 
 def _too_long(transcript: Transcript, max_length: int) -> str | None:

@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 from heartbeat.agents.model_names import takes_tools
 from heartbeat.agents.tools.definitions import McpServer, OfferedTool, ToolResult
 from heartbeat.domain.tool_limits import max_tools
-from heartbeat.secrets.keyring import CannotOpen, Keyring, open_headers, open_url
+from heartbeat.secrets.keyring import CannotOpen, Keyring
 from heartbeat.settings import Settings
 from heartbeat.store.tables.bots import Tool
 from heartbeat.store.tables.runs import Run
+from heartbeat.store.tables.tool_connections import ToolConnection
 from heartbeat.store.tools.toolset import Toolset
+from heartbeat.tool_servers.opening import open_server
 
 if TYPE_CHECKING:
     from heartbeat.agents.tools.mcp.sessions import Sessions
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 
 # A worker that is stopped has little time. What has heard no goodbye sees its connection or its pipe closed.
 GOODBYE_SECONDS = 0.3
+
+UNREADABLE = "The secrets of its server cannot be opened here; the operator's log says why."
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +32,6 @@ class Toolbox:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._keyring = Keyring.from_settings(settings)
-        self._unreadable: set[str] = set()
         self._sessions: Sessions | None = None
 
     async def offered(self, run: Run, tools: Toolset) -> list[OfferedTool]:
@@ -37,7 +40,7 @@ class Toolbox:
 
         if not takes_tools(run.chat_mode, run.model):
             return []
-        servers = [self._connected(row) for row in tools.servers]
+        servers = [self._connected(row, tools.connections.get(row.id)) for row in tools.servers]
         known = await offer_tools(tools.bot_uuid, servers, self._settings)
         usable = [tool for tool in known if tool.server is not None or tool.name in tools.built_in]
         return list(within_limit(usable, max_tools(run.model)))
@@ -48,9 +51,8 @@ class Toolbox:
             from heartbeat.agents.tools.built_in.tools import call_built_in
 
             return await call_built_in(definition.name, arguments, self._settings)
-        if definition.server.uuid in self._unreadable:
-            reason = "The secrets of its server cannot be opened here; the operator's log says why."
-            return ToolResult("failed", f"{definition.name} was not called. {reason}")
+        if definition.server.unusable:
+            return ToolResult("failed", f"{definition.name} was not called. {definition.server.unusable}")
         if self._sessions is None:
             from heartbeat.agents.tools.mcp.sessions import Sessions
 
@@ -67,21 +69,18 @@ class Toolbox:
         if self._sessions is not None:
             await self._sessions.aclose(GOODBYE_SECONDS)
 
-    def _connected(self, row: Tool) -> "ConnectedServer":
+    def _connected(self, row: Tool, connection: ToolConnection | None) -> "ConnectedServer":
         from heartbeat.agents.tools.offered_tools import ConnectedServer
 
-        transport = cast(Literal["http", "sse"], row.transport)
-        server = McpServer(row.uuid, row.server_label, transport, *self._url_and_headers(row))
-        return ConnectedServer(server, row.tools, row.require_approval, row.approval_tools, row.risks)
+        return ConnectedServer(
+            self._server(row, connection), row.tools, row.require_approval, row.approval_tools, row.risks
+        )
 
-    def _url_and_headers(self, row: Tool) -> tuple[str, dict[str, str]]:
+    def _server(self, row: Tool, connection: ToolConnection | None) -> McpServer:
         """Secrets that do not open keep their own server from being called, and nothing else of the run."""
         try:
-            url = open_url(self._keyring, row.uuid, row.sealed_url, row.server_url)
-            headers = open_headers(self._keyring, row.uuid, row.sealed_headers)
+            return open_server(self._keyring, row, connection)
         except CannotOpen as problem:
             log.error("%s", problem)
-            self._unreadable.add(row.uuid)
-            return row.server_url, {}
-        self._unreadable.discard(row.uuid)
-        return url, headers
+            transport = cast(Literal["http", "sse"], row.transport)
+            return McpServer(row.uuid, row.server_label, transport, row.server_url, unusable=UNREADABLE)

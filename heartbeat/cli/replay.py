@@ -69,7 +69,7 @@ def read_original(connection: Connection, run_uuid: str) -> OriginalRun:
         raise Conflict("run_in_progress", f"The run {run_uuid} has not ended yet; replay it when it has.")
     if run.status == "skipped":
         raise Conflict("nothing_to_replay", f"The run {run_uuid} was skipped, so no model was asked; replay another.")
-    return OriginalRun(run, steps(connection, run.id), toolset(connection, run.bot_id))
+    return OriginalRun(run, steps(connection, run.id), toolset(connection, run.bot_id, run.member_id))
 
 
 def original_column(original: OriginalRun) -> ReplayColumn:

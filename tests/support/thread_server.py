@@ -30,6 +30,11 @@ class ThreadServer:
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
 
+    @property
+    def requests(self) -> int:
+        """How many requests came in so far."""
+        return self._uvicorn.server_state.total_requests
+
     def app(self) -> ASGIApp:
         """What is served."""
         raise NotImplementedError

@@ -13,7 +13,10 @@ Outcome = Literal[
 
 @dataclass(frozen=True)
 class McpServer:
-    """An MCP server. For `stdio`, `command` is started by the worker; else `url` is spoken to with `headers`."""
+    """An MCP server. For `stdio`, `command` is started by the worker; else `url` is spoken to with `headers`.
+
+    `unusable` says why it is not spoken to now, in words for the model; empty if it is.
+    """
 
     uuid: str
     label: str
@@ -22,6 +25,7 @@ class McpServer:
     headers: Mapping[str, str] = field(default_factory=dict)
     command: tuple[str, ...] = ()
     env: Mapping[str, str] = field(default_factory=dict)
+    unusable: str = ""
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,15 @@ from typing import Any
 
 from sqlalchemy import Column, Connection, Table, select, update
 
+from heartbeat.secrets.connections import client_row, sign_in_row, tokens_row
 from heartbeat.secrets.keyring import config_row, headers_row, url_row
 from heartbeat.store.rows import columns
 from heartbeat.store.tables.bots import Tool
 from heartbeat.store.tables.notifications import Target
+from heartbeat.store.tables.tool_connections import PendingSignIn, ToolConnection
 
 TOOL, TARGET = columns(Tool), columns(Target)
+CONNECTION, SIGN_IN = columns(ToolConnection), columns(PendingSignIn)
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,9 @@ SEALED_COLUMNS = (
     SealedColumn(TOOL, TOOL.c.sealed_headers, headers_row),
     SealedColumn(TOOL, TOOL.c.sealed_url, url_row),
     SealedColumn(TARGET, TARGET.c.sealed_config, config_row),
+    SealedColumn(CONNECTION, CONNECTION.c.sealed_client, client_row),
+    SealedColumn(CONNECTION, CONNECTION.c.sealed_tokens, tokens_row),
+    SealedColumn(SIGN_IN, SIGN_IN.c.sealed_context, sign_in_row),
 )
 
 

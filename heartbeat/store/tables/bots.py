@@ -48,7 +48,8 @@ class Tool(SQLModel, table=True):
     """A connected MCP server. `tools` are its definitions as they were pinned, each with what it is now if it changed.
 
     `changed_count` is how many of them changed. `sealed_headers` and `sealed_url` can be opened with the installation's
-    secret keys alone; `header_names` and `server_url`, which then is without its query, may be shown.
+    secret keys alone; `header_names` and `server_url`, which then is without its query, may be shown. `per_member`:
+    each subscriber signs in to it, and a run uses what its own granted.
     """
 
     id: int = Field(default=None, primary_key=True)
@@ -64,6 +65,7 @@ class Tool(SQLModel, table=True):
     sealed_headers: str | None = None
     header_names: list[str] = Field(default_factory=list, sa_type=JSON)
     is_enabled: bool = True
+    per_member: bool = False
     tools: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSON)
     changed_count: int = 0
     last_error: str | None = None

@@ -1,0 +1,164 @@
+"""Connections of tools to servers that ask to be signed in to. Each function is one short transaction's work.
+
+Nothing here opens a secret: what is sealed comes in and goes out as it is.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, delete, or_, select, update
+
+from heartbeat.domain.ids import new_id
+from heartbeat.domain.tool_connections import CONNECTED, NEEDS_RECONNECT, NOT_CONNECTED
+from heartbeat.store.projects.projects import digest
+from heartbeat.store.rows import columns, exactly_one, first, insert
+from heartbeat.store.tables.tool_connections import PendingSignIn, ToolConnection
+
+CONNECTION, SIGN_IN = columns(ToolConnection), columns(PendingSignIn)
+SIGN_IN_LASTS = timedelta(hours=1)
+
+
+@dataclass(frozen=True)
+class NewSignIn:
+    """A person is sent to an authorization server. `browser` is the value of the cookie that one was given, if any."""
+
+    uuid: str
+    connection_id: int
+    state: str
+    sealed_context: str
+    browser: str | None = None
+    return_path: str | None = None
+
+
+@dataclass(frozen=True)
+class SealedGrant:
+    """What an authorization server granted, sealed for its connection."""
+
+    sealed_client: str
+    sealed_tokens: str
+    issuer: str | None
+    scopes: list[str]
+    expires_at: datetime | None
+
+
+def connection_of(connection: Connection, tool_id: int, member_id: int | None = None) -> ToolConnection | None:
+    """Read the connection of a tool, or of one member of a tool that each connects to."""
+    return first(connection, ToolConnection, select(CONNECTION).where(_whose(tool_id, member_id)))
+
+
+def ensure_connection(
+    connection: Connection, tool_id: int, member_id: int | None, fields: Mapping[str, Any], now: datetime
+) -> ToolConnection:
+    """Read the connection, made with `fields` if there is none; one that is there has them written."""
+    identity = {"uuid": new_id("conn"), "tool_id": tool_id, "member_id": member_id}
+    row = ToolConnection.model_construct(**{**identity, **fields, "created_at": now, "updated_at": now})
+    new = insert(connection, CONNECTION).values(row.model_dump(exclude={"id"})).on_conflict_do_nothing()
+    created = first(connection, ToolConnection, new.returning(CONNECTION))
+    if created is not None:
+        return created
+    changes = update(CONNECTION).where(_whose(tool_id, member_id)).values({**fields, "updated_at": now})
+    return exactly_one(connection, ToolConnection, changes.returning(CONNECTION))
+
+
+def begin_sign_in(connection: Connection, sign_in: NewSignIn, now: datetime) -> None:
+    """Remember a person who is sent to an authorization server; what is too old is forgotten."""
+    connection.execute(delete(SIGN_IN).where(SIGN_IN.c.expires_at <= now))
+    row = PendingSignIn.model_construct(
+        uuid=sign_in.uuid,
+        state_hash=digest(sign_in.state),
+        connection_id=sign_in.connection_id,
+        browser_hash=digest(sign_in.browser) if sign_in.browser else None,
+        return_path=sign_in.return_path,
+        sealed_context=sign_in.sealed_context,
+        expires_at=now + SIGN_IN_LASTS,
+        created_at=now,
+    )
+    connection.execute(SIGN_IN.insert().values(row.model_dump(exclude={"id"})))
+
+
+def take_sign_in(connection: Connection, state: str, browser: str | None, now: datetime) -> PendingSignIn | None:
+    """Take what was remembered under `state`: once, in time, and in the browser that began it if one did."""
+    own = or_(SIGN_IN.c.browser_hash.is_(None), SIGN_IN.c.browser_hash == digest(browser or ""))
+    taken = delete(SIGN_IN).where(SIGN_IN.c.state_hash == digest(state), SIGN_IN.c.expires_at > now, own)
+    return first(connection, PendingSignIn, taken.returning(SIGN_IN))
+
+
+def connection_by_id(connection: Connection, connection_id: int) -> ToolConnection | None:
+    """Read a connection; `None` when it was deleted meanwhile."""
+    return first(connection, ToolConnection, select(CONNECTION).where(CONNECTION.c.id == connection_id))
+
+
+def save_grant(connection: Connection, connection_id: int, grant: SealedGrant, now: datetime) -> ToolConnection | None:
+    """Write what was granted to somebody who signed in; `None` when the connection was deleted meanwhile."""
+    values = {
+        **_granted(grant, now),
+        "state": CONNECTED,
+        "connected_at": now,
+        "refreshed_at": None,
+    }
+    return _update(connection, CONNECTION.c.id == connection_id, values)
+
+
+def claim_refresh(connection: Connection, connection_id: int, holder: str, until: datetime, now: datetime) -> bool:
+    """Become the one that refreshes this connection until `until`; false while somebody else is."""
+    free = or_(CONNECTION.c.refresh_lease_until.is_(None), CONNECTION.c.refresh_lease_until <= now)
+    which = (CONNECTION.c.id == connection_id) & (CONNECTION.c.state == CONNECTED) & free
+    return _update(connection, which, {"refresh_holder": holder, "refresh_lease_until": until}) is not None
+
+
+def save_refreshed(
+    connection: Connection, connection_id: int, holder: str, grant: SealedGrant, now: datetime
+) -> ToolConnection | None:
+    """Write what a refresh granted, unless `holder` has lost the right to it meanwhile."""
+    which = (CONNECTION.c.id == connection_id) & (CONNECTION.c.refresh_holder == holder)
+    return _update(connection, which, {**_granted(grant, now), "refreshed_at": now})
+
+
+def refuse(connection: Connection, connection_id: int, code: str, now: datetime) -> ToolConnection | None:
+    """Write that a person has to sign in anew; `None` if that was known, or the connection is gone."""
+    which = (CONNECTION.c.id == connection_id) & (CONNECTION.c.state == CONNECTED)
+    values = {"state": NEEDS_RECONNECT, "last_error": code, "updated_at": now} | _NO_LEASE
+    return _update(connection, which, values)
+
+
+def forget_grants(connection: Connection, tool_id: int, now: datetime) -> None:
+    """Forget everything that was granted for a tool: its server is another one now."""
+    connection.execute(delete(CONNECTION).where(CONNECTION.c.tool_id == tool_id, CONNECTION.c.member_id.is_not(None)))
+    values: dict[str, Any] = {
+        "state": NOT_CONNECTED,
+        "issuer": None,
+        "sealed_client": None,
+        "sealed_tokens": None,
+        "scopes": [],
+    }
+    values |= {"expires_at": None, "connected_at": None, "last_error": None, "updated_at": now} | _NO_LEASE
+    own = _update(connection, _whose(tool_id, None), values)
+    if own is not None:
+        connection.execute(delete(SIGN_IN).where(SIGN_IN.c.connection_id == own.id))
+
+
+_NO_LEASE: dict[str, Any] = {"refresh_holder": None, "refresh_lease_until": None}
+
+
+def _granted(grant: SealedGrant, now: datetime) -> dict[str, Any]:
+    return {
+        "sealed_client": grant.sealed_client,
+        "sealed_tokens": grant.sealed_tokens,
+        "issuer": grant.issuer,
+        "scopes": grant.scopes,
+        "expires_at": grant.expires_at,
+        "last_error": None,
+        "updated_at": now,
+        **_NO_LEASE,
+    }
+
+
+def _whose(tool_id: int, member_id: int | None) -> ColumnElement[bool]:
+    own = CONNECTION.c.member_id.is_(None) if member_id is None else CONNECTION.c.member_id == member_id
+    return (CONNECTION.c.tool_id == tool_id) & own
+
+
+def _update(connection: Connection, which: ColumnElement[bool], values: Mapping[str, Any]) -> ToolConnection | None:
+    return first(connection, ToolConnection, update(CONNECTION).where(which).values(values).returning(CONNECTION))

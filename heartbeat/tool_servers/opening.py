@@ -1,0 +1,36 @@
+"""The row of a tool server made into a server that can be spoken to: its secrets are opened here and nowhere else."""
+
+from typing import Literal, cast
+
+from heartbeat.agents.tools.definitions import McpServer
+from heartbeat.domain.tool_connections import CONNECTED
+from heartbeat.secrets.connections import open_tokens
+from heartbeat.secrets.keyring import Keyring, open_headers, open_url
+from heartbeat.store.tables.bots import Tool
+from heartbeat.store.tables.tool_connections import ToolConnection
+
+NOT_SIGNED_IN = "Nobody has signed in to its server yet for whom this run is."
+SIGN_IN_AGAIN = "Its server takes our sign-in no more; a person has to sign in to it again."
+
+
+def open_server(keyring: Keyring, tool: Tool, connection: ToolConnection | None) -> McpServer:
+    """Open the address, the headers and the access token of a tool. Raises `CannotOpen`."""
+    transport = cast(Literal["http", "sse"], tool.transport)
+    url = open_url(keyring, tool.uuid, tool.sealed_url, tool.server_url)
+    headers = open_headers(keyring, tool.uuid, tool.sealed_headers) | _authorization(keyring, connection)
+    return McpServer(tool.uuid, tool.server_label, transport, url, headers, unusable=_why_unusable(tool, connection))
+
+
+def _authorization(keyring: Keyring, connection: ToolConnection | None) -> dict[str, str]:
+    if connection is None or connection.state != CONNECTED:
+        return {}
+    tokens = open_tokens(keyring, connection.uuid, connection.sealed_tokens)
+    return {"Authorization": f"Bearer {tokens.access_token}"} if tokens else {}
+
+
+def _why_unusable(tool: Tool, connection: ToolConnection | None) -> str:
+    if connection is None:
+        return NOT_SIGNED_IN if tool.per_member else ""
+    if connection.state == CONNECTED:
+        return ""
+    return NOT_SIGNED_IN if connection.connected_at is None else SIGN_IN_AGAIN

@@ -1,0 +1,170 @@
+"""Signing in to a tool server that a real authorization server stands before, as far as the network is concerned."""
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import replace
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from heartbeat.agents.tools.definitions import McpServer
+from heartbeat.agents.tools.mcp.authorization.problems import AnotherHost, AuthorizationProblem, NoAuthorization
+from heartbeat.agents.tools.mcp.authorization.provider import Terms
+from heartbeat.agents.tools.mcp.authorization.sign_in import (
+    SignIn,
+    finish_sign_in,
+    grant_to_machine,
+    new_sign_in,
+    prepare_client,
+    refresh_grant,
+)
+from heartbeat.agents.tools.mcp.client import list_tools
+from heartbeat.domain.tool_connections import OAuthClient
+from heartbeat.settings import Settings
+from tests.support.authorization_server import AuthorizationServer, refusal
+from tests.support.tool_server import ToolServer
+
+BACK = "http://127.0.0.1:9/oauth/callback"
+TERMS = Terms(BACK)
+
+
+@pytest.fixture
+def authorization() -> Iterator[AuthorizationServer]:
+    with contextlib.closing(AuthorizationServer()) as server:
+        yield server
+
+
+@pytest.fixture
+def desk(authorization: AuthorizationServer) -> Iterator[ToolServer]:
+    with contextlib.closing(ToolServer(authorization=authorization)) as server:
+        yield server
+
+
+@pytest.fixture
+def settings() -> Settings:
+    return Settings(egress_allow=["127.0.0.1", "localhost"])
+
+
+def at(desk: ToolServer, **headers: str) -> McpServer:
+    return McpServer("tool_1", "desk", "http", desk.url, headers)
+
+
+async def sign_in_to(desk: ToolServer, settings: Settings, terms: Terms = TERMS) -> SignIn:
+    client, scope = await prepare_client(at(desk), terms, settings)
+    return new_sign_in(client, scope, BACK)
+
+
+def fields_of(location: str) -> dict[str, str]:
+    return {name: values[0] for name, values in parse_qs(urlsplit(location).query).items()}
+
+
+async def test_a_person_signs_in_and_the_token_opens_the_server(
+    authorization: AuthorizationServer, desk: ToolServer, settings: Settings
+) -> None:
+    sign_in = await sign_in_to(desk, settings)
+    wanted = fields_of(sign_in.authorize_url)
+    assert wanted["code_challenge_method"] == "S256"
+    assert wanted["resource"] == desk.url
+    assert wanted["scope"] == "notes:read"
+    assert sign_in.context.client.origin == "registered"
+
+    back = fields_of(authorization.approve(sign_in.authorize_url))
+    assert back["state"] == sign_in.state
+    grant = await finish_sign_in(sign_in.context, back["code"], back["iss"], settings)
+
+    listing = await list_tools(at(desk, Authorization=f"Bearer {grant.tokens.access_token}"), settings)
+    assert "read_note" in listing.tools
+    assert authorization.token_requests[0]["resource"] == desk.url
+    assert (grant.scopes, grant.expires_in) == (("notes:read",), 3600)
+
+    refreshed = await refresh_grant(sign_in.context.client, grant.tokens, settings)
+    assert refreshed.tokens.access_token != grant.tokens.access_token
+    assert authorization.token_requests[1]["resource"] == desk.url
+
+
+async def test_an_answer_in_the_name_of_another_server_is_not_taken(
+    authorization: AuthorizationServer, desk: ToolServer, settings: Settings
+) -> None:
+    sign_in = await sign_in_to(desk, settings)
+    code = fields_of(authorization.approve(sign_in.authorize_url))["code"]
+    for iss in ("https://evil.example.com", None):
+        with pytest.raises(AuthorizationProblem, match="did not come from"):
+            await finish_sign_in(sign_in.context, code, iss, settings)
+    assert authorization.token_requests == []
+
+
+async def test_a_server_without_authorization_is_none_to_sign_in_to(settings: Settings) -> None:
+    for header in (None, ("Authorization", "Bearer x")):
+        with contextlib.closing(ToolServer(header)) as desk, pytest.raises(NoAuthorization):
+            await prepare_client(at(desk), TERMS, settings)
+
+
+async def test_nothing_is_sent_to_another_host_before_it_was_shown(settings: Settings) -> None:
+    with contextlib.closing(AuthorizationServer()) as authorization:
+        authorization.url = authorization.url.replace("127.0.0.1", "localhost")
+        with contextlib.closing(ToolServer(authorization=authorization)) as desk:
+            requests = authorization.requests
+            with pytest.raises(AnotherHost) as stopped:
+                await prepare_client(at(desk), TERMS, settings)
+            assert stopped.value.issuer.startswith(authorization.url)
+            assert authorization.requests == requests
+            client, _ = await prepare_client(at(desk), replace(TERMS, shown_issuer=stopped.value.issuer), settings)
+            assert client.issuer == authorization.url
+            assert len(authorization.register.clients) == 1
+
+
+async def test_the_guard_holds_for_authorization_servers(desk: ToolServer) -> None:
+    with pytest.raises(AuthorizationProblem, match="cannot be reached"):
+        await prepare_client(at(desk), TERMS, Settings())
+
+
+async def test_a_client_that_was_given_is_used(
+    authorization: AuthorizationServer, desk: ToolServer, settings: Settings
+) -> None:
+    authorization.registers = False
+    with pytest.raises(AuthorizationProblem, match="give its client_id") as problem:
+        await prepare_client(at(desk), TERMS, settings)
+    assert problem.value.code == "client_needed"
+
+    methods = {"token_endpoint_auth_method": "client_secret_basic", "redirect_uris": [BACK]}
+    grants = ["authorization_code", "client_credentials", "refresh_token"]
+    authorization.add_client("me", "s3cret", grant_types=grants, **methods)
+    given = OAuthClient(origin="given", information={"client_id": "me", "client_secret": "s3cret"})
+    sign_in = await sign_in_to(desk, settings, replace(TERMS, client=given))
+    assert sign_in.context.client.origin == "given"
+    back = fields_of(authorization.approve(sign_in.authorize_url))
+    grant = await finish_sign_in(sign_in.context, back["code"], back["iss"], settings)
+    assert grant.tokens.access_token
+
+
+async def test_a_machine_signs_in_by_itself(
+    authorization: AuthorizationServer, desk: ToolServer, settings: Settings
+) -> None:
+    methods = {"token_endpoint_auth_method": "client_secret_basic", "grant_types": ["client_credentials"]}
+    authorization.add_client("me", "s3cret", **methods)
+    given = OAuthClient(origin="given", information={"client_id": "me", "client_secret": "s3cret"})
+    terms = replace(TERMS, client=given, grant_type="client_credentials")
+    client, scope = await prepare_client(at(desk), terms, settings)
+    grant = await grant_to_machine(client, scope, settings)
+    listing = await list_tools(at(desk, Authorization=f"Bearer {grant.tokens.access_token}"), settings)
+    assert "read_note" in listing.tools
+    assert "s3cret" not in repr(client) + repr(grant)
+
+
+async def test_a_refusal_is_told_by_its_code_alone(
+    authorization: AuthorizationServer, desk: ToolServer, settings: Settings
+) -> None:
+    sign_in = await sign_in_to(desk, settings)
+    back = fields_of(authorization.approve(sign_in.authorize_url))
+    for fault, code, is_final in (
+        (refusal("invalid_grant"), "invalid_grant", True),
+        (refusal("temporarily_unavailable"), "temporarily_unavailable", False),
+        (replace(refusal("x"), status=503, body="down"), "http_503", False),
+        (replace(refusal("x"), status=200, body='{"access_token": "half'), "bad_answer", False),
+        (replace(refusal("x"), status=200, body='{"access_token": "a\\r\\nb"}'), "bad_answer", False),
+    ):
+        authorization.fault = fault
+        with pytest.raises(AuthorizationProblem) as problem:
+            await finish_sign_in(sign_in.context, back["code"], back["iss"], settings)
+        assert (problem.value.code, problem.value.is_final) == (code, is_final)
+        assert "half" not in str(problem.value)
