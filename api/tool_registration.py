@@ -95,7 +95,7 @@ async def list_offered(tool: Tool, settings: Settings) -> ToolListing:
     await asyncio.to_thread(import_module, "heartbeat.agents.tools.mcp.client")
     from heartbeat.agents.tools.mcp.client import ToolServerDown, list_tools
 
-    seconds = min(settings.tool_timeout_seconds, PATIENCE_SECONDS)
+    seconds = min(tool.timeout_seconds or settings.tool_timeout_seconds, PATIENCE_SECONDS)
     try:
         server = _server(tool, settings)
         listing = await list_tools(server, settings.model_copy(update={"tool_timeout_seconds": seconds}))

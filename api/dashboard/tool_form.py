@@ -11,12 +11,13 @@ from heartbeat.store.tables.bots import Tool
 KEEP, REPLACE, FORGET = "keep", "replace", "forget"
 NEW = Form([("transport", "http"), ("require_approval", "never")])
 PLAIN = ("server_label", "server_url", "transport")
+LIMITS = ("timeout_seconds", "result_bytes")
 
 
 def new_values_of(form: Form) -> dict[str, Any]:
     """Return the body of a create; raises `Invalid` for headers that are none."""
     values = {name: form.get(name) for name in (*PLAIN, "require_approval")}
-    return {**values, "risks": form.all("risks"), "headers": headers_of(form.get("headers")) or None}
+    return {**values, **limits_of(form), "risks": form.all("risks"), "headers": headers_of(form.get("headers")) or None}
 
 
 def values_of(form: Form) -> dict[str, Any]:
@@ -25,7 +26,7 @@ def values_of(form: Form) -> dict[str, Any]:
         if not form.get(name):
             # An update of the API leaves it as it is.
             raise Invalid(name, "must not be empty")
-    values = {**{name: form.get(name) for name in PLAIN}, "risks": form.all("risks")}
+    values = {**{name: form.get(name) for name in PLAIN}, **limits_of(form), "risks": form.all("risks")}
     if form.get("keep_headers") == FORGET:
         return {**values, "headers": None}
     if form.get("keep_headers") != REPLACE:
@@ -34,6 +35,11 @@ def values_of(form: Form) -> dict[str, Any]:
     if not headers:
         raise Invalid("headers", "write at least one, or choose to forget those that are kept")
     return {**values, "headers": headers}
+
+
+def limits_of(form: Form) -> dict[str, str | None]:
+    """Return the server's own limits; what is left empty is the installation's."""
+    return {name: form.get(name).strip() or None for name in LIMITS}
 
 
 def headers_of(text: str) -> dict[str, str]:
@@ -51,6 +57,7 @@ def form_of(tool: Tool) -> Form:
     """Return the form of a server as it is; its headers are kept, and its address is without its query."""
     fields = [("server_label", tool.server_label), ("server_url", shown_address(tool.server_url))]
     fields += [("transport", tool.transport), ("keep_headers", KEEP)]
+    fields += [(name, str(limit)) for name in LIMITS if (limit := getattr(tool, name)) is not None]
     return Form([*fields, *(("risks", risk) for risk in tool.risks)])
 
 

@@ -5,7 +5,8 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from heartbeat.domain.field_types import Words
+from heartbeat.domain.field_types import WHOLE, Words
+from heartbeat.domain.tool_limits import MAX_RESULT_BYTES, MAX_TIMEOUT_SECONDS, MIN_RESULT_BYTES
 from heartbeat.domain.tool_risks import RISKS, Risk
 from heartbeat.egress.addresses import read_host
 
@@ -59,6 +60,17 @@ def _kind(value: Any) -> Any:
 RISK = "What the server's tools bring with them: private_data, untrusted_text, outside_action."
 APPROVAL = "Which calls wait for a person's approval: never, always, or a list of the names of tools."
 
+TIMEOUT = (
+    "How many seconds a call of its tools may take, up to 600; null: as many as the installation says "
+    "(HEARTBEAT_TOOL_TIMEOUT_SECONDS)."
+)
+RESULT_BYTES = (
+    "How many bytes of a tool's answer the model reads, 1,024 to 1,000,000; null: as many as the installation says "
+    "(HEARTBEAT_TOOL_RESULT_BYTES)."
+)
+
+Timeout = Annotated[int, Field(ge=1, le=MAX_TIMEOUT_SECONDS), WHOLE]
+ResultBytes = Annotated[int, Field(ge=MIN_RESULT_BYTES, le=MAX_RESULT_BYTES), WHOLE]
 Label = Annotated[Words, Field(max_length=255)]
 Address = Annotated[Words, Field(max_length=500), AfterValidator(_address)]
 ToolName = Annotated[Words, Field(max_length=255)]

@@ -19,12 +19,16 @@ from api.schemas.response_fields import CreatedAt, PaginationField, Succeeded, T
 from api.schemas.tool_fields import (
     APPROVAL,
     MAX_TOOLS,
+    RESULT_BYTES,
     RISK,
+    TIMEOUT,
     Address,
     Approval,
     Kind,
     Label,
+    ResultBytes,
     Risks,
+    Timeout,
     ToolName,
     Transport,
 )
@@ -36,6 +40,7 @@ URL = "https://tools.example.com/mcp"
 AUTHORIZATION = {"Authorization": "Bearer abc123"}
 ACTIVE = "Whether the model may call it."
 COLUMNS = ("server_label", "server_url", "transport", "risks", "is_enabled")
+LIMITS = ("timeout_seconds", "result_bytes")
 
 
 def _either(name: str, *elsewhere: str) -> AliasChoices:
@@ -47,10 +52,18 @@ NAMED, AT = AliasChoices("server_label", "name"), _either("server_url", "server_
 
 
 class _ToolFields(OfBot):
+    timeout_seconds: Timeout | None = Field(
+        None, validation_alias=_either("timeout_seconds"), description=TIMEOUT, examples=[30]
+    )
+    result_bytes: ResultBytes | None = Field(
+        None, validation_alias=_either("result_bytes"), description=RESULT_BYTES, examples=[20_000]
+    )
+
     def fields(self) -> dict[str, Any]:
         """The columns that were sent, but for the headers."""
         values = {name: getattr(self, name, None) for name in COLUMNS}
         columns = {name: value for name, value in values.items() if value is not None}
+        columns |= {name: getattr(self, name) for name in LIMITS if name in self.model_fields_set}
         approval = getattr(self, "require_approval", None)
         if isinstance(approval, list):
             return columns | {"require_approval": "tool-specific" if approval else "never", "approval_tools": approval}
@@ -60,7 +73,7 @@ class _ToolFields(OfBot):
 
 
 HEADERS = "Sent with every request to the server. They are kept encrypted and never answered."
-LABEL = "What it is called; the model sees its tools as `label__tool`."
+LABEL = "What it is called, unlike the bot's other servers; the model sees its tools as `label__tool`."
 ADDRESS = "An http or https address without a password. A query is kept encrypted and never answered."
 TRANSPORT = "http (streamable HTTP) or sse."
 ON = "Whether its tools are offered to the model."
@@ -216,6 +229,8 @@ class ToolObject(BaseModel):
     headers: dict[str, str] = Field(description="Always empty: they are never answered.", examples=[{}])
     header_names: list[str] = Field(description="The names of the headers that are kept.", examples=[["Authorization"]])
     is_enabled: bool = Field(description=ON, examples=[True])
+    timeout_seconds: int | None = Field(description=TIMEOUT, examples=[None, 30])
+    result_bytes: int | None = Field(description=RESULT_BYTES, examples=[None, 20_000])
     type: str = Field(description="Always mcp.", examples=["mcp"])
     tools: list[ToolEntry] = Field(
         description="What the server offered when it was last connected or refreshed.",
@@ -269,6 +284,8 @@ def show_tool(tool: Tool) -> dict[str, Any]:
         "headers": {},
         "header_names": tool.header_names,
         "is_enabled": tool.is_enabled,
+        "timeout_seconds": tool.timeout_seconds,
+        "result_bytes": tool.result_bytes,
         "type": "mcp",
         "tools": [_entry(entry) for entry in tool.tools],
         "last_error": tool.last_error,

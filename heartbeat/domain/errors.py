@@ -63,10 +63,11 @@ class NotFound(ProductError):
 
 
 class Conflict(ProductError):
-    """409: somebody else wrote first, or an idempotency key was used for another body."""
+    """409: somebody else wrote first, an idempotency key was used for another body, or a name is taken."""
 
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message, code, 409)
+    def __init__(self, code: str, message: str, field_name: str | None = None) -> None:
+        details = [Detail(field_name, message)] if field_name else []
+        super().__init__(f"{field_name}: {message}" if field_name else message, code, 409, details)
 
 
 class RateLimited(ProductError):

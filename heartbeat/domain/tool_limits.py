@@ -1,8 +1,12 @@
-"""How many tools a model may be offered. Pure."""
+"""How many tools a model may be offered, and how long and how much a call of one may take. Pure."""
 
 # OpenAI and Google refuse a request with more, and so do most that speak OpenAI's dialect. Anthropic names no limit.
 MAX_TOOLS = 128
 UNLIMITED = ("anthropic:",)
+
+# What may be set of a server: how long one of its calls may take, and how much of an answer the model reads.
+MAX_TIMEOUT_SECONDS = 600
+MIN_RESULT_BYTES, MAX_RESULT_BYTES = 1_024, 1_000_000
 
 
 def max_tools(model: str) -> int | None:

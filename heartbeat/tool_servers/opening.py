@@ -18,7 +18,16 @@ def open_server(keyring: Keyring, tool: Tool, connection: ToolConnection | None)
     transport = cast(Literal["http", "sse"], tool.transport)
     url = open_url(keyring, tool.uuid, tool.sealed_url, tool.server_url)
     headers = open_headers(keyring, tool.uuid, tool.sealed_headers) | _authorization(keyring, connection)
-    return McpServer(tool.uuid, tool.server_label, transport, url, headers, unusable=_why_unusable(tool, connection))
+    return McpServer(
+        tool.uuid,
+        tool.server_label,
+        transport,
+        url,
+        headers,
+        unusable=_why_unusable(tool, connection),
+        timeout_seconds=tool.timeout_seconds,
+        result_bytes=tool.result_bytes,
+    )
 
 
 def _authorization(keyring: Keyring, connection: ToolConnection | None) -> dict[str, str]:

@@ -97,11 +97,11 @@ async def test_trying_a_connection_stores_nothing(shop: Api, desk: ToolServer, d
     count = len(desk.tools())
     assert answer == {"success": True, "message": f"desk answers, and offers {count} tools.", "tools_count": count}
     assert await read(shop, bot, tool) == tool
-    gone = await connect(shop, bot, down)
+    gone = await connect(shop, bot, down, server_label="gone")
     answer = (await ask(shop, bot, gone, "test")).json()
     assert answer == {
         "success": False,
-        "message": "The tool server desk cannot be reached: nothing listens at its address.",
+        "message": "The tool server gone cannot be reached: nothing listens at its address.",
         "tools_count": 0,
     }
     assert await read(shop, bot, gone) == gone

@@ -55,6 +55,35 @@ async def test_update_and_delete(api: Api) -> None:
         assert error_of(answer, 404)["code"] == "tool_not_found"
 
 
+async def test_a_label_is_one_servers_of_a_bot(api: Api) -> None:
+    bot, other = await api.bot(), await api.bot()
+    tool = await a_tool(api, bot)
+    again = error_of(await api.post("/tool", bot_id=bot["id"], **SERVER), 409)
+    assert again["code"] == "server_label_taken"
+    assert again["message"].startswith("server_label: this bot has a tool server called 'Tickets' already")
+    second = await a_tool(api, bot, server_label="Orders")
+    path = f"/tool/{second['id']}"
+    assert error_of(await api.put(path, bot_id=bot["id"], server_label="Tickets"), 409) == again
+    assert (await api.put(path, bot_id=bot["id"], server_label="Orders")).status_code == 200
+    assert (await a_tool(api, other))["server_label"] == "Tickets", "of another bot"
+    await api.delete(f"/tool/{tool['id']}", bot_id=bot["id"])
+    assert (await api.put(path, bot_id=bot["id"], server_label="Tickets")).status_code == 200
+
+
+async def test_a_server_has_limits_of_its_own(api: Api) -> None:
+    bot = await api.bot()
+    tool = await a_tool(api, bot, timeout_seconds="600", result_bytes=1_024)
+    assert (tool["timeout_seconds"], tool["result_bytes"]) == (600, 1_024)
+    path = f"/tool/{tool['id']}"
+    for fields, limits in (
+        ({"server_label": "Orders"}, (600, 1_024)),
+        ({"timeout_seconds": None}, (None, 1_024)),
+        ({"config": {"timeout_seconds": 5}, "result_bytes": None}, (5, None)),
+    ):
+        tool = (await api.put(path, bot_id=bot["id"], **fields)).json()["tool"]
+        assert (tool["timeout_seconds"], tool["result_bytes"]) == limits
+
+
 async def test_a_tool_of_another_bot_is_not_there(api: Api) -> None:
     first, second = await api.bot(), await api.bot()
     tool = await a_tool(api, first)
@@ -84,6 +113,10 @@ async def test_a_tool_of_another_bot_is_not_there(api: Api) -> None:
         ({"risks": ["private_data", "hunter2"]}, "risks"),
         ({"risks": [{"private_data": True}]}, "risks"),
         ({"risks": {"private_data": True}}, "risks"),
+        ({"timeout_seconds": 0}, "timeout_seconds"),
+        ({"timeout_seconds": 601}, "timeout_seconds"),
+        ({"result_bytes": 1_023}, "result_bytes"),
+        ({"result_bytes": "many"}, "result_bytes"),
         ({"type": "plugin"}, "type"),
         ({"headers": "hunter2"}, "headers"),
         ({"headers": ["hunter2"]}, "headers"),
@@ -166,7 +199,9 @@ async def test_what_its_tools_bring_with_them_is_declared(api: Api) -> None:
     bot = await api.bot()
     plain = await a_tool(api, bot)
     assert plain["risks"] == []
-    created = await a_tool(api, bot, config={"risks": ["outside_action", "private_data", "private_data"]})
+    created = await a_tool(
+        api, bot, server_label="Orders", config={"risks": ["outside_action", "private_data", "private_data"]}
+    )
     assert created["risks"] == ["private_data", "outside_action"]
     path = f"/tool/{created['id']}"
     for fields, risks in (

@@ -48,7 +48,8 @@ def connected(store: Database, key: str, count: int) -> list[str]:
         uuids = [f"tool_{key[:7]}{number}" for number in range(count)]
         for uuid in uuids:
             sealed = seal_headers(ring, uuid, {"X-Key": uuid})
-            create_tool(connection, access_to(connection, bot), {**fields, "uuid": uuid, "sealed_headers": sealed}, NOW)
+            sealed_fields = {**fields, "server_label": uuid, "uuid": uuid, "sealed_headers": sealed}
+            create_tool(connection, access_to(connection, bot), sealed_fields, NOW)
         return uuids
 
     return store.write_now(work)

@@ -22,6 +22,7 @@ from heartbeat.domain.pauses import FLAG_TURNED_OFF
 from heartbeat.store import migrate
 from heartbeat.store.database import Database
 from heartbeat.store.rows import columns, exactly_one, many
+from heartbeat.store.tables.bots import Tool
 from heartbeat.store.tables.credits import DailyRollup, HeartbeatDay
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.notifications import Event, Finding
@@ -206,6 +207,30 @@ def _found_as_before(connection: Connection, fingerprints: Sequence[str]) -> Non
         what = {"fingerprint": fingerprint, "title": "Disk is full", "severity": "warning", "state": "open"}
         when = {"first_seen_at": NOW, "last_seen_at": NOW, "told_at": None if number == 1 else NOW}
         connection.execute(finding.insert().values(times_seen=1, **whose, **what, **when))
+
+
+def test_servers_of_one_label_are_told_apart(unmigrated_url: str) -> None:
+    """Version 0021 let a bot have several of one label."""
+    migrate.upgrade(unmigrated_url, "0021")
+    labels = ["crm", "crm", "crm_2", "crm", "x" * 255, "x" * 255]
+    with contextlib.closing(Database(unmigrated_url)) as database:
+        database.write_now(lambda c: _connected_as_before(c, labels))
+    migrate.upgrade(unmigrated_url)
+    with contextlib.closing(Database(unmigrated_url)) as database:
+        rows = database.read_now(lambda c: many(c, Tool, select(columns(Tool)).order_by(columns(Tool).c.id)))
+    renamed = ["crm", "crm_3", "crm_2", "crm_4", "x" * 255, f"{'x' * 253}_2"]
+    assert [row.server_label for row in rows] == [*renamed, *renamed], "of each bot"
+
+
+def _connected_as_before(connection: Connection, labels: Sequence[str]) -> None:
+    project = _project_as_before(connection)
+    tool = sa.Table("tool", sa.MetaData(), autoload_with=connection)
+    for bot in (a_bot(connection, project), a_bot(connection, project)):
+        for number, label in enumerate(labels):
+            row = {"uuid": f"tool_{bot.id}_{number}", "bot_id": bot.id, "server_label": label, "server_url": "x"}
+            row |= {"transport": "http", "require_approval": "never", "is_enabled": True, "changed_count": 0}
+            row |= {"approval_tools": [], "risks": [], "header_names": [], "tools": [], "per_member": False}
+            connection.execute(tool.insert().values(created_at=NOW, updated_at=NOW, **row))
 
 
 def _project_as_before(connection: Connection) -> Project:

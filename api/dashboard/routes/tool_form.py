@@ -22,7 +22,8 @@ from api.tool_registration import (
     prepare_update,
     update_tool,
 )
-from heartbeat.domain.errors import ProductError
+from heartbeat.domain.errors import Conflict, ProductError
+from heartbeat.domain.tool_limits import MAX_RESULT_BYTES, MAX_TIMEOUT_SECONDS, MIN_RESULT_BYTES
 from heartbeat.settings import Settings
 from heartbeat.store.overview.projects import access_to_bot
 from heartbeat.store.overview.waiting import access_to_tool
@@ -61,7 +62,10 @@ async def connect(uuid: str, request: Request, visitor: VisitorDep) -> Response:
     except ProductError as problem:
         return await _show(visitor, _refused(ToolEditor(access.bot, form), problem))
     listing = await list_offered(draft, settings)
-    tool = await visitor.write(_created, uuid, draft, listing, visitor.now())
+    try:
+        tool = await visitor.write(_created, uuid, draft, listing, visitor.now())
+    except Conflict as problem:
+        return await _show(visitor, _refused(ToolEditor(access.bot, form), problem))
     return RedirectResponse(f"/tools/{tool.uuid}?done=connected", 303)
 
 
@@ -121,4 +125,15 @@ async def _show(visitor: Visitor, editor: ToolEditor) -> Response:
         # Which single tools is asked when it is known what there are.
         approvals=translated(APPROVALS[:2]),
         headers=translated(HEADERS),
+        limits=_limits(visitor.stack.settings),
     )
+
+
+def _limits(settings: Settings) -> dict[str, int]:
+    return {
+        "seconds": settings.tool_timeout_seconds,
+        "most_seconds": MAX_TIMEOUT_SECONDS,
+        "bytes": settings.tool_result_bytes,
+        "least_bytes": MIN_RESULT_BYTES,
+        "most_bytes": MAX_RESULT_BYTES,
+    }

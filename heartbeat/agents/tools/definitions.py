@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Self
 
 from heartbeat.domain.tool_effects import ToolEffect
+from heartbeat.settings import Settings
 
 Outcome = Literal[
     "ok", "failed", "invalid_arguments", "down", "unknown", "changed", "refused", "rehearsed", "would_ask"
@@ -16,6 +17,7 @@ class McpServer:
     """An MCP server. For `stdio`, `command` is started by the worker; else `url` is spoken to with `headers`.
 
     `unusable` says why it is not spoken to now, in words for the model; empty if it is.
+    Of its calls, `timeout_seconds` and `result_bytes` go before those of the installation.
     """
 
     uuid: str
@@ -26,6 +28,13 @@ class McpServer:
     command: tuple[str, ...] = ()
     env: Mapping[str, str] = field(default_factory=dict)
     unusable: str = ""
+    timeout_seconds: int | None = field(default=None, compare=False)
+    result_bytes: int | None = field(default=None, compare=False)
+
+    def limited(self, settings: Settings) -> Settings:
+        """The settings with this server's own limits."""
+        limits = {"tool_timeout_seconds": self.timeout_seconds, "tool_result_bytes": self.result_bytes}
+        return settings.model_copy(update={name: limit for name, limit in limits.items() if limit is not None})
 
 
 @dataclass(frozen=True)

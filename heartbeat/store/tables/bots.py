@@ -49,7 +49,8 @@ class Tool(SQLModel, table=True):
 
     `changed_count` is how many of them changed. `sealed_headers` and `sealed_url` can be opened with the installation's
     secret keys alone; `header_names` and `server_url`, which then is without its query, may be shown. `per_member`:
-    each subscriber signs in to it, and a run uses what its own granted.
+    each subscriber signs in to it, and a run uses what its own granted. Of a call, `timeout_seconds` and `result_bytes`
+    go before those of the installation.
     """
 
     id: int = Field(default=None, primary_key=True)
@@ -66,6 +67,8 @@ class Tool(SQLModel, table=True):
     header_names: list[str] = Field(default_factory=list, sa_type=JSON)
     is_enabled: bool = True
     per_member: bool = False
+    timeout_seconds: int | None = None
+    result_bytes: int | None = None
     tools: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSON)
     changed_count: int = 0
     last_error: str | None = None
@@ -73,7 +76,10 @@ class Tool(SQLModel, table=True):
     created_at: datetime = time()
     updated_at: datetime = time()
 
-    __table_args__ = (Index("ix_tool_bot", "bot_id", "id"),)
+    __table_args__ = (
+        Index("uq_tool_label", "bot_id", "server_label", unique=True),
+        Index("ix_tool_bot", "bot_id", "id"),
+    )
 
 
 class Memory(SQLModel, table=True):

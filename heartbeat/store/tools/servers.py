@@ -5,14 +5,15 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, delete, func, select, update
+from sqlalchemy.exc import IntegrityError
 
-from heartbeat.domain.errors import NotFound
+from heartbeat.domain.errors import Conflict, NotFound
 from heartbeat.domain.ids import new_id
 from heartbeat.domain.text import storable_text
 from heartbeat.domain.tool_pins import PinnedTool, describe_change, pinned_entries
 from heartbeat.store.pages import Page
 from heartbeat.store.projects.access import Access, as_public_id
-from heartbeat.store.rows import columns, exactly_one, first, many
+from heartbeat.store.rows import columns, first, insert_once, many
 from heartbeat.store.tables.bots import Bot, Tool
 
 TOOL = columns(Tool)
@@ -43,16 +44,28 @@ def tools(connection: Connection, access: Access, equal: Mapping[str, Any], page
 
 
 def create_tool(connection: Connection, access: Access, fields: Mapping[str, Any], now: datetime) -> Tool:
-    """Register an MCP server; `fields` are columns by name. Its `uuid` may be given: secrets are sealed with it."""
+    """Register an MCP server; `fields` are columns by name. Its `uuid` may be given: secrets are sealed with it.
+
+    Raises `Conflict` when the bot has a server of that label.
+    """
     row = Tool.model_construct(
         **{"uuid": new_id("tool"), **fields, "bot_id": access.bot.id, "created_at": now, "updated_at": now}
     )
-    return exactly_one(connection, Tool, TOOL.insert().values(**row.model_dump(exclude={"id"})).returning(TOOL))
+    once = insert_once(connection.dialect.name, TOOL)
+    stored = first(connection, Tool, once.values(**row.model_dump(exclude={"id"})))
+    if stored is None:
+        raise _label_taken(row.server_label)
+    return stored
 
 
 def write_tool(connection: Connection, row: Tool, fields: Mapping[str, Any], now: datetime) -> Tool:
-    """Write the columns in `fields`; raises `NotFound`."""
-    return _update(connection, row, {**fields, "updated_at": now})
+    """Write the columns in `fields`; raises `NotFound`, and `Conflict` for the label of another server of the bot."""
+    try:
+        return _update(connection, row, {**fields, "updated_at": now})
+    except IntegrityError:
+        if "server_label" not in fields:
+            raise
+        raise _label_taken(fields["server_label"]) from None
 
 
 def switch_tools(connection: Connection, access: Access, uuid: str, active: Mapping[str, bool], now: datetime) -> Tool:
@@ -113,6 +126,15 @@ def mark_changed(
     entry["changed"] = change
     _update(connection, row, {"tools": entries})
     return change
+
+
+def _label_taken(label: str) -> Conflict:
+    """Two of one name would be one to a model, and to whoever reads a run."""
+    return Conflict(
+        "server_label_taken",
+        f"this bot has a tool server called {label[:64]!r} already; choose another name",
+        "server_label",
+    )
 
 
 def _which(bot: Bot, uuid: str) -> ColumnElement[bool]:

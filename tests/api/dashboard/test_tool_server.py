@@ -63,6 +63,7 @@ async def test_a_server_is_connected_and_its_headers_are_sealed(owner: Owner, de
         ("server_label", "", "Must not be empty"),
         ("server_url", "desk", "Must be an http or https address"),
         ("server_url", "http://10.0.0.1/mcp", "10.0.0.1 is"),
+        ("timeout_seconds", "601", "Must be at most 600"),
         ("headers", "Authorization", "Write one a line"),
         ("headers", "Host: elsewhere", "Host is set by the connection itself"),
     ],
@@ -75,6 +76,18 @@ async def test_what_is_wrong_stands_at_its_field_and_what_was_typed_is_kept(
     assert answer.status_code == 400
     assert f'id="{field}-said" role="alert">{message}' in answer.text
     assert ('value="always" checked' in answer.text, value in answer.text) == (True, True)
+
+
+async def test_a_name_that_is_taken_is_said_at_its_field(owner: Owner, desk: ToolServer) -> None:
+    await connected(owner, desk, timeout_seconds="30", result_bytes="")
+    typed = {"server_label": "desk", "server_url": desk.url, "transport": "http", "require_approval": "never"}
+    answer = await owner.browser.submit(f"/bots/{owner.bot.uuid}/tools/new", **typed)
+    assert answer.status_code == 409
+    assert 'id="server_label-said" role="alert">This bot has a tool server called' in answer.text
+    tool = await the_tool(owner)
+    assert (tool.timeout_seconds, tool.result_bytes) == (30, None)
+    form = await owner.browser.page(f"/tools/{tool.uuid}/edit")
+    assert 'name="timeout_seconds" value="30"' in form
 
 
 async def test_single_tools_are_switched_and_made_to_ask_and_those_that_are_absent_keep_asking(

@@ -36,7 +36,7 @@ class HeldSession:
 
     def __init__(self, server: McpServer, settings: Settings, opened_for: str) -> None:
         self.server = server
-        self.settings = settings
+        self.settings = server.limited(settings)
         self.opened_for = opened_for
         self.traffic = Traffic()
         self.calls = 0
@@ -152,7 +152,7 @@ class Sessions:
         server = tool.server
         assert server is not None, f"{tool.name} is built in"
         lost: HeldSession | None = None
-        deadline = asyncio.get_running_loop().time() + self._settings.tool_timeout_seconds
+        deadline = asyncio.get_running_loop().time() + server.limited(self._settings).tool_timeout_seconds
         while True:
             held = self._session(run_uuid, server, key)
             try:
@@ -203,7 +203,7 @@ class Sessions:
         if not was_sent and held.calls == 0:
             # It did not come as far as the call: the next one begins anew.
             self._forget(held).give_up()
-        return failed_call(tool, held.server, call_problem, self._settings.tool_timeout_seconds)
+        return failed_call(tool, held.server, call_problem, held.settings.tool_timeout_seconds)
 
     async def _drop(self, held: HeldSession) -> None:
         await self._forget(held).end()

@@ -18,6 +18,7 @@ from heartbeat.settings import Settings
 from tests.support.raw_event_server import RawEventServer
 from tests.support.raw_tool_server import PAGES, SESSION_LOST, Answer, Browser, RawToolServer, Received
 from tests.support.tool_connections import STDIO
+from tests.support.tool_server import ToolServer
 
 NO_SESSION = (400, {}, {"jsonrpc": "2.0", "id": None, "error": {"code": -32000, "message": "No valid session ID"}})
 
@@ -105,6 +106,14 @@ async def test_a_list_is_read_again_when_the_server_says_that_it_changed(
     browser.instead = noting
     assert (await sessions.call(looking, {}, "log_1", "log_1:6")).outcome == "ok"
     assert (await sessions.call(looking, {}, "log_1", "log_1:8")).outcome == "changed"
+
+
+async def test_a_server_has_limits_of_its_own(sessions: Sessions, peer: ToolServer) -> None:
+    server = McpServer("tool_1", "desk", "http", peer.url, timeout_seconds=1, result_bytes=1_024)
+    large = await sessions.call(OfferedTool("desk__large", "", {}, server, "large"), {}, "log_1", "log_1:2")
+    assert large.text.startswith("x" * 1_024 + "\n")
+    waiting = await sessions.call(OfferedTool("desk__wait", "", {}, server, "wait"), {}, "log_1", "log_1:4")
+    assert (waiting.outcome, "within 1 seconds" in waiting.text) == ("unknown", True)
 
 
 @pytest.mark.parametrize("lost", [SESSION_LOST, NO_SESSION], ids=["404", "400"])
