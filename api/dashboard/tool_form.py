@@ -6,6 +6,7 @@ from typing import Any
 from api.dashboard.forms import Form
 from heartbeat.domain.errors import Invalid
 from heartbeat.domain.redaction import shown_address
+from heartbeat.gallery.tool_templates import ToolTemplate
 from heartbeat.store.tables.bots import Tool
 
 KEEP, REPLACE, FORGET = "keep", "replace", "forget"
@@ -18,6 +19,13 @@ def new_values_of(form: Form) -> dict[str, Any]:
     """Return the body of a create; raises `Invalid` for headers that are none."""
     values = {name: form.get(name) for name in (*PLAIN, "require_approval")}
     return {**values, **limits_of(form), "risks": form.all("risks"), "headers": headers_of(form.get("headers")) or None}
+
+
+def form_of_template(template: ToolTemplate) -> Form:
+    """Return the form of a new server, filled with a well-known one."""
+    fields = [("server_label", template.server_label), ("server_url", template.server_url)]
+    fields.append(("transport", template.transport))
+    return NEW.replaced([*fields, *(("risks", risk) for risk in template.risks)])
 
 
 def values_of(form: Form) -> dict[str, Any]:

@@ -7,7 +7,16 @@ client does (`name`, and the rest in `config`); where both are sent, the referen
 import json
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, AliasChoices, AliasPath, BaseModel, BeforeValidator, Field
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    AliasPath,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    model_validator,
+)
 
 from api.responses import moment
 from api.schemas import examples
@@ -32,6 +41,7 @@ from api.schemas.tool_fields import (
     ToolName,
     Transport,
 )
+from api.schemas.tool_template import TEMPLATE, TemplateName, may_come_from_template, or_of_template, with_template
 from heartbeat.domain.field_types import Flag
 from heartbeat.domain.redaction import shown_address
 from heartbeat.store.tables.bots import Tool
@@ -80,17 +90,30 @@ ON = "Whether its tools are offered to the model."
 
 
 class CreateTool(_ToolFields):
-    server_label: Label = Field(validation_alias=NAMED, description=LABEL, examples=["crm"])
-    server_url: Address = Field(validation_alias=AT, description=ADDRESS, examples=[URL])
+    model_config = ConfigDict(json_schema_extra=may_come_from_template)
+
+    template: TemplateName | None = Field(None, description=TEMPLATE, examples=["linear"])
+    server_label: Label = Field(
+        validation_alias=or_of_template(NAMED, "server_label"), description=LABEL, examples=["crm"]
+    )
+    server_url: Address = Field(validation_alias=or_of_template(AT, "server_url"), description=ADDRESS, examples=[URL])
     transport: Transport = Field(
-        "http", validation_alias=_either("transport"), description=TRANSPORT, examples=["http"]
+        "http",
+        validation_alias=or_of_template(_either("transport"), "transport"),
+        description=TRANSPORT,
+        examples=["http"],
     )
     require_approval: Approval = Field("never", validation_alias=_either("require_approval"))
-    risks: Risks = Field(default_factory=list, validation_alias=_either("risks"))
+    risks: Risks = Field(default_factory=list, validation_alias=or_of_template(_either("risks"), "risks"))
     headers: Headers | None = Field(
         None, validation_alias=_either("headers"), description=HEADERS, examples=[AUTHORIZATION]
     )
     type: Kind = Field("mcp", description="Always mcp.", examples=["mcp"])
+
+    @model_validator(mode="before")
+    @classmethod
+    def _begin_with_template(cls, body: Any) -> Any:
+        return with_template(body)
 
 
 class UpdateTool(_ToolFields):

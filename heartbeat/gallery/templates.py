@@ -4,21 +4,17 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from heartbeat.domain.cadence.cron import CadenceError
 from heartbeat.domain.cadence.ticks import Cadence
 from heartbeat.domain.heartbeat_fields import HeartbeatFields
+from heartbeat.gallery.files import TemplateError, read
 
 FILES = Path(__file__).parent / "heartbeats"
 ADVICE = "see docs/dashboard.md, Templates"
 
 Words = Annotated[str, Field(min_length=1, max_length=200)]
-
-
-class TemplateError(ValueError):
-    """A file of the gallery is not a template; the message names the file and what to write instead."""
 
 
 class TemplateFields(HeartbeatFields):
@@ -48,20 +44,15 @@ class Template(BaseModel):
 @cache
 def templates() -> dict[str, Template]:
     """Read the whole gallery, by file name, in the order of the names that people read; raises `TemplateError`."""
-    read = {path.stem: read_template(path) for path in sorted(FILES.glob("*.yaml"))}
-    return dict(sorted(read.items(), key=lambda item: item[1].name))
+    files = {path.stem: read_template(path) for path in sorted(FILES.glob("*.yaml"))}
+    return dict(sorted(files.items(), key=lambda item: item[1].name))
 
 
 def read_template(path: Path) -> Template:
     """Read one file; raises `TemplateError`."""
+    template = read(path, Template, ADVICE)
     try:
-        template = Template.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
         _require_cadence(template.heartbeat)
-    except (yaml.YAMLError, UnicodeDecodeError) as problem:
-        raise TemplateError(f"{path.name}: is not YAML in UTF-8 ({' '.join(str(problem).split())}); {ADVICE}") from None
-    except ValidationError as problem:
-        wrong = "; ".join(f"{'.'.join(map(str, error['loc'])) or 'file'}: {error['msg']}" for error in problem.errors())
-        raise TemplateError(f"{path.name}: {wrong}; {ADVICE}") from None
     except CadenceError as problem:
         raise TemplateError(f"{path.name}: heartbeat.{problem}; {ADVICE}") from None
     return template

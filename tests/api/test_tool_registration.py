@@ -67,6 +67,32 @@ async def test_connecting_shows_what_the_server_offers(shop: Api, desk: ToolServ
     assert desk.made == []
 
 
+async def test_a_well_known_server_is_connected_by_name_and_what_is_sent_wins(shop: Api, desk: ToolServer) -> None:
+    bot = await shop.bot()
+    # Of the template are the label and the risks; its own address is asked nothing.
+    sent = {"server_url": desk.url, "server_label": " ", "template": "linear", "bot_id": bot["id"]}
+    tool = (await shop.post("/tool", **sent)).json()["tool"]
+    assert (tool["server_label"], tool["server_url"]) == ("linear", desk.url)
+    assert tool["risks"] == ["private_data", "untrusted_text", "outside_action"]
+    assert len(tool["tools"]) == len(desk.tools())
+    # As the Node client writes it.
+    sent = {"name": "mine", "config": {"url": desk.url, "risks": []}, "template": "linear", "bot_id": bot["id"]}
+    tool = (await shop.post("/tool", **sent)).json()["tool"]
+    assert (tool["server_label"], tool["server_url"], tool["risks"]) == ("mine", desk.url, [])
+
+
+async def test_a_server_that_is_not_well_known_is_refused_with_those_that_are(shop: Api) -> None:
+    bot = await shop.bot()
+    for template in ("linea", {"server_url": "https://tools.example.com"}):
+        answer = await shop.post("/tool", bot_id=bot["id"], template=template)
+        assert wrong_fields(answer) == ["template"]
+        message = error_of(answer, 400)["message"]
+        assert message.startswith("template: must be one of asana, atlassian, ")
+        assert "linear" in message
+    answer = await shop.post("/tool", bot_id=bot["id"], template="")
+    assert wrong_fields(answer) == ["server_label", "server_url"]
+
+
 async def test_a_server_that_is_down_is_kept_and_refreshed_later(shop: Api, down: str) -> None:
     bot = await shop.bot()
     tool = await connect(shop, bot, down)

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from heartbeat.gallery.templates import FILES, TemplateError, read_template, templates
+from heartbeat.gallery.files import TemplateError
+from heartbeat.gallery.templates import FILES, read_template, templates
 
 GOOD = """
 name: A name

@@ -9,9 +9,10 @@ from starlette.responses import RedirectResponse, Response
 
 from api.dashboard.forms import Form, field_errors, read_form, refusal, validated
 from api.dashboard.pages import PageRoute, Visitor, VisitorDep, html
-from api.dashboard.tool_form import NEW, form_of, new_values_of, values_of
+from api.dashboard.tool_form import NEW, form_of, form_of_template, new_values_of, values_of
 from api.dashboard.translations import translated
 from api.dashboard.views.tool_server import APPROVALS, HEADERS, RISKS, TRANSPORTS
+from api.dashboard.views.tool_templates import tool_template_view
 from api.schemas.tools import CreateTool, UpdateTool
 from api.tool_registration import (
     ToolListing,
@@ -24,6 +25,7 @@ from api.tool_registration import (
 )
 from heartbeat.domain.errors import Conflict, ProductError
 from heartbeat.domain.tool_limits import MAX_RESULT_BYTES, MAX_TIMEOUT_SECONDS, MIN_RESULT_BYTES
+from heartbeat.gallery.tool_templates import tool_templates
 from heartbeat.settings import Settings
 from heartbeat.store.overview.projects import access_to_bot
 from heartbeat.store.overview.waiting import access_to_tool
@@ -36,36 +38,42 @@ router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
 @dataclass(frozen=True)
 class ToolEditor:
-    """The form as it is to be shown; `tool` is the server that is changed, `None` for a new one."""
+    """The form as it is to be shown; `tool` is the server that is changed, `None` for a new one.
+
+    `template` is the well-known server that a new one began with.
+    """
 
     bot: Bot
     form: Form
     tool: Tool | None = None
+    template: str = ""
     errors: dict[str, str] = field(default_factory=dict)
     status: int = 200
 
 
 @router.get("/bots/{uuid}/tools/new")
-async def new_page(uuid: str, visitor: VisitorDep) -> Response:
-    """The form of a server that is to be connected."""
+async def new_page(uuid: str, visitor: VisitorDep, template: str = "") -> Response:
+    """The form of a server that is to be connected: empty, or filled with a well-known one."""
     access = await visitor.read(access_to_bot, uuid)
-    return await _show(visitor, ToolEditor(access.bot, NEW))
+    form = form_of_template(tool_templates()[template]) if template in tool_templates() else NEW
+    return await _show(visitor, ToolEditor(access.bot, form, template=template))
 
 
 @router.post("/bots/{uuid}/tools/new")
-async def connect(uuid: str, request: Request, visitor: VisitorDep) -> Response:
+async def connect(uuid: str, request: Request, visitor: VisitorDep, template: str = "") -> Response:
     """Connect a server. One that does not answer is kept all the same, and its page says why."""
     form, access, settings = await read_form(request), await visitor.read(access_to_bot, uuid), visitor.stack.settings
     ids = {"project_id": access.project.uuid, "bot_id": access.bot.uuid}
+    editor = ToolEditor(access.bot, form, template=template)
     try:
         draft = new_tool(access.bot, validated(CreateTool, {**ids, **new_values_of(form)}), settings)
     except ProductError as problem:
-        return await _show(visitor, _refused(ToolEditor(access.bot, form), problem))
+        return await _show(visitor, _refused(editor, problem))
     listing = await list_offered(draft, settings)
     try:
         tool = await visitor.write(_created, uuid, draft, listing, visitor.now())
     except Conflict as problem:
-        return await _show(visitor, _refused(ToolEditor(access.bot, form), problem))
+        return await _show(visitor, _refused(editor, problem))
     return RedirectResponse(f"/tools/{tool.uuid}?done=connected", 303)
 
 
@@ -111,7 +119,8 @@ def _refused(editor: ToolEditor, problem: ProductError) -> ToolEditor:
 
 
 async def _show(visitor: Visitor, editor: ToolEditor) -> Response:
-    frame = await visitor.frame()
+    frame, templates = await visitor.frame(), tool_templates()
+    key = editor.template
     return html(
         "tool_form",
         editor.status,
@@ -126,6 +135,8 @@ async def _show(visitor: Visitor, editor: ToolEditor) -> Response:
         approvals=translated(APPROVALS[:2]),
         headers=translated(HEADERS),
         limits=_limits(visitor.stack.settings),
+        templates=templates,
+        well_known=tool_template_view(key, templates[key]) if key in templates else None,
     )
 
 
