@@ -5,16 +5,15 @@ configure, `request_of` the whole of it, checked: the bot that is to be made fir
 The fields of `HeartbeatFields` have their own names in the form, but for when it is due (`when_form.py`).
 """
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from api.dashboard.edited_meanwhile import read_loaded
 from api.dashboard.forms import Form, field_errors, is_number, validated
 from api.dashboard.when_form import (
     CRON,
     ONCE,
-    WHEN,
     beginning,
     cadence_values,
     is_task,
@@ -145,26 +144,12 @@ def form_of(values: Mapping[str, Any], more: Iterable[tuple[str, str]] = ()) -> 
 
 def form_of_row(heartbeat: Heartbeat, more: Iterable[tuple[str, str]] = ()) -> Form:
     """Return the form of a heartbeat as it is."""
-    return form_of({name: getattr(heartbeat, name) for name in CONFIGURED}, more)
+    return form_of(saved_values(heartbeat), more)
 
 
-def loaded_values(heartbeat: Heartbeat) -> str:
-    """Write the fields of a heartbeat as a form carries them along, to see later what has changed meanwhile."""
-    return json.dumps({name: getattr(heartbeat, name) for name in CONFIGURED}, ensure_ascii=False)
-
-
-def changed_since(loaded: str, heartbeat: Heartbeat) -> dict[str, Any]:
-    """Return what each field was when the form was loaded, of those that are something else by now."""
-    before = _loaded(loaded)
-    return {name: before[name] for name in CONFIGURED if name in before and before[name] != getattr(heartbeat, name)}
-
-
-def with_theirs(form: Form, heartbeat: Heartbeat, names: Iterable[str]) -> Form:
-    """Return the form with what the heartbeat has now in these of its fields."""
-    when = {"cron_pattern", "interval_minutes"}
-    in_form = {part for name in names if name in CONFIGURED for part in (WHEN if name in when else (name,))}
-    theirs = form_of_row(heartbeat).fields
-    return form.replaced([field for field in theirs if field[0] in in_form], *in_form)
+def saved_values(heartbeat: Heartbeat) -> dict[str, Any]:
+    """Return the fields of a heartbeat by name, as a form carries them along."""
+    return {name: getattr(heartbeat, name) for name in CONFIGURED}
 
 
 def form_errors(problem: ProductError, form: Form) -> dict[str, str]:
@@ -174,15 +159,6 @@ def form_errors(problem: ProductError, form: Form) -> dict[str, str]:
     return {
         _field_name(form, name, OF_TASK if is_task(form) else {}): said for name, said in field_errors(problem).items()
     }
-
-
-def _loaded(text: str) -> dict[str, Any]:
-    """Read what `loaded_values` wrote; nothing from what is none."""
-    try:
-        values = json.loads(text)
-    except ValueError:
-        return {}
-    return values if isinstance(values, dict) else {}
 
 
 def _checked(errors: dict[str, str], form: Form, names: Mapping[str, str], check: Any) -> Any:
@@ -232,7 +208,7 @@ def _ids(form: Form) -> dict[str, Any]:
 
 
 def _plain_values(form: Form) -> dict[str, Any]:
-    loaded = _loaded(form.get("loaded"))
+    loaded = read_loaded(form.get("loaded"))
     values: dict[str, Any] = {
         name: _as_loaded(form.get(name), loaded.get(name)) or (FIELDS[name].get_default() if name != "prompt" else "")
         for name in PLAIN

@@ -1,24 +1,23 @@
 """What the form of a heartbeat asks of the store: to look ahead, and to save, as the API's own calls do it."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from hashlib import sha256
-from typing import Any
 
 from sqlalchemy import Connection
 
 from api.dashboard import heartbeat_form as forms
+from api.dashboard.edited_meanwhile import require_unedited
 from api.dashboard.forms import Form, validated
 from api.dashboard.heartbeat_form import FormRequest
 from api.dashboard.when_form import is_task
 from api.schemas.bots import CreateBot
 from api.schemas.heartbeats import Configure
 from api.schemas.tasks import CreateTask
-from heartbeat.domain.errors import Invalid, ProductError
+from heartbeat.domain.errors import Invalid
 from heartbeat.store.bots.bots import create_bot
 from heartbeat.store.heartbeats import tasks
-from heartbeat.store.heartbeats.configure import ConfigureRequest, configure
+from heartbeat.store.heartbeats.configure import configure
 from heartbeat.store.heartbeats.heartbeats import enable as switch_on
 from heartbeat.store.heartbeats.heartbeats import heartbeat as heartbeat_of
 from heartbeat.store.heartbeats.heartbeats import lock_bot
@@ -27,15 +26,6 @@ from heartbeat.store.overview.projects import access_to_bot, access_to_heartbeat
 from heartbeat.store.projects.access import Access
 from heartbeat.store.projects.idempotency import LIFETIME, KeyedRequest, StoredResponse, claim, store_response
 from heartbeat.store.tables.heartbeats import Heartbeat
-
-
-class EditedMeanwhile(ProductError):
-    """409: somebody else changed the heartbeat after the form was loaded. `before` has its fields as they were then."""
-
-    def __init__(self, before: Mapping[str, Any], heartbeat: Heartbeat) -> None:
-        super().__init__("Somebody else changed this heartbeat meanwhile.", "edited_meanwhile", 409)
-        self.before = before
-        self.heartbeat = heartbeat
 
 
 def look_ahead(connection: Connection, access: Access, form: Form, now: datetime) -> Preview:
@@ -96,7 +86,9 @@ def save(
         access = _of_bot(connection, access, wanted.bot, wanted.configure.bot_id, now)
         return configure(connection, access, replace(request, always_new=True, draft=wanted.draft), now)
     access = access_to_heartbeat(connection, access, request.uuid)
-    _require_unedited(connection, access, request, loaded)
+    # Who changes it holds the bot, too.
+    row = heartbeat_of(connection, lock_bot(connection, access.bot), access.heartbeat.uuid)
+    require_unedited(loaded, forms.saved_values(row), request.fields)
     return configure(connection, access, request, now)
 
 
@@ -112,17 +104,6 @@ def _named(connection: Connection, access: Access, heartbeat_uuid: str, bot_uuid
     if heartbeat_uuid:
         return access_to_heartbeat(connection, access, heartbeat_uuid)
     return access if bot_uuid in ("", forms.NEW_BOT) else access_to_bot(connection, access, bot_uuid)
-
-
-def _require_unedited(connection: Connection, access: Access, request: ConfigureRequest, loaded: str) -> None:
-    """Raises `EditedMeanwhile` if a field is neither what it was when the form was loaded nor what it is to be."""
-    # Who changes it holds the bot, too: nobody does between this and the write.
-    bot = lock_bot(connection, access.bot)
-    row = heartbeat_of(connection, bot, access.heartbeat.uuid)
-    before = forms.changed_since(loaded, row)
-    before = {name: value for name, value in before.items() if getattr(row, name) != request.fields.get(name)}
-    if before:
-        raise EditedMeanwhile(before, row)
 
 
 def require_heartbeat(form: Form) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from api.dashboard.edited_meanwhile import secret_mark, with_loaded
 from api.dashboard.forms import Form
 from heartbeat.domain.errors import Invalid
 from heartbeat.domain.redaction import shown_address
@@ -61,12 +62,59 @@ def headers_of(text: str) -> dict[str, str]:
     return headers
 
 
+def saved_values(tool: Tool) -> dict[str, Any]:
+    """Return what is saved, as `wanted_values` returns what a form asks for."""
+    return {
+        "server_label": tool.server_label,
+        "server_url": shown_address(tool.server_url),
+        "transport": tool.transport,
+        **{name: str(getattr(tool, name) or "") for name in LIMITS},
+        "headers": secret_mark(tool.sealed_headers),
+        "risks": sorted(tool.risks),
+    }
+
+
+def wanted_values(form: Form, tool: Tool) -> dict[str, Any]:
+    """Return what a form asks for, to be compared; headers that are typed are none that are kept."""
+    kept = {KEEP: secret_mark(tool.sealed_headers), FORGET: ""}
+    headers = kept.get(form.get("keep_headers") or KEEP, REPLACE)
+    typed = {name: form.get(name) for name in (*PLAIN, *LIMITS)}
+    return {**typed, "headers": headers, "risks": sorted(form.all("risks"))}
+
+
 def form_of(tool: Tool) -> Form:
     """Return the form of a server as it is; its headers are kept, and its address is without its query."""
     fields = [("server_label", tool.server_label), ("server_url", shown_address(tool.server_url))]
     fields += [("transport", tool.transport), ("keep_headers", KEEP)]
     fields += [(name, str(limit)) for name in LIMITS if (limit := getattr(tool, name)) is not None]
-    return Form([*fields, *(("risks", risk) for risk in tool.risks)])
+    form = Form([*fields, *(("risks", risk) for risk in tool.risks)])
+    return with_loaded(form, saved_values(tool))
+
+
+def use_form(tool: Tool) -> Form:
+    """Return the form that says which of a server's tools are used, each named by its place, and which ask first."""
+    active = [("active", str(place)) for place, entry in enumerate(tool.tools) if entry["is_active"]]
+    asks = [("asks", str(place)) for place, entry in enumerate(tool.tools) if needs_approval(tool, entry)]
+    form = Form([("require_approval", tool.require_approval), *active, *asks])
+    return with_loaded(form, saved_use(tool))
+
+
+def saved_use(tool: Tool) -> dict[str, Any]:
+    """Return which tools are used and which ask first, as `wanted_use` returns what a form asks for."""
+    return {
+        "require_approval": tool.require_approval,
+        "active": [entry["name"] for entry in tool.tools if entry["is_active"]],
+        "asks": sorted(tool.approval_tools),
+    }
+
+
+def wanted_use(form: Form, tool: Tool) -> dict[str, Any]:
+    approval = approval_of(form, tool)
+    return {
+        "require_approval": form.get("require_approval"),
+        "active": [name for name, used in switches_of(form, tool).items() if used],
+        "asks": sorted(approval) if isinstance(approval, list) else [],
+    }
 
 
 def switches_of(form: Form, tool: Tool) -> dict[str, bool]:

@@ -3,14 +3,23 @@
 import asyncio
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
 
 from fastapi import APIRouter, Request
 from sqlalchemy import Connection
 from starlette.responses import RedirectResponse, Response
 
-from api.dashboard.bot_form import NEW, form_of, values_of
-from api.dashboard.forms import Form, field_errors, read_form, validated
+from api.dashboard.bot_form import FIELDS, NEW, form_of, saved_values, values_of
+from api.dashboard.edited_meanwhile import (
+    LOADED,
+    THEIRS,
+    EditedMeanwhile,
+    FieldChange,
+    field_changes,
+    require_unedited,
+    with_changes,
+    with_theirs,
+)
+from api.dashboard.forms import Form, field_errors, read_form, refusal, validated
 from api.dashboard.pages import PageRoute, Visitor, VisitorDep, html
 from api.dashboard.views.heartbeat_form import model_options
 from api.schemas.bots import CreateBot
@@ -18,6 +27,7 @@ from heartbeat.agents.model_offers import ModelOffer, offered_models
 from heartbeat.domain.errors import ProductError
 from heartbeat.store.bots import bots as store
 from heartbeat.store.bots.bots import BotChange
+from heartbeat.store.heartbeats.heartbeats import lock_bot
 from heartbeat.store.overview.projects import access_to_bot
 from heartbeat.store.projects.access import Access
 from heartbeat.store.tables.bots import Bot
@@ -32,6 +42,7 @@ class BotEditor:
     form: Form
     bot: Bot | None = None
     errors: dict[str, str] = field(default_factory=dict)
+    changes: tuple[FieldChange, ...] = ()
     status: int = 200
 
 
@@ -67,26 +78,34 @@ async def edit_page(uuid: str, visitor: VisitorDep) -> Response:
 async def edit(uuid: str, request: Request, visitor: VisitorDep) -> Response:
     """Change a bot as its form asks for, or say what is wrong with it."""
     form, access = await read_form(request), await visitor.read(access_to_bot, uuid)
+    if form.get("do") == THEIRS:
+        return await _take_theirs(visitor, form, access.bot)
     try:
         # A form has every field, so that an empty name is one, and not left out as in an update of the API.
         body = validated(CreateBot, {"project_id": access.project.uuid, **values_of(form)})
+        change = await visitor.write(_changed, uuid, body, form, visitor.now())
+    except EditedMeanwhile as problem:
+        editor = BotEditor(with_changes(form, problem), access.bot, changes=field_changes(problem, FIELDS))
+        return await _show(visitor, replace(editor, status=problem.status))
     except ProductError as problem:
-        return await _show(visitor, _refused(BotEditor(form, access.bot), problem))
-    fields = {**body.fields(), "max_reply_tokens": body.max_reply_tokens}
-    change = await visitor.write(_changed, uuid, fields, body.attributes(), visitor.now())
+        return await _show(visitor, _refused(BotEditor(form, access.bot), refusal(problem)))
     await visitor.stack.schedules.sync_all(change.heartbeats)
     return RedirectResponse(f"/bots/{uuid}?done=saved", 303)
 
 
 def _changed(
-    connection: Connection,
-    access: Access,
-    uuid: str,
-    fields: dict[str, Any],
-    attributes: dict[str, Any],
-    now: datetime,
+    connection: Connection, access: Access, uuid: str, body: CreateBot, form: Form, now: datetime
 ) -> BotChange:
-    return store.update_bot(connection, access_to_bot(connection, access, uuid), fields, attributes, now)
+    access = access_to_bot(connection, access, uuid)
+    bot = lock_bot(connection, access.bot)
+    require_unedited(form.get(LOADED), saved_values(bot), values_of(form))
+    fields = {**body.fields(), "max_reply_tokens": body.max_reply_tokens}
+    return store.update_bot(connection, access, fields, body.attributes(), now)
+
+
+async def _take_theirs(visitor: Visitor, form: Form, bot: Bot) -> Response:
+    offers = await asyncio.to_thread(offered_models, visitor.stack.settings)
+    return await _show(visitor, BotEditor(with_theirs(form, form_of(bot, offers), FIELDS), bot), offers)
 
 
 def _refused(editor: BotEditor, problem: ProductError) -> BotEditor:
@@ -108,6 +127,7 @@ async def _show(visitor: Visitor, editor: BotEditor, offers: list[ModelOffer] | 
         bot=editor.bot,
         form=editor.form,
         errors=editor.errors,
+        changes=editor.changes,
         models=model_options(offers),
         max_reply_tokens=settings.max_reply_tokens,
     )

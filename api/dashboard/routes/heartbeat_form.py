@@ -10,8 +10,17 @@ from sqlalchemy import Connection
 from starlette.responses import RedirectResponse, Response
 
 from api.dashboard import heartbeat_form as forms
+from api.dashboard.edited_meanwhile import (
+    THEIRS,
+    EditedMeanwhile,
+    FieldChange,
+    field_changes,
+    with_changes,
+    with_loaded,
+    with_theirs,
+)
 from api.dashboard.forms import Form, read_form, refusal
-from api.dashboard.heartbeat_saving import EditedMeanwhile, look_ahead, require_heartbeat, save_once
+from api.dashboard.heartbeat_saving import look_ahead, require_heartbeat, save_once
 from api.dashboard.pages import PageRoute, Visitor, VisitorDep, html
 from api.dashboard.translations import gettext as _
 from api.dashboard.views import heartbeat_form as views
@@ -56,7 +65,7 @@ class Editor:
     is_sent: bool = True
     template: str = ""
     errors: dict[str, str] = field(default_factory=dict)
-    changes: tuple[views.FieldChange, ...] = ()
+    changes: tuple[FieldChange, ...] = ()
     status: int = 200
 
 
@@ -150,8 +159,8 @@ async def _check(visitor: Visitor, editor: Editor) -> Response:
 
 
 async def _take_theirs(visitor: Visitor, editor: Editor) -> Response:
-    theirs = await visitor.read(_with_theirs, editor.heartbeat_uuid or "", editor.form)
-    return await _show(visitor, replace(editor, form=theirs))
+    theirs = await visitor.read(_as_it_is, editor.heartbeat_uuid or "")
+    return await _show(visitor, replace(editor, form=with_theirs(editor.form, theirs, views.FIELDS)))
 
 
 async def _save(visitor: Visitor, editor: Editor) -> Response:
@@ -163,7 +172,7 @@ async def _save(visitor: Visitor, editor: Editor) -> Response:
     return RedirectResponse(f"/heartbeats/{heartbeat.uuid}?done={done}", 303)
 
 
-BUTTONS = {"check": _check, "theirs": _take_theirs}
+BUTTONS = {"check": _check, THEIRS: _take_theirs}
 
 
 async def _saved(visitor: Visitor, form: Form, enable: bool) -> Heartbeat:
@@ -184,10 +193,9 @@ def _refused(editor: Editor, problem: ProductError) -> Editor:
 
 
 def _edited_meanwhile(editor: Editor, problem: EditedMeanwhile) -> Editor:
-    """Tell what others changed. The form now knows of it, so that saving it again saves over that."""
-    known = [("loaded", forms.loaded_values(problem.heartbeat)), ("edited", ",".join(problem.before))]
-    changes = tuple(views.field_changes(problem.before, problem.heartbeat))
-    return replace(editor, form=editor.form.replaced(known), changes=changes, status=problem.status)
+    """Tell what others changed."""
+    changes = field_changes(problem, views.FIELDS)
+    return replace(editor, form=with_changes(editor.form, problem), changes=changes, status=problem.status)
 
 
 async def _show(visitor: Visitor, editor: Editor) -> Response:
@@ -272,8 +280,8 @@ def _rows(connection: Connection, access: Access, heartbeat_uuid: str | None) ->
 
 def _as_it_is(connection: Connection, access: Access, uuid: str) -> Form:
     heartbeat, bot = heartbeat_and_bot(connection, access.project, uuid)
-    known = [("uuid", heartbeat.uuid), ("bot_id", bot.uuid), ("loaded", forms.loaded_values(heartbeat))]
-    return forms.form_of_row(heartbeat, known)
+    form = forms.form_of_row(heartbeat, [("uuid", heartbeat.uuid), ("bot_id", bot.uuid)])
+    return with_loaded(form, forms.saved_values(heartbeat))
 
 
 def _copy(connection: Connection, access: Access, uuid: str) -> Form:
@@ -283,13 +291,6 @@ def _copy(connection: Connection, access: Access, uuid: str) -> Form:
     form = forms.form_of_row(heartbeat, [("bot_id", bot.uuid), ("member_id", member)])
     label = _("%(name)s (copy)") % {"name": heartbeat.label} if heartbeat.label else ""
     return form.replaced([("label", label[:200])], "external_id")
-
-
-def _with_theirs(connection: Connection, access: Access, uuid: str, form: Form) -> Form:
-    """Take over what others changed meanwhile, and leave everything else as it was typed."""
-    heartbeat, _ = heartbeat_and_bot(connection, access.project, uuid)
-    theirs = forms.with_theirs(form, heartbeat, form.get("edited").split(","))
-    return theirs.replaced([("loaded", forms.loaded_values(heartbeat))], "edited")
 
 
 def _deleted(connection: Connection, access: Access, uuid: str, now: datetime) -> list[str]:

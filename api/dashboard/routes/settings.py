@@ -7,17 +7,26 @@ from sqlalchemy import Connection
 from starlette.responses import RedirectResponse, Response
 
 from api.dashboard import translations, zones
+from api.dashboard.edited_meanwhile import (
+    LOADED,
+    THEIRS,
+    EditedMeanwhile,
+    field_changes,
+    require_unedited,
+    with_changes,
+    with_theirs,
+)
 from api.dashboard.forms import Form, field_errors, read_form, refusal, validated
 from api.dashboard.pages import PageRoute, Visitor, VisitorDep, html, is_https
 from api.dashboard.translations import gettext as _
 from api.dashboard.translations import marked
-from api.dashboard.views.settings import language_options, plan_lines, turning
+from api.dashboard.views.settings import FIELDS, language_options, plan_lines, saved_form, saved_values, turning
 from api.schemas.projects import UpdateProject
 from heartbeat.domain.cadence.zones import names as zone_names
 from heartbeat.domain.errors import Invalid, ProductError
 from heartbeat.store.credits.periods import move_anchor_day
 from heartbeat.store.projects.access import Access
-from heartbeat.store.projects.projects import rename_project
+from heartbeat.store.projects.projects import lock_project, rename_project
 
 router = APIRouter(prefix="/settings", route_class=PageRoute, include_in_schema=False)
 
@@ -39,9 +48,14 @@ async def settings_page(request: Request, visitor: VisitorDep, done: str = "") -
 async def change_project(request: Request, visitor: VisitorDep) -> Response:
     """Change the project's name, and the day on which its billing periods begin."""
     form = await read_form(request)
+    if form.get("do") == THEIRS:
+        saved = saved_form((await visitor.access()).project)
+        return await _page(request, visitor, with_theirs(form, saved, FIELDS))
     try:
         body = validated(UpdateProject, {"name": form.get("name"), "anchor_day": form.get("anchor_day")})
-        await visitor.write(_change, body, visitor.now())
+        await visitor.write(_change, body, form, visitor.now())
+    except EditedMeanwhile as problem:
+        return await _page(request, visitor, with_changes(form, problem), problem)
     except ProductError as problem:
         return await _page(request, visitor, form, refusal(problem))
     return RedirectResponse("/settings?done=project", 303)
@@ -75,15 +89,16 @@ async def _page(
 ) -> Response:
     frame, access = await visitor.read_framed(_access)
     project = frame.project
-    saved = Form([("name", project.name), ("anchor_day", str(project.period_anchor_day))])
+    changes = field_changes(problem, FIELDS) if isinstance(problem, EditedMeanwhile) else ()
     names = (translations.COOKIE, zones.COOKIE) if CHOSEN in request.cookies else (translations.COOKIE,)
     cookies = [(name, request.cookies.get(name, "")) for name in names]
     return html(
         "settings",
-        400 if problem else 200,
+        409 if changes else 400 if problem else 200,
         frame=frame,
-        form=form or saved,
-        errors=field_errors(problem) if problem else {},
+        form=form or saved_form(project),
+        changes=changes,
+        errors=field_errors(problem) if problem and not changes else {},
         turning=turning(project, visitor.now()),
         plan=plan_lines(access.plan),
         display=display or Form(cookies),
@@ -97,6 +112,8 @@ def _access(connection: Connection, access: Access) -> Access:
     return access
 
 
-def _change(connection: Connection, access: Access, body: UpdateProject, now: datetime) -> None:
+def _change(connection: Connection, access: Access, body: UpdateProject, form: Form, now: datetime) -> None:
+    saved = saved_values(lock_project(connection, access.project))
+    require_unedited(form.get(LOADED), saved, {name: form.get(name) for name in FIELDS})
     rename_project(connection, access.project, body.name)
     move_anchor_day(connection, access.project, body.anchor_day, now)

@@ -1,12 +1,23 @@
 """The form of a notification target: add one, change one, try it before it is saved, switch it off, delete it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from fastapi import APIRouter, Request
 from sqlalchemy import Connection
 from starlette.responses import RedirectResponse, Response
 
+from api.dashboard.edited_meanwhile import (
+    LOADED,
+    THEIRS,
+    EditedMeanwhile,
+    FieldChange,
+    field_changes,
+    require_unedited,
+    with_changes,
+    with_theirs,
+)
 from api.dashboard.forms import Form, field_errors, read_form, refusal, validated
 from api.dashboard.pages import PageRoute, Visitor, VisitorDep, html
 from api.dashboard.views import target_form as view
@@ -37,6 +48,7 @@ class TargetEditor:
     listed: store.ListedTarget | None = None
     problem: ProductError | None = None
     tried: DeliveryOutcome | None = None
+    changes: tuple[FieldChange, ...] = ()
 
 
 @router.get("/new")
@@ -73,7 +85,11 @@ async def create(request: Request, visitor: VisitorDep, channel: str = "") -> Re
 async def edit_page(uuid: str, visitor: VisitorDep) -> Response:
     """The form of a target as it is saved."""
     listed = await visitor.read(store.target, uuid)
-    return await _page(visitor, TargetEditor(listed.target.channel, view.form_of(listed), listed))
+    return await _page(visitor, TargetEditor(listed.target.channel, _as_it_is(visitor, listed), listed))
+
+
+def _as_it_is(visitor: Visitor, listed: store.ListedTarget) -> Form:
+    return view.form_of(listed, view.controls(listed.target.channel, visitor.stack.settings, listed))
 
 
 @router.post("/targets/{uuid}")
@@ -82,15 +98,23 @@ async def change(uuid: str, request: Request, visitor: VisitorDep) -> Response:
     form, settings, access = await read_form(request), visitor.stack.settings, await visitor.access()
     listed = await visitor.read(store.target, uuid)
     editor = TargetEditor(listed.target.channel, form, listed)
+    controls = view.controls(editor.channel, settings, listed)
+    fields_of_form = view.edited_fields(controls)
+    if form.get("do") == THEIRS:
+        theirs = with_theirs(form, _as_it_is(visitor, listed), fields_of_form)
+        return await _page(visitor, replace(editor, form=theirs))
     try:
-        config = view.config_of(form, view.controls(editor.channel, settings, listed))
+        config = view.config_of(form, controls)
         ids = {"project_id": access.project.uuid, "target_id": uuid}
         fields = target_changes(
             validated(UpdateTarget, {**view.values_of(form), **ids, "config": config}), listed, settings
         )
         if form.get("do") == TEST:
             return await _tried(visitor, editor, Target.model_construct(**{**listed.target.__dict__, **fields}))
-        await visitor.write(store.write_target, uuid, fields, visitor.now())
+        await visitor.write(_changed, editor, controls, fields, visitor.now())
+    except EditedMeanwhile as problem:
+        changes = field_changes(problem, fields_of_form)
+        return await _page(visitor, replace(editor, form=with_changes(form, problem), changes=changes))
     except ProductError as problem:
         return await _page(visitor, TargetEditor(editor.channel, form, listed, refusal(problem)))
     return RedirectResponse("/notifications?done=changed", 303)
@@ -132,7 +156,7 @@ async def _page(visitor: Visitor, editor: TargetEditor) -> Response:
     frame, owners = await visitor.read_framed(possible_owners, owner.rpartition("/")[2])
     return html(
         "target_form",
-        400 if editor.problem else 200,
+        409 if editor.changes else 400 if editor.problem else 200,
         frame=frame,
         channel=next(one for one in view.channels(visitor.stack.settings) if one.channel == editor.channel),
         controls=view.controls(editor.channel, visitor.stack.settings, editor.listed),
@@ -143,7 +167,23 @@ async def _page(visitor: Visitor, editor: TargetEditor) -> Response:
         form=editor.form,
         errors=field_errors(editor.problem) if editor.problem else {},
         tried=editor.tried,
+        changes=editor.changes,
     )
+
+
+def _changed(
+    connection: Connection,
+    access: Access,
+    editor: TargetEditor,
+    controls: list[view.Control],
+    fields: dict[str, Any],
+    now: datetime,
+) -> None:
+    assert editor.listed is not None
+    saved = store.lock_target(connection, access, editor.listed.target.uuid)
+    wanted = view.wanted_values(editor.form, editor.listed, controls)
+    require_unedited(editor.form.get(LOADED), view.saved_values(saved, controls), wanted)
+    store.write_target(connection, access, editor.listed.target.uuid, fields, now)
 
 
 def _created(

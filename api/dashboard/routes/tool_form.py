@@ -7,11 +7,29 @@ from fastapi import APIRouter, Request
 from sqlalchemy import Connection
 from starlette.responses import RedirectResponse, Response
 
+from api.dashboard.edited_meanwhile import (
+    LOADED,
+    THEIRS,
+    EditedMeanwhile,
+    FieldChange,
+    field_changes,
+    require_unedited,
+    with_changes,
+    with_theirs,
+)
 from api.dashboard.forms import Form, field_errors, read_form, refusal, validated
 from api.dashboard.pages import PageRoute, Visitor, VisitorDep, html
-from api.dashboard.tool_form import NEW, form_of, form_of_template, new_values_of, values_of
+from api.dashboard.tool_form import (
+    NEW,
+    form_of,
+    form_of_template,
+    new_values_of,
+    saved_values,
+    values_of,
+    wanted_values,
+)
 from api.dashboard.translations import translated
-from api.dashboard.views.tool_server import APPROVALS, HEADERS, RISKS, TRANSPORTS
+from api.dashboard.views.tool_server import APPROVALS, FIELDS, HEADERS, RISKS, TRANSPORTS
 from api.dashboard.views.tool_templates import tool_template_view
 from api.schemas.tools import CreateTool, UpdateTool
 from api.tool_registration import (
@@ -48,6 +66,7 @@ class ToolEditor:
     tool: Tool | None = None
     template: str = ""
     errors: dict[str, str] = field(default_factory=dict)
+    changes: tuple[FieldChange, ...] = ()
     status: int = 200
 
 
@@ -94,14 +113,28 @@ async def edit_page(uuid: str, visitor: VisitorDep) -> Response:
 async def edit(uuid: str, request: Request, visitor: VisitorDep) -> Response:
     """Change a server; one that becomes another by that is asked what it offers."""
     form, (access, tool) = await read_form(request), await visitor.read(bot_and_tool, uuid)
+    if form.get("do") == THEIRS:
+        return await _show(visitor, ToolEditor(access.bot, with_theirs(form, form_of(tool), FIELDS), tool))
     ids = {"project_id": access.project.uuid, "bot_id": access.bot.uuid}
     try:
         body = validated(UpdateTool, {**ids, **values_of(form)})
         update = await prepare_update(body, tool, visitor.stack.settings)
-        await visitor.write(write_update, update, visitor.stack.settings, visitor.now())
+        await visitor.write(_changed, update, form, visitor.stack.settings, visitor.now())
+    except EditedMeanwhile as problem:
+        editor = ToolEditor(access.bot, with_changes(form, problem), tool, changes=field_changes(problem, FIELDS))
+        return await _show(visitor, replace(editor, status=problem.status))
     except ProductError as problem:
         return await _show(visitor, _refused(ToolEditor(access.bot, form, tool), refusal(problem)))
     return RedirectResponse(f"/tools/{uuid}?done=saved", 303)
+
+
+def _changed(
+    connection: Connection, access: Access, update: ToolUpdate, form: Form, settings: Settings, now: datetime
+) -> Tool:
+    access = access_to_tool(connection, access, update.before.uuid)
+    tool = store.lock_tool(connection, access, update.before.uuid)
+    require_unedited(form.get(LOADED), saved_values(tool), wanted_values(form, tool))
+    return update_tool(connection, access, update, settings, now)
 
 
 def write_update(connection: Connection, access: Access, update: ToolUpdate, settings: Settings, now: datetime) -> Tool:
@@ -129,6 +162,7 @@ async def _show(visitor: Visitor, editor: ToolEditor) -> Response:
         tool=editor.tool,
         form=editor.form,
         errors=editor.errors,
+        changes=editor.changes,
         transports=translated(TRANSPORTS),
         risks=translated(RISKS),
         # Which single tools is asked when it is known what there are.

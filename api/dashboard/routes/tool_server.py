@@ -1,19 +1,36 @@
 """The page of one tool server: what it offers, what of it is used and asks first, and whether it answers."""
 
 from datetime import datetime
+from typing import Any
 from urllib.parse import quote
 
 from fastapi import APIRouter, Request
 from sqlalchemy import Connection
 from starlette.responses import RedirectResponse, Response
 
+from api.dashboard.edited_meanwhile import (
+    LOADED,
+    THEIRS,
+    EditedMeanwhile,
+    field_changes,
+    require_unedited,
+    with_changes,
+    with_theirs,
+)
 from api.dashboard.forms import Form, read_form, validated
 from api.dashboard.pages import PageRoute, Visitor, VisitorDep, html
 from api.dashboard.routes.tool_form import bot_and_tool, write_update
-from api.dashboard.tool_form import approval_of, switches_of
+from api.dashboard.tool_form import approval_of, saved_use, switches_of, use_form, wanted_use
 from api.dashboard.translations import gettext as _
 from api.dashboard.translations import marked, translated
-from api.dashboard.views.tool_server import APPROVALS, DIFFERENCE, DIFFERENCE_CHIP, revision, server_page_view
+from api.dashboard.views.tool_server import (
+    APPROVALS,
+    DIFFERENCE,
+    DIFFERENCE_CHIP,
+    USE_FIELDS,
+    revision,
+    server_page_view,
+)
 from api.dashboard.views.tools import server_view
 from api.schemas.tools import UpdateTool
 from api.tool_registration import (
@@ -62,9 +79,12 @@ async def back(uuid: str) -> Response:
     return RedirectResponse(f"/tools/{quote(uuid)}", 303)
 
 
-async def _show(visitor: Visitor, uuid: str, done: str | None, problem: str = "", status: int = 200) -> Response:
+async def _show(
+    visitor: Visitor, uuid: str, done: str | None = None, problem: str = "", status: int = 200, **typed: Any
+) -> Response:
     now = visitor.now()
     frame, (access, tool) = await visitor.read_framed(bot_and_tool, uuid)
+    form = typed.get("form") or use_form(tool)
     return html(
         "tool_server",
         status,
@@ -72,9 +92,10 @@ async def _show(visitor: Visitor, uuid: str, done: str | None, problem: str = ""
         bot=access.bot,
         tool=tool,
         server=server_view(ListedServer(tool, access.bot.name), now),
-        view=server_page_view(tool, now),
+        view=server_page_view(tool, form, now),
         approvals=translated(APPROVALS),
-        form=Form([("require_approval", tool.require_approval)]),
+        form=form,
+        changes=typed.get("changes", ()),
         problem=problem,
         done=done,
     )
@@ -84,8 +105,14 @@ async def _show(visitor: Visitor, uuid: str, done: str | None, problem: str = ""
 async def settle(uuid: str, request: Request, visitor: VisitorDep) -> Response:
     """Say which tools of the server are used, and which of them ask first."""
     form = await read_form(request)
+    if form.get("do") == THEIRS:
+        _access, tool = await visitor.read(bot_and_tool, uuid)
+        return await _show(visitor, uuid, form=with_theirs(form, use_form(tool), USE_FIELDS))
     try:
         await visitor.write(_settled, uuid, form, visitor.stack.settings, visitor.now())
+    except EditedMeanwhile as problem:
+        changes = field_changes(problem, USE_FIELDS)
+        return await _show(visitor, uuid, status=409, form=with_changes(form, problem), changes=changes)
     except ProductError as problem:
         if problem.status not in (400, 409):
             raise
@@ -99,6 +126,7 @@ def _settled(connection: Connection, access: Access, uuid: str, form: Form, sett
     if form.get("refreshed") != revision(tool):
         words = _("What the server offers was read anew meanwhile. These are its tools now: choose again.")
         raise Conflict("tool_changed", words)
+    require_unedited(form.get(LOADED), saved_use(tool), wanted_use(form, tool))
     ids = {"project_id": access.project.uuid, "bot_id": access.bot.uuid}
     body = validated(UpdateTool, {**ids, "require_approval": approval_of(form, tool)})
     store.switch_tools(connection, access, uuid, switches_of(form, tool), now)

@@ -1,17 +1,17 @@
 """What the page of the form shows beside what was typed: choices, the look ahead, what others changed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
+from api.dashboard.edited_meanwhile import EditedField
 from api.dashboard.forms import Form
 from api.dashboard.heartbeat_form import NEW_BOT, OTHER_MODEL
 from api.dashboard.translations import gettext as _
 from api.dashboard.translations import marked, translated
 from api.dashboard.views import formats
 from api.dashboard.views.formats import Moment, local
-from api.dashboard.when_form import AFTER, CRON, ONCE
+from api.dashboard.when_form import AFTER, CRON, ONCE, WHEN
 from api.dashboard.zones import reader_zone
 from heartbeat.agents.model_offers import ModelOffer
 from heartbeat.domain.cadence import zones
@@ -42,6 +42,11 @@ LABELS = {
     "chat_mode": marked("What it may do"),
     "run_timeout_seconds": marked("Time limit in seconds"),
     "jitter_seconds": marked("Spread of the start in seconds"),
+}
+# How often is chosen by several fields of the form.
+FIELDS = {
+    name: EditedField(label, parts=WHEN if name in ("cron_pattern", "interval_minutes") else ())
+    for name, label in LABELS.items()
 }
 FREQUENCIES = (
     ("minutes", marked("Every few minutes")),
@@ -81,7 +86,6 @@ CHAT_MODES = (
     ("agent", marked("It may use the tools of its bot")),
     ("ask", marked("It only answers, without tools")),
 )
-MAX_SHOWN = 300
 
 Pairs = list[tuple[str, str]]
 
@@ -139,16 +143,6 @@ class Choices:
     chat_modes: Pairs
 
 
-@dataclass(frozen=True)
-class FieldChange:
-    """A field that somebody else changed meanwhile."""
-
-    name: str
-    label: str
-    before: str
-    after: str
-
-
 def outlook_view(outcome: Forecast, ahead: Preview, ends: bool, now: datetime) -> OutlookView:
     """Show a forecast, its times in their own zone and in the reader's."""
     zone, spent_on = ahead.cadence.zone, outcome.budget_spent_on
@@ -167,20 +161,6 @@ def outlook_view(outcome: Forecast, ahead: Preview, ends: bool, now: datetime) -
         budget_spent_on=formats.day(spent_on) if spent_on else None,
         warnings=[*ahead.refusals, *outcome.warnings],
     )
-
-
-def field_changes(before: Mapping[str, Any], heartbeat: Heartbeat) -> list[FieldChange]:
-    """Show what each field in `before` was, and what it is now."""
-    return [
-        FieldChange(name, _(LABELS[name]), _shown(value), _shown(getattr(heartbeat, name)))
-        for name, value in before.items()
-    ]
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, bool):
-        return _("yes") if value else _("no")
-    return _("none") if value is None else formats.start(str(value), MAX_SHOWN)
 
 
 def choices(rows: EditorRows, offers: Sequence[ModelOffer], form: Form) -> Choices:

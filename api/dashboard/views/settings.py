@@ -4,11 +4,28 @@ from datetime import datetime
 
 from babel import Locale
 
+from api.dashboard.edited_meanwhile import EditedField, with_loaded
+from api.dashboard.forms import Form
 from api.dashboard.translations import gettext as _
-from api.dashboard.translations import languages
+from api.dashboard.translations import languages, marked
 from api.dashboard.views import formats
 from heartbeat.settings import Plan
 from heartbeat.store.tables.projects import Project
+
+FIELDS = {
+    "name": EditedField(marked("Name")),
+    "anchor_day": EditedField(marked("Billing periods begin on day")),
+}
+
+
+def saved_form(project: Project) -> Form:
+    """The form of a project as it is saved."""
+    values = saved_values(project)
+    return with_loaded(Form([*values.items()]), values)
+
+
+def saved_values(project: Project) -> dict[str, str]:
+    return {"name": project.name, "anchor_day": str(project.period_anchor_day)}
 
 
 def plan_lines(plan: Plan) -> list[tuple[str, str]]:

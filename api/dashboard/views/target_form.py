@@ -8,8 +8,10 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
+from api.dashboard.edited_meanwhile import YES_NO, EditedField, secret_mark, with_loaded
 from api.dashboard.forms import Form, is_number
 from api.dashboard.translations import gettext as _
+from api.dashboard.translations import marked
 from api.dashboard.views import formats
 from api.dashboard.views.channel_hints import CHANNEL_HINTS, COOLDOWN_UNITS, EVENT_HINTS, SECURITY
 from api.schemas.notifications import show_target
@@ -21,6 +23,8 @@ from heartbeat.store.tables.heartbeats import Heartbeat
 
 PREFIX = "config."
 FORGET = "forget"
+SECRETS = "secrets"
+EVERYTHING = marked("Everything that happens")
 
 
 @dataclass(frozen=True)
@@ -116,13 +120,57 @@ def empty_form(channel: str, owner: str) -> Form:
     return Form([name, ("owner", owner), ("every", "on"), *_cooldown(0), ("is_enabled", "on"), *_config(config)])
 
 
-def form_of(listed: ListedTarget) -> Form:
+def form_of(listed: ListedTarget, fields: Sequence[Control]) -> Form:
     """The form of a target as it is saved, without its secrets."""
     shown = show_target(listed)
     events = [("events", kind) for kind in shown["events"]] if shown["events"] is not None else [("every", "on")]
     enabled = [("is_enabled", "on")] if shown["is_enabled"] else []
     cooldown = _cooldown(shown["cooldown_seconds"])
-    return Form([("name", shown["name"]), *events, *cooldown, *enabled, *_config(shown["config"])])
+    form = Form([("name", shown["name"]), *events, *cooldown, *enabled, *_config(shown["config"])])
+    return with_loaded(form, saved_values(listed, fields))
+
+
+def edited_fields(fields: Sequence[Control]) -> dict[str, EditedField]:
+    """Name what others may change of a target while somebody edits it; its secrets are one."""
+    secrets = tuple(field.name for field in fields if field.keeps)
+    return {
+        "name": EditedField(marked("Name")),
+        "events": EditedField(marked("What it is told"), {"every": EVERYTHING, **EVENT_HINTS}, ("every", "events")),
+        "cooldown_seconds": EditedField(
+            marked("Seconds without messages after one"), parts=("cooldown_seconds", "cooldown_unit")
+        ),
+        "is_enabled": EditedField(marked("Send messages there"), YES_NO),
+        **{field.name: EditedField(field.label) for field in fields if not field.keeps},
+        SECRETS: EditedField(marked("What is kept secret"), parts=(*secrets, FORGET), is_secret=True),
+    }
+
+
+def saved_values(listed: ListedTarget, fields: Sequence[Control]) -> dict[str, Any]:
+    """Return what is saved, as `wanted_values` returns what a form asks for."""
+    shown = show_target(listed)
+    config = {field.name: shown["config"].get(field.name.removeprefix(PREFIX)) for field in fields if not field.keeps}
+    return {
+        "name": shown["name"],
+        "events": ["every"] if shown["events"] is None else sorted(shown["events"]),
+        "cooldown_seconds": str(shown["cooldown_seconds"]),
+        "is_enabled": "1" if shown["is_enabled"] else "0",
+        **{name: "" if value is None else str(value) for name, value in config.items()},
+        SECRETS: secret_mark(listed.target.sealed_config),
+    }
+
+
+def wanted_values(form: Form, listed: ListedTarget, fields: Sequence[Control]) -> dict[str, Any]:
+    """Return what a form asks for, to be compared; `listed` is what was saved when its secrets were kept."""
+    values = values_of(form)
+    kept = not form.all(FORGET) and not any(form.get(field.name) for field in fields if field.keeps)
+    return {
+        "name": values["name"],
+        "events": ["every"] if values["events"] is None else sorted(values["events"]),
+        "cooldown_seconds": str(values["cooldown_seconds"]),
+        "is_enabled": "1" if values["is_enabled"] else "0",
+        **{field.name: form.get(field.name) for field in fields if not field.keeps},
+        SECRETS: secret_mark(listed.target.sealed_config) if kept else "typed",
+    }
 
 
 def _config(config: dict[str, Any]) -> list[tuple[str, str]]:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from api.dashboard.tool_form import needs_approval
+from api.dashboard.edited_meanwhile import EditedField
+from api.dashboard.forms import Form
 from api.dashboard.translations import gettext as _
 from api.dashboard.translations import marked
 from api.dashboard.views.tools import ChangeView, change_view
@@ -30,6 +31,21 @@ HEADERS = (
     ("replace", marked("Replace them")),
     ("forget", marked("Forget them")),
 )
+# Those of the form that changes the server, and those of the form that says which of its tools are used.
+FIELDS = {
+    "server_label": EditedField(marked("Name")),
+    "server_url": EditedField(marked("Address")),
+    "transport": EditedField(marked("How it is spoken to"), dict(TRANSPORTS)),
+    "timeout_seconds": EditedField(marked("Seconds")),
+    "result_bytes": EditedField(marked("Bytes of an answer")),
+    "headers": EditedField(marked("Headers"), parts=("keep_headers", "headers"), is_secret=True),
+    "risks": EditedField(marked("Its tools"), dict(RISKS)),
+}
+USE_FIELDS = {
+    "require_approval": EditedField(marked("Calls that wait for your yes"), dict(APPROVALS)),
+    "active": EditedField(marked("May be called")),
+    "asks": EditedField(marked("Waits for your yes")),
+}
 DIFFERENCE = {
     "changed": marked("Changed"),
     "gone": marked("Not offered any more"),
@@ -78,7 +94,8 @@ class ServerPage:
     tools: list[ToolView]
 
 
-def server_page_view(tool: Tool, now: datetime) -> ServerPage:
+def server_page_view(tool: Tool, form: Form, now: datetime) -> ServerPage:
+    """Show a server; `form` says which of its tools are ticked."""
     return ServerPage(
         address=shown_address(tool.server_url),
         has_query=tool.sealed_url is not None or "?" in tool.server_url,
@@ -87,7 +104,7 @@ def server_page_view(tool: Tool, now: datetime) -> ServerPage:
         risks=[_(dict(RISKS)[risk]) for risk in tool.risks],
         require_approval=tool.require_approval,
         refreshed=revision(tool),
-        tools=[_tool_view(tool, place, entry, now) for place, entry in enumerate(tool.tools)],
+        tools=[_tool_view(tool, place, form, now) for place in range(len(tool.tools))],
     )
 
 
@@ -96,7 +113,8 @@ def revision(tool: Tool) -> str:
     return tool.refreshed_at.astimezone(UTC).isoformat() if tool.refreshed_at else ""
 
 
-def _tool_view(tool: Tool, place: int, entry: Mapping[str, Any], now: datetime) -> ToolView:
+def _tool_view(tool: Tool, place: int, form: Form, now: datetime) -> ToolView:
+    entry = tool.tools[place]
     risks = declared_risks(tool.risks, entry["annotations"])
     return ToolView(
         place=place,
@@ -106,8 +124,8 @@ def _tool_view(tool: Tool, place: int, entry: Mapping[str, Any], now: datetime) 
         schema=_json(entry["input_schema"]),
         annotations=_json(entry["annotations"]) if entry["annotations"] else "",
         risks=[_(words) for risk, words in RISKS if risk in risks],
-        active=entry["is_active"],
-        asks=needs_approval(tool, entry),
+        active=str(place) in form.all("active"),
+        asks=str(place) in form.all("asks"),
         changed=change_view(entry["name"], entry["changed"], now) if entry["changed"] else None,
     )
 

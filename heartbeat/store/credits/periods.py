@@ -7,6 +7,7 @@ from sqlalchemy import Connection, select, update
 
 from heartbeat.domain.credits import long_period_end
 from heartbeat.domain.errors import NotFound
+from heartbeat.store.projects.projects import lock_project
 from heartbeat.store.rows import columns, exactly_one, many
 from heartbeat.store.tables.credits import Usage
 from heartbeat.store.tables.projects import Project
@@ -46,8 +47,7 @@ def move_anchor_day(connection: Connection, project: Project, day: int, now: dat
 
     Every sum of credits is of a period by its start, so nothing that was entered has to move.
     """
-    locked = select(PROJECT).where(PROJECT.c.id == project.id).with_for_update()
-    row = exactly_one(connection, Project, locked)
+    row = lock_project(connection, project)
     if row.period_anchor_day == day:
         return row
     start = max([row.period(now)[0], *(usage.period_start for usage in periods(connection, project))])

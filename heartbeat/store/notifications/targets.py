@@ -53,6 +53,12 @@ def target(connection: Connection, access: Access, uuid: str) -> ListedTarget:
     return ListedTarget(*row)
 
 
+def lock_target(connection: Connection, access: Access, uuid: str) -> ListedTarget:
+    """`target`, which nobody else writes before this transaction ends."""
+    connection.execute(select(TARGET.c.id).where(TARGET.c.uuid == as_public_id(uuid)).with_for_update())
+    return target(connection, access, uuid)
+
+
 def targets(connection: Connection, access: Access, page: Page) -> tuple[list[ListedTarget], int]:
     """Read one page of a project's targets, or of those that hear of the bot that is named, and their number."""
     which = (TARGET.c.project_id == access.project.id) & NOT_DELETED

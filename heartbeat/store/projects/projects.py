@@ -9,7 +9,7 @@ from sqlalchemy import Connection, select, update
 
 from heartbeat.domain.errors import NotFound
 from heartbeat.domain.ids import ALPHABET, new_id
-from heartbeat.store.rows import columns, first, many
+from heartbeat.store.rows import columns, exactly_one, first, many
 from heartbeat.store.tables.projects import ApiKey, Project
 
 PROJECT = columns(Project)
@@ -48,6 +48,11 @@ def project(connection: Connection, project_uuid: str) -> Project:
     if found is None:
         raise NotFound("project", project_uuid)
     return found
+
+
+def lock_project(connection: Connection, project: Project) -> Project:
+    """Read a project that nobody else writes before this transaction ends."""
+    return exactly_one(connection, Project, select(PROJECT).where(PROJECT.c.id == project.id).with_for_update())
 
 
 def projects(connection: Connection) -> list[Project]:

@@ -6,7 +6,15 @@ from typing import Any
 import pytest
 
 from api.dashboard import heartbeat_form as forms
+from api.dashboard.edited_meanwhile import (
+    EditedMeanwhile,
+    require_unedited,
+    with_changes,
+    with_loaded,
+    with_theirs,
+)
 from api.dashboard.forms import Form
+from api.dashboard.views import heartbeat_form as views
 from api.dashboard.views.heartbeat_form import LABELS
 from api.dashboard.when_form import completed
 from heartbeat.domain.cadence.cron import CadenceError
@@ -247,13 +255,14 @@ def a_row(**values: Any) -> Heartbeat:
 
 
 def test_what_others_changed_meanwhile_is_known_by_its_value_then() -> None:
-    loaded = forms.loaded_values(a_row())
-    assert forms.changed_since(loaded, a_row()) == {}
+    mine = with_loaded(typed(label="Mine", prompt="Mine.", max_steps="3"), forms.saved_values(a_row()))
+    require_unedited(mine.get("loaded"), forms.saved_values(a_row()), {})
     now = a_row(label="Theirs", cron_pattern=None, interval_minutes=60, auto_resume=False)
     before = {"label": None, "cron_pattern": "0 9 * * 1-5", "interval_minutes": None, "auto_resume": True}
-    assert forms.changed_since(loaded, now) == before
-    mine = typed(label="Mine", prompt="Mine.", max_steps="3")
-    theirs = forms.with_theirs(mine, now, before)
+    with pytest.raises(EditedMeanwhile) as edited:
+        require_unedited(mine.get("loaded"), forms.saved_values(now), asked(mine))
+    assert edited.value.before == before
+    theirs = with_theirs(with_changes(mine, edited.value), forms.form_of_row(now), views.FIELDS)
     expected = {"label": "Theirs", "prompt": "Mine.", "max_steps": 3, "interval_minutes": 60, "auto_resume": False}
     assert expected.items() <= asked(theirs).items()
     assert [theirs.all(name) for name in ("label", "frequency", "time")] == [["Theirs"], ["hours"], ["09:00"]]
@@ -261,7 +270,7 @@ def test_what_others_changed_meanwhile_is_known_by_its_value_then() -> None:
 
 @pytest.mark.parametrize("loaded", ["", "{", "[]", "null", '"x"', "{}", json.dumps({"no_field": 1}), "\ud800"])
 def test_what_is_no_record_of_a_form_tells_of_no_change(loaded: str) -> None:
-    assert forms.changed_since(loaded, a_row()) == {}
+    require_unedited(loaded, forms.saved_values(a_row()), {})
 
 
 def test_an_unfinished_form_still_looks_ahead() -> None:
