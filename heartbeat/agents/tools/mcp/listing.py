@@ -65,6 +65,9 @@ def _reason(entry: Any, name: Any) -> str | None:
         return f"its name is longer than {MAX_NAME_LENGTH} characters"
     if name != storable_text(name):
         return "its name has characters that cannot be kept"
+    execution = entry.get("execution")
+    if isinstance(execution, dict) and execution.get("taskSupport") == "required":
+        return "it can be called as a task alone, and its server's tasks are not followed"
     return reason_not_to_offer(_schema(entry))
 
 

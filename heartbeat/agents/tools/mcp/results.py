@@ -20,9 +20,10 @@ BESIDE = {"_meta", "isError", "resultType", "content", "structuredContent"}
 
 def result_text(result: Mapping[str, Any], server: McpServer, max_bytes: int) -> str:
     """Put a result into words for the model, at most `max_bytes` of UTF-8 and a line that says so if it was cut."""
-    texts = [text for block in _blocks(result.get("content")) if (text := _words(block))]
+    blocks = _blocks(result.get("content"))
+    texts = [text for block in blocks if (text := _words(block))]
     structured = result.get("structuredContent")
-    if structured is not None and not _repeats(structured, texts):
+    if structured is not None and not _repeats(structured, texts, blocks):
         texts.append(_text(structured))
     if not texts:
         texts = list(_elsewhere(result))
@@ -105,13 +106,14 @@ def _size(base64: str) -> str:
     return f"{size // 1024:,} KB" if size >= 1024 else f"{size} bytes"
 
 
-def _repeats(structured: Any, texts: Sequence[str]) -> bool:
-    """Whether the texts already say it: servers send both, for clients that know one of them."""
+def _repeats(structured: Any, texts: Sequence[str], blocks: Sequence[Any]) -> bool:
+    """Whether the content already says it: servers send both, for clients that know one of them.
+
+    What they repeat, be it the texts or the blocks themselves, often stands under one name, such as `result`.
+    """
     plain = [_parsed(text) for text in texts]
-    inner = (
-        structured.get("result") if isinstance(structured, Mapping) and set(structured) == {"result"} else structured
-    )
-    return any(same in plain or same in texts or same in (plain, texts) for same in (structured, inner))
+    inner = next(iter(structured.values())) if isinstance(structured, Mapping) and len(structured) == 1 else structured
+    return any(same in plain or same in texts or same in (plain, texts, blocks) for same in (structured, inner))
 
 
 def _parsed(text: str) -> Any:
