@@ -38,6 +38,7 @@ from heartbeat.store.runs.steps import (
     read_transcript,
     settle_step,
 )
+from heartbeat.store.runs.tool_changes import record_change
 from heartbeat.store.tables.runs import Run, Step
 from heartbeat.store.tools.toolset import Toolset, toolset
 
@@ -105,8 +106,15 @@ class ModelActivities:
             raise
 
     async def _offered(self, run: Run, tools: Toolset) -> list[OfferedTool]:
-        """List what the model may ask for; of a replay also what the run that is replayed called and is gone."""
+        """List what the model may ask for; of a replay also what the run that is replayed called and is gone.
+
+        What a server said to have changed since the last step is paused before it is offered again.
+        """
         offered = await self._toolbox.offered(run, tools)
+        changes = await self._toolbox.changed(run.uuid, offered)
+        for change in changes:
+            await self._database.write(record_change, run, change, self._now())
+        offered = [tool for tool in offered if tool.name not in {change.offered_name for change in changes}]
         if not run.replay_of or not offered:
             return offered
         names = await self._database.read_inline(recorded_tools, run.replay_of)

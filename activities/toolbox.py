@@ -1,6 +1,7 @@
 """The tools of a run: rows of the store as agents know them, with the secrets opened here and nowhere else."""
 
 import logging
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from heartbeat.agents.model_names import takes_tools
@@ -8,6 +9,7 @@ from heartbeat.agents.tools.definitions import McpServer, OfferedTool, ToolResul
 from heartbeat.domain.tool_limits import max_tools
 from heartbeat.secrets.keyring import CannotOpen, Keyring
 from heartbeat.settings import Settings
+from heartbeat.store.runs.tool_changes import ToolChange
 from heartbeat.store.tables.bots import Tool
 from heartbeat.store.tables.runs import Run
 from heartbeat.store.tables.tool_connections import ToolConnection
@@ -15,6 +17,7 @@ from heartbeat.store.tools.toolset import Toolset
 from heartbeat.tool_servers.opening import open_server
 
 if TYPE_CHECKING:
+    from heartbeat.agents.tools.mcp.listing import Listing
     from heartbeat.agents.tools.mcp.sessions import Sessions
     from heartbeat.agents.tools.offered_tools import ConnectedServer
 
@@ -41,9 +44,27 @@ class Toolbox:
         if not takes_tools(run.chat_mode, run.model):
             return []
         servers = [self._connected(row, tools.connections.get(row.id)) for row in tools.servers]
-        known = await offer_tools(tools.bot_uuid, servers, self._settings)
+        changed = await self._changed_listings(run.uuid)
+        known = await offer_tools(tools.bot_uuid, servers, self._settings, changed)
         usable = [tool for tool in known if tool.server is not None or tool.name in tools.built_in]
         return list(within_limit(usable, max_tools(run.model)))
+
+    async def changed(self, run_uuid: str, offered: Sequence[OfferedTool]) -> list[ToolChange]:
+        """Find those of the offered tools that are no longer what was pinned, where a server said that they changed."""
+        listings = await self._changed_listings(run_uuid)
+        if not listings:
+            return []
+        from heartbeat.agents.tools.mcp.client import change_of
+
+        return [
+            ToolChange(tool.server.uuid, tool.on_server, tool.name, change.discovered)
+            for tool in offered
+            if tool.server and tool.pinned and tool.server.uuid in listings
+            if (change := change_of(tool, listings[tool.server.uuid]))
+        ]
+
+    async def _changed_listings(self, run_uuid: str) -> "dict[str, Listing]":
+        return await self._sessions.changed_listings(run_uuid) if self._sessions is not None else {}
 
     async def call(self, definition: OfferedTool, arguments: dict[str, Any], run_uuid: str, key: str) -> ToolResult:
         """Make one call of a run. `key` is the same for every attempt at it."""

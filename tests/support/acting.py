@@ -18,6 +18,7 @@ from heartbeat.store.tools.servers import create_tool, pin
 from tests.support.raw_tool_server import RawToolServer
 from tests.support.seeds import access_to
 from tests.support.tool_server import ToolServer
+from tests.support.workshop import Workshop
 from tests.support.world import World
 
 
@@ -34,7 +35,7 @@ async def agent(working: World, desk: ToolServer) -> World:
     return working
 
 
-async def connect(world: World, desk: ToolServer | RawToolServer, **fields: Any) -> Tool:
+async def connect(world: World, desk: ToolServer | RawToolServer | Workshop, **fields: Any) -> Tool:
     now = datetime.now(UTC)
     columns = {"server_label": "desk", "server_url": desk.url, "transport": "http", **fields}
     listing = await list_tools(McpServer("tool_1", "desk", "http", desk.url), world.settings)

@@ -1,7 +1,7 @@
 """From the servers that are connected to the tools that a model is offered."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -9,6 +9,7 @@ from heartbeat.agents.tools.approval_reasons import combined_risks
 from heartbeat.agents.tools.built_in.tools import BUILT_IN
 from heartbeat.agents.tools.definitions import McpServer, OfferedTool
 from heartbeat.agents.tools.mcp import stdio
+from heartbeat.agents.tools.mcp.listing import Listing
 from heartbeat.agents.tools.schemas import condition, offered_schema, with_offered_names
 from heartbeat.domain.tool_names import MAX_NAME_LENGTH, distinct_name, plain_name
 from heartbeat.domain.tool_risks import declared_risks
@@ -30,10 +31,22 @@ class ConnectedServer:
     risks: Sequence[str] = ()
 
 
-async def offer_tools(bot_uuid: str, servers: Sequence[ConnectedServer], settings: Settings) -> list[OfferedTool]:
-    """List every tool a bot's model may ask for, in the same order each time; the operator's own servers come last."""
+async def offer_tools(
+    bot_uuid: str, servers: Sequence[ConnectedServer], settings: Settings, changed: Mapping[str, Listing] | None = None
+) -> list[OfferedTool]:
+    """List every tool a bot's model may ask for, in the same order each time; the operator's own servers come last.
+
+    `changed` is what servers offer now, by their uuid, that changed it in a session of the run: the operator's own
+    are not pinned, and offered as they are.
+    """
     own = [
-        ConnectedServer(server, await stdio.entries(server, settings), risks=settings.stdio_tools[server.label].risks)
+        ConnectedServer(
+            server,
+            stdio.entries_of(changed[server.uuid].tools.values())
+            if changed and server.uuid in changed
+            else await stdio.entries(server, settings),
+            risks=settings.stdio_tools[server.label].risks,
+        )
         for server in stdio.servers(bot_uuid, settings)
     ]
     return define_tools([*servers, *own])

@@ -8,15 +8,13 @@ from mcp_types import CallToolRequest, CallToolRequestParams, CallToolResult, Pa
 
 from heartbeat.agents.tools.definitions import McpServer, OfferedTool, ToolResult
 from heartbeat.agents.tools.mcp.failures import explain
-from heartbeat.agents.tools.mcp.listing import Listing, next_cursor
+from heartbeat.agents.tools.mcp.listing import MAX_PAGES, Listing, next_cursor
 from heartbeat.agents.tools.mcp.replies import original
 from heartbeat.agents.tools.mcp.results import asks_for_input, is_error, result_text
 from heartbeat.agents.tools.mcp.session import session
 from heartbeat.agents.tools.mcp.traffic import KEY, Traffic
 from heartbeat.domain.tool_pins import is_as_pinned
 from heartbeat.settings import Settings
-
-MAX_PAGES = 50
 
 
 class ToolServerDown(Exception):
@@ -38,14 +36,15 @@ async def list_tools(server: McpServer, settings: Settings) -> Listing:
 
 
 async def discover(mcp_session: ClientSession) -> Listing:
-    """Read the list of tools to its end."""
+    """Read the list of tools to its end, or as far as is read of one that does not end."""
     listing, cursor, seen = Listing(), None, set[str]()
     for _ in range(MAX_PAGES):
         page = original(await mcp_session.list_tools(params=PaginatedRequestParams(cursor=cursor)))
         is_new = listing.add(page)
         cursor = next_cursor(page, seen)
         if cursor is None or not is_new:
-            break
+            return listing
+    listing.is_cut = True
     return listing
 
 

@@ -8,6 +8,8 @@ from heartbeat.agents.tools.definitions import DiscoveredTool
 from heartbeat.agents.tools.schemas import reason_not_to_offer
 from heartbeat.domain.text import storable_text
 
+MAX_PAGES = 50
+CUT = f"Its list of tools goes on after {MAX_PAGES} pages, and was read no further."
 MAX_NAME_LENGTH = 255
 MAX_NAMED = 10
 HINTS = ("readOnlyHint", "destructiveHint", "idempotentHint", "openWorldHint")
@@ -16,10 +18,14 @@ TRUTHS = {True: True, False: False, "true": True, "false": False}
 
 @dataclass
 class Listing:
-    """The tools of a server, and those that cannot be offered, with why: `name: reason`."""
+    """The tools of a server, and those that cannot be offered, with why: `name: reason`.
+
+    `is_cut`: the list went on after as many pages as are read.
+    """
 
     tools: dict[str, DiscoveredTool] = field(default_factory=dict)
     left_out: list[str] = field(default_factory=list)
+    is_cut: bool = False
 
     def add(self, page: Mapping[str, Any]) -> bool:
         """Add a page, as its server sent it; returns whether it had a tool that no page had before.
@@ -37,9 +43,12 @@ class Listing:
 
     @property
     def warning(self) -> str | None:
-        """What cannot be offered, in a sentence; `None` if all can."""
+        """What cannot be offered, in words; `None` if all can."""
+        return " ".join(filter(None, [self._left_out_words(), CUT if self.is_cut else ""])) or None
+
+    def _left_out_words(self) -> str:
         if not self.left_out:
-            return None
+            return ""
         more = f"; and {len(self.left_out) - MAX_NAMED} more" if len(self.left_out) > MAX_NAMED else ""
         return f"Left out of its tools: {'; '.join(self.left_out[:MAX_NAMED])}{more}."
 

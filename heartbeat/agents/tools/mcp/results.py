@@ -67,14 +67,13 @@ def _words(block: Any) -> str:
         return _text(block)
     kind = block.get("type")
     if kind == "resource_link":
-        return f"[link: {_text(block.get('uri') or block.get('name'))}]"
+        return _link(block)
     if kind == "resource":
         return _resource(block.get("resource"))
     if "text" in block:
         return _text(block["text"])
     if isinstance(kind, str) and kind != "text":
-        data = block.get("data")
-        return f"[{kind}, {_size(data)}]" if isinstance(data, str) else f"[{kind}]"
+        return f"[{', '.join([kind, *_about(block, block.get('data'))])}]"
     return "" if kind == "text" else _text(block)
 
 
@@ -83,8 +82,26 @@ def _resource(resource: Any) -> str:
         return _text(resource)
     if resource.get("text"):
         return _text(resource["text"])
-    blob = resource.get("blob")
-    return f"[file {_text(resource.get('uri'))}, {_size(blob if isinstance(blob, str) else '')}]"
+    uri, blob = resource.get("uri"), resource.get("blob")
+    about = _about(resource, blob if isinstance(blob, str) else "")
+    return f"[{', '.join([f'file {_text(uri)}', *about])}]"
+
+
+def _link(block: Mapping[str, Any]) -> str:
+    """A resource that could be read: what it is called and about, as far as its server says."""
+    size = block.get("size")
+    about = [_text(block.get(name)) for name in ("title", "mimeType")]
+    about += [_bytes(size)] if isinstance(size, int) and not isinstance(size, bool) else []
+    link = ", ".join(filter(None, [_text(block.get("uri") or block.get("name")), *about]))
+    description = _text(block.get("description"))
+    return f"[link: {link}: {description}]" if description else f"[link: {link}]"
+
+
+def _about(block: Mapping[str, Any], base64: Any) -> list[str]:
+    """What kind of data it is, and how much."""
+    kind = block.get("mimeType")
+    size = [_bytes(len(base64) * 3 // 4)] if isinstance(base64, str) else []
+    return [*([kind] if isinstance(kind, str) and kind else []), *size]
 
 
 def _text(value: Any) -> str:
@@ -101,8 +118,7 @@ def _elsewhere(result: Mapping[str, Any]) -> Iterator[str]:
         yield _text(rest)
 
 
-def _size(base64: str) -> str:
-    size = len(base64) * 3 // 4
+def _bytes(size: int) -> str:
     return f"{size // 1024:,} KB" if size >= 1024 else f"{size} bytes"
 
 

@@ -17,6 +17,7 @@ from mcp_types import CONNECTION_CLOSED, ToolListChangedNotification
 from heartbeat.agents.tools.definitions import McpServer, OfferedTool, ToolResult
 from heartbeat.agents.tools.mcp.client import change_of, discover, request_call
 from heartbeat.agents.tools.mcp.failures import CallProblem, failed_call
+from heartbeat.agents.tools.mcp.list_changes import listen_for_changes
 from heartbeat.agents.tools.mcp.listing import Listing
 from heartbeat.agents.tools.mcp.session import session
 from heartbeat.agents.tools.mcp.traffic import Traffic
@@ -44,6 +45,7 @@ class HeldSession:
         self._session: ClientSession | None = None
         self._problem: Exception | None = None
         self._opened, self._closing = asyncio.Event(), asyncio.Event()
+        self._changes_heard = 0
         self._listing: Listing | None = None
         self._listing_lock = asyncio.Lock()
         self._task = asyncio.create_task(self._hold())
@@ -72,6 +74,18 @@ class HeldSession:
         finally:
             self.calls -= 1
             self.used_at = asyncio.get_running_loop().time()
+
+    async def changed_listing(self) -> Listing | None:
+        """What the server offers now, if it said in this session that that changed; `None` if not, or if it fails."""
+        if not self._changes_heard or self._session is None or self.is_over:
+            return None
+        try:
+            async with asyncio.timeout(self.settings.tool_timeout_seconds):
+                return await self._list(self._session)
+        except Exception:
+            # The next call says what is wrong; the steps until then do not wait for it once more.
+            self._changes_heard = 0
+            return None
 
     def is_lost(self, key: str, problem: Exception) -> bool:
         """Whether `problem` means that the session is gone and that the call was not made in it."""
@@ -111,26 +125,41 @@ class HeldSession:
 
     async def _list(self, mcp_session: ClientSession) -> Listing:
         async with self._listing_lock:
-            if self._listing is None:
-                self._listing = await discover(mcp_session)
-            return self._listing
+            if self._listing is not None:
+                return self._listing
+            heard = self._changes_heard
+            listing = await discover(mcp_session)
+            if heard == self._changes_heard:
+                self._listing = listing
+            return listing
 
     async def _on_message(self, message: Any) -> None:
         if isinstance(message, ToolListChangedNotification):
-            self._listing = None
+            self._on_change()
+
+    def _on_change(self) -> None:
+        self._changes_heard += 1
+        self._listing = None
 
     async def _hold(self) -> None:
         try:
             async with session(self.server, self.settings, self.traffic, self._on_message) as self._session:
                 self._opened.set()
-                while not self._closing.is_set() and not self._is_idle():
-                    with suppress(TimeoutError):
-                        await asyncio.wait_for(self._closing.wait(), IDLE_SECONDS / 10)
+                listening = asyncio.create_task(listen_for_changes(self._session, self._on_change))
+                try:
+                    await self._until_left()
+                finally:
+                    listening.cancel()
         except Exception as problem:
             # Whoever calls next is told; what fails while a session closes is nobody's concern.
             self._problem = problem
         finally:
             self._opened.set()
+
+    async def _until_left(self) -> None:
+        while not self._closing.is_set() and not self._is_idle():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._closing.wait(), IDLE_SECONDS / 10)
 
     def _is_idle(self) -> bool:
         return not self.calls and asyncio.get_running_loop().time() - self.used_at > IDLE_SECONDS
@@ -169,6 +198,12 @@ class Sessions:
                     continue
                 result = self._failed(held, tool, problem, key)
             return result.in_new_session() if held.opened_for == key and held.keeps_state else result
+
+    async def changed_listings(self, run_uuid: str) -> dict[str, Listing]:
+        """What those servers offer now, by their uuid, that said in a session of this run that their list changed."""
+        held = [one for (run, _), one in self._held.items() if run == run_uuid]
+        listings = await asyncio.gather(*(one.changed_listing() for one in held))
+        return {one.server.uuid: listing for one, listing in zip(held, listings, strict=True) if listing}
 
     def close_run(self, run_uuid: str) -> None:
         """Leave the sessions of a run that is over."""

@@ -3,9 +3,10 @@
 import json
 import logging
 import time
+from collections.abc import Iterable
 from typing import Any
 
-from heartbeat.agents.tools.definitions import McpServer
+from heartbeat.agents.tools.definitions import DiscoveredTool, McpServer
 from heartbeat.settings import Settings, StdioTool
 
 RETRY_SECONDS = 60.0
@@ -37,16 +38,21 @@ async def entries(server: McpServer, settings: Settings) -> Entries:
         else:
             if listing.warning:
                 logger.warning("The tool server %s: %s", server.label, listing.warning)
-            _listed[key] = [
-                {
-                    "name": tool.name,
-                    "description": tool.description,
-                    "input_schema": tool.schema,
-                    "annotations": tool.annotations,
-                }
-                for tool in listing.tools.values()
-            ]
+            _listed[key] = entries_of(listing.tools.values())
     return _listed.get(key, [])
+
+
+def entries_of(tools: Iterable[DiscoveredTool]) -> Entries:
+    """Tools as `Tool.tools` has them."""
+    return [
+        {
+            "name": tool.name,
+            "description": tool.description,
+            "input_schema": tool.schema,
+            "annotations": tool.annotations,
+        }
+        for tool in tools
+    ]
 
 
 def definitions_size() -> int:

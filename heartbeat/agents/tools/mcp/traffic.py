@@ -17,6 +17,8 @@ from heartbeat.agents.tools.mcp.envelopes import message
 from heartbeat.agents.tools.mcp.events import ReadableEvents
 
 KEY = "heartbeat/idempotency-key"
+# Its answer is a stream of events for as long as the session, and its failure ends nothing else.
+LISTEN = "subscriptions/listen"
 KEY_HEADER, SESSION_HEADER = "Idempotency-Key", "mcp-session-id"
 JSON, EVENTS = "application/json", "text/event-stream"
 # Of the body as it was sent; the message is another.
@@ -72,16 +74,21 @@ class SessionTransport(httpx2.AsyncBaseTransport):
             return _with_readable_events(await self._transport.handle_async_request(request), {})
         rpc_request = json.loads(await request.aread())
         key = call_key(rpc_request)
+        is_listening = rpc_request.get("method") == LISTEN
         if key:
             request.headers[KEY_HEADER] = key
+        if is_listening:
+            _take_time(request)
         try:
             response = await self._transport.handle_async_request(request)
-            self._traffic.note(key, response)
+            if not is_listening:
+                self._traffic.note(key, response)
             return await self._readable(request, rpc_request, response)
         except httpx2.HTTPError as problem:
-            if not key:
+            if key:
+                self._traffic.break_off(key, problem)
+            elif not is_listening:
                 raise
-            self._traffic.break_off(key, problem)
             return _response(request, {}, _broken(rpc_request, problem))
 
     async def _readable(

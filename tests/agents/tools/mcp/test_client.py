@@ -258,7 +258,7 @@ async def test_a_long_answer_is_cut_and_says_so(speaking: Speaking) -> None:
 
 async def test_what_is_no_text_is_named_or_written_as_json(peer: ToolServer, settings: Settings) -> None:
     way = Speaking(McpServer("tool_1", "shop", "http", peer.url), settings)
-    assert await way.call("picture") == ToolResult("ok", "The garden:\n[image, 34 KB]")
+    assert await way.call("picture") == ToolResult("ok", "The garden:\n[image, image/png, 34 KB]")
     assert await way.call("table") == ToolResult("ok", '{"rows": [1, 2], "unit": "€"}')
 
 

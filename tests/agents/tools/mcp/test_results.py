@@ -28,16 +28,29 @@ def sent(result: CallToolResult) -> dict[str, Any]:
 
 def test_texts_are_joined_and_other_things_named() -> None:
     link = ResourceLink(name="notes", uri="file:///notes.txt")
+    plan = ResourceLink(
+        name="plan",
+        title="The plan",
+        uri="file:///plan.pdf",
+        description="What is next.",
+        mime_type="application/pdf",
+        size=4_096,
+    )
     text = EmbeddedResource(resource=TextResourceContents(uri="file:///a.txt", text="What a.txt says."))
-    blob = EmbeddedResource(resource=BlobResourceContents(uri="file:///b.bin", blob="QUJD"))
+    blob = EmbeddedResource(
+        resource=BlobResourceContents(uri="file:///b.bin", blob="QUJD", mime_type="application/pdf")
+    )
     sound = AudioContent(data="A" * 4_000_000, mime_type="audio/wav")
-    answer = CallToolResult(content=[TextContent(text="First."), link, text, blob, sound, TextContent(text="Last.")])
+    answer = CallToolResult(
+        content=[TextContent(text="First."), link, plan, text, blob, sound, TextContent(text="Last.")]
+    )
     assert result_text(sent(answer), SHOP, 1_000).splitlines() == [
         "First.",
         "[link: file:///notes.txt]",
+        "[link: file:///plan.pdf, The plan, application/pdf, 4 KB: What is next.]",
         "What a.txt says.",
-        "[file file:///b.bin, 3 bytes]",
-        "[audio, 2,929 KB]",
+        "[file file:///b.bin, application/pdf, 3 bytes]",
+        "[audio, audio/wav, 2,929 KB]",
         "Last.",
     ]
 

@@ -1,0 +1,67 @@
+"""A server made with the SDK's `MCPServer`, which does what servers do beside answering calls.
+
+In a test: `Workshop()`, a thread of its own; `modern` false speaks the protocol of 2025 alone. `python -m
+tests.support.workshop` is the same over pipes.
+"""
+
+from mcp.server.mcpserver import Context, MCPServer
+from mcp_types import ToolAnnotations, ToolListChangedNotification
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from tests.support.thread_server import ThreadServer
+from tests.support.tool_server import ANY_NAME
+
+READS = ToolAnnotations(read_only_hint=True)
+
+
+def workshop() -> MCPServer:
+    server = MCPServer("workshop")
+
+    @server.tool(annotations=READS)
+    def saw(what: str) -> str:
+        """Saw something."""
+        return f"Sawed {what}."
+
+    @server.tool(annotations=READS)
+    async def rearrange(ctx: Context) -> str:
+        """Describes `saw` otherwise from now on, has a tool more, and says so."""
+
+        def saw(what: str, twice: bool = False) -> str:
+            """Saw something, once or twice."""
+            return f"Sawed {what} otherwise."
+
+        server.remove_tool("saw")
+        server.add_tool(saw, annotations=READS)
+        if all(tool.name != "file" for tool in await server.list_tools()):
+            server.add_tool(saw, "file", "File something.", annotations=READS)
+        # As servers of 2025 say it, here among what comes with the answer; and as those of 2026 do.
+        await ctx.session.send_notification(ToolListChangedNotification(), ctx.request_id)
+        await ctx.notify_tools_changed()
+        return "It looks different now."
+
+    return server
+
+
+class Workshop(ThreadServer):
+    """The workshop behind streamable HTTP."""
+
+    def __init__(self, *, modern: bool = True) -> None:
+        self._modern = modern
+        super().__init__()
+        self.url = f"{self.url}/mcp"
+
+    def app(self) -> ASGIApp:
+        app = workshop().streamable_http_app(transport_security=ANY_NAME)
+
+        async def at_the_door(scope: Scope, receive: Receive, send: Send) -> None:
+            version = dict(scope.get("headers", ())).get(b"mcp-protocol-version", b"")
+            if not self._modern and version.startswith(b"2026"):
+                return await PlainTextResponse("Unsupported protocol version", 400)(scope, receive, send)
+            return await app(scope, receive, send)
+
+        return at_the_door
+
+
+if __name__ == "__main__":
+    workshop().run("stdio")
