@@ -51,6 +51,7 @@ PAGES = (
     "/bots/{bot}",
     "/credits",
     "/credits/ledger",
+    "/credits/ledger?bot={bot}",
     "/notifications",
     "/approvals",
     "/findings",

@@ -1,4 +1,4 @@
-"""The page of credits: what a period came to, by heartbeat, bot, model and day, and the ledger behind the numbers."""
+"""The page of credits: what a period came to, by heartbeat, bot, model and day."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -11,17 +11,14 @@ from starlette.responses import Response
 from api.dashboard.forms import validated
 from api.dashboard.pages import PageRoute, VisitorDep, html
 from api.dashboard.views import credits as view
-from api.dashboard.views.heartbeats import title
 from api.schemas.credits import ReadCredits
 from heartbeat.store.credits.periods import BillingPeriod, billing_period, periods
 from heartbeat.store.credits.usage import CreditsUsage, spending
-from heartbeat.store.overview.entries import FIRST_PAGE, LedgerChoice, LedgerPage, grants, ledger_page
+from heartbeat.store.overview.entries import grants
 from heartbeat.store.projects.access import Access
 from heartbeat.store.tables.credits import Usage
 
 router = APIRouter(prefix="/credits", route_class=PageRoute, include_in_schema=False)
-
-ENTRIES_A_PAGE = 50
 
 
 @dataclass(frozen=True)
@@ -39,7 +36,7 @@ class PeriodRows:
 async def credits_page(visitor: VisitorDep, period: str = "") -> Response:
     """What the credits of a period went to; the current one's if none is named."""
     now = visitor.now()
-    frame, rows = await visitor.read_framed(_rows, _day(period), now)
+    frame, rows = await visitor.read_framed(_rows, day_of(period), now)
     usage, start = rows.usage, rows.period.start
     allowed = None if rows.limit is None else rows.limit + usage.granted
     return html(
@@ -68,37 +65,6 @@ def _rows(connection: Connection, access: Access, day: date | None, now: datetim
     return PeriodRows(period, usage, access.plan.credits_per_month, known, grants(connection, project))
 
 
-def _day(text: str) -> date | None:
+def day_of(text: str) -> date | None:
     """Read the first day of a period as the API does; raises `InvalidMany`."""
     return validated(ReadCredits, {"project_id": "this", "period_start": text}).period_start
-
-
-@router.get("/ledger")
-async def ledger(
-    visitor: VisitorDep, period: str = "", heartbeat: str = "", run: str = "", before: str = ""
-) -> Response:
-    """The entries of a period, of one heartbeat in it, or of one run, newest first."""
-    now = visitor.now()
-    key = int(before) if before.isascii() and before.isdecimal() and len(before) <= 18 else FIRST_PAGE
-    frame, (start, page) = await visitor.read_framed(_ledger, _day(period), (heartbeat, run), key, now)
-    about = {"heartbeat": heartbeat, "run": run, "period": "" if run else f"{start:%Y-%m-%d}"}
-    return html(
-        "ledger",
-        frame=frame,
-        since=view.day_title(start.date()),
-        start=f"{start:%Y-%m-%d}",
-        title=title(page.heartbeat) if page.heartbeat else None,
-        run=page.run,
-        lines=[view.entry_line(row, now) for row in page.entries],
-        query="&".join(f"{name}={value}" for name, value in about.items() if value),
-        older=page.older,
-        is_first=key == FIRST_PAGE,
-    )
-
-
-def _ledger(
-    connection: Connection, access: Access, day: date | None, uuids: tuple[str, str], before: int, now: datetime
-) -> tuple[datetime, LedgerPage]:
-    known = periods(connection, access.project) if day else []
-    start = billing_period(access.project, known, day, now).start
-    return start, ledger_page(connection, access.project, LedgerChoice(start, *uuids), before, ENTRIES_A_PAGE)

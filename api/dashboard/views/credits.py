@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
+from urllib.parse import urlencode
 
 from sqlalchemy import Row
 
@@ -43,10 +44,11 @@ class SpenderLine:
 
 @dataclass(frozen=True)
 class SpentLine:
-    """A model or a day with what its ended runs came to."""
+    """A model or a day with what its ended runs came to; `ledger` is how the ledger is asked for its entries."""
 
     title: str
     day: str
+    ledger: str
     runs: int
     credits: int
     tokens: int
@@ -119,7 +121,12 @@ def _spent_line(row: Any) -> SpentLine:
     iso = row.get("day", "")
     title = day_title(date.fromisoformat(iso)) if iso else row["model"] or _("none: ticks that never ran")
     cost = formats.dollars(int(row["cost_nano_usd"]))
-    return SpentLine(title, iso, int(row["count"]), int(row["credits"]), int(row["tokens"]), cost)
+    ledger = urlencode({"day": iso} if iso else {"model": row["model"]}) if int(row["credits"]) else ""
+    return SpentLine(title, iso, ledger, int(row["count"]), int(row["credits"]), int(row["tokens"]), cost)
+
+
+def bot_title(bot: Row[Any]) -> str:
+    return _("%(name)s (deleted)") % {"name": bot.name} if bot.deleted_at else str(bot.name)
 
 
 def total_cost(usage: CreditsUsage) -> str:

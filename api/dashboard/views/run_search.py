@@ -11,6 +11,7 @@ from sqlalchemy import Row
 from api.dashboard.translations import gettext as _
 from api.dashboard.translations import marked
 from api.dashboard.views import formats, heartbeats
+from api.dashboard.views.credits import bot_title
 from api.dashboard.views.run_list import run_line
 from api.dashboard.views.runs import RunLine
 from heartbeat.settings import Settings
@@ -91,7 +92,7 @@ def options(choices: FilterChoices) -> dict[str, list[Option]]:
         "status": [any_of, *((value, _(words)) for value, words in formats.STATUS.items())],
         "skip_reason": [any_of, *((value, _(words)) for value, words in SKIPPED.items())],
         "trigger": [any_of, *((value, _(words)) for value, words in TRIGGER.items())],
-        "bot_id": [any_of, *((bot.uuid, _bot_name(bot)) for bot in choices.bots)],
+        "bot_id": [any_of, *((bot.uuid, bot_title(bot)) for bot in choices.bots)],
         "heartbeat_id": [any_of, *((row.uuid, _heartbeat_name(row)) for row in choices.heartbeats)],
         "member_id": [any_of, *((row.uuid, row.name or row.email) for row in choices.members)],
     }
@@ -99,7 +100,3 @@ def options(choices: FilterChoices) -> dict[str, list[Option]]:
 
 def _heartbeat_name(row: Row[Any]) -> str:
     return row.label or formats.start(row.prompt, OPTION)
-
-
-def _bot_name(bot: Row[Any]) -> str:
-    return _("%(name)s (deleted)") % {"name": bot.name} if bot.deleted_at else str(bot.name)

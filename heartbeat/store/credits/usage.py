@@ -104,6 +104,9 @@ BY_MODEL = (
     .order_by(func.sum(ROLLUP.c.credits).desc(), ROLLUP.c.model)
     .limit(MAX_ROWS)
 )
+_OF_MODEL = _OF_ROLLUP & (ROLLUP.c.model == bindparam("model"))
+BOTS_OF_MODEL = select(ROLLUP.c.bot_id).where(_OF_MODEL).distinct()
+MODELS = select(ROLLUP.c.model).where(_OF_ROLLUP, ROLLUP.c.model > "").distinct().order_by(ROLLUP.c.model)
 BY_DAY = select(ROLLUP.c.day, *_ADDED).where(_OF_ROLLUP).group_by(ROLLUP.c.day).order_by(ROLLUP.c.day.desc())
 
 
@@ -127,7 +130,7 @@ def spending(connection: Connection, project: Project, period: BillingPeriod) ->
     """What the period has come to; of each kind the `MAX_ROWS` largest, days newest first."""
     start, is_over = period.start, period.is_over
     of_period = {"project": project.id, "start": start}
-    days = {"project": project.id, "since": f"{start:%Y-%m-%d}", "until": f"{period.end:%Y-%m-%d}"}
+    days = _days(project, period)
 
     def rows(statement: Select[Any], values: dict[str, Any]) -> list[Row[Any]]:
         return list(connection.execute(statement, values))
@@ -142,3 +145,18 @@ def spending(connection: Connection, project: Project, period: BillingPeriod) ->
         rows(BY_MODEL, days),
         rows(BY_DAY, days),
     )
+
+
+def models_used(connection: Connection, project: Project, period: BillingPeriod) -> list[str]:
+    """List the models of the period's runs that ended."""
+    return list(connection.execute(MODELS.limit(MAX_ROWS), _days(project, period)).scalars())
+
+
+def bots_that_used(connection: Connection, project: Project, period: BillingPeriod, model: str) -> tuple[int, ...]:
+    """List the bots whose runs that ended in the period had this model."""
+    rows = connection.execute(BOTS_OF_MODEL, {**_days(project, period), "model": model})
+    return tuple(sorted(rows.scalars()))
+
+
+def _days(project: Project, period: BillingPeriod) -> dict[str, Any]:
+    return {"project": project.id, "since": f"{period.start:%Y-%m-%d}", "until": f"{period.end:%Y-%m-%d}"}

@@ -1,5 +1,10 @@
-"""The credit ledger, line by line: read in pages by key, newest first, each page from an index."""
+"""The credit ledger, line by line: read in pages by key, newest first, each page from an index.
 
+Of a bot, a model or a day the runs lead to the entries: an entry names its run alone, and an index for each of these
+would be written with every step.
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -7,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, func, or_, select
 
 from heartbeat.domain.errors import NotFound
-from heartbeat.store.projects.access import as_public_id
+from heartbeat.store.projects.access import Access, as_public_id
 from heartbeat.store.rows import columns, first
 from heartbeat.store.tables.credits import Entry
 from heartbeat.store.tables.heartbeats import Heartbeat
@@ -19,22 +24,20 @@ PROMPT_START = 200
 MAX_GRANTS = 50
 
 _ORIGIN = ENTRY.outerjoin(HEARTBEAT, HEARTBEAT.c.id == ENTRY.c.heartbeat_id).outerjoin(RUN, RUN.c.id == ENTRY.c.run_id)
-_LISTED = (
-    select(
-        ENTRY,
-        RUN.c.uuid.label("run_uuid"),
-        HEARTBEAT.c.label,
-        func.substr(HEARTBEAT.c.prompt, 1, PROMPT_START).label("prompt"),
-    )
-    .select_from(_ORIGIN)
-    .where(ENTRY.c.id < bindparam("before"))
-    .order_by(ENTRY.c.id.desc())
-    .limit(bindparam("limit"))
-)
+_SHOWN = select(
+    ENTRY,
+    RUN.c.uuid.label("run_uuid"),
+    HEARTBEAT.c.label,
+    func.substr(HEARTBEAT.c.prompt, 1, PROMPT_START).label("prompt"),
+).select_from(_ORIGIN)
+_LISTED = _SHOWN.where(ENTRY.c.id < bindparam("before")).order_by(ENTRY.c.id.desc()).limit(bindparam("limit"))
 _START = ENTRY.c.period_start == bindparam("start", type_=ENTRY.c.period_start.type)
 OF_PERIOD = _LISTED.where(ENTRY.c.project_id == bindparam("project"), _START)
 OF_HEARTBEAT = _LISTED.where(ENTRY.c.heartbeat_id == bindparam("heartbeat"), _START)
 OF_RUN = _LISTED.where(ENTRY.c.run_id == bindparam("run"))
+OF_RUNS = _SHOWN.where(ENTRY.c.run_id.in_(bindparam("runs", expanding=True))).order_by(
+    ENTRY.c.run_id.desc(), ENTRY.c.id.desc()
+)
 # Only what is of no run has a key, and of keys there is an index. No range of them tells grants apart: which comes
 # first is up to the database's collation.
 GRANTS = (
@@ -84,6 +87,11 @@ def ledger_page(connection: Connection, project: Project, choice: LedgerChoice, 
         values["heartbeat"], statement = heartbeat.id, OF_HEARTBEAT
     rows = list(connection.execute(statement, values))
     return LedgerPage(rows[:size], rows[size - 1].id if len(rows) > size else None, heartbeat, run)
+
+
+def entries_of_runs(connection: Connection, access: Access, run_ids: Sequence[int]) -> list[Row[Any]]:
+    """Read all entries of these runs, the newest run first."""
+    return list(connection.execute(OF_RUNS, {"runs": run_ids})) if run_ids else []
 
 
 def _one(connection: Connection, table: Any, core: Any, project: Project, uuid: str) -> Any:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, func, or_, select
 
 from heartbeat.domain.errors import NotFound
 from heartbeat.store.overview.projects import PROMPT_START
@@ -62,13 +62,18 @@ def run_filter(connection: Connection, project: Project, names: NamedRows, **equ
 def filter_choices(connection: Connection, project: Project, wanted: RunFilter) -> FilterChoices:
     """Read what a form offers beside a filter: what has been deleted only if it is chosen."""
     chosen = wanted.bot_ids[0] if len(wanted.bot_ids) == 1 else None
-    offered = BOT.c.deleted_at.is_(None) | (BOT.c.id == chosen)
-    listed = select(BOT.c.uuid, BOT.c.name, BOT.c.deleted_at).where(BOT.c.project_id == project.id, offered)
     return FilterChoices(
-        list(connection.execute(listed.order_by(BOT.c.id != chosen, BOT.c.id).limit(MAX_CHOICES))),
+        bot_choices(connection, project, BOT.c.id == chosen),
         _choices(connection, _HEARTBEATS, HEARTBEAT, wanted.bot_ids, wanted.heartbeat_id),
         _choices(connection, _MEMBERS, MEMBER, wanted.bot_ids, wanted.member_id),
     )
+
+
+def bot_choices(connection: Connection, project: Project, chosen: ColumnElement[bool]) -> Sequence[Row[Any]]:
+    """Read the bots that a form offers, the chosen one first; one that has been deleted only if it is chosen."""
+    offered = BOT.c.deleted_at.is_(None) | chosen
+    listed = select(BOT.c.uuid, BOT.c.name, BOT.c.deleted_at).where(BOT.c.project_id == project.id, offered)
+    return list(connection.execute(listed.order_by(~chosen, BOT.c.id).limit(MAX_CHOICES)))
 
 
 def _choices(

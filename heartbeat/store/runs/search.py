@@ -85,7 +85,7 @@ class RunFilter:
     """Which of a project's runs; `bot_ids` are all its bots, or the one that is asked for.
 
     `trigger` may be `rehearsal`, and those are of no other trigger. `since` is included, `until` is not. Each of the
-    `words` stands in the prompt, the answer or the error.
+    `words` stands in the prompt, the answer or the error. `began` leaves out ticks at which nothing ran.
     """
 
     project_id: int
@@ -98,12 +98,15 @@ class RunFilter:
     since: datetime | None = None
     until: datetime | None = None
     words: tuple[str, ...] = ()
+    model: str | None = None
+    began: bool = False
 
     @property
     def is_indexed(self) -> bool:
         """Whether every candidate is one of those that are wanted."""
         two_indexes = self.heartbeat_id is not None and self.member_id is not None
-        return not (two_indexes or self.skip_reason or self.trigger or self.since or self.until or self.words)
+        looked_up = (self.skip_reason, self.trigger, self.since, self.until, self.words, self.model, self.began)
+        return not (two_indexes or any(looked_up))
 
 
 @dataclass(frozen=True)
@@ -229,6 +232,10 @@ def _conditions(wanted: RunFilter) -> list[ColumnElement[bool]]:
     equal = [func.coalesce(column, 0) == value for column, value in owners.items() if value is not None]
     if wanted.skip_reason is not None:
         equal.append(RUN.c.skip_reason == wanted.skip_reason)
+    if wanted.model is not None:
+        equal.append(RUN.c.model == wanted.model)
+    if wanted.began:
+        equal.append(RUN.c.status != "skipped")
     if wanted.trigger == REHEARSAL:
         equal.append(RUN.c.dry_run)
     elif wanted.trigger is not None:

@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime, timedelta
+from html import unescape
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from heartbeat.store.rows import columns
 from heartbeat.store.tables.credits import DailyRollup, HeartbeatDay
 from heartbeat.store.tables.runs import Run
 from tests.support.dashboard import Browser, Owner, a_run, an_owner, rows_of
+from tests.support.seeds import a_bot, a_heartbeat
 
 STEPS = 30
 
@@ -62,6 +64,55 @@ async def test_the_numbers_of_a_period_and_the_entries_behind_them(owner: Owner)
     assert "A gift" in page
 
 
+def entries_on(page: str) -> int:
+    return page.count("Reserved for a step") + page.count("Charged for an answer")
+
+
+async def test_a_bot_a_model_and_a_day_lead_to_their_entries(owner: Owner) -> None:
+    """Of twenty-five runs of one bot and one of another, each with a reservation and a charge."""
+    now = datetime.now(UTC)
+    start, _ = credits.period(now)
+    # Both in the period, whatever the day of the month.
+    first, second = start + timedelta(hours=1), start + timedelta(hours=2)
+
+    def seed(connection: Connection) -> str:
+        other = a_bot(connection, owner.project, name="The other one")
+        sums = {"success": 1, "credits": 2, "tokens": 1, "error": 0, "skipped": 0, "cancelled": 0}
+        runs = [(owner.heartbeat, "openai:scripted", first)] * 25
+        for heartbeat, model, at in [*runs, (a_heartbeat(connection, other), "openai:rare/1&2", second)]:
+            run = a_run(connection, heartbeat, model=model, started_at=at)
+            account = Account(project_id=owner.project.id, period_start=start, heartbeat_id=heartbeat.id, run_id=run.id)
+            hold(connection, account, Reservation(1), 5, None, at)
+            settle(connection, account, Charge(1, "settle", 1500, 2, 5), at)
+        for bot, model in ((owner.bot, "openai:scripted"), (other, "openai:rare/1&2")):
+            day = {"bot_id": bot.id, "day": f"{start:%Y-%m-%d}", "type": "heartbeat", "model": model, **sums}
+            connection.execute(columns(DailyRollup).insert().values(day))
+        a_run(connection, owner.heartbeat, status="skipped", model="openai:rare/1&2", started_at=second)
+        return other.uuid
+
+    other = await owner.database.write(seed)
+    links = [
+        unescape(link) for link in re.findall(r'href="(/credits/ledger\?[^"]*)"', await owner.browser.page("/credits"))
+    ]
+    [of_bot] = [link for link in links if f"bot={owner.bot.uuid}" in link]
+    [of_rare] = [link for link in links if "rare" in link]
+    [of_day] = [link for link in links if "day=" in link]
+    page = await owner.browser.page(of_bot)
+    assert entries_on(page) == 40
+    [older] = re.findall(r'href="([^"]*)" rel="next"', page)
+    page = await owner.browser.page(unescape(older))
+    assert entries_on(page) == 10
+    assert 'rel="next"' not in page
+    page = await owner.browser.page(of_rare)
+    assert entries_on(page) == 2
+    assert "<option selected>openai:rare/1&amp;2</option>" in page
+    assert entries_on(await owner.browser.page(of_day)) == 40
+    for query, count in ((f"bot={other}&model=openai:scripted", 0), (f"bot={other}&day={start:%Y-%m-%d}", 2)):
+        assert entries_on(await owner.browser.page(f"/credits/ledger?{query}")) == count, query
+    assert entries_on(await owner.browser.page("/credits/ledger?day=2020-01-01")) == 0
+    assert f'href="/credits/ledger?bot={other}"' in await owner.browser.page(f"/bots/{other}")
+
+
 async def test_earlier_periods_keep_their_numbers(owner: Owner) -> None:
     now = datetime.now(UTC)
     start, _ = credits.period(now)
@@ -85,6 +136,8 @@ async def test_the_ledger_is_ones_own(owner: Owner, stranger: Browser) -> None:
     other = await an_owner(owner.settings, owner.database, owner.temporal, stranger, "Rival")
     await stranger.sign_in(other.key)
     assert "There is no entry." in await stranger.page("/credits/ledger")
-    for query in (f"run={run.uuid}", f"heartbeat={owner.heartbeat.uuid}", "period=2020-01-01", "run=%00"):
+    of_others = (f"bot={owner.bot.uuid}", f"model=x&before={run.uuid}", f"run={run.uuid}")
+    nobodys = (f"heartbeat={owner.heartbeat.uuid}", "period=2020-01-01", "run=%00", "bot=%00", "day=2020-01-01&before=7")
+    for query in (*of_others, *nobodys):
         assert (await stranger.get(f"/credits/ledger?{query}")).status_code == 404, query
     assert (await stranger.get("/credits?period=now")).status_code == 400

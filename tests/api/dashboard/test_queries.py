@@ -124,9 +124,19 @@ async def asked(owner: Owner, path: str) -> int:
     return len(await statements(owner, path))
 
 
-@pytest.mark.parametrize("path", ["/", "/?show=running&q=queue&sort=credits&page=2", "/stats", "/heartbeats/{uuid}"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/",
+        "/?show=running&q=queue&sort=credits&page=2",
+        "/stats",
+        "/heartbeats/{uuid}",
+        "/credits/ledger?bot={bot}&model=openai:scripted&day=2026-11-20",
+        "/credits/ledger?day=2026-11-20",
+    ],
+)
 async def test_no_statement_of_a_page_walks_through_the_runs(owner: Owner, path: str) -> None:
-    seen = await statements(owner, path.format(uuid=owner.heartbeat.uuid))
+    seen = await statements(owner, path.format(uuid=owner.heartbeat.uuid, bot=owner.bot.uuid))
     explain = "EXPLAIN QUERY PLAN" if owner.database.is_sqlite else "EXPLAIN"
 
     def plans(connection: Connection) -> str:
@@ -140,6 +150,7 @@ async def test_no_statement_of_a_page_walks_through_the_runs(owner: Owner, path:
     assert "SCAN run\n" not in f"{steps}\n"
     assert "SCAN daily_rollup" not in steps
     assert "Seq Scan on" not in steps
+    assert "SCAN entry" not in steps
     assert "ix_run_" in steps or path == "/stats"
 
 
@@ -162,7 +173,8 @@ async def test_each_page_asks_as_often_however_much_there_is(owner: Owner) -> No
         "/notifications": 7,
         "/notifications/new?channel=slack": 5,
         "/credits": 9,
-        "/credits/ledger": 3,
+        "/credits/ledger": 5,
+        f"/credits/ledger?bot={owner.bot.uuid}&model=openai:scripted": 10,
         "/keys": 3,
         "/settings": 2,
         f"/heartbeats/{owner.heartbeat.uuid}": 11,
@@ -215,7 +227,7 @@ def _more(connection: Connection, owner: Owner, run: Run, task: Heartbeat, numbe
     a_finding(connection, owner.heartbeat)
     member = a_subscriber(connection, owner.bot, name="Ann")
     remember(connection, MemoryOwner(owner.bot.id, member.id), f"Ann is on call, {number}.", run.id, NOW)
-    a_tool(connection, owner.heartbeat, tools=[changed_tool("forecast")])
+    a_tool(connection, owner.heartbeat, server_label=f"desk{number}", tools=[changed_tool("forecast")])
     a_finding(connection, owner.heartbeat, state="snoozed", snoozed_until=NOW)
     a_task(connection, owner.heartbeat, made_by_run_id=run.id)
     a_task(connection, owner.heartbeat, deleted_at=NOW, ended_as="done")
