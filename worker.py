@@ -29,6 +29,7 @@ from heartbeat.temporal.client import connect
 from heartbeat.temporal.clock import SharedClock, measuring
 from heartbeat.temporal.process import leave
 from heartbeat.temporal.schedules import Schedules
+from heartbeat.tool_servers.refreshing import Refresher
 from workflows.agent_run import AgentRun
 from workflows.notify import Notify
 from workflows.upkeep import MAINTENANCE, Upkeep
@@ -58,7 +59,8 @@ async def running_worker(
     clock = SharedClock(database, client, own_clock)
     tick_clock = follow(now) if now else temporal_time
     now = now or clock
-    toolbox, temporal_schedules = Toolbox(settings), Schedules(client, database, settings, now)
+    refresher = Refresher(database, settings, now)
+    toolbox, temporal_schedules = Toolbox(settings, refresher), Schedules(client, database, settings, now)
     runs = RunActivities(database, settings, now, tick_clock, toolbox.close_run)
     models = ModelActivities(database, settings, toolbox, now)
     tools = ToolActivities(database, toolbox, temporal_schedules.sync, settings.plans, now)

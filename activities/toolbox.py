@@ -15,6 +15,7 @@ from heartbeat.store.tables.runs import Run
 from heartbeat.store.tables.tool_connections import ToolConnection
 from heartbeat.store.tools.toolset import Toolset
 from heartbeat.tool_servers.opening import open_server
+from heartbeat.tool_servers.refreshing import Refresher
 
 if TYPE_CHECKING:
     from heartbeat.agents.tools.mcp.listing import Listing
@@ -32,8 +33,9 @@ log = logging.getLogger(__name__)
 class Toolbox:
     """Built-in tools, the operator's own, and the servers that a bot's owner connected."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, refresher: Refresher) -> None:
         self._settings = settings
+        self._refresher = refresher
         self._keyring = Keyring.from_settings(settings)
         self._sessions: Sessions | None = None
 
@@ -100,7 +102,7 @@ class Toolbox:
     def _server(self, row: Tool, connection: ToolConnection | None) -> McpServer:
         """Secrets that do not open keep their own server from being called, and nothing else of the run."""
         try:
-            return open_server(self._keyring, row, connection)
+            return open_server(self._keyring, row, connection, self._refresher)
         except CannotOpen as problem:
             log.error("%s", problem)
             transport = cast(Literal["http", "sse"], row.transport)

@@ -14,6 +14,7 @@ from heartbeat.store.credits.audit import audit_newest
 from heartbeat.store.database import Database
 from heartbeat.store.heartbeats.missed_ticks import silence, silent, write_off
 from heartbeat.store.heartbeats.probes import due_probes
+from heartbeat.store.heartbeats.reconnects import lift_reconnect_pauses
 from heartbeat.store.heartbeats.sync import (
     bot_name,
     lift_budget_pauses,
@@ -26,11 +27,16 @@ from heartbeat.store.notifications.outbox import overdue_notifications
 from heartbeat.store.runs.approvals import unheard
 from heartbeat.store.runs.closing import close_run
 from heartbeat.store.tables.runs import Run
+from heartbeat.store.tools.connections import due_refreshes
 from heartbeat.temporal.reconcile import Reconciler
 from heartbeat.temporal.runs import how_it_ended, is_open, start_notify, start_probe, start_tick, tick_id, wake
 from heartbeat.temporal.schedules import Schedules
+from heartbeat.tool_servers.refreshing import Refresher, refresh_all
 
 BATCH_SIZE = 200
+# One request each, of which the slowest take most of a minute.
+REFRESHES_AT_ONCE = 20
+REFRESH_SECONDS = 120.0
 AUDITED_RUNS = 2_000
 ORPHANS_EVERY_MINUTES = 5
 log = logging.getLogger(__name__)
@@ -54,11 +60,28 @@ class UpkeepActivities:
         self._schedules = schedules
         self._now = now
         self._tick_clock = tick_clock or follow(now)
+        self._refresher = Refresher(database, settings, now)
 
     @activity.defn
     async def lift_budget_pauses(self) -> int:
         """Enable the heartbeats whose budget is fresh again."""
         return await self._database.write(lift_budget_pauses, self._now())
+
+    @activity.defn
+    async def refresh_connections(self) -> int:
+        """Keep tools signed in, also while no run is on; returns how many have new tokens."""
+        due, refreshed = await self._database.read(due_refreshes, self._now(), BATCH_SIZE), 0
+        latest = asyncio.get_running_loop().time() + REFRESH_SECONDS
+        while due and asyncio.get_running_loop().time() < latest:
+            activity.heartbeat()
+            refreshed += await refresh_all(self._refresher, due[:REFRESHES_AT_ONCE])
+            due = due[REFRESHES_AT_ONCE:]
+        return refreshed
+
+    @activity.defn
+    async def lift_reconnect_pauses(self) -> int:
+        """Enable the heartbeats whose tools a person has signed in to again."""
+        return await self._database.write(lift_reconnect_pauses, self._now())
 
     @activity.defn
     async def tell_decisions(self) -> int:

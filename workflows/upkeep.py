@@ -13,6 +13,8 @@ with workflow.unsafe.imports_passed_through():
 MAINTENANCE = (
     UpkeepActivities.close_lost_runs,
     UpkeepActivities.lift_budget_pauses,
+    UpkeepActivities.refresh_connections,
+    UpkeepActivities.lift_reconnect_pauses,
     UpkeepActivities.follow_pending,
     UpkeepActivities.reconcile,
     UpkeepActivities.account_for_silence,
@@ -21,6 +23,8 @@ MAINTENANCE = (
     UpkeepActivities.start_probes,
     UpkeepActivities.start_deliveries,
 )
+KEEPS_CONNECTIONS = "keeps-connections"
+OF_CONNECTIONS = (UpkeepActivities.refresh_connections, UpkeepActivities.lift_reconnect_pauses)
 TASK_TIMEOUT = timedelta(minutes=5)
 # It heartbeats between the rows it works on, each of which can take some requests to Temporal.
 TASK_HEARTBEAT_TIMEOUT = timedelta(seconds=60)
@@ -34,6 +38,8 @@ class Upkeep:
     async def run(self) -> dict[str, int]:
         counts, failure = {}, None
         for task in MAINTENANCE:
+            if task in OF_CONNECTIONS and not workflow.patched(KEEPS_CONNECTIONS):
+                continue
             try:
                 counts[task.__name__] = await workflow.execute_activity_method(
                     task,

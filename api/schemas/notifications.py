@@ -33,6 +33,7 @@ Kind = Literal[
     "heartbeat.missed",
     "approval.requested",
     "tool.changed",
+    "tool.needs_reconnect",
     "user.notified",
 ]
 Kinds = Annotated[list[Kind], Field(min_length=1, max_length=20)]

@@ -17,9 +17,9 @@ from heartbeat.store.tables.heartbeats import Heartbeat
 
 
 class Pause(BaseModel):
-    """Why the product switched a heartbeat off: errors, budget, operator or plan."""
+    """Why the product switched a heartbeat off."""
 
-    reason: str = Field(description="errors, budget, operator or plan.", examples=["errors"])
+    reason: str = Field(description="errors, budget, operator, plan or needs_reconnect.", examples=["errors"])
     since: str = Field(description="When it was paused.", examples=[examples.ENDED])
     message: str = Field(
         description="The reason in words, and how to resume.",

@@ -5,8 +5,8 @@ from typing import Literal
 
 Trigger = Literal["schedule", "manual", "probe"]
 RunStatus = Literal["running", "success", "error", "skipped", "cancelled"]
-SkipReason = Literal["overlap", "missed", "budget", "plan", "disabled_bot", "held"]
-PauseReason = Literal["errors", "budget", "operator", "plan"]
+SkipReason = Literal["overlap", "missed", "budget", "plan", "disabled_bot", "held", "needs_reconnect"]
+PauseReason = Literal["errors", "budget", "operator", "plan", "needs_reconnect"]
 
 AGENT_RUN = "AgentRun"
 UPKEEP = "Upkeep"

@@ -6,7 +6,7 @@ from typing import Literal
 
 from heartbeat.domain.contracts import PauseReason
 
-PauseCause = Literal["failures", "failed_probes", "budget", "bot_flag", "temporal"]
+PauseCause = Literal["failures", "failed_probes", "budget", "bot_flag", "temporal", "needs_reconnect"]
 
 # What is published of a cause.
 REASONS: dict[PauseCause, PauseReason] = {
@@ -15,6 +15,7 @@ REASONS: dict[PauseCause, PauseReason] = {
     "budget": "budget",
     "bot_flag": "operator",
     "temporal": "operator",
+    "needs_reconnect": "needs_reconnect",
 }
 
 FLAG_TURNED_OFF = "The bot's heartbeat flag was turned off; turning it on again lifts this pause."
@@ -27,9 +28,9 @@ ANEW = "Mend it, then make the task anew."
 class HeartbeatPause:
     """A pause of a heartbeat, or of a `task`.
 
-    `detail` is the last error, what the budget is short of, or the note left in Temporal; `times` counts the failures
-    in a row, or the probes in vain. `probe_at` is when it is tried again by itself. Without a `cause` the detail is
-    the whole sentence.
+    `detail` is the last error, what the budget is short of, the note left in Temporal, or the tools to sign in to;
+    `times` counts the failures in a row, or the probes in vain. `probe_at` is when it is tried again by itself. Without
+    a `cause` the detail is the whole sentence.
     """
 
     cause: PauseCause | None
@@ -53,6 +54,8 @@ class HeartbeatPause:
                 return FLAG_TURNED_OFF
             case "temporal":
                 return f"Paused in Temporal: {self.detail}"
+            case "needs_reconnect":
+                return f"A person has to sign in to {self.detail} again; it goes on by itself then."
             case _:
                 return self.detail
 

@@ -1,5 +1,6 @@
 """What signing in to a tool server leaves: our client at its authorization server, and the tokens that it granted."""
 
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -8,6 +9,19 @@ GrantType = Literal["authorization_code", "client_credentials"]
 ClientOrigin = Literal["given", "metadata_document", "registered"]
 
 NOT_CONNECTED, CONNECTED, NEEDS_RECONNECT = "not_connected", "connected", "needs_reconnect"
+
+
+# A code of `last_error` and of the event: what was granted works, but not for everything.
+INSUFFICIENT_SCOPE = "insufficient_scope"
+# A token is asked for anew so long before it expires: time for its authorization server to come back.
+REFRESH_EARLY = timedelta(minutes=10)
+
+
+def refresh_time(expires_at: datetime | None, now: datetime) -> datetime | None:
+    """When to have another token for one granted at `now`: with a quarter of its life left, 10 minutes at the most."""
+    if expires_at is None:
+        return None
+    return expires_at - min(REFRESH_EARLY, (expires_at - now) / 4)
 
 
 class OAuthClient(BaseModel):

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from heartbeat.domain.first_message import spoken_time
 from heartbeat.domain.pauses import HeartbeatPause
+from heartbeat.domain.tool_connections import INSUFFICIENT_SCOPE
 from heartbeat.notifications.channels.message import Message, Priority
 from heartbeat.store.notifications.events import (
     APPROVAL,
@@ -17,6 +18,7 @@ from heartbeat.store.notifications.events import (
     PAUSED,
     RECOVERED,
     RESUMED,
+    SIGN_IN_NEEDED,
     TOOL_CHANGED,
 )
 from heartbeat.store.notifications.findings import SEVERITIES
@@ -30,6 +32,7 @@ MAX_TOOLS = 3
 SUMMARY = "summary"
 BY_LINK = "The link leads to what it asks for; so does GET /v1/bot/approval/readall"
 ACCEPT = "If it is as it should be, accept it on the dashboard's page Tools, or with POST /v1/bot/tool/{}/refresh."
+SIGN_IN = "Sign in on the dashboard's page Tools, or at the address of POST /v1/bot/tool/{}/connect."
 WITHOUT_LINK = "Decide on the dashboard's page Approvals, or with POST /v1/bot/approval/decide"
 
 
@@ -55,7 +58,7 @@ def render_message(
     parts = outgoing.parts
     if outgoing.total == 1:
         kind, rendered, data = _single(parts[0], approval_link)
-        if kind == TOOL_CHANGED:
+        if kind in (TOOL_CHANGED, SIGN_IN_NEEDED):
             rendered = rendered._replace(link=page_link("/tools"))
     else:
         kind, rendered, data = _summary(parts, outgoing.total)
@@ -192,6 +195,23 @@ def _tool_change(tool: dict[str, Any]) -> str:
     return f"{tool['tool']} is described in another way than when it was connected:\n{tool['difference']}"
 
 
+def _sign_in_needed(part: MessagePart, data: dict[str, Any]) -> Rendered:
+    label, sign_in = data["server_label"], SIGN_IN.format(data["tool_id"])
+    if data["code"] == INSUFFICIENT_SCOPE:
+        body = f"It wants more than it was granted: {', '.join(data['scopes'])}. What it was granted goes on to work."
+        return Rendered(f"{part.bot.name}: {label} wants another permission", f"{body}\n{sign_in}", "normal")
+    refused = f"Its authorization server does not take our sign-in any more ({data['code']})."
+    body = f"{refused} {_who_waits(len(data['heartbeats']))}".strip()
+    return Rendered(f"{part.bot.name}: a person has to sign in to {label} again", f"{body}\n{sign_in}", "urgent")
+
+
+def _who_waits(heartbeats: int) -> str:
+    if not heartbeats:
+        return ""
+    who = "One heartbeat that uses it pauses" if heartbeats == 1 else f"{heartbeats} heartbeats that use it pause"
+    return f"{who} when next due, and {'goes' if heartbeats == 1 else 'go'} on once somebody has signed in."
+
+
 RENDERERS: dict[str, Callable[[MessagePart, dict[str, Any]], Rendered]] = {
     FINDING: _finding,
     FAILED: _failed,
@@ -202,6 +222,7 @@ RENDERERS: dict[str, Callable[[MessagePart, dict[str, Any]], Rendered]] = {
     NOTIFIED: _notified,
     APPROVAL: _approval,
     TOOL_CHANGED: _tool_changed,
+    SIGN_IN_NEEDED: _sign_in_needed,
 }
 
 

@@ -8,31 +8,42 @@ from heartbeat.secrets.connections import open_tokens
 from heartbeat.secrets.keyring import Keyring, open_headers, open_url
 from heartbeat.store.tables.bots import Tool
 from heartbeat.store.tables.tool_connections import ToolConnection
+from heartbeat.tool_servers.access import ConnectionAccess
+from heartbeat.tool_servers.refreshing import Refresher
 
 NOT_SIGNED_IN = "Nobody has signed in to its server yet for whom this run is."
 SIGN_IN_AGAIN = "Its server takes our sign-in no more; a person has to sign in to it again."
 
 
-def open_server(keyring: Keyring, tool: Tool, connection: ToolConnection | None) -> McpServer:
-    """Open the address, the headers and the access token of a tool. Raises `CannotOpen`."""
+def open_server(
+    keyring: Keyring, tool: Tool, connection: ToolConnection | None, refresher: Refresher | None = None
+) -> McpServer:
+    """Open the address, the headers and the access token of a tool. Raises `CannotOpen`.
+
+    With a `refresher` the token is renewed when that is needed.
+    """
     transport = cast(Literal["http", "sse"], tool.transport)
     url = open_url(keyring, tool.uuid, tool.sealed_url, tool.server_url)
-    headers = open_headers(keyring, tool.uuid, tool.sealed_headers) | _authorization(keyring, connection)
+    headers, access = open_headers(keyring, tool.uuid, tool.sealed_headers), None
+    if connection is not None and connection.state == CONNECTED:
+        if refresher is not None:
+            access = ConnectionAccess(refresher, connection)
+        else:
+            headers |= _authorization(keyring, connection)
     return McpServer(
         tool.uuid,
         tool.server_label,
         transport,
         url,
         headers,
+        access=access,
         unusable=_why_unusable(tool, connection),
         timeout_seconds=tool.timeout_seconds,
         result_bytes=tool.result_bytes,
     )
 
 
-def _authorization(keyring: Keyring, connection: ToolConnection | None) -> dict[str, str]:
-    if connection is None or connection.state != CONNECTED:
-        return {}
+def _authorization(keyring: Keyring, connection: ToolConnection) -> dict[str, str]:
     tokens = open_tokens(keyring, connection.uuid, connection.sealed_tokens)
     return {"Authorization": f"Bearer {tokens.access_token}"} if tokens else {}
 

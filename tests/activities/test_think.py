@@ -13,6 +13,7 @@ from heartbeat.settings import Settings
 from heartbeat.store.credits.audit import audit
 from heartbeat.store.database import Database
 from heartbeat.store.runs.runs import run_by_uuid
+from heartbeat.tool_servers.refreshing import Refresher
 from tests.support.model_server import ModelServer, says
 from tests.support.patience import PATIENCE, until
 from tests.support.runs import by_hand, opened_run
@@ -27,7 +28,7 @@ async def test_it_is_kept_though_every_writer_was_busy(
     beside = Database(database.url)
     monkeypatch.setattr(database, "read_inline", beside.read_inline)
     agent, activity, free = (
-        ModelActivities(database, settings, Toolbox(settings)),
+        ModelActivities(database, settings, Toolbox(settings, Refresher(database, settings))),
         ActivityEnvironment(),
         threading.Event(),
     )

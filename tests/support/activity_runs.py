@@ -18,6 +18,7 @@ from heartbeat.domain.ids import new_id
 from heartbeat.settings import Settings
 from heartbeat.store.database import Database
 from heartbeat.store.tables.heartbeats import Heartbeat
+from heartbeat.tool_servers.refreshing import Refresher
 from tests.support.seeds import NOW
 from workflows.endings import at_limit, ending
 
@@ -29,7 +30,7 @@ class ActivityRuns:
         def now() -> datetime:
             return NOW
 
-        self._toolbox = Toolbox(settings)
+        self._toolbox = Toolbox(settings, Refresher(database, settings, now))
         self._runs = RunActivities(database, settings, now)
         self._models = ModelActivities(database, settings, self._toolbox, now)
         self._tools = ToolActivities(database, self._toolbox, _later, settings.plans, now)

@@ -47,8 +47,10 @@ async def test_pending_schedules_are_put(working: World) -> None:
     assert done == {
         "close_lost_runs": 0,
         "lift_budget_pauses": 0,
+        "lift_reconnect_pauses": 0,
         "follow_pending": 1,
         "reconcile": 0,
+        "refresh_connections": 0,
         "account_for_silence": 0,
         "check_ledger": 0,
         "start_probes": 0,

@@ -168,6 +168,7 @@ EVENT_HINTS = {
     "heartbeat.missed": marked("Missed runs: something was down when it was due"),
     "approval.requested": marked("Approvals: a call waits for your yes"),
     "tool.changed": marked("Changed tools: a tool is not used until you accept it"),
+    "tool.needs_reconnect": marked("Sign-ins: a tool has to be signed in to again"),
     "user.notified": marked("What agents say: they called notify_user"),
 }
 COOLDOWN_UNITS = {"1": marked("seconds"), "60": marked("minutes"), "3600": marked("hours"), "86400": marked("days")}

@@ -26,6 +26,7 @@ SKIPPED = {
     "plan": marked("The project's plan did not allow it."),
     "disabled_bot": marked("The bot or its heartbeats were switched off."),
     "held": marked("A person had it skipped."),
+    "needs_reconnect": marked("A person had to sign in to a tool again."),
 }
 TASK = {
     "active": marked("Active"),
@@ -61,6 +62,7 @@ EVENT = {
     "heartbeat.missed": marked("Missed runs"),
     "approval.requested": marked("Approvals"),
     "tool.changed": marked("Changed tools"),
+    "tool.needs_reconnect": marked("Sign-ins"),
     "user.notified": marked("What agents say"),
 }
 CHANNEL = {

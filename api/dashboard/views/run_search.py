@@ -28,6 +28,7 @@ SKIPPED = {
     "plan": marked("The plan did not allow it"),
     "disabled_bot": marked("The bot was off"),
     "held": marked("A person had it skipped"),
+    "needs_reconnect": marked("A tool had to be signed in to"),
 }
 # Where a word stands, in the order in which people would look for it.
 PLACES = (("response", marked("Answer")), ("error_message", marked("Error")), ("prompt", marked("Prompt")))

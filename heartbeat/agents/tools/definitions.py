@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, Self
+from typing import Any, Literal, Protocol, Self
 
 from heartbeat.domain.tool_effects import ToolEffect
 from heartbeat.settings import Settings
@@ -12,12 +12,34 @@ Outcome = Literal[
 ]
 
 
+class AccessToken(Protocol):
+    """What lets us into a server that somebody signed in to: `value` goes along with each request.
+
+    It has another value in time: a token lives an hour, and a session may live longer.
+    """
+
+    value: str
+
+    async def freshen(self) -> None:
+        """Have another value if this one is about to expire. Raises `NotSignedIn` and `AuthorizationDown`."""
+
+    async def replace(self, refused: str, wanted_scope: str | None) -> bool:
+        """Have another value than the one that the server refused; false if there is none that it would take.
+
+        `wanted_scope` is what the server says is missing, if that is why. Raises `NotSignedIn` and `AuthorizationDown`.
+        """
+
+    async def give_up(self) -> None:
+        """Note that the server refuses a value that is new."""
+
+
 @dataclass(frozen=True)
 class McpServer:
     """An MCP server. For `stdio`, `command` is started by the worker; else `url` is spoken to with `headers`.
 
-    `unusable` says why it is not spoken to now, in words for the model; empty if it is.
-    Of its calls, `timeout_seconds` and `result_bytes` go before those of the installation.
+    `access` is the token of one that is signed in to: whichever it is, the server is the same. `unusable` says why it
+    is not spoken to now, in words for the model; empty if it is. Of its calls, `timeout_seconds` and `result_bytes` go
+    before those of the installation.
     """
 
     uuid: str
@@ -28,6 +50,7 @@ class McpServer:
     command: tuple[str, ...] = ()
     env: Mapping[str, str] = field(default_factory=dict)
     unusable: str = ""
+    access: AccessToken | None = field(default=None, compare=False, repr=False)
     timeout_seconds: int | None = field(default=None, compare=False)
     result_bytes: int | None = field(default=None, compare=False)
 

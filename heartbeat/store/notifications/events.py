@@ -4,7 +4,7 @@ The targets are chosen in the same transaction: what is not in the outbox when i
 it is sent even if the process dies next.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -19,8 +19,9 @@ EVENT, TARGET, NOTIFICATION = columns(Event), columns(Target), columns(Notificat
 
 FINDING, FAILED, RECOVERED = "run.finding", "run.failed", "run.recovered"
 PAUSED, RESUMED, MISSED = "heartbeat.paused", "heartbeat.resumed", "heartbeat.missed"
-NOTIFIED, APPROVAL, TOOL_CHANGED = "user.notified", "approval.requested", "tool.changed"
-KINDS = (FINDING, FAILED, RECOVERED, PAUSED, RESUMED, MISSED, APPROVAL, TOOL_CHANGED, NOTIFIED)
+NOTIFIED, APPROVAL = "user.notified", "approval.requested"
+TOOL_CHANGED, SIGN_IN_NEEDED = "tool.changed", "tool.needs_reconnect"
+KINDS = (FINDING, FAILED, RECOVERED, PAUSED, RESUMED, MISSED, APPROVAL, TOOL_CHANGED, SIGN_IN_NEEDED, NOTIFIED)
 
 # Built once: putting such a statement together costs more than running it.
 TARGETS_OF_HEARTBEAT = select(TARGET).where(
@@ -41,15 +42,17 @@ def record_event(
     run_id: int | None = None,
 ) -> list[str]:
     """Write an event, and a pending notification for each target that wants it; returns their public ids."""
-    owner = {"project_id": heartbeat.project_id, "bot_id": heartbeat.bot_id, "heartbeat_id": heartbeat.id}
-    event = {"uuid": new_id("evt"), "kind": kind, "run_id": run_id, "data": dict(data), "created_at": now}
-    insert = EVENT.insert().values({**owner, **event}).returning(EVENT.c.id)
-    event_id = connection.execute(insert).scalar_one()
-    targets = interested_targets(connection, heartbeat, kind)
-    rows = [_notification(target, heartbeat, event_id, now) for target in targets]
-    if rows:
-        connection.execute(NOTIFICATION.insert(), rows)
-    return [row["uuid"] for row in rows]
+    event_id = _insert(connection, heartbeat, {"kind": kind, "run_id": run_id, "data": dict(data), "created_at": now})
+    return _notify(connection, heartbeat, event_id, interested_targets(connection, heartbeat, kind), now)
+
+
+def record_shared_event(
+    connection: Connection, heartbeats: Sequence[Heartbeat], kind: str, data: Mapping[str, Any], now: datetime
+) -> None:
+    """Write one event of several heartbeats, as the first one's: each target of any of them gets it once."""
+    event_id = _insert(connection, heartbeats[0], {"kind": kind, "data": dict(data), "created_at": now})
+    targets = [target for one in heartbeats for target in interested_targets(connection, one, kind)]
+    _notify(connection, heartbeats[0], event_id, {target.id: target for target in targets}.values(), now)
 
 
 def update_untold_findings(
@@ -89,6 +92,22 @@ def interested_targets(connection: Connection, heartbeat: Heartbeat, kind: str) 
         if of_member:
             return of_member
     return [target for target in interested if target.member_id is None]
+
+
+def _insert(connection: Connection, heartbeat: Heartbeat, fields: Mapping[str, Any]) -> int:
+    owner = {"project_id": heartbeat.project_id, "bot_id": heartbeat.bot_id, "heartbeat_id": heartbeat.id}
+    insert = EVENT.insert().values({"uuid": new_id("evt"), **owner, **fields}).returning(EVENT.c.id)
+    event_id: int = connection.execute(insert).scalar_one()
+    return event_id
+
+
+def _notify(
+    connection: Connection, heartbeat: Heartbeat, event_id: int, targets: Iterable[Target], now: datetime
+) -> list[str]:
+    rows = [_notification(target, heartbeat, event_id, now) for target in targets]
+    if rows:
+        connection.execute(NOTIFICATION.insert(), rows)
+    return [row["uuid"] for row in rows]
 
 
 def _notification(target: Target, heartbeat: Heartbeat, event_id: int, now: datetime) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from heartbeat.store.tables.runs import Run
 
 HEARTBEAT, RUN = columns(Heartbeat), columns(Run)
 
-STATES = ("enabled", "disabled", "errors", "budget", "operator", "plan")
+STATES = ("enabled", "disabled", "errors", "budget", "operator", "plan", "needs_reconnect")
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, String, bindparam, cast, exists, func, select
 from heartbeat.domain import credits
 from heartbeat.domain.contracts import Trigger
 from heartbeat.domain.first_message import first_message
+from heartbeat.domain.tool_connections import NEEDS_RECONNECT
 from heartbeat.settings import Plan
 from heartbeat.store.credits.ledger import Account, ProjectPeriod
 from heartbeat.store.rows import columns
@@ -21,9 +22,10 @@ from heartbeat.store.tables.bots import Bot, Memory, Tool
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.projects import Project
 from heartbeat.store.tables.runs import Variant
+from heartbeat.store.tables.tool_connections import ToolConnection
 from heartbeat.store.tools.toolset import HAS_TARGETS, built_in
 
-TOOL, MEMORY = columns(Tool), columns(Memory)
+TOOL, MEMORY, CONNECTION = columns(Tool), columns(Memory), columns(ToolConnection)
 HEARTBEAT, BOT, PROJECT = columns(Heartbeat), columns(Bot), columns(Project)
 
 # JSON is kept as ASCII, so that its length is its bytes.
@@ -37,10 +39,14 @@ CHANGED_TOOLS = (
     .where(TOOL.c.bot_id == BOT.c.id, TOOL.c.is_enabled)
     .scalar_subquery()
 )
+# Of whichever member: to tell whose costs more than is saved.
+NEEDS_SIGN_IN = exists().where(
+    CONNECTION.c.tool_id == TOOL.c.id, TOOL.c.bot_id == BOT.c.id, CONNECTION.c.state == NEEDS_RECONNECT
+)
 HAS_MEMORIES = exists().where(MEMORY.c.bot_id == BOT.c.id)
 # Built once: putting such a statement together costs more than running it.
 CLAIMED = (
-    select(HEARTBEAT, BOT, PROJECT, TOOL_TEXT, CHANGED_TOOLS, HAS_TARGETS, HAS_MEMORIES)
+    select(HEARTBEAT, BOT, PROJECT, TOOL_TEXT, CHANGED_TOOLS, HAS_TARGETS, HAS_MEMORIES, NEEDS_SIGN_IN)
     .join(BOT, BOT.c.id == HEARTBEAT.c.bot_id)
     .join(PROJECT, PROJECT.c.id == HEARTBEAT.c.project_id)
     .where(HEARTBEAT.c.uuid == bindparam("heartbeat_uuid"))
@@ -71,7 +77,8 @@ class TickClaim:
 class RunCandidate:
     """A run that may begin: its claim, the rows it is of, and the most that its first step can cost.
 
-    `opening` is the text of its first message before the prompt; the period pays for the step.
+    `opening` is the text of its first message before the prompt; the period pays for the step. `needs_sign_in`: some
+    tool of its bot has to be signed in to again.
     """
 
     claim: TickClaim
@@ -83,6 +90,7 @@ class RunCandidate:
     max_reply_tokens: int
     opening: str
     missing: MissingTools
+    needs_sign_in: bool
     credits: int
     period_start: datetime
     period_end: datetime
@@ -106,7 +114,7 @@ def candidate_of(
     now: datetime,
 ) -> RunCandidate:
     """`others` is what `CLAIMED` selects after the heartbeat."""
-    bot, project, tool_text, changed_tools, has_targets, has_memories = others
+    bot, project, tool_text, changed_tools, has_targets, has_memories, needs_sign_in = others
     heartbeat, bot = varied(claim.variant, heartbeat, bot)
     model, max_reply_tokens = limits.model(bot.model), bot.max_reply_tokens or limits.max_reply_tokens
     missing = MissingTools()
@@ -129,6 +137,7 @@ def candidate_of(
         max_reply_tokens=max_reply_tokens,
         opening=opening,
         missing=missing,
+        needs_sign_in=needs_sign_in,
         credits=limits.max_credits(model, tokens, max_reply_tokens),
         period_start=start,
         period_end=end,

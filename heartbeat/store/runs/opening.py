@@ -21,6 +21,7 @@ from heartbeat.store.credits.rollup import add_to_day
 from heartbeat.store.heartbeats import states
 from heartbeat.store.heartbeats.missed_ticks import CATCH_UP
 from heartbeat.store.heartbeats.probes import awaits, conclude
+from heartbeat.store.heartbeats.reconnects import lost_tools
 from heartbeat.store.heartbeats.run_rows import run_row
 from heartbeat.store.heartbeats.tick_accounting import HELD, cadence_of, held_by, move_on, newest_due
 from heartbeat.store.notifications.events import record_missed_ticks
@@ -60,6 +61,8 @@ SKIP = (
     )
 )
 
+# Of the other refusals the skip reason says enough.
+SAID = ("budget", "plan", "held", "needs_reconnect")
 # A tick that starts later than this was missed, for heartbeats that want no catching up.
 PROMPT = timedelta(minutes=2)
 
@@ -150,6 +153,9 @@ def _refuse(connection: Connection, candidate: RunCandidate) -> Refusal | None:
         return Refusal("disabled_bot", "the bot or its heartbeat is switched off")
     if not candidate.plan.heartbeats:
         return Refusal("plan", f"the plan {candidate.project.plan} does not support heartbeats")
+    if candidate.needs_sign_in and claim.trigger != "manual" and (labels := lost_tools(connection, heartbeat)):
+        pause = HeartbeatPause("needs_reconnect", ", ".join(labels))
+        return Refusal("needs_reconnect", pause.explanation or "", pause)
     shortage = short_of_budget(heartbeat, candidate.credits, candidate.period_start, candidate.period_end)
     if shortage is not None:
         return Refusal("budget", shortage, HeartbeatPause("budget", shortage) if claim.trigger == "schedule" else None)
@@ -193,8 +199,7 @@ def _insert(connection: Connection, candidate: RunCandidate, refusal: Refusal | 
         row |= {"finished_at": None, "duration_ms": None}
     else:
         row["skip_reason"] = refusal.skip_reason
-        # Of the other refusals the skip reason says enough.
-        row["error_message"] = refusal.reason if refusal.skip_reason in ("budget", "plan", "held") else None
+        row["error_message"] = refusal.reason if refusal.skip_reason in SAID else None
     return first(connection, Run, insert_once(connection.dialect.name, RUN), row)
 
 

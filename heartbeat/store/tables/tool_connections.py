@@ -13,7 +13,8 @@ class ToolConnection(SQLModel, table=True):
     """What an authorization server lets a tool do: for its bot, or for one member of a tool that is `per_member`.
 
     `state` is `not_connected`, `connected` or `needs_reconnect`. `sealed_client` is our client at `issuer` with that
-    one's metadata, `sealed_tokens` what it granted. `refresh_holder` alone refreshes, until `refresh_lease_until`.
+    one's metadata, `sealed_tokens` what it granted for `scopes`; `wanted_scopes` are those and what its server wanted
+    since. New tokens are asked for from `refresh_at` on, by `refresh_holder` alone until `refresh_lease_until`.
     `last_error` is a code.
     """
 
@@ -26,6 +27,7 @@ class ToolConnection(SQLModel, table=True):
     state: str = "not_connected"
     issuer: str | None = None
     scopes: list[str] = Field(default_factory=list, sa_type=JSON)
+    wanted_scopes: list[str] = Field(default_factory=list, sa_type=JSON)
     sealed_client: str | None = None
     sealed_tokens: str | None = None
     expires_at: datetime | None = time(default=None)
@@ -33,6 +35,7 @@ class ToolConnection(SQLModel, table=True):
     refreshed_at: datetime | None = time(default=None)
     used_at: datetime | None = time(default=None)
     last_error: str | None = None
+    refresh_at: datetime | None = time(default=None)
     refresh_holder: str | None = None
     refresh_lease_until: datetime | None = time(default=None)
     created_at: datetime = time()
@@ -48,7 +51,7 @@ class ToolConnection(SQLModel, table=True):
             postgresql_where=text("member_id IS NULL"),
         ),
         Index("uq_tool_connection_member", "tool_id", "member_id", unique=True),
-        Index("ix_tool_connection_expiry", "state", "expires_at"),
+        Index("ix_tool_connection_refresh", "state", "refresh_at"),
     )
 
 

@@ -3,7 +3,7 @@
 Nothing here opens a secret: what is sealed comes in and goes out as it is.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,13 +11,16 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, delete, or_, select, update
 
 from heartbeat.domain.ids import new_id
-from heartbeat.domain.tool_connections import CONNECTED, NEEDS_RECONNECT, NOT_CONNECTED
+from heartbeat.domain.tool_connections import CONNECTED, NEEDS_RECONNECT, NOT_CONNECTED, refresh_time
 from heartbeat.store.projects.projects import digest
-from heartbeat.store.rows import columns, exactly_one, first, insert
+from heartbeat.store.rows import columns, exactly_one, first, insert, many
 from heartbeat.store.tables.tool_connections import PendingSignIn, ToolConnection
 
 CONNECTION, SIGN_IN = columns(ToolConnection), columns(PendingSignIn)
 SIGN_IN_LASTS = timedelta(hours=1)
+# Longer than a refresh may take, with a second request for the token of before. Who died has left it to others then.
+LEASE = timedelta(minutes=2)
+UNUSED_AFTER = timedelta(days=30)
 
 
 @dataclass(frozen=True)
@@ -95,32 +98,64 @@ def save_grant(connection: Connection, connection_id: int, grant: SealedGrant, n
     values = {
         **_granted(grant, now),
         "state": CONNECTED,
+        "wanted_scopes": [],
         "connected_at": now,
         "refreshed_at": None,
     }
     return _update(connection, CONNECTION.c.id == connection_id, values)
 
 
-def claim_refresh(connection: Connection, connection_id: int, holder: str, until: datetime, now: datetime) -> bool:
-    """Become the one that refreshes this connection until `until`; false while somebody else is."""
-    free = or_(CONNECTION.c.refresh_lease_until.is_(None), CONNECTION.c.refresh_lease_until <= now)
-    which = (CONNECTION.c.id == connection_id) & (CONNECTION.c.state == CONNECTED) & free
-    return _update(connection, which, {"refresh_holder": holder, "refresh_lease_until": until}) is not None
+def mark_used(connection: Connection, connection_id: int, now: datetime) -> None:
+    """Note that a run uses the connection."""
+    connection.execute(update(CONNECTION).where(CONNECTION.c.id == connection_id).values(used_at=now))
+
+
+def due_refreshes(connection: Connection, now: datetime, limit: int) -> list[ToolConnection]:
+    """List the connections that are due for new tokens, but those that nobody used for long; longest due first."""
+    is_used = or_(CONNECTION.c.used_at > now - UNUSED_AFTER, CONNECTION.c.connected_at > now - UNUSED_AFTER)
+    due = select(CONNECTION).where(CONNECTION.c.state == CONNECTED, CONNECTION.c.refresh_at <= now, is_used, _free(now))
+    return many(connection, ToolConnection, due.order_by(CONNECTION.c.refresh_at, CONNECTION.c.id).limit(limit))
+
+
+def claim_refresh(connection: Connection, connection_id: int, holder: str, now: datetime) -> ToolConnection | None:
+    """Become the one that refreshes this connection, and read it; `None` while somebody else is."""
+    which = (CONNECTION.c.id == connection_id) & (CONNECTION.c.state == CONNECTED) & _free(now)
+    return _update(connection, which, {"refresh_holder": holder, "refresh_lease_until": now + LEASE})
+
+
+def leave_refresh(
+    connection: Connection, row: ToolConnection, holder: str, code: str | None, refresh_at: datetime | None
+) -> ToolConnection | None:
+    """Let others refresh a connection that is as it was, at `refresh_at`; `code` says why there are no new tokens."""
+    which = (CONNECTION.c.id == row.id) & (CONNECTION.c.refresh_holder == holder)
+    return _update(connection, which, {"last_error": code, "refresh_at": refresh_at, **_NO_LEASE})
 
 
 def save_refreshed(
-    connection: Connection, connection_id: int, holder: str, grant: SealedGrant, now: datetime
+    connection: Connection, row: ToolConnection, grant: SealedGrant, now: datetime
 ) -> ToolConnection | None:
-    """Write what a refresh granted, unless `holder` has lost the right to it meanwhile."""
-    which = (CONNECTION.c.id == connection_id) & (CONNECTION.c.refresh_holder == holder)
-    return _update(connection, which, {**_granted(grant, now), "refreshed_at": now})
+    """Write what was granted in place of the tokens of `row`; `None` if it has others by now, or is gone.
+
+    Not only for who holds the lease: what was granted in a request that took too long is all that there is.
+    """
+    values = {**_granted(grant, now), "state": CONNECTED, "refreshed_at": now}
+    return _update(connection, _unmoved(row), values)
 
 
-def refuse(connection: Connection, connection_id: int, code: str, now: datetime) -> ToolConnection | None:
-    """Write that a person has to sign in anew; `None` if that was known, or the connection is gone."""
-    which = (CONNECTION.c.id == connection_id) & (CONNECTION.c.state == CONNECTED)
-    values = {"state": NEEDS_RECONNECT, "last_error": code, "updated_at": now} | _NO_LEASE
-    return _update(connection, which, values)
+def refuse(connection: Connection, row: ToolConnection, code: str, now: datetime) -> ToolConnection | None:
+    """Write that a person has to sign in anew; `None` if that was known, or `row` has other tokens by now."""
+    values = {"state": NEEDS_RECONNECT, "last_error": code, "refresh_at": None, "updated_at": now} | _NO_LEASE
+    return _update(connection, _unmoved(row) & (CONNECTION.c.state == CONNECTED), values)
+
+
+def want_scopes(connection: Connection, row: ToolConnection, scopes: Sequence[str], now: datetime) -> bool:
+    """Have the next sign-in ask for these scopes as well; false if that was known."""
+    known = exactly_one(connection, ToolConnection, select(CONNECTION).where(CONNECTION.c.id == row.id))
+    wanted = list(dict.fromkeys([*known.scopes, *known.wanted_scopes, *scopes]))
+    if set(wanted) == set(known.wanted_scopes):
+        return False
+    connection.execute(update(CONNECTION).where(CONNECTION.c.id == row.id).values(wanted_scopes=wanted, updated_at=now))
+    return True
 
 
 def forget_grants(connection: Connection, tool_id: int, now: datetime) -> None:
@@ -132,11 +167,21 @@ def forget_grants(connection: Connection, tool_id: int, now: datetime) -> None:
         "sealed_client": None,
         "sealed_tokens": None,
         "scopes": [],
+        "wanted_scopes": [],
+        "refresh_at": None,
     }
     values |= {"expires_at": None, "connected_at": None, "last_error": None, "updated_at": now} | _NO_LEASE
     own = _update(connection, _whose(tool_id, None), values)
     if own is not None:
         connection.execute(delete(SIGN_IN).where(SIGN_IN.c.connection_id == own.id))
+
+
+def _free(now: datetime) -> ColumnElement[bool]:
+    return or_(CONNECTION.c.refresh_lease_until.is_(None), CONNECTION.c.refresh_lease_until <= now)
+
+
+def _unmoved(row: ToolConnection) -> ColumnElement[bool]:
+    return (CONNECTION.c.id == row.id) & (CONNECTION.c.sealed_tokens == row.sealed_tokens)
 
 
 _NO_LEASE: dict[str, Any] = {"refresh_holder": None, "refresh_lease_until": None}
@@ -149,6 +194,7 @@ def _granted(grant: SealedGrant, now: datetime) -> dict[str, Any]:
         "issuer": grant.issuer,
         "scopes": grant.scopes,
         "expires_at": grant.expires_at,
+        "refresh_at": refresh_time(grant.expires_at, now),
         "last_error": None,
         "updated_at": now,
         **_NO_LEASE,

@@ -23,7 +23,7 @@ class ToolServerDown(Exception):
 
 async def list_tools(server: McpServer, settings: Settings) -> Listing:
     """List what the server offers now, in its order; raises `ToolServerDown`."""
-    traffic, listings = Traffic(), list[Listing]()
+    traffic, listings = Traffic(access=server.access), list[Listing]()
     try:
         async with asyncio.timeout(settings.tool_timeout_seconds), session(server, settings, traffic) as mcp_session:
             listings.append(await discover(mcp_session))

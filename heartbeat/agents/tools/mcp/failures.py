@@ -8,6 +8,7 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import CONNECTION_CLOSED, PARSE_ERROR, REQUEST_TIMEOUT
 
 from heartbeat.agents.tools.definitions import McpServer, OfferedTool, Outcome, ToolResult
+from heartbeat.agents.tools.mcp.authorization.problems import AuthorizationDown, NotSignedIn
 from heartbeat.agents.tools.mcp.results import without_secrets
 from heartbeat.domain.text import cut_bytes
 from heartbeat.egress.capped import TooLarge
@@ -16,7 +17,7 @@ from heartbeat.egress.unreachable import why_unreachable
 
 MAX_BYTES = 500
 NEVER_ANSWERED = (CONNECTION_CLOSED, PARSE_ERROR, REQUEST_TIMEOUT)
-NEVER_LEFT = (Refused, httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
+NEVER_LEFT = (Refused, NotSignedIn, AuthorizationDown, httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
 AWAY = (httpx2.NetworkError, httpx2.TimeoutException, httpx2.RemoteProtocolError, TimeoutError)
 TOO_EARLY = (408, 425, 429)
 # The SDK's words for an HTTP error whose body says nothing.
@@ -88,6 +89,8 @@ def _what_happened(cause: BaseException, server: McpServer, status: int | None, 
     match cause:
         case Refused():
             return f"cannot be reached: {cause}"
+        case NotSignedIn() | AuthorizationDown():
+            return str(cause)
         case _ if status is not None:
             return _refusal(status, cause, server)
         case MCPError():
@@ -110,6 +113,8 @@ def _what_happened(cause: BaseException, server: McpServer, status: int | None, 
 
 
 def _refusal(status: int, cause: BaseException, server: McpServer) -> str:
+    if status in (401, 403) and server.access is not None:
+        return f"does not take our sign-in for this (HTTP {status})."
     if status in (401, 403):
         return f"does not let us in (HTTP {status}): check the headers it is connected with."
     if status in (404, 405, 406) or (server.transport == "sse" and status == 400):

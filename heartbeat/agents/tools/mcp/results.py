@@ -51,7 +51,8 @@ def without_secrets(text: str, server: McpServer) -> str:
 def _secrets(server: McpServer) -> Iterator[str]:
     query = server.url.partition("?")[2].partition("#")[0]
     in_query = (query, *(value for _, value in parse_qsl(query)))
-    for value in (*server.headers.values(), *server.env.values(), *in_query):
+    access = (server.access.value,) if server.access else ()
+    for value in (*server.headers.values(), *access, *server.env.values(), *in_query):
         # "Bearer abc": the part that is secret may be said alone.
         yield from (part for part in (value, value.rpartition(" ")[2]) if len(part) >= MIN_SECRET_LENGTH)
 

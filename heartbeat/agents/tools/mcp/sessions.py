@@ -39,7 +39,7 @@ class HeldSession:
         self.server = server
         self.settings = server.limited(settings)
         self.opened_for = opened_for
-        self.traffic = Traffic()
+        self.traffic = Traffic(access=server.access)
         self.calls = 0
         self.used_at = asyncio.get_running_loop().time()
         self._session: ClientSession | None = None
@@ -222,6 +222,7 @@ class Sessions:
     def _session(self, run_uuid: str, server: McpServer, key: str) -> HeldSession:
         held = self._held.get((run_uuid, server.uuid))
         if held is not None and held.server == server and not held.is_over:
+            held.traffic.access = server.access
             return held
         if held is not None:
             held.leave()

@@ -11,8 +11,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import httpx2
+from mcp.client.auth.utils import extract_field_from_www_auth, extract_scope_from_www_auth
 from mcp_types import CONNECTION_CLOSED
 
+from heartbeat.agents.tools.definitions import AccessToken
 from heartbeat.agents.tools.mcp.envelopes import message
 from heartbeat.agents.tools.mcp.events import ReadableEvents
 
@@ -34,6 +36,7 @@ class Traffic:
 
     Of tool calls by their key: those that are `sent`, the HTTP errors they were answered with, and what broke.
     `session_id`: the server keeps a session. `give_up` ends it: the SDK's sse transport goes on waiting after an error.
+    `access` is the token that its requests carry.
     """
 
     status: int | None = None
@@ -42,6 +45,7 @@ class Traffic:
     problems: dict[str, Exception] = field(default_factory=dict)
     session_id: str | None = None
     give_up: Callable[[], None] | None = None
+    access: AccessToken | None = None
 
     def note(self, key: str, response: httpx2.Response) -> None:
         """Note whether a request was answered with an HTTP error."""
@@ -71,7 +75,7 @@ class SessionTransport(httpx2.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         if request.method != "POST":
             _take_time(request)
-            return _with_readable_events(await self._transport.handle_async_request(request), {})
+            return _with_readable_events(await self._send(request), {})
         rpc_request = json.loads(await request.aread())
         key = call_key(rpc_request)
         is_listening = rpc_request.get("method") == LISTEN
@@ -80,7 +84,7 @@ class SessionTransport(httpx2.AsyncBaseTransport):
         if is_listening:
             _take_time(request)
         try:
-            response = await self._transport.handle_async_request(request)
+            response = await self._send(request)
             if not is_listening:
                 self._traffic.note(key, response)
             return await self._readable(request, rpc_request, response)
@@ -90,6 +94,30 @@ class SessionTransport(httpx2.AsyncBaseTransport):
             elif not is_listening:
                 raise
             return _response(request, {}, _broken(rpc_request, problem))
+
+    async def _send(self, request: httpx2.Request) -> httpx2.Response:
+        """Send with the session's token, and once more with another if the server did not take it.
+
+        Who is answered 401, or 403 for a scope, knows that nothing was done (RFC 9110, 15.5.2; RFC 6750, 3.1).
+        """
+        access = self._traffic.access
+        if access is None:
+            return await self._transport.handle_async_request(request)
+        await access.freshen()
+        token = access.value
+        response = await self._transport.handle_async_request(_bearing(request, token))
+        refused, scope = _refusal(response)
+        try:
+            if not (refused and await access.replace(token, scope)):
+                return response
+        except httpx2.HTTPError:
+            await response.aclose()
+            raise
+        await response.aclose()
+        response = await self._transport.handle_async_request(_bearing(request, access.value))
+        if response.status_code == 401:
+            await access.give_up()
+        return response
 
     async def _readable(
         self, request: httpx2.Request, rpc_request: dict[str, Any], response: httpx2.Response
@@ -118,6 +146,19 @@ def call_key(rpc_request: dict[str, Any]) -> str:
     """The key of a tool call; empty for every other message."""
     parameters = rpc_request.get("params") or {}
     return str((parameters.get("_meta") or {}).get(KEY, "")) if rpc_request.get("method") == "tools/call" else ""
+
+
+def _bearing(request: httpx2.Request, token: str) -> httpx2.Request:
+    # A redirect to another origin leaves it behind (heartbeat/egress/client.py).
+    request.headers["Authorization"] = f"Bearer {token}"
+    return request
+
+
+def _refusal(response: httpx2.Response) -> tuple[bool, str | None]:
+    """Whether a server refused a token, and the scope that it says is missing if that is why."""
+    if response.status_code == 403 and extract_field_from_www_auth(response, "error") == "insufficient_scope":
+        return True, extract_scope_from_www_auth(response) or ""
+    return response.status_code == 401, None
 
 
 def _take_time(request: httpx2.Request) -> None:

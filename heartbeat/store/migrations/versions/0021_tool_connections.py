@@ -24,6 +24,7 @@ def upgrade() -> None:
         sa.Column("state", sa.String(), nullable=False),
         sa.Column("issuer", sa.String(), nullable=True),
         sa.Column("scopes", sa.JSON(), nullable=False),
+        sa.Column("wanted_scopes", sa.JSON(), nullable=False),
         sa.Column("sealed_client", sa.String(), nullable=True),
         sa.Column("sealed_tokens", sa.String(), nullable=True),
         _time("expires_at", nullable=True),
@@ -31,6 +32,7 @@ def upgrade() -> None:
         _time("refreshed_at", nullable=True),
         _time("used_at", nullable=True),
         sa.Column("last_error", sa.String(), nullable=True),
+        _time("refresh_at", nullable=True),
         sa.Column("refresh_holder", sa.String(), nullable=True),
         _time("refresh_lease_until", nullable=True),
         _time("created_at"),
@@ -45,7 +47,7 @@ def upgrade() -> None:
         postgresql_where=OF_NO_MEMBER,
     )
     op.create_index("uq_tool_connection_member", "tool_connection", ["tool_id", "member_id"], unique=True)
-    op.create_index("ix_tool_connection_expiry", "tool_connection", ["state", "expires_at"])
+    op.create_index("ix_tool_connection_refresh", "tool_connection", ["state", "refresh_at"])
     op.create_table(
         "pending_sign_in",
         sa.Column("id", sa.Integer(), primary_key=True),

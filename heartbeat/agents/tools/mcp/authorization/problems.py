@@ -2,6 +2,8 @@
 
 from urllib.parse import urlsplit
 
+import httpx2
+
 
 class NoAuthorization(Exception):
     """The server does not ask to be signed in to as the protocol has it."""
@@ -25,6 +27,14 @@ class AuthorizationProblem(Exception):
         super().__init__(message)
         self.code = code
         self.is_final = is_final
+
+
+class NotSignedIn(httpx2.TransportError):
+    """A request was not sent: a person has to sign in first. `str()` says so in words for the model."""
+
+
+class AuthorizationDown(httpx2.NetworkError):
+    """A request was not sent: it needs a new token, and the authorization server is away for now."""
 
 
 def host_of(url: str) -> str:

@@ -1,0 +1,102 @@
+"""Tools that a person has to sign in to again: who hears of it, which heartbeats wait for it, and when they go on."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, select
+
+from heartbeat.domain.tool_connections import INSUFFICIENT_SCOPE, NEEDS_RECONNECT
+from heartbeat.domain.tool_names import name_prefix
+from heartbeat.store.heartbeats import states
+from heartbeat.store.notifications.events import SIGN_IN_NEEDED, record_shared_event
+from heartbeat.store.rows import columns, exactly_one, many
+from heartbeat.store.tables.bots import Tool
+from heartbeat.store.tables.heartbeats import Heartbeat
+from heartbeat.store.tables.runs import Run, Step
+from heartbeat.store.tables.tool_connections import ToolConnection
+from heartbeat.store.tools.connections import refuse, want_scopes
+from heartbeat.store.tools.toolset import OWN_CONNECTION
+
+HEARTBEAT, TOOL, CONNECTION = columns(Heartbeat), columns(Tool), columns(ToolConnection)
+RUN, STEP = columns(Run), columns(Step)
+
+# How far back a heartbeat's runs are looked at for the use of a tool.
+RUNS_BEFORE = 20
+
+IS_LOST = (TOOL.c.is_enabled, CONNECTION.c.state == NEEDS_RECONNECT)
+# Built once: putting such a statement together costs more than running it.
+LOST = (
+    select(TOOL.c.server_label)
+    .join(CONNECTION, OWN_CONNECTION)
+    .where(TOOL.c.bot_id == bindparam("bot"), *IS_LOST)
+    .order_by(TOOL.c.id)
+)
+
+
+def lost_tools(connection: Connection, heartbeat: Heartbeat) -> list[str]:
+    """List the servers, by label, that a heartbeat's runs use and that a person has to sign in to again."""
+    parameters = {"bot": heartbeat.bot_id, "member": heartbeat.member_id}
+    labels = connection.execute(LOST, parameters).scalars().all()
+    return [label for label in labels if _uses(connection, heartbeat, label)]
+
+
+def lose(connection: Connection, row: ToolConnection, code: str, now: datetime) -> ToolConnection | None:
+    """Write that `row` is refused for good, and tell it once; `None` if it is not as `row` any more."""
+    lost = refuse(connection, row, code, now)
+    if lost is not None:
+        _tell(connection, lost, code, (), now)
+    return lost
+
+
+def miss_scopes(connection: Connection, row: ToolConnection, scopes: Sequence[str], now: datetime) -> None:
+    """Have the next sign-in ask for more, and tell once that one is needed; what was granted goes on to work."""
+    if want_scopes(connection, row, scopes, now):
+        _tell(connection, row, INSUFFICIENT_SCOPE, scopes, now)
+
+
+def lift_reconnect_pauses(connection: Connection, now: datetime) -> int:
+    """Switch on again what waited for a person to sign in to its tools, and need not any more; returns how many."""
+    is_waiting = (HEARTBEAT.c.pause_reason == "needs_reconnect") & HEARTBEAT.c.deleted_at.is_(None)
+    paused = select(HEARTBEAT).where(is_waiting).order_by(HEARTBEAT.c.id).with_for_update(key_share=True)
+    over = [row for row in many(connection, Heartbeat, paused) if not lost_tools(connection, row)]
+    for row in over:
+        states.lift_pause(connection, row, now)
+    return len(over)
+
+
+def _tell(connection: Connection, row: ToolConnection, code: str, scopes: Sequence[str], now: datetime) -> None:
+    """Write one event, of the heartbeat that is due first among those that use the tool, or else of its bot."""
+    tool = exactly_one(connection, Tool, select(TOOL).where(TOOL.c.id == row.tool_id))
+    heartbeats = _heartbeats(connection, tool, row.member_id)
+    waiting = [one for one in heartbeats if one.enabled and _uses(connection, one, tool.server_label)]
+    if not heartbeats:
+        return
+    data: dict[str, Any] = {
+        "tool_id": tool.uuid,
+        "server_label": tool.server_label,
+        "code": code,
+        "heartbeats": [one.uuid for one in waiting],
+    }
+    if scopes:
+        data["scopes"] = list(scopes)
+    record_shared_event(connection, waiting or heartbeats[:1], SIGN_IN_NEEDED, data, now)
+
+
+def _heartbeats(connection: Connection, tool: Tool, member_id: int | None) -> list[Heartbeat]:
+    """List a bot's living heartbeats, or one member's, first those that are on, by when they are due."""
+    whose = (HEARTBEAT.c.bot_id == tool.bot_id) & HEARTBEAT.c.deleted_at.is_(None)
+    if member_id is not None:
+        whose &= HEARTBEAT.c.member_id == member_id
+    in_order = (HEARTBEAT.c.enabled.desc(), HEARTBEAT.c.next_tick_at.nulls_last(), HEARTBEAT.c.id)
+    return many(connection, Heartbeat, select(HEARTBEAT).where(whose).order_by(*in_order))
+
+
+def _uses(connection: Connection, heartbeat: Heartbeat, label: str) -> bool:
+    """Whether the heartbeat's latest runs asked for a tool of the server."""
+    has_run = RUN.c.status.in_(("success", "error", "running")) & RUN.c.dry_run.is_(False)
+    of_heartbeat = select(RUN.c.id).where(RUN.c.heartbeat_id == heartbeat.id, has_run)
+    runs = of_heartbeat.order_by(RUN.c.id.desc()).limit(RUNS_BEFORE).subquery()
+    is_of_server = STEP.c.name.startswith(name_prefix(label), autoescape=True)
+    uses = select(STEP.c.id).where(STEP.c.run_id.in_(select(runs.c.id)), STEP.c.kind == "tool", is_of_server)
+    return connection.execute(uses.limit(1)).first() is not None
