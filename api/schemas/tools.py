@@ -223,6 +223,11 @@ class ToolEntry(BaseModel):
     annotations: dict[str, Any] = Field(
         description="What its server says of it, such as readOnlyHint.", examples=[{"destructiveHint": True}]
     )
+    reads: str | None = Field(
+        description="null for a tool of its server; resource or prompt for one of ours, which reads what the server "
+        "has beside its tools.",
+        examples=[None, "resource"],
+    )
     changed: ToolCount | None = Field(
         description="Why its use is paused: it is not what was pinned. Refresh to take it.",
         examples=[None, example(ToolCount)],
@@ -325,5 +330,6 @@ def _entry(entry: dict[str, Any]) -> dict[str, Any]:
         "is_active": entry["is_active"],
         "schema": entry["input_schema"],
         "annotations": entry["annotations"],
+        "reads": entry.get("reads"),
         "changed": entry["changed"],
     }

@@ -19,7 +19,10 @@ FURTHER_DOWN = "(The difference is further down than is compared here.)"
 
 
 class PinnedTool(Protocol):
-    """One tool as its server describes it. `schema` is the JSON Schema of its arguments."""
+    """One tool as its server describes it. `schema` is the JSON Schema of its arguments.
+
+    `reads`: it is one of ours, which reads what the server has beside its tools.
+    """
 
     @property
     def name(self) -> str: ...
@@ -29,6 +32,8 @@ class PinnedTool(Protocol):
     def schema(self) -> dict[str, Any]: ...
     @property
     def annotations(self) -> dict[str, Any]: ...
+    @property
+    def reads(self) -> str | None: ...
 
 
 def pinned_entries(discovered: Iterable[PinnedTool], before: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -42,13 +47,19 @@ def pinned_entries(discovered: Iterable[PinnedTool], before: Iterable[Mapping[st
             "annotations": tool.annotations,
             "is_active": active.get(tool.name, True),
             "changed": None,
+            **({"reads": tool.reads} if tool.reads else {}),
         }
         for tool in discovered
     ]
 
 
 def is_as_pinned(entry: Mapping[str, Any], now: PinnedTool) -> bool:
-    """Whether a tool still is what was pinned: for a model it reads the same, however its server writes it down."""
+    """Whether a tool still is what was pinned: for a model it reads the same, however its server writes it down.
+
+    What reads resources or prompts is ours, and may be described otherwise by another version of ours.
+    """
+    if entry.get("reads") or now.reads:
+        return entry.get("reads") == now.reads
     pinned = (entry["description"], entry["input_schema"], entry["annotations"])
     return _canonical(pinned) == canonical(now)
 

@@ -59,6 +59,7 @@ async def test_connecting_shows_what_the_server_offers(shop: Api, desk: ToolServ
         "is_active": True,
         "schema": {"type": "object", "properties": {"what": {"type": "string"}}, "required": ["what"]},
         "annotations": {},
+        "reads": None,
         "changed": None,
     }
     assert entry(tool, "put_note")["annotations"] == {"idempotentHint": True}

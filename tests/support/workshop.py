@@ -40,11 +40,32 @@ def workshop() -> MCPServer:
         await ctx.notify_tools_changed()
         return "It looks different now."
 
+    @server.resource("plan://chair", title="The chair", mime_type="text/plain")
+    def chair() -> str:
+        """How a chair is made."""
+        return "Four legs and a seat."
+
+    @server.resource("plan://picture", mime_type="image/png")
+    def picture() -> bytes:
+        return bytes(2_048)
+
+    @server.resource("plan://{name}/{step}")
+    def step(name: str, step: str) -> str:
+        """One step of a plan."""
+        return f"Step {step} of {name}."
+
+    @server.prompt()
+    def mend(what: str, hurry: bool = False) -> str:
+        """How to mend something."""
+        return f"Mend {what}{' at once' if hurry else ''}."
+
     return server
 
 
 class Workshop(ThreadServer):
     """The workshop behind streamable HTTP."""
+
+    server = staticmethod(workshop)
 
     def __init__(self, *, modern: bool = True) -> None:
         self._modern = modern
@@ -52,7 +73,7 @@ class Workshop(ThreadServer):
         self.url = f"{self.url}/mcp"
 
     def app(self) -> ASGIApp:
-        app = workshop().streamable_http_app(transport_security=ANY_NAME)
+        app = self.server().streamable_http_app(transport_security=ANY_NAME)
 
         async def at_the_door(scope: Scope, receive: Receive, send: Send) -> None:
             version = dict(scope.get("headers", ())).get(b"mcp-protocol-version", b"")

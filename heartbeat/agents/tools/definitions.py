@@ -62,12 +62,16 @@ class McpServer:
 
 @dataclass(frozen=True)
 class DiscoveredTool:
-    """One tool as its server describes it now. `schema` is the JSON Schema of its arguments."""
+    """One tool as its server describes it now. `schema` is the JSON Schema of its arguments.
+
+    `reads`: it is one of ours, which reads a resource or a prompt of the server.
+    """
 
     name: str
     description: str
     schema: dict[str, Any]
     annotations: dict[str, Any]
+    reads: Literal["resource", "prompt"] | None = None
 
 
 @dataclass(frozen=True)
@@ -78,7 +82,7 @@ class OfferedTool:
     it must still be when it is called; tools that are built in or the operator's own are not pinned. `argument_names`
     are those of `schema` that its server knows by another name. `acts`: it may change something, so a rehearsal only
     writes it down. `risks` are what it declares (heartbeat/domain/tool_risks.py); `combined` names a tool for private
-    data and one for untrusted text, if all three risks are among those of its run.
+    data and one for untrusted text, if all three risks are among those of its run. `reads` is its entry's.
     """
 
     name: str
@@ -93,6 +97,7 @@ class OfferedTool:
     acts: bool = True
     risks: frozenset[str] = frozenset()
     combined: tuple[str, str] | None = None
+    reads: str | None = None
 
 
 def gone_tool(name: str) -> OfferedTool:

@@ -120,4 +120,5 @@ def _definition(server: ConnectedServer, entry: dict[str, Any], is_unique: bool)
         needs_approval={"always": True, "never": False}.get(server.require_approval, is_listed),
         acts=annotations.get("readOnlyHint") is not True,
         risks=declared_risks(server.risks, annotations),
+        reads=entry.get("reads"),
     )

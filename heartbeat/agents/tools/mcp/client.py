@@ -9,6 +9,7 @@ from mcp_types import CallToolRequest, CallToolRequestParams, CallToolResult, Pa
 from heartbeat.agents.tools.definitions import McpServer, OfferedTool, ToolResult
 from heartbeat.agents.tools.mcp.failures import explain
 from heartbeat.agents.tools.mcp.listing import MAX_PAGES, Listing, next_cursor
+from heartbeat.agents.tools.mcp.reading import add_readers, drop_idle_readers, read
 from heartbeat.agents.tools.mcp.replies import original
 from heartbeat.agents.tools.mcp.results import asks_for_input, is_error, result_text
 from heartbeat.agents.tools.mcp.session import session
@@ -27,6 +28,7 @@ async def list_tools(server: McpServer, settings: Settings) -> Listing:
     try:
         async with asyncio.timeout(settings.tool_timeout_seconds), session(server, settings, traffic) as mcp_session:
             listings.append(await discover(mcp_session))
+            await drop_idle_readers(mcp_session, listings[0])
     except Exception as problem:
         # What fails after the list is there, while the session closes, does not undo it.
         if not listings:
@@ -36,7 +38,16 @@ async def list_tools(server: McpServer, settings: Settings) -> Listing:
 
 
 async def discover(mcp_session: ClientSession) -> Listing:
-    """Read the list of tools to its end, or as far as is read of one that does not end."""
+    """Read the list of tools to its end, or as far as is read of one that does not end.
+
+    With them are tools of ours that read what else the server declares to have.
+    """
+    listing = await _own_tools(mcp_session)
+    add_readers(mcp_session, listing)
+    return listing
+
+
+async def _own_tools(mcp_session: ClientSession) -> Listing:
     listing, cursor, seen = Listing(), None, set[str]()
     for _ in range(MAX_PAGES):
         page = original(await mcp_session.list_tools(params=PaginatedRequestParams(cursor=cursor)))
@@ -65,8 +76,11 @@ async def request_call(
     """Call the tool once. `key` goes along, so that the server can tell a repetition of this call from a second one."""
     named = {tool.argument_names.get(name, name): value for name, value in arguments.items()}
     parameters = CallToolRequestParams(name=tool.on_server, arguments=named, _meta={KEY: key})
-    # Not `call_tool`: it holds an answer to the server's own schema, and drops one that was given but does not fit.
-    answer = original(await mcp_session.send_request(CallToolRequest(params=parameters), CallToolResult))
+    if tool.reads:
+        answer = await read(mcp_session, tool.reads, named, key)
+    else:
+        # Not `call_tool`: it holds an answer to the server's own schema, and drops one that does not fit it.
+        answer = original(await mcp_session.send_request(CallToolRequest(params=parameters), CallToolResult))
     if asks_for_input(answer):
         return ToolResult("failed", f"{tool.name} asks a person for more, and nobody is here to answer it.")
     assert tool.server is not None

@@ -14,7 +14,7 @@ from mcp_types import CONNECTION_CLOSED, INTERNAL_ERROR, PARSE_ERROR, REQUEST_TI
 OF_THE_SDK = (CONNECTION_CLOSED, PARSE_ERROR, REQUEST_TIMEOUT)
 # The SDK's parser takes twice as many.
 MAX_DEPTH = 100
-RESULT_KEYS = {"content", "structuredContent", "toolResult", "tools", "protocolVersion"}
+RESULT_KEYS = {"content", "structuredContent", "toolResult", "tools", "protocolVersion", "contents", "messages"}
 
 
 def message(body: bytes, rpc_request: Mapping[str, Any], kind: str) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Replies of a tool server, handed on whole. The SDK drops a reply that does not fit the protocol, as if none had come.
 
-Each reply to `tools/list` and `tools/call` goes through the SDK as one that always fits and has the original in its
+Each reply that lists, calls or reads goes through the SDK as one that always fits and has the original in its
 `_meta`; `original` takes it out again. How it is read is up to listing.py and results.py. A server that introduces
 itself in an odd way is introduced in the usual one.
 """
@@ -28,6 +28,19 @@ from heartbeat.agents.tools.mcp.envelopes import answer_to, read_json, readable_
 from heartbeat.agents.tools.mcp.traffic import Traffic, call_key
 
 ORIGINAL = "heartbeat/original"
+# What each kind of reply has to have, to fit; of those that may be kept for later, also for how long.
+EMPTY: dict[str, dict[str, Any]] = {
+    "tools/call": {"content": [], "isError": False},
+    "prompts/get": {"messages": []},
+}
+KEPT: dict[str, str] = {
+    "tools/list": "tools",
+    "resources/list": "resources",
+    "resources/templates/list": "resourceTemplates",
+    "resources/read": "contents",
+    "prompts/list": "prompts",
+}
+READABLE = ("resources", "prompts")
 
 
 def original(result: Result) -> dict[str, Any]:
@@ -143,11 +156,12 @@ def _own_id(reply_id: Any) -> RequestId | None:
 
 def fitting(method: str, reply: dict[str, Any]) -> dict[str, Any]:
     """Make `reply` one that fits every version of the protocol."""
-    if method == "tools/call":
-        return {"content": [], "isError": False, "resultType": "complete", "_meta": {ORIGINAL: reply}}
-    if method == "tools/list":
-        page = {"tools": _with_headers(reply), "resultType": "complete", "ttlMs": 0, "cacheScope": "private"}
-        return {**page, "_meta": {ORIGINAL: reply}}
+    whole = {"resultType": "complete", "_meta": {ORIGINAL: reply}}
+    if method in EMPTY:
+        return {**EMPTY[method], **whole}
+    if method in KEPT:
+        entries = _with_headers(reply) if method == "tools/list" else []
+        return {KEPT[method]: entries, "ttlMs": 0, "cacheScope": "private", **whole}
     return _introduction(reply) if method == "initialize" else reply
 
 
@@ -166,10 +180,14 @@ def _with_headers(reply: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _introduction(reply: Mapping[str, Any]) -> dict[str, Any]:
-    """The answer to `initialize`: the version alone counts. One without a date is spoken to in the oldest way."""
-    version = reply.get("protocolVersion")
+    """The answer to `initialize`: the version counts, and what there is to read beside tools.
+
+    One without a date is spoken to in the oldest way.
+    """
+    version, declared = reply.get("protocolVersion"), reply.get("capabilities")
+    readable = [name for name in READABLE if isinstance(declared, dict) and isinstance(declared.get(name), dict)]
     return {
         "protocolVersion": version if version in HANDSHAKE_PROTOCOL_VERSIONS else HANDSHAKE_PROTOCOL_VERSIONS[0],
-        "capabilities": {"tools": {}},
+        "capabilities": {name: {} for name in ("tools", *readable)},
         "serverInfo": {"name": "a tool server", "version": "1"},
     }

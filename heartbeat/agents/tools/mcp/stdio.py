@@ -50,6 +50,7 @@ def entries_of(tools: Iterable[DiscoveredTool]) -> Entries:
             "description": tool.description,
             "input_schema": tool.schema,
             "annotations": tool.annotations,
+            **({"reads": tool.reads} if tool.reads else {}),
         }
         for tool in tools
     ]

@@ -143,9 +143,9 @@ class SessionTransport(httpx2.AsyncBaseTransport):
 
 
 def call_key(rpc_request: dict[str, Any]) -> str:
-    """The key of a tool call; empty for every other message."""
+    """The key of a tool call, or of what stands for one; empty for every other message."""
     parameters = rpc_request.get("params") or {}
-    return str((parameters.get("_meta") or {}).get(KEY, "")) if rpc_request.get("method") == "tools/call" else ""
+    return str((parameters.get("_meta") or {}).get(KEY, ""))
 
 
 def _bearing(request: httpx2.Request, token: str) -> httpx2.Request:
