@@ -147,7 +147,7 @@ def outcome(tool: Tool, listing: ToolListing) -> str:
 
 
 def offered(listing: ToolListing) -> str:
-    return f"{len(listing.tools)} tool{'' if len(listing.tools) == 1 else 's'}"
+    return "1 tool" if len(listing.tools) == 1 else f"{len(listing.tools)} tools"
 
 
 def fingerprint(listing: ToolListing) -> str:

@@ -15,6 +15,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from api.dashboard import session, translations, zones
 from api.dashboard.forms import read_form
 from api.dashboard.render import render
+from api.dashboard.sentences import translate
 from api.deps import AccessQuery, Stack
 from api.errors import DATABASE_AWAY, unexpected
 from heartbeat.domain.errors import Forbidden, ProductError, Unavailable
@@ -204,7 +205,9 @@ async def _to_sign_in(request: Request) -> Response:
 def _error_page(problem: ProductError) -> Response:
     # Where the database is stays our secret: the log has it.
     message = DATABASE_AWAY if problem.code == "database_unavailable" else problem.message
-    response = html("error", problem.status, status=problem.status, message=message)
+    if problem.details:
+        message = "; ".join(f"{detail.field}: {translate(detail.message)}" for detail in problem.details)
+    response = html("error", problem.status, status=problem.status, message=translate(message))
     if problem.retry_after is not None:
         response.headers["Retry-After"] = str(problem.retry_after)
     return response

@@ -9,6 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from api.dashboard import translations
 from api.dashboard.navigation import MENU
+from api.dashboard.sentences import translate
 from api.dashboard.views import formats
 
 HERE = Path(__file__).parent
@@ -50,7 +51,7 @@ def _environment() -> Environment:
     )
     # Jinja's own takes what it returns for HTML, also a text of somebody that came in place of a message of ours.
     environment.globals["_"] = _translated
-    environment.filters |= {"number": formats.number, "sentence": formats.sentence}
+    environment.filters |= {"number": formats.number, "sentence": formats.sentence, "translate": translate}
     environment.globals |= {
         "asset_url": asset_url,
         "formats": formats,

@@ -9,12 +9,18 @@ from functools import cache
 from gettext import GNUTranslations, NullTranslations
 from io import BytesIO
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from babel import negotiate_locale
+
+if TYPE_CHECKING:
+    from babel.messages.catalog import Catalog
 
 CATALOGUES = Path(__file__).parent / "locale"
 ENGLISH = "en"
 COOKIE = "heartbeat_language"
+# The context of the messages that are no page's own: see sentences.py.
+SENTENCE = "sentence"
 
 _language: ContextVar[str] = ContextVar("language", default=ENGLISH)
 
@@ -70,15 +76,27 @@ def marked_plural(singular: str, plural: str) -> tuple[str, str]:
 
 
 @cache
+def sentences(code: str) -> dict[str, str]:
+    """Return the sentences that the rest of the product makes, in this language by the English that the API has."""
+    return {str(message.id): str(message.string) for message in _file(code) if message.context == SENTENCE}
+
+
+@cache
 def _catalogue(code: str) -> NullTranslations:
     if code == ENGLISH:
         return NullTranslations()
     # Loaded with the first page in another language.
     from babel.messages.mofile import write_mo
-    from babel.messages.pofile import read_po
 
     compiled = BytesIO()
-    with (CATALOGUES / f"{code}.po").open("rb") as file:
-        write_mo(compiled, read_po(file, locale=code))
+    write_mo(compiled, _file(code))
     compiled.seek(0)
     return GNUTranslations(compiled)
+
+
+@cache
+def _file(code: str) -> "Catalog":
+    from babel.messages.pofile import read_po
+
+    with (CATALOGUES / f"{code}.po").open("rb") as file:
+        return read_po(file, locale=code)

@@ -59,7 +59,7 @@ class Guard:
             return [self._judged(name, "")]
         kind = self._allowed.refusal_of_name(name)
         if kind:
-            raise _closed(f"{name} is", kind)
+            raise _closed(f"{name} is {kind}")
         return [self._judged(address, name) for address in await self._addresses(name, port)]
 
     async def connect(self, host: str, port: int) -> socket.socket:
@@ -99,7 +99,7 @@ class Guard:
         kind = self._allowed.refusal(address, name)
         if kind:
             # The address behind a name is not named: that would be a map of the inside.
-            raise _closed(f"{name} leads to" if name else f"{address} is", kind)
+            raise _closed(f"{name} leads to {kind}" if name else f"{address} is {kind}")
         return address
 
 
@@ -121,8 +121,8 @@ def require_http(url: httpx2.URL) -> None:
         raise Refused(f"Only http and https addresses are spoken to, not {url.scheme or 'one without a scheme'}.")
 
 
-def _closed(what: str, kind: str) -> Closed:
-    return Closed(f"{what} {kind}. Only the public internet is open; the operator's HEARTBEAT_EGRESS_ALLOW opens more.")
+def _closed(what: str) -> Closed:
+    return Closed(f"{what}. Only the public internet is open; the operator's HEARTBEAT_EGRESS_ALLOW opens more.")
 
 
 class _CheckedNetwork(httpcore2.AsyncNetworkBackend):

@@ -182,11 +182,13 @@ def _approval(part: MessagePart, data: dict[str, Any]) -> Rendered:
 
 def _tool_changed(part: MessagePart, data: dict[str, Any]) -> Rendered:
     tools = data["tools"]
-    first, more = tools[0]["tool"], f" and {len(tools) - 1} more" if len(tools) > 1 else ""
-    state = "is still not used, because it changed" if data.get("again") else "changed and is not used any more"
+    first, more = tools[0]["tool"], len(tools) - 1
+    name, which = _heartbeat_name(part), f"{first} and {more} more" if more else first
     lines = [_tool_change(tool) for tool in tools[:MAX_TOOLS]]
     body = "\n".join([*lines, ACCEPT.format(tools[0]["tool_id"])])
-    return Rendered(f"{_heartbeat_name(part)}: its tool {first}{more} {state}", body, "normal")
+    if data.get("again"):
+        return Rendered(f"{name}: its tool {which} is still not used, because it changed", body, "normal")
+    return Rendered(f"{name}: its tool {which} changed and is not used any more", body, "normal")
 
 
 def _tool_change(tool: dict[str, Any]) -> str:
@@ -208,8 +210,9 @@ def _sign_in_needed(part: MessagePart, data: dict[str, Any]) -> Rendered:
 def _who_waits(heartbeats: int) -> str:
     if not heartbeats:
         return ""
-    who = "One heartbeat that uses it pauses" if heartbeats == 1 else f"{heartbeats} heartbeats that use it pause"
-    return f"{who} when next due, and {'goes' if heartbeats == 1 else 'go'} on once somebody has signed in."
+    if heartbeats == 1:
+        return "One heartbeat that uses it pauses when next due, and goes on once somebody has signed in."
+    return f"{heartbeats} heartbeats that use it pause when next due, and go on once somebody has signed in."
 
 
 RENDERERS: dict[str, Callable[[MessagePart, dict[str, Any]], Rendered]] = {

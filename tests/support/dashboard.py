@@ -19,6 +19,7 @@ from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.projects import Project
 from heartbeat.store.tables.runs import Run
+from tests.support.html_pages import NO_PLACE, HtmlPage, path_of
 from tests.support.seeds import NOW, YEARLY, a_bot, a_heartbeat, a_project
 
 SITE = "http://dash.test"
@@ -119,6 +120,20 @@ async def an_owner(settings: Settings, database: Database, temporal: Client, bro
         return Owner(database, settings, temporal, project, key.secret, key.uuid, bot, row, browser)
 
     return await database.write(seed)
+
+
+async def every_page(browser: Browser) -> dict[str, HtmlPage]:
+    """One page of each kind that the dashboard leads to, by its address."""
+    pages: dict[str, HtmlPage] = {}
+    paths, waiting = {"/"}, ["/"]
+    while waiting:
+        address = waiting.pop(0)
+        pages[address] = HtmlPage(await browser.page(address), address)
+        for link in pages[address].links:
+            if path_of(link) not in paths and not NO_PLACE.search(link):
+                paths.add(path_of(link))
+                waiting.append(link)
+    return pages
 
 
 def rows_of(page: str) -> list[str]:

@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl, urlsplit
 ID = re.compile(r"/[a-z]+_[0-9a-z]{16,}")
 # What is no page of its own: assets, the link of a message, and what a script asks for.
 NO_PLACE = re.compile(r"^/(docs|static|sign-in|sign-out)|/(events|json)$|\.(js|css|csv|jsonl)\b")
+READ = ("title", "aria-label", "placeholder", "alt")
 TYPED = {"text", "search", "email", "url", "password", "textarea", "number", "time", "date", "datetime-local"}
 
 
@@ -34,11 +35,12 @@ class HtmlForm:
 
 
 class HtmlPage(HTMLParser):
-    """A page taken apart; `elements` are all tags with their attributes."""
+    """A page taken apart; `elements` are all tags with their attributes, `texts` what is read or read aloud."""
 
     def __init__(self, text: str, path: str = "/") -> None:
         super().__init__()
         self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.texts: list[str] = []
         self.forms: list[HtmlForm] = []
         self._path = path
         self._form: HtmlForm | None = None
@@ -55,6 +57,7 @@ class HtmlPage(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         attributes = dict(attrs)
         self.elements.append((tag, attributes))
+        self.texts += [attributes[name] or "" for name in READ if name in attributes]
         read = getattr(self, f"_read_{tag}", None)
         if read and (tag == "form" or self._form):
             read(attributes)
@@ -70,6 +73,7 @@ class HtmlPage(HTMLParser):
             self._options = []
 
     def handle_data(self, data: str) -> None:
+        self.texts.append(data)
         if self._area and self._form:
             self._form.fields.append((self._area, data))
 

@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from api.dashboard.forms import read_form
 from api.dashboard.pages import PageRoute, html
+from api.dashboard.translations import gettext as _
 from api.dashboard.views.approvals import arguments
 from api.deps import Stack
 from api.schemas.approvals import DECISIONS
@@ -59,7 +60,7 @@ def _require_link(stack: Stack, uuid: str, token: str) -> None:
     try:
         Keyring.from_settings(stack.settings).open(token, store.sealed_as(uuid))
     except CannotOpen:
-        words = "This link is not whole, or not for this; use the one from the message."
+        words = _("This link is not whole, or not for this; use the one from the message.")
         raise Forbidden("wrong_link", words) from None
 
 

@@ -20,6 +20,7 @@ from api.dashboard.edited_meanwhile import (
     with_theirs,
 )
 from api.dashboard.forms import Form, read_form, refusal
+from api.dashboard.gallery import gallery
 from api.dashboard.heartbeat_saving import look_ahead, require_heartbeat, save_once
 from api.dashboard.pages import PageRoute, Visitor, VisitorDep, html
 from api.dashboard.translations import gettext as _
@@ -33,7 +34,6 @@ from heartbeat.domain.cadence.cron import CadenceError
 from heartbeat.domain.errors import Invalid, InvalidMany, NotFound, ProductError
 from heartbeat.domain.forecast import forecast
 from heartbeat.domain.ids import new_id
-from heartbeat.gallery.templates import templates
 from heartbeat.store.bots.bots import bots
 from heartbeat.store.bots.subscribers import subscribers
 from heartbeat.store.heartbeats.heartbeats import delete_heartbeat
@@ -132,7 +132,8 @@ async def delete(uuid: str, visitor: VisitorDep) -> Response:
 
 def _beginning(template: str, bot_uuid: str) -> Form:
     """Fill the form of a new heartbeat with a template, or with what most begin with."""
-    values = templates()[template].values if template in templates() else BEGINNING
+    templates = gallery()
+    values = templates[template].values if template in templates else BEGINNING
     bot = [("bot_id", bot_uuid), ("bot_name", _("My agent"))]
     return forms.form_of({"timezone": str(reader_zone() or UTC), **values}, bot)
 
@@ -204,6 +205,7 @@ async def _show(visitor: Visitor, editor: Editor) -> Response:
     offers = [] if rows.heartbeat else await asyncio.to_thread(offered_models, visitor.stack.settings)
     form = editor.form if editor.is_sent else _with_ollama(editor.form, offers)
     form = completed(_with_draft(_with_bot(form, rows), rows))
+    templates = gallery()
     return html(
         "heartbeat_form",
         editor.status,
@@ -218,8 +220,8 @@ async def _show(visitor: Visitor, editor: Editor) -> Response:
         title=title(rows.heartbeat) if rows.heartbeat else None,
         choices=views.choices(rows, offers, form),
         zones=views.zone_options(),
-        templates=templates(),
-        tools=templates()[editor.template].tools if editor.template in templates() else [],
+        templates=templates,
+        tools=templates[editor.template].tools if editor.template in templates else [],
         when=when_values(form),
         outlook=await _outlook(visitor, form),
     )

@@ -18,6 +18,7 @@ from api.dashboard.edited_meanwhile import (
     with_theirs,
 )
 from api.dashboard.forms import Form, field_errors, read_form, refusal, validated
+from api.dashboard.gallery import tool_gallery
 from api.dashboard.pages import PageRoute, Visitor, VisitorDep, html
 from api.dashboard.tool_form import (
     NEW,
@@ -43,7 +44,6 @@ from api.tool_registration import (
 )
 from heartbeat.domain.errors import Conflict, ProductError
 from heartbeat.domain.tool_limits import MAX_RESULT_BYTES, MAX_TIMEOUT_SECONDS, MIN_RESULT_BYTES
-from heartbeat.gallery.tool_templates import tool_templates
 from heartbeat.settings import Settings
 from heartbeat.store.overview.projects import access_to_bot
 from heartbeat.store.overview.waiting import access_to_tool
@@ -74,7 +74,8 @@ class ToolEditor:
 async def new_page(uuid: str, visitor: VisitorDep, template: str = "") -> Response:
     """The form of a server that is to be connected: empty, or filled with a well-known one."""
     access = await visitor.read(access_to_bot, uuid)
-    form = form_of_template(tool_templates()[template]) if template in tool_templates() else NEW
+    templates = tool_gallery()
+    form = form_of_template(templates[template]) if template in templates else NEW
     return await _show(visitor, ToolEditor(access.bot, form, template=template))
 
 
@@ -152,7 +153,7 @@ def _refused(editor: ToolEditor, problem: ProductError) -> ToolEditor:
 
 
 async def _show(visitor: Visitor, editor: ToolEditor) -> Response:
-    frame, templates = await visitor.frame(), tool_templates()
+    frame, templates = await visitor.frame(), tool_gallery()
     key = editor.template
     return html(
         "tool_form",

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from api.dashboard.sentences import translate
 from api.dashboard.translations import gettext as _
 from api.dashboard.views import formats, heartbeats
 from api.dashboard.views.formats import Moment, moment
@@ -43,7 +44,7 @@ def approval_view(pending: PendingApproval, now: datetime) -> ApprovalView:
         tool=formats.tool(row.tool),
         arguments=arguments(parsed(row.arguments)),
         state="expired" if late else row.state,
-        why=row.why,
+        why=translate(row.why),
         by=row.decided_by,
         requested=moment(row.created_at, zone, now),
         expires=moment(row.expires_at, zone, now),

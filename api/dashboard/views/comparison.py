@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from markupsafe import Markup
 
+from api.dashboard.sentences import translate
 from api.dashboard.translations import gettext as _
 from api.dashboard.translations import marked
 from api.dashboard.views import formats
@@ -97,12 +98,12 @@ def pairs(before: Sequence[ComparedRun], after: Sequence[ComparedRun], now: date
 
 
 def _problem(error_message: str | None, skip_reason: str | None) -> str:
-    return error_message or (_(formats.SKIPPED.get(skip_reason, skip_reason)) if skip_reason else "")
+    return translate(error_message or "") or (_(formats.SKIPPED.get(skip_reason, skip_reason)) if skip_reason else "")
 
 
 def _step(step: Step) -> StepView:
     if step.kind == "model":
-        return StepView(step.number, step.answer, "", [], "", step.failure or "")
+        return StepView(step.number, step.answer, "", [], "", translate(step.failure or ""))
     note = NOTES.get(step.failure_code or "")
     if note is not None:
         return StepView(step.number, "", _name(step), arguments(parsed(step.arguments)), "", _(note))

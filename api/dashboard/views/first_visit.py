@@ -3,10 +3,10 @@
 import asyncio
 from dataclasses import dataclass
 
+from api.dashboard.gallery import gallery
 from heartbeat.agents.local import weights_file
 from heartbeat.agents.model_names import LOCAL, choose_default_model
 from heartbeat.agents.ollama import ollama_models
-from heartbeat.gallery.templates import templates
 from heartbeat.settings import Settings
 
 # What gives the workers a capable model, each with where to get it.
@@ -46,5 +46,5 @@ async def first_visit(settings: Settings) -> FirstVisit:
     # In a thread: it waits for an answer.
     ollama = await asyncio.to_thread(ollama_models, settings)
     state = "ollama" if ollama else "capable" if model != LOCAL else "small" if weights_file() else "none"
-    cards = [TemplateCard(key, template.name, template.description) for key, template in templates().items()]
+    cards = [TemplateCard(key, template.name, template.description) for key, template in gallery().items()]
     return FirstVisit(state, model, ollama, cards)

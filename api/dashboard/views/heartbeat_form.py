@@ -7,10 +7,12 @@ from datetime import UTC, datetime
 from api.dashboard.edited_meanwhile import EditedField
 from api.dashboard.forms import Form
 from api.dashboard.heartbeat_form import NEW_BOT, OTHER_MODEL
+from api.dashboard.sentences import translate
 from api.dashboard.translations import gettext as _
 from api.dashboard.translations import marked, translated
 from api.dashboard.views import formats
 from api.dashboard.views.formats import Moment, local
+from api.dashboard.views.schedules import schedule
 from api.dashboard.when_form import AFTER, CRON, ONCE, WHEN
 from api.dashboard.zones import reader_zone
 from heartbeat.agents.model_offers import ModelOffer
@@ -106,7 +108,7 @@ class TickView:
 
     here: Moment
     reader: Moment
-    note: str | None
+    note: str
 
 
 @dataclass(frozen=True)
@@ -148,18 +150,21 @@ def outlook_view(outcome: Forecast, ahead: Preview, ends: bool, now: datetime) -
     zone, spent_on = ahead.cadence.zone, outcome.budget_spent_on
     reader = reader_zone() or UTC
     return OutlookView(
-        schedule=outcome.schedule,
+        schedule=schedule(ahead.cadence),
         zone=str(zone),
         reader_zone=str(reader),
-        ticks=[TickView(local(tick.utc, zone, now), local(tick.utc, reader, now), tick.note) for tick in outcome.ticks],
+        ticks=[
+            TickView(local(tick.utc, zone, now), local(tick.utc, reader, now), translate(tick.note or ""))
+            for tick in outcome.ticks
+        ],
         ends=ends,
         runs=outcome.runs_per_month,
         credits=outcome.credits_per_month,
         credits_per_run=ahead.measured.credits,
-        credits_from=ahead.measured.credits_from,
+        credits_from=translate(ahead.measured.credits_from),
         budget=ahead.budget.limit,
         budget_spent_on=formats.day(spent_on) if spent_on else None,
-        warnings=[*ahead.refusals, *outcome.warnings],
+        warnings=[translate(warning) for warning in (*ahead.refusals, *outcome.warnings)],
     )
 
 

@@ -7,10 +7,12 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Row
 
+from api.dashboard.sentences import translate
 from api.dashboard.translations import gettext as _
 from api.dashboard.translations import marked
 from api.dashboard.views import formats
 from api.dashboard.views.formats import Moment, moment
+from api.dashboard.views.schedules import schedule
 from api.dashboard.views.strips import Strip
 from api.next_ticks import next_tick
 from heartbeat.store.heartbeats.tick_accounting import cadence_of
@@ -99,12 +101,12 @@ def card(
     """`running` is a run of the heartbeat that is still going (`uuid`, `dry_run`)."""
     due = next_tick(cadence_of(row))
     where, tick = ZoneInfo(row.timezone), due.next_after(now) if row.enabled else None
-    note = row.pause_message if row.pause_reason else _(PENDING) if state(row) == "pending" else None
+    note = translate(row.pause_message or "") if row.pause_reason else _(PENDING) if state(row) == "pending" else None
     return HeartbeatCard(
         uuid=row.uuid,
         title=title(row),
         bot=bot_name,
-        schedule=due.schedule,
+        schedule=schedule(cadence_of(row)),
         state=state(row),
         note=note,
         short_note=formats.middle(note or "", NOTE),

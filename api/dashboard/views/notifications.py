@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
+from api.dashboard.sentences import translate
 from api.dashboard.translations import gettext as _
 from api.dashboard.translations import marked
 from api.dashboard.views import formats
@@ -35,7 +36,7 @@ class TargetView:
     events: str
     cooldown: str | None
     enabled: bool
-    trouble: str | None
+    trouble: str
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ def target_view(listed: ListedTarget, trouble: str | None) -> TargetView:
         else ", ".join(_(formats.EVENT.get(kind, kind)) for kind in row.events),
         cooldown=formats.span(row.cooldown_seconds) if row.cooldown_seconds else None,
         enabled=row.is_enabled,
-        trouble=trouble if row.is_enabled else row.disabled_reason,
+        trouble=translate((trouble if row.is_enabled else row.disabled_reason) or ""),
     )
 
 
@@ -104,11 +105,11 @@ def notification_view(listed: ListedNotification, now: datetime) -> Notification
         # The rest tells programs where to ask.
         body = _("It asks to call {tool}.").format(tool=formats.tool(event.data["tool"]))
     return NotificationView(
-        title=title,
-        body=formats.start(body, BODY),
+        title=translate(title),
+        body=formats.start(translate(body), BODY),
         status=row.status,
         story=story(row, now) + _lost(row),
-        error=row.last_error if row.status != "delivered" else None,
+        error=translate(row.last_error or "") if row.status != "delivered" else None,
         target=listed.target.name,
         channel=_(formats.CHANNEL.get(listed.target.channel, listed.target.channel)),
         at=moment(event.created_at, ZoneInfo(listed.timezone), now),

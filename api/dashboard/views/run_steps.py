@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from api.dashboard.sentences import translate
 from api.dashboard.translations import gettext as _
 from api.dashboard.translations import marked
 from api.dashboard.views import formats
@@ -128,7 +129,7 @@ def _step(step: Step, charged: int, times: RunTimes) -> StepNode:
         credits=charged,
         took=formats.took(step.duration_ms) if step.state == "done" else "",
         bar=times.bar(step),
-        failure=None if rehearsed else step.failure or step.failure_code,
+        failure=None if rehearsed else translate(step.failure or "") or step.failure_code,
     )
 
 

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Row
 
+from api.dashboard.sentences import translate
 from api.dashboard.translations import gettext as _
 from api.dashboard.views import formats
 from api.dashboard.views.approvals import Argument, arguments
@@ -121,10 +122,10 @@ def _cause(due: Moment, started: Moment) -> str:
 def outcome(run: Run | Row[Any]) -> str:
     """Say what came of a run: its answer, its error, or why it was skipped."""
     if run.skip_reason == "held" and run.error_message:
-        return run.error_message
+        return translate(run.error_message)
     if run.status == "skipped":
         return _(formats.SKIPPED.get(run.skip_reason or "", run.skip_reason or ""))
-    return run.error_message or run.response or ""
+    return translate(run.error_message or "") or run.response or ""
 
 
 def report(run: Run) -> ReportView | None:

@@ -4,9 +4,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from api.dashboard.sentences import translate
 from api.dashboard.translations import gettext as _
 from api.dashboard.views import formats, heartbeats
 from api.dashboard.views.formats import Moment, moment
+from api.dashboard.views.schedules import schedule
 from api.next_ticks import next_tick
 from heartbeat.store.heartbeats.tasks import status
 from heartbeat.store.heartbeats.tick_accounting import cadence_of
@@ -43,9 +45,9 @@ def task_view(row: Heartbeat, bot_name: str, maker: str | None, now: datetime) -
         uuid=row.uuid,
         title=heartbeats.title(row),
         bot=bot_name,
-        schedule=due.schedule,
+        schedule=schedule(cadence_of(row)),
         state=state,
-        note=row.pause_message if state == "paused" and row.pause_reason else None,
+        note=translate(row.pause_message or "") if state == "paused" and row.pause_reason else None,
         next=moment(tick, where, now) if tick else None,
         probe=moment(row.probe_at, where, now) if row.probe_at and state == "paused" else None,
         last_status=row.last_status,

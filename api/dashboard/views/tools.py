@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
+from api.dashboard.sentences import translate
 from api.dashboard.translations import gettext as _
 from api.dashboard.views.formats import Moment, count, moment
 from heartbeat.store.overview.waiting import ListedServer
@@ -31,7 +32,7 @@ class ServerView:
     bot: str
     host: str
     state: tuple[str, str]
-    error: str | None
+    error: str
     refreshed: Moment | None
     changes: list[ChangeView]
 
@@ -46,7 +47,7 @@ def server_view(listed: ListedServer, now: datetime) -> ServerView:
         bot=listed.bot_name,
         host=urlsplit(tool.server_url).hostname or "",
         state=_state(tool, len(changed)),
-        error=tool.last_error,
+        error=translate(tool.last_error or ""),
         refreshed=moment(tool.refreshed_at, UTC, now) if tool.refreshed_at else None,
         changes=[change_view(name, change, now) for name, change in changed],
     )

@@ -5,12 +5,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
+from api.dashboard.sentences import translate
 from api.dashboard.translations import gettext as _
 from api.dashboard.translations import marked
 from api.dashboard.views import formats, heartbeats
 from api.dashboard.views.formats import Moment, moment
+from api.dashboard.views.schedules import schedule
 from api.dashboard.zones import reader_zone
-from api.next_ticks import next_tick
 from heartbeat.domain.cadence.agenda import AgendaEntry, AgendaPart, agenda, next_midnight
 from heartbeat.store.heartbeats.tick_accounting import cadence_of
 from heartbeat.store.overview.upcoming import UpcomingHeartbeat
@@ -110,7 +111,7 @@ def still_line(row: UpcomingHeartbeat, now: datetime) -> StillLine:
         path=heartbeats.page_path(heartbeat),
         title=heartbeats.title(heartbeat),
         bot=row.bot_name,
-        why=heartbeat.pause_message or _(BOT_IS_OFF),
+        why=translate(heartbeat.pause_message or "") or _(BOT_IS_OFF),
         since=moment(heartbeat.pause_since, where, now) if heartbeat.pause_since else None,
         probe=moment(heartbeat.probe_at, where, now) if heartbeat.probe_at else None,
     )
@@ -132,7 +133,7 @@ def _line(entry: AgendaEntry, row: UpcomingHeartbeat, zone: tzinfo, now: datetim
         path=heartbeats.page_path(heartbeat),
         title=heartbeats.title(heartbeat),
         bot=row.bot_name,
-        schedule=next_tick(cadence_of(heartbeat)).schedule,
+        schedule=schedule(cadence_of(heartbeat)),
         is_task=heartbeat.type != "heartbeat",
         ticks=[_tick(row, tick, zone, now) for tick in (*entry.ticks, *held)],
         more=entry.more,

@@ -37,10 +37,15 @@ def _on(days: str) -> str:
 
 def of_interval(every: timedelta) -> str:
     """Say the interval in its largest whole unit: "Every 30 minutes"."""
+    number, name = interval_in_units(every)
+    return f"Every {name}" if number == 1 else f"Every {number} {name}s"
+
+
+def interval_in_units(every: timedelta) -> tuple[int, str]:
+    """Count the interval in its largest whole unit: day, hour or minute."""
     minutes = every // timedelta(minutes=1)
     size, name = next((size, name) for size, name in UNITS if minutes % size == 0)
-    number = minutes // size
-    return f"Every {name}" if number == 1 else f"Every {number} {name}s"
+    return minutes // size, name
 
 
 def of_once(wall: datetime) -> str:

@@ -2,9 +2,9 @@
 
 import pytest
 
-from tests.support.dashboard import SITE, Owner
+from tests.support.dashboard import SITE, Owner, every_page
 from tests.support.hostile_strings import STRINGS
-from tests.support.html_pages import NO_PLACE, HtmlForm, HtmlPage, dangers, path_of
+from tests.support.html_pages import HtmlForm, HtmlPage, dangers, path_of
 from tests.support.one_of_everything import one_of_everything
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -12,16 +12,8 @@ pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 async def visited(owner: Owner) -> dict[str, HtmlPage]:
     """One page of each kind that the dashboard leads to, by its address; all are pages, and none is dangerous."""
-    pages: dict[str, HtmlPage] = {}
-    paths, waiting = {"/"}, ["/"]
-    while waiting:
-        address = waiting.pop(0)
-        pages[address] = page = HtmlPage(await owner.browser.page(address), address)
-        assert dangers(page) == [], address
-        for link in page.links:
-            if path_of(link) not in paths and not NO_PLACE.search(link):
-                paths.add(path_of(link))
-                waiting.append(link)
+    pages = await every_page(owner.browser)
+    assert {address: dangers(page) for address, page in pages.items() if dangers(page)} == {}
     return pages
 
 

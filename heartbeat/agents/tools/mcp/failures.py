@@ -93,8 +93,10 @@ def _what_happened(cause: BaseException, server: McpServer, status: int | None, 
             return str(cause)
         case _ if status is not None:
             return _refusal(status, cause, server)
+        case MCPError() if cause.code in NEVER_ANSWERED:
+            return f"did not answer: {cause.message}"
         case MCPError():
-            return f"{'did not answer' if cause.code in NEVER_ANSWERED else 'answered with an error'}: {cause.message}"
+            return f"answered with an error: {cause.message}"
         case httpx2.ConnectError() | httpx2.ConnectTimeout() | httpx2.PoolTimeout():
             return f"cannot be reached{why_unreachable(cause)}."
         case TimeoutError() | httpx2.TimeoutException():
@@ -109,7 +111,9 @@ def _what_happened(cause: BaseException, server: McpServer, status: int | None, 
             return "lost the connection."
         case OSError() if server.transport == "stdio":
             return f"cannot be started: {cause.strerror}."
-    return f"does not answer as an MCP server does{'.' if server.transport == 'stdio' else f': {CHECK}'}"
+    if server.transport == "stdio":
+        return "does not answer as an MCP server does."
+    return f"does not answer as an MCP server does: {CHECK}"
 
 
 def _refusal(status: int, cause: BaseException, server: McpServer) -> str:
