@@ -1,7 +1,7 @@
 """The page of upcoming runs: what is due next over all heartbeats and tasks, and one tick of them skipped."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from urllib.parse import urlencode
 
@@ -10,18 +10,19 @@ from pydantic import AwareDatetime, TypeAdapter, ValidationError
 from sqlalchemy import Connection
 from starlette.responses import RedirectResponse, Response
 
-from api.dashboard.forms import read_form
+from api.dashboard.forms import Form, read_form
 from api.dashboard.pages import PageRoute, VisitorDep, html
 from api.dashboard.translations import gettext as _
 from api.dashboard.translations import marked
 from api.dashboard.views.strips import LastRuns, read_strips, strip
-from api.dashboard.views.upcoming import LINES, still_line, upcoming
+from api.dashboard.views.upcoming import LINES, day_end, day_number, still_line, upcoming, upcoming_day
 from heartbeat.domain.errors import Invalid
 from heartbeat.store.heartbeats.held_ticks import hold_tick, release_tick
 from heartbeat.store.overview import upcoming as store
 from heartbeat.store.overview.projects import any_and_bot
-from heartbeat.store.overview.upcoming import UpcomingHeartbeat
+from heartbeat.store.overview.upcoming import DueRange, UpcomingHeartbeat
 from heartbeat.store.projects.access import Access, as_public_id
+from heartbeat.store.tables.heartbeats import Heartbeat
 
 router = APIRouter(prefix="/upcoming", route_class=PageRoute, include_in_schema=False)
 
@@ -38,29 +39,65 @@ TIME = TypeAdapter(AwareDatetime)
 
 @dataclass(frozen=True)
 class UpcomingRows:
-    """What is due next, and what stands still; `still_total` counts that."""
+    """What is due next, and what stands still; `still_total` counts that. `is_all`: nothing else is due then."""
 
     due: list[UpcomingHeartbeat]
     still: list[UpcomingHeartbeat]
     still_total: int
     bots: list[tuple[str, str]]
     strips: LastRuns
+    is_all: bool
+
+
+@dataclass(frozen=True)
+class ShownPart:
+    """Which part of what is upcoming: the next days as a list or a week, of one bot, or one day alone.
+
+    A day is listed in pages. `after` is where one begins: the next tick of a heartbeat, and its public id.
+    """
+
+    view: str = "list"
+    bot: str = ""
+    day: str = ""
+    after: str = ""
+
+    @classmethod
+    def of(cls, form: Form) -> "ShownPart":
+        return cls(
+            "week" if form.get("view") == "week" else "list",
+            as_public_id(form.get("bot")),
+            form.get("day"),
+            form.get("after"),
+        )
+
+    def path(self, done: str = "") -> str:
+        query = {"view": self.view if self.view == "week" else "", "bot": self.bot, "day": self.day}
+        query |= {"after": self.after, "done": done}
+        chosen = {name: value for name, value in query.items() if value}
+        return f"/upcoming?{urlencode(chosen)}" if chosen else "/upcoming"
 
 
 @router.get("")
-async def upcoming_page(visitor: VisitorDep, view: str = "list", bot: str = "", done: str = "") -> Response:
-    """What is due today, tomorrow and later, as a list or as a week."""
-    now, view, bot = visitor.now(), "week" if view == "week" else "list", as_public_id(bot)
-    frame, rows = await visitor.read_framed(_rows, bot or None, now)
+async def upcoming_page(request: Request, visitor: VisitorDep, done: str = "") -> Response:
+    """What is due today, tomorrow and later, as a list or as a week; or on one day, page by page."""
+    shown, now = ShownPart.of(Form(request.query_params.multi_items())), visitor.now()
+    number = day_number(shown.day, now)
+    if number is None:
+        shown = replace(shown, day="", after="")
+    frame, rows = await visitor.read_framed(_rows, shown, number, now)
+    week = upcoming(rows.due, rows.is_all, shown.view, now) if number is None else upcoming_day(rows.due, number, now)
+    last = rows.due[-1].heartbeat if rows.due else None
     return html(
         "upcoming",
         frame=frame,
-        refresh=_path(view, bot),
-        view=view,
-        bot=bot,
+        refresh=shown.path(),
+        shown=shown,
         bots=rows.bots,
-        paths={name: _path(name, bot) for name in ("list", "week")},
-        upcoming=upcoming(rows.due, len(rows.due) <= MAX_HEARTBEATS, view, now),
+        paths={name: ShownPart(name, shown.bot).path() for name in ("list", "week")},
+        days={day.date: ShownPart(bot=shown.bot, day=day.date).path() for day in week.days},
+        later=replace(shown, after=_place_of(last)).path() if number is not None and last and not rows.is_all else None,
+        looked_at=len(rows.due),
+        upcoming=week,
         still=[still_line(row, now) for row in rows.still],
         still_total=rows.still_total,
         strips={one.path: one for one in (strip(row.heartbeat, rows.strips, now) for row in (*rows.due, *rows.still))},
@@ -68,17 +105,31 @@ async def upcoming_page(visitor: VisitorDep, view: str = "list", bot: str = "", 
     )
 
 
-def _rows(connection: Connection, access: Access, bot_uuid: str | None, now: datetime) -> UpcomingRows:
-    project = access.project
-    still, total = store.standing_still(connection, project, bot_uuid, MAX_STILL)
-    due = store.due_next(connection, project, bot_uuid, MAX_HEARTBEATS + 1, now)
+def _rows(connection: Connection, access: Access, shown: ShownPart, number: int | None, now: datetime) -> UpcomingRows:
+    project, bot_uuid = access.project, shown.bot or None
+    still, total = store.standing_still(connection, project, bot_uuid, MAX_STILL if number is None else 0)
+    which = DueRange(bot_uuid, None if number is None else day_end(number, now), _place(shown.after))
+    due = store.due_next(connection, project, which, MAX_HEARTBEATS + 1, now)
+    is_all = len(due) <= MAX_HEARTBEATS
+    # One more says when those begin that are not listed.
+    due = due if number is None else due[:MAX_HEARTBEATS]
     return UpcomingRows(
         due,
         still,
-        total,
+        total if still else 0,
         store.bot_names(connection, project, MAX_BOTS),
         read_strips(connection, [row.heartbeat for row in (*due, *still)]),
+        is_all,
     )
+
+
+def _place_of(heartbeat: Heartbeat) -> str:
+    return f"{heartbeat.next_tick_at:%Y-%m-%dT%H:%M:%S.%fZ} {heartbeat.uuid}"
+
+
+def _place(written: str) -> tuple[datetime, str] | None:
+    instant, _separator, uuid = written.partition(" ")
+    return (_tick(instant), uuid) if uuid else None
 
 
 @router.post("")
@@ -89,7 +140,7 @@ async def skip(request: Request, visitor: VisitorDep) -> Response:
     uuid, _separator, written = form.get(done, "").partition(" ")
     change = _held if done == "hold" else _released
     await visitor.write(_changed, uuid, change, _tick(written), visitor.now())
-    return RedirectResponse(_path(form.get("view", ""), as_public_id(form.get("bot", "")), done), 303)
+    return RedirectResponse(ShownPart.of(form).path(done), 303)
 
 
 Change = Callable[[Connection, Access, datetime, datetime], object]
@@ -113,9 +164,3 @@ def _tick(written: str) -> datetime:
         return TIME.validate_python(written)
     except ValidationError:
         raise Invalid("tick", "must be an instant with its offset") from None
-
-
-def _path(view: str, bot: str, done: str = "") -> str:
-    query = {"view": "week" if view == "week" else "", "bot": bot, "done": done}
-    chosen = {name: value for name, value in query.items() if value}
-    return f"/upcoming?{urlencode(chosen)}" if chosen else "/upcoming"

@@ -68,7 +68,7 @@ class UpcomingView:
 
     @property
     def is_empty(self) -> bool:
-        return not any(day.lines for day in self.days)
+        return not self.until and not any(day.lines for day in self.days)
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,8 @@ def upcoming(rows: Sequence[UpcomingHeartbeat], all_rows: bool, view: str, now: 
     until = end if all_rows else min(end, _first_of(rows[-1], end, now))
     parts = [AgendaPart(cadence_of(row.heartbeat), _left(row.heartbeat)) for row in rows]
     days = [_day(now, zone, number) for number in range(DAYS)]
-    for number, entry in enumerate(agenda(parts, zone, now, until)):
+    # What is due just when it ends is listed as far as it was read: everything may be due at once.
+    for number, entry in enumerate(agenda(parts, zone, now, min(end, until + timedelta(microseconds=1)))):
         if view == "list" and number == LINES:
             until = entry.ticks[0]
             break
@@ -102,6 +103,29 @@ def upcoming(rows: Sequence[UpcomingHeartbeat], all_rows: bool, view: str, now: 
     for day in days[(until.astimezone(zone).date() - today).days :]:
         day.is_whole = False
     return UpcomingView(days, f"{now.astimezone(zone):%Z}", moment(until, zone, now) if until < end else None)
+
+
+def upcoming_day(rows: Sequence[UpcomingHeartbeat], number: int, now: datetime) -> UpcomingView:
+    """Show what of `rows` is due on one of the next seven days, 0 for today."""
+    zone = reader_zone() or UTC
+    parts = [AgendaPart(cadence_of(row.heartbeat), _left(row.heartbeat)) for row in rows]
+    day = _day(now, zone, number)
+    for entry in agenda(parts, zone, now, next_midnight(now, zone, number + 1)):
+        if f"{entry.ticks[0].astimezone(zone):%Y-%m-%d}" == day.date:
+            day.lines.append(_line(entry, rows[entry.index], zone, now))
+    return UpcomingView([day], f"{now.astimezone(zone):%Z}", None)
+
+
+def day_number(date: str, now: datetime) -> int | None:
+    """Return which of the next seven days a date is, in the reader's zone; `None` for any other text."""
+    zone = reader_zone() or UTC
+    dates = [_day(now, zone, number).date for number in range(DAYS)]
+    return dates.index(date) if date in dates else None
+
+
+def day_end(number: int, now: datetime) -> datetime:
+    """Return the midnight that ends one of the next seven days, in the reader's zone."""
+    return next_midnight(now, reader_zone() or UTC, number + 1)
 
 
 def still_line(row: UpcomingHeartbeat, now: datetime) -> StillLine:

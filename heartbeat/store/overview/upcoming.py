@@ -10,6 +10,7 @@ from heartbeat.store.bots.bots import BOT
 from heartbeat.store.heartbeats.heartbeats import HEARTBEAT, NOT_DELETED
 from heartbeat.store.heartbeats.held_ticks import held_of_all
 from heartbeat.store.overview.projects import START, WITHOUT_PROMPT
+from heartbeat.store.projects.access import as_public_id
 from heartbeat.store.rows import built
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.projects import Project
@@ -28,7 +29,7 @@ _LISTED = select(*WITHOUT_PROMPT, START, BOT.c.name.label("bot_name"), _BOT_WORK
 
 DUE = (
     _LISTED.where(_OF_PROJECT, HEARTBEAT.c.enabled, _BOT_WORKS, HEARTBEAT.c.next_tick_at.is_not(None))
-    .order_by(HEARTBEAT.c.next_tick_at, HEARTBEAT.c.id)
+    .order_by(HEARTBEAT.c.next_tick_at, HEARTBEAT.c.uuid)
     .limit(bindparam("limit"))
 )
 _STILL = _OF_PROJECT & or_(HEARTBEAT.c.pause_reason.is_not(None), HEARTBEAT.c.enabled & ~_BOT_WORKS)
@@ -52,11 +53,29 @@ class UpcomingHeartbeat:
     held: dict[datetime, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class DueRange:
+    """Those of one bot, if its public id is given, whose next tick is before `until`, and that come after `place`.
+
+    A place is the next tick of a heartbeat and its public id.
+    """
+
+    bot_uuid: str | None = None
+    until: datetime | None = None
+    place: tuple[datetime, str] | None = None
+
+
 def due_next(
-    connection: Connection, project: Project, bot_uuid: str | None, limit: int, now: datetime
+    connection: Connection, project: Project, which: DueRange, limit: int, now: datetime
 ) -> list[UpcomingHeartbeat]:
-    """Read those that are on, the ones due first first; of one bot if its public id is given."""
-    rows = _rows(connection, DUE, project, bot_uuid, limit)
+    """Read those that are on, the ones due first first."""
+    statement, due, uuid = DUE, HEARTBEAT.c.next_tick_at, HEARTBEAT.c.uuid
+    if which.until:
+        statement = statement.where(due < which.until)
+    if which.place:
+        at, after = which.place
+        statement = statement.where(due >= at, or_(due > at, uuid > as_public_id(after)))
+    rows = _rows(connection, statement, project, which.bot_uuid, limit)
     by_id = {row.heartbeat.id: row for row in rows}
     for tick in held_of_all(connection, [row.heartbeat for row in rows], now):
         by_id[tick.heartbeat_id].held[tick.tick] = tick.held_by

@@ -1,10 +1,13 @@
 """The page of upcoming runs: what is due next, what stands still, one tick skipped and let run after all."""
 
+import re
 from datetime import UTC, datetime, timedelta
+from html import unescape
 from typing import Any
 
 import pytest
 
+from api.dashboard.routes import upcoming as routes
 from heartbeat.store.heartbeats.tick_accounting import HEARTBEAT, cadence_of
 from heartbeat.store.tables.heartbeats import Heartbeat
 from tests.support.dashboard import Owner, make
@@ -100,5 +103,34 @@ async def test_of_very_many_only_the_first_are_worked_out(owner: Owner) -> None:
         await due(owner, label=f"Number {number}", cron_pattern=f"{number % 60} {number % 24} * * *")
     page = await owner.browser.page("/upcoming")
     assert 130 < page.count("<tr>") - page.count("<table") <= 150
-    assert "for there is so much; choose a bot" in page
-    assert "Not listed as a whole" in await owner.browser.page("/upcoming?view=week")
+    assert "for there is so much. A day by itself has everything" in page
+    week = await owner.browser.page("/upcoming?view=week")
+    assert "Not listed as a whole" in week
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_a_day_has_everything_page_by_page(owner: Owner, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(routes, "MAX_HEARTBEATS", 6)
+    tomorrow = datetime.now(UTC) + timedelta(days=1)
+    daily = [await due(owner, cron_pattern=f"{number % 3} 12 * * *") for number in range(20)]
+    # On another day, and read among them all the same.
+    await due(owner, cron_pattern=f"0 0 * * {(tomorrow + timedelta(days=1)).isoweekday() % 7}")
+    week = await owner.browser.page("/upcoming?view=week")
+    [path] = re.findall(rf'<h2><a href="(/upcoming\?day={tomorrow:%Y-%m-%d})"', week)
+    assert ticks_of(await owner.browser.page("/upcoming"), min(heartbeat.uuid for heartbeat in daily[::3]))
+    uuids: list[str] = []
+    pages = 0
+    while path:
+        page = await owner.browser.page(unescape(path))
+        uuids += re.findall(r'value="(hb_\w+) ', page)
+        [path] = re.findall(r'<a href="([^"]*)" rel="next"', page) or [""]
+        pages += 1
+        tick = f"{uuids[-1]} {tomorrow:%Y-%m-%d}T12:0"
+        assert tick in page
+    assert pages == 4
+    assert sorted(uuids) == sorted(heartbeat.uuid for heartbeat in daily)
+    held = {"day": f"{tomorrow:%Y-%m-%d}", "after": "", "hold": f"{daily[0].uuid} {tomorrow:%Y-%m-%d}T12:00:00Z"}
+    answer = await owner.browser.submit("/upcoming", **held)
+    assert answer.headers["location"] == f"/upcoming?day={tomorrow:%Y-%m-%d}&done=hold"
+    assert (await owner.browser.get(f"/upcoming?day={tomorrow:%Y-%m-%d}&after=soon+x")).status_code == 400
+    assert "in the next seven days" in await owner.browser.page("/upcoming?day=2020-01-01&after=soon+x")
