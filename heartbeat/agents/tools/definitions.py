@@ -81,8 +81,9 @@ class OfferedTool:
     `idempotent`: it may be called again when nobody knows whether it was. `pinned` is its entry of `Tool.tools`, which
     it must still be when it is called; tools that are built in or the operator's own are not pinned. `argument_names`
     are those of `schema` that its server knows by another name. `acts`: it may change something, so a rehearsal only
-    writes it down. `risks` are what it declares (heartbeat/domain/tool_risks.py); `combined` names a tool for private
-    data and one for untrusted text, if all three risks are among those of its run. `reads` is its entry's.
+    writes it down. `is_write`: its server says outright that it changes something. `risks` are what it declares
+    (heartbeat/domain/tool_risks.py); `combined` names a tool for private data and one for untrusted text, if all three
+    risks are among those of its run. `reads` is its entry's.
     """
 
     name: str
@@ -95,6 +96,7 @@ class OfferedTool:
     idempotent: bool = False
     needs_approval: bool = False
     acts: bool = True
+    is_write: bool = False
     risks: frozenset[str] = frozenset()
     combined: tuple[str, str] | None = None
     reads: str | None = None

@@ -1,5 +1,6 @@
 """From the servers that are connected to the tools that a model is offered."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -39,15 +40,16 @@ async def offer_tools(
     `changed` is what servers offer now, by their uuid, that changed it in a session of the run: the operator's own
     are not pinned, and offered as they are.
     """
+    commands = stdio.servers(bot_uuid, settings)
+    # Together: each starts a process the first time, which takes some of them seconds.
+    listed = await asyncio.gather(*(stdio.entries(server, settings) for server in commands))
     own = [
         ConnectedServer(
             server,
-            stdio.entries_of(changed[server.uuid].tools.values())
-            if changed and server.uuid in changed
-            else await stdio.entries(server, settings),
+            stdio.entries_of(changed[server.uuid].tools.values()) if changed and server.uuid in changed else entries,
             risks=settings.stdio_tools[server.label].risks,
         )
-        for server in stdio.servers(bot_uuid, settings)
+        for server, entries in zip(commands, listed, strict=True)
     ]
     return define_tools([*servers, *own])
 
@@ -119,6 +121,7 @@ def _definition(server: ConnectedServer, entry: dict[str, Any], is_unique: bool)
         idempotent=annotations.get("idempotentHint") is True or annotations.get("readOnlyHint") is True,
         needs_approval={"always": True, "never": False}.get(server.require_approval, is_listed),
         acts=annotations.get("readOnlyHint") is not True,
+        is_write=annotations.get("readOnlyHint") is False,
         risks=declared_risks(server.risks, annotations),
         reads=entry.get("reads"),
     )

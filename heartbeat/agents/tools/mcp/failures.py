@@ -93,6 +93,8 @@ def _what_happened(cause: BaseException, server: McpServer, status: int | None, 
             return str(cause)
         case _ if status is not None:
             return _refusal(status, cause, server)
+        case MCPError() if cause.code == CONNECTION_CLOSED and server.transport == "stdio":
+            return "ended before it answered; what it wrote about that is in the worker's log."
         case MCPError() if cause.code in NEVER_ANSWERED:
             return f"did not answer: {cause.message}"
         case MCPError():

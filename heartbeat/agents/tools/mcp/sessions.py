@@ -21,6 +21,7 @@ from heartbeat.agents.tools.mcp.list_changes import listen_for_changes
 from heartbeat.agents.tools.mcp.listing import Listing
 from heartbeat.agents.tools.mcp.session import session
 from heartbeat.agents.tools.mcp.traffic import Traffic
+from heartbeat.agents.tools.mcp.turns import Turns
 from heartbeat.settings import Settings
 
 IDLE_SECONDS = 600.0
@@ -171,13 +172,18 @@ class Sessions:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._held: dict[tuple[str, str], HeldSession] = {}
+        self._turns = Turns()
 
     async def call(self, tool: OfferedTool, arguments: dict[str, Any], run_uuid: str, key: str) -> ToolResult:
         """Call a tool once in the run's session with its server; raises nothing but a cancellation.
 
         `key` is the same for a repetition of this call. A session that the server has lost is opened anew, once, if the
-        call cannot have been carried out.
+        call cannot have been carried out. Calls that write are made one after the other.
         """
+        async with self._turns.turn(run_uuid, tool):
+            return await self._call(tool, arguments, run_uuid, key)
+
+    async def _call(self, tool: OfferedTool, arguments: dict[str, Any], run_uuid: str, key: str) -> ToolResult:
         server = tool.server
         assert server is not None, f"{tool.name} is built in"
         lost: HeldSession | None = None
