@@ -13,6 +13,7 @@ from activities.act import ToolActivities
 from activities.runs import RunActivities
 from activities.think import ModelActivities
 from activities.toolbox import Toolbox
+from heartbeat.domain.clock import Clock
 from heartbeat.domain.contracts import ActInput, CloseRunInput, OpenRunInput, OpenRunResult, RunRequest, ThinkInput
 from heartbeat.domain.ids import new_id
 from heartbeat.settings import Settings
@@ -26,10 +27,7 @@ from workflows.endings import at_limit, ending
 class ActivityRuns:
     """Makes runs of heartbeats. An attempt that fails is repeated at once, however long it should wait."""
 
-    def __init__(self, database: Database, settings: Settings) -> None:
-        def now() -> datetime:
-            return NOW
-
+    def __init__(self, database: Database, settings: Settings, now: Clock = lambda: NOW) -> None:
         self._toolbox = Toolbox(settings, Refresher(database, settings, now))
         self._runs = RunActivities(database, settings, now)
         self._models = ModelActivities(database, settings, self._toolbox, now)
@@ -41,13 +39,24 @@ class ActivityRuns:
         request = RunRequest(heartbeat.uuid, heartbeat.version, "manual", uuid)
         opened = await _attempt(self._runs.open_run, OpenRunInput(request, uuid, "run-1", None))
         assert opened.should_run, opened
+        await self._go_on(opened)
+        return uuid
+
+    async def tick(self, heartbeat: Heartbeat, tick: datetime) -> OpenRunResult:
+        """Run for one tick, if it becomes a run."""
+        request, name = RunRequest(heartbeat.uuid, heartbeat.version), f"{heartbeat.uuid}-{tick:%Y-%m-%dT%H:%M:%SZ}"
+        opened = await _attempt(self._runs.open_run, OpenRunInput(request, name, "run-1", tick.isoformat()))
+        if opened.should_run:
+            await self._go_on(opened)
+        return opened
+
+    async def _go_on(self, opened: OpenRunResult) -> None:
         try:
             closing = await self._take_steps(opened)
         except ActivityError as problem:
             closing = ending(opened, problem)
         if closing is not None:
             await _attempt(self._runs.close_run, closing)
-        return uuid
 
     async def close(self) -> None:
         await self._models.close()

@@ -65,7 +65,8 @@ class AuthorizationServer(ThreadServer):
 
     Switches: `fault`; `before_answering`, called by each token request once its tokens are issued (a slow one waits in
     it); `registers`, whether clients may register themselves; `documents`, the metadata documents of clients by their
-    address; `names_itself`, whether it sends `iss` (RFC 9207). `register.now` is its clock.
+    address; `names_itself`, whether it sends `iss` (RFC 9207); `turns_away`, whether it lets nobody in. `turned_away`
+    counts the requests with a token that it did not let in. `register.now` is its clock.
     """
 
     def __init__(self, *, expires_in: int = 3600, rotation: Rotation = "strict", port: int = 0) -> None:
@@ -74,6 +75,7 @@ class AuthorizationServer(ThreadServer):
         self.fault: Fault | None = None
         self.before_answering: Callable[[], object] | None = None
         self.registers = self.names_itself = True
+        self.turns_away, self.turned_away = False, 0
         self.documents: dict[str, dict[str, Any]] = {}
         self._endpoints = _Endpoints(self)
         super().__init__(port)
@@ -102,8 +104,9 @@ class AuthorizationServer(ThreadServer):
 
     async def verify_token(self, token: str) -> AccessToken | None:
         """Whom the resource server lets in: the SDK's `TokenVerifier`."""
-        issued = self.register.valid_access(token)
+        issued = None if self.turns_away else self.register.valid_access(token)
         if issued is None:
+            self.turned_away += 1
             return None
         return AccessToken(
             token=token, client_id=issued.client_id, scopes=issued.scope.split(), resource=issued.resource

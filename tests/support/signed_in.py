@@ -12,10 +12,17 @@ from sqlalchemy import Connection, select
 
 from heartbeat.agents.tools.definitions import McpServer
 from heartbeat.agents.tools.mcp.authorization.provider import Terms
-from heartbeat.agents.tools.mcp.authorization.sign_in import finish_sign_in, new_sign_in, prepare_client
+from heartbeat.agents.tools.mcp.authorization.sign_in import (
+    Grant,
+    finish_sign_in,
+    grant_to_machine,
+    new_sign_in,
+    prepare_client,
+)
 from heartbeat.agents.tools.mcp.client import list_tools
 from heartbeat.domain.ids import new_id
 from heartbeat.domain.secret_keys import new_key
+from heartbeat.domain.tool_connections import OAuthClient
 from heartbeat.domain.tool_pins import pinned_entries
 from heartbeat.settings import Settings
 from heartbeat.store.database import Database
@@ -29,6 +36,7 @@ from heartbeat.tool_servers.grants import sealed_grant
 from heartbeat.tool_servers.opening import open_server
 from heartbeat.tool_servers.refreshing import Refresher
 from tests.support.authorization_server import AuthorizationServer
+from tests.support.model_server import ModelServer
 from tests.support.seeds import NOW, a_bot, a_heartbeat, a_project
 from tests.support.tool_server import ToolServer
 
@@ -78,15 +86,17 @@ class SignedIn:
         sign_in = new_sign_in(client, scope, BACK)
         query = parse_qs(urlsplit(self.authorization.approve(sign_in.authorize_url)).query)
         grant = await finish_sign_in(sign_in.context, query["code"][0], query["iss"][0], self.settings)
+        return await self.database.write(self._save, client, grant, {})
 
-        def save(connection: Connection) -> ToolConnection:
-            row = ensure_connection(connection, self.tool.id, None, {}, self.now)
-            sealed = sealed_grant(self.refresher().keyring, row.uuid, client, grant, self.now)
-            saved = save_grant(connection, row.id, sealed, self.now)
-            assert saved is not None
-            return saved
-
-        return await self.database.write(save)
+    async def sign_in_as_machine(self) -> ToolConnection:
+        """Let a client of its own sign in, in place of the person."""
+        self.authorization.add_client("me", "s3cret", grant_types=["client_credentials"])
+        given = OAuthClient(origin="given", information={"client_id": "me", "client_secret": "s3cret"})
+        server = McpServer(self.tool.uuid, "desk", "http", self.desk.url)
+        terms = Terms(BACK, client=given, grant_type="client_credentials")
+        client, scope = await prepare_client(server, terms, self.settings)
+        grant = await grant_to_machine(client, scope, self.settings)
+        return await self.database.write(self._save, client, grant, {"grant_type": "client_credentials"})
 
     async def pin(self) -> None:
         """Pin what the server offers, as connecting it does."""
@@ -96,10 +106,26 @@ class SignedIn:
         change = table.update().where(table.c.id == self.tool.id).values(tools=entries).returning(table)
         self.tool = await self.database.write(lambda c: exactly_one(c, Tool, change))
 
+    def _save(
+        self, connection: Connection, client: OAuthClient, grant: Grant, fields: dict[str, Any]
+    ) -> ToolConnection:
+        row = ensure_connection(connection, self.tool.id, None, fields, self.now)
+        sealed = sealed_grant(self.refresher().keyring, row.uuid, client, grant, self.now)
+        saved = save_grant(connection, row.id, sealed, self.now)
+        assert saved is not None
+        return saved
+
 
 @pytest.fixture
-async def signed_in(database: Database) -> AsyncIterator[SignedIn]:
-    settings = Settings(_env_file=None, database_url=database.url, egress_allow=["127.0.0.1"], secret_keys=new_key())
+async def signed_in(database: Database, model: ModelServer) -> AsyncIterator[SignedIn]:
+    settings = Settings(
+        _env_file=None,
+        database_url=database.url,
+        openai_base_url=model.base_url,
+        openai_api_key="test-key",
+        egress_allow=["127.0.0.1"],
+        secret_keys=new_key(),
+    )
     with (
         contextlib.closing(AuthorizationServer()) as authorization,
         contextlib.closing(ToolServer(authorization=authorization)) as desk,

@@ -1,13 +1,24 @@
 """Tokens are refreshed before they expire, by one of all who want it, and a refusal is told once."""
 
 import asyncio
+import contextlib
+import signal
+from collections.abc import Iterator
+from multiprocessing.process import BaseProcess
+from pathlib import Path
 
 import pytest
 
 from heartbeat.agents.tools.mcp.client import list_tools
 from heartbeat.store.database import Database
+from heartbeat.store.tools.connections import LEASE, due_refreshes
+from heartbeat.tool_servers.refreshing import refresh_all
+from tests.support.authorization_grants import Rotation
 from tests.support.authorization_server import BROKEN_JSON, Fault, refusal
-from tests.support.signed_in import SignedIn, signed_in
+from tests.support.databases import ON_SQLITE
+from tests.support.patience import PATIENCE
+from tests.support.processes import start
+from tests.support.signed_in import HOUR, SignedIn, signed_in
 
 __all__ = ["signed_in"]
 
@@ -25,6 +36,7 @@ async def test_twenty_who_want_a_token_ask_for_one(signed_in: SignedIn) -> None:
         database.close()
 
 
+@ON_SQLITE
 @pytest.mark.parametrize(
     "fault", [Fault(), Fault(500, "<html>"), BROKEN_JSON, Fault(429, "{}"), Fault(404, "Nothing here")]
 )
@@ -54,3 +66,58 @@ async def test_a_refusal_is_told_once(signed_in: SignedIn, error: str) -> None:
 
     signed_in.authorization.fault = None
     assert (await signed_in.sign_in()).state == "connected"
+
+
+# Of a refresh by turns; the authorization server has issued the new tokens from the third on.
+MOMENTS = ["before claim_refresh", "after claim_refresh", "answering", "before save_refreshed", "after save_refreshed"]
+
+
+@pytest.mark.parametrize(
+    ("database_url", "rotation"),
+    [("sqlite", "strict"), ("postgresql", "strict"), ("sqlite", "lenient")],
+    indirect=["database_url"],
+)
+async def test_a_process_that_is_killed_leaves_a_sign_in_that_works_or_is_told(
+    signed_in: SignedIn, tmp_path: Path, rotation: Rotation
+) -> None:
+    signed_in.authorization.register.rotation = rotation
+    states = {moment: await state_after(signed_in, tmp_path, moment) for moment in MOMENTS}
+
+    lost = ["answering", "before save_refreshed"] if rotation == "strict" else []
+    assert [moment for moment, state in states.items() if state == "needs_reconnect"] == lost
+    assert [event.kind for event in signed_in.events()] == ["tool.needs_reconnect"] * len(lost)
+
+
+async def state_after(world: SignedIn, output: Path, moment: str) -> str:
+    """The state of a connection after a refresh was killed, and another process has refreshed it, or tried to."""
+    row, world.now = await world.sign_in(), world.now + HOUR
+    with killing(world, output, moment) as process:
+        await asyncio.to_thread(process.join, PATIENCE)
+    assert process.exitcode == -signal.SIGKILL
+
+    world.now += LEASE
+    refresher = world.refresher()
+    await refresh_all(refresher, await world.database.read(due_refreshes, world.now, 10))
+    current = world.row()
+    assert current.refresh_holder is None
+    if current.state == "connected":
+        assert current.sealed_tokens != row.sealed_tokens
+        assert "read_note" in (await list_tools(world.server(refresher), world.settings)).tools
+    return current.state
+
+
+@contextlib.contextmanager
+def killing(world: SignedIn, output: Path, moment: str) -> Iterator[BaseProcess]:
+    keys = world.settings.secret_keys
+    assert keys is not None
+    variables = {
+        "HEARTBEAT_DATABASE_URL": world.settings.store_url(),
+        "HEARTBEAT_SECRET_KEYS": keys.get_secret_value(),
+        "HEARTBEAT_EGRESS_ALLOW": '["127.0.0.1"]',
+    }
+    arguments = (str(world.row().id), world.now.isoformat(), moment)
+    process = start("tests.support.killed_refresh", *arguments, output=output, **variables)
+    if moment == "answering":
+        world.authorization.before_answering = process.kill
+    yield process
+    world.authorization.before_answering = None

@@ -1,0 +1,143 @@
+"""Heartbeats whose tool a person has to sign in to again wait for that, and go on by themselves."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, select, update
+
+from heartbeat.domain.tool_connections import NEEDS_RECONNECT
+from heartbeat.store.database import Database
+from heartbeat.store.heartbeats.reconnects import lift_reconnect_pauses, lose, lost_tools, miss_scopes
+from heartbeat.store.rows import columns, exactly_one, many
+from heartbeat.store.runs.opening import Opening
+from heartbeat.store.tables.bots import Bot, Tool
+from heartbeat.store.tables.heartbeats import Heartbeat
+from heartbeat.store.tables.notifications import Event
+from heartbeat.store.tables.tool_connections import ToolConnection
+from heartbeat.store.tools.connections import due_refreshes, ensure_connection
+from tests.support.past_runs import a_call, a_run
+from tests.support.runs import TICK, by_hand, opened, scheduled
+from tests.support.seeds import NOW, a_bot, a_heartbeat, a_project, heartbeat_row
+from tests.support.signed_in import a_tool
+
+CONNECTION, TOOL = columns(ToolConnection), columns(Tool)
+CONNECTED: dict[str, Any] = {"state": "connected", "sealed_tokens": "sealed", "connected_at": NOW}
+
+
+@pytest.fixture
+def bot(database: Database) -> Bot:
+    return database.write_now(lambda c: a_bot(c, a_project(c)))
+
+
+def a_connection(connection: Connection, tool: Tool, **fields: Any) -> ToolConnection:
+    return ensure_connection(connection, tool.id, fields.pop("member_id", None), CONNECTED | fields, NOW)
+
+
+def that_used(connection: Connection, bot: Bot, tool: str, **fields: Any) -> Heartbeat:
+    """A heartbeat whose last run called a tool."""
+    heartbeat = a_heartbeat(connection, bot, **fields)
+    a_call(connection, a_run(connection, heartbeat), 1, name=tool, state="done")
+    return heartbeat
+
+
+def again(database: Database, heartbeat: Heartbeat) -> Heartbeat:
+    return database.read_now(heartbeat_row, heartbeat.uuid)
+
+
+def events(database: Database) -> list[Event]:
+    return database.read_now(lambda c: many(c, Event, select(columns(Event))))
+
+
+def skipped_for(opening: Opening) -> str | None:
+    assert opening.run is not None
+    return opening.run.skip_reason
+
+
+def test_those_that_use_it_pause_when_they_are_due_and_go_on(database: Database, bot: Bot) -> None:
+    def seed(connection: Connection) -> tuple[ToolConnection, Heartbeat, Heartbeat]:
+        user = that_used(connection, bot, "desk__book", error_count=2)
+        other = that_used(connection, bot, "web_fetch", prompt="Read the news.")
+        return a_connection(connection, a_tool(connection, bot, "https://desk.example/mcp")), user, other
+
+    row, user, other = database.write_now(seed)
+    database.write_now(lose, row, "invalid_grant", NOW)
+    assert database.write_now(lose, row, "invalid_grant", NOW) is None
+    [event] = events(database)
+    assert (event.kind, event.heartbeat_id) == ("tool.needs_reconnect", user.id)
+    assert event.data["heartbeats"] == [user.uuid]
+    assert again(database, user).enabled, "not before it is due"
+
+    assert skipped_for(opened(database, scheduled(other))) is None
+    assert skipped_for(opened(database, scheduled(user))) == "needs_reconnect"
+    paused = again(database, user)
+    assert (paused.enabled, paused.pause_reason) == (False, "needs_reconnect")
+    assert paused.pause_message == "A person has to sign in to desk again; it goes on by itself then."
+    assert len(events(database)) == 1, "it was told already"
+    assert database.write_now(lift_reconnect_pauses, NOW) == 0
+
+    database.write_now(lambda c: c.execute(update(CONNECTION).values(CONNECTED)))
+    assert database.write_now(lift_reconnect_pauses, NOW) == 1
+    going_on = again(database, user)
+    assert (going_on.enabled, going_on.pause_reason, going_on.error_count) == (True, None, 2)
+    later = TICK + timedelta(minutes=1)
+    assert skipped_for(opened(database, scheduled(user, later), now=later)) is None
+
+
+def test_by_hand_it_runs_without_the_tool(database: Database, bot: Bot) -> None:
+    def seed(connection: Connection) -> Heartbeat:
+        a_connection(connection, a_tool(connection, bot, "https://desk.example/mcp"), state=NEEDS_RECONNECT)
+        return that_used(connection, bot, "desk__book")
+
+    assert skipped_for(opened(database, by_hand(database.write_now(seed)))) is None
+
+
+def test_a_tool_that_is_gone_or_off_or_anothers_is_not_waited_for(database: Database, bot: Bot) -> None:
+    lost = {"state": NEEDS_RECONNECT}
+
+    def seed(connection: Connection) -> Heartbeat:
+        off = a_tool(connection, bot, "https://desk.example/mcp", is_enabled=False)
+        of_member = a_tool(connection, bot, "https://mail.example/mcp", server_label="mail", per_member=True)
+        elsewhere = a_tool(connection, a_bot(connection, a_project(connection)), "https://x.example/mcp")
+        for tool in (off, of_member, elsewhere):
+            a_connection(connection, tool, **lost)
+        heartbeat = that_used(connection, bot, "desk__book")
+        a_call(connection, a_run(connection, heartbeat), 1, name="mail__send", state="done")
+        return heartbeat
+
+    heartbeat = database.write_now(seed)
+    assert database.read_now(lost_tools, heartbeat) == []
+    database.write_now(lambda c: c.execute(update(TOOL).values(is_enabled=True)))
+    assert database.read_now(lost_tools, heartbeat) == ["desk"]
+
+
+def test_a_wish_for_more_is_told_once_for_each_permission(database: Database, bot: Bot) -> None:
+    def seed(connection: Connection) -> ToolConnection:
+        that_used(connection, bot, "desk__book")
+        return a_connection(connection, a_tool(connection, bot, "https://desk.example/mcp"), scopes=["read"])
+
+    row = database.write_now(seed)
+    for scope in ("write", "write", "admin", "write"):
+        database.write_now(miss_scopes, row, [scope], NOW)
+    assert [event.data["scopes"] for event in events(database)] == [["write"], ["admin"]]
+    current = database.read_now(lambda c: exactly_one(c, ToolConnection, select(CONNECTION)))
+    assert (current.state, current.wanted_scopes) == ("connected", ["read", "write", "admin"])
+
+
+@pytest.mark.parametrize(
+    ("fields", "is_due"),
+    [
+        ({"refresh_at": NOW}, True),
+        ({"refresh_at": NOW + timedelta(minutes=1)}, False),
+        ({"refresh_at": None}, False),
+        ({"refresh_at": NOW, "state": NEEDS_RECONNECT}, False),
+        ({"refresh_at": NOW, "connected_at": NOW - timedelta(days=31)}, False),
+        ({"refresh_at": NOW, "connected_at": NOW - timedelta(days=31), "used_at": NOW - timedelta(days=29)}, True),
+        ({"refresh_at": NOW, "used_at": NOW - timedelta(days=31)}, True),
+        ({"refresh_at": NOW, "refresh_lease_until": NOW + timedelta(seconds=1)}, False),
+        ({"refresh_at": NOW, "refresh_lease_until": NOW}, True),
+    ],
+)
+def test_what_is_refreshed_by_itself(database: Database, bot: Bot, fields: dict[str, Any], is_due: bool) -> None:
+    database.write_now(lambda c: a_connection(c, a_tool(c, bot, "https://desk.example/mcp"), **fields))
+    assert len(database.read_now(due_refreshes, NOW, 10)) == is_due
