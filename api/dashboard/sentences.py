@@ -22,6 +22,7 @@ MAX_LENGTH = 2_000
 MAX_DEPTH = 5
 # Of the messages that a text can be, those with most letters of their own are looked at.
 MAX_CANDIDATES = 2
+INDEXED = 4
 BLANK = re.compile(r"\{(\w+)\}")
 # Between sentences, and within one.
 PARTS = (re.compile(r"((?<=[.?!]) (?=[A-Z])|\n)"), re.compile(r"(; | \(|\)$)"))
@@ -118,13 +119,16 @@ def _translate(code: str, text: str, depth: int) -> Translation:
     # No message with blanks is one word.
     if " " not in text:
         return Translation(text)
-    # The first of equals: as a whole rather than in parts.
-    return max([*_as_message(code, text, depth), _in_parts(code, text, depth)], key=lambda one: one.score)
+    # The first of equals: what stands in a blank hardly goes on into the next sentence.
+    ways = [_in_parts(code, text, depth), _without_stop(code, text, depth), *_as_message(code, text, depth)]
+    return max(ways, key=lambda one: one.score)
 
 
 def _as_message(code: str, text: str, depth: int) -> Iterator[Translation]:
     """Take it for each message that it can be, with what stands in its blanks translated in its turn."""
-    matches = ((message, message.values(text)) for longest, message in _messages(code) if longest in text)
+    patterns = _patterns(code)
+    near = (*patterns.get(text[:INDEXED], ()), *patterns[""])
+    matches = ((message, message.values(text)) for longest, message in near if longest in text)
     candidates = [(message, values) for message, values in matches if values is not None]
     for message, values in sorted(candidates, key=lambda match: -match[0].length)[:MAX_CANDIDATES]:
         filled = [_value(code, value, depth - 1) for value in values]
@@ -135,6 +139,14 @@ def _as_message(code: str, text: str, depth: int) -> Iterator[Translation]:
         if text[0].isupper():
             whole = whole[0].upper() + whole[1:]
         yield Translation(whole, message.length + sum(value.score for value in filled))
+
+
+def _without_stop(code: str, text: str, depth: int) -> Translation:
+    """Take the full stop for what came after a message, for none of its last blank."""
+    if not text.endswith("."):
+        return Translation(text)
+    bare = _translate(code, text.removesuffix("."), depth - 1)
+    return Translation(f"{bare.text}.", bare.score)
 
 
 def _in_parts(code: str, text: str, depth: int) -> Translation:
@@ -162,12 +174,17 @@ def _spoken_day(text: str) -> str:
 
 
 @cache
-def _messages(code: str) -> list[tuple[str, SentencePattern]]:
-    """List the messages with blanks, each after the longest of its words."""
-    messages = []
+def _patterns(code: str) -> dict[str, list[tuple[str, SentencePattern]]]:
+    """Return the messages with blanks by their first letters, each after the longest of its words.
+
+    Those that begin with a blank, or with less, are under nothing.
+    """
+    patterns: dict[str, list[tuple[str, SentencePattern]]] = {"": []}
     for original, translation in sentences(code).items():
         first, *rest = BLANK.split(original)
         if rest:
             words = (first, *rest[1::2])
-            messages.append((max(words, key=len), SentencePattern(words, tuple(rest[0::2]), translation)))
-    return messages
+            pattern = SentencePattern(words, tuple(rest[0::2]), translation)
+            key = first[:INDEXED] if len(first) >= INDEXED else ""
+            patterns.setdefault(key, []).append((max(words, key=len), pattern))
+    return patterns

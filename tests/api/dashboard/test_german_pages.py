@@ -53,7 +53,7 @@ def said(connection: Any, owner: Owner) -> None:
     )
     a_tool(connection, owner.heartbeat, last_error="The tool server desk lost the connection.")
     a_task(connection, owner.heartbeat, **PAUSED, pause_detail=FAILED)
-    gone = {"is_enabled": False, "disabled_reason": "https://x.example answered 410 Gone."}
+    gone = {"is_enabled": False, "disabled_reason": "https://x.example answered 410 Gone"}
     target = a_target(connection, owner.heartbeat, **gone)
     words = {"last_error": "The target was disabled or deleted."}
     data = {"run": run.uuid, "message": FAILED, "code": "overloaded"}
@@ -155,6 +155,12 @@ SENTENCES = [
         "One run was missed: nothing was there for it on Friday, 27 November 2026, 09:00 (UTC). That is over.",
         "Ein Lauf wurde versäumt: Freitag, 27. November 2026, 09:00 (UTC) war nichts da, das ihn ausführen konnte. Das "
         "ist vorbei.",
+    ),
+    (
+        "https://x.example answered 503 Service Unavailable. Of 2 attempts nobody knows whether they arrived; another "
+        "might be one more.",
+        "https://x.example hat mit 503 Service Unavailable geantwortet. Ob 2 Versuche ankamen, weiß niemand; ein "
+        "weiterer käme vielleicht doppelt an.",
     ),
     # What others write.
     ("The site is down.", "The site is down."),
