@@ -19,6 +19,7 @@ from api.dashboard.sentences import translate
 from api.deps import AccessQuery, Stack
 from api.errors import DATABASE_AWAY, unexpected
 from heartbeat.domain.errors import Forbidden, ProductError, Unavailable
+from heartbeat.domain.text import storable_text
 from heartbeat.store.overview.waiting import WaitingCounts, waiting
 from heartbeat.store.pages import Page
 from heartbeat.store.projects.access import Access
@@ -32,6 +33,7 @@ T = TypeVar("T")
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 SIGN_IN = "/sign-in"
+MAX_SEARCH = 200
 # With the policy `no-referrer` browsers would send `Origin: null` with our own forms.
 HEADERS = {
     "Content-Security-Policy": (
@@ -183,6 +185,11 @@ def page_of(text: str, size: int) -> Page:
     """Read a page number; anything that is no number means the first page."""
     is_number = text.isascii() and text.isdecimal() and len(text) <= 6
     return Page(max(1, int(text)) if is_number else 1, size)
+
+
+def words_of(text: str) -> str:
+    """Read what a page is searched for, as both databases take it."""
+    return storable_text(text.strip()[:MAX_SEARCH])
 
 
 def page_url(path: str, page: Page) -> str:

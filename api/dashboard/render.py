@@ -9,6 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from api.dashboard import translations
 from api.dashboard.navigation import MENU
+from api.dashboard.sent_again import new_draft
 from api.dashboard.sentences import translate
 from api.dashboard.views import formats
 
@@ -57,6 +58,7 @@ def _environment() -> Environment:
         "formats": formats,
         "language": translations.language,
         "menu": MENU,
+        "new_draft": new_draft,
     }
     return environment
 

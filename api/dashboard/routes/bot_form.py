@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
 
 from fastapi import APIRouter, Request
 from sqlalchemy import Connection
@@ -21,6 +22,7 @@ from api.dashboard.edited_meanwhile import (
 )
 from api.dashboard.forms import Form, field_errors, read_form, refusal, validated
 from api.dashboard.pages import PageRoute, Visitor, VisitorDep, html
+from api.dashboard.sent_again import make_once
 from api.dashboard.views.heartbeat_form import model_options
 from api.schemas.bots import CreateBot
 from heartbeat.agents.model_offers import ModelOffer, offered_models
@@ -62,8 +64,12 @@ async def make(request: Request, visitor: VisitorDep) -> Response:
     except ProductError as problem:
         return await _show(visitor, _refused(BotEditor(form), problem))
     fields = {**body.fields(), "attributes": body.attributes()}
-    bot = await visitor.write(store.create_bot, fields, visitor.now())
-    return RedirectResponse(f"/bots/{bot.uuid}?done=created", 303)
+    uuid = await visitor.write(_made, form, fields, visitor.now())
+    return RedirectResponse(f"/bots/{uuid}?done=created", 303)
+
+
+def _made(connection: Connection, access: Access, form: Form, fields: dict[str, Any], now: datetime) -> str:
+    return make_once(connection, access, form, now, lambda: store.create_bot(connection, access, fields, now).uuid)
 
 
 @router.get("/{uuid}/edit")

@@ -10,11 +10,10 @@ from sqlalchemy import Connection, Row
 from starlette.responses import Response
 
 from api.dashboard.forms import Form
-from api.dashboard.pages import PageRoute, VisitorDep, html, page_of, page_url
+from api.dashboard.pages import PageRoute, VisitorDep, html, page_of, page_url, words_of
 from api.dashboard.views import heartbeats, runs, selection
 from api.dashboard.views.first_visit import first_visit
 from api.dashboard.views.strips import LastRuns, read_strips, strip
-from heartbeat.domain.text import storable_text
 from heartbeat.store.credits.ledger import period_credits
 from heartbeat.store.overview import heartbeat_list, projects
 from heartbeat.store.overview.daily_numbers import Days, days_of_project
@@ -27,7 +26,6 @@ router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
 HEARTBEATS_A_PAGE, MAX_HEARTBEATS_A_PAGE = 50, 100
 CHART_DAYS = 14
-MAX_SEARCH = 200
 
 Period = tuple[datetime, datetime]
 
@@ -80,7 +78,7 @@ def filter_of(form: Form) -> HeartbeatFilter:
     """Read which heartbeats an address asks for; what it does not know means all."""
     show, sort = form.get("show"), form.get("sort")
     return HeartbeatFilter(
-        storable_text(form.get("q")[:MAX_SEARCH]),
+        words_of(form.get("q")),
         show if show in heartbeat_list.SHOWN else "",
         sort if sort in heartbeat_list.SORTS else "state",
     )

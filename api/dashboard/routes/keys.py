@@ -8,6 +8,7 @@ from starlette.responses import RedirectResponse, Response
 
 from api.dashboard.forms import Form, field_errors, read_form, refusal, validated
 from api.dashboard.pages import SIGN_IN, PageRoute, Visitor, VisitorDep, html
+from api.dashboard.sent_again import make_once
 from api.dashboard.translations import marked
 from api.dashboard.views.keys import key_lines
 from api.schemas.projects import CreateKey
@@ -18,7 +19,10 @@ from heartbeat.store.tables.projects import ApiKey
 
 router = APIRouter(prefix="/keys", route_class=PageRoute, include_in_schema=False)
 
-NOTICES = {"revoked": marked("The key was revoked: it opens nothing any more.")}
+NOTICES = {
+    "revoked": marked("The key was revoked: it opens nothing any more."),
+    "shown": marked("The key is made already, and was shown. If you have not copied it, revoke it and make another."),
+}
 
 
 @router.get("")
@@ -33,9 +37,11 @@ async def create(request: Request, visitor: VisitorDep) -> Response:
     form = await read_form(request)
     try:
         body = validated(CreateKey, {"name": form.get("name")})
-        key = await visitor.write(_create, body.name, visitor.now())
+        key = await visitor.write(_create, form, body.name, visitor.now())
     except ProductError as problem:
         return await _page(visitor, form, refusal(problem))
+    if key is None:
+        return RedirectResponse("/keys?done=shown", 303)
     frame, _ = await visitor.read_framed(_keys)
     return html("key_made", frame=frame, key=key)
 
@@ -80,8 +86,16 @@ def _keys(connection: Connection, access: Access) -> list[ApiKey]:
     return store.keys(connection, access.project)
 
 
-def _create(connection: Connection, access: Access, name: str, now: datetime) -> store.NewKey:
-    return store.create_key(connection, access.project, name, now)
+def _create(connection: Connection, access: Access, form: Form, name: str, now: datetime) -> store.NewKey | None:
+    """Make the key; `None` when the same form has made it before, for it is shown once."""
+    made: list[store.NewKey] = []
+
+    def create() -> str:
+        made.append(store.create_key(connection, access.project, name, now))
+        return made[0].uuid
+
+    make_once(connection, access, form, now, create)
+    return made[0] if made else None
 
 
 def _revoke(connection: Connection, access: Access, uuid: str, now: datetime) -> None:

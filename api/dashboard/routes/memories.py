@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 from starlette.responses import RedirectResponse, Response
 
 from api.dashboard.forms import Form
-from api.dashboard.pages import PageRoute, VisitorDep, html, page_of
+from api.dashboard.pages import PageRoute, VisitorDep, html, page_of, words_of
 from api.dashboard.translations import gettext as _
 from api.dashboard.translations import marked
 from api.dashboard.views import formats, runs
@@ -54,7 +54,7 @@ async def memories_page(
     visitor: VisitorDep, page: str = "1", bot: str = "", member: str = "", q: str = "", done: str = ""
 ) -> Response:
     """What the project's bots remember; those that fit any of some words come best first."""
-    now, current, words = visitor.now(), page_of(page, MEMORIES_A_PAGE), q.strip()[:200]
+    now, current, words = visitor.now(), page_of(page, MEMORIES_A_PAGE), words_of(q)
     frame, rows = await visitor.read_framed(_rows, MemoryFilter(bot, member, words), current)
     return html(
         "memories",

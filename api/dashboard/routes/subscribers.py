@@ -7,7 +7,8 @@ from sqlalchemy import Connection
 from starlette.responses import RedirectResponse, Response
 
 from api.dashboard.forms import Form, field_errors, read_form, refusal, validated
-from api.dashboard.pages import PageRoute, Visitor, VisitorDep, html, page_of
+from api.dashboard.pages import PageRoute, Visitor, VisitorDep, html, page_of, words_of
+from api.dashboard.sent_again import make_once
 from api.dashboard.translations import gettext as _
 from api.dashboard.translations import marked, ngettext
 from api.dashboard.views import formats, runs
@@ -23,7 +24,7 @@ from heartbeat.store.overview.projects import access_to_bot
 from heartbeat.store.overview.waiting import access_to_subscriber
 from heartbeat.store.pages import Page
 from heartbeat.store.projects.access import Access
-from heartbeat.store.tables.bots import Bot, Subscriber
+from heartbeat.store.tables.bots import Bot
 
 router = APIRouter(prefix="/subscribers", route_class=PageRoute, include_in_schema=False)
 
@@ -40,7 +41,7 @@ async def subscribers_page(
     visitor: VisitorDep, page: str = "1", bot: str = "", q: str = "", done: str = ""
 ) -> Response:
     """Every subscriber of the project, of one bot, or whose name has some words."""
-    now, current, words = visitor.now(), page_of(page, SUBSCRIBERS_A_PAGE), q.strip()[:200]
+    now, current, words = visitor.now(), page_of(page, SUBSCRIBERS_A_PAGE), words_of(q)
     frame, (choices, (members, total)) = await visitor.read_framed(_members, bot, words, current)
     return html(
         "subscribers",
@@ -75,17 +76,20 @@ async def add(request: Request, visitor: VisitorDep) -> Response:
     form, access = await read_form(request), await visitor.access()
     try:
         values = {"project_id": access.project.uuid, **form.filled("bot_id", "email", "name")}
-        member = await visitor.write(_added, validated(CreateSubscriber, values), visitor.now())
+        uuid = await visitor.write(_added, form, validated(CreateSubscriber, values), visitor.now())
     except ProductError as problem:
         no_bot = problem.code == "bot_not_found"
         errors = {"bot_id": problem.message} if no_bot else field_errors(refusal(problem))
         return await _show(visitor, form, errors, problem.status)
-    return RedirectResponse(f"/subscribers/{member.uuid}?done=created", 303)
+    return RedirectResponse(f"/subscribers/{uuid}?done=created", 303)
 
 
-def _added(connection: Connection, access: Access, body: CreateSubscriber, now: datetime) -> Subscriber:
-    access = access_to_bot(connection, access, body.bot_id)
-    return store.create_subscriber(connection, access, body.email, body.name, now)
+def _added(connection: Connection, access: Access, form: Form, body: CreateSubscriber, now: datetime) -> str:
+    def add() -> str:
+        of_bot = access_to_bot(connection, access, body.bot_id)
+        return store.create_subscriber(connection, of_bot, body.email, body.name, now).uuid
+
+    return make_once(connection, access, form, now, add)
 
 
 async def _show(visitor: Visitor, form: Form, errors: dict[str, str], status: int) -> Response:

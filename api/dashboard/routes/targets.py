@@ -20,6 +20,7 @@ from api.dashboard.edited_meanwhile import (
 )
 from api.dashboard.forms import Form, field_errors, read_form, refusal, validated
 from api.dashboard.pages import PageRoute, Visitor, VisitorDep, html
+from api.dashboard.sent_again import make_once
 from api.dashboard.views import target_form as view
 from api.dashboard.views.channel_hints import CHANNEL_HINTS
 from api.notification_targets import NewTarget, new_target, store_target, target_changes
@@ -73,10 +74,10 @@ async def create(request: Request, visitor: VisitorDep, channel: str = "") -> Re
         new = new_target(body, settings)
         if form.get("do") == TEST:
             return await _tried(visitor, TargetEditor(channel, form), new.row)
-        await visitor.write(_created, body, new, visitor.now())
+        uuid = await visitor.write(_created, form, body, new, visitor.now())
     except ProductError as problem:
         return await _page(visitor, TargetEditor(channel, form, problem=refusal(problem)))
-    if new.made_up:
+    if new.made_up and uuid == new.row.uuid:
         return html("target_secret", frame=await visitor.frame(), name=body.name, secrets=new.made_up)
     return RedirectResponse("/notifications?done=added", 303)
 
@@ -187,7 +188,10 @@ def _changed(
 
 
 def _created(
-    connection: Connection, access: Access, body: CreateTarget, new: NewTarget, now: datetime
-) -> store.ListedTarget:
-    owner = access_to_owner(connection, access, body.bot_key, body.heartbeat_key)
-    return store_target(connection, owner, body, new, now)
+    connection: Connection, access: Access, form: Form, body: CreateTarget, new: NewTarget, now: datetime
+) -> str:
+    def create() -> str:
+        owner = access_to_owner(connection, access, body.bot_key, body.heartbeat_key)
+        return store_target(connection, owner, body, new, now).target.uuid
+
+    return make_once(connection, access, form, now, create)

@@ -38,6 +38,7 @@ async def test_subscribers_are_listed_with_their_heartbeats_and_found_by_name_ad
         ("q=50%25", [bob]),
         ("q=%25", [bob]),
         ("q=nobody", []),
+        ("q=ann%00", []),
         (f"bot={owner.bot.uuid}&q=ann", [ann]),
         (f"bot={other.uuid}", []),
     ):

@@ -1,16 +1,18 @@
-"""The form of a new heartbeat, sent again: by a second click at once, later, otherwise, or when it is gone."""
+"""The form of a new thing, sent again: by a second click at once, later, otherwise, or when it is gone."""
 
 import asyncio
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import FromClause, func, select
 
 from api.dashboard.forms import Form
 from heartbeat.store.rows import columns
-from heartbeat.store.tables.bots import Bot
+from heartbeat.store.tables.bots import Bot, Subscriber
 from heartbeat.store.tables.heartbeats import Heartbeat
+from heartbeat.store.tables.projects import ApiKey
 from tests.support.dashboard import Owner
 from tests.support.heartbeat_form import row_at, send, typed_on
+from tests.support.html_pages import HtmlPage
 
 BOT, HEARTBEAT = columns(Bot), columns(Heartbeat)
 NEW_BOT = [("bot_id", "new"), ("bot_name", "Desk")]
@@ -57,3 +59,39 @@ async def test_one_that_was_deleted_can_be_made_again(owner: Owner) -> None:
     gone = await send(owner, "/heartbeats/new", form.fields)
     assert (gone.status_code, "was deleted meanwhile" in gone.text) == (404, True)
     assert (await row_at(owner, await send(owner, "/heartbeats/new", typed_on(gone.text)))).id != saved.id
+
+
+@pytest.mark.parametrize(
+    ("page", "typed", "table"),
+    [
+        ("/bots/new", {"name": "Desk"}, BOT),
+        ("/subscribers/new", {"name": "Ann"}, columns(Subscriber)),
+        ("/keys", {"name": "Laptop"}, columns(ApiKey)),
+    ],
+)
+async def test_two_clicks_make_one_of_whatever_a_form_makes(
+    owner: Owner, page: str, typed: dict[str, str], table: FromClause
+) -> None:
+    html = HtmlPage(await owner.browser.page(page), page)
+    form = next(form for form in html.forms if form.typed and form.method == "post")
+    before = await count(owner, table)
+    fields = dict(form.fields) | typed
+    answers = await asyncio.gather(*(owner.browser.submit(form.action, **fields) for _ in range(3)))
+    assert {answer.status_code for answer in answers} <= {200, 303}
+    assert await count(owner, table) == before + 1
+    await owner.browser.submit(form.action, **{**fields, "name": "Another"})
+    assert await count(owner, table) == before + 2
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_a_key_is_shown_once_also_when_its_page_is_loaded_anew(owner: Owner) -> None:
+    fields = {"name": "Laptop", "draft": "form_1"}
+    shown = await owner.browser.submit("/keys", **fields)
+    again = await owner.browser.submit("/keys", **fields)
+    assert ("hbk_" in shown.text, again.status_code) == (True, 303)
+    assert "made already" in await owner.browser.page(again.headers["location"])
+
+
+async def count(owner: Owner, table: FromClause) -> int:
+    rows = select(func.count()).select_from(table)
+    return await owner.database.read(lambda connection: connection.execute(rows).scalar_one())

@@ -86,7 +86,7 @@ async def test_a_channel_is_tried_before_it_is_saved(owner: Owner, browser: Brow
     path = f"/notifications/new?channel={channel}"
     proposed = {name: value for name, value in shown(await browser.page(path)).items() if name.startswith("config.")}
     async with Receiver() as receiver:
-        typed = {**FORM, **proposed, **named(set_up(channel, receiver))}
+        typed = {**FORM, **proposed, **named(set_up(channel, receiver)), "draft": "form_of_one_target"}
         tried = await browser.submit(path, **typed, do="test")
         assert (tried.status_code, len(receiver.received)) == (200, 1)
         assert "The message was taken" in tried.text
@@ -96,7 +96,8 @@ async def test_a_channel_is_tried_before_it_is_saved(owner: Owner, browser: Brow
         assert {name: shown(tried.text)[name] for name in typed if name.startswith("config.")} == {
             name: value for name, value in typed.items() if name.startswith("config.")
         }
-        saved = await browser.submit(path, **typed, do="save")
+        # A second click makes no second target.
+        saved, _ = [await browser.submit(path, **typed, do="save") for _ in range(2)]
     assert saved.headers["location"] == "/notifications?done=added"
     [target] = await listed(owner)
     kept = {**target.target.config, **secrets_of(owner, target.target)}
