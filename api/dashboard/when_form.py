@@ -47,6 +47,8 @@ def task_schedule(form: Form) -> tuple[str, dict[str, Any]]:
     """Return the `schedule_type` and the `schedule_config` of a task; raises `CadenceError`."""
     kind = form.get("frequency")
     if kind == ONCE:
+        if not form.get("once_at"):
+            raise CadenceError("once_at", "choose a day and a time")
         return ONCE, {"at": form.get("once_at")}
     if kind not in TASK_KINDS:
         raise CadenceError(

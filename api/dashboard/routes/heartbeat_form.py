@@ -27,7 +27,7 @@ from api.dashboard.translations import gettext as _
 from api.dashboard.views import heartbeat_form as views
 from api.dashboard.views.heartbeat_form import EditorRows
 from api.dashboard.views.heartbeats import title
-from api.dashboard.when_form import completed, executions, is_task, when_values
+from api.dashboard.when_form import ONCE, completed, executions, is_task, when_values
 from api.dashboard.zones import reader_zone
 from heartbeat.agents.model_offers import ModelOffer, offered_models
 from heartbeat.domain.cadence.cron import CadenceError
@@ -76,9 +76,11 @@ async def new_page(
     template: str = "",
     source: Annotated[str, Query(alias="from")] = "",
     bot: str = "",
+    frequency: str = "",
 ) -> Response:
-    """A new heartbeat: empty, from a template, or like another; of a bot, if one is named."""
+    """A new heartbeat: empty, from a template, or like another; of a bot, if one is named; a task with `once`."""
     form = await visitor.read(_copy, source) if source else _beginning(template, bot)
+    form = form.replaced([("frequency", ONCE)]) if frequency == ONCE else form
     return await _show(visitor, Editor(form, address(request), is_sent=False, template=template))
 
 

@@ -83,5 +83,8 @@ if (!document.cookie.includes("heartbeat_zone_chosen=") && !document.cookie.incl
   if (address) refresh();
 }
 
+// Who sent a form that was refused is led to what is wrong first.
+document.querySelector("main :is(input, select, textarea)[aria-invalid]")?.focus();
+
 // A second click must not start a second run. Not at once: what a disabled button says is not sent.
 document.addEventListener("submit", ({ submitter }) => { setTimeout(() => { submitter.disabled = true; }); });

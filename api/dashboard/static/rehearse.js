@@ -30,6 +30,11 @@ function finish(isDone) {
   if (next) next.hidden = !isDone;
 }
 
+// What stands beside the form scrolls by itself where it is higher than the window.
+function reveal() {
+  panel.closest(".beside").scrollTop = panel.closest(".tryout").offsetTop;
+}
+
 async function follow(answer, mine) {
   while (mine === newest) {
     lost.hidden = true;
@@ -42,6 +47,7 @@ async function follow(answer, mine) {
     panel.hidden = false;
     panel.replaceChildren(...fresh.childNodes);
     if (isFirst) panel.scrollIntoView({ block: "nearest" });
+    if (isFirst || !fresh.dataset.going) reveal();
     if (!fresh.dataset.going) return finish(fresh.dataset.refused === undefined);
     await new Promise((resolve) => { setTimeout(resolve, EVERY); });
     answer = await fetch(fresh.dataset.going, { cache: "no-store" });

@@ -176,13 +176,14 @@ def decimal(value: float, places: int) -> str:
 
 
 def dollars(nano_usd: int) -> str:
-    """Billionths of a US dollar: "$1.25", "$0.0013", "under $0.0001", and nothing for what cost nothing."""
+    """Billionths of a US dollar: "$1.25", "$0.75", "$0.0013", "under $0.0001", and nothing for what cost nothing."""
     if not nano_usd:
         return ""
     if nano_usd < 100_000:
         return _("under $0.0001")
     dollars = nano_usd / 10**9
-    return _("${amount}").format(amount=decimal(dollars, 2 if dollars >= 1 else 4))
+    digits = 2 if dollars >= 1 or nano_usd % 10_000_000 == 0 else 4
+    return _("${amount}").format(amount=decimal(dollars, digits))
 
 
 def count(value: int, noun: str) -> str:

@@ -65,7 +65,8 @@ def _measured(connection: Connection, access: Access, heartbeat: Heartbeat | Non
             float(access.plan.usual_credits_per_run), f"the usual cost of the plan {access.project.plan}"
         )
     own = newest_runs(connection, bot, heartbeat.id) if heartbeat is not None else []
-    return UsageEstimate(cost, f"the median of this bot's newest {len(of_bot)} runs", slow_ms(own or of_bot))
+    runs = f"the median of this bot's newest {len(of_bot)} runs" if len(of_bot) > 1 else "this bot's only run so far"
+    return UsageEstimate(cost, runs, slow_ms(own or of_bot))
 
 
 def _refusals(connection: Connection, access: Access, resolved: Resolved) -> Iterator[str]:

@@ -245,6 +245,7 @@ def test_a_task_is_as_strict_at_its_fields() -> None:
         "max_executions": "must be a whole number",
         "prompt": "must not be empty",
     }
+    assert wrong(typed(frequency="once", once_at="")) == {"once_at": "choose a day and a time"}
     at = Invalid("schedule_config.at", "write a time")
     assert list(forms.form_errors(at, typed(frequency="once"))) == ["once_at"]
 

@@ -57,7 +57,7 @@ async def test_the_next_run_is_in_the_heartbeats_own_zone(owner: Owner) -> None:
     [mine] = [row for row in rows_of(await owner.browser.page("/")) if "in Kolkata" in row]
     assert ", 09:30</time>" in mine
     assert "</time> IST<" in mine
-    assert 'datetime="' in mine
+    assert "datetime=" in mine
     assert "T04:00:00Z" in mine
 
 
@@ -94,9 +94,9 @@ async def test_credits_and_budget_are_of_this_period_alone(owner: Owner) -> None
     rows = rows_of(await owner.browser.page("/"))
     [now] = [row for row in rows if "spends now" in row]
     [then] = [row for row in rows if "spent before" in row]
-    assert '>85 <span class="muted">of 100</span>' in now
+    assert ">85 <span class=muted>of 100</span>" in now
     assert 'class="meter high"' in now
-    assert '>0 <span class="muted">of 100</span>' in then
+    assert ">0 <span class=muted>of 100</span>" in then
 
 
 async def test_the_first_steps_of_an_empty_project_can_be_taken_as_they_are_printed(owner: Owner) -> None:
