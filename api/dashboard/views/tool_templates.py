@@ -13,14 +13,14 @@ SIGN_IN = {
     "client": marked(
         "You sign in with your account there, in this browser, as a client that you register with its maker first."
     ),
-    "header": marked("It takes a token in a header; write it below as %(header)s."),
+    "header": marked("Write the header %(header)s below, with a token from there."),
 }
 ALSO = {
     "oauth": marked("Or you sign in with your account there, in this browser."),
     "client": marked(
         "Or you sign in with your account there, in this browser, as a client that you register with its maker first."
     ),
-    "header": marked("Or it takes a token in a header; write it below as %(header)s."),
+    "header": marked("Or write the header %(header)s below, with a token from there."),
 }
 
 

@@ -94,20 +94,20 @@ async def test_a_well_known_server_fills_the_form_and_says_how_one_signs_in(owne
     path = f"/bots/{owner.bot.uuid}/tools/new"
     page = await owner.browser.page(path)
     assert f'href="{path}?template=github">GitHub</a>' in page
-    assert "It takes a token" not in page
+    assert "with a token from there" not in page
     page = await owner.browser.page(f"{path}?template=github")
     for words in (
         'value="github"',
         'value="https://api.githubcopilot.com/mcp/"',
         'value="outside_action" checked',
-        "It takes a token in a header; write it below as Authorization: Bearer …. Or you sign in",
+        "Write the header Authorization: Bearer … below, with a token from there. Or you sign in",
         "What the maker of GitHub says of it</a> (read on 28 Nov 2026)",
         f'action="{path}?template=github"',
     ):
         assert words in page
     answer = await owner.browser.submit(f"{path}?template=github", server_label="", server_url="https://desk.example")
-    assert (answer.status_code, "It takes a token" in answer.text) == (400, True)
-    assert "It takes a token" not in await owner.browser.page(f"{path}?template=nobody")
+    assert (answer.status_code, "with a token from there" in answer.text) == (400, True)
+    assert "with a token from there" not in await owner.browser.page(f"{path}?template=nobody")
 
 
 async def test_single_tools_are_switched_and_made_to_ask_and_those_that_are_absent_keep_asking(
