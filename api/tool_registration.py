@@ -10,23 +10,27 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
 from importlib import import_module
-from typing import Any, Literal, cast
+from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from sqlalchemy import Connection
 
 from api.schemas.tools import CreateTool, UpdateTool
-from heartbeat.agents.tools.definitions import DiscoveredTool, McpServer
+from heartbeat.agents.tools.definitions import DiscoveredTool
 from heartbeat.domain.errors import Conflict, Invalid
 from heartbeat.domain.ids import new_id
 from heartbeat.domain.redaction import shown_address
 from heartbeat.domain.tool_pins import canonical
 from heartbeat.egress.addresses import AllowList, read_host
-from heartbeat.secrets.keyring import CannotOpen, Keyring, NoKey, open_headers, open_url, seal_headers, seal_url
+from heartbeat.secrets.keyring import CannotOpen, Keyring, NoKey, seal_headers, seal_url
 from heartbeat.settings import Settings
 from heartbeat.store.projects.access import Access
 from heartbeat.store.tables.bots import Bot, Tool
+from heartbeat.store.tables.tool_connections import ToolConnection
 from heartbeat.store.tools import servers as store
+from heartbeat.store.tools.connections import forget_grants
+from heartbeat.tool_servers.opening import open_server
+from heartbeat.tool_servers.refreshing import Refresher
 
 # A caller is waiting, and those in front of it seldom wait longer than a minute.
 PATIENCE_SECONDS = 20
@@ -36,11 +40,15 @@ USUAL_PORTS = {"http": 80, "https": 443}
 
 @dataclass(frozen=True)
 class ToolListing:
-    """The tools that a server offers, or the problem in words. `warning` names what of its tools cannot be used."""
+    """The tools that a server offers, or the problem in words. `warning` names what of its tools cannot be used.
+
+    `wants_sign_in`: the problem is that nobody has signed in.
+    """
 
     tools: list[DiscoveredTool] = field(default_factory=list)
     problem: str | None = None
     warning: str | None = None
+    wants_sign_in: bool = False
 
 
 def new_tool(bot: Bot, body: CreateTool, settings: Settings) -> Tool:
@@ -89,18 +97,26 @@ def require_open_address(url: str, settings: Settings) -> None:
         )
 
 
-async def list_offered(tool: Tool, settings: Settings) -> ToolListing:
-    """Ask the server of `tool` what it offers now; a failure becomes words that hold no secret."""
+async def list_offered(
+    tool: Tool, settings: Settings, connection: ToolConnection | None = None, refresher: Refresher | None = None
+) -> ToolListing:
+    """Ask the server of `tool` what it offers now; a failure becomes words that hold no secret.
+
+    `connection` is what it is let in with, if somebody signed in, with tokens that `refresher` renews.
+    """
     # In a thread: loading the SDK for the first time takes half a second, in which others want their answers.
     await asyncio.to_thread(import_module, "heartbeat.agents.tools.mcp.client")
     from heartbeat.agents.tools.mcp.client import ToolServerDown, list_tools
 
     seconds = min(tool.timeout_seconds or settings.tool_timeout_seconds, PATIENCE_SECONDS)
     try:
-        server = _server(tool, settings)
+        server = open_server(Keyring.from_settings(settings), tool, connection, refresher)
         listing = await list_tools(server, settings.model_copy(update={"tool_timeout_seconds": seconds}))
-    except (ToolServerDown, CannotOpen) as problem:
+    except CannotOpen as problem:
         return ToolListing(problem=str(problem))
+    except ToolServerDown as problem:
+        has_own = any(name.lower() == "authorization" for name in tool.header_names)
+        return ToolListing(problem=str(problem), wants_sign_in=problem.wants_sign_in and not has_own)
     tools = list(listing.tools.values())
     size = sum(len(json.dumps([one.name, one.description, one.schema, one.annotations])) for one in tools)
     if size > MAX_DEFINITIONS:
@@ -137,7 +153,11 @@ def update_tool(connection: Connection, access: Access, update: ToolUpdate, sett
     tool = store.lock_tool(connection, access, update.before.uuid)
     if update.listing:
         require_same_server(tool, update.before)
-    tool = store.write_tool(connection, tool, changes(update.body, tool, settings), now)
+    fields = changes(update.body, tool, settings)
+    if "server_url" in fields or "authorization" in map(str.lower, update.body.headers or {}):
+        # Tokens are for the server that they were granted for, and for no other; and nobody sends two of these.
+        forget_grants(connection, tool.id)
+    tool = store.write_tool(connection, tool, fields, now)
     return write_listing(connection, tool, update.listing, now) if update.listing else tool
 
 
@@ -204,14 +224,6 @@ def _header_columns(uuid: str, headers: Mapping[str, str], settings: Settings) -
     except NoKey as problem:
         raise Invalid("headers", problem.message, problem.code) from None
     return {"sealed_headers": sealed, "header_names": list(headers)}
-
-
-def _server(tool: Tool, settings: Settings) -> McpServer:
-    keyring = Keyring.from_settings(settings)
-    headers = open_headers(keyring, tool.uuid, tool.sealed_headers)
-    url = open_url(keyring, tool.uuid, tool.sealed_url, tool.server_url)
-    transport = cast(Literal["http", "sse"], tool.transport)
-    return McpServer(tool.uuid, tool.server_label, transport, url, headers)
 
 
 def _origin(url: str) -> tuple[str, str | None, int | None]:

@@ -18,8 +18,9 @@ LIMITS = ("timeout_seconds", "result_bytes")
 
 def new_values_of(form: Form) -> dict[str, Any]:
     """Return the body of a create; raises `Invalid` for headers that are none."""
-    values = {name: form.get(name) for name in (*PLAIN, "require_approval")}
-    return {**values, **limits_of(form), "risks": form.all("risks"), "headers": headers_of(form.get("headers")) or None}
+    values: dict[str, Any] = {name: form.get(name) for name in (*PLAIN, "require_approval")}
+    values |= {**limits_of(form), "risks": form.all("risks"), "headers": headers_of(form.get("headers")) or None}
+    return {**values, "per_member": bool(form.get("per_member"))}
 
 
 def form_of_template(template: ToolTemplate) -> Form:

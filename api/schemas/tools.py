@@ -41,16 +41,19 @@ from api.schemas.tool_fields import (
     ToolName,
     Transport,
 )
+from api.schemas.tool_sign_in import Connection, SignInFields, show_connection
 from api.schemas.tool_template import TEMPLATE, TemplateName, may_come_from_template, or_of_template, with_template
 from heartbeat.domain.field_types import Flag
 from heartbeat.domain.redaction import shown_address
 from heartbeat.store.tables.bots import Tool
+from heartbeat.store.tables.tool_connections import ToolConnection
 
 URL = "https://tools.example.com/mcp"
 AUTHORIZATION = {"Authorization": "Bearer abc123"}
 ACTIVE = "Whether the model may call it."
-COLUMNS = ("server_label", "server_url", "transport", "risks", "is_enabled")
+COLUMNS = ("server_label", "server_url", "transport", "risks", "is_enabled", "per_member")
 LIMITS = ("timeout_seconds", "result_bytes")
+PER_MEMBER = "Whether each subscriber signs in to it, so that their heartbeats use what they themselves may do."
 
 
 def _either(name: str, *elsewhere: str) -> AliasChoices:
@@ -89,7 +92,7 @@ TRANSPORT = "http (streamable HTTP) or sse."
 ON = "Whether its tools are offered to the model."
 
 
-class CreateTool(_ToolFields):
+class CreateTool(_ToolFields, SignInFields):
     model_config = ConfigDict(json_schema_extra=may_come_from_template)
 
     template: TemplateName | None = Field(None, description=TEMPLATE, examples=["linear"])
@@ -108,6 +111,7 @@ class CreateTool(_ToolFields):
     headers: Headers | None = Field(
         None, validation_alias=_either("headers"), description=HEADERS, examples=[AUTHORIZATION]
     )
+    per_member: Flag = Field(False, validation_alias=_either("per_member"), description=PER_MEMBER, examples=[False])
     type: Kind = Field("mcp", description="Always mcp.", examples=["mcp"])
 
     @model_validator(mode="before")
@@ -259,6 +263,11 @@ class ToolObject(BaseModel):
     is_enabled: bool = Field(description=ON, examples=[True])
     timeout_seconds: int | None = Field(description=TIMEOUT, examples=[None, 30])
     result_bytes: int | None = Field(description=RESULT_BYTES, examples=[None, 20_000])
+    per_member: bool = Field(description=PER_MEMBER, examples=[False])
+    connection: Connection | None = Field(
+        description="What was granted by signing in; null for a server that nobody has to sign in to.",
+        examples=[None, example(Connection)],
+    )
     type: str = Field(description="Always mcp.", examples=["mcp"])
     tools: list[ToolEntry] = Field(
         description="What the server offered when it was last connected or refreshed.",
@@ -277,6 +286,13 @@ class ToolObject(BaseModel):
 
 class OneTool(BaseModel):
     tool: ToolObject = Field(description="The tool.", examples=[example(ToolObject)])
+
+
+class ToolToConnect(OneTool):
+    authorize_url: str | None = Field(
+        description="Where a person signs in to the server, within an hour; null if nobody has to.",
+        examples=[None, "https://auth.example.com/authorize?response_type=code&state=…"],
+    )
 
 
 class ListedTool(ToolObject):
@@ -298,8 +314,8 @@ class ToolTried(BaseModel):
     tools_count: int = Field(description="How many tools it offers.", examples=[1])
 
 
-def show_tool(tool: Tool) -> dict[str, Any]:
-    """The `ToolObject` of a row."""
+def show_tool(tool: Tool, connection: ToolConnection | None = None) -> dict[str, Any]:
+    """The `ToolObject` of a row and of the bot's own connection."""
     return {
         "id": tool.uuid,
         "server_label": tool.server_label,
@@ -314,6 +330,8 @@ def show_tool(tool: Tool) -> dict[str, Any]:
         "is_enabled": tool.is_enabled,
         "timeout_seconds": tool.timeout_seconds,
         "result_bytes": tool.result_bytes,
+        "per_member": tool.per_member,
+        "connection": show_connection(connection),
         "type": "mcp",
         "tools": [_entry(entry) for entry in tool.tools],
         "last_error": tool.last_error,

@@ -31,9 +31,11 @@ app = typer.Typer(
 project_app = typer.Typer(help="Projects: who owns bots.")
 key_app = typer.Typer(help="Keys: what opens a project's API.")
 secrets_app = typer.Typer(help="Secret keys: what headers of tools and secrets of targets are kept encrypted with.")
+tool_app = typer.Typer(help="Tools: the MCP servers of bots.")
 app.add_typer(project_app, name="project")
 app.add_typer(key_app, name="key")
 app.add_typer(secrets_app, name="secrets")
+app.add_typer(tool_app, name="tool")
 
 # Commands that load Temporal's or a model's library import their module when they are called.
 
@@ -224,6 +226,19 @@ def revoke_key(
 ) -> None:
     """Make a key useless from now on."""
     projects.revoke_key(Settings(), key_uuid)
+
+
+@tool_app.command("connect")
+def connect_tool(
+    tool_uuid: Annotated[str, typer.Argument(metavar="TOOL", help="The tool's id, as its page and the API show it.")],
+    goes_anywhere: Annotated[
+        bool, typer.Option("--any-host", help="Do not ask before another host than the server's is spoken to.")
+    ] = False,
+) -> None:
+    """Sign in to a tool server: print the address where a person does it, and wait until that is done."""
+    from heartbeat.cli import tools
+
+    tools.connect_tool(Settings(), tool_uuid, goes_anywhere=goes_anywhere)
 
 
 @secrets_app.command("new")

@@ -3,12 +3,11 @@
 from typing import Literal, cast
 
 from heartbeat.agents.tools.definitions import McpServer
-from heartbeat.domain.tool_connections import CONNECTED
+from heartbeat.domain.tool_connections import CONNECTED, NEEDS_RECONNECT, NOT_CONNECTED
 from heartbeat.secrets.connections import open_tokens
 from heartbeat.secrets.keyring import Keyring, open_headers, open_url
 from heartbeat.store.tables.bots import Tool
 from heartbeat.store.tables.tool_connections import ToolConnection
-from heartbeat.tool_servers.access import ConnectionAccess
 from heartbeat.tool_servers.refreshing import Refresher
 
 NOT_SIGNED_IN = "Nobody has signed in to its server yet for whom this run is."
@@ -26,7 +25,12 @@ def open_server(
     url = open_url(keyring, tool.uuid, tool.sealed_url, tool.server_url)
     headers, access = open_headers(keyring, tool.uuid, tool.sealed_headers), None
     if connection is not None and connection.state == CONNECTED:
+        # Two of one header are none.
+        headers = {name: value for name, value in headers.items() if name.lower() != "authorization"}
         if refresher is not None:
+            # Loads the HTTP client, which a process that speaks to no server has no use for.
+            from heartbeat.tool_servers.access import ConnectionAccess
+
             access = ConnectionAccess(refresher, connection)
         else:
             headers |= _authorization(keyring, connection)
@@ -51,6 +55,7 @@ def _authorization(keyring: Keyring, connection: ToolConnection) -> dict[str, st
 def _why_unusable(tool: Tool, connection: ToolConnection | None) -> str:
     if connection is None:
         return NOT_SIGNED_IN if tool.per_member else ""
-    if connection.state == CONNECTED:
-        return ""
-    return NOT_SIGNED_IN if connection.connected_at is None else SIGN_IN_AGAIN
+    if connection.state == NEEDS_RECONNECT:
+        return SIGN_IN_AGAIN
+    # One that the bot itself never signed in to may let it in all the same.
+    return NOT_SIGNED_IN if tool.per_member and connection.state == NOT_CONNECTED else ""

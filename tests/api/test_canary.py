@@ -1,6 +1,7 @@
 """A secret goes in and never comes out: not in an answer, not in a log, not in the database, whatever goes wrong."""
 
 import base64
+import contextlib
 import json
 import logging
 from pathlib import Path
@@ -16,6 +17,7 @@ from heartbeat.store.database import Database
 from heartbeat.store.rows import columns
 from heartbeat.store.tables.bots import Tool
 from tests.support.api import Api
+from tests.support.authorization_server import AuthorizationServer, Fault
 from tests.support.databases import everything
 from tests.support.tool_owner import ask, shop_with
 from tests.support.tool_server import ToolServer
@@ -95,7 +97,8 @@ async def everyday_use(
     which = {"bot_id": bot["id"]}
     server = {**which, "server_label": "desk", "transport": "http", "headers": HEADERS}
     tool = (await listening.call("POST", "/tool", 200, **server, server_url=desk.url))["tool"]
-    refused = (await listening.call("POST", "/tool", 200, **server, server_url=locked_desk.url))["tool"]
+    locked = {**server, "server_label": "locked", "server_url": locked_desk.url}
+    refused = (await listening.call("POST", "/tool", 200, **locked))["tool"]
     config = {"url": down, "headers": HEADERS}
     lost = (await listening.call("POST", "/tool", 200, **which, name="lost", config=config))["tool"]
     for one in (tool, refused, lost):
@@ -125,3 +128,51 @@ async def mistakes(listening: Listening, bot: dict, tool: dict) -> None:
     await listening.raw("PUT", path, '{"headers": {"X-Key": "' + CANARY, 400)
     await listening.raw("PUT", path, json.dumps({"headers": HEADERS}), 401, authorization="Bearer nobody")
     await listening.raw("PUT", path, json.dumps({"headers": HEADERS}), 415, **{"content-type": "text/plain"})
+
+
+async def test_what_a_sign_in_leaves_is_never_seen_again(
+    database: Database, temporal: Client, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Tokens, the secret of our client, and the verifier."""
+    caplog.set_level(logging.DEBUG)
+    # The authorization server is not ours, and logs what it issues.
+    caplog.set_level(logging.CRITICAL, "authlib")
+    with (
+        contextlib.closing(AuthorizationServer()) as authorization,
+        contextlib.closing(ToolServer(authorization=authorization)) as desk,
+    ):
+        back = {
+            "redirect_uris": ["http://127.0.0.1:8400/oauth/callback"],
+            "grant_types": ["authorization_code", "refresh_token"],
+        }
+        authorization.add_client("me", CANARY, token_endpoint_auth_method="client_secret_basic", **back)
+        async with shop_with(database, temporal, tmp_path, secret_keys=new_key(), port=8400) as api:
+            listening, bot = Listening(api), await api.bot()
+            which = {"bot_id": bot["id"]}
+            server = {**which, "server_label": "desk", "server_url": desk.url, "client_id": "me"}
+            new = await listening.call("POST", "/tool", 200, **server, client_secret=CANARY)
+            location = httpx.URL(authorization.approve(new["authorize_url"]))
+            authorization.fault = Fault(400, json.dumps({"error": "invalid_grant", "error_description": CANARY}))
+            page = await api.http.get("/oauth/callback", params=location.params)
+            listening.heard.append(page.text)
+            authorization.fault = None
+            again = await listening.call("POST", f"/tool/{new['tool']['id']}/connect", 200, **which)
+            location = httpx.URL(authorization.approve(again["authorize_url"]))
+            page = await api.http.get("/oauth/callback", params=location.params)
+            listening.heard.append(page.text)
+            assert "desk is connected" in page.text
+            for call in ("test", "refresh"):
+                await listening.ask(bot, new["tool"], call)
+            await listening.call("GET", "/tool", 200, **which)
+            await listening.call("POST", "/tool", 400, **server, client_secret=f"{CANARY}\n")
+        [token] = authorization.register.tokens
+        secrets = [token.access_token, token.refresh_token or "", authorization.token_requests[-1]["code_verifier"]]
+
+    rows, said = everything(database), "\n".join(listening.heard)
+    assert b"notes:read" in rows
+    for secret in [CANARY, *secrets]:
+        assert len(secret) >= 10
+        for form in forms(secret):
+            assert form not in rows
+            assert form not in said.encode()
+            assert form not in caplog.text.encode()

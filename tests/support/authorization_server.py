@@ -37,7 +37,8 @@ from tests.support.thread_server import ThreadServer
 # Authlib refuses plain HTTP, on loopback too.
 os.environ["AUTHLIB_INSECURE_TRANSPORT"] = "1"
 SCOPES = ["notes:read", "notes:write"]
-CONSENT = """<!doctype html><html lang="en"><title>Sign in</title><h1>Let {client} in?</h1><p>It asks for {scope}.</p>
+CONSENT = """<!doctype html><html lang="en"><title>Sign in</title><link rel="icon" href="data:,">
+<h1>Let {client} in?</h1><p>It asks for {scope}.</p>
 <form method="post"><button name="answer" value="allow">Allow</button>
 <button name="answer" value="deny">Deny</button></form></html>"""
 

@@ -59,6 +59,8 @@ SPEAKING = (
     "heartbeat/store/runs/closing.py",
     "heartbeat/store/runs/variants.py",
     "heartbeat/temporal/runs.py",
+    "heartbeat/tool_servers/links.py",
+    "heartbeat/tool_servers/sign_in.py",
 )
 # Texts that are no sentences: what others say, parts of protocols, what an agent is told.
 OTHERS = {

@@ -42,6 +42,7 @@ from api.tool_registration import (
     prepare_update,
     update_tool,
 )
+from api.tool_sign_in import expect_sign_in
 from heartbeat.domain.errors import Conflict, ProductError
 from heartbeat.domain.tool_limits import MAX_RESULT_BYTES, MAX_TIMEOUT_SECONDS, MIN_RESULT_BYTES
 from heartbeat.settings import Settings
@@ -86,7 +87,8 @@ async def connect(uuid: str, request: Request, visitor: VisitorDep, template: st
     ids = {"project_id": access.project.uuid, "bot_id": access.bot.uuid}
     editor = ToolEditor(access.bot, form, template=template)
     try:
-        draft = new_tool(access.bot, validated(CreateTool, {**ids, **new_values_of(form)}), settings)
+        body = validated(CreateTool, {**ids, **new_values_of(form)})
+        draft = new_tool(access.bot, body, settings)
     except ProductError as problem:
         return await _show(visitor, _refused(editor, problem))
     listing = await list_offered(draft, settings)
@@ -94,6 +96,7 @@ async def connect(uuid: str, request: Request, visitor: VisitorDep, template: st
         tool = await visitor.write(_created, uuid, draft, listing, visitor.now())
     except Conflict as problem:
         return await _show(visitor, _refused(editor, problem))
+    await expect_sign_in(visitor.stack, tool, body, listing)
     return RedirectResponse(f"/tools/{tool.uuid}?done=connected", 303)
 
 

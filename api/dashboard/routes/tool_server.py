@@ -30,6 +30,7 @@ from api.dashboard.views.tool_server import (
     USE_FIELDS,
     revision,
     server_page_view,
+    sign_in_view,
 )
 from api.dashboard.views.tools import server_view
 from api.schemas.tools import UpdateTool
@@ -38,23 +39,31 @@ from api.tool_registration import (
     ToolUpdate,
     accept_listing,
     fingerprint,
-    list_offered,
     outcome,
     prepare_update,
     update_tool,
 )
+from api.tool_sign_in import list_now
 from heartbeat.domain.errors import Conflict, ProductError
+from heartbeat.domain.tool_connections import NOT_CONNECTED
 from heartbeat.domain.tool_pins import differences
 from heartbeat.settings import Settings
+from heartbeat.store.bots.subscribers import subscribers
 from heartbeat.store.overview.waiting import ListedServer, access_to_tool
+from heartbeat.store.pages import Page
 from heartbeat.store.projects.access import Access
-from heartbeat.store.tables.bots import Tool
+from heartbeat.store.tables.bots import Subscriber, Tool
+from heartbeat.store.tables.tool_connections import ToolConnection
 from heartbeat.store.tools import servers as store
+from heartbeat.store.tools.connections import connection_of, member_connections
 
 router = APIRouter(prefix="/tools/{uuid}", route_class=PageRoute, include_in_schema=False)
 
+MOST_SUBSCRIBERS = 200
+
 NOTICES = {
     "connected": marked("The server is connected."),
+    "signed_in": marked("You are signed in to the server."),
     "saved": marked("The changes are saved."),
     "on": marked("Its tools are offered again."),
     "off": marked("Its tools are not offered any more, until you switch it on."),
@@ -67,7 +76,7 @@ NOTICES = {
 @router.get("")
 async def server(uuid: str, visitor: VisitorDep, done: str = "") -> Response:
     """One server with its tools."""
-    return await _show(visitor, uuid, _(NOTICES[done]) if done in NOTICES else None)
+    return await show_server(visitor, uuid, _(NOTICES[done]) if done in NOTICES else None)
 
 
 @router.get("/tools")
@@ -79,11 +88,12 @@ async def back(uuid: str) -> Response:
     return RedirectResponse(f"/tools/{quote(uuid)}", 303)
 
 
-async def _show(
+async def show_server(
     visitor: Visitor, uuid: str, done: str | None = None, problem: str = "", status: int = 200, **typed: Any
 ) -> Response:
+    """Show the page of a server. `link` is one with which a subscriber signs in, just made."""
     now = visitor.now()
-    frame, (access, tool) = await visitor.read_framed(bot_and_tool, uuid)
+    frame, (access, tool, connection, audience) = await visitor.read_framed(_server, uuid)
     form = typed.get("form") or use_form(tool)
     return html(
         "tool_server",
@@ -93,6 +103,9 @@ async def _show(
         tool=tool,
         server=server_view(ListedServer(tool, access.bot.name), now),
         view=server_page_view(tool, form, now),
+        sign_in=sign_in_view(tool, connection, now),
+        audience=audience,
+        link=typed.get("link"),
         approvals=translated(APPROVALS),
         form=form,
         changes=typed.get("changes", ()),
@@ -101,22 +114,35 @@ async def _show(
     )
 
 
+def _server(
+    connection: Connection, access: Access, uuid: str
+) -> tuple[Access, Tool, ToolConnection | None, list[tuple[Subscriber, str]]]:
+    """Read a server, its own connection, and for one that is `per_member` its subscribers and how they stand."""
+    access, tool = bot_and_tool(connection, access, uuid)
+    if not tool.per_member:
+        return access, tool, connection_of(connection, tool.id), []
+    states = {member.id: row.state for row, member in member_connections(connection, tool.id)}
+    members, _total = subscribers(connection, access, Page(1, MOST_SUBSCRIBERS))
+    audience = [(member, states.get(member.id, NOT_CONNECTED)) for member in members]
+    return access, tool, connection_of(connection, tool.id), audience
+
+
 @router.post("/tools")
 async def settle(uuid: str, request: Request, visitor: VisitorDep) -> Response:
     """Say which tools of the server are used, and which of them ask first."""
     form = await read_form(request)
     if form.get("do") == THEIRS:
         _access, tool = await visitor.read(bot_and_tool, uuid)
-        return await _show(visitor, uuid, form=with_theirs(form, use_form(tool), USE_FIELDS))
+        return await show_server(visitor, uuid, form=with_theirs(form, use_form(tool), USE_FIELDS))
     try:
         await visitor.write(_settled, uuid, form, visitor.stack.settings, visitor.now())
     except EditedMeanwhile as problem:
         changes = field_changes(problem, USE_FIELDS)
-        return await _show(visitor, uuid, status=409, form=with_changes(form, problem), changes=changes)
+        return await show_server(visitor, uuid, status=409, form=with_changes(form, problem), changes=changes)
     except ProductError as problem:
         if problem.status not in (400, 409):
             raise
-        return await _show(visitor, uuid, None, problem.message, problem.status)
+        return await show_server(visitor, uuid, None, problem.message, problem.status)
     return RedirectResponse(f"/tools/{uuid}?done=saved", 303)
 
 
@@ -148,17 +174,17 @@ async def switch(uuid: str, request: Request, visitor: VisitorDep) -> Response:
 async def test(uuid: str, visitor: VisitorDep) -> Response:
     """Ask the server whether it answers; no tool is called and nothing is stored."""
     _access, tool = await visitor.read(bot_and_tool, uuid)
-    listing = await list_offered(tool, visitor.stack.settings)
+    listing = await list_now(visitor.stack, tool)
     if listing.problem:
-        return await _show(visitor, uuid, None, listing.problem)
-    return await _show(visitor, uuid, " ".join(filter(None, [outcome(tool, listing), listing.warning])))
+        return await show_server(visitor, uuid, None, listing.problem)
+    return await show_server(visitor, uuid, " ".join(filter(None, [outcome(tool, listing), listing.warning])))
 
 
 @router.post("/refresh")
 async def refresh(uuid: str, visitor: VisitorDep) -> Response:
     """Ask the server what it offers now, and show how that differs; what is the same is taken at once."""
     _access, tool = await visitor.read(bot_and_tool, uuid)
-    listing = await list_offered(tool, visitor.stack.settings)
+    listing = await list_now(visitor.stack, tool)
     if not listing.problem and differences(tool.tools, listing.tools):
         return await _review(visitor, tool, listing)
     await visitor.write(write_listing, tool, listing, visitor.now())
@@ -170,7 +196,7 @@ async def accept(uuid: str, request: Request, visitor: VisitorDep) -> Response:
     """Take what was shown; a server that offers something else again by now has that shown first."""
     seen = (await read_form(request)).get("seen")
     _access, tool = await visitor.read(bot_and_tool, uuid)
-    listing = await list_offered(tool, visitor.stack.settings)
+    listing = await list_now(visitor.stack, tool)
     if not listing.problem and fingerprint(listing) != seen:
         return await _review(visitor, tool, listing, 409)
     await visitor.write(write_listing, tool, listing, visitor.now())

@@ -10,7 +10,7 @@ from api.dashboard.routes.tool_server import write_listing
 from api.dashboard.translations import marked
 from api.dashboard.views import runs
 from api.dashboard.views.tools import server_view
-from api.tool_registration import list_offered
+from api.tool_sign_in import list_now
 from heartbeat.store.overview.waiting import ListedServer, count_servers, server_page
 from heartbeat.store.pages import Page
 from heartbeat.store.projects.access import Access
@@ -47,6 +47,6 @@ def _servers(connection: Connection, access: Access, page: Page) -> tuple[list[L
 async def accept(uuid: str, visitor: VisitorDep) -> Response:
     """Take what a server offers now as what its tools are."""
     _access, before = await visitor.read(bot_and_tool, uuid)
-    listing = await list_offered(before, visitor.stack.settings)
+    listing = await list_now(visitor.stack, before)
     await visitor.write(write_listing, before, listing, visitor.now())
     return RedirectResponse(f"/tools?done={'down' if listing.problem else 'accepted'}", 303)

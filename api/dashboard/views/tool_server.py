@@ -5,15 +5,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 from api.dashboard.edited_meanwhile import EditedField
 from api.dashboard.forms import Form
 from api.dashboard.translations import gettext as _
 from api.dashboard.translations import marked
+from api.dashboard.views.formats import Moment, moment
 from api.dashboard.views.tools import ChangeView, change_view
 from heartbeat.domain.redaction import shown_address
+from heartbeat.domain.tool_connections import CONNECTED, NEEDS_RECONNECT, NOT_CONNECTED
 from heartbeat.domain.tool_risks import declared_risks
 from heartbeat.store.tables.bots import Tool
+from heartbeat.store.tables.tool_connections import ToolConnection
 
 RISKS = (
     ("private_data", marked("Reads private data")),
@@ -105,6 +109,58 @@ def server_page_view(tool: Tool, form: Form, now: datetime) -> ServerPage:
         require_approval=tool.require_approval,
         refreshed=revision(tool),
         tools=[_tool_view(tool, place, form, now) for place in range(len(tool.tools))],
+    )
+
+
+@dataclass(frozen=True)
+class SignInView:
+    """How a server stands that wants to be signed in to. `state` is a chip. `host` is where people sign in.
+
+    `offers`: what the button says; `needs_client`: a client has to be registered there by hand first.
+    """
+
+    state: tuple[str, str]
+    host: str
+    is_elsewhere: bool
+    issuer: str
+    scopes: list[str]
+    connected: Moment | None
+    expires: Moment | None
+    is_machine: bool
+    needs_client: bool
+    last_error: str | None
+
+    @property
+    def button(self) -> str:
+        if self.is_machine:
+            return _("Connect")
+        return _("Sign in at {host}").format(host=self.host) if self.host else _("Sign in")
+
+
+SIGN_IN_STATES = {
+    NOT_CONNECTED: ("pending", marked("Not signed in")),
+    CONNECTED: ("on", marked("Signed in")),
+    NEEDS_RECONNECT: ("error", marked("Sign in again")),
+}
+
+
+def sign_in_view(tool: Tool, connection: ToolConnection | None, now: datetime) -> SignInView | None:
+    """Show the bot's own connection; `None` for a server that nobody has to sign in to for it."""
+    if connection is None or tool.per_member:
+        return None
+    kind, words = SIGN_IN_STATES[connection.state]
+    issuer = urlsplit(connection.issuer or "")
+    return SignInView(
+        state=(kind, _(words)),
+        host=issuer.netloc,
+        is_elsewhere=bool(issuer.netloc) and issuer.hostname != urlsplit(tool.server_url).hostname,
+        issuer=connection.issuer or "",
+        scopes=connection.scopes,
+        connected=moment(connection.connected_at, UTC, now) if connection.connected_at else None,
+        expires=moment(connection.expires_at, UTC, now) if connection.expires_at else None,
+        is_machine=connection.grant_type == "client_credentials",
+        needs_client=connection.last_error == "client_needed",
+        last_error=connection.last_error,
     )
 
 

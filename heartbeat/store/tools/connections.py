@@ -8,15 +8,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, delete, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, exists, not_, or_, select, update
 
 from heartbeat.domain.ids import new_id
-from heartbeat.domain.tool_connections import CONNECTED, NEEDS_RECONNECT, NOT_CONNECTED, refresh_time
+from heartbeat.domain.tool_connections import CONNECTED, NEEDS_RECONNECT, refresh_time
 from heartbeat.store.projects.projects import digest
-from heartbeat.store.rows import columns, exactly_one, first, insert, many
+from heartbeat.store.rows import all_joined, columns, exactly_one, first, insert, joined, many
+from heartbeat.store.tables.bots import Bot, Subscriber, Tool
 from heartbeat.store.tables.tool_connections import PendingSignIn, ToolConnection
 
 CONNECTION, SIGN_IN = columns(ToolConnection), columns(PendingSignIn)
+BOT, TOOL, SUBSCRIBER = columns(Bot), columns(Tool), columns(Subscriber)
 SIGN_IN_LASTS = timedelta(hours=1)
 # Longer than a refresh may take, with a second request for the token of before. Who died has left it to others then.
 LEASE = timedelta(minutes=2)
@@ -158,22 +160,49 @@ def want_scopes(connection: Connection, row: ToolConnection, scopes: Sequence[st
     return True
 
 
-def forget_grants(connection: Connection, tool_id: int, now: datetime) -> None:
-    """Forget everything that was granted for a tool: its server is another one now."""
-    connection.execute(delete(CONNECTION).where(CONNECTION.c.tool_id == tool_id, CONNECTION.c.member_id.is_not(None)))
-    values: dict[str, Any] = {
-        "state": NOT_CONNECTED,
-        "issuer": None,
-        "sealed_client": None,
-        "sealed_tokens": None,
-        "scopes": [],
-        "wanted_scopes": [],
-        "refresh_at": None,
-    }
-    values |= {"expires_at": None, "connected_at": None, "last_error": None, "updated_at": now} | _NO_LEASE
-    own = _update(connection, _whose(tool_id, None), values)
-    if own is not None:
-        connection.execute(delete(SIGN_IN).where(SIGN_IN.c.connection_id == own.id))
+def forget_grants(connection: Connection, tool_id: int) -> None:
+    """Forget everything that was granted for a tool, and who is on the way: its server is another one now."""
+    connection.execute(delete(CONNECTION).where(CONNECTION.c.tool_id == tool_id))
+
+
+def note(connection: Connection, connection_id: int, fields: Mapping[str, Any], now: datetime) -> ToolConnection | None:
+    """Write columns of a connection that no token depends on; `None` when it was deleted meanwhile."""
+    return _update(connection, CONNECTION.c.id == connection_id, {**fields, "updated_at": now})
+
+
+def own_connections(connection: Connection, tool_ids: Sequence[int]) -> dict[int, ToolConnection]:
+    """Read the connections of bots themselves, by the tool's number."""
+    which = CONNECTION.c.tool_id.in_(tool_ids) & CONNECTION.c.member_id.is_(None)
+    return {row.tool_id: row for row in many(connection, ToolConnection, select(CONNECTION).where(which))}
+
+
+def member_connections(connection: Connection, tool_id: int) -> list[tuple[ToolConnection, Subscriber]]:
+    """Read the connections of subscribers, and whose they are."""
+    of_members = select(CONNECTION, SUBSCRIBER).join(SUBSCRIBER, SUBSCRIBER.c.id == CONNECTION.c.member_id)
+    of_tool = of_members.where(CONNECTION.c.tool_id == tool_id).order_by(CONNECTION.c.id)
+    return [(row[0], row[1]) for row in all_joined(connection, (ToolConnection, Subscriber), of_tool, {})]
+
+
+def invited(
+    connection: Connection, tool_uuid: str, member_id: int | None
+) -> tuple[Tool, Bot, ToolConnection | None] | None:
+    """Read what a link to sign in is for; `None` when the tool, its bot or the member is gone."""
+    of_tool = select(TOOL, BOT).join(BOT, BOT.c.id == TOOL.c.bot_id)
+    member = exists().where(
+        SUBSCRIBER.c.id == member_id, SUBSCRIBER.c.bot_id == BOT.c.id, SUBSCRIBER.c.deleted_at.is_(None)
+    )
+    whose = not_(TOOL.c.per_member) if member_id is None else and_(TOOL.c.per_member, member)
+    which = of_tool.where(TOOL.c.uuid == tool_uuid, BOT.c.deleted_at.is_(None), whose)
+    row = joined(connection, (Tool, Bot), which, {})
+    return None if row is None else (row[0], row[1], connection_of(connection, row[0].id, member_id))
+
+
+def listing_connection(connection: Connection, tool: Tool) -> ToolConnection | None:
+    """Read the connection with which a server is asked what it offers: of a subscriber, if each has one."""
+    if not tool.per_member:
+        return connection_of(connection, tool.id)
+    latest = select(CONNECTION).where(CONNECTION.c.tool_id == tool.id, CONNECTION.c.state == CONNECTED)
+    return first(connection, ToolConnection, latest.order_by(CONNECTION.c.connected_at.desc()).limit(1))
 
 
 def _free(now: datetime) -> ColumnElement[bool]:

@@ -27,6 +27,16 @@ def tool(connection: Connection, access: Access, uuid: str) -> Tool:
     return row
 
 
+def tool_by_id(connection: Connection, tool_id: int) -> Tool | None:
+    """Read a tool by its number, whosever it is; `None` when it was deleted."""
+    return first(connection, Tool, select(TOOL).where(TOOL.c.id == tool_id))
+
+
+def tool_by_uuid(connection: Connection, uuid: str) -> Tool | None:
+    """Read a tool by its public id, whosever it is; `None` when there is none."""
+    return first(connection, Tool, select(TOOL).where(TOOL.c.uuid == as_public_id(uuid)))
+
+
 def lock_tool(connection: Connection, access: Access, uuid: str) -> Tool:
     """Read a tool that nobody else writes before this transaction ends; raises `NotFound`."""
     row = _lock(connection, _which(access.bot, uuid))

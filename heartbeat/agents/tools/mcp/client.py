@@ -19,7 +19,14 @@ from heartbeat.settings import Settings
 
 
 class ToolServerDown(Exception):
-    """A server's tools cannot be listed. The message says what happened, in words for the user."""
+    """A server's tools cannot be listed. The message says what happened, in words for the user.
+
+    `wants_sign_in`: it lets nobody in who did not sign in, or not with what was sent.
+    """
+
+    def __init__(self, message: str, *, wants_sign_in: bool = False) -> None:
+        super().__init__(message)
+        self.wants_sign_in = wants_sign_in
 
 
 async def list_tools(server: McpServer, settings: Settings) -> Listing:
@@ -33,7 +40,7 @@ async def list_tools(server: McpServer, settings: Settings) -> Listing:
         # What fails after the list is there, while the session closes, does not undo it.
         if not listings:
             words = explain(server, problem, traffic.status, settings.tool_timeout_seconds)
-            raise ToolServerDown(words) from None
+            raise ToolServerDown(words, wants_sign_in=traffic.status == 401) from None
     return listings[0]
 
 

@@ -10,7 +10,10 @@ class NoAuthorization(Exception):
 
 
 class AnotherHost(Exception):
-    """The server sends people to an authorization server on another host, which nobody was shown yet."""
+    """The server sends people to an authorization server on another host, which nobody was shown yet.
+
+    To somebody who only looks, on the same host as well.
+    """
 
     def __init__(self, issuer: str) -> None:
         super().__init__(f"The server wants people to sign in at {host_of(issuer)}, which is another host.")

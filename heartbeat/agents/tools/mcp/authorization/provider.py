@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import httpx2
 from mcp.client.auth.oauth2 import OAuthClientProvider
-from mcp.client.auth.utils import create_client_registration_request, issuers_match
+from mcp.client.auth.utils import create_client_registration_request, get_client_metadata_scopes, issuers_match
 from mcp.shared.auth import (
     OAuthClientInformationFull,
     OAuthClientMetadata,
@@ -51,7 +51,8 @@ class Terms:
     """How a tool is to be signed in to.
 
     `shown_issuer` is the authorization server that a person has seen or named. `document_url` is where our client is
-    described. `client` is the one that was given or used before.
+    described. `client` is the one that was given or used before. `only_looks`: stop at the authorization server,
+    whichever it is, before anything is sent to another host or registered.
     """
 
     redirect_uri: str
@@ -60,6 +61,7 @@ class Terms:
     scopes: tuple[str, ...] = ()
     document_url: str | None = None
     client: OAuthClient | None = None
+    only_looks: bool = False
 
 
 class _NoStorage:
@@ -91,6 +93,8 @@ class Provider(OAuthClientProvider):
             client_name=CLIENT_NAME,
             application_type="native" if is_local else "web",
         )
+        if terms.grant_type == "client_credentials":
+            client_metadata.grant_types = [terms.grant_type]
         # A query may be a secret of its address, and names no other resource.
         super().__init__(
             shown_address(server_url), client_metadata, _NoStorage(), client_metadata_url=terms.document_url
@@ -106,7 +110,7 @@ class Provider(OAuthClientProvider):
         shown = self.terms.shown_issuer
         issuer = next((one for one in advertised if shown is not None and issuers_match(one, shown)), advertised[0])
         is_shown = shown is not None and issuers_match(issuer, shown)
-        if not is_shown and is_other_host(issuer, self.context.server_url):
+        if self.terms.only_looks or (not is_shown and is_other_host(issuer, self.context.server_url)):
             raise AnotherHost(issuer)
         if urlsplit(self.context.server_url).scheme == "https" and urlsplit(issuer).scheme != "https":
             raise AuthorizationProblem("insecure", f"{host_of(issuer)} is not spoken to over https.")
@@ -116,8 +120,12 @@ class Provider(OAuthClientProvider):
         metadata = self.context.oauth_metadata
         if metadata is None:
             raise NoAuthorization
+        if self.terms.only_looks:
+            raise AnotherHost(str(metadata.issuer))
         if self.terms.scopes:
-            self.context.client_metadata.scope = " ".join(self.terms.scopes)
+            self.context.client_metadata.scope = get_client_metadata_scopes(
+                " ".join(self.terms.scopes), None, metadata, self.context.client_metadata.grant_types
+            )
         if self.terms.grant_type == "authorization_code":
             _require_pkce(metadata)
         _require_https(metadata, self.context.server_url)
@@ -127,6 +135,9 @@ class Provider(OAuthClientProvider):
         flow = super()._auth_flow(request)
         try:
             response = yield await anext(flow)
+            if response.is_success:
+                # Some show their tools to everybody, and let only those call them who signed in.
+                response = httpx2.Response(401, request=request)
             while True:
                 outgoing = await flow.asend(response)
                 if self._is_elsewhere(outgoing):
@@ -150,6 +161,8 @@ class Provider(OAuthClientProvider):
         metadata = self.context.oauth_metadata
         if metadata is None:
             raise NoAuthorization
+        if self.terms.only_looks:
+            raise AnotherHost(str(metadata.issuer))
         if metadata.registration_endpoint is None or self.terms.grant_type == "client_credentials":
             raise AuthorizationProblem(
                 "client_needed",
