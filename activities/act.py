@@ -7,6 +7,7 @@ from dataclasses import replace
 from sqlalchemy import Connection
 from temporalio import activity
 
+from activities.call_progress import showing_progress
 from activities.durable_write import write_durably
 from activities.heartbeating import heartbeating
 from activities.toolbox import Toolbox
@@ -128,7 +129,8 @@ class ToolActivities:
             return ToolResult("invalid_arguments", "The arguments are no JSON object; ask again with one.")
         if is_rehearsal:
             return ToolResult("would_ask" if approval_reason else "rehearsed", REHEARSED)
-        result = await self._toolbox.call(tool, arguments, receipt.run.uuid, key)
+        async with showing_progress(self._database, receipt) as on_progress:
+            result = await self._toolbox.call(tool, arguments, receipt.run.uuid, key, on_progress)
         return await self._told_of_new_session(receipt, tool, result) if result.new_session else result
 
     async def _told_of_new_session(self, receipt: CallReceipt, tool: OfferedTool, result: ToolResult) -> ToolResult:

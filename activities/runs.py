@@ -16,7 +16,7 @@ from heartbeat.domain.clock import Clock, utc_now
 from heartbeat.domain.contracts import CloseRunInput, CloseRunResult, OpenRunInput, OpenRunResult
 from heartbeat.domain.credits import rate_for
 from heartbeat.domain.failure_policy import Ending
-from heartbeat.domain.tool_limits import MAX_TIMEOUT_SECONDS
+from heartbeat.domain.tool_limits import LONGEST_CALL_SECONDS
 from heartbeat.settings import Settings
 from heartbeat.store.database import Database
 from heartbeat.store.runs.candidates import TickClaim
@@ -102,7 +102,7 @@ class RunActivities:
             step_attempts=settings.step_attempts,
             run_seconds=run.run_timeout_seconds or settings.run_timeout_seconds,
             max_steps=run.max_steps,
-            tool_seconds=max(settings.tool_timeout_seconds, MAX_TIMEOUT_SECONDS) + OVERHEAD_SECONDS,
+            tool_seconds=max(settings.tool_timeout_seconds, LONGEST_CALL_SECONDS) + OVERHEAD_SECONDS,
         )
 
     @activity.defn

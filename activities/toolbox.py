@@ -1,7 +1,7 @@
 """The tools of a run: rows of the store as agents know them, with the secrets opened here and nowhere else."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from heartbeat.agents.model_names import takes_tools
@@ -68,8 +68,15 @@ class Toolbox:
     async def _changed_listings(self, run_uuid: str) -> "dict[str, Listing]":
         return await self._sessions.changed_listings(run_uuid) if self._sessions is not None else {}
 
-    async def call(self, definition: OfferedTool, arguments: dict[str, Any], run_uuid: str, key: str) -> ToolResult:
-        """Make one call of a run. `key` is the same for every attempt at it."""
+    async def call(
+        self,
+        definition: OfferedTool,
+        arguments: dict[str, Any],
+        run_uuid: str,
+        key: str,
+        on_progress: Callable[[str], None],
+    ) -> ToolResult:
+        """Make one call of a run. `key` is the same for every attempt at it; `on_progress` is told how far it is."""
         if definition.server is None:
             from heartbeat.agents.tools.built_in.tools import call_built_in
 
@@ -80,7 +87,7 @@ class Toolbox:
             from heartbeat.agents.tools.mcp.sessions import Sessions
 
             self._sessions = Sessions(self._settings)
-        return await self._sessions.call(definition, arguments, run_uuid, key)
+        return await self._sessions.call(definition, arguments, run_uuid, key, on_progress)
 
     def close_run(self, run_uuid: str) -> None:
         """Leave the sessions that a run, which is over, has with tool servers."""

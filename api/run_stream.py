@@ -34,10 +34,14 @@ STREAMED = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 @dataclass
 class SeenStates:
-    """What a reader has seen: the run's status, and the first letter of each step's state by its number."""
+    """What a reader has seen: the run's status, and the first letter of each step's state by its number.
+
+    How far calls had come is not part of an event's id: a reader who comes back is told once more.
+    """
 
     status: str = ""
     letters: dict[int, str] = field(default_factory=dict)
+    progress: dict[int, str | None] = field(default_factory=dict)
 
     @classmethod
     def from_id(cls, event_id: str) -> "SeenStates":
@@ -54,7 +58,11 @@ class SeenStates:
 
     def news(self, now: details.RunStates) -> list[int]:
         """List the numbers of the steps that are new or changed."""
-        return [number for number, state in now.states.items() if self.letters.get(number) != state[0]]
+        return [
+            number
+            for number, state in now.states.items()
+            if self.letters.get(number) != state[0] or self.progress.get(number) != now.progress.get(number)
+        ]
 
 
 @dataclass(frozen=True)
@@ -151,6 +159,7 @@ def _run_event(news: RunChanges, seen: SeenStates) -> list[bytes]:
 def _step_events(news: RunChanges, seen: SeenStates) -> Iterator[bytes]:
     for step in news.steps:
         seen.letters[step["number"]] = step["state"][0]
+        seen.progress[step["number"]] = step["progress"]
         yield _event("step", step, seen)
 
 

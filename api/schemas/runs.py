@@ -77,6 +77,10 @@ class StepObject(BaseModel):
         description="What the model calls the tool with; null for a model request.",
         examples=[{"url": "https://example.com/queue"}],
     )
+    progress: str | None = Field(
+        description="Of a call that is being made: what its server said last of how far it has come.",
+        examples=[None, "3 of 10: reading the queue"],
+    )
     answer: str = Field(description="What the model or the tool answered.", examples=["3 open tickets"])
     is_error: bool = Field(description="Whether the call failed.", examples=[False])
     failure_code: str | None = Field(
@@ -165,6 +169,7 @@ def show_step(step: Step, charged: int) -> dict[str, Any]:
         "name": step.name,
         "state": step.state,
         "arguments": parsed(step.arguments),
+        "progress": step.progress,
         "answer": step.answer,
         "is_error": step.failure_code not in (None, *WRITTEN_DOWN, "not_recorded"),
         "failure_code": step.failure_code,

@@ -6,6 +6,8 @@ UNLIMITED = ("anthropic:",)
 
 # What may be set of a server: how long one of its calls may take, and how much of an answer the model reads.
 MAX_TIMEOUT_SECONDS = 600
+# The longest call of a server that goes on saying how far it has come.
+LONGEST_CALL_SECONDS = 3_600
 MIN_RESULT_BYTES, MAX_RESULT_BYTES = 1_024, 1_000_000
 
 

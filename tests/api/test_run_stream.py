@@ -121,7 +121,10 @@ async def test_a_run_is_told_as_it_goes(site: Site) -> None:
         ]
         await site.write(change_step, 3, state="called")
         assert [(await anext(events)).data[name] for name in ("number",)] == [3]
-        await site.write(change_step, 3, state="done", answer="3 tickets")
+        await site.write(change_step, 3, progress="1 of 2")
+        going = await anext(events)
+        assert (going.data["number"], going.data["progress"], going.id) == (3, "1 of 2", "running.dac")
+        await site.write(change_step, 3, state="done", progress=None, answer="3 tickets")
         done = await anext(events)
         assert (done.data["state"], done.data["answer"], done.id) == ("done", "3 tickets", "running.dad")
         await site.end("cancelled")

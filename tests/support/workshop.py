@@ -4,6 +4,9 @@ In a test: `Workshop()`, a thread of its own; `modern` false speaks the protocol
 tests.support.workshop` is the same over pipes.
 """
 
+import asyncio
+import threading
+
 from mcp.server.mcpserver import Context, MCPServer
 from mcp_types import ToolAnnotations, ToolListChangedNotification
 from starlette.responses import PlainTextResponse
@@ -13,6 +16,9 @@ from tests.support.thread_server import ThreadServer
 from tests.support.tool_server import ANY_NAME
 
 READS = ToolAnnotations(read_only_hint=True)
+# While it is not set, `sand` does not end.
+FINISH = threading.Event()
+FINISH.set()
 
 
 def workshop() -> MCPServer:
@@ -39,6 +45,15 @@ def workshop() -> MCPServer:
         await ctx.session.send_notification(ToolListChangedNotification(), ctx.request_id)
         await ctx.notify_tools_changed()
         return "It looks different now."
+
+    @server.tool()
+    async def sand(coats: int, ctx: Context) -> str:
+        """Sand something, coat after coat."""
+        for coat in range(coats):
+            await ctx.report_progress(coat + 1, coats, f"coat\n{coat + 1}")
+        while not FINISH.is_set():
+            await asyncio.sleep(0.01)
+        return "Smooth."
 
     @server.resource("plan://chair", title="The chair", mime_type="text/plain")
     def chair() -> str:

@@ -123,7 +123,7 @@ def _step(step: Step, charged: int, times: RunTimes) -> StepNode:
         arguments=call,
         answer=step.answer,
         result=formats.start(step.answer, LINE) if is_tool else "",
-        state=_(state) if state else "",
+        state=": ".join(filter(None, [_(state) if state else "", step.progress])),
         input_tokens=step.input_tokens,
         output_tokens=step.output_tokens,
         credits=charged,

@@ -25,7 +25,7 @@ LOG: Select[Any] = (
     .where(_OF_BOT)
 )
 GLANCE = (
-    select(RUN.c.id, RUN.c.status, STEP.c.number, STEP.c.state)
+    select(RUN.c.id, RUN.c.status, STEP.c.number, STEP.c.state, STEP.c.progress)
     .outerjoin(STEP, STEP.c.run_id == RUN.c.id)
     .where(_OF_BOT)
     .order_by(STEP.c.number)
@@ -40,11 +40,12 @@ ATTEMPTS = select(ATTEMPT).where(ATTEMPT.c.run_id == bindparam("run")).order_by(
 
 @dataclass(frozen=True)
 class RunStates:
-    """As little of a run as tells whether there is news: its status, and each step's state by its number."""
+    """As little of a run as tells whether there is news: its status, and the state and progress of its steps."""
 
     run_id: int
     status: str
     states: Mapping[int, str]
+    progress: Mapping[int, str]
 
 
 def log(connection: Connection, bot_id: int, uuid: str) -> Row[Any]:
@@ -60,7 +61,8 @@ def glance(connection: Connection, bot_id: int, uuid: str) -> RunStates:
     rows = connection.execute(GLANCE, {"key": as_public_id(uuid), "bot": bot_id}).all()
     if not rows:
         raise NotFound("run", uuid[:64])
-    return RunStates(rows[0].id, rows[0].status, {row.number: row.state for row in rows if row.number is not None})
+    states = {row.number: row.state for row in rows if row.number is not None}
+    return RunStates(rows[0].id, rows[0].status, states, {row.number: row.progress for row in rows if row.progress})
 
 
 def steps(connection: Connection, run_id: int, numbers: Collection[int] | None = None) -> list[Step]:

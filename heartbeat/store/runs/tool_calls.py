@@ -82,6 +82,12 @@ def begin_call(connection: Connection, run_uuid: str, number: int) -> CallReceip
     return CallReceipt(call, run, call.state)
 
 
+def note_progress(connection: Connection, call: Step, words: str) -> None:
+    """Write how far a call that is being made has come; one that is done stays as it is."""
+    going = (STEP.c.id == call.id) & (STEP.c.state == "called")
+    connection.execute(update(STEP).where(going).values(progress=words))
+
+
 @dataclass(frozen=True)
 class CallOutcome:
     """What a call came to. `failure_code` failed, down, unknown, changed or refused; `report` as the agent gave it.
@@ -105,7 +111,11 @@ def finish_call(
     """
     mine = update(STEP).where(STEP.c.id == receipt.call.id)
     written = mine.where(STEP.c.state != "done").values(
-        state="done", answer=outcome.answer, failure_code=outcome.failure_code, duration_ms=outcome.duration_ms
+        state="done",
+        progress=None,
+        answer=outcome.answer,
+        failure_code=outcome.failure_code,
+        duration_ms=outcome.duration_ms,
     )
     if not connection.execute(written).rowcount:
         return

@@ -108,7 +108,8 @@ class Step(SQLModel, table=True):
 
     A tool call is written `asked` with the answer that asks for it, `called` when somebody sets out to make it, and
     `done` with its outcome: a call found `called` was made or not, nobody knows. `answer` is what the model or the
-    tool said, `messages` a model's answer as JSON; `name`, `call_id` and `arguments` (JSON) are a tool call's.
+    tool said, `messages` a model's answer as JSON; `name`, `call_id` and `arguments` (JSON) are a tool call's, and so
+    is `progress`: what its server said last of how far it has come, while it is being made.
     """
 
     id: int = Field(default=None, primary_key=True, sa_type=BIG)
@@ -119,6 +120,7 @@ class Step(SQLModel, table=True):
     name: str | None = None
     call_id: str | None = None
     arguments: str | None = None
+    progress: str | None = None
     answer: str
     messages: str
     final: bool

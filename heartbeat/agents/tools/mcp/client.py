@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 from mcp.client.session import ClientSession
+from mcp.shared.dispatcher import ProgressFnT
 from mcp_types import CallToolRequest, CallToolRequestParams, CallToolResult, PaginatedRequestParams
 
 from heartbeat.agents.tools.definitions import McpServer, OfferedTool, ToolResult
@@ -78,7 +79,12 @@ def change_of(tool: OfferedTool, listing: Listing) -> ToolResult | None:
 
 
 async def request_call(
-    mcp_session: ClientSession, tool: OfferedTool, arguments: dict[str, Any], key: str, settings: Settings
+    mcp_session: ClientSession,
+    tool: OfferedTool,
+    arguments: dict[str, Any],
+    key: str,
+    settings: Settings,
+    on_progress: ProgressFnT,
 ) -> ToolResult:
     """Call the tool once. `key` goes along, so that the server can tell a repetition of this call from a second one."""
     named = {tool.argument_names.get(name, name): value for name, value in arguments.items()}
@@ -87,7 +93,8 @@ async def request_call(
         answer = await read(mcp_session, tool.reads, named, key)
     else:
         # Not `call_tool`: it holds an answer to the server's own schema, and drops one that does not fit it.
-        answer = original(await mcp_session.send_request(CallToolRequest(params=parameters), CallToolResult))
+        request = CallToolRequest(params=parameters)
+        answer = original(await mcp_session.send_request(request, CallToolResult, progress_callback=on_progress))
     if asks_for_input(answer):
         return ToolResult("failed", f"{tool.name} asks a person for more, and nobody is here to answer it.")
     assert tool.server is not None

@@ -6,7 +6,7 @@ the run. The SDK wants a session opened and closed by one task, so each is held 
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any
 
@@ -15,6 +15,7 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import CONNECTION_CLOSED, ToolListChangedNotification
 
 from heartbeat.agents.tools.definitions import McpServer, OfferedTool, ToolResult
+from heartbeat.agents.tools.mcp.call_clock import CallClock
 from heartbeat.agents.tools.mcp.client import change_of, discover, request_call
 from heartbeat.agents.tools.mcp.failures import CallProblem, failed_call
 from heartbeat.agents.tools.mcp.list_changes import listen_for_changes
@@ -60,7 +61,7 @@ class HeldSession:
         """Whether the server may keep something for this session alone."""
         return self.server.transport != "http" or self.traffic.session_id is not None
 
-    async def call(self, tool: OfferedTool, arguments: dict[str, Any], key: str) -> ToolResult:
+    async def call(self, tool: OfferedTool, arguments: dict[str, Any], key: str, clock: CallClock) -> ToolResult:
         """Call a tool once, if it still is what was pinned."""
         self.calls += 1
         try:
@@ -69,7 +70,7 @@ class HeldSession:
                 raise self._problem or MCPError(CONNECTION_CLOSED, "Connection closed")
             if tool.pinned is not None and (changed := change_of(tool, await self._list(self._session))):
                 return changed
-            return await request_call(self._session, tool, arguments, key, self.settings)
+            return await request_call(self._session, tool, arguments, key, self.settings, clock.hear)
         except MCPError as problem:
             raise await self._why(problem) from None
         finally:
@@ -174,25 +175,36 @@ class Sessions:
         self._held: dict[tuple[str, str], HeldSession] = {}
         self._turns = Turns()
 
-    async def call(self, tool: OfferedTool, arguments: dict[str, Any], run_uuid: str, key: str) -> ToolResult:
+    async def call(
+        self,
+        tool: OfferedTool,
+        arguments: dict[str, Any],
+        run_uuid: str,
+        key: str,
+        on_progress: Callable[[str], None] | None = None,
+    ) -> ToolResult:
         """Call a tool once in the run's session with its server; raises nothing but a cancellation.
 
-        `key` is the same for a repetition of this call. A session that the server has lost is opened anew, once, if the
-        call cannot have been carried out. Calls that write are made one after the other.
+        `key` is the same for a repetition of this call; `on_progress` is told how far it has come. A session that the
+        server has lost is opened anew, once, if the call cannot have been carried out. Calls that write are made one
+        after the other.
         """
         async with self._turns.turn(run_uuid, tool):
-            return await self._call(tool, arguments, run_uuid, key)
+            assert tool.server is not None, f"{tool.name} is built in"
+            seconds = tool.server.limited(self._settings).tool_timeout_seconds
+            return await self._call(tool, arguments, run_uuid, key, CallClock(tool.server, seconds, on_progress))
 
-    async def _call(self, tool: OfferedTool, arguments: dict[str, Any], run_uuid: str, key: str) -> ToolResult:
+    async def _call(
+        self, tool: OfferedTool, arguments: dict[str, Any], run_uuid: str, key: str, clock: CallClock
+    ) -> ToolResult:
         server = tool.server
         assert server is not None, f"{tool.name} is built in"
         lost: HeldSession | None = None
-        deadline = asyncio.get_running_loop().time() + server.limited(self._settings).tool_timeout_seconds
         while True:
             held = self._session(run_uuid, server, key)
             try:
-                async with asyncio.timeout_at(deadline):
-                    result = await held.call(tool, arguments, key)
+                async with clock.limit():
+                    result = await held.call(tool, arguments, key, clock)
             except asyncio.CancelledError:
                 # A run whose call is cancelled is over, and so is what a server does for it.
                 await self._drop(held)

@@ -17,6 +17,7 @@ from mcp_types import CONNECTION_CLOSED
 from heartbeat.agents.tools.definitions import AccessToken
 from heartbeat.agents.tools.mcp.envelopes import message
 from heartbeat.agents.tools.mcp.events import ReadableEvents
+from heartbeat.domain.tool_limits import LONGEST_CALL_SECONDS
 
 KEY = "heartbeat/idempotency-key"
 # Its answer is a stream of events for as long as the session, and its failure ends nothing else.
@@ -81,6 +82,8 @@ class SessionTransport(httpx2.AsyncBaseTransport):
         is_listening = rpc_request.get("method") == LISTEN
         if key:
             request.headers[KEY_HEADER] = key
+            # Whoever waits for the answer ends it, and later if the server says how far it has come.
+            request.extensions["heartbeat.deadline"] = asyncio.get_running_loop().time() + LONGEST_CALL_SECONDS
         if is_listening:
             _take_time(request)
         try:
