@@ -47,6 +47,7 @@ FINDING = {
     "snoozed": marked("Snoozed"),
     "resolved": marked("Resolved"),
 }
+REPORTED = {"ok": marked("Done"), "nothing_to_report": marked("Nothing to report"), "failed": marked("Failed")}
 DELIVERY = {
     "pending": marked("On its way"),
     "held": marked("Held"),

@@ -134,7 +134,8 @@ def report(run: Run) -> ReportView | None:
         return None
     reported = run.report.get("findings") or ()
     findings = [(finding["severity"], finding["title"], finding.get("detail") or "") for finding in reported]
-    return ReportView(str(run.report.get("outcome", "")).replace("_", " "), run.report.get("summary"), findings)
+    outcome = str(run.report.get("outcome", ""))
+    return ReportView(_(formats.REPORTED.get(outcome, outcome)), run.report.get("summary"), findings)
 
 
 def rehearsal_view(rehearsal: Rehearsal) -> RehearsalView:

@@ -69,14 +69,16 @@ def said(connection: Any, owner: Owner) -> None:
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 async def test_no_page_says_in_english_what_is_there_in_german(owner: Owner) -> None:
-    phrases = english_phrases()
+    # A schedule is said anew, by no message of the catalogue.
+    phrases = [*english_phrases(), "Every 90 minutes", "At 00:00, on"]
     await owner.database.write(one_of_everything, owner, "Zaun")
     await owner.database.write(said, owner)
     owner.browser.headers["accept-language"] = "de"
     pages = await every_page(owner.browser)
     forms = {path_of(form.action): form for page in pages.values() for form in page.forms if form.typed}
     refused = {f"refused: {path}": await _refused(owner, form) for path, form in forms.items()}
-    english = {address: english_on(page, phrases) for address, page in (pages | refused).items()}
+    nothing = {"an error": HtmlPage((await owner.browser.get("/heartbeats/hb_nope")).text)}
+    english = {address: english_on(page, phrases) for address, page in (pages | refused | nothing).items()}
     assert {address: found for address, found in english.items() if found} == {}
     owner.browser.cookies.set(translations.COOKIE, "en")
     assert english_on(HtmlPage(await owner.browser.page("/tools")), phrases)
@@ -142,7 +144,7 @@ SENTENCES = [
     (
         "Failed 3 times in a row; the last error: gpt:5: the provider failed. It is tried again at 2026-11-27 09:00 "
         "(UTC); enable it to have it run sooner.",
-        "3-mal in Folge fehlgeschlagen; der letzte Fehler: gpt:5: Beim Anbieter ist etwas fehlgeschlagen. Der nächste "
+        "3‑mal in Folge fehlgeschlagen; der letzte Fehler: gpt:5: Beim Anbieter ist etwas fehlgeschlagen. Der nächste "
         "Versuch ist am 27. Nov. 2026 09:00 (UTC); früher läuft er, wenn er eingeschaltet wird.",
     ),
     (
