@@ -34,6 +34,8 @@ Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 SIGN_IN = "/sign-in"
 MAX_SEARCH = 200
+# What the sign-in page asks for is not written into a page.
+SIGN_IN_KEY = "key"
 # With the policy `no-referrer` browsers would send `Origin: null` with our own forms.
 HEADERS = {
     "Content-Security-Policy": (
@@ -72,7 +74,7 @@ class PageRoute(APIRoute):
             except ProductError as problem:
                 if isinstance(problem, Unavailable):
                     log.warning("request %s: %s", request.scope["heartbeat.request_id"], problem)
-                response = _error_page(problem)
+                response = _error_page(problem, await _to_send_again(request, problem))
             except Exception:
                 log.exception("request %s: %s failed", request.scope["heartbeat.request_id"], request.scope["path"])
                 response = _error_page(unexpected())
@@ -81,6 +83,14 @@ class PageRoute(APIRoute):
             return response
 
         return guarded
+
+
+@dataclass(frozen=True)
+class Unsent:
+    """A form that did not get through, and where it was sent to."""
+
+    target: str
+    fields: list[tuple[str, str]]
 
 
 @dataclass(frozen=True)
@@ -199,22 +209,34 @@ def page_url(path: str, page: Page) -> str:
 
 async def _to_sign_in(request: Request) -> Response:
     """Lead to the sign-in page and from there back; a form that was sent waits in that page and is not lost."""
-    path: str = request.scope["path"]
-    # Browsers leave some characters as they are that the sign-in page takes for no page of ours.
-    query = quote(request.url.query, safe="=&%+")
-    target = f"{path}?{query}" if query else path
+    target = _target(request)
     if request.method == "POST":
         form = await read_form(request)
         return html("sign_in", 401, next=target if form.fields else "/", problem=None, unsent=form.fields)
     return RedirectResponse(SIGN_IN if target == "/" else f"{SIGN_IN}?next={quote(target)}", 303)
 
 
-def _error_page(problem: ProductError) -> Response:
+def _target(request: Request) -> str:
+    path: str = request.scope["path"]
+    # Browsers leave some characters as they are that the sign-in page takes for no page of ours.
+    query = quote(request.url.query, safe="=&%+")
+    return f"{path}?{query}" if query else path
+
+
+async def _to_send_again(request: Request, problem: ProductError) -> Unsent | None:
+    """Return what was typed when something is not reachable for now: it waits in the page that says so."""
+    if request.method != "POST" or not isinstance(problem, Unavailable):
+        return None
+    fields = [field for field in (await read_form(request)).fields if field[0] != SIGN_IN_KEY]
+    return Unsent(_target(request), fields) if fields else None
+
+
+def _error_page(problem: ProductError, unsent: Unsent | None = None) -> Response:
     # Where the database is stays our secret: the log has it.
     message = DATABASE_AWAY if problem.code == "database_unavailable" else problem.message
     if problem.details:
         message = "; ".join(f"{detail.field}: {translate(detail.message)}" for detail in problem.details)
-    response = html("error", problem.status, status=problem.status, message=translate(message))
+    response = html("error", problem.status, status=problem.status, message=translate(message), unsent=unsent)
     if problem.retry_after is not None:
         response.headers["Retry-After"] = str(problem.retry_after)
     return response

@@ -42,6 +42,8 @@ async function follow(answer, mine) {
     if (answer.status === 401) return;
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     const fresh = page.getElementById("rehearsal") ?? page.querySelector("main");
+    // What is sent again is sent by the button above.
+    for (const form of fresh.querySelectorAll("form")) form.remove();
     for (const fold of panel.querySelectorAll("details[open][id]")) fresh.querySelector(`#${CSS.escape(fold.id)}`)?.setAttribute("open", "");
     const isFirst = panel.hidden || (panel.querySelector(".pair") === null) !== (fresh.querySelector(".pair") === null);
     panel.hidden = false;

@@ -12,6 +12,7 @@ from heartbeat.settings import Settings
 from heartbeat.store.database import Database
 from heartbeat.temporal.client import connect
 from tests.support.dashboard import SITE, Owner, browsing
+from tests.support.html_pages import HtmlPage
 from tests.support.model_server import ModelServer, says
 from tests.support.patience import until
 from tests.support.ports import free_port
@@ -116,6 +117,10 @@ async def test_without_a_database_there_is_a_page_too(temporal: Client) -> None:
             assert "127.0.0.1" not in answer.text
             assert answer.headers["retry-after"]
             assert (await browser.post("/sign-in", data={"key": "x"}, headers={"origin": SITE})).status_code == 503
+            typed = {"key": "hbk_x", "name": '<b>"Desk"', "draft": "form_1"}
+            answer = await browser.post("/bots/new?a=b", data=typed, headers={"origin": SITE} | headers)
+            form = next(form for form in HtmlPage(answer.text).forms if form.action == "/bots/new?a=b")
+            assert dict(form.fields) == {"name": '<b>"Desk"', "draft": "form_1"}
 
 
 async def test_our_own_mistakes_are_a_page_that_tells_nothing(owner: Owner) -> None:
