@@ -264,6 +264,8 @@ def main() -> NoReturn:
         code = app(standalone_mode=False)
     except typer.TyperException as problem:
         _fail(f"{problem.format_message()} (`--help` shows what there is)", problem.exit_code)
+    except typer.Abort:
+        _fail("Stopped.")
     except (ValidationError, SettingsError) as problem:
         _fail(explain(problem))
     except UnicodeDecodeError as problem:

@@ -233,8 +233,12 @@ async def test_each_subscriber_signs_in(
     assert [(one["member_id"], one["state"]) for one in listed] == [(ann["uuid"], "connected")]
     assert len((await read(shop, bot, new["tool"]))["tools"]) > 5
 
+    await shop.delete("/subscriber/delete", bot_id=bot["id"], member_id=ann["uuid"])
+    assert (await shop.get(f"{path}/connections", bot_id=bot["id"])).json()["connections"] == []
+    assert (await shop.http.get("/oauth/connect", params={"link": link})).status_code == 404
+
     other = await create(shop, bot, guarded_desk, server_label="other")
-    refused = await shop.post(f"/tool/{other['tool']['id']}/connect", bot_id=bot["id"], member_id=ann["uuid"])
+    refused = await shop.post(f"/tool/{other['tool']['id']}/connect", bot_id=bot["id"], member_id=ben["uuid"])
     assert "per_member" in error_of(refused, 400)["message"]
 
 

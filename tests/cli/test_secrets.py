@@ -11,6 +11,15 @@ from sqlalchemy import Connection, select
 
 from heartbeat.cli.secrets import BATCH_SIZE, Rotation
 from heartbeat.domain.secret_keys import new_key, read_keys
+from heartbeat.domain.tool_connections import OAuthClient, OAuthTokens, SignInContext
+from heartbeat.secrets.connections import (
+    open_client,
+    open_sign_in,
+    open_tokens,
+    seal_client,
+    seal_sign_in,
+    seal_tokens,
+)
 from heartbeat.secrets.key_file import KEY_FILE
 from heartbeat.secrets.keyring import Keyring, config_row, open_headers, seal_headers, url_row
 from heartbeat.settings import Settings
@@ -19,6 +28,8 @@ from heartbeat.store.notifications.targets import create_target
 from heartbeat.store.rows import columns, exactly_one
 from heartbeat.store.tables.bots import Bot, Tool
 from heartbeat.store.tables.notifications import Target
+from heartbeat.store.tables.tool_connections import PendingSignIn, ToolConnection
+from heartbeat.store.tools.connections import NewSignIn, begin_sign_in, ensure_connection, note
 from heartbeat.store.tools.servers import create_tool, lock_tool, write_tool
 from heartbeat.up.run import prepare
 from tests.support.commands import Run
@@ -78,6 +89,33 @@ def test_rotation_seals_everything_with_the_first_key(store: Database, heartbeat
     assert opened(store, NEW) == {uuid: {"X-Key": uuid} for uuid in uuids}
     again = heartbeat("secrets", "rotate", HEARTBEAT_SECRET_KEYS=NEW)
     assert again.out == f"Sealed anew with {NEW_ID}: 0. Sealed with it already: {BATCH_SIZE + 7}.\n"
+
+
+def test_what_a_sign_in_leaves_is_sealed_anew(store: Database, heartbeat: Run) -> None:
+    old, new = Keyring(read_keys(OLD)), Keyring(read_keys(NEW))
+    client = OAuthClient(origin="given", information={"client_id": "me", "client_secret": "s3cret"})
+    tokens = OAuthTokens(access_token="access", refresh_token="refresh")
+    context = SignInContext(verifier="v" * 43, redirect_uri="https://x.test/", scope=None, client=client)
+
+    def before(connection: Connection) -> None:
+        access = access_to(connection, a_bot(connection, a_project(connection)))
+        fields = {"server_label": "desk", "server_url": "https://desk.test/mcp", "transport": "http"}
+        row = ensure_connection(connection, create_tool(connection, access, fields, NOW).id, None, {}, NOW)
+        sealed = {
+            "sealed_client": seal_client(old, row.uuid, client),
+            "sealed_tokens": seal_tokens(old, row.uuid, tokens),
+        }
+        note(connection, row.id, sealed, NOW)
+        sealed_context = seal_sign_in(old, "signin_1", context)
+        begin_sign_in(connection, NewSignIn("signin_1", row.id, "state", sealed_context), NOW)
+
+    store.write_now(before)
+    assert heartbeat("secrets", "rotate", HEARTBEAT_SECRET_KEYS=f"{NEW},{OLD}").code == 0
+    row = store.read_now(lambda c: exactly_one(c, ToolConnection, select(columns(ToolConnection))))
+    pending = store.read_now(lambda c: exactly_one(c, PendingSignIn, select(columns(PendingSignIn))))
+    assert open_client(new, row.uuid, row.sealed_client) == client
+    assert open_tokens(new, row.uuid, row.sealed_tokens) == tokens
+    assert open_sign_in(new, pending.uuid, pending.sealed_context) == context
 
 
 @pytest.mark.parametrize("command", [("migrate",), ("secrets", "rotate")])

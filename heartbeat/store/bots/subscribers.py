@@ -14,6 +14,7 @@ from heartbeat.store.projects.members import NOT_DELETED, subscriber
 from heartbeat.store.rows import columns, exactly_one, many
 from heartbeat.store.tables.bots import Bot, Subscriber
 from heartbeat.store.tables.heartbeats import Heartbeat
+from heartbeat.store.tools.connections import forget_grants_of_member
 
 SUBSCRIBER, BOT, HEARTBEAT = columns(Subscriber), columns(Bot), columns(Heartbeat)
 
@@ -50,9 +51,9 @@ def forget_subscriber(connection: Connection, access: Access, key: str) -> None:
 
 
 def delete_subscriber(connection: Connection, access: Access, key: str, now: datetime) -> list[str]:
-    """Delete a member with its heartbeats, targets and memories; returns the heartbeats whose schedules must follow.
+    """Delete a member with its heartbeats, targets, memories and what it signed in to. Raises `NotFound`.
 
-    Raises `NotFound`.
+    Returns the heartbeats whose schedules must follow.
     """
     # `configure` locks the bot too: no heartbeat is made for a member that is being deleted.
     bot = lock_bot(connection, access.bot)
@@ -60,4 +61,5 @@ def delete_subscriber(connection: Connection, access: Access, key: str, now: dat
     connection.execute(update(SUBSCRIBER).where(SUBSCRIBER.c.id == member.id).values(deleted_at=now))
     delete_targets(connection, TARGET.c.member_id == member.id, now)
     forget_member(connection, member)
+    forget_grants_of_member(connection, member.id)
     return delete_heartbeats(connection, (HEARTBEAT.c.bot_id == bot.id) & (HEARTBEAT.c.member_id == member.id), now)

@@ -165,6 +165,11 @@ def forget_grants(connection: Connection, tool_id: int) -> None:
     connection.execute(delete(CONNECTION).where(CONNECTION.c.tool_id == tool_id))
 
 
+def forget_grants_of_member(connection: Connection, member_id: int) -> None:
+    """Forget everything that was granted to a subscriber."""
+    connection.execute(delete(CONNECTION).where(CONNECTION.c.member_id == member_id))
+
+
 def note(connection: Connection, connection_id: int, fields: Mapping[str, Any], now: datetime) -> ToolConnection | None:
     """Write columns of a connection that no token depends on; `None` when it was deleted meanwhile."""
     return _update(connection, CONNECTION.c.id == connection_id, {**fields, "updated_at": now})

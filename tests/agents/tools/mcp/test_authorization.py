@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -149,6 +150,38 @@ async def test_a_machine_signs_in_by_itself(
     listing = await list_tools(at(desk, Authorization=f"Bearer {grant.tokens.access_token}"), settings)
     assert "read_note" in listing.tools
     assert "s3cret" not in repr(client) + repr(grant)
+
+
+async def test_a_client_is_known_by_its_document(
+    authorization: AuthorizationServer, desk: ToolServer, settings: Settings
+) -> None:
+    document = "https://heartbeat.example/oauth/client.json"
+    described = {"redirect_uris": [BACK], "token_endpoint_auth_method": "none"}
+    authorization.documents[document] = {**described, "grant_types": ["authorization_code", "refresh_token"]}
+    sign_in = await sign_in_to(desk, settings, replace(TERMS, document_url=document))
+    assert fields_of(sign_in.authorize_url)["client_id"] == document
+    assert (sign_in.context.client.origin, authorization.register.clients) == ("metadata_document", {})
+    back = fields_of(authorization.approve(sign_in.authorize_url))
+    assert (await finish_sign_in(sign_in.context, back["code"], back["iss"], settings)).tokens.access_token
+
+
+@pytest.mark.parametrize(
+    ("lie", "code"),
+    [
+        ({"code_challenge_methods_supported": ["plain"]}, "no_pkce"),
+        ({"code_challenge_methods_supported": None}, "no_pkce"),
+        ({"issuer": "https://evil.example.com"}, "bad_metadata"),
+        ({"token_endpoint": "javascript:alert(1)"}, None),
+    ],
+)
+async def test_metadata_that_is_not_gone_on_with(
+    authorization: AuthorizationServer, desk: ToolServer, settings: Settings, lie: dict[str, Any], code: str | None
+) -> None:
+    truth = authorization.metadata()
+    authorization.metadata = lambda: {**truth, **lie}  # type: ignore[method-assign]
+    with pytest.raises(AuthorizationProblem if code else NoAuthorization) as problem:
+        await prepare_client(at(desk), TERMS, settings)
+    assert getattr(problem.value, "code", None) == code
 
 
 async def test_a_refusal_is_told_by_its_code_alone(
