@@ -8,6 +8,7 @@ from temporalio import activity
 from temporalio.client import Client
 
 from activities.clocks import TickClock, follow
+from activities.heartbeating import heartbeating
 from heartbeat.domain.clock import Clock, utc_now
 from heartbeat.settings import Settings
 from heartbeat.store.credits.audit import audit_newest
@@ -72,10 +73,10 @@ class UpkeepActivities:
         """Keep tools signed in, also while no run is on; returns how many have new tokens."""
         due, refreshed = await self._database.read(due_refreshes, self._now(), BATCH_SIZE), 0
         latest = asyncio.get_running_loop().time() + REFRESH_SECONDS
-        while due and asyncio.get_running_loop().time() < latest:
-            activity.heartbeat()
-            refreshed += await refresh_all(self._refresher, due[:REFRESHES_AT_ONCE])
-            due = due[REFRESHES_AT_ONCE:]
+        async with heartbeating():
+            while due and asyncio.get_running_loop().time() < latest:
+                refreshed += await refresh_all(self._refresher, due[:REFRESHES_AT_ONCE])
+                due = due[REFRESHES_AT_ONCE:]
         return refreshed
 
     @activity.defn

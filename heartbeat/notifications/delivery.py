@@ -13,6 +13,7 @@ from heartbeat.settings import Settings
 from heartbeat.store.notifications.outbox import DeliveryOutcome
 from heartbeat.store.runs.approvals import sealed_as
 from heartbeat.store.tables.notifications import Target
+from heartbeat.tool_servers.links import connect_url
 
 MAX_ERROR_LENGTH = 500
 log = logging.getLogger(__name__)
@@ -80,6 +81,14 @@ def approval_link(keyring: Keyring, settings: Settings, approval_uuid: str) -> s
 def page_link(settings: Settings, path: str) -> str | None:
     """Make the link to a page of the dashboard; `None` without an address that people can open."""
     return None if settings.public_url is None else f"{settings.public_url.rstrip('/')}{path}"
+
+
+def sign_in_link(settings: Settings, now: datetime, tool_uuid: str, member_id: int | None) -> str | None:
+    """Make the link to the page where somebody signs in to a tool; `None` without such an address or a key."""
+    try:
+        return None if settings.public_url is None else connect_url(settings, tool_uuid, member_id, now)
+    except NoKey:
+        return None
 
 
 def seal_config(keyring: Keyring, target_uuid: str, secrets: dict[str, Any]) -> str | None:

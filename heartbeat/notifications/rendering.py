@@ -49,17 +49,22 @@ def render_message(
     outgoing: OutgoingMessage,
     approval_link: Callable[[str], str | None] = lambda _: None,
     page_link: Callable[[str], str | None] = lambda _: None,
+    sign_in_link: Callable[[str, int | None], str | None] = lambda *_: None,
 ) -> Message:
     """Put one event into a message in full, and several into one with a line each.
 
-    `approval_link` makes the link to an approval's page from its public id, and `page_link` that to a page of the
-    dashboard from its path, if they can be linked to.
+    `approval_link` makes the link to an approval's page from its public id, `page_link` that to a page of the dashboard
+    from its path, and `sign_in_link` that to the page on which somebody signs in to a tool, for themselves if a member
+    is given, if they can be linked to.
     """
     parts = outgoing.parts
     if outgoing.total == 1:
         kind, rendered, data = _single(parts[0], approval_link)
-        if kind in (TOOL_CHANGED, SIGN_IN_NEEDED):
+        if kind == TOOL_CHANGED:
             rendered = rendered._replace(link=page_link("/tools"))
+        if kind == SIGN_IN_NEEDED:
+            member_id = parts[0].heartbeat.member_id if data["per_member"] else None
+            rendered = rendered._replace(link=sign_in_link(data["tool_id"], member_id))
     else:
         kind, rendered, data = _summary(parts, outgoing.total)
     of_one_heartbeat = len({part.heartbeat.id for part in parts}) == 1

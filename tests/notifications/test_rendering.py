@@ -2,9 +2,16 @@
 
 from datetime import timedelta
 
+import httpx
+import pytest
+from pydantic import SecretStr
+
 from heartbeat.domain.failure_policy import Ending
-from heartbeat.store.notifications.events import APPROVAL, record_event
+from heartbeat.domain.secret_keys import new_key
+from heartbeat.store.notifications.events import APPROVAL, SIGN_IN_NEEDED, record_event, record_shared_event
+from heartbeat.store.notifications.outbox import overdue_notifications
 from heartbeat.store.tables.heartbeats import Heartbeat
+from heartbeat.tool_servers.links import ConnectLink, read_link
 from tests.support.receiver import Receiver
 from tests.support.store_world import StoreWorld
 
@@ -104,3 +111,54 @@ async def test_an_approval_that_cannot_be_linked_to_says_where_it_is_decided(
     _, _, text = await read(world, receiver, *uuids)
     assert receiver.received[-1].json["data"]["link"] is None
     assert text.endswith("\nDecide on the dashboard's page Approvals, or with POST /v1/bot/approval/decide (apr_1).")
+
+
+LOST = {"tool_id": "tool_1", "server_label": "tickets", "per_member": False, "code": "invalid_grant"}
+SIGN_IN = "Sign in on the dashboard's page Tools, or at the address of POST /v1/bot/tool/tool_1/connect."
+
+
+@pytest.mark.parametrize(
+    ("data", "priority", "title", "text"),
+    [
+        (
+            LOST | {"heartbeats": ["hb_1"]},
+            "urgent",
+            "Support desk: a person has to sign in to tickets again",
+            "Its authorization server does not take our sign-in any more (invalid_grant). One heartbeat that uses it "
+            "pauses when next due, and goes on once somebody has signed in.",
+        ),
+        (
+            LOST | {"heartbeats": []},
+            "urgent",
+            "Support desk: a person has to sign in to tickets again",
+            "Its authorization server does not take our sign-in any more (invalid_grant).",
+        ),
+        (
+            LOST | {"heartbeats": ["hb_1"], "code": "insufficient_scope", "scopes": ["tickets:write"]},
+            "normal",
+            "Support desk: tickets wants another permission",
+            "It wants more than it was granted: tickets:write. What it was granted goes on to work.",
+        ),
+    ],
+)
+async def test_a_sign_in_that_is_needed_says_who_waits(
+    world: StoreWorld, receiver: Receiver, data: dict, priority: str, title: str, text: str
+) -> None:
+    world.target(receiver.url)
+    world.database.write_now(lambda c: record_shared_event(c, [world.heartbeat], SIGN_IN_NEEDED, data, world.now))
+    [notification] = world.notifications()
+    assert await read(world, receiver, notification.uuid) == (priority, title, f"{text}\n{SIGN_IN}")
+
+
+async def test_the_message_of_a_sign_in_links_to_it(world: StoreWorld, receiver: Receiver) -> None:
+    world.target(receiver.url, cooldown_seconds=3600)
+    await world.deliver(*world.fails().notification_uuids)
+    secrets = {"secret_keys": SecretStr(new_key()), "public_url": "https://heartbeat.example/"}
+    world.settings = world.settings.model_copy(update=secrets)
+    data = LOST | {"heartbeats": []}
+    world.database.write_now(lambda c: record_shared_event(c, [world.heartbeat], SIGN_IN_NEEDED, data, world.now))
+    [uuid] = world.database.read_now(overdue_notifications, world.now, 10)
+    assert (await world.deliver(uuid)).status == "delivered", "at once, whatever was sent before"
+    link = httpx.URL(receiver.received[-1].json["data"]["link"])
+    assert (link.host, link.path) == ("heartbeat.example", "/oauth/connect")
+    assert read_link(world.settings, link.params["link"], world.now) == ConnectLink("tool_1", None, world.now)

@@ -3,20 +3,27 @@
 import asyncio
 import contextlib
 import signal
+import threading
 from collections.abc import Iterator
+from functools import partial
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from heartbeat.agents.tools.mcp.client import list_tools
+from heartbeat.domain.secret_keys import new_key
+from heartbeat.secrets.connections import tokens_row
+from heartbeat.secrets.keyring import Keyring
 from heartbeat.store.database import Database
+from heartbeat.store.projects.sealed_secrets import SEALED_COLUMNS, seal_anew
 from heartbeat.store.tools.connections import LEASE, due_refreshes
 from heartbeat.tool_servers.refreshing import refresh_all
 from tests.support.authorization_grants import Rotation
 from tests.support.authorization_server import BROKEN_JSON, Fault, refusal
 from tests.support.databases import ON_SQLITE
-from tests.support.patience import PATIENCE
+from tests.support.patience import PATIENCE, until
 from tests.support.processes import start
 from tests.support.signed_in import HOUR, SignedIn, signed_in
 
@@ -66,6 +73,51 @@ async def test_a_refusal_is_told_once(signed_in: SignedIn, error: str) -> None:
 
     signed_in.authorization.fault = None
     assert (await signed_in.sign_in()).state == "connected"
+
+
+@ON_SQLITE
+async def test_a_refresh_token_that_never_counted_gives_way_to_the_one_before(signed_in: SignedIn) -> None:
+    signed_in.authorization.register.rotation = "lenient"
+    refreshed = await signed_in.refresher().refresh(signed_in.row())
+    # The authorization server came back from a backup that does not have what it answered last.
+    del signed_in.authorization.register.tokens[-1]
+
+    again = await signed_in.refresher().refresh(refreshed)
+    assert (again.state, signed_in.authorization.times("refresh_token")) == ("connected", 3)
+    assert "read_note" in (await list_tools(signed_in.server(), signed_in.settings)).tools
+
+
+async def test_what_is_granted_is_kept_though_nobody_waits_for_it_any_more(signed_in: SignedIn) -> None:
+    before, refresher = signed_in.row(), signed_in.refresher()
+    asked, goes_on = threading.Event(), threading.Event()
+
+    def stand_still() -> None:
+        asked.set()
+        goes_on.wait(PATIENCE)
+
+    signed_in.authorization.before_answering = stand_still
+    run = asyncio.create_task(refresher.refresh(before))
+    assert await asyncio.to_thread(asked.wait, PATIENCE)
+    run.cancel()
+    await asyncio.wait([run])
+    # Meanwhile the operator changes the key of the installation.
+    keys = signed_in.settings.secret_keys
+    assert keys is not None
+    signed_in.settings.secret_keys = SecretStr(f"{new_key()},{keys.get_secret_value()}")
+    refresher.keyring = Keyring.from_settings(signed_in.settings)
+    await signed_in.database.write(seal_anew, TOKENS, 0, 10, partial(resealed, refresher.keyring))
+    goes_on.set()
+
+    after = await until(signed_in.row, lambda row: row.refreshed_at is not None)
+    assert refresher.tokens(after).access_token == signed_in.authorization.register.tokens[-1].access_token
+    assert (after.state, after.refresh_holder) == ("connected", None)
+
+
+TOKENS = next(one for one in SEALED_COLUMNS if one.row_name is tokens_row)
+
+
+def resealed(keyring: Keyring, text: str, row: str) -> str:
+    return keyring.seal(keyring.open(text, row), row)
 
 
 # Of a refresh by turns; the authorization server has issued the new tokens from the third on.

@@ -75,6 +75,7 @@ def _tell(connection: Connection, row: ToolConnection, code: str, scopes: Sequen
     data: dict[str, Any] = {
         "tool_id": tool.uuid,
         "server_label": tool.server_label,
+        "per_member": tool.per_member,
         "code": code,
         "heartbeats": [one.uuid for one in waiting],
     }

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Connection, and_, func, or_, select, update
 
-from heartbeat.store.notifications.events import APPROVAL
+from heartbeat.store.notifications.events import APPROVAL, SIGN_IN_NEEDED
 from heartbeat.store.notifications.targets import ConfigChanges, change_target_config
 from heartbeat.store.rows import all_joined, columns, first, joined
 from heartbeat.store.tables.bots import Bot
@@ -32,6 +32,8 @@ MAX_SEPARATE = 5
 # A summary names this many; of the others it says how many there are.
 MAX_PARTS = 50
 OVERDUE_AFTER = timedelta(seconds=60)
+# They are neither held nor in a summary: each has a link of its own, and somebody waits for what it leads to.
+WITH_LINKS = (APPROVAL, SIGN_IN_NEEDED)
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,7 @@ def begin_delivery(connection: Connection, uuid: str, now: datetime) -> Outgoing
             return _settle(connection, notification, DeliveryOutcome(error, final=True), now)
     elif notification.next_attempt_at > now:
         return DeliveryState(notification.status, notification.next_attempt_at)
-    is_urgent = _kind(connection, notification) == APPROVAL
+    is_urgent = _kind(connection, notification) in WITH_LINKS
     if not is_urgent and not notification.attempts:
         if target.quiet_until is not None and target.quiet_until > now:
             return _hold(connection, notification, target.quiet_until)
@@ -129,8 +131,14 @@ def finish_delivery(connection: Connection, uuid: str, outcome: DeliveryOutcome,
 
 
 def overdue_notifications(connection: Connection, now: datetime, limit: int) -> list[str]:
-    """List notifications that are due and whose workflow may never have been started, or be gone."""
-    overdue = select(NOTIFICATION.c.uuid).where(NOTIFICATION.c.next_attempt_at < now - OVERDUE_AFTER)
+    """List notifications that are due and whose workflow may never have been started, or be gone.
+
+    Those of a sign-in that is needed are started by nobody else.
+    """
+    kind = select(EVENT.c.kind).where(EVENT.c.id == NOTIFICATION.c.event_id).scalar_subquery()
+    is_new = (NOTIFICATION.c.attempts == 0) & (kind == SIGN_IN_NEEDED)
+    is_late = NOTIFICATION.c.next_attempt_at < now - OVERDUE_AFTER
+    overdue = select(NOTIFICATION.c.uuid).where(NOTIFICATION.c.next_attempt_at <= now, or_(is_late, is_new))
     return list(connection.execute(overdue.order_by(NOTIFICATION.c.next_attempt_at).limit(limit)).scalars())
 
 
@@ -174,14 +182,14 @@ def _count_lost_attempt(connection: Connection, notification: Notification) -> N
 
 
 def _gather(connection: Connection, notification: Notification) -> None:
-    """Take along what was held for a summary, or what has piled up; an approval's links go in no summary."""
+    """Take along what was held for a summary, or what has piled up; what has a link of its own goes in no summary."""
     kind = select(EVENT.c.kind).where(EVENT.c.id == NOTIFICATION.c.event_id).scalar_subquery()
     waiting = and_(
         NOTIFICATION.c.target_id == notification.target_id,
         NOTIFICATION.c.next_attempt_at.is_not(None),
         NOTIFICATION.c.id != notification.id,
         NOTIFICATION.c.begun_at.is_(None),
-        kind != APPROVAL,
+        kind.not_in(WITH_LINKS),
     )
     others = connection.execute(select(NOTIFICATION.c.id, NOTIFICATION.c.status).where(waiting)).all()
     was_held = notification.status == "held" or any(row.status == "held" for row in others)
