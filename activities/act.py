@@ -13,7 +13,7 @@ from activities.heartbeating import heartbeating
 from activities.toolbox import Toolbox
 from heartbeat.agents.tools.approval_reasons import reason_to_ask
 from heartbeat.agents.tools.arguments import read_arguments
-from heartbeat.agents.tools.definitions import OfferedTool, ToolResult
+from heartbeat.agents.tools.definitions import Answers, OfferedTool, ToolResult
 from heartbeat.domain.clock import Clock, utc_now
 from heartbeat.domain.contracts import ActInput, ActResult
 from heartbeat.domain.text import storable, storable_text
@@ -24,7 +24,7 @@ from heartbeat.settings import Plan
 from heartbeat.store.database import Database
 from heartbeat.store.heartbeats.task_effects import unsynced_tasks
 from heartbeat.store.notifications.outbox import unsent_notifications
-from heartbeat.store.runs.approvals import ask
+from heartbeat.store.runs.approvals import approved_question, ask, ask_in_call
 from heartbeat.store.runs.recordings import recorded_outcome
 from heartbeat.store.runs.tool_calls import (
     CallOutcome,
@@ -35,7 +35,7 @@ from heartbeat.store.runs.tool_calls import (
     was_called_before,
 )
 from heartbeat.store.runs.tool_changes import ToolChange, record_change
-from heartbeat.store.tables.runs import Run
+from heartbeat.store.tables.runs import Approval, Run
 from heartbeat.store.tools.toolset import Toolset, toolset
 
 # It tells what its agent thinks of its run, and acts on nothing: a replay makes its own.
@@ -48,6 +48,10 @@ NEW_SESSION = (
     "(This call was made in a new session with {}. What earlier calls left open there, such as a page or a login, "
     "may be gone.)"
 )
+BROKEN_OFF = {
+    "denied": "This call was broken off: its server asked a person something, and the answer was no.",
+    "expired": "This call was broken off: its server asked a person something, and nobody answered in time.",
+}
 REFUSED = {
     "denied": "This call was not made: a person was asked, and said no.",
     "expired": "This call was not made: a person was asked, and nobody answered in time, which counts as a no.",
@@ -86,38 +90,59 @@ class ToolActivities:
             if approval_reason and receipt.before == "asked" and not receipt.run.dry_run:
                 approval = await self._database.write(ask, receipt, approval_reason, self._now())
                 if approval.state == "pending":
-                    seconds = (approval.expires_at - self._now()).total_seconds()
-                    return ActResult(seconds, await self._notification_uuids(receipt))
+                    return await self._wait(receipt, approval)
                 if approval.state != "approved":
-                    await self._finish(receipt, CallOutcome(REFUSED[approval.state], "refused"))
+                    refused = BROKEN_OFF if approval.reason == "elicitation" else REFUSED
+                    await self._finish(receipt, CallOutcome(refused[approval.state], "refused"))
                     return ActResult()
-            tells = await self._make(step, tool, approval_reason) or receipt.call.name == "notify_user"
+            result = await self._make(step, tool, approval_reason, await self._answers(receipt, tool))
+            if result is not None and result.question is not None:
+                asking = write_durably(self._database, ask_in_call, receipt, result.question, self._now())
+                return await self._wait(receipt, await asking)
+            tells = receipt.call.name == "notify_user" or (result is not None and result.outcome == "changed")
         return ActResult(notification_uuids=await self._notification_uuids(receipt) if tells else ())
+
+    async def _wait(self, receipt: CallReceipt, approval: Approval) -> ActResult:
+        seconds = (approval.expires_at - self._now()).total_seconds()
+        return ActResult(seconds, await self._notification_uuids(receipt))
+
+    async def _answers(self, receipt: CallReceipt, tool: OfferedTool | None) -> Answers:
+        """How what the server asks is answered: by a person if that is allowed, and one was not asked already."""
+        if tool is None or tool.server is None or tool.server.elicitation == "decline" or receipt.run.dry_run:
+            return Answers()
+        if not receipt.approval:
+            return Answers(may_ask=True)
+        approved = await self._database.read_inline(approved_question, receipt.call)
+        return Answers(approved is not None, approved)
 
     async def _notification_uuids(self, receipt: CallReceipt) -> tuple[str, ...]:
         return await self._database.read(unsent_notifications, receipt.run.id)
 
-    async def _make(self, step: ActInput, tool: OfferedTool | None, approval_reason: ApprovalReason | None) -> bool:
-        """Make the call; returns whether its tool was found changed, which somebody may have to be told."""
+    async def _make(
+        self, step: ActInput, tool: OfferedTool | None, approval_reason: ApprovalReason | None, answers: Answers
+    ) -> ToolResult | None:
+        """Make the call, and write what it came to unless its server waits for an answer; `None` if that was known."""
         receipt = await self._database.write(begin_call, step.run_uuid, step.number)
         if receipt.over:
-            return False
+            return None
         started = time.monotonic()
-        result = await self._call(receipt, tool, approval_reason, f"{step.run_uuid}:{step.number}")
-        if (is_changed := result.outcome == "changed") and tool and tool.server:
+        result = await self._call(receipt, tool, approval_reason, answers)
+        if result.question is not None:
+            return result
+        if result.outcome == "changed" and tool and tool.server:
             change = ToolChange(tool.server.uuid, tool.on_server, tool.name, result.discovered)
             await self._database.write(record_change, receipt.run, change, self._now())
         await self._finish(receipt, _outcome(result, round((time.monotonic() - started) * 1000)))
         if isinstance(result.effect, ScheduleTaskEffect):
             await self._sync_tasks(receipt.run)
-        return is_changed
+        return result
 
     async def _tool(self, receipt: CallReceipt, tools: Toolset) -> OfferedTool | None:
         offered = await self._toolbox.offered(receipt.run, tools)
         return next((tool for tool in offered if tool.name == receipt.call.name), None)
 
     async def _call(
-        self, receipt: CallReceipt, tool: OfferedTool | None, approval_reason: ApprovalReason | None, key: str
+        self, receipt: CallReceipt, tool: OfferedTool | None, approval_reason: ApprovalReason | None, answers: Answers
     ) -> ToolResult:
         if tool is None:
             return ToolResult("failed", f"There is no tool {receipt.call.name} here, or it may not be used any more.")
@@ -129,8 +154,12 @@ class ToolActivities:
             return ToolResult("invalid_arguments", "The arguments are no JSON object; ask again with one.")
         if is_rehearsal:
             return ToolResult("would_ask" if approval_reason else "rehearsed", REHEARSED)
+        key = f"{receipt.run.uuid}:{receipt.call.number}"
+        if answers.approved is not None:
+            # To its server it is another call than the one that was broken off.
+            key += ":approved"
         async with showing_progress(self._database, receipt) as on_progress:
-            result = await self._toolbox.call(tool, arguments, receipt.run.uuid, key, on_progress)
+            result = await self._toolbox.call(tool, arguments, receipt.run.uuid, key, on_progress, answers)
         return await self._told_of_new_session(receipt, tool, result) if result.new_session else result
 
     async def _told_of_new_session(self, receipt: CallReceipt, tool: OfferedTool, result: ToolResult) -> ToolResult:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from heartbeat.agents.model_names import takes_tools
-from heartbeat.agents.tools.definitions import McpServer, OfferedTool, ToolResult
+from heartbeat.agents.tools.definitions import Answers, McpServer, OfferedTool, ToolResult
 from heartbeat.domain.tool_limits import max_tools
 from heartbeat.secrets.keyring import CannotOpen, Keyring
 from heartbeat.settings import Settings
@@ -75,8 +75,12 @@ class Toolbox:
         run_uuid: str,
         key: str,
         on_progress: Callable[[str], None],
+        answers: Answers,
     ) -> ToolResult:
-        """Make one call of a run. `key` is the same for every attempt at it; `on_progress` is told how far it is."""
+        """Make one call of a run. `key` is the same for every attempt at it; `on_progress` is told how far it is.
+
+        `answers` are for what its server asks in the middle of it.
+        """
         if definition.server is None:
             from heartbeat.agents.tools.built_in.tools import call_built_in
 
@@ -87,7 +91,7 @@ class Toolbox:
             from heartbeat.agents.tools.mcp.sessions import Sessions
 
             self._sessions = Sessions(self._settings)
-        return await self._sessions.call(definition, arguments, run_uuid, key, on_progress)
+        return await self._sessions.call(definition, arguments, run_uuid, key, on_progress, answers)
 
     def close_run(self, run_uuid: str) -> None:
         """Leave the sessions that a run, which is over, has with tool servers."""

@@ -8,7 +8,7 @@ import json
 import ssl
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AliasChoices, BaseModel, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -37,7 +37,8 @@ class Plan(BaseModel):
 class StdioTool(BaseModel):
     """An MCP server that workers start as a command, which is why only the operator can name one.
 
-    `bots` are the public ids of the bots that may use it; none means every bot. `risks` are those of its tools.
+    `bots` are the public ids of the bots that may use it; none means every bot. `risks` are those of its tools, and
+    `elicitation` what becomes of what it asks in the middle of a call.
     """
 
     command: str
@@ -45,6 +46,7 @@ class StdioTool(BaseModel):
     env: dict[str, SecretStr] = Field(default_factory=dict)
     bots: list[str] = Field(default_factory=list)
     risks: list[Risk] = Field(default_factory=list)
+    elicitation: Literal["decline", "approval"] = "decline"
 
 
 AppriseName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]

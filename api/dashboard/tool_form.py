@@ -11,7 +11,7 @@ from heartbeat.gallery.tool_templates import ToolTemplate
 from heartbeat.store.tables.bots import Tool
 
 KEEP, REPLACE, FORGET = "keep", "replace", "forget"
-NEW = Form([("transport", "http"), ("require_approval", "never")])
+NEW = Form([("transport", "http"), ("require_approval", "never"), ("elicitation", "decline")])
 PLAIN = ("server_label", "server_url", "transport")
 LIMITS = ("timeout_seconds", "result_bytes")
 
@@ -20,7 +20,7 @@ def new_values_of(form: Form) -> dict[str, Any]:
     """Return the body of a create; raises `Invalid` for headers that are none."""
     values: dict[str, Any] = {name: form.get(name) for name in (*PLAIN, "require_approval")}
     values |= {**limits_of(form), "risks": form.all("risks"), "headers": headers_of(form.get("headers")) or None}
-    return {**values, "per_member": bool(form.get("per_member"))}
+    return {**values, "elicitation": form.get("elicitation") or None, "per_member": bool(form.get("per_member"))}
 
 
 def form_of_template(template: ToolTemplate) -> Form:
@@ -37,6 +37,7 @@ def values_of(form: Form) -> dict[str, Any]:
             # An update of the API leaves it as it is.
             raise Invalid(name, "must not be empty")
     values = {**{name: form.get(name) for name in PLAIN}, **limits_of(form), "risks": form.all("risks")}
+    values["elicitation"] = form.get("elicitation") or None
     if form.get("keep_headers") == FORGET:
         return {**values, "headers": None}
     if form.get("keep_headers") != REPLACE:
@@ -72,6 +73,7 @@ def saved_values(tool: Tool) -> dict[str, Any]:
         **{name: str(getattr(tool, name) or "") for name in LIMITS},
         "headers": secret_mark(tool.sealed_headers),
         "risks": sorted(tool.risks),
+        "elicitation": tool.elicitation,
     }
 
 
@@ -80,13 +82,14 @@ def wanted_values(form: Form, tool: Tool) -> dict[str, Any]:
     kept = {KEEP: secret_mark(tool.sealed_headers), FORGET: ""}
     headers = kept.get(form.get("keep_headers") or KEEP, REPLACE)
     typed = {name: form.get(name) for name in (*PLAIN, *LIMITS)}
+    typed["elicitation"] = form.get("elicitation") or tool.elicitation
     return {**typed, "headers": headers, "risks": sorted(form.all("risks"))}
 
 
 def form_of(tool: Tool) -> Form:
     """Return the form of a server as it is; its headers are kept, and its address is without its query."""
     fields = [("server_label", tool.server_label), ("server_url", shown_address(tool.server_url))]
-    fields += [("transport", tool.transport), ("keep_headers", KEEP)]
+    fields += [("transport", tool.transport), ("keep_headers", KEEP), ("elicitation", tool.elicitation)]
     fields += [(name, str(limit)) for name in LIMITS if (limit := getattr(tool, name)) is not None]
     form = Form([*fields, *(("risks", risk) for risk in tool.risks)])
     return with_loaded(form, saved_values(tool))

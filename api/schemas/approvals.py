@@ -43,8 +43,9 @@ class ApprovalObject(BaseModel):
     step: int = Field(description="The number of the call among the run's steps.", examples=[2])
     tool: str = Field(description="The tool, as the model names it.", examples=["crm__delete_contact"])
     arguments: Any = Field(description="What the model calls the tool with.", examples=[{"id": 42}])
-    reason: Literal["registration", "combination"] = Field(
-        description="Why it waits: the tool was registered so, or of what its agent can do in combination.",
+    reason: Literal["registration", "combination", "elicitation"] = Field(
+        description="Why it waits: the tool was registered so; of what its agent can do in combination; or its server "
+        "asks something in the middle of the call.",
         examples=["registration"],
     )
     why: str = Field(

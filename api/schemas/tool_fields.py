@@ -69,6 +69,12 @@ RESULT_BYTES = (
     "(HEARTBEAT_TOOL_RESULT_BYTES)."
 )
 
+ELICITATION = (
+    "What becomes of a question that the server asks in the middle of a call: decline, or approval. With approval a "
+    "person is asked, and the call is made anew after a yes."
+)
+
+Elicitation = Literal["decline", "approval"]
 Timeout = Annotated[int, Field(ge=1, le=MAX_TIMEOUT_SECONDS), WHOLE]
 ResultBytes = Annotated[int, Field(ge=MIN_RESULT_BYTES, le=MAX_RESULT_BYTES), WHOLE]
 Label = Annotated[Words, Field(max_length=255)]

@@ -27,12 +27,14 @@ from api.schemas.pages import PageNumber, PerPage
 from api.schemas.response_fields import CreatedAt, PaginationField, Succeeded, Total, UpdatedAt
 from api.schemas.tool_fields import (
     APPROVAL,
+    ELICITATION,
     MAX_TOOLS,
     RESULT_BYTES,
     RISK,
     TIMEOUT,
     Address,
     Approval,
+    Elicitation,
     Kind,
     Label,
     ResultBytes,
@@ -51,7 +53,7 @@ from heartbeat.store.tables.tool_connections import ToolConnection
 URL = "https://tools.example.com/mcp"
 AUTHORIZATION = {"Authorization": "Bearer abc123"}
 ACTIVE = "Whether the model may call it."
-COLUMNS = ("server_label", "server_url", "transport", "risks", "is_enabled", "per_member")
+COLUMNS = ("server_label", "server_url", "transport", "risks", "is_enabled", "per_member", "elicitation")
 LIMITS = ("timeout_seconds", "result_bytes")
 PER_MEMBER = "Whether each subscriber signs in to it, so that their heartbeats use what they themselves may do."
 
@@ -70,6 +72,10 @@ class _ToolFields(OfBot):
     )
     result_bytes: ResultBytes | None = Field(
         None, validation_alias=_either("result_bytes"), description=RESULT_BYTES, examples=[20_000]
+    )
+
+    elicitation: Elicitation | None = Field(
+        None, validation_alias=_either("elicitation"), description=ELICITATION, examples=["approval"]
     )
 
     def fields(self) -> dict[str, Any]:
@@ -263,6 +269,7 @@ class ToolObject(BaseModel):
     is_enabled: bool = Field(description=ON, examples=[True])
     timeout_seconds: int | None = Field(description=TIMEOUT, examples=[None, 30])
     result_bytes: int | None = Field(description=RESULT_BYTES, examples=[None, 20_000])
+    elicitation: str = Field(description=ELICITATION, examples=["decline"])
     per_member: bool = Field(description=PER_MEMBER, examples=[False])
     connection: Connection | None = Field(
         description="What was granted by signing in; null for a server that nobody has to sign in to.",
@@ -330,6 +337,7 @@ def show_tool(tool: Tool, connection: ToolConnection | None = None) -> dict[str,
         "is_enabled": tool.is_enabled,
         "timeout_seconds": tool.timeout_seconds,
         "result_bytes": tool.result_bytes,
+        "elicitation": tool.elicitation,
         "per_member": tool.per_member,
         "connection": show_connection(connection),
         "type": "mcp",

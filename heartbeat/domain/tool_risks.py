@@ -11,9 +11,12 @@ PRIVATE_DATA, UNTRUSTED_TEXT, OUTSIDE_ACTION = RISKS
 
 @dataclass(frozen=True)
 class ApprovalReason:
-    """Why a person is asked before a call is made: by the tool's registration or by the combination, and in words."""
+    """Why a person is asked before a call is made: by the tool's registration or by the combination, and in words.
 
-    reason: Literal["registration", "combination"]
+    elicitation: the call was begun, and its server asks what `why` says.
+    """
+
+    reason: Literal["registration", "combination", "elicitation"]
     why: str
 
 

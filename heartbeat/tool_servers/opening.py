@@ -44,6 +44,7 @@ def open_server(
         unusable=_why_unusable(tool, connection),
         timeout_seconds=tool.timeout_seconds,
         result_bytes=tool.result_bytes,
+        elicitation=cast(Literal["decline", "approval"], tool.elicitation),
     )
 
 

@@ -6,9 +6,13 @@ tests.support.workshop` is the same over pipes.
 
 import asyncio
 import threading
+from typing import Annotated
 
+from mcp.server.elicitation import ElicitationResult
 from mcp.server.mcpserver import Context, MCPServer
+from mcp.server.mcpserver.resolve import Elicit, Resolve
 from mcp_types import ToolAnnotations, ToolListChangedNotification
+from pydantic import BaseModel
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -19,6 +23,22 @@ READS = ToolAnnotations(read_only_hint=True)
 # While it is not set, `sand` does not end.
 FINISH = threading.Event()
 FINISH.set()
+
+
+class Sure(BaseModel):
+    sure: bool
+
+
+class Paint(BaseModel):
+    colour: str
+
+
+def ask_to_burn(what: str) -> Elicit[Sure]:
+    return Elicit(f"Burn {what}?", Sure)
+
+
+def ask_for_paint() -> Elicit[Paint]:
+    return Elicit("Which colour?", Paint)
 
 
 def workshop() -> MCPServer:
@@ -54,6 +74,18 @@ def workshop() -> MCPServer:
         while not FINISH.is_set():
             await asyncio.sleep(0.01)
         return "Smooth."
+
+    @server.tool()
+    async def burn(what: str, sure: Annotated[ElicitationResult[Sure], Resolve(ask_to_burn)]) -> str:
+        """Burn something, after a yes."""
+        if sure.action == "accept" and sure.data.sure:
+            return f"Burned {what}."
+        return f"Kept {what} ({sure.action})."
+
+    @server.tool()
+    async def paint(name: Annotated[ElicitationResult[Paint], Resolve(ask_for_paint)]) -> str:
+        """Paint something in a colour that somebody names."""
+        return f"Not painted ({name.action})."
 
     @server.resource("plan://chair", title="The chair", mime_type="text/plain")
     def chair() -> str:

@@ -7,9 +7,11 @@ from collections.abc import Iterator
 import pytest
 
 from heartbeat.store.rows import columns, many
+from heartbeat.store.runs.approvals import Decision
 from heartbeat.store.tables.notifications import Event
 from tests.support import workshop
-from tests.support.acting import connect, transcript
+from tests.support.acting import connect, told, transcript
+from tests.support.approvals import RUN, decided, waiting
 from tests.support.model_server import ModelServer, asks, says
 from tests.support.patience import PATIENCE, until
 from tests.support.workshop import Workshop
@@ -58,6 +60,26 @@ async def test_a_tool_that_is_said_to_have_changed_is_not_offered_at_the_next_st
     assert offered(first) - offered(last) == {"workshop__saw"}
     assert not offered(last) - offered(first), "what is new waits to be accepted"
     [event] = await working.database.read(lambda c: many(c, Event, columns(Event).select()))
-    [told] = event.data["tools"]
-    assert (event.kind, told["tool"]) == ("tool.changed", "workshop__saw")
-    assert "+Saw something, once or twice." in told["difference"]
+    [changed] = event.data["tools"]
+    assert (event.kind, changed["tool"]) == ("tool.changed", "workshop__saw")
+    assert "+Saw something, once or twice." in changed["difference"]
+
+
+@pytest.mark.parametrize(
+    ("decision", "said"),
+    [
+        ("approved", "Burned the chair."),
+        ("denied", "This call was broken off: its server asked a person something, and the answer was no."),
+    ],
+)
+async def test_what_a_server_asks_becomes_an_approval(
+    working: World, model: ModelServer, old_workshop: Workshop, decision: Decision, said: str
+) -> None:
+    await connect(working, old_workshop, server_label="workshop", elicitation="approval")
+    model.script(asks(("workshop__burn", {"what": "the chair"})), says("Done."))
+    handle = await working.start(RUN)
+    row = await waiting(working)
+    assert (row.reason, "Burn the chair?" in row.why) == ("elicitation", True)
+    await decided(working, decision)
+    assert (await handle.result()).status == "success"
+    assert [text for _, text in told(model.requests[1])] == [said]

@@ -30,7 +30,7 @@ from api.dashboard.tool_form import (
     wanted_values,
 )
 from api.dashboard.translations import translated
-from api.dashboard.views.tool_server import APPROVALS, FIELDS, HEADERS, RISKS, TRANSPORTS
+from api.dashboard.views.tool_server import APPROVALS, ELICITATIONS, FIELDS, HEADERS, RISKS, TRANSPORTS
 from api.dashboard.views.tool_templates import tool_template_view
 from api.schemas.tools import CreateTool, UpdateTool
 from api.tool_registration import (
@@ -172,6 +172,7 @@ async def _show(visitor: Visitor, editor: ToolEditor) -> Response:
         # Which single tools is asked when it is known what there are.
         approvals=translated(APPROVALS[:2]),
         headers=translated(HEADERS),
+        elicitations=translated(ELICITATIONS),
         limits=_limits(visitor.stack.settings),
         templates=templates,
         well_known=tool_template_view(key, templates[key]) if key in templates else None,

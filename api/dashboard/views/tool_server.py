@@ -29,6 +29,10 @@ APPROVALS = (
     ("always", marked("All, those of new tools too")),
     ("tool-specific", marked("Those ticked below")),
 )
+ELICITATIONS = (
+    ("decline", marked("It hears that nobody answers")),
+    ("approval", marked("It waits for your yes")),
+)
 TRANSPORTS = (("http", marked("Streamable HTTP (the usual one)")), ("sse", marked("SSE (the older one)")))
 HEADERS = (
     ("keep", marked("Keep those that are there")),
@@ -40,6 +44,7 @@ FIELDS = {
     "server_label": EditedField(marked("Name")),
     "server_url": EditedField(marked("Address")),
     "transport": EditedField(marked("How it is spoken to"), dict(TRANSPORTS)),
+    "elicitation": EditedField(marked("When its server asks a person something"), dict(ELICITATIONS)),
     "timeout_seconds": EditedField(marked("Seconds")),
     "result_bytes": EditedField(marked("Bytes of an answer")),
     "headers": EditedField(marked("Headers"), parts=("keep_headers", "headers"), is_secret=True),

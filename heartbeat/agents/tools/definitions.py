@@ -33,13 +33,25 @@ class AccessToken(Protocol):
         """Note that the server refuses a value that is new."""
 
 
+@dataclass
+class Answers:
+    """How what a server asks in the middle of a call is answered: with no, unless `may_ask`.
+
+    `approved` is the question that a person has said yes to, `question` one that a person is to be asked.
+    """
+
+    may_ask: bool = False
+    approved: str | None = None
+    question: str | None = None
+
+
 @dataclass(frozen=True)
 class McpServer:
     """An MCP server. For `stdio`, `command` is started by the worker; else `url` is spoken to with `headers`.
 
     `access` is the token of one that is signed in to: whichever it is, the server is the same. `unusable` says why it
     is not spoken to now, in words for the model; empty if it is. Of its calls, `timeout_seconds` and `result_bytes` go
-    before those of the installation.
+    before those of the installation. `elicitation` is what becomes of what it asks in the middle of a call.
     """
 
     uuid: str
@@ -53,6 +65,7 @@ class McpServer:
     access: AccessToken | None = field(default=None, compare=False, repr=False)
     timeout_seconds: int | None = field(default=None, compare=False)
     result_bytes: int | None = field(default=None, compare=False)
+    elicitation: Literal["decline", "approval"] = "decline"
 
     def limited(self, settings: Settings) -> Settings:
         """The settings with this server's own limits."""
@@ -114,7 +127,7 @@ class ToolResult:
     unknown: it may have happened. changed: it was not made, for the tool is no longer what was pinned; `discovered` is
     what it is now, `None` when it is gone. `effect` is what a built-in tool does to the store: it is carried out when
     the outcome is written, and says the text itself. `new_session`: it was the first call of a session in which its
-    server may keep something.
+    server may keep something. `question`: it was broken off, for its server asks that, and a person is to answer it.
     """
 
     outcome: Outcome
@@ -123,6 +136,7 @@ class ToolResult:
     report: dict[str, Any] | None = None
     effect: ToolEffect | None = None
     new_session: bool = False
+    question: str | None = None
 
     def in_new_session(self) -> Self:
         """The same, of a call that a session was opened for."""

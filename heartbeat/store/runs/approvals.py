@@ -56,6 +56,20 @@ def ask(connection: Connection, receipt: CallReceipt, reason: ApprovalReason, no
     return _expired(connection, row) if row.state == "pending" and row.expires_at <= now else row
 
 
+def ask_in_call(connection: Connection, receipt: CallReceipt, question: str, now: datetime) -> Approval:
+    """The approval of what a server asks in the middle of a call, which was broken off and waits to be made anew."""
+    broken_off = (STEP.c.id == receipt.call.id) & (STEP.c.state == "called")
+    connection.execute(update(STEP).where(broken_off).values(state="asked", progress=None))
+    return ask(connection, receipt, ApprovalReason("elicitation", question), now)
+
+
+def approved_question(connection: Connection, call: Step) -> str | None:
+    """What a server asked in the middle of this call, if a person has said yes to it."""
+    of_call = (APPROVALS.c.run_id == call.run_id) & (APPROVALS.c.step == call.number)
+    is_yes = (APPROVALS.c.reason == "elicitation") & (APPROVALS.c.state == "approved")
+    return connection.execute(select(APPROVALS.c.why).where(of_call, is_yes)).scalar()
+
+
 def decide(connection: Connection, uuid: str, decision: Decision, by: str, now: datetime) -> Approval:
     """Decide, once. Raises `NotFound`, or `Conflict` when it was decided otherwise, or too late to be decided."""
     row = first(connection, Approval, select(APPROVALS).where(APPROVALS.c.uuid == as_public_id(uuid)).with_for_update())

@@ -50,7 +50,8 @@ class Tool(SQLModel, table=True):
     `changed_count` is how many of them changed. `sealed_headers` and `sealed_url` can be opened with the installation's
     secret keys alone; `header_names` and `server_url`, which then is without its query, may be shown. `per_member`:
     each subscriber signs in to it, and a run uses what its own granted. Of a call, `timeout_seconds` and `result_bytes`
-    go before those of the installation.
+    go before those of the installation. `elicitation`:
+    what it asks in the middle of a call is declined, or becomes an approval.
     """
 
     id: int = Field(default=None, primary_key=True)
@@ -69,6 +70,7 @@ class Tool(SQLModel, table=True):
     per_member: bool = False
     timeout_seconds: int | None = None
     result_bytes: int | None = None
+    elicitation: str = "decline"
     tools: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSON)
     changed_count: int = 0
     last_error: str | None = None

@@ -161,7 +161,7 @@ class Attempt(SQLModel, table=True):
 class Approval(SQLModel, table=True):
     """A person's yes or no to one tool call of a run. `state` is pending, approved, denied or expired.
 
-    `reason` is registration or combination, `why` the same in words.
+    `reason` is registration, combination or elicitation, `why` the same in words: of the last, what is asked.
     """
 
     id: int = Field(default=None, primary_key=True, sa_type=BIG)

@@ -4,19 +4,22 @@ import asyncio
 from typing import Any
 
 from mcp.client.session import ClientSession
-from mcp.shared.dispatcher import ProgressFnT
 from mcp_types import CallToolRequest, CallToolRequestParams, CallToolResult, PaginatedRequestParams
 
 from heartbeat.agents.tools.definitions import McpServer, OfferedTool, ToolResult
+from heartbeat.agents.tools.mcp.elicitation import responses_to
 from heartbeat.agents.tools.mcp.failures import explain
 from heartbeat.agents.tools.mcp.listing import MAX_PAGES, Listing, next_cursor
 from heartbeat.agents.tools.mcp.reading import add_readers, drop_idle_readers, read
 from heartbeat.agents.tools.mcp.replies import original
 from heartbeat.agents.tools.mcp.results import asks_for_input, is_error, result_text
+from heartbeat.agents.tools.mcp.server_call import ServerCall
 from heartbeat.agents.tools.mcp.session import session
 from heartbeat.agents.tools.mcp.traffic import KEY, Traffic
 from heartbeat.domain.tool_pins import is_as_pinned
 from heartbeat.settings import Settings
+
+MAX_ROUNDS = 5
 
 
 class ToolServerDown(Exception):
@@ -78,25 +81,34 @@ def change_of(tool: OfferedTool, listing: Listing) -> ToolResult | None:
     return ToolResult("changed", text, discovered=now)
 
 
-async def request_call(
-    mcp_session: ClientSession,
-    tool: OfferedTool,
-    arguments: dict[str, Any],
-    key: str,
-    settings: Settings,
-    on_progress: ProgressFnT,
-) -> ToolResult:
-    """Call the tool once. `key` goes along, so that the server can tell a repetition of this call from a second one."""
-    named = {tool.argument_names.get(name, name): value for name, value in arguments.items()}
-    parameters = CallToolRequestParams(name=tool.on_server, arguments=named, _meta={KEY: key})
+async def request_call(mcp_session: ClientSession, call: ServerCall, settings: Settings) -> ToolResult:
+    """Call the tool once. The key goes along, so that its server can tell a repetition from a second call."""
+    tool, server = call.tool, call.tool.server
+    assert server is not None
+    named = {tool.argument_names.get(name, name): value for name, value in call.arguments.items()}
     if tool.reads:
-        answer = await read(mcp_session, tool.reads, named, key)
+        answer = await read(mcp_session, tool.reads, named, call.key)
     else:
-        # Not `call_tool`: it holds an answer to the server's own schema, and drops one that does not fit it.
-        request = CallToolRequest(params=parameters)
-        answer = original(await mcp_session.send_request(request, CallToolResult, progress_callback=on_progress))
+        answer = await _answer(mcp_session, call, named, server)
     if asks_for_input(answer):
         return ToolResult("failed", f"{tool.name} asks a person for more, and nobody is here to answer it.")
-    assert tool.server is not None
-    text = result_text(answer, tool.server, settings.tool_result_bytes)
+    text = result_text(answer, server, settings.tool_result_bytes)
     return ToolResult("failed", f"{tool.name} failed: {text}") if is_error(answer) else ToolResult("ok", text)
+
+
+async def _answer(
+    mcp_session: ClientSession, call: ServerCall, arguments: dict[str, Any], server: McpServer
+) -> dict[str, Any]:
+    """What the server answers, once it has been answered what it asks first (the protocol of 2026)."""
+    parameters = CallToolRequestParams(name=call.tool.on_server, arguments=arguments, _meta={KEY: call.key})
+    for _ in range(MAX_ROUNDS):
+        # Not `call_tool`: it holds an answer to the server's own schema, and drops one that does not fit it.
+        request = CallToolRequest(params=parameters)
+        result = await mcp_session.send_request(request, CallToolResult, progress_callback=call.on_progress)
+        answer = original(result)
+        responses = responses_to(server, answer, call.answers) if asks_for_input(answer) else None
+        if responses is None or call.answers.question is not None:
+            break
+        state = {"input_responses": responses, "request_state": answer.get("requestState")}
+        parameters = parameters.model_copy(update=state)
+    return answer

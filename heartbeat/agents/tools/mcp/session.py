@@ -9,11 +9,11 @@ from typing import Any, Literal
 import anyio
 import httpx2
 from mcp.client.client import Client
-from mcp.client.session import ClientSession, MessageHandlerFnT
+from mcp.client.session import ClientSession, ElicitationFnT, MessageHandlerFnT
 from mcp.client.sse import sse_client
 from mcp.client.stdio import StdioServerParameters, stdio_client
 from mcp.client.streamable_http import streamable_http_client
-from mcp_types import Implementation
+from mcp_types import ElicitRequestParams, ElicitResult, Implementation
 from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
 
 from heartbeat.agents.tools.definitions import McpServer
@@ -43,9 +43,18 @@ class HttpRejection(Exception):
     """The server answered one of the session's requests with an HTTP error; its `Traffic` has the status."""
 
 
+async def _decline(context: Any, params: ElicitRequestParams) -> ElicitResult:
+    """Refuse what a server asks: one that is told so can go on without an answer, or say that it cannot."""
+    return ElicitResult(action="decline")
+
+
 @asynccontextmanager
 async def session(
-    server: McpServer, settings: Settings, traffic: Traffic, on_message: MessageHandlerFnT | None = None
+    server: McpServer,
+    settings: Settings,
+    traffic: Traffic,
+    on_message: MessageHandlerFnT | None = None,
+    on_question: ElicitationFnT = _decline,
 ) -> AsyncIterator[ClientSession]:
     """An open session; whatever goes wrong below is raised, often in an exception group.
 
@@ -60,7 +69,12 @@ async def session(
         traffic.give_up = scope.cancel if server.transport == "sse" else None
         transport = with_originals(_transport(server, settings, traffic), traffic, is_pipe=server.transport == "stdio")
         async with Client(
-            transport, mode=mode, client_info=CLIENT_INFO, cache=None, message_handler=on_message
+            transport,
+            mode=mode,
+            client_info=CLIENT_INFO,
+            cache=None,
+            message_handler=on_message,
+            elicitation_callback=on_question,
         ) as client:
             if client.protocol_version in HANDSHAKE_PROTOCOL_VERSIONS:
                 _remember(address)

@@ -8,18 +8,21 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from mcp.client.session import ClientSession
 from mcp.shared.exceptions import MCPError
-from mcp_types import CONNECTION_CLOSED, ToolListChangedNotification
+from mcp_types import CONNECTION_CLOSED, ElicitRequestParams, ElicitResult, ToolListChangedNotification
 
-from heartbeat.agents.tools.definitions import McpServer, OfferedTool, ToolResult
+from heartbeat.agents.tools.definitions import Answers, McpServer, OfferedTool, ToolResult
 from heartbeat.agents.tools.mcp.call_clock import CallClock
 from heartbeat.agents.tools.mcp.client import change_of, discover, request_call
+from heartbeat.agents.tools.mcp.elicitation import answer_to_question
 from heartbeat.agents.tools.mcp.failures import CallProblem, failed_call
 from heartbeat.agents.tools.mcp.list_changes import listen_for_changes
 from heartbeat.agents.tools.mcp.listing import Listing
+from heartbeat.agents.tools.mcp.server_call import ServerCall
 from heartbeat.agents.tools.mcp.session import session
 from heartbeat.agents.tools.mcp.traffic import Traffic
 from heartbeat.agents.tools.mcp.turns import Turns
@@ -48,6 +51,8 @@ class HeldSession:
         self._problem: Exception | None = None
         self._opened, self._closing = asyncio.Event(), asyncio.Event()
         self._changes_heard = 0
+        self._asking: ServerCall | None = None
+        self._asking_lock = asyncio.Lock()
         self._listing: Listing | None = None
         self._listing_lock = asyncio.Lock()
         self._task = asyncio.create_task(self._hold())
@@ -61,21 +66,35 @@ class HeldSession:
         """Whether the server may keep something for this session alone."""
         return self.server.transport != "http" or self.traffic.session_id is not None
 
-    async def call(self, tool: OfferedTool, arguments: dict[str, Any], key: str, clock: CallClock) -> ToolResult:
+    async def call(self, call: ServerCall) -> ToolResult:
         """Call a tool once, if it still is what was pinned."""
         self.calls += 1
         try:
             await self._opened.wait()
             if self._session is None:
                 raise self._problem or MCPError(CONNECTION_CLOSED, "Connection closed")
-            if tool.pinned is not None and (changed := change_of(tool, await self._list(self._session))):
+            if call.tool.pinned is not None and (changed := change_of(call.tool, await self._list(self._session))):
                 return changed
-            return await request_call(self._session, tool, arguments, key, self.settings, clock.hear)
+            return await self._request(self._session, call)
         except MCPError as problem:
             raise await self._why(problem) from None
         finally:
             self.calls -= 1
             self.used_at = asyncio.get_running_loop().time()
+
+    async def _request(self, mcp_session: ClientSession, call: ServerCall) -> ToolResult:
+        if not call.answers.may_ask:
+            return await request_call(mcp_session, call, self.settings)
+        # One at a time: a question does not say which call it is about.
+        async with self._asking_lock:
+            self._asking = call
+            try:
+                return await request_call(mcp_session, call, self.settings)
+            finally:
+                self._asking = None
+
+    async def _on_question(self, context: Any, params: ElicitRequestParams) -> ElicitResult:
+        return answer_to_question(self.server, params, self._asking.answers if self._asking else Answers())
 
     async def changed_listing(self) -> Listing | None:
         """What the server offers now, if it said in this session that that changed; `None` if not, or if it fails."""
@@ -145,7 +164,9 @@ class HeldSession:
 
     async def _hold(self) -> None:
         try:
-            async with session(self.server, self.settings, self.traffic, self._on_message) as self._session:
+            async with session(
+                self.server, self.settings, self.traffic, self._on_message, self._on_question
+            ) as self._session:
                 self._opened.set()
                 listening = asyncio.create_task(listen_for_changes(self._session, self._on_change))
                 try:
@@ -182,29 +203,30 @@ class Sessions:
         run_uuid: str,
         key: str,
         on_progress: Callable[[str], None] | None = None,
+        answers: Answers | None = None,
     ) -> ToolResult:
         """Call a tool once in the run's session with its server; raises nothing but a cancellation.
 
-        `key` is the same for a repetition of this call; `on_progress` is told how far it has come. A session that the
+        `key` is the same for a repetition of this call; `on_progress` is told how far it has come, and
+        `answers` say how what its server asks is answered. A session that the
         server has lost is opened anew, once, if the call cannot have been carried out. Calls that write are made one
         after the other.
         """
         async with self._turns.turn(run_uuid, tool):
             assert tool.server is not None, f"{tool.name} is built in"
             seconds = tool.server.limited(self._settings).tool_timeout_seconds
-            return await self._call(tool, arguments, run_uuid, key, CallClock(tool.server, seconds, on_progress))
+            clock = CallClock(tool.server, seconds, on_progress)
+            call = ServerCall(tool, arguments, key, clock.hear, answers or Answers())
+            return replace(await self._call(call, tool.server, run_uuid, clock), question=call.answers.question)
 
-    async def _call(
-        self, tool: OfferedTool, arguments: dict[str, Any], run_uuid: str, key: str, clock: CallClock
-    ) -> ToolResult:
-        server = tool.server
-        assert server is not None, f"{tool.name} is built in"
+    async def _call(self, call: ServerCall, server: McpServer, run_uuid: str, clock: CallClock) -> ToolResult:
+        key = call.key
         lost: HeldSession | None = None
         while True:
             held = self._session(run_uuid, server, key)
             try:
                 async with clock.limit():
-                    result = await held.call(tool, arguments, key, clock)
+                    result = await held.call(call)
             except asyncio.CancelledError:
                 # A run whose call is cancelled is over, and so is what a server does for it.
                 await self._drop(held)
@@ -214,7 +236,7 @@ class Sessions:
                     lost = held
                     await self._drop(held)
                     continue
-                result = self._failed(held, tool, problem, key)
+                result = self._failed(held, call.tool, problem, key)
             return result.in_new_session() if held.opened_for == key and held.keeps_state else result
 
     async def changed_listings(self, run_uuid: str) -> dict[str, Listing]:

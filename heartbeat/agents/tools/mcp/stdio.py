@@ -63,4 +63,5 @@ def definitions_size() -> int:
 
 def _server(label: str, tool: StdioTool) -> McpServer:
     env = {name: value.get_secret_value() for name, value in tool.env.items()}
-    return McpServer(f"stdio:{label}", label, "stdio", command=(tool.command, *tool.args), env=env)
+    command = (tool.command, *tool.args)
+    return McpServer(f"stdio:{label}", label, "stdio", command=command, env=env, elicitation=tool.elicitation)

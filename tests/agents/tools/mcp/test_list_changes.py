@@ -31,7 +31,7 @@ async def test_it_is_heard_and_the_list_is_read_anew(
     await until(rearranged)
     [listing] = (await sessions.changed_listings("log_1")).values()
     assert (list(listing.tools), listing.tools["saw"].description) == (
-        ["rearrange", "sand", "saw", "file", "read_resource", "get_prompt"],
+        ["rearrange", "sand", "burn", "paint", "saw", "file", "read_resource", "get_prompt"],
         "Saw something, once or twice.",
     )
     assert await sessions.changed_listings("log_2") == {}, "another run has another session"
