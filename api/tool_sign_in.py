@@ -27,6 +27,8 @@ from heartbeat.tool_servers.sign_in import (
     SignIns,
 )
 
+NOT_YET = "Nobody has signed in to it yet."
+
 
 @dataclass(frozen=True)
 class ConnectingTool:
@@ -53,7 +55,8 @@ async def connect_new(stack: Stack, tool: Tool, body: SignInFields, listing: Too
     if not (listing.wants_sign_in or body.names_sign_in or tool.per_member):
         return ConnectingTool(tool, None)
     try:
-        return await start_sign_in(stack, tool, body)
+        connecting = await start_sign_in(stack, tool, body)
+        return replace(connecting, tool=await _noted(stack, connecting.tool, listing))
     except (SignInFailed, ShowFirst) as problem:
         if problem.code == "no_authorization" and not body.names_sign_in:
             await stack.database.write(connections.forget_grants, tool.id)
@@ -72,6 +75,14 @@ async def expect_sign_in(stack: Stack, tool: Tool, body: SignInFields, listing: 
     if issuer or body.names_sign_in:
         own = await stack.database.write(describe_sign_in, tool, body, stack.settings, stack.now())
         await stack.database.write(connections.note, own.id, {"issuer": issuer}, stack.now())
+        await _noted(stack, tool, listing)
+
+
+async def _noted(stack: Stack, tool: Tool, listing: ToolListing) -> Tool:
+    """Say of a tool that it waits for a person, in place of the headers that it was not let in with."""
+    if not listing.wants_sign_in or tool.refreshed_at is not None:
+        return tool
+    return await stack.database.write(servers.record_failure, tool, NOT_YET)
 
 
 async def start_sign_in(stack: Stack, tool: Tool, body: SignInFields) -> ConnectingTool:

@@ -147,6 +147,9 @@ class SignIns:
         from heartbeat.agents.tools.mcp.authorization.problems import AuthorizationProblem
         from heartbeat.agents.tools.mcp.authorization.sign_in import finish_sign_in
 
+        # Anybody may come here with any state: those that are none take no lock.
+        if not await self._database.read_inline(store.is_awaited, fields.state):
+            raise Conflict("unknown_sign_in", UNKNOWN)
         pending = await self._database.write(store.take_sign_in, fields.state, browser, self._now())
         if pending is None:
             raise Conflict("unknown_sign_in", UNKNOWN)

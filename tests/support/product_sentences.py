@@ -18,6 +18,7 @@ SPEAKING = (
     "api/errors.py",
     "api/notification_targets.py",
     "api/tool_registration.py",
+    "api/tool_sign_in.py",
     "heartbeat/agents/bodies/repair.py",
     "heartbeat/agents/client.py",
     "heartbeat/agents/completion.py",

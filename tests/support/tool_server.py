@@ -160,6 +160,9 @@ class ToolServer(Desk, ThreadServer):
     that a proxy before the server answers calls with; `mute_goodbye` leaves the end of a session without an answer.
     """
 
+    # What a token must be good for, and the metadata name; `None` leaves both out.
+    required_scopes: tuple[str, ...] | None = ("notes:read",)
+
     def __init__(
         self,
         header: tuple[str, str] | None = None,
@@ -213,7 +216,7 @@ class ToolServer(Desk, ThreadServer):
         auth = AuthSettings(
             issuer_url=self._authorization.url,
             resource_server_url=f"http://127.0.0.1:{self.port}/mcp",
-            required_scopes=["notes:read"],
+            required_scopes=list(self.required_scopes) if self.required_scopes else None,
             validate_token_resource=True,
         )
         return {"auth": auth, "token_verifier": self._authorization}

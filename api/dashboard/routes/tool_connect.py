@@ -37,6 +37,7 @@ router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
 BROWSER_COOKIE = "heartbeat_tool_sign_in"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+NO_PUBLIC_URL = "Nobody would find the way back here: the operator has to set HEARTBEAT_PUBLIC_URL first."
 USED = "Somebody has signed in with this link already. Ask for another to sign in again."
 
 
@@ -63,11 +64,10 @@ async def begin(request: Request) -> Response:
     form, stack = await read_form(request), _stack(request)
     link = form.get("link")
     invitation = await _invitation(request, link)
-    browser = browser_of(request)
-    sign_in = SignInRequest(
-        invitation.tool, base_url(request, stack.settings), invitation.member_id, form.get("issuer") or None, browser
-    )
+    browser, shown = browser_of(request), form.get("issuer") or None
     try:
+        base = base_url(request, stack.settings)
+        sign_in = SignInRequest(invitation.tool, base, invitation.member_id, shown, browser)
         url = await sign_ins(stack).begin(sign_in)
     except ShowFirst as stopped:
         return _page(invitation, link, stopped.issuer)
@@ -131,11 +131,16 @@ def browser_of(request: Request) -> str:
 
 
 def base_url(request: Request, settings: Settings) -> str:
-    """Where this browser reaches us. On one machine its own name for it counts: a cookie is for one name alone."""
+    """Where this browser reaches us. On one machine its own name for it counts: a cookie is for one name alone.
+
+    Raises `SignInFailed` when it came by a name that nobody has vouched for.
+    """
     host = request.headers.get("host", "")
-    if settings.public_url is None and urlsplit(f"//{host}").hostname in LOOPBACK:
+    if settings.public_url is not None:
+        return public_url(settings)
+    if urlsplit(f"//{host}").hostname in LOOPBACK:
         return f"{'https' if is_https(request) else 'http'}://{host}"
-    return public_url(settings)
+    raise SignInFailed("no_public_url", NO_PUBLIC_URL)
 
 
 async def _invitation(request: Request, link: str) -> Invitation:

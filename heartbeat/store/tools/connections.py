@@ -83,6 +83,11 @@ def begin_sign_in(connection: Connection, sign_in: NewSignIn, now: datetime) -> 
     connection.execute(SIGN_IN.insert().values(row.model_dump(exclude={"id"})))
 
 
+def is_awaited(connection: Connection, state: str) -> bool:
+    """Whether somebody was sent away with this state and did not come back yet."""
+    return connection.execute(select(SIGN_IN.c.id).where(SIGN_IN.c.state_hash == digest(state))).first() is not None
+
+
 def take_sign_in(connection: Connection, state: str, browser: str | None, now: datetime) -> PendingSignIn | None:
     """Take what was remembered under `state`: once, in time, and in the browser that began it if one did."""
     own = or_(SIGN_IN.c.browser_hash.is_(None), SIGN_IN.c.browser_hash == digest(browser or ""))

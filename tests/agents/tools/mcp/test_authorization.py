@@ -29,6 +29,12 @@ BACK = "http://127.0.0.1:9/oauth/callback"
 TERMS = Terms(BACK)
 
 
+class Silent(ToolServer):
+    """It does not say what a token must be good for."""
+
+    required_scopes = None
+
+
 @pytest.fixture
 def authorization() -> Iterator[AuthorizationServer]:
     with contextlib.closing(AuthorizationServer()) as server:
@@ -163,6 +169,19 @@ async def test_a_client_is_known_by_its_document(
     assert (sign_in.context.client.origin, authorization.register.clients) == ("metadata_document", {})
     back = fields_of(authorization.approve(sign_in.authorize_url))
     assert (await finish_sign_in(sign_in.context, back["code"], back["iss"], settings)).tokens.access_token
+
+
+async def test_no_more_is_asked_for_than_the_tools_server_names(
+    authorization: AuthorizationServer, desk: ToolServer, settings: Settings
+) -> None:
+    named = await sign_in_to(desk, settings)
+    assert named.context.scope == "notes:read"
+    chosen = await sign_in_to(desk, settings, replace(TERMS, scopes=("notes:write",)))
+    assert fields_of(chosen.authorize_url)["scope"] == "notes:write"
+    with contextlib.closing(Silent(authorization=authorization)) as silent:
+        unnamed = await sign_in_to(silent, settings)
+    assert "scope" not in fields_of(unnamed.authorize_url)
+    assert authorization.metadata()["scopes_supported"]
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,12 @@ from urllib.parse import urlsplit
 
 import httpx2
 from mcp.client.auth.oauth2 import OAuthClientProvider
-from mcp.client.auth.utils import create_client_registration_request, get_client_metadata_scopes, issuers_match
+from mcp.client.auth.utils import (
+    create_client_registration_request,
+    extract_scope_from_www_auth,
+    get_client_metadata_scopes,
+    issuers_match,
+)
 from mcp.shared.auth import (
     OAuthClientInformationFull,
     OAuthClientMetadata,
@@ -100,6 +105,7 @@ class Provider(OAuthClientProvider):
             shown_address(server_url), client_metadata, _NoStorage(), client_metadata_url=terms.document_url
         )
         self.terms = terms
+        self._challenged_scope: str | None = None
 
     async def _initialize(self) -> None:
         if self.terms.client is not None:
@@ -122,10 +128,7 @@ class Provider(OAuthClientProvider):
             raise NoAuthorization
         if self.terms.only_looks:
             raise AnotherHost(str(metadata.issuer))
-        if self.terms.scopes:
-            self.context.client_metadata.scope = get_client_metadata_scopes(
-                " ".join(self.terms.scopes), None, metadata, self.context.client_metadata.grant_types
-            )
+        self._choose_scope(metadata)
         if self.terms.grant_type == "authorization_code":
             _require_pkce(metadata)
         _require_https(metadata, self.context.server_url)
@@ -135,6 +138,7 @@ class Provider(OAuthClientProvider):
         flow = super()._auth_flow(request)
         try:
             response = yield await anext(flow)
+            self._challenged_scope = extract_scope_from_www_auth(response)
             if response.is_success:
                 # Some show their tools to everybody, and let only those call them who signed in.
                 response = httpx2.Response(401, request=request)
@@ -148,6 +152,18 @@ class Provider(OAuthClientProvider):
             return
         finally:
             await flow.aclose()
+
+    def _choose_scope(self, metadata: OAuthMetadata) -> None:
+        """Ask for what was said to be asked for, or for what the tool's server named; else for nothing in particular.
+
+        The SDK would ask for everything that the authorization server knows.
+        """
+        resource, own = self.context.protected_resource_metadata, self.context.client_metadata
+        if self.terms.scopes:
+            scopes = " ".join(self.terms.scopes)
+            own.scope = get_client_metadata_scopes(scopes, None, metadata, own.grant_types)
+        elif self._challenged_scope is None and (resource is None or resource.scopes_supported is None):
+            own.scope = None
 
     def _is_elsewhere(self, outgoing: httpx2.Request) -> bool:
         """Whether the description of this very server is said to be on another host, which nobody was shown."""
@@ -170,6 +186,7 @@ class Provider(OAuthClientProvider):
                 f"redirect address {self.terms.redirect_uri}, and give its client_id.",
             )
         _require_https(metadata, self.context.server_url)
+        self._choose_scope(metadata)
         methods = metadata.token_endpoint_auth_methods_supported or METHODS[:1]
         best = next((method for method in METHODS if method in methods), None)
         self.context.client_metadata.token_endpoint_auth_method = best
