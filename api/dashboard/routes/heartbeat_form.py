@@ -95,11 +95,12 @@ async def outlook(request: Request, visitor: VisitorDep) -> Response:
     """Look ahead with what is typed so far: the part of the page beside the form."""
     form = await read_form(request)
     access = await visitor.access()
+    ahead, refusals = await _outlook(visitor, form)
     return html(
         "outlook",
         when=when_values(completed(form)),
-        errors=_errors(form, access.project.uuid),
-        outlook=await _outlook(visitor, form),
+        errors=refusals | _errors(form, access.project.uuid),
+        outlook=ahead,
     )
 
 
@@ -225,21 +226,23 @@ async def _show(visitor: Visitor, editor: Editor) -> Response:
         templates=templates,
         tools=templates[editor.template].tools if editor.template in templates else [],
         when=when_values(form),
-        outlook=await _outlook(visitor, form),
+        outlook=(await _outlook(visitor, form))[0],
     )
 
 
-async def _outlook(visitor: Visitor, form: Form) -> views.OutlookView | None:
-    """Look ahead; `None` while the form leaves open when it is due."""
+async def _outlook(visitor: Visitor, form: Form) -> tuple[views.OutlookView | None, dict[str, str]]:
+    """Look ahead; `None` while the form leaves open when it is due, with what is wrong by fields."""
     now = visitor.now()
     try:
         ahead = await visitor.read(look_ahead, form, now)
-    except (CadenceError, Invalid, InvalidMany, NotFound):
-        return None
+    except (Invalid, InvalidMany) as problem:
+        return None, forms.form_errors(problem, form)
+    except (CadenceError, NotFound):
+        return None, {}
     count = min(MAX_TICKS, executions(form) or MAX_TICKS)
     # Counting a year of ticks takes tens of milliseconds: not on the loop.
     outcome = await asyncio.to_thread(forecast, ahead.cadence, ahead.measured, ahead.budget, now, count)
-    return views.outlook_view(outcome, ahead, is_task(form), now)
+    return views.outlook_view(outcome, ahead, is_task(form), now), {}
 
 
 def _errors(form: Form, project_uuid: str) -> dict[str, str]:

@@ -146,7 +146,9 @@ async def test_what_ends_becomes_a_task(owner: Owner) -> None:
     thrice = fields_of(owner, frequency="daily", ends="after", max_executions="3")
     assert (await send(owner, "/heartbeats/outlook", thrice)).text.count("<time") == 3
     assert (await row_at(owner, await send(owner, "/heartbeats/new", thrice))).max_executions == 3
-    past = await send(owner, "/heartbeats/new", fields_of(owner, frequency="once", once_at="2020-01-04T09:00"))
+    gone = fields_of(owner, frequency="once", once_at="2020-01-04T09:00")
+    assert 'data-field="once_at">Write a time from now' in (await send(owner, "/heartbeats/outlook", gone)).text
+    past = await send(owner, "/heartbeats/new", gone)
     assert past.status_code == 400
     assert 'id="once_at-said" role="alert">Write a time from now' in past.text
     edit = f"/heartbeats/{owner.heartbeat.uuid}/edit"
