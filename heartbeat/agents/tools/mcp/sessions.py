@@ -83,7 +83,7 @@ class HeldSession:
             self.used_at = asyncio.get_running_loop().time()
 
     async def _request(self, mcp_session: ClientSession, call: ServerCall) -> ToolResult:
-        if not call.answers.may_ask:
+        if self.server.elicitation == "decline":
             return await request_call(mcp_session, call, self.settings)
         # One at a time: a question does not say which call it is about.
         async with self._asking_lock:

@@ -1,5 +1,6 @@
 """A server that asks a person something in the middle of a call."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,6 +14,11 @@ QUESTION = 'Its server workshop asks in the middle of the call: Burn the chair? 
 
 
 async def test_it_hears_a_no_unless_a_person_may_be_asked(workshop: McpServer, sessions: Sessions) -> None:
+    plain = OfferedTool("workshop__burn", "", {}, workshop, "burn")
+    refused = await sessions.call(plain, {"what": "the chair"}, "log_2", "log_2:2")
+    assert (refused.question, refused.text) == (None, "Kept the chair (decline).")
+    workshop = replace(workshop, elicitation="approval")
+
     async def burn(number: int, answers: Answers) -> ToolResult:
         tool = OfferedTool("workshop__burn", "", {}, workshop, "burn")
         return await sessions.call(tool, {"what": "the chair"}, "log_1", f"log_1:{number}", None, answers)
