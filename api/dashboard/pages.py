@@ -1,7 +1,7 @@
 """What every page needs: the visitor with a session, errors as pages, and headers that lock pages down."""
 
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Container, Coroutine
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, ParamSpec, TypeVar
@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from api.dashboard import session, translations, zones
-from api.dashboard.forms import read_form
+from api.dashboard.forms import Form, read_form
 from api.dashboard.render import render
 from api.dashboard.sentences import translate
 from api.deps import AccessQuery, Stack
@@ -21,7 +21,7 @@ from api.errors import DATABASE_AWAY, unexpected
 from heartbeat.domain.errors import Forbidden, ProductError, Unavailable
 from heartbeat.domain.text import storable_text
 from heartbeat.store.overview.waiting import WaitingCounts, waiting
-from heartbeat.store.pages import Page
+from heartbeat.store.pages import ListFilter, Page
 from heartbeat.store.projects.access import Access
 from heartbeat.store.projects.sign_in import key_by_uuid
 from heartbeat.store.tables.projects import Project
@@ -200,6 +200,12 @@ def page_of(text: str, size: int) -> Page:
 def words_of(text: str) -> str:
     """Read what a page is searched for, as both databases take it."""
     return storable_text(text.strip()[:MAX_SEARCH])
+
+
+def list_filter(form: Form, shown: Container[str] = ()) -> ListFilter:
+    """Read which rows of a list an address asks for; what the list does not know means all."""
+    show = form.get("show")
+    return ListFilter(words_of(form.get("q")), show if show in shown else "")
 
 
 def page_url(path: str, page: Page) -> str:

@@ -7,11 +7,11 @@ from fastapi import APIRouter, Request
 from sqlalchemy import Connection
 from starlette.responses import RedirectResponse, Response
 
-from api.dashboard.forms import read_form
-from api.dashboard.pages import PageRoute, VisitorDep, html, page_of, page_url
+from api.dashboard.forms import Form, read_form
+from api.dashboard.pages import PageRoute, VisitorDep, html, list_filter, page_of, page_url
 from api.dashboard.translations import gettext as _
-from api.dashboard.translations import marked, ngettext
-from api.dashboard.views import charts, formats, runs
+from api.dashboard.translations import marked, ngettext, translated
+from api.dashboard.views import charts, formats, runs, selection
 from api.dashboard.views.bots import bot_view
 from api.dashboard.views.heartbeats import card
 from api.dashboard.views.strips import LastRuns, read_strips, strip
@@ -23,7 +23,7 @@ from heartbeat.store.overview import bots as overview
 from heartbeat.store.overview.daily_numbers import Days, days_of_bot
 from heartbeat.store.overview.projects import access_to_bot
 from heartbeat.store.overview.waiting import ListedServer
-from heartbeat.store.pages import Page
+from heartbeat.store.pages import ListFilter, Page
 from heartbeat.store.projects.access import Access
 from heartbeat.store.tables.bots import Tool
 from heartbeat.store.tables.heartbeats import Heartbeat
@@ -56,23 +56,32 @@ class BotRows:
 
 
 @router.get("")
-async def bots_page(visitor: VisitorDep, page: str = "1", done: str = "") -> Response:
-    """Every bot of the project."""
-    now, current = visitor.now(), page_of(page, BOTS_A_PAGE)
-    frame, (bots, total) = await visitor.read_framed(_bots, current)
+async def bots_page(request: Request, visitor: VisitorDep, page: str = "1", done: str = "") -> Response:
+    """Every bot of the project, or those that the address asks for."""
+    form, now, current = Form(request.query_params.multi_items()), visitor.now(), page_of(page, BOTS_A_PAGE)
+    wanted = list_filter(form, overview.SHOWN)
+    frame, (bots, total) = await visitor.read_framed(_bots, wanted, current)
+    path = selection.list_path("bots", form)
     model = choose_default_model(visitor.stack.settings)
     return html(
         "bots",
         frame=frame,
-        refresh=page_url("/bots", current),
+        refresh=page_url(path, current),
+        path=path,
+        form=form,
+        shows=translated(selection.SHOW_BOTS.items()),
+        bar=selection.selection_bar("bots", form),
         bots=[bot_view(listed, model, now) for listed in bots],
         pages=runs.pages(current, total),
-        done=_(NOTICES[done]) if done in NOTICES else None,
+        found=total,
+        done=selection.notice("bots", form) or (_(NOTICES[done]) if done in NOTICES else None),
     )
 
 
-def _bots(connection: Connection, access: Access, page: Page) -> tuple[list[overview.ListedBot], int]:
-    return overview.bot_page(connection, access.project, page)
+def _bots(
+    connection: Connection, access: Access, wanted: ListFilter, page: Page
+) -> tuple[list[overview.ListedBot], int]:
+    return overview.bot_page(connection, access.project, wanted, page)
 
 
 @router.get("/{uuid}")

@@ -3,14 +3,14 @@
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request
 from sqlalchemy import Connection, Row
 from starlette.responses import Response
 
 from api.dashboard.forms import Form
-from api.dashboard.pages import PageRoute, VisitorDep, html, page_of, page_url, words_of
+from api.dashboard.pages import PageRoute, VisitorDep, html, list_filter, page_of, page_url
+from api.dashboard.translations import gettext as _
 from api.dashboard.views import heartbeats, runs, selection
 from api.dashboard.views.first_visit import first_visit
 from api.dashboard.views.strips import LastRuns, read_strips, strip
@@ -50,15 +50,16 @@ async def heartbeats_page(request: Request, visitor: VisitorDep) -> Response:
     """Every heartbeat of the project, or those that the address asks for."""
     form, now = Form(request.query_params.multi_items()), visitor.now()
     wanted, current = filter_of(form), page_of(form.get("page", "1"), page_size(form))
+    deleted = _("The heartbeat was deleted. Its runs stay in the log.") if form.get("done") == "deleted" else None
     frame, rows = await visitor.read_framed(_project, wanted, current, now)
     period = frame.project.period(now)
-    path = list_path(form)
+    path = selection.list_path("heartbeats", form)
     return html(
         "heartbeats",
         frame=frame,
         refresh=page_url(path, current),
         path=path,
-        back=form_query(form),
+        bar=selection.selection_bar("heartbeats", form),
         form=form,
         choices=selection.CHOICES,
         wanted=wanted,
@@ -67,7 +68,7 @@ async def heartbeats_page(request: Request, visitor: VisitorDep) -> Response:
         pages=runs.pages(current, rows.total),
         size=current.size,
         found=rows.total,
-        done=selection.notice(form),
+        done=deleted or selection.notice("heartbeats", form),
         bot=rows.bot,
         first_visit=None if rows.states.total else await first_visit(visitor.stack.settings),
         api=str(request.base_url).rstrip("/"),
@@ -76,28 +77,13 @@ async def heartbeats_page(request: Request, visitor: VisitorDep) -> Response:
 
 def filter_of(form: Form) -> HeartbeatFilter:
     """Read which heartbeats an address asks for; what it does not know means all."""
-    show, sort = form.get("show"), form.get("sort")
-    return HeartbeatFilter(
-        words_of(form.get("q")),
-        show if show in heartbeat_list.SHOWN else "",
-        sort if sort in heartbeat_list.SORTS else "state",
-    )
+    wanted, sort = list_filter(form, heartbeat_list.SHOWN), form.get("sort")
+    return HeartbeatFilter(wanted.words, wanted.show, sort if sort in heartbeat_list.SORTS else "state")
 
 
 def page_size(form: Form) -> int:
     """Return how many heartbeats a page has: 50, or 100 if the address says so."""
     return MAX_HEARTBEATS_A_PAGE if form.get("per_page") == str(MAX_HEARTBEATS_A_PAGE) else HEARTBEATS_A_PAGE
-
-
-def list_path(form: Form) -> str:
-    """Return the address of the list with its filter, and without its page."""
-    query = form_query(form)
-    return f"/?{query}" if query else "/"
-
-
-def form_query(form: Form) -> str:
-    """Return the filter of the list as a query string."""
-    return urlencode(form.filled("q", "show", "sort", "per_page"))
 
 
 def _project(connection: Connection, access: Access, wanted: HeartbeatFilter, page: Page, now: datetime) -> ProjectRows:

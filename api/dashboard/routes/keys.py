@@ -7,18 +7,22 @@ from sqlalchemy import Connection
 from starlette.responses import RedirectResponse, Response
 
 from api.dashboard.forms import Form, field_errors, read_form, refusal, validated
-from api.dashboard.pages import SIGN_IN, PageRoute, Visitor, VisitorDep, html
+from api.dashboard.pages import SIGN_IN, PageRoute, Visitor, VisitorDep, html, list_filter, page_of
 from api.dashboard.sent_again import make_once
-from api.dashboard.translations import marked
+from api.dashboard.translations import gettext as _
+from api.dashboard.translations import marked, translated
+from api.dashboard.views import runs, selection
 from api.dashboard.views.keys import key_lines
 from api.schemas.projects import CreateKey
 from heartbeat.domain.errors import NotFound, ProductError
+from heartbeat.store.pages import ListFilter, Page
 from heartbeat.store.projects import projects as store
 from heartbeat.store.projects.access import Access
 from heartbeat.store.tables.projects import ApiKey
 
 router = APIRouter(prefix="/keys", route_class=PageRoute, include_in_schema=False)
 
+KEYS_A_PAGE = 50
 NOTICES = {
     "revoked": marked("The key was revoked: it opens nothing any more."),
     "shown": marked("The key is made already, and was shown. If you have not copied it, revoke it and make another."),
@@ -26,9 +30,9 @@ NOTICES = {
 
 
 @router.get("")
-async def keys_page(visitor: VisitorDep, done: str = "") -> Response:
-    """Every key of the project, and a form for another."""
-    return await _page(visitor, Form(), done=done)
+async def keys_page(request: Request, visitor: VisitorDep) -> Response:
+    """Every key of the project, or those that the address asks for, and a form for another."""
+    return await _page(visitor, Form(request.query_params.multi_items()))
 
 
 @router.post("")
@@ -39,11 +43,10 @@ async def create(request: Request, visitor: VisitorDep) -> Response:
         body = validated(CreateKey, {"name": form.get("name")})
         key = await visitor.write(_create, form, body.name, visitor.now())
     except ProductError as problem:
-        return await _page(visitor, form, refusal(problem))
+        return await _page(visitor, Form(), form, refusal(problem))
     if key is None:
         return RedirectResponse("/keys?done=shown", 303)
-    frame, _ = await visitor.read_framed(_keys)
-    return html("key_made", frame=frame, key=key)
+    return html("key_made", frame=await visitor.frame(), key=key)
 
 
 @router.get("/{uuid}/revoke")
@@ -62,16 +65,26 @@ async def revoke(uuid: str, visitor: VisitorDep) -> Response:
     return RedirectResponse(SIGN_IN if uuid == visitor.key_uuid else "/keys?done=revoked", 303)
 
 
-async def _page(visitor: Visitor, form: Form, problem: ProductError | None = None, done: str = "") -> Response:
-    frame, keys = await visitor.read_framed(_keys)
+async def _page(
+    visitor: Visitor, form: Form, typed: Form | None = None, problem: ProductError | None = None
+) -> Response:
+    current, done = page_of(form.get("page", "1"), KEYS_A_PAGE), form.get("done")
+    wanted = list_filter(form, store.SHOWN_KEYS)
+    frame, (keys, total) = await visitor.read_framed(_listed, wanted, current)
     return html(
         "keys",
         400 if problem else 200,
         frame=frame,
         keys=key_lines(keys, visitor.key_uuid, visitor.now()),
         form=form,
+        path=selection.list_path("keys", form),
+        shows=translated(selection.SHOW_KEYS.items()),
+        bar=selection.selection_bar("keys", form),
+        pages=runs.pages(current, total),
+        found=total,
+        typed=typed or Form(),
         errors=field_errors(problem) if problem else {},
-        done=NOTICES.get(done),
+        done=selection.notice("keys", form) or (_(NOTICES[done]) if done in NOTICES else None),
     )
 
 
@@ -80,6 +93,10 @@ def _named(keys: list[ApiKey], uuid: str) -> ApiKey:
     if key is None:
         raise NotFound("key", uuid[:64])
     return key
+
+
+def _listed(connection: Connection, access: Access, wanted: ListFilter, page: Page) -> tuple[list[ApiKey], int]:
+    return store.key_page(connection, access.project, wanted, page)
 
 
 def _keys(connection: Connection, access: Access) -> list[ApiKey]:

@@ -2,16 +2,16 @@
 
 from dataclasses import dataclass
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from sqlalchemy import Connection
 from starlette.responses import RedirectResponse, Response
 
 from api.dashboard.forms import Form
-from api.dashboard.pages import PageRoute, VisitorDep, html, page_of, words_of
+from api.dashboard.pages import PageRoute, VisitorDep, html, list_filter, page_of
 from api.dashboard.translations import gettext as _
 from api.dashboard.translations import marked
-from api.dashboard.views import formats, runs
-from api.dashboard.views.audience import address, memory_view, subscriber_name
+from api.dashboard.views import formats, runs, selection
+from api.dashboard.views.audience import memory_view, subscriber_name
 from heartbeat.store.bots.bots import bots
 from heartbeat.store.memory.memory import MemoryOwner
 from heartbeat.store.memory.memory import forget as forget_memory
@@ -50,12 +50,12 @@ class MemoryRows:
 
 
 @router.get("")
-async def memories_page(
-    visitor: VisitorDep, page: str = "1", bot: str = "", member: str = "", q: str = "", done: str = ""
-) -> Response:
+async def memories_page(request: Request, visitor: VisitorDep, page: str = "1", done: str = "") -> Response:
     """What the project's bots remember; those that fit any of some words come best first."""
-    now, current, words = visitor.now(), page_of(page, MEMORIES_A_PAGE), words_of(q)
-    frame, rows = await visitor.read_framed(_rows, MemoryFilter(bot, member, words), current)
+    form, now, current = Form(request.query_params.multi_items()), visitor.now(), page_of(page, MEMORIES_A_PAGE)
+    words = list_filter(form).words
+    wanted = MemoryFilter(form.get("bot"), form.get("member"), words)
+    frame, rows = await visitor.read_framed(_rows, wanted, current)
     return html(
         "memories",
         frame=frame,
@@ -65,10 +65,12 @@ async def memories_page(
         member_name=subscriber_name(rows.member) if rows.member else None,
         memories=[memory_view(listed, now) for listed in rows.memories],
         total=rows.total,
-        form=Form([("bot", bot), ("member", member), ("q", words)]),
-        path=address("/memories", bot=bot, member=member, q=words),
+        form=form,
+        path=selection.list_path("memories", form),
+        bar=selection.selection_bar("memories", form),
         pages=runs.pages(current, rows.total),
-        done=_(NOTICES[done]) if done in NOTICES else None,
+        found=rows.total,
+        done=selection.notice("memories", form) or (_(NOTICES[done]) if done in NOTICES else None),
     )
 
 

@@ -2,20 +2,22 @@
 
 from dataclasses import dataclass
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from sqlalchemy import Connection
 from starlette.responses import Response
 
-from api.dashboard.pages import PageRoute, VisitorDep, html, page_of, page_url
-from api.dashboard.translations import marked
-from api.dashboard.views import heartbeats, runs
+from api.dashboard.forms import Form
+from api.dashboard.pages import PageRoute, VisitorDep, html, list_filter, page_of, page_url
+from api.dashboard.translations import gettext as _
+from api.dashboard.translations import marked, translated
+from api.dashboard.views import heartbeats, runs, selection
 from api.dashboard.views.notifications import notification_view, target_view
 from api.dashboard.views.target_form import owner_value
 from heartbeat.notifications.delivery import send_test_message
 from heartbeat.secrets.keyring import Keyring
 from heartbeat.store.notifications import targets as store
 from heartbeat.store.overview.projects import any_and_bot
-from heartbeat.store.pages import Page
+from heartbeat.store.pages import ListFilter, Page
 from heartbeat.store.projects.access import Access
 from heartbeat.store.tables.heartbeats import Heartbeat
 
@@ -44,11 +46,15 @@ class NotificationLists:
 
 
 @router.get("")
-async def notifications_page(visitor: VisitorDep, page: str = "1", heartbeat: str = "", done: str = "") -> Response:
+async def notifications_page(
+    request: Request, visitor: VisitorDep, page: str = "1", heartbeat: str = "", done: str = ""
+) -> Response:
     """What the project, or one heartbeat of it, told whom."""
-    now, current = visitor.now(), page_of(page, MESSAGES_A_PAGE)
-    frame, lists = await visitor.read_framed(_lists, heartbeat, current)
-    path = f"/notifications?heartbeat={lists.heartbeat.uuid}" if lists.heartbeat else "/notifications"
+    form, now, current = Form(request.query_params.multi_items()), visitor.now(), page_of(page, MESSAGES_A_PAGE)
+    wanted = list_filter(form, store.SHOWN)
+    frame, lists = await visitor.read_framed(_lists, heartbeat, wanted, current)
+    of_heartbeat = f"/notifications?heartbeat={lists.heartbeat.uuid}" if lists.heartbeat else ""
+    path = of_heartbeat or selection.list_path("targets", form)
     return html(
         "notifications",
         frame=frame,
@@ -60,17 +66,23 @@ async def notifications_page(visitor: VisitorDep, page: str = "1", heartbeat: st
         title=heartbeats.title(lists.heartbeat) if lists.heartbeat else None,
         place=heartbeats.page_path(lists.heartbeat) if lists.heartbeat else None,
         owner=lists.owner,
-        done=NOTICES.get(done),
+        form=form,
+        shows=translated(selection.SHOW_TARGETS.items()),
+        bar=selection.selection_bar("targets", form),
+        found=len(lists.targets),
+        done=selection.notice("targets", form) or (_(NOTICES[done]) if done in NOTICES else None),
     )
 
 
-def _lists(connection: Connection, access: Access, heartbeat_uuid: str, page: Page) -> NotificationLists:
+def _lists(
+    connection: Connection, access: Access, heartbeat_uuid: str, wanted: ListFilter, page: Page
+) -> NotificationLists:
     heartbeat, equal, owner = None, {}, ""
     if heartbeat_uuid:
         heartbeat, bot = any_and_bot(connection, access.project, heartbeat_uuid)
         equal, owner = {"heartbeat": heartbeat.uuid}, owner_value(bot, heartbeat)
     notifications, total = store.notifications(connection, access, equal, page)
-    targets, _ = store.targets(connection, access, Page(1, store.MAX_TARGETS))
+    targets, _ = store.targets(connection, access, Page(1, store.MAX_TARGETS), wanted)
     troubles = store.last_errors(connection, access) if targets else {}
     return NotificationLists(targets, troubles, notifications, total, heartbeat, owner)
 

@@ -1,73 +1,75 @@
-"""Several heartbeats at once, selected in a list: switch on, switch off, delete."""
+"""Several rows at once, selected in a list: what can be done to one is done to each of them."""
 
-from collections.abc import Callable
-from datetime import datetime
 from urllib.parse import parse_qsl
 
 from fastapi import APIRouter, Request
-from sqlalchemy import Connection
 from starlette.responses import RedirectResponse, Response
 
 from api.dashboard.forms import Form, read_form
 from api.dashboard.pages import PageRoute, Visitor, VisitorDep, html
-from api.dashboard.routes.heartbeats import MAX_HEARTBEATS_A_PAGE, list_path
-from api.dashboard.views.selection import SelectionFailure, outcome
+from api.dashboard.selections import MAX_SELECTED, SELECTIONS, Change
+from api.dashboard.translations import gettext as _
+from api.dashboard.views.selection import SelectionFailure, list_path, outcome, question
 from heartbeat.domain.errors import NotFound, ProductError
-from heartbeat.store.heartbeats import heartbeats as store
-from heartbeat.store.overview.heartbeat_list import titles
-from heartbeat.store.overview.projects import access_to_heartbeat
-from heartbeat.store.projects.access import Access
+from heartbeat.store.overview.titles import TITLES
 
 router = APIRouter(prefix="/selected", route_class=PageRoute, include_in_schema=False)
 
-Change = Callable[[Connection, Access, datetime], object]
 
-CHANGES: dict[str, Change] = {
-    "enable": store.enable,
-    "disable": store.disable,
-    "delete": store.delete_heartbeat,
-}
-
-
-@router.post("/{action}")
-async def change_selected(action: str, request: Request, visitor: VisitorDep) -> Response:
-    """Do it to each, one after the other, and say to which it could not be done; ask first before any is deleted."""
-    if action not in CHANGES:
-        raise NotFound("page", action[:64])
+@router.post("/{kind}/{action}")
+async def change_selected(kind: str, action: str, request: Request, visitor: VisitorDep) -> Response:
+    """Do it to each, one after the other, and say to which it could not be done; ask first where that is due."""
+    if kind not in SELECTIONS or action not in SELECTIONS[kind].actions:
+        raise NotFound("page", f"{kind}/{action}"[:64])
     form = await read_form(request)
-    uuids = list(dict.fromkeys(form.all("heartbeat")))[:MAX_HEARTBEATS_A_PAGE]
-    path = list_path(Form(parse_qsl(form.get("back"))))
-    if action == "delete" and uuids and form.get("sure") != "yes":
-        frame, named = await visitor.read_framed(titles, uuids)
-        return html("delete_selected", frame=frame, titles=named, back=form.get("back"), path=path)
-    refusals = await _change_each(visitor, CHANGES[action], uuids)
+    uuids = list(dict.fromkeys(form.all("id")))[:MAX_SELECTED]
+    chosen, back = SELECTIONS[kind].actions[action], form.get("back")
+    path = list_path(kind, Form(parse_qsl(back)))
+    if chosen.question and uuids and form.get("sure") != "yes":
+        frame, titles = await visitor.read_framed(TITLES[kind], uuids)
+        return html(
+            "selected_question",
+            frame=frame,
+            place=SELECTIONS[kind].path,
+            action=f"/selected/{kind}/{action}",
+            question=question(chosen.question, len(titles)),
+            warning=_(chosen.warning),
+            button=_(chosen.label),
+            titles=titles,
+            back=back,
+            path=path,
+        )
+    refusals = await _change_each(visitor, kind, chosen.change, uuids)
     if not refusals:
         return RedirectResponse(f"{path}{'&' if '?' in path else '?'}done={action}&n={len(uuids)}", 303)
-    frame, named = await visitor.read_framed(titles, list(refusals))
+    frame, titles = await visitor.read_framed(TITLES[kind], list(refusals))
     changed = len(uuids) - len(refusals)
     return html(
         "selected",
         frame=frame,
         path=path,
-        done=outcome(action, changed) if changed else None,
-        failures=[SelectionFailure(uuid, named.get(uuid), why) for uuid, why in refusals.items()],
+        place=SELECTIONS[kind].path,
+        page=SELECTIONS[kind].page,
+        done=outcome(kind, action, changed) if changed else None,
+        failures=[SelectionFailure(uuid, titles.get(uuid), why) for uuid, why in refusals.items()],
     )
 
 
-async def _change_each(visitor: Visitor, change: Change, uuids: list[str]) -> dict[str, str]:
+async def _change_each(visitor: Visitor, kind: str, change: Change, uuids: list[str]) -> dict[str, str]:
     """Change each in a transaction of its own, for one that is refused is no reason against the others.
 
     Returns why it was refused, by id.
     """
-    refusals = {}
+    refusals: dict[str, str] = {}
+    heartbeats: list[str] = []
+    now = visitor.now()
     for uuid in uuids:
+        if kind == "keys" and uuid == visitor.key_uuid:
+            refusals[uuid] = _("You are signed in with this key; revoke it by itself.")
+            continue
         try:
-            await visitor.write(_changed, uuid, change, visitor.now())
+            heartbeats += await visitor.write(change, uuid, now)
         except ProductError as problem:
             refusals[uuid] = problem.message
-    await visitor.stack.schedules.sync_all([uuid for uuid in uuids if uuid not in refusals])
+    await visitor.stack.schedules.sync_all(heartbeats)
     return refusals
-
-
-def _changed(connection: Connection, access: Access, uuid: str, change: Change, now: datetime) -> None:
-    change(connection, access_to_heartbeat(connection, access, uuid), now)

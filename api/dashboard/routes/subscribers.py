@@ -7,12 +7,12 @@ from sqlalchemy import Connection
 from starlette.responses import RedirectResponse, Response
 
 from api.dashboard.forms import Form, field_errors, read_form, refusal, validated
-from api.dashboard.pages import PageRoute, Visitor, VisitorDep, html, page_of, words_of
+from api.dashboard.pages import PageRoute, Visitor, VisitorDep, html, list_filter, page_of
 from api.dashboard.sent_again import make_once
 from api.dashboard.translations import gettext as _
 from api.dashboard.translations import marked, ngettext
-from api.dashboard.views import formats, runs
-from api.dashboard.views.audience import address, subscriber_name, subscriber_view
+from api.dashboard.views import formats, runs, selection
+from api.dashboard.views.audience import subscriber_name, subscriber_view
 from api.dashboard.views.heartbeats import card
 from api.dashboard.views.strips import LastRuns, read_strips, strip
 from api.schemas.subscribers import CreateSubscriber
@@ -37,21 +37,22 @@ NOTICES = {
 
 
 @router.get("")
-async def subscribers_page(
-    visitor: VisitorDep, page: str = "1", bot: str = "", q: str = "", done: str = ""
-) -> Response:
+async def subscribers_page(request: Request, visitor: VisitorDep, page: str = "1", done: str = "") -> Response:
     """Every subscriber of the project, of one bot, or whose name has some words."""
-    now, current, words = visitor.now(), page_of(page, SUBSCRIBERS_A_PAGE), words_of(q)
-    frame, (choices, (members, total)) = await visitor.read_framed(_members, bot, words, current)
+    form, now, current = Form(request.query_params.multi_items()), visitor.now(), page_of(page, SUBSCRIBERS_A_PAGE)
+    words = list_filter(form).words
+    frame, (choices, (members, total)) = await visitor.read_framed(_members, form.get("bot"), words, current)
     return html(
         "subscribers",
         frame=frame,
         bots=[(one.uuid, one.name) for one in choices],
         members=[subscriber_view(listed, now) for listed in members],
-        form=Form([("bot", bot), ("q", words)]),
-        path=address("/subscribers", bot=bot, q=words),
+        form=form,
+        path=selection.list_path("subscribers", form),
+        bar=selection.selection_bar("subscribers", form),
         pages=runs.pages(current, total),
-        done=_(NOTICES[done]) if done in NOTICES else None,
+        found=total,
+        done=selection.notice("subscribers", form) or (_(NOTICES[done]) if done in NOTICES else None),
     )
 
 

@@ -1,22 +1,23 @@
 """The pages of scheduled tasks: all of a project, and one with its runs."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from sqlalchemy import Connection
 from starlette.responses import RedirectResponse, Response
 
-from api.dashboard.pages import PageRoute, VisitorDep, html, page_of, page_url
-from api.dashboard.translations import marked
-from api.dashboard.views import runs
+from api.dashboard.forms import Form
+from api.dashboard.pages import PageRoute, VisitorDep, html, list_filter, page_of, page_url
+from api.dashboard.translations import marked, translated
+from api.dashboard.views import runs, selection
 from api.dashboard.views.run_list import RunList, runs_of
 from api.dashboard.views.strips import LastRuns, read_strips, strip
 from api.dashboard.views.tasks import TaskView, task_view
 from heartbeat.store.heartbeats import tasks as store
 from heartbeat.store.overview import projects
-from heartbeat.store.pages import Page
+from heartbeat.store.pages import ListFilter, Page
 from heartbeat.store.projects.access import Access
 from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.heartbeats import Heartbeat
@@ -54,24 +55,35 @@ class TaskRows:
 
 
 @router.get("")
-async def tasks_page(visitor: VisitorDep, page: str = "1") -> Response:
+async def tasks_page(request: Request, visitor: VisitorDep, page: str = "1") -> Response:
     """What the project's bots are to do besides their heartbeats."""
-    now, current = visitor.now(), page_of(page, TASKS_A_PAGE)
-    frame, lists = await visitor.read_framed(_lists, current)
+    form, now, current = Form(request.query_params.multi_items()), visitor.now(), page_of(page, TASKS_A_PAGE)
+    wanted = list_filter(form, selection.SHOW_TASKS)
+    frame, lists = await visitor.read_framed(_lists, wanted, current)
+    path = selection.list_path("tasks", form)
     return html(
         "tasks",
         frame=frame,
-        refresh=page_url("/tasks", current),
+        refresh=page_url(path, current),
+        path=path,
+        form=form,
+        shows=translated(selection.SHOW_TASKS.items()),
+        bar=selection.selection_bar("tasks", form),
         standing=[_view(task, bot_name, lists.makers, now) for task, bot_name in lists.standing],
         ended=[_view(task, bot_name, lists.makers, now) for task, bot_name in lists.ended],
         strips={task.uuid: strip(task, lists.strips, now) for task, _ in (*lists.standing, *lists.ended)},
         pages=runs.pages(current, lists.total),
+        found=lists.total,
+        done=selection.notice("tasks", form),
     )
 
 
-def _lists(connection: Connection, access: Access, page: Page) -> TaskLists:
-    standing, total = store.of_project(connection, access.project, True, page)
-    ended, _ = store.of_project(connection, access.project, False, Page(1, MAX_ENDED))
+def _lists(connection: Connection, access: Access, wanted: ListFilter, page: Page) -> TaskLists:
+    listed, total = store.of_project(connection, access.project, wanted, page)
+    # Those that ended lately stand below all others, or alone in pages when they are asked for.
+    alone = wanted.show == store.ENDED
+    ended, _ = store.of_project(connection, access.project, replace(wanted, show=store.ENDED), Page(1, MAX_ENDED))
+    standing, ended = ([], listed) if alone else (listed, [] if wanted.show else ended)
     makers = store.made_by(connection, [task for task, _ in (*standing, *ended)])
     return TaskLists(standing, total, ended, makers, read_strips(connection, [task for task, _ in (*standing, *ended)]))
 

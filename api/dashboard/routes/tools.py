@@ -1,18 +1,20 @@
 """The page of tools: the servers of every bot, and what of theirs changed and waits to be accepted."""
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from sqlalchemy import Connection
 from starlette.responses import RedirectResponse, Response
 
-from api.dashboard.pages import PageRoute, VisitorDep, html, page_of, page_url
+from api.dashboard.forms import Form
+from api.dashboard.pages import PageRoute, VisitorDep, html, list_filter, page_of, page_url
 from api.dashboard.routes.tool_form import bot_and_tool
 from api.dashboard.routes.tool_server import write_listing
-from api.dashboard.translations import marked
-from api.dashboard.views import runs
+from api.dashboard.translations import gettext as _
+from api.dashboard.translations import marked, translated
+from api.dashboard.views import runs, selection
 from api.dashboard.views.tools import server_view
 from api.tool_sign_in import list_now
-from heartbeat.store.overview.waiting import ListedServer, count_servers, server_page
-from heartbeat.store.pages import Page
+from heartbeat.store.overview.waiting import SHOWN_SERVERS, ListedServer, server_page
+from heartbeat.store.pages import ListFilter, Page
 from heartbeat.store.projects.access import Access
 
 router = APIRouter(prefix="/tools", route_class=PageRoute, include_in_schema=False)
@@ -25,22 +27,29 @@ NOTICES = {
 
 
 @router.get("")
-async def tools_page(visitor: VisitorDep, page: str = "1", done: str = "") -> Response:
-    """Every tool server of the project, those with tools that changed first."""
-    now, current = visitor.now(), page_of(page, SERVERS_A_PAGE)
-    frame, (servers, total) = await visitor.read_framed(_servers, current)
+async def tools_page(request: Request, visitor: VisitorDep, page: str = "1", done: str = "") -> Response:
+    """Every tool server of the project, or those that the address asks for, those with tools that changed first."""
+    form, now, current = Form(request.query_params.multi_items()), visitor.now(), page_of(page, SERVERS_A_PAGE)
+    wanted = list_filter(form, SHOWN_SERVERS)
+    frame, (servers, total) = await visitor.read_framed(_servers, wanted, current)
+    path = selection.list_path("tools", form)
     return html(
         "tools",
         frame=frame,
-        refresh=page_url("/tools", current),
+        refresh=page_url(path, current),
+        path=path,
+        form=form,
+        shows=translated(selection.SHOW_TOOLS.items()),
+        bar=selection.selection_bar("tools", form),
         servers=[server_view(listed, now) for listed in servers],
         pages=runs.pages(current, total),
-        done=NOTICES.get(done),
+        found=total,
+        done=selection.notice("tools", form) or (_(NOTICES[done]) if done in NOTICES else None),
     )
 
 
-def _servers(connection: Connection, access: Access, page: Page) -> tuple[list[ListedServer], int]:
-    return server_page(connection, access.project, page), count_servers(connection, access.project)
+def _servers(connection: Connection, access: Access, wanted: ListFilter, page: Page) -> tuple[list[ListedServer], int]:
+    return server_page(connection, access.project, wanted, page)
 
 
 @router.post("/{uuid}/accept")

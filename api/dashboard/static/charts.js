@@ -39,25 +39,8 @@ for (const kind of ["pointerover", "focusin"]) {
   });
 }
 
-// The box above the others selects them all, and each button says how many it is about.
-function count(form) {
-  const boxes = [...form.querySelectorAll("input[name=heartbeat]")], all = form.querySelector("#all");
-  const number = boxes.filter((box) => box.checked).length;
-  all.checked = number === boxes.length;
-  all.indeterminate = number > 0 && number < boxes.length;
-  form.querySelector("#selected").textContent = number || "";
-}
-
-document.addEventListener("change", ({ target }) => {
-  const form = target.closest("#selection");
-  if (!form) return;
-  if (target.id === "all") form.querySelectorAll("input[name=heartbeat]").forEach((box) => { box.checked = target.checked; });
-  count(form);
-});
-
 function prepare(page) {
   page.querySelectorAll(".plot > svg, span.strip").forEach(oneStop);
-  page.querySelectorAll("#all").forEach((box) => { box.hidden = false; });
 }
 
 prepare(document);

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from urllib.parse import urlencode
 
 from api.dashboard.views.formats import Moment, moment
 from heartbeat.store.overview.audience import ListedMemory, ListedSubscriber
@@ -67,9 +66,3 @@ def memory_view(listed: ListedMemory, now: datetime) -> MemoryView:
         run=listed.run_uuid,
         since=moment(memory.created_at, UTC, now),
     )
-
-
-def address(path: str, **filters: str) -> str:
-    """Return the address of a list with the filters that are set."""
-    query = urlencode({name: value for name, value in filters.items() if value})
-    return f"{path}?{query}" if query else path

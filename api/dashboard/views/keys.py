@@ -23,9 +23,7 @@ class KeyLine:
 
 
 def key_lines(keys: list[ApiKey], own_uuid: str, now: datetime) -> list[KeyLine]:
-    """Show keys: those that work first, each in the order in which they were made."""
-    in_order = sorted(keys, key=lambda key: key.revoked_at is not None)
-    return [_line(key, key.uuid == own_uuid, now) for key in in_order]
+    return [_line(key, key.uuid == own_uuid, now) for key in keys]
 
 
 def _line(key: ApiKey, own: bool, now: datetime) -> KeyLine:

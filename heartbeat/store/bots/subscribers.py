@@ -8,7 +8,7 @@ from heartbeat.domain.ids import new_id
 from heartbeat.store.heartbeats.heartbeats import delete_heartbeats, lock_bot
 from heartbeat.store.memory.memory import forget_member
 from heartbeat.store.notifications.targets import TARGET, delete_targets
-from heartbeat.store.pages import Page
+from heartbeat.store.pages import Page, having_words
 from heartbeat.store.projects.access import Access
 from heartbeat.store.projects.members import NOT_DELETED, subscriber
 from heartbeat.store.rows import columns, exactly_one, many
@@ -22,15 +22,13 @@ SUBSCRIBER, BOT, HEARTBEAT = columns(Subscriber), columns(Bot), columns(Heartbea
 def subscribers(connection: Connection, access: Access, page: Page, words: str = "") -> tuple[list[Subscriber], int]:
     """Read one page of the subscribers of a project, oldest bot first, or of the bot that is named, and their count.
 
-    With `words`, only those whose name or address has them.
+    With `words`, only those whose name or address has each.
     """
     which = (BOT.c.project_id == access.project.id) & BOT.c.deleted_at.is_(None) & NOT_DELETED
     if bot := access.named_bot:
         which &= BOT.c.id == bot.id
-    if words:
-        which &= SUBSCRIBER.c.name.icontains(words, autoescape=True) | SUBSCRIBER.c.email.icontains(
-            words, autoescape=True
-        )
+    for condition in having_words(words, SUBSCRIBER.c.uuid, SUBSCRIBER.c.name, SUBSCRIBER.c.email):
+        which &= condition
     joined = SUBSCRIBER.join(BOT, BOT.c.id == SUBSCRIBER.c.bot_id)
     total = connection.execute(select(func.count()).select_from(joined).where(which)).scalar_one()
     in_order = select(SUBSCRIBER).select_from(joined).where(which).order_by(BOT.c.id, SUBSCRIBER.c.id)

@@ -17,7 +17,7 @@ from heartbeat.settings import Plan
 from heartbeat.store.heartbeats import states
 from heartbeat.store.heartbeats.heartbeats import NOT_DELETED, lock_bot
 from heartbeat.store.heartbeats.plan_limits import require_gap, require_heartbeats, require_tasks
-from heartbeat.store.pages import Page
+from heartbeat.store.pages import ListFilter, Page, having_words
 from heartbeat.store.projects.access import Access
 from heartbeat.store.projects.members import subscriber
 from heartbeat.store.rows import all_joined, columns, many
@@ -29,6 +29,7 @@ from heartbeat.store.tables.runs import Run
 HEARTBEAT, BOT, RUN = columns(Heartbeat), columns(Bot), columns(Run)
 
 TASK = "scheduled_task"
+ENDED = "ended"
 MOST_A_MEMBER = 50
 
 TASKS = HEARTBEAT.c.type == TASK
@@ -98,18 +99,21 @@ def listed(
 
 
 def of_project(
-    connection: Connection, project: Project, standing: bool, page: Page
+    connection: Connection, project: Project, wanted: ListFilter, page: Page
 ) -> tuple[list[tuple[Heartbeat, str]], int]:
     """One page of a project's tasks over all bots, newest first, each with its bot's name, and how many there are.
 
-    `standing` are those that have not ended; the others are done or cancelled.
+    Words stand in the name, the prompt or the bot's name. `show` is one of `STATES`, or `ended`; without it come those
+    that have not ended.
     """
+    places = (HEARTBEAT.c.label, HEARTBEAT.c.prompt, BOT.c.name)
     which = and_(
         BOT.c.project_id == project.id,
         BOT.c.deleted_at.is_(None),
         HEARTBEAT.c.bot_id == BOT.c.id,
         TASKS,
-        NOT_DELETED if standing else HEARTBEAT.c.ended_as.is_not(None),
+        HEARTBEAT.c.ended_as.is_not(None) if wanted.show == ENDED else STATES.get(wanted.show, NOT_DELETED),
+        *having_words(wanted.words, HEARTBEAT.c.uuid, *places),
     )
     total: int = connection.execute(select(func.count()).where(which)).scalar_one()
     shown = select(HEARTBEAT, BOT.c.name).where(which).order_by(HEARTBEAT.c.id.desc())

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, bindparam, func, select, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, func, select, true, update
 
 from heartbeat.domain.errors import Conflict, NotFound
-from heartbeat.store.pages import Page
+from heartbeat.store.pages import ListFilter, Page, having_words
 from heartbeat.store.projects.access import Access, as_public_id
 from heartbeat.store.rows import all_joined, columns, joined
 from heartbeat.store.tables.bots import Bot, Subscriber
@@ -19,6 +19,8 @@ from heartbeat.store.tables.projects import Project
 TARGET, NOTIFICATION, EVENT = columns(Target), columns(Notification), columns(Event)
 BOT, HEARTBEAT, MEMBER = columns(Bot), columns(Heartbeat), columns(Subscriber)
 NOT_DELETED = TARGET.c.deleted_at.is_(None)
+SHOWN: Mapping[str, ColumnElement[bool]] = {"on": TARGET.c.is_enabled, "off": ~TARGET.c.is_enabled}
+EVERYTHING = ListFilter()
 # The old and the new value of fields of a target's config, by name.
 ConfigChanges = Mapping[str, tuple[Any, Any]]
 # An event writes a row for each of them.
@@ -59,9 +61,19 @@ def lock_target(connection: Connection, access: Access, uuid: str) -> ListedTarg
     return target(connection, access, uuid)
 
 
-def targets(connection: Connection, access: Access, page: Page) -> tuple[list[ListedTarget], int]:
-    """Read one page of a project's targets, or of those that hear of the bot that is named, and their number."""
-    which = (TARGET.c.project_id == access.project.id) & NOT_DELETED
+def targets(
+    connection: Connection, access: Access, page: Page, wanted: ListFilter = EVERYTHING
+) -> tuple[list[ListedTarget], int]:
+    """Read one page of a project's targets, or of those that hear of the bot that is named, and their number.
+
+    Words stand in the name or the channel; `show` is a key of `SHOWN`.
+    """
+    which = and_(
+        TARGET.c.project_id == access.project.id,
+        NOT_DELETED,
+        *having_words(wanted.words, TARGET.c.uuid, TARGET.c.name, TARGET.c.channel),
+    )
+    which = which & SHOWN.get(wanted.show, true())
     if bot := access.named_bot:
         which &= TARGET.c.bot_id.is_(None) | (TARGET.c.bot_id == bot.id)
     oldest = _ALL.where(which).order_by(TARGET.c.id).limit(page.size).offset(page.offset)

@@ -1,5 +1,6 @@
 """The bots of a project as pages list them: each with how much it has."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +10,7 @@ from heartbeat.store.bots.bots import BOT
 from heartbeat.store.heartbeats.heartbeats import HEARTBEAT, IS_HEARTBEAT
 from heartbeat.store.memory.memory import MEMORY
 from heartbeat.store.overview.projects import START, WITHOUT_PROMPT
-from heartbeat.store.pages import Page
+from heartbeat.store.pages import ListFilter, Page, having_words
 from heartbeat.store.projects.members import NOT_DELETED, SUBSCRIBER
 from heartbeat.store.rows import all_joined, many
 from heartbeat.store.tables.bots import Bot
@@ -29,15 +30,16 @@ _COUNTS = (
     _count(TOOL),
     _count(MEMORY),
 )
-LISTED_BOTS = (
-    select(BOT, *_COUNTS)
-    .where(BOT.c.project_id == bindparam("project_id"), BOT.c.deleted_at.is_(None))
-    .order_by(BOT.c.id)
+_OF_PROJECT = (BOT.c.project_id == bindparam("project_id")) & BOT.c.deleted_at.is_(None)
+_PAUSED = select(HEARTBEAT.c.bot_id).where(
+    HEARTBEAT.c.bot_id == BOT.c.id, IS_HEARTBEAT, HEARTBEAT.c.pause_reason.is_not(None)
 )
+SHOWN: Mapping[str, ColumnElement[bool]] = {
+    "on": BOT.c.status & BOT.c.heartbeat,
+    "off": ~(BOT.c.status & BOT.c.heartbeat),
+    "paused": _PAUSED.exists(),
+}
 ONE_BOT = select(BOT, *_COUNTS).where(BOT.c.id == bindparam("bot"))
-COUNT = (
-    select(func.count()).select_from(BOT).where(BOT.c.project_id == bindparam("project_id"), BOT.c.deleted_at.is_(None))
-)
 HEARTBEATS = (
     select(*WITHOUT_PROMPT, START)
     .where(HEARTBEAT.c.bot_id == bindparam("bot"), IS_HEARTBEAT)
@@ -58,11 +60,17 @@ class ListedBot:
     memories: int
 
 
-def bot_page(connection: Connection, project: Project, page: Page) -> tuple[list[ListedBot], int]:
-    """Read one page of a project's bots, oldest first, and how many there are in all."""
-    statement = LISTED_BOTS.limit(page.size).offset(page.offset)
-    rows = all_joined(connection, (Bot,), statement, {"project_id": project.id})
-    return [ListedBot(*row) for row in rows], connection.execute(COUNT, {"project_id": project.id}).scalar_one()
+def bot_page(connection: Connection, project: Project, wanted: ListFilter, page: Page) -> tuple[list[ListedBot], int]:
+    """Read one page of a project's bots, oldest first, and how many there are in all.
+
+    Words stand in the name, the model or the instruction; `show` is a key of `SHOWN`.
+    """
+    parameters = {"project_id": project.id}
+    which = [_OF_PROJECT, *having_words(wanted.words, BOT.c.uuid, BOT.c.name, BOT.c.model, BOT.c.instruction)]
+    which += [SHOWN[wanted.show]] if wanted.show else []
+    listed = select(BOT, *_COUNTS).where(*which).order_by(BOT.c.id).limit(page.size).offset(page.offset)
+    total = connection.execute(select(func.count()).select_from(BOT).where(*which), parameters).scalar_one()
+    return [ListedBot(*row) for row in all_joined(connection, (Bot,), listed, parameters)], total
 
 
 def listed_bot(connection: Connection, bot: Bot) -> ListedBot:

@@ -1,24 +1,21 @@
 """The heartbeats of a project over all bots: filtered, sorted, page by page, and how many are in which state."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, bindparam, case, func, literal_column, or_, select
+from sqlalchemy import ColumnElement, Connection, bindparam, case, func, literal_column, select
 
 from heartbeat.store.bots.bots import BOT
 from heartbeat.store.heartbeats.heartbeats import HEARTBEAT, IS_HEARTBEAT
 from heartbeat.store.overview.projects import PROMPT_START, START, WITHOUT_PROMPT
-from heartbeat.store.pages import Page
-from heartbeat.store.projects.access import Access, as_public_id
+from heartbeat.store.pages import ListFilter, Page, having_words
 from heartbeat.store.rows import built
 from heartbeat.store.runs.runs import RUN
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.projects import Project
 from heartbeat.store.tools.servers import TOOL
-
-MAX_WORDS = 8
 
 
 @dataclass(frozen=True)
@@ -44,14 +41,9 @@ class HeartbeatStates:
 
 
 @dataclass(frozen=True)
-class HeartbeatFilter:
-    """Which heartbeats: those with each of the `words` in label, prompt, bot's name or id, and those of `show`.
+class HeartbeatFilter(ListFilter):
+    """Which heartbeats, by words in label, prompt or bot's name; `show` is one of `SHOWN`, `sort` one of `SORTS`."""
 
-    `show` is a key of `SHOWN`, or empty for all; `sort` is a key of `SORTS`.
-    """
-
-    words: str = ""
-    show: str = ""
     sort: str = "state"
 
 
@@ -113,11 +105,7 @@ def heartbeat_page(
 
 
 def _wanted(wanted: HeartbeatFilter) -> list[ColumnElement[bool]]:
-    places = (HEARTBEAT.c.label, HEARTBEAT.c.prompt, BOT.c.name)
-    words = wanted.words.split()[:MAX_WORDS]
-    with_words = [
-        or_(HEARTBEAT.c.uuid == word, *(place.icontains(word, autoescape=True) for place in places)) for word in words
-    ]
+    with_words = having_words(wanted.words, HEARTBEAT.c.uuid, HEARTBEAT.c.label, HEARTBEAT.c.prompt, BOT.c.name)
     return [_OF_PROJECT, *with_words, *([SHOWN[wanted.show]] if wanted.show else [])]
 
 
@@ -130,11 +118,3 @@ def states(connection: Connection, project: Project) -> HeartbeatStates:
     """Count the project's heartbeats by their state."""
     rows = connection.execute(STATES, {"project_id": project.id})
     return HeartbeatStates(**{row.state: row.number for row in rows})
-
-
-def titles(connection: Connection, access: Access, uuids: Sequence[str]) -> dict[str, str]:
-    """Read the label, or the start of the prompt, of those of these heartbeats that are the project's, by public id."""
-    named = HEARTBEAT.c.uuid.in_([as_public_id(uuid) for uuid in uuids])
-    title = func.coalesce(HEARTBEAT.c.label, START).label("title")
-    statement = select(HEARTBEAT.c.uuid, title).where(_OF_PROJECT, named).order_by(HEARTBEAT.c.id)
-    return {row.uuid: row.title for row in connection.execute(statement, {"project_id": access.project.id})}

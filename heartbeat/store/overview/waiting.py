@@ -3,7 +3,7 @@
 The API asks by bot.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Select, bindparam, case, func,
 
 from heartbeat.domain.errors import NotFound
 from heartbeat.store.overview.projects import PROMPT_START
-from heartbeat.store.pages import Page
+from heartbeat.store.pages import ListFilter, Page, having_words
 from heartbeat.store.projects.access import Access, as_public_id
 from heartbeat.store.rows import all_joined, built, columns, first
 from heartbeat.store.tables.bots import Bot, Memory, Subscriber, Tool
@@ -71,12 +71,13 @@ def _count(table: Any, which: ColumnElement[bool]) -> Any:
 CHANGED_TOOLS = select(func.coalesce(func.sum(TOOL.c.changed_count), 0)).where(TOOL.c.bot_id.in_(_BOTS))
 COUNTS: Select[Any] = select(_count(APPROVAL, _PENDING), _count(FINDING, _OPEN), CHANGED_TOOLS.scalar_subquery())
 # Those that wait for somebody come first, then those with a problem.
-SERVERS = (
-    select(TOOL, BOT.c.name)
-    .join(BOT, BOT.c.id == TOOL.c.bot_id)
-    .where(TOOL.c.bot_id.in_(_BOTS))
-    .order_by(TOOL.c.changed_count.desc(), TOOL.c.last_error.is_(None), TOOL.c.id)
-)
+SERVERS = select(TOOL, BOT.c.name).join(BOT, BOT.c.id == TOOL.c.bot_id).where(TOOL.c.bot_id.in_(_BOTS))
+SHOWN_SERVERS: Mapping[str, ColumnElement[bool]] = {
+    "on": TOOL.c.is_enabled,
+    "off": ~TOOL.c.is_enabled,
+    "changed": TOOL.c.changed_count > 0,
+    "problem": TOOL.c.last_error.is_not(None),
+}
 
 
 @dataclass(frozen=True)
@@ -156,16 +157,20 @@ def findings_of_heartbeat(connection: Connection, heartbeat: Heartbeat, limit: i
     return _findings(connection, OPEN_OF_HEARTBEAT.limit(limit), {"heartbeat": heartbeat.id})
 
 
-def server_page(connection: Connection, project: Project, page: Page) -> list[ListedServer]:
-    """Read one page of a project's tool servers, those with tools that changed first."""
-    statement = SERVERS.limit(page.size).offset(page.offset)
-    return [ListedServer(*row) for row in all_joined(connection, (Tool,), statement, {"project": project.id})]
+def server_page(
+    connection: Connection, project: Project, wanted: ListFilter, page: Page
+) -> tuple[list[ListedServer], int]:
+    """Read one page of a project's tool servers, those with tools that changed first, and how many there are in all.
 
-
-def count_servers(connection: Connection, project: Project) -> int:
-    """Count a project's tool servers."""
-    servers = select(func.count()).select_from(TOOL).where(TOOL.c.bot_id.in_(_BOTS))
-    return connection.execute(servers, {"project": project.id}).scalar_one()
+    Words stand in the label, the address or the bot's name; `show` is a key of `SHOWN_SERVERS`.
+    """
+    parameters = {"project": project.id}
+    words = having_words(wanted.words, TOOL.c.uuid, TOOL.c.server_label, TOOL.c.server_url, BOT.c.name)
+    which = SERVERS.where(*words, *([SHOWN_SERVERS[wanted.show]] if wanted.show else []))
+    in_order = which.order_by(TOOL.c.changed_count.desc(), TOOL.c.last_error.is_(None), TOOL.c.id)
+    rows = all_joined(connection, (Tool,), in_order.limit(page.size).offset(page.offset), parameters)
+    total = connection.execute(select(func.count()).select_from(which.subquery()), parameters).scalar_one()
+    return [ListedServer(*row) for row in rows], total
 
 
 def access_to_tool(connection: Connection, access: Access, tool_uuid: str) -> Access:

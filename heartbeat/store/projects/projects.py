@@ -5,15 +5,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, func, select, update
 
 from heartbeat.domain.errors import NotFound
 from heartbeat.domain.ids import ALPHABET, new_id
+from heartbeat.store.pages import ListFilter, Page, having_words
 from heartbeat.store.rows import columns, exactly_one, first, many
 from heartbeat.store.tables.projects import ApiKey, Project
 
 PROJECT = columns(Project)
 KEY = columns(ApiKey)
+SHOWN_KEYS = {"works": KEY.c.revoked_at.is_(None), "revoked": KEY.c.revoked_at.is_not(None)}
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,18 @@ def create_key(
 def keys(connection: Connection, project: Project) -> list[ApiKey]:
     """List a project's keys, revoked ones too, oldest first."""
     return many(connection, ApiKey, select(KEY).where(KEY.c.project_id == project.id).order_by(KEY.c.id))
+
+
+def key_page(connection: Connection, project: Project, wanted: ListFilter, page: Page) -> tuple[list[ApiKey], int]:
+    """Read one page of a project's keys, those that work first, each oldest first, and how many there are in all.
+
+    Words stand in the name; `show` is a key of `SHOWN_KEYS`.
+    """
+    which = [KEY.c.project_id == project.id, *having_words(wanted.words, KEY.c.uuid, KEY.c.name, KEY.c.prefix)]
+    which += [SHOWN_KEYS[wanted.show]] if wanted.show else []
+    total = connection.execute(select(func.count()).select_from(KEY).where(*which)).scalar_one()
+    in_order = select(KEY).where(*which).order_by(KEY.c.revoked_at.is_not(None), KEY.c.id)
+    return many(connection, ApiKey, in_order.limit(page.size).offset(page.offset)), total
 
 
 def revoke_key(connection: Connection, project: Project, key_uuid: str, now: datetime) -> None:

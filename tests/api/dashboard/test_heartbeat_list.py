@@ -79,19 +79,19 @@ async def test_pages_keep_the_filter(owner: Owner) -> None:
     await owner.database.write(lambda c: [a_heartbeat(c, owner.bot, prompt=f"Sheep {n:03}.") for n in range(120)])
     page = await owner.browser.page("/?q=sheep&sort=name&per_page=100")
     assert page.count("class=title") == 100
-    assert "120 heartbeats" in page
+    assert "120 in all" in page
     assert 'href="/?q=sheep&amp;sort=name&amp;per_page=100&amp;page=2"' in page
     assert 'data-refresh="/?q=sheep&amp;sort=name&amp;per_page=100"' in page
     assert await titles(owner, q="sheep", sort="name", page="3") == [f"Sheep {n:03}." for n in range(100, 120)]
 
 
 def chosen(page: str) -> list[str]:
-    return re.findall(r'name="heartbeat" value="(\w+)"', page)
+    return re.findall(r'name="id" value="(\w+)"', page)
 
 
 async def select(owner: Owner, action: str, uuids: list[str], **fields: str):
-    data = {"heartbeat": uuids, "back": "", **fields}
-    return await owner.browser.post(f"/selected/{action}", data=data, headers={"origin": SITE})
+    data = {"id": uuids, "back": "", **fields}
+    return await owner.browser.post(f"/selected/heartbeats/{action}", data=data, headers={"origin": SITE})
 
 
 @on_one_store

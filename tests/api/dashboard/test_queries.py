@@ -175,7 +175,7 @@ async def test_each_page_asks_as_often_however_much_there_is(owner: Owner) -> No
         "/credits": 9,
         "/credits/ledger": 5,
         f"/credits/ledger?bot={owner.bot.uuid}&model=openai:scripted": 10,
-        "/keys": 3,
+        "/keys": 4,
         "/settings": 2,
         f"/heartbeats/{owner.heartbeat.uuid}": 11,
         f"/strips/{task.uuid}": 4,
