@@ -209,7 +209,8 @@ def _sign_in_needed(part: MessagePart, data: dict[str, Any]) -> Rendered:
         return Rendered(f"{part.bot.name}: {label} wants another permission", f"{body}\n{sign_in}", "normal")
     refused = f"Its authorization server does not take our sign-in any more ({data['code']})."
     body = f"{refused} {_who_waits(len(data['heartbeats']))}".strip()
-    return Rendered(f"{part.bot.name}: a person has to sign in to {label} again", f"{body}\n{sign_in}", "urgent")
+    who = f"the subscriber {data['member_id']}" if "member_id" in data else "a person"
+    return Rendered(f"{part.bot.name}: {who} has to sign in to {label} again", f"{body}\n{sign_in}", "urgent")
 
 
 def _who_waits(heartbeats: int) -> str:

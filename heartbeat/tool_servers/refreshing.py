@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from heartbeat.domain.clock import Clock, utc_now
 from heartbeat.domain.errors import Unavailable
 from heartbeat.domain.ids import new_id
-from heartbeat.domain.tool_connections import CONNECTED, OAuthTokens
+from heartbeat.domain.tool_connections import CONNECTED, OAuthClient, OAuthTokens
 from heartbeat.secrets.connections import open_client, open_tokens
 from heartbeat.secrets.keyring import CannotOpen, Keyring
 from heartbeat.settings import Settings
@@ -112,13 +112,13 @@ class Refresher:
     async def _ask(self, row: ToolConnection, tokens: OAuthTokens) -> "Grant":
         """Ask for new tokens, with the refresh token of before if the latest is refused: it may never have counted."""
         from heartbeat.agents.tools.mcp.authorization.problems import AuthorizationProblem
-        from heartbeat.agents.tools.mcp.authorization.sign_in import grant_to_machine, refresh_grant
+        from heartbeat.agents.tools.mcp.authorization.sign_in import refresh_grant
 
         client = open_client(self.keyring, row.uuid, row.sealed_client)
         if client is None:
             raise AuthorizationProblem(NO_REFRESH_TOKEN, "It has no client.")
         if row.grant_type == "client_credentials":
-            return await grant_to_machine(client, " ".join(row.wanted_scopes or row.scopes) or None, self._settings)
+            return await self._ask_as_machine(client, row)
         if tokens.refresh_token is None:
             raise AuthorizationProblem(NO_REFRESH_TOKEN, "It has no refresh token.")
         try:
@@ -130,6 +130,21 @@ class Refresher:
             grant = await refresh_grant(client, tokens, self._settings)
         return replace(grant, tokens=_with_previous(grant.tokens, tokens), scopes=grant.scopes or tuple(row.scopes))
 
+    async def _ask_as_machine(self, client: OAuthClient, row: ToolConnection) -> "Grant":
+        """Ask for all that a call has wanted; if that is more than the client may have, for what it had."""
+        from heartbeat.agents.tools.mcp.authorization.problems import AuthorizationProblem
+        from heartbeat.agents.tools.mcp.authorization.sign_in import grant_to_machine
+
+        scopes = " ".join(row.scopes) or None
+        if not row.wanted_scopes:
+            return await grant_to_machine(client, scopes, self._settings)
+        try:
+            return await grant_to_machine(client, " ".join(row.wanted_scopes), self._settings)
+        except AuthorizationProblem as problem:
+            if problem.code != "invalid_scope":
+                raise
+            return await grant_to_machine(client, scopes, self._settings)
+
     async def _not_granted(
         self, row: ToolConnection, holder: str, problem: "AuthorizationProblem", refused: bool
     ) -> ToolConnection | None:
@@ -139,6 +154,7 @@ class Refresher:
             return await self._leave(row, holder, None, row.expires_at)
         if not problem.is_final:
             return await self._leave(row, holder, problem.code, now + AGAIN)
+        log.warning("the sign-in %s is over, and a person has to sign in again: %s", row.uuid, problem.code)
         lost = await self.database.write(lose, row, problem.code, now)
         return lost or await self.database.read(connection_by_id, row.id)
 

@@ -128,9 +128,9 @@ SIGN_IN = "Sign in on the dashboard's page Tools, or at the address of POST /v1/
             "pauses when next due, and goes on once somebody has signed in.",
         ),
         (
-            LOST | {"heartbeats": []},
+            LOST | {"heartbeats": [], "per_member": True, "member_id": "mem_1"},
             "urgent",
-            "Support desk: a person has to sign in to tickets again",
+            "Support desk: the subscriber mem_1 has to sign in to tickets again",
             "Its authorization server does not take our sign-in any more (invalid_grant).",
         ),
         (

@@ -113,3 +113,13 @@ async def test_a_machine_asks_for_more_by_itself(signed_in: SignedIn, call: Call
     signed_in.now += HOUR * 3
     assert (await call("book")).outcome == "ok"
     assert signed_in.authorization.times("client_credentials") == 3
+
+
+async def test_a_machine_that_may_have_no_more_keeps_what_it_has(signed_in: SignedIn, call: Calls) -> None:
+    await signed_in.sign_in_as_machine()
+    signed_in.desk.wants = {"book": "notes:all"}
+    for _ in range(2):
+        assert (await call("book")).outcome == "failed"
+    assert (await call("read_note")).outcome == "ok"
+    assert (signed_in.row().state, signed_in.row().scopes) == ("connected", ["notes:read"])
+    assert signed_in.desk.times("book") == 0

@@ -11,7 +11,7 @@ from heartbeat.domain.tool_names import name_prefix
 from heartbeat.store.heartbeats import states
 from heartbeat.store.notifications.events import SIGN_IN_NEEDED, record_shared_event
 from heartbeat.store.rows import columns, exactly_one, many
-from heartbeat.store.tables.bots import Tool
+from heartbeat.store.tables.bots import Subscriber, Tool
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.runs import Run, Step
 from heartbeat.store.tables.tool_connections import ToolConnection
@@ -19,7 +19,7 @@ from heartbeat.store.tools.connections import refuse, want_scopes
 from heartbeat.store.tools.toolset import OWN_CONNECTION
 
 HEARTBEAT, TOOL, CONNECTION = columns(Heartbeat), columns(Tool), columns(ToolConnection)
-RUN, STEP = columns(Run), columns(Step)
+RUN, STEP, SUBSCRIBER = columns(Run), columns(Step), columns(Subscriber)
 
 # How far back a heartbeat's runs are looked at for the use of a tool.
 RUNS_BEFORE = 20
@@ -79,6 +79,9 @@ def _tell(connection: Connection, row: ToolConnection, code: str, scopes: Sequen
         "code": code,
         "heartbeats": [one.uuid for one in waiting],
     }
+    if row.member_id is not None:
+        of_member = select(SUBSCRIBER.c.uuid).where(SUBSCRIBER.c.id == row.member_id)
+        data["member_id"] = connection.execute(of_member).scalar_one()
     if scopes:
         data["scopes"] = list(scopes)
     record_shared_event(connection, waiting or heartbeats[:1], SIGN_IN_NEEDED, data, now)

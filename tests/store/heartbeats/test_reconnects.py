@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import Connection, select, update
 
 from heartbeat.domain.tool_connections import NEEDS_RECONNECT
+from heartbeat.store.bots.subscribers import create_subscriber
 from heartbeat.store.database import Database
 from heartbeat.store.heartbeats.reconnects import lift_reconnect_pauses, lose, lost_tools, miss_scopes
 from heartbeat.store.rows import columns, exactly_one, many
@@ -18,7 +19,7 @@ from heartbeat.store.tables.tool_connections import ToolConnection
 from heartbeat.store.tools.connections import due_refreshes, ensure_connection
 from tests.support.past_runs import a_call, a_run
 from tests.support.runs import TICK, by_hand, opened, scheduled
-from tests.support.seeds import NOW, a_bot, a_heartbeat, a_project, heartbeat_row
+from tests.support.seeds import NOW, a_bot, a_heartbeat, a_project, access_to, heartbeat_row
 from tests.support.signed_in import a_tool
 
 CONNECTION, TOOL = columns(ToolConnection), columns(Tool)
@@ -109,6 +110,23 @@ def test_a_tool_that_is_gone_or_off_or_anothers_is_not_waited_for(database: Data
     assert database.read_now(lost_tools, heartbeat) == []
     database.write_now(lambda c: c.execute(update(TOOL).values(is_enabled=True)))
     assert database.read_now(lost_tools, heartbeat) == ["desk"]
+
+
+def test_what_is_over_for_a_subscriber_concerns_that_ones_heartbeats(database: Database, bot: Bot) -> None:
+    def seed(connection: Connection) -> tuple[ToolConnection, Heartbeat, Heartbeat, str]:
+        access = access_to(connection, bot)
+        member, other = (create_subscriber(connection, access, None, name, NOW) for name in ("Ada", "Bob"))
+        mail = a_tool(connection, bot, "https://mail.example/mcp", server_label="mail", per_member=True)
+        mine, others = (that_used(connection, bot, "mail__send", member_id=one.id) for one in (member, other))
+        a_connection(connection, mail, member_id=other.id)
+        return a_connection(connection, mail, member_id=member.id), mine, others, member.uuid
+
+    row, mine, anothers, member_uuid = database.write_now(seed)
+    database.write_now(lose, row, "invalid_grant", NOW)
+    [event] = events(database)
+    assert (event.data["member_id"], event.data["heartbeats"]) == (member_uuid, [mine.uuid])
+    assert skipped_for(opened(database, scheduled(mine))) == "needs_reconnect"
+    assert skipped_for(opened(database, scheduled(anothers))) is None
 
 
 def test_a_wish_for_more_is_told_once_for_each_permission(database: Database, bot: Bot) -> None:
