@@ -146,6 +146,16 @@ HEARTBEATS = {
     ),
 }
 TASKS = {
+    "resume": SelectedAction(
+        _of_task(tasks.resume),
+        marked("Resume"),
+        marked_plural("%(number)s task was resumed.", "%(number)s tasks were resumed."),
+    ),
+    "pause": SelectedAction(
+        _of_task(tasks.pause),
+        marked("Pause"),
+        marked_plural("%(number)s task is paused now.", "%(number)s tasks are paused now."),
+    ),
     "cancel": SelectedAction(
         _of_task(tasks.cancel),
         marked("Cancel"),

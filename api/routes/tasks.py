@@ -1,4 +1,4 @@
-"""Scheduled tasks: create, read, list, cancel."""
+"""Scheduled tasks: create, read, list, pause, resume, cancel."""
 
 from datetime import datetime
 from typing import Annotated, Any
@@ -31,6 +31,18 @@ async def create(body: CreateTask, caller: CallerDep) -> ApiResponse:
 async def cancel(body: OfTask, caller: CallerDep) -> ApiResponse:
     """Cancel a scheduled task before its time. A run of it that is in progress still ends; its logs stay."""
     return await _change(caller, body, store.cancel, caller.now())
+
+
+@router.post("/pause", **call(OneTask))
+async def pause(body: OfTask, caller: CallerDep) -> ApiResponse:
+    """Pause a scheduled task until it is resumed. A run of it that is in progress still ends."""
+    return await _change(caller, body, store.pause, caller.now())
+
+
+@router.post("/resume", **call(OneTask))
+async def resume(body: OfTask, caller: CallerDep) -> ApiResponse:
+    """Lift any pause of a scheduled task. One whose only time has passed meanwhile is done."""
+    return await _change(caller, body, store.resume, caller.now())
 
 
 @router.get("/read", **call(OneTask, query=OfTask))

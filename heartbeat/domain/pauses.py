@@ -20,8 +20,8 @@ REASONS: dict[PauseCause, PauseReason] = {
 
 FLAG_TURNED_OFF = "The bot's heartbeat flag was turned off; turning it on again lifts this pause."
 BY_HAND = "Mend it, then enable again."
-# A scheduled task is not enabled; it is made and cancelled.
-ANEW = "Mend it, then make the task anew."
+# A scheduled task is not enabled but resumed.
+RESUME = "Mend it, then resume the task."
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,6 @@ class HeartbeatPause:
 
     def _what_next(self) -> str:
         if self.probe_at is None:
-            return ANEW if self.task else BY_HAND
+            return RESUME if self.task else BY_HAND
         sooner = "" if self.task else "; enable it to have it run sooner"
         return f"It is tried again at {self.probe_at:%Y-%m-%d %H:%M} (UTC){sooner}."

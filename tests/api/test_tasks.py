@@ -8,6 +8,8 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from api.schemas.tasks import AllTasks, OneTask
 from heartbeat.store.heartbeats import tasks
+from heartbeat.store.rows import columns
+from heartbeat.store.tables.heartbeats import Heartbeat
 from tests.support.api import Api, error_of, owner, wrong_fields
 from tests.support.seeds import YEARLY
 
@@ -78,6 +80,34 @@ async def test_a_cancelled_task_is_over_and_its_schedule_gone(api: Api) -> None:
     assert await listed(api, bot, status="cancelled") == [task["uuid"]]
     logs = await api.get("/heartbeat/logs", bot_id=bot["id"], heartbeat_id=task["uuid"])
     assert (logs.status_code, logs.json()["total"]) == (200, 0)
+
+
+async def test_a_task_rests_while_it_is_paused(api: Api) -> None:
+    bot = await api.bot()
+    task = await create(api, bot)
+    which = {"bot_id": bot["id"], "task_id": task["uuid"]}
+    for _ in range(2):
+        paused = (await api.post("/task/pause", **which)).json()["task"]
+        assert (paused["status"], paused["next_run_at"]) == ("paused", None)
+    assert (await described(api, task)).schedule.state.paused
+    for _ in range(2):
+        resumed = (await api.post("/task/resume", **which)).json()["task"]
+        assert (resumed["status"], resumed["next_run_at"]) == ("active", task["next_run_at"])
+    assert not (await described(api, task)).schedule.state.paused
+    await api.post("/task/cancel", **which)
+    for call in ("pause", "resume"):
+        assert (await api.post(f"/task/{call}", **which)).json()["task"]["status"] == "cancelled"
+
+
+async def test_a_task_whose_time_passed_while_it_was_paused_is_done(api: Api) -> None:
+    bot = await api.bot()
+    at = (datetime.now(UTC) + timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M")
+    task = await create(api, bot, schedule_type="once", schedule_config={"at": at})
+    which = {"bot_id": bot["id"], "task_id": task["uuid"]}
+    await api.post("/task/pause", **which)
+    past = columns(Heartbeat).update().values(run_at=datetime.now(UTC) - timedelta(minutes=1))
+    await api.database.write(lambda c: c.execute(past.where(columns(Heartbeat).c.uuid == task["uuid"])))
+    assert (await api.post("/task/resume", **which)).json()["task"]["status"] == "done"
 
 
 async def test_the_same_key_makes_one_task(api: Api) -> None:

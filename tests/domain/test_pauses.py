@@ -15,7 +15,7 @@ def test_failures_say_how_many_and_how_to_go_on() -> None:
     why = "Failed 2 times in a row; the last error: It is overloaded."
     assert FAILED.explanation == why
     assert FAILED.message == f"{why} Mend it, then enable again."
-    assert replace(FAILED, task=True).message == f"{why} Mend it, then make the task anew."
+    assert replace(FAILED, task=True).message == f"{why} Mend it, then resume the task."
     assert replace(FAILED, times=1, detail=None).explanation == "Failed once; the last error: unknown."
 
 

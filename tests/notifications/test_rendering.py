@@ -79,10 +79,10 @@ async def test_what_is_told_of_a_task_can_be_done_with_a_task(world: StoreWorld,
     _, _, text = await read(world, receiver, *world.fails().notification_uuids)
     assert text.split("\n") == [
         "Failed once; the last error: No key.",
-        "Mend it, make the task anew (POST /v1/bot/task/create), and cancel this one.",
+        "Resume it once it is mended: POST /v1/bot/task/resume, or the dashboard.",
     ]
     [row] = world.rows(Heartbeat)
-    assert row.pause_message == "Failed once; the last error: No key. Mend it, then make the task anew."
+    assert row.pause_message == "Failed once; the last error: No key. Mend it, then resume the task."
 
 
 async def test_a_task_that_is_tried_again_cannot_be_enabled(world: StoreWorld, receiver: Receiver) -> None:

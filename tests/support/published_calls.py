@@ -17,6 +17,8 @@ CALLS = [
     ("DELETE", "/heartbeat/hold"),
     ("POST", "/task/create"),
     ("POST", "/task/cancel"),
+    ("POST", "/task/pause"),
+    ("POST", "/task/resume"),
     ("GET", "/task/read"),
     ("GET", "/task/readall"),
     ("GET", "/approval/readall"),

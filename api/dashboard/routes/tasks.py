@@ -1,6 +1,6 @@
 """The pages of scheduled tasks: all of a project, and one with its runs."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from starlette.responses import RedirectResponse, Response
 
 from api.dashboard.forms import Form
-from api.dashboard.pages import PageRoute, VisitorDep, html, list_filter, page_of, page_url
+from api.dashboard.pages import PageRoute, Visitor, VisitorDep, html, list_filter, page_of, page_url
 from api.dashboard.translations import marked, translated
 from api.dashboard.views import runs, selection
 from api.dashboard.views.run_list import RunList, runs_of
@@ -27,9 +27,12 @@ router = APIRouter(prefix="/tasks", route_class=PageRoute, include_in_schema=Fal
 TASKS_A_PAGE, MAX_ENDED, RUNS_A_PAGE = 50, 20, 20
 NOTICES = {
     "created": marked("The task was made."),
+    "pause": marked("The task is paused until somebody resumes it."),
+    "resume": marked("The task goes on."),
     "cancel": marked("The task was cancelled. A run of it that is in progress still ends."),
 }
 
+Change = Callable[[Connection, Access, datetime], Heartbeat]
 Named = Sequence[tuple[Heartbeat, str]]
 
 
@@ -117,13 +120,29 @@ def _task(connection: Connection, access: Access, uuid: str, page: Page, now: da
 @router.post("/{uuid}/cancel")
 async def cancel(uuid: str, visitor: VisitorDep) -> Response:
     """End a task before its time."""
-    task = await visitor.write(_cancelled, uuid, visitor.now())
+    return await _change(visitor, uuid, store.cancel, "cancel")
+
+
+@router.post("/{uuid}/pause")
+async def pause(uuid: str, visitor: VisitorDep) -> Response:
+    """Let a task rest until somebody resumes it."""
+    return await _change(visitor, uuid, store.pause, "pause")
+
+
+@router.post("/{uuid}/resume")
+async def resume(uuid: str, visitor: VisitorDep) -> Response:
+    """Lift a pause."""
+    return await _change(visitor, uuid, store.resume, "resume")
+
+
+async def _change(visitor: Visitor, uuid: str, change: Change, done: str) -> Response:
+    task = await visitor.write(_changed, uuid, change, visitor.now())
     await visitor.stack.schedules.sync_row(task)
-    return RedirectResponse(f"/tasks/{task.uuid}?done=cancel", 303)
+    return RedirectResponse(f"/tasks/{task.uuid}?done={done}", 303)
 
 
-def _cancelled(connection: Connection, access: Access, uuid: str, now: datetime) -> Heartbeat:
-    return store.cancel(connection, projects.access_to_task(connection, access, uuid), now)
+def _changed(connection: Connection, access: Access, uuid: str, change: Change, now: datetime) -> Heartbeat:
+    return change(connection, projects.access_to_task(connection, access, uuid), now)
 
 
 def _view(task: Heartbeat, bot_name: str, makers: dict[int | None, str], now: datetime) -> TaskView:

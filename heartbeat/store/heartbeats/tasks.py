@@ -17,10 +17,11 @@ from heartbeat.settings import Plan
 from heartbeat.store.heartbeats import states
 from heartbeat.store.heartbeats.heartbeats import NOT_DELETED, lock_bot
 from heartbeat.store.heartbeats.plan_limits import require_gap, require_heartbeats, require_tasks
+from heartbeat.store.heartbeats.tick_accounting import cadence_of
 from heartbeat.store.pages import ListFilter, Page, having_words
 from heartbeat.store.projects.access import Access
 from heartbeat.store.projects.members import subscriber
-from heartbeat.store.rows import all_joined, columns, many
+from heartbeat.store.rows import all_joined, columns, exactly_one, many
 from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.projects import Project
@@ -77,6 +78,32 @@ def cancel(connection: Connection, access: Access, now: datetime) -> Heartbeat:
     if task.deleted_at is not None:
         return task
     return states.end(connection, task, "cancelled", now)
+
+
+def pause(connection: Connection, access: Access, now: datetime) -> Heartbeat:
+    """Let a task rest until somebody resumes it; a run in progress still ends. One that has ended stays as it is."""
+    task = _locked(connection, access.task)
+    return task if task.deleted_at is not None else states.disable(connection, task, now)
+
+
+def resume(connection: Connection, access: Access, now: datetime) -> Heartbeat:
+    """Lift any pause of a task; one whose only time has passed is done, one that has ended stays as it is.
+
+    Raises `NotFound`, `Forbidden` or `Invalid`, as a new task does.
+    """
+    bot = lock_bot(connection, access.bot)
+    task = _locked(connection, access.task)
+    if task.deleted_at is not None:
+        return task
+    require_heartbeats(access.project, access.plan, bot)
+    require_gap(access.project, access.plan, cadence_of(task))
+    return states.enable(connection, task, now)
+
+
+def _locked(connection: Connection, task: Heartbeat) -> Heartbeat:
+    """Read a task that nobody else ends before this transaction does."""
+    row = select(HEARTBEAT).where(HEARTBEAT.c.id == task.id).with_for_update(key_share=True)
+    return exactly_one(connection, Heartbeat, row)
 
 
 def status(task: Heartbeat) -> str:

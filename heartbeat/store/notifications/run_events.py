@@ -25,7 +25,7 @@ RESUME = {
     "budget": "It goes on by itself when the next period begins. Raise credit_budget and enable it to have it sooner.",
 }
 RESUME_TASK = {
-    "errors": "Mend it, make the task anew (POST /v1/bot/task/create), and cancel this one.",
+    "errors": "Resume it once it is mended: POST /v1/bot/task/resume, or the dashboard.",
     "budget": "It goes on by itself when the next period begins.",
 }
 

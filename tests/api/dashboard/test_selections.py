@@ -137,6 +137,23 @@ async def present(owner: Owner, case: ListCase, uuids: list[str]) -> list[bool]:
 
 
 @on_one_store
+async def test_tasks_are_paused_and_resumed(owner: Owner) -> None:
+    uuids = [
+        await owner.database.write(lambda c, name=name: a_task(c, owner.heartbeat, label=name).uuid) for name in NAMES
+    ]
+    for action, words in (("pause", "2 tasks are paused now."), ("resume", "2 tasks were resumed.")):
+        answer = await send(owner, "tasks", action, uuids[:2])
+        assert words in await owner.browser.page(answer.headers["location"])
+        shown = boxes(await owner.browser.page("/tasks?show=paused"))
+        assert sorted(shown) == (sorted(uuids[:2]) if action == "pause" else [])
+    page = f"/tasks/{uuids[0]}"
+    for action in ("pause", "resume"):
+        assert f'action="{page}/{action}"' in await owner.browser.page(page)
+        answer = await owner.browser.submit(f"{page}/{action}")
+        assert answer.headers["location"] == f"{page}?done={action}"
+
+
+@on_one_store
 async def test_ones_own_key_is_revoked_by_itself_alone(owner: Owner) -> None:
     answer = await send(owner, "keys", "revoke", [owner.key_uuid], sure="yes")
     assert "revoke it by itself" in answer.text
