@@ -53,6 +53,8 @@ CALLS = [
     ("POST", "/tool/tool_1/toggle"),
     ("POST", "/tool/tool_1/refresh"),
     ("POST", "/tool/tool_1/test"),
+    ("POST", "/tool/tool_1/connect"),
+    ("GET", "/tool/tool_1/connections"),
     ("GET", "/subscriber/readall"),
     ("POST", "/subscriber/create"),
     ("DELETE", "/subscriber/delete"),
