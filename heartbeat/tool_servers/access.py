@@ -12,6 +12,7 @@ from heartbeat.tool_servers.refreshing import Refresher
 # A request that is sent now arrives before its token is over.
 SOON = timedelta(minutes=1)
 MARK_EVERY = timedelta(hours=1)
+MAX_SCOPE_LENGTH = 200
 REFUSED_ANEW = "refused_anew"
 SIGN_IN_AGAIN = "does not take our sign-in any more; a person has to sign in to it again."
 DOWN = "cannot be used now: it needs a new token, and its authorization server does not answer."
@@ -58,7 +59,7 @@ class ConnectionAccess:
     async def _widen(self, scopes: list[str]) -> bool:
         """A client of its own asks for more by itself; for a person's, a person has to be asked."""
         refresher, row = self._refresher, self._row
-        missing = [scope for scope in scopes if scope not in row.scopes]
+        missing = [scope for scope in scopes if scope not in row.scopes and len(scope) <= MAX_SCOPE_LENGTH]
         if row.grant_type == "client_credentials":
             if await refresher.database.write(want_scopes, row, missing, refresher.now()):
                 return await self._renew(refused=False)

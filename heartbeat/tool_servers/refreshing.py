@@ -42,6 +42,8 @@ PATIENCE_SECONDS = 30.0
 POLL_SECONDS = 0.2
 RETRY_SECONDS = 1.0
 AGAIN = timedelta(minutes=2)
+# Of the refresh token itself; the last ones are GitHub's and Slack's.
+REFUSED_TOKEN = ("invalid_grant", "bad_refresh_token", "invalid_refresh_token")
 NO_REFRESH_TOKEN, UNREADABLE = "no_refresh_token", "secret_unreadable"
 
 log = logging.getLogger(__name__)
@@ -115,7 +117,7 @@ class Refresher:
         from heartbeat.agents.tools.mcp.authorization.sign_in import refresh_grant
 
         client = open_client(self.keyring, row.uuid, row.sealed_client)
-        if client is None:
+        if client is None or not client.metadata:
             raise AuthorizationProblem(NO_REFRESH_TOKEN, "It has no client.")
         if row.grant_type == "client_credentials":
             return await self._ask_as_machine(client, row)
@@ -124,7 +126,7 @@ class Refresher:
         try:
             grant = await refresh_grant(client, tokens, self._settings)
         except AuthorizationProblem as problem:
-            if problem.code != "invalid_grant" or tokens.previous_refresh_token is None:
+            if problem.code not in REFUSED_TOKEN or tokens.previous_refresh_token is None:
                 raise
             tokens = tokens.model_copy(update={"refresh_token": tokens.previous_refresh_token})
             grant = await refresh_grant(client, tokens, self._settings)

@@ -22,6 +22,8 @@ BOT, TOOL, SUBSCRIBER = columns(Bot), columns(Tool), columns(Subscriber)
 SIGN_IN_LASTS = timedelta(hours=1)
 # Longer than a refresh may take, with a second request for the token of before. Who died has left it to others then.
 LEASE = timedelta(minutes=2)
+# A server may name scopes without end, and each new one is told.
+MAX_WANTED = 20
 UNUSED_AFTER = timedelta(days=30)
 
 
@@ -156,10 +158,16 @@ def refuse(connection: Connection, row: ToolConnection, code: str, now: datetime
 
 
 def want_scopes(connection: Connection, row: ToolConnection, scopes: Sequence[str], now: datetime) -> bool:
-    """Have the next sign-in ask for these scopes as well; false if that was known."""
-    known = exactly_one(connection, ToolConnection, select(CONNECTION).where(CONNECTION.c.id == row.id))
+    """Have the next sign-in ask for these scopes as well; false if that was known, or is more than anybody reads.
+
+    Locks the row: of calls that are refused side by side one tells it.
+    """
+    by_id = select(CONNECTION).where(CONNECTION.c.id == row.id)
+    known = first(connection, ToolConnection, by_id.with_for_update())
+    if known is None:
+        return False
     wanted = list(dict.fromkeys([*known.scopes, *known.wanted_scopes, *scopes]))
-    if set(wanted) == set(known.wanted_scopes):
+    if set(scopes) <= {*known.scopes, *known.wanted_scopes} or len(wanted) > len(known.scopes) + MAX_WANTED:
         return False
     connection.execute(update(CONNECTION).where(CONNECTION.c.id == row.id).values(wanted_scopes=wanted, updated_at=now))
     return True
@@ -216,7 +224,9 @@ def listing_connection(connection: Connection, tool: Tool) -> ToolConnection | N
 
 
 def _free(now: datetime) -> ColumnElement[bool]:
-    return or_(CONNECTION.c.refresh_lease_until.is_(None), CONNECTION.c.refresh_lease_until <= now)
+    until = CONNECTION.c.refresh_lease_until
+    # One that ends later was taken by a clock that was wrong, and would last until that time.
+    return or_(until.is_(None), until <= now, until > now + 2 * LEASE)
 
 
 def _unmoved(row: ToolConnection) -> ColumnElement[bool]:

@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, delete, select, update
 
 from heartbeat.domain.tool_connections import NEEDS_RECONNECT
 from heartbeat.store.bots.subscribers import create_subscriber
@@ -16,7 +16,7 @@ from heartbeat.store.tables.bots import Bot, Tool
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.notifications import Event
 from heartbeat.store.tables.tool_connections import ToolConnection
-from heartbeat.store.tools.connections import due_refreshes, ensure_connection
+from heartbeat.store.tools.connections import MAX_WANTED, due_refreshes, ensure_connection
 from tests.support.past_runs import a_call, a_run
 from tests.support.runs import TICK, by_hand, opened, scheduled
 from tests.support.seeds import NOW, a_bot, a_heartbeat, a_project, access_to, heartbeat_row
@@ -141,6 +141,13 @@ def test_a_wish_for_more_is_told_once_for_each_permission(database: Database, bo
     current = database.read_now(lambda c: exactly_one(c, ToolConnection, select(CONNECTION)))
     assert (current.state, current.wanted_scopes) == ("connected", ["read", "write", "admin"])
 
+    for number in range(2 * MAX_WANTED):
+        database.write_now(miss_scopes, row, [f"more:{number}"], NOW)
+    assert len(events(database)) == MAX_WANTED, "a server that wants more with every call is not told without end"
+    database.write_now(lambda c: c.execute(delete(CONNECTION)))
+    database.write_now(miss_scopes, row, ["late"], NOW)
+    assert len(events(database)) == MAX_WANTED
+
 
 @pytest.mark.parametrize(
     ("fields", "is_due"),
@@ -154,6 +161,7 @@ def test_a_wish_for_more_is_told_once_for_each_permission(database: Database, bo
         ({"refresh_at": NOW, "used_at": NOW - timedelta(days=31)}, True),
         ({"refresh_at": NOW, "refresh_lease_until": NOW + timedelta(seconds=1)}, False),
         ({"refresh_at": NOW, "refresh_lease_until": NOW}, True),
+        ({"refresh_at": NOW, "refresh_lease_until": NOW + timedelta(days=365)}, True),
     ],
 )
 def test_what_is_refreshed_by_itself(database: Database, bot: Bot, fields: dict[str, Any], is_due: bool) -> None:

@@ -214,9 +214,32 @@ async def test_a_refusal_is_told_by_its_code_alone(
         (replace(refusal("x"), status=503, body="down"), "http_503", False),
         (replace(refusal("x"), status=200, body='{"access_token": "half'), "bad_answer", False),
         (replace(refusal("x"), status=200, body='{"access_token": "a\\r\\nb"}'), "bad_answer", False),
+        (replace(refusal("bad_refresh_token"), status=200), "bad_refresh_token", True),
+        (replace(refusal("ratelimited"), status=200), "ratelimited", False),
+        (replace(refusal("x"), status=400, body="[" * 200_000), "http_400", False),
+        (replace(refusal("x"), status=200, body="[" * 200_000), "bad_answer", False),
     ):
         authorization.fault = fault
         with pytest.raises(AuthorizationProblem) as problem:
             await finish_sign_in(sign_in.context, back["code"], back["iss"], settings)
         assert (problem.value.code, problem.value.is_final) == (code, is_final)
         assert "half" not in str(problem.value)
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [
+        ("3600", 3600),
+        ("3599.5", 3599),
+        ('"3600"', 3600),
+        *((odd, None) for odd in ("0", "-5", "null", '"soon"', "[]", "1e999", "NaN")),
+    ],
+)
+async def test_a_token_is_taken_however_its_life_is_written(
+    authorization: AuthorizationServer, desk: ToolServer, settings: Settings, said: str, seconds: int | None
+) -> None:
+    sign_in = await sign_in_to(desk, settings)
+    body = f'{{"access_token": "t", "token_type": "bearer", "expires_in": {said}}}'
+    authorization.fault = replace(refusal("x"), status=200, body=body)
+    grant = await finish_sign_in(sign_in.context, "code", authorization.url, settings)
+    assert (grant.tokens.access_token, grant.expires_in) == ("t", seconds)

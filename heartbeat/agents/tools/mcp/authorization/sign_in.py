@@ -165,9 +165,12 @@ async def _token_request(provider: Any, request: httpx2.Request, scope: str | No
 
 
 def _grant(response: httpx2.Response, scope: str | None) -> Grant:
-    host = response.request.url.host
+    host, answer = response.request.url.host, _json_object(response)
+    if "access_token" not in answer and isinstance(answer.get("error"), str):
+        # GitHub and Slack refuse with 200.
+        raise _refusal(response)
     try:
-        token = OAuthToken.model_validate_json(response.content)
+        token = OAuthToken.model_validate({**answer, "expires_in": _seconds(answer.get("expires_in"))})
     except ValidationError:
         raise AuthorizationProblem("bad_answer", f"{host} did not answer with tokens.", is_final=False) from None
     if not (token.access_token and all("!" <= character <= "~" for character in token.access_token)):
@@ -177,13 +180,18 @@ def _grant(response: httpx2.Response, scope: str | None) -> Grant:
     return Grant(tokens, tuple((granted or "").split()), token.expires_in)
 
 
+def _seconds(value: Any) -> int | None:
+    """How long a token lasts; `None` where that is not said in a way to go by, for the token is good all the same."""
+    try:
+        seconds = int(float(value))
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return seconds if seconds > 0 else None
+
+
 def _refusal(response: httpx2.Response) -> AuthorizationProblem:
     """What a token request was answered with: the code of RFC 6749 alone, for a description may repeat a secret."""
-    try:
-        answer = response.json()
-    except ValueError:
-        answer = None
-    error = answer.get("error") if isinstance(answer, dict) else None
+    error = _json_object(response).get("error")
     is_code = isinstance(error, str) and ERROR_CODE.fullmatch(error) is not None
     code = str(error) if is_code else f"http_{response.status_code}"
     is_final = is_code and response.status_code < 500 and response.status_code != 429
@@ -191,7 +199,17 @@ def _refusal(response: httpx2.Response) -> AuthorizationProblem:
     return AuthorizationProblem(code, f"{host} refused ({code}).", is_final=is_final and error not in _LATER)
 
 
-_LATER = ("temporarily_unavailable", "server_error", "slow_down")
+def _json_object(response: httpx2.Response) -> dict[str, Any]:
+    """Read an answer; an empty object if it is none."""
+    try:
+        answer = response.json()
+    except (ValueError, RecursionError):
+        return {}
+    return answer if isinstance(answer, dict) else {}
+
+
+# The last ones are Slack's.
+_LATER = ("temporarily_unavailable", "server_error", "slow_down", "ratelimited", "internal_error", "fatal_error")
 
 
 @asynccontextmanager
