@@ -26,6 +26,7 @@ SPEAKING = (
     "heartbeat/agents/providers.py",
     "heartbeat/agents/tools/approval_reasons.py",
     "heartbeat/agents/tools/mcp/authorization/*.py",
+    "heartbeat/agents/tools/mcp/elicitation.py",
     "heartbeat/agents/tools/mcp/envelopes.py",
     "heartbeat/agents/tools/mcp/failures.py",
     "heartbeat/agents/tools/mcp/listing.py",
@@ -59,7 +60,9 @@ SPEAKING = (
     "heartbeat/store/runs/approvals.py",
     "heartbeat/store/runs/closing.py",
     "heartbeat/store/runs/variants.py",
+    "heartbeat/store/tools/servers.py",
     "heartbeat/temporal/runs.py",
+    "heartbeat/tool_servers/*.py",
     "heartbeat/tool_servers/links.py",
     "heartbeat/tool_servers/sign_in.py",
 )
@@ -67,6 +70,7 @@ SPEAKING = (
 OTHERS = {
     ":rotating_light:",
     "Apprise | None",
+    "Bearer {access_token}",
     "Bearer {token}",
     "Its arguments must also fit this JSON Schema: {left_out}",
     "Nobody could be told: no notification target wants this. Put it in your answer instead.",
