@@ -6,10 +6,12 @@ from functools import partial
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.responses import Response
 from starlette.routing import BaseRoute
 from temporalio.client import Client
 
 from api import openapi
+from api.dashboard.pages import refused_page, wants_page
 from api.dashboard.router import pages
 from api.deps import Stack, caller_of
 from api.errors import error_response, from_http, from_validation, refusal
@@ -78,6 +80,7 @@ def create_app(
         metrics=app.state.metrics,
         max_body_bytes=settings.max_body_bytes,
         database_seconds=settings.database_timeout_seconds,
+        refuse=_refuse,
     )
     app.openapi = partial(openapi.describe, app)  # type: ignore[method-assign]
     return app
@@ -88,6 +91,13 @@ def _routes() -> list[BaseRoute]:
     of_runs = (triggers, logs, stats, runs, project_runs, approvals, findings, notifications)
     nouns = (heartbeats, held_ticks, preview, tasks, *of_runs, credits, bots, tools, subscribers, health)
     return [*(route for noun in nouns for route in noun.router.routes), *pages]
+
+
+def _refuse(request: Request, problem: ProductError) -> Response:
+    """Build the response to what was refused before any route: a page for a person, JSON for a program."""
+    if wants_page(request):
+        return refused_page(request, problem)
+    return refusal(problem, request.scope["heartbeat.request_id"])
 
 
 async def _refused(request: Request, problem: Exception) -> ApiResponse:
@@ -103,9 +113,11 @@ async def _invalid(request: Request, problem: Exception) -> ApiResponse:
     return await _if_authorized(request, ids, from_validation(problem))
 
 
-async def _refused_by_framework(request: Request, problem: Exception) -> ApiResponse:
+async def _refused_by_framework(request: Request, problem: Exception) -> Response:
     assert isinstance(problem, HTTPException)
     error = from_http(problem, request.method, request.scope["path"])
+    if wants_page(request):
+        return refused_page(request, error)
     if error.status == 400:
         return await _if_authorized(request, None, error)
     return error_response(error, dict(problem.headers or {}))

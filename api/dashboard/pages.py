@@ -16,6 +16,7 @@ from api.dashboard import session, translations, zones
 from api.dashboard.forms import Form, read_form
 from api.dashboard.render import render
 from api.dashboard.sentences import translate
+from api.dashboard.translations import gettext as _
 from api.deps import AccessQuery, Stack
 from api.errors import DATABASE_AWAY, unexpected
 from heartbeat.domain.errors import Forbidden, ProductError, Unavailable
@@ -62,9 +63,7 @@ class PageRoute(APIRoute):
         handle = super().get_route_handler()
 
         async def guarded(request: Request) -> Response:
-            chosen = request.cookies.get(translations.COOKIE, "")
-            translations.use(translations.choose(chosen, request.headers.get("accept-language", "")))
-            zones.use(request.cookies.get(zones.COOKIE, ""))
+            _speak_as_asked(request)
             try:
                 if request.method == "POST":
                     require_own_form(request)
@@ -78,9 +77,7 @@ class PageRoute(APIRoute):
             except Exception:
                 log.exception("request %s: %s failed", request.scope["heartbeat.request_id"], request.scope["path"])
                 response = _error_page(unexpected())
-            for name, value in HEADERS.items():
-                response.headers.setdefault(name, value)
-            return response
+            return _locked(response)
 
         return guarded
 
@@ -182,6 +179,19 @@ def require_own_form(request: Request) -> None:
         raise Forbidden("foreign_form", "This form was not sent by a page of this site; open the page and try again.")
 
 
+def wants_page(request: Request) -> bool:
+    """Return whether a person asks with a browser, and not a program for a call of the API."""
+    return not request.scope["path"].startswith("/v1/") and "text/html" in request.headers.get("accept", "")
+
+
+def refused_page(request: Request, problem: ProductError) -> Response:
+    """Build the page for what no route answers: another address, another method, a form that is too large."""
+    _speak_as_asked(request)
+    if problem.status in (404, 405):
+        problem = ProductError(_("There is no page at this address."), problem.code, problem.status)
+    return _locked(_error_page(problem))
+
+
 def is_https(request: Request) -> bool:
     """Return whether the browser came over https, to us or to a proxy before us."""
     return "https" in (request.scope["scheme"], request.headers.get("x-forwarded-proto"))
@@ -220,6 +230,19 @@ async def _to_sign_in(request: Request) -> Response:
         form = await read_form(request)
         return html("sign_in", 401, next=target if form.fields else "/", problem=None, unsent=form.fields)
     return RedirectResponse(SIGN_IN if target == "/" else f"{SIGN_IN}?next={quote(target)}", 303)
+
+
+def _speak_as_asked(request: Request) -> None:
+    """Choose the language and the time zone of the page for whoever reads it."""
+    chosen = request.cookies.get(translations.COOKIE, "")
+    translations.use(translations.choose(chosen, request.headers.get("accept-language", "")))
+    zones.use(request.cookies.get(zones.COOKIE, ""))
+
+
+def _locked(response: Response) -> Response:
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
+    return response
 
 
 def _target(request: Request) -> str:

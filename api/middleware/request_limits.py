@@ -4,13 +4,15 @@ what happens on a bug of ours.
 
 import logging
 import re
+from collections.abc import Callable
 from time import perf_counter
 
 from starlette.datastructures import Headers
-from starlette.requests import ClientDisconnect
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.errors import error_response, refusal, unexpected
+from api.errors import error_response, unexpected
 from api.middleware.metrics import Metrics
 from heartbeat.domain.errors import ProductError
 from heartbeat.domain.ids import new_request_id
@@ -22,6 +24,8 @@ log = logging.getLogger(__name__)
 JSON_PATHS = "/v1/"
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 WITH_BODY = {"POST", "PUT", "PATCH"}
+# How what is refused out here is answered.
+Refuse = Callable[[Request, ProductError], Response]
 SANE_ID = re.compile(r"[A-Za-z0-9_.:/+=-]{1,128}")
 
 
@@ -31,11 +35,14 @@ class RequestLimits:
     Own code: Starlette limits no body, and what is refused out here, past every handler, must look like our errors.
     """
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, max_body_bytes: int, database_seconds: float) -> None:
+    def __init__(
+        self, app: ASGIApp, metrics: Metrics, max_body_bytes: int, database_seconds: float, refuse: Refuse
+    ) -> None:
         self._app = app
         self._metrics = metrics
         self._limit = max_body_bytes
         self._database_seconds = database_seconds
+        self._refuse = refuse
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -58,7 +65,7 @@ class RequestLimits:
         except ClientDisconnect:
             log.debug("request %s: the client left before its body had come", request_id)
         except ProductError as problem:
-            await refusal(problem, request_id)(scope, receive, tagged)
+            await self._refuse(Request(scope), problem)(scope, receive, tagged)
         except Exception:
             log.exception("request %s: %s %s failed", request_id, scope["method"], scope["path"])
             if status:

@@ -10,6 +10,7 @@ from heartbeat.store.rows import columns
 from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.projects import Project
+from tests.support.api import error_of
 from tests.support.dashboard import Browser, Owner
 from tests.support.pending_rows import a_call, a_finding, a_message, a_target, a_task, a_tool, an_approval, changed_tool
 
@@ -84,6 +85,22 @@ async def test_what_is_not_there_is_a_page(owner: Owner) -> None:
         answer = await owner.browser.get(path)
         assert answer.status_code == 404
         assert "<h1>Not found</h1>" in answer.text
+
+
+async def test_what_no_route_answers_is_a_page_for_a_browser(stranger: Browser) -> None:
+    large = b"name=" + b"x" * 1_000_000
+    requests = [
+        ("GET", "/nonsense", b"", 404),
+        ("GET", "/sign-out", b"", 405),
+        ("POST", "/bots/new", large, 413),
+    ]
+    for method, path, content, status in requests:
+        page = await stranger.request(method, path, content=content, headers={"accept": "text/html,*/*;q=0.8"})
+        assert (page.status_code, page.headers["content-type"]) == (status, "text/html; charset=utf-8")
+        assert "default-src 'none'" in page.headers["content-security-policy"]
+        assert ("There is no page at this address." in page.text) == (status != 413)
+        assert error_of(await stranger.request(method, path, content=content), status)
+    assert error_of(await stranger.get("/v1/nonsense", headers={"accept": "text/html"}), 404)
 
 
 async def test_pages_are_locked_down_and_need_nothing_from_elsewhere(owner: Owner, stranger: Browser) -> None:
