@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 ID = re.compile(r"/[a-z]+_[0-9a-z]{16,}")
 # What is no page of its own: assets, the link of a message, and what a script asks for.
-NO_PLACE = re.compile(r"^/(docs|static|sign-in|sign-out)|/(events|json)$|\.(js|css|csv|jsonl)\b")
+NO_PLACE = re.compile(r"^/(docs|static|sign-in|sign-out|oauth)|/(events|json)$|\.(js|css|csv|jsonl)\b")
 READ = ("title", "aria-label", "placeholder", "alt")
 TYPED = {"text", "search", "email", "url", "password", "textarea", "number", "time", "date", "datetime-local"}
 

@@ -20,10 +20,11 @@ from heartbeat.store.database import Database
 from heartbeat.store.projects.projects import create_key
 from heartbeat.store.rows import columns
 from heartbeat.store.tables.heartbeats import Heartbeat
-from tests.support.chromium import BINARY, Visitors, launched, sign_in
+from tests.support.chromium import BINARY, Visitors, launched
 from tests.support.dashboard import Newcomer, Owner
 from tests.support.databases import fresh_database
 from tests.support.model_server import ModelServer
+from tests.support.person import DESK, PLAIN, Person
 from tests.support.seeds import a_project
 from tests.support.serving import serving
 
@@ -78,10 +79,16 @@ async def visitors(chromium: Browser, site: str) -> AsyncIterator[Visitors]:
 
 @pytest.fixture
 async def page(visitors: Visitors, owner: Owner) -> Page:
-    """A page on which the owner is signed in."""
-    page = await visitors.come()
-    await sign_in(page, owner.key)
-    return page
+    """A page whose visitor is signed in as the owner."""
+    return await visitors.come_as(owner)
+
+
+@pytest.fixture(params=[DESK, PLAIN], ids=lambda look: look.name)
+async def person(request: pytest.FixtureRequest, visitors: Visitors, owner: Owner) -> Person:
+    """The owner, signed in, before the list of heartbeats."""
+    page = await visitors.come_as(owner, **request.param.options)
+    await page.goto("/")
+    return Person(page, request.param)
 
 
 @pytest.fixture

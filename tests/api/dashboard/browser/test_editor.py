@@ -2,13 +2,13 @@
 
 from playwright.async_api import Page, expect
 
-from tests.support.chromium import Visitors, check_accessible, check_width, sign_in
+from tests.support.chromium import Visitors, check_accessible, check_width
 from tests.support.dashboard import Owner
 
 
 async def test_the_form_looks_ahead_while_it_is_typed(visitors: Visitors, owner: Owner) -> None:
-    page = await visitors.come(timezone_id="Asia/Tokyo")
-    await sign_in(page, owner.key)
+    page = await visitors.come_as(owner, timezone_id="Asia/Tokyo")
+    await page.goto("/")
     await page.get_by_role("link", name="New heartbeat").click()
     await expect(page.locator("#timezone")).to_have_value("Asia/Tokyo")
     await page.locator("#timezone").fill("Asia/Kolkata")
@@ -58,23 +58,3 @@ async def test_what_was_typed_comes_back_until_it_is_saved(owner: Owner, page: P
     await page.goto("/heartbeats/new")
     await expect(page.locator("#draft")).to_be_hidden()
     await expect(page.locator("#prompt")).to_have_value("")
-
-
-async def test_the_second_of_two_takes_what_the_first_changed(owner: Owner, page: Page) -> None:
-    edit = f"/heartbeats/{owner.heartbeat.uuid}/edit"
-    other = await page.context.new_page()
-    for one in (page, other):
-        await one.goto(edit)
-    await other.locator("#label").fill("First")
-    await other.locator("#save").click()
-    await other.locator(".done").wait_for()
-    await page.locator("#label").fill("Second")
-    await page.locator("#max_steps").fill("9")
-    await page.locator("#save").click()
-    await expect(page.locator("#changes")).to_contain_text("First")
-    await check_accessible(page)
-    await page.locator("#theirs").click()
-    await expect(page.locator("#label")).to_have_value("First")
-    await expect(page.locator("#max_steps")).to_have_value("9")
-    await page.locator("#save").click()
-    await expect(page.locator(".done")).to_have_text("The heartbeat was saved.")

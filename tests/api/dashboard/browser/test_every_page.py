@@ -8,12 +8,13 @@ from typing import Any
 from playwright.async_api import Page
 
 from api.dashboard.router import pages
-from tests.support.chromium import Visitors, barriers, too_wide
+from tests.support.chromium import INKS, PHONE, WIDE, Visitors, barriers, out_of_reach, too_wide
 from tests.support.dashboard import Owner
 from tests.support.hostile_strings import ALL
 from tests.support.html_pages import NO_PLACE, kind_of, path_of
 from tests.support.one_of_everything import one_of_everything
 from tests.support.pending_rows import a_task
+from tests.support.person import PLAIN
 
 # What a button, a message or a script leads to.
 NOT_LINKED = {
@@ -21,8 +22,10 @@ NOT_LINKED = {
     "/rehearsals/{id}",
     "/runs/{id}/compare/{id}",
     "/strips/{id}",
+    "/tools/{id}/invite",
     "/tools/{id}/refresh",
     "/tools/{id}/review",
+    "/tools/{id}/sign-in",
     "/tools/{id}/test",
     "/tools/{id}/tools",
     "/tries/{id}",
@@ -47,38 +50,51 @@ async def crawl(page: Page) -> AsyncIterator[tuple[str, int]]:
 
 async def test_every_page_is_whole_whatever_is_written_in_it(owner: Owner, page: Page, visitors: Visitors) -> None:
     await owner.database.write(one_of_everything, owner, ALL)
-    addresses, faults = list[str](), dict[str, list[str]]()
+    addresses, faults, inks = list[str](), dict[str, list[str]](), set[str]()
     async for address, status in crawl(page):
         addresses.append(address)
-        faults[address] = await _faults(page) if status == 200 else [f"its status is {status}"]
+        faults[address] = await _faults(page, inks) if status == 200 else [f"its status is {status}"]
     await page.goto("/heartbeats/hb_nope")
-    faults["an error"] = await _faults(page)
+    faults["an error"] = await _faults(page, inks)
+    for address, without in (await _faults_without_scripts(page, visitors, addresses)).items():
+        faults[address] += without
     faults = {address: found for address, found in faults.items() if found}
     assert not faults, "\n".join(f"{address}\n  " + "\n  ".join(found) for address, found in faults.items())
-    await _without_scripts(page, visitors, addresses)
     reached = {path_of(address) for address in addresses}
     assert _places() - reached == NOT_LINKED
 
 
-async def _faults(page: Page) -> list[str]:
+async def _faults(page: Page, inks: set[str]) -> list[str]:
     faults = ["a text ran as script"] if await page.evaluate("window.__pwned") else []
-    for width in (360, 1280):
-        faults += await too_wide(page, width)
-    faults += await barriers(page)
-    await page.emulate_media(color_scheme="dark")
-    faults += await barriers(page, ["color-contrast"])
-    await page.emulate_media(color_scheme="light")
+    faults += await too_wide(page, WIDE["width"])
+    faults += await barriers(page, {"rules": {"color-contrast": {"enabled": await _has_new_ink(page, inks)}}})
+    faults += await too_wide(page, 360)
+    faults += await out_of_reach(page)
+    await page.set_viewport_size(WIDE)
     return faults
 
 
-async def _without_scripts(page: Page, visitors: Visitors, addresses: list[str]) -> None:
+async def _faults_without_scripts(page: Page, visitors: Visitors, addresses: list[str]) -> dict[str, list[str]]:
+    """What is wrong with these pages on a phone in the dark that runs no scripts."""
     state: Any = await page.context.storage_state()
-    plain = await visitors.come(java_script_enabled=False, storage_state=state)
+    plain, inks = await visitors.come(**PLAIN.options, storage_state=state), set[str]()
+    faults = {}
     for address in addresses:
         answer = await plain.goto(address)
         assert answer is not None
         assert answer.status == 200, address
         assert await plain.locator("main h1").count() == 1, address
+        faults[address] = [*await too_wide(plain, PHONE["width"]), *await out_of_reach(plain)]
+        if await _has_new_ink(plain, inks):
+            faults[address] += await barriers(plain, {"runOnly": ["color-contrast"]})
+    return faults
+
+
+async def _has_new_ink(page: Page, inks: set[str]) -> bool:
+    """Whether a kind of text is here that no page before had; looking at contrasts is most of what axe-core costs."""
+    before = len(inks)
+    inks.update(await page.evaluate(INKS))
+    return len(inks) > before
 
 
 def _places() -> set[str]:

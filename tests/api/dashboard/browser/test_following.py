@@ -11,7 +11,7 @@ from tests.support.pending_rows import a_call
 
 async def test_a_run_is_followed_from_step_to_step_to_its_end(owner: Owner, page: Page) -> None:
     run = await owner.run(status="running", prompt="Look & see.", **STILL)
-    await owner.database.write(past_runs.a_step, run.uuid, 1, answer="Let me look.")
+    await owner.database.write(past_runs.a_step, run.uuid, 1, answer="Let me look.\nFirst at the pump.")
     async with page.expect_response("**/events") as stream:
         await page.goto(f"/runs/{run.uuid}")
     assert (await (await stream.value).all_headers())["content-type"].startswith("text/event-stream")

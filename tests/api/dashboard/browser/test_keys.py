@@ -4,6 +4,7 @@ from playwright.async_api import Page, expect
 
 
 async def test_keys_search_list_themselves_and_lead_to_pages(page: Page) -> None:
+    await page.goto("/")
     await page.keyboard.press("g")
     await page.keyboard.press("r")
     await page.wait_for_url("**/runs")
