@@ -10,8 +10,9 @@ function count(form) {
 }
 
 document.addEventListener("change", ({ target }) => {
-  const form = target.form;
-  if (form?.id !== "selection") return;
+  const form = document.getElementById("selection");
+  // A form's own id is hidden by its boxes, which are named so.
+  if (!form || target.form !== form) return;
   if (target.id === "all") boxes(form).forEach((box) => { box.checked = target.checked; });
   count(form);
 });
@@ -21,4 +22,9 @@ function prepare(page) {
 }
 
 prepare(document);
-document.addEventListener("fresh", ({ detail }) => prepare(detail));
+document.addEventListener("fresh", ({ detail }) => {
+  prepare(detail);
+  // It stands apart from the boxes, which stay as they are while one is ticked.
+  const before = document.getElementById("selected"), after = detail.querySelector("#selected");
+  if (before && after) after.textContent = before.textContent;
+});
