@@ -29,7 +29,7 @@ from heartbeat.domain.contracts import (
 from heartbeat.temporal.converter import DATA_CONVERTER
 
 BEFORE = sorted((Path(__file__).parent.parent / "workflows" / "histories" / "before").glob("*.json"))
-OF_RUNS = [path for path in BEFORE if path.stem != "upkeep"]
+OF_RUNS = [path for path in BEFORE if not path.stem.startswith("upkeep")]
 INPUTS: dict[str, type] = {"think": ThinkInput, "act": ActInput}
 RESULTS: dict[str, type] = {
     "open_run": OpenRunResult,
