@@ -1,13 +1,20 @@
 """The token of a connection as a session with its server uses it: always a good one, or a reason why there is none."""
 
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 
 from heartbeat.agents.tools.mcp.authorization.problems import AuthorizationDown, NotSignedIn
+from heartbeat.domain.errors import Unavailable
 from heartbeat.domain.tool_connections import CONNECTED
+from heartbeat.secrets.keyring import CannotOpen
 from heartbeat.store.heartbeats.reconnects import lose, miss_scopes
 from heartbeat.store.tables.tool_connections import ToolConnection
 from heartbeat.store.tools.connections import mark_used, want_scopes
 from heartbeat.tool_servers.refreshing import Refresher
+
+log = logging.getLogger(__name__)
 
 # A request that is sent now arrives before its token is over.
 SOON = timedelta(minutes=1)
@@ -16,7 +23,21 @@ MAX_SCOPE_LENGTH = 200
 REFUSED_ANEW = "refused_anew"
 SIGN_IN_AGAIN = "does not take our sign-in any more; a person has to sign in to it again."
 DOWN = "cannot be used now: it needs a new token, and its authorization server does not answer."
+STORE_AWAY = "cannot be used now: our own store is away."
+UNREADABLE = "cannot be used: its secrets cannot be opened here, and the operator's log says why."
 MORE_SCOPES = "wants more than was granted{}; a person has to sign in to it again and allow that."
+
+
+@contextmanager
+def _in_words() -> Iterator[None]:
+    """Have what is wrong on our side said like what is wrong on the other: the SDK is in between."""
+    try:
+        yield
+    except Unavailable:
+        raise AuthorizationDown(STORE_AWAY) from None
+    except CannotOpen as problem:
+        log.error("%s", problem)
+        raise NotSignedIn(UNREADABLE) from None
 
 
 class ConnectionAccess:
@@ -29,24 +50,26 @@ class ConnectionAccess:
         self._used_at = row.used_at
 
     async def freshen(self) -> None:
-        now = self._refresher.now()
-        await self._mark_used()
-        expires_at = self._row.expires_at
-        if expires_at is None or expires_at > now + SOON:
-            return
-        if not await self._renew(refused=False) and expires_at <= now:
-            raise AuthorizationDown(DOWN)
+        now, expires_at = self._refresher.now(), self._row.expires_at
+        with _in_words():
+            await self._mark_used()
+            if expires_at is None or expires_at > now + SOON:
+                return
+            if not await self._renew(refused=False) and expires_at <= now:
+                raise AuthorizationDown(DOWN)
 
     async def replace(self, refused: str, wanted_scope: str | None) -> bool:
-        if wanted_scope is not None:
-            return await self._widen(wanted_scope.split())
-        # Another request of the session may have been refused first.
-        if self.value == refused and not await self._renew(refused=True):
-            raise AuthorizationDown(DOWN)
-        return True
+        with _in_words():
+            if wanted_scope is not None:
+                return await self._widen(wanted_scope.split())
+            # Another request of the session may have been refused first.
+            if self.value == refused and not await self._renew(refused=True):
+                raise AuthorizationDown(DOWN)
+            return True
 
     async def give_up(self) -> None:
-        await self._refresher.database.write(lose, self._row, REFUSED_ANEW, self._refresher.now())
+        with _in_words():
+            await self._refresher.database.write(lose, self._row, REFUSED_ANEW, self._refresher.now())
 
     async def _renew(self, *, refused: bool) -> bool:
         """Returns whether there is another token now. Raises `NotSignedIn`."""

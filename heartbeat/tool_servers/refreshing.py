@@ -163,12 +163,13 @@ class Refresher:
     async def _leave(
         self, row: ToolConnection, holder: str, code: str | None, at: datetime | None
     ) -> ToolConnection | None:
-        return await self.database.write(leave_refresh, row, holder, code, at)
+        left = await self.database.write(leave_refresh, row, holder, code, at)
+        return left or await self.database.read(connection_by_id, row.id)
 
     async def _save(self, row: ToolConnection, grant: SealedGrant, tokens: OAuthTokens) -> ToolConnection | None:
         """Write what was granted, however long the store is away: it may be all that is taken by now."""
         current: ToolConnection | None = row
-        while current is not None and self.tokens(current).refresh_token == tokens.refresh_token:
+        while current is not None and self.tokens(current).access_token == tokens.access_token:
             with suppress(Unavailable):
                 saved = await self.database.write(save_refreshed, current, grant, self.now())
                 if saved is not None:

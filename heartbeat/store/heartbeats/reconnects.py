@@ -69,9 +69,10 @@ def _tell(connection: Connection, row: ToolConnection, code: str, scopes: Sequen
     """Write one event, of the heartbeat that is due first among those that use the tool, or else of its bot."""
     tool = exactly_one(connection, Tool, select(TOOL).where(TOOL.c.id == row.tool_id))
     heartbeats = _heartbeats(connection, tool, row.member_id)
-    waiting = [one for one in heartbeats if one.enabled and _uses(connection, one, tool.server_label)]
     if not heartbeats:
         return
+    on = [one for one in heartbeats if one.enabled and tool.is_enabled]
+    waiting = [one for one in on if _uses(connection, one, tool.server_label)]
     data: dict[str, Any] = {
         "tool_id": tool.uuid,
         "server_label": tool.server_label,

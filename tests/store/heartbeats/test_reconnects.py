@@ -135,8 +135,8 @@ def test_a_wish_for_more_is_told_once_for_each_permission(database: Database, bo
         return a_connection(connection, a_tool(connection, bot, "https://desk.example/mcp"), scopes=["read"])
 
     row = database.write_now(seed)
-    for scope in ("write", "write", "admin", "write"):
-        database.write_now(miss_scopes, row, [scope], NOW)
+    for scopes in ([], ["read"], ["write"], ["write"], ["admin"], ["write", "read"]):
+        database.write_now(miss_scopes, row, scopes, NOW)
     assert [event.data["scopes"] for event in events(database)] == [["write"], ["admin"]]
     current = database.read_now(lambda c: exactly_one(c, ToolConnection, select(CONNECTION)))
     assert (current.state, current.wanted_scopes) == ("connected", ["read", "write", "admin"])

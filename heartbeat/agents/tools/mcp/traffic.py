@@ -118,7 +118,8 @@ class SessionTransport(httpx2.AsyncBaseTransport):
             raise
         await response.aclose()
         response = await self._transport.handle_async_request(_bearing(request, access.value))
-        if response.status_code == 401:
+        # Some answer so to whatever they do not know, such as a request for a stream.
+        if response.status_code == 401 and request.method == "POST":
             await access.give_up()
         return response
 
