@@ -65,17 +65,19 @@ async def connect_new(stack: Stack, tool: Tool, body: SignInFields, listing: Too
         return ConnectingTool(tool, await stack.database.read_inline(connections.connection_of, tool.id))
 
 
-async def expect_sign_in(stack: Stack, tool: Tool, body: SignInFields, listing: ToolListing) -> None:
-    """Note of a tool just created where a person who is not on the way yet will sign in, if one has to."""
+async def expect_sign_in(stack: Stack, tool: Tool, body: SignInFields, listing: ToolListing) -> bool:
+    """Note of a tool just created where a person who is not on the way yet will sign in; returns whether one has to."""
     is_machine = body.grant_type == "client_credentials"
     if is_machine or tool.per_member or not listing.wants_sign_in:
         await connect_new(stack, tool, body, listing)
-        return
+        return False
     issuer = body.issuer or await sign_ins(stack).find_issuer(tool)
-    if issuer or body.names_sign_in:
+    is_expected = bool(issuer) or body.names_sign_in
+    if is_expected:
         own = await stack.database.write(describe_sign_in, tool, body, stack.settings, stack.now())
         await stack.database.write(connections.note, own.id, {"issuer": issuer}, stack.now())
         await _noted(stack, tool, listing)
+    return is_expected
 
 
 async def _noted(stack: Stack, tool: Tool, listing: ToolListing) -> Tool:

@@ -96,8 +96,8 @@ async def connect(uuid: str, request: Request, visitor: VisitorDep, template: st
         tool = await visitor.write(_created, uuid, draft, listing, visitor.now())
     except Conflict as problem:
         return await _show(visitor, _refused(editor, problem))
-    await expect_sign_in(visitor.stack, tool, body, listing)
-    return RedirectResponse(f"/tools/{tool.uuid}?done=connected", 303)
+    done = "expected" if await expect_sign_in(visitor.stack, tool, body, listing) else "connected"
+    return RedirectResponse(f"/tools/{tool.uuid}?done={done}", 303)
 
 
 def _created(

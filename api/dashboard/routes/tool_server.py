@@ -63,6 +63,7 @@ MOST_SUBSCRIBERS = 200
 
 NOTICES = {
     "connected": marked("The server is connected."),
+    "expected": marked("The server is kept. It wants to be signed in to before it says what it offers."),
     "signed_in": marked("You are signed in to the server."),
     "saved": marked("The changes are saved."),
     "on": marked("Its tools are offered again."),

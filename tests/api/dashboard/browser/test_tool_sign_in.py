@@ -41,6 +41,7 @@ async def test_one_press_leads_there_and_back(
     with contextlib.closing(ToolServer(authorization=authorization)) as desk:
         await connect(page, owner, desk, "desk")
         await page.get_by_role("button", name="Connect").click()
+        await expect(page.locator(".done")).to_contain_text("wants to be signed in to")
         await expect(page.locator("#sign-in-card")).to_contain_text("Not signed in")
         await expect(page.locator("#sign-in-card strong")).to_have_text(host)
         assert authorization.requests == 0
