@@ -139,6 +139,9 @@ async def test_a_client_that_was_given_is_used(
     given = OAuthClient(origin="given", information={"client_id": "me", "client_secret": "s3cret"})
     sign_in = await sign_in_to(desk, settings, replace(TERMS, client=given))
     assert sign_in.context.client.origin == "given"
+    others = given.model_copy(update={"issuer": "https://auth.example.com"})
+    with pytest.raises(AuthorizationProblem, match="is one of https://"):
+        await prepare_client(at(desk), replace(TERMS, client=others), settings)
     back = fields_of(authorization.approve(sign_in.authorize_url))
     grant = await finish_sign_in(sign_in.context, back["code"], back["iss"], settings)
     assert grant.tokens.access_token

@@ -118,6 +118,10 @@ class Provider(OAuthClientProvider):
         is_shown = shown is not None and issuers_match(issuer, shown)
         if self.terms.only_looks or (not is_shown and is_other_host(issuer, self.context.server_url)):
             raise AnotherHost(issuer)
+        known = self.terms.client.issuer if self.terms.client else None
+        if known is not None and not issuers_match(issuer, known):
+            words = f"People sign in to this server at {host_of(issuer)}; the client that was given is one of {known}."
+            raise AuthorizationProblem("wrong_issuer", words)
         if urlsplit(self.context.server_url).scheme == "https" and urlsplit(issuer).scheme != "https":
             raise AuthorizationProblem("insecure", f"{host_of(issuer)} is not spoken to over https.")
         return issuer
