@@ -12,11 +12,10 @@ WRITE_EVERY_SECONDS = 1.0
 
 
 class _Latest:
-    """What was heard last, and what of it is written."""
+    """What was heard last."""
 
     def __init__(self) -> None:
-        self.words: str | None = None
-        self.written: str | None = None
+        self.words = ""
         self.heard = asyncio.Event()
 
     def hear(self, words: str) -> None:
@@ -38,10 +37,9 @@ async def showing_progress(database: Database, receipt: CallReceipt) -> AsyncIte
 async def _write(database: Database, receipt: CallReceipt, latest: _Latest) -> None:
     while True:
         await latest.heard.wait()
+        # Before it is written: what is heard meanwhile is written next.
         latest.heard.clear()
-        if latest.words is not None and latest.words != latest.written:
-            # It is for whoever watches: a database that is away keeps no call from going on.
-            with suppress(Unavailable):
-                await database.write(note_progress, receipt.call, latest.words)
-                latest.written = latest.words
+        # It is for whoever watches: a database that is away keeps no call from going on.
+        with suppress(Unavailable):
+            await database.write(note_progress, receipt.call, latest.words)
         await asyncio.sleep(WRITE_EVERY_SECONDS)

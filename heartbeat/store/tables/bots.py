@@ -50,8 +50,8 @@ class Tool(SQLModel, table=True):
     `changed_count` is how many of them changed. `sealed_headers` and `sealed_url` can be opened with the installation's
     secret keys alone; `header_names` and `server_url`, which then is without its query, may be shown. `per_member`:
     each subscriber signs in to it, and a run uses what its own granted. Of a call, `timeout_seconds` and `result_bytes`
-    go before those of the installation. `elicitation`:
-    what it asks in the middle of a call is declined, or becomes an approval.
+    go before those of the installation. `elicitation`: what it asks in the middle of a call is declined, or becomes an
+    approval.
     """
 
     id: int = Field(default=None, primary_key=True)

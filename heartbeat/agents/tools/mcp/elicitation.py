@@ -15,7 +15,6 @@ from heartbeat.agents.tools.definitions import Answers, McpServer
 from heartbeat.agents.tools.mcp.results import without_secrets
 from heartbeat.domain.text import storable_text
 
-METHOD = "elicitation/create"
 MAX_CHARACTERS = 1_000
 REFUSED, BROKEN_OFF = ElicitResult(action="decline"), ElicitResult(action="cancel")
 
@@ -54,9 +53,10 @@ def _content_of_yes(params: ElicitRequestParams) -> dict[str, Any] | None:
     properties, required = schema.get("properties") or {}, schema.get("required") or []
     if not isinstance(properties, dict) or not isinstance(required, list):
         return None
+    required = [str(name) for name in required]
     if [_type(one) for one in properties.values()] == ["boolean"]:
         return dict.fromkeys(properties, True)
-    content = {name: one["default"] for name, one in properties.items() if isinstance(one, dict) and "default" in one}
+    content = {name: one["default"] for name, one in properties.items() if _has_default(one)}
     content |= {name: True for name in required if name not in content and _type(properties.get(name)) == "boolean"}
     return content if set(required) <= set(content) else None
 
@@ -65,8 +65,13 @@ def _type(schema: Any) -> Any:
     return schema.get("type") if isinstance(schema, dict) else None
 
 
+def _has_default(schema: Any) -> bool:
+    return isinstance(schema, dict) and isinstance(schema.get("default"), str | int | float)
+
+
 def _words(server: McpServer, message: str, content: Mapping[str, Any]) -> str:
     """The question as a person reads it, with what a yes says."""
     said = f" A yes answers {json.dumps(content, ensure_ascii=False, sort_keys=True)}." if content else ""
     question = f"Its server {server.label} asks in the middle of the call: {' '.join(message.split())}"
-    return storable_text(without_secrets(f"{question[:MAX_CHARACTERS]}{said[:MAX_CHARACTERS]}", server))
+    parts = (without_secrets(part, server)[:MAX_CHARACTERS] for part in (question, said))
+    return storable_text("".join(parts))

@@ -50,6 +50,8 @@ FORMS: dict[str, tuple[dict[str, Any], dict[str, Any] | None]] = {
         {"sure": True, "name": "x"},
     ),
     "a text": ({"properties": {"name": {"type": "string"}}, "required": ["name"]}, None),
+    "a default that no form has": ({"properties": {"name": {"default": {}}}, "required": ["name"]}, None),
+    "a name that is none": ({"properties": {}, "required": [["name"]]}, None),
     "what is no form": ({"properties": [], "required": "name"}, None),
 }
 
