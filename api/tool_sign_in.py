@@ -10,8 +10,8 @@ from api.schemas.tool_sign_in import SignInFields
 from api.tool_registration import ToolListing, list_offered, require_same_server, write_listing
 from heartbeat.domain.errors import Invalid
 from heartbeat.domain.tool_connections import OAuthClient
-from heartbeat.secrets.connections import seal_client
-from heartbeat.secrets.keyring import Keyring
+from heartbeat.secrets.connections import open_client, seal_client
+from heartbeat.secrets.keyring import CannotOpen, Keyring
 from heartbeat.settings import Settings
 from heartbeat.store.tables.bots import Tool
 from heartbeat.store.tables.tool_connections import ToolConnection
@@ -148,9 +148,24 @@ def describe_sign_in(
         return row
     information = {"client_id": body.client_id, "client_secret": body.client_secret, "issuer": body.issuer}
     given = {name: value for name, value in information.items() if value}
-    client = OAuthClient(issuer=body.issuer, origin="given", information=given)
-    sealed = seal_client(Keyring.from_settings(settings), row.uuid, client)
-    return connections.note(connection, row.id, {"sealed_client": sealed}, now) or row
+    keyring = Keyring.from_settings(settings)
+    known = _known_client(keyring, row)
+    if known and known.information.get("client_id") == body.client_id and body.issuer in (None, known.issuer):
+        # A new secret of the same client, which goes on to refresh what it was granted.
+        client = known.model_copy(update={"origin": "given", "information": {**known.information, **given}})
+        connections.note(connection, row.id, {"sealed_client": seal_client(keyring, row.uuid, client)}, now)
+    else:
+        client = OAuthClient(issuer=body.issuer, origin="given", information=given)
+        connections.expect_another_client(connection, row, seal_client(keyring, row.uuid, client), now)
+    return connections.connection_by_id(connection, row.id) or row
+
+
+def _known_client(keyring: Keyring, row: ToolConnection) -> OAuthClient | None:
+    """The client of a connection, if it has one that can be read."""
+    try:
+        return open_client(keyring, row.uuid, row.sealed_client)
+    except CannotOpen:
+        return None
 
 
 def _listed(connection: Connection, before: Tool, listing: ToolListing, now: datetime) -> Tool:

@@ -21,7 +21,7 @@ from heartbeat.store.database import Database
 from heartbeat.store.tables.bots import Tool
 from heartbeat.store.tables.tool_connections import PendingSignIn, ToolConnection
 from heartbeat.store.tools import connections as store
-from heartbeat.store.tools.servers import tool_by_id
+from heartbeat.store.tools.servers import lock_tool_by_id, tool_by_id
 from heartbeat.tool_servers.grants import load, sealed_grant
 from heartbeat.tool_servers.opening import open_server
 
@@ -32,6 +32,8 @@ CALLBACK, DOCUMENT = "/oauth/callback", "/oauth/client.json"
 UNKNOWN = (
     "This sign-in was completed already, took too long, or was begun in another browser. Begin it again from the tool."
 )
+
+TOOL_CHANGED = "Somebody else changed this tool at the same time; read it, and try again."
 
 
 class SignInFailed(ProductError):
@@ -154,6 +156,9 @@ class SignIns:
         if pending is None:
             raise Conflict("unknown_sign_in", UNKNOWN)
         tool, connection = await self._database.read(_tool_of, pending)
+        if fields.error == "invalid_scope" and connection.scopes:
+            # Else each further sign-in would ask for what nobody grants.
+            await self._database.write(store.note, connection.id, {"wanted_scopes": []}, self._now())
         if fields.error or not fields.code:
             words = "The authorization server did not let us in: the sign-in was refused or given up."
             return Finished(tool, connection, pending.return_path, words)
@@ -182,7 +187,8 @@ class SignIns:
         terms = Terms(
             base_url + CALLBACK,
             own.grant_type if own else "authorization_code",  # type: ignore[arg-type]
-            request.shown_issuer or (given.issuer if given else None) or _seen_issuer(own),
+            # The one that its client was given for, or that somebody signed in at: not what the server said since.
+            request.shown_issuer or (client.issuer if client else None),
             tuple(await self._scopes(request, own)),
             base_url + DOCUMENT if base_url.startswith("https://") else None,
             given,
@@ -205,6 +211,7 @@ class SignIns:
 
     def _remember(self, connection: Connection, request: SignInRequest, sign_in: "SignIn") -> None:
         now, uuid = self._now(), new_id("signin")
+        _require_as_asked(connection, request)
         row = store.ensure_connection(connection, request.tool.id, request.member_id, {}, now)
         sealed = seal_sign_in(self._keyring(), uuid, sign_in.context)
         pending = store.NewSignIn(uuid, row.id, sign_in.state, sealed, request.browser, request.return_path)
@@ -223,9 +230,13 @@ class SignIns:
         return Keyring.from_settings(self._settings)
 
 
-def _seen_issuer(own: ToolConnection | None) -> str | None:
-    """The authorization server that somebody has signed in at before."""
-    return own.issuer if own and own.connected_at else None
+def _require_as_asked(connection: Connection, request: SignInRequest) -> None:
+    """Raises `Conflict` when the tool was pointed elsewhere, or is gone, since its server was asked how to sign in."""
+    before = request.tool
+    tool = lock_tool_by_id(connection, before.id)
+    is_same = tool is not None and (tool.server_url, tool.sealed_url) == (before.server_url, before.sealed_url)
+    if not (is_same and store.invited(connection, before.uuid, request.member_id)):
+        raise Conflict("tool_changed", TOOL_CHANGED)
 
 
 def _tool_of(connection: Connection, pending: PendingSignIn) -> tuple[Tool, ToolConnection]:

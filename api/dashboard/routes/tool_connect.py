@@ -112,7 +112,7 @@ async def document(request: Request) -> Response:
 def lead_on(request: Request, url: str, browser: str) -> Response:
     """Lead a browser to an authorization server, and have it know itself again when it is back."""
     # A page, and no redirect: the policy of our pages lets forms lead to ourselves alone.
-    response = html("tool_sign_in", url=url, host=urlsplit(url).netloc)
+    response = html("tool_sign_in", url=url, host=urlsplit(shown_address(url)).netloc)
     response.set_cookie(
         BROWSER_COOKIE,
         browser,

@@ -173,6 +173,14 @@ def want_scopes(connection: Connection, row: ToolConnection, scopes: Sequence[st
     return True
 
 
+def expect_another_client(connection: Connection, row: ToolConnection, sealed_client: str, now: datetime) -> None:
+    """Write another client; what was granted to the one before is forgotten, for this one cannot refresh it."""
+    values = {"sealed_client": sealed_client, "updated_at": now}
+    if row.state == CONNECTED:
+        values |= {"state": NEEDS_RECONNECT, "sealed_tokens": None, "expires_at": None, "refresh_at": None} | _NO_LEASE
+    connection.execute(update(CONNECTION).where(CONNECTION.c.id == row.id).values(values))
+
+
 def forget_grants(connection: Connection, tool_id: int) -> None:
     """Forget everything that was granted for a tool, and who is on the way: its server is another one now."""
     connection.execute(delete(CONNECTION).where(CONNECTION.c.tool_id == tool_id))

@@ -45,6 +45,11 @@ def lock_tool(connection: Connection, access: Access, uuid: str) -> Tool:
     return row
 
 
+def lock_tool_by_id(connection: Connection, tool_id: int) -> Tool | None:
+    """Read a tool that nobody else writes before this transaction ends; `None` when it was deleted."""
+    return _lock(connection, TOOL.c.id == tool_id)
+
+
 def tools(connection: Connection, access: Access, equal: Mapping[str, Any], page: Page) -> tuple[list[Tool], int]:
     """Read one page of a bot's tools, oldest first, and their number; `equal` are columns and the values to have."""
     which = [TOOL.c.bot_id == access.bot.id, *(TOOL.c[name] == value for name, value in equal.items())]

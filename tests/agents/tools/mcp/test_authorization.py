@@ -120,6 +120,15 @@ async def test_nothing_is_sent_to_another_host_before_it_was_shown(settings: Set
             assert len(authorization.register.clients) == 1
 
 
+async def test_an_address_that_looks_like_anothers_is_not_shown(settings: Settings) -> None:
+    with contextlib.closing(AuthorizationServer()) as authorization:
+        authorization.url = authorization.url.replace("127.0.0.1", "well-known.example@localhost")
+        with contextlib.closing(ToolServer(authorization=authorization)) as desk:
+            with pytest.raises(AuthorizationProblem) as problem:
+                await prepare_client(at(desk), TERMS, settings)
+            assert (problem.value.code, authorization.requests) == ("bad_metadata", 0)
+
+
 async def test_the_guard_holds_for_authorization_servers(desk: ToolServer) -> None:
     with pytest.raises(AuthorizationProblem, match="cannot be reached"):
         await prepare_client(at(desk), TERMS, Settings())

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import httpx2
+from mcp.client.auth.exceptions import OAuthFlowError
 from mcp.client.auth.oauth2 import OAuthClientProvider
 from mcp.client.auth.utils import (
     create_client_registration_request,
@@ -113,6 +114,9 @@ class Provider(OAuthClientProvider):
         self._initialized = True
 
     def _select_authorization_server(self, advertised: list[str]) -> str:
+        if any("@" in urlsplit(one).netloc for one in advertised):
+            # Such an address looks like one of another host: https://well.known.example@evil.example
+            raise OAuthFlowError("an authorization server with a user in its address")
         shown = self.terms.shown_issuer
         issuer = next((one for one in advertised if shown is not None and issuers_match(one, shown)), advertised[0])
         is_shown = shown is not None and issuers_match(issuer, shown)
