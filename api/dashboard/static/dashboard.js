@@ -88,3 +88,5 @@ document.querySelector("main :is(input, select, textarea)[aria-invalid]")?.focus
 
 // A second click must not start a second run. Not at once: what a disabled button says is not sent.
 document.addEventListener("submit", ({ submitter }) => { setTimeout(() => { submitter.disabled = true; }); });
+// Who goes back may find a page as it was left.
+addEventListener("pageshow", () => { for (const button of document.querySelectorAll("button:disabled")) button.disabled = false; });

@@ -26,6 +26,9 @@ async def test_a_person_signs_in_watches_and_presses_buttons(owner: Owner, page:
     await page.locator(".runs .chip.running").wait_for()
     assert await page.evaluate("window.same") is True, "the page was loaded anew instead of refreshed"
 
+    # Who goes back may find a page as it was left, with the button that was pressed.
+    await page.locator("#switch").evaluate("button => { button.disabled = true; }")
+    await page.evaluate("dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))")
     await page.locator("#switch").click()
     await expect(page.locator(".done")).to_have_text("The heartbeat is off now.")
     # With a query, the notice would come back with a reload.
