@@ -12,6 +12,7 @@ from heartbeat.store.tables.notifications import Event
 from tests.support import workshop
 from tests.support.acting import connect, told, transcript
 from tests.support.approvals import RUN, decided, waiting
+from tests.support.databases import ON_SQLITE
 from tests.support.model_server import ModelServer, asks, says
 from tests.support.patience import PATIENCE, until
 from tests.support.workshop import Workshop
@@ -49,6 +50,7 @@ async def test_a_call_shows_how_far_it_has_come_while_it_goes_on(
     assert [(step.state, step.progress) for step in await transcript(working, run)] == [("done", None)] * 3
 
 
+@ON_SQLITE
 async def test_a_tool_that_is_said_to_have_changed_is_not_offered_at_the_next_step(
     working: World, model: ModelServer, old_workshop: Workshop
 ) -> None:

@@ -2,8 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator
-from contextlib import aclosing
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +26,6 @@ NO_SESSION = (400, {}, {"jsonrpc": "2.0", "id": None, "error": {"code": -32000, 
 def browser() -> Iterator[Browser]:
     with Browser() as desk:
         yield desk
-
-
-@pytest.fixture
-async def sessions(settings: Settings) -> AsyncIterator[Sessions]:
-    async with aclosing(Sessions(settings)) as held:
-        yield held
 
 
 def written(journal: Path) -> list[dict[str, Any]]:
