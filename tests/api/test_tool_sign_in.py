@@ -3,14 +3,12 @@
 import contextlib
 import re
 from collections.abc import Iterator
-from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
 from sqlalchemy import select
 
-from api.schemas.tools import ToolToConnect
 from heartbeat.secrets.keyring import Keyring
 from heartbeat.store.rows import columns
 from heartbeat.store.tables.bots import Tool
@@ -20,22 +18,13 @@ from heartbeat.tool_servers.opening import open_server
 from tests.support.api import Api, error_of
 from tests.support.authorization_server import AuthorizationServer
 from tests.support.tool_server import ToolServer
+from tests.support.tool_sign_ins import authorization, come_back, create, fields_of, guarded_desk, read
+
+__all__ = ["authorization", "guarded_desk"]
 
 # What is the same whatever the store.
 ON_SQLITE = pytest.mark.parametrize("shared_database", ["sqlite"], indirect=True)
 FORM = {"origin": "http://api.test", "content-type": "application/x-www-form-urlencoded"}
-
-
-@pytest.fixture
-def authorization() -> Iterator[AuthorizationServer]:
-    with contextlib.closing(AuthorizationServer()) as server:
-        yield server
-
-
-@pytest.fixture
-def guarded_desk(authorization: AuthorizationServer) -> Iterator[ToolServer]:
-    with contextlib.closing(ToolServer(authorization=authorization)) as server:
-        yield server
 
 
 @pytest.fixture
@@ -44,28 +33,6 @@ def elsewhere(authorization: AuthorizationServer) -> Iterator[ToolServer]:
     authorization.url = authorization.url.replace("127.0.0.1", "localhost")
     with contextlib.closing(ToolServer(authorization=authorization)) as server:
         yield server
-
-
-async def create(api: Api, bot: dict[str, Any], desk: ToolServer, **fields: Any) -> dict[str, Any]:
-    body = {"bot_id": bot["id"], "server_label": "desk", "server_url": desk.url, "transport": "http", **fields}
-    answer = await api.post("/tool", **body)
-    assert answer.status_code == 200, answer.text
-    ToolToConnect.model_validate(answer.json(), extra="forbid")
-    return answer.json()
-
-
-async def come_back(api: Api, location: str, **cookies: str) -> httpx.Response:
-    """What a browser does with the address it was sent to."""
-    cookie = {"cookie": "; ".join(f"{name}={value}" for name, value in cookies.items())} if cookies else {}
-    return await api.http.get("/oauth/callback", params=fields_of(location), headers=cookie)
-
-
-async def read(api: Api, bot: dict[str, Any], tool: dict[str, Any]) -> dict[str, Any]:
-    return (await api.get(f"/tool/{tool['id']}", bot_id=bot["id"])).json()["tool"]
-
-
-def fields_of(location: str) -> dict[str, str]:
-    return {name: values[0] for name, values in parse_qs(urlsplit(location).query).items()}
 
 
 def headers_of_runs(api: Api, bot_id: int, member_id: int | None = None) -> list[tuple[str, str]]:

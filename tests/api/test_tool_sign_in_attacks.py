@@ -4,25 +4,20 @@ import contextlib
 from typing import Any
 from urllib.parse import urlsplit
 
+import pytest
 from sqlalchemy import delete, select, update
 
 from heartbeat.store.rows import columns
 from heartbeat.store.tables.bots import Tool
 from heartbeat.store.tables.tool_connections import PendingSignIn, ToolConnection
-from tests.api.test_tool_sign_in import (
-    ON_SQLITE,
-    authorization,
-    come_back,
-    create,
-    fields_of,
-    guarded_desk,
-    read,
-)
 from tests.support.api import Api, error_of
 from tests.support.authorization_server import AuthorizationServer
 from tests.support.tool_server import ToolServer
+from tests.support.tool_sign_ins import authorization, come_back, create, fields_of, guarded_desk, read
 
 __all__ = ["authorization", "guarded_desk"]
+# What is the same whatever the store.
+ON_SQLITE = pytest.mark.parametrize("shared_database", ["sqlite"], indirect=True)
 
 
 async def connected(shop: Api, authorization: AuthorizationServer, desk: ToolServer) -> tuple[dict[str, Any], str]:
