@@ -73,5 +73,7 @@ async def served(mailbox: Mailbox, starttls: ssl.SSLContext | None, tls: ssl.SSL
 
     server = await loop.create_server(protocol, "127.0.0.1", 0, ssl=tls)
     mailbox.port = server.sockets[0].getsockname()[1]
-    yield
-    server.close()
+    try:
+        yield
+    finally:
+        server.close()
