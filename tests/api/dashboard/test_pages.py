@@ -205,10 +205,10 @@ async def test_a_run_shows_its_tool_calls_and_its_real_cost(owner: Owner) -> Non
         {**thought, "number": 1},
         {**call, "number": 2, "state": "done", "arguments": '{"queue": "<new>"}', "answer": "3 tickets\nwait"},
         {**call, "number": 3, "state": "done", "arguments": "{}", "answer": "", "failure_code": "failed"},
-        {**call, "number": 4, "state": "called", "arguments": "{}", "answer": ""},
+        {**call, "number": 4, "state": "called", "arguments": "{}", "answer": "", "progress": "2 of 9: <b>queues"},
     ]
     rest = {"messages": "[]", "final": False, "duration_ms": 900, "created_at": run.created_at, "run_id": run.id}
-    nothing = {"name": None, "arguments": None, "answer": "", "failure_code": None}
+    nothing = {"name": None, "arguments": None, "answer": "", "failure_code": None, "progress": None}
     entry = {"project_id": owner.project.id, "run_id": run.id, "step": 1, "kind": "settle", "credits": 2}
 
     def seed(connection: Connection) -> None:
@@ -227,7 +227,7 @@ async def test_a_run_shows_its_tool_calls_and_its_real_cost(owner: Owner) -> Non
     assert '<span class="muted">→ 3 tickets wait</span>' in succeeded
     assert "tokens read" not in succeeded
     assert '<span class="bad">failed</span>' in failed
-    assert '<span class="muted">being called</span>' in going
+    assert '<span class="muted">being called: 2 of 9: &lt;b&gt;queues</span>' in going
 
 
 async def test_a_run_shows_the_requests_that_came_to_nothing(owner: Owner) -> None:
