@@ -35,14 +35,14 @@ def answer_to_question(server: McpServer, params: ElicitRequestParams, answers: 
 
 def responses_to(server: McpServer, answer: Mapping[str, Any], answers: Answers) -> dict[str, ElicitResult] | None:
     """Answer what a server of the protocol of 2026 wants before it goes on; `None` if it wants more than answers."""
-    requests = answer.get("inputRequests")
-    if not isinstance(requests, dict) or not requests:
+    entries = answer.get("inputRequests")
+    if not isinstance(entries, dict) or not entries:
         return None
     try:
-        wanted = {key: ElicitRequest.model_validate(request) for key, request in requests.items()}
+        requests = {key: ElicitRequest.model_validate(entry) for key, entry in entries.items()}
     except ValidationError:
         return None
-    return {key: answer_to_question(server, request.params, answers) for key, request in wanted.items()}
+    return {key: answer_to_question(server, request.params, answers) for key, request in requests.items()}
 
 
 def _content_of_yes(params: ElicitRequestParams) -> dict[str, Any] | None:
@@ -71,7 +71,7 @@ def _has_default(schema: Any) -> bool:
 
 def _words(server: McpServer, message: str, content: Mapping[str, Any]) -> str:
     """The question as a person reads it, with what a yes says."""
-    said = f" A yes answers {json.dumps(content, ensure_ascii=False, sort_keys=True)}." if content else ""
+    yes = f" A yes answers {json.dumps(content, ensure_ascii=False, sort_keys=True)}." if content else ""
     question = f"Its server {server.label} asks in the middle of the call: {' '.join(message.split())}"
-    parts = (without_secrets(part, server)[:MAX_CHARACTERS] for part in (question, said))
+    parts = (without_secrets(part, server)[:MAX_CHARACTERS] for part in (question, yes))
     return storable_text("".join(parts))

@@ -59,10 +59,10 @@ Page = Callable[..., Awaitable[Result]]
 
 def add_readers(mcp_session: ClientSession, listing: Listing) -> None:
     """Add our tools to the server's own, for what it declares; one of its own that is called the same stays."""
-    declared = mcp_session.server_capabilities
-    if declared and declared.resources is not None:
+    capabilities = mcp_session.server_capabilities
+    if capabilities and capabilities.resources is not None:
         listing.tools.setdefault(READ_RESOURCE.name, READ_RESOURCE)
-    if declared and declared.prompts is not None:
+    if capabilities and capabilities.prompts is not None:
         listing.tools.setdefault(GET_PROMPT.name, GET_PROMPT)
 
 
@@ -139,8 +139,8 @@ def _text_block(text: Any) -> dict[str, Any]:
 
 def _prompt(entry: Mapping[str, Any]) -> str:
     """A prompt with its blanks; those that need not be filled are marked."""
-    declared = [one for one in _list(entry.get("arguments")) if isinstance(one, dict)]
-    blanks = [f"{one.get('name')}{'' if one.get('required') else '?'}" for one in declared]
+    arguments = [one for one in _list(entry.get("arguments")) if isinstance(one, dict)]
+    blanks = [f"{one.get('name')}{'' if one.get('required') else '?'}" for one in arguments]
     description = entry.get("description") or entry.get("title")
     words = f"{entry.get('name')}({', '.join(blanks)})"
     return f"{words}: {description}" if description else words

@@ -29,11 +29,11 @@ from heartbeat.agents.tools.mcp.traffic import Traffic, call_key
 
 ORIGINAL = "heartbeat/original"
 # What each kind of reply has to have, to fit; of those that may be kept for later, also for how long.
-EMPTY: dict[str, dict[str, Any]] = {
+NOT_CACHEABLE: dict[str, dict[str, Any]] = {
     "tools/call": {"content": [], "isError": False},
     "prompts/get": {"messages": []},
 }
-KEPT: dict[str, str] = {
+CACHEABLE: dict[str, str] = {
     "tools/list": "tools",
     "resources/list": "resources",
     "resources/templates/list": "resourceTemplates",
@@ -156,12 +156,12 @@ def _own_id(reply_id: Any) -> RequestId | None:
 
 def fitting(method: str, reply: dict[str, Any]) -> dict[str, Any]:
     """Make `reply` one that fits every version of the protocol."""
-    whole = {"resultType": "complete", "_meta": {ORIGINAL: reply}}
-    if method in EMPTY:
-        return {**EMPTY[method], **whole}
-    if method in KEPT:
+    original_reply = {"resultType": "complete", "_meta": {ORIGINAL: reply}}
+    if method in NOT_CACHEABLE:
+        return {**NOT_CACHEABLE[method], **original_reply}
+    if method in CACHEABLE:
         entries = _with_headers(reply) if method == "tools/list" else []
-        return {KEPT[method]: entries, "ttlMs": 0, "cacheScope": "private", **whole}
+        return {CACHEABLE[method]: entries, "ttlMs": 0, "cacheScope": "private", **original_reply}
     return _introduction(reply) if method == "initialize" else reply
 
 

@@ -148,9 +148,9 @@ class HeldSession:
         async with self._listing_lock:
             if self._listing is not None:
                 return self._listing
-            heard = self._changes_heard
+            changes_before = self._changes_heard
             listing = await discover(mcp_session)
-            if heard == self._changes_heard:
+            if changes_before == self._changes_heard:
                 self._listing = listing
             return listing
 
