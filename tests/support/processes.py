@@ -20,7 +20,10 @@ from tests.support.patience import PATIENCE
 COMMAND = "heartbeat.cli.main"
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(
-    ["worker", COMMAND, "heartbeat.cli.doctor", "heartbeat.cli.reconcile", "heartbeat.cli.rehearse"]
+    [
+        *("worker", COMMAND, "heartbeat.cli.doctor", "heartbeat.cli.reconcile", "heartbeat.cli.rehearse"),
+        "heartbeat.agents.tools.mcp.authorization.sign_in",
+    ]
 )
 
 
