@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.support.authorization_server import AuthorizationServer
 from tests.support.embedded import Embedded, Start
 from tests.support.model_server import ModelServer, asks, fails, says
 from tests.support.patience import PATIENCE
@@ -25,6 +26,13 @@ class Canaries(dict[str, str]):
 
     def found_in(self, text: bytes) -> list[str]:
         return [name for name, value in self.items() if value.encode() in text]
+
+    def with_grants(self, authorization: AuthorizationServer) -> "Canaries":
+        """These, and whatever `authorization` has granted and was shown."""
+        verifiers = [request["code_verifier"] for request in authorization.token_requests if "code_verifier" in request]
+        tokens = authorization.register.tokens
+        granted = [*(one.access_token for one in tokens), *(one.refresh_token for one in tokens), *verifiers]
+        return Canaries(self, **{f"granted_{number}": str(secret) for number, secret in enumerate(granted)})
 
 
 CANARIES = Canaries(
@@ -68,22 +76,33 @@ def test_no_secret_is_anywhere(start: Start, model: ModelServer, tmp_path: Path)
         "OPENAI_BASE_URL": model.base_url,
         "OPENAI_API_KEY": CANARIES["model_key"],
     }
-    with closing(ToolServer(header=("x-desk", CANARIES["header"]))) as desk:
+    with (
+        closing(ToolServer(header=("x-desk", CANARIES["header"]))) as desk,
+        closing(AuthorizationServer()) as authorization,
+        closing(ToolServer(authorization=authorization)) as mail,
+    ):
         stack = start(**variables).wait_ready()
         with closing(Caller(stack)) as call:
-            _live(call, desk, model)
-        assert [received.tool for received in desk.made] == ["whoami"]
+            bot = _connect(call, desk)
+            _sign_in(call, bot, mail, authorization)
+            _run(call, bot, model)
+        assert [received.tool for server in (desk, mail) for received in server.made] == ["whoami", "whoami"]
         stack.stop()
+    canaries = CANARIES.with_grants(authorization)
+    assert len(canaries) == len(CANARIES) + 5, "two tokens, two in their place, and a verifier"
     terminal = "\n".join(stack.lines).encode()
-    assert CANARIES.found_in(terminal) == []
-    assert [canaries for answer in call.answers if (canaries := CANARIES.found_in(answer))] == []
-    files = {path.name: CANARIES.found_in(path.read_bytes()) for path in stack.data_dir.rglob("*") if path.is_file()}
+    assert canaries.found_in(terminal) == []
+    assert [seen for answer in call.answers if (seen := canaries.found_in(answer))] == []
+    assert [
+        seen for request in model.requests if (seen := canaries.found_in(json.dumps(request["messages"]).encode()))
+    ] == []
+    files = {path.name: canaries.found_in(path.read_bytes()) for path in stack.data_dir.rglob("*") if path.is_file()}
     assert {"heartbeat.db", "temporal.db"} <= files.keys()
-    assert {name: canaries for name, canaries in files.items() if canaries} == {}
+    assert {name: seen for name, seen in files.items() if seen} == {}
 
 
-def _live(call: Caller, desk: ToolServer, model: ModelServer) -> None:
-    """Connect, change, fail, use: whatever touches a secret on its way."""
+def _connect(call: Caller, desk: ToolServer) -> str:
+    """Connect, change, fail: whatever touches a secret on its way; returns the bot."""
     bot = call("POST", "/create", name="Canary", heartbeat=1)["bot"]["uuid"]
     address = {
         "bot_id": bot,
@@ -99,10 +118,24 @@ def _live(call: Caller, desk: ToolServer, model: ModelServer) -> None:
     call("POST", f"/tool/{tool}/refresh", bot_id=bot)
     call("GET", f"/tool/{tool}", bot_id=bot)
     call("GET", "/tool", bot_id=bot)
+    return str(bot)
+
+
+def _sign_in(call: Caller, bot: str, mail: ToolServer, authorization: AuthorizationServer) -> None:
+    """Sign in, and have the server let the first token in no more."""
+    created = call("POST", "/tool", bot_id=bot, server_label="mail", server_url=mail.url, transport="http")
+    answer = httpx.get(authorization.approve(created["authorize_url"]), trust_env=False, timeout=PATIENCE)
+    call.answers.append(answer.content)
+    assert answer.status_code == 200, answer.text
+    assert call("GET", "/tool/" + created["tool"]["id"], bot_id=bot)["tool"]["connection"]["state"] == "connected"
+    authorization.refuse_access_tokens()
+
+
+def _run(call: Caller, bot: str, model: ModelServer) -> None:
     heartbeat = call("POST", "/heartbeat/configure", bot_id=bot, prompt="Who am I?")["heartbeat"]["uuid"]
-    # The desk says every header back, the operator's tool its environment, the provider the key it was sent.
+    # The servers say every header back, the operator's tool its environment, the provider the key it was sent.
     model.script(
-        asks(("desk__whoami", {}), ("own__whoami", {})),
+        asks(("desk__whoami", {}), ("own__whoami", {}), ("mail__whoami", {})),
         says("A nobody."),
         fails(401, "invalid_api_key", f"Incorrect API key provided: {CANARIES['model_key']}"),
     )
@@ -113,7 +146,7 @@ def _live(call: Caller, desk: ToolServer, model: ModelServer) -> None:
         call("GET", "/run/read", bot_id=bot, run_id=log["uuid"])
     results = [m["content"] for m in model.requests[1]["messages"] if m["role"] == "tool"]
     assert all("•••" in text for text in results)
-    assert [CANARIES.found_in(text.encode()) for text in results] == [[], []]
+    assert [CANARIES.found_in(text.encode()) for text in results] == [[], [], []]
 
 
 def _stdio() -> str:
