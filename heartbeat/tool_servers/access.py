@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from heartbeat.agents.tools.mcp.authorization.problems import AuthorizationDown, NotSignedIn
 from heartbeat.domain.errors import Unavailable
@@ -53,7 +53,7 @@ class ConnectionAccess:
         now, expires_at = self._refresher.now(), self._row.expires_at
         with _in_words():
             await self._mark_used()
-            if expires_at is None or expires_at > now + SOON:
+            if expires_at is None or now < self._due(expires_at):
                 return
             if not await self._renew(refused=False) and expires_at <= now:
                 raise AuthorizationDown(DOWN)
@@ -66,6 +66,11 @@ class ConnectionAccess:
             if self.value == refused and not await self._renew(refused=True):
                 raise AuthorizationDown(DOWN)
             return True
+
+    def _due(self, expires_at: datetime) -> datetime:
+        """From when on a request asks for a new token first: for one that lives a minute, not in all its life."""
+        refresh_at = self._row.refresh_at or expires_at - SOON
+        return min(expires_at, max(refresh_at, expires_at - SOON))
 
     async def give_up(self) -> None:
         with _in_words():

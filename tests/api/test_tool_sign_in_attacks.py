@@ -5,11 +5,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from sqlalchemy import delete, select, update
+from sqlalchemy import Connection, delete, select, update
 
 from heartbeat.store.rows import columns
 from heartbeat.store.tables.bots import Tool
-from heartbeat.store.tables.tool_connections import PendingSignIn, ToolConnection
+from heartbeat.store.tables.tool_connections import ToolConnection
 from tests.support.api import Api, error_of
 from tests.support.authorization_server import AuthorizationServer
 from tests.support.tool_server import ToolServer
@@ -28,21 +28,31 @@ async def connected(shop: Api, authorization: AuthorizationServer, desk: ToolSer
     return bot, f"/tool/{new['tool']['id']}"
 
 
+def number_of(path: str) -> Any:
+    """The number of the tool at `path`, as a query."""
+    tool = columns(Tool)
+    return select(tool.c.id).where(tool.c.uuid == path.removeprefix("/tool/")).scalar_subquery()
+
+
 async def test_who_is_asked_about_one_server_signs_in_to_no_other(
     shop: Api, authorization: AuthorizationServer, guarded_desk: ToolServer
 ) -> None:
     bot, path = await connected(shop, authorization, guarded_desk)
-    truth, tool, pending = authorization.metadata(), columns(Tool), columns(PendingSignIn)
+    truth, tool, connection = authorization.metadata(), columns(Tool), columns(ToolConnection)
+    of_tool = select(connection.c.id).where(connection.c.tool_id == number_of(path))
+
+    def move(c: Connection) -> None:
+        c.execute(delete(connection).where(connection.c.tool_id == number_of(path)))
+        c.execute(update(tool).where(tool.c.id == number_of(path)).values(server_url="https://thief.example/mcp"))
 
     def while_it_is_asked() -> dict[str, Any]:
-        shop.database.write_now(lambda c: c.execute(update(tool).values(server_url="https://thief.example/mcp")))
-        shop.database.write_now(lambda c: c.execute(delete(columns(ToolConnection))))
+        shop.database.write_now(move)
         return truth
 
     authorization.metadata = while_it_is_asked  # type: ignore[method-assign]
     refused = await shop.post(f"{path}/connect", bot_id=bot["id"])
     assert error_of(refused, 409)["code"] == "tool_changed"
-    assert shop.database.read_now(lambda c: c.execute(select(pending)).all()) == []
+    assert shop.database.read_now(lambda c: c.execute(of_tool).all()) == [], "nor is anybody on the way"
 
 
 @ON_SQLITE

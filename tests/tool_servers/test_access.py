@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from datetime import timedelta
 
 import pytest
 
@@ -80,6 +81,16 @@ async def test_a_token_is_renewed_before_it_is_over(signed_in: SignedIn, call: C
     signed_in.now += HOUR * 0.02
     assert (await call("read_note")).outcome == "down"
     assert signed_in.authorization.turned_away == 0
+
+
+async def test_a_token_that_lives_a_minute_serves_more_than_one_request(signed_in: SignedIn, call: Calls) -> None:
+    signed_in.authorization.register.expires_in = 60
+    await signed_in.sign_in()
+    assert (await call("read_note")).outcome == "ok"
+    assert signed_in.authorization.times("refresh_token") == 0
+    signed_in.now += timedelta(seconds=50)
+    assert (await call("read_note")).outcome == "ok"
+    assert signed_in.authorization.times("refresh_token") == 1
 
 
 async def test_a_server_that_refuses_a_new_token_needs_a_person(signed_in: SignedIn, call: Calls) -> None:
