@@ -96,7 +96,7 @@ PAUSES = {
 
 
 def test_a_pause_of_before_keeps_its_words(unmigrated_url: str) -> None:
-    """Version 0007 kept of a pause one sentence, in its row and in its event."""
+    """Version 0007 kept of a pause one sentence, in its row and in its event, and told a task otherwise what to do."""
     migrate.upgrade(unmigrated_url, "0007")
     with contextlib.closing(Database(unmigrated_url)) as database:
         database.write_now(_paused_as_before)
@@ -106,7 +106,8 @@ def test_a_pause_of_before_keeps_its_words(unmigrated_url: str) -> None:
         events = database.read_now(lambda c: many(c, Event, select(EVENT).order_by(EVENT.c.id)))
     for (reason, message), row, event in zip(PAUSES, rows[:-1], events, strict=True):
         code, detail, times = PAUSES[reason, message]
-        assert (row.pause_reason, row.pause_cause, row.pause_message) == (reason, code, message)
+        said_now = message.replace("make the task anew", "resume the task")
+        assert (row.pause_reason, row.pause_cause, row.pause_message) == (reason, code, said_now)
         assert event.data["cause"] == {"code": code, "detail": detail, "times": times}
         assert (event.data["reason"], event.data["message"]) == (reason, message)
     assert (rows[-1].pause_cause, rows[-1].pause_message) == (None, None)

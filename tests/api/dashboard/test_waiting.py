@@ -245,14 +245,14 @@ async def test_a_heartbeat_leads_to_its_own_messages(owner: Owner) -> None:
 async def test_a_run_shows_its_first_message_folded_and_what_it_reported(owner: Owner) -> None:
     opening = "It is Friday, 20 November 2026, 12:00 (UTC).\n\nOpen findings:\n- critical: Water [water]"
     finding = {"severity": "critical", "title": "Water in the cellar", "detail": "It rises.", "fingerprint": "water"}
-    report = {"outcome": "partial_failure", "summary": "Half of it.", "findings": [finding]}
+    report = {"outcome": "failed", "summary": "Half of it.", "findings": [finding]}
     run = await owner.run(opening=opening, report=report, prompt="Look at the cellar.")
     page = await owner.browser.page(f"/runs/{run.uuid}")
     [folded] = [part.split("</details>")[0] for part in page.split('<details id="opening"')[1:]]
     assert folded.startswith(">")
     assert f"{opening}\n\nYour task:\nLook at the cellar." in unescape(folded)
     shown = text_of(page)
-    assert "What it reported Partial failure : Half of it. Critical Water in the cellar It rises." in shown
+    assert "What it reported Failed : Half of it. Critical Water in the cellar It rises." in shown
     assert '<details id="opening"' not in await owner.browser.page(f"/runs/{(await owner.run()).uuid}")
 
 
