@@ -221,7 +221,7 @@ class SignIns:
         self, connection: ToolConnection, client: OAuthClient, grant: "Grant", began: datetime
     ) -> ToolConnection:
         sealed = sealed_grant(self._keyring(), connection.uuid, client, grant, began)
-        row = await self._database.write(store.save_grant, connection.id, sealed, self._now())
+        row = await self._database.write(store.save_grant, connection.uuid, sealed, self._now())
         if row is None:
             raise Conflict("tool_deleted", "This tool was disconnected meanwhile, so nothing of the sign-in was kept.")
         return row

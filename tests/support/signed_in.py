@@ -111,7 +111,7 @@ class SignedIn:
     ) -> ToolConnection:
         row = ensure_connection(connection, self.tool.id, None, fields, self.now)
         sealed = sealed_grant(self.refresher().keyring, row.uuid, client, grant, self.now)
-        saved = save_grant(connection, row.id, sealed, self.now)
+        saved = save_grant(connection, row.uuid, sealed, self.now)
         assert saved is not None
         return saved
 

@@ -102,8 +102,11 @@ def connection_by_id(connection: Connection, connection_id: int) -> ToolConnecti
     return first(connection, ToolConnection, select(CONNECTION).where(CONNECTION.c.id == connection_id))
 
 
-def save_grant(connection: Connection, connection_id: int, grant: SealedGrant, now: datetime) -> ToolConnection | None:
-    """Write what was granted to somebody who signed in; `None` when the connection was deleted meanwhile."""
+def save_grant(connection: Connection, uuid: str, grant: SealedGrant, now: datetime) -> ToolConnection | None:
+    """Write what was granted to somebody who signed in; `None` when the connection was deleted meanwhile.
+
+    It is sealed for the row with this `uuid`: SQLite gives the number of a deleted row to the next one.
+    """
     values = {
         **_granted(grant, now),
         "state": CONNECTED,
@@ -111,7 +114,7 @@ def save_grant(connection: Connection, connection_id: int, grant: SealedGrant, n
         "connected_at": now,
         "refreshed_at": None,
     }
-    return _update(connection, CONNECTION.c.id == connection_id, values)
+    return _update(connection, CONNECTION.c.uuid == uuid, values)
 
 
 def mark_used(connection: Connection, connection_id: int, now: datetime) -> None:

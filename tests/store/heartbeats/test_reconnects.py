@@ -16,7 +16,14 @@ from heartbeat.store.tables.bots import Bot, Tool
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.notifications import Event
 from heartbeat.store.tables.tool_connections import ToolConnection
-from heartbeat.store.tools.connections import MAX_WANTED, due_refreshes, ensure_connection
+from heartbeat.store.tools.connections import (
+    MAX_WANTED,
+    SealedGrant,
+    due_refreshes,
+    ensure_connection,
+    forget_grants,
+    save_grant,
+)
 from tests.support.past_runs import a_call, a_run
 from tests.support.runs import TICK, by_hand, opened, scheduled
 from tests.support.seeds import NOW, a_bot, a_heartbeat, a_project, access_to, heartbeat_row
@@ -167,3 +174,17 @@ def test_a_wish_for_more_is_told_once_for_each_permission(database: Database, bo
 def test_what_is_refreshed_by_itself(database: Database, bot: Bot, fields: dict[str, Any], is_due: bool) -> None:
     database.write_now(lambda c: a_connection(c, a_tool(c, bot, "https://desk.example/mcp"), **fields))
     assert len(database.read_now(due_refreshes, NOW, 10)) == is_due
+
+
+def test_what_is_granted_to_a_connection_that_is_gone_is_written_to_no_other(database: Database, bot: Bot) -> None:
+    def change(connection: Connection) -> tuple[ToolConnection | None, ToolConnection]:
+        desk = a_tool(connection, bot, "https://desk.example/mcp")
+        before = a_connection(connection, desk)
+        forget_grants(connection, desk.id)
+        after = a_connection(connection, desk)
+        late = SealedGrant("late", "late", None, [], None)
+        return save_grant(connection, before.uuid, late, NOW), after
+
+    written, after = database.write_now(change)
+    assert written is None
+    assert database.read_now(lambda c: exactly_one(c, ToolConnection, select(CONNECTION))) == after
