@@ -60,7 +60,7 @@ class PlainView:
         for run in reversed(snapshot.running):
             self._once(f"{run.uuid} running", f"{_clock(run.started_at)} {run.trigger} run began")
         for run in reversed(snapshot.ended):
-            cost = f"{_seconds(run)}, {run.tokens_used or 0} tokens, {run.credits_charged or 0} credits"
+            cost = f"{_seconds(run)}, {_count(run.tokens_used, 'token')}, {_count(run.credits_charged, 'credit')}"
             line = f"{_clock(run.started_at)} {run.trigger} run {run.status} ({cost}): {_outcome(run)}"
             changed = self._once(run.uuid, line) or changed
         if changed:
@@ -116,6 +116,10 @@ def _outcome(run: RunView) -> str:
     text = run.response or run.error_message or run.skip_reason or ""
     line = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
     return line if len(line) <= MAX_ANSWER_LENGTH else line[: MAX_ANSWER_LENGTH - 1] + "…"
+
+
+def _count(number: int | None, noun: str) -> str:
+    return f"{number or 0} {noun}" if number == 1 else f"{number or 0} {noun}s"
 
 
 def _seconds(run: RunView) -> str:

@@ -3,10 +3,11 @@
 from datetime import UTC, datetime, timedelta
 from io import StringIO
 
+import pytest
 from rich.console import Console
 
 from heartbeat.demo.client import HeartbeatView, PauseView, RunView, Snapshot
-from heartbeat.demo.view import LiveView
+from heartbeat.demo.view import LiveView, PlainView
 
 NOW = datetime.now(UTC)
 ORDER = HeartbeatView(
@@ -59,6 +60,18 @@ def test_it_shows_what_is_due_and_each_run() -> None:
     ((trigger, status, seconds),) = [line[1:4] for line in lines if "running" in line]
     assert (trigger, status) == ("manual", "running")
     assert 3600 <= int(seconds) <= (datetime.now(UTC) - running[0].started_at).total_seconds() + 1
+
+
+@pytest.mark.parametrize(
+    ("tokens", "charged", "words"),
+    [(1, 1, "1 token, 1 credit)"), (60, 2, "60 tokens, 2 credits)"), (None, 0, "0 tokens, 0 credits)")],
+)
+def test_elsewhere_each_run_is_a_line_with_what_it_cost(tokens: int | None, charged: int, words: str) -> None:
+    run = RunView(uuid="a", status="success", tokens_used=tokens, credits_charged=charged, started_at=NOW)
+    console = Console(file=StringIO(), width=120)
+    PlainView(console).show(Snapshot(ORDER, [], [run]))
+    assert isinstance(console.file, StringIO)
+    assert f"schedule run success (0.0 s, {words}:" in console.file.getvalue()
 
 
 def test_an_answer_cannot_command_the_terminal() -> None:
