@@ -4,10 +4,12 @@ import re
 from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 from html import unescape
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from sqlalchemy import Connection
 
+from api.dashboard.routes.runs import FIELDS
 from api.dashboard.views.charts import BASE, TOP, panel
 from heartbeat.domain.durations import bucket
 from heartbeat.store.credits.rollup import add_to_day
@@ -44,7 +46,7 @@ def test_each_chart_says_what_the_days_came_to_and_those_before() -> None:
         ran(800, success=1, credits=1),
         ran(5_000, 90_000, success=1, error=1, skipped=3, cost_nano_usd=10**9),
     )
-    charts = {chart.name: chart for chart in panel(days(before, shown), "/stats", {"bot": "bot_1"}).charts}
+    charts = {chart.name: chart for chart in panel(days(before, shown), "/stats", {"bot_id": "bot_1"}).charts}
     assert charts.keys() == {"runs", "credits", "cost", "durations"}
     assert charts["runs"].total == "2 runs, 1 failed, 3 skipped"
     assert charts["runs"].change == "1 run in the 1 days before"
@@ -54,7 +56,7 @@ def test_each_chart_says_what_the_days_came_to_and_those_before() -> None:
     assert charts["durations"].change == "p50 0.8 s, p95 0.8 s in the 1 days before"
     [bar] = charts["runs"].bars
     assert bar.label == "20 Nov: 2 runs, 1 failed, 3 skipped"
-    assert bar.href == "/runs?bot=bot_1&since=2026-11-20&until=2026-11-20&zone=UTC"
+    assert bar.href == "/runs?bot_id=bot_1&since=2026-11-20&until=2026-11-20&zone=UTC"
 
 
 def test_a_project_without_runs_has_empty_charts() -> None:
@@ -71,8 +73,10 @@ def seed(connection: Connection, owner: Owner) -> None:
     add_to_day(connection, owner.heartbeat, today, {"error": 1, "duration_ms": 2_000, "cost_nano_usd": 5 * 10**9}, "n")
 
 
-@pytest.mark.parametrize("path", ["/stats", "/heartbeats/{uuid}", "/bots/{bot}"])
-async def test_pages_show_the_days_that_are_asked_for(owner: Owner, path: str) -> None:
+@pytest.mark.parametrize(
+    ("path", "field"), [("/stats", ""), ("/heartbeats/{uuid}", "heartbeat_id"), ("/bots/{bot}", "bot_id")]
+)
+async def test_pages_show_the_days_that_are_asked_for(owner: Owner, path: str, field: str) -> None:
     await owner.database.write(seed, owner)
     path = path.format(uuid=owner.heartbeat.uuid, bot=owner.bot.uuid)
     pages = {days: await owner.browser.page(f"{path}?days={days}") for days in ("7", "", "90", "1000")}
@@ -82,6 +86,9 @@ async def test_pages_show_the_days_that_are_asked_for(owner: Owner, path: str) -
         today = f"{datetime.now(UTC):%Y-%m-%d}"
         assert f"since={today}&until={today}&zone=UTC" in unescape(bars[-1][0])
         assert bars[-1][1].endswith(": 2 runs, 1 failed")
+        query = dict(parse_qsl(urlsplit(unescape(bars[-1][0])).query))
+        assert query.keys() <= set(FIELDS), "each is a filter of the list"
+        assert query.get(field) == (path.rpartition("/")[2] if field else None)
     assert "3 runs, 1 failed</p>" in pages["7"]
     assert "0 runs in the 7 days before" in pages["7"]
     assert "1 run in the 30 days before" in pages[""]
