@@ -2,6 +2,7 @@
 
 A form carries along what was saved when it was made. Where that is something else by now, and not what the form asks
 for either, the page shows both, and the second chooses: to save theirs over it, or to take the other's into the form.
+Where it was deleted by now, what was typed becomes the form of a new one.
 """
 
 import json
@@ -11,6 +12,7 @@ from hashlib import sha256
 from typing import Any
 
 from api.dashboard.forms import Form
+from api.dashboard.sent_again import DRAFT
 from api.dashboard.translations import gettext as _
 from api.dashboard.translations import marked
 from api.dashboard.views import formats
@@ -91,6 +93,11 @@ def with_theirs(form: Form, theirs: Form, fields: Fields) -> Form:
     names = [name for name in form.get(EDITED).split(",") if name in fields]
     parts = {part for name in names for part in fields[name].parts or (name,)} | {LOADED}
     return form.replaced([one for one in theirs.fields if one[0] in parts], *parts, EDITED)
+
+
+def as_new(form: Form, *names: str) -> Form:
+    """Return the form of what was deleted meanwhile as that of a new one; `names` are fields that a new one has not."""
+    return form.replaced([], LOADED, EDITED, DRAFT, *names)
 
 
 def field_changes(problem: EditedMeanwhile, fields: Fields) -> tuple[FieldChange, ...]:

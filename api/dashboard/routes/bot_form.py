@@ -15,6 +15,7 @@ from api.dashboard.edited_meanwhile import (
     THEIRS,
     EditedMeanwhile,
     FieldChange,
+    as_new,
     field_changes,
     require_unedited,
     with_changes,
@@ -23,10 +24,11 @@ from api.dashboard.edited_meanwhile import (
 from api.dashboard.forms import Form, field_errors, read_form, refusal, validated
 from api.dashboard.pages import PageRoute, Visitor, VisitorDep, html
 from api.dashboard.sent_again import make_once
+from api.dashboard.translations import gettext as _
 from api.dashboard.views.heartbeat_form import model_options
 from api.schemas.bots import CreateBot
 from heartbeat.agents.model_offers import ModelOffer, offered_models
-from heartbeat.domain.errors import ProductError
+from heartbeat.domain.errors import NotFound, ProductError
 from heartbeat.store.bots import bots as store
 from heartbeat.store.bots.bots import BotChange
 from heartbeat.store.heartbeats.heartbeats import lock_bot
@@ -83,7 +85,11 @@ async def edit_page(uuid: str, visitor: VisitorDep) -> Response:
 @router.post("/{uuid}/edit")
 async def edit(uuid: str, request: Request, visitor: VisitorDep) -> Response:
     """Change a bot as its form asks for, or say what is wrong with it."""
-    form, access = await read_form(request), await visitor.read(access_to_bot, uuid)
+    form = await read_form(request)
+    try:
+        access = await visitor.read(access_to_bot, uuid)
+    except NotFound as problem:
+        return await _show(visitor, _refused(BotEditor(form), problem))
     if form.get("do") == THEIRS:
         return await _take_theirs(visitor, form, access.bot)
     try:
@@ -115,6 +121,10 @@ async def _take_theirs(visitor: Visitor, form: Form, bot: Bot) -> Response:
 
 
 def _refused(editor: BotEditor, problem: ProductError) -> BotEditor:
+    """Say what is wrong; the form of a bot that is gone becomes that of a new one."""
+    if problem.code == "bot_not_found":
+        gone = _("This bot was deleted meanwhile. What you typed is still here; saving it makes a new one.")
+        return BotEditor(as_new(editor.form), errors={"": gone}, status=problem.status)
     errors = field_errors(problem)
     if "model" in errors and editor.form.get("model_other"):
         errors["model_other"] = errors.pop("model")

@@ -14,6 +14,7 @@ from api.dashboard.edited_meanwhile import (
     THEIRS,
     EditedMeanwhile,
     FieldChange,
+    as_new,
     field_changes,
     with_changes,
     with_loaded,
@@ -192,7 +193,7 @@ def _refused(editor: Editor, problem: ProductError) -> Editor:
     if problem.code != "heartbeat_not_found":
         return replace(editor, errors=errors, status=problem.status)
     gone = _("This heartbeat was deleted meanwhile. What you typed is still here; saving it makes a new one.")
-    form = editor.form.replaced([], "uuid", "loaded", "draft")
+    form = as_new(editor.form, "uuid")
     return Editor(form, "/heartbeats/new", errors={"": gone}, status=problem.status)
 
 

@@ -13,6 +13,7 @@ from api.dashboard.edited_meanwhile import (
     THEIRS,
     EditedMeanwhile,
     FieldChange,
+    as_new,
     field_changes,
     require_unedited,
     with_changes,
@@ -21,6 +22,7 @@ from api.dashboard.edited_meanwhile import (
 from api.dashboard.forms import Form, field_errors, read_form, refusal, validated
 from api.dashboard.pages import PageRoute, Visitor, VisitorDep, html
 from api.dashboard.sent_again import make_once
+from api.dashboard.translations import gettext as _
 from api.dashboard.views import target_form as view
 from api.dashboard.views.channel_hints import CHANNEL_HINTS
 from api.notification_targets import NewTarget, new_target, store_target, target_changes
@@ -42,7 +44,10 @@ ORIGIN = "from the dashboard, before it was saved"
 
 @dataclass(frozen=True)
 class TargetEditor:
-    """A form to show: of a new target of `channel`, or of one that is stored; with what is wrong or was tried."""
+    """A form to show: of a new target of `channel`, or of one that is stored; with what is wrong or was tried.
+
+    `is_gone` says that it began as that of a target which was deleted meanwhile.
+    """
 
     channel: str
     form: Form
@@ -50,6 +55,7 @@ class TargetEditor:
     problem: ProductError | None = None
     tried: DeliveryOutcome | None = None
     changes: tuple[FieldChange, ...] = ()
+    is_gone: bool = False
 
 
 @router.get("/new")
@@ -96,7 +102,18 @@ def _as_it_is(visitor: Visitor, listed: store.ListedTarget) -> Form:
 @router.post("/targets/{uuid}")
 async def change(uuid: str, request: Request, visitor: VisitorDep) -> Response:
     """Change a target, or try what is in its form first."""
-    form, settings, access = await read_form(request), visitor.stack.settings, await visitor.access()
+    form = await read_form(request)
+    try:
+        return await _change(visitor, uuid, form)
+    except NotFound as problem:
+        if form.get("channel") not in CHANNEL_HINTS:
+            raise
+        return await _page(visitor, _gone(form, problem))
+
+
+async def _change(visitor: Visitor, uuid: str, form: Form) -> Response:
+    """Raises `NotFound` when the target was deleted meanwhile."""
+    settings, access = visitor.stack.settings, await visitor.access()
     listed = await visitor.read(store.target, uuid)
     editor = TargetEditor(listed.target.channel, form, listed)
     controls = view.controls(editor.channel, settings, listed)
@@ -116,9 +133,22 @@ async def change(uuid: str, request: Request, visitor: VisitorDep) -> Response:
     except EditedMeanwhile as problem:
         changes = field_changes(problem, fields_of_form)
         return await _page(visitor, replace(editor, form=with_changes(form, problem), changes=changes))
+    except NotFound:
+        raise
     except ProductError as problem:
         return await _page(visitor, TargetEditor(editor.channel, form, listed, refusal(problem)))
     return RedirectResponse("/notifications?done=changed", 303)
+
+
+def _gone(form: Form, problem: NotFound) -> TargetEditor:
+    """Make the form of a target that is gone that of a new one."""
+    words = _(
+        "This target was deleted meanwhile. What you typed is still here; saving it adds a new one. "
+        "A secret that was kept has to be typed again."
+    )
+    new = as_new(form, "channel", view.FORGET)
+    said = ProductError(words, problem.code, problem.status)
+    return TargetEditor(form.get("channel"), new, problem=said, is_gone=True)
 
 
 @router.post("/targets/{uuid}/switch")
@@ -157,7 +187,7 @@ async def _page(visitor: Visitor, editor: TargetEditor) -> Response:
     frame, owners = await visitor.read_framed(possible_owners, owner.rpartition("/")[2])
     return html(
         "target_form",
-        409 if editor.changes else 400 if editor.problem else 200,
+        404 if editor.is_gone else 409 if editor.changes else 400 if editor.problem else 200,
         frame=frame,
         channel=next(one for one in view.channels(visitor.stack.settings) if one.channel == editor.channel),
         controls=view.controls(editor.channel, visitor.stack.settings, editor.listed),

@@ -12,6 +12,7 @@ from api.dashboard.edited_meanwhile import (
     THEIRS,
     EditedMeanwhile,
     FieldChange,
+    as_new,
     field_changes,
     require_unedited,
     with_changes,
@@ -29,6 +30,7 @@ from api.dashboard.tool_form import (
     values_of,
     wanted_values,
 )
+from api.dashboard.translations import gettext as _
 from api.dashboard.translations import translated
 from api.dashboard.views.tool_server import APPROVALS, ELICITATIONS, FIELDS, HEADERS, RISKS, TRANSPORTS
 from api.dashboard.views.tool_templates import tool_template_view
@@ -43,7 +45,7 @@ from api.tool_registration import (
     update_tool,
 )
 from api.tool_sign_in import expect_sign_in
-from heartbeat.domain.errors import Conflict, ProductError
+from heartbeat.domain.errors import Conflict, NotFound, ProductError
 from heartbeat.domain.tool_limits import MAX_RESULT_BYTES, MAX_TIMEOUT_SECONDS, MIN_RESULT_BYTES
 from heartbeat.settings import Settings
 from heartbeat.store.overview.projects import access_to_bot
@@ -53,6 +55,9 @@ from heartbeat.store.tables.bots import Bot, Tool
 from heartbeat.store.tools import servers as store
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
+
+# Where to connect it anew, should it be deleted meanwhile.
+BOT = "bot_id"
 
 
 @dataclass(frozen=True)
@@ -116,7 +121,11 @@ async def edit_page(uuid: str, visitor: VisitorDep) -> Response:
 @router.post("/tools/{uuid}/edit")
 async def edit(uuid: str, request: Request, visitor: VisitorDep) -> Response:
     """Change a server; one that becomes another by that is asked what it offers."""
-    form, (access, tool) = await read_form(request), await visitor.read(bot_and_tool, uuid)
+    form = await read_form(request)
+    try:
+        access, tool = await visitor.read(bot_and_tool, uuid)
+    except NotFound as problem:
+        return await _show_gone(visitor, form, problem)
     if form.get("do") == THEIRS:
         return await _show(visitor, ToolEditor(access.bot, with_theirs(form, form_of(tool), FIELDS), tool))
     ids = {"project_id": access.project.uuid, "bot_id": access.bot.uuid}
@@ -127,6 +136,8 @@ async def edit(uuid: str, request: Request, visitor: VisitorDep) -> Response:
     except EditedMeanwhile as problem:
         editor = ToolEditor(access.bot, with_changes(form, problem), tool, changes=field_changes(problem, FIELDS))
         return await _show(visitor, replace(editor, status=problem.status))
+    except NotFound as problem:
+        return await _show_gone(visitor, form, problem)
     except ProductError as problem:
         return await _show(visitor, _refused(ToolEditor(access.bot, form, tool), refusal(problem)))
     return RedirectResponse(f"/tools/{uuid}?done=saved", 303)
@@ -149,6 +160,21 @@ def bot_and_tool(connection: Connection, access: Access, uuid: str) -> tuple[Acc
     """Narrow the access to the bot of a tool server, and read the server; raises `NotFound`."""
     access = access_to_tool(connection, access, uuid)
     return access, store.tool(connection, access, uuid)
+
+
+async def _show_gone(visitor: Visitor, form: Form, problem: NotFound) -> Response:
+    """Make the form of a server that is gone that of a new one; raises `problem` if its bot is gone, too."""
+    try:
+        bot = (await visitor.read(access_to_bot, form.get(BOT))).bot
+    except NotFound:
+        raise problem from None
+    gone = _(
+        "This tool server was deleted meanwhile. What you typed is still here; saving it connects a new one. "
+        "Headers that were kept have to be written again."
+    )
+    # Which calls waited for a yes went along, so it begins with the careful choice.
+    new = as_new(form, BOT, "keep_headers").replaced([("require_approval", "always")])
+    return await _show(visitor, ToolEditor(bot, new, errors={"": gone}, status=problem.status))
 
 
 def _refused(editor: ToolEditor, problem: ProductError) -> ToolEditor:

@@ -126,7 +126,9 @@ def form_of(listed: ListedTarget, fields: Sequence[Control]) -> Form:
     events = [("events", kind) for kind in shown["events"]] if shown["events"] is not None else [("every", "on")]
     enabled = [("is_enabled", "on")] if shown["is_enabled"] else []
     cooldown = _cooldown(shown["cooldown_seconds"])
-    form = Form([("name", shown["name"]), *events, *cooldown, *enabled, *_config(shown["config"])])
+    # What a new one would need, should this one be deleted meanwhile.
+    place = [("channel", listed.target.channel), ("owner", _owner_of(listed))]
+    form = Form([("name", shown["name"]), *place, *events, *cooldown, *enabled, *_config(shown["config"])])
     return with_loaded(form, saved_values(listed, fields))
 
 
@@ -236,6 +238,14 @@ def _titled(row: Any) -> str:
 def owner_value(bot: Bot, heartbeat: Heartbeat) -> str:
     """The value of `owner_options` for this heartbeat; a task can have no target of its own."""
     return f"{bot.uuid}/heartbeat_id/{heartbeat.uuid}" if heartbeat.type == "heartbeat" else bot.uuid
+
+
+def _owner_of(listed: ListedTarget) -> str:
+    """Return the value of `owner_options` for what a target is of."""
+    for kind, uuid in (("heartbeat_id", listed.heartbeat_uuid), ("member_id", listed.member_uuid)):
+        if uuid:
+            return f"{listed.bot_uuid}/{kind}/{uuid}"
+    return listed.bot_uuid or ""
 
 
 def owner_ids(owner: str) -> dict[str, str]:

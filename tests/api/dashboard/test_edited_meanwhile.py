@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from pydantic import SecretStr
+from sqlalchemy import func, select
 
 from api.dashboard.forms import Form
 from heartbeat.domain.secret_keys import new_key
@@ -135,3 +136,32 @@ async def test_what_is_already_as_it_is_to_be_is_no_conflict(owner: Owner) -> No
     action, form = form_on(await owner.browser.page("/settings"))
     for _ in range(2):
         assert (await send(owner, action, form.replaced([("name", "The same")]))).status_code == 303
+
+
+@pytest.mark.parametrize(
+    ("name", "delete", "new"),
+    [
+        ("bot", "/bots/{bot}/delete", "/bots/new"),
+        ("tool server", "/tools/{tool}/delete", "/bots/{bot}/tools/new"),
+        ("target", "/notifications/targets/{target}/delete", "/notifications/new?channel=webhook"),
+    ],
+)
+async def test_the_form_of_what_was_deleted_makes_a_new_one_of_what_was_typed(
+    owner: Owner, name: str, delete: str, new: str
+) -> None:
+    case = CASES[name]
+    tool = await make(owner, a_tool, server_url="https://127.0.0.1:1/mcp")
+    target = await make(owner, a_target, config={"url": "https://pager.example/in"})
+    uuids = {"bot": owner.bot.uuid, "tool": tool.uuid, "target": target.uuid}
+    action, form = form_on(await owner.browser.page(case.page.format(**uuids)))
+    assert (await owner.browser.submit(delete.format(**uuids))).status_code == 303
+    typed = form.replaced([*case.second, ("name", "Mine"), ("server_label", "mine")])
+    for do in ("theirs", "save"):
+        gone = await send(owner, action, typed, do)
+        assert (gone.status_code, "was deleted meanwhile" in gone.text) == (404, True)
+    again = next(one for one in HtmlPage(gone.text).forms if one.action == new.format(**uuids))
+    assert {pair for pair in case.second if pair[0] != "keep_headers"} <= {(n, v.strip()) for n, v in again.fields}
+    rows = select(func.count()).select_from(columns(case.table))
+    before = await owner.database.read(lambda c: c.execute(rows).scalar_one())
+    assert (await send(owner, again.action, Form(again.fields))).status_code in (200, 303)
+    assert await owner.database.read(lambda c: c.execute(rows).scalar_one()) == before + 1
