@@ -1,6 +1,8 @@
 """The pages that every page leads to, in the groups in which they stand beside it."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from api.dashboard.translations import marked
 
@@ -64,3 +66,28 @@ MENU = (
         ),
     ),
 )
+PLACES = {place.path: place for group in MENU for place in group.places}
+# Pages that stand below another one than their address says.
+BELOW = {"/heartbeats": "/", "/rehearsals": "/runs", "/tries": "/runs"}
+
+
+def place_of(addresses: Iterable[str]) -> Place:
+    """Return the place of the menu that the first of these addresses belongs to which belongs to any; else the first.
+
+    An address may be anybody's: nothing of it is in what this returns.
+    """
+    for address in addresses:
+        path = _path(address)
+        start = "/" + path.strip("/").partition("/")[0]
+        place = PLACES.get(BELOW.get(start, start)) if path else None
+        if place is not None:
+            return place
+    return PLACES["/"]
+
+
+def _path(address: str) -> str:
+    """Return the path of an address, empty for what is none."""
+    try:
+        return urlsplit(address).path
+    except ValueError:
+        return ""

@@ -14,6 +14,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from api.dashboard import session, translations, zones
 from api.dashboard.forms import Form, read_form
+from api.dashboard.navigation import place_of
 from api.dashboard.render import render
 from api.dashboard.sentences import translate
 from api.dashboard.translations import gettext as _
@@ -73,10 +74,10 @@ class PageRoute(APIRoute):
             except ProductError as problem:
                 if isinstance(problem, Unavailable):
                     log.warning("request %s: %s", request.scope["heartbeat.request_id"], problem)
-                response = _error_page(problem, await _to_send_again(request, problem))
+                response = _error_page(request, problem, await _to_send_again(request, problem))
             except Exception:
                 log.exception("request %s: %s failed", request.scope["heartbeat.request_id"], request.scope["path"])
-                response = _error_page(unexpected())
+                response = _error_page(request, unexpected())
             return _locked(response)
 
         return guarded
@@ -189,7 +190,7 @@ def refused_page(request: Request, problem: ProductError) -> Response:
     _speak_as_asked(request)
     if problem.status in (404, 405):
         problem = ProductError(_("There is no page at this address."), problem.code, problem.status)
-    return _locked(_error_page(problem))
+    return _locked(_error_page(request, problem))
 
 
 def is_https(request: Request) -> bool:
@@ -260,12 +261,15 @@ async def _to_send_again(request: Request, problem: ProductError) -> Unsent | No
     return Unsent(_target(request), fields) if fields else None
 
 
-def _error_page(problem: ProductError, unsent: Unsent | None = None) -> Response:
+def _error_page(request: Request, problem: ProductError, unsent: Unsent | None = None) -> Response:
     # Where the database is stays our secret: the log has it.
     message = DATABASE_AWAY if problem.code == "database_unavailable" else problem.message
     if problem.details:
         message = "; ".join(f"{detail.field}: {translate(detail.message)}" for detail in problem.details)
-    response = html("error", problem.status, status=problem.status, message=translate(message), unsent=unsent)
+    # Where the button was is nearer than where its form was sent.
+    place = place_of([request.headers.get("referer", ""), request.scope["path"]])
+    shown = {"status": problem.status, "message": translate(message), "place": place, "unsent": unsent}
+    response = html("error", problem.status, **shown)
     if problem.retry_after is not None:
         response.headers["Retry-After"] = str(problem.retry_after)
     return response

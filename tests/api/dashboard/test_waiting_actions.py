@@ -79,6 +79,7 @@ async def test_a_decision_is_one(owner: Owner) -> None:
     answer = await owner.browser.submit(path, decision="approve")
     assert answer.status_code == 409
     assert "This call was denied already" in answer.text
+    assert '<a class="button" href="/approvals">Back to Approvals</a>' in answer.text
     assert (await row_of(owner, Approval, approval.uuid)).state == "denied"
 
 
