@@ -50,6 +50,7 @@ async def credits_page(visitor: VisitorDep, period: str = "") -> Response:
         limit=rows.limit,
         left=None if allowed is None else max(0, allowed - usage.used - usage.held),
         cost=view.total_cost(usage),
+        besides=view.besides_ended_runs(usage),
         heartbeats=view.heartbeat_lines(usage),
         bots=view.bot_lines(usage),
         models=view.spent_lines(usage.by_model),

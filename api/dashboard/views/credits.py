@@ -134,6 +134,11 @@ def total_cost(usage: CreditsUsage) -> str:
     return formats.dollars(sum(int(day.cost_nano_usd) for day in usage.by_day))
 
 
+def besides_ended_runs(usage: CreditsUsage) -> int:
+    """Return what was used by what is not among models and days: rehearsals, replays, and runs under way."""
+    return max(0, usage.used - sum(int(day.credits) for day in usage.by_day))
+
+
 def day_title(day: date) -> str:
     return formats.date_with_year(day)
 

@@ -64,6 +64,29 @@ async def test_the_numbers_of_a_period_and_the_entries_behind_them(owner: Owner)
     assert "A gift" in page
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_what_no_ended_run_used_is_said_beside_the_whole(owner: Owner) -> None:
+    now = datetime.now(UTC)
+    await owner.database.write(spend, owner, now)
+    words = "of it for rehearsals, replays and runs under way"
+    assert words not in await owner.browser.page("/credits")
+
+    def rehearse(connection: Connection) -> None:
+        run = a_run(connection, owner.heartbeat, dry_run=True)
+        start, _ = credits.period(now)
+        account = Account(
+            project_id=owner.project.id, period_start=start, heartbeat_id=owner.heartbeat.id, run_id=run.id
+        )
+        hold(connection, account, Reservation(1), 5, None, now)
+        settle(connection, account, Charge(1, "settle", 1500, 3, 5), now)
+
+    await owner.database.write(rehearse)
+    page = await owner.browser.page("/credits")
+    assert f'<p class="big">{2 * STEPS + 3}</p>' in page
+    assert f"3 {words}" in page
+    assert page.count("rehearsals and replays are not among them") == 2
+
+
 def entries_on(page: str) -> int:
     return page.count("Reserved for a step") + page.count("Charged for an answer")
 
