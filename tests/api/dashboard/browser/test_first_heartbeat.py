@@ -24,8 +24,10 @@ async def test_two_minutes_from_the_key_to_a_heartbeat_that_runs(
     await make_a_heartbeat(person, newcomer)
     assert person.actions <= MAX_ACTIONS
     await person.check()
-    await follow_its_first_run(person, model)
-    await person.check()
+    # Its minute has to come: with scripts and without is enough of waiting.
+    if look is not ON_A_PHONE:
+        await follow_its_first_run(person, model)
+        await person.check()
 
 
 async def make_a_heartbeat(person: Person, newcomer: Newcomer) -> None:
