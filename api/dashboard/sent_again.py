@@ -1,4 +1,4 @@
-"""A form that makes something, sent again: by a second click, or because a page is loaded anew.
+"""A form that makes something or starts a run, sent again: by a second click, or because a page is loaded anew.
 
 Each form carries a draft's id of its own (`draft_field` in `forms.html`). Together with all that was typed it names
 what is made, so a form that was changed meanwhile makes another thing.
@@ -33,6 +33,27 @@ def make_once(connection: Connection, access: Access, form: Form, now: datetime,
     uuid = make()
     store_response(connection, claimed, 303, uuid)
     return uuid
+
+
+def promise_once(
+    connection: Connection,
+    access: Access,
+    form: Form,
+    now: datetime,
+    promise: Callable[[str], None] = lambda _log_id: None,
+) -> str:
+    """Return the log id of the run that a button starts: the same one however often its form is sent.
+
+    `promise` keeps what that run is to be. Starting the same id again is left to Temporal, so that a form which did
+    not come that far the first time still starts its run.
+    """
+
+    def make() -> str:
+        log_id = new_id("log")
+        promise(log_id)
+        return log_id
+
+    return make_once(connection, access, form, now, make)
 
 
 def _key(form: Form) -> str:

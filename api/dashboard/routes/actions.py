@@ -3,12 +3,13 @@
 from collections.abc import Callable
 from datetime import datetime
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from sqlalchemy import Connection
 from starlette.responses import RedirectResponse, Response
 
+from api.dashboard.forms import Form, read_form
 from api.dashboard.pages import PageRoute, Visitor, VisitorDep
-from heartbeat.domain.ids import new_id
+from api.dashboard.sent_again import promise_once
 from heartbeat.store.heartbeats import heartbeats as store
 from heartbeat.store.heartbeats.plan_limits import require_heartbeats
 from heartbeat.store.overview.projects import access_to_heartbeat
@@ -22,12 +23,18 @@ router = APIRouter(prefix="/heartbeats/{uuid}", route_class=PageRoute, include_i
 
 
 @router.post("/run")
-async def run_now(uuid: str, visitor: VisitorDep) -> Response:
+async def run_now(uuid: str, request: Request, visitor: VisitorDep) -> Response:
     """Start a run and do not wait for it."""
-    stack, access = visitor.stack, await visitor.read(access_to_heartbeat, uuid)
-    require_heartbeats(access.project, access.plan, access.bot)
-    await start_manual_run(stack.temporal, stack.settings, access.heartbeat, access.bot.name, new_id("log"))
+    stack, form = visitor.stack, await read_form(request)
+    access, log_id = await visitor.write(_promised, uuid, form, visitor.now())
+    await start_manual_run(stack.temporal, stack.settings, access.heartbeat, access.bot.name, log_id)
     return _to_heartbeat(uuid, "run")
+
+
+def _promised(connection: Connection, access: Access, uuid: str, form: Form, now: datetime) -> tuple[Access, str]:
+    access = access_to_heartbeat(connection, access, uuid)
+    require_heartbeats(access.project, access.plan, access.bot)
+    return access, promise_once(connection, access, form.replaced([("run", uuid)]), now)
 
 
 @router.post("/enable")

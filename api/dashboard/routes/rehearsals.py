@@ -70,7 +70,7 @@ async def try_on_last_runs(request: Request, visitor: VisitorDep) -> Response:
     try:
         changed = validated(VariedFields, changes).changes
         originals = await visitor.read(_last_runs, form.get("uuid"))
-        replays = [await start_replay(visitor, run_uuid, changed) for run_uuid in originals]
+        replays = [await start_replay(visitor, run_uuid, changed, Form()) for run_uuid in originals]
     except ProductError as problem:
         return await _refused(visitor, form, problem)
     return RedirectResponse(f"/tries/{'.'.join(replays)}", 303)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from time import monotonic
 from typing import Any
 
@@ -10,19 +11,19 @@ from fastapi import APIRouter, Request
 from sqlalchemy import Connection
 from starlette.responses import RedirectResponse, Response
 
-from api.dashboard.forms import read_form, validated
+from api.dashboard.forms import Form, read_form, validated
 from api.dashboard.pages import PageRoute, Visitor, VisitorDep, html
+from api.dashboard.sent_again import promise_once
 from api.dashboard.views import comparison
 from api.dashboard.views.heartbeats import title
 from api.schemas.variants import VariedFields
 from heartbeat.domain.errors import Conflict, NotFound
-from heartbeat.domain.ids import new_id
 from heartbeat.store.heartbeats.plan_limits import require_heartbeats
 from heartbeat.store.overview.projects import access_to_heartbeat, heartbeat_of_run
 from heartbeat.store.projects.access import Access
 from heartbeat.store.runs.comparisons import ComparedRun, compared_runs
 from heartbeat.store.runs.runs import run_by_uuid, run_of_project
-from heartbeat.store.runs.variants import promise_rehearsal, promise_replay
+from heartbeat.store.runs.variants import ReplayedRun, promise_rehearsal, promise_replay, replayable
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.temporal.runs import cancel_run, result_within, start_manual_run
 
@@ -55,15 +56,15 @@ async def cancel(uuid: str, visitor: VisitorDep) -> Response:
 
 
 @router.post("/again")
-async def again(uuid: str, visitor: VisitorDep) -> Response:
+async def again(uuid: str, request: Request, visitor: VisitorDep) -> Response:
     """Run the heartbeat of a run once more, as it is saved now."""
-    return await _start(visitor, await visitor.read(_access_of_run, uuid), dry_run=False)
+    return await _start(visitor, uuid, await read_form(request), dry_run=False)
 
 
 @router.post("/rehearse")
-async def rehearse(uuid: str, visitor: VisitorDep) -> Response:
+async def rehearse(uuid: str, request: Request, visitor: VisitorDep) -> Response:
     """Rehearse the heartbeat of a run, as it is saved now."""
-    return await _start(visitor, await visitor.read(_access_of_run, uuid), dry_run=True)
+    return await _start(visitor, uuid, await read_form(request), dry_run=True)
 
 
 @router.post("/replay")
@@ -71,7 +72,7 @@ async def replay(uuid: str, request: Request, visitor: VisitorDep) -> Response:
     """Replay a run with the prompt, model and instruction of the form, and show both side by side."""
     form = await read_form(request)
     changes = validated(VariedFields, form.filled(*VariedFields.model_fields)).changes
-    log_id = await start_replay(visitor, uuid, changes)
+    log_id = await start_replay(visitor, uuid, changes, form)
     return RedirectResponse(f"/runs/{uuid}/compare/{log_id}", 303)
 
 
@@ -89,27 +90,50 @@ async def compare(uuid: str, other: str, visitor: VisitorDep) -> Response:
     )
 
 
-async def start_replay(visitor: Visitor, run_uuid: str, changes: Mapping[str, Any]) -> str:
-    """Start the replay of a run and return its log id; raises as `promise_replay` does."""
-    stack, log_id = visitor.stack, new_id("log")
-    replayed = await visitor.write(promise_replay, log_id, run_uuid, changes, visitor.now())
+async def start_replay(visitor: Visitor, run_uuid: str, changes: Mapping[str, Any], form: Form) -> str:
+    """Start the replay of a run that `form` asks for and return its log id; raises as `promise_replay` does."""
+    stack = visitor.stack
+    replayed, log_id = await visitor.write(_promised_replay, run_uuid, changes, form, visitor.now())
     heartbeat, bot = replayed.heartbeat, replayed.bot
     await start_manual_run(stack.temporal, stack.settings, heartbeat, bot.name, log_id, dry_run=True)
     return log_id
 
 
-async def _start(visitor: Visitor, access: Access, dry_run: bool) -> Response:
+def _promised_replay(
+    connection: Connection, access: Access, run_uuid: str, changes: Mapping[str, Any], form: Form, now: datetime
+) -> tuple[ReplayedRun, str]:
+    def promise(log_id: str) -> None:
+        promise_replay(connection, access, log_id, run_uuid, changes, now)
+
+    replayed = replayable(connection, access, run_uuid)
+    return replayed, promise_once(connection, access, form.replaced([("replay", run_uuid)]), now, promise)
+
+
+async def _start(visitor: Visitor, run_uuid: str, form: Form, dry_run: bool) -> Response:
     """Start a run and lead to its page, or to its heartbeat's if no worker opens it within a moment."""
-    stack, log_id, heartbeat = visitor.stack, new_id("log"), access.heartbeat
-    require_heartbeats(access.project, access.plan, access.bot)
-    if dry_run:
-        await visitor.write(promise_rehearsal, log_id, {}, visitor.now())
+    stack = visitor.stack
+    access, log_id = await visitor.write(_promised, run_uuid, form, dry_run, visitor.now())
+    heartbeat = access.heartbeat
     await start_manual_run(stack.temporal, stack.settings, heartbeat, access.bot.name, log_id, dry_run)
     if dry_run:
         return RedirectResponse(f"/rehearsals/{log_id}", 303)
     if await _is_opened(visitor, log_id):
         return RedirectResponse(f"/runs/{log_id}", 303)
     return RedirectResponse(f"/heartbeats/{heartbeat.uuid}?done=run", 303)
+
+
+def _promised(
+    connection: Connection, access: Access, run_uuid: str, form: Form, dry_run: bool, now: datetime
+) -> tuple[Access, str]:
+    access = _access_of_run(connection, access, run_uuid)
+    require_heartbeats(access.project, access.plan, access.bot)
+
+    def promise(log_id: str) -> None:
+        if dry_run:
+            promise_rehearsal(connection, access, log_id, {}, now)
+
+    form = form.replaced([("rehearse" if dry_run else "again", run_uuid)])
+    return access, promise_once(connection, access, form, now, promise)
 
 
 async def _is_opened(visitor: Visitor, log_id: str) -> bool:

@@ -31,6 +31,9 @@ function show(page) {
   const focused = main.contains(document.activeElement) ? where(document.activeElement) : null;
   // What somebody has unfolded stays so.
   for (const fold of main.querySelectorAll("details[open][id]")) fresh.querySelector(`#${CSS.escape(fold.id)}`)?.setAttribute("open", "");
+  // By what a second click is known stays, or each refresh would replace the buttons.
+  const pressed = fresh.querySelectorAll("[data-press]");
+  main.querySelectorAll("[data-press]").forEach(({ value }, index) => pressed[index]?.setAttribute("value", value));
   // Modules make of the new page what they made of the old one, so that only what differs is replaced.
   document.dispatchEvent(new CustomEvent("fresh", { detail: fresh }));
   const before = [...main.children], after = [...fresh.children];
@@ -89,4 +92,7 @@ document.querySelector("main :is(input, select, textarea)[aria-invalid]")?.focus
 // A second click must not start a second run. Not at once: what a disabled button says is not sent.
 document.addEventListener("submit", ({ submitter }) => { setTimeout(() => { submitter.disabled = true; }); });
 // Who goes back may find a page as it was left.
-addEventListener("pageshow", () => { for (const button of document.querySelectorAll("button:disabled")) button.disabled = false; });
+addEventListener("pageshow", ({ persisted }) => {
+  for (const button of document.querySelectorAll("button:disabled")) button.disabled = false;
+  if (persisted) for (const press of document.querySelectorAll("[data-press]")) press.value += `.${Date.now()}`;
+});

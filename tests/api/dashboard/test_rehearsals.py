@@ -1,5 +1,6 @@
 """Rehearse what is not saved, try an edit on the last runs, and press the buttons of a run."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from uuid import uuid4
 
@@ -12,8 +13,10 @@ from heartbeat.domain.ids import new_id
 from heartbeat.store.rows import columns
 from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.heartbeats import Heartbeat
+from heartbeat.store.tables.projects import IdempotencyKey
 from heartbeat.store.tables.runs import Run
 from tests.support.dashboard import Owner, browsing
+from tests.support.html_pages import HtmlPage
 from tests.support.model_server import ModelServer, asks, says
 from tests.support.patience import until
 
@@ -136,6 +139,32 @@ async def test_the_buttons_of_a_run(working: Owner, model: ModelServer) -> None:
     await until(lambda: working.browser.page(again), lambda page: "Once more." in page)
     conflict = await working.browser.submit(f"/runs/{run.uuid}/cancel")
     assert conflict.status_code == 409
+
+
+async def test_a_button_that_is_pressed_twice_starts_one_run(working: Owner, model: ModelServer) -> None:
+    run = await working.run()
+    model.reply = lambda _: says("Once more.")
+    of_run = f"/runs/{run.uuid}"
+    buttons = [(f"/heartbeats/{working.heartbeat.uuid}", "run"), (of_run, "again"), (of_run, "rehearse")]
+    for page, button in [*buttons, (of_run, "replay")]:
+        path = f"{page}/{button}"
+        once, anew = [await fields_of(working, page, path) for _ in range(2)]
+        answers = await asyncio.gather(*(submit(working, path, **fields) for fields in (once, once, anew)))
+        assert len(set(answers)) == (1 if button == "run" else 2), button
+    promised = select(columns(IdempotencyKey).c.answer)
+    log_ids = await working.database.read(lambda c: set(c.execute(promised).scalars()))
+    assert len(log_ids) == 2 * 4
+    ended = select(columns(Run).c.uuid).where(columns(Run).c.status != "running")
+    runs = await until(
+        lambda: working.database.read(lambda c: c.execute(ended).scalars().all()), lambda all_: len(all_) > 8
+    )
+    assert set(runs) == log_ids | {run.uuid}
+
+
+async def fields_of(owner: Owner, page: str, action: str) -> dict[str, str]:
+    """What a form of this page sends as it stands."""
+    forms = HtmlPage(await owner.browser.page(page), page).forms
+    return dict(next(form.fields for form in forms if form.action == action))
 
 
 async def test_runs_of_others_and_of_deleted_heartbeats(working: Owner) -> None:

@@ -21,14 +21,18 @@ RUNNING = {"status": "running", "finished_at": None, "duration_ms": None}
 async def test_a_person_signs_in_watches_and_presses_buttons(owner: Owner, page: Page) -> None:
     await page.goto(f"/heartbeats/{owner.heartbeat.uuid}")
     await page.evaluate("window.same = true")
+    press = page.locator("[data-press]")
+    first = await press.input_value()
     await owner.run(**RUNNING)
     await page.evaluate(REFRESH)
     await page.locator(".runs .chip.running").wait_for()
+    assert await press.input_value() == first, "a second click would be another"
     assert await page.evaluate("window.same") is True, "the page was loaded anew instead of refreshed"
 
     # Who goes back may find a page as it was left, with the button that was pressed.
     await page.locator("#switch").evaluate("button => { button.disabled = true; }")
     await page.evaluate("dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))")
+    assert await press.input_value() != first
     await page.locator("#switch").click()
     await expect(page.locator(".done")).to_have_text("The heartbeat is off now.")
     # With a query, the notice would come back with a reload.
