@@ -5,7 +5,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 
 from api.dashboard import translations
 from api.dashboard.navigation import MENU
@@ -50,9 +50,15 @@ def _environment() -> Environment:
     environment.install_gettext_callables(  # type: ignore[attr-defined]
         translations.gettext, translations.ngettext, newstyle=True
     )
+    environment.globals |= {name: _isolating(environment.globals[name]) for name in ("gettext", "ngettext")}
     # Jinja's own takes what it returns for HTML, also a text of somebody that came in place of a message of ours.
     environment.globals["_"] = _translated
-    environment.filters |= {"number": formats.number, "sentence": formats.sentence, "translate": translate}
+    environment.filters |= {
+        "isolated": formats.isolated,
+        "number": formats.number,
+        "sentence": formats.sentence,
+        "translate": translate,
+    }
     environment.globals |= {
         "asset_url": asset_url,
         "formats": formats,
@@ -63,6 +69,18 @@ def _environment() -> Environment:
     return environment
 
 
+def _isolating(translate: Any) -> Any:
+    """Keep what people wrote from turning the sentence of a template that it is put into."""
+
+    @pass_context
+    def isolating(context: Any, *messages: Any, **values: Any) -> Any:
+        # What is markup already was put together by a template.
+        apart = {name: formats.isolated(value) if type(value) is str else value for name, value in values.items()}
+        return translate(context, *messages, **apart)
+
+    return isolating
+
+
 def _translated(message: str, **values: Any) -> str:
     text = translations.gettext(message)
-    return text % values if values else text
+    return text % {name: formats.isolated(str(value)) for name, value in values.items()} if values else text

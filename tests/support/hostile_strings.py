@@ -3,6 +3,8 @@
 import json
 
 PWN = "window.__pwned=1"
+# It ends the element that keeps it apart, as the Unicode algorithm has it, and turns what comes after.
+TURNING = "\u2069\u202eTurned"
 STRINGS = [
     f"<script>{PWN}</script>",
     f"</script><script>{PWN}</script>",
@@ -23,6 +25,7 @@ STRINGS = [
     '=HYPERLINK("https://evil.example","x")',
     "+1+1|cmd' /C calc'!A0 @SUM(1) -1",
     "\u202egnp.exe\u202c \u2066\u2067abc\u2069 \u200f",
+    TURNING,
     "Z" + "".join(chr(0x300 + number) for number in range(60)) + "algo",
     "\u2400 \ufffd \u200b\ufeff \u2028\u2029 \x85 \ufff9",
     "👩‍👩‍👧‍👦🏴‍☠️ ＜script＞ ﷽",

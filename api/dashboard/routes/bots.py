@@ -143,7 +143,7 @@ async def reset_page(uuid: str, visitor: VisitorDep) -> Response:
         "question",
         frame=frame,
         place="/bots",
-        title=_("Reset %(name)s?") % {"name": listed.bot.name},
+        title=_("Reset %(name)s?") % {"name": formats.isolated(listed.bot.name)},
         text=_("It forgets everything that it and its members remember: %(count)s. This cannot be undone.")
         % {"count": count},
         action=f"/bots/{listed.bot.uuid}/reset",
@@ -174,7 +174,7 @@ async def delete_page(uuid: str, visitor: VisitorDep) -> Response:
         "question",
         frame=frame,
         place="/bots",
-        title=_("Delete %(name)s?") % {"name": listed.bot.name},
+        title=_("Delete %(name)s?") % {"name": formats.isolated(listed.bot.name)},
         text=_(
             "It goes with its heartbeats (%(count)s), its tasks, tools, subscribers and memories, "
             "and this cannot be undone. Its logs and what they cost stay."

@@ -96,7 +96,7 @@ async def delete_page(uuid: str, visitor: VisitorDep) -> Response:
         place="/memories",
         title=_("Forget this?"),
         text=_("%(bot)s remembers: “%(text)s” This cannot be undone.")
-        % {"bot": listed.bot.name, "text": formats.start(listed.memory.text, 400)},
+        % {"bot": formats.isolated(listed.bot.name), "text": formats.isolated(formats.start(listed.memory.text, 400))},
         action=f"/memories/{listed.memory.uuid}/delete",
         button=_("Forget it"),
         back="/memories",

@@ -136,8 +136,8 @@ async def forget_page(uuid: str, visitor: VisitorDep) -> Response:
         "question",
         frame=frame,
         place="/memories",
-        title=_("Forget %(name)s?") % {"name": subscriber_name(rows.subscriber)},
-        text=text % {"num": formats.number(rows.memories), "bot": rows.bot.name},
+        title=_("Forget %(name)s?") % {"name": formats.isolated(subscriber_name(rows.subscriber))},
+        text=text % {"num": formats.number(rows.memories), "bot": formats.isolated(rows.bot.name)},
         action=f"/subscribers/{rows.subscriber.uuid}/forget",
         button=_("Forget them"),
         back=f"/memories?member={rows.subscriber.uuid}",
@@ -163,7 +163,7 @@ async def delete_page(uuid: str, visitor: VisitorDep) -> Response:
         "question",
         frame=frame,
         place="/subscribers",
-        title=_("Delete %(name)s?") % {"name": subscriber_name(rows.subscriber)},
+        title=_("Delete %(name)s?") % {"name": formats.isolated(subscriber_name(rows.subscriber))},
         text=_(
             "The heartbeats that belong to this subscriber, its notification targets and what is remembered of it go "
             "along. This cannot be undone. Logs stay."

@@ -23,6 +23,7 @@ from api.dashboard.routes.tool_form import bot_and_tool, write_update
 from api.dashboard.tool_form import approval_of, saved_use, switches_of, use_form, wanted_use
 from api.dashboard.translations import gettext as _
 from api.dashboard.translations import marked, translated
+from api.dashboard.views import formats
 from api.dashboard.views.tool_server import (
     APPROVALS,
     DIFFERENCE,
@@ -233,9 +234,9 @@ async def delete_page(uuid: str, visitor: VisitorDep) -> Response:
         "question",
         frame=frame,
         place="/tools",
-        title=_("Disconnect %(name)s?") % {"name": tool.server_label},
+        title=_("Disconnect %(name)s?") % {"name": formats.isolated(tool.server_label)},
         text=_("%(bot)s has its tools no more, and what is kept of it is deleted, its headers too.")
-        % {"bot": access.bot.name},
+        % {"bot": formats.isolated(access.bot.name)},
         action=f"/tools/{tool.uuid}/delete",
         button=_("Disconnect the server"),
         back=f"/tools/{tool.uuid}",

@@ -18,10 +18,12 @@ document.addEventListener("keydown", (event) => {
   event.preventDefault();
 });
 
-// In a long list the links of a strip are fetched when somebody points at it.
+// In a long list the links of a strip are fetched when somebody points at it, once.
+const asked = new WeakSet();
+
 async function unfold(strip) {
   const uuid = strip.pathname.split("/").pop(), focused = strip === document.activeElement;
-  delete strip.dataset.strip;
+  asked.add(strip);
   const answer = await fetch(`/strips/${uuid}`);
   if (!answer.ok || answer.redirected) return;
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
@@ -34,8 +36,8 @@ async function unfold(strip) {
 
 for (const kind of ["pointerover", "focusin"]) {
   document.addEventListener(kind, ({ target }) => {
-    const strip = target.closest?.("[data-strip]");
-    if (strip) unfold(strip);
+    const strip = target.closest?.("a.strip");
+    if (strip && !asked.has(strip)) unfold(strip);
   });
 }
 

@@ -25,6 +25,9 @@ async function refresh() {
 
 function show(page) {
   document.title = page.title;
+  for (const sheet of page.querySelectorAll("link[rel=stylesheet]")) {
+    if (!document.querySelector(`link[href="${sheet.getAttribute("href")}"]`)) document.head.append(sheet);
+  }
   const places = document.querySelector(".places"), now = page.querySelector(".places");
   if (places && now && !places.isEqualNode(now)) places.replaceWith(now);
   const main = document.querySelector("main"), fresh = page.querySelector("main");

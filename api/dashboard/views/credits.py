@@ -126,7 +126,7 @@ def _spent_line(row: Any) -> SpentLine:
 
 
 def bot_title(bot: Row[Any]) -> str:
-    return _("%(name)s (deleted)") % {"name": bot.name} if bot.deleted_at else str(bot.name)
+    return _("%(name)s (deleted)") % {"name": formats.isolated(bot.name)} if bot.deleted_at else str(bot.name)
 
 
 def total_cost(usage: CreditsUsage) -> str:

@@ -1,5 +1,6 @@
 """How times, amounts and reasons read on a page."""
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
 
@@ -83,6 +84,9 @@ COUNTED = {
     "tool": marked_plural("{count} tool", "{count} tools"),
     "attempt": marked_plural("{count} attempt", "{count} attempts"),
 }
+# What turns the direction of all that comes after it (UAX #9), and with it the letters that are read from the right.
+TURNS = "\u202a-\u202e\u2066-\u2069"
+TURNED = re.compile(f"[{TURNS}\u200f\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff\U0001e800-\U0001efff]")
 MINUTE, HOUR, DAY = 60, 3600, 86400
 
 
@@ -214,6 +218,14 @@ def date_with_year(when: date) -> str:
 def sentence(text: str) -> str:
     """Begin the text with a capital letter."""
     return text[:1].upper() + text[1:]
+
+
+def isolated(text: str) -> str:
+    """Set a name into a sentence, so that it cannot turn the words around it, whichever way it is read itself.
+
+    Not `<bdi>`: a name may close that with a character of its own, and titles and labels hold no elements.
+    """
+    return f"\u2068{re.sub(f'[{TURNS}]', '', text)}\u2069" if TURNED.search(text) else text
 
 
 def start(text: str, longest: int) -> str:

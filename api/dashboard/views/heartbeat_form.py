@@ -192,7 +192,7 @@ def _bot_options(bots: Sequence[Bot], chosen: str) -> Pairs:
 
 
 def _bot_name(bot: Bot) -> str:
-    return bot.name if bot.heartbeat else _("%(name)s (its heartbeats are off)") % {"name": bot.name}
+    return bot.name if bot.heartbeat else _("%(name)s (its heartbeats are off)") % {"name": formats.isolated(bot.name)}
 
 
 def _member_options(rows: EditorRows, chosen: str) -> list[tuple[str, Pairs]]:

@@ -88,7 +88,7 @@ def where_to(config: dict[str, Any]) -> str:
     if "chat_id" in config:
         return _("chat {id}").format(id=config["chat_id"])
     if "name" in config:
-        return _("the operator's {name}").format(name=config["name"])
+        return _("the operator's {name}").format(name=formats.isolated(config["name"]))
     url = urlsplit(str(config.get("url") or config.get("server") or ""))
     if not url.hostname:
         return _(SECRET)
@@ -103,10 +103,10 @@ def notification_view(listed: ListedNotification, now: datetime) -> Notification
     title, body = render_event(MessagePart(row, event, heartbeat, bot))
     if event.kind == APPROVAL:
         # The rest tells programs where to ask.
-        body = _("It asks to call {tool}.").format(tool=formats.tool(event.data["tool"]))
+        body = _("It asks to call {tool}.").format(tool=formats.isolated(formats.tool(event.data["tool"])))
     return NotificationView(
-        title=translate(title),
-        body=formats.start(translate(body), BODY),
+        title=formats.isolated(translate(title)),
+        body=formats.isolated(formats.start(translate(body), BODY)),
         status=row.status,
         story=story(row, now) + _lost(row),
         error=translate(row.last_error or "") if row.status != "delivered" else None,

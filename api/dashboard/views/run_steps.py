@@ -134,4 +134,5 @@ def _step(step: Step, charged: int, times: RunTimes) -> StepNode:
 
 
 def _asked_with(call: Sequence[Argument]) -> str:
-    return formats.start(", ".join(f"{name}: {value}" if name else value for name, value in call), LINE)
+    line = ", ".join(f"{name}: {value}" if name else value for name, value in call)
+    return formats.isolated(formats.start(line, LINE))

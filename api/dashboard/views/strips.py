@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
@@ -17,6 +18,8 @@ from heartbeat.store.tables.heartbeats import Heartbeat
 # Above this many heartbeats the links of their strips are fetched when they are pointed at: a page would weigh twice
 # as much with all of them.
 MAX_LINKED = 25
+# So many successes in a row are one mark, as wide as they are; lists.css has its widths.
+TOGETHER = (16, 8, 4)
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,12 @@ class Strip:
     runs: list[StripRun]
     linked: bool
     label: str
+
+    @property
+    def marks(self) -> list[str]:
+        """The classes of its marks where they are no links: "" is a success, "n8" eight of them, "e" an error."""
+        runs = [(status, len(list(group))) for status, group in groupby(run.status for run in self.runs)]
+        return [mark for status, count in runs for mark in _marks(status, count)]
 
 
 LastRuns = Mapping[int, Sequence[LastRun]]
@@ -60,6 +69,16 @@ def strip(heartbeat: Heartbeat, runs: LastRuns, now: datetime) -> Strip:
         linked=all(run.started_at for run in rows),
         label=_summary(rows),
     )
+
+
+def _marks(status: str, count: int) -> list[str]:
+    if status != "success":
+        return [status[0]] * count
+    marks = []
+    for width in TOGETHER:
+        marks += [f"n{width}"] * (count // width)
+        count %= width
+    return marks + [""] * count
 
 
 def _label(run: LastRun, where: ZoneInfo, now: datetime) -> str:

@@ -211,7 +211,7 @@ def with_new_address(form: Form, changes: dict[str, Any]) -> Form:
 
 def owner_options(owners: PossibleOwners) -> list[tuple[str, list[tuple[str, str]]]]:
     """What a target can be of, in groups: the value names the bot, and with it a heartbeat or a subscriber."""
-    bots = [(bot.uuid, _("every heartbeat of %s") % bot.name) for bot in owners.bots]
+    bots = [(bot.uuid, _("every heartbeat of %s") % formats.isolated(bot.name)) for bot in owners.bots]
     heartbeats = [(f"{row.bot_uuid}/heartbeat_id/{row.uuid}", _titled(row)) for row in owners.heartbeats]
     members = [(f"{row.bot_uuid}/member_id/{row.uuid}", row.name or row.email or row.uuid) for row in owners.members]
     groups = [

@@ -94,6 +94,18 @@ def test_what_it_really_cost(nano_usd: int, text: str) -> None:
 def test_a_long_text_is_cut_where_it_says_least() -> None:
     assert formats.start("two\n words", 20) == "two words"
     assert formats.start("word " * 5_000, 20) == "word word word word…"
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("Night watch", "Night watch"),
+        ("\u2069\u202etxt.exe\u2066", "\u2068txt.exe\u2069"),
+        ("\u05e9\u05dc\u05d5\u05dd 3", "\u2068\u05e9\u05dc\u05d5\u05dd 3\u2069"),
+    ],
+)
+def test_a_name_in_a_sentence_keeps_its_direction_to_itself(name: str, shown: str) -> None:
+    assert formats.isolated(name) == shown
     message = "Failed; the last error: " + "x" * 900 + ". Mend it, then enable again."
     short = formats.middle(message, 330)
     assert len(short) <= 330

@@ -1,9 +1,11 @@
 """Whatever agents, tools and people write is text on every page, whether it came as a row or through a form."""
 
+import re
+
 import pytest
 
 from tests.support.dashboard import SITE, Owner, every_page
-from tests.support.hostile_strings import STRINGS
+from tests.support.hostile_strings import STRINGS, TURNING
 from tests.support.html_pages import HtmlForm, HtmlPage, dangers, path_of
 from tests.support.one_of_everything import one_of_everything
 
@@ -23,6 +25,14 @@ async def test_hostile_text_is_text_in_every_row(owner: Owner, first: str) -> No
     strings = sorted(STRINGS, key=lambda string: not string.startswith(first))
     await owner.database.write(one_of_everything, owner, "\n".join(strings))
     assert len(await visited(owner)) > 10
+
+
+async def test_a_name_does_not_turn_the_sentence_it_stands_in(owner: Owner) -> None:
+    await owner.database.write(one_of_everything, owner, TURNING)
+    texts = {(address, text) for address, page in (await visited(owner)).items() for text in page.texts}
+    assert {address for address, text in texts if "\u2068Turned\u2069" in text} >= {"/", "/approvals", "/tools"}
+    # A line of its own turns nothing but itself.
+    assert {(address, text) for address, text in texts if re.search(rf"{TURNING}.*\w", text)} == set()
 
 
 async def test_each_string_is_text_in_every_field(owner: Owner) -> None:

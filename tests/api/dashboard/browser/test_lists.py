@@ -43,7 +43,7 @@ async def test_strips_and_charts_are_one_stop_each_and_the_arrows_go_on(owner: O
     [heartbeat, *_] = await owner.database.write(many_with_runs, owner)
     await owner.database.write(lambda c: add_to_day(c, heartbeat, datetime.now(UTC), {"error": 1, "duration_ms": 900}))
     await page.goto("/?q=Number")
-    await page.locator("[data-strip]").first.focus()
+    await page.locator("a.strip").first.focus()
     await expect(page.locator("span.strip a")).to_have_count(3)
     newest = await page.evaluate(FOCUSED)
     await page.keyboard.press("ArrowLeft")
