@@ -10,6 +10,8 @@ from heartbeat.notifications.delivery import approval_link
 from heartbeat.secrets.keyring import Keyring
 from heartbeat.settings import Settings
 from heartbeat.store.projects.projects import revoke_key
+from heartbeat.store.rows import columns
+from heartbeat.store.tables.heartbeats import Heartbeat
 from tests.support.chromium import REFRESH, Visitors
 from tests.support.dashboard import Owner
 from tests.support.patience import until
@@ -90,6 +92,13 @@ async def test_the_link_of_a_message_opens_a_page_whose_buttons_work(owner: Owne
     await expect(page.locator(".given dd").first).to_have_text("a plumber")
     await page.get_by_role("button", name="Approve").click()
     await expect(page.locator("[role=status] strong")).to_have_text("Decision: Approved")
+
+
+async def test_what_comes_with_a_refresh_comes_with_its_style(owner: Owner, page: Page) -> None:
+    await page.goto("/")
+    await owner.database.write(lambda c: c.execute(columns(Heartbeat).update().values(deleted_at=datetime.now(UTC))))
+    await page.evaluate(REFRESH)
+    await expect(page.locator(".steps")).to_have_css("display", "grid")
 
 
 async def test_a_console_that_complains_is_heard(visitors: Visitors) -> None:
