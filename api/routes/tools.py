@@ -13,19 +13,9 @@ from api.schemas.bots import Success
 from api.schemas.examples import TOOL
 from api.schemas.fields import OfBot
 from api.schemas.pages import pagination
+from api.schemas.tool_objects import AllTools, OneTool, ToolToConnect, ToolTried, show_tool
 from api.schemas.tool_sign_in import ConnectTool, MemberConnections, show_connection
-from api.schemas.tools import (
-    AllTools,
-    ConfigureTools,
-    CreateTool,
-    ListTools,
-    OneTool,
-    ToggleTool,
-    ToolToConnect,
-    ToolTried,
-    UpdateTool,
-    show_tool,
-)
+from api.schemas.tools import ConfigureTools, CreateTool, ListTools, ToggleTool, UpdateTool
 from api.tool_registration import (
     accept_listing,
     create_tool,

@@ -58,6 +58,12 @@ def _kind(value: Any) -> Any:
 
 
 RISK = "What the server's tools bring with them: private_data, untrusted_text, outside_action."
+URL = "https://tools.example.com/mcp"
+LABEL = "What it is called, unlike the bot's other servers; the model sees its tools as `label__tool`."
+TRANSPORT = "http (streamable HTTP) or sse."
+ON = "Whether its tools are offered to the model."
+ACTIVE = "Whether the model may call it."
+PER_MEMBER = "Whether each subscriber signs in to it, so that their heartbeats use what they themselves may do."
 APPROVAL = "Which calls wait for a person's approval: never, always, or a list of the names of tools."
 
 TIMEOUT = (

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import select
 from temporalio.client import Client
 
-from api.schemas.tools import OneTool, ToolTried
+from api.schemas.tool_objects import OneTool, ToolTried
 from api.tool_registration import ToolListing, fingerprint
 from heartbeat.agents.tools.definitions import DiscoveredTool
 from heartbeat.domain.secret_keys import new_key

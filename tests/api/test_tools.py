@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from api.schemas.tools import AllTools, OneTool
+from api.schemas.tool_objects import AllTools, OneTool
 from tests.support.api import Api, error_of, wrong_fields
 from tests.support.tool_owner import connect
 from tests.support.tool_server import ToolServer

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 
-from api.schemas.tools import ToolToConnect
+from api.schemas.tool_objects import ToolToConnect
 from tests.support.api import Api
 from tests.support.authorization_server import AuthorizationServer
 from tests.support.tool_server import ToolServer
