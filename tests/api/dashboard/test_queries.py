@@ -94,8 +94,8 @@ async def test_an_index_serves_each(owner: Owner, name: str) -> None:
         # With so few rows it would read them all: it has to be asked whether it could do otherwise. Which index it
         # takes it decides by what it knows of the rows.
         connection.exec_driver_sql("SET LOCAL session_replication_role = replica")
-        for rows in MANY:
-            connection.exec_driver_sql(rows)
+        for insert in MANY:
+            connection.exec_driver_sql(insert)
         connection.exec_driver_sql("ANALYZE entry, event")
         connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
         return "\n".join(row[0] for row in connection.exec_driver_sql(f"EXPLAIN {statement}", parameters))
