@@ -20,10 +20,22 @@ from tests.support.acting import agent, desk
 from tests.support.databases import TEMPLATE, _administer, fresh_database
 from tests.support.deadline import in_time
 from tests.support.embedded import OWN
+from tests.support.guarded_desk import authorization, guarded_desk
 from tests.support.receiver import receiver
 from tests.support.world import model, patient_workflows, settings, working, world
 
-__all__ = ["agent", "desk", "model", "patient_workflows", "receiver", "settings", "working", "world"]
+__all__ = [
+    "agent",
+    "authorization",
+    "desk",
+    "guarded_desk",
+    "model",
+    "patient_workflows",
+    "receiver",
+    "settings",
+    "working",
+    "world",
+]
 
 # Temporal closes each connection after five minutes, and cancels what is asked at that moment.
 ONE_CONNECTION = 'frontend.keepAliveMaxConnectionAge="24h"'

@@ -17,10 +17,9 @@ from heartbeat.store.tools.toolset import toolset
 from heartbeat.tool_servers.opening import open_server
 from tests.support.api import Api, error_of
 from tests.support.authorization_server import AuthorizationServer
+from tests.support.tool_owner import read
 from tests.support.tool_server import ToolServer
-from tests.support.tool_sign_ins import authorization, come_back, create, fields_of, guarded_desk, read
-
-__all__ = ["authorization", "guarded_desk"]
+from tests.support.tool_sign_ins import come_back, create, fields_of
 
 # What is the same whatever the store.
 ON_SQLITE = pytest.mark.parametrize("shared_database", ["sqlite"], indirect=True)

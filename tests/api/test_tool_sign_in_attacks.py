@@ -12,10 +12,10 @@ from heartbeat.store.tables.bots import Tool
 from heartbeat.store.tables.tool_connections import ToolConnection
 from tests.support.api import Api, error_of
 from tests.support.authorization_server import AuthorizationServer
+from tests.support.tool_owner import read
 from tests.support.tool_server import ToolServer
-from tests.support.tool_sign_ins import authorization, come_back, create, fields_of, guarded_desk, read
+from tests.support.tool_sign_ins import come_back, create, fields_of
 
-__all__ = ["authorization", "guarded_desk"]
 # What is the same whatever the store.
 ON_SQLITE = pytest.mark.parametrize("shared_database", ["sqlite"], indirect=True)
 

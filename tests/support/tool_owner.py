@@ -57,6 +57,12 @@ async def connect(api: Api, bot: dict[str, Any], url: str, **changes: Any) -> di
     return tool
 
 
+async def read(api: Api, bot: dict[str, Any], tool: dict[str, Any]) -> dict[str, Any]:
+    """The tool as the API shows it now."""
+    shown: dict[str, Any] = (await api.get(f"/tool/{tool['id']}", bot_id=bot["id"])).json()["tool"]
+    return shown
+
+
 async def ask(api: Api, bot: dict[str, Any], tool: dict[str, Any], call: str) -> Any:
     """`refresh` or `test`, as published clients send them: a POST whose fields are in the query."""
     query = {"project_id": api.project.uuid, "bot_id": bot["id"]}

@@ -1,7 +1,6 @@
 """Signing in to a tool server that a real authorization server stands before, as far as the network is concerned."""
 
 import contextlib
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -36,18 +35,6 @@ class Silent(ToolServer):
 
 
 @pytest.fixture
-def authorization() -> Iterator[AuthorizationServer]:
-    with contextlib.closing(AuthorizationServer()) as server:
-        yield server
-
-
-@pytest.fixture
-def desk(authorization: AuthorizationServer) -> Iterator[ToolServer]:
-    with contextlib.closing(ToolServer(authorization=authorization)) as server:
-        yield server
-
-
-@pytest.fixture
 def settings() -> Settings:
     return Settings(egress_allow=["127.0.0.1", "localhost"])
 
@@ -66,12 +53,12 @@ def fields_of(location: str) -> dict[str, str]:
 
 
 async def test_a_person_signs_in_and_the_token_opens_the_server(
-    authorization: AuthorizationServer, desk: ToolServer, settings: Settings
+    authorization: AuthorizationServer, guarded_desk: ToolServer, settings: Settings
 ) -> None:
-    sign_in = await sign_in_to(desk, settings)
+    sign_in = await sign_in_to(guarded_desk, settings)
     wanted = fields_of(sign_in.authorize_url)
     assert wanted["code_challenge_method"] == "S256"
-    assert wanted["resource"] == desk.url
+    assert wanted["resource"] == guarded_desk.url
     assert wanted["scope"] == "notes:read"
     assert sign_in.context.client.origin == "registered"
 
@@ -79,20 +66,20 @@ async def test_a_person_signs_in_and_the_token_opens_the_server(
     assert back["state"] == sign_in.state
     grant = await finish_sign_in(sign_in.context, back["code"], back["iss"], settings)
 
-    listing = await list_tools(at(desk, Authorization=f"Bearer {grant.tokens.access_token}"), settings)
+    listing = await list_tools(at(guarded_desk, Authorization=f"Bearer {grant.tokens.access_token}"), settings)
     assert "read_note" in listing.tools
-    assert authorization.token_requests[0]["resource"] == desk.url
+    assert authorization.token_requests[0]["resource"] == guarded_desk.url
     assert (grant.scopes, grant.expires_in) == (("notes:read",), 3600)
 
     refreshed = await refresh_grant(sign_in.context.client, grant.tokens, settings)
     assert refreshed.tokens.access_token != grant.tokens.access_token
-    assert authorization.token_requests[1]["resource"] == desk.url
+    assert authorization.token_requests[1]["resource"] == guarded_desk.url
 
 
 async def test_an_answer_in_the_name_of_another_server_is_not_taken(
-    authorization: AuthorizationServer, desk: ToolServer, settings: Settings
+    authorization: AuthorizationServer, guarded_desk: ToolServer, settings: Settings
 ) -> None:
-    sign_in = await sign_in_to(desk, settings)
+    sign_in = await sign_in_to(guarded_desk, settings)
     code = fields_of(authorization.approve(sign_in.authorize_url))["code"]
     for iss in ("https://evil.example.com", None):
         with pytest.raises(AuthorizationProblem, match="did not come from"):
@@ -129,54 +116,54 @@ async def test_an_address_that_looks_like_anothers_is_not_shown(settings: Settin
             assert (problem.value.code, authorization.requests) == ("bad_metadata", 0)
 
 
-async def test_the_guard_holds_for_authorization_servers(desk: ToolServer) -> None:
+async def test_the_guard_holds_for_authorization_servers(guarded_desk: ToolServer) -> None:
     with pytest.raises(AuthorizationProblem, match="cannot be reached"):
-        await prepare_client(at(desk), TERMS, Settings())
+        await prepare_client(at(guarded_desk), TERMS, Settings())
 
 
 async def test_a_client_that_was_given_is_used(
-    authorization: AuthorizationServer, desk: ToolServer, settings: Settings
+    authorization: AuthorizationServer, guarded_desk: ToolServer, settings: Settings
 ) -> None:
     authorization.registers = False
     with pytest.raises(AuthorizationProblem, match="give its client_id") as problem:
-        await prepare_client(at(desk), TERMS, settings)
+        await prepare_client(at(guarded_desk), TERMS, settings)
     assert problem.value.code == "client_needed"
 
     methods = {"token_endpoint_auth_method": "client_secret_basic", "redirect_uris": [BACK]}
     grants = ["authorization_code", "client_credentials", "refresh_token"]
     authorization.add_client("me", "s3cret", grant_types=grants, **methods)
     given = OAuthClient(origin="given", information={"client_id": "me", "client_secret": "s3cret"})
-    sign_in = await sign_in_to(desk, settings, replace(TERMS, client=given))
+    sign_in = await sign_in_to(guarded_desk, settings, replace(TERMS, client=given))
     assert sign_in.context.client.origin == "given"
     others = given.model_copy(update={"issuer": "https://auth.example.com"})
     with pytest.raises(AuthorizationProblem, match="is one of https://"):
-        await prepare_client(at(desk), replace(TERMS, client=others), settings)
+        await prepare_client(at(guarded_desk), replace(TERMS, client=others), settings)
     back = fields_of(authorization.approve(sign_in.authorize_url))
     grant = await finish_sign_in(sign_in.context, back["code"], back["iss"], settings)
     assert grant.tokens.access_token
 
 
 async def test_a_machine_signs_in_by_itself(
-    authorization: AuthorizationServer, desk: ToolServer, settings: Settings
+    authorization: AuthorizationServer, guarded_desk: ToolServer, settings: Settings
 ) -> None:
     methods = {"token_endpoint_auth_method": "client_secret_basic", "grant_types": ["client_credentials"]}
     authorization.add_client("me", "s3cret", **methods)
     given = OAuthClient(origin="given", information={"client_id": "me", "client_secret": "s3cret"})
     terms = replace(TERMS, client=given, grant_type="client_credentials")
-    client, scope = await prepare_client(at(desk), terms, settings)
+    client, scope = await prepare_client(at(guarded_desk), terms, settings)
     grant = await grant_to_machine(client, scope, settings)
-    listing = await list_tools(at(desk, Authorization=f"Bearer {grant.tokens.access_token}"), settings)
+    listing = await list_tools(at(guarded_desk, Authorization=f"Bearer {grant.tokens.access_token}"), settings)
     assert "read_note" in listing.tools
     assert "s3cret" not in repr(client) + repr(grant)
 
 
 async def test_a_client_is_known_by_its_document(
-    authorization: AuthorizationServer, desk: ToolServer, settings: Settings
+    authorization: AuthorizationServer, guarded_desk: ToolServer, settings: Settings
 ) -> None:
     document = "https://heartbeat.example/oauth/client.json"
     described = {"redirect_uris": [BACK], "token_endpoint_auth_method": "none"}
     authorization.documents[document] = {**described, "grant_types": ["authorization_code", "refresh_token"]}
-    sign_in = await sign_in_to(desk, settings, replace(TERMS, document_url=document))
+    sign_in = await sign_in_to(guarded_desk, settings, replace(TERMS, document_url=document))
     assert fields_of(sign_in.authorize_url)["client_id"] == document
     assert (sign_in.context.client.origin, authorization.register.clients) == ("metadata_document", {})
     back = fields_of(authorization.approve(sign_in.authorize_url))
@@ -184,11 +171,11 @@ async def test_a_client_is_known_by_its_document(
 
 
 async def test_no_more_is_asked_for_than_the_tools_server_names(
-    authorization: AuthorizationServer, desk: ToolServer, settings: Settings
+    authorization: AuthorizationServer, guarded_desk: ToolServer, settings: Settings
 ) -> None:
-    named = await sign_in_to(desk, settings)
+    named = await sign_in_to(guarded_desk, settings)
     assert named.context.scope == "notes:read"
-    chosen = await sign_in_to(desk, settings, replace(TERMS, scopes=("notes:write",)))
+    chosen = await sign_in_to(guarded_desk, settings, replace(TERMS, scopes=("notes:write",)))
     assert fields_of(chosen.authorize_url)["scope"] == "notes:write"
     with contextlib.closing(Silent(authorization=authorization)) as silent:
         unnamed = await sign_in_to(silent, settings)
@@ -206,19 +193,23 @@ async def test_no_more_is_asked_for_than_the_tools_server_names(
     ],
 )
 async def test_metadata_that_is_not_gone_on_with(
-    authorization: AuthorizationServer, desk: ToolServer, settings: Settings, lie: dict[str, Any], code: str | None
+    authorization: AuthorizationServer,
+    guarded_desk: ToolServer,
+    settings: Settings,
+    lie: dict[str, Any],
+    code: str | None,
 ) -> None:
     truth = authorization.metadata()
     authorization.metadata = lambda: {**truth, **lie}  # type: ignore[method-assign]
     with pytest.raises(AuthorizationProblem if code else NoAuthorization) as problem:
-        await prepare_client(at(desk), TERMS, settings)
+        await prepare_client(at(guarded_desk), TERMS, settings)
     assert getattr(problem.value, "code", None) == code
 
 
 async def test_a_refusal_is_told_by_its_code_alone(
-    authorization: AuthorizationServer, desk: ToolServer, settings: Settings
+    authorization: AuthorizationServer, guarded_desk: ToolServer, settings: Settings
 ) -> None:
-    sign_in = await sign_in_to(desk, settings)
+    sign_in = await sign_in_to(guarded_desk, settings)
     back = fields_of(authorization.approve(sign_in.authorize_url))
     for fault, code, is_final in (
         (refusal("invalid_grant"), "invalid_grant", True),
@@ -248,9 +239,9 @@ async def test_a_refusal_is_told_by_its_code_alone(
     ],
 )
 async def test_a_token_is_taken_however_its_life_is_written(
-    authorization: AuthorizationServer, desk: ToolServer, settings: Settings, said: str, seconds: int | None
+    authorization: AuthorizationServer, guarded_desk: ToolServer, settings: Settings, said: str, seconds: int | None
 ) -> None:
-    sign_in = await sign_in_to(desk, settings)
+    sign_in = await sign_in_to(guarded_desk, settings)
     body = f'{{"access_token": "t", "token_type": "bearer", "expires_in": {said}}}'
     authorization.fault = replace(refusal("x"), status=200, body=body)
     grant = await finish_sign_in(sign_in.context, "code", authorization.url, settings)

@@ -1,7 +1,5 @@
 """The authorization server that other tests connect to, spoken to by the SDK's own client."""
 
-import contextlib
-from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -45,18 +43,6 @@ class Kept:
         return AuthorizationCodeResult(code=fields["code"], state=fields["state"], iss=fields["iss"])
 
 
-@pytest.fixture
-def authorization() -> Iterator[AuthorizationServer]:
-    with contextlib.closing(AuthorizationServer()) as server:
-        yield server
-
-
-@pytest.fixture
-def desk(authorization: AuthorizationServer) -> Iterator[ToolServer]:
-    with contextlib.closing(ToolServer(authorization=authorization)) as server:
-        yield server
-
-
 async def call(desk: ToolServer, kept: Kept, tool: str) -> str:
     metadata = OAuthClientMetadata(
         redirect_uris=["http://127.0.0.1:9/back"], client_name="A test", token_endpoint_auth_method="none"
@@ -70,22 +56,22 @@ async def call(desk: ToolServer, kept: Kept, tool: str) -> str:
     return answer.content[0].text
 
 
-async def test_a_client_signs_in_and_steps_up(authorization: AuthorizationServer, desk: ToolServer) -> None:
-    kept, desk.wants = Kept(authorization), {"book": "notes:write"}
+async def test_a_client_signs_in_and_steps_up(authorization: AuthorizationServer, guarded_desk: ToolServer) -> None:
+    kept, guarded_desk.wants = Kept(authorization), {"book": "notes:write"}
 
-    assert await call(desk, kept, "read_note") == "rose: water the plants."
+    assert await call(guarded_desk, kept, "read_note") == "rose: water the plants."
     assert kept.tokens.scope == "notes:read"
-    assert await call(desk, kept, "book") == "Booked rose, number 1."
+    assert await call(guarded_desk, kept, "book") == "Booked rose, number 1."
     assert kept.tokens.scope == "notes:read notes:write"
     assert authorization.times("authorization_code") == 2
 
 
 @pytest.mark.parametrize(("rotation", "again"), [("strict", 400), ("lenient", 200), ("never", 200)])
 async def test_a_refresh_token_lives_as_its_rotation_says(
-    authorization: AuthorizationServer, desk: ToolServer, rotation: Rotation, again: int
+    authorization: AuthorizationServer, guarded_desk: ToolServer, rotation: Rotation, again: int
 ) -> None:
     kept, authorization.register.rotation = Kept(authorization), rotation
-    await call(desk, kept, "read_note")
+    await call(guarded_desk, kept, "read_note")
 
     authorization.refuse_access_tokens()
     latest = refresh(authorization, kept)
