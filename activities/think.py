@@ -68,7 +68,7 @@ class ModelActivities:
         if transcript.run.status != "running":
             return ThinkResult()
         if transcript.shortage is not None:
-            return ThinkResult(error_code="budget_exhausted", message=transcript.shortage)
+            return ThinkResult(error_code="budget_exhausted", message=transcript.shortage.sentence)
         if too_long := _too_long(transcript, self._settings.transcript_bytes):
             return ThinkResult(error_code="transcript_too_long", message=too_long)
         async with heartbeating():

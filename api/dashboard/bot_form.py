@@ -6,7 +6,7 @@ The published fields that mean nothing here are not in it; they stay as they are
 from typing import Any
 
 from api.dashboard.edited_meanwhile import YES_NO, EditedField, with_loaded
-from api.dashboard.forms import Form
+from api.dashboard.forms import Form, number_text
 from api.dashboard.heartbeat_form import OTHER_MODEL
 from api.dashboard.translations import marked
 from heartbeat.agents.model_offers import ModelOffer
@@ -17,6 +17,7 @@ FIELDS = {
     "instruction": EditedField(marked("Instruction")),
     "model": EditedField(marked("Model"), parts=("model", "model_other")),
     "max_reply_tokens": EditedField(marked("Most tokens of one answer")),
+    "credit_budget": EditedField(marked("Budget in credits")),
     "heartbeat": EditedField(marked("It may have heartbeats"), YES_NO),
     "status": EditedField(marked("It is active"), YES_NO),
     "memory": EditedField(marked("It remembers"), YES_NO),
@@ -34,6 +35,7 @@ def values_of(form: Form) -> dict[str, Any]:
         "model": form.get("model_other") if model == OTHER_MODEL else model,
         "instruction": form.get("instruction"),
         "max_reply_tokens": form.get("max_reply_tokens"),
+        "credit_budget": form.get("credit_budget"),
         **{name: "1" if form.get(name) == "1" else "0" for name in FLAGS},
     }
 
@@ -46,6 +48,7 @@ def saved_values(bot: Bot) -> dict[str, str]:
         "model": bot.model or "",
         "instruction": bot.instruction.strip(),
         "max_reply_tokens": str(bot.max_reply_tokens or ""),
+        "credit_budget": number_text(bot.credit_budget),
         **{name: "1" if flags[name] else "0" for name in FLAGS},
     }
 
@@ -62,6 +65,7 @@ def form_of(bot: Bot, offers: list[ModelOffer]) -> Form:
             ("model_other", "" if offered else bot.model or ""),
             ("instruction", bot.instruction),
             ("max_reply_tokens", str(bot.max_reply_tokens or "")),
+            ("credit_budget", number_text(bot.credit_budget)),
             *((name, "1") for name in FLAGS if flags[name]),
         ]
     )

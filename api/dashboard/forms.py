@@ -55,6 +55,11 @@ def is_number(text: str) -> bool:
     return text.isdecimal() and len(text) < 10
 
 
+def number_text(number: int | None) -> str:
+    """Show a number that may be left out as what is typed."""
+    return "" if number is None else str(number)
+
+
 def validated(model: type[M], values: Mapping[str, Any]) -> M:
     """Build one of the API's request models; raises `InvalidMany` with a message for each wrong field."""
     try:

@@ -11,7 +11,7 @@ from api.schemas.fields import OfBot, OfProject, PlainObject
 from api.schemas.pages import PageNumber, PerPage
 from api.schemas.response_fields import BotUuid, CreatedAt, PaginationField, Succeeded, Total, UpdatedAt
 from heartbeat.agents.model_names import choose_default_model
-from heartbeat.domain.field_types import Flag, Positive, Text, Whole, Words
+from heartbeat.domain.field_types import CreditBudget, Flag, Positive, Text, Whole, Words
 from heartbeat.settings import Settings
 from heartbeat.store.tables.bots import Bot
 
@@ -25,11 +25,15 @@ MODEL = "`provider:name` or a bare name; a bot without one has the default model
 INSTRUCTION = "The system's message of every run."
 STATUS = "Whether it is active; ticks of one that is not are skipped."
 MAX_REPLY_TOKENS = "The most tokens of one answer of the model; without one, as the installation has it."
+CREDIT_BUDGET = "Credits that all of its heartbeats and tasks may use in a billing period; null is no limit."
 KEPT = "Kept and answered, so that clients read back what they wrote; it means nothing here."
 
 
 class Attributes(OfProject):
-    """Published fields that are kept, so that clients read back what they wrote; all but two mean nothing here."""
+    """Published fields that are kept, so that clients read back what they wrote; all but two mean nothing here.
+
+    The budget is none of them: it is of this product.
+    """
 
     may_be_empty = frozenset(
         ("model", "instruction", "subdomain", "avatar", "reasoning_type", "ratelimit_message", "no_answer_reply")
@@ -50,6 +54,7 @@ class Attributes(OfProject):
     tasks: Flag | None = Field(None, description="Whether its runs have the tool schedule_task.", examples=[False])
     hide_branding: Flag | None = Field(None, description=KEPT, examples=[True])
     branding: PlainObject | None = Field(None, description=KEPT, examples=[{"color": "#0a7"}])
+    credit_budget: CreditBudget | None = Field(None, description=CREDIT_BUDGET, examples=[2000])
 
     def attributes(self) -> dict[str, Any]:
         """Those that were sent, as they are answered: booleans as 0 and 1."""
@@ -63,10 +68,12 @@ class Attributes(OfProject):
     def fields(self) -> dict[str, Any]:
         """The columns that were sent."""
         values = {name: getattr(self, name, None) for name in COLUMNS}
-        return {name: value for name, value in values.items() if value is not None}
+        sent = {name: value for name, value in values.items() if value is not None}
+        # Null is an answer here: no budget any more.
+        return sent | ({"credit_budget": self.credit_budget} if "credit_budget" in self.model_fields_set else {})
 
 
-ATTRIBUTES = [name for name in Attributes.model_fields if name not in OfProject.model_fields]
+ATTRIBUTES = [name for name in Attributes.model_fields if name not in (*OfProject.model_fields, "credit_budget")]
 
 
 class CreateBot(Attributes):
@@ -106,6 +113,7 @@ class BotObject(BaseModel):
     status: int = Field(description=STATUS, examples=[1])
     heartbeat: int = Field(description="Whether it may have heartbeats.", examples=[1])
     max_reply_tokens: str = Field(description="The most tokens of one answer of the model.", examples=["1024"])
+    credit_budget: int | None = Field(description=CREDIT_BUDGET, examples=[2000])
     subdomain: str | None = Field(description=KEPT, examples=["support"])
     provider_key: None = Field(description="Always null: a provider's key is never kept.", examples=[None])
     avatar: str | None = Field(description=KEPT, examples=["https://example.com/avatar.png"])
@@ -160,6 +168,7 @@ def show_bot(bot: Bot, settings: Settings) -> dict[str, Any]:
         "status": int(bot.status),
         "heartbeat": int(bot.heartbeat),
         "max_reply_tokens": str(bot.max_reply_tokens or settings.max_reply_tokens),
+        "credit_budget": bot.credit_budget,
         "provider_key": None,
         **dict.fromkeys(ATTRIBUTES),
         **bot.attributes,

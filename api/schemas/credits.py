@@ -12,9 +12,12 @@ from api.schemas.fields import OfProject
 from api.schemas.response_fields import BotNumber, BotUuid, CostUsd, HeartbeatUuid
 from api.schemas.run_query import Day
 from api.schemas.stats import NO_MODEL
+from heartbeat.domain.field_types import CreditBudget
+from heartbeat.store.credits.ledger import ProjectLimits
 from heartbeat.store.credits.periods import BillingPeriod
 from heartbeat.store.credits.usage import CreditsUsage
 
+PROJECT_BUDGET = "Credits that the project may use in a billing period of its own will; null is no limit."
 USED, HELD = "Credits used in this period.", "Credits reserved for the steps under way."
 
 
@@ -26,12 +29,20 @@ class ReadCredits(OfProject):
     )
 
 
+class SetBudget(OfProject):
+    credit_budget: CreditBudget | None = Field(description=PROJECT_BUDGET, examples=[5000])
+
+
 class OfOneBot(BaseModel):
     """What one bot used of the period's credits."""
 
     bot_id: BotNumber
     bot_uuid: BotUuid
     name: str = Field(description="What people call the bot.", examples=["Support desk"])
+    credit_budget: int | None = Field(
+        description="What its heartbeats and tasks may use together in a billing period; null is no limit.",
+        examples=[2000],
+    )
     used: int = Field(description=USED, examples=[120])
     held: int = Field(description=HELD, examples=[4])
 
@@ -76,11 +87,13 @@ class CreditsObject(BaseModel):
     period_start: str = Field(description="When the period began.", examples=[examples.PERIOD_START])
     period_ends_at: str = Field(description="When it ends.", examples=[examples.PERIOD_END])
     limit: int | None = Field(description="Credits a month of the plan; null is no limit.", examples=[10_000])
+    credit_budget: int | None = Field(description=PROJECT_BUDGET, examples=[5000])
     granted: int = Field(description="Given by the operator for this period, on top of the plan.", examples=[500])
     used: int = Field(description=USED, examples=[120])
     held: int = Field(description=HELD, examples=[4])
     available: int | None = Field(
-        description="limit + granted - used - held, at least 0; null is no limit.", examples=[10_376]
+        description="limit + granted - used - held, or less if credit_budget is; at least 0. Null is no limit.",
+        examples=[4876],
     )
     cost_usd: str = Field(
         description="What the providers charge for the runs that ended in US dollars, as a decimal number.",
@@ -104,17 +117,17 @@ class OneCredits(BaseModel):
     credits: CreditsObject = Field(description="The credits of the billing period.", examples=[example(CreditsObject)])
 
 
-def show_credits(usage: CreditsUsage, limit: int | None, period: BillingPeriod) -> dict[str, Any]:
-    """The `CreditsObject` of a period with so many credits; `limit` of `None` is no limit."""
-    available = None if limit is None else max(0, limit + usage.granted - usage.used - usage.held)
+def show_credits(usage: CreditsUsage, limits: ProjectLimits, period: BillingPeriod) -> dict[str, Any]:
+    """The `CreditsObject` of a period within these limits."""
     return {
         "period_start": moment(period.start),
         "period_ends_at": moment(period.end),
-        "limit": limit,
+        "limit": limits.plan,
+        "credit_budget": limits.budget,
         "granted": usage.granted,
         "used": usage.used,
         "held": usage.held,
-        "available": available,
+        "available": usage.left(limits),
         "cost_usd": dollars(sum(int(day.cost_nano_usd) for day in usage.by_day)),
         "by_bot": [_of_bot(bot) for bot in usage.by_bot],
         "by_heartbeat": [_of_heartbeat(heartbeat) for heartbeat in usage.by_heartbeat],
@@ -124,7 +137,14 @@ def show_credits(usage: CreditsUsage, limit: int | None, period: BillingPeriod) 
 
 
 def _of_bot(bot: Row[Any]) -> dict[str, Any]:
-    return {"bot_id": bot.id, "bot_uuid": bot.uuid, "name": bot.name, "used": int(bot.used), "held": int(bot.held)}
+    return {
+        "bot_id": bot.id,
+        "bot_uuid": bot.uuid,
+        "name": bot.name,
+        "credit_budget": bot.credit_budget,
+        "used": int(bot.used),
+        "held": int(bot.held),
+    }
 
 
 def _of_heartbeat(heartbeat: Row[Any]) -> dict[str, Any]:

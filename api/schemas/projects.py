@@ -1,10 +1,10 @@
 """Requests about a project itself and its keys; only the dashboard and the command line make them."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, field_validator
 
-from heartbeat.domain.field_types import WHOLE, Words
+from heartbeat.domain.field_types import WHOLE, CreditBudget, Words, is_blank
 
 Name = Annotated[Words, Field(max_length=200)]
 
@@ -18,3 +18,11 @@ class UpdateProject(BaseModel):
     anchor_day: Annotated[int, Field(ge=1, le=31), WHOLE] = Field(
         description="Day of the month on which its billing periods begin.", examples=[1]
     )
+    credit_budget: CreditBudget | None = Field(
+        None, description="Credits that it may use in a billing period of its own will.", examples=[5000]
+    )
+
+    @field_validator("credit_budget", mode="before")
+    @classmethod
+    def _leave_out_a_blank(cls, value: Any) -> Any:
+        return None if is_blank(value) else value

@@ -1,4 +1,4 @@
-"""`heartbeat project grant` and `heartbeat doctor --ledger`: grant credits, and check every balance."""
+"""`heartbeat project grant` and `budget`, and `heartbeat doctor --ledger`: credits given, limited and checked."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,7 +13,7 @@ from heartbeat.settings import Settings
 from heartbeat.store.clock import database_time
 from heartbeat.store.credits.audit import audit
 from heartbeat.store.credits.grants import GrantResult, grant
-from heartbeat.store.projects.projects import project
+from heartbeat.store.projects.projects import project, set_credit_budget
 
 # A balance is a number of 32 bits.
 MAX_CREDITS = 100_000_000
@@ -46,6 +46,20 @@ def grant_credits(settings: Settings, new: NewGrant, as_json: bool) -> None:
 def _grant(connection: Connection, new: NewGrant, now: datetime) -> GrantResult:
     key = new.key or new_id("grant")
     return grant(connection, project(connection, new.project_uuid), new.credits, new.note, key, now)
+
+
+def set_budget(settings: Settings, project_uuid: str, amount: str) -> None:
+    """Give a project a budget, or take it away for `none`; raises `BadParameter`."""
+    if amount != "none" and not (amount.isascii() and amount.isdecimal() and int(amount) <= MAX_CREDITS):
+        raise typer.BadParameter(f"{amount!r} is neither a number of credits (at most {MAX_CREDITS:,}) nor `none`")
+    budget = None if amount == "none" else int(amount)
+    write_database(settings, _set_budget, project_uuid, budget)
+    said = "no budget of its own" if budget is None else f"a budget of {budget} credits in each billing period"
+    typer.echo(f"{project_uuid} has {said} from now on.")
+
+
+def _set_budget(connection: Connection, project_uuid: str, budget: int | None) -> None:
+    set_credit_budget(connection, project(connection, project_uuid), budget)
 
 
 def check_ledger(settings: Settings) -> int:

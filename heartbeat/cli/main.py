@@ -204,6 +204,15 @@ def grant_credits(
     ledger.grant_credits(Settings(), ledger.NewGrant(project_uuid, amount, note, key), as_json)
 
 
+@project_app.command("budget")
+def set_budget(
+    project_uuid: Annotated[str, typer.Argument(metavar="PROJECT", help="The project's id.")],
+    amount: Annotated[str, typer.Argument(metavar="CREDITS", help="How many in a billing period, or none.")],
+) -> None:
+    """Limit what a project may use in a billing period, whatever its plan allows for."""
+    ledger.set_budget(Settings(), project_uuid, amount)
+
+
 @key_app.command("create")
 def create_key(
     project_uuid: ProjectId = None,

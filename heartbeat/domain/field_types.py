@@ -53,5 +53,6 @@ WHOLE = BeforeValidator(_whole)
 Flag = Annotated[bool, BeforeValidator(_flag)]
 Whole = Annotated[int, Field(le=MAX_NUMBER), WHOLE]
 Positive = Annotated[int, Field(ge=1, le=MAX_NUMBER), WHOLE]
+CreditBudget = Annotated[int, Field(ge=0, le=MAX_NUMBER), WHOLE]
 Text = Annotated[str, AfterValidator(require_storable)]
 Words = Annotated[str, AfterValidator(require_storable), AfterValidator(_not_blank)]

@@ -19,7 +19,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 
-from heartbeat.domain.field_types import MAX_NUMBER, WHOLE, Flag, Positive, Text, Words, require_storable
+from heartbeat.domain.field_types import WHOLE, CreditBudget, Flag, Positive, Text, Words, require_storable
 
 Prompt = Annotated[
     Words,
@@ -76,7 +76,7 @@ class PublishedFields(BaseModel):
         description="`1,2,3`, or a list: ticks on other days are cut; 1 is Monday.",
         examples=["1,2,3,4,5"],
     )
-    credit_budget: Annotated[int, Field(ge=0, le=MAX_NUMBER), WHOLE] | None = Field(
+    credit_budget: CreditBudget | None = Field(
         None, description="Credits in a billing period; null is no limit.", examples=[500]
     )
     max_consecutive_errors: Positive = Field(

@@ -16,7 +16,7 @@ from heartbeat.store.tables.credits import Entry, Usage
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.projects import Project
 from heartbeat.store.tables.runs import Run
-from tests.support.api import Api, error_of, owner
+from tests.support.api import Api, error_of, owner, wrong_fields
 from tests.support.past_runs import a_run
 
 NOW = datetime.now(UTC)
@@ -202,3 +202,27 @@ async def test_an_earlier_period_can_be_read(api: Api) -> None:
     assert (usage["used"], usage["period_ends_at"]) == (7, f"{START:%Y-%m-%dT%H:%M:%SZ}")
     assert (await api.get("/project/credits", period_start="2020-01-01")).status_code == 404
     assert (await api.get("/project/credits", period_start="soon")).status_code == 400
+
+
+async def test_a_project_has_a_budget_of_its_own(alone: Api) -> None:
+    alone.settings.plans["limited"] = Plan(credits_per_month=100)
+    async with owner(alone.app, "limited") as api:
+        await api.database.write(lambda c: in_period(c, api.project, credits=50, held=10, granted=0))
+        for budget, available in ((75, 15), (0, 0), (1000, 40), (None, 40)):
+            answer = await api.put("/project/budget", credit_budget=budget)
+            shown = OneCredits.model_validate(answer.json(), extra="forbid").credits
+            assert (shown.credit_budget, shown.available) == (budget, available)
+            assert (await read(api))["credit_budget"] == budget
+
+
+async def test_a_bot_has_a_budget_of_its_own(api: Api) -> None:
+    bot = await api.bot(credit_budget=200)
+    assert bot["credit_budget"] == 200
+    used = await api.heartbeat(bot)
+    await api.database.write(use, used["uuid"], 12)
+    assert (await read(api))["by_bot"][0]["credit_budget"] == 200
+    for fields, budget in (({"name": "Desk"}, 200), ({"credit_budget": "0"}, 0), ({"credit_budget": None}, None)):
+        answer = await api.put("/update", bot_id=bot["id"], **fields)
+        assert answer.json()["bot"]["credit_budget"] == budget
+        assert ("credit_budget" in answer.json()) == ("name" not in fields)
+    assert wrong_fields(await api.put("/update", bot_id=bot["id"], credit_budget=-1)) == ["credit_budget"]

@@ -11,6 +11,7 @@ from heartbeat.domain import credits
 from heartbeat.store.database import Database
 from heartbeat.store.rows import columns
 from heartbeat.store.tables.credits import Entry, Usage
+from heartbeat.store.tables.projects import Project
 from tests.support.commands import Run
 
 USAGE, ENTRY = columns(Usage), columns(Entry)
@@ -99,3 +100,16 @@ def test_a_ledger_out_of_reach_is_one_line(heartbeat: Run) -> None:
     done = heartbeat("doctor", "--ledger", HEARTBEAT_DATABASE_URL=away)
     assert (done.code, done.out) == (1, "")
     assert done.err.startswith("heartbeat: The database cannot be used: ")
+
+
+def test_a_project_gets_a_budget_and_loses_it_again(project: str, heartbeat: Run) -> None:
+    budget = columns(Project).c.credit_budget
+    each = "a budget of 5000 credits in each billing period"
+    for amount, expected, said in (("5000", 5000, each), ("none", None, "no budget of its own")):
+        done = heartbeat("project", "budget", "acme", amount)
+        assert (done.code, done.out) == (0, f"acme has {said} from now on.\n")
+        with closing(Database(project)) as database:
+            assert database.read_now(lambda c: c.execute(select(budget)).scalar_one()) == expected
+    assert heartbeat("project", "budget", "nobody", "1").code == 1
+    for wrong in ("-1", "much", "1" * 12):
+        assert heartbeat("project", "budget", "acme", wrong).code == 2

@@ -18,17 +18,18 @@ from sqlmodel import SQLModel
 from heartbeat.domain.durations import bucket
 from heartbeat.domain.errors import Unavailable
 from heartbeat.domain.fingerprints import fingerprint_key
+from heartbeat.domain.ids import new_id
 from heartbeat.domain.pauses import FLAG_TURNED_OFF
 from heartbeat.store import migrate
 from heartbeat.store.database import Database
 from heartbeat.store.rows import columns, exactly_one, many
-from heartbeat.store.tables.bots import Tool
+from heartbeat.store.tables.bots import Bot, Tool
 from heartbeat.store.tables.credits import DailyRollup, HeartbeatDay
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.notifications import Event, Finding
 from heartbeat.store.tables.projects import Project
 from tests.support.patience import PATIENCE
-from tests.support.seeds import NOW, a_bot
+from tests.support.seeds import NOW
 
 HEARTBEAT, EVENT = columns(Heartbeat), columns(Event)
 
@@ -130,7 +131,7 @@ def test_the_logs_of_before_are_in_the_numbers_of_their_days(unmigrated_url: str
 
 def _ran_as_before(connection: Connection) -> None:
     """Two runs that ended, a tick that was skipped, one that goes on and a rehearsal, as version 0019 had them."""
-    bot, then = a_bot(connection, _project_as_before(connection)), NOW.replace(tzinfo=None)
+    bot, then = _bot_as_before(connection, _project_as_before(connection)), NOW.replace(tzinfo=None)
     run, heartbeat = (sa.Table(name, sa.MetaData(), autoload_with=connection) for name in ("run", "heartbeat"))
     counters = ("error_count", *COUNTERS, "missed_count", "period_held", "probes", "depth", "jitter_seconds")
     row = {
@@ -226,7 +227,7 @@ def test_servers_of_one_label_are_told_apart(unmigrated_url: str) -> None:
 def _connected_as_before(connection: Connection, labels: Sequence[str]) -> None:
     project = _project_as_before(connection)
     tool = sa.Table("tool", sa.MetaData(), autoload_with=connection)
-    for bot in (a_bot(connection, project), a_bot(connection, project)):
+    for bot in (_bot_as_before(connection, project), _bot_as_before(connection, project)):
         for number, label in enumerate(labels):
             row = {"uuid": f"tool_{bot.id}_{number}", "bot_id": bot.id, "server_label": label, "server_url": "x"}
             row |= {"transport": "http", "require_approval": "never", "is_enabled": True, "changed_count": 0}
@@ -243,9 +244,17 @@ def _project_as_before(connection: Connection) -> Project:
     )
 
 
+def _bot_as_before(connection: Connection, project: Project) -> Bot:
+    before, uuid = sa.Table("bot", sa.MetaData(), autoload_with=connection), new_id("bot")
+    row = {"uuid": uuid, "project_id": project.id, "name": "Support desk", "instruction": "", "status": True}
+    row |= {"heartbeat": True, "attributes": {}, "created_at": NOW, "updated_at": NOW}
+    bot_id = connection.execute(before.insert().values(row).returning(before.c.id)).scalar_one()
+    return Bot.model_construct(name="", id=bot_id, uuid=uuid, project_id=project.id)
+
+
 def _paused_as_before(connection: Connection) -> None:
     """A heartbeat with each pause, and its event; and one that is not paused."""
-    bot = a_bot(connection, _project_as_before(connection))
+    bot = _bot_as_before(connection, _project_as_before(connection))
     before = sa.Table("heartbeat", sa.MetaData(), autoload_with=connection)
     for number, (reason, message) in enumerate([*PAUSES, (None, None)]):
         text = message or ""

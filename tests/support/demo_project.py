@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection, select, update
 
 from heartbeat.domain.ids import new_id
-from heartbeat.store.credits.ledger import Charge, Reservation, account_of, hold, settle
+from heartbeat.store.credits.ledger import Charge, Reservation, account_of, settle
 from heartbeat.store.memory.memory import MemoryOwner, remember
 from heartbeat.store.projects.projects import create_key
 from heartbeat.store.rows import columns, exactly_one
@@ -19,6 +19,7 @@ from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.notifications import Event
 from heartbeat.store.tables.runs import Run
 from tests.support import past_runs
+from tests.support.held_credits import hold
 from tests.support.pending_rows import (
     a_finding,
     a_message,
@@ -176,7 +177,7 @@ def _run(
     table = columns(Run)
     run = exactly_one(connection, Run, select(table).where(table.c.uuid == uuid))
     account = account_of(run, due.replace(day=1, hour=0, minute=0, second=0, microsecond=0))
-    hold(connection, account, Reservation(1), cost, None, due)
+    hold(connection, account, Reservation(1), cost, due)
     settle(connection, account, Charge(1, "settle", 1000, cost, cost), due)
 
 

@@ -49,7 +49,7 @@ SPEAKING = (
     "heartbeat/notifications/*.py",
     "heartbeat/notifications/channels/*.py",
     "heartbeat/secrets/keyring.py",
-    "heartbeat/store/credits/ledger.py",
+    "heartbeat/store/credits/budgets.py",
     "heartbeat/store/heartbeats/configure.py",
     "heartbeat/store/heartbeats/held_ticks.py",
     "heartbeat/store/heartbeats/plan_limits.py",

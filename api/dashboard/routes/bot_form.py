@@ -111,7 +111,7 @@ def _changed(
     access = access_to_bot(connection, access, uuid)
     bot = lock_bot(connection, access.bot)
     require_unedited(form.get(LOADED), saved_values(bot), values_of(form))
-    fields = {**body.fields(), "max_reply_tokens": body.max_reply_tokens}
+    fields = {**body.fields(), "max_reply_tokens": body.max_reply_tokens, "credit_budget": body.credit_budget}
     return store.update_bot(connection, access, fields, body.attributes(), now)
 
 

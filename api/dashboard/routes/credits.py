@@ -12,6 +12,7 @@ from api.dashboard.forms import validated
 from api.dashboard.pages import PageRoute, VisitorDep, html
 from api.dashboard.views import credits as view
 from api.schemas.credits import ReadCredits
+from heartbeat.store.credits.ledger import ProjectLimits
 from heartbeat.store.credits.periods import BillingPeriod, billing_period, periods
 from heartbeat.store.credits.usage import CreditsUsage, spending
 from heartbeat.store.overview.entries import grants
@@ -27,7 +28,7 @@ class PeriodRows:
 
     period: BillingPeriod
     usage: CreditsUsage
-    limit: int | None
+    limits: ProjectLimits
     periods: list[Usage]
     grants: list[Row[Any]]
 
@@ -38,7 +39,6 @@ async def credits_page(visitor: VisitorDep, period: str = "") -> Response:
     now = visitor.now()
     frame, rows = await visitor.read_framed(_rows, day_of(period), now)
     usage, start = rows.usage, rows.period.start
-    allowed = None if rows.limit is None else rows.limit + usage.granted
     return html(
         "credits",
         frame=frame,
@@ -47,8 +47,8 @@ async def credits_page(visitor: VisitorDep, period: str = "") -> Response:
         until=None if rows.period.is_over else view.day_title(rows.period.end.date()),
         choices=view.period_choices(rows.periods, frame.project.period(now)[0]),
         usage=usage,
-        limit=rows.limit,
-        left=None if allowed is None else max(0, allowed - usage.used - usage.held),
+        limits=rows.limits,
+        left=usage.left(rows.limits),
         cost=view.total_cost(usage),
         besides=view.besides_ended_runs(usage),
         heartbeats=view.heartbeat_lines(usage),
@@ -63,7 +63,8 @@ def _rows(connection: Connection, access: Access, day: date | None, now: datetim
     project, known = access.project, periods(connection, access.project)
     period = billing_period(project, known, day, now)
     usage = spending(connection, project, period)
-    return PeriodRows(period, usage, access.plan.credits_per_month, known, grants(connection, project))
+    limits = ProjectLimits(access.plan.credits_per_month, project.credit_budget)
+    return PeriodRows(period, usage, limits, known, grants(connection, project))
 
 
 def day_of(text: str) -> date | None:

@@ -26,7 +26,7 @@ from heartbeat.domain.cadence.zones import names as zone_names
 from heartbeat.domain.errors import Invalid, ProductError
 from heartbeat.store.credits.periods import move_anchor_day
 from heartbeat.store.projects.access import Access
-from heartbeat.store.projects.projects import lock_project, rename_project
+from heartbeat.store.projects.projects import lock_project, rename_project, set_credit_budget
 
 router = APIRouter(prefix="/settings", route_class=PageRoute, include_in_schema=False)
 
@@ -46,13 +46,13 @@ async def settings_page(request: Request, visitor: VisitorDep, done: str = "") -
 
 @router.post("")
 async def change_project(request: Request, visitor: VisitorDep) -> Response:
-    """Change the project's name, and the day on which its billing periods begin."""
+    """Change the project's name, its budget, and the day on which its billing periods begin."""
     form = await read_form(request)
     if form.get("do") == THEIRS:
         saved = saved_form((await visitor.access()).project)
         return await _page(request, visitor, with_theirs(form, saved, FIELDS))
     try:
-        body = validated(UpdateProject, {"name": form.get("name"), "anchor_day": form.get("anchor_day")})
+        body = validated(UpdateProject, {name: form.get(name) for name in FIELDS})
         await visitor.write(_change, body, form, visitor.now())
     except EditedMeanwhile as problem:
         return await _page(request, visitor, with_changes(form, problem), problem)
@@ -117,3 +117,4 @@ def _change(connection: Connection, access: Access, body: UpdateProject, form: F
     require_unedited(form.get(LOADED), saved, {name: form.get(name) for name in FIELDS})
     rename_project(connection, access.project, body.name)
     move_anchor_day(connection, access.project, body.anchor_day, now)
+    set_credit_budget(connection, access.project, body.credit_budget)

@@ -109,7 +109,10 @@ def _heartbeat_line(row: Row[Any]) -> SpenderLine:
 
 
 def bot_lines(usage: CreditsUsage) -> list[SpenderLine]:
-    return [SpenderLine(row.uuid, row.name, "", None, int(row.used), int(row.held)) for row in usage.by_bot]
+    return [
+        SpenderLine(row.uuid, row.name, "", None, int(row.used), int(row.held), row.credit_budget)
+        for row in usage.by_bot
+    ]
 
 
 def spent_lines(rows: list[Row[Any]]) -> list[SpentLine]:

@@ -5,7 +5,7 @@ from datetime import datetime
 from babel import Locale
 
 from api.dashboard.edited_meanwhile import EditedField, with_loaded
-from api.dashboard.forms import Form
+from api.dashboard.forms import Form, number_text
 from api.dashboard.translations import gettext as _
 from api.dashboard.translations import languages, marked
 from api.dashboard.views import formats
@@ -15,6 +15,7 @@ from heartbeat.store.tables.projects import Project
 FIELDS = {
     "name": EditedField(marked("Name")),
     "anchor_day": EditedField(marked("Billing periods begin on day")),
+    "credit_budget": EditedField(marked("Budget in credits")),
 }
 
 
@@ -25,7 +26,11 @@ def saved_form(project: Project) -> Form:
 
 
 def saved_values(project: Project) -> dict[str, str]:
-    return {"name": project.name, "anchor_day": str(project.period_anchor_day)}
+    return {
+        "name": project.name,
+        "anchor_day": str(project.period_anchor_day),
+        "credit_budget": number_text(project.credit_budget),
+    }
 
 
 def plan_lines(plan: Plan) -> list[tuple[str, str]]:

@@ -45,10 +45,16 @@ ADD_TO_PROJECT = (
     .where(OF_PROJECT)
     .values(credits=USAGE.c.credits + bindparam("more"), held=USAGE.c.held + bindparam("hold"))
 )
-FITS = USAGE.c.credits + USAGE.c.held + bindparam("hold") <= bindparam("limit") + USAGE.c.granted
+USED = USAGE.c.credits + USAGE.c.held + bindparam("hold")
+WITHIN_PLAN = bindparam("plan") + USAGE.c.granted >= USED
+WITHIN_BUDGET = bindparam("budget") >= USED
+# By whether there is a plan's limit, and a budget.
 HOLD_ON_PROJECT = {
-    limited: update(USAGE).where(OF_PROJECT, FITS if limited else true()).values(held=USAGE.c.held + bindparam("hold"))
-    for limited in (True, False)
+    (plan, budget): update(USAGE)
+    .where(OF_PROJECT, WITHIN_PLAN if plan else true(), WITHIN_BUDGET if budget else true())
+    .values(held=USAGE.c.held + bindparam("hold"))
+    for plan in (True, False)
+    for budget in (True, False)
 }
 _OF_STEP = (ENTRY.c.project_id, ENTRY.c.heartbeat_id, ENTRY.c.period_start, ENTRY.c.step)
 HELD = (
@@ -70,6 +76,14 @@ class ProjectPeriod:
 
     project_id: int
     period_start: datetime
+
+
+@dataclass(frozen=True)
+class ProjectLimits:
+    """The most credits that a project may use in a period: by its plan, on top of which come grants; by its budget."""
+
+    plan: int | None = None
+    budget: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,51 +121,21 @@ def account_of(run: Run, period_start: datetime) -> Account:
     return Account(project_id=run.project_id, period_start=period_start, heartbeat_id=run.heartbeat_id, run_id=run.id)
 
 
-def short_of_budget(heartbeat: Heartbeat, amount: int, start: datetime, end: datetime) -> str | None:
-    """Why the budget does not allow for `amount` more in this period, in words for the owner, if it does not."""
-    budget = heartbeat.credit_budget
-    same = heartbeat.period_start == start
-    left = 0 if budget is None else budget - (heartbeat.period_credits + heartbeat.period_held if same else 0)
-    if budget is None or amount <= left:
-        return None
-    if left <= 0:
-        return f"The budget of {budget} credits is spent; runs resume on {end:%Y-%m-%d} (UTC)."
-    return (
-        f"A step may cost up to {amount} credits, and {left} of the budget of {budget} are left; raise credit_budget, "
-        f"lower the bot's max_reply_tokens, or wait until {end:%Y-%m-%d} (UTC)."
-    )
-
-
-def short_of_plan(amount: int, limit: int | None) -> str:
-    """Why the plan's `limit` does not allow for `amount` more, in words for the owner."""
-    return f"The {limit} credits of the plan do not allow for a step of up to {amount} any more."
-
-
-def hold(
-    connection: Connection, account: Account, reservation: Reservation, amount: int, limit: int | None, now: datetime
-) -> bool:
-    """Reserve `amount` for a step, unless the project may use no more than `limit` and its grants: then False.
-
-    The heartbeat's own budget is for the caller to look at, who has its row locked.
-    """
-    if not hold_on_project(connection, account, amount, limit, now):
-        return False
-    enter_hold(connection, account, reservation, amount, now)
-    return True
-
-
 def hold_on_project(
-    connection: Connection, period: ProjectPeriod, amount: int, limit: int | None, now: datetime
+    connection: Connection, period: ProjectPeriod, amount: int, limits: ProjectLimits, now: datetime
 ) -> bool:
-    """Do the first half of `hold`, which needs no run yet: `enter_hold` or `release_on_project` must follow."""
-    statement = HOLD_ON_PROJECT[limit is not None]
-    values = {"project": period.project_id, "start": period.period_start, "hold": amount}
-    if limit is not None:
-        values["limit"] = limit
+    """Reserve `amount` for a step of a project, unless its limits do not allow for it: then False.
+
+    `enter_hold`, which needs the run, or `release_on_project` must follow. Until the transaction ends nobody else
+    reserves or charges anything in the project's period: what its heartbeats add up to stays as it is.
+    """
+    statement = HOLD_ON_PROJECT[limits.plan is not None, limits.budget is not None]
+    bounds = {name: limit for name, limit in vars(limits).items() if limit is not None}
+    values = {"project": period.project_id, "start": period.period_start, "hold": amount, **bounds}
     if connection.execute(statement, values).rowcount:
         return True
     begin_period(connection, period.project_id, period.period_start, now)
-    # Whoever else began it at the same moment has committed by now, so a second no is the limit's.
+    # Whoever else began it at the same moment has committed by now, so a second no is a limit's.
     return connection.execute(statement, values).rowcount > 0
 
 

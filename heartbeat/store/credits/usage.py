@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, bindparam, cast, func, literal, select
 
+from heartbeat.store.credits.ledger import ProjectLimits
 from heartbeat.store.credits.periods import BillingPeriod
 from heartbeat.store.rows import columns, first
 from heartbeat.store.tables.bots import Bot
@@ -40,6 +41,7 @@ _HEARTBEAT = (
     HEARTBEAT.c.bot_id,
     BOT.c.name.label("bot_name"),
 )
+_BOT = BOT.c.id, BOT.c.uuid, BOT.c.name, BOT.c.credit_budget
 _RUNS = ROLLUP.c.success + ROLLUP.c.error + ROLLUP.c.skipped + ROLLUP.c.cancelled
 _ADDED = (
     func.sum(_RUNS).label("count"),
@@ -52,9 +54,7 @@ _ADDED = (
 USAGE_OF = select(USAGE).where(USAGE.c.project_id == bindparam("project"), USAGE.c.period_start == _START)
 BY_BOT = (
     select(
-        BOT.c.id,
-        BOT.c.uuid,
-        BOT.c.name,
+        *_BOT,
         func.sum(HEARTBEAT.c.period_credits).label("used"),
         func.sum(HEARTBEAT.c.period_held).label("held"),
     )
@@ -64,7 +64,7 @@ BY_BOT = (
     .limit(MAX_ROWS)
 )
 PAST_BY_BOT = (
-    select(BOT.c.id, BOT.c.uuid, BOT.c.name, func.sum(ROLLUP.c.credits).label("used"), literal(0).label("held"))
+    select(*_BOT, func.sum(ROLLUP.c.credits).label("used"), literal(0).label("held"))
     .where(_OF_ROLLUP)
     .group_by(BOT.c.id)
     .order_by(func.sum(ROLLUP.c.credits).desc(), BOT.c.id)
@@ -124,6 +124,12 @@ class CreditsUsage:
     by_heartbeat: list[Row[Any]]
     by_model: list[Row[Any]]
     by_day: list[Row[Any]]
+
+    def left(self, limits: ProjectLimits) -> int | None:
+        """What may still be reserved of the plan with its grants, or of the budget if that is less; None: no limit."""
+        plan = None if limits.plan is None else limits.plan + self.granted
+        allowed = [limit for limit in (plan, limits.budget) if limit is not None]
+        return max(0, min(allowed) - self.used - self.held) if allowed else None
 
 
 def spending(connection: Connection, project: Project, period: BillingPeriod) -> CreditsUsage:

@@ -67,6 +67,12 @@ def rename_project(connection: Connection, project: Project, name: str) -> None:
     connection.execute(update(PROJECT).where(PROJECT.c.id == project.id).values(name=name))
 
 
+def set_credit_budget(connection: Connection, project: Project, budget: int | None) -> Project:
+    """Let a project use so many credits in a billing period, whatever its plan allows for; `None` is no limit."""
+    changed = update(PROJECT).where(PROJECT.c.id == project.id).values(credit_budget=budget).returning(PROJECT)
+    return exactly_one(connection, Project, changed)
+
+
 def create_key(
     connection: Connection, project: Project, name: str, now: datetime, *, secret: str | None = None
 ) -> NewKey:

@@ -12,7 +12,8 @@ from heartbeat.domain.contracts import Trigger
 from heartbeat.domain.first_message import first_message
 from heartbeat.domain.tool_connections import NEEDS_RECONNECT
 from heartbeat.settings import Plan
-from heartbeat.store.credits.ledger import Account, ProjectPeriod
+from heartbeat.store.credits.budgets import Budgets
+from heartbeat.store.credits.ledger import Account
 from heartbeat.store.rows import columns
 from heartbeat.store.runs.limits import RunLimits
 from heartbeat.store.runs.run_context import opening_of
@@ -97,12 +98,13 @@ class RunCandidate:
     now: datetime
 
     @property
-    def period(self) -> ProjectPeriod:
-        return ProjectPeriod(project_id=self.project.id, period_start=self.period_start)
+    def budgets(self) -> Budgets:
+        period = self.period_start, self.period_end
+        return Budgets(self.heartbeat, self.bot, self.project, self.plan.credits_per_month, *period)
 
     def account(self, run_id: int) -> Account:
         """Return the account that the run is charged to, once it has its row."""
-        return Account(**vars(self.period), heartbeat_id=self.heartbeat.id, run_id=run_id)
+        return Account(**vars(self.budgets.period), heartbeat_id=self.heartbeat.id, run_id=run_id)
 
 
 def candidate_of(

@@ -9,14 +9,8 @@ from heartbeat.domain.contracts import SkipReason
 from heartbeat.domain.failure_policy import Ending
 from heartbeat.domain.ids import new_id
 from heartbeat.domain.pauses import HeartbeatPause
-from heartbeat.store.credits.ledger import (
-    Reservation,
-    enter_hold,
-    hold_on_project,
-    release_on_project,
-    short_of_budget,
-    short_of_plan,
-)
+from heartbeat.store.credits.budgets import reserve
+from heartbeat.store.credits.ledger import Reservation, enter_hold, release_on_project
 from heartbeat.store.credits.rollup import add_to_day
 from heartbeat.store.heartbeats import states
 from heartbeat.store.heartbeats.missed_ticks import CATCH_UP
@@ -156,9 +150,6 @@ def _refuse(connection: Connection, candidate: RunCandidate) -> Refusal | None:
     if candidate.needs_sign_in and claim.trigger != "manual" and (labels := lost_tools(connection, heartbeat)):
         pause = HeartbeatPause("needs_reconnect", ", ".join(labels))
         return Refusal("needs_reconnect", pause.explanation or "", pause)
-    shortage = short_of_budget(heartbeat, candidate.credits, candidate.period_start, candidate.period_end)
-    if shortage is not None:
-        return Refusal("budget", shortage, HeartbeatPause("budget", shortage) if claim.trigger == "schedule" else None)
     return None
 
 
@@ -169,11 +160,17 @@ def _patience(heartbeat: Heartbeat) -> timedelta:
 
 
 def _reserve(connection: Connection, candidate: RunCandidate) -> Refusal | None:
-    """Hold the first step's credits on the project, if the plan allows for them."""
-    limit = candidate.plan.credits_per_month
-    if hold_on_project(connection, candidate.period, candidate.credits, limit, candidate.now):
+    """Hold the first step's credits on the project, if its plan and the budgets allow for them.
+
+    Only a heartbeat that has spent a budget of its own is paused: what its bot or project lacks, others may give back.
+    """
+    shortage = reserve(connection, candidate.budgets, candidate.credits, candidate.now)
+    if shortage is None:
         return None
-    return Refusal("plan", short_of_plan(candidate.credits, limit))
+    if shortage.owner == "plan":
+        return Refusal("plan", shortage.sentence)
+    pauses = shortage.owner == "heartbeat" and candidate.claim.trigger == "schedule"
+    return Refusal("budget", shortage.sentence, HeartbeatPause("budget", shortage.sentence) if pauses else None)
 
 
 def _insert(connection: Connection, candidate: RunCandidate, refusal: Refusal | None) -> Run | None:
@@ -206,7 +203,7 @@ def _insert(connection: Connection, candidate: RunCandidate, refusal: Refusal | 
 def _taken(connection: Connection, candidate: RunCandidate, refusal: Refusal | None) -> Opening:
     """What came before: this very workflow, opened by an attempt that was given up but not over, or another's tick."""
     if refusal is None:
-        release_on_project(connection, candidate.period, candidate.credits)
+        release_on_project(connection, candidate.budgets.period, candidate.credits)
     known = first(connection, Run, BY_WORKFLOW, {"workflow_id": candidate.claim.workflow_id})
     return Opening(known, known.skip_reason or "") if known else Opening(None, "this tick has its log already")
 

@@ -12,16 +12,18 @@ from sqlalchemy import Connection, bindparam, select, update
 from heartbeat.domain import credits
 from heartbeat.domain.errors import RunLost
 from heartbeat.domain.first_message import first_message
-from heartbeat.store.credits.ledger import Reservation, account_of, hold, short_of_budget, short_of_plan
+from heartbeat.store.credits.budgets import Budgets, Shortage, reserve
+from heartbeat.store.credits.ledger import Reservation, account_of, enter_hold
 from heartbeat.store.rows import all_joined, columns, first, insert_once, joined, many
 from heartbeat.store.runs.attempts import AttemptUsage, charge, failures, record_attempt, reserved_run
 from heartbeat.store.runs.limits import RunLimits
+from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.projects import Project
 from heartbeat.store.tables.runs import Run, Step
 
 RUN, STEP = columns(Run), columns(Step)
-HEARTBEAT, PROJECT = columns(Heartbeat), columns(Project)
+HEARTBEAT, BOT, PROJECT = columns(Heartbeat), columns(Bot), columns(Project)
 
 # Built once: putting such a statement together costs more than running it.
 TRANSCRIPT = select(STEP).where(STEP.c.run_id == bindparam("run")).order_by(STEP.c.number)
@@ -32,8 +34,9 @@ WITH_STEPS = (
     .order_by(STEP.c.number)
 )
 LOCKED = (
-    select(RUN, HEARTBEAT, PROJECT)
+    select(RUN, HEARTBEAT, BOT, PROJECT)
     .join(HEARTBEAT, HEARTBEAT.c.id == RUN.c.heartbeat_id)
+    .join(BOT, BOT.c.id == HEARTBEAT.c.bot_id)
     .join(PROJECT, PROJECT.c.id == RUN.c.project_id)
     .where(RUN.c.uuid == bindparam("run"))
     .with_for_update(of=[RUN, HEARTBEAT], key_share=True)
@@ -78,14 +81,14 @@ class NewStep:
 
 @dataclass(frozen=True)
 class Transcript:
-    """A run and its steps so far. With a `shortage` the next one cannot be paid for: why, in words for the owner.
+    """A run and its steps so far. With a `shortage` the next one cannot be paid for.
 
     `failures` are the codes of the attempts at the next step that failed.
     """
 
     run: Run
     steps: list[Step]
-    shortage: str | None = None
+    shortage: Shortage | None = None
     failures: tuple[str, ...] = ()
 
     def step(self, number: int) -> Step | None:
@@ -106,21 +109,20 @@ def begin_step(connection: Connection, run_uuid: str, number: int, limits: RunLi
 
     The first request's was reserved when the run was opened. A paid attempt that failed has used its reservation up.
     """
-    locked = joined(connection, (Run, Heartbeat, Project), LOCKED, {"run": run_uuid})
+    locked = joined(connection, (Run, Heartbeat, Bot, Project), LOCKED, {"run": run_uuid})
     if locked is None:
         raise RunLost(run_uuid)
-    run, heartbeat, project = locked
+    run, heartbeat, bot, project = locked
     transcript = Transcript(run, steps(connection, run.id), failures=failures(connection, run.id, number))
     if run.status != "running" or run.credits_held or transcript.step(number):
         return transcript
     start, end = project.period(now)
     max_credits = limits.max_credits(run.model, next_request_tokens(transcript, limits), run.max_reply_tokens)
     reservation = Reservation(number, f"reserve-{len(transcript.failures) + 1}" if transcript.failures else "reserve")
-    shortage = short_of_budget(heartbeat, max_credits, start, end)
-    limit = limits.plan(project.plan).credits_per_month
-    if shortage is None and not hold(connection, account_of(run, start), reservation, max_credits, limit, now):
-        shortage = short_of_plan(max_credits, limit)
+    budgets = Budgets(heartbeat, bot, project, limits.plan(project.plan).credits_per_month, start, end)
+    shortage = reserve(connection, budgets, max_credits, now)
     if shortage is None:
+        enter_hold(connection, account_of(run, start), reservation, max_credits, now)
         connection.execute(HOLD_ON_RUN, {"key": run.id, "hold": max_credits})
     return replace(transcript, shortage=shortage)
 

@@ -11,7 +11,10 @@ from heartbeat.store.tables.types import BIG, time
 
 
 class Bot(SQLModel, table=True):
-    """An agent. `attributes` keeps the published fields that mean nothing here: clients read back what they wrote."""
+    """An agent. `attributes` keeps the published fields that mean nothing here: clients read back what they wrote.
+
+    `credit_budget` is what all of its heartbeats and tasks may use together in a billing period.
+    """
 
     id: int = Field(default=None, primary_key=True)
     uuid: str = Field(unique=True)
@@ -22,6 +25,7 @@ class Bot(SQLModel, table=True):
     status: bool = True
     heartbeat: bool = False
     max_reply_tokens: int | None = None
+    credit_budget: int | None = None
     attributes: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
     created_at: datetime = time()
     updated_at: datetime = time()

@@ -15,7 +15,8 @@ class Project(SQLModel, table=True):
     """An owner of bots; what it may do is its plan (settings).
 
     Its billing periods begin on `period_anchor_day`. When that was changed, the period that was under way went on from
-    `long_period_start` until `long_period_end`, which is the first new one.
+    `long_period_start` until `long_period_end`, which is the first new one. `credit_budget` is what it may use in one
+    of its own will, whatever its plan allows for.
     """
 
     id: int = Field(default=None, primary_key=True)
@@ -23,6 +24,7 @@ class Project(SQLModel, table=True):
     name: str
     plan: str = "self_hosted"
     period_anchor_day: int = 1
+    credit_budget: int | None = None
     long_period_start: datetime | None = time(default=None)
     long_period_end: datetime | None = time(default=None)
     created_at: datetime = time()

@@ -53,12 +53,14 @@ async def test_a_bot_is_changed_and_an_emptied_field_has_its_default_again(owner
     path = f"/bots/{owner.bot.uuid}"
     page = await owner.browser.page(f"{path}/edit")
     assert 'name="model_other" value="openai:scripted"' in page
-    for tokens, expected in (("700", 700), ("", None)):
-        typed = {**TYPED, "model": "", "max_reply_tokens": tokens}
+    for number, expected in (("700", 700), ("", None)):
+        typed = {**TYPED, "model": "", "max_reply_tokens": number, "credit_budget": number}
         answer = await owner.browser.submit(f"{path}/edit", **typed)
         assert (answer.status_code, answer.headers["location"]) == (303, f"{path}?done=saved")
         bot = await bot_named(owner, "Night watch")
         assert (bot.uuid, bot.model, bot.max_reply_tokens) == (owner.bot.uuid, "", expected)
+        assert bot.credit_budget == expected
+        assert f'name="credit_budget" value="{number}"' in await owner.browser.page(f"{path}/edit")
     assert bot.attributes == {"memory": 1, "tasks": 0}
     answer = await owner.browser.submit(f"{path}/edit", **{**TYPED, "name": ""})
     assert (answer.status_code, 'id="name-said" role="alert">Must not be empty' in answer.text) == (400, True)

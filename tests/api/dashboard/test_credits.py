@@ -10,11 +10,12 @@ from sqlalchemy import Connection
 
 from heartbeat.domain import credits
 from heartbeat.store.credits.grants import grant
-from heartbeat.store.credits.ledger import Account, Charge, Reservation, hold, settle
+from heartbeat.store.credits.ledger import Account, Charge, Reservation, settle
 from heartbeat.store.rows import columns
 from heartbeat.store.tables.credits import DailyRollup, HeartbeatDay
 from heartbeat.store.tables.runs import Run
 from tests.support.dashboard import Browser, Owner, a_run, an_owner, rows_of
+from tests.support.held_credits import hold
 from tests.support.seeds import a_bot, a_heartbeat
 
 STEPS = 30
@@ -26,7 +27,7 @@ def spend(connection: Connection, owner: Owner, now: datetime, steps: int = STEP
     start, _ = credits.period(now)
     account = Account(project_id=owner.project.id, period_start=start, heartbeat_id=owner.heartbeat.id, run_id=run.id)
     for step in range(1, steps + 1):
-        hold(connection, account, Reservation(step), 5, None, now)
+        hold(connection, account, Reservation(step), 5, now)
         settle(connection, account, Charge(step, "settle", 1500, 2, 5), now)
     day = {"bot_id": owner.bot.id, "day": f"{now:%Y-%m-%d}", "type": "heartbeat", "model": "openai:scripted"}
     sums = {"success": 1, "tokens": 1500 * steps, "credits": 2 * steps, "cost_nano_usd": 12_000_000, "duration_ms": 1}
@@ -77,7 +78,7 @@ async def test_what_no_ended_run_used_is_said_beside_the_whole(owner: Owner) -> 
         account = Account(
             project_id=owner.project.id, period_start=start, heartbeat_id=owner.heartbeat.id, run_id=run.id
         )
-        hold(connection, account, Reservation(1), 5, None, now)
+        hold(connection, account, Reservation(1), 5, now)
         settle(connection, account, Charge(1, "settle", 1500, 3, 5), now)
 
     await owner.database.write(rehearse)
@@ -105,7 +106,7 @@ async def test_a_bot_a_model_and_a_day_lead_to_their_entries(owner: Owner) -> No
         for heartbeat, model, at in [*runs, (a_heartbeat(connection, other), "openai:rare/1&2", second)]:
             run = a_run(connection, heartbeat, model=model, started_at=at)
             account = Account(project_id=owner.project.id, period_start=start, heartbeat_id=heartbeat.id, run_id=run.id)
-            hold(connection, account, Reservation(1), 5, None, at)
+            hold(connection, account, Reservation(1), 5, at)
             settle(connection, account, Charge(1, "settle", 1500, 2, 5), at)
         for bot, model in ((owner.bot, "openai:scripted"), (other, "openai:rare/1&2")):
             day = {"bot_id": bot.id, "day": f"{start:%Y-%m-%d}", "type": "heartbeat", "model": model, **sums}

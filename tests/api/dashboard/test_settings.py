@@ -22,7 +22,12 @@ async def test_a_project_gets_another_name_and_another_day(owner: Owner) -> None
     row = await project(owner)
     assert (row.name, row.period_anchor_day) == ("Acme & Sons", 15)
     assert row.period(row.created_at)[0] == before(row.created_at)[0]
+    assert row.credit_budget is None
+    await owner.browser.submit("/settings", name="Acme & Sons", anchor_day="15", credit_budget="700")
+    assert (await project(owner)).credit_budget == 700
+    assert ">the project's budget: 700</a>" in await owner.browser.page("/credits")
     page = await owner.browser.page("/settings")
+    assert 'name="credit_budget" value="700"' in page
     assert '<span class="project" title="' in page
     assert "Acme &amp; Sons" in page
     assert "no limit" in page
@@ -30,7 +35,12 @@ async def test_a_project_gets_another_name_and_another_day(owner: Owner) -> None
 
 @pytest.mark.parametrize(
     ("fields", "wrong"),
-    [({"name": ""}, "name"), ({"anchor_day": "32"}, "anchor_day"), ({"anchor_day": "soon"}, "anchor_day")],
+    [
+        ({"name": ""}, "name"),
+        ({"anchor_day": "32"}, "anchor_day"),
+        ({"anchor_day": "soon"}, "anchor_day"),
+        ({"credit_budget": "-5"}, "credit_budget"),
+    ],
 )
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 async def test_what_is_wrong_is_said_at_its_field(owner: Owner, fields: dict[str, str], wrong: str) -> None:

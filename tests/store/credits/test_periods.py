@@ -8,7 +8,7 @@ from sqlalchemy import Connection, select
 
 from heartbeat.store.credits.audit import audit
 from heartbeat.store.credits.grants import grant
-from heartbeat.store.credits.ledger import Account, Charge, Reservation, hold, settle
+from heartbeat.store.credits.ledger import Account, Charge, Reservation, settle
 from heartbeat.store.credits.periods import move_anchor_day, periods
 from heartbeat.store.database import Database
 from heartbeat.store.heartbeats.sync import lift_budget_pauses
@@ -16,6 +16,7 @@ from heartbeat.store.rows import columns, exactly_one
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.projects import Project
 from tests.support.dashboard import a_run
+from tests.support.held_credits import hold
 from tests.support.seeds import a_bot, a_heartbeat, a_project
 
 START, NOW = datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 11, 28, 10, tzinfo=UTC)
@@ -28,7 +29,7 @@ def spend(connection: Connection, project: Project, heartbeat: Heartbeat, now: d
     account = Account(
         project_id=project.id, period_start=project.period(now)[0], heartbeat_id=heartbeat.id, run_id=run.id
     )
-    if not hold(connection, account, Reservation(1), amount, LIMIT, now):
+    if not hold(connection, account, Reservation(1), amount, now, LIMIT):
         return False
     charged = settle(connection, account, Charge(1, "settle", 1000, amount, amount), now)
     table = columns(type(run))

@@ -4,7 +4,7 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, closing
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import Connection, create_engine, func, select, update
@@ -13,7 +13,7 @@ import worker
 from heartbeat.domain.failure_policy import Ending
 from heartbeat.settings import Plan
 from heartbeat.store.credits.audit import audit
-from heartbeat.store.credits.ledger import Account, Reservation, hold
+from heartbeat.store.credits.ledger import Account, Reservation
 from heartbeat.store.database import Database
 from heartbeat.store.rows import columns, exactly_one
 from heartbeat.store.runs.attempts import AttemptUsage, note_lost
@@ -28,6 +28,7 @@ from heartbeat.store.tables.projects import Project
 from heartbeat.store.tables.runs import Attempt, Run
 from heartbeat.temporal.client import connect
 from tests.support.databases import waiting
+from tests.support.held_credits import hold
 from tests.support.model_server import ModelServer, says
 from tests.support.patience import PATIENCE, wait_until
 from tests.support.runs import LIMITS, by_hand, opened_run, scheduled
@@ -108,7 +109,7 @@ def test_a_budget_too_small_for_one_step_says_what_to_do(database: Database, hea
 def test_the_same_step_is_held_once(database: Database, heartbeat: Heartbeat, run: Run) -> None:
     start = NOW.replace(day=1, hour=0, minute=0)
     account = Account(project_id=run.project_id, period_start=start, heartbeat_id=run.heartbeat_id, run_id=run.id)
-    assert database.write_now(lambda c: hold(c, account, Reservation(1), 2, None, NOW))
+    assert database.write_now(lambda c: hold(c, account, Reservation(1), 2, NOW))
     assert balances(database, heartbeat, run) == [(0, 2)] * 3
     assert database.read_now(audit) == []
 
@@ -117,7 +118,9 @@ def test_a_later_step_that_cannot_be_paid_for_is_a_shortage(database: Database, 
     budget(database, heartbeat, 2)
     database.write_now(lambda c: settle_step(c, run.uuid, CHEAP, 1, NOW))
     standing = database.write_now(lambda c: begin_step(c, run.uuid, 2, LIMITS, NOW))
-    assert standing.shortage == (
+    assert standing.shortage is not None
+    assert (standing.shortage.owner, standing.shortage.until) == ("heartbeat", datetime(2026, 12, 1, tzinfo=UTC))
+    assert standing.shortage.sentence == (
         "A step may cost up to 2 credits, and 1 of the budget of 2 are left; raise credit_budget, lower the bot's "
         "max_reply_tokens, or wait until 2026-12-01 (UTC)."
     )
