@@ -1,9 +1,11 @@
-"""One run, step by step: read it, also while it runs, have its events streamed, or replay it."""
+"""One run, step by step: read it, also while it runs, have its events streamed, replay it, or rate it."""
 
+from datetime import datetime
 from time import monotonic
 from typing import Annotated
 
 from fastapi import APIRouter, Request
+from sqlalchemy import Connection
 from starlette.responses import StreamingResponse
 
 from api.deps import CallerDep, query_params
@@ -13,12 +15,20 @@ from api.responses import ApiResponse
 from api.run_details import run_object
 from api.run_stream import RunChanges, SeenStates, event_stream, run_changes
 from api.schemas.logs import Triggered
-from api.schemas.runs import OfRun, OneRun, Replay
+from api.schemas.ratings import show_rating
+from api.schemas.runs import OfRun, OneRun, Rate, Rated, Replay
 from heartbeat.domain.ids import new_id
+from heartbeat.store.projects.access import Access
+from heartbeat.store.runs.ratings import Rating, rate
+from heartbeat.store.runs.runs import run_of_bot
 from heartbeat.store.runs.variants import promise_replay
+from heartbeat.store.tables.runs import Run
 from heartbeat.temporal.runs import start_manual_run
 
 router = APIRouter(prefix="/v1/bot/run", tags=["Runs"], strict_content_type=False)
+
+
+BY = "a key of the project"
 
 
 @router.get("/read", **call(OneRun, query=OfRun))
@@ -52,3 +62,14 @@ async def replay(body: Replay, caller: CallerDep) -> ApiResponse:
     heartbeat, bot = replayed.heartbeat, replayed.bot
     handle = await start_manual_run(stack.temporal, stack.settings, heartbeat, bot.name, log_id, dry_run=True)
     return await answer_of_run(caller, body, handle, log_id, deadline)
+
+
+@router.post("/rate", **call(Rated))
+async def rate_run(body: Rate, caller: CallerDep) -> ApiResponse:
+    """Say that a run was good or bad, with a note, or take that back. The last word counts."""
+    run = await caller.write(body, _rated, body.run_id, Rating(body.liked, body.note, BY), caller.now())
+    return ApiResponse({"rating": show_rating(run)})
+
+
+def _rated(connection: Connection, access: Access, run_uuid: str, rating: Rating, now: datetime) -> Run:
+    return rate(connection, run_of_bot(connection, access, run_uuid).uuid, rating, now)

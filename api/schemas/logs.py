@@ -11,6 +11,7 @@ from api.schemas import examples
 from api.schemas.examples import example
 from api.schemas.fields import Key, OfBot
 from api.schemas.pages import PageNumber, PerPage
+from api.schemas.ratings import RatingObject, show_rating
 from api.schemas.response_fields import (
     CostUsd,
     CreditsCharged,
@@ -92,6 +93,9 @@ class LogObject(BaseModel):
     report: dict[str, Any] | None = Field(
         description="What the agent itself reported: `outcome`, `summary` and `findings`; null: nothing.",
         examples=[{"outcome": "nothing_to_report", "summary": examples.RESPONSE, "findings": []}],
+    )
+    rating: RatingObject | None = Field(
+        description="What a person said of it; null: nobody did.", examples=[None, example(RatingObject)]
     )
     model: Model
     duration_ms: int | None = Field(description=DURATION, examples=[3900])
@@ -195,6 +199,7 @@ def show_log(run: Row[Any], settings: Settings) -> dict[str, Any]:
         "error_message": run.error_message,
         "skip_reason": run.skip_reason,
         "report": run.report,
+        "rating": show_rating(run),
         "model": run.model,
         "duration_ms": run.duration_ms,
         "tokens_used": run.tokens_used,

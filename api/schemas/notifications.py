@@ -28,6 +28,7 @@ Kind = Literal[
     "run.finding",
     "run.failed",
     "run.recovered",
+    "run.quality_dropped",
     "heartbeat.paused",
     "heartbeat.resumed",
     "heartbeat.missed",

@@ -56,6 +56,16 @@ class OfDay(BaseModel):
     tokens: int = Field(description=TOKENS, examples=[450])
 
 
+class Quality(BaseModel):
+    """What people said of the runs of some days, in UTC, today among them."""
+
+    liked: int = Field(description="Runs with a thumb up.", examples=[9])
+    disliked: int = Field(description="Runs with a thumb down.", examples=[1])
+    liked_rate: float | None = Field(
+        description="100 × liked / rated, to one decimal; null when none was rated.", examples=[90.0]
+    )
+
+
 class StatsObject(BaseModel):
     """What the logs of some days come to."""
 
@@ -79,6 +89,10 @@ class StatsObject(BaseModel):
     by_model: dict[str, OfModel] = Field(
         description="By model; `none` for ticks that never ran and for old logs.",
         examples=[{examples.MODEL: example(OfModel)}],
+    )
+    quality: dict[str, Quality] = Field(
+        description="Over the last `7_days` and `30_days`, whatever `days` says.",
+        examples=[{"7_days": example(Quality), "30_days": example(Quality)}],
     )
     time_series: list[OfDay] = Field(description="Newest first; only days with logs.", examples=[[example(OfDay)]])
 
@@ -104,6 +118,7 @@ def show_stats(stats: Stats) -> dict[str, Any]:
         "active_heartbeats": stats.active_heartbeats,
         "by_type": {kind: _of_type(stats.by_type.get(kind, RunSums())) for kind in TYPES},
         "by_model": {model or NO_MODEL: _of_model(sums) for model, sums in stats.by_model.items()},
+        "quality": {f"{days}_days": _quality(sums) for days, sums in stats.recent.items()},
         "time_series": [_of_day(day, sums) for day, sums in stats.by_day.items()],
     }
 
@@ -119,6 +134,10 @@ def _of_model(sums: RunSums) -> dict[str, Any]:
         "tokens": sums.tokens,
         "cost_usd": dollars(sums.cost_nano_usd),
     }
+
+
+def _quality(sums: RunSums) -> dict[str, Any]:
+    return {"liked": sums.liked, "disliked": sums.disliked, "liked_rate": sums.liked_rate}
 
 
 def _of_day(day: str, sums: RunSums) -> dict[str, Any]:

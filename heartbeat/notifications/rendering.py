@@ -16,6 +16,7 @@ from heartbeat.store.notifications.events import (
     MISSED,
     NOTIFIED,
     PAUSED,
+    QUALITY_DROPPED,
     RECOVERED,
     RESUMED,
     SIGN_IN_NEEDED,
@@ -33,6 +34,7 @@ SUMMARY = "summary"
 BY_LINK = "The link leads to what it asks for; so does GET /v1/bot/approval/readall"
 ACCEPT = "If it is as it should be, accept it on the dashboard's page Tools, or with POST /v1/bot/tool/{}/refresh."
 SIGN_IN = "Sign in on the dashboard's page Tools, or at the address of POST /v1/bot/tool/{}/connect."
+QUALITY = "Counted are the runs that people rated. You are told again only after it was as good as before."
 WITHOUT_LINK = "Decide on the dashboard's page Approvals, or with POST /v1/bot/approval/decide"
 
 
@@ -145,6 +147,14 @@ def _recovered(part: MessagePart, data: dict[str, Any]) -> Rendered:
     return Rendered(f"{_heartbeat_name(part)} works again", f"The last run succeeded, after {times}.", "low")
 
 
+def _quality_dropped(part: MessagePart, data: dict[str, Any]) -> Rendered:
+    recent, before = data["recent"], data["before"]
+    shares = (
+        f"{recent['good']} of the last {recent['of']} runs were good, before them {before['good']} of {before['of']}."
+    )
+    return Rendered(f"{_heartbeat_name(part)} is doing worse than before", f"{shares}\n{QUALITY}", "normal")
+
+
 def _paused(part: MessagePart, data: dict[str, Any]) -> Rendered:
     reason = {"errors": "because it kept failing", "budget": "because its budget is used up"}[data["reason"]]
     # What the whole message says of what is next is in UTC, and short.
@@ -225,6 +235,7 @@ RENDERERS: dict[str, Callable[[MessagePart, dict[str, Any]], Rendered]] = {
     FINDING: _finding,
     FAILED: _failed,
     RECOVERED: _recovered,
+    QUALITY_DROPPED: _quality_dropped,
     PAUSED: _paused,
     RESUMED: _resumed,
     MISSED: _missed,

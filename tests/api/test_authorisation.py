@@ -31,6 +31,7 @@ FULL = {
     "task_id": "task_1",
     "approval_id": "apr_1",
     "decision": "approve",
+    "rating": "up",
     "finding_id": "fnd_1",
     "minutes": 60,
     "target_id": "tgt_1",

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection
 
-from api.schemas.runs import OneRun
+from api.schemas.runs import OneRun, Rated
 from tests.support.api import Api, error_of, owner
 from tests.support.past_runs import a_call, a_run, a_step, an_attempt, an_entry
 
@@ -106,3 +106,39 @@ async def test_a_run_is_found_by_its_own_bot_alone(api: Api) -> None:
                 assert error_of(answer, 404)["code"] == "run_not_found"
             answer = await outsider.get(path, bot_id=bot["id"], run_id=uuid)
             assert error_of(answer, 404)["code"] == "bot_not_found"
+
+
+async def test_a_run_is_rated(api: Api) -> None:
+    bot = await api.bot()
+    uuid = await seeded(api, bot)
+    assert (await read(api, bot, uuid))["rating"] is None
+    answer = await api.post("/run/rate", bot_id=bot["id"], run_id=uuid, rating="down", note="It forgot a ticket.")
+    rating = Rated.model_validate(answer.json(), extra="forbid").rating
+    assert rating is not None
+    assert (rating.rating, rating.note, rating.rated_by) == ("down", "It forgot a ticket.", "a key of the project")
+    [log] = (await api.get("/heartbeat/logs", bot_id=bot["id"])).json()["logs"]
+    assert (await read(api, bot, uuid))["rating"] == log["rating"] == answer.json()["rating"]
+    taken_back = await api.post("/run/rate", bot_id=bot["id"], run_id=uuid, rating="none")
+    assert taken_back.json() == {"rating": None}
+    assert (await read(api, bot, uuid))["rating"] is None
+
+
+@pytest.mark.parametrize(
+    ("fields", "status"),
+    [
+        ({"rating": "up", "run_id": "log_other"}, 404),
+        ({"rating": "great"}, 400),
+        ({}, 400),
+        ({"rating": "up", "note": "x" * 2_001}, 400),
+    ],
+)
+async def test_what_is_no_rating(api: Api, fields: dict[str, Any], status: int) -> None:
+    bot = await api.bot()
+    uuid = await seeded(api, bot)
+    error_of(await api.post("/run/rate", **{"bot_id": bot["id"], "run_id": uuid, **fields}), status)
+
+
+async def test_a_run_of_another_bot_cannot_be_rated(api: Api) -> None:
+    uuid, other = await seeded(api, await api.bot()), await api.bot()
+    refused = await api.post("/run/rate", bot_id=other["id"], run_id=uuid, rating="up")
+    assert error_of(refused, 404)["code"] == "run_not_found"

@@ -36,6 +36,7 @@ CALLS = [
     ("GET", "/run/read"),
     ("GET", "/run/events"),
     ("POST", "/run/replay"),
+    ("POST", "/run/rate"),
     ("GET", "/project/credits"),
     ("GET", "/project/runs"),
     ("POST", "/create"),

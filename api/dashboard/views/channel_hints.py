@@ -163,6 +163,7 @@ EVENT_HINTS = {
     "run.finding": marked("Findings: a run reports something new"),
     "run.failed": marked("Failures: the first failed run in a row"),
     "run.recovered": marked("Recoveries: the first run that succeeds again"),
+    "run.quality_dropped": marked("Lower quality: the last runs were good less often than those before"),
     "heartbeat.paused": marked("Pauses: it failed too often, or its budget is used up"),
     "heartbeat.resumed": marked("Resumptions: a paused heartbeat runs again"),
     "heartbeat.missed": marked("Missed runs: something was down when it was due"),

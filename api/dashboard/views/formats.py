@@ -59,6 +59,7 @@ EVENT = {
     "run.finding": marked("Findings"),
     "run.failed": marked("Failures"),
     "run.recovered": marked("Recoveries"),
+    "run.quality_dropped": marked("Lower quality"),
     "heartbeat.paused": marked("Pauses"),
     "heartbeat.resumed": marked("Resumptions"),
     "heartbeat.missed": marked("Missed runs"),

@@ -14,17 +14,23 @@ from heartbeat.store.tables.heartbeats import Heartbeat
 HEARTBEAT = columns(Heartbeat)
 
 
+# The days over which people look at quality, whatever else they look at.
+QUALITY_DAYS = (7, 30)
+
+
 @dataclass
 class Stats:
     """RunSums of all, by type, by model, and by day (newest first; only days with logs).
 
-    Ticks that never ran have the model "", and so have logs that were written before models were told apart.
+    Ticks that never ran have the model "", and so have logs that were written before models were told apart. `recent`
+    has those of the last 7 and 30 days.
     """
 
     all: RunSums = field(default_factory=RunSums)
     by_type: dict[str, RunSums] = field(default_factory=dict)
     by_model: dict[str, RunSums] = field(default_factory=dict)
     by_day: dict[str, RunSums] = field(default_factory=dict)
+    recent: dict[int, RunSums] = field(default_factory=lambda: {days: RunSums() for days in QUALITY_DAYS})
     active_heartbeats: int = 0
 
 
@@ -43,11 +49,21 @@ _ACTIVE = select(func.count()).where(
 
 def stats(connection: Connection, access: Access, today: date, days: int) -> Stats:
     """The last `days` days (UTC), today among them."""
-    bot_id, since = access.bot.id, (today - timedelta(days=days - 1)).isoformat()
+    bot_id, since = access.bot.id, first_day(today, days)
+    recent = {first_day(today, count): count for count in QUALITY_DAYS}
     totals = Stats(active_heartbeats=connection.execute(_ACTIVE, {"bot_id": bot_id}).scalar_one())
-    for day, kind, model, *numbers in connection.execute(_DAYS, {"bot_id": bot_id, "since": since}):
+    for day, kind, model, *numbers in connection.execute(_DAYS, {"bot_id": bot_id, "since": min(since, *recent)}):
         row = built(RunSums, SUMS, numbers)
-        totals.all.add(row)
-        for sums, key in ((totals.by_type, kind), (totals.by_model, model), (totals.by_day, day)):
-            sums.setdefault(key, RunSums()).add(row)
+        for begin, count in recent.items():
+            if day >= begin:
+                totals.recent[count].add(row)
+        if day >= since:
+            totals.all.add(row)
+            for sums, key in ((totals.by_type, kind), (totals.by_model, model), (totals.by_day, day)):
+                sums.setdefault(key, RunSums()).add(row)
     return totals
+
+
+def first_day(today: date, days: int) -> str:
+    """The first of the last `days` days, `today` among them, as the daily numbers name it."""
+    return (today - timedelta(days=days - 1)).isoformat()

@@ -18,10 +18,14 @@ from heartbeat.store.tables.notifications import Event, Notification, Target
 EVENT, TARGET, NOTIFICATION = columns(Event), columns(Target), columns(Notification)
 
 FINDING, FAILED, RECOVERED = "run.finding", "run.failed", "run.recovered"
+QUALITY_DROPPED = "run.quality_dropped"
 PAUSED, RESUMED, MISSED = "heartbeat.paused", "heartbeat.resumed", "heartbeat.missed"
 NOTIFIED, APPROVAL = "user.notified", "approval.requested"
 TOOL_CHANGED, SIGN_IN_NEEDED = "tool.changed", "tool.needs_reconnect"
-KINDS = (FINDING, FAILED, RECOVERED, PAUSED, RESUMED, MISSED, APPROVAL, TOOL_CHANGED, SIGN_IN_NEEDED, NOTIFIED)
+KINDS = (
+    *(FINDING, FAILED, RECOVERED, QUALITY_DROPPED, PAUSED, RESUMED, MISSED),
+    *(APPROVAL, TOOL_CHANGED, SIGN_IN_NEEDED, NOTIFIED),
+)
 
 # Built once: putting such a statement together costs more than running it.
 TARGETS_OF_HEARTBEAT = select(TARGET).where(

@@ -29,6 +29,14 @@ def run_of_project(connection: Connection, access: Access, uuid: str) -> Run:
     return run
 
 
+def run_of_bot(connection: Connection, access: Access, uuid: str) -> Run:
+    """The run with this log id of the bot that is named; raises `NotFound`."""
+    run = run_by_uuid(connection, as_public_id(uuid))
+    if run.bot_id != access.bot.id:
+        raise NotFound("run", uuid[:64])
+    return run
+
+
 def runs_of(connection: Connection, heartbeat: Heartbeat, uuids: list[str]) -> list[Run]:
     """Those of a heartbeat's runs that have these log ids, in the order they came."""
     known = select(RUN).where(RUN.c.uuid.in_([as_public_id(uuid) for uuid in uuids]))

@@ -51,7 +51,7 @@ class Usage(SQLModel, table=True):
 
 
 class RunSums(SQLModel):
-    """Logs by status, and what they cost together."""
+    """Logs by status, what they cost together, and how many people liked and disliked."""
 
     success: int = 0
     error: int = 0
@@ -61,6 +61,8 @@ class RunSums(SQLModel):
     tokens: int = Field(default=0, sa_type=BIG)
     credits: int = 0
     cost_nano_usd: int = Field(default=0, sa_type=BIG)
+    liked: int = 0
+    disliked: int = 0
 
     @property
     def total(self) -> int:
@@ -75,6 +77,12 @@ class RunSums(SQLModel):
     def success_rate(self) -> float:
         """Per cent of all, with one decimal."""
         return round(100 * self.success / self.total, 1) if self.total else 0.0
+
+    @property
+    def liked_rate(self) -> float | None:
+        """Per cent of those that were rated, with one decimal; `None` if none was."""
+        rated = self.liked + self.disliked
+        return round(100 * self.liked / rated, 1) if rated else None
 
     def add(self, row: "RunSums") -> None:
         for name in RunSums.model_fields:

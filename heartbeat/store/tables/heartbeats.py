@@ -22,6 +22,9 @@ class Heartbeat(SQLModel, table=True):
     `period_start`: the running sums of this heartbeat's entries, kept in the transactions that write them. The four
     counters are the totals of its logs.
 
+    `quality_dropped_run_id` is the newest run that was judged when its runs were found to have become worse; `None`
+    once they are as good as before again.
+
     A scheduled task is one, too, of another `type`: due at `run_at` or on a cadence, for `max_executions` at the most,
     made by an agent (`made_by_run_id`, `depth` 1) or by hand; one that is over is deleted, and `ended_as` says how:
     done or cancelled. `probe_at` is when one that paused for a passing cause is tried again, `probes` how often that
@@ -76,6 +79,7 @@ class Heartbeat(SQLModel, table=True):
     period_held: int = 0
     last_executed_at: datetime | None = time(default=None)
     last_status: str | None = None
+    quality_dropped_run_id: int | None = Field(default=None, sa_type=BIG)
     pause_reason: str | None = None
     pause_since: datetime | None = time(default=None)
     pause_cause: PauseCause | None = Field(default=None, sa_type=String)

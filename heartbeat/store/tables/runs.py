@@ -16,6 +16,7 @@ class Run(SQLModel, table=True):
     `opening` is what its first message says before the prompt; `chat_mode` is `agent`, or `ask`: without tools. `cut`:
     its last answer ended at `max_reply_tokens`. `paused_tools` are those that its heartbeat uses and that it had to do
     without, for they changed. `replay_of` is the log id of the run whose recorded tool results it is answered with.
+    `liked` is what a person said of it, with a note if they wrote one; `rated_by` is how they said it.
     """
 
     id: int = Field(default=None, primary_key=True, sa_type=BIG)
@@ -50,6 +51,10 @@ class Run(SQLModel, table=True):
     replay_of: str | None = None
     cut: bool = False
     paused_tools: list[str] | None = Field(default=None, sa_type=JSON)
+    liked: bool | None = None
+    rating_note: str | None = None
+    rated_by: str | None = None
+    rated_at: datetime | None = time(default=None)
     scheduled_for: datetime | None = time(default=None)
     started_at: datetime = time()
     finished_at: datetime | None = time(default=None)
@@ -80,6 +85,13 @@ class Run(SQLModel, table=True):
         Index("ix_run_heartbeat", "heartbeat_id", "id"),
         Index("ix_run_rehearsed", "bot_id", "id", sqlite_where=text("dry_run"), postgresql_where=text("dry_run")),
         Index("ix_run_heartbeat_status", "heartbeat_id", "status", "id"),
+        Index(
+            "ix_run_rated",
+            "heartbeat_id",
+            "id",
+            sqlite_where=text("liked IS NOT NULL"),
+            postgresql_where=text("liked IS NOT NULL"),
+        ),
         Index(
             "ix_run_running",
             "started_at",

@@ -1,0 +1,35 @@
+"""A rating, as runs and logs show it."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field
+from sqlalchemy import Row
+
+from api.responses import moment
+from heartbeat.store.tables.runs import Run
+
+THUMBS = {True: "up", False: "down"}
+
+
+class RatingObject(BaseModel):
+    """What a person said of a run."""
+
+    rating: Literal["up", "down"] = Field(description="A thumb up or down.", examples=["down"])
+    note: str | None = Field(description="What they wrote with it.", examples=["It forgot the mobile site."])
+    rated_by: str = Field(
+        description="How it was said: by a key of the project, in the dashboard, or by the link of a message.",
+        examples=["a key of the project"],
+    )
+    rated_at: str = Field(description="When it was said last.", examples=["2026-11-27T10:30:00Z"])
+
+
+def show_rating(run: Row[Any] | Run) -> dict[str, Any] | None:
+    """The `RatingObject` of a run; `None` of one that nobody rated."""
+    if run.liked is None:
+        return None
+    return {
+        "rating": THUMBS[run.liked],
+        "note": run.rating_note,
+        "rated_by": run.rated_by,
+        "rated_at": moment(run.rated_at),
+    }
