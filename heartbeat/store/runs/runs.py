@@ -31,8 +31,9 @@ def run_of_project(connection: Connection, access: Access, uuid: str) -> Run:
 
 def run_of_bot(connection: Connection, access: Access, uuid: str) -> Run:
     """The run with this log id of the bot that is named; raises `NotFound`."""
+    bot = access.bot
     run = run_by_uuid(connection, as_public_id(uuid))
-    if run.bot_id != access.bot.id:
+    if run.bot_id != bot.id:
         raise NotFound("run", uuid[:64])
     return run
 
