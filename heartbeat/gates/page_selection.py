@@ -6,6 +6,7 @@ the time is that of the page and the selector multiplied, and the memory that of
 """
 
 from collections import Counter
+from collections.abc import Set
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 
@@ -15,7 +16,6 @@ from heartbeat.domain.selectors import Compound, PageElement, css_selectors
 MAX_DEPTH = 200
 MAX_ELEMENTS = 50_000
 
-NONE: frozenset[str] = frozenset()
 VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
 OUTSIDE_BODY = {"html", "head", "body", "base", "link", "meta", "noscript", "script", "style", "template", "title"}
 
@@ -32,9 +32,11 @@ ENDS |= dict.fromkeys(("thead", "tbody", "tfoot"), SECTIONS)
 ENDS |= dict.fromkeys(("address", "article", "aside", "blockquote", "details", "dialog", "div", "dl"), PARAGRAPH)
 ENDS |= dict.fromkeys(("fieldset", "figure", "footer", "form", "h1", "h2", "h3", "h4", "h5", "h6"), PARAGRAPH)
 ENDS |= dict.fromkeys(("header", "hr", "main", "menu", "nav", "ol", "p", "pre", "section", "table", "ul"), PARAGRAPH)
-# As far out as one of these an element looks for what it ends.
-SCOPES = {"article", "aside", "body", "button", "caption", "dl", "html", "nav", "ol", "section", "select", "table"}
-SCOPES |= CELLS | {"ul"}
+# As far out as one of these an element looks for what it ends: a table's part, a paragraph, an item of a list.
+TABLES = frozenset({"html", "table"})
+CLOSED = TABLES | CELLS | {"caption", "button"}
+SPECIAL = (TABLE | CLOSED | ENDS.keys() | {"blockquote", "select"}) - {"address", "div", "option", "p"}
+SCOPES = dict.fromkeys(TABLE, TABLES) | dict.fromkeys(("li", "dt", "dd"), SPECIAL)
 
 
 class PageTooLarge(Exception):
@@ -61,8 +63,8 @@ class _Open:
 def selected_html(html: str, selector: str) -> list[str]:
     """Return each element that `selector` names and that is not inside of another one, in the order of the page."""
     page = _SelectedElements(css_selectors(selector))
-    # Not closed, as in `html_to_text`: the tag brings out the words before it.
-    page.feed(f"{html}<wbr>")
+    # Not closed, as in `html_to_text`: the comment brings out the words before it.
+    page.feed(f"{html}<!---->")
     page.end_to(0)
     return page.selected
 
@@ -98,13 +100,11 @@ class _SelectedElements(HTMLParser):
             self._too_deep[tag] -= 1
             self._write(f"</{tag}>")
             return
-        for depth in range(len(self._open) - 1, 0, -1):
-            if self._open[depth].tag == tag:
-                self.end_to(depth)
-                return
-            # Within a cell no stray tag ends what is around the table.
-            if self._open[depth].tag in CELLS and tag not in TABLE:
-                return
+        # A tag that is astray ends nothing further out.
+        scope = SCOPES.get(tag, CLOSED) if tag in SPECIAL or tag in ENDS else SPECIAL
+        depth = self._outermost({tag}, scope, just_one=True)
+        if depth is not None:
+            self.end_to(depth)
 
     def handle_data(self, data: str) -> None:
         self._write(data)
@@ -150,16 +150,22 @@ class _SelectedElements(HTMLParser):
         return ends
 
     def _end_what_ends_before(self, tag: str) -> None:
-        ending, outermost = ENDS.get(tag, NONE), None
-        if not ending or self._is_full():
-            return
-        for depth in range(len(self._open) - 1, 0, -1):
-            if self._open[depth].tag in ending:
-                outermost = depth
-            elif self._open[depth].tag in SCOPES:
+        ending = ENDS.get(tag)
+        depth = self._outermost(ending, SCOPES.get(tag, CLOSED)) if ending and not self._is_full() else None
+        if depth is not None:
+            self.end_to(depth)
+
+    def _outermost(self, tags: Set[str], scope: Set[str], just_one: bool = False) -> int | None:
+        """Return how deep the outermost open element of `tags` within `scope` is, or with `just_one` the innermost."""
+        depth = None
+        for number in range(len(self._open) - 1, 0, -1):
+            if self._open[number].tag in tags:
+                depth = number
+                if just_one:
+                    break
+            elif self._open[number].tag in scope:
                 break
-        if outermost is not None:
-            self.end_to(outermost)
+        return depth
 
     def _imply_what_is_around(self, tag: str) -> None:
         """Begin what a browser, and so a selector copied from it, has around an element though its tag is left out."""
