@@ -11,13 +11,14 @@ from datetime import datetime
 from hashlib import sha256
 from importlib import import_module
 from typing import Any
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
 from sqlalchemy import Connection
 
 from api.schemas.tools import CreateTool, UpdateTool
 from heartbeat.agents.tools.definitions import DiscoveredTool
 from heartbeat.domain.errors import Conflict, Invalid
+from heartbeat.domain.headers import origin_of
 from heartbeat.domain.ids import new_id
 from heartbeat.domain.redaction import shown_address
 from heartbeat.domain.tool_pins import canonical
@@ -35,7 +36,6 @@ from heartbeat.tool_servers.refreshing import Refresher
 # A caller is waiting, and those in front of it seldom wait longer than a minute.
 PATIENCE_SECONDS = 20
 MAX_DEFINITIONS = 500_000
-USUAL_PORTS = {"http": 80, "https": 443}
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def changes(body: UpdateTool, tool: Tool, settings: Settings) -> dict[str, Any]:
         return fields | _header_columns(tool.uuid, body.headers, settings)
     if body.forgets_headers:
         return fields | _header_columns(tool.uuid, {}, settings)
-    if tool.sealed_headers and _origin(fields.get("server_url", tool.server_url)) != _origin(tool.server_url):
+    if tool.sealed_headers and origin_of(fields.get("server_url", tool.server_url)) != origin_of(tool.server_url):
         raise Invalid(
             "headers",
             "must be sent again with a server_url on another host, or as null to be forgotten: those that are kept "
@@ -82,7 +82,7 @@ def changes(body: UpdateTool, tool: Tool, settings: Settings) -> dict[str, Any]:
     return fields
 
 
-def require_open_address(url: str, settings: Settings) -> None:
+def require_open_address(url: str, settings: Settings, field: str = "server_url") -> None:
     """Raises `Invalid` for an address that is literally a closed one; a name is judged when it is connected to."""
     host = urlsplit(url).hostname or ""
     if not host.isascii():
@@ -91,7 +91,7 @@ def require_open_address(url: str, settings: Settings) -> None:
     kind = allowed.refusal_of_name(address) if isinstance(address, str) else allowed.refusal(address)
     if kind:
         raise Invalid(
-            "server_url",
+            field,
             f"{host} is {kind}; only the public internet is open to tools, and what the operator lists in "
             "HEARTBEAT_EGRESS_ALLOW",
         )
@@ -224,8 +224,3 @@ def _header_columns(uuid: str, headers: Mapping[str, str], settings: Settings) -
     except NoKey as problem:
         raise Invalid("headers", problem.message, problem.code) from None
     return {"sealed_headers": sealed, "header_names": list(headers)}
-
-
-def _origin(url: str) -> tuple[str, str | None, int | None]:
-    parts: SplitResult = urlsplit(url)
-    return parts.scheme, parts.hostname, parts.port or USUAL_PORTS.get(parts.scheme)

@@ -5,9 +5,10 @@ configure, `request_of` the whole of it, checked: the bot that is to be made fir
 The fields of `HeartbeatFields` have their own names in the form, but for when it is due (`when_form.py`).
 """
 
+import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 from api.dashboard.edited_meanwhile import read_loaded
 from api.dashboard.forms import Form, field_errors, is_number, validated
@@ -20,13 +21,16 @@ from api.dashboard.when_form import (
     task_schedule,
     when_fields,
 )
+from api.gates import checked_headers
 from api.schemas.bots import CreateBot
 from api.schemas.heartbeats import CONFIGURED, Configure
 from api.schemas.tasks import CreateTask
 from heartbeat.domain.cadence.cron import CadenceError
 from heartbeat.domain.cadence.ticks import Cadence
 from heartbeat.domain.errors import Detail, InvalidMany, ProductError
+from heartbeat.domain.gates import Gate, SealedHeaders, shown_gate
 from heartbeat.domain.heartbeat_fields import HeartbeatFields
+from heartbeat.settings import Settings
 from heartbeat.store.heartbeats.tick_accounting import CADENCE
 from heartbeat.store.tables.heartbeats import Heartbeat
 
@@ -57,12 +61,21 @@ OF_CODE = {
 
 @dataclass(frozen=True)
 class FormRequest:
-    """What a form asks for: a bot that is made first, or none, and either a heartbeat or a scheduled task."""
+    """What a form asks for: a bot that is made first, or none, and either a heartbeat or a scheduled task.
+
+    `gate_headers` are those that were typed for its gate.
+    """
 
     bot: CreateBot | None
     configure: Configure | None
     task: CreateTask | None
     draft: str | None = None
+    gate_headers: SealedHeaders | None = None
+
+    def sealed(self, settings: Settings) -> Self:
+        """Return the same with the headers of its gate sealed; raises `Invalid` and `NoKey`."""
+        body = self.configure or self.task
+        return replace(self, gate_headers=checked_headers(body.gate if body else None, settings))
 
 
 def request_of(form: Form, project_uuid: str) -> FormRequest:
@@ -149,7 +162,7 @@ def form_of_row(heartbeat: Heartbeat, more: Iterable[tuple[str, str]] = ()) -> F
 
 def saved_values(heartbeat: Heartbeat) -> dict[str, Any]:
     """Return the fields of a heartbeat by name, as a form carries them along."""
-    return {name: getattr(heartbeat, name) for name in CONFIGURED}
+    return {name: getattr(heartbeat, name) for name in CONFIGURED} | {"gate": shown_gate(heartbeat.gate)}
 
 
 def form_errors(problem: ProductError, form: Form) -> dict[str, str]:
@@ -228,4 +241,6 @@ def _lines(text: str) -> list[str]:
 
 
 def _text(value: Any) -> str:
-    return "" if value is None else str(value)
+    if isinstance(value, Gate):
+        value = value.model_dump(exclude_defaults=True)
+    return "" if value is None else json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else str(value)

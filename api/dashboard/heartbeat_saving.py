@@ -79,9 +79,11 @@ def save(
     """
     if wanted.task is not None:
         access = _of_bot(connection, access, wanted.bot, wanted.task.bot_id, now)
-        return tasks.create(connection, access, wanted.task.member_id, wanted.task.new_task(), now)
+        task = replace(wanted.task.new_task(), gate_headers=wanted.gate_headers)
+        return tasks.create(connection, access, wanted.task.member_id, task, now)
     assert wanted.configure is not None
-    request = replace(wanted.configure.configure_request(), enabled=True if enable else None)
+    request = replace(wanted.configure.configure_request(), gate_headers=wanted.gate_headers)
+    request = replace(request, enabled=True if enable else None)
     if request.uuid is None:
         access = _of_bot(connection, access, wanted.bot, wanted.configure.bot_id, now)
         return configure(connection, access, replace(request, always_new=True, draft=wanted.draft), now)

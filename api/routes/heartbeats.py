@@ -1,6 +1,7 @@
 """Heartbeats: configure, list, read, switch on and off, delete."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -9,6 +10,7 @@ from sqlalchemy import Connection
 from starlette.responses import Response, StreamingResponse
 
 from api.deps import AccessQuery, Caller, CallerDep, P, caller_of, query_of, query_params
+from api.gates import checked_headers
 from api.openapi import call
 from api.responses import ApiResponse
 from api.schemas.fields import OfBot, OfHeartbeat
@@ -60,7 +62,8 @@ async def readall(query: Annotated[ListHeartbeats, query_params(ListHeartbeats)]
 @router.post("/configure", **call(ConfiguredHeartbeat))
 async def configure(body: Configure, caller: CallerDep) -> ApiResponse:
     """Create a heartbeat, or change the one that is meant: by `uuid`, else `external_id`, else member and prompt."""
-    heartbeat, shown = await _change(caller, body, configuring.configure, body.configure_request(), caller.now())
+    request = replace(body.configure_request(), gate_headers=checked_headers(body.gate, caller.stack.settings))
+    heartbeat, shown = await _change(caller, body, configuring.configure, request, caller.now())
     return ApiResponse({"heartbeat": shown, "warnings": cadence_of(heartbeat).warnings()})
 
 

@@ -1,5 +1,6 @@
 """Scheduled tasks: create, read, list, pause, resume, cancel."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -7,6 +8,7 @@ from fastapi import APIRouter
 from sqlalchemy import Connection
 
 from api.deps import AccessQuery, Caller, CallerDep, P, query_params
+from api.gates import checked_headers
 from api.openapi import call
 from api.responses import ApiResponse
 from api.schemas.fields import OfBot
@@ -24,7 +26,8 @@ router = APIRouter(prefix="/v1/bot/task", tags=["Scheduled tasks"], strict_conte
 @router.post("/create", **call(OneTask))
 async def create(body: CreateTask, caller: CallerDep) -> ApiResponse:
     """Create a scheduled task: something to be done once, at a time or in some minutes, or again and again."""
-    return await _change(caller, body, store.create, body.member_id, body.new_task(), caller.now())
+    task = replace(body.new_task(), gate_headers=checked_headers(body.gate, caller.stack.settings))
+    return await _change(caller, body, store.create, body.member_id, task, caller.now())
 
 
 @router.post("/cancel", **call(OneTask))

@@ -15,6 +15,7 @@ from api.schemas.pages import PageNumber, Pagination, PerPage
 from api.schemas.scheduled import ScheduledObject, show_scheduled
 from api.schemas.variants import VariedFields
 from heartbeat.domain.field_types import Flag, is_blank
+from heartbeat.domain.gates import shown_gate
 from heartbeat.domain.heartbeat_fields import NULL_IS_LEFT_OUT, HeartbeatFields
 from heartbeat.store.heartbeats.configure import ConfigureRequest
 from heartbeat.store.pages import Page
@@ -182,6 +183,7 @@ def show(access: Access, heartbeat: Heartbeat, member_uuid: str | None, now: dat
     return {
         "uuid": columns["uuid"],
         **{name: columns[name] for name in CONFIGURED},
+        "gate": shown_gate(columns["gate"]),
         **show_scheduled(access, heartbeat, member_uuid, now),
         "enabled": int(columns["enabled"]),
         "credits_used": columns["period_credits"] if columns["period_start"] == period_start else 0,

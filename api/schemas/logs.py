@@ -32,7 +32,8 @@ Status = Literal["success", "error", "skipped", "cancelled", "running"]
 RESPONSE = "The agent's last answer."
 ERROR_MESSAGE = "Why it failed, in a sentence; null when it did not."
 SKIP_REASON = (
-    "Why it was skipped: overlap, missed, budget, plan, disabled_bot, held, needs_reconnect; null: it was not."
+    "Why it was skipped: overlap, missed, budget, plan, disabled_bot, held, needs_reconnect, unchanged, gate_failed; "
+    "null: it was not."
 )
 DURATION = "How long it took, in milliseconds; null while it runs, and of a tick that never ran."
 

@@ -14,7 +14,8 @@ from api.schemas.response_fields import PaginationField, Total
 from api.schemas.scheduled import ScheduledObject, show_scheduled
 from heartbeat.domain.cadence.tasks import TaskSchedule, from_cadence
 from heartbeat.domain.field_types import Positive, Text, Words
-from heartbeat.domain.heartbeat_fields import Prompt, TimeZone
+from heartbeat.domain.gates import Gate, GateField, shown_gate
+from heartbeat.domain.heartbeat_fields import GATE, Prompt, TimeZone
 from heartbeat.store.heartbeats.tasks import NewTask, made_by, status
 from heartbeat.store.heartbeats.tick_accounting import cadence_of
 from heartbeat.store.projects.access import Access
@@ -47,6 +48,7 @@ class CreateTask(OfBot):
         None, description="It is done after so many runs; null has no end.", examples=[4]
     )
     member_id: Key | None = Field(None, description="The subscriber it belongs to.", examples=[examples.MEMBER])
+    gate: GateField | None = Field(None, description=GATE, examples=[None])
 
     def new_task(self) -> NewTask:
         """What is asked for, as the store takes it."""
@@ -57,6 +59,7 @@ class CreateTask(OfBot):
             description=self.description,
             timezone=self.timezone or "UTC",
             max_executions=self.max_executions,
+            gate=self.gate,
         )
 
 
@@ -92,6 +95,7 @@ class TaskObject(ScheduledObject):
     )
     timezone: str = Field(description="An IANA name.", examples=["Europe/Berlin"])
     max_executions: int | None = Field(description="It is done after so many runs; null has no end.", examples=[4])
+    gate: Gate | None = Field(description=GATE, examples=[None])
     status: str = Field(description="active, paused, done or cancelled.", examples=["active"])
     made_by: str | None = Field(
         description="The log id of the run that made it; null for one made by hand.", examples=[examples.RUN]
@@ -134,6 +138,7 @@ def show_task(
         "schedule_config": schedule.schedule_config,
         "timezone": task.timezone,
         "max_executions": task.max_executions,
+        "gate": shown_gate(task.gate),
         "status": status(task),
         "made_by": maker,
     }

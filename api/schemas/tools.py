@@ -20,7 +20,6 @@ from pydantic import (
 
 from api.schemas.examples import example
 from api.schemas.fields import OfBot
-from api.schemas.headers import Headers
 from api.schemas.pages import PageNumber, PerPage
 from api.schemas.tool_fields import (
     ACTIVE,
@@ -49,6 +48,7 @@ from api.schemas.tool_fields import (
 from api.schemas.tool_sign_in import SignInFields
 from api.schemas.tool_template import TEMPLATE, TemplateName, may_come_from_template, or_of_template, with_template
 from heartbeat.domain.field_types import Flag
+from heartbeat.domain.headers import Headers
 
 AUTHORIZATION = {"Authorization": "Bearer abc123"}
 COLUMNS = ("server_label", "server_url", "transport", "risks", "is_enabled", "per_member", "elicitation")

@@ -9,7 +9,8 @@ from heartbeat.cli.output import print_error
 from heartbeat.secrets.keyring import CannotOpen, Keyring
 from heartbeat.settings import Settings
 from heartbeat.store.projects.sealed_addresses import seal_addresses
-from heartbeat.store.projects.sealed_secrets import SEALED_COLUMNS, seal_anew
+from heartbeat.store.projects.sealed_columns import SEALED_COLUMNS
+from heartbeat.store.projects.sealed_secrets import seal_anew
 
 BATCH_SIZE = 200
 

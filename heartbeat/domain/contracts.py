@@ -5,7 +5,9 @@ from typing import Literal
 
 Trigger = Literal["schedule", "manual", "probe"]
 RunStatus = Literal["running", "success", "error", "skipped", "cancelled"]
-SkipReason = Literal["overlap", "missed", "budget", "plan", "disabled_bot", "held", "needs_reconnect"]
+SkipReason = Literal[
+    "overlap", "missed", "budget", "plan", "disabled_bot", "held", "needs_reconnect", "unchanged", "gate_failed"
+]
 PauseReason = Literal["errors", "budget", "operator", "plan", "needs_reconnect"]
 
 AGENT_RUN = "AgentRun"
@@ -34,6 +36,8 @@ WIRE_NAMES = {
 class RunRequest:
     """Starts `AgentRun`. `version` is the row's version when the schedule was put.
 
+    `gated`: it had a gate then, which only spares a look at the row; a manual run asks its gate only if this is true.
+
     `run_uuid` is the id that a manual run was promised. `tick` (ISO-8601 UTC) is set when the product itself, and not
     the schedule, starts a tick that the schedule lost. `dry_run` is a rehearsal: tool calls that act are written down
     and not made.
@@ -45,6 +49,7 @@ class RunRequest:
     run_uuid: str | None = None
     tick: str | None = None
     dry_run: bool = False
+    gated: bool = False
 
 
 @dataclass(frozen=True)
@@ -65,7 +70,8 @@ class OpenRunInput:
 class OpenRunResult:
     """Whether the tick becomes a run, and its limits; `reason` says why it does not.
 
-    `run_uuid` is `None` for a tick that leaves no log. `model` is a label for Temporal's UI.
+    `run_uuid` is `None` for a tick that leaves no log. `model` is a label for Temporal's UI. `look_first`: nothing was
+    decided yet, for the heartbeat has a gate.
     """
 
     should_run: bool
@@ -78,6 +84,8 @@ class OpenRunResult:
     run_seconds: int = 900
     max_steps: int = 20
     tool_seconds: int = 60
+    look_first: bool = False
+    notification_uuids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

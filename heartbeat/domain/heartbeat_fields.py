@@ -20,6 +20,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 
 from heartbeat.domain.field_types import WHOLE, CreditBudget, Flag, Positive, Text, Words, require_storable
+from heartbeat.domain.gates import GateField
 
 Prompt = Annotated[
     Words,
@@ -46,6 +47,7 @@ Days = Annotated[
     AfterValidator(require_storable),
     Field(max_length=500),
 ]
+GATE = "Where to look before each tick: without news the tick is skipped, and costs nothing."
 Label = Annotated[Text, Field(min_length=1, max_length=200)]
 
 
@@ -129,6 +131,7 @@ class HeartbeatFields(PublishedFields):
         "do not start together.",
         examples=[60],
     )
+    gate: GateField | None = Field(None, description=GATE, examples=[None])
 
 
 # A null in a request clears what is empty in a new heartbeat; sent for anything else it counts as left out. A cron

@@ -17,7 +17,8 @@ from heartbeat.domain.secret_keys import new_key
 from heartbeat.secrets.connections import tokens_row
 from heartbeat.secrets.keyring import Keyring
 from heartbeat.store.database import Database
-from heartbeat.store.projects.sealed_secrets import SEALED_COLUMNS, seal_anew
+from heartbeat.store.projects.sealed_columns import SEALED_COLUMNS
+from heartbeat.store.projects.sealed_secrets import seal_anew
 from heartbeat.store.tools.connections import LEASE, due_refreshes
 from heartbeat.tool_servers.refreshing import refresh_all
 from tests.support.authorization_grants import Rotation

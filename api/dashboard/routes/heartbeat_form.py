@@ -182,7 +182,7 @@ BUTTONS = {"check": _check, THEIRS: _take_theirs}
 
 async def _saved(visitor: Visitor, form: Form, enable: bool) -> Heartbeat:
     require_heartbeat(form)
-    wanted = forms.request_of(form, (await visitor.access()).project.uuid)
+    wanted = forms.request_of(form, (await visitor.access()).project.uuid).sealed(visitor.stack.settings)
     heartbeat = await visitor.write(save_once, wanted, form.get("loaded"), enable, visitor.now())
     return await visitor.stack.schedules.sync_row(heartbeat)
 

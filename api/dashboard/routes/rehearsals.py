@@ -38,7 +38,7 @@ async def rehearse(request: Request, visitor: VisitorDep) -> Response:
     """Start a rehearsal of the form, saving nothing, and lead to its page."""
     form, stack, log_id = await read_form(request), visitor.stack, new_id("log")
     try:
-        asked = forms.request_of(form, (await visitor.access()).project.uuid)
+        asked = forms.request_of(form, (await visitor.access()).project.uuid).sealed(stack.settings)
         access = await visitor.write(_promise, asked, log_id, visitor.now())
         row, name = access.heartbeat_row, access.bot.name
         assert row is not None
@@ -131,10 +131,10 @@ def _access_to_draft(connection: Connection, access: Access, asked: FormRequest,
 def _configure_request(asked: FormRequest) -> ConfigureRequest:
     """A task is rehearsed as the heartbeat that asks the same."""
     if asked.configure is not None:
-        return asked.configure.configure_request()
+        return replace(asked.configure.configure_request(), gate_headers=asked.gate_headers)
     assert asked.task is not None
-    fields = {"prompt": asked.task.prompt, "timezone": asked.task.timezone or "UTC"}
-    return ConfigureRequest(fields, member_key=asked.task.member_id)
+    fields = {"prompt": asked.task.prompt, "timezone": asked.task.timezone or "UTC", "gate": asked.task.gate}
+    return ConfigureRequest(fields, member_key=asked.task.member_id, gate_headers=asked.gate_headers)
 
 
 def _rehearsal(connection: Connection, access: Access, uuid: str) -> tuple[ComparedRun, Rehearsal | None]:

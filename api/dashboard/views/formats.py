@@ -28,6 +28,8 @@ SKIPPED = {
     "disabled_bot": marked("The bot or its heartbeats were switched off."),
     "held": marked("A person had it skipped."),
     "needs_reconnect": marked("A person had to sign in to a tool again."),
+    "unchanged": marked("Its gate had nothing new."),
+    "gate_failed": marked("Its gate could not be read."),
 }
 TASK = {
     "active": marked("Active"),

@@ -44,6 +44,7 @@ LABELS = {
     "chat_mode": marked("What it may do"),
     "run_timeout_seconds": marked("Time limit in seconds"),
     "jitter_seconds": marked("Spread of the start in seconds"),
+    "gate": marked("Gate"),
 }
 # How often is chosen by several fields of the form.
 FIELDS = {

@@ -29,6 +29,8 @@ SKIPPED = {
     "disabled_bot": marked("The bot was off"),
     "held": marked("A person had it skipped"),
     "needs_reconnect": marked("A tool had to be signed in to"),
+    "unchanged": marked("Nothing new at its gate"),
+    "gate_failed": marked("Its gate could not be read"),
 }
 # Where a word stands, in the order in which people would look for it.
 PLACES = (("response", marked("Answer")), ("error_message", marked("Error")), ("prompt", marked("Prompt")))

@@ -14,10 +14,12 @@ from sqlalchemy import Connection, select
 from heartbeat.domain.cadence.cron import CadenceError
 from heartbeat.domain.cadence.ticks import Cadence
 from heartbeat.domain.errors import Conflict, Invalid
+from heartbeat.domain.gates import SealedHeaders
 from heartbeat.domain.heartbeat_fields import HeartbeatFields
 from heartbeat.domain.ids import new_id
 from heartbeat.settings import Plan
 from heartbeat.store.heartbeats import states
+from heartbeat.store.heartbeats.gate_columns import gate_columns
 from heartbeat.store.heartbeats.heartbeats import (
     IS_HEARTBEAT,
     count_heartbeats,
@@ -34,8 +36,8 @@ from heartbeat.store.tables.heartbeats import DRAFT, Heartbeat
 
 HEARTBEAT = columns(Heartbeat)
 
-# The columns that configure writes: the declared fields, and two that follow from them.
-COLUMNS = (*HeartbeatFields.model_fields, "prompt_hash", "anchor_at")
+# The columns that configure writes: the declared fields, and what follows from them.
+COLUMNS = (*HeartbeatFields.model_fields, "prompt_hash", "anchor_at", "sealed_gate_headers")
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ class ConfigureRequest:
     """What a configure asks for. `fields` has the `HeartbeatFields` that were sent, by name, and no others.
 
     `always_new`: none is meant that is there already, whatever its member and prompt. `draft` is the public id of the
-    draft that becomes the heartbeat, if that is a new one.
+    draft that becomes the heartbeat, if that is a new one. `gate_headers` are those that were sent with its gate.
     """
 
     fields: Mapping[str, Any]
@@ -52,6 +54,7 @@ class ConfigureRequest:
     enabled: bool | None = None
     always_new: bool = False
     draft: str | None = None
+    gate_headers: SealedHeaders | None = None
 
     @property
     def prompt(self) -> str:
@@ -166,12 +169,14 @@ def _new_columns(plan: Plan, prompt: str, now: datetime) -> dict[str, Any]:
     """A heartbeat of which only the prompt is known."""
     defaults = HeartbeatFields.model_construct(prompt=prompt).model_dump()
     interval_minutes = max(defaults["interval_minutes"], plan.min_interval_minutes)
-    return defaults | {"interval_minutes": interval_minutes, "anchor_at": now}
+    return defaults | {"interval_minutes": interval_minutes, "anchor_at": now, "sealed_gate_headers": None}
 
 
 def _applied(before: Mapping[str, Any], request: ConfigureRequest, now: datetime) -> dict[str, Any]:
     """What was left out stays as it was; a cron pattern and an interval replace each other."""
     after = {**before, **request.fields, "prompt_hash": _hash(request.prompt)}
+    if "gate" in request.fields:
+        after |= gate_columns(request.fields["gate"], request.gate_headers, before)
     if "cron_pattern" in request.fields:
         after["interval_minutes"] = None
     elif "interval_minutes" in request.fields:

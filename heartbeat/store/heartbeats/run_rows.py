@@ -37,6 +37,7 @@ def run_row(heartbeat: Heartbeat, now: datetime, **own: Any) -> dict[str, Any]:
         "dry_run": False,
         "replay_of": None,
         "paused_tools": None,
+        "gate": None,
         "scheduled_for": None,
         "started_at": now,
         "finished_at": now,

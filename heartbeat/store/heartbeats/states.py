@@ -20,8 +20,8 @@ from heartbeat.store.tables.runs import Run
 
 HEARTBEAT, RUN = columns(Heartbeat), columns(Run)
 
-# What a draft takes over from the heartbeat that it is for: the declared fields, and two that follow from them.
-FIELDS = frozenset({*HeartbeatFields.model_fields, "prompt_hash", "anchor_at"})
+# What a draft takes over from the heartbeat that it is for: the declared fields, and what follows from them.
+FIELDS = frozenset({*HeartbeatFields.model_fields, "prompt_hash", "anchor_at", "sealed_gate_headers"})
 NO_PAUSE: dict[str, Any] = {
     "pause_reason": None,
     "pause_since": None,
@@ -37,8 +37,8 @@ OFF = {"enabled": False, **NO_PAUSE, **NEXT_VERSION}
 
 # A change of one of these changes which ticks are due.
 DUE = {*CADENCE, "anchor_at", "enabled"}
-# What a schedule is made from: the beginning of the prompt is its summary.
-SCHEDULED = {*CADENCE, "anchor_at", "prompt", "jitter_seconds"}
+# What a schedule is made from: the beginning of the prompt is its summary, and whether there is a gate goes with it.
+SCHEDULED = {*CADENCE, "anchor_at", "prompt", "jitter_seconds", "gate"}
 
 _LOCKED = select(HEARTBEAT).where(HEARTBEAT.c.id == bindparam("id")).with_for_update(key_share=True)
 

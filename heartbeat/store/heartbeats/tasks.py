@@ -12,9 +12,11 @@ from heartbeat.domain.cadence import tasks
 from heartbeat.domain.cadence.cron import CadenceError
 from heartbeat.domain.cadence.ticks import Cadence
 from heartbeat.domain.errors import Forbidden, Invalid
+from heartbeat.domain.gates import Gate, SealedHeaders
 from heartbeat.domain.ids import new_id
 from heartbeat.settings import Plan
 from heartbeat.store.heartbeats import states
+from heartbeat.store.heartbeats.gate_columns import gate_columns
 from heartbeat.store.heartbeats.heartbeats import NOT_DELETED, lock_bot
 from heartbeat.store.heartbeats.plan_limits import require_gap, require_heartbeats, require_tasks
 from heartbeat.store.heartbeats.tick_accounting import cadence_of
@@ -45,7 +47,10 @@ STATES: dict[str, ColumnElement[bool]] = {
 
 @dataclass(frozen=True)
 class NewTask:
-    """A task that is asked for. `max_executions` of `None` has no end, but `once` is once."""
+    """A task that is asked for. `max_executions` of `None` has no end, but `once` is once.
+
+    `gate_headers` are those that were sent with its gate.
+    """
 
     name: str
     prompt: str
@@ -53,6 +58,8 @@ class NewTask:
     description: str | None = None
     timezone: str = "UTC"
     max_executions: int | None = None
+    gate: Gate | None = None
+    gate_headers: SealedHeaders | None = None
 
 
 @dataclass(frozen=True)
@@ -178,6 +185,7 @@ def insert_task(connection: Connection, owner: TaskOwner, task: NewTask, now: da
         anchor_at=cadence.anchor or now,
         timezone=task.timezone,
         max_executions=1 if cadence.run_at else task.max_executions,
+        **gate_columns(task.gate, task.gate_headers),
     )
     return states.create(connection, row, True, now)
 

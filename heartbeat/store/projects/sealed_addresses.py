@@ -9,7 +9,7 @@ from sqlalchemy import Connection, String, cast, select, update
 
 from heartbeat.domain.redaction import shown_address
 from heartbeat.secrets.keyring import CannotOpen, Keyring, config_row, url_row
-from heartbeat.store.projects.sealed_secrets import TARGET, TOOL
+from heartbeat.store.projects.sealed_columns import TARGET, TOOL
 
 
 def seal_addresses(connection: Connection, keyring: Keyring) -> int:

@@ -1,8 +1,9 @@
 """The tables of heartbeats and scheduled tasks: what should happen, and when."""
 
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Index, String, UniqueConstraint, text
+from sqlalchemy import JSON, Index, String, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 from heartbeat.domain.pauses import HeartbeatPause, PauseCause
@@ -29,6 +30,9 @@ class Heartbeat(SQLModel, table=True):
     made by an agent (`made_by_run_id`, `depth` 1) or by hand; one that is over is deleted, and `ended_as` says how:
     done or cancelled. `probe_at` is when one that paused for a passing cause is tried again, `probes` how often that
     was done in vain.
+
+    `gate` is what is looked at before a tick (`heartbeat/domain/gates.py`), with the names of its headers, which are
+    sealed apart from it for the `id` that it has.
 
     A draft is one of the `type` draft, deleted from the beginning: nothing lists, counts or schedules it. It takes the
     rehearsals of a heartbeat that is not saved yet, and becomes that heartbeat when it is saved.
@@ -66,6 +70,8 @@ class Heartbeat(SQLModel, table=True):
     approval_timeout_hours: int = 24
     catch_up: str = "once"
     jitter_seconds: int = 0
+    gate: dict[str, Any] | None = Field(default=None, sa_type=JSON)
+    sealed_gate_headers: str | None = None
     accounted_until: datetime = time()
     next_tick_at: datetime | None = time(default=None)
     error_count: int = 0

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import JSON, Index, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
-from heartbeat.store.tables import heartbeats  # noqa: F401 - rows here refer to rows there
+from heartbeat.store.tables import gates, heartbeats  # noqa: F401 - rows here refer to rows there
 from heartbeat.store.tables.types import BIG, time
 
 
@@ -15,7 +15,8 @@ class Run(SQLModel, table=True):
 
     `opening` is what its first message says before the prompt; `chat_mode` is `agent`, or `ask`: without tools. `cut`:
     its last answer ended at `max_reply_tokens`. `paused_tools` are those that its heartbeat uses and that it had to do
-    without, for they changed. `replay_of` is the log id of the run whose recorded tool results it is answered with.
+    without, for they changed. `gate` is what was seen there before it: the `reading`, its `outcome` and, of one that
+    failed, the `detail`. `replay_of` is the log id of the run whose recorded tool results it is answered with.
     `liked` is what a person said of it, with a note if they wrote one; `rated_by` is how they said it.
     """
 
@@ -55,6 +56,7 @@ class Run(SQLModel, table=True):
     rating_note: str | None = None
     rated_by: str | None = None
     rated_at: datetime | None = time(default=None)
+    gate: dict[str, Any] | None = Field(default=None, sa_type=JSON)
     scheduled_for: datetime | None = time(default=None)
     started_at: datetime = time()
     finished_at: datetime | None = time(default=None)

@@ -19,6 +19,7 @@ from api.dashboard.views.heartbeat_form import LABELS
 from api.dashboard.when_form import completed
 from heartbeat.domain.cadence.cron import CadenceError
 from heartbeat.domain.errors import Conflict, Forbidden, Invalid, InvalidMany, NotFound
+from heartbeat.domain.gates import Gate
 from heartbeat.domain.heartbeat_fields import HeartbeatFields
 from heartbeat.store.tables.heartbeats import Heartbeat
 
@@ -44,6 +45,7 @@ OTHER_VALUES: dict[str, Any] = {
     "chat_mode": "ask",
     "run_timeout_seconds": 60,
     "jitter_seconds": 30,
+    "gate": Gate(url="https://example.com/feed.json", select="/items", on_error="skip"),
 }
 
 

@@ -1,7 +1,11 @@
-"""The headers that a tool server is spoken to with. They are secrets: no message repeats one, not even half of one."""
+"""The headers that a tool server or the address of a gate is spoken to with.
+
+They are secrets: no message repeats one, not even half of one.
+"""
 
 import re
 from typing import Annotated, Any
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import BeforeValidator
 
@@ -33,3 +37,11 @@ def _headers(value: Any) -> Any:
 
 
 Headers = Annotated[dict[str, str], BeforeValidator(_headers)]
+
+USUAL_PORTS = {"http": 80, "https": 443}
+
+
+def origin_of(url: str) -> tuple[str, str | None, int | None]:
+    """Return scheme, host and port: headers that were given for one origin are sent to no other."""
+    parts: SplitResult = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port or USUAL_PORTS.get(parts.scheme)
