@@ -138,7 +138,7 @@ class ToolActivities:
         return result
 
     async def _tool(self, receipt: CallReceipt, tools: Toolset) -> OfferedTool | None:
-        offered = await self._toolbox.offered(receipt.run, tools)
+        offered = await self._toolbox.offered(receipt.run, tools, receipt.run.models)
         return next((tool for tool in offered if tool.name == receipt.call.name), None)
 
     async def _call(

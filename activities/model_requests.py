@@ -4,6 +4,7 @@ import time
 from collections.abc import Sequence
 from itertools import takewhile
 
+from activities.step_attempt import StepAttempt
 from heartbeat.agents.bodies.shapes import TokenUsage
 from heartbeat.agents.client import ProviderClients
 from heartbeat.agents.completion import Completion, CompletionRequest, Progress, RequestedCall
@@ -14,7 +15,7 @@ from heartbeat.agents.tools.definitions import OfferedTool
 from heartbeat.domain.first_message import first_message
 from heartbeat.settings import Settings
 from heartbeat.store.runs.steps import NewStep, ToolCall, Transcript
-from heartbeat.store.tables.runs import Run, Step
+from heartbeat.store.tables.runs import Step
 
 REPEATED_CALL = (
     "{model} repeated a tool call whose arguments the tool cannot take, after it was told what is wrong with them."
@@ -27,45 +28,47 @@ class ModelClient:
     def __init__(self, settings: Settings) -> None:
         self._providers = ProviderClients(settings)
 
-    async def ask(self, transcript: Transcript, tools: list[OfferedTool], number: int, attempt: int) -> NewStep:
-        """One request, as step `number`; raises `ModelFailure`."""
+    async def ask(self, transcript: Transcript, tools: list[OfferedTool], attempt: StepAttempt) -> NewStep:
+        """One request, an attempt at a step; raises `ModelFailure`."""
         run, started = transcript.run, time.monotonic()
         request = CompletionRequest(
-            run.model,
+            attempt.model,
             run.instruction,
             first_message(run.opening, run.prompt),
             run.max_reply_tokens,
-            [_turn(step) for step in transcript.steps],
+            [_turn(step, attempt.model) for step in transcript.steps],
             tools,
             _progress(transcript.steps, tools),
-            call_was_unreadable=transcript.failures[-1:] == ("malformed_tool_call",),
+            call_was_unreadable=attempt.codes[-1:] == ("malformed_tool_call",),
         )
         completion = await self._providers.complete(request)
         if _repeats_invalid_calls(transcript.steps, completion.calls):
             usage = TokenUsage(completion.input_tokens, completion.output_tokens)
-            raise ModelFailure("malformed_tool_call", REPEATED_CALL.format(model=run.model), usage=usage)
-        return _step(run, completion, number, attempt, round((time.monotonic() - started) * 1000))
+            raise ModelFailure("malformed_tool_call", REPEATED_CALL.format(model=attempt.model), usage=usage)
+        return _step(attempt, completion, round((time.monotonic() - started) * 1000))
 
     async def close(self) -> None:
         """Give the connections back."""
         await self._providers.close()
 
 
-def _step(run: Run, completion: Completion, number: int, attempt: int, duration_ms: int) -> NewStep:
+def _step(attempt: StepAttempt, completion: Completion, duration_ms: int) -> NewStep:
     return NewStep(
-        number=number,
+        number=attempt.step,
         answer=completion.text,
         messages=completion.messages,
-        model=run.model,
+        model=attempt.model,
         input_tokens=completion.input_tokens,
         output_tokens=completion.output_tokens,
         duration_ms=duration_ms,
         failure_code=completion.failure_code,
         failure=completion.failure,
         calls=[ToolCall(call.tool, call.call_id, call.arguments) for call in completion.calls],
-        attempt=attempt,
-        cost_nano_usd=cost_nano_usd(run.model, completion.input_tokens, completion.output_tokens),
+        attempt=attempt.number,
+        cost_nano_usd=cost_nano_usd(attempt.model, completion.input_tokens, completion.output_tokens),
         cut=completion.cut,
+        fell_back_from=attempt.fell_back_from,
+        fallback_reason=attempt.fallback_reason,
     )
 
 
@@ -87,7 +90,7 @@ def _progress(steps: Sequence[Step], tools: Sequence[OfferedTool]) -> Progress:
     return Progress(said, bool(names), any(name in acting for name in names))
 
 
-def _turn(step: Step) -> ModelTurn | ToolTurn:
+def _turn(step: Step, model: str) -> ModelTurn | ToolTurn:
     if step.kind == "model":
-        return ModelTurn(step.messages)
+        return ModelTurn(step.messages, by_another=step.model != model)
     return ToolTurn(step.name or "", step.call_id or "", step.answer)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from temporalio import activity
 
 from activities.clocks import TickClock, follow
-from heartbeat.agents.model_names import resolve_model
+from heartbeat.agents.model_names import resolve_fallbacks, resolve_model
 from heartbeat.agents.tools.built_in.tools import BUILT_IN
 from heartbeat.agents.tools.mcp.stdio import definitions_size
 from heartbeat.domain import credits
@@ -41,6 +41,7 @@ def run_limits(settings: Settings) -> RunLimits:
         rate=lambda model: rate_for(model, settings.credits_per_1000_tokens, settings.model_rates),
         cost_nano_usd=_cost_nano_usd,
         built_in_tokens=BUILT_IN_TEXT,
+        fallbacks=lambda model, names, chat_mode: resolve_fallbacks(model, names, chat_mode, settings),
     )
 
 
@@ -98,6 +99,7 @@ class RunActivities:
             True,
             run.uuid,
             model=run.model,
+            fallback_models=tuple(run.fallback_models or ()),
             step_seconds=settings.step_timeout_seconds,
             step_attempts=settings.step_attempts,
             run_seconds=run.run_timeout_seconds or settings.run_timeout_seconds,

@@ -16,6 +16,7 @@ from temporalio.exceptions import ApplicationError
 from activities.durable_write import write_durably
 from activities.heartbeating import heartbeating
 from activities.runs import run_limits
+from activities.step_attempt import StepAttempt, step_attempt
 from activities.toolbox import Toolbox
 from heartbeat.agents.bodies.shapes import TokenUsage
 from heartbeat.agents.failures import REPEATED, ModelFailure
@@ -63,8 +64,8 @@ class ModelActivities:
     async def think(self, step: ThinkInput) -> ThinkResult:
         """Ask the model once. A step whose answer is in the store already is not asked again."""
         transcript, tools = await self._begin(step)
-        if (answer := transcript.step(step.number)) is not None:
-            return _result(answer, transcript.steps)
+        if (known := transcript.step(step.number)) is not None:
+            return _result(known, transcript.steps)
         if transcript.run.status != "running":
             return ThinkResult()
         if transcript.shortage is not None:
@@ -72,8 +73,10 @@ class ModelActivities:
         if too_long := _too_long(transcript, self._settings.transcript_bytes):
             return ThinkResult(error_code="transcript_too_long", message=too_long)
         async with heartbeating():
-            new_step = await self._ask(transcript, tools, step.number, activity.info().attempt)
-            result = await self._settle(step.run_uuid, new_step)
+            answer = await self._ask(transcript, tools, step_attempt(transcript, step, activity.info().attempt))
+            if isinstance(answer, ThinkResult):
+                return answer
+            result = await self._settle(step.run_uuid, answer)
             if result.close_result is not None:
                 self._toolbox.close_run(step.run_uuid)
             return result
@@ -85,32 +88,44 @@ class ModelActivities:
 
     async def _begin(self, step: ThinkInput) -> tuple[Transcript, Toolset]:
         """Read the transcript, with the worst case reserved; the first attempt's was when the run was opened."""
-        if step.number == 1 and activity.info().attempt == 1:
+        if step.number == 1 and activity.info().attempt == 1 and not step.earlier_attempts:
             return await self._database.read_inline(_first_step, step.run_uuid)
         return await self._database.write(_later_step, step, self._limits, self._now())
 
-    async def _ask(self, transcript: Transcript, tools: Toolset, number: int, attempt: int) -> NewStep:
-        """Make the request and write down the attempts that came to nothing."""
+    async def _ask(self, transcript: Transcript, tools: Toolset, attempt: StepAttempt) -> NewStep | ThinkResult:
+        """Make the request and write down the attempts that came to nothing; or say which model is asked next."""
         client = await self._model_client()
-        if attempt > 1:
-            await self._note_lost(transcript, number, attempt - 1)
+        if attempt.number > 1:
+            await self._note_lost(transcript, attempt.before)
+        if (after := attempt.after_half_the_time()) is not None:
+            return ThinkResult(next_model=after, attempts=attempt.number - 1)
         try:
-            offered = await self._offered(transcript.run, tools)
-            return await client.ask(transcript, offered, number, attempt)
+            offered = await self._offered(transcript.run, tools, attempt.model)
+            return await client.ask(transcript, offered, attempt)
         except ModelFailure as failure:
-            await self._note_failed(transcript.run, failure, number, attempt)
+            await self._note_failed(transcript.run, failure, attempt)
+            error = _application_error(failure, attempt, self._settings.run_timeout_seconds)
+            if (after := attempt.after(failure.code, self._is_given_up(error))) is not None:
+                return ThinkResult(next_model=after, attempts=attempt.number)
             # Without its cause and the provider's words: they may hold what must not enter Temporal's history.
-            raise _application_error(failure, transcript.failures, self._settings.run_timeout_seconds) from None
+            raise error from None
         except asyncio.CancelledError:
-            await self._note_lost(transcript, number, attempt)
+            await self._note_lost(transcript, attempt)
             raise
 
-    async def _offered(self, run: Run, tools: Toolset) -> list[OfferedTool]:
-        """List what the model may ask for; of a replay also what the run that is replayed called and is gone.
+    def _is_given_up(self, error: ApplicationError) -> bool:
+        """Whether Temporal does not try again, or only after longer than another model may take to answer."""
+        wait = error.next_retry_delay or timedelta()
+        policy = activity.info().retry_policy
+        is_last = activity.info().attempt >= (policy.maximum_attempts if policy else self._settings.step_attempts)
+        return error.non_retryable or is_last or wait > timedelta(seconds=self._settings.step_timeout_seconds)
+
+    async def _offered(self, run: Run, tools: Toolset, model: str) -> list[OfferedTool]:
+        """List what this model may ask for; of a replay also what the run that is replayed called and is gone.
 
         What a server said to have changed since the last step is paused before it is offered again.
         """
-        offered = await self._toolbox.offered(run, tools)
+        offered = await self._toolbox.offered(run, tools, [model])
         changes = await self._toolbox.changed(run.uuid, offered)
         for change in changes:
             await self._database.write(record_change, run, change, self._now())
@@ -121,22 +136,20 @@ class ModelActivities:
         known = {tool.name for tool in offered}
         return [*offered, *(gone_tool(name) for name in names if name not in known)]
 
-    async def _note_failed(self, run: Run, failure: ModelFailure, number: int, attempt: int) -> None:
+    async def _note_failed(self, run: Run, failure: ModelFailure, attempt: StepAttempt) -> None:
         """Write the attempt down, and charge what it used."""
-        used = failure.usage or TokenUsage(0, 0)
-        usage = self._usage(run.model, number, attempt, used)
-        rate = self._limits.rate(run.model)
+        usage = self._usage(attempt, failure.usage or TokenUsage(0, 0))
         failed = FailedAttempt(usage, failure.code, failure.provider_words or None)
+        rate = self._limits.rate(attempt.model)
         await write_durably(self._database, note_failed, run.uuid, failed, rate, self._now())
 
-    async def _note_lost(self, transcript: Transcript, number: int, attempt: int) -> None:
-        run = transcript.run
-        most = TokenUsage(next_request_tokens(transcript, self._limits), 0)
-        await self._database.write(note_lost, run.id, self._usage(run.model, number, attempt, most), self._now())
+    async def _note_lost(self, transcript: Transcript, attempt: StepAttempt) -> None:
+        usage = self._usage(attempt, TokenUsage(next_request_tokens(transcript, self._limits), 0))
+        await self._database.write(note_lost, transcript.run.id, usage, self._now())
 
-    def _usage(self, model: str, number: int, attempt: int, used: TokenUsage) -> AttemptUsage:
-        cost = self._limits.cost_nano_usd(model, used.input_tokens, used.output_tokens)
-        return AttemptUsage(number, attempt, model, used.input_tokens, used.output_tokens, cost)
+    def _usage(self, attempt: StepAttempt, used: TokenUsage) -> AttemptUsage:
+        cost = self._limits.cost_nano_usd(attempt.model, used.input_tokens, used.output_tokens)
+        return AttemptUsage(attempt.step, attempt.number, attempt.model, used.input_tokens, used.output_tokens, cost)
 
     async def _settle(self, run_uuid: str, step: NewStep) -> ThinkResult:
         """Write and charge the step, which is paid for; an answer that asks for nothing more closes its run."""
@@ -207,17 +220,18 @@ def _load(settings: Settings) -> "ModelClient":
     return ModelClient(settings)
 
 
-def _application_error(failure: ModelFailure, earlier: Sequence[str], run_seconds: int) -> ApplicationError:
+def _application_error(failure: ModelFailure, attempt: StepAttempt, run_seconds: int) -> ApplicationError:
     """The failure as Temporal retries it: after the provider's Retry-After, unless that outlasts any run.
 
-    One that repeats itself, as an `earlier` one of this step did, is not tried a third time.
+    One that repeats itself, as an earlier one of this model did at this step, is not tried a third time.
     """
     wait = failure.retry_after
-    is_repeated = failure.code in REPEATED and any(code in REPEATED for code in earlier)
+    is_repeated = failure.code in REPEATED and any(code in REPEATED for code in attempt.codes)
     is_retryable = failure.retryable and not is_repeated and (wait is None or wait < run_seconds)
+    code, words = attempt.all_failed(failure.code, failure.words)
     return ApplicationError(
-        failure.words,
-        type=failure.code,
+        words,
+        type=code,
         non_retryable=not is_retryable,
         next_retry_delay=timedelta(seconds=wait) if is_retryable and wait else None,
     )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 from heartbeat.agents.model_names import takes_tools
 from heartbeat.agents.tools.definitions import Answers, McpServer, OfferedTool, ToolResult
-from heartbeat.domain.tool_limits import max_tools
+from heartbeat.domain.tool_limits import most_tools
 from heartbeat.secrets.keyring import CannotOpen, Keyring
 from heartbeat.settings import Settings
 from heartbeat.store.runs.tool_changes import ToolChange
@@ -39,17 +39,17 @@ class Toolbox:
         self._keyring = Keyring.from_settings(settings)
         self._sessions: Sessions | None = None
 
-    async def offered(self, run: Run, tools: Toolset) -> list[OfferedTool]:
-        """What the model of a run may ask for, in the same order every time; nothing if it is only asked."""
+    async def offered(self, run: Run, tools: Toolset, models: Sequence[str]) -> list[OfferedTool]:
+        """What any of these models of a run may ask for, in the same order every time; nothing if it is only asked."""
         from heartbeat.agents.tools.offered_tools import offer_tools, within_limit
 
-        if not takes_tools(run.chat_mode, run.model):
+        if not any(takes_tools(run.chat_mode, model) for model in models):
             return []
         servers = [self._connected(row, tools.connections.get(row.id)) for row in tools.servers]
         changed = await self._changed_listings(run.uuid)
         known = await offer_tools(tools.bot_uuid, servers, self._settings, changed)
         usable = [tool for tool in known if tool.server is not None or tool.name in tools.built_in]
-        return list(within_limit(usable, max_tools(run.model)))
+        return list(within_limit(usable, most_tools(models)))
 
     async def changed(self, run_uuid: str, offered: Sequence[OfferedTool]) -> list[ToolChange]:
         """Find those of the offered tools that are no longer what was pinned, where a server said that they changed."""

@@ -34,7 +34,7 @@ with workflow.unsafe.imports_passed_through():
         ThinkResult,
     )
     from heartbeat.domain.errors import RunLost
-    from workflows.endings import at_limit, ending
+    from workflows.endings import at_limit, ending, gave_no_answer
     from workflows.notify import start_notifying
     from workflows.options import HEARTBEAT_TIMEOUT, RETRY_FOREVER, TRANSACTION_TIMEOUT
 
@@ -53,6 +53,8 @@ TRANSACTION = workflow.LocalActivityConfig(start_to_close_timeout=TRANSACTION_TI
 class AgentRun:
     def __init__(self) -> None:
         self._decided: set[int] = set()
+        # Which of the run's models is asked. One that is down stays so for the next steps, until the run has waited.
+        self._model = 0
 
     @workflow.run
     async def run(self, request: RunRequest) -> RunResult:
@@ -103,12 +105,27 @@ class AgentRun:
         return CloseRunInput(opened.run_uuid, thought.status, thought.error_code, thought.message)
 
     async def _think(self, opened: OpenRunResult, number: int) -> ThinkResult:
+        """Ask the model and, while it is down, the next one: each in an activity of its own, with all its attempts."""
+        attempts = 0
+        while True:
+            thought = await self._ask(opened, number, attempts)
+            if thought.next_model is None:
+                return thought
+            self._model, attempts = thought.next_model, thought.attempts
+
+    async def _ask(self, opened: OpenRunResult, number: int, attempts: int) -> ThinkResult:
         assert opened.run_uuid is not None
-        return await workflow.execute_activity_method(
-            ModelActivities.think,
-            ThinkInput(opened.run_uuid, number),
-            **self._step_options(opened, opened.step_seconds, f"think {number} · {opened.model}"),
-        )
+        model = (opened.model, *opened.fallback_models)[self._model]
+        try:
+            return await workflow.execute_activity_method(
+                ModelActivities.think,
+                ThinkInput(opened.run_uuid, number, self._model, attempts),
+                **self._step_options(opened, opened.step_seconds, f"think {number} · {model}"),
+            )
+        except ActivityError as problem:
+            if not (gave_no_answer(problem) and self._model < len(opened.fallback_models)):
+                raise
+            return ThinkResult(next_model=self._model + 1, attempts=attempts + opened.step_attempts)
 
     async def _act_together(self, opened: OpenRunResult, calls: Sequence[PendingCall]) -> None:
         """Make calls side by side. When one fails the others are cancelled, and have ended before the run is closed."""
@@ -171,6 +188,7 @@ class AgentRun:
 
     def _renew_deadline(self, opened: OpenRunResult) -> None:
         self._deadline = workflow.now() + timedelta(seconds=opened.run_seconds)
+        self._model = 0
 
     async def _close(self, closing: CloseRunInput) -> CloseRunResult:
         return await self._shielded(

@@ -24,6 +24,12 @@ def ending(opened: OpenRunResult, problem: BaseException) -> CloseRunInput:
     return CloseRunInput(opened.run_uuid, "error", code, message)
 
 
+def gave_no_answer(problem: ActivityError) -> bool:
+    """Whether the last attempt at a step ran out of its time, or was lost with its worker."""
+    timed_out = isinstance(problem.__cause__, TimeoutError)
+    return timed_out and problem.retry_state == RetryState.MAXIMUM_ATTEMPTS_REACHED
+
+
 def at_limit(opened: OpenRunResult) -> CloseRunInput:
     """How a run ends whose model asks for more than its steps allow. The calls it asked for last are not made."""
     assert opened.run_uuid is not None

@@ -36,8 +36,10 @@ from heartbeat.store.tables.heartbeats import Heartbeat
 
 FIELDS = HeartbeatFields.model_fields
 NEW_BOT, OTHER_MODEL = "new", "other"
+OTHERWISE = ("cron_pattern", "interval_minutes", "active_days", "fallback_models")
 # Sent as they stand in the form; an empty one is cleared, or has its default where it cannot be empty.
-PLAIN = tuple(name for name in CONFIGURED if name not in ("cron_pattern", "interval_minutes", "active_days"))
+PLAIN = tuple(name for name in CONFIGURED if name not in OTHERWISE)
+MODELS = ("model", "fallback_models", "chat_mode")
 FLAGS = ("auto_resume",)
 # Where the API names a field otherwise than the form.
 OF_BOT = {"name": "bot_name", "model": "bot_model", "instruction": "bot_instruction"}
@@ -126,6 +128,8 @@ def task_values_of(form: Form) -> dict[str, Any]:
         "schedule_type": schedule_type,
         "schedule_config": config,
         "timezone": form.get("timezone"),
+        "model": form.get("model") or None,
+        "fallback_models": fallback_models(form),
         "max_executions": None if schedule_type == ONCE else form.get("max_executions") or "0",
     }
 
@@ -137,7 +141,7 @@ def outlook_values(form: Form) -> dict[str, Any]:
     values = values_of(form)
     budget = values["credit_budget"]
     return {
-        **{name: values[name] for name in (*CADENCE, "uuid") if name in values},
+        **{name: values[name] for name in (*CADENCE, *MODELS, "uuid") if name in values},
         "bot_id": NEW_BOT,
         "prompt": "-",
         "credit_budget": budget if is_number(str(budget)) else None,
@@ -149,6 +153,7 @@ def form_of(values: Mapping[str, Any], more: Iterable[tuple[str, str]] = ()) -> 
     values = {name: field.default for name, field in FIELDS.items() if not field.is_required()} | dict(values)
     fields = [(name, _text(values[name])) for name in PLAIN if name in values and name not in FLAGS]
     fields += [(name, "1") for name in FLAGS if values[name]]
+    fields += [("fallback_models", name) for name in values["fallback_models"]]
     fields += [("active_days", day) for day in (values["active_days"] or "").split(",") if day]
     pattern = values["cron_pattern"]
     fields += Form(beginning()).replaced(when_fields(pattern, None if pattern else values["interval_minutes"])).fields
@@ -191,7 +196,8 @@ def _field_name(form: Form, name: str, names: Mapping[str, str]) -> str:
         return "every"
     if name == "cron_pattern" and form.get("frequency") != CRON:
         return "frequency"
-    return names.get(name, name)
+    # What is wrong with one of several is said of all.
+    return names.get(name, "fallback_models" if name.startswith("fallback_models.") else name)
 
 
 def _unchecked_values(form: Form) -> dict[str, Any]:
@@ -228,7 +234,13 @@ def _plain_values(form: Form) -> dict[str, Any]:
     }
     values |= {name: form.get(name) == "1" for name in FLAGS}
     days = [day for day in form.all("active_days") if day]
+    values["fallback_models"] = fallback_models(form)
     return {**values, "active_days": ",".join(days) if 0 < len(days) < 7 else None}
+
+
+def fallback_models(form: Form) -> list[str]:
+    """Return those that are named, in order."""
+    return [name.strip() for name in form.all("fallback_models") if name.strip()]
 
 
 def _as_loaded(typed: str, loaded: Any) -> str:

@@ -18,6 +18,7 @@ from heartbeat.domain.errors import Invalid
 from heartbeat.store.bots.bots import create_bot
 from heartbeat.store.heartbeats import tasks
 from heartbeat.store.heartbeats.configure import configure
+from heartbeat.store.heartbeats.estimates import ModelRates
 from heartbeat.store.heartbeats.heartbeats import enable as switch_on
 from heartbeat.store.heartbeats.heartbeats import heartbeat as heartbeat_of
 from heartbeat.store.heartbeats.heartbeats import lock_bot
@@ -28,14 +29,14 @@ from heartbeat.store.projects.idempotency import LIFETIME, KeyedRequest, StoredR
 from heartbeat.store.tables.heartbeats import Heartbeat
 
 
-def look_ahead(connection: Connection, access: Access, form: Form, now: datetime) -> Preview:
+def look_ahead(connection: Connection, access: Access, form: Form, rates: ModelRates, now: datetime) -> Preview:
     """Work out what the form would lead to, its prompt and its bot still open; raises `CadenceError` and as preview."""
     access = _named(connection, access, form.get("uuid"), form.get("bot_id"))
     values = {"project_id": access.project.uuid, **forms.outlook_values(form)}
     if is_task(form):
-        return preview_task(connection, access, validated(CreateTask, values).new_task(), now)
+        return preview_task(connection, access, validated(CreateTask, values).new_task(), rates, now)
     request = validated(Configure, values).configure_request()
-    return preview(connection, access, replace(request, always_new=request.uuid is None), now)
+    return preview(connection, access, replace(request, always_new=request.uuid is None), rates, now)
 
 
 def save_once(

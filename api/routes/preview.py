@@ -7,6 +7,7 @@ from fastapi import APIRouter
 
 from api.deps import CallerDep
 from api.gates import checked_headers
+from api.model_rates import model_rates
 from api.openapi import call
 from api.responses import ApiResponse
 from api.schemas.preview import AskPreview, Previewed, show_preview
@@ -21,7 +22,7 @@ async def show(body: AskPreview, caller: CallerDep) -> ApiResponse:
     """Preview a heartbeat: its next ticks, what a month of them costs, and what to be warned of. Nothing is stored."""
     now = caller.now()
     request = replace(body.configure_request(), gate_headers=checked_headers(body.gate, caller.stack.settings))
-    outlook = await caller.read(body, preview, request, now)
+    outlook = await caller.read(body, preview, request, model_rates(caller.stack.settings), now)
     # Counting a year of ticks takes tens of milliseconds: not on the loop.
     ahead = await asyncio.to_thread(forecast, outlook.cadence, outlook.measured, outlook.budget, now, body.count)
     return ApiResponse(show_preview(ahead, outlook.measured, outlook.refusals))

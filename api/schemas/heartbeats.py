@@ -28,7 +28,7 @@ PAGE_SIZE = 20
 
 # What is empty in the example of a heartbeat.
 UNSET: dict[str, Any] = dict.fromkeys(
-    ("interval_minutes", "active_hours_start", "active_hours_end", "active_days", "run_timeout_seconds")
+    ("interval_minutes", "active_hours_start", "active_hours_end", "active_days", "run_timeout_seconds", "model")
 )
 
 

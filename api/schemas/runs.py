@@ -114,6 +114,15 @@ class StepObject(BaseModel):
     model: str | None = Field(
         description="The model of a model request; null for a tool call.", examples=[examples.MODEL]
     )
+    fell_back_from: str | None = Field(
+        description="The model that should have answered, where `model` stood in for it.",
+        examples=["anthropic:claude-haiku-5-5"],
+    )
+    fallback_reason: str | None = Field(
+        description="Why that one did not answer: the `failure_code` of its last attempt; `step_timeout` if it was "
+        "silent.",
+        examples=["overloaded"],
+    )
     input_tokens: InputTokens
     output_tokens: OutputTokens
     credits: int = Field(description="Credits that it was charged.", examples=[1])
@@ -142,7 +151,10 @@ class AttemptObject(BaseModel):
     created_at: WrittenAt
 
 
-TOOL_STEP = example(StepObject, failure_code=None, failure=None, model=None, input_tokens=0, output_tokens=0, credits=0)
+NO_FALLBACK = {"fell_back_from": None, "fallback_reason": None}
+TOOL_STEP = example(
+    StepObject, **NO_FALLBACK, failure_code=None, failure=None, model=None, input_tokens=0, output_tokens=0, credits=0
+)
 MODEL_STEP = example(
     StepObject, number=1, kind="model", name=None, arguments=None, answer="", failure_code=None, failure=None
 )
@@ -152,6 +164,10 @@ class RunObject(LogObject):
     """A run: its log so far, and what led there."""
 
     credits_held: int = Field(description="Credits reserved for the step under way.", examples=[0])
+    fallback_models: list[str] = Field(
+        description="The models that were asked, in this order, where the one before was down.",
+        examples=[["anthropic:claude-haiku-5-5"]],
+    )
     instruction: str = Field(
         description="The bot's instruction, as it was then.", examples=["You watch over a support desk."]
     )
@@ -173,7 +189,7 @@ class OneRun(BaseModel):
 
 def show_head(run: Row[Any], settings: Settings) -> dict[str, Any]:
     """A run without its steps: its log so far, and the credits it holds."""
-    return {**show_log(run, settings), "credits_held": run.credits_held}
+    return {**show_log(run, settings), "credits_held": run.credits_held, "fallback_models": run.fallback_models or []}
 
 
 def show_opening(run: Row[Any]) -> dict[str, Any]:
@@ -195,6 +211,8 @@ def show_step(step: Step, charged: int) -> dict[str, Any]:
         "failure_code": step.failure_code,
         "failure": step.failure,
         "model": step.model or None,
+        "fell_back_from": step.fell_back_from,
+        "fallback_reason": step.fallback_reason,
         "input_tokens": step.input_tokens,
         "output_tokens": step.output_tokens,
         "credits": charged,

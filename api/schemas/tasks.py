@@ -15,8 +15,8 @@ from api.schemas.scheduled import ScheduledObject, show_scheduled
 from heartbeat.domain.cadence.tasks import TaskSchedule, from_cadence
 from heartbeat.domain.field_types import Positive, Text, Words
 from heartbeat.domain.gates import Gate, GateField, shown_gate
-from heartbeat.domain.heartbeat_fields import GATE, Prompt, TimeZone
-from heartbeat.store.heartbeats.tasks import NewTask, made_by, status
+from heartbeat.domain.heartbeat_fields import GATE, FallbackModels, Model, Prompt, TimeZone
+from heartbeat.store.heartbeats.tasks import Models, NewTask, made_by, status
 from heartbeat.store.heartbeats.tick_accounting import cadence_of
 from heartbeat.store.projects.access import Access
 from heartbeat.store.projects.members import member_uuids
@@ -47,6 +47,8 @@ class CreateTask(OfBot):
     max_executions: Positive | None = Field(
         None, description="It is done after so many runs; null has no end.", examples=[4]
     )
+    model: Model = None
+    fallback_models: FallbackModels = []
     member_id: Key | None = Field(None, description="The subscriber it belongs to.", examples=[examples.MEMBER])
     gate: GateField | None = Field(None, description=GATE, examples=[None])
 
@@ -60,6 +62,7 @@ class CreateTask(OfBot):
             timezone=self.timezone or "UTC",
             max_executions=self.max_executions,
             gate=self.gate,
+            models=Models(self.model, self.fallback_models),
         )
 
 
@@ -96,13 +99,17 @@ class TaskObject(ScheduledObject):
     timezone: str = Field(description="An IANA name.", examples=["Europe/Berlin"])
     max_executions: int | None = Field(description="It is done after so many runs; null has no end.", examples=[4])
     gate: Gate | None = Field(description=GATE, examples=[None])
+    model: Model
+    fallback_models: FallbackModels
     status: str = Field(description="active, paused, done or cancelled.", examples=["active"])
     made_by: str | None = Field(
         description="The log id of the run that made it; null for one made by hand.", examples=[examples.RUN]
     )
 
 
-EXAMPLE = example(TaskObject, schedule="At 09:00, on Friday, Berlin time", next_run_at="2026-12-04T08:00:00Z")
+EXAMPLE = example(
+    TaskObject, model=None, schedule="At 09:00, on Friday, Berlin time", next_run_at="2026-12-04T08:00:00Z"
+)
 
 
 class OneTask(BaseModel):
@@ -139,6 +146,8 @@ def show_task(
         "timezone": task.timezone,
         "max_executions": task.max_executions,
         "gate": shown_gate(task.gate),
+        "model": task.model,
+        "fallback_models": task.fallback_models,
         "status": status(task),
         "made_by": maker,
     }

@@ -1,5 +1,7 @@
 """Which model a bot speaks to. Light: the API names models with it and never loads a provider's library."""
 
+from collections.abc import Sequence
+
 from heartbeat.settings import Settings
 
 PROVIDERS = ("openai", "anthropic", "google", "ollama", "local")
@@ -27,6 +29,13 @@ def resolve_model(name: str | None, settings: Settings) -> str:
         if name.startswith(prefixes):
             return f"{provider_of_name}:{name}"
     return f"{settings.default_provider}:{name}"
+
+
+def resolve_fallbacks(model: str, names: Sequence[str], chat_mode: str, settings: Settings) -> list[str]:
+    """Which models stand in for `model` (`provider:name`): each once, and with its tools where it has some."""
+    resolved = dict.fromkeys(resolve_model(name, settings) for name in names)
+    needs_tools = takes_tools(chat_mode, model)
+    return [name for name in resolved if name != model and (takes_tools(chat_mode, name) or not needs_tools)]
 
 
 def choose_default_model(settings: Settings) -> str:

@@ -12,6 +12,8 @@ from pydantic_ai.messages import (
     ModelRequest,
     ModelResponse,
     ModelResponsePart,
+    TextPart,
+    ThinkingPart,
     ToolCallPart,
     ToolReturnPart,
     UserPromptPart,
@@ -20,9 +22,10 @@ from pydantic_ai.messages import (
 
 @dataclass(frozen=True)
 class ModelTurn:
-    """A response of the model, as `Completion.messages` has it."""
+    """A response of the model, as `Completion.messages` has it; `by_another`: not of the model that reads it now."""
 
     messages: str
+    by_another: bool = False
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,7 @@ def messages_of(instruction: str, prompt: str, turns: Sequence[ModelTurn | ToolT
     for turn in turns:
         if isinstance(turn, ModelTurn):
             responses = [_strict(message, used) for message in ModelMessagesTypeAdapter.validate_json(turn.messages)]
+            responses = [_without_thoughts(response) for response in responses] if turn.by_another else responses
             waiting = [part for response in responses for part in response.parts if isinstance(part, ToolCallPart)]
             messages += responses
             continue
@@ -79,6 +83,12 @@ def _strict(message: ModelMessage, used: set[str]) -> ModelResponse:
     """A response whose calls have names and ids that every provider takes, and no id that is among those `used`."""
     assert isinstance(message, ModelResponse)
     return replace(message, parts=[_part(part, used) for part in message.parts])
+
+
+def _without_thoughts(response: ModelResponse) -> ModelResponse:
+    """What another model said, without what it thought: that is signed for it, or would be read as its words."""
+    spoken = [part for part in response.parts if not isinstance(part, ThinkingPart)]
+    return replace(response, parts=spoken or [TextPart("")])
 
 
 def _part(part: ModelResponsePart, used: set[str]) -> ModelResponsePart:

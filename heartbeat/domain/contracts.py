@@ -70,8 +70,8 @@ class OpenRunInput:
 class OpenRunResult:
     """Whether the tick becomes a run, and its limits; `reason` says why it does not.
 
-    `run_uuid` is `None` for a tick that leaves no log. `model` is a label for Temporal's UI. `look_first`: nothing was
-    decided yet, for the heartbeat has a gate.
+    `run_uuid` is `None` for a tick that leaves no log. `model`, and the `fallback_models` that may be asked after it,
+    are labels for Temporal's UI. `look_first`: nothing was decided yet, for the heartbeat has a gate.
     """
 
     should_run: bool
@@ -86,14 +86,21 @@ class OpenRunResult:
     tool_seconds: int = 60
     look_first: bool = False
     notification_uuids: tuple[str, ...] = ()
+    fallback_models: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class ThinkInput:
-    """One model request: step `number` of a run."""
+    """One model request: step `number` of a run.
+
+    `model_index` is which of the run's models is asked, 0 for its own; `earlier_attempts` is how many attempts at the
+    step were made when those before it were asked.
+    """
 
     run_uuid: str
     number: int
+    model_index: int = 0
+    earlier_attempts: int = 0
 
 
 @dataclass(frozen=True)
@@ -117,13 +124,16 @@ class CloseRunResult:
 class ThinkResult:
     """What a step came to: `calls` to make before the next one, or the end of the run.
 
-    With an `error_code` the run ends as an error. With a `close_result` it is closed already.
+    With an `error_code` the run ends as an error. With a `close_result` it is closed already. With a `next_model` the
+    step has no answer yet: that one, by its index, is asked next, `attempts` having been made.
     """
 
     calls: tuple[PendingCall, ...] = ()
     error_code: str | None = None
     message: str | None = None
     close_result: CloseRunResult | None = None
+    next_model: int | None = None
+    attempts: int = 0
 
     @property
     def status(self) -> RunStatus:

@@ -49,6 +49,33 @@ Days = Annotated[
 ]
 GATE = "Where to look before each tick: without news the tick is skipped, and costs nothing."
 Label = Annotated[Text, Field(min_length=1, max_length=200)]
+MAX_FALLBACKS = 3
+Model = Annotated[
+    Annotated[Words, Field(max_length=500)] | None,
+    Field(
+        description="`provider:name` or a bare name, in place of its bot's model; null: the bot's.",
+        examples=["anthropic:claude-sonnet-5-5"],
+    ),
+]
+
+
+def _names(value: Any) -> Any:
+    """Read a list of names, or a text with commas between them; each name once, in order."""
+    names = value.split(",") if isinstance(value, str) else value
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        return value
+    return list(dict.fromkeys(name.strip() for name in names if name.strip()))
+
+
+FallbackModels = Annotated[
+    list[Annotated[Text, Field(max_length=500)]],
+    BeforeValidator(_names, json_schema_input_type=str | list[str]),
+    Field(
+        max_length=MAX_FALLBACKS,
+        description="Up to three models that are asked, in this order, when the one before is down or unknown.",
+        examples=[["openai:gpt-5.4-mini"]],
+    ),
+]
 
 
 class PublishedFields(BaseModel):
@@ -104,6 +131,8 @@ class HeartbeatFields(PublishedFields):
         "others are logged as missed.",
         examples=["once"],
     )
+    model: Model = None
+    fallback_models: FallbackModels = []
     max_steps: Annotated[int, Field(ge=1, le=200), WHOLE] = Field(
         20,
         description="The most model requests and tool calls of one run together; a run that wants more ends as an "

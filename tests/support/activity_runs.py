@@ -14,7 +14,15 @@ from activities.runs import RunActivities
 from activities.think import ModelActivities
 from activities.toolbox import Toolbox
 from heartbeat.domain.clock import Clock
-from heartbeat.domain.contracts import ActInput, CloseRunInput, OpenRunInput, OpenRunResult, RunRequest, ThinkInput
+from heartbeat.domain.contracts import (
+    ActInput,
+    CloseRunInput,
+    OpenRunInput,
+    OpenRunResult,
+    RunRequest,
+    ThinkInput,
+    ThinkResult,
+)
 from heartbeat.domain.ids import new_id
 from heartbeat.settings import Settings
 from heartbeat.store.database import Database
@@ -64,8 +72,8 @@ class ActivityRuns:
 
     async def _take_steps(self, opened: OpenRunResult) -> CloseRunInput | None:
         assert opened.run_uuid is not None
-        uuid, number = opened.run_uuid, 1
-        while (thought := await _attempts(opened, self._models.think, ThinkInput(uuid, number))).calls:
+        uuid, number, self._model = opened.run_uuid, 1, 0
+        while (thought := await self._think(opened, uuid, number)).calls:
             number = thought.calls[-1].number + 1
             if number > opened.max_steps:
                 return at_limit(opened)
@@ -75,6 +83,15 @@ class ActivityRuns:
         if thought.close_result is not None:
             return None
         return CloseRunInput(uuid, thought.status, thought.error_code, thought.message)
+
+    async def _think(self, opened: OpenRunResult, uuid: str, number: int) -> ThinkResult:
+        attempts = 0
+        while True:
+            asked = ThinkInput(uuid, number, self._model, attempts)
+            thought: ThinkResult = await _attempts(opened, self._models.think, asked)
+            if thought.next_model is None:
+                return thought
+            self._model, attempts = thought.next_model, thought.attempts
 
 
 async def _later(heartbeat_uuid: str) -> bool:

@@ -41,6 +41,7 @@ SPEAKING = (
     "heartbeat/domain/cadence/ticks.py",
     "heartbeat/domain/cadence/zones.py",
     "heartbeat/domain/errors.py",
+    "heartbeat/domain/fallbacks.py",
     "heartbeat/domain/field_types.py",
     "heartbeat/domain/forecast.py",
     "heartbeat/domain/gate_fields.py",

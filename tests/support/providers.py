@@ -1,6 +1,8 @@
 """A model of each dialect, whose provider is a server on loopback."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 from heartbeat.settings import Settings
 from tests.support.raw_provider import RawProvider
@@ -21,3 +23,9 @@ def settings_for(provider: RawProvider) -> Settings:
         google_api_key="k-test",
         step_timeout_seconds=20,
     )
+
+
+def corpus_response(name: str) -> tuple[int, dict[str, str], Any]:
+    """The response that a file of the corpus has, such as `anthropic/call`."""
+    shape = json.loads((CORPUS / f"{name}.json").read_text())
+    return shape.get("status", 200), shape.get("headers", {}), shape.get("text", shape.get("body"))

@@ -100,23 +100,28 @@ class ScriptedRun:
         act: Callable[[int], Awaitable[ActResult]],
         *numbers: int,
         closed: CloseRunResult = CloseRunResult("success"),  # noqa: B008
+        opened: OpenRunResult = OPENED,
+        silent_models: int = 0,
     ) -> None:
         """The model asks once, for the calls that are steps `numbers`; `act(number)` makes one of them.
 
-        Its second answer closes the run, with `closed` left to do.
+        Its second answer closes the run, with `closed` left to do. So many of its models never answer.
         """
         self._act = act
         self._asked = ThinkResult(tuple(PendingCall(number, f"tool_{number}") for number in numbers))
         self._closed = closed
+        self._opened, self._silent_models = opened, silent_models
         self.events: list[str] = []
 
     @activity.defn
     async def open_run(self, opening: OpenRunInput) -> OpenRunResult:
-        return OPENED
+        return self._opened
 
     @activity.defn
     async def think(self, step: ThinkInput) -> ThinkResult:
-        return self._asked if step.number == 1 else ThinkResult(close_result=self._closed)
+        if step.model_index < self._silent_models:
+            await for_ever()
+        return self._asked if step.number == 1 and self._asked.calls else ThinkResult(close_result=self._closed)
 
     @activity.defn
     async def act(self, step: ActInput) -> ActResult:

@@ -38,6 +38,7 @@ from tests.support.receiver import Receiver
 from tests.support.receiver import says as answers
 from tests.support.scripted_run import (
     FAILS,
+    OPENED,
     TAKES_LONG,
     WAITS_FOR_A_PERSON,
     Calls,
@@ -84,6 +85,8 @@ async def test_answers(working: World, model: ModelServer) -> None:
     model.script(asks(("report", {"outcome": "nothing_to_report"})))
     await record_run(working, "limit_of_steps", max_steps=1)
     await record_run(working, "skipped", max_steps=5, credit_budget=1)
+    model.reply = lambda request: fails(404, "model_not_found") if request["model"] == "scripted" else says("Done.")
+    await record_run(working, "fell_back", credit_budget=None, fallback_models=["openai:other"])
 
 
 @ON_SQLITE
@@ -220,6 +223,15 @@ async def test_upkeep(working: World) -> None:
 async def record_scripted(client: Client, name: str, run: ScriptedRun) -> None:
     async with run.started(client) as handle:
         await record(client, name, handle.id)
+
+
+async def test_a_model_that_says_nothing(temporal: Client) -> None:
+    run = ScriptedRun(no_call, opened=replace(OPENED, step_seconds=1, fallback_models=("other",)), silent_models=1)
+    await record_scripted(temporal, "fell_back_from_silence", run)
+
+
+async def no_call(number: int) -> ActResult:
+    return ActResult()
 
 
 async def test_calls_together(temporal: Client) -> None:

@@ -30,6 +30,7 @@ from api.dashboard.views.heartbeat_form import EditorRows
 from api.dashboard.views.heartbeats import title
 from api.dashboard.when_form import ONCE, completed, executions, is_task, when_values
 from api.dashboard.zones import reader_zone
+from api.model_rates import model_rates
 from heartbeat.agents.model_offers import ModelOffer, offered_models
 from heartbeat.domain.cadence.cron import CadenceError
 from heartbeat.domain.errors import Invalid, InvalidMany, NotFound, ProductError
@@ -205,8 +206,7 @@ def _edited_meanwhile(editor: Editor, problem: EditedMeanwhile) -> Editor:
 
 async def _show(visitor: Visitor, editor: Editor) -> Response:
     frame, rows = await visitor.read_framed(_rows, editor.heartbeat_uuid)
-    # The bot of a heartbeat that is there has its model.
-    offers = [] if rows.heartbeat else await asyncio.to_thread(offered_models, visitor.stack.settings)
+    offers = await asyncio.to_thread(offered_models, visitor.stack.settings)
     form = editor.form if editor.is_sent else _with_ollama(editor.form, offers)
     form = completed(_with_draft(_with_bot(form, rows), rows))
     templates = gallery()
@@ -235,7 +235,7 @@ async def _outlook(visitor: Visitor, form: Form) -> tuple[views.OutlookView | No
     """Look ahead; `None` while the form leaves open when it is due, with what is wrong by fields."""
     now = visitor.now()
     try:
-        ahead = await visitor.read(look_ahead, form, now)
+        ahead = await visitor.read(look_ahead, form, model_rates(visitor.stack.settings), now)
     except (Invalid, InvalidMany) as problem:
         return None, forms.form_errors(problem, form)
     except (CadenceError, NotFound):

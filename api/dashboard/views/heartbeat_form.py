@@ -39,6 +39,8 @@ LABELS = {
     "label": marked("Name"),
     "auto_resume": marked("Try again by itself after a pause"),
     "catch_up": marked("After an outage"),
+    "model": marked("Model"),
+    "fallback_models": marked("Models that stand in for it"),
     "max_steps": marked("Most steps of a run"),
     "approval_timeout_hours": marked("Hours to wait for an approval"),
     "chat_mode": marked("What it may do"),
@@ -137,6 +139,7 @@ class Choices:
     bots: Pairs
     members: list[tuple[str, Pairs]]
     models: Pairs
+    named_models: Pairs
     frequencies: Pairs
     days: Pairs
     nths: Pairs
@@ -176,7 +179,8 @@ def choices(rows: EditorRows, offers: Sequence[ModelOffer], form: Form) -> Choic
     return Choices(
         bots=_bot_options(rows.bots, form.get("bot_id")),
         members=_member_options(rows, form.get("member_id")) if is_new else [],
-        models=model_options(offers) if offers else [],
+        models=model_options(offers),
+        named_models=[(offer.name, _priced(offer)) for offer in offers],
         frequencies=translated(frequencies),
         days=[(str(day), str(day)) for day in sorted(EVERY_DAY)],
         nths=translated(NTHS),

@@ -123,7 +123,7 @@ def _step(step: Step, charged: int, times: RunTimes) -> StepNode:
         arguments=call,
         answer=step.answer,
         result=formats.start(step.answer, LINE) if is_tool else "",
-        state=": ".join(filter(None, [_(state) if state else "", step.progress])),
+        state=_fallback(step) or ": ".join(filter(None, [_(state) if state else "", step.progress])),
         input_tokens=step.input_tokens,
         output_tokens=step.output_tokens,
         credits=charged,
@@ -131,6 +131,14 @@ def _step(step: Step, charged: int, times: RunTimes) -> StepNode:
         bar=times.bar(step),
         failure=None if rehearsed else translate(step.failure or "") or step.failure_code,
     )
+
+
+def _fallback(step: Step) -> str:
+    """Say which model should have answered, and why it did not."""
+    if not step.fell_back_from:
+        return ""
+    words = {"model": step.fell_back_from, "reason": step.fallback_reason}
+    return _("in place of %(model)s, which failed (%(reason)s)") % words
 
 
 def _asked_with(call: Sequence[Argument]) -> str:

@@ -27,6 +27,7 @@ def run_row(heartbeat: Heartbeat, now: datetime, **own: Any) -> dict[str, Any]:
         "opening": None,
         "chat_mode": heartbeat.chat_mode,
         "model": "",
+        "fallback_models": None,
         "max_reply_tokens": 0,
         "max_steps": heartbeat.max_steps,
         "run_timeout_seconds": heartbeat.run_timeout_seconds,

@@ -1,7 +1,7 @@
 """Scheduled tasks: made by hand or by an agent, listed, cancelled. Each is a heartbeat's row of another type."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
 from typing import Any
@@ -46,10 +46,19 @@ STATES: dict[str, ColumnElement[bool]] = {
 
 
 @dataclass(frozen=True)
+class Models:
+    """A task's own model in place of its bot's, and those that stand in for it."""
+
+    model: str | None = None
+    fallback_models: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
 class NewTask:
     """A task that is asked for. `max_executions` of `None` has no end, but `once` is once.
 
-    `gate_headers` are those that were sent with its gate.
+    `gate_headers` are those that were sent with its gate. Without `models` it has those of what it is made for, or its
+    bot's.
     """
 
     name: str
@@ -60,6 +69,7 @@ class NewTask:
     max_executions: int | None = None
     gate: Gate | None = None
     gate_headers: SealedHeaders | None = None
+    models: Models | None = None
 
 
 @dataclass(frozen=True)
@@ -169,8 +179,10 @@ def insert_task(connection: Connection, owner: TaskOwner, task: NewTask, now: da
     require_heartbeats(owner.project, owner.plan, owner.bot)
     cadence = task_cadence(owner.project, owner.plan, task, now)
     _require_room(connection, owner)
+    models: dict[str, Any] = vars(task.models) if task.models else {}
     row = Heartbeat.model_construct(
         **owner.columns,
+        **models,
         uuid=new_id("task"),
         type=TASK,
         project_id=owner.bot.project_id,

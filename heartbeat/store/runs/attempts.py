@@ -27,7 +27,7 @@ RESERVED = (
     .with_for_update(of=RUN, key_share=True)
 )
 FAILURES = (
-    select(ATTEMPT.c.failure_code)
+    select(ATTEMPT.c.model, ATTEMPT.c.failure_code)
     .where(
         ATTEMPT.c.run_id == bindparam("run"), ATTEMPT.c.step == bindparam("step"), ATTEMPT.c.failure_code.is_not(None)
     )
@@ -78,6 +78,14 @@ class FailedAttempt:
     usage: AttemptUsage
     code: str
     provider_words: str | None = None
+
+
+@dataclass(frozen=True)
+class StepFailure:
+    """An attempt at a step that failed: the model that was asked, and the code of why it did not answer."""
+
+    model: str
+    code: str
 
 
 def reserved_run(connection: Connection, run_uuid: str, step: int) -> tuple[Run, datetime | None]:
@@ -138,9 +146,9 @@ def record_attempt(
     return connection.execute(insert_once(connection.dialect.name, ATTEMPT), row).first() is not None
 
 
-def failures(connection: Connection, run_id: int, step: int) -> tuple[str, ...]:
-    """The codes of the attempts at a step that failed, in order."""
-    return tuple(connection.execute(FAILURES, {"run": run_id, "step": step}).scalars())
+def failures(connection: Connection, run_id: int, step: int) -> tuple[StepFailure, ...]:
+    """The attempts at a step that failed, in order."""
+    return tuple(StepFailure(*row) for row in connection.execute(FAILURES, {"run": run_id, "step": step}))
 
 
 def last_provider_words(connection: Connection, run_id: int) -> str | None:

@@ -88,6 +88,7 @@ class RunCandidate:
     project: Project
     plan: Plan
     model: str
+    fallback_models: list[str]
     max_reply_tokens: int
     opening: str
     missing: MissingTools
@@ -118,7 +119,9 @@ def candidate_of(
     """`others` is what `CLAIMED` selects after the heartbeat."""
     bot, project, tool_text, changed_tools, has_targets, has_memories, needs_sign_in = others
     heartbeat, bot = varied(claim.variant, heartbeat, bot)
-    model, max_reply_tokens = limits.model(bot.model), bot.max_reply_tokens or limits.max_reply_tokens
+    model = limits.model(heartbeat.model or bot.model)
+    fallbacks = limits.fallbacks(model, heartbeat.fallback_models, heartbeat.chat_mode)
+    max_reply_tokens = bot.max_reply_tokens or limits.max_reply_tokens
     missing = MissingTools()
     if changed_tools or tool_text >= MANY_TOOLS:
         missing = missing_tools(connection, heartbeat, model, len(built_in(bot.attributes, has_targets)))
@@ -136,11 +139,12 @@ def candidate_of(
         project=project,
         plan=limits.plan(project.plan),
         model=model,
+        fallback_models=fallbacks,
         max_reply_tokens=max_reply_tokens,
         opening=opening,
         missing=missing,
         needs_sign_in=needs_sign_in,
-        credits=limits.max_credits(model, tokens, max_reply_tokens),
+        credits=limits.max_credits([model, *fallbacks], tokens, max_reply_tokens),
         period_start=start,
         period_end=end,
         now=now,

@@ -1,6 +1,6 @@
 """What the settings add to the rows when a run is opened or goes on: plans, models, rates, limits."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from heartbeat.domain import credits
@@ -10,6 +10,8 @@ from heartbeat.settings import Plan
 @dataclass(frozen=True)
 class RunLimits:
     """`model` says which model a bot means, `rate` its credits for each started 1,000 tokens.
+
+    `fallbacks` says which models stand in for one, by the names that a heartbeat has for them and its chat mode.
 
     `cost_nano_usd` says what a request of a model costs the operator, by the tokens it reads and writes.
 
@@ -24,11 +26,12 @@ class RunLimits:
     cost_nano_usd: Callable[[str, int, int], int] = lambda *_: 0
     built_in_tokens: Mapping[str, int] = field(default_factory=dict)
     own_tokens: int = 0
+    fallbacks: Callable[[str, Sequence[str], str], list[str]] = lambda model, names, chat_mode: list(names)
 
     def tool_tokens(self, tools: Iterable[str]) -> int:
         """No fewer tokens than a model reads of these built-in tools and the operator's."""
         return self.own_tokens + sum(self.built_in_tokens.get(name, 0) for name in tools)
 
-    def max_credits(self, model: str, input_tokens: int, output_tokens: int) -> int:
-        """The most credits of a request that reads and writes no more than these tokens."""
-        return credits.cost(input_tokens + output_tokens, self.rate(model))
+    def max_credits(self, models: Iterable[str], input_tokens: int, output_tokens: int) -> int:
+        """The most credits of a request that reads and writes no more than these tokens, whichever model answers it."""
+        return credits.cost(input_tokens + output_tokens, max(map(self.rate, models)))

@@ -185,6 +185,7 @@ def _insert(connection: Connection, candidate: RunCandidate, refusal: Refusal | 
         trigger=claim.trigger,
         instruction=candidate.bot.instruction,
         model=candidate.model,
+        fallback_models=candidate.fallback_models or None,
         max_reply_tokens=candidate.max_reply_tokens,
         dry_run=claim.dry_run,
         replay_of=claim.variant.replay_of if claim.variant else None,

@@ -15,7 +15,7 @@ from heartbeat.domain.first_message import first_message
 from heartbeat.store.credits.budgets import Budgets, Shortage, reserve
 from heartbeat.store.credits.ledger import Reservation, account_of, enter_hold
 from heartbeat.store.rows import all_joined, columns, first, insert_once, joined, many
-from heartbeat.store.runs.attempts import AttemptUsage, charge, failures, record_attempt, reserved_run
+from heartbeat.store.runs.attempts import AttemptUsage, StepFailure, charge, failures, record_attempt, reserved_run
 from heartbeat.store.runs.limits import RunLimits
 from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.heartbeats import Heartbeat
@@ -71,6 +71,8 @@ class NewStep:
     attempt: int = 1
     cost_nano_usd: int = 0
     cut: bool = False
+    fell_back_from: str | None = None
+    fallback_reason: str | None = None
 
     @property
     def usage(self) -> AttemptUsage:
@@ -83,13 +85,13 @@ class NewStep:
 class Transcript:
     """A run and its steps so far. With a `shortage` the next one cannot be paid for.
 
-    `failures` are the codes of the attempts at the next step that failed.
+    `failures` are the attempts at the next step that failed.
     """
 
     run: Run
     steps: list[Step]
     shortage: Shortage | None = None
-    failures: tuple[str, ...] = ()
+    failures: tuple[StepFailure, ...] = ()
 
     def step(self, number: int) -> Step | None:
         """The step with this number, if it was made before."""
@@ -117,7 +119,7 @@ def begin_step(connection: Connection, run_uuid: str, number: int, limits: RunLi
     if run.status != "running" or run.credits_held or transcript.step(number):
         return transcript
     start, end = project.period(now)
-    max_credits = limits.max_credits(run.model, next_request_tokens(transcript, limits), run.max_reply_tokens)
+    max_credits = limits.max_credits(run.models, next_request_tokens(transcript, limits), run.max_reply_tokens)
     reservation = Reservation(number, f"reserve-{len(transcript.failures) + 1}" if transcript.failures else "reserve")
     budgets = Budgets(heartbeat, bot, project, limits.plan(project.plan).credits_per_month, start, end)
     shortage = reserve(connection, budgets, max_credits, now)
@@ -166,7 +168,16 @@ def settle_step(
     return stored, [call for call in written if call]
 
 
-TOOL = {"answer": "", "messages": "", "model": "", "input_tokens": 0, "output_tokens": 0, "duration_ms": 0}
+TOOL = {
+    "answer": "",
+    "messages": "",
+    "model": "",
+    "fell_back_from": None,
+    "fallback_reason": None,
+    "input_tokens": 0,
+    "output_tokens": 0,
+    "duration_ms": 0,
+}
 
 
 def _call(run_id: int, number: int, call: ToolCall, now: datetime) -> dict[str, object]:

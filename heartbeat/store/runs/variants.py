@@ -93,6 +93,9 @@ def varied(variant: Variant | None, heartbeat: Heartbeat, bot: Bot) -> tuple[Hea
     changes = variant.changes if variant else {}
     of_heartbeat = {name: changes[name] for name in OF_HEARTBEAT if name in changes}
     of_bot = {name: changes[name] for name in OF_BOT if name in changes}
+    if "model" in changes:
+        # It shows what this model does, and no other.
+        of_heartbeat |= {"model": None, "fallback_models": []}
     return (
         Heartbeat.model_construct(**{**vars(heartbeat), **of_heartbeat}) if of_heartbeat else heartbeat,
         Bot.model_construct(**{**vars(bot), **of_bot}) if of_bot else bot,

@@ -62,6 +62,8 @@ class Heartbeat(SQLModel, table=True):
     depth: int = 0
     ended_as: str | None = None
     chat_mode: str = "agent"
+    model: str | None = None
+    fallback_models: list[str] = Field(default_factory=list, sa_type=JSON)
     enabled: bool = False
     credit_budget: int | None = None
     max_consecutive_errors: int = 5

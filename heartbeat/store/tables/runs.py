@@ -40,6 +40,7 @@ class Run(SQLModel, table=True):
     error_code: str | None = None
     error_message: str | None = None
     model: str
+    fallback_models: list[str] | None = Field(default=None, sa_type=JSON)
     max_reply_tokens: int
     max_steps: int = 20
     run_timeout_seconds: int | None = None
@@ -62,6 +63,11 @@ class Run(SQLModel, table=True):
     finished_at: datetime | None = time(default=None)
     duration_ms: int | None = Field(default=None, sa_type=BIG)
     created_at: datetime = time()
+
+    @property
+    def models(self) -> list[str]:
+        """The models that may answer it, in the order in which they are asked."""
+        return [self.model, *(self.fallback_models or ())]
 
     __table_args__ = (
         UniqueConstraint("heartbeat_id", "scheduled_for", name="uq_run_tick"),
@@ -123,7 +129,8 @@ class Step(SQLModel, table=True):
     A tool call is written `asked` with the answer that asks for it, `called` when somebody sets out to make it, and
     `done` with its outcome: a call found `called` was made or not, nobody knows. `answer` is what the model or the
     tool said, `messages` a model's answer as JSON; `name`, `call_id` and `arguments` (JSON) are a tool call's, and so
-    is `progress`: what its server said last of how far it has come, while it is being made.
+    is `progress`: what its server said last of how far it has come, while it is being made. Where `model` stood in for
+    another one, `fell_back_from` is that, and `fallback_reason` is the code of what kept it from answering.
     """
 
     id: int = Field(default=None, primary_key=True, sa_type=BIG)
@@ -141,6 +148,8 @@ class Step(SQLModel, table=True):
     failure_code: str | None = None
     failure: str | None = None
     model: str
+    fell_back_from: str | None = None
+    fallback_reason: str | None = None
     input_tokens: int
     output_tokens: int
     duration_ms: int

@@ -40,6 +40,8 @@ OTHER_VALUES: dict[str, Any] = {
     "label": "Nightly",
     "auto_resume": False,
     "catch_up": "none",
+    "model": "anthropic:claude-haiku-5-5",
+    "fallback_models": ["openai:gpt-5.4-mini", "google:gemini-2.5-flash"],
     "max_steps": 7,
     "approval_timeout_hours": 3,
     "chat_mode": "ask",

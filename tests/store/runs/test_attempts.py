@@ -31,6 +31,10 @@ def begin(database: Database, run: Run) -> Transcript:
     return database.write_now(lambda c: begin_step(c, run.uuid, 1, LIMITS, NOW))
 
 
+def codes(transcript: Transcript) -> list[str]:
+    return [failure.code for failure in transcript.failures]
+
+
 def entries(database: Database) -> list[tuple[str, int, int]]:
     table = columns(Entry)
     shown = select(table.c.kind, table.c.credits, table.c.held).where(table.c.run_id.is_not(None)).order_by(table.c.id)
@@ -44,9 +48,9 @@ def test_a_paid_failure_is_charged_once_and_reserved_for_anew(database: Database
     assert (after.credits_charged, after.credits_held, after.tokens_used, after.cost_nano_usd) == (2, 0, 1100, 5)
     for _ in range(2):
         transcript = begin(database, run)
-    assert (transcript.failures, transcript.shortage) == (("bad_answer",), None)
+    assert (codes(transcript), transcript.shortage) == (["bad_answer"], None)
     fail(database, run, UNPAID, "unreachable")
-    assert begin(database, run).failures == ("bad_answer", "unreachable")
+    assert codes(begin(database, run)) == ["bad_answer", "unreachable"]
     database.write_now(lambda c: settle_step(c, run.uuid, ANSWER, 1, NOW))
     assert entries(database) == [("reserve", 0, 2), ("failed-1", 2, -2), ("reserve-2", 0, 2), ("settle", 1, -2)]
     after = database.read_now(lambda c: run_by_uuid(c, run.uuid))
