@@ -18,7 +18,8 @@ TYPES = ("heartbeat", "scheduled_task")
 NO_MODEL = "none"
 
 COUNT, CREDITS, TOKENS = "Logs.", "Credits that were charged.", "Tokens read and written."
-SUCCESS_RATE = "100 × success / all, to one decimal."
+SUCCESS_RATE = "100 × success / all but those that were unchanged, to one decimal."
+UNCHANGED = "Of the skipped ones, those at which the gate had nothing new."
 
 
 class ReadStats(OfBot):
@@ -51,6 +52,7 @@ class OfDay(BaseModel):
     success: int = Field(description="Runs that succeeded.", examples=[1])
     error: int = Field(description="Runs that failed.", examples=[0])
     skipped: int = Field(description="Ticks that were skipped.", examples=[0])
+    unchanged: int = Field(description=UNCHANGED, examples=[0])
     cancelled: int = Field(description="Runs that were cancelled.", examples=[0])
     credits: int = Field(description=CREDITS, examples=[2])
     tokens: int = Field(description=TOKENS, examples=[450])
@@ -73,6 +75,7 @@ class StatsObject(BaseModel):
     success_count: int = Field(description="Runs that succeeded.", examples=[18])
     error_count: int = Field(description="Runs that failed.", examples=[1])
     skipped_count: int = Field(description="Ticks that were skipped.", examples=[1])
+    unchanged_count: int = Field(description=UNCHANGED, examples=[0])
     cancelled_count: int = Field(description="Runs that were cancelled.", examples=[0])
     success_rate: float = Field(description=SUCCESS_RATE, examples=[90.0])
     total_tokens: int = Field(description=TOKENS, examples=[9_000])
@@ -109,6 +112,7 @@ def show_stats(stats: Stats) -> dict[str, Any]:
         "success_count": sums.success,
         "error_count": sums.error,
         "skipped_count": sums.skipped,
+        "unchanged_count": sums.unchanged,
         "cancelled_count": sums.cancelled,
         "success_rate": sums.success_rate,
         "total_tokens": sums.tokens,
@@ -147,6 +151,7 @@ def _of_day(day: str, sums: RunSums) -> dict[str, Any]:
         "success": sums.success,
         "error": sums.error,
         "skipped": sums.skipped,
+        "unchanged": sums.unchanged,
         "cancelled": sums.cancelled,
         "credits": sums.credits,
         "tokens": sums.tokens,

@@ -67,12 +67,29 @@ async def test_everything_is_added_up_by_type_and_by_day(api: Api) -> None:
         "success": 2,
         "error": 1,
         "skipped": 0,
+        "unchanged": 0,
         "cancelled": 0,
         "credits": 6,
         "tokens": 3750,
     }
     assert (await stats(api, bot, days=1))["total_executions"] == 3
     assert (await stats(api, bot, days=365))["total_executions"] == 7
+
+
+async def test_ticks_at_which_a_gate_had_nothing_new_are_counted_apart(api: Api) -> None:
+    bot = await api.bot()
+    row = await api.row(await api.heartbeat(bot))
+
+    def seed(connection: Connection) -> None:
+        for reason in ("unchanged", "unchanged", "overlap"):
+            a_run(connection, row, "skipped", skip_reason=reason)
+        a_run(connection, row, "success")
+
+    await api.database.write(seed)
+    totals = await stats(api, bot)
+    names = ("total_executions", "skipped_count", "unchanged_count", "success_rate")
+    assert [totals[name] for name in names] == [4, 3, 2, 50.0]
+    assert [day["unchanged"] for day in totals["time_series"]] == [2]
 
 
 async def test_each_model_has_its_own_sums_and_its_real_cost(api: Api) -> None:

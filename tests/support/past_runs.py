@@ -55,7 +55,10 @@ def a_run(connection: Connection, heartbeat: Heartbeat, status: str = "success",
         spent = {"tokens": "tokens_used", "credits": "credits_charged", "cost_nano_usd": "cost_nano_usd"}
         if status != "skipped":
             spent["duration_ms"] = "duration_ms"
-        added = {status: 1, **{name: row[column] for name, column in spent.items()}}
+        unchanged = int(row["skip_reason"] == "unchanged")
+        apart = {"unchanged_count": HEARTBEAT.c.unchanged_count + unchanged}
+        connection.execute(update(HEARTBEAT).where(HEARTBEAT.c.id == heartbeat.id).values(apart))
+        added = {status: 1, "unchanged": unchanged, **{name: row[column] for name, column in spent.items()}}
         of_type = Heartbeat.model_construct(**{**vars(heartbeat), "type": row["type"]})
         add_to_day(connection, of_type, row["created_at"], added, row["model"])
     return uuid

@@ -8,8 +8,10 @@ from urllib.parse import urlencode
 from api.dashboard.translations import gettext as _
 from api.dashboard.translations import marked, ngettext
 from api.dashboard.views import formats
+from api.dashboard.views.gates import news_line
 from heartbeat.domain.durations import quantile
 from heartbeat.store.overview.daily_numbers import DayNumbers, Days
+from heartbeat.store.tables.credits import RunSums
 
 PERIODS, DEFAULT = (7, 30, 90), 30
 # In the charts' own units, which are about pixels: bars stand between `TOP` and `BASE`.
@@ -56,7 +58,10 @@ class Chart:
 
 @dataclass(frozen=True)
 class ChartPanel:
-    """The charts of some days, the same numbers as rows of a table, and the other periods as number and address."""
+    """The charts of some days, the same numbers as rows of a table, and the other periods as number and address.
+
+    `news` says how many of the ticks were runs, where gates had nothing new.
+    """
 
     days: int
     periods: list[tuple[int, str]]
@@ -65,6 +70,7 @@ class ChartPanel:
     width: float
     first: str
     last: str
+    news: str | None
 
 
 def p50(numbers: DayNumbers) -> int:
@@ -84,9 +90,19 @@ def _counts(numbers: DayNumbers) -> str:
         words.append(_number(_("%(number)s failed"), sums.error))
     if sums.cancelled:
         words.append(_number(_("%(number)s cancelled"), sums.cancelled))
-    if sums.skipped:
-        words.append(_number(_("%(number)s skipped"), sums.skipped))
+    if skipped := _skipped(sums):
+        words.append(_number(_("%(number)s skipped"), skipped))
+    if sums.unchanged:
+        words.append(
+            _number(
+                ngettext("%(number)s time nothing new", "%(number)s times nothing new", sums.unchanged), sums.unchanged
+            )
+        )
     return ", ".join(words)
+
+
+def _skipped(sums: RunSums) -> int:
+    return sums.skipped - sums.unchanged
 
 
 def _number(words: str, number: int) -> str:
@@ -131,16 +147,18 @@ STATUSES = {
     "skipped": marked("Skipped"),
     "error": marked("Failed"),
 }
-CREDITS, COST, TOTAL = _of("credits"), _of("cost_nano_usd"), _of("total")
+CREDITS, COST = _of("credits"), _of("cost_nano_usd")
+# Beside ticks without news no run would be seen.
+WITH_NEWS = _of("with_news")
 KINDS = (
     ChartKind(
         "runs",
         marked("Runs a day"),
-        {status: _of(status) for status in STATUSES},
-        TOTAL,
+        {**{status: _of(status) for status in STATUSES}, "skipped": lambda numbers: _skipped(numbers.sums)},
+        WITH_NEWS,
         _counts,
         formats.number,
-        TOTAL,
+        WITH_NEWS,
         STATUSES,
     ),
     ChartKind(
@@ -196,6 +214,7 @@ def panel(days: Days, path: str, runs: Mapping[str, str]) -> ChartPanel:
         width=WIDTH / count,
         first=formats.day(min(shown)),
         last=formats.day(max(shown)),
+        news=news_line(total.sums, count),
     )
 
 
@@ -253,6 +272,6 @@ def _sum(days: Iterable[DayNumbers]) -> DayNumbers:
 
 def _row(name: str, numbers: DayNumbers) -> list[str]:
     sums, durations = numbers.sums, numbers.durations
-    counts = (sums.success, sums.error, sums.cancelled, sums.skipped, sums.credits)
+    counts = (sums.success, sums.error, sums.cancelled, _skipped(sums), sums.unchanged, sums.credits)
     took = (formats.took(p50(numbers)), formats.took(p95(numbers))) if durations else ("", "")
     return [name, *map(formats.number, counts), formats.dollars(sums.cost_nano_usd), *took]

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, bindparam, exists, select, update
+from sqlalchemy import Connection, bindparam, case, exists, select, update
 
 from heartbeat.domain.contracts import SkipReason
 from heartbeat.domain.failure_policy import Ending
@@ -50,7 +50,9 @@ SKIP = (
     .values(
         skipped_count=HEARTBEAT.c.skipped_count + 1,
         missed_count=HEARTBEAT.c.missed_count + bindparam("missed"),
-        last_status="skipped",
+        unchanged_count=HEARTBEAT.c.unchanged_count + bindparam("unchanged"),
+        # It says what came of the last tick that had something to do.
+        last_status=case((bindparam("unchanged") == 1, HEARTBEAT.c.last_status), else_="skipped"),
         updated_at=bindparam("now"),
     )
 )
@@ -216,9 +218,10 @@ def _skip(connection: Connection, heartbeat: Heartbeat, run: Run, refusal: Refus
     """
     if run.dry_run:
         return False
-    missed = refusal.skip_reason == "missed"
-    connection.execute(SKIP, {"heartbeat_id": heartbeat.id, "missed": int(missed), "now": now})
-    add_to_day(connection, heartbeat, run.created_at, {"skipped": 1})
+    missed, unchanged = refusal.skip_reason == "missed", int(run.skip_reason == "unchanged")
+    counted = {"missed": int(missed), "unchanged": unchanged, "now": now}
+    connection.execute(SKIP, {"heartbeat_id": heartbeat.id, **counted})
+    add_to_day(connection, heartbeat, run.created_at, {"skipped": 1, "unchanged": unchanged})
     if missed:
         assert run.scheduled_for is not None
         record_missed_ticks(connection, heartbeat, [run.scheduled_for], now)

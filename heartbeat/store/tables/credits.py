@@ -51,11 +51,15 @@ class Usage(SQLModel, table=True):
 
 
 class RunSums(SQLModel):
-    """Logs by status, what they cost together, and how many people liked and disliked."""
+    """Logs by status, what they cost together, and how many people liked and disliked.
+
+    `unchanged` are those of the skipped whose gate had nothing new.
+    """
 
     success: int = 0
     error: int = 0
     skipped: int = 0
+    unchanged: int = 0
     cancelled: int = 0
     duration_ms: int = Field(default=0, sa_type=BIG)
     tokens: int = Field(default=0, sa_type=BIG)
@@ -75,8 +79,13 @@ class RunSums(SQLModel):
 
     @property
     def success_rate(self) -> float:
-        """Per cent of all, with one decimal."""
-        return round(100 * self.success / self.total, 1) if self.total else 0.0
+        """Per cent of all that were to run, with one decimal."""
+        return round(100 * self.success / self.with_news, 1) if self.with_news else 0.0
+
+    @property
+    def with_news(self) -> int:
+        """All but those whose gate had nothing new."""
+        return self.total - self.unchanged
 
     @property
     def liked_rate(self) -> float | None:

@@ -80,6 +80,7 @@ class Heartbeat(SQLModel, table=True):
     total_error_count: int = 0
     success_count: int = 0
     skipped_count: int = 0
+    unchanged_count: int = 0
     missed_count: int = 0
     cancelled_count: int = 0
     period_start: datetime | None = time(default=None)

@@ -59,6 +59,15 @@ def test_each_chart_says_what_the_days_came_to_and_those_before() -> None:
     assert bar.href == "/runs?bot_id=bot_1&since=2026-11-20&until=2026-11-20&zone=UTC"
 
 
+def test_ticks_without_news_are_said_and_not_drawn() -> None:
+    shown = panel(days(ran(), ran(success=8, error=1, skipped=1_432, unchanged=1_431)), "/", {})
+    assert shown.charts[0].total == "9 runs, 1 failed, 1 skipped, 1,431 times nothing new"
+    assert (shown.charts[0].top, sum(part.height for part in shown.charts[0].bars[0].segments)) == ("10", 100)
+    assert shown.news == "In 1 days: 1,441 ticks, 9 runs, 1,431 times nothing new, 1 skipped."
+    assert shown.rows[0][1:6] == ["8", "1", "0", "1", "1,431"]
+    assert panel(days(ran(), ran(success=8, skipped=1)), "/", {}).news is None
+
+
 def test_a_project_without_runs_has_empty_charts() -> None:
     charts = panel(days(*[DayNumbers() for _ in range(14)]), "/stats", {}).charts
     assert [(chart.name, chart.total) for chart in charts] == [("runs", "0 runs")]
@@ -95,6 +104,6 @@ async def test_pages_show_the_days_that_are_asked_for(owner: Owner, path: str, f
     assert "4 runs, 1 failed</p>" in pages["90"]
     assert "1 run in the 90 days before" in pages["90"]
     [row] = re.findall(r"<tr><th scope=\"row\">All 7 days</th>(.*?)</tr>", pages["7"])
-    assert re.findall(r">([^<]*)</td>", row) == ["2", "1", "0", "0", "21", "$5.00", "1.9 s", "4.0 s"]
+    assert re.findall(r">([^<]*)</td>", row) == ["2", "1", "0", "0", "0", "21", "$5.00", "1.9 s", "4.0 s"]
     assert f'href="{path}?days=90" aria-current="true"' in pages["90"]
     assert "style=" not in pages[""].replace("stylesheet", "")
