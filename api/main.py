@@ -30,6 +30,7 @@ from api.routes import (
     logs,
     notifications,
     preview,
+    project_holds,
     project_runs,
     runs,
     stats,
@@ -89,7 +90,7 @@ def create_app(
 def _routes() -> list[BaseRoute]:
     """Every route as it is: those of a router that is included are built anew, and matched twice at each request."""
     of_runs = (triggers, logs, stats, runs, project_runs, approvals, findings, notifications)
-    nouns = (heartbeats, held_ticks, preview, tasks, *of_runs, credits, bots, tools, subscribers, health)
+    nouns = (heartbeats, held_ticks, preview, tasks, *of_runs, project_holds, credits, bots, tools, subscribers, health)
     return [*(route for noun in nouns for route in noun.router.routes), *pages]
 
 

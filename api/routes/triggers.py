@@ -1,6 +1,7 @@
 """Runs by hand: trigger a heartbeat and answer with what its run came to, or cancel what is in progress."""
 
 import asyncio
+from datetime import datetime
 from time import monotonic
 from typing import Any
 
@@ -18,6 +19,7 @@ from heartbeat.domain.contracts import RunResult
 from heartbeat.domain.errors import Conflict, NotFound
 from heartbeat.domain.ids import new_id
 from heartbeat.store.heartbeats.plan_limits import require_heartbeats
+from heartbeat.store.heartbeats.project_holds import require_no_hold
 from heartbeat.store.projects.access import Access, as_public_id
 from heartbeat.store.runs.runs import runs_in_progress, runs_of
 from heartbeat.store.runs.variants import promise_rehearsal
@@ -38,9 +40,8 @@ async def trigger(body: Trigger, caller: CallerDep) -> ApiResponse:
     With `dry_run` it is a rehearsal: what acts is written down and not done. It may have another prompt, model or
     instruction than what is saved.
     """
-    stack, access = caller.stack, await caller.access(body)
-    heartbeat = access.heartbeat
-    require_heartbeats(access.project, access.plan, access.bot)
+    stack = caller.stack
+    access, heartbeat = await caller.read_inline(body, _startable, caller.now())
     log_id = caller.claim.new_id("log") if caller.claim else new_id("log")
     deadline = monotonic() + stack.settings.trigger_wait if body.wait else 0
     if body.dry_run and body.changes:
@@ -63,6 +64,14 @@ async def cancel(body: Cancel, caller: CallerDep) -> ApiResponse:
     results = await caller.read(body, _results, heartbeat, list(workflows))
     result = _together(results or [_without_log(next(iter(workflows)), ends)])
     return ApiResponse({"result": result}, 202 if result["status"] == "running" else 200)
+
+
+def _startable(connection: Connection, access: Access, now: datetime) -> tuple[Access, Heartbeat]:
+    """Raises `NotFound`, `Forbidden`, or `Conflict` while the project is on hold."""
+    heartbeat = access.heartbeat
+    require_heartbeats(access.project, access.plan, access.bot)
+    require_no_hold(connection, access.project, now)
+    return access, heartbeat
 
 
 def _cancellable(connection: Connection, access: Access, log_id: str | None) -> tuple[Heartbeat, list[Run]]:

@@ -16,7 +16,9 @@ from heartbeat.domain.errors import ProductError, Unavailable
 from heartbeat.domain.forecast import runs_per_month
 from heartbeat.domain.ids import new_id
 from heartbeat.settings import Settings
+from heartbeat.store.clock import database_time
 from heartbeat.store.database import Database
+from heartbeat.store.heartbeats.project_holds import require_no_hold
 from heartbeat.store.heartbeats.tick_accounting import cadence_of
 from heartbeat.store.overview.projects import heartbeat_and_bot
 from heartbeat.store.runs.rehearsals import Rehearsal, rehearsal
@@ -111,7 +113,9 @@ async def _rehearse(settings: Settings, heartbeat_uuid: str, project_uuid: str |
 
 
 def _heartbeat_and_bot(connection: Connection, heartbeat_uuid: str, project_uuid: str | None) -> tuple[Heartbeat, Bot]:
-    return heartbeat_and_bot(connection, named_or_only_project(connection, project_uuid), heartbeat_uuid)
+    project = named_or_only_project(connection, project_uuid)
+    require_no_hold(connection, project, database_time(connection))
+    return heartbeat_and_bot(connection, project, heartbeat_uuid)
 
 
 def _report(connection: Connection, heartbeat: Heartbeat, run_uuid: str) -> RehearsalReport:

@@ -1,7 +1,7 @@
 """Runs that no schedule starts, runs that are to end, and what became of them."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -22,6 +22,8 @@ from heartbeat.temporal.summaries import run_summary
 
 RunHandle = WorkflowHandle[object, RunResult]
 
+# Runs that are cancelled side by side.
+CONCURRENCY = 10
 # How long a Temporal that is slow is waited for when a run is to be cancelled.
 CANCEL_TIMEOUT = timedelta(seconds=15)
 
@@ -89,6 +91,19 @@ async def cancel_run(client: Client, workflow_id: str, run_id: str | None = None
             "temporal_unavailable", "Temporal cannot be reached, so the run was not cancelled; try again shortly."
         ) from problem
     return handle
+
+
+async def cancel_runs(client: Client, runs: Sequence[Run]) -> int:
+    """Ask the workflows of these runs to end them, as far as Temporal answers; returns how many it took."""
+    taken = 0
+    for start in range(0, len(runs), CONCURRENCY):
+        batch = runs[start : start + CONCURRENCY]
+        asked = (cancel_run(client, run.workflow_id or "", run.workflow_run_id) for run in batch)
+        answers = await asyncio.gather(*asked, return_exceptions=True)
+        taken += sum(not isinstance(answer, BaseException) for answer in answers)
+        if taken < start + len(batch):
+            break
+    return taken
 
 
 async def result_within(handle: RunHandle, seconds: float) -> RunResult | None:

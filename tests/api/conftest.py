@@ -1,7 +1,9 @@
 """The real application over a real store and a real Temporal, and a client that holds a key of one project."""
 
 import contextlib
+import threading
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 
 import pytest
 from fastapi import FastAPI
@@ -12,7 +14,7 @@ from api.main import create_app
 from heartbeat.store.database import Database
 from tests.support.api import Api, owner, settings_for
 from tests.support.databases import fresh_database
-from tests.support.model_server import ModelServer
+from tests.support.model_server import ModelServer, Reply, says
 from tests.support.notified_owner import ours
 from tests.support.tool_owner import down, locked_desk, shop
 
@@ -43,6 +45,14 @@ async def alone(database: Database, temporal: Client) -> AsyncIterator[Api]:
     """An owner who has the application, the store and the task queue to itself."""
     async with owner(create_app(settings_for(database.url, temporal), database, temporal)) as api:
         yield api
+
+
+@pytest.fixture
+def never(model: ModelServer) -> Iterator[Reply]:
+    """An answer that does not come while the test runs."""
+    let_go = threading.Event()
+    yield replace(says("Too late."), wait_for=let_go)
+    let_go.set()
 
 
 @pytest.fixture

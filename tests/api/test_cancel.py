@@ -2,11 +2,8 @@
 
 import asyncio
 import threading
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
-
-import pytest
 
 import worker
 from api.schemas.runs import Cancelled
@@ -15,14 +12,6 @@ from heartbeat.temporal.client import connect
 from tests.support.api import Api, error_of
 from tests.support.model_server import ModelServer, Reply, asks, says
 from tests.support.patience import PATIENCE, until
-
-
-@pytest.fixture
-def never(model: ModelServer) -> Iterator[Reply]:
-    """An answer that does not come while the test runs."""
-    let_go = threading.Event()
-    yield replace(says("Too late."), wait_for=let_go)
-    let_go.set()
 
 
 async def a_heartbeat(api: Api, **fields: object) -> dict[str, Any]:

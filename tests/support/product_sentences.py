@@ -58,6 +58,7 @@ SPEAKING = (
     "heartbeat/store/heartbeats/held_ticks.py",
     "heartbeat/store/heartbeats/plan_limits.py",
     "heartbeat/store/heartbeats/preview.py",
+    "heartbeat/store/heartbeats/project_holds.py",
     "heartbeat/store/heartbeats/tasks.py",
     "heartbeat/store/heartbeats/tick_accounting.py",
     "heartbeat/store/notifications/*.py",

@@ -19,6 +19,7 @@ from api.dashboard.views.heartbeats import title
 from api.schemas.variants import VariedFields
 from heartbeat.domain.errors import Conflict, NotFound
 from heartbeat.store.heartbeats.plan_limits import require_heartbeats
+from heartbeat.store.heartbeats.project_holds import require_no_hold
 from heartbeat.store.overview.projects import access_to_heartbeat, heartbeat_of_run
 from heartbeat.store.projects.access import Access
 from heartbeat.store.runs.comparisons import ComparedRun, compared_runs
@@ -127,6 +128,7 @@ def _promised(
 ) -> tuple[Access, str]:
     access = _access_of_run(connection, access, run_uuid)
     require_heartbeats(access.project, access.plan, access.bot)
+    require_no_hold(connection, access.project, now)
 
     def promise(log_id: str) -> None:
         if dry_run:

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, exists, select
 
 from heartbeat.domain.failure_policy import BUDGET_EXHAUSTED, Ending, cooled_down, next_probe
 from heartbeat.store.heartbeats import states
+from heartbeat.store.heartbeats.project_holds import HOLD, IN_FORCE
 from heartbeat.store.notifications.events import RESUMED, record_event
 from heartbeat.store.notifications.run_events import record_pause
 from heartbeat.store.rows import columns, many
@@ -32,16 +33,19 @@ def probe_id(heartbeat: Heartbeat) -> str:
 def due_probes(connection: Connection, now: datetime, limit: int) -> list[Heartbeat]:
     """The paused heartbeats whose cool-down is over and that are not being tried at this moment, longest due first.
 
-    Not those whose bot is switched off: they are tried when it is on again.
+    Not those whose bot is switched off or whose project is on hold: they are tried when that is over.
     """
     trying = RUN.c.trigger == "probe", RUN.c.status == "running"
     under_way = exists().where(RUN.c.heartbeat_id == HEARTBEAT.c.id, *trying)
+    on_hold = exists().where(HOLD.c.project_id == HEARTBEAT.c.project_id, IN_FORCE)
     due = (
         select(HEARTBEAT)
         .join(BOT, BOT.c.id == HEARTBEAT.c.bot_id)
-        .where(HEARTBEAT.c.probe_at <= now, HEARTBEAT.c.deleted_at.is_(None), BOT.c.status, BOT.c.heartbeat, ~under_way)
+        .where(HEARTBEAT.c.probe_at <= now, HEARTBEAT.c.deleted_at.is_(None), BOT.c.status, BOT.c.heartbeat)
+        .where(~under_way, ~on_hold)
     )
-    return many(connection, Heartbeat, due.order_by(HEARTBEAT.c.probe_at, HEARTBEAT.c.id).limit(limit))
+    in_order = due.order_by(HEARTBEAT.c.probe_at, HEARTBEAT.c.id).limit(limit)
+    return many(connection, Heartbeat, in_order, {"now": now})
 
 
 def awaits(heartbeat: Heartbeat, workflow_id: str) -> bool:

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, bindparam, or_, select, update
 from heartbeat.domain.cadence.ticks import Cadence
 from heartbeat.domain.contracts import SkipReason
 from heartbeat.store.credits.rollup import add_to_day
+from heartbeat.store.heartbeats.project_holds import holds_during
 from heartbeat.store.heartbeats.run_rows import run_row
 from heartbeat.store.notifications.events import record_missed_ticks
 from heartbeat.store.rows import columns, exactly_one, insert
@@ -138,7 +139,8 @@ def _held(connection: Connection, heartbeat: Heartbeat, ticks: Sequence[datetime
     rows = {
         row.tick: held_by(row.held_by) for row in connection.execute(select(HELD.c.tick, HELD.c.held_by).where(*which))
     }
-    return {tick: rows[tick] for tick in ticks if tick in rows}
+    by_person = {tick: rows[tick] for tick in ticks if tick in rows}
+    return holds_during(connection, heartbeat, ticks) | by_person
 
 
 def _busy(connection: Connection, heartbeat: Heartbeat, since: datetime) -> list[tuple[datetime, datetime | None]]:

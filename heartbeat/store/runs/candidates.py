@@ -14,6 +14,7 @@ from heartbeat.domain.tool_connections import NEEDS_RECONNECT
 from heartbeat.settings import Plan
 from heartbeat.store.credits.budgets import Budgets
 from heartbeat.store.credits.ledger import Account
+from heartbeat.store.heartbeats.project_holds import HOLD, IN_FORCE
 from heartbeat.store.rows import columns
 from heartbeat.store.runs.limits import RunLimits
 from heartbeat.store.runs.run_context import opening_of
@@ -45,9 +46,11 @@ NEEDS_SIGN_IN = exists().where(
     CONNECTION.c.tool_id == TOOL.c.id, TOOL.c.bot_id == BOT.c.id, CONNECTION.c.state == NEEDS_RECONNECT
 )
 HAS_MEMORIES = exists().where(MEMORY.c.bot_id == BOT.c.id)
+# Of what is asked for by hand: it need not be as exact as that of a tick, for whoever puts a project on hold waits.
+HOLD_IN_FORCE = select(HOLD.c.id).where(HOLD.c.project_id == HEARTBEAT.c.project_id, IN_FORCE).scalar_subquery()
 # Built once: putting such a statement together costs more than running it.
 CLAIMED = (
-    select(HEARTBEAT, BOT, PROJECT, TOOL_TEXT, CHANGED_TOOLS, HAS_TARGETS, HAS_MEMORIES, NEEDS_SIGN_IN)
+    select(HEARTBEAT, BOT, PROJECT, TOOL_TEXT, CHANGED_TOOLS, HAS_TARGETS, HAS_MEMORIES, NEEDS_SIGN_IN, HOLD_IN_FORCE)
     .join(BOT, BOT.c.id == HEARTBEAT.c.bot_id)
     .join(PROJECT, PROJECT.c.id == HEARTBEAT.c.project_id)
     .where(HEARTBEAT.c.uuid == bindparam("heartbeat_uuid"))
@@ -79,7 +82,7 @@ class RunCandidate:
     """A run that may begin: its claim, the rows it is of, and the most that its first step can cost.
 
     `opening` is the text of its first message before the prompt; the period pays for the step. `needs_sign_in`: some
-    tool of its bot has to be signed in to again.
+    tool of its bot has to be signed in to again. `hold_id` is the hold that its project was on.
     """
 
     claim: TickClaim
@@ -93,6 +96,7 @@ class RunCandidate:
     opening: str
     missing: MissingTools
     needs_sign_in: bool
+    hold_id: int | None
     credits: int
     period_start: datetime
     period_end: datetime
@@ -117,7 +121,7 @@ def candidate_of(
     now: datetime,
 ) -> RunCandidate:
     """`others` is what `CLAIMED` selects after the heartbeat."""
-    bot, project, tool_text, changed_tools, has_targets, has_memories, needs_sign_in = others
+    bot, project, tool_text, changed_tools, has_targets, has_memories, needs_sign_in, hold_id = others
     heartbeat, bot = varied(claim.variant, heartbeat, bot)
     model = limits.model(heartbeat.model or bot.model)
     fallbacks = limits.fallbacks(model, heartbeat.fallback_models, heartbeat.chat_mode)
@@ -144,6 +148,7 @@ def candidate_of(
         opening=opening,
         missing=missing,
         needs_sign_in=needs_sign_in,
+        hold_id=hold_id,
         credits=limits.max_credits([model, *fallbacks], tokens, max_reply_tokens),
         period_start=start,
         period_end=end,

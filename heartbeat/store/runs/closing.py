@@ -14,6 +14,7 @@ from heartbeat.store.credits.ledger import release
 from heartbeat.store.credits.rollup import add_to_day
 from heartbeat.store.heartbeats import states
 from heartbeat.store.heartbeats.probes import conclude
+from heartbeat.store.heartbeats.project_holds import cancelled_by
 from heartbeat.store.notifications.findings import REMIND_AFTER
 from heartbeat.store.notifications.outbox import unsent_notifications
 from heartbeat.store.notifications.run_events import ClosedRun, record_run_events
@@ -86,6 +87,8 @@ def close_run(
     if run.credits_held:
         release(connection, run.id, now)
     ending = _with_provider_words(connection, _as_reported(connection, ending, run), run)
+    if ending.status == "cancelled" and (hold := cancelled_by(connection, run, now)):
+        ending = replace(ending, message=hold)
     duration_ms = max(0, round((now - run.started_at).total_seconds() * 1000))
     ended = {"came_to": ending.status, "code": ending.error_code, "message": ending.message, "at": now}
     connection.execute(END, {**ended, "key": run.id, "took": duration_ms, "words": last_words(connection, run)})

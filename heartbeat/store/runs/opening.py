@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, bindparam, case, exists, select, update
+from sqlalchemy import Connection, bindparam, case, exists, func, or_, select, update
 
 from heartbeat.domain.contracts import SkipReason
 from heartbeat.domain.failure_policy import Ending
@@ -15,6 +15,7 @@ from heartbeat.store.credits.rollup import add_to_day
 from heartbeat.store.heartbeats import states
 from heartbeat.store.heartbeats.missed_ticks import CATCH_UP
 from heartbeat.store.heartbeats.probes import awaits, conclude
+from heartbeat.store.heartbeats.project_holds import CAME_DURING, HOLD, IN_FORCE, hold_words
 from heartbeat.store.heartbeats.reconnects import lost_tools
 from heartbeat.store.heartbeats.run_rows import run_row
 from heartbeat.store.heartbeats.tick_accounting import HELD, cadence_of, held_by, move_on, newest_due
@@ -34,12 +35,17 @@ RUN, HEARTBEAT = columns(Run), columns(Heartbeat)
 
 # Built once: putting such a statement together costs more than running it.
 BY_WORKFLOW = select(RUN).where(RUN.c.workflow_id == bindparam("workflow_id"))
-# What may come in the way of a tick: a person who had it skipped, and a run. Not a rehearsal, which does nothing.
+# What may come in the way of a tick: a person who had it skipped or the whole project held, and a run. Not a
+# rehearsal, which does nothing. It is read once the heartbeat is locked, so that it has every hold that was committed.
 IN_THE_WAY = select(
     select(HELD.c.held_by)
     .where(HELD.c.heartbeat_id == bindparam("heartbeat_id"), HELD.c.tick == bindparam("tick"))
     .scalar_subquery()
     .label("held_by"),
+    select(func.max(HOLD.c.id))
+    .where(HOLD.c.project_id == bindparam("project_id"), or_(IN_FORCE, CAME_DURING))
+    .scalar_subquery()
+    .label("hold_id"),
     exists()
     .where(RUN.c.heartbeat_id == bindparam("heartbeat_id"), RUN.c.status == "running", RUN.c.dry_run.is_(False))
     .label("busy"),
@@ -86,7 +92,7 @@ def open_run(connection: Connection, claim: TickClaim, limits: RunLimits, now: d
     known = first(connection, Run, BY_WORKFLOW, {"workflow_id": claim.workflow_id})
     if known is not None:
         return Opening(known, known.skip_reason or "")
-    rows = joined(connection, (Heartbeat, Bot, Project), CLAIMED, {"heartbeat_uuid": claim.heartbeat_uuid})
+    rows = joined(connection, (Heartbeat, Bot, Project), CLAIMED, {"heartbeat_uuid": claim.heartbeat_uuid, "now": now})
     if rows is None or is_gone(rows[0], claim.dry_run):
         return Opening(None, "the heartbeat was deleted")
     heartbeat, *others = rows
@@ -133,18 +139,9 @@ def _phantom(claim: TickClaim, heartbeat: Heartbeat) -> str | None:
 def _refuse(connection: Connection, candidate: RunCandidate) -> Refusal | None:
     """The first reason not to run, in the order of the design; a manual run asks no cadence and waits for nobody."""
     claim, heartbeat, bot = candidate.claim, candidate.heartbeat, candidate.bot
-    if claim.trigger == "schedule":
-        assert claim.scheduled_for is not None
-        tick = {"heartbeat_id": heartbeat.id, "tick": claim.scheduled_for}
-        in_the_way = connection.execute(IN_THE_WAY, tick).one()
-        if in_the_way.held_by is not None:
-            return Refusal("held", held_by(in_the_way.held_by))
-        if in_the_way.busy:
-            return Refusal("overlap", "an earlier run was still in progress")
-        time = claim.temporal_time or candidate.now
-        if heartbeat.accounted_until < claim.scheduled_for < time - _patience(heartbeat):
-            late = "too late, and catch_up is none" if heartbeat.catch_up == "none" else "more than a day late"
-            return Refusal("missed", f"it came {late}")
+    in_the_way = _refuse_tick if claim.trigger == "schedule" else _refuse_by_hold
+    if (refusal := in_the_way(connection, candidate)) is not None:
+        return refusal
     if not (bot.status and bot.heartbeat):
         return Refusal("disabled_bot", "the bot or its heartbeat is switched off")
     if not candidate.plan.heartbeats:
@@ -152,6 +149,30 @@ def _refuse(connection: Connection, candidate: RunCandidate) -> Refusal | None:
     if candidate.needs_sign_in and claim.trigger != "manual" and (labels := lost_tools(connection, heartbeat)):
         pause = HeartbeatPause("needs_reconnect", ", ".join(labels))
         return Refusal("needs_reconnect", pause.explanation or "", pause)
+    return None
+
+
+def _refuse_by_hold(connection: Connection, candidate: RunCandidate) -> Refusal | None:
+    return Refusal("held", hold_words(connection, candidate.hold_id)) if candidate.hold_id else None
+
+
+def _refuse_tick(connection: Connection, candidate: RunCandidate) -> Refusal | None:
+    """Why a tick does not run that a manual run would not be refused for."""
+    claim, heartbeat = candidate.claim, candidate.heartbeat
+    assert claim.scheduled_for is not None
+    tick = {"heartbeat_id": heartbeat.id, "tick": claim.scheduled_for}
+    of_project = {"project_id": heartbeat.project_id, "now": candidate.now}
+    in_the_way = connection.execute(IN_THE_WAY, tick | of_project).one()
+    if in_the_way.held_by is not None:
+        return Refusal("held", held_by(in_the_way.held_by))
+    if in_the_way.hold_id is not None:
+        return Refusal("held", hold_words(connection, in_the_way.hold_id))
+    if in_the_way.busy:
+        return Refusal("overlap", "an earlier run was still in progress")
+    time = claim.temporal_time or candidate.now
+    if heartbeat.accounted_until < claim.scheduled_for < time - _patience(heartbeat):
+        late = "too late, and catch_up is none" if heartbeat.catch_up == "none" else "more than a day late"
+        return Refusal("missed", f"it came {late}")
     return None
 
 

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, bindparam, delete, select
 
 from heartbeat.domain.errors import Conflict, NotFound
 from heartbeat.store.heartbeats.plan_limits import require_heartbeats
+from heartbeat.store.heartbeats.project_holds import require_no_hold
 from heartbeat.store.projects.access import Access, as_public_id
 from heartbeat.store.rows import columns, first, insert_once, joined
 from heartbeat.store.tables.bots import Bot
@@ -44,7 +45,10 @@ class ReplayedRun:
 def promise_rehearsal(
     connection: Connection, access: Access, run_uuid: str, changes: Mapping[str, Any], now: datetime
 ) -> None:
-    """Keep `changes`, by the names of `VARIED`, for the rehearsal that was promised the log id `run_uuid`."""
+    """Keep `changes`, by the names of `VARIED`, for the rehearsal that was promised the log id `run_uuid`.
+
+    Raises `Conflict` while the project is on hold.
+    """
     _promise(connection, access, run_uuid, changes, None, now)
 
 
@@ -115,6 +119,7 @@ def _promise(
     replay_of: str | None,
     now: datetime,
 ) -> None:
+    require_no_hold(connection, access.project, now)
     row = {"run_uuid": run_uuid, "project_id": access.project.id, "changes": dict(changes)}
     row |= {"replay_of": replay_of, "created_at": now}
     connection.execute(insert_once(connection.dialect.name, VARIANT), row)

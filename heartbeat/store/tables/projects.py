@@ -5,6 +5,7 @@ Rows are written by Core statements over these classes; `table=True` classes val
 
 from datetime import datetime
 
+from sqlalchemy import Index, text
 from sqlmodel import Field, SQLModel
 
 from heartbeat.domain import credits
@@ -34,6 +35,34 @@ class Project(SQLModel, table=True):
         if self.long_period_start and self.long_period_end and now < self.long_period_end:
             return self.long_period_start, self.long_period_end
         return credits.period(now, self.period_anchor_day)
+
+
+class ProjectHold(SQLModel, table=True):
+    """A time during which nothing of a project starts: from `created_at` to `until`, or to `released_at` before that.
+
+    What was `running` when it began may finish, or is cancelled. A project has at most one that is not released.
+    """
+
+    __tablename__ = "project_hold"
+    id: int = Field(default=None, primary_key=True)
+    project_id: int = Field(foreign_key="project.id")
+    reason: str
+    until: datetime | None = time(default=None)
+    running: str
+    held_by: str
+    created_at: datetime = time()
+    released_at: datetime | None = time(default=None)
+
+    __table_args__ = (
+        Index("ix_project_hold", "project_id", "id"),
+        Index(
+            "uq_project_hold",
+            "project_id",
+            unique=True,
+            sqlite_where=text("released_at IS NULL"),
+            postgresql_where=text("released_at IS NULL"),
+        ),
+    )
 
 
 class ApiKey(SQLModel, table=True):
