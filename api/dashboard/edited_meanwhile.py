@@ -121,6 +121,8 @@ def _shown(edited: EditedField, value: Any) -> str:
         return _("yes") if value else _("no")
     if isinstance(value, list):
         return ", ".join(_shown(edited, one) for one in value) or _("none")
+    if isinstance(value, dict):
+        return ", ".join(f"{name}: {_shown(edited, one)}" for name, one in value.items() if one) or _("none")
     if value in edited.words:
         return _(edited.words[value])
     return _("none") if value in (None, "") else formats.start(str(value), MAX_SHOWN)

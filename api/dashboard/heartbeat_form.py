@@ -2,16 +2,17 @@
 
 Whatever reads an unsaved form does so here: saving it, looking ahead, trying it out. `values_of` is the body of a
 configure, `request_of` the whole of it, checked: the bot that is to be made first, and the heartbeat or the task.
-The fields of `HeartbeatFields` have their own names in the form, but for when it is due (`when_form.py`).
+The fields of `HeartbeatFields` have their own names in the form, but for when it is due (`when_form.py`) and where it
+looks before (`gate_form.py`).
 """
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from api.dashboard.edited_meanwhile import read_loaded
 from api.dashboard.forms import Form, field_errors, is_number, validated
+from api.dashboard.gate_form import gate_field_name, gate_fields, gate_values
 from api.dashboard.when_form import (
     CRON,
     ONCE,
@@ -27,8 +28,8 @@ from api.schemas.heartbeats import CONFIGURED, Configure
 from api.schemas.tasks import CreateTask
 from heartbeat.domain.cadence.cron import CadenceError
 from heartbeat.domain.cadence.ticks import Cadence
-from heartbeat.domain.errors import Detail, InvalidMany, ProductError
-from heartbeat.domain.gates import Gate, SealedHeaders, shown_gate
+from heartbeat.domain.errors import Detail, Invalid, InvalidMany, ProductError
+from heartbeat.domain.gates import SealedHeaders, shown_gate
 from heartbeat.domain.heartbeat_fields import HeartbeatFields
 from heartbeat.settings import Settings
 from heartbeat.store.heartbeats.tick_accounting import CADENCE
@@ -36,7 +37,7 @@ from heartbeat.store.tables.heartbeats import Heartbeat
 
 FIELDS = HeartbeatFields.model_fields
 NEW_BOT, OTHER_MODEL = "new", "other"
-OTHERWISE = ("cron_pattern", "interval_minutes", "active_days", "fallback_models")
+OTHERWISE = ("cron_pattern", "interval_minutes", "active_days", "fallback_models", "gate")
 # Sent as they stand in the form; an empty one is cleared, or has its default where it cannot be empty.
 PLAIN = tuple(name for name in CONFIGURED if name not in OTHERWISE)
 MODELS = ("model", "fallback_models", "chat_mode")
@@ -87,6 +88,7 @@ def request_of(form: Form, project_uuid: str) -> FormRequest:
     bot = configure = task = None
     if form.get("bot_id") == NEW_BOT:
         bot = _checked(errors, form, OF_BOT, lambda: validated(CreateBot, ids | bot_values_of(form)))
+    _checked(errors, form, {}, lambda: gate_values(form))
     if is_task(form):
         task = _checked(errors, form, OF_TASK, lambda: validated(CreateTask, ids | task_values_of(form)))
     else:
@@ -103,7 +105,7 @@ def values_of(form: Form) -> dict[str, Any]:
 
     Numbers are still text, as they were typed. Raises `CadenceError` when it is left open when it is due.
     """
-    return {**_ids(form), **_plain_values(form), **cadence_values(form)}
+    return {**_ids(form), **_plain_values(form), **cadence_values(form), "gate": _gate_or_none(form)}
 
 
 def bot_values_of(form: Form) -> dict[str, Any]:
@@ -130,6 +132,7 @@ def task_values_of(form: Form) -> dict[str, Any]:
         "timezone": form.get("timezone"),
         "model": form.get("model") or None,
         "fallback_models": fallback_models(form),
+        "gate": _gate_or_none(form),
         "max_executions": None if schedule_type == ONCE else form.get("max_executions") or "0",
     }
 
@@ -154,6 +157,7 @@ def form_of(values: Mapping[str, Any], more: Iterable[tuple[str, str]] = ()) -> 
     fields = [(name, _text(values[name])) for name in PLAIN if name in values and name not in FLAGS]
     fields += [(name, "1") for name in FLAGS if values[name]]
     fields += [("fallback_models", name) for name in values["fallback_models"]]
+    fields += gate_fields(values["gate"])
     fields += [("active_days", day) for day in (values["active_days"] or "").split(",") if day]
     pattern = values["cron_pattern"]
     fields += Form(beginning()).replaced(when_fields(pattern, None if pattern else values["interval_minutes"])).fields
@@ -196,13 +200,15 @@ def _field_name(form: Form, name: str, names: Mapping[str, str]) -> str:
         return "every"
     if name == "cron_pattern" and form.get("frequency") != CRON:
         return "frequency"
+    if name == "gate" or name.startswith("gate."):
+        return gate_field_name(name)
     # What is wrong with one of several is said of all.
     return names.get(name, "fallback_models" if name.startswith("fallback_models.") else name)
 
 
 def _unchecked_values(form: Form) -> dict[str, Any]:
     """Return `values_of` without when it is due, which is checked by itself."""
-    return {**_ids(form), **_plain_values(form), **_or_nothing(form)}
+    return {**_ids(form), **_plain_values(form), **_or_nothing(form), "gate": _gate_or_none(form)}
 
 
 def _or_nothing(form: Form) -> dict[str, Any]:
@@ -210,6 +216,14 @@ def _or_nothing(form: Form) -> dict[str, Any]:
         return cadence_values(form)
     except CadenceError:
         return {}
+
+
+def _gate_or_none(form: Form) -> dict[str, Any] | None:
+    """Return the gate; what is no value of its field is said apart."""
+    try:
+        return gate_values(form)
+    except Invalid:
+        return None
 
 
 def _require_cadence(form: Form) -> None:
@@ -253,6 +267,4 @@ def _lines(text: str) -> list[str]:
 
 
 def _text(value: Any) -> str:
-    if isinstance(value, Gate):
-        value = value.model_dump(exclude_defaults=True)
-    return "" if value is None else json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else str(value)
+    return "" if value is None else str(value)

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from heartbeat.domain.field_types import Words
 from heartbeat.domain.gate_fields import as_object, http_address, plain_arguments, require_one_source
 from heartbeat.domain.headers import Headers
+from heartbeat.domain.selectors import require_selectable
 
 # Of a value that was read; what is longer is kept, and compared line by line, as far as this.
 MAX_TEXT = 50_000
@@ -50,7 +51,7 @@ class Gate(BaseModel):
     arguments: Annotated[dict[str, Any], AfterValidator(plain_arguments)] | None = Field(
         None, description="What the tool is called with.", examples=[None]
     )
-    select: Annotated[Words, Field(max_length=500)] | None = Field(
+    select: Annotated[Words, Field(max_length=500), AfterValidator(require_selectable)] | None = Field(
         None,
         description="The part that counts: a JSON pointer (`/items/0/id`) or a CSS selector (`main article`). Left "
         "out, all of it.",

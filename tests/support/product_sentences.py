@@ -46,6 +46,8 @@ SPEAKING = (
     "heartbeat/domain/forecast.py",
     "heartbeat/domain/gate_fields.py",
     "heartbeat/domain/headers.py",
+    "heartbeat/domain/selectors.py",
+    "heartbeat/gates/values.py",
     "heartbeat/domain/pauses.py",
     "heartbeat/domain/tool_risks.py",
     "heartbeat/egress/*.py",

@@ -1,9 +1,37 @@
-"""What pages show of gates: how often they had nothing new."""
+"""What pages show of gates: what there is to choose, and how often they had nothing new."""
 
+from dataclasses import dataclass
+
+from api.dashboard.gate_form import TOOL, URL
 from api.dashboard.translations import gettext as _
-from api.dashboard.translations import ngettext
+from api.dashboard.translations import marked, ngettext, translated
 from api.dashboard.views import formats
+from api.dashboard.views.tool_server import HEADERS
 from heartbeat.store.tables.credits import RunSums
+
+SOURCES = (
+    ("", marked("None: it runs at each tick")),
+    (URL, marked("An address")),
+    (TOOL, marked("A tool of its bot that only reads")),
+)
+ON_FIRST = (("run", marked("Run with what is there")), ("skip", marked("Only take note of what is there")))
+ON_ERROR = (("run", marked("Run all the same")), ("skip", marked("Skip the tick")))
+
+Pairs = list[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class GateChoices:
+    """What there is to choose in the part of the form that is about the gate."""
+
+    sources: Pairs
+    headers: Pairs
+    on_first: Pairs
+    on_error: Pairs
+
+
+def gate_choices() -> GateChoices:
+    return GateChoices(*map(translated, (SOURCES, HEADERS, ON_FIRST, ON_ERROR)))
 
 
 def news_line(sums: RunSums, days: int) -> str | None:

@@ -6,12 +6,14 @@ from datetime import UTC, datetime
 
 from api.dashboard.edited_meanwhile import EditedField
 from api.dashboard.forms import Form
+from api.dashboard.gate_form import GATE_FIELDS
 from api.dashboard.heartbeat_form import NEW_BOT, OTHER_MODEL
 from api.dashboard.sentences import translate
 from api.dashboard.translations import gettext as _
 from api.dashboard.translations import marked, translated
 from api.dashboard.views import formats
 from api.dashboard.views.formats import Moment, local
+from api.dashboard.views.gates import GateChoices, gate_choices
 from api.dashboard.views.schedules import schedule
 from api.dashboard.when_form import AFTER, CRON, ONCE, WHEN
 from api.dashboard.zones import reader_zone
@@ -48,11 +50,9 @@ LABELS = {
     "jitter_seconds": marked("Spread of the start in seconds"),
     "gate": marked("Gate"),
 }
-# How often is chosen by several fields of the form.
-FIELDS = {
-    name: EditedField(label, parts=WHEN if name in ("cron_pattern", "interval_minutes") else ())
-    for name, label in LABELS.items()
-}
+# What several fields of the form say.
+PARTS = {"cron_pattern": WHEN, "interval_minutes": WHEN, "gate": GATE_FIELDS}
+FIELDS = {name: EditedField(label, parts=PARTS.get(name, ())) for name, label in LABELS.items()}
 FREQUENCIES = (
     ("minutes", marked("Every few minutes")),
     ("hours", marked("Every few hours")),
@@ -147,6 +147,7 @@ class Choices:
     ends: Pairs
     catch_up: Pairs
     chat_modes: Pairs
+    gate: GateChoices
 
 
 def outlook_view(outcome: Forecast, ahead: Preview, ends: bool, now: datetime) -> OutlookView:
@@ -188,6 +189,7 @@ def choices(rows: EditorRows, offers: Sequence[ModelOffer], form: Form) -> Choic
         ends=translated(ENDS),
         catch_up=translated(CATCH_UP),
         chat_modes=translated(CHAT_MODES),
+        gate=gate_choices(),
     )
 
 

@@ -8,6 +8,7 @@ from markupsafe import escape
 from sqlalchemy import Connection, insert, update
 
 from api.dashboard.forms import Form
+from api.dashboard.gate_form import GATE_FIELDS
 from api.dashboard.when_form import WHEN
 from heartbeat.domain.cadence.ticks import Cadence
 from heartbeat.domain.heartbeat_fields import HeartbeatFields
@@ -27,7 +28,8 @@ BOT = columns(Bot)
 async def test_every_field_of_the_api_has_its_control(owner: Owner) -> None:
     page = await owner.browser.page(f"/heartbeats/{owner.heartbeat.uuid}/edit")
     names = {name for name, _ in re.findall(r'name="(\w+)"( value|)', page)}
-    assert HeartbeatFields.model_fields.keys() - names == {"interval_minutes"}
+    assert HeartbeatFields.model_fields.keys() - names == {"interval_minutes", "gate"}
+    assert set(GATE_FIELDS) <= names
     assert set(WHEN) - names == {"once_at", "ends"}
     ids = re.findall(r'<(?:input|select|textarea) id="(\w+)"', page)
     assert len(ids) == len(set(ids)) > 15
