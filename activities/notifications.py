@@ -48,12 +48,13 @@ class NotificationActivities:
 
     async def _send(self, outgoing: OutgoingMessage) -> DeliveryOutcome:
         # Loaded at the first message: an idle worker stays small.
-        from heartbeat.notifications.delivery import approval_link, deliver, page_link, sign_in_link
+        from heartbeat.notifications.delivery import approval_link, deliver, page_link, rating_link, sign_in_link
         from heartbeat.notifications.rendering import render_message
 
         approval = partial(approval_link, self._keyring, self._settings)
         sign_in = partial(sign_in_link, self._settings, self._now())
-        message = render_message(outgoing, approval, partial(page_link, self._settings), sign_in)
+        rating = partial(rating_link, self._keyring, self._settings)
+        message = render_message(outgoing, approval, partial(page_link, self._settings), sign_in, rating)
         lost_attempts = outgoing.parts[0].notification.lost_attempts
         return await deliver(outgoing.target, message, self._keyring, self._settings, lost_attempts)
 

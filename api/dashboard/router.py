@@ -15,6 +15,7 @@ from api.dashboard.routes import (
     ledger,
     memories,
     notifications,
+    rating_link,
     rehearsals,
     run,
     run_actions,
@@ -69,5 +70,6 @@ modules = (
     keys,
     settings,
     approval_link,
+    rating_link,
 )
 pages = [route for module in modules for route in module.router.routes]

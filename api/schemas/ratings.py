@@ -1,14 +1,30 @@
-"""A rating, as runs and logs show it."""
+"""What is said of a run, as a request says it and as runs and logs show it."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 from sqlalchemy import Row
 
 from api.responses import moment
+from heartbeat.domain.field_types import Text
 from heartbeat.store.tables.runs import Run
 
 THUMBS = {True: "up", False: "down"}
+
+
+class RatingFields(BaseModel):
+    """What is said of a run."""
+
+    rating: Literal["up", "down", "none"] = Field(
+        description="A thumb up or down; `none` takes back what was said.", examples=["down"]
+    )
+    note: Annotated[Text, Field(max_length=2_000)] | None = Field(
+        None, description="Why, for those who read it later.", examples=["It forgot the mobile site."]
+    )
+
+    @property
+    def liked(self) -> bool | None:
+        return {"up": True, "down": False}.get(self.rating)
 
 
 class RatingObject(BaseModel):

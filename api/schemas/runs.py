@@ -1,7 +1,7 @@
 """Requests about one run, and the run object: its log, its steps, and every request it made to a provider."""
 
 from dataclasses import asdict
-from typing import Annotated, Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, Field
 from sqlalchemy import Row
@@ -11,7 +11,7 @@ from api.schemas import examples
 from api.schemas.examples import example
 from api.schemas.fields import Key, OfBot, OfHeartbeat
 from api.schemas.logs import SUCCEEDED, LogObject, TriggerResult, show_log
-from api.schemas.ratings import RatingObject
+from api.schemas.ratings import RatingFields, RatingObject
 from api.schemas.response_fields import (
     CostUsd,
     CreditsCharged,
@@ -22,7 +22,7 @@ from api.schemas.response_fields import (
     WrittenAt,
 )
 from api.schemas.variants import VariedFields
-from heartbeat.domain.field_types import Flag, Text
+from heartbeat.domain.field_types import Flag
 from heartbeat.settings import Settings
 from heartbeat.store.runs.details import parsed
 from heartbeat.store.runs.rehearsals import WRITTEN_DOWN, Rehearsal
@@ -67,17 +67,8 @@ class Replay(OfRun, VariedFields):
     wait: Flag = Field(True, description="false: do not wait for the replay to end.", examples=[True])
 
 
-class Rate(OfRun):
-    rating: Literal["up", "down", "none"] = Field(
-        description="A thumb up or down; `none` takes back what was said.", examples=["down"]
-    )
-    note: Annotated[Text, Field(max_length=2_000)] | None = Field(
-        None, description="Why, for those who read it later.", examples=["It forgot the mobile site."]
-    )
-
-    @property
-    def liked(self) -> bool | None:
-        return {"up": True, "down": False}.get(self.rating)
+class Rate(OfRun, RatingFields):
+    pass
 
 
 class Rated(BaseModel):

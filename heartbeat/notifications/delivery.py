@@ -11,7 +11,7 @@ from heartbeat.notifications.channels.message import Gone, Message, NotNow, Reje
 from heartbeat.secrets.keyring import CannotOpen, Keyring, NoKey, config_row
 from heartbeat.settings import Settings
 from heartbeat.store.notifications.outbox import DeliveryOutcome
-from heartbeat.store.runs.approvals import sealed_as
+from heartbeat.store.runs import approvals, ratings
 from heartbeat.store.tables.notifications import Target
 from heartbeat.tool_servers.links import connect_url
 
@@ -69,13 +69,12 @@ async def send_test_message(
 
 def approval_link(keyring: Keyring, settings: Settings, approval_uuid: str) -> str | None:
     """Make the link where a person decides; `None` without an address that people can open or a key to seal with."""
-    if settings.public_url is None:
-        return None
-    try:
-        token = keyring.seal("", sealed_as(approval_uuid))
-        return f"{settings.public_url.rstrip('/')}/approvals/{approval_uuid}?token={token}"
-    except NoKey:
-        return None
+    return _sealed_link(keyring, settings, f"/approvals/{approval_uuid}", approvals.sealed_as(approval_uuid))
+
+
+def rating_link(keyring: Keyring, settings: Settings, run_uuid: str) -> str | None:
+    """Make the link where a person rates a run; `None` as with `approval_link`."""
+    return _sealed_link(keyring, settings, f"/ratings/{run_uuid}", ratings.sealed_as(run_uuid))
 
 
 def page_link(settings: Settings, path: str) -> str | None:
@@ -102,6 +101,15 @@ def open_config(keyring: Keyring, target: Target) -> dict[str, Any]:
         return {}
     secrets: dict[str, Any] = json.loads(keyring.open(target.sealed_config, config_row(target.uuid)))
     return secrets
+
+
+def _sealed_link(keyring: Keyring, settings: Settings, path: str, sealed_as: str) -> str | None:
+    if settings.public_url is None:
+        return None
+    try:
+        return f"{settings.public_url.rstrip('/')}{path}?token={keyring.seal('', sealed_as)}"
+    except NoKey:
+        return None
 
 
 def _twice_lost(lost_attempts: int) -> str:

@@ -31,6 +31,9 @@ PRIORITIES: tuple[Priority, ...] = ("low", "normal", "urgent")
 PRIORITY_OF: dict[str, Priority] = {"info": "low", "warning": "normal", "critical": "urgent"}
 MAX_TOOLS = 3
 SUMMARY = "summary"
+# They tell what an agent did, so whoever reads it can say whether that was any good.
+WORK = (FINDING, NOTIFIED)
+PLACES = {"heartbeat": "heartbeats", "scheduled_task": "tasks"}
 BY_LINK = "The link leads to what it asks for; so does GET /v1/bot/approval/readall"
 ACCEPT = "If it is as it should be, accept it on the dashboard's page Tools, or with POST /v1/bot/tool/{}/refresh."
 SIGN_IN = "Sign in on the dashboard's page Tools, or at the address of POST /v1/bot/tool/{}/connect."
@@ -52,23 +55,27 @@ def render_message(
     approval_link: Callable[[str], str | None] = lambda _: None,
     page_link: Callable[[str], str | None] = lambda _: None,
     sign_in_link: Callable[[str, int | None], str | None] = lambda *_: None,
+    rating_link: Callable[[str], str | None] = lambda _: None,
 ) -> Message:
     """Put one event into a message in full, and several into one with a line each.
 
     `approval_link` makes the link to an approval's page from its public id, `page_link` that to a page of the dashboard
-    from its path, and `sign_in_link` that to the page on which somebody signs in to a tool, for themselves if a member
-    is given, if they can be linked to.
+    from its path, `sign_in_link` that to the page on which somebody signs in to a tool, for themselves if a member is
+    given, and `rating_link` that to the page on which somebody rates a run, from its log id, if they can be linked to.
     """
     parts = outgoing.parts
     if outgoing.total == 1:
         kind, rendered, data = _single(parts[0], approval_link)
         if kind == TOOL_CHANGED:
             rendered = rendered._replace(link=page_link("/tools"))
+        if kind == QUALITY_DROPPED:
+            rendered = rendered._replace(link=page_link(f"/{PLACES[parts[0].heartbeat.type]}/{data['heartbeat_id']}"))
         if kind == SIGN_IN_NEEDED:
             member_id = parts[0].heartbeat.member_id if data["per_member"] else None
             rendered = rendered._replace(link=sign_in_link(data["tool_id"], member_id))
     else:
         kind, rendered, data = _summary(parts, outgoing.total)
+    is_work = kind in WORK and "run" in data
     of_one_heartbeat = len({part.heartbeat.id for part in parts}) == 1
     return Message(
         uuid=parts[0].notification.uuid,
@@ -81,6 +88,7 @@ def render_message(
         heartbeat=parts[0].heartbeat.label or "" if of_one_heartbeat else "",
         at=max(part.event.created_at for part in parts),
         data=data,
+        rating_link=rating_link(data["run"]) if is_work else None,
     )
 
 

@@ -8,7 +8,14 @@ from pydantic import SecretStr
 
 from heartbeat.domain.failure_policy import Ending
 from heartbeat.domain.secret_keys import new_key
-from heartbeat.store.notifications.events import APPROVAL, SIGN_IN_NEEDED, record_event, record_shared_event
+from heartbeat.secrets.keyring import Keyring
+from heartbeat.store.notifications.events import (
+    APPROVAL,
+    QUALITY_DROPPED,
+    SIGN_IN_NEEDED,
+    record_event,
+    record_shared_event,
+)
 from heartbeat.store.notifications.outbox import overdue_notifications
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.tool_servers.links import ConnectLink, read_link
@@ -162,3 +169,32 @@ async def test_the_message_of_a_sign_in_links_to_it(world: StoreWorld, receiver:
     link = httpx.URL(receiver.received[-1].json["data"]["link"])
     assert (link.host, link.path) == ("heartbeat.example", "/oauth/connect")
     assert read_link(world.settings, link.params["link"], world.now) == ConnectLink("tool_1", None, world.now)
+
+
+async def test_what_an_agent_did_has_a_link_to_rate_it(world: StoreWorld, receiver: Receiver) -> None:
+    world.target(receiver.url)
+    secrets = {"secret_keys": SecretStr(new_key()), "public_url": "https://heartbeat.example/"}
+    world.settings = world.settings.model_copy(update=secrets)
+    uuids = [*world.reports(DISK).notification_uuids, *world.fails().notification_uuids]
+    for uuid in uuids:
+        await world.deliver(uuid)
+    finding, failure = (request.json["data"] for request in receiver.received)
+    assert (failure["link"], failure["rating_link"], finding["link"]) == (None, None, None)
+    page, _, token = finding["rating_link"].partition("?token=")
+    log = finding["details"]["run"]
+    assert page == f"https://heartbeat.example/ratings/{log}"
+    assert Keyring.from_settings(world.settings).open(token, f"rating:{log}") == ""
+
+
+async def test_a_drop_in_quality_says_the_shares_and_links_to_the_heartbeat(
+    world: StoreWorld, receiver: Receiver
+) -> None:
+    world.target(receiver.url)
+    world.settings = world.settings.model_copy(update={"public_url": "https://heartbeat.example/"})
+    shares = {"recent": {"good": 6, "of": 10}, "before": {"good": 30, "of": 30}, "chance": 0.002298}
+    data = {"run": "log_1", **shares}
+    [uuid] = world.database.write_now(lambda c: record_event(c, world.heartbeat, QUALITY_DROPPED, data, world.now))
+    priority, title, text = await read(world, receiver, uuid)
+    assert (priority, title) == ("normal", "Disks is doing worse than before")
+    assert text.startswith("6 of the last 10 runs were good, before them 30 of 30.\n")
+    assert receiver.received[-1].json["data"]["link"] == f"https://heartbeat.example/heartbeats/{world.heartbeat.uuid}"

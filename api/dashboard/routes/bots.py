@@ -14,6 +14,7 @@ from api.dashboard.translations import marked, ngettext, translated
 from api.dashboard.views import charts, formats, runs, selection
 from api.dashboard.views.bots import bot_view
 from api.dashboard.views.heartbeats import card
+from api.dashboard.views.quality import MIN_DAYS, share_tiles
 from api.dashboard.views.strips import LastRuns, read_strips, strip
 from api.dashboard.views.tools import server_view
 from heartbeat.agents.model_names import choose_default_model
@@ -87,13 +88,14 @@ def _bots(
 @router.get("/{uuid}")
 async def bot_page(uuid: str, visitor: VisitorDep, days: str = "", done: str = "") -> Response:
     """One bot, with its heartbeats and its tools."""
-    now, settings = visitor.now(), visitor.stack.settings
-    frame, rows = await visitor.read_framed(_bot, uuid, charts.period_of(days), now)
+    now, settings, count = visitor.now(), visitor.stack.settings, charts.period_of(days)
+    frame, rows = await visitor.read_framed(_bot, uuid, count, now)
     bot = rows.listed.bot
     period = frame.project.period(now)
     return html(
         "bot",
-        panel=charts.panel(rows.days, f"/bots/{bot.uuid}", {"bot_id": bot.uuid}),
+        panel=charts.panel(rows.days, count, f"/bots/{bot.uuid}", {"bot_id": bot.uuid}),
+        shares=share_tiles(rows.days),
         strips={heartbeat.uuid: strip(heartbeat, rows.strips, now) for heartbeat in rows.heartbeats},
         frame=frame,
         refresh=charts.page_path(f"/bots/{bot.uuid}", days),
@@ -117,7 +119,7 @@ def _bot(connection: Connection, access: Access, uuid: str, days: int, now: date
         tools(connection, access, {}, Page(1, MAX_SERVERS))[0],
         overview.count_subscribers(connection, access.bot),
         read_strips(connection, heartbeats),
-        days_of_bot(connection, access.bot, now.date(), 2 * days),
+        days_of_bot(connection, access.bot, now.date(), max(2 * days, MIN_DAYS)),
     )
 
 

@@ -12,6 +12,7 @@ from api.dashboard.translations import gettext as _
 from api.dashboard.translations import marked
 from api.dashboard.views import charts, heartbeats, runs
 from api.dashboard.views.findings import finding_view
+from api.dashboard.views.quality import MIN_DAYS, share_tiles
 from api.dashboard.views.run_list import RunList, run_line, runs_of
 from heartbeat.store.overview import projects, waiting
 from heartbeat.store.overview.daily_numbers import Days, days_of_heartbeat
@@ -52,7 +53,8 @@ class HeartbeatRows:
 async def heartbeat_page(uuid: str, visitor: VisitorDep, page: str = "1", days: str = "", done: str = "") -> Response:
     """One heartbeat, its charts and its runs, newest first."""
     now, current = visitor.now(), page_of(page, RUNS_A_PAGE)
-    frame, rows = await visitor.read_framed(_heartbeat, uuid, current, charts.period_of(days), now)
+    count = charts.period_of(days)
+    frame, rows = await visitor.read_framed(_heartbeat, uuid, current, count, now)
     heartbeat, settings, going = rows.heartbeat, visitor.stack.settings, rows.runs.going
     period = frame.project.period(now)
     running, path = going[0] if going else None, f"/heartbeats/{heartbeat.uuid}"
@@ -60,7 +62,8 @@ async def heartbeat_page(uuid: str, visitor: VisitorDep, page: str = "1", days: 
         "heartbeat",
         frame=frame,
         refresh=page_url(charts.page_path(path, days), current),
-        panel=charts.panel(rows.days, path, {"heartbeat_id": heartbeat.uuid}),
+        panel=charts.panel(rows.days, count, path, {"heartbeat_id": heartbeat.uuid}),
+        shares=share_tiles(rows.days),
         card=heartbeats.card(heartbeat, rows.bot.name, period, now, running),
         heartbeat=heartbeat,
         bot=rows.bot,
@@ -87,5 +90,5 @@ def _heartbeat(
         runs_of(connection, heartbeat, page, now),
         rehearsals_of(connection, heartbeat, MAX_REHEARSALS) if page.number == 1 else [],
         waiting.findings_of_heartbeat(connection, heartbeat, MAX_FINDINGS),
-        days_of_heartbeat(connection, heartbeat, now.date(), 2 * days),
+        days_of_heartbeat(connection, heartbeat, now.date(), max(2 * days, MIN_DAYS)),
     )

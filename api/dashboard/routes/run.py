@@ -14,6 +14,7 @@ from api.dashboard.views import heartbeats, runs
 from api.dashboard.views.approvals import approval_view
 from api.dashboard.views.markdown import markdown
 from api.dashboard.views.notifications import notification_view
+from api.dashboard.views.quality import rating_view
 from api.dashboard.views.run_list import run_line
 from api.dashboard.views.run_steps import RunTimes, step_tree
 from api.responses import ApiResponse
@@ -40,6 +41,8 @@ NOTICES = {
     "approved": marked("You approved the call; the run goes on in a moment."),
     "cancel": marked("The run is being cancelled; what it used is charged."),
     "denied": marked("You denied the call; the run goes on without it in a moment."),
+    "rated": marked("Thank you: the run is rated."),
+    "unrated": marked("The rating was taken back."),
 }
 
 
@@ -77,6 +80,7 @@ async def run_page(uuid: str, visitor: VisitorDep, done: str = "") -> Response:
         answer=markdown(run.response) if run.response else None,
         opening=first_message(run.opening, run.prompt) if run.opening else None,
         report=runs.report(run),
+        rating=rating_view(run, heartbeat.timezone, now),
         rehearsal=runs.rehearsal_view(rows.rehearsal) if rows.rehearsal else None,
         waiting=[approval for approval in approvals if approval.state == "pending" and run.status == "running"],
         decided=[approval for approval in approvals if approval.state != "pending"],

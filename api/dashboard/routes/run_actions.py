@@ -1,4 +1,4 @@
-"""The buttons of a run's page: cancel, run again, rehearse, replay; and a run beside its replay."""
+"""The buttons of a run's page: cancel, run again, rehearse, replay, rate; and a run beside its replay."""
 
 import asyncio
 from collections.abc import Mapping
@@ -13,6 +13,7 @@ from starlette.responses import RedirectResponse, Response
 
 from api.dashboard.forms import Form, read_form, validated
 from api.dashboard.pages import PageRoute, Visitor, VisitorDep, html
+from api.dashboard.rating_form import read_rating
 from api.dashboard.sent_again import promise_once
 from api.dashboard.views import comparison
 from api.dashboard.views.heartbeats import title
@@ -23,9 +24,11 @@ from heartbeat.store.heartbeats.project_holds import require_no_hold
 from heartbeat.store.overview.projects import access_to_heartbeat, heartbeat_of_run
 from heartbeat.store.projects.access import Access
 from heartbeat.store.runs.comparisons import ComparedRun, compared_runs
+from heartbeat.store.runs.ratings import Rating, rate
 from heartbeat.store.runs.runs import run_by_uuid, run_of_project
 from heartbeat.store.runs.variants import ReplayedRun, promise_rehearsal, promise_replay, replayable
 from heartbeat.store.tables.heartbeats import Heartbeat
+from heartbeat.store.tables.runs import Run
 from heartbeat.temporal.runs import cancel_run, result_within, start_manual_run
 
 router = APIRouter(prefix="/runs/{uuid}", route_class=PageRoute, include_in_schema=False)
@@ -33,6 +36,7 @@ router = APIRouter(prefix="/runs/{uuid}", route_class=PageRoute, include_in_sche
 # A worker opens a run within a moment; a page that shows it would not be there before.
 OPENED_WITHIN, LOOK_EVERY = 5.0, 0.1
 CANCELLED_WITHIN = 5.0
+BY = "somebody in the dashboard"
 
 
 @dataclass(frozen=True)
@@ -75,6 +79,18 @@ async def replay(uuid: str, request: Request, visitor: VisitorDep) -> Response:
     changes = validated(VariedFields, form.filled(*VariedFields.model_fields)).changes
     log_id = await start_replay(visitor, uuid, changes, form)
     return RedirectResponse(f"/runs/{uuid}/compare/{log_id}", 303)
+
+
+@router.post("/rate")
+async def rate_run(uuid: str, request: Request, visitor: VisitorDep) -> Response:
+    """Say whether a run was any good, or take that back."""
+    rating = read_rating(await read_form(request), BY)
+    await visitor.write(_rated, uuid, rating, visitor.now())
+    return RedirectResponse(f"/runs/{uuid}?done={'unrated' if rating.liked is None else 'rated'}", 303)
+
+
+def _rated(connection: Connection, access: Access, run_uuid: str, rating: Rating, now: datetime) -> Run:
+    return rate(connection, run_of_project(connection, access, run_uuid).uuid, rating, now)
 
 
 @router.get("/compare/{other}")

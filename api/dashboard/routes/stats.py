@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from api.dashboard.pages import PageRoute, VisitorDep, html
 from api.dashboard.views import charts
+from api.dashboard.views.quality import MIN_DAYS, share_tiles
 from api.dashboard.views.strips import LastRuns, read_strips, strip
 from heartbeat.store.overview.daily_numbers import Days, days_of_project
 from heartbeat.store.overview.projects import any_and_bot
@@ -20,9 +21,14 @@ router = APIRouter(route_class=PageRoute, include_in_schema=False)
 @router.get("/stats")
 async def stats_page(visitor: VisitorDep, days: str = "") -> Response:
     """Runs, credits, money and durations of all bots, against the period before."""
-    frame, numbers = await visitor.read_framed(_days, charts.period_of(days), visitor.now())
+    count = charts.period_of(days)
+    frame, numbers = await visitor.read_framed(_days, count, visitor.now())
     return html(
-        "stats", frame=frame, refresh=charts.page_path("/stats", days), panel=charts.panel(numbers, "/stats", {})
+        "stats",
+        frame=frame,
+        refresh=charts.page_path("/stats", days),
+        panel=charts.panel(numbers, count, "/stats", {}),
+        shares=share_tiles(numbers),
     )
 
 
@@ -34,7 +40,7 @@ async def strip_part(uuid: str, visitor: VisitorDep) -> Response:
 
 
 def _days(connection: Connection, access: Access, days: int, now: datetime) -> Days:
-    return days_of_project(connection, access.project, now.date(), 2 * days)
+    return days_of_project(connection, access.project, now.date(), max(2 * days, MIN_DAYS))
 
 
 def _strip(connection: Connection, access: Access, uuid: str) -> tuple[Heartbeat, LastRuns]:

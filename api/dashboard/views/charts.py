@@ -197,10 +197,9 @@ def page_path(path: str, days: str) -> str:
     return path if period_of(days) == DEFAULT else f"{path}?days={period_of(days)}"
 
 
-def panel(days: Days, path: str, runs: Mapping[str, str]) -> ChartPanel:
-    """Show the second half of `days` against the first; `runs` filters the list of runs to those counted here."""
-    count = len(days) // 2
-    shown, before = dict(list(days.items())[count:]), list(days.values())[:count]
+def panel(days: Days, count: int, path: str, runs: Mapping[str, str]) -> ChartPanel:
+    """Show the last `count` days against as many before; `runs` filters the list of runs to those counted here."""
+    shown, before = dict(list(days.items())[-count:]), list(days.values())[-2 * count : -count]
     total, past = _sum(shown.values()), _sum(before)
     either = _sum((total, past))
     rows = [_row(formats.day(day), numbers) for day, numbers in reversed(shown.items())]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
 
 from babel.dates import format_skeleton, format_timedelta
-from babel.numbers import format_decimal
+from babel.numbers import format_decimal, format_percent
 
 from api.dashboard.translations import ENGLISH, language, marked, marked_plural, ngettext
 from api.dashboard.translations import gettext as _
@@ -181,6 +181,12 @@ def decimal(value: float, places: int) -> str:
     if language() == ENGLISH:
         return f"{value:,.{places}f}"
     return format_decimal(value, format=f"#,##0.{'0' * places}", locale=language())
+
+
+def per_cent(part: int, whole: int) -> str:
+    """Format 9 of 10 as "90%"."""
+    share = part / whole
+    return f"{share:.0%}" if language() == ENGLISH else format_percent(share, locale=language())
 
 
 def dollars(nano_usd: int) -> str:

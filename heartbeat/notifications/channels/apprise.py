@@ -122,7 +122,7 @@ def _title(message: Message) -> str:
 
 
 def _body(message: Message) -> str:
-    parts = [cut(open_links(message.body), MAX_BODY), message.link or "", one_line(message.origin)]
+    parts = [cut(open_links(message.body), MAX_BODY), *message.spelled_links, one_line(message.origin)]
     return "\n\n".join(part for part in parts if part.strip())
 
 

@@ -41,9 +41,9 @@ def _payload(message: Message) -> dict[str, Any]:
         "footer": {"text": cut(one_line(message.origin), MAX_FOOTER, in_utf16)},
         "timestamp": message.at.isoformat(),
     }
-    link = message.link or ""
-    body = cut(open_links(message.body), MAX_DESCRIPTION - in_utf16(link) - 2, in_utf16)
+    links = "\n\n".join(message.spelled_links)
+    body = cut(open_links(message.body), MAX_DESCRIPTION - in_utf16(links) - 2, in_utf16)
     # In the open: as the title's address, one of a private network would be refused with the whole message.
-    if words := "\n\n".join(part for part in (body, link) if part.strip()):
+    if words := "\n\n".join(part for part in (body, links) if part.strip()):
         embed["description"] = words
     return {"embeds": [embed], "allowed_mentions": {"parse": []}}

@@ -16,7 +16,7 @@ from heartbeat.egress.addresses import is_name, read_host
 from heartbeat.egress.client import Closed, Guard, Refused, system_tls
 from heartbeat.notifications.channels.channel import Channel, ChannelConfig
 from heartbeat.notifications.channels.fields import matching
-from heartbeat.notifications.channels.message import Message, NotNow, Rejected, Unconfirmed
+from heartbeat.notifications.channels.message import RATE, Message, NotNow, Rejected, Unconfirmed
 from heartbeat.notifications.channels.post import MAY_HAVE_ARRIVED
 from heartbeat.notifications.channels.smtp import Envelope, SmtpServer, submit
 from heartbeat.notifications.channels.texts import cut, one_line
@@ -127,16 +127,19 @@ def _mail(config: Config, message: Message) -> EmailMessage:
     mail["Auto-Submitted"] = "auto-generated"
     mail["Importance"] = IMPORTANCE[message.priority]
     body = cut(message.body, MAX_BODY)
-    parts = [body, message.link or "", one_line(message.origin)]
+    parts = [body, *message.spelled_links, one_line(message.origin)]
     mail.set_content("\n\n".join(part for part in parts if part.strip()) + "\n")
     mail.add_alternative(_html(message, body), subtype="html")
     return mail
 
 
 def _html(message: Message, body: str) -> str:
-    link = f'<p><a href="{escape(message.link)}">{escape(message.link)}</a></p>' if message.link else ""
+    links = "".join(
+        f'<p><a href="{escape(address)}">{escape(label if label == RATE else address)}</a></p>'
+        for label, address in message.links
+    )
     return (
         f"<!doctype html><html><body><h3>{escape(message.title)}</h3>"
-        f'<p style="white-space: pre-wrap">{escape(body)}</p>{link}'
+        f'<p style="white-space: pre-wrap">{escape(body)}</p>{links}'
         f'<p style="color: #6b7280">{escape(message.origin)}</p></body></html>\n'
     )

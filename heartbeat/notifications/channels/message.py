@@ -6,13 +6,15 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 Priority = Literal["low", "normal", "urgent"]
+RATE = "Was it useful?"
 
 
 @dataclass(frozen=True)
 class Message:
     """One message to one target. `uuid` is the same at every attempt, so that a receiver can tell a repetition.
 
-    `title` and `body` are plain text, `bot` and `heartbeat` names for people; `data` goes to programs alone.
+    `title` and `body` are plain text, `bot` and `heartbeat` names for people; `data` goes to programs alone. Behind
+    `rating_link` somebody says whether the run that it tells of was any good.
     """
 
     uuid: str
@@ -25,6 +27,18 @@ class Message:
     heartbeat: str
     at: datetime
     data: Mapping[str, Any] = field(default_factory=dict)
+    rating_link: str | None = None
+
+    @property
+    def links(self) -> list[tuple[str, str]]:
+        """What to call each link, and its address."""
+        links = (("Open", self.link), (RATE, self.rating_link))
+        return [(label, address) for label, address in links if address]
+
+    @property
+    def spelled_links(self) -> list[str]:
+        """The links in the open, each for a line of its own."""
+        return [f"{label} {address}" if label == RATE else address for label, address in self.links]
 
     @property
     def origin(self) -> str:

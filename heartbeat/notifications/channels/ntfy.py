@@ -6,7 +6,7 @@ from pydantic import SecretStr
 
 from heartbeat.notifications.channels.channel import Channel, ChannelConfig
 from heartbeat.notifications.channels.fields import WebAddress, matching
-from heartbeat.notifications.channels.message import Message
+from heartbeat.notifications.channels.message import RATE, Message
 from heartbeat.notifications.channels.post import post_json
 from heartbeat.notifications.channels.texts import cut, in_utf8, one_line
 from heartbeat.settings import Settings
@@ -46,4 +46,8 @@ def _payload(topic: str, message: Message) -> dict[str, Any]:
         "message": f"{body}\n\n{origin}".lstrip(),
         "priority": PRIORITIES[message.priority],
     }
-    return payload | ({"click": message.link} if message.link else {})
+    if message.link:
+        payload["click"] = message.link
+    if message.rating_link:
+        payload["actions"] = [{"action": "view", "label": RATE, "url": message.rating_link}]
+    return payload

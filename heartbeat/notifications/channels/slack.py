@@ -35,7 +35,7 @@ def _payload(message: Message) -> dict[str, Any]:
     blocks: list[dict[str, Any]] = [_header(urgent + title)]
     if message.body.strip():
         blocks.append({"type": "section", "text": _mrkdwn(_fitted(message.body, MAX_SECTION))})
-    links = [_link(message.link)] if message.link else []
+    links = [_link(*link) for link in message.links]
     blocks += [{"type": "section", "text": _mrkdwn(link)} for link in links]
     blocks.append({"type": "context", "elements": [_mrkdwn(_fitted(one_line(message.origin), MAX_CONTEXT))]})
     # `text` is what a phone's notification shows, and all that Mattermost does, where it is Markdown with mentions.
@@ -61,5 +61,5 @@ def _escape(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def _link(url: str) -> str:
-    return f"<{_escape(url.replace('|', '%7C').replace('>', '%3E').replace('<', '%3C'))}|Open>"
+def _link(label: str, url: str) -> str:
+    return f"<{_escape(url.replace('|', '%7C').replace('>', '%3E').replace('<', '%3C'))}|{label}>"

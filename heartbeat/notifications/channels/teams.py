@@ -53,8 +53,8 @@ def _card(message: Message) -> dict[str, Any]:
         "body": [block for block in blocks if block["text"].strip()],
         "msteams": {"width": "Full"},
     }
-    if message.link:
-        card["actions"] = [{"type": "Action.OpenUrl", "title": "Open", "url": message.link}]
+    if message.links:
+        card["actions"] = [{"type": "Action.OpenUrl", "title": label, "url": url} for label, url in message.links]
     return card
 
 

@@ -81,12 +81,12 @@ def _payload(config: Config, message: Message) -> dict[str, Any]:
 
 
 def _text(message: Message) -> str:
-    """The link stands in the open: buttons are refused for hosts that Telegram does not know."""
+    """Links stand in the open: buttons are refused for hosts that Telegram does not know."""
     title = cut(one_line(message.title), MAX_TITLE, in_utf16)
     origin = cut(one_line(message.origin), MAX_ORIGIN, in_utf16)
-    link = message.link or ""
-    body = cut(message.body, MAX_MESSAGE - in_utf16(f"{title}\n\n\n\n{link}\n\n{origin}"), in_utf16)
-    parts = [f"<b>{_plain(title)}</b>", _plain(body), _plain(link), f"<i>{_plain(origin)}</i>"]
+    links = "\n\n".join(message.spelled_links)
+    body = cut(message.body, MAX_MESSAGE - in_utf16(f"{title}\n\n\n\n{links}\n\n{origin}"), in_utf16)
+    parts = [f"<b>{_plain(title)}</b>", _plain(body), _plain(links), f"<i>{_plain(origin)}</i>"]
     return "\n\n".join(part for part in parts if part.strip())
 
 

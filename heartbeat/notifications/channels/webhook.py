@@ -77,6 +77,7 @@ def _body(message: Message) -> str:
         "title": message.title,
         "message": message.body,
         "link": message.link,
+        "rating_link": message.rating_link,
         "bot": message.bot,
         "heartbeat": message.heartbeat,
         "details": dict(message.data),

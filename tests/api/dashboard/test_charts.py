@@ -31,7 +31,7 @@ def ran(*milliseconds: int, **sums: int) -> DayNumbers:
 
 def test_the_highest_day_of_either_period_reaches_the_upper_line() -> None:
     runs, used, *_ = panel(
-        days(ran(success=40), ran(), ran(success=10, credits=3), ran(success=5, error=5)), "/", {}
+        days(ran(success=40), ran(), ran(success=10, credits=3), ran(success=5, error=5)), 2, "/", {}
     ).charts
     assert [sum(part.height for part in bar.segments) for bar in runs.bars] == [25, 25]
     assert [[part.kind for part in bar.segments] for bar in runs.bars] == [["success"], ["success", "error"]]
@@ -46,7 +46,7 @@ def test_each_chart_says_what_the_days_came_to_and_those_before() -> None:
         ran(800, success=1, credits=1),
         ran(5_000, 90_000, success=1, error=1, skipped=3, cost_nano_usd=10**9),
     )
-    charts = {chart.name: chart for chart in panel(days(before, shown), "/stats", {"bot_id": "bot_1"}).charts}
+    charts = {chart.name: chart for chart in panel(days(before, shown), 1, "/stats", {"bot_id": "bot_1"}).charts}
     assert charts.keys() == {"runs", "credits", "cost", "durations"}
     assert charts["runs"].total == "2 runs, 1 failed, 3 skipped"
     assert charts["runs"].change == "1 run in the 1 days before"
@@ -60,16 +60,16 @@ def test_each_chart_says_what_the_days_came_to_and_those_before() -> None:
 
 
 def test_ticks_without_news_are_said_and_not_drawn() -> None:
-    shown = panel(days(ran(), ran(success=8, error=1, skipped=1_432, unchanged=1_431)), "/", {})
+    shown = panel(days(ran(), ran(success=8, error=1, skipped=1_432, unchanged=1_431)), 1, "/", {})
     assert shown.charts[0].total == "9 runs, 1 failed, 1 skipped, 1,431 times nothing new"
     assert (shown.charts[0].top, sum(part.height for part in shown.charts[0].bars[0].segments)) == ("10", 100)
     assert shown.news == "In 1 days: 1,441 ticks, 9 runs, 1,431 times nothing new, 1 skipped."
     assert shown.rows[0][1:6] == ["8", "1", "0", "1", "1,431"]
-    assert panel(days(ran(), ran(success=8, skipped=1)), "/", {}).news is None
+    assert panel(days(ran(), ran(success=8, skipped=1)), 1, "/", {}).news is None
 
 
 def test_a_project_without_runs_has_empty_charts() -> None:
-    charts = panel(days(*[DayNumbers() for _ in range(14)]), "/stats", {}).charts
+    charts = panel(days(*[DayNumbers() for _ in range(30)]), 7, "/stats", {}).charts
     assert [(chart.name, chart.total) for chart in charts] == [("runs", "0 runs")]
     assert all(not bar.segments for chart in charts for bar in chart.bars)
 

@@ -63,13 +63,16 @@ FILLED = {
     "sure": "yes",
     "decision": "approve",
     "say": "acknowledge",
+    "rating": "up",
 }
 # They are of the visitor or of the whole project, take no id, and write what they are sent.
 OF_NO_ID = {"/", "/sign-in", "/sign-in/once", "/sign-out", "/settings", "/settings/display", "/keys", "/bots/new"}
-# Approving by a mailed link needs no session but its own token, and says the same of every id without one.
-BY_TOKEN = "/approvals/{uuid}"
+# What is done by a mailed link needs no session but its own token, and says the same of every id without one.
+BY_TOKEN = ("/approvals/{uuid}", "/ratings/{uuid}")
 ROUTES = [(method, page.path) for page in pages if isinstance(page, APIRoute) for method in sorted(page.methods)]
-ADDRESSED = [(method, path) for method, path in ROUTES if "{" in path and path != BY_TOKEN and "{action}" not in path]
+ADDRESSED = [
+    (method, path) for method, path in ROUTES if "{" in path and path not in BY_TOKEN and "{action}" not in path
+]
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """Each chat channel's message as its service takes it, at a receiver in the service's place."""
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -174,3 +175,33 @@ def test_a_cut_text_has_the_size_it_may_have(most: int) -> None:
     text = "🙂" * 200
     assert most - 4 <= in_utf8(cut(text, most, in_utf8)) <= most
     assert cut("short", 5) == "short"
+
+
+RATING = "https://desk.example/ratings/log_1?token=a&b"
+ESCAPED = "https://desk.example/ratings/log_1?token=a&amp;b"
+SPELLED = f"\n\nWas it useful? {RATING}"
+
+
+@pytest.mark.parametrize(
+    ("channel", "place", "words"),
+    [
+        ("slack", lambda payload: payload["blocks"][3]["text"]["text"], f"<{ESCAPED}|Was it useful?>"),
+        ("slack", lambda payload: payload["text"], f"|Open>\n<{ESCAPED}|Was it useful?>"),
+        ("discord", lambda payload: payload["embeds"][0]["description"], SPELLED),
+        ("telegram", lambda payload: payload["text"], f"\n\nWas it useful? {ESCAPED}\n\n<i>{ORIGIN}</i>"),
+        ("teams", lambda payload: payload["attachments"][0]["content"]["actions"][1]["title"], "Was it useful?"),
+        ("teams", lambda payload: payload["attachments"][0]["content"]["actions"][1]["url"], RATING),
+        ("ntfy", lambda payload: payload["actions"][0]["label"], "Was it useful?"),
+        ("ntfy", lambda payload: payload["actions"][0]["url"], RATING),
+    ],
+)
+async def test_what_an_agent_did_can_be_rated(
+    channel: str,
+    place: Callable[[Any], str],
+    words: str,
+    receiver: Receiver,
+    message: Message,
+    settings: Settings,
+) -> None:
+    _, payload = await sent(channel, receiver, replace(message, rating_link=RATING), settings)
+    assert place(payload).endswith(words)

@@ -25,6 +25,7 @@ async def test_the_reference_library_verifies_it(receiver: Receiver, message: Me
             "title": message.title,
             "message": message.body,
             "link": message.link,
+            "rating_link": None,
             "bot": "Watcher",
             "heartbeat": "Disks",
             "details": {"run": "run_1"},

@@ -1,0 +1,70 @@
+"""The page behind the link of a message: whether the run that it tells of was any good. The link is its own key.
+
+Opening it rates nothing: programs that read mail open links, too. It says no more than the message did, for that may
+have gone to a subscriber.
+"""
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+from sqlalchemy import Connection
+from starlette.responses import Response
+
+from api.dashboard.forms import read_form
+from api.dashboard.pages import PageRoute, html
+from api.dashboard.rating_form import read_rating
+from api.dashboard.translations import gettext as _
+from api.deps import Stack
+from heartbeat.domain.errors import Forbidden
+from heartbeat.secrets.keyring import CannotOpen, Keyring
+from heartbeat.store.overview.projects import heartbeat_of_run
+from heartbeat.store.runs import ratings as store
+from heartbeat.store.runs.runs import run_by_uuid
+from heartbeat.store.tables.bots import Bot
+from heartbeat.store.tables.heartbeats import Heartbeat
+from heartbeat.store.tables.runs import Run
+
+router = APIRouter(prefix="/ratings/{uuid}", route_class=PageRoute, include_in_schema=False)
+
+BY = "the link of a message"
+
+
+@router.get("")
+async def page(uuid: str, request: Request, token: str = "") -> Response:
+    """Ask whether the run was any good."""
+    stack: Stack = request.app.state.stack
+    _require_link(stack, uuid, token)
+    return _page(await stack.database.read(_run, uuid), token, None)
+
+
+@router.post("")
+async def rate(uuid: str, request: Request) -> Response:
+    """Rate the run, as often as somebody changes their mind."""
+    stack: Stack = request.app.state.stack
+    form = await read_form(request)
+    token = form.get("token")
+    _require_link(stack, uuid, token)
+    rating = read_rating(form, BY)
+    await stack.database.write(store.rate, uuid, rating, stack.now())
+    return _page(await stack.database.read(_run, uuid), token, rating)
+
+
+def _run(connection: Connection, run_uuid: str) -> tuple[Run, Heartbeat, Bot]:
+    run = run_by_uuid(connection, run_uuid)
+    return run, *heartbeat_of_run(connection, run.heartbeat_id)
+
+
+def _require_link(stack: Stack, uuid: str, token: str) -> None:
+    """Raise `Forbidden` unless `token` is from a link of ours to this very run."""
+    try:
+        Keyring.from_settings(stack.settings).open(token, store.sealed_as(uuid))
+    except CannotOpen:
+        words = _("This link is not whole, or not for this; use the one from the message.")
+        raise Forbidden("wrong_link", words) from None
+
+
+def _page(rows: tuple[Run, Heartbeat, Bot], token: str, rating: store.Rating | None) -> Response:
+    run, heartbeat, bot = rows
+    at = run.started_at.strftime("%Y-%m-%d %H:%M")
+    shown: dict[str, Any] = {"name": heartbeat.label or bot.name, "at": at, "rating": rating}
+    return html("rating", run=run, token=token, **shown)
