@@ -24,9 +24,11 @@ from heartbeat.agents.tools.definitions import OfferedTool, gone_tool
 from heartbeat.domain.clock import Clock, utc_now
 from heartbeat.domain.contracts import PendingCall, ThinkInput, ThinkResult
 from heartbeat.domain.errors import Unavailable
-from heartbeat.domain.failure_policy import Ending
+from heartbeat.domain.failure_policy import BUDGET_EXHAUSTED, Ending
 from heartbeat.settings import Settings
+from heartbeat.store.credits.budgets import Shortage
 from heartbeat.store.database import Database
+from heartbeat.store.notifications.outbox import unsent_notifications
 from heartbeat.store.runs.attempts import AttemptUsage, FailedAttempt, note_failed, note_lost
 from heartbeat.store.runs.closing import close_run
 from heartbeat.store.runs.limits import RunLimits
@@ -40,11 +42,14 @@ from heartbeat.store.runs.steps import (
     settle_step,
 )
 from heartbeat.store.runs.tool_changes import record_change
-from heartbeat.store.tables.runs import Run, Step
+from heartbeat.store.tables.runs import Approval, Run, Step
 from heartbeat.store.tools.toolset import Toolset, toolset
 
 if TYPE_CHECKING:
     from activities.model_requests import ModelClient
+
+# How a run ended that waited for credits.
+UNPAID = {"denied": "A person ended the run.", "expired": "Nobody gave it more in time."}
 
 
 class ModelActivities:
@@ -69,7 +74,8 @@ class ModelActivities:
         if transcript.run.status != "running":
             return ThinkResult()
         if transcript.shortage is not None:
-            return ThinkResult(error_code="budget_exhausted", message=transcript.shortage.sentence)
+            attempts = step.earlier_attempts + activity.info().attempt - 1
+            return await self._wait_or_end(transcript, transcript.shortage, attempts)
         if too_long := _too_long(transcript, self._settings.transcript_bytes):
             return ThinkResult(error_code="transcript_too_long", message=too_long)
         async with heartbeating():
@@ -91,6 +97,26 @@ class ModelActivities:
         if step.number == 1 and activity.info().attempt == 1 and not step.earlier_attempts:
             return await self._database.read_inline(_first_step, step.run_uuid)
         return await self._database.write(_later_step, step, self._limits, self._now())
+
+    async def _wait_or_end(self, transcript: Transcript, shortage: Shortage, attempts: int) -> ThinkResult:
+        """Have a step wait for credits, or end its run if nobody gave any; a rehearsal asks nobody."""
+        run, approval = transcript.run, transcript.park
+        if approval is None:
+            return ThinkResult(error_code=BUDGET_EXHAUSTED, message=shortage.sentence)
+        if approval.state == "pending":
+            return ThinkResult(
+                error_code=BUDGET_EXHAUSTED,
+                message=shortage.sentence,
+                park_seconds=_park_seconds(approval, shortage, self._now()),
+                attempts=attempts,
+                notification_uuids=await self._database.read(unsent_notifications, run.id),
+            )
+        message = f"{shortage.sentence} {UNPAID[approval.state]}"
+        ending = Ending("error", BUDGET_EXHAUSTED, message, at_cap=shortage.owner == "run")
+        closing = write_durably(self._database, close_run, run.uuid, ending, self._now(), self._reminder)
+        close_result = await closing
+        self._toolbox.close_run(run.uuid)
+        return ThinkResult(error_code=BUDGET_EXHAUSTED, message=message, close_result=close_result)
 
     async def _ask(self, transcript: Transcript, tools: Toolset, attempt: StepAttempt) -> NewStep | ThinkResult:
         """Make the request and write down the attempts that came to nothing; or say which model is asked next."""
@@ -179,6 +205,13 @@ def _later_step(
 ) -> tuple[Transcript, Toolset]:
     transcript = begin_step(connection, step.run_uuid, step.number, limits, now)
     return transcript, toolset(connection, transcript.run.bot_id, transcript.run.member_id)
+
+
+def _park_seconds(approval: Approval, shortage: Shortage, now: datetime) -> float:
+    """How long a step waits: until nobody can answer any more, or until a new period gives credits."""
+    until = min(approval.expires_at, shortage.until or approval.expires_at)
+    # A clock that is a little behind must not be asked again and again.
+    return max(1.0, (until - now).total_seconds())
 
 
 def _too_long(transcript: Transcript, max_length: int) -> str | None:

@@ -27,6 +27,7 @@ from heartbeat.store.heartbeats.sync import (
 from heartbeat.store.notifications.outbox import overdue_notifications
 from heartbeat.store.runs.approvals import unheard
 from heartbeat.store.runs.closing import close_run
+from heartbeat.store.runs.parks import payable_parks, unheard_parks
 from heartbeat.store.tables.runs import Run
 from heartbeat.store.tools.connections import due_refreshes
 from heartbeat.temporal.reconcile import Reconciler
@@ -86,8 +87,10 @@ class UpkeepActivities:
 
     @activity.defn
     async def tell_decisions(self) -> int:
-        """Wake the runs that still wait for what was decided."""
+        """Wake the runs that still wait for what was decided, or for credits that are there again."""
         waiting = await self._database.read(unheard, BATCH_SIZE)
+        waiting += await self._database.read(unheard_parks, BATCH_SIZE)
+        waiting += await self._database.read(payable_parks, self._settings.plan, self._now())
         return sum([await wake(self._client, workflow_id, step) for workflow_id, step in waiting])
 
     @activity.defn

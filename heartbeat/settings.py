@@ -31,7 +31,12 @@ class Plan(BaseModel):
     min_interval_minutes: int = Field(default=1, ge=1)
     requests_per_minute: int | None = Field(default=None, ge=1)
     credits_per_month: int | None = Field(default=None, ge=0)
+    max_credits_per_run: int | None = Field(default=None, ge=0)
     usual_credits_per_run: int = Field(default=2, ge=0)
+
+    def cap(self, max_credits_per_run: int | None) -> int | None:
+        """Return the most credits of one run: the heartbeat's own number, else the plan's."""
+        return self.max_credits_per_run if max_credits_per_run is None else max_credits_per_run
 
 
 class StdioTool(BaseModel):

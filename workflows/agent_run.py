@@ -72,7 +72,7 @@ class AgentRun:
 
     @workflow.signal
     def decided(self, number: int) -> None:
-        """A person decided about the call that is step `number`; the decision is in the store."""
+        """A person decided about step `number`, or there are credits for it; what they decided is in the store."""
         self._decided.add(number)
 
     async def _open(self, request: RunRequest) -> OpenRunResult:
@@ -105,13 +105,24 @@ class AgentRun:
         return CloseRunInput(opened.run_uuid, thought.status, thought.error_code, thought.message)
 
     async def _think(self, opened: OpenRunResult, number: int) -> ThinkResult:
-        """Ask the model and, while it is down, the next one: each in an activity of its own, with all its attempts."""
+        """Take step `number`; return what it came to once it has an answer, or none that it could have.
+
+        While a model is down the next one is asked, each in an activity of its own, with all its attempts. While no
+        credits are left the step waits for some.
+        """
         attempts = 0
         while True:
             thought = await self._ask(opened, number, attempts)
-            if thought.next_model is None:
+            if thought.park_seconds is not None:
+                await start_notifying(thought.notification_uuids)
+                self._raise_if_cancelled()
+                workflow.set_current_details(f"Step {number} waits for credits.")
+                await self._wait_for_person(opened, number, thought.park_seconds)
+            elif thought.next_model is not None:
+                self._model = thought.next_model
+            else:
                 return thought
-            self._model, attempts = thought.next_model, thought.attempts
+            attempts = thought.attempts
 
     async def _ask(self, opened: OpenRunResult, number: int, attempts: int) -> ThinkResult:
         assert opened.run_uuid is not None
@@ -146,13 +157,15 @@ class AgentRun:
         while (acted := await self._call(opened, call)).approval_seconds is not None:
             self._raise_if_cancelled()
             workflow.set_current_details(f"Step {call.number}, {call.tool}, waits for a person's approval.")
-            with suppress(TimeoutError):
-                await workflow.wait_condition(
-                    lambda: call.number in self._decided, timeout=timedelta(seconds=acted.approval_seconds)
-                )
-            self._decided.discard(call.number)
-            # Waiting is not working: the run's time begins anew.
-            self._renew_deadline(opened)
+            await self._wait_for_person(opened, call.number, acted.approval_seconds)
+
+    async def _wait_for_person(self, opened: OpenRunResult, number: int, seconds: float) -> None:
+        """Wait for a decision about step `number`, at most so long."""
+        with suppress(TimeoutError):
+            await workflow.wait_condition(lambda: number in self._decided, timeout=timedelta(seconds=seconds))
+        self._decided.discard(number)
+        # Waiting is not working: the run's time begins anew.
+        self._renew_deadline(opened)
 
     async def _call(self, opened: OpenRunResult, call: PendingCall) -> ActResult:
         assert opened.run_uuid is not None

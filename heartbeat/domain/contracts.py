@@ -94,7 +94,7 @@ class ThinkInput:
     """One model request: step `number` of a run.
 
     `model_index` is which of the run's models is asked, 0 for its own; `earlier_attempts` is how many attempts at the
-    step were made when those before it were asked.
+    step were made when those before it were asked, or before the step waited for credits.
     """
 
     run_uuid: str
@@ -125,7 +125,8 @@ class ThinkResult:
     """What a step came to: `calls` to make before the next one, or the end of the run.
 
     With an `error_code` the run ends as an error. With a `close_result` it is closed already. With a `next_model` the
-    step has no answer yet: that one, by its index, is asked next, `attempts` having been made.
+    step has no answer yet: that one, by its index, is asked next, `attempts` having been made. With `park_seconds` the
+    step waits for credits, at most so long; its error is for workers of earlier versions, which know no waiting.
     """
 
     calls: tuple[PendingCall, ...] = ()
@@ -134,6 +135,8 @@ class ThinkResult:
     close_result: CloseRunResult | None = None
     next_model: int | None = None
     attempts: int = 0
+    park_seconds: float | None = None
+    notification_uuids: tuple[str, ...] = ()
 
     @property
     def status(self) -> RunStatus:

@@ -22,11 +22,15 @@ COOL_DOWNS = (timedelta(minutes=5), timedelta(minutes=30), timedelta(hours=2), t
 
 @dataclass(frozen=True)
 class Ending:
-    """How a run ended: `error_code` and `message` for what was no success."""
+    """How a run ended: `error_code` and `message` for what was no success.
+
+    `at_cap`: its own cap ended it, and no budget that other runs share.
+    """
 
     status: RunStatus
     error_code: str | None = None
     message: str | None = None
+    at_cap: bool = False
 
 
 @dataclass(frozen=True)
@@ -62,11 +66,11 @@ def judge(ending: Ending, trigger: str, streak: FailureStreak, now: datetime) ->
     """Count a run into the streak. A manual run or a probe moves none and pauses nothing.
 
     A cancelled run is no failure. Neither is one that its budget did not let go on: its heartbeat waits for the next
-    period.
+    period. One that came to its own cap has failed, for the next run has as much.
     """
     if trigger != "schedule" or ending.status in ("cancelled", "skipped"):
         return FailureVerdict(streak.failures)
-    if ending.error_code == BUDGET_EXHAUSTED:
+    if ending.error_code == BUDGET_EXHAUSTED and not ending.at_cap:
         return FailureVerdict(streak.failures, HeartbeatPause("budget", ending.message))
     if ending.status == "success":
         return FailureVerdict(0)

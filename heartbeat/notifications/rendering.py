@@ -24,6 +24,7 @@ from heartbeat.store.notifications.events import (
 )
 from heartbeat.store.notifications.findings import SEVERITIES
 from heartbeat.store.notifications.outbox import MessagePart, OutgoingMessage
+from heartbeat.store.runs.parks import BUDGET
 
 MAX_TITLE = 200
 MAX_LINES = 20
@@ -195,12 +196,26 @@ def _notified(part: MessagePart, data: dict[str, Any]) -> Rendered:
 
 
 def _approval(part: MessagePart, data: dict[str, Any]) -> Rendered:
+    if data.get("reason") == BUDGET:
+        return _park(part, data)
     until = _when(part, data["expires_at"])
     request = f"It asks to call {data['tool']}, and waits for a person's yes or no until {until}."
     # Of an earlier version, an event says nothing of why.
     why = f"\n{data['why']}" if "why" in data else ""
     body = f"{request} After that the answer is no.{why}"
     return Rendered(f"{_heartbeat_name(part)} waits for your approval", body, "urgent")
+
+
+def _park(part: MessagePart, data: dict[str, Any]) -> Rendered:
+    """A run that waits for credits; those of the plan are not a person's to give."""
+    amount = data["credits"]
+    give = f"Give {amount} more and it goes on, or end it." if amount else "It can be ended."
+    expires, renews = data["expires_at"], data["renews_at"]
+    if renews is not None and renews < expires:
+        then = f"With the new period, on {_when(part, renews)}, it goes on by itself."
+    else:
+        then = f"Without an answer by {_when(part, expires)} it ends."
+    return Rendered(f"{_heartbeat_name(part)} waits for credits", f"{data['why']}\n{give} {then}", "urgent")
 
 
 def _tool_changed(part: MessagePart, data: dict[str, Any]) -> Rendered:

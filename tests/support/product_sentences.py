@@ -66,6 +66,7 @@ SPEAKING = (
     "heartbeat/store/notifications/*.py",
     "heartbeat/store/runs/approvals.py",
     "heartbeat/store/runs/closing.py",
+    "heartbeat/store/runs/parks.py",
     "heartbeat/store/runs/ratings.py",
     "heartbeat/store/runs/variants.py",
     "heartbeat/store/tools/servers.py",

@@ -26,13 +26,14 @@ from heartbeat.store.heartbeats.tasks import NewTask, create
 from heartbeat.store.notifications.events import record_missed_ticks
 from heartbeat.store.rows import columns
 from heartbeat.store.tables.heartbeats import Heartbeat
-from heartbeat.temporal.runs import start_manual_run, start_notify, tick_id
+from heartbeat.temporal.runs import manual_workflow_id, start_manual_run, start_notify, tick_id
 from tests.support.acting import book, connect
 from tests.support.approvals import decided, waiting
 from tests.support.databases import ON_SQLITE
 from tests.support.deliveries import notifications, settled, target
 from tests.support.histories import HISTORIES
 from tests.support.model_server import ModelServer, Reply, asks, fails, says
+from tests.support.parked_runs import RUN, capped, parked
 from tests.support.patience import until
 from tests.support.receiver import Receiver
 from tests.support.receiver import says as answers
@@ -158,6 +159,14 @@ async def test_tools(working: World, model: ModelServer, desk: ToolServer) -> No
     await waiting(working)
     await decided(working, "approved")
     await record(working.client, "approval", handle.id)
+
+
+@ON_SQLITE
+async def test_parks(working: World, model: ModelServer) -> None:
+    await capped(working, model)
+    await parked(working)
+    await decided(working, "approved")
+    await record(working.client, "parked", manual_workflow_id(working.heartbeat, RUN))
 
 
 @ON_SQLITE

@@ -14,6 +14,7 @@ from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.notifications import Event
 from heartbeat.store.tables.runs import Run
 from tests.support.acting import book, change, told, transcript
+from tests.support.approvals import decided
 from tests.support.databases import ON_SQLITE
 from tests.support.model_server import ModelServer, Reply, asks, says
 from tests.support.patience import until
@@ -121,7 +122,7 @@ async def test_a_run_at_its_limit_of_steps_says_so_and_calls_nothing_more(
     assert log.credits_charged == 2
 
 
-async def test_a_run_that_its_budget_cannot_carry_on_stops_there(
+async def test_a_run_that_its_budget_cannot_carry_on_and_that_is_given_no_more_pauses_its_heartbeat(
     agent: World, model: ModelServer, desk: ToolServer
 ) -> None:
     model.reply = lambda _: asks(book("another"), input_tokens=3_900)
@@ -130,7 +131,8 @@ async def test_a_run_that_its_budget_cannot_carry_on_stops_there(
     first = await until(agent.row, lambda row: row.total_error_count == 1 or not row.enabled)
     assert first.enabled
     await change(agent, Heartbeat, credit_budget=first.period_credits + 14, error_count=0)
-    await backfill(agent, 3)
+    await backfill(agent, 1)
+    await decided(agent, "denied")
     row = await until(agent.row, lambda row: not row.enabled)
     assert (row.pause_reason, row.error_count, row.period_held) == ("budget", 0, 0)
     assert row.period_credits <= first.period_credits + 14

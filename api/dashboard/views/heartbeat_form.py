@@ -44,6 +44,7 @@ LABELS = {
     "model": marked("Model"),
     "fallback_models": marked("Models that stand in for it"),
     "max_steps": marked("Most steps of a run"),
+    "max_credits_per_run": marked("Most credits of a run"),
     "approval_timeout_hours": marked("Hours to wait for an approval"),
     "chat_mode": marked("What it may do"),
     "run_timeout_seconds": marked("Time limit in seconds"),

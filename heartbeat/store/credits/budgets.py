@@ -13,7 +13,7 @@ from heartbeat.store.credits.ledger import (
     hold_on_project,
     release_on_project,
 )
-from heartbeat.store.rows import columns, exactly_one
+from heartbeat.store.rows import columns, first
 from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.credits import Usage
 from heartbeat.store.tables.heartbeats import Heartbeat
@@ -21,7 +21,7 @@ from heartbeat.store.tables.projects import Project
 
 HEARTBEAT, USAGE = columns(Heartbeat), columns(Usage)
 
-BudgetOwner = Literal["heartbeat", "bot", "project", "plan"]
+BudgetOwner = Literal["run", "heartbeat", "bot", "project", "plan"]
 
 # Built once: putting such a statement together costs more than running it. Deleted heartbeats as well: what they used
 # is used.
@@ -31,6 +31,14 @@ OF_BOT = select(
 ).where(HEARTBEAT.c.bot_id == bindparam("bot"), THIS_PERIOD)
 OF_PROJECT = select(USAGE).where(USAGE.c.project_id == bindparam("project"), USAGE.c.period_start == bindparam("start"))
 
+FIRST_STEP = (
+    "A step may cost up to {amount} credits, and a run may use {limit} at most; raise max_credits_per_run, or lower "
+    "the bot's max_reply_tokens."
+)
+LATER_STEP = (
+    "A step may cost up to {amount} credits, and {left} of the {limit} that this run may use are left; raise "
+    "max_credits_per_run, or lower the bot's max_reply_tokens."
+)
 SPENT = {
     "heartbeat": "The budget of {budget} credits is spent; runs resume on {end} (UTC).",
     "bot": "The bot's budget of {budget} credits is spent; runs resume on {end} (UTC).",
@@ -50,7 +58,8 @@ SHORT = {
 class Budgets:
     """Whose credits a step uses: the rows, the heartbeat's locked, and the plan's credits for a period.
 
-    `start` (inclusive) and `end` (exclusive) are those of the project's billing period.
+    `start` (inclusive) and `end` (exclusive) are those of the project's billing period. `cap` is the most that the run
+    may use, which has been `charged` so much.
     """
 
     heartbeat: Heartbeat
@@ -59,6 +68,8 @@ class Budgets:
     plan_credits: int | None
     start: datetime
     end: datetime
+    cap: int | None = None
+    charged: int = 0
 
     @property
     def period(self) -> ProjectPeriod:
@@ -67,11 +78,22 @@ class Budgets:
 
 @dataclass(frozen=True)
 class Shortage:
-    """A step that cannot be paid for: whose credits do not do, why in words for the owner, and when there are more."""
+    """A step of up to `amount` that cannot be paid for: whose credits do not do, and why in words for the owner.
+
+    Of the `limit` so many are `left`. `until` is when there are more; a run's own cap has none.
+    """
 
     owner: BudgetOwner
     sentence: str
-    until: datetime
+    amount: int
+    left: int
+    limit: int
+    until: datetime | None
+
+    @property
+    def missing(self) -> int:
+        """How many more credits the step takes."""
+        return self.amount - self.left
 
 
 def reserve(connection: Connection, budgets: Budgets, amount: int, now: datetime) -> Shortage | None:
@@ -79,48 +101,70 @@ def reserve(connection: Connection, budgets: Budgets, amount: int, now: datetime
 
     `enter_hold`, which needs the run, or `release_on_project` must follow.
     """
-    if shortage := _short_of_heartbeat(budgets, amount):
+    if shortage := _short_of_cap(budgets, amount) or _short_of_heartbeat(budgets, amount):
         return shortage
     limits = ProjectLimits(budgets.plan_credits, budgets.project.credit_budget)
     if not hold_on_project(connection, budgets.period, amount, limits, now):
-        return _short_of_project(connection, budgets, amount)
+        # What has given way since is tried again.
+        return _short_of_project(connection, budgets, amount) or reserve(connection, budgets, amount, now)
+    # Whoever else reserves for the bot waits for the project's sums, which the hold has locked.
+    if shortage := _short_of_bot(connection, budgets, amount):
+        release_on_project(connection, budgets.period, amount)
+        return shortage
+    return None
+
+
+def shortage_of(connection: Connection, budgets: Budgets, amount: int) -> Shortage | None:
+    """Say which limit does not allow for `amount`, as `reserve` would, and hold nothing."""
+    own = _short_of_cap(budgets, amount) or _short_of_heartbeat(budgets, amount)
+    return own or _short_of_project(connection, budgets, amount) or _short_of_bot(connection, budgets, amount)
+
+
+def _short_of_cap(budgets: Budgets, amount: int) -> Shortage | None:
+    if budgets.cap is None or budgets.charged + amount <= budgets.cap:
+        return None
+    left = budgets.cap - budgets.charged
+    said = (LATER_STEP if budgets.charged else FIRST_STEP).format(amount=amount, left=left, limit=budgets.cap)
+    return Shortage("run", said, amount, left, budgets.cap, None)
+
+
+def _short_of_bot(connection: Connection, budgets: Budgets, amount: int) -> Shortage | None:
     budget = budgets.bot.credit_budget
     if budget is None:
         return None
-    # Whoever else reserves for the bot waits for the project's sums, which the hold has locked.
     sums = connection.execute(OF_BOT, {"bot": budgets.bot.id, "start": budgets.start}).one()
-    left = budget - sums.credits - sums.held
-    if amount <= left:
-        return None
-    release_on_project(connection, budgets.period, amount)
-    return Shortage("bot", _short("bot", amount, left, budget, budgets.end), budgets.end)
+    return _short("bot", amount, budget - sums.credits - sums.held, budget, budgets.end)
 
 
 def _short_of_heartbeat(budgets: Budgets, amount: int) -> Shortage | None:
     heartbeat, budget = budgets.heartbeat, budgets.heartbeat.credit_budget
     if budget is None:
         return None
-    same = heartbeat.period_start == budgets.start
-    left = budget - (heartbeat.period_credits + heartbeat.period_held if same else 0)
+    if heartbeat.period_start != budgets.start:
+        return _short("heartbeat", amount, budget, budget, budgets.end)
+    budget += heartbeat.period_granted
+    return _short("heartbeat", amount, budget - heartbeat.period_credits - heartbeat.period_held, budget, budgets.end)
+
+
+def _short_of_project(connection: Connection, budgets: Budgets, amount: int) -> Shortage | None:
+    """Which limit of the project it is."""
+    usage = first(connection, Usage, OF_PROJECT, {"project": budgets.project.id, "start": budgets.start})
+    used = usage.credits + usage.held if usage else 0
+    budget, limit = budgets.project.credit_budget, budgets.plan_credits
+    if budget is not None and (shortage := _short("project", amount, budget - used, budget, budgets.end)):
+        return shortage
+    if limit is None:
+        return None
+    left = limit + (usage.granted if usage else 0) - used
     if amount <= left:
         return None
-    return Shortage("heartbeat", _short("heartbeat", amount, left, budget, budgets.end), budgets.end)
-
-
-def _short_of_project(connection: Connection, budgets: Budgets, amount: int) -> Shortage:
-    """Which limit of the project it was. One that has given way since is still the answer."""
-    usage = exactly_one(connection, Usage, OF_PROJECT, {"project": budgets.project.id, "start": budgets.start})
-    budget, limit = budgets.project.credit_budget, budgets.plan_credits
-    if budget is not None:
-        left = budget - usage.credits - usage.held
-        if amount > left or limit is None:
-            return Shortage("project", _short("project", amount, left, budget, budgets.end), budgets.end)
     said = f"The {limit} credits of the plan do not allow for a step of up to {amount} any more."
-    return Shortage("plan", said, budgets.end)
+    return Shortage("plan", said, amount, left, limit, budgets.end)
 
 
-def _short(owner: BudgetOwner, amount: int, left: int, budget: int, end: datetime) -> str:
-    """Say why a step of up to `amount` is too dear for the `left` credits of a budget."""
-    if left <= 0:
-        return SPENT[owner].format(budget=budget, end=f"{end:%Y-%m-%d}")
-    return SHORT[owner].format(amount=amount, left=left, budget=budget, end=f"{end:%Y-%m-%d}")
+def _short(owner: BudgetOwner, amount: int, left: int, budget: int, end: datetime) -> Shortage | None:
+    """Say why a step of up to `amount` is too dear for the `left` credits of a budget, if it is."""
+    if amount <= left:
+        return None
+    said = (SPENT if left <= 0 else SHORT)[owner].format(amount=amount, left=left, budget=budget, end=f"{end:%Y-%m-%d}")
+    return Shortage(owner, said, amount, left, budget, end)

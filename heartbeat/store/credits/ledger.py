@@ -27,6 +27,7 @@ HOLD_ON_HEARTBEAT = (
     .values(
         period_credits=case((THIS_PERIOD, HEARTBEAT.c.period_credits), else_=0),
         period_held=case((THIS_PERIOD, HEARTBEAT.c.period_held), else_=0) + bindparam("hold"),
+        period_granted=case((THIS_PERIOD, HEARTBEAT.c.period_granted), else_=0),
         period_start=START,
     )
 )

@@ -34,6 +34,8 @@ def run_row(heartbeat: Heartbeat, now: datetime, **own: Any) -> dict[str, Any]:
         "tokens_used": 0,
         "credits_charged": 0,
         "credits_held": 0,
+        "credits_granted": 0,
+        "parked": False,
         "cost_nano_usd": 0,
         "dry_run": False,
         "replay_of": None,

@@ -32,7 +32,8 @@ MAX_PER_RUN = 5
 
 # What the task of a run takes over from what the run is for: whose it is, what it may cost, and which models it asks.
 INHERITED = (
-    *("member_id", "credit_budget", "max_consecutive_errors", "max_steps", "run_timeout_seconds"),
+    *("member_id", "credit_budget", "max_credits_per_run"),
+    *("max_consecutive_errors", "max_steps", "run_timeout_seconds"),
     *("model", "fallback_models"),
 )
 

@@ -1,4 +1,4 @@
-"""Approvals: a person's yes or no to a tool call, asked for once, decided once."""
+"""Approvals: a person's yes or no to a tool call, or to more credits for a run, asked for once, decided once."""
 
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -12,6 +12,7 @@ from heartbeat.store.notifications.events import APPROVAL, record_event
 from heartbeat.store.pages import Page
 from heartbeat.store.projects.access import Access, as_public_id
 from heartbeat.store.rows import columns, exactly_one, first, insert_once
+from heartbeat.store.runs.parks import BUDGET, expired, give, lock
 from heartbeat.store.runs.tool_calls import CallReceipt
 from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.heartbeats import Heartbeat
@@ -53,7 +54,7 @@ def ask(connection: Connection, receipt: CallReceipt, reason: ApprovalReason, no
         record_event(connection, heartbeat, APPROVAL, data, now, run.id)
         return row
     row = exactly_one(connection, Approval, _of_step(run.id, call.number))
-    return _expired(connection, row) if row.state == "pending" and row.expires_at <= now else row
+    return expired(connection, row) if row.state == "pending" and row.expires_at <= now else row
 
 
 def ask_in_call(connection: Connection, receipt: CallReceipt, question: str, now: datetime) -> Approval:
@@ -70,19 +71,36 @@ def approved_question(connection: Connection, call: Step) -> str | None:
     return connection.execute(select(APPROVALS.c.why).where(of_call, is_yes)).scalar()
 
 
-def decide(connection: Connection, uuid: str, decision: Decision, by: str, now: datetime) -> Approval:
-    """Decide, once. Raises `NotFound`, or `Conflict` when it was decided otherwise, or too late to be decided."""
-    row = first(connection, Approval, select(APPROVALS).where(APPROVALS.c.uuid == as_public_id(uuid)).with_for_update())
-    if row is None:
-        raise NotFound("approval", uuid[:64])
+def decide(
+    connection: Connection, uuid: str, decision: Decision, by: str, now: datetime, credits_given: int | None = None
+) -> Approval:
+    """Decide, once. Raises `NotFound`, or `Conflict` when it was decided otherwise, or too late to be decided.
+
+    A yes to a run that waits for credits gives it `credits_given`, or as many as it asks for; too few are `Invalid`.
+    """
+    row = _locked(connection, uuid)
     if row.state == decision:
         return row
     if row.state != "pending" or row.expires_at <= now:
         state = "expired" if row.state == "pending" else row.state
         raise Conflict("already_decided", f"This call was {state} already; nothing was changed.")
-    decided = {"state": decision, "decided_by": by, "decided_at": now}
+    decided: dict[str, object] = {"state": decision, "decided_by": by, "decided_at": now}
+    if row.reason == BUDGET:
+        is_yes = decision == "approved"
+        decided["credits"] = give(connection, lock(connection, row.run_id), row, credits_given, now) if is_yes else None
     written = update(APPROVALS).where(APPROVALS.c.id == row.id).values(decided).returning(APPROVALS)
     return exactly_one(connection, Approval, written)
+
+
+def _locked(connection: Connection, uuid: str) -> Approval:
+    """Lock an approval; of one that gives credits, its run and heartbeat before it."""
+    of_approval = select(APPROVALS).where(APPROVALS.c.uuid == as_public_id(uuid))
+    row = first(connection, Approval, of_approval)
+    if row is None:
+        raise NotFound("approval", uuid[:64])
+    if row.reason == BUDGET:
+        lock(connection, row.run_id)
+    return exactly_one(connection, Approval, of_approval.with_for_update())
 
 
 def approvals(connection: Connection, access: Access, state: str | None, page: Page) -> tuple[list[Row[Any]], int]:
@@ -94,7 +112,7 @@ def approvals(connection: Connection, access: Access, state: str | None, page: P
 
 
 def unheard(connection: Connection, limit: int) -> list[tuple[str, int]]:
-    """Workflow ids and steps of runs that still wait for what was decided: their wake-up call was lost."""
+    """Workflow ids and steps of runs that still wait for what was decided of a call: their wake-up call was lost."""
     waiting = (
         select(RUN.c.workflow_id, APPROVALS.c.step)
         .join(RUN, RUN.c.id == APPROVALS.c.run_id)
@@ -137,8 +155,3 @@ def _shown() -> Any:
 
 def _of_step(run_id: int | None, step: int) -> Any:
     return select(APPROVALS).where(APPROVALS.c.run_id == run_id, APPROVALS.c.step == step).with_for_update()
-
-
-def _expired(connection: Connection, row: Approval) -> Approval:
-    written = update(APPROVALS).where(APPROVALS.c.id == row.id).values(state="expired").returning(APPROVALS)
-    return exactly_one(connection, Approval, written)

@@ -105,7 +105,8 @@ class RunCandidate:
     @property
     def budgets(self) -> Budgets:
         period = self.period_start, self.period_end
-        return Budgets(self.heartbeat, self.bot, self.project, self.plan.credits_per_month, *period)
+        cap = self.plan.cap(self.heartbeat.max_credits_per_run)
+        return Budgets(self.heartbeat, self.bot, self.project, self.plan.credits_per_month, *period, cap)
 
     def account(self, run_id: int) -> Account:
         """Return the account that the run is charged to, once it has its row."""

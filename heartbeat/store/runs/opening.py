@@ -185,7 +185,8 @@ def _patience(heartbeat: Heartbeat) -> timedelta:
 def _reserve(connection: Connection, candidate: RunCandidate) -> Refusal | None:
     """Hold the first step's credits on the project, if its plan and the budgets allow for them.
 
-    Only a heartbeat that has spent a budget of its own is paused: what its bot or project lacks, others may give back.
+    Only a heartbeat that has spent a budget of its own is paused: what its bot or project lacks, others may give back,
+    and a cap that the first step alone passes is a mistake to be mended.
     """
     shortage = reserve(connection, candidate.budgets, candidate.credits, candidate.now)
     if shortage is None:

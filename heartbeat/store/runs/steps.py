@@ -12,18 +12,18 @@ from sqlalchemy import Connection, bindparam, select, update
 from heartbeat.domain import credits
 from heartbeat.domain.errors import RunLost
 from heartbeat.domain.first_message import first_message
-from heartbeat.store.credits.budgets import Budgets, Shortage, reserve
+from heartbeat.store.credits.budgets import Shortage, reserve
 from heartbeat.store.credits.ledger import Reservation, account_of, enter_hold
 from heartbeat.store.rows import all_joined, columns, first, insert_once, joined, many
 from heartbeat.store.runs.attempts import AttemptUsage, StepFailure, charge, failures, record_attempt, reserved_run
 from heartbeat.store.runs.limits import RunLimits
+from heartbeat.store.runs.parks import WITH_PAYERS, PayingRun, park, resolve
 from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.projects import Project
-from heartbeat.store.tables.runs import Run, Step
+from heartbeat.store.tables.runs import Approval, Run, Step
 
-RUN, STEP = columns(Run), columns(Step)
-HEARTBEAT, BOT, PROJECT = columns(Heartbeat), columns(Bot), columns(Project)
+RUN, STEP, HEARTBEAT = columns(Run), columns(Step), columns(Heartbeat)
 
 # Built once: putting such a statement together costs more than running it.
 TRANSCRIPT = select(STEP).where(STEP.c.run_id == bindparam("run")).order_by(STEP.c.number)
@@ -33,14 +33,7 @@ WITH_STEPS = (
     .where(RUN.c.uuid == bindparam("run"))
     .order_by(STEP.c.number)
 )
-LOCKED = (
-    select(RUN, HEARTBEAT, BOT, PROJECT)
-    .join(HEARTBEAT, HEARTBEAT.c.id == RUN.c.heartbeat_id)
-    .join(BOT, BOT.c.id == HEARTBEAT.c.bot_id)
-    .join(PROJECT, PROJECT.c.id == RUN.c.project_id)
-    .where(RUN.c.uuid == bindparam("run"))
-    .with_for_update(of=[RUN, HEARTBEAT], key_share=True)
-)
+LOCKED = WITH_PAYERS.where(RUN.c.uuid == bindparam("run")).with_for_update(of=[RUN, HEARTBEAT], key_share=True)
 HOLD_ON_RUN = update(RUN).where(RUN.c.id == bindparam("key")).values(credits_held=bindparam("hold"))
 CUT_RUN = update(RUN).where(RUN.c.id == bindparam("key")).values(cut=True)
 
@@ -85,12 +78,14 @@ class NewStep:
 class Transcript:
     """A run and its steps so far. With a `shortage` the next one cannot be paid for.
 
-    `failures` are the attempts at the next step that failed.
+    `park` is the approval that it then waits for, or that ended it; a rehearsal asks for none. `failures` are the
+    attempts at the next step that failed.
     """
 
     run: Run
     steps: list[Step]
     shortage: Shortage | None = None
+    park: Approval | None = None
     failures: tuple[StepFailure, ...] = ()
 
     def step(self, number: int) -> Step | None:
@@ -107,26 +102,30 @@ def read_transcript(connection: Connection, run_uuid: str) -> Transcript:
 
 
 def begin_step(connection: Connection, run_uuid: str, number: int, limits: RunLimits, now: datetime) -> Transcript:
-    """Reserve the worst case of a model request, once; the transcript then has it held, or a shortage.
+    """Reserve the worst case of a model request, once; the transcript then has it held, or a shortage and its park.
 
     The first request's was reserved when the run was opened. A paid attempt that failed has used its reservation up.
     """
     locked = joined(connection, (Run, Heartbeat, Bot, Project), LOCKED, {"run": run_uuid})
     if locked is None:
         raise RunLost(run_uuid)
-    run, heartbeat, bot, project = locked
+    paying = PayingRun(*locked)
+    run = paying.run
     transcript = Transcript(run, steps(connection, run.id), failures=failures(connection, run.id, number))
     if run.status != "running" or run.credits_held or transcript.step(number):
         return transcript
-    start, end = project.period(now)
+    budgets = paying.budgets(limits.plan, now)
     max_credits = limits.max_credits(run.models, next_request_tokens(transcript, limits), run.max_reply_tokens)
     reservation = Reservation(number, f"reserve-{len(transcript.failures) + 1}" if transcript.failures else "reserve")
-    budgets = Budgets(heartbeat, bot, project, limits.plan(project.plan).credits_per_month, start, end)
     shortage = reserve(connection, budgets, max_credits, now)
-    if shortage is None:
-        enter_hold(connection, account_of(run, start), reservation, max_credits, now)
-        connection.execute(HOLD_ON_RUN, {"key": run.id, "hold": max_credits})
-    return replace(transcript, shortage=shortage)
+    if shortage is not None:
+        approval = None if run.dry_run else park(connection, paying, number, shortage, now)
+        return replace(transcript, shortage=shortage, park=approval)
+    enter_hold(connection, account_of(run, budgets.start), reservation, max_credits, now)
+    connection.execute(HOLD_ON_RUN, {"key": run.id, "hold": max_credits})
+    if run.parked:
+        resolve(connection, run, now)
+    return transcript
 
 
 def next_request_tokens(transcript: Transcript, limits: RunLimits) -> int:

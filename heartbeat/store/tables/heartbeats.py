@@ -20,8 +20,9 @@ class Heartbeat(SQLModel, table=True):
     schedule, and `zone_differs` says that Temporal's time zone data has its next tick elsewhere.
 
     `period_credits` and `period_held` are the credits charged and reserved in the period that began at
-    `period_start`: the running sums of this heartbeat's entries, kept in the transactions that write them. The four
-    counters are the totals of its logs.
+    `period_start`: the running sums of this heartbeat's entries, kept in the transactions that write them;
+    `period_granted` is what a person gave in it on top of `credit_budget`. The four counters are the totals of its
+    logs.
 
     `quality_dropped_run_id` is the newest run that was judged when its runs were found to have become worse; `None`
     once they are as good as before again.
@@ -68,6 +69,7 @@ class Heartbeat(SQLModel, table=True):
     credit_budget: int | None = None
     max_consecutive_errors: int = 5
     max_steps: int = 20
+    max_credits_per_run: int | None = None
     run_timeout_seconds: int | None = None
     approval_timeout_hours: int = 24
     catch_up: str = "once"
@@ -86,6 +88,7 @@ class Heartbeat(SQLModel, table=True):
     period_start: datetime | None = time(default=None)
     period_credits: int = 0
     period_held: int = 0
+    period_granted: int = 0
     last_executed_at: datetime | None = time(default=None)
     last_status: str | None = None
     quality_dropped_run_id: int | None = Field(default=None, sa_type=BIG)

@@ -17,7 +17,8 @@ class Run(SQLModel, table=True):
     its last answer ended at `max_reply_tokens`. `paused_tools` are those that its heartbeat uses and that it had to do
     without, for they changed. `gate` is what was seen there before it: the `reading`, its `outcome` and, of one that
     failed, the `detail`. `replay_of` is the log id of the run whose recorded tool results it is answered with.
-    `liked` is what a person said of it, with a note if they wrote one; `rated_by` is how they said it.
+    `liked` is what a person said of it, with a note if they wrote one; `rated_by` is how they said it. `parked`: its
+    next step waits for credits; `credits_granted` is what a person gave it beyond its cap.
     """
 
     id: int = Field(default=None, primary_key=True, sa_type=BIG)
@@ -47,6 +48,8 @@ class Run(SQLModel, table=True):
     tokens_used: int = Field(default=0, sa_type=BIG)
     credits_charged: int = 0
     credits_held: int = 0
+    credits_granted: int = 0
+    parked: bool = False
     cost_nano_usd: int = Field(default=0, sa_type=BIG)
     report: dict[str, Any] | None = Field(default=None, sa_type=JSON)
     dry_run: bool = False
@@ -184,7 +187,9 @@ class Attempt(SQLModel, table=True):
 class Approval(SQLModel, table=True):
     """A person's yes or no to one tool call of a run. `state` is pending, approved, denied or expired.
 
-    `reason` is registration, combination or elicitation, `why` the same in words: of the last, what is asked.
+    `reason` is registration, combination or elicitation, `why` the same in words: of the last, what is asked. With the
+    reason budget it is about a step that waits for credits, of no tool: its `arguments` are a `Need`, `credits` is how
+    many it asks for or was given, and `round` counts how often this step has waited.
     """
 
     id: int = Field(default=None, primary_key=True, sa_type=BIG)
@@ -193,8 +198,10 @@ class Approval(SQLModel, table=True):
     heartbeat_id: int = Field(foreign_key="heartbeat.id")
     run_id: int = Field(foreign_key="run.id", sa_type=BIG)
     step: int
+    round: int = 1
     tool: str
     arguments: str
+    credits: int | None = None
     reason: str = "registration"
     why: str
     state: str = "pending"
@@ -204,6 +211,6 @@ class Approval(SQLModel, table=True):
     created_at: datetime = time()
 
     __table_args__ = (
-        UniqueConstraint("run_id", "step", name="uq_approval"),
+        UniqueConstraint("run_id", "step", "round", name="uq_approval"),
         Index("ix_approval_bot", "bot_id", "state", "id"),
     )

@@ -43,6 +43,7 @@ OTHER_VALUES: dict[str, Any] = {
     "model": "anthropic:claude-haiku-5-5",
     "fallback_models": ["openai:gpt-5.4-mini", "google:gemini-2.5-flash"],
     "max_steps": 7,
+    "max_credits_per_run": 40,
     "approval_timeout_hours": 3,
     "chat_mode": "ask",
     "run_timeout_seconds": 60,

@@ -1,0 +1,219 @@
+"""Parks: a run whose next step no credits are left for waits for a person, or for a new period, holding nothing.
+
+A park is an approval with the reason `budget`. What gives a run credits locks the run and its heartbeat first, as a
+step that begins does.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, bindparam, case, exists, select, update
+
+from heartbeat.domain.errors import Invalid
+from heartbeat.domain.ids import new_id
+from heartbeat.settings import Plan
+from heartbeat.store.credits.budgets import BudgetOwner, Budgets, Shortage, shortage_of
+from heartbeat.store.notifications.events import APPROVAL, record_event
+from heartbeat.store.rows import all_joined, columns, exactly_one, first, joined
+from heartbeat.store.tables.bots import Bot
+from heartbeat.store.tables.heartbeats import Heartbeat
+from heartbeat.store.tables.projects import Project
+from heartbeat.store.tables.runs import Approval, Run
+
+RUN, APPROVALS = columns(Run), columns(Approval)
+HEARTBEAT, BOT, PROJECT = columns(Heartbeat), columns(Bot), columns(Project)
+
+BUDGET = "budget"
+# What a person can give more of.
+GIVABLE = ("run", "heartbeat")
+BY_LIMIT = "a limit that was raised, or a new period"
+NOT_GIVEN = "These credits are not given here: end the run, or raise the limit that it names."
+
+# Built once: putting such a statement together costs more than running it.
+WITH_PAYERS = (
+    select(RUN, HEARTBEAT, BOT, PROJECT)
+    .join(HEARTBEAT, HEARTBEAT.c.id == RUN.c.heartbeat_id)
+    .join(BOT, BOT.c.id == HEARTBEAT.c.bot_id)
+    .join(PROJECT, PROJECT.c.id == RUN.c.project_id)
+)
+LOCK_BY_ID = WITH_PAYERS.where(RUN.c.id == bindparam("run")).with_for_update(of=[RUN, HEARTBEAT], key_share=True)
+OF_STEP = (
+    select(APPROVALS)
+    .where(APPROVALS.c.run_id == bindparam("run"), APPROVALS.c.step == bindparam("step"))
+    .where(APPROVALS.c.reason == BUDGET)
+    .order_by(APPROVALS.c.round.desc())
+    .limit(1)
+    .with_for_update()
+)
+IS_PARKED = (RUN.c.status == "running") & RUN.c.parked
+IS_PARK = (APPROVALS.c.run_id == RUN.c.id) & (APPROVALS.c.reason == BUDGET)
+PENDING = IS_PARK & (APPROVALS.c.state == "pending")
+
+
+@dataclass(frozen=True)
+class PayingRun:
+    """A run with the rows whose limits its credits are under."""
+
+    run: Run
+    heartbeat: Heartbeat
+    bot: Bot
+    project: Project
+
+    def budgets(self, plans: Callable[[str], Plan], now: datetime) -> Budgets:
+        """What its next step may use, by the plans of the settings; what a person gave the run raises its cap."""
+        plan = plans(self.project.plan)
+        cap = plan.cap(self.heartbeat.max_credits_per_run)
+        cap = None if cap is None else cap + self.run.credits_granted
+        period = self.project.period(now)
+        rows = self.heartbeat, self.bot, self.project
+        return Budgets(*rows, plan.credits_per_month, *period, cap, self.run.credits_charged)
+
+
+@dataclass(frozen=True)
+class Need:
+    """What a parked step is short of: whose credits, how many it needs in all, and how many of these are missing.
+
+    `until` is when a new period gives them, ISO-8601 UTC.
+    """
+
+    of: BudgetOwner
+    needed: int
+    missing: int
+    until: str | None
+
+    @classmethod
+    def of_shortage(cls, shortage: Shortage) -> "Need":
+        until = shortage.until.isoformat() if shortage.until else None
+        return cls(shortage.owner, shortage.amount, shortage.missing, until)
+
+    @classmethod
+    def of_park(cls, approval: Approval) -> "Need":
+        return cls(**json.loads(approval.arguments))
+
+
+def park(connection: Connection, paying: PayingRun, step: int, shortage: Shortage, now: datetime) -> Approval:
+    """The approval that a step waits for, or the one that ended it: denied, or expired.
+
+    Who asks again gets the same one; a new one once what was asked for is given and something is short all the same.
+    """
+    run = paying.run
+    last = first(connection, Approval, OF_STEP, {"run": run.id, "step": step})
+    if last is not None and last.state == "pending" and Need.of_park(last).of != shortage.owner:
+        resolve(connection, run, now)
+    elif last is not None and last.state != "approved":
+        return expired(connection, last) if last.state == "pending" and last.expires_at <= now else last
+    connection.execute(update(RUN).where(RUN.c.id == run.id).values(parked=True))
+    round_ = last.round + 1 if last else 1
+    row = {**_row(run, paying.heartbeat, shortage, now), "step": step, "round": round_}
+    approval = exactly_one(connection, Approval, APPROVALS.insert().values(row).returning(APPROVALS))
+    record_event(connection, paying.heartbeat, APPROVAL, _data(approval, shortage), now, run.id)
+    return approval
+
+
+def resolve(connection: Connection, run: Run, now: datetime) -> None:
+    """End the park of a run that goes on; what nobody decided was decided by a limit or a period."""
+    decided = {"state": "approved", "decided_by": BY_LIMIT, "decided_at": now, "credits": None}
+    pending = (APPROVALS.c.run_id == run.id) & (APPROVALS.c.reason == BUDGET) & (APPROVALS.c.state == "pending")
+    connection.execute(update(APPROVALS).where(pending).values(decided))
+    connection.execute(update(RUN).where(RUN.c.id == run.id).values(parked=False))
+
+
+def expired(connection: Connection, row: Approval) -> Approval:
+    """Write that nobody answered in time."""
+    written = update(APPROVALS).where(APPROVALS.c.id == row.id).values(state="expired").returning(APPROVALS)
+    return exactly_one(connection, Approval, written)
+
+
+def lock(connection: Connection, run_id: int) -> PayingRun:
+    """Lock a run and its heartbeat, as whoever gives it credits has to."""
+    rows = joined(connection, (Run, Heartbeat, Bot, Project), LOCK_BY_ID, {"run": run_id})
+    assert rows is not None, f"run {run_id} of an approval"
+    return PayingRun(*rows)
+
+
+def give(
+    connection: Connection, paying: PayingRun, approval: Approval, credits_given: int | None, now: datetime
+) -> int:
+    """Give what a park is short of so many credits, or as many as it asks for; returns how many. Raises `Invalid`.
+
+    A run is given them beyond its cap, a heartbeat beyond its budget of this period.
+    """
+    heartbeat, project = paying.heartbeat, paying.project
+    need = Need.of_park(approval)
+    if need.of not in GIVABLE:
+        raise Invalid("decision", NOT_GIVEN)
+    amount = approval.credits or need.missing if credits_given is None else credits_given
+    if amount < need.missing:
+        raise Invalid("credits", f"must be at least {need.missing}: the next step may cost so much")
+    if need.of == "run":
+        more = {"credits_granted": RUN.c.credits_granted + amount}
+        connection.execute(update(RUN).where(RUN.c.id == paying.run.id).values(more))
+    else:
+        # A period that began meanwhile has its own budget, whole.
+        same = HEARTBEAT.c.period_start == project.period(now)[0]
+        granted = case((same, HEARTBEAT.c.period_granted + amount), else_=HEARTBEAT.c.period_granted)
+        connection.execute(update(HEARTBEAT).where(HEARTBEAT.c.id == heartbeat.id).values(period_granted=granted))
+    return amount
+
+
+def unheard_parks(connection: Connection, limit: int) -> list[tuple[str, int]]:
+    """Workflow ids and steps of parked runs about which a person has decided: their wake-up call was lost."""
+    is_decided = IS_PARKED & IS_PARK & APPROVALS.c.state.in_(("approved", "denied"))
+    newer = APPROVALS.alias()
+    is_last = ~exists().where(newer.c.run_id == RUN.c.id, newer.c.reason == BUDGET, newer.c.id > APPROVALS.c.id)
+    statement = select(RUN.c.workflow_id, APPROVALS.c.step).where(is_decided, is_last).limit(limit)
+    return [(row.workflow_id, row.step) for row in connection.execute(statement)]
+
+
+def payable_parks(
+    connection: Connection, plans: Callable[[str], Plan], now: datetime, heartbeat_id: int | None = None
+) -> list[tuple[str, int]]:
+    """Workflow ids and steps of parked runs that credits are left for again, of one heartbeat or of all."""
+    parked = WITH_PAYERS.add_columns(APPROVALS).join(APPROVALS, PENDING).where(IS_PARKED)
+    if heartbeat_id is not None:
+        parked = parked.where(HEARTBEAT.c.id == heartbeat_id)
+    rows = all_joined(connection, (Run, Heartbeat, Bot, Project, Approval), parked.order_by(RUN.c.id), {})
+    return [
+        (PayingRun(*payers).run.workflow_id or "", approval.step)
+        for *payers, approval in rows
+        if not shortage_of(connection, PayingRun(*payers).budgets(plans, now), Need.of_park(approval).needed)
+    ]
+
+
+def _row(run: Run, heartbeat: Heartbeat, shortage: Shortage, now: datetime) -> dict[str, object]:
+    need = Need.of_shortage(shortage)
+    return {
+        "uuid": new_id("apr"),
+        "bot_id": run.bot_id,
+        "heartbeat_id": run.heartbeat_id,
+        "run_id": run.id,
+        "tool": "",
+        "arguments": json.dumps(asdict(need)),
+        "credits": _suggestion(shortage),
+        "reason": BUDGET,
+        "why": shortage.sentence,
+        "state": "pending",
+        "expires_at": now + timedelta(hours=heartbeat.approval_timeout_hours),
+        "created_at": now,
+    }
+
+
+def _suggestion(shortage: Shortage) -> int | None:
+    """How many more credits to offer: half the cap once more, a tenth of a budget, and never too few."""
+    if shortage.owner not in GIVABLE:
+        return None
+    return max(shortage.missing, shortage.limit // (2 if shortage.owner == "run" else 10))
+
+
+def _data(approval: Approval, shortage: Shortage) -> dict[str, object]:
+    return {
+        "approval": approval.uuid,
+        "reason": BUDGET,
+        "of": shortage.owner,
+        "why": approval.why,
+        "credits": approval.credits,
+        "expires_at": approval.expires_at.isoformat(),
+        "renews_at": Need.of_park(approval).until,
+    }

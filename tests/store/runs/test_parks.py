@@ -1,0 +1,290 @@
+"""Runs that wait for credits: what they are short of, who gives it, and that nothing is ever charged beyond it."""
+
+import random
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, select, update
+
+from heartbeat.domain.errors import Conflict, Invalid
+from heartbeat.domain.failure_policy import Ending
+from heartbeat.settings import Plan
+from heartbeat.store.credits.audit import audit
+from heartbeat.store.database import Database
+from heartbeat.store.notifications.events import APPROVAL
+from heartbeat.store.rows import columns, many
+from heartbeat.store.runs.approvals import decide
+from heartbeat.store.runs.closing import close_run
+from heartbeat.store.runs.limits import RunLimits
+from heartbeat.store.runs.opening import open_run
+from heartbeat.store.runs.parks import BY_LIMIT, payable_parks, unheard_parks
+from heartbeat.store.runs.runs import run_by_uuid
+from heartbeat.store.runs.steps import NewStep, Transcript, begin_step, settle_step
+from heartbeat.store.tables.heartbeats import Heartbeat
+from heartbeat.store.tables.notifications import Event
+from heartbeat.store.tables.runs import Approval, Run
+from tests.support.runs import LIMITS, by_hand, changed, opened, opened_run, scheduled
+from tests.support.seeds import NOW, a_bot, a_heartbeat, a_project, heartbeat_row
+
+# Each may cost 2 credits at the most, and costs 1.
+STEP = NewStep(1, "All quiet.", "[]", "openai:scripted", 100, 50, 7)
+NEXT_PERIOD = NOW.replace(month=12, day=1, hour=0)
+
+
+def planned(**fields: Any) -> RunLimits:
+    return replace(LIMITS, plan=lambda _: Plan(**fields))
+
+
+def parked(database: Database, heartbeat: Heartbeat, limits: RunLimits = LIMITS, **limited: int) -> Run:
+    """A run of which one step was made, and whose second one waits for credits."""
+    changed(database, Heartbeat, **limited or {"credit_budget": None})
+    run = opened_run(database, by_hand(heartbeat), limits)
+    database.write_now(lambda c: settle_step(c, run.uuid, STEP, 1, NOW))
+    assert approval(begun(database, run, limits)).state == "pending"
+    return run
+
+
+def begun(database: Database, run: Run, limits: RunLimits = LIMITS, now: datetime = NOW) -> Transcript:
+    return database.write_now(lambda c: begin_step(c, run.uuid, 2, limits, now))
+
+
+def approval(transcript: Transcript) -> Approval:
+    assert transcript.park is not None
+    return transcript.park
+
+
+def approvals(database: Database) -> list[Approval]:
+    rows = select(columns(Approval)).order_by(columns(Approval).c.id)
+    return database.read_now(lambda c: many(c, Approval, rows))
+
+
+def decided(database: Database, decision: Any = "approved", credits_given: int | None = None) -> Approval:
+    [*_, last] = approvals(database)
+    return database.write_now(lambda c: decide(c, last.uuid, decision, "a test", NOW, credits_given))
+
+
+def held(database: Database, run: Run) -> tuple[int, bool]:
+    row = database.read_now(lambda c: run_by_uuid(c, run.uuid))
+    return row.credits_held, row.parked
+
+
+LIMITED: list[tuple[dict[str, int], dict[str, int], str]] = [
+    ({"max_credits_per_run": 2}, {}, "1 of the 2 that this run may use are left"),
+    ({}, {"max_credits_per_run": 2}, "1 of the 2 that this run may use are left"),
+    ({"credit_budget": 2}, {}, "1 of the budget of 2 are left"),
+    ({}, {"credits_per_month": 2}, "The 2 credits of the plan do not allow"),
+]
+
+
+@pytest.mark.parametrize(("limited", "plan", "why"), LIMITED)
+def test_a_step_that_could_pass_a_limit_waits_holding_nothing(
+    database: Database, heartbeat: Heartbeat, limited: dict[str, int], plan: dict[str, int], why: str
+) -> None:
+    run = parked(database, heartbeat, planned(**plan), **limited)
+    for _ in range(2):
+        again = begun(database, run, planned(**plan))
+        assert again.shortage is not None
+        assert why in again.shortage.sentence
+    [row] = approvals(database)
+    assert (row.reason, row.step, row.tool, row.why) == ("budget", 2, "", again.shortage.sentence)
+    assert row.expires_at == NOW + timedelta(hours=24)
+    assert held(database, run) == (0, True)
+    kinds = database.read_now(lambda c: c.execute(select(columns(Event).c.kind)).scalars().all())
+    assert kinds == [APPROVAL], "told once"
+    assert database.read_now(audit) == []
+
+
+def test_a_rehearsal_asks_nobody(database: Database, heartbeat: Heartbeat) -> None:
+    changed(database, Heartbeat, max_credits_per_run=2)
+    run = opened_run(database, replace(by_hand(heartbeat), dry_run=True))
+    database.write_now(lambda c: settle_step(c, run.uuid, STEP, 1, NOW))
+    transcript = begun(database, run)
+    assert transcript.shortage is not None
+    assert transcript.park is None
+    assert approvals(database) == []
+
+
+@pytest.mark.parametrize("limited", [{"max_credits_per_run": 2}, {"credit_budget": 2}])
+def test_what_is_given_lets_it_go_on(database: Database, heartbeat: Heartbeat, limited: dict[str, int]) -> None:
+    run = parked(database, heartbeat, **limited)
+    with pytest.raises(Invalid, match="must be at least 1: the next step may cost so much"):
+        decided(database, credits_given=0)
+    assert decided(database).credits == 1
+    assert decided(database).credits == 1, "the same answer again gives nothing more"
+    assert database.read_now(lambda c: unheard_parks(c, 9)) == [(run.workflow_id, 2)]
+    assert begun(database, run).shortage is None
+    assert held(database, run) == (2, False)
+    assert database.read_now(lambda c: unheard_parks(c, 9)) == []
+    [row] = approvals(database)
+    assert (row.state, row.decided_by) == ("approved", "a test")
+    with pytest.raises(Conflict, match="was approved already"):
+        decided(database, "denied")
+    assert database.read_now(audit) == []
+
+
+def test_what_is_given_to_a_heartbeat_is_for_this_period_alone(database: Database, heartbeat: Heartbeat) -> None:
+    run = parked(database, heartbeat, credit_budget=2)
+    decided(database, credits_given=40)
+    close(database, run)
+    assert opened_run(database, by_hand(heartbeat, "log_2")).status == "running"
+    later = opened(database, by_hand(heartbeat, "log_3"), now=NEXT_PERIOD)
+    assert database.read_now(lambda c: heartbeat_row(c, heartbeat.uuid)).period_granted == 0
+    assert later.run is not None
+    assert opened(database, by_hand(heartbeat, "log_4"), now=NEXT_PERIOD).reason.startswith("The budget of 2 credits")
+
+
+def close(database: Database, run: Run) -> None:
+    database.write_now(lambda c: close_run(c, run.uuid, Ending("success"), NOW))
+
+
+def test_the_credits_of_the_plan_are_not_given(database: Database, heartbeat: Heartbeat) -> None:
+    run = parked(database, heartbeat, planned(credits_per_month=2))
+    with pytest.raises(Invalid, match="raise the limit that it names"):
+        decided(database)
+    assert decided(database, "denied").state == "denied"
+    assert approval(begun(database, run, planned(credits_per_month=2))).state == "denied"
+
+
+def test_who_was_given_too_little_waits_again(database: Database, heartbeat: Heartbeat) -> None:
+    run = parked(database, heartbeat, max_credits_per_run=2, credit_budget=2)
+    decided(database)
+    assert approval(begun(database, run)).why.startswith("A step may cost up to 2 credits, and 1 of the budget of 2")
+    assert [(row.state, row.round) for row in approvals(database)] == [("approved", 1), ("pending", 2)]
+    assert database.read_now(lambda c: unheard_parks(c, 9)) == []
+    decided(database)
+    assert begun(database, run).shortage is None
+
+
+RAISED: list[tuple[str, dict[str, Any], timedelta]] = [
+    ("max_credits_per_run", {"max_credits_per_run": 3}, timedelta()),
+    ("credit_budget", {"credit_budget": None}, timedelta()),
+    ("credit_budget", {}, NEXT_PERIOD - NOW),
+]
+
+
+@pytest.mark.parametrize(("limit", "change", "later"), RAISED)
+def test_a_limit_that_is_raised_and_a_new_period_let_it_go_on(
+    database: Database, heartbeat: Heartbeat, limit: str, change: dict[str, Any], later: timedelta
+) -> None:
+    run = parked(database, heartbeat, **{limit: 2})
+    now = NOW + later
+    assert database.read_now(lambda c: payable_parks(c, LIMITS.plan, NOW)) == []
+    if change:
+        changed(database, Heartbeat, **change)
+    assert database.read_now(lambda c: payable_parks(c, LIMITS.plan, now)) == [(run.workflow_id, 2)]
+    assert begun(database, run, now=now).shortage is None
+    assert held(database, run) == (2, False)
+    [row] = approvals(database)
+    assert (row.state, row.decided_by) == ("approved", BY_LIMIT)
+    assert database.read_now(lambda c: payable_parks(c, LIMITS.plan, now)) == []
+    assert database.read_now(audit) == []
+
+
+def test_silence_ends_it(database: Database, heartbeat: Heartbeat) -> None:
+    run = parked(database, heartbeat, max_credits_per_run=2)
+    late = NOW + timedelta(hours=24)
+    for _ in range(2):
+        assert approval(begun(database, run, now=late)).state == "expired"
+    [row] = approvals(database)
+    with pytest.raises(Conflict, match="was expired already"):
+        database.write_now(lambda c: decide(c, row.uuid, "approved", "a test", late))
+
+
+@pytest.mark.parametrize(("at_cap", "enabled", "failures"), [(True, True, 1), (False, False, 0)])
+def test_its_own_cap_is_a_failure_and_a_budget_a_pause(
+    database: Database, heartbeat: Heartbeat, at_cap: bool, enabled: bool, failures: int
+) -> None:
+    run = opened_run(database, scheduled(heartbeat))
+    ending = Ending("error", "budget_exhausted", "Too dear.", at_cap=at_cap)
+    database.write_now(lambda c: close_run(c, run.uuid, ending, NOW))
+    row = database.read_now(lambda c: heartbeat_row(c, heartbeat.uuid))
+    assert (row.enabled, row.error_count) == (enabled, failures)
+
+
+def test_a_first_step_that_alone_passes_the_cap_is_skipped_and_pauses_nothing(
+    database: Database, heartbeat: Heartbeat
+) -> None:
+    changed(database, Heartbeat, max_credits_per_run=1)
+    tick = NOW + timedelta(minutes=1)
+    opening = opened(database, scheduled(heartbeat, tick), now=tick)
+    assert opening.run is not None
+    assert (opening.run.status, opening.run.skip_reason) == ("skipped", "budget")
+    assert opening.run.error_message == (
+        "A step may cost up to 2 credits, and a run may use 1 at most; raise max_credits_per_run, or lower the bot's "
+        "max_reply_tokens."
+    )
+    assert database.read_now(lambda c: heartbeat_row(c, heartbeat.uuid)).enabled
+
+
+def test_two_hundred_runs_against_their_caps_and_a_budget(database: Database) -> None:
+    """Steps of each, given more at random, on several threads: never a credit over, and the books balance."""
+    heartbeat = database.write_now(lambda c: a_heartbeat(c, a_bot(c, a_project(c)), max_credits_per_run=3))
+    changed(database, Heartbeat, credit_budget=400)
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(lambda number: walk(database, heartbeat, number), range(200)))
+    rows = database.read_now(lambda c: many(c, Run, select(columns(Run))))
+    assert len(rows) == 200
+    assert all(run.credits_charged <= 3 + run.credits_granted for run in rows)
+    assert max(run.credits_charged for run in rows) > 3, "some were given more"
+    row = database.read_now(lambda c: heartbeat_row(c, heartbeat.uuid))
+    assert sum(run.credits_charged for run in rows) == row.period_credits <= 400 + row.period_granted
+    assert database.read_now(audit) == []
+
+
+def walk(database: Database, heartbeat: Heartbeat, number: int) -> None:
+    """One run: up to three steps that cost 1 or 2, and what a person may say when it waits."""
+    chance = random.Random(number)
+
+    def step(work: Callable[[Connection], Any]) -> Any:
+        return database.write_now(work)
+
+    run = step(lambda c: open_run(c, by_hand(heartbeat, f"log_{number}"), LIMITS, NOW)).run
+    for taken in range(1, 4):
+        if run.status != "running" or (taken > 1 and not goes_on(database, run, taken, chance)):
+            break
+        tokens = chance.choice((150, 1_400))
+        answer = replace(STEP, number=taken, input_tokens=100, output_tokens=tokens)
+        step(lambda c, answer=answer: settle_step(c, run.uuid, answer, 1, NOW))
+    if run.status == "running":
+        step(lambda c: close_run(c, run.uuid, Ending("success"), NOW))
+
+
+def goes_on(database: Database, run: Run, number: int, chance: random.Random) -> bool:
+    for _ in range(3):
+        transcript = database.write_now(lambda c: begin_step(c, run.uuid, number, LIMITS, NOW))
+        if transcript.shortage is None:
+            return True
+        if chance.random() < 0.5:
+            return False
+        uuid = approval(transcript).uuid
+        database.write_now(lambda c, uuid=uuid: decide(c, uuid, "approved", "a test", NOW))
+    return False
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_one_yes_is_given_once_by_many_at_the_same_moment(database: Database, heartbeat: Heartbeat) -> None:
+    run = parked(database, heartbeat, max_credits_per_run=2)
+    [row] = approvals(database)
+    with ThreadPoolExecutor(4) as threads:
+        works = [
+            lambda c: decide(c, row.uuid, "approved", "a test", NOW),
+            lambda c: begin_step(c, run.uuid, 2, LIMITS, NOW),
+        ]
+        list(threads.map(database.write_now, works * 4))
+    assert database.read_now(lambda c: run_by_uuid(c, run.uuid)).credits_granted == 1
+    assert database.read_now(audit) == []
+
+
+def test_a_closed_run_is_asked_about_no_more(database: Database, heartbeat: Heartbeat) -> None:
+    run = parked(database, heartbeat, max_credits_per_run=2)
+    database.write_now(lambda c: close_run(c, run.uuid, Ending("cancelled"), NOW))
+    assert [row.state for row in approvals(database)] == ["expired"]
+    changed(database, Heartbeat, max_credits_per_run=None)
+    assert database.read_now(lambda c: payable_parks(c, LIMITS.plan, NOW)) == []
+    statement = update(columns(Approval)).values(state="approved")
+    database.write_now(lambda c: c.execute(statement))
+    assert database.read_now(lambda c: unheard_parks(c, 9)) == []
