@@ -35,6 +35,8 @@ Kind = Literal[
     "approval.requested",
     "tool.changed",
     "tool.needs_reconnect",
+    "model.fell_back",
+    "model.recovered",
     "user.notified",
 ]
 Kinds = Annotated[list[Kind], Field(min_length=1, max_length=20)]

@@ -12,8 +12,10 @@ from heartbeat.notifications.channels.message import Message, Priority
 from heartbeat.store.notifications.events import (
     APPROVAL,
     FAILED,
+    FELL_BACK,
     FINDING,
     MISSED,
+    MODEL_RECOVERED,
     NOTIFIED,
     PAUSED,
     QUALITY_DROPPED,
@@ -39,6 +41,7 @@ BY_LINK = "The link leads to what it asks for; so does GET /v1/bot/approval/read
 ACCEPT = "If it is as it should be, accept it on the dashboard's page Tools, or with POST /v1/bot/tool/{}/refresh."
 SIGN_IN = "Sign in on the dashboard's page Tools, or at the address of POST /v1/bot/tool/{}/connect."
 QUALITY = "Counted are the runs that people rated. You are told again only after it was as good as before."
+MODEL = "You are told once it answers again, and of no other heartbeat that asks it meanwhile."
 WITHOUT_LINK = "Decide on the dashboard's page Approvals, or with POST /v1/bot/approval/decide"
 
 
@@ -246,6 +249,16 @@ def _sign_in_needed(part: MessagePart, data: dict[str, Any]) -> Rendered:
     return Rendered(f"{part.bot.name}: {who} has to sign in to {label} again", f"{body}\n{sign_in}", "urgent")
 
 
+def _fell_back(part: MessagePart, data: dict[str, Any]) -> Rendered:
+    first = f"{data['model']} does not answer ({data['reason']}), so {data['answered_by']} does in its place."
+    return Rendered(f"{_heartbeat_name(part)}: another model answers", f"{first}\n{MODEL}", "normal")
+
+
+def _model_recovered(part: MessagePart, data: dict[str, Any]) -> Rendered:
+    body = f"{data['model']} answers again, which it did not since {_when(part, data['since'])}."
+    return Rendered(f"{_heartbeat_name(part)}: its own model answers again", body, "low")
+
+
 def _who_waits(heartbeats: int) -> str:
     if not heartbeats:
         return ""
@@ -266,6 +279,8 @@ RENDERERS: dict[str, Callable[[MessagePart, dict[str, Any]], Rendered]] = {
     APPROVAL: _approval,
     TOOL_CHANGED: _tool_changed,
     SIGN_IN_NEEDED: _sign_in_needed,
+    FELL_BACK: _fell_back,
+    MODEL_RECOVERED: _model_recovered,
 }
 
 

@@ -16,9 +16,12 @@ from heartbeat.store.notifications.events import (
     record_event,
     record_shared_event,
 )
+from heartbeat.store.notifications.outages import Fallback, note_model
 from heartbeat.store.notifications.outbox import overdue_notifications
+from heartbeat.store.runs.runs import run_by_uuid
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.tool_servers.links import ConnectLink, read_link
+from tests.support.past_runs import a_run
 from tests.support.receiver import Receiver
 from tests.support.store_world import StoreWorld
 
@@ -198,3 +201,26 @@ async def test_a_drop_in_quality_says_the_shares_and_links_to_the_heartbeat(
     assert (priority, title) == ("normal", "Disks is doing worse than before")
     assert text.startswith("6 of the last 10 runs were good, before them 30 of 30.\n")
     assert receiver.received[-1].json["data"]["link"] == f"https://heartbeat.example/heartbeats/{world.heartbeat.uuid}"
+
+
+async def test_a_model_that_is_down_and_back_is_named_with_the_one_in_its_place(
+    world: StoreWorld, receiver: Receiver
+) -> None:
+    world.target(receiver.url)
+    run = world.database.write_now(lambda c: run_by_uuid(c, a_run(c, world.heartbeat, model="openai:m")))
+    for fallback in (Fallback("anthropic:claude-x", "overloaded"), Fallback("openai:m")):
+        world.now += timedelta(minutes=20)
+        world.database.write_now(lambda c, fallback=fallback: note_model(c, run, fallback, world.now))
+    down, back = [await read(world, receiver, row.uuid) for row in world.notifications()]
+    assert down == (
+        "normal",
+        "Disks: another model answers",
+        "openai:m does not answer (overloaded), so anthropic:claude-x does in its place.\n"
+        "You are told once it answers again, and of no other heartbeat that asks it meanwhile.",
+    )
+    since = "Friday, 20 November 2026, 12:20 (UTC)"
+    assert back == (
+        "low",
+        "Disks: its own model answers again",
+        f"openai:m answers again, which it did not since {since}.",
+    )

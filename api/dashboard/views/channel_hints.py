@@ -170,6 +170,8 @@ EVENT_HINTS = {
     "approval.requested": marked("Approvals: a call waits for your yes"),
     "tool.changed": marked("Changed tools: a tool is not used until you accept it"),
     "tool.needs_reconnect": marked("Sign-ins: a tool has to be signed in to again"),
+    "model.fell_back": marked("Fallbacks: a model is down, and another one answers"),
+    "model.recovered": marked("Models that are back: one that was down answers again"),
     "user.notified": marked("What agents say: they called notify_user"),
 }
 COOLDOWN_UNITS = {"1": marked("seconds"), "60": marked("minutes"), "3600": marked("hours"), "86400": marked("days")}

@@ -68,6 +68,8 @@ EVENT = {
     "approval.requested": marked("Approvals"),
     "tool.changed": marked("Changed tools"),
     "tool.needs_reconnect": marked("Sign-ins"),
+    "model.fell_back": marked("Fallbacks"),
+    "model.recovered": marked("Models that are back"),
     "user.notified": marked("What agents say"),
 }
 CHANNEL = {

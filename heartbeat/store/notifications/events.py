@@ -22,9 +22,10 @@ QUALITY_DROPPED = "run.quality_dropped"
 PAUSED, RESUMED, MISSED = "heartbeat.paused", "heartbeat.resumed", "heartbeat.missed"
 NOTIFIED, APPROVAL = "user.notified", "approval.requested"
 TOOL_CHANGED, SIGN_IN_NEEDED = "tool.changed", "tool.needs_reconnect"
+FELL_BACK, MODEL_RECOVERED = "model.fell_back", "model.recovered"
 KINDS = (
     *(FINDING, FAILED, RECOVERED, QUALITY_DROPPED, PAUSED, RESUMED, MISSED),
-    *(APPROVAL, TOOL_CHANGED, SIGN_IN_NEEDED, NOTIFIED),
+    *(APPROVAL, TOOL_CHANGED, SIGN_IN_NEEDED, FELL_BACK, MODEL_RECOVERED, NOTIFIED),
 )
 
 # Built once: putting such a statement together costs more than running it.
@@ -48,6 +49,19 @@ def record_event(
     """Write an event, and a pending notification for each target that wants it; returns their public ids."""
     event_id = _insert(connection, heartbeat, {"kind": kind, "run_id": run_id, "data": dict(data), "created_at": now})
     return _notify(connection, heartbeat, event_id, interested_targets(connection, heartbeat, kind), now)
+
+
+def record_event_for(
+    connection: Connection,
+    heartbeat: Heartbeat,
+    targets: Sequence[Target],
+    kind: str,
+    data: Mapping[str, Any],
+    now: datetime,
+) -> None:
+    """Write an event of a heartbeat, for these targets alone."""
+    event_id = _insert(connection, heartbeat, {"kind": kind, "data": dict(data), "created_at": now})
+    _notify(connection, heartbeat, event_id, targets, now)
 
 
 def record_shared_event(

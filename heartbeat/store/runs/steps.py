@@ -14,6 +14,7 @@ from heartbeat.domain.errors import RunLost
 from heartbeat.domain.first_message import first_message
 from heartbeat.store.credits.budgets import Shortage, reserve
 from heartbeat.store.credits.ledger import Reservation, account_of, enter_hold
+from heartbeat.store.notifications.outages import Fallback, note_model
 from heartbeat.store.rows import all_joined, columns, first, insert_once, joined, many
 from heartbeat.store.runs.attempts import AttemptUsage, StepFailure, charge, failures, record_attempt, reserved_run
 from heartbeat.store.runs.limits import RunLimits
@@ -162,6 +163,8 @@ def settle_step(
     calls = [_call(run.id, number, call, now) for number, call in enumerate(step.calls, step.number + 1)]
     written = [first(connection, Step, STEP.insert().returning(STEP), call) for call in calls]
     charge(connection, reserved, usage, "settle", rate, now)
+    if run.fallback_models:
+        note_model(connection, run, Fallback(step.model, step.fallback_reason), now)
     if step.cut:
         connection.execute(CUT_RUN, {"key": run.id})
     return stored, [call for call in written if call]

@@ -141,3 +141,19 @@ class Notification(SQLModel, table=True):
         ),
         Index("ix_notification_summary", "summary_id"),
     )
+
+
+class ModelOutage(SQLModel, table=True):
+    """A model that is down for a project's runs, which others answer meanwhile. `targets` are those that were told."""
+
+    __tablename__ = "model_outage"
+
+    id: int = Field(default=None, primary_key=True)
+    project_id: int = Field(foreign_key="project.id")
+    model: str
+    reason: str
+    targets: list[int] = Field(default_factory=list, sa_type=JSON)
+    began_at: datetime = time()
+    seen_at: datetime = time()
+
+    __table_args__ = (UniqueConstraint("project_id", "model", name="uq_model_outage"),)
