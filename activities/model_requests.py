@@ -92,5 +92,5 @@ def _progress(steps: Sequence[Step], tools: Sequence[OfferedTool]) -> Progress:
 
 def _turn(step: Step, model: str) -> ModelTurn | ToolTurn:
     if step.kind == "model":
-        return ModelTurn(step.messages, by_another=step.model != model)
+        return ModelTurn(step.messages, step.reminder, by_another=step.model != model)
     return ToolTurn(step.name or "", step.call_id or "", step.answer)

@@ -229,7 +229,7 @@ def _settle(
 ) -> ThinkResult:
     """Write the step and, if it was the last one, close its run: one transaction and one activity less a run."""
     result = _result(*settle_step(connection, run_uuid, step, limits.rate(step.model), now))
-    if result.calls:
+    if result.calls or result.reminded:
         return result
     ending = Ending(result.status, result.error_code, result.message)
     return replace(result, close_result=close_run(connection, run_uuid, ending, now, reminder))
@@ -240,7 +240,7 @@ def _result(answer: Step, transcript: Sequence[Step]) -> ThinkResult:
     later_steps = (step for step in transcript if step.number > answer.number)
     calls = takewhile(lambda step: step.kind == "tool", later_steps)
     pending = tuple(PendingCall(call.number, call.name or "") for call in calls)
-    return ThinkResult(pending, answer.failure_code, answer.failure)
+    return ThinkResult(pending, answer.failure_code, answer.failure, reminded=answer.reminder is not None)
 
 
 def _load(settings: Settings) -> "ModelClient":

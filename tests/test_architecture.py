@@ -87,7 +87,7 @@ def test_wings_of_the_store_stand_on_those_below(path: Path) -> None:
             assert FLOOR[target] < FLOOR[wing], f"{module(path)} stands below {name}"
 
 
-PURE_MAY_IMPORT = {"cronsim", "cssselect", "pydantic"}
+PURE_MAY_IMPORT = {"cronsim", "cssselect", "jsonschema", "pydantic", "pydantic_core", "typing_extensions"}
 # Standard library that speaks to the world outside the process.
 IMPURE = {"asyncio", "http", "logging", "os", "pathlib", "shutil", "socket", "sqlite3", "subprocess", "threading"}
 

@@ -81,7 +81,7 @@ def test_the_image_gets_everything_the_project_ships_and_no_more() -> None:
 def test_development_and_the_small_model_stay_out_of_the_image(production: dict[str, str]) -> None:
     optional = PROJECT["project"]["optional-dependencies"].values()
     extras = {Requirement(line).name for lines in optional for line in lines}
-    assert extras & set(production) == {"apprise", "hatchling", "jsonschema"}
+    assert extras & set(production) == {"apprise", "hatchling"}
     assert all("--hash=sha256:" in requirement for requirement in production.values())
 
 

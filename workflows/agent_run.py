@@ -85,16 +85,16 @@ class AgentRun:
         )
 
     async def _take_steps(self, opened: OpenRunResult) -> CloseRunInput | CloseRunResult:
-        """Think and act until the model asks for no more calls; its last answer closed the run, or here is how to."""
+        """Think and act until an answer is the last one. It closed the run, or here is how to."""
         assert opened.run_uuid is not None
         self._renew_deadline(opened)
         number = 1
         try:
             if workflow.cancellation_reason() is not None:
                 raise asyncio.CancelledError
-            while (thought := await self._think(opened, number)).calls:
+            while (thought := await self._think(opened, number)).calls or thought.reminded:
                 self._raise_if_cancelled()
-                number = thought.calls[-1].number + 1
+                number = thought.calls[-1].number + 1 if thought.calls else number + 1
                 if number > opened.max_steps:
                     return at_limit(opened)
                 await self._act_together(opened, thought.calls)

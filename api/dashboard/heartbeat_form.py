@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from api.dashboard.edited_meanwhile import read_loaded
+from api.dashboard.expectation_form import expectation_fields, expectation_of, field_of
 from api.dashboard.forms import Form, field_errors, is_number, validated
 from api.dashboard.gate_form import gate_field_name, gate_fields, gate_values
 from api.dashboard.when_form import (
@@ -37,7 +38,7 @@ from heartbeat.store.tables.heartbeats import Heartbeat
 
 FIELDS = HeartbeatFields.model_fields
 NEW_BOT, OTHER_MODEL = "new", "other"
-OTHERWISE = ("cron_pattern", "interval_minutes", "active_days", "fallback_models", "gate")
+OTHERWISE = ("cron_pattern", "interval_minutes", "active_days", "fallback_models", "gate", "expect")
 # Sent as they stand in the form; an empty one is cleared, or has its default where it cannot be empty.
 PLAIN = tuple(name for name in CONFIGURED if name not in OTHERWISE)
 MODELS = ("model", "fallback_models", "chat_mode")
@@ -134,6 +135,7 @@ def task_values_of(form: Form) -> dict[str, Any]:
         "fallback_models": fallback_models(form),
         "gate": _gate_or_none(form),
         "max_executions": None if schedule_type == ONCE else form.get("max_executions") or "0",
+        "expect": expectation_of(form),
     }
 
 
@@ -158,6 +160,7 @@ def form_of(values: Mapping[str, Any], more: Iterable[tuple[str, str]] = ()) -> 
     fields += [(name, "1") for name in FLAGS if values[name]]
     fields += [("fallback_models", name) for name in values["fallback_models"]]
     fields += gate_fields(values["gate"])
+    fields += expectation_fields(values["expect"])
     fields += [("active_days", day) for day in (values["active_days"] or "").split(",") if day]
     pattern = values["cron_pattern"]
     fields += Form(beginning()).replaced(when_fields(pattern, None if pattern else values["interval_minutes"])).fields
@@ -203,7 +206,7 @@ def _field_name(form: Form, name: str, names: Mapping[str, str]) -> str:
     if name == "gate" or name.startswith("gate."):
         return gate_field_name(name)
     # What is wrong with one of several is said of all.
-    return names.get(name, "fallback_models" if name.startswith("fallback_models.") else name)
+    return names.get(name) or ("fallback_models" if name.startswith("fallback_models.") else field_of(name))
 
 
 def _unchecked_values(form: Form) -> dict[str, Any]:
@@ -248,7 +251,7 @@ def _plain_values(form: Form) -> dict[str, Any]:
     }
     values |= {name: form.get(name) == "1" for name in FLAGS}
     days = [day for day in form.all("active_days") if day]
-    values["fallback_models"] = fallback_models(form)
+    values |= {"fallback_models": fallback_models(form), "expect": expectation_of(form)}
     return {**values, "active_days": ",".join(days) if 0 < len(days) < 7 else None}
 
 

@@ -98,6 +98,11 @@ class LogObject(BaseModel):
     rating: RatingObject | None = Field(
         description="What a person said of it; null: nobody did.", examples=[None, example(RatingObject)]
     )
+    expect_met: bool | None = Field(
+        description="Whether the run did what its heartbeat expects of it (`expect`); null: nothing was expected, or "
+        "it failed for another reason.",
+        examples=[True],
+    )
     model: Model
     duration_ms: int | None = Field(description=DURATION, examples=[3900])
     tokens_used: TokensUsed
@@ -201,6 +206,7 @@ def show_log(run: Row[Any], settings: Settings) -> dict[str, Any]:
         "skip_reason": run.skip_reason,
         "report": run.report,
         "rating": show_rating(run),
+        "expect_met": run.expect_met,
         "model": run.model,
         "duration_ms": run.duration_ms,
         "tokens_used": run.tokens_used,

@@ -22,6 +22,7 @@ from api.schemas.response_fields import (
     WrittenAt,
 )
 from api.schemas.variants import VariedFields
+from heartbeat.domain.expectations import ExpectationField
 from heartbeat.domain.field_types import Flag
 from heartbeat.settings import Settings
 from heartbeat.store.runs.details import parsed
@@ -102,6 +103,10 @@ class StepObject(BaseModel):
     failure: str | None = Field(
         description="The failure in words.", examples=["The server could not be reached, so the call was not made."]
     )
+    reminder: str | None = Field(
+        description="What the model was told after an answer with which the run could not end; it was asked again.",
+        examples=[None, "This run does not count as done yet. It ended without a report."],
+    )
     model: str | None = Field(
         description="The model of a model request; null for a tool call.", examples=[examples.MODEL]
     )
@@ -166,6 +171,10 @@ class RunObject(LogObject):
         description="What the first message said before the prompt; the prompt is its end.",
         examples=["It is Friday, 27 November 2026, 09:00 (Europe/Berlin)."],
     )
+    expect: ExpectationField = Field(
+        description="What its heartbeat expected of it when it began; null: nothing.",
+        examples=[{"report": "required"}],
+    )
     steps: list[StepObject] = Field(
         description="Its model requests and tool calls, in order.", examples=[[MODEL_STEP, TOOL_STEP]]
     )
@@ -185,7 +194,7 @@ def show_head(run: Row[Any], settings: Settings) -> dict[str, Any]:
 
 def show_opening(run: Row[Any]) -> dict[str, Any]:
     """What the model was given before it said anything, but for the prompt, which logs show."""
-    return {"instruction": run.instruction, "opening": run.opening}
+    return {"instruction": run.instruction, "opening": run.opening, "expect": run.expect}
 
 
 def show_step(step: Step, charged: int) -> dict[str, Any]:
@@ -201,6 +210,7 @@ def show_step(step: Step, charged: int) -> dict[str, Any]:
         "is_error": step.failure_code not in (None, *WRITTEN_DOWN, "not_recorded"),
         "failure_code": step.failure_code,
         "failure": step.failure,
+        "reminder": step.reminder,
         "model": step.model or None,
         "fell_back_from": step.fell_back_from,
         "fallback_reason": step.fallback_reason,

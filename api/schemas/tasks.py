@@ -13,6 +13,7 @@ from api.schemas.pages import PageNumber, PerPage
 from api.schemas.response_fields import PaginationField, Total
 from api.schemas.scheduled import ScheduledObject, show_scheduled
 from heartbeat.domain.cadence.tasks import TaskSchedule, from_cadence
+from heartbeat.domain.expectations import ExpectationField
 from heartbeat.domain.field_types import Positive, Text, Words
 from heartbeat.domain.gates import Gate, GateField, shown_gate
 from heartbeat.domain.heartbeat_fields import GATE, FallbackModels, Model, Prompt, TimeZone
@@ -49,6 +50,12 @@ class CreateTask(OfBot):
     )
     model: Model = None
     fallback_models: FallbackModels = []
+    expect: ExpectationField = Field(
+        None,
+        description="What makes a run a success; one that does not do it ends as an error with the code `unverified`. "
+        "Its parts: `report`, `called` and `answer`.",
+        examples=[{"report": "required"}],
+    )
     member_id: Key | None = Field(None, description="The subscriber it belongs to.", examples=[examples.MEMBER])
     gate: GateField | None = Field(None, description=GATE, examples=[None])
 
@@ -63,6 +70,7 @@ class CreateTask(OfBot):
             max_executions=self.max_executions,
             gate=self.gate,
             models=Models(self.model, self.fallback_models),
+            expect=self.expect,
         )
 
 
@@ -101,6 +109,10 @@ class TaskObject(ScheduledObject):
     gate: Gate | None = Field(description=GATE, examples=[None])
     model: Model
     fallback_models: FallbackModels
+    expect: ExpectationField = Field(
+        description="What makes a run of it a success; null: nothing but that nothing goes wrong.",
+        examples=[{"report": "required"}],
+    )
     status: str = Field(description="active, paused, done or cancelled.", examples=["active"])
     made_by: str | None = Field(
         description="The log id of the run that made it; null for one made by hand.", examples=[examples.RUN]
@@ -148,6 +160,7 @@ def show_task(
         "gate": shown_gate(task.gate),
         "model": task.model,
         "fallback_models": task.fallback_models,
+        "expect": task.expect,
         "status": status(task),
         "made_by": maker,
     }

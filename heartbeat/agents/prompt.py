@@ -22,9 +22,13 @@ from pydantic_ai.messages import (
 
 @dataclass(frozen=True)
 class ModelTurn:
-    """A response of the model, as `Completion.messages` has it; `by_another`: not of the model that reads it now."""
+    """A response of the model, as `Completion.messages` has it, and what it was told after it, if that was no end.
+
+    `by_another`: it is not of the model that reads it now.
+    """
 
     messages: str
+    reminder: str | None = None
     by_another: bool = False
 
 
@@ -61,6 +65,8 @@ def messages_of(instruction: str, prompt: str, turns: Sequence[ModelTurn | ToolT
             responses = [_without_thoughts(response) for response in responses] if turn.by_another else responses
             waiting = [part for response in responses for part in response.parts if isinstance(part, ToolCallPart)]
             messages += responses
+            if turn.reminder is not None:
+                messages = _reminded(messages, turn.reminder, instructions)
             continue
         call = waiting.pop(0) if waiting else ToolCallPart(turn.tool, None, turn.call_id)
         result = ToolReturnPart(call.tool_name, turn.text, call.tool_call_id)
@@ -70,6 +76,17 @@ def messages_of(instruction: str, prompt: str, turns: Sequence[ModelTurn | ToolT
         else:
             messages.append(ModelRequest(parts=[result], instructions=instructions))
     return messages
+
+
+def _reminded(messages: list[ModelMessage], reminder: str, instructions: str | None) -> list[ModelMessage]:
+    """Add what the model is told after its response. One that says nothing does not go back: servers refuse it."""
+    *before, response = messages
+    said = any(part.part_kind == "tool-call" or (part.part_kind == "text" and part.content) for part in response.parts)
+    last = before[-1]
+    assert isinstance(last, ModelRequest)
+    if said:
+        return [*messages, ModelRequest(parts=[UserPromptPart(reminder)], instructions=instructions)]
+    return [*before[:-1], replace(last, parts=[*last.parts, UserPromptPart(reminder)])]
 
 
 def told_of_unreadable_call(messages: Sequence[ModelMessage]) -> list[ModelMessage]:

@@ -127,6 +127,7 @@ class ThinkResult:
     With an `error_code` the run ends as an error. With a `close_result` it is closed already. With a `next_model` the
     step has no answer yet: that one, by its index, is asked next, `attempts` having been made. With `park_seconds` the
     step waits for credits, at most so long; its error is for workers of earlier versions, which know no waiting.
+    `reminded`: the model was told what its answer lacks, and is asked again.
     """
 
     calls: tuple[PendingCall, ...] = ()
@@ -137,6 +138,7 @@ class ThinkResult:
     attempts: int = 0
     park_seconds: float | None = None
     notification_uuids: tuple[str, ...] = ()
+    reminded: bool = False
 
     @property
     def status(self) -> RunStatus:

@@ -1,4 +1,4 @@
-"""The part of a run's first message before the prompt: the time, earlier runs, open findings, memories.
+"""The part of a run's first message before the prompt: the time, earlier runs, findings, memories, what is expected.
 
 Pure, and composed once, when the run is opened: it is priced, kept with the run, and the same at every step.
 """
@@ -42,7 +42,7 @@ class RunContext:
     """What a run is told: earlier runs and findings oldest first, memories best first as (id, text).
 
     `gate` is what the look before the run came to, from one of the functions below; `tools` are sentences about those
-    that it has to do without.
+    that it has to do without, and `expected` says what makes it a success.
     """
 
     earlier: Sequence[EarlierRun] = ()
@@ -50,6 +50,7 @@ class RunContext:
     memories: Sequence[tuple[str, str]] = ()
     tools: Sequence[str] = ()
     gate: str = ""
+    expected: str = ""
 
 
 def compose(context: RunContext, now: datetime, zone: str) -> str:
@@ -68,6 +69,8 @@ def compose(context: RunContext, now: datetime, zone: str) -> str:
         parts.append(f"What you remember of this:\n{memories}")
     if thread := list(_thread(context.earlier, now, zone_info)):
         parts.append("Your answers earlier today:\n" + "\n".join(thread[-MAX_ANSWERS:]))
+    if context.expected:
+        parts.append(context.expected)
     return "\n\n".join(parts)
 
 

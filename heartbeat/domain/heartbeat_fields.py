@@ -19,6 +19,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 
+from heartbeat.domain.expectations import ExpectationField
 from heartbeat.domain.field_types import WHOLE, CreditBudget, Flag, Positive, Text, Words, require_storable
 from heartbeat.domain.gates import GateField
 
@@ -168,6 +169,12 @@ class HeartbeatFields(PublishedFields):
         examples=[60],
     )
     gate: GateField | None = Field(None, description=GATE, examples=[None])
+    expect: ExpectationField = Field(
+        None,
+        description="What makes a run a success; one that does not do it ends as an error with the code `unverified`. "
+        "Its parts: `report`, `called` and `answer`.",
+        examples=[{"report": "required", "called": ["desk__close_ticket"]}],
+    )
 
 
 # A null in a request clears what is empty in a new heartbeat; sent for anything else it counts as left out. A cron

@@ -88,6 +88,10 @@ async def test_answers(working: World, model: ModelServer) -> None:
     await record_run(working, "skipped", max_steps=5, credit_budget=1)
     model.reply = lambda request: fails(404, "model_not_found") if request["model"] == "scripted" else says("Done.")
     await record_run(working, "fell_back", credit_budget=None, fallback_models=["openai:other"])
+    model.script(
+        says("All quiet."), asks(("report", {"outcome": "nothing_to_report", "summary": "Quiet."})), says("Done.")
+    )
+    await record_run(working, "reminded", credit_budget=None, expect={"report": "required"})
 
 
 @ON_SQLITE

@@ -20,6 +20,7 @@ from api.dashboard.edited_meanwhile import (
     with_loaded,
     with_theirs,
 )
+from api.dashboard.expectation_form import AS_THE_BOT, REPORT, with_report
 from api.dashboard.forms import Form, read_form, refusal
 from api.dashboard.gallery import gallery
 from api.dashboard.heartbeat_saving import look_ahead, require_heartbeat, save_once
@@ -36,7 +37,7 @@ from heartbeat.domain.cadence.cron import CadenceError
 from heartbeat.domain.errors import Invalid, InvalidMany, NotFound, ProductError
 from heartbeat.domain.forecast import forecast
 from heartbeat.domain.ids import new_id
-from heartbeat.store.bots.bots import bots
+from heartbeat.store.bots.bots import bots, with_tools
 from heartbeat.store.bots.subscribers import subscribers
 from heartbeat.store.heartbeats.heartbeats import delete_heartbeat
 from heartbeat.store.heartbeats.tasks import TASK
@@ -140,7 +141,8 @@ def _beginning(template: str, bot_uuid: str) -> Form:
     templates = gallery()
     values = templates[template].values if template in templates else BEGINNING
     bot = [("bot_id", bot_uuid), ("bot_name", _("My agent"))]
-    return forms.form_of({"timezone": str(reader_zone() or UTC), **values}, bot)
+    form = forms.form_of({"timezone": str(reader_zone() or UTC), **values}, bot)
+    return form if "expect" in values else form.replaced([(REPORT, AS_THE_BOT)])
 
 
 def address(request: Request) -> str:
@@ -208,7 +210,7 @@ async def _show(visitor: Visitor, editor: Editor) -> Response:
     frame, rows = await visitor.read_framed(_rows, editor.heartbeat_uuid)
     offers = await asyncio.to_thread(offered_models, visitor.stack.settings)
     form = editor.form if editor.is_sent else _with_ollama(editor.form, offers)
-    form = completed(_with_draft(_with_bot(form, rows), rows))
+    form = completed(with_report(_with_draft(_with_bot(form, rows), rows), rows.with_tools))
     templates = gallery()
     return html(
         "heartbeat_form",
@@ -225,6 +227,7 @@ async def _show(visitor: Visitor, editor: Editor) -> Response:
         choices=views.choices(rows, offers, form),
         zones=views.zone_options(),
         templates=templates,
+        with_tools=" ".join(sorted(rows.with_tools)),
         tools=templates[editor.template].tools if editor.template in templates else [],
         when=when_values(form),
         outlook=(await _outlook(visitor, form))[0],
@@ -283,7 +286,7 @@ def _rows(connection: Connection, access: Access, heartbeat_uuid: str | None) ->
         return EditorRows([], [], *heartbeat_and_bot(connection, access.project, heartbeat_uuid))
     of_project, _ = bots(connection, access, Page(1, MAX_BOTS))
     members, _ = subscribers(connection, access, Page(1, MAX_MEMBERS))
-    return EditorRows(of_project, members)
+    return EditorRows(of_project, members, with_tools=with_tools(connection, of_project))
 
 
 def _as_it_is(connection: Connection, access: Access, uuid: str) -> Form:

@@ -112,6 +112,12 @@ form.addEventListener("input", ({ target }) => {
   timer = setTimeout(lookAhead, PAUSE);
 });
 
+// A report is required of a bot with tools, unless somebody has said otherwise.
+form.querySelector("select[name=bot_id]")?.addEventListener("change", ({ target }) => {
+  const report = form.elements.expect_report;
+  if (!touched.has(report.name)) report.checked = report.dataset.withTools.split(" ").includes(target.value);
+});
+
 // The page that follows a save forgets the draft (dashboard.js).
 form.addEventListener("submit", () => {
   store(key, sent().toString());

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from api.dashboard.edited_meanwhile import EditedField
+from api.dashboard.expectation_form import PARTS as EXPECTED
 from api.dashboard.forms import Form
 from api.dashboard.gate_form import GATE_FIELDS
 from api.dashboard.heartbeat_form import NEW_BOT, OTHER_MODEL
@@ -50,9 +51,10 @@ LABELS = {
     "run_timeout_seconds": marked("Time limit in seconds"),
     "jitter_seconds": marked("Spread of the start in seconds"),
     "gate": marked("Gate"),
+    "expect": marked("What makes a run a success"),
 }
 # What several fields of the form say.
-PARTS = {"cron_pattern": WHEN, "interval_minutes": WHEN, "gate": GATE_FIELDS}
+PARTS = {"cron_pattern": WHEN, "interval_minutes": WHEN, "gate": GATE_FIELDS, "expect": EXPECTED}
 FIELDS = {name: EditedField(label, parts=PARTS.get(name, ())) for name, label in LABELS.items()}
 FREQUENCIES = (
     ("minutes", marked("Every few minutes")),
@@ -98,12 +100,16 @@ Pairs = list[tuple[str, str]]
 
 @dataclass(frozen=True)
 class EditorRows:
-    """What there is to choose from, and the heartbeat that is changed, with its bot."""
+    """What there is to choose from, and the heartbeat that is changed, with its bot.
+
+    `with_tools` are the ids of the bots that have tools of their own.
+    """
 
     bots: list[Bot]
     members: list[Subscriber]
     heartbeat: Heartbeat | None = None
     bot: Bot | None = None
+    with_tools: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Bots: made, listed, changed, deleted. What happens to a bot's heartbeats with it happens in the same transaction."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -42,6 +42,13 @@ def bots(connection: Connection, access: Access, page: Page) -> tuple[list[Bot],
     total = connection.execute(select(func.count()).select_from(BOT).where(of_project)).scalar_one()
     in_order = select(BOT).where(of_project).order_by(BOT.c.id).limit(page.size).offset(page.offset)
     return many(connection, Bot, in_order), total
+
+
+def with_tools(connection: Connection, some_bots: Sequence[Bot]) -> frozenset[str]:
+    """Return the public ids of those bots that have a tool server connected and switched on."""
+    uuids = {bot.id: bot.uuid for bot in some_bots}
+    rows = select(TOOL.c.bot_id).where(TOOL.c.bot_id.in_(uuids), TOOL.c.is_enabled).distinct()
+    return frozenset(uuids[bot_id] for bot_id in connection.execute(rows).scalars())
 
 
 def update_bot(

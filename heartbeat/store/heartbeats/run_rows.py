@@ -41,6 +41,7 @@ def run_row(heartbeat: Heartbeat, now: datetime, **own: Any) -> dict[str, Any]:
         "replay_of": None,
         "paused_tools": None,
         "gate": None,
+        "expect": heartbeat.expect,
         "scheduled_for": None,
         "started_at": now,
         "finished_at": now,

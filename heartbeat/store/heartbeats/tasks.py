@@ -70,6 +70,7 @@ class NewTask:
     gate: Gate | None = None
     gate_headers: SealedHeaders | None = None
     models: Models | None = None
+    expect: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -183,6 +184,7 @@ def insert_task(connection: Connection, owner: TaskOwner, task: NewTask, now: da
     row = Heartbeat.model_construct(
         **owner.columns,
         **models,
+        expect=dict(task.expect) if task.expect else None,
         uuid=new_id("task"),
         type=TASK,
         project_id=owner.bot.project_id,

@@ -3,6 +3,7 @@
 import logging
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import Connection, bindparam, select, update
 
@@ -20,7 +21,9 @@ from heartbeat.store.notifications.outbox import unsent_notifications
 from heartbeat.store.notifications.run_events import ClosedRun, record_run_events
 from heartbeat.store.rows import columns, joined
 from heartbeat.store.runs.attempts import last_provider_words
+from heartbeat.store.runs.conduct import missing
 from heartbeat.store.runs.last_words import last_words
+from heartbeat.store.runs.reminders import UNVERIFIED
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.runs import Approval, Run, Step
 
@@ -45,6 +48,7 @@ END = (
         response=bindparam("words"),
         finished_at=bindparam("at"),
         duration_ms=bindparam("took"),
+        expect_met=bindparam("met"),
     )
 )
 # Nobody need decide about a call that will not be made.
@@ -86,12 +90,11 @@ def close_run(
         return CloseRunResult(run.status, is_behind, unsent_notifications(connection, run.id))
     if run.credits_held:
         release(connection, run.id, now)
-    ending = _with_provider_words(connection, _as_reported(connection, ending, run), run)
-    if ending.status == "cancelled" and (hold := cancelled_by(connection, run, now)):
-        ending = replace(ending, message=hold)
+    ending = _as_recorded(connection, ending, run, now)
     duration_ms = max(0, round((now - run.started_at).total_seconds() * 1000))
-    ended = {"came_to": ending.status, "code": ending.error_code, "message": ending.message, "at": now}
-    connection.execute(END, {**ended, "key": run.id, "took": duration_ms, "words": last_words(connection, run)})
+    ended: dict[str, Any] = {"came_to": ending.status, "code": ending.error_code, "message": ending.message, "at": now}
+    ended |= {"met": _is_met(run, ending), "took": duration_ms, "words": last_words(connection, run)}
+    connection.execute(END, {**ended, "key": run.id})
     if ending.status != "success":
         connection.execute(CALL_OFF, {"key": run.id})
     if run.dry_run:
@@ -104,6 +107,14 @@ def close_run(
     return CloseRunResult(ending.status, after is not None, notification_uuids)
 
 
+def _as_recorded(connection: Connection, ending: Ending, run: Run, now: datetime) -> Ending:
+    """How a run really ended, by what was written down of it."""
+    if ending.status == "cancelled" and (hold := cancelled_by(connection, run, now)):
+        return replace(ending, message=hold)
+    ending = _as_expected(connection, _as_reported(connection, ending, run), run)
+    return _with_provider_words(connection, ending, run)
+
+
 def _as_reported(connection: Connection, ending: Ending, run: Run) -> Ending:
     """An agent that says it failed has failed, however well its run went; perhaps because a tool server was down."""
     if ending.status != "success" or not run.report or run.report.get("outcome") != "failed":
@@ -111,6 +122,18 @@ def _as_reported(connection: Connection, ending: Ending, run: Run) -> Ending:
     said = run.report.get("summary") or "the agent reported that it failed"
     down = select(STEP.c.id).where(STEP.c.run_id == run.id, STEP.c.failure_code == "down").limit(1)
     return Ending("error", "tool_server_down" if connection.execute(down).first() else "reported_failure", said)
+
+
+def _as_expected(connection: Connection, ending: Ending, run: Run) -> Ending:
+    """A run that did not do what is expected of it is no success, whatever its agent says."""
+    if ending.status != "success" or not (sentences := missing(connection, run)):
+        return ending
+    return Ending("error", UNVERIFIED, f"The run did not do what is expected of it. {' '.join(sentences)}")
+
+
+def _is_met(run: Run, ending: Ending) -> bool | None:
+    """Whether a run did what is expected of it; `None` if nothing is, or if it failed for another reason."""
+    return {"success": True, UNVERIFIED: False}.get(ending.error_code or ending.status) if run.expect else None
 
 
 def _with_provider_words(connection: Connection, ending: Ending, run: Run) -> Ending:

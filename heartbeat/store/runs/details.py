@@ -20,7 +20,7 @@ RUN, STEP, ENTRY, ATTEMPT, HEARTBEAT = columns(Run), columns(Step), columns(Entr
 # Built once: putting such a statement together costs more than running it.
 _OF_BOT = (RUN.c.uuid == bindparam("key")) & (RUN.c.bot_id == bindparam("bot"))
 LOG: Select[Any] = (
-    select(*SHOWN, RUN.c.instruction, RUN.c.opening, HEARTBEAT.c.uuid.label("heartbeat_uuid"))
+    select(*SHOWN, RUN.c.instruction, RUN.c.opening, RUN.c.expect, HEARTBEAT.c.uuid.label("heartbeat_uuid"))
     .join(HEARTBEAT, HEARTBEAT.c.id == RUN.c.heartbeat_id)
     .where(_OF_BOT)
 )

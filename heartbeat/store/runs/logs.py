@@ -30,7 +30,8 @@ COUNTERS = {
     "skipped": "skipped_count",
     "cancelled": "cancelled_count",
 }
-SHOWN = [column for column in RUN.c if column.name not in ("instruction", "opening", "chat_mode", "max_reply_tokens")]
+HIDDEN = ("instruction", "opening", "chat_mode", "max_reply_tokens", "expect")
+SHOWN = [column for column in RUN.c if column.name not in HIDDEN]
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, bindparam, func, literal, null, select, union_all
 
 from heartbeat.domain.first_message import MAX_ANSWER_LENGTH, MAX_ANSWERS, EarlierRun, OpenFinding, RunContext, compose
+from heartbeat.domain.reminders import instructions
 from heartbeat.store.memory.memory import MemoryOwner, recall
 from heartbeat.store.rows import columns
 from heartbeat.store.tables.heartbeats import Heartbeat
@@ -71,4 +72,5 @@ def opening_of(
             connection, MemoryOwner(heartbeat.bot_id, heartbeat.member_id), heartbeat.prompt, MOST_MEMORIES
         )
         memories = [(memory.uuid, memory.text) for memory in recalled]
-    return compose(RunContext(earlier, findings, memories, tools), now, heartbeat.timezone)
+    expected = instructions(heartbeat.expect)
+    return compose(RunContext(earlier, findings, memories, tools, expected), now, heartbeat.timezone)

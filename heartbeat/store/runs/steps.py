@@ -19,6 +19,7 @@ from heartbeat.store.rows import all_joined, columns, first, insert_once, joined
 from heartbeat.store.runs.attempts import AttemptUsage, StepFailure, charge, failures, record_attempt, reserved_run
 from heartbeat.store.runs.limits import RunLimits
 from heartbeat.store.runs.parks import WITH_PAYERS, PayingRun, park, resolve
+from heartbeat.store.runs.reminders import reminder_for
 from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.projects import Project
@@ -67,6 +68,7 @@ class NewStep:
     cut: bool = False
     fell_back_from: str | None = None
     fallback_reason: str | None = None
+    reminder: str | None = None
 
     @property
     def usage(self) -> AttemptUsage:
@@ -133,9 +135,10 @@ def next_request_tokens(transcript: Transcript, limits: RunLimits) -> int:
     """No fewer tokens than the next model request reads: what the last one is said to have, and what came since."""
     last = next((step for step in reversed(transcript.steps) if step.kind == "model"), None)
     since = [step.answer for step in transcript.steps if last is None or step.number > last.number]
+    since += [last.reminder] if last is not None and last.reminder else []
     if last is not None and last.input_tokens:
         return last.input_tokens + last.output_tokens + credits.most_tokens(*since)
-    run, texts = transcript.run, [step.messages + step.answer for step in transcript.steps]
+    run, texts = transcript.run, [step.messages + step.answer + (step.reminder or "") for step in transcript.steps]
     return limits.tool_tokens(limits.built_in_tokens) + credits.most_tokens(
         run.instruction, first_message(run.opening, run.prompt), *texts
     )
@@ -155,6 +158,8 @@ def settle_step(
     """
     reserved = reserved_run(connection, run_uuid, step.number)
     run, usage = reserved[0], step.usage
+    if not step.calls and (reminder := reminder_for(connection, run, step.number, step.answer, step.failure_code)):
+        step = replace(step, failure_code=reminder.code, failure=reminder.failure, reminder=reminder.words)
     record_attempt(connection, run.id, usage, "answered", now)
     stored = first(connection, Step, insert_once(connection.dialect.name, STEP), _answer(run.id, step, now))
     if stored is None:
@@ -183,7 +188,7 @@ TOOL = {
 
 
 def _call(run_id: int, number: int, call: ToolCall, now: datetime) -> dict[str, object]:
-    fields = {"name": call.name, "call_id": call.call_id, "arguments": call.arguments}
+    fields = {"name": call.name, "call_id": call.call_id, "arguments": call.arguments, "reminder": None}
     of_run = {"run_id": run_id, "number": number, "created_at": now}
     return {**TOOL, **fields, **of_run, "kind": "tool", "state": "asked", "final": False}
 
@@ -191,5 +196,6 @@ def _call(run_id: int, number: int, call: ToolCall, now: datetime) -> dict[str, 
 def _answer(run_id: int, step: NewStep, now: datetime) -> dict[str, object]:
     fields = {name: value for name, value in vars(step).items() if name in STEP.c}
     nothing = {"name": None, "call_id": None, "arguments": None}
-    own = {"kind": "model", "state": "done", "final": not step.calls, "run_id": run_id, "created_at": now}
+    is_final = not step.calls and step.reminder is None
+    own = {"kind": "model", "state": "done", "final": is_final, "run_id": run_id, "created_at": now}
     return {**fields, **nothing, **own}

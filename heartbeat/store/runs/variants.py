@@ -19,7 +19,7 @@ from heartbeat.store.tables.runs import Run, Variant
 RUN, VARIANT, HEARTBEAT, BOT = columns(Run), columns(Variant), columns(Heartbeat), columns(Bot)
 
 # What a run takes over from its heartbeat and its bot, and so what a rehearsal may have otherwise.
-OF_HEARTBEAT = ("prompt", "chat_mode", "max_steps", "run_timeout_seconds")
+OF_HEARTBEAT = ("prompt", "chat_mode", "max_steps", "run_timeout_seconds", "expect")
 OF_BOT = ("model", "instruction", "max_reply_tokens")
 VARIED = (*OF_HEARTBEAT, *OF_BOT)
 

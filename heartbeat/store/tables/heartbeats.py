@@ -76,6 +76,7 @@ class Heartbeat(SQLModel, table=True):
     jitter_seconds: int = 0
     gate: dict[str, Any] | None = Field(default=None, sa_type=JSON)
     sealed_gate_headers: str | None = None
+    expect: dict[str, Any] | None = Field(default=None, sa_type=JSON)
     accounted_until: datetime = time()
     next_tick_at: datetime | None = time(default=None)
     error_count: int = 0

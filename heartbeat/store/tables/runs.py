@@ -16,9 +16,10 @@ class Run(SQLModel, table=True):
     `opening` is what its first message says before the prompt; `chat_mode` is `agent`, or `ask`: without tools. `cut`:
     its last answer ended at `max_reply_tokens`. `paused_tools` are those that its heartbeat uses and that it had to do
     without, for they changed. `gate` is what was seen there before it: the `reading`, its `outcome` and, of one that
-    failed, the `detail`. `replay_of` is the log id of the run whose recorded tool results it is answered with.
-    `liked` is what a person said of it, with a note if they wrote one; `rated_by` is how they said it. `parked`: its
-    next step waits for credits; `credits_granted` is what a person gave it beyond its cap.
+    failed, the `detail`. `expect` is what its heartbeat expected of it when it was opened, and `expect_met` whether it
+    did that, if it came to an end by itself. `replay_of` is the log id of the run whose recorded tool results it is
+    answered with. `liked` is what a person said of it, with a note if they wrote one; `rated_by` is how they said it.
+    `parked`: its next step waits for credits; `credits_granted` is what a person gave it beyond its cap.
     """
 
     id: int = Field(default=None, primary_key=True, sa_type=BIG)
@@ -61,6 +62,8 @@ class Run(SQLModel, table=True):
     rated_by: str | None = None
     rated_at: datetime | None = time(default=None)
     gate: dict[str, Any] | None = Field(default=None, sa_type=JSON)
+    expect: dict[str, Any] | None = Field(default=None, sa_type=JSON)
+    expect_met: bool | None = None
     scheduled_for: datetime | None = time(default=None)
     started_at: datetime = time()
     finished_at: datetime | None = time(default=None)
@@ -134,6 +137,7 @@ class Step(SQLModel, table=True):
     tool said, `messages` a model's answer as JSON; `name`, `call_id` and `arguments` (JSON) are a tool call's, and so
     is `progress`: what its server said last of how far it has come, while it is being made. Where `model` stood in for
     another one, `fell_back_from` is that, and `fallback_reason` is the code of what kept it from answering.
+    `reminder` is what the model was told after an answer with which its run could not end.
     """
 
     id: int = Field(default=None, primary_key=True, sa_type=BIG)
@@ -150,6 +154,7 @@ class Step(SQLModel, table=True):
     final: bool
     failure_code: str | None = None
     failure: str | None = None
+    reminder: str | None = None
     model: str
     fell_back_from: str | None = None
     fallback_reason: str | None = None

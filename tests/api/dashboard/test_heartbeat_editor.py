@@ -7,6 +7,7 @@ import pytest
 from markupsafe import escape
 from sqlalchemy import Connection, insert, update
 
+from api.dashboard.expectation_form import PARTS as EXPECTED
 from api.dashboard.forms import Form
 from api.dashboard.gate_form import GATE_FIELDS
 from api.dashboard.when_form import WHEN
@@ -16,9 +17,10 @@ from heartbeat.gallery.templates import templates
 from heartbeat.store.rows import columns
 from heartbeat.store.tables.bots import Bot, Subscriber
 from heartbeat.store.tables.heartbeats import Heartbeat
+from heartbeat.store.tools.servers import create_tool
 from tests.support.dashboard import SITE, Owner
 from tests.support.heartbeat_form import fields_of, heartbeats_of, hidden_on, row_at, send, set_plan, typed_on
-from tests.support.seeds import a_bot, a_heartbeat, a_project
+from tests.support.seeds import a_bot, a_heartbeat, a_project, access_to
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
@@ -28,8 +30,9 @@ BOT = columns(Bot)
 async def test_every_field_of_the_api_has_its_control(owner: Owner) -> None:
     page = await owner.browser.page(f"/heartbeats/{owner.heartbeat.uuid}/edit")
     names = {name for name, _ in re.findall(r'name="(\w+)"( value|)', page)}
-    assert HeartbeatFields.model_fields.keys() - names == {"interval_minutes", "gate"}
     assert set(GATE_FIELDS) <= names
+    assert HeartbeatFields.model_fields.keys() - names == {"interval_minutes", "gate", "expect"}
+    assert set(EXPECTED) <= names
     assert set(WHEN) - names == {"once_at", "ends"}
     ids = re.findall(r'<(?:input|select|textarea) id="(\w+)"', page)
     assert len(ids) == len(set(ids)) > 15
@@ -146,6 +149,23 @@ async def test_a_first_form_proposes_a_bot_and_the_readers_zone(owner: Owner) ->
         assert Form(typed_on(page)).get("bot_id") == bot
     owner.browser.cookies.set("heartbeat_zone", "<script>")
     assert Form(typed_on(await owner.browser.page("/heartbeats/new"))).get("timezone") == "UTC"
+
+
+async def test_a_report_is_required_of_a_new_heartbeat_whose_bot_has_tools(owner: Owner) -> None:
+    server = {"server_label": "desk", "server_url": "http://127.0.0.1:9/", "transport": "http"}
+
+    def connect(connection: Connection) -> None:
+        create_tool(connection, access_to(connection, owner.bot), server, owner.bot.created_at)
+
+    required = ("expect_report", "1")
+    assert required not in typed_on(await owner.browser.page("/heartbeats/new"))
+    await owner.database.write(connect)
+    form = typed_on(await owner.browser.page("/heartbeats/new"))
+    assert required in form
+    made = await send(owner, "/heartbeats/new", Form(form).replaced([("prompt", "Look.")]).fields)
+    assert (await row_at(owner, made)).expect == {"report": "required"}
+    page = await owner.browser.page(f"/heartbeats/new?from={owner.heartbeat.uuid}")
+    assert required not in typed_on(page)
 
 
 async def test_heartbeats_and_bots_of_others_are_out_of_reach(owner: Owner) -> None:

@@ -49,6 +49,11 @@ OTHER_VALUES: dict[str, Any] = {
     "run_timeout_seconds": 60,
     "jitter_seconds": 30,
     "gate": Gate(url="https://example.com/feed.json", select="/items", on_error="skip"),
+    "expect": {
+        "report": "required",
+        "called": ["desk__close", "web_fetch"],
+        "answer": {"matches": "^(OK|ALARM): ", "json_schema": {"type": "object", "required": ["größe"]}},
+    },
 }
 
 
@@ -147,6 +152,14 @@ def test_the_pattern_follows_the_frequency_and_the_frequency_the_pattern() -> No
 
 
 WRONG = [
+    (
+        {"expect_called": "a b," + "c" * 201, "expect_matches": "(x", "expect_json_schema": "{"},
+        {
+            "expect_called": "must be at most 200 characters long",
+            "expect_matches": "is no regular expression: unclosed group",
+            "expect_json_schema": "is no JSON",
+        },
+    ),
     ({"prompt": " "}, {"prompt": "must not be empty"}),
     ({"prompt": "a\0b"}, {"prompt": "has characters that are not text (NUL or half a surrogate pair); remove them"}),
     ({"label": "x" * 201}, {"label": "must be at most 200 characters long"}),
