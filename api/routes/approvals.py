@@ -23,7 +23,7 @@ BY = "a key of the project"
 
 @router.get("/readall", **call(AllApprovals, query=ListApprovals))
 async def readall(query: Annotated[ListApprovals, query_params(ListApprovals)], caller: CallerDep) -> ApiResponse:
-    """List the tool calls of a bot that wait, or waited, for a person's approval, newest first."""
+    """List what of a bot waits, or waited, for a person: tool calls and runs without credits, newest first."""
     page = Page(query.page, query.per_page)
     approvals, total = await caller.read(query, store.approvals, query.state, page)
     objects = [show_approval(approval) for approval in approvals]
@@ -32,15 +32,13 @@ async def readall(query: Annotated[ListApprovals, query_params(ListApprovals)], 
 
 @router.post("/decide", **call(OneApproval))
 async def decide(body: Decide, caller: CallerDep) -> ApiResponse:
-    """Approve or deny a tool call that waits for it. The same decision again is a success, the other one a conflict."""
-    approval = await caller.write(body, _decided, body.approval_id, DECISIONS[body.decision], caller.now())
+    """Approve or deny what waits for it. The same decision again is a success, the other one a conflict."""
+    approval = await caller.write(body, _decided, body, caller.now())
     await wake(caller.stack.temporal, approval.workflow_id, approval.step)
     return ApiResponse({"approval": show_approval(approval)})
 
 
-def _decided(
-    connection: Connection, access: Access, approval_uuid: str, decision: store.Decision, now: datetime
-) -> Row[Any]:
-    approval = store.approval(connection, approval_uuid, access.bot)
-    store.decide(connection, approval.uuid, decision, BY, now)
+def _decided(connection: Connection, access: Access, body: Decide, now: datetime) -> Row[Any]:
+    approval = store.approval(connection, body.approval_id, access.bot)
+    store.decide(connection, approval.uuid, DECISIONS[body.decision], BY, now, body.credits)
     return store.approval(connection, approval.uuid)

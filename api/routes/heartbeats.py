@@ -12,6 +12,7 @@ from starlette.responses import Response, StreamingResponse
 from api.deps import AccessQuery, Caller, CallerDep, P, caller_of, query_of, query_params
 from api.gates import checked_headers
 from api.openapi import call
+from api.parked_runs import LIMITS, wake_payable
 from api.responses import ApiResponse
 from api.schemas.fields import OfBot, OfHeartbeat
 from api.schemas.heartbeats import (
@@ -64,6 +65,8 @@ async def configure(body: Configure, caller: CallerDep) -> ApiResponse:
     """Create a heartbeat, or change the one that is meant: by `uuid`, else `external_id`, else member and prompt."""
     request = replace(body.configure_request(), gate_headers=checked_headers(body.gate, caller.stack.settings))
     heartbeat, shown = await _change(caller, body, configuring.configure, request, caller.now())
+    if LIMITS & request.fields.keys():
+        await wake_payable(caller.stack, heartbeat)
     return ApiResponse({"heartbeat": shown, "warnings": cadence_of(heartbeat).warnings()})
 
 

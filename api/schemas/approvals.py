@@ -11,8 +11,10 @@ from api.schemas.examples import example
 from api.schemas.fields import Key, OfBot
 from api.schemas.pages import PageNumber, PerPage
 from api.schemas.response_fields import HeartbeatUuid, PaginationField, RunUuid, Total, WrittenAt
+from heartbeat.domain.field_types import Positive
 from heartbeat.store.runs.approvals import Decision
 from heartbeat.store.runs.details import parsed
+from heartbeat.store.runs.parks import BUDGET
 
 State = Literal["pending", "approved", "denied", "expired"]
 DECISIONS: dict[str, Decision] = {"approve": "approved", "deny": "denied"}
@@ -29,24 +31,42 @@ class ListApprovals(OfBot):
 class Decide(OfBot):
     approval_id: Key = Field(description="The approval's `uuid`.", examples=[examples.APPROVAL])
     decision: Literal["approve", "deny"] = Field(
-        description="Whether the tool is called; a denied call is answered to the model as refused.",
+        description="Whether the tool is called, or the run that waits for credits goes on; a denied call is answered "
+        "to the model as refused, and a run that is denied credits ends.",
         examples=["approve"],
+    )
+    credits: Positive | None = Field(
+        None,
+        description="Of the reason budget: how many more to give; left out, as many as the approval's `credits` says.",
+        examples=[None, 20],
     )
 
 
 class ApprovalObject(BaseModel):
-    """A tool call that waits, or waited, for a person's approval."""
+    """A tool call, or a run without credits for its next step, that waits, or waited, for a person."""
 
     uuid: str = Field(description="The approval's id.", examples=[examples.APPROVAL])
     heartbeat_id: HeartbeatUuid
     log_id: RunUuid
-    step: int = Field(description="The number of the call among the run's steps.", examples=[2])
-    tool: str = Field(description="The tool, as the model names it.", examples=["crm__delete_contact"])
-    arguments: Any = Field(description="What the model calls the tool with.", examples=[{"id": 42}])
-    reason: Literal["registration", "combination", "elicitation"] = Field(
-        description="Why it waits: the tool was registered so; of what its agent can do in combination; or its server "
-        "asks something in the middle of the call.",
+    step: int = Field(description="The number of the step among the run's.", examples=[2])
+    tool: str | None = Field(
+        description="The tool, as the model names it; null for the reason budget.", examples=["crm__delete_contact"]
+    )
+    arguments: Any = Field(
+        description="What the model calls the tool with. Of the reason budget `{of, needed, missing, until}`: whose "
+        "credits are short (run, heartbeat, bot, project or plan), how many the next step may cost, how many of these "
+        "are missing, and when a new period gives them.",
+        examples=[{"id": 42}],
+    )
+    reason: Literal["registration", "combination", "elicitation", "budget"] = Field(
+        description="Why it waits: the tool was registered so; of what its agent can do in combination; its server "
+        "asks something in the middle of the call; or there are no credits for the next step.",
         examples=["registration"],
+    )
+    credits: int | None = Field(
+        description="Of the reason budget: how many more credits are asked for; once approved, how many were given. "
+        "Null if these are not given here.",
+        examples=[None, 20],
     )
     why: str = Field(
         description="The reason in words.", examples=["The tool is registered as one whose calls need a person's yes."]
@@ -79,9 +99,10 @@ def show_approval(row: Row[Any]) -> dict[str, Any]:
         "heartbeat_id": row.heartbeat_uuid,
         "log_id": row.run_uuid,
         "step": row.step,
-        "tool": row.tool,
+        "tool": None if row.reason == BUDGET else row.tool,
         "arguments": parsed(row.arguments),
         "reason": row.reason,
+        "credits": row.credits,
         "why": row.why,
         "state": row.state,
         "decided_by": row.decided_by,

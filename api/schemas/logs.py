@@ -61,6 +61,11 @@ class LogObject(BaseModel):
     uuid: RunUuid
     type: str = Field(description="heartbeat or scheduled_task.", examples=["heartbeat"])
     status: str = Field(description="success, error, skipped, cancelled or running.", examples=["success"])
+    waiting: Literal["approval", "budget"] | None = Field(
+        description="What a run in progress waits for: a person's approval of a call, or credits for its next step; "
+        "null: for nothing.",
+        examples=[None, "budget"],
+    )
     trigger: str = Field(
         description="What started it: schedule, manual, or probe (it was paused, and tried again).",
         examples=["schedule"],
@@ -193,6 +198,7 @@ def show_log(run: Row[Any], settings: Settings) -> dict[str, Any]:
         "uuid": run.uuid,
         "type": run.type,
         "status": run.status,
+        "waiting": run.waiting,
         "trigger": run.trigger,
         "dry_run": run.dry_run,
         "replay_of": run.replay_of,

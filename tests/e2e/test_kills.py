@@ -1,7 +1,7 @@
 """Worker, API and Temporal killed while people are being told and asked: each message once, the approved call once.
 
-Three runs are caught at one moment: one that has just written its message into the store, one whose message is at a
-receiver that has not answered yet, and one that waits for a person. Then somebody dies.
+Four runs are caught at one moment: one that has just written its message into the store, one whose message is at a
+receiver that has not answered yet, one that waits for a person, and one that waits for credits. Then somebody dies.
 """
 
 import sys
@@ -107,13 +107,17 @@ class Office:
         assert answer.is_success, answer.text
         return answer.json()
 
-    def trigger(self, name: str) -> str:
+    def trigger(self, name: str, **fields: int) -> str:
         """Start a run of a new heartbeat called so, whose prompt is its name; the run's log id."""
-        uuid = self.post("heartbeat/configure", bot_id=self.bot, prompt=name, label=name)["heartbeat"]["uuid"]
+        uuid = self.post("heartbeat/configure", bot_id=self.bot, prompt=name, label=name, **fields)["heartbeat"]["uuid"]
         return self.post("heartbeat/trigger", bot_id=self.bot, heartbeat_id=uuid, wait=False)["result"]["log_id"]
 
     def status(self, log: str) -> str | None:
         return next((run.status for run in self.site.rows(Run) if run.uuid == log), None)
+
+    def granted(self, log: str) -> int:
+        """How many credits a person gave a run."""
+        return next(run.credits_granted for run in self.site.rows(Run) if run.uuid == log)
 
     def approval(self, log: str) -> Approval | None:
         run = next((run for run in self.site.rows(Run) if run.uuid == log), None)
@@ -127,6 +131,9 @@ def answered(request: dict[str, Any]) -> Reply:
     task = str(request["messages"][-1]["content"]).rpartition("Your task:")[2].strip()
     if "book" in task:
         return asks(("desk__book", {"what": task}))
+    if "spend" in task:
+        # Its next step may cost a thousand credits.
+        return asks(("report", {"outcome": "nothing_to_report"}), input_tokens=900_000)
     finding = {"title": task, "severity": "warning", "fingerprint": task}
     return asks(("report", {"outcome": "ok", "summary": "Looked.", "findings": [finding]}))
 
@@ -141,11 +148,13 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
 def test_killed_before_during_and_after_telling(office: Office, killed: str) -> None:
     site, inbox = office.site, office.inbox
     victims: list[Process] = [getattr(site, name) for name in killed.split()]
-    waits, asking, finds = (f"{what}, {killed}" for what in ("book a room", "book a table", "look around"))
+    things = ("book a room", "book a table", "look around", "spend much")
+    waits, asking, finds, spends = (f"{what}, {killed}" for what in things)
 
     inbox.open.set()
     waiting = office.trigger(waits)
-    wait_until(lambda: inbox.ids(waits))
+    parked = office.trigger(spends, max_credits_per_run=50)
+    wait_until(lambda: inbox.ids(waits) and inbox.ids(spends))
     inbox.open.clear()
     being_told = office.trigger(asking)
     wait_until(lambda: inbox.ids(asking))
@@ -163,27 +172,29 @@ def test_killed_before_during_and_after_telling(office: Office, killed: str) -> 
     site.restart(*victims)
 
     approve_by_link(inbox.link(waits))
+    approve_by_link(inbox.link(spends), credits="2000")
     decision = {"approval_id": office.approval(being_told).uuid, "decision": "approve"}
     office.post("approval/decide", bot_id=office.bot, **decision)
-    runs = (waiting, being_told, untold)
-    wait_until(lambda: [office.status(log) for log in runs] == ["success"] * 3)
+    runs = (waiting, being_told, untold, parked)
+    wait_until(lambda: [office.status(log) for log in runs] == ["success"] * 4)
     wait_until(lambda: {row.status for row in site.rows(Notification)} == {"delivered"})
 
     again = 2 if site.worker in victims else 1
-    ids_by_name = [inbox.ids(name) for name in (waits, asking, finds)]
-    assert [len(set(ids)) for ids in ids_by_name] == [1, 1, 1]
-    assert [len(ids) for ids in ids_by_name] == [1, again, 1]
+    ids_by_name = [inbox.ids(name) for name in (waits, asking, finds, spends)]
+    assert [len(set(ids)) for ids in ids_by_name] == [1, 1, 1, 1]
+    assert [len(ids) for ids in ids_by_name] == [1, again, 1, 1]
     booked = Counter(received.arguments["what"] for received in office.desk.made)
     assert (booked[waits], booked[asking]) == (1, 1)
+    assert office.granted(parked) == 2000
     assert {uuid for uuid, _ in inbox.got} == {row.uuid for row in site.rows(Notification)}
     assert site.database.read_now(audit) == []
 
 
-def approve_by_link(link: str) -> None:
+def approve_by_link(link: str, **fields: str) -> None:
     """As a person does: open the page, press the button."""
     with httpx.Client(trust_env=False, timeout=PATIENCE) as browser:
         assert browser.get(link).is_success
         page, _, token = link.partition("?token=")
         origin = {"origin": page.partition("/approvals/")[0]}
-        answer = browser.post(page, data={"token": token, "decision": "approve"}, headers=origin)
+        answer = browser.post(page, data={"token": token, "decision": "approve", **fields}, headers=origin)
         assert answer.is_success, answer.text

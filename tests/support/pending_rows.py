@@ -1,9 +1,10 @@
 """Rows of what waits for people, written straight into the store."""
 
+import json
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, update
 
 from heartbeat.domain.ids import new_id
 from heartbeat.store.rows import columns, exactly_one, insert
@@ -31,6 +32,16 @@ def an_approval(connection: Connection, run: Run, **values: Any) -> Approval:
         "created_at": NOW,
     }
     return _written(connection, Approval, row | values)
+
+
+def a_park(connection: Connection, run: Run, **values: Any) -> Approval:
+    """A step that waits for credits, of which 3 are missing."""
+    need = {"of": "run", "needed": 5, "missing": 3, "until": None}
+    why = "A step may cost up to 5 credits, and 2 of the 8 that this run may use are left; "
+    why += "raise max_credits_per_run, or lower the bot's max_reply_tokens."
+    row = {"step": 3, "tool": "", "reason": "budget", "arguments": json.dumps(need), "credits": 4, "why": why}
+    connection.execute(update(columns(Run)).where(columns(Run).c.id == run.id).values(parked=True))
+    return an_approval(connection, run, **row | values)
 
 
 def a_call(connection: Connection, run: Run, **values: Any) -> Step:

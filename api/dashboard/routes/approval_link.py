@@ -1,25 +1,26 @@
-"""The page behind the link of a message: what waits for a yes, and two buttons. The link is its own key.
+"""The page behind the link of a message: what waits for a yes or for credits, and two buttons. The link is its own key.
 
 Opening it decides nothing: programs that read mail open links, too.
 """
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from fastapi import APIRouter, Request
 from sqlalchemy import Connection, Row
 from starlette.responses import Response
 
+from api.dashboard.approval_form import DecisionForm, read_decision
 from api.dashboard.forms import read_form
 from api.dashboard.pages import PageRoute, html
 from api.dashboard.translations import gettext as _
-from api.dashboard.views.approvals import arguments
+from api.dashboard.views.approvals import arguments, park_view
 from api.deps import Stack
-from api.schemas.approvals import DECISIONS
-from heartbeat.domain.errors import Forbidden, Invalid
+from heartbeat.domain.errors import Forbidden
 from heartbeat.secrets.keyring import CannotOpen, Keyring
 from heartbeat.store.runs import approvals as store
 from heartbeat.store.runs.details import parsed
+from heartbeat.store.runs.parks import BUDGET
 from heartbeat.temporal.runs import wake
 
 router = APIRouter(prefix="/approvals/{uuid}", route_class=PageRoute, include_in_schema=False)
@@ -41,17 +42,15 @@ async def decide(uuid: str, request: Request) -> Response:
     """Decide, once."""
     stack: Stack = request.app.state.stack
     form = await read_form(request)
-    token, decision = form.get("token", ""), DECISIONS.get(form.get("decision", ""))
+    token = form.get("token", "")
     _require_link(stack, uuid, token)
-    if decision is None:
-        raise Invalid("decision", "must be approve or deny")
-    approval = await stack.database.write(_decided, uuid, decision, stack.now())
+    approval = await stack.database.write(_decided, uuid, read_decision(form), stack.now())
     await wake(stack.temporal, approval.workflow_id, approval.step)
     return _page(approval, token, stack.now())
 
 
-def _decided(connection: Connection, approval_uuid: str, decision: store.Decision, now: datetime) -> Row[Any]:
-    store.decide(connection, approval_uuid, decision, BY, now)
+def _decided(connection: Connection, approval_uuid: str, said: DecisionForm, now: datetime) -> Row[Any]:
+    store.decide(connection, approval_uuid, said.decision, BY, now, said.credits)
     return store.approval(connection, approval_uuid)
 
 
@@ -70,6 +69,7 @@ def _page(approval: Row[Any], token: str, now: datetime) -> Response:
         "approval",
         approval=approval,
         arguments=arguments(parsed(approval.arguments)),
+        park=park_view(approval, UTC, now) if approval.reason == BUDGET else None,
         state="expired" if late else approval.state,
         token=token,
     )

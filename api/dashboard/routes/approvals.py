@@ -1,18 +1,17 @@
 """The page of approvals: what waits for a person's yes, and what was decided lately."""
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from sqlalchemy import Connection, Row
 from starlette.responses import RedirectResponse, Response
 
+from api.dashboard.approval_form import DecisionForm, done, read_decision
 from api.dashboard.forms import read_form
 from api.dashboard.pages import PageRoute, VisitorDep, html
 from api.dashboard.translations import marked
 from api.dashboard.views.approvals import approval_view
-from api.schemas.approvals import DECISIONS
-from heartbeat.domain.errors import Invalid
 from heartbeat.store.overview.waiting import PendingApproval, bot_of_approval, old_approvals, waiting_approvals
 from heartbeat.store.projects.access import Access
 from heartbeat.store.runs import approvals as store
@@ -25,11 +24,13 @@ BY = "somebody in the dashboard"
 NOTICES = {
     "approved": marked("You approved the call; its run goes on in a moment."),
     "denied": marked("You denied the call; its run goes on without it in a moment."),
+    "given": marked("You gave it more credits; its run goes on in a moment."),
+    "ended": marked("You ended the run; that is written down in a moment."),
 }
 
 
 @router.get("")
-async def approvals_page(visitor: VisitorDep, done: str = "") -> Response:
+async def approvals_page(visitor: VisitorDep, notice: Annotated[str, Query(alias="done")] = "") -> Response:
     """What waits in the project, and what waited."""
     now = visitor.now()
     frame, (waiting, old) = await visitor.read_framed(_approvals, now)
@@ -39,7 +40,7 @@ async def approvals_page(visitor: VisitorDep, done: str = "") -> Response:
         refresh="/approvals",
         waiting=[approval_view(approval, now) for approval in waiting],
         old=[approval_view(approval, now) for approval in old],
-        done=NOTICES.get(done),
+        done=NOTICES.get(notice),
     )
 
 
@@ -54,18 +55,14 @@ def _approvals(
 async def decide(uuid: str, request: Request, visitor: VisitorDep) -> Response:
     """Say yes or no, once, and go back to where the button was."""
     form = await read_form(request)
-    decision = DECISIONS.get(form.get("decision", ""))
-    if decision is None:
-        raise Invalid("decision", "must be approve or deny")
-    approval = await visitor.write(_decided, uuid, decision, visitor.now())
+    said = read_decision(form)
+    approval = await visitor.write(_decided, uuid, said, visitor.now())
     await wake(visitor.stack.temporal, approval.workflow_id, approval.step)
     back = f"/runs/{approval.run_uuid}" if form.get("back") == "run" else "/approvals"
-    return RedirectResponse(f"{back}?done={decision}", 303)
+    return RedirectResponse(f"{back}?done={done(approval.reason, said.decision)}", 303)
 
 
-def _decided(
-    connection: Connection, access: Access, approval_uuid: str, decision: store.Decision, now: datetime
-) -> Row[Any]:
+def _decided(connection: Connection, access: Access, approval_uuid: str, said: DecisionForm, now: datetime) -> Row[Any]:
     bot = bot_of_approval(connection, access.project, approval_uuid)
-    store.decide(connection, approval_uuid, decision, BY, now)
+    store.decide(connection, approval_uuid, said.decision, BY, now, said.credits)
     return store.approval(connection, approval_uuid, bot)

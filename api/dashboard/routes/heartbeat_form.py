@@ -32,6 +32,7 @@ from api.dashboard.views.heartbeats import title
 from api.dashboard.when_form import ONCE, completed, executions, is_task, when_values
 from api.dashboard.zones import reader_zone
 from api.model_rates import model_rates
+from api.parked_runs import wake_payable
 from heartbeat.agents.model_offers import ModelOffer, offered_models
 from heartbeat.domain.cadence.cron import CadenceError
 from heartbeat.domain.errors import Invalid, InvalidMany, NotFound, ProductError
@@ -187,6 +188,7 @@ async def _saved(visitor: Visitor, form: Form, enable: bool) -> Heartbeat:
     require_heartbeat(form)
     wanted = forms.request_of(form, (await visitor.access()).project.uuid).sealed(visitor.stack.settings)
     heartbeat = await visitor.write(save_once, wanted, form.get("loaded"), enable, visitor.now())
+    await wake_payable(visitor.stack, heartbeat)
     return await visitor.stack.schedules.sync_row(heartbeat)
 
 

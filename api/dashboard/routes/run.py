@@ -41,6 +41,8 @@ NOTICES = {
     "approved": marked("You approved the call; the run goes on in a moment."),
     "cancel": marked("The run is being cancelled; what it used is charged."),
     "denied": marked("You denied the call; the run goes on without it in a moment."),
+    "given": marked("You gave it more credits; the run goes on in a moment."),
+    "ended": marked("You ended the run; that is written down in a moment."),
     "rated": marked("Thank you: the run is rated."),
     "unrated": marked("The rating was taken back."),
 }
@@ -100,8 +102,9 @@ def _run(connection: Connection, access: Access, uuid: str) -> RunRows:
     run = run_of_project(connection, access, uuid)
     heartbeat, bot = heartbeat_of_run(connection, run.heartbeat_id)
     steps = details.steps(connection, run.id)
-    # Only calls of tools are asked for.
-    approvals = approvals_of_run(connection, run) if any(step.kind == "tool" for step in steps) else []
+    # Only calls of tools are asked for, and steps without credits.
+    is_asked = run.parked or any(step.kind == "tool" for step in steps)
+    approvals = approvals_of_run(connection, run) if is_asked else []
     return RunRows(
         run,
         heartbeat,

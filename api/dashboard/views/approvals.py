@@ -2,18 +2,45 @@
 
 import json
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from sqlalchemy import Row
+
 from api.dashboard.sentences import translate
 from api.dashboard.translations import gettext as _
+from api.dashboard.translations import marked
 from api.dashboard.views import formats, heartbeats
 from api.dashboard.views.formats import Moment, moment
 from heartbeat.store.overview.waiting import PendingApproval
 from heartbeat.store.runs.details import parsed
+from heartbeat.store.runs.parks import BUDGET, Need
+from heartbeat.store.tables.runs import Approval
 
 Argument = tuple[str, str]
+
+# Who gets what is given to a run that waits for credits.
+GIVES = {
+    "run": marked("They are for this run alone, beyond its cap."),
+    "heartbeat": marked("They are for the heartbeat, beyond its budget of this period."),
+    "bot": marked("Raise the bot's budget, and it goes on."),
+    "project": marked("Raise the project's budget, and it goes on."),
+    "plan": marked("They are the plan's: the operator can grant the project more."),
+}
+
+
+@dataclass(frozen=True)
+class ParkView:
+    """What a run waits for: so many more `credits`, if they can be given here, of which so many are `missing`.
+
+    `gives` says whose they are; `renews` is when a new period begins, if that is before it is too late.
+    """
+
+    credits: int | None
+    missing: int
+    gives: str
+    renews: Moment | None
 
 
 @dataclass(frozen=True)
@@ -33,6 +60,7 @@ class ApprovalView:
     bot: str
     title: str
     place: str | None
+    park: ParkView | None
 
 
 def approval_view(pending: PendingApproval, now: datetime) -> ApprovalView:
@@ -41,8 +69,8 @@ def approval_view(pending: PendingApproval, now: datetime) -> ApprovalView:
     late = row.state == "pending" and row.expires_at <= now
     return ApprovalView(
         uuid=row.uuid,
-        tool=formats.tool(row.tool),
-        arguments=arguments(parsed(row.arguments)),
+        tool=_("More credits") if row.reason == BUDGET else formats.tool(row.tool),
+        arguments=_given(row) if row.reason == BUDGET else arguments(parsed(row.arguments)),
         state="expired" if late else row.state,
         why=translate(row.why),
         by=row.decided_by,
@@ -53,7 +81,21 @@ def approval_view(pending: PendingApproval, now: datetime) -> ApprovalView:
         bot=pending.bot_name,
         title=heartbeats.title(pending.heartbeat),
         place=heartbeats.page_path(pending.heartbeat),
+        park=park_view(row, zone, now) if row.reason == BUDGET else None,
     )
+
+
+def park_view(row: Approval | Row[Any], zone: tzinfo, now: datetime) -> ParkView:
+    """Show what a run waits for."""
+    need = Need.of_park(row)
+    renews_at = datetime.fromisoformat(need.until) if need.until else None
+    renews = moment(renews_at, zone, now) if renews_at and renews_at < row.expires_at else None
+    return ParkView(row.credits, need.missing, _(GIVES[need.of]), renews)
+
+
+def _given(row: Approval) -> list[Argument]:
+    """List how many credits were given, if any were."""
+    return [(_("Credits"), formats.number(row.credits))] if row.state == "approved" and row.credits else []
 
 
 def arguments(call: Any) -> list[Argument]:

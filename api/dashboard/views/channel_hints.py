@@ -167,7 +167,7 @@ EVENT_HINTS = {
     "heartbeat.paused": marked("Pauses: it failed too often, or its budget is used up"),
     "heartbeat.resumed": marked("Resumptions: a paused heartbeat runs again"),
     "heartbeat.missed": marked("Missed runs: something was down when it was due"),
-    "approval.requested": marked("Approvals: a call waits for your yes"),
+    "approval.requested": marked("Approvals: a call waits for your yes, or a run for credits"),
     "tool.changed": marked("Changed tools: a tool is not used until you accept it"),
     "tool.needs_reconnect": marked("Sign-ins: a tool has to be signed in to again"),
     "model.fell_back": marked("Fallbacks: a model is down, and another one answers"),

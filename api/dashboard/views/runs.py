@@ -25,7 +25,7 @@ OUTCOME = 160
 class RunLine:
     """One run in a list, and the head of its own page. Credits and tokens are what it came to so far.
 
-    `without` names the tools that it had to do without, for they changed.
+    `without` names the tools that it had to do without, for they changed. `parked`: it waits for credits.
     """
 
     uuid: str
@@ -42,6 +42,7 @@ class RunLine:
     cost: str
     outcome: str
     without: str
+    parked: bool
     temporal_url: str | None
 
 
@@ -109,6 +110,7 @@ def line(run: Run | Row[Any], zone: str, now: datetime, temporal_url: str | None
         cost=formats.dollars(run.cost_nano_usd),
         outcome=formats.start(outcome(run), OUTCOME),
         without=", ".join(formats.tool(name) for name in run.paused_tools or ()),
+        parked=run.status == "running" and run.parked,
         temporal_url=temporal_url,
     )
 

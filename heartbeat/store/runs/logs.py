@@ -12,6 +12,8 @@ from sqlalchemy import (
     Row,
     Select,
     bindparam,
+    case,
+    exists,
     func,
     literal_column,
     select,
@@ -20,9 +22,9 @@ from sqlalchemy import (
 from heartbeat.store.pages import Page
 from heartbeat.store.rows import columns
 from heartbeat.store.tables.heartbeats import Heartbeat
-from heartbeat.store.tables.runs import Run
+from heartbeat.store.tables.runs import Approval, Run
 
-RUN, HEARTBEAT = columns(Run), columns(Heartbeat)
+RUN, HEARTBEAT, APPROVAL = columns(Run), columns(Heartbeat), columns(Approval)
 
 COUNTERS = {
     "success": "success_count",
@@ -31,7 +33,16 @@ COUNTERS = {
     "cancelled": "cancelled_count",
 }
 HIDDEN = ("instruction", "opening", "chat_mode", "max_reply_tokens", "expect")
-SHOWN = [column for column in RUN.c if column.name not in HIDDEN]
+# What a run in progress waits for, if it does: a person's yes to one of its calls.
+ASKS = (
+    exists()
+    .where(APPROVAL.c.run_id == RUN.c.id, APPROVAL.c.state == "pending", APPROVAL.c.reason != "budget")
+    .correlate(RUN)
+)
+WAITING = case((RUN.c.status != "running", None), (RUN.c.parked, "budget"), (ASKS, "approval"), else_=None).label(
+    "waiting"
+)
+SHOWN = [*(column for column in RUN.c if column.name not in HIDDEN), WAITING]
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,9 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import Connection, bindparam, case, exists, select, update
+from sqlalchemy import Connection, Row, bindparam, case, exists, select, update
 
 from heartbeat.domain.errors import Invalid
 from heartbeat.domain.ids import new_id
@@ -89,7 +90,7 @@ class Need:
         return cls(shortage.owner, shortage.amount, shortage.missing, until)
 
     @classmethod
-    def of_park(cls, approval: Approval) -> "Need":
+    def of_park(cls, approval: Approval | Row[Any]) -> "Need":
         return cls(**json.loads(approval.arguments))
 
 
