@@ -15,6 +15,7 @@ from heartbeat.store.credits.audit import audit_newest
 from heartbeat.store.database import Database
 from heartbeat.store.heartbeats.missed_ticks import silence, silent, write_off
 from heartbeat.store.heartbeats.probes import due_probes
+from heartbeat.store.heartbeats.project_holds import runs_to_cancel
 from heartbeat.store.heartbeats.reconnects import lift_reconnect_pauses
 from heartbeat.store.heartbeats.sync import (
     bot_name,
@@ -31,7 +32,16 @@ from heartbeat.store.runs.parks import payable_parks, unheard_parks
 from heartbeat.store.tables.runs import Run
 from heartbeat.store.tools.connections import due_refreshes
 from heartbeat.temporal.reconcile import Reconciler
-from heartbeat.temporal.runs import how_it_ended, is_open, start_notify, start_probe, start_tick, tick_id, wake
+from heartbeat.temporal.runs import (
+    cancel_runs,
+    how_it_ended,
+    is_open,
+    start_notify,
+    start_probe,
+    start_tick,
+    tick_id,
+    wake,
+)
 from heartbeat.temporal.schedules import Schedules
 from heartbeat.tool_servers.refreshing import Refresher, refresh_all
 
@@ -92,6 +102,11 @@ class UpkeepActivities:
         waiting += await self._database.read(unheard_parks, BATCH_SIZE)
         waiting += await self._database.read(payable_parks, self._settings.plan, self._now())
         return sum([await wake(self._client, workflow_id, step) for workflow_id, step in waiting])
+
+    @activity.defn
+    async def cancel_held_runs(self) -> int:
+        """Ask the runs to end that a hold of their project cancels and that nobody reached; returns how many."""
+        return await cancel_runs(self._client, await self._database.read(runs_to_cancel, self._now()))
 
     @activity.defn
     async def check_ledger(self) -> int:

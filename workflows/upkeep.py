@@ -19,12 +19,14 @@ MAINTENANCE = (
     UpkeepActivities.reconcile,
     UpkeepActivities.account_for_silence,
     UpkeepActivities.tell_decisions,
+    UpkeepActivities.cancel_held_runs,
     UpkeepActivities.check_ledger,
     UpkeepActivities.start_probes,
     UpkeepActivities.start_deliveries,
 )
 KEEPS_CONNECTIONS = "keeps-connections"
 OF_CONNECTIONS = (UpkeepActivities.refresh_connections, UpkeepActivities.lift_reconnect_pauses)
+HEEDS_HOLDS = "heeds-holds"
 TASK_TIMEOUT = timedelta(minutes=5)
 # It heartbeats between the rows it works on, each of which can take some requests to Temporal.
 TASK_HEARTBEAT_TIMEOUT = timedelta(seconds=60)
@@ -39,6 +41,8 @@ class Upkeep:
         counts, failure = {}, None
         for task in MAINTENANCE:
             if task in OF_CONNECTIONS and not workflow.patched(KEEPS_CONNECTIONS):
+                continue
+            if task == UpkeepActivities.cancel_held_runs and not workflow.patched(HEEDS_HOLDS):
                 continue
             try:
                 counts[task.__name__] = await workflow.execute_activity_method(

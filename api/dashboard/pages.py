@@ -18,15 +18,17 @@ from api.dashboard.navigation import place_of
 from api.dashboard.render import render
 from api.dashboard.sentences import translate
 from api.dashboard.translations import gettext as _
+from api.dashboard.views.holds import HoldBanner, hold_banner
 from api.deps import AccessQuery, Stack
 from api.errors import DATABASE_AWAY, unexpected
 from heartbeat.domain.errors import Forbidden, ProductError, Unavailable
 from heartbeat.domain.text import storable_text
+from heartbeat.store.heartbeats.project_holds import read_hold
 from heartbeat.store.overview.waiting import WaitingCounts, waiting
 from heartbeat.store.pages import ListFilter, Page
 from heartbeat.store.projects.access import Access
 from heartbeat.store.projects.sign_in import key_by_uuid
-from heartbeat.store.tables.projects import Project
+from heartbeat.store.tables.projects import Project, ProjectHold
 
 log = logging.getLogger(__name__)
 
@@ -93,10 +95,17 @@ class Unsent:
 
 @dataclass(frozen=True)
 class Frame:
-    """What stands around every page of a project: its name, and how much waits for a person."""
+    """What stands around every page of a project: its name, how much waits for a person, and the hold that it is on."""
 
     project: Project
     waiting: WaitingCounts
+    hold_row: ProjectHold | None
+    read_at: datetime
+
+    @property
+    def hold(self) -> HoldBanner | None:
+        """In the words and the zone of the reader, whom the thread that reads rows does not know."""
+        return hold_banner(self.hold_row, self.read_at)
 
 
 class Visitor:
@@ -144,7 +153,10 @@ class Visitor:
         self, connection: Connection, query: AccessQuery[P, T], /, *args: P.args, **kwargs: P.kwargs
     ) -> tuple[Frame, T]:
         access = self._authorize(connection)
-        frame = Frame(access.project, waiting(connection, access.project, self.now()))
+        now = self.now()
+        counts = waiting(connection, access.project, now)
+        hold = read_hold(connection, counts.hold_id) if counts.hold_id else None
+        frame = Frame(access.project, counts, hold, now)
         return frame, query(connection, access, *args, **kwargs)
 
     def _authorize(self, connection: Connection) -> Access:

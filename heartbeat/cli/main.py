@@ -165,6 +165,29 @@ def replay(
     replay_run(Settings(), run_uuid, prompt, model, as_json)
 
 
+@app.command()
+def hold(
+    reason: Annotated[str, typer.Argument(help="Why, for whoever reads the logs.")],
+    until: Annotated[
+        str | None, typer.Option(help="When it ends by itself, as 2026-11-30T08:00 (UTC, or with an offset).")
+    ] = None,
+    cancels: Annotated[bool, typer.Option("--cancel", help="Cancel the runs in progress, too.")] = False,
+    project_uuid: ProjectId = None,
+) -> None:
+    """Put a project on hold, also while the API is down: nothing starts any more until it is released."""
+    from heartbeat.cli import holds
+
+    holds.hold(Settings(), project_uuid, holds.HoldOptions(reason, until, cancels))
+
+
+@app.command()
+def release(project_uuid: ProjectId = None) -> None:
+    """Let a project that is on hold go on."""
+    from heartbeat.cli import holds
+
+    holds.release(Settings(), project_uuid)
+
+
 @project_app.command("create")
 def create_project(
     name: Annotated[str, typer.Argument(help="What people call it.")],

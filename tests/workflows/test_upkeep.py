@@ -13,10 +13,12 @@ import activities.upkeep
 from activities.upkeep import UpkeepActivities
 from heartbeat.domain.contracts import AGENT_RUN, UPKEEP, UPKEEP_SCHEDULE_ID, RunResult
 from heartbeat.domain.ids import new_id
+from heartbeat.store.heartbeats.project_holds import NewHold, hold_project
 from heartbeat.store.rows import columns
 from heartbeat.store.runs.candidates import TickClaim
 from heartbeat.store.runs.opening import open_run
 from heartbeat.store.tables.heartbeats import Heartbeat
+from heartbeat.store.tables.projects import Project
 from heartbeat.store.tables.runs import Run
 from heartbeat.temporal.reconcile import Reconciler
 from heartbeat.temporal.runs import tick_id
@@ -55,11 +57,29 @@ async def test_pending_schedules_are_put(working: World) -> None:
         "check_ledger": 0,
         "start_probes": 0,
         "start_deliveries": 0,
+        "cancel_held_runs": 0,
         "tell_decisions": 0,
     }
     row = await working.row()
     assert row.synced_version == row.version
     await working.client.get_schedule_handle(row.uuid).describe()
+
+
+async def test_a_run_that_a_hold_could_not_reach_is_cancelled(working: World, model: ModelServer) -> None:
+    """As after `heartbeat hold --cancel`, which writes to the database alone."""
+    hanging = threading.Event()
+    model.script(Reply(wait_for=hanging))
+    handle = await working.start("log_held")
+    await until(lambda: working.asked(model), bool)
+    project = Project.model_construct(id=working.heartbeat.project_id)  # type: ignore[call-arg]
+    await working.database.write(hold_project, project, NewHold("Moving.", running="cancel"), "me", datetime.now(UTC))
+    assert await ActivityEnvironment().run(upkeep(working).cancel_held_runs) == 1
+    assert (await handle.result()).status == "cancelled"
+    hanging.set()
+    log = await working.run("log_held")
+    assert (log.error_code, log.credits_held) == ("cancelled", 0)
+    assert log.error_message == "The project was put on hold by me. The reason: Moving."
+    assert await ActivityEnvironment().run(upkeep(working).cancel_held_runs) == 0
 
 
 async def test_a_chore_that_fails_keeps_no_other_from_its_minute(

@@ -96,7 +96,12 @@ def require_no_hold(connection: Connection, project: Project, now: datetime) -> 
 
 def hold_words(connection: Connection, hold_id: int) -> str:
     """Say in a log why its run did not start."""
-    return said_of(exactly_one(connection, ProjectHold, select(HOLD).where(HOLD.c.id == hold_id)))
+    return said_of(read_hold(connection, hold_id))
+
+
+def read_hold(connection: Connection, hold_id: int) -> ProjectHold:
+    """Read a hold that is known to be there."""
+    return exactly_one(connection, ProjectHold, select(HOLD).where(HOLD.c.id == hold_id))
 
 
 def said_of(hold: ProjectHold) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, bindparam, case, func, select
 
 from heartbeat.domain.errors import NotFound
+from heartbeat.store.heartbeats.project_holds import HOLD, IN_FORCE
 from heartbeat.store.overview.projects import PROMPT_START
 from heartbeat.store.pages import ListFilter, Page, having_words
 from heartbeat.store.projects.access import Access, as_public_id
@@ -69,7 +70,13 @@ def _count(table: Any, which: ColumnElement[bool]) -> Any:
 
 
 CHANGED_TOOLS = select(func.coalesce(func.sum(TOOL.c.changed_count), 0)).where(TOOL.c.bot_id.in_(_BOTS))
-COUNTS: Select[Any] = select(_count(APPROVAL, _PENDING), _count(FINDING, _OPEN), CHANGED_TOOLS.scalar_subquery())
+HOLD_IN_FORCE = select(HOLD.c.id).where(HOLD.c.project_id == bindparam("project"), IN_FORCE)
+COUNTS: Select[Any] = select(
+    _count(APPROVAL, _PENDING),
+    _count(FINDING, _OPEN),
+    CHANGED_TOOLS.scalar_subquery(),
+    HOLD_IN_FORCE.scalar_subquery(),
+)
 # Those that wait for somebody come first, then those with a problem.
 SERVERS = select(TOOL, BOT.c.name).join(BOT, BOT.c.id == TOOL.c.bot_id).where(TOOL.c.bot_id.in_(_BOTS))
 SHOWN_SERVERS: Mapping[str, ColumnElement[bool]] = {
@@ -82,11 +89,12 @@ SHOWN_SERVERS: Mapping[str, ColumnElement[bool]] = {
 
 @dataclass(frozen=True)
 class WaitingCounts:
-    """How many calls wait for a yes, how many findings are open, and how many tools changed."""
+    """How many calls wait for a yes, how many findings are open, how many tools changed; and the hold in force."""
 
     approvals: int = 0
     findings: int = 0
     tools: int = 0
+    hold_id: int | None = None
 
 
 @dataclass(frozen=True)
