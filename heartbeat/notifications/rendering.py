@@ -2,15 +2,19 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from heartbeat.domain.first_message import spoken_time
 from heartbeat.domain.pauses import HeartbeatPause
 from heartbeat.domain.tool_connections import INSUFFICIENT_SCOPE
+from heartbeat.notifications.budget_messages import budget_threshold, costly
 from heartbeat.notifications.channels.message import Message, Priority
+from heartbeat.notifications.rendered import Rendered, heartbeat_name
 from heartbeat.store.notifications.events import (
     APPROVAL,
+    BUDGET_THRESHOLD,
+    COSTLY,
     FAILED,
     FELL_BACK,
     FINDING,
@@ -45,15 +49,6 @@ MODEL = "You are told once it answers again, and of no other heartbeat that asks
 WITHOUT_LINK = "Decide on the dashboard's page Approvals, or with POST /v1/bot/approval/decide"
 
 
-class Rendered(NamedTuple):
-    """One event in words."""
-
-    title: str
-    body: str
-    priority: Priority
-    link: str | None = None
-
-
 def render_message(
     outgoing: OutgoingMessage,
     approval_link: Callable[[str], str | None] = lambda _: None,
@@ -80,6 +75,8 @@ def render_message(
     else:
         kind, rendered, data = _summary(parts, outgoing.total)
     is_work = kind in WORK and "run" in data
+    # What is of more than one heartbeat names none.
+    owner = data["owner"] if kind == BUDGET_THRESHOLD else None
     of_one_heartbeat = len({part.heartbeat.id for part in parts}) == 1
     return Message(
         uuid=parts[0].notification.uuid,
@@ -88,8 +85,8 @@ def render_message(
         title=rendered.title[:MAX_TITLE],
         body=rendered.body,
         link=rendered.link,
-        bot=parts[0].bot.name,
-        heartbeat=parts[0].heartbeat.label or "" if of_one_heartbeat else "",
+        bot="" if owner in ("project", "plan") else parts[0].bot.name,
+        heartbeat=parts[0].heartbeat.label or "" if of_one_heartbeat and owner in (None, "heartbeat") else "",
         at=max(part.event.created_at for part in parts),
         data=data,
         rating_link=rating_link(data["run"]) if is_work else None,
@@ -122,16 +119,11 @@ def _summary(parts: list[MessagePart], total: int) -> tuple[str, Rendered, dict[
     return SUMMARY, Rendered(title, body, priority), {"events": [_entry(part) for part in parts], "total": total}
 
 
-def _heartbeat_name(part: MessagePart) -> str:
-    """What people call the heartbeat: its label, else its bot's name."""
-    return part.heartbeat.label or part.bot.name
-
-
 def _finding(part: MessagePart, data: dict[str, Any]) -> Rendered:
     findings = sorted(data["findings"], key=lambda finding: -SEVERITIES.index(finding["severity"]))
     worst, more = findings[0], len(findings) - 1
     known = "" if worst["news"] == "new" else f" ({worst['news']})"
-    title = f"{_heartbeat_name(part)}: {worst['title']}{f' and {more} more' if more else known}"
+    title = f"{heartbeat_name(part)}: {worst['title']}{f' and {more} more' if more else known}"
     if more:
         first = _lines([_finding_line(finding) for finding in findings], len(findings))
     else:
@@ -151,12 +143,12 @@ def _failed(part: MessagePart, data: dict[str, Any]) -> Rendered:
     # After the last run of a task there are none.
     if "last" not in data:
         body += "\nFurther failures are not told until it works again or is paused."
-    return Rendered(f"{_heartbeat_name(part)} failed", body, "normal")
+    return Rendered(f"{heartbeat_name(part)} failed", body, "normal")
 
 
 def _recovered(part: MessagePart, data: dict[str, Any]) -> Rendered:
     times = "one failure" if data["failures"] == 1 else f"{data['failures']} failures in a row"
-    return Rendered(f"{_heartbeat_name(part)} works again", f"The last run succeeded, after {times}.", "low")
+    return Rendered(f"{heartbeat_name(part)} works again", f"The last run succeeded, after {times}.", "low")
 
 
 def _quality_dropped(part: MessagePart, data: dict[str, Any]) -> Rendered:
@@ -164,7 +156,7 @@ def _quality_dropped(part: MessagePart, data: dict[str, Any]) -> Rendered:
     shares = (
         f"{recent['good']} of the last {recent['of']} runs were good, before them {before['good']} of {before['of']}."
     )
-    return Rendered(f"{_heartbeat_name(part)} is doing worse than before", f"{shares}\n{QUALITY}", "normal")
+    return Rendered(f"{heartbeat_name(part)} is doing worse than before", f"{shares}\n{QUALITY}", "normal")
 
 
 def _paused(part: MessagePart, data: dict[str, Any]) -> Rendered:
@@ -175,13 +167,13 @@ def _paused(part: MessagePart, data: dict[str, Any]) -> Rendered:
     sooner = "" if "task" in data else "; enable it to have it run sooner"
     tried = f"It is tried again on {_when(part, data['probe_at'])}{sooner}." if is_probed else ""
     priority: Priority = "normal" if is_probed else "urgent"
-    return Rendered(f"{_heartbeat_name(part)} is paused {reason}", f"{message}\n{tried or data['resume']}", priority)
+    return Rendered(f"{heartbeat_name(part)} is paused {reason}", f"{message}\n{tried or data['resume']}", priority)
 
 
 def _resumed(part: MessagePart, data: dict[str, Any]) -> Rendered:
     times = "at the first attempt" if data["probes"] == 1 else f"at attempt {data['probes']}"
     body = f"It was paused, was tried again and succeeded {times}. It runs by its schedule again."
-    return Rendered(f"{_heartbeat_name(part)} runs again", body, "low")
+    return Rendered(f"{heartbeat_name(part)} runs again", body, "low")
 
 
 def _missed(part: MessagePart, data: dict[str, Any]) -> Rendered:
@@ -191,7 +183,7 @@ def _missed(part: MessagePart, data: dict[str, Any]) -> Rendered:
     else:
         gap = f"from {_when(part, data['first'], zone=False)} to {last}"
         body = f"{data['ticks']} runs were missed: nothing was there for them {gap}. That is over."
-    return Rendered(f"{_heartbeat_name(part)} did not run when it was due", body, "normal")
+    return Rendered(f"{heartbeat_name(part)} did not run when it was due", body, "normal")
 
 
 def _notified(part: MessagePart, data: dict[str, Any]) -> Rendered:
@@ -206,7 +198,7 @@ def _approval(part: MessagePart, data: dict[str, Any]) -> Rendered:
     # Of an earlier version, an event says nothing of why.
     why = f"\n{data['why']}" if "why" in data else ""
     body = f"{request} After that the answer is no.{why}"
-    return Rendered(f"{_heartbeat_name(part)} waits for your approval", body, "urgent")
+    return Rendered(f"{heartbeat_name(part)} waits for your approval", body, "urgent")
 
 
 def _park(part: MessagePart, data: dict[str, Any]) -> Rendered:
@@ -218,13 +210,13 @@ def _park(part: MessagePart, data: dict[str, Any]) -> Rendered:
         then = f"With the new period, on {_when(part, renews)}, it goes on by itself."
     else:
         then = f"Without an answer by {_when(part, expires)} it ends."
-    return Rendered(f"{_heartbeat_name(part)} waits for credits", f"{data['why']}\n{give} {then}", "urgent")
+    return Rendered(f"{heartbeat_name(part)} waits for credits", f"{data['why']}\n{give} {then}", "urgent")
 
 
 def _tool_changed(part: MessagePart, data: dict[str, Any]) -> Rendered:
     tools = data["tools"]
     first, more = tools[0]["tool"], len(tools) - 1
-    name, which = _heartbeat_name(part), f"{first} and {more} more" if more else first
+    name, which = heartbeat_name(part), f"{first} and {more} more" if more else first
     lines = [_tool_change(tool) for tool in tools[:MAX_TOOLS]]
     body = "\n".join([*lines, ACCEPT.format(tools[0]["tool_id"])])
     if data.get("again"):
@@ -251,12 +243,12 @@ def _sign_in_needed(part: MessagePart, data: dict[str, Any]) -> Rendered:
 
 def _fell_back(part: MessagePart, data: dict[str, Any]) -> Rendered:
     first = f"{data['model']} does not answer ({data['reason']}), so {data['answered_by']} does in its place."
-    return Rendered(f"{_heartbeat_name(part)}: another model answers", f"{first}\n{MODEL}", "normal")
+    return Rendered(f"{heartbeat_name(part)}: another model answers", f"{first}\n{MODEL}", "normal")
 
 
 def _model_recovered(part: MessagePart, data: dict[str, Any]) -> Rendered:
     body = f"{data['model']} answers again, which it did not since {_when(part, data['since'])}."
-    return Rendered(f"{_heartbeat_name(part)}: its own model answers again", body, "low")
+    return Rendered(f"{heartbeat_name(part)}: its own model answers again", body, "low")
 
 
 def _who_waits(heartbeats: int) -> str:
@@ -272,6 +264,8 @@ RENDERERS: dict[str, Callable[[MessagePart, dict[str, Any]], Rendered]] = {
     FAILED: _failed,
     RECOVERED: _recovered,
     QUALITY_DROPPED: _quality_dropped,
+    COSTLY: costly,
+    BUDGET_THRESHOLD: budget_threshold,
     PAUSED: _paused,
     RESUMED: _resumed,
     MISSED: _missed,
@@ -301,7 +295,7 @@ def _entry(part: MessagePart) -> dict[str, Any]:
 
 
 def _names(parts: list[MessagePart]) -> str:
-    names = list(dict.fromkeys(_heartbeat_name(part) for part in parts))
+    names = list(dict.fromkeys(heartbeat_name(part) for part in parts))
     return names[0] if len(names) == 1 else f"{len(names)} heartbeats"
 
 

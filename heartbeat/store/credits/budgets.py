@@ -2,14 +2,16 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
 
 from sqlalchemy import Connection, bindparam, func, select
 
+from heartbeat.domain.budgets import BudgetOwner, BudgetUse
 from heartbeat.store.credits.ledger import (
     THIS_PERIOD,
+    Account,
     ProjectLimits,
     ProjectPeriod,
+    Settlement,
     hold_on_project,
     release_on_project,
 )
@@ -20,8 +22,6 @@ from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.projects import Project
 
 HEARTBEAT, USAGE = columns(Heartbeat), columns(Usage)
-
-BudgetOwner = Literal["run", "heartbeat", "bot", "project", "plan"]
 
 # Built once: putting such a statement together costs more than running it. Deleted heartbeats as well: what they used
 # is used.
@@ -120,6 +120,22 @@ def shortage_of(connection: Connection, budgets: Budgets, amount: int) -> Shorta
     return own or _short_of_project(connection, budgets, amount) or _short_of_bot(connection, budgets, amount)
 
 
+def uses(connection: Connection, account: Account, settlement: Settlement) -> list[BudgetUse]:
+    """List the budgets that there are for what was settled, with what was used of each before and is used now."""
+    charged, heartbeat, project = settlement.charged, settlement.heartbeat, settlement.project
+    used: list[tuple[BudgetOwner, int, int | None, int]] = []
+    if heartbeat is not None:
+        used.append(("heartbeat", account.heartbeat_id, heartbeat.budget, heartbeat.period_credits))
+        if heartbeat.bot_budget is not None:
+            # Whoever else charges the bot waits for the project's sums, which the settlement has locked.
+            sums = connection.execute(OF_BOT, {"bot": heartbeat.bot_id, "start": account.period_start}).one()
+            used.append(("bot", heartbeat.bot_id, heartbeat.bot_budget, int(sums.credits)))
+    if project is not None:
+        used.append(("project", account.project_id, project.budget, project.credits))
+        used.append(("plan", account.project_id, project.allowed, project.credits))
+    return [BudgetUse(owner, id_, budget, now - charged, now) for owner, id_, budget, now in used if budget is not None]
+
+
 def _short_of_cap(budgets: Budgets, amount: int) -> Shortage | None:
     if budgets.cap is None or budgets.charged + amount <= budgets.cap:
         return None
@@ -155,11 +171,11 @@ def _short_of_project(connection: Connection, budgets: Budgets, amount: int) -> 
         return shortage
     if limit is None:
         return None
-    left = limit + (usage.granted if usage else 0) - used
-    if amount <= left:
+    allowed = limit + (usage.granted if usage else 0)
+    if amount <= allowed - used:
         return None
     said = f"The {limit} credits of the plan do not allow for a step of up to {amount} any more."
-    return Shortage("plan", said, amount, left, limit, budgets.end)
+    return Shortage("plan", said, amount, allowed - used, allowed, budgets.end)
 
 
 def _short(owner: BudgetOwner, amount: int, left: int, budget: int, end: datetime) -> Shortage | None:

@@ -6,15 +6,19 @@ entries moves with it: the run's, the heartbeat's of this period, the project's 
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, case, func, or_, select, true, update
+from sqlalchemy import Connection, Row, and_, bindparam, case, func, null, or_, select, true, update
 
 from heartbeat.store.rows import columns, insert_once
+from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.credits import Entry, Usage
 from heartbeat.store.tables.heartbeats import Heartbeat
+from heartbeat.store.tables.projects import Project
 from heartbeat.store.tables.runs import Run
 
 RUN, ENTRY, USAGE, HEARTBEAT = columns(Run), columns(Entry), columns(Usage), columns(Heartbeat)
+BOT, PROJECT = columns(Bot), columns(Project)
 
 # Built once: putting such a statement together costs more than running it.
 START = bindparam("start", type_=HEARTBEAT.c.period_start.type)
@@ -39,12 +43,23 @@ ADD_TO_HEARTBEAT = (
         period_credits=HEARTBEAT.c.period_credits + bindparam("more"),
         period_held=HEARTBEAT.c.period_held + bindparam("hold"),
     )
+    .returning(
+        HEARTBEAT.c.period_credits,
+        (HEARTBEAT.c.credit_budget + HEARTBEAT.c.period_granted).label("budget"),
+        HEARTBEAT.c.bot_id,
+        select(BOT.c.credit_budget).where(BOT.c.id == HEARTBEAT.c.bot_id).scalar_subquery().label("bot_budget"),
+    )
 )
 OF_PROJECT = and_(USAGE.c.project_id == bindparam("project"), USAGE.c.period_start == START)
 ADD_TO_PROJECT = (
     update(USAGE)
     .where(OF_PROJECT)
     .values(credits=USAGE.c.credits + bindparam("more"), held=USAGE.c.held + bindparam("hold"))
+    .returning(
+        USAGE.c.credits,
+        (USAGE.c.plan_credits + USAGE.c.granted).label("allowed"),
+        select(PROJECT.c.credit_budget).where(PROJECT.c.id == USAGE.c.project_id).scalar_subquery().label("budget"),
+    )
 )
 USED = USAGE.c.credits + USAGE.c.held + bindparam("hold")
 WITHIN_PLAN = bindparam("plan") + USAGE.c.granted >= USED
@@ -53,7 +68,7 @@ WITHIN_BUDGET = bindparam("budget") >= USED
 HOLD_ON_PROJECT = {
     (plan, budget): update(USAGE)
     .where(OF_PROJECT, WITHIN_PLAN if plan else true(), WITHIN_BUDGET if budget else true())
-    .values(held=USAGE.c.held + bindparam("hold"))
+    .values(held=USAGE.c.held + bindparam("hold"), plan_credits=bindparam("plan") if plan else null())
     for plan in (True, False)
     for budget in (True, False)
 }
@@ -117,6 +132,19 @@ class Charge:
     held: int
 
 
+@dataclass(frozen=True)
+class Settlement:
+    """What a step was charged, and the sums that moved with it, each beside the budgets that they are held to.
+
+    `heartbeat` has `period_credits`, `budget`, `bot_id` and `bot_budget`, and is `None` once its period is over;
+    `project` has `credits`, `budget` and what its plan has `allowed`. Both are `None` for what was settled before.
+    """
+
+    charged: int
+    heartbeat: Row[Any] | None = None
+    project: Row[Any] | None = None
+
+
 def account_of(run: Run, period_start: datetime) -> Account:
     """Return the account that a run is charged to."""
     return Account(project_id=run.project_id, period_start=period_start, heartbeat_id=run.heartbeat_id, run_id=run.id)
@@ -156,16 +184,16 @@ def release_on_project(connection: Connection, period: ProjectPeriod, amount: in
     connection.execute(ADD_TO_PROJECT, undo)
 
 
-def settle(connection: Connection, account: Account, charge: Charge, now: datetime) -> int:
-    """Charge a step its cost, but never more than was held for it; returns the credits charged.
+def settle(connection: Connection, account: Account, charge: Charge, now: datetime) -> Settlement:
+    """Charge a step its cost, but never more than was held for it.
 
     What it cost beyond that is written down as absorbed: the operator's loss, not the owner's.
     """
     charged = min(charge.cost, charge.held)
     amounts = {"credits": charged, "held": -charge.held, "absorbed": charge.cost - charged, "tokens": charge.tokens}
     if _enter(connection, account, charge.step, charge.kind, now, **amounts):
-        _move(connection, account, charged, -charge.held)
-    return charged
+        return Settlement(charged, *_move(connection, account, charged, -charge.held))
+    return Settlement(charged)
 
 
 def release(connection: Connection, run_id: int, now: datetime) -> None:
@@ -205,7 +233,7 @@ def _enter(connection: Connection, account: Account, step: int, kind: str, now: 
     return connection.execute(insert_once(connection.dialect.name, ENTRY), entry).first() is not None
 
 
-def _move(connection: Connection, account: Account, more: int, hold: int) -> None:
+def _move(connection: Connection, account: Account, more: int, hold: int) -> tuple[Row[Any] | None, Row[Any] | None]:
     moved = {"start": account.period_start, "more": more, "hold": hold}
-    connection.execute(ADD_TO_HEARTBEAT, {"heartbeat": account.heartbeat_id, **moved})
-    connection.execute(ADD_TO_PROJECT, {"project": account.project_id, **moved})
+    heartbeat = connection.execute(ADD_TO_HEARTBEAT, {"heartbeat": account.heartbeat_id, **moved}).first()
+    return heartbeat, connection.execute(ADD_TO_PROJECT, {"project": account.project_id, **moved}).first()

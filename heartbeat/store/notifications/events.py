@@ -22,9 +22,10 @@ QUALITY_DROPPED = "run.quality_dropped"
 PAUSED, RESUMED, MISSED = "heartbeat.paused", "heartbeat.resumed", "heartbeat.missed"
 NOTIFIED, APPROVAL = "user.notified", "approval.requested"
 TOOL_CHANGED, SIGN_IN_NEEDED = "tool.changed", "tool.needs_reconnect"
+BUDGET_THRESHOLD, COSTLY = "budget.threshold", "run.costly"
 FELL_BACK, MODEL_RECOVERED = "model.fell_back", "model.recovered"
 KINDS = (
-    *(FINDING, FAILED, RECOVERED, QUALITY_DROPPED, PAUSED, RESUMED, MISSED),
+    *(FINDING, FAILED, RECOVERED, QUALITY_DROPPED, COSTLY, PAUSED, RESUMED, MISSED, BUDGET_THRESHOLD),
     *(APPROVAL, TOOL_CHANGED, SIGN_IN_NEEDED, FELL_BACK, MODEL_RECOVERED, NOTIFIED),
 )
 
@@ -52,25 +53,19 @@ def record_event(
 
 
 def record_event_for(
-    connection: Connection,
-    heartbeat: Heartbeat,
-    targets: Sequence[Target],
-    kind: str,
-    data: Mapping[str, Any],
-    now: datetime,
+    connection: Connection, heartbeat: Heartbeat, targets: Sequence[Target], event: Mapping[str, Any], now: datetime
 ) -> None:
-    """Write an event of a heartbeat, for these targets alone."""
-    event_id = _insert(connection, heartbeat, {"kind": kind, "data": dict(data), "created_at": now})
-    _notify(connection, heartbeat, event_id, targets, now)
+    """Write an event of a heartbeat, for these targets alone: its `kind`, its `data` and perhaps a `run_id`."""
+    _notify(connection, heartbeat, _insert(connection, heartbeat, {**event, "created_at": now}), targets, now)
 
 
 def record_shared_event(
     connection: Connection, heartbeats: Sequence[Heartbeat], kind: str, data: Mapping[str, Any], now: datetime
 ) -> None:
     """Write one event of several heartbeats, as the first one's: each target of any of them gets it once."""
-    event_id = _insert(connection, heartbeats[0], {"kind": kind, "data": dict(data), "created_at": now})
     targets = [target for one in heartbeats for target in interested_targets(connection, one, kind)]
-    _notify(connection, heartbeats[0], event_id, {target.id: target for target in targets}.values(), now)
+    to = list({target.id: target for target in targets}.values())
+    record_event_for(connection, heartbeats[0], to, {"kind": kind, "data": dict(data)}, now)
 
 
 def update_untold_findings(

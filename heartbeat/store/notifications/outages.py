@@ -52,7 +52,7 @@ def _go_on(connection: Connection, run: Run, answered_by: str, reason: str, now:
     untold = [t for t in interested_targets(connection, heartbeat, FELL_BACK) if t.id not in outage.targets]
     if new or untold:
         data = {"run": run.uuid, "model": run.model, "answered_by": answered_by, "reason": reason}
-        record_event_for(connection, heartbeat, untold, FELL_BACK, data, now)
+        record_event_for(connection, heartbeat, untold, {"kind": FELL_BACK, "data": data}, now)
     told = [*outage.targets, *(target.id for target in untold)]
     connection.execute(update(OUTAGE).where(OUTAGE.c.id == outage.id).values(targets=told, seen_at=now))
 
@@ -66,7 +66,7 @@ def _end(connection: Connection, run: Run, now: datetime) -> None:
     told = select(TARGET).where(TARGET.c.id.in_(outage.targets), TARGET.c.is_enabled, TARGET.c.deleted_at.is_(None))
     targets = [t for t in many(connection, Target, told) if t.events is None or MODEL_RECOVERED in t.events]
     data = {"run": run.uuid, "model": run.model, "reason": outage.reason, "since": outage.began_at.isoformat()}
-    record_event_for(connection, _heartbeat(connection, run), targets, MODEL_RECOVERED, data, now)
+    record_event_for(connection, _heartbeat(connection, run), targets, {"kind": MODEL_RECOVERED, "data": data}, now)
 
 
 def _heartbeat(connection: Connection, run: Run) -> Heartbeat:

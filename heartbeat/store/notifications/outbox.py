@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Connection, and_, func, or_, select, update
 
-from heartbeat.store.notifications.events import APPROVAL, SIGN_IN_NEEDED
+from heartbeat.store.notifications.events import APPROVAL, BUDGET_THRESHOLD, SIGN_IN_NEEDED
 from heartbeat.store.notifications.targets import ConfigChanges, change_target_config
 from heartbeat.store.rows import all_joined, columns, first, joined
 from heartbeat.store.tables.bots import Bot
@@ -34,6 +34,7 @@ MAX_PARTS = 50
 OVERDUE_AFTER = timedelta(seconds=60)
 # They are neither held nor in a summary: each has a link of its own, and somebody waits for what it leads to.
 WITH_LINKS = (APPROVAL, SIGN_IN_NEEDED)
+STARTED_HERE = (SIGN_IN_NEEDED, BUDGET_THRESHOLD)
 
 
 @dataclass(frozen=True)
@@ -133,10 +134,10 @@ def finish_delivery(connection: Connection, uuid: str, outcome: DeliveryOutcome,
 def overdue_notifications(connection: Connection, now: datetime, limit: int) -> list[str]:
     """List notifications that are due and whose workflow may never have been started, or be gone.
 
-    Those of a sign-in that is needed are started by nobody else.
+    Those of a sign-in that is needed and of a budget are started by nobody else.
     """
     kind = select(EVENT.c.kind).where(EVENT.c.id == NOTIFICATION.c.event_id).scalar_subquery()
-    is_new = (NOTIFICATION.c.attempts == 0) & (kind == SIGN_IN_NEEDED)
+    is_new = (NOTIFICATION.c.attempts == 0) & kind.in_(STARTED_HERE)
     is_late = NOTIFICATION.c.next_attempt_at < now - OVERDUE_AFTER
     overdue = select(NOTIFICATION.c.uuid).where(NOTIFICATION.c.next_attempt_at <= now, or_(is_late, is_new))
     return list(connection.execute(overdue.order_by(NOTIFICATION.c.next_attempt_at).limit(limit)).scalars())

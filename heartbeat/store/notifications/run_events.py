@@ -6,10 +6,11 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
+from heartbeat.domain.budgets import usual_credits
 from heartbeat.domain.errors import ProductError
 from heartbeat.domain.failure_policy import BUDGET_EXHAUSTED, Ending
 from heartbeat.domain.tool_effects import NotifyUserEffect
-from heartbeat.store.notifications.events import FAILED, FINDING, NOTIFIED, PAUSED, RECOVERED, record_event
+from heartbeat.store.notifications.events import COSTLY, FAILED, FINDING, NOTIFIED, PAUSED, RECOVERED, record_event
 from heartbeat.store.notifications.findings import record_findings
 from heartbeat.store.notifications.outbox import unsent_notifications
 from heartbeat.store.rows import columns, exactly_one
@@ -56,6 +57,7 @@ def record_run_events(connection: Connection, closed: ClosedRun, now: datetime, 
     if run.trigger == "probe":
         # What it means for the pause was recorded when the probe was judged.
         return unsent_notifications(connection, run.id)
+    notification_uuids += _record_costly(connection, closed, now)
     pause = record_pause(connection, closed.after, now, run.id) if closed.after else None
     if pause is not None:
         return (*notification_uuids, *pause)
@@ -69,6 +71,16 @@ def record_run_events(connection: Connection, closed: ClosedRun, now: datetime, 
         recovered = {"run": run.uuid, "failures": failures}
         notification_uuids += record_event(connection, closed.before, RECOVERED, recovered, now, run.id)
     return tuple(notification_uuids)
+
+
+def _record_costly(connection: Connection, closed: ClosedRun, now: datetime) -> list[str]:
+    """Record a run that cost far more than this heartbeat's runs do."""
+    run, recent = closed.run, closed.before.recent_credits
+    usual = usual_credits(recent, run.credits_charged)
+    if usual is None:
+        return []
+    data = {"run": run.uuid, "credits": run.credits_charged, "usual": usual, "runs": len(recent)}
+    return record_event(connection, closed.before, COSTLY, data, now, run.id)
 
 
 def record_pause(

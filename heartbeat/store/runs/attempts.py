@@ -6,7 +6,9 @@ from datetime import datetime
 from sqlalchemy import Connection, and_, bindparam, select, update
 
 from heartbeat.domain import credits
+from heartbeat.store.credits.budgets import uses
 from heartbeat.store.credits.ledger import Charge, account_of, settle
+from heartbeat.store.notifications.budget_events import record_thresholds
 from heartbeat.store.rows import columns, insert_once, joined
 from heartbeat.store.tables.credits import Entry
 from heartbeat.store.tables.runs import Attempt, Run
@@ -108,9 +110,11 @@ def charge(
     account = account_of(run, period_start or credits.period(now)[0])
     # Nothing, if the run was closed meanwhile and gave it back: what comes too late is the operator's loss.
     due = Charge(usage.step, kind, usage.tokens, credits.cost(usage.tokens, rate), run.credits_held)
-    charged = settle(connection, account, due, now)
-    used = {"more_tokens": usage.tokens, "more_credits": charged, "more_cost": usage.cost_nano_usd}
+    settlement = settle(connection, account, due, now)
+    used = {"more_tokens": usage.tokens, "more_credits": settlement.charged, "more_cost": usage.cost_nano_usd}
     connection.execute(CHARGE_RUN, {"key": run.id, **used})
+    if settlement.charged:
+        record_thresholds(connection, run, account.period_start, uses(connection, account, settlement), now)
 
 
 def note_failed(connection: Connection, run_uuid: str, failed: FailedAttempt, rate: int, now: datetime) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, select, update
 
+from heartbeat.domain.budgets import with_newest
 from heartbeat.domain.contracts import CloseRunResult
 from heartbeat.domain.errors import RunLost
 from heartbeat.domain.failure_policy import Ending, FailureStreak, judge
@@ -62,6 +63,7 @@ COUNT = (
         error_count=bindparam("streak"),
         last_status=bindparam("came_to"),
         last_executed_at=bindparam("began"),
+        recent_credits=bindparam("recent", type_=HEARTBEAT.c.recent_credits.type),
         updated_at=bindparam("at"),
     )
 )
@@ -154,7 +156,8 @@ def _count(connection: Connection, heartbeat: Heartbeat, run: Run, ending: Endin
     streak = FailureStreak(heartbeat.error_count, heartbeat.max_consecutive_errors, heartbeat.auto_resume)
     verdict = judge(ending, run.trigger, streak, now)
     counted = {"key": heartbeat.id, "streak": verdict.failures, "came_to": ending.status}
-    connection.execute(COUNT_AS[ending.status], {**counted, "began": run.started_at, "at": now})
+    recent = with_newest(heartbeat.recent_credits, run.credits_charged)
+    connection.execute(COUNT_AS[ending.status], {**counted, "began": run.started_at, "recent": recent, "at": now})
     if _is_done(heartbeat):
         return states.end(connection, heartbeat, "done", now)
     if run.trigger == "probe":

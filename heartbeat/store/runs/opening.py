@@ -9,7 +9,7 @@ from heartbeat.domain.contracts import SkipReason
 from heartbeat.domain.failure_policy import Ending
 from heartbeat.domain.ids import new_id
 from heartbeat.domain.pauses import HeartbeatPause
-from heartbeat.store.credits.budgets import reserve
+from heartbeat.store.credits.budgets import Shortage, reserve
 from heartbeat.store.credits.ledger import Reservation, enter_hold, release_on_project
 from heartbeat.store.credits.rollup import add_to_day
 from heartbeat.store.heartbeats import states
@@ -19,6 +19,7 @@ from heartbeat.store.heartbeats.project_holds import CAME_DURING, HOLD, IN_FORCE
 from heartbeat.store.heartbeats.reconnects import lost_tools
 from heartbeat.store.heartbeats.run_rows import run_row
 from heartbeat.store.heartbeats.tick_accounting import HELD, cadence_of, held_by, move_on, newest_due
+from heartbeat.store.notifications.budget_events import record_shortage
 from heartbeat.store.notifications.events import record_missed_ticks
 from heartbeat.store.notifications.run_events import record_pause
 from heartbeat.store.rows import columns, first, insert_once, joined
@@ -76,6 +77,7 @@ class Refusal:
     skip_reason: SkipReason
     reason: str
     pause: HeartbeatPause | None = None
+    shortage: Shortage | None = None
 
 
 @dataclass(frozen=True)
@@ -192,9 +194,10 @@ def _reserve(connection: Connection, candidate: RunCandidate) -> Refusal | None:
     if shortage is None:
         return None
     if shortage.owner == "plan":
-        return Refusal("plan", shortage.sentence)
+        return Refusal("plan", shortage.sentence, shortage=shortage)
     pauses = shortage.owner == "heartbeat" and candidate.claim.trigger == "schedule"
-    return Refusal("budget", shortage.sentence, HeartbeatPause("budget", shortage.sentence) if pauses else None)
+    pause = HeartbeatPause("budget", shortage.sentence) if pauses else None
+    return Refusal("budget", shortage.sentence, pause, shortage)
 
 
 def _insert(connection: Connection, candidate: RunCandidate, refusal: Refusal | None) -> Run | None:
@@ -243,6 +246,9 @@ def _skip(connection: Connection, heartbeat: Heartbeat, run: Run, refusal: Refus
     missed, unchanged = refusal.skip_reason == "missed", int(run.skip_reason == "unchanged")
     counted = {"missed": int(missed), "unchanged": unchanged, "now": now}
     connection.execute(SKIP, {"heartbeat_id": heartbeat.id, **counted})
+    if refusal.shortage is not None and run.trigger != "manual":
+        # Before the numbers of the day, as whoever charges a step and closes its run does it.
+        record_shortage(connection, run, refusal.shortage, now)
     add_to_day(connection, heartbeat, run.created_at, {"skipped": 1, "unchanged": unchanged})
     if missed:
         assert run.scheduled_for is not None

@@ -12,10 +12,11 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, case, exists, select, update
 
+from heartbeat.domain.budgets import BudgetOwner
 from heartbeat.domain.errors import Invalid
 from heartbeat.domain.ids import new_id
 from heartbeat.settings import Plan
-from heartbeat.store.credits.budgets import BudgetOwner, Budgets, Shortage, shortage_of
+from heartbeat.store.credits.budgets import Budgets, Shortage, shortage_of
 from heartbeat.store.notifications.events import APPROVAL, record_event
 from heartbeat.store.rows import all_joined, columns, exactly_one, first, joined
 from heartbeat.store.tables.bots import Bot

@@ -41,13 +41,33 @@ class Entry(SQLModel, table=True):
 
 
 class Usage(SQLModel, table=True):
-    """A project's credits of one period: the running sums of its entries."""
+    """A project's credits of one period: the running sums of its entries.
+
+    `plan_credits` is what its plan had for a period at the last reservation; whoever charges a step does not know it.
+    """
 
     project_id: int = Field(foreign_key="project.id", primary_key=True)
     period_start: datetime = time(primary_key=True)
     credits: int = 0
     held: int = 0
     granted: int = 0
+    plan_credits: int | None = None
+
+
+class BudgetWarning(SQLModel, table=True):
+    """A level (per cent) that a budget's credits have reached in a period, which is told once.
+
+    `owner` is heartbeat, bot, project or plan, `owner_id` the number of its row, a project's for a plan. Another
+    `budget` has levels of its own.
+    """
+
+    __tablename__ = "budget_warning"
+    owner: str = Field(primary_key=True)
+    owner_id: int = Field(primary_key=True)
+    period_start: datetime = time(primary_key=True)
+    budget: int = Field(primary_key=True)
+    level: int = Field(primary_key=True)
+    created_at: datetime = time()
 
 
 class RunSums(SQLModel):

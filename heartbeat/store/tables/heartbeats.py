@@ -22,7 +22,7 @@ class Heartbeat(SQLModel, table=True):
     `period_credits` and `period_held` are the credits charged and reserved in the period that began at
     `period_start`: the running sums of this heartbeat's entries, kept in the transactions that write them;
     `period_granted` is what a person gave in it on top of `credit_budget`. The four counters are the totals of its
-    logs.
+    logs, and `recent_credits` is what the last ones cost, oldest first.
 
     `quality_dropped_run_id` is the newest run that was judged when its runs were found to have become worse; `None`
     once they are as good as before again.
@@ -90,6 +90,7 @@ class Heartbeat(SQLModel, table=True):
     period_credits: int = 0
     period_held: int = 0
     period_granted: int = 0
+    recent_credits: list[int] = Field(default_factory=list, sa_type=JSON)
     last_executed_at: datetime | None = time(default=None)
     last_status: str | None = None
     quality_dropped_run_id: int | None = Field(default=None, sa_type=BIG)

@@ -11,12 +11,13 @@ from sqlalchemy import create_engine, select, update
 from heartbeat.settings import Plan
 from heartbeat.store.credits.audit import audit
 from heartbeat.store.database import Database
-from heartbeat.store.rows import columns
+from heartbeat.store.rows import columns, many
 from heartbeat.store.runs.opening import open_run
 from heartbeat.store.runs.steps import NewStep, begin_step, settle_step
 from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.credits import Usage
 from heartbeat.store.tables.heartbeats import Heartbeat
+from heartbeat.store.tables.notifications import Event
 from heartbeat.store.tables.projects import Project
 from tests.support.databases import waiting
 from tests.support.patience import PATIENCE, wait_until
@@ -139,6 +140,10 @@ def test_sixty_runs_at_once_against_a_budget_for_twenty(
         statuses = list(threads.map(run, range(60)))
     assert (statuses.count("running"), statuses.count("skipped")) == (20, 40)
     assert sums(database) == (40, 0)
+    events = database.read_now(lambda c: many(c, Event, select(columns(Event)).order_by(columns(Event).c.id)))
+    assert [(event.kind, event.data["level"]) for event in events] == [
+        ("budget.threshold", level) for level in (50, 80)
+    ]
     assert database.read_now(audit) == []
 
 

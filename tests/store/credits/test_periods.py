@@ -31,7 +31,7 @@ def spend(connection: Connection, project: Project, heartbeat: Heartbeat, now: d
     )
     if not hold(connection, account, Reservation(1), amount, now, LIMIT):
         return False
-    charged = settle(connection, account, Charge(1, "settle", 1000, amount, amount), now)
+    charged = settle(connection, account, Charge(1, "settle", 1000, amount, amount), now).charged
     table = columns(type(run))
     connection.execute(table.update().where(table.c.id == run.id).values(credits_charged=charged))
     return True

@@ -94,7 +94,7 @@ def test_a_step_that_could_pass_a_limit_waits_holding_nothing(
     assert row.expires_at == NOW + timedelta(hours=24)
     assert held(database, run) == (0, True)
     kinds = database.read_now(lambda c: c.execute(select(columns(Event).c.kind)).scalars().all())
-    assert kinds == [APPROVAL], "told once"
+    assert kinds.count(APPROVAL) == 1, "told once"
     assert database.read_now(audit) == []
 
 

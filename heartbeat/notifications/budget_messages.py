@@ -1,0 +1,56 @@
+"""The events of budgets and of costly runs in words."""
+
+from datetime import datetime
+from typing import Any
+
+from heartbeat.domain.budgets import LEVELS, USED_UP
+from heartbeat.notifications.rendered import Rendered, heartbeat_name
+from heartbeat.store.notifications.outbox import MessagePart
+
+USED_BUDGETS = {
+    "heartbeat": "{} % of its budget is used",
+    "bot": "{} % of the bot's budget is used",
+    "project": "{} % of the project's budget is used",
+    "plan": "{} % of the plan's credits are used",
+}
+SPENT_BUDGETS = {
+    "heartbeat": "its budget is used up",
+    "bot": "the bot's budget is used up",
+    "project": "the project's budget is used up",
+    "plan": "the plan's credits are used up",
+}
+RAISE = "Nothing more runs until then, unless somebody raises it."
+
+
+def costly(part: MessagePart, data: dict[str, Any]) -> Rendered:
+    spent, runs, usual = data["credits"], data["runs"], f"{data['usual']:g}"
+    times = f"{data['credits'] / data['usual']:.1f}"
+    title = f"{heartbeat_name(part)}: a run cost {spent} credits, {times} times as much as usual"
+    return Rendered(title, f"The {runs} runs before it cost {usual} credits at the median.", "normal")
+
+
+def budget_threshold(part: MessagePart, data: dict[str, Any]) -> Rendered:
+    owner, budget, left, end = (
+        data["owner"],
+        data["budget"],
+        data["budget"] - data["used"],
+        _day(data["period_ends_at"]),
+    )
+    name = _subject(part)
+    body = f"{left} of {budget} credits are left for the billing period that ends on {end} (UTC)."
+    if data["level"] == USED_UP:
+        return Rendered(f"{name}: {SPENT_BUDGETS[owner]}", f"{body}\n{RAISE}", "urgent")
+    day = data["spent_on"] and _day(data["spent_on"])
+    rest = f"At this rate they are used up on {day} (UTC)." if day else "At this rate they last until then."
+    used = USED_BUDGETS[owner].format(data["level"])
+    return Rendered(f"{name}: {used}", f"{body}\n{rest}", "low" if data["level"] == LEVELS[0] else "normal")
+
+
+def _subject(part: MessagePart) -> str:
+    """Whose budget it is: the project's name, the bot's or the heartbeat's."""
+    name: str | None = part.event.data["name"]
+    return name or (part.bot.name if part.event.data["owner"] == "bot" else heartbeat_name(part))
+
+
+def _day(instant: str) -> str:
+    return f"{datetime.fromisoformat(instant):%Y-%m-%d}"
