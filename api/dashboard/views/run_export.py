@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Row
 
 from api.responses import ApiResponse
+from api.schemas.ratings import THUMBS
 from api.schemas.run_query import show_listed
 from heartbeat.settings import Settings
 
@@ -15,7 +16,7 @@ from heartbeat.settings import Settings
 CELLS = [
     *("started_at", "status", "skip_reason", "trigger", "dry_run", "bot", "heartbeat", "prompt", "response"),
     *("error_code", "error_message", "model", "duration_ms", "tokens_used", "credits_charged", "cost_usd"),
-    *("scheduled_for", "type", "uuid", "heartbeat_id", "bot_id"),
+    *("rating", "rating_note", "scheduled_for", "type", "uuid", "heartbeat_id", "bot_id"),
 ]
 # Excel takes a file for UTF-8 only if it begins so.
 BYTE_ORDER_MARK = "\ufeff"
@@ -28,7 +29,8 @@ async def as_csv(runs: AsyncIterator[Row[Any]], settings: Settings) -> AsyncIter
     yield (BYTE_ORDER_MARK + _csv_line(CELLS)).encode()
     async for run in runs:
         names = {"bot": run.bot_name, "heartbeat": run.heartbeat_label or ""}
-        log = {**show_listed(run, settings), **names}
+        rating = {"rating": THUMBS.get(run.liked), "rating_note": run.rating_note}
+        log = {**show_listed(run, settings), **names, **rating}
         yield _csv_line([_cell(log[name]) for name in CELLS]).encode("utf-8", "replace")
 
 

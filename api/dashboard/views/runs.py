@@ -25,7 +25,8 @@ OUTCOME = 160
 class RunLine:
     """One run in a list, and the head of its own page. Credits and tokens are what it came to so far.
 
-    `without` names the tools that it had to do without, for they changed. `parked`: it waits for credits.
+    `without` names the tools that it had to do without, for they changed. `parked`: it waits for credits. `rated` says
+    what a person said of it.
     """
 
     uuid: str
@@ -43,6 +44,7 @@ class RunLine:
     outcome: str
     without: str
     parked: bool
+    rated: str
     temporal_url: str | None
 
 
@@ -111,6 +113,7 @@ def line(run: Run | Row[Any], zone: str, now: datetime, temporal_url: str | None
         outcome=formats.start(outcome(run), OUTCOME),
         without=", ".join(formats.tool(name) for name in run.paused_tools or ()),
         parked=run.status == "running" and run.parked,
+        rated="" if run.liked is None else _("rated good") if run.liked else _("rated bad"),
         temporal_url=temporal_url,
     )
 

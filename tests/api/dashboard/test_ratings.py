@@ -1,6 +1,8 @@
 """Thumbs: on the page of a run, behind the link of a message, and as the shares that pages show."""
 
+import csv
 from collections.abc import Mapping
+from io import StringIO
 
 import httpx
 import pytest
@@ -118,3 +120,14 @@ async def test_pages_show_the_share_that_people_liked(owner: Owner) -> None:
             '<h2>Liked</h2><p class="big">67%</p><p class="muted">2 of 3 rated runs in 30 days<br>67% in 7 days' in page
         )
     assert "Its last runs were good less often than those before." in await owner.browser.page(paths[0])
+
+
+async def test_lists_of_runs_say_how_each_was_rated(owner: Owner) -> None:
+    for liked, note in ((True, None), (False, "=1+1"), (None, None)):
+        await owner.database.write(a_run, owner.heartbeat, liked=liked, rating_note=note)
+    for path in ("/runs", f"/heartbeats/{owner.heartbeat.uuid}"):
+        page = await owner.browser.page(path)
+        assert (page.count("rated good"), page.count("rated bad")) == (1, 1)
+    answer = await owner.browser.get("/runs.csv")
+    rows = list(csv.DictReader(StringIO(answer.content.decode("utf-8-sig"), newline="")))
+    assert [(row["rating"], row["rating_note"]) for row in rows] == [("", ""), ("down", "'=1+1"), ("up", "")]
