@@ -59,8 +59,13 @@ class OfDay(BaseModel):
 
 
 class Quality(BaseModel):
-    """What people said of the runs of some days, in UTC, today among them."""
+    """How good the runs of some days were, in UTC, today among them."""
 
+    met: int = Field(description="Runs that did what their heartbeat expects of them (`expect`).", examples=[19])
+    unmet: int = Field(description="Runs that did not.", examples=[1])
+    met_rate: float | None = Field(
+        description="100 × met / (met + unmet), to one decimal; null when nothing was expected of any.", examples=[95.0]
+    )
     liked: int = Field(description="Runs with a thumb up.", examples=[9])
     disliked: int = Field(description="Runs with a thumb down.", examples=[1])
     liked_rate: float | None = Field(
@@ -141,7 +146,8 @@ def _of_model(sums: RunSums) -> dict[str, Any]:
 
 
 def _quality(sums: RunSums) -> dict[str, Any]:
-    return {"liked": sums.liked, "disliked": sums.disliked, "liked_rate": sums.liked_rate}
+    expected = {"met": sums.met, "unmet": sums.unmet, "met_rate": sums.met_rate}
+    return {**expected, "liked": sums.liked, "disliked": sums.disliked, "liked_rate": sums.liked_rate}
 
 
 def _of_day(day: str, sums: RunSums) -> dict[str, Any]:

@@ -44,7 +44,10 @@ PLACES = {"heartbeat": "heartbeats", "scheduled_task": "tasks"}
 BY_LINK = "The link leads to what it asks for; so does GET /v1/bot/approval/readall"
 ACCEPT = "If it is as it should be, accept it on the dashboard's page Tools, or with POST /v1/bot/tool/{}/refresh."
 SIGN_IN = "Sign in on the dashboard's page Tools, or at the address of POST /v1/bot/tool/{}/connect."
-QUALITY = "Counted are the runs that people rated. You are told again only after it was as good as before."
+QUALITY = (
+    "Counted are the runs that people rated, and those of which something is expected. You are told again only after "
+    "it was as good as before."
+)
 MODEL = "You are told once it answers again, and of no other heartbeat that asks it meanwhile."
 WITHOUT_LINK = "Decide on the dashboard's page Approvals, or with POST /v1/bot/approval/decide"
 

@@ -13,6 +13,7 @@ from heartbeat.store.database import Database
 from heartbeat.store.rows import columns
 from heartbeat.store.runs import search
 from heartbeat.store.runs.logs import _page
+from heartbeat.store.runs.quality import JUDGED
 from heartbeat.store.tables.runs import Run
 from tests.support.past_runs import a_run
 from tests.support.seeds import NOW, a_bot, a_heartbeat, a_project, access_to
@@ -71,6 +72,13 @@ async def test_a_page_of_rehearsals_comes_from_its_own_index(database: Database)
     values = {"bot_id": everything["bot_id"]}
     for dry_run in (False, True):
         assert "ix_run_rehearsed" in await database.read(partial(plan, values=values, dry_run=dry_run))
+
+
+async def test_runs_that_were_judged_come_from_their_own_index(database: Database) -> None:
+    """They may be few among many."""
+    await database.write(seed)
+    neighbour = await database.read(lambda c: c.execute(select(func.max(RUN.c.heartbeat_id))).scalar_one())
+    assert "ix_run_judged" in await database.read(explained, JUDGED.params(heartbeat=neighbour))
 
 
 SEARCHES: list[tuple[dict[str, Any], str]] = [

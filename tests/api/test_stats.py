@@ -27,7 +27,7 @@ async def test_a_bot_without_logs(api: Api) -> None:
     assert (totals["active_heartbeats"], totals["time_series"]) == (1, [])
     assert (totals["by_model"], totals["total_cost_usd"]) == ({}, "0")
     assert totals["by_type"]["heartbeat"] == totals["by_type"]["scheduled_task"] == {"count": 0, "success_rate": 0.0}
-    unrated = {"liked": 0, "disliked": 0, "liked_rate": None}
+    unrated = {"met": 0, "unmet": 0, "met_rate": None, "liked": 0, "disliked": 0, "liked_rate": None}
     assert totals["quality"] == {"7_days": unrated, "30_days": unrated}
 
 

@@ -1,4 +1,4 @@
-"""How good runs were: what a person said of one, and which share of a heartbeat's or a bot's runs people liked."""
+"""How good runs were: what a person said of one, and which share of many did what is expected or was liked."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -48,14 +48,24 @@ def rating_view(run: Run, zone: str, now: datetime) -> RatingView | None:
 
 
 def share_tiles(days: Days) -> list[ShareTile]:
-    """Show the shares of the last days; none where no run was judged in 30 days."""
+    """Show the shares of the last days; of each only if runs were judged so in 30 days."""
     week, month = (_sums(list(days.values())[-count:]) for count in QUALITY_DAYS)
-    liked, rated = month.liked, month.liked + month.disliked
-    if not rated:
-        return []
-    words = ngettext("%(part)s of %(whole)s rated run in 30 days", "%(part)s of %(whole)s rated runs in 30 days", rated)
-    of = words % {"part": formats.number(liked), "whole": formats.number(rated)}
-    return [ShareTile(_("Liked"), formats.per_cent(liked, rated), of, _of_week(week.liked, week.liked + week.disliked))]
+    met, liked = month.met + month.unmet, month.liked + month.disliked
+    tiles = []
+    if met:
+        words = ngettext("%(part)s of %(whole)s run in 30 days", "%(part)s of %(whole)s runs in 30 days", met)
+        tiles.append(_tile(_("As expected"), words, (month.met, met), (week.met, week.met + week.unmet)))
+    if liked:
+        words = ngettext(
+            "%(part)s of %(whole)s rated run in 30 days", "%(part)s of %(whole)s rated runs in 30 days", liked
+        )
+        tiles.append(_tile(_("Liked"), words, (month.liked, liked), (week.liked, week.liked + week.disliked)))
+    return tiles
+
+
+def _tile(title: str, words: str, month: tuple[int, int], week: tuple[int, int]) -> ShareTile:
+    part, whole = (formats.number(number) for number in month)
+    return ShareTile(title, formats.per_cent(*month), words % {"part": part, "whole": whole}, _of_week(*week))
 
 
 def _of_week(part: int, whole: int) -> str:

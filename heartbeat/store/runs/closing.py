@@ -24,6 +24,7 @@ from heartbeat.store.rows import columns, joined
 from heartbeat.store.runs.attempts import last_provider_words
 from heartbeat.store.runs.conduct import missing
 from heartbeat.store.runs.last_words import last_words
+from heartbeat.store.runs.quality import follow_quality
 from heartbeat.store.runs.reminders import UNVERIFIED
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.runs import Approval, Run, Step
@@ -95,18 +96,27 @@ def close_run(
     ending = _as_recorded(connection, ending, run, now)
     duration_ms = max(0, round((now - run.started_at).total_seconds() * 1000))
     ended: dict[str, Any] = {"came_to": ending.status, "code": ending.error_code, "message": ending.message, "at": now}
-    ended |= {"met": _is_met(run, ending), "took": duration_ms, "words": last_words(connection, run)}
+    is_met = _is_met(run, ending)
+    ended |= {"met": is_met, "took": duration_ms, "words": last_words(connection, run)}
     connection.execute(END, {**ended, "key": run.id})
     if ending.status != "success":
         connection.execute(CALL_OFF, {"key": run.id})
     if run.dry_run:
         return CloseRunResult(ending.status)
-    spent = {"duration_ms": duration_ms, "tokens": run.tokens_used, "credits": run.credits_charged}
-    spent["cost_nano_usd"] = run.cost_nano_usd
-    add_to_day(connection, heartbeat, run.created_at, {ending.status: 1, **spent}, run.model)
+    _add_to_day(connection, heartbeat, run, {ending.status: 1, "duration_ms": duration_ms}, is_met)
     after = _count(connection, heartbeat, run, ending, now)
     notification_uuids = record_run_events(connection, ClosedRun(run, ending, heartbeat, after), now, remind)
+    if is_met is not None:
+        notification_uuids = (*notification_uuids, *follow_quality(connection, heartbeat, run, now))
     return CloseRunResult(ending.status, after is not None, notification_uuids)
+
+
+def _add_to_day(
+    connection: Connection, heartbeat: Heartbeat, run: Run, ended: dict[str, int], is_met: bool | None
+) -> None:
+    spent = {"tokens": run.tokens_used, "credits": run.credits_charged, "cost_nano_usd": run.cost_nano_usd}
+    judged = {} if is_met is None else {"met" if is_met else "unmet": 1}
+    add_to_day(connection, heartbeat, run.created_at, {**ended, **spent, **judged}, run.model)
 
 
 def _as_recorded(connection: Connection, ending: Ending, run: Run, now: datetime) -> Ending:

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, bindparam, func, or_, select, update
 
 from heartbeat.domain.quality import COMPARED, JudgedRun, compare, has_recovered
 from heartbeat.store.notifications.events import QUALITY_DROPPED, record_event
@@ -12,10 +12,15 @@ from heartbeat.store.tables.runs import Run
 
 RUN, HEARTBEAT = columns(Run), columns(Heartbeat)
 
-# Those since the runs became worse, and those that were compared then.
-RATED = (
-    select(RUN.c.id, RUN.c.liked)
-    .where(RUN.c.heartbeat_id == bindparam("heartbeat"), RUN.c.liked.is_not(None))
+# Those since the runs became worse, and those that were compared then. What a person says outweighs the rest.
+JUDGED = (
+    select(RUN.c.id, func.coalesce(RUN.c.liked, RUN.c.expect_met))
+    .where(
+        RUN.c.heartbeat_id == bindparam("heartbeat"),
+        # In the words of the index.
+        or_(RUN.c.liked.is_not(None), RUN.c.expect_met.is_not(None)),
+        RUN.c.dry_run.is_(False),
+    )
     .order_by(RUN.c.id.desc())
     .limit(2 * COMPARED)
 )
@@ -27,7 +32,7 @@ def follow_quality(connection: Connection, heartbeat: Heartbeat, run: Run, now: 
 
     The heartbeat's row is locked.
     """
-    judged = [JudgedRun(*row) for row in connection.execute(RATED, {"heartbeat": heartbeat.id})]
+    judged = [JudgedRun(*row) for row in connection.execute(JUDGED, {"heartbeat": heartbeat.id})]
     dropped_run_id = heartbeat.quality_dropped_run_id
     if dropped_run_id is not None and not has_recovered(judged, dropped_run_id):
         return []

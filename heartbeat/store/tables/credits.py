@@ -71,9 +71,10 @@ class BudgetWarning(SQLModel, table=True):
 
 
 class RunSums(SQLModel):
-    """Logs by status, what they cost together, and how many people liked and disliked.
+    """Logs by status, what they cost together, and how good they were.
 
-    `unchanged` are those of the skipped whose gate had nothing new.
+    `unchanged` are those of the skipped whose gate had nothing new. `met` did what was expected of them and `unmet` did
+    not; `liked` and `disliked` are what people said.
     """
 
     success: int = 0
@@ -85,6 +86,8 @@ class RunSums(SQLModel):
     tokens: int = Field(default=0, sa_type=BIG)
     credits: int = 0
     cost_nano_usd: int = Field(default=0, sa_type=BIG)
+    met: int = 0
+    unmet: int = 0
     liked: int = 0
     disliked: int = 0
 
@@ -108,14 +111,22 @@ class RunSums(SQLModel):
         return self.total - self.unchanged
 
     @property
+    def met_rate(self) -> float | None:
+        """Per cent of those that were held to what is expected of them, with one decimal; `None` if none was."""
+        return _rate(self.met, self.met + self.unmet)
+
+    @property
     def liked_rate(self) -> float | None:
         """Per cent of those that were rated, with one decimal; `None` if none was."""
-        rated = self.liked + self.disliked
-        return round(100 * self.liked / rated, 1) if rated else None
+        return _rate(self.liked, self.liked + self.disliked)
 
     def add(self, row: "RunSums") -> None:
         for name in RunSums.model_fields:
             setattr(self, name, getattr(self, name) + getattr(row, name))
+
+
+def _rate(part: int, whole: int) -> float | None:
+    return round(100 * part / whole, 1) if whole else None
 
 
 class DailyRollup(RunSums, table=True):

@@ -100,11 +100,11 @@ class Run(SQLModel, table=True):
         Index("ix_run_rehearsed", "bot_id", "id", sqlite_where=text("dry_run"), postgresql_where=text("dry_run")),
         Index("ix_run_heartbeat_status", "heartbeat_id", "status", "id"),
         Index(
-            "ix_run_rated",
+            "ix_run_judged",
             "heartbeat_id",
             "id",
-            sqlite_where=text("liked IS NOT NULL"),
-            postgresql_where=text("liked IS NOT NULL"),
+            sqlite_where=text("liked IS NOT NULL OR expect_met IS NOT NULL"),
+            postgresql_where=text("liked IS NOT NULL OR expect_met IS NOT NULL"),
         ),
         Index(
             "ix_run_running",

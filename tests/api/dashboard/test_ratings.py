@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from io import StringIO
 
 import httpx
@@ -13,6 +14,7 @@ from heartbeat.domain.secret_keys import new_key
 from heartbeat.notifications.delivery import rating_link
 from heartbeat.secrets.keyring import Keyring
 from heartbeat.settings import Settings
+from heartbeat.store.credits.rollup import add_to_day
 from heartbeat.store.rows import columns
 from heartbeat.store.runs.ratings import Rating, rate
 from heartbeat.store.runs.runs import run_by_uuid
@@ -101,24 +103,29 @@ async def test_a_link_is_for_one_run_alone(owner: Owner, stranger: Browser) -> N
     assert (await rated(owner, run)).liked is None
 
 
-async def test_pages_show_the_share_that_people_liked(owner: Owner) -> None:
+async def test_pages_show_the_share_that_did_what_is_expected_and_the_one_that_people_liked(owner: Owner) -> None:
     paths = (f"/heartbeats/{owner.heartbeat.uuid}", f"/bots/{owner.bot.uuid}", "/stats", "/stats?days=7")
     for path in paths:
-        assert "<h2>Liked</h2>" not in await owner.browser.page(path)
+        assert "rated runs in 30 days" not in (page := await owner.browser.page(path))
+        assert "As expected" not in page
 
     def seed(connection: Connection) -> None:
         for liked in (True, True, False):
             uuid = a_run(connection, owner.heartbeat)
             rate(connection, uuid, Rating(liked, None, "a test"), owner.heartbeat.created_at)
+        for days, met in ((0, {"met": 3, "unmet": 1}), (8, {"met": 12})):
+            add_to_day(connection, owner.heartbeat, datetime.now(UTC) - timedelta(days=days), met)
         dropped = update(columns(Heartbeat)).where(columns(Heartbeat).c.id == owner.heartbeat.id)
         connection.execute(dropped.values(quality_dropped_run_id=3))
 
     await owner.database.write(seed)
     for path in paths:
         page = await owner.browser.page(path)
-        assert (
-            '<h2>Liked</h2><p class="big">67%</p><p class="muted">2 of 3 rated runs in 30 days<br>67% in 7 days' in page
-        )
+        for title, share, words in (
+            ("As expected", "94%", "15 of 16 runs in 30 days<br>75% in 7 days"),
+            ("Liked", "67%", "2 of 3 rated runs in 30 days<br>67% in 7 days"),
+        ):
+            assert f'<h2>{title}</h2><p class="big">{share}</p><p class="muted">{words}' in page
     assert "Its last runs were good less often than those before." in await owner.browser.page(paths[0])
 
 

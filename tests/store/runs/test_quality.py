@@ -7,14 +7,19 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Connection, select
 
+from heartbeat.domain.contracts import CloseRunResult
 from heartbeat.store.database import Database
 from heartbeat.store.rows import columns, exactly_one, many
 from heartbeat.store.runs.ratings import Rating, rate
+from heartbeat.store.tables.credits import DailyRollup, HeartbeatDay
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.notifications import Event
 from heartbeat.store.tables.runs import Run
 from tests.support.past_runs import a_run
 from tests.support.seeds import NOW, heartbeat_row
+from tests.support.store_world import StoreWorld, settings, world
+
+__all__ = ["settings", "world"]
 
 RUN, EVENT = columns(Run), columns(Event)
 GOOD, BAD = [True], [False]
@@ -96,3 +101,47 @@ def test_two_who_rate_at_once_are_not_told_twice(database: Database, heartbeat: 
     with ThreadPoolExecutor(4) as raters:
         list(raters.map(dislike, uuids))
     assert [event.kind for event in told(database)] == ["run.quality_dropped"]
+
+
+def closed(world: StoreWorld, met: bool) -> CloseRunResult:
+    """A run of which a report is expected, and that has one or not."""
+    report = {"outcome": "ok", "summary": "Looked.", "findings": []}
+    return world.run(report=report if met else None, expect={"report": "required"})
+
+
+def test_a_run_that_does_not_do_what_is_expected_counts_as_bad(world: StoreWorld) -> None:
+    world.target()
+    for met in (*GOOD * 3, *BAD * 2):
+        closed(world, met)
+    # Nothing is known of the one, and the other failed for a reason of its own.
+    world.run()
+    world.fails(expect={"report": "required"})
+    for table in (HeartbeatDay, DailyRollup):
+        [row] = world.database.read_now(lambda c, table=table: many(c, table, select(columns(table))))
+        assert (row.met, row.unmet, row.liked, row.disliked) == (3, 2, 0, 0)
+    newest = world.rows(Run)[-3]
+    assert newest.expect_met is False
+    world.database.write_now(lambda c: rate(c, newest.uuid, Rating(True, None, "a test"), world.now))
+    assert world.rows(Run)[-3].expect_met is False, "what a person says is beside it"
+
+
+def test_a_drop_is_told_with_the_run_whose_end_shows_it(world: StoreWorld) -> None:
+    world.target()
+
+    def seed(connection: Connection) -> None:
+        for met in (*GOOD * 36, *BAD * 3):
+            a_run(connection, world.heartbeat, created_at=world.now, expect_met=met)
+        # It counts nowhere.
+        a_run(connection, world.heartbeat, created_at=world.now, expect_met=False, dry_run=True)
+        # A person's word outweighs the check: a good one of the thirty before, as it was.
+        liked = a_run(connection, world.heartbeat, "error", created_at=world.now, expect_met=False)
+        rate(connection, liked, Rating(True, None, "a test"), world.now)
+
+    world.database.write_now(seed)
+    assert "run.quality_dropped" not in world.kinds()
+    result = closed(world, met=False)
+    [dropped] = [event for event in world.rows(Event) if event.kind == "run.quality_dropped"]
+    assert dropped.data["recent"] == {"good": 6, "of": 10}
+    told = [row.uuid for row in world.notifications() if row.event_id == dropped.id]
+    assert set(told) <= set(result.notification_uuids)
+    assert len(told) == 1
