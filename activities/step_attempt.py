@@ -40,7 +40,8 @@ class StepAttempt:
     def before(self) -> "StepAttempt":
         """The attempt before it, at the same model, or at the one that gave way to this without a word."""
         number = self.number - 1
-        return replace(self, number=number, index=self.index if number > self.earlier else self.index - 1)
+        index = self.index if number > self.earlier else max(0, self.index - 1)
+        return replace(self, number=number, index=index)
 
     @property
     def codes(self) -> tuple[str, ...]:

@@ -86,6 +86,11 @@ class ModelServer:
         left = list(replies)
         self.reply = lambda _: left.pop(0) if len(left) > 1 else left[0]
 
+    def die(self) -> None:
+        """Take no more connections. Called in a reply, that is the last one if it has `connection: close`."""
+        self._server.shutdown()
+        self._server.socket.close()
+
     def close(self) -> None:
         self._server.shutdown()
         self._server.server_close()
