@@ -16,6 +16,7 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkflowRunner
 
 from activities.act import ToolActivities
 from activities.clocks import UpkeepGuard, follow, temporal_time
+from activities.gates import GateActivities
 from activities.notifications import NotificationActivities
 from activities.runs import RunActivities
 from activities.schedules import ScheduleActivities
@@ -23,6 +24,7 @@ from activities.think import ModelActivities
 from activities.toolbox import Toolbox
 from activities.upkeep import UpkeepActivities
 from heartbeat.domain.clock import Clock, utc_now
+from heartbeat.gates.looking import GateReader
 from heartbeat.settings import Settings
 from heartbeat.store.database import Database
 from heartbeat.temporal.client import connect
@@ -64,6 +66,7 @@ async def running_worker(
     runs = RunActivities(database, settings, now, tick_clock, toolbox.close_run)
     models = ModelActivities(database, settings, toolbox, now)
     tools = ToolActivities(database, toolbox, temporal_schedules.sync, settings.plans, now)
+    gates = GateActivities(runs, GateReader(database, settings, refresher))
     schedules = ScheduleActivities(temporal_schedules)
     notifications = NotificationActivities(database, settings, now)
     upkeep = UpkeepActivities(client, database, settings, temporal_schedules, now, tick_clock)
@@ -74,6 +77,7 @@ async def running_worker(
         activities=[
             runs.open_run,
             runs.close_run,
+            gates.look_at_gate,
             models.think,
             tools.act,
             schedules.follow_schedule,

@@ -16,6 +16,7 @@ from heartbeat.domain.clock import Clock, utc_now
 from heartbeat.domain.contracts import CloseRunInput, CloseRunResult, OpenRunInput, OpenRunResult
 from heartbeat.domain.credits import rate_for
 from heartbeat.domain.failure_policy import Ending
+from heartbeat.domain.gates import Look
 from heartbeat.domain.tool_limits import LONGEST_CALL_SECONDS
 from heartbeat.settings import Settings
 from heartbeat.store.database import Database
@@ -73,7 +74,11 @@ class RunActivities:
 
     @activity.defn
     async def open_run(self, opening: OpenRunInput) -> OpenRunResult:
-        """Claim the tick; `should_run` says whether there is anything to do."""
+        """Claim the tick; `should_run` says whether there is anything to do, `look_first` whether that is not known."""
+        return self.result(await self.claim(opening))
+
+    async def claim(self, opening: OpenRunInput, look: Look | None = None) -> Opening:
+        """Claim the tick with what was seen at its gate, if that was looked at."""
         request = opening.request
         claim = TickClaim(
             heartbeat_uuid=request.heartbeat_uuid,
@@ -84,16 +89,24 @@ class RunActivities:
             scheduled_for=datetime.fromisoformat(opening.scheduled_for) if opening.scheduled_for else None,
             dry_run=request.dry_run,
             temporal_time=self._tick_clock(opening.temporal_time),
+            gated=request.gated,
+            look=look,
         )
         # What the operator's own servers offer is known once a first run has asked them.
         limits = replace(self._limits, own_tokens=definitions_size())
-        return self._result(await self._database.write(open_run, claim, limits, self._now()))
+        return await self._database.write(open_run, claim, limits, self._now())
 
-    def _result(self, opening: Opening) -> OpenRunResult:
+    def result(self, opening: Opening) -> OpenRunResult:
+        """What of an opening is for the workflow."""
         run, settings = opening.run, self._settings
         if run is None or run.status != "running":
             return OpenRunResult(
-                False, run.uuid if run else None, opening.reason, schedule_changed=opening.schedule_changed
+                False,
+                run.uuid if run else None,
+                opening.reason,
+                schedule_changed=opening.schedule_changed,
+                look_first=opening.question is not None,
+                notification_uuids=opening.notification_uuids,
             )
         return OpenRunResult(
             True,
@@ -105,6 +118,7 @@ class RunActivities:
             run_seconds=run.run_timeout_seconds or settings.run_timeout_seconds,
             max_steps=run.max_steps,
             tool_seconds=max(settings.tool_timeout_seconds, LONGEST_CALL_SECONDS) + OVERHEAD_SECONDS,
+            notification_uuids=opening.notification_uuids,
         )
 
     @activity.defn

@@ -1,33 +1,27 @@
 """The tools of a run: rows of the store as agents know them, with the secrets opened here and nowhere else."""
 
-import logging
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any
 
 from heartbeat.agents.model_names import takes_tools
-from heartbeat.agents.tools.definitions import Answers, McpServer, OfferedTool, ToolResult
+from heartbeat.agents.tools.definitions import Answers, OfferedTool, ToolResult
 from heartbeat.domain.tool_limits import most_tools
-from heartbeat.secrets.keyring import CannotOpen, Keyring
+from heartbeat.secrets.keyring import Keyring
 from heartbeat.settings import Settings
 from heartbeat.store.runs.tool_changes import ToolChange
-from heartbeat.store.tables.bots import Tool
 from heartbeat.store.tables.runs import Run
-from heartbeat.store.tables.tool_connections import ToolConnection
 from heartbeat.store.tools.toolset import Toolset
-from heartbeat.tool_servers.opening import open_server
 from heartbeat.tool_servers.refreshing import Refresher
 
 if TYPE_CHECKING:
     from heartbeat.agents.tools.mcp.listing import Listing
     from heartbeat.agents.tools.mcp.sessions import Sessions
-    from heartbeat.agents.tools.offered_tools import ConnectedServer
 
 # A worker that is stopped has little time. What has heard no goodbye sees its connection or its pipe closed.
 GOODBYE_SECONDS = 0.3
-
-UNREADABLE = "The secrets of its server cannot be opened here; the operator's log says why."
-
-log = logging.getLogger(__name__)
+# Where a run has words of others from that was opened with what its gate saw.
+GATE = "what its gate saw"
+BRINGS_TEXT = ("first", "changed", "failed")
 
 
 class Toolbox:
@@ -42,12 +36,14 @@ class Toolbox:
     async def offered(self, run: Run, tools: Toolset, models: Sequence[str]) -> list[OfferedTool]:
         """What any of these models of a run may ask for, in the same order every time; nothing if it is only asked."""
         from heartbeat.agents.tools.offered_tools import offer_tools, within_limit
+        from heartbeat.tool_servers.connected import connected_servers
 
         if not any(takes_tools(run.chat_mode, model) for model in models):
             return []
-        servers = [self._connected(row, tools.connections.get(row.id)) for row in tools.servers]
+        servers = connected_servers(self._keyring, tools, self._refresher)
         changed = await self._changed_listings(run.uuid)
-        known = await offer_tools(tools.bot_uuid, servers, self._settings, changed)
+        has_read = GATE if run.gate is not None and run.gate["outcome"] in BRINGS_TEXT else None
+        known = await offer_tools(tools.bot_uuid, servers, self._settings, changed, has_read)
         usable = [tool for tool in known if tool.server is not None or tool.name in tools.built_in]
         return list(within_limit(usable, most_tools(models)))
 
@@ -102,19 +98,3 @@ class Toolbox:
         """Leave every session with a tool server."""
         if self._sessions is not None:
             await self._sessions.aclose(GOODBYE_SECONDS)
-
-    def _connected(self, row: Tool, connection: ToolConnection | None) -> "ConnectedServer":
-        from heartbeat.agents.tools.offered_tools import ConnectedServer
-
-        return ConnectedServer(
-            self._server(row, connection), row.tools, row.require_approval, row.approval_tools, row.risks
-        )
-
-    def _server(self, row: Tool, connection: ToolConnection | None) -> McpServer:
-        """Secrets that do not open keep their own server from being called, and nothing else of the run."""
-        try:
-            return open_server(self._keyring, row, connection, self._refresher)
-        except CannotOpen as problem:
-            log.error("%s", problem)
-            transport = cast(Literal["http", "sse"], row.transport)
-            return McpServer(row.uuid, row.server_label, transport, row.server_url, unusable=UNREADABLE)

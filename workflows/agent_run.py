@@ -16,6 +16,7 @@ from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
     from activities.act import ToolActivities
+    from activities.gates import GateActivities
     from activities.runs import RunActivities
     from activities.schedules import ScheduleActivities
     from activities.think import ModelActivities
@@ -36,7 +37,7 @@ with workflow.unsafe.imports_passed_through():
     from heartbeat.domain.errors import RunLost
     from workflows.endings import at_limit, ending, gave_no_answer
     from workflows.notify import start_notifying
-    from workflows.options import HEARTBEAT_TIMEOUT, RETRY_FOREVER, TRANSACTION_TIMEOUT
+    from workflows.options import HEARTBEAT_TIMEOUT, LOOK_TIMEOUT, RETRY_FOREVER, TRANSACTION_TIMEOUT
 
 T = TypeVar("T")
 
@@ -80,9 +81,27 @@ class AgentRun:
         tick = info.typed_search_attributes.get(SCHEDULED_FOR)
         scheduled_for = tick.isoformat() if tick else request.tick
         opening = OpenRunInput(request, info.workflow_id, info.run_id, scheduled_for, workflow.now().isoformat())
-        return await self._shielded(
-            workflow.execute_local_activity_method(RunActivities.open_run, opening, **TRANSACTION)
+        if not request.gated:
+            opened = await self._shielded(
+                workflow.execute_local_activity_method(RunActivities.open_run, opening, **TRANSACTION)
+            )
+            if not opened.look_first:
+                return opened
+        return await self._shielded(self._look_and_open(opening))
+
+    async def _look_and_open(self, opening: OpenRunInput) -> OpenRunResult:
+        """Open it by an activity of its own, which may wait for others: a local one would hold the workflow's task."""
+        opened = await workflow.execute_activity_method(
+            GateActivities.look_at_gate,
+            opening,
+            start_to_close_timeout=LOOK_TIMEOUT,
+            heartbeat_timeout=HEARTBEAT_TIMEOUT,
+            retry_policy=RETRY_FOREVER,
+            cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+            summary="look at the gate",
         )
+        await start_notifying(opened.notification_uuids)
+        return opened
 
     async def _take_steps(self, opened: OpenRunResult) -> CloseRunInput | CloseRunResult:
         """Think and act until an answer is the last one. It closed the run, or here is how to."""

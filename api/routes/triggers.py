@@ -25,7 +25,7 @@ from heartbeat.store.runs.runs import runs_in_progress, runs_of
 from heartbeat.store.runs.variants import promise_rehearsal
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.runs import Run
-from heartbeat.temporal.runs import cancel_run, manual_workflow_id, result_within, start_manual_run
+from heartbeat.temporal.runs import cancel_run, manual_workflow_id, result_within, start_gated_run, start_manual_run
 
 router = APIRouter(prefix="/v1/bot/heartbeat", tags=["Heartbeats"], strict_content_type=False)
 
@@ -38,7 +38,7 @@ async def trigger(body: Trigger, caller: CallerDep) -> ApiResponse:
     """Run a heartbeat now, enabled or not, and wait for the result. If you hang up the run still ends and is logged.
 
     With `dry_run` it is a rehearsal: what acts is written down and not done. It may have another prompt, model or
-    instruction than what is saved.
+    instruction than what is saved. With `gate` it asks the gate as a tick does, and may be skipped.
     """
     stack = caller.stack
     access, heartbeat = await caller.read_inline(body, _startable, caller.now())
@@ -46,7 +46,9 @@ async def trigger(body: Trigger, caller: CallerDep) -> ApiResponse:
     deadline = monotonic() + stack.settings.trigger_wait if body.wait else 0
     if body.dry_run and body.changes:
         await caller.write(body, promise_rehearsal, log_id, body.changes, caller.now())
-    handle = await start_manual_run(stack.temporal, stack.settings, heartbeat, access.bot.name, log_id, body.dry_run)
+    run = stack.temporal, stack.settings, heartbeat, access.bot.name, log_id
+    asks_gate = body.gate and not body.dry_run
+    handle = await (start_gated_run(*run) if asks_gate else start_manual_run(*run, body.dry_run))
     return await answer_of_run(caller, body, handle, log_id, deadline)
 
 

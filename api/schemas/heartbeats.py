@@ -118,6 +118,11 @@ class Trigger(OfHeartbeat, VariedFields):
         description="A rehearsal: the model is asked and charged, but calls that act are only written down.",
         examples=[False],
     )
+    gate: Flag = Field(
+        False,
+        description="Ask the gate, as a tick does: without news the run is skipped. A rehearsal always looks at it.",
+        examples=[False],
+    )
 
 
 class HeartbeatObject(HeartbeatFields, ScheduledObject):

@@ -34,6 +34,8 @@ Kind = Literal[
     "heartbeat.resumed",
     "heartbeat.missed",
     "budget.threshold",
+    "gate.failed",
+    "gate.recovered",
     "approval.requested",
     "tool.changed",
     "tool.needs_reconnect",

@@ -94,6 +94,11 @@ def gate_first(source: str, text: str) -> str:
     return f"This is the first look at what you watch, {source}. Each line with + is there now. {_quoted(text)}"
 
 
+def gate_unchanged(source: str) -> str:
+    """Say that `source` is as it was, to a run that goes on all the same."""
+    return f"What you watch, {source}, has not changed since the last run that succeeded."
+
+
 def gate_failed(source: str, reason: str) -> str:
     """Say that `source` could not be read. The `reason` may be words of the source."""
     lines = "\n".join(f"> {line}" for line in shortened(reason, MAX_OUTCOME_LENGTH).splitlines())

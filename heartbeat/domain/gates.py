@@ -1,15 +1,19 @@
 """A gate: what is looked at before a heartbeat's tick becomes a run, and what a look at it came to. Pure."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from heartbeat.domain.changes import difference
+from heartbeat.domain.contracts import SkipReason
 from heartbeat.domain.field_types import Words
+from heartbeat.domain.first_message import gate_changed, gate_failed, gate_first, gate_unchanged
 from heartbeat.domain.gate_fields import as_object, http_address, plain_arguments, require_one_source
 from heartbeat.domain.headers import Headers
+from heartbeat.domain.redaction import shown_address
 from heartbeat.domain.selectors import require_selectable
 
 # Of a value that was read; what is longer is kept, and compared line by line, as far as this.
@@ -96,7 +100,19 @@ class SealedHeaders:
 
 
 @dataclass(frozen=True)
-class Look:
+class Accepted:
+    """The value that the next one is compared with, as the reading `reading_id` had it; `text` is its beginning."""
+
+    source: str
+    reading_id: int
+    digest: str
+    text: str
+    etag: str | None = None
+    last_modified: str | None = None
+
+
+@dataclass(frozen=True)
+class Answer:
     """What a source said: its `text`; `failure` in words; or, if it is neither, that the accepted value is still there.
 
     `etag` and `last_modified` are what the next look may ask with.
@@ -107,10 +123,66 @@ class Look:
     etag: str | None = None
     last_modified: str | None = None
 
-    @property
-    def digest(self) -> str | None:
-        """A hash of the text, by which two of them are told apart."""
-        return None if self.text is None else sha256(self.text.encode(errors="replace")).hexdigest()
+
+@dataclass(frozen=True)
+class Look:
+    """One look at a gate. `compared_with` is the reading whose value was the accepted one; `change` a difference.
+
+    `text` is the beginning of a value that is news, `failure` why there is none.
+    """
+
+    outcome: Outcome
+    source: str
+    compared_with: int | None = None
+    digest: str | None = None
+    text: str | None = None
+    change: str = ""
+    failure: str | None = None
+    etag: str | None = None
+    last_modified: str | None = None
+
+
+def look_of(gate: dict[str, Any], accepted: Accepted | None, answer: Answer) -> Look:
+    """Compare what the source of a gate said with the accepted value of that source, if there is one."""
+    known = accepted.reading_id if accepted else None
+    look = Look("unchanged", source_of(gate), known, etag=answer.etag, last_modified=answer.last_modified)
+    if answer.failure is not None:
+        return replace(look, outcome="failed", failure=answer.failure)
+    if answer.text is None:
+        assert accepted is not None, "what is unchanged is so since something"
+        return replace(look, digest=accepted.digest)
+    text = answer.text[:MAX_TEXT]
+    look = replace(look, digest=sha256(answer.text.encode(errors="replace")).hexdigest())
+    if accepted is None:
+        return replace(look, outcome="first", text=text, change=difference("", text))
+    if look.digest == accepted.digest:
+        return look
+    return replace(look, outcome="changed", text=text, change=difference(accepted.text, text))
+
+
+def name_of(gate: dict[str, Any]) -> str:
+    """Return what the source of a gate is called: its address, without what may be a secret of it, or its tool."""
+    return str(gate["tool"] or shown_address(gate["url"]))
+
+
+def words_of(gate: dict[str, Any], look: Look) -> str:
+    """Return what a run is told of the look at its gate."""
+    name = name_of(gate)
+    match look.outcome:
+        case "first":
+            return gate_first(name, look.change)
+        case "changed":
+            return gate_changed(name, look.change)
+        case "failed":
+            return gate_failed(name, look.failure or "")
+    return gate_unchanged(name)
+
+
+def skip_reason(gate: dict[str, Any], look: Look) -> SkipReason | None:
+    """Return why the tick is skipped after a look; `None` if it is not."""
+    if look.outcome == "unchanged" or (look.outcome == "first" and gate["on_first"] == "skip"):
+        return "unchanged"
+    return "gate_failed" if look.outcome == "failed" and gate["on_error"] == "skip" else None
 
 
 def shown_gate(gate: dict[str, Any] | None) -> dict[str, Any] | None:

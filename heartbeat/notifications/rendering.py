@@ -18,6 +18,8 @@ from heartbeat.store.notifications.events import (
     FAILED,
     FELL_BACK,
     FINDING,
+    GATE_FAILED,
+    GATE_RECOVERED,
     MISSED,
     MODEL_RECOVERED,
     NOTIFIED,
@@ -262,6 +264,17 @@ def _who_waits(heartbeats: int) -> str:
     return f"{heartbeats} heartbeats that use it pause when next due, and go on once somebody has signed in."
 
 
+def _gate_failed(part: MessagePart, data: dict[str, Any]) -> Rendered:
+    until = "It is skipped" if data["on_error"] == "skip" else "It runs all the same"
+    body = f"{data['message']}\n{until} until that can be read again."
+    return Rendered(f"{_heartbeat_name(part)}: its gate {data['source']} cannot be read", body, "normal")
+
+
+def _gate_recovered(part: MessagePart, data: dict[str, Any]) -> Rendered:
+    body = f"It could not be read since {_when(part, data['since'])}."
+    return Rendered(f"{_heartbeat_name(part)}: its gate {data['source']} can be read again", body, "low")
+
+
 RENDERERS: dict[str, Callable[[MessagePart, dict[str, Any]], Rendered]] = {
     FINDING: _finding,
     FAILED: _failed,
@@ -273,6 +286,8 @@ RENDERERS: dict[str, Callable[[MessagePart, dict[str, Any]], Rendered]] = {
     RESUMED: _resumed,
     MISSED: _missed,
     NOTIFIED: _notified,
+    GATE_FAILED: _gate_failed,
+    GATE_RECOVERED: _gate_recovered,
     APPROVAL: _approval,
     TOOL_CHANGED: _tool_changed,
     SIGN_IN_NEEDED: _sign_in_needed,

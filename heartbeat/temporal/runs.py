@@ -33,14 +33,34 @@ async def start_manual_run(
 ) -> RunHandle:
     """Start a run now under the log id `run_uuid`; asking again for the same one gives the same workflow.
 
-    With `dry_run` it is a rehearsal. A Temporal that is slow is waited for as long as a trigger waits for its result.
-
-    The schedule's own trigger is not used: of several in one second it loses some. Raises `Unavailable`.
+    With `dry_run` it is a rehearsal, which looks at the gate; other runs by hand pass it by. Raises `Unavailable`.
     """
-    workflow_id = manual_workflow_id(heartbeat, run_uuid)
+    gated = dry_run and heartbeat.gate is not None
+    request = RunRequest(heartbeat.uuid, heartbeat.version, "manual", run_uuid, dry_run=dry_run, gated=gated)
+    return await _start_by_hand(client, settings, heartbeat, bot_name, request)
+
+
+async def start_gated_run(
+    client: Client, settings: Settings, heartbeat: Heartbeat, bot_name: str, run_uuid: str
+) -> RunHandle:
+    """`start_manual_run` for one that asks the gate as a tick does, if there is one."""
+    gated = heartbeat.gate is not None
+    request = RunRequest(heartbeat.uuid, heartbeat.version, "manual", run_uuid, gated=gated)
+    return await _start_by_hand(client, settings, heartbeat, bot_name, request)
+
+
+async def _start_by_hand(
+    client: Client, settings: Settings, heartbeat: Heartbeat, bot_name: str, request: RunRequest
+) -> RunHandle:
+    """A Temporal that is slow is waited for as long as a trigger waits for its result.
+
+    The schedule's own trigger is not used: of several in one second it loses some.
+    """
+    assert request.run_uuid is not None
+    workflow_id = manual_workflow_id(heartbeat, request.run_uuid)
     start = client.start_workflow(
         AGENT_RUN,
-        RunRequest(heartbeat.uuid, heartbeat.version, "manual", run_uuid, dry_run=dry_run),
+        request,
         id=workflow_id,
         task_queue=settings.task_queue,
         result_type=RunResult,
@@ -159,7 +179,7 @@ async def start_tick(
     """
     start = client.start_workflow(
         AGENT_RUN,
-        RunRequest(heartbeat.uuid, heartbeat.version, tick=tick.isoformat()),
+        RunRequest(heartbeat.uuid, heartbeat.version, tick=tick.isoformat(), gated=heartbeat.gate is not None),
         id=tick_id(heartbeat, tick),
         task_queue=settings.task_queue,
         id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
@@ -177,7 +197,7 @@ async def start_probe(client: Client, settings: Settings, heartbeat: Heartbeat, 
     """
     start = client.start_workflow(
         AGENT_RUN,
-        RunRequest(heartbeat.uuid, heartbeat.version, "probe"),
+        RunRequest(heartbeat.uuid, heartbeat.version, "probe", gated=heartbeat.gate is not None),
         id=probe_id(heartbeat),
         task_queue=settings.task_queue,
         id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,

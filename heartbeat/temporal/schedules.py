@@ -211,7 +211,7 @@ def build(scheduled: ScheduledRow, settings: Settings, now: datetime) -> Schedul
     return Schedule(
         action=ScheduleActionStartWorkflow(
             AGENT_RUN,
-            RunRequest(row.uuid, row.version),
+            RunRequest(row.uuid, row.version, gated=row.gate is not None),
             id=row.uuid,
             task_queue=settings.task_queue,
             static_summary=run_summary(scheduled.bot_name, row.prompt),

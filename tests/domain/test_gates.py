@@ -4,7 +4,20 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from heartbeat.domain.errors import Invalid
-from heartbeat.domain.gates import Gate, GateField, Look, SealedHeaders, shown_gate, source_of
+from heartbeat.domain.gates import (
+    MAX_TEXT,
+    Accepted,
+    Answer,
+    Gate,
+    GateField,
+    SealedHeaders,
+    look_of,
+    name_of,
+    shown_gate,
+    skip_reason,
+    source_of,
+    words_of,
+)
 from heartbeat.store.heartbeats.gate_columns import NO_GATE, gate_columns
 
 GATE = TypeAdapter(GateField)
@@ -91,6 +104,41 @@ def test_a_source_is_what_is_looked_at_and_not_what_becomes_of_it() -> None:
     assert len({one, *(source_of(other.kept()) for other in others)}) == 5
 
 
-def test_a_look_is_told_from_another_by_its_text() -> None:
-    assert Look("a").digest == Look("a", etag='"1"').digest != Look("b").digest
-    assert Look(failure="It did not answer.").digest is None
+KEPT = gate(url=URL, on_error="skip", on_first="skip").kept()
+ACCEPTED = Accepted(source_of(KEPT), 7, look_of(KEPT, None, Answer("a\nb")).digest or "", "a\nb", '"1"')
+
+
+@pytest.mark.parametrize(
+    ("answer", "accepted", "outcome", "change", "skipped"),
+    [
+        (Answer("a\nb"), None, "first", "@@\n+a\n+b", "unchanged"),
+        (Answer("a\nb", etag='"2"'), ACCEPTED, "unchanged", "", "unchanged"),
+        (Answer(), ACCEPTED, "unchanged", "", "unchanged"),
+        (Answer("a\nc"), ACCEPTED, "changed", "@@\n a\n-b\n+c", None),
+        (Answer(""), ACCEPTED, "changed", "@@\n-a\n-b", None),
+        (Answer(failure="It is down."), ACCEPTED, "failed", "", "gate_failed"),
+    ],
+)
+def test_what_a_look_comes_to(
+    answer: Answer, accepted: Accepted | None, outcome: str, change: str, skipped: str | None
+) -> None:
+    look = look_of(KEPT, accepted, answer)
+    assert (look.outcome, look.change, skip_reason(KEPT, look)) == (outcome, change, skipped)
+    assert look.compared_with == (accepted.reading_id if accepted else None)
+    assert name_of(KEPT) in words_of(KEPT, look)
+    kept = gate(url=URL).kept()
+    assert skip_reason(kept, look) == ("unchanged" if outcome == "unchanged" else None)
+
+
+def test_of_a_long_value_the_beginning_is_kept_and_all_of_it_counts() -> None:
+    text = "a\n" * MAX_TEXT
+    first = look_of(KEPT, None, Answer(text))
+    assert first.text == text[:MAX_TEXT]
+    accepted = Accepted(first.source, 1, first.digest or "", first.text or "")
+    assert look_of(KEPT, accepted, Answer(text)).outcome == "unchanged"
+    further_in = look_of(KEPT, accepted, Answer(text + "b"))
+    assert (further_in.outcome, further_in.change) == ("changed", "")
+
+
+def test_a_source_is_named_without_what_may_be_a_secret_of_it() -> None:
+    assert name_of(gate(url=f"{URL}?token=abc").kept()) == URL

@@ -170,6 +170,8 @@ EVENT_HINTS = {
     "heartbeat.missed": marked("Missed runs: something was down when it was due"),
     "approval.requested": marked("Approvals: a call waits for your yes, or a run for credits"),
     "budget.threshold": marked("Budgets: half used, 80 % used, used up"),
+    "gate.failed": marked("Failing gates: what is looked at before a run cannot be read"),
+    "gate.recovered": marked("Gates that work again: it can be read once more"),
     "tool.changed": marked("Changed tools: a tool is not used until you accept it"),
     "tool.needs_reconnect": marked("Sign-ins: a tool has to be signed in to again"),
     "model.fell_back": marked("Fallbacks: a model is down, and another one answers"),

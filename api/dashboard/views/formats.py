@@ -67,6 +67,8 @@ EVENT = {
     "heartbeat.resumed": marked("Resumptions"),
     "heartbeat.missed": marked("Missed runs"),
     "budget.threshold": marked("Budgets"),
+    "gate.failed": marked("Failing gates"),
+    "gate.recovered": marked("Gates that work again"),
     "approval.requested": marked("Approvals"),
     "tool.changed": marked("Changed tools"),
     "tool.needs_reconnect": marked("Sign-ins"),

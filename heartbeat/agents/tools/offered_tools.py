@@ -13,7 +13,7 @@ from heartbeat.agents.tools.mcp import stdio
 from heartbeat.agents.tools.mcp.listing import Listing
 from heartbeat.agents.tools.schemas import condition, offered_schema, with_offered_names
 from heartbeat.domain.tool_names import MAX_NAME_LENGTH, distinct_name, plain_name
-from heartbeat.domain.tool_risks import declared_risks
+from heartbeat.domain.tool_risks import UNTRUSTED_TEXT, declared_risks
 from heartbeat.settings import Settings
 
 
@@ -33,12 +33,16 @@ class ConnectedServer:
 
 
 async def offer_tools(
-    bot_uuid: str, servers: Sequence[ConnectedServer], settings: Settings, changed: Mapping[str, Listing] | None = None
+    bot_uuid: str,
+    servers: Sequence[ConnectedServer],
+    settings: Settings,
+    changed: Mapping[str, Listing] | None = None,
+    has_read: str | None = None,
 ) -> list[OfferedTool]:
     """List every tool a bot's model may ask for, in the same order each time; the operator's own servers come last.
 
     `changed` is what servers offer now, by their uuid, that changed it in a session of the run: the operator's own
-    are not pinned, and offered as they are.
+    are not pinned, and offered as they are. `has_read` is as for `define_tools`.
     """
     commands = stdio.servers(bot_uuid, settings)
     # Together: each starts a process the first time, which takes some of them seconds.
@@ -51,11 +55,14 @@ async def offer_tools(
         )
         for server, entries in zip(commands, listed, strict=True)
     ]
-    return define_tools([*servers, *own])
+    return define_tools([*servers, *own], has_read)
 
 
-def define_tools(servers: Sequence[ConnectedServer]) -> list[OfferedTool]:
-    """List the built-in tools and those of `servers`, without what is switched off or paused because it changed."""
+def define_tools(servers: Sequence[ConnectedServer], has_read: str | None = None) -> list[OfferedTool]:
+    """List the built-in tools and those of `servers`, without what is switched off or paused because it changed.
+
+    `has_read` names where a text of others is from that the run was opened with.
+    """
     # What is off or paused counts as well: its name must not come to mean another tool while a call of it waits.
     uses = Counter(plain_name(server.server.label, entry["name"]) for server in servers for entry in server.tools)
     usable = [
@@ -64,7 +71,8 @@ def define_tools(servers: Sequence[ConnectedServer]) -> list[OfferedTool]:
         for entry in server.tools
         if entry.get("is_active", True) and not entry.get("changed")
     ]
-    combination = combined_risks(_risks(servers))
+    opened_with = [(has_read, frozenset({UNTRUSTED_TEXT}))] if has_read else []
+    combination = combined_risks([*opened_with, *_risks(servers)])
     return [replace(tool, combined=combination) for tool in (*BUILT_IN, *usable)]
 
 

@@ -24,8 +24,10 @@ NOTIFIED, APPROVAL = "user.notified", "approval.requested"
 TOOL_CHANGED, SIGN_IN_NEEDED = "tool.changed", "tool.needs_reconnect"
 BUDGET_THRESHOLD, COSTLY = "budget.threshold", "run.costly"
 FELL_BACK, MODEL_RECOVERED = "model.fell_back", "model.recovered"
+GATE_FAILED, GATE_RECOVERED = "gate.failed", "gate.recovered"
 KINDS = (
     *(FINDING, FAILED, RECOVERED, QUALITY_DROPPED, COSTLY, PAUSED, RESUMED, MISSED, BUDGET_THRESHOLD),
+    *(GATE_FAILED, GATE_RECOVERED),
     *(APPROVAL, TOOL_CHANGED, SIGN_IN_NEEDED, FELL_BACK, MODEL_RECOVERED, NOTIFIED),
 )
 

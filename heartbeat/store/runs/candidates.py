@@ -8,8 +8,9 @@ from typing import Any
 from sqlalchemy import Connection, String, bindparam, cast, exists, func, select
 
 from heartbeat.domain import credits
-from heartbeat.domain.contracts import Trigger
+from heartbeat.domain.contracts import SkipReason, Trigger
 from heartbeat.domain.first_message import first_message
+from heartbeat.domain.gates import Look, skip_reason, words_of
 from heartbeat.domain.tool_connections import NEEDS_RECONNECT
 from heartbeat.settings import Plan
 from heartbeat.store.credits.budgets import Budgets
@@ -17,7 +18,7 @@ from heartbeat.store.credits.ledger import Account
 from heartbeat.store.heartbeats.project_holds import HOLD, IN_FORCE
 from heartbeat.store.rows import columns
 from heartbeat.store.runs.limits import RunLimits
-from heartbeat.store.runs.run_context import opening_of
+from heartbeat.store.runs.run_context import Told, opening_of
 from heartbeat.store.runs.tool_changes import MANY_TOOLS, MissingTools, missing_tools
 from heartbeat.store.runs.variants import opening_of_run, varied
 from heartbeat.store.tables.bots import Bot, Memory, Tool
@@ -63,7 +64,8 @@ class TickClaim:
     """A workflow's claim to run a heartbeat, for a tick or by hand. `run_uuid` is the log id a manual run was promised.
 
     `dry_run`: a rehearsal, logged apart and counted nowhere but in the credits; `variant` is what it does otherwise
-    than its heartbeat. `temporal_time` is now by the clock that starts ticks, where it is known.
+    than its heartbeat. `temporal_time` is now by the clock that starts ticks, where it is known. `gated`: the gate is
+    asked, if there is one; `look` is what was seen there.
     """
 
     heartbeat_uuid: str
@@ -75,6 +77,13 @@ class TickClaim:
     dry_run: bool = False
     temporal_time: datetime | None = None
     variant: Variant | None = None
+    gated: bool = False
+    look: Look | None = None
+
+    @property
+    def is_skippable(self) -> bool:
+        """Whether a look at the gate may keep it from running: not a rehearsal, nor what tries a paused heartbeat."""
+        return self.trigger != "probe" and not self.dry_run
 
 
 @dataclass(frozen=True)
@@ -113,6 +122,13 @@ class RunCandidate:
         return Account(**vars(self.budgets.period), heartbeat_id=self.heartbeat.id, run_id=run_id)
 
 
+def why_skipped(claim: TickClaim, heartbeat: Heartbeat) -> SkipReason | None:
+    """Return why the look at its gate keeps it from running; `None` if it does not."""
+    if claim.look is None or heartbeat.gate is None or not claim.is_skippable:
+        return None
+    return skip_reason(heartbeat.gate, claim.look)
+
+
 def candidate_of(
     connection: Connection,
     claim: TickClaim,
@@ -130,10 +146,14 @@ def candidate_of(
     missing = MissingTools()
     if changed_tools or tool_text >= MANY_TOOLS:
         missing = missing_tools(connection, heartbeat, model, len(built_in(bot.attributes, has_targets)))
+    skip = why_skipped(claim, heartbeat)
     if claim.variant and claim.variant.replay_of:
         opening = opening_of_run(connection, claim.variant.replay_of)
+    elif skip:
+        opening = ""
     else:
-        opening = opening_of(connection, heartbeat, has_memories, now, missing.sentences)
+        told = words_of(heartbeat.gate, claim.look) if heartbeat.gate and claim.look else ""
+        opening = opening_of(connection, heartbeat, has_memories, now, Told(told, missing.sentences))
     tokens = credits.most_tokens(bot.instruction, first_message(opening, heartbeat.prompt))
     tokens += tool_text + limits.tool_tokens(built_in(bot.attributes, has_targets))
     start, end = project.period(now)
@@ -150,7 +170,8 @@ def candidate_of(
         missing=missing,
         needs_sign_in=needs_sign_in,
         hold_id=hold_id,
-        credits=limits.max_credits([model, *fallbacks], tokens, max_reply_tokens),
+        # One that its gate stops costs nothing, however little is left.
+        credits=0 if skip else limits.max_credits([model, *fallbacks], tokens, max_reply_tokens),
         period_start=start,
         period_end=end,
         now=now,

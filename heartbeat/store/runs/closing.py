@@ -15,6 +15,7 @@ from heartbeat.domain.redaction import SAID
 from heartbeat.store.credits.ledger import release
 from heartbeat.store.credits.rollup import add_to_day
 from heartbeat.store.heartbeats import states
+from heartbeat.store.heartbeats.gates import accept_value_of
 from heartbeat.store.heartbeats.probes import conclude
 from heartbeat.store.heartbeats.project_holds import cancelled_by
 from heartbeat.store.notifications.findings import REMIND_AFTER
@@ -103,6 +104,8 @@ def close_run(
         connection.execute(CALL_OFF, {"key": run.id})
     if run.dry_run:
         return CloseRunResult(ending.status)
+    if ending.status == "success":
+        accept_value_of(connection, run, now)
     _add_to_day(connection, heartbeat, run, {ending.status: 1, "duration_ms": duration_ms}, is_met)
     after = _count(connection, heartbeat, run, ending, now)
     notification_uuids = record_run_events(connection, ClosedRun(run, ending, heartbeat, after), now, remind)

@@ -13,6 +13,7 @@ from heartbeat.store.credits.budgets import Shortage, reserve
 from heartbeat.store.credits.ledger import Reservation, enter_hold, release_on_project
 from heartbeat.store.credits.rollup import add_to_day
 from heartbeat.store.heartbeats import states
+from heartbeat.store.heartbeats.gates import GateQuestion
 from heartbeat.store.heartbeats.missed_ticks import CATCH_UP
 from heartbeat.store.heartbeats.probes import awaits, conclude
 from heartbeat.store.heartbeats.project_holds import CAME_DURING, HOLD, IN_FORCE, hold_words
@@ -23,7 +24,8 @@ from heartbeat.store.notifications.budget_events import record_shortage
 from heartbeat.store.notifications.events import record_missed_ticks
 from heartbeat.store.notifications.run_events import record_pause
 from heartbeat.store.rows import columns, first, insert_once, joined
-from heartbeat.store.runs.candidates import CLAIMED, RunCandidate, TickClaim, candidate_of
+from heartbeat.store.runs.candidates import CLAIMED, RunCandidate, TickClaim, candidate_of, why_skipped
+from heartbeat.store.runs.gates import AskedGate, gate_of, why_in_words
 from heartbeat.store.runs.limits import RunLimits
 from heartbeat.store.runs.tool_changes import remind_of_changes
 from heartbeat.store.runs.variants import is_gone, take_variant
@@ -65,7 +67,7 @@ SKIP = (
 )
 
 # Of the other refusals the skip reason says enough.
-SAID = ("budget", "plan", "held", "needs_reconnect")
+SAID = ("budget", "plan", "held", "needs_reconnect", "unchanged", "gate_failed")
 # A tick that starts later than this was missed, for heartbeats that want no catching up.
 PROMPT = timedelta(minutes=2)
 
@@ -82,11 +84,16 @@ class Refusal:
 
 @dataclass(frozen=True)
 class Opening:
-    """The run as `open_run` left it; `None` where there is nothing to log. `reason` says why it does not run."""
+    """The run as `open_run` left it; `None` where there is nothing to log. `reason` says why it does not run.
+
+    `question`: nothing was decided, for this gate is to be looked at first.
+    """
 
     run: Run | None
     reason: str = ""
     schedule_changed: bool = False
+    question: GateQuestion | None = None
+    notification_uuids: tuple[str, ...] = ()
 
 
 def open_run(connection: Connection, claim: TickClaim, limits: RunLimits, now: datetime) -> Opening:
@@ -98,25 +105,32 @@ def open_run(connection: Connection, claim: TickClaim, limits: RunLimits, now: d
     if rows is None or is_gone(rows[0], claim.dry_run):
         return Opening(None, "the heartbeat was deleted")
     heartbeat, *others = rows
-    if claim.dry_run:
-        claim = replace(claim, variant=take_variant(connection, claim.run_uuid))
     if reason := _phantom(claim, heartbeat):
         return Opening(None, reason)
     if claim.trigger == "schedule":
         claim = replace(claim, scheduled_for=_newest_due(connection, heartbeat, claim, now))
+    gate = gate_of(connection, claim, heartbeat, now)
+    if gate is not None and gate.reading_id is None:
+        # What is in the way of a tick anyhow spares the look.
+        if claim.trigger != "schedule" or _refuse_tick(connection, claim, heartbeat, now) is None:
+            return Opening(None, question=gate.question)
+    if claim.dry_run:
+        claim = replace(claim, variant=take_variant(connection, claim.run_uuid))
     candidate = candidate_of(connection, claim, heartbeat, others, limits, now)
     refusal = _refuse(connection, candidate) or _reserve(connection, candidate)
-    run = _insert(connection, candidate, refusal)
+    run = _insert(connection, candidate, refusal, gate)
     if run is None:
         return _taken(connection, candidate, refusal)
     if refusal is None:
         enter_hold(connection, candidate.account(run.id), Reservation(1), candidate.credits, now)
     if claim.scheduled_for is not None and claim.scheduled_for > heartbeat.accounted_until:
         move_on(connection, heartbeat, claim.scheduled_for)
+    notification_uuids = gate.settle(connection, heartbeat, run, now) if gate is not None else ()
     if refusal is None:
         remind_of_changes(connection, run, heartbeat, candidate.missing, now)
-        return Opening(run)
-    return Opening(run, refusal.reason, _skip(connection, heartbeat, run, refusal, now))
+        return Opening(run, notification_uuids=notification_uuids)
+    schedule_changed = _skip(connection, heartbeat, run, refusal, now)
+    return Opening(run, refusal.reason, schedule_changed, notification_uuids=notification_uuids)
 
 
 def _newest_due(connection: Connection, heartbeat: Heartbeat, claim: TickClaim, now: datetime) -> datetime:
@@ -141,8 +155,11 @@ def _phantom(claim: TickClaim, heartbeat: Heartbeat) -> str | None:
 def _refuse(connection: Connection, candidate: RunCandidate) -> Refusal | None:
     """The first reason not to run, in the order of the design; a manual run asks no cadence and waits for nobody."""
     claim, heartbeat, bot = candidate.claim, candidate.heartbeat, candidate.bot
-    in_the_way = _refuse_tick if claim.trigger == "schedule" else _refuse_by_hold
-    if (refusal := in_the_way(connection, candidate)) is not None:
+    if claim.trigger == "schedule":
+        refusal = _refuse_tick(connection, claim, heartbeat, candidate.now)
+    else:
+        refusal = _refuse_by_hold(connection, candidate)
+    if refusal is not None:
         return refusal
     if not (bot.status and bot.heartbeat):
         return Refusal("disabled_bot", "the bot or its heartbeat is switched off")
@@ -151,6 +168,8 @@ def _refuse(connection: Connection, candidate: RunCandidate) -> Refusal | None:
     if candidate.needs_sign_in and claim.trigger != "manual" and (labels := lost_tools(connection, heartbeat)):
         pause = HeartbeatPause("needs_reconnect", ", ".join(labels))
         return Refusal("needs_reconnect", pause.explanation or "", pause)
+    if (skip_reason := why_skipped(claim, heartbeat)) is not None:
+        return Refusal(skip_reason, why_in_words(claim))
     return None
 
 
@@ -158,12 +177,11 @@ def _refuse_by_hold(connection: Connection, candidate: RunCandidate) -> Refusal 
     return Refusal("held", hold_words(connection, candidate.hold_id)) if candidate.hold_id else None
 
 
-def _refuse_tick(connection: Connection, candidate: RunCandidate) -> Refusal | None:
+def _refuse_tick(connection: Connection, claim: TickClaim, heartbeat: Heartbeat, now: datetime) -> Refusal | None:
     """Why a tick does not run that a manual run would not be refused for."""
-    claim, heartbeat = candidate.claim, candidate.heartbeat
     assert claim.scheduled_for is not None
     tick = {"heartbeat_id": heartbeat.id, "tick": claim.scheduled_for}
-    of_project = {"project_id": heartbeat.project_id, "now": candidate.now}
+    of_project = {"project_id": heartbeat.project_id, "now": now}
     in_the_way = connection.execute(IN_THE_WAY, tick | of_project).one()
     if in_the_way.held_by is not None:
         return Refusal("held", held_by(in_the_way.held_by))
@@ -171,7 +189,7 @@ def _refuse_tick(connection: Connection, candidate: RunCandidate) -> Refusal | N
         return Refusal("held", hold_words(connection, in_the_way.hold_id))
     if in_the_way.busy:
         return Refusal("overlap", "an earlier run was still in progress")
-    time = claim.temporal_time or candidate.now
+    time = claim.temporal_time or now
     if heartbeat.accounted_until < claim.scheduled_for < time - _patience(heartbeat):
         late = "too late, and catch_up is none" if heartbeat.catch_up == "none" else "more than a day late"
         return Refusal("missed", f"it came {late}")
@@ -200,7 +218,9 @@ def _reserve(connection: Connection, candidate: RunCandidate) -> Refusal | None:
     return Refusal("budget", shortage.sentence, pause, shortage)
 
 
-def _insert(connection: Connection, candidate: RunCandidate, refusal: Refusal | None) -> Run | None:
+def _insert(
+    connection: Connection, candidate: RunCandidate, refusal: Refusal | None, gate: AskedGate | None
+) -> Run | None:
     """The run's row, or `None` when the tick is taken."""
     claim, now = candidate.claim, candidate.now
     row = run_row(
@@ -217,6 +237,7 @@ def _insert(connection: Connection, candidate: RunCandidate, refusal: Refusal | 
         dry_run=claim.dry_run,
         replay_of=claim.variant.replay_of if claim.variant else None,
         scheduled_for=claim.scheduled_for,
+        gate=gate.as_seen if gate else None,
     )
     if refusal is None:
         row |= {"status": "running", "opening": candidate.opening, "credits_held": candidate.credits}
@@ -224,7 +245,7 @@ def _insert(connection: Connection, candidate: RunCandidate, refusal: Refusal | 
         row |= {"finished_at": None, "duration_ms": None}
     else:
         row["skip_reason"] = refusal.skip_reason
-        row["error_message"] = refusal.reason if refusal.skip_reason in SAID else None
+        row["error_message"] = (refusal.reason or None) if refusal.skip_reason in SAID else None
     return first(connection, Run, insert_once(connection.dialect.name, RUN), row)
 
 

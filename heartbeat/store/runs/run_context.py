@@ -1,6 +1,7 @@
 """What is known when a run is opened, for its first message: in one statement, and one more if there are memories."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -57,9 +58,15 @@ def _first(query: Select[Any], most: int) -> Select[Any]:
 BEFORE = union_all(_newest("success", MAX_ANSWERS), _newest("error", 1), _newest("cancelled", 1), _open_findings())
 
 
-def opening_of(
-    connection: Connection, heartbeat: Heartbeat, has_memories: bool, now: datetime, tools: Sequence[str] = ()
-) -> str:
+@dataclass(frozen=True)
+class Told:
+    """What is known from elsewhere: what was seen at the gate, and sentences about tools (see `RunContext`)."""
+
+    gate: str = ""
+    tools: Sequence[str] = ()
+
+
+def opening_of(connection: Connection, heartbeat: Heartbeat, has_memories: bool, now: datetime, told: Told) -> str:
     """The text before the prompt. A heartbeat that never ran has no past to look up."""
     rows: Sequence[Any] = ()
     if heartbeat.last_executed_at is not None:
@@ -72,5 +79,5 @@ def opening_of(
             connection, MemoryOwner(heartbeat.bot_id, heartbeat.member_id), heartbeat.prompt, MOST_MEMORIES
         )
         memories = [(memory.uuid, memory.text) for memory in recalled]
-    expected = instructions(heartbeat.expect)
-    return compose(RunContext(earlier, findings, memories, tools, expected), now, heartbeat.timezone)
+    context = RunContext(earlier, findings, memories, told.tools, instructions(heartbeat.expect), told.gate)
+    return compose(context, now, heartbeat.timezone)

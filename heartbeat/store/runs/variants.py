@@ -92,6 +92,12 @@ def take_variant(connection: Connection, run_uuid: str | None) -> Variant | None
     return first(connection, Variant, TAKE, {"key": run_uuid}) if run_uuid else None
 
 
+def is_replay(connection: Connection, run_uuid: str | None) -> bool:
+    """Whether what was promised for this log id is a replay: it is told what the run was told that it replays."""
+    replays = select(VARIANT.c.run_uuid).where(VARIANT.c.run_uuid == run_uuid, VARIANT.c.replay_of.is_not(None))
+    return connection.execute(replays).first() is not None
+
+
 def varied(variant: Variant | None, heartbeat: Heartbeat, bot: Bot) -> tuple[Heartbeat, Bot]:
     """Return both as the variant has them; the rows stay as they are."""
     changes = variant.changes if variant else {}

@@ -1,0 +1,31 @@
+"""Look at the gate of a heartbeat, and open the run if there is news."""
+
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+from activities.heartbeating import heartbeating
+from activities.runs import RunActivities
+from heartbeat.domain.contracts import OpenRunInput, OpenRunResult
+from heartbeat.gates.looking import GateReader
+
+# A look counts only if the gate, and the value that it is compared with, are the same when the run is opened.
+MOST_LOOKS = 3
+
+
+class GateActivities:
+    """What is done before a tick of a heartbeat that has a gate."""
+
+    def __init__(self, runs: RunActivities, reader: GateReader) -> None:
+        self._runs = runs
+        self._reader = reader
+
+    @activity.defn
+    async def look_at_gate(self, opening: OpenRunInput) -> OpenRunResult:
+        """Claim the tick after a look at the gate. A look that is lost with its worker is made again: it only reads."""
+        async with heartbeating():
+            opened, looks = await self._runs.claim(opening), 0
+            while opened.question is not None and looks < MOST_LOOKS:
+                opened, looks = await self._runs.claim(opening, await self._reader.look(opened.question)), looks + 1
+        if opened.question is None:
+            return self._runs.result(opened)
+        raise ApplicationError("the gate was changed again and again while it was looked at")

@@ -1,0 +1,60 @@
+"""A look at a gate: its source is read and compared with the accepted value. Nothing is written."""
+
+import asyncio
+import logging
+
+from heartbeat.domain.gates import Answer, Look, look_of
+from heartbeat.egress.client import Resolve, look_up
+from heartbeat.secrets.gates import open_gate_headers
+from heartbeat.secrets.keyring import CannotOpen, Keyring
+from heartbeat.settings import Settings
+from heartbeat.store.database import Database
+from heartbeat.store.heartbeats.gates import GateQuestion
+from heartbeat.store.tools.toolset import toolset
+from heartbeat.tool_servers.refreshing import Refresher
+
+# However long a call of the tool may take in a run.
+MOST_SECONDS = 60
+UNREADABLE = "The headers of the gate cannot be opened here; the operator's log says why."
+
+log = logging.getLogger(__name__)
+
+
+class GateReader:
+    """Looks at gates, for a worker before a tick and for a person who wants to see what is there now."""
+
+    def __init__(
+        self, database: Database, settings: Settings, refresher: Refresher | None = None, resolve: Resolve = look_up
+    ) -> None:
+        self._database = database
+        self._settings = settings
+        self._refresher = refresher
+        self._resolve = resolve
+        self._keyring = Keyring.from_settings(settings)
+
+    async def look(self, question: GateQuestion) -> Look:
+        """Read the source, for a minute at most, and say what it came to."""
+        answer = await (self._ask_tool(question) if question.gate["tool"] else self._read_address(question))
+        # In a thread: what changed in a long text takes a moment to find.
+        return await asyncio.to_thread(look_of, question.gate, question.accepted, answer)
+
+    async def _read_address(self, question: GateQuestion) -> Answer:
+        # The HTTP client is loaded here: an idle worker stays small.
+        from heartbeat.gates.address import address_answer
+
+        try:
+            headers = open_gate_headers(self._keyring, question.gate["id"], question.sealed_headers)
+        except CannotOpen as problem:
+            log.error("%s", problem)
+            return Answer(failure=UNREADABLE)
+        return await address_answer(question.gate, headers, question.accepted, self._settings, self._resolve)
+
+    async def _ask_tool(self, question: GateQuestion) -> Answer:
+        from heartbeat.gates.tools import tool_answer
+
+        tools = await self._database.read(toolset, question.bot_id, question.member_id)
+        try:
+            async with asyncio.timeout(MOST_SECONDS):
+                return await tool_answer(question.gate, tools, self._settings, self._keyring, self._refresher)
+        except TimeoutError:
+            return Answer(failure=f"{question.gate['tool']} did not answer within {MOST_SECONDS} s.")
