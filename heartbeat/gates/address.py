@@ -75,9 +75,9 @@ def _value(body: bytes, kind: str, charset: str | None, select: str | None, addr
     """Raises `Unusable`."""
     if not READABLE.fullmatch(kind) and not (kind in UNKNOWN_KINDS and b"\0" not in body):
         if select is not None:
-            raise Unusable(f"It is {kind or 'no text'}, in which nothing can be selected.")
+            raise Unusable(f"It is {kind or 'unknown'}, in which nothing can be selected.")
         # Of what is no text it can be told that it changed.
-        return f"{kind or 'no text'}, {len(body):,} bytes, SHA-256 {sha256(body).hexdigest()}"
+        return f"{kind or 'unknown'}, {len(body):,} bytes, SHA-256 {sha256(body).hexdigest()}"
     text = body_text(body, kind, charset)
     return page_value(text, address, select) if kind in HTML else text_value(text, select)
 

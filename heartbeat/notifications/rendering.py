@@ -51,6 +51,10 @@ QUALITY = (
     "it was as good as before."
 )
 MODEL = "You are told once it answers again, and of no other heartbeat that asks it meanwhile."
+WITHOUT_GATE = {
+    "run": "Until it can be read again, each tick runs without knowing of a change.",
+    "skip": "Until it can be read again, each tick is skipped.",
+}
 WITHOUT_LINK = "Decide on the dashboard's page Approvals, or with POST /v1/bot/approval/decide"
 
 
@@ -265,8 +269,7 @@ def _who_waits(heartbeats: int) -> str:
 
 
 def _gate_failed(part: MessagePart, data: dict[str, Any]) -> Rendered:
-    until = "It is skipped" if data["on_error"] == "skip" else "It runs all the same"
-    body = f"{data['message']}\n{until} until that can be read again."
+    body = f"{data['message']}\n{WITHOUT_GATE[data['on_error']]}"
     return Rendered(f"{_heartbeat_name(part)}: its gate {data['source']} cannot be read", body, "normal")
 
 

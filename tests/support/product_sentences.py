@@ -54,6 +54,7 @@ SPEAKING = (
     "heartbeat/domain/pauses.py",
     "heartbeat/domain/tool_risks.py",
     "heartbeat/egress/*.py",
+    "heartbeat/gates/*.py",
     "heartbeat/notifications/*.py",
     "heartbeat/notifications/channels/*.py",
     "heartbeat/secrets/keyring.py",
@@ -70,6 +71,7 @@ SPEAKING = (
     "heartbeat/store/runs/approvals.py",
     "heartbeat/store/runs/closing.py",
     "heartbeat/store/runs/parks.py",
+    "heartbeat/store/runs/gates.py",
     "heartbeat/store/runs/ratings.py",
     "heartbeat/store/runs/variants.py",
     "heartbeat/store/tools/servers.py",
@@ -92,10 +94,12 @@ OTHERS = {
     "Value error,",
     "another method",
     "application/json, text/event-stream",
+    "application/json, text/html;q=0.9, application/xhtml+xml;q=0.9, */*;q=0.8",
     "cancelled over the API",
     "content type",
     "data: [DONE]",
     "there is no notification {uuid}",
+    "{kind}, {body} bytes, SHA-256 {body2}",
     "{utc} UTC",
 }
 BLANK = re.compile(r"\{\w+\}")

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from sqlalchemy import update
 from temporalio import activity
@@ -19,14 +20,16 @@ from temporalio.testing import ActivityEnvironment
 
 import worker
 from heartbeat.domain.cadence.tasks import TaskSchedule
-from heartbeat.domain.contracts import NOTIFY, UPKEEP, ActResult, CloseRunResult, DeliveryResult
+from heartbeat.domain.contracts import AGENT_RUN, NOTIFY, UPKEEP, ActResult, CloseRunResult, DeliveryResult, RunRequest
+from heartbeat.domain.gates import Gate
 from heartbeat.domain.ids import new_id
+from heartbeat.store.heartbeats.gate_columns import gate_columns
 from heartbeat.store.heartbeats.probes import probe_id
 from heartbeat.store.heartbeats.tasks import NewTask, create
 from heartbeat.store.notifications.events import record_missed_ticks
 from heartbeat.store.rows import columns
 from heartbeat.store.tables.heartbeats import Heartbeat
-from heartbeat.temporal.runs import manual_workflow_id, start_manual_run, start_notify, tick_id
+from heartbeat.temporal.runs import manual_workflow_id, start_gated_run, start_manual_run, start_notify, tick_id
 from tests.support.acting import book, connect
 from tests.support.approvals import decided, waiting
 from tests.support.databases import ON_SQLITE
@@ -35,6 +38,8 @@ from tests.support.histories import HISTORIES
 from tests.support.model_server import ModelServer, Reply, asks, fails, says
 from tests.support.parked_runs import RUN, capped, parked
 from tests.support.patience import until
+from tests.support.peer import Peer
+from tests.support.peer import says as page
 from tests.support.receiver import Receiver
 from tests.support.receiver import says as answers
 from tests.support.scripted_run import (
@@ -181,6 +186,25 @@ async def test_deliveries(working: World, model: ModelServer, receiver: Receiver
     await record_run(working, "child_start")
     [notification] = await settled(working, 1)
     await record(working.client, "delivered", notification.uuid)
+
+
+@ON_SQLITE
+async def test_gates(working: World, model: ModelServer, receiver: Receiver) -> None:
+    await target(working, receiver)
+    model.script(says("One is open."))
+    async with Peer({"*": page(status="503 Service Unavailable")}) as source:
+        gate = gate_columns(Gate.model_validate({"url": source.url(), "on_error": "skip"}), None)
+        await working.database.write(lambda c: c.execute(update(columns(Heartbeat)).values(**gate)))
+        gated = await working.row()
+        start = partial(start_gated_run, working.client, working.settings, gated, working.bot.name)
+        await record(working.client, "gate_failed", (await start("log_failed")).id)
+        source.answers = {"*": page()}
+        await record(working.client, "gate_with_news", (await start("log_news")).id)
+        # As a schedule of before the gate starts it.
+        request = RunRequest(gated.uuid, 0, tick=datetime.now(UTC).replace(second=0, microsecond=0).isoformat())
+        queue = working.settings.task_queue
+        handle = await working.client.start_workflow(AGENT_RUN, request, id=f"{gated.uuid}-tick", task_queue=queue)
+        await record(working.client, "gate_of_an_older_schedule", handle.id)
 
 
 class LeapingClock:

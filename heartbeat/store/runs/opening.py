@@ -110,10 +110,8 @@ def open_run(connection: Connection, claim: TickClaim, limits: RunLimits, now: d
     if claim.trigger == "schedule":
         claim = replace(claim, scheduled_for=_newest_due(connection, heartbeat, claim, now))
     gate = gate_of(connection, claim, heartbeat, now)
-    if gate is not None and gate.reading_id is None:
-        # What is in the way of a tick anyhow spares the look.
-        if claim.trigger != "schedule" or _refuse_tick(connection, claim, heartbeat, now) is None:
-            return Opening(None, question=gate.question)
+    if gate is not None and gate.reading_id is None and not _is_refused(connection, claim, heartbeat, now):
+        return Opening(None, question=gate.question)
     if claim.dry_run:
         claim = replace(claim, variant=take_variant(connection, claim.run_uuid))
     candidate = candidate_of(connection, claim, heartbeat, others, limits, now)
@@ -171,6 +169,11 @@ def _refuse(connection: Connection, candidate: RunCandidate) -> Refusal | None:
     if (skip_reason := why_skipped(claim, heartbeat)) is not None:
         return Refusal(skip_reason, why_in_words(claim))
     return None
+
+
+def _is_refused(connection: Connection, claim: TickClaim, heartbeat: Heartbeat, now: datetime) -> bool:
+    """Whether a tick comes to nothing, whatever a look at its gate would say."""
+    return claim.trigger == "schedule" and _refuse_tick(connection, claim, heartbeat, now) is not None
 
 
 def _refuse_by_hold(connection: Connection, candidate: RunCandidate) -> Refusal | None:

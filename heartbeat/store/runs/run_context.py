@@ -79,5 +79,5 @@ def opening_of(connection: Connection, heartbeat: Heartbeat, has_memories: bool,
             connection, MemoryOwner(heartbeat.bot_id, heartbeat.member_id), heartbeat.prompt, MOST_MEMORIES
         )
         memories = [(memory.uuid, memory.text) for memory in recalled]
-    context = RunContext(earlier, findings, memories, told.tools, instructions(heartbeat.expect), told.gate)
+    context = RunContext(earlier, findings, memories, told.tools, told.gate, instructions(heartbeat.expect))
     return compose(context, now, heartbeat.timezone)
