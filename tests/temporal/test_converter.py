@@ -83,9 +83,10 @@ def test_an_earlier_version_finds_every_field_under_its_old_name() -> None:
     request = RunRequest("hb_1", 7, "manual", "log_1", dry_run=True)
     old_request = {"heartbeat": "hb_1", "version": 7, "trigger": "manual", "run": "log_1", "tick": None}
     old_request["dry_run"] = True
-    assert written(OpenRunInput(request, "workflow", "attempt", None))["request"] == old_request
-    # To the byte, or an upgrade would find every schedule changed and put it again.
-    assert CONVERTER.to_payload(request) == DataConverter.default.payload_converter.to_payload(old_request)
+    assert written(OpenRunInput(request, "workflow", "attempt", None))["request"] == old_request | {"gated": False}
+    # What came later has its default, or an upgrade would find every schedule changed and put it again.
+    before = DataConverter.default.payload_converter.to_payload(old_request)
+    assert CONVERTER.from_payload(before, RunRequest) == request
     opened = written(OpenRunResult(False, "log_1", "over budget", schedule_changed=True))
     assert {name: opened[name] for name in ("go", "run", "why", "sync")} == {
         "go": False,
