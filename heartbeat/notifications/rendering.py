@@ -270,12 +270,12 @@ def _who_waits(heartbeats: int) -> str:
 
 def _gate_failed(part: MessagePart, data: dict[str, Any]) -> Rendered:
     body = f"{data['message']}\n{WITHOUT_GATE[data['on_error']]}"
-    return Rendered(f"{_heartbeat_name(part)}: its gate {data['source']} cannot be read", body, "normal")
+    return Rendered(f"{heartbeat_name(part)}: its gate {data['source']} cannot be read", body, "normal")
 
 
 def _gate_recovered(part: MessagePart, data: dict[str, Any]) -> Rendered:
     body = f"It could not be read since {_when(part, data['since'])}."
-    return Rendered(f"{_heartbeat_name(part)}: its gate {data['source']} can be read again", body, "low")
+    return Rendered(f"{heartbeat_name(part)}: its gate {data['source']} can be read again", body, "low")
 
 
 RENDERERS: dict[str, Callable[[MessagePart, dict[str, Any]], Rendered]] = {
