@@ -60,7 +60,8 @@ def _runs(connection: Connection, heartbeat: Heartbeat, text: str) -> Run:
     """Runs that ended in every way, with their steps; returns one that succeeded."""
     words = {"prompt": text, "instruction": text, "opening": text, "model": text}
     report = {"title": text, "summary": text, "status": "attention", "severity": "warning", "fingerprint": text}
-    run = a_run(connection, heartbeat, **words, response=text, report=report, paused_tools=[text])
+    rating = {"liked": False, "rating_note": text, "rated_by": text, "rated_at": NOW}
+    run = a_run(connection, heartbeat, **words, response=text, report=report, paused_tools=[text], **rating)
     arguments = json.dumps({text: text})
     past_runs.a_step(connection, run.uuid, 1, answer=text, model=text)
     past_runs.a_step(connection, run.uuid, 2, kind="tool", name=text, call_id=text, arguments=arguments, answer=text)
