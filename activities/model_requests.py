@@ -14,6 +14,7 @@ from heartbeat.agents.prompt import ModelTurn, ToolTurn
 from heartbeat.agents.tools.definitions import OfferedTool
 from heartbeat.domain.first_message import first_message
 from heartbeat.settings import Settings
+from heartbeat.store.runs.conduct import REPORT
 from heartbeat.store.runs.steps import NewStep, ToolCall, Transcript
 from heartbeat.store.tables.runs import Step
 
@@ -83,11 +84,10 @@ def _repeats_invalid_calls(steps: Sequence[Step], calls: Sequence[RequestedCall]
 
 
 def _progress(steps: Sequence[Step], tools: Sequence[OfferedTool]) -> Progress:
-    """What was said and done in the steps so far; in a rehearsal what was written down counts as done."""
-    acting = {tool.name for tool in tools if tool.acts or tool.name == "report"}
+    """What was done in the steps so far; in a rehearsal what was written down counts as done."""
+    acting = {tool.name for tool in tools if tool.acts or tool.name == REPORT}
     names = [step.name for step in steps if step.kind == "tool" and step.failure_code in (None, "rehearsed")]
-    said = any(step.kind == "model" and step.answer for step in steps)
-    return Progress(said, bool(names), any(name in acting for name in names))
+    return Progress(any(name in acting for name in names), REPORT in names)
 
 
 def _turn(step: Step, model: str) -> ModelTurn | ToolTurn:

@@ -11,6 +11,7 @@ from pydantic_core import PydanticSerializationError
 
 from heartbeat.agents.bodies.shapes import TokenUsage
 from heartbeat.agents.failures import ModelFailure
+from heartbeat.agents.non_answers import only_announces, refuses
 from heartbeat.agents.prompt import ModelTurn, ToolTurn
 from heartbeat.agents.tools.definitions import OfferedTool
 from heartbeat.agents.written_calls import written_call
@@ -27,11 +28,10 @@ BYTES_PER_TOKEN = 4
 
 @dataclass(frozen=True)
 class Progress:
-    """What a run's agent has said and done so far: any words, a tool call that succeeded, one that also acts."""
+    """What a run's agent has done so far: a tool call that succeeded and acts, and its report."""
 
-    said: bool = False
-    called: bool = False
     acted: bool = False
+    reported: bool = False
 
 
 @dataclass(frozen=True)
@@ -136,14 +136,22 @@ def _failure(request: CompletionRequest, text: str, response: ModelResponse) -> 
     model, progress, finish = request.model, request.progress, response.finish_reason
     if finish == "content_filter":
         return "model_refused", f"{model}: the provider's filter refused this request; change the prompt."
-    if finish == "length" and not progress.acted:
+    if finish == "length" and not progress.reported:
         if text:
             return "cut_off", _cut_off(request, response)
         return "empty_answer", f"{model} used up its reply before it said anything; {RAISE_LIMIT}"
-    # Having said everything through its tools, an agent ends its turn with nothing.
-    if text or progress.said or progress.called:
-        return None, None
-    return "empty_answer", f"{model} gave an empty answer; change the prompt or the model."
+    if not text:
+        # Having done everything through its tools, an agent ends its turn with nothing.
+        said_nothing = f"{model} gave an empty answer; change the prompt or the model."
+        return (None, None) if progress.acted else ("empty_answer", said_nothing)
+    if refuses(text):
+        return "model_refused", f"{model} declined, and said no more than that; change the prompt or the model."
+    if request.tools and not progress.reported and only_announces(text):
+        return (
+            "only_announced",
+            f"{model} only said what it would do next; change the prompt or the model.",
+        )
+    return None, None
 
 
 def _cut_off(request: CompletionRequest, response: ModelResponse) -> str:

@@ -8,6 +8,13 @@ NOT_DONE = (
     "This run does not count as done yet. {missing} What you said is kept. Do now what is missing; if that cannot be "
     "done, say why."
 )
+# What is told of an answer that is none, by its code.
+NO_ANSWER = {
+    "empty_answer": "Your last answer was empty. If there is more to do, do it now; if you are done, say in words what "
+    "came of it.",
+    "only_announced": "You said what you would do next, but nothing was done: a run ends with an answer that calls no "
+    "tool. Do it now by calling the tools; if you are done, say in words what came of it.",
+}
 
 
 def instructions(expect: Mapping[str, Any] | None) -> str:

@@ -2,7 +2,7 @@
 
 A newly seen shape is a new file: `status`, `headers` and `body` (or `text`) of the response, and what it must come to:
 `text`, `calls` and tokens of an answer, or the `code` of a failure with some of its `words`, the `wait`, and the tokens
-that were paid for all the same.
+that were paid for all the same. `tools` are those that the model is offered.
 """
 
 import json
@@ -15,6 +15,7 @@ import pytest
 from heartbeat.agents.client import ProviderClients
 from heartbeat.agents.completion import Completion, CompletionRequest
 from heartbeat.agents.failures import ModelFailure
+from heartbeat.agents.tools.definitions import OfferedTool
 from tests.support.providers import CORPUS, MODELS, OF_LIBRARIES, settings_for
 from tests.support.raw_provider import RawProvider
 
@@ -47,7 +48,8 @@ async def test_an_answer_comes_to_what_it_means(
 ) -> None:
     before = provider.requests
     provider.respond(shape.get("status", 200), shape.get("headers", {}), shape.get("text", shape.get("body")))
-    request = CompletionRequest(MODELS[dialect], "Be brief.", "Look at the queue.", 500)
+    tools = [OfferedTool(name, "Look.", {"type": "object", "properties": {}}) for name in shape.get("tools", ())]
+    request = CompletionRequest(MODELS[dialect], "Be brief.", "Look at the queue.", 500, tools=tools)
     expected = shape["expect"]
     try:
         completion = await clients.complete(request)

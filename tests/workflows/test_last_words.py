@@ -39,6 +39,26 @@ ENDS: dict[str, tuple[list[Reply], tuple[Any, ...]]] = {
         [beside("Looking.", asks(("remember", MEMORY))), says("All quiet.")],
         ("success", None, "All quiet.", False),
     ),
+    "nothing, and words when it was told so": (
+        [asks(("no_such_tool", {})), EMPTY, says("Nothing found.")],
+        ("success", None, "Nothing found.", False),
+    ),
+    "an announcement, and another one": (
+        [says("I'll check it now."), says("I will check the queue."), asks(("report", REPORT)), says("Done.")],
+        ("error", "only_announced", "I will check the queue.", False),
+    ),
+    "an announcement, and then the work": (
+        [says("Let me check the queue."), asks(("report", REPORT)), says("I'll check the next one now.")],
+        ("success", None, "I'll check the next one now.", False),
+    ),
+    "declined": (
+        [says("I'm sorry, but I can't assist with that.")],
+        ("error", "model_refused", "I'm sorry, but I can't assist with that.", False),
+    ),
+    "cut off after a call, without a report": (
+        [asks(("remember", MEMORY)), says("I have rem", finish="length")],
+        ("error", "cut_off", "I have rem", True),
+    ),
     "nothing after a call that failed": (
         [asks(("no_such_tool", {})), EMPTY],
         ("error", "empty_answer", None, False),

@@ -59,6 +59,7 @@ class StepNode:
     took: str
     bar: StepBar
     failure: str | None
+    reminder: str | None = None
     calls: list["StepNode"] = field(default_factory=list)
 
 
@@ -130,6 +131,7 @@ def _step(step: Step, charged: int, times: RunTimes) -> StepNode:
         took=formats.took(step.duration_ms) if step.state == "done" else "",
         bar=times.bar(step),
         failure=None if rehearsed else translate(step.failure or "") or step.failure_code,
+        reminder=step.reminder,
     )
 
 

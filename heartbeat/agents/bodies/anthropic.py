@@ -15,6 +15,9 @@ STOPS = {
     "tool_calls": "tool_use",
     "refusal": "refusal",
     "content_filter": "refusal",
+    "content_filtered": "refusal",
+    "guardrail_intervened": "refusal",
+    "safety": "refusal",
     "pause_turn": "pause_turn",
 }
 # Blocks that go back as they came, with what each must have: thoughts are signed.

@@ -10,7 +10,10 @@ FINISHES = {
         *("length", "max_tokens", "max_output_tokens", "model_length", "token_limit"),
         *("model_context_window_exceeded", "context_window_exceeded"),
     },
-    "content_filter": {"content_filter", "content-filter", "safety", "refusal", "sensitive", "recitation", "blocked"},
+    "content_filter": {
+        *("content_filter", "content-filter", "content_filtered", "safety", "refusal", "sensitive", "recitation"),
+        *("blocked", "prohibited_content", "blocklist", "spii", "guardrail_intervened", "model_armor"),
+    },
     "tool_calls": {"tool_calls", "tool_call", "tool_use", "function_call"},
 }
 UNNAMED = "unnamed"

@@ -1,10 +1,11 @@
 """Answers with which a run cannot end yet: its model is told once what is missing, and is asked again."""
 
 from dataclasses import dataclass
+from typing import Protocol
 
 from sqlalchemy import Connection, bindparam, exists, select
 
-from heartbeat.domain.reminders import NOT_DONE
+from heartbeat.domain.reminders import NO_ANSWER, NOT_DONE
 from heartbeat.store.rows import columns
 from heartbeat.store.runs.conduct import missing
 from heartbeat.store.tables.runs import Run, Step
@@ -22,30 +23,55 @@ REMINDED = select(
 )
 
 
+class LastAnswer(Protocol):
+    """An answer that calls no tool, not written yet: its number, its words, and why it is of no use, if it is not."""
+
+    @property
+    def number(self) -> int: ...
+    @property
+    def answer(self) -> str: ...
+    @property
+    def failure_code(self) -> str | None: ...
+    @property
+    def failure(self) -> str | None: ...
+    @property
+    def cut(self) -> bool: ...
+
+
 @dataclass(frozen=True)
 class Reminder:
-    """Why an answer is no end, as a code and in words, and what the model is told of it."""
+    """Why an answer is no end, as a code and in words, and what the model is told of it.
+
+    `steps_more` is how many steps what it is told to do takes at least.
+    """
 
     code: str
     failure: str
     words: str
+    steps_more: int = 1
 
 
-def reminder_for(
-    connection: Connection, run: Run, number: int, answer: str, failure_code: str | None
-) -> Reminder | None:
-    """What the model is told after `answer`, its step `number`, with which the run would end; `None`: it may end."""
-    if failure_code is not None or not run.expect or _failed_as_reported(run):
+def reminder_for(connection: Connection, run: Run, last: LastAnswer) -> Reminder | None:
+    """What the model is told after the answer with which the run would end; `None`: it may end."""
+    reminder = _of_no_answer(last) if last.failure_code else _of_expectation(connection, run, last.answer)
+    if reminder is None or last.number + reminder.steps_more > run.max_steps:
         return None
-    sentences = missing(connection, run, answer)
-    if not sentences or number + STEPS_MORE > run.max_steps or _was_reminded(connection, run, UNVERIFIED):
+    is_told = connection.execute(REMINDED, {"run": run.id, "code": reminder.code}).scalar_one()
+    return None if is_told else reminder
+
+
+def _of_no_answer(last: LastAnswer) -> Reminder | None:
+    """Of an answer that is none; one that was cut off would be so again."""
+    code, failure = last.failure_code or "", last.failure or ""
+    return Reminder(code, failure, NO_ANSWER[code]) if code in NO_ANSWER and not last.cut else None
+
+
+def _of_expectation(connection: Connection, run: Run, answer: str) -> Reminder | None:
+    if not run.expect or _failed_as_reported(run):
         return None
-    return Reminder(UNVERIFIED, " ".join(sentences), NOT_DONE.format(missing=" ".join(sentences)))
+    sentences = " ".join(missing(connection, run, answer))
+    return Reminder(UNVERIFIED, sentences, NOT_DONE.format(missing=sentences), STEPS_MORE) if sentences else None
 
 
 def _failed_as_reported(run: Run) -> bool:
     return run.report is not None and run.report.get("outcome") == "failed"
-
-
-def _was_reminded(connection: Connection, run: Run, code: str) -> bool:
-    return connection.execute(REMINDED, {"run": run.id, "code": code}).scalar_one()

@@ -158,7 +158,7 @@ def settle_step(
     """
     reserved = reserved_run(connection, run_uuid, step.number)
     run, usage = reserved[0], step.usage
-    if not step.calls and (reminder := reminder_for(connection, run, step.number, step.answer, step.failure_code)):
+    if not step.calls and (reminder := reminder_for(connection, run, step)):
         step = replace(step, failure_code=reminder.code, failure=reminder.failure, reminder=reminder.words)
     record_attempt(connection, run.id, usage, "answered", now)
     stored = first(connection, Step, insert_once(connection.dialect.name, STEP), _answer(run.id, step, now))
