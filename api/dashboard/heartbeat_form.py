@@ -131,6 +131,7 @@ def task_values_of(form: Form) -> dict[str, Any]:
         "schedule_type": schedule_type,
         "schedule_config": config,
         "timezone": form.get("timezone"),
+        "max_credits_per_run": form.get("max_credits_per_run") or None,
         "model": form.get("model") or None,
         "fallback_models": fallback_models(form),
         "gate": _gate_or_none(form),

@@ -16,7 +16,7 @@ from heartbeat.domain.cadence.tasks import TaskSchedule, from_cadence
 from heartbeat.domain.expectations import ExpectationField
 from heartbeat.domain.field_types import Positive, Text, Words
 from heartbeat.domain.gates import Gate, GateField, shown_gate
-from heartbeat.domain.heartbeat_fields import GATE, FallbackModels, Model, Prompt, TimeZone
+from heartbeat.domain.heartbeat_fields import GATE, FallbackModels, Model, Prompt, RunCap, TimeZone
 from heartbeat.store.heartbeats.tasks import Models, NewTask, made_by, status
 from heartbeat.store.heartbeats.tick_accounting import cadence_of
 from heartbeat.store.projects.access import Access
@@ -48,6 +48,7 @@ class CreateTask(OfBot):
     max_executions: Positive | None = Field(
         None, description="It is done after so many runs; null has no end.", examples=[4]
     )
+    max_credits_per_run: RunCap = None
     model: Model = None
     fallback_models: FallbackModels = []
     expect: ExpectationField = Field(
@@ -71,6 +72,7 @@ class CreateTask(OfBot):
             gate=self.gate,
             models=Models(self.model, self.fallback_models),
             expect=self.expect,
+            max_credits_per_run=self.max_credits_per_run,
         )
 
 
@@ -107,6 +109,7 @@ class TaskObject(ScheduledObject):
     timezone: str = Field(description="An IANA name.", examples=["Europe/Berlin"])
     max_executions: int | None = Field(description="It is done after so many runs; null has no end.", examples=[4])
     gate: Gate | None = Field(description=GATE, examples=[None])
+    max_credits_per_run: RunCap
     model: Model
     fallback_models: FallbackModels
     expect: ExpectationField = Field(
@@ -158,6 +161,7 @@ def show_task(
         "timezone": task.timezone,
         "max_executions": task.max_executions,
         "gate": shown_gate(task.gate),
+        "max_credits_per_run": task.max_credits_per_run,
         "model": task.model,
         "fallback_models": task.fallback_models,
         "expect": task.expect,

@@ -79,6 +79,16 @@ FallbackModels = Annotated[
 ]
 
 
+RunCap = Annotated[
+    CreditBudget | None,
+    Field(
+        description="The most credits of one run; before a step that could pass it, the run waits for a person. Null: "
+        "the plan's.",
+        examples=[50],
+    ),
+]
+
+
 class PublishedFields(BaseModel):
     """The fields of the published API."""
 
@@ -140,12 +150,7 @@ class HeartbeatFields(PublishedFields):
         "error.",
         examples=[20],
     )
-    max_credits_per_run: CreditBudget | None = Field(
-        None,
-        description="The most credits of one run; before a step that could pass it, the run waits for a person. Null: "
-        "the plan's.",
-        examples=[50],
-    )
+    max_credits_per_run: RunCap = None
     approval_timeout_hours: Annotated[int, Field(ge=1, le=720), WHOLE] = Field(
         24,
         description="A tool call that waits for a person's approval counts as denied after so many hours, and a "

@@ -64,8 +64,9 @@ async def described(api: Api, task: dict[str, Any]) -> Any:
 
 async def test_a_cancelled_task_is_over_and_its_schedule_gone(api: Api) -> None:
     bot = await api.bot()
-    task = await create(api, bot, max_executions=3)
+    task = await create(api, bot, max_executions=3, max_credits_per_run=40)
     assert (task["status"], task["schedule"], task["max_executions"]) == ("active", "At 09:00, UTC", 3)
+    assert task["max_credits_per_run"] == 40
     other = await create(api, bot)
     which = {"bot_id": bot["id"], "task_id": task["uuid"]}
     answer = await api.post("/task/cancel", **which)

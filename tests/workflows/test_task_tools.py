@@ -42,13 +42,14 @@ async def made(world: World) -> list[Heartbeat]:
 
 
 async def test_an_agent_schedules_a_task(working: World, model: ModelServer) -> None:
-    await change(working, Heartbeat, timezone="Europe/Rome", credit_budget=500, max_steps=7)
+    await change(working, Heartbeat, timezone="Europe/Rome", credit_budget=500, max_credits_per_run=90, max_steps=7)
     model.script(asks(call(description="For the board")), says("It is arranged."))
     log = await working.run_once()
     [task] = await made(working)
     assert (task.label, task.prompt, task.description) == ("Quarter end", "Send the figures.", "For the board")
     assert (task.made_by_run_id, task.depth, task.max_executions) == (log.id, 1, 1)
     assert (task.timezone, task.credit_budget, task.max_steps) == ("Europe/Rome", 500, 7)
+    assert task.max_credits_per_run == 90
     assert task.run_at is not None
     assert timedelta(minutes=60) <= task.run_at - log.started_at < timedelta(minutes=61)
     [(_, said)] = told(model.requests[1])

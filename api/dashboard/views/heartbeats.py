@@ -143,9 +143,10 @@ def state(row: Heartbeat) -> str:
 
 
 def spent(row: Heartbeat, period: Period) -> BudgetView:
-    """Show what a heartbeat used of its budget in this period."""
+    """Show what a heartbeat used of its budget in this period, and of what a person gave it on top."""
     used = row.period_credits if row.period_start == period[0] else 0
-    budget = row.credit_budget
+    granted = row.period_granted if row.period_start == period[0] else 0
+    budget = None if row.credit_budget is None else row.credit_budget + granted
     share = None if budget is None else min(100, 100 * used // budget) if budget else 100
     return BudgetView(used, budget, share, formats.day(period[1]))
 

@@ -57,8 +57,8 @@ class Models:
 class NewTask:
     """A task that is asked for. `max_executions` of `None` has no end, but `once` is once.
 
-    `gate_headers` are those that were sent with its gate. Without `models` it has those of what it is made for, or its
-    bot's.
+    `gate_headers` are those that were sent with its gate. Without `models` or `max_credits_per_run` it has those of
+    what it is made for, or its bot's and its plan's.
     """
 
     name: str
@@ -71,6 +71,7 @@ class NewTask:
     gate_headers: SealedHeaders | None = None
     models: Models | None = None
     expect: Mapping[str, Any] | None = None
+    max_credits_per_run: int | None = None
 
 
 @dataclass(frozen=True)
@@ -180,10 +181,11 @@ def insert_task(connection: Connection, owner: TaskOwner, task: NewTask, now: da
     require_heartbeats(owner.project, owner.plan, owner.bot)
     cadence = task_cadence(owner.project, owner.plan, task, now)
     _require_room(connection, owner)
-    models: dict[str, Any] = vars(task.models) if task.models else {}
+    own: dict[str, Any] = dict(vars(task.models)) if task.models else {}
+    if task.max_credits_per_run is not None:
+        own["max_credits_per_run"] = task.max_credits_per_run
     row = Heartbeat.model_construct(
-        **owner.columns,
-        **models,
+        **{**owner.columns, **own},
         expect=dict(task.expect) if task.expect else None,
         uuid=new_id("task"),
         type=TASK,

@@ -248,12 +248,14 @@ TASKS = [
 
 @pytest.mark.parametrize(("fields", "task"), TASKS)
 def test_what_ends_is_a_task(fields: Any, task: tuple[str, dict[str, Any], int | None]) -> None:
-    wanted = forms.request_of(typed(**fields, ends="after", max_executions="3"), PROJECT)
+    more = {"ends": "after", "max_executions": "3", "max_credits_per_run": "40"}
+    wanted = forms.request_of(typed(**fields, **more), PROJECT)
     assert wanted.configure is None
     assert wanted.task is not None
     new = wanted.task.new_task()
     assert (new.schedule.schedule_type, new.schedule.schedule_config, new.max_executions) == task
     assert (new.name, new.prompt, new.timezone) == ("Check the queue.", "Check the queue.", "UTC")
+    assert new.max_credits_per_run == 40
 
 
 def test_a_task_is_as_strict_at_its_fields() -> None:
