@@ -12,6 +12,7 @@ from heartbeat.store.database import Database
 from heartbeat.store.rows import columns, many
 from heartbeat.store.runs.runs import run_by_uuid
 from heartbeat.store.runs.steps import steps
+from heartbeat.store.tables.credits import DailyRollup
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.runs import Attempt, Run, Step
 from tests.support.activity_runs import ActivityRuns
@@ -126,6 +127,12 @@ async def test_a_model_that_stood_in_goes_on_and_is_paid_by_its_own_rate(
         (ATTEMPTS + 1, OTHER, "answered"),
     ]
     assert (run.credits_charged, run.credits_held) == (1 + 3 * 3, 0)
+    days = columns(DailyRollup)
+    by_model = select(days.c.model, days.c.success, days.c.credits, days.c.tokens).order_by(days.c.model)
+    assert database.read_now(lambda c: [tuple(row) for row in c.execute(by_model)]) == [
+        (OTHER, 0, 9, 450),
+        (OWN, 1, 1, 120),
+    ]
     assert database.read_now(audit) == []
 
 

@@ -297,3 +297,22 @@ async def test_without_the_bots_flag_nothing_is_configured(api: Api) -> None:
     answer = await api.post(CONFIGURE, bot_id=bot["id"], prompt="Check")
     assert error_of(answer, 403)["code"] == "heartbeat_not_enabled"
     assert error_of(await api.post(CONFIGURE, bot_id="bot_no", prompt="Check"), 404)["code"] == "bot_not_found"
+
+
+async def test_a_heartbeat_has_a_model_of_its_own_and_some_that_stand_in_for_it(api: Api) -> None:
+    bot = await api.bot()
+    heartbeat = await api.heartbeat(bot)
+    assert (heartbeat["model"], heartbeat["fallback_models"]) == (None, [])
+    changes = [
+        ({"model": "gpt-x", "fallback_models": ["a:b", " c:d", "a:b"]}, ("gpt-x", ["a:b", "c:d"])),
+        # Left out, or as tools without code leave it out.
+        ({"fallback_models": None}, ("gpt-x", ["a:b", "c:d"])),
+        ({"model": None, "fallback_models": "e:f, g:h"}, (None, ["e:f", "g:h"])),
+        ({"fallback_models": []}, (None, [])),
+    ]
+    for fields, after in changes:
+        answer = await api.post(CONFIGURE, bot_id=bot["id"], uuid=heartbeat["uuid"], prompt="Look.", **fields)
+        changed = answer.json()["heartbeat"]
+        assert (changed["model"], changed["fallback_models"]) == after, fields
+    answer = await api.post(CONFIGURE, bot_id=bot["id"], prompt="Look.", fallback_models=["a", "b", "c", "d"])
+    assert wrong_fields(answer) == ["fallback_models"]

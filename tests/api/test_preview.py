@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from sqlalchemy import select, update
 
 from heartbeat.store.rows import columns
@@ -82,6 +83,21 @@ async def test_a_bots_own_runs_tell_cost_and_duration(api: Api) -> None:
         "Its ticks come as close as a minute, but one run in twenty takes longer than 95 s: "
         "those ticks will be skipped as overlap."
     ]
+
+
+async def test_the_dearest_of_its_models_is_priced(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(api.settings.model_rates, "anthropic:*", 3)
+    dear = {"cron_pattern": "0 9 * * *", "model": "openai:m", "fallback_models": ["openai:n", "anthropic:claude-x"]}
+    seen = await previewed(api, **dear)
+    source = "the usual cost of the plan self_hosted (at the rate of anthropic:claude-x)"
+    assert (seen["credits_per_run"], seen["credits_per_run_from"]) == (6, source)
+    # It takes no tools, so it stands in for nobody who has some.
+    monkeypatch.setitem(api.settings.model_rates, "local:*", 9)
+    seen = await previewed(api, **{**dear, "fallback_models": "local:smollm2"})
+    assert seen["credits_per_run"] == 2
+    assert (await previewed(api, **{**dear, "fallback_models": "local:smollm2", "chat_mode": "ask"}))[
+        "credits_per_run"
+    ] == 18
 
 
 async def test_nothing_is_stored(api: Api) -> None:

@@ -42,7 +42,8 @@ class StepNode:
     """One model request with its `calls`, or one tool call; `what` is the model or the tool.
 
     `line` is what a call was asked with, or the start of what the model said. `answer` is what it came to,
-    whole, and `result` the start of a call's. A call has no tokens of its own: the request after it pays for it.
+    whole, and `result` the start of a call's. `fallback` says in place of which model it answered, and why. A call has
+    no tokens of its own: the request after it pays for it.
     """
 
     number: int
@@ -59,6 +60,7 @@ class StepNode:
     took: str
     bar: StepBar
     failure: str | None
+    fallback: str
     reminder: str | None = None
     calls: list["StepNode"] = field(default_factory=list)
 
@@ -124,13 +126,14 @@ def _step(step: Step, charged: int, times: RunTimes) -> StepNode:
         arguments=call,
         answer=step.answer,
         result=formats.start(step.answer, LINE) if is_tool else "",
-        state=_fallback(step) or ": ".join(filter(None, [_(state) if state else "", step.progress])),
+        state=": ".join(filter(None, [_(state) if state else "", step.progress])),
         input_tokens=step.input_tokens,
         output_tokens=step.output_tokens,
         credits=charged,
         took=formats.took(step.duration_ms) if step.state == "done" else "",
         bar=times.bar(step),
         failure=None if rehearsed else translate(step.failure or "") or step.failure_code,
+        fallback=_fallback(step),
         reminder=step.reminder,
     )
 

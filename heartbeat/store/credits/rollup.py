@@ -1,5 +1,6 @@
 """The daily numbers: what every ended or skipped run adds to those of its bot and of its heartbeat."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -16,14 +17,21 @@ ROLLUP, HEARTBEAT_DAY = columns(DailyRollup), columns(HeartbeatDay)
 
 SUMS = tuple(RunSums.model_fields)
 NOTHING = dict.fromkeys(SUMS, 0)
+NO_OTHERS: Mapping[str, Mapping[str, int]] = {}
 
 
 def add_to_day(
-    connection: Connection, heartbeat: Heartbeat, when: datetime, added: dict[str, int], model: str = ""
+    connection: Connection,
+    heartbeat: Heartbeat,
+    when: datetime,
+    added: dict[str, int],
+    model: str = "",
+    of_others: Mapping[str, Mapping[str, int]] = NO_OTHERS,
 ) -> None:
     """Add to the numbers of a day (in UTC): the heartbeat's, and its bot's with this model.
 
-    A run that began has its `duration_ms` in `added`; ticks that never ran have neither that nor a model.
+    `of_others` is what of that the models used that stood in for it. A run that began has its `duration_ms` in `added`;
+    ticks that never ran have neither that nor a model.
     """
     values: dict[str, Any] = {**NOTHING, **added, "day": f"{when:%Y-%m-%d}", "durations": "{}"}
     timed = "duration_ms" in added
@@ -33,8 +41,12 @@ def add_to_day(
     dialect = connection.dialect.name
     # The heartbeat's row first: nobody else waits for it, and the bot's is then held for a shorter time.
     connection.execute(_add(dialect, HEARTBEAT_DAY, timed), {**values, "heartbeat_id": heartbeat.id})
-    of_bot = {"bot_id": heartbeat.bot_id, "type": heartbeat.type, "model": model}
-    connection.execute(_add(dialect, ROLLUP, timed), {**values, **of_bot})
+    of_bot = {"bot_id": heartbeat.bot_id, "type": heartbeat.type}
+    own = {name: value - sum(other.get(name, 0) for other in of_others.values()) for name, value in added.items()}
+    # In one order, so that two runs that fell back from each other's model do not wait for each other.
+    for name, share in sorted({**of_others, model: {**values, **own}}.items()):
+        of_model = {**NOTHING, "day": values["day"], "durations": "{}", **share, "model": name}
+        connection.execute(_add(dialect, ROLLUP, timed and name == model), {**of_bot, **of_model})
 
 
 # Built once: putting such a statement together costs more than running it.

@@ -9,7 +9,7 @@ from heartbeat.domain import credits
 from heartbeat.store.credits.budgets import uses
 from heartbeat.store.credits.ledger import Charge, account_of, settle
 from heartbeat.store.notifications.budget_events import record_thresholds
-from heartbeat.store.rows import columns, insert_once, joined
+from heartbeat.store.rows import columns, insert_once, joined, many
 from heartbeat.store.tables.credits import Entry
 from heartbeat.store.tables.runs import Attempt, Run
 
@@ -41,6 +41,7 @@ NEWEST = (
     .order_by(ATTEMPT.c.step.desc(), ATTEMPT.c.attempt.desc())
     .limit(1)
 )
+CHARGES = select(ENTRY.c.step, ENTRY.c.kind, ENTRY.c.credits).where(ENTRY.c.run_id == bindparam("run"))
 CHARGE_RUN = (
     update(RUN)
     .where(RUN.c.id == bindparam("key"))
@@ -158,3 +159,19 @@ def failures(connection: Connection, run_id: int, step: int) -> tuple[StepFailur
 def last_provider_words(connection: Connection, run_id: int) -> str | None:
     """What the provider said at the newest attempt of a run, if that failed."""
     return connection.execute(NEWEST, {"run": run_id}).scalar()
+
+
+def spent_by_others(connection: Connection, run: Run) -> dict[str, dict[str, int]]:
+    """What the models that stood in for the run's own used of its tokens, credits and cost, by model."""
+    mine = select(ATTEMPT).where(ATTEMPT.c.run_id == run.id, ATTEMPT.c.model != run.model)
+    attempts = many(connection, Attempt, mine)
+    charged = {(row.step, row.kind): row.credits for row in connection.execute(CHARGES, {"run": run.id})}
+    spent: dict[str, dict[str, int]] = {}
+    for attempt in attempts:
+        of_model = spent.setdefault(attempt.model, dict.fromkeys(("tokens", "credits", "cost_nano_usd"), 0))
+        kind = "settle" if attempt.outcome == "answered" else f"failed-{attempt.attempt}"
+        # Of what a lost one used nothing was charged.
+        of_model["tokens"] += 0 if attempt.outcome == "lost" else attempt.input_tokens + attempt.output_tokens
+        of_model["credits"] += charged.get((attempt.step, kind), 0)
+        of_model["cost_nano_usd"] += attempt.cost_nano_usd
+    return spent

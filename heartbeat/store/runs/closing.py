@@ -22,7 +22,7 @@ from heartbeat.store.notifications.findings import REMIND_AFTER
 from heartbeat.store.notifications.outbox import unsent_notifications
 from heartbeat.store.notifications.run_events import ClosedRun, record_run_events
 from heartbeat.store.rows import columns, joined
-from heartbeat.store.runs.attempts import last_provider_words
+from heartbeat.store.runs.attempts import last_provider_words, spent_by_others
 from heartbeat.store.runs.conduct import missing
 from heartbeat.store.runs.last_words import last_words
 from heartbeat.store.runs.quality import follow_quality
@@ -119,7 +119,8 @@ def _add_to_day(
 ) -> None:
     spent = {"tokens": run.tokens_used, "credits": run.credits_charged, "cost_nano_usd": run.cost_nano_usd}
     judged = {} if is_met is None else {"met" if is_met else "unmet": 1}
-    add_to_day(connection, heartbeat, run.created_at, {**ended, **spent, **judged}, run.model)
+    others = spent_by_others(connection, run) if run.fallback_models else {}
+    add_to_day(connection, heartbeat, run.created_at, {**ended, **spent, **judged}, run.model, others)
 
 
 def _as_recorded(connection: Connection, ending: Ending, run: Run, now: datetime) -> Ending:

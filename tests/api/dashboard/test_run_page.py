@@ -44,6 +44,7 @@ def a_step(number: int, kind: str, at: float, **values: Any) -> Step:
     """A step that was written `at` seconds after the start."""
     row = {"run_id": 1, "number": number, "kind": kind, "state": "done", "created_at": NOW + timedelta(seconds=at)}
     row |= {"answer": "", "messages": "", "final": False, "model": "m", "input_tokens": 0, "output_tokens": 0}
+    row |= {"fell_back_from": None, "fallback_reason": None}
     return Step.model_construct(**{**row, "duration_ms": 0, "name": None, "arguments": None, **values})
 
 
@@ -72,6 +73,13 @@ def test_each_request_has_its_calls_and_each_step_its_bar() -> None:
         (85.0, 15.0),
     ]
     assert (book.bar.wait_x, book.bar.wait_width, book.bar.after) == (20.0, 30.0, "5.0 s")
+
+
+def test_a_model_that_stood_in_says_for_which_and_why() -> None:
+    fallback = {"model": "anthropic:n", "fell_back_from": "openai:m", "fallback_reason": "overloaded"}
+    steps = [a_step(1, "model", 2), a_step(2, "model", 4, **fallback)]
+    own, other = step_tree(steps, {}, RunTimes.of(a_run_of(5), steps, {}, NOW))
+    assert (own.fallback, other.fallback) == ("", "in place of openai:m, which failed (overloaded)")
 
 
 def test_a_call_that_is_not_over_goes_on_until_now() -> None:
