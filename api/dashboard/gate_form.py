@@ -24,7 +24,7 @@ def gate_values(form: Form) -> dict[str, Any] | None:
         return None
     if not form.get(PREFIX + source):
         raise Invalid(f"gate.{source}", "must not be empty")
-    values: dict[str, Any] = {name: form.get(PREFIX + name) for name in (source, *CHOSEN)}
+    values: dict[str, Any] = {name: value for name in (source, *CHOSEN) if (value := form.get(PREFIX + name))}
     return values | (_headers(form) if source == URL else _arguments(form))
 
 

@@ -8,6 +8,7 @@ from api.dashboard.routes import (
     bots,
     credits,
     findings,
+    gate_look,
     heartbeat,
     heartbeat_form,
     heartbeats,
@@ -41,6 +42,7 @@ from api.dashboard.routes import (
 modules = (
     sign_in,
     rehearsals,
+    gate_look,
     heartbeat_form,
     sign_in_link,
     heartbeats,

@@ -52,6 +52,7 @@ class GateReader:
     async def _ask_tool(self, question: GateQuestion) -> Answer:
         from heartbeat.gates.tools import tool_answer
 
+        assert question.bot_id is not None, "a tool is one of a bot"
         tools = await self._database.read(toolset, question.bot_id, question.member_id)
         try:
             async with asyncio.timeout(MOST_SECONDS):

@@ -7,6 +7,9 @@ from api.dashboard.translations import gettext as _
 from api.dashboard.translations import marked, ngettext, translated
 from api.dashboard.views import formats
 from api.dashboard.views.tool_server import HEADERS
+from heartbeat.domain.changes import difference
+from heartbeat.domain.gates import Look, name_of
+from heartbeat.store.heartbeats.gates import GateQuestion
 from heartbeat.store.tables.credits import RunSums
 
 SOURCES = (
@@ -14,6 +17,14 @@ SOURCES = (
     (URL, marked("An address")),
     (TOOL, marked("A tool of its bot that only reads")),
 )
+# What a tick would do now.
+UNCHANGED = marked("Nothing new: it says what it said at the last successful run. A tick would be skipped.")
+CHANGED = marked("Something is new. A tick would run, and begin with what changed.")
+FIRST_RUNS = marked("There is nothing yet to compare it with. The first tick would run with what is there.")
+FIRST_SKIPS = marked("There is nothing yet to compare it with. The first tick would only take note of what is there.")
+FAILED_RUNS = marked("It could not be read. A tick would run all the same.")
+FAILED_SKIPS = marked("It could not be read. A tick would be skipped.")
+MAX_TEXT = 20_000
 ON_FIRST = (("run", marked("Run with what is there")), ("skip", marked("Only take note of what is there")))
 ON_ERROR = (("run", marked("Run all the same")), ("skip", marked("Skip the tick")))
 
@@ -47,3 +58,36 @@ def news_line(sums: RunSums, days: int) -> str | None:
         counts.append((_("%(number)s skipped"), other))
     words = ", ".join(text % {"number": formats.number(number)} for text, number in counts)
     return _("In %(days)s days: %(counts)s.") % {"days": days, "counts": words}
+
+
+@dataclass(frozen=True)
+class LookView:
+    """A look at a gate: what it means for a tick, why it failed, what changed, and the text that is there."""
+
+    source: str
+    meaning: str
+    failure: str | None
+    change: str
+    text: str
+
+
+def look_view(question: GateQuestion, look: Look) -> LookView:
+    """Show a look that compared with nothing beside the value that was accepted."""
+    accepted, text = question.accepted, look.text or ""
+    change = difference(accepted.text, text) if accepted and look.outcome != "failed" else ""
+    return LookView(
+        source=name_of(question.gate),
+        meaning=_(_meaning(question, look)),
+        failure=look.failure,
+        change=change,
+        text=text if len(text) <= MAX_TEXT else f"{text[:MAX_TEXT]}…",
+    )
+
+
+def _meaning(question: GateQuestion, look: Look) -> str:
+    gate = question.gate
+    if look.outcome == "failed":
+        return FAILED_RUNS if gate["on_error"] == "run" else FAILED_SKIPS
+    if question.accepted is None:
+        return FIRST_RUNS if gate["on_first"] == "run" else FIRST_SKIPS
+    return UNCHANGED if look.digest == question.accepted.digest else CHANGED

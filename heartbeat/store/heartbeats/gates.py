@@ -38,11 +38,14 @@ PRUNE = delete(READING).where(READING.c.heartbeat_id == bindparam("heartbeat"), 
 
 @dataclass(frozen=True)
 class GateQuestion:
-    """A gate that is to be looked at, whose it is, and what its value is compared with."""
+    """A gate that is to be looked at, whose it is, and what its value is compared with.
+
+    One of an address can be of a bot that is still to be made.
+    """
 
     gate: dict[str, Any]
     sealed_headers: str | None
-    bot_id: int
+    bot_id: int | None
     member_id: int | None
     accepted: Accepted | None
 

@@ -9,7 +9,7 @@ from api.dashboard.forms import Form
 from api.dashboard.gate_form import gate_fields, gate_values
 from heartbeat.domain.errors import Invalid, InvalidMany
 
-USUAL = {"select": "", "on_error": "run", "on_first": "run"}
+USUAL = {"on_error": "run", "on_first": "run"}
 URL = {"gate_source": "url", "gate_url": "https://example.com/feed"}
 
 
@@ -49,7 +49,7 @@ def test_what_is_typed_is_a_gate(fields: dict[str, str], gate: dict[str, Any] | 
     "gate",
     [
         {"url": "https://example.com", "select": "main p", "on_error": "skip", "on_first": "run"},
-        {"tool": "t__x", "arguments": {"ü": [1]}, "select": "", "on_error": "run", "on_first": "skip"},
+        {"tool": "t__x", "arguments": {"ü": [1]}, "on_error": "run", "on_first": "skip"},
     ],
 )
 def test_a_gate_that_is_kept_is_typed_as_it_is(gate: dict[str, Any], kept: dict[str, Any]) -> None:
