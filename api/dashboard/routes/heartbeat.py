@@ -12,21 +12,24 @@ from api.dashboard.translations import gettext as _
 from api.dashboard.translations import marked
 from api.dashboard.views import charts, heartbeats, runs
 from api.dashboard.views.findings import finding_view
+from api.dashboard.views.gates import gate_card
 from api.dashboard.views.quality import MIN_DAYS, share_tiles
 from api.dashboard.views.run_list import RunList, run_line, runs_of
+from heartbeat.store.heartbeats.gates import readings_of
 from heartbeat.store.overview import projects, waiting
 from heartbeat.store.overview.daily_numbers import Days, days_of_heartbeat
 from heartbeat.store.pages import Page
 from heartbeat.store.projects.access import Access
 from heartbeat.store.runs.rehearsals import rehearsals_of
 from heartbeat.store.tables.bots import Bot
+from heartbeat.store.tables.gates import GateReading
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.runs import Run
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
 RUNS_A_PAGE = 20
-MAX_FINDINGS, MAX_REHEARSALS = 10, 5
+MAX_FINDINGS, MAX_REHEARSALS, MAX_LOOKS = 10, 5, 5
 NOTICES = {
     "run": marked("A run was started; it appears below in a moment."),
     "enable": marked("The heartbeat is on now."),
@@ -47,6 +50,7 @@ class HeartbeatRows:
     rehearsals: list[Run]
     findings: list[waiting.OpenFindingRow]
     days: Days
+    looks: list[GateReading]
 
 
 @router.get("/heartbeats/{uuid}")
@@ -72,6 +76,7 @@ async def heartbeat_page(uuid: str, visitor: VisitorDep, page: str = "1", days: 
         pages=runs.pages(current, rows.runs.total),
         rehearsals=[run_line(run, heartbeat.timezone, now, settings) for run in rows.rehearsals],
         findings=[finding_view(row, now) for row in rows.findings],
+        gate=gate_card(heartbeat, rows.looks, now),
         done=_notice(done),
     )
 
@@ -91,4 +96,5 @@ def _heartbeat(
         rehearsals_of(connection, heartbeat, MAX_REHEARSALS) if page.number == 1 else [],
         waiting.findings_of_heartbeat(connection, heartbeat, MAX_FINDINGS),
         days_of_heartbeat(connection, heartbeat, now.date(), max(2 * days, MIN_DAYS)),
+        readings_of(connection, heartbeat, MAX_LOOKS) if heartbeat.gate else [],
     )

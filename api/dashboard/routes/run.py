@@ -12,6 +12,7 @@ from api.dashboard.translations import gettext as _
 from api.dashboard.translations import marked
 from api.dashboard.views import heartbeats, runs
 from api.dashboard.views.approvals import approval_view
+from api.dashboard.views.gates import seen
 from api.dashboard.views.markdown import markdown
 from api.dashboard.views.notifications import notification_view
 from api.dashboard.views.quality import rating_view
@@ -82,6 +83,7 @@ async def run_page(uuid: str, visitor: VisitorDep, done: str = "") -> Response:
         answer=markdown(run.response) if run.response else None,
         opening=first_message(run.opening, run.prompt) if run.opening else None,
         report=runs.report(run),
+        gate=seen(run.gate),
         rating=rating_view(run, heartbeat.timezone, now),
         rehearsal=runs.rehearsal_view(rows.rehearsal) if rows.rehearsal else None,
         waiting=[approval for approval in approvals if approval.state == "pending" and run.status == "running"],

@@ -12,6 +12,7 @@ from api.dashboard.translations import marked
 from api.dashboard.views import formats
 from api.dashboard.views.approvals import Argument, arguments
 from api.dashboard.views.formats import Moment, moment
+from api.dashboard.views.gates import seen
 from api.dashboard.views.markdown import markdown
 from heartbeat.store.runs.comparisons import ComparedRun
 from heartbeat.store.runs.details import parsed
@@ -53,6 +54,7 @@ class ComparedRunView:
     took: str
     tokens: int
     credits: int
+    gate: str | None = None
 
     @property
     def is_going(self) -> bool:
@@ -89,6 +91,7 @@ def run_view(compared: ComparedRun, now: datetime) -> ComparedRunView:
         took=formats.took(run.duration_ms or 0) if run.status != "running" else "",
         tokens=run.tokens_used,
         credits=run.credits_charged,
+        gate=seen(run.gate),
     )
 
 

@@ -1,22 +1,36 @@
-"""What pages show of gates: what there is to choose, and how often they had nothing new."""
+"""What pages show of gates: what there is to choose, what was seen there, and how often that was nothing new."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
 
 from api.dashboard.gate_form import TOOL, URL
+from api.dashboard.sentences import translate
 from api.dashboard.translations import gettext as _
 from api.dashboard.translations import marked, ngettext, translated
 from api.dashboard.views import formats
+from api.dashboard.views.formats import Moment, moment
 from api.dashboard.views.tool_server import HEADERS
 from heartbeat.domain.changes import difference
 from heartbeat.domain.gates import Look, name_of
 from heartbeat.store.heartbeats.gates import GateQuestion
 from heartbeat.store.tables.credits import RunSums
+from heartbeat.store.tables.gates import GateReading
+from heartbeat.store.tables.heartbeats import Heartbeat
 
 SOURCES = (
     ("", marked("None: it runs at each tick")),
     (URL, marked("An address")),
     (TOOL, marked("A tool of its bot that only reads")),
 )
+OUTCOMES = {
+    "first": marked("Seen for the first time"),
+    "unchanged": marked("Nothing new"),
+    "changed": marked("Something new"),
+    "failed": marked("Could not be read"),
+}
 # What a tick would do now.
 UNCHANGED = marked("Nothing new: it says what it said at the last successful run. A tick would be skipped.")
 CHANGED = marked("Something is new. A tick would run, and begin with what changed.")
@@ -91,3 +105,32 @@ def _meaning(question: GateQuestion, look: Look) -> str:
     if question.accepted is None:
         return FIRST_RUNS if gate["on_first"] == "run" else FIRST_SKIPS
     return UNCHANGED if look.digest == question.accepted.digest else CHANGED
+
+
+@dataclass(frozen=True)
+class GateCard:
+    """A heartbeat's gate: what it looks at, what of it counts, and the last looks as (moment, what was seen, why)."""
+
+    source: str
+    select: str
+    looks: list[tuple[Moment, str, str]]
+
+
+def gate_card(heartbeat: Heartbeat, readings: Sequence[GateReading], now: datetime) -> GateCard | None:
+    """Show the gate of a heartbeat or a task with its last looks; `None` if it has none."""
+    if heartbeat.gate is None:
+        return None
+    where = ZoneInfo(heartbeat.timezone)
+    looks = [
+        (moment(reading.created_at, where, now), _(OUTCOMES[reading.outcome]), translate(reading.detail or ""))
+        for reading in readings
+    ]
+    return GateCard(name_of(heartbeat.gate), heartbeat.gate["select"] or "", looks)
+
+
+def seen(gate: dict[str, Any] | None) -> str | None:
+    """Say what a run's look at its gate came to; `None` if it looked at none."""
+    if gate is None:
+        return None
+    words = _(OUTCOMES[gate["outcome"]])
+    return f"{words}: {translate(gate['detail'])}" if gate.get("detail") else words
