@@ -19,6 +19,7 @@ from tests.support.person import PLAIN
 # What a button, a message or a script leads to.
 NOT_LINKED = {
     "/approvals/{id}",
+    "/ratings/{id}",
     "/rehearsals/{id}",
     "/runs/{id}/compare/{id}",
     "/strips/{id}",
