@@ -9,7 +9,9 @@ from api.schemas import examples
 from api.schemas.examples import example
 from api.schemas.heartbeats import Configure
 from heartbeat.domain.field_types import WHOLE
-from heartbeat.domain.forecast import Forecast, ForecastTick, UsageEstimate
+from heartbeat.domain.forecast import Forecast, ForecastTick
+from heartbeat.store.heartbeats.gate_outlook import GateOutlook
+from heartbeat.store.heartbeats.preview import Preview
 
 
 class AskPreview(Configure):
@@ -31,6 +33,27 @@ class TickToCome(BaseModel):
     )
 
 
+class GateLook(BaseModel):
+    """A look at the gate."""
+
+    at: str = Field(description="When, in UTC.", examples=[examples.NEXT])
+    outcome: str = Field(
+        description="first (there was nothing to compare with), unchanged, changed, or failed.", examples=["unchanged"]
+    )
+    detail: str | None = Field(description="Why it failed, in a sentence.", examples=[None])
+
+
+class GateForecast(BaseModel):
+    """What is known of the gate, and what a month comes to with it; `runs_per_month` beside it is without."""
+
+    looks: list[GateLook] = Field(description="The last looks, newest first.", examples=[[example(GateLook)]])
+    runs_per_month: float | None = Field(
+        description="Runs a month, by how many ticks of the last 30 days had news; null while that is not known.",
+        examples=[9.0],
+    )
+    credits_per_month: float | None = Field(description="What these would cost.", examples=[18.0])
+
+
 class Previewed(BaseModel):
     schedule: str = Field(
         description="When it would be due, in one sentence.", examples=["At 09:00, Monday to Friday, Berlin time"]
@@ -47,14 +70,19 @@ class Previewed(BaseModel):
         description="The UTC date on which the budget would be spent; null: neither in this period nor in the next.",
         examples=["2026-12-28"],
     )
+    gate: GateForecast | None = Field(
+        description="The gate's last looks, and a month with it; null without a gate.",
+        examples=[example(GateForecast)],
+    )
     warnings: list[str] = Field(
         description="What to look at before it runs; among them, why configure would refuse it.",
         examples=[["It never comes due in the next 30 years."]],
     )
 
 
-def show_preview(forecast: Forecast, measured: UsageEstimate, refusals: list[str]) -> dict[str, Any]:
+def show_preview(forecast: Forecast, ahead: Preview) -> dict[str, Any]:
     """A preview as it is answered."""
+    measured = ahead.measured
     spent_on = forecast.budget_spent_on
     return {
         "schedule": forecast.schedule,
@@ -64,7 +92,19 @@ def show_preview(forecast: Forecast, measured: UsageEstimate, refusals: list[str
         "credits_per_run": measured.credits,
         "credits_per_run_from": measured.credits_from,
         "budget_spent_on": f"{spent_on:%Y-%m-%d}" if spent_on else None,
-        "warnings": [*refusals, *forecast.warnings],
+        "gate": _show_gate(ahead.gate, forecast),
+        "warnings": [*ahead.refusals, *forecast.warnings],
+    }
+
+
+def _show_gate(gate: GateOutlook | None, forecast: Forecast) -> dict[str, Any] | None:
+    if gate is None:
+        return None
+    looks = [{"at": moment(look.created_at), "outcome": look.outcome, "detail": look.detail} for look in gate.looks]
+    return {
+        "looks": looks,
+        "runs_per_month": gate.of(forecast.runs_per_month),
+        "credits_per_month": gate.of(forecast.credits_per_month),
     }
 
 

@@ -3,13 +3,16 @@
 from typing import Any
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import Connection, select, update
 
+from heartbeat.domain.gates import Look, source_of
+from heartbeat.store.heartbeats.gates import record_reading
 from heartbeat.store.rows import columns
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.projects import Project
 from heartbeat.store.tables.runs import Run
 from tests.support.api import Api
+from tests.support.past_runs import a_run
 from tests.support.seeds import NOW
 
 
@@ -126,3 +129,38 @@ async def test_a_cadence_that_cannot_be_is_a_400(api: Api) -> None:
     for count in (0, 101):
         answer = await api.post("/heartbeat/preview", **{**fields, "cron_pattern": "0 9 * * *", "count": count})
         assert answer.json()["details"][0]["field"] == "count"
+
+
+async def test_a_month_with_and_without_the_gate(api: Api) -> None:
+    bot = await api.bot()
+    gate = {"url": "https://example.com/feed", "select": "/items"}
+    heartbeat = await api.heartbeat(bot, gate=gate, interval_minutes=60)
+    row = await api.row(heartbeat)
+
+    async def outlook(**fields: Any) -> dict[str, Any]:
+        body = {"bot_id": bot["id"], "uuid": heartbeat["uuid"], "prompt": row.prompt, **fields}
+        answer = await api.post("/heartbeat/preview", **body)
+        assert answer.status_code == 200, answer.text
+        return answer.json()["gate"]
+
+    unknown = {"looks": [], "runs_per_month": None, "credits_per_month": None}
+    assert await outlook() == unknown
+
+    def seed(connection: Connection) -> None:
+        for reason in ["unchanged"] * 3 + ["overlap"]:
+            a_run(connection, row, "skipped", skip_reason=reason)
+        a_run(connection, row)
+        source = source_of(gate)
+        for look in (Look("unchanged", source), Look("failed", source, failure="It is down.")):
+            record_reading(connection, row, look, NOW)
+
+    await api.database.write(seed)
+    known = await outlook()
+    assert known["runs_per_month"] == round(365 * 24 / 12 / 4, 1)
+    assert known["credits_per_month"] == 2 * known["runs_per_month"]
+    assert [(look["outcome"], look["detail"]) for look in known["looks"]] == [
+        ("failed", "It is down."),
+        ("unchanged", None),
+    ]
+    assert await outlook(gate={**gate, "select": "/other"}) == unknown
+    assert await outlook(gate=None) is None

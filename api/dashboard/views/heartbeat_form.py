@@ -123,7 +123,10 @@ class TickView:
 
 @dataclass(frozen=True)
 class OutlookView:
-    """What would happen: the sentence, the next times, and what a month of them comes to; `ends`: it is a task."""
+    """What would happen: the sentence, the next times, and what a month of them comes to; `ends`: it is a task.
+
+    `gated` is what the month comes to with its gate, as (runs, credits), if that is known.
+    """
 
     schedule: str
     zone: str
@@ -137,6 +140,7 @@ class OutlookView:
     budget: int | None
     budget_spent_on: str | None
     warnings: list[str]
+    gated: tuple[float, float] | None
 
 
 @dataclass(frozen=True)
@@ -177,7 +181,13 @@ def outlook_view(outcome: Forecast, ahead: Preview, ends: bool, now: datetime) -
         budget=ahead.budget.limit,
         budget_spent_on=formats.day(spent_on) if spent_on else None,
         warnings=[translate(warning) for warning in (*ahead.refusals, *outcome.warnings)],
+        gated=_gated(outcome, ahead),
     )
+
+
+def _gated(outcome: Forecast, ahead: Preview) -> tuple[float, float] | None:
+    share = ahead.gate.share if ahead.gate else None
+    return None if share is None else (share * outcome.runs_per_month, share * outcome.credits_per_month)
 
 
 def choices(rows: EditorRows, offers: Sequence[ModelOffer], form: Form) -> Choices:

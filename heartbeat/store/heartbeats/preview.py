@@ -12,6 +12,7 @@ from heartbeat.domain.errors import ProductError
 from heartbeat.domain.forecast import Budget, UsageEstimate
 from heartbeat.store.heartbeats.configure import ConfigureRequest, Resolved, resolve, resolve_new
 from heartbeat.store.heartbeats.estimates import ModelRates, PastRun, median_credits, newest_runs, slow_ms
+from heartbeat.store.heartbeats.gate_outlook import GateOutlook, gate_outlook
 from heartbeat.store.heartbeats.heartbeats import count_heartbeats
 from heartbeat.store.heartbeats.plan_limits import require_gap, require_heartbeats, require_room
 from heartbeat.store.heartbeats.tasks import Models, NewTask, task_cadence
@@ -21,12 +22,13 @@ from heartbeat.store.tables.heartbeats import Heartbeat
 
 @dataclass(frozen=True)
 class Preview:
-    """Everything a forecast needs; `refusals` say why configure itself would refuse."""
+    """Everything a forecast needs; `refusals` say why configure itself would refuse, `gate` what is known of one."""
 
     cadence: Cadence
     measured: UsageEstimate
     budget: Budget
     refusals: list[str]
+    gate: GateOutlook | None = None
 
 
 def preview(
@@ -51,6 +53,7 @@ def preview(
         measured=_measured(connection, access, heartbeat, rates, models),
         budget=Budget(resolved.after["credit_budget"], used, project.period_anchor_day, end),
         refusals=list(_refusals(connection, access, resolved)),
+        gate=gate_outlook(connection, heartbeat, resolved.after["gate"], now.date()),
     )
 
 
