@@ -17,7 +17,7 @@ import uvloop
 from rich.console import Console
 from rich.table import Table
 
-from bench import charge, dashboard, due, herd, latency, memory, pages, reads, scale, throughput
+from bench import charge, dashboard, due, gated, herd, latency, memory, pages, reads, scale, throughput
 from bench.goals import Goal, Result
 from bench.running_stack import RunningStack, running_stack
 from heartbeat.temporal.process import leave
@@ -29,6 +29,7 @@ ON_THE_STACK: dict[str, Callable[[RunningStack], Awaitable[Result]]] = {
     "reads": reads.measure,
     "latency": latency.measure,
     "throughput": throughput.measure,
+    "gated": gated.measure,
     "due": due.measure,
     "herd": herd.measure,
 }

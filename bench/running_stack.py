@@ -1,5 +1,6 @@
 """The product as `heartbeat up` starts it, with an instant model, and a bare worker on the same server."""
 
+import json
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -84,6 +85,8 @@ def _settings(home: Path, model_port: int, port: int, temporal_port: int, ui_por
         temporal_ui_port=ui_port,
         openai_base_url=f"http://127.0.0.1:{model_port}/v1",
         openai_api_key=KEY,
+        # The gates that are measured look at this machine.
+        egress_allow=["127.0.0.1"],
     )
 
 
@@ -96,6 +99,7 @@ def _variables(settings: Settings) -> dict[str, str]:
         "HEARTBEAT_TEMPORAL_UI_PORT": str(settings.temporal_ui_port),
         "OPENAI_BASE_URL": settings.openai_base_url or "",
         "OPENAI_API_KEY": KEY,
+        "HEARTBEAT_EGRESS_ALLOW": json.dumps(settings.egress_allow),
     }
 
 

@@ -28,6 +28,10 @@ class Tenant:
     heartbeats: list[Heartbeat]
 
     @property
+    def access(self) -> Access:
+        return Access(self.project, Plan()).narrowed(self.bot)
+
+    @property
     def headers(self) -> dict[str, str]:
         return {"authorization": f"Bearer {self.key}"}
 

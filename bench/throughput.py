@@ -29,11 +29,11 @@ async def measure(stack: RunningStack) -> Result:
     client = await stack.client()
     bare, full = partial(run_bare_workflow, client), partial(complete_run, stack, client)
     for warm_up in (bare, full):
-        await _per_second(warm_up)
+        await per_second(warm_up)
     ours, theirs = [], []
     for _ in range(ROUNDS):
-        ours.append(await _per_second(full))
-        theirs.append(await _per_second(bare))
+        ours.append(await per_second(full))
+        theirs.append(await per_second(bare))
     events, tasks = await history(stack, client)
     result = Result(raw={"runs_per_second": [*map(rounded, ours)], "bare_per_second": [*map(rounded, theirs)]})
     result.at_most("events in the history of a run without tools", events, 13)
@@ -59,7 +59,7 @@ async def complete_run(stack: RunningStack, client: Client, number: int) -> obje
     return result
 
 
-async def _per_second(work: Work) -> float:
+async def per_second(work: Work) -> float:
     """Measure how many times a second `work` gets done when `CONCURRENCY` callers ask for it."""
     numbers = count()
     began = perf_counter()
