@@ -101,6 +101,7 @@ def resolve(connection: Connection, bot: Bot, plan: Plan, request: ConfigureRequ
     _keep_member(heartbeat, member_id, request)
     before = {name: getattr(heartbeat, name) for name in COLUMNS}
     after = _applied(before, request, now)
+    _require_tools(after)
     return Resolved(heartbeat, member_id, before, after, _cadence(after))
 
 
@@ -108,6 +109,7 @@ def resolve_new(plan: Plan, request: ConfigureRequest, now: datetime) -> Resolve
     """Work out what a new heartbeat would be, of a bot that need not be there yet; raises `Invalid`."""
     before = _new_columns(plan, request.prompt, now)
     after = _applied(before, request, now)
+    _require_tools(after)
     return Resolved(None, None, before, after, _cadence(after))
 
 
@@ -184,6 +186,14 @@ def _applied(before: Mapping[str, Any], request: ConfigureRequest, now: datetime
     if after["interval_minutes"] != before["interval_minutes"]:
         after["anchor_at"] = now
     return after
+
+
+def _require_tools(columns: Mapping[str, Any]) -> None:
+    """Raises `Invalid` where an agent that has no tools is expected to call some."""
+    expect = columns["expect"] or {}
+    part = next((part for part in ("report", "called") if expect.get(part)), None)
+    if part is not None and columns["chat_mode"] == "ask":
+        raise Invalid(f"expect.{part}", "with chat_mode ask it has no tools, and cannot call any")
 
 
 def _cadence(columns: Mapping[str, Any]) -> Cadence:
