@@ -16,10 +16,10 @@ from temporalio.exceptions import ApplicationError
 from activities.durable_write import write_durably
 from activities.heartbeating import heartbeating
 from activities.runs import run_limits
-from activities.step_attempt import StepAttempt, step_attempt
+from activities.step_attempt import TIMED_OUT, StepAttempt, step_attempt
 from activities.toolbox import Toolbox
 from heartbeat.agents.bodies.shapes import TokenUsage
-from heartbeat.agents.failures import REPEATED, ModelFailure
+from heartbeat.agents.failures import REPEATED, SILENT, ModelFailure
 from heartbeat.agents.tools.definitions import OfferedTool, gone_tool
 from heartbeat.domain.clock import Clock, utc_now
 from heartbeat.domain.contracts import PendingCall, ThinkInput, ThinkResult
@@ -124,7 +124,7 @@ class ModelActivities:
         if attempt.number > 1:
             await self._note_lost(transcript, attempt.before)
         if (after := attempt.after_half_the_time()) is not None:
-            return ThinkResult(next_model=after, attempts=attempt.number - 1)
+            return _next_model(after, TIMED_OUT, SILENT.format(model=attempt.model), attempt.number - 1)
         try:
             offered = await self._offered(transcript.run, tools, attempt.model)
             return await client.ask(transcript, offered, attempt)
@@ -132,7 +132,7 @@ class ModelActivities:
             await self._note_failed(transcript.run, failure, attempt)
             error = _application_error(failure, attempt, self._settings.run_timeout_seconds)
             if (after := attempt.after(failure.code, self._is_given_up(error))) is not None:
-                return ThinkResult(next_model=after, attempts=attempt.number)
+                return _next_model(after, failure.code, failure.words, attempt.number)
             # Without its cause and the provider's words: they may hold what must not enter Temporal's history.
             raise error from None
         except asyncio.CancelledError:
@@ -251,6 +251,11 @@ def _load(settings: Settings) -> "ModelClient":
     gc.collect()
     gc.freeze()
     return ModelClient(settings)
+
+
+def _next_model(index: int, code: str, words: str, attempts: int) -> ThinkResult:
+    """Have another model asked. A worker of an earlier version, which does not, ends the run with this error."""
+    return ThinkResult(error_code=code, message=words, next_model=index, attempts=attempts)
 
 
 def _application_error(failure: ModelFailure, attempt: StepAttempt, run_seconds: int) -> ApplicationError:

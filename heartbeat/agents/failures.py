@@ -17,6 +17,7 @@ UNREACHABLE = (
     "{model}: the provider cannot be reached{why}; check its address, and that of the proxy if there is one, in the "
     "workers' settings."
 )
+SILENT = "{model}: the provider did not answer in time."
 REFUSED = "{model}: the provider's filter refused this request; change the prompt."
 
 
@@ -92,8 +93,8 @@ RETRYABLE: tuple[tuple[type[Exception], str, str], ...] = (
     (ai.ModelRateLimitError, "rate_limited", "{model}: the provider limits the rate."),
     (ai.ModelOverloadedError, "overloaded", "{model}: the provider is overloaded."),
     (ai.ModelUnavailableError, "unavailable", "{model}: the provider is unavailable for now."),
-    (ai.ModelTimeoutError, "timeout", "{model}: the provider did not answer in time."),
-    (ai.ModelRequestTimeout, "timeout", "{model}: the provider did not answer in time."),
+    (ai.ModelTimeoutError, "timeout", SILENT),
+    (ai.ModelRequestTimeout, "timeout", SILENT),
     (ai.ModelServerError, "provider_error", "{model}: the provider failed."),
 )
 
@@ -124,7 +125,7 @@ def explain(model: str, problem: Exception) -> ModelFailure:
         words = UNREACHABLE.format(model=model, why=why_unreachable(problem))
         return ModelFailure("unreachable", words, retryable=True)
     if isinstance(problem, TimeoutError):
-        return ModelFailure("timeout", f"{model}: the provider did not answer in time.", retryable=True)
+        return ModelFailure("timeout", SILENT.format(model=model), retryable=True)
     return ModelFailure("bad_answer", f"{model}: the answer could not be understood.", retryable=True, written=0)
 
 

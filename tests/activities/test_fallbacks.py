@@ -1,11 +1,13 @@
 """Which model is asked after which failure: two providers of different protocols, and a real store."""
 
 from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import select, update
 
+from heartbeat.domain.contracts import ThinkInput
 from heartbeat.settings import Settings
 from heartbeat.store.credits.audit import audit
 from heartbeat.store.database import Database
@@ -173,3 +175,35 @@ async def test_a_budget_holds_the_dearest(database: Database, runs: ActivityRuns
     database.write_now(lambda c: c.execute(update(rows).values(credit_budget=11)))
     assert (await runs.tick(own, NOW)).should_run
     assert not (await runs.tick(dearer, NOW)).should_run
+
+
+@ON_SQLITE
+async def test_a_worker_that_dies_leaves_the_model_as_it_was(
+    database: Database, runs: ActivityRuns, model: ModelServer, other: RawProvider
+) -> None:
+    opened = await runs.open(heartbeat_with(database, OTHER))
+    # The last attempt at the first model said nothing, and the first at the other was lost with its worker.
+    asked = ThinkInput(opened, 1, model_index=1, earlier_attempts=ATTEMPTS)
+    await runs.think(asked, attempt=2)
+    run, [step] = run_and_steps(database, opened)
+    rows = columns(Attempt)
+    of_run = select(rows).where(rows.c.run_id == run.id).order_by(rows.c.attempt)
+    attempts = database.read_now(lambda c: many(c, Attempt, of_run))
+    assert [row.model for row in attempts[ATTEMPTS:]] == [OTHER, OTHER]
+    assert [row.outcome for row in attempts] == [*["lost"] * (ATTEMPTS + 1), "answered"]
+    assert (step.model, step.fallback_reason, model.requests) == (OTHER, "step_timeout", [])
+    assert database.read_now(audit) == []
+
+
+@ON_SQLITE
+@pytest.mark.parametrize(
+    ("minutes", "fallbacks", "goes_on"), [(6, (OTHER,), False), (8, (OTHER,), True), (8, (), False)]
+)
+async def test_attempts_leave_another_model_half_of_the_runs_time(
+    database: Database, runs: ActivityRuns, model: ModelServer, minutes: int, fallbacks: tuple[str, ...], goes_on: bool
+) -> None:
+    opened = await runs.open(heartbeat_with(database, *fallbacks))
+    times = {"scheduled_time": NOW, "current_attempt_scheduled_time": NOW + timedelta(minutes=minutes)}
+    of_run = {**times, "schedule_to_close_timeout": timedelta(minutes=15)}
+    thought = await runs.think(ThinkInput(opened, 1), attempt=3, **of_run)
+    assert (thought.next_model, len(model.requests)) == ((1, 0) if goes_on else (None, 1))

@@ -43,12 +43,25 @@ class ActivityRuns:
 
     async def make(self, heartbeat: Heartbeat) -> str:
         """Run once, triggered by hand; returns the run's uuid."""
+        opened = await self._open(heartbeat)
+        await self._go_on(opened)
+        return opened.run_uuid or ""
+
+    async def open(self, heartbeat: Heartbeat) -> str:
+        """Open a run that is triggered by hand; returns its uuid."""
+        return (await self._open(heartbeat)).run_uuid or ""
+
+    async def think(self, step: ThinkInput, attempt: int, **info: Any) -> ThinkResult:
+        """Take a step by this attempt, of which Temporal says what is in `info`."""
+        result: ThinkResult = await _attempt(self._models.think, step, attempt, **info)
+        return result
+
+    async def _open(self, heartbeat: Heartbeat) -> OpenRunResult:
         uuid = new_id("log")
         request = RunRequest(heartbeat.uuid, heartbeat.version, "manual", uuid)
-        opened = await _attempt(self._runs.open_run, OpenRunInput(request, uuid, "run-1", None))
+        opened: OpenRunResult = await _attempt(self._runs.open_run, OpenRunInput(request, uuid, "run-1", None))
         assert opened.should_run, opened
-        await self._go_on(opened)
-        return uuid
+        return opened
 
     async def tick(self, heartbeat: Heartbeat, tick: datetime) -> OpenRunResult:
         """Run for one tick, if it becomes a run."""
@@ -115,9 +128,9 @@ async def _attempts(opened: OpenRunResult, activity: Callable[[Any], Awaitable[A
         attempt += 1
 
 
-async def _attempt(activity: Callable[[Any], Awaitable[Any]], step: Any, attempt: int = 1) -> Any:
+async def _attempt(activity: Callable[[Any], Awaitable[Any]], step: Any, attempt: int = 1, **info: Any) -> Any:
     environment = ActivityEnvironment()
-    environment.info = replace(environment.info, attempt=attempt)
+    environment.info = replace(environment.info, attempt=attempt, **info)
     return await environment.run(activity, step)
 
 
