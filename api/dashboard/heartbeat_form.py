@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
+from api.dashboard.bounds_form import BOUNDS, bound_fields, bound_instants, bound_values, saved_bounds
 from api.dashboard.edited_meanwhile import read_loaded
 from api.dashboard.expectation_form import expectation_fields, expectation_of, field_of
 from api.dashboard.forms import Form, field_errors, is_number, validated
@@ -38,7 +39,7 @@ from heartbeat.store.tables.heartbeats import Heartbeat
 
 FIELDS = HeartbeatFields.model_fields
 NEW_BOT, OTHER_MODEL = "new", "other"
-OTHERWISE = ("cron_pattern", "interval_minutes", "active_days", "fallback_models", "gate", "expect")
+OTHERWISE = ("cron_pattern", "interval_minutes", "active_days", *BOUNDS, "fallback_models", "gate", "expect")
 # Sent as they stand in the form; an empty one is cleared, or has its default where it cannot be empty.
 PLAIN = tuple(name for name in CONFIGURED if name not in OTHERWISE)
 MODELS = ("model", "fallback_models", "chat_mode")
@@ -160,6 +161,7 @@ def form_of(values: Mapping[str, Any], more: Iterable[tuple[str, str]] = ()) -> 
     fields = [(name, _text(values[name])) for name in PLAIN if name in values and name not in FLAGS]
     fields += [(name, "1") for name in FLAGS if values[name]]
     fields += [("fallback_models", name) for name in values["fallback_models"]]
+    fields += bound_fields(values)
     fields += gate_fields(values["gate"])
     fields += expectation_fields(values["expect"])
     fields += [("active_days", day) for day in (values["active_days"] or "").split(",") if day]
@@ -175,7 +177,10 @@ def form_of_row(heartbeat: Heartbeat, more: Iterable[tuple[str, str]] = ()) -> F
 
 def saved_values(heartbeat: Heartbeat) -> dict[str, Any]:
     """Return the fields of a heartbeat by name, as a form carries them along."""
-    return {name: getattr(heartbeat, name) for name in CONFIGURED} | {"gate": shown_gate(heartbeat.gate)}
+    return {name: getattr(heartbeat, name) for name in CONFIGURED} | {
+        **saved_bounds(heartbeat),
+        "gate": shown_gate(heartbeat.gate),
+    }
 
 
 def form_errors(problem: ProductError, form: Form) -> dict[str, str]:
@@ -236,7 +241,7 @@ def _require_cadence(form: Form) -> None:
     minutes = values.get("interval_minutes", "")
     # What is no number is refused as such by the API's model.
     interval = int(minutes) if is_number(str(minutes)) else 30
-    columns: dict[str, Any] = {name: values.get(name) for name in CADENCE}
+    columns: dict[str, Any] = {name: values.get(name) for name in CADENCE} | bound_instants(form)
     Cadence(**columns | {"interval_minutes": None if "cron_pattern" in values else interval}).validated()
 
 
@@ -252,7 +257,7 @@ def _plain_values(form: Form) -> dict[str, Any]:
     }
     values |= {name: form.get(name) == "1" for name in FLAGS}
     days = [day for day in form.all("active_days") if day]
-    values |= {"fallback_models": fallback_models(form), "expect": expectation_of(form)}
+    values |= {"fallback_models": fallback_models(form), "expect": expectation_of(form), **bound_values(form)}
     return {**values, "active_days": ",".join(days) if 0 < len(days) < 7 else None}
 
 

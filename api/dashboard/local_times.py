@@ -1,6 +1,6 @@
 """Days and times as the control `datetime-local` has them, in a zone: 2026-11-30T08:00."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from heartbeat.domain.cadence.zones import first_instant
@@ -13,7 +13,7 @@ def to_instant(field: str, text: str, zone: ZoneInfo) -> datetime | None:
         return None
     try:
         local = datetime.fromisoformat(text)
-        return local if local.tzinfo else first_instant(local.replace(microsecond=0), zone)
+        return (local if local.tzinfo else first_instant(local.replace(microsecond=0), zone)).astimezone(UTC)
     except (ValueError, OverflowError):
         raise Invalid(field, "choose a day and a time") from None
 

@@ -26,8 +26,10 @@ from api.schemas.heartbeats import (
     show_all,
 )
 from api.schemas.pages import pagination
+from api.schemas.snoozes import Snooze
 from heartbeat.store.heartbeats import configure as configuring
 from heartbeat.store.heartbeats import heartbeats as store
+from heartbeat.store.heartbeats import snoozes
 from heartbeat.store.heartbeats.tick_accounting import cadence_of
 from heartbeat.store.pages import Page
 from heartbeat.store.projects.access import Access
@@ -81,6 +83,20 @@ async def enable(body: OfHeartbeat, caller: CallerDep) -> ApiResponse:
 async def disable(body: OfHeartbeat, caller: CallerDep) -> ApiResponse:
     """Stop a heartbeat without deleting it."""
     _, shown = await _change(caller, body, store.disable, caller.now())
+    return ApiResponse({"heartbeat": shown})
+
+
+@router.post("/snooze", **call(OneHeartbeat))
+async def snooze(body: Snooze, caller: CallerDep) -> ApiResponse:
+    """Hold the ticks of a heartbeat until a time. It stays enabled, and each of them has its log."""
+    _, shown = await _change(caller, body, snoozes.snooze, body.until, caller.now())
+    return ApiResponse({"heartbeat": shown})
+
+
+@router.post("/unsnooze", **call(OneHeartbeat))
+async def unsnooze(body: OfHeartbeat, caller: CallerDep) -> ApiResponse:
+    """Let the ticks of a heartbeat run again before its snooze is over."""
+    _, shown = await _change(caller, body, snoozes.unsnooze, caller.now())
     return ApiResponse({"heartbeat": shown})
 
 

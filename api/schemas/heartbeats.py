@@ -188,6 +188,8 @@ def show(access: Access, heartbeat: Heartbeat, member_uuid: str | None, now: dat
     return {
         "uuid": columns["uuid"],
         **{name: columns[name] for name in CONFIGURED},
+        "starts_at": moment(columns["starts_at"]),
+        "ends_at": moment(columns["ends_at"]),
         "gate": shown_gate(columns["gate"]),
         **show_scheduled(access, heartbeat, member_uuid, now),
         "enabled": int(columns["enabled"]),

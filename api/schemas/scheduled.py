@@ -11,6 +11,7 @@ from api.responses import moment
 from api.schemas import examples
 from api.schemas.examples import example
 from api.schemas.response_fields import BotNumber, BotUuid, CreatedAt, UpdatedAt
+from heartbeat.store.heartbeats.snoozes import awake_after, is_snoozed
 from heartbeat.store.heartbeats.tick_accounting import cadence_of
 from heartbeat.store.projects.access import Access
 from heartbeat.store.tables.heartbeats import Heartbeat
@@ -50,7 +51,11 @@ class ScheduledObject(BaseModel):
         description="What its newest log came to: success, error, skipped or cancelled.", examples=["success"]
     )
     next_run_at: str | None = Field(
-        description="When it is due next; null when it is not enabled.", examples=[examples.NEXT]
+        description="When it is due next, after it was snoozed; null when it is not enabled, or over.",
+        examples=[examples.NEXT],
+    )
+    snooze_until: str | None = Field(
+        description="Its ticks before it are held; null: it is not snoozed.", examples=[None, examples.NEXT]
     )
     pause: Pause | None = Field(
         description="Why the product switched it off; null when it did not.", examples=[None, example(Pause)]
@@ -74,7 +79,8 @@ def show_scheduled(access: Access, row: Heartbeat, member_uuid: str | None, now:
         "execution_count": plain.success_count + plain.total_error_count + plain.cancelled_count,
         "last_executed_at": moment(plain.last_executed_at),
         "last_status": plain.last_status,
-        "next_run_at": moment(cadence.next_after(now)) if plain.enabled else None,
+        "next_run_at": moment(cadence.next_after(awake_after(row, now))) if plain.enabled else None,
+        "snooze_until": moment(plain.snooze_until) if is_snoozed(row, now) else None,
         "pause": _pause(row) if plain.pause_reason is not None else None,
         "created_at": moment(plain.created_at),
         "updated_at": moment(plain.updated_at),

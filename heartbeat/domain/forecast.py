@@ -111,7 +111,9 @@ def _last_affordable_tick(cadence: Cadence, start: datetime, end: datetime, runs
 
 
 def _warnings(cadence: Cadence, estimate: UsageEstimate, ticks: list[datetime]) -> Iterator[str]:
-    if not ticks:
+    if not ticks and cadence.ends_at:
+        yield "It is over: no tick comes any more before ends_at."
+    elif not ticks:
         yield "It never comes due in the next 30 years."
     yield from cadence.warnings()
     gap = cadence.shortest_gap()

@@ -15,9 +15,10 @@ A new field touches these files:
   and `Cadence`; if the tasks of an agent inherit it, `INHERITED` there.
 """
 
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, Field
 
 from heartbeat.domain.expectations import ExpectationField
 from heartbeat.domain.field_types import WHOLE, CreditBudget, Flag, Positive, Text, Words, require_storable
@@ -124,6 +125,15 @@ class PublishedFields(BaseModel):
     )
 
 
+def _minute(value: datetime) -> datetime:
+    if value.second or value.microsecond:
+        raise ValueError("must be a whole minute")
+    return value.astimezone(UTC)
+
+
+Bound = Annotated[AwareDatetime, AfterValidator(_minute)]
+
+
 class HeartbeatFields(PublishedFields):
     """All of them: those of the published API, and those that are added to it here."""
 
@@ -133,6 +143,14 @@ class HeartbeatFields(PublishedFields):
         examples=["nightly-report"],
     )
     label: Label | None = Field(None, description="A name for people to read.", examples=["Nightly report"])
+    starts_at: Bound | None = Field(
+        None,
+        description="No tick comes before it: a whole minute with its offset.",
+        examples=["2026-12-01T00:00:00Z"],
+    )
+    ends_at: Bound | None = Field(
+        None, description="No tick comes after it; then it is over.", examples=["2027-01-31T17:00:00Z"]
+    )
     auto_resume: Flag = Field(
         True, description="Paused for a passing cause, it is tried again by itself.", examples=[True]
     )

@@ -235,6 +235,8 @@ def spec(row: Heartbeat, now: datetime) -> ScheduleSpec:
             ScheduleIntervalSpec(every=interval.every, offset=interval.offset or None) for interval in cadence.intervals
         ],
         skip=[_calendar(calendar) for calendar in cadence.skip],
+        start_at=cadence.start,
+        end_at=cadence.end,
         time_zone_name=cadence.timezone,
         jitter=timedelta(seconds=row.jitter_seconds) if row.jitter_seconds else None,
     )

@@ -194,6 +194,31 @@ async def test_without_temporal_writes_are_accepted_and_pending(database: Databa
         assert (await api.delete("/delete", bot_id=bot["id"])).status_code == 200
 
 
+async def test_a_heartbeat_is_snoozed_and_bounded(api: Api) -> None:
+    bot = await api.bot()
+    year = datetime.now(UTC).year
+    bounds = {"starts_at": f"{year}-01-01T01:00:00+01:00", "ends_at": f"{year + 3}-01-01T00:00:00Z"}
+    heartbeat = await api.heartbeat(bot, enabled=True, **bounds)
+    assert (heartbeat["starts_at"], heartbeat["ends_at"]) == (f"{year}-01-01T00:00:00Z", bounds["ends_at"])
+    assert heartbeat["schedule"].endswith(f"until 1 January {year + 3} at 00:00, UTC")
+    which = {"bot_id": bot["id"], "heartbeat_id": heartbeat["uuid"]}
+    until = f"{datetime.now(UTC) + timedelta(days=366):%Y-%m-%dT%H:%M:%SZ}"
+    snoozed = OneHeartbeat.model_validate((await api.post("/heartbeat/snooze", **which, until=until)).json()).heartbeat
+    assert (snoozed.snooze_until, snoozed.next_run_at) == (until, f"{year + 2}-01-01T00:00:00Z")
+    awake = (await api.post("/heartbeat/unsnooze", **which)).json()["heartbeat"]
+    assert (awake["snooze_until"], awake["next_run_at"]) == (None, heartbeat["next_run_at"])
+    for wrong in ("2020-01-01T00:00:00Z", "soon", None):
+        error = error_of(await api.post("/heartbeat/snooze", **which, until=wrong), 400)
+        assert error["details"][0]["field"] == "until"
+    start = f"{year + 1}-06-01T00:00:00Z"
+    for fields in ({"ends_at": "2020-01-01T00:00:30Z"}, {"starts_at": start, "ends_at": bounds["starts_at"]}):
+        body = {"bot_id": bot["id"], "uuid": heartbeat["uuid"], "prompt": "Check the queue.", **fields}
+        error = error_of(await api.post("/heartbeat/configure", **body), 400)
+        assert [detail["field"] for detail in error["details"]] == ["ends_at"]
+    over = await api.heartbeat(bot, uuid=heartbeat["uuid"], starts_at=None, ends_at="2020-01-01T00:00:00Z")
+    assert (over["starts_at"], over["next_run_at"], over["enabled"]) == (None, None, 1)
+
+
 async def test_a_tick_is_held_and_let_run_after_all(api: Api) -> None:
     which = {"bot_id": (bot := await api.bot())["id"], "heartbeat_id": (await api.heartbeat(bot))["uuid"]}
     year = datetime.now(UTC).year + 1

@@ -65,6 +65,7 @@ SPEAKING = (
     "heartbeat/store/heartbeats/plan_limits.py",
     "heartbeat/store/heartbeats/preview.py",
     "heartbeat/store/heartbeats/project_holds.py",
+    "heartbeat/store/heartbeats/snoozes.py",
     "heartbeat/store/heartbeats/tasks.py",
     "heartbeat/store/heartbeats/tick_accounting.py",
     "heartbeat/store/notifications/*.py",

@@ -31,6 +31,7 @@ SKIPPED = {
     "unchanged": marked("Its gate had nothing new."),
     "gate_failed": marked("Its gate could not be read."),
 }
+SNOOZES = (("hour", marked("1 hour")), ("day", marked("1 day")), ("monday", marked("Until Monday")))
 TASK = {
     "active": marked("Active"),
     "paused": marked("Paused"),

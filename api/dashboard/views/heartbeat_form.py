@@ -36,6 +36,8 @@ LABELS = {
     "active_hours_start": marked("Active from"),
     "active_hours_end": marked("Active until"),
     "active_days": marked("Active days"),
+    "starts_at": marked("Not before"),
+    "ends_at": marked("Not after"),
     "credit_budget": marked("Budget in credits"),
     "max_consecutive_errors": marked("Errors until it pauses"),
     "external_id": marked("Your own key"),

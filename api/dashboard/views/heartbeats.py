@@ -15,6 +15,7 @@ from api.dashboard.views.formats import Moment, moment
 from api.dashboard.views.schedules import schedule
 from api.dashboard.views.strips import Strip
 from api.next_ticks import next_tick
+from heartbeat.store.heartbeats.snoozes import awake_after, is_snoozed
 from heartbeat.store.heartbeats.tick_accounting import cadence_of
 from heartbeat.store.overview.daily_numbers import Days
 from heartbeat.store.overview.heartbeat_list import HeartbeatStates
@@ -50,6 +51,7 @@ class HeartbeatCard:
     note: str | None
     short_note: str
     next: Moment | None
+    snoozed: Moment | None
     last_status: str | None
     last: Moment | None
     streak: str | None
@@ -100,7 +102,7 @@ def card(
 ) -> HeartbeatCard:
     """`running` is a run of the heartbeat that is still going (`uuid`, `dry_run`)."""
     due = next_tick(cadence_of(row))
-    where, tick = ZoneInfo(row.timezone), due.next_after(now) if row.enabled else None
+    where, tick = ZoneInfo(row.timezone), due.next_after(awake_after(row, now)) if row.enabled else None
     note = translate(row.pause_message or "") if row.pause_reason else _(PENDING) if state(row) == "pending" else None
     return HeartbeatCard(
         uuid=row.uuid,
@@ -117,6 +119,7 @@ def card(
         spent=spent(row, period),
         running=running.uuid if running else None,
         rehearsing=bool(running and running.dry_run),
+        snoozed=moment(row.snooze_until, where, now) if row.snooze_until and is_snoozed(row, now) else None,
         probe=moment(row.probe_at, where, now) if row.probe_at and row.pause_reason else None,
     )
 

@@ -47,7 +47,8 @@ def _schedule(_language: str, cadence: Cadence) -> str:
         what = [ngettext(*INTERVALS[unit], number).format(number=number)]
     else:
         what = _of_pattern(cadence.pattern)
-    return ", ".join([*what, *_of_active(cadence.active), _of_zone(cadence.timezone)])
+    parts = [*what, *_of_active(cadence.active), *_of_bounds(*cadence.walls), _of_zone(cadence.timezone)]
+    return ", ".join(parts)
 
 
 def _once(wall: datetime) -> str:
@@ -65,6 +66,15 @@ def _of_active(active: ActiveHours) -> list[str]:
         names = [_weekday(day) for day in days]
         parts.append(_range(names[0], names[-1]) if is_range else _("on {days}").format(days=_list(names)))
     return parts
+
+
+def _of_bounds(start: datetime | None, end: datetime | None) -> list[str]:
+    words = ((_("from {day} at {time}"), start), (_("until {day} at {time}"), end))
+    return [
+        text.format(day=format_date(wall, "long", locale=language()), time=f"{wall:%H:%M}")
+        for text, wall in words
+        if wall
+    ]
 
 
 def _of_zone(name: str) -> str:

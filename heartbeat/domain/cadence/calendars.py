@@ -65,18 +65,21 @@ class Interval:
 
 @dataclass(frozen=True)
 class Spec:
-    """Fires when a calendar or an interval matches, but not when a calendar of `skip` does."""
+    """Fires from `start` to `end` when a calendar or an interval matches, but not when a calendar of `skip` does."""
 
     calendars: tuple[Calendar, ...]
     intervals: tuple[Interval, ...]
     timezone: str
     skip: tuple[Calendar, ...] = ()
+    start: datetime | None = None
+    end: datetime | None = None
 
 
 def spec(cadence: Cadence, now: datetime) -> Spec:
     """Translate a cadence for its Schedule. The result changes with `now` only when a year begins."""
     calendars, intervals = _firing(cadence, now.astimezone(UTC).year)
-    return Spec(tuple(calendars), tuple(intervals), cadence.timezone, tuple(_inactive(cadence.active)))
+    skip = tuple(_inactive(cadence.active))
+    return Spec(tuple(calendars), tuple(intervals), cadence.timezone, skip, cadence.starts_at, cadence.ends_at)
 
 
 def _firing(cadence: Cadence, year: int) -> tuple[list[Calendar], list[Interval]]:

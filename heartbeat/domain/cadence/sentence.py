@@ -50,8 +50,12 @@ def interval_in_units(every: timedelta) -> tuple[int, str]:
 
 def of_once(wall: datetime) -> str:
     """Say the one local time: "Once, on Friday 27 November 2026 at 09:00"."""
-    day = f"{WEEKDAYS[wall.isoweekday() % 7]} {wall.day} {MONTHS[wall.month - 1]} {wall.year}"
-    return f"Once, on {day} at {wall:%H:%M:%S}" if wall.second else f"Once, on {day} at {wall:%H:%M}"
+    return f"Once, on {WEEKDAYS[wall.isoweekday() % 7]} {_day_and_time(wall)}"
+
+
+def _day_and_time(wall: datetime) -> str:
+    day = f"{wall.day} {MONTHS[wall.month - 1]} {wall.year}"
+    return f"{day} at {wall:%H:%M:%S}" if wall.second else f"{day} at {wall:%H:%M}"
 
 
 def of_active(active: ActiveHours) -> list[str]:
@@ -62,6 +66,11 @@ def of_active(active: ActiveHours) -> list[str]:
     if active.weekdays != EVERY_WEEKDAY:
         parts.append(_on(_days(active.weekdays)))
     return parts
+
+
+def of_bounds(start: datetime | None, end: datetime | None) -> list[str]:
+    """Say from which local time until which it is due: "from 1 December 2026 at 09:00"."""
+    return [f"{word} {_day_and_time(wall)}" for word, wall in (("from", start), ("until", end)) if wall]
 
 
 def of_zone(name: str) -> str:

@@ -22,7 +22,7 @@ from heartbeat.domain.cadence.cron import MAX_INTERVAL_MINUTES, CadenceError, Cr
 
 # The search for a tick ends here: 29 February on a Monday comes every 28 years.
 HORIZON = timedelta(days=30 * 366)
-MINUTE = timedelta(minutes=1)
+MINUTE, SECOND = timedelta(minutes=1), timedelta(seconds=1)
 WEEK_MINUTES = 7 * 24 * 60
 EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 SUNDAY = datetime(2000, 1, 2)  # noqa: DTZ001 - a time on a wall
@@ -34,7 +34,7 @@ class Cadence:
 
     An interval's ticks are every whole number of intervals before and after `anchor` (cut to the minute; without one
     2000-01-01T00:00Z), which is none itself, so an edit that keeps the anchor shifts nothing. `run_at`, a whole second,
-    is the one tick of a cadence that has no other.
+    is the one tick of a cadence that has no other. No tick comes before `starts_at` or after `ends_at`.
     """
 
     timezone: str
@@ -45,6 +45,8 @@ class Cadence:
     active_hours_end: str | None = None
     active_days: str | None = None
     run_at: datetime | None = None
+    starts_at: datetime | None = None
+    ends_at: datetime | None = None
 
     def validated(self) -> Self:
         """Return this cadence if it is valid; raises `CadenceError` with the wrong field and what to write instead."""
@@ -60,6 +62,8 @@ class Cadence:
         if not self._fires():
             field = "active_days" if self.active_hours_start is None else "active_hours_start"
             raise CadenceError(field, "the active hours and days cut out every tick; widen them or change the times")
+        if self.starts_at and self.ends_at and self.next_after(self.starts_at - SECOND) is None:
+            raise CadenceError("ends_at", "no tick comes between starts_at and ends_at; write a later one")
         return self
 
     @cached_property
@@ -92,7 +96,12 @@ class Cadence:
         """
         after = after.astimezone(UTC)
         until = after + HORIZON
-        source = self._source(after, until)
+        if self.starts_at:
+            after = max(after, self.starts_at.astimezone(UTC) - SECOND)
+        if self.ends_at:
+            until = min(until, self.ends_at.astimezone(UTC))
+        # Some sources end before the instant that they are to end at.
+        source = self._source(after, until + MINUTE)
         return (tick for tick in takewhile(lambda tick: tick <= until, source) if self._is_active(tick))
 
     def next_after(self, instant: datetime) -> datetime | None:
@@ -105,6 +114,8 @@ class Cadence:
 
     def is_tick(self, instant: datetime) -> bool:
         """Tell whether `instant` is one of the ticks."""
+        if (self.starts_at and instant < self.starts_at) or (self.ends_at and instant > self.ends_at):
+            return False
         if self.run_at is not None:
             return instant == self.run_at and self._is_active(instant)
         if instant.second or instant.microsecond or not self._is_active(instant):
@@ -133,7 +144,14 @@ class Cadence:
             what = sentence.of_once(zones.wall(self.run_at, self.zone))
         else:
             what = sentence.of_interval(self.every) if self.pattern is None else sentence.of_pattern(self.pattern)
-        return ", ".join([what, *sentence.of_active(self.active), sentence.of_zone(self.timezone)])
+        bounds = sentence.of_bounds(*self.walls)
+        return ", ".join([what, *sentence.of_active(self.active), *bounds, sentence.of_zone(self.timezone)])
+
+    @property
+    def walls(self) -> tuple[datetime | None, datetime | None]:
+        """The local times of `starts_at` and `ends_at`."""
+        start, end = (zones.wall(bound, self.zone) if bound else None for bound in (self.starts_at, self.ends_at))
+        return start, end
 
     def warnings(self) -> list[str]:
         """Say what of the pattern may mean something else than it seems to."""

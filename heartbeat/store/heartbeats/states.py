@@ -149,6 +149,14 @@ def restore(connection: Connection, uuid: str, version: int, put_version: int, n
     return connection.execute(statement).rowcount == 1
 
 
+def snooze(connection: Connection, heartbeat: Heartbeat, until: datetime | None, now: datetime) -> Heartbeat:
+    """Hold the ticks from now until then; with `None` let them run again. What was due before is accounted for."""
+    heartbeat = exactly_one(connection, Heartbeat, _LOCKED, {"id": heartbeat.id})
+    if heartbeat.snooze_until is not None:
+        heartbeat = leave(connection, heartbeat, now)
+    return _update(connection, heartbeat, {"snoozed_at": now if until else None, "snooze_until": until}, now)
+
+
 def leave(connection: Connection, heartbeat: Heartbeat, now: datetime) -> Heartbeat:
     """Account for what was due until now, because what is due is about to change: off, deleted, another cadence."""
     while heartbeat.enabled and (ticks := due(heartbeat, now)):

@@ -30,7 +30,10 @@ LOOKED_AT = 1_000
 PROMPT_START = 200
 
 # A change of one of these changes which ticks are due.
-CADENCE = ("timezone", "cron_pattern", "interval_minutes", "active_hours_start", "active_hours_end", "active_days")
+CADENCE = (
+    *("timezone", "cron_pattern", "interval_minutes", "active_hours_start", "active_hours_end", "active_days"),
+    *("starts_at", "ends_at"),
+)
 
 # Built once: putting such a statement together costs more than running it.
 MOVE_ON = (
@@ -56,6 +59,8 @@ def cadence_of(heartbeat: Heartbeat) -> Cadence:
         active_hours_end=heartbeat.active_hours_end,
         active_days=heartbeat.active_days,
         run_at=heartbeat.run_at,
+        starts_at=heartbeat.starts_at,
+        ends_at=heartbeat.ends_at,
     )
 
 
@@ -140,7 +145,19 @@ def _held(connection: Connection, heartbeat: Heartbeat, ticks: Sequence[datetime
         row.tick: held_by(row.held_by) for row in connection.execute(select(HELD.c.tick, HELD.c.held_by).where(*which))
     }
     by_person = {tick: rows[tick] for tick in ticks if tick in rows}
-    return holds_during(connection, heartbeat, ticks) | by_person
+    said = {tick: snoozed_until(heartbeat) for tick in ticks if was_snoozed(heartbeat, tick)}
+    return holds_during(connection, heartbeat, ticks) | said | by_person
+
+
+def was_snoozed(heartbeat: Heartbeat, tick: datetime) -> bool:
+    """Whether this tick came while the heartbeat was snoozed."""
+    since, until = heartbeat.snoozed_at, heartbeat.snooze_until
+    return since is not None and until is not None and since <= tick < until
+
+
+def snoozed_until(heartbeat: Heartbeat) -> str:
+    """Say in a log that its tick came while the heartbeat was snoozed."""
+    return f"Snoozed until {heartbeat.snooze_until:%Y-%m-%d %H:%M} UTC."
 
 
 def _busy(connection: Connection, heartbeat: Heartbeat, since: datetime) -> list[tuple[datetime, datetime | None]]:

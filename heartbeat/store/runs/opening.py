@@ -19,7 +19,7 @@ from heartbeat.store.heartbeats.probes import awaits, conclude
 from heartbeat.store.heartbeats.project_holds import CAME_DURING, HOLD, IN_FORCE, hold_words
 from heartbeat.store.heartbeats.reconnects import lost_tools
 from heartbeat.store.heartbeats.run_rows import run_row
-from heartbeat.store.heartbeats.tick_accounting import HELD, cadence_of, held_by, move_on, newest_due
+from heartbeat.store.heartbeats.tick_accounting import HELD, cadence_of, held_by, move_on, newest_due, snoozed_until
 from heartbeat.store.notifications.budget_events import record_shortage
 from heartbeat.store.notifications.events import record_missed_ticks
 from heartbeat.store.notifications.run_events import record_pause
@@ -190,6 +190,8 @@ def _refuse_tick(connection: Connection, claim: TickClaim, heartbeat: Heartbeat,
         return Refusal("held", held_by(in_the_way.held_by))
     if in_the_way.hold_id is not None:
         return Refusal("held", hold_words(connection, in_the_way.hold_id))
+    if heartbeat.snooze_until and claim.scheduled_for < heartbeat.snooze_until:
+        return Refusal("held", snoozed_until(heartbeat))
     if in_the_way.busy:
         return Refusal("overlap", "an earlier run was still in progress")
     time = claim.temporal_time or now

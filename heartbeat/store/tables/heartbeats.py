@@ -35,6 +35,8 @@ class Heartbeat(SQLModel, table=True):
     `gate` is what is looked at before a tick (`heartbeat/domain/gates.py`), with the names of its headers, which are
     sealed apart from it for the `id` that it has.
 
+    Its ticks from `snoozed_at` on, when it was snoozed last, are held until `snooze_until`.
+
     A draft is one of the `type` draft, deleted from the beginning: nothing lists, counts or schedules it. It takes the
     rehearsals of a heartbeat that is not saved yet, and becomes that heartbeat when it is saved.
     """
@@ -57,6 +59,8 @@ class Heartbeat(SQLModel, table=True):
     active_hours_end: str | None = None
     active_days: str | None = None
     timezone: str = "UTC"
+    starts_at: datetime | None = time(default=None)
+    ends_at: datetime | None = time(default=None)
     run_at: datetime | None = time(default=None)
     max_executions: int | None = None
     made_by_run_id: int | None = Field(default=None, sa_type=BIG)
@@ -79,6 +83,8 @@ class Heartbeat(SQLModel, table=True):
     expect: dict[str, Any] | None = Field(default=None, sa_type=JSON)
     accounted_until: datetime = time()
     next_tick_at: datetime | None = time(default=None)
+    snoozed_at: datetime | None = time(default=None)
+    snooze_until: datetime | None = time(default=None)
     error_count: int = 0
     total_error_count: int = 0
     success_count: int = 0

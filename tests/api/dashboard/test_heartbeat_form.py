@@ -1,6 +1,7 @@
 """A heartbeat's form and the API's requests say each other: no field is left out, and what is wrong has its place."""
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -34,6 +35,8 @@ OTHER_VALUES: dict[str, Any] = {
     "active_hours_start": "22:00",
     "active_hours_end": "05:30",
     "active_days": "2,7",
+    "starts_at": datetime(2030, 1, 1, 9, 30, tzinfo=UTC),
+    "ends_at": datetime(2031, 1, 1, 9, 30, tzinfo=UTC),
     "credit_budget": 0,
     "max_consecutive_errors": 2,
     "external_id": "nightly",
