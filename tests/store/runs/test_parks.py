@@ -221,9 +221,9 @@ def test_a_first_step_that_alone_passes_the_cap_is_skipped_and_pauses_nothing(
 
 
 def test_two_hundred_runs_against_their_caps_and_a_budget(database: Database) -> None:
-    """Steps of each, given more at random, on several threads: never a credit over, and the books balance."""
+    """Two steps of each, given more at random, on several threads: never a credit over, and the books balance."""
     heartbeat = database.write_now(lambda c: a_heartbeat(c, a_bot(c, a_project(c)), max_credits_per_run=3))
-    changed(database, Heartbeat, credit_budget=400)
+    changed(database, Heartbeat, credit_budget=250)
     with ThreadPoolExecutor(4) as threads:
         list(threads.map(lambda number: walk(database, heartbeat, number), range(200)))
     rows = database.read_now(lambda c: many(c, Run, select(columns(Run))))
@@ -231,19 +231,19 @@ def test_two_hundred_runs_against_their_caps_and_a_budget(database: Database) ->
     assert all(run.credits_charged <= 3 + run.credits_granted for run in rows)
     assert max(run.credits_charged for run in rows) > 3, "some were given more"
     row = database.read_now(lambda c: heartbeat_row(c, heartbeat.uuid))
-    assert sum(run.credits_charged for run in rows) == row.period_credits <= 400 + row.period_granted
+    assert sum(run.credits_charged for run in rows) == row.period_credits <= 250 + row.period_granted
     assert database.read_now(audit) == []
 
 
 def walk(database: Database, heartbeat: Heartbeat, number: int) -> None:
-    """One run: up to three steps that cost 1 or 2, and what a person may say when it waits."""
+    """One run: two steps that cost 1 or 2, and what a person may say when it waits."""
     chance = random.Random(number)
 
     def step(work: Callable[[Connection], Any]) -> Any:
         return database.write_now(work)
 
     run = step(lambda c: open_run(c, by_hand(heartbeat, f"log_{number}"), LIMITS, NOW)).run
-    for taken in range(1, 4):
+    for taken in range(1, 3):
         if run.status != "running" or (taken > 1 and not goes_on(database, run, taken, chance)):
             break
         tokens = chance.choice((150, 1_400))
