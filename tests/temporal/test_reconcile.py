@@ -21,6 +21,8 @@ from temporalio.testing import ActivityEnvironment
 from heartbeat.domain.ids import new_id
 from heartbeat.store.heartbeats.sync import everything, restoration
 from heartbeat.store.overview.counts import counts
+from heartbeat.store.rows import columns
+from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.temporal import reconcile
 from heartbeat.temporal.reconcile import Reconciler, ScheduleDifference
 from heartbeat.temporal.schedules import Schedules
@@ -53,6 +55,16 @@ async def test_a_schedule_that_is_gone_is_created(world: World) -> None:
     assert await compared(world) == [("created", "its schedule was gone")]
     await handle.describe()
     assert await compared(world) == []
+
+
+async def test_a_schedule_with_a_beginning_and_an_end_fires_between_them(world: World) -> None:
+    begins = (datetime.now(UTC) + timedelta(days=400)).replace(hour=8, minute=0, second=0, microsecond=0)
+    bounds = {"starts_at": begins, "ends_at": begins + timedelta(hours=2)}
+    each_hour = {"cron_pattern": "0 8-12 * * *", "interval_minutes": None, "timezone": "UTC", **bounds}
+    await world.database.write(lambda c: c.execute(columns(Heartbeat).update().values(each_hour)))
+    await at_rest(world)
+    description = await world.schedules.describe(world.heartbeat.uuid)
+    assert description.info.next_action_times == [begins + timedelta(hours=hours) for hours in range(3)]
 
 
 async def test_a_schedule_changed_in_temporal_is_put_again(world: World) -> None:
