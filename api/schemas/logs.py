@@ -55,6 +55,18 @@ class ListLogs(OfBot):
         return self.heartbeat_id or ""
 
 
+class GateSeen(BaseModel):
+    """What a look at the gate came to."""
+
+    outcome: str = Field(
+        description="first (there was nothing to compare with yet), unchanged, changed or failed.", examples=["changed"]
+    )
+    detail: str | None = Field(
+        description="Why it failed, in words; null when it did not.",
+        examples=[None, "https://example.com/feed.json answered 503 Service Unavailable."],
+    )
+
+
 class LogObject(BaseModel):
     """The log of a run, or of a tick that was skipped."""
 
@@ -84,6 +96,9 @@ class LogObject(BaseModel):
         description="The tools that its heartbeat uses and that it had to do without: they changed, and nobody has "
         "accepted that yet.",
         examples=[[], ["desk__escalate"]],
+    )
+    gate: GateSeen | None = Field(
+        description="What was seen at its gate; null if that was not asked.", examples=[None, example(GateSeen)]
     )
     heartbeat_id: HeartbeatUuid
     prompt: str = Field(description="The prompt, as it was at the run.", examples=[examples.PROMPT])
@@ -204,6 +219,7 @@ def show_log(run: Row[Any], settings: Settings) -> dict[str, Any]:
         "replay_of": run.replay_of,
         "cut": run.cut,
         "paused_tools": run.paused_tools or [],
+        "gate": {name: run.gate[name] for name in GateSeen.model_fields} if run.gate else None,
         "heartbeat_id": run.heartbeat_uuid,
         "prompt": run.prompt,
         "response": run.response,

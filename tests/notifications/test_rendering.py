@@ -11,6 +11,8 @@ from heartbeat.domain.secret_keys import new_key
 from heartbeat.secrets.keyring import Keyring
 from heartbeat.store.notifications.events import (
     APPROVAL,
+    GATE_FAILED,
+    GATE_RECOVERED,
     QUALITY_DROPPED,
     SIGN_IN_NEEDED,
     record_event,
@@ -224,3 +226,28 @@ async def test_a_model_that_is_down_and_back_is_named_with_the_one_in_its_place(
         "Disks: its own model answers again",
         f"openai:m answers again, which it did not since {since}.",
     )
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "said"),
+    [
+        (
+            GATE_FAILED,
+            {"source": "https://example.com/feed", "on_error": "skip", "message": "It answered 503."},
+            "It answered 503.\nUntil it can be read again, each tick is skipped.",
+        ),
+        (
+            GATE_RECOVERED,
+            {"source": "https://example.com/feed", "on_error": "run", "since": "2026-11-20T12:00:00+00:00"},
+            "It could not be read since Friday, 20 November 2026, 12:00 (UTC).",
+        ),
+    ],
+)
+async def test_a_gate_that_fails_and_one_that_works_again(
+    world: StoreWorld, receiver: Receiver, kind: str, data: dict[str, str], said: str
+) -> None:
+    world.target(receiver.url)
+    uuids = world.database.write_now(lambda c: record_event(c, world.heartbeat, kind, data, world.now))
+    _, title, text = await read(world, receiver, *uuids)
+    assert title.startswith("Disks: its gate https://example.com/feed can")
+    assert text == said

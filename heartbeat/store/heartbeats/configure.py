@@ -19,7 +19,7 @@ from heartbeat.domain.heartbeat_fields import HeartbeatFields
 from heartbeat.domain.ids import new_id
 from heartbeat.settings import Plan
 from heartbeat.store.heartbeats import states
-from heartbeat.store.heartbeats.gate_columns import gate_columns
+from heartbeat.store.heartbeats.gate_columns import gate_columns, require_reading_tool
 from heartbeat.store.heartbeats.heartbeats import (
     IS_HEARTBEAT,
     count_heartbeats,
@@ -74,6 +74,7 @@ def configure(connection: Connection, access: Access, request: ConfigureRequest,
     if resolved.heartbeat is None:
         require_room(access.project, access.plan, count_heartbeats(connection, bot))
     require_gap(access.project, access.plan, resolved.cadence)
+    require_reading_tool(connection, bot, request.fields.get("gate"))
     if resolved.heartbeat is None:
         return _insert(connection, bot, resolved, request, now)
     changes = {name: value for name, value in resolved.after.items() if value != resolved.before[name]}

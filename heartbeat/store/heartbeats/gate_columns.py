@@ -1,11 +1,18 @@
-"""The gate of a request as the columns of a heartbeat, with the headers that are kept for it."""
+"""The gate of a request as the columns of a heartbeat, with the headers that are kept for it, and what it may call."""
 
 from collections.abc import Mapping
 from typing import Any
 
+from sqlalchemy import Connection, select
+
 from heartbeat.domain.errors import Invalid
 from heartbeat.domain.gates import Gate, SealedHeaders
 from heartbeat.domain.headers import origin_of
+from heartbeat.domain.tool_names import plain_name
+from heartbeat.store.rows import columns
+from heartbeat.store.tables.bots import Bot, Tool
+
+TOOL = columns(Tool)
 
 NO_GATE: dict[str, Any] = {"gate": None, "sealed_gate_headers": None}
 NO_HEADERS: dict[str, Any] = {"id": None, "header_names": []}
@@ -35,3 +42,17 @@ def gate_columns(
         )
     named = {name: kept[name] for name in NO_HEADERS}
     return {"gate": gate.kept() | named, "sealed_gate_headers": before["sealed_gate_headers"]}
+
+
+def require_reading_tool(connection: Connection, bot: Bot, gate: Gate | None) -> None:
+    """Raises `Invalid` for a tool of the bot that is not declared to only read.
+
+    One that is not among them may be the operator's own, or connected later: a look says so.
+    """
+    if gate is None or gate.tool is None:
+        return
+    for row in connection.execute(select(TOOL.c.server_label, TOOL.c.tools).where(TOOL.c.bot_id == bot.id)):
+        for entry in row.tools:
+            reads = (entry.get("annotations") or {}).get("readOnlyHint") is True
+            if plain_name(row.server_label, entry["name"]) == gate.tool and not reads:
+                raise Invalid("gate.tool", "must be declared by its server as one that only reads (readOnlyHint)")

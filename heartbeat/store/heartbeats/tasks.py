@@ -16,7 +16,7 @@ from heartbeat.domain.gates import Gate, SealedHeaders
 from heartbeat.domain.ids import new_id
 from heartbeat.settings import Plan
 from heartbeat.store.heartbeats import states
-from heartbeat.store.heartbeats.gate_columns import gate_columns
+from heartbeat.store.heartbeats.gate_columns import gate_columns, require_reading_tool
 from heartbeat.store.heartbeats.heartbeats import NOT_DELETED, lock_bot
 from heartbeat.store.heartbeats.plan_limits import require_gap, require_heartbeats, require_tasks
 from heartbeat.store.heartbeats.tick_accounting import cadence_of
@@ -181,6 +181,7 @@ def insert_task(connection: Connection, owner: TaskOwner, task: NewTask, now: da
     require_heartbeats(owner.project, owner.plan, owner.bot)
     cadence = task_cadence(owner.project, owner.plan, task, now)
     _require_room(connection, owner)
+    require_reading_tool(connection, owner.bot, task.gate)
     own: dict[str, Any] = dict(vars(task.models)) if task.models else {}
     if task.max_credits_per_run is not None:
         own["max_credits_per_run"] = task.max_credits_per_run

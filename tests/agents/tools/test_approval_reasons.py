@@ -150,3 +150,10 @@ async def test_the_operator_declares_in_the_settings(monkeypatch: pytest.MonkeyP
     assert reason_to_ask(tools["desk__read_note"], "{}", NOBODY) is None
     with pytest.raises(ValidationError, match="private_data"):
         StdioTool.model_validate({"command": "x", "risks": ["danger"]})
+
+
+def test_what_a_gate_saw_is_text_of_others() -> None:
+    fetch = define_tools([desk(PRIVATE_DATA)], "what its gate saw")[0]
+    reason = reason_to_ask(fetch, json.dumps({"url": "https://example.com"}), NOBODY)
+    assert reason is not None
+    assert "text that others may have written (what its gate saw)" in reason.why
