@@ -54,7 +54,8 @@ class NotificationActivities:
         approval = partial(approval_link, self._keyring, self._settings)
         sign_in = partial(sign_in_link, self._settings, self._now())
         rating = partial(rating_link, self._keyring, self._settings)
-        message = render_message(outgoing, approval, partial(page_link, self._settings), sign_in, rating)
+        page, price = partial(page_link, self._settings), self._settings.price
+        message = render_message(outgoing, approval, page, sign_in, rating, price)
         lost_attempts = outgoing.parts[0].notification.lost_attempts
         return await deliver(outgoing.target, message, self._keyring, self._settings, lost_attempts)
 

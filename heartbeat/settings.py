@@ -16,6 +16,7 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
 from heartbeat.domain.errors import Unavailable
+from heartbeat.domain.money import CreditPrice
 from heartbeat.domain.secret_keys import read_keys
 from heartbeat.domain.setting_values import bare, proxy_address, require_header_text, require_web_address
 from heartbeat.domain.tool_risks import Risk
@@ -159,6 +160,7 @@ class Settings(BaseSettings):
 
     # Money and limits
     credits_per_1000_tokens: int = Field(default=1, ge=0)
+    currency_per_credit: str | None = None
     model_rates: dict[str, int] = Field(default_factory=dict)
     plans: Annotated[dict[str, Plan], NoDecode] = Field(default_factory=dict, validate_default=True)
     max_body_bytes: int = Field(default=1_000_000, ge=1_000)
@@ -220,6 +222,13 @@ class Settings(BaseSettings):
             raise ValueError("must be 8 or more printable ASCII characters, with no space before or after them")
         return secret
 
+    @field_validator("currency_per_credit")
+    @classmethod
+    def _is_a_price(cls, text: str | None) -> str | None:
+        if text is not None:
+            CreditPrice.read(text)
+        return text
+
     @field_validator("plans", mode="before")
     @classmethod
     def _with_built_in_plans(cls, value: Any) -> Any:
@@ -256,6 +265,15 @@ class Settings(BaseSettings):
         """Return the API's address as seen from this machine."""
         host = "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host  # noqa: S104
         return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+
+    def credit_price(self) -> CreditPrice | None:
+        """Return what a credit costs an owner; `None` when the operator has not set it."""
+        return CreditPrice.read(self.currency_per_credit) if self.currency_per_credit else None
+
+    def price(self, credits_: float) -> str | None:
+        """Return what so many credits cost, as `0.024 EUR`; `None` when the operator has not set it."""
+        price = self.credit_price()
+        return price.text(credits_) if price else None
 
     def plan(self, name: str) -> Plan:
         """Return the plan called `name`; raises `Unavailable`."""

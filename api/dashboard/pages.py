@@ -12,7 +12,7 @@ from fastapi.routing import APIRoute
 from sqlalchemy import Connection
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from api.dashboard import session, translations, zones
+from api.dashboard import prices, session, translations, zones
 from api.dashboard.forms import Form, read_form
 from api.dashboard.navigation import place_of
 from api.dashboard.render import render
@@ -246,10 +246,11 @@ async def _to_sign_in(request: Request) -> Response:
 
 
 def _speak_as_asked(request: Request) -> None:
-    """Choose the language and the time zone of the page for whoever reads it."""
+    """Choose the language and the time zone of the page for whoever reads it, and what its credits cost."""
     chosen = request.cookies.get(translations.COOKIE, "")
     translations.use(translations.choose(chosen, request.headers.get("accept-language", "")))
     zones.use(request.cookies.get(zones.COOKIE, ""))
+    prices.use(request.app.state.stack.settings.credit_price())
 
 
 def _locked(response: Response) -> Response:

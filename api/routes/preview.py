@@ -25,4 +25,4 @@ async def show(body: AskPreview, caller: CallerDep) -> ApiResponse:
     outlook = await caller.read(body, preview, request, model_rates(caller.stack.settings), now)
     # Counting a year of ticks takes tens of milliseconds: not on the loop.
     ahead = await asyncio.to_thread(forecast, outlook.cadence, outlook.measured, outlook.budget, now, body.count)
-    return ApiResponse(show_preview(ahead, outlook))
+    return ApiResponse(show_preview(ahead, outlook, caller.stack.settings))

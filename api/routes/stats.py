@@ -16,4 +16,5 @@ router = APIRouter(prefix="/v1/bot/heartbeat", tags=["Heartbeats"], strict_conte
 @router.get("/stats", **call(OneStats, query=ReadStats))
 async def read(query: Annotated[ReadStats, query_params(ReadStats)], caller: CallerDep) -> ApiResponse:
     """Read what a bot's logs of the last days come to."""
-    return ApiResponse({"stats": show_stats(await caller.read(query, stats, caller.now().date(), query.days))})
+    rows = await caller.read(query, stats, caller.now().date(), query.days)
+    return ApiResponse({"stats": show_stats(rows, caller.stack.settings)})

@@ -9,10 +9,11 @@ from api.responses import dollars, moment
 from api.schemas import examples
 from api.schemas.examples import example
 from api.schemas.fields import OfProject
-from api.schemas.response_fields import BotNumber, BotUuid, CostUsd, HeartbeatUuid
+from api.schemas.response_fields import BotNumber, BotUuid, CostUsd, HeartbeatUuid, Price
 from api.schemas.run_query import Day
 from api.schemas.stats import NO_MODEL
 from heartbeat.domain.field_types import CreditBudget
+from heartbeat.settings import Settings
 from heartbeat.store.credits.ledger import ProjectLimits
 from heartbeat.store.credits.periods import BillingPeriod
 from heartbeat.store.credits.usage import CreditsUsage
@@ -44,6 +45,7 @@ class OfOneBot(BaseModel):
         examples=[2000],
     )
     used: int = Field(description=USED, examples=[120])
+    price: Price
     held: int = Field(description=HELD, examples=[4])
 
 
@@ -57,12 +59,14 @@ class OfOneHeartbeat(BaseModel):
         description="Its own credits in a billing period; null is no limit.", examples=[500]
     )
     used: int = Field(description=USED, examples=[120])
+    price: Price
     held: int = Field(description=HELD, examples=[4])
 
 
 class SpentCredits(BaseModel):
     count: int = Field(description="Runs that ended.", examples=[60])
     credits: int = Field(description="Credits that they were charged.", examples=[120])
+    price: Price
     tokens: int = Field(description="Tokens that they read and wrote.", examples=[27_000])
     cost_usd: CostUsd
 
@@ -90,6 +94,7 @@ class CreditsObject(BaseModel):
     credit_budget: int | None = Field(description=PROJECT_BUDGET, examples=[5000])
     granted: int = Field(description="Given by the operator for this period, on top of the plan.", examples=[500])
     used: int = Field(description=USED, examples=[120])
+    price: Price
     held: int = Field(description=HELD, examples=[4])
     available: int | None = Field(
         description="limit + granted - used - held, or less if credit_budget is; at least 0. Null is no limit.",
@@ -117,7 +122,9 @@ class OneCredits(BaseModel):
     credits: CreditsObject = Field(description="The credits of the billing period.", examples=[example(CreditsObject)])
 
 
-def show_credits(usage: CreditsUsage, limits: ProjectLimits, period: BillingPeriod) -> dict[str, Any]:
+def show_credits(
+    usage: CreditsUsage, limits: ProjectLimits, period: BillingPeriod, settings: Settings
+) -> dict[str, Any]:
     """The `CreditsObject` of a period within these limits."""
     return {
         "period_start": moment(period.start),
@@ -126,42 +133,46 @@ def show_credits(usage: CreditsUsage, limits: ProjectLimits, period: BillingPeri
         "credit_budget": limits.budget,
         "granted": usage.granted,
         "used": usage.used,
+        "price": settings.price(usage.used),
         "held": usage.held,
         "available": usage.left(limits),
         "cost_usd": dollars(sum(int(day.cost_nano_usd) for day in usage.by_day)),
-        "by_bot": [_of_bot(bot) for bot in usage.by_bot],
-        "by_heartbeat": [_of_heartbeat(heartbeat) for heartbeat in usage.by_heartbeat],
-        "by_model": [{"model": row.model or NO_MODEL, **_spent(row)} for row in usage.by_model],
-        "by_day": [{"date": row.day, **_spent(row)} for row in usage.by_day],
+        "by_bot": [_of_bot(bot, settings) for bot in usage.by_bot],
+        "by_heartbeat": [_of_heartbeat(heartbeat, settings) for heartbeat in usage.by_heartbeat],
+        "by_model": [{"model": row.model or NO_MODEL, **_spent(row, settings)} for row in usage.by_model],
+        "by_day": [{"date": row.day, **_spent(row, settings)} for row in usage.by_day],
     }
 
 
-def _of_bot(bot: Row[Any]) -> dict[str, Any]:
+def _of_bot(bot: Row[Any], settings: Settings) -> dict[str, Any]:
     return {
         "bot_id": bot.id,
         "bot_uuid": bot.uuid,
         "name": bot.name,
         "credit_budget": bot.credit_budget,
         "used": int(bot.used),
+        "price": settings.price(int(bot.used)),
         "held": int(bot.held),
     }
 
 
-def _of_heartbeat(heartbeat: Row[Any]) -> dict[str, Any]:
+def _of_heartbeat(heartbeat: Row[Any], settings: Settings) -> dict[str, Any]:
     return {
         "heartbeat_id": heartbeat.uuid,
         "bot_id": heartbeat.bot_id,
         "label": heartbeat.label,
         "credit_budget": heartbeat.credit_budget,
         "used": heartbeat.used,
+        "price": settings.price(int(heartbeat.used)),
         "held": heartbeat.held,
     }
 
 
-def _spent(row: Row[Any]) -> dict[str, Any]:
+def _spent(row: Row[Any], settings: Settings) -> dict[str, Any]:
     # `count` is a method of a row as well.
     numbers = row._mapping
     return {
         **{name: int(numbers[name]) for name in ("count", "credits", "tokens")},
+        "price": settings.price(int(numbers["credits"])),
         "cost_usd": dollars(int(numbers["cost_nano_usd"])),
     }

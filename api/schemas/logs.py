@@ -18,6 +18,7 @@ from api.schemas.response_fields import (
     HeartbeatUuid,
     Model,
     PaginationField,
+    Price,
     RunUuid,
     TokensUsed,
     Total,
@@ -127,6 +128,7 @@ class LogObject(BaseModel):
     duration_ms: int | None = Field(description=DURATION, examples=[3900])
     tokens_used: TokensUsed
     credits_charged: CreditsCharged
+    price: Price
     cost_usd: CostUsd
     scheduled_for: str | None = Field(description="The tick it is of; null for a manual run.", examples=[examples.DUE])
     started_at: str = Field(
@@ -233,6 +235,7 @@ def show_log(run: Row[Any], settings: Settings) -> dict[str, Any]:
         "duration_ms": run.duration_ms,
         "tokens_used": run.tokens_used,
         "credits_charged": run.credits_charged,
+        "price": settings.price(run.credits_charged),
         "cost_usd": dollars(run.cost_nano_usd),
         "scheduled_for": moment(run.scheduled_for),
         "started_at": moment(run.started_at),

@@ -8,8 +8,10 @@ from api.responses import moment
 from api.schemas import examples
 from api.schemas.examples import example
 from api.schemas.heartbeats import Configure
+from api.schemas.response_fields import Price
 from heartbeat.domain.field_types import WHOLE
 from heartbeat.domain.forecast import Forecast, ForecastTick
+from heartbeat.settings import Settings
 from heartbeat.store.heartbeats.gate_outlook import GateOutlook
 from heartbeat.store.heartbeats.preview import Preview
 
@@ -61,6 +63,7 @@ class Previewed(BaseModel):
     ticks: list[TickToCome] = Field(description="The next times it would be due.", examples=[[example(TickToCome)]])
     runs_per_month: float = Field(description="Ticks a month, averaged over a year.", examples=[21.8])
     credits_per_month: float = Field(description="What a month of runs would cost.", examples=[43.5])
+    price_per_month: Price
     credits_per_run: float = Field(description="What a run costs.", examples=[2.0])
     credits_per_run_from: str = Field(
         description="Where the cost of a run is from: this bot's newest runs, else the plan.",
@@ -80,7 +83,7 @@ class Previewed(BaseModel):
     )
 
 
-def show_preview(forecast: Forecast, ahead: Preview) -> dict[str, Any]:
+def show_preview(forecast: Forecast, ahead: Preview, settings: Settings) -> dict[str, Any]:
     """A preview as it is answered."""
     measured = ahead.measured
     spent_on = forecast.budget_spent_on
@@ -89,6 +92,7 @@ def show_preview(forecast: Forecast, ahead: Preview) -> dict[str, Any]:
         "ticks": [_show_tick(tick) for tick in forecast.ticks],
         "runs_per_month": forecast.runs_per_month,
         "credits_per_month": forecast.credits_per_month,
+        "price_per_month": settings.price(forecast.credits_per_month),
         "credits_per_run": measured.credits,
         "credits_per_run_from": measured.credits_from,
         "budget_spent_on": f"{spent_on:%Y-%m-%d}" if spent_on else None,

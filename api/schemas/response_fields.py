@@ -27,6 +27,14 @@ CostUsd = Annotated[
     str,
     Field(description="What the providers charge for it in US dollars, as a decimal number.", examples=["0.0000846"]),
 ]
+Price = Annotated[
+    str | None,
+    Field(
+        description="What the credits cost the owner: a decimal number and a currency; null unless the operator has "
+        "set `HEARTBEAT_CURRENCY_PER_CREDIT`.",
+        examples=["0.24 EUR"],
+    ),
+]
 
 Total = Annotated[int, Field(description="How many there are on all pages together.", examples=[1])]
 Succeeded = Annotated[bool, Field(description="Whether it succeeded.", examples=[True])]

@@ -8,8 +8,9 @@ from api.responses import dollars
 from api.schemas import examples
 from api.schemas.examples import example
 from api.schemas.fields import OfBot
-from api.schemas.response_fields import CostUsd
+from api.schemas.response_fields import CostUsd, Price
 from heartbeat.domain.field_types import WHOLE
+from heartbeat.settings import Settings
 from heartbeat.store.credits.stats import Stats
 from heartbeat.store.tables.credits import RunSums
 
@@ -85,6 +86,7 @@ class StatsObject(BaseModel):
     success_rate: float = Field(description=SUCCESS_RATE, examples=[90.0])
     total_tokens: int = Field(description=TOKENS, examples=[9_000])
     total_credits: int = Field(description=CREDITS, examples=[40])
+    total_price: Price
     total_cost_usd: str = Field(
         description="What the providers charge for it in US dollars, as a decimal number.", examples=["0.001692"]
     )
@@ -109,7 +111,7 @@ class OneStats(BaseModel):
     stats: StatsObject = Field(description="The stats.", examples=[example(StatsObject)])
 
 
-def show_stats(stats: Stats) -> dict[str, Any]:
+def show_stats(stats: Stats, settings: Settings) -> dict[str, Any]:
     """The `StatsObject` of a bot's logs."""
     sums = stats.all
     return {
@@ -122,6 +124,7 @@ def show_stats(stats: Stats) -> dict[str, Any]:
         "success_rate": sums.success_rate,
         "total_tokens": sums.tokens,
         "total_credits": sums.credits,
+        "total_price": settings.price(sums.credits),
         "total_cost_usd": dollars(sums.cost_nano_usd),
         "avg_duration_ms": round(sums.duration_ms / sums.executed) if sums.executed else 0,
         "active_heartbeats": stats.active_heartbeats,

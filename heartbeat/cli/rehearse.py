@@ -3,7 +3,7 @@
 import asyncio
 import json
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from decimal import Decimal
 from typing import Any, NoReturn
 
@@ -37,11 +37,15 @@ NO_WORKER = "Temporal or a worker is not there: nothing would run this. Start th
 
 @dataclass(frozen=True)
 class RehearsalReport:
-    """A rehearsal that has ended. `runs_per_month` is how often its heartbeat's cadence comes due."""
+    """A rehearsal that has ended. `runs_per_month` is how often its heartbeat's cadence comes due.
+
+    `price` is what its credits cost the owner, if the operator has set what one costs.
+    """
 
     run: Run
     rehearsal: Rehearsal
     runs_per_month: float
+    price: str | None = None
 
     @property
     def cost_usd(self) -> str:
@@ -57,6 +61,7 @@ class RehearsalReport:
         return {
             "log_id": self.run.uuid,
             **{name: getattr(self.run, name) for name in (*names, "credits_charged", "duration_ms")},
+            "price": self.price,
             "cost_usd": self.cost_usd,
             "would_have_called": [asdict(call) for call in self.rehearsal.calls],
             "would_have_told": [asdict(event) for event in self.rehearsal.events],
@@ -72,8 +77,9 @@ class RehearsalReport:
         if run.response:
             lines.append(run.response)
         lines += ["", *self._effects()]
+        worth = f", {self.price}" if self.price else ""
         lines.append(
-            f"It cost {run.credits_charged} credits ({run.tokens_used} tokens, {self.cost_usd} US dollars); "
+            f"It cost {run.credits_charged} credits{worth} ({run.tokens_used} tokens, {self.cost_usd} US dollars); "
             f"{round(self.runs_per_month, 1)} runs a month would cost {self.credits_per_month}."
         )
         return "\n".join([*lines, CHARGED])
@@ -98,6 +104,7 @@ def rehearse_heartbeat(settings: Settings, heartbeat_uuid: str, project_uuid: st
     except ProductError as problem:
         print_error(str(problem))
         leave(1)
+    report = replace(report, price=settings.price(report.run.credits_charged))
     typer.echo(json.dumps(report.as_json()) if as_json else report.as_text())
     leave(0 if report.run.status == "success" else 1)
 

@@ -30,13 +30,8 @@ def costly(part: MessagePart, data: dict[str, Any]) -> Rendered:
 
 
 def budget_threshold(part: MessagePart, data: dict[str, Any]) -> Rendered:
-    owner, budget, left, end = (
-        data["owner"],
-        data["budget"],
-        data["budget"] - data["used"],
-        _day(data["period_ends_at"]),
-    )
-    name = _subject(part)
+    owner, budget, left = data["owner"], data["budget"], data["budget"] - data["used"]
+    name, end = _subject(part), _day(data["period_ends_at"])
     body = f"{left} of {budget} credits are left for the billing period that ends on {end} (UTC)."
     if data["level"] == USED_UP:
         return Rendered(f"{name}: {SPENT_BUDGETS[owner]}", f"{body}\n{RAISE}", "urgent")
@@ -44,6 +39,18 @@ def budget_threshold(part: MessagePart, data: dict[str, Any]) -> Rendered:
     rest = f"At this rate they are used up on {day} (UTC)." if day else "At this rate they last until then."
     used = USED_BUDGETS[owner].format(data["level"])
     return Rendered(f"{name}: {used}", f"{body}\n{rest}", "low" if data["level"] == LEVELS[0] else "normal")
+
+
+def credits_spent(data: dict[str, Any]) -> int:
+    """The credits that an event of a budget or of a costly run is about."""
+    spent: int = data["used"] if "used" in data else data["credits"]
+    return spent
+
+
+def with_price(rendered: Rendered, data: dict[str, Any], price: str) -> Rendered:
+    """Say what the credits that were spent cost, too."""
+    worth = f"{credits_spent(data)} credits are {price}."
+    return rendered._replace(body=f"{rendered.body}\n{worth}")
 
 
 def _subject(part: MessagePart) -> str:

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from heartbeat.domain.first_message import spoken_time
 from heartbeat.domain.pauses import HeartbeatPause
 from heartbeat.domain.tool_connections import INSUFFICIENT_SCOPE
-from heartbeat.notifications.budget_messages import budget_threshold, costly
+from heartbeat.notifications.budget_messages import budget_threshold, costly, credits_spent, with_price
 from heartbeat.notifications.channels.message import Message, Priority
 from heartbeat.notifications.rendered import Rendered, heartbeat_name
 from heartbeat.store.notifications.events import (
@@ -42,6 +42,7 @@ MAX_TOOLS = 3
 SUMMARY = "summary"
 # They tell what an agent did, so whoever reads it can say whether that was any good.
 WORK = (FINDING, NOTIFIED)
+SPENDING = (BUDGET_THRESHOLD, COSTLY)
 PLACES = {"heartbeat": "heartbeats", "scheduled_task": "tasks"}
 BY_LINK = "The link leads to what it asks for; so does GET /v1/bot/approval/readall"
 ACCEPT = "If it is as it should be, accept it on the dashboard's page Tools, or with POST /v1/bot/tool/{}/refresh."
@@ -64,12 +65,14 @@ def render_message(
     page_link: Callable[[str], str | None] = lambda _: None,
     sign_in_link: Callable[[str, int | None], str | None] = lambda *_: None,
     rating_link: Callable[[str], str | None] = lambda _: None,
+    price: Callable[[float], str | None] = lambda _: None,
 ) -> Message:
     """Put one event into a message in full, and several into one with a line each.
 
     `approval_link` makes the link to an approval's page from its public id, `page_link` that to a page of the dashboard
     from its path, `sign_in_link` that to the page on which somebody signs in to a tool, for themselves if a member is
     given, and `rating_link` that to the page on which somebody rates a run, from its log id, if they can be linked to.
+    `price` says what credits cost.
     """
     parts = outgoing.parts
     if outgoing.total == 1:
@@ -78,6 +81,8 @@ def render_message(
             rendered = rendered._replace(link=page_link("/tools"))
         if kind == QUALITY_DROPPED:
             rendered = rendered._replace(link=page_link(f"/{PLACES[parts[0].heartbeat.type]}/{data['heartbeat_id']}"))
+        if kind in SPENDING and (worth := price(credits_spent(data))):
+            rendered, data = with_price(rendered, data, worth), {**data, "price": worth}
         if kind == SIGN_IN_NEEDED:
             member_id = parts[0].heartbeat.member_id if data["per_member"] else None
             rendered = rendered._replace(link=sign_in_link(data["tool_id"], member_id))

@@ -86,6 +86,7 @@ async def test_use_by_bot_heartbeat_model_and_day(api: Api) -> None:
         "label": "Busy",
         "credit_budget": 500,
         "used": 300,
+        "price": None,
         "held": 9,
     }
     assert [heartbeat["used"] for heartbeat in usage["by_heartbeat"]] == [300, 90, 10]
@@ -96,7 +97,14 @@ async def test_use_by_bot_heartbeat_model_and_day(api: Api) -> None:
         ("none", 1, 0, "0"),
     ]
     assert usage["by_day"] == [
-        {"date": f"{START:%Y-%m-%d}", "count": 3, "credits": 390, "tokens": 18_000, "cost_usd": "2.000000001"}
+        {
+            "date": f"{START:%Y-%m-%d}",
+            "count": 3,
+            "credits": 390,
+            "price": None,
+            "tokens": 18_000,
+            "cost_usd": "2.000000001",
+        }
     ]
 
 
@@ -213,6 +221,30 @@ async def test_a_project_has_a_budget_of_its_own(alone: Api) -> None:
             shown = OneCredits.model_validate(answer.json(), extra="forbid").credits
             assert (shown.credit_budget, shown.available) == (budget, available)
             assert (await read(api))["credit_budget"] == budget
+
+
+async def test_money_stands_beside_credits(alone: Api) -> None:
+    async with owner(alone.app) as api:
+        heartbeat = await api.heartbeat(bot := await api.bot())
+        row = await api.row(heartbeat)
+
+        def seed(connection: Connection) -> None:
+            use(connection, heartbeat["uuid"], 12)
+            in_period(connection, api.project, credits=12, held=0, granted=0)
+            a_run(connection, row, created_at=NOW, credits_charged=12)
+
+        await api.database.write(seed)
+        for price, worth in ((None, None), ("0.002 EUR", "0.024 EUR")):
+            alone.settings.currency_per_credit = price
+            usage = await read(api)
+            lists = [usage[name][0]["price"] for name in ("by_bot", "by_heartbeat", "by_model", "by_day")]
+            assert [usage["price"], *lists] == [worth] * 5
+            logs = (await api.get("/heartbeat/logs", bot_id=bot["id"])).json()["logs"]
+            stats = (await api.get("/heartbeat/stats", bot_id=bot["id"])).json()["stats"]
+            assert [logs[0]["price"], stats["total_price"]] == [worth] * 2
+        preview = await api.post("/heartbeat/preview", bot_id=bot["id"], prompt="x", interval_minutes=1440)
+        # Its bot's runs took twelve.
+        assert (preview.json()["credits_per_month"], preview.json()["price_per_month"]) == (365.0, "0.73 EUR")
 
 
 async def test_a_bot_has_a_budget_of_its_own(api: Api) -> None:

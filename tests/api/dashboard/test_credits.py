@@ -38,6 +38,22 @@ def spend(connection: Connection, owner: Owner, now: datetime, steps: int = STEP
     return run
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_money_stands_beside_credits(owner: Owner) -> None:
+    run = await owner.database.write(spend, owner, datetime.now(UTC))
+    paths = ("/credits", "/credits/ledger", f"/runs/{run.uuid}", "/")
+    for path in paths:
+        assert "€" not in await owner.browser.page(path)
+    owner.settings.currency_per_credit = "0.0021 EUR"
+    # Sixty credits, two for each step; the row of the run itself was charged none.
+    for path, worth in zip(paths, ("€0.126", "€0.0042", None, "€0.126"), strict=True):
+        assert worth is None or worth in await owner.browser.page(path)
+    await owner.browser.submit("/settings/display", heartbeat_language="de", heartbeat_zone="")
+    assert "0,126\N{NO-BREAK SPACE}€" in await owner.browser.page("/credits")
+    owner.settings.currency_per_credit = "1 USD"
+    assert "60,00\N{NO-BREAK SPACE}$" in await owner.browser.page("/credits")
+
+
 async def test_the_numbers_of_a_period_and_the_entries_behind_them(owner: Owner) -> None:
     now = datetime.now(UTC)
     run = await owner.database.write(spend, owner, now)

@@ -220,3 +220,15 @@ async def test_the_words_of_it(world: StoreWorld, receiver: Receiver) -> None:
     ]
     assert said[6]["message"] == "The 5 runs before it cost 2 credits at the median."
     assert {(data["bot"], data["heartbeat"]) for data in said[::2]} == {("Support desk", "Disks")}
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_money_stands_beside_credits(world: StoreWorld, receiver: Receiver) -> None:
+    world.target(receiver.url)
+    world.settings.currency_per_credit = "0.25 EUR"
+    spends(world, give(world, "bot", 4))
+    [row] = world.notifications()
+    await world.deliver(row.uuid)
+    data = receiver.received[-1].json["data"]
+    assert data["message"].splitlines()[-1] == "2 credits are 0.5 EUR."
+    assert data["details"]["price"] == "0.5 EUR"
