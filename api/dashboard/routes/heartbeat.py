@@ -73,6 +73,7 @@ async def heartbeat_page(uuid: str, visitor: VisitorDep, page: str = "1", days: 
         bot=rows.bot,
         lines=rows.runs.lines(heartbeat.timezone, now, settings),
         waits=rows.runs.waits,
+        left_out=rows.runs.left_out,
         pages=runs.pages(current, rows.runs.total),
         rehearsals=[run_line(run, heartbeat.timezone, now, settings) for run in rows.rehearsals],
         findings=[finding_view(row, now) for row in rows.findings],

@@ -107,6 +107,7 @@ async def task_page(uuid: str, visitor: VisitorDep, page: str = "1", done: str =
         running=going[0].uuid if going else None,
         lines=rows.runs.lines(task.timezone, now, visitor.stack.settings),
         waits=rows.runs.waits,
+        left_out=rows.runs.left_out,
         pages=runs.pages(current, rows.runs.total),
         done=NOTICES.get(done),
     )

@@ -11,7 +11,7 @@ from api.schemas.logs import temporal_url
 from heartbeat.settings import Settings
 from heartbeat.store.overview.waiting import approvals_of_heartbeat
 from heartbeat.store.pages import Page
-from heartbeat.store.runs.logs import LogFilter, logs
+from heartbeat.store.runs.logs import LogFilter, executed_logs, logs
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.runs import Run
 
@@ -20,7 +20,8 @@ from heartbeat.store.tables.runs import Run
 class RunList:
     """One page of runs, newest first; the first page begins with those still going.
 
-    `total` counts those that have ended, `waits` holds the log ids of those that wait for a person's yes.
+    `total` counts those that have ended; `left_out` says that these are without skipped ticks. `waits` holds the log
+    ids of those that wait for a person's yes.
     """
 
     going: list[Row[Any]]
@@ -28,6 +29,7 @@ class RunList:
     total: int
     waits: set[str]
     number: int
+    left_out: bool
 
     def lines(self, zone: str, now: datetime, settings: Settings) -> list[runs.RunLine]:
         """Show each as a line, with times in `zone`."""
@@ -38,9 +40,12 @@ class RunList:
 def runs_of(connection: Connection, heartbeat: Heartbeat, page: Page, now: datetime) -> RunList:
     """Read one page of a heartbeat's runs; rehearsals are logged apart."""
     going, _ = logs(connection, LogFilter(heartbeat.bot_id, heartbeat.id, status="running"), Page(1, page.size))
-    ended, total = logs(connection, LogFilter(heartbeat.bot_id, heartbeat.id), page)
+    # Ticks without news would be all that is seen.
+    left_out = heartbeat.unchanged_count > 0
+    wanted = LogFilter(heartbeat.bot_id, heartbeat.id)
+    ended, total = executed_logs(connection, heartbeat, page) if left_out else logs(connection, wanted, page)
     waits = {approval.run_uuid for approval in approvals_of_heartbeat(connection, heartbeat, now)} if going else set()
-    return RunList(going, ended, total, waits, page.number)
+    return RunList(going, ended, total, waits, page.number, left_out)
 
 
 def run_line(run: Run | Row[Any], zone: str, now: datetime, settings: Settings) -> runs.RunLine:

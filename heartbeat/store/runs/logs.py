@@ -17,6 +17,7 @@ from sqlalchemy import (
     func,
     literal_column,
     select,
+    union_all,
 )
 
 from heartbeat.store.pages import Page
@@ -42,6 +43,7 @@ ASKS = (
 WAITING = case((RUN.c.status != "running", None), (RUN.c.parked, "budget"), (ASKS, "approval"), else_=None).label(
     "waiting"
 )
+EXECUTED = ("success", "error", "cancelled")
 SHOWN = [*(column for column in RUN.c if column.name not in HIDDEN), WAITING]
 
 
@@ -63,6 +65,14 @@ class LogFilter:
     def filters(self) -> dict[str, Any]:
         """The columns that must equal something."""
         return {name: value for name, value in vars(self).items() if value is not None and name != "dry_run"}
+
+
+def executed_logs(connection: Connection, heartbeat: Heartbeat, page: Page) -> tuple[list[Row[Any]], int]:
+    """One page of `logs` of a heartbeat without its skipped ticks, of which there may be very many."""
+    total = sum(getattr(heartbeat, COUNTERS[status]) for status in EXECUTED)
+    bounds = {"limit": page.size, "offset": page.offset, "reach": page.offset + page.size}
+    wanted = {"heartbeat_id": heartbeat.id, "bot_id": heartbeat.bot_id}
+    return list(connection.execute(_executed_page(), wanted | bounds)), total
 
 
 def delay_ms(run: Run | Row[Any]) -> int | None:
@@ -93,11 +103,27 @@ def _page(filters: frozenset[str], dry_run: bool = False) -> Select[Any]:
     if "status" not in filters:
         # A run that is still going is no log.
         ids = ids.where(RUN.c.id.not_in(select(RUN.c.id).where(*_equal(filters), RUN.c.status == "running")))
-    ids = (
-        ids.order_by(RUN.c.id.desc())
-        .limit(bindparam("limit", type_=Integer()))
-        .offset(bindparam("offset", type_=BigInteger()))
-    )
+    return _shown(ids.order_by(RUN.c.id.desc()))
+
+
+@cache
+def _executed_page() -> Select[Any]:
+    """The newest of each status from its index, and of these the newest: no index has only runs that were executed."""
+    newest = [
+        select(RUN.c.id)
+        .where(RUN.c.heartbeat_id == bindparam("heartbeat_id"), RUN.c.status == status, _rehearsed(False))
+        .order_by(RUN.c.id.desc())
+        .limit(bindparam("reach", type_=BigInteger()))
+        .subquery()
+        for status in EXECUTED
+    ]
+    together = union_all(*(select(one.c.id) for one in newest)).subquery()
+    return _shown(select(together.c.id).order_by(together.c.id.desc()))
+
+
+def _shown(ids: Select[Any]) -> Select[Any]:
+    """A page of these ids, in their order, with what is shown of each."""
+    ids = ids.limit(bindparam("limit", type_=Integer())).offset(bindparam("offset", type_=BigInteger()))
     return (
         select(*SHOWN, HEARTBEAT.c.uuid.label("heartbeat_uuid"))
         .join(HEARTBEAT, HEARTBEAT.c.id == RUN.c.heartbeat_id)

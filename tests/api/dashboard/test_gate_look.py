@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from html import unescape
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import Connection, update
 
 from heartbeat.domain.gates import Gate, Look, source_of
 from heartbeat.store.heartbeats.gates import accept_reading, readings_of, record_reading
@@ -12,6 +12,7 @@ from heartbeat.store.rows import columns
 from heartbeat.store.tables.heartbeats import Heartbeat
 from tests.support.dashboard import Owner
 from tests.support.heartbeat_form import fields_of, send
+from tests.support.past_runs import a_run
 from tests.support.peer import Peer, says
 from tests.support.seeds import NOW, heartbeat_row
 
@@ -84,3 +85,24 @@ async def test_what_cannot_be_read_is_said(owner: Owner, peer: Peer, fields: dic
         fields = fields | {"gate_url": peer.url(fields["gate_url"])}
     page = await looked(owner, **fields)
     assert words in page, page[:900]
+
+
+async def test_the_page_of_a_heartbeat_says_how_often_nothing_was_new_and_lists_what_ran(owner: Owner) -> None:
+    await accept(owner, Gate(url="https://example.com/prices?key=secret", select="main"), "Tea 3 €")
+
+    def seed(connection: Connection) -> None:
+        for number in range(45):
+            a_run(connection, owner.heartbeat, "skipped", skip_reason="unchanged" if number % 9 else "overlap")
+        for status in ("error", "success", "cancelled"):
+            a_run(connection, owner.heartbeat, status)
+
+    await owner.database.write(seed)
+    page = unescape(await owner.browser.page(f"/heartbeats/{owner.heartbeat.uuid}"))
+    news = page.split('id="news">')[1].split("<")[0]
+    assert news == "In 30 days: 48 ticks, 3 runs, 40 times nothing new, 5 skipped."
+    assert "https://example.com/prices" in page.split('id="gate"')[1]
+    assert "secret" not in page
+    listed = page.split('id="runs"')[1].split("</section>")[0]
+    assert [name for name in ("Success", "Error", "Cancelled") if name not in listed] == []
+    assert listed.count('href="/runs/') == 3
+    assert f'href="/runs?heartbeat_id={owner.heartbeat.uuid}"' in listed
