@@ -71,8 +71,7 @@ def executed_logs(connection: Connection, heartbeat: Heartbeat, page: Page) -> t
     """One page of `logs` of a heartbeat without its skipped ticks, of which there may be very many."""
     total = sum(getattr(heartbeat, COUNTERS[status]) for status in EXECUTED)
     bounds = {"limit": page.size, "offset": page.offset, "reach": page.offset + page.size}
-    wanted = {"heartbeat_id": heartbeat.id, "bot_id": heartbeat.bot_id}
-    return list(connection.execute(_executed_page(), wanted | bounds)), total
+    return list(connection.execute(_executed_page(), {"heartbeat_id": heartbeat.id, **bounds})), total
 
 
 def delay_ms(run: Run | Row[Any]) -> int | None:
@@ -111,7 +110,7 @@ def _executed_page() -> Select[Any]:
     """The newest of each status from its index, and of these the newest: no index has only runs that were executed."""
     newest = [
         select(RUN.c.id)
-        .where(RUN.c.heartbeat_id == bindparam("heartbeat_id"), RUN.c.status == status, _rehearsed(False))
+        .where(RUN.c.heartbeat_id == bindparam("heartbeat_id"), RUN.c.status == status, RUN.c.dry_run.is_(False))
         .order_by(RUN.c.id.desc())
         .limit(bindparam("reach", type_=BigInteger()))
         .subquery()
