@@ -1,6 +1,7 @@
 """Every call, for whoever has no business there: no key, an unknown one, a revoked one, another project's."""
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
@@ -15,7 +16,10 @@ from tests.support.published_calls import CALLS
 from tests.support.seeds import NOW, a_bot, a_heartbeat
 
 OF_A_TARGET = ("/notification/target/update", "/notification/target/delete", "/notification/test")
-OF_THE_PROJECT = ("/create", "/readall", "/project/credits", *OF_A_TARGET)
+OF_THE_PROJECT = (
+    *("/create", "/readall", "/project/credits", "/project/budget", "/project/hold", "/project/release"),
+    *OF_A_TARGET,
+)
 FULL = {
     "prompt": "Check",
     "tick": "2036-11-28T09:00:00Z",
@@ -63,7 +67,9 @@ async def ids(api: Api) -> dict:
 
 async def in_any_place(api: Api, method: str, path: str, ids: dict) -> httpx.Response:
     """The parameters in the query and in the body, wherever the call reads them."""
-    body = None if method in ("GET", "DELETE") else {"project_id": api.project.uuid, **ids}
+    # In a query it is a day.
+    until = f"{datetime.now(UTC) + timedelta(days=1):%Y-%m-%dT%H:%M:%SZ}"
+    body = None if method in ("GET", "DELETE") else {"project_id": api.project.uuid, "until": until, **ids}
     query = {"project_id": api.project.uuid, **{name: it for name, it in ids.items() if isinstance(it, str)}}
     headers = {"authorization": f"Bearer {api.key}"} if api.key else {}
     return await api.http.request(method, address(path), params=query, json=body, headers=headers)

@@ -24,7 +24,9 @@ JUDGED = (
     .order_by(RUN.c.id.desc())
     .limit(2 * COMPARED)
 )
-NOTE_DROP = update(HEARTBEAT).where(HEARTBEAT.c.id == bindparam("key"))
+NOTE_DROP = (
+    update(HEARTBEAT).where(HEARTBEAT.c.id == bindparam("key")).values(quality_dropped_run_id=bindparam("newest"))
+)
 
 
 def follow_quality(connection: Connection, heartbeat: Heartbeat, run: Run, now: datetime) -> list[str]:
@@ -40,7 +42,7 @@ def follow_quality(connection: Connection, heartbeat: Heartbeat, run: Run, now: 
     has_dropped = comparison is not None and comparison.has_dropped
     if has_dropped or dropped_run_id is not None:
         newest = judged[0].id if has_dropped else None
-        connection.execute(NOTE_DROP.values(quality_dropped_run_id=newest), {"key": heartbeat.id})
+        connection.execute(NOTE_DROP, {"key": heartbeat.id, "newest": newest})
     if comparison is None or not has_dropped:
         return []
     data = {

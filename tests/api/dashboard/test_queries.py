@@ -190,7 +190,7 @@ async def test_each_page_asks_as_often_however_much_there_is(owner: Owner) -> No
         f"/strips/{task.uuid}": 4,
         f"/heartbeats/{owner.heartbeat.uuid}/edit": 15,
         f"/heartbeats/{owner.heartbeat.uuid}/delete": 4,
-        "/heartbeats/new": 11,
+        "/heartbeats/new": 12,
         f"/tasks/{task.uuid}": 8,
         f"/runs/{run.uuid}": 10,
         f"/runs/{run.uuid}/compare/{run.uuid}": 7,

@@ -17,9 +17,9 @@ def test_configure_writes_columns_of_the_table() -> None:
 def test_a_column_is_as_its_field_is_declared(name: str) -> None:
     """A scheduled task, which has what is no interval from the table, is like a heartbeat in it."""
     column = Heartbeat.model_fields[name]
-    assert column.default == FIELDS[name].default
+    assert column.get_default(call_default_factory=True) == FIELDS[name].default
     assert column.is_required() == FIELDS[name].is_required()
-    assert Heartbeat.__table__.c[name].nullable == (column.default is None)  # type: ignore[attr-defined]
+    assert Heartbeat.__table__.c[name].nullable == (FIELDS[name].default is None)  # type: ignore[attr-defined]
 
 
 def test_an_interval_may_be_empty() -> None:
