@@ -77,10 +77,19 @@ class Budgets:
 
 
 @dataclass(frozen=True)
+class PeriodUse:
+    """What was charged in a billing period, and what is held for steps in progress."""
+
+    credits: int = 0
+    held: int = 0
+
+
+@dataclass(frozen=True)
 class Shortage:
     """A step of up to `amount` that cannot be paid for: whose credits do not do, and why in words for the owner.
 
-    Of the `limit` so many are `left`. `until` is when there are more; a run's own cap has none.
+    Of the `limit` so many are `left`, beside those that are `held` for other steps. `until` is when there are more; a
+    run's own cap has none.
     """
 
     owner: BudgetOwner
@@ -89,11 +98,17 @@ class Shortage:
     left: int
     limit: int
     until: datetime | None
+    held: int = 0
 
     @property
     def missing(self) -> int:
         """How many more credits the step takes."""
         return self.amount - self.left
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the step is too dear even if all that is held for others is given back."""
+        return self.amount > self.left + self.held
 
 
 def reserve(connection: Connection, budgets: Budgets, amount: int, now: datetime) -> Shortage | None:
@@ -149,7 +164,7 @@ def _short_of_bot(connection: Connection, budgets: Budgets, amount: int) -> Shor
     if budget is None:
         return None
     sums = connection.execute(OF_BOT, {"bot": budgets.bot.id, "start": budgets.start}).one()
-    return _short("bot", amount, budget - sums.credits - sums.held, budget, budgets.end)
+    return _short("bot", amount, PeriodUse(int(sums.credits), int(sums.held)), budget, budgets.end)
 
 
 def _short_of_heartbeat(budgets: Budgets, amount: int) -> Shortage | None:
@@ -157,30 +172,35 @@ def _short_of_heartbeat(budgets: Budgets, amount: int) -> Shortage | None:
     if budget is None:
         return None
     if heartbeat.period_start != budgets.start:
-        return _short("heartbeat", amount, budget, budget, budgets.end)
+        return _short("heartbeat", amount, PeriodUse(), budget, budgets.end)
     budget += heartbeat.period_granted
-    return _short("heartbeat", amount, budget - heartbeat.period_credits - heartbeat.period_held, budget, budgets.end)
+    used = PeriodUse(heartbeat.period_credits, heartbeat.period_held)
+    return _short("heartbeat", amount, used, budget, budgets.end)
 
 
 def _short_of_project(connection: Connection, budgets: Budgets, amount: int) -> Shortage | None:
     """Which limit of the project it is."""
     usage = first(connection, Usage, OF_PROJECT, {"project": budgets.project.id, "start": budgets.start})
-    used = usage.credits + usage.held if usage else 0
+    used = PeriodUse(usage.credits, usage.held) if usage else PeriodUse()
     budget, limit = budgets.project.credit_budget, budgets.plan_credits
-    if budget is not None and (shortage := _short("project", amount, budget - used, budget, budgets.end)):
+    if budget is not None and (shortage := _short("project", amount, used, budget, budgets.end)):
         return shortage
     if limit is None:
         return None
     allowed = limit + (usage.granted if usage else 0)
-    if amount <= allowed - used:
-        return None
-    said = f"The {limit} credits of the plan do not allow for a step of up to {amount} any more."
-    return Shortage("plan", said, amount, allowed - used, allowed, budgets.end)
-
-
-def _short(owner: BudgetOwner, amount: int, left: int, budget: int, end: datetime) -> Shortage | None:
-    """Say why a step of up to `amount` is too dear for the `left` credits of a budget, if it is."""
+    left = allowed - used.credits - used.held
     if amount <= left:
         return None
-    said = (SPENT if left <= 0 else SHORT)[owner].format(amount=amount, left=left, budget=budget, end=f"{end:%Y-%m-%d}")
-    return Shortage(owner, said, amount, left, budget, end)
+    said = f"The {limit} credits of the plan do not allow for a step of up to {amount} any more."
+    return Shortage("plan", said, amount, left, allowed, budgets.end, used.held)
+
+
+def _short(owner: BudgetOwner, amount: int, used: PeriodUse, budget: int, end: datetime) -> Shortage | None:
+    """Say why a step of up to `amount` is too dear for what is left of a budget, if it is."""
+    left = budget - used.credits - used.held
+    if amount <= left:
+        return None
+    # What is held for others may be given back: that is no budget that is spent.
+    said = (SPENT if used.credits >= budget else SHORT)[owner]
+    words = said.format(amount=amount, left=max(left, 0), budget=budget, end=f"{end:%Y-%m-%d}")
+    return Shortage(owner, words, amount, left, budget, end, used.held)

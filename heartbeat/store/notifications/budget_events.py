@@ -37,11 +37,13 @@ def record_thresholds(connection: Connection, run: Run, start: datetime, uses: l
 def record_shortage(connection: Connection, run: Run, shortage: Shortage, now: datetime) -> None:
     """Record that a budget does not do for any further run: it is as good as used up.
 
-    Of a heartbeat's own its pause tells.
+    Of a heartbeat's own its pause tells. Where others may give back what it takes, it is not.
     """
+    if not shortage.is_final:
+        return
     owner_id = {"bot": run.bot_id, "project": run.project_id, "plan": run.project_id}.get(shortage.owner)
     if owner_id is not None:
-        used = shortage.limit - shortage.left
+        used = shortage.limit - shortage.left - shortage.held
         use = BudgetUse(shortage.owner, owner_id, shortage.limit, used, used)
         _record(connection, run, _project(connection, run), use, USED_UP, now)
 

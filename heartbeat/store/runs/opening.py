@@ -210,15 +210,15 @@ def _patience(heartbeat: Heartbeat) -> timedelta:
 def _reserve(connection: Connection, candidate: RunCandidate) -> Refusal | None:
     """Hold the first step's credits on the project, if its plan and the budgets allow for them.
 
-    Only a heartbeat that has spent a budget of its own is paused: what its bot or project lacks, others may give back,
-    and a cap that the first step alone passes is a mistake to be mended.
+    Only a heartbeat that has spent a budget of its own is paused, not one whose rehearsals may give it back: what its
+    bot or project lacks, others may give back, and a cap that the first step alone passes is a mistake to be mended.
     """
     shortage = reserve(connection, candidate.budgets, candidate.credits, candidate.now)
     if shortage is None:
         return None
     if shortage.owner == "plan":
         return Refusal("plan", shortage.sentence, shortage=shortage)
-    pauses = shortage.owner == "heartbeat" and candidate.claim.trigger == "schedule"
+    pauses = shortage.owner == "heartbeat" and shortage.is_final and candidate.claim.trigger == "schedule"
     pause = HeartbeatPause("budget", shortage.sentence) if pauses else None
     return Refusal("budget", shortage.sentence, pause, shortage)
 

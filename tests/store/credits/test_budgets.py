@@ -68,7 +68,8 @@ def test_a_budget_is_of_all_heartbeats_together(database: Database, siblings: li
 @OWNERS
 def test_a_budget_that_is_spent_says_until_when(database: Database, siblings: list[Heartbeat], owner: type) -> None:
     changed(database, owner, credit_budget=2)
-    opened_run(database, by_hand(siblings[0]))
+    run = opened_run(database, by_hand(siblings[0]))
+    database.write_now(lambda c: settle_step(c, run.uuid, replace(CHEAP, input_tokens=1900), 1, NOW))
     name = "bot" if owner is Bot else "project"
     said = f"The {name}'s budget of 2 credits is spent; runs resume on 2026-12-01 (UTC)."
     assert opened(database, by_hand(siblings[1], "log_2")).reason == said

@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
+from heartbeat.domain.failure_policy import Ending
 from heartbeat.settings import Plan
 from heartbeat.store.credits.grants import grant
 from heartbeat.store.notifications.outbox import overdue_notifications
 from heartbeat.store.rows import columns, exactly_one
+from heartbeat.store.runs.closing import close_run
 from heartbeat.store.runs.steps import NewStep, settle_step
 from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.heartbeats import Heartbeat
@@ -138,6 +140,22 @@ def test_a_budget_that_does_for_no_further_run_is_used_up_once(world: StoreWorld
     assert told(world) == [(owner, 50, 2, 3), (owner, 100, 2, 3)]
     [_, up] = world.rows(Event)
     assert (up.run_id is None, up.data["run"].startswith("log_")) == (False, True)
+
+
+@OWNERS
+def test_what_others_may_give_back_is_not_used_up(world: StoreWorld, owner: str) -> None:
+    """A rehearsal in progress holds the most that its step can cost: no pause, and nothing to tell."""
+    limits = give(world, owner, 3)
+    rehearsal = opened_run(world.database, replace(by_hand(world.heartbeat), dry_run=True), limits, world.now)
+    world.now += timedelta(minutes=1)
+    refused = opened_run(world.database, scheduled(world.heartbeat, world.now), limits, world.now)
+    assert refused.skip_reason == ("plan" if owner == "plan" else "budget")
+    assert "is spent" not in (refused.error_message or "")
+    [row] = world.rows(Heartbeat)
+    assert (row.enabled, world.kinds()) == (True, [])
+    world.database.write_now(lambda c: close_run(c, rehearsal.uuid, Ending("success"), world.now))
+    world.now += timedelta(minutes=1)
+    assert opened_run(world.database, scheduled(world.heartbeat, world.now), limits, world.now).status == "running"
 
 
 def test_who_asked_for_a_run_has_the_answer_that_there_are_no_credits(world: StoreWorld) -> None:

@@ -134,7 +134,9 @@ def test_what_is_given_to_a_heartbeat_is_for_this_period_alone(database: Databas
     later = opened(database, by_hand(heartbeat, "log_3"), now=NEXT_PERIOD)
     assert database.read_now(lambda c: heartbeat_row(c, heartbeat.uuid)).period_granted == 0
     assert later.run is not None
-    assert opened(database, by_hand(heartbeat, "log_4"), now=NEXT_PERIOD).reason.startswith("The budget of 2 credits")
+    assert opened(database, by_hand(heartbeat, "log_4"), now=NEXT_PERIOD).reason.startswith(
+        "A step may cost up to 2 credits, and 0 of the budget of 2 "
+    )
 
 
 def close(database: Database, run: Run) -> None:
