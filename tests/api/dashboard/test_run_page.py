@@ -40,6 +40,22 @@ async def test_the_answer_is_shown_as_markdown_and_as_it_was_written(owner: Owne
     assert "As it was written" not in page
 
 
+@pytest.mark.parametrize(
+    ("expect", "said"),
+    [
+        ({"report": "required"}, "A report"),
+        ({"called": ["desk__close"]}, "desk__close"),
+        ({"answer": {"matches": "^OK"}}, "^OK"),
+        ({"answer": {"json_schema": {}}}, "JSON of a schema"),
+    ],
+)
+async def test_each_thing_that_is_expected_may_be_the_only_one(owner: Owner, expect: dict[str, Any], said: str) -> None:
+    run = await owner.run(status="error", error_code="unverified", expect=expect, expect_met=False)
+    page = await owner.browser.page(f"/runs/{run.uuid}")
+    assert said in page
+    assert "It did not do that." in page
+
+
 def a_step(number: int, kind: str, at: float, **values: Any) -> Step:
     """A step that was written `at` seconds after the start."""
     row = {"run_id": 1, "number": number, "kind": kind, "state": "done", "created_at": NOW + timedelta(seconds=at)}
