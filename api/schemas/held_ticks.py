@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 
 from api.responses import moment
 from api.schemas import examples
 from api.schemas.examples import example
 from api.schemas.fields import OfHeartbeat
+from heartbeat.domain.field_types import Instant
 from heartbeat.store.tables.heartbeats import HeldTick
 
 TICK = "A tick of the heartbeat, exactly as it is due, with its offset."
@@ -17,7 +18,7 @@ TICK = "A tick of the heartbeat, exactly as it is due, with its offset."
 class OfTick(OfHeartbeat):
     """One tick of a heartbeat or a scheduled task."""
 
-    tick: AwareDatetime = Field(description=TICK, examples=[examples.NEXT])
+    tick: Instant = Field(description=TICK, examples=[examples.NEXT])
 
 
 class HeldTickObject(BaseModel):

@@ -2,13 +2,13 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 
 from api.responses import moment
 from api.schemas import examples
 from api.schemas.examples import example
 from api.schemas.fields import OfProject
-from heartbeat.domain.field_types import Words
+from heartbeat.domain.field_types import Instant, Words
 from heartbeat.store.heartbeats.project_holds import NewHold
 from heartbeat.store.tables.projects import ProjectHold
 
@@ -20,7 +20,7 @@ class HoldProject(OfProject):
     """Puts a project on hold."""
 
     reason: Annotated[Words, Field(max_length=500)] = Field(description=REASON, examples=[MOVING])
-    until: AwareDatetime | None = Field(
+    until: Instant | None = Field(
         None,
         description="When it ends by itself, at most a year ahead; null: when it is released.",
         examples=[examples.NEXT],

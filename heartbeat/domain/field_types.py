@@ -4,15 +4,18 @@ A whole number may come as digits in a string, a boolean in many spellings, and 
 string. Text must be such that every database takes it.
 """
 
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
 
 from heartbeat.domain.text import UNSTORABLE
 
 FLAGS = {"true": True, "1": True, "active": True, "false": False, "0": False, "inactive": False}
 # What an integer column takes.
 MAX_NUMBER = 2**31 - 1
+# What is meant by any year beyond these is none that a calendar, here or in Temporal, is asked for.
+YEARS = range(1970, 2101)
 
 
 def is_blank(value: Any) -> bool:
@@ -46,6 +49,13 @@ def _not_blank(text: str) -> str:
     return text
 
 
+def _in_utc(value: datetime) -> datetime:
+    # An offset may lead beyond the first and the last year that there are.
+    if not (1 < value.year < 9999 and value.astimezone(UTC).year in YEARS):
+        raise ValueError(f"must be a time of the years {YEARS[0]} to {YEARS[-1]}")
+    return value.astimezone(UTC)
+
+
 # Bounds stand before it, as in `Annotated[int, Field(ge=1, le=9), WHOLE]`: those that follow are no minimum and
 # maximum in the OpenAPI document.
 WHOLE = BeforeValidator(_whole)
@@ -55,4 +65,5 @@ Whole = Annotated[int, Field(le=MAX_NUMBER), WHOLE]
 Positive = Annotated[int, Field(ge=1, le=MAX_NUMBER), WHOLE]
 CreditBudget = Annotated[int, Field(ge=0, le=MAX_NUMBER), WHOLE]
 Text = Annotated[str, AfterValidator(require_storable)]
+Instant = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 Words = Annotated[str, AfterValidator(require_storable), AfterValidator(_not_blank)]

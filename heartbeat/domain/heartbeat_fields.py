@@ -15,13 +15,13 @@ A new field touches these files:
   and `Cadence`; if the tasks of an agent inherit it, `INHERITED` there.
 """
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 
 from heartbeat.domain.expectations import ExpectationField
-from heartbeat.domain.field_types import WHOLE, CreditBudget, Flag, Positive, Text, Words, require_storable
+from heartbeat.domain.field_types import WHOLE, CreditBudget, Flag, Instant, Positive, Text, Words, require_storable
 from heartbeat.domain.gates import GateField
 
 Prompt = Annotated[
@@ -128,10 +128,10 @@ class PublishedFields(BaseModel):
 def _minute(value: datetime) -> datetime:
     if value.second or value.microsecond:
         raise ValueError("must be a whole minute")
-    return value.astimezone(UTC)
+    return value
 
 
-Bound = Annotated[AwareDatetime, AfterValidator(_minute)]
+Bound = Annotated[Instant, AfterValidator(_minute)]
 
 
 class HeartbeatFields(PublishedFields):

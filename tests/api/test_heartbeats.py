@@ -219,6 +219,21 @@ async def test_a_heartbeat_is_snoozed_and_bounded(api: Api) -> None:
     assert (over["starts_at"], over["next_run_at"], over["enabled"]) == (None, None, 1)
 
 
+async def test_a_time_that_no_calendar_has_is_refused_by_field(api: Api) -> None:
+    which = {"bot_id": (bot := await api.bot())["id"], "heartbeat_id": (await api.heartbeat(bot))["uuid"]}
+    for time in ("0001-01-01T00:00:00+12:00", "9999-12-31T23:59:00-12:00", "9999-12-31T23:59:00Z"):
+        held = await api.delete("/heartbeat/hold", **which, tick=time)
+        snoozed = await api.post("/heartbeat/snooze", **which, until=time)
+        on_hold = await api.post("/project/hold", reason="Moving.", until=time)
+        fields = {"tick": held, "until": snoozed, " until": on_hold}
+        for bound in ("starts_at", "ends_at"):
+            for path in ("configure", "preview"):
+                body = {"bot_id": bot["id"], "prompt": "Check the queue.", bound: time}
+                fields[f"{bound}{' ' * len(path)}"] = await api.post(f"/heartbeat/{path}", **body)
+        for field, answer in fields.items():
+            assert [detail["field"] for detail in error_of(answer, 400)["details"]] == [field.strip()]
+
+
 async def test_a_tick_is_held_and_let_run_after_all(api: Api) -> None:
     which = {"bot_id": (bot := await api.bot())["id"], "heartbeat_id": (await api.heartbeat(bot))["uuid"]}
     year = datetime.now(UTC).year + 1

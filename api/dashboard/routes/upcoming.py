@@ -6,7 +6,7 @@ from datetime import datetime
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request
-from pydantic import AwareDatetime, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import Connection
 from starlette.responses import RedirectResponse, Response
 
@@ -17,6 +17,7 @@ from api.dashboard.translations import marked
 from api.dashboard.views.strips import LastRuns, read_strips, strip
 from api.dashboard.views.upcoming import LINES, day_end, day_number, still_line, upcoming, upcoming_day
 from heartbeat.domain.errors import Invalid
+from heartbeat.domain.field_types import Instant
 from heartbeat.store.heartbeats.held_ticks import hold_tick, release_tick
 from heartbeat.store.overview import upcoming as store
 from heartbeat.store.overview.projects import any_and_bot
@@ -34,7 +35,7 @@ NOTICES = {
     "hold": marked("The run is skipped. Until its time you can undo that."),
     "release": marked("The run takes place after all."),
 }
-TIME = TypeAdapter(AwareDatetime)
+TIME = TypeAdapter(Instant)
 
 
 @dataclass(frozen=True)

@@ -90,14 +90,14 @@ class Cadence:
         return (self.anchor or EPOCH).astimezone(UTC).replace(second=0, microsecond=0)
 
     def ticks(self, after: datetime) -> Iterator[datetime]:
-        """Yield every tick later than `after`, in order, for some 30 years.
+        """Yield every tick later than `after`, in order, for some 30 years from then or from the beginning on.
 
         The work is by ticks and days, never by the minutes at which nothing is active.
         """
         after = after.astimezone(UTC)
-        until = after + HORIZON
         if self.starts_at:
             after = max(after, self.starts_at.astimezone(UTC) - SECOND)
+        until = after + HORIZON
         if self.ends_at:
             until = min(until, self.ends_at.astimezone(UTC))
         # Some sources end before the instant that they are to end at.

@@ -52,6 +52,17 @@ def test_bounds_between_which_nothing_is_due_are_refused(start: datetime, end: d
     assert refused.value.field == "ends_at"
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_beginning_may_be_far_ahead(kind: str) -> None:
+    start = datetime(2099, 12, 31, tzinfo=UTC)
+    cadence = Cadence(**KINDS[kind], starts_at=start).validated()  # type: ignore[arg-type]
+    first = cadence.next_after(NOW)
+    assert first is not None
+    assert timedelta(0) <= first - start < DAY
+    said = forecast(cadence, UsageEstimate(1.0, "measured"), Budget(None), NOW, 1)
+    assert ([tick.utc for tick in said.ticks], said.warnings) == ([first], [])
+
+
 def test_the_forecast_says_that_it_is_over() -> None:
     over = Cadence(**KINDS["daily"], ends_at=NOW - DAY).validated()  # type: ignore[arg-type]
     said = forecast(over, UsageEstimate(1.0, "measured"), Budget(None), NOW, 3)
