@@ -103,7 +103,8 @@ class RunActivities:
             return OpenRunResult(
                 False,
                 run.uuid if run else None,
-                opening.reason,
+                # A failing source says why in words of others, which are for the log alone.
+                "gate_failed" if run and run.skip_reason == "gate_failed" else opening.reason,
                 schedule_changed=opening.schedule_changed,
                 look_first=opening.question is not None,
                 notification_uuids=opening.notification_uuids,

@@ -18,16 +18,21 @@ _TO = (
     r"|handle|proceed|download|install|continue with|go through|(?:take|have) a (?:\w+ )?look|start by|begin by"
     r"|use the)\b"
 )
+_DOING = (
+    r"(?:now |currently )?(?:checking|fetching|looking|searching|reading|calling|running|loading|retrieving|querying"
+    r"|opening|gathering)\b"
+)
+_OBJECT = r" (?:the|your|all|for|through|up|at|in|on|into|it|this|that|these|those|every|some)\b"
 _THEN = r"(?:(?:now|next|first|then|so|and|great|okay|ok|sure|certainly|alright)[,:]?\s+)*"
 _SOON = r"(?:(?:now|first|next|then|quickly|go ahead and|start by|begin by|just)\s+)*"
 ANNOUNCES = re.compile(
     rf"{_THEN}(?:i(?:'|’)ll|i will|i(?:'|’)m (?:now )?going to|i am (?:now )?going to|i(?:'|’)m about to|let me"
     rf"|i need to|allow me to)\s+{_SOON}{_TO}"
-    r"|(?:now |currently )?(?:checking|fetching|looking|searching|reading|calling|running|loading|retrieving|querying"
-    r"|opening|gathering)\b.*(?:\bnow\b.*|\.\.\.|…|:)$"
-    r"|(?:zuerst |jetzt |nun |als nächstes |dann )*ich (?:werde|schaue|sehe|prüfe|rufe|lese|suche|hole"
-    r"|öffne|überprüfe|lade)\b.*\b(?:jetzt|nun|zuerst|als nächstes|nach|an|ab|prüfen|überprüfen|nachsehen|lesen|suchen"
-    r"|holen|öffnen|abrufen)\b"
+    rf"|{_DOING}.*(?:\.\.\.|…|:)$|{_DOING}(?:{_OBJECT}.*)? now\W*$"
+    r"|(?:zuerst |jetzt |nun |als nächstes |dann )*ich (?:werde|schaue|prüfe|rufe|lese|suche|hole"
+    r"|öffne|überprüfe|lade)\b.*\b(?:jetzt|nun|zuerst|als nächstes|prüfen|überprüfen|nachsehen|lesen|suchen|holen"
+    r"|öffnen|abrufen)\b"
+    r"|(?:zuerst |jetzt |nun |als nächstes |dann )*ich (?:schaue|sehe|rufe)\b.*\b(?:nach|an|ab|auf)\W*$"
     r"|(?:zuerst |jetzt |nun )*(?:lass|lassen sie) mich\b"
     r"|je vais (?:maintenant |d'abord )?(?:vérifier|regarder|consulter|chercher|lire|récupérer|examiner|lancer)\b"
     r"|(?:laisse|laissez)-moi (?:vérifier|regarder|consulter|chercher|lire)\b"

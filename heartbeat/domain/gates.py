@@ -197,3 +197,8 @@ def source_of(gate: dict[str, Any]) -> str:
     """Return a hash of what is looked at, whatever becomes of it: a value of another source is nothing to compare."""
     parts = [gate.get(name) for name in ("url", "tool", "arguments", "select")]
     return sha256(json.dumps(parts, sort_keys=True).encode(errors="replace")).hexdigest()
+
+
+def looks_elsewhere(before: dict[str, Any] | None, after: dict[str, Any] | None) -> bool:
+    """Whether there was a gate, and it looks at another source by now, or is gone."""
+    return before is not None and (after is None or source_of(before) != source_of(after))

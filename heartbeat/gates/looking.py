@@ -3,18 +3,19 @@
 import asyncio
 import logging
 
-from heartbeat.domain.gates import Answer, Look, look_of
+from heartbeat.domain.gates import Answer, Look, look_of, name_of
 from heartbeat.egress.client import Resolve, look_up
 from heartbeat.secrets.gates import open_gate_headers
 from heartbeat.secrets.keyring import CannotOpen, Keyring
 from heartbeat.settings import Settings
 from heartbeat.store.database import Database
 from heartbeat.store.heartbeats.gates import GateQuestion
-from heartbeat.store.tools.toolset import toolset
+from heartbeat.store.tools.toolset import Toolset, toolset
 from heartbeat.tool_servers.refreshing import Refresher
 
 # However long a call of the tool may take in a run.
 MOST_SECONDS = 60
+DEFECT = "What its source answered could not be read, by a fault of Heartbeat's own; the operator's log says why."
 UNREADABLE = "The headers of the gate cannot be opened here; the operator's log says why."
 
 log = logging.getLogger(__name__)
@@ -34,9 +35,19 @@ class GateReader:
 
     async def look(self, question: GateQuestion) -> Look:
         """Read the source, for a minute at most, and say what it came to."""
-        answer = await (self._ask_tool(question) if question.gate["tool"] else self._read_address(question))
-        # In a thread: what changed in a long text takes a moment to find.
-        return await asyncio.to_thread(look_of, question.gate, question.accepted, answer)
+        tools = await self._tools(question) if question.gate["tool"] else None
+        try:
+            answer = await (self._ask_tool(question, tools) if tools else self._read_address(question))
+            # In a thread: what changed in a long text takes a moment to find.
+            return await asyncio.to_thread(look_of, question.gate, question.accepted, answer)
+        except Exception:
+            # Whoever looks would be tried again for ever, and no source may keep a tick from its log.
+            log.exception("a gate cannot be looked at: %s", name_of(question.gate))
+            return look_of(question.gate, question.accepted, Answer(failure=DEFECT))
+
+    async def _tools(self, question: GateQuestion) -> Toolset:
+        assert question.bot_id is not None, "a tool is one of a bot"
+        return await self._database.read(toolset, question.bot_id, question.member_id)
 
     async def _read_address(self, question: GateQuestion) -> Answer:
         # The HTTP client is loaded here: an idle worker stays small.
@@ -49,11 +60,9 @@ class GateReader:
             return Answer(failure=UNREADABLE)
         return await address_answer(question.gate, headers, question.accepted, self._settings, self._resolve)
 
-    async def _ask_tool(self, question: GateQuestion) -> Answer:
+    async def _ask_tool(self, question: GateQuestion, tools: Toolset) -> Answer:
         from heartbeat.gates.tools import tool_answer
 
-        assert question.bot_id is not None, "a tool is one of a bot"
-        tools = await self._database.read(toolset, question.bot_id, question.member_id)
         try:
             async with asyncio.timeout(MOST_SECONDS):
                 return await tool_answer(question.gate, tools, self._settings, self._keyring, self._refresher)

@@ -8,8 +8,8 @@ the time is that of the page and the selector multiplied, and the memory that of
 from collections import Counter
 from collections.abc import Set
 from dataclasses import dataclass, field
-from html.parser import HTMLParser
 
+from heartbeat.agents.tools.built_in.html_text import LenientParser
 from heartbeat.domain.selectors import Compound, PageElement, css_selectors
 
 # Deeper elements count as the inside of the last one that is counted.
@@ -69,7 +69,7 @@ def selected_html(html: str, selector: str) -> list[str]:
     return page.selected
 
 
-class _SelectedElements(HTMLParser):
+class _SelectedElements(LenientParser):
     def __init__(self, selectors: list[tuple[Compound, ...]]) -> None:
         super().__init__(convert_charrefs=False)
         self.selected: list[str] = []

@@ -65,6 +65,8 @@ def test_a_selector_names_elements(selector: str, words: list[str]) -> None:
         ("<p id=a id=b>x", "#a", 1),
         ("<p id=a id=b>x", "#b", 0),
         ("<p>x", "p", 1),
+        ("<![foo[bar]]><p>x", "p", 1),
+        ("<p>x</p><![ 3", "p", 1),
         ("<div/><p>x", "div > p", 1),
         ("<br/><p>x", "br + p", 1),
     ],

@@ -132,6 +132,7 @@ async def test_a_tool_is_called_only_if_it_reads(working: World, model: ModelSer
         world = await set_gate(working, tool=name, arguments={"what": "A castle"}, on_error="skip")
         run = await gated_run(world)
         assert (run.skip_reason, words in (run.error_message or "")) == ("gate_failed", True), run.error_message
+        assert words.encode() not in b"".join(e.SerializeToString() for e in (await history(world, run.uuid)).events)
     assert desk.made == []
     world = await set_gate(working, tool="desk__read_note", arguments={"what": "Today"})
     assert [(await gated_run(world)).status, (await gated_run(world)).skip_reason] == ["success", "unchanged"]

@@ -14,12 +14,13 @@ from sqlalchemy import Connection, select
 from heartbeat.domain.cadence.cron import CadenceError
 from heartbeat.domain.cadence.ticks import Cadence
 from heartbeat.domain.errors import Conflict, Invalid
-from heartbeat.domain.gates import SealedHeaders
+from heartbeat.domain.gates import SealedHeaders, looks_elsewhere
 from heartbeat.domain.heartbeat_fields import HeartbeatFields
 from heartbeat.domain.ids import new_id
 from heartbeat.settings import Plan
 from heartbeat.store.heartbeats import states
 from heartbeat.store.heartbeats.gate_columns import gate_columns, require_reading_tool
+from heartbeat.store.heartbeats.gates import forget_outage
 from heartbeat.store.heartbeats.heartbeats import (
     IS_HEARTBEAT,
     count_heartbeats,
@@ -78,7 +79,10 @@ def configure(connection: Connection, access: Access, request: ConfigureRequest,
     if resolved.heartbeat is None:
         return _insert(connection, bot, resolved, request, now)
     changes = {name: value for name, value in resolved.after.items() if value != resolved.before[name]}
-    return states.change(connection, resolved.heartbeat, changes, request.enabled, now)
+    heartbeat = states.change(connection, resolved.heartbeat, changes, request.enabled, now)
+    if looks_elsewhere(resolved.before["gate"], heartbeat.gate):
+        forget_outage(connection, heartbeat.id)
+    return heartbeat
 
 
 @dataclass(frozen=True)

@@ -102,6 +102,11 @@ def note_look(
     return tuple(record_event(connection, heartbeat, GATE_RECOVERED, data | {"since": since.isoformat()}, now))
 
 
+def forget_outage(connection: Connection, heartbeat_id: int) -> None:
+    """Begin anew with a gate that looks elsewhere: whether that fails has nothing to do with the source before."""
+    connection.execute(update(STATE).where(STATE.c.heartbeat_id == heartbeat_id).values(failing_since=None))
+
+
 def accept_reading(connection: Connection, heartbeat_id: int, reading_id: int, now: datetime) -> None:
     """Make the value of a reading the accepted one, unless a newer one is that already."""
     reading = first(connection, GateReading, select(READING).where(READING.c.id == reading_id))

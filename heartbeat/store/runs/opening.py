@@ -1,7 +1,9 @@
 """Opening runs: claim a tick and decide, in the order of the design, whether it may run."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import Connection, bindparam, case, exists, func, or_, select, update
 
@@ -110,7 +112,7 @@ def open_run(connection: Connection, claim: TickClaim, limits: RunLimits, now: d
     if claim.trigger == "schedule":
         claim = replace(claim, scheduled_for=_newest_due(connection, heartbeat, claim, now))
     gate = gate_of(connection, claim, heartbeat, now)
-    if gate is not None and gate.reading_id is None and not _is_refused(connection, claim, heartbeat, now):
+    if gate is not None and gate.reading_id is None and not _is_refused(connection, claim, rows, limits, now):
         return Opening(None, question=gate.question)
     if claim.dry_run:
         claim = replace(claim, variant=take_variant(connection, claim.run_uuid))
@@ -171,9 +173,16 @@ def _refuse(connection: Connection, candidate: RunCandidate) -> Refusal | None:
     return None
 
 
-def _is_refused(connection: Connection, claim: TickClaim, heartbeat: Heartbeat, now: datetime) -> bool:
-    """Whether a tick comes to nothing, whatever a look at its gate would say."""
-    return claim.trigger == "schedule" and _refuse_tick(connection, claim, heartbeat, now) is not None
+def _is_refused(
+    connection: Connection, claim: TickClaim, rows: Sequence[Any], limits: RunLimits, now: datetime
+) -> bool:
+    """Whether it comes to nothing, whatever a look at its gate would say; `rows` is what `CLAIMED` selects."""
+    heartbeat, bot, project, *_, hold_id = rows
+    if not (bot.status and bot.heartbeat and limits.plan(project.plan).heartbeats):
+        return True
+    if claim.trigger != "schedule":
+        return hold_id is not None
+    return _refuse_tick(connection, claim, heartbeat, now) is not None
 
 
 def _refuse_by_hold(connection: Connection, candidate: RunCandidate) -> Refusal | None:

@@ -9,20 +9,22 @@ from sqlalchemy import func, select
 from heartbeat.domain.failure_policy import Ending
 from heartbeat.domain.gates import Answer, Gate, Look, look_of
 from heartbeat.store.database import Database
+from heartbeat.store.heartbeats.configure import ConfigureRequest, configure
 from heartbeat.store.heartbeats.gate_columns import NO_GATE, gate_columns
 from heartbeat.store.heartbeats.gates import MOST_READINGS, readings_of, state_of
 from heartbeat.store.heartbeats.probes import probe_id
-from heartbeat.store.rows import columns, many
+from heartbeat.store.rows import columns, exactly_one, many
 from heartbeat.store.runs.candidates import TickClaim
 from heartbeat.store.runs.closing import close_run
 from heartbeat.store.runs.gates import NOTED
 from heartbeat.store.runs.opening import Opening
+from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.credits import DailyRollup, Entry
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.notifications import Event
 from heartbeat.store.tables.runs import Run, Variant
 from tests.support.runs import TICK, by_hand, changed, opened, opened_run, scheduled
-from tests.support.seeds import NOW, a_bot, a_heartbeat, a_project, heartbeat_row
+from tests.support.seeds import NOW, a_bot, a_heartbeat, a_project, access_to, heartbeat_row
 
 URL = "https://example.com/feed.json"
 DOWN = Answer(failure="https://example.com/feed.json answered 503.")
@@ -181,6 +183,19 @@ def test_a_failing_source_is_told_of_once_and_once_that_it_is_back(database: Dat
     assert events(database) == [failed, ("gate.recovered", {**data, "since": NOW.isoformat()}), failed]
 
 
+def test_another_source_that_fails_is_told_of_anew(database: Database, heartbeat: Heartbeat) -> None:
+    changed(database, Heartbeat, **gate(on_error="skip"))
+    bot = database.read_now(lambda c: exactly_one(c, Bot, select(columns(Bot))))
+    # At the first, another `on_first` alone: that is the source that was told of.
+    for number, fields in enumerate([{"on_first": "skip"}, {"url": f"{URL}?page=2"}]):
+        asked(database, scheduled(heartbeat, TICK + 2 * number * MINUTE), DOWN)
+        other = Gate.model_validate({"url": URL, "on_error": "skip", **fields})
+        request = ConfigureRequest({"prompt": heartbeat.prompt, "gate": other}, uuid=heartbeat.uuid)
+        database.write_now(lambda c, request=request: configure(c, access_to(c, bot), request, NOW))
+        asked(database, scheduled(heartbeat, TICK + (2 * number + 1) * MINUTE), DOWN)
+    assert [kind for kind, _ in events(database)] == ["gate.failed", "gate.failed"]
+
+
 def test_who_starts_it_by_hand_passes_the_gate_by(database: Database, heartbeat: Heartbeat) -> None:
     ended(database, asked(database, scheduled(heartbeat), Answer("a")))
     run = opened_run(database, by_hand(heartbeat))
@@ -238,6 +253,13 @@ def test_what_is_in_the_way_of_a_tick_spares_the_look(database: Database, heartb
     opened_run(database, by_hand(heartbeat))
     run = opened_run(database, scheduled(heartbeat))
     assert (run.status, run.skip_reason, run.gate) == ("skipped", "overlap", None)
+
+
+def test_nor_is_looked_at_for_a_bot_that_is_switched_off(database: Database, heartbeat: Heartbeat) -> None:
+    changed(database, Bot, heartbeat=False)
+    for claim in (scheduled(heartbeat), replace(by_hand(heartbeat), gated=True)):
+        run = opened_run(database, claim)
+        assert (run.skip_reason, run.gate) == ("disabled_bot", None)
 
 
 def test_other_validators_of_the_same_value_are_asked_with_next(database: Database, heartbeat: Heartbeat) -> None:

@@ -20,20 +20,23 @@ KEPT = "\xa0"
 def html_to_text(html: str, address: str) -> str:
     """The readable text of `html`, found at `address`. Any text is taken: what is no markup is words."""
     page = _Page(address)
-    try:
-        # Not closed: on tags left open at the end `close()` takes time by the square of their number. The tag
-        # brings out the words before it.
-        page.feed(f"{html}<p>")
-    except AssertionError:
-        # What the parser says to a declaration it does not know.
-        page.parts.append("\n\n(The rest of the page cannot be read.)")
+    # Not closed: on tags left open at the end `close()` takes time by the square of their number. The tag brings out
+    # the words before it.
+    page.feed(f"{html}<p>")
     lines = [re.sub(" +", " ", line).strip(" ") for line in "".join(page.parts).split("\n")]
     text = re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip().replace(KEPT, " ")
     title = " ".join("".join(page.title).split())
     return f"{title}\n\n{text}" if title else text
 
 
-class _Page(HTMLParser):
+class LenientParser(HTMLParser):
+    """Takes a declaration that it does not know for a comment, as a browser does, where `HTMLParser` raises."""
+
+    def parse_marked_section(self, i: int, report: bool = True) -> int:
+        return self.parse_bogus_comment(i)
+
+
+class _Page(LenientParser):
     def __init__(self, address: str) -> None:
         super().__init__()
         self.parts: list[str] = []
