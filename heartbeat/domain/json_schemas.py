@@ -12,7 +12,7 @@ from itertools import islice
 from typing import Any
 
 from heartbeat.domain.patterns import is_match, require_pattern
-from heartbeat.domain.text import storable
+from heartbeat.domain.text import storable, storable_text
 
 MAX_LENGTH = 20_000
 MAX_SECONDS = 0.5
@@ -76,7 +76,8 @@ def misfit(schema: Mapping[str, Any], text: str) -> str | None:
         return "Its answer could not be checked: the JSON Schema refers to nothing, or to itself without end."
     if problem is None:
         return None
-    return f"Its answer does not fit the JSON Schema: at {problem.json_path}: {_shortened(problem.message)}."
+    place = _shortened(storable_text(problem.json_path))
+    return f"Its answer does not fit the JSON Schema: at {place}: {_shortened(problem.message)}."
 
 
 def unfenced(text: str) -> str:

@@ -10,6 +10,7 @@ from heartbeat.domain.expectations import ExpectationField
 from heartbeat.domain.json_schemas import misfit
 from heartbeat.domain.patterns import is_match
 from heartbeat.domain.reminders import instructions
+from heartbeat.domain.text import storable_text
 
 ANY: TypeAdapter[Any] = TypeAdapter(ExpectationField)
 OPEN = {"type": "object", "required": ["open"], "properties": {"open": {"type": "integer"}}}
@@ -182,6 +183,14 @@ HOSTILE: dict[str, tuple[dict[str, Any], str, str]] = {
 @pytest.mark.parametrize(("schema", "answer", "words"), HOSTILE.values(), ids=HOSTILE)
 def test_checking_an_answer_ends(schema: dict[str, Any], answer: str, words: str) -> None:
     assert words in (misfit(schema, answer) or "")
+
+
+@pytest.mark.parametrize("name", ["\\u0000", "\\ud800", "x" * 15_000])
+def test_what_is_said_of_an_answer_can_be_kept(name: str) -> None:
+    problem = misfit({"additionalProperties": {"type": "string"}}, f'{{"{name}": 1}}') or ""
+    assert "is not of type 'string'" in problem
+    assert storable_text(problem) == problem
+    assert len(problem) < 500
 
 
 def test_items_that_are_the_same_are_seen() -> None:
