@@ -112,7 +112,7 @@ class ModelActivities:
                 notification_uuids=await self._database.read(unsent_notifications, run.id),
             )
         message = f"{shortage.sentence} {UNPAID[approval.state]}"
-        ending = Ending("error", BUDGET_EXHAUSTED, message, at_cap=shortage.owner == "run")
+        ending = Ending("error", BUDGET_EXHAUSTED, message, short_of=shortage.owner)
         closing = write_durably(self._database, close_run, run.uuid, ending, self._now(), self._reminder)
         close_result = await closing
         self._toolbox.close_run(run.uuid)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from heartbeat.domain.budgets import BudgetOwner
 from heartbeat.domain.contracts import RunStatus
 from heartbeat.domain.pauses import HeartbeatPause
 
@@ -18,19 +19,21 @@ PASSING = frozenset(
 PAID = frozenset({"bad_answer"})
 BUDGET_EXHAUSTED = "budget_exhausted"
 COOL_DOWNS = (timedelta(minutes=5), timedelta(minutes=30), timedelta(hours=2), timedelta(hours=12))
+# Budgets that are not the heartbeat's own.
+SHARED = ("bot", "project", "plan")
 
 
 @dataclass(frozen=True)
 class Ending:
     """How a run ended: `error_code` and `message` for what was no success.
 
-    `at_cap`: its own cap ended it, and no budget that other runs share.
+    `short_of` says whose credits did not do for its next step, if that ended it: its own cap, or a budget.
     """
 
     status: RunStatus
     error_code: str | None = None
     message: str | None = None
-    at_cap: bool = False
+    short_of: BudgetOwner | None = None
 
 
 @dataclass(frozen=True)
@@ -66,11 +69,14 @@ def judge(ending: Ending, trigger: str, streak: FailureStreak, now: datetime) ->
     """Count a run into the streak. A manual run or a probe moves none and pauses nothing.
 
     A cancelled run is no failure. Neither is one that its budget did not let go on: its heartbeat waits for the next
-    period. One that came to its own cap has failed, for the next run has as much.
+    period. Where it was the budget of its bot or project, or the plan, the next tick tries again, for these are raised
+    elsewhere. One that came to its own cap has failed, for the next run has as much.
     """
     if trigger != "schedule" or ending.status in ("cancelled", "skipped"):
         return FailureVerdict(streak.failures)
-    if ending.error_code == BUDGET_EXHAUSTED and not ending.at_cap:
+    if ending.error_code == BUDGET_EXHAUSTED and ending.short_of in SHARED:
+        return FailureVerdict(streak.failures)
+    if ending.error_code == BUDGET_EXHAUSTED and ending.short_of != "run":
         return FailureVerdict(streak.failures, HeartbeatPause("budget", ending.message))
     if ending.status == "success":
         return FailureVerdict(0)

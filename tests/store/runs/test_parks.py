@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, select, update
 
+from heartbeat.domain.budgets import BudgetOwner
 from heartbeat.domain.errors import Conflict, Invalid
 from heartbeat.domain.failure_policy import Ending
 from heartbeat.settings import Plan
@@ -196,12 +197,15 @@ def test_silence_ends_it(database: Database, heartbeat: Heartbeat) -> None:
         database.write_now(lambda c: decide(c, row.uuid, "approved", "a test", late))
 
 
-@pytest.mark.parametrize(("at_cap", "enabled", "failures"), [(True, True, 1), (False, False, 0)])
-def test_its_own_cap_is_a_failure_and_a_budget_a_pause(
-    database: Database, heartbeat: Heartbeat, at_cap: bool, enabled: bool, failures: int
+ENDED_BY = [("run", True, 1), ("heartbeat", False, 0), ("bot", True, 0), ("project", True, 0), ("plan", True, 0)]
+
+
+@pytest.mark.parametrize(("short_of", "enabled", "failures"), ENDED_BY)
+def test_its_own_cap_is_a_failure_and_its_own_budget_a_pause(
+    database: Database, heartbeat: Heartbeat, short_of: BudgetOwner, enabled: bool, failures: int
 ) -> None:
     run = opened_run(database, scheduled(heartbeat))
-    ending = Ending("error", "budget_exhausted", "Too dear.", at_cap=at_cap)
+    ending = Ending("error", "budget_exhausted", "Too dear.", short_of=short_of)
     database.write_now(lambda c: close_run(c, run.uuid, ending, NOW))
     row = database.read_now(lambda c: heartbeat_row(c, heartbeat.uuid))
     assert (row.enabled, row.error_count) == (enabled, failures)
