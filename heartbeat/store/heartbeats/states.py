@@ -77,13 +77,18 @@ def adopt(connection: Connection, row: Heartbeat, heartbeat: Heartbeat, enabled:
 def change(
     connection: Connection, heartbeat: Heartbeat, fields: Mapping[str, Any], enabled: bool | None, now: datetime
 ) -> Heartbeat:
-    """Write the fields that a configure changes, and switch on or off as `enabled` says, unless it is `None`."""
+    """Write the fields that a configure changes, and switch on or off as `enabled` says, unless it is `None`.
+
+    A budget that is raised lifts the pause that it led to. If it still does not do, the next tick says so.
+    """
     assert not COLUMNS & fields.keys()
     values = dict(fields)
     if SCHEDULED & fields.keys():
         values |= NEXT_VERSION
     if fields.get("auto_resume") is False and heartbeat.probe_at is not None:
         values |= {"probe_at": None, **NEXT_VERSION}
+    if enabled is None and "credit_budget" in fields and _is_raised(heartbeat, fields["credit_budget"]):
+        values |= ON
     if enabled is not None:
         values |= _enabling(heartbeat) if enabled else _disabling(heartbeat)
     return _write(connection, heartbeat, values, now)
@@ -186,6 +191,13 @@ def _is_over(heartbeat: Heartbeat, tick: datetime) -> bool:
 
 def _ended(ended_as: EndedAs, now: datetime) -> dict[str, Any]:
     return {**OFF, "deleted_at": now, "ended_as": ended_as}
+
+
+def _is_raised(heartbeat: Heartbeat, budget: int | None) -> bool:
+    """Whether the budget for which a heartbeat is paused becomes a larger one."""
+    if heartbeat.pause_cause != "budget" or heartbeat.credit_budget is None:
+        return False
+    return budget is None or budget > heartbeat.credit_budget
 
 
 def _enabling(heartbeat: Heartbeat) -> dict[str, Any]:

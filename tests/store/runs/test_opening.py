@@ -9,6 +9,7 @@ from sqlalchemy import Connection, func, select
 from heartbeat.domain.failure_policy import Ending
 from heartbeat.settings import Plan
 from heartbeat.store.database import Database
+from heartbeat.store.heartbeats import states
 from heartbeat.store.rows import columns
 from heartbeat.store.runs.closing import close_run
 from heartbeat.store.runs.opening import Opening, open_run
@@ -140,6 +141,23 @@ def test_a_spent_budget_skips_the_next_tick_and_pauses_until_the_period_ends(
     row = database.read_now(lambda c: heartbeat_row(c, heartbeat.uuid))
     assert (row.enabled, row.pause_reason, row.version) == (False, "budget", 2)
     assert row.pause_message == "The budget of 2 credits is spent; runs resume on 2026-12-01 (UTC)."
+
+
+@pytest.mark.parametrize(("budget", "enabled", "goes_on"), [(9, None, 1), (None, None, 1), (1, None, 0), (9, False, 0)])
+def test_a_budget_that_is_raised_lifts_its_pause(
+    database: Database, heartbeat: Heartbeat, budget: int | None, enabled: bool | None, goes_on: int
+) -> None:
+    changed(database, Heartbeat, credit_budget=2)
+    spend(database, heartbeat, 1999)
+    opened(database, scheduled(heartbeat))
+    paused = database.read_now(lambda c: heartbeat_row(c, heartbeat.uuid))
+    row = database.write_now(lambda c: states.change(c, paused, {"credit_budget": budget}, enabled, NOW))
+    assert (paused.pause_cause, row.enabled, row.version > paused.version) == ("budget", bool(goes_on), budget != 1)
+    assert (row.pause_cause is None) == (budget != 1)
+    if goes_on:
+        run = opened(database, scheduled(heartbeat, TICK + timedelta(minutes=1)), now=NOW + timedelta(minutes=1)).run
+        assert run is not None
+        assert run.status == "running"
 
 
 def test_a_new_period_brings_a_fresh_budget(database: Database, heartbeat: Heartbeat) -> None:
