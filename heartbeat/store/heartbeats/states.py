@@ -157,7 +157,9 @@ def restore(connection: Connection, uuid: str, version: int, put_version: int, n
 def snooze(connection: Connection, heartbeat: Heartbeat, until: datetime | None, now: datetime) -> Heartbeat:
     """Hold the ticks from now until then; with `None` let them run again. What was due before is accounted for."""
     heartbeat = exactly_one(connection, Heartbeat, _LOCKED, {"id": heartbeat.id})
-    if heartbeat.snooze_until is not None:
+    # One that is over and accounted for leaves alone the tick that is just being opened.
+    owing = heartbeat.next_tick_at
+    if heartbeat.snooze_until is not None and owing is not None and owing < heartbeat.snooze_until:
         heartbeat = leave(connection, heartbeat, now)
     return _update(connection, heartbeat, {"snoozed_at": now if until else None, "snooze_until": until}, now)
 

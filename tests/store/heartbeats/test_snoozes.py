@@ -67,6 +67,17 @@ def test_ticks_that_nothing_came_for_are_held_if_they_came_meanwhile(database: D
     assert logs(database) == [("missed", None), ("held", SAID), ("missed", None), ("missed", None)]
 
 
+def test_a_tick_that_is_just_being_opened_is_held_by_a_second_snooze_and_not_missed(
+    database: Database, heartbeat: Heartbeat
+) -> None:
+    put(database, heartbeat, NOW + 2 * MINUTE, NOW)
+    opened_run(database, scheduled(heartbeat, NOW + MINUTE), now=NOW + MINUTE)
+    due = NOW + 2 * MINUTE
+    put(database, heartbeat, NOW + 5 * MINUTE, due)
+    assert opened_run(database, scheduled(heartbeat, due), now=due).skip_reason == "held"
+    assert [reason for reason, _ in logs(database)] == ["held", "held"]
+
+
 @pytest.mark.parametrize("until", [NOW, NOW + timedelta(days=367)])
 def test_it_is_over_within_a_year(database: Database, heartbeat: Heartbeat, until: datetime) -> None:
     with pytest.raises(Invalid) as refused:
