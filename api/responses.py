@@ -2,7 +2,6 @@
 
 import json
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
 from pydantic_core import PydanticSerializationError, to_json
@@ -25,9 +24,3 @@ class ApiResponse(Response):
 def moment(value: datetime | None) -> str | None:
     """Format an instant as ISO-8601 in UTC with `Z`, to the second, as published."""
     return None if value is None else value.isoformat()[:19] + "Z"
-
-
-def dollars(nano_usd: int) -> str:
-    """Format billionths of a US dollar as a decimal number: 1,250,000 are "0.00125"."""
-    text = f"{Decimal(nano_usd).scaleb(-9):f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text

@@ -14,6 +14,6 @@ def run_object(connection: Connection, access: Access, run_uuid: str, settings: 
     """Read the `RunObject` of a run of the bot that is named; raises `NotFound`."""
     run = details.log(connection, access.bot.id, run_uuid)
     charged = details.charged(connection, run.id)
-    steps = [show_step(step, charged.get(step.number, 0)) for step in details.steps(connection, run.id)]
+    steps = [show_step(step, charged.get(step.number, 0), settings) for step in details.steps(connection, run.id)]
     attempts = [show_attempt(attempt) for attempt in details.attempts(connection, run.id)]
     return {**show_head(run, settings), **show_opening(run), "steps": steps, "attempts": attempts}

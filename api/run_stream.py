@@ -95,7 +95,7 @@ def run_changes(
     changed = seen.status != now.status
     return RunChanges(
         show_head(details.log(connection, bot_id, run_uuid), settings) if changed else None,
-        [show_step(step, charged.get(step.number, 0)) for step in steps],
+        [show_step(step, charged.get(step.number, 0), settings) for step in steps],
         now.status,
     )
 

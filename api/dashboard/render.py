@@ -9,7 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 
 from api.dashboard import translations
 from api.dashboard.navigation import MENU
-from api.dashboard.prices import price
+from api.dashboard.prices import price, priced
 from api.dashboard.sent_again import new_draft
 from api.dashboard.sentences import translate
 from api.dashboard.views import formats
@@ -58,6 +58,7 @@ def _environment() -> Environment:
         "isolated": formats.isolated,
         "number": formats.number,
         "price": price,
+        "priced": priced,
         "sentence": formats.sentence,
         "translate": translate,
     }

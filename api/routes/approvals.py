@@ -26,7 +26,7 @@ async def readall(query: Annotated[ListApprovals, query_params(ListApprovals)], 
     """List what of a bot waits, or waited, for a person: tool calls and runs without credits, newest first."""
     page = Page(query.page, query.per_page)
     approvals, total = await caller.read(query, store.approvals, query.state, page)
-    objects = [show_approval(approval) for approval in approvals]
+    objects = [show_approval(approval, caller.stack.settings) for approval in approvals]
     return ApiResponse({"total": total, "approvals": objects, "pagination": pagination(page, total)})
 
 
@@ -35,7 +35,7 @@ async def decide(body: Decide, caller: CallerDep) -> ApiResponse:
     """Approve or deny what waits for it. The same decision again is a success, the other one a conflict."""
     approval = await caller.write(body, _decided, body, caller.now())
     await wake(caller.stack.temporal, approval.workflow_id, approval.step)
-    return ApiResponse({"approval": show_approval(approval)})
+    return ApiResponse({"approval": show_approval(approval, caller.stack.settings)})
 
 
 def _decided(connection: Connection, access: Access, body: Decide, now: datetime) -> Row[Any]:

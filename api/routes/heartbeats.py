@@ -27,6 +27,7 @@ from api.schemas.heartbeats import (
 )
 from api.schemas.pages import pagination
 from api.schemas.snoozes import Snooze
+from heartbeat.settings import Settings
 from heartbeat.store.heartbeats import configure as configuring
 from heartbeat.store.heartbeats import heartbeats as store
 from heartbeat.store.heartbeats import snoozes
@@ -47,7 +48,7 @@ async def read(request: Request) -> ApiResponse:
     """Read one heartbeat."""
     # The most frequent call: as dependencies, these two would cost a twelfth of it.
     query, caller = query_of(request, OfHeartbeat), caller_of(request)
-    return ApiResponse({"heartbeat": await caller.read_inline(query, _named, caller.now())})
+    return ApiResponse({"heartbeat": await caller.read_inline(query, _named, caller.stack.settings, caller.now())})
 
 
 @router.get("/readall", **call(AllHeartbeats, query=ListHeartbeats))
@@ -55,8 +56,10 @@ async def readall(query: Annotated[ListHeartbeats, query_params(ListHeartbeats)]
     """List a bot's heartbeats, oldest first: all of them, or a page."""
     page = query.asked_page()
     if page:
-        return ApiResponse(await caller.read(query, _page_of_bot, query.member_id, page, caller.now()))
-    batch, last_id = await caller.read(query, _of_bot, query.member_id, 0, caller.now())
+        return ApiResponse(
+            await caller.read(query, _page_of_bot, query.member_id, page, caller.stack.settings, caller.now())
+        )
+    batch, last_id = await caller.read(query, _of_bot, query.member_id, 0, caller.stack.settings, caller.now())
     if last_id is None:
         return ApiResponse({"heartbeats": batch})
     return StreamingResponse(_all_of_bot(caller, query, batch, last_id), media_type=ApiResponse.media_type)
@@ -113,7 +116,7 @@ async def _change(
     """Run `change(connection, access, …)`, sync the schedule, and return the heartbeat as it is then and is shown."""
     access, heartbeat, member_uuid = await caller.write(ids, _changed, change, *args, **kwargs)
     heartbeat = await caller.stack.schedules.sync_row(heartbeat)
-    return heartbeat, show(access, heartbeat, member_uuid, caller.now())
+    return heartbeat, show(access, heartbeat, member_uuid, caller.stack.settings, caller.now())
 
 
 def _changed(
@@ -123,24 +126,24 @@ def _changed(
     return access, heartbeat, member_uuids(connection, [heartbeat]).get(heartbeat.member_id)
 
 
-def _named(connection: Connection, access: Access, now: datetime) -> dict[str, Any]:
-    return show_all(connection, access, [access.heartbeat], now)[0]
+def _named(connection: Connection, access: Access, settings: Settings, now: datetime) -> dict[str, Any]:
+    return show_all(connection, access, [access.heartbeat], settings, now)[0]
 
 
 def _page_of_bot(
-    connection: Connection, access: Access, member_key: str | None, page: Page, now: datetime
+    connection: Connection, access: Access, member_key: str | None, page: Page, settings: Settings, now: datetime
 ) -> dict[str, Any]:
     rows, total = store.heartbeats_page(connection, access.bot, _member_id(connection, access, member_key), page)
-    return {"heartbeats": show_all(connection, access, rows, now), "pagination": pagination(page, total)}
+    return {"heartbeats": show_all(connection, access, rows, settings, now), "pagination": pagination(page, total)}
 
 
 def _of_bot(
-    connection: Connection, access: Access, member_key: str | None, after_id: int, now: datetime
+    connection: Connection, access: Access, member_key: str | None, after_id: int, settings: Settings, now: datetime
 ) -> tuple[list[dict[str, Any]], int | None]:
     """Show the next heartbeats, and return the last one's id if there may be more."""
     member_id = _member_id(connection, access, member_key)
     rows = store.heartbeats(connection, access.bot, member_id, after_id, BATCH_SIZE)
-    return show_all(connection, access, rows, now), rows[-1].id if len(rows) == BATCH_SIZE else None
+    return show_all(connection, access, rows, settings, now), rows[-1].id if len(rows) == BATCH_SIZE else None
 
 
 async def _all_of_bot(
@@ -149,7 +152,9 @@ async def _all_of_bot(
     """Write a long list as it is read: neither all of its rows are held, nor does anybody wait for it."""
     yield b'{"heartbeats":' + ApiResponse(batch).body[:-1]
     while last_id is not None:
-        batch, last_id = await caller.read(query, _of_bot, query.member_id, last_id, caller.now())
+        batch, last_id = await caller.read(
+            query, _of_bot, query.member_id, last_id, caller.stack.settings, caller.now()
+        )
         if batch:
             yield b"," + ApiResponse(batch).body[1:-1]
     yield b"]}"

@@ -18,6 +18,7 @@ from api.schemas.runs import Cancel, Cancelled, show_result
 from heartbeat.domain.contracts import RunResult
 from heartbeat.domain.errors import Conflict, NotFound
 from heartbeat.domain.ids import new_id
+from heartbeat.settings import Settings
 from heartbeat.store.heartbeats.plan_limits import require_heartbeats
 from heartbeat.store.heartbeats.project_holds import require_no_hold
 from heartbeat.store.projects.access import Access, as_public_id
@@ -63,8 +64,8 @@ async def cancel(body: Cancel, caller: CallerDep) -> ApiResponse:
         raise NotFound("run", str(body.log_id)[:64])
     seconds = min(CANCEL_WAIT, stack.settings.trigger_wait) if body.wait else 0
     ends = await asyncio.gather(*(result_within(handle, seconds) for handle in handles if handle and seconds))
-    results = await caller.read(body, _results, heartbeat, list(workflows))
-    result = _together(results or [_without_log(next(iter(workflows)), ends)])
+    results = await caller.read(body, _results, heartbeat, list(workflows), stack.settings)
+    result = _together(results or [_without_log(next(iter(workflows)), ends)], stack.settings)
     return ApiResponse({"result": result}, 202 if result["status"] == "running" else 200)
 
 
@@ -98,12 +99,12 @@ def _to_cancel(heartbeat: Heartbeat, runs: list[Run], log_id: str | None) -> dic
     return {log_id: (manual_workflow_id(heartbeat, log_id), None)}
 
 
-def _together(results: list[dict[str, Any]]) -> dict[str, Any]:
+def _together(results: list[dict[str, Any]], settings: Settings) -> dict[str, Any]:
     """Add up what several cancelled runs came to. One may have ended by itself before the cancel reached it."""
     statuses = [result["status"] for result in results]
     status = next((word for word in ("running", "cancelled") if word in statuses), statuses[0])
     sums = {name: sum(result.get(name, 0) for result in results) for name in ("tokens_used", "credits_charged")}
-    return {"status": status, **sums, "runs": results}
+    return {"status": status, **sums, "price": settings.price(sums["credits_charged"]), "runs": results}
 
 
 def _without_log(log_id: str, ends: list[RunResult | None]) -> dict[str, Any]:
@@ -112,5 +113,7 @@ def _without_log(log_id: str, ends: list[RunResult | None]) -> dict[str, Any]:
     return {"status": end.status, "error_message": end.reason, "log_id": log_id} if end else running(log_id)
 
 
-def _results(connection: Connection, access: Access, heartbeat: Heartbeat, log_ids: list[str]) -> list[dict[str, Any]]:
-    return [show_result(run) for run in runs_of(connection, heartbeat, log_ids)]
+def _results(
+    connection: Connection, access: Access, heartbeat: Heartbeat, log_ids: list[str], settings: Settings
+) -> list[dict[str, Any]]:
+    return [show_result(run, settings) for run in runs_of(connection, heartbeat, log_ids)]

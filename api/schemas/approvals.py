@@ -10,8 +10,9 @@ from api.schemas import examples
 from api.schemas.examples import example
 from api.schemas.fields import Key, OfBot
 from api.schemas.pages import PageNumber, PerPage
-from api.schemas.response_fields import HeartbeatUuid, PaginationField, RunUuid, Total, WrittenAt
+from api.schemas.response_fields import HeartbeatUuid, PaginationField, Price, RunUuid, Total, WrittenAt
 from heartbeat.domain.field_types import Positive
+from heartbeat.settings import Settings
 from heartbeat.store.runs.approvals import Decision
 from heartbeat.store.runs.details import parsed
 from heartbeat.store.runs.parks import BUDGET
@@ -68,6 +69,7 @@ class ApprovalObject(BaseModel):
         "Null if these are not given here.",
         examples=[None, 20],
     )
+    price: Price
     why: str = Field(
         description="The reason in words.", examples=["The tool is registered as one whose calls need a person's yes."]
     )
@@ -92,7 +94,7 @@ class AllApprovals(BaseModel):
     pagination: PaginationField
 
 
-def show_approval(row: Row[Any]) -> dict[str, Any]:
+def show_approval(row: Row[Any], settings: Settings) -> dict[str, Any]:
     """The `ApprovalObject` of a row."""
     return {
         "uuid": row.uuid,
@@ -103,6 +105,7 @@ def show_approval(row: Row[Any]) -> dict[str, Any]:
         "arguments": parsed(row.arguments),
         "reason": row.reason,
         "credits": row.credits,
+        "price": settings.price(row.credits) if row.credits is not None else None,
         "why": row.why,
         "state": row.state,
         "decided_by": row.decided_by,

@@ -5,7 +5,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 from sqlalchemy import Row
 
-from api.responses import dollars, moment
+from api.responses import moment
 from api.schemas import examples
 from api.schemas.examples import example
 from api.schemas.fields import OfProject
@@ -13,6 +13,7 @@ from api.schemas.response_fields import BotNumber, BotUuid, CostUsd, HeartbeatUu
 from api.schemas.run_query import Day
 from api.schemas.stats import NO_MODEL
 from heartbeat.domain.field_types import CreditBudget
+from heartbeat.domain.money import dollars
 from heartbeat.settings import Settings
 from heartbeat.store.credits.ledger import ProjectLimits
 from heartbeat.store.credits.periods import BillingPeriod

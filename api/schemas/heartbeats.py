@@ -12,11 +12,13 @@ from api.schemas import examples
 from api.schemas.examples import example
 from api.schemas.fields import Key, OfBot, OfHeartbeat, wrong_field
 from api.schemas.pages import PageNumber, Pagination, PerPage
+from api.schemas.response_fields import Price
 from api.schemas.scheduled import ScheduledObject, show_scheduled
 from api.schemas.variants import VariedFields
 from heartbeat.domain.field_types import Flag, is_blank
 from heartbeat.domain.gates import shown_gate
 from heartbeat.domain.heartbeat_fields import NULL_IS_LEFT_OUT, HeartbeatFields
+from heartbeat.settings import Settings
 from heartbeat.store.heartbeats.configure import ConfigureRequest
 from heartbeat.store.pages import Page
 from heartbeat.store.projects.access import Access
@@ -136,6 +138,7 @@ class HeartbeatObject(HeartbeatFields, ScheduledObject):
     uuid: str = Field(description="The heartbeat's id.", examples=[examples.HEARTBEAT])
     enabled: int = Field(description="Whether it runs on its schedule: 1 or 0.", examples=[1])
     credits_used: int = Field(description="Credits used in this billing period.", examples=[40])
+    price: Price
     period_ends_at: str = Field(description="When the billing period ends.", examples=[examples.PERIOD_END])
     error_count: int = Field(description="Failures in a row; a success and enabling return it to 0.", examples=[0])
     total_error_count: int = Field(description="All failures.", examples=[1])
@@ -174,17 +177,20 @@ class Deleted(BaseModel):
 
 
 def show_all(
-    connection: Connection, access: Access, heartbeats: list[Heartbeat], now: datetime
+    connection: Connection, access: Access, heartbeats: list[Heartbeat], settings: Settings, now: datetime
 ) -> list[dict[str, Any]]:
     """The `HeartbeatObject` of each row; all are of one bot."""
     members = member_uuids(connection, heartbeats)
-    return [show(access, heartbeat, members.get(heartbeat.member_id), now) for heartbeat in heartbeats]
+    return [show(access, heartbeat, members.get(heartbeat.member_id), settings, now) for heartbeat in heartbeats]
 
 
-def show(access: Access, heartbeat: Heartbeat, member_uuid: str | None, now: datetime) -> dict[str, Any]:
+def show(
+    access: Access, heartbeat: Heartbeat, member_uuid: str | None, settings: Settings, now: datetime
+) -> dict[str, Any]:
     """The `HeartbeatObject` of a row; `member_uuid` is that of its `member_id`."""
     columns = vars(heartbeat)
     period_start, period_end = access.project.period(now)
+    used = columns["period_credits"] if columns["period_start"] == period_start else 0
     return {
         "uuid": columns["uuid"],
         **{name: columns[name] for name in CONFIGURED},
@@ -193,7 +199,8 @@ def show(access: Access, heartbeat: Heartbeat, member_uuid: str | None, now: dat
         "gate": shown_gate(columns["gate"]),
         **show_scheduled(access, heartbeat, member_uuid, now),
         "enabled": int(columns["enabled"]),
-        "credits_used": columns["period_credits"] if columns["period_start"] == period_start else 0,
+        "credits_used": used,
+        "price": settings.price(used),
         "period_ends_at": moment(period_end),
         "error_count": columns["error_count"],
         "total_error_count": columns["total_error_count"],

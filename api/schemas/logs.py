@@ -6,7 +6,7 @@ from urllib.parse import quote
 from pydantic import BaseModel, Field
 from sqlalchemy import Row
 
-from api.responses import dollars, moment
+from api.responses import moment
 from api.schemas import examples
 from api.schemas.examples import example
 from api.schemas.fields import Key, OfBot
@@ -25,6 +25,7 @@ from api.schemas.response_fields import (
     WrittenAt,
 )
 from heartbeat.domain.field_types import Flag
+from heartbeat.domain.money import dollars
 from heartbeat.settings import Settings
 from heartbeat.store.runs.logs import delay_ms
 
@@ -195,6 +196,7 @@ class TriggerResult(BaseModel):
     duration_ms: int | None = Field(None, description=DURATION, examples=[3900])
     tokens_used: TokensUsed = 0
     credits_charged: CreditsCharged = 0
+    price: Price = None
     error_message: str | None = Field(None, description=ERROR_MESSAGE, examples=[None])
     skip_reason: str | None = Field(None, description=SKIP_REASON, examples=[None])
     log_id: str | None = Field(None, description="The log's id.", examples=[examples.RUN])

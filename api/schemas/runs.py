@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 from sqlalchemy import Row
 
-from api.responses import dollars, moment
+from api.responses import moment
 from api.schemas import examples
 from api.schemas.examples import example
 from api.schemas.fields import Key, OfBot, OfHeartbeat
@@ -18,12 +18,14 @@ from api.schemas.response_fields import (
     InputTokens,
     Model,
     OutputTokens,
+    Price,
     TokensUsed,
     WrittenAt,
 )
 from api.schemas.variants import VariedFields
 from heartbeat.domain.expectations import ExpectationField
 from heartbeat.domain.field_types import Flag
+from heartbeat.domain.money import dollars
 from heartbeat.settings import Settings
 from heartbeat.store.runs.details import parsed
 from heartbeat.store.runs.rehearsals import WRITTEN_DOWN, Rehearsal
@@ -51,6 +53,7 @@ class CancelResult(BaseModel):
     )
     tokens_used: TokensUsed
     credits_charged: CreditsCharged
+    price: Price
     runs: list[TriggerResult] = Field(
         description="What each run came to.", examples=[[example(TriggerResult, status="cancelled", response=None)]]
     )
@@ -122,6 +125,7 @@ class StepObject(BaseModel):
     input_tokens: InputTokens
     output_tokens: OutputTokens
     credits: int = Field(description="Credits that it was charged.", examples=[1])
+    price: Price
     duration_ms: int = Field(description="How long it took, in milliseconds.", examples=[640])
     created_at: WrittenAt
 
@@ -197,7 +201,7 @@ def show_opening(run: Row[Any]) -> dict[str, Any]:
     return {"instruction": run.instruction, "opening": run.opening, "expect": run.expect}
 
 
-def show_step(step: Step, charged: int) -> dict[str, Any]:
+def show_step(step: Step, charged: int, settings: Settings) -> dict[str, Any]:
     """The `StepObject` of a row that was charged so many credits."""
     return {
         "number": step.number,
@@ -217,6 +221,7 @@ def show_step(step: Step, charged: int) -> dict[str, Any]:
         "input_tokens": step.input_tokens,
         "output_tokens": step.output_tokens,
         "credits": charged,
+        "price": settings.price(charged),
         "duration_ms": step.duration_ms,
         "created_at": moment(step.created_at),
     }
@@ -237,7 +242,7 @@ def show_attempt(attempt: Attempt) -> dict[str, Any]:
     }
 
 
-def show_result(run: Run) -> dict[str, Any]:
+def show_result(run: Run, settings: Settings) -> dict[str, Any]:
     """The `TriggerResult` of a run."""
     return {
         "status": run.status,
@@ -245,6 +250,7 @@ def show_result(run: Run) -> dict[str, Any]:
         "duration_ms": run.duration_ms,
         "tokens_used": run.tokens_used,
         "credits_charged": run.credits_charged,
+        "price": settings.price(run.credits_charged),
         "error_message": run.error_message,
         "skip_reason": run.skip_reason,
         "log_id": run.uuid,

@@ -4,12 +4,12 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
-from api.responses import dollars
 from api.schemas import examples
 from api.schemas.examples import example
 from api.schemas.fields import OfBot
 from api.schemas.response_fields import CostUsd, Price
 from heartbeat.domain.field_types import WHOLE
+from heartbeat.domain.money import dollars
 from heartbeat.settings import Settings
 from heartbeat.store.credits.stats import Stats
 from heartbeat.store.tables.credits import RunSums
@@ -41,6 +41,7 @@ class OfModel(BaseModel):
 
     count: int = Field(description=COUNT, examples=[20])
     credits: int = Field(description=CREDITS, examples=[40])
+    price: Price
     tokens: int = Field(description=TOKENS, examples=[9_000])
     cost_usd: CostUsd
 
@@ -56,6 +57,7 @@ class OfDay(BaseModel):
     unchanged: int = Field(description=UNCHANGED, examples=[0])
     cancelled: int = Field(description="Runs that were cancelled.", examples=[0])
     credits: int = Field(description=CREDITS, examples=[2])
+    price: Price
     tokens: int = Field(description=TOKENS, examples=[450])
 
 
@@ -129,9 +131,9 @@ def show_stats(stats: Stats, settings: Settings) -> dict[str, Any]:
         "avg_duration_ms": round(sums.duration_ms / sums.executed) if sums.executed else 0,
         "active_heartbeats": stats.active_heartbeats,
         "by_type": {kind: _of_type(stats.by_type.get(kind, RunSums())) for kind in TYPES},
-        "by_model": {model or NO_MODEL: _of_model(sums) for model, sums in stats.by_model.items()},
+        "by_model": {model or NO_MODEL: _of_model(sums, settings) for model, sums in stats.by_model.items()},
         "quality": {f"{days}_days": _quality(sums) for days, sums in stats.recent.items()},
-        "time_series": [_of_day(day, sums) for day, sums in stats.by_day.items()],
+        "time_series": [_of_day(day, sums, settings) for day, sums in stats.by_day.items()],
     }
 
 
@@ -139,10 +141,11 @@ def _of_type(sums: RunSums) -> dict[str, Any]:
     return {"count": sums.total, "success_rate": sums.success_rate}
 
 
-def _of_model(sums: RunSums) -> dict[str, Any]:
+def _of_model(sums: RunSums, settings: Settings) -> dict[str, Any]:
     return {
         "count": sums.total,
         "credits": sums.credits,
+        "price": settings.price(sums.credits),
         "tokens": sums.tokens,
         "cost_usd": dollars(sums.cost_nano_usd),
     }
@@ -153,7 +156,7 @@ def _quality(sums: RunSums) -> dict[str, Any]:
     return {**expected, "liked": sums.liked, "disliked": sums.disliked, "liked_rate": sums.liked_rate}
 
 
-def _of_day(day: str, sums: RunSums) -> dict[str, Any]:
+def _of_day(day: str, sums: RunSums, settings: Settings) -> dict[str, Any]:
     return {
         "date": day,
         "total": sums.total,
@@ -163,5 +166,6 @@ def _of_day(day: str, sums: RunSums) -> dict[str, Any]:
         "unchanged": sums.unchanged,
         "cancelled": sums.cancelled,
         "credits": sums.credits,
+        "price": settings.price(sums.credits),
         "tokens": sums.tokens,
     }

@@ -127,7 +127,7 @@ def preview(
     """Show when a cron pattern fires: its next ticks, what daylight saving does to them, and runs a month."""
     from heartbeat.cli.preview import print_preview
 
-    print_preview(cron_pattern, timezone, count, budget)
+    print_preview(cron_pattern, timezone, count, budget, Settings())
 
 
 @app.command()

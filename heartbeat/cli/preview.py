@@ -8,12 +8,12 @@ from heartbeat.domain.cadence.ticks import Cadence
 from heartbeat.domain.clock import utc_now
 from heartbeat.domain.errors import Invalid
 from heartbeat.domain.forecast import Budget, Forecast, UsageEstimate, forecast
-from heartbeat.settings import Plan
+from heartbeat.settings import Plan, Settings
 
 USUAL_RUN = UsageEstimate(float(Plan().usual_credits_per_run), "the usual cost of a run")
 
 
-def print_preview(cron_pattern: str, timezone: str, count: int, budget: int | None) -> None:
+def print_preview(cron_pattern: str, timezone: str, count: int, budget: int | None, settings: Settings) -> None:
     """Print the next `count` ticks and what a month of them costs; raises `Invalid`."""
     try:
         cadence = Cadence(timezone=timezone, cron_pattern=cron_pattern).validated()
@@ -23,7 +23,7 @@ def print_preview(cron_pattern: str, timezone: str, count: int, budget: int | No
     console = Console(emoji=False, highlight=False)
     console.print(outlook.schedule, style="bold")
     console.print(_table(outlook, timezone))
-    for line in _summary(outlook, budget):
+    for line in _summary(outlook, budget, settings.price(outlook.credits_per_month)):
         console.print(line, soft_wrap=True)
 
 
@@ -35,10 +35,11 @@ def _table(outlook: Forecast, timezone: str) -> Table:
     return table
 
 
-def _summary(outlook: Forecast, budget: int | None) -> list[str]:
+def _summary(outlook: Forecast, budget: int | None, price: str | None) -> list[str]:
+    worth = f" ({price})" if price else ""
     lines = [
         f"{outlook.runs_per_month:g} {'run' if outlook.runs_per_month == 1 else 'runs'} a month, "
-        f"about {outlook.credits_per_month:g} credits "
+        f"about {outlook.credits_per_month:g} credits{worth} "
         f"at {USUAL_RUN.credits:g} a run ({USUAL_RUN.credits_from})."
     ]
     if budget is not None:

@@ -4,7 +4,6 @@ import asyncio
 import json
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
-from decimal import Decimal
 from typing import Any, NoReturn
 
 import typer
@@ -15,6 +14,7 @@ from heartbeat.cli.projects import named_or_only_project
 from heartbeat.domain.errors import ProductError, Unavailable
 from heartbeat.domain.forecast import runs_per_month
 from heartbeat.domain.ids import new_id
+from heartbeat.domain.money import dollars
 from heartbeat.settings import Settings
 from heartbeat.store.clock import database_time
 from heartbeat.store.database import Database
@@ -39,17 +39,19 @@ NO_WORKER = "Temporal or a worker is not there: nothing would run this. Start th
 class RehearsalReport:
     """A rehearsal that has ended. `runs_per_month` is how often its heartbeat's cadence comes due.
 
-    `price` is what its credits cost the owner, if the operator has set what one costs.
+    `price` is what its credits cost the owner, and `price_per_month` what a month's do, if the operator has set what
+    one costs.
     """
 
     run: Run
     rehearsal: Rehearsal
     runs_per_month: float
     price: str | None = None
+    price_per_month: str | None = None
 
     @property
     def cost_usd(self) -> str:
-        return f"{(Decimal(self.run.cost_nano_usd) / 10**9).normalize():f}"
+        return dollars(self.run.cost_nano_usd)
 
     @property
     def credits_per_month(self) -> float:
@@ -67,6 +69,7 @@ class RehearsalReport:
             "would_have_told": [asdict(event) for event in self.rehearsal.events],
             "runs_per_month": round(self.runs_per_month, 1),
             "credits_per_month": self.credits_per_month,
+            "price_per_month": self.price_per_month,
         }
 
     def as_text(self) -> str:
@@ -77,10 +80,10 @@ class RehearsalReport:
         if run.response:
             lines.append(run.response)
         lines += ["", *self._effects()]
-        worth = f", {self.price}" if self.price else ""
+        worth, worth_a_month = (f", {price}" if price else "" for price in (self.price, self.price_per_month))
         lines.append(
             f"It cost {run.credits_charged} credits{worth} ({run.tokens_used} tokens, {self.cost_usd} US dollars); "
-            f"{round(self.runs_per_month, 1)} runs a month would cost {self.credits_per_month}."
+            f"{round(self.runs_per_month, 1)} runs a month would cost {self.credits_per_month}{worth_a_month}."
         )
         return "\n".join([*lines, CHARGED])
 
@@ -104,7 +107,8 @@ def rehearse_heartbeat(settings: Settings, heartbeat_uuid: str, project_uuid: st
     except ProductError as problem:
         print_error(str(problem))
         leave(1)
-    report = replace(report, price=settings.price(report.run.credits_charged))
+    prices = settings.price(report.run.credits_charged), settings.price(report.credits_per_month)
+    report = replace(report, price=prices[0], price_per_month=prices[1])
     typer.echo(json.dumps(report.as_json()) if as_json else report.as_text())
     leave(0 if report.run.status == "success" else 1)
 

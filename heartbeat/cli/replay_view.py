@@ -44,7 +44,8 @@ async def _replay(
     model = resolve_model(model, settings) if model else original.run.model
     prompt = original.run.prompt if prompt is None else prompt
     column = await replay.replay(original, prompt, model, settings)
-    return {"original": asdict(replay.original_column(original)), "replay": asdict(column)}
+    pair = {"original": replay.original_column(original), "replay": column}
+    return {name: {**asdict(one), "price": settings.price(one.credits)} for name, one in pair.items()}
 
 
 def print_comparison(columns: dict[str, dict[str, Any]]) -> None:
@@ -55,6 +56,8 @@ def print_comparison(columns: dict[str, dict[str, Any]]) -> None:
     table = Table("", "the run", "the replay", show_lines=True)
     for name in ("model", "prompt", "ended", "answer", "calls", "steps", "tokens", "credits"):
         table.add_row(name, *(escape(_text(column[name])) for column in columns.values()))
+    if columns["replay"]["price"] is not None:
+        table.add_row("price", *(column["price"] for column in columns.values()))
     console.print(table)
     console.print(ABOUT)
 

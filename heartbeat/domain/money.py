@@ -31,3 +31,9 @@ class CreditPrice:
     def text(self, credits_: float) -> str:
         """The same in words for programs: 12 credits at 0.002 EUR are "0.024 EUR"."""
         return f"{self.amount(credits_).normalize():f} {self.currency}"
+
+
+def dollars(nano_usd: int) -> str:
+    """Format billionths of a US dollar as a decimal number: 1,250,000 are "0.00125"."""
+    text = f"{Decimal(nano_usd).scaleb(-9):f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text

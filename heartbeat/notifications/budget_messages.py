@@ -26,7 +26,11 @@ def costly(part: MessagePart, data: dict[str, Any]) -> Rendered:
     spent, runs, usual = data["credits"], data["runs"], f"{data['usual']:g}"
     times = f"{data['credits'] / data['usual']:.1f}"
     title = f"{heartbeat_name(part)}: a run cost {spent} credits, {times} times as much as usual"
-    return Rendered(title, f"The {runs} runs before it cost {usual} credits at the median.", "normal")
+    body = f"The {runs} runs before it cost {usual} credits at the median."
+    # Of an earlier version, an event says nothing of it; some models have no known price.
+    cost = data.get("cost_usd", "0")
+    charge = f"Providers charge ${cost} for it."
+    return Rendered(title, body if cost == "0" else f"{body}\n{charge}", "normal")
 
 
 def budget_threshold(part: MessagePart, data: dict[str, Any]) -> Rendered:
@@ -41,15 +45,15 @@ def budget_threshold(part: MessagePart, data: dict[str, Any]) -> Rendered:
     return Rendered(f"{name}: {used}", f"{body}\n{rest}", "low" if data["level"] == LEVELS[0] else "normal")
 
 
-def credits_spent(data: dict[str, Any]) -> int:
-    """The credits that an event of a budget or of a costly run is about."""
-    spent: int = data["used"] if "used" in data else data["credits"]
-    return spent
+def credits_named(data: dict[str, Any]) -> int | None:
+    """The credits that an event is about: what is used of a budget, what a run cost, or what one waits for."""
+    named: int | None = data["used"] if "used" in data else data.get("credits")
+    return named
 
 
 def with_price(rendered: Rendered, data: dict[str, Any], price: str) -> Rendered:
-    """Say what the credits that were spent cost, too."""
-    worth = f"{credits_spent(data)} credits are {price}."
+    """Say what the credits that it is about cost, too."""
+    worth = f"{credits_named(data)} credits are {price}."
     return rendered._replace(body=f"{rendered.body}\n{worth}")
 
 

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from heartbeat.domain.first_message import spoken_time
 from heartbeat.domain.pauses import HeartbeatPause
 from heartbeat.domain.tool_connections import INSUFFICIENT_SCOPE
-from heartbeat.notifications.budget_messages import budget_threshold, costly, credits_spent, with_price
+from heartbeat.notifications.budget_messages import budget_threshold, costly, credits_named, with_price
 from heartbeat.notifications.channels.message import Message, Priority
 from heartbeat.notifications.rendered import Rendered, heartbeat_name
 from heartbeat.store.notifications.events import (
@@ -42,7 +42,7 @@ MAX_TOOLS = 3
 SUMMARY = "summary"
 # They tell what an agent did, so whoever reads it can say whether that was any good.
 WORK = (FINDING, NOTIFIED)
-SPENDING = (BUDGET_THRESHOLD, COSTLY)
+ABOUT_CREDITS = (BUDGET_THRESHOLD, COSTLY, APPROVAL)
 PLACES = {"heartbeat": "heartbeats", "scheduled_task": "tasks"}
 BY_LINK = "The link leads to what it asks for; so does GET /v1/bot/approval/readall"
 ACCEPT = "If it is as it should be, accept it on the dashboard's page Tools, or with POST /v1/bot/tool/{}/refresh."
@@ -81,7 +81,7 @@ def render_message(
             rendered = rendered._replace(link=page_link("/tools"))
         if kind == QUALITY_DROPPED:
             rendered = rendered._replace(link=page_link(f"/{PLACES[parts[0].heartbeat.type]}/{data['heartbeat_id']}"))
-        if kind in SPENDING and (worth := price(credits_spent(data))):
+        if kind in ABOUT_CREDITS and (credits_ := credits_named(data)) and (worth := price(credits_)):
             rendered, data = with_price(rendered, data, worth), {**data, "price": worth}
         if kind == SIGN_IN_NEEDED:
             member_id = parts[0].heartbeat.member_id if data["per_member"] else None

@@ -58,6 +58,7 @@ async def test_a_run_in_the_middle_of_a_model_request_ends(working: Api, model: 
     assert (result.status, result.tokens_used, result.credits_charged) == ("cancelled", 1250, 2)
     [only] = result.runs
     assert (only.log_id, only.status, only.credits_charged) == (log_id, "cancelled", 2)
+    assert result.price is None
 
     run = await run_of(working, which, log_id)
     assert (run["status"], run["credits_charged"], run["credits_held"]) == ("cancelled", 2, 0)

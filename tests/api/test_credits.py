@@ -234,6 +234,7 @@ async def test_money_stands_beside_credits(alone: Api) -> None:
             a_run(connection, row, created_at=NOW, credits_charged=12)
 
         await api.database.write(seed)
+        which = {"bot_id": bot["id"], "heartbeat_id": heartbeat["uuid"]}
         for price, worth in ((None, None), ("0.002 EUR", "0.024 EUR")):
             alone.settings.currency_per_credit = price
             usage = await read(api)
@@ -242,6 +243,8 @@ async def test_money_stands_beside_credits(alone: Api) -> None:
             logs = (await api.get("/heartbeat/logs", bot_id=bot["id"])).json()["logs"]
             stats = (await api.get("/heartbeat/stats", bot_id=bot["id"])).json()["stats"]
             assert [logs[0]["price"], stats["total_price"]] == [worth] * 2
+            assert [stats["by_model"]["openai:scripted"]["price"], stats["time_series"][0]["price"]] == [worth] * 2
+            assert (await api.get("/heartbeat/read", **which)).json()["heartbeat"]["price"] == worth
         preview = await api.post("/heartbeat/preview", bot_id=bot["id"], prompt="x", interval_minutes=1440)
         # Its bot's runs took twelve.
         assert (preview.json()["credits_per_month"], preview.json()["price_per_month"]) == (365.0, "0.73 EUR")

@@ -69,7 +69,8 @@ async def test_a_run_with_its_steps_and_what_they_cost(api: Api) -> None:
     ]
     [log] = (await api.get("/heartbeat/logs", bot_id=bot["id"])).json()["logs"]
     assert log == {name: run[name] for name in log}
-    assert set(run) - set(log) == {"credits_held", "fallback_models", "instruction", "opening", "steps", "attempts"}
+    opening = {"instruction", "opening", "expect"}
+    assert set(run) - set(log) == {"credits_held", "fallback_models", "steps", "attempts", *opening}
 
 
 async def test_a_run_can_be_read_while_it_runs(api: Api) -> None:

@@ -70,6 +70,7 @@ async def test_everything_is_added_up_by_type_and_by_day(api: Api) -> None:
         "unchanged": 0,
         "cancelled": 0,
         "credits": 6,
+        "price": None,
         "tokens": 3750,
     }
     assert (await stats(api, bot, days=1))["total_executions"] == 3
@@ -105,9 +106,9 @@ async def test_each_model_has_its_own_sums_and_its_real_cost(api: Api) -> None:
     await api.database.write(seed)
     totals = await stats(api, bot)
     assert totals["by_model"] == {
-        "openai:scripted": {"count": 2, "credits": 4, "tokens": 2500, "cost_usd": "0.0015"},
-        "local:smollm2": {"count": 1, "credits": 0, "tokens": 1250, "cost_usd": "0"},
-        "none": {"count": 1, "credits": 0, "tokens": 0, "cost_usd": "0"},
+        "openai:scripted": {"count": 2, "credits": 4, "price": None, "tokens": 2500, "cost_usd": "0.0015"},
+        "local:smollm2": {"count": 1, "credits": 0, "price": None, "tokens": 1250, "cost_usd": "0"},
+        "none": {"count": 1, "credits": 0, "price": None, "tokens": 0, "cost_usd": "0"},
     }
     assert (totals["total_cost_usd"], totals["total_executions"]) == ("0.0015", 4)
     assert [(day["total"], day["credits"]) for day in totals["time_series"]] == [(4, 4)]

@@ -34,7 +34,7 @@ async def test_a_trigger_answers_with_the_result(working: Api, model: ModelServe
     assert answer.status_code == 200
     result = Triggered.model_validate(answer.json(), extra="forbid").result
     assert (result.status, result.response, result.error_message) == ("success", "Three new tickets.", None)
-    assert (result.tokens_used, result.credits_charged) == (1250, 2)
+    assert (result.tokens_used, result.credits_charged, result.price) == (1250, 2, None)
     assert result.duration_ms >= 0
     logs = Logs.model_validate((await working.get("/heartbeat/logs", **which)).json(), extra="forbid")
     [log] = logs.logs

@@ -18,6 +18,8 @@ def test_a_pattern_is_shown_with_its_ticks_in_both_clocks(heartbeat: Run) -> Non
     assert len(rows) == 3
     assert runs == "1 run a month, about 2 credits at 2 a run (the usual cost of a run)."
     assert budget == "A budget of 5 credits a month lasts this month and the next."
+    priced = heartbeat("preview", "0 9 * * 1#1", "--count=1", HEARTBEAT_CURRENCY_PER_CREDIT="0.5 EUR")
+    assert "about 2 credits (1 EUR) at 2 a run" in priced.out
 
 
 def test_what_daylight_saving_does_is_in_the_table(heartbeat: Run) -> None:

@@ -21,6 +21,7 @@ async def command(world: World, *arguments: str) -> tuple[int, str, str]:
         "TEMPORAL_ADDRESS": world.settings.temporal_target(),
         "OPENAI_BASE_URL": world.settings.openai_base_url or "",
         "OPENAI_API_KEY": "operators-key",
+        "HEARTBEAT_CURRENCY_PER_CREDIT": "0.5 EUR",
     }
     outcome = await asyncio.to_thread(run_command, *arguments, **variables)
     return outcome.code, outcome.out, outcome.err
@@ -32,7 +33,7 @@ async def test_rehearse(agent: World, model: ModelServer, desk: ToolServer) -> N
     assert (code, err) == (0, "")
     assert 'It would have called\n  desk__book {"what": "a table"}\n' in out
     assert "It would have told nobody." in out
-    assert "It cost 2 credits (240 tokens, 0 US dollars)" in out
+    assert "It cost 2 credits, 1 EUR (240 tokens, 0 US dollars)" in out
     assert "The model was really asked, and is charged" in out
     assert desk.made == []
 
@@ -42,7 +43,8 @@ async def test_rehearse(agent: World, model: ModelServer, desk: ToolServer) -> N
     assert said["would_have_called"] == [
         {"tool": "desk__book", "arguments": {"what": "a table"}, "needs_approval": False}
     ]
-    assert (code, said["status"], said["credits_charged"]) == (0, "success", 2)
+    assert (code, said["status"], said["credits_charged"], said["price"]) == (0, "success", 2, "1 EUR")
+    assert said["price_per_month"] == f"{said['credits_per_month'] / 2:.10g} EUR"
     assert said["credits_per_month"] == pytest.approx(2 * said["runs_per_month"], abs=1)
 
 

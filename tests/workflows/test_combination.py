@@ -49,7 +49,7 @@ async def test_what_acts_outside_waits_and_says_why(risky: World, model: ModelSe
     row = await waiting(risky)
     assert (desk.times("read_note"), desk.times("book")) == (1, 0), "reading asks nobody"
     why = "private data (desk__read_note) and text that others may have written (web_fetch)"
-    shown = ApprovalObject.model_validate(show_approval(row), extra="forbid")
+    shown = ApprovalObject.model_validate(show_approval(row, risky.settings), extra="forbid")
     assert (shown.tool, shown.reason, why in shown.why) == ("desk__book", "combination", True)
     assert why.encode() in html("approval", approval=row, park=None, arguments=[], state="pending", token="").body
     events = select(columns(Event)).where(columns(Event).c.kind == "approval.requested")

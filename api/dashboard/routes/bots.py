@@ -13,13 +13,14 @@ from api.dashboard.translations import gettext as _
 from api.dashboard.translations import marked, ngettext, translated
 from api.dashboard.views import charts, formats, runs, selection
 from api.dashboard.views.bots import bot_view
-from api.dashboard.views.heartbeats import card
+from api.dashboard.views.heartbeats import budget_view, card
 from api.dashboard.views.quality import MIN_DAYS, share_tiles
 from api.dashboard.views.strips import LastRuns, read_strips, strip
 from api.dashboard.views.tools import server_view
 from heartbeat.agents.model_names import choose_default_model
 from heartbeat.store.bots import bots as store
 from heartbeat.store.bots.bots import BotChange
+from heartbeat.store.credits.budgets import used_by_bot
 from heartbeat.store.overview import bots as overview
 from heartbeat.store.overview.daily_numbers import Days, days_of_bot
 from heartbeat.store.overview.projects import access_to_bot
@@ -46,7 +47,7 @@ NOTICES = {
 
 @dataclass(frozen=True)
 class BotRows:
-    """A bot as its page shows it."""
+    """A bot as its page shows it; `used` are its credits of this billing period."""
 
     listed: overview.ListedBot
     heartbeats: list[Heartbeat]
@@ -54,6 +55,7 @@ class BotRows:
     subscribers: int
     strips: LastRuns
     days: Days
+    used: int
 
 
 @router.get("")
@@ -105,6 +107,7 @@ async def bot_page(uuid: str, visitor: VisitorDep, days: str = "", done: str = "
         servers=[server_view(ListedServer(tool, bot.name), now) for tool in rows.servers],
         stdio=[label for label, tool in settings.stdio_tools.items() if not tool.bots or bot.uuid in tool.bots],
         subscribers=rows.subscribers,
+        spent=budget_view(rows.used, bot.credit_budget, period),
         max_reply_tokens=bot.max_reply_tokens or settings.max_reply_tokens,
         done=_(NOTICES[done]) if done in NOTICES else None,
     )
@@ -120,6 +123,7 @@ def _bot(connection: Connection, access: Access, uuid: str, days: int, now: date
         overview.count_subscribers(connection, access.bot),
         read_strips(connection, heartbeats),
         days_of_bot(connection, access.bot, now.date(), max(2 * days, MIN_DAYS)),
+        used_by_bot(connection, access.bot.id, access.project.period(now)[0]),
     )
 
 

@@ -95,6 +95,7 @@ async def run_page(uuid: str, visitor: VisitorDep, done: str = "") -> Response:
         bot=rows.bot,
         steps=steps,
         step_count=len(rows.steps),
+        costs=runs.step_costs(rows.attempts),
         failed_requests=runs.failed_requests(rows.attempts),
         done=_(NOTICES[done]) if done in NOTICES else None,
     )

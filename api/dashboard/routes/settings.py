@@ -24,6 +24,7 @@ from api.dashboard.views.settings import FIELDS, language_options, plan_lines, s
 from api.schemas.projects import UpdateProject
 from heartbeat.domain.cadence.zones import names as zone_names
 from heartbeat.domain.errors import Invalid, ProductError
+from heartbeat.store.credits.ledger import period_credits
 from heartbeat.store.credits.periods import move_anchor_day
 from heartbeat.store.projects.access import Access
 from heartbeat.store.projects.projects import lock_project, rename_project, set_credit_budget
@@ -87,7 +88,7 @@ async def _page(
     display: Form | None = None,
     done: str = "",
 ) -> Response:
-    frame, access = await visitor.read_framed(_access)
+    frame, (access, used) = await visitor.read_framed(_used, visitor.now())
     project = frame.project
     changes = field_changes(problem, FIELDS) if isinstance(problem, EditedMeanwhile) else ()
     names = (translations.COOKIE, zones.COOKIE) if CHOSEN in request.cookies else (translations.COOKIE,)
@@ -101,6 +102,7 @@ async def _page(
         errors=field_errors(problem) if problem and not changes else {},
         turning=turning(project, visitor.now()),
         plan=plan_lines(access.plan),
+        used=used,
         display=display or Form(cookies),
         languages=language_options(),
         zones=sorted(zone_names()),
@@ -108,8 +110,9 @@ async def _page(
     )
 
 
-def _access(connection: Connection, access: Access) -> Access:
-    return access
+def _used(connection: Connection, access: Access, now: datetime) -> tuple[Access, int]:
+    """Read what the project used in the billing period of now."""
+    return access, period_credits(connection, access.project.id, access.project.period(now)[0])
 
 
 def _change(connection: Connection, access: Access, body: UpdateProject, form: Form, now: datetime) -> None:

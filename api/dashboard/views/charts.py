@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from urllib.parse import urlencode
 
+from api.dashboard.prices import priced
 from api.dashboard.translations import gettext as _
 from api.dashboard.translations import marked, ngettext
 from api.dashboard.views import formats
@@ -166,7 +167,7 @@ KINDS = (
         marked("Credits a day"),
         {"amount": CREDITS},
         CREDITS,
-        lambda numbers: formats.number(CREDITS(numbers)),
+        lambda numbers: priced(CREDITS(numbers)),
         formats.number,
         CREDITS,
     ),
@@ -271,6 +272,6 @@ def _sum(days: Iterable[DayNumbers]) -> DayNumbers:
 
 def _row(name: str, numbers: DayNumbers) -> list[str]:
     sums, durations = numbers.sums, numbers.durations
-    counts = (sums.success, sums.error, sums.cancelled, _skipped(sums), sums.unchanged, sums.credits)
+    counts = (sums.success, sums.error, sums.cancelled, _skipped(sums), sums.unchanged)
     took = (formats.took(p50(numbers)), formats.took(p95(numbers))) if durations else ("", "")
-    return [name, *map(formats.number, counts), formats.dollars(sums.cost_nano_usd), *took]
+    return [name, *map(formats.number, counts), priced(sums.credits), formats.dollars(sums.cost_nano_usd), *took]

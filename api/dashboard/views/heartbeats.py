@@ -150,6 +150,11 @@ def spent(row: Heartbeat, period: Period) -> BudgetView:
     used = row.period_credits if row.period_start == period[0] else 0
     granted = row.period_granted if row.period_start == period[0] else 0
     budget = None if row.credit_budget is None else row.credit_budget + granted
+    return budget_view(used, budget, period)
+
+
+def budget_view(used: int, budget: int | None, period: Period) -> BudgetView:
+    """Show what was used of a budget in this period."""
     share = None if budget is None else min(100, 100 * used // budget) if budget else 100
     return BudgetView(used, budget, share, formats.day(period[1]))
 

@@ -15,7 +15,7 @@ from heartbeat.settings import Settings
 # The fields of a log that fit into a cell, before them what it belongs to.
 CELLS = [
     *("started_at", "status", "skip_reason", "trigger", "dry_run", "bot", "heartbeat", "prompt", "response"),
-    *("error_code", "error_message", "model", "duration_ms", "tokens_used", "credits_charged", "cost_usd"),
+    *("error_code", "error_message", "model", "duration_ms", "tokens_used", "credits_charged", "price", "cost_usd"),
     *("rating", "rating_note", "scheduled_for", "type", "uuid", "heartbeat_id", "bot_id"),
 ]
 # Excel takes a file for UTF-8 only if it begins so.

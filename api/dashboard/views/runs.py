@@ -1,5 +1,6 @@
 """What pages show of runs: rows in, words and numbers out."""
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 from math import ceil
@@ -58,6 +59,7 @@ class FailedRequest:
     provider_words: str
     input_tokens: int
     output_tokens: int
+    cost: str
 
 
 @dataclass(frozen=True)
@@ -163,10 +165,19 @@ def failed_requests(attempts: list[Attempt]) -> list[FailedRequest]:
             row.provider_words or "",
             row.input_tokens,
             row.output_tokens,
+            formats.dollars(row.cost_nano_usd),
         )
         for row in attempts
         if row.outcome != "answered"
     ]
+
+
+def step_costs(attempts: list[Attempt]) -> dict[int, str]:
+    """Say what the providers charge for each step, all of its attempts together."""
+    sums: Counter[int] = Counter()
+    for row in attempts:
+        sums[row.step] += row.cost_nano_usd
+    return {step: formats.dollars(cost) for step, cost in sums.items()}
 
 
 def pages(page: Page, rows: int) -> Pager:

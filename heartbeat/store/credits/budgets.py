@@ -135,6 +135,11 @@ def shortage_of(connection: Connection, budgets: Budgets, amount: int) -> Shorta
     return own or _short_of_project(connection, budgets, amount) or _short_of_bot(connection, budgets, amount)
 
 
+def used_by_bot(connection: Connection, bot_id: int, start: datetime) -> int:
+    """The credits that a bot's heartbeats used in the billing period that began at `start`."""
+    return int(connection.execute(OF_BOT, {"bot": bot_id, "start": start}).one().credits)
+
+
 def uses(connection: Connection, account: Account, settlement: Settlement) -> list[BudgetUse]:
     """List the budgets that there are for what was settled, with what was used of each before and is used now."""
     charged, heartbeat, project = settlement.charged, settlement.heartbeat, settlement.project

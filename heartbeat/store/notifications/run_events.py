@@ -9,6 +9,7 @@ from sqlalchemy import Connection, select
 from heartbeat.domain.budgets import usual_credits
 from heartbeat.domain.errors import ProductError
 from heartbeat.domain.failure_policy import BUDGET_EXHAUSTED, Ending
+from heartbeat.domain.money import dollars
 from heartbeat.domain.tool_effects import NotifyUserEffect
 from heartbeat.store.notifications.events import COSTLY, FAILED, FINDING, NOTIFIED, PAUSED, RECOVERED, record_event
 from heartbeat.store.notifications.findings import record_findings
@@ -79,7 +80,8 @@ def _record_costly(connection: Connection, closed: ClosedRun, now: datetime) -> 
     usual = usual_credits(recent, run.credits_charged)
     if usual is None:
         return []
-    data = {"run": run.uuid, "credits": run.credits_charged, "usual": usual, "runs": len(recent)}
+    spent = {"credits": run.credits_charged, "cost_usd": dollars(run.cost_nano_usd)}
+    data = {"run": run.uuid, **spent, "usual": usual, "runs": len(recent)}
     return record_event(connection, closed.before, COSTLY, data, now, run.id)
 
 

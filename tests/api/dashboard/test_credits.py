@@ -1,5 +1,6 @@
 """The page of credits, and the ledger behind its numbers."""
 
+import csv
 import re
 from datetime import UTC, datetime, timedelta
 from html import unescape
@@ -41,13 +42,19 @@ def spend(connection: Connection, owner: Owner, now: datetime, steps: int = STEP
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 async def test_money_stands_beside_credits(owner: Owner) -> None:
     run = await owner.database.write(spend, owner, datetime.now(UTC))
-    paths = ("/credits", "/credits/ledger", f"/runs/{run.uuid}", "/")
+    listed = await owner.run(tokens_used=1250, credits_charged=2)
+    of_one = (f"/heartbeats/{owner.heartbeat.uuid}", f"/bots/{owner.bot.uuid}")
+    paths = ("/credits", "/credits/ledger", f"/runs/{run.uuid}", "/", *of_one, "/runs", "/stats", "/settings")
     for path in paths:
         assert "€" not in await owner.browser.page(path)
     owner.settings.currency_per_credit = "0.0021 EUR"
     # Sixty credits, two for each step; the row of the run itself was charged none.
-    for path, worth in zip(paths, ("€0.126", "€0.0042", None, "€0.126"), strict=True):
-        assert worth is None or worth in await owner.browser.page(path)
+    sixty = "60 (€0.126)"
+    words = ("€0.126", "€0.0042", "", "€0.126", "€0.126", "€0.126", "€0.0042", sixty, sixty)
+    for path, worth in zip(paths, words, strict=True):
+        assert worth in await owner.browser.page(path)
+    [row, _] = csv.DictReader((await owner.browser.get("/runs.csv")).content.decode("utf-8-sig").splitlines())
+    assert (row["uuid"], row["credits_charged"], row["price"]) == (listed.uuid, "2", "0.0042 EUR")
     await owner.browser.submit("/settings/display", heartbeat_language="de", heartbeat_zone="")
     assert "0,126\N{NO-BREAK SPACE}€" in await owner.browser.page("/credits")
     owner.settings.currency_per_credit = "1 USD"

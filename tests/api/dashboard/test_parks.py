@@ -42,16 +42,21 @@ async def parked_run(owner: Owner) -> tuple[Run, Approval]:
 
 async def test_pages_show_what_is_short_and_how_many_more_to_give(owner: Owner) -> None:
     run, _ = await parked_run(owner)
-    for path in ("/approvals", f"/runs/{run.uuid}"):
+    owned = ("/approvals", f"/runs/{run.uuid}")
+    for path in owned:
         page = await owner.browser.page(path)
         assert "It waits for credits" in page
         assert "2 of the 8 that this run may use are left" in page
         assert 'name="credits" type="number" inputmode="numeric" min="3" max="2000000000" value="4"' in page
         assert "They are for this run alone, beyond its cap." in page
+        assert "4 credits are" not in page
     for path in ("/runs", f"/heartbeats/{owner.heartbeat.uuid}"):
         page = await owner.browser.page(path)
         assert "Waits for credits" in page
         assert "Waits for your approval" not in page
+    owner.settings.currency_per_credit = "0.25 USD"
+    for path in owned:
+        assert "4 credits are $1.00." in await owner.browser.page(path)
 
 
 GIVEN = [("approve", "9", "given", 9), ("approve", "", "given", 4), ("deny", "9", "ended", 0)]

@@ -216,7 +216,7 @@ async def test_the_words_of_it(world: StoreWorld, receiver: Receiver) -> None:
         give(world, owner, None)
     world.change(Run, status="success")
     for cost in (2, 2, 2, 2, 2, 9):
-        world.run(credits_charged=cost)
+        world.run(credits_charged=cost, cost_nano_usd=12_500_000)
     for row in world.notifications():
         # One by one, not in a summary.
         world.change(Notification, next_attempt_at=None)
@@ -236,7 +236,8 @@ async def test_the_words_of_it(world: StoreWorld, receiver: Receiver) -> None:
         "Disks: its budget is used up",
         "Disks: a run cost 9 credits, 4.5 times as much as usual",
     ]
-    assert said[6]["message"] == "The 5 runs before it cost 2 credits at the median."
+    costs = "Providers charge $0.0125 for it."
+    assert said[6]["message"] == f"The 5 runs before it cost 2 credits at the median.\n{costs}"
     assert {(data["bot"], data["heartbeat"]) for data in said[::2]} == {("Support desk", "Disks")}
 
 
