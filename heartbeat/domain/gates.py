@@ -7,10 +7,10 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from heartbeat.domain.changes import difference
+from heartbeat.domain.changes import difference, normalised
 from heartbeat.domain.contracts import SkipReason
 from heartbeat.domain.field_types import Words
-from heartbeat.domain.first_message import gate_changed, gate_failed, gate_first, gate_unchanged
+from heartbeat.domain.first_message import gate_changed, gate_failed, gate_first, gate_unchanged, shortened
 from heartbeat.domain.gate_fields import as_object, http_address, plain_arguments, require_one_source
 from heartbeat.domain.headers import Headers
 from heartbeat.domain.redaction import shown_address
@@ -18,6 +18,8 @@ from heartbeat.domain.selectors import require_selectable
 
 # Of a value that was read; what is longer is kept, and compared line by line, as far as this.
 MAX_TEXT = 50_000
+# Of the words in which a source fails, which may be its own.
+MAX_FAILURE = 1_000
 
 # What a look came to: the first value, the accepted one still, another one, or none, for the source failed.
 Outcome = Literal["first", "unchanged", "changed", "failed"]
@@ -147,7 +149,7 @@ def look_of(gate: dict[str, Any], accepted: Accepted | None, answer: Answer) -> 
     known = accepted.reading_id if accepted else None
     look = Look("unchanged", source_of(gate), known, etag=answer.etag, last_modified=answer.last_modified)
     if answer.failure is not None:
-        return replace(look, outcome="failed", failure=answer.failure)
+        return replace(look, outcome="failed", failure=shortened(normalised(answer.failure), MAX_FAILURE))
     if answer.text is None:
         assert accepted is not None, "what is unchanged is so since something"
         return replace(look, digest=accepted.digest)

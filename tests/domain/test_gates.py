@@ -5,6 +5,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from heartbeat.domain.errors import Invalid
 from heartbeat.domain.gates import (
+    MAX_FAILURE,
     MAX_TEXT,
     Accepted,
     Answer,
@@ -138,6 +139,12 @@ def test_of_a_long_value_the_beginning_is_kept_and_all_of_it_counts() -> None:
     assert look_of(KEPT, accepted, Answer(text)).outcome == "unchanged"
     further_in = look_of(KEPT, accepted, Answer(text + "b"))
     assert (further_in.outcome, further_in.change) == ("changed", "")
+
+
+def test_words_in_which_a_source_fails_are_cut_and_without_what_nobody_sees() -> None:
+    look = look_of(gate(url=URL).kept(), None, Answer(failure="Down.\x1b[31m\u202e\n" + "x" * 5_000))
+    assert (look.failure or "").startswith("Down.[31m\nxxx")
+    assert len(look.failure or "") == MAX_FAILURE
 
 
 def test_a_source_is_named_without_what_may_be_a_secret_of_it() -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, or_, select, update
+from sqlalchemy import Connection, bindparam, delete, exists, or_, select, update
 
 from heartbeat.domain.gates import Accepted, Look, name_of, source_of
 from heartbeat.store.notifications.events import GATE_FAILED, GATE_RECOVERED, record_event
@@ -17,7 +17,7 @@ from heartbeat.store.tables.gates import GateReading, GateState
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.runs import Run
 
-STATE, READING = columns(GateState), columns(GateReading)
+STATE, READING, RUN = columns(GateState), columns(GateReading), columns(Run)
 
 # Of one heartbeat, for people to look at.
 MOST_READINGS = 20
@@ -33,7 +33,11 @@ OLD = (
     .offset(MOST_READINGS)
     .scalar_subquery()
 )
-PRUNE = delete(READING).where(READING.c.heartbeat_id == bindparam("heartbeat"), READING.c.id <= OLD)
+# A run in progress may yet make its value the accepted one, however many rehearsals look there meanwhile.
+IN_PROGRESS = exists().where(
+    RUN.c.heartbeat_id == bindparam("heartbeat"), RUN.c.status == "running", RUN.c.dry_run.is_(False)
+)
+PRUNE = delete(READING).where(READING.c.heartbeat_id == bindparam("heartbeat"), READING.c.id <= OLD, ~IN_PROGRESS)
 
 
 @dataclass(frozen=True)

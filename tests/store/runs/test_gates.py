@@ -271,6 +271,14 @@ def test_other_validators_of_the_same_value_are_asked_with_next(database: Databa
     assert (state.etag, state.text) == ('"2"', "a")
 
 
+def test_a_run_in_progress_keeps_its_look(database: Database, heartbeat: Heartbeat) -> None:
+    run = asked(database, scheduled(heartbeat), Answer("a"))
+    for number in range(MOST_READINGS + 1):
+        asked(database, replace(by_hand(heartbeat, f"log_{number}"), dry_run=True, gated=True), Answer("b"))
+    ended(database, run)
+    assert accepted(database, heartbeat) == "a"
+
+
 def test_the_newest_looks_are_kept_without_what_nobody_needs(database: Database, heartbeat: Heartbeat) -> None:
     ended(database, asked(database, scheduled(heartbeat), Answer("a")))
     for number in range(1, MOST_READINGS + 2):
