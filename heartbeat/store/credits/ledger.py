@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, bindparam, case, func, null, or_, select, true, update
+from sqlalchemy import Connection, Row, and_, bindparam, case, cast, func, null, or_, select, true, update
 
 from heartbeat.store.rows import columns, insert_once
 from heartbeat.store.tables.bots import Bot
@@ -16,6 +16,7 @@ from heartbeat.store.tables.credits import Entry, Usage
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.projects import Project
 from heartbeat.store.tables.runs import Run
+from heartbeat.store.tables.types import BIG
 
 RUN, ENTRY, USAGE, HEARTBEAT = columns(Run), columns(Entry), columns(Usage), columns(Heartbeat)
 BOT, PROJECT = columns(Bot), columns(Project)
@@ -45,7 +46,7 @@ ADD_TO_HEARTBEAT = (
     )
     .returning(
         HEARTBEAT.c.period_credits,
-        (HEARTBEAT.c.credit_budget + HEARTBEAT.c.period_granted).label("budget"),
+        (cast(HEARTBEAT.c.credit_budget, BIG) + HEARTBEAT.c.period_granted).label("budget"),
         HEARTBEAT.c.bot_id,
         select(BOT.c.credit_budget).where(BOT.c.id == HEARTBEAT.c.bot_id).scalar_subquery().label("bot_budget"),
     )
@@ -57,7 +58,7 @@ ADD_TO_PROJECT = (
     .values(credits=USAGE.c.credits + bindparam("more"), held=USAGE.c.held + bindparam("hold"))
     .returning(
         USAGE.c.credits,
-        (USAGE.c.plan_credits + USAGE.c.granted).label("allowed"),
+        (cast(USAGE.c.plan_credits, BIG) + USAGE.c.granted).label("allowed"),
         select(PROJECT.c.credit_budget).where(PROJECT.c.id == USAGE.c.project_id).scalar_subquery().label("budget"),
     )
 )

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Row, bindparam, case, exists, select, update
 
 from heartbeat.domain.budgets import BudgetOwner
 from heartbeat.domain.errors import Invalid
+from heartbeat.domain.field_types import MAX_NUMBER
 from heartbeat.domain.ids import new_id
 from heartbeat.settings import Plan
 from heartbeat.store.credits.budgets import Budgets, Shortage, shortage_of
@@ -149,6 +150,8 @@ def give(
     amount = approval.credits or need.missing if credits_given is None else credits_given
     if amount < need.missing:
         raise Invalid("credits", f"must be at least {need.missing}: the next step may cost so much")
+    if (paying.run.credits_granted if need.of == "run" else heartbeat.period_granted) + amount > MAX_NUMBER:
+        raise Invalid("credits", "is more than can be given, with what was given before")
     if need.of == "run":
         more = {"credits_granted": RUN.c.credits_granted + amount}
         connection.execute(update(RUN).where(RUN.c.id == paying.run.id).values(more))

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, select, update
 from heartbeat.domain.budgets import BudgetOwner
 from heartbeat.domain.errors import Conflict, Invalid
 from heartbeat.domain.failure_policy import Ending
+from heartbeat.domain.field_types import MAX_NUMBER
 from heartbeat.settings import Plan
 from heartbeat.store.credits.audit import audit
 from heartbeat.store.database import Database
@@ -22,7 +23,7 @@ from heartbeat.store.runs.approvals import decide
 from heartbeat.store.runs.closing import close_run
 from heartbeat.store.runs.limits import RunLimits
 from heartbeat.store.runs.opening import open_run
-from heartbeat.store.runs.parks import BY_LIMIT, payable_parks, unheard_parks
+from heartbeat.store.runs.parks import BY_LIMIT, give, lock, payable_parks, unheard_parks
 from heartbeat.store.runs.runs import run_by_uuid
 from heartbeat.store.runs.steps import NewStep, Transcript, begin_step, settle_step
 from heartbeat.store.tables.heartbeats import Heartbeat
@@ -124,6 +125,21 @@ def test_what_is_given_lets_it_go_on(database: Database, heartbeat: Heartbeat, l
     assert (row.state, row.decided_by) == ("approved", "a test")
     with pytest.raises(Conflict, match="was approved already"):
         decided(database, "denied")
+    assert database.read_now(audit) == []
+
+
+@pytest.mark.parametrize("limited", [{"max_credits_per_run": 2}, {"credit_budget": 2}])
+def test_the_most_that_can_be_given_is_given_once(
+    database: Database, heartbeat: Heartbeat, limited: dict[str, int]
+) -> None:
+    run = parked(database, heartbeat, **limited)
+    decided(database, credits_given=MAX_NUMBER)
+    assert begun(database, run).shortage is None
+    database.write_now(lambda c: settle_step(c, run.uuid, replace(STEP, number=2), 1, NOW))
+    again = database.read_now(lambda c: lock(c, run.id))
+    with pytest.raises(Invalid) as refused:
+        database.write_now(lambda c: give(c, again, approvals(database)[0], 1_000_000, NOW))
+    assert refused.value.details[0].field == "credits"
     assert database.read_now(audit) == []
 
 
