@@ -25,6 +25,7 @@ from heartbeat.store.database import Database
 from heartbeat.store.heartbeats.task_effects import unsynced_tasks
 from heartbeat.store.notifications.outbox import unsent_notifications
 from heartbeat.store.runs.approvals import approved_question, ask, ask_in_call
+from heartbeat.store.runs.conduct import REPORT
 from heartbeat.store.runs.recordings import recorded_outcome
 from heartbeat.store.runs.tool_calls import (
     CallOutcome,
@@ -38,8 +39,6 @@ from heartbeat.store.runs.tool_changes import ToolChange, record_change
 from heartbeat.store.tables.runs import Approval, Run
 from heartbeat.store.tools.toolset import Toolset, toolset
 
-# It tells what its agent thinks of its run, and acts on nothing: a replay makes its own.
-REPORT = "report"
 UNKNOWN = "Nobody knows whether this call was made: the worker was lost in the middle of it. It is not made again."
 REHEARSED = (
     "Rehearsal: this call was not made. It was written down as what you would have done; go on as if it had been made."

@@ -9,7 +9,7 @@ from heartbeat.domain.contracts import OpenRunInput, OpenRunResult
 from heartbeat.gates.looking import GateReader
 
 # A look counts only if the gate, and the value that it is compared with, are the same when the run is opened.
-MOST_LOOKS = 3
+MAX_LOOKS = 3
 
 
 class GateActivities:
@@ -24,7 +24,7 @@ class GateActivities:
         """Claim the tick after a look at the gate. A look that is lost with its worker is made again: it only reads."""
         async with heartbeating():
             opened, looks = await self._runs.claim(opening), 0
-            while opened.question is not None and looks < MOST_LOOKS:
+            while opened.question is not None and looks < MAX_LOOKS:
                 opened, looks = await self._runs.claim(opening, await self._reader.look(opened.question)), looks + 1
         if opened.question is None:
             return self._runs.result(opened)

@@ -70,7 +70,7 @@ class RunActivities:
         self._tick_clock = tick_clock or follow(now)
         self._on_closed = on_closed
         self._limits = run_limits(settings)
-        self._reminder = timedelta(hours=settings.finding_reminder_hours)
+        self._remind_after = timedelta(hours=settings.finding_reminder_hours)
 
     @activity.defn
     async def open_run(self, opening: OpenRunInput) -> OpenRunResult:
@@ -126,6 +126,6 @@ class RunActivities:
     async def close_run(self, closing: CloseRunInput) -> CloseRunResult:
         """End the run in one transaction and say whether the schedule has to follow."""
         ending = Ending(closing.status, closing.error_code, closing.message)
-        result = await self._database.write(close_run, closing.run_uuid, ending, self._now(), self._reminder)
+        result = await self._database.write(close_run, closing.run_uuid, ending, self._now(), self._remind_after)
         self._on_closed(closing.run_uuid)
         return result

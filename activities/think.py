@@ -61,7 +61,7 @@ class ModelActivities:
         self._toolbox = toolbox
         self._now = now
         self._limits = run_limits(settings)
-        self._reminder = timedelta(hours=settings.finding_reminder_hours)
+        self._remind_after = timedelta(hours=settings.finding_reminder_hours)
         self._client: ModelClient | None = None
         self._loading = asyncio.Lock()
 
@@ -113,7 +113,7 @@ class ModelActivities:
             )
         message = f"{shortage.sentence} {UNPAID[approval.state]}"
         ending = Ending("error", BUDGET_EXHAUSTED, message, short_of=shortage.owner)
-        closing = write_durably(self._database, close_run, run.uuid, ending, self._now(), self._reminder)
+        closing = write_durably(self._database, close_run, run.uuid, ending, self._now(), self._remind_after)
         close_result = await closing
         self._toolbox.close_run(run.uuid)
         return ThinkResult(error_code=BUDGET_EXHAUSTED, message=message, close_result=close_result)
@@ -179,7 +179,7 @@ class ModelActivities:
 
     async def _settle(self, run_uuid: str, step: NewStep) -> ThinkResult:
         """Write and charge the step, which is paid for; an answer that asks for nothing more closes its run."""
-        settlement = run_uuid, step, self._limits, self._reminder, self._now()
+        settlement = run_uuid, step, self._limits, self._remind_after, self._now()
         try:
             return await write_durably(self._database, _settle, *settlement)
         except asyncio.CancelledError:
@@ -225,14 +225,14 @@ def _too_long(transcript: Transcript, max_length: int) -> str | None:
 
 
 def _settle(
-    connection: Connection, run_uuid: str, step: NewStep, limits: RunLimits, reminder: timedelta, now: datetime
+    connection: Connection, run_uuid: str, step: NewStep, limits: RunLimits, remind_after: timedelta, now: datetime
 ) -> ThinkResult:
     """Write the step and, if it was the last one, close its run: one transaction and one activity less a run."""
     result = _result(*settle_step(connection, run_uuid, step, limits.rate(step.model), now))
     if result.calls or result.reminded:
         return result
     ending = Ending(result.status, result.error_code, result.message)
-    return replace(result, close_result=close_run(connection, run_uuid, ending, now, reminder))
+    return replace(result, close_result=close_run(connection, run_uuid, ending, now, remind_after))
 
 
 def _result(answer: Step, transcript: Sequence[Step]) -> ThinkResult:

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter
 from sqlalchemy import Connection, Row
 
+from api.actors import BY_KEY
 from api.deps import CallerDep, query_params
 from api.openapi import call
 from api.responses import ApiResponse
@@ -17,8 +18,6 @@ from heartbeat.store.runs import approvals as store
 from heartbeat.temporal.runs import wake
 
 router = APIRouter(prefix="/v1/bot/approval", tags=["Approvals"], strict_content_type=False)
-
-BY = "a key of the project"
 
 
 @router.get("/readall", **call(AllApprovals, query=ListApprovals))
@@ -40,5 +39,5 @@ async def decide(body: Decide, caller: CallerDep) -> ApiResponse:
 
 def _decided(connection: Connection, access: Access, body: Decide, now: datetime) -> Row[Any]:
     approval = store.approval(connection, body.approval_id, access.bot)
-    store.decide(connection, approval.uuid, DECISIONS[body.decision], BY, now, body.credits)
+    store.decide(connection, approval.uuid, DECISIONS[body.decision], BY_KEY, now, body.credits)
     return store.approval(connection, approval.uuid)

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter
 
+from api.actors import BY_KEY
 from api.deps import CallerDep, query_params
 from api.openapi import call
 from api.responses import ApiResponse
@@ -13,13 +14,11 @@ from heartbeat.store.heartbeats import held_ticks as store
 
 router = APIRouter(prefix="/v1/bot/heartbeat/hold", tags=["Heartbeats"], strict_content_type=False)
 
-BY = "a key of the project"
-
 
 @router.post("", **call(HeldTicks))
 async def hold(body: OfTick, caller: CallerDep) -> ApiResponse:
     """Skip one tick of a heartbeat or scheduled task. When it comes, its log says that it was held."""
-    return ApiResponse(show_held(await caller.write(body, store.hold_tick, body.tick, BY, caller.now())))
+    return ApiResponse(show_held(await caller.write(body, store.hold_tick, body.tick, BY_KEY, caller.now())))
 
 
 @router.get("", **call(HeldTicks, query=OfHeartbeat))

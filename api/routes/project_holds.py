@@ -6,10 +6,10 @@ from typing import Annotated
 from fastapi import APIRouter
 
 from api import project_holds
+from api.actors import BY_KEY
 from api.deps import CallerDep, query_params
 from api.openapi import call
 from api.responses import ApiResponse
-from api.routes.held_ticks import BY
 from api.schemas.fields import OfProject
 from api.schemas.project_holds import HoldProject, OneHold, PutOnHold, show_hold
 
@@ -19,7 +19,7 @@ router = APIRouter(prefix="/v1/project", tags=["Project"], strict_content_type=F
 @router.post("/hold", **call(PutOnHold))
 async def hold(body: HoldProject, caller: CallerDep) -> ApiResponse:
     """Put a whole project on hold: no tick starts, nor does anything else, until it is released or `until` has come."""
-    row, cancelled = await project_holds.put_on_hold(caller.stack, partial(caller.write, body), body.new_hold(), BY)
+    row, cancelled = await project_holds.put_on_hold(caller.stack, partial(caller.write, body), body.new_hold(), BY_KEY)
     return ApiResponse({**show_hold(row), "cancelled": cancelled})
 
 

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request
 from sqlalchemy import Connection
 from starlette.responses import StreamingResponse
 
+from api.actors import BY_KEY
 from api.deps import CallerDep, query_params
 from api.manual_runs import answer_of_run
 from api.openapi import call
@@ -26,9 +27,6 @@ from heartbeat.store.tables.runs import Run
 from heartbeat.temporal.runs import start_manual_run
 
 router = APIRouter(prefix="/v1/bot/run", tags=["Runs"], strict_content_type=False)
-
-
-BY = "a key of the project"
 
 
 @router.get("/read", **call(OneRun, query=OfRun))
@@ -67,7 +65,7 @@ async def replay(body: Replay, caller: CallerDep) -> ApiResponse:
 @router.post("/rate", **call(Rated))
 async def rate_run(body: Rate, caller: CallerDep) -> ApiResponse:
     """Say that a run was good or bad, with a note, or take that back. The last word counts."""
-    run = await caller.write(body, _rated, body.run_id, Rating(body.liked, body.note, BY), caller.now())
+    run = await caller.write(body, _rated, body.run_id, Rating(body.liked, body.note, BY_KEY), caller.now())
     return ApiResponse({"rating": show_rating(run)})
 
 

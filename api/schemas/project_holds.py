@@ -1,6 +1,6 @@
 """Requests about the hold of a project, and how it is shown."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
@@ -9,7 +9,7 @@ from api.schemas import examples
 from api.schemas.examples import example
 from api.schemas.fields import OfProject
 from heartbeat.domain.field_types import Instant, Words
-from heartbeat.store.heartbeats.project_holds import NewHold
+from heartbeat.store.heartbeats.project_holds import MAX_REASON, NewHold, Running
 from heartbeat.store.tables.projects import ProjectHold
 
 REASON = "Why, for whoever reads the logs."
@@ -19,13 +19,13 @@ MOVING = "The shop is moving to another server."
 class HoldProject(OfProject):
     """Puts a project on hold."""
 
-    reason: Annotated[Words, Field(max_length=500)] = Field(description=REASON, examples=[MOVING])
+    reason: Annotated[Words, Field(max_length=MAX_REASON)] = Field(description=REASON, examples=[MOVING])
     until: Instant | None = Field(
         None,
         description="When it ends by itself, at most a year ahead; null: when it is released.",
         examples=[examples.NEXT],
     )
-    running: Literal["finish", "cancel"] = Field(
+    running: Running = Field(
         "finish",
         description="What becomes of the runs in progress: `finish` or `cancel`. Runs that wait for a person stay.",
         examples=["finish"],

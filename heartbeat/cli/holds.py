@@ -15,7 +15,6 @@ from heartbeat.store.heartbeats import project_holds as store
 from heartbeat.store.tables.projects import Project
 
 BY = "the operator"
-MAX_REASON = 500
 
 
 @dataclass(frozen=True)
@@ -60,8 +59,8 @@ def _reason(text: str) -> str:
         reason = require_storable(text.strip())
     except ValueError as problem:
         raise typer.BadParameter(f"the reason {problem}") from problem
-    if not 1 <= len(reason) <= MAX_REASON:
-        raise typer.BadParameter(f"write a reason of at most {MAX_REASON} characters")
+    if not 1 <= len(reason) <= store.MAX_REASON:
+        raise typer.BadParameter(f"write a reason of at most {store.MAX_REASON} characters")
     return reason
 
 

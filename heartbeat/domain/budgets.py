@@ -13,8 +13,8 @@ USED_UP = 100
 LEVELS = (50, 80, USED_UP)
 # A run that costs more than so many times what a heartbeat's runs cost is told of, once so many of them are known.
 COSTLY = 3
-FEWEST_KNOWN = 5
-MOST_KNOWN = 20
+MIN_KNOWN = 5
+MAX_KNOWN = 20
 
 
 @dataclass(frozen=True)
@@ -44,12 +44,12 @@ def spent_on(use: BudgetUse, start: datetime, end: datetime, now: datetime) -> d
 
 def with_newest(recent: Sequence[int], newest: int) -> list[int]:
     """What a heartbeat's last runs cost, oldest first, and one more. One that cost nothing is none of them."""
-    return [*recent, newest][-MOST_KNOWN:] if newest else list(recent)
+    return [*recent, newest][-MAX_KNOWN:] if newest else list(recent)
 
 
 def usual_credits(recent: Sequence[int], newest: int) -> float | None:
     """What the `recent` runs cost at the median, if the newest cost so much more that it is costly; else `None`."""
-    if len(recent) < FEWEST_KNOWN:
+    if len(recent) < MIN_KNOWN:
         return None
     usual = median(recent)
     return usual if newest > COSTLY * usual else None

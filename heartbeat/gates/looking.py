@@ -14,7 +14,7 @@ from heartbeat.store.tools.toolset import Toolset, toolset
 from heartbeat.tool_servers.refreshing import Refresher
 
 # However long a call of the tool may take in a run.
-MOST_SECONDS = 60
+TOOL_SECONDS = 60
 DEFECT = "What its source answered could not be read, by a fault of Heartbeat's own; the operator's log says why."
 UNREADABLE = "The headers of the gate cannot be opened here; the operator's log says why."
 
@@ -64,7 +64,7 @@ class GateReader:
         from heartbeat.gates.tools import tool_answer
 
         try:
-            async with asyncio.timeout(MOST_SECONDS):
+            async with asyncio.timeout(TOOL_SECONDS):
                 return await tool_answer(question.gate, tools, self._settings, self._keyring, self._refresher)
         except TimeoutError:
-            return Answer(failure=f"{question.gate['tool']} did not answer within {MOST_SECONDS} s.")
+            return Answer(failure=f"{question.gate['tool']} did not answer within {TOOL_SECONDS} s.")

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from heartbeat.domain.budgets import MOST_KNOWN, BudgetUse, spent_on, usual_credits, with_newest
+from heartbeat.domain.budgets import MAX_KNOWN, BudgetUse, spent_on, usual_credits, with_newest
 
 START, END = datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 12, 1, tzinfo=UTC)
 
@@ -61,5 +61,5 @@ def test_the_last_runs_that_cost_anything_are_known() -> None:
     recent: list[int] = []
     for cost in range(30):
         recent = with_newest(recent, cost)
-    assert recent == list(range(30 - MOST_KNOWN, 30))
+    assert recent == list(range(30 - MAX_KNOWN, 30))
     assert with_newest(recent, 0) == recent

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from heartbeat.store.credits.ledger import Account, ProjectLimits, Reservation, enter_hold, hold_on_project
+from heartbeat.store.credits.ledger import Account, ProjectLimits, Reservation, enter_reservation, reserve_on_project
 
 
 def hold(
@@ -16,7 +16,7 @@ def hold(
     plan_credits: int | None = None,
 ) -> bool:
     """Reserve `amount` for a step; false when the plan does not allow for it."""
-    if not hold_on_project(connection, account, amount, ProjectLimits(plan_credits), now):
+    if not reserve_on_project(connection, account, amount, ProjectLimits(plan_credits), now):
         return False
-    enter_hold(connection, account, reservation, amount, now)
+    enter_reservation(connection, account, reservation, amount, now)
     return True

@@ -10,14 +10,13 @@ from fastapi import APIRouter, Request
 from sqlalchemy import Connection, Row
 from starlette.responses import Response
 
+from api.actors import BY_LINK
 from api.dashboard.approval_form import DecisionForm, read_decision
 from api.dashboard.forms import read_form
+from api.dashboard.message_links import require_link
 from api.dashboard.pages import PageRoute, html
-from api.dashboard.translations import gettext as _
 from api.dashboard.views.approvals import arguments, park_view
 from api.deps import Stack
-from heartbeat.domain.errors import Forbidden
-from heartbeat.secrets.keyring import CannotOpen, Keyring
 from heartbeat.store.runs import approvals as store
 from heartbeat.store.runs.details import parsed
 from heartbeat.store.runs.parks import BUDGET
@@ -25,14 +24,12 @@ from heartbeat.temporal.runs import wake
 
 router = APIRouter(prefix="/approvals/{uuid}", route_class=PageRoute, include_in_schema=False)
 
-BY = "the link of a message"
-
 
 @router.get("")
 async def page(uuid: str, request: Request, token: str = "") -> Response:
     """What is asked, and what has been decided if it has."""
     stack: Stack = request.app.state.stack
-    _require_link(stack, uuid, token)
+    require_link(stack, token, store.sealed_as(uuid))
     approval = await stack.database.read(store.approval, uuid)
     return _page(approval, token, stack.now())
 
@@ -43,24 +40,15 @@ async def decide(uuid: str, request: Request) -> Response:
     stack: Stack = request.app.state.stack
     form = await read_form(request)
     token = form.get("token", "")
-    _require_link(stack, uuid, token)
+    require_link(stack, token, store.sealed_as(uuid))
     approval = await stack.database.write(_decided, uuid, read_decision(form), stack.now())
     await wake(stack.temporal, approval.workflow_id, approval.step)
     return _page(approval, token, stack.now())
 
 
 def _decided(connection: Connection, approval_uuid: str, said: DecisionForm, now: datetime) -> Row[Any]:
-    store.decide(connection, approval_uuid, said.decision, BY, now, said.credits)
+    store.decide(connection, approval_uuid, said.decision, BY_LINK, now, said.credits)
     return store.approval(connection, approval_uuid)
-
-
-def _require_link(stack: Stack, uuid: str, token: str) -> None:
-    """Raise `Forbidden` unless `token` is from a link of ours to this very approval."""
-    try:
-        Keyring.from_settings(stack.settings).open(token, store.sealed_as(uuid))
-    except CannotOpen:
-        words = _("This link is not whole, or not for this; use the one from the message.")
-        raise Forbidden("wrong_link", words) from None
 
 
 def _page(approval: Row[Any], token: str, now: datetime) -> Response:

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Query, Request
 from sqlalchemy import Connection, Row
 from starlette.responses import RedirectResponse, Response
 
+from api.actors import BY_VISITOR
 from api.dashboard.approval_form import DecisionForm, done, read_decision
 from api.dashboard.forms import read_form
 from api.dashboard.pages import PageRoute, VisitorDep, html
@@ -20,7 +21,6 @@ from heartbeat.temporal.runs import wake
 router = APIRouter(prefix="/approvals", route_class=PageRoute, include_in_schema=False)
 
 MAX_WAITING, MAX_OLD = 100, 20
-BY = "somebody in the dashboard"
 NOTICES = {
     "approved": marked("You approved the call; its run goes on in a moment."),
     "denied": marked("You denied the call; its run goes on without it in a moment."),
@@ -64,5 +64,5 @@ async def decide(uuid: str, request: Request, visitor: VisitorDep) -> Response:
 
 def _decided(connection: Connection, access: Access, approval_uuid: str, said: DecisionForm, now: datetime) -> Row[Any]:
     bot = bot_of_approval(connection, access.project, approval_uuid)
-    store.decide(connection, approval_uuid, said.decision, BY, now, said.credits)
+    store.decide(connection, approval_uuid, said.decision, BY_VISITOR, now, said.credits)
     return store.approval(connection, approval_uuid, bot)

@@ -10,13 +10,12 @@ from fastapi import APIRouter, Request
 from sqlalchemy import Connection
 from starlette.responses import Response
 
+from api.actors import BY_LINK
 from api.dashboard.forms import read_form
+from api.dashboard.message_links import require_link
 from api.dashboard.pages import PageRoute, html
 from api.dashboard.rating_form import read_rating
-from api.dashboard.translations import gettext as _
 from api.deps import Stack
-from heartbeat.domain.errors import Forbidden
-from heartbeat.secrets.keyring import CannotOpen, Keyring
 from heartbeat.store.overview.projects import heartbeat_of_run
 from heartbeat.store.runs import ratings as store
 from heartbeat.store.runs.runs import run_by_uuid
@@ -26,14 +25,12 @@ from heartbeat.store.tables.runs import Run
 
 router = APIRouter(prefix="/ratings/{uuid}", route_class=PageRoute, include_in_schema=False)
 
-BY = "the link of a message"
-
 
 @router.get("")
 async def page(uuid: str, request: Request, token: str = "") -> Response:
     """Ask whether the run was any good."""
     stack: Stack = request.app.state.stack
-    _require_link(stack, uuid, token)
+    require_link(stack, token, store.sealed_as(uuid))
     return _page(await stack.database.read(_run, uuid), token, None)
 
 
@@ -43,8 +40,8 @@ async def rate(uuid: str, request: Request) -> Response:
     stack: Stack = request.app.state.stack
     form = await read_form(request)
     token = form.get("token")
-    _require_link(stack, uuid, token)
-    rating = read_rating(form, BY)
+    require_link(stack, token, store.sealed_as(uuid))
+    rating = read_rating(form, BY_LINK)
     await stack.database.write(store.rate, uuid, rating, stack.now())
     return _page(await stack.database.read(_run, uuid), token, rating)
 
@@ -52,15 +49,6 @@ async def rate(uuid: str, request: Request) -> Response:
 def _run(connection: Connection, run_uuid: str) -> tuple[Run, Heartbeat, Bot]:
     run = run_by_uuid(connection, run_uuid)
     return run, *heartbeat_of_run(connection, run.heartbeat_id)
-
-
-def _require_link(stack: Stack, uuid: str, token: str) -> None:
-    """Raise `Forbidden` unless `token` is from a link of ours to this very run."""
-    try:
-        Keyring.from_settings(stack.settings).open(token, store.sealed_as(uuid))
-    except CannotOpen:
-        words = _("This link is not whole, or not for this; use the one from the message.")
-        raise Forbidden("wrong_link", words) from None
 
 
 def _page(rows: tuple[Run, Heartbeat, Bot], token: str, rating: store.Rating | None) -> Response:

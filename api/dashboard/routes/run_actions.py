@@ -11,6 +11,7 @@ from fastapi import APIRouter, Request
 from sqlalchemy import Connection
 from starlette.responses import RedirectResponse, Response
 
+from api.actors import BY_VISITOR
 from api.dashboard.forms import Form, read_form, validated
 from api.dashboard.pages import PageRoute, Visitor, VisitorDep, html
 from api.dashboard.rating_form import read_rating
@@ -36,7 +37,6 @@ router = APIRouter(prefix="/runs/{uuid}", route_class=PageRoute, include_in_sche
 # A worker opens a run within a moment; a page that shows it would not be there before.
 OPENED_WITHIN, LOOK_EVERY = 5.0, 0.1
 CANCELLED_WITHIN = 5.0
-BY = "somebody in the dashboard"
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ async def replay(uuid: str, request: Request, visitor: VisitorDep) -> Response:
 @router.post("/rate")
 async def rate_run(uuid: str, request: Request, visitor: VisitorDep) -> Response:
     """Say whether a run was any good, or take that back."""
-    rating = read_rating(await read_form(request), BY)
+    rating = read_rating(await read_form(request), BY_VISITOR)
     await visitor.write(_rated, uuid, rating, visitor.now())
     return RedirectResponse(f"/runs/{uuid}?done={'unrated' if rating.liked is None else 'rated'}", 303)
 

@@ -10,6 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import Connection
 from starlette.responses import RedirectResponse, Response
 
+from api.actors import BY_VISITOR
 from api.dashboard.forms import Form, read_form
 from api.dashboard.pages import PageRoute, VisitorDep, html
 from api.dashboard.translations import gettext as _
@@ -30,7 +31,6 @@ router = APIRouter(prefix="/upcoming", route_class=PageRoute, include_in_schema=
 # No heartbeat that is due later than as many others as a list has lines can be in it.
 MAX_HEARTBEATS = LINES
 MAX_STILL, MAX_BOTS = 50, 200
-BY = "somebody in the dashboard"
 NOTICES = {
     "hold": marked("The run is skipped. Until its time you can undo that."),
     "release": marked("The run takes place after all."),
@@ -153,7 +153,7 @@ def _changed(connection: Connection, access: Access, uuid: str, change: Change, 
 
 
 def _held(connection: Connection, access: Access, tick: datetime, now: datetime) -> None:
-    hold_tick(connection, access, tick, BY, now)
+    hold_tick(connection, access, tick, BY_VISITOR, now)
 
 
 def _released(connection: Connection, access: Access, tick: datetime, now: datetime) -> None:

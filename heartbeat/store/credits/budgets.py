@@ -12,8 +12,8 @@ from heartbeat.store.credits.ledger import (
     ProjectLimits,
     ProjectPeriod,
     Settlement,
-    hold_on_project,
     release_on_project,
+    reserve_on_project,
 )
 from heartbeat.store.rows import columns, first
 from heartbeat.store.tables.bots import Bot
@@ -114,15 +114,15 @@ class Shortage:
 def reserve(connection: Connection, budgets: Budgets, amount: int, now: datetime) -> Shortage | None:
     """Hold `amount` on the project for a step, unless a budget or the plan does not allow for it: then say which.
 
-    `enter_hold`, which needs the run, or `release_on_project` must follow.
+    `enter_reservation`, which needs the run, or `release_on_project` must follow.
     """
     if shortage := _short_of_cap(budgets, amount) or _short_of_heartbeat(budgets, amount):
         return shortage
     limits = ProjectLimits(budgets.plan_credits, budgets.project.credit_budget)
-    if not hold_on_project(connection, budgets.period, amount, limits, now):
+    if not reserve_on_project(connection, budgets.period, amount, limits, now):
         # What has given way since is tried again.
         return _short_of_project(connection, budgets, amount) or reserve(connection, budgets, amount, now)
-    # Whoever else reserves for the bot waits for the project's sums, which the hold has locked.
+    # Whoever else reserves for the bot waits for the project's sums, which the reservation has locked.
     if shortage := _short_of_bot(connection, budgets, amount):
         release_on_project(connection, budgets.period, amount)
         return shortage

@@ -26,7 +26,7 @@ START = bindparam("start", type_=HEARTBEAT.c.period_start.type)
 THIS_PERIOD = HEARTBEAT.c.period_start == START
 # A worker whose clock is behind at a period's turn must not bring the old one back.
 NOT_OVER = or_(HEARTBEAT.c.period_start.is_(None), HEARTBEAT.c.period_start <= START)
-HOLD_ON_HEARTBEAT = (
+RESERVE_ON_HEARTBEAT = (
     update(HEARTBEAT)
     .where(HEARTBEAT.c.id == bindparam("heartbeat"), NOT_OVER)
     .values(
@@ -66,7 +66,7 @@ USED = USAGE.c.credits + USAGE.c.held + bindparam("hold")
 WITHIN_PLAN = bindparam("plan") + USAGE.c.granted >= USED
 WITHIN_BUDGET = bindparam("budget") >= USED
 # By whether there is a plan's limit, and a budget.
-HOLD_ON_PROJECT = {
+RESERVE_ON_PROJECT = {
     (plan, budget): update(USAGE)
     .where(OF_PROJECT, WITHIN_PLAN if plan else true(), WITHIN_BUDGET if budget else true())
     .values(held=USAGE.c.held + bindparam("hold"), plan_credits=bindparam("plan") if plan else null())
@@ -151,15 +151,15 @@ def account_of(run: Run, period_start: datetime) -> Account:
     return Account(project_id=run.project_id, period_start=period_start, heartbeat_id=run.heartbeat_id, run_id=run.id)
 
 
-def hold_on_project(
+def reserve_on_project(
     connection: Connection, period: ProjectPeriod, amount: int, limits: ProjectLimits, now: datetime
 ) -> bool:
     """Reserve `amount` for a step of a project, unless its limits do not allow for it: then False.
 
-    `enter_hold`, which needs the run, or `release_on_project` must follow. Until the transaction ends nobody else
-    reserves or charges anything in the project's period: what its heartbeats add up to stays as it is.
+    `enter_reservation`, which needs the run, or `release_on_project` must follow. Until the transaction ends nobody
+    else reserves or charges anything in the project's period: what its heartbeats add up to stays as it is.
     """
-    statement = HOLD_ON_PROJECT[limits.plan is not None, limits.budget is not None]
+    statement = RESERVE_ON_PROJECT[limits.plan is not None, limits.budget is not None]
     bounds = {name: limit for name, limit in vars(limits).items() if limit is not None}
     values = {"project": period.project_id, "start": period.period_start, "hold": amount, **bounds}
     if connection.execute(statement, values).rowcount:
@@ -169,18 +169,20 @@ def hold_on_project(
     return connection.execute(statement, values).rowcount > 0
 
 
-def enter_hold(connection: Connection, account: Account, reservation: Reservation, amount: int, now: datetime) -> None:
+def enter_reservation(
+    connection: Connection, account: Account, reservation: Reservation, amount: int, now: datetime
+) -> None:
     """Write down for which step the project holds `amount`, and hold it on the heartbeat, too."""
     if _enter(connection, account, reservation.step, reservation.kind, now, held=amount):
         of_period = {"heartbeat": account.heartbeat_id, "start": account.period_start, "hold": amount}
-        connection.execute(HOLD_ON_HEARTBEAT, of_period)
+        connection.execute(RESERVE_ON_HEARTBEAT, of_period)
     else:
         # Held before: the project must not hold it twice.
         release_on_project(connection, account, amount)
 
 
 def release_on_project(connection: Connection, period: ProjectPeriod, amount: int) -> None:
-    """Undo `hold_on_project`."""
+    """Undo `reserve_on_project`."""
     undo = {"project": period.project_id, "start": period.period_start, "more": 0, "hold": -amount}
     connection.execute(ADD_TO_PROJECT, undo)
 

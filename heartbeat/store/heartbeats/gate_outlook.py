@@ -13,7 +13,7 @@ from heartbeat.store.tables.gates import GateReading
 from heartbeat.store.tables.heartbeats import Heartbeat
 
 DAYS = timedelta(days=30)
-MAX_LOOKS = 10
+SHOWN_LOOKS = 10
 
 EXECUTED = HEARTBEAT_DAY.c.success + HEARTBEAT_DAY.c.error + HEARTBEAT_DAY.c.cancelled
 COUNTED = select(
@@ -44,4 +44,4 @@ def gate_outlook(
         return GateOutlook([], None)
     counts = connection.execute(COUNTED, {"heartbeat": heartbeat.id, "since": (today - DAYS).isoformat()}).one()
     share = int(counts.runs) / int(counts.runs + counts.rest) if counts.rest else None
-    return GateOutlook(readings_of(connection, heartbeat, MAX_LOOKS), share)
+    return GateOutlook(readings_of(connection, heartbeat, SHOWN_LOOKS), share)

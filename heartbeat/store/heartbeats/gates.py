@@ -20,7 +20,7 @@ from heartbeat.store.tables.runs import Run
 STATE, READING, RUN = columns(GateState), columns(GateReading), columns(Run)
 
 # Of one heartbeat, for people to look at.
-MOST_READINGS = 20
+MAX_READINGS = 20
 
 # Built once: putting such a statement together costs more than running it.
 STATE_OF = select(STATE).where(STATE.c.heartbeat_id == bindparam("heartbeat"))
@@ -30,7 +30,7 @@ OLD = (
     .where(READING.c.heartbeat_id == bindparam("heartbeat"))
     .order_by(READING.c.id.desc())
     .limit(1)
-    .offset(MOST_READINGS)
+    .offset(MAX_READINGS)
     .scalar_subquery()
 )
 # A run in progress may yet make its value the accepted one, however many rehearsals look there meanwhile.
@@ -83,7 +83,7 @@ def record_reading(connection: Connection, heartbeat: Heartbeat, look: Look, now
     return reading_id
 
 
-def readings_of(connection: Connection, heartbeat: Heartbeat, most: int = MOST_READINGS) -> list[GateReading]:
+def readings_of(connection: Connection, heartbeat: Heartbeat, most: int = MAX_READINGS) -> list[GateReading]:
     """The newest looks at a heartbeat's gate, newest first."""
     return many(connection, GateReading, NEWEST.limit(most), {"heartbeat": heartbeat.id})
 

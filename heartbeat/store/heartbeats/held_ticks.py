@@ -1,19 +1,18 @@
 """Held ticks: a person has single ticks of a heartbeat skipped, and may change their mind until these come."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, select
 
 from heartbeat.domain.errors import Conflict, Invalid
+from heartbeat.domain.horizon import AHEAD
 from heartbeat.store.heartbeats.tick_accounting import HELD, cadence_of
 from heartbeat.store.projects.access import Access
 from heartbeat.store.rows import columns, exactly_one, insert, many
 from heartbeat.store.tables.heartbeats import Heartbeat, HeldTick
 
 HEARTBEAT = columns(Heartbeat)
-
-AHEAD = timedelta(days=366)
 
 LOCKED = select(HEARTBEAT).where(HEARTBEAT.c.id == bindparam("id")).with_for_update(key_share=True)
 TO_COME = (

@@ -5,12 +5,13 @@ A hold is in force from its commit on. Ticks that are accounted for later are he
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Literal
 
 from sqlalchemy import Connection, and_, bindparam, exists, func, or_, select, update
 
-from heartbeat.domain.errors import Conflict, Invalid
+from heartbeat.domain.errors import Conflict
+from heartbeat.domain.horizon import require_end
 from heartbeat.store.rows import columns, exactly_one, first, many
 from heartbeat.store.tables.heartbeats import DRAFT, Heartbeat
 from heartbeat.store.tables.projects import Project, ProjectHold
@@ -21,7 +22,7 @@ RUN, APPROVAL = columns(Run), columns(Approval)
 
 Running = Literal["finish", "cancel"]
 
-AHEAD = timedelta(days=366)
+MAX_REASON = 500
 
 _NOW = bindparam("now", type_=HOLD.c.created_at.type)
 _ENDS = func.coalesce(HOLD.c.released_at, HOLD.c.until)
@@ -56,8 +57,8 @@ def hold_project(connection: Connection, project: Project, hold: NewHold, by: st
 
     `await_openings` must follow in a transaction of its own before anybody is told that nothing starts any more.
     """
-    if hold.until is not None and not now < hold.until <= now + AHEAD:
-        raise Invalid("until", "write a time from now to a year from now")
+    if hold.until is not None:
+        require_end(hold.until, now)
     _lock(connection, project)
     _release(connection, project, now)
     row = {"project_id": project.id, **vars(hold), "held_by": by, "created_at": now}

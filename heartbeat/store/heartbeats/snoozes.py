@@ -4,12 +4,12 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
-from heartbeat.domain.errors import Invalid
+from heartbeat.domain.horizon import require_end
 from heartbeat.store.heartbeats import states
 from heartbeat.store.projects.access import Access
 from heartbeat.store.tables.heartbeats import Heartbeat
 
-AHEAD, SECOND = timedelta(days=366), timedelta(seconds=1)
+SECOND = timedelta(seconds=1)
 
 
 def is_snoozed(row: Heartbeat, now: datetime) -> bool:
@@ -24,8 +24,7 @@ def awake_after(row: Heartbeat, now: datetime) -> datetime:
 
 def snooze(connection: Connection, access: Access, until: datetime, now: datetime) -> Heartbeat:
     """Hold the ticks before `until`; raises `NotFound` and `Invalid`."""
-    if not now < until <= now + AHEAD:
-        raise Invalid("until", "write a time from now to a year from now")
+    require_end(until, now)
     return states.snooze(connection, access.heartbeat, until, now)
 
 

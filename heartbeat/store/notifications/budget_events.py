@@ -12,6 +12,7 @@ from heartbeat.store.notifications.events import (
     TARGET,
     interested_targets,
     record_event_for,
+    wants,
 )
 from heartbeat.store.rows import columns, exactly_one, insert_once, many
 from heartbeat.store.tables.credits import BudgetWarning
@@ -84,4 +85,4 @@ def _targets(connection: Connection, heartbeat: Heartbeat, use: BudgetUse) -> li
         whole = TARGET.c.heartbeat_id.is_(None) & (TARGET.c.bot_id.is_(None) | (TARGET.c.bot_id == use.owner_id))
         statement = statement.where(whole | TARGET.c.heartbeat_id.in_(of_bot))
     rows = many(connection, Target, statement.order_by(TARGET.c.id))
-    return [target for target in rows if target.events is None or BUDGET_THRESHOLD in target.events]
+    return [target for target in rows if wants(target, BUDGET_THRESHOLD)]

@@ -101,12 +101,17 @@ def interested_targets(connection: Connection, heartbeat: Heartbeat, kind: str) 
     """List the owner's targets; what an agent tells its user goes to those of the heartbeat's member, if it has any."""
     parameters = {"project": heartbeat.project_id, "bot": heartbeat.bot_id, "heartbeat": heartbeat.id}
     targets = many(connection, Target, TARGETS_OF_HEARTBEAT, parameters)
-    interested = [target for target in targets if target.events is None or kind in target.events]
+    interested = [target for target in targets if wants(target, kind)]
     if kind == NOTIFIED and heartbeat.member_id is not None:
         of_member = [target for target in interested if target.member_id == heartbeat.member_id]
         if of_member:
             return of_member
     return [target for target in interested if target.member_id is None]
+
+
+def wants(target: Target, kind: str) -> bool:
+    """Whether a target gets events of this kind; one that names none gets all."""
+    return target.events is None or kind in target.events
 
 
 def _insert(connection: Connection, heartbeat: Heartbeat, fields: Mapping[str, Any]) -> int:

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, delete, select, update
 
-from heartbeat.store.notifications.events import FELL_BACK, MODEL_RECOVERED, interested_targets, record_event_for
+from heartbeat.store.notifications.events import FELL_BACK, MODEL_RECOVERED, interested_targets, record_event_for, wants
 from heartbeat.store.rows import columns, exactly_one, first, insert_once, many
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.notifications import ModelOutage, Target
@@ -64,7 +64,7 @@ def _end(connection: Connection, run: Run, now: datetime) -> None:
     if outage is None:
         return
     told = select(TARGET).where(TARGET.c.id.in_(outage.targets), TARGET.c.is_enabled, TARGET.c.deleted_at.is_(None))
-    targets = [t for t in many(connection, Target, told) if t.events is None or MODEL_RECOVERED in t.events]
+    targets = [t for t in many(connection, Target, told) if wants(t, MODEL_RECOVERED)]
     data = {"run": run.uuid, "model": run.model, "reason": outage.reason, "since": outage.began_at.isoformat()}
     record_event_for(connection, _heartbeat(connection, run), targets, {"kind": MODEL_RECOVERED, "data": data}, now)
 

@@ -8,6 +8,7 @@ from heartbeat.store.tables.runs import Run, Step
 
 STEP = columns(Step)
 
+# It tells what its agent thinks of its run, and acts on nothing: a replay makes its own.
 REPORT = "report"
 # A rehearsal writes down the calls that would act.
 SUCCEEDED = (None, "rehearsed")

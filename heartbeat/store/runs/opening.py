@@ -12,7 +12,7 @@ from heartbeat.domain.failure_policy import Ending
 from heartbeat.domain.ids import new_id
 from heartbeat.domain.pauses import HeartbeatPause
 from heartbeat.store.credits.budgets import Shortage, reserve
-from heartbeat.store.credits.ledger import Reservation, enter_hold, release_on_project
+from heartbeat.store.credits.ledger import Reservation, enter_reservation, release_on_project
 from heartbeat.store.credits.rollup import add_to_day
 from heartbeat.store.heartbeats import states
 from heartbeat.store.heartbeats.gates import GateQuestion
@@ -122,7 +122,7 @@ def open_run(connection: Connection, claim: TickClaim, limits: RunLimits, now: d
     if run is None:
         return _taken(connection, candidate, refusal)
     if refusal is None:
-        enter_hold(connection, candidate.account(run.id), Reservation(1), candidate.credits, now)
+        enter_reservation(connection, candidate.account(run.id), Reservation(1), candidate.credits, now)
     if claim.scheduled_for is not None and claim.scheduled_for > heartbeat.accounted_until:
         move_on(connection, heartbeat, claim.scheduled_for)
     notification_uuids = gate.settle(connection, heartbeat, run, now) if gate is not None else ()

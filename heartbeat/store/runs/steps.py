@@ -13,7 +13,7 @@ from heartbeat.domain import credits
 from heartbeat.domain.errors import RunLost
 from heartbeat.domain.first_message import first_message
 from heartbeat.store.credits.budgets import Shortage, reserve
-from heartbeat.store.credits.ledger import Reservation, account_of, enter_hold
+from heartbeat.store.credits.ledger import Reservation, account_of, enter_reservation
 from heartbeat.store.notifications.outages import Fallback, note_model
 from heartbeat.store.rows import all_joined, columns, first, insert_once, joined, many
 from heartbeat.store.runs.attempts import AttemptUsage, StepFailure, charge, failures, record_attempt, reserved_run
@@ -36,7 +36,7 @@ WITH_STEPS = (
     .order_by(STEP.c.number)
 )
 LOCKED = WITH_PAYERS.where(RUN.c.uuid == bindparam("run")).with_for_update(of=[RUN, HEARTBEAT], key_share=True)
-HOLD_ON_RUN = update(RUN).where(RUN.c.id == bindparam("key")).values(credits_held=bindparam("hold"))
+RESERVE_ON_RUN = update(RUN).where(RUN.c.id == bindparam("key")).values(credits_held=bindparam("hold"))
 CUT_RUN = update(RUN).where(RUN.c.id == bindparam("key")).values(cut=True)
 
 
@@ -124,8 +124,8 @@ def begin_step(connection: Connection, run_uuid: str, number: int, limits: RunLi
     if shortage is not None:
         approval = None if run.dry_run else park(connection, paying, number, shortage, now)
         return replace(transcript, shortage=shortage, park=approval)
-    enter_hold(connection, account_of(run, budgets.start), reservation, max_credits, now)
-    connection.execute(HOLD_ON_RUN, {"key": run.id, "hold": max_credits})
+    enter_reservation(connection, account_of(run, budgets.start), reservation, max_credits, now)
+    connection.execute(RESERVE_ON_RUN, {"key": run.id, "hold": max_credits})
     if run.parked:
         resolve(connection, run, now)
     return transcript

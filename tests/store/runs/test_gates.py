@@ -11,7 +11,7 @@ from heartbeat.domain.gates import Answer, Gate, Look, look_of
 from heartbeat.store.database import Database
 from heartbeat.store.heartbeats.configure import ConfigureRequest, configure
 from heartbeat.store.heartbeats.gate_columns import NO_GATE, gate_columns
-from heartbeat.store.heartbeats.gates import MOST_READINGS, readings_of, state_of
+from heartbeat.store.heartbeats.gates import MAX_READINGS, readings_of, state_of
 from heartbeat.store.heartbeats.probes import probe_id
 from heartbeat.store.rows import columns, exactly_one, many
 from heartbeat.store.runs.candidates import TickClaim
@@ -273,7 +273,7 @@ def test_other_validators_of_the_same_value_are_asked_with_next(database: Databa
 
 def test_a_run_in_progress_keeps_its_look(database: Database, heartbeat: Heartbeat) -> None:
     run = asked(database, scheduled(heartbeat), Answer("a"))
-    for number in range(MOST_READINGS + 1):
+    for number in range(MAX_READINGS + 1):
         asked(database, replace(by_hand(heartbeat, f"log_{number}"), dry_run=True, gated=True), Answer("b"))
     ended(database, run)
     assert accepted(database, heartbeat) == "a"
@@ -281,7 +281,7 @@ def test_a_run_in_progress_keeps_its_look(database: Database, heartbeat: Heartbe
 
 def test_the_newest_looks_are_kept_without_what_nobody_needs(database: Database, heartbeat: Heartbeat) -> None:
     ended(database, asked(database, scheduled(heartbeat), Answer("a")))
-    for number in range(1, MOST_READINGS + 2):
+    for number in range(1, MAX_READINGS + 2):
         asked(database, scheduled(heartbeat, TICK + number * MINUTE), Answer("a"))
     readings = database.read_now(lambda c: readings_of(c, heartbeat, 100))
-    assert [(one.outcome, one.text) for one in readings] == [("unchanged", None)] * MOST_READINGS
+    assert [(one.outcome, one.text) for one in readings] == [("unchanged", None)] * MAX_READINGS
