@@ -54,6 +54,7 @@ class GateForecast(BaseModel):
         examples=[9.0],
     )
     credits_per_month: float | None = Field(description="What these would cost.", examples=[18.0])
+    price_per_month: Price
 
 
 class Previewed(BaseModel):
@@ -65,6 +66,7 @@ class Previewed(BaseModel):
     credits_per_month: float = Field(description="What a month of runs would cost.", examples=[43.5])
     price_per_month: Price
     credits_per_run: float = Field(description="What a run costs.", examples=[2.0])
+    price_per_run: Price
     credits_per_run_from: str = Field(
         description="Where the cost of a run is from: this bot's newest runs, else the plan.",
         examples=["the median of this bot's newest 20 runs"],
@@ -94,21 +96,24 @@ def show_preview(forecast: Forecast, ahead: Preview, settings: Settings) -> dict
         "credits_per_month": forecast.credits_per_month,
         "price_per_month": settings.price(forecast.credits_per_month),
         "credits_per_run": measured.credits,
+        "price_per_run": settings.price(measured.credits),
         "credits_per_run_from": measured.credits_from,
         "budget_spent_on": f"{spent_on:%Y-%m-%d}" if spent_on else None,
-        "gate": _show_gate(ahead.gate, forecast),
+        "gate": _show_gate(ahead.gate, forecast, settings),
         "warnings": [*ahead.refusals, *forecast.warnings],
     }
 
 
-def _show_gate(gate: GateOutlook | None, forecast: Forecast) -> dict[str, Any] | None:
+def _show_gate(gate: GateOutlook | None, forecast: Forecast, settings: Settings) -> dict[str, Any] | None:
     if gate is None:
         return None
     looks = [{"at": moment(look.created_at), "outcome": look.outcome, "detail": look.detail} for look in gate.looks]
+    credits_ = gate.of(forecast.credits_per_month)
     return {
         "looks": looks,
         "runs_per_month": gate.of(forecast.runs_per_month),
-        "credits_per_month": gate.of(forecast.credits_per_month),
+        "credits_per_month": credits_,
+        "price_per_month": None if credits_ is None else settings.price(credits_),
     }
 
 

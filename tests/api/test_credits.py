@@ -248,6 +248,7 @@ async def test_money_stands_beside_credits(alone: Api) -> None:
         preview = await api.post("/heartbeat/preview", bot_id=bot["id"], prompt="x", interval_minutes=1440)
         # Its bot's runs took twelve.
         assert (preview.json()["credits_per_month"], preview.json()["price_per_month"]) == (365.0, "0.73 EUR")
+        assert preview.json()["price_per_run"] == "0.024 EUR"
 
 
 async def test_a_bot_has_a_budget_of_its_own(api: Api) -> None:

@@ -143,7 +143,7 @@ async def test_a_month_with_and_without_the_gate(api: Api) -> None:
         assert answer.status_code == 200, answer.text
         return answer.json()["gate"]
 
-    unknown = {"looks": [], "runs_per_month": None, "credits_per_month": None}
+    unknown = {"looks": [], "runs_per_month": None, "credits_per_month": None, "price_per_month": None}
     assert await outlook() == unknown
 
     def seed(connection: Connection) -> None:
