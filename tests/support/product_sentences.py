@@ -81,6 +81,8 @@ SPEAKING = (
     "heartbeat/tool_servers/links.py",
     "heartbeat/tool_servers/sign_in.py",
 )
+# Of these only what they raise: their other texts are descriptions for the API's reference.
+RAISING = ("api/**/*.py", "heartbeat/domain/heartbeat_fields.py")
 # Texts that are no sentences: what others say, parts of protocols, what an agent is told.
 OTHERS = {
     ":rotating_light:",
@@ -110,7 +112,7 @@ WORD = re.compile(r"[A-Za-z]{2,}")
 def product_sentences() -> set[str]:
     """Every sentence with a name in each blank: "must be at most {max_length} characters long"."""
     speaking = [_tree(path) for pattern in SPEAKING for path in ROOT.glob(pattern)]
-    raised = [node for path in ROOT.glob("api/**/*.py") for node in _raised(_tree(path))]
+    raised = [node for pattern in RAISING for path in ROOT.glob(pattern) for node in _raised(_tree(path))]
     return {text for node in (*speaking, *raised) for text in _sentences(node)}.union(WORDS) - OTHERS
 
 

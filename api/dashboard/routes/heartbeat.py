@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter
 from sqlalchemy import Connection
@@ -12,10 +13,12 @@ from api.dashboard.translations import gettext as _
 from api.dashboard.translations import marked
 from api.dashboard.views import charts, heartbeats, runs
 from api.dashboard.views.findings import finding_view
+from api.dashboard.views.formats import moment
 from api.dashboard.views.gates import gate_card
 from api.dashboard.views.quality import MIN_DAYS, share_tiles
 from api.dashboard.views.run_list import RunList, run_line, runs_of
 from heartbeat.store.heartbeats.gates import readings_of
+from heartbeat.store.heartbeats.held_ticks import held_of_all
 from heartbeat.store.overview import projects, waiting
 from heartbeat.store.overview.daily_numbers import Days, days_of_heartbeat
 from heartbeat.store.pages import Page
@@ -23,13 +26,13 @@ from heartbeat.store.projects.access import Access
 from heartbeat.store.runs.rehearsals import rehearsals_of
 from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.gates import GateReading
-from heartbeat.store.tables.heartbeats import Heartbeat
+from heartbeat.store.tables.heartbeats import Heartbeat, HeldTick
 from heartbeat.store.tables.runs import Run
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
 RUNS_A_PAGE = 20
-MAX_FINDINGS, MAX_REHEARSALS, MAX_LOOKS = 10, 5, 5
+MAX_FINDINGS, MAX_REHEARSALS, MAX_LOOKS, MAX_HELD = 10, 5, 5, 5
 NOTICES = {
     "run": marked("A run was started; it appears below in a moment."),
     "enable": marked("The heartbeat is on now."),
@@ -51,6 +54,7 @@ class HeartbeatRows:
     findings: list[waiting.OpenFindingRow]
     days: Days
     looks: list[GateReading]
+    held: list[HeldTick]
 
 
 @router.get("/heartbeats/{uuid}")
@@ -68,7 +72,8 @@ async def heartbeat_page(uuid: str, visitor: VisitorDep, page: str = "1", days: 
         refresh=page_url(charts.page_path(path, days), current),
         panel=charts.panel(rows.days, count, path, {"heartbeat_id": heartbeat.uuid}),
         shares=share_tiles(rows.days),
-        card=heartbeats.card(heartbeat, rows.bot.name, period, now, running),
+        card=heartbeats.card(heartbeat, rows.bot.name, period, now, running, [tick.tick for tick in rows.held]),
+        held=[moment(tick.tick, ZoneInfo(heartbeat.timezone), now) for tick in rows.held[:MAX_HELD]],
         heartbeat=heartbeat,
         bot=rows.bot,
         lines=rows.runs.lines(heartbeat.timezone, now, settings),
@@ -98,4 +103,5 @@ def _heartbeat(
         waiting.findings_of_heartbeat(connection, heartbeat, MAX_FINDINGS),
         days_of_heartbeat(connection, heartbeat, now.date(), max(2 * days, MIN_DAYS)),
         readings_of(connection, heartbeat, MAX_LOOKS) if heartbeat.gate else [],
+        held_of_all(connection, [heartbeat], now),
     )

@@ -1,4 +1,4 @@
-"""The buttons that snooze a heartbeat for a while, and the one that undoes it."""
+"""The buttons that snooze a heartbeat for a while or skip its next run, and those that undo it."""
 
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -10,6 +10,7 @@ from starlette.responses import RedirectResponse, Response
 from api.dashboard.forms import Form, read_form
 from api.dashboard.local_times import to_instant
 from api.dashboard.pages import PageRoute, VisitorDep
+from api.dashboard.routes.upcoming import hold_or_release
 from api.dashboard.zones import reader_zone
 from heartbeat.domain.cadence.agenda import next_midnight
 from heartbeat.domain.errors import Invalid
@@ -27,6 +28,15 @@ async def snooze(uuid: str, request: Request, visitor: VisitorDep) -> Response:
     """Snooze a heartbeat, or let it run again."""
     form, now = await read_form(request), visitor.now()
     await visitor.write(_snooze, uuid, _until(form, now), now)
+    return RedirectResponse(f"/heartbeats/{uuid}", 303)
+
+
+@router.post("/heartbeats/{uuid}/skip")
+async def skip(uuid: str, request: Request, visitor: VisitorDep) -> Response:
+    """Skip the run that the button names, or let it take place after all."""
+    form = await read_form(request)
+    done = "release" if form.get("release") else "hold"
+    await hold_or_release(visitor, uuid, done, form.get(done))
     return RedirectResponse(f"/heartbeats/{uuid}", 303)
 
 

@@ -12,11 +12,11 @@ from starlette.responses import RedirectResponse, Response
 
 from api.actors import BY_VISITOR
 from api.dashboard.forms import Form, read_form
-from api.dashboard.pages import PageRoute, VisitorDep, html
+from api.dashboard.pages import PageRoute, Visitor, VisitorDep, html
 from api.dashboard.translations import gettext as _
 from api.dashboard.translations import marked
 from api.dashboard.views.strips import LastRuns, read_strips, strip
-from api.dashboard.views.upcoming import LINES, day_end, day_number, still_line, upcoming, upcoming_day
+from api.dashboard.views.upcoming import LINES, Due, day_end, day_number, still_line, upcoming, upcoming_day
 from heartbeat.domain.errors import Invalid
 from heartbeat.domain.field_types import Instant
 from heartbeat.store.heartbeats.held_ticks import hold_tick, release_tick
@@ -86,7 +86,8 @@ async def upcoming_page(request: Request, visitor: VisitorDep, done: str = "") -
     if number is None:
         shown = replace(shown, day="", after="")
     frame, rows = await visitor.read_framed(_rows, shown, number, now)
-    week = upcoming(rows.due, rows.is_all, shown.view, now) if number is None else upcoming_day(rows.due, number, now)
+    due = Due(rows.due, frame.hold_row, rows.is_all)
+    week = upcoming(due, shown.view, now) if number is None else upcoming_day(due, number, now)
     last = rows.due[-1].heartbeat if rows.due else None
     return html(
         "upcoming",
@@ -139,9 +140,14 @@ async def skip(request: Request, visitor: VisitorDep) -> Response:
     form = await read_form(request)
     done = "release" if form.get("release") else "hold"
     uuid, _separator, written = form.get(done, "").partition(" ")
-    change = _held if done == "hold" else _released
-    await visitor.write(_changed, uuid, change, _tick(written), visitor.now())
+    await hold_or_release(visitor, uuid, done, written)
     return RedirectResponse(ShownPart.of(form).path(done), 303)
+
+
+async def hold_or_release(visitor: Visitor, uuid: str, done: str, tick: str) -> None:
+    """Have one tick of a heartbeat or task skipped, or with `done` of `release` run after all."""
+    change = _held if done == "hold" else _released
+    await visitor.write(_changed, uuid, change, _tick(tick), visitor.now())
 
 
 Change = Callable[[Connection, Access, datetime, datetime], object]

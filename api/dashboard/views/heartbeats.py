@@ -1,5 +1,6 @@
 """What pages show of heartbeats: rows in, words and numbers out."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -41,7 +42,7 @@ class BudgetView:
 
 @dataclass(frozen=True)
 class HeartbeatCard:
-    """One heartbeat in a list, and the head of its own page."""
+    """One heartbeat in a list, and the head of its own page. `begins` is set before its first tick can come."""
 
     uuid: str
     title: str
@@ -52,6 +53,8 @@ class HeartbeatCard:
     short_note: str
     next: Moment | None
     snoozed: Moment | None
+    begins: Moment | None
+    is_over: bool
     last_status: str | None
     last: Moment | None
     streak: str | None
@@ -99,10 +102,10 @@ def card(
     period: Period,
     now: datetime,
     running: Row[Any] | None = None,
+    held: Collection[datetime] = (),
 ) -> HeartbeatCard:
-    """`running` is a run of the heartbeat that is still going (`uuid`, `dry_run`)."""
-    due = next_tick(cadence_of(row))
-    where, tick = ZoneInfo(row.timezone), due.next_after(awake_after(row, now)) if row.enabled else None
+    """`running` is a run of the heartbeat that is still going (`uuid`, `dry_run`); no next one is among `held`."""
+    where, tick = ZoneInfo(row.timezone), _next(row, held, now) if row.enabled else None
     note = translate(row.pause_message or "") if row.pause_reason else _(PENDING) if state(row) == "pending" else None
     return HeartbeatCard(
         uuid=row.uuid,
@@ -120,8 +123,19 @@ def card(
         running=running.uuid if running else None,
         rehearsing=bool(running and running.dry_run),
         snoozed=moment(row.snooze_until, where, now) if row.snooze_until and is_snoozed(row, now) else None,
+        begins=moment(row.starts_at, where, now) if row.starts_at and now < row.starts_at else None,
+        is_over=row.ends_at is not None and next_tick(cadence_of(row)).next_after(now) is None,
         probe=moment(row.probe_at, where, now) if row.probe_at and row.pause_reason else None,
     )
+
+
+def _next(row: Heartbeat, held: Collection[datetime], now: datetime) -> datetime | None:
+    """The next tick that runs: none that is held, or before the end of a snooze."""
+    due = next_tick(cadence_of(row))
+    tick = due.next_after(awake_after(row, now))
+    while tick is not None and tick in held:
+        tick = due.next_after(tick)
+    return tick
 
 
 def title(row: Heartbeat) -> str:

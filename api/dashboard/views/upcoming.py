@@ -13,9 +13,11 @@ from api.dashboard.views.formats import Moment, moment
 from api.dashboard.views.schedules import schedule
 from api.dashboard.zones import reader_zone
 from heartbeat.domain.cadence.agenda import AgendaEntry, AgendaPart, agenda, next_midnight
-from heartbeat.store.heartbeats.tick_accounting import cadence_of
+from heartbeat.store.heartbeats.project_holds import said_of
+from heartbeat.store.heartbeats.tick_accounting import cadence_of, held_by, snoozed_until, was_snoozed
 from heartbeat.store.overview.upcoming import UpcomingHeartbeat
 from heartbeat.store.tables.heartbeats import Heartbeat
+from heartbeat.store.tables.projects import ProjectHold
 
 DAYS = 7
 # A line is one heartbeat on one day.
@@ -25,12 +27,13 @@ BOT_IS_OFF = marked("Its bot, or the heartbeats of its bot, are switched off.")
 
 @dataclass(frozen=True)
 class UpcomingTick:
-    """One tick: its local time, the whole moment, and who holds it, if somebody does."""
+    """One tick: its local time, the whole moment, and why it is skipped, if it is. `is_held`: as a single tick."""
 
     key: str
     time: str
     at: Moment
-    held_by: str | None
+    skipped: str | None
+    is_held: bool
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,11 @@ class UpcomingLine:
     is_task: bool
     ticks: list[UpcomingTick]
     more: bool
+
+    @property
+    def reasons(self) -> list[str]:
+        """Why those are skipped that nobody can let run from here, each reason once."""
+        return list(dict.fromkeys(tick.skipped for tick in self.ticks if tick.skipped and not tick.is_held))
 
 
 @dataclass
@@ -83,11 +91,21 @@ class StillLine:
     probe: Moment | None
 
 
-def upcoming(rows: Sequence[UpcomingHeartbeat], all_rows: bool, view: str, now: datetime) -> UpcomingView:
-    """Show the next seven days; `rows` are all there are, or those that are due first. The `view` is list or week."""
+@dataclass(frozen=True)
+class Due:
+    """What is due: all there are, or with `is_all` of False those first that are due first, and the project's hold."""
+
+    rows: Sequence[UpcomingHeartbeat]
+    hold: ProjectHold | None = None
+    is_all: bool = True
+
+
+def upcoming(due: Due, view: str, now: datetime) -> UpcomingView:
+    """Show the next seven days. The `view` is list or week."""
+    rows = due.rows
     zone = reader_zone() or UTC
     today, end = now.astimezone(zone).date(), next_midnight(now, zone, DAYS)
-    until = end if all_rows else min(end, _first_of(rows[-1], end, now))
+    until = end if due.is_all else min(end, _first_of(rows[-1], end, now))
     parts = [AgendaPart(cadence_of(row.heartbeat), _left(row.heartbeat)) for row in rows]
     days = [_day(now, zone, number) for number in range(DAYS)]
     # What is due just when it ends is listed as far as it was read: everything may be due at once.
@@ -99,20 +117,20 @@ def upcoming(rows: Sequence[UpcomingHeartbeat], all_rows: bool, view: str, now: 
         if view == "week" and len(day.lines) == LINES_A_DAY:
             day.left_out += 1
         else:
-            day.lines.append(_line(entry, rows[entry.index], zone, now))
+            day.lines.append(_line(entry, rows[entry.index], zone, due.hold, now))
     for day in days[(until.astimezone(zone).date() - today).days :]:
         day.is_whole = False
     return UpcomingView(days, f"{now.astimezone(zone):%Z}", moment(until, zone, now) if until < end else None)
 
 
-def upcoming_day(rows: Sequence[UpcomingHeartbeat], number: int, now: datetime) -> UpcomingView:
-    """Show what of `rows` is due on one of the next seven days, 0 for today."""
-    zone = reader_zone() or UTC
+def upcoming_day(due: Due, number: int, now: datetime) -> UpcomingView:
+    """Show what is due on one of the next seven days, 0 for today."""
+    rows, zone = due.rows, reader_zone() or UTC
     parts = [AgendaPart(cadence_of(row.heartbeat), _left(row.heartbeat)) for row in rows]
     day = _day(now, zone, number)
     for entry in agenda(parts, zone, now, next_midnight(now, zone, number + 1)):
         if f"{entry.ticks[0].astimezone(zone):%Y-%m-%d}" == day.date:
-            day.lines.append(_line(entry, rows[entry.index], zone, now))
+            day.lines.append(_line(entry, rows[entry.index], zone, due.hold, now))
     return UpcomingView([day], f"{now.astimezone(zone):%Z}", None)
 
 
@@ -146,7 +164,9 @@ def _day(now: datetime, zone: tzinfo, number: int) -> UpcomingDay:
     return UpcomingDay(formats.sentence(formats.day_name(here, now)), f"{here:%Y-%m-%d}")
 
 
-def _line(entry: AgendaEntry, row: UpcomingHeartbeat, zone: tzinfo, now: datetime) -> UpcomingLine:
+def _line(
+    entry: AgendaEntry, row: UpcomingHeartbeat, zone: tzinfo, hold: ProjectHold | None, now: datetime
+) -> UpcomingLine:
     heartbeat = row.heartbeat
     last_named = entry.ticks[-1] if entry.more else None
     day_ends = next_midnight(entry.ticks[0], zone)
@@ -159,16 +179,31 @@ def _line(entry: AgendaEntry, row: UpcomingHeartbeat, zone: tzinfo, now: datetim
         bot=row.bot_name,
         schedule=schedule(cadence_of(heartbeat)),
         is_task=heartbeat.type != "heartbeat",
-        ticks=[_tick(row, tick, zone, now) for tick in (*entry.ticks, *held)],
+        ticks=[_tick(row, tick, zone, hold, now) for tick in (*entry.ticks, *held)],
         more=entry.more,
     )
 
 
-def _tick(row: UpcomingHeartbeat, tick: datetime, zone: tzinfo, now: datetime) -> UpcomingTick:
+def _tick(
+    row: UpcomingHeartbeat, tick: datetime, zone: tzinfo, hold: ProjectHold | None, now: datetime
+) -> UpcomingTick:
     shown = moment(tick, ZoneInfo(row.heartbeat.timezone) if zone is not UTC else UTC, now)
     return UpcomingTick(
-        f"{row.heartbeat.uuid} {shown.iso}", f"{tick.astimezone(zone):%H:%M}", shown, row.held.get(tick)
+        key=f"{row.heartbeat.uuid} {shown.iso}",
+        time=f"{tick.astimezone(zone):%H:%M}",
+        at=shown,
+        skipped=_why_skipped(row, tick, hold),
+        is_held=tick in row.held,
     )
+
+
+def _why_skipped(row: UpcomingHeartbeat, tick: datetime, hold: ProjectHold | None) -> str | None:
+    """Say why a tick will be skipped, as its log will. How long a hold without an end lasts nobody knows."""
+    if tick in row.held:
+        return held_by(row.held[tick])
+    if was_snoozed(row.heartbeat, tick):
+        return snoozed_until(row.heartbeat)
+    return said_of(hold) if hold and hold.until and tick < hold.until else None
 
 
 def _first_of(last: UpcomingHeartbeat, end: datetime, now: datetime) -> datetime:

@@ -186,7 +186,7 @@ async def test_each_page_asks_as_often_however_much_there_is(owner: Owner) -> No
         f"/credits/ledger?bot={owner.bot.uuid}&model=openai:scripted": 10,
         "/keys": 4,
         "/settings": 3,
-        f"/heartbeats/{owner.heartbeat.uuid}": 11,
+        f"/heartbeats/{owner.heartbeat.uuid}": 12,
         f"/strips/{task.uuid}": 4,
         f"/heartbeats/{owner.heartbeat.uuid}/edit": 15,
         f"/heartbeats/{owner.heartbeat.uuid}/delete": 4,

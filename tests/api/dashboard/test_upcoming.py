@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from api.dashboard.routes import upcoming as routes
+from heartbeat.store.heartbeats.project_holds import NewHold, hold_project
 from heartbeat.store.heartbeats.tick_accounting import HEARTBEAT, cadence_of
 from heartbeat.store.tables.heartbeats import Heartbeat
 from tests.support.dashboard import Owner, make
@@ -134,3 +135,37 @@ async def test_a_day_has_everything_page_by_page(owner: Owner, monkeypatch: pyte
     assert answer.headers["location"] == f"/upcoming?day={tomorrow:%Y-%m-%d}&done=hold"
     assert (await owner.browser.get(f"/upcoming?day={tomorrow:%Y-%m-%d}&after=soon+x")).status_code == 400
     assert "in the next seven days" in await owner.browser.page("/upcoming?day=2020-01-01&after=soon+x")
+
+
+async def test_what_a_snooze_or_a_hold_skips_says_why_and_what_is_out_of_bounds_is_not_there(owner: Owner) -> None:
+    now, day = datetime.now(UTC), timedelta(days=1)
+    # None of its ticks is near the bounds, which are whole days from now.
+    daily = {"cron_pattern": f"0 {(now.hour + 6) % 24} * * *"}
+    plain = await due(owner, **daily)
+    asleep = await due(owner, **daily, snoozed_at=now, snooze_until=now + 3 * day)
+    bounded = await due(owner, **daily, starts_at=now + 2 * day, ends_at=now + 4 * day)
+    over = await due(owner, **daily, ends_at=now)
+    page = await owner.browser.page("/upcoming")
+    ticks = ticks_of(page, plain.uuid)
+    # Each in the title of its time, and below it.
+    assert page.count("Snoozed until") == 2 * 3
+    assert ticks_of(page, asleep.uuid) == ticks[3:]
+    assert ticks_of(page, bounded.uuid) == ticks[2:4]
+    assert f"/heartbeats/{over.uuid}" not in page
+    await owner.database.write(hold_project, owner.project, NewHold("We <move>.", now + 5 * day), "Ann", now)
+    page = await owner.browser.page("/upcoming")
+    # The reason of the snooze comes before that of the project.
+    assert page.count("Snoozed until") == 2 * 3
+    assert page.count("by Ann. The reason: We &lt;move&gt;.") == 2 * (5 + 2 + 2)
+    assert [ticks_of(page, row.uuid) for row in (plain, asleep, bounded)] == [ticks[5:], ticks[5:], []]
+    week = await owner.browser.page("/upcoming?view=week")
+    assert week.count("by Ann. The reason: We &lt;move&gt;.") == 5 + 2 + 2
+    assert week.count("</time> skipped") == 5 + 5 + 2
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_a_hold_without_an_end_skips_nobody_knows_what(owner: Owner) -> None:
+    heartbeat = await due(owner, cron_pattern="0 12 * * *")
+    now = datetime.now(UTC)
+    await owner.database.write(hold_project, owner.project, NewHold("We move."), "Ann", now)
+    assert ticks_of(await owner.browser.page("/upcoming"), heartbeat.uuid)
