@@ -2,9 +2,9 @@
 
 import asyncio
 import logging
+from typing import TYPE_CHECKING
 
 from heartbeat.domain.gates import Answer, Look, look_of, name_of
-from heartbeat.egress.client import Resolve, look_up
 from heartbeat.secrets.gates import open_gate_headers
 from heartbeat.secrets.keyring import CannotOpen, Keyring
 from heartbeat.settings import Settings
@@ -12,6 +12,9 @@ from heartbeat.store.database import Database
 from heartbeat.store.heartbeats.gates import GateQuestion
 from heartbeat.store.tools.toolset import Toolset, toolset
 from heartbeat.tool_servers.refreshing import Refresher
+
+if TYPE_CHECKING:
+    from heartbeat.egress.client import Resolve
 
 # However long a call of the tool may take in a run.
 TOOL_SECONDS = 60
@@ -25,7 +28,11 @@ class GateReader:
     """Looks at gates, for a worker before a tick and for a person who wants to see what is there now."""
 
     def __init__(
-        self, database: Database, settings: Settings, refresher: Refresher | None = None, resolve: Resolve = look_up
+        self,
+        database: Database,
+        settings: Settings,
+        refresher: Refresher | None = None,
+        resolve: "Resolve | None" = None,
     ) -> None:
         self._database = database
         self._settings = settings
@@ -50,7 +57,8 @@ class GateReader:
         return await self._database.read(toolset, question.bot_id, question.member_id)
 
     async def _read_address(self, question: GateQuestion) -> Answer:
-        # The HTTP client is loaded here: an idle worker stays small.
+        # The HTTP client is loaded here: an idle process stays small.
+        from heartbeat.egress.client import look_up
         from heartbeat.gates.address import address_answer
 
         try:
@@ -58,7 +66,7 @@ class GateReader:
         except CannotOpen as problem:
             log.error("%s", problem)
             return Answer(failure=UNREADABLE)
-        return await address_answer(question.gate, headers, question.accepted, self._settings, self._resolve)
+        return await address_answer(question.gate, headers, question.accepted, self._settings, self._resolve or look_up)
 
     async def _ask_tool(self, question: GateQuestion, tools: Toolset) -> Answer:
         from heartbeat.gates.tools import tool_answer

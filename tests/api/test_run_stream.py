@@ -130,7 +130,7 @@ async def test_a_run_is_told_as_it_goes(site: Site) -> None:
         await site.end("cancelled")
         rest = [one async for one in events]
     assert [(one.name, one.data["status"]) for one in rest] == [("run", "cancelled"), ("end", "cancelled")]
-    unsaid = {"instruction": "", "opening": None, "steps": [], "attempts": []}
+    unsaid = {"instruction": "", "opening": None, "expect": None, "steps": [], "attempts": []}
     RunObject.model_validate({**rest[0].data, **unsaid}, extra="forbid")
     StepObject.model_validate(done.data, extra="forbid")
 
