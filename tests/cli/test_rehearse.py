@@ -66,7 +66,15 @@ async def test_replay(agent: World, model: ModelServer) -> None:
     code, out, err = await command(agent, "replay", log.uuid, "--prompt", "Be kind.", "--model", "openai:other")
     assert (code, err) == (0, "")
     assert model.requests[-1]["authorization"] == "Bearer operators-key"
-    for words in ("openai:scripted", "openai:other", "It is booked.", "Booked, and gladly.", "Be kind.", "2130"):
+    for words in (
+        "openai:scripted",
+        "openai:other",
+        "It is booked.",
+        "Booked, and gladly.",
+        "Be kind.",
+        "2130",
+        "1 EUR",
+    ):
         assert words in out
     assert "nothing is written or charged" in " ".join(out.split())
 
@@ -74,6 +82,8 @@ async def test_replay(agent: World, model: ModelServer) -> None:
     said = json.loads(out)
     assert (code, said["original"]["answer"], said["replay"]["answer"]) == (0, "It is booked.", "Booked, and gladly.")
     assert said["replay"]["prompt"] == said["original"]["prompt"] == "Check the queue."
+    for side in said.values():
+        assert side["price"] == f"{side['credits'] / 2:g} EUR"
 
 
 async def test_replay_what_is_not_there(agent: World) -> None:

@@ -57,6 +57,8 @@ async def test_pages_show_what_is_short_and_how_many_more_to_give(owner: Owner) 
     owner.settings.currency_per_credit = "0.25 USD"
     for path in owned:
         assert "4 credits are $1.00." in await owner.browser.page(path)
+    [listed] = await pending(owner)
+    assert (listed["credits"], listed["price"]) == (4, "1 USD")
 
 
 GIVEN = [("approve", "9", "given", 9), ("approve", "", "given", 4), ("deny", "9", "ended", 0)]

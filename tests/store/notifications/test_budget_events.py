@@ -10,6 +10,7 @@ from sqlalchemy import select, update
 from heartbeat.domain.failure_policy import Ending
 from heartbeat.settings import Plan
 from heartbeat.store.credits.grants import grant
+from heartbeat.store.notifications.events import APPROVAL, record_event
 from heartbeat.store.notifications.outbox import overdue_notifications
 from heartbeat.store.rows import columns, exactly_one
 from heartbeat.store.runs.closing import close_run
@@ -251,3 +252,17 @@ async def test_money_stands_beside_credits(world: StoreWorld, receiver: Receiver
     data = receiver.received[-1].json["data"]
     assert data["message"].splitlines()[-1] == "2 credits are 0.5 EUR."
     assert data["details"]["price"] == "0.5 EUR"
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_money_stands_beside_the_credits_that_a_run_waits_for(world: StoreWorld, receiver: Receiver) -> None:
+    world.target(receiver.url)
+    world.settings.currency_per_credit = "0.25 EUR"
+    data = {"approval": "apr_1", "reason": "budget", "of": "run", "why": "It is short.", "renews_at": None}
+    data |= {"credits": 4, "expires_at": world.now.isoformat()}
+    world.database.write_now(lambda c: record_event(c, world.heartbeat, APPROVAL, data, world.now))
+    [row] = world.notifications()
+    await world.deliver(row.uuid)
+    message = receiver.received[-1].json["data"]["message"]
+    assert "Give 4 more and it goes on" in message
+    assert message.splitlines()[-1] == "4 credits are 1 EUR."
