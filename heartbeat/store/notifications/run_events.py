@@ -24,7 +24,7 @@ HEARTBEAT, EVENT = columns(Heartbeat), columns(Event)
 MAX_PER_RUN = 5
 RESUME = {
     "errors": "Enable it again once it is mended: POST /v1/bot/heartbeat/enable, or the dashboard.",
-    "budget": "It goes on by itself when the next period begins. Raise credit_budget and enable it to have it sooner.",
+    "budget": "It goes on by itself when the next period begins. Raise credit_budget to have it sooner.",
 }
 RESUME_TASK = {
     "errors": "Resume it once it is mended: POST /v1/bot/task/resume, or the dashboard.",
