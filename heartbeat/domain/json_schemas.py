@@ -10,8 +10,10 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 from typing import Any
+from urllib.parse import unquote
 
 from heartbeat.domain.patterns import is_match, require_pattern
+from heartbeat.domain.selectors import pointed
 from heartbeat.domain.text import storable, storable_text
 
 MAX_LENGTH = 20_000
@@ -56,6 +58,9 @@ def require_json_schema(schema: dict[str, Any]) -> dict[str, Any]:
     if len(written) > MAX_LENGTH:
         raise ValueError(f"a JSON Schema has at most {MAX_LENGTH:,} characters")
     _require_taken(schema, is_root=True)
+    for reference in _references(schema):
+        if not _leads_somewhere(schema, reference):
+            raise ValueError(f"the $ref {_shortened(reference)} leads nowhere in the schema")
     return schema
 
 
@@ -105,6 +110,27 @@ def _require_taken(schema: Any, is_root: bool = False) -> None:
             _require_taken(list(value.values()))
         elif name not in OF_VALUES:
             _require_taken(value)
+
+
+def _references(schema: Any) -> Iterator[str]:
+    entries = schema.items() if isinstance(schema, dict) else enumerate(schema) if isinstance(schema, list) else ()
+    for name, value in entries:
+        if name == "$ref" and isinstance(value, str):
+            yield value
+        elif name not in OF_VALUES:
+            yield from _references(value)
+
+
+def _leads_somewhere(schema: dict[str, Any], reference: str) -> bool:
+    """Whether there is something at a pointer (`#/$defs/item`). An anchor (`#item`) is left to the library."""
+    pointer = unquote(reference.removeprefix("#"))
+    if pointer and not pointer.startswith("/"):
+        return True
+    try:
+        pointed(schema, pointer)
+    except (LookupError, ValueError):
+        return False
+    return True
 
 
 def _checker(schema: Mapping[str, Any]) -> Any:

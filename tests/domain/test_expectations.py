@@ -58,6 +58,11 @@ REFUSED: dict[str, tuple[dict[str, Any], tuple[str, ...], str]] = {
         ("answer", "json_schema"),
         "begins with",
     ),
+    "a place that is not there": (
+        {"answer": {"json_schema": {"items": {"$ref": "#/$defs/item"}}}},
+        ("answer", "json_schema"),
+        "leads nowhere",
+    ),
     "another base": ({"answer": {"json_schema": {"$id": "http://x/y"}}}, ("answer", "json_schema"), "no $id"),
     "another draft within": (
         {"answer": {"json_schema": {"not": {"$schema": "http://json-schema.org/draft-04/schema#"}}}},
