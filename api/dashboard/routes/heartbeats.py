@@ -15,6 +15,7 @@ from api.dashboard.views import heartbeats, runs, selection
 from api.dashboard.views.first_visit import first_visit
 from api.dashboard.views.strips import LastRuns, read_strips, strip
 from heartbeat.store.credits.ledger import period_credits
+from heartbeat.store.heartbeats.held_ticks import held_by_heartbeat
 from heartbeat.store.overview import heartbeat_list, projects
 from heartbeat.store.overview.daily_numbers import Days, days_of_project
 from heartbeat.store.overview.heartbeat_list import HeartbeatFilter, ListedHeartbeat
@@ -32,7 +33,7 @@ Period = tuple[datetime, datetime]
 
 @dataclass(frozen=True)
 class ProjectRows:
-    """A project as the first page shows it; `bot` only if there is a bot and no heartbeat yet."""
+    """A project as the first page shows it; `bot` only if there is a bot and no heartbeat yet. `held`: by heartbeat."""
 
     heartbeats: list[ListedHeartbeat]
     total: int
@@ -43,6 +44,7 @@ class ProjectRows:
     credits: int
     credit_limit: int | None
     bot: Bot | None
+    held: dict[int, list[datetime]]
 
 
 @router.get("/")
@@ -101,6 +103,7 @@ def _project(connection: Connection, access: Access, wanted: HeartbeatFilter, pa
         period_credits(connection, project.id, start),
         access.plan.credits_per_month,
         None if states.total else projects.first_bot(connection, project),
+        held_by_heartbeat(connection, [one.heartbeat for one in listed], now),
     )
 
 
@@ -116,6 +119,7 @@ def _cards(rows: ProjectRows, period: Period, now: datetime) -> list[heartbeats.
                 period,
                 now,
                 running.get(listed.heartbeat.id),
+                rows.held.get(listed.heartbeat.id, ()),
             ),
             strip(listed.heartbeat, rows.strips, now),
             listed.changed_tools,

@@ -55,6 +55,16 @@ def held_of_all(connection: Connection, heartbeats: Sequence[Heartbeat], now: da
     return many(connection, HeldTick, select(HELD).where(*which).order_by(HELD.c.tick))
 
 
+def held_by_heartbeat(
+    connection: Connection, heartbeats: Sequence[Heartbeat], now: datetime
+) -> dict[int, list[datetime]]:
+    """Those of `held_of_all` by the id of their heartbeat."""
+    held: dict[int, list[datetime]] = {}
+    for tick in held_of_all(connection, heartbeats, now):
+        held.setdefault(tick.heartbeat_id, []).append(tick.tick)
+    return held
+
+
 def _before(connection: Connection, access: Access, tick: datetime, now: datetime) -> Heartbeat:
     """Lock the heartbeat, so that no run is opened for the tick meanwhile; raises `Conflict` if one was."""
     heartbeat = exactly_one(connection, Heartbeat, LOCKED, {"id": access.heartbeat_or_task.id})

@@ -168,7 +168,7 @@ async def test_each_page_asks_as_often_however_much_there_is(owner: Owner) -> No
     run = await owner.run(status="running", finished_at=None, duration_ms=None)
     task = await owner.database.write(lambda c: a_task(c, owner.heartbeat))
     counts = {
-        "/": 10,
+        "/": 11,
         "/stats": 3,
         "/approvals": 4,
         "/findings": 4,

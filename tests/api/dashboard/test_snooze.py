@@ -63,6 +63,9 @@ async def test_its_next_run_is_skipped_and_takes_place_after_all(owner: Owner) -
     held = re.search(r'<div class="tile lead">.*?<time datetime=(\S+)', page)
     assert held is not None
     assert held[1] == second
+    line = next(line for line in (await owner.browser.page("/")).split("<tr") if f"value={heartbeat.uuid} " in line)
+    assert f"<time datetime={second}" in line
+    assert first not in line
     await owner.browser.submit(f"{path}/skip", release=first)
     page = await owner.browser.page(path)
     assert f'name="hold" value="{first}"' in page
