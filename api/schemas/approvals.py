@@ -66,7 +66,7 @@ class ApprovalObject(BaseModel):
     )
     credits: int | None = Field(
         description="Of the reason budget: how many more credits are asked for; once approved, how many were given. "
-        "Null if these are not given here.",
+        "Null if they are the plan's.",
         examples=[None, 20],
     )
     price: Price

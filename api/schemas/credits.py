@@ -93,12 +93,16 @@ class CreditsObject(BaseModel):
     period_ends_at: str = Field(description="When it ends.", examples=[examples.PERIOD_END])
     limit: int | None = Field(description="Credits a month of the plan; null is no limit.", examples=[10_000])
     credit_budget: int | None = Field(description=PROJECT_BUDGET, examples=[5000])
+    budget_granted: int = Field(
+        description="Given for this period beyond credit_budget, to runs that waited for credits.", examples=[200]
+    )
     granted: int = Field(description="Given by the operator for this period, on top of the plan.", examples=[500])
     used: int = Field(description=USED, examples=[120])
     price: Price
     held: int = Field(description=HELD, examples=[4])
     available: int | None = Field(
-        description="limit + granted - used - held, or less if credit_budget is; at least 0. Null is no limit.",
+        description="limit + granted - used - held, or less if credit_budget + budget_granted is; at least 0. "
+        "Null is no limit.",
         examples=[4876],
     )
     cost_usd: str = Field(
@@ -132,6 +136,7 @@ def show_credits(
         "period_ends_at": moment(period.end),
         "limit": limits.plan,
         "credit_budget": limits.budget,
+        "budget_granted": usage.budget_granted,
         "granted": usage.granted,
         "used": usage.used,
         "price": settings.price(usage.used),

@@ -24,7 +24,7 @@ from heartbeat.store import migrate
 from heartbeat.store.database import Database
 from heartbeat.store.rows import columns, exactly_one, many
 from heartbeat.store.tables.bots import Bot, Tool
-from heartbeat.store.tables.credits import DailyRollup, HeartbeatDay
+from heartbeat.store.tables.credits import DailyRollup, HeartbeatDay, Usage
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.notifications import Event, Finding
 from heartbeat.store.tables.projects import Project
@@ -127,6 +127,26 @@ def test_the_logs_of_before_are_in_the_numbers_of_their_days(unmigrated_url: str
     assert [(day.duration_ms, day.tokens, day.cost_nano_usd) for day in days] == [(9_000, 20, 6_000_000_000)]
     histogram = {str(bucket(1_000)): 1, str(bucket(8_000)): 1}
     assert (json.loads(days[0].durations), json.loads(of_bot.durations)) == (histogram, histogram)
+
+
+def test_bots_and_projects_of_before_were_given_nothing(unmigrated_url: str) -> None:
+    """Version 0036 gave credits to runs and heartbeats alone."""
+    migrate.upgrade(unmigrated_url, "0036")
+    with contextlib.closing(Database(unmigrated_url)) as database:
+        database.write_now(_used_as_before)
+    migrate.upgrade(unmigrated_url)
+    with contextlib.closing(Database(unmigrated_url)) as database:
+        bot = database.read_now(lambda c: exactly_one(c, Bot, select(columns(Bot))))
+        usage = database.read_now(lambda c: exactly_one(c, Usage, select(columns(Usage))))
+    assert (bot.period_start, bot.period_granted) == (None, 0)
+    assert (usage.credits, usage.granted, usage.budget_granted) == (3, 7, 0)
+
+
+def _used_as_before(connection: Connection) -> None:
+    bot = _bot_as_before(connection, _project_as_before(connection))
+    usage = sa.Table("usage", sa.MetaData(), autoload_with=connection)
+    row = {"project_id": bot.project_id, "period_start": NOW, "credits": 3, "held": 0, "granted": 7}
+    connection.execute(usage.insert().values(row))
 
 
 def _ran_as_before(connection: Connection) -> None:

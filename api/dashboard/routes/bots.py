@@ -20,7 +20,7 @@ from api.dashboard.views.tools import server_view
 from heartbeat.agents.model_names import choose_default_model
 from heartbeat.store.bots import bots as store
 from heartbeat.store.bots.bots import BotChange
-from heartbeat.store.credits.budgets import used_by_bot
+from heartbeat.store.credits.budgets import period_budget, used_by_bot
 from heartbeat.store.overview import bots as overview
 from heartbeat.store.overview.daily_numbers import Days, days_of_bot
 from heartbeat.store.overview.projects import access_to_bot
@@ -107,7 +107,7 @@ async def bot_page(uuid: str, visitor: VisitorDep, days: str = "", done: str = "
         servers=[server_view(ListedServer(tool, bot.name), now) for tool in rows.servers],
         stdio=[label for label, tool in settings.stdio_tools.items() if not tool.bots or bot.uuid in tool.bots],
         subscribers=rows.subscribers,
-        spent=budget_view(rows.used, bot.credit_budget, period),
+        spent=budget_view(rows.used, period_budget(bot, period[0]), period),
         max_reply_tokens=bot.max_reply_tokens or settings.max_reply_tokens,
         done=_(NOTICES[done]) if done in NOTICES else None,
     )

@@ -24,8 +24,8 @@ Argument = tuple[str, str]
 GIVES = {
     "run": marked("They are for this run alone, beyond its cap."),
     "heartbeat": marked("They are for the heartbeat, beyond its budget of this period."),
-    "bot": marked("Raise the bot's budget, and it goes on."),
-    "project": marked("Raise the project's budget, and it goes on."),
+    "bot": marked("They are for the bot, beyond its budget of this period."),
+    "project": marked("They are for the project, beyond its budget of this period."),
     "plan": marked("They are the plan's: the operator can grant the project more."),
 }
 

@@ -16,6 +16,7 @@ from api.dashboard.views.formats import Moment, moment
 from api.dashboard.views.schedules import schedule
 from api.dashboard.views.strips import Strip
 from api.next_ticks import next_tick
+from heartbeat.store.credits.budgets import period_budget
 from heartbeat.store.heartbeats.snoozes import awake_after, is_snoozed
 from heartbeat.store.heartbeats.tick_accounting import cadence_of
 from heartbeat.store.overview.daily_numbers import Days
@@ -162,9 +163,7 @@ def state(row: Heartbeat) -> str:
 def spent(row: Heartbeat, period: Period) -> BudgetView:
     """Show what a heartbeat used of its budget in this period, and of what a person gave it on top."""
     used = row.period_credits if row.period_start == period[0] else 0
-    granted = row.period_granted if row.period_start == period[0] else 0
-    budget = None if row.credit_budget is None else row.credit_budget + granted
-    return budget_view(used, budget, period)
+    return budget_view(used, period_budget(row, period[0]), period)
 
 
 def budget_view(used: int, budget: int | None, period: Period) -> BudgetView:

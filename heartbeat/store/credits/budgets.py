@@ -3,31 +3,35 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, func, select
+from sqlalchemy import Connection, bindparam, case, func, select, update
 
 from heartbeat.domain.budgets import BudgetOwner, BudgetUse
 from heartbeat.store.credits.ledger import (
+    START,
     THIS_PERIOD,
     Account,
     ProjectLimits,
     ProjectPeriod,
     Settlement,
+    begin_period,
     release_on_project,
     reserve_on_project,
 )
-from heartbeat.store.rows import columns, first
+from heartbeat.store.rows import columns, exactly_one, first
 from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.credits import Usage
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.projects import Project
 
-HEARTBEAT, USAGE = columns(Heartbeat), columns(Usage)
+HEARTBEAT, BOT, USAGE = columns(Heartbeat), columns(Bot), columns(Usage)
 
 # Built once: putting such a statement together costs more than running it. Deleted heartbeats as well: what they used
-# is used.
+# is used. What a person gave the bot is read along with it, for it may be newer than a row that was read before.
+GIVEN_TO_BOT = select(case((BOT.c.period_start == START, BOT.c.period_granted), else_=0))
 OF_BOT = select(
     func.coalesce(func.sum(HEARTBEAT.c.period_credits), 0).label("credits"),
     func.coalesce(func.sum(HEARTBEAT.c.period_held), 0).label("held"),
+    GIVEN_TO_BOT.where(BOT.c.id == bindparam("bot")).scalar_subquery().label("granted"),
 ).where(HEARTBEAT.c.bot_id == bindparam("bot"), THIS_PERIOD)
 OF_PROJECT = select(USAGE).where(USAGE.c.project_id == bindparam("project"), USAGE.c.period_start == bindparam("start"))
 
@@ -140,6 +144,32 @@ def used_by_bot(connection: Connection, bot_id: int, start: datetime) -> int:
     return int(connection.execute(OF_BOT, {"bot": bot_id, "start": start}).one().credits)
 
 
+def period_budget(owner: Heartbeat | Bot, start: datetime) -> int | None:
+    """The budget of a heartbeat or a bot in the period that began at `start`, with what a person gave on top of it."""
+    if owner.credit_budget is None:
+        return None
+    return owner.credit_budget + (owner.period_granted if owner.period_start == start else 0)
+
+
+def given_to_project(connection: Connection, period: ProjectPeriod, now: datetime) -> int:
+    """Lock what a person gave a project on top of its budget of this period, and return it."""
+    begin_period(connection, period.project_id, period.period_start, now)
+    of_period = {"project": period.project_id, "start": period.period_start}
+    return exactly_one(connection, Usage, OF_PROJECT.with_for_update(), of_period).budget_granted
+
+
+def give_project(connection: Connection, period: ProjectPeriod, granted: int) -> None:
+    """Let a project use `granted` in all on top of its budget of this period."""
+    of_period = (USAGE.c.project_id == period.project_id) & (USAGE.c.period_start == period.period_start)
+    connection.execute(update(USAGE).where(of_period).values(budget_granted=granted))
+
+
+def give_bot(connection: Connection, bot: Bot, start: datetime, granted: int) -> None:
+    """Let a bot, whose row is locked, use `granted` in all on top of its budget of the period that began at `start`."""
+    changes = {"period_start": start, "period_granted": granted}
+    connection.execute(update(BOT).where(BOT.c.id == bot.id).values(changes))
+
+
 def uses(connection: Connection, account: Account, settlement: Settlement) -> list[BudgetUse]:
     """List the budgets that there are for what was settled, with what was used of each before and is used now."""
     charged, heartbeat, project = settlement.charged, settlement.heartbeat, settlement.project
@@ -149,7 +179,7 @@ def uses(connection: Connection, account: Account, settlement: Settlement) -> li
         if heartbeat.bot_budget is not None:
             # Whoever else charges the bot waits for the project's sums, which the settlement has locked.
             sums = connection.execute(OF_BOT, {"bot": heartbeat.bot_id, "start": account.period_start}).one()
-            used.append(("bot", heartbeat.bot_id, heartbeat.bot_budget, int(sums.credits)))
+            used.append(("bot", heartbeat.bot_id, heartbeat.bot_budget + sums.granted, int(sums.credits)))
     if project is not None:
         used.append(("project", account.project_id, project.budget, project.credits))
         used.append(("plan", account.project_id, project.allowed, project.credits))
@@ -169,17 +199,16 @@ def _short_of_bot(connection: Connection, budgets: Budgets, amount: int) -> Shor
     if budget is None:
         return None
     sums = connection.execute(OF_BOT, {"bot": budgets.bot.id, "start": budgets.start}).one()
-    return _short("bot", amount, PeriodUse(int(sums.credits), int(sums.held)), budget, budgets.end)
+    used = PeriodUse(int(sums.credits), int(sums.held))
+    return _short("bot", amount, used, budget + sums.granted, budgets.end)
 
 
 def _short_of_heartbeat(budgets: Budgets, amount: int) -> Shortage | None:
-    heartbeat, budget = budgets.heartbeat, budgets.heartbeat.credit_budget
+    heartbeat, budget = budgets.heartbeat, period_budget(budgets.heartbeat, budgets.start)
     if budget is None:
         return None
-    if heartbeat.period_start != budgets.start:
-        return _short("heartbeat", amount, PeriodUse(), budget, budgets.end)
-    budget += heartbeat.period_granted
-    used = PeriodUse(heartbeat.period_credits, heartbeat.period_held)
+    is_current = heartbeat.period_start == budgets.start
+    used = PeriodUse(heartbeat.period_credits, heartbeat.period_held) if is_current else PeriodUse()
     return _short("heartbeat", amount, used, budget, budgets.end)
 
 
@@ -188,8 +217,10 @@ def _short_of_project(connection: Connection, budgets: Budgets, amount: int) -> 
     usage = first(connection, Usage, OF_PROJECT, {"project": budgets.project.id, "start": budgets.start})
     used = PeriodUse(usage.credits, usage.held) if usage else PeriodUse()
     budget, limit = budgets.project.credit_budget, budgets.plan_credits
-    if budget is not None and (shortage := _short("project", amount, used, budget, budgets.end)):
-        return shortage
+    if budget is not None:
+        budget += usage.budget_granted if usage else 0
+        if shortage := _short("project", amount, used, budget, budgets.end):
+            return shortage
     if limit is None:
         return None
     allowed = limit + (usage.granted if usage else 0)

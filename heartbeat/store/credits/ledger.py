@@ -52,6 +52,7 @@ ADD_TO_HEARTBEAT = (
     )
 )
 OF_PROJECT = and_(USAGE.c.project_id == bindparam("project"), USAGE.c.period_start == START)
+OWN_BUDGET = select(PROJECT.c.credit_budget).where(PROJECT.c.id == USAGE.c.project_id).scalar_subquery()
 ADD_TO_PROJECT = (
     update(USAGE)
     .where(OF_PROJECT)
@@ -59,12 +60,12 @@ ADD_TO_PROJECT = (
     .returning(
         USAGE.c.credits,
         (cast(USAGE.c.plan_credits, BIG) + USAGE.c.granted).label("allowed"),
-        select(PROJECT.c.credit_budget).where(PROJECT.c.id == USAGE.c.project_id).scalar_subquery().label("budget"),
+        (cast(OWN_BUDGET, BIG) + USAGE.c.budget_granted).label("budget"),
     )
 )
 USED = USAGE.c.credits + USAGE.c.held + bindparam("hold")
 WITHIN_PLAN = bindparam("plan") + USAGE.c.granted >= USED
-WITHIN_BUDGET = bindparam("budget") >= USED
+WITHIN_BUDGET = cast(bindparam("budget"), BIG) + USAGE.c.budget_granted >= USED
 # By whether there is a plan's limit, and a budget.
 RESERVE_ON_PROJECT = {
     (plan, budget): update(USAGE)
@@ -97,7 +98,7 @@ class ProjectPeriod:
 
 @dataclass(frozen=True)
 class ProjectLimits:
-    """The most credits that a project may use in a period: by its plan, on top of which come grants; by its budget."""
+    """The most credits that a project may use in a period, by its plan and by its budget; grants come on top."""
 
     plan: int | None = None
     budget: int | None = None
@@ -226,7 +227,8 @@ def begin_period(connection: Connection, project_id: int, start: datetime, now: 
     first = {"project_id": project_id, "kind": "period", "key": f"period:{start:%Y-%m-%d}"}
     dialect = connection.dialect.name
     connection.execute(insert_once(dialect, ENTRY), {**NOTHING, **first, "period_start": start, "created_at": now})
-    usage = {"project_id": project_id, "period_start": start, "credits": 0, "held": 0, "granted": 0}
+    sums = dict.fromkeys(("credits", "held", "granted", "budget_granted"), 0)
+    usage = {"project_id": project_id, "period_start": start, **sums}
     connection.execute(insert_once(dialect, USAGE), usage)
 
 

@@ -120,15 +120,17 @@ class CreditsUsage:
     used: int
     held: int
     granted: int
+    budget_granted: int
     by_bot: list[Row[Any]]
     by_heartbeat: list[Row[Any]]
     by_model: list[Row[Any]]
     by_day: list[Row[Any]]
 
     def left(self, limits: ProjectLimits) -> int | None:
-        """What may still be reserved of the plan with its grants, or of the budget if that is less; None: no limit."""
+        """What may still be reserved of the plan or the budget, with grants, whichever is less; None: no limit."""
         plan = None if limits.plan is None else limits.plan + self.granted
-        allowed = [limit for limit in (plan, limits.budget) if limit is not None]
+        budget = None if limits.budget is None else limits.budget + self.budget_granted
+        allowed = [limit for limit in (plan, budget) if limit is not None]
         return max(0, min(allowed) - self.used - self.held) if allowed else None
 
 
@@ -146,6 +148,7 @@ def spending(connection: Connection, project: Project, period: BillingPeriod) ->
         usage.credits,
         usage.held,
         usage.granted,
+        usage.budget_granted,
         rows(PAST_BY_BOT, days) if is_over else rows(BY_BOT, of_period),
         rows(PAST_BY_HEARTBEAT, days) if is_over else rows(BY_HEARTBEAT, of_period),
         rows(BY_MODEL, days),

@@ -87,19 +87,19 @@ def decide(
     decided: dict[str, object] = {"state": decision, "decided_by": by, "decided_at": now}
     if row.reason == BUDGET:
         is_yes = decision == "approved"
-        decided["credits"] = give(connection, lock(connection, row.run_id), row, credits_given, now) if is_yes else None
+        decided["credits"] = give(connection, lock(connection, row), row, credits_given, now) if is_yes else None
     written = update(APPROVALS).where(APPROVALS.c.id == row.id).values(decided).returning(APPROVALS)
     return exactly_one(connection, Approval, written)
 
 
 def _locked(connection: Connection, uuid: str) -> Approval:
-    """Lock an approval; of one that gives credits, its run and heartbeat before it."""
+    """Lock an approval; of one that gives credits, those who may be given them before it."""
     of_approval = select(APPROVALS).where(APPROVALS.c.uuid == as_public_id(uuid))
     row = first(connection, Approval, of_approval)
     if row is None:
         raise NotFound("approval", uuid[:64])
     if row.reason == BUDGET:
-        lock(connection, row.run_id)
+        lock(connection, row)
     return exactly_one(connection, Approval, of_approval.with_for_update())
 
 

@@ -1,7 +1,7 @@
 """Parks: a run whose next step no credits are left for waits for a person, or for a new period, holding nothing.
 
 A park is an approval with the reason `budget`. What gives a run credits locks the run and its heartbeat first, as a
-step that begins does.
+step that begins does; a bot that is given some before them, as whoever changes a bot's heartbeats does.
 """
 
 import json
@@ -10,14 +10,15 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, case, exists, select, update
+from sqlalchemy import Connection, Row, bindparam, exists, select, update
 
 from heartbeat.domain.budgets import BudgetOwner
 from heartbeat.domain.errors import Invalid
 from heartbeat.domain.field_types import MAX_NUMBER
 from heartbeat.domain.ids import new_id
 from heartbeat.settings import Plan
-from heartbeat.store.credits.budgets import Budgets, Shortage, shortage_of
+from heartbeat.store.credits.budgets import Budgets, Shortage, give_bot, give_project, given_to_project, shortage_of
+from heartbeat.store.credits.ledger import ProjectPeriod
 from heartbeat.store.notifications.events import APPROVAL, record_event
 from heartbeat.store.rows import all_joined, columns, exactly_one, first, joined
 from heartbeat.store.tables.bots import Bot
@@ -30,7 +31,7 @@ HEARTBEAT, BOT, PROJECT = columns(Heartbeat), columns(Bot), columns(Project)
 
 BUDGET = "budget"
 # What a person can give more of.
-GIVABLE = ("run", "heartbeat")
+GIVABLE = ("run", "heartbeat", "bot", "project")
 BY_LIMIT = "a limit that was raised, or a new period"
 NOT_GIVEN = "These credits are not given here: end the run, or raise the limit that it names."
 
@@ -42,6 +43,12 @@ WITH_PAYERS = (
     .join(PROJECT, PROJECT.c.id == RUN.c.project_id)
 )
 LOCK_BY_ID = WITH_PAYERS.where(RUN.c.id == bindparam("run")).with_for_update(of=[RUN, HEARTBEAT], key_share=True)
+LOCK_BOT = (
+    select(BOT.c.id)
+    .join(RUN, RUN.c.bot_id == BOT.c.id)
+    .where(RUN.c.id == bindparam("run"))
+    .with_for_update(of=BOT, key_share=True)
+)
 OF_STEP = (
     select(APPROVALS)
     .where(APPROVALS.c.run_id == bindparam("run"), APPROVALS.c.step == bindparam("step"))
@@ -129,10 +136,13 @@ def expired(connection: Connection, row: Approval) -> Approval:
     return exactly_one(connection, Approval, written)
 
 
-def lock(connection: Connection, run_id: int) -> PayingRun:
-    """Lock a run and its heartbeat, as whoever gives it credits has to."""
-    rows = joined(connection, (Run, Heartbeat, Bot, Project), LOCK_BY_ID, {"run": run_id})
-    assert rows is not None, f"run {run_id} of an approval"
+def lock(connection: Connection, approval: Approval) -> PayingRun:
+    """Lock a parked run and its heartbeat, as whoever gives it credits has to, and its bot if that is given them."""
+    of_run = {"run": approval.run_id}
+    if Need.of_park(approval).of == "bot":
+        connection.execute(LOCK_BOT, of_run)
+    rows = joined(connection, (Run, Heartbeat, Bot, Project), LOCK_BY_ID, of_run)
+    assert rows is not None, f"run {approval.run_id} of an approval"
     return PayingRun(*rows)
 
 
@@ -141,26 +151,48 @@ def give(
 ) -> int:
     """Give what a park is short of so many credits, or as many as it asks for; returns how many. Raises `Invalid`.
 
-    A run is given them beyond its cap, a heartbeat beyond its budget of this period.
+    A run is given them beyond its cap, all others beyond their budget of this period.
     """
-    heartbeat, project = paying.heartbeat, paying.project
     need = Need.of_park(approval)
     if need.of not in GIVABLE:
         raise Invalid("decision", NOT_GIVEN)
     amount = approval.credits or need.missing if credits_given is None else credits_given
     if amount < need.missing:
         raise Invalid("credits", f"must be at least {need.missing}: the next step may cost so much")
-    if (paying.run.credits_granted if need.of == "run" else heartbeat.period_granted) + amount > MAX_NUMBER:
+    granted = _given_before(connection, paying, need.of, now) + amount
+    if granted > MAX_NUMBER:
         raise Invalid("credits", "is more than can be given, with what was given before")
-    if need.of == "run":
-        more = {"credits_granted": RUN.c.credits_granted + amount}
-        connection.execute(update(RUN).where(RUN.c.id == paying.run.id).values(more))
-    else:
-        # A period that began meanwhile has its own budget, whole.
-        same = HEARTBEAT.c.period_start == project.period(now)[0]
-        granted = case((same, HEARTBEAT.c.period_granted + amount), else_=HEARTBEAT.c.period_granted)
-        connection.execute(update(HEARTBEAT).where(HEARTBEAT.c.id == heartbeat.id).values(period_granted=granted))
+    # A period that began meanwhile has its own budget, whole.
+    if need.until is None or now < datetime.fromisoformat(need.until):
+        _write_given(connection, paying, need.of, granted, now)
     return amount
+
+
+def _given_before(connection: Connection, paying: PayingRun, owner: BudgetOwner, now: datetime) -> int:
+    """What was given before to whom the credits are short, whose row is locked."""
+    start = paying.project.period(now)[0]
+    if owner == "project":
+        return given_to_project(connection, _period(paying, start), now)
+    if owner == "bot":
+        return paying.bot.period_granted if paying.bot.period_start == start else 0
+    return paying.run.credits_granted if owner == "run" else paying.heartbeat.period_granted
+
+
+def _write_given(connection: Connection, paying: PayingRun, owner: BudgetOwner, granted: int, now: datetime) -> None:
+    start = paying.project.period(now)[0]
+    if owner == "project":
+        give_project(connection, _period(paying, start), granted)
+    elif owner == "bot":
+        give_bot(connection, paying.bot, start, granted)
+    elif owner == "run":
+        connection.execute(update(RUN).where(RUN.c.id == paying.run.id).values(credits_granted=granted))
+    else:
+        same = (HEARTBEAT.c.id == paying.heartbeat.id) & (HEARTBEAT.c.period_start == start)
+        connection.execute(update(HEARTBEAT).where(same).values(period_granted=granted))
+
+
+def _period(paying: PayingRun, start: datetime) -> ProjectPeriod:
+    return ProjectPeriod(project_id=paying.project.id, period_start=start)
 
 
 def unheard_parks(connection: Connection, limit: int) -> list[tuple[str, int]]:

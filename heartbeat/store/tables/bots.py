@@ -13,7 +13,8 @@ from heartbeat.store.tables.types import BIG, time
 class Bot(SQLModel, table=True):
     """An agent. `attributes` keeps the published fields that mean nothing here: clients read back what they wrote.
 
-    `credit_budget` is what all of its heartbeats and tasks may use together in a billing period.
+    `credit_budget` is what all of its heartbeats and tasks may use together in a billing period; `period_granted` is
+    what a person gave on top of it in the period that began at `period_start`.
     """
 
     id: int = Field(default=None, primary_key=True)
@@ -26,6 +27,8 @@ class Bot(SQLModel, table=True):
     heartbeat: bool = False
     max_reply_tokens: int | None = None
     credit_budget: int | None = None
+    period_start: datetime | None = time(default=None)
+    period_granted: int = 0
     attributes: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
     created_at: datetime = time()
     updated_at: datetime = time()

@@ -44,6 +44,7 @@ class Usage(SQLModel, table=True):
     """A project's credits of one period: the running sums of its entries.
 
     `plan_credits` is what its plan had for a period at the last reservation; whoever charges a step does not know it.
+    `granted` is the operator's, on top of the plan; `budget_granted` is what a person gave on top of the budget.
     """
 
     project_id: int = Field(foreign_key="project.id", primary_key=True)
@@ -51,6 +52,7 @@ class Usage(SQLModel, table=True):
     credits: int = 0
     held: int = 0
     granted: int = 0
+    budget_granted: int = 0
     plan_credits: int | None = None
 
 

@@ -1,6 +1,7 @@
 """Runs that wait for credits, on the pages, behind the link of a message and over the API."""
 
 import contextlib
+import json
 from typing import Any
 
 import pytest
@@ -14,7 +15,9 @@ from heartbeat.secrets.keyring import Keyring
 from heartbeat.settings import Settings
 from heartbeat.store.rows import columns, first
 from heartbeat.store.runs.approvals import sealed_as
+from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.heartbeats import Heartbeat
+from heartbeat.store.tables.projects import Project
 from heartbeat.store.tables.runs import Approval, Run
 from tests.support.dashboard import STILL, Owner, make
 from tests.support.model_server import ModelServer, asks, says
@@ -97,6 +100,36 @@ async def test_the_link_of_a_message_gives_credits_and_looking_at_it_does_not(ow
     assert answer.status_code == 200
     assert (await row_of(owner, Run, run.uuid)).credits_granted == 5
     assert (await owner.browser.submit(f"/approvals/{approval.uuid}", token="x", decision="deny")).status_code == 403
+
+
+OWNERS = [
+    ("bot", "They are for the bot, beyond its budget of this period."),
+    ("project", "They are for the project, beyond its budget of this period."),
+]
+
+
+@pytest.mark.parametrize(("short_of", "gives"), OWNERS)
+async def test_what_a_bot_or_a_project_is_short_of_is_given(owner: Owner, short_of: str, gives: str) -> None:
+    need = json.dumps({"of": short_of, "needed": 5, "missing": 3, "until": None})
+    run = await owner.run(status="running", **STILL)
+    linked = await make(owner, a_park, run, arguments=need)
+    token = Keyring.from_settings(owner.settings).seal("", sealed_as(linked.uuid))
+    page = await owner.browser.page(f"/approvals/{linked.uuid}?token={token}")
+    assert gives in page
+    assert 'name="credits"' in page
+    assert gives in await owner.browser.page("/approvals")
+    await owner.browser.submit(f"/approvals/{linked.uuid}", token=token, decision="approve", credits="5")
+    over_api = await make(owner, a_park, run, arguments=need, step=4)
+    await api(owner, "POST", "approval/decide", approval_id=over_api.uuid, decision="approve")
+    await owner.database.write(lambda c: c.execute(update(columns(Project)).values(credit_budget=100)))
+    await owner.database.write(lambda c: c.execute(update(columns(Bot)).values(credit_budget=100)))
+    sums = (await api(owner, "GET", "../project/credits", bot_id=""))["credits"]
+    is_project = short_of == "project"
+    assert (sums["budget_granted"], sums["available"] - sums["credit_budget"]) == ((9, 9) if is_project else (0, 0))
+    assert ("9 given beyond it" in await owner.browser.page("/credits")) is is_project
+    row = await row_of(owner, Bot, owner.bot.uuid)
+    assert row.period_granted == (0 if is_project else 9)
+    assert ("of 109" in await owner.browser.page(f"/bots/{row.uuid}")) is not is_project
 
 
 async def test_the_api_lists_it_decides_it_and_a_configure_lets_it_go_on(owner: Owner) -> None:

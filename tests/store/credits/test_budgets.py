@@ -10,8 +10,12 @@ from sqlalchemy import create_engine, select, update
 
 from heartbeat.settings import Plan
 from heartbeat.store.credits.audit import audit
+from heartbeat.store.credits.ledger import ProjectLimits
+from heartbeat.store.credits.periods import billing_period
+from heartbeat.store.credits.usage import spending
 from heartbeat.store.database import Database
-from heartbeat.store.rows import columns, many
+from heartbeat.store.rows import columns, exactly_one, many
+from heartbeat.store.runs.approvals import decide
 from heartbeat.store.runs.opening import open_run
 from heartbeat.store.runs.steps import NewStep, begin_step, settle_step
 from heartbeat.store.tables.bots import Bot
@@ -146,6 +150,27 @@ def test_sixty_runs_at_once_against_a_budget_for_twenty(
         ("budget.threshold", level) for level in (50, 80)
     ]
     assert database.read_now(audit) == []
+
+
+@OWNERS
+def test_levels_and_what_is_left_count_what_was_given(
+    database: Database, siblings: list[Heartbeat], owner: type
+) -> None:
+    run = opened_run(database, by_hand(siblings[0]))
+    database.write_now(lambda c: settle_step(c, run.uuid, replace(CHEAP, input_tokens=1900), 1, NOW))
+    changed(database, owner, credit_budget=3)
+    park = database.write_now(lambda c: begin_step(c, run.uuid, 2, LIMITS, NOW)).park
+    assert park is not None
+    assert park.credits == 3
+    database.write_now(lambda c: decide(c, park.uuid, "approved", "a test", NOW, 17))
+    assert database.write_now(lambda c: begin_step(c, run.uuid, 2, LIMITS, NOW)).shortage is None
+    database.write_now(lambda c: settle_step(c, run.uuid, replace(CHEAP, number=2, input_tokens=1900), 1, NOW))
+    events = database.read_now(lambda c: many(c, Event, select(columns(Event))))
+    assert [event.kind for event in events] == ["approval.requested"], "4 of 20 are no level"
+    project = database.read_now(lambda c: exactly_one(c, Project, select(columns(Project))))
+    usage = database.read_now(lambda c: spending(c, project, billing_period(project, [], None, NOW)))
+    limits = ProjectLimits(budget=project.credit_budget)
+    assert usage.left(limits) == (None if owner is Bot else 16)
 
 
 @OWNERS

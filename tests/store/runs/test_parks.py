@@ -26,8 +26,11 @@ from heartbeat.store.runs.opening import open_run
 from heartbeat.store.runs.parks import BY_LIMIT, give, lock, payable_parks, unheard_parks
 from heartbeat.store.runs.runs import run_by_uuid
 from heartbeat.store.runs.steps import NewStep, Transcript, begin_step, settle_step
+from heartbeat.store.tables.bots import Bot
+from heartbeat.store.tables.credits import Usage
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.notifications import Event
+from heartbeat.store.tables.projects import Project
 from heartbeat.store.tables.runs import Approval, Run
 from tests.support.runs import LIMITS, by_hand, changed, opened, opened_run, scheduled
 from tests.support.seeds import NOW, a_bot, a_heartbeat, a_project, heartbeat_row
@@ -41,9 +44,11 @@ def planned(**fields: Any) -> RunLimits:
     return replace(LIMITS, plan=lambda _: Plan(**fields))
 
 
-def parked(database: Database, heartbeat: Heartbeat, limits: RunLimits = LIMITS, **limited: int) -> Run:
+def parked(
+    database: Database, heartbeat: Heartbeat, limits: RunLimits = LIMITS, owner: type = Heartbeat, **limited: int
+) -> Run:
     """A run of which one step was made, and whose second one waits for credits."""
-    changed(database, Heartbeat, **limited or {"credit_budget": None})
+    changed(database, owner, **limited or {"credit_budget": None})
     run = opened_run(database, by_hand(heartbeat), limits)
     database.write_now(lambda c: settle_step(c, run.uuid, STEP, 1, NOW))
     assert approval(begun(database, run, limits)).state == "pending"
@@ -110,9 +115,21 @@ def test_a_rehearsal_asks_nobody(database: Database, heartbeat: Heartbeat) -> No
     assert approvals(database) == []
 
 
-@pytest.mark.parametrize("limited", [{"max_credits_per_run": 2}, {"credit_budget": 2}])
-def test_what_is_given_lets_it_go_on(database: Database, heartbeat: Heartbeat, limited: dict[str, int]) -> None:
-    run = parked(database, heartbeat, **limited)
+SHORT = pytest.mark.parametrize(
+    ("owner", "limit"),
+    [
+        (Heartbeat, "max_credits_per_run"),
+        (Heartbeat, "credit_budget"),
+        (Bot, "credit_budget"),
+        (Project, "credit_budget"),
+    ],
+)
+BUDGET_OF = pytest.mark.parametrize("owner", [Bot, Project])
+
+
+@SHORT
+def test_what_is_given_lets_it_go_on(database: Database, heartbeat: Heartbeat, owner: type, limit: str) -> None:
+    run = parked(database, heartbeat, owner=owner, **{limit: 2})
     with pytest.raises(Invalid, match="must be at least 1: the next step may cost so much"):
         decided(database, credits_given=0)
     assert decided(database).credits == 1
@@ -128,17 +145,17 @@ def test_what_is_given_lets_it_go_on(database: Database, heartbeat: Heartbeat, l
     assert database.read_now(audit) == []
 
 
-@pytest.mark.parametrize("limited", [{"max_credits_per_run": 2}, {"credit_budget": 2}])
+@SHORT
 def test_the_most_that_can_be_given_is_given_once(
-    database: Database, heartbeat: Heartbeat, limited: dict[str, int]
+    database: Database, heartbeat: Heartbeat, owner: type, limit: str
 ) -> None:
-    run = parked(database, heartbeat, **limited)
+    run = parked(database, heartbeat, owner=owner, **{limit: 2})
     decided(database, credits_given=MAX_NUMBER)
     assert begun(database, run).shortage is None
     database.write_now(lambda c: settle_step(c, run.uuid, replace(STEP, number=2), 1, NOW))
-    again = database.read_now(lambda c: lock(c, run.id))
+    [row] = approvals(database)
     with pytest.raises(Invalid) as refused:
-        database.write_now(lambda c: give(c, again, approvals(database)[0], 1_000_000, NOW))
+        database.write_now(lambda c: give(c, lock(c, row), row, 1_000_000, NOW))
     assert refused.value.details[0].field == "credits"
     assert database.read_now(audit) == []
 
@@ -154,6 +171,47 @@ def test_what_is_given_to_a_heartbeat_is_for_this_period_alone(database: Databas
     assert opened(database, by_hand(heartbeat, "log_4"), now=NEXT_PERIOD).reason.startswith(
         "A step may cost up to 2 credits, and 0 of the budget of 2 "
     )
+
+
+@BUDGET_OF
+def test_what_is_given_to_a_bot_or_a_project_is_for_this_period_alone(
+    database: Database, heartbeat: Heartbeat, owner: type
+) -> None:
+    run = parked(database, heartbeat, owner=owner, credit_budget=2)
+    decided(database, credits_given=40)
+    close(database, run)
+    assert opened_run(database, by_hand(heartbeat, "log_2")).status == "running", "whoever else it pays for"
+    assert opened(database, by_hand(heartbeat, "log_3"), now=NEXT_PERIOD).reason == ""
+    name = "bot" if owner is Bot else "project"
+    assert opened(database, by_hand(heartbeat, "log_4"), now=NEXT_PERIOD).reason.startswith(
+        f"A step may cost up to 2 credits, and 0 of the {name}'s budget of 2 "
+    )
+    assert database.read_now(audit) == []
+
+
+@BUDGET_OF
+def test_what_is_given_too_late_leaves_the_new_period_alone(
+    database: Database, heartbeat: Heartbeat, owner: type
+) -> None:
+    changed(database, Heartbeat, approval_timeout_hours=720)
+    parked(database, heartbeat, owner=owner, credit_budget=2)
+    [row] = approvals(database)
+    database.write_now(lambda c: decide(c, row.uuid, "approved", "a test", NEXT_PERIOD, 40))
+    assert opened(database, by_hand(heartbeat, "log_2"), now=NEXT_PERIOD).reason == ""
+    assert "budget of 2 " in opened(database, by_hand(heartbeat, "log_3"), now=NEXT_PERIOD).reason
+
+
+@BUDGET_OF
+def test_more_is_given_on_top_of_what_was_given(database: Database, heartbeat: Heartbeat, owner: type) -> None:
+    run = parked(database, heartbeat, owner=owner, credit_budget=2)
+    for number in (2, 3):
+        decided(database, credits_given=1)
+        step = replace(STEP, number=number)
+        assert database.write_now(lambda c, n=number: begin_step(c, run.uuid, n, LIMITS, NOW)).shortage is None
+        database.write_now(lambda c, step=step: settle_step(c, run.uuid, step, 1, NOW))
+        waits = database.write_now(lambda c, n=number: begin_step(c, run.uuid, n + 1, LIMITS, NOW))
+        assert f"1 of the {'bot' if owner is Bot else 'project'}'s budget of {number + 1} are" in approval(waits).why
+    assert database.read_now(audit) == []
 
 
 def close(database: Database, run: Run) -> None:
@@ -287,9 +345,12 @@ def goes_on(database: Database, run: Run, number: int, chance: random.Random) ->
     return False
 
 
+@SHORT
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
-def test_one_yes_is_given_once_by_many_at_the_same_moment(database: Database, heartbeat: Heartbeat) -> None:
-    run = parked(database, heartbeat, max_credits_per_run=2)
+def test_one_yes_is_given_once_by_many_at_the_same_moment(
+    database: Database, heartbeat: Heartbeat, owner: type, limit: str
+) -> None:
+    run = parked(database, heartbeat, owner=owner, **{limit: 2})
     [row] = approvals(database)
     with ThreadPoolExecutor(4) as threads:
         works = [
@@ -297,8 +358,21 @@ def test_one_yes_is_given_once_by_many_at_the_same_moment(database: Database, he
             lambda c: begin_step(c, run.uuid, 2, LIMITS, NOW),
         ]
         list(threads.map(database.write_now, works * 4))
-    assert database.read_now(lambda c: run_by_uuid(c, run.uuid)).credits_granted == 1
+    assert given(database) == 1
+    assert [row.round for row in approvals(database)] == [1], "who waited for the yes sees what it gave"
+    assert begun(database, run).shortage is None
     assert database.read_now(audit) == []
+
+
+def given(database: Database) -> int:
+    """All that was given beyond caps and budgets."""
+    sums = [
+        columns(Run).c.credits_granted,
+        columns(Heartbeat).c.period_granted,
+        columns(Bot).c.period_granted,
+        columns(Usage).c.budget_granted,
+    ]
+    return sum(database.read_now(lambda c: c.execute(select(column)).scalar_one()) for column in sums)
 
 
 def test_a_closed_run_is_asked_about_no_more(database: Database, heartbeat: Heartbeat) -> None:
