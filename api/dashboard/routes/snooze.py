@@ -34,6 +34,7 @@ async def snooze(uuid: str, request: Request, visitor: VisitorDep) -> Response:
 @router.post("/heartbeats/{uuid}/skip")
 async def skip(uuid: str, request: Request, visitor: VisitorDep) -> Response:
     """Skip the run that the button names, or let it take place after all."""
+    await visitor.read(access_to_heartbeat, uuid)
     form = await read_form(request)
     done = "release" if form.get("release") else "hold"
     await hold_or_release(visitor, uuid, done, form.get(done))
