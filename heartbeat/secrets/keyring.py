@@ -9,15 +9,15 @@ import binascii
 import json
 import os
 from collections.abc import Mapping, Sequence
-from typing import Self
-
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from typing import TYPE_CHECKING, Self
 
 from heartbeat.domain.errors import ProductError
 from heartbeat.domain.secret_keys import SecretKey, read_keys
 from heartbeat.secrets.key_file import KEY_FILE, read_key_file
 from heartbeat.settings import Settings
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 VERSION = "v1"
 NONCE_BYTES = 12
@@ -46,7 +46,7 @@ class Keyring:
     """The installation's keys: the first seals, all open."""
 
     def __init__(self, keys: Sequence[SecretKey]) -> None:
-        self._keys = {key.id: AESGCM(key.key) for key in keys}
+        self._keys = {key.id: key.key for key in keys}
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Self:
@@ -71,11 +71,13 @@ class Keyring:
         """Seal `text` for `row` (`tool:tool_…:headers`), where alone it opens. Raises `NoKey`."""
         key_id = self.sealing_key_id
         nonce = os.urandom(NONCE_BYTES)
-        sealed = nonce + self._keys[key_id].encrypt(nonce, text.encode(), _bound(key_id, row))
+        sealed = nonce + _cipher(self._keys[key_id]).encrypt(nonce, text.encode(), _bound(key_id, row))
         return f"{VERSION}.{key_id}.{base64.urlsafe_b64encode(sealed).decode()}"
 
     def open(self, sealed: str, row: str) -> str:
         """Open what was sealed for `row`. Raises `CannotOpen`."""
+        from cryptography.exceptions import InvalidTag
+
         key_id, raw = _parts(sealed, row)
         key = self._keys.get(key_id)
         if key is None:
@@ -85,7 +87,7 @@ class Keyring:
                 "Add that key to HEARTBEAT_SECRET_KEYS, or give the secret again."
             )
         try:
-            return key.decrypt(raw[:NONCE_BYTES], raw[NONCE_BYTES:], _bound(key_id, row)).decode()
+            return _cipher(key).decrypt(raw[:NONCE_BYTES], raw[NONCE_BYTES:], _bound(key_id, row)).decode()
         except InvalidTag:
             raise CannotOpen(
                 f"{row} does not open with the key {key_id!r}: that id once was another key's, or what is stored was "
@@ -134,6 +136,13 @@ def headers_row(tool_uuid: str) -> str:
 def config_row(target_uuid: str) -> str:
     """What the secrets of a notification target are sealed with."""
     return f"target:{target_uuid}:config"
+
+
+def _cipher(key: bytes) -> "AESGCM":
+    # Loaded with the first secret, for it takes 7 MB: an idle process stays small.
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+    return AESGCM(key)
 
 
 def _bound(key_id: str, row: str) -> bytes:
