@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from heartbeat.domain.field_types import WHOLE, Words
 from heartbeat.domain.tool_limits import MAX_RESULT_BYTES, MAX_TIMEOUT_SECONDS, MIN_RESULT_BYTES
 from heartbeat.domain.tool_risks import RISKS, Risk
+from heartbeat.domain.web_addresses import web_address
 from heartbeat.egress.addresses import read_host
 
 MAX_TOOLS = 1_000
@@ -16,17 +17,9 @@ LEFT_BEHIND = {"text", "file", "webpage", "website", "note"}
 
 
 def _address(value: str) -> str:
-    try:
-        parts = urlsplit(value)
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
-    except ValueError:
-        usable = False
-    if not usable or any(character.isspace() for character in value):
-        raise ValueError("must be an http or https address, such as https://tools.example.com/mcp")
-    if parts.username is not None:
-        raise ValueError("must not hold a name or password; send them in headers, which are kept encrypted")
-    if parts.hostname and parts.hostname.isascii():
-        read_host(parts.hostname)
+    host = urlsplit(web_address(value, "https://tools.example.com/mcp")).hostname
+    if host and host.isascii():
+        read_host(host)
     return value
 
 

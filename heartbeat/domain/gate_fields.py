@@ -2,25 +2,11 @@
 
 import json
 from typing import Any
-from urllib.parse import urlsplit
 
 from heartbeat.domain.field_types import is_blank
 from heartbeat.domain.text import storable
 
 MAX_ARGUMENTS = 10_000
-
-
-def http_address(value: str) -> str:
-    try:
-        parts = urlsplit(value)
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
-    except ValueError:
-        usable = False
-    if not usable or any(character.isspace() for character in value):
-        raise ValueError("must be an http or https address, such as https://example.com/feed.json")
-    if parts.username is not None:
-        raise ValueError("must not hold a name or password; send them in headers, which are kept encrypted")
-    return value
 
 
 def plain_arguments(value: dict[str, Any]) -> dict[str, Any]:

@@ -11,10 +11,11 @@ from heartbeat.domain.changes import difference, normalised
 from heartbeat.domain.contracts import SkipReason
 from heartbeat.domain.field_types import Words
 from heartbeat.domain.first_message import gate_changed, gate_failed, gate_first, gate_unchanged, shortened
-from heartbeat.domain.gate_fields import as_object, http_address, plain_arguments, require_one_source
+from heartbeat.domain.gate_fields import as_object, plain_arguments, require_one_source
 from heartbeat.domain.headers import Headers
 from heartbeat.domain.redaction import shown_address
 from heartbeat.domain.selectors import require_selectable
+from heartbeat.domain.web_addresses import web_address
 
 # Of a value that was read; what is longer is kept, and compared line by line, as far as this.
 MAX_TEXT = 50_000
@@ -25,6 +26,10 @@ MAX_FAILURE = 1_000
 Outcome = Literal["first", "unchanged", "changed", "failed"]
 
 
+def _address(value: str) -> str:
+    return web_address(value, "https://example.com/feed.json")
+
+
 class Gate(BaseModel):
     """Where to look before a run: an address, or a tool that only reads. Without news the tick is skipped."""
 
@@ -33,7 +38,7 @@ class Gate(BaseModel):
         json_schema_extra={"examples": [{"url": "https://example.com/feed.json", "select": "/items"}]},
     )
 
-    url: Annotated[Words, Field(max_length=2_000), AfterValidator(http_address)] | None = Field(
+    url: Annotated[Words, Field(max_length=2_000), AfterValidator(_address)] | None = Field(
         None,
         description="An http or https address to read, instead of a tool.",
         examples=["https://example.com/feed.json"],

@@ -5,7 +5,8 @@ No message repeats a value, for it may be a key.
 
 import re
 from typing import Any
-from urllib.parse import urlsplit
+
+from heartbeat.domain.web_addresses import is_web_address
 
 # Blanks and line ends of every kind, and the byte order mark of a file from Windows.
 AROUND = " \t\r\n\v\f\u00a0\u200b\u2028\u2029\ufeff"
@@ -35,12 +36,7 @@ def require_header_text(text: str) -> None:
 def require_web_address(text: str) -> None:
     """Raise `ValueError` for what is no http or https address."""
     require_header_text(text)
-    try:
-        parts = urlsplit(text)
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
-    except ValueError:
-        usable = False
-    if not usable or " " in text:
+    if not is_web_address(text):
         raise ValueError("must be an http or https address, such as https://models.example.com/v1")
 
 

@@ -6,7 +6,6 @@ that were paid for all the same. `tools` are those that the model is offered.
 """
 
 import json
-from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,23 +15,10 @@ from heartbeat.agents.client import ProviderClients
 from heartbeat.agents.completion import Completion, CompletionRequest
 from heartbeat.agents.failures import ModelFailure
 from heartbeat.agents.tools.definitions import OfferedTool
-from tests.support.providers import CORPUS, MODELS, OF_LIBRARIES, settings_for
+from tests.support.providers import CORPUS, MODELS, OF_LIBRARIES
 from tests.support.raw_provider import RawProvider
 
 FILES = sorted(CORPUS.rglob("*.json"))
-
-
-@pytest.fixture(scope="module")
-def provider() -> Iterator[RawProvider]:
-    with RawProvider() as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-async def clients(provider: RawProvider) -> AsyncIterator[ProviderClients]:
-    provider_clients = ProviderClients(settings_for(provider))
-    yield provider_clients
-    await provider_clients.close()
 
 
 def name_of(path: Path) -> str:

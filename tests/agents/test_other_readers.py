@@ -1,7 +1,6 @@
 """What one provider's model said and called, read by another's: without its thoughts, and with ids of one form."""
 
 import json
-from collections.abc import AsyncIterator, Iterator
 from itertools import permutations
 from typing import Any
 
@@ -10,7 +9,7 @@ import pytest
 from heartbeat.agents.client import ProviderClients
 from heartbeat.agents.completion import CompletionRequest
 from heartbeat.agents.prompt import ModelTurn, ToolTurn
-from tests.support.providers import MODELS, corpus_response, settings_for
+from tests.support.providers import MODELS, corpus_response
 from tests.support.raw_provider import RawProvider
 
 # Real shapes: each with a thought that is signed, or stands in a field of its own.
@@ -20,19 +19,6 @@ WITH_THOUGHTS = {
     "google": "google/thought-and-signed-call",
 }
 RESULT = "It was reported."
-
-
-@pytest.fixture(scope="module")
-def provider() -> Iterator[RawProvider]:
-    with RawProvider() as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-async def clients(provider: RawProvider) -> AsyncIterator[ProviderClients]:
-    provider_clients = ProviderClients(settings_for(provider))
-    yield provider_clients
-    await provider_clients.close()
 
 
 def called(dialect: str, body: dict[str, Any]) -> tuple[str, Any, str, str]:

@@ -1,8 +1,10 @@
-"""The recorded histories, those of earlier versions in `before/`, and their replay."""
+"""The recorded histories, those of earlier versions in `before/`: how one is recorded, and their replay."""
 
+import sys
+from contextlib import suppress
 from pathlib import Path
 
-from temporalio.client import WorkflowHistory
+from temporalio.client import Client, WorkflowFailureError, WorkflowHistory
 from temporalio.worker import Replayer
 
 from heartbeat.temporal.converter import DATA_CONVERTER
@@ -13,6 +15,16 @@ HISTORIES = Path(__file__).parent.parent / "workflows" / "histories"
 
 
 RECORDED = {path: WorkflowHistory.from_json(path.stem, path.read_text()) for path in sorted(HISTORIES.rglob("*.json"))}
+
+
+async def record(client: Client, name: str, workflow_id: str) -> None:
+    """Write down the history of a workflow once it is closed."""
+    handle = client.get_workflow_handle(workflow_id)
+    with suppress(WorkflowFailureError):
+        await handle.result()
+    text = (await handle.fetch_history()).to_json()
+    here = f"{HISTORIES.parent.parent.parent}/"
+    (HISTORIES / f"{name}.json").write_text(text.replace(sys.prefix, ".venv").replace(here, ""))
 
 
 async def replay(history: WorkflowHistory) -> None:

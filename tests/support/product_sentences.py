@@ -54,6 +54,7 @@ SPEAKING = (
     "heartbeat/domain/patterns.py",
     "heartbeat/domain/pauses.py",
     "heartbeat/domain/tool_risks.py",
+    "heartbeat/domain/web_addresses.py",
     "heartbeat/egress/*.py",
     "heartbeat/gates/*.py",
     "heartbeat/notifications/*.py",

@@ -7,6 +7,7 @@ from sqlalchemy import Connection, bindparam, case, func, select, update
 
 from heartbeat.domain.budgets import BudgetOwner, BudgetUse
 from heartbeat.store.credits.ledger import (
+    RESERVE_ON_HEARTBEAT,
     START,
     THIS_PERIOD,
     Account,
@@ -148,7 +149,12 @@ def period_budget(owner: Heartbeat | Bot, start: datetime) -> int | None:
     """The budget of a heartbeat or a bot in the period that began at `start`, with what a person gave on top of it."""
     if owner.credit_budget is None:
         return None
-    return owner.credit_budget + (owner.period_granted if owner.period_start == start else 0)
+    return owner.credit_budget + given_in_period(owner, start)
+
+
+def given_in_period(owner: Heartbeat | Bot, start: datetime) -> int:
+    """What a person gave a heartbeat or a bot on top of its budget of the period that began at `start`."""
+    return owner.period_granted if owner.period_start == start else 0
 
 
 def given_to_project(connection: Connection, period: ProjectPeriod, now: datetime) -> int:
@@ -168,6 +174,14 @@ def give_bot(connection: Connection, bot: Bot, start: datetime, granted: int) ->
     """Let a bot, whose row is locked, use `granted` in all on top of its budget of the period that began at `start`."""
     changes = {"period_start": start, "period_granted": granted}
     connection.execute(update(BOT).where(BOT.c.id == bot.id).values(changes))
+
+
+def give_heartbeat(connection: Connection, heartbeat: Heartbeat, start: datetime, granted: int) -> None:
+    """Let a heartbeat, whose row is locked, use `granted` in all on top of its budget of the period from `start` on."""
+    # A run of the period before may be the first that needs credits of this one.
+    connection.execute(RESERVE_ON_HEARTBEAT, {"heartbeat": heartbeat.id, "start": start, "hold": 0})
+    same = (HEARTBEAT.c.id == heartbeat.id) & (HEARTBEAT.c.period_start == start)
+    connection.execute(update(HEARTBEAT).where(same).values(period_granted=granted))
 
 
 def uses(connection: Connection, account: Account, settlement: Settlement) -> list[BudgetUse]:

@@ -17,7 +17,16 @@ from heartbeat.domain.errors import Invalid
 from heartbeat.domain.field_types import MAX_NUMBER
 from heartbeat.domain.ids import new_id
 from heartbeat.settings import Plan
-from heartbeat.store.credits.budgets import Budgets, Shortage, give_bot, give_project, given_to_project, shortage_of
+from heartbeat.store.credits.budgets import (
+    Budgets,
+    Shortage,
+    give_bot,
+    give_heartbeat,
+    give_project,
+    given_in_period,
+    given_to_project,
+    shortage_of,
+)
 from heartbeat.store.credits.ledger import ProjectPeriod
 from heartbeat.store.notifications.events import APPROVAL, record_event
 from heartbeat.store.rows import all_joined, columns, exactly_one, first, joined
@@ -59,7 +68,7 @@ OF_STEP = (
 )
 IS_PARKED = (RUN.c.status == "running") & RUN.c.parked
 IS_PARK = (APPROVALS.c.run_id == RUN.c.id) & (APPROVALS.c.reason == BUDGET)
-PENDING = IS_PARK & (APPROVALS.c.state == "pending")
+IS_UNDECIDED = (APPROVALS.c.reason == BUDGET) & (APPROVALS.c.state == "pending")
 
 
 @dataclass(frozen=True)
@@ -125,8 +134,7 @@ def park(connection: Connection, paying: PayingRun, step: int, shortage: Shortag
 def resolve(connection: Connection, run: Run, now: datetime) -> None:
     """End the park of a run that goes on; what nobody decided was decided by a limit or a period."""
     decided = {"state": "approved", "decided_by": BY_LIMIT, "decided_at": now, "credits": None}
-    pending = (APPROVALS.c.run_id == run.id) & (APPROVALS.c.reason == BUDGET) & (APPROVALS.c.state == "pending")
-    connection.execute(update(APPROVALS).where(pending).values(decided))
+    connection.execute(update(APPROVALS).where(APPROVALS.c.run_id == run.id, IS_UNDECIDED).values(decided))
     connection.execute(update(RUN).where(RUN.c.id == run.id).values(parked=False))
 
 
@@ -173,9 +181,9 @@ def _given_before(connection: Connection, paying: PayingRun, owner: BudgetOwner,
     start = paying.project.period(now)[0]
     if owner == "project":
         return given_to_project(connection, _period(paying, start), now)
-    if owner == "bot":
-        return paying.bot.period_granted if paying.bot.period_start == start else 0
-    return paying.run.credits_granted if owner == "run" else paying.heartbeat.period_granted
+    if owner == "run":
+        return paying.run.credits_granted
+    return given_in_period(paying.bot if owner == "bot" else paying.heartbeat, start)
 
 
 def _write_given(connection: Connection, paying: PayingRun, owner: BudgetOwner, granted: int, now: datetime) -> None:
@@ -187,8 +195,7 @@ def _write_given(connection: Connection, paying: PayingRun, owner: BudgetOwner, 
     elif owner == "run":
         connection.execute(update(RUN).where(RUN.c.id == paying.run.id).values(credits_granted=granted))
     else:
-        same = (HEARTBEAT.c.id == paying.heartbeat.id) & (HEARTBEAT.c.period_start == start)
-        connection.execute(update(HEARTBEAT).where(same).values(period_granted=granted))
+        give_heartbeat(connection, paying.heartbeat, start, granted)
 
 
 def _period(paying: PayingRun, start: datetime) -> ProjectPeriod:
@@ -208,7 +215,7 @@ def payable_parks(
     connection: Connection, plans: Callable[[str], Plan], now: datetime, heartbeat_id: int | None = None
 ) -> list[tuple[str, int]]:
     """Workflow ids and steps of parked runs that credits are left for again, of one heartbeat or of all."""
-    parked = WITH_PAYERS.add_columns(APPROVALS).join(APPROVALS, PENDING).where(IS_PARKED)
+    parked = WITH_PAYERS.add_columns(APPROVALS).join(APPROVALS, IS_PARK & IS_UNDECIDED).where(IS_PARKED)
     if heartbeat_id is not None:
         parked = parked.where(HEARTBEAT.c.id == heartbeat_id)
     rows = all_joined(connection, (Run, Heartbeat, Bot, Project, Approval), parked.order_by(RUN.c.id), {})
