@@ -109,7 +109,7 @@ async def _leave_in_time(worker: Worker, *raised: Any) -> None:
 async def serve(settings: Settings) -> None:
     """Work until SIGINT or SIGTERM; what is under way gets two seconds to end."""
     client = await connect(settings, lazy=False)
-    database = Database(settings.store_url(), DATABASE_SECONDS)
+    database = Database(settings.store_url(), DATABASE_SECONDS, settings.database_pool_size)
     await Schedules(client, database, settings).ensure_upkeep()
     stop = asyncio.Event()
     for name in (signal.SIGINT, signal.SIGTERM):

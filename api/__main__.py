@@ -21,7 +21,7 @@ GRACE_SECONDS = 1
 
 async def serve(settings: Settings) -> None:
     """Serve until SIGINT or SIGTERM; requests under way get a second to end."""
-    database = Database(settings.store_url(), settings.database_timeout_seconds)
+    database = Database(settings.store_url(), settings.database_timeout_seconds, settings.database_pool_size)
     client = await connect(settings)
     clock = SharedClock(database, client)
     app = create_app(settings, database, client, clock=clock)

@@ -98,6 +98,7 @@ class Settings(BaseSettings):
     data_dir: Path = Path(".heartbeat")
     database_url: str | None = None
     database_timeout_seconds: float = Field(default=8, ge=0.1, le=600)
+    database_pool_size: int = Field(default=10, ge=1, le=1000)
     host: str = "127.0.0.1"
     port: int = Field(default=8400, ge=1, le=65535)
 

@@ -1,6 +1,7 @@
 """The arrows of the design (docs/architecture.md), held by walking the imports."""
 
 import ast
+import re
 import sys
 from collections import Counter
 from pathlib import Path
@@ -85,6 +86,12 @@ def test_wings_of_the_store_stand_on_those_below(path: Path) -> None:
         target = name.split(".")[2] if name.startswith("heartbeat.store.") else wing
         if wing in FLOOR and target in FLOOR and target != wing:
             assert FLOOR[target] < FLOOR[wing], f"{module(path)} stands below {name}"
+
+
+def test_store_tests_run_on_both_databases() -> None:
+    """What runs on PostgreSQL alone is about several writers at once, which SQLite has not, or about its server."""
+    for path in (ROOT / "tests" / "store").rglob("test_*.py"):
+        assert not re.search(r'ON_SQLITE|\["sqlite"\], indirect', path.read_text()), path.name
 
 
 PURE_MAY_IMPORT = {"cronsim", "cssselect", "jsonschema", "pydantic", "pydantic_core", "typing_extensions"}

@@ -16,7 +16,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from time import monotonic
+from random import uniform
+from time import monotonic, sleep
 from typing import Any, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
@@ -24,7 +25,14 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, NotSupportedEr
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from heartbeat.domain.errors import Unavailable
-from heartbeat.store.postgres_calls import NO_PRIVILEGE, OF_ANOTHER_VERSION, POOL, lost_state, time_limit
+from heartbeat.store.postgres_calls import (
+    NO_PRIVILEGE,
+    OF_ANOTHER_VERSION,
+    POOL_SIZE,
+    is_conflict,
+    lost_state,
+    time_limit,
+)
 from heartbeat.store.sqlite_reader import Query, SqliteReader
 
 log = logging.getLogger(__name__)
@@ -38,6 +46,8 @@ OUR_MISTAKES = (DataError, IntegrityError, NotSupportedError, ProgrammingError)
 OUTCOME_UNKNOWN = (
     "The database went away in the middle of a change: it was made whole, or not at all. Look before you repeat it."
 )
+# A transaction that was undone for another one's sake is made so many times in all.
+ATTEMPTS, PAUSE_SECONDS = 5, 0.1
 # What began in time gets this much longer to say how it ended.
 GRACE_SECONDS = 1.0
 
@@ -63,16 +73,17 @@ def wait_at_most(seconds: float) -> Iterator[None]:
 class Database:
     """Runs functions of a connection, each in one transaction of its own."""
 
-    def __init__(self, url: str, limit: float | None = None) -> None:
+    def __init__(self, url: str, limit: float | None = None, pool_size: int = POOL_SIZE) -> None:
         """`url` is `sqlite:///path` or `postgresql://…` (psycopg 3); nothing is opened yet.
 
         `limit` is how many seconds a read or write of PostgreSQL may take; without one, as long as its server answers.
+        `pool_size` is how many of them go on at once, each on a connection of its own.
         """
         self.url = driver_url(url)
         self.is_sqlite = self.url.startswith("sqlite")
         self._limit = limit
-        self._engine = make_engine(url, limit)
-        self._threads = ThreadPoolExecutor(1 if self.is_sqlite else POOL, "store-writer" if self.is_sqlite else "store")
+        self._engine = make_engine(url, limit, pool_size)
+        self._threads = ThreadPoolExecutor(*((1, "store-writer") if self.is_sqlite else (pool_size, "store")))
         self._reader = SqliteReader(self._engine) if self.is_sqlite else None
 
     async def read(self, query: Query[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -88,7 +99,10 @@ class Database:
         return await self._in_thread(self.read_now, query, *args, **kwargs)
 
     async def write(self, change: Query[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run `change(connection, …)` in one transaction, committed when it returns, rolled back when it raises."""
+        """Run `change(connection, …)` in one transaction, committed when it returns, rolled back when it raises.
+
+        It is run again if PostgreSQL undoes the transaction for the sake of another, as after a deadlock.
+        """
         return await self._in_thread(self.write_now, change, *args, **kwargs)
 
     def write_later(self, change: Query[P, object], *args: P.args, **kwargs: P.kwargs) -> None:
@@ -110,6 +124,18 @@ class Database:
 
     def write_now(self, change: Query[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """`write` for synchronous callers, in their own thread."""
+        for _ in range(ATTEMPTS - 1):
+            try:
+                return self._transaction(change, *args, **kwargs)
+            except DBAPIError as problem:
+                if not is_conflict(problem.orig):
+                    raise
+                log.info("a transaction is made again: %s", type(problem.orig).__name__)
+            # The other one has the locks first, so that the two do not meet again.
+            sleep(uniform(0, PAUSE_SECONDS))  # noqa: S311
+        return self._transaction(change, *args, **kwargs)
+
+    def _transaction(self, change: Query[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         with self._engine.connect() as connection:
             if self.is_sqlite:
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
@@ -190,15 +216,15 @@ async def _reached(answer: Awaitable[T]) -> T:
         raise Unavailable("database_unavailable", message) from problem
 
 
-def make_engine(url: str, limit: float | None = None) -> Engine:
-    """Make the engine of either kind of database; nothing is opened yet. `limit` as for `Database`."""
+def make_engine(url: str, limit: float | None = None, pool_size: int = POOL_SIZE) -> Engine:
+    """Make the engine of either kind of database; nothing is opened yet. `limit` and `pool_size` as for `Database`."""
     url = driver_url(url)
     if url.startswith("sqlite"):
         return _sqlite_engine(url)
     # The driver weighs nine megabytes.
     from heartbeat.store.postgres import postgres_engine
 
-    return postgres_engine(url, limit)
+    return postgres_engine(url, limit, pool_size)
 
 
 def driver_url(url: str) -> str:

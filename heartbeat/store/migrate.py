@@ -1,16 +1,22 @@
 """Bring a database to the newest schema, or say where it stands. Migrations live beside this file."""
 
 from pathlib import Path
+from time import sleep
 from typing import Any
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, create_engine, make_url
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import OperationalError
 
 from heartbeat.store.database import driver_url
 from heartbeat.store.postgres import postgres_engine
+
+# A migration that waits for a table's lock holds up whoever comes after it, so it gives way and comes again.
+LOCK_MS, ATTEMPTS, PAUSE_SECONDS = 3_000, 20, 2.0
+LOCK_NOT_AVAILABLE = "55P03"
 
 
 def upgrade(url: str, revision: str = "head") -> None:
@@ -20,7 +26,15 @@ def upgrade(url: str, revision: str = "head") -> None:
     if url.startswith("sqlite") and path:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
     config.attributes["url"] = driver_url(url)
-    command.upgrade(config, revision)
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            command.upgrade(config, revision)
+        except OperationalError as problem:
+            if getattr(problem.orig, "sqlstate", None) != LOCK_NOT_AVAILABLE or attempt == ATTEMPTS:
+                raise
+            sleep(PAUSE_SECONDS)
+        else:
+            return
 
 
 def current(url: str) -> str | None:
@@ -34,8 +48,19 @@ def current(url: str) -> str | None:
 
 
 def migration_engine(url: str) -> Engine:
-    """Make the engine for migrations. SQLite has its foreign keys off there: tables are copied and replaced."""
-    return create_engine(url) if url.startswith("sqlite") else postgres_engine(url, None)
+    """Make the engine for migrations. SQLite has its foreign keys off there: tables are copied and replaced.
+
+    On PostgreSQL no transaction of it waits longer than `LOCK_MS` for a lock.
+    """
+    if url.startswith("sqlite"):
+        return create_engine(url)
+    engine = postgres_engine(url, None)
+    event.listen(engine, "begin", _limit_locks)
+    return engine
+
+
+def _limit_locks(connection: Connection) -> None:
+    connection.exec_driver_sql(f"SELECT set_config('lock_timeout', '{LOCK_MS}', true)")
 
 
 def newest() -> str:

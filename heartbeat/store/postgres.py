@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import InvalidatePoolError
 
-from heartbeat.store.postgres_calls import POOL, deadline, lost_state, time_limit
+from heartbeat.store.postgres_calls import POOL_SIZE, deadline, lost_state, time_limit
 
 # Whether a pooled connection is alive shows within this time, so that there is time left for the next one.
 PING_SECONDS = 2.0
@@ -52,11 +52,11 @@ class TimedConnection(psycopg.Connection[Any]):
             raise psycopg.OperationalError("the server did not answer in time") from None
 
 
-def postgres_engine(url: str, statement_seconds: float | None) -> Engine:
+def postgres_engine(url: str, statement_seconds: float | None, pool_size: int = POOL_SIZE) -> Engine:
     """Make the engine; a statement that takes longer than `statement_seconds` is ended by the server."""
     engine = create_engine(
         url,
-        pool_size=POOL,
+        pool_size=pool_size,
         max_overflow=0,
         pool_timeout=POOL_SECONDS,
         pool_use_lifo=True,

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 
@@ -36,8 +37,22 @@ def hurried(url: str) -> Iterator[Database]:
         yield database
 
 
+A_PROJECT = """
+    INSERT INTO project (uuid, name, plan, period_anchor_day, created_at)
+    VALUES (%(uuid)s, '', 'pro', 1, now()) RETURNING id
+"""
+
+
 def pid(connection: Connection) -> int:
     return connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
+
+
+def a_project(connection: Connection, uuid: str) -> int:
+    return connection.exec_driver_sql(A_PROJECT, {"uuid": uuid}).scalar_one()
+
+
+def names(connection: Connection) -> list[str]:
+    return list(connection.exec_driver_sql("SELECT name FROM project ORDER BY id").scalars())
 
 
 def shown(connection: Connection, name: str) -> str:
@@ -87,11 +102,7 @@ async def test_a_task_waits_for_all_its_reads_together(url: str) -> None:
 async def test_the_server_ends_what_takes_too_long(hurried: Database, url: str) -> None:
     """A transaction that waits for another's lock does not outlive its caller."""
     lock = "SELECT id FROM project FOR UPDATE"
-    hurried.write_now(
-        lambda c: c.exec_driver_sql(
-            "INSERT INTO project (uuid, name, plan, period_anchor_day, created_at) VALUES ('p', 'p', 'pro', 1, now())"
-        )
-    )
+    hurried.write_now(a_project, "p")
     with closing(Database(url)) as other, other._engine.connect() as holder:
         holder.exec_driver_sql(lock).all()
         with pytest.raises(Unavailable):
@@ -130,7 +141,7 @@ def failure(connection: Connection, code: str, message: str) -> None:
         ("25006", "cannot execute UPDATE in a read-only transaction", True),
         ("0A000", "cached plan must not change result type", True),
         ("42501", "permission denied for table run", False),
-        ("40P01", "deadlock detected", False),
+        ("40P01", "deadlock detected, again and again", False),
         ("53300", "too many connections", False),
     ],
 )
@@ -145,3 +156,49 @@ async def test_the_database_s_trouble(limited: Database, code: str, message: str
 async def test_a_mistake_of_ours_is_no_trouble_of_the_database(limited: Database, code: str) -> None:
     with pytest.raises(DBAPIError):
         await limited.write(failure, code, "no")
+
+
+async def test_of_two_in_each_other_s_way_both_are_made_once(limited: Database) -> None:
+    """Each changes a row and then that of the other, and none of them goes on before both have theirs."""
+    ids = [limited.write_now(a_project, name) for name in ("one", "other")]
+    both, attempts = threading.Barrier(2), []
+
+    def change(connection: Connection, first: int, second: int) -> None:
+        attempts.append(first)
+        rename(connection, first)
+        if len(attempts) <= 2:
+            both.wait(20)
+        rename(connection, second)
+
+    def rename(connection: Connection, project_id: int) -> None:
+        connection.exec_driver_sql("UPDATE project SET name = name || '.' WHERE id = %(id)s", {"id": project_id})
+
+    await asyncio.gather(limited.write(change, *ids), limited.write(change, *reversed(ids)))
+    assert len(attempts) > 2
+    assert limited.read_now(names) == ["..", ".."]
+
+
+@pytest.mark.parametrize("code", ["40P01", "40001"])
+def test_what_was_undone_for_another_s_sake_is_made_again(limited: Database, code: str) -> None:
+    left = [2]
+
+    def change(connection: Connection) -> int:
+        project_id = a_project(connection, "p")
+        if left[0]:
+            left[0] -= 1
+            failure(connection, code, "undone")
+        return project_id
+
+    assert limited.write_now(change)
+    assert limited.read_now(names) == [""]
+
+
+async def test_no_more_go_on_at_once_than_the_pool_has_connections(url: str) -> None:
+    with closing(Database(url, 20, pool_size=3)) as database:
+        pids = await asyncio.gather(*(database.read(slow_pid) for _ in range(12)))
+    assert len(set(pids)) == 3
+
+
+def slow_pid(connection: Connection) -> int:
+    connection.exec_driver_sql("SELECT pg_sleep(0.05)")
+    return pid(connection)

@@ -1,7 +1,8 @@
-"""Alembic's entry point: one connection, one transaction, a lock so that two processes do not migrate at once."""
+"""Alembic's entry point: each migration in a transaction of its own, and a lock so that two processes do not migrate
+at once. SQLite makes all of them in one."""
 
 from alembic import context
-from sqlalchemy import text
+from sqlalchemy import Connection, Engine
 from sqlmodel import SQLModel
 
 from heartbeat.store.migrate import has_a_class, migration_engine
@@ -11,26 +12,46 @@ LOCK = 7_318_008  # any constant: the advisory lock's name on PostgreSQL
 
 def run() -> None:
     engine = migration_engine(context.config.attributes["url"])
-    with engine.connect() as connection:
-        if connection.dialect.name == "postgresql":
-            # Until the end of the transaction: behind a pooler no session outlives it.
-            connection.execute(text(f"SELECT pg_advisory_xact_lock({LOCK})"))
+    try:
+        if engine.dialect.name == "postgresql":
+            _on_postgres(engine)
         else:
-            connection.exec_driver_sql("PRAGMA journal_mode=wal")
-            connection.exec_driver_sql("PRAGMA busy_timeout=30000")
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-        context.configure(
-            connection=connection,
-            target_metadata=SQLModel.metadata,
-            render_as_batch=connection.dialect.name == "sqlite",
-            compare_type=True,
-            include_name=has_a_class,
-            user_module_prefix="types.",
-        )
-        with context.begin_transaction():
-            context.run_migrations()
+            _on_sqlite(engine)
+    finally:
+        engine.dispose()
+
+
+def _on_postgres(engine: Engine) -> None:
+    # A session's lock would not outlive its transaction behind a pooler, and a migration's transaction is short.
+    with engine.connect() as guard, engine.connect() as connection:
+        guard.exec_driver_sql("SELECT set_config('idle_in_transaction_session_timeout', '0', true)")
+        # Who waits here waits for migrations, which may take longer than a lock may be waited for.
+        guard.exec_driver_sql("SELECT set_config('lock_timeout', '0', true)")
+        guard.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK})")
+        _migrate(connection)
+
+
+def _on_sqlite(engine: Engine) -> None:
+    with engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA journal_mode=wal")
+        connection.exec_driver_sql("PRAGMA busy_timeout=30000")
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        _migrate(connection)
         connection.commit()
-    engine.dispose()
+
+
+def _migrate(connection: Connection) -> None:
+    context.configure(
+        connection=connection,
+        target_metadata=SQLModel.metadata,
+        render_as_batch=connection.dialect.name == "sqlite",
+        compare_type=True,
+        include_name=has_a_class,
+        user_module_prefix="types.",
+        transaction_per_migration=connection.dialect.name == "postgresql",
+    )
+    with context.begin_transaction():
+        context.run_migrations()
 
 
 run()

@@ -3,7 +3,6 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import pytest
 from sqlalchemy import Connection, select
 
 from heartbeat.store.credits.audit import audit
@@ -67,7 +66,6 @@ def test_the_period_under_way_goes_on_and_every_balance_stays_right(database: Da
     assert database.write_now(story) == []
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_a_pause_for_a_spent_budget_lasts_as_long_as_the_period(database: Database) -> None:
     def story(connection: Connection) -> list[int]:
         project = a_project(connection)
@@ -84,7 +82,6 @@ def test_a_pause_for_a_spent_budget_lasts_as_long_as_the_period(database: Databa
     assert database.write_now(story) == [0, 0, 1]
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_a_period_that_has_just_begun_elsewhere_is_the_one_under_way(database: Database) -> None:
     def story(connection: Connection) -> datetime:
         project = a_project(connection)

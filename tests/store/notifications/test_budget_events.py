@@ -242,7 +242,6 @@ async def test_the_words_of_it(world: StoreWorld, receiver: Receiver) -> None:
     assert {(data["bot"], data["heartbeat"]) for data in said[::2]} == {("Support desk", "Disks")}
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 async def test_money_stands_beside_credits(world: StoreWorld, receiver: Receiver) -> None:
     world.target(receiver.url)
     world.settings.currency_per_credit = "0.25 EUR"
@@ -254,7 +253,6 @@ async def test_money_stands_beside_credits(world: StoreWorld, receiver: Receiver
     assert data["details"]["price"] == "0.5 EUR"
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 async def test_money_stands_beside_the_credits_that_a_run_waits_for(world: StoreWorld, receiver: Receiver) -> None:
     world.target(receiver.url)
     world.settings.currency_per_credit = "0.25 EUR"
