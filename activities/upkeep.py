@@ -18,12 +18,12 @@ from heartbeat.store.heartbeats.probes import due_probes
 from heartbeat.store.heartbeats.project_holds import runs_to_cancel
 from heartbeat.store.heartbeats.reconnects import lift_reconnect_pauses
 from heartbeat.store.heartbeats.sync import (
-    bot_name,
     lift_budget_pauses,
     long_running,
     longest_uncompared,
     mark_compared,
     unsynced,
+    with_owner,
 )
 from heartbeat.store.notifications.outbox import overdue_notifications
 from heartbeat.store.runs.approvals import unheard
@@ -159,9 +159,9 @@ class UpkeepActivities:
         lost = await self._database.read(silence, heartbeat_uuid, until)
         if lost is None or await self._schedules.is_busy(heartbeat_uuid):
             return 0
-        name = await self._database.read(bot_name, lost.heartbeat)
         if lost.catch_up:
-            if await start_tick(self._client, self._settings, lost.heartbeat, name, lost.catch_up):
+            row = await self._database.read(with_owner, lost.heartbeat)
+            if await start_tick(self._client, self._settings, row, lost.catch_up):
                 return 0
             # Started by an earlier Upkeep or by a write, so the schedule does not know that it is queued.
             if await is_open(self._client, tick_id(lost.heartbeat, lost.catch_up)):
@@ -184,8 +184,8 @@ class UpkeepActivities:
         started = 0
         for heartbeat in await self._database.read(due_probes, self._now(), BATCH_SIZE):
             activity.heartbeat()
-            name = await self._database.read(bot_name, heartbeat)
-            started += await start_probe(self._client, self._settings, heartbeat, name)
+            row = await self._database.read(with_owner, heartbeat)
+            started += await start_probe(self._client, self._settings, row)
         return started
 
     @activity.defn

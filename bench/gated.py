@@ -21,6 +21,7 @@ from bench.throughput import CONCURRENCY, ROUNDS, RUNS, TIMEOUT, Work, complete_
 from heartbeat.domain.gates import Gate
 from heartbeat.domain.ids import new_id
 from heartbeat.store.heartbeats.configure import ConfigureRequest, configure
+from heartbeat.store.heartbeats.sync import ScheduledRow
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.temporal.runs import start_gated_run
 
@@ -91,7 +92,9 @@ async def skipped_tick(stack: RunningStack, client: Client, heartbeats: list[Hea
 
 
 async def _start(stack: RunningStack, client: Client, heartbeat: Heartbeat) -> Any:
-    return await start_gated_run(client, stack.settings, heartbeat, stack.tenant.bot.name, new_id("log"))
+    return await start_gated_run(
+        client, stack.settings, ScheduledRow(heartbeat, stack.tenant.bot.name, "self_hosted"), new_id("log")
+    )
 
 
 async def _processor_seconds(worker: Process, work: Work) -> float:

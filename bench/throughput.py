@@ -15,6 +15,7 @@ from bench.bare import QUEUE, Bare
 from bench.goals import Result, median_ratio, rounded
 from bench.running_stack import RunningStack
 from heartbeat.domain.ids import new_id
+from heartbeat.store.heartbeats.sync import ScheduledRow
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.temporal.runs import start_manual_run
 
@@ -82,4 +83,6 @@ async def history(stack: RunningStack, client: Client) -> tuple[int, int]:
 
 
 async def _start_run(stack: RunningStack, client: Client, heartbeat: Heartbeat) -> WorkflowHandle[Any, Any]:
-    return await start_manual_run(client, stack.settings, heartbeat, stack.tenant.bot.name, new_id("log"))
+    return await start_manual_run(
+        client, stack.settings, ScheduledRow(heartbeat, stack.tenant.bot.name, "self_hosted"), new_id("log")
+    )

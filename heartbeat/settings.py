@@ -34,6 +34,7 @@ class Plan(BaseModel):
     credits_per_month: int | None = Field(default=None, ge=0)
     max_credits_per_run: int | None = Field(default=None, ge=0)
     usual_credits_per_run: int = Field(default=2, ge=0)
+    fairness_weight: float = Field(default=1, ge=0.001, le=1_000)
 
     def cap(self, max_credits_per_run: int | None) -> int | None:
         """Return the most credits of one run: the heartbeat's own number, else the plan's."""
@@ -62,8 +63,20 @@ DEFAULT_PLANS = {
     "free": Plan(heartbeats=False),
     "hobby": Plan(heartbeats=False),
     "starter": Plan(heartbeats_per_bot=3, tasks_per_bot=10, min_interval_minutes=60, requests_per_minute=60),
-    "pro": Plan(heartbeats_per_bot=10, tasks_per_bot=50, min_interval_minutes=60, requests_per_minute=200),
-    "prime": Plan(heartbeats_per_bot=20, tasks_per_bot=100, min_interval_minutes=60, requests_per_minute=200),
+    "pro": Plan(
+        heartbeats_per_bot=10,
+        tasks_per_bot=50,
+        min_interval_minutes=60,
+        requests_per_minute=200,
+        fairness_weight=2,
+    ),
+    "prime": Plan(
+        heartbeats_per_bot=20,
+        tasks_per_bot=100,
+        min_interval_minutes=60,
+        requests_per_minute=200,
+        fairness_weight=4,
+    ),
 }
 
 

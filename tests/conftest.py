@@ -39,6 +39,8 @@ __all__ = [
 
 # Temporal closes each connection after five minutes, and cancels what is asked at that moment.
 ONE_CONNECTION = 'frontend.keepAliveMaxConnectionAge="24h"'
+# As the product starts its own server.
+FAIRNESS = "matching.enableFairness=true"
 UNSAFE_BUT_FAST = ("fsync", "synchronous_commit", "full_page_writes")
 
 
@@ -108,7 +110,8 @@ async def temporal() -> AsyncIterator[Client]:
     beside = Path(sys.executable).with_name("temporal")
     binary = str(beside) if beside.exists() else shutil.which("temporal")
     started = WorkflowEnvironment.start_local(
-        dev_server_existing_path=binary, dev_server_extra_args=["--dynamic-config-value", ONE_CONNECTION]
+        dev_server_existing_path=binary,
+        dev_server_extra_args=["--dynamic-config-value", ONE_CONNECTION, "--dynamic-config-value", FAIRNESS],
     )
     async with await started as environment:
         address = environment.client.service_client.config.target_host

@@ -57,8 +57,7 @@ async def replay(body: Replay, caller: CallerDep) -> ApiResponse:
     log_id = caller.claim.new_id("log") if caller.claim else new_id("log")
     deadline = monotonic() + stack.settings.trigger_wait if body.wait else 0
     replayed = await caller.write(body, promise_replay, log_id, body.run_id, body.changes, caller.now())
-    heartbeat, bot = replayed.heartbeat, replayed.bot
-    handle = await start_manual_run(stack.temporal, stack.settings, heartbeat, bot.name, log_id, dry_run=True)
+    handle = await start_manual_run(stack.temporal, stack.settings, replayed.scheduled_row, log_id, dry_run=True)
     return await answer_of_run(caller, body, handle, log_id, deadline)
 
 

@@ -21,6 +21,7 @@ from heartbeat.domain.ids import new_id
 from heartbeat.settings import Settings
 from heartbeat.store.heartbeats.plan_limits import require_heartbeats
 from heartbeat.store.heartbeats.project_holds import require_no_hold
+from heartbeat.store.heartbeats.sync import ScheduledRow
 from heartbeat.store.projects.access import Access, as_public_id
 from heartbeat.store.runs.runs import runs_in_progress, runs_of
 from heartbeat.store.runs.variants import promise_rehearsal
@@ -47,7 +48,8 @@ async def trigger(body: Trigger, caller: CallerDep) -> ApiResponse:
     deadline = monotonic() + stack.settings.trigger_wait if body.wait else 0
     if body.dry_run and body.changes:
         await caller.write(body, promise_rehearsal, log_id, body.changes, caller.now())
-    run = stack.temporal, stack.settings, heartbeat, access.bot.name, log_id
+    row = ScheduledRow(heartbeat, access.bot.name, access.project.plan)
+    run = stack.temporal, stack.settings, row, log_id
     asks_gate = body.gate and not body.dry_run
     handle = await (start_gated_run(*run) if asks_gate else start_manual_run(*run, body.dry_run))
     return await answer_of_run(caller, body, handle, log_id, deadline)

@@ -19,11 +19,11 @@ from heartbeat.settings import Settings
 from heartbeat.store.clock import database_time
 from heartbeat.store.database import Database
 from heartbeat.store.heartbeats.project_holds import require_no_hold
+from heartbeat.store.heartbeats.sync import ScheduledRow
 from heartbeat.store.heartbeats.tick_accounting import cadence_of
 from heartbeat.store.overview.projects import heartbeat_and_bot
 from heartbeat.store.runs.rehearsals import Rehearsal, rehearsal
 from heartbeat.store.runs.runs import run_by_uuid
-from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.runs import Run
 from heartbeat.temporal.client import connect, pollers
@@ -115,18 +115,19 @@ def rehearse_heartbeat(settings: Settings, heartbeat_uuid: str, project_uuid: st
 
 async def _rehearse(settings: Settings, heartbeat_uuid: str, project_uuid: str | None) -> RehearsalReport:
     with closing(Database(settings.store_url())) as database:
-        heartbeat, bot = await database.read(_heartbeat_and_bot, heartbeat_uuid, project_uuid)
+        row = await database.read(_rehearsed, heartbeat_uuid, project_uuid)
         client = await connect(settings)
         if not await pollers(client, settings.task_queue):
             raise Unavailable("no_worker", NO_WORKER)
-        handle = await start_manual_run(client, settings, heartbeat, bot.name, new_id("log"), dry_run=True)
-        return await database.read(_report, heartbeat, await run_uuid_of(handle))
+        handle = await start_manual_run(client, settings, row, new_id("log"), dry_run=True)
+        return await database.read(_report, row.heartbeat, await run_uuid_of(handle))
 
 
-def _heartbeat_and_bot(connection: Connection, heartbeat_uuid: str, project_uuid: str | None) -> tuple[Heartbeat, Bot]:
+def _rehearsed(connection: Connection, heartbeat_uuid: str, project_uuid: str | None) -> ScheduledRow:
     project = named_or_only_project(connection, project_uuid)
     require_no_hold(connection, project, database_time(connection))
-    return heartbeat_and_bot(connection, project, heartbeat_uuid)
+    heartbeat, bot = heartbeat_and_bot(connection, project, heartbeat_uuid)
+    return ScheduledRow(heartbeat, bot.name, project.plan)
 
 
 def _report(connection: Connection, heartbeat: Heartbeat, run_uuid: str) -> RehearsalReport:

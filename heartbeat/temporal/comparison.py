@@ -56,7 +56,13 @@ def _plain(schedule: Schedule, action: ScheduleActionStartWorkflow) -> tuple[Any
     """What can be compared as it is."""
     limits = action.execution_timeout, action.run_timeout, action.task_timeout, action.retry_policy
     state = schedule.state.note, schedule.state.limited_actions
-    return schedule.spec, schedule.policy, state, action.workflow, action.id, action.task_queue, limits
+    return schedule.spec, schedule.policy, state, action.workflow, action.id, action.task_queue, limits, _turn(action)
+
+
+def _turn(action: ScheduleActionStartWorkflow) -> tuple[str | None, float | None]:
+    """Whose turn its runs take; a weight comes back as the nearest of four bytes."""
+    weight = action.priority.fairness_weight
+    return action.priority.fairness_key, None if weight is None else round(weight, 3)
 
 
 async def _request(client: Client, description: ScheduleDescription) -> RunRequest | None:

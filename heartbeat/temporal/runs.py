@@ -15,9 +15,11 @@ from heartbeat.domain.errors import Conflict, Unavailable
 from heartbeat.domain.failure_policy import Ending
 from heartbeat.settings import Settings
 from heartbeat.store.heartbeats.probes import probe_id
+from heartbeat.store.heartbeats.sync import ScheduledRow
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.runs import Run
 from heartbeat.temporal.client import RPC_TIMEOUT, NoAnswer, answer_to
+from heartbeat.temporal.fairness import priority
 from heartbeat.temporal.summaries import run_summary
 
 RunHandle = WorkflowHandle[object, RunResult]
@@ -29,35 +31,33 @@ CANCEL_TIMEOUT = timedelta(seconds=15)
 
 
 async def start_manual_run(
-    client: Client, settings: Settings, heartbeat: Heartbeat, bot_name: str, run_uuid: str, dry_run: bool = False
+    client: Client, settings: Settings, row: ScheduledRow, run_uuid: str, dry_run: bool = False
 ) -> RunHandle:
     """Start a run now under the log id `run_uuid`; asking again for the same one gives the same workflow.
 
     With `dry_run` it is a rehearsal, which looks at the gate; other runs by hand pass it by. Raises `Unavailable`.
     """
+    heartbeat = row.heartbeat
     gated = dry_run and heartbeat.gate is not None
     request = RunRequest(heartbeat.uuid, heartbeat.version, "manual", run_uuid, dry_run=dry_run, gated=gated)
-    return await _start_by_hand(client, settings, heartbeat, bot_name, request)
+    return await _start_by_hand(client, settings, row, request)
 
 
-async def start_gated_run(
-    client: Client, settings: Settings, heartbeat: Heartbeat, bot_name: str, run_uuid: str
-) -> RunHandle:
+async def start_gated_run(client: Client, settings: Settings, row: ScheduledRow, run_uuid: str) -> RunHandle:
     """`start_manual_run` for one that asks the gate as a tick does, if there is one."""
+    heartbeat = row.heartbeat
     gated = heartbeat.gate is not None
     request = RunRequest(heartbeat.uuid, heartbeat.version, "manual", run_uuid, gated=gated)
-    return await _start_by_hand(client, settings, heartbeat, bot_name, request)
+    return await _start_by_hand(client, settings, row, request)
 
 
-async def _start_by_hand(
-    client: Client, settings: Settings, heartbeat: Heartbeat, bot_name: str, request: RunRequest
-) -> RunHandle:
+async def _start_by_hand(client: Client, settings: Settings, row: ScheduledRow, request: RunRequest) -> RunHandle:
     """A Temporal that is slow is waited for as long as a trigger waits for its result.
 
     The schedule's own trigger is not used: of several in one second it loses some.
     """
     assert request.run_uuid is not None
-    workflow_id = manual_workflow_id(heartbeat, request.run_uuid)
+    workflow_id = manual_workflow_id(row.heartbeat, request.run_uuid)
     start = client.start_workflow(
         AGENT_RUN,
         request,
@@ -65,7 +65,8 @@ async def _start_by_hand(
         task_queue=settings.task_queue,
         result_type=RunResult,
         id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
-        static_summary=run_summary(bot_name, heartbeat.prompt),
+        static_summary=run_summary(row.bot_name, row.heartbeat.prompt),
+        priority=priority(row, settings),
         rpc_timeout=max(RPC_TIMEOUT, timedelta(seconds=settings.trigger_wait)),
     )
     try:
@@ -168,8 +169,7 @@ async def is_open(client: Client, workflow_id: str) -> bool:
 async def start_tick(
     client: Client,
     settings: Settings,
-    heartbeat: Heartbeat,
-    bot_name: str,
+    row: ScheduledRow,
     tick: datetime,
     delay: timedelta | None = None,
 ) -> bool:
@@ -177,31 +177,35 @@ async def start_tick(
 
     The id is the one the schedule would give it, so that both together still start one. Raises `RPCError`, `NoAnswer`.
     """
+    heartbeat = row.heartbeat
     start = client.start_workflow(
         AGENT_RUN,
         RunRequest(heartbeat.uuid, heartbeat.version, tick=tick.isoformat(), gated=heartbeat.gate is not None),
         id=tick_id(heartbeat, tick),
         task_queue=settings.task_queue,
         id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
-        static_summary=run_summary(bot_name, heartbeat.prompt),
+        static_summary=run_summary(row.bot_name, heartbeat.prompt),
+        priority=priority(row, settings),
         start_delay=delay,
         rpc_timeout=RPC_TIMEOUT,
     )
     return await _is_new(client, start)
 
 
-async def start_probe(client: Client, settings: Settings, heartbeat: Heartbeat, bot_name: str) -> bool:
+async def start_probe(client: Client, settings: Settings, row: ScheduledRow) -> bool:
     """Try a paused heartbeat once; false when this probe was started before. Raises `RPCError` and `NoAnswer`.
 
     One that failed in Temporal without coming to its log (terminated by hand, say) may be started anew.
     """
+    heartbeat = row.heartbeat
     start = client.start_workflow(
         AGENT_RUN,
         RunRequest(heartbeat.uuid, heartbeat.version, "probe", gated=heartbeat.gate is not None),
         id=probe_id(heartbeat),
         task_queue=settings.task_queue,
         id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
-        static_summary=run_summary(bot_name, heartbeat.prompt),
+        static_summary=run_summary(row.bot_name, heartbeat.prompt),
+        priority=priority(row, settings),
         rpc_timeout=RPC_TIMEOUT,
     )
     return await _is_new(client, start)

@@ -36,6 +36,7 @@ from heartbeat.store.heartbeats.tick_accounting import cadence_of
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.temporal.client import RPC_TIMEOUT, answer_to
 from heartbeat.temporal.comparison import version_of
+from heartbeat.temporal.fairness import priority
 from heartbeat.temporal.runs import start_tick
 from heartbeat.temporal.summaries import run_summary
 
@@ -118,9 +119,7 @@ class Schedules:
         """Start a tick that is due within moments with a delay: schedules have been seen to lose those."""
         row, now = scheduled.heartbeat, self._now()
         if row.enabled and row.next_tick_at and now < row.next_tick_at <= now + SOON:
-            await start_tick(
-                self._client, self._settings, row, scheduled.bot_name, row.next_tick_at, row.next_tick_at - now
-            )
+            await start_tick(self._client, self._settings, scheduled, row.next_tick_at, row.next_tick_at - now)
 
     async def describe(self, heartbeat_uuid: str) -> ScheduleDescription:
         """What Temporal has; raises `RPCError` and `NoAnswer`."""
@@ -215,6 +214,7 @@ def build(scheduled: ScheduledRow, settings: Settings, now: datetime) -> Schedul
             id=row.uuid,
             task_queue=settings.task_queue,
             static_summary=run_summary(scheduled.bot_name, row.prompt),
+            priority=priority(scheduled, settings),
             # Not the schedule's own memo: that one stays as it was created (server 1.32 refuses to update it, and the
             # SDK's update cannot carry one), so after an edit it would lie. This one is part of what is put.
             memo=memo(row),

@@ -22,6 +22,8 @@ def command(settings: Settings) -> list[str]:
     words += ["--sqlite-pragma", "journal_mode=wal", "--sqlite-pragma", "synchronous=1"]
     # The default looks for work every 50 ms, which shows in how soon a triggered run answers.
     words += ["--dynamic-config-value", "history.transferProcessorMaxPollRPS=1000"]
+    # Among what is queued, each project has its turn.
+    words += ["--dynamic-config-value", "matching.enableFairness=true"]
     if (os.cpu_count() or 1) > 2:
         # Schedules that are due together start 30 a second by default; two cores do no more than that anyway.
         words += ["--dynamic-config-value", "worker.schedulerNamespaceStartWorkflowRPS=200"]

@@ -18,6 +18,7 @@ from heartbeat.domain.ids import new_id
 from heartbeat.settings import Settings
 from heartbeat.store.credits.audit import audit
 from heartbeat.store.database import Database
+from heartbeat.store.heartbeats.sync import ScheduledRow
 from heartbeat.store.rows import columns, many
 from heartbeat.store.runs.runs import run_by_uuid
 from heartbeat.store.runs.steps import steps
@@ -61,7 +62,9 @@ class Site:
             return bot, a_heartbeat(connection, bot)
 
         bot, heartbeat = await self.database.write(work)
-        return await start_manual_run(self.client, self.settings, heartbeat, bot.name, self.log)
+        return await start_manual_run(
+            self.client, self.settings, ScheduledRow(heartbeat, bot.name, "self_hosted"), self.log
+        )
 
     async def transcript(self) -> list[Step]:
         run = await self.run()

@@ -14,6 +14,7 @@ from heartbeat.domain.contracts import RunResult
 from heartbeat.domain.ids import new_id
 from heartbeat.settings import Settings
 from heartbeat.store.database import Database
+from heartbeat.store.heartbeats.sync import ScheduledRow
 from heartbeat.store.runs.runs import run_by_uuid
 from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.heartbeats import Heartbeat
@@ -63,7 +64,7 @@ class World:
 
     async def start(self, run: str | None = None) -> WorkflowHandle[object, RunResult]:
         """Trigger the heartbeat by hand, as the API does."""
-        return await start_manual_run(self.client, self.settings, self.heartbeat, self.bot.name, run or new_id("log"))
+        return await start_manual_run(self.client, self.settings, self.scheduled_row, run or new_id("log"))
 
     async def run_once(self) -> Run:
         """Trigger, wait for the end, and read the log."""
@@ -80,6 +81,10 @@ class World:
     async def asked(self, model: ModelServer) -> int:
         """How many requests the provider has had."""
         return len(model.requests)
+
+    @property
+    def scheduled_row(self) -> ScheduledRow:
+        return ScheduledRow(self.heartbeat, self.bot.name, self.project.plan)
 
     @property
     def schedules(self) -> Schedules:

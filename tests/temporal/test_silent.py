@@ -8,6 +8,7 @@ from temporalio.client import Client
 
 from heartbeat.settings import Settings
 from heartbeat.store.database import Database
+from heartbeat.store.heartbeats.sync import ScheduledRow
 from heartbeat.store.runs.runs import run_by_uuid
 from heartbeat.temporal import runs
 from heartbeat.temporal.client import NoAnswer, connect, healthy, pollers
@@ -40,7 +41,7 @@ async def test_nothing_waits_for_ever(silent: Settings, database: Database) -> N
     heartbeat, run = await database.write(seed)
     client: Client = await connect(silent)
     schedules = Schedules(client, database, silent)
-    of_heartbeat = client, silent, heartbeat, "bot"
+    of_heartbeat = client, silent, ScheduledRow(heartbeat, "bot", "self_hosted")
     async with asyncio.timeout(PATIENCE):
         results = await asyncio.gather(
             healthy(client),

@@ -18,6 +18,7 @@ from heartbeat.domain.gates import Gate
 from heartbeat.domain.ids import new_id
 from heartbeat.store.heartbeats.gate_columns import gate_columns
 from heartbeat.store.heartbeats.probes import probe_id
+from heartbeat.store.heartbeats.sync import ScheduledRow
 from heartbeat.store.heartbeats.tasks import NewTask, create
 from heartbeat.store.notifications.events import record_missed_ticks
 from heartbeat.store.rows import columns
@@ -132,7 +133,9 @@ async def test_tools(working: World, model: ModelServer, desk: ToolServer) -> No
     castle, note = book("a castle"), ("desk__read_note", {"what": "A note"})
     model.script(asks(castle, note), says("That is that."))
     client, settings, name = working.client, working.settings, working.bot.name
-    handle = await start_manual_run(client, settings, working.heartbeat, name, "log_rehearsed", dry_run=True)
+    handle = await start_manual_run(
+        client, settings, ScheduledRow(working.heartbeat, name, "self_hosted"), "log_rehearsed", dry_run=True
+    )
     await record(working.client, "rehearsal", handle.id)
     model.script(asks(castle, note), says("That is that."))
     handle = await working.start("log_asks")
@@ -167,7 +170,8 @@ async def test_gates(working: World, model: ModelServer, receiver: Receiver) -> 
         gate = gate_columns(Gate.model_validate({"url": source.url(), "on_error": "skip"}), None)
         await working.database.write(lambda c: c.execute(update(columns(Heartbeat)).values(**gate)))
         gated = await working.row()
-        start = partial(start_gated_run, working.client, working.settings, gated, working.bot.name)
+        row = replace(working.scheduled_row, heartbeat=gated)
+        start = partial(start_gated_run, working.client, working.settings, row)
         await record(working.client, "gate_failed", (await start("log_failed")).id)
         source.answers = {"*": page()}
         await record(working.client, "gate_with_news", (await start("log_news")).id)

@@ -228,6 +228,6 @@ async def test_a_run_at_its_limit_is_an_error_that_names_it(
 
 async def test_a_deleted_heartbeat_runs_no_more(working: World, model: ModelServer) -> None:
     await working.database.write(lambda c: c.exec_driver_sql("UPDATE heartbeat SET deleted_at = created_at"))
-    handle = await start_manual_run(working.client, working.settings, working.heartbeat, "Bot", "log_none")
+    handle = await start_manual_run(working.client, working.settings, working.scheduled_row, "log_none")
     assert (await handle.result()).reason == "the heartbeat was deleted"
     assert model.requests == []

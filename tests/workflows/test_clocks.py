@@ -26,7 +26,7 @@ async def test_no_tick_to_come_is_accounted_for(world: World, model: ModelServer
     async with worker.running_worker(
         world.client, world.database, world.settings, SANDBOX, own_clock=lambda: utc_now() + ahead
     ):
-        assert await start_tick(world.client, world.settings, world.heartbeat, world.bot.name, tick)
+        assert await start_tick(world.client, world.settings, world.scheduled_row, tick)
         await world.client.get_workflow_handle(tick_id(world.heartbeat, tick)).result()
     runs = await world.database.read(lambda connection: many(connection, Run, select(RUN).order_by(RUN.c.id)))
     assert [run.status for run in runs if run.status != "skipped"] == ["success"]

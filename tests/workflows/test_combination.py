@@ -138,7 +138,7 @@ async def test_a_no_counts_even_if_nobody_would_be_asked_any_more(
 async def test_a_rehearsal_asks_nobody_and_lets_nothing_out(risky: World, model: ModelServer, desk: ToolServer) -> None:
     model.script(asks(book("a castle"), fetch(desk), NOTE), says("That is that."))
     run = new_id("log")
-    handle = await start_manual_run(risky.client, risky.settings, risky.heartbeat, risky.bot.name, run, dry_run=True)
+    handle = await start_manual_run(risky.client, risky.settings, risky.scheduled_row, run, dry_run=True)
     assert (await handle.result()).status == "success"
     steps = [step for step in await transcript(risky, await risky.run(run)) if step.kind == "tool"]
     assert [step.failure_code for step in steps] == ["would_ask", "would_ask", None]

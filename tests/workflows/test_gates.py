@@ -18,6 +18,7 @@ from heartbeat.domain.secret_keys import new_key
 from heartbeat.secrets.gates import sealed_headers
 from heartbeat.store.heartbeats.gate_columns import gate_columns
 from heartbeat.store.heartbeats.gates import readings_of
+from heartbeat.store.heartbeats.sync import ScheduledRow
 from heartbeat.store.rows import columns
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.runs import Run
@@ -49,7 +50,7 @@ async def set_gate(world: World, sealed: SealedHeaders | None = None, **fields: 
 
 
 async def gated_run(world: World) -> Run:
-    handle = await start_gated_run(world.client, world.settings, world.heartbeat, world.bot.name, new_id("log"))
+    handle = await start_gated_run(world.client, world.settings, world.scheduled_row, new_id("log"))
     uuid = (await handle.result()).run_uuid
     assert uuid is not None
     return await world.run(uuid)
@@ -101,7 +102,7 @@ async def test_ticks_of_the_schedule_ask_the_gate(working: World, model: ModelSe
 @ON_SQLITE
 async def test_a_rehearsal_looks_and_a_run_by_hand_does_not(working: World, model: ModelServer, source: Peer) -> None:
     world = await set_gate(working, url=source.url("/feed"), on_first="skip")
-    handle = await start_manual_run(world.client, world.settings, world.heartbeat, "Bot", "log_tried", dry_run=True)
+    handle = await start_manual_run(world.client, world.settings, world.scheduled_row, "log_tried", dry_run=True)
     await handle.result()
     tried, by_hand = await world.run("log_tried"), await world.run_once()
     assert (tried.status, tried.gate and tried.gate["outcome"], by_hand.gate) == ("success", "first", None)
@@ -156,7 +157,9 @@ async def test_a_look_that_is_lost_with_its_worker_is_made_again(
 
     source.answers = {"*": hangs}
     async with worker.running_worker(world.client, world.database, world.settings, SANDBOX):
-        start = start_gated_run(world.client, world.settings, gated.heartbeat, "Bot", "log_1")
+        start = start_gated_run(
+            world.client, world.settings, ScheduledRow(gated.heartbeat, "Bot", "self_hosted"), "log_1"
+        )
         handle = await start
         await looked.wait()
     source.answers = {"*": page}

@@ -101,7 +101,7 @@ async def test_a_rehearsal_remembers_nothing(working: World, model: ModelServer)
         asks(("remember", {"text": "New."}), ("forget", {"id": memory.uuid}), ("recall", {"query": "keep"})),
         says("Done."),
     )
-    world = (working.client, working.settings, working.heartbeat, working.bot.name)
+    world = (working.client, working.settings, working.scheduled_row)
     result = await (await start_manual_run(*world, "log_rehearsed", dry_run=True)).result()
     assert result.status == "success"
     new, forgotten, recalled = await calls(working, "log_rehearsed")

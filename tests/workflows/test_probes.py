@@ -42,7 +42,7 @@ async def paused(world: World, model: ModelServer, *why: Reply, **fields: object
     model.script(*(why or (DOWN,)))
     await world.database.write(lambda c: c.execute(update(HEARTBEAT).values(max_consecutive_errors=1, **fields)))
     await world.schedules.sync(world.heartbeat.uuid)
-    assert await start_tick(world.client, world.settings, world.heartbeat, world.bot.name, NEW_YEAR)
+    assert await start_tick(world.client, world.settings, world.scheduled_row, NEW_YEAR)
     return await until(world.row, lambda row: row.pause_reason == "errors" and row.synced_version == row.version)
 
 

@@ -33,7 +33,7 @@ NEW_YEAR = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 async def start(world: World, log: str) -> Any:
-    return await start_manual_run(world.client, world.settings, world.heartbeat, world.bot.name, log, dry_run=True)
+    return await start_manual_run(world.client, world.settings, world.scheduled_row, log, dry_run=True)
 
 
 async def rehearse(world: World) -> Run:
@@ -132,7 +132,7 @@ async def test_a_tick_runs_beside_a_rehearsal(agent: World, model: ModelServer) 
     model.script(Reply(wait_for=hanging, body=says("Rehearsed.").body), says("All quiet."))
     handle = await start(agent, "log_rehearsed")
     await until(lambda: agent.asked(model), bool)
-    assert await start_tick(agent.client, agent.settings, agent.heartbeat, agent.bot.name, NEW_YEAR)
+    assert await start_tick(agent.client, agent.settings, agent.scheduled_row, NEW_YEAR)
     row = await until(agent.row, lambda row: row.success_count == 1)
     assert row.skipped_count == 0
     assert (await agent.run("log_rehearsed")).status == "running"
@@ -145,7 +145,7 @@ async def test_a_rehearsal_runs_beside_a_tick(agent: World, model: ModelServer) 
     await change(agent, Heartbeat, cron_pattern="0 0 1 1 *")
     hanging = threading.Event()
     model.script(Reply(wait_for=hanging, body=says("All quiet.").body), says("Rehearsed."))
-    assert await start_tick(agent.client, agent.settings, agent.heartbeat, agent.bot.name, NEW_YEAR)
+    assert await start_tick(agent.client, agent.settings, agent.scheduled_row, NEW_YEAR)
     await until(lambda: agent.asked(model), bool)
     assert (await rehearse(agent)).response == "Rehearsed."
     hanging.set()
@@ -202,7 +202,7 @@ async def test_who_would_hear_of_it_at_a_tick(
     model.script(asks(("report", report)), says("That is that."))
     await change(agent, Heartbeat, cron_pattern="0 0 1 1 *")
     before = (await agent.row()).total_error_count + (await agent.row()).success_count
-    assert await start_tick(agent.client, agent.settings, agent.heartbeat, agent.bot.name, NEW_YEAR)
+    assert await start_tick(agent.client, agent.settings, agent.scheduled_row, NEW_YEAR)
     await until(agent.row, lambda row: row.total_error_count + row.success_count > before)
     table = columns(Event)
     kinds = await agent.database.read(lambda c: list(c.execute(select(table.c.kind).order_by(table.c.id)).scalars()))

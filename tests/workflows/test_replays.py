@@ -13,7 +13,7 @@ from heartbeat.store.credits.audit import audit
 from heartbeat.store.heartbeats.configure import ConfigureRequest, configure
 from heartbeat.store.heartbeats.drafts import unsaved_bot, write_draft
 from heartbeat.store.heartbeats.heartbeats import count_heartbeats
-from heartbeat.store.heartbeats.sync import everything, unsynced
+from heartbeat.store.heartbeats.sync import ScheduledRow, everything, unsynced
 from heartbeat.store.rows import columns
 from heartbeat.store.runs.rehearsals import rehearsals_of
 from heartbeat.store.runs.variants import promise_rehearsal, promise_replay
@@ -33,7 +33,9 @@ COUNTED = ("success_count", "total_error_count", "skipped_count", "last_status",
 
 
 async def rehearse(world: World, heartbeat: Heartbeat, log_id: str) -> Run:
-    handle = await start_manual_run(world.client, world.settings, heartbeat, world.bot.name, log_id, dry_run=True)
+    handle = await start_manual_run(
+        world.client, world.settings, ScheduledRow(heartbeat, world.bot.name, "self_hosted"), log_id, dry_run=True
+    )
     await handle.result()
     return await world.run(log_id)
 

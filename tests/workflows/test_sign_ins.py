@@ -81,7 +81,7 @@ async def test_a_heartbeat_waits_for_a_person_and_goes_on(
     message = (await until(lambda: receiver.received))[0].json
     assert (message["type"], message["data"]["details"]["code"]) == ("tool.needs_reconnect", "invalid_grant")
 
-    assert await start_tick(working.client, working.settings, working.heartbeat, working.bot.name, NEW_YEAR)
+    assert await start_tick(working.client, working.settings, working.scheduled_row, NEW_YEAR)
     paused = await until(working.row, lambda row: row.pause_reason is not None and row.synced_version == row.version)
     assert (paused.pause_reason, await stands_still(working)) == ("needs_reconnect", True)
     assert [run.skip_reason for run in await runs(working) if run.status == "skipped"] == ["needs_reconnect"]

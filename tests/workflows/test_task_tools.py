@@ -159,7 +159,11 @@ async def test_a_rehearsal_makes_none(working: World, model: ModelServer) -> Non
     from heartbeat.temporal.runs import start_manual_run
 
     rehearsal = await start_manual_run(
-        working.client, working.settings, working.heartbeat, working.bot.name, "log_dry", dry_run=True
+        working.client,
+        working.settings,
+        working.scheduled_row,
+        "log_dry",
+        dry_run=True,
     )
     model.script(asks(call()), says("Arranged."))
     await rehearsal.result()

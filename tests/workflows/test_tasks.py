@@ -11,6 +11,7 @@ from heartbeat.domain.failure_policy import Ending
 from heartbeat.store.credits.audit import audit
 from heartbeat.store.credits.stats import stats
 from heartbeat.store.heartbeats import heartbeats, missed_ticks, tasks
+from heartbeat.store.heartbeats.sync import ScheduledRow
 from heartbeat.store.pages import Page
 from heartbeat.store.rows import columns
 from heartbeat.store.runs.closing import close_run
@@ -144,7 +145,9 @@ async def test_cancelled_before_its_time_it_does_not_run(working: World, model: 
     await task.database.write(lambda c: tasks.cancel(c, access_to(c, task.bot, task.heartbeat), datetime.now(UTC)))
     assert await task.schedules.sync(task.heartbeat.uuid)
     assert not await has_schedule(task)
-    assert not await start_tick(task.client, task.settings, task.heartbeat, "bot", due), "its start was delayed"
+    assert not await start_tick(task.client, task.settings, ScheduledRow(task.heartbeat, "bot", "self_hosted"), due), (
+        "its start was delayed"
+    )
     handle = task.client.get_workflow_handle(f"{task.heartbeat.uuid}-{due:%Y-%m-%dT%H:%M:%SZ}")
     result = await handle.result()
     assert (result["status"], result["why"]) == ("skipped", "the heartbeat was deleted")

@@ -13,6 +13,7 @@ from api.dashboard.sent_again import promise_once
 from heartbeat.store.heartbeats import heartbeats as store
 from heartbeat.store.heartbeats.plan_limits import require_heartbeats
 from heartbeat.store.heartbeats.project_holds import require_no_hold
+from heartbeat.store.heartbeats.sync import ScheduledRow
 from heartbeat.store.overview.projects import access_to_heartbeat
 from heartbeat.store.projects.access import Access
 from heartbeat.store.tables.heartbeats import Heartbeat
@@ -28,7 +29,8 @@ async def run_now(uuid: str, request: Request, visitor: VisitorDep) -> Response:
     """Start a run and do not wait for it."""
     stack, form = visitor.stack, await read_form(request)
     access, log_id = await visitor.write(_promised, uuid, form, visitor.now())
-    await start_manual_run(stack.temporal, stack.settings, access.heartbeat, access.bot.name, log_id)
+    row = ScheduledRow(access.heartbeat, access.bot.name, access.project.plan)
+    await start_manual_run(stack.temporal, stack.settings, row, log_id)
     return _to_heartbeat(uuid, "run")
 
 

@@ -21,6 +21,7 @@ from heartbeat.domain.ids import new_id
 from heartbeat.store.heartbeats.configure import ConfigureRequest
 from heartbeat.store.heartbeats.drafts import unsaved_bot, write_draft
 from heartbeat.store.heartbeats.plan_limits import require_heartbeats
+from heartbeat.store.heartbeats.sync import ScheduledRow
 from heartbeat.store.overview.projects import access_to_bot, access_to_heartbeat
 from heartbeat.store.projects.access import Access
 from heartbeat.store.runs.comparisons import ComparedRun, compared_run, compared_runs, newest_replayable
@@ -40,9 +41,9 @@ async def rehearse(request: Request, visitor: VisitorDep) -> Response:
     try:
         asked = forms.request_of(form, (await visitor.access()).project.uuid).sealed(stack.settings)
         access = await visitor.write(_promise, asked, log_id, visitor.now())
-        row, name = access.heartbeat_row, access.bot.name
-        assert row is not None
-        await start_manual_run(stack.temporal, stack.settings, row, name, log_id, dry_run=True)
+        assert access.heartbeat_row is not None
+        row = ScheduledRow(access.heartbeat_row, access.bot.name, access.project.plan)
+        await start_manual_run(stack.temporal, stack.settings, row, log_id, dry_run=True)
     except ProductError as problem:
         return await _refused(visitor, form, problem)
     return RedirectResponse(f"/rehearsals/{log_id}", 303)

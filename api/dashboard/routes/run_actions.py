@@ -22,6 +22,7 @@ from api.schemas.variants import VariedFields
 from heartbeat.domain.errors import Conflict, NotFound
 from heartbeat.store.heartbeats.plan_limits import require_heartbeats
 from heartbeat.store.heartbeats.project_holds import require_no_hold
+from heartbeat.store.heartbeats.sync import ScheduledRow
 from heartbeat.store.overview.projects import access_to_heartbeat, heartbeat_of_run
 from heartbeat.store.projects.access import Access
 from heartbeat.store.runs.comparisons import ComparedRun, compared_runs
@@ -111,8 +112,7 @@ async def start_replay(visitor: Visitor, run_uuid: str, changes: Mapping[str, An
     """Start the replay of a run that `form` asks for and return its log id; raises as `promise_replay` does."""
     stack = visitor.stack
     replayed, log_id = await visitor.write(_promised_replay, run_uuid, changes, form, visitor.now())
-    heartbeat, bot = replayed.heartbeat, replayed.bot
-    await start_manual_run(stack.temporal, stack.settings, heartbeat, bot.name, log_id, dry_run=True)
+    await start_manual_run(stack.temporal, stack.settings, replayed.scheduled_row, log_id, dry_run=True)
     return log_id
 
 
@@ -131,7 +131,8 @@ async def _start(visitor: Visitor, run_uuid: str, form: Form, dry_run: bool) -> 
     stack = visitor.stack
     access, log_id = await visitor.write(_promised, run_uuid, form, dry_run, visitor.now())
     heartbeat = access.heartbeat
-    await start_manual_run(stack.temporal, stack.settings, heartbeat, access.bot.name, log_id, dry_run)
+    row = ScheduledRow(heartbeat, access.bot.name, access.project.plan)
+    await start_manual_run(stack.temporal, stack.settings, row, log_id, dry_run)
     if dry_run:
         return RedirectResponse(f"/rehearsals/{log_id}", 303)
     if await _is_opened(visitor, log_id):

@@ -19,10 +19,11 @@ HEARTBEAT, BOT, PROJECT, RUN = columns(Heartbeat), columns(Bot), columns(Project
 
 @dataclass(frozen=True)
 class ScheduledRow:
-    """A heartbeat with the name of its bot, as a schedule shows them."""
+    """A heartbeat as its schedule and its runs are started: with the name of its bot and its project's plan."""
 
     heartbeat: Heartbeat
     bot_name: str
+    plan: str
 
 
 def scheduled_row(connection: Connection, uuid: str) -> ScheduledRow | None:
@@ -30,13 +31,13 @@ def scheduled_row(connection: Connection, uuid: str) -> ScheduledRow | None:
     heartbeat = first(connection, Heartbeat, select(HEARTBEAT).where(HEARTBEAT.c.uuid == uuid))
     if heartbeat is None:
         return None
-    return ScheduledRow(heartbeat, bot_name(connection, heartbeat))
+    return with_owner(connection, heartbeat)
 
 
-def bot_name(connection: Connection, heartbeat: Heartbeat) -> str:
-    """The name of a heartbeat's bot."""
-    name: str = connection.execute(select(BOT.c.name).where(BOT.c.id == heartbeat.bot_id)).scalar_one()
-    return name
+def with_owner(connection: Connection, heartbeat: Heartbeat) -> ScheduledRow:
+    """A heartbeat with what is shown of its bot and its project."""
+    owner = select(BOT.c.name, PROJECT.c.plan).join(PROJECT, PROJECT.c.id == BOT.c.project_id)
+    return ScheduledRow(heartbeat, *connection.execute(owner.where(BOT.c.id == heartbeat.bot_id)).one())
 
 
 def mark_synced(connection: Connection, uuid: str, version: int) -> bool:
@@ -53,7 +54,12 @@ def unsynced(connection: Connection, limit: int) -> list[str]:
     return list(connection.execute(statement).scalars())
 
 
-LIVING = select(HEARTBEAT, BOT.c.name).join(BOT, BOT.c.id == HEARTBEAT.c.bot_id).where(HEARTBEAT.c.deleted_at.is_(None))
+LIVING = (
+    select(HEARTBEAT, BOT.c.name, PROJECT.c.plan)
+    .join(BOT, BOT.c.id == HEARTBEAT.c.bot_id)
+    .join(PROJECT, PROJECT.c.id == HEARTBEAT.c.project_id)
+    .where(HEARTBEAT.c.deleted_at.is_(None))
+)
 
 
 def longest_uncompared(connection: Connection, limit: int) -> list[ScheduledRow]:

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, bindparam, delete, select
 from heartbeat.domain.errors import Conflict, NotFound
 from heartbeat.store.heartbeats.plan_limits import require_heartbeats
 from heartbeat.store.heartbeats.project_holds import require_no_hold
+from heartbeat.store.heartbeats.sync import ScheduledRow
 from heartbeat.store.projects.access import Access, as_public_id
 from heartbeat.store.rows import columns, first, insert_once, joined
 from heartbeat.store.tables.bots import Bot
@@ -35,11 +36,16 @@ REPLAYED = (
 
 @dataclass(frozen=True)
 class ReplayedRun:
-    """A run that can be replayed, the heartbeat that it is of, and its bot."""
+    """A run that can be replayed, the heartbeat that it is of, its bot, and the plan of their project."""
 
     run: Run
     heartbeat: Heartbeat
     bot: Bot
+    plan: str
+
+    @property
+    def scheduled_row(self) -> ScheduledRow:
+        return ScheduledRow(self.heartbeat, self.bot.name, self.plan)
 
 
 def promise_rehearsal(
@@ -69,8 +75,7 @@ def replayable(connection: Connection, access: Access, run_uuid: str) -> Replaye
     row = joined(connection, (Run, Heartbeat, Bot), REPLAYED, key)
     if row is None or (named_bot is not None and named_bot.id != row[2].id):
         raise NotFound("run", run_uuid[:64])
-    replayed = ReplayedRun(*row)
-    run, heartbeat, bot = replayed.run, replayed.heartbeat, replayed.bot
+    run, heartbeat, bot = row
     require_heartbeats(access.project, access.plan, bot)
     if run.status == "running":
         raise Conflict("run_in_progress", f"The run {run.uuid} has not ended yet; replay it when it has.")
@@ -78,7 +83,7 @@ def replayable(connection: Connection, access: Access, run_uuid: str) -> Replaye
         raise Conflict("nothing_to_replay", f"The run {run.uuid} was skipped, so no model was asked; replay another.")
     if is_gone(heartbeat, dry_run=True):
         raise Conflict("heartbeat_deleted", f"The heartbeat of the run {run.uuid} was deleted; replay another run.")
-    return replayed
+    return ReplayedRun(run, heartbeat, bot, access.project.plan)
 
 
 def is_gone(heartbeat: Heartbeat, dry_run: bool) -> bool:

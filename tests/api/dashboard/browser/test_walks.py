@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 import httpx
 from playwright.async_api import expect
 
+from heartbeat.store.heartbeats.sync import ScheduledRow
 from heartbeat.temporal.runs import start_tick
 from tests.support.dashboard import Owner
 from tests.support.mailbox import Mailbox, served
@@ -48,7 +49,9 @@ async def test_a_model_breaks_and_is_mended(owner: Owner, person: Person, workin
     heartbeat = await owner.add(prompt="Mend me.", max_consecutive_errors=1, cron_pattern=YEARLY, synced_version=1)
     await person.page.reload()
     await person.follow("Mend me.")
-    assert await start_tick(owner.temporal, owner.settings, heartbeat, owner.bot.name, NEW_YEAR)
+    assert await start_tick(
+        owner.temporal, owner.settings, ScheduledRow(heartbeat, owner.bot.name, "self_hosted"), NEW_YEAR
+    )
     await person.see(".head .chip.paused")
     await expect(person.page.locator(".head .note")).to_contain_text("key")
     await person.check()
