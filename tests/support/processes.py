@@ -21,7 +21,8 @@ COMMAND = "heartbeat.cli.main"
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(
     [
-        *("worker", COMMAND, "heartbeat.cli.doctor", "heartbeat.cli.reconcile", "heartbeat.cli.rehearse"),
+        *("worker", "pydantic_ai.models.openai", "pydantic_ai.providers.openai", "api.__main__"),
+        *(COMMAND, "heartbeat.cli.doctor", "heartbeat.cli.reconcile", "heartbeat.cli.rehearse"),
         "heartbeat.agents.tools.mcp.authorization.sign_in",
     ]
 )
