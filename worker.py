@@ -27,6 +27,7 @@ from heartbeat.domain.clock import Clock, utc_now
 from heartbeat.gates.looking import GateReader
 from heartbeat.settings import Settings
 from heartbeat.store.database import Database
+from heartbeat.store.statistics import statistics_gathered
 from heartbeat.temporal.client import connect
 from heartbeat.temporal.clock import SharedClock, measuring
 from heartbeat.temporal.process import leave
@@ -93,6 +94,7 @@ async def running_worker(
     )
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(measuring(clock))
+        await stack.enter_async_context(statistics_gathered(database))
         await worker.__aenter__()
         stack.push_async_exit(partial(_leave_in_time, worker))
         yield

@@ -18,6 +18,8 @@ from heartbeat.store.heartbeats.probes import due_probes
 from heartbeat.store.heartbeats.project_holds import runs_to_cancel
 from heartbeat.store.heartbeats.reconnects import lift_reconnect_pauses
 from heartbeat.store.heartbeats.sync import (
+    compare_next,
+    count_living,
     lift_budget_pauses,
     long_running,
     longest_uncompared,
@@ -50,7 +52,11 @@ BATCH_SIZE = 200
 REFRESHES_AT_ONCE = 20
 REFRESH_SECONDS = 120.0
 AUDITED_RUNS = 2_000
+# Each is a request to Temporal. Those that started nothing where they should come first.
+COMPARED_A_MINUTE = 20
+# An orphan starts phantoms at worst, so it can wait.
 ORPHANS_EVERY_MINUTES = 5
+LISTED_A_MINUTE = 100
 log = logging.getLogger(__name__)
 
 
@@ -73,6 +79,7 @@ class UpkeepActivities:
         self._now = now
         self._tick_clock = tick_clock or follow(now)
         self._refresher = Refresher(database, settings, now)
+        self._reconciler = Reconciler(client, database, schedules, now)
 
     @activity.defn
     async def lift_budget_pauses(self) -> int:
@@ -128,12 +135,10 @@ class UpkeepActivities:
     @activity.defn
     async def reconcile(self) -> int:
         """Compare the schedules that were not looked at for the longest time; returns how many were put right."""
-        reconciler = Reconciler(self._client, self._database, self._schedules, now=self._now)
-        rows = await self._database.read(longest_uncompared, BATCH_SIZE)
-        differences = await reconciler.compare(rows)
-        # A list of all schedules is long; an orphan starts phantoms at worst, so it can wait some minutes.
-        if self._now().minute % ORPHANS_EVERY_MINUTES == 0:
-            differences += await reconciler.orphans()
+        rows = await self._database.read(longest_uncompared, COMPARED_A_MINUTE)
+        differences = await self._reconciler.compare(rows)
+        if await self._is_time_for_orphans():
+            differences += await self._reconciler.orphans()
         differing = {
             difference.heartbeat_uuid: difference for difference in differences if difference.what == "differs"
         }
@@ -143,6 +148,14 @@ class UpkeepActivities:
         uuids = [row.heartbeat.uuid for row in rows]
         await self._database.write(mark_compared, uuids, list(differing), self._now())
         return len(differences) - len(differing)
+
+    async def _is_time_for_orphans(self) -> bool:
+        """A list of all schedules is long, and is read so seldom that few of them are listed a minute."""
+        minute = int(self._now().timestamp()) // 60
+        if minute % ORPHANS_EVERY_MINUTES:
+            return False
+        fives = await self._database.read(count_living) // (LISTED_A_MINUTE * ORPHANS_EVERY_MINUTES)
+        return minute // ORPHANS_EVERY_MINUTES % max(1, fives) == 0
 
     @activity.defn
     async def account_for_silence(self) -> int:
@@ -159,6 +172,8 @@ class UpkeepActivities:
         lost = await self._database.read(silence, heartbeat_uuid, until)
         if lost is None or await self._schedules.is_busy(heartbeat_uuid):
             return 0
+        # Its schedule may be gone, or paused by a person in Temporal's UI.
+        await self._database.write(compare_next, heartbeat_uuid)
         if lost.catch_up:
             row = await self._database.read(with_owner, lost.heartbeat)
             if await start_tick(self._client, self._settings, row, lost.catch_up):

@@ -21,6 +21,7 @@ from time import monotonic, sleep
 from typing import Any, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, NotSupportedError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -68,6 +69,13 @@ def wait_at_most(seconds: float) -> Iterator[None]:
         yield
     finally:
         _allowance.reset(token)
+
+
+class HintedCompiler(SQLiteCompiler):
+    """Writes `with_hint(table, "INDEXED BY …")` into statements, which SQLAlchemy leaves out for SQLite."""
+
+    def get_from_hint_text(self, table: Any, text: str | None) -> str | None:
+        return text
 
 
 class Database:
@@ -242,6 +250,7 @@ def _sqlite_engine(url: str) -> Engine:
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     # An error with what it was to write would carry prompts and answers into logs and Temporal.
     engine = create_engine(url, connect_args={"check_same_thread": False}, hide_parameters=True)
+    engine.dialect.statement_compiler = HintedCompiler
 
     @event.listens_for(engine, "connect")
     def _configure(connection: Any, _: Any) -> None:

@@ -6,7 +6,7 @@ from itertools import product
 from typing import Any
 
 from sqlalchemy import Connection, delete, func, insert, select, text, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import postgresql
 
 from heartbeat.store.bots.subscribers import create_subscriber
 from heartbeat.store.database import Database
@@ -51,7 +51,7 @@ def explained(connection: Connection, statement: Any) -> str:
     """How the database answers a statement, one step a line."""
     literal = {"literal_binds": True}
     if connection.dialect.name == "sqlite":
-        sql = statement.compile(dialect=sqlite.dialect(), compile_kwargs=literal)
+        sql = statement.compile(dialect=connection.dialect, compile_kwargs=literal)
         return "\n".join(row.detail for row in connection.execute(text(f"EXPLAIN QUERY PLAN {sql}")))
     sql = statement.compile(dialect=postgresql.dialect(), compile_kwargs=literal)
     return "\n".join(row[0] for row in connection.execute(text(f"EXPLAIN {sql}")))

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, and_, bindparam, exists, func, or_, select, u
 from heartbeat.domain.errors import Conflict
 from heartbeat.domain.horizon import require_end
 from heartbeat.store.rows import columns, exactly_one, first, many
+from heartbeat.store.run_indexes import of_running
 from heartbeat.store.tables.heartbeats import DRAFT, Heartbeat
 from heartbeat.store.tables.projects import Project, ProjectHold
 from heartbeat.store.tables.runs import Approval, Run
@@ -36,9 +37,9 @@ _WITH_A_PERSON = exists().where(
     APPROVAL.c.run_id == RUN.c.id, or_(APPROVAL.c.state == "pending", APPROVAL.c.decided_at >= HOLD.c.created_at)
 )
 _TO_CANCEL = (
-    select(RUN)
+    of_running(select(RUN))
     .join(HOLD, HOLD.c.project_id == RUN.c.project_id)
-    .where(RUN.c.status == "running", HOLD.c.running == "cancel", IN_FORCE, ~_WITH_A_PERSON)
+    .where(HOLD.c.running == "cancel", IN_FORCE, ~_WITH_A_PERSON)
     .order_by(RUN.c.id)
 )
 

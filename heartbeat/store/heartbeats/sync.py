@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, bindparam, func, select, update
 
 from heartbeat.domain.pauses import HeartbeatPause
 from heartbeat.store.heartbeats import states
 from heartbeat.store.rows import all_joined, columns, first, many
+from heartbeat.store.run_indexes import of_running
 from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.projects import Project
@@ -54,18 +55,41 @@ def unsynced(connection: Connection, limit: int) -> list[str]:
     return list(connection.execute(statement).scalars())
 
 
+IS_LIVING = HEARTBEAT.c.deleted_at.is_(None)
 LIVING = (
     select(HEARTBEAT, BOT.c.name, PROJECT.c.plan)
     .join(BOT, BOT.c.id == HEARTBEAT.c.bot_id)
     .join(PROJECT, PROJECT.c.id == HEARTBEAT.c.project_id)
-    .where(HEARTBEAT.c.deleted_at.is_(None))
+    .where(IS_LIVING)
 )
+UNCOMPARED = (
+    select(HEARTBEAT.c.id)
+    .where(IS_LIVING)
+    .order_by(HEARTBEAT.c.compared_at, HEARTBEAT.c.id)
+    # Of those without a time, SQLite would walk through all the others.
+    .with_hint(HEARTBEAT, "INDEXED BY ix_heartbeat_uncompared", "sqlite")
+)
+# Where those without a time are in such an order depends on the database.
+NEVER_COMPARED = UNCOMPARED.where(HEARTBEAT.c.compared_at.is_(None))
+COMPARED_BEFORE = UNCOMPARED.where(HEARTBEAT.c.compared_at.is_not(None))
 
 
 def longest_uncompared(connection: Connection, limit: int) -> list[ScheduledRow]:
     """The living heartbeats whose schedules were not looked at for the longest time."""
-    statement = LIVING.order_by(HEARTBEAT.c.compared_at.nulls_first(), HEARTBEAT.c.id).limit(limit)
-    return [ScheduledRow(*row) for row in all_joined(connection, (Heartbeat,), statement, {})]
+    ids = list(connection.execute(NEVER_COMPARED.limit(limit)).scalars())
+    ids += connection.execute(COMPARED_BEFORE.limit(limit - len(ids))).scalars()
+    rows = all_joined(connection, (Heartbeat,), LIVING.where(HEARTBEAT.c.id.in_(ids)), {})
+    return [ScheduledRow(*row) for row in sorted(rows, key=lambda row: ids.index(row[0].id))]
+
+
+def count_living(connection: Connection) -> int:
+    """How many heartbeats and tasks have a schedule."""
+    return connection.execute(select(func.count()).select_from(HEARTBEAT).where(IS_LIVING)).scalar_one()
+
+
+def compare_next(connection: Connection, uuid: str) -> None:
+    """Have the schedule of this heartbeat looked at before those of others."""
+    connection.execute(update(HEARTBEAT).where(HEARTBEAT.c.uuid == uuid).values(compared_at=None))
 
 
 def everything(connection: Connection) -> list[ScheduledRow]:
@@ -125,19 +149,34 @@ def _unmoved(connection: Connection, row: Heartbeat) -> Heartbeat | None:
     return first(connection, Heartbeat, select(HEARTBEAT).where(same).with_for_update(key_share=True))
 
 
+IS_SPENT = (HEARTBEAT.c.pause_reason == "budget") & IS_LIVING
+# Since when of each project's heartbeats the first is paused: of most there is none whose period is over.
+SPENT_SINCE = (
+    select(HEARTBEAT.c.project_id, func.min(HEARTBEAT.c.pause_since).label("since"))
+    .where(IS_SPENT)
+    .group_by(HEARTBEAT.c.project_id)
+    .subquery()
+)
+LONGEST_PAUSED = select(PROJECT, SPENT_SINCE.c.since).join(SPENT_SINCE, SPENT_SINCE.c.project_id == PROJECT.c.id)
+PAUSED_BEFORE = (
+    select(HEARTBEAT)
+    .where(IS_SPENT, HEARTBEAT.c.project_id == bindparam("project"), HEARTBEAT.c.pause_since < bindparam("start"))
+    .order_by(HEARTBEAT.c.id)
+    .with_for_update(key_share=True)
+)
+
+
 def lift_budget_pauses(connection: Connection, now: datetime) -> int:
     """Enable again what a spent budget paused in an earlier period; returns how many."""
-    paused_for_budget = select(HEARTBEAT).where(HEARTBEAT.c.pause_reason == "budget", HEARTBEAT.c.deleted_at.is_(None))
-    in_order = paused_for_budget.order_by(HEARTBEAT.c.id).with_for_update(key_share=True)
-    spent = many(connection, Heartbeat, in_order)
-    starts = {project.id: project.period(now)[0] for project in many(connection, Project, select(PROJECT))}
-    over = [row for row in spent if row.pause_since is not None and row.pause_since < starts[row.project_id]]
-    for row in over:
-        states.enable(connection, row, now)
-    return len(over)
+    lifted = 0
+    for project, since in all_joined(connection, (Project,), LONGEST_PAUSED, {}):
+        if since < (start := project.period(now)[0]):
+            over = many(connection, Heartbeat, PAUSED_BEFORE, {"project": project.id, "start": start})
+            lifted += len([states.enable(connection, row, now) for row in over])
+    return lifted
 
 
 def long_running(connection: Connection, now: datetime, after: int, limit: int) -> list[Run]:
     """Runs open for more than a minute, oldest first, from the one after `after` on: their workflow may be gone."""
-    old = select(RUN).where(RUN.c.status == "running", RUN.c.started_at < now - timedelta(minutes=1), RUN.c.id > after)
+    old = of_running(select(RUN)).where(RUN.c.started_at < now - timedelta(minutes=1), RUN.c.id > after)
     return many(connection, Run, old.order_by(RUN.c.id).limit(limit))

@@ -5,12 +5,36 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, case, func, select
 
 from heartbeat.store.rows import columns
+from heartbeat.store.run_indexes import of_running
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.runs import Run
 
 HEARTBEAT, RUN = columns(Heartbeat), columns(Run)
 
 STATES = ("enabled", "disabled", "errors", "budget", "operator", "plan", "needs_reconnect")
+IS_LIVING = HEARTBEAT.c.deleted_at.is_(None)
+STATE = case(
+    (~IS_LIVING | (HEARTBEAT.c.type != "heartbeat"), "uncounted"),
+    (HEARTBEAT.c.enabled, "enabled"),
+    else_=func.coalesce(HEARTBEAT.c.pause_reason, "disabled"),
+).label("state")
+# What all heartbeats have counted, deleted ones too.
+COUNTERS = {
+    "success": HEARTBEAT.c.success_count,
+    "error": HEARTBEAT.c.total_error_count,
+    "skipped": HEARTBEAT.c.skipped_count,
+    "cancelled": HEARTBEAT.c.cancelled_count,
+}
+SUMS = {
+    **COUNTERS,
+    "missed": HEARTBEAT.c.missed_count,
+    "zones_differ": case((HEARTBEAT.c.zone_differs & IS_LIVING, 1), else_=0),
+}
+BY_STATE = select(
+    STATE, func.count().label("number"), *(func.sum(column).label(name) for name, column in SUMS.items())
+).group_by(STATE)
+PENDING = select(func.count()).where(HEARTBEAT.c.synced_version < HEARTBEAT.c.version)
+RUNNING = of_running(select(func.count()).select_from(RUN))
 
 
 @dataclass(frozen=True)
@@ -31,31 +55,12 @@ class InstallationCounts:
 
 def counts(connection: Connection) -> InstallationCounts:
     """Count from one scan of the heartbeats, whose counters stand for the logs."""
-    state = case((HEARTBEAT.c.enabled, "enabled"), else_=func.coalesce(HEARTBEAT.c.pause_reason, "disabled"))
-    by_state = select(state, func.count()).where(HEARTBEAT.c.deleted_at.is_(None), HEARTBEAT.c.type == "heartbeat")
-    heartbeats = {row[0]: row[1] for row in connection.execute(by_state.group_by(state))}
-    behind = select(func.count()).where(HEARTBEAT.c.synced_version < HEARTBEAT.c.version)
-    differing = select(func.count()).where(HEARTBEAT.c.zone_differs, HEARTBEAT.c.deleted_at.is_(None))
-    totals = _totals(connection)
-    missed = totals.pop("missed")
-    running = select(func.count()).select_from(RUN).where(RUN.c.status == "running")
+    by_state = {row.state: row for row in connection.execute(BY_STATE)}
+    sums = {name: sum(int(getattr(row, name)) for row in by_state.values()) for name in SUMS}
     return InstallationCounts(
-        heartbeats={name: heartbeats.get(name, 0) for name in STATES},
-        runs={**totals, "running": connection.execute(running).scalar_one()},
-        missed_ticks=missed,
-        pending_schedules=connection.execute(behind).scalar_one(),
-        zones_differ=connection.execute(differing).scalar_one(),
+        heartbeats={name: by_state[name].number if name in by_state else 0 for name in STATES},
+        runs={**{name: sums[name] for name in COUNTERS}, "running": connection.execute(RUNNING).scalar_one()},
+        missed_ticks=sums["missed"],
+        pending_schedules=connection.execute(PENDING).scalar_one(),
+        zones_differ=sums["zones_differ"],
     )
-
-
-def _totals(connection: Connection) -> dict[str, int]:
-    """Sum what all heartbeats have counted, deleted ones too."""
-    counters = {
-        "success": HEARTBEAT.c.success_count,
-        "error": HEARTBEAT.c.total_error_count,
-        "skipped": HEARTBEAT.c.skipped_count,
-        "cancelled": HEARTBEAT.c.cancelled_count,
-        "missed": HEARTBEAT.c.missed_count,
-    }
-    sums = select(*(func.coalesce(func.sum(column), 0).label(name) for name, column in counters.items()))
-    return {name: int(number) for name, number in connection.execute(sums).one()._mapping.items()}

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, bindparam, case, func, literal_column, select
+from sqlalchemy import ColumnElement, Connection, bindparam, case, func, select
 
 from heartbeat.store.bots.bots import BOT
 from heartbeat.store.heartbeats.heartbeats import HEARTBEAT, IS_HEARTBEAT
 from heartbeat.store.overview.projects import PROMPT_START, START, WITHOUT_PROMPT
 from heartbeat.store.pages import ListFilter, Page, having_words
 from heartbeat.store.rows import built
+from heartbeat.store.run_indexes import of_running
 from heartbeat.store.runs.runs import RUN
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.projects import Project
@@ -50,8 +51,7 @@ class HeartbeatFilter(ListFilter):
 _STATE = case((HEARTBEAT.c.enabled, "on"), (HEARTBEAT.c.pause_reason.is_not(None), "paused"), else_="off")
 _BOTS = (BOT.c.project_id == bindparam("project_id")) & BOT.c.deleted_at.is_(None)
 _OF_PROJECT = _BOTS & (HEARTBEAT.c.bot_id == BOT.c.id) & IS_HEARTBEAT
-# The status is spelled out, for it is what the partial index of running runs is chosen by.
-_RUNNING = select(RUN.c.heartbeat_id).where(literal_column("run.status = 'running'"), RUN.c.dry_run.is_(False))
+_RUNNING = of_running(select(RUN.c.heartbeat_id).where(RUN.c.dry_run.is_(False)))
 
 SHOWN: Mapping[str, ColumnElement[bool]] = {
     "on": HEARTBEAT.c.enabled,

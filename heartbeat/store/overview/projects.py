@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, bindparam, func, literal_column, select
+from sqlalchemy import ColumnElement, Connection, Row, bindparam, func, select
 
 from heartbeat.domain.errors import NotFound
 from heartbeat.store.bots.bots import BOT
@@ -10,6 +10,7 @@ from heartbeat.store.heartbeats.heartbeats import HEARTBEAT, IS_HEARTBEAT, NOT_D
 from heartbeat.store.heartbeats.tasks import TASKS
 from heartbeat.store.projects.access import Access, as_public_id
 from heartbeat.store.rows import exactly_one, first
+from heartbeat.store.run_indexes import of_running
 from heartbeat.store.runs.runs import RUN
 from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.heartbeats import Heartbeat
@@ -24,10 +25,9 @@ MAX_RUNNING = 1_000
 _VISIBLE = NOT_DELETED | HEARTBEAT.c.ended_as.is_not(None)
 WITHOUT_PROMPT = [column for column in HEARTBEAT.c if column.name != "prompt"]
 START = func.substr(HEARTBEAT.c.prompt, 1, PROMPT_START).label("prompt")
-# The status is spelled out, for it is what the partial index of running runs is chosen by.
 RUNNING = (
-    select(RUN.c.uuid, RUN.c.heartbeat_id, RUN.c.started_at, RUN.c.dry_run)
-    .where(literal_column("run.status = 'running'"), RUN.c.project_id == bindparam("project_id"))
+    of_running(select(RUN.c.uuid, RUN.c.heartbeat_id, RUN.c.started_at, RUN.c.dry_run))
+    .where(RUN.c.project_id == bindparam("project_id"))
     .order_by(RUN.c.started_at)
     .limit(MAX_RUNNING)
 )

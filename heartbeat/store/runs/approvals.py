@@ -12,6 +12,7 @@ from heartbeat.store.notifications.events import APPROVAL, record_event
 from heartbeat.store.pages import Page
 from heartbeat.store.projects.access import Access, as_public_id
 from heartbeat.store.rows import columns, exactly_one, first, insert_once
+from heartbeat.store.run_indexes import of_running
 from heartbeat.store.runs.parks import BUDGET, expired, give, lock
 from heartbeat.store.runs.tool_calls import CallReceipt
 from heartbeat.store.tables.bots import Bot
@@ -114,10 +115,10 @@ def approvals(connection: Connection, access: Access, state: str | None, page: P
 def unheard(connection: Connection, limit: int) -> list[tuple[str, int]]:
     """Workflow ids and steps of runs that still wait for what was decided of a call: their wake-up call was lost."""
     waiting = (
-        select(RUN.c.workflow_id, APPROVALS.c.step)
-        .join(RUN, RUN.c.id == APPROVALS.c.run_id)
+        of_running(select(RUN.c.workflow_id, APPROVALS.c.step))
+        .join(APPROVALS, APPROVALS.c.run_id == RUN.c.id)
         .join(STEP, (STEP.c.run_id == RUN.c.id) & (STEP.c.number == APPROVALS.c.step))
-        .where(RUN.c.status == "running", STEP.c.state == "asked", APPROVALS.c.state.in_(("approved", "denied")))
+        .where(STEP.c.state == "asked", APPROVALS.c.state.in_(("approved", "denied")))
         .limit(limit)
     )
     return [(row.workflow_id, row.step) for row in connection.execute(waiting)]

@@ -15,13 +15,13 @@ from sqlalchemy import (
     case,
     exists,
     func,
-    literal_column,
     select,
     union_all,
 )
 
 from heartbeat.store.pages import Page
 from heartbeat.store.rows import columns
+from heartbeat.store.run_indexes import of_rehearsals
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.runs import Approval, Run
 
@@ -98,7 +98,7 @@ def logs(connection: Connection, wanted: LogFilter, page: Page) -> tuple[list[Ro
 @cache
 def _page(filters: frozenset[str], dry_run: bool = False) -> Select[Any]:
     """The ids come first, from an index alone, so that a late page need not read the rows before it."""
-    ids = select(RUN.c.id).where(*_equal(filters), _rehearsed(dry_run))
+    ids = _logged(select(RUN.c.id), filters, dry_run)
     if "status" not in filters:
         # A run that is still going is no log.
         ids = ids.where(RUN.c.id.not_in(select(RUN.c.id).where(*_equal(filters), RUN.c.status == "running")))
@@ -137,11 +137,12 @@ def _equal(filters: frozenset[str]) -> list[ColumnElement[bool]]:
     return [RUN.c[name] == bindparam(name) for name in sorted(names)]
 
 
-def _rehearsed(wanted: bool) -> ColumnElement[bool]:
-    """Those that are rehearsals, or those that are none; found by an index of their own, for they are few."""
-    # Spelled out, for it is what the partial index is chosen by.
-    rehearsals = select(RUN.c.id).where(RUN.c.bot_id == bindparam("bot_id"), literal_column("run.dry_run"))
-    return RUN.c.id.in_(rehearsals) if wanted else RUN.c.id.not_in(rehearsals)
+def _logged(statement: Select[Any], filters: frozenset[str], dry_run: bool) -> Select[Any]:
+    """Take the bot's rehearsals, or the runs that are none, told apart by the index of rehearsals: they are few."""
+    of_bot = RUN.c.bot_id == bindparam("bot_id")
+    if dry_run:
+        return of_rehearsals(statement).where(of_bot, *_equal(filters))
+    return statement.where(*_equal(filters), RUN.c.id.not_in(of_rehearsals(select(RUN.c.id)).where(of_bot)))
 
 
 def _count(connection: Connection, wanted: LogFilter) -> int:
@@ -158,9 +159,8 @@ def _count(connection: Connection, wanted: LogFilter) -> int:
 
 
 def _count_rows(connection: Connection, wanted: LogFilter) -> int:
-    counted = (
-        select(func.count()).select_from(RUN).where(*_equal(frozenset(wanted.filters)), _rehearsed(wanted.dry_run))
-    )
+    counted = _logged(select(func.count()).select_from(RUN), frozenset(wanted.filters), wanted.dry_run)
     if wanted.status is None:
         counted = counted.where(RUN.c.status != "running")
-    return connection.execute(counted, wanted.filters).scalar_one()
+    total: int = connection.execute(counted, wanted.filters).scalar_one()
+    return total

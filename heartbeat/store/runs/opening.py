@@ -19,7 +19,7 @@ from heartbeat.store.heartbeats.gates import GateQuestion
 from heartbeat.store.heartbeats.missed_ticks import CATCH_UP
 from heartbeat.store.heartbeats.probes import awaits, conclude
 from heartbeat.store.heartbeats.project_holds import CAME_DURING, HOLD, IN_FORCE, hold_words
-from heartbeat.store.heartbeats.reconnects import lost_tools
+from heartbeat.store.heartbeats.reconnects import BETWEEN_LABELS, lost_tools
 from heartbeat.store.heartbeats.run_rows import run_row
 from heartbeat.store.heartbeats.tick_accounting import HELD, cadence_of, held_by, move_on, newest_due, snoozed_until
 from heartbeat.store.notifications.budget_events import record_shortage
@@ -166,7 +166,7 @@ def _refuse(connection: Connection, candidate: RunCandidate) -> Refusal | None:
     if not candidate.plan.heartbeats:
         return Refusal("plan", f"the plan {candidate.project.plan} does not support heartbeats")
     if candidate.needs_sign_in and claim.trigger != "manual" and (labels := lost_tools(connection, heartbeat)):
-        pause = HeartbeatPause("needs_reconnect", ", ".join(labels))
+        pause = HeartbeatPause("needs_reconnect", BETWEEN_LABELS.join(labels))
         return Refusal("needs_reconnect", pause.explanation or "", pause)
     if (skip_reason := why_skipped(claim, heartbeat)) is not None:
         return Refusal(skip_reason, why_in_words(claim))

@@ -30,6 +30,7 @@ from heartbeat.store.credits.budgets import (
 from heartbeat.store.credits.ledger import ProjectPeriod
 from heartbeat.store.notifications.events import APPROVAL, record_event
 from heartbeat.store.rows import all_joined, columns, exactly_one, first, joined
+from heartbeat.store.run_indexes import of_running
 from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.projects import Project
@@ -66,7 +67,6 @@ OF_STEP = (
     .limit(1)
     .with_for_update()
 )
-IS_PARKED = (RUN.c.status == "running") & RUN.c.parked
 IS_PARK = (APPROVALS.c.run_id == RUN.c.id) & (APPROVALS.c.reason == BUDGET)
 IS_UNDECIDED = (APPROVALS.c.reason == BUDGET) & (APPROVALS.c.state == "pending")
 
@@ -204,18 +204,19 @@ def _period(paying: PayingRun, start: datetime) -> ProjectPeriod:
 
 def unheard_parks(connection: Connection, limit: int) -> list[tuple[str, int]]:
     """Workflow ids and steps of parked runs about which a person has decided: their wake-up call was lost."""
-    is_decided = IS_PARKED & IS_PARK & APPROVALS.c.state.in_(("approved", "denied"))
+    is_decided = RUN.c.parked & IS_PARK & APPROVALS.c.state.in_(("approved", "denied"))
     newer = APPROVALS.alias()
     is_last = ~exists().where(newer.c.run_id == RUN.c.id, newer.c.reason == BUDGET, newer.c.id > APPROVALS.c.id)
-    statement = select(RUN.c.workflow_id, APPROVALS.c.step).where(is_decided, is_last).limit(limit)
-    return [(row.workflow_id, row.step) for row in connection.execute(statement)]
+    statement = of_running(select(RUN.c.workflow_id, APPROVALS.c.step)).where(is_decided, is_last)
+    return [(row.workflow_id, row.step) for row in connection.execute(statement.limit(limit))]
 
 
 def payable_parks(
     connection: Connection, plans: Callable[[str], Plan], now: datetime, heartbeat_id: int | None = None
 ) -> list[tuple[str, int]]:
     """Workflow ids and steps of parked runs that credits are left for again, of one heartbeat or of all."""
-    parked = WITH_PAYERS.add_columns(APPROVALS).join(APPROVALS, IS_PARK & IS_UNDECIDED).where(IS_PARKED)
+    waiting = WITH_PAYERS.add_columns(APPROVALS).join(APPROVALS, IS_PARK & IS_UNDECIDED)
+    parked = of_running(waiting).where(RUN.c.parked)
     if heartbeat_id is not None:
         parked = parked.where(HEARTBEAT.c.id == heartbeat_id)
     rows = all_joined(connection, (Run, Heartbeat, Bot, Project, Approval), parked.order_by(RUN.c.id), {})

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, literal_column, select
+from sqlalchemy import Connection, select
 
 from heartbeat.store.notifications.events import (
     APPROVAL,
@@ -15,6 +15,7 @@ from heartbeat.store.notifications.events import (
     interested_targets,
 )
 from heartbeat.store.rows import columns, exactly_one, many
+from heartbeat.store.run_indexes import of_rehearsals
 from heartbeat.store.runs.details import parsed
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.runs import Run, Step
@@ -60,9 +61,7 @@ class Rehearsal:
 
 def rehearsals_of(connection: Connection, heartbeat: Heartbeat, most: int) -> list[Run]:
     """The newest rehearsals of a heartbeat, those that are still going too."""
-    # Spelled out, for it is what their index is chosen by.
-    of_bot = select(RUN.c.id).where(RUN.c.bot_id == heartbeat.bot_id, literal_column("run.dry_run"))
-    mine = select(RUN).where(RUN.c.id.in_(of_bot), RUN.c.heartbeat_id == heartbeat.id)
+    mine = of_rehearsals(select(RUN)).where(RUN.c.bot_id == heartbeat.bot_id, RUN.c.heartbeat_id == heartbeat.id)
     return many(connection, Run, mine.order_by(RUN.c.id.desc()).limit(most))
 
 

@@ -18,7 +18,6 @@ from sqlalchemy import (
     Select,
     bindparam,
     func,
-    literal_column,
     or_,
     select,
     text,
@@ -28,6 +27,7 @@ from sqlalchemy import (
 from heartbeat.domain.errors import NotFound
 from heartbeat.store.projects.access import as_public_id
 from heartbeat.store.rows import columns
+from heartbeat.store.run_indexes import of_rehearsals
 from heartbeat.store.runs.logs import SHOWN
 from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.heartbeats import Heartbeat
@@ -193,8 +193,7 @@ def _candidates(wanted: RunFilter, dialect: str) -> Select[Any]:
     most = bindparam("most", type_=Integer())
     branches = [select(RUN.c.id).where(*equal, *bounds) for equal in _branches(wanted)]
     if wanted.trigger == REHEARSAL:
-        # Without statistics SQLite takes the index of all runs for as good.
-        branches = [branch.with_hint(RUN, "INDEXED BY ix_run_rehearsed", "sqlite") for branch in branches]
+        branches = [of_rehearsals(branch) for branch in branches]
     if dialect != "sqlite" and len(branches) > 1:
         # PostgreSQL merges branches only if each is in order by itself; SQLite would then sort each.
         branches = [branch.order_by(RUN.c.id.desc()).limit(most) for branch in branches]
@@ -205,12 +204,10 @@ def _candidates(wanted: RunFilter, dialect: str) -> Select[Any]:
 def _branches(wanted: RunFilter) -> list[list[ColumnElement[bool]]]:
     """Say of whom the runs are, once for each walk through an index."""
     if wanted.trigger == REHEARSAL:
-        # Spelled out, for it is what their index is chosen by.
-        rehearsed: ColumnElement[bool] = literal_column("run.dry_run")
         if len(wanted.bot_ids) > MAX_BRANCHES:
             # They are few enough to be sorted.
-            return [[RUN.c.bot_id.in_(wanted.bot_ids), rehearsed]]
-        return [[RUN.c.bot_id == bot_id, rehearsed] for bot_id in wanted.bot_ids]
+            return [[RUN.c.bot_id.in_(wanted.bot_ids)]]
+        return [[RUN.c.bot_id == bot_id] for bot_id in wanted.bot_ids]
     if wanted.heartbeat_id is not None:
         return [[RUN.c.heartbeat_id == wanted.heartbeat_id]]
     if len(wanted.bot_ids) > MAX_BRANCHES:

@@ -154,9 +154,22 @@ class Heartbeat(SQLModel, table=True):
             sqlite_where=text("synced_version < version"),
             postgresql_where=text("synced_version < version"),
         ),
-        Index("ix_heartbeat_compared", "compared_at"),
+        Index(
+            "ix_heartbeat_uncompared",
+            "compared_at",
+            "id",
+            sqlite_where=text("deleted_at IS NULL"),
+            postgresql_where=text("deleted_at IS NULL"),
+        ),
         Index("ix_heartbeat_due", "enabled", "next_tick_at"),
-        Index("ix_heartbeat_paused", "pause_reason", "id"),
+        Index(
+            "ix_heartbeat_pause",
+            "pause_reason",
+            "project_id",
+            "pause_since",
+            sqlite_where=text("pause_reason IS NOT NULL AND deleted_at IS NULL"),
+            postgresql_where=text("pause_reason IS NOT NULL AND deleted_at IS NULL"),
+        ),
     )
 
 
