@@ -5,7 +5,7 @@ BIN := .venv/bin
 STAMP := .venv/.complete
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test coverage test-cadence test-outages test-wheel lint fmt bench screenshots lock
+.PHONY: help setup demo up test coverage test-cadence test-outages test-wheel lint fmt bench bench-peers screenshots lock
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -57,9 +57,25 @@ fmt: setup ## Put the code into its format.
 bench: setup ## Measure the product against bare Temporal, side by side; writes bench/results/latest.json.
 	@$(BIN)/python -m bench $(ARGS)
 
+PEERS := celery apscheduler procrastinate dbos temporal
+ROUNDS ?= 3
+JOBS ?= 100
+HERD ?= 1000
+
+bench-peers: setup $(PEERS:%=.peers/%/.complete) ## Measure the product beside what people would use instead; writes docs/performance.md.
+	@command -v redis-server > /dev/null || echo "There is no redis-server; Debian has it in the package redis-server."
+	@$(BIN)/python -m bench.peers --rounds $(ROUNDS) --jobs $(JOBS) --herd $(HERD) $(ARGS)
+
+.peers/%/.complete: bench/peers/%/requirements.txt | $(STAMP)
+	@echo "Making the environment of $*"
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python .peers/$* && \
+		$(BIN)/uv pip install --quiet --no-deps --require-hashes --python .peers/$*/bin/python -r $< && touch $@ || true
+
 screenshots: setup ## Take the pictures of docs/dashboard.md anew, in Chromium.
 	@$(BIN)/python docs/screenshots.py
 
 lock: setup ## Write requirements.lock anew from pyproject.toml.
+	@for peer in $(PEERS); do $(BIN)/uv pip compile --quiet bench/peers/$$peer/requirements.in --universal --python-version 3.11 \
+		--generate-hashes --no-emit-index-url --no-annotate --no-header -o bench/peers/$$peer/requirements.txt; done
 	@$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --no-annotate --no-header -o requirements.lock

@@ -35,7 +35,7 @@ def running(
         )
     try:
         if port:
-            _wait_for_port(process, port, log)
+            wait_for_port(process, port, log)
         yield process
     finally:
         process.terminate()
@@ -46,7 +46,7 @@ def running(
             process.wait()
 
 
-def _wait_for_port(process: Process, port: int, log: Path) -> None:
+def wait_for_port(process: Process, port: int, log: Path) -> None:
     deadline = monotonic() + START_SECONDS
     while not _listens(port):
         if process.poll() is not None or monotonic() > deadline:

@@ -35,8 +35,11 @@ class Provider(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self._read += data
         while (end := self._end()) is not None:
-            self._read = self._read[end:]
-            self._transport.write(ANSWER)
+            request, self._read = self._read[:end], self._read[end:]
+            self._transport.write(self.answer(request))
+
+    def answer(self, request: bytes) -> bytes:
+        return ANSWER
 
     def _end(self) -> int | None:
         """Find where the first request ends; `None` while it is not complete."""

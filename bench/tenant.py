@@ -20,7 +20,7 @@ HEARTBEAT = columns(Heartbeat)
 
 @dataclass(frozen=True)
 class Tenant:
-    """One project with its key, one bot and its heartbeats, each due at midnight."""
+    """One project with its key, one bot and its heartbeats."""
 
     project: Project
     key: str
@@ -40,7 +40,7 @@ class Tenant:
         return {"project_id": self.project.uuid, "bot_id": self.bot.uuid, "heartbeat_id": heartbeat.uuid}
 
 
-def seed(connection: Connection, heartbeats: int) -> Tenant:
+def seed(connection: Connection, heartbeats: int, prompt: str = "Check queue {}.", cron: str = "0 0 * * *") -> Tenant:
     """Insert a tenant. Its rows count as synced; `RunningStack` creates their schedules."""
     now = datetime.now(UTC)
     project = create_project(connection, "Bench", now)
@@ -49,7 +49,7 @@ def seed(connection: Connection, heartbeats: int) -> Tenant:
     access = Access(project, Plan())
     bot = create_bot(connection, access, fields, now)
     requests = [
-        ConfigureRequest({"prompt": f"Check queue {number}.", "cron_pattern": "0 0 * * *"}, enabled=True)
+        ConfigureRequest({"prompt": prompt.format(number), "cron_pattern": cron}, enabled=True)
         for number in range(heartbeats)
     ]
     rows = [configure(connection, access.narrowed(bot), request, now) for request in requests]
