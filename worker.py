@@ -4,7 +4,7 @@ import asyncio
 import logging
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import timedelta
 from functools import partial
@@ -12,7 +12,7 @@ from typing import Any
 
 import uvloop
 from temporalio.client import Client
-from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkflowRunner
+from temporalio.worker import PollerBehaviorSimpleMaximum, UnsandboxedWorkflowRunner, Worker, WorkflowRunner
 
 from activities.act import ToolActivities
 from activities.clocks import UpkeepGuard, follow, temporal_time
@@ -24,6 +24,7 @@ from activities.think import ModelActivities
 from activities.toolbox import Toolbox
 from activities.upkeep import UpkeepActivities
 from heartbeat.domain.clock import Clock, utc_now
+from heartbeat.domain.worker_roles import Role
 from heartbeat.gates.looking import GateReader
 from heartbeat.settings import Settings
 from heartbeat.store.database import Database
@@ -38,6 +39,14 @@ from workflows.notify import Notify
 from workflows.upkeep import MAINTENANCE, Upkeep
 
 WORKFLOWS = (AgentRun, Notify, Upkeep)
+OF_ROLE: dict[Role, Sequence[type]] = {
+    # Of earlier versions, which had one queue, what is under way on that of runs is of every kind.
+    Role.RUNS: WORKFLOWS,
+    Role.UPKEEP: (Upkeep,),
+    Role.DELIVERY: (Notify,),
+}
+# Requests that wait for work, of workflows and of activities each. Only runs come in floods.
+POLLERS: dict[Role, int] = {Role.RUNS: 5, Role.UPKEEP: 2, Role.DELIVERY: 2}
 # The sandbox would cost a fifth of a worker's event loop; the tests run every workflow in it instead.
 NO_SANDBOX = UnsandboxedWorkflowRunner()
 SHUTDOWN_SECONDS = 5.0
@@ -54,7 +63,7 @@ async def running_worker(
     now: Clock | None = None,
     own_clock: Clock = utc_now,
 ) -> AsyncIterator[None]:
-    """A worker with every workflow and activity of the product, at work for as long as the body runs.
+    """A worker with the workflows and activities of its roles, at work for as long as the body runs.
 
     The time of its activities is the database's, and Temporal's where ticks are due, whatever the `own_clock` of this
     process says. A test that moves time hands in `now` instead.
@@ -71,41 +80,48 @@ async def running_worker(
     schedules = ScheduleActivities(temporal_schedules)
     notifications = NotificationActivities(database, settings, now)
     upkeep = UpkeepActivities(client, database, settings, temporal_schedules, now, tick_clock)
-    worker = Worker(
-        client,
-        task_queue=settings.task_queue,
-        workflows=WORKFLOWS,
-        activities=[
-            runs.open_run,
-            runs.close_run,
-            gates.look_at_gate,
-            models.think,
-            tools.act,
-            schedules.follow_schedule,
-            notifications.deliver,
-            *(getattr(upkeep, task.__name__) for task in MAINTENANCE),
-        ],
-        workflow_runner=runner,
-        interceptors=[UpkeepGuard(clock, frozenset(task.__name__ for task in MAINTENANCE), own_clock)],
-        max_concurrent_activities=settings.worker_concurrency,
-        # How long a run waits for the worker that had it before any other may go on with it.
-        sticky_queue_schedule_to_start_timeout=timedelta(seconds=5),
-        graceful_shutdown_timeout=timedelta(seconds=2),
-    )
+    chores = [getattr(upkeep, task.__name__) for task in MAINTENANCE]
+    activities: dict[Role, Sequence[Callable[..., Any]]] = {
+        Role.RUNS: (
+            *(runs.open_run, runs.close_run, gates.look_at_gate, models.think, tools.act, schedules.follow_schedule),
+            *(notifications.deliver, *chores),
+        ),
+        Role.UPKEEP: chores,
+        Role.DELIVERY: (notifications.deliver,),
+    }
+    guard = UpkeepGuard(clock, frozenset(task.__name__ for task in MAINTENANCE), own_clock)
+    workers = [
+        Worker(
+            client,
+            task_queue=settings.queue(role),
+            workflows=OF_ROLE[role],
+            activities=activities[role],
+            workflow_runner=runner,
+            interceptors=[guard],
+            max_concurrent_activities=settings.worker_concurrency,
+            workflow_task_poller_behavior=PollerBehaviorSimpleMaximum(POLLERS[role]),
+            activity_task_poller_behavior=PollerBehaviorSimpleMaximum(POLLERS[role]),
+            # How long a run waits for the worker that had it before any other may go on with it.
+            sticky_queue_schedule_to_start_timeout=timedelta(seconds=5),
+            graceful_shutdown_timeout=timedelta(seconds=2),
+        )
+        for role in settings.worker_roles
+    ]
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(measuring(clock))
         await stack.enter_async_context(statistics_gathered(database))
-        await worker.__aenter__()
-        stack.push_async_exit(partial(_leave_in_time, worker))
+        for worker in workers:
+            await worker.__aenter__()
+        stack.push_async_exit(partial(_leave_in_time, workers))
         yield
     await models.close()
     await toolbox.close()
 
 
-async def _leave_in_time(worker: Worker, *raised: Any) -> None:
+async def _leave_in_time(workers: Sequence[Worker], *raised: Any) -> None:
     """What has not ended by then goes on in other workers; the SDK's core can wait for ever for an overdue activity."""
     with suppress(TimeoutError):
-        await asyncio.wait_for(worker.__aexit__(*raised), SHUTDOWN_SECONDS)
+        await asyncio.wait_for(asyncio.gather(*(worker.__aexit__(*raised) for worker in workers)), SHUTDOWN_SECONDS)
 
 
 async def serve(settings: Settings) -> None:

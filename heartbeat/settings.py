@@ -20,6 +20,7 @@ from heartbeat.domain.money import CreditPrice
 from heartbeat.domain.secret_keys import read_keys
 from heartbeat.domain.setting_values import bare, proxy_address, require_header_text, require_web_address
 from heartbeat.domain.tool_risks import Risk
+from heartbeat.domain.worker_roles import Role, role_queue
 from heartbeat.egress.addresses import AllowList
 
 
@@ -132,6 +133,7 @@ class Settings(BaseSettings):
     temporal_ui_host: str = "127.0.0.1"
     temporal_ui_port: int = Field(default=8233, ge=1, le=65535)
     task_queue: str = "heartbeat"
+    worker_roles: list[Role] = Field(default_factory=lambda: list(Role), min_length=1)
 
     # The run
     step_timeout_seconds: int = Field(default=120, ge=1)
@@ -271,6 +273,10 @@ class Settings(BaseSettings):
     def temporal_target(self) -> str:
         """Return `host:port` of Temporal: the cluster of the settings, else the embedded server."""
         return self.temporal_address or f"127.0.0.1:{self.temporal_port}"
+
+    def queue(self, role: Role) -> str:
+        """Return the task queue of a role."""
+        return role_queue(self.task_queue, role)
 
     def ui_url(self) -> str:
         return (self.temporal_ui_url or f"http://127.0.0.1:{self.temporal_ui_port}").rstrip("/")

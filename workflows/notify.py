@@ -13,6 +13,7 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 with workflow.unsafe.imports_passed_through():
     from activities.notifications import NotificationActivities
     from heartbeat.domain.contracts import NOTIFY
+    from heartbeat.domain.worker_roles import Role, role_queue
     from workflows.options import HEARTBEAT_TIMEOUT, RETRY_FOREVER
 
 ATTEMPT_TIMEOUT = timedelta(seconds=90)
@@ -37,11 +38,16 @@ class Notify:
 
 
 async def start_notifying(notification_uuids: Sequence[str]) -> None:
-    """Start the delivery of each, which goes on after the workflow that calls this has ended."""
+    """Start the delivery of each, which goes on after the run that calls this has ended."""
+    queue = role_queue(workflow.info().task_queue, Role.DELIVERY)
     for uuid in notification_uuids:
         try:
             await workflow.start_child_workflow(
-                Notify.run, uuid, id=uuid, parent_close_policy=workflow.ParentClosePolicy.ABANDON
+                Notify.run,
+                uuid,
+                id=uuid,
+                task_queue=queue,
+                parent_close_policy=workflow.ParentClosePolicy.ABANDON,
             )
         except WorkflowAlreadyStartedError:
             # By Upkeep, which starts what nobody has started within a minute.

@@ -25,6 +25,7 @@ MEND = {
     "temporal": "Temporal",
     "worker": "a worker that polls (run `heartbeat worker`)",
 }
+NOT_SERVED = "No worker has the role {role}: start one with `heartbeat worker --role {role}`."
 
 
 class Up(BaseModel):
@@ -35,8 +36,11 @@ class Ready(BaseModel):
     status: str = Field(description="ready, or not ready.", examples=["ready"])
     checks: dict[str, bool] = Field(
         description="Whether each part is there. `clock`: whether this process's is within 2 s of the database's and "
-        "Temporal's, as last compared.",
-        examples=[{"database": True, "temporal": True, "worker": True, "clock": True}],
+        "Temporal's, as last compared. `upkeep` and `delivery`: whether a worker has these roles. None of the "
+        "three alone makes it not ready.",
+        examples=[
+            {"database": True, "temporal": True, "worker": True, "upkeep": True, "delivery": True, "clock": True}
+        ],
     )
     message: str | None = Field(
         default=None,
@@ -55,19 +59,23 @@ async def healthz() -> ApiResponse:
 async def readyz(request: Request) -> ApiResponse:
     """Say whether requests can be served and runs will run."""
     stack: Stack = request.app.state.stack
-    temporal, task_queue = stack.temporal, stack.settings.task_queue
     # Side by side, so that it answers within ten seconds whatever is silent.
     database, reachable, workers = await asyncio.gather(
-        _database(stack), client.healthy(temporal), client.pollers(temporal, task_queue)
+        _database(stack),
+        client.healthy(stack.temporal),
+        client.workers_by_role(stack.temporal, stack.settings),
     )
-    parts = {"database": database, "temporal": reachable, "worker": reachable and workers > 0}
-    checks = {**parts, "clock": stack.clock.warning is None}
+    served = {role.value: reachable and number > 0 for role, number in workers.items()}
+    parts = {"database": database, "temporal": reachable, "worker": served.pop("runs")}
+    checks = {**parts, **served, "clock": stack.clock.warning is None}
     missing = [MEND[name] for name, present in parts.items() if not present]
     if missing:
         problem = Unavailable("not_ready", f"Missing: {', '.join(missing)}.")
         return error_response(problem, checks=checks, status="not ready")
-    # Not a reason to take no requests: the time is the database's, as far as this process can tell it.
-    message = {"message": stack.clock.warning} if stack.clock.warning else {}
+    # Not a reason to take no requests: what these workers do waits for them, and the time is the database's.
+    warnings = [NOT_SERVED.format(role=role) for role, is_served in served.items() if not is_served]
+    warnings += [stack.clock.warning] if stack.clock.warning else []
+    message = {"message": " ".join(warnings)} if warnings else {}
     return ApiResponse({"status": "ready", "checks": checks, **message})
 
 

@@ -23,13 +23,14 @@ from heartbeat.cli.reconcile import SAME_AGE
 from heartbeat.cli.settings_errors import explain
 from heartbeat.domain.clock import utc_now
 from heartbeat.domain.redaction import mask
+from heartbeat.domain.worker_roles import Role
 from heartbeat.secrets.keyring import CannotOpen, Keyring
 from heartbeat.settings import Settings
 from heartbeat.store import migrate
 from heartbeat.store.database import Database
 from heartbeat.store.heartbeats.sync import longest_uncompared, restoration
 from heartbeat.store.projects.sealed_secrets import sealed_texts
-from heartbeat.temporal.client import connect, pollers
+from heartbeat.temporal.client import connect, workers_by_role
 from heartbeat.temporal.clock import SharedClock
 from heartbeat.temporal.process import leave
 from heartbeat.temporal.reconcile import Reconciler
@@ -219,7 +220,7 @@ async def _temporal_and_worker(settings: Settings, is_migrated: bool) -> AsyncIt
         yield CheckResult("worker", "not checked", "mend Temporal first")
         return
     yield CheckResult("Temporal", f"{_temporal_place(settings)} answers")
-    yield await _result("worker", _worker(settings, pollers(client, settings.task_queue)))
+    yield await _result("worker", _worker(settings, workers_by_role(client, settings)))
     if is_migrated:
         yield await _result("schedules", _schedules(settings))
 
@@ -237,12 +238,14 @@ def _no_temporal(settings: Settings, problem: Exception) -> CheckResult:
     return CheckResult("Temporal", f"{_temporal_place(settings)}: {reason}", mend)
 
 
-async def _worker(settings: Settings, polling: Awaitable[int]) -> CheckResult:
-    workers = await polling
-    if workers:
-        return CheckResult("worker", f"{workers} at task queue {settings.task_queue}")
-    missing = f"none at task queue {settings.task_queue} of namespace {settings.temporal_namespace}"
-    return CheckResult("worker", missing, "start one with `heartbeat worker` (`heartbeat up` has one of its own)")
+async def _worker(settings: Settings, counting: Awaitable[dict[Role, int]]) -> CheckResult:
+    workers = await counting
+    if not workers[Role.RUNS]:
+        missing = f"none at task queue {settings.task_queue} of namespace {settings.temporal_namespace}"
+        return CheckResult("worker", missing, "start one with `heartbeat worker` (`heartbeat up` has one of its own)")
+    places = ", ".join(f"{number} at task queue {settings.queue(role)}" for role, number in workers.items())
+    idle = next((role for role, number in workers.items() if not number), None)
+    return CheckResult("worker", places, f"start one with `heartbeat worker --role {idle}`" if idle else "")
 
 
 async def _model(settings: Settings) -> CheckResult:

@@ -1,5 +1,6 @@
 """The command `heartbeat`. Every error a user can mend is one line on stderr and exit code 1 or 2."""
 
+import json
 import os
 import sys
 from importlib import metadata
@@ -13,7 +14,17 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from heartbeat.cli import ledger, projects
 from heartbeat.cli.database import migrate_database
-from heartbeat.cli.options import ApiPort, AsJson, DataDir, ProjectId, TemporalPort, UiPort, Workers, with_options
+from heartbeat.cli.options import (
+    ApiPort,
+    AsJson,
+    DataDir,
+    ProjectId,
+    Roles,
+    TemporalPort,
+    UiPort,
+    Workers,
+    with_options,
+)
 from heartbeat.cli.output import print_error
 from heartbeat.cli.settings_errors import explain
 from heartbeat.domain.errors import ProductError
@@ -92,8 +103,10 @@ def api() -> None:
 
 
 @app.command()
-def worker() -> None:
+def worker(roles: Roles = None) -> None:
     """Run one worker process, as the settings say."""
+    if roles:
+        os.environ["HEARTBEAT_WORKER_ROLES"] = json.dumps(roles)
     _become("worker")
 
 

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from heartbeat.domain.worker_roles import Role
 from heartbeat.settings import Settings
 
 DataDir = Annotated[
@@ -18,6 +19,10 @@ TemporalPort = Annotated[
 ]
 UiPort = Annotated[
     int | None, typer.Option(min=1, max=65535, help="The port of Temporal's UI (8233).", show_default=False)
+]
+Roles = Annotated[
+    list[Role] | None,
+    typer.Option("--role", help="Serve this role alone; may be repeated (all of them).", show_default=False),
 ]
 Workers = Annotated[int, typer.Option(min=1, max=64, help="How many worker processes.")]
 ProjectId = Annotated[str | None, typer.Option("--project", help="Project id; not needed while there is only one.")]

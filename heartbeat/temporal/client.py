@@ -14,6 +14,7 @@ from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client, TLSConfig
 from temporalio.service import RPCError, RPCStatusCode
 
+from heartbeat.domain.worker_roles import Role
 from heartbeat.settings import Settings
 from heartbeat.temporal.converter import DATA_CONVERTER
 
@@ -133,6 +134,12 @@ async def pollers(client: Client, task_queue: str) -> int:
             return len((await client.workflow_service.describe_task_queue(request, timeout=RPC_TIMEOUT)).pollers)
     except (RPCError, RuntimeError, TimeoutError):
         return 0
+
+
+async def workers_by_role(client: Client, settings: Settings) -> dict[Role, int]:
+    """How many workers have each role; 0 when Temporal does not answer."""
+    counts = await asyncio.gather(*(pollers(client, settings.queue(role)) for role in Role))
+    return dict(zip(Role, counts, strict=True))
 
 
 def _tls(settings: Settings) -> TLSConfig | bool:

@@ -13,6 +13,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from heartbeat.domain.contracts import AGENT_RUN, NOTIFY, RunRequest, RunResult
 from heartbeat.domain.errors import Conflict, Unavailable
 from heartbeat.domain.failure_policy import Ending
+from heartbeat.domain.worker_roles import Role
 from heartbeat.settings import Settings
 from heartbeat.store.heartbeats.probes import probe_id
 from heartbeat.store.heartbeats.sync import ScheduledRow
@@ -214,7 +215,11 @@ async def start_probe(client: Client, settings: Settings, row: ScheduledRow) -> 
 async def start_notify(client: Client, settings: Settings, notification_uuid: str) -> bool:
     """Start the delivery of a notification; false when it is under way already. Raises `RPCError`, `NoAnswer`."""
     start = client.start_workflow(
-        NOTIFY, notification_uuid, id=notification_uuid, task_queue=settings.task_queue, rpc_timeout=RPC_TIMEOUT
+        NOTIFY,
+        notification_uuid,
+        id=notification_uuid,
+        task_queue=settings.queue(Role.DELIVERY),
+        rpc_timeout=RPC_TIMEOUT,
     )
     return await _is_new(client, start)
 

@@ -28,6 +28,7 @@ from heartbeat.domain.cadence import calendars
 from heartbeat.domain.clock import Clock, utc_now
 from heartbeat.domain.contracts import AGENT_RUN, UPKEEP, UPKEEP_SCHEDULE_ID, RunRequest
 from heartbeat.domain.errors import Unavailable
+from heartbeat.domain.worker_roles import Role
 from heartbeat.settings import Settings
 from heartbeat.store.database import Database
 from heartbeat.store.heartbeats import states
@@ -188,7 +189,7 @@ class Schedules:
             action=ScheduleActionStartWorkflow(
                 UPKEEP,
                 id=UPKEEP_SCHEDULE_ID,
-                task_queue=self._settings.task_queue,
+                task_queue=self._settings.queue(Role.UPKEEP),
                 # One that an upgrade leaves unable to go on must not keep the next ones away for ever.
                 execution_timeout=UPKEEP_LIMIT,
             ),

@@ -8,6 +8,7 @@ from temporalio.client import Client
 import worker
 from api.main import create_app
 from heartbeat.domain.clock import utc_now
+from heartbeat.domain.worker_roles import Role
 from heartbeat.store.database import Database
 from heartbeat.store.heartbeats.tick_accounting import account
 from heartbeat.temporal.clock import SharedClock, measuring
@@ -24,13 +25,23 @@ async def test_the_process_is_up(api: Api) -> None:
 async def test_ready_is_who_has_a_worker(alone: Api) -> None:
     missing = await alone.http.get("/readyz")
     body = error_of(missing, 503)
-    assert body["checks"] == {"database": True, "temporal": True, "worker": False, "clock": True}
+    others = {"upkeep": False, "delivery": False, "clock": True}
+    assert body["checks"] == {"database": True, "temporal": True, "worker": False, **others}
     assert "heartbeat worker" in body["message"]
     assert "Temporal" not in body["message"]
-    async with worker.running_worker(alone.temporal, alone.database, alone.settings):
-        answer = await until(lambda: alone.http.get("/readyz"), lambda answer: answer.status_code == 200)
-    checks = {"database": True, "temporal": True, "worker": True, "clock": True}
-    assert answer.json() == {"status": "ready", "checks": checks}
+    ready = {"database": True, "temporal": True, "worker": True, "upkeep": True, "delivery": True, "clock": True}
+    settings = alone.settings.model_copy(update={"worker_roles": [Role.RUNS, Role.DELIVERY]})
+    async with worker.running_worker(alone.temporal, alone.database, settings):
+        answer = await until(lambda: alone.http.get("/readyz"), lambda answer: answer.json()["checks"]["delivery"])
+        assert answer.json() == {
+            "status": "ready",
+            "checks": ready | {"upkeep": False},
+            "message": "No worker has the role upkeep: start one with `heartbeat worker --role upkeep`.",
+        }
+        settings = alone.settings.model_copy(update={"worker_roles": [Role.UPKEEP]})
+        async with worker.running_worker(alone.temporal, alone.database, settings):
+            answer = await until(lambda: alone.http.get("/readyz"), lambda answer: "message" not in answer.json())
+    assert answer.json() == {"status": "ready", "checks": ready}
 
 
 async def test_a_wrong_clock_is_shown(database: Database, temporal: Client) -> None:

@@ -65,6 +65,8 @@ def test_it_serves_and_stops(process: tuple[subprocess.Popen[bytes], str], how: 
             "database": True,
             "temporal": True,
             "worker": False,
+            "upkeep": False,
+            "delivery": False,
             "clock": True,
         }
         assert psutil.Process(started.pid).memory_info().rss < IDLE_MB * 1_000_000
