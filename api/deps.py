@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Concatenate, ParamSpec, TypeVar
+from urllib.parse import parse_qsl
 
 from fastapi import Depends, Request
 from fastapi.exceptions import RequestValidationError
@@ -140,8 +141,10 @@ def secret_of(authorization: str) -> str:
 
 
 def caller_of(request: Request) -> Caller:
-    secret = secret_of(request.headers.get("authorization", ""))
-    return Caller(request.app.state.stack, secret, request.scope.get("heartbeat.claim"))
+    scope = request.scope
+    # One header of few: an index of them all would cost more than to look for it.
+    authorization = next((text for name, text in scope["headers"] if name == b"authorization"), b"")
+    return Caller(scope["app"].state.stack, secret_of(authorization.decode("latin-1")), scope.get("heartbeat.claim"))
 
 
 async def _caller(request: Request) -> Caller:
@@ -151,10 +154,15 @@ async def _caller(request: Request) -> Caller:
 CallerDep = Annotated[Caller, Depends(_caller)]
 
 
+def _query_fields(request: Request) -> dict[str, str]:
+    """Read the query string as `request.query_params` does; of a field that comes twice the last counts."""
+    return dict(parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True))
+
+
 def query_of(request: Request, model: type[M]) -> M:
     """Parse the query string as `model`; raises `RequestValidationError`."""
     try:
-        return model.model_validate(dict(request.query_params))
+        return model.model_validate(_query_fields(request))
     except ValidationError as problem:
         errors = [{**error, "loc": ("query", *error["loc"])} for error in problem.errors()]
         raise RequestValidationError(errors) from None

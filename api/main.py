@@ -2,6 +2,7 @@
 
 import asyncio
 from functools import partial
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -48,6 +49,8 @@ from heartbeat.store.projects.key_uses import KeyUses
 from heartbeat.temporal.clock import SharedClock
 from heartbeat.temporal.schedules import Schedules
 
+# FastAPI's own, which would ask the environment at each request whether there is any.
+NO_TELEMETRY: Any = {"tracing": False, "metrics": False, "logs": False}
 DESCRIPTION = "Run AI agents on a schedule: budgeted, logged and durable."
 
 
@@ -69,7 +72,12 @@ def create_app(
     schedules = Schedules(temporal, database, settings, now)
     stack = Stack(settings, database, temporal, schedules, now, clock, KeyUses(database, now))
     app = FastAPI(
-        title=openapi.TITLE, description=DESCRIPTION, routes=_routes(), redoc_url=None, redirect_slashes=False
+        title=openapi.TITLE,
+        description=DESCRIPTION,
+        routes=_routes(),
+        redoc_url=None,
+        redirect_slashes=False,
+        telemetry=NO_TELEMETRY,
     )
     app.state.stack, app.state.metrics, app.state.closing = stack, Metrics(), asyncio.Event()
     app.add_exception_handler(ProductError, _refused)

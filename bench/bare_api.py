@@ -1,9 +1,11 @@
-"""One FastAPI route that does nothing, served as the product's API is.
+"""One FastAPI route that reads a heartbeat's row by its key, served as the product's API is.
 
-`python -m bench.bare_api PORT`
+`python -m bench.bare_api PORT DATABASE`: no key of a caller, no SQLAlchemy, no model; the driver alone, on the loop.
 """
 
+import sqlite3
 import sys
+from typing import Any
 
 import uvicorn
 import uvloop
@@ -11,18 +13,25 @@ from fastapi import FastAPI
 
 from api.server import SERVER_OPTIONS
 
-app = FastAPI()
+READ = "SELECT * FROM heartbeat WHERE uuid = ?"
 
 
-@app.get("/")
-async def nothing() -> dict[str, str]:
-    return {"status": "ok"}
+def bare_app(database: str) -> FastAPI:
+    connection = sqlite3.connect(database, check_same_thread=False)
+    connection.row_factory = sqlite3.Row
+    app = FastAPI()
+
+    @app.get("/heartbeats/{uuid}")
+    async def heartbeat(uuid: str) -> dict[str, Any]:
+        return dict(connection.execute(READ, (uuid,)).fetchone())
+
+    return app
 
 
-def main(port: int) -> None:
-    config = uvicorn.Config(app, host="127.0.0.1", port=port, **SERVER_OPTIONS)
+def main(port: int, database: str) -> None:
+    config = uvicorn.Config(bare_app(database), host="127.0.0.1", port=port, **SERVER_OPTIONS)
     uvloop.run(uvicorn.Server(config).serve())
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(int(sys.argv[1]), sys.argv[2])

@@ -66,9 +66,9 @@ class ScheduledObject(BaseModel):
 
 def show_scheduled(access: Access, row: Heartbeat, member_uuid: str | None, now: datetime) -> dict[str, Any]:
     """The `ScheduledObject` of a row; `member_uuid` is that of its `member_id`."""
-    cadence = next_tick(cadence_of(row))
     # An attribute of a table's class costs ten times that of a plain one.
-    plain = SimpleNamespace(**vars(row))
+    plain: Any = SimpleNamespace(**vars(row))
+    cadence = next_tick(cadence_of(plain))
     return {
         "bot_id": plain.bot_id,
         "bot_uuid": access.bot.uuid,
@@ -79,8 +79,8 @@ def show_scheduled(access: Access, row: Heartbeat, member_uuid: str | None, now:
         "execution_count": plain.success_count + plain.total_error_count + plain.cancelled_count,
         "last_executed_at": moment(plain.last_executed_at),
         "last_status": plain.last_status,
-        "next_run_at": moment(cadence.next_after(awake_after(row, now))) if plain.enabled else None,
-        "snooze_until": moment(plain.snooze_until) if is_snoozed(row, now) else None,
+        "next_run_at": moment(cadence.next_after(awake_after(plain, now))) if plain.enabled else None,
+        "snooze_until": moment(plain.snooze_until) if is_snoozed(plain, now) else None,
         "pause": _pause(row) if plain.pause_reason is not None else None,
         "created_at": moment(plain.created_at),
         "updated_at": moment(plain.updated_at),
