@@ -28,6 +28,7 @@ from heartbeat.store.heartbeats.sync import (
     with_owner,
 )
 from heartbeat.store.notifications.outbox import overdue_notifications
+from heartbeat.store.retention.pruning import Pruning
 from heartbeat.store.runs.approvals import unheard
 from heartbeat.store.runs.closing import close_run
 from heartbeat.store.runs.parks import payable_parks, unheard_parks
@@ -57,6 +58,7 @@ COMPARED_A_MINUTE = 20
 # An orphan starts phantoms at worst, so it can wait.
 ORPHANS_EVERY_MINUTES = 5
 LISTED_A_MINUTE = 100
+PRUNING_SECONDS = 20.0
 log = logging.getLogger(__name__)
 
 
@@ -211,6 +213,12 @@ class UpkeepActivities:
             activity.heartbeat()
             started += await start_notify(self._client, self._settings, notification_uuid)
         return started
+
+    @activity.defn
+    async def prune(self) -> int:
+        """Remove what need not be kept any longer, as far as the time suffices; returns how many rows it was."""
+        async with heartbeating():
+            return await Pruning(self._database, self._settings.plans, self._now(), PRUNING_SECONDS).run()
 
     async def _close_lost(self, open_runs: list[Run]) -> int:
         endings = await asyncio.gather(*(how_it_ended(self._client, run) for run in open_runs))

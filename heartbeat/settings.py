@@ -36,6 +36,8 @@ class Plan(BaseModel):
     max_credits_per_run: int | None = Field(default=None, ge=0)
     usual_credits_per_run: int = Field(default=2, ge=0)
     fairness_weight: float = Field(default=1, ge=0.001, le=1_000)
+    logs_days: int | None = Field(default=None, ge=1, le=36_500)
+    prompts_days: int | None = Field(default=None, ge=1, le=36_500)
 
     def cap(self, max_credits_per_run: int | None) -> int | None:
         """Return the most credits of one run: the heartbeat's own number, else the plan's."""
@@ -61,15 +63,18 @@ AppriseName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
 
 DEFAULT_PLANS = {
     "self_hosted": Plan(),
-    "free": Plan(heartbeats=False),
-    "hobby": Plan(heartbeats=False),
-    "starter": Plan(heartbeats_per_bot=3, tasks_per_bot=10, min_interval_minutes=60, requests_per_minute=60),
+    "free": Plan(heartbeats=False, logs_days=90),
+    "hobby": Plan(heartbeats=False, logs_days=90),
+    "starter": Plan(
+        heartbeats_per_bot=3, tasks_per_bot=10, min_interval_minutes=60, requests_per_minute=60, logs_days=90
+    ),
     "pro": Plan(
         heartbeats_per_bot=10,
         tasks_per_bot=50,
         min_interval_minutes=60,
         requests_per_minute=200,
         fairness_weight=2,
+        logs_days=365,
     ),
     "prime": Plan(
         heartbeats_per_bot=20,
@@ -77,6 +82,7 @@ DEFAULT_PLANS = {
         min_interval_minutes=60,
         requests_per_minute=200,
         fairness_weight=4,
+        logs_days=730,
     ),
 }
 

@@ -23,10 +23,12 @@ MAINTENANCE = (
     UpkeepActivities.check_ledger,
     UpkeepActivities.start_probes,
     UpkeepActivities.start_deliveries,
+    UpkeepActivities.prune,
 )
 KEEPS_CONNECTIONS = "keeps-connections"
 OF_CONNECTIONS = (UpkeepActivities.refresh_connections, UpkeepActivities.lift_reconnect_pauses)
 HEEDS_HOLDS = "heeds-holds"
+PRUNES = "prunes"
 TASK_TIMEOUT = timedelta(minutes=5)
 # It heartbeats between the rows it works on, each of which can take some requests to Temporal.
 TASK_HEARTBEAT_TIMEOUT = timedelta(seconds=60)
@@ -43,6 +45,8 @@ class Upkeep:
             if task in OF_CONNECTIONS and not workflow.patched(KEEPS_CONNECTIONS):
                 continue
             if task == UpkeepActivities.cancel_held_runs and not workflow.patched(HEEDS_HOLDS):
+                continue
+            if task == UpkeepActivities.prune and not workflow.patched(PRUNES):
                 continue
             try:
                 counts[task.__name__] = await workflow.execute_activity_method(

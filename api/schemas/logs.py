@@ -104,6 +104,11 @@ class LogObject(BaseModel):
     )
     heartbeat_id: HeartbeatUuid
     prompt: str = Field(description="The prompt, as it was at the run.", examples=[examples.PROMPT])
+    emptied_at: str | None = Field(
+        description="When its texts were removed, for its plan does not keep them any longer: prompt, answers, report, "
+        "arguments and results of tools. They are empty since then.",
+        examples=[None, examples.DUE],
+    )
     response: str | None = Field(description=RESPONSE, examples=[examples.RESPONSE])
     error_code: str | None = Field(
         description="A stable word for what `error_message` says; null when it did not fail.", examples=["key_rejected"]
@@ -226,6 +231,7 @@ def show_log(run: Row[Any], settings: Settings) -> dict[str, Any]:
         "gate": {name: run.gate[name] for name in GateSeen.model_fields} if run.gate else None,
         "heartbeat_id": run.heartbeat_uuid,
         "prompt": run.prompt,
+        "emptied_at": moment(run.emptied_at),
         "response": run.response,
         "error_code": run.error_code,
         "error_message": run.error_message,

@@ -8,6 +8,6 @@ FLOORS = (
     {"notifications", "memory", "tools"},
     {"heartbeats"},
     {"bots", "runs"},
-    {"overview"},
+    {"overview", "retention"},
 )
 FLOOR = {wing: number for number, wings in enumerate(FLOORS) for wing in wings}

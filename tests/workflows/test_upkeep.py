@@ -57,6 +57,7 @@ async def test_pending_schedules_are_put(working: World) -> None:
         "check_ledger": 0,
         "start_probes": 0,
         "start_deliveries": 0,
+        "prune": 0,
         "cancel_held_runs": 0,
         "tell_decisions": 0,
     }

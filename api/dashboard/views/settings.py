@@ -7,7 +7,7 @@ from babel import Locale
 from api.dashboard.edited_meanwhile import EditedField, with_loaded
 from api.dashboard.forms import Form, number_text
 from api.dashboard.translations import gettext as _
-from api.dashboard.translations import languages, marked
+from api.dashboard.translations import languages, marked, ngettext
 from api.dashboard.views import formats
 from heartbeat.settings import Plan
 from heartbeat.store.tables.projects import Project
@@ -43,11 +43,19 @@ def plan_lines(plan: Plan) -> list[tuple[str, str]]:
         (_("Most often"), every),
         (_("Requests a minute"), _limit(plan.requests_per_minute)),
         (_("Credits a month"), _limit(plan.credits_per_month)),
+        (_("Logs are kept"), _kept(plan.logs_days, _("for ever"))),
+        (_("Prompts and answers are kept"), _kept(plan.prompts_days, _("as long as the log"))),
     ]
 
 
 def _limit(limit: int | None) -> str:
     return _("no limit") if limit is None else formats.number(limit)
+
+
+def _kept(days: int | None, without_end: str) -> str:
+    if days is None:
+        return without_end
+    return ngettext("%(number)s day", "%(number)s days", days) % {"number": formats.number(days)}
 
 
 def turning(project: Project, now: datetime) -> tuple[str, str]:

@@ -33,6 +33,8 @@ COUNTERS = {
     "skipped": "skipped_count",
     "cancelled": "cancelled_count",
 }
+# So many of them are not kept any longer.
+PRUNED = {status: f"pruned_{status}_count" for status in COUNTERS}
 HIDDEN = ("instruction", "opening", "chat_mode", "max_reply_tokens", "expect")
 # What a run in progress waits for, if it does: a person's yes to one of its calls.
 ASKS = (
@@ -69,7 +71,7 @@ class LogFilter:
 
 def executed_logs(connection: Connection, heartbeat: Heartbeat, page: Page) -> tuple[list[Row[Any]], int]:
     """One page of `logs` of a heartbeat without its skipped ticks, of which there may be very many."""
-    total = sum(getattr(heartbeat, COUNTERS[status]) for status in EXECUTED)
+    total = sum(getattr(heartbeat, COUNTERS[status]) - getattr(heartbeat, PRUNED[status]) for status in EXECUTED)
     bounds = {"limit": page.size, "offset": page.offset, "reach": page.offset + page.size}
     return list(connection.execute(_executed_page(), {"heartbeat_id": heartbeat.id, **bounds})), total
 
@@ -151,9 +153,8 @@ def _count(connection: Connection, wanted: LogFilter) -> int:
         of.append(HEARTBEAT.c.id == wanted.heartbeat_id)
     if wanted.member_id is not None:
         of.append(HEARTBEAT.c.member_id == wanted.member_id)
-    counted = (
-        [HEARTBEAT.c[COUNTERS[wanted.status]]] if wanted.status else [HEARTBEAT.c[name] for name in COUNTERS.values()]
-    )
+    statuses = [wanted.status] if wanted.status else list(COUNTERS)
+    counted = [HEARTBEAT.c[COUNTERS[status]] - HEARTBEAT.c[PRUNED[status]] for status in statuses]
     added: int = connection.execute(select(func.coalesce(func.sum(sum(counted)), 0)).where(*of)).scalar_one()
     return added
 

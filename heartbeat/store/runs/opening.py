@@ -107,7 +107,7 @@ def open_run(connection: Connection, claim: TickClaim, limits: RunLimits, now: d
     if rows is None or is_gone(rows[0], claim.dry_run):
         return Opening(None, "the heartbeat was deleted")
     heartbeat, *others = rows
-    if reason := _phantom(claim, heartbeat):
+    if reason := _phantom(claim, heartbeat) or _pruned(claim, heartbeat, others[1], limits, now):
         return Opening(None, reason)
     if claim.trigger == "schedule":
         claim = replace(claim, scheduled_for=_newest_due(connection, heartbeat, claim, now))
@@ -150,6 +150,16 @@ def _phantom(claim: TickClaim, heartbeat: Heartbeat) -> str | None:
     if claim.scheduled_for is None or not cadence_of(heartbeat).is_tick(claim.scheduled_for):
         return "the cadence has no such tick"
     return None
+
+
+def _pruned(claim: TickClaim, heartbeat: Heartbeat, project: Project, limits: RunLimits, now: datetime) -> str | None:
+    """Why a tick that has its log by now, perhaps one that is not kept any longer, does not run again."""
+    tick = claim.scheduled_for
+    if tick is None or tick > heartbeat.accounted_until:
+        return None
+    days = limits.plan(project.plan).logs_days
+    is_old = days is not None and tick < now - timedelta(days=days)
+    return "the log of this tick is not kept any longer" if is_old else None
 
 
 def _refuse(connection: Connection, candidate: RunCandidate) -> Refusal | None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, select
+from sqlalchemy import Connection, Select, bindparam, delete, select
 
 from heartbeat.domain.errors import Conflict, NotFound
 from heartbeat.store.heartbeats.plan_limits import require_heartbeats
@@ -32,6 +32,8 @@ REPLAYED = (
     .join(BOT, BOT.c.id == RUN.c.bot_id)
     .where(RUN.c.uuid == bindparam("key"), RUN.c.project_id == bindparam("project"))
 )
+
+LOCK_REPLAYED = REPLAYED.with_for_update(read=True, key_share=True, of=RUN)
 
 
 @dataclass(frozen=True)
@@ -62,17 +64,18 @@ def promise_replay(
     connection: Connection, access: Access, run_uuid: str, replay_of: str, changes: Mapping[str, Any], now: datetime
 ) -> ReplayedRun:
     """Keep for `run_uuid` what the run `replay_of` was, but for `changes`; raises as `replayable` does."""
-    replayed = replayable(connection, access, replay_of)
+    # Locked, so that its log is not pruned before what is promised of it is there.
+    replayed = replayable(connection, access, replay_of, LOCK_REPLAYED)
     of_run = {name: getattr(replayed.run, name) for name in VARIED}
     _promise(connection, access, run_uuid, of_run | dict(changes), replayed.run.uuid, now)
     return replayed
 
 
-def replayable(connection: Connection, access: Access, run_uuid: str) -> ReplayedRun:
+def replayable(connection: Connection, access: Access, run_uuid: str, statement: Select[Any] = REPLAYED) -> ReplayedRun:
     """Read a run of the project, and of the bot that is named; raises `NotFound`, `Forbidden` or `Conflict`."""
     named_bot = access.named_bot
     key = {"key": as_public_id(run_uuid), "project": access.project.id}
-    row = joined(connection, (Run, Heartbeat, Bot), REPLAYED, key)
+    row = joined(connection, (Run, Heartbeat, Bot), statement, key)
     if row is None or (named_bot is not None and named_bot.id != row[2].id):
         raise NotFound("run", run_uuid[:64])
     run, heartbeat, bot = row
@@ -81,6 +84,8 @@ def replayable(connection: Connection, access: Access, run_uuid: str) -> Replaye
         raise Conflict("run_in_progress", f"The run {run.uuid} has not ended yet; replay it when it has.")
     if run.status == "skipped":
         raise Conflict("nothing_to_replay", f"The run {run.uuid} was skipped, so no model was asked; replay another.")
+    if run.emptied_at is not None:
+        raise Conflict("run_emptied", f"The texts of the run {run.uuid} are not kept any longer; replay a newer one.")
     if is_gone(heartbeat, dry_run=True):
         raise Conflict("heartbeat_deleted", f"The heartbeat of the run {run.uuid} was deleted; replay another run.")
     return ReplayedRun(run, heartbeat, bot, access.project.plan)

@@ -7,14 +7,15 @@ from sqlalchemy import JSON, Index
 from sqlmodel import Field, SQLModel
 
 from heartbeat.store.tables import projects  # noqa: F401 - rows here refer to rows there
-from heartbeat.store.tables.types import BIG, time
+from heartbeat.store.tables.types import BIG, LONG_AGO, time
 
 
 class Bot(SQLModel, table=True):
     """An agent. `attributes` keeps the published fields that mean nothing here: clients read back what they wrote.
 
     `credit_budget` is what all of its heartbeats and tasks may use together in a billing period; `period_granted` is
-    what a person gave on top of it in the period that began at `period_start`.
+    what a person gave on top of it in the period that began at `period_start`. At `pruned_at` it was last looked for
+    what need not be kept any longer; its runs up to `emptied_run_id` have no texts any more.
     """
 
     id: int = Field(default=None, primary_key=True)
@@ -29,6 +30,8 @@ class Bot(SQLModel, table=True):
     credit_budget: int | None = None
     period_start: datetime | None = time(default=None)
     period_granted: int = 0
+    pruned_at: datetime = time(default=LONG_AGO)
+    emptied_run_id: int = Field(default=0, sa_type=BIG)
     attributes: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
     created_at: datetime = time()
     updated_at: datetime = time()

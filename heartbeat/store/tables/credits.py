@@ -19,7 +19,7 @@ class Entry(SQLModel, table=True):
     id: int = Field(default=None, primary_key=True, sa_type=BIG)
     project_id: int = Field(foreign_key="project.id")
     heartbeat_id: int | None = Field(default=None, foreign_key="heartbeat.id")
-    run_id: int | None = Field(default=None, foreign_key="run.id", sa_type=BIG)
+    run_id: int | None = Field(default=None, sa_type=BIG)
     step: int | None = None
     kind: str
     key: str | None = None

@@ -22,7 +22,7 @@ class Heartbeat(SQLModel, table=True):
     `period_credits` and `period_held` are the credits charged and reserved in the period that began at
     `period_start`: the running sums of this heartbeat's entries, kept in the transactions that write them;
     `period_granted` is what a person gave in it on top of `credit_budget`. The four counters are the totals of its
-    logs, and `recent_credits` is what the last ones cost, oldest first.
+    logs, of which so many were `pruned_…` since, and `recent_credits` is what the last ones cost, oldest first.
 
     `quality_dropped_run_id` is the newest run that was judged when its runs were found to have become worse; `None`
     once they are as good as before again.
@@ -92,6 +92,10 @@ class Heartbeat(SQLModel, table=True):
     unchanged_count: int = 0
     missed_count: int = 0
     cancelled_count: int = 0
+    pruned_success_count: int = 0
+    pruned_error_count: int = 0
+    pruned_skipped_count: int = 0
+    pruned_cancelled_count: int = 0
     period_start: datetime | None = time(default=None)
     period_credits: int = 0
     period_held: int = 0

@@ -19,7 +19,8 @@ class Run(SQLModel, table=True):
     failed, the `detail`. `expect` is what its heartbeat expected of it when it was opened, and `expect_met` whether it
     did that, if it came to an end by itself. `replay_of` is the log id of the run whose recorded tool results it is
     answered with. `liked` is what a person said of it, with a note if they wrote one; `rated_by` is how they said it.
-    `parked`: its next step waits for credits; `credits_granted` is what a person gave it beyond its cap.
+    `parked`: its next step waits for credits; `credits_granted` is what a person gave it beyond its cap. At
+    `emptied_at` its texts and those of its steps were removed; they are empty since then.
     """
 
     id: int = Field(default=None, primary_key=True, sa_type=BIG)
@@ -68,6 +69,7 @@ class Run(SQLModel, table=True):
     started_at: datetime = time()
     finished_at: datetime | None = time(default=None)
     duration_ms: int | None = Field(default=None, sa_type=BIG)
+    emptied_at: datetime | None = time(default=None)
     created_at: datetime = time()
 
     @property
@@ -105,6 +107,12 @@ class Run(SQLModel, table=True):
             "id",
             sqlite_where=text("liked IS NOT NULL OR expect_met IS NOT NULL"),
             postgresql_where=text("liked IS NOT NULL OR expect_met IS NOT NULL"),
+        ),
+        Index(
+            "ix_run_replay",
+            "replay_of",
+            sqlite_where=text("replay_of IS NOT NULL"),
+            postgresql_where=text("replay_of IS NOT NULL"),
         ),
         Index(
             "ix_run_running",

@@ -38,6 +38,8 @@ def _from_text(value: str | None) -> datetime | None:
 # SQLite numbers rows by itself only in a column that is exactly INTEGER.
 BIG = BigInteger().with_variant(Integer, "sqlite")
 
+LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+
 
 def time(**options: Any) -> Any:
     return Field(sa_type=UtcDateTime, **options)

@@ -40,6 +40,13 @@ async def test_the_answer_is_shown_as_markdown_and_as_it_was_written(owner: Owne
     assert "As it was written" not in page
 
 
+async def test_a_run_without_its_texts_says_so(owner: Owner) -> None:
+    run = await owner.run(prompt="", response=None, emptied_at=NOW)
+    page = await owner.browser.page(f"/runs/{run.uuid}")
+    assert "The texts of this run were removed, for its plan does not keep them any longer." in page
+    assert "There is none." not in page
+
+
 @pytest.mark.parametrize(
     ("expect", "said"),
     [

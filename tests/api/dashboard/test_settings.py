@@ -31,6 +31,8 @@ async def test_a_project_gets_another_name_and_another_day(owner: Owner) -> None
     assert '<span class="project" title="' in page
     assert "Acme &amp; Sons" in page
     assert "no limit" in page
+    assert "Logs are kept" in page
+    assert "for ever" in page
 
 
 @pytest.mark.parametrize(

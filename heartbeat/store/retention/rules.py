@@ -1,0 +1,128 @@
+"""How long each table keeps its rows: one rule for every table, and what is removed by age alone.
+
+`docs/retention.md` shows these rules, and a test fails for a table without one.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, exists, func, true
+from sqlmodel import SQLModel
+
+from heartbeat.store.notifications.outages import FORGOTTEN_AFTER
+from heartbeat.store.projects.idempotency import LIFETIME
+from heartbeat.store.rows import columns
+from heartbeat.store.tables.bots import Bot, Memory, Subscriber, Tool
+from heartbeat.store.tables.credits import BudgetWarning, DailyRollup, Entry, HeartbeatDay, Usage
+from heartbeat.store.tables.gates import GateReading, GateState
+from heartbeat.store.tables.heartbeats import Heartbeat, HeldTick
+from heartbeat.store.tables.notifications import Event, Finding, ModelOutage, Notification, Target
+from heartbeat.store.tables.projects import (
+    ApiKey,
+    IdempotencyKey,
+    Project,
+    ProjectHold,
+    RequestWindow,
+    SignInLink,
+)
+from heartbeat.store.tables.runs import Approval, Attempt, Run, Step, Variant
+from heartbeat.store.tables.tool_connections import PendingSignIn, ToolConnection
+
+# Thirteen months: the same month of the year before can be looked at until this one is over.
+YEAR = timedelta(days=396)
+# As far back as periods are shown: sixty, each at most a month, and the one under way.
+FIVE_YEARS = timedelta(days=61 * 31)
+AT_ONCE = timedelta()
+
+
+@dataclass(frozen=True)
+class Age:
+    """Rows go when `after` has passed since the column `since`, if `condition` holds."""
+
+    since: Any
+    after: timedelta
+    condition: ColumnElement[bool] = true()  # noqa: RUF009 - a constant
+
+
+@dataclass(frozen=True)
+class OfPlan:
+    """Rows go after as many days as the plan of their project says (`logs_days`)."""
+
+
+@dataclass(frozen=True)
+class With:
+    """Rows go with the row of `owner` that they belong to; before that there are no more of them than `bound` says."""
+
+    owner: type[SQLModel]
+    bound: str = ""
+
+
+@dataclass(frozen=True)
+class OnceDeleted:
+    """Rows that somebody deleted go when `after` has passed since then and nothing refers to them any more."""
+
+    after: timedelta = YEAR
+
+
+@dataclass(frozen=True)
+class Folded:
+    """Rows of periods that ended long ago become one of each project and period, with the same sums."""
+
+    after: timedelta = YEAR
+
+
+@dataclass(frozen=True)
+class Stays:
+    """Rows stay, and there are no more of them than `bound` says."""
+
+    bound: str
+
+
+Rule = Age | OfPlan | With | OnceDeleted | Folded | Stays
+
+_ENTRY, _HOLD, _KEY, _LINK, _HELD, _HEARTBEAT = (
+    columns(one) for one in (Entry, ProjectHold, ApiKey, SignInLink, HeldTick, Heartbeat)
+)
+_FINDING, _IDEMPOTENCY, _OUTAGE, _VARIANT = (columns(one) for one in (Finding, IdempotencyKey, ModelOutage, Variant))
+_SIGN_IN, _WARNING = columns(PendingSignIn), columns(BudgetWarning)
+
+# A gap is accounted for once Temporal is back, and by then it must be known which of its ticks were held.
+_IS_ACCOUNTED_FOR = exists().where(
+    _HEARTBEAT.c.id == _HELD.c.heartbeat_id, _HEARTBEAT.c.accounted_until >= _HELD.c.tick
+)
+_HAS_NO_LINK = ~exists().where(_LINK.c.key_id == _KEY.c.id)
+
+RULES: dict[type[SQLModel], Rule] = {
+    Project: Stays("one for each project that the operator made"),
+    ApiKey: Age(_KEY.c.revoked_at, YEAR, _HAS_NO_LINK),
+    SignInLink: Age(_LINK.c.expires_at, AT_ONCE),
+    IdempotencyKey: Age(_IDEMPOTENCY.c.created_at, LIFETIME),
+    RequestWindow: Stays("one for each project: the minute of its last request"),
+    ProjectHold: Age(func.coalesce(_HOLD.c.released_at, _HOLD.c.until), YEAR),
+    Bot: OnceDeleted(),
+    Subscriber: OnceDeleted(),
+    Tool: Stays("one for each server that is connected"),
+    ToolConnection: With(Tool),
+    PendingSignIn: Age(_SIGN_IN.c.expires_at, AT_ONCE),
+    Memory: Stays("as many for each bot as it may remember"),
+    Heartbeat: OnceDeleted(),
+    HeldTick: Age(_HELD.c.tick, timedelta(days=30), _IS_ACCOUNTED_FOR),
+    GateState: With(Heartbeat),
+    GateReading: With(Heartbeat, "the newest of each heartbeat"),
+    Run: OfPlan(),
+    Step: With(Run),
+    Attempt: With(Run),
+    Approval: With(Run),
+    Variant: Age(_VARIANT.c.created_at, timedelta(days=30)),
+    Entry: Folded(),
+    Usage: Stays("one for each project and month"),
+    BudgetWarning: Age(_WARNING.c.period_start, YEAR),
+    DailyRollup: Age(columns(DailyRollup).c.day, FIVE_YEARS),
+    HeartbeatDay: Age(columns(HeartbeatDay).c.day, FIVE_YEARS),
+    Event: Age(columns(Event).c.created_at, YEAR),
+    Notification: With(Event),
+    Finding: Age(_FINDING.c.last_seen_at, YEAR, _FINDING.c.state == "resolved"),
+    Target: OnceDeleted(),
+    ModelOutage: Age(_OUTAGE.c.seen_at, FORGOTTEN_AFTER),
+}

@@ -1,0 +1,151 @@
+"""What is removed by its age alone, and what somebody deleted: when the time has come, and no day before."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, func, select
+from sqlmodel import SQLModel
+
+from heartbeat.store.database import Database
+from heartbeat.store.heartbeats import states
+from heartbeat.store.retention.pruning import EVERY, MINUTE, Pruning
+from heartbeat.store.rows import columns
+from heartbeat.store.tables.credits import BudgetWarning, DailyRollup, HeartbeatDay
+from heartbeat.store.tables.heartbeats import Heartbeat, HeldTick
+from heartbeat.store.tables.notifications import Event, Finding, ModelOutage, Notification
+from heartbeat.store.tables.projects import ApiKey, IdempotencyKey, ProjectHold, SignInLink
+from heartbeat.store.tables.runs import Run, Variant
+from tests.support.past_runs import a_run
+from tests.support.pending_rows import a_finding, a_message, a_target, a_task
+from tests.support.seeds import NOW
+
+Row = dict[str, Any]
+DAY = timedelta(days=1)
+SUMS = dict.fromkeys(("success", "error", "skipped"), 1)
+
+
+def insert(table: type[SQLModel], **values: Any) -> Callable[[Connection, Heartbeat], None]:
+    """Insert a row; a value may be made from the heartbeat."""
+
+    def work(connection: Connection, heartbeat: Heartbeat) -> None:
+        row = {name: value(heartbeat) if callable(value) else value for name, value in values.items()}
+        connection.execute(columns(table).insert().values(row))
+
+    return work
+
+
+def a_key(connection: Connection, heartbeat: Heartbeat) -> None:
+    owner = connection.execute(select(columns(ApiKey).c.id)).first()
+    assert owner is None
+    row = {"uuid": "key_1", "project_id": heartbeat.project_id, "name": "ci", "prefix": "hb", "hash": "h"}
+    connection.execute(columns(ApiKey).insert().values(**row, created_at=NOW, revoked_at=NOW))
+
+
+def a_link(connection: Connection, heartbeat: Heartbeat) -> None:
+    a_key(connection, heartbeat)
+    connection.execute(columns(SignInLink).insert().values(hash="h", key_id=1, expires_at=NOW))
+
+
+def a_told_event(connection: Connection, heartbeat: Heartbeat) -> None:
+    a_message(connection, heartbeat, a_target(connection, heartbeat))
+
+
+def a_day(day: datetime) -> str:
+    return f"{day:%Y-%m-%d}"
+
+
+def mine(heartbeat: Heartbeat) -> int:
+    return heartbeat.id
+
+
+def of_bot(heartbeat: Heartbeat) -> int:
+    return heartbeat.bot_id
+
+
+def of_project(heartbeat: Heartbeat) -> int:
+    return heartbeat.project_id
+
+
+WARNING = {"owner": "bot", "owner_id": 1, "budget": 5, "level": 50}
+OUTAGE = {"project_id": of_project, "model": "m", "reason": "r"}
+HOLD = {"project_id": of_project, "reason": "r", "running": "finish", "held_by": "me", "created_at": NOW}
+ANSWER = {"project_id": of_project, "key": "k", "fingerprint": "f"}
+# What is written, and after how many days since then it is over.
+AGES: list[tuple[type[SQLModel], int, Callable[[Connection, Heartbeat], Any]]] = [
+    (ApiKey, 396, a_key),
+    (SignInLink, 0, a_link),
+    (IdempotencyKey, 1, insert(IdempotencyKey, **ANSWER, claimed_at=NOW, created_at=NOW)),
+    (ProjectHold, 396, insert(ProjectHold, **HOLD, released_at=NOW)),
+    (HeldTick, 30, insert(HeldTick, heartbeat_id=mine, tick=NOW, held_by="me", created_at=NOW)),
+    (Variant, 30, insert(Variant, run_uuid="log_1", project_id=of_project, changes={}, created_at=NOW)),
+    (BudgetWarning, 396, insert(BudgetWarning, **WARNING, period_start=NOW, created_at=NOW)),
+    (DailyRollup, 61 * 31, insert(DailyRollup, bot_id=of_bot, day=a_day(NOW), type="heartbeat", **SUMS)),
+    (HeartbeatDay, 61 * 31, insert(HeartbeatDay, heartbeat_id=mine, day=a_day(NOW), **SUMS)),
+    (Event, 396, a_told_event),
+    (Finding, 396, lambda c, heartbeat: a_finding(c, heartbeat, state="resolved")),
+    (ModelOutage, 8, insert(ModelOutage, **OUTAGE, began_at=NOW, seen_at=NOW)),
+]
+
+
+def count(database: Database, table: type[SQLModel]) -> int:
+    return database.read_now(lambda c: c.execute(select(func.count()).select_from(columns(table))).scalar_one())
+
+
+async def prune(database: Database, after: timedelta) -> None:
+    """Prune so long after `NOW`, whenever a bot was looked through before."""
+    await Pruning(database, {}, (NOW + after).replace(minute=MINUTE), seconds=60.0).run()
+
+
+@pytest.mark.parametrize(("table", "days", "write"), AGES, ids=[table.__name__ for table, *_ in AGES])
+async def test_rows_go_when_their_time_is_over(
+    database: Database,
+    heartbeat: Heartbeat,
+    table: type[SQLModel],
+    days: int,
+    write: Callable[[Connection, Heartbeat], Any],
+) -> None:
+    database.write_now(write, heartbeat)
+    await prune(database, days * DAY - DAY)
+    assert count(database, table) == 1
+    await prune(database, days * DAY + DAY)
+    assert count(database, table) == 0
+
+
+async def test_what_still_matters_is_not_removed_by_its_age(database: Database, heartbeat: Heartbeat) -> None:
+    def write(connection: Connection) -> None:
+        target = a_target(connection, heartbeat)
+        a_message(connection, heartbeat, target, status="pending", next_attempt_at=NOW)
+        a_message(connection, heartbeat, target, status="held")
+        a_finding(connection, heartbeat)
+        tomorrow = NOW + DAY
+        insert(HeldTick, heartbeat_id=mine, tick=tomorrow, held_by="me", created_at=NOW)(connection, heartbeat)
+        insert(ProjectHold, **HOLD)(connection, heartbeat)
+
+    database.write_now(write)
+    await prune(database, 2_000 * DAY)
+    assert [count(database, table) for table in (Notification, Event, Finding, HeldTick, ProjectHold)] == [
+        2,
+        2,
+        1,
+        1,
+        1,
+    ]
+
+
+async def test_a_deleted_heartbeat_goes_once_nothing_refers_to_it(database: Database, heartbeat: Heartbeat) -> None:
+    def write(connection: Connection) -> None:
+        task = a_task(connection, heartbeat)
+        a_finding(connection, task)
+        a_run(connection, task, created_at=NOW, finished_at=NOW)
+        states.delete(connection, task, NOW)
+
+    database.write_now(write)
+    await prune(database, 400 * DAY)
+    assert (count(database, Heartbeat), count(database, Finding)) == (2, 1)
+    database.write_now(lambda c: c.execute(columns(Run).delete()))
+    await prune(database, 390 * DAY)
+    assert count(database, Heartbeat) == 2
+    await prune(database, 400 * DAY + EVERY)
+    assert (count(database, Heartbeat), count(database, Finding), count(database, HeartbeatDay)) == (1, 0, 0)
