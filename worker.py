@@ -1,11 +1,11 @@
 """One worker process: connect, register, run until asked to stop."""
 
 import asyncio
-import logging
 import signal
+import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -17,6 +17,7 @@ from temporalio.worker import PollerBehaviorSimpleMaximum, UnsandboxedWorkflowRu
 from activities.act import ToolActivities
 from activities.clocks import UpkeepGuard, follow, temporal_time
 from activities.gates import GateActivities
+from activities.log_context import LogContext
 from activities.notifications import NotificationActivities
 from activities.runs import RunActivities
 from activities.schedules import ScheduleActivities
@@ -29,9 +30,11 @@ from heartbeat.gates.looking import GateReader
 from heartbeat.settings import Settings
 from heartbeat.store.database import Database
 from heartbeat.store.statistics import statistics_gathered
-from heartbeat.temporal.client import connect
+from heartbeat.telemetry.logs import configure_logs
+from heartbeat.temporal.client import connect, healthy
 from heartbeat.temporal.clock import SharedClock, measuring
 from heartbeat.temporal.process import leave
+from heartbeat.temporal.runtime import set_runtime
 from heartbeat.temporal.schedules import Schedules
 from heartbeat.tool_servers.refreshing import Refresher
 from workflows.agent_run import AgentRun
@@ -97,7 +100,7 @@ async def running_worker(
             workflows=OF_ROLE[role],
             activities=activities[role],
             workflow_runner=runner,
-            interceptors=[guard],
+            interceptors=[LogContext(), guard],
             max_concurrent_activities=settings.worker_concurrency,
             workflow_task_poller_behavior=PollerBehaviorSimpleMaximum(POLLERS[role]),
             activity_task_poller_behavior=PollerBehaviorSimpleMaximum(POLLERS[role]),
@@ -124,7 +127,7 @@ async def _leave_in_time(workers: Sequence[Worker], *raised: Any) -> None:
         await asyncio.wait_for(asyncio.gather(*(worker.__aexit__(*raised) for worker in workers)), SHUTDOWN_SECONDS)
 
 
-async def serve(settings: Settings) -> None:
+async def serve(settings: Settings, listener: socket.socket | None = None, sdk_address: str | None = None) -> None:
     """Work until SIGINT or SIGTERM; what is under way gets two seconds to end."""
     client = await connect(settings, lazy=False)
     database = Database(settings.store_url(), DATABASE_SECONDS, settings.database_pool_size)
@@ -132,17 +135,42 @@ async def serve(settings: Settings) -> None:
     stop = asyncio.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
-    async with running_worker(client, database, settings):
+    async with AsyncExitStack() as stack:
+        if listener is not None:
+            await stack.enter_async_context(_telling(client, database, listener, sdk_address))
+        await stack.enter_async_context(running_worker(client, database, settings))
         await stop.wait()
     database.close()
 
 
+def _telling(
+    client: Client, database: Database, listener: socket.socket, sdk_address: str | None
+) -> AbstractAsyncContextManager[None]:
+    """Serve `/metrics` and the probes. What that takes is loaded only where it is wanted."""
+    from heartbeat.telemetry.endpoint import Endpoint, serving
+
+    return serving(Endpoint(database, partial(healthy, client), sdk_address), listener)
+
+
+def listen(settings: Settings) -> socket.socket | None:
+    """Take the port for `/metrics`, if the settings have one; raises `OSError`."""
+    if settings.metrics_port is None:
+        return None
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    return socket.create_server((settings.host, settings.metrics_port), family=family)
+
+
 def main() -> None:
     """Run one worker on the settings of the environment."""
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     settings = Settings()
+    configure_logs(settings)
     try:
-        uvloop.run(serve(settings))
+        listener = listen(settings)
+    except OSError as problem:
+        sys.exit(f"HEARTBEAT_METRICS_PORT: nothing can listen on {settings.metrics_port}: {problem}")
+    sdk_address = set_runtime(has_metrics=listener is not None)
+    try:
+        uvloop.run(serve(settings, listener, sdk_address))
     except RuntimeError as problem:
         sys.exit(f"Temporal cannot be reached at {settings.temporal_target()}: {problem}")
     leave()

@@ -10,6 +10,7 @@ from temporalio import activity
 from activities.call_progress import showing_progress
 from activities.durable_write import write_durably
 from activities.heartbeating import heartbeating
+from activities.run_metrics import count_call
 from activities.toolbox import Toolbox
 from heartbeat.agents.tools.approval_reasons import reason_to_ask
 from heartbeat.agents.tools.arguments import read_arguments
@@ -126,6 +127,7 @@ class ToolActivities:
             return None
         started = time.monotonic()
         result = await self._call(receipt, tool, approval_reason, answers)
+        count_call(time.monotonic() - started)
         if result.question is not None:
             return result
         if result.outcome == "changed" and tool and tool.server:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from temporalio import activity
 
 from activities.clocks import TickClock, follow
+from activities.run_metrics import count_opening
 from heartbeat.agents.model_names import resolve_fallbacks, resolve_model
 from heartbeat.agents.tools.built_in.tools import BUILT_IN
 from heartbeat.agents.tools.mcp.stdio import definitions_size
@@ -94,7 +95,9 @@ class RunActivities:
         )
         # What the operator's own servers offer is known once a first run has asked them.
         limits = replace(self._limits, own_tokens=definitions_size())
-        return await self._database.write(open_run, claim, limits, self._now())
+        opening_result = await self._database.write(open_run, claim, limits, self._now())
+        count_opening(opening_result)
+        return opening_result
 
     def result(self, opening: Opening) -> OpenRunResult:
         """What of an opening is for the workflow."""

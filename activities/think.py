@@ -15,6 +15,7 @@ from temporalio.exceptions import ApplicationError
 
 from activities.durable_write import write_durably
 from activities.heartbeating import heartbeating
+from activities.run_metrics import count_answer, count_failure
 from activities.runs import run_limits
 from activities.step_attempt import TIMED_OUT, StepAttempt, step_attempt
 from activities.toolbox import Toolbox
@@ -164,6 +165,7 @@ class ModelActivities:
 
     async def _note_failed(self, run: Run, failure: ModelFailure, attempt: StepAttempt) -> None:
         """Write the attempt down, and charge what it used."""
+        count_failure(attempt.model, failure.code)
         usage = self._usage(attempt, failure.usage or TokenUsage(0, 0))
         failed = FailedAttempt(usage, failure.code, failure.provider_words or None)
         rate = self._limits.rate(attempt.model)
@@ -180,6 +182,7 @@ class ModelActivities:
     async def _settle(self, run_uuid: str, step: NewStep) -> ThinkResult:
         """Write and charge the step, which is paid for; an answer that asks for nothing more closes its run."""
         settlement = run_uuid, step, self._limits, self._remind_after, self._now()
+        count_answer(step, self._limits.rate(step.model))
         try:
             return await write_durably(self._database, _settle, *settlement)
         except asyncio.CancelledError:

@@ -1,7 +1,6 @@
 """One API process: connect, serve until asked to stop."""
 
 import gc
-import logging
 
 import uvicorn
 import uvloop
@@ -11,9 +10,11 @@ from api.main import create_app
 from api.server import SERVER_OPTIONS, ApiServer
 from heartbeat.settings import Settings
 from heartbeat.store.database import Database
+from heartbeat.telemetry.logs import configure_logs
 from heartbeat.temporal.client import connect
 from heartbeat.temporal.clock import SharedClock, measuring
 from heartbeat.temporal.process import leave
+from heartbeat.temporal.runtime import set_runtime
 
 # Less than a supervisor waits before it ends the process the hard way.
 GRACE_SECONDS = 1
@@ -43,8 +44,10 @@ async def serve(settings: Settings) -> None:
 
 def main() -> None:
     """Serve on the settings of the environment."""
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    uvloop.run(serve(Settings()))
+    settings = Settings()
+    configure_logs(settings)
+    set_runtime()
+    uvloop.run(serve(settings))
     leave()
 
 

@@ -10,6 +10,7 @@ from fastapi import Depends, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
 from sqlalchemy import Connection
+from structlog.contextvars import bind_contextvars
 from temporalio.client import Client
 
 from api.schemas.fields import OfProject
@@ -95,6 +96,8 @@ class Caller:
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> T:
+        if ids is not None:
+            bind_contextvars(**ids.log_ids())
         try:
             return await run(self._authorized, ids, query, *args, **kwargs)
         except _Uncounted as problem:

@@ -79,7 +79,7 @@ def create_app(
         redirect_slashes=False,
         telemetry=NO_TELEMETRY,
     )
-    app.state.stack, app.state.metrics, app.state.closing = stack, Metrics(), asyncio.Event()
+    app.state.stack, app.state.metrics, app.state.closing = stack, Metrics(database), asyncio.Event()
     app.add_exception_handler(ProductError, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _refused_by_framework)

@@ -122,6 +122,11 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(default=8400, ge=1, le=65535)
 
+    # What it says of itself
+    log_format: Literal["auto", "json", "text"] = "auto"
+    log_level: Literal["debug", "info", "warning", "error"] = "warning"
+    metrics_port: int | None = Field(default=None, ge=1, le=65535)
+
     # The first project and key
     project_id: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_.-]{1,64}$")
     api_key: SecretStr | None = None

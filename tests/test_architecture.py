@@ -120,6 +120,7 @@ def test_workflow_modules_pass_their_imports_through(path: Path) -> None:
 
 CLIENT_ROOMS = {
     "worker",
+    "heartbeat.temporal.backlog",
     "heartbeat.temporal.client",
     "heartbeat.temporal.clock",
     "heartbeat.temporal.comparison",

@@ -11,6 +11,7 @@ from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from structlog.contextvars import bind_contextvars
 
 from api.errors import error_response, unexpected
 from api.middleware.metrics import Metrics
@@ -58,6 +59,7 @@ class RequestLimits:
                 message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
             await send(message)
 
+        bind_contextvars(request_id=request_id)
         try:
             admitted = await self._admit(scope, receive)
             with wait_at_most(self._database_seconds):
@@ -72,7 +74,15 @@ class RequestLimits:
                 raise
             await error_response(unexpected())(scope, receive, tagged)
         finally:
-            self._metrics.observe(_method(scope), _route(scope), status, perf_counter() - began)
+            self._ended(scope, status, perf_counter() - began)
+
+    def _ended(self, scope: Scope, status: int, seconds: float) -> None:
+        method, route = _method(scope), _route(scope)
+        self._metrics.observe(method, route, status, seconds)
+        if log.isEnabledFor(logging.INFO):
+            # By its route, for a path can be a link that opens something.
+            fields = {"method": method, "route": route, "status": status, "milliseconds": round(seconds * 1000, 1)}
+            log.info("request", extra=fields)
 
     async def _admit(self, scope: Scope, receive: Receive) -> Receive:
         """Read the body and return a `receive` that gives it again; raises `ProductError` (413, 415)."""

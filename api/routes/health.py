@@ -1,6 +1,7 @@
 """Health checks and metrics."""
 
 import asyncio
+from datetime import datetime
 
 from fastapi import APIRouter, Request
 from prometheus_client import CONTENT_TYPE_LATEST
@@ -11,12 +12,16 @@ from starlette.responses import Response
 
 from api.deps import Stack
 from api.errors import error_response
+from api.middleware.metrics import Metrics
 from api.responses import ApiResponse
 from heartbeat.domain.errors import Unavailable
-from heartbeat.store.overview.counts import counts
+from heartbeat.domain.worker_roles import Role
+from heartbeat.store.overview.backlogs import Backlogs, backlogs
+from heartbeat.store.overview.counts import InstallationCounts, counts
 from heartbeat.store.rows import columns
 from heartbeat.store.tables.projects import Project
 from heartbeat.temporal import client
+from heartbeat.temporal.backlog import queue_backlogs
 
 router = APIRouter(tags=["Health"])
 
@@ -80,11 +85,19 @@ async def readyz(request: Request) -> ApiResponse:
 
 
 @router.get("/metrics", response_class=Response)
-async def metrics(request: Request) -> Response:
+async def read_metrics(request: Request) -> Response:
     """Read numbers in Prometheus' text format."""
     stack: Stack = request.app.state.stack
-    text = request.app.state.metrics.text(await stack.database.read(counts), stack.clock)
-    return Response(text, headers={"content-type": CONTENT_TYPE_LATEST})
+    metrics: Metrics = request.app.state.metrics
+    installation = metrics.installation
+    installation.set_counts(*await stack.database.read(_numbers, installation.newest_run, stack.now()))
+    installation.set_queues(await queue_backlogs(stack.temporal, [stack.settings.queue(role) for role in Role]))
+    installation.set_clock(stack.clock)
+    return Response(metrics.text(), headers={"content-type": CONTENT_TYPE_LATEST})
+
+
+def _numbers(connection: Connection, since: int | None, now: datetime) -> tuple[InstallationCounts, Backlogs]:
+    return counts(connection), backlogs(connection, since, now)
 
 
 def _first_project(connection: Connection) -> None:

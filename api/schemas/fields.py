@@ -85,6 +85,11 @@ class OfProject(BaseModel):
         """The heartbeat the call is about; empty for calls about a whole bot."""
         return ""
 
+    def log_ids(self) -> dict[str, str]:
+        """The ids that log lines about the call have."""
+        ids = {"project_id": self.project_id, "bot_id": self.bot_key, "heartbeat_id": self.heartbeat_key}
+        return {name: value for name, value in ids.items() if value}
+
 
 class OfBot(OfProject):
     """What every call about a bot carries."""

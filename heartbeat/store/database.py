@@ -24,6 +24,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, NotSupportedError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.pool import QueuePool
 
 from heartbeat.domain.errors import Unavailable
 from heartbeat.store.postgres_calls import (
@@ -51,6 +52,16 @@ OUTCOME_UNKNOWN = (
 ATTEMPTS, PAUSE_SECONDS = 5, 0.1
 # What began in time gets this much longer to say how it ended.
 GRACE_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class PoolUse:
+    """The connections of one process: in use, open and idle, allowed; and how much waits for a thread."""
+
+    busy: int
+    idle: int
+    size: int
+    waiting: int
 
 
 @dataclass
@@ -177,6 +188,12 @@ class Database:
             return result.result()
         finally:
             result.cancel()
+
+    def pool_use(self) -> PoolUse:
+        """How busy it is, as far as this process can tell."""
+        pool = self._engine.pool
+        assert isinstance(pool, QueuePool)
+        return PoolUse(pool.checkedout(), pool.checkedin(), pool.size(), self._threads._work_queue.qsize())
 
     def close(self) -> None:
         """Finish what is under way and give every connection back."""

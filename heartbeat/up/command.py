@@ -37,6 +37,10 @@ def run_up(settings: Settings, workers: int) -> None:
 
 
 def _print_line(console: Console, name: str, line: str) -> None:
+    if line.startswith("{"):
+        # Made with HEARTBEAT_LOG_FORMAT=json, for a program to read.
+        say(console, Text(line))
+        return
     say(console, Text.assemble((f"{name:>9} │ ", COLOURS.get(name, WORKER_COLOUR)), line))
 
 

@@ -91,6 +91,8 @@ def _environment(settings: Settings, embedded: bool, local_port: int | None) -> 
         "HEARTBEAT_DATA_DIR": str(settings.data_dir),
         "HEARTBEAT_PORT": str(settings.port),
         "PYTHONUNBUFFERED": "1",
+        # Its output comes out in this terminal, line by line behind the name of its process.
+        "HEARTBEAT_LOG_FORMAT": "json" if settings.log_format == "json" else "text",
     }
     if embedded:
         environment |= {

@@ -86,6 +86,12 @@ async def test_metrics_count_requests_heartbeats_and_runs(alone: Api) -> None:
         "heartbeat_missed_ticks 1.0",
         "heartbeat_schedules_pending 0.0",
         "heartbeat_schedules_zone_differs 0.0",
+        "heartbeat_due_ticks 0.0",
+        "heartbeat_due_tick_age_seconds 0.0",
+        "heartbeat_parked_runs 0.0",
+        f'heartbeat_queue_tasks{{kind="workflow",queue="{alone.settings.task_queue}"}} 0.0',
+        f'heartbeat_queue_pollers{{kind="activity",queue="{alone.settings.task_queue}"}} 0.0',
+        "heartbeat_database_waiting 0.0",
     ):
         assert line in lines, answer.text
 
