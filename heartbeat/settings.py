@@ -36,6 +36,7 @@ class Plan(BaseModel):
     max_credits_per_run: int | None = Field(default=None, ge=0)
     usual_credits_per_run: int = Field(default=2, ge=0)
     fairness_weight: float = Field(default=1, ge=0.001, le=1_000)
+    jitter_seconds: int = Field(default=0, ge=0, le=3_600)
     logs_days: int | None = Field(default=None, ge=1, le=36_500)
     prompts_days: int | None = Field(default=None, ge=1, le=36_500)
 
@@ -66,7 +67,12 @@ DEFAULT_PLANS = {
     "free": Plan(heartbeats=False, logs_days=90),
     "hobby": Plan(heartbeats=False, logs_days=90),
     "starter": Plan(
-        heartbeats_per_bot=3, tasks_per_bot=10, min_interval_minutes=60, requests_per_minute=60, logs_days=90
+        heartbeats_per_bot=3,
+        tasks_per_bot=10,
+        min_interval_minutes=60,
+        requests_per_minute=60,
+        jitter_seconds=300,
+        logs_days=90,
     ),
     "pro": Plan(
         heartbeats_per_bot=10,
@@ -74,6 +80,7 @@ DEFAULT_PLANS = {
         min_interval_minutes=60,
         requests_per_minute=200,
         fairness_weight=2,
+        jitter_seconds=300,
         logs_days=365,
     ),
     "prime": Plan(
@@ -82,6 +89,7 @@ DEFAULT_PLANS = {
         min_interval_minutes=60,
         requests_per_minute=200,
         fairness_weight=4,
+        jitter_seconds=300,
         logs_days=730,
     ),
 }

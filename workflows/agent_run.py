@@ -78,8 +78,8 @@ class AgentRun:
 
     async def _open(self, request: RunRequest) -> OpenRunResult:
         info = workflow.info()
-        tick = info.typed_search_attributes.get(SCHEDULED_FOR)
-        scheduled_for = tick.isoformat() if tick else request.tick
+        start = info.typed_search_attributes.get(SCHEDULED_FOR)
+        scheduled_for = (start - timedelta(seconds=request.delay_seconds)).isoformat() if start else request.tick
         opening = OpenRunInput(request, info.workflow_id, info.run_id, scheduled_for, workflow.now().isoformat())
         if not request.gated:
             opened = await self._shielded(

@@ -1,5 +1,6 @@
 """Requests for a preview, and what they are answered."""
 
+from datetime import timedelta
 from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
@@ -28,6 +29,10 @@ class TickToCome(BaseModel):
     utc: str = Field(description="In UTC.", examples=[examples.NEXT])
     local: str = Field(
         description="In the heartbeat's time zone, with its offset.", examples=["2026-11-30T09:00:00+01:00"]
+    )
+    starts_at: str | None = Field(
+        description="When its run starts, in UTC; null for one that is not saved yet and has a spread.",
+        examples=[examples.NEXT, None],
     )
     note: str | None = Field(
         description="What daylight saving did to it; null: nothing.",
@@ -62,6 +67,10 @@ class Previewed(BaseModel):
         description="When it would be due, in one sentence.", examples=["At 09:00, Monday to Friday, Berlin time"]
     )
     ticks: list[TickToCome] = Field(description="The next times it would be due.", examples=[[example(TickToCome)]])
+    starts_within_seconds: int = Field(
+        description="It starts at most so long after each of them, by `jitter_seconds` and as its cadence has room.",
+        examples=[0],
+    )
     runs_per_month: float = Field(description="Ticks a month, averaged over a year.", examples=[21.8])
     credits_per_month: float = Field(description="What a month of runs would cost.", examples=[43.5])
     price_per_month: Price
@@ -91,7 +100,8 @@ def show_preview(forecast: Forecast, ahead: Preview, settings: Settings) -> dict
     spent_on = forecast.budget_spent_on
     return {
         "schedule": forecast.schedule,
-        "ticks": [_show_tick(tick) for tick in forecast.ticks],
+        "ticks": [_show_tick(tick, _start_delay(ahead)) for tick in forecast.ticks],
+        "starts_within_seconds": ahead.longest_delay // timedelta(seconds=1),
         "runs_per_month": forecast.runs_per_month,
         "credits_per_month": forecast.credits_per_month,
         "price_per_month": settings.price(forecast.credits_per_month),
@@ -117,5 +127,15 @@ def _show_gate(gate: GateOutlook | None, forecast: Forecast, settings: Settings)
     }
 
 
-def _show_tick(tick: ForecastTick) -> dict[str, Any]:
-    return {"utc": moment(tick.utc), "local": tick.local.isoformat(timespec="seconds"), "note": tick.note}
+def _start_delay(ahead: Preview) -> timedelta | None:
+    """How long after its ticks it starts; `None` while nobody knows."""
+    return ahead.start_delay if ahead.longest_delay else timedelta(0)
+
+
+def _show_tick(tick: ForecastTick, start_delay: timedelta | None) -> dict[str, Any]:
+    return {
+        "utc": moment(tick.utc),
+        "local": tick.local.isoformat(timespec="seconds"),
+        "starts_at": None if start_delay is None else moment(tick.utc + start_delay),
+        "note": tick.note,
+    }

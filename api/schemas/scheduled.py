@@ -12,7 +12,7 @@ from api.schemas import examples
 from api.schemas.examples import example
 from api.schemas.response_fields import BotNumber, BotUuid, CreatedAt, UpdatedAt
 from heartbeat.store.heartbeats.snoozes import awake_after, is_snoozed
-from heartbeat.store.heartbeats.tick_accounting import cadence_of
+from heartbeat.store.heartbeats.tick_accounting import cadence_of, start_delay_of
 from heartbeat.store.projects.access import Access
 from heartbeat.store.tables.heartbeats import Heartbeat
 
@@ -54,6 +54,10 @@ class ScheduledObject(BaseModel):
         description="When it is due next, after it was snoozed; null when it is not enabled, or over.",
         examples=[examples.NEXT],
     )
+    next_start_at: str | None = Field(
+        description="When the run that is due next starts: `next_run_at`, and its share of `jitter_seconds`.",
+        examples=[examples.NEXT],
+    )
     snooze_until: str | None = Field(
         description="Its ticks before it are held; null: it is not snoozed.", examples=[None, examples.NEXT]
     )
@@ -69,6 +73,7 @@ def show_scheduled(access: Access, row: Heartbeat, member_uuid: str | None, now:
     # An attribute of a table's class costs ten times that of a plain one.
     plain: Any = SimpleNamespace(**vars(row))
     cadence = next_tick(cadence_of(plain))
+    tick = cadence.next_after(awake_after(plain, now)) if plain.enabled else None
     return {
         "bot_id": plain.bot_id,
         "bot_uuid": access.bot.uuid,
@@ -79,7 +84,8 @@ def show_scheduled(access: Access, row: Heartbeat, member_uuid: str | None, now:
         "execution_count": plain.success_count + plain.total_error_count + plain.cancelled_count,
         "last_executed_at": moment(plain.last_executed_at),
         "last_status": plain.last_status,
-        "next_run_at": moment(cadence.next_after(awake_after(plain, now))) if plain.enabled else None,
+        "next_run_at": moment(tick),
+        "next_start_at": moment(tick + start_delay_of(plain)) if tick else None,
         "snooze_until": moment(plain.snooze_until) if is_snoozed(plain, now) else None,
         "pause": _pause(row) if plain.pause_reason is not None else None,
         "created_at": moment(plain.created_at),

@@ -40,7 +40,7 @@ class RunRequest:
 
     `run_uuid` is the id that a manual run was promised. `tick` (ISO-8601 UTC) is set when the product itself, and not
     the schedule, starts a tick that the schedule lost. `dry_run` is a rehearsal: tool calls that act are written down
-    and not made.
+    and not made. `delay_seconds`: the schedule starts it so long after its tick.
     """
 
     heartbeat_uuid: str
@@ -50,6 +50,7 @@ class RunRequest:
     tick: str | None = None
     dry_run: bool = False
     gated: bool = False
+    delay_seconds: int = 0
 
 
 @dataclass(frozen=True)

@@ -187,8 +187,8 @@ class HeartbeatFields(PublishedFields):
     )
     jitter_seconds: Annotated[int, Field(ge=0, le=3600), WHOLE] = Field(
         0,
-        description="Spread the starts over so many seconds (at most 3,600), so that many heartbeats due together "
-        "do not start together.",
+        description="It starts at one and the same time within so many seconds (at most 3,600) after each tick, so "
+        "that many heartbeats due together do not start together; left out in a new one: the plan's.",
         examples=[60],
     )
     gate: GateField | None = Field(None, description=GATE, examples=[None])

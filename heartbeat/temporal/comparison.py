@@ -9,7 +9,7 @@ from typing import Any
 from temporalio.client import Client, Schedule, ScheduleActionStartWorkflow, ScheduleDescription
 
 from heartbeat.domain.contracts import RunRequest
-from heartbeat.store.heartbeats.tick_accounting import cadence_of
+from heartbeat.store.heartbeats.tick_accounting import cadence_of, start_delay_of
 from heartbeat.store.tables.heartbeats import Heartbeat
 
 log = logging.getLogger(__name__)
@@ -44,12 +44,9 @@ def missing_tick(description: ScheduleDescription, row: Heartbeat, now: datetime
     starts = description.info.next_action_times
     if not starts:
         return None
-    late = timedelta(seconds=row.jitter_seconds)
-    ticks = takewhile(lambda tick: tick <= starts[-1] - late, cadence_of(row).ticks(now + MARGIN))
-    return next(
-        (tick for tick in islice(ticks, COMPARED_TICKS) if not any(tick <= start <= tick + late for start in starts)),
-        None,
-    )
+    delay = start_delay_of(row)
+    ticks = takewhile(lambda tick: tick + delay <= starts[-1], cadence_of(row).ticks(now + MARGIN))
+    return next((tick for tick in islice(ticks, COMPARED_TICKS) if tick + delay not in starts), None)
 
 
 def _plain(schedule: Schedule, action: ScheduleActionStartWorkflow) -> tuple[Any, ...]:

@@ -17,6 +17,7 @@ from heartbeat.domain.worker_roles import Role
 from heartbeat.settings import Settings
 from heartbeat.store.heartbeats.probes import probe_id
 from heartbeat.store.heartbeats.sync import ScheduledRow
+from heartbeat.store.heartbeats.tick_accounting import start_delay_of
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.runs import Run
 from heartbeat.temporal.client import RPC_TIMEOUT, NoAnswer, answer_to
@@ -158,7 +159,7 @@ async def run_uuid_of(handle: RunHandle) -> str:
 
 def tick_id(heartbeat: Heartbeat, tick: datetime) -> str:
     """The id that the schedule gives the workflow of a tick."""
-    return f"{heartbeat.uuid}-{tick:%Y-%m-%dT%H:%M:%SZ}"
+    return f"{heartbeat.uuid}-{tick + start_delay_of(heartbeat):%Y-%m-%dT%H:%M:%SZ}"
 
 
 async def is_open(client: Client, workflow_id: str) -> bool:

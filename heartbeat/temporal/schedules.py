@@ -25,6 +25,7 @@ from temporalio.client import (
 from temporalio.service import RPCError, RPCStatusCode
 
 from heartbeat.domain.cadence import calendars
+from heartbeat.domain.cadence.spread import delayed
 from heartbeat.domain.clock import Clock, utc_now
 from heartbeat.domain.contracts import AGENT_RUN, UPKEEP, UPKEEP_SCHEDULE_ID, RunRequest
 from heartbeat.domain.errors import Unavailable
@@ -33,7 +34,7 @@ from heartbeat.settings import Settings
 from heartbeat.store.database import Database
 from heartbeat.store.heartbeats import states
 from heartbeat.store.heartbeats.sync import ScheduledRow, mark_synced, scheduled_row
-from heartbeat.store.heartbeats.tick_accounting import cadence_of
+from heartbeat.store.heartbeats.tick_accounting import cadence_of, start_delay_of
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.temporal.client import RPC_TIMEOUT, answer_to
 from heartbeat.temporal.comparison import version_of
@@ -119,8 +120,11 @@ class Schedules:
     async def _start_if_soon(self, scheduled: ScheduledRow) -> None:
         """Start a tick that is due within moments with a delay: schedules have been seen to lose those."""
         row, now = scheduled.heartbeat, self._now()
-        if row.enabled and row.next_tick_at and now < row.next_tick_at <= now + SOON:
-            await start_tick(self._client, self._settings, scheduled, row.next_tick_at, row.next_tick_at - now)
+        if not (row.enabled and row.next_tick_at):
+            return
+        start = row.next_tick_at + start_delay_of(row)
+        if now < start <= now + SOON:
+            await start_tick(self._client, self._settings, scheduled, row.next_tick_at, start - now)
 
     async def describe(self, heartbeat_uuid: str) -> ScheduleDescription:
         """What Temporal has; raises `RPCError` and `NoAnswer`."""
@@ -211,7 +215,12 @@ def build(scheduled: ScheduledRow, settings: Settings, now: datetime) -> Schedul
     return Schedule(
         action=ScheduleActionStartWorkflow(
             AGENT_RUN,
-            RunRequest(row.uuid, row.version, gated=row.gate is not None),
+            RunRequest(
+                row.uuid,
+                row.version,
+                gated=row.gate is not None,
+                delay_seconds=start_delay_of(row) // timedelta(seconds=1),
+            ),
             id=row.uuid,
             task_queue=settings.task_queue,
             static_summary=run_summary(scheduled.bot_name, row.prompt),
@@ -228,7 +237,7 @@ def build(scheduled: ScheduledRow, settings: Settings, now: datetime) -> Schedul
 
 def spec(row: Heartbeat, now: datetime) -> ScheduleSpec:
     """The cadence as calendars and intervals of Temporal's, which list the turns of the clocks from `now` on."""
-    cadence = calendars.spec(cadence_of(row), now)
+    cadence = delayed(calendars.spec(cadence_of(row), now), start_delay_of(row))
     return ScheduleSpec(
         calendars=[_calendar(calendar) for calendar in cadence.calendars],
         # No offset is none, as it comes back from Temporal.
@@ -239,15 +248,14 @@ def spec(row: Heartbeat, now: datetime) -> ScheduleSpec:
         start_at=cadence.start,
         end_at=cadence.end,
         time_zone_name=cadence.timezone,
-        jitter=timedelta(seconds=row.jitter_seconds) if row.jitter_seconds else None,
     )
 
 
 def _calendar(calendar: calendars.Calendar) -> ScheduleCalendarSpec:
     fields = asdict(calendar)
-    comment = fields.pop("comment")
+    second, comment = fields.pop("second"), fields.pop("comment")
     return ScheduleCalendarSpec(
-        second=(ScheduleRange(0),),
+        second=(ScheduleRange(second),),
         comment=comment,
         # Tuples, as they come back from Temporal.
         **{name: tuple(ScheduleRange(**part) for part in parts) for name, parts in fields.items()},

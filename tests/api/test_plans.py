@@ -65,6 +65,20 @@ async def test_a_plans_heartbeats_per_bot(starter: Api) -> None:
     await starter.heartbeat(bot, prompt="One more")
 
 
+async def test_a_plans_spread_is_that_of_new_heartbeats_that_name_none(starter: Api) -> None:
+    bot = await starter.bot()
+    new = await starter.heartbeat(bot, enabled=True)
+    own = await starter.heartbeat(bot, enabled=True, prompt="At once", jitter_seconds=0)
+    assert (new["jitter_seconds"], own["jitter_seconds"]) == (300, 0)
+    assert own["next_start_at"] == own["next_run_at"]
+    delay = datetime.fromisoformat(new["next_start_at"]) - datetime.fromisoformat(new["next_run_at"])
+    seen = await starter.post("/heartbeat/preview", bot_id=bot["id"], prompt=new["prompt"], count=1)
+    [tick] = seen.json()["ticks"]
+    assert datetime.fromisoformat(tick["starts_at"]) - datetime.fromisoformat(tick["utc"]) == delay
+    unsaved = (await starter.post("/heartbeat/preview", bot_id=bot["id"], prompt="Another", count=1)).json()
+    assert (unsaved["starts_within_seconds"], unsaved["ticks"][0]["starts_at"]) == (300, None)
+
+
 async def test_configures_at_the_same_time_keep_to_the_limit(starter: Api) -> None:
     bot = await starter.bot()
     answers = await asyncio.gather(

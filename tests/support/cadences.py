@@ -1,6 +1,7 @@
 """Cadences made up at random, the same for the same seed, with the hours at which clocks are turned drawn often."""
 
 from datetime import UTC, datetime, timedelta
+from itertools import islice, takewhile
 from random import Random
 
 from heartbeat.domain.cadence import zones
@@ -9,6 +10,10 @@ from heartbeat.domain.cadence.ticks import Cadence
 
 # Two years with a leap day and every turn in it.
 START, END = datetime(2027, 1, 1, tzinfo=UTC), datetime(2029, 1, 1, tzinfo=UTC)
+# A cadence with more ticks in them is dense.
+MOST = 2000
+DAY = timedelta(hours=26)
+HOURS = timedelta(hours=8)
 
 # Every kind of offset and turn: whole, half and three-quarter hours, north and south, at midnight, of half an hour
 # and of two hours, several in a year (Casablanca), and none.
@@ -92,3 +97,19 @@ def _days(random: Random, turn: datetime) -> str:
 
 def _list(random: Random, numbers: range, most: int) -> str:
     return ",".join(str(number) for number in sorted(random.sample(numbers, random.randint(1, most))))
+
+
+def spans_of(cadence: Cadence) -> list[tuple[datetime, datetime]]:
+    """The two years, or for a dense cadence the time around each turn and ten days: after the one, up to the other.
+
+    Beside them a few hours from any minute near each turn on: what the server names next depends on where it starts.
+    """
+    random = Random(repr(cadence))
+    turns = list(zones.transitions_between(cadence.zone, START, END))
+    starts = [turn.at + timedelta(minutes=random.randint(-180, 180)) for turn in turns]
+    spans = [(start, start + HOURS) for start in starts]
+    start = START - timedelta(seconds=1)
+    if len(list(islice(takewhile(lambda tick: tick <= END, cadence.ticks(start)), MOST + 1))) <= MOST:
+        return [(start, END), *spans]
+    days = [START + timedelta(days=random.randrange(730)) for _ in range(10)]
+    return [*((turn.at - DAY, turn.at + DAY) for turn in turns), *((day, day + DAY) for day in days), *spans]

@@ -62,6 +62,7 @@ def _calendar(calendar: Calendar) -> ScheduleCalendarSpec:
         return [ScheduleRange(part.start, part.end, part.step) for part in parts]
 
     return ScheduleCalendarSpec(
+        second=[ScheduleRange(calendar.second)],
         minute=ranges(calendar.minute),
         hour=ranges(calendar.hour),
         day_of_month=ranges(calendar.day_of_month),

@@ -142,7 +142,8 @@ def _beginning(template: str, bot_uuid: str) -> Form:
     templates = gallery()
     values = templates[template].values if template in templates else BEGINNING
     bot = [("bot_id", bot_uuid), ("bot_name", _("My agent"))]
-    form = forms.form_of({"timezone": str(reader_zone() or UTC), **values}, bot)
+    # Left empty, it is the plan's.
+    form = forms.form_of({"timezone": str(reader_zone() or UTC), "jitter_seconds": "", **values}, bot)
     return form if "expect" in values else form.replaced([(REPORT, AS_THE_BOT)])
 
 

@@ -127,7 +127,8 @@ class TickView:
 class OutlookView:
     """What would happen: the sentence, the next times, and what a month of them comes to; `ends`: it is a task.
 
-    `gated` is what the month comes to with its gate, as (runs, credits), if that is known.
+    `gated` is what the month comes to with its gate, as (runs, credits), if that is known. `start` says how long after
+    these times it starts, if it does not start at once.
     """
 
     schedule: str
@@ -143,6 +144,7 @@ class OutlookView:
     budget_spent_on: str | None
     warnings: list[str]
     gated: tuple[float, float] | None
+    start: str | None
 
 
 @dataclass(frozen=True)
@@ -184,7 +186,17 @@ def outlook_view(outcome: Forecast, ahead: Preview, ends: bool, now: datetime) -
         budget_spent_on=formats.day(spent_on) if spent_on else None,
         warnings=[translate(warning) for warning in (*ahead.refusals, *outcome.warnings)],
         gated=_gated(outcome, ahead),
+        start=_start(ahead),
     )
+
+
+def _start(ahead: Preview) -> str | None:
+    if not ahead.longest_delay:
+        return None
+    if ahead.start_delay is None:
+        longest = formats.span(ahead.longest_delay.total_seconds())
+        return _("Each run starts within %(time)s of these times, always equally late.") % {"time": longest}
+    return _("Each run starts %(time)s after these times.") % {"time": formats.span(ahead.start_delay.total_seconds())}
 
 
 def _gated(outcome: Forecast, ahead: Preview) -> tuple[float, float] | None:

@@ -18,7 +18,7 @@ from api.dashboard.views.strips import Strip
 from api.next_ticks import next_tick
 from heartbeat.store.credits.budgets import period_budget
 from heartbeat.store.heartbeats.snoozes import awake_after, is_snoozed
-from heartbeat.store.heartbeats.tick_accounting import cadence_of
+from heartbeat.store.heartbeats.tick_accounting import cadence_of, start_delay_of
 from heartbeat.store.overview.daily_numbers import Days
 from heartbeat.store.overview.heartbeat_list import HeartbeatStates
 from heartbeat.store.tables.credits import RunSums
@@ -107,6 +107,7 @@ def card(
 ) -> HeartbeatCard:
     """`running` is a run of the heartbeat that is still going (`uuid`, `dry_run`); no next one is among `held`."""
     where, tick = ZoneInfo(row.timezone), _next(row, held, now) if row.enabled else None
+    delay = start_delay_of(row)
     note = translate(row.pause_message or "") if row.pause_reason else _(PENDING) if state(row) == "pending" else None
     return HeartbeatCard(
         uuid=row.uuid,
@@ -116,7 +117,7 @@ def card(
         state=state(row),
         note=note,
         short_note=formats.middle(note or "", NOTE),
-        next=moment(tick, where, now) if tick else None,
+        next=moment(tick + delay, where, now, seconds=bool(delay)) if tick else None,
         last_status=row.last_status,
         last=moment(row.last_executed_at, where, now) if row.last_executed_at else None,
         streak=_streak(row),

@@ -9,12 +9,12 @@ from api.dashboard.sentences import translate
 from api.dashboard.translations import gettext as _
 from api.dashboard.translations import marked
 from api.dashboard.views import formats, heartbeats
-from api.dashboard.views.formats import Moment, moment
+from api.dashboard.views.formats import Moment, iso, moment
 from api.dashboard.views.schedules import schedule
 from api.dashboard.zones import reader_zone
 from heartbeat.domain.cadence.agenda import AgendaEntry, AgendaPart, agenda, next_midnight
 from heartbeat.store.heartbeats.project_holds import said_of
-from heartbeat.store.heartbeats.tick_accounting import cadence_of, held_by, snoozed_until, was_snoozed
+from heartbeat.store.heartbeats.tick_accounting import cadence_of, held_by, snoozed_until, start_delay_of, was_snoozed
 from heartbeat.store.overview.upcoming import UpcomingHeartbeat
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.projects import ProjectHold
@@ -27,7 +27,10 @@ BOT_IS_OFF = marked("Its bot, or the heartbeats of its bot, are switched off.")
 
 @dataclass(frozen=True)
 class UpcomingTick:
-    """One tick: its local time, the whole moment, and why it is skipped, if it is. `is_held`: as a single tick."""
+    """One tick: when it starts, in local time and as a moment, and why it is skipped, if it is.
+
+    `key` names the tick itself. `is_held`: as a single tick.
+    """
 
     key: str
     time: str
@@ -187,11 +190,13 @@ def _line(
 def _tick(
     row: UpcomingHeartbeat, tick: datetime, zone: tzinfo, hold: ProjectHold | None, now: datetime
 ) -> UpcomingTick:
-    shown = moment(tick, ZoneInfo(row.heartbeat.timezone) if zone is not UTC else UTC, now)
+    delay = start_delay_of(row.heartbeat)
+    start = (tick + delay).astimezone(zone)
+    where = ZoneInfo(row.heartbeat.timezone) if zone is not UTC else UTC
     return UpcomingTick(
-        key=f"{row.heartbeat.uuid} {shown.iso}",
-        time=f"{tick.astimezone(zone):%H:%M}",
-        at=shown,
+        key=f"{row.heartbeat.uuid} {iso(tick)}",
+        time=f"{start:%H:%M:%S}" if delay else f"{start:%H:%M}",
+        at=moment(tick + delay, where, now, seconds=bool(delay)),
         skipped=_why_skipped(row, tick, hold),
         is_held=tick in row.held,
     )

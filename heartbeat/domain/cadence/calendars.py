@@ -42,6 +42,9 @@ class Range:
 COMMON_YEARS = (Range(2001, 2097, 4), Range(2002, 2098, 4), Range(2003, 2099, 4), Range(2100, 2100))
 
 
+EVERY_DAY = (Range(1, 31),), (Range(1, 12),), (Range(0, 6),)
+
+
 @dataclass(frozen=True)
 class Calendar:
     """Matches a local time whose every field is in one of its ranges. No `year` is every year; Sunday is 0."""
@@ -53,6 +56,12 @@ class Calendar:
     day_of_week: tuple[Range, ...] = (Range(0, 6),)
     year: tuple[Range, ...] = ()
     comment: str | None = None
+    second: int = 0
+
+    @property
+    def names_no_day(self) -> bool:
+        """Whether it is about times of every day."""
+        return not self.year and (self.day_of_month, self.month, self.day_of_week) == EVERY_DAY
 
 
 @dataclass(frozen=True)
@@ -117,11 +126,11 @@ def _calendars(pattern: Cron) -> Iterator[Calendar]:
     """Build the calendars that are right except around changes of the clocks."""
     for part in days.of_pattern(pattern):
         yield Calendar(
-            minute=_ranges(pattern.minutes),
-            hour=_ranges(pattern.hours),
-            day_of_month=_ranges(part.days),
-            month=_ranges(part.months),
-            day_of_week=_ranges(part.weekdays),
+            minute=ranges(pattern.minutes),
+            hour=ranges(pattern.hours),
+            day_of_month=ranges(part.days),
+            month=ranges(part.months),
+            day_of_week=ranges(part.weekdays),
             year=COMMON_YEARS if part.common_years else (),
         )
 
@@ -141,11 +150,11 @@ def _dated_calendars(cadence: Cadence, pattern: Cron, transition: ZoneTransition
 
 def _calendar_on(day: datetime, minutes: Iterable[int], hours: Iterable[int], comment: str) -> Calendar:
     return Calendar(
-        minute=_ranges(minutes),
-        hour=_ranges(hours),
-        day_of_month=_ranges({day.day}),
-        month=_ranges({day.month}),
-        year=_ranges({day.year}),
+        minute=ranges(minutes),
+        hour=ranges(hours),
+        day_of_month=ranges({day.day}),
+        month=ranges({day.month}),
+        year=ranges({day.year}),
         comment=comment,
     )
 
@@ -171,13 +180,13 @@ def _inactive(active: ActiveHours) -> Iterator[Calendar]:
         hours_of.setdefault(minutes, []).append(hour)
     for minutes, hours in hours_of.items():
         if minutes:
-            yield Calendar(_ranges(minutes), _ranges(hours), comment="outside the active hours")
+            yield Calendar(ranges(minutes), ranges(hours), comment="outside the active hours")
     if inactive_days := EVERY_WEEKDAY - active.weekdays:
-        all_day = _ranges(EVERY_MINUTE), _ranges(EVERY_HOUR)
-        yield Calendar(*all_day, day_of_week=_ranges(inactive_days), comment="outside the active days")
+        all_day = ranges(EVERY_MINUTE), ranges(EVERY_HOUR)
+        yield Calendar(*all_day, day_of_week=ranges(inactive_days), comment="outside the active days")
 
 
-def _ranges(numbers: Iterable[int]) -> tuple[Range, ...]:
+def ranges(numbers: Iterable[int]) -> tuple[Range, ...]:
     """Write numbers as one range if they are evenly spaced, else as runs of neighbours."""
     ordered = sorted(numbers)
     steps = {later - earlier for earlier, later in pairwise(ordered)}

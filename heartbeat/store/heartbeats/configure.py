@@ -176,7 +176,8 @@ def _new_columns(plan: Plan, prompt: str, now: datetime) -> dict[str, Any]:
     """A heartbeat of which only the prompt is known."""
     defaults = HeartbeatFields.model_construct(prompt=prompt).model_dump()
     interval_minutes = max(defaults["interval_minutes"], plan.min_interval_minutes)
-    return defaults | {"interval_minutes": interval_minutes, "anchor_at": now, "sealed_gate_headers": None}
+    of_plan = {"interval_minutes": interval_minutes, "jitter_seconds": plan.jitter_seconds}
+    return defaults | of_plan | {"anchor_at": now, "sealed_gate_headers": None}
 
 
 def _applied(before: Mapping[str, Any], request: ConfigureRequest, now: datetime) -> dict[str, Any]:

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection
 
+from heartbeat.domain.cadence.spread import longest_delay, start_delay
 from heartbeat.domain.cadence.ticks import Cadence
 from heartbeat.domain.errors import ProductError
 from heartbeat.domain.forecast import Budget, UsageEstimate
@@ -22,13 +23,18 @@ from heartbeat.store.tables.heartbeats import Heartbeat
 
 @dataclass(frozen=True)
 class Preview:
-    """Everything a forecast needs; `refusals` say why configure itself would refuse, `gate` what is known of one."""
+    """Everything a forecast needs; `refusals` say why configure itself would refuse, `gate` what is known of one.
+
+    It starts `start_delay` after its ticks: `None` for one that is not saved, of which only `longest_delay` is known.
+    """
 
     cadence: Cadence
     measured: UsageEstimate
     budget: Budget
     refusals: list[str]
     gate: GateOutlook | None = None
+    start_delay: timedelta | None = None
+    longest_delay: timedelta = timedelta(0)
 
 
 def preview(
@@ -47,6 +53,7 @@ def preview(
     start, end = project.period(now)
     heartbeat = resolved.heartbeat
     models = _models(access, rates, resolved.after)
+    jitter_seconds = resolved.after["jitter_seconds"]
     used = heartbeat.period_credits if heartbeat is not None and heartbeat.period_start == start else 0
     return Preview(
         cadence=resolved.cadence,
@@ -54,6 +61,8 @@ def preview(
         budget=Budget(resolved.after["credit_budget"], used, project.period_anchor_day, end),
         refusals=list(_refusals(connection, access, resolved)),
         gate=gate_outlook(connection, heartbeat, resolved.after["gate"], now.date()),
+        start_delay=None if heartbeat is None else start_delay(heartbeat.uuid, jitter_seconds, resolved.cadence),
+        longest_delay=longest_delay(jitter_seconds, resolved.cadence),
     )
 
 

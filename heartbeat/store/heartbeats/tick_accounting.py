@@ -5,12 +5,13 @@ kept beside it so that heartbeats that have gone silent are found by an index.
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import islice, takewhile
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, or_, select, update
 
+from heartbeat.domain.cadence.spread import start_delay
 from heartbeat.domain.cadence.ticks import Cadence
 from heartbeat.domain.contracts import SkipReason
 from heartbeat.store.credits.rollup import add_to_day
@@ -62,6 +63,13 @@ def cadence_of(heartbeat: Heartbeat) -> Cadence:
         starts_at=heartbeat.starts_at,
         ends_at=heartbeat.ends_at,
     )
+
+
+def start_delay_of(heartbeat: Heartbeat) -> timedelta:
+    """How long after its ticks it starts."""
+    if not heartbeat.jitter_seconds:
+        return timedelta(0)
+    return start_delay(heartbeat.uuid, heartbeat.jitter_seconds, cadence_of(heartbeat))
 
 
 def due(heartbeat: Heartbeat, until: datetime) -> list[datetime]:

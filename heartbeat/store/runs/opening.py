@@ -21,7 +21,15 @@ from heartbeat.store.heartbeats.probes import awaits, conclude
 from heartbeat.store.heartbeats.project_holds import CAME_DURING, HOLD, IN_FORCE, hold_words
 from heartbeat.store.heartbeats.reconnects import BETWEEN_LABELS, lost_tools
 from heartbeat.store.heartbeats.run_rows import run_row
-from heartbeat.store.heartbeats.tick_accounting import HELD, cadence_of, held_by, move_on, newest_due, snoozed_until
+from heartbeat.store.heartbeats.tick_accounting import (
+    HELD,
+    cadence_of,
+    held_by,
+    move_on,
+    newest_due,
+    snoozed_until,
+    start_delay_of,
+)
 from heartbeat.store.notifications.budget_events import record_shortage
 from heartbeat.store.notifications.events import record_missed_ticks
 from heartbeat.store.notifications.run_events import record_pause
@@ -149,6 +157,8 @@ def _phantom(claim: TickClaim, heartbeat: Heartbeat) -> str | None:
         return "the heartbeat is not enabled"
     if claim.scheduled_for is None or not cadence_of(heartbeat).is_tick(claim.scheduled_for):
         return "the cadence has no such tick"
+    if claim.scheduled_for < heartbeat.accounted_until < claim.scheduled_for + start_delay_of(heartbeat):
+        return "the heartbeat was not due yet at this tick"
     return None
 
 

@@ -9,9 +9,7 @@ import asyncio
 import os
 from collections import Counter
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from itertools import islice, takewhile
-from random import Random
+from datetime import datetime
 
 import pytest
 from temporalio.client import Client, ScheduleSpec
@@ -20,14 +18,11 @@ from temporalio.service import RPCError
 from heartbeat.domain.cadence import calendars, zones
 from heartbeat.domain.cadence.ticks import Cadence
 from tests.support.cadence_references import active, by_cronsim, by_the_wall, cronsim_knows
-from tests.support.cadences import END, START, cadences
+from tests.support.cadences import END, HOURS, START, cadences, spans_of
 from tests.support.temporal_schedules import Span, as_temporal, fires
 
 NUMBER = int(os.environ.get("HEARTBEAT_TEST_CADENCES", "56"))
 SEED = int(os.environ.get("HEARTBEAT_TEST_SEED", "1"))
-MOST = 2000
-DAY = timedelta(hours=26)
-HOURS = timedelta(hours=8)
 
 
 @dataclass
@@ -59,7 +54,7 @@ async def test_the_server_cut_by_the_gate_fires_exactly_the_ticks(
 
 
 async def _compare(temporal: Client, cadence: Cadence, score: Score) -> None:
-    spans = _spans(cadence)
+    spans = spans_of(cadence)
     ticks = [tick for span in spans for tick in cadence.between(*span)]
     _check_by_references(cadence, spans, ticks)
     spec = calendars.spec(cadence, START)
@@ -72,22 +67,6 @@ async def _compare(temporal: Client, cadence: Cadence, score: Score) -> None:
     score.largest = max(score.largest, len(spec.calendars) + len(spec.intervals))
     if cadence.cron_pattern is not None:
         score.plain[_kind(cadence.cron_pattern), await _plain(temporal, cadence, spans, ticks)] += 1
-
-
-def _spans(cadence: Cadence) -> list[Span]:
-    """The two years, or for a dense cadence the time around each turn and ten days: after the one, up to the other.
-
-    Beside them a few hours from any minute near each turn on: what the server names next depends on where it starts.
-    """
-    random = Random(repr(cadence))
-    turns = list(zones.transitions_between(cadence.zone, START, END))
-    starts = [turn.at + timedelta(minutes=random.randint(-180, 180)) for turn in turns]
-    spans = [(start, start + HOURS) for start in starts]
-    start = START - timedelta(seconds=1)
-    if len(list(islice(takewhile(lambda tick: tick <= END, cadence.ticks(start)), MOST + 1))) <= MOST:
-        return [(start, END), *spans]
-    days = [START + timedelta(days=random.randrange(730)) for _ in range(10)]
-    return [*((turn.at - DAY, turn.at + DAY) for turn in turns), *((day, day + DAY) for day in days), *spans]
 
 
 def _check_by_references(cadence: Cadence, spans: list[Span], ticks: list[datetime]) -> None:

@@ -10,6 +10,7 @@ from heartbeat.domain.failure_policy import Ending
 from heartbeat.settings import Plan
 from heartbeat.store.database import Database
 from heartbeat.store.heartbeats import states
+from heartbeat.store.heartbeats.tick_accounting import start_delay_of
 from heartbeat.store.rows import columns
 from heartbeat.store.runs.closing import close_run
 from heartbeat.store.runs.opening import Opening, open_run
@@ -71,6 +72,13 @@ def test_a_phantom_tick_leaves_nothing(
     changed(database, Heartbeat, **change)
     assert opened(database, scheduled(heartbeat)) == Opening(None, why)
     assert count_runs(database) == 0
+
+
+def test_a_tick_before_it_was_enabled_is_none_though_it_would_start_later(database: Database) -> None:
+    values = {"uuid": "hb_late", "jitter_seconds": 59, "accounted_until": TICK + timedelta(seconds=1)}
+    late = database.write_now(lambda c: a_heartbeat(c, a_bot(c, a_project(c)), **values))
+    assert start_delay_of(late) > timedelta(seconds=1)
+    assert opened(database, scheduled(late)) == Opening(None, "the heartbeat was not due yet at this tick")
 
 
 def test_a_heartbeat_that_never_was_is_a_phantom(database: Database, heartbeat: Heartbeat) -> None:
