@@ -139,7 +139,10 @@ class Database:
         with self._engine.connect() as connection:
             if self.is_sqlite:
                 connection.exec_driver_sql("BEGIN")
-            return query(connection, *args, **kwargs)
+            result = query(connection, *args, **kwargs)
+            # Not rolled back: psycopg would forget the statements that it has given names.
+            connection.commit()
+            return result
 
     def write_now(self, change: Query[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """`write` for synchronous callers, in their own thread."""

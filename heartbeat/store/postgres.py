@@ -22,8 +22,10 @@ PING_SECONDS = 2.0
 POOL_SECONDS = 5.0
 # A process that vanished in the middle of a transaction must not keep rows locked.
 IDLE_IN_TRANSACTION, IDLE_IN_TRANSACTION_MS = "idle_in_transaction_session_timeout", 60_000
-# What a URL says of these in its query takes precedence. Poolers give a transaction any connection to the server, so
-# statements have names there only when the URL says so (`prepare_threshold=5`).
+# What a URL says of these in its query takes precedence. A statement that was executed five times gets a name, so that
+# the server need not parse and plan it again. Poolers give a transaction any connection to the server, so there
+# statements have names only when the URL says so (`prepare_threshold=5`).
+PREPARE_THRESHOLD = 5
 CONNECT_ARGS: dict[str, Any] = {
     "connect_timeout": 3,
     "keepalives_idle": 10,
@@ -86,6 +88,7 @@ class _Connector:
         self._takes_options = True
 
     def connect(self, dialect: Any, record: Any, args: list[Any], params: dict[str, Any]) -> TimedConnection:
+        names_statements = "prepare_threshold" not in params
         params = {**CONNECT_ARGS, **params}
         if params["prepare_threshold"] is not None:
             params["prepare_threshold"] = int(params["prepare_threshold"])
@@ -99,18 +102,26 @@ class _Connector:
                 self._takes_options = False
             else:
                 # Some poolers ignore them without a word.
-                record.info["limited"] = _has_limits(connection)
+                record.info["limited"], is_direct = _is_limited_and_direct(connection)
+                if is_direct and names_statements:
+                    connection.prepare_threshold = PREPARE_THRESHOLD
                 return connection
         record.info["limited"] = False
         return TimedConnection.connect(*args, **params)
 
 
-def _has_limits(connection: TimedConnection) -> bool:
+def _is_limited_and_direct(connection: TimedConnection) -> tuple[bool, bool]:
+    """Whether the server took the limits of its options, and whether the connection is its own: no pooler's.
+
+    A pooler gives its own number for the process that a client would cancel, as it has no one process for it.
+    """
     connection.autocommit = True
-    of_server = "SELECT setting FROM pg_settings WHERE name = %s"
-    setting = connection.execute(of_server, [IDLE_IN_TRANSACTION]).fetchone()
+    of_server = "SELECT setting, pg_backend_pid() FROM pg_settings WHERE name = %s"
+    row = connection.execute(of_server, [IDLE_IN_TRANSACTION]).fetchone()
     connection.autocommit = False
-    return setting == (str(IDLE_IN_TRANSACTION_MS),)
+    if row is None or row[0] != str(IDLE_IN_TRANSACTION_MS):
+        return False, False
+    return True, row[1] == connection.info.backend_pid
 
 
 def _check_alive(engine: Engine, driver: Any, info: dict[Any, Any]) -> None:

@@ -5,11 +5,12 @@ from functools import cache
 from itertools import islice
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Table
+from sqlalchemy import Connection, CursorResult, Table
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import configure_mappers
 from sqlmodel import SQLModel
 
+from heartbeat.store.prepared import Prepared, StatementResult
 from heartbeat.store.tables import credits, notifications, tool_connections  # noqa: F401 - every table, through those they refer to
 
 # Rows are built without their constructor, which would have configured the mappers.
@@ -29,16 +30,25 @@ def insert_in(dialect: str, table: Any) -> Any:
 
 
 @cache
-def insert_once(dialect: str, table: Table) -> Any:
-    """Insert a row unless its key is taken; returns the row as written, or none. Built once: it is on the hot path."""
-    return insert_in(dialect, table).on_conflict_do_nothing().returning(table)
+def insert_once(dialect: str, table: Table) -> Prepared:
+    """Insert a row unless its key is taken; returns the row as written, or none."""
+    return Prepared(insert_in(dialect, table).on_conflict_do_nothing().returning(table))
+
+
+def _executed(
+    connection: Connection, statement: Any, parameters: Mapping[str, Any] | None
+) -> StatementResult | CursorResult[Any]:
+    if isinstance(statement, Prepared):
+        return statement.run(connection, parameters)
+    result: CursorResult[Any] = connection.execute(statement, parameters)
+    return result
 
 
 def first(
     connection: Connection, table: type[M], statement: Any, parameters: Mapping[str, Any] | None = None
 ) -> M | None:
     """The first row of `select(table.__table__)…` as an object of `table`, or `None`, with the bound `parameters`."""
-    result = connection.execute(statement, parameters)
+    result = _executed(connection, statement, parameters)
     names, row = result.keys(), result.first()
     return built(table, names, row) if row else None
 
@@ -47,7 +57,7 @@ def exactly_one(
     connection: Connection, table: type[M], statement: Any, parameters: Mapping[str, Any] | None = None
 ) -> M:
     """`first` for a row that is known to be there, as what was just inserted is; raises `NoResultFound`."""
-    result = connection.execute(statement, parameters)
+    result = _executed(connection, statement, parameters)
     return built(table, result.keys(), result.one())
 
 
@@ -59,7 +69,7 @@ def joined(
     One statement where two would do as well: on the hot path each costs more in handing the interpreter over to its
     thread than in the database.
     """
-    row = connection.execute(statement, parameters).first()
+    row = _executed(connection, statement, parameters).first()
     return _apart(tables, row) if row else None
 
 
@@ -67,7 +77,7 @@ def all_joined(
     connection: Connection, tables: tuple[type[SQLModel], ...], statement: Any, parameters: Mapping[str, Any]
 ) -> list[tuple[Any, ...]]:
     """Every row of `select(one, other, …)`, as `joined` has them."""
-    return [_apart(tables, row) for row in connection.execute(statement, parameters)]
+    return [_apart(tables, row) for row in _executed(connection, statement, parameters)]
 
 
 def _apart(tables: tuple[type[SQLModel], ...], row: Iterable[Any]) -> tuple[Any, ...]:
@@ -85,7 +95,7 @@ def many(
     connection: Connection, table: type[M], statement: Any, parameters: Mapping[str, Any] | None = None
 ) -> list[M]:
     """Every row of `select(table.__table__)…` as objects of `table`, with the bound `parameters`."""
-    result = connection.execute(statement, parameters)
+    result = _executed(connection, statement, parameters)
     names = tuple(result.keys())
     return [built(table, names, row) for row in result]
 

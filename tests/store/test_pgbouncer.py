@@ -41,6 +41,14 @@ async def test_each_transaction_has_its_limits_and_leaves_none_behind(pooled_url
         assert [await api.read(limit), await command.read(limit), await api.write(limit)] == ["20s", "0", "20s"]
 
 
+async def test_statements_have_no_names(pooled_url: str) -> None:
+    def named(connection: Connection) -> int:
+        return connection.exec_driver_sql("SELECT count(*) FROM pg_prepared_statements").scalar_one()
+
+    with closing(Database(pooled_url)) as database:
+        assert [await database.read(named) for _ in range(8)] == [0] * 8
+
+
 def test_migrations_go_through_it(pooled_url: str) -> None:
     with closing(Database(pooled_url)) as database:
         database.write_now(lambda c: c.exec_driver_sql("DROP SCHEMA public CASCADE; CREATE SCHEMA public"))

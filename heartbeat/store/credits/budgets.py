@@ -18,6 +18,7 @@ from heartbeat.store.credits.ledger import (
     release_on_project,
     reserve_on_project,
 )
+from heartbeat.store.prepared import Prepared
 from heartbeat.store.rows import columns, exactly_one, first
 from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.credits import Usage
@@ -29,11 +30,13 @@ HEARTBEAT, BOT, USAGE = columns(Heartbeat), columns(Bot), columns(Usage)
 # Built once: putting such a statement together costs more than running it. Deleted heartbeats as well: what they used
 # is used. What a person gave the bot is read along with it, for it may be newer than a row that was read before.
 GIVEN_TO_BOT = select(case((BOT.c.period_start == START, BOT.c.period_granted), else_=0))
-OF_BOT = select(
-    func.coalesce(func.sum(HEARTBEAT.c.period_credits), 0).label("credits"),
-    func.coalesce(func.sum(HEARTBEAT.c.period_held), 0).label("held"),
-    GIVEN_TO_BOT.where(BOT.c.id == bindparam("bot")).scalar_subquery().label("granted"),
-).where(HEARTBEAT.c.bot_id == bindparam("bot"), THIS_PERIOD)
+OF_BOT = Prepared(
+    select(
+        func.coalesce(func.sum(HEARTBEAT.c.period_credits), 0).label("credits"),
+        func.coalesce(func.sum(HEARTBEAT.c.period_held), 0).label("held"),
+        GIVEN_TO_BOT.where(BOT.c.id == bindparam("bot")).scalar_subquery().label("granted"),
+    ).where(HEARTBEAT.c.bot_id == bindparam("bot"), THIS_PERIOD)
+)
 OF_PROJECT = select(USAGE).where(USAGE.c.project_id == bindparam("project"), USAGE.c.period_start == bindparam("start"))
 
 FIRST_STEP = (
@@ -142,7 +145,7 @@ def shortage_of(connection: Connection, budgets: Budgets, amount: int) -> Shorta
 
 def used_by_bot(connection: Connection, bot_id: int, start: datetime) -> int:
     """The credits that a bot's heartbeats used in the billing period that began at `start`."""
-    return int(connection.execute(OF_BOT, {"bot": bot_id, "start": start}).one().credits)
+    return int(OF_BOT.run(connection, {"bot": bot_id, "start": start}).one().credits)
 
 
 def period_budget(owner: Heartbeat | Bot, start: datetime) -> int | None:
@@ -179,7 +182,7 @@ def give_bot(connection: Connection, bot: Bot, start: datetime, granted: int) ->
 def give_heartbeat(connection: Connection, heartbeat: Heartbeat, start: datetime, granted: int) -> None:
     """Let a heartbeat, whose row is locked, use `granted` in all on top of its budget of the period from `start` on."""
     # A run of the period before may be the first that needs credits of this one.
-    connection.execute(RESERVE_ON_HEARTBEAT, {"heartbeat": heartbeat.id, "start": start, "hold": 0})
+    RESERVE_ON_HEARTBEAT.run(connection, {"heartbeat": heartbeat.id, "start": start, "hold": 0})
     same = (HEARTBEAT.c.id == heartbeat.id) & (HEARTBEAT.c.period_start == start)
     connection.execute(update(HEARTBEAT).where(same).values(period_granted=granted))
 
@@ -192,7 +195,7 @@ def uses(connection: Connection, account: Account, settlement: Settlement) -> li
         used.append(("heartbeat", account.heartbeat_id, heartbeat.budget, heartbeat.period_credits))
         if heartbeat.bot_budget is not None:
             # Whoever else charges the bot waits for the project's sums, which the settlement has locked.
-            sums = connection.execute(OF_BOT, {"bot": heartbeat.bot_id, "start": account.period_start}).one()
+            sums = OF_BOT.run(connection, {"bot": heartbeat.bot_id, "start": account.period_start}).one()
             used.append(("bot", heartbeat.bot_id, heartbeat.bot_budget + sums.granted, int(sums.credits)))
     if project is not None:
         used.append(("project", account.project_id, project.budget, project.credits))
@@ -212,7 +215,7 @@ def _short_of_bot(connection: Connection, budgets: Budgets, amount: int) -> Shor
     budget = budgets.bot.credit_budget
     if budget is None:
         return None
-    sums = connection.execute(OF_BOT, {"bot": budgets.bot.id, "start": budgets.start}).one()
+    sums = OF_BOT.run(connection, {"bot": budgets.bot.id, "start": budgets.start}).one()
     used = PeriodUse(int(sums.credits), int(sums.held))
     return _short("bot", amount, used, budget + sums.granted, budgets.end)
 

@@ -37,7 +37,7 @@ def grant(
     of_period = (USAGE.c.project_id == project.id) & (USAGE.c.period_start == start)
     entered = {"project_id": project.id, "kind": "grant" if amount > 0 else "adjust", "key": f"grant:{key}"}
     row = {**NOTHING, **entered, "note": note, "granted": amount, "period_start": start, "created_at": now}
-    fresh = connection.execute(insert_once(connection.dialect.name, ENTRY), row).first() is not None
+    fresh = insert_once(connection.dialect.name, ENTRY).run(connection, row).first() is not None
     if fresh:
         connection.execute(update(USAGE).where(of_period).values(granted=USAGE.c.granted + amount))
     else:

@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, and_, bindparam, case, cast, func, null, or_, select, true, update
 
+from heartbeat.store.prepared import Prepared
 from heartbeat.store.rows import columns, insert_once
 from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.credits import Entry, Usage
@@ -26,7 +27,7 @@ START = bindparam("start", type_=HEARTBEAT.c.period_start.type)
 THIS_PERIOD = HEARTBEAT.c.period_start == START
 # A worker whose clock is behind at a period's turn must not bring the old one back.
 NOT_OVER = or_(HEARTBEAT.c.period_start.is_(None), HEARTBEAT.c.period_start <= START)
-RESERVE_ON_HEARTBEAT = (
+RESERVE_ON_HEARTBEAT = Prepared(
     update(HEARTBEAT)
     .where(HEARTBEAT.c.id == bindparam("heartbeat"), NOT_OVER)
     .values(
@@ -37,7 +38,7 @@ RESERVE_ON_HEARTBEAT = (
     )
 )
 # What is settled after the period has turned leaves the new period's sums alone.
-ADD_TO_HEARTBEAT = (
+ADD_TO_HEARTBEAT = Prepared(
     update(HEARTBEAT)
     .where(HEARTBEAT.c.id == bindparam("heartbeat"), THIS_PERIOD)
     .values(
@@ -53,7 +54,7 @@ ADD_TO_HEARTBEAT = (
 )
 OF_PROJECT = and_(USAGE.c.project_id == bindparam("project"), USAGE.c.period_start == START)
 OWN_BUDGET = select(PROJECT.c.credit_budget).where(PROJECT.c.id == USAGE.c.project_id).scalar_subquery()
-ADD_TO_PROJECT = (
+ADD_TO_PROJECT = Prepared(
     update(USAGE)
     .where(OF_PROJECT)
     .values(credits=USAGE.c.credits + bindparam("more"), held=USAGE.c.held + bindparam("hold"))
@@ -68,14 +69,16 @@ WITHIN_PLAN = bindparam("plan") + USAGE.c.granted >= USED
 WITHIN_BUDGET = cast(bindparam("budget"), BIG) + USAGE.c.budget_granted >= USED
 # By whether there is a plan's limit, and a budget.
 RESERVE_ON_PROJECT = {
-    (plan, budget): update(USAGE)
-    .where(OF_PROJECT, WITHIN_PLAN if plan else true(), WITHIN_BUDGET if budget else true())
-    .values(held=USAGE.c.held + bindparam("hold"), plan_credits=bindparam("plan") if plan else null())
+    (plan, budget): Prepared(
+        update(USAGE)
+        .where(OF_PROJECT, WITHIN_PLAN if plan else true(), WITHIN_BUDGET if budget else true())
+        .values(held=USAGE.c.held + bindparam("hold"), plan_credits=bindparam("plan") if plan else null())
+    )
     for plan in (True, False)
     for budget in (True, False)
 }
 _OF_STEP = (ENTRY.c.project_id, ENTRY.c.heartbeat_id, ENTRY.c.period_start, ENTRY.c.step)
-HELD = (
+HELD = Prepared(
     select(*_OF_STEP, func.sum(ENTRY.c.held).label("held"))
     .where(ENTRY.c.run_id == bindparam("run"))
     .group_by(*_OF_STEP)
@@ -163,11 +166,11 @@ def reserve_on_project(
     statement = RESERVE_ON_PROJECT[limits.plan is not None, limits.budget is not None]
     bounds = {name: limit for name, limit in vars(limits).items() if limit is not None}
     values = {"project": period.project_id, "start": period.period_start, "hold": amount, **bounds}
-    if connection.execute(statement, values).rowcount:
+    if statement.run(connection, values).rowcount:
         return True
     begin_period(connection, period.project_id, period.period_start, now)
     # Whoever else began it at the same moment has committed by now, so a second no is a limit's.
-    return connection.execute(statement, values).rowcount > 0
+    return statement.run(connection, values).rowcount > 0
 
 
 def enter_reservation(
@@ -176,7 +179,7 @@ def enter_reservation(
     """Write down for which step the project holds `amount`, and hold it on the heartbeat, too."""
     if _enter(connection, account, reservation.step, reservation.kind, now, held=amount):
         of_period = {"heartbeat": account.heartbeat_id, "start": account.period_start, "hold": amount}
-        connection.execute(RESERVE_ON_HEARTBEAT, of_period)
+        RESERVE_ON_HEARTBEAT.run(connection, of_period)
     else:
         # Held before: the project must not hold it twice.
         release_on_project(connection, account, amount)
@@ -185,7 +188,7 @@ def enter_reservation(
 def release_on_project(connection: Connection, period: ProjectPeriod, amount: int) -> None:
     """Undo `reserve_on_project`."""
     undo = {"project": period.project_id, "start": period.period_start, "more": 0, "hold": -amount}
-    connection.execute(ADD_TO_PROJECT, undo)
+    ADD_TO_PROJECT.run(connection, undo)
 
 
 def settle(connection: Connection, account: Account, charge: Charge, now: datetime) -> Settlement:
@@ -202,7 +205,7 @@ def settle(connection: Connection, account: Account, charge: Charge, now: dateti
 
 def release(connection: Connection, run_id: int, now: datetime) -> None:
     """Give back whatever is still held for a run that will not use it."""
-    for entry in connection.execute(HELD, {"run": run_id}):
+    for entry in HELD.run(connection, {"run": run_id}):
         account = Account(
             project_id=entry.project_id,
             period_start=entry.period_start,
@@ -226,19 +229,19 @@ def begin_period(connection: Connection, project_id: int, start: datetime, now: 
     """The first line of a project's period, if it has none yet."""
     first = {"project_id": project_id, "kind": "period", "key": f"period:{start:%Y-%m-%d}"}
     dialect = connection.dialect.name
-    connection.execute(insert_once(dialect, ENTRY), {**NOTHING, **first, "period_start": start, "created_at": now})
+    insert_once(dialect, ENTRY).run(connection, {**NOTHING, **first, "period_start": start, "created_at": now})
     sums = dict.fromkeys(("credits", "held", "granted", "budget_granted"), 0)
     usage = {"project_id": project_id, "period_start": start, **sums}
-    connection.execute(insert_once(dialect, USAGE), usage)
+    insert_once(dialect, USAGE).run(connection, usage)
 
 
 def _enter(connection: Connection, account: Account, step: int, kind: str, now: datetime, **amounts: int) -> bool:
     """Write an entry; false when it was written before."""
     entry = {**NOTHING, **vars(account), "step": step, "kind": kind, "created_at": now, **amounts}
-    return connection.execute(insert_once(connection.dialect.name, ENTRY), entry).first() is not None
+    return insert_once(connection.dialect.name, ENTRY).run(connection, entry).first() is not None
 
 
 def _move(connection: Connection, account: Account, more: int, hold: int) -> tuple[Row[Any] | None, Row[Any] | None]:
     moved = {"start": account.period_start, "more": more, "hold": hold}
-    heartbeat = connection.execute(ADD_TO_HEARTBEAT, {"heartbeat": account.heartbeat_id, **moved}).first()
-    return heartbeat, connection.execute(ADD_TO_PROJECT, {"project": account.project_id, **moved}).first()
+    heartbeat = ADD_TO_HEARTBEAT.run(connection, {"heartbeat": account.heartbeat_id, **moved}).first()
+    return heartbeat, ADD_TO_PROJECT.run(connection, {"project": account.project_id, **moved}).first()

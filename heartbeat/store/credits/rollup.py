@@ -9,6 +9,7 @@ from sqlalchemy import Column, Connection, Integer, Table, Text, bindparam, cast
 from sqlalchemy.dialects import postgresql
 
 from heartbeat.domain.durations import bucket
+from heartbeat.store.prepared import Prepared
 from heartbeat.store.rows import columns, insert_in
 from heartbeat.store.tables.credits import DailyRollup, HeartbeatDay, RunSums
 from heartbeat.store.tables.heartbeats import Heartbeat
@@ -40,24 +41,24 @@ def add_to_day(
         values |= {"durations": f'{{"{number}": 1}}', "bucket": number}
     dialect = connection.dialect.name
     # The heartbeat's row first: nobody else waits for it, and the bot's is then held for a shorter time.
-    connection.execute(_add(dialect, HEARTBEAT_DAY, timed), {**values, "heartbeat_id": heartbeat.id})
+    _add(dialect, HEARTBEAT_DAY, timed).run(connection, {**values, "heartbeat_id": heartbeat.id})
     of_bot = {"bot_id": heartbeat.bot_id, "type": heartbeat.type}
     own = {name: value - sum(other.get(name, 0) for other in of_others.values()) for name, value in added.items()}
     # In one order, so that two runs that fell back from each other's model do not wait for each other.
     for name, share in sorted({**of_others, model: {**values, **own}}.items()):
         of_model = {**NOTHING, "day": values["day"], "durations": "{}", **share, "model": name}
-        connection.execute(_add(dialect, ROLLUP, timed and name == model), {**of_bot, **of_model})
+        _add(dialect, ROLLUP, timed and name == model).run(connection, {**of_bot, **of_model})
 
 
 # Built once: putting such a statement together costs more than running it.
 @cache
-def _add(dialect: str, table: Table, timed: bool) -> Any:
+def _add(dialect: str, table: Table, timed: bool) -> Prepared:
     """Insert the numbers of a day, or add them to those that it has."""
     statement = insert_in(dialect, table)
     added: dict[str, Any] = {name: table.c[name] + statement.excluded[name] for name in SUMS}
     if timed:
         added["durations"] = _counted(dialect, table.c.durations)
-    return statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=added)
+    return Prepared(statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=added))
 
 
 def _counted(dialect: str, durations: Column[str]) -> Any:

@@ -145,4 +145,4 @@ def _write_state(connection: Connection, heartbeat: Heartbeat, values: dict[str,
 def _insert_state(connection: Connection, heartbeat_id: int, values: dict[str, Any]) -> bool:
     """Write the first that is known of a gate; false if something was."""
     row = dict.fromkeys(STATE.c.keys()) | values | {"heartbeat_id": heartbeat_id}
-    return connection.execute(insert_once(connection.dialect.name, STATE), row).first() is not None
+    return insert_once(connection.dialect.name, STATE).run(connection, row).first() is not None

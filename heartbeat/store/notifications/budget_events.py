@@ -56,7 +56,7 @@ def _project(connection: Connection, run: Run) -> Project:
 def _record(connection: Connection, run: Run, project: Project, use: BudgetUse, level: int, now: datetime) -> None:
     start, end = project.period(now)
     key = {"owner": use.owner, "owner_id": use.owner_id, "period_start": start, "budget": use.budget, "level": level}
-    if connection.execute(insert_once(connection.dialect.name, WARNING), {**key, "created_at": now}).first() is None:
+    if insert_once(connection.dialect.name, WARNING).run(connection, {**key, "created_at": now}).first() is None:
         return
     heartbeat = exactly_one(connection, Heartbeat, select(HEARTBEAT).where(HEARTBEAT.c.id == run.heartbeat_id))
     spent = spent_on(use, start, end, now) if level < USED_UP else now

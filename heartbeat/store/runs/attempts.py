@@ -9,6 +9,7 @@ from heartbeat.domain import credits
 from heartbeat.store.credits.budgets import uses
 from heartbeat.store.credits.ledger import Charge, account_of, settle
 from heartbeat.store.notifications.budget_events import record_thresholds
+from heartbeat.store.prepared import Prepared
 from heartbeat.store.rows import columns, insert_once, joined, many
 from heartbeat.store.tables.credits import Entry
 from heartbeat.store.tables.runs import Attempt, Run
@@ -17,7 +18,7 @@ RUN, ENTRY, ATTEMPT = columns(Run), columns(Entry), columns(Attempt)
 
 # Built once: putting such a statement together costs more than running it. A step whose attempt failed and was paid
 # for is reserved anew: the last reservation is the one that pays.
-RESERVED = (
+RESERVED = Prepared(
     select(RUN, ENTRY.c.period_start)
     .outerjoin(
         ENTRY,
@@ -28,21 +29,21 @@ RESERVED = (
     .limit(1)
     .with_for_update(of=RUN, key_share=True)
 )
-FAILURES = (
+FAILURES = Prepared(
     select(ATTEMPT.c.model, ATTEMPT.c.failure_code)
     .where(
         ATTEMPT.c.run_id == bindparam("run"), ATTEMPT.c.step == bindparam("step"), ATTEMPT.c.failure_code.is_not(None)
     )
     .order_by(ATTEMPT.c.attempt)
 )
-NEWEST = (
+NEWEST = Prepared(
     select(ATTEMPT.c.provider_words)
     .where(ATTEMPT.c.run_id == bindparam("run"))
     .order_by(ATTEMPT.c.step.desc(), ATTEMPT.c.attempt.desc())
     .limit(1)
 )
-CHARGES = select(ENTRY.c.step, ENTRY.c.kind, ENTRY.c.credits).where(ENTRY.c.run_id == bindparam("run"))
-CHARGE_RUN = (
+CHARGES = Prepared(select(ENTRY.c.step, ENTRY.c.kind, ENTRY.c.credits).where(ENTRY.c.run_id == bindparam("run")))
+CHARGE_RUN = Prepared(
     update(RUN)
     .where(RUN.c.id == bindparam("key"))
     .values(
@@ -52,7 +53,7 @@ CHARGE_RUN = (
         credits_held=0,
     )
 )
-COST_RUN = (
+COST_RUN = Prepared(
     update(RUN).where(RUN.c.id == bindparam("key")).values(cost_nano_usd=RUN.c.cost_nano_usd + bindparam("more_cost"))
 )
 
@@ -113,7 +114,7 @@ def charge(
     due = Charge(usage.step, kind, usage.tokens, credits.cost(usage.tokens, rate), run.credits_held)
     settlement = settle(connection, account, due, now)
     used = {"more_tokens": usage.tokens, "more_credits": settlement.charged, "more_cost": usage.cost_nano_usd}
-    connection.execute(CHARGE_RUN, {"key": run.id, **used})
+    CHARGE_RUN.run(connection, {"key": run.id, **used})
     if settlement.charged:
         record_thresholds(connection, run, account.period_start, uses(connection, account, settlement), now)
 
@@ -134,7 +135,7 @@ def note_lost(connection: Connection, run_id: int, usage: AttemptUsage, now: dat
     """
     for attempt in range(1, usage.attempt + 1):
         if record_attempt(connection, run_id, replace(usage, attempt=attempt), "lost", now):
-            connection.execute(COST_RUN, {"key": run_id, "more_cost": usage.cost_nano_usd})
+            COST_RUN.run(connection, {"key": run_id, "more_cost": usage.cost_nano_usd})
 
 
 def record_attempt(
@@ -148,24 +149,25 @@ def record_attempt(
     """Write down what one request to the provider really used, once; false when it was written before."""
     why = {"failure_code": failed and failed.code, "provider_words": failed and failed.provider_words}
     row = {**vars(usage), "run_id": run_id, "outcome": outcome, **why, "created_at": now}
-    return connection.execute(insert_once(connection.dialect.name, ATTEMPT), row).first() is not None
+    return insert_once(connection.dialect.name, ATTEMPT).run(connection, row).first() is not None
 
 
 def failures(connection: Connection, run_id: int, step: int) -> tuple[StepFailure, ...]:
     """The attempts at a step that failed, in order."""
-    return tuple(StepFailure(*row) for row in connection.execute(FAILURES, {"run": run_id, "step": step}))
+    return tuple(StepFailure(*row) for row in FAILURES.run(connection, {"run": run_id, "step": step}))
 
 
 def last_provider_words(connection: Connection, run_id: int) -> str | None:
     """What the provider said at the newest attempt of a run, if that failed."""
-    return connection.execute(NEWEST, {"run": run_id}).scalar()
+    words: str | None = NEWEST.run(connection, {"run": run_id}).scalar()
+    return words
 
 
 def spent_by_others(connection: Connection, run: Run) -> dict[str, dict[str, int]]:
     """What the models that stood in for the run's own used of its tokens, credits and cost, by model."""
     mine = select(ATTEMPT).where(ATTEMPT.c.run_id == run.id, ATTEMPT.c.model != run.model)
     attempts = many(connection, Attempt, mine)
-    charged = {(row.step, row.kind): row.credits for row in connection.execute(CHARGES, {"run": run.id})}
+    charged = {(row.step, row.kind): row.credits for row in CHARGES.run(connection, {"run": run.id})}
     spent: dict[str, dict[str, int]] = {}
     for attempt in attempts:
         of_model = spent.setdefault(attempt.model, dict.fromkeys(("tokens", "credits", "cost_nano_usd"), 0))

@@ -16,6 +16,7 @@ from heartbeat.settings import Plan
 from heartbeat.store.credits.budgets import Budgets
 from heartbeat.store.credits.ledger import Account
 from heartbeat.store.heartbeats.project_holds import HOLD, IN_FORCE
+from heartbeat.store.prepared import Prepared
 from heartbeat.store.rows import columns
 from heartbeat.store.runs.limits import RunLimits
 from heartbeat.store.runs.run_context import Told, opening_of
@@ -50,7 +51,7 @@ HAS_MEMORIES = exists().where(MEMORY.c.bot_id == BOT.c.id)
 # Of what is asked for by hand: it need not be as exact as that of a tick, for whoever puts a project on hold waits.
 HOLD_IN_FORCE = select(HOLD.c.id).where(HOLD.c.project_id == HEARTBEAT.c.project_id, IN_FORCE).scalar_subquery()
 # Built once: putting such a statement together costs more than running it.
-CLAIMED = (
+CLAIMED = Prepared(
     select(HEARTBEAT, BOT, PROJECT, TOOL_TEXT, CHANGED_TOOLS, HAS_TARGETS, HAS_MEMORIES, NEEDS_SIGN_IN, HOLD_IN_FORCE)
     .join(BOT, BOT.c.id == HEARTBEAT.c.bot_id)
     .join(PROJECT, PROJECT.c.id == HEARTBEAT.c.project_id)

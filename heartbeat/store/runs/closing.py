@@ -21,6 +21,7 @@ from heartbeat.store.heartbeats.project_holds import cancelled_by
 from heartbeat.store.notifications.findings import REMIND_AFTER
 from heartbeat.store.notifications.outbox import unsent_notifications
 from heartbeat.store.notifications.run_events import ClosedRun, record_run_events
+from heartbeat.store.prepared import Prepared
 from heartbeat.store.rows import columns, joined
 from heartbeat.store.runs.attempts import last_provider_words, spent_by_others
 from heartbeat.store.runs.conduct import missing
@@ -35,13 +36,13 @@ log = logging.getLogger(__name__)
 RUN, STEP, HEARTBEAT, APPROVAL = columns(Run), columns(Step), columns(Heartbeat), columns(Approval)
 
 # Built once: putting such a statement together costs more than running it.
-LOCK = (
+LOCK = Prepared(
     select(RUN, HEARTBEAT)
     .join(HEARTBEAT, HEARTBEAT.c.id == RUN.c.heartbeat_id)
     .where(RUN.c.uuid == bindparam("key"))
     .with_for_update(key_share=True)
 )
-END = (
+END = Prepared(
     update(RUN)
     .where(RUN.c.id == bindparam("key"))
     .values(
@@ -55,7 +56,7 @@ END = (
     )
 )
 # Nobody need decide about a call that will not be made.
-CALL_OFF = (
+CALL_OFF = Prepared(
     update(APPROVAL).where(APPROVAL.c.run_id == bindparam("key"), APPROVAL.c.state == "pending").values(state="expired")
 )
 COUNT = (
@@ -70,9 +71,9 @@ COUNT = (
     )
 )
 COUNT_AS = {
-    "success": COUNT.values(success_count=HEARTBEAT.c.success_count + 1),
-    "error": COUNT.values(total_error_count=HEARTBEAT.c.total_error_count + 1),
-    "cancelled": COUNT.values(cancelled_count=HEARTBEAT.c.cancelled_count + 1),
+    "success": Prepared(COUNT.values(success_count=HEARTBEAT.c.success_count + 1)),
+    "error": Prepared(COUNT.values(total_error_count=HEARTBEAT.c.total_error_count + 1)),
+    "cancelled": Prepared(COUNT.values(cancelled_count=HEARTBEAT.c.cancelled_count + 1)),
 }
 
 
@@ -99,9 +100,9 @@ def close_run(
     ended: dict[str, Any] = {"came_to": ending.status, "code": ending.error_code, "message": ending.message, "at": now}
     is_met = _is_met(run, ending)
     ended |= {"met": is_met, "took": duration_ms, "words": last_words(connection, run)}
-    connection.execute(END, {**ended, "key": run.id})
+    END.run(connection, {**ended, "key": run.id})
     if ending.status != "success":
-        connection.execute(CALL_OFF, {"key": run.id})
+        CALL_OFF.run(connection, {"key": run.id})
     if run.dry_run:
         return CloseRunResult(ending.status)
     if ending.status == "success":
@@ -171,7 +172,7 @@ def _count(connection: Connection, heartbeat: Heartbeat, run: Run, ending: Endin
     verdict = judge(ending, run.trigger, streak, now)
     counted = {"key": heartbeat.id, "streak": verdict.failures, "came_to": ending.status}
     recent = with_newest(heartbeat.recent_credits, run.credits_charged)
-    connection.execute(COUNT_AS[ending.status], {**counted, "began": run.started_at, "recent": recent, "at": now})
+    COUNT_AS[ending.status].run(connection, {**counted, "began": run.started_at, "recent": recent, "at": now})
     if _is_done(heartbeat):
         return states.end(connection, heartbeat, "done", now)
     if run.trigger == "probe":

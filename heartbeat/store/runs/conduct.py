@@ -3,6 +3,7 @@
 from sqlalchemy import Connection, bindparam, case, null, select
 
 from heartbeat.domain.conduct import Conduct, unmet
+from heartbeat.store.prepared import Prepared
 from heartbeat.store.rows import columns
 from heartbeat.store.tables.runs import Run, Step
 
@@ -14,7 +15,7 @@ REPORT = "report"
 SUCCEEDED = (None, "rehearsed")
 # Built once: putting such a statement together costs more than running it. What a tool answered may be long, and is
 # none of the agent's words.
-DONE = (
+DONE = Prepared(
     select(
         STEP.c.kind,
         STEP.c.name,
@@ -38,7 +39,7 @@ def missing(connection: Connection, run: Run, answer: str | None = None) -> list
 def conduct_of(connection: Connection, run: Run, answer: str | None = None) -> Conduct:
     """What the steps of a run record; `answer` is the newest one where that is not written yet."""
     called, succeeded, answers, beside = set(), set(), list[str](), ""
-    for step in connection.execute(DONE, {"run": run.id}):
+    for step in DONE.run(connection, {"run": run.id}):
         if step.kind == "model":
             beside = step.answer
             answers += [step.answer] if step.is_last_word and step.answer else []

@@ -3,6 +3,7 @@
 from sqlalchemy import Connection, bindparam, case, null, or_, select
 
 from heartbeat.domain.conduct import fitting_answer
+from heartbeat.store.prepared import Prepared
 from heartbeat.store.rows import columns
 from heartbeat.store.runs.conduct import conduct_of
 from heartbeat.store.runs.reminders import UNVERIFIED
@@ -12,7 +13,7 @@ STEP = columns(Step)
 
 # Built once: putting such a statement together costs more than running it. What a tool answered may be long, and is
 # none of the agent's words.
-SPOKEN = (
+SPOKEN = Prepared(
     select(
         STEP.c.kind,
         case((STEP.c.kind == "model", STEP.c.answer), else_=null()).label("answer"),
@@ -34,7 +35,7 @@ def last_words(connection: Connection, run: Run) -> str | None:
         if fitting is not None:
             return fitting
     latest, beside_call, beside_report = "", "", ""
-    for kind, answer, was_no_end in connection.execute(SPOKEN, {"run": run.id}):
+    for kind, answer, was_no_end in SPOKEN.run(connection, {"run": run.id}):
         if kind == "tool" or was_no_end:
             beside_report = answer or beside_call or beside_report
         if kind == "model":

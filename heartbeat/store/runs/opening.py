@@ -33,6 +33,7 @@ from heartbeat.store.heartbeats.tick_accounting import (
 from heartbeat.store.notifications.budget_events import record_shortage
 from heartbeat.store.notifications.events import record_missed_ticks
 from heartbeat.store.notifications.run_events import record_pause
+from heartbeat.store.prepared import Prepared
 from heartbeat.store.rows import columns, first, insert_once, joined
 from heartbeat.store.runs.candidates import CLAIMED, RunCandidate, TickClaim, candidate_of, why_skipped
 from heartbeat.store.runs.gates import AskedGate, gate_of, why_in_words
@@ -47,23 +48,25 @@ from heartbeat.store.tables.runs import Run
 RUN, HEARTBEAT = columns(Run), columns(Heartbeat)
 
 # Built once: putting such a statement together costs more than running it.
-BY_WORKFLOW = select(RUN).where(RUN.c.workflow_id == bindparam("workflow_id"))
+BY_WORKFLOW = Prepared(select(RUN).where(RUN.c.workflow_id == bindparam("workflow_id")))
 # What may come in the way of a tick: a person who had it skipped or the whole project held, and a run. Not a
 # rehearsal, which does nothing. It is read once the heartbeat is locked, so that it has every hold that was committed.
-IN_THE_WAY = select(
-    select(HELD.c.held_by)
-    .where(HELD.c.heartbeat_id == bindparam("heartbeat_id"), HELD.c.tick == bindparam("tick"))
-    .scalar_subquery()
-    .label("held_by"),
-    select(func.max(HOLD.c.id))
-    .where(HOLD.c.project_id == bindparam("project_id"), or_(IN_FORCE, CAME_DURING))
-    .scalar_subquery()
-    .label("hold_id"),
-    exists()
-    .where(RUN.c.heartbeat_id == bindparam("heartbeat_id"), RUN.c.status == "running", RUN.c.dry_run.is_(False))
-    .label("busy"),
+IN_THE_WAY = Prepared(
+    select(
+        select(HELD.c.held_by)
+        .where(HELD.c.heartbeat_id == bindparam("heartbeat_id"), HELD.c.tick == bindparam("tick"))
+        .scalar_subquery()
+        .label("held_by"),
+        select(func.max(HOLD.c.id))
+        .where(HOLD.c.project_id == bindparam("project_id"), or_(IN_FORCE, CAME_DURING))
+        .scalar_subquery()
+        .label("hold_id"),
+        exists()
+        .where(RUN.c.heartbeat_id == bindparam("heartbeat_id"), RUN.c.status == "running", RUN.c.dry_run.is_(False))
+        .label("busy"),
+    )
 )
-SKIP = (
+SKIP = Prepared(
     update(HEARTBEAT)
     .where(HEARTBEAT.c.id == bindparam("heartbeat_id"))
     .values(
@@ -214,7 +217,7 @@ def _refuse_tick(connection: Connection, claim: TickClaim, heartbeat: Heartbeat,
     assert claim.scheduled_for is not None
     tick = {"heartbeat_id": heartbeat.id, "tick": claim.scheduled_for}
     of_project = {"project_id": heartbeat.project_id, "now": now}
-    in_the_way = connection.execute(IN_THE_WAY, tick | of_project).one()
+    in_the_way = IN_THE_WAY.run(connection, tick | of_project).one()
     if in_the_way.held_by is not None:
         return Refusal("held", held_by(in_the_way.held_by))
     if in_the_way.hold_id is not None:
@@ -300,7 +303,7 @@ def _skip(connection: Connection, heartbeat: Heartbeat, run: Run, refusal: Refus
         return False
     missed, unchanged = refusal.skip_reason == "missed", int(run.skip_reason == "unchanged")
     counted = {"missed": int(missed), "unchanged": unchanged, "now": now}
-    connection.execute(SKIP, {"heartbeat_id": heartbeat.id, **counted})
+    SKIP.run(connection, {"heartbeat_id": heartbeat.id, **counted})
     if refusal.shortage is not None and run.trigger != "manual":
         # Before the numbers of the day, as whoever charges a step and closes its run does it.
         record_shortage(connection, run, refusal.shortage, now)

@@ -6,6 +6,7 @@ from typing import Protocol
 from sqlalchemy import Connection, bindparam, exists, select
 
 from heartbeat.domain.reminders import NO_ANSWER, NOT_DONE
+from heartbeat.store.prepared import Prepared
 from heartbeat.store.rows import columns
 from heartbeat.store.runs.conduct import missing
 from heartbeat.store.tables.runs import Run, Step
@@ -16,9 +17,11 @@ UNVERIFIED = "unverified"
 # A report takes three steps more: a request that asks for it, the call, and the request after it.
 STEPS_MORE = 3
 
-REMINDED = select(
-    exists().where(
-        STEP.c.run_id == bindparam("run"), STEP.c.reminder.is_not(None), STEP.c.failure_code == bindparam("code")
+REMINDED = Prepared(
+    select(
+        exists().where(
+            STEP.c.run_id == bindparam("run"), STEP.c.reminder.is_not(None), STEP.c.failure_code == bindparam("code")
+        )
     )
 )
 
@@ -56,7 +59,7 @@ def reminder_for(connection: Connection, run: Run, last: LastAnswer) -> Reminder
     reminder = _of_no_answer(last) if last.failure_code else _of_expectation(connection, run, last.answer)
     if reminder is None or last.number + reminder.steps_more > run.max_steps:
         return None
-    is_told = connection.execute(REMINDED, {"run": run.id, "code": reminder.code}).scalar_one()
+    is_told = REMINDED.run(connection, {"run": run.id, "code": reminder.code}).scalar_one()
     return None if is_told else reminder
 
 

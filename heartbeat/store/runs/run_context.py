@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Select, bindparam, func, literal, null, selec
 from heartbeat.domain.first_message import MAX_ANSWER_LENGTH, MAX_ANSWERS, EarlierRun, OpenFinding, RunContext, compose
 from heartbeat.domain.reminders import instructions
 from heartbeat.store.memory.memory import MemoryOwner, recall
+from heartbeat.store.prepared import Prepared
 from heartbeat.store.rows import columns
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.notifications import Finding
@@ -55,7 +56,9 @@ def _first(query: Select[Any], most: int) -> Select[Any]:
 
 
 # Built once: putting such a statement together costs more than running it.
-BEFORE = union_all(_newest("success", MAX_ANSWERS), _newest("error", 1), _newest("cancelled", 1), _open_findings())
+BEFORE = Prepared(
+    union_all(_newest("success", MAX_ANSWERS), _newest("error", 1), _newest("cancelled", 1), _open_findings())
+)
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,7 @@ def opening_of(connection: Connection, heartbeat: Heartbeat, has_memories: bool,
     """The text before the prompt. A heartbeat that never ran has no past to look up."""
     rows: Sequence[Any] = ()
     if heartbeat.last_executed_at is not None:
-        rows = sorted(connection.execute(BEFORE, {"heartbeat": heartbeat.id}), key=lambda row: row.id)
+        rows = sorted(BEFORE.run(connection, {"heartbeat": heartbeat.id}), key=lambda row: row.id)
     earlier = [EarlierRun(row.kind, row.at, row.text, row.answer) for row in rows if row.kind != "finding"]
     findings = [OpenFinding(row.text, row.answer, row.mark, row.at) for row in rows if row.kind == "finding"]
     memories: list[tuple[str, str]] = []

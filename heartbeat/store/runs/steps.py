@@ -15,6 +15,7 @@ from heartbeat.domain.first_message import first_message
 from heartbeat.store.credits.budgets import Shortage, reserve
 from heartbeat.store.credits.ledger import Reservation, account_of, enter_reservation
 from heartbeat.store.notifications.outages import Fallback, note_model
+from heartbeat.store.prepared import Prepared
 from heartbeat.store.rows import all_joined, columns, first, insert_once, joined, many
 from heartbeat.store.runs.attempts import AttemptUsage, StepFailure, charge, failures, record_attempt, reserved_run
 from heartbeat.store.runs.limits import RunLimits
@@ -28,16 +29,19 @@ from heartbeat.store.tables.runs import Approval, Run, Step
 RUN, STEP, HEARTBEAT = columns(Run), columns(Step), columns(Heartbeat)
 
 # Built once: putting such a statement together costs more than running it.
-TRANSCRIPT = select(STEP).where(STEP.c.run_id == bindparam("run")).order_by(STEP.c.number)
-WITH_STEPS = (
+TRANSCRIPT = Prepared(select(STEP).where(STEP.c.run_id == bindparam("run")).order_by(STEP.c.number))
+WITH_STEPS = Prepared(
     select(RUN, STEP)
     .outerjoin(STEP, STEP.c.run_id == RUN.c.id)
     .where(RUN.c.uuid == bindparam("run"))
     .order_by(STEP.c.number)
 )
-LOCKED = WITH_PAYERS.where(RUN.c.uuid == bindparam("run")).with_for_update(of=[RUN, HEARTBEAT], key_share=True)
-RESERVE_ON_RUN = update(RUN).where(RUN.c.id == bindparam("key")).values(credits_held=bindparam("hold"))
-CUT_RUN = update(RUN).where(RUN.c.id == bindparam("key")).values(cut=True)
+LOCKED = Prepared(
+    WITH_PAYERS.where(RUN.c.uuid == bindparam("run")).with_for_update(of=[RUN, HEARTBEAT], key_share=True)
+)
+RESERVE_ON_RUN = Prepared(update(RUN).where(RUN.c.id == bindparam("key")).values(credits_held=bindparam("hold")))
+ASKED = Prepared(STEP.insert().returning(STEP))
+CUT_RUN = Prepared(update(RUN).where(RUN.c.id == bindparam("key")).values(cut=True))
 
 
 @dataclass(frozen=True)
@@ -125,7 +129,7 @@ def begin_step(connection: Connection, run_uuid: str, number: int, limits: RunLi
         approval = None if run.dry_run else park(connection, paying, number, shortage, now)
         return replace(transcript, shortage=shortage, park=approval)
     enter_reservation(connection, account_of(run, budgets.start), reservation, max_credits, now)
-    connection.execute(RESERVE_ON_RUN, {"key": run.id, "hold": max_credits})
+    RESERVE_ON_RUN.run(connection, {"key": run.id, "hold": max_credits})
     if run.parked:
         resolve(connection, run, now)
     return transcript
@@ -166,12 +170,12 @@ def settle_step(
         known = steps(connection, run.id)
         return next(other for other in known if other.number == step.number), known
     calls = [_call(run.id, number, call, now) for number, call in enumerate(step.calls, step.number + 1)]
-    written = [first(connection, Step, STEP.insert().returning(STEP), call) for call in calls]
+    written = [first(connection, Step, ASKED, call) for call in calls]
     charge(connection, reserved, usage, "settle", rate, now)
     if run.fallback_models:
         note_model(connection, run, Fallback(step.model, step.fallback_reason), now)
     if step.cut:
-        connection.execute(CUT_RUN, {"key": run.id})
+        CUT_RUN.run(connection, {"key": run.id})
     return stored, [call for call in written if call]
 
 

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, bindparam, exists, select, update
 from heartbeat.domain.errors import RunLost
 from heartbeat.domain.tool_effects import ToolEffect
 from heartbeat.settings import Plan
+from heartbeat.store.prepared import Prepared
 from heartbeat.store.rows import columns, joined
 from heartbeat.store.runs.tool_effects import carry_out
 from heartbeat.store.tables.heartbeats import Heartbeat
@@ -22,11 +23,13 @@ AS_IT_STANDS = (
     .join(RUN, RUN.c.id == STEP.c.run_id)
     .where(RUN.c.uuid == bindparam("run"), STEP.c.number == bindparam("number"))
 )
-LOCK_CALL = AS_IT_STANDS.with_for_update(of=STEP)
+LOCK_CALL = Prepared(AS_IT_STANDS.with_for_update(of=STEP))
 # In the same statement, for it is asked before every call.
-WITH_ITS_OWNER = AS_IT_STANDS.join(HEARTBEAT, HEARTBEAT.c.id == RUN.c.heartbeat_id).add_columns(
-    HEARTBEAT.c.made_by_run_id.is_(None),
-    exists().where(APPROVAL.c.run_id == STEP.c.run_id, APPROVAL.c.step == STEP.c.number),
+WITH_ITS_OWNER = Prepared(
+    AS_IT_STANDS.join(HEARTBEAT, HEARTBEAT.c.id == RUN.c.heartbeat_id).add_columns(
+        HEARTBEAT.c.made_by_run_id.is_(None),
+        exists().where(APPROVAL.c.run_id == STEP.c.run_id, APPROVAL.c.step == STEP.c.number),
+    )
 )
 
 

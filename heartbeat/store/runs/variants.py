@@ -138,4 +138,4 @@ def _promise(
     require_no_hold(connection, access.project, now)
     row = {"run_uuid": run_uuid, "project_id": access.project.id, "changes": dict(changes)}
     row |= {"replay_of": replay_of, "created_at": now}
-    connection.execute(insert_once(connection.dialect.name, VARIANT), row)
+    insert_once(connection.dialect.name, VARIANT).run(connection, row)

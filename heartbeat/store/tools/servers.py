@@ -67,7 +67,7 @@ def create_tool(connection: Connection, access: Access, fields: Mapping[str, Any
         **{"uuid": new_id("tool"), **fields, "bot_id": access.bot.id, "created_at": now, "updated_at": now}
     )
     once = insert_once(connection.dialect.name, TOOL)
-    stored = first(connection, Tool, once.values(**row.model_dump(exclude={"id"})))
+    stored = first(connection, Tool, once, row.model_dump(exclude={"id"}))
     if stored is None:
         raise _label_taken(row.server_label)
     return stored

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, bindparam, exists, not_, or_, select
 
+from heartbeat.store.prepared import Prepared
 from heartbeat.store.rows import all_joined, columns
 from heartbeat.store.tables.bots import Bot, Tool
 from heartbeat.store.tables.notifications import Target
@@ -27,7 +28,7 @@ OWN_CONNECTION = and_(
 )
 
 # Built once: putting such a statement together costs more than running it.
-TOOLS_OF_BOT = (
+TOOLS_OF_BOT = Prepared(
     select(TOOL, CONNECTION, BOT.c.uuid, BOT.c.attributes, HAS_TARGETS)
     .select_from(BOT)
     .outerjoin(TOOL, and_(TOOL.c.bot_id == BOT.c.id, TOOL.c.is_enabled))
