@@ -3,9 +3,10 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 STAMP := .venv/.complete
+HELM_STAMP := .venv-helm/.complete
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test coverage test-cadence test-outages test-wheel lint fmt bench bench-peers screenshots lock
+.PHONY: help setup demo up test coverage test-cadence test-outages test-wheel test-helm lint fmt bench bench-peers screenshots lock
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -45,6 +46,15 @@ test-cadence: setup ## Hold 2,400 generated cadences to a real Temporal server, 
 test-wheel: setup ## Build the wheel, install it with the oldest versions allowed, and run one heartbeat with it.
 	@.ci/wheel
 
+test-helm: $(HELM_STAMP) ## Render the Helm chart with Helm's SDK and hold it to Kubernetes' schemas.
+	@.venv-helm/bin/python -m pytest -q -c /dev/null --rootdir . --confcutdir tests/deploy tests/deploy/test_helm.py $(ARGS)
+
+# An environment of its own: Helm's SDK and the schemas weigh 350 MB.
+$(HELM_STAMP): deploy/helm/requirements.lock
+	@$(PYTHON) -m venv --clear .venv-helm
+	@.venv-helm/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
+	@touch $@
+
 lint: setup ## Check style, formatting and types.
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -74,8 +84,10 @@ bench-peers: setup $(PEERS:%=.peers/%/.complete) ## Measure the product beside w
 screenshots: setup ## Take the pictures of docs/dashboard.md anew, in Chromium.
 	@$(BIN)/python docs/screenshots.py
 
-lock: setup ## Write requirements.lock anew from pyproject.toml.
+lock: setup ## Write the locks anew from what the project asks for.
 	@for peer in $(PEERS); do $(BIN)/uv pip compile --quiet bench/peers/$$peer/requirements.in --universal --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --no-annotate --no-header -o bench/peers/$$peer/requirements.txt; done
 	@$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --no-annotate --no-header -o requirements.lock
+	@$(BIN)/uv pip compile deploy/helm/requirements.in --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-annotate --no-header -o deploy/helm/requirements.lock
