@@ -30,9 +30,19 @@ COPY activities activities
 RUN pip --python /venv/bin/python install --disable-pip-version-check --no-deps --no-build-isolation --no-index .
 
 
+# What is in the image, as CycloneDX: docker run --rm --entrypoint cat heartbeat /usr/share/heartbeat/sbom.cdx.json
+FROM build AS sbom
+COPY deploy/sbom/requirements.txt sbom.lock
+RUN python -m venv --without-pip /sbom
+RUN --mount=type=secret,id=pip,target=/etc/pip.conf --mount=type=cache,target=/root/.cache/pip \
+    pip --python /sbom/bin/python install --disable-pip-version-check --no-deps --require-hashes -r sbom.lock
+RUN /sbom/bin/cyclonedx-py environment --output-file /sbom.cdx.json /venv/bin/python
+
+
 FROM python:${PYTHON_VERSION}-slim
 RUN useradd --uid 10001 --no-create-home heartbeat && install --directory --mode 700 --owner heartbeat /data
 COPY --from=build /venv /venv
+COPY --from=sbom /sbom.cdx.json /usr/share/heartbeat/sbom.cdx.json
 ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 HEARTBEAT_DATA_DIR=/data HEARTBEAT_HOST=0.0.0.0 \
     HEARTBEAT_TEMPORAL_UI_HOST=0.0.0.0
 USER heartbeat

@@ -6,10 +6,11 @@ STAMP := .venv/.complete
 HELM_STAMP := .venv-helm/.complete
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test coverage test-cadence test-outages test-wheel test-helm lint fmt bench bench-peers screenshots lock
+.PHONY: help setup demo up test coverage test-cadence test-outages test-wheel test-helm test-containers \
+	lint fmt bench bench-peers screenshots lock
 
 help: ## List the targets.
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' Makefile
 
 setup: $(STAMP) ## Make .venv from the lock; done again only when the lock or pyproject.toml changed.
 	@:
@@ -46,11 +47,14 @@ test-cadence: setup ## Hold 2,400 generated cadences to a real Temporal server, 
 test-wheel: setup ## Build the wheel, install it with the oldest versions allowed, and run one heartbeat with it.
 	@.ci/wheel
 
+test-containers: setup ## Build the image, start the compose file and kill a worker, on a Docker engine (ten minutes the first time).
+	@$(BIN)/pytest -q -s -m containers tests/containers $(ARGS)
+
 test-helm: $(HELM_STAMP) ## Render the Helm chart with Helm's SDK and hold it to Kubernetes' schemas.
 	@.venv-helm/bin/python -m pytest -q -c /dev/null --rootdir . --confcutdir tests/deploy tests/deploy/test_helm.py $(ARGS)
 
 # An environment of its own: Helm's SDK and the schemas weigh 350 MB.
-$(HELM_STAMP): deploy/helm/requirements.lock
+$(HELM_STAMP): deploy/helm/requirements.txt
 	@$(PYTHON) -m venv --clear .venv-helm
 	@.venv-helm/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
 	@touch $@
@@ -84,10 +88,11 @@ bench-peers: setup $(PEERS:%=.peers/%/.complete) ## Measure the product beside w
 screenshots: setup ## Take the pictures of docs/dashboard.md anew, in Chromium.
 	@$(BIN)/python docs/screenshots.py
 
+# Each has an environment of its own, beside that of the project.
+APART := $(PEERS:%=bench/peers/%) deploy/helm deploy/sbom
+COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--no-annotate --no-header
+
 lock: setup ## Write the locks anew from what the project asks for.
-	@for peer in $(PEERS); do $(BIN)/uv pip compile --quiet bench/peers/$$peer/requirements.in --universal --python-version 3.11 \
-		--generate-hashes --no-emit-index-url --no-annotate --no-header -o bench/peers/$$peer/requirements.txt; done
-	@$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes \
-		--no-emit-index-url --no-annotate --no-header -o requirements.lock
-	@$(BIN)/uv pip compile deploy/helm/requirements.in --universal --python-version 3.11 --generate-hashes \
-		--no-emit-index-url --no-annotate --no-header -o deploy/helm/requirements.lock
+	@$(COMPILE) pyproject.toml --all-extras -o requirements.lock
+	@for directory in $(APART); do $(COMPILE) $$directory/requirements.in -o $$directory/requirements.txt; done

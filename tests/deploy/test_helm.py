@@ -103,7 +103,6 @@ def test_workers_are_apart_by_role():
 def test_a_worker_outlives_its_drain():
     worker = rendered(MUCH)["Deployment", "hb-heartbeat-worker-runs"]
     assert worker["spec"]["template"]["spec"]["terminationGracePeriodSeconds"] == 130
-    assert rendered(MUCH)["ConfigMap", "hb-heartbeat"]["data"]["HEARTBEAT_DRAIN_SECONDS"] == "120"
 
 
 def test_nothing_may_do_more_than_it_needs():
@@ -152,7 +151,7 @@ def test_new_settings_start_new_pods():
         template = rendered(values)["Deployment", "hb-heartbeat-api"]["spec"]["template"]
         return template["metadata"]["annotations"]["checksum/settings"]
 
-    assert checksum(MUCH) != checksum({**MUCH, "drainSeconds": 60})
+    assert checksum(MUCH) != checksum({**MUCH, "settings": {}})
 
 
 def test_keda_scales_by_the_queues_of_the_roles():
