@@ -30,17 +30,18 @@ def migrate_database(settings: Settings) -> None:
 
 def read_database(settings: Settings, query: Query[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Run `query(connection, …)`; raises `Conflict` when the database's schema is not the newest."""
-    with closing(_database(settings)) as database:
+    with closing(opened_database(settings)) as database:
         return database.read_now(query, *args, **kwargs)
 
 
 def write_database(settings: Settings, change: Query[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Run `change(connection, …)` in a transaction; raises `Conflict` when the database's schema is not the newest."""
-    with closing(_database(settings)) as database:
+    with closing(opened_database(settings)) as database:
         return database.write_now(change, *args, **kwargs)
 
 
-def _database(settings: Settings) -> Database:
+def opened_database(settings: Settings) -> Database:
+    """Open the database; raises `Conflict` when its schema is not the newest."""
     url = settings.store_url()
     if not _is_migrated(url):
         shown = make_url(url).render_as_string()

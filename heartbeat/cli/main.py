@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from pydantic_settings import SettingsError
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from heartbeat.cli import ledger, projects
+from heartbeat.cli import ledger, options, projects
 from heartbeat.cli.database import migrate_database
 from heartbeat.cli.options import (
     ApiPort,
@@ -42,11 +42,13 @@ app = typer.Typer(
 project_app = typer.Typer(help="Projects: who owns bots.")
 key_app = typer.Typer(help="Keys: what opens a project's API.")
 secrets_app = typer.Typer(help="Secret keys: what headers of tools and secrets of targets are kept encrypted with.")
+export_app = typer.Typer(help="Export: what is kept, as files.")
 tool_app = typer.Typer(help="Tools: the MCP servers of bots.")
 app.add_typer(project_app, name="project")
 app.add_typer(key_app, name="key")
 app.add_typer(secrets_app, name="secrets")
 app.add_typer(tool_app, name="tool")
+app.add_typer(export_app, name="export")
 
 # Commands that load Temporal's or a model's library import their module when they are called.
 
@@ -284,6 +286,20 @@ def connect_tool(
     from heartbeat.cli import tools
 
     tools.connect_tool(Settings(), tool_uuid, goes_anywhere=goes_anywhere)
+
+
+@export_app.command("logs")
+def export_logs(
+    project_uuid: options.AnyProjectId = None,
+    since: options.Since = None,
+    until: options.Until = None,
+    after: options.After = None,
+    output: options.OutputFile = None,
+) -> None:
+    """Write logs as JSON Lines, each with its steps, so that they are kept longer than their plan keeps them."""
+    from heartbeat.cli.export import ExportOptions, export
+
+    export(Settings(), ExportOptions(project_uuid, since, until, after, output))
 
 
 @secrets_app.command("new")

@@ -26,6 +26,11 @@ Roles = Annotated[
 ]
 Workers = Annotated[int, typer.Option(min=1, max=64, help="How many worker processes.")]
 ProjectId = Annotated[str | None, typer.Option("--project", help="Project id; not needed while there is only one.")]
+AnyProjectId = Annotated[str | None, typer.Option("--project", help="One project; all, if none is named.")]
+Since = Annotated[str | None, typer.Option(help="Those that ended then or later: 2026-11-01T00:00 (UTC).")]
+Until = Annotated[str | None, typer.Option(help="Those that ended before.")]
+After = Annotated[str | None, typer.Option(help="Go on after this `position` of an earlier export.")]
+OutputFile = Annotated[Path | None, typer.Option(help="A file. If it is there, the export goes on where it ends.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 

@@ -24,6 +24,7 @@ KINDS = {
     "grant": marked("granted by the operator"),
     "adjust": marked("taken back by the operator"),
     "period": marked("the period began"),
+    "closing": marked("all that was charged, in one line"),
 }
 SHORT = 60
 ROW = ("uuid", "label", "prompt", "type", "deleted_at", "ended_as")

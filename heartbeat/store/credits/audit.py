@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, func, literal, or_, select, true, union_all
 
 from heartbeat.store.rows import columns
-from heartbeat.store.tables.credits import Entry, Usage
+from heartbeat.store.tables.credits import CLOSING, Entry, Usage
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.projects import Project
 from heartbeat.store.tables.runs import Run
@@ -45,7 +45,8 @@ def audit(
 def audit_newest(connection: Connection, runs: int) -> list[LedgerDifference]:
     """Where the newest runs and their entries differ: what can be looked at every minute, however many there are."""
     newest = select(func.max(RUN.c.id)).scalar_subquery()
-    statement = _runs(None, None).where(newest - runs < RUN.c.id)
+    # None of them is so old that its entries were folded.
+    statement = _with_entries().where(newest - runs < RUN.c.id)
     return _differences(connection, statement, ("credits_charged", "credits_held"), runs)
 
 
@@ -84,13 +85,31 @@ def _heartbeats(project: Project | None, since: datetime | None) -> Select[Any]:
 
 
 def _runs(project: Project | None, since: datetime | None) -> Select[Any]:
-    pairs = [(RUN.c.credits_charged, ENTRY.c.credits), (RUN.c.credits_held, ENTRY.c.held)]
-    statement = _beside(RUN, pairs).outerjoin(ENTRY, ENTRY.c.run_id == RUN.c.id)
+    closed = _closed().subquery()
+    # The entries of a run that is older are in the closing balance of its period, which the period is held to.
+    is_open = or_(func.count(ENTRY.c.id) > 0, closed.c.until.is_(None), RUN.c.started_at >= closed.c.until)
+    statement = _with_entries().outerjoin(closed, closed.c.project_id == RUN.c.project_id)
+    statement = statement.group_by(closed.c.until).having(is_open)
     if project is None and since is None:
         return statement
     # All entries of these runs are added up, those of before `since` too.
     lately = ENTRY.alias()
     return statement.where(RUN.c.id.in_(select(lately.c.run_id).where(_within(lately, project, since))))
+
+
+def _with_entries() -> Select[Any]:
+    """Each run whose columns are not the sums of its entries."""
+    pairs = [(RUN.c.credits_charged, ENTRY.c.credits), (RUN.c.credits_held, ENTRY.c.held)]
+    return _beside(RUN, pairs).outerjoin(ENTRY, ENTRY.c.run_id == RUN.c.id)
+
+
+def _closed() -> Select[Any]:
+    """The projects of which entries were folded, each with the start of its oldest period of which none was."""
+    last = select(ENTRY.c.project_id, func.max(ENTRY.c.period_start).label("last")).where(ENTRY.c.kind == CLOSING)
+    newest = last.group_by(ENTRY.c.project_id).subquery()
+    later = (USAGE.c.project_id == newest.c.project_id) & (USAGE.c.period_start > newest.c.last)
+    until = func.min(USAGE.c.period_start).label("until")
+    return select(newest.c.project_id, until).join(USAGE, later).group_by(newest.c.project_id)
 
 
 def _beside(table: Any, pairs: Sequence[tuple[ColumnElement[int], ColumnElement[int]]]) -> Select[Any]:

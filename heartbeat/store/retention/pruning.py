@@ -13,6 +13,7 @@ from sqlalchemy import Connection, select, update
 from heartbeat.settings import Plan
 from heartbeat.store.database import Database
 from heartbeat.store.retention.aged import BATCH_SIZE, OF_ALL, prune_aged, prune_deleted, prune_events, prune_of_bot
+from heartbeat.store.retention.ledger import fold_deleted, fold_entries, projects_to_fold
 from heartbeat.store.retention.logs import LogBatch, empty_logs, prune_logs
 from heartbeat.store.rows import columns
 from heartbeat.store.tables.bots import Bot
@@ -84,7 +85,16 @@ class Pruning:
             sum([await self._all(prune_aged, table, self._now) for table in OF_ALL])
             + await self._all(prune_events, self._now)
             + await self._all(prune_deleted, Target, self._now)
+            + await self._fold()
         )
+
+    async def _fold(self) -> int:
+        folded = 0
+        for project in await self._database.read(projects_to_fold, self._now):
+            for change in (fold_entries, fold_deleted):
+                while not self._is_over() and (batch := await self._database.write(change, project, self._now)):
+                    folded += batch
+        return folded
 
     async def _all(self, change: Callable[..., int], *args: object) -> int:
         pruned = 0

@@ -8,12 +8,18 @@ from sqlmodel import Field, SQLModel
 from heartbeat.store.tables import runs  # noqa: F401 - rows here refer to rows there
 from heartbeat.store.tables.types import BIG, time
 
+# The kind of an entry that others of its period were folded into.
+CLOSING = "closing"
+
 
 class Entry(SQLModel, table=True):
     """One line of the credit ledger: append-only, unique (run, step, kind), or by its `key` where there is no run.
 
     Every balance is the sum of one column: `credits` were charged, `held` are reserved (given back by a negative
     number), `granted` may be used. `absorbed` is what a step used beyond its reservation, which nobody is charged.
+
+    Long after their period the entries of runs become one of the kind closing, of their heartbeat or project. Runs that
+    are not kept any longer leave their number.
     """
 
     id: int = Field(default=None, primary_key=True, sa_type=BIG)

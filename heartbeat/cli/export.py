@@ -1,0 +1,101 @@
+"""`heartbeat export logs`: logs as JSON Lines, for whoever keeps them longer than their plan does."""
+
+import json
+import os
+import sys
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from io import BufferedRandom
+from pathlib import Path
+from typing import BinaryIO
+
+import typer
+
+from heartbeat.cli.database import opened_database
+from heartbeat.cli.output import print_error
+from heartbeat.settings import Settings
+from heartbeat.store.database import Database
+from heartbeat.store.retention.export import ExportPosition, ExportWindow, bots_to_export, export_logs
+
+
+@dataclass(frozen=True)
+class ExportOptions:
+    """Of which project, ended when, and where to: a file that is gone on with, or the standard output."""
+
+    project_uuid: str | None = None
+    since: str | None = None
+    until: str | None = None
+    after: str | None = None
+    output: Path | None = None
+
+
+def export(settings: Settings, options: ExportOptions) -> None:
+    """Write a line for each log that ended in time; raises `BadParameter`."""
+    window = ExportWindow(_time(options.since, "--since"), _time(options.until, "--until"))
+    with closing(opened_database(settings)) as database:
+        if options.output is None:
+            _write(database, sys.stdout.buffer, options, window, _position(options.after))
+            return
+        with _opened(options.output) as file:
+            position = _position(options.after or _last_position(file))
+            written = _write(database, file, options, window, position)
+            os.fsync(file.fileno())
+    print_error(f"{written} logs were added to {options.output}.")
+
+
+def _write(
+    database: Database, file: BinaryIO, options: ExportOptions, window: ExportWindow, position: ExportPosition
+) -> int:
+    """Write logs from `position` on, some at a time, so that no transaction is long; returns how many."""
+    written = 0
+    for bot_id in database.read_now(bots_to_export, options.project_uuid, position):
+        position = position if position.bot_id == bot_id else ExportPosition(bot_id)
+        is_whole = False
+        while not is_whole:
+            exported = database.read_now(export_logs, position, window)
+            for line in exported.lines:
+                file.write(json.dumps(line, ensure_ascii=False).encode(errors="replace") + b"\n")
+            file.flush()
+            written += len(exported.lines)
+            position, is_whole = exported.next, exported.is_whole
+    return written
+
+
+def _opened(path: Path) -> BufferedRandom:
+    path.touch()
+    return path.open("r+b")
+
+
+def _last_position(file: BufferedRandom) -> str | None:
+    """Where the file ends, which loses a line that was not written to its end."""
+    end, last = 0, None
+    for line in file:
+        if not line.endswith(b"\n"):
+            break
+        end, last = end + len(line), line
+    file.seek(end)
+    file.truncate()
+    try:
+        return str(json.loads(last)["position"]) if last else None
+    except (ValueError, KeyError, TypeError):
+        raise typer.BadParameter(f"{file.name} is no export of logs; name another file") from None
+
+
+def _position(text: str | None) -> ExportPosition:
+    if text is None:
+        return ExportPosition()
+    bot_id, _, run_id = text.partition("-")
+    if not (bot_id.isdecimal() and run_id.isdecimal()):
+        raise typer.BadParameter(f"{text!r} is no position of an export, such as 12-3456")
+    return ExportPosition(int(bot_id), int(run_id))
+
+
+def _time(text: str | None, option: str) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"{option}: {text!r} is no time, such as 2026-11-30T08:00") from None
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
