@@ -17,7 +17,7 @@ import uvloop
 from rich.console import Console
 from rich.table import Table
 
-from bench import charge, dashboard, due, gated, herd, latency, memory, pages, reads, scale, throughput
+from bench import charge, dashboard, due, gated, herd, latency, memory, pages, reads, scale, standing_still, throughput
 from bench.goals import Goal, Result
 from bench.running_stack import RunningStack, running_stack
 from heartbeat.temporal.process import leave
@@ -38,6 +38,7 @@ ALONE: dict[str, Callable[[], Awaitable[Result]]] = {
     "scale": scale.measure,
     "pages": pages.measure,
     "dashboard": dashboard.measure,
+    "standing_still": standing_still.measure,
 }
 NAMES = [*ALONE, *ON_THE_STACK]
 

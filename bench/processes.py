@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic, sleep
 
+import psutil
+
 Process = subprocess.Popen[bytes]
 
 # `-P` keeps the current directory off the path; the product's packages are found where they are installed.
@@ -66,6 +68,12 @@ def free_ports(count: int) -> list[int]:
     for probe in probes:
         probe.close()
     return ports
+
+
+def cpu_ms(process: Process) -> float:
+    """Read how long a process was at work so far, in milliseconds of a core."""
+    times = psutil.Process(process.pid).cpu_times()
+    return float(times.user + times.system) * 1000
 
 
 def resident_mb(process: Process) -> float:

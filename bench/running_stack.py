@@ -34,6 +34,7 @@ class RunningStack:
     tenant: Tenant
     worker: Process
     api: Process
+    temporal: Process
 
     @property
     def url(self) -> str:
@@ -45,12 +46,11 @@ class RunningStack:
     async def create_schedules(self) -> None:
         """Give every heartbeat its schedule, else Upkeep would, in the middle of a measurement."""
         schedules = Schedules(await self.client(), self.database, self.settings)
-        for heartbeat in self.tenant.heartbeats:
-            assert await schedules.sync(heartbeat.uuid)
+        await schedules.sync_all([heartbeat.uuid for heartbeat in self.tenant.heartbeats])
 
 
 @contextmanager
-def running_stack() -> Iterator[RunningStack]:
+def running_stack(heartbeats: int = 100, cron: str = "0 0 * * *") -> Iterator[RunningStack]:
     """Run Temporal, the instant model, a bare worker, and the product's worker and API; wait until all is ready."""
     with tempfile.TemporaryDirectory(prefix="heartbeat-bench-") as directory, ExitStack() as exits:
         home = Path(directory)
@@ -59,7 +59,7 @@ def running_stack() -> Iterator[RunningStack]:
         migrate.upgrade(settings.store_url())
         database = Database(settings.store_url())
         exits.callback(database.close)
-        tenant = database.write_now(seed, heartbeats=100)
+        tenant = database.write_now(seed, heartbeats, cron=cron)
         commands = {
             "temporal": (temporal_server.command(settings), settings.temporal_port),
             "model": ([*BENCH, "bench.provider", str(model_port)], model_port),
@@ -71,7 +71,9 @@ def running_stack() -> Iterator[RunningStack]:
             name: exits.enter_context(running(command, home / f"{name}.log", _variables(settings), port))
             for name, (command, port) in commands.items()
         }
-        stack = RunningStack(home, settings, database, tenant, processes["worker"], processes["api"])
+        stack = RunningStack(
+            home, settings, database, tenant, processes["worker"], processes["api"], processes["temporal"]
+        )
         _wait_until_ready(stack)
         yield stack
 

@@ -44,7 +44,9 @@ def seed(connection: Connection) -> dict[str, Any]:
 
 def plan(connection: Connection, values: dict[str, object], dry_run: bool = False) -> str:
     """How the database finds a page, one step a line."""
-    return explained(connection, _page(frozenset(values), dry_run).params({**values, "limit": 20, "offset": 0}))
+    return explained(
+        connection, _page(frozenset(values), dry_run).params({**values, "limit": 20, "offset": 0, "newest": 2**62})
+    )
 
 
 def explained(connection: Connection, statement: Any) -> str:

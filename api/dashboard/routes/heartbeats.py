@@ -92,7 +92,7 @@ def _project(connection: Connection, access: Access, wanted: HeartbeatFilter, pa
     project = access.project
     start, _ = project.period(now)
     states = heartbeat_list.states(connection, project)
-    listed, total = heartbeat_list.heartbeat_page(connection, project, wanted, page, start)
+    listed, total = heartbeat_list.heartbeat_page(connection, project, wanted, page, start, states)
     return ProjectRows(
         listed,
         total,

@@ -48,15 +48,16 @@ class HeartbeatFilter(ListFilter):
     sort: str = "state"
 
 
-_STATE = case((HEARTBEAT.c.enabled, "on"), (HEARTBEAT.c.pause_reason.is_not(None), "paused"), else_="off")
+_IS_PAUSED = HEARTBEAT.c.pause_reason.is_not(None)
+_STATE = case((HEARTBEAT.c.enabled, "on"), (_IS_PAUSED, "paused"), else_="off")
 _BOTS = (BOT.c.project_id == bindparam("project_id")) & BOT.c.deleted_at.is_(None)
 _OF_PROJECT = _BOTS & (HEARTBEAT.c.bot_id == BOT.c.id) & IS_HEARTBEAT
 _RUNNING = of_running(select(RUN.c.heartbeat_id).where(RUN.c.dry_run.is_(False)))
 
 SHOWN: Mapping[str, ColumnElement[bool]] = {
     "on": HEARTBEAT.c.enabled,
-    "paused": HEARTBEAT.c.pause_reason.is_not(None),
-    "off": ~HEARTBEAT.c.enabled & HEARTBEAT.c.pause_reason.is_(None),
+    "paused": _IS_PAUSED,
+    "off": ~HEARTBEAT.c.enabled & ~_IS_PAUSED,
     "pending": HEARTBEAT.c.enabled & (HEARTBEAT.c.synced_version < HEARTBEAT.c.version),
     "failed": HEARTBEAT.c.last_status == "error",
     "running": HEARTBEAT.c.id.in_(_RUNNING),
@@ -65,7 +66,7 @@ _THIS_PERIOD = HEARTBEAT.c.period_start == bindparam("period_start", type_=HEART
 # Each ends with what tells all rows apart, so that no page repeats or leaves out one.
 SORTS: Mapping[str, tuple[ColumnElement[Any], ...]] = {
     # Those that need somebody first.
-    "state": (case((HEARTBEAT.c.pause_reason.is_not(None), 0), (HEARTBEAT.c.enabled, 1), else_=2), BOT.c.id),
+    "state": (case((_IS_PAUSED, 0), (HEARTBEAT.c.enabled, 1), else_=2), BOT.c.id),
     "next": (case((HEARTBEAT.c.enabled, HEARTBEAT.c.next_tick_at)).nulls_last(),),
     "last": (HEARTBEAT.c.last_executed_at.desc().nulls_last(),),
     "credits": (case((_THIS_PERIOD, HEARTBEAT.c.period_credits), else_=0).desc(),),
@@ -79,29 +80,72 @@ _CHANGED_TOOLS = (
     .scalar_subquery()
 )
 
-STATES = select(_STATE.label("state"), func.count().label("number")).where(_OF_PROJECT).group_by(_STATE)
+# A deleted bot has deleted heartbeats alone, so these need not look for their bots: an index has all that is asked.
+_MINE = (HEARTBEAT.c.project_id == bindparam("project_id")) & IS_HEARTBEAT
+STATES = select(_STATE.label("state"), func.count().label("number")).where(_MINE).group_by(_STATE)
+_IN_STATE = {"paused": ~HEARTBEAT.c.enabled & _IS_PAUSED, "on": HEARTBEAT.c.enabled & ~_IS_PAUSED, "off": SHOWN["off"]}
+# In the order of the list by states.
+IDS_BY_STATE = {
+    name: select(HEARTBEAT.c.id)
+    .where(_MINE, in_state)
+    .order_by(HEARTBEAT.c.bot_id, HEARTBEAT.c.id)
+    .limit(bindparam("limit"))
+    .offset(bindparam("offset"))
+    for name, in_state in _IN_STATE.items()
+}
 LISTED = select(*WITHOUT_PROMPT, START, BOT.c.name, _CHANGED_TOOLS).select_from(
     HEARTBEAT.join(BOT, BOT.c.id == HEARTBEAT.c.bot_id)
 )
 
 
 def heartbeat_page(
-    connection: Connection, project: Project, wanted: HeartbeatFilter, page: Page, period_start: datetime
+    connection: Connection,
+    project: Project,
+    wanted: HeartbeatFilter,
+    page: Page,
+    period_start: datetime,
+    counts: HeartbeatStates,
 ) -> tuple[list[ListedHeartbeat], int]:
-    """Read one page of a project's heartbeats, and how many there are; credits are those of this period."""
+    """Read one page of a project's heartbeats, and how many there are; credits are those of this period.
+
+    `counts` are those of the whole project.
+    """
     parameters = {"project_id": project.id, "period_start": period_start}
-    ids = (
-        select(HEARTBEAT.c.id)
-        .where(*_wanted(wanted))
-        .order_by(*SORTS[wanted.sort], HEARTBEAT.c.id)
-        .limit(page.size)
-        .offset(page.offset)
-    )
-    in_order = list(connection.execute(ids, parameters).scalars())
-    total = connection.execute(select(func.count()).where(*_wanted(wanted)), parameters).scalar_one()
+    if wanted.sort == "state" and not wanted.words and wanted.show in ("", *IDS_BY_STATE):
+        in_order, total = _ids_by_state(connection, parameters, wanted.show, page, counts)
+    else:
+        in_order, total = _ids(connection, parameters, wanted, page)
     rows = connection.execute(LISTED.where(HEARTBEAT.c.id.in_(in_order)))
     listed = {row[0]: _listed(row) for row in rows}
     return [listed[heartbeat_id] for heartbeat_id in in_order], total
+
+
+def _ids_by_state(
+    connection: Connection, parameters: Mapping[str, Any], show: str, page: Page, counts: HeartbeatStates
+) -> tuple[list[int], int]:
+    """Read the ids from the index, past those of the states before without a look at them."""
+    names = [show] if show else [*IDS_BY_STATE]
+    ids: list[int] = []
+    offset = page.offset
+    for name in names:
+        number: int = getattr(counts, name)
+        if offset < number and len(ids) < page.size:
+            bounds = {"limit": page.size - len(ids), "offset": offset}
+            ids += connection.execute(IDS_BY_STATE[name], {**parameters, **bounds}).scalars()
+        offset = max(0, offset - number)
+    return ids, sum(getattr(counts, name) for name in names)
+
+
+def _ids(
+    connection: Connection, parameters: Mapping[str, Any], wanted: HeartbeatFilter, page: Page
+) -> tuple[list[int], int]:
+    """Find the ids, and count all that are wanted, in one walk."""
+    found = select(HEARTBEAT.c.id, func.count().over()).where(*_wanted(wanted))
+    in_order = found.order_by(*SORTS[wanted.sort], HEARTBEAT.c.id).limit(page.size).offset(page.offset)
+    rows = connection.execute(in_order, parameters).all()
+    if rows or page.number == 1:
+        return [row[0] for row in rows], rows[0][1] if rows else 0
+    return [], connection.execute(select(func.count()).where(*_wanted(wanted)), parameters).scalar_one()
 
 
 def _wanted(wanted: HeartbeatFilter) -> list[ColumnElement[bool]]:

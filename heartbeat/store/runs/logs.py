@@ -22,6 +22,7 @@ from sqlalchemy import (
 from heartbeat.store.pages import Page
 from heartbeat.store.rows import columns
 from heartbeat.store.run_indexes import of_rehearsals
+from heartbeat.store.runs.log_marks import LogPlace, place
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.runs import Approval, Run
 
@@ -46,6 +47,7 @@ WAITING = case((RUN.c.status != "running", None), (RUN.c.parked, "budget"), (ASK
     "waiting"
 )
 EXECUTED = ("success", "error", "cancelled")
+UP_TO = bindparam("newest", type_=BigInteger())
 SHOWN = [*(column for column in RUN.c if column.name not in HIDDEN), WAITING]
 
 
@@ -72,8 +74,10 @@ class LogFilter:
 def executed_logs(connection: Connection, heartbeat: Heartbeat, page: Page) -> tuple[list[Row[Any]], int]:
     """One page of `logs` of a heartbeat without its skipped ticks, of which there may be very many."""
     total = sum(getattr(heartbeat, COUNTERS[status]) - getattr(heartbeat, PRUNED[status]) for status in EXECUTED)
-    bounds = {"limit": page.size, "offset": page.offset, "reach": page.offset + page.size}
-    return list(connection.execute(_executed_page(), {"heartbeat_id": heartbeat.id, **bounds})), total
+    of_heartbeat = {"bot_id": heartbeat.bot_id, "heartbeat_id": heartbeat.id}
+    start = place(connection, _executed_ids(), of_heartbeat, page.offset)
+    bounds = {**vars(start), "limit": page.size, "reach": start.offset + page.size}
+    return list(connection.execute(_executed_page(), {**of_heartbeat, **bounds})), total
 
 
 def delay_ms(run: Run | Row[Any]) -> int | None:
@@ -92,27 +96,45 @@ def logs(connection: Connection, wanted: LogFilter, page: Page) -> tuple[list[Ro
     total = _count_rows(connection, wanted) if by_row else _count(connection, wanted)
     if page.offset >= total:
         return [], total
-    bounds = {"limit": page.size, "offset": page.offset}
-    rows = connection.execute(_page(frozenset(wanted.filters), wanted.dry_run), {**wanted.filters, **bounds})
-    return list(rows), total
+    filters = frozenset(wanted.filters)
+    ids, of_list = _ids(filters, wanted.dry_run), wanted.filters
+    # What is still going does not stay in its list.
+    start = LogPlace(page.offset) if by_row else place(connection, ids, of_list, page.offset)
+    bounds = {**vars(start), "limit": page.size}
+    return list(connection.execute(_page(filters, wanted.dry_run), {**of_list, **bounds})), total
 
 
 @cache
 def _page(filters: frozenset[str], dry_run: bool = False) -> Select[Any]:
     """The ids come first, from an index alone, so that a late page need not read the rows before it."""
+    return _shown(_ids(filters, dry_run).where(RUN.c.id <= UP_TO).order_by(RUN.c.id.desc()))
+
+
+@cache
+def _ids(filters: frozenset[str], dry_run: bool) -> Select[Any]:
     ids = _logged(select(RUN.c.id), filters, dry_run)
     if "status" not in filters:
         # A run that is still going is no log.
         ids = ids.where(RUN.c.id.not_in(select(RUN.c.id).where(*_equal(filters), RUN.c.status == "running")))
-    return _shown(ids.order_by(RUN.c.id.desc()))
+    return ids
+
+
+@cache
+def _executed_ids() -> Select[Any]:
+    together = union_all(*(_of_status(status) for status in EXECUTED)).subquery()
+    return select(together.c.id)
+
+
+def _of_status(status: str) -> Select[Any]:
+    return _logged(select(RUN.c.id).where(RUN.c.status == status), frozenset({"heartbeat_id"}), dry_run=False)
 
 
 @cache
 def _executed_page() -> Select[Any]:
     """The newest of each status from its index, and of these the newest: no index has only runs that were executed."""
     newest = [
-        select(RUN.c.id)
-        .where(RUN.c.heartbeat_id == bindparam("heartbeat_id"), RUN.c.status == status, RUN.c.dry_run.is_(False))
+        _of_status(status)
+        .where(RUN.c.id <= UP_TO)
         .order_by(RUN.c.id.desc())
         .limit(bindparam("reach", type_=BigInteger()))
         .subquery()

@@ -1,0 +1,106 @@
+"""Pages far back in a list of logs are found by marks, and are the same as if all before them had been counted."""
+
+from itertools import product
+from random import Random
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, event, update
+
+from heartbeat.store.database import Database
+from heartbeat.store.pages import Page
+from heartbeat.store.rows import columns
+from heartbeat.store.runs import log_marks
+from heartbeat.store.runs.logs import EXECUTED, LogFilter, executed_logs, logs
+from heartbeat.store.tables.heartbeats import Heartbeat
+from heartbeat.store.tables.runs import Run
+from tests.support.past_runs import a_run
+from tests.support.seeds import a_bot, a_heartbeat, a_project, heartbeat_row
+
+RUN, HEARTBEAT = columns(Run), columns(Heartbeat)
+SIZE = 4
+STATUSES = ("success", "success", "error", "skipped", "running")
+
+
+@pytest.fixture
+def marks_every_third(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log_marks, "EVERY", 3)
+
+
+@pytest.fixture
+def heartbeats(database: Database) -> list[Heartbeat]:
+    def seed(connection: Connection) -> list[Heartbeat]:
+        bot = a_bot(connection, a_project(connection))
+        return [a_heartbeat(connection, bot) for _ in range(2)]
+
+    return database.write_now(seed)
+
+
+def go_on(connection: Connection, heartbeats: list[Heartbeat], random: Random) -> None:
+    """Some runs begin, those of before go on or end, and there is a rehearsal."""
+    for run in connection.execute(RUN.select().where(RUN.c.status == "running")).all():
+        if random.random() < 0.6:
+            connection.execute(update(RUN).where(RUN.c.id == run.id).values(status="error"))
+            more = HEARTBEAT.c.total_error_count + 1
+            mine = HEARTBEAT.c.id == run.heartbeat_id
+            connection.execute(update(HEARTBEAT).where(mine).values(total_error_count=more))
+    for _ in range(random.randrange(2, 12)):
+        a_run(connection, random.choice(heartbeats), random.choice(STATUSES))
+    a_run(connection, heartbeats[0], "running", dry_run=True)
+
+
+def expected(connection: Connection, wanted: LogFilter) -> list[str]:
+    rows = connection.execute(RUN.select().order_by(RUN.c.id.desc()))
+    wanted_by = {"heartbeat_id": wanted.heartbeat_id, "status": wanted.status}
+    of_list = [row for row in rows if row.status != "running" and not row.dry_run]
+    return [row.uuid for row in of_list if all(v is None or getattr(row, k) == v for k, v in wanted_by.items())]
+
+
+def uuids(connection: Connection, wanted: LogFilter, number: int) -> list[str]:
+    return [row.uuid for row in logs(connection, wanted, Page(number, SIZE))[0]]
+
+
+@pytest.mark.usefixtures("marks_every_third")
+def test_every_page_is_what_counting_would_find(database: Database, heartbeats: list[Heartbeat]) -> None:
+    random = Random(14)
+    lists = [
+        LogFilter(heartbeats[0].bot_id, heartbeat_id, status=status)
+        for heartbeat_id, status in product((None, heartbeats[0].id), (None, "error"))
+    ]
+    for _ in range(5):
+        database.write_now(go_on, heartbeats, random)
+        for wanted in lists:
+            whole = database.read_now(expected, wanted)
+            numbers = [*range(1, 2 + len(whole) // SIZE)]
+            random.shuffle(numbers)
+            for number in numbers:
+                assert database.read_now(uuids, wanted, number) == whole[(number - 1) * SIZE : number * SIZE], number
+    executed = [uuid for uuid in database.read_now(expected, lists[2]) if uuid in database.read_now(not_skipped)]
+    row = database.read_now(lambda c: heartbeat_row(c, heartbeats[0].uuid))
+    pages = [database.read_now(executed_logs, row, Page(n, SIZE))[0] for n in range(len(executed) // SIZE + 1, 0, -1)]
+    assert [run.uuid for page in reversed(pages) for run in page] == executed
+
+
+def not_skipped(connection: Connection) -> set[str]:
+    return {row.uuid for row in connection.execute(RUN.select().where(RUN.c.status.in_(EXECUTED)))}
+
+
+@pytest.mark.usefixtures("marks_every_third")
+def test_a_page_far_back_is_counted_once(database: Database, heartbeats: list[Heartbeat]) -> None:
+    """The second time no more than what lies between two marks is passed over, nor after older logs are gone."""
+    database.write_now(lambda c: [a_run(c, heartbeats[0], "success") for _ in range(40)])
+    wanted = LogFilter(heartbeats[0].bot_id)
+    offsets: list[int] = []
+
+    def note(_: object, __: object, statement: str, parameters: Any, *rest: object) -> None:
+        if "ORDER BY run.id DESC" in statement and "row_number" not in statement:
+            values = parameters.values() if isinstance(parameters, dict) else parameters
+            offsets.append([*values][-1])
+
+    whole = database.read_now(expected, wanted)
+    event.listen(database._engine, "before_cursor_execute", note)
+    for number in (9, 9, 4):
+        assert database.read_now(uuids, wanted, number) == whole[(number - 1) * SIZE : number * SIZE]
+    oldest = database.write_now(lambda c: c.execute(RUN.delete().where(RUN.c.uuid.in_(whole[-5:]))).rowcount)
+    assert (oldest, database.read_now(uuids, wanted, 8)) == (5, whole[28:32])
+    assert max(offsets) < log_marks.EVERY
