@@ -4,6 +4,7 @@ import asyncio
 import signal
 import socket
 import sys
+import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from datetime import timedelta
@@ -21,7 +22,7 @@ from activities.log_context import LogContext
 from activities.notifications import NotificationActivities
 from activities.runs import RunActivities
 from activities.schedules import ScheduleActivities
-from activities.think import ModelActivities
+from activities.think import ModelActivities, load_libraries
 from activities.toolbox import Toolbox
 from activities.upkeep import UpkeepActivities
 from heartbeat.domain.clock import Clock, utc_now
@@ -139,6 +140,9 @@ async def serve(settings: Settings, listener: socket.socket | None = None, sdk_a
         if listener is not None:
             await stack.enter_async_context(_telling(client, database, listener, sdk_address))
         await stack.enter_async_context(running_worker(client, database, settings))
+        if Role.RUNS in settings.worker_roles:
+            # Once it polls, and before a first run asks for them. Such a thread does not hold up the process's end.
+            threading.Thread(target=load_libraries, args=(settings,), daemon=True).start()
         await stop.wait()
     database.close()
 

@@ -54,7 +54,7 @@ UNPAID = {"denied": "A person ended the run.", "expired": "Nobody gave it more i
 
 
 class ModelActivities:
-    """Requests to models. Their libraries are loaded at the first one: an idle worker stays small."""
+    """Requests to models."""
 
     def __init__(self, database: Database, settings: Settings, toolbox: Toolbox, now: Clock = utc_now) -> None:
         self._database = database
@@ -246,13 +246,21 @@ def _result(answer: Step, transcript: Sequence[Step]) -> ThinkResult:
     return ThinkResult(pending, answer.failure_code, answer.failure, reminded=answer.reminder is not None)
 
 
-def _load(settings: Settings) -> "ModelClient":
-    """Import the model libraries, which takes a second: in a thread, so that the worker goes on meanwhile."""
-    from activities.model_requests import ModelClient
+def load_libraries(settings: Settings) -> None:
+    """Import the model libraries, which takes seconds: in a thread, so that the worker goes on meanwhile."""
+    import activities.model_requests  # noqa: F401
+    from heartbeat.agents.providers import load
 
+    load(settings)
     # What was imported stays: the collector need not look at it again and again.
     gc.collect()
     gc.freeze()
+
+
+def _load(settings: Settings) -> "ModelClient":
+    load_libraries(settings)
+    from activities.model_requests import ModelClient
+
     return ModelClient(settings)
 
 

@@ -1,6 +1,7 @@
 """The clients of the model providers, each with its address and key. They make exactly one attempt a request."""
 
 from collections.abc import Callable
+from importlib import import_module
 
 from httpx2 import AsyncClient
 from pydantic import SecretStr
@@ -15,6 +16,20 @@ NO_RETRIES = 0
 # Always given: without one the libraries read their variables of the environment, as they stand there.
 OPENAI_URL, ANTHROPIC_URL = "https://api.openai.com/v1", "https://api.anthropic.com"
 GOOGLE_URL = "https://generativelanguage.googleapis.com/"
+# What `models_of` imports. That of OpenAI also speaks to those that are compatible with it.
+OPENAI = "pydantic_ai.models.openai", "pydantic_ai.providers.openai", "pydantic_ai.providers.openai_compatible"
+ANTHROPIC = "pydantic_ai.models.anthropic", "pydantic_ai.providers.anthropic"
+GOOGLE = "pydantic_ai.models.google", "pydantic_ai.providers.google"
+
+
+def load(settings: Settings) -> None:
+    """Import the clients of the providers that the settings have keys for, which takes a second or two.
+
+    Without any key a model on this machine answers.
+    """
+    of_others = (*(ANTHROPIC if settings.anthropic_api_key else ()), *(GOOGLE if settings.google_api_key else ()))
+    for name in (*of_others, *(OPENAI if settings.openai_api_key or not of_others else ())):
+        import_module(name)
 
 
 def models_of(service: str, settings: Settings, http: AsyncClient) -> Callable[[str], Model]:

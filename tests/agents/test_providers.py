@@ -1,7 +1,9 @@
 """A request to a provider is one request: trying again is Temporal's, which waits, counts and can be cancelled."""
 
+import ast
 import gc
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx2
 import pytest
@@ -9,6 +11,7 @@ from openai import AsyncOpenAI
 from pydantic_ai.direct import model_request
 from pydantic_ai.exceptions import ModelAPIError
 
+from heartbeat.agents import providers
 from heartbeat.agents.client import ProviderClients
 from heartbeat.agents.completion import CompletionRequest
 from heartbeat.agents.failures import ModelFailure
@@ -76,3 +79,28 @@ async def test_a_client_that_cannot_be_made_is_no_passing_failure(monkeypatch: p
 def client_count() -> int:
     gc.collect()
     return sum(type(thing) is AsyncOpenAI for thing in gc.get_objects())
+
+
+@pytest.mark.parametrize(
+    ("keys", "libraries"),
+    [
+        ({}, providers.OPENAI),
+        ({"openai_api_key": "k"}, providers.OPENAI),
+        ({"anthropic_api_key": "k"}, providers.ANTHROPIC),
+        ({"openai_api_key": "k", "google_api_key": "k"}, (*providers.GOOGLE, *providers.OPENAI)),
+    ],
+)
+def test_a_worker_loads_the_clients_that_it_has_keys_for(
+    monkeypatch: pytest.MonkeyPatch, keys: dict[str, str], libraries: tuple[str, ...]
+) -> None:
+    loaded: list[str] = []
+    monkeypatch.setattr(providers, "import_module", loaded.append)
+    providers.load(Settings(_env_file=None, **keys))
+    assert loaded == [*libraries]
+
+
+def test_what_a_client_needs_is_what_is_loaded_beforehand() -> None:
+    tree = ast.parse(Path(providers.__file__).read_text())
+    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+    needed = {node.module for function in functions for node in ast.walk(function) if isinstance(node, ast.ImportFrom)}
+    assert needed - {"pydantic_ai.profiles.openai"} == {*providers.OPENAI, *providers.ANTHROPIC, *providers.GOOGLE}
