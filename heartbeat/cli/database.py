@@ -11,7 +11,7 @@ from heartbeat.domain.errors import Conflict
 from heartbeat.secrets.keyring import CannotOpen, Keyring, NoKey
 from heartbeat.settings import Settings
 from heartbeat.store.database import Database
-from heartbeat.store.migrate import current, newest, upgrade
+from heartbeat.store.migrate import compact, current, newest, upgrade
 from heartbeat.store.projects.sealed_addresses import seal_addresses
 from heartbeat.store.sqlite_reader import Query
 
@@ -19,9 +19,12 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-def migrate_database(settings: Settings) -> None:
-    """Bring the database to the newest schema and print its revision."""
-    upgrade(settings.store_url())
+def migrate_database(settings: Settings, compacts: bool = False) -> None:
+    """Bring the database to the newest schema and print its revision; a SQLite file perhaps to its smallest size."""
+    url = settings.store_url()
+    upgrade(url)
+    if compacts and url.startswith("sqlite"):
+        compact(url)
     # What cannot be sealed now is so by `heartbeat secrets rotate`, once the key is right.
     with suppress(NoKey, CannotOpen):
         write_database(settings, seal_addresses, Keyring.from_settings(settings))

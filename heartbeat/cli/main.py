@@ -113,10 +113,10 @@ def worker(roles: Roles = None) -> None:
 
 
 @app.command()
-def migrate() -> None:
+def migrate(compact: options.Compact = False) -> None:
     """Bring the database to the newest schema, and make the first project when the settings name it."""
     settings = Settings()
-    migrate_database(settings)
+    migrate_database(settings, compact)
     projects.create_named_project(settings)
 
 

@@ -31,6 +31,7 @@ Since = Annotated[str | None, typer.Option(help="Those that ended then or later:
 Until = Annotated[str | None, typer.Option(help="Those that ended before.")]
 After = Annotated[str | None, typer.Option(help="Go on after this `position` of an earlier export.")]
 OutputFile = Annotated[Path | None, typer.Option(help="A file. If it is there, the export goes on where it ends.")]
+Compact = Annotated[bool, typer.Option("--compact", help="Give the room of removed rows back (SQLite).")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 

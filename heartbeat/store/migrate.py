@@ -37,6 +37,17 @@ def upgrade(url: str, revision: str = "head") -> None:
             return
 
 
+def compact(url: str) -> None:
+    """Rewrite a SQLite file without the room of rows that were removed; from then on Upkeep gives it back."""
+    engine = create_engine(url, isolation_level="AUTOCOMMIT")
+    try:
+        with engine.connect() as connection:
+            for statement in ("PRAGMA busy_timeout=30000", "PRAGMA auto_vacuum=incremental", "VACUUM"):
+                connection.exec_driver_sql(statement)
+    finally:
+        engine.dispose()
+
+
 def current(url: str) -> str | None:
     """The revision a database is at; `None` when it has never been migrated."""
     engine = migration_engine(driver_url(url))

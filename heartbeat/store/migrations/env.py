@@ -33,8 +33,11 @@ def _on_postgres(engine: Engine) -> None:
 
 def _on_sqlite(engine: Engine) -> None:
     with engine.connect() as connection:
-        connection.exec_driver_sql("PRAGMA journal_mode=wal")
         connection.exec_driver_sql("PRAGMA busy_timeout=30000")
+        if not connection.exec_driver_sql("PRAGMA page_count").scalar_one():
+            # Only a file without tables can be made so in passing; for others there is `compact`.
+            connection.exec_driver_sql("PRAGMA auto_vacuum=incremental")
+        connection.exec_driver_sql("PRAGMA journal_mode=wal")
         connection.exec_driver_sql("BEGIN IMMEDIATE")
         _migrate(connection)
         connection.commit()

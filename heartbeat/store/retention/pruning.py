@@ -15,6 +15,7 @@ from heartbeat.store.database import Database
 from heartbeat.store.retention.aged import BATCH_SIZE, OF_ALL, prune_aged, prune_deleted, prune_events, prune_of_bot
 from heartbeat.store.retention.ledger import fold_deleted, fold_entries, projects_to_fold
 from heartbeat.store.retention.logs import LogBatch, empty_logs, prune_logs
+from heartbeat.store.retention.vacuum import give_back
 from heartbeat.store.rows import columns
 from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.notifications import Target
@@ -52,7 +53,10 @@ class Pruning:
         pruned = 0
         for bot in await self._database.read(due_bots, self._now):
             pruned += await self._look_through(bot)
-        return pruned + (await self._everything_else() if self._now.minute == MINUTE else 0)
+        pruned += await self._everything_else() if self._now.minute == MINUTE else 0
+        while not self._is_over() and (await self._database.write(give_back)) > 0:
+            pass
+        return pruned
 
     async def _look_through(self, bot: DueBot) -> int:
         plan = self._plans.get(bot.plan)
