@@ -8,9 +8,10 @@ WORKDIR /build
 COPY requirements.lock pyproject.toml ./
 
 # The lock less what only development and the small local model need. hatchling stays, because it builds the project,
-# jsonschema and websockets, because other packages need them too, and apprise, which an operator may want.
+# jsonschema and websockets, because other packages need them too, and apprise and OpenTelemetry, which an operator may want.
 RUN python -c "import re, tomllib; \
-needed = {'apprise', 'hatchling', 'jsonschema', 'websockets'}; \
+needed = {'apprise', 'hatchling', 'jsonschema', 'opentelemetry-exporter-otlp-proto-http', 'opentelemetry-sdk', \
+    'websockets'}; \
 extras = tomllib.load(open('pyproject.toml', 'rb'))['project']['optional-dependencies']; \
 left_out = {re.match(r'[\w-]+', line)[0] for lines in extras.values() for line in lines} - needed; \
 entries = re.split(r'\n(?=\w)', open('requirements.lock').read()); \

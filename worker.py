@@ -32,6 +32,8 @@ from heartbeat.settings import Settings
 from heartbeat.store.database import Database
 from heartbeat.store.statistics import statistics_gathered
 from heartbeat.telemetry.logs import configure_logs
+from heartbeat.telemetry.traces.export import TraceExporter, exporting
+from heartbeat.telemetry.traces.switch import is_traced
 from heartbeat.temporal.client import connect, healthy
 from heartbeat.temporal.clock import SharedClock, measuring
 from heartbeat.temporal.process import leave
@@ -114,6 +116,8 @@ async def running_worker(
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(measuring(clock))
         await stack.enter_async_context(statistics_gathered(database))
+        if is_traced(settings):
+            await stack.enter_async_context(exporting(TraceExporter(database, settings, now)))
         for worker in workers:
             await worker.__aenter__()
         stack.push_async_exit(partial(_leave_in_time, workers))

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from sqlalchemy import Connection
 from temporalio import activity
 
 from activities.clocks import TickClock, follow
@@ -25,6 +26,8 @@ from heartbeat.store.runs.candidates import TickClaim
 from heartbeat.store.runs.closing import close_run
 from heartbeat.store.runs.limits import RunLimits
 from heartbeat.store.runs.opening import Opening, open_run
+from heartbeat.store.runs.traces import note_trace
+from heartbeat.telemetry.traces.switch import is_traced
 
 # Connecting, listing the tools and writing down the outcome, around the call itself.
 OVERHEAD_SECONDS = 30
@@ -54,6 +57,14 @@ def _cost_nano_usd(model: str, input_tokens: int, output_tokens: int) -> int:
     return cost_nano_usd(model, input_tokens, output_tokens)
 
 
+def _open_traced(connection: Connection, claim: TickClaim, limits: RunLimits, now: datetime) -> Opening:
+    """Open a run and note that it is exported as a trace once it is over, however that comes about."""
+    opening = open_run(connection, claim, limits, now)
+    if opening.run is not None and opening.run.status == "running":
+        note_trace(connection, opening.run.id)
+    return opening
+
+
 class RunActivities:
     """The first and the last activity of every run."""
 
@@ -71,6 +82,7 @@ class RunActivities:
         self._tick_clock = tick_clock or follow(now)
         self._on_closed = on_closed
         self._limits = run_limits(settings)
+        self._open = _open_traced if is_traced(settings) else open_run
         self._remind_after = timedelta(hours=settings.finding_reminder_hours)
 
     @activity.defn
@@ -95,7 +107,7 @@ class RunActivities:
         )
         # What the operator's own servers offer is known once a first run has asked them.
         limits = replace(self._limits, own_tokens=definitions_size())
-        opening_result = await self._database.write(open_run, claim, limits, self._now())
+        opening_result = await self._database.write(self._open, claim, limits, self._now())
         count_opening(opening_result)
         return opening_result
 

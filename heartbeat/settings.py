@@ -20,6 +20,7 @@ from heartbeat.domain.money import CreditPrice
 from heartbeat.domain.secret_keys import read_keys
 from heartbeat.domain.setting_values import bare, proxy_address, require_header_text, require_web_address
 from heartbeat.domain.tool_risks import Risk
+from heartbeat.domain.trace_ids import trace_id
 from heartbeat.domain.worker_roles import Role, role_queue
 from heartbeat.egress.addresses import AllowList
 
@@ -134,6 +135,15 @@ class Settings(BaseSettings):
     log_format: Literal["auto", "json", "text"] = "auto"
     log_level: Literal["debug", "info", "warning", "error"] = "warning"
     metrics_port: int | None = Field(default=None, ge=1, le=65535)
+    otel_endpoint: str | None = Field(
+        default=None, pattern=r"^https?://[^\s?#]+$", validation_alias=_alias("OTEL_EXPORTER_OTLP_ENDPOINT")
+    )
+    otel_headers: SecretStr | None = Field(default=None, validation_alias=_alias("OTEL_EXPORTER_OTLP_HEADERS"))
+    otel_service_name: str = Field(default="heartbeat", validation_alias=_alias("OTEL_SERVICE_NAME"))
+    otel_content: str = Field(
+        default="false", validation_alias=_alias("OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT")
+    )
+    trace_url: str | None = Field(default=None, pattern=r"^https?://\S*\{trace_id\}\S*$")
 
     # The first project and key
     project_id: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_.-]{1,64}$")
@@ -296,6 +306,14 @@ class Settings(BaseSettings):
     def queue(self, role: Role) -> str:
         """Return the task queue of a role."""
         return role_queue(self.task_queue, role)
+
+    def captures_content(self) -> bool:
+        """Whether traces have prompts, answers, arguments and results in them."""
+        return self.otel_content.lower() in ("true", "1", "span_only", "span_and_event")
+
+    def trace_link(self, run_uuid: str) -> str | None:
+        """Return where people look at the trace of a run, if the operator said where that is."""
+        return self.trace_url.replace("{trace_id}", trace_id(run_uuid)) if self.trace_url else None
 
     def ui_url(self) -> str:
         return (self.temporal_ui_url or f"http://127.0.0.1:{self.temporal_ui_port}").rstrip("/")

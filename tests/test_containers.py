@@ -17,7 +17,7 @@ ROOT = Path(__file__).parent.parent
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 COMPOSE = (ROOT / "docker-compose.yml").read_text()
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
-SETTING = re.compile(r"\b(?:HEARTBEAT|TEMPORAL|OPENAI|ANTHROPIC|GOOGLE|GEMINI|OLLAMA)_[A-Z0-9_]+")
+SETTING = re.compile(r"\b(?:HEARTBEAT|TEMPORAL|OPENAI|ANTHROPIC|GOOGLE|GEMINI|OLLAMA|OTEL)_[A-Z0-9_]+")
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +83,9 @@ def test_the_image_gets_everything_the_project_ships_and_no_more() -> None:
 def test_development_and_the_small_model_stay_out_of_the_image(production: dict[str, str]) -> None:
     optional = PROJECT["project"]["optional-dependencies"].values()
     extras = {Requirement(line).name for lines in optional for line in lines}
-    assert extras & set(production) == {"apprise", "hatchling"}
+    assert extras & set(production) == {
+        *("apprise", "hatchling", "opentelemetry-exporter-otlp-proto-http", "opentelemetry-sdk")
+    }
     assert all("--hash=sha256:" in requirement for requirement in production.values())
 
 

@@ -32,7 +32,7 @@ def text(name: str) -> str:
 def test_every_setting_is_documented_and_nothing_else() -> None:
     documented = set(
         re.findall(
-            r"`((?:HEARTBEAT|TEMPORAL|OPENAI|ANTHROPIC|GOOGLE|GEMINI|OLLAMA|HTTPS?|NO|SSL)_[A-Z0-9_]+)",
+            r"`((?:HEARTBEAT|TEMPORAL|OPENAI|ANTHROPIC|GOOGLE|GEMINI|OLLAMA|HTTPS?|NO|SSL|OTEL)_[A-Z0-9_]+)",
             text("docs/settings.md"),
         )
     )

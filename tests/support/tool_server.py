@@ -51,12 +51,16 @@ PICTURE = bytes(34 * 1024)
 
 @dataclass(frozen=True)
 class Made:
-    """One call as it reached the server; `key` came in `_meta`, `header` as `Idempotency-Key`."""
+    """One call as it reached the server; `key` came in `_meta`, `header` as `Idempotency-Key`.
+
+    `traceparents` are those of `_meta` and of the headers.
+    """
 
     tool: str
     arguments: dict[str, Any]
     key: str | None
     header: str | None
+    traceparents: tuple[str | None, str | None] = (None, None)
 
 
 @dataclass
@@ -106,8 +110,10 @@ class Desk:
 
     async def call_tool(self, ctx: Any, params: Any) -> CallToolResult:
         arguments = params.arguments or {}
-        header = ctx.request.headers.get("idempotency-key") if ctx.request is not None else None
-        call = Made(params.name, arguments, (ctx.meta or {}).get(KEY), header)
+        headers = ctx.request.headers if ctx.request is not None else {}
+        meta = ctx.meta or {}
+        contexts = (meta.get("traceparent"), headers.get("traceparent"))
+        call = Made(params.name, arguments, meta.get(KEY), headers.get("idempotency-key"), contexts)
         self.made.append(call)
         if self.journal is not None:
             with self.journal.open("a") as file:

@@ -79,6 +79,7 @@ async def run_page(uuid: str, visitor: VisitorDep, done: str = "") -> Response:
         refresh=f"/runs/{run.uuid}",
         run=run,
         line=run_line(run, heartbeat.timezone, now, visitor.stack.settings),
+        trace_url=visitor.stack.settings.trace_link(run.uuid) if run.status != "skipped" else None,
         outcome=runs.outcome(run),
         answer=markdown(run.response) if run.response else None,
         opening=first_message(run.opening, run.prompt) if run.opening else None,

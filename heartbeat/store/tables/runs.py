@@ -137,6 +137,18 @@ class Variant(SQLModel, table=True):
     created_at: datetime = time()
 
 
+class PendingTrace(SQLModel, table=True):
+    """A run that is to be exported as a trace once it is over; the row goes when a collector has it.
+
+    Until `claimed_until` a worker is at it.
+    """
+
+    __tablename__ = "pending_trace"
+
+    run_id: int = Field(primary_key=True, sa_type=BIG)
+    claimed_until: datetime | None = time(default=None)
+
+
 class Step(SQLModel, table=True):
     """One model request or one tool call of a run. The steps of a run, in order, are its transcript.
 

@@ -15,7 +15,7 @@ from heartbeat.agents.tools.mcp.replies import original
 from heartbeat.agents.tools.mcp.results import asks_for_input, is_error, result_text
 from heartbeat.agents.tools.mcp.server_call import ServerCall
 from heartbeat.agents.tools.mcp.session import session
-from heartbeat.agents.tools.mcp.traffic import KEY, Traffic
+from heartbeat.agents.tools.mcp.traffic import Traffic
 from heartbeat.domain.tool_pins import is_as_pinned
 from heartbeat.settings import Settings
 
@@ -87,7 +87,7 @@ async def request_call(mcp_session: ClientSession, call: ServerCall, settings: S
     assert server is not None
     named = {tool.argument_names.get(name, name): value for name, value in call.arguments.items()}
     if tool.reads:
-        answer = await read(mcp_session, tool.reads, named, call.key)
+        answer = await read(mcp_session, tool.reads, named, call.meta)
     else:
         answer = await _answer(mcp_session, call, named, server)
     if asks_for_input(answer):
@@ -100,7 +100,7 @@ async def _answer(
     mcp_session: ClientSession, call: ServerCall, arguments: dict[str, Any], server: McpServer
 ) -> dict[str, Any]:
     """What the server answers, once it has been answered what it asks first (the protocol of 2026)."""
-    parameters = CallToolRequestParams(name=call.tool.on_server, arguments=arguments, _meta={KEY: call.key})
+    parameters = CallToolRequestParams(name=call.tool.on_server, arguments=arguments, _meta=call.meta)
     for _ in range(MAX_ROUNDS):
         # Not `call_tool`: it holds an answer to the server's own schema, and drops one that does not fit it.
         request = CallToolRequest(params=parameters)

@@ -22,7 +22,6 @@ from mcp_types import (
 from heartbeat.agents.tools.definitions import DiscoveredTool
 from heartbeat.agents.tools.mcp.listing import Listing, next_cursor
 from heartbeat.agents.tools.mcp.replies import original
-from heartbeat.agents.tools.mcp.traffic import KEY
 
 MAX_PAGES = 10
 LIST_SECONDS = 5.0
@@ -77,28 +76,30 @@ async def drop_idle_readers(mcp_session: ClientSession, listing: Listing) -> Non
                     del listing.tools[tool.name]
 
 
-async def read(mcp_session: ClientSession, reads: str, arguments: Mapping[str, Any], key: str) -> dict[str, Any]:
+async def read(
+    mcp_session: ClientSession, reads: str, arguments: Mapping[str, Any], meta: dict[str, Any]
+) -> dict[str, Any]:
     """What one of our tools answers, in the form of a tool's answer; without an address or name it is a list."""
     name = arguments.get("uri" if reads == "resource" else "name")
     if not isinstance(name, str) or not name.strip():
         return {"content": await _listed(mcp_session, reads, MAX_PAGES)}
     if reads == "resource":
-        answer = await _resource(mcp_session, name, key)
+        answer = await _resource(mcp_session, name, meta)
         content = [{"type": "resource", "resource": one} for one in _list(answer.get("contents"))]
     else:
-        answer = await _filled_prompt(mcp_session, name, arguments.get("arguments"), key)
+        answer = await _filled_prompt(mcp_session, name, arguments.get("arguments"), meta)
         content = [block for message in _list(answer.get("messages")) for block in _said(message)]
     return {"content": content, "resultType": answer.get("resultType")}
 
 
-async def _resource(mcp_session: ClientSession, uri: str, key: str) -> dict[str, Any]:
-    request = ReadResourceRequest(params=ReadResourceRequestParams(uri=uri, _meta={KEY: key}))
+async def _resource(mcp_session: ClientSession, uri: str, meta: Any) -> dict[str, Any]:
+    request = ReadResourceRequest(params=ReadResourceRequestParams(uri=uri, _meta=meta))
     return original(await mcp_session.send_request(request, ReadResourceResult))
 
 
-async def _filled_prompt(mcp_session: ClientSession, name: str, blanks: Any, key: str) -> dict[str, Any]:
+async def _filled_prompt(mcp_session: ClientSession, name: str, blanks: Any, meta: Any) -> dict[str, Any]:
     arguments = {blank: str(value) for blank, value in blanks.items()} if isinstance(blanks, dict) else None
-    request = GetPromptRequest(params=GetPromptRequestParams(name=name, arguments=arguments, _meta={KEY: key}))
+    request = GetPromptRequest(params=GetPromptRequestParams(name=name, arguments=arguments, _meta=meta))
     return original(await mcp_session.send_request(request, GetPromptResult))
 
 

@@ -26,7 +26,9 @@ from heartbeat.agents.tools.mcp.server_call import ServerCall
 from heartbeat.agents.tools.mcp.session import session
 from heartbeat.agents.tools.mcp.traffic import Traffic
 from heartbeat.agents.tools.mcp.turns import Turns
+from heartbeat.domain.trace_ids import traceparent
 from heartbeat.settings import Settings
+from heartbeat.telemetry.traces.switch import is_traced
 
 IDLE_SECONDS = 600.0
 CLOSE_SECONDS = 5.0
@@ -216,7 +218,8 @@ class Sessions:
             assert tool.server is not None, f"{tool.name} is built in"
             seconds = tool.server.limited(self._settings).tool_timeout_seconds
             clock = CallClock(tool.server, seconds, on_progress)
-            call = ServerCall(tool, arguments, key, clock.hear, answers or Answers())
+            context = traceparent(run_uuid, key) if is_traced(self._settings) else None
+            call = ServerCall(tool, arguments, key, clock.hear, answers or Answers(), context)
             return replace(await self._call(call, tool.server, run_uuid, clock), question=call.answers.question)
 
     async def _call(self, call: ServerCall, server: McpServer, run_uuid: str, clock: CallClock) -> ToolResult:

@@ -20,6 +20,8 @@ from heartbeat.agents.tools.mcp.events import ReadableEvents
 from heartbeat.domain.tool_limits import LONGEST_CALL_SECONDS
 
 KEY = "heartbeat/idempotency-key"
+# The W3C's name, in headers and in `_meta` alike.
+TRACEPARENT = "traceparent"
 # Its answer is a stream of events for as long as the session, and its failure ends nothing else.
 LISTEN = "subscriptions/listen"
 KEY_HEADER, SESSION_HEADER = "Idempotency-Key", "mcp-session-id"
@@ -82,6 +84,8 @@ class SessionTransport(httpx2.AsyncBaseTransport):
         is_listening = rpc_request.get("method") == LISTEN
         if key:
             request.headers[KEY_HEADER] = key
+            if context := rpc_request["params"]["_meta"].get(TRACEPARENT):
+                request.headers[TRACEPARENT] = context
             # Whoever waits for the answer ends it, and later if the server says how far it has come.
             request.extensions["heartbeat.deadline"] = asyncio.get_running_loop().time() + LONGEST_CALL_SECONDS
         if is_listening:
