@@ -60,6 +60,13 @@ class StepAttempt:
         is_late = left is not None and used > left / 2
         return self.after(TIMED_OUT, is_late)
 
+    def seconds_left(self) -> float:
+        """How much of its time its run has left."""
+        info = activity.info()
+        left = info.schedule_to_close_timeout
+        used = info.current_attempt_scheduled_time - info.scheduled_time
+        return (left - used).total_seconds() if left else 0.0
+
     def all_failed(self, code: str, words: str) -> tuple[str, str]:
         """The code and the words of a run that ends with this failure, after those of the models before."""
         others = {failure.model: failure.code for failure in self.failures if failure.model != self.model}

@@ -20,7 +20,8 @@ from activities.runs import run_limits
 from activities.step_attempt import TIMED_OUT, StepAttempt, step_attempt
 from activities.toolbox import Toolbox
 from heartbeat.agents.bodies.shapes import TokenUsage
-from heartbeat.agents.failures import REPEATED, SILENT, ModelFailure
+from heartbeat.agents.failures import LIMITED, RATE_LIMITED, REPEATED, SILENT, ModelFailure
+from heartbeat.agents.rate_limits import rate_limit_scope
 from heartbeat.agents.tools.definitions import OfferedTool, gone_tool
 from heartbeat.domain.clock import Clock, utc_now
 from heartbeat.domain.contracts import PendingCall, ThinkInput, ThinkResult
@@ -33,6 +34,7 @@ from heartbeat.store.notifications.outbox import unsent_notifications
 from heartbeat.store.runs.attempts import AttemptUsage, FailedAttempt, note_failed, note_lost
 from heartbeat.store.runs.closing import close_run
 from heartbeat.store.runs.limits import RunLimits
+from heartbeat.store.runs.rate_limits import note_refusal, take_turn
 from heartbeat.store.runs.recordings import recorded_tools
 from heartbeat.store.runs.steps import (
     NewStep,
@@ -80,7 +82,10 @@ class ModelActivities:
         if too_long := _too_long(transcript, self._settings.transcript_bytes):
             return ThinkResult(error_code="transcript_too_long", message=too_long)
         async with heartbeating():
-            answer = await self._ask(transcript, tools, step_attempt(transcript, step, activity.info().attempt))
+            attempt = step_attempt(transcript, step, activity.info().attempt)
+            if (waits := await self._wait_for_turn(transcript, step, attempt)) is not None:
+                return waits
+            answer = await self._ask(transcript, tools, attempt)
             if isinstance(answer, ThinkResult):
                 return answer
             result = await self._settle(step.run_uuid, answer)
@@ -118,6 +123,30 @@ class ModelActivities:
         close_result = await closing
         self._toolbox.close_run(run.uuid)
         return ThinkResult(error_code=BUDGET_EXHAUSTED, message=message, close_result=close_result)
+
+    async def _wait_for_turn(
+        self, transcript: Transcript, step: ThinkInput, attempt: StepAttempt
+    ) -> ThinkResult | None:
+        """Have a step wait, without an attempt, while its provider limits the rate; `None` if it may be asked."""
+        if transcript.limited_until is None and transcript.run.waiting is None:
+            return None
+        scope, now = rate_limit_scope(attempt.model, self._settings), self._now()
+        before = datetime.fromisoformat(step.turn) if step.turn else None
+        turn = await self._database.write(take_turn, scope, transcript.run, before, now)
+        if turn is None:
+            return None
+        words, wait = LIMITED.format(model=attempt.model), (turn - now).total_seconds()
+        if (after := attempt.after(RATE_LIMITED, wait > self._settings.step_timeout_seconds)) is not None:
+            return _next_model(after, RATE_LIMITED, words, attempt.number - 1)
+        if wait > attempt.seconds_left():
+            raise ApplicationError(words, type=RATE_LIMITED, non_retryable=True)
+        return ThinkResult(
+            error_code=RATE_LIMITED,
+            message=words,
+            wait_seconds=wait,
+            turn=turn.isoformat(),
+            attempts=attempt.number - 1,
+        )
 
     async def _ask(self, transcript: Transcript, tools: Toolset, attempt: StepAttempt) -> NewStep | ThinkResult:
         """Make the request and write down the attempts that came to nothing; or say which model is asked next."""
@@ -170,6 +199,9 @@ class ModelActivities:
         failed = FailedAttempt(usage, failure.code, failure.provider_words or None)
         rate = self._limits.rate(attempt.model)
         await write_durably(self._database, note_failed, run.uuid, failed, rate, self._now())
+        if failure.code == RATE_LIMITED:
+            scope = rate_limit_scope(attempt.model, self._settings)
+            await write_durably(self._database, note_refusal, scope, failure.retry_after, self._now())
 
     async def _note_lost(self, transcript: Transcript, attempt: StepAttempt) -> None:
         usage = self._usage(attempt, TokenUsage(next_request_tokens(transcript, self._limits), 0))

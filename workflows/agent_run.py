@@ -127,35 +127,38 @@ class AgentRun:
         """Take step `number`; return what it came to once it has an answer, or none that it could have.
 
         While a model is down the next one is asked, each in an activity of its own, with all its attempts. While no
-        credits are left the step waits for some.
+        credits are left the step waits for some, and while its provider limits the rate it waits for its turn.
         """
-        attempts = 0
+        attempts, turn = 0, None
         while True:
-            thought = await self._ask(opened, number, attempts)
+            thought = await self._ask(opened, ThinkInput(opened.run_uuid or "", number, self._model, attempts, turn))
             if thought.park_seconds is not None:
                 await start_notifying(thought.notification_uuids)
                 self._raise_if_cancelled()
                 workflow.set_current_details(f"Step {number} waits for credits.")
                 await self._wait_for_person(opened, number, thought.park_seconds)
+            elif thought.wait_seconds is not None:
+                self._raise_if_cancelled()
+                workflow.set_current_details(f"Step {number} waits. {thought.message}")
+                await workflow.sleep(timedelta(seconds=thought.wait_seconds))
             elif thought.next_model is not None:
                 self._model = thought.next_model
             else:
                 return thought
-            attempts = thought.attempts
+            attempts, turn = thought.attempts, thought.turn
 
-    async def _ask(self, opened: OpenRunResult, number: int, attempts: int) -> ThinkResult:
-        assert opened.run_uuid is not None
+    async def _ask(self, opened: OpenRunResult, step: ThinkInput) -> ThinkResult:
         model = (opened.model, *opened.fallback_models)[self._model]
         try:
             return await workflow.execute_activity_method(
                 ModelActivities.think,
-                ThinkInput(opened.run_uuid, number, self._model, attempts),
-                **self._step_options(opened, opened.step_seconds, f"think {number} · {model}"),
+                step,
+                **self._step_options(opened, opened.step_seconds, f"think {step.number} · {model}"),
             )
         except ActivityError as problem:
             if not (gave_no_answer(problem) and self._model < len(opened.fallback_models)):
                 raise
-            return ThinkResult(next_model=self._model + 1, attempts=attempts + opened.step_attempts)
+            return ThinkResult(next_model=self._model + 1, attempts=step.earlier_attempts + opened.step_attempts)
 
     async def _act_together(self, opened: OpenRunResult, calls: Sequence[PendingCall]) -> None:
         """Make calls side by side. When one fails the others are cancelled, and have ended before the run is closed."""

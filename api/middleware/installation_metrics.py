@@ -9,6 +9,8 @@ from heartbeat.store.overview.counts import InstallationCounts
 from heartbeat.temporal.backlog import QueueBacklog
 from heartbeat.temporal.clock import SharedClock
 
+WAITS = ("rate_limit",)
+
 
 class InstallationMetrics:
     """Gauges, set before they are read. `newest_run` is the run up to which skipped ticks are counted."""
@@ -27,6 +29,7 @@ class InstallationMetrics:
         self._due = gauge("due_ticks", "Enabled heartbeats whose tick has come and that have not begun its run.")
         self._late = gauge("due_tick_age_seconds", "How long the tick waits that waits longest, beyond its jitter.")
         self._parked = gauge("parked_runs", "Runs that wait for credits.")
+        self._waiting = gauge("waiting_runs", "Runs that wait for something that no person decides.", "reason")
         self._parked_age = gauge("parked_run_age_seconds", "How long the run waits for credits that waits longest.")
         self._pending = gauge("schedules_pending", "Schedules that are behind their rows.")
         self._zones = gauge(
@@ -58,6 +61,8 @@ class InstallationMetrics:
         self._late.set(backlogs.late_seconds)
         self._parked.set(backlogs.parked)
         self._parked_age.set(backlogs.parked_seconds)
+        for reason in WAITS:
+            self._waiting.labels(reason).set(backlogs.waiting.get(reason, 0))
 
     def set_queues(self, queues: Sequence[QueueBacklog]) -> None:
         """Take over what Temporal tells of its task queues; where it tells nothing, nothing is known of them."""

@@ -18,6 +18,8 @@ UNREACHABLE = (
     "workers' settings."
 )
 SILENT = "{model}: the provider did not answer in time."
+RATE_LIMITED = "rate_limited"
+LIMITED = "{model}: the provider limits the rate."
 REFUSED = "{model}: the provider's filter refused this request; change the prompt."
 
 
@@ -90,7 +92,7 @@ FINAL: tuple[tuple[type[Exception], str, str], ...] = (
     (ai.UserError, "misconfigured", "{model}: the request could not be made."),
 )
 RETRYABLE: tuple[tuple[type[Exception], str, str], ...] = (
-    (ai.ModelRateLimitError, "rate_limited", "{model}: the provider limits the rate."),
+    (ai.ModelRateLimitError, RATE_LIMITED, LIMITED),
     (ai.ModelOverloadedError, "overloaded", "{model}: the provider is overloaded."),
     (ai.ModelUnavailableError, "unavailable", "{model}: the provider is unavailable for now."),
     (ai.ModelTimeoutError, "timeout", SILENT),

@@ -95,13 +95,15 @@ class ThinkInput:
     """One model request: step `number` of a run.
 
     `model_index` is which of the run's models is asked, 0 for its own; `earlier_attempts` is how many attempts at the
-    step were made when those before it were asked, or before the step waited for credits.
+    step were made when those before it were asked, or before the step waited. `turn` (ISO-8601) is when its provider,
+    which limits the rate, may be asked: the step has waited for that.
     """
 
     run_uuid: str
     number: int
     model_index: int = 0
     earlier_attempts: int = 0
+    turn: str | None = None
 
 
 @dataclass(frozen=True)
@@ -128,7 +130,8 @@ class ThinkResult:
     With an `error_code` the run ends as an error. With a `close_result` it is closed already. With a `next_model` the
     step has no answer yet: that one, by its index, is asked next, `attempts` having been made. With `park_seconds` the
     step waits for credits, at most so long; its error is for workers of earlier versions, which know no waiting.
-    `reminded`: the model was told what its answer lacks, and is asked again.
+    With `wait_seconds` it waits so long for its `turn` at a provider. `reminded`: the model was told what its answer
+    lacks, and is asked again.
     """
 
     calls: tuple[PendingCall, ...] = ()
@@ -140,6 +143,8 @@ class ThinkResult:
     park_seconds: float | None = None
     notification_uuids: tuple[str, ...] = ()
     reminded: bool = False
+    wait_seconds: float | None = None
+    turn: str | None = None
 
     @property
     def status(self) -> RunStatus:

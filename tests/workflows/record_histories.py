@@ -12,6 +12,7 @@ from sqlalchemy import update
 from temporalio.testing import ActivityEnvironment
 
 import worker
+from heartbeat.agents.rate_limits import rate_limit_scope
 from heartbeat.domain.cadence.tasks import TaskSchedule
 from heartbeat.domain.contracts import AGENT_RUN, UPKEEP, RunRequest
 from heartbeat.domain.gates import Gate
@@ -22,6 +23,7 @@ from heartbeat.store.heartbeats.sync import ScheduledRow
 from heartbeat.store.heartbeats.tasks import NewTask, create
 from heartbeat.store.notifications.events import record_missed_ticks
 from heartbeat.store.rows import columns
+from heartbeat.store.runs.rate_limits import note_refusal
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.temporal.runs import manual_workflow_id, start_gated_run, start_manual_run, start_notify, tick_id
 from tests.support.acting import book, connect
@@ -160,6 +162,14 @@ async def test_deliveries(working: World, model: ModelServer, receiver: Receiver
     await record_run(working, "child_start")
     [notification] = await settled(working, 1)
     await record(working.client, "delivered", notification.uuid)
+
+
+@ON_SQLITE
+async def test_a_provider_that_limits_the_rate(working: World, model: ModelServer) -> None:
+    scope = rate_limit_scope("openai:scripted", working.settings)
+    await working.database.write(note_refusal, scope, 1.5, datetime.now(UTC))
+    model.script(says("All quiet."))
+    await record_run(working, "rate_limited")
 
 
 @ON_SQLITE

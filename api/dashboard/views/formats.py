@@ -19,6 +19,10 @@ STATUS = {
     "running": marked("Running"),
 }
 STATE = {"on": marked("On"), "off": marked("Off"), "paused": marked("Paused"), "pending": marked("Pending")}
+WAITS = {
+    "budget": marked("Waits for credits"),
+    "rate_limit": marked("Waits for its provider"),
+}
 TRIGGER = {"schedule": marked("On schedule"), "manual": marked("By hand"), "probe": marked("Tried again")}
 SKIPPED = {
     "overlap": marked("The run before it was still going."),

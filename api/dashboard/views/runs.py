@@ -26,8 +26,8 @@ OUTCOME = 160
 class RunLine:
     """One run in a list, and the head of its own page. Credits and tokens are what it came to so far.
 
-    `without` names the tools that it had to do without, for they changed. `parked`: it waits for credits. `rated` says
-    what a person said of it.
+    `without` names the tools that it had to do without, for they changed. `waits` says for what it waits, if that is
+    not an approval. `rated` says what a person said of it.
     """
 
     uuid: str
@@ -44,7 +44,7 @@ class RunLine:
     cost: str
     outcome: str
     without: str
-    parked: bool
+    waits: str
     rated: str
     temporal_url: str | None
 
@@ -114,10 +114,16 @@ def line(run: Run | Row[Any], zone: str, now: datetime, temporal_url: str | None
         cost=formats.dollars(run.cost_nano_usd),
         outcome=formats.start(outcome(run), OUTCOME),
         without=", ".join(formats.tool(name) for name in run.paused_tools or ()),
-        parked=run.status == "running" and run.parked,
+        waits=_waits(run),
         rated="" if run.liked is None else _("rated good") if run.liked else _("rated bad"),
         temporal_url=temporal_url,
     )
+
+
+def _waits(run: Run | Row[Any]) -> str:
+    if run.status != "running":
+        return ""
+    return _(formats.WAITS.get("budget" if run.parked else run.waiting or "", ""))
 
 
 def _cause(due: Moment, started: Moment) -> str:

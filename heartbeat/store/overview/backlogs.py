@@ -1,4 +1,4 @@
-"""What waits: ticks that are due, parked runs; and which ticks were skipped since one looked last."""
+"""What waits: ticks that are due, runs; and which ticks were skipped since one looked last."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -22,13 +22,15 @@ SETTLED = timedelta(seconds=10)
 class Backlogs:
     """`late_seconds` is how long the tick waits that waits longest, beyond its jitter; `parked_seconds` that of runs.
 
-    `skipped` are the ticks skipped since run `since`, by reason; `newest` is the run to go on from.
+    `waiting` are the runs that wait for something that no person decides, by what that is. `skipped` are the ticks
+    skipped since run `since`, by reason; `newest` is the run to go on from.
     """
 
     due: int
     late_seconds: float
     parked: int
     parked_seconds: float
+    waiting: dict[str, int]
     skipped: dict[str, int]
     newest: int
 
@@ -39,7 +41,8 @@ def backlogs(connection: Connection, since: int | None, now: datetime) -> Backlo
     parked, parked_seconds = _parked(connection, now)
     newest = _newest(connection, now)
     skipped = {} if since is None else _skipped(connection, since, newest)
-    return Backlogs(due, late_seconds, parked, parked_seconds, skipped, max(newest, since or 0))
+    waiting = _waiting(connection)
+    return Backlogs(due, late_seconds, parked, parked_seconds, waiting, skipped, max(newest, since or 0))
 
 
 def _due(connection: Connection, now: datetime) -> tuple[int, float]:
@@ -56,6 +59,11 @@ def _parked(connection: Connection, now: datetime) -> tuple[int, float]:
     of_runs: Select[Any, Any] = select(func.count(RUN.c.id.distinct()).label("number"), since).join(APPROVAL, IS_PARK)
     row = connection.execute(of_running(of_runs).where(RUN.c.parked, APPROVAL.c.state == "pending")).one()
     return row.number, (now - row.since).total_seconds() if row.since else 0.0
+
+
+def _waiting(connection: Connection) -> dict[str, int]:
+    by_reason = of_running(select(RUN.c.waiting, func.count())).where(RUN.c.waiting.is_not(None))
+    return {row[0]: row[1] for row in connection.execute(by_reason.group_by(RUN.c.waiting))}
 
 
 def _newest(connection: Connection, now: datetime) -> int:

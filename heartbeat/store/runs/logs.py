@@ -36,16 +36,17 @@ COUNTERS = {
 }
 # So many of them are not kept any longer.
 PRUNED = {status: f"pruned_{status}_count" for status in COUNTERS}
-HIDDEN = ("instruction", "opening", "chat_mode", "max_reply_tokens", "expect")
-# What a run in progress waits for, if it does: a person's yes to one of its calls.
+# What it waits for is shown by `WAITING`.
+HIDDEN = ("instruction", "opening", "chat_mode", "max_reply_tokens", "expect", "waiting")
+# Whether a run in progress waits for a person's yes to one of its calls.
 ASKS = (
     exists()
     .where(APPROVAL.c.run_id == RUN.c.id, APPROVAL.c.state == "pending", APPROVAL.c.reason != "budget")
     .correlate(RUN)
 )
-WAITING = case((RUN.c.status != "running", None), (RUN.c.parked, "budget"), (ASKS, "approval"), else_=None).label(
-    "waiting"
-)
+WAITING = case(
+    (RUN.c.status != "running", None), (RUN.c.parked, "budget"), (ASKS, "approval"), else_=RUN.c.waiting
+).label("waiting")
 EXECUTED = ("success", "error", "cancelled")
 UP_TO = bindparam("newest", type_=BigInteger())
 SHOWN = [*(column for column in RUN.c if column.name not in HIDDEN), WAITING]

@@ -20,6 +20,7 @@ from heartbeat.store.rows import all_joined, columns, first, insert_once, joined
 from heartbeat.store.runs.attempts import AttemptUsage, StepFailure, charge, failures, record_attempt, reserved_run
 from heartbeat.store.runs.limits import RunLimits
 from heartbeat.store.runs.parks import WITH_PAYERS, PayingRun, park, resolve
+from heartbeat.store.runs.rate_limits import LIMITED_UNTIL
 from heartbeat.store.runs.reminders import reminder_for
 from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.heartbeats import Heartbeat
@@ -31,13 +32,15 @@ RUN, STEP, HEARTBEAT = columns(Run), columns(Step), columns(Heartbeat)
 # Built once: putting such a statement together costs more than running it.
 TRANSCRIPT = Prepared(select(STEP).where(STEP.c.run_id == bindparam("run")).order_by(STEP.c.number))
 WITH_STEPS = Prepared(
-    select(RUN, STEP)
+    select(RUN, STEP, LIMITED_UNTIL)
     .outerjoin(STEP, STEP.c.run_id == RUN.c.id)
     .where(RUN.c.uuid == bindparam("run"))
     .order_by(STEP.c.number)
 )
 LOCKED = Prepared(
-    WITH_PAYERS.where(RUN.c.uuid == bindparam("run")).with_for_update(of=[RUN, HEARTBEAT], key_share=True)
+    WITH_PAYERS.add_columns(LIMITED_UNTIL)
+    .where(RUN.c.uuid == bindparam("run"))
+    .with_for_update(of=[RUN, HEARTBEAT], key_share=True)
 )
 RESERVE_ON_RUN = Prepared(update(RUN).where(RUN.c.id == bindparam("key")).values(credits_held=bindparam("hold")))
 ASKED = Prepared(STEP.insert().returning(STEP))
@@ -86,7 +89,7 @@ class Transcript:
     """A run and its steps so far. With a `shortage` the next one cannot be paid for.
 
     `park` is the approval that it then waits for, or that ended it; a rehearsal asks for none. `failures` are the
-    attempts at the next step that failed.
+    attempts at the next step that failed. `limited_until`: until then some provider limits the rate, if that is known.
     """
 
     run: Run
@@ -94,6 +97,7 @@ class Transcript:
     shortage: Shortage | None = None
     park: Approval | None = None
     failures: tuple[StepFailure, ...] = ()
+    limited_until: datetime | None = None
 
     def step(self, number: int) -> Step | None:
         """The step with this number, if it was made before."""
@@ -105,7 +109,7 @@ def read_transcript(connection: Connection, run_uuid: str) -> Transcript:
     rows = all_joined(connection, (Run, Step), WITH_STEPS, {"run": run_uuid})
     if not rows:
         raise RunLost(run_uuid)
-    return Transcript(rows[0][0], [step for _, step in rows if step.id])
+    return Transcript(rows[0][0], [step for _, step, _ in rows if step.id], limited_until=rows[0][2])
 
 
 def begin_step(connection: Connection, run_uuid: str, number: int, limits: RunLimits, now: datetime) -> Transcript:
@@ -116,9 +120,11 @@ def begin_step(connection: Connection, run_uuid: str, number: int, limits: RunLi
     locked = joined(connection, (Run, Heartbeat, Bot, Project), LOCKED, {"run": run_uuid})
     if locked is None:
         raise RunLost(run_uuid)
-    paying = PayingRun(*locked)
+    *rows, limited_until = locked
+    paying = PayingRun(*rows)
     run = paying.run
-    transcript = Transcript(run, steps(connection, run.id), failures=failures(connection, run.id, number))
+    failed = failures(connection, run.id, number)
+    transcript = Transcript(run, steps(connection, run.id), failures=failed, limited_until=limited_until)
     if run.status != "running" or run.credits_held or transcript.step(number):
         return transcript
     budgets = paying.budgets(limits.plan, now)

@@ -19,8 +19,9 @@ class Run(SQLModel, table=True):
     failed, the `detail`. `expect` is what its heartbeat expected of it when it was opened, and `expect_met` whether it
     did that, if it came to an end by itself. `replay_of` is the log id of the run whose recorded tool results it is
     answered with. `liked` is what a person said of it, with a note if they wrote one; `rated_by` is how they said it.
-    `parked`: its next step waits for credits; `credits_granted` is what a person gave it beyond its cap. At
-    `emptied_at` its texts and those of its steps were removed; they are empty since then.
+    `parked`: its next step waits for credits; `credits_granted` is what a person gave it beyond its cap. `waiting`: its
+    next step waits for something that no person decides: `rate_limit`. At `emptied_at` its texts and those of its steps
+    were removed; they are empty since then.
     """
 
     id: int = Field(default=None, primary_key=True, sa_type=BIG)
@@ -52,6 +53,7 @@ class Run(SQLModel, table=True):
     credits_held: int = 0
     credits_granted: int = 0
     parked: bool = False
+    waiting: str | None = None
     cost_nano_usd: int = Field(default=0, sa_type=BIG)
     report: dict[str, Any] | None = Field(default=None, sa_type=JSON)
     dry_run: bool = False
@@ -239,3 +241,18 @@ class Approval(SQLModel, table=True):
         UniqueConstraint("run_id", "step", "round", name="uq_approval"),
         Index("ix_approval_bot", "bot_id", "state", "id"),
     )
+
+
+class RateLimit(SQLModel, table=True):
+    """A provider that limits the rate until `closed_until`; `scope` is the model with a fingerprint of key and address.
+
+    `refusals` counts how often it refused in a row, and `turns` the runs that were told when they may ask it.
+    """
+
+    __tablename__ = "rate_limit"
+
+    id: int = Field(default=None, primary_key=True, sa_type=BIG)
+    scope: str = Field(unique=True)
+    closed_until: datetime = time()
+    refusals: int
+    turns: int
