@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from functools import lru_cache
 
 from pydantic_ai.direct import model_request
 from pydantic_ai.models import Model, ModelRequestParameters
@@ -17,6 +18,7 @@ from heartbeat.agents.providers import models_of
 from heartbeat.agents.tools.definitions import OfferedTool
 from heartbeat.settings import Settings
 
+MOST_MODELS = 100
 NO_CLIENT = (
     "{model}: the provider's client cannot be made; check the proxies and certificates in the workers' settings."
 )
@@ -28,6 +30,8 @@ class ProviderClients:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._models_of: dict[str, Callable[[str], Model]] = {}
+        # To make one looks its profile up in the lists of the libraries.
+        self._model = lru_cache(MOST_MODELS)(self._make_model)
         self._http = model_http_client(settings)
 
     async def complete(self, request: CompletionRequest) -> Completion:
@@ -51,7 +55,7 @@ class ProviderClients:
                 failure.usage = estimated_usage(messages, request.tools, failure.written)
             raise failure from problem
 
-    def _model(self, name: str) -> Model:
+    def _make_model(self, name: str) -> Model:
         service, _, model = name.partition(":")
         # Any other provider means OpenAI, as in `models_of`, and shares its client.
         service = service if service in PROVIDERS else "openai"

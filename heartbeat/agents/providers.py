@@ -33,7 +33,7 @@ def load(settings: Settings) -> None:
 
 
 def models_of(service: str, settings: Settings, http: AsyncClient) -> Callable[[str], Model]:
-    """Make the client of one provider and return what makes its models by name, which costs next to nothing.
+    """Make the client of one provider and return what makes its models by name.
 
     Raises `ModelFailure` when the key is missing.
     """

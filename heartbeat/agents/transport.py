@@ -37,11 +37,7 @@ class RepairingTransport(httpx2.AsyncBaseTransport):
         return _repaired(request, response)
 
     async def _send(self, request: httpx2.Request, content: bytes) -> httpx2.Response:
-        headers = [(name, value) for name, value in request.headers.items() if name not in BODY_HEADERS]
-        adapted = httpx2.Request(
-            request.method, request.url, headers=headers, content=content, extensions=request.extensions
-        )
-        response = await self._transport.handle_async_request(adapted)
+        response = await self._transport.handle_async_request(_with_content(request, content))
         try:
             await response.aread()
         except httpx2.DecodingError as problem:
@@ -53,6 +49,13 @@ class RepairingTransport(httpx2.AsyncBaseTransport):
 
     async def aclose(self) -> None:
         await self._transport.aclose()
+
+
+def _with_content(request: httpx2.Request, content: bytes) -> httpx2.Request:
+    if content == request.content:
+        return request
+    headers = [(name, value) for name, value in request.headers.items() if name not in BODY_HEADERS]
+    return httpx2.Request(request.method, request.url, headers=headers, content=content, extensions=request.extensions)
 
 
 def _repaired(request: httpx2.Request, response: httpx2.Response) -> httpx2.Response:

@@ -25,12 +25,12 @@ from heartbeat.store.runs.variants import opening_of_run, varied
 from heartbeat.store.tables.bots import Bot, Memory, Tool
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.projects import Project
-from heartbeat.store.tables.runs import Variant
+from heartbeat.store.tables.runs import Run, Variant
 from heartbeat.store.tables.tool_connections import ToolConnection
 from heartbeat.store.tools.toolset import HAS_TARGETS, built_in
 
 TOOL, MEMORY, CONNECTION = columns(Tool), columns(Memory), columns(ToolConnection)
-HEARTBEAT, BOT, PROJECT = columns(Heartbeat), columns(Bot), columns(Project)
+HEARTBEAT, BOT, PROJECT, RUN = columns(Heartbeat), columns(Bot), columns(Project), columns(Run)
 
 # JSON is kept as ASCII, so that its length is its bytes.
 TOOL_TEXT = (
@@ -50,9 +50,11 @@ NEEDS_SIGN_IN = exists().where(
 HAS_MEMORIES = exists().where(MEMORY.c.bot_id == BOT.c.id)
 # Of what is asked for by hand: it need not be as exact as that of a tick, for whoever puts a project on hold waits.
 HOLD_IN_FORCE = select(HOLD.c.id).where(HOLD.c.project_id == HEARTBEAT.c.project_id, IN_FORCE).scalar_subquery()
+IS_OPENED = exists().where(RUN.c.workflow_id == bindparam("workflow_id"))
 # Built once: putting such a statement together costs more than running it.
 CLAIMED = Prepared(
     select(HEARTBEAT, BOT, PROJECT, TOOL_TEXT, CHANGED_TOOLS, HAS_TARGETS, HAS_MEMORIES, NEEDS_SIGN_IN, HOLD_IN_FORCE)
+    .add_columns(IS_OPENED)
     .join(BOT, BOT.c.id == HEARTBEAT.c.bot_id)
     .join(PROJECT, PROJECT.c.id == HEARTBEAT.c.project_id)
     .where(HEARTBEAT.c.uuid == bindparam("heartbeat_uuid"))
@@ -80,6 +82,11 @@ class TickClaim:
     variant: Variant | None = None
     gated: bool = False
     look: Look | None = None
+
+    @property
+    def key(self) -> dict[str, Any]:
+        """What `CLAIMED` finds it by."""
+        return {"heartbeat_uuid": self.heartbeat_uuid, "workflow_id": self.workflow_id}
 
     @property
     def is_skippable(self) -> bool:
@@ -138,7 +145,7 @@ def candidate_of(
     limits: RunLimits,
     now: datetime,
 ) -> RunCandidate:
-    """`others` is what `CLAIMED` selects after the heartbeat."""
+    """`others` is what `CLAIMED` selects after the heartbeat, but for whether the run is opened."""
     bot, project, tool_text, changed_tools, has_targets, has_memories, needs_sign_in, hold_id = others
     heartbeat, bot = varied(claim.variant, heartbeat, bot)
     model = limits.model(heartbeat.model or bot.model)

@@ -35,12 +35,14 @@ log = logging.getLogger(__name__)
 
 RUN, STEP, HEARTBEAT, APPROVAL = columns(Run), columns(Step), columns(Heartbeat), columns(Approval)
 
+# Of a run that asked for nothing: nobody said anything but that.
+ONLY_ANSWER = select(STEP.c.answer).where(STEP.c.run_id == RUN.c.id, STEP.c.number == 1, STEP.c.final).scalar_subquery()
 # Built once: putting such a statement together costs more than running it.
 LOCK = Prepared(
-    select(RUN, HEARTBEAT)
+    select(RUN, HEARTBEAT, ONLY_ANSWER)
     .join(HEARTBEAT, HEARTBEAT.c.id == RUN.c.heartbeat_id)
     .where(RUN.c.uuid == bindparam("key"))
-    .with_for_update(key_share=True)
+    .with_for_update(of=[RUN, HEARTBEAT], key_share=True)
 )
 END = Prepared(
     update(RUN)
@@ -89,7 +91,7 @@ def close_run(
     if locked is None:
         log.error("the run %s is closed without a log: %s", run_uuid, RunLost(run_uuid))
         return CloseRunResult("error")
-    run, heartbeat = locked
+    run, heartbeat, only_answer = locked
     if run.status != "running":
         is_behind = heartbeat.synced_version < heartbeat.version
         return CloseRunResult(run.status, is_behind, unsent_notifications(connection, run.id))
@@ -99,7 +101,8 @@ def close_run(
     duration_ms = max(0, round((now - run.started_at).total_seconds() * 1000))
     ended: dict[str, Any] = {"came_to": ending.status, "code": ending.error_code, "message": ending.message, "at": now}
     is_met = _is_met(run, ending)
-    ended |= {"met": is_met, "took": duration_ms, "words": last_words(connection, run)}
+    words = only_answer if only_answer and not run.expect else last_words(connection, run)
+    ended |= {"met": is_met, "took": duration_ms, "words": words}
     END.run(connection, {**ended, "key": run.id})
     if ending.status != "success":
         CALL_OFF.run(connection, {"key": run.id})

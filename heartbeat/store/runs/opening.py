@@ -111,13 +111,14 @@ class Opening:
 
 def open_run(connection: Connection, claim: TickClaim, limits: RunLimits, now: datetime) -> Opening:
     """Claim a tick and decide whether it runs; a repeated claim of the same workflow gets the same run."""
-    known = first(connection, Run, BY_WORKFLOW, {"workflow_id": claim.workflow_id})
-    if known is not None:
-        return Opening(known, known.skip_reason or "")
-    rows = joined(connection, (Heartbeat, Bot, Project), CLAIMED, {"heartbeat_uuid": claim.heartbeat_uuid, "now": now})
+    rows = joined(connection, (Heartbeat, Bot, Project), CLAIMED, claim.key | {"now": now})
+    if rows is None or rows[-1]:
+        known = first(connection, Run, BY_WORKFLOW, {"workflow_id": claim.workflow_id})
+        if known is not None:
+            return Opening(known, known.skip_reason or "")
     if rows is None or is_gone(rows[0], claim.dry_run):
         return Opening(None, "the heartbeat was deleted")
-    heartbeat, *others = rows
+    heartbeat, *others = rows = rows[:-1]
     if reason := _phantom(claim, heartbeat) or _pruned(claim, heartbeat, others[1], limits, now):
         return Opening(None, reason)
     if claim.trigger == "schedule":
@@ -199,7 +200,7 @@ def _refuse(connection: Connection, candidate: RunCandidate) -> Refusal | None:
 def _is_refused(
     connection: Connection, claim: TickClaim, rows: Sequence[Any], limits: RunLimits, now: datetime
 ) -> bool:
-    """Whether it comes to nothing, whatever a look at its gate would say; `rows` is what `CLAIMED` selects."""
+    """Whether it comes to nothing, whatever a look at its gate would say; `rows` is as in `open_run`."""
     heartbeat, bot, project, *_, hold_id = rows
     if not (bot.status and bot.heartbeat and limits.plan(project.plan).heartbeats):
         return True

@@ -31,7 +31,7 @@ def rate(connection: Connection, run_uuid: str, rating: Rating, now: datetime) -
     locked = joined(connection, (Run, Heartbeat), LOCK, {"key": as_public_id(run_uuid)})
     if locked is None:
         raise NotFound("run", run_uuid[:64])
-    run, heartbeat = locked
+    run, heartbeat, _ = locked
     _require_rateable(run)
     values: dict[str, object] = {"liked": rating.liked, "rating_note": None, "rated_by": None, "rated_at": None}
     if rating.liked is not None:
