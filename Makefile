@@ -38,8 +38,8 @@ coverage: setup ## Run the suite and print which lines and branches no test reac
 	@$(BIN)/coverage combine -q
 	@$(BIN)/coverage report
 
-test-outages: setup ## Kill every part in turn while heartbeats fire each minute (six minutes).
-	@$(BIN)/pytest -q -s -m outage tests/e2e/test_outages.py $(ARGS)
+test-outages: setup ## Kill every part in turn while heartbeats fire each minute, and replace workers under load (eight minutes).
+	@$(BIN)/pytest -q -s -m outage tests/e2e/test_outages.py tests/e2e/test_rolling_restart.py $(ARGS)
 
 test-cadence: setup ## Hold 2,400 generated cadences to a real Temporal server, instant for instant (four minutes).
 	@HEARTBEAT_TEST_CADENCES=2400 HEARTBEAT_TEST_SECONDS=3600 $(BIN)/pytest -q -s tests/domain/cadence/test_proof.py $(ARGS)

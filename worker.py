@@ -18,6 +18,7 @@ from temporalio.worker import PollerBehaviorSimpleMaximum, UnsandboxedWorkflowRu
 from activities.act import ToolActivities
 from activities.clocks import UpkeepGuard, follow, temporal_time
 from activities.gates import GateActivities
+from activities.handover import Handover
 from activities.log_context import LogContext
 from activities.notifications import NotificationActivities
 from activities.runs import RunActivities
@@ -55,6 +56,7 @@ OF_ROLE: dict[Role, Sequence[type]] = {
 POLLERS: dict[Role, int] = {Role.RUNS: 5, Role.UPKEEP: 2, Role.DELIVERY: 2}
 # The sandbox would cost a fifth of a worker's event loop; the tests run every workflow in it instead.
 NO_SANDBOX = UnsandboxedWorkflowRunner()
+# For handing over what has not ended by then.
 SHUTDOWN_SECONDS = 5.0
 # A transaction that takes longer fails, to be tried again; the longest write thousands of logs.
 DATABASE_SECONDS = 60.0
@@ -103,13 +105,13 @@ async def running_worker(
             workflows=OF_ROLE[role],
             activities=activities[role],
             workflow_runner=runner,
-            interceptors=[LogContext(), guard],
+            interceptors=[LogContext(), Handover(), guard],
             max_concurrent_activities=settings.worker_concurrency,
             workflow_task_poller_behavior=PollerBehaviorSimpleMaximum(POLLERS[role]),
             activity_task_poller_behavior=PollerBehaviorSimpleMaximum(POLLERS[role]),
             # How long a run waits for the worker that had it before any other may go on with it.
             sticky_queue_schedule_to_start_timeout=timedelta(seconds=5),
-            graceful_shutdown_timeout=timedelta(seconds=2),
+            graceful_shutdown_timeout=timedelta(seconds=settings.drain_seconds),
         )
         for role in settings.worker_roles
     ]
@@ -120,20 +122,20 @@ async def running_worker(
             await stack.enter_async_context(exporting(TraceExporter(database, settings, now)))
         for worker in workers:
             await worker.__aenter__()
-        stack.push_async_exit(partial(_leave_in_time, workers))
+        stack.push_async_exit(partial(_leave_in_time, workers, settings.drain_seconds + SHUTDOWN_SECONDS))
         yield
     await models.close()
     await toolbox.close()
 
 
-async def _leave_in_time(workers: Sequence[Worker], *raised: Any) -> None:
+async def _leave_in_time(workers: Sequence[Worker], seconds: float, *raised: Any) -> None:
     """What has not ended by then goes on in other workers; the SDK's core can wait for ever for an overdue activity."""
     with suppress(TimeoutError):
-        await asyncio.wait_for(asyncio.gather(*(worker.__aexit__(*raised) for worker in workers)), SHUTDOWN_SECONDS)
+        await asyncio.wait_for(asyncio.gather(*(worker.__aexit__(*raised) for worker in workers)), seconds)
 
 
 async def serve(settings: Settings, listener: socket.socket | None = None, sdk_address: str | None = None) -> None:
-    """Work until SIGINT or SIGTERM; what is under way gets two seconds to end."""
+    """Work until SIGINT or SIGTERM; the steps under way then have `HEARTBEAT_DRAIN_SECONDS` to end."""
     client = await connect(settings, lazy=False)
     database = Database(settings.store_url(), DATABASE_SECONDS, settings.database_pool_size)
     await Schedules(client, database, settings).ensure_upkeep()

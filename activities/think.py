@@ -14,6 +14,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.durable_write import write_durably
+from activities.handover import WORDS, WORKER_STOPPED, is_handed_over
 from activities.heartbeating import heartbeating
 from activities.run_metrics import count_answer, count_failure
 from activities.runs import run_limits
@@ -167,6 +168,9 @@ class ModelActivities:
             raise error from None
         except asyncio.CancelledError:
             await self._note_lost(transcript, attempt)
+            if is_handed_over():
+                # The same model once more, in an activity of its own: being stopped is no attempt that failed.
+                return _next_model(attempt.index, WORKER_STOPPED, WORDS, attempt.number)
             raise
 
     def _is_given_up(self, error: ApplicationError) -> bool:

@@ -40,7 +40,12 @@ __all__ = [
 # Temporal closes each connection after five minutes, and cancels what is asked at that moment.
 ONE_CONNECTION = 'frontend.keepAliveMaxConnectionAge="24h"'
 # As the product starts its own server.
-FAIRNESS = "matching.enableFairness=true"
+# Beside what `heartbeat up` gives its own.
+DYNAMIC_CONFIG = (
+    ONE_CONNECTION,
+    "matching.enableFairness=true",
+    "frontend.enableCancelWorkerPollsOnShutdown=true",
+)
 UNSAFE_BUT_FAST = ("fsync", "synchronous_commit", "full_page_writes")
 
 
@@ -111,7 +116,7 @@ async def temporal() -> AsyncIterator[Client]:
     binary = str(beside) if beside.exists() else shutil.which("temporal")
     started = WorkflowEnvironment.start_local(
         dev_server_existing_path=binary,
-        dev_server_extra_args=["--dynamic-config-value", ONE_CONNECTION, "--dynamic-config-value", FAIRNESS],
+        dev_server_extra_args=[word for value in DYNAMIC_CONFIG for word in ("--dynamic-config-value", value)],
     )
     async with await started as environment:
         address = environment.client.service_client.config.target_host

@@ -15,6 +15,7 @@ from heartbeat.up.supervisor import Child
 
 # Seconds that each may take to stop, under ten together; Temporal takes three by itself.
 API_GRACE, WORKER_GRACE, MODEL_GRACE, TEMPORAL_GRACE = 2.0, 2.5, 0.5, 4.0
+DRAIN = 2.0
 UI_FLAG = "--ui-port (or HEARTBEAT_TEMPORAL_UI_PORT)"
 # `-P` keeps the current directory off the path, where a folder called `api` would be taken for ours.
 PYTHON = [sys.executable, "-P", "-m"]
@@ -90,6 +91,7 @@ def _environment(settings: Settings, embedded: bool, local_port: int | None) -> 
         **os.environ,
         "HEARTBEAT_DATA_DIR": str(settings.data_dir),
         "HEARTBEAT_PORT": str(settings.port),
+        "HEARTBEAT_DRAIN_SECONDS": str(DRAIN),
         "PYTHONUNBUFFERED": "1",
         # Its output comes out in this terminal, line by line behind the name of its process.
         "HEARTBEAT_LOG_FORMAT": "json" if settings.log_format == "json" else "text",

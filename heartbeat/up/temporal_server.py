@@ -24,6 +24,8 @@ def command(settings: Settings) -> list[str]:
     words += ["--dynamic-config-value", "history.transferProcessorMaxPollRPS=1000"]
     # Among what is queued, each project has its turn.
     words += ["--dynamic-config-value", "matching.enableFairness=true"]
+    # Requests for work of a worker that stops are answered; cut off, they would take a task with them now and then.
+    words += ["--dynamic-config-value", "frontend.enableCancelWorkerPollsOnShutdown=true"]
     if (os.cpu_count() or 1) > 2:
         # Schedules that are due together start 30 a second by default; two cores do no more than that anyway.
         words += ["--dynamic-config-value", "worker.schedulerNamespaceStartWorkflowRPS=200"]

@@ -100,6 +100,7 @@ def settings_for(database_url: str, temporal: Client) -> Settings:
         temporal_address=temporal.service_client.config.target_host,
         default_model="openai:scripted",
         openai_api_key="test-key",
+        drain_seconds=2,
     )
 
 

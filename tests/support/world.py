@@ -48,6 +48,7 @@ def settings(database_url: str, model: ModelServer, temporal: Client) -> Setting
         temporal_address=temporal.service_client.config.target_host,
         egress_allow=["127.0.0.1"],
         step_timeout_seconds=20,
+        drain_seconds=2,
     )
 
 

@@ -18,6 +18,7 @@ def settings(database_url: str, temporal: Client) -> Settings:
         database_url=database_url,
         task_queue=new_id("queue"),
         temporal_address=temporal.service_client.config.target_host,
+        drain_seconds=2,
     )
 
 
