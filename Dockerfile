@@ -50,7 +50,7 @@ USER heartbeat
 WORKDIR /data
 EXPOSE 8400 8233
 # Says whether the API answers; /readyz also asks for Temporal and a worker. A worker alone has its own: switch this off there.
-HEALTHCHECK --interval=10s --timeout=5s --start-period=60s CMD ["python", "-c", "import os, sys, http.client; \
+HEALTHCHECK --interval=10s --timeout=5s --start-period=180s CMD ["python", "-c", "import os, sys, http.client; \
 api = http.client.HTTPConnection('127.0.0.1', int(os.environ.get('HEARTBEAT_PORT') or 8400), timeout=4); \
 api.request('GET', '/healthz'); sys.exit(api.getresponse().status != 200)"]
 ENTRYPOINT ["heartbeat"]

@@ -4,6 +4,7 @@ import ast
 import re
 import sys
 from collections import Counter
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ SHIPPED = [
 ] + [ROOT / "worker.py"]
 
 
+@cache
 def imports(path: Path) -> set[str]:
     """Every module a file names in an import, wherever in the file."""
     names = set()
