@@ -103,6 +103,7 @@ def test_workers_are_apart_by_role():
 def test_a_worker_outlives_its_drain():
     worker = rendered(MUCH)["Deployment", "hb-heartbeat-worker-runs"]
     assert worker["spec"]["template"]["spec"]["terminationGracePeriodSeconds"] == 130
+    assert rendered(MUCH)["ConfigMap", "hb-heartbeat"]["data"]["HEARTBEAT_DRAIN_SECONDS"] == "120"
 
 
 def test_nothing_may_do_more_than_it_needs():

@@ -46,7 +46,8 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
       "TEMPORAL_NAMESPACE" .Values.temporal.namespace
       "HEARTBEAT_DATA_DIR" "/data"
       "HEARTBEAT_HOST" "0.0.0.0"
-      "HEARTBEAT_PORT" "8400" -}}
+      "HEARTBEAT_PORT" "8400"
+      "HEARTBEAT_DRAIN_SECONDS" (.Values.drainSeconds | toString) -}}
 {{- with .Values.temporal.tls -}}
 {{- if or .enabled .secret -}}{{- $_ := set $fixed "TEMPORAL_TLS" "true" -}}{{- end -}}
 {{- if .secret -}}
