@@ -17,7 +17,21 @@ import uvloop
 from rich.console import Console
 from rich.table import Table
 
-from bench import charge, dashboard, due, gated, herd, latency, memory, pages, reads, scale, standing_still, throughput
+from bench import (
+    charge,
+    dashboard,
+    due,
+    gated,
+    herd,
+    latency,
+    memory,
+    pages,
+    reads,
+    run_cost,
+    scale,
+    standing_still,
+    throughput,
+)
 from bench.goals import Goal, Result
 from bench.running_stack import RunningStack, running_stack
 from heartbeat.temporal.process import leave
@@ -29,6 +43,7 @@ ON_THE_STACK: dict[str, Callable[[RunningStack], Awaitable[Result]]] = {
     "reads": reads.measure,
     "latency": latency.measure,
     "throughput": throughput.measure,
+    "run_cost": run_cost.measure,
     "gated": gated.measure,
     "due": due.measure,
     "herd": herd.measure,
@@ -39,6 +54,7 @@ ALONE: dict[str, Callable[[], Awaitable[Result]]] = {
     "pages": pages.measure,
     "dashboard": dashboard.measure,
     "standing_still": standing_still.measure,
+    "run_cost_postgres": run_cost.measure_postgres,
 }
 NAMES = [*ALONE, *ON_THE_STACK]
 

@@ -1,4 +1,4 @@
-"""What runs are measured against: a Temporal workflow of one activity that does nothing."""
+"""What runs are measured against: Temporal workflows of one activity, and of three, that do nothing."""
 
 from datetime import timedelta
 
@@ -17,3 +17,14 @@ class Bare:
     @workflow.run
     async def run(self, number: int) -> int:
         return await workflow.execute_activity(nothing, number, start_to_close_timeout=timedelta(seconds=30))
+
+
+@workflow.defn
+class Three:
+    """As one writes a run by hand: to open it, to ask the model, to write down what came of it."""
+
+    @workflow.run
+    async def run(self, number: int) -> int:
+        for _ in range(3):
+            number = await workflow.execute_activity(nothing, number, start_to_close_timeout=timedelta(seconds=30))
+        return number

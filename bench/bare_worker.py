@@ -1,4 +1,4 @@
-"""A worker for the bare workflow, with the product's workflow runner.
+"""A worker for the bare workflows, with the product's workflow runner.
 
 `python -m bench.bare_worker ADDRESS`
 """
@@ -9,13 +9,15 @@ import sys
 from temporalio.client import Client
 from temporalio.worker import Worker
 
-from bench.bare import QUEUE, Bare, nothing
+from bench.bare import QUEUE, Bare, Three, nothing
 from worker import NO_SANDBOX
 
 
 async def main(address: str) -> None:
     client = await Client.connect(address)
-    async with Worker(client, task_queue=QUEUE, workflows=[Bare], activities=[nothing], workflow_runner=NO_SANDBOX):
+    async with Worker(
+        client, task_queue=QUEUE, workflows=[Bare, Three], activities=[nothing], workflow_runner=NO_SANDBOX
+    ):
         await asyncio.Event().wait()
 
 

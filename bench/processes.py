@@ -76,6 +76,14 @@ def cpu_ms(process: Process) -> float:
     return float(times.user + times.system) * 1000
 
 
+def cpu_ms_of_all(pid: int) -> float:
+    """`cpu_ms` of a process and of those that it started, also of those that have ended."""
+    parent = psutil.Process(pid)
+    times = [parent.cpu_times(), *(child.cpu_times() for child in parent.children())]
+    ended = times[0].children_user + times[0].children_system
+    return float(ended + sum(one.user + one.system for one in times)) * 1000
+
+
 def resident_mb(process: Process) -> float:
     """Measure the memory a process holds, in MB."""
     command = ["ps", "-o", "rss=", "-p", str(process.pid)]

@@ -38,6 +38,7 @@ class RunningStack:
     worker: Process
     api: Process
     temporal: Process
+    bare: Process
 
     @property
     def url(self) -> str:
@@ -57,12 +58,17 @@ class RunningStack:
 
 
 @contextmanager
-def running_stack(heartbeats: int = 100, cron: str = "0 0 * * *") -> Iterator[RunningStack]:
-    """Run Temporal, the instant model, a bare worker, and the product's worker and API; wait until all is ready."""
+def running_stack(
+    heartbeats: int = 100, cron: str = "0 0 * * *", database_url: str | None = None
+) -> Iterator[RunningStack]:
+    """Run Temporal, the instant model, a bare worker, and the product's worker and API; wait until all is ready.
+
+    Without a `database_url` its store is SQLite.
+    """
     with tempfile.TemporaryDirectory(prefix="heartbeat-bench-") as directory, ExitStack() as exits:
         home = Path(directory)
         model_port, *ports = free_ports(4)
-        settings = _settings(home, model_port, *ports)
+        settings = _settings(home, model_port, *ports).model_copy(update={"database_url": database_url})
         migrate.upgrade(settings.store_url())
         database = Database(settings.store_url())
         exits.callback(database.close)
@@ -78,9 +84,8 @@ def running_stack(heartbeats: int = 100, cron: str = "0 0 * * *") -> Iterator[Ru
             name: exits.enter_context(running(command, home / f"{name}.log", _variables(settings), port))
             for name, (command, port) in commands.items()
         }
-        stack = RunningStack(
-            home, settings, database, tenant, processes["worker"], processes["api"], processes["temporal"]
-        )
+        named = {name: processes[name] for name in ("worker", "api", "temporal", "bare")}
+        stack = RunningStack(home, settings, database, tenant, **named)
         _wait_until_ready(stack)
         yield stack
 
@@ -101,7 +106,8 @@ def _settings(home: Path, model_port: int, port: int, temporal_port: int, ui_por
 
 def _variables(settings: Settings) -> dict[str, str]:
     """Write the settings as the environment variables of the processes."""
-    return {
+    store = {"HEARTBEAT_DATABASE_URL": settings.database_url} if settings.database_url else {}
+    return store | {
         "HEARTBEAT_DATA_DIR": str(settings.data_dir),
         "HEARTBEAT_PORT": str(settings.port),
         "HEARTBEAT_TEMPORAL_PORT": str(settings.temporal_port),

@@ -1,9 +1,8 @@
-"""Full runs a second against bare one-activity workflows a second, and what a run leaves in Temporal."""
+"""Runs and bare workflows, one after the other or so many a second, and what a run leaves in Temporal."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import timedelta
-from functools import partial
 from itertools import count
 from time import perf_counter
 from typing import Any
@@ -12,7 +11,7 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client, WorkflowHandle
 
 from bench.bare import QUEUE, Bare
-from bench.goals import Result, median_ratio, rounded
+from bench.goals import Result
 from bench.running_stack import RunningStack
 from heartbeat.domain.ids import new_id
 from heartbeat.store.heartbeats.sync import ScheduledRow
@@ -26,20 +25,12 @@ Work = Callable[[int], Awaitable[object]]
 
 
 async def measure(stack: RunningStack) -> Result:
-    """Measure rounds of both in turn, with the same number of callers."""
+    """Count what one run leaves in Temporal."""
     client = await stack.client()
-    bare, full = partial(run_bare_workflow, client), partial(complete_run, stack, client)
-    for warm_up in (bare, full):
-        await per_second(warm_up)
-    ours, theirs = [], []
-    for _ in range(ROUNDS):
-        ours.append(await per_second(full))
-        theirs.append(await per_second(bare))
     events, tasks = await history(stack, client)
-    result = Result(raw={"runs_per_second": [*map(rounded, ours)], "bare_per_second": [*map(rounded, theirs)]})
+    result = Result()
     result.at_most("events in the history of a run without tools", events, 13)
     result.at_most("workflow tasks of a run without tools", tasks, 2)
-    result.at_least("full runs a second / bare one-activity workflows a second", median_ratio(ours, theirs), 0.75)
     return result
 
 
