@@ -143,6 +143,13 @@ class Heartbeat(SQLModel, table=True):
     __table_args__ = (
         Index("ix_heartbeat_bot", "bot_id", "type", "deleted_at", "id"),
         Index("ix_heartbeat_state", "project_id", "type", "deleted_at", "enabled", "pause_reason", "bot_id", "id"),
+        Index(
+            "ix_heartbeat_failed",
+            "project_id",
+            "id",
+            sqlite_where=text("last_status = 'error' AND deleted_at IS NULL"),
+            postgresql_where=text("last_status = 'error' AND deleted_at IS NULL"),
+        ),
         Index("ix_heartbeat_probe", "probe_at"),
         Index("ix_heartbeat_prompt", "bot_id", "prompt_hash"),
         Index(
