@@ -19,6 +19,7 @@ from rich.table import Table
 
 from bench import (
     charge,
+    create,
     dashboard,
     due,
     gated,
@@ -41,6 +42,7 @@ LATEST = Path(__file__).parent / "results" / "latest.json"
 ON_THE_STACK: dict[str, Callable[[RunningStack], Awaitable[Result]]] = {
     "memory": memory.measure,
     "reads": reads.measure,
+    "create": create.measure,
     "latency": latency.measure,
     "throughput": throughput.measure,
     "run_cost": run_cost.measure,

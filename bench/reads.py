@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 from sqlalchemy import make_url
 
 from bench.goals import Result, median_ratio, rounded
+from bench.plain_http import connection, get
 from bench.processes import BENCH, free_ports, running
 from bench.running_stack import RunningStack
 
@@ -17,8 +18,8 @@ async def measure(stack: RunningStack) -> Result:
     """Measure rounds of both in turn, each with callers that ask again as soon as they are answered."""
     [port] = free_ports(1)
     heartbeat = stack.tenant.heartbeats[0]
-    read = _request(f"/v1/bot/heartbeat/read?{urlencode(stack.tenant.ids(heartbeat))}", stack.tenant.headers)
-    bare = _request(f"/heartbeats/{heartbeat.uuid}")
+    read = get(f"/v1/bot/heartbeat/read?{urlencode(stack.tenant.ids(heartbeat))}", stack.tenant.headers)
+    bare = get(f"/heartbeats/{heartbeat.uuid}", {})
     ours, theirs = [], []
     command = [*BENCH, "bench.bare_api", str(port), make_url(stack.settings.store_url()).database or ""]
     with running(command, stack.home / "bare-api.log", port=port):
@@ -32,11 +33,6 @@ async def measure(stack: RunningStack) -> Result:
     return result
 
 
-def _request(path: str, headers: dict[str, str] | None = None) -> bytes:
-    lines = [f"GET {path} HTTP/1.1", "host: 127.0.0.1", *(f"{name}: {text}" for name, text in (headers or {}).items())]
-    return "\r\n".join([*lines, "", ""]).encode()
-
-
 async def _per_second(port: int, request: bytes) -> float:
     """Measure the answers a second that `CALLERS` get."""
     end = perf_counter() + SECONDS
@@ -45,14 +41,9 @@ async def _per_second(port: int, request: bytes) -> float:
 
 async def _call(port: int, request: bytes, end: float) -> int:
     """Ask until `end`; returns the number of answers."""
-    # A plain socket, because an HTTP client would cost more than the API.
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
     answers = 0
-    while perf_counter() < end:
-        writer.write(request)
-        head = await reader.readuntil(b"\r\n\r\n")
-        assert head.startswith(b"HTTP/1.1 200"), head
-        await reader.readexactly(int(head.lower().partition(b"content-length:")[2].split(b"\r\n")[0]))
-        answers += 1
-    writer.close()
+    async with connection(port) as api:
+        while perf_counter() < end:
+            await api.send(request)
+            answers += 1
     return answers

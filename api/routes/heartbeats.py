@@ -116,7 +116,7 @@ async def _change(
 ) -> tuple[Heartbeat, dict[str, Any]]:
     """Run `change(connection, access, …)`, sync the schedule, and return the heartbeat as it is then and is shown."""
     access, heartbeat, member_uuid = await caller.write(ids, _changed, change, *args, **kwargs)
-    heartbeat = await caller.stack.schedules.sync_row(heartbeat)
+    heartbeat = await caller.stack.schedules.sync_row(heartbeat, access)
     return heartbeat, show(access, heartbeat, member_uuid, caller.stack.settings, caller.now())
 
 

@@ -67,7 +67,7 @@ async def _change(
 ) -> ApiResponse:
     """Run `change(connection, access, …)`, sync the schedule, and answer with the task as it is then."""
     access, task, member_uuid, run_uuid = await caller.write(ids, _changed, change, *args, **kwargs)
-    task = await caller.stack.schedules.sync_row(task)
+    task = await caller.stack.schedules.sync_row(task, access)
     return ApiResponse({"task": show_task(access, task, member_uuid, run_uuid, caller.now())})
 
 

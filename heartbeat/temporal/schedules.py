@@ -35,6 +35,8 @@ from heartbeat.store.database import Database
 from heartbeat.store.heartbeats import states
 from heartbeat.store.heartbeats.sync import ScheduledRow, mark_synced, scheduled_row
 from heartbeat.store.heartbeats.tick_accounting import cadence_of, start_delay_of
+from heartbeat.store.projects.access import Access
+from heartbeat.store.rows import built
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.temporal.client import RPC_TIMEOUT, answer_to
 from heartbeat.temporal.comparison import version_of
@@ -66,25 +68,34 @@ class Schedules:
         """Where our schedules start their workflows."""
         return self._settings.task_queue
 
-    async def sync(self, heartbeat_uuid: str) -> bool:
+    async def sync(self, heartbeat_uuid: str, written: ScheduledRow | None = None) -> bool:
         """Put or delete the schedule of this heartbeat from its row; false when Temporal does not take it now.
+
+        Whoever has just written the row hands it in, to begin with it.
 
         A put that turns out to have been overtaken is followed by another from the newer row, so the last one of
         several at once leaves the newest version behind.
         """
         try:
-            while not await answer_to(self._client, self._sync_once(heartbeat_uuid)):
-                pass
+            while not await answer_to(self._client, self._sync_once(heartbeat_uuid, written)):
+                written = None
         except (RPCError, RuntimeError, Unavailable) as problem:
             log.warning("the schedule of %s is pending: %s", heartbeat_uuid, problem)
             return False
         return True
 
-    async def sync_row(self, heartbeat: Heartbeat) -> Heartbeat:
-        """Sync the schedule of a row whose version grew; returns the row as it is then."""
-        if heartbeat.synced_version < heartbeat.version and await self.sync(heartbeat.uuid):
-            return Heartbeat.model_construct(**{**vars(heartbeat), "synced_version": heartbeat.version})
-        return heartbeat
+    async def sync_row(self, heartbeat: Heartbeat, access: Access | None = None) -> Heartbeat:
+        """Sync the schedule of a row whose version grew; returns the row as it is then.
+
+        What was just written with `access` need not be read again.
+        """
+        if heartbeat.synced_version >= heartbeat.version:
+            return heartbeat
+        written = ScheduledRow(heartbeat, access.bot.name, access.project.plan) if access else None
+        if not await self.sync(heartbeat.uuid, written):
+            return heartbeat
+        fields = vars(heartbeat) | {"synced_version": heartbeat.version}
+        return built(Heartbeat, fields.keys(), fields.values())
 
     async def sync_all(self, heartbeat_uuids: Sequence[str]) -> None:
         """Sync many schedules; as soon as Temporal does not take one, the rest is left to Upkeep."""
@@ -93,9 +104,9 @@ class Schedules:
             if not all(await asyncio.gather(*(self.sync(uuid) for uuid in batch))):
                 return
 
-    async def _sync_once(self, heartbeat_uuid: str) -> bool:
+    async def _sync_once(self, heartbeat_uuid: str, written: ScheduledRow | None) -> bool:
         """True when the schedule now stands for the newest version of the row."""
-        scheduled = await self._database.read(scheduled_row, heartbeat_uuid)
+        scheduled = written or await self._database.read(scheduled_row, heartbeat_uuid)
         if scheduled is None:
             return True
         row = scheduled.heartbeat

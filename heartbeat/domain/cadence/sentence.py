@@ -2,6 +2,7 @@
 
 import re
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from cronsim.explain import explain
 
@@ -19,6 +20,8 @@ ORDINALS = {"1": "1st", "2": "2nd", "3": "3rd"}
 UNITS = [(DAY_MINUTES, "day"), (60, "hour"), (1, "minute")]
 
 
+# A configure needs it three times: for the schedule, its memo and the answer.
+@lru_cache(maxsize=1_000)
 def of_pattern(pattern: Cron) -> str:
     """Say the pattern's times and days: "At 09:00, Monday to Friday"."""
     text = explain(plain_text(pattern)).replace(" through ", " to ").replace("day of month", "day of the month")

@@ -9,7 +9,7 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from heartbeat.domain.cadence.cron import CadenceError
 from heartbeat.domain.cadence.ticks import Cadence
@@ -29,16 +29,30 @@ from heartbeat.store.heartbeats.heartbeats import (
 from heartbeat.store.heartbeats.heartbeats import heartbeat as heartbeat_of
 from heartbeat.store.heartbeats.plan_limits import require_gap, require_heartbeats, require_room
 from heartbeat.store.heartbeats.tick_accounting import CADENCE
+from heartbeat.store.prepared import Prepared
 from heartbeat.store.projects.access import Access, as_public_id
 from heartbeat.store.projects.members import subscriber
-from heartbeat.store.rows import columns, first
+from heartbeat.store.rows import built, columns, first
 from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.heartbeats import DRAFT, Heartbeat
 
 HEARTBEAT = columns(Heartbeat)
 
+OF_BOT = select(HEARTBEAT).where(HEARTBEAT.c.bot_id == bindparam("bot"), IS_HEARTBEAT).order_by(HEARTBEAT.c.id).limit(1)
+OF_PROMPT = OF_BOT.where(
+    HEARTBEAT.c.prompt_hash == bindparam("hash"),
+    HEARTBEAT.c.prompt == bindparam("prompt"),
+    HEARTBEAT.c.member_id.is_not_distinct_from(bindparam("member", type_=HEARTBEAT.c.member_id.type)),
+)
+SAME_PROMPT, SAME_PROMPT_WITHOUT_KEY = Prepared(OF_PROMPT), Prepared(OF_PROMPT.where(HEARTBEAT.c.external_id.is_(None)))
+SAME_KEY = Prepared(OF_BOT.where(HEARTBEAT.c.external_id == bindparam("external_id")))
+
 # The columns that configure writes: the declared fields, and what follows from them.
 COLUMNS = (*HeartbeatFields.model_fields, "prompt_hash", "anchor_at", "sealed_gate_headers")
+
+# The defaults of a new heartbeat. To have pydantic look for them each time takes as long as the insertion.
+NEW_FIELDS: dict[str, Any] = HeartbeatFields.model_construct(prompt="").model_dump()
+NEW_ROW: dict[str, Any] = vars(Heartbeat.model_construct(**dict[str, Any]()))
 
 
 @dataclass(frozen=True)
@@ -72,7 +86,7 @@ def configure(connection: Connection, access: Access, request: ConfigureRequest,
     bot = lock_bot(connection, access.bot)
     require_heartbeats(access.project, access.plan, bot)
     resolved = resolve(connection, bot, access.plan, request, now)
-    if resolved.heartbeat is None:
+    if resolved.heartbeat is None and access.plan.heartbeats_per_bot is not None:
         require_room(access.project, access.plan, count_heartbeats(connection, bot))
     require_gap(access.project, access.plan, resolved.cadence)
     require_reading_tool(connection, bot, request.fields.get("gate"))
@@ -130,23 +144,19 @@ def draft_of(connection: Connection, project_id: int, uuid: str | None) -> Heart
 def new_row(bot: Bot, resolved: Resolved) -> Heartbeat:
     """The heartbeat that a request makes anew, not written yet."""
     whose = {"project_id": bot.project_id, "bot_id": bot.id, "member_id": resolved.member_id}
-    return Heartbeat.model_construct(**{**resolved.after, **whose, "uuid": new_id("hb")})
+    fields = {**NEW_ROW, **resolved.after, **whose, "uuid": new_id("hb")}
+    return built(Heartbeat, fields.keys(), fields.values())
 
 
 def _meant(connection: Connection, bot: Bot, member_id: int | None, request: ConfigureRequest) -> Heartbeat | None:
     """By uuid, else by external id, else by member and prompt; a key of its own sets a heartbeat apart from others."""
     if request.uuid:
         return heartbeat_of(connection, bot, request.uuid)
-    of_bot = select(HEARTBEAT).where(HEARTBEAT.c.bot_id == bot.id, IS_HEARTBEAT).order_by(HEARTBEAT.c.id).limit(1)
-    same_prompt = of_bot.where(
-        HEARTBEAT.c.prompt_hash == _hash(request.prompt),
-        HEARTBEAT.c.prompt == request.prompt,
-        HEARTBEAT.c.member_id.is_not_distinct_from(member_id),
-    )
+    prompt = {"bot": bot.id, "member": member_id, "hash": _hash(request.prompt), "prompt": request.prompt}
     if request.external_id is None:
-        return first(connection, Heartbeat, same_prompt)
-    same_key = first(connection, Heartbeat, of_bot.where(HEARTBEAT.c.external_id == request.external_id))
-    return same_key or first(connection, Heartbeat, same_prompt.where(HEARTBEAT.c.external_id.is_(None)))
+        return first(connection, Heartbeat, SAME_PROMPT, prompt)
+    same_key = first(connection, Heartbeat, SAME_KEY, {"bot": bot.id, "external_id": request.external_id})
+    return same_key or first(connection, Heartbeat, SAME_PROMPT_WITHOUT_KEY, prompt)
 
 
 def _keep_member(heartbeat: Heartbeat, member_id: int | None, request: ConfigureRequest) -> None:
@@ -174,10 +184,9 @@ def _keep_apart(connection: Connection, bot: Bot, heartbeat: Heartbeat | None, r
 
 def _new_columns(plan: Plan, prompt: str, now: datetime) -> dict[str, Any]:
     """A heartbeat of which only the prompt is known."""
-    defaults = HeartbeatFields.model_construct(prompt=prompt).model_dump()
-    interval_minutes = max(defaults["interval_minutes"], plan.min_interval_minutes)
+    interval_minutes = max(NEW_FIELDS["interval_minutes"], plan.min_interval_minutes)
     of_plan = {"interval_minutes": interval_minutes, "jitter_seconds": plan.jitter_seconds}
-    return defaults | of_plan | {"anchor_at": now, "sealed_gate_headers": None}
+    return NEW_FIELDS | of_plan | {"prompt": prompt, "anchor_at": now, "sealed_gate_headers": None}
 
 
 def _applied(before: Mapping[str, Any], request: ConfigureRequest, now: datetime) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from heartbeat.store.heartbeats.plan_limits import require_gap, require_heartbea
 from heartbeat.store.heartbeats.tick_accounting import cadence_of
 from heartbeat.store.notifications.targets import TARGET, delete_targets
 from heartbeat.store.pages import Page
+from heartbeat.store.prepared import Prepared
 from heartbeat.store.projects.access import Access, as_public_id
 from heartbeat.store.rows import columns, first, many
 from heartbeat.store.tables.bots import Bot
@@ -23,6 +24,10 @@ HEARTBEAT, BOT = columns(Heartbeat), columns(Bot)
 NOT_DELETED = HEARTBEAT.c.deleted_at.is_(None)
 IS_HEARTBEAT = NOT_DELETED & (HEARTBEAT.c.type == "heartbeat")
 _OF_BOT = select(HEARTBEAT).where(HEARTBEAT.c.bot_id == bindparam("bot_id"), IS_HEARTBEAT)
+_COUNT = Prepared(select(func.count()).where(HEARTBEAT.c.bot_id == bindparam("bot_id"), IS_HEARTBEAT))
+_LOCK_BOT = Prepared(
+    select(BOT).where(BOT.c.id == bindparam("bot_id"), BOT.c.deleted_at.is_(None)).with_for_update(key_share=True)
+)
 _ONE = _OF_BOT.where(HEARTBEAT.c.uuid == bindparam("uuid"))
 _ALL = _OF_BOT.order_by(HEARTBEAT.c.id)
 _OF_MEMBER = _ALL.where(HEARTBEAT.c.member_id == bindparam("member_id"))
@@ -59,17 +64,13 @@ def _of_bot(bot: Bot, member_id: int | None) -> tuple[Select[Any], dict[str, int
 
 def count_heartbeats(connection: Connection, bot: Bot) -> int:
     """How many heartbeats a bot has."""
-    of_bot = select(func.count()).select_from(HEARTBEAT).where(HEARTBEAT.c.bot_id == bot.id, IS_HEARTBEAT)
-    return connection.execute(of_bot).scalar_one()
+    count: int = _COUNT.run(connection, {"bot_id": bot.id}).scalar_one()
+    return count
 
 
 def lock_bot(connection: Connection, bot: Bot) -> Bot:
     """The bot as it is now, locked until the transaction ends: what is decided about its heartbeats stays true."""
-    found = first(
-        connection,
-        Bot,
-        select(BOT).where(BOT.c.id == bot.id, BOT.c.deleted_at.is_(None)).with_for_update(key_share=True),
-    )
+    found = first(connection, Bot, _LOCK_BOT, {"bot_id": bot.id})
     if found is None:
         raise NotFound("bot", bot.uuid)
     return found

@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, Connection, bindparam, select, update
 from heartbeat.domain.heartbeat_fields import HeartbeatFields
 from heartbeat.domain.pauses import REASONS, HeartbeatPause
 from heartbeat.store.heartbeats.tick_accounting import CADENCE, account, due, moved_to
+from heartbeat.store.prepared import Prepared
 from heartbeat.store.rows import columns, exactly_one
 from heartbeat.store.tables.heartbeats import DRAFT, Heartbeat
 from heartbeat.store.tables.runs import Run
@@ -40,6 +41,7 @@ DUE = {*CADENCE, "anchor_at", "enabled"}
 # What a schedule is made from: the beginning of the prompt is its summary, and whether there is a gate goes with it.
 SCHEDULED = {*CADENCE, "anchor_at", "prompt", "jitter_seconds", "gate"}
 
+_INSERT = Prepared(HEARTBEAT.insert().returning(HEARTBEAT))
 _LOCKED = select(HEARTBEAT).where(HEARTBEAT.c.id == bindparam("id")).with_for_update(key_share=True)
 
 EndedAs = Literal["done", "cancelled"]
@@ -48,15 +50,14 @@ EndedAs = Literal["done", "cancelled"]
 def create(connection: Connection, heartbeat: Heartbeat, enabled: bool, now: datetime) -> Heartbeat:
     """Insert a heartbeat, on or off, which owes nothing for the time before."""
     values = heartbeat.model_dump(exclude={"id"}) | {"created_at": now, "updated_at": now, "enabled": enabled}
-    statement = HEARTBEAT.insert().values(**values | moved_to(heartbeat, now)).returning(HEARTBEAT)
-    return exactly_one(connection, Heartbeat, statement)
+    return exactly_one(connection, Heartbeat, _INSERT, values | moved_to(heartbeat, now))
 
 
 def draft(connection: Connection, heartbeat: Heartbeat, now: datetime) -> Heartbeat:
     """Insert a draft: off and deleted from the beginning, with no schedule to follow it."""
     values = heartbeat.model_dump(exclude={"id"}) | {"created_at": now, "updated_at": now, "accounted_until": now}
     values |= {"type": DRAFT, "enabled": False, "deleted_at": now, "synced_version": heartbeat.version}
-    return exactly_one(connection, Heartbeat, HEARTBEAT.insert().values(**values).returning(HEARTBEAT))
+    return exactly_one(connection, Heartbeat, _INSERT, values)
 
 
 def redraft(connection: Connection, row: Heartbeat, heartbeat: Heartbeat, now: datetime) -> Heartbeat:

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, bindparam, func, select, update
 
 from heartbeat.domain.pauses import HeartbeatPause
 from heartbeat.store.heartbeats import states
+from heartbeat.store.prepared import Prepared
 from heartbeat.store.rows import all_joined, columns, first, many
 from heartbeat.store.run_indexes import of_running
 from heartbeat.store.tables.bots import Bot
@@ -41,12 +42,16 @@ def with_owner(connection: Connection, heartbeat: Heartbeat) -> ScheduledRow:
     return ScheduledRow(heartbeat, *connection.execute(owner.where(BOT.c.id == heartbeat.bot_id)).one())
 
 
+MARK_SYNCED = Prepared(
+    update(HEARTBEAT)
+    .where(HEARTBEAT.c.uuid == bindparam("heartbeat"), HEARTBEAT.c.version == bindparam("of"))
+    .values(synced_version=bindparam("of"))
+)
+
+
 def mark_synced(connection: Connection, uuid: str, version: int) -> bool:
     """Note that the schedule was put from `version`; false when the row has moved on and must be followed again."""
-    changed = connection.execute(
-        update(HEARTBEAT).where(HEARTBEAT.c.uuid == uuid, HEARTBEAT.c.version == version).values(synced_version=version)
-    )
-    return changed.rowcount == 1
+    return MARK_SYNCED.run(connection, {"heartbeat": uuid, "of": version}).rowcount == 1
 
 
 def unsynced(connection: Connection, limit: int) -> list[str]:

@@ -4,12 +4,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, select
+from sqlalchemy import Connection, bindparam, select
 
 from heartbeat.domain.errors import NotFound
 from heartbeat.settings import Plan, plan_named
+from heartbeat.store.prepared import Prepared
 from heartbeat.store.projects.projects import digest
 from heartbeat.store.rows import built, columns
 from heartbeat.store.tables.bots import Bot
@@ -96,7 +96,7 @@ def authorize(
     parameters = {"hash": digest(secret), "bot": as_public_id(bot_key) if number is None else number}
     if heartbeat_key:
         parameters["heartbeat"] = as_public_id(heartbeat_key)
-    row = connection.execute(_statement(number is not None, bool(heartbeat_key)), parameters).first()
+    row = _statement(number is not None, bool(heartbeat_key)).run(connection, parameters).first()
     if row is None:
         return None
     project = built(Project, PROJECT_NAMES, row[:BOT_BEGINS])
@@ -125,15 +125,15 @@ def as_public_id(key: str) -> str:
 
 # Putting such a statement together costs more than running it.
 @cache
-def _statement(by_number: bool, with_heartbeat: bool) -> Select[Any]:
+def _statement(by_number: bool, with_heartbeat: bool) -> Prepared:
     named = BOT.c.id == bindparam("bot") if by_number else BOT.c.uuid == bindparam("bot")
     of_project = (BOT.c.project_id == PROJECT.c.id) & BOT.c.deleted_at.is_(None) & named
     joined = KEY.join(PROJECT, PROJECT.c.id == KEY.c.project_id).outerjoin(BOT, of_project)
-    # Whole tables: SQLAlchemy caches by everything a statement names, and a key of every column is slow to compute.
     tables = [PROJECT, BOT]
     if with_heartbeat:
         visible = HEARTBEAT.c.deleted_at.is_(None) | HEARTBEAT.c.ended_as.is_not(None)
         of_bot = (HEARTBEAT.c.bot_id == BOT.c.id) & visible
         joined = joined.outerjoin(HEARTBEAT, of_bot & (HEARTBEAT.c.uuid == bindparam("heartbeat")))
         tables.append(HEARTBEAT)
-    return select(*tables).select_from(joined).where(KEY.c.hash == bindparam("hash"), KEY.c.revoked_at.is_(None))
+    of_key = KEY.c.hash == bindparam("hash"), KEY.c.revoked_at.is_(None)
+    return Prepared(select(*tables).select_from(joined).where(*of_key))
