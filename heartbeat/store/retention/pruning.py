@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from time import monotonic
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
 from heartbeat.settings import Plan
 from heartbeat.store.database import Database
@@ -28,6 +28,13 @@ EVERY = timedelta(hours=6)
 BOTS = 100
 # What is removed by its age alone is looked for at this minute of every hour.
 MINUTE = 17
+DUE = (
+    select(BOT.c.id, PROJECT.c.plan, BOT.c.emptied_run_id)
+    .join(PROJECT, PROJECT.c.id == BOT.c.project_id)
+    .where(BOT.c.pruned_at <= bindparam("last", type_=BOT.c.pruned_at.type))
+    .order_by(BOT.c.pruned_at, BOT.c.id)
+    .limit(BOTS)
+)
 
 
 @dataclass(frozen=True)
@@ -118,14 +125,7 @@ class Pruning:
 
 def due_bots(connection: Connection, now: datetime) -> list[DueBot]:
     """The bots that were not looked through for the longest time, with the names of their projects' plans."""
-    due = (
-        select(BOT.c.id, PROJECT.c.plan, BOT.c.emptied_run_id)
-        .join(PROJECT, PROJECT.c.id == BOT.c.project_id)
-        .where(BOT.c.pruned_at <= now - EVERY)
-        .order_by(BOT.c.pruned_at, BOT.c.id)
-        .limit(BOTS)
-    )
-    return [DueBot(*row) for row in connection.execute(due)]
+    return [DueBot(*row) for row in connection.execute(DUE, {"last": now - EVERY})]
 
 
 def mark_pruned(connection: Connection, bot_id: int, now: datetime) -> None:

@@ -1,7 +1,8 @@
 """Where every thousandth log of a list is, so that a page far back is found without counting all those before it.
 
 Who asks for such a page for the first time has them counted, from an index, and what was come by is remembered in this
-process. A mark stays where it is: below it are no runs in progress, and what is opened later has a higher id.
+process. A mark stays where it is: below it are no runs in progress, and what is opened later has a higher id. When logs
+are pruned, which is seldom, the marks of their lists are made anew.
 """
 
 from collections.abc import Mapping
@@ -25,8 +26,8 @@ NEWEST = 2**62
 FIRST_RUNNING = of_running(select(func.min(RUN.c.id))).where(RUN.c.bot_id == bindparam("bot_id"))
 
 Parameters = Mapping[str, Any]
-# Ids, newest first, with `EVERY` logs from each to the next, by list.
-Marks = dict[Any, tuple[int, ...]]
+# Ids, newest first, with `EVERY` logs from each to the next, and how many were pruned by then, by list.
+Marks = dict[Any, tuple[tuple[int, ...], int]]
 _marks: WeakKeyDictionary[Engine, Marks] = WeakKeyDictionary()
 
 
@@ -38,19 +39,21 @@ class LogPlace:
     newest: int = NEWEST
 
 
-def place(connection: Connection, ids: Select[Any], parameters: Parameters, offset: int) -> LogPlace:
+def place(connection: Connection, ids: Select[Any], parameters: Parameters, offset: int, pruned: int) -> LogPlace:
     """Find the log before which there are `offset` others of a list.
 
-    `ids` selects the runs of the list, in any order; `parameters` are its own, the bot's id among them.
+    `ids` selects the runs of the list, in any order; `parameters` are its own, the bot's id among them. So many of its
+    logs are not kept any longer.
     """
     if offset < 2 * EVERY:
         return LogPlace(offset)
     lists = _marks.setdefault(connection.engine, {})
     key = ids, frozenset(parameters.items())
+    known, pruned_before = lists.pop(key, ((), pruned))
     walk = _Walk(connection, ids, parameters)
-    marks, newer = walk.extended(lists.pop(key, ()), offset)
+    marks, newer = walk.extended(known if pruned_before == pruned else (), offset)
     if marks:
-        lists[key] = marks
+        lists[key] = marks, pruned
     while len(lists) > MAX_LISTS:
         lists.pop(next(iter(lists)), None)
     if not marks or offset < newer:

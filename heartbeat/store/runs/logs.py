@@ -74,9 +74,10 @@ class LogFilter:
 
 def executed_logs(connection: Connection, heartbeat: Heartbeat, page: Page) -> tuple[list[Row[Any]], int]:
     """One page of `logs` of a heartbeat without its skipped ticks, of which there may be very many."""
-    total = sum(getattr(heartbeat, COUNTERS[status]) - getattr(heartbeat, PRUNED[status]) for status in EXECUTED)
+    pruned = sum(getattr(heartbeat, PRUNED[status]) for status in EXECUTED)
+    total = sum(getattr(heartbeat, COUNTERS[status]) for status in EXECUTED) - pruned
     of_heartbeat = {"bot_id": heartbeat.bot_id, "heartbeat_id": heartbeat.id}
-    start = place(connection, _executed_ids(), of_heartbeat, page.offset)
+    start = place(connection, _executed_ids(), of_heartbeat, page.offset, pruned)
     bounds = {**vars(start), "limit": page.size, "reach": start.offset + page.size}
     return list(connection.execute(_executed_page(), {**of_heartbeat, **bounds})), total
 
@@ -94,13 +95,13 @@ def delay_ms(run: Run | Row[Any]) -> int | None:
 def logs(connection: Connection, wanted: LogFilter, page: Page) -> tuple[list[Row[Any]], int]:
     """One page of logs, each a run's columns and its `heartbeat_uuid`, and how many there are in all."""
     by_row = wanted.dry_run or wanted.status == "running"
-    total = _count_rows(connection, wanted) if by_row else _count(connection, wanted)
+    total, pruned = (_count_rows(connection, wanted), 0) if by_row else _count(connection, wanted)
     if page.offset >= total:
         return [], total
     filters = frozenset(wanted.filters)
     ids, of_list = _ids(filters, wanted.dry_run), wanted.filters
     # What is still going does not stay in its list.
-    start = LogPlace(page.offset) if by_row else place(connection, ids, of_list, page.offset)
+    start = LogPlace(page.offset) if by_row else place(connection, ids, of_list, page.offset, pruned)
     bounds = {**vars(start), "limit": page.size}
     return list(connection.execute(_page(filters, wanted.dry_run), {**of_list, **bounds})), total
 
@@ -170,16 +171,18 @@ def _logged(statement: Select[Any], filters: frozenset[str], dry_run: bool) -> S
     return statement.where(*_equal(filters), RUN.c.id.not_in(of_rehearsals(select(RUN.c.id)).where(of_bot)))
 
 
-def _count(connection: Connection, wanted: LogFilter) -> int:
-    of = [HEARTBEAT.c.bot_id == wanted.bot_id]
+def _count(connection: Connection, wanted: LogFilter) -> tuple[int, int]:
+    """How many logs there are, and how many are not kept any longer."""
+    of_list = [HEARTBEAT.c.bot_id == wanted.bot_id]
     if wanted.heartbeat_id is not None:
-        of.append(HEARTBEAT.c.id == wanted.heartbeat_id)
+        of_list.append(HEARTBEAT.c.id == wanted.heartbeat_id)
     if wanted.member_id is not None:
-        of.append(HEARTBEAT.c.member_id == wanted.member_id)
+        of_list.append(HEARTBEAT.c.member_id == wanted.member_id)
     statuses = [wanted.status] if wanted.status else list(COUNTERS)
-    counted = [HEARTBEAT.c[COUNTERS[status]] - HEARTBEAT.c[PRUNED[status]] for status in statuses]
-    added: int = connection.execute(select(func.coalesce(func.sum(sum(counted)), 0)).where(*of)).scalar_one()
-    return added
+    sums = (sum(HEARTBEAT.c[names[status]] for status in statuses) for names in (COUNTERS, PRUNED))
+    row = connection.execute(select(*(func.coalesce(func.sum(one), 0) for one in sums)).where(*of_list)).one()
+    counted, pruned = map(int, row)
+    return counted - pruned, pruned
 
 
 def _count_rows(connection: Connection, wanted: LogFilter) -> int:

@@ -37,7 +37,10 @@ class Bot(SQLModel, table=True):
     updated_at: datetime = time()
     deleted_at: datetime | None = time(default=None)
 
-    __table_args__ = (Index("ix_bot_project", "project_id", "deleted_at", "id"),)
+    __table_args__ = (
+        Index("ix_bot_project", "project_id", "deleted_at", "id"),
+        Index("ix_bot_pruned", "pruned_at", "id"),
+    )
 
 
 class Subscriber(SQLModel, table=True):

@@ -1,7 +1,9 @@
 """The room of what was removed goes back to the disk: of new files, and of old ones once they are compacted."""
 
+import shutil
 import sqlite3
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, make_url
@@ -12,8 +14,13 @@ from heartbeat.store.retention import vacuum
 from heartbeat.store.retention.pruning import Pruning
 from heartbeat.store.rows import columns
 from heartbeat.store.tables.bots import Bot
-from tests.support.databases import ON_SQLITE
 from tests.support.seeds import NOW, a_bot, a_project
+
+
+@pytest.fixture
+def file_url(sqlite_template: Path, tmp_path: Path) -> str:
+    """A migrated file of SQLite: there is none of PostgreSQL to look at."""
+    return f"sqlite:///{shutil.copy(sqlite_template, tmp_path / 'heartbeat.db')}"
 
 
 def pages(database: Database) -> int:
@@ -27,26 +34,25 @@ def write_and_remove(connection: Connection) -> None:
     connection.execute(columns(Bot).delete())
 
 
-@ON_SQLITE
-async def test_room_is_given_back_until_some_is_left(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_room_is_given_back_until_some_is_left(file_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(vacuum, "PAGES", 100)
     monkeypatch.setattr(vacuum, "SPARE_PAGES", 300)
-    before = pages(database)
-    database.write_now(write_and_remove)
-    assert pages(database) > before + 900
-    await Pruning(database, {}, NOW, seconds=60.0).run()
-    assert pages(database) == pytest.approx(before + 300, abs=5)
+    with closing(Database(file_url)) as database:
+        before = pages(database)
+        database.write_now(write_and_remove)
+        assert pages(database) > before + 900
+        await Pruning(database, {}, NOW, seconds=60.0).run()
+        assert pages(database) == pytest.approx(before + 300, abs=5)
 
 
-@ON_SQLITE
-async def test_a_file_of_before_is_compacted(database_url: str) -> None:
-    with closing(Database(database_url)) as database:
-        _as_before(database_url)
+def test_a_file_of_before_is_compacted(file_url: str) -> None:
+    with closing(Database(file_url)) as database:
+        _as_before(file_url)
         before = pages(database)
         database.write_now(write_and_remove)
         assert database.write_now(vacuum.give_back) == 0
-    migrate.compact(database_url)
-    with closing(Database(database_url)) as database:
+    migrate.compact(file_url)
+    with closing(Database(file_url)) as database:
         assert pages(database) == pytest.approx(before, abs=5)
         mode = database.read_now(lambda c: c.exec_driver_sql("PRAGMA auto_vacuum").scalar_one())
         assert mode == vacuum.INCREMENTAL
@@ -58,5 +64,5 @@ def _as_before(url: str) -> None:
         connection.execute("VACUUM")
 
 
-def test_postgres_sees_to_itself(database: Database) -> None:
+def test_nothing_is_given_back_where_there_is_nothing(database: Database) -> None:
     assert database.write_now(vacuum.give_back) == 0

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, event, update
 
 from heartbeat.store.database import Database
 from heartbeat.store.pages import Page
+from heartbeat.store.retention.logs import remove_runs
 from heartbeat.store.rows import columns
 from heartbeat.store.runs import log_marks
 from heartbeat.store.runs.logs import EXECUTED, LogFilter, executed_logs, logs
@@ -37,7 +38,7 @@ def heartbeats(database: Database) -> list[Heartbeat]:
 
 
 def go_on(connection: Connection, heartbeats: list[Heartbeat], random: Random) -> None:
-    """Some runs begin, those of before go on or end, and there is a rehearsal."""
+    """Some runs begin, those of before go on or end, there is a rehearsal, and of the oldest logs a few are kept."""
     for run in connection.execute(RUN.select().where(RUN.c.status == "running")).all():
         if random.random() < 0.6:
             connection.execute(update(RUN).where(RUN.c.id == run.id).values(status="error"))
@@ -47,6 +48,9 @@ def go_on(connection: Connection, heartbeats: list[Heartbeat], random: Random) -
     for _ in range(random.randrange(2, 12)):
         a_run(connection, random.choice(heartbeats), random.choice(STATUSES))
     a_run(connection, heartbeats[0], "running", dry_run=True)
+    ended = RUN.select().where(RUN.c.status != "running", RUN.c.dry_run.is_(False)).order_by(RUN.c.id)
+    oldest = [run.id for run in connection.execute(ended)]
+    remove_runs(connection, [run_id for run_id in oldest[: len(oldest) // 3] if random.random() < 0.6])
 
 
 def expected(connection: Connection, wanted: LogFilter) -> list[str]:
