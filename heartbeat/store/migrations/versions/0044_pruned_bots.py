@@ -2,8 +2,8 @@
 
 from heartbeat.store.online_indexes import create_index, drop_index
 
-revision = "0043"
-down_revision = "0042"
+revision = "0044"
+down_revision = "0043"
 branch_labels = None
 depends_on = None
 
