@@ -13,7 +13,13 @@ from typing import Any
 
 import uvloop
 from temporalio.client import Client
-from temporalio.worker import PollerBehaviorSimpleMaximum, UnsandboxedWorkflowRunner, Worker, WorkflowRunner
+from temporalio.worker import (
+    Interceptor,
+    PollerBehaviorSimpleMaximum,
+    UnsandboxedWorkflowRunner,
+    Worker,
+    WorkflowRunner,
+)
 
 from activities.act import ToolActivities
 from activities.clocks import UpkeepGuard, follow, temporal_time
@@ -25,6 +31,7 @@ from activities.runs import RunActivities
 from activities.schedules import ScheduleActivities
 from activities.think import ModelActivities, load_libraries
 from activities.toolbox import Toolbox
+from activities.upgrades import UpgradesWhileWaiting
 from activities.upkeep import UpkeepActivities
 from heartbeat.domain.clock import Clock, utc_now
 from heartbeat.domain.worker_roles import Role
@@ -40,6 +47,7 @@ from heartbeat.temporal.clock import SharedClock, measuring
 from heartbeat.temporal.process import leave
 from heartbeat.temporal.runtime import set_runtime
 from heartbeat.temporal.schedules import Schedules
+from heartbeat.temporal.versioning import deployment_config, let_upgrade
 from heartbeat.tool_servers.refreshing import Refresher
 from workflows.agent_run import AgentRun
 from workflows.notify import Notify
@@ -98,6 +106,9 @@ async def running_worker(
         Role.DELIVERY: (notifications.deliver,),
     }
     guard = UpkeepGuard(clock, frozenset(task.__name__ for task in MAINTENANCE), own_clock)
+    interceptors: list[Interceptor] = [LogContext(), Handover(), guard]
+    if settings.build_id:
+        interceptors.append(UpgradesWhileWaiting(partial(let_upgrade, client)))
     workers = [
         Worker(
             client,
@@ -105,12 +116,13 @@ async def running_worker(
             workflows=OF_ROLE[role],
             activities=activities[role],
             workflow_runner=runner,
-            interceptors=[LogContext(), Handover(), guard],
+            interceptors=interceptors,
             max_concurrent_activities=settings.worker_concurrency,
             workflow_task_poller_behavior=PollerBehaviorSimpleMaximum(POLLERS[role]),
             activity_task_poller_behavior=PollerBehaviorSimpleMaximum(POLLERS[role]),
             # How long a run waits for the worker that had it before any other may go on with it.
             sticky_queue_schedule_to_start_timeout=timedelta(seconds=5),
+            deployment_config=deployment_config(settings, role),
             graceful_shutdown_timeout=timedelta(seconds=settings.drain_seconds),
         )
         for role in settings.worker_roles

@@ -162,6 +162,8 @@ class Settings(BaseSettings):
     temporal_ui_host: str = "127.0.0.1"
     temporal_ui_port: int = Field(default=8233, ge=1, le=65535)
     task_queue: str = "heartbeat"
+    deployment_name: str = Field(default="heartbeat", pattern=r"^[A-Za-z0-9_-]{1,64}$")
+    build_id: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_.-]{1,128}$")
     drain_seconds: float = Field(default=20, ge=0, le=3600)
     worker_roles: list[Role] = Field(default_factory=lambda: list(Role), min_length=1)
 

@@ -135,6 +135,7 @@ CLIENT_ROOMS = {
     "heartbeat.temporal.runs",
     "heartbeat.temporal.schedules",
     "heartbeat.temporal.reconcile",
+    "heartbeat.temporal.versioning",
     # Process wiring: a client is connected, handed on and closed.
     "activities.upkeep",
     "api.__main__",

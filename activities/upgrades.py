@@ -1,0 +1,41 @@
+"""A run that waits for a person may wait for days: the build of the workers that began it need not stay for it."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from temporalio import activity
+from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
+
+from heartbeat.domain.contracts import ActResult, ThinkResult
+
+# Has the workflow of this id and run id go on with whichever build is current.
+LetUpgrade = Callable[[str, str], Awaitable[None]]
+
+
+class UpgradesWhileWaiting(Interceptor):
+    """Lets a run upgrade, at its next step, after an activity that says that it waits."""
+
+    def __init__(self, let_upgrade: LetUpgrade) -> None:
+        self._let_upgrade = let_upgrade
+
+    def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:  # noqa: A002
+        return _Upgrading(next, self._let_upgrade)
+
+
+class _Upgrading(ActivityInboundInterceptor):
+    def __init__(self, inner: ActivityInboundInterceptor, let_upgrade: LetUpgrade) -> None:
+        super().__init__(inner)
+        self._let_upgrade = let_upgrade
+
+    async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002
+        result = await super().execute_activity(input)
+        if _waits(result):
+            info = activity.info()
+            await self._let_upgrade(info.workflow_id or "", info.workflow_run_id or "")
+        return result
+
+
+def _waits(result: object) -> bool:
+    if isinstance(result, ActResult):
+        return result.approval_seconds is not None
+    return isinstance(result, ThinkResult) and result.park_seconds is not None
