@@ -5,7 +5,7 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from datetime import timedelta
 from functools import partial
@@ -154,9 +154,13 @@ async def serve(settings: Settings, listener: socket.socket | None = None, sdk_a
     stop = asyncio.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
+
+    async def is_ready() -> bool:
+        return not stop.is_set() and await healthy(client)
+
     async with AsyncExitStack() as stack:
         if listener is not None:
-            await stack.enter_async_context(_telling(client, database, listener, sdk_address))
+            await stack.enter_async_context(_telling(database, is_ready, listener, sdk_address))
         await stack.enter_async_context(running_worker(client, database, settings))
         if Role.RUNS in settings.worker_roles:
             # Once it polls, and before a first run asks for them. Such a thread does not hold up the process's end.
@@ -166,12 +170,12 @@ async def serve(settings: Settings, listener: socket.socket | None = None, sdk_a
 
 
 def _telling(
-    client: Client, database: Database, listener: socket.socket, sdk_address: str | None
+    database: Database, is_ready: Callable[[], Awaitable[bool]], listener: socket.socket, sdk_address: str | None
 ) -> AbstractAsyncContextManager[None]:
     """Serve `/metrics` and the probes. What that takes is loaded only where it is wanted."""
     from heartbeat.telemetry.endpoint import Endpoint, serving
 
-    return serving(Endpoint(database, partial(healthy, client), sdk_address), listener)
+    return serving(Endpoint(database, is_ready, sdk_address), listener)
 
 
 def listen(settings: Settings) -> socket.socket | None:

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from structlog.contextvars import bound_contextvars
 from temporalio import activity
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
 from heartbeat.domain.contracts import SCHEDULE_PREFIXES
+from heartbeat.telemetry.light_structlog import structlog
 
 
 class LogContext(Interceptor):
@@ -19,7 +19,7 @@ class LogContext(Interceptor):
 class _WithIds(ActivityInboundInterceptor):
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002
         info = activity.info()
-        with bound_contextvars(**log_ids(info.activity_type, info.workflow_id or "", input.args)):
+        with structlog.contextvars.bound_contextvars(**log_ids(info.activity_type, info.workflow_id or "", input.args)):
             return await super().execute_activity(input)
 
 

@@ -10,7 +10,6 @@ from fastapi import Depends, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
 from sqlalchemy import Connection
-from structlog.contextvars import bind_contextvars
 from temporalio.client import Client
 
 from api.schemas.fields import OfProject
@@ -23,6 +22,7 @@ from heartbeat.store.projects.idempotency import IdempotencyClaim
 from heartbeat.store.projects.key_uses import KeyUses
 from heartbeat.store.projects.projects import digest
 from heartbeat.store.projects.rate_limit import count_request
+from heartbeat.telemetry.light_structlog import structlog
 from heartbeat.temporal.clock import SharedClock
 from heartbeat.temporal.schedules import Schedules
 
@@ -97,7 +97,7 @@ class Caller:
         **kwargs: P.kwargs,
     ) -> T:
         if ids is not None:
-            bind_contextvars(**ids.log_ids())
+            structlog.contextvars.bind_contextvars(**ids.log_ids())
         try:
             return await run(self._authorized, ids, query, *args, **kwargs)
         except _Uncounted as problem:

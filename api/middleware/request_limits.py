@@ -11,13 +11,13 @@ from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from structlog.contextvars import bind_contextvars
 
 from api.errors import error_response, unexpected
 from api.middleware.metrics import Metrics
 from heartbeat.domain.errors import ProductError
 from heartbeat.domain.ids import new_request_id
 from heartbeat.store.database import wait_at_most
+from heartbeat.telemetry.light_structlog import structlog
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +59,7 @@ class RequestLimits:
                 message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
             await send(message)
 
-        bind_contextvars(request_id=request_id)
+        structlog.contextvars.bind_contextvars(request_id=request_id)
         try:
             admitted = await self._admit(scope, receive)
             with wait_at_most(self._database_seconds):

@@ -23,7 +23,10 @@ SDK_TIMEOUT_SECONDS = 2.0
 
 @dataclass(frozen=True)
 class Endpoint:
-    """What a worker is asked about: whether it reaches Temporal, and what the SDK serves at `sdk_address`."""
+    """What a worker is asked about. `is_ready`: it reaches Temporal and is not about to end.
+
+    `sdk_address` is where Temporal's SDK serves metrics of its own.
+    """
 
     database: Database
     is_ready: Callable[[], Awaitable[bool]]

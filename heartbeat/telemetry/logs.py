@@ -7,19 +7,8 @@ import logging
 import sys
 from typing import Any
 
-# Its console module would load rich, three megabytes that no line of ours is made with.
-_rich = sys.modules.get("rich")
-sys.modules["rich"] = None  # type: ignore[assignment]
-import structlog  # noqa: E402
-from structlog.stdlib import ExtraAdder, ProcessorFormatter  # noqa: E402
-from structlog.typing import EventDict  # noqa: E402
-
-if _rich is None:
-    del sys.modules["rich"]
-else:
-    sys.modules["rich"] = _rich
-
-from heartbeat.settings import Settings  # noqa: E402
+from heartbeat.settings import Settings
+from heartbeat.telemetry.light_structlog import structlog
 
 OURS = ("activities", "api", "heartbeat", "worker", "workflows")
 # What a line may have beside its message: what our own code gives it, and the ids that Temporal's SDK has at hand.
@@ -40,24 +29,24 @@ def configure_logs(settings: Settings) -> None:
         logging.getLogger(name).setLevel(settings.log_level.upper())
 
 
-def formatter(is_json: bool) -> ProcessorFormatter:
+def formatter(is_json: bool) -> structlog.stdlib.ProcessorFormatter:
     """Make what turns a record of any logger into its line."""
     # Never with the values of a traceback's variables: they hold prompts and keys.
     render = [structlog.processors.EventRenamer("message"), structlog.processors.JSONRenderer()] if is_json else [_text]
-    drop, traceback = ProcessorFormatter.remove_processors_meta, structlog.processors.format_exc_info
-    return ProcessorFormatter(
+    drop, traceback = structlog.stdlib.ProcessorFormatter.remove_processors_meta, structlog.processors.format_exc_info
+    return structlog.stdlib.ProcessorFormatter(
         processors=[drop, _with_ids_of_temporal, traceback, *render],
         foreign_pre_chain=[
             structlog.contextvars.merge_contextvars,
             structlog.stdlib.add_log_level,
             structlog.stdlib.add_logger_name,
-            ExtraAdder(FIELDS),
+            structlog.stdlib.ExtraAdder(FIELDS),
             structlog.processors.TimeStamper(fmt="iso", utc=True),
         ],
     )
 
 
-def _with_ids_of_temporal(_: Any, __: str, event: EventDict) -> EventDict:
+def _with_ids_of_temporal(_: Any, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
     """Take what one looks for out of what the SDK knows of an activity or a workflow."""
     for name in ("temporal_activity", "temporal_workflow"):
         known = event.pop(name, None) or {}
@@ -65,7 +54,7 @@ def _with_ids_of_temporal(_: Any, __: str, event: EventDict) -> EventDict:
     return event
 
 
-def _text(_: Any, __: str, event: EventDict) -> str:
+def _text(_: Any, __: str, event: structlog.typing.EventDict) -> str:
     """`WARNING heartbeat.gates.looking: message run_id=log_1`, and a traceback below it."""
     level, logger, message = event.pop("level"), event.pop("logger"), event.pop("event")
     traceback = event.pop("exception", None)

@@ -46,7 +46,7 @@ def embedded_stack(settings: Settings, workers: int) -> EmbeddedStack:
     stages = [
         [_temporal(settings)] if embedded else [],
         [_local(local_port)] if local_port else [],
-        [Child(name, [*PYTHON, "worker"], WORKER_GRACE) for name in _worker_names(workers)],
+        [_worker(settings, number, workers) for number in range(workers)],
         [Child("api", [*PYTHON, "api"], API_GRACE)],
     ]
     environment = _environment(settings, embedded, local_port)
@@ -73,8 +73,11 @@ def _ports(settings: Settings, embedded: bool) -> list[Port]:
     return ports
 
 
-def _worker_names(workers: int) -> list[str]:
-    return ["worker"] if workers == 1 else [f"worker {number}" for number in range(1, workers + 1)]
+def _worker(settings: Settings, number: int, workers: int) -> Child:
+    """One of so many workers, numbered from 0; each serves its metrics on a port of its own."""
+    name = "worker" if workers == 1 else f"worker {number + 1}"
+    port = {"HEARTBEAT_METRICS_PORT": str(settings.metrics_port + number)} if settings.metrics_port else {}
+    return Child(name, [*PYTHON, "worker"], WORKER_GRACE, environment=port)
 
 
 def _local_port(settings: Settings) -> int | None:

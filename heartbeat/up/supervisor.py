@@ -5,9 +5,9 @@ import ctypes
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from time import monotonic
 
@@ -28,6 +28,7 @@ class Child:
 
     `grace` is how many seconds it has between SIGTERM and SIGKILL; with a `port` (on the loopback) the next stage
     waits until it listens there. Of a `quiet` child only stderr is passed on, and nothing while it stops.
+    `environment` is what it has beside that of the stack.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Child:
     grace: float
     port: int | None = None
     quiet: bool = False
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 class Supervisor:
@@ -66,7 +68,7 @@ class Supervisor:
 class _ChildKeeper:
     def __init__(self, child: Child, environment: dict[str, str], log: Log) -> None:
         self._child = child
-        self._environment = environment
+        self._environment = {**environment, **child.environment}
         self._log = log
         self._stopping = asyncio.Event()
         self._process: asyncio.subprocess.Process | None = None

@@ -228,6 +228,6 @@ async def test_more_than_a_model_can_be_told_is_not_kept(shop: Api, desk: ToolSe
 
 
 def test_an_api_that_speaks_to_no_server_has_not_loaded_what_it_would_need() -> None:
-    look = "import api.main, sys; print(sorted({'mcp', 'httpx2', 'anthropic', 'openai'} & set(sys.modules)))"
+    look = "import api.main, sys; print(sorted({'mcp', 'httpx2', 'anthropic', 'openai', 'rich'} & set(sys.modules)))"
     process = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True)
     assert process.stdout == "[]\n"

@@ -1,6 +1,7 @@
 """`heartbeat up`: from an empty directory to `ready`, through deaths, to nothing."""
 
 import os
+import re
 import signal
 import sys
 
@@ -9,7 +10,9 @@ import pytest
 from temporalio.client import Client
 
 from tests.support.embedded import Embedded, Start, alive, command
+from tests.support.exported_metrics import OF_SDK
 from tests.support.patience import PATIENCE, wait_until
+from tests.support.ports import free_ports
 
 pytestmark = pytest.mark.e2e
 
@@ -19,9 +22,14 @@ def get(url: str, **headers: str) -> httpx.Response:
 
 
 def test_up_gets_ready_survives_deaths_and_stops_whole(start: Start) -> None:
-    stack = start("--workers=2").wait_ready()
+    metrics_port, _ = free_ports(2)
+    stack = start("--workers=2", HEARTBEAT_METRICS_PORT=str(metrics_port)).wait_ready()
     project, key = stack.access()
     assert get(f"{stack.url}/readyz").status_code == 200
+    for port in (metrics_port, metrics_port + 1):
+        wait_until(lambda port=port: answers(f"http://127.0.0.1:{port}/readyz"))
+        series = set(re.findall(r"^\w+", get(f"http://127.0.0.1:{port}/metrics").text, re.MULTILINE))
+        assert OF_SDK - {"temporal_request_failure_total"} <= series
     bots = f"{stack.url}/v1/bot/readall?project_id={project}"
     assert get(bots, authorization=f"Bearer {key}").status_code == 200
     assert get(f"http://127.0.0.1:{stack.ui_port}").status_code == 200

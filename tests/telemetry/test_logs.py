@@ -2,6 +2,8 @@
 
 import json
 import logging
+import subprocess
+import sys
 from datetime import datetime
 
 import pytest
@@ -71,3 +73,25 @@ def test_what_temporals_sdk_says_of_an_activity_comes_along() -> None:
 )
 def test_an_activity_is_about_a_run_and_a_heartbeat(workflow_id: str, args: list[object], ids: dict[str, str]) -> None:
     assert log_ids("think", workflow_id, args) == {"activity": "think", "workflow_id": workflow_id, **ids}
+
+
+def test_every_logger_writes_to_stderr_and_the_libraries_from_warnings_on() -> None:
+    program = """
+import logging
+from heartbeat.settings import Settings
+from heartbeat.telemetry.logs import configure_logs
+
+configure_logs(Settings(_env_file=None, log_level="info"))
+for name in ("httpx", "uvicorn.error", "api.middleware.request_limits"):
+    logging.getLogger(name).info("told")
+    logging.getLogger(name).warning("warned")
+"""
+    process = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    events = [json.loads(line) for line in process.stderr.splitlines()]
+    assert [(event["logger"], event["message"]) for event in events] == [
+        ("httpx", "warned"),
+        ("uvicorn.error", "warned"),
+        ("api.middleware.request_limits", "told"),
+        ("api.middleware.request_limits", "warned"),
+    ]
+    assert process.stdout == ""

@@ -14,6 +14,7 @@ from api import run_stream
 from api.dashboard.views.run_steps import RunTimes, step_tree
 from api.main import create_app
 from api.schemas.runs import RunObject
+from heartbeat.domain.trace_ids import trace_id
 from heartbeat.store.rows import built, columns
 from heartbeat.store.tables.projects import ApiKey
 from heartbeat.store.tables.runs import Run, Step
@@ -38,6 +39,15 @@ async def test_the_answer_is_shown_as_markdown_and_as_it_was_written(owner: Owne
     page = await owner.browser.page(f"/runs/{long.uuid}")
     assert "# Long xxx" in page
     assert "As it was written" not in page
+
+
+async def test_a_run_links_to_its_trace_where_the_operator_says_where_that_is(owner: Owner) -> None:
+    run, skipped = await owner.run(), await owner.run(status="skipped", skip_reason="missed")
+    assert "Trace" not in await owner.browser.page(f"/runs/{run.uuid}")
+    owner.settings.trace_url = "https://tempo.example/trace/{trace_id}?from=heartbeat"
+    link = f'href="https://tempo.example/trace/{trace_id(run.uuid)}?from=heartbeat"'
+    assert link in await owner.browser.page(f"/runs/{run.uuid}")
+    assert "tempo.example" not in await owner.browser.page(f"/runs/{skipped.uuid}")
 
 
 async def test_a_run_without_its_texts_says_so(owner: Owner) -> None:
