@@ -61,7 +61,7 @@ DELETED = (
     .limit(HEARTBEATS)
 )
 _LINE = (ENTRY.c.heartbeat_id, ENTRY.c.period_start, *(ENTRY.c[name] for name in AMOUNTS))
-CLOSED_SUMS = {"period_start": None, "period_credits": 0, "period_held": 0, "period_granted": 0}
+CLOSE_SUMS = update(HEARTBEAT).values(period_start=None, period_credits=0, period_held=0, period_granted=0)
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ def fold_deleted(connection: Connection, folded: FoldedProject, now: datetime) -
     gone = delete(ENTRY).where(ENTRY.c.heartbeat_id.in_(ids), ENTRY.c.kind == CLOSING).returning(*_LINE)
     lines = connection.execute(gone).all()
     _enter(connection, folded.project_id, lines, now, of_project=True)
-    connection.execute(update(HEARTBEAT).where(HEARTBEAT.c.id.in_(ids)).values(CLOSED_SUMS))
+    connection.execute(CLOSE_SUMS.where(HEARTBEAT.c.id.in_(ids)))
     return len(lines)
 
 

@@ -51,11 +51,11 @@ LOCK = (
 GONE = select(RUN.c.id).where(_CANDIDATES, _ENDED, ~_REPLAYED, ~_BEING_TOLD)
 PAST = select(RUN.c.id).where(_CANDIDATES, _ENDED, RUN.c.emptied_at.is_(None), ~_BEING_REPLAYED)
 EMPTY = (
-    (RUN, RUN.c.id, {"prompt": "", "instruction": "", "opening": None, "response": None, "report": None}),
-    (STEP, STEP.c.run_id, {"answer": "", "arguments": None, "progress": None, "failure": None, "reminder": None}),
-    (STEP, STEP.c.run_id, {"messages": case((STEP.c.kind == "model", "[]"), else_="")}),
-    (ATTEMPT, ATTEMPT.c.run_id, {"provider_words": None}),
-    (APPROVAL, APPROVAL.c.run_id, {"arguments": "{}", "why": ""}),
+    (RUN.c.id, update(RUN).values(prompt="", instruction="", opening=None, response=None, report=None)),
+    (STEP.c.run_id, update(STEP).values(answer="", arguments=None, progress=None, failure=None, reminder=None)),
+    (STEP.c.run_id, update(STEP).values(messages=case((STEP.c.kind == "model", "[]"), else_=""))),
+    (ATTEMPT.c.run_id, update(ATTEMPT).values(provider_words=None)),
+    (APPROVAL.c.run_id, update(APPROVAL).values(arguments="{}", why="")),
 )
 
 
@@ -65,6 +65,18 @@ class LogBatch:
 
     changed: int
     last_run_id: int | None
+
+
+COUNT_PRUNED = (
+    update(HEARTBEAT)
+    .where(HEARTBEAT.c.id == bindparam("heartbeat"))
+    .values(
+        pruned_success_count=HEARTBEAT.c.pruned_success_count + bindparam("success"),
+        pruned_error_count=HEARTBEAT.c.pruned_error_count + bindparam("error"),
+        pruned_skipped_count=HEARTBEAT.c.pruned_skipped_count + bindparam("skipped"),
+        pruned_cancelled_count=HEARTBEAT.c.pruned_cancelled_count + bindparam("cancelled"),
+    )
+)
 
 
 def prune_logs(connection: Connection, bot_id: int, before: datetime, after: int) -> LogBatch:
@@ -87,9 +99,8 @@ def remove_runs(connection: Connection, run_ids: Sequence[int]) -> None:
     counted = select(*of_status).where(RUN.c.id.in_(run_ids), RUN.c.dry_run.is_(False))
     by_heartbeat = counted.group_by(RUN.c.heartbeat_id, RUN.c.status).order_by(RUN.c.heartbeat_id, RUN.c.status)
     for heartbeat_id, status, number in connection.execute(by_heartbeat).all():
-        column = HEARTBEAT.c[PRUNED[status]]
-        one = update(HEARTBEAT).where(HEARTBEAT.c.id == heartbeat_id)
-        connection.execute(one.values({column: column + number}))
+        numbers = {**dict.fromkeys(PRUNED, 0), status: number}
+        connection.execute(COUNT_PRUNED, {"heartbeat": heartbeat_id, **numbers})
     events = select(EVENT.c.id).where(EVENT.c.run_id.in_(run_ids))
     connection.execute(delete(NOTIFICATION).where(NOTIFICATION.c.event_id.in_(events)))
     for table in (EVENT, APPROVAL, ATTEMPT, STEP):
@@ -116,8 +127,8 @@ def empty_logs(connection: Connection, bot_id: int, before: datetime, after: int
 
 def empty_runs(connection: Connection, run_ids: Sequence[int], now: datetime) -> None:
     """Empty what people, agents, models and tools said in these runs; states, times and numbers stay."""
-    for table, key, values in EMPTY:
-        connection.execute(update(table).where(key.in_(run_ids)).values(values))
+    for run_id, statement in EMPTY:
+        connection.execute(statement.where(run_id.in_(run_ids)))
     connection.execute(update(RUN).where(RUN.c.id.in_(run_ids)).values(emptied_at=now))
 
 
