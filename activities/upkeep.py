@@ -53,6 +53,8 @@ BATCH_SIZE = 200
 REFRESHES_AT_ONCE = 20
 REFRESH_SECONDS = 120.0
 AUDITED_RUNS = 2_000
+# Each is a request to Temporal, and thousands may be queued or wait for a person.
+OPEN_RUNS_A_MINUTE = 1_000
 # Each is a request to Temporal. Those that started nothing where they should come first.
 COMPARED_A_MINUTE = 20
 # An orphan starts phantoms at worst, so it can wait.
@@ -81,6 +83,7 @@ class UpkeepActivities:
         self._now = now
         self._tick_clock = tick_clock or follow(now)
         self._refresher = Refresher(database, settings, now)
+        self._looked_at_run = 0
         self._reconciler = Reconciler(client, database, schedules, now)
 
     @activity.defn
@@ -188,11 +191,16 @@ class UpkeepActivities:
     @activity.defn
     async def close_lost_runs(self) -> int:
         """Close the runs whose workflow was terminated or is gone, as errors that say so."""
-        closed, after = 0, 0
-        while open_runs := await self._database.read(long_running, self._now(), after, BATCH_SIZE):
+        closed = looked_at = 0
+        while looked_at < OPEN_RUNS_A_MINUTE:
+            open_runs = await self._database.read(long_running, self._now(), self._looked_at_run, BATCH_SIZE)
             activity.heartbeat()
             closed += await self._close_lost(open_runs)
-            after = open_runs[-1].id
+            looked_at += len(open_runs)
+            # Where there are more, the next minute goes on from here.
+            self._looked_at_run = open_runs[-1].id if open_runs else 0
+            if not open_runs:
+                break
         return closed
 
     @activity.defn

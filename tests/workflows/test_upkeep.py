@@ -159,6 +159,35 @@ async def test_runs_timed_out_in_temporal_are_closed_however_many_are_open(
     assert log.error_message == "The run's workflow was timed out in Temporal."
 
 
+async def test_of_very_many_open_runs_some_are_looked_at_each_minute(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(activities.upkeep, "BATCH_SIZE", 2)
+    monkeypatch.setattr(activities.upkeep, "OPEN_RUNS_A_MINUTE", 2)
+    for _ in range(5):
+        await (await opened_with_limit(world, timedelta(minutes=5))).terminate()
+    chores = upkeep(world, timedelta(minutes=2))
+    assert [await ActivityEnvironment().run(chores.close_lost_runs) for _ in range(4)] == [2, 2, 1, 0]
+
+
+async def test_the_list_of_all_schedules_is_read_more_seldom_the_longer_it_is(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    midnight = datetime(2026, 11, 30, tzinfo=UTC)
+
+    async def minutes() -> list[int]:
+        times = {minute: midnight + timedelta(minutes=minute) for minute in range(21)}
+        of_minute = {
+            minute: UpkeepActivities(world.client, world.database, world.settings, world.schedules, lambda at=at: at)
+            for minute, at in times.items()
+        }
+        return [minute for minute, chores in of_minute.items() if await chores._is_time_for_orphans()]
+
+    assert await minutes() == [0, 5, 10, 15, 20]
+    monkeypatch.setattr(activities.upkeep, "LISTED_A_MINUTE", 0.1)
+    assert await minutes() == [0, 10, 20]
+
+
 async def opened_with_limit(world: World, limit: timedelta) -> WorkflowHandle[Any, Any]:
     """A manual run that is open while no worker ends it, and that Temporal gives up after `limit`."""
     log = new_id("log")

@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, delete, event, select, update
 
 from heartbeat.domain.tool_connections import NEEDS_RECONNECT
 from heartbeat.store.bots.subscribers import create_subscriber
@@ -188,3 +188,32 @@ def test_what_is_granted_to_a_connection_that_is_gone_is_written_to_no_other(dat
     written, after = database.write_now(change)
     assert written is None
     assert database.read_now(lambda c: exactly_one(c, ToolConnection, select(CONNECTION))) == after
+
+
+def test_however_many_wait_it_takes_two_statements_to_see_that_they_do(database: Database, bot: Bot) -> None:
+    def seed(connection: Connection) -> None:
+        a_connection(connection, a_tool(connection, bot, "https://desk.example/mcp"), state=NEEDS_RECONNECT)
+        for number in range(5):
+            waits = {"enabled": False, "pause_reason": "needs_reconnect", "pause_detail": "desk"}
+            a_heartbeat(connection, bot, prompt=f"Book {number}.", **waits)
+
+    database.write_now(seed)
+    sent: list[str] = []
+    event.listen(database._engine, "before_cursor_execute", lambda _, __, statement, *rest: sent.append(statement))
+    assert database.write_now(lift_reconnect_pauses, NOW) == 0
+    assert len([statement for statement in sent if statement.startswith("SELECT")]) == 2
+
+
+def test_one_that_another_tool_is_lost_for_meanwhile_goes_on_waiting(database: Database, bot: Bot) -> None:
+    waits = {"enabled": False, "pause_reason": "needs_reconnect", "pause_detail": "desk"}
+
+    def seed(connection: Connection) -> Heartbeat:
+        a_connection(connection, a_tool(connection, bot, "https://desk.example/mcp"))
+        mail = a_tool(connection, bot, "https://mail.example/mcp", server_label="mail")
+        a_connection(connection, mail, state=NEEDS_RECONNECT)
+        a_heartbeat(connection, bot, **waits)
+        return that_used(connection, bot, "mail__send", prompt="Write.", **waits)
+
+    writing = database.write_now(seed)
+    assert database.write_now(lift_reconnect_pauses, NOW) == 1
+    assert not again(database, writing).enabled
