@@ -35,6 +35,7 @@ from heartbeat.temporal.clock import SharedClock
 from heartbeat.temporal.process import leave
 from heartbeat.temporal.reconcile import Reconciler
 from heartbeat.temporal.schedules import Schedules
+from heartbeat.temporal.versioning import current_build
 
 MODEL_TIMEOUT = 60.0
 # How many schedules are looked at, and for how long a restored database is told of.
@@ -221,6 +222,8 @@ async def _temporal_and_worker(settings: Settings, is_migrated: bool) -> AsyncIt
         return
     yield CheckResult("Temporal", f"{_temporal_place(settings)} answers")
     yield await _result("worker", _worker(settings, workers_by_role(client, settings)))
+    if settings.build_id:
+        yield await _result("build", _build(settings, current_build(client, settings)))
     if is_migrated:
         yield await _result("schedules", _schedules(settings))
 
@@ -246,6 +249,14 @@ async def _worker(settings: Settings, counting: Awaitable[dict[Role, int]]) -> C
     places = ", ".join(f"{number} at task queue {settings.queue(role)}" for role, number in workers.items())
     idle = next((role for role, number in workers.items() if not number), None)
     return CheckResult("worker", places, f"start one with `heartbeat worker --role {idle}`" if idle else "")
+
+
+async def _build(settings: Settings, reading: Awaitable[str | None]) -> CheckResult:
+    current, deployment = await reading, settings.deployment_name
+    if current is not None:
+        return CheckResult("build", f"{current} is the current one of {deployment}; here it is {settings.build_id}")
+    mend = f"`temporal worker deployment set-current-version --deployment-name {deployment} --build-id …`"
+    return CheckResult("build", f"none of {deployment} is the current one, so its workers get nothing", mend)
 
 
 async def _model(settings: Settings) -> CheckResult:

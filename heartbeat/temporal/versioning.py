@@ -3,9 +3,10 @@
 from google.protobuf.field_mask_pb2 import FieldMask
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.workflow.v1 import VersioningOverride, WorkflowExecutionOptions
-from temporalio.api.workflowservice.v1 import UpdateWorkflowExecutionOptionsRequest
+from temporalio.api.workflowservice.v1 import DescribeWorkerDeploymentRequest, UpdateWorkflowExecutionOptionsRequest
 from temporalio.client import Client
 from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
+from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import WorkerDeploymentConfig
 
 from heartbeat.domain.worker_roles import Role
@@ -41,3 +42,15 @@ async def let_upgrade(client: Client, workflow_id: str, run_id: str) -> None:
         retry=True,
         timeout=RPC_TIMEOUT,
     )
+
+
+async def current_build(client: Client, settings: Settings) -> str | None:
+    """Which build begins new runs; `None` while no build of the deployment is current."""
+    request = DescribeWorkerDeploymentRequest(namespace=client.namespace, deployment_name=settings.deployment_name)
+    try:
+        answer = await client.workflow_service.describe_worker_deployment(request, timeout=RPC_TIMEOUT)
+    except RPCError as problem:
+        if problem.status == RPCStatusCode.NOT_FOUND:
+            return None
+        raise
+    return answer.worker_deployment_info.routing_config.current_deployment_version.build_id or None

@@ -81,6 +81,8 @@ def test_a_database_of_no_version_a_cluster_without_workers_and_a_rejected_key(
             HEARTBEAT_DATABASE_URL=f"sqlite:///{tmp_path / 'empty.db'}",
             TEMPORAL_ADDRESS=temporal.service_client.config.target_host,
             HEARTBEAT_TASK_QUEUE="nobody-polls-here",
+            HEARTBEAT_BUILD_ID="2",
+            HEARTBEAT_DEPLOYMENT_NAME="not-there",
             HEARTBEAT_DEFAULT_MODEL="openai:scripted",
             OPENAI_BASE_URL=provider.base_url,
             OPENAI_API_KEY="sk-wrong",
@@ -89,6 +91,8 @@ def test_a_database_of_no_version_a_cluster_without_workers_and_a_rejected_key(
     assert checks["Temporal"].startswith("✓")
     assert "none at task queue nobody-polls-here" in checks["worker"]
     assert "`heartbeat worker`" in checks["worker"]
+    assert "none of not-there is the current one" in checks["build"]
+    assert "set-current-version --deployment-name not-there" in checks["build"]
     assert "the provider rejected the key" in checks["model"]
     assert "sk-wrong" not in str(checks)
 

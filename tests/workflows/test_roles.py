@@ -1,6 +1,8 @@
 """Each role has a task queue of its own, and what earlier versions started on that of runs goes on there."""
 
 from contextlib import AbstractAsyncContextManager
+from functools import partial
+from pathlib import Path
 
 from temporalio.client import ScheduleActionStartWorkflow
 
@@ -8,10 +10,13 @@ import worker
 from heartbeat.domain.contracts import NOTIFY, UPKEEP, UPKEEP_SCHEDULE_ID
 from heartbeat.domain.ids import new_id
 from heartbeat.domain.worker_roles import Role
+from heartbeat.temporal.client import workers_by_role
 from heartbeat.temporal.runs import start_notify
 from tests.support.databases import ON_SQLITE
 from tests.support.deliveries import notifications, target
 from tests.support.model_server import ModelServer, asks, says
+from tests.support.patience import PATIENCE, until
+from tests.support.processes import COMMAND, start
 from tests.support.receiver import Receiver
 from tests.support.world import SANDBOX, World
 
@@ -58,3 +63,22 @@ async def test_upkeep_goes_on_while_nobody_runs(world: World) -> None:
     async with serving(world, Role.RUNS):
         await of_an_earlier_version(world, UPKEEP)
         await run.result()
+
+
+@ON_SQLITE
+async def test_the_command_serves_the_roles_that_it_is_given(world: World, tmp_path: Path) -> None:
+    variables = {
+        "HEARTBEAT_DATABASE_URL": world.settings.store_url(),
+        "HEARTBEAT_TASK_QUEUE": world.settings.task_queue,
+        "TEMPORAL_ADDRESS": world.settings.temporal_target(),
+    }
+    roles = ("--role", "upkeep", "--role", "delivery")
+    process = start(COMMAND, "worker", *roles, output=tmp_path, **variables)
+    try:
+        count = partial(workers_by_role, world.client, world.settings)
+        workers = await until(count, lambda workers: workers[Role.UPKEEP] and workers[Role.DELIVERY])
+        assert not workers[Role.RUNS]
+    finally:
+        process.terminate()
+        process.join(PATIENCE)
+    assert (process.exitcode, (tmp_path / "err").read_text()) == (0, "")

@@ -10,6 +10,7 @@ from temporalio.service import RPCError
 import worker
 from heartbeat.domain.ids import new_id
 from heartbeat.temporal.client import workers_by_role
+from heartbeat.temporal.versioning import current_build
 from tests.support.acting import book, connect
 from tests.support.approvals import decided, waiting
 from tests.support.databases import ON_SQLITE
@@ -58,8 +59,10 @@ async def builds(world: World, log: str) -> list[str]:
 async def test_a_run_stays_with_its_build(versioned: World, model: ModelServer) -> None:
     world, answered = versioned, threading.Event()
     model.script(Reply(wait_for=answered, body=says("Old.").body), says("New."))
+    assert await current_build(world.client, world.settings) is None
     async with build(world, "1"):
         await make_current(world, "1")
+        assert await current_build(world.client, world.settings) == "1"
         old = await world.start("log_old")
         await until(lambda: world.asked(model))
         async with build(world, "2"):
