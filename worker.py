@@ -29,6 +29,7 @@ from activities.log_context import LogContext
 from activities.notifications import NotificationActivities
 from activities.runs import RunActivities
 from activities.schedules import ScheduleActivities
+from activities.slots import SlotKeeper
 from activities.think import ModelActivities, load_libraries
 from activities.toolbox import Toolbox
 from activities.upgrades import UpgradesWhileWaiting
@@ -45,6 +46,7 @@ from heartbeat.telemetry.traces.switch import is_traced
 from heartbeat.temporal.client import connect, healthy
 from heartbeat.temporal.clock import SharedClock, measuring
 from heartbeat.temporal.process import leave
+from heartbeat.temporal.runs import wake
 from heartbeat.temporal.runtime import set_runtime
 from heartbeat.temporal.schedules import Schedules
 from heartbeat.temporal.versioning import deployment_config, let_upgrade
@@ -109,6 +111,8 @@ async def running_worker(
     interceptors: list[Interceptor] = [LogContext(), Handover(), guard]
     if settings.build_id:
         interceptors.append(UpgradesWhileWaiting(partial(let_upgrade, client)))
+    if settings.bounds():
+        interceptors.append(SlotKeeper(partial(wake, client), database, settings, now))
     workers = [
         Worker(
             client,

@@ -46,6 +46,7 @@ def run_limits(settings: Settings) -> RunLimits:
         rate=lambda model: rate_for(model, settings.credits_per_1000_tokens, settings.model_rates),
         cost_nano_usd=_cost_nano_usd,
         built_in_tokens=BUILT_IN_TEXT,
+        bounds=settings.bounds(),
         fallbacks=lambda model, names, chat_mode: resolve_fallbacks(model, names, chat_mode, settings),
     )
 

@@ -101,7 +101,8 @@ class ModelActivities:
 
     async def _begin(self, step: ThinkInput) -> tuple[Transcript, Toolset]:
         """Read the transcript, with the worst case reserved; the first attempt's was when the run was opened."""
-        if step.number == 1 and activity.info().attempt == 1 and not step.earlier_attempts:
+        is_first = step.number == 1 and activity.info().attempt == 1 and not step.earlier_attempts
+        if is_first and not self._limits.bounds:
             return await self._database.read_inline(_first_step, step.run_uuid)
         return await self._database.write(_later_step, step, self._limits, self._now())
 

@@ -32,6 +32,7 @@ from heartbeat.store.retention.pruning import Pruning
 from heartbeat.store.runs.approvals import unheard
 from heartbeat.store.runs.closing import close_run
 from heartbeat.store.runs.parks import payable_parks, unheard_parks
+from heartbeat.store.runs.slots import grant_free_slots
 from heartbeat.store.tables.runs import Run
 from heartbeat.store.tools.connections import due_refreshes
 from heartbeat.temporal.reconcile import Reconciler
@@ -109,10 +110,13 @@ class UpkeepActivities:
 
     @activity.defn
     async def tell_decisions(self) -> int:
-        """Wake the runs that still wait for what was decided, or for credits that are there again."""
+        """Wake the runs that still wait for what was decided, or for credits or slots that are there again."""
         waiting = await self._database.read(unheard, BATCH_SIZE)
         waiting += await self._database.read(unheard_parks, BATCH_SIZE)
         waiting += await self._database.read(payable_parks, self._settings.plan, self._now())
+        if bounds := self._settings.bounds():
+            granted = await self._database.write(grant_free_slots, bounds, self._now())
+            waiting += [(each.workflow_id, each.step) for each in granted]
         return sum([await wake(self._client, workflow_id, step) for workflow_id, step in waiting])
 
     @activity.defn

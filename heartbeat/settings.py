@@ -15,6 +15,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
+from heartbeat.domain.bounds import Bounds
 from heartbeat.domain.errors import Unavailable
 from heartbeat.domain.money import CreditPrice
 from heartbeat.domain.secret_keys import read_keys
@@ -38,6 +39,7 @@ class Plan(BaseModel):
     usual_credits_per_run: int = Field(default=2, ge=0)
     fairness_weight: float = Field(default=1, ge=0.001, le=1_000)
     jitter_seconds: int = Field(default=0, ge=0, le=3_600)
+    concurrent_runs: int | None = Field(default=None, ge=1)
     logs_days: int | None = Field(default=None, ge=1, le=36_500)
     prompts_days: int | None = Field(default=None, ge=1, le=36_500)
 
@@ -174,6 +176,7 @@ class Settings(BaseSettings):
     max_reply_tokens: int = Field(default=2048, ge=1)
     trigger_wait: float = Field(default=120, ge=0)
     worker_concurrency: int = Field(default=100, ge=1)
+    provider_concurrency: dict[str, Annotated[int, Field(ge=1)]] = Field(default_factory=dict)
 
     # Tools
     secret_keys: SecretStr | None = None
@@ -334,6 +337,11 @@ class Settings(BaseSettings):
         """Return what so many credits cost, as `0.024 EUR`; `None` when the operator has not set it."""
         price = self.credit_price()
         return price.text(credits_) if price else None
+
+    def bounds(self) -> Bounds:
+        """Return what may be under way at once, by plans and providers."""
+        runs = {name: plan.concurrent_runs for name, plan in self.plans.items() if plan.concurrent_runs is not None}
+        return Bounds(runs, self.provider_concurrency)
 
     def plan(self, name: str) -> Plan:
         """Return the plan called `name`; raises `Unavailable`."""

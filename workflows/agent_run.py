@@ -73,7 +73,7 @@ class AgentRun:
 
     @workflow.signal
     def decided(self, number: int) -> None:
-        """A person decided about step `number`, or there are credits for it; what they decided is in the store."""
+        """A person decided about step `number`, or there are credits or a slot for it; what it is, is in the store."""
         self._decided.add(number)
 
     async def _open(self, request: RunRequest) -> OpenRunResult:
@@ -128,6 +128,7 @@ class AgentRun:
 
         While a model is down the next one is asked, each in an activity of its own, with all its attempts. While no
         credits are left the step waits for some, and while its provider limits the rate it waits for its turn.
+        Where runs are bounded it waits for a slot.
         """
         attempts, turn = 0, None
         while True:
@@ -136,11 +137,14 @@ class AgentRun:
                 await start_notifying(thought.notification_uuids)
                 self._raise_if_cancelled()
                 workflow.set_current_details(f"Step {number} waits for credits.")
-                await self._wait_for_person(opened, number, thought.park_seconds)
+                await self._wait_until_told(opened, number, thought.park_seconds)
             elif thought.wait_seconds is not None:
                 self._raise_if_cancelled()
                 workflow.set_current_details(f"Step {number} waits. {thought.message}")
-                await workflow.sleep(timedelta(seconds=thought.wait_seconds))
+                if thought.turn is None:
+                    await self._wait_until_told(opened, number, thought.wait_seconds)
+                else:
+                    await workflow.sleep(timedelta(seconds=thought.wait_seconds))
             elif thought.next_model is not None:
                 self._model = thought.next_model
             else:
@@ -179,10 +183,10 @@ class AgentRun:
         while (acted := await self._call(opened, call)).approval_seconds is not None:
             self._raise_if_cancelled()
             workflow.set_current_details(f"Step {call.number}, {call.tool}, waits for a person's approval.")
-            await self._wait_for_person(opened, call.number, acted.approval_seconds)
+            await self._wait_until_told(opened, call.number, acted.approval_seconds)
 
-    async def _wait_for_person(self, opened: OpenRunResult, number: int, seconds: float) -> None:
-        """Wait for a decision about step `number`, at most so long."""
+    async def _wait_until_told(self, opened: OpenRunResult, number: int, seconds: float) -> None:
+        """Wait until step `number` is told to go on, at most so long."""
         with suppress(TimeoutError):
             await workflow.wait_condition(lambda: number in self._decided, timeout=timedelta(seconds=seconds))
         self._decided.discard(number)

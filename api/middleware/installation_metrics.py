@@ -9,7 +9,7 @@ from heartbeat.store.overview.counts import InstallationCounts
 from heartbeat.temporal.backlog import QueueBacklog
 from heartbeat.temporal.clock import SharedClock
 
-WAITS = ("rate_limit",)
+WAITS = ("rate_limit", "capacity")
 
 
 class InstallationMetrics:

@@ -75,9 +75,9 @@ class LogObject(BaseModel):
     uuid: RunUuid
     type: str = Field(description="heartbeat or scheduled_task.", examples=["heartbeat"])
     status: str = Field(description="success, error, skipped, cancelled or running.", examples=["success"])
-    waiting: Literal["approval", "budget", "rate_limit"] | None = Field(
-        description="What a run in progress waits for: a person's approval of a call, credits for its next step, or "
-        "its turn at a provider that limits the rate; null: for nothing.",
+    waiting: Literal["approval", "budget", "rate_limit", "capacity"] | None = Field(
+        description="What a run in progress waits for: a person's approval of a call, credits for its next step, "
+        "its turn at a provider that limits the rate, or a free slot where runs are bounded; null: for nothing.",
         examples=[None, "budget"],
     )
     trigger: str = Field(

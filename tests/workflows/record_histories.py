@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
-from sqlalchemy import update
+from sqlalchemy import select, update
 from temporalio.testing import ActivityEnvironment
 
 import worker
@@ -22,9 +22,10 @@ from heartbeat.store.heartbeats.probes import probe_id
 from heartbeat.store.heartbeats.sync import ScheduledRow
 from heartbeat.store.heartbeats.tasks import NewTask, create
 from heartbeat.store.notifications.events import record_missed_ticks
-from heartbeat.store.rows import columns
+from heartbeat.store.rows import columns, many
 from heartbeat.store.runs.rate_limits import note_refusal
 from heartbeat.store.tables.heartbeats import Heartbeat
+from heartbeat.store.tables.runs import Slot
 from heartbeat.temporal.runs import manual_workflow_id, start_gated_run, start_manual_run, start_notify, tick_id
 from tests.support.acting import book, connect
 from tests.support.approvals import decided, waiting
@@ -170,6 +171,22 @@ async def test_a_provider_that_limits_the_rate(working: World, model: ModelServe
     await working.database.write(note_refusal, scope, 1.5, datetime.now(UTC))
     model.script(says("All quiet."))
     await record_run(working, "rate_limited")
+
+
+@ON_SQLITE
+async def test_a_slot_that_another_run_has(world: World, model: ModelServer) -> None:
+    answer = threading.Event()
+    model.script(Reply(wait_for=answer, body=says("All quiet.").body), says("All quiet."))
+    settings = world.settings.model_copy(update={"provider_concurrency": {"openai": 1}})
+    async with worker.running_worker(world.client, world.database, settings, SANDBOX):
+        first = await world.start("log_first")
+        await until(lambda: world.asked(model), bool)
+        second = await world.start("log_second")
+        slots = select(columns(Slot))
+        await until(lambda: world.database.read(lambda c: many(c, Slot, slots)), lambda known: len(known) == 2)
+        answer.set()
+        await first.result()
+        await record(world.client, "waited_for_capacity", second.id)
 
 
 @ON_SQLITE

@@ -22,6 +22,7 @@ STATE = {"on": marked("On"), "off": marked("Off"), "paused": marked("Paused"), "
 WAITS = {
     "budget": marked("Waits for credits"),
     "rate_limit": marked("Waits for its provider"),
+    "capacity": marked("Waits for capacity"),
 }
 TRIGGER = {"schedule": marked("On schedule"), "manual": marked("By hand"), "probe": marked("Tried again")}
 SKIPPED = {

@@ -26,7 +26,7 @@ from heartbeat.store.tables.projects import (
     RequestWindow,
     SignInLink,
 )
-from heartbeat.store.tables.runs import Approval, Attempt, PendingTrace, RateLimit, Run, Step, Variant
+from heartbeat.store.tables.runs import Approval, Attempt, Capacity, PendingTrace, RateLimit, Run, Slot, Step, Variant
 from heartbeat.store.tables.tool_connections import PendingSignIn, ToolConnection
 
 # Thirteen months: the same month of the year before can be looked at until this one is over.
@@ -115,6 +115,8 @@ RULES: dict[type[SQLModel], Rule] = {
     Attempt: With(Run),
     Approval: With(Run),
     PendingTrace: Stays("one for each run of the last day that no collector has taken"),
+    Capacity: Stays("one for each project and provider that was bounded"),
+    Slot: Stays("one for each run in progress and what is bounded for it"),
     RateLimit: Stays("one for each model, key and address that limited the rate lately"),
     Variant: Age(_VARIANT.c.created_at, timedelta(days=30)),
     Entry: Folded(),

@@ -99,7 +99,8 @@ class RunCandidate:
     """A run that may begin: its claim, the rows it is of, and the most that its first step can cost.
 
     `opening` is the text of its first message before the prompt; the period pays for the step. `needs_sign_in`: some
-    tool of its bot has to be signed in to again. `hold_id` is the hold that its project was on.
+    tool of its bot has to be signed in to again. `hold_id` is the hold that its project was on. `waits`: its first step
+    takes a slot before it reserves these credits.
     """
 
     claim: TickClaim
@@ -115,6 +116,7 @@ class RunCandidate:
     needs_sign_in: bool
     hold_id: int | None
     credits: int
+    waits: bool
     period_start: datetime
     period_end: datetime
     now: datetime
@@ -180,6 +182,7 @@ def candidate_of(
         hold_id=hold_id,
         # One that its gate stops costs nothing, however little is left.
         credits=0 if skip else limits.max_credits([model, *fallbacks], tokens, max_reply_tokens),
+        waits=bool(limits.bounds.of(project.id, project.plan, model)),
         period_start=start,
         period_end=end,
         now=now,

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from heartbeat.domain import credits
+from heartbeat.domain.bounds import Bounds
 from heartbeat.settings import Plan
 
 
@@ -16,7 +17,7 @@ class RunLimits:
     `cost_nano_usd` says what a request of a model costs the operator, by the tokens it reads and writes.
 
     `built_in_tokens` is no fewer tokens than a model reads of each built-in tool, by name; `own_tokens` of the
-    operator's own.
+    operator's own. `bounds` are those of what may be under way at once.
     """
 
     plan: Callable[[str], Plan]
@@ -26,6 +27,7 @@ class RunLimits:
     cost_nano_usd: Callable[[str, int, int], int] = lambda *_: 0
     built_in_tokens: Mapping[str, int] = field(default_factory=dict)
     own_tokens: int = 0
+    bounds: Bounds = field(default_factory=Bounds)
     fallbacks: Callable[[str, Sequence[str], str], list[str]] = lambda model, names, chat_mode: list(names)
 
     def tool_tokens(self, tools: Iterable[str]) -> int:

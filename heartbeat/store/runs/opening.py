@@ -38,6 +38,7 @@ from heartbeat.store.rows import columns, first, insert_once, joined
 from heartbeat.store.runs.candidates import CLAIMED, RunCandidate, TickClaim, candidate_of, why_skipped
 from heartbeat.store.runs.gates import AskedGate, gate_of, why_in_words
 from heartbeat.store.runs.limits import RunLimits
+from heartbeat.store.runs.slots import WAITING
 from heartbeat.store.runs.tool_changes import remind_of_changes
 from heartbeat.store.runs.variants import is_gone, take_variant
 from heartbeat.store.tables.bots import Bot
@@ -133,7 +134,10 @@ def open_run(connection: Connection, claim: TickClaim, limits: RunLimits, now: d
     run = _insert(connection, candidate, refusal, gate)
     if run is None:
         return _taken(connection, candidate, refusal)
-    if refusal is None:
+    if refusal is None and candidate.waits:
+        # There are credits for it now. It holds none while it waits, and reserves them when it has a slot.
+        release_on_project(connection, candidate.budgets.period, candidate.credits)
+    elif refusal is None:
         enter_reservation(connection, candidate.account(run.id), Reservation(1), candidate.credits, now)
     if claim.scheduled_for is not None and claim.scheduled_for > heartbeat.accounted_until:
         move_on(connection, heartbeat, claim.scheduled_for)
@@ -278,7 +282,8 @@ def _insert(
         gate=gate.as_seen if gate else None,
     )
     if refusal is None:
-        row |= {"status": "running", "opening": candidate.opening, "credits_held": candidate.credits}
+        row |= {"status": "running", "opening": candidate.opening}
+        row |= {"waiting": WAITING} if candidate.waits else {"credits_held": candidate.credits}
         row["paused_tools"] = candidate.missing.needed or None
         row |= {"finished_at": None, "duration_ms": None}
     else:

@@ -20,8 +20,8 @@ class Run(SQLModel, table=True):
     did that, if it came to an end by itself. `replay_of` is the log id of the run whose recorded tool results it is
     answered with. `liked` is what a person said of it, with a note if they wrote one; `rated_by` is how they said it.
     `parked`: its next step waits for credits; `credits_granted` is what a person gave it beyond its cap. `waiting`: its
-    next step waits for something that no person decides: `rate_limit`. At `emptied_at` its texts and those of its steps
-    were removed; they are empty since then.
+    next step waits for something that no person decides: `rate_limit` or `capacity`. At `emptied_at` its texts and
+    those of its steps were removed; they are empty since then.
     """
 
     id: int = Field(default=None, primary_key=True, sa_type=BIG)
@@ -256,3 +256,30 @@ class RateLimit(SQLModel, table=True):
     closed_until: datetime = time()
     refusals: int
     turns: int
+
+
+class Capacity(SQLModel, table=True):
+    """What is bounded, by its `scope`: the row that whoever takes, gives back or grants a slot of it locks first."""
+
+    id: int = Field(default=None, primary_key=True, sa_type=BIG)
+    scope: str = Field(unique=True)
+
+
+class Slot(SQLModel, table=True):
+    """A run's slot of what is bounded, held until `expires_at` at the latest; or its place among those who wait.
+
+    `step` is the step of the run that needs it, or needed it last.
+    """
+
+    id: int = Field(default=None, primary_key=True, sa_type=BIG)
+    scope: str
+    run_id: int = Field(sa_type=BIG)
+    project_id: int
+    step: int
+    is_held: bool
+    expires_at: datetime = time()
+
+    __table_args__ = (
+        UniqueConstraint("run_id", "scope", name="uq_slot"),
+        Index("ix_slot_scope", "scope", "is_held", "project_id", "id"),
+    )

@@ -1,0 +1,90 @@
+"""Steps that wait for a free slot, where runs of a project or requests to a provider are bounded."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
+from typing import Any
+
+from temporalio import activity
+from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
+
+from activities.durable_write import write_durably
+from heartbeat.domain.bounds import PROVIDER
+from heartbeat.domain.clock import Clock
+from heartbeat.domain.contracts import ActInput, CloseRunInput, ThinkInput, ThinkResult
+from heartbeat.settings import Settings
+from heartbeat.store.database import Database
+from heartbeat.store.runs.slots import SlotClaim, Waking, claim_slots, release_slots
+
+# Tells the workflow of a run that this step goes on; false when Temporal is away.
+Wake = Callable[[str, int], Awaitable[bool]]
+# It is woken when it is its turn; after so long it looks itself.
+WAIT_SECONDS = 900.0
+# What a step or a run may take beyond its own time: to be tried again when a worker died.
+MARGIN = timedelta(seconds=30)
+NO_SLOT = "As many runs of its project, or requests to its provider, are under way as may be at once."
+
+
+class SlotKeeper(Interceptor):
+    """Has each `think` take the slots that it needs, and give them back; those of a run that ends as well.
+
+    A worker has one only where something is bounded.
+    """
+
+    def __init__(self, wake: Wake, database: Database, settings: Settings, now: Clock) -> None:
+        self._wake_run = wake
+        self._database = database
+        self._settings = settings
+        self._now = now
+        self._bounds = settings.bounds()
+
+    def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:  # noqa: A002
+        """Stand before an activity."""
+        return _Keeping(next, self)
+
+    async def claim(self, step: ThinkInput) -> ThinkResult | None:
+        """Take the slots of a step; where one is not free the step waits, and no attempt was made."""
+        run_time = timedelta(seconds=self._settings.run_timeout_seconds) + MARGIN
+        step_time = timedelta(seconds=self._settings.step_timeout_seconds) + MARGIN
+        claim = SlotClaim(step.run_uuid, step.number, step.model_index, step_time, run_time)
+        has_all, waking = await self._database.write(claim_slots, claim, self._bounds, self._now())
+        await self._wake(waking)
+        if has_all:
+            return None
+        attempts = step.earlier_attempts + activity.info().attempt - 1
+        return ThinkResult(error_code="no_slot", message=NO_SLOT, wait_seconds=WAIT_SECONDS, attempts=attempts)
+
+    async def release(self, run_uuid: str, kind: str = "") -> None:
+        """Give a run's slots of this kind back, or all."""
+        released = write_durably(self._database, release_slots, run_uuid, kind, self._bounds, self._now())
+        await self._wake(await released)
+
+    async def _wake(self, waking: Sequence[Waking]) -> None:
+        # What is lost here Upkeep tells again.
+        for each in waking:
+            await self._wake_run(each.workflow_id, each.step)
+
+
+class _Keeping(ActivityInboundInterceptor):
+    def __init__(self, inner: ActivityInboundInterceptor, keeper: SlotKeeper) -> None:
+        super().__init__(inner)
+        self._keeper = keeper
+
+    async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002
+        [message, *_] = input.args or [None]
+        if isinstance(message, CloseRunInput | ActInput):
+            result = await super().execute_activity(input)
+            # A run that has ended, or waits for a person, holds nothing.
+            if isinstance(message, CloseRunInput) or result.approval_seconds is not None:
+                await self._keeper.release(message.run_uuid)
+            return result
+        if not isinstance(message, ThinkInput):
+            return await super().execute_activity(input)
+        if (waits := await self._keeper.claim(message)) is not None:
+            return waits
+        kind = PROVIDER
+        try:
+            result = await super().execute_activity(input)
+            kind = "" if result.close_result is not None or result.park_seconds is not None else PROVIDER
+            return result
+        finally:
+            await self._keeper.release(message.run_uuid, kind)
