@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, String, Table, bindparam, delete, exists, or_, select, true, tuple_
+from sqlalchemy import ColumnElement, Connection, Table, bindparam, delete, exists, or_, select, true, tuple_
 from sqlmodel import SQLModel
 
 from heartbeat.store.retention.rules import RULES, Age, OnceDeleted
@@ -15,7 +15,7 @@ from heartbeat.store.tables.gates import GateReading, GateState
 from heartbeat.store.tables.heartbeats import Heartbeat, HeldTick
 from heartbeat.store.tables.notifications import Event, Finding, Notification, Target
 from heartbeat.store.tables.runs import Run
-from heartbeat.store.tables.types import BIG
+from heartbeat.store.tables.types import BIG, UtcDateTime
 
 EVENT, NOTIFICATION, RUN = columns(Event), columns(Notification), columns(Run)
 HEARTBEAT, SUBSCRIBER, TARGET, BOT = (columns(one) for one in (Heartbeat, Subscriber, Target, Bot))
@@ -49,7 +49,7 @@ def prune_aged(connection: Connection, table: type[SQLModel], now: datetime, bot
     assert isinstance(rule, Age)
     before = now - rule.after
     # Days are kept as they are spelled.
-    is_old = rule.since < (f"{before:%Y-%m-%d}" if isinstance(rule.since.type, String) else before)
+    is_old = rule.since < (before if isinstance(rule.since.type, UtcDateTime) else f"{before:%Y-%m-%d}")
     which = true() if bot_id is None else OF_BOT[table]
     return _remove(connection, rows, is_old & rule.condition & which, {} if bot_id is None else {"bot": bot_id})
 
