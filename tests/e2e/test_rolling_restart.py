@@ -87,7 +87,7 @@ async def test_a_rolling_restart_loses_repeats_and_delays_nothing(world: World, 
     await all_succeeded_once(world, runs)
     assert len(model.requests) == len(runs)
     assert Counter(await world.database.read(attempts))["answered"] == len(runs)
-    assert [line for run in runs for line in await slowed(run)] == []
+    assert sum([await handed_over(run) for run in runs]) == 0
 
 
 @pytest.mark.outage
@@ -100,8 +100,8 @@ async def test_steps_that_outlast_the_drain_are_handed_over(world: World, model:
     await all_succeeded_once(world, runs)
     outcomes = Counter(await world.database.read(attempts))
     assert outcomes["answered"] == len(runs)
-    assert outcomes["lost"] == len(model.requests) - len(runs) > 0
-    assert [line for run in runs for line in await slowed(run)] == []
+    # One that was handed over before it was sent is among the lost ones, too: nobody can know.
+    assert outcomes["lost"] >= len(model.requests) - len(runs) > 0
 
 
 def thinking(seconds: Callable[[], float]) -> Callable[[object], Reply]:
@@ -115,6 +115,7 @@ def thinking(seconds: Callable[[], float]) -> Callable[[object], Reply]:
 async def all_succeeded_once(world: World, runs: Sequence[Handle]) -> None:
     assert Counter([(await run.result()).status for run in runs]) == {"success": len(runs)}
     assert await world.database.read(charges) == len(runs)
+    assert sum([await waits_for_the_gone(run) for run in runs]) == 0
 
 
 def attempts(connection: Connection) -> Sequence[str]:
@@ -126,14 +127,17 @@ def charges(connection: Connection) -> int:
     return len(connection.scalars(select(table.c.id).where(table.c.credits > 0)).all())
 
 
-async def slowed(run: Handle) -> list[str]:
-    """What in its history waited for a worker that was gone, or was begun there and not ended in time.
+async def waits_for_the_gone(run: Handle) -> int:
+    """How many of its workflow tasks waited for a worker that was gone.
 
     Temporal's server loses a task now and then that is on its way when a worker stops asking for more, and hands it
     out again when it times out. That is not counted.
     """
-    events = [event async for event in run.fetch_history_events()]
-    timed_out = [one.workflow_task_timed_out_event_attributes for one in events]
-    retried = [one.activity_task_started_event_attributes.last_failure for one in events]
-    gone = [run.id for one in timed_out if one.timeout_type == TimeoutType.TIMEOUT_TYPE_SCHEDULE_TO_START]
-    return gone + [run.id for one in retried if one.application_failure_info.type == WORKER_STOPPED]
+    timed_out = [event.workflow_task_timed_out_event_attributes async for event in run.fetch_history_events()]
+    return sum(one.timeout_type == TimeoutType.TIMEOUT_TYPE_SCHEDULE_TO_START for one in timed_out)
+
+
+async def handed_over(run: Handle) -> int:
+    """How many of its activities a worker had begun and did not end."""
+    started = [event.activity_task_started_event_attributes async for event in run.fetch_history_events()]
+    return sum(one.last_failure.application_failure_info.type == WORKER_STOPPED for one in started)
