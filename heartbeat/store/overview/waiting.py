@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, bindparam, case, func, select
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, case, func, select, union_all
 
 from heartbeat.domain.errors import NotFound
 from heartbeat.store.heartbeats.project_holds import HOLD, IN_FORCE
@@ -46,7 +46,15 @@ APPROVALS = (
 WAITING_APPROVALS = APPROVALS.where(APPROVAL.c.bot_id.in_(_BOTS), _PENDING).order_by(
     APPROVAL.c.expires_at, APPROVAL.c.id
 )
-OLD_APPROVALS = APPROVALS.where(APPROVAL.c.bot_id.in_(_BOTS), ~_PENDING).order_by(APPROVAL.c.id.desc())
+# The ids come first, from the index alone: of old ones there may be very many.
+_OLD = union_all(
+    select(APPROVAL.c.id).where(APPROVAL.c.bot_id.in_(_BOTS), APPROVAL.c.state != "pending"),
+    select(APPROVAL.c.id).where(
+        APPROVAL.c.bot_id.in_(_BOTS), APPROVAL.c.state == "pending", APPROVAL.c.expires_at <= bindparam("now")
+    ),
+).subquery()
+_NEWEST_OLD = select(_OLD.c.id).order_by(_OLD.c.id.desc()).limit(bindparam("limit"))
+OLD_APPROVALS = APPROVALS.where(APPROVAL.c.id.in_(_NEWEST_OLD)).order_by(APPROVAL.c.id.desc())
 OF_RUN = APPROVALS.where(APPROVAL.c.run_id == bindparam("run")).order_by(APPROVAL.c.step)
 OF_HEARTBEAT = APPROVALS.where(
     APPROVAL.c.bot_id == bindparam("bot"), APPROVAL.c.heartbeat_id == bindparam("heartbeat"), _PENDING
@@ -136,7 +144,7 @@ def waiting_approvals(connection: Connection, project: Project, now: datetime, l
 
 def old_approvals(connection: Connection, project: Project, now: datetime, limit: int) -> list[PendingApproval]:
     """List the approvals that were decided or expired, newest first."""
-    return _approvals(connection, OLD_APPROVALS.limit(limit), {"project": project.id, "now": now})
+    return _approvals(connection, OLD_APPROVALS, {"project": project.id, "now": now, "limit": limit})
 
 
 def approvals_of_run(connection: Connection, run: Run) -> list[PendingApproval]:

@@ -108,8 +108,8 @@ def approvals(connection: Connection, access: Access, state: str | None, page: P
     """One page of a bot's approvals, newest first, and how many there are."""
     mine = [APPROVALS.c.bot_id == access.bot.id, *([APPROVALS.c.state == state] if state else [])]
     total = connection.execute(select(func.count()).select_from(APPROVALS).where(*mine)).scalar_one()
-    shown = _shown().where(*mine).order_by(APPROVALS.c.id.desc())
-    return list(connection.execute(shown.limit(page.size).offset(page.offset))), total
+    ids = select(APPROVALS.c.id).where(*mine).order_by(APPROVALS.c.id.desc()).limit(page.size).offset(page.offset)
+    return list(connection.execute(_shown().where(APPROVALS.c.id.in_(ids)).order_by(APPROVALS.c.id.desc()))), total
 
 
 def unheard(connection: Connection, limit: int) -> list[tuple[str, int]]:
