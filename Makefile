@@ -7,7 +7,7 @@ HELM_STAMP := .venv-helm/.complete
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo up test coverage test-cadence test-outages test-wheel test-helm test-containers \
-	lint fmt bench bench-peers screenshots lock
+	lint fmt bench soak bench-peers screenshots lock
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' Makefile
@@ -75,6 +75,9 @@ PEERS := celery apscheduler procrastinate dbos temporal
 ROUNDS ?= 3
 JOBS ?= 100
 HERD ?= 1000
+
+soak: setup ## Run the stack at 70 % load for SOAK_MINUTES (30), and see what grows and what is left.
+	@$(BIN)/python -m bench soak $(ARGS)
 
 bench-peers: setup $(PEERS:%=.peers/%/.complete) ## Measure the product beside what people would use instead; writes docs/performance.md.
 	@command -v redis-server > /dev/null || echo "There is no redis-server; Debian has it in the package redis-server."

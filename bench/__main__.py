@@ -1,4 +1,4 @@
-"""Measure the product against what it stands on: `python -m bench [NAME …]`; without a name, everything.
+"""Measure the product against what it stands on: `python -m bench [NAME …]`; without a name, all but the long ones.
 
 Prints a table of goals and writes them with the raw figures to `bench/results/latest.json`.
 """
@@ -24,12 +24,14 @@ from bench import (
     due,
     gated,
     herd,
+    large_herd,
     latency,
     memory,
     pages,
     reads,
     run_cost,
     scale,
+    soak,
     standing_still,
     throughput,
 )
@@ -59,16 +61,22 @@ ALONE: dict[str, Callable[[], Awaitable[Result]]] = {
     "run_cost_postgres": run_cost.measure_postgres,
 }
 NAMES = [*ALONE, *ON_THE_STACK]
+# Too long for each time: taken when they are named.
+LONG: dict[str, Callable[[], Awaitable[Result]]] = {
+    "large_herd": large_herd.measure,
+    "soak": soak.measure,
+}
 
 console = Console(highlight=False)
 
 
 async def measure(names: list[str]) -> dict[str, Result]:
-    """Take the measurements with these names, in the order of `NAMES`."""
+    """Take the measurements with these names, those that need no stack first."""
     results = {}
-    for name in (name for name in ALONE if name in names):
-        console.print(f"{name} …")
-        results[name] = await ALONE[name]()
+    for name, measurement in (ALONE | LONG).items():
+        if name in names:
+            console.print(f"{name} …")
+            results[name] = await measurement()
     if on_the_stack := [name for name in ON_THE_STACK if name in names]:
         console.print("starting Temporal, the API and the workers …")
         with running_stack() as stack:
@@ -106,8 +114,8 @@ def report(results: dict[str, Result]) -> dict[str, object]:
 def main() -> None:
     """Measure, show, write; the exit code is 1 when a goal was not met."""
     names = sys.argv[1:] or NAMES
-    if unknown := set(names) - set(NAMES):
-        sys.exit(f"There is no measurement {', '.join(sorted(unknown))}; there are {', '.join(NAMES)}.")
+    if unknown := set(names) - {*NAMES, *LONG}:
+        sys.exit(f"There is no measurement {', '.join(sorted(unknown))}; there are {', '.join([*NAMES, *LONG])}.")
     results = uvloop.run(measure(names))
     goals = [goal for result in results.values() for goal in result.goals]
     show(goals)
