@@ -36,10 +36,10 @@ class Provider(asyncio.Protocol):
         self._read += data
         while (end := self._end()) is not None:
             request, self._read = self._read[:end], self._read[end:]
-            self._transport.write(self.answer(request))
+            self.respond(request)
 
-    def answer(self, request: bytes) -> bytes:
-        return ANSWER
+    def respond(self, request: bytes) -> None:
+        self._transport.write(ANSWER)
 
     def _end(self) -> int | None:
         """Find where the first request ends; `None` while it is not complete."""

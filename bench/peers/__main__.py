@@ -7,11 +7,13 @@ import argparse
 import json
 import os
 import platform
+import shutil
+import signal
 import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
@@ -28,7 +30,9 @@ from heartbeat.temporal.process import leave
 
 PARTS = ["clock", "crash", "cost", "herd"]
 # A herd that is not done after so many seconds is taken as it is.
-HERD_SECONDS = 120.0
+HERD_SECONDS = 60.0
+# How soon the model answers: a worker that is killed is to have jobs in its hands, and a price is that of nothing else.
+MODEL_SECONDS = {"losses": 0.1, "costs": 0.0}
 
 console = Console(highlight=False)
 
@@ -43,6 +47,8 @@ class Bench:
     rounds: int
     jobs: int
     numbers: Iterator[int]
+    # The worlds that are open.
+    worlds: dict[str, ExitStack] = field(default_factory=dict)
 
     def measure(self, peer: Peer, what: str, work: Callable[[World], dict[str, Any]]) -> dict[str, Any] | None:
         """Measure one peer in a new world; a failure is said and leaves its figure out."""
@@ -52,23 +58,41 @@ class Bench:
         began = monotonic()
         try:
             with ExitStack() as exits:
+                self.worlds[name] = exits
                 result = work(peer.build(Place(home, name, self.model_url), exits))
         except Exception as problem:
             console.print(f"[red]{what}: {peer.key} failed[/] {problem}", markup=True)
             return None
+        finally:
+            self.worlds.pop(name, None)
         console.print(f"{what}: {peer.key} {json.dumps(result)} ({monotonic() - began:.0f} s)", soft_wrap=True)
         return result
 
+    def end(self) -> None:
+        """End the processes of all worlds."""
+        for world in [*self.worlds.values()]:
+            world.close()
+
 
 @contextmanager
-def bench(rounds: int, jobs: int) -> Iterator[Bench]:
+def bench(rounds: int, jobs: int, model_seconds: float) -> Iterator[Bench]:
     with tempfile.TemporaryDirectory(prefix="heartbeat-peers-", ignore_cleanup_errors=True) as directory:
         home = Path(directory)
         home.chmod(0o755)
         [port] = free_ports(1)
         log = home / "requests"
-        with running([*BENCH, "bench.peers.model", str(port), str(log)], home / "model.log", port=port):
-            yield Bench(home, log, f"http://127.0.0.1:{port}/v1", rounds, jobs, count())
+        model = [*BENCH, "bench.peers.model", str(port), str(log), str(model_seconds)]
+        with running(model, home / "model.log", port=port) as server:
+            at = Bench(home, log, f"http://127.0.0.1:{port}/v1", rounds, jobs, count())
+
+            def interrupt(*_: object) -> None:
+                at.end()
+                server.kill()
+                shutil.rmtree(home, ignore_errors=True)
+                leave(130)
+
+            signal.signal(signal.SIGINT, interrupt)
+            yield at
 
 
 def measure_losses(bench: Bench, peers: list[Peer], parts: list[str]) -> dict[str, dict[str, Any]]:
@@ -99,6 +123,13 @@ def measure_costs(bench: Bench, peers: list[Peer], what: str, rounds: int, jobs:
     return figures
 
 
+def keep_the_rest(figures: dict[str, Any]) -> None:
+    """Take from the results of before what was not measured this time."""
+    before = json.loads(report.RESULTS.read_text()) if report.RESULTS.exists() else {}
+    for part in PARTS:
+        figures[part] = before.get(part, {}) | figures.get(part, {})
+
+
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.peers", description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
@@ -116,9 +147,11 @@ def main() -> None:
         console.print(f"{title} is left out: {reason}.")
     peers = [peer for peer in PEERS if peer.key in given.only and not peer.missing()]
     plain = [peer for peer in peers if peer.plain]
-    began = monotonic()
-    with bench(given.rounds, given.jobs) as at:
+    whole = given.parts == PARTS and given.only == [peer.key for peer in PEERS]
+    began, load = monotonic(), round(os.getloadavg()[1])
+    with bench(given.rounds, given.jobs, MODEL_SECONDS["losses"]) as at:
         figures: dict[str, Any] = measure_losses(at, peers, given.parts)
+    with bench(given.rounds, given.jobs, MODEL_SECONDS["costs"]) as at:
         if "cost" in given.parts:
             figures["cost"] = measure_costs(at, plain, "cost", given.rounds, given.jobs)
         if "herd" in given.parts:
@@ -126,11 +159,14 @@ def main() -> None:
     figures |= {"rounds": given.rounds, "jobs": given.jobs, "herd_jobs": given.herd, "left_out": left_out}
     figures["machine"] = {
         "at": f"{datetime.now(UTC):%Y-%m-%d}",
-        "seconds": round(monotonic() - began),
+        "seconds": round(monotonic() - began) if whole else None,
+        "load": load,
         "cores": os.cpu_count(),
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
     }
+    if not whole:
+        keep_the_rest(figures)
     report.RESULTS.parent.mkdir(exist_ok=True)
     report.RESULTS.write_text(json.dumps(figures, indent=1) + "\n")
     report.write(figures)

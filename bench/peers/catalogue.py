@@ -28,16 +28,16 @@ def _peer(world: type[PeerWorld], title: str, better: str) -> list[Peer]:
     plain, improved = partial(world, better=False), partial(world, better=True)
     return [
         Peer(world.folder, title, plain, missing=world.missing),
-        Peer(f"{world.folder}-better", f"{title}, {better}", improved, plain=False, missing=world.missing),
+        Peer(f"{world.folder}-better", better, improved, plain=False, missing=world.missing),
     ]
 
 
 PEERS = [
     Peer("heartbeat-sqlite", "Heartbeat on SQLite", partial(HeartbeatWorld, on_postgresql=False)),
     Peer("heartbeat-postgresql", "Heartbeat on PostgreSQL", partial(HeartbeatWorld, on_postgresql=True)),
-    *_peer(Temporal, "Temporal by hand", "`BUFFER_ALL` and keyed writes"),
-    *_peer(DBOS, "DBOS", "a datasource and `automatic_backfill`"),
-    *_peer(Celery, "Celery, beat and Redis", "`acks_late` and a visibility timeout of 30 s"),
-    *_peer(APScheduler, "APScheduler", "`misfire_grace_time` of an hour, no `coalesce`"),
-    *_peer(Procrastinate, "Procrastinate", "its stalled jobs tried again each minute"),
+    *_peer(Temporal, "Temporal by hand", "Temporal, `BUFFER_ALL` and keyed writes"),
+    *_peer(DBOS, "DBOS", "DBOS, datasource, `automatic_backfill`"),
+    *_peer(Celery, "Celery, beat and Redis", "Celery with `acks_late`"),
+    *_peer(APScheduler, "APScheduler", "APScheduler with an hour of grace"),
+    *_peer(Procrastinate, "Procrastinate", "Procrastinate, stalled jobs retried"),
 ]

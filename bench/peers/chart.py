@@ -6,7 +6,7 @@ from html import escape
 
 COLOURS = ["#6366f1", "#34d399", "#f59e0b", "#f43f5e", "#94a3b8", "#0ea5e9"]
 FONTS = "ui-sans-serif, system-ui, -apple-system, 'Segoe UI', Helvetica, Arial, sans-serif"
-WIDTH, LEFT, RIGHT, TOP, STEP, THICKNESS = 880, 330, 90, 62, 30, 18
+WIDTH, LEFT, RIGHT, TOP, STEP, THICKNESS = 880, 290, 170, 62, 30, 18
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Bar:
 def svg(title: str, parts: Sequence[str], bars: Sequence[Bar]) -> str:
     """Draw the bars, the values of `parts` side by side in each of them."""
     height = TOP + STEP * len(bars) + 12
-    unit = (WIDTH - LEFT - RIGHT) / max(1e-9, *(sum(bar.values) for bar in bars))
+    unit = (WIDTH - LEFT - RIGHT) / max([1e-9, *(sum(bar.values) for bar in bars)])
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" font-family="{FONTS}" '
         f'role="img" aria-label="{escape(title)}">',

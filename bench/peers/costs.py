@@ -9,7 +9,7 @@ from bench.peers import model
 from bench.peers.world import World
 from bench.quantiles import quantile
 
-WARM_UP, IDLE_SECONDS = 10, 3.0
+WARM_UP, IDLE_SECONDS = 10, 2.0
 
 
 def herd(world: World, jobs: int, log: Path, limit: float) -> dict[str, Any]:
@@ -50,13 +50,8 @@ def _delays(world: World, jobs: int, log: Path, due: float) -> list[float]:
 
 
 def _wait(world: World, results: int, limit: float) -> None:
-    """Wait until there are so many results, or to the limit; a peer that loses jobs is not waited for that long."""
-    deadline, last, seen = monotonic() + limit, monotonic(), 0
-    while seen < results and monotonic() < deadline:
+    """Wait until there are so many results, or to the limit."""
+    deadline = monotonic() + limit
+    while world.results().total() < results and monotonic() < deadline:
         world.processes.check()
-        count = world.results().total()
-        if count != seen:
-            seen, last = count, monotonic()
-        if seen and monotonic() - last > 15:
-            return
         sleep(0.1)

@@ -4,14 +4,14 @@ import asyncio
 import re
 from collections import Counter
 from contextlib import ExitStack
-from datetime import datetime
+from datetime import datetime, timedelta
 from time import time
 from typing import Any
 
 from sqlalchemy import Connection, Executable, Row, Select, func, select, text
 from temporalio.client import Client, ScheduleBackfill, ScheduleOverlapPolicy
 
-from bench.peers.world import Place, World, file_bytes, midnight, postgresql
+from bench.peers.world import Place, World, file_bytes, midnight, postgresql, temporal_server
 from bench.processes import PYTHON, free_ports
 from bench.tenant import seed
 from heartbeat.settings import Settings
@@ -22,10 +22,12 @@ from heartbeat.store.tables.credits import Entry
 from heartbeat.store.tables.runs import Run
 from heartbeat.temporal.client import connect
 from heartbeat.temporal.schedules import Schedules
-from heartbeat.up import temporal_server
+from heartbeat.up.temporal_server import DATABASE, command
 
 RUN, ENTRY = columns(Run), columns(Entry)
 KEY = "bench"
+# A thousand of them at once take a server longer than a request may by default.
+PATIENCE = timedelta(seconds=60)
 JOB = re.compile(r"agent-[a-z0-9]+-\d+")
 DONE = select(RUN.c.prompt).where(RUN.c.status == "success")
 CHARGED = select(RUN.c.prompt).join(ENTRY, ENTRY.c.run_id == RUN.c.id).where(ENTRY.c.credits > 0)
@@ -69,8 +71,7 @@ class HeartbeatWorld(World):
         self.processes.start("worker", [*PYTHON, "worker"], self._variables())
 
     def start_clock(self) -> None:
-        command = temporal_server.command(self._settings)
-        self.processes.start("Temporal", command, {}, self._settings.temporal_port)
+        temporal_server(self.processes, command(self._settings), self._settings.temporal_port)
 
     def start_jobs(self, jobs: int) -> float:
         self._ticks += 1
@@ -93,7 +94,7 @@ class HeartbeatWorld(World):
         return int(self._rows(ticks)[0][0])
 
     def database_bytes(self) -> dict[str, int]:
-        sizes = {"Temporal": file_bytes(self.place.home / temporal_server.DATABASE)}
+        sizes = {"Temporal": file_bytes(self.place.home / DATABASE)}
         if self._on_postgresql:
             size = self._rows(text("SELECT pg_database_size(current_database())"))
             return sizes | {"PostgreSQL": int(size[0][0])}
@@ -138,5 +139,5 @@ class HeartbeatWorld(World):
         backfill = ScheduleBackfill(start_at=tick, end_at=tick, overlap=ScheduleOverlapPolicy.ALLOW_ALL)
         handles = [client.get_schedule_handle(heartbeat.uuid) for heartbeat in self._tenant.heartbeats[:jobs]]
         due = time()
-        await asyncio.gather(*(handle.backfill(backfill) for handle in handles))
+        await asyncio.gather(*(handle.backfill(backfill, rpc_timeout=PATIENCE) for handle in handles))
         return due

@@ -1,6 +1,6 @@
-"""The instant model server, which writes down when it was asked by whom.
+"""The model server, which writes down when it was asked by whom, and answers after so many seconds.
 
-`python -m bench.peers.model PORT FILE`; a line is a Unix time and the name of the job that asked.
+`python -m bench.peers.model PORT FILE SECONDS`; a line is a Unix time and the name of the job that asked.
 """
 
 import asyncio
@@ -17,15 +17,15 @@ JOB = re.compile(rb"agent-[a-z0-9]+-\d+")
 
 
 class RecordingProvider(Provider):
-    def __init__(self, file: TextIO) -> None:
+    def __init__(self, file: TextIO, seconds: float) -> None:
         super().__init__()
-        self._file = file
+        self._file, self._seconds = file, seconds
 
-    def answer(self, request: bytes) -> bytes:
+    def respond(self, request: bytes) -> None:
         if job := JOB.search(request):
             self._file.write(f"{time():.6f} {job[0].decode()}\n")
             self._file.flush()
-        return super().answer(request)
+        asyncio.get_running_loop().call_later(self._seconds, super().respond, request)
 
 
 def requests(file: Path) -> dict[str, list[float]]:
@@ -37,11 +37,12 @@ def requests(file: Path) -> dict[str, list[float]]:
     return times
 
 
-async def main(port: int, file: TextIO) -> None:
-    server = await asyncio.get_running_loop().create_server(lambda: RecordingProvider(file), "127.0.0.1", port)
+async def main(port: int, file: TextIO, seconds: float) -> None:
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: RecordingProvider(file, seconds), "127.0.0.1", port)
     await server.serve_forever()
 
 
 if __name__ == "__main__":
     with Path(sys.argv[2]).open("a") as file:
-        asyncio.run(main(int(sys.argv[1]), file))
+        asyncio.run(main(int(sys.argv[1]), file, float(sys.argv[3])))

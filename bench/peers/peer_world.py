@@ -10,7 +10,7 @@ from time import time
 
 import psycopg
 
-from bench.peers.world import Place, World, file_bytes, midnight, postgresql, temporal_command
+from bench.peers.world import Place, World, file_bytes, postgresql, temporal_server
 from bench.processes import free_ports
 from heartbeat.up.temporal_server import binary
 
@@ -41,7 +41,7 @@ class PeerWorld(World):
     def __init__(self, place: Place, exits: ExitStack, better: bool) -> None:
         super().__init__(place, exits)
         self._better = better
-        self._ticks = 0
+        self._turns = 0
         self._variables = {
             "BENCH_MODEL_URL": place.model_url,
             "BENCH_HOME": str(place.home),
@@ -73,7 +73,17 @@ class PeerWorld(World):
         self.start_worker()
 
     def start_jobs(self, jobs: int) -> float:
-        return float(self._run("start", self.place.name, str(jobs)))
+        """Let the script make the jobs due while the first of them are done already."""
+        self._turns += 1
+        command = self._command("start", self.place.name, str(jobs))
+        script = subprocess.Popen(command, env=self._script_variables(), stdout=subprocess.PIPE, cwd=self.place.home)
+        self._exits.callback(script.kill)
+        assert script.stdout is not None
+        return float(script.stdout.readline())
+
+    def start_backlog(self, jobs: int) -> None:
+        self._run("start", self.place.name, str(jobs))
+        self.start_worker()
 
     def results(self) -> Counter[str]:
         return Counter(dict(self._connection.execute(RESULTS).fetchall()))
@@ -98,15 +108,15 @@ class PeerWorld(World):
         python = ENVIRONMENTS / self.folder / "bin" / "python"
         return [str(python), str(FOLDER / self.folder / "agents.py"), *words]
 
-    def _run(self, *words: str) -> str:
-        """Run the script to its end; returns what it printed."""
-        self._ticks += 1
-        variables = self._variables | {"BENCH_TICK": midnight(self._ticks).isoformat()}
-        command = self._command(*words)
+    def _script_variables(self) -> dict[str, str]:
+        return self._variables | {"BENCH_TURN": str(self._turns)}
+
+    def _run(self, *words: str) -> None:
+        """Run the script to its end."""
+        command, variables = self._command(*words), self._script_variables()
         script = subprocess.run(command, env=variables, capture_output=True, text=True, cwd=self.place.home)
         if script.returncode:
             raise RuntimeError(f"{self.folder} {words[0]}: {script.stderr[-3000:]}")
-        return script.stdout
 
 
 class APScheduler(PeerWorld):
@@ -170,11 +180,13 @@ class Temporal(PeerWorld):
         self.start_clock()
         for key in KEYS if self._better else ():
             self._connection.execute(key)
-        self._run("schedule", "clock" if agents else self.place.name, str(agents or jobs))
+        if agents:
+            self._run("schedule", "clock", str(agents))
 
     def start_clock(self) -> None:
-        command = temporal_command(binary(), self.place.home, self._port, FLAGS if self._better else [])
-        self.processes.start("Temporal", command, {}, self._port)
+        words = [binary(), "server", "start-dev", "--headless", "--ip", "127.0.0.1", "--port", str(self._port)]
+        words += ["--log-level", "error", "--db-filename", str(self.place.home / "temporal.db")]
+        temporal_server(self.processes, words + (FLAGS if self._better else []), self._port)
 
     def database_bytes(self) -> dict[str, int]:
         return super().database_bytes() | {"Temporal": file_bytes(self.place.home / "temporal.db")}

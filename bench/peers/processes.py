@@ -1,5 +1,6 @@
 """The processes of one world: started, killed without a word, and measured."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -55,7 +56,8 @@ class Processes:
     def kill(self, name: str) -> None:
         """Kill one with all its children, as kill -9 does."""
         process = self._running.pop(name)
-        os.killpg(process.pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
     def end(self) -> None:

@@ -23,6 +23,7 @@ PLACE = re.compile(r"(<!-- peers: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 PROCESSES = ["Temporal", "worker", "API", "Redis", "beat", "PostgreSQL"]
 PROCESSES_AND_STORES = [*PROCESSES, "SQLite"]
 NOT_MEASURED = "—"
+BUSY = " Other work kept the machine busy (load {}), so every time is far too long; counts and CPU hold."
 
 Figures = dict[str, Any]
 
@@ -44,10 +45,12 @@ def render(page: str, figures: Figures) -> str:
 def setup(figures: Figures) -> str:
     """Say how much was measured, when, and what was left out."""
     machine = figures["machine"]
+    took = f" It took {machine['seconds'] / 60:.0f} min." if machine["seconds"] else ""
+    busy = BUSY.format(machine["load"]) if machine["load"] > machine["cores"] else ""
     left_out = "".join(f" {title} is left out: {reason}." for title, reason in figures["left_out"].items())
     return (
         f"Measured on {machine['at']} on {machine['cores']} cores ({machine['system']}, Python {machine['python']}). "
-        f"Rounds: {figures['rounds']}, of {figures['jobs']} jobs. It took {machine['seconds'] / 60:.0f} min.{left_out}"
+        f"Rounds: {figures['rounds']}, of {figures['jobs']} jobs.{took}{busy}{left_out}"
     )
 
 
@@ -92,7 +95,7 @@ def _ticks(figures: Figures, peer: Peer, keys: Iterable[str]) -> list[str]:
 def _done_after(figures: Figures, peer: Peer) -> str:
     """Write how long after the kill the last job was done."""
     seconds = [one["done_after_seconds"] for one in _rounds(figures, "crash", peer)]
-    return "never" if None in seconds else f"{median(seconds):.0f} s"
+    return "not in 2 min" if None in seconds else f"{median(seconds):.0f} s"
 
 
 def costs(figures: Figures) -> str:
@@ -101,7 +104,7 @@ def costs(figures: Figures) -> str:
     for peer in _measured(figures, "cost"):
         rounds = _rounds(figures, "cost", peer)
         cpu, memory = _by_process(rounds, "cpu_ms"), _by_process(rounds, "idle_mb")
-        sizes = _by_process(_rounds(figures, "herd", peer) or rounds, "bytes")
+        sizes = _by_process(_whole(_rounds(figures, "herd", peer)) or rounds, "bytes")
         rows.append(
             [
                 peer.title,
@@ -203,10 +206,14 @@ def _list(values: dict[str, float]) -> str:
 
 
 def _last(rounds: Sequence[Figures]) -> str:
-    """Write when the last job was done, or how many were when nothing came any more."""
-    if undone := [one for one in rounds if one["done"] < one["jobs"]]:
-        return f"{undone[0]['done']:,} done in {undone[0]['seconds']:g} s"
-    return _spread(rounds, "seconds")
+    """Write when the last job was done, or how many were when the herd was taken as it was."""
+    if _whole(rounds) == rounds:
+        return _spread(rounds, "seconds")
+    return f"{median(one['done'] for one in rounds):,g} done in a minute"
+
+
+def _whole(rounds: Sequence[Figures]) -> list[Figures]:
+    return [one for one in rounds if one["done"] == one["jobs"]]
 
 
 def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

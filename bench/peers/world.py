@@ -1,5 +1,6 @@
 """A world: one peer with servers, a database and a directory of its own."""
 
+import asyncio
 import contextlib
 import os
 import sqlite3
@@ -11,8 +12,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Lock
+from time import monotonic, sleep
 
 import psycopg
+from temporalio.client import Client
 
 from bench.peers.processes import Processes
 
@@ -29,6 +32,7 @@ class Place:
         return [f"agent-{self.name}-{number}" for number in range(count)]
 
 
+START_SECONDS = 60.0
 # The package that brings PostgreSQL starts and stops one server at a time.
 starting = Lock()
 
@@ -114,9 +118,23 @@ def postgresql(place: Place, processes: Processes, exits: ExitStack) -> str:
     return url
 
 
-def temporal_command(binary: str, home: Path, port: int, flags: list[str]) -> list[str]:
-    words = [binary, "server", "start-dev", "--ip", "127.0.0.1", "--port", str(port), "--headless"]
-    return [*words, "--log-level", "error", "--db-filename", str(home / "temporal.db"), *flags]
+def temporal_server(processes: Processes, command: list[str], port: int) -> None:
+    """Start a Temporal server, and wait until it answers: it listens before that."""
+    processes.start("Temporal", command, {}, port)
+    deadline = monotonic() + START_SECONDS
+    while not asyncio.run(_answers(f"127.0.0.1:{port}")):
+        processes.check()
+        if monotonic() > deadline:
+            raise RuntimeError("Temporal does not answer")
+        sleep(0.2)
+
+
+async def _answers(address: str) -> bool:
+    try:
+        await Client.connect(address)
+    except RuntimeError:
+        return False
+    return True
 
 
 def file_bytes(path: Path) -> int:
