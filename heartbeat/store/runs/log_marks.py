@@ -54,8 +54,9 @@ def place(connection: Connection, ids: Select[Any], parameters: Parameters, offs
     marks, newer = walk.extended(known if pruned_before == pruned else (), offset)
     if marks:
         lists[key] = marks, pruned
-    while len(lists) > MAX_LISTS:
-        lists.pop(next(iter(lists)), None)
+    # In one step, for other threads may add to them.
+    for oldest in [*lists][:-MAX_LISTS]:
+        lists.pop(oldest, None)
     if not marks or offset < newer:
         return LogPlace(offset)
     number = min((offset - newer) // EVERY, len(marks) - 1)
