@@ -68,6 +68,9 @@ POLLERS: dict[Role, int] = {Role.RUNS: 5, Role.UPKEEP: 2, Role.DELIVERY: 2}
 NO_SANDBOX = UnsandboxedWorkflowRunner()
 # For handing over what has not ended by then.
 SHUTDOWN_SECONDS = 5.0
+# Of what a worker has taken from its queue no other project's run comes first: a task opens a run, and many would wait
+# in here for the database. With the SDK's hundred, two workers opened 200 queued runs before the next of another.
+WORKFLOW_TASKS = 8
 # A transaction that takes longer fails, to be tried again; the longest write thousands of logs.
 DATABASE_SECONDS = 60.0
 
@@ -122,6 +125,7 @@ async def running_worker(
             workflow_runner=runner,
             interceptors=interceptors,
             max_concurrent_activities=settings.worker_concurrency,
+            max_concurrent_workflow_tasks=WORKFLOW_TASKS,
             workflow_task_poller_behavior=PollerBehaviorSimpleMaximum(POLLERS[role]),
             activity_task_poller_behavior=PollerBehaviorSimpleMaximum(POLLERS[role]),
             # How long a run waits for the worker that had it before any other may go on with it.

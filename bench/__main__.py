@@ -22,6 +22,7 @@ from bench import (
     create,
     dashboard,
     due,
+    fairness,
     gated,
     herd,
     large_herd,
@@ -51,6 +52,7 @@ ON_THE_STACK: dict[str, Callable[[RunningStack], Awaitable[Result]]] = {
     "gated": gated.measure,
     "due": due.measure,
     "herd": herd.measure,
+    "fairness": fairness.measure,
 }
 ALONE: dict[str, Callable[[], Awaitable[Result]]] = {
     "charge": charge.measure,

@@ -81,7 +81,7 @@ def running_stack(
             "api": ([*PYTHON, "api"], settings.port),
         }
         processes = {
-            name: exits.enter_context(running(command, home / f"{name}.log", _variables(settings), port))
+            name: exits.enter_context(running(command, home / f"{name}.log", variables(settings), port))
             for name, (command, port) in commands.items()
         }
         named = {name: processes[name] for name in ("worker", "api", "temporal", "bare")}
@@ -104,7 +104,7 @@ def _settings(home: Path, model_port: int, port: int, temporal_port: int, ui_por
     )
 
 
-def _variables(settings: Settings) -> dict[str, str]:
+def variables(settings: Settings) -> dict[str, str]:
     """Write the settings as the environment variables of the processes."""
     store = {"HEARTBEAT_DATABASE_URL": settings.database_url} if settings.database_url else {}
     return store | {
