@@ -1,6 +1,7 @@
 """How messages become JSON in Temporal: under the names of `WIRE_NAMES`, whatever the code calls their fields."""
 
 import dataclasses
+from functools import cache
 from typing import Any, get_type_hints
 
 from temporalio.converter import (
@@ -15,6 +16,7 @@ from temporalio.converter import (
 
 from heartbeat.domain.contracts import WIRE_NAMES
 
+PLAIN = (str, int, bool)
 FIELD_NAMES = {wire: name for name, wire in WIRE_NAMES.items()}
 
 
@@ -33,18 +35,33 @@ class MessageDecoder(JSONTypeConverter):
     def to_typed_value(self, hint: type, value: Any) -> Any:
         if not (dataclasses.is_dataclass(hint) and isinstance(value, dict)):
             return JSONTypeConverter.Unhandled
-        hints = get_type_hints(hint)
+        hints = _hints_of(hint)
         fields = {FIELD_NAMES.get(name, name): part for name, part in value.items()}
-        return hint(**{name: value_to_type(hints[name], fields[name], [self]) for name in fields if name in hints})
+        return hint(**{name: self._typed(hints[name], fields[name]) for name in fields if name in hints})
+
+    def _typed(self, hint: type, value: Any) -> Any:
+        # Most fields are what they say; to look at their types takes longer than to read the message.
+        return value if hint in PLAIN and type(value) is hint else value_to_type(hint, value, [self])
+
+
+@cache
+def _hints_of(message: type) -> dict[str, Any]:
+    return get_type_hints(message)
+
+
+JSON = JSONPlainPayloadConverter(encoder=MessageEncoder, custom_type_converters=[MessageDecoder()])
+# Made once: a converter is made for every workflow, and these keep nothing.
+CONVERTERS = [
+    JSON if isinstance(converter, JSONPlainPayloadConverter) else converter
+    for converter in DefaultPayloadConverter.default_encoding_payload_converters
+]
 
 
 class MessagePayloadConverter(CompositePayloadConverter):
     """The SDK's own converters, but for JSON."""
 
     def __init__(self) -> None:
-        json = JSONPlainPayloadConverter(encoder=MessageEncoder, custom_type_converters=[MessageDecoder()])
-        standard = DefaultPayloadConverter.default_encoding_payload_converters
-        super().__init__(*(json if isinstance(c, JSONPlainPayloadConverter) else c for c in standard))
+        super().__init__(*CONVERTERS)
 
 
 # For every client, worker and replayer of the product.
