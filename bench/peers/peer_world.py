@@ -76,7 +76,10 @@ class PeerWorld(World):
         """Let the script make the jobs due while the first of them are done already."""
         self._turns += 1
         command = self._command("start", self.place.name, str(jobs))
-        script = subprocess.Popen(command, env=self._script_variables(), stdout=subprocess.PIPE, cwd=self.place.home)
+        with (self.place.home / "start.log").open("ab") as log:
+            script = subprocess.Popen(
+                command, env=self._script_variables(), stdout=subprocess.PIPE, stderr=log, cwd=self.place.home
+            )
         self._exits.callback(script.kill)
         assert script.stdout is not None
         return float(script.stdout.readline())
