@@ -50,7 +50,7 @@ async def measure() -> Result:
         bare_seconds = await _herd(client, bare_ids, tick, "Bare")
         await stack.create_schedules()
         reads: list[float] = []
-        reading = asyncio.create_task(_read(stack, reads))
+        reading = asyncio.create_task(read_again(stack, reads))
         began = perf_counter()
         our_seconds = await _herd(client, [heartbeat.uuid for heartbeat in stack.tenant.heartbeats], tick, AGENT_RUN)
         lost = HEARTBEATS - await _closed(stack, tick)
@@ -114,7 +114,7 @@ def _counts(connection: Connection, tick: datetime) -> tuple[int, int, int]:
     return succeeded, running, sum(counts.values())
 
 
-async def _read(stack: RunningStack, took_ms: list[float]) -> None:
+async def read_again(stack: RunningStack, took_ms: list[float]) -> None:
     """Read a heartbeat again and again, and note how long that takes."""
     ids = urlencode(stack.tenant.ids(stack.tenant.heartbeats[0]))
     request = get(f"/v1/bot/heartbeat/read?{ids}", stack.tenant.headers)

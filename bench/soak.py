@@ -1,10 +1,11 @@
-"""Runs at seventy per cent of what the stack can do, for half an hour: what grows, and what is left afterwards.
+"""Runs at seventy per cent of what the stack can do, and reads, for half an hour: what grows, and what is left.
 
 `SOAK_MINUTES` says how long; `make soak`.
 """
 
 import asyncio
 import os
+from contextlib import suppress
 from functools import partial
 from itertools import count
 from time import perf_counter
@@ -13,6 +14,7 @@ import psutil
 from sqlalchemy import Connection, func, select
 
 from bench.goals import Result, rounded
+from bench.large_herd import read_again
 from bench.processes import Process, resident_mb
 from bench.quantiles import quantile
 from bench.running_stack import running_stack
@@ -35,36 +37,56 @@ async def measure() -> Result:
         work = partial(complete_run, stack, client)
         rate = SHARE * max([await per_second(work) for _ in range(3)])
         processes = {"worker": stack.worker, "api": stack.api}
+        # What the API opens with its first reads stays open.
+        with suppress(TimeoutError):
+            await asyncio.wait_for(read_again(stack, []), 2)
         before = await _settled(processes, {})
+        reads: list[float] = []
+        reading = asyncio.create_task(read_again(stack, reads))
         sampling = asyncio.create_task(_samples(processes))
-        runs = await _load(work, rate)
+        runs, failures = await _load(work, rate)
         memory = await sampling
+        reading.cancel()
+        await asyncio.wait([reading])
         after = await _settled(processes, before)
         left = await stack.database.read(_left)
-    result = Result(raw={"runs": runs, "runs_per_second": rounded(rate), "minutes": MINUTES, "resident_mb": memory})
+    result = Result(
+        raw={
+            "runs": runs,
+            "runs_per_second": rounded(rate),
+            "minutes": MINUTES,
+            "resident_mb": memory,
+            "reads": len(reads),
+        }
+    )
     for name, megabytes in memory.items():
         # In the first third its caches fill.
         then, last = (quantile(part, 0.5) for part in (megabytes[SAMPLES // 3 : SAMPLES // 2], megabytes[-5:]))
         result.at_most(f"soak: memory of the {name} at the end / after a third", last / then, 1.05)
         more = after[name] - before[name]
         result.at_most(f"soak: descriptors, connections among them, left in the {name}", more, 0)
+    result.at_most("soak: runs that were not started or did not succeed", failures, 0)
     result.at_most("soak: runs that hold credits or are in progress afterwards", left, 0)
     return result
 
 
-async def _load(work: Work, rate: float) -> int:
-    """Begin a run every so often, whether or not those before have ended; returns how many there were."""
-    began = perf_counter()
-    under_way: set[asyncio.Future[object]] = set()
+async def _load(work: Work, rate: float) -> tuple[int, int]:
+    """Begin a run every so often, whether or not those before have ended; returns how many there were, and failed."""
+    began, under_way, failures = perf_counter(), set[asyncio.Future[object]](), 0
+
+    def end(run: asyncio.Future[object]) -> None:
+        nonlocal failures
+        under_way.discard(run)
+        failures += run.exception() is not None
+
     for number in count():
         if (due := number / rate) > MINUTES * 60:
             break
         await asyncio.sleep(max(0.0, began + due - perf_counter()))
-        task = asyncio.ensure_future(work(number))
-        under_way.add(task)
-        task.add_done_callback(under_way.discard)
-    await asyncio.gather(*under_way)
-    return number
+        under_way.add(run := asyncio.ensure_future(work(number)))
+        run.add_done_callback(end)
+    await asyncio.gather(*under_way, return_exceptions=True)
+    return number, failures
 
 
 async def _samples(processes: dict[str, Process]) -> dict[str, list[float]]:
