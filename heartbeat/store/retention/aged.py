@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Table, bindparam, delete, exists, or_, select, true, tuple_
 from sqlmodel import SQLModel
 
+from heartbeat.store.retention.logs import remove_events
 from heartbeat.store.retention.rules import RULES, Age, OnceDeleted
 from heartbeat.store.rows import columns
 from heartbeat.store.tables.bots import Bot, Subscriber
@@ -64,8 +65,7 @@ def prune_events(connection: Connection, now: datetime) -> int:
     on_its_way = of_them & NOTIFICATION.c.status.in_(("pending", "held"))
     waiting = set(connection.execute(select(NOTIFICATION.c.event_id).where(on_its_way)).scalars())
     settled = [number for number in old if number not in waiting]
-    connection.execute(delete(NOTIFICATION).where(NOTIFICATION.c.event_id.in_(settled)))
-    return connection.execute(delete(EVENT).where(EVENT.c.id.in_(settled))).rowcount
+    return remove_events(connection, EVENT.c.id.in_(settled))
 
 
 def prune_of_bot(connection: Connection, bot_id: int, now: datetime) -> int:

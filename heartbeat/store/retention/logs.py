@@ -10,7 +10,21 @@ from datetime import datetime
 from itertools import takewhile
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, bindparam, case, delete, exists, func, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    and_,
+    bindparam,
+    case,
+    delete,
+    exists,
+    func,
+    or_,
+    select,
+    update,
+)
 
 from heartbeat.store.rows import columns
 from heartbeat.store.runs.logs import PRUNED
@@ -48,7 +62,10 @@ OLDEST: Select[Any] = (
 LOCK = (
     select(RUN.c.id).where(_CANDIDATES, RUN.c.status != "running").order_by(RUN.c.id).with_for_update(skip_locked=True)
 )
-GONE = select(RUN.c.id).where(_CANDIDATES, _ENDED, ~_REPLAYED, ~_BEING_TOLD)
+# SQLite gives the id after the largest one there is, and entries keep the ids of runs that are gone: the newest stays.
+_NEWEST = RUN.alias("newest")
+_IS_NOT_NEWEST = RUN.c.id < select(func.max(_NEWEST.c.id)).scalar_subquery()
+GONE = select(RUN.c.id).where(_CANDIDATES, _IS_NOT_NEWEST, _ENDED, ~_REPLAYED, ~_BEING_TOLD)
 PAST = select(RUN.c.id).where(_CANDIDATES, _ENDED, RUN.c.emptied_at.is_(None), ~_BEING_REPLAYED)
 EMPTY = (
     (RUN.c.id, update(RUN).values(prompt="", instruction="", opening=None, response=None, report=None)),
@@ -101,11 +118,20 @@ def remove_runs(connection: Connection, run_ids: Sequence[int]) -> None:
     for heartbeat_id, status, number in connection.execute(by_heartbeat).all():
         numbers = {**dict.fromkeys(PRUNED, 0), status: number}
         connection.execute(COUNT_PRUNED, {"heartbeat": heartbeat_id, **numbers})
-    events = select(EVENT.c.id).where(EVENT.c.run_id.in_(run_ids))
-    connection.execute(delete(NOTIFICATION).where(NOTIFICATION.c.event_id.in_(events)))
-    for table in (EVENT, APPROVAL, ATTEMPT, STEP):
+    remove_events(connection, EVENT.c.run_id.in_(run_ids))
+    for table in (APPROVAL, ATTEMPT, STEP):
         connection.execute(delete(table).where(table.c.run_id.in_(run_ids)))
     connection.execute(delete(RUN).where(RUN.c.id.in_(run_ids)))
+
+
+def remove_events(connection: Connection, which: ColumnElement[bool]) -> int:
+    """Delete events with their notifications; returns how many events."""
+    of_them = NOTIFICATION.c.event_id.in_(select(EVENT.c.id).where(which))
+    # SQLite may give the id of the newest one anew, and what was in that summary is not in another one.
+    in_summary = NOTIFICATION.c.summary_id.in_(select(NOTIFICATION.c.id).where(of_them))
+    connection.execute(update(NOTIFICATION).where(in_summary).values(summary_id=None))
+    connection.execute(delete(NOTIFICATION).where(of_them))
+    return connection.execute(delete(EVENT).where(which)).rowcount
 
 
 def empty_logs(connection: Connection, bot_id: int, before: datetime, after: int, now: datetime) -> LogBatch:

@@ -98,6 +98,33 @@ def test_an_old_run_goes_with_all_that_it_left_and_every_number_stays(database: 
     assert pruned(database, heartbeat) == 0
 
 
+def test_no_run_gets_the_id_of_one_that_is_gone(database: Database, heartbeat: Heartbeat) -> None:
+    """It would be taken for that one, of which the ledger still has the entries."""
+    runs = []
+    for is_pruned in (0, 1, 1):
+        runs.append(written(database, a_whole_run, heartbeat))
+        assert pruned(database, heartbeat) == is_pruned
+    assert len({run.id for run in runs}) == 3
+    assert database.read_now(lambda c: many(c, Run, select(RUN)))[0].uuid == runs[-1].uuid
+
+
+def test_what_was_in_a_summary_is_in_none_once_that_is_gone(database: Database, heartbeat: Heartbeat) -> None:
+    notification = columns(Notification)
+
+    def write(connection: Connection) -> None:
+        run, target = an_old_run(connection, heartbeat), a_target(connection, heartbeat)
+        a_message(connection, heartbeat, target, **DELIVERED)
+        a_message(connection, heartbeat, target, run_id=run.id, **DELIVERED)
+        parts = update(notification).where(notification.c.id == 1)
+        connection.execute(parts.values(summary_id=2))
+        a_run(connection, heartbeat)
+
+    written(database, write)
+    assert pruned(database, heartbeat) == 1
+    rows = database.read_now(lambda c: many(c, Notification, select(notification)))
+    assert [(row.id, row.summary_id) for row in rows] == [(1, None)]
+
+
 def of_today(connection: Connection, run: Run) -> None:
     change(connection, run.uuid, finished_at=NOW)
 
@@ -144,6 +171,7 @@ NEEDED = (of_today, in_progress, waiting_for_a_person, parked, promised_a_replay
 def test_what_is_needed_stays(database: Database, heartbeat: Heartbeat, need: Callable[..., None]) -> None:
     run = written(database, an_old_run, heartbeat)
     written(database, an_old_run, heartbeat)
+    written(database, a_run, heartbeat)
     written(database, need, run)
     assert pruned(database, heartbeat) == 1
     assert run.uuid in {row.uuid for row in database.read_now(lambda c: many(c, Run, select(RUN)))}
@@ -195,6 +223,7 @@ def test_one_that_is_interrupted_leaves_everything_as_it_was(
 ) -> None:
     """As a kill does: everything before the commit is as if it had not been."""
     written(database, a_whole_run, heartbeat)
+    written(database, a_run, heartbeat)
     before = [count(database, table) for table in LEFT], numbers(database)
 
     remove_runs = retention_logs.remove_runs
@@ -252,9 +281,10 @@ def test_the_tick_of_a_log_that_is_gone_does_not_run_again(database: Database, h
     assert run is not None
     later = tick + timedelta(days=91)
     written(database, lambda c: change(c, run.uuid, status="success", finished_at=tick))
+    written(database, a_run, heartbeat)
     assert database.write_now(prune_logs, heartbeat.bot_id, later - timedelta(days=90), 0).changed == 1
     plans = {**DEFAULT_PLANS, "self_hosted": Plan(logs_days=90)}
     limits = type(LIMITS)(**{**vars(LIMITS), "plan": plans.__getitem__})
     again = opened(database, scheduled(heartbeat, tick), limits, later)
     assert (again.run, again.reason) == (None, "the log of this tick is not kept any longer")
-    assert count(database, Run) == 0
+    assert count(database, Run) == 1
