@@ -127,7 +127,7 @@ class UpkeepActivities:
     @activity.defn
     async def check_ledger(self) -> int:
         """Say where the newest runs and their entries differ; `heartbeat doctor --ledger` looks at everything."""
-        differences = await self._database.read(audit_newest, AUDITED_RUNS)
+        differences = await self._database.read(audit_newest, AUDITED_RUNS, self._now())
         for row in differences:
             log.error("the ledger: %s has %s %s, its entries %s", row.whose, row.column, row.balance, row.entries)
         return len(differences)

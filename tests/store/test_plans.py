@@ -40,7 +40,7 @@ ASKED: dict[str, tuple[Any, tuple[Any, ...], tuple[str, ...]]] = {
     "tell_decisions, parks": (unheard_parks, (200,), ()),
     "tell_decisions, credits": (payable_parks, (PLANS, NOW), ()),
     "cancel_held_runs": (runs_to_cancel, (NOW,), ()),
-    "check_ledger": (audit_newest, (20,), ()),
+    "check_ledger": (audit_newest, (20, NOW), ()),
     "follow_pending": (unsynced, (200,), ()),
     "reconcile": (longest_uncompared, (20,), ()),
     "account_for_silence": (silent, (NOW, 200), ()),

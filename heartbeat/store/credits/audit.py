@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, func, literal, or_, select, true, union_all
@@ -15,6 +15,9 @@ from heartbeat.store.tables.runs import Run
 
 ENTRY, USAGE, RUN = columns(Entry), columns(Usage), columns(Run)
 HEARTBEAT, PROJECT = columns(Heartbeat), columns(Project)
+
+# Entries are kept line by line for longer than this.
+LINE_BY_LINE = timedelta(days=365)
 
 
 @dataclass(frozen=True)
@@ -42,11 +45,11 @@ def audit(
     ]
 
 
-def audit_newest(connection: Connection, runs: int) -> list[LedgerDifference]:
+def audit_newest(connection: Connection, runs: int, now: datetime) -> list[LedgerDifference]:
     """Where the newest runs and their entries differ: what can be looked at every minute, however many there are."""
     newest = select(func.max(RUN.c.id)).scalar_subquery()
-    # None of them is so old that its entries were folded.
-    statement = _with_entries().where(newest - runs < RUN.c.id)
+    # Where runs are rare, the newest may be so old that their entries were folded.
+    statement = _with_entries().where(newest - runs < RUN.c.id, RUN.c.started_at >= now - LINE_BY_LINE)
     return _differences(connection, statement, ("credits_charged", "credits_held"), runs)
 
 

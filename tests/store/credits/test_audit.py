@@ -129,6 +129,6 @@ def test_the_newest_runs_are_looked_at_alone(database: Database) -> None:
     _, _, older = database.write_now(books)
     _, _, newer = database.write_now(books)
     database.write_now(lambda connection: connection.execute(update(RUN).values(credits_charged=4)))
-    differences = database.read_now(audit_newest, 2)
+    differences = database.read_now(audit_newest, 2, datetime.now(UTC))
     assert {one.whose for one in differences} >= {newer}
     assert older not in {one.whose for one in differences}

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, func, select, update
 
-from heartbeat.store.credits.audit import audit
+from heartbeat.store.credits.audit import audit, audit_newest
 from heartbeat.store.credits.grants import grant
 from heartbeat.store.database import Database
 from heartbeat.store.heartbeats import states
@@ -82,6 +82,7 @@ async def test_each_heartbeat_has_one_line_for_each_period(database: Database, h
     assert database.read_now(audit) == []
     kept = database.write_now(charged, heartbeats[0], NOVEMBER)
     assert await prune(database) == 12
+    assert database.read_now(audit_newest, 2_000, NOW) == []
     assert lines(database) == [
         *[("closing", first, 4, 0, 2), ("closing", second, 4, 0, 2)],
         *[("closing", first, 2, 0, 1), ("closing", second, 2, 0, 1)],
