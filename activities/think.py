@@ -100,10 +100,15 @@ class ModelActivities:
             await self._client.close()
 
     async def _begin(self, step: ThinkInput) -> tuple[Transcript, Toolset]:
-        """Read the transcript, with the worst case reserved; the first attempt's was when the run was opened."""
+        """Read the transcript, with the worst case reserved; the first attempt's was when the run was opened.
+
+        Not that of a run which waited for a slot, though nothing be bounded any more: it has reserved nothing yet.
+        """
         is_first = step.number == 1 and activity.info().attempt == 1 and not step.earlier_attempts
         if is_first and not self._limits.bounds:
-            return await self._database.read_inline(_first_step, step.run_uuid)
+            transcript, tools = await self._database.read_inline(_first_step, step.run_uuid)
+            if transcript.run.credits_held:
+                return transcript, tools
         return await self._database.write(_later_step, step, self._limits, self._now())
 
     async def _wait_or_end(self, transcript: Transcript, shortage: Shortage, attempts: int) -> ThinkResult:
