@@ -114,9 +114,9 @@ class UpkeepActivities:
         waiting = await self._database.read(unheard, BATCH_SIZE)
         waiting += await self._database.read(unheard_parks, BATCH_SIZE)
         waiting += await self._database.read(payable_parks, self._settings.plan, self._now())
-        if bounds := self._settings.bounds():
-            granted = await self._database.write(grant_free_slots, bounds, self._now())
-            waiting += [(each.workflow_id, each.step) for each in granted]
+        # Also where nothing is bounded any more: then all that wait go on.
+        granted = await self._database.write(grant_free_slots, self._settings.bounds(), self._now())
+        waiting += [(each.workflow_id, each.step) for each in granted]
         return sum([await wake(self._client, workflow_id, step) for workflow_id, step in waiting])
 
     @activity.defn

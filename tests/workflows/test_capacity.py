@@ -2,23 +2,32 @@
 
 import asyncio
 import threading
+from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import Connection, select
+from temporalio.testing import ActivityEnvironment
 
+from heartbeat.domain.bounds import Bounds
 from heartbeat.domain.ids import new_id
 from heartbeat.settings import Plan
 from heartbeat.store.rows import columns, many
+from heartbeat.store.runs.opening import open_run
+from heartbeat.store.runs.slots import SlotClaim, claim_slots
 from heartbeat.store.tables.credits import Entry
 from heartbeat.store.tables.runs import Attempt, Run, Slot
 from tests.support.databases import ON_SQLITE
 from tests.support.model_server import ModelServer, Reply, says
 from tests.support.patience import until
+from tests.support.runs import LIMITS, by_hand
+from tests.support.seeds import NOW
+from tests.support.upkeep import upkeep
 from tests.support.world import SANDBOX, World
 from worker import running_worker
 
 OF_RUNS = {"plans": {"self_hosted": Plan(concurrent_runs=2)}}
 OF_REQUESTS = {"provider_concurrency": {"openai": 2}}
+LONG = timedelta(hours=1)
 
 
 @ON_SQLITE
@@ -45,3 +54,15 @@ async def test_no_more_than_the_bound_are_under_way(
     assert [attempt.attempt for attempt in await rows(Attempt)] == [1] * 5
     assert await rows(Slot) == []
     assert sum(entry.held for entry in await rows(Entry)) == 0
+
+
+@ON_SQLITE
+async def test_upkeep_wakes_who_waits_for_what_is_bounded_no_more(world: World) -> None:
+    def wait(connection: Connection) -> list[bool]:
+        claims = [by_hand(world.heartbeat, log) for log in ("log_1", "log_2")]
+        runs = [open_run(connection, claim, LIMITS, NOW).run for claim in claims]
+        slots = [SlotClaim(run.uuid, 1, 0, LONG, LONG) for run in runs if run]
+        return [claim_slots(connection, slot, Bounds(requests={"openai": 1}), datetime.now(UTC))[0] for slot in slots]
+
+    assert await world.database.write(wait) == [True, False]
+    assert await ActivityEnvironment().run(upkeep(world).tell_decisions) == 1
