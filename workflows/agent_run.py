@@ -46,6 +46,8 @@ SCHEDULED_FOR = SearchAttributeKey.for_datetime("TemporalScheduledStartTime")
 ENDS_ALL_CALLS = "ends-all-calls"
 # In the history of a run that was cancelled while a step of it ended all the same. Earlier versions went on with it.
 HEEDS_CANCELLATION = "heeds-cancellation"
+# In the history of a run that waited for a slot. Earlier versions then began with the run's own model and all its time.
+KEEPS_ITS_MODEL = "keeps-its-model"
 # Opening and closing are tried until they succeed: a run that began is always closed.
 TRANSACTION = workflow.LocalActivityConfig(start_to_close_timeout=TRANSACTION_TIMEOUT, retry_policy=RETRY_FOREVER)
 
@@ -54,7 +56,8 @@ TRANSACTION = workflow.LocalActivityConfig(start_to_close_timeout=TRANSACTION_TI
 class AgentRun:
     def __init__(self) -> None:
         self._decided: set[int] = set()
-        # Which of the run's models is asked. One that is down stays so for the next steps, until the run has waited.
+        # Which of the run's models is asked. One that is down stays so for the next steps, until the run has
+        # waited for a person or for credits.
         self._model = 0
 
     @workflow.run
@@ -106,7 +109,7 @@ class AgentRun:
     async def _take_steps(self, opened: OpenRunResult) -> CloseRunInput | CloseRunResult:
         """Think and act until an answer is the last one. It closed the run, or here is how to."""
         assert opened.run_uuid is not None
-        self._renew_deadline(opened)
+        self._begin_anew(opened)
         number = 1
         try:
             if workflow.cancellation_reason() is not None:
@@ -137,12 +140,14 @@ class AgentRun:
                 await start_notifying(thought.notification_uuids)
                 self._raise_if_cancelled()
                 workflow.set_current_details(f"Step {number} waits for credits.")
-                await self._wait_until_told(opened, number, thought.park_seconds)
+                await self._wait_until_told(number, thought.park_seconds)
+                self._begin_anew(opened)
             elif thought.wait_seconds is not None:
                 self._raise_if_cancelled()
                 workflow.set_current_details(f"Step {number} waits. {thought.message}")
                 if thought.turn is None:
-                    await self._wait_until_told(opened, number, thought.wait_seconds)
+                    await self._wait_until_told(number, thought.wait_seconds)
+                    self._leave_queue(opened, thought.attempts)
                 else:
                     await workflow.sleep(timedelta(seconds=thought.wait_seconds))
             elif thought.next_model is not None:
@@ -183,15 +188,14 @@ class AgentRun:
         while (acted := await self._call(opened, call)).approval_seconds is not None:
             self._raise_if_cancelled()
             workflow.set_current_details(f"Step {call.number}, {call.tool}, waits for a person's approval.")
-            await self._wait_until_told(opened, call.number, acted.approval_seconds)
+            await self._wait_until_told(call.number, acted.approval_seconds)
+            self._begin_anew(opened)
 
-    async def _wait_until_told(self, opened: OpenRunResult, number: int, seconds: float) -> None:
+    async def _wait_until_told(self, number: int, seconds: float) -> None:
         """Wait until step `number` is told to go on, at most so long."""
         with suppress(TimeoutError):
             await workflow.wait_condition(lambda: number in self._decided, timeout=timedelta(seconds=seconds))
         self._decided.discard(number)
-        # Waiting is not working: the run's time begins anew.
-        self._renew_deadline(opened)
 
     async def _call(self, opened: OpenRunResult, call: PendingCall) -> ActResult:
         assert opened.run_uuid is not None
@@ -225,9 +229,23 @@ class AgentRun:
             summary=summary,
         )
 
-    def _renew_deadline(self, opened: OpenRunResult) -> None:
-        self._deadline = workflow.now() + timedelta(seconds=opened.run_seconds)
+    def _leave_queue(self, opened: OpenRunResult, attempts: int) -> None:
+        """Go on with a step that waited for a slot, with all the run's time unless the step was tried before.
+
+        Else a step that fails each time that it has a slot would be tried for ever.
+        """
+        if not workflow.patched(KEEPS_ITS_MODEL):
+            self._begin_anew(opened)
+        elif not attempts:
+            self._renew_deadline(opened)
+
+    def _begin_anew(self, opened: OpenRunResult) -> None:
+        self._renew_deadline(opened)
         self._model = 0
+
+    def _renew_deadline(self, opened: OpenRunResult) -> None:
+        # Waiting is not working: the run's time begins anew.
+        self._deadline = workflow.now() + timedelta(seconds=opened.run_seconds)
 
     async def _close(self, closing: CloseRunInput) -> CloseRunResult:
         return await self._shielded(

@@ -2,13 +2,17 @@
 
 import asyncio
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import Connection, select
+from temporalio import activity
+from temporalio.client import Client
 from temporalio.testing import ActivityEnvironment
 
 from heartbeat.domain.bounds import Bounds
+from heartbeat.domain.contracts import ActResult, CloseRunResult, ThinkInput, ThinkResult
 from heartbeat.domain.ids import new_id
 from heartbeat.settings import Plan
 from heartbeat.store.rows import columns, many
@@ -20,6 +24,7 @@ from tests.support.databases import ON_SQLITE
 from tests.support.model_server import ModelServer, Reply, says
 from tests.support.patience import until
 from tests.support.runs import LIMITS, by_hand
+from tests.support.scripted_run import OPENED, ScriptedRun
 from tests.support.seeds import NOW
 from tests.support.upkeep import upkeep
 from tests.support.world import SANDBOX, World
@@ -66,3 +71,30 @@ async def test_upkeep_wakes_who_waits_for_what_is_bounded_no_more(world: World) 
 
     assert await world.database.write(wait) == [True, False]
     assert await ActivityEnvironment().run(upkeep(world).tell_decisions) == 1
+
+
+class Queued(ScriptedRun):
+    """Its first step comes to these results, one after another; `asked` is which model and what time each had."""
+
+    def __init__(self, *results: ThinkResult) -> None:
+        super().__init__(no_call, opened=replace(OPENED, run_seconds=3600, fallback_models=("other",)))
+        self._results = iter(results)
+        self.asked: list[tuple[int, bool]] = []
+
+    @activity.defn
+    async def think(self, step: ThinkInput) -> ThinkResult:
+        left = activity.info().schedule_to_close_timeout
+        self.asked.append((step.model_index, left == LONG))
+        return next(self._results)
+
+
+async def no_call(number: int) -> ActResult:
+    return ActResult()
+
+
+async def test_who_waits_for_a_slot_keeps_its_model_and_the_time_of_its_attempts(temporal: Client) -> None:
+    wait, done = ThinkResult(wait_seconds=0.01), ThinkResult(close_result=CloseRunResult("success"))
+    run = Queued(wait, ThinkResult(next_model=1, attempts=1), replace(wait, attempts=1), done)
+    async with run.started(temporal) as handle:
+        await handle.result()
+    assert run.asked == [(0, True), (0, True), (1, False), (1, False)]
