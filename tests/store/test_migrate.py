@@ -67,8 +67,8 @@ def test_one_that_was_never_migrated_says_so(tmp_path: Path) -> None:
 def test_processes_may_migrate_at_once(database_url: str, tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'new' / 'heartbeat.db'}" if database_url.startswith("sqlite") else database_url
     code = f"from heartbeat.store import migrate; migrate.upgrade({url!r})"
-    several = [subprocess.Popen([sys.executable, "-c", code]) for _ in range(3)]
-    assert [process.wait(PATIENCE) for process in several] == [0, 0, 0]
+    several = [subprocess.Popen([sys.executable, "-c", code]) for _ in range(2)]
+    assert [process.wait(PATIENCE) for process in several] == [0, 0]
     assert migrate.current(url) == migrate.newest()
 
 

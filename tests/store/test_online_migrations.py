@@ -1,6 +1,8 @@
 """Migrations run while API and workers of the version before are at work: no long lock, and nothing taken from them."""
 
 import asyncio
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from functools import partial
@@ -15,7 +17,7 @@ from heartbeat.store import migrate, online_indexes
 from heartbeat.store.database import Database, make_engine
 from tests.support.databases import waiting
 from tests.support.online_migrations import Shape, breaks, long_locks, shape, statements
-from tests.support.patience import until
+from tests.support.patience import PATIENCE, until
 
 # The last migration of the release before this one; older ones may do what they like.
 BEFORE = "0037"
@@ -40,10 +42,37 @@ async def test_a_release_comes_to_a_database_at_work(url: str, monkeypatch: pyte
         with statements() as sent:
             migrate.upgrade(url)
         after = database.read_now(shape)
-    assert any("pg_advisory_xact_lock" in statement for statement in sent)
+    assert any("pg_try_advisory_xact_lock" in statement for statement in sent)
     problems = [problem for problem in long_locks(sent) if not problem.startswith(tuple(ALLOWED))]
     assert problems == []
     assert breaks(before, after) == []
+
+
+# The builder of an index that waits for a snapshot, and the two connections of each process that migrates.
+MIGRATORS = """
+    SELECT count(*) FILTER (WHERE wait_event = 'virtualxid'), count(*)
+    FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
+"""
+
+
+async def test_processes_may_build_indexes_at_once(url: str) -> None:
+    """One that waits for its turn is in no statement and so in nobody's way: CONCURRENTLY waits for these."""
+    with psycopg.connect(url) as reader, psycopg.connect(url, autocommit=True) as watcher:
+        reader.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        reader.execute("SELECT 1")
+        several = [_migrator(url) for _ in range(2)]
+        await until(lambda: watcher.execute(MIGRATORS).fetchone(), (1, 5).__eq__)
+    try:
+        assert [process.wait(PATIENCE) for process in several] == [0, 0]
+    finally:
+        for process in several:
+            process.kill()
+    assert migrate.current(url) == migrate.newest()
+
+
+def _migrator(url: str) -> subprocess.Popen[bytes]:
+    code = f"from heartbeat.store import migrate; migrate.upgrade({url!r})"
+    return subprocess.Popen([sys.executable, "-c", code])
 
 
 async def _gives_way(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,8 @@
 """Alembic's entry point: each migration in a transaction of its own, and a lock so that two processes do not migrate
 at once. SQLite makes all of them in one."""
 
+from time import sleep
+
 from alembic import context
 from sqlalchemy import Connection, Engine
 from sqlmodel import SQLModel
@@ -8,6 +10,7 @@ from sqlmodel import SQLModel
 from heartbeat.store.migrate import has_a_class, migration_engine
 
 LOCK = 7_318_008  # any constant: the advisory lock's name on PostgreSQL
+PAUSE_SECONDS = 0.5
 
 
 def run() -> None:
@@ -24,10 +27,11 @@ def run() -> None:
 def _on_postgres(engine: Engine) -> None:
     # A session's lock would not outlive its transaction behind a pooler, and a migration's transaction is short.
     with engine.connect() as guard, engine.connect() as connection:
+        # Not in a statement that waits: an index that is built CONCURRENTLY would wait for that.
+        while not guard.exec_driver_sql(f"SELECT pg_try_advisory_xact_lock({LOCK})").scalar_one():
+            guard.rollback()
+            sleep(PAUSE_SECONDS)
         guard.exec_driver_sql("SELECT set_config('idle_in_transaction_session_timeout', '0', true)")
-        # Who waits here waits for migrations, which may take longer than a lock may be waited for.
-        guard.exec_driver_sql("SELECT set_config('lock_timeout', '0', true)")
-        guard.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK})")
         _migrate(connection)
 
 
