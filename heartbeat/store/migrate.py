@@ -16,7 +16,7 @@ from heartbeat.store.postgres import postgres_engine
 
 # A migration that waits for a table's lock holds up whoever comes after it, so it gives way and comes again.
 LOCK_MS, ATTEMPTS, PAUSE_SECONDS = 3_000, 20, 2.0
-LOCK_NOT_AVAILABLE = "55P03"
+LOCK_NOT_AVAILABLE, DEADLOCK = "55P03", "40P01"
 
 
 def upgrade(url: str, revision: str = "head") -> None:
@@ -30,7 +30,8 @@ def upgrade(url: str, revision: str = "head") -> None:
         try:
             command.upgrade(config, revision)
         except OperationalError as problem:
-            if getattr(problem.orig, "sqlstate", None) != LOCK_NOT_AVAILABLE or attempt == ATTEMPTS:
+            gave_way = getattr(problem.orig, "sqlstate", None) in (LOCK_NOT_AVAILABLE, DEADLOCK)
+            if not gave_way or attempt == ATTEMPTS:
                 raise
             sleep(PAUSE_SECONDS)
         else:

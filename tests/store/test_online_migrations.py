@@ -88,6 +88,20 @@ async def _gives_way(database: Database, monkeypatch: pytest.MonkeyPatch) -> Non
     assert migrate.current(database.url) == BEFORE
 
 
+async def test_a_migration_that_is_in_a_deadlock_comes_again(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has altered `heartbeat` and waits for `run`, which a transaction has read that goes on to `heartbeat`."""
+    migrate.upgrade(url, "0038")
+    monkeypatch.setattr(migrate, "PAUSE_SECONDS", 0.1)
+    with closing(Database(url)) as database, psycopg.connect(url) as reader:
+        reader.execute("SET LOCAL deadlock_timeout = '1h'")  # PostgreSQL undoes what is the first to look for a cycle
+        reader.execute("SELECT * FROM run")
+        upgraded = asyncio.create_task(asyncio.to_thread(migrate.upgrade, url, "0039"))
+        await until(partial(waiting, database))
+        await asyncio.to_thread(reader.execute, "SELECT * FROM heartbeat")
+    await upgraded
+    assert migrate.current(url) == "0039"
+
+
 def test_an_index_is_built_anew_where_an_attempt_was_broken_off(database_url: str) -> None:
     engine = make_engine(database_url)
     with engine.connect() as connection:
