@@ -16,7 +16,8 @@ from tests.support.temporal_proxy import TemporalProxy, temporal_proxy
 # Each waits some seconds; the store with few connections shows whether one is held meanwhile.
 pytestmark = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 
-AT_ONCE = 200
+# What is held is not acknowledged, and a connection takes 64 KiB before it is: some 190 requests.
+AT_ONCE = 150
 # Between two checks of its health lies a second, so after so many a Temporal that is away would be given up.
 LONGER_THAN_SILENCE = RPC_TIMEOUT // CHECK_AFTER + 1
 MANUAL_RUN = b"-manual-"
@@ -55,7 +56,7 @@ async def test_a_slow_temporal_is_waited_for(working: Api, proxy: TemporalProxy,
     assert (answer.status_code, answer.json()["result"]["response"]) == (200, "Late, but there.")
 
 
-async def test_two_hundred_triggers_at_once_wait_for_it(alone: Api, proxy: TemporalProxy) -> None:
+async def test_many_triggers_at_once_wait_for_it(alone: Api, proxy: TemporalProxy) -> None:
     which = await a_heartbeat(alone)
     proxy.hold(MANUAL_RUN)
     checks = proxy.health_checks
