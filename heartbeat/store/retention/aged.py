@@ -37,7 +37,7 @@ OF_ALL = [
 ]
 # What goes together with what somebody deleted; everything else that refers to it keeps it.
 BELONGINGS: dict[type[SQLModel], tuple[type[SQLModel], ...]] = {
-    Heartbeat: (GateState, GateReading, HeldTick, HeartbeatDay, Finding),
+    Heartbeat: (GateState, GateReading, HeldTick, Finding),
     Subscriber: (),
     Target: (),
     Bot: (),

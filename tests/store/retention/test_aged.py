@@ -140,7 +140,22 @@ async def test_a_deleted_heartbeat_goes_once_nothing_refers_to_it(database: Data
     await prune(database, 400 * DAY)
     assert (count(database, Heartbeat), count(database, Finding)) == (2, 1)
     database.write_now(lambda c: c.execute(columns(Run).delete()))
+    await prune(database, 400 * DAY + EVERY)
+    assert (count(database, Heartbeat), count(database, HeartbeatDay)) == (2, 1), "what it used is shown for five years"
+    await prune(database, 61 * 31.5 * DAY)
+    assert (count(database, Heartbeat), count(database, Finding), count(database, HeartbeatDay)) == (1, 0, 0)
+
+
+async def test_a_heartbeat_without_numbers_goes_thirteen_months_after_it_was_deleted(
+    database: Database, heartbeat: Heartbeat
+) -> None:
+    def write(connection: Connection) -> None:
+        task = a_task(connection, heartbeat)
+        a_finding(connection, task)
+        states.delete(connection, task, NOW)
+
+    database.write_now(write)
     await prune(database, 390 * DAY)
     assert count(database, Heartbeat) == 2
-    await prune(database, 400 * DAY + EVERY)
-    assert (count(database, Heartbeat), count(database, Finding), count(database, HeartbeatDay)) == (1, 0, 0)
+    await prune(database, 400 * DAY)
+    assert (count(database, Heartbeat), count(database, Finding)) == (1, 0)
