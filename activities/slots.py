@@ -81,10 +81,18 @@ class _Keeping(ActivityInboundInterceptor):
             return await super().execute_activity(input)
         if (waits := await self._keeper.claim(message)) is not None:
             return waits
-        kind = PROVIDER
         try:
             result = await super().execute_activity(input)
-            kind = "" if result.close_result is not None or result.park_seconds is not None else PROVIDER
-            return result
-        finally:
-            await self._keeper.release(message.run_uuid, kind)
+        except BaseException:
+            # The next attempt has it then. Were it to wait, in an activity of its own, the attempts would begin anew.
+            if _is_last_attempt():
+                await self._keeper.release(message.run_uuid, PROVIDER)
+            raise
+        is_over = result.close_result is not None or result.park_seconds is not None
+        await self._keeper.release(message.run_uuid, "" if is_over else PROVIDER)
+        return result
+
+
+def _is_last_attempt() -> bool:
+    policy = activity.info().retry_policy
+    return policy is not None and 0 < policy.maximum_attempts <= activity.info().attempt

@@ -167,8 +167,9 @@ class ModelActivities:
             return await client.ask(transcript, offered, attempt)
         except ModelFailure as failure:
             await self._note_failed(transcript.run, failure, attempt)
-            error = _application_error(failure, attempt, self._settings.run_timeout_seconds)
-            if (after := attempt.after(failure.code, self._is_given_up(error))) is not None:
+            is_last = self._is_last(attempt)
+            error = _application_error(failure, attempt, self._settings.run_timeout_seconds, is_last)
+            if (after := attempt.after(failure.code, self._is_given_up(error, is_last))) is not None:
                 return _next_model(after, failure.code, failure.words, attempt.number)
             # Without its cause and the provider's words: they may hold what must not enter Temporal's history.
             raise error from None
@@ -179,11 +180,15 @@ class ModelActivities:
                 return _next_model(attempt.index, WORKER_STOPPED, WORDS, attempt.number)
             raise
 
-    def _is_given_up(self, error: ApplicationError) -> bool:
-        """Whether Temporal does not try again, or only after longer than another model may take to answer."""
-        wait = error.next_retry_delay or timedelta()
+    def _is_last(self, attempt: StepAttempt) -> bool:
+        """Whether its model is not tried again; attempts before the step waited count, which Temporal does not know."""
         policy = activity.info().retry_policy
-        is_last = activity.info().attempt >= (policy.maximum_attempts if policy else self._settings.step_attempts)
+        maximum = policy.maximum_attempts if policy else self._settings.step_attempts
+        return max(activity.info().attempt, len(attempt.codes) + 1) >= maximum
+
+    def _is_given_up(self, error: ApplicationError, is_last: bool) -> bool:
+        """Whether it is not tried again, or only after longer than another model may take to answer."""
+        wait = error.next_retry_delay or timedelta()
         return error.non_retryable or is_last or wait > timedelta(seconds=self._settings.step_timeout_seconds)
 
     async def _offered(self, run: Run, tools: Toolset, model: str) -> list[OfferedTool]:
@@ -311,7 +316,9 @@ def _next_model(index: int, code: str, words: str, attempts: int) -> ThinkResult
     return ThinkResult(error_code=code, message=words, next_model=index, attempts=attempts)
 
 
-def _application_error(failure: ModelFailure, attempt: StepAttempt, run_seconds: int) -> ApplicationError:
+def _application_error(
+    failure: ModelFailure, attempt: StepAttempt, run_seconds: int, is_last: bool
+) -> ApplicationError:
     """The failure as Temporal retries it: after the provider's Retry-After, unless that outlasts any run.
 
     One that repeats itself, as an earlier one of this model did at this step, is not tried a third time.
@@ -320,6 +327,8 @@ def _application_error(failure: ModelFailure, attempt: StepAttempt, run_seconds:
     is_repeated = failure.code in REPEATED and any(code in REPEATED for code in attempt.codes)
     is_retryable = failure.retryable and not is_repeated and (wait is None or wait < run_seconds)
     code, words = attempt.all_failed(failure.code, failure.words)
+    if is_retryable and is_last and len(attempt.codes) >= activity.info().attempt:
+        is_retryable, words = False, f"{words} Tried {len(attempt.codes) + 1} times."
     return ApplicationError(
         words,
         type=code,

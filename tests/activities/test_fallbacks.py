@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select, update
+from temporalio.exceptions import ApplicationError
 
 from heartbeat.domain.contracts import ThinkInput
 from heartbeat.settings import Settings
@@ -207,3 +208,23 @@ async def test_attempts_leave_another_model_half_of_the_runs_time(
     of_run = {**times, "schedule_to_close_timeout": timedelta(minutes=15)}
     thought = await runs.think(ThinkInput(opened, 1), attempt=3, **of_run)
     assert (thought.next_model, len(model.requests)) == ((1, 0) if goes_on else (None, 1))
+
+
+@ON_SQLITE
+@pytest.mark.parametrize("fallbacks", [(OTHER,), ()])
+async def test_attempts_before_a_wait_count(
+    database: Database, runs: ActivityRuns, model: ModelServer, fallbacks: tuple[str, ...]
+) -> None:
+    opened = await runs.open(heartbeat_with(database, *fallbacks))
+    model.reply = lambda _: fails(500)
+    for earlier_attempts in range(ATTEMPTS - 1):
+        with pytest.raises(ApplicationError) as failure:
+            await runs.think(ThinkInput(opened, 1, earlier_attempts=earlier_attempts), attempt=1)
+        assert not failure.value.non_retryable
+    last = runs.think(ThinkInput(opened, 1, earlier_attempts=ATTEMPTS - 1), attempt=1)
+    if fallbacks:
+        assert (await last).next_model == 1
+    else:
+        with pytest.raises(ApplicationError, match=f"Tried {ATTEMPTS} times") as failure:
+            await last
+        assert failure.value.non_retryable

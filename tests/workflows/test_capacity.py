@@ -21,7 +21,7 @@ from heartbeat.store.runs.slots import SlotClaim, claim_slots
 from heartbeat.store.tables.credits import Entry
 from heartbeat.store.tables.runs import Attempt, Run, Slot
 from tests.support.databases import ON_SQLITE
-from tests.support.model_server import ModelServer, Reply, says
+from tests.support.model_server import ModelServer, Reply, fails, says
 from tests.support.patience import until
 from tests.support.runs import LIMITS, by_hand
 from tests.support.scripted_run import OPENED, ScriptedRun
@@ -59,6 +59,21 @@ async def test_no_more_than_the_bound_are_under_way(
     assert [attempt.attempt for attempt in await rows(Attempt)] == [1] * 5
     assert await rows(Slot) == []
     assert sum(entry.held for entry in await rows(Entry)) == 0
+
+
+@ON_SQLITE
+async def test_a_step_that_is_tried_again_keeps_its_slot(world: World, model: ModelServer) -> None:
+    model.reply = lambda _: fails(500)
+    settings = world.settings.model_copy(update={"provider_concurrency": {"openai": 1}, "step_attempts": 2})
+    async with running_worker(world.client, world.database, settings, SANDBOX):
+        handles = [await world.start(new_id("log")) for _ in range(2)]
+        results = await asyncio.gather(*(handle.result() for handle in handles))
+    assert [result.status for result in results] == ["error"] * 2
+    attempts = await world.database.read(lambda c: many(c, Attempt, select(columns(Attempt)).order_by("id")))
+    [first, second] = dict.fromkeys(attempt.run_id for attempt in attempts)
+    assert [(attempt.run_id, attempt.attempt) for attempt in attempts] == [
+        (run_id, number) for run_id in (first, second) for number in (1, 2)
+    ]
 
 
 @ON_SQLITE
