@@ -26,6 +26,8 @@ from sqlalchemy import (
     update,
 )
 
+from heartbeat.store.notifications.events import APPROVAL as APPROVAL_REQUESTED
+from heartbeat.store.notifications.events import FINDING, NOTIFIED
 from heartbeat.store.rows import columns
 from heartbeat.store.runs.logs import PRUNED
 from heartbeat.store.tables.bots import Bot
@@ -66,7 +68,7 @@ LOCK = (
 _NEWEST = RUN.alias("newest")
 _IS_NOT_NEWEST = RUN.c.id < select(func.max(_NEWEST.c.id)).scalar_subquery()
 GONE = select(RUN.c.id).where(_CANDIDATES, _IS_NOT_NEWEST, _ENDED, ~_REPLAYED, ~_BEING_TOLD)
-PAST = select(RUN.c.id).where(_CANDIDATES, _ENDED, RUN.c.emptied_at.is_(None), ~_BEING_REPLAYED)
+PAST = select(RUN.c.id).where(_CANDIDATES, _ENDED, RUN.c.emptied_at.is_(None), ~_BEING_REPLAYED, ~_BEING_TOLD)
 EMPTY = (
     (RUN.c.id, update(RUN).values(prompt="", instruction="", opening=None, response=None, report=None)),
     (STEP.c.run_id, update(STEP).values(answer="", arguments=None, progress=None, failure=None, reminder=None)),
@@ -74,6 +76,13 @@ EMPTY = (
     (ATTEMPT.c.run_id, update(ATTEMPT).values(provider_words=None)),
     (APPROVAL.c.run_id, update(APPROVAL).values(arguments="{}", why="")),
 )
+# Of these events: what agents and servers said, and what stands there instead, for a message has a title.
+TELLING = (FINDING, NOTIFIED, APPROVAL_REQUESTED)
+TEXTS = {"summary": None, "detail": None, "action_url": None, "title": "…", "message": "…", "why": "…"}
+SAYING = select(EVENT.c.id, EVENT.c.data).where(
+    EVENT.c.run_id.in_(bindparam("runs", expanding=True)), EVENT.c.kind.in_(TELLING)
+)
+EMPTY_EVENT = update(EVENT).where(EVENT.c.id == bindparam("event")).values(data=bindparam("texts"))
 
 
 @dataclass(frozen=True)
@@ -155,7 +164,15 @@ def empty_runs(connection: Connection, run_ids: Sequence[int], now: datetime) ->
     """Empty what people, agents, models and tools said in these runs; states, times and numbers stay."""
     for run_id, statement in EMPTY:
         connection.execute(statement.where(run_id.in_(run_ids)))
+    events = connection.execute(SAYING, {"runs": run_ids}).all()
+    if events:
+        connection.execute(EMPTY_EVENT, [{"event": event.id, "texts": _without_texts(event.data)} for event in events])
     connection.execute(update(RUN).where(RUN.c.id.in_(run_ids)).values(emptied_at=now))
+
+
+def _without_texts(data: dict[str, Any]) -> dict[str, Any]:
+    emptied = {name: TEXTS.get(name, value) for name, value in data.items()}
+    return {**emptied, "findings": list(map(_without_texts, data["findings"]))} if "findings" in data else emptied
 
 
 def _old(connection: Connection, bot_id: int, before: datetime, after: int) -> list[Row[Any]]:

@@ -32,6 +32,7 @@ from tests.support.seeds import NOW, access_to, heartbeat_row
 RUN = columns(Run)
 OLD, LIMIT = NOW - timedelta(days=100), NOW - timedelta(days=90)
 DELIVERED = {"status": "delivered", "next_attempt_at": None}
+FINDING = {"fingerprint": "disk", "severity": "warning", "news": "new"}
 COUNTED = (DailyRollup, HeartbeatDay, Usage, Entry)
 
 
@@ -164,6 +165,35 @@ def being_told(connection: Connection, run: Run) -> None:
     a_message(connection, heartbeat, a_target(connection, heartbeat), run_id=run.id, status="held")
 
 
+# What each kind of event says, and what is left of it.
+SAID: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
+    (
+        "run.finding",
+        {"run": "log_1", "summary": "Hush.", "findings": [{**FINDING, "title": "Hush.", "detail": "Hush."}]},
+        {"run": "log_1", "summary": None, "findings": [{**FINDING, "title": "…", "detail": None}]},
+    ),
+    (
+        "user.notified",
+        {"title": "Hush.", "message": "Hush.", "priority": "low", "action_url": "https://hush.test"},
+        {"title": "…", "message": "…", "priority": "low", "action_url": None},
+    ),
+    ("approval.requested", {"tool": "desk__find", "why": "Hush."}, {"tool": "desk__find", "why": "…"}),
+    ("run.failed", {"code": "overloaded", "message": "It broke."}, {"code": "overloaded", "message": "It broke."}),
+]
+
+
+def test_the_texts_of_events_are_emptied(database: Database, heartbeat: Heartbeat) -> None:
+    def write(connection: Connection) -> None:
+        run, target = an_old_run(connection, heartbeat), a_target(connection, heartbeat)
+        for kind, data, _ in SAID:
+            a_message(connection, heartbeat, target, kind=kind, data=data, run_id=run.id, **DELIVERED)
+
+    written(database, write)
+    assert database.write_now(empty_logs, heartbeat.bot_id, LIMIT, 0, NOW).changed == 1
+    events = database.read_now(lambda c: many(c, Event, select(columns(Event)).order_by(columns(Event).c.id)))
+    assert [event.data for event in events] == [left for _, _, left in SAID]
+
+
 NEEDED = (of_today, in_progress, waiting_for_a_person, parked, promised_a_replay, being_replayed)
 
 
@@ -177,7 +207,7 @@ def test_what_is_needed_stays(database: Database, heartbeat: Heartbeat, need: Ca
     assert run.uuid in {row.uuid for row in database.read_now(lambda c: many(c, Run, select(RUN)))}
 
 
-@pytest.mark.parametrize("need", NEEDED, ids=lambda need: need.__name__)
+@pytest.mark.parametrize("need", [*NEEDED, being_told], ids=lambda need: need.__name__)
 def test_the_texts_of_what_is_needed_stay(database: Database, heartbeat: Heartbeat, need: Callable[..., None]) -> None:
     run = written(database, an_old_run, heartbeat)
     written(database, need, run)
