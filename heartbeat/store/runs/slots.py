@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, or_, select, update
 
 from heartbeat.domain.bounds import PROVIDER, Bound, Bounds
 from heartbeat.store.rows import columns, exactly_one, first, insert_once
@@ -20,7 +20,7 @@ from heartbeat.store.tables.runs import Capacity, Run, Slot
 CAPACITY, SLOT, RUN, PROJECT = columns(Capacity), columns(Slot), columns(Run), columns(Project)
 
 WAITING = "capacity"
-# Within so long a run that was granted a slot has come for it, or it is another's turn.
+# Within so long a run that was granted a slot has come for it, or it is granted anew, to whom has waited longest.
 TAKEN_WITHIN = timedelta(minutes=1)
 
 CLAIMING = (
@@ -90,13 +90,16 @@ def release_slots(connection: Connection, run_uuid: str, kind: str, bounds: Boun
 
 def grant_free_slots(connection: Connection, bounds: Bounds, now: datetime) -> list[Waking]:
     """Take back what ended runs hold, grant what is free, and name all that were granted some and have not come."""
-    ended = select(RUN.c.id).where(RUN.c.id == SLOT.c.run_id, RUN.c.status == "running").exists()
-    connection.execute(delete(SLOT).where(~ended))
-    scopes = select(SLOT.c.scope).where(~SLOT.c.is_held).distinct().order_by(SLOT.c.scope)
+    has_ended = ~select(RUN.c.id).where(RUN.c.id == SLOT.c.run_id, RUN.c.status == "running").exists()
+    scopes = select(SLOT.c.scope).where(or_(~SLOT.c.is_held, has_ended)).distinct().order_by(SLOT.c.scope)
     for scope in connection.execute(scopes).scalars().all():
         _lock(connection, scope)
+        connection.execute(delete(SLOT).where(SLOT.c.scope == scope, has_ended))
         _grant(connection, scope, _size(connection, scope, bounds), now)
-    return _waking(connection, SLOT.c.is_held, RUN.c.waiting == WAITING)
+    # Who has its project's slot and waits for its provider's was granted nothing new.
+    other = SLOT.alias()
+    waits = select(other.c.id).where(other.c.run_id == SLOT.c.run_id, ~other.c.is_held).exists()
+    return _waking(connection, SLOT.c.is_held, RUN.c.waiting == WAITING, ~waits)
 
 
 def _take(
@@ -105,7 +108,7 @@ def _take(
     run, step = of_step
     _lock(connection, bound.scope)
     place = {"scope": bound.scope, "run_id": run.id}
-    connection.execute(delete(SLOT).where(SLOT.c.scope == bound.scope, SLOT.c.is_held, SLOT.c.expires_at <= now))
+    _expire(connection, bound.scope, now)
     values = {**place, "project_id": run.project_id, "step": step, "is_held": False, "expires_at": now}
     first(connection, Slot, insert_once(connection.dialect.name, SLOT), values)
     granted = [other for other in _grant(connection, bound.scope, bound.size, now) if other.run_id != run.id]
@@ -132,7 +135,7 @@ def _size(connection: Connection, scope: str, bounds: Bounds) -> int | None:
 def _grant(connection: Connection, scope: str, size: int | None, now: datetime) -> list[Waking]:
     """Grant the slots that are free: first to the project that has the fewest, then to whom has waited longest."""
     of_scope = SLOT.c.scope == scope
-    connection.execute(delete(SLOT).where(of_scope, SLOT.c.is_held, SLOT.c.expires_at <= now))
+    _expire(connection, scope, now)
     by_project = select(SLOT.c.project_id, func.count()).where(of_scope, SLOT.c.is_held).group_by(SLOT.c.project_id)
     held: dict[int, int] = {row[0]: row[1] for row in connection.execute(by_project)}
     free = None if size is None else size - sum(held.values())
@@ -146,9 +149,17 @@ def _grant(connection: Connection, scope: str, size: int | None, now: datetime) 
     return _waking(connection, SLOT.c.id.in_(ids))
 
 
+def _expire(connection: Connection, scope: str, now: datetime) -> None:
+    """Take back what nobody gave back in time; who was granted a slot and has not come keeps its place."""
+    expired = SLOT.c.scope == scope, SLOT.c.is_held, SLOT.c.expires_at <= now
+    waits = select(RUN.c.id).where(RUN.c.id == SLOT.c.run_id, RUN.c.status == "running", RUN.c.waiting == WAITING)
+    connection.execute(update(SLOT).where(*expired, waits.exists()).values(is_held=False))
+    connection.execute(delete(SLOT).where(*expired))
+
+
 def _waking(connection: Connection, *which: ColumnElement[bool]) -> list[Waking]:
     rows = select(RUN.c.id, RUN.c.workflow_id, SLOT.c.step).join(SLOT, SLOT.c.run_id == RUN.c.id).where(*which)
-    return [Waking(*row) for row in connection.execute(rows)]
+    return [Waking(*row) for row in connection.execute(rows.distinct())]
 
 
 def _next(connection: Connection, scope: str, held: dict[int, int], free: int | None) -> Sequence[int]:

@@ -85,6 +85,28 @@ def test_upkeep_grants_what_ended_runs_held_and_what_is_bounded_no_more(database
     assert database.write_now(grant_free_slots, bounds, NOW) == []
 
 
+def test_who_was_granted_one_and_comes_late_keeps_its_place(database: Database) -> None:
+    first, second, third, fourth = runs_of_a_project(database, 4)
+    for run in (first, second, third, fourth):
+        claims(database, run, OF_RUNS)
+    assert woken(database, first, OF_RUNS) == [third.id]
+    granted = database.write_now(grant_free_slots, OF_RUNS, NOW + 2 * MINUTE)
+    assert [each.run_id for each in granted] == [third.id], "it is told again"
+    late = NOW + 4 * MINUTE
+    assert not claims(database, fourth, OF_RUNS, late), "another that comes meanwhile does not pass it by"
+    assert claims(database, third, OF_RUNS, late)
+
+
+def test_upkeep_wakes_nobody_who_has_one_and_waits_for_the_other(database: Database) -> None:
+    both = Bounds({"self_hosted": 2}, {"openai": 1})
+    first, second = runs_of_a_project(database, 2)
+    assert [claims(database, run, both) for run in (first, second)] == [True, False]
+    assert database.write_now(grant_free_slots, both, NOW) == []
+    database.write_now(lambda c: close_run(c, first.uuid, Ending("success"), NOW))
+    granted = database.write_now(grant_free_slots, both, NOW)
+    assert [each.run_id for each in granted] == [second.id], "once, for what it has not come for"
+
+
 def test_a_run_that_has_ended_takes_none(database: Database) -> None:
     [run] = runs_of_a_project(database, 1)
     database.write_now(lambda c: c.execute(update(RUN).values(status="success")))
