@@ -73,10 +73,9 @@ class Pruning:
         if plan is not None and plan.prompts_days is not None:
             before = self._days_ago(plan.prompts_days)
             pruned += await self._batches(bot.emptied_run_id, empty_logs, bot.id, before, now=self._now)
-        if self._is_over():
-            return pruned
-        pruned += await self._database.write(prune_of_bot, bot.id, self._now)
-        await self._database.write(mark_pruned, bot.id, self._now)
+        pruned += await self._all(prune_of_bot, bot.id, self._now)
+        if not self._is_over():
+            await self._database.write(mark_pruned, bot.id, self._now)
         return pruned
 
     async def _batches(

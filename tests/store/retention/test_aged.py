@@ -4,11 +4,13 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
+import pytest
 from sqlalchemy import Connection, func, select
 from sqlmodel import SQLModel
 
 from heartbeat.store.database import Database
 from heartbeat.store.heartbeats import states
+from heartbeat.store.retention import aged, pruning
 from heartbeat.store.retention.pruning import EVERY, MINUTE, Pruning
 from heartbeat.store.rows import columns
 from heartbeat.store.tables.credits import BudgetWarning, DailyRollup, HeartbeatDay
@@ -127,6 +129,18 @@ async def test_what_still_matters_is_not_removed_by_its_age(database: Database, 
         1,
         1,
     ]
+
+
+async def test_all_of_a_bot_goes_however_much_it_is(
+    database: Database, heartbeat: Heartbeat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (aged, pruning):
+        monkeypatch.setattr(module, "BATCH_SIZE", 2)
+    days = [insert(HeartbeatDay, heartbeat_id=mine, day=a_day(NOW - number * DAY), **SUMS) for number in range(5)]
+    for write in days:
+        database.write_now(write, heartbeat)
+    await prune(database, 2_000 * DAY)
+    assert count(database, HeartbeatDay) == 0
 
 
 async def test_a_deleted_heartbeat_goes_once_nothing_refers_to_it(database: Database, heartbeat: Heartbeat) -> None:
