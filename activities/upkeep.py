@@ -53,6 +53,8 @@ BATCH_SIZE = 200
 # One request each, of which the slowest take most of a minute.
 REFRESHES_AT_ONCE = 20
 REFRESH_SECONDS = 120.0
+WOKEN_AT_ONCE = 20
+WAKING_SECONDS = 60.0
 AUDITED_RUNS = 2_000
 # Each is a request to Temporal, and thousands may be queued or wait for a person.
 OPEN_RUNS_A_MINUTE = 1_000
@@ -117,7 +119,16 @@ class UpkeepActivities:
         # Also where nothing is bounded any more: then all that wait go on.
         granted = await self._database.write(grant_free_slots, self._settings.bounds(), self._now())
         waiting += [(each.workflow_id, each.step) for each in granted]
-        return sum([await wake(self._client, workflow_id, step) for workflow_id, step in waiting])
+        async with heartbeating():
+            return await self._wake(waiting)
+
+    async def _wake(self, waiting: list[tuple[str, int]]) -> int:
+        """Wake some side by side; whom a slow Temporal leaves no time for the next minute wakes."""
+        woken, latest = 0, asyncio.get_running_loop().time() + WAKING_SECONDS
+        while waiting and asyncio.get_running_loop().time() < latest:
+            some, waiting = waiting[:WOKEN_AT_ONCE], waiting[WOKEN_AT_ONCE:]
+            woken += sum(await asyncio.gather(*(wake(self._client, *each) for each in some)))
+        return woken
 
     @activity.defn
     async def cancel_held_runs(self) -> int:

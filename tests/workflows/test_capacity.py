@@ -79,13 +79,13 @@ async def test_a_step_that_is_tried_again_keeps_its_slot(world: World, model: Mo
 @ON_SQLITE
 async def test_upkeep_wakes_who_waits_for_what_is_bounded_no_more(world: World) -> None:
     def wait(connection: Connection) -> list[bool]:
-        claims = [by_hand(world.heartbeat, log) for log in ("log_1", "log_2")]
+        claims = [by_hand(world.heartbeat, log) for log in map(new_id, ["log"] * 25)]
         runs = [open_run(connection, claim, LIMITS, NOW).run for claim in claims]
         slots = [SlotClaim(run.uuid, 1, 0, LONG, LONG) for run in runs if run]
         return [claim_slots(connection, slot, Bounds(requests={"openai": 1}), datetime.now(UTC))[0] for slot in slots]
 
-    assert await world.database.write(wait) == [True, False]
-    assert await ActivityEnvironment().run(upkeep(world).tell_decisions) == 1
+    assert await world.database.write(wait) == [True, *[False] * 24]
+    assert await ActivityEnvironment().run(upkeep(world).tell_decisions) == 24
 
 
 class Queued(ScriptedRun):
