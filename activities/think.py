@@ -143,7 +143,8 @@ class ModelActivities:
         if turn is None:
             return None
         words, wait = LIMITED.format(model=attempt.model), (turn - now).total_seconds()
-        if (after := attempt.after(RATE_LIMITED, wait > self._settings.step_timeout_seconds)) is not None:
+        is_given_up = wait > min(self._settings.step_timeout_seconds, attempt.seconds_left())
+        if (after := attempt.after(RATE_LIMITED, is_given_up)) is not None:
             return _next_model(after, RATE_LIMITED, words, attempt.number - 1)
         if wait > attempt.seconds_left():
             raise ApplicationError(words, type=RATE_LIMITED, non_retryable=True)

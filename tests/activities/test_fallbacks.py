@@ -8,11 +8,13 @@ import pytest
 from sqlalchemy import select, update
 from temporalio.exceptions import ApplicationError
 
+from heartbeat.agents.rate_limits import rate_limit_scope
 from heartbeat.domain.contracts import ThinkInput
 from heartbeat.settings import Settings
 from heartbeat.store.credits.audit import audit
 from heartbeat.store.database import Database
 from heartbeat.store.rows import columns, many
+from heartbeat.store.runs.rate_limits import note_refusal
 from heartbeat.store.runs.runs import run_by_uuid
 from heartbeat.store.runs.steps import steps
 from heartbeat.store.tables.credits import DailyRollup
@@ -228,3 +230,18 @@ async def test_attempts_before_a_wait_count(
         with pytest.raises(ApplicationError, match=f"Tried {ATTEMPTS} times") as failure:
             await last
         assert failure.value.non_retryable
+
+
+@ON_SQLITE
+async def test_a_limit_that_outlasts_the_run_leaves_it_to_another_model(
+    database: Database, runs: ActivityRuns, model: ModelServer
+) -> None:
+    opened = await runs.open(heartbeat_with(database, OTHER))
+    scope = rate_limit_scope(OWN, runs.settings)
+    database.write_now(note_refusal, scope, 15.0, NOW)
+    times = {"scheduled_time": NOW, "current_attempt_scheduled_time": NOW}
+    for seconds, after in ((19, None), (10, 1)):
+        of_run = {**times, "schedule_to_close_timeout": timedelta(seconds=seconds)}
+        thought = await runs.think(ThinkInput(opened, 1), attempt=1, **of_run)
+        assert (thought.next_model, thought.error_code) == (after, "rate_limited")
+    assert model.requests == []

@@ -36,6 +36,7 @@ class ActivityRuns:
     """Makes runs of heartbeats. An attempt that fails is repeated at once, however long it should wait."""
 
     def __init__(self, database: Database, settings: Settings, now: Clock = lambda: NOW) -> None:
+        self.settings = settings
         self._toolbox = Toolbox(settings, Refresher(database, settings, now))
         self._runs = RunActivities(database, settings, now)
         self._models = ModelActivities(database, settings, self._toolbox, now)
