@@ -1,13 +1,16 @@
 """A run that waits for a person may wait for days: the build of the workers that began it need not stay for it."""
 
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from temporalio import activity
+from temporalio.service import RPCError
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
 from heartbeat.domain.contracts import ActResult, ThinkResult
 
+log = logging.getLogger(__name__)
 # Has the workflow of this id and run id go on with whichever build is current.
 LetUpgrade = Callable[[str, str], Awaitable[None]]
 
@@ -30,9 +33,15 @@ class _Upgrading(ActivityInboundInterceptor):
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002
         result = await super().execute_activity(input)
         if _waits(result):
-            info = activity.info()
-            await self._let_upgrade(info.workflow_id or "", info.workflow_run_id or "")
+            await self._try(activity.info())
         return result
+
+    async def _try(self, info: activity.Info) -> None:
+        """The step is done, whatever Temporal says: without it the run merely stays with its build."""
+        try:
+            await self._let_upgrade(info.workflow_id or "", info.workflow_run_id or "")
+        except (RPCError, RuntimeError) as problem:
+            log.warning("%s stays with its build while it waits: %s", info.workflow_id, problem)
 
 
 def _waits(result: object) -> bool:
