@@ -38,6 +38,7 @@ from heartbeat.store.rows import columns, first, insert_once, joined
 from heartbeat.store.runs.candidates import CLAIMED, RunCandidate, TickClaim, candidate_of, why_skipped
 from heartbeat.store.runs.gates import AskedGate, gate_of, why_in_words
 from heartbeat.store.runs.limits import RunLimits
+from heartbeat.store.runs.logs import PRUNED
 from heartbeat.store.runs.slots import WAITING
 from heartbeat.store.runs.tool_changes import remind_of_changes
 from heartbeat.store.runs.variants import is_gone, take_variant
@@ -78,6 +79,12 @@ SKIP = Prepared(
         last_status=case((bindparam("unchanged") == 1, HEARTBEAT.c.last_status), else_="skipped"),
         updated_at=bindparam("now"),
     )
+)
+OLDEST_LOG = (
+    select(func.coalesce(RUN.c.scheduled_for, RUN.c.created_at))
+    .where(RUN.c.heartbeat_id == bindparam("heartbeat"))
+    .order_by(RUN.c.id)
+    .limit(1)
 )
 
 # Of the other refusals the skip reason says enough.
@@ -120,7 +127,8 @@ def open_run(connection: Connection, claim: TickClaim, limits: RunLimits, now: d
     if rows is None or is_gone(rows[0], claim.dry_run):
         return Opening(None, "the heartbeat was deleted")
     heartbeat, *others = rows = rows[:-1]
-    if reason := _phantom(claim, heartbeat) or _pruned(claim, heartbeat, others[1], limits, now):
+    logs_days = limits.plan(others[1].plan).logs_days
+    if reason := _phantom(claim, heartbeat) or _pruned(connection, claim, heartbeat, logs_days, now):
         return Opening(None, reason)
     if claim.trigger == "schedule":
         claim = replace(claim, scheduled_for=_newest_due(connection, heartbeat, claim, now))
@@ -170,14 +178,24 @@ def _phantom(claim: TickClaim, heartbeat: Heartbeat) -> str | None:
     return None
 
 
-def _pruned(claim: TickClaim, heartbeat: Heartbeat, project: Project, limits: RunLimits, now: datetime) -> str | None:
+def _pruned(
+    connection: Connection, claim: TickClaim, heartbeat: Heartbeat, logs_days: int | None, now: datetime
+) -> str | None:
     """Why a tick that has its log by now, perhaps one that is not kept any longer, does not run again."""
     tick = claim.scheduled_for
     if tick is None or tick > heartbeat.accounted_until:
         return None
-    days = limits.plan(project.plan).logs_days
-    is_old = days is not None and tick < now - timedelta(days=days)
-    return "the log of this tick is not kept any longer" if is_old else None
+    is_old = logs_days is not None and tick < now - timedelta(days=logs_days)
+    is_pruned = is_old or _is_before_logs(connection, heartbeat, tick)
+    return "the log of this tick is not kept any longer" if is_pruned else None
+
+
+def _is_before_logs(connection: Connection, heartbeat: Heartbeat, tick: datetime) -> bool:
+    """Whether a tick is older than what is left of a heartbeat's logs; the plan may have kept fewer then than now."""
+    if not any(getattr(heartbeat, count) for count in PRUNED.values()):
+        return False
+    oldest = connection.execute(OLDEST_LOG, {"heartbeat": heartbeat.id}).scalar()
+    return oldest is None or tick < oldest
 
 
 def _refuse(connection: Connection, candidate: RunCandidate) -> Refusal | None:

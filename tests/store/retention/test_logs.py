@@ -305,7 +305,11 @@ async def test_a_plan_says_how_long(
     assert len(database.read_now(due_bots, NOW + timedelta(hours=6))) == 1
 
 
-def test_the_tick_of_a_log_that_is_gone_does_not_run_again(database: Database, heartbeat: Heartbeat) -> None:
+@pytest.mark.parametrize("days", [90, 365, None])
+def test_the_tick_of_a_log_that_is_gone_does_not_run_again(
+    database: Database, heartbeat: Heartbeat, days: int | None
+) -> None:
+    """Whatever the plan says by then: it may be another one."""
     tick = NOW + timedelta(minutes=1)
     run = opened(database, scheduled(heartbeat, tick), now=tick).run
     assert run is not None
@@ -313,7 +317,7 @@ def test_the_tick_of_a_log_that_is_gone_does_not_run_again(database: Database, h
     written(database, lambda c: change(c, run.uuid, status="success", finished_at=tick))
     written(database, a_run, heartbeat)
     assert database.write_now(prune_logs, heartbeat.bot_id, later - timedelta(days=90), 0).changed == 1
-    plans = {**DEFAULT_PLANS, "self_hosted": Plan(logs_days=90)}
+    plans = {**DEFAULT_PLANS, "self_hosted": Plan(logs_days=days)}
     limits = type(LIMITS)(**{**vars(LIMITS), "plan": plans.__getitem__})
     again = opened(database, scheduled(heartbeat, tick), limits, later)
     assert (again.run, again.reason) == (None, "the log of this tick is not kept any longer")
