@@ -59,13 +59,10 @@ def prune_events(connection: Connection, now: datetime) -> int:
     """Remove the oldest events with their notifications, but what is on its way; returns how many events."""
     rule = RULES[Event]
     assert isinstance(rule, Age)
-    oldest = select(EVENT.c.id, EVENT.c.created_at).order_by(EVENT.c.id).limit(BATCH_SIZE)
+    on_its_way = exists().where(NOTIFICATION.c.event_id == EVENT.c.id, NOTIFICATION.c.status.in_(("pending", "held")))
+    oldest = select(EVENT.c.id, EVENT.c.created_at).where(~on_its_way).order_by(EVENT.c.id).limit(BATCH_SIZE)
     old = [row.id for row in connection.execute(oldest) if row.created_at < now - rule.after]
-    of_them = NOTIFICATION.c.event_id.in_(old)
-    on_its_way = of_them & NOTIFICATION.c.status.in_(("pending", "held"))
-    waiting = set(connection.execute(select(NOTIFICATION.c.event_id).where(on_its_way)).scalars())
-    settled = [number for number in old if number not in waiting]
-    return remove_events(connection, EVENT.c.id.in_(settled))
+    return remove_events(connection, EVENT.c.id.in_(old))
 
 
 def prune_of_bot(connection: Connection, bot_id: int, now: datetime) -> int:

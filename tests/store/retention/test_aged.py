@@ -131,16 +131,19 @@ async def test_what_still_matters_is_not_removed_by_its_age(database: Database, 
     ]
 
 
-async def test_all_of_a_bot_goes_however_much_it_is(
+async def test_all_that_is_over_goes_however_much_it_is(
     database: Database, heartbeat: Heartbeat, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for module in (aged, pruning):
         monkeypatch.setattr(module, "BATCH_SIZE", 2)
+    database.write_now(lambda c: a_message(c, heartbeat, a_target(c, heartbeat), status="held"))
+    for _ in range(5):
+        database.write_now(a_told_event, heartbeat)
     days = [insert(HeartbeatDay, heartbeat_id=mine, day=a_day(NOW - number * DAY), **SUMS) for number in range(5)]
     for write in days:
         database.write_now(write, heartbeat)
     await prune(database, 2_000 * DAY)
-    assert count(database, HeartbeatDay) == 0
+    assert (count(database, HeartbeatDay), count(database, Event)) == (0, 1), "all but what is on its way"
 
 
 async def test_a_deleted_heartbeat_goes_once_nothing_refers_to_it(database: Database, heartbeat: Heartbeat) -> None:
