@@ -13,7 +13,6 @@ from sqlalchemy import Connection, select
 from temporalio.api.enums.v1 import TimeoutType
 from temporalio.client import WorkflowHandle
 
-from activities.handover import WORKER_STOPPED
 from heartbeat.domain.contracts import RunResult
 from heartbeat.store.rows import columns
 from heartbeat.store.tables.credits import Entry
@@ -80,14 +79,13 @@ class Load:
 
 
 @ON_SQLITE
-async def test_a_rolling_restart_loses_repeats_and_delays_nothing(world: World, model: ModelServer) -> None:
+async def test_a_rolling_restart_loses_and_repeats_nothing(world: World, model: ModelServer) -> None:
     model.reply = thinking(lambda: 0.1)
     with closing(Load(world, model, heartbeats=3, drain_seconds=20)) as load:
         runs = await load.replace_each(workers=1, rounds=1)
     await all_succeeded_once(world, runs)
     assert len(model.requests) == len(runs)
     assert Counter(await world.database.read(attempts))["answered"] == len(runs)
-    assert sum([await handed_over(run) for run in runs]) == 0
 
 
 @pytest.mark.outage
@@ -102,6 +100,7 @@ async def test_steps_that_outlast_the_drain_are_handed_over(world: World, model:
     assert outcomes["answered"] == len(runs)
     # One that was handed over before it was sent is among the lost ones, too: nobody can know.
     assert outcomes["lost"] >= len(model.requests) - len(runs) > 0
+    assert sum([await waits_for_the_gone(run) for run in runs]) == 0
 
 
 def thinking(seconds: Callable[[], float]) -> Callable[[object], Reply]:
@@ -115,7 +114,6 @@ def thinking(seconds: Callable[[], float]) -> Callable[[object], Reply]:
 async def all_succeeded_once(world: World, runs: Sequence[Handle]) -> None:
     assert Counter([(await run.result()).status for run in runs]) == {"success": len(runs)}
     assert await world.database.read(charges) == len(runs)
-    assert sum([await waits_for_the_gone(run) for run in runs]) == 0
 
 
 def attempts(connection: Connection) -> Sequence[str]:
@@ -135,9 +133,3 @@ async def waits_for_the_gone(run: Handle) -> int:
     """
     timed_out = [event.workflow_task_timed_out_event_attributes async for event in run.fetch_history_events()]
     return sum(one.timeout_type == TimeoutType.TIMEOUT_TYPE_SCHEDULE_TO_START for one in timed_out)
-
-
-async def handed_over(run: Handle) -> int:
-    """How many of its activities a worker had begun and did not end."""
-    started = [event.activity_task_started_event_attributes async for event in run.fetch_history_events()]
-    return sum(one.last_failure.application_failure_info.type == WORKER_STOPPED for one in started)
