@@ -39,13 +39,13 @@ from heartbeat.domain.worker_roles import Role
 from heartbeat.gates.looking import GateReader
 from heartbeat.settings import Settings
 from heartbeat.store.database import Database
-from heartbeat.store.statistics import statistics_gathered
+from heartbeat.store.statistics import TableStatistics, gather_again
 from heartbeat.telemetry.logs import configure_logs
-from heartbeat.telemetry.traces.export import TraceExporter, exporting
+from heartbeat.telemetry.traces.export import TraceExporter, export_again
 from heartbeat.telemetry.traces.switch import is_traced
 from heartbeat.temporal.client import connect, healthy
 from heartbeat.temporal.clock import SharedClock, measuring
-from heartbeat.temporal.process import leave
+from heartbeat.temporal.process import in_background, leave
 from heartbeat.temporal.runs import wake
 from heartbeat.temporal.runtime import set_runtime
 from heartbeat.temporal.schedules import Schedules
@@ -137,9 +137,9 @@ async def running_worker(
     ]
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(measuring(clock))
-        await stack.enter_async_context(statistics_gathered(database))
+        await stack.enter_async_context(in_background(gather_again(TableStatistics(database))))
         if is_traced(settings):
-            await stack.enter_async_context(exporting(TraceExporter(database, settings, now)))
+            await stack.enter_async_context(in_background(export_again(TraceExporter(database, settings, now))))
         for worker in workers:
             await worker.__aenter__()
         stack.push_async_exit(partial(_leave_in_time, workers, settings.drain_seconds + SHUTDOWN_SECONDS))

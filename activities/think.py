@@ -107,7 +107,7 @@ class ModelActivities:
         is_first = step.number == 1 and activity.info().attempt == 1 and not step.earlier_attempts
         if is_first and not self._limits.bounds:
             transcript, tools = await self._database.read_inline(_first_step, step.run_uuid)
-            if transcript.run.credits_held:
+            if transcript.run.credits_held or not any(map(self._limits.rate, transcript.run.models)):
                 return transcript, tools
         return await self._database.write(_later_step, step, self._limits, self._now())
 

@@ -5,7 +5,8 @@
 
 import asyncio
 import os
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import AsyncIterator, Coroutine, Iterable, Sequence
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from time import perf_counter
 from typing import Any
@@ -49,14 +50,12 @@ async def measure() -> Result:
         await _side_by_side([_create(client, schedule_id) for schedule_id in bare_ids])
         bare_seconds = await _herd(client, bare_ids, tick, "Bare")
         await stack.create_schedules()
-        reads: list[float] = []
-        reading = asyncio.create_task(read_again(stack, reads))
-        began = perf_counter()
-        our_seconds = await _herd(client, [heartbeat.uuid for heartbeat in stack.tenant.heartbeats], tick, AGENT_RUN)
-        lost = HEARTBEATS - await _closed(stack, tick)
-        closed_seconds = perf_counter() - began
-        reading.cancel()
-        await asyncio.wait([reading])
+        async with reading(stack) as reads:
+            began = perf_counter()
+            ids = [heartbeat.uuid for heartbeat in stack.tenant.heartbeats]
+            our_seconds = await _herd(client, ids, tick, AGENT_RUN)
+            lost = HEARTBEATS - await _closed(stack, tick)
+            closed_seconds = perf_counter() - began
     raw = {"last_start_s": our_seconds, "bare_last_start_s": bare_seconds, "last_closed_s": closed_seconds}
     result = Result(raw={name: rounded(seconds) for name, seconds in raw.items()} | {"heartbeats": HEARTBEATS})
     herd = f"herd of {HEARTBEATS}"
@@ -97,13 +96,13 @@ async def _side_by_side(requests: Iterable[Coroutine[Any, Any, Any]]) -> None:
 
 
 async def _closed(stack: RunningStack, tick: datetime) -> int:
-    """Wait until no run of `tick` is in progress any more; returns how many succeeded."""
-    async with asyncio.timeout(TIMEOUT_SECONDS):
-        while True:
-            succeeded, running, others = await stack.database.read(_counts, tick)
-            if succeeded + others >= HEARTBEATS and not running:
-                return succeeded
-            await asyncio.sleep(0.5)
+    """Wait until no run of `tick` is in progress any more, or long enough; returns how many succeeded."""
+    until = perf_counter() + TIMEOUT_SECONDS
+    while True:
+        succeeded, running, others = await stack.database.read(_counts, tick)
+        if perf_counter() > until or (succeeded + others >= HEARTBEATS and not running):
+            return succeeded
+        await asyncio.sleep(0.5)
 
 
 def _counts(connection: Connection, tick: datetime) -> tuple[int, int, int]:
@@ -114,8 +113,20 @@ def _counts(connection: Connection, tick: datetime) -> tuple[int, int, int]:
     return succeeded, running, sum(counts.values())
 
 
-async def read_again(stack: RunningStack, took_ms: list[float]) -> None:
-    """Read a heartbeat again and again, and note how long that takes."""
+@asynccontextmanager
+async def reading(stack: RunningStack) -> AsyncIterator[list[float]]:
+    """Read a heartbeat again and again while the body runs; yields the milliseconds. A read that fails is raised."""
+    took_ms: list[float] = []
+    task = asyncio.create_task(_read_again(stack, took_ms))
+    try:
+        yield took_ms
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def _read_again(stack: RunningStack, took_ms: list[float]) -> None:
     ids = urlencode(stack.tenant.ids(stack.tenant.heartbeats[0]))
     request = get(f"/v1/bot/heartbeat/read?{ids}", stack.tenant.headers)
     async with connection(stack.settings.port) as api:

@@ -5,7 +5,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from time import monotonic, sleep
 
@@ -79,7 +79,11 @@ def cpu_ms(process: Process) -> float:
 def cpu_ms_of_all(pid: int) -> float:
     """`cpu_ms` of a process and of those that it started, also of those that have ended."""
     parent = psutil.Process(pid)
-    times = [parent.cpu_times(), *(child.cpu_times() for child in parent.children())]
+    times = [parent.cpu_times()]
+    for child in parent.children():
+        # One that ends meanwhile is counted by its parent.
+        with suppress(psutil.NoSuchProcess):
+            times.append(child.cpu_times())
     ended = times[0].children_user + times[0].children_system
     return float(ended + sum(one.user + one.system for one in times)) * 1000
 

@@ -5,7 +5,6 @@
 
 import asyncio
 import os
-from contextlib import suppress
 from functools import partial
 from itertools import count
 from time import perf_counter
@@ -14,7 +13,7 @@ import psutil
 from sqlalchemy import Connection, func, select
 
 from bench.goals import Result, rounded
-from bench.large_herd import read_again
+from bench.large_herd import reading
 from bench.processes import Process, resident_mb
 from bench.quantiles import quantile
 from bench.running_stack import running_stack
@@ -38,16 +37,13 @@ async def measure() -> Result:
         rate = SHARE * max([await per_second(work) for _ in range(3)])
         processes = {"worker": stack.worker, "api": stack.api}
         # What the API opens with its first reads stays open.
-        with suppress(TimeoutError):
-            await asyncio.wait_for(read_again(stack, []), 2)
+        async with reading(stack):
+            await asyncio.sleep(2)
         before = await _settled(processes, {})
-        reads: list[float] = []
-        reading = asyncio.create_task(read_again(stack, reads))
-        sampling = asyncio.create_task(_samples(processes))
-        runs, failures = await _load(work, rate)
-        memory = await sampling
-        reading.cancel()
-        await asyncio.wait([reading])
+        async with reading(stack) as reads:
+            sampling = asyncio.create_task(_samples(processes))
+            runs, failures = await _load(work, rate)
+            memory = await sampling
         after = await _settled(processes, before)
         left = await stack.database.read(_left)
     result = Result(

@@ -16,6 +16,7 @@ from temporalio.testing import WorkflowEnvironment
 from heartbeat.store import migrate
 from heartbeat.store.database import Database
 from heartbeat.temporal.converter import DATA_CONVERTER
+from heartbeat.up.temporal_server import TASK_QUEUES
 from tests.support.acting import agent, desk
 from tests.support.databases import TEMPLATE, _administer, fresh_database
 from tests.support.deadline import in_time
@@ -39,13 +40,7 @@ __all__ = [
 
 # Temporal closes each connection after five minutes, and cancels what is asked at that moment.
 ONE_CONNECTION = 'frontend.keepAliveMaxConnectionAge="24h"'
-# As the product starts its own server.
-# Beside what `heartbeat up` gives its own.
-DYNAMIC_CONFIG = (
-    ONE_CONNECTION,
-    "matching.enableFairness=true",
-    "frontend.enableCancelWorkerPollsOnShutdown=true",
-)
+DYNAMIC_CONFIG = (ONE_CONNECTION, *TASK_QUEUES)
 UNSAFE_BUT_FAST = ("fsync", "synchronous_commit", "full_page_writes")
 
 

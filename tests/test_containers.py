@@ -11,13 +11,12 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from tests.support.documented import commands, setting_names
+from tests.support.documented import SETTING, commands, setting_names
 
 ROOT = Path(__file__).parent.parent
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 COMPOSE = (ROOT / "docker-compose.yml").read_text()
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
-SETTING = re.compile(r"\b(?:HEARTBEAT|TEMPORAL|OPENAI|ANTHROPIC|GOOGLE|GEMINI|OLLAMA|OTEL)_[A-Z0-9_]+")
 
 
 @pytest.fixture(scope="module")

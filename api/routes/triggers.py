@@ -48,7 +48,7 @@ async def trigger(body: Trigger, caller: CallerDep) -> ApiResponse:
     deadline = monotonic() + stack.settings.trigger_wait if body.wait else 0
     if body.dry_run and body.changes:
         await caller.write(body, promise_rehearsal, log_id, body.changes, caller.now())
-    row = ScheduledRow(heartbeat, access.bot.name, access.project.plan)
+    row = ScheduledRow.of(heartbeat, access)
     run = stack.temporal, stack.settings, row, log_id
     asks_gate = body.gate and not body.dry_run
     handle = await (start_gated_run(*run) if asks_gate else start_manual_run(*run, body.dry_run))

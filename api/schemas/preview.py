@@ -100,7 +100,7 @@ def show_preview(forecast: Forecast, ahead: Preview, settings: Settings) -> dict
     spent_on = forecast.budget_spent_on
     return {
         "schedule": forecast.schedule,
-        "ticks": [_show_tick(tick, _start_delay(ahead)) for tick in forecast.ticks],
+        "ticks": [_show_tick(tick, ahead.start_delay) for tick in forecast.ticks],
         "starts_within_seconds": ahead.longest_delay // timedelta(seconds=1),
         "runs_per_month": forecast.runs_per_month,
         "credits_per_month": forecast.credits_per_month,
@@ -125,11 +125,6 @@ def _show_gate(gate: GateOutlook | None, forecast: Forecast, settings: Settings)
         "credits_per_month": credits_,
         "price_per_month": None if credits_ is None else settings.price(credits_),
     }
-
-
-def _start_delay(ahead: Preview) -> timedelta | None:
-    """How long after its ticks it starts; `None` while nobody knows."""
-    return ahead.start_delay if ahead.longest_delay else timedelta(0)
 
 
 def _show_tick(tick: ForecastTick, start_delay: timedelta | None) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import psycopg
 
 from bench.peers.world import Place, World, file_bytes, postgresql, temporal_server
 from bench.processes import free_ports
-from heartbeat.up.temporal_server import binary
+from heartbeat.up.temporal_server import binary, tuning
 
 FOLDER = Path(__file__).parent
 ENVIRONMENTS = FOLDER.parents[1] / ".peers"
@@ -25,11 +25,6 @@ KEYS = ("CREATE UNIQUE INDEX ON result (job)", "CREATE UNIQUE INDEX ON charge (j
 # A peer that keys what it writes by workflow writes that behind the name of the job.
 RESULTS = "SELECT split_part(job, '/', 1), count(*) FROM result GROUP BY 1"
 CHARGES = "SELECT split_part(job, '/', 1), count(*) FROM charge GROUP BY 1"
-# What Heartbeat starts its server with.
-FLAGS = [
-    *("--sqlite-pragma", "journal_mode=wal", "--sqlite-pragma", "synchronous=1"),
-    *("--dynamic-config-value", "history.transferProcessorMaxPollRPS=1000"),
-]
 
 
 class PeerWorld(World):
@@ -189,7 +184,7 @@ class Temporal(PeerWorld):
     def start_clock(self) -> None:
         words = [binary(), "server", "start-dev", "--headless", "--ip", "127.0.0.1", "--port", str(self._port)]
         words += ["--log-level", "error", "--db-filename", str(self.place.home / "temporal.db")]
-        temporal_server(self.processes, words + (FLAGS if self._better else []), self._port)
+        temporal_server(self.processes, words + (tuning() if self._better else []), self._port)
 
     def database_bytes(self) -> dict[str, int]:
         return super().database_bytes() | {"Temporal": file_bytes(self.place.home / "temporal.db")}

@@ -2,12 +2,13 @@
 
 from hashlib import sha256
 
+from heartbeat.domain.fallbacks import provider_of
 from heartbeat.settings import Settings
 
 
 def rate_limit_scope(model: str, settings: Settings) -> str:
     """The scope of a limit: the model, and of key and address what tells them apart and nothing of them."""
-    provider = model.partition(":")[0]
+    provider = provider_of(model)
     key = getattr(settings, f"{provider}_api_key", None)
     address = getattr(settings, f"{provider}_base_url", None)
     secret = key.get_secret_value() if key else ""

@@ -5,7 +5,6 @@ import os
 import sys
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from io import BufferedRandom
 from pathlib import Path
 from typing import BinaryIO
@@ -13,6 +12,7 @@ from typing import BinaryIO
 import typer
 
 from heartbeat.cli.database import opened_database
+from heartbeat.cli.options import read_time
 from heartbeat.cli.output import print_error
 from heartbeat.settings import Settings
 from heartbeat.store.database import Database
@@ -32,7 +32,7 @@ class ExportOptions:
 
 def export(settings: Settings, options: ExportOptions) -> None:
     """Write a line for each log that ended in time; raises `BadParameter`."""
-    window = ExportWindow(_time(options.since, "--since"), _time(options.until, "--until"))
+    window = ExportWindow(read_time(options.since, "--since"), read_time(options.until, "--until"))
     with closing(opened_database(settings)) as database:
         if options.output is None:
             _write(database, sys.stdout.buffer, options, window, _position(options.after))
@@ -89,13 +89,3 @@ def _position(text: str | None) -> ExportPosition:
     if not (bot_id.isdecimal() and run_id.isdecimal()):
         raise typer.BadParameter(f"{text!r} is no position of an export, such as 12-3456")
     return ExportPosition(int(bot_id), int(run_id))
-
-
-def _time(text: str | None, option: str) -> datetime | None:
-    if text is None:
-        return None
-    try:
-        time = datetime.fromisoformat(text)
-    except ValueError:
-        raise typer.BadParameter(f"{option}: {text!r} is no time, such as 2026-11-30T08:00") from None
-    return time if time.tzinfo else time.replace(tzinfo=UTC)

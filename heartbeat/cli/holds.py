@@ -1,12 +1,12 @@
 """`heartbeat hold` and `heartbeat release`: they need the database alone."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 import typer
 from sqlalchemy import Connection
 
 from heartbeat.cli.database import write_database
+from heartbeat.cli.options import read_time
 from heartbeat.cli.projects import named_or_only_project
 from heartbeat.domain.field_types import require_storable
 from heartbeat.settings import Settings
@@ -28,7 +28,9 @@ class HoldOptions:
 
 def hold(settings: Settings, project_uuid: str | None, options: HoldOptions) -> None:
     """Put the named or only project on hold and say so; raises `BadParameter` or `Invalid`."""
-    new = store.NewHold(_reason(options.reason), _until(options.until), "cancel" if options.cancels else "finish")
+    new = store.NewHold(
+        _reason(options.reason), read_time(options.until, "--until"), "cancel" if options.cancels else "finish"
+    )
     project = write_database(settings, _hold, project_uuid, new)
     write_database(settings, store.await_openings, project)
     ends = f"until {new.until:%Y-%m-%d %H:%M} UTC" if new.until else "until `heartbeat release`"
@@ -62,13 +64,3 @@ def _reason(text: str) -> str:
     if not 1 <= len(reason) <= store.MAX_REASON:
         raise typer.BadParameter(f"write a reason of at most {store.MAX_REASON} characters")
     return reason
-
-
-def _until(text: str | None) -> datetime | None:
-    if text is None:
-        return None
-    try:
-        until = datetime.fromisoformat(text)
-        return until.astimezone(UTC) if until.tzinfo else until.replace(tzinfo=UTC)
-    except (ValueError, OverflowError) as problem:
-        raise typer.BadParameter(f"--until: write a time such as 2026-11-30T08:00, not {text!r}") from problem

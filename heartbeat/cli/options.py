@@ -1,5 +1,6 @@
 """The options that several commands take, and the settings with the options of `up` and `demo` in them."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -43,3 +44,14 @@ def with_options(
     changes = {name: number for name, number in ports.items() if number is not None}
     directory = (data_dir or settings.data_dir).expanduser().absolute()
     return settings.model_copy(update={"data_dir": directory, **changes})
+
+
+def read_time(text: str | None, option: str) -> datetime | None:
+    """Read the time that an option names, in UTC if it says no other offset; raises `BadParameter`."""
+    if text is None:
+        return None
+    try:
+        time = datetime.fromisoformat(text)
+        return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
+    except (ValueError, OverflowError) as problem:
+        raise typer.BadParameter(f"{option}: write a time such as 2026-11-30T08:00, not {text!r}") from problem

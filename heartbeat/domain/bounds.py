@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from heartbeat.domain.fallbacks import provider_of
+
 PROJECT, PROVIDER = "project", "provider"
 
 
@@ -26,7 +28,7 @@ class Bounds:
 
     def of(self, project_id: int, plan: str, model: str) -> list[Bound]:
         """Those of a step of a project on this plan that asks this model, in the order in which slots are taken."""
-        provider = model.partition(":")[0]
+        provider = provider_of(model)
         of_project = [Bound(f"{PROJECT}:{project_id}", self.runs[plan])] if plan in self.runs else []
         of_provider = [Bound(f"{PROVIDER}:{provider}", self.requests[provider])] if provider in self.requests else []
         return [*of_project, *of_provider]

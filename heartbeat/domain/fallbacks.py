@@ -18,9 +18,9 @@ def next_model(models: Sequence[str], index: int, code: str, failed: Collection[
     """
     if code not in PASSING | OF_PROVIDER | {UNKNOWN_MODEL}:
         return None
-    provider = _provider(models[index]) if code in OF_PROVIDER else None
+    provider = provider_of(models[index]) if code in OF_PROVIDER else None
     others = [*range(index + 1, len(models)), *range(index)]
-    return next((at for at in others if models[at] not in failed and _provider(models[at]) != provider), None)
+    return next((at for at in others if models[at] not in failed and provider_of(models[at]) != provider), None)
 
 
 def error_of_all(others: Mapping[str, str], code: str, words: str) -> tuple[str, str]:
@@ -35,5 +35,6 @@ def error_of_all(others: Mapping[str, str], code: str, words: str) -> tuple[str,
     return (code if code in PASSING else next(passing, code)), f"{words} Before it, {failed}."
 
 
-def _provider(model: str) -> str:
+def provider_of(model: str) -> str:
+    """The provider of a model, `provider:name`."""
     return model.partition(":")[0]

@@ -5,8 +5,6 @@ Without statistics SQLite takes one index to be as good as another, and may walk
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from sqlalchemy import Connection, func, literal_column, select, union_all
@@ -60,19 +58,8 @@ def _analyze(connection: Connection, tables: list[str]) -> None:
         connection.exec_driver_sql(f'ANALYZE "{table}"')
 
 
-@asynccontextmanager
-async def statistics_gathered(database: Database) -> AsyncIterator[None]:
-    """Gather statistics now, and look every ten minutes for as long as the body runs whether tables have grown."""
-    task = asyncio.create_task(_keep_gathering(TableStatistics(database)))
-    try:
-        yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
-
-
-async def _keep_gathering(statistics: TableStatistics) -> None:
+async def gather_again(statistics: TableStatistics) -> None:
+    """Gather statistics now, and look every ten minutes, for ever, whether tables have grown."""
     while True:
         try:
             await statistics.gather()

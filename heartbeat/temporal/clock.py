@@ -20,6 +20,7 @@ from heartbeat.domain.errors import Unavailable
 from heartbeat.store.clock import database_offset
 from heartbeat.store.database import Database
 from heartbeat.temporal.client import RPC_TIMEOUT
+from heartbeat.temporal.process import in_background
 
 log = logging.getLogger(__name__)
 
@@ -90,13 +91,8 @@ def describe(ahead: timedelta) -> str:
 async def measuring(clock: SharedClock) -> AsyncIterator[None]:
     """Measure a clock, and again every half minute for as long as the body runs; log when it turns out wrong."""
     await _measure(clock)
-    task = asyncio.create_task(_measure_again(clock))
-    try:
+    async with in_background(_measure_again(clock)):
         yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
 
 
 async def _measure_again(clock: SharedClock) -> None:

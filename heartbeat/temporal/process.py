@@ -1,8 +1,23 @@
-"""How a process that used Temporal's SDK ends."""
+"""What a process does beside its work, and how one that used Temporal's SDK ends."""
 
+import asyncio
 import os
 import sys
-from typing import NoReturn
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager, suppress
+from typing import Any, NoReturn
+
+
+@asynccontextmanager
+async def in_background(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Do this work for as long as the body runs; it is cancelled, and has ended, when that is over."""
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
 
 
 def leave(code: int = 0) -> NoReturn:

@@ -91,7 +91,7 @@ class Schedules:
         """
         if heartbeat.synced_version >= heartbeat.version:
             return heartbeat
-        written = ScheduledRow(heartbeat, access.bot.name, access.project.plan) if access else None
+        written = ScheduledRow.of(heartbeat, access) if access else None
         if not await self.sync(heartbeat.uuid, written):
             return heartbeat
         fields = vars(heartbeat) | {"synced_version": heartbeat.version}

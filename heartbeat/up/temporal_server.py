@@ -9,6 +9,12 @@ from heartbeat.settings import Settings
 from heartbeat.up.preflight import CannotStart
 
 DATABASE = "temporal.db"
+TASK_QUEUES = (
+    # Among what is queued, each project has its turn.
+    "matching.enableFairness=true",
+    # Requests for work of a worker that stops are answered; cut off, they would take a task with them now and then.
+    "frontend.enableCancelWorkerPollsOnShutdown=true",
+)
 
 
 def command(settings: Settings) -> list[str]:
@@ -18,19 +24,23 @@ def command(settings: Settings) -> list[str]:
     words += ["--port", str(settings.temporal_port)]
     words += ["--ui-ip", settings.temporal_ui_host, "--ui-port", str(settings.temporal_ui_port)]
     words += ["--db-filename", str(settings.data_dir / DATABASE)]
-    # Half the disk syncs of the default journal, and twice the throughput.
-    words += ["--sqlite-pragma", "journal_mode=wal", "--sqlite-pragma", "synchronous=1"]
-    # The default looks for work every 50 ms, which shows in how soon a triggered run answers.
-    words += ["--dynamic-config-value", "history.transferProcessorMaxPollRPS=1000"]
-    # Among what is queued, each project has its turn.
-    words += ["--dynamic-config-value", "matching.enableFairness=true"]
-    # Requests for work of a worker that stops are answered; cut off, they would take a task with them now and then.
-    words += ["--dynamic-config-value", "frontend.enableCancelWorkerPollsOnShutdown=true"]
-    if (os.cpu_count() or 1) > 2:
-        # Schedules that are due together start 30 a second by default; two cores do no more than that anyway.
-        words += ["--dynamic-config-value", "worker.schedulerNamespaceStartWorkflowRPS=200"]
+    words += tuning()
     if settings.temporal_namespace != "default":
         words += ["--namespace", settings.temporal_namespace]
+    return words
+
+
+def tuning() -> list[str]:
+    """Build the part of the command line that has nothing to do with where the server is."""
+    # Half the disk syncs of the default journal, and twice the throughput.
+    words = ["--sqlite-pragma", "journal_mode=wal", "--sqlite-pragma", "synchronous=1"]
+    # The default looks for work every 50 ms, which shows in how soon a triggered run answers.
+    values = ["history.transferProcessorMaxPollRPS=1000", *TASK_QUEUES]
+    if (os.cpu_count() or 1) > 2:
+        # Schedules that are due together start 30 a second by default; two cores do no more than that anyway.
+        values.append("worker.schedulerNamespaceStartWorkflowRPS=200")
+    for value in values:
+        words += ["--dynamic-config-value", value]
     return words
 
 

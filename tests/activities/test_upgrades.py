@@ -1,9 +1,9 @@
 """A step that waits for a person is done, although Temporal does not let its run upgrade."""
 
-from functools import partial
 from typing import Any
 
 from temporalio.client import Client
+from temporalio.service import RPCError
 from temporalio.testing import ActivityEnvironment
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput
 
@@ -26,6 +26,16 @@ class Waiting(ActivityInboundInterceptor):
 
 async def test_it_is_done_though_temporal_refuses(temporal: Client) -> None:
     """Temporal knows no such workflow."""
-    upgrading = UpgradesWhileWaiting(partial(let_upgrade, temporal)).intercept_activity(Waiting())
+    refusals = []
+
+    async def noted(workflow_id: str, run_id: str) -> None:
+        try:
+            await let_upgrade(temporal, workflow_id, run_id)
+        except RPCError as problem:
+            refusals.append(problem.status)
+            raise
+
+    upgrading = UpgradesWhileWaiting(noted).intercept_activity(Waiting())
     step = ExecuteActivityInput(fn=let_upgrade, args=[], executor=None, headers={})
     assert await ActivityEnvironment().run(upgrading.execute_activity, step) == WAITS
+    assert len(refusals) == 1

@@ -124,7 +124,7 @@ def test_the_image_lists_what_is_in_it(stack: Stack) -> None:
 
 def test_a_run_whose_worker_is_killed_ends_on_another(stack: Stack, model: HeldModel) -> None:
     bot = stack.call("/v1/bot/create", name="Watch", heartbeat=True, instruction="Be brief.")
-    bot_id = bot["bot"]["id"] if "bot" in bot else bot["id"]
+    bot_id = bot["bot"]["id"]
     configured = stack.call("/v1/bot/heartbeat/configure", bot_id=bot_id, prompt="Is all quiet?", enabled=True)
     heartbeat_id = configured["heartbeat"]["uuid"]
     model.hold_next()

@@ -3,10 +3,9 @@
 import re
 from pathlib import Path
 
-from tests.support.documented import commands, setting_names
+from tests.support.documented import SETTING, commands, setting_names
 
 DEPLOY = Path(__file__).parent.parent.parent / "deploy"
-SETTING = re.compile(r"\b(?:HEARTBEAT|TEMPORAL|OPENAI|ANTHROPIC|GOOGLE|GEMINI|OLLAMA)_[A-Z0-9_]+")
 
 
 def chart_texts() -> dict[str, str]:

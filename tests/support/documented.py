@@ -1,10 +1,14 @@
 """What the documents have to name: settings and commands."""
 
+import re
+
 from pydantic import AliasChoices
 from typer.main import get_command
 
 from heartbeat.cli.main import app
 from heartbeat.settings import Settings
+
+SETTING = re.compile(r"\b(?:HEARTBEAT|TEMPORAL|OPENAI|ANTHROPIC|GOOGLE|GEMINI|OLLAMA|OTEL)_[A-Z0-9_]+")
 
 
 def setting_names() -> set[str]:

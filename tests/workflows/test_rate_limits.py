@@ -3,27 +3,34 @@
 import asyncio
 from datetime import UTC, datetime
 
-from sqlalchemy import select
+from sqlalchemy import Connection, func, select
 
 from heartbeat.agents.rate_limits import rate_limit_scope
 from heartbeat.domain.ids import new_id
 from heartbeat.store.rows import columns, many
 from heartbeat.store.runs.rate_limits import note_refusal
-from heartbeat.store.tables.runs import Attempt
+from heartbeat.store.tables.runs import Attempt, RateLimit, Run
 from tests.support.databases import ON_SQLITE
 from tests.support.model_server import ModelServer, fails, says
 from tests.support.patience import until
 from tests.support.world import World
 
 
+def waiting(connection: Connection) -> int:
+    runs = columns(Run)
+    return connection.execute(select(func.count()).where(runs.c.waiting == "rate_limit")).scalar_one()
+
+
 @ON_SQLITE
 async def test_others_wait_while_one_run_is_refused(working: World, model: ModelServer) -> None:
-    refusal = fails(429, "rate_limit_exceeded", headers={"retry-after": "3"})
+    refusal = fails(429, "rate_limit_exceeded", headers={"retry-after": "6"})
     model.script(refusal, *[says("All quiet.")] * 4)
     refused = await working.start("log_refused")
     await until(lambda: working.asked(model), bool)
-    await until(lambda: working.database.read(lambda c: many(c, Attempt, select(columns(Attempt)))), bool)
+    await until(lambda: working.database.read(lambda c: many(c, RateLimit, select(columns(RateLimit)))), bool)
     others = [await working.start(new_id("log")) for _ in range(3)]
+    await until(lambda: working.database.read(waiting), lambda number: number >= 3)
+    assert len(model.requests) == 1
     results = await asyncio.gather(*(handle.result() for handle in (refused, *others)))
     assert [result.status for result in results] == ["success"] * 4
     attempts = await working.database.read(lambda c: many(c, Attempt, select(columns(Attempt))))

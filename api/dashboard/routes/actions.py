@@ -29,7 +29,7 @@ async def run_now(uuid: str, request: Request, visitor: VisitorDep) -> Response:
     """Start a run and do not wait for it."""
     stack, form = visitor.stack, await read_form(request)
     access, log_id = await visitor.write(_promised, uuid, form, visitor.now())
-    row = ScheduledRow(access.heartbeat, access.bot.name, access.project.plan)
+    row = ScheduledRow.of(access.heartbeat, access)
     await start_manual_run(stack.temporal, stack.settings, row, log_id)
     return _to_heartbeat(uuid, "run")
 

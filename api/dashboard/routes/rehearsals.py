@@ -42,7 +42,7 @@ async def rehearse(request: Request, visitor: VisitorDep) -> Response:
         asked = forms.request_of(form, (await visitor.access()).project.uuid).sealed(stack.settings)
         access = await visitor.write(_promise, asked, log_id, visitor.now())
         assert access.heartbeat_row is not None
-        row = ScheduledRow(access.heartbeat_row, access.bot.name, access.project.plan)
+        row = ScheduledRow.of(access.heartbeat_row, access)
         await start_manual_run(stack.temporal, stack.settings, row, log_id, dry_run=True)
     except ProductError as problem:
         return await _refused(visitor, form, problem)

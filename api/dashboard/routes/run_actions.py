@@ -131,7 +131,7 @@ async def _start(visitor: Visitor, run_uuid: str, form: Form, dry_run: bool) -> 
     stack = visitor.stack
     access, log_id = await visitor.write(_promised, run_uuid, form, dry_run, visitor.now())
     heartbeat = access.heartbeat
-    row = ScheduledRow(heartbeat, access.bot.name, access.project.plan)
+    row = ScheduledRow.of(heartbeat, access)
     await start_manual_run(stack.temporal, stack.settings, row, log_id, dry_run)
     if dry_run:
         return RedirectResponse(f"/rehearsals/{log_id}", 303)

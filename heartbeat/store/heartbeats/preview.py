@@ -25,7 +25,8 @@ from heartbeat.store.tables.heartbeats import Heartbeat
 class Preview:
     """Everything a forecast needs; `refusals` say why configure itself would refuse, `gate` what is known of one.
 
-    It starts `start_delay` after its ticks: `None` for one that is not saved, of which only `longest_delay` is known.
+    It starts `start_delay` after its ticks: `None` for one with a spread that is not saved, of which only
+    `longest_delay` is known.
     """
 
     cadence: Cadence
@@ -33,7 +34,7 @@ class Preview:
     budget: Budget
     refusals: list[str]
     gate: GateOutlook | None = None
-    start_delay: timedelta | None = None
+    start_delay: timedelta | None = timedelta(0)
     longest_delay: timedelta = timedelta(0)
 
 
@@ -54,6 +55,7 @@ def preview(
     heartbeat = resolved.heartbeat
     models = _models(access, rates, resolved.after)
     jitter_seconds = resolved.after["jitter_seconds"]
+    longest = longest_delay(jitter_seconds, resolved.cadence)
     used = heartbeat.period_credits if heartbeat is not None and heartbeat.period_start == start else 0
     return Preview(
         cadence=resolved.cadence,
@@ -61,9 +63,13 @@ def preview(
         budget=Budget(resolved.after["credit_budget"], used, project.period_anchor_day, end),
         refusals=list(_refusals(connection, access, resolved)),
         gate=gate_outlook(connection, heartbeat, resolved.after["gate"], now.date()),
-        start_delay=None if heartbeat is None else start_delay(heartbeat.uuid, jitter_seconds, resolved.cadence),
-        longest_delay=longest_delay(jitter_seconds, resolved.cadence),
+        start_delay=_start_delay(heartbeat, jitter_seconds, resolved.cadence) if longest else timedelta(0),
+        longest_delay=longest,
     )
+
+
+def _start_delay(heartbeat: Heartbeat | None, jitter_seconds: int, cadence: Cadence) -> timedelta | None:
+    return None if heartbeat is None else start_delay(heartbeat.uuid, jitter_seconds, cadence)
 
 
 def preview_task(connection: Connection, access: Access, task: NewTask, rates: ModelRates, now: datetime) -> Preview:

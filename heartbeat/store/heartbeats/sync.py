@@ -9,6 +9,7 @@ from sqlalchemy import Connection, bindparam, func, select, update
 from heartbeat.domain.pauses import HeartbeatPause
 from heartbeat.store.heartbeats import states
 from heartbeat.store.prepared import Prepared
+from heartbeat.store.projects.access import Access
 from heartbeat.store.rows import all_joined, columns, first, many
 from heartbeat.store.run_indexes import of_running
 from heartbeat.store.tables.bots import Bot
@@ -26,6 +27,11 @@ class ScheduledRow:
     heartbeat: Heartbeat
     bot_name: str
     plan: str
+
+    @classmethod
+    def of(cls, heartbeat: Heartbeat, access: Access) -> "ScheduledRow":
+        """Return it as somebody with this access has just read or written it."""
+        return cls(heartbeat, access.bot.name, access.project.plan)
 
 
 def scheduled_row(connection: Connection, uuid: str) -> ScheduledRow | None:

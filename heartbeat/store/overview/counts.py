@@ -6,6 +6,7 @@ from sqlalchemy import Connection, case, func, select
 
 from heartbeat.store.rows import columns
 from heartbeat.store.run_indexes import of_running
+from heartbeat.store.runs.logs import COUNTERS
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.runs import Run
 
@@ -19,14 +20,8 @@ STATE = case(
     else_=func.coalesce(HEARTBEAT.c.pause_reason, "disabled"),
 ).label("state")
 # What all heartbeats have counted, deleted ones too.
-COUNTERS = {
-    "success": HEARTBEAT.c.success_count,
-    "error": HEARTBEAT.c.total_error_count,
-    "skipped": HEARTBEAT.c.skipped_count,
-    "cancelled": HEARTBEAT.c.cancelled_count,
-}
 SUMS = {
-    **COUNTERS,
+    **{status: HEARTBEAT.c[name] for status, name in COUNTERS.items()},
     "missed": HEARTBEAT.c.missed_count,
     "zones_differ": case((HEARTBEAT.c.zone_differs & IS_LIVING, 1), else_=0),
 }

@@ -83,12 +83,8 @@ _CHANGED_TOOLS = (
 )
 
 # A deleted bot has deleted heartbeats alone, so these need not look for their bots: an index has all that is asked.
-STATES = select(
-    func.count(case((HEARTBEAT.c.enabled, 1))).label("on"),
-    func.count(case((~HEARTBEAT.c.enabled & _IS_PAUSED, 1))).label("paused"),
-    func.count(case((SHOWN["off"], 1))).label("off"),
-).where(_MINE)
 _IN_STATE = {"paused": ~HEARTBEAT.c.enabled & _IS_PAUSED, "on": HEARTBEAT.c.enabled & ~_IS_PAUSED, "off": SHOWN["off"]}
+STATES = select(*(func.count(case((_IN_STATE[name], 1))).label(name) for name in ("on", "paused", "off"))).where(_MINE)
 # In the order of the list by states.
 IDS_BY_STATE = {
     name: select(HEARTBEAT.c.id)
@@ -166,4 +162,4 @@ def _listed(row: Any) -> ListedHeartbeat:
 
 def states(connection: Connection, project: Project) -> HeartbeatStates:
     """Count the project's heartbeats by their state."""
-    return HeartbeatStates(*connection.execute(STATES, {"project_id": project.id}).one())
+    return HeartbeatStates(**connection.execute(STATES, {"project_id": project.id}).mappings().one())

@@ -130,5 +130,4 @@ def _enter(
     for (heartbeat_id, start), amounts in sums.items():
         key = f"closing:{start:%Y-%m-%d}" + (f":{heartbeat_id}" if heartbeat_id else "")
         entry = {"project_id": project_id, "heartbeat_id": heartbeat_id, "kind": CLOSING, "key": key}
-        amounts_of_all = {name: amounts[name] for name in AMOUNTS}
-        connection.execute(statement, {**NOTHING, **entry, **amounts_of_all, "period_start": start, "created_at": now})
+        connection.execute(statement, {**NOTHING, **entry, **amounts, "period_start": start, "created_at": now})

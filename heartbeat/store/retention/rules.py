@@ -67,7 +67,7 @@ class OnceDeleted:
 
 @dataclass(frozen=True)
 class Folded:
-    """Rows of periods that ended long ago become one of each project and period, with the same sums."""
+    """Rows of periods that ended long ago become one of each heartbeat and period, with the same sums."""
 
     after: timedelta = YEAR
 

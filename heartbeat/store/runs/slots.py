@@ -68,9 +68,8 @@ def claim_slots(connection: Connection, claim: SlotClaim, bounds: Bounds, now: d
         waking += granted
         if not has_all:
             break
-    waiting = row.waiting if has_all and row.waiting != WAITING else None if has_all else WAITING
-    if waiting != row.waiting:
-        connection.execute(update(RUN).where(RUN.c.id == row.id).values(waiting=waiting))
+    if has_all == (row.waiting == WAITING):
+        connection.execute(update(RUN).where(RUN.c.id == row.id).values(waiting=None if has_all else WAITING))
     return has_all, waking
 
 
@@ -82,7 +81,7 @@ def release_slots(connection: Connection, run_uuid: str, kind: str, bounds: Boun
     )
     waking = []
     for scope in scopes.scalars().all():
-        _lock(connection, scope)
+        _lock(connection, scope, now)
         connection.execute(delete(SLOT).where(of_run, SLOT.c.scope == scope))
         waking += _grant(connection, scope, _size(connection, scope, bounds), now)
     return waking
@@ -93,7 +92,7 @@ def grant_free_slots(connection: Connection, bounds: Bounds, now: datetime) -> l
     has_ended = ~select(RUN.c.id).where(RUN.c.id == SLOT.c.run_id, RUN.c.status == "running").exists()
     scopes = select(SLOT.c.scope).where(or_(~SLOT.c.is_held, has_ended)).distinct().order_by(SLOT.c.scope)
     for scope in connection.execute(scopes).scalars().all():
-        _lock(connection, scope)
+        _lock(connection, scope, now)
         connection.execute(delete(SLOT).where(SLOT.c.scope == scope, has_ended))
         _grant(connection, scope, _size(connection, scope, bounds), now)
     # Who has its project's slot and waits for its provider's was granted nothing new.
@@ -106,9 +105,8 @@ def _take(
     connection: Connection, bound: Bound, of_step: tuple[Any, int], until: datetime, now: datetime
 ) -> tuple[bool, list[Waking]]:
     run, step = of_step
-    _lock(connection, bound.scope)
+    _lock(connection, bound.scope, now)
     place = {"scope": bound.scope, "run_id": run.id}
-    _expire(connection, bound.scope, now)
     values = {**place, "project_id": run.project_id, "step": step, "is_held": False, "expires_at": now}
     first(connection, Slot, insert_once(connection.dialect.name, SLOT), values)
     granted = [other for other in _grant(connection, bound.scope, bound.size, now) if other.run_id != run.id]
@@ -118,9 +116,11 @@ def _take(
     return mine.is_held, granted
 
 
-def _lock(connection: Connection, scope: str) -> None:
+def _lock(connection: Connection, scope: str, now: datetime) -> None:
+    """Have a scope to oneself until the transaction ends, and take back what nobody gave back in time."""
     first(connection, Capacity, insert_once(connection.dialect.name, CAPACITY), {"scope": scope})
     exactly_one(connection, Capacity, LOCK, {"scope": scope})
+    _expire(connection, scope, now)
 
 
 def _size(connection: Connection, scope: str, bounds: Bounds) -> int | None:
@@ -135,7 +135,6 @@ def _size(connection: Connection, scope: str, bounds: Bounds) -> int | None:
 def _grant(connection: Connection, scope: str, size: int | None, now: datetime) -> list[Waking]:
     """Grant the slots that are free: first to the project that has the fewest, then to whom has waited longest."""
     of_scope = SLOT.c.scope == scope
-    _expire(connection, scope, now)
     by_project = select(SLOT.c.project_id, func.count()).where(of_scope, SLOT.c.is_held).group_by(SLOT.c.project_id)
     held: dict[int, int] = {row[0]: row[1] for row in connection.execute(by_project)}
     free = None if size is None else size - sum(held.values())
@@ -150,7 +149,7 @@ def _grant(connection: Connection, scope: str, size: int | None, now: datetime) 
 
 
 def _expire(connection: Connection, scope: str, now: datetime) -> None:
-    """Take back what nobody gave back in time; who was granted a slot and has not come keeps its place."""
+    """Take back what is not given back; who was granted a slot and has not come keeps its place."""
     expired = SLOT.c.scope == scope, SLOT.c.is_held, SLOT.c.expires_at <= now
     waits = select(RUN.c.id).where(RUN.c.id == SLOT.c.run_id, RUN.c.status == "running", RUN.c.waiting == WAITING)
     connection.execute(update(SLOT).where(*expired, waits.exists()).values(is_held=False))

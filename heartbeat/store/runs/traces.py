@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Connection, delete, exists, or_, select, update
 
-from heartbeat.store.rows import all_joined, columns, insert, many
+from heartbeat.store.rows import all_joined, columns, insert_once, many
 from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.projects import Project
@@ -50,7 +50,7 @@ class RecordedRun:
 
 def note_trace(connection: Connection, run_id: int) -> None:
     """Have a run exported once it is over; noting it twice changes nothing."""
-    connection.execute(insert(connection, PENDING).on_conflict_do_nothing(), {"run_id": run_id})
+    insert_once(connection.dialect.name, PENDING).run(connection, {"run_id": run_id})
 
 
 def has_traces(connection: Connection, now: datetime) -> bool:
@@ -58,16 +58,20 @@ def has_traces(connection: Connection, now: datetime) -> bool:
     return connection.execute(OVER.where(_is_free(now)).limit(1)).first() is not None
 
 
-def claim_traces(connection: Connection, now: datetime) -> list[RecordedRun]:
-    """Take up runs that are over and that no other process has, at most twenty, for a minute."""
+def claim_traces(connection: Connection, now: datetime) -> list[int]:
+    """Take up runs that are over and that no other process has, at most twenty, for a minute; returns their ids."""
     of_run = exists().where(RUN.c.id == PENDING.c.run_id)
     # A collector that is gone for good fills nothing.
     connection.execute(delete(PENDING).where(~of_run | of_run.where(RUN.c.finished_at < now - GIVEN_UP_AFTER)))
     run_ids = list(connection.execute(OVER.where(_is_free(now))).scalars())
     # Another process may have come first: what counts is the row as it is now.
     mine = update(PENDING).where(PENDING.c.run_id.in_(run_ids), _is_free(now)).values(claimed_until=now + CLAIM)
-    claimed = list(connection.execute(mine.returning(PENDING.c.run_id)).scalars())
-    rows = all_joined(connection, (Run, Heartbeat, Bot, Project), RECORDED.where(RUN.c.id.in_(claimed)), {})
+    return list(connection.execute(mine.returning(PENDING.c.run_id)).scalars())
+
+
+def recorded_runs(connection: Connection, run_ids: list[int]) -> list[RecordedRun]:
+    """Read all that was written down of these runs."""
+    rows = all_joined(connection, (Run, Heartbeat, Bot, Project), RECORDED.where(RUN.c.id.in_(run_ids)), {})
     return [_recorded(connection, *row) for row in rows]
 
 

@@ -17,6 +17,7 @@ from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode, Trace
 
 from heartbeat.domain.first_message import first_message
 from heartbeat.domain.trace_ids import span_id, trace_id
+from heartbeat.store.runs.logs import delay_ms
 from heartbeat.store.runs.traces import RecordedRun
 from heartbeat.store.tables.runs import Approval, Attempt, Step
 
@@ -71,7 +72,7 @@ def _context(run_uuid: str, step: int) -> SpanContext:
 
 def _invoke_agent(recorded: RecordedRun, has_content: bool) -> Span:
     run, bot = recorded.run, recorded.bot
-    delay = (run.started_at - run.scheduled_for).total_seconds() if run.scheduled_for else None
+    delay = delay_ms(run)
     attributes = {
         **_of_model("invoke_agent", run.model),
         "gen_ai.agent.id": bot.uuid,
@@ -87,7 +88,7 @@ def _invoke_agent(recorded: RecordedRun, has_content: bool) -> Span:
         "heartbeat.run.rehearsal": run.dry_run,
         "heartbeat.credits": run.credits_charged,
         "heartbeat.tick": run.scheduled_for.isoformat() if run.scheduled_for else None,
-        "heartbeat.start_delay_seconds": delay,
+        "heartbeat.start_delay_seconds": None if delay is None else delay / 1000,
     }
     if has_content:
         prompt = first_message(run.opening, run.prompt)
