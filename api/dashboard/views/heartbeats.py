@@ -53,6 +53,7 @@ class HeartbeatCard:
     note: str | None
     short_note: str
     next: Moment | None
+    start_delay: str | None
     snoozed: Moment | None
     begins: Moment | None
     is_over: bool
@@ -118,6 +119,7 @@ def card(
         note=note,
         short_note=formats.middle(note or "", NOTE),
         next=moment(tick + delay, where, now, seconds=bool(delay)) if tick else None,
+        start_delay=formats.span(delay.total_seconds()) if delay else None,
         last_status=row.last_status,
         last=moment(row.last_executed_at, where, now) if row.last_executed_at else None,
         streak=_streak(row),

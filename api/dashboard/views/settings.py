@@ -41,6 +41,8 @@ def plan_lines(plan: Plan) -> list[tuple[str, str]]:
         (_("Heartbeats a bot"), _limit(plan.heartbeats_per_bot)),
         (_("Tasks a bot"), _limit(plan.tasks_per_bot)),
         (_("Most often"), every),
+        (_("Runs at once"), _limit(plan.concurrent_runs)),
+        (_("Spread of a new heartbeat"), formats.span(plan.jitter_seconds) if plan.jitter_seconds else _("no spread")),
         (_("Requests a minute"), _limit(plan.requests_per_minute)),
         (_("Credits a month"), _limit(plan.credits_per_month)),
         (_("Logs are kept"), _kept(plan.logs_days, _("for ever"))),

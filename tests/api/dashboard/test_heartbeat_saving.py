@@ -6,7 +6,9 @@ import pytest
 from sqlalchemy import select
 
 from api.dashboard.forms import Form
+from api.dashboard.views import formats
 from heartbeat.domain.heartbeat_fields import HeartbeatFields
+from heartbeat.store.heartbeats.tick_accounting import start_delay_of
 from heartbeat.store.rows import columns, exactly_one
 from heartbeat.store.tables.bots import Bot
 from tests.support.dashboard import Owner
@@ -154,3 +156,12 @@ async def test_what_ends_becomes_a_task(owner: Owner) -> None:
     edit = f"/heartbeats/{owner.heartbeat.uuid}/edit"
     refused = await send(owner, edit, [*typed_on(await owner.browser.page(edit)), ("ends", "after")])
     assert refused.status_code == 400
+
+
+async def test_the_page_of_a_heartbeat_with_a_spread_says_how_late_it_starts(owner: Owner) -> None:
+    spread = await owner.add(uuid="hb_spread", prompt="Spread out.", cron_pattern=None, interval_minutes=90, jitter_seconds=3_600)
+    seconds = start_delay_of(spread).total_seconds()
+    assert seconds > 0
+    page = unescape(await owner.browser.page(f"/heartbeats/{spread.uuid}"))
+    assert f"each run starts {formats.span(seconds)} after its tick" in page
+    assert "each run starts" not in await owner.browser.page(f"/heartbeats/{owner.heartbeat.uuid}")

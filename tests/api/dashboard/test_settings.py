@@ -1,5 +1,7 @@
 """The settings of a project, and those of a browser."""
 
+import re
+
 import pytest
 from sqlalchemy import select
 
@@ -32,6 +34,8 @@ async def test_a_project_gets_another_name_and_another_day(owner: Owner) -> None
     assert "Acme &amp; Sons" in page
     assert "no limit" in page
     assert "Logs are kept" in page
+    assert re.search(r"Runs at once.*?no limit", page, re.S)
+    assert re.search(r"Spread of a new heartbeat.*?no spread", page, re.S)
     assert "for ever" in page
 
 
