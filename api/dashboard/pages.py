@@ -12,11 +12,12 @@ from fastapi.routing import APIRoute
 from sqlalchemy import Connection
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from api.dashboard import prices, session, translations, zones
+from api.dashboard import prices, translations, zones
 from api.dashboard.forms import Form, read_form
 from api.dashboard.navigation import place_of
 from api.dashboard.render import render
 from api.dashboard.sentences import translate
+from api.dashboard.session import token_of
 from api.dashboard.translations import gettext as _
 from api.dashboard.views.holds import HoldBanner, hold_banner
 from api.deps import AccessQuery, Stack
@@ -26,8 +27,8 @@ from heartbeat.domain.text import storable_text
 from heartbeat.store.heartbeats.project_holds import read_hold
 from heartbeat.store.overview.waiting import WaitingCounts, waiting
 from heartbeat.store.pages import ListFilter, Page
+from heartbeat.store.projects import sessions
 from heartbeat.store.projects.access import Access
-from heartbeat.store.projects.sign_in import key_by_uuid
 from heartbeat.store.tables.projects import Project, ProjectHold
 
 log = logging.getLogger(__name__)
@@ -109,14 +110,16 @@ class Frame:
 
 
 class Visitor:
-    """A person with a session. Each read or write authorizes its key first, in the same transaction.
+    """A person with a session, known by its token. Each read or write reads it first, in the same transaction.
 
     All raise `SignedOut`.
     """
 
-    def __init__(self, stack: Stack, cookie: str) -> None:
+    def __init__(self, stack: Stack, token: str) -> None:
         self.stack = stack
-        self._cookie = cookie
+        # The public ids of the session and of the key that it was begun with, once it was authorized.
+        self.session_uuid = self.key_uuid = ""
+        self._token = token
 
     def now(self) -> datetime:
         return self.stack.now()
@@ -124,11 +127,6 @@ class Visitor:
     async def access(self) -> Access:
         """Authorize the visitor for the project of the session."""
         return await self.stack.database.read_inline(self._authorize)
-
-    @property
-    def key_uuid(self) -> str:
-        """The public id of the key that the visitor signed in with, once it was authorized."""
-        return session.key_of(self._cookie)
 
     async def read(self, query: AccessQuery[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run `query(connection, access, …)` on one consistent state of the database."""
@@ -160,12 +158,16 @@ class Visitor:
         return frame, query(connection, access, *args, **kwargs)
 
     def _authorize(self, connection: Connection) -> Access:
-        key_uuid = session.key_of(self._cookie)
-        key = key_by_uuid(connection, key_uuid) if key_uuid else None
-        if key is None or not session.holds(self._cookie, key.hash, self.now()):
+        now = self.now()
+        opened = sessions.open_session(connection, self._token, now) if self._token else None
+        if opened is None:
             raise SignedOut
+        session, key, project = opened.session, opened.key, opened.project
+        self.session_uuid, self.key_uuid = session.uuid, key.uuid
         self.stack.key_uses.note(key.hash)
-        return Access(key.project, self.stack.settings.plan(key.project.plan))
+        if now - session.last_used_at >= sessions.EVERY:
+            self.stack.database.write_later(sessions.write_use, session, now)
+        return Access(project, self.stack.settings.plan(project.plan))
 
 
 def _access(connection: Connection, access: Access) -> Access:
@@ -173,7 +175,7 @@ def _access(connection: Connection, access: Access) -> Access:
 
 
 def visitor(request: Request) -> Visitor:
-    return Visitor(request.app.state.stack, request.cookies.get(session.COOKIE, ""))
+    return Visitor(request.app.state.stack, token_of(request))
 
 
 VisitorDep = Annotated[Visitor, Depends(visitor)]

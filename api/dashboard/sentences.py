@@ -35,8 +35,9 @@ CLEAR = 7
 # What others put into their sentences, and pydantic's own words.
 WORDS = (
     *("approval", "bot", "channel", "finding", "heartbeat", "key", "memory", "page", "period", "project", "run"),
-    *("subscriber", "target", "task", "tool", "approved", "denied", "expired", "failed", "terminated", "timed out"),
+    *("session", "subscriber", "target", "task", "tool", "approved", "denied", "expired", "failed"),
     *("minute", "hour", "day", "week", "month", "year", "minutes", "hours", "days", "once", "unknown"),
+    *("terminated", "timed out"),
     "Field required",
     "Input should be {expected}",
     "Input should be a valid string",

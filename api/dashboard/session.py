@@ -1,36 +1,29 @@
-"""A browser's session: a cookie that names a key and ends, signed with the key's own hash.
+"""The cookie of a session: a random token that names nothing and holds nothing. What it opens is a row of the store."""
 
-There is no secret and no table of sessions: revoking a key ends its sessions, and a cookie holds nothing that opens
-the API. Own code: Starlette's sessions are signed with one secret of the installation and outlive the key.
-"""
+from fastapi import Request
+from starlette.responses import Response
 
-import hmac
-from datetime import UTC, datetime, timedelta
-from hashlib import sha256
+from heartbeat.store.projects.sessions import LASTS, Visit
 
 COOKIE = "heartbeat_session"
-LASTS = timedelta(days=7)
 
 
-def issue(key_uuid: str, key_hash: str, now: datetime) -> str:
-    """Build the cookie of a session that begins `now`."""
-    claim = f"{key_uuid}.{int((now + LASTS).timestamp())}"
-    return f"{claim}.{_signature(claim, key_hash)}"
+def token_of(request: Request) -> str:
+    """Read the token that a browser sends; empty if it has none."""
+    return request.cookies.get(COOKIE, "")
 
 
-def key_of(value: str) -> str:
-    """Read which key a cookie claims to be of, by public id; empty for none. Nothing is verified yet."""
-    parts = value.split(".")
-    return parts[0] if len(parts) == 3 else ""
+def visit_of(request: Request) -> Visit:
+    """Read where a request comes from."""
+    return Visit(request.client.host if request.client else "", request.headers.get("user-agent", ""))
 
 
-def holds(value: str, key_hash: str, now: datetime) -> bool:
-    """Verify that the cookie was issued for the key with this hash, and has not ended."""
-    claim, _, signature = value.rpartition(".")
-    if not hmac.compare_digest(signature.encode(), _signature(claim, key_hash).encode()):
-        return False
-    return now < datetime.fromtimestamp(int(claim.rpartition(".")[2]), UTC)
+def set_cookie(response: Response, token: str, secure: bool) -> None:
+    """Have the browser keep a token, which no script sees and no other site has it send."""
+    seconds = int(LASTS.total_seconds())
+    response.set_cookie(COOKIE, token, max_age=seconds, secure=secure, httponly=True, samesite="strict")
 
 
-def _signature(claim: str, key_hash: str) -> str:
-    return hmac.new(key_hash.encode(), b"dashboard session " + claim.encode(), sha256).hexdigest()
+def delete_cookie(response: Response) -> None:
+    """Have the browser forget its token."""
+    response.delete_cookie(COOKIE, httponly=True, samesite="strict")

@@ -9,8 +9,8 @@ ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 def new_id(prefix: str) -> str:
     """A new id such as `hb_7q0m…`.
 
-    `proj`, `key`, `bot`, `mem`, `mry`, `tool`, `conn`, `signin`, `hb`, `task`, `evt`, `tgt`, `ntf`, `fnd` and `log` are
-    in use.
+    `proj`, `key`, `sess`, `bot`, `mem`, `mry`, `tool`, `conn`, `signin`, `hb`, `task`, `evt`, `tgt`, `ntf`, `fnd` and
+    `log` are in use.
     """
     return spell(prefix, secrets.randbits(100))
 

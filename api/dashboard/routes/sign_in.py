@@ -1,16 +1,16 @@
 """Sign in with a project's key, sign out, and the static files."""
 
 import re
-from datetime import datetime
 
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
-from api.dashboard import session
 from api.dashboard.forms import read_form
 from api.dashboard.pages import SIGN_IN, PageRoute, SignedOut, VisitorDep, html, is_https
 from api.dashboard.render import ASSETS, asset
+from api.dashboard.session import delete_cookie, set_cookie, token_of, visit_of
 from api.deps import Stack
+from heartbeat.store.projects import sessions
 from heartbeat.store.projects.sign_in import SignInKey, key_by_secret
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
@@ -44,27 +44,25 @@ async def sign_in(request: Request) -> Response:
     if key is None:
         return html("sign_in", 401, next=target, problem=WRONG_KEY, unsent=unsent)
     response = html("unsent", next=target, unsent=unsent) if unsent else RedirectResponse(target, 303)
-    return begin_session(response, request, key, stack.now())
+    return await begin_session(response, request, key)
 
 
-def begin_session(response: Response, request: Request, key: SignInKey, now: datetime) -> Response:
-    """Have the response begin a session of this key in the browser."""
-    response.set_cookie(
-        session.COOKIE,
-        session.issue(key.uuid, key.hash, now),
-        max_age=int(session.LASTS.total_seconds()),
-        secure=is_https(request),
-        httponly=True,
-        samesite="strict",
-    )
+async def begin_session(response: Response, request: Request, key: SignInKey) -> Response:
+    """Begin a session of this key, and have the response leave its token in the browser."""
+    stack: Stack = request.app.state.stack
+    former, visit = token_of(request), visit_of(request)
+    token = await stack.database.write(sessions.begin_session, key.id, visit, former, stack.now())
+    set_cookie(response, token, is_https(request))
     return response
 
 
 @router.post("/sign-out")
-async def sign_out() -> Response:
-    """Forget the session in this browser."""
+async def sign_out(request: Request) -> Response:
+    """End the session of this browser."""
+    stack: Stack = request.app.state.stack
+    await stack.database.write(sessions.end_session, token_of(request))
     response = RedirectResponse(SIGN_IN, 303)
-    response.delete_cookie(session.COOKIE, httponly=True, samesite="strict")
+    delete_cookie(response)
     return response
 
 

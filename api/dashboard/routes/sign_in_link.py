@@ -35,7 +35,7 @@ async def use(request: Request) -> Response:
     key = await stack.database.write(use_link, form.get("token"), stack.now())
     if key is None:
         raise Forbidden("link_used", USED)
-    return begin_session(RedirectResponse("/", 303), request, key, stack.now())
+    return await begin_session(RedirectResponse("/", 303), request, key)
 
 
 def _stack(request: Request) -> Stack:

@@ -32,13 +32,14 @@ def _line(key: ApiKey, own: bool, now: datetime) -> KeyLine:
         key.name,
         key.prefix,
         moment(key.created_at, UTC, now),
-        _day(key.last_used_at, now),
+        day_of_use(key.last_used_at, now),
         moment(key.revoked_at, UTC, now) if key.revoked_at else None,
         own,
     )
 
 
-def _day(instant: datetime | None, now: datetime) -> str:
+def day_of_use(instant: datetime | None, now: datetime) -> str:
+    """Name the day of the last use, which is known to the hour alone."""
     if instant is None:
         return _("never")
     day = instant.astimezone(UTC)

@@ -14,10 +14,10 @@ KEY, PROJECT = columns(ApiKey), columns(Project)
 
 @dataclass(frozen=True)
 class SignInKey:
-    """A key that is not revoked: its public id, the hash the store keeps, and the project it opens."""
+    """A key that is not revoked, and the project it opens."""
 
+    id: int
     uuid: str
-    hash: str
     project: Project
 
 
@@ -33,13 +33,13 @@ def key_by_uuid(connection: Connection, key_uuid: str) -> SignInKey | None:
 
 def _read(connection: Connection, which: ColumnElement[bool]) -> SignInKey | None:
     statement = (
-        select(KEY.c.uuid.label("key_uuid"), KEY.c.hash.label("key_hash"), *PROJECT.c)
+        select(KEY.c.id.label("key_id"), KEY.c.uuid.label("key_uuid"), *PROJECT.c)
         .join(PROJECT, PROJECT.c.id == KEY.c.project_id)
         .where(which, KEY.c.revoked_at.is_(None))
     )
     row = connection.execute(statement).first()
     if row is None:
         return None
-    key_uuid, key_hash, *values = row
+    key_id, key_uuid, *values = row
     names = (column.name for column in PROJECT.c)
-    return SignInKey(key_uuid, key_hash, Project.model_construct(**dict(zip(names, values, strict=True))))
+    return SignInKey(key_id, key_uuid, Project.model_construct(**dict(zip(names, values, strict=True))))

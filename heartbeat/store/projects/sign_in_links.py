@@ -29,7 +29,7 @@ class NewLink:
 def new_link(connection: Connection, project: Project, now: datetime) -> NewLink | None:
     """Make a link that signs in as the project's oldest key; `None` when every key was revoked.
 
-    Such a session ends as that key's others do: in seven days, or when it is revoked.
+    Such a session ends as that key's others do.
     """
     connection.execute(delete(LINK).where(LINK.c.expires_at <= now))
     oldest = select(KEY.c.id).where(KEY.c.project_id == project.id, KEY.c.revoked_at.is_(None)).order_by(KEY.c.id)

@@ -20,6 +20,7 @@ from heartbeat.store.tables.heartbeats import Heartbeat, HeldTick
 from heartbeat.store.tables.notifications import Event, Finding, ModelOutage, Notification, Target
 from heartbeat.store.tables.projects import (
     ApiKey,
+    DashboardSession,
     IdempotencyKey,
     Project,
     ProjectHold,
@@ -84,6 +85,7 @@ Rule = Age | OfPlan | With | OnceDeleted | Folded | Stays
 _ENTRY, _HOLD, _KEY, _LINK, _HELD, _HEARTBEAT = (
     columns(one) for one in (Entry, ProjectHold, ApiKey, SignInLink, HeldTick, Heartbeat)
 )
+_SESSION = columns(DashboardSession)
 _FINDING, _IDEMPOTENCY, _OUTAGE, _VARIANT = (columns(one) for one in (Finding, IdempotencyKey, ModelOutage, Variant))
 _SIGN_IN, _WARNING = columns(PendingSignIn), columns(BudgetWarning)
 
@@ -96,6 +98,7 @@ _HAS_NO_LINK = ~exists().where(_LINK.c.key_id == _KEY.c.id)
 RULES: dict[type[SQLModel], Rule] = {
     Project: Stays("one for each project that the operator made"),
     ApiKey: Age(_KEY.c.revoked_at, YEAR, _HAS_NO_LINK),
+    DashboardSession: Age(_SESSION.c.expires_at, AT_ONCE),
     SignInLink: Age(_LINK.c.expires_at, AT_ONCE),
     IdempotencyKey: Age(_IDEMPOTENCY.c.created_at, LIFETIME),
     RequestWindow: Stays("one for each project: the minute of its last request"),

@@ -83,6 +83,26 @@ class ApiKey(SQLModel, table=True):
     last_used_at: datetime | None = time(default=None)
 
 
+class DashboardSession(SQLModel, table=True):
+    """Somebody who signed in with a key, as the SHA-256 of a token that their browser alone has.
+
+    `last_used_at` is right to the hour. It is over at `expires_at`, which each use moves on, at most to `ends_at`.
+    `browser` is what the browser calls itself.
+    """
+
+    __tablename__ = "dashboard_session"
+    id: int = Field(default=None, primary_key=True)
+    uuid: str = Field(unique=True)
+    key_id: int = Field(foreign_key="api_key.id", index=True)
+    hash: str = Field(unique=True)
+    address: str
+    browser: str
+    created_at: datetime = time()
+    last_used_at: datetime = time()
+    expires_at: datetime = time()
+    ends_at: datetime = time()
+
+
 class SignInLink(SQLModel, table=True):
     """A link that was not used yet, as its SHA-256, and the key whose session it begins."""
 

@@ -38,6 +38,7 @@ TABLES = {
     "memories": "memory",
     "notifications": "target",
     "keys": "api_key",
+    "sessions": "dashboard_session",
 }
 # Where pages take ids besides their path, in forms and in queries.
 NAMED = {
@@ -66,7 +67,10 @@ FILLED = {
     "rating": "up",
 }
 # They are of the visitor or of the whole project, take no id, and write what they are sent.
-OF_NO_ID = {"/", "/sign-in", "/sign-in/once", "/sign-out", "/settings", "/settings/display", "/keys", "/bots/new"}
+OF_NO_ID = {
+    *("/", "/sign-in", "/sign-in/once", "/sign-out", "/settings", "/settings/display"),
+    *("/keys", "/sessions/end", "/bots/new"),
+}
 # What is done by a mailed link needs no session but its own token, and says the same of every id without one.
 BY_TOKEN = ("/approvals/{uuid}", "/ratings/{uuid}")
 ROUTES = [(method, page.path) for page in pages if isinstance(page, APIRoute) for method in sorted(page.methods)]

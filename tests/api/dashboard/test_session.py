@@ -1,15 +1,22 @@
-"""Who gets in, who stays in, and whose forms are taken."""
+"""Who gets in, who stays in, whose forms are taken, and whose sessions are listed and ended."""
 
+import hmac
 import re
 from datetime import UTC, datetime, timedelta
 from html import escape, unescape
 from http.cookies import SimpleCookie
 from itertools import product
 
-from api.dashboard import session
+from sqlalchemy import Connection, select
+
 from api.dashboard.forms import MAX_FIELDS
-from heartbeat.store.projects.projects import create_key, revoke_key
-from tests.support.dashboard import FOREIGN, SITE, Browser, Owner, an_owner, browsing
+from api.dashboard.session import COOKIE
+from heartbeat.store.database import Database
+from heartbeat.store.projects import sessions
+from heartbeat.store.projects.projects import KEY, create_key, revoke_key
+from heartbeat.store.projects.sign_in import key_by_secret
+from tests.support.dashboard import FOREIGN, SITE, Browser, Owner, an_owner, browsing, rows_of
+from tests.support.seeds import NOW, a_project
 
 PAGES = [
     "/",
@@ -27,6 +34,7 @@ PAGES = [
     "/credits/ledger",
     "/keys",
     "/keys/key_x/revoke",
+    "/sessions",
     "/settings",
 ]
 ACTIONS = ["run", "enable", "disable"]
@@ -96,7 +104,7 @@ async def test_the_cookie_is_locked_down_and_holds_no_key(owner: Owner) -> None:
     assert not cookie["secure"]
     assert cookie["path"] == "/"
     assert owner.key not in cookie.value
-    assert 0 < int(cookie["max-age"]) <= session.LASTS.total_seconds()
+    assert 0 < int(cookie["max-age"]) <= sessions.LASTS.total_seconds()
 
 
 async def test_behind_https_the_cookie_is_secure(owner: Owner) -> None:
@@ -118,9 +126,19 @@ async def test_who_is_signed_in_need_not_do_it_again(owner: Owner) -> None:
     assert (answer.status_code, answer.headers["location"]) == (303, "/")
 
 
-async def test_signing_out_ends_it_in_this_browser(owner: Owner) -> None:
+async def test_signing_out_ends_it_for_whoever_copied_the_cookie_too(owner: Owner) -> None:
+    copied = {"cookie": f"{COOKIE}={owner.browser.cookies[COOKIE]}"}
     assert (await owner.browser.submit("/sign-out")).headers["location"] == "/sign-in"
     assert (await owner.browser.get("/")).status_code == 303
+    assert (await owner.browser.get("/", headers=copied)).status_code == 303
+
+
+async def test_each_sign_in_has_a_token_of_its_own_and_ends_the_one_before(owner: Owner) -> None:
+    before = owner.browser.cookies[COOKIE]
+    assert (await owner.browser.sign_in(owner.key)).status_code == 303
+    assert owner.browser.cookies[COOKIE] != before
+    assert (await owner.browser.get("/", headers={"cookie": f"{COOKIE}={before}"})).status_code == 303
+    assert "Acme" in await owner.browser.page("/")
 
 
 async def test_a_revoked_key_loses_its_sessions_and_no_other_key_does(owner: Owner) -> None:
@@ -149,35 +167,74 @@ async def test_another_projects_key_sees_and_moves_nothing_of_this_one(owner: Ow
     assert "Disable" in await owner.browser.page(f"/heartbeats/{owner.heartbeat.uuid}")
 
 
-def forgeries(genuine: str) -> list[str]:
-    key, until, signature = genuine.split(".")
-    later = str(int(until) + 86_400)
-    return [
-        "",
-        "x",
-        "..",
-        "é.1.2",
-        f"{key}.{later}.{signature}",
-        f"{key}.{until}.",
-        f"{key}.{until}.{'0' * 64}",
-        f"{key}.x.y",
-    ]
-
-
-async def test_a_forged_cookie_opens_nothing(owner: Owner) -> None:
-    genuine = owner.browser.cookies[session.COOKIE]
-    for forged in [*forgeries(genuine), f"{genuine}.{genuine}", f"key_other.{genuine.partition('.')[2]}"]:
-        answer = await owner.browser.get("/", headers={"cookie": f"{session.COOKIE}={forged}".encode("latin-1")})
+async def test_nothing_that_the_database_holds_is_a_way_in(owner: Owner) -> None:
+    """Whoever reads a backup has every value of these tables, and what a cookie of the version before was made of."""
+    tables = (sessions.SESSION, KEY)
+    values = await owner.database.read(
+        lambda c: {str(value) for table in tables for row in c.execute(select(table)) for value in row}
+    )
+    genuine, until = owner.browser.cookies[COOKIE], int(datetime.now(UTC).timestamp()) + 86_400
+    assert genuine not in values
+    claim = f"{owner.key_uuid}.{until}"
+    signed = {hmac.new(value.encode(), f"dashboard session {claim}".encode(), "sha256").hexdigest() for value in values}
+    cookies = {f"{claim}.{signature}" for signature in signed}
+    for forged in values | cookies | {"", "é", genuine.swapcase(), genuine[:-1]}:
+        answer = await owner.browser.get("/", headers={"cookie": f"{COOKIE}={forged}".encode("latin-1", "replace")})
         assert answer.status_code == 303, forged
 
 
-def test_a_session_ends() -> None:
-    began = datetime(2026, 11, 20, tzinfo=UTC)
-    value = session.issue("key_a", "hash", began)
-    assert session.key_of(value) == "key_a"
-    assert session.holds(value, "hash", began + session.LASTS - timedelta(seconds=1))
-    assert not session.holds(value, "hash", began + session.LASTS)
-    assert not session.holds(value, "another hash", began)
+def test_a_session_ends_by_itself(database: Database) -> None:
+    def begin(connection: Connection) -> str:
+        key_id = create_key(connection, a_project(connection), "key", NOW)
+        key = key_by_secret(connection, key_id.secret)
+        assert key is not None
+        return sessions.begin_session(connection, key.id, sessions.Visit("::1", ""), "", NOW)
+
+    token = database.write_now(begin)
+
+    def is_open(at: datetime) -> bool:
+        """Use it at that time, as a page does."""
+        opened = database.read_now(sessions.open_session, token, at)
+        if opened is not None:
+            database.write_now(sessions.write_use, opened.session, at)
+        return opened is not None
+
+    moment, used = timedelta(seconds=1), [NOW]
+    assert is_open(NOW + sessions.EVERY - moment)
+    assert not is_open(NOW + sessions.IDLE)
+    while is_open(used[-1] + sessions.IDLE - moment):
+        used.append(used[-1] + sessions.IDLE - moment)
+    assert len(used) == 3
+    assert is_open(NOW + sessions.LASTS - moment)
+    assert not is_open(NOW + sessions.LASTS)
+
+
+FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+EDGE = "Mozilla/5.0 (Windows NT 10.0) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0 Safari/537.36 Edg/142.0"
+
+
+async def test_sessions_are_listed_and_ended_one_by_one_or_all(owner: Owner, stranger: Browser) -> None:
+    copies = []
+    for agent in (FIREFOX, EDGE, "<b>robot</b>"):
+        stranger.cookies.clear()
+        headers = {"origin": SITE, "user-agent": agent}
+        await stranger.post("/sign-in", data={"key": owner.key}, headers=headers)
+        copies.append({"cookie": f"{COOKIE}={stranger.cookies[COOKIE]}"})
+    stranger.cookies.clear()
+    page = await owner.browser.page("/sessions")
+    for shown in ("Firefox, Linux", "Edge, Windows", "&lt;b&gt;robot", "127.0.0.1", "today", "This browser"):
+        assert shown in page
+    rows = rows_of(page)
+    assert len(rows) == 4
+    [path] = [re.findall(r'action="(/sessions/\w+/end)"', row)[0] for row in rows if "Edge" in row]
+    assert (await owner.browser.submit(path)).headers["location"] == "/sessions?done=ended"
+    assert (await owner.browser.submit(path)).status_code == 404
+    assert [(await stranger.get("/", headers=copy)).status_code for copy in copies] == [200, 303, 200]
+    assert (await owner.browser.submit("/sessions/end")).headers["location"] == "/sessions?done=others"
+    assert [(await stranger.get("/", headers=copy)).status_code for copy in copies] == [303, 303, 303]
+    [own] = re.findall(r'action="(/sessions/\w+/end)"', await owner.browser.page("/sessions"))
+    assert (await owner.browser.submit(own)).headers["location"] == "/sign-in"
+    assert (await owner.browser.get("/sessions")).headers["location"].startswith("/sign-in")
 
 
 async def test_a_form_from_elsewhere_is_refused(owner: Owner) -> None:

@@ -16,7 +16,7 @@ from heartbeat.store.rows import columns
 from heartbeat.store.tables.credits import BudgetWarning, DailyRollup, HeartbeatDay
 from heartbeat.store.tables.heartbeats import Heartbeat, HeldTick
 from heartbeat.store.tables.notifications import Event, Finding, ModelOutage, Notification
-from heartbeat.store.tables.projects import ApiKey, IdempotencyKey, ProjectHold, SignInLink
+from heartbeat.store.tables.projects import ApiKey, DashboardSession, IdempotencyKey, ProjectHold, SignInLink
 from heartbeat.store.tables.runs import Run, Variant
 from tests.support.past_runs import a_run
 from tests.support.pending_rows import a_finding, a_message, a_target, a_task
@@ -41,6 +41,13 @@ def a_key_with_a_link(connection: Connection, heartbeat: Heartbeat) -> None:
     key = {"id": 1, "uuid": "key_1", "project_id": heartbeat.project_id, "name": "ci", "prefix": "hb", "hash": "h"}
     connection.execute(columns(ApiKey).insert().values(**key, created_at=NOW, revoked_at=NOW))
     connection.execute(columns(SignInLink).insert().values(hash="h", key_id=1, expires_at=NOW))
+
+
+def a_session(connection: Connection, heartbeat: Heartbeat) -> None:
+    times = dict.fromkeys(("created_at", "last_used_at", "expires_at", "ends_at"), NOW)
+    insert(DashboardSession, uuid="sess_1", key_id=1, hash="h", address="::1", browser="", **times)(
+        connection, heartbeat
+    )
 
 
 def a_told_event(connection: Connection, heartbeat: Heartbeat) -> None:
@@ -69,6 +76,7 @@ HOLD = {"project_id": of_project, "reason": "r", "running": "finish", "held_by":
 ANSWER = {"project_id": of_project, "key": "k", "fingerprint": "f"}
 WRITTEN: list[Callable[[Connection, Heartbeat], Any]] = [
     a_key_with_a_link,
+    a_session,
     insert(IdempotencyKey, **ANSWER, claimed_at=NOW, created_at=NOW),
     insert(ProjectHold, **HOLD, released_at=NOW),
     insert(HeldTick, heartbeat_id=mine, tick=NOW, held_by="me", created_at=NOW),
@@ -82,7 +90,7 @@ WRITTEN: list[Callable[[Connection, Heartbeat], Any]] = [
 ]
 # After how many days what was written is over.
 AGES: dict[int, tuple[type[SQLModel], ...]] = {
-    0: (SignInLink,),
+    0: (SignInLink, DashboardSession),
     1: (IdempotencyKey,),
     8: (ModelOutage,),
     30: (HeldTick, Variant),
