@@ -39,6 +39,7 @@ from heartbeat.domain.worker_roles import Role
 from heartbeat.gates.looking import GateReader
 from heartbeat.settings import Settings
 from heartbeat.store.database import Database
+from heartbeat.store.revisions import TOO_NEW_EXIT_CODE, DatabaseTooNew, check_compatible, watch_revision
 from heartbeat.store.statistics import TableStatistics, gather_again
 from heartbeat.telemetry.logs import configure_logs
 from heartbeat.telemetry.traces.export import TraceExporter, export_again
@@ -155,9 +156,13 @@ async def _leave_in_time(workers: Sequence[Worker], seconds: float, *raised: Any
 
 
 async def serve(settings: Settings, listener: socket.socket | None = None, sdk_address: str | None = None) -> None:
-    """Work until SIGINT or SIGTERM; the steps under way then have `HEARTBEAT_DRAIN_SECONDS` to end."""
-    client = await connect(settings, lazy=False)
+    """Work until SIGINT or SIGTERM; the steps under way then have `HEARTBEAT_DRAIN_SECONDS` to end.
+
+    Raises `DatabaseTooNew` in the same way once a newer version has migrated the database so that this one has to end.
+    """
     database = Database(settings.store_url(), DATABASE_SECONDS, settings.database_pool_size)
+    await check_compatible(database)
+    client = await connect(settings, lazy=False)
     await Schedules(client, database, settings).ensure_upkeep()
     stop = asyncio.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
@@ -170,10 +175,12 @@ async def serve(settings: Settings, listener: socket.socket | None = None, sdk_a
         if listener is not None:
             await stack.enter_async_context(_telling(database, is_ready, listener, sdk_address))
         await stack.enter_async_context(running_worker(client, database, settings))
+        await stack.enter_async_context(in_background(watch_revision(database, stop.set)))
         if Role.RUNS in settings.worker_roles:
             # Once it polls, and before a first run asks for them. Such a thread does not hold up the process's end.
             threading.Thread(target=load_libraries, args=(settings,), daemon=True).start()
         await stop.wait()
+    await check_compatible(database)
     database.close()
 
 
@@ -205,6 +212,8 @@ def main() -> None:
     sdk_address = set_runtime(has_metrics=listener is not None)
     try:
         uvloop.run(serve(settings, listener, sdk_address))
+    except DatabaseTooNew as problem:
+        leave(TOO_NEW_EXIT_CODE, str(problem))
     except RuntimeError as problem:
         sys.exit(f"Temporal cannot be reached at {settings.temporal_target()}: {problem}")
     leave()

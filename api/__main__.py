@@ -10,10 +10,11 @@ from api.main import create_app
 from api.server import SERVER_OPTIONS, ApiServer
 from heartbeat.settings import Settings
 from heartbeat.store.database import Database
+from heartbeat.store.revisions import TOO_NEW_EXIT_CODE, DatabaseTooNew, check_compatible, watch_revision
 from heartbeat.telemetry.logs import configure_logs
 from heartbeat.temporal.client import connect
 from heartbeat.temporal.clock import SharedClock, measuring
-from heartbeat.temporal.process import leave
+from heartbeat.temporal.process import in_background, leave
 from heartbeat.temporal.runtime import set_runtime
 
 # Less than a supervisor waits before it ends the process the hard way.
@@ -21,8 +22,12 @@ GRACE_SECONDS = 1
 
 
 async def serve(settings: Settings) -> None:
-    """Serve until SIGINT or SIGTERM; requests under way get a second to end."""
+    """Serve until SIGINT or SIGTERM; requests under way get a second to end.
+
+    Raises `DatabaseTooNew` in the same way once a newer version has migrated the database so that this one has to end.
+    """
     database = Database(settings.store_url(), settings.database_timeout_seconds, settings.database_pool_size)
+    await check_compatible(database)
     client = await connect(settings)
     clock = SharedClock(database, client)
     app = create_app(settings, database, client, clock=clock)
@@ -37,8 +42,10 @@ async def serve(settings: Settings) -> None:
     gc.collect()
     gc.freeze()
     connections = Connections(room_for(settings.max_connections), settings.max_connections_per_address)
-    async with measuring(clock):
-        await ApiServer(config, connections, app.state.closing).serve()
+    server = ApiServer(config, connections, app.state.closing)
+    async with measuring(clock), in_background(watch_revision(database, server.stop)):
+        await server.serve()
+    await check_compatible(database)
     database.close()
 
 
@@ -47,7 +54,10 @@ def main() -> None:
     settings = Settings()
     configure_logs(settings)
     set_runtime()
-    uvloop.run(serve(settings))
+    try:
+        uvloop.run(serve(settings))
+    except DatabaseTooNew as problem:
+        leave(TOO_NEW_EXIT_CODE, str(problem))
     leave()
 
 

@@ -41,6 +41,10 @@ class ApiServer(uvicorn.Server):
             self.server_state.look()
         return await super().on_tick(counter)
 
+    def stop(self) -> None:
+        """Stop as a signal has it stop."""
+        self.handle_exit(signal.SIGTERM, None)
+
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         self._closing.set()
         super().handle_exit(sig, frame)

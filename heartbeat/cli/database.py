@@ -11,8 +11,9 @@ from heartbeat.domain.errors import Conflict
 from heartbeat.secrets.keyring import CannotOpen, Keyring, NoKey
 from heartbeat.settings import Settings
 from heartbeat.store.database import Database
-from heartbeat.store.migrate import compact, current, newest, upgrade
+from heartbeat.store.migrate import compact, current, upgrade
 from heartbeat.store.projects.sealed_addresses import seal_addresses
+from heartbeat.store.revisions import newest, require_not_newer
 from heartbeat.store.sqlite_reader import Query
 
 P = ParamSpec("P")
@@ -32,29 +33,31 @@ def migrate_database(settings: Settings, compacts: bool = False) -> None:
 
 
 def read_database(settings: Settings, query: Query[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Run `query(connection, …)`; raises `Conflict` when the database's schema is not the newest."""
+    """Run `query(connection, …)`; raises as `opened_database` does."""
     with closing(opened_database(settings)) as database:
         return database.read_now(query, *args, **kwargs)
 
 
 def write_database(settings: Settings, change: Query[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Run `change(connection, …)` in a transaction; raises `Conflict` when the database's schema is not the newest."""
+    """Run `change(connection, …)` in a transaction; raises as `opened_database` does."""
     with closing(opened_database(settings)) as database:
         return database.write_now(change, *args, **kwargs)
 
 
 def opened_database(settings: Settings) -> Database:
-    """Open the database; raises `Conflict` when its schema is not the newest."""
+    """Open the database; raises `Conflict` when its schema is older than this code, `DatabaseTooNew` if newer."""
     url = settings.store_url()
-    if not _is_migrated(url):
+    revision = _revision(url)
+    require_not_newer(revision)
+    if revision != newest():
         shown = make_url(url).render_as_string()
         raise Conflict("not_migrated", f"The database {shown} is not of this version; run `heartbeat migrate`.")
     return Database(url)
 
 
-def _is_migrated(url: str) -> bool:
+def _revision(url: str) -> str | None:
     path = make_url(url).database
     # Asking for the revision would create the file.
     if url.startswith("sqlite") and not (path and Path(path).exists()):
-        return False
-    return current(url) == newest()
+        return None
+    return current(url)

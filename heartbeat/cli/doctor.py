@@ -26,7 +26,7 @@ from heartbeat.domain.redaction import mask
 from heartbeat.domain.worker_roles import Role
 from heartbeat.secrets.keyring import CannotOpen, Keyring
 from heartbeat.settings import Settings
-from heartbeat.store import migrate
+from heartbeat.store import migrate, revisions
 from heartbeat.store.database import Database
 from heartbeat.store.heartbeats.sync import longest_uncompared, restoration
 from heartbeat.store.projects.sealed_secrets import sealed_texts
@@ -146,9 +146,11 @@ def _database(settings: Settings) -> CheckResult:
 
 
 def _migrations(settings: Settings) -> CheckResult:
-    current, newest = migrate.current(settings.store_url()), migrate.newest()
+    current, newest = migrate.current(settings.store_url()), revisions.newest()
     if current == newest:
         return CheckResult("migrations", f"at the newest, {newest}")
+    if current is not None and current > newest:
+        return CheckResult("migrations", f"at {current}, newer than {newest}", str(revisions.DatabaseTooNew(current)))
     return CheckResult("migrations", f"at {current or 'none'} instead of {newest}", "run `heartbeat migrate`")
 
 

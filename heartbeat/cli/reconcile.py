@@ -7,9 +7,9 @@ from typing import NoReturn
 import typer
 from temporalio.service import RPCError
 
+from heartbeat.cli.database import opened_database
 from heartbeat.cli.output import print_error
 from heartbeat.settings import Settings
-from heartbeat.store.database import Database
 from heartbeat.store.heartbeats.sync import everything
 from heartbeat.temporal.client import connect
 from heartbeat.temporal.process import leave
@@ -37,7 +37,7 @@ def reconcile_schedules(settings: Settings, dry_run: bool) -> NoReturn:
 
 
 async def _reconcile(settings: Settings, dry_run: bool) -> list[ScheduleDifference]:
-    client = await connect(settings, lazy=False)
-    with closing(Database(settings.store_url())) as database:
+    with closing(opened_database(settings)) as database:
+        client = await connect(settings, lazy=False)
         reconciler = Reconciler(client, database, Schedules(client, database, settings), dry_run=dry_run)
         return await reconciler.compare(await database.read(everything)) + await reconciler.orphans()

@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 import typer
 from sqlalchemy import Connection
 
+from heartbeat.cli.database import opened_database
 from heartbeat.cli.output import print_error
 from heartbeat.cli.projects import named_or_only_project
 from heartbeat.domain.errors import ProductError, Unavailable
@@ -17,7 +18,6 @@ from heartbeat.domain.ids import new_id
 from heartbeat.domain.money import dollars
 from heartbeat.settings import Settings
 from heartbeat.store.clock import database_time
-from heartbeat.store.database import Database
 from heartbeat.store.heartbeats.project_holds import require_no_hold
 from heartbeat.store.heartbeats.sync import ScheduledRow
 from heartbeat.store.heartbeats.tick_accounting import cadence_of
@@ -114,7 +114,7 @@ def rehearse_heartbeat(settings: Settings, heartbeat_uuid: str, project_uuid: st
 
 
 async def _rehearse(settings: Settings, heartbeat_uuid: str, project_uuid: str | None) -> RehearsalReport:
-    with closing(Database(settings.store_url())) as database:
+    with closing(opened_database(settings)) as database:
         row = await database.read(_rehearsed, heartbeat_uuid, project_uuid)
         client = await connect(settings)
         if not await pollers(client, settings.task_queue):

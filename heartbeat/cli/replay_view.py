@@ -13,8 +13,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from heartbeat.agents.model_names import resolve_model
+from heartbeat.cli.database import opened_database
 from heartbeat.settings import Settings
-from heartbeat.store.database import Database
 
 ABOUT = (
     "Asked with the keys of this machine's settings. Nothing but the model was called; nothing is written or charged."
@@ -39,7 +39,7 @@ async def _replay(
     # The model libraries take a second to load; the other commands do without.
     from heartbeat.cli import replay
 
-    with closing(Database(settings.store_url())) as database:
+    with closing(opened_database(settings)) as database:
         original = await database.read(replay.read_original, run_uuid)
     model = resolve_model(model, settings) if model else original.run.model
     prompt = original.run.prompt if prompt is None else prompt

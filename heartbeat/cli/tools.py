@@ -7,6 +7,7 @@ from datetime import datetime
 import typer
 from sqlalchemy import Connection
 
+from heartbeat.cli.database import opened_database
 from heartbeat.domain.clock import utc_now
 from heartbeat.domain.errors import NotFound
 from heartbeat.domain.tool_connections import CONNECTED
@@ -27,7 +28,7 @@ PER_MEMBER = (
 
 def connect_tool(settings: Settings, tool_uuid: str, *, goes_anywhere: bool) -> None:
     """Print where to sign in, and wait until somebody did. Raises `NotFound` and what signing in raises."""
-    with closing(Database(settings.store_url())) as database:
+    with closing(opened_database(settings)) as database:
         asyncio.run(_connect(database, settings, tool_uuid, goes_anywhere))
 
 

@@ -7,12 +7,12 @@ from typing import Any
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import OperationalError
 
 from heartbeat.store.database import driver_url
 from heartbeat.store.postgres import postgres_engine
+from heartbeat.store.revisions import require_not_newer
 
 # A migration that waits for a table's lock holds up whoever comes after it, so it gives way and comes again.
 LOCK_MS, ATTEMPTS, PAUSE_SECONDS = 3_000, 20, 2.0
@@ -20,12 +20,16 @@ LOCK_NOT_AVAILABLE, DEADLOCK = "55P03", "40P01"
 
 
 def upgrade(url: str, revision: str = "head") -> None:
-    """Apply every missing migration up to `revision`. Of two processes at once the second waits or finds it done."""
+    """Apply every missing migration up to `revision`. Of two processes at once the second waits or finds it done.
+
+    Raises `DatabaseTooNew` for a database that a newer version has migrated.
+    """
     config = _config()
     path = make_url(driver_url(url)).database
     if url.startswith("sqlite") and path:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
     config.attributes["url"] = driver_url(url)
+    require_not_newer(current(url))
     for attempt in range(1, ATTEMPTS + 1):
         try:
             command.upgrade(config, revision)
@@ -75,19 +79,13 @@ def _limit_locks(connection: Connection) -> None:
     connection.exec_driver_sql(f"SELECT set_config('lock_timeout', '{LOCK_MS}', true)")
 
 
-def newest() -> str:
-    """The revision this code needs."""
-    head = ScriptDirectory.from_config(_config()).get_current_head()
-    assert head is not None, "the package ships without its migrations"
-    return head
-
-
 def has_a_class(name: str | None, kind: str, parents: Any) -> bool:
     """For Alembic's comparisons: false for the full-text index of memories, which raw SQL makes and no class describes.
 
-    On SQLite it is a virtual table with shadow tables of its own, on PostgreSQL an index.
+    On SQLite it is a virtual table with shadow tables of its own, on PostgreSQL an index. Nor is
+    there one for what versions are compatible, which belongs to Alembic's own table.
     """
-    return not (name or "").startswith("memory_words")
+    return not (name or "").startswith(("memory_words", "schema_compatibility"))
 
 
 def _config() -> Config:

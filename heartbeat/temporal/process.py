@@ -20,8 +20,10 @@ async def in_background(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
             await task
 
 
-def leave(code: int = 0) -> NoReturn:
+def leave(code: int = 0, message: str = "") -> NoReturn:
     """End the process without taking the interpreter down: there the SDK aborts now and then on 3.11 to 3.13."""
+    if message:
+        sys.stderr.write(f"{message}\n")
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)

@@ -19,6 +19,7 @@ from heartbeat.store import migrate
 from heartbeat.store.database import Database
 from heartbeat.store.projects.sealed_addresses import seal_addresses
 from heartbeat.up.first_project import FirstProject, create_first_project, has_unknown_key
+from heartbeat.up.preflight import CannotStart
 from heartbeat.up.stack import EmbeddedStack
 from heartbeat.up.supervisor import OWN_NAME, Log, Supervisor
 
@@ -58,17 +59,18 @@ async def run_stack(
 ) -> None:
     """Keep the stack up until SIGINT, SIGTERM or SIGHUP, or until `when_ready(…)` returns or raises; then stop it.
 
-    A second signal ends everything at once.
+    A second signal ends everything at once. Raises `CannotStart` when a part of it cannot go on.
     """
     supervisor = Supervisor(stack.stages, stack.environment, log)
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, _stop_or_kill, stop, supervisor)
     running = asyncio.create_task(_run(stack, supervisor, log, partial(when_ready, *args, **kwargs)))
-    stopping = asyncio.create_task(stop.wait())
+    stopping, given_up = asyncio.create_task(stop.wait()), asyncio.create_task(supervisor.given_up.wait())
     try:
-        await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({running, stopping, given_up}, return_when=asyncio.FIRST_COMPLETED)
     finally:
+        given_up.cancel()
         stop.set()
         running.cancel()
         await asyncio.wait({running})
@@ -76,6 +78,8 @@ async def run_stack(
         await supervisor.stop()
     if not running.cancelled():
         running.result()
+    if supervisor.reason:
+        raise CannotStart(supervisor.reason)
 
 
 def _stop_or_kill(stop: asyncio.Event, supervisor: Supervisor) -> None:

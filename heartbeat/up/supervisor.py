@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from time import monotonic
 
+from heartbeat.store.revisions import TOO_NEW_EXIT_CODE
+
 # Seconds: the pause before a dead child is started again doubles until the child has lived for a while.
 FIRST_PAUSE, MAX_PAUSE, STEADY = 0.5, 30.0, 20.0
 MAX_LINE_BYTES = 1 << 20
@@ -40,10 +42,18 @@ class Child:
 
 
 class Supervisor:
-    """Keeps children alive between `start` and `stop`. `log(name, line)` gets their output and its own messages."""
+    """Keeps children alive between `start` and `stop`. `log(name, line)` gets their output and its own messages.
+
+    `given_up` is set when a child cannot go on however often it is started; `reason` is what it then said last.
+    """
 
     def __init__(self, stages: list[list[Child]], environment: dict[str, str], log: Log) -> None:
-        self._stages = [[_ChildKeeper(child, environment, log) for child in stage] for stage in stages]
+        self.given_up, self.reason = asyncio.Event(), ""
+        self._stages = [[_ChildKeeper(child, environment, log, self._give_up) for child in stage] for stage in stages]
+
+    def _give_up(self, reason: str) -> None:
+        self.reason = reason
+        self.given_up.set()
 
     async def start(self) -> None:
         """Start one stage after the other; returns when the last one was started, not when it is ready."""
@@ -66,8 +76,9 @@ class Supervisor:
 
 
 class _ChildKeeper:
-    def __init__(self, child: Child, environment: dict[str, str], log: Log) -> None:
+    def __init__(self, child: Child, environment: dict[str, str], log: Log, give_up: Callable[[str], None]) -> None:
         self._child = child
+        self._give_up, self._last_line = give_up, ""
         self._environment = {**environment, **child.environment}
         self._log = log
         self._stopping = asyncio.Event()
@@ -104,17 +115,20 @@ class _ChildKeeper:
         pause = FIRST_PAUSE
         while not self._stopping.is_set():
             began = monotonic()
-            ending = await self._run_once()
+            code = await self._run_once()
             if self._stopping.is_set():
                 return
+            if code == TOO_NEW_EXIT_CODE:
+                self._give_up(self._last_line)
+                return
             pause = FIRST_PAUSE if monotonic() - began > STEADY else pause
-            self._log(OWN_NAME, f"{self._child.name} {ending}; starting it again in {pause:g} s")
+            self._log(OWN_NAME, f"{self._child.name} {_ending(code)}; starting it again in {pause:g} s")
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), pause)
             pause = min(pause * 2, MAX_PAUSE)
 
-    async def _run_once(self) -> str:
-        """Start the child and pass its lines on until it ends; returns how it ended, in words."""
+    async def _run_once(self) -> int | OSError:
+        """Start the child and pass its lines on until it ends; returns its exit code, or why it cannot be started."""
         # A pipe of our own: asyncio's would keep `wait` waiting for as long as a grandchild holds it.
         reader, writer = os.pipe()
         try:
@@ -129,7 +143,7 @@ class _ChildKeeper:
             )
         except OSError as problem:
             os.close(reader)
-            return f"cannot be started ({problem})"
+            return problem
         finally:
             os.close(writer)
         if self._stopping.is_set():
@@ -139,7 +153,7 @@ class _ChildKeeper:
         self._signal(signal.SIGKILL)
         await asyncio.wait({lines}, timeout=1)
         lines.cancel()
-        return _ending(code)
+        return code
 
     async def _forward_lines(self, descriptor: int) -> None:
         stream = asyncio.StreamReader(limit=MAX_LINE_BYTES)
@@ -152,6 +166,7 @@ class _ChildKeeper:
                 with suppress(ValueError):
                     line = (await stream.readline()).decode(errors="replace").rstrip()
                     if line and not (self._child.quiet and self._stopping.is_set()):
+                        self._last_line = line
                         self._log(self._child.name, line)
         finally:
             transport.close()
@@ -169,5 +184,7 @@ def _die_with_parent() -> None:
         LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def _ending(code: int) -> str:
+def _ending(code: int | OSError) -> str:
+    if isinstance(code, OSError):
+        return f"cannot be started ({code})"
     return f"was ended by {signal.Signals(-code).name}" if code < 0 else f"exited with code {code}"

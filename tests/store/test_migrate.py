@@ -22,6 +22,7 @@ from heartbeat.domain.ids import new_id
 from heartbeat.domain.pauses import FLAG_TURNED_OFF
 from heartbeat.store import migrate
 from heartbeat.store.database import Database
+from heartbeat.store.revisions import newest
 from heartbeat.store.rows import columns, exactly_one, many
 from heartbeat.store.tables.bots import Bot, Tool
 from heartbeat.store.tables.credits import DailyRollup, HeartbeatDay, Usage
@@ -57,7 +58,7 @@ def test_the_migrations_make_the_tables(database: Database) -> None:
 
 
 def test_a_database_says_where_it_stands(database_url: str) -> None:
-    assert migrate.current(database_url) == migrate.newest()
+    assert migrate.current(database_url) == newest()
 
 
 def test_one_that_was_never_migrated_says_so(tmp_path: Path) -> None:
@@ -69,7 +70,7 @@ def test_processes_may_migrate_at_once(database_url: str, tmp_path: Path) -> Non
     code = f"from heartbeat.store import migrate; migrate.upgrade({url!r})"
     several = [subprocess.Popen([sys.executable, "-c", code]) for _ in range(2)]
     assert [process.wait(PATIENCE) for process in several] == [0, 0]
-    assert migrate.current(url) == migrate.newest()
+    assert migrate.current(url) == newest()
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, inspect
 
 from heartbeat.store import migrate, online_indexes
 from heartbeat.store.database import Database, make_engine
+from heartbeat.store.revisions import newest
 from tests.support.databases import waiting
 from tests.support.online_migrations import Shape, breaks, long_locks, shape, statements
 from tests.support.patience import PATIENCE, until
@@ -67,7 +68,7 @@ async def test_processes_may_build_indexes_at_once(url: str) -> None:
     finally:
         for process in several:
             process.kill()
-    assert migrate.current(url) == migrate.newest()
+    assert migrate.current(url) == newest()
 
 
 def _migrator(url: str) -> subprocess.Popen[bytes]:

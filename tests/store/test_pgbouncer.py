@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 
 from heartbeat.store import migrate
 from heartbeat.store.database import Database
+from heartbeat.store.revisions import newest
 from tests.support.databases import fresh_database
 from tests.support.pgbouncer import pooled
 
@@ -53,4 +54,4 @@ def test_migrations_go_through_it(pooled_url: str) -> None:
     with closing(Database(pooled_url)) as database:
         database.write_now(lambda c: c.exec_driver_sql("DROP SCHEMA public CASCADE; CREATE SCHEMA public"))
     migrate.upgrade(pooled_url)
-    assert migrate.current(pooled_url) == migrate.newest()
+    assert migrate.current(pooled_url) == newest()

@@ -25,9 +25,10 @@ END_OTHERS = """
     SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity
     WHERE datname = current_database() AND pid <> pg_backend_pid()
 """
-# What tables and indexes there are, and whether the planner has counted their rows.
+# What tables and indexes there are, whether the planner has counted their rows, and the revision.
 SHAPE = """
-    SELECT string_agg(concat_ws(' ', oid, relname, relnatts, relchecks), ',' ORDER BY oid),
+    SELECT (SELECT version_num FROM alembic_version),
+        string_agg(concat_ws(' ', oid, relname, relnatts, relchecks), ',' ORDER BY oid),
         EXISTS (SELECT FROM pg_statistic JOIN pg_class ON oid = starelid WHERE relnamespace = 'public'::regnamespace)
     FROM pg_class WHERE relnamespace = 'public'::regnamespace
 """

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from heartbeat.settings import Settings
+from heartbeat.store.revisions import TOO_NEW_EXIT_CODE
 from heartbeat.up import temporal_server
 from heartbeat.up.supervisor import Child, Supervisor
 from tests.support.patience import PATIENCE, until
@@ -157,3 +158,11 @@ def test_a_night_off_is_not_told_minute_by_minute(tmp_path: Path) -> None:
     """Temporal warns of every tick of every schedule that was missed while the machine was off."""
     line = temporal_server.command(Settings(data_dir=tmp_path))
     assert line[line.index("--log-level") + 1] == "error"
+
+
+async def test_a_child_that_cannot_go_on_is_not_started_again(started: Start) -> None:
+    code = f"import sys; print('Install the newer version.', flush=True); sys.exit({TOO_NEW_EXIT_CODE})"
+    supervisor, lines = await started([[Child("api", python(code), 1)]])
+    await until(supervisor.given_up.is_set)
+    assert supervisor.reason == "Install the newer version."
+    assert [line for name, line in lines if name == "up"] == []

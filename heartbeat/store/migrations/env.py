@@ -2,15 +2,21 @@
 at once. SQLite makes all of them in one."""
 
 from time import sleep
+from typing import Any
 
 from alembic import context
-from sqlalchemy import Connection, Engine
+from alembic.runtime.migration import MigrationContext, MigrationInfo
+from sqlalchemy import Connection, Engine, text
 from sqlmodel import SQLModel
 
 from heartbeat.store.migrate import has_a_class, migration_engine
+from heartbeat.store.revisions import FIRST_WITH_COMPATIBILITY
 
 LOCK = 7_318_008  # any constant: the advisory lock's name on PostgreSQL
 PAUSE_SECONDS = 0.5
+SET_COMPATIBILITY = text(
+    "UPDATE schema_compatibility SET revision = :revision, compatible_from = coalesce(:version, compatible_from)"
+)
 
 
 def run() -> None:
@@ -56,9 +62,20 @@ def _migrate(connection: Connection) -> None:
         include_name=has_a_class,
         user_module_prefix="types.",
         transaction_per_migration=connection.dialect.name == "postgresql",
+        on_version_apply=_set_compatibility,
     )
     with context.begin_transaction():
         context.run_migrations()
+
+
+def _set_compatibility(ctx: MigrationContext, step: MigrationInfo, **_: Any) -> None:
+    """In the migration's own transaction, say which versions may go on beside it."""
+    revision = step.up_revision
+    if not step.is_upgrade or revision is None or revision.revision <= FIRST_WITH_COMPATIBILITY:
+        return
+    assert ctx.connection is not None
+    version = getattr(revision.module, "compatible_from", None)
+    ctx.connection.execute(SET_COMPATIBILITY, {"revision": revision.revision, "version": version})
 
 
 run()
