@@ -29,3 +29,6 @@ CREDITS = Counter("heartbeat_credits", "Credits that model requests cost.", ["mo
 PROVIDER_ERRORS = Counter(
     "heartbeat_provider_errors", "Model requests that failed, by code.", ["provider", "code"], registry=REGISTRY
 )
+LOST_TRACES = Counter(
+    "heartbeat_lost_traces", "Runs of which no trace was sent, for none could be made.", registry=REGISTRY
+)

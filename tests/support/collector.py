@@ -16,13 +16,17 @@ KIND = "application/x-protobuf"
 
 
 class Collector(ThreadServer):
-    """Takes traces, unless it is `away`; then it answers 400, which no exporter tries again by itself."""
+    """Takes traces, unless it is `away`; then it answers 400, which no exporter tries again by itself.
+
+    So it does to a request with a span of a trace that is `refused`.
+    """
 
     def __init__(self) -> None:
         self.spans: list[Span] = []
         self.resources: list[dict[str, object]] = []
         self.headers: list[dict[str, str]] = []
         self.away = False
+        self.refused: set[str] = set()
         super().__init__()
 
     def app(self) -> ASGIApp:
@@ -32,10 +36,14 @@ class Collector(ThreadServer):
             if self.away or request.url.path != "/v1/traces" or request.headers["content-type"] != KIND:
                 await Response(status_code=400)(scope, receive, send)
                 return
+            parts = ExportTraceServiceRequest.FromString(body).resource_spans
+            spans = [span for part in parts for scoped in part.scope_spans for span in scoped.spans]
+            if self.refused & {span.trace_id.hex() for span in spans}:
+                await Response(status_code=400)(scope, receive, send)
+                return
             self.headers.append(dict(request.headers))
-            for part in ExportTraceServiceRequest.FromString(body).resource_spans:
-                self.resources.append(values(part.resource.attributes))
-                self.spans += [span for scoped in part.scope_spans for span in scoped.spans]
+            self.resources += [values(part.resource.attributes) for part in parts]
+            self.spans += spans
             answer = ExportTraceServiceResponse().SerializeToString()
             await Response(answer, media_type=KIND)(scope, receive, send)
 

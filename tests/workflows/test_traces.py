@@ -7,17 +7,21 @@ from datetime import timedelta
 
 import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
+from sqlalchemy import Connection, select
 
 from heartbeat.domain.trace_ids import span_id, trace_id
 from heartbeat.settings import Settings
+from heartbeat.store.rows import columns
 from heartbeat.store.runs.runs import run_by_uuid
 from heartbeat.store.runs.traces import CLAIM, GIVEN_UP_AFTER, claim_traces, has_traces, note_trace
+from heartbeat.store.tables.runs import PendingTrace, Run
+from heartbeat.telemetry.metrics import REGISTRY
 from heartbeat.telemetry.traces.export import TraceExporter
 from tests.support.acting import book
 from tests.support.collector import Collector, values
 from tests.support.databases import ON_SQLITE
 from tests.support.model_server import ModelServer, asks, fails, says
-from tests.support.past_runs import a_run
+from tests.support.past_runs import a_run, a_step
 from tests.support.patience import until
 from tests.support.seeds import NOW
 from tests.support.tool_server import ToolServer
@@ -130,6 +134,27 @@ async def test_a_trace_that_was_lost_on_its_way_comes_once(world: World, collect
     now += CLAIM + timedelta(seconds=1)
     assert await exporter.export() == 0
     assert len(collector.spans) == 1, "the run in progress is none yet"
+
+
+@ON_SQLITE
+async def test_one_that_is_not_taken_keeps_no_other_back(world: World, collector: Collector) -> None:
+    def seed(connection: Connection) -> list[str]:
+        uuids = [a_run(connection, world.heartbeat, finished_at=NOW, started_at=NOW) for _ in range(3)]
+        for uuid in uuids:
+            note_trace(connection, run_by_uuid(connection, uuid).id)
+        # Longer than a time can say; nothing writes that.
+        a_step(connection, uuids[1], 1, duration_ms=2**62)
+        return uuids
+
+    refused, _, good = await world.database.write(seed)
+    collector.refused = {trace_id(refused)}
+    lost = REGISTRY.get_sample_value("heartbeat_lost_traces_total") or 0
+    exporter = TraceExporter(world.database, world.settings, lambda: NOW)
+    assert await exporter.export() == 2
+    assert {span.trace_id.hex() for span in collector.spans} == {trace_id(good)}
+    assert REGISTRY.get_sample_value("heartbeat_lost_traces_total") == lost + 1
+    left = select(columns(Run).c.uuid).join(columns(PendingTrace), columns(PendingTrace).c.run_id == columns(Run).c.id)
+    assert await world.database.read(lambda c: c.execute(left).scalars().all()) == [refused], "it comes again"
 
 
 async def test_a_trace_that_nobody_takes_is_given_up(world: World) -> None:

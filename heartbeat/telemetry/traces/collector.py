@@ -5,6 +5,7 @@ from functools import cache
 
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExportResult
 
 from heartbeat.settings import Settings
@@ -12,11 +13,15 @@ from heartbeat.store.runs.traces import RecordedRun
 from heartbeat.telemetry.traces.spans import spans_of
 
 
-def send(runs: Sequence[RecordedRun], settings: Settings, version: str) -> bool:
-    """Send the traces of runs in one request; returns whether they arrived. The exporter itself tries some seconds."""
-    assert settings.otel_endpoint is not None
+def spans_of_runs(runs: Sequence[RecordedRun], settings: Settings, version: str) -> list[ReadableSpan]:
+    """The traces of runs."""
     resource = Resource.create({"service.name": settings.otel_service_name, "service.version": version})
-    spans = [span for run in runs for span in spans_of(run, resource, settings.captures_content())]
+    return [span for run in runs for span in spans_of(run, resource, settings.captures_content())]
+
+
+def send(spans: Sequence[ReadableSpan], settings: Settings) -> bool:
+    """Send spans in one request; returns whether they arrived. The exporter itself tries some seconds."""
+    assert settings.otel_endpoint is not None
     headers = settings.otel_headers.get_secret_value() if settings.otel_headers else ""
     return _exporter(settings.otel_endpoint, headers).export(spans) is SpanExportResult.SUCCESS
 
