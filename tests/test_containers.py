@@ -1,16 +1,21 @@
 """The image and the compose file fit the project: they name real settings and commands, and hold what it ships."""
 
+import json
+import os
 import re
 import subprocess
 import sys
 import tomllib
 from importlib.metadata import PackageNotFoundError, requires
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
+import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from heartbeat.up import temporal_server
 from tests.support.documented import SETTING, commands, setting_names
 
 ROOT = Path(__file__).parent.parent
@@ -56,6 +61,16 @@ def test_images_of_others_are_pinned_and_temporals_fit_together() -> None:
     assert set(images) == {"postgres", "temporalio/server", "temporalio/admin-tools", "temporalio/ui"}
     assert len(re.findall(r"^ {4}image: ", COMPOSE, re.MULTILINE)) == 5, "one of them is used twice, the rest once"
     assert images["temporalio/server"] == images["temporalio/admin-tools"]
+
+
+def test_temporal_is_configured_as_that_of_one_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 4)
+    pairs = pairwise(temporal_server.tuning())
+    own = [word.partition("=") for before, word in pairs if before == "--dynamic-config-value"]
+    values = yaml.safe_load(yaml.safe_load(COMPOSE)["configs"]["temporal"]["content"])
+    assert {name: value["value"] for name, [value] in values.items()} == {
+        name: json.loads(value) for name, _, value in own
+    }
 
 
 def test_every_dependency_between_services_names_one() -> None:

@@ -9,6 +9,9 @@ from heartbeat.settings import Settings
 from heartbeat.up.preflight import CannotStart
 
 DATABASE = "temporal.db"
+# A workflow's task that a worker has taken and lost, as it stopped or died, is handed out again so soon; the default is
+# ten seconds. A local activity that takes longer keeps its task alive.
+TASK_TIMEOUT = 'history.defaultWorkflowTaskTimeout="5s"'
 TASK_QUEUES = (
     # Among what is queued, each project has its turn.
     "matching.enableFairness=true",
@@ -35,7 +38,7 @@ def tuning() -> list[str]:
     # Half the disk syncs of the default journal, and twice the throughput.
     words = ["--sqlite-pragma", "journal_mode=wal", "--sqlite-pragma", "synchronous=1"]
     # The default looks for work every 50 ms, which shows in how soon a triggered run answers.
-    values = ["history.transferProcessorMaxPollRPS=1000", *TASK_QUEUES]
+    values = ["history.transferProcessorMaxPollRPS=1000", TASK_TIMEOUT, *TASK_QUEUES]
     if (os.cpu_count() or 1) > 2:
         # Schedules that are due together start 30 a second by default; two cores do no more than that anyway.
         values.append("worker.schedulerNamespaceStartWorkflowRPS=200")

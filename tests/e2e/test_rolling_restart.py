@@ -128,8 +128,8 @@ def charges(connection: Connection) -> int:
 async def waits_for_the_gone(run: Handle) -> int:
     """How many of its workflow tasks waited for a worker that was gone.
 
-    Temporal's server loses a task now and then that is on its way when a worker stops asking for more, and hands it
-    out again when it times out. That is not counted.
+    A worker loses a task now and then that is on its way to it when it stops, and Temporal's server hands that out
+    again when it times out: the SDK does not always wait for the answers to its last requests. That is not counted.
     """
     timed_out = [event.workflow_task_timed_out_event_attributes async for event in run.fetch_history_events()]
     return sum(one.timeout_type == TimeoutType.TIMEOUT_TYPE_SCHEDULE_TO_START for one in timed_out)
