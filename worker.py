@@ -47,7 +47,7 @@ from heartbeat.telemetry.traces.switch import is_traced
 from heartbeat.temporal.client import connect, healthy
 from heartbeat.temporal.clock import SharedClock, measuring
 from heartbeat.temporal.process import in_background, leave
-from heartbeat.temporal.runs import wake
+from heartbeat.temporal.runs import wake_all
 from heartbeat.temporal.runtime import set_runtime
 from heartbeat.temporal.schedules import Schedules
 from heartbeat.temporal.versioning import deployment_config, let_upgrade
@@ -116,7 +116,7 @@ async def running_worker(
     if settings.build_id:
         interceptors.append(UpgradesWhileWaiting(partial(let_upgrade, client)))
     if settings.bounds():
-        interceptors.append(SlotKeeper(partial(wake, client), database, settings, now))
+        interceptors.append(SlotKeeper(partial(wake_all, client), database, settings, now))
     workers = [
         Worker(
             client,

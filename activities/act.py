@@ -78,28 +78,31 @@ class ToolActivities:
     @activity.defn
     async def act(self, step: ActInput) -> ActResult:
         """Make one call and write down its outcome; what a tool fails at is for the model to read."""
+        async with heartbeating():
+            return await self._act(step)
+
+    async def _act(self, step: ActInput) -> ActResult:
         receipt, tools = await self._database.read_inline(_read_call, step)
         if receipt.over:
             return ActResult()
         if receipt.run.replay_of and receipt.call.name != REPORT:
             await self._finish(receipt, await self._database.read_inline(recorded_outcome, receipt))
             return ActResult()
-        async with heartbeating():
-            tool = await self._tool(receipt, tools)
-            approval_reason = _approval_reason(receipt, tool)
-            if approval_reason and receipt.before == "asked" and not receipt.run.dry_run:
-                approval = await self._database.write(ask, receipt, approval_reason, self._now())
-                if approval.state == "pending":
-                    return await self._wait(receipt, approval)
-                if approval.state != "approved":
-                    refused = BROKEN_OFF if approval.reason == "elicitation" else REFUSED
-                    await self._finish(receipt, CallOutcome(refused[approval.state], "refused"))
-                    return ActResult()
-            result = await self._make(step, tool, approval_reason, await self._answers(receipt, tool))
-            if result is not None and result.question is not None:
-                asking = write_durably(self._database, ask_in_call, receipt, result.question, self._now())
-                return await self._wait(receipt, await asking)
-            tells = receipt.call.name == "notify_user" or (result is not None and result.outcome == "changed")
+        tool = await self._tool(receipt, tools)
+        approval_reason = _approval_reason(receipt, tool)
+        if approval_reason and receipt.before == "asked" and not receipt.run.dry_run:
+            approval = await self._database.write(ask, receipt, approval_reason, self._now())
+            if approval.state == "pending":
+                return await self._wait(receipt, approval)
+            if approval.state != "approved":
+                refused = BROKEN_OFF if approval.reason == "elicitation" else REFUSED
+                await self._finish(receipt, CallOutcome(refused[approval.state], "refused"))
+                return ActResult()
+        result = await self._make(step, tool, approval_reason, await self._answers(receipt, tool))
+        if result is not None and result.question is not None:
+            asking = write_durably(self._database, ask_in_call, receipt, result.question, self._now())
+            return await self._wait(receipt, await asking)
+        tells = receipt.call.name == "notify_user" or (result is not None and result.outcome == "changed")
         return ActResult(notification_uuids=await self._notification_uuids(receipt) if tells else ())
 
     async def _wait(self, receipt: CallReceipt, approval: Approval) -> ActResult:

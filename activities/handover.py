@@ -1,6 +1,8 @@
 """A worker that is to stop begins no step more, and what it does not end in time goes on in another one at once."""
 
 import asyncio
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -8,7 +10,8 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
-WORKER_STOPPED = "worker_stopped"
+from heartbeat.domain.contracts import WORKER_STOPPED, ThinkInput, ThinkResult
+
 WORDS = "The worker was stopped; another one goes on."
 # The least that counts as a delay of its own, in place of the one that grows from attempt to attempt.
 AT_ONCE = timedelta(milliseconds=1)
@@ -20,8 +23,31 @@ def is_handed_over() -> bool:
     return details is not None and details.worker_shutdown and not details.cancel_requested
 
 
+def handed_over(model_index: int, attempts: int) -> ThinkResult:
+    """Have a step go on in an activity of its own, in which so many attempts at it count as made."""
+    return ThinkResult(error_code=WORKER_STOPPED, message=WORDS, next_model=model_index, attempts=attempts)
+
+
+@contextmanager
+def counting_attempt() -> Iterator[None]:
+    """Have a step that is handed over in the body be tried once more by Temporal, so that this attempt counts.
+
+    For what was asked of a provider and may not have been written down: the next attempt notes it as lost.
+    """
+    try:
+        yield
+    except asyncio.CancelledError:
+        if not is_handed_over():
+            raise
+        raise _another_worker() from None
+
+
 class Handover(Interceptor):
-    """Ends activities of a worker that stops as failures which Temporal tries again without a pause."""
+    """Ends activities of a worker that stops, so that they go on elsewhere without a pause.
+
+    Being stopped is no attempt at a model request, which therefore goes on in an activity of its own. The others end as
+    failures that Temporal tries again.
+    """
 
     def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:  # noqa: A002
         return _HandedOver(next)
@@ -33,13 +59,20 @@ class _HandedOver(ActivityInboundInterceptor):
         if activity.info().is_local:
             return await super().execute_activity(input)
         if activity.is_worker_shutdown():
-            raise _another_worker()
+            return _to_another_worker(input.args)
         try:
             return await super().execute_activity(input)
         except asyncio.CancelledError:
             if not is_handed_over():
                 raise
-            raise _another_worker() from None
+        return _to_another_worker(input.args)
+
+
+def _to_another_worker(args: Sequence[Any]) -> ThinkResult:
+    step = args[0] if args else None
+    if not isinstance(step, ThinkInput):
+        raise _another_worker()
+    return handed_over(step.model_index, step.earlier_attempts + activity.info().attempt - 1)
 
 
 def _another_worker() -> ApplicationError:

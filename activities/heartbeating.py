@@ -13,8 +13,12 @@ INTERVAL_SECONDS = 2
 async def heartbeating() -> AsyncIterator[None]:
     """Send heartbeats while the body runs.
 
-    None at once: the start says as much, and an answer within two seconds costs no request to Temporal.
+    None at once: the start says as much, and an answer within two seconds costs no request to Temporal. None of a local
+    activity: it is a part of its workflow's task, which the SDK keeps alive.
     """
+    if activity.info().is_local:
+        yield
+        return
     heartbeats = asyncio.create_task(_send_heartbeats())
     try:
         yield

@@ -35,10 +35,10 @@ class NotificationActivities:
     @activity.defn
     async def deliver(self, notification_uuid: str) -> DeliveryResult:
         """Send it if it may be sent now. In every attempt its message has the same id."""
-        outgoing = await self._database.write(begin_delivery, notification_uuid, self._now())
-        if isinstance(outgoing, DeliveryState):
-            return self._result(outgoing)
         async with heartbeating():
+            outgoing = await self._database.write(begin_delivery, notification_uuid, self._now())
+            if isinstance(outgoing, DeliveryState):
+                return self._result(outgoing)
             outcome = await self._send(outgoing)
             if outcome.error is not None:
                 target_uuid = outgoing.target.uuid

@@ -141,7 +141,7 @@ class RunActivities:
     @activity.defn
     async def close_run(self, closing: CloseRunInput) -> CloseRunResult:
         """End the run in one transaction and say whether the schedule has to follow."""
-        ending = Ending(closing.status, closing.error_code, closing.message)
+        ending = Ending(closing.status, closing.error_code, closing.message, by_hand=closing.by_hand)
         result = await self._database.write(close_run, closing.run_uuid, ending, self._now(), self._remind_after)
         self._on_closed(closing.run_uuid)
         return result

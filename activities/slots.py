@@ -8,15 +8,19 @@ from temporalio import activity
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
 from activities.durable_write import write_durably
+from activities.handover import is_handed_over
+from activities.heartbeating import heartbeating
 from heartbeat.domain.bounds import PROVIDER
 from heartbeat.domain.clock import Clock
-from heartbeat.domain.contracts import ActInput, CloseRunInput, ThinkInput, ThinkResult
+from heartbeat.domain.contracts import WORKER_STOPPED, ActInput, CloseRunInput, ThinkInput, ThinkResult
 from heartbeat.settings import Settings
 from heartbeat.store.database import Database
 from heartbeat.store.runs.slots import SlotClaim, Waking, claim_slots, release_slots
 
-# Tells the workflow of a run that this step goes on; false when Temporal is away.
-Wake = Callable[[str, int], Awaitable[bool]]
+# Tells the workflows of runs, each by its id, that this step of theirs goes on; for so many seconds at most.
+Wake = Callable[[Sequence[tuple[str, int]], float], Awaitable[int]]
+# A step or the end of a run waits no longer for others to be woken: whom it leaves Upkeep tells.
+WAKING_SECONDS = 3.0
 # It is woken when it is its turn; after so long it looks itself.
 WAIT_SECONDS = 900.0
 # What a step or a run may take beyond its own time: to be tried again when a worker died.
@@ -31,7 +35,7 @@ class SlotKeeper(Interceptor):
     """
 
     def __init__(self, wake: Wake, database: Database, settings: Settings, now: Clock) -> None:
-        self._wake_run = wake
+        self._wake_all = wake
         self._database = database
         self._settings = settings
         self._now = now
@@ -46,8 +50,9 @@ class SlotKeeper(Interceptor):
         run_time = timedelta(seconds=self._settings.run_timeout_seconds) + MARGIN
         step_time = timedelta(seconds=self._settings.step_timeout_seconds) + MARGIN
         claim = SlotClaim(step.run_uuid, step.number, step.model_index, step_time, run_time)
-        has_all, waking = await self._database.write(claim_slots, claim, self._bounds, self._now())
-        await self._wake(waking)
+        async with heartbeating():
+            has_all, waking = await self._database.write(claim_slots, claim, self._bounds, self._now())
+            await self._wake(waking)
         if has_all:
             return None
         attempts = step.earlier_attempts + activity.info().attempt - 1
@@ -55,13 +60,13 @@ class SlotKeeper(Interceptor):
 
     async def release(self, run_uuid: str, kind: str = "") -> None:
         """Give a run's slots of this kind back, or all."""
-        released = write_durably(self._database, release_slots, run_uuid, kind, self._bounds, self._now())
-        await self._wake(await released)
+        async with heartbeating():
+            released = write_durably(self._database, release_slots, run_uuid, kind, self._bounds, self._now())
+            await self._wake(await released)
 
     async def _wake(self, waking: Sequence[Waking]) -> None:
         # What is lost here Upkeep tells again.
-        for each in waking:
-            await self._wake_run(each.workflow_id, each.step)
+        await self._wake_all([(each.workflow_id, each.step) for each in waking], WAKING_SECONDS)
 
 
 class _Keeping(ActivityInboundInterceptor):
@@ -71,25 +76,28 @@ class _Keeping(ActivityInboundInterceptor):
 
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002
         [message, *_] = input.args or [None]
-        if isinstance(message, CloseRunInput | ActInput):
-            result = await super().execute_activity(input)
-            # A run that has ended, or waits for a person, holds nothing.
-            if isinstance(message, CloseRunInput) or result.approval_seconds is not None:
-                await self._keeper.release(message.run_uuid)
-            return result
-        if not isinstance(message, ThinkInput):
-            return await super().execute_activity(input)
-        if (waits := await self._keeper.claim(message)) is not None:
+        if isinstance(message, ThinkInput):
+            return await self._think(input, message)
+        result = await super().execute_activity(input)
+        waits = isinstance(message, ActInput) and result.approval_seconds is not None
+        # A run that has ended, or waits for a person, holds nothing.
+        if waits or isinstance(message, CloseRunInput):
+            await self._keeper.release(message.run_uuid)
+        return result
+
+    async def _think(self, input: ExecuteActivityInput, step: ThinkInput) -> ThinkResult:  # noqa: A002
+        if (waits := await self._keeper.claim(step)) is not None:
             return waits
         try:
-            result = await super().execute_activity(input)
+            result: ThinkResult = await super().execute_activity(input)
         except BaseException:
             # The next attempt has it then. Were it to wait, in an activity of its own, the attempts would begin anew.
-            if _is_last_attempt():
-                await self._keeper.release(message.run_uuid, PROVIDER)
+            if _is_last_attempt() and not is_handed_over():
+                await self._keeper.release(step.run_uuid, PROVIDER)
             raise
-        is_over = result.close_result is not None or result.park_seconds is not None
-        await self._keeper.release(message.run_uuid, "" if is_over else PROVIDER)
+        if result.error_code != WORKER_STOPPED:
+            is_over = result.close_result is not None or result.park_seconds is not None
+            await self._keeper.release(step.run_uuid, "" if is_over else PROVIDER)
         return result
 
 

@@ -14,7 +14,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.durable_write import write_durably
-from activities.handover import WORDS, WORKER_STOPPED, is_handed_over
+from activities.handover import counting_attempt, handed_over, is_handed_over
 from activities.heartbeating import heartbeating
 from activities.run_metrics import count_answer, count_failure
 from activities.runs import run_limits
@@ -72,6 +72,10 @@ class ModelActivities:
     @activity.defn
     async def think(self, step: ThinkInput) -> ThinkResult:
         """Ask the model once. A step whose answer is in the store already is not asked again."""
+        async with heartbeating():
+            return await self._think(step)
+
+    async def _think(self, step: ThinkInput) -> ThinkResult:
         transcript, tools = await self._begin(step)
         if (known := transcript.step(step.number)) is not None:
             return _result(known, transcript.steps)
@@ -82,17 +86,17 @@ class ModelActivities:
             return await self._wait_or_end(transcript, transcript.shortage, attempts)
         if too_long := _too_long(transcript, self._settings.transcript_bytes):
             return ThinkResult(error_code="transcript_too_long", message=too_long)
-        async with heartbeating():
-            attempt = step_attempt(transcript, step, activity.info().attempt)
-            if (waits := await self._wait_for_turn(transcript, step, attempt)) is not None:
-                return waits
-            answer = await self._ask(transcript, tools, attempt)
-            if isinstance(answer, ThinkResult):
-                return answer
+        attempt = step_attempt(transcript, step, activity.info().attempt)
+        if (waits := await self._wait_for_turn(transcript, step, attempt)) is not None:
+            return waits
+        answer = await self._ask(transcript, tools, attempt)
+        if isinstance(answer, ThinkResult):
+            return answer
+        with counting_attempt():
             result = await self._settle(step.run_uuid, answer)
-            if result.close_result is not None:
-                self._toolbox.close_run(step.run_uuid)
-            return result
+        if result.close_result is not None:
+            self._toolbox.close_run(step.run_uuid)
+        return result
 
     async def close(self) -> None:
         """Give the model clients' connections back."""
@@ -163,11 +167,12 @@ class ModelActivities:
             await self._note_lost(transcript, attempt.before)
         if (after := attempt.after_half_the_time()) is not None:
             return _next_model(after, TIMED_OUT, SILENT.format(model=attempt.model), attempt.number - 1)
+        offered = await self._offered(transcript.run, tools, attempt.model)
         try:
-            offered = await self._offered(transcript.run, tools, attempt.model)
             return await client.ask(transcript, offered, attempt)
         except ModelFailure as failure:
-            await self._note_failed(transcript.run, failure, attempt)
+            with counting_attempt():
+                await self._note_failed(transcript.run, failure, attempt)
             is_last = self._is_last(attempt)
             error = _application_error(failure, attempt, self._settings.run_timeout_seconds, is_last)
             if (after := attempt.after(failure.code, self._is_given_up(error, is_last))) is not None:
@@ -177,8 +182,8 @@ class ModelActivities:
         except asyncio.CancelledError:
             await self._note_lost(transcript, attempt)
             if is_handed_over():
-                # The same model once more, in an activity of its own: being stopped is no attempt that failed.
-                return _next_model(attempt.index, WORKER_STOPPED, WORDS, attempt.number)
+                # The same model once more: being stopped is no attempt that failed, though it may have to be paid for.
+                return handed_over(attempt.index, attempt.number)
             raise
 
     def _is_last(self, attempt: StepAttempt) -> bool:

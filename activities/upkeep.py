@@ -44,7 +44,7 @@ from heartbeat.temporal.runs import (
     start_probe,
     start_tick,
     tick_id,
-    wake,
+    wake_all,
 )
 from heartbeat.temporal.schedules import Schedules
 from heartbeat.tool_servers.refreshing import Refresher, refresh_all
@@ -53,7 +53,6 @@ BATCH_SIZE = 200
 # One request each, of which the slowest take most of a minute.
 REFRESHES_AT_ONCE = 20
 REFRESH_SECONDS = 120.0
-WOKEN_AT_ONCE = 20
 WAKING_SECONDS = 60.0
 AUDITED_RUNS = 2_000
 # Each is a request to Temporal, and thousands may be queued or wait for a person.
@@ -120,15 +119,7 @@ class UpkeepActivities:
         granted = await self._database.write(grant_free_slots, self._settings.bounds(), self._now())
         waiting += [(each.workflow_id, each.step) for each in granted]
         async with heartbeating():
-            return await self._wake(waiting)
-
-    async def _wake(self, waiting: list[tuple[str, int]]) -> int:
-        """Wake some side by side; whom a slow Temporal leaves no time for the next minute wakes."""
-        woken, latest = 0, asyncio.get_running_loop().time() + WAKING_SECONDS
-        while waiting and asyncio.get_running_loop().time() < latest:
-            some, waiting = waiting[:WOKEN_AT_ONCE], waiting[WOKEN_AT_ONCE:]
-            woken += sum(await asyncio.gather(*(wake(self._client, *each) for each in some)))
-        return woken
+            return await wake_all(self._client, waiting, WAKING_SECONDS)
 
     @activity.defn
     async def cancel_held_runs(self) -> int:

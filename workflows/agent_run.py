@@ -22,6 +22,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.think import ModelActivities
     from heartbeat.domain.contracts import (
         AGENT_RUN,
+        WORKER_STOPPED,
         ActInput,
         ActResult,
         CloseRunInput,
@@ -35,7 +36,7 @@ with workflow.unsafe.imports_passed_through():
         ThinkResult,
     )
     from heartbeat.domain.errors import RunLost
-    from workflows.endings import at_limit, ending, gave_no_answer
+    from workflows.endings import OutOfTime, at_limit, ending, gave_no_answer, was_handed_over
     from workflows.notify import start_notifying
     from workflows.options import HEARTBEAT_TIMEOUT, LOOK_TIMEOUT, RETRY_FOREVER, TRANSACTION_TIMEOUT
 
@@ -48,6 +49,11 @@ ENDS_ALL_CALLS = "ends-all-calls"
 HEEDS_CANCELLATION = "heeds-cancellation"
 # In the history of a run that waited for a slot. Earlier versions then began with the run's own model and all its time.
 KEEPS_ITS_MODEL = "keeps-its-model"
+# In the history of a run that went on after its worker was stopped. In earlier versions that counted as an attempt at a
+# call, and was heeded by a step whatever had become of its run.
+OUTLASTS_STOPS = "outlasts-stops"
+# What a step raises that ends its run.
+ENDS_RUN = (ActivityError, asyncio.CancelledError, OutOfTime)
 # Opening and closing are tried until they succeed: a run that began is always closed.
 TRANSACTION = workflow.LocalActivityConfig(start_to_close_timeout=TRANSACTION_TIMEOUT, retry_policy=RETRY_FOREVER)
 
@@ -120,8 +126,8 @@ class AgentRun:
                 if number > opened.max_steps:
                     return at_limit(opened)
                 await self._act_together(opened, thought.calls)
-        except (ActivityError, asyncio.CancelledError) as problem:
-            return ending(opened, problem)
+        except ENDS_RUN as problem:
+            return ending(opened, problem, workflow.cancellation_reason())
         if thought.close_result is not None:
             return thought.close_result
         return CloseRunInput(opened.run_uuid, thought.status, thought.error_code, thought.message)
@@ -151,6 +157,8 @@ class AgentRun:
                 else:
                     await workflow.sleep(timedelta(seconds=thought.wait_seconds))
             elif thought.next_model is not None:
+                if thought.error_code == WORKER_STOPPED and workflow.patched(OUTLASTS_STOPS):
+                    self._raise_if_over()
                 self._model = thought.next_model
             else:
                 return thought
@@ -165,16 +173,19 @@ class AgentRun:
                 **self._step_options(opened, opened.step_seconds, f"think {step.number} · {model}"),
             )
         except ActivityError as problem:
+            attempts = step.earlier_attempts + opened.step_attempts
+            if self._outlasts(problem):
+                return ThinkResult(error_code=WORKER_STOPPED, next_model=self._model, attempts=attempts)
             if not (gave_no_answer(problem) and self._model < len(opened.fallback_models)):
                 raise
-            return ThinkResult(next_model=self._model + 1, attempts=step.earlier_attempts + opened.step_attempts)
+            return ThinkResult(next_model=self._model + 1, attempts=attempts)
 
     async def _act_together(self, opened: OpenRunResult, calls: Sequence[PendingCall]) -> None:
         """Make calls side by side. When one fails the others are cancelled, and have ended before the run is closed."""
         tasks = [asyncio.create_task(self._act(opened, call)) for call in calls]
         try:
             await asyncio.gather(*tasks)
-        except (ActivityError, asyncio.CancelledError) as problem:
+        except ENDS_RUN as problem:
             if not all(task.done() for task in tasks) and workflow.patched(ENDS_ALL_CALLS):
                 if not is_cancelled_exception(problem):
                     # In order: asyncio.TaskGroup cancels in the order of a set, which differs from replay to replay.
@@ -198,14 +209,35 @@ class AgentRun:
         self._decided.discard(number)
 
     async def _call(self, opened: OpenRunResult, call: PendingCall) -> ActResult:
+        """Try a call; being stopped is no attempt, so a call that was handed over to the last begins anew."""
+        while True:
+            try:
+                acted = await self._try(opened, call)
+            except ActivityError as problem:
+                if not self._outlasts(problem):
+                    raise
+                self._raise_if_over()
+            else:
+                await start_notifying(acted.notification_uuids)
+                return acted
+
+    async def _try(self, opened: OpenRunResult, call: PendingCall) -> ActResult:
         assert opened.run_uuid is not None
-        acted = await workflow.execute_activity_method(
+        return await workflow.execute_activity_method(
             ToolActivities.act,
             ActInput(opened.run_uuid, call.number),
             **self._step_options(opened, opened.tool_seconds, f"act {call.number} · {call.tool}"),
         )
-        await start_notifying(acted.notification_uuids)
-        return acted
+
+    def _outlasts(self, problem: ActivityError) -> bool:
+        return was_handed_over(problem) and workflow.patched(OUTLASTS_STOPS)
+
+    def _raise_if_over(self) -> None:
+        """Raise in a run that has no time left or was to be cancelled: nothing else bounds how often workers stop."""
+        if workflow.cancellation_reason() is not None:
+            raise asyncio.CancelledError
+        if workflow.now() >= self._deadline:
+            raise OutOfTime
 
     def _raise_if_cancelled(self) -> None:
         """Raise `CancelledError` in a run that was to be cancelled.

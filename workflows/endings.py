@@ -9,15 +9,20 @@ from temporalio.exceptions import (
     is_cancelled_exception,
 )
 
-from heartbeat.domain.contracts import CloseRunInput, OpenRunResult
+from heartbeat.domain.contracts import CANCELLED_BY_HAND, WORKER_STOPPED, CloseRunInput, OpenRunResult
 
 
-def ending(opened: OpenRunResult, problem: BaseException) -> CloseRunInput:
-    """How a run ends whose step raised `problem` (an `ActivityError` or a cancellation)."""
+class OutOfTime(Exception):
+    """A run has no time left for a step that its worker did not end."""
+
+
+def ending(opened: OpenRunResult, problem: BaseException, reason: str | None = None) -> CloseRunInput:
+    """How a run ends whose step raised `problem`, an `ActivityError` or `OutOfTime`, or was cancelled for `reason`."""
     assert opened.run_uuid is not None
     if is_cancelled_exception(problem):
-        return CloseRunInput(opened.run_uuid, "cancelled", "cancelled", "The run was cancelled.")
-    code, message = _error(opened, problem.__cause__)
+        by_hand = reason == CANCELLED_BY_HAND
+        return CloseRunInput(opened.run_uuid, "cancelled", "cancelled", "The run was cancelled.", by_hand)
+    code, message = _out_of_time(opened) if isinstance(problem, OutOfTime) else _error(opened, problem.__cause__)
     given_up = isinstance(problem, ActivityError) and problem.retry_state == RetryState.MAXIMUM_ATTEMPTS_REACHED
     if given_up and opened.step_attempts > 1:
         message = f"{message} Tried {opened.step_attempts} times."
@@ -28,6 +33,11 @@ def gave_no_answer(problem: ActivityError) -> bool:
     """Whether the last attempt at a step ran out of its time, or was lost with its worker."""
     timed_out = isinstance(problem.__cause__, TimeoutError)
     return timed_out and problem.retry_state == RetryState.MAXIMUM_ATTEMPTS_REACHED
+
+
+def was_handed_over(problem: ActivityError) -> bool:
+    """Whether the last attempt at a step ended because its worker was stopped."""
+    return getattr(problem.__cause__, "type", None) == WORKER_STOPPED
 
 
 def at_limit(opened: OpenRunResult) -> CloseRunInput:
@@ -44,11 +54,15 @@ def _error(opened: OpenRunResult, cause: BaseException | None) -> tuple[str, str
         return getattr(cause, "type", None) or "error", getattr(cause, "message", f"The step failed: {cause}")
     last_error = _last_error(cause)
     if cause.type == TimeoutType.SCHEDULE_TO_CLOSE:
-        return "run_timeout", f"The run did not end within its {opened.run_seconds} s.{last_error}"
+        return _out_of_time(opened, last_error)
     if cause.type == TimeoutType.HEARTBEAT:
         return "worker_lost", f"The worker was lost in the middle of the step.{last_error}"
     seconds = f"{opened.step_seconds} s for a model to answer"
     return "step_timeout", f"The step did not end in time ({seconds}).{last_error}"
+
+
+def _out_of_time(opened: OpenRunResult, last_error: str = "") -> tuple[str, str]:
+    return "run_timeout", f"The run did not end within its {opened.run_seconds} s.{last_error}"
 
 
 def _last_error(timeout: TimeoutError) -> str:

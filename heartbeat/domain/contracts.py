@@ -14,6 +14,11 @@ AGENT_RUN = "AgentRun"
 UPKEEP = "Upkeep"
 NOTIFY = "Notify"
 UPKEEP_SCHEDULE_ID = "heartbeat-upkeep"
+# Why a step was not ended by the worker that had it: another one goes on with it.
+WORKER_STOPPED = "worker_stopped"
+# Why a workflow was asked to end: by somebody, or by a hold of the project.
+CANCELLED_BY_HAND = "cancelled over the API"
+CANCELLED_BY_HOLD = "cancelled by a hold"
 # Of heartbeats and of scheduled tasks.
 SCHEDULE_PREFIXES = ("hb_", "task_")
 
@@ -128,7 +133,8 @@ class ThinkResult:
     """What a step came to: `calls` to make before the next one, or the end of the run.
 
     With an `error_code` the run ends as an error. With a `close_result` it is closed already. With a `next_model` the
-    step has no answer yet: that one, by its index, is asked next, `attempts` having been made. With `park_seconds` the
+    step has no answer yet: that one, by its index, is asked next, `attempts` having been made; it is the same one where
+    a worker was stopped, which the error says then. With `park_seconds` the
     step waits for credits, at most so long; its error is for workers of earlier versions, which know no waiting.
     With `wait_seconds` it waits so long for its `turn` at a provider. `reminded`: the model was told what its answer
     lacks, and is asked again.
@@ -170,12 +176,13 @@ class ActResult:
 
 @dataclass(frozen=True)
 class CloseRunInput:
-    """How a run ended. `message` is for the owner and says what to do."""
+    """How a run ended. `message` is for the owner and says what to do. `by_hand`: somebody cancelled it."""
 
     run_uuid: str
     status: RunStatus
     error_code: str | None = None
     message: str | None = None
+    by_hand: bool = False
 
 
 @dataclass(frozen=True)

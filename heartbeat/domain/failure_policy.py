@@ -27,13 +27,15 @@ SHARED = ("bot", "project", "plan")
 class Ending:
     """How a run ended: `error_code` and `message` for what was no success.
 
-    `short_of` says whose credits did not do for its next step, if that ended it: its own cap, or a budget.
+    `short_of` says whose credits did not do for its next step, if that ended it: its own cap, or a budget. `by_hand`:
+    it is certain that somebody cancelled it, and no hold.
     """
 
     status: RunStatus
     error_code: str | None = None
     message: str | None = None
     short_of: BudgetOwner | None = None
+    by_hand: bool = False
 
 
 @dataclass(frozen=True)

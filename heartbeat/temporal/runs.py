@@ -10,7 +10,14 @@ from temporalio.common import WorkflowIDReusePolicy
 from temporalio.exceptions import CancelledError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
-from heartbeat.domain.contracts import AGENT_RUN, NOTIFY, RunRequest, RunResult
+from heartbeat.domain.contracts import (
+    AGENT_RUN,
+    CANCELLED_BY_HAND,
+    CANCELLED_BY_HOLD,
+    NOTIFY,
+    RunRequest,
+    RunResult,
+)
 from heartbeat.domain.errors import Conflict, Unavailable
 from heartbeat.domain.failure_policy import Ending
 from heartbeat.domain.worker_roles import Role
@@ -26,8 +33,9 @@ from heartbeat.temporal.summaries import run_summary
 
 RunHandle = WorkflowHandle[object, RunResult]
 
-# Runs that are cancelled side by side.
+# Runs that are cancelled side by side, and those that are woken.
 CONCURRENCY = 10
+WOKEN_AT_ONCE = 20
 # How long a Temporal that is slow is waited for when a run is to be cancelled.
 CANCEL_TIMEOUT = timedelta(seconds=15)
 
@@ -99,14 +107,30 @@ async def wake(client: Client, workflow_id: str, step: int) -> bool:
     return True
 
 
-async def cancel_run(client: Client, workflow_id: str, run_id: str | None = None) -> RunHandle | None:
+async def wake_all(client: Client, waiting: Sequence[tuple[str, int]], seconds: float) -> int:
+    """Wake these runs, each by its workflow's id and its step, some side by side and no more after so long.
+
+    Returns how many Temporal told. Whom a slow one leaves no time for Upkeep tells again.
+    """
+    woken, latest = 0, asyncio.get_running_loop().time() + seconds
+    for start in range(0, len(waiting), WOKEN_AT_ONCE):
+        if asyncio.get_running_loop().time() >= latest:
+            break
+        batch = waiting[start : start + WOKEN_AT_ONCE]
+        woken += sum(await asyncio.gather(*(wake(client, *each) for each in batch)))
+    return woken
+
+
+async def cancel_run(
+    client: Client, workflow_id: str, run_id: str | None = None, reason: str = CANCELLED_BY_HAND
+) -> RunHandle | None:
     """Ask the workflow of a run to end it; `None` when that has ended or never was. Raises `Unavailable`.
 
     The workflow closes its run as cancelled once the step under way has heard of it.
     """
     handle = client.get_workflow_handle(workflow_id, run_id=run_id, result_type=RunResult)
     try:
-        await answer_to(client, handle.cancel(reason="cancelled over the API", rpc_timeout=CANCEL_TIMEOUT))
+        await answer_to(client, handle.cancel(reason=reason, rpc_timeout=CANCEL_TIMEOUT))
     except (RPCError, RuntimeError) as problem:
         if isinstance(problem, RPCError) and problem.status == RPCStatusCode.NOT_FOUND:
             return None
@@ -117,11 +141,11 @@ async def cancel_run(client: Client, workflow_id: str, run_id: str | None = None
 
 
 async def cancel_runs(client: Client, runs: Sequence[Run]) -> int:
-    """Ask the workflows of these runs to end them, as far as Temporal answers; returns how many it took."""
+    """Ask the workflows of runs to end them for a hold, as far as Temporal answers; returns how many it took."""
     taken = 0
     for start in range(0, len(runs), CONCURRENCY):
         batch = runs[start : start + CONCURRENCY]
-        asked = (cancel_run(client, run.workflow_id or "", run.workflow_run_id) for run in batch)
+        asked = (cancel_run(client, run.workflow_id or "", run.workflow_run_id, CANCELLED_BY_HOLD) for run in batch)
         answers = await asyncio.gather(*asked, return_exceptions=True)
         taken += sum(not isinstance(answer, BaseException) for answer in answers)
         if taken < start + len(batch):

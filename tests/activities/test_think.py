@@ -4,12 +4,13 @@ import asyncio
 import threading
 
 import pytest
+from temporalio.activity import ActivityCancellationDetails
+from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
 from activities.think import ModelActivities
 from activities.toolbox import Toolbox
 from heartbeat.domain.contracts import ThinkInput
-from heartbeat.settings import Settings
 from heartbeat.store.credits.audit import audit
 from heartbeat.store.database import Database
 from heartbeat.store.runs.runs import run_by_uuid
@@ -20,9 +21,23 @@ from tests.support.runs import by_hand, opened_run
 from tests.support.world import World
 
 
+@pytest.mark.parametrize(
+    ("why", "outcome"),
+    [
+        (ActivityCancellationDetails(cancel_requested=True), asyncio.CancelledError),
+        # Temporal tries it again, which finds the answer, or notes that it was lost.
+        (ActivityCancellationDetails(worker_shutdown=True), ApplicationError),
+    ],
+    ids=["by a person", "by its worker's stop"],
+)
 async def test_it_is_kept_though_every_writer_was_busy(
-    world: World, database: Database, settings: Settings, model: ModelServer, monkeypatch: pytest.MonkeyPatch
+    world: World,
+    model: ModelServer,
+    monkeypatch: pytest.MonkeyPatch,
+    why: ActivityCancellationDetails,
+    outcome: type[BaseException],
 ) -> None:
+    database, settings = world.database, world.settings
     opened = opened_run(database, by_hand(world.heartbeat))
     model.script(says("All quiet."))
     beside = Database(database.url)
@@ -37,11 +52,11 @@ async def test_it_is_kept_though_every_writer_was_busy(
     try:
         thinking = asyncio.ensure_future(activity.run(agent.think, ThinkInput(opened.uuid, 1)))
         await until(lambda: len(model.requests) == 1 and threads._work_queue.qsize() == 1)
-        activity.cancel()
+        activity.cancel(why)
         await asyncio.sleep(0)
     finally:
         free.set()
-    with pytest.raises(asyncio.CancelledError):
+    with pytest.raises(outcome):
         await thinking
     await asyncio.gather(*busy)
     await agent.close()

@@ -1,8 +1,10 @@
 """Workflows whose activities do what a test says, registered under the names of the real ones: no store, no model."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, NoReturn
 
@@ -13,6 +15,8 @@ from temporalio.worker import Worker
 
 from heartbeat.domain.contracts import (
     AGENT_RUN,
+    CANCELLED_BY_HAND,
+    WORKER_STOPPED,
     ActInput,
     ActResult,
     CloseRunInput,
@@ -61,28 +65,36 @@ class Calls:
 class Unheard:
     """A step that ends with `result` although its run is cancelled: without a heartbeat it never hears of that.
 
-    When it is made again it has no more to say.
+    It raises what is an error. When it is made again it has no more to say.
     """
 
-    def __init__(self, result: ActResult | ThinkResult) -> None:
+    def __init__(self, result: ActResult | ThinkResult | ApplicationError) -> None:
         self._results = iter((result, ActResult()))
         self._under_way, self._cancelled = asyncio.Event(), asyncio.Event()
 
     async def act(self, number: int) -> Any:
         self._under_way.set()
         await self._cancelled.wait()
-        return next(self._results)
+        result = next(self._results)
+        if isinstance(result, ApplicationError):
+            raise result
+        return result
 
     async def cancel(self, handle: WorkflowHandle[AgentRun, RunResult]) -> None:
         """Cancel the run, and let the call end as soon as the workflow has asked for its cancellation."""
         await self._under_way.wait()
-        await handle.cancel()
+        await handle.cancel(reason=CANCELLED_BY_HAND)
         await until(handle.fetch_history, _asks_for_cancellation)
         self._cancelled.set()
 
 
 def _asks_for_cancellation(history: WorkflowHistory) -> bool:
     return any(event.HasField("activity_task_cancel_requested_event_attributes") for event in history.events)
+
+
+def stopped() -> ApplicationError:
+    """What becomes of a step whose worker stops."""
+    return ApplicationError("The worker was stopped; another one goes on.", type=WORKER_STOPPED)
 
 
 async def for_ever() -> NoReturn:
@@ -93,7 +105,9 @@ async def for_ever() -> NoReturn:
 
 
 class ScriptedRun:
-    """`events` is what happened, in order."""
+    """`events` is what happened, in order, and `closing` how the run was closed if its answer did not close it."""
+
+    closing: CloseRunInput
 
     def __init__(
         self,
@@ -138,6 +152,7 @@ class ScriptedRun:
 
     @activity.defn
     async def close_run(self, closing: CloseRunInput) -> CloseRunResult:
+        self.closing = closing
         self.events.append(f"closed: {closing.error_code}")
         return CloseRunResult(closing.status)
 
@@ -148,6 +163,33 @@ class ScriptedRun:
             yield await client.start_workflow(
                 AGENT_RUN, RunRequest("hb_1", 1), id=new_id("run"), task_queue=queue, result_type=RunResult
             )
+
+
+class HandedOver(ScriptedRun):
+    """A run of two answers and the call between them, which is step 2. Each was handed over `stops` times before.
+
+    `thoughts` is what the model was asked.
+    """
+
+    def __init__(self, stops: int, run_seconds: int) -> None:
+        super().__init__(self._call, 2, opened=replace(OPENED, run_seconds=run_seconds))
+        self._left = Counter(dict.fromkeys((1, 2, 3), stops))
+        self.thoughts: list[ThinkInput] = []
+
+    @activity.defn(name="think")
+    async def think(self, step: ThinkInput) -> ThinkResult:
+        self.thoughts.append(step)
+        self._stop(step.number)
+        return await super().think(step)
+
+    async def _call(self, number: int) -> ActResult:
+        self._stop(number)
+        return ActResult()
+
+    def _stop(self, number: int) -> None:
+        self._left[number] -= 1
+        if self._left[number] >= 0:
+            raise stopped()
 
 
 @asynccontextmanager

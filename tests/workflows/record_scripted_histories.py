@@ -20,10 +20,12 @@ from tests.support.scripted_run import (
     TAKES_LONG,
     WAITS_FOR_A_PERSON,
     Calls,
+    HandedOver,
     ScriptedRun,
     Unheard,
     for_ever,
     scripted_worker,
+    stopped,
 )
 from workflows.upkeep import MAINTENANCE
 
@@ -72,6 +74,15 @@ async def test_a_call_that_is_not_made(temporal: Client) -> None:
     await record_scripted(temporal, "approval_expired", ScriptedRun(unheard, 2))
     await record_scripted(temporal, "worker_lost", ScriptedRun(silent, 2))
     await record_scripted(temporal, "failed_otherwise", ScriptedRun(terminated, 2))
+
+
+async def test_workers_that_stop(temporal: Client) -> None:
+    await record_scripted(temporal, "handed_over", HandedOver(stops=1, run_seconds=900))
+    await record_scripted(temporal, "handed_over_too_late", HandedOver(stops=1, run_seconds=0))
+    call = Unheard(stopped())
+    async with ScriptedRun(call.act, FAILS).started(temporal) as handle:
+        await call.cancel(handle)
+        await record(temporal, "handed_over_and_cancelled", handle.id)
 
 
 async def test_a_delivery_that_is_under_way_already(temporal: Client) -> None:

@@ -10,8 +10,13 @@ from sqlalchemy import Connection, select
 from temporalio import activity
 from temporalio.client import Client
 from temporalio.testing import ActivityEnvironment
+from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput
 
+from activities import heartbeating
+from activities.handover import handed_over
+from activities.slots import SlotKeeper
 from heartbeat.domain.bounds import Bounds
+from heartbeat.domain.clock import utc_now
 from heartbeat.domain.contracts import ActResult, CloseRunResult, ThinkInput, ThinkResult
 from heartbeat.domain.ids import new_id
 from heartbeat.settings import Plan
@@ -22,7 +27,7 @@ from heartbeat.store.tables.credits import Entry
 from heartbeat.store.tables.runs import Attempt, Run, Slot
 from tests.support.databases import ON_SQLITE
 from tests.support.model_server import ModelServer, Reply, fails, says
-from tests.support.patience import until
+from tests.support.patience import PATIENCE, until
 from tests.support.runs import LIMITS, by_hand
 from tests.support.scripted_run import OPENED, ScriptedRun
 from tests.support.seeds import NOW
@@ -86,6 +91,40 @@ async def test_upkeep_wakes_who_waits_for_what_is_bounded_no_more(world: World) 
 
     assert await world.database.write(wait) == [True, *[False] * 24]
     assert await ActivityEnvironment().run(upkeep(world).tell_decisions) == 24
+
+
+class Thinking(ActivityInboundInterceptor):
+    """A step that comes to this."""
+
+    def __init__(self, thought: ThinkResult) -> None:
+        """There is nothing behind it."""
+        self._thought = thought
+
+    async def execute_activity(self, input: ExecuteActivityInput) -> ThinkResult:  # noqa: A002
+        return self._thought
+
+
+@ON_SQLITE
+@pytest.mark.parametrize(("thought", "held"), [(ThinkResult(), 0), (handed_over(0, 1), 1)])
+async def test_a_step_heartbeats_while_it_takes_and_gives_slots_and_keeps_them_for_another_worker(
+    world: World, monkeypatch: pytest.MonkeyPatch, thought: ThinkResult, held: int
+) -> None:
+    monkeypatch.setattr(heartbeating, "INTERVAL_SECONDS", 0.001)
+    run = await world.database.write(lambda c: open_run(c, by_hand(world.heartbeat), LIMITS, NOW).run)
+    assert run is not None
+    environment, beat = ActivityEnvironment(), asyncio.Event()
+    environment.on_heartbeat = lambda *_: beat.set()
+
+    async def wake(waiting: object, seconds: float) -> int:
+        beat.clear()
+        await asyncio.wait_for(beat.wait(), PATIENCE)
+        return 0
+
+    settings = world.settings.model_copy(update={"provider_concurrency": {"openai": 1}})
+    keeping = SlotKeeper(wake, world.database, settings, utc_now).intercept_activity(Thinking(thought))
+    step = ExecuteActivityInput(fn=open_run, args=[ThinkInput(run.uuid, 1)], executor=None, headers={})
+    assert await environment.run(keeping.execute_activity, step) == thought
+    assert len(await world.database.read(lambda c: many(c, Slot, select(columns(Slot))))) == held
 
 
 class Queued(ScriptedRun):

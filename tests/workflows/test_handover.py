@@ -3,22 +3,27 @@
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from sqlalchemy import Connection, select
 from temporalio.api.history.v1 import HistoryEvent
+from temporalio.client import Client
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
+from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput
 
 import worker
-from activities.handover import AT_ONCE, Handover
+from activities.handover import AT_ONCE, Handover, handed_over
+from heartbeat.domain.contracts import ActInput, ThinkInput
 from heartbeat.store.rows import columns
 from heartbeat.store.tables.runs import Attempt
 from tests.support.acting import connect, transcript
 from tests.support.databases import ON_SQLITE
 from tests.support.model_server import ModelServer, Reply, asks, says
 from tests.support.patience import until
+from tests.support.scripted_run import FAILS, HandedOver, ScriptedRun, Unheard, stopped
 from tests.support.tool_server import ToolServer
 from tests.support.world import SANDBOX, World
 
@@ -83,11 +88,53 @@ async def test_a_tool_call_is_made_again_if_that_does_no_harm(
     assert [one.application_failure_info.type for one in failures if one.message] == ["worker_stopped"]
 
 
-async def test_a_worker_that_stops_begins_no_step() -> None:
+class Unbegun(ActivityInboundInterceptor):
+    """An activity that must not be begun."""
+
+    def __init__(self) -> None:
+        """There is nothing behind it."""
+
+
+async def begun_when_stopping(message: ThinkInput | ActInput) -> object:
+    """What becomes of the second attempt at a step that comes to a worker which is to stop."""
     environment = ActivityEnvironment()
+    environment.info = replace(environment.info, attempt=2)
     environment.worker_shutdown()
-    begun = Handover().intercept_activity(None)  # type: ignore[arg-type]
-    with pytest.raises(ApplicationError) as stopped:
-        await environment.run(begun.execute_activity, None)  # type: ignore[arg-type]
-    assert (stopped.value.type, stopped.value.next_retry_delay) == ("worker_stopped", AT_ONCE)
-    assert not stopped.value.non_retryable
+    step = ExecuteActivityInput(fn=begun_when_stopping, args=[message], executor=None, headers={})
+    return await environment.run(Handover().intercept_activity(Unbegun()).execute_activity, step)
+
+
+async def test_a_worker_that_stops_begins_no_step() -> None:
+    with pytest.raises(ApplicationError) as failure:
+        await begun_when_stopping(ActInput("log_1", 2))
+    assert (failure.value.type, failure.value.next_retry_delay) == ("worker_stopped", AT_ONCE)
+    assert not failure.value.non_retryable
+    thought = await begun_when_stopping(ThinkInput("log_1", 3, model_index=1, earlier_attempts=2))
+    assert thought == handed_over(model_index=1, attempts=3), "two before this activity, and its first"
+
+
+async def test_being_stopped_is_no_attempt(temporal: Client) -> None:
+    run = HandedOver(stops=2, run_seconds=900)
+    async with run.started(temporal) as handle:
+        assert (await handle.result()).status == "success"
+    assert run.events == ["2 failed", "2 failed", "2 done"], "each may be tried once"
+    assert [(thought.number, thought.earlier_attempts) for thought in run.thoughts] == [
+        (number, attempts) for number in (1, 3) for attempts in (0, 1, 2)
+    ]
+
+
+async def test_a_run_whose_workers_stop_again_and_again_ends_when_its_time_is_over(temporal: Client) -> None:
+    run = HandedOver(stops=1000, run_seconds=0)
+    async with run.started(temporal) as handle:
+        assert (await handle.result()).status == "error"
+    assert (run.closing.error_code, run.closing.message) == ("run_timeout", "The run did not end within its 0 s.")
+
+
+async def test_a_cancelled_run_is_not_gone_on_with(temporal: Client) -> None:
+    call = Unheard(stopped())
+    run = ScriptedRun(call.act, FAILS)
+    async with run.started(temporal) as handle:
+        await call.cancel(handle)
+        assert (await handle.result()).status == "cancelled"
+    assert run.events == ["2 failed", "closed: cancelled"]
+    assert run.closing.by_hand

@@ -129,7 +129,7 @@ def _add_to_day(
 
 def _as_recorded(connection: Connection, ending: Ending, run: Run, now: datetime) -> Ending:
     """How a run really ended, by what was written down of it."""
-    if ending.status == "cancelled" and (hold := cancelled_by(connection, run, now)):
+    if ending.status == "cancelled" and not ending.by_hand and (hold := cancelled_by(connection, run, now)):
         return replace(ending, message=hold)
     ending = _as_expected(connection, _as_reported(connection, ending, run), run)
     return _with_provider_words(connection, ending, run)

@@ -10,23 +10,24 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, exists, func, or_, select, update
 
 from heartbeat.domain.bounds import PROVIDER, Bound, Bounds
 from heartbeat.store.rows import columns, exactly_one, first, insert_once
 from heartbeat.store.tables.projects import Project
-from heartbeat.store.tables.runs import Capacity, Run, Slot
+from heartbeat.store.tables.runs import Capacity, Run, Slot, Step
 
-CAPACITY, SLOT, RUN, PROJECT = columns(Capacity), columns(Slot), columns(Run), columns(Project)
+CAPACITY, SLOT, RUN, PROJECT, STEP = (columns(table) for table in (Capacity, Slot, Run, Project, Step))
 
 WAITING = "capacity"
 # Within so long a run that was granted a slot has come for it, or it is granted anew, to whom has waited longest.
 TAKEN_WITHIN = timedelta(minutes=1)
 
+IS_ANSWERED = exists().where(STEP.c.run_id == RUN.c.id, STEP.c.number == bindparam("step"))
 CLAIMING = (
-    select(RUN.c.id, RUN.c.project_id, RUN.c.status, RUN.c.waiting, RUN.c.model, RUN.c.fallback_models, PROJECT.c.plan)
+    select(RUN.c.id, RUN.c.project_id, RUN.c.waiting, RUN.c.model, RUN.c.fallback_models, PROJECT.c.plan)
     .join(PROJECT, PROJECT.c.id == RUN.c.project_id)
-    .where(RUN.c.uuid == bindparam("run_uuid"))
+    .where(RUN.c.uuid == bindparam("run_uuid"), RUN.c.status == "running", ~IS_ANSWERED)
 )
 LOCK = select(CAPACITY).where(CAPACITY.c.scope == bindparam("scope")).with_for_update()
 MINE = select(SLOT).where(SLOT.c.scope == bindparam("scope"), SLOT.c.run_id == bindparam("run_id"))
@@ -55,10 +56,10 @@ class Waking:
 def claim_slots(connection: Connection, claim: SlotClaim, bounds: Bounds, now: datetime) -> tuple[bool, list[Waking]]:
     """Take the slots that a step needs, or have it wait for the first that is not free; whether it has them all.
 
-    With it come the runs that were granted slots meanwhile.
+    With it come the runs that were granted slots meanwhile. A step whose answer is written asks nobody and needs none.
     """
-    row = connection.execute(CLAIMING, {"run_uuid": claim.run_uuid}).first()
-    if row is None or row.status != "running":
+    row = connection.execute(CLAIMING, {"run_uuid": claim.run_uuid, "step": claim.step}).first()
+    if row is None:
         return True, []
     model = [row.model, *(row.fallback_models or ())][claim.model_index]
     has_all, waking = True, []

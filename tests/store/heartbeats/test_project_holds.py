@@ -208,6 +208,16 @@ def test_a_hold_cancels_what_goes_on_if_it_says_so_but_nothing_that_waits_for_a_
     assert database.read_now(runs_to_cancel, NOW) == []
 
 
+def test_a_run_that_somebody_cancels_during_a_hold_says_so(
+    database: Database, project: Project, heartbeat: Heartbeat
+) -> None:
+    run = opened_run(database, by_hand(heartbeat))
+    hold(database, project, running="cancel")
+    ending = Ending("cancelled", "cancelled", "The run was cancelled.", by_hand=True)
+    database.write_now(close_run, run.uuid, ending, NOW)
+    assert database.read_now(lambda c: c.execute(select(RUN.c.error_message)).scalar_one()) == ending.message
+
+
 async def test_holds_set_and_lifted_while_ticks_start(
     database: Database, project: Project, heartbeat: Heartbeat
 ) -> None:

@@ -12,6 +12,7 @@ from heartbeat.store.rows import columns, exactly_one, many
 from heartbeat.store.runs.closing import close_run
 from heartbeat.store.runs.slots import SlotClaim, claim_slots, grant_free_slots, release_slots
 from heartbeat.store.tables.runs import Run, Slot
+from tests.support.past_runs import a_step
 from tests.support.runs import opened, scheduled
 from tests.support.seeds import NOW, a_bot, a_heartbeat, a_project
 
@@ -105,6 +106,14 @@ def test_upkeep_wakes_nobody_who_has_one_and_waits_for_the_other(database: Datab
     database.write_now(lambda c: close_run(c, first.uuid, Ending("success"), NOW))
     granted = database.write_now(grant_free_slots, both, NOW)
     assert [each.run_id for each in granted] == [second.id], "once, for what it has not come for"
+
+
+def test_a_step_whose_answer_is_written_waits_for_nobody(database: Database) -> None:
+    runs = runs_of_a_project(database, 3)
+    database.write_now(lambda c: a_step(c, runs[2].uuid, 1))
+    assert [claims(database, run, OF_REQUESTS) for run in runs] == [True, True, True]
+    assert waiting(database, runs[2]) is None
+    assert len(database.read_now(lambda c: many(c, Slot, select(columns(Slot))))) == 2
 
 
 def test_a_run_that_has_ended_takes_none(database: Database) -> None:
