@@ -86,6 +86,7 @@ class UpkeepActivities:
         self._tick_clock = tick_clock or follow(now)
         self._refresher = Refresher(database, settings, now)
         self._looked_at_run = 0
+        self._pruning = Pruning(database, settings.plans)
         self._reconciler = Reconciler(client, database, schedules, now)
 
     @activity.defn
@@ -232,7 +233,7 @@ class UpkeepActivities:
     async def prune(self) -> int:
         """Remove what need not be kept any longer, as far as the time suffices; returns how many rows it was."""
         async with heartbeating():
-            return await Pruning(self._database, self._settings.plans, self._now(), PRUNING_SECONDS).run()
+            return await self._pruning.run(self._now(), PRUNING_SECONDS)
 
     async def _close_lost(self, open_runs: list[Run]) -> int:
         endings = await asyncio.gather(*(how_it_ended(self._client, run) for run in open_runs))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, delete, exists, func, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, delete, exists, func, select, tuple_, update
 
 from heartbeat.store.credits.ledger import NOTHING
 from heartbeat.store.retention.rules import YEAR
@@ -19,6 +19,7 @@ from heartbeat.store.tables.credits import CLOSING, Entry, Usage
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.projects import Project
 from heartbeat.store.tables.runs import Run
+from heartbeat.store.tables.types import BIG, LONG_AGO
 
 ENTRY, USAGE, RUN, HEARTBEAT, PROJECT = (columns(one) for one in (Entry, Usage, Run, Heartbeat, Project))
 
@@ -30,10 +31,12 @@ AMOUNTS = ("credits", "held", "granted", "absorbed")
 _OLD = (ENTRY.c.project_id == bindparam("project")) & (
     ENTRY.c.period_start < bindparam("until", type_=ENTRY.c.created_at.type)
 )
-_OLDEST = (
-    select(ENTRY.c.run_id)
-    .where(_OLD, ENTRY.c.run_id.is_not(None))
-    .order_by(ENTRY.c.period_start, ENTRY.c.id)
+_PLACE = (ENTRY.c.period_start, ENTRY.c.id)
+_AFTER = tuple_(bindparam("period_start", type_=ENTRY.c.period_start.type), bindparam("entry_id", type_=BIG))
+OLDEST = (
+    select(ENTRY.c.run_id, *_PLACE)
+    .where(_OLD, tuple_(*_PLACE) > _AFTER, ENTRY.c.run_id.is_not(None))
+    .order_by(*_PLACE)
     .limit(BATCH_SIZE)
 )
 RUNS: Select[Any] = (
@@ -46,7 +49,7 @@ RUNS: Select[Any] = (
         func.max(ENTRY.c.period_start).label("last"),
     )
     .select_from(ENTRY.outerjoin(RUN, RUN.c.id == ENTRY.c.run_id))
-    .where(ENTRY.c.run_id.in_(_OLDEST))
+    .where(ENTRY.c.run_id.in_(bindparam("runs", expanding=True)))
     .group_by(ENTRY.c.run_id, RUN.c.status, RUN.c.credits_charged)
 )
 _OF_HEARTBEAT = ENTRY.c.heartbeat_id == HEARTBEAT.c.id
@@ -72,6 +75,25 @@ class FoldedProject:
     until: datetime
 
 
+@dataclass(frozen=True)
+class EntryPlace:
+    """The place of an entry among those of its project, oldest first."""
+
+    period_start: datetime
+    entry_id: int
+
+
+FIRST_ENTRY = EntryPlace(LONG_AGO, 0)
+
+
+@dataclass(frozen=True)
+class EntryBatch:
+    """How many entries were folded, and the last one that was looked at; `None`: all that are old enough were."""
+
+    folded: int
+    last: EntryPlace | None
+
+
 def projects_to_fold(connection: Connection, now: datetime) -> list[FoldedProject]:
     """The projects with entries of runs in periods that ended more than thirteen months ago."""
     # A period has ended when the next one has begun.
@@ -84,17 +106,19 @@ def projects_to_fold(connection: Connection, now: datetime) -> list[FoldedProjec
     return [FoldedProject(project_id, moment) for project_id, moment in rows]
 
 
-def fold_entries(connection: Connection, folded: FoldedProject, now: datetime) -> int:
-    """Fold the oldest entries of a project's runs; returns how many there were, none when nothing more can be done."""
-    values = {"project": folded.project_id, "until": folded.until}
-    run_ids = [row.run_id for row in connection.execute(RUNS, values) if _can_be_folded(row, folded.until)]
+def fold_entries(connection: Connection, folded: FoldedProject, after: EntryPlace, now: datetime) -> EntryBatch:
+    """Fold the entries of those runs that a project's next entries after a place are of."""
+    oldest = connection.execute(OLDEST, {"project": folded.project_id, "until": folded.until, **vars(after)}).all()
+    last = EntryPlace(oldest[-1].period_start, oldest[-1].id) if len(oldest) == BATCH_SIZE else None
+    runs = {"runs": sorted({entry.run_id for entry in oldest})}
+    run_ids = [row.run_id for row in connection.execute(RUNS, runs) if _can_be_folded(row, folded.until)]
     if not run_ids:
-        return 0
+        return EntryBatch(0, last)
     # Whoever folds at the same time does not get these back.
     gone = delete(ENTRY).where(ENTRY.c.run_id.in_(run_ids)).returning(*_LINE)
     lines = connection.execute(gone).all()
     _enter(connection, folded.project_id, lines, now)
-    return len(lines)
+    return EntryBatch(len(lines), last)
 
 
 def fold_deleted(connection: Connection, folded: FoldedProject, now: datetime) -> int:

@@ -55,11 +55,13 @@ _BEING_TOLD = exists().where(
 _ENDED = and_(RUN.c.status != "running", func.coalesce(RUN.c.finished_at, RUN.c.created_at) < _BEFORE)
 _CANDIDATES = RUN.c.id.in_(bindparam("runs", expanding=True))
 OLDEST: Select[Any] = (
-    select(RUN.c.id, RUN.c.created_at, RUN.c.emptied_at)
+    select(RUN.c.id, RUN.c.created_at)
     .where(RUN.c.bot_id == bindparam("bot"), RUN.c.id > bindparam("after"))
     .order_by(RUN.c.id)
     .limit(BATCH_SIZE)
 )
+# Those that are empty already are passed over, however many there are behind one that cannot be emptied yet.
+NOT_EMPTIED = OLDEST.where(RUN.c.emptied_at.is_(None))
 # What somebody else has locked is left for the next time.
 LOCK = (
     select(RUN.c.id).where(_CANDIDATES, RUN.c.status != "running").order_by(RUN.c.id).with_for_update(skip_locked=True)
@@ -107,7 +109,7 @@ COUNT_PRUNED = (
 
 def prune_logs(connection: Connection, bot_id: int, before: datetime, after: int) -> LogBatch:
     """Remove those of a bot's next runs after the id `after` that ended before `before`, with all that they left."""
-    old = _old(connection, bot_id, before, after)
+    old = _old(connection, OLDEST, bot_id, before, after)
     locked = _locked(connection, [row.id for row in old])
     # Asked once they are locked: what came to need one of them has been committed by now, or will not find it.
     gone = list(connection.execute(GONE, {"runs": locked, "before": before}).scalars())
@@ -148,13 +150,12 @@ def empty_logs(connection: Connection, bot_id: int, before: datetime, after: int
 
     Up to where all are empty the bot keeps in mind, so that they are not looked at again.
     """
-    old = _old(connection, bot_id, before, after)
-    locked = _locked(connection, [row.id for row in old if row.emptied_at is None])
+    old = _old(connection, NOT_EMPTIED, bot_id, before, after)
+    locked = _locked(connection, [row.id for row in old])
     past = list(connection.execute(PAST, {"runs": locked, "before": before}).scalars())
     if past:
         empty_runs(connection, past, now)
-    kept = {row.id for row in old if row.emptied_at is None} - set(past)
-    if old and not kept:
+    if old and len(past) == len(old):
         is_next = (BOT.c.id == bot_id) & (BOT.c.emptied_run_id == after)
         connection.execute(update(BOT).where(is_next).values(emptied_run_id=old[-1].id))
     return LogBatch(len(past), old[-1].id if len(old) == BATCH_SIZE else None)
@@ -175,8 +176,8 @@ def _without_texts(data: dict[str, Any]) -> dict[str, Any]:
     return {**emptied, "findings": list(map(_without_texts, data["findings"]))} if "findings" in data else emptied
 
 
-def _old(connection: Connection, bot_id: int, before: datetime, after: int) -> list[Row[Any]]:
-    rows = connection.execute(OLDEST, {"bot": bot_id, "after": after}).all()
+def _old(connection: Connection, which: Select[Any], bot_id: int, before: datetime, after: int) -> list[Row[Any]]:
+    rows = connection.execute(which, {"bot": bot_id, "after": after}).all()
     # Ids are in the order of time, so the first one that is too young is the last to look at.
     return list(takewhile(lambda row: row.created_at < before, rows))
 

@@ -8,10 +8,11 @@ import pytest
 from sqlalchemy import Connection, func, select
 from sqlmodel import SQLModel
 
+from heartbeat.settings import Plan
 from heartbeat.store.database import Database
 from heartbeat.store.heartbeats import states
 from heartbeat.store.retention import aged, pruning
-from heartbeat.store.retention.pruning import EVERY, MINUTE, Pruning
+from heartbeat.store.retention.pruning import EVERY, HOUR, Pruning
 from heartbeat.store.rows import columns
 from heartbeat.store.tables.credits import BudgetWarning, DailyRollup, HeartbeatDay
 from heartbeat.store.tables.heartbeats import Heartbeat, HeldTick
@@ -104,8 +105,8 @@ def count(database: Database, table: type[SQLModel]) -> int:
 
 
 async def prune(database: Database, after: timedelta) -> None:
-    """Prune so long after `NOW`, whenever a bot was looked through before."""
-    await Pruning(database, {}, (NOW + after).replace(minute=MINUTE), seconds=60.0).run()
+    """Prune so long after `NOW`, as a worker does that has just started."""
+    await Pruning(database, {}).run(NOW + after, seconds=60.0)
 
 
 async def test_rows_go_when_their_time_is_over_and_not_before(database: Database, heartbeat: Heartbeat) -> None:
@@ -142,8 +143,7 @@ async def test_what_still_matters_is_not_removed_by_its_age(database: Database, 
 async def test_all_that_is_over_goes_however_much_it_is(
     database: Database, heartbeat: Heartbeat, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (aged, pruning):
-        monkeypatch.setattr(module, "BATCH_SIZE", 2)
+    monkeypatch.setattr(aged, "BATCH_SIZE", 2)
     database.write_now(lambda c: a_message(c, heartbeat, a_target(c, heartbeat), status="held"))
     for _ in range(5):
         database.write_now(a_told_event, heartbeat)
@@ -152,6 +152,73 @@ async def test_all_that_is_over_goes_however_much_it_is(
         database.write_now(write, heartbeat)
     await prune(database, 2_000 * DAY)
     assert (count(database, HeartbeatDay), count(database, Event)) == (0, 1), "all but what is on its way"
+
+
+def answers(database: Database, number: int, heartbeat: Heartbeat) -> None:
+    """Write some first answers to requests, which are over after a day."""
+
+    def write(connection: Connection) -> None:
+        for key in range(number):
+            insert(IdempotencyKey, **{**ANSWER, "key": f"{key}"}, claimed_at=NOW, created_at=NOW)(connection, heartbeat)
+
+    database.write_now(write)
+
+
+async def test_what_goes_by_its_age_is_looked_for_once_an_hour(database: Database, heartbeat: Heartbeat) -> None:
+    """In whichever minute: Upkeep skips some when it takes long."""
+    old, process, left = NOW + 2 * DAY, Pruning(database, {}), []
+    for minutes in (0, 59, 60):
+        answers(database, 1 - count(database, IdempotencyKey), heartbeat)
+        await process.run(old + minutes * HOUR / 60, seconds=60.0)
+        left.append(count(database, IdempotencyKey))
+    assert left == [0, 1, 0]
+
+
+def slow_down(monkeypatch: pytest.MonkeyPatch, name: str, seconds: float) -> None:
+    """Have time pass by one kind of transaction alone, each of which takes so long."""
+    moments, change = [0.0], getattr(pruning, name)
+
+    def slow(*args: Any, **kwargs: Any) -> Any:
+        moments.append(moments[-1] + seconds)
+        return change(*args, **kwargs)
+
+    monkeypatch.setattr(pruning, "monotonic", lambda: moments[-1])
+    monkeypatch.setattr(pruning, name, slow)
+
+
+MONTHLY = {"self_hosted": Plan(logs_days=30)}
+
+
+def old_logs(database: Database, heartbeat: Heartbeat) -> None:
+    """Write a log that is over, and one that is not."""
+    for days in (40, 1):
+        ended = NOW - days * DAY
+        database.write_now(lambda c, at=ended: a_run(c, heartbeat, created_at=at, finished_at=at))
+
+
+async def test_bots_do_not_keep_it_waiting(
+    database: Database, heartbeat: Heartbeat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old_logs(database, heartbeat)
+    answers(database, 1, heartbeat)
+    slow_down(monkeypatch, "prune_logs", 30.0)
+    await Pruning(database, MONTHLY).run(NOW + 2 * DAY, seconds=20.0)
+    assert (count(database, Run), count(database, IdempotencyKey)) == (1, 0)
+
+
+async def test_nor_does_it_keep_bots_waiting_and_goes_on_the_next_minute(
+    database: Database, heartbeat: Heartbeat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old_logs(database, heartbeat)
+    answers(database, 20, heartbeat)
+    monkeypatch.setattr(aged, "BATCH_SIZE", 1)
+    slow_down(monkeypatch, "prune_aged", 0.5)
+    process, left = Pruning(database, MONTHLY), []
+    for minute in range(3):
+        await process.run(NOW + 2 * DAY + minute * HOUR / 60, seconds=20.0)
+        left.append(count(database, IdempotencyKey))
+    assert count(database, Run) == 1
+    assert left[0] > left[1] > left[2] == 0
 
 
 async def test_a_deleted_heartbeat_goes_once_nothing_refers_to_it(database: Database, heartbeat: Heartbeat) -> None:

@@ -10,10 +10,11 @@ from heartbeat.store.credits.audit import audit, audit_newest
 from heartbeat.store.credits.grants import grant
 from heartbeat.store.database import Database
 from heartbeat.store.heartbeats import states
+from heartbeat.store.retention import ledger
 from heartbeat.store.retention.aged import prune_deleted
-from heartbeat.store.retention.ledger import FoldedProject, fold_deleted, fold_entries, projects_to_fold
+from heartbeat.store.retention.ledger import FIRST_ENTRY, FoldedProject, fold_deleted, fold_entries, projects_to_fold
 from heartbeat.store.retention.logs import remove_runs
-from heartbeat.store.retention.pruning import MINUTE, Pruning
+from heartbeat.store.retention.pruning import Pruning
 from heartbeat.store.rows import columns, exactly_one, many
 from heartbeat.store.tables.credits import Entry, HeartbeatDay, Usage
 from heartbeat.store.tables.heartbeats import Heartbeat
@@ -25,7 +26,7 @@ from tests.support.seeds import a_bot, a_heartbeat, a_project
 ENTRY, USAGE, RUN, HEARTBEAT = columns(Entry), columns(Usage), columns(Run), columns(Heartbeat)
 SEPTEMBER, OCTOBER, NOVEMBER = (datetime(2025, month, 1, tzinfo=UTC) for month in (9, 10, 11))
 SPENT_NOTHING = {"period_credits": 0, "period_held": 0}
-NOW = datetime(2026, 12, 3, 12, MINUTE, tzinfo=UTC)
+NOW = datetime(2026, 12, 3, 12, tzinfo=UTC)
 
 
 def charged(connection: Connection, heartbeat: Heartbeat, *starts: datetime) -> str:
@@ -74,7 +75,7 @@ def lines(database: Database) -> list[tuple[str, int | None, int, int, int]]:
 
 
 async def prune(database: Database) -> int:
-    return await Pruning(database, {}, NOW, seconds=60.0).run()
+    return await Pruning(database, {}).run(NOW, seconds=60.0)
 
 
 async def test_each_heartbeat_has_one_line_for_each_period(database: Database, heartbeats: list[Heartbeat]) -> None:
@@ -119,6 +120,18 @@ async def test_what_is_not_settled_for_good_stays(database: Database, heartbeats
     assert database.read_now(audit) == before
 
 
+async def test_what_is_not_settled_keeps_nothing_else_from_being_folded(
+    database: Database, heartbeats: list[Heartbeat], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many entries of it come first."""
+    monkeypatch.setattr(ledger, "BATCH_SIZE", 2)
+    monkeypatch.setattr(ledger, "OLDEST", ledger.OLDEST.limit(2))
+    first = select(func.min(RUN.c.id)).scalar_subquery()
+    database.write_now(lambda c: c.execute(update(RUN).where(RUN.c.id == first).values(credits_charged=7)))
+    assert await prune(database) == 10
+    assert [line[0] for line in lines(database)].count("settle") == 1
+
+
 async def test_a_project_that_was_not_used_since_keeps_its_lines(database: Database) -> None:
     """Its period has not ended by any row, and nothing of it grows."""
 
@@ -137,7 +150,7 @@ def test_one_that_is_interrupted_changed_nothing(database: Database, heartbeats:
     folded = FoldedProject(heartbeats[0].project_id, NOVEMBER)
 
     def is_killed(connection: Connection) -> None:
-        assert fold_entries(connection, folded, NOW) == 12
+        assert fold_entries(connection, folded, FIRST_ENTRY, NOW).folded == 12
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

@@ -245,7 +245,28 @@ def test_what_a_bot_keeps_in_mind_stops_before_a_run_that_is_not_empty(
     change_back = {"status": "error", "finished_at": OLD}
     written(database, lambda c: change(c, runs[1].uuid, **change_back))
     assert database.write_now(empty_logs, heartbeat.bot_id, LIMIT, 0, NOW).changed == 1
-    assert [bot.emptied_run_id for bot in database.read_now(due_bots, NOW)] == [runs[2].id]
+    assert [bot.emptied_run_id for bot in database.read_now(due_bots, NOW)] == [runs[1].id]
+
+
+def test_what_is_empty_behind_such_a_run_is_not_walked_again(
+    database: Database, heartbeat: Heartbeat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention_logs, "BATCH_SIZE", 2)
+    for name in ("OLDEST", "NOT_EMPTIED"):
+        monkeypatch.setattr(retention_logs, name, getattr(retention_logs, name).limit(2))
+    runs = [written(database, an_old_run, heartbeat) for _ in range(5)]
+    written(database, in_progress, runs[0])
+
+    def walked() -> list[int]:
+        """Empty all that can be, and return how many each batch emptied."""
+        changed: list[int] = []
+        after: int | None = 0
+        while after is not None:
+            batch = database.write_now(empty_logs, heartbeat.bot_id, LIMIT, after, NOW)
+            changed, after = [*changed, batch.changed], batch.last_run_id
+        return changed
+
+    assert [walked(), walked()] == [[1, 2, 1], [0]]
 
 
 def test_one_that_is_interrupted_leaves_everything_as_it_was(
@@ -290,14 +311,15 @@ async def test_a_plan_says_how_long(
     texts: int,
 ) -> None:
     monkeypatch.setattr(retention_logs, "BATCH_SIZE", 1)
-    monkeypatch.setattr(retention_logs, "OLDEST", retention_logs.OLDEST.limit(1))
+    for name in ("OLDEST", "NOT_EMPTIED"):
+        monkeypatch.setattr(retention_logs, name, getattr(retention_logs, name).limit(1))
     for _ in range(2):
         written(database, an_old_run, heartbeat)
     written(database, lambda c: a_run(c, heartbeat, created_at=NOW))
     plans = {"self_hosted": plan} if plan else {}
-    assert await Pruning(database, plans, NOW, seconds=0.0).run() == 0
+    assert await Pruning(database, plans).run(NOW, seconds=0.0) == 0
     assert count(database, Run) == 3
-    await Pruning(database, plans, NOW, seconds=60.0).run()
+    await Pruning(database, plans).run(NOW, seconds=60.0)
     rows = database.read_now(lambda c: many(c, Run, select(RUN)))
     assert (len(rows), sum(row.prompt != "" for row in rows)) == (runs, texts)
     # Looked through, and not again for some hours.

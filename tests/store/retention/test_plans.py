@@ -6,7 +6,7 @@ from sqlalchemy import Connection, insert, text
 from sqlalchemy.dialects import postgresql, sqlite
 
 from heartbeat.store.database import Database
-from heartbeat.store.retention.ledger import RUNS
+from heartbeat.store.retention import ledger
 from heartbeat.store.retention.logs import GONE, OLDEST
 from heartbeat.store.retention.pruning import DUE
 from heartbeat.store.rows import columns
@@ -25,7 +25,7 @@ LOOKED_FOR: list[tuple[Any, dict[str, Any], set[str]]] = [
     (DUE, {"last": NOW}, {"ix_bot_pruned"}),
     (OLDEST, {"bot": 1, "after": 0}, {"ix_run_bot"}),
     (GONE, SOME, {"ix_run_replay", "ix_event_run"}),
-    (RUNS, {"project": 1, "until": NOW}, {"ix_entry_project"}),
+    (ledger.OLDEST, {"project": 1, "until": NOW, **vars(ledger.FIRST_ENTRY)}, {"ix_entry_project"}),
 ]
 
 

@@ -41,7 +41,7 @@ async def test_room_is_given_back_until_some_is_left(file_url: str, monkeypatch:
         before = pages(database)
         database.write_now(write_and_remove)
         assert pages(database) > before + 900
-        await Pruning(database, {}, NOW, seconds=60.0).run()
+        await Pruning(database, {}).run(NOW, seconds=60.0)
         assert pages(database) == pytest.approx(before + 300, abs=5)
 
 
