@@ -1,19 +1,19 @@
 """What is removed by its age alone, and what somebody deleted long ago."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Table, bindparam, delete, exists, or_, select, true, tuple_
+from sqlalchemy import ColumnElement, Connection, Table, bindparam, delete, exists, func, or_, select, true, tuple_
 from sqlmodel import SQLModel
 
 from heartbeat.store.retention.logs import remove_events
 from heartbeat.store.retention.rules import RULES, Age, OnceDeleted
-from heartbeat.store.rows import columns
+from heartbeat.store.rows import columns, insert
 from heartbeat.store.tables.bots import Bot, Subscriber
 from heartbeat.store.tables.credits import DailyRollup, HeartbeatDay
 from heartbeat.store.tables.gates import GateReading, GateState
-from heartbeat.store.tables.heartbeats import Heartbeat, HeldTick
+from heartbeat.store.tables.heartbeats import Heartbeat, HeldTick, RemovedHeartbeats
 from heartbeat.store.tables.notifications import Event, Finding, Notification, Target
 from heartbeat.store.tables.runs import Run
 from heartbeat.store.tables.types import BIG, UtcDateTime
@@ -21,8 +21,11 @@ from heartbeat.store.tables.types import BIG, UtcDateTime
 EVENT, NOTIFICATION, RUN = columns(Event), columns(Notification), columns(Run)
 HEARTBEAT, SUBSCRIBER, TARGET, BOT = (columns(one) for one in (Heartbeat, Subscriber, Target, Bot))
 ROLLUP, DAY, FINDING = columns(DailyRollup), columns(HeartbeatDay), columns(Finding)
+REMOVED = columns(RemovedHeartbeats)
 
 BATCH_SIZE = 500
+# Of what was deleted: each is looked for in all tables that refer to it, here and once more by the database.
+DELETED_SIZE = 100
 
 _OF_BOT = bindparam("bot", type_=BIG)
 # Of each bot apart, by indexes that begin with it.
@@ -42,6 +45,7 @@ BELONGINGS: dict[type[SQLModel], tuple[type[SQLModel], ...]] = {
     Target: (),
     Bot: (),
 }
+COUNTED = [column.name for column in REMOVED.c if not column.primary_key]
 
 
 def prune_aged(connection: Connection, table: type[SQLModel], now: datetime, bot_id: int | None = None) -> int:
@@ -74,16 +78,29 @@ def prune_of_bot(connection: Connection, bot_id: int, now: datetime) -> int:
 
 
 def prune_deleted(connection: Connection, table: type[SQLModel], now: datetime, which: Any = None) -> int:
-    """Remove the rows that somebody deleted long ago and that nothing refers to; returns how many."""
+    """Remove rows that somebody deleted long ago and that nothing refers to; returns how many."""
     rule, rows = RULES[table], columns(table)
     assert isinstance(rule, OnceDeleted)
     is_old = rows.c.deleted_at < now - rule.after
     unneeded = ~or_(*_referring(table)) & is_old & (true() if which is None else which)
-    chosen = select(rows.c.id).where(unneeded).limit(BATCH_SIZE).with_for_update(skip_locked=True)
+    chosen = select(rows.c.id).where(unneeded).limit(DELETED_SIZE).with_for_update(skip_locked=True)
     ids = list(connection.execute(chosen).scalars())
+    if not ids:
+        return 0
+    if table is Heartbeat:
+        _keep_counted(connection, ids)
     for other in BELONGINGS[table]:
         connection.execute(delete(columns(other)).where(columns(other).c.heartbeat_id.in_(ids)))
-    return connection.execute(delete(rows).where(rows.c.id.in_(ids))).rowcount if ids else 0
+    return connection.execute(delete(rows).where(rows.c.id.in_(ids))).rowcount
+
+
+def _keep_counted(connection: Connection, heartbeat_ids: Sequence[int]) -> None:
+    """Add what these heartbeats counted to what those that went before them did."""
+    sums = select(*(func.sum(HEARTBEAT.c[name]).label(name) for name in COUNTED))
+    counted = connection.execute(sums.where(HEARTBEAT.c.id.in_(heartbeat_ids))).one()._asdict()
+    statement = insert(connection, REMOVED).values(id=1, **counted)
+    added = {name: REMOVED.c[name] + statement.excluded[name] for name in COUNTED}
+    connection.execute(statement.on_conflict_do_update(index_elements=["id"], set_=added))
 
 
 def _referring(table: type[SQLModel]) -> Iterable[ColumnElement[bool]]:

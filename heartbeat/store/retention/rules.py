@@ -16,7 +16,7 @@ from heartbeat.store.rows import columns
 from heartbeat.store.tables.bots import Bot, Memory, Subscriber, Tool
 from heartbeat.store.tables.credits import BudgetWarning, DailyRollup, Entry, HeartbeatDay, Usage
 from heartbeat.store.tables.gates import GateReading, GateState
-from heartbeat.store.tables.heartbeats import Heartbeat, HeldTick
+from heartbeat.store.tables.heartbeats import Heartbeat, HeldTick, RemovedHeartbeats
 from heartbeat.store.tables.notifications import Event, Finding, ModelOutage, Notification, Target
 from heartbeat.store.tables.projects import (
     ApiKey,
@@ -110,6 +110,7 @@ RULES: dict[type[SQLModel], Rule] = {
     PendingSignIn: Age(_SIGN_IN.c.expires_at, AT_ONCE),
     Memory: Stays("as many for each bot as it may remember"),
     Heartbeat: OnceDeleted(),
+    RemovedHeartbeats: Stays("one row"),
     HeldTick: Age(_HELD.c.tick, timedelta(days=30), _IS_ACCOUNTED_FOR),
     GateState: With(Heartbeat),
     GateReading: With(Heartbeat, "the newest of each heartbeat"),

@@ -3,11 +3,14 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, Index
+from sqlalchemy import JSON, Index, text
 from sqlmodel import Field, SQLModel
 
 from heartbeat.store.tables import projects  # noqa: F401 - rows here refer to rows there
 from heartbeat.store.tables.types import BIG, LONG_AGO, time
+
+# A row that is about a member; where a column is named `text`, that is no function.
+OF_MEMBER = text("member_id IS NOT NULL")
 
 
 class Bot(SQLModel, table=True):
@@ -113,4 +116,12 @@ class Memory(SQLModel, table=True):
     created_at: datetime = time()
     updated_at: datetime = time()
 
-    __table_args__ = (Index("ix_memory_bot", "bot_id", "member_id", "id"),)
+    __table_args__ = (
+        Index("ix_memory_bot", "bot_id", "member_id", "id"),
+        Index(
+            "ix_memory_member",
+            "member_id",
+            sqlite_where=OF_MEMBER,
+            postgresql_where=OF_MEMBER,
+        ),
+    )

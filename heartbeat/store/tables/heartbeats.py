@@ -150,6 +150,12 @@ class Heartbeat(SQLModel, table=True):
             sqlite_where=text("last_status = 'error' AND deleted_at IS NULL"),
             postgresql_where=text("last_status = 'error' AND deleted_at IS NULL"),
         ),
+        Index(
+            "ix_heartbeat_member",
+            "member_id",
+            sqlite_where=text("member_id IS NOT NULL"),
+            postgresql_where=text("member_id IS NOT NULL"),
+        ),
         Index("ix_heartbeat_probe", "probe_at"),
         Index("ix_heartbeat_prompt", "bot_id", "prompt_hash"),
         Index(
@@ -183,6 +189,19 @@ class Heartbeat(SQLModel, table=True):
             postgresql_where=text("pause_reason IS NOT NULL AND deleted_at IS NULL"),
         ),
     )
+
+
+class RemovedHeartbeats(SQLModel, table=True):
+    """What heartbeats had counted that are not kept any longer, in one row: no total of the installation falls."""
+
+    __tablename__ = "removed_heartbeats"
+
+    id: int = Field(default=1, primary_key=True)
+    success_count: int = Field(default=0, sa_type=BIG)
+    total_error_count: int = Field(default=0, sa_type=BIG)
+    skipped_count: int = Field(default=0, sa_type=BIG)
+    cancelled_count: int = Field(default=0, sa_type=BIG)
+    missed_count: int = Field(default=0, sa_type=BIG)
 
 
 class HeldTick(SQLModel, table=True):

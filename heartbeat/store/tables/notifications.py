@@ -25,6 +25,7 @@ class Event(SQLModel, table=True):
 
     __table_args__ = (
         Index("ix_event_project", "project_id", "id"),
+        Index("ix_event_bot", "bot_id"),
         Index("ix_event_heartbeat", "heartbeat_id", "id"),
         Index(
             "ix_event_run",
@@ -63,7 +64,22 @@ class Target(SQLModel, table=True):
     updated_at: datetime = time()
     deleted_at: datetime | None = time(default=None)
 
-    __table_args__ = (Index("ix_target_project", "project_id", "id"), Index("ix_target_bot", "bot_id", "id"))
+    __table_args__ = (
+        Index("ix_target_project", "project_id", "id"),
+        Index("ix_target_bot", "bot_id", "id"),
+        Index(
+            "ix_target_heartbeat",
+            "heartbeat_id",
+            sqlite_where=text("heartbeat_id IS NOT NULL"),
+            postgresql_where=text("heartbeat_id IS NOT NULL"),
+        ),
+        Index(
+            "ix_target_member",
+            "member_id",
+            sqlite_where=text("member_id IS NOT NULL"),
+            postgresql_where=text("member_id IS NOT NULL"),
+        ),
+    )
 
 
 class Finding(SQLModel, table=True):
@@ -126,6 +142,7 @@ class Notification(SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("event_id", "target_id", name="uq_notification"),
         Index("ix_notification_bot", "bot_id", "id"),
+        Index("ix_notification_target", "target_id"),
         Index(
             "ix_notification_due",
             "next_attempt_at",

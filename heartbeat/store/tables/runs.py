@@ -240,6 +240,7 @@ class Approval(SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("run_id", "step", "round", name="uq_approval"),
         Index("ix_approval_bot", "bot_id", "state", "id"),
+        Index("ix_approval_heartbeat", "heartbeat_id"),
     )
 
 

@@ -52,6 +52,12 @@ class ToolConnection(SQLModel, table=True):
         ),
         Index("uq_tool_connection_member", "tool_id", "member_id", unique=True),
         Index("ix_tool_connection_refresh", "state", "refresh_at"),
+        Index(
+            "ix_tool_connection_member",
+            "member_id",
+            sqlite_where=text("member_id IS NOT NULL"),
+            postgresql_where=text("member_id IS NOT NULL"),
+        ),
     )
 
 

@@ -11,6 +11,7 @@ from sqlmodel import SQLModel
 from heartbeat.settings import Plan
 from heartbeat.store.database import Database
 from heartbeat.store.heartbeats import states
+from heartbeat.store.overview.counts import counts
 from heartbeat.store.retention import aged, pruning
 from heartbeat.store.retention.pruning import EVERY, HOUR, Pruning
 from heartbeat.store.rows import columns
@@ -219,6 +220,24 @@ async def test_nor_does_it_keep_bots_waiting_and_goes_on_the_next_minute(
         left.append(count(database, IdempotencyKey))
     assert count(database, Run) == 1
     assert left[0] > left[1] > left[2] == 0
+
+
+async def test_no_total_falls_when_heartbeats_are_removed(
+    database: Database, heartbeat: Heartbeat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(aged, "DELETED_SIZE", 1)
+
+    def write(connection: Connection) -> None:
+        for number in (1, 2):
+            counted = {f"{what}_count": number for what in ("success", "total_error", "skipped", "cancelled", "missed")}
+            a_task(connection, heartbeat, deleted_at=NOW, enabled=False, **counted)
+
+    database.write_now(write)
+    before = database.read_now(counts)
+    await prune(database, 400 * DAY)
+    assert count(database, Heartbeat) == 1
+    assert (before.runs["error"], before.missed_ticks) == (3, 3)
+    assert database.read_now(counts) == before
 
 
 async def test_a_deleted_heartbeat_goes_once_nothing_refers_to_it(database: Database, heartbeat: Heartbeat) -> None:
