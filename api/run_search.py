@@ -72,7 +72,8 @@ async def run_page(read: Read, wanted: WantedRuns, size: int, shown: Sequence[An
         rows, looked_at, rest = rows + piece.rows, looked_at + piece.looked_at, piece.rest
     if rest is None:
         return RunPage(rows, looked_at)
-    return RunPage(rows, looked_at, await read(_place, rest), len(rows) < size)
+    place: RunPlace | None = await read(_place, rest)
+    return RunPage(rows, looked_at, place, place is not None and len(rows) < size)
 
 
 async def every_run(read: Read, wanted: WantedRuns, seconds: float) -> AsyncIterator[Row[Any]]:
@@ -92,5 +93,5 @@ def _piece(
     return search.read_piece(connection, wanted, ids, limit, shown)
 
 
-def _place(connection: Connection, access: Access, ids: IdRange) -> RunPlace:
+def _place(connection: Connection, access: Access, ids: IdRange) -> RunPlace | None:
     return search.place(connection, ids)

@@ -20,4 +20,4 @@ async def readall(query: Annotated[ListRuns, query_params(ListRuns)], caller: Ca
     wanted = await caller.read(query, wanted_runs, query)
     page = await run_page(partial(caller.read, query), wanted, query.per_page)
     runs = [show_listed(run, caller.stack.settings) for run in page.rows]
-    return ApiResponse({"runs": runs, "looked_at": page.looked_at, "next": page.rest.uuid if page.rest else None})
+    return ApiResponse({"runs": runs, "looked_at": page.looked_at, "next": page.rest.position if page.rest else None})

@@ -69,7 +69,7 @@ class RunQuery(BaseModel):
     since: Day | None = Field(None, description="The first day on which they began, in UTC.", examples=["2026-11-01"])
     until: Day | None = Field(None, description="The last day on which they began, in UTC.", examples=["2026-11-30"])
     before: Key | None = Field(
-        None, description="Only runs before this one: `next` of the page before.", examples=[examples.RUN]
+        None, description="Only those before it: `next` of the page before, or the id of a run.", examples=["48213"]
     )
 
     @model_validator(mode="after")
@@ -100,7 +100,7 @@ class FoundRuns(BaseModel):
     next: str | None = Field(
         description="Send it as `before` for what comes next; null at the end. A page may have fewer than `per_page` "
         "before the end: it looks through 5,000 runs at the most.",
-        examples=[examples.RUN],
+        examples=["48213"],
     )
 
 

@@ -55,7 +55,7 @@ async def ledger(request: Request, visitor: VisitorDep) -> Response:
         runs = await run_page(visitor.read, rows.runs, RUNS_A_PAGE, (RUN.c.id,))
         page = LedgerPage(await visitor.read(entries_of_runs, [run.id for run in runs.rows]), None)
     about = form.filled(*FIELDS) | ({} if page.run else {"period": f"{rows.start:%Y-%m-%d}"})
-    older = runs.rest.uuid if runs.rest else page.older
+    older = runs.rest.position if runs.rest else page.older
     return html(
         "ledger",
         frame=frame,

@@ -117,7 +117,7 @@ def _zone(form: Form) -> tzinfo:
 
 
 def _older(form: Form, page: RunPage) -> str | None:
-    return _address(form, before=page.rest.uuid) if page.rest else None
+    return _address(form, before=page.rest.position) if page.rest else None
 
 
 def _address(form: Form, **more: str) -> str:

@@ -5,6 +5,7 @@ index holds (who triggered it, its words) is looked up in so many of them at a t
 are numbered as they are opened.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -45,6 +46,7 @@ MAX_BRANCHES = 100
 # Runs are opened by several processes: a later id may have begun a little earlier.
 SLACK = timedelta(minutes=10)
 NEWEST = 2**62
+POSITION = re.compile(r"[0-9]{1,18}")
 # Enough of a text for a line.
 TEXT_START = 700
 TEXTS = ("prompt", "response", "error_message")
@@ -128,22 +130,25 @@ class RunPiece:
 
 @dataclass(frozen=True)
 class RunPlace:
-    """Where a list was left: the last run that was looked at."""
+    """Where a list was left: the `position` to go on from, and when the last run began that was looked at.
 
-    uuid: str
+    A position is the number of a run: it stays where it is when that run is not kept any longer.
+    """
+
+    position: str
     started_at: datetime
 
 
-def id_range(connection: Connection, wanted: RunFilter, before_uuid: str | None = None) -> IdRange:
-    """Find between which ids runs of these dates are, and before which run; raises `NotFound`."""
-    after, before = 0, NEWEST
+def id_range(connection: Connection, wanted: RunFilter, before: str | None = None) -> IdRange:
+    """Find between which ids runs of these dates are, and before which position or log id; raises `NotFound`."""
+    after, end = 0, NEWEST
     if wanted.since is not None:
         after = _last_before(connection, wanted.since - SLACK)
     if wanted.until is not None:
-        before = _last_before(connection, wanted.until + SLACK) + 1
-    if before_uuid is not None:
-        before = min(before, _id_of(connection, wanted.project_id, before_uuid))
-    return IdRange(after, before)
+        end = _last_before(connection, wanted.until + SLACK) + 1
+    if before is not None:
+        end = min(end, _id_at(connection, wanted.project_id, before))
+    return IdRange(after, end)
 
 
 def read_piece(
@@ -164,15 +169,22 @@ def read_piece(
     return RunPiece(rows, len(candidates), rest)
 
 
-def place(connection: Connection, ids: IdRange) -> RunPlace:
-    """Read where a range begins, to go on from there later."""
-    row = connection.execute(select(RUN.c.uuid, RUN.c.started_at).where(RUN.c.id == ids.before)).one()
-    return RunPlace(row.uuid, row.started_at)
+def place(connection: Connection, ids: IdRange) -> RunPlace | None:
+    """Read where a range begins, to go on from there later; `None` if no runs are left in it."""
+    newest = select(RUN.c.started_at).where(RUN.c.id <= ids.before).order_by(RUN.c.id.desc()).limit(1)
+    started_at = connection.execute(newest).scalar()
+    return None if started_at is None else RunPlace(str(ids.before), started_at)
 
 
 def _last_before(connection: Connection, instant: datetime) -> int:
     last: int = connection.execute(LAST_BEFORE, {"instant": instant}).scalar_one()
     return last
+
+
+def _id_at(connection: Connection, project_id: int, position: str) -> int:
+    if POSITION.fullmatch(position):
+        return int(position)
+    return _id_of(connection, project_id, position)
 
 
 def _id_of(connection: Connection, project_id: int, run_uuid: str) -> int:

@@ -184,7 +184,7 @@ async def test_the_ledger_is_ones_own(owner: Owner, stranger: Browser) -> None:
     await stranger.sign_in(other.key)
     assert "There is no entry." in await stranger.page("/credits/ledger")
     of_others = (f"bot={owner.bot.uuid}", f"model=x&before={run.uuid}", f"run={run.uuid}")
-    nobodys = (f"heartbeat={owner.heartbeat.uuid}", "period=2020-01-01", "run=%00", "bot=%00", "model=x&before=7")
+    nobodys = (f"heartbeat={owner.heartbeat.uuid}", "period=2020-01-01", "run=%00", "bot=%00", "model=x&before=log_7")
     for query in (*of_others, *nobodys):
         assert (await stranger.get(f"/credits/ledger?{query}")).status_code == 404, query
     assert (await stranger.get("/credits?period=now")).status_code == 400
