@@ -1,7 +1,7 @@
 """What waits: ticks that are due, runs; and which ticks were skipped since one looked last."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Select, func, select
@@ -9,13 +9,11 @@ from sqlalchemy import Connection, Select, func, select
 from heartbeat.store.rows import columns
 from heartbeat.store.run_indexes import of_running
 from heartbeat.store.runs.parks import IS_PARK
+from heartbeat.store.runs.runs import SETTLED
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.runs import Approval, Run
 
 RUN, HEARTBEAT, APPROVAL = columns(Run), columns(Heartbeat), columns(Approval)
-
-# A row with a smaller id may be committed later than one with a greater: by now it has been.
-SETTLED = timedelta(seconds=10)
 
 
 @dataclass(frozen=True)

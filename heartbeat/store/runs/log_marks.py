@@ -1,8 +1,8 @@
 """Where every thousandth log of a list is, so that a page far back is found without counting all those before it.
 
 Who asks for such a page for the first time has them counted, from an index, and what was come by is remembered in this
-process. A mark stays where it is: below it are no runs in progress, and what is opened later has a higher id. When logs
-are pruned, which is seldom, the marks of their lists are made anew.
+process. A mark stays where it is: below it are no runs in progress, and what is committed later has a higher id. When
+logs are pruned, which is seldom, the marks of their lists are made anew.
 """
 
 from collections.abc import Mapping
@@ -15,6 +15,7 @@ from sqlalchemy import BigInteger, Connection, Engine, Select, bindparam, func, 
 
 from heartbeat.store.rows import columns
 from heartbeat.store.run_indexes import of_running
+from heartbeat.store.runs.runs import SETTLED
 from heartbeat.store.tables.runs import Run
 
 RUN = columns(Run)
@@ -23,7 +24,15 @@ EVERY = 1_000
 # Of so many lists, those that were asked for last.
 MAX_LISTS = 1_000
 NEWEST = 2**62
-FIRST_RUNNING = of_running(select(func.min(RUN.c.id))).where(RUN.c.bot_id == bindparam("bot_id"))
+_OF_BOT = RUN.c.bot_id == bindparam("bot_id")
+FIRST_RUNNING = of_running(select(func.min(RUN.c.id))).where(_OF_BOT)
+NEWEST_AT = select(RUN.c.created_at).where(_OF_BOT).order_by(RUN.c.id.desc()).limit(1)
+LAST_SETTLED = (
+    select(RUN.c.id)
+    .where(_OF_BOT, RUN.c.created_at <= bindparam("until", type_=RUN.c.created_at.type))
+    .order_by(RUN.c.id.desc())
+    .limit(1)
+)
 
 Parameters = Mapping[str, Any]
 # Ids, newest first, with `EVERY` logs from each to the next, and how many were pruned by then, by list.
@@ -73,12 +82,23 @@ class _Walk:
         """Add marks at both ends, back to `offset`; returns them and how many logs are newer than the first."""
         newer = self._newer(marks[0]) if marks else 0
         if not marks or newer >= 2 * EVERY:
-            settled = self.connection.execute(FIRST_RUNNING, self.parameters).scalar() or NEWEST
+            settled = self._settled()
             marks = (*reversed(self._forward(marks[0], settled, newer - EVERY)), *marks) if marks else ()
             marks = marks or self._back(settled, offset)
             newer = self._newer(marks[0]) if marks else 0
         missing = offset - newer - (len(marks) - 1) * EVERY
         return (*marks, *(self._back(marks[-1], missing) if marks and missing >= EVERY else ())), newer
+
+    def _settled(self) -> int:
+        """The id before which marks are made: each run there is committed, and has ended."""
+        newest_at = self.connection.execute(NEWEST_AT, self.parameters).scalar()
+        if newest_at is None:
+            return 0
+        # By the newest run's time, not by a clock: that is as far as this transaction sees.
+        until = {**self.parameters, "until": newest_at - SETTLED}
+        last = self.connection.execute(LAST_SETTLED, until).scalar() or 0
+        running = self.connection.execute(FIRST_RUNNING, self.parameters).scalar()
+        return min(last + 1, running or NEWEST)
 
     def _newer(self, mark: int) -> int:
         count: int = self.connection.execute(_counted(self.ids), {**self.parameters, "after": mark}).scalar_one()

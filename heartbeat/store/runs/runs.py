@@ -1,5 +1,7 @@
 """Look up runs: one by its id, or those of a heartbeat that are in progress."""
 
+from datetime import timedelta
+
 from sqlalchemy import Connection, bindparam, select
 
 from heartbeat.domain.errors import NotFound
@@ -9,6 +11,10 @@ from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.runs import Run
 
 RUN = columns(Run)
+
+# A run with a smaller id may be committed later than one with a greater: by now it has been.
+SETTLED = timedelta(seconds=10)
+
 BY_UUID = select(RUN).where(RUN.c.uuid == bindparam("key"))
 IN_PROGRESS = select(RUN).where(RUN.c.heartbeat_id == bindparam("key"), RUN.c.status == "running").order_by(RUN.c.id)
 

@@ -1,6 +1,7 @@
 """Pages far back in a list of logs are found by marks, and are the same as if all before them had been counted."""
 
-from itertools import product
+from datetime import timedelta
+from itertools import count, product
 from random import Random
 from typing import Any
 
@@ -16,11 +17,13 @@ from heartbeat.store.runs.logs import EXECUTED, LogFilter, executed_logs, logs
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.runs import Run
 from tests.support.past_runs import a_run
-from tests.support.seeds import a_bot, a_heartbeat, a_project, heartbeat_row
+from tests.support.seeds import NOW, a_bot, a_heartbeat, a_project, heartbeat_row
 
 RUN, HEARTBEAT = columns(Run), columns(Heartbeat)
 SIZE = 4
 STATUSES = ("success", "success", "error", "skipped", "running")
+# A run a minute: none that is still to be committed is older than those of some seconds ago.
+MINUTES = (NOW + number * timedelta(minutes=1) for number in count())
 
 
 @pytest.fixture
@@ -46,8 +49,8 @@ def go_on(connection: Connection, heartbeats: list[Heartbeat], random: Random) -
             mine = HEARTBEAT.c.id == run.heartbeat_id
             connection.execute(update(HEARTBEAT).where(mine).values(total_error_count=more))
     for _ in range(random.randrange(2, 12)):
-        a_run(connection, random.choice(heartbeats), random.choice(STATUSES))
-    a_run(connection, heartbeats[0], "running", dry_run=True)
+        a_run(connection, random.choice(heartbeats), random.choice(STATUSES), created_at=next(MINUTES))
+    a_run(connection, heartbeats[0], "running", dry_run=True, created_at=next(MINUTES))
     ended = RUN.select().where(RUN.c.status != "running", RUN.c.dry_run.is_(False)).order_by(RUN.c.id)
     oldest = [run.id for run in connection.execute(ended)]
     remove_runs(connection, [run_id for run_id in oldest[: len(oldest) // 3] if random.random() < 0.6])
@@ -92,7 +95,7 @@ def not_skipped(connection: Connection) -> set[str]:
 @pytest.mark.usefixtures("marks_every_third")
 def test_a_page_far_back_is_counted_once(database: Database, heartbeats: list[Heartbeat]) -> None:
     """The second time no more than what lies between two marks is passed over, nor after older logs are gone."""
-    database.write_now(lambda c: [a_run(c, heartbeats[0], "success") for _ in range(40)])
+    database.write_now(lambda c: [a_run(c, heartbeats[0], created_at=next(MINUTES)) for _ in range(40)])
     wanted = LogFilter(heartbeats[0].bot_id)
     offsets: list[int] = []
 
@@ -108,3 +111,31 @@ def test_a_page_far_back_is_counted_once(database: Database, heartbeats: list[He
     oldest = database.write_now(lambda c: c.execute(RUN.delete().where(RUN.c.uuid.in_(whole[-5:]))).rowcount)
     assert (oldest, database.read_now(uuids, wanted, 8)) == (5, whole[28:32])
     assert max(offsets) < log_marks.EVERY
+
+
+@pytest.mark.usefixtures("marks_every_third")
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_log_that_is_committed_late_is_on_its_page(database: Database, heartbeats: list[Heartbeat]) -> None:
+    """Its number is lower than those of logs that were there before, of which the page far back was counted."""
+    wanted, times = LogFilter(heartbeats[0].bot_id), [next(MINUTES) for _ in range(20)]
+    late = {"uuid": "log_late", "workflow_id": "late", "created_at": times[-1], "status": "skipped"}
+
+    def some(connection: Connection) -> None:
+        for number, at in enumerate(times):
+            a_run(connection, heartbeats[0], created_at=at + timedelta(milliseconds=number))
+
+    def pages() -> list[str]:
+        return [uuid for number in range(1, 12) for uuid in database.read_now(uuids, wanted, number)]
+
+    database.write_now(some)
+    with database._engine.connect() as connection:
+        pattern = connection.execute(RUN.select().limit(1)).one()._asdict()
+        del pattern["id"]
+        connection.execute(RUN.insert().values({**pattern, **late}))
+        times = [times[-1] + timedelta(seconds=1)] * 12
+        database.write_now(some)
+        pages()
+        connection.commit()
+    counted = update(HEARTBEAT).where(HEARTBEAT.c.id == heartbeats[0].id)
+    database.write_now(lambda c: c.execute(counted.values(skipped_count=1)))
+    assert pages() == database.read_now(expected, wanted)
