@@ -63,6 +63,7 @@ SPEAKING = (
     "heartbeat/store/credits/budgets.py",
     "heartbeat/store/heartbeats/configure.py",
     "heartbeat/store/heartbeats/gate_columns.py",
+    "heartbeat/store/heartbeats/heartbeats.py",
     "heartbeat/store/heartbeats/held_ticks.py",
     "heartbeat/store/heartbeats/plan_limits.py",
     "heartbeat/store/heartbeats/preview.py",

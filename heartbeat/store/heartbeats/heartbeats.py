@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, select
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, select, update
 
 from heartbeat.domain.errors import NotFound
 from heartbeat.domain.pauses import HeartbeatPause
@@ -17,8 +17,11 @@ from heartbeat.store.projects.access import Access, as_public_id
 from heartbeat.store.rows import columns, first, many
 from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.heartbeats import Heartbeat
+from heartbeat.store.tables.runs import Approval
 
-HEARTBEAT, BOT = columns(Heartbeat), columns(Bot)
+HEARTBEAT, BOT, APPROVAL = columns(Heartbeat), columns(Bot), columns(Approval)
+
+BY_DELETION = "the deletion of its heartbeat"
 
 # Scheduled tasks are rows of the same table; what is said of heartbeats is not said of them.
 NOT_DELETED = HEARTBEAT.c.deleted_at.is_(None)
@@ -102,9 +105,17 @@ def delete_heartbeat(connection: Connection, access: Access, now: datetime) -> l
 
 
 def delete_heartbeats(connection: Connection, which: ColumnElement[bool], now: datetime) -> list[str]:
-    """Delete all heartbeats for which `which` holds, and their targets; returns those whose schedules must follow."""
-    delete_targets(connection, TARGET.c.heartbeat_id.in_(select(HEARTBEAT.c.id).where(which)), now)
-    return [states.delete(connection, row, now).uuid for row in _locked(connection, which)]
+    """Delete all heartbeats for which `which` holds, and their targets; returns those whose schedules must follow.
+
+    Their runs that wait for credits get none; Upkeep wakes them.
+    """
+    ids = select(HEARTBEAT.c.id).where(which)
+    delete_targets(connection, TARGET.c.heartbeat_id.in_(ids), now)
+    deleted = [states.delete(connection, row, now).uuid for row in _locked(connection, which)]
+    parks = APPROVAL.c.heartbeat_id.in_(ids) & (APPROVAL.c.reason == "budget") & (APPROVAL.c.state == "pending")
+    denied = {"state": "denied", "decided_by": BY_DELETION, "decided_at": now}
+    connection.execute(update(APPROVAL).where(parks).values(denied))
+    return deleted
 
 
 def switch_flag(connection: Connection, bot: Bot, on: bool, now: datetime) -> list[str]:

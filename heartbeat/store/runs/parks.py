@@ -80,6 +80,12 @@ class PayingRun:
     bot: Bot
     project: Project
 
+    @property
+    def may_wait(self) -> bool:
+        """Whether it may wait for credits: no rehearsal, and none of a heartbeat that somebody deleted."""
+        is_deleted = self.heartbeat.deleted_at is not None and self.heartbeat.ended_as is None
+        return not (self.run.dry_run or is_deleted)
+
     def budgets(self, plans: Callable[[str], Plan], now: datetime) -> Budgets:
         """What its next step may use, by the plans of the settings; what a person gave the run raises its cap."""
         plan = plans(self.project.plan)

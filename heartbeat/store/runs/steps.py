@@ -88,7 +88,7 @@ class NewStep:
 class Transcript:
     """A run and its steps so far. With a `shortage` the next one cannot be paid for.
 
-    `park` is the approval that it then waits for, or that ended it; a rehearsal asks for none. `failures` are the
+    `park` is the approval that it then waits for, or that ended it, if its run `may_wait`. `failures` are the
     attempts at the next step that failed. `limited_until`: until then some provider limits the rate, if that is known.
     """
 
@@ -132,7 +132,7 @@ def begin_step(connection: Connection, run_uuid: str, number: int, limits: RunLi
     reservation = Reservation(number, f"reserve-{len(transcript.failures) + 1}" if transcript.failures else "reserve")
     shortage = reserve(connection, budgets, max_credits, now)
     if shortage is not None:
-        approval = None if run.dry_run else park(connection, paying, number, shortage, now)
+        approval = park(connection, paying, number, shortage, now) if paying.may_wait else None
         return replace(transcript, shortage=shortage, park=approval)
     enter_reservation(connection, account_of(run, budgets.start), reservation, max_credits, now)
     RESERVE_ON_RUN.run(connection, {"key": run.id, "hold": max_credits})

@@ -12,6 +12,7 @@ from heartbeat.domain.errors import Conflict
 from heartbeat.domain.failure_policy import Ending
 from heartbeat.store.credits.audit import audit
 from heartbeat.store.database import Database
+from heartbeat.store.heartbeats.heartbeats import BY_DELETION, delete_heartbeats
 from heartbeat.store.notifications.events import APPROVAL
 from heartbeat.store.rows import columns
 from heartbeat.store.runs.approvals import decide
@@ -123,6 +124,34 @@ def test_a_first_step_that_alone_passes_the_cap_is_skipped_and_pauses_nothing(
         "max_reply_tokens."
     )
     assert database.read_now(lambda c: heartbeat_row(c, heartbeat.uuid)).enabled
+
+
+def deleted(database: Database, heartbeat: Heartbeat) -> None:
+    database.write_now(lambda c: delete_heartbeats(c, columns(Heartbeat).c.bot_id == heartbeat.bot_id, NOW))
+
+
+def test_nobody_is_asked_for_credits_of_a_heartbeat_that_was_deleted(database: Database, heartbeat: Heartbeat) -> None:
+    run = parked(database, heartbeat, max_credits_per_run=2)
+    deleted(database, heartbeat)
+    assert database.read_now(unheard_parks, 9) == [(run.workflow_id, 2)]
+    transcript = begun(database, run)
+    assert (transcript.shortage is None, transcript.park) == (False, None)
+    assert [(row.state, row.decided_by) for row in approvals(database)] == [("denied", BY_DELETION)]
+
+
+def test_a_run_whose_heartbeat_was_deleted_meanwhile_asks_nobody(database: Database, heartbeat: Heartbeat) -> None:
+    changed(database, Heartbeat, max_credits_per_run=2)
+    run = opened_run(database, by_hand(heartbeat))
+    database.write_now(lambda c: settle_step(c, run.uuid, STEP, 1, NOW))
+    deleted(database, heartbeat)
+    transcript = begun(database, run)
+    assert (transcript.shortage is None, transcript.park, approvals(database)) == (False, None, [])
+
+
+def test_a_task_that_is_over_waits_for_credits_of_its_last_run(database: Database, heartbeat: Heartbeat) -> None:
+    run = parked(database, heartbeat, max_credits_per_run=2)
+    changed(database, Heartbeat, deleted_at=NOW, ended_as="cancelled")
+    assert approval(begun(database, run)).state == "pending"
 
 
 def test_a_closed_run_is_asked_about_no_more(database: Database, heartbeat: Heartbeat) -> None:
