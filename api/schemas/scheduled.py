@@ -11,6 +11,7 @@ from api.responses import moment
 from api.schemas import examples
 from api.schemas.examples import example
 from api.schemas.response_fields import BotNumber, BotUuid, CreatedAt, UpdatedAt
+from heartbeat.store.heartbeats.project_holds import released_after
 from heartbeat.store.heartbeats.snoozes import awake_after, is_snoozed
 from heartbeat.store.heartbeats.tick_accounting import cadence_of, start_delay_of
 from heartbeat.store.projects.access import Access
@@ -51,7 +52,8 @@ class ScheduledObject(BaseModel):
         description="What its newest log came to: success, error, skipped or cancelled.", examples=["success"]
     )
     next_run_at: str | None = Field(
-        description="When it is due next, after it was snoozed; null when it is not enabled, or over.",
+        description="When it is due next, after it was snoozed and after a hold of its project; null when it is not "
+        "enabled, or over, or nobody knows when the hold ends.",
         examples=[examples.NEXT],
     )
     next_start_at: str | None = Field(
@@ -73,7 +75,8 @@ def show_scheduled(access: Access, row: Heartbeat, member_uuid: str | None, now:
     # An attribute of a table's class costs ten times that of a plain one.
     plain: Any = SimpleNamespace(**vars(row))
     cadence = next_tick(cadence_of(plain))
-    tick = cadence.next_after(awake_after(plain, now)) if plain.enabled else None
+    released = released_after(access.hold, now)
+    tick = cadence.next_after(awake_after(plain, released)) if plain.enabled and released else None
     return {
         "bot_id": plain.bot_id,
         "bot_uuid": access.bot.uuid,

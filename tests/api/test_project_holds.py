@@ -30,6 +30,27 @@ async def test_a_hold_is_shown_until_it_is_released(api: Api) -> None:
     assert (await current(api)).hold is None
 
 
+async def test_what_is_due_next_comes_after_the_hold(api: Api) -> None:
+    heartbeat = await api.heartbeat(await api.bot(), cron_pattern="0 0 1 * *", enabled=True)
+    which = {"bot_id": heartbeat["bot_uuid"], "heartbeat_id": heartbeat["uuid"]}
+
+    async def next_run_at() -> str | None:
+        shown: str | None = (await api.get("/heartbeat/read", **which)).json()["heartbeat"]["next_run_at"]
+        return shown
+
+    due = heartbeat["next_run_at"]
+    await api.post(HOLD, reason=WHY)
+    assert await next_run_at() is None
+    await api.post(HOLD, reason=WHY, until=due)
+    assert await next_run_at() == due
+    await api.post(HOLD, reason=WHY, until=due.replace("T00:00", "T00:01"))
+    later = await next_run_at()
+    assert later is not None
+    assert later[:10] > due[:10]
+    await api.post(RELEASE)
+    assert await next_run_at() == due
+
+
 @pytest.mark.parametrize(
     ("field", "fields"),
     [

@@ -203,12 +203,12 @@ def _tick(
 
 
 def _why_skipped(row: UpcomingHeartbeat, tick: datetime, hold: ProjectHold | None) -> str | None:
-    """Say why a tick will be skipped, as its log will. How long a hold without an end lasts nobody knows."""
+    """Say why a tick will be skipped, as its log will. A hold without an end lasts until somebody releases it."""
     if tick in row.held:
         return held_by(row.held[tick])
     if was_snoozed(row.heartbeat, tick):
         return snoozed_until(row.heartbeat)
-    return said_of(hold) if hold and hold.until and tick < hold.until else None
+    return said_of(hold) if hold and (hold.until is None or tick < hold.until) else None
 
 
 def _first_of(last: UpcomingHeartbeat, end: datetime, now: datetime) -> datetime:

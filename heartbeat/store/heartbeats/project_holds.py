@@ -5,7 +5,7 @@ A hold is in force from its commit on. Ticks that are accounted for later are he
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 from sqlalchemy import Connection, and_, bindparam, exists, func, or_, select, update
@@ -24,6 +24,7 @@ RUN, APPROVAL = columns(Run), columns(Approval)
 Running = Literal["finish", "cancel"]
 
 MAX_REASON = 500
+SECOND = timedelta(seconds=1)
 
 _NOW = bindparam("now", type_=HOLD.c.created_at.type)
 _ENDS = func.coalesce(HOLD.c.released_at, HOLD.c.until)
@@ -85,6 +86,13 @@ def release_project(connection: Connection, project: Project, now: datetime) -> 
 def hold_in_force(connection: Connection, project: Project, now: datetime) -> ProjectHold | None:
     """Read the hold that a project is on; `None` when it is on none."""
     return first(connection, ProjectHold, _OF_PROJECT, {"project_id": project.id, "now": now})
+
+
+def released_after(hold: ProjectHold | None, now: datetime) -> datetime | None:
+    """The instant after which the next tick runs: now, or the end of a hold; `None` while it has none."""
+    if hold is None or (hold.until is not None and hold.until <= now):
+        return now
+    return hold.until - SECOND if hold.until is not None else None
 
 
 def require_no_hold(connection: Connection, project: Project, now: datetime) -> None:

@@ -14,12 +14,13 @@ from heartbeat.store.projects.projects import digest
 from heartbeat.store.rows import built, columns
 from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.heartbeats import Heartbeat
-from heartbeat.store.tables.projects import ApiKey, Project
+from heartbeat.store.tables.projects import ApiKey, Project, ProjectHold
 
-KEY, PROJECT, BOT, HEARTBEAT = columns(ApiKey), columns(Project), columns(Bot), columns(Heartbeat)
+KEY, PROJECT, HOLD, BOT, HEARTBEAT = (columns(one) for one in (ApiKey, Project, ProjectHold, Bot, Heartbeat))
 
-PROJECT_NAMES, BOT_NAMES, HEARTBEAT_NAMES = PROJECT.c.keys(), BOT.c.keys(), HEARTBEAT.c.keys()
-BOT_BEGINS = len(PROJECT_NAMES)
+PROJECT_NAMES, HOLD_NAMES, BOT_NAMES, HEARTBEAT_NAMES = (one.c.keys() for one in (PROJECT, HOLD, BOT, HEARTBEAT))
+HOLD_BEGINS = len(PROJECT_NAMES)
+BOT_BEGINS = HOLD_BEGINS + len(HOLD_NAMES)
 HEARTBEAT_BEGINS = BOT_BEGINS + len(BOT_NAMES)
 
 PUBLIC_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
@@ -31,6 +32,7 @@ class Access:
     """What a key or a session opens: a project with its plan, and the bot and heartbeat that a request names.
 
     A row is `None` when it was not named or does not exist; the keys are what the request names them by, if it does.
+    `hold` is the project's that nobody has released, which may be over by itself.
     """
 
     project: Project
@@ -39,6 +41,7 @@ class Access:
     heartbeat_row: Heartbeat | None = None
     bot_key: str = ""
     heartbeat_key: str = ""
+    hold: ProjectHold | None = None
 
     @property
     def bot(self) -> Bot:
@@ -64,9 +67,8 @@ class Access:
 
     def narrowed(self, bot: Bot, heartbeat: Heartbeat | None = None) -> "Access":
         """Narrow it to this bot of the project, and to this heartbeat of the bot."""
-        return Access(
-            self.project, self.plan, bot, heartbeat, bot.uuid, heartbeat.uuid if heartbeat is not None else ""
-        )
+        heartbeat_uuid = heartbeat.uuid if heartbeat is not None else ""
+        return Access(self.project, self.plan, bot, heartbeat, bot.uuid, heartbeat_uuid, self.hold)
 
     @property
     def task(self) -> Heartbeat:
@@ -99,7 +101,7 @@ def authorize(
     row = _statement(number is not None, bool(heartbeat_key)).run(connection, parameters).first()
     if row is None:
         return None
-    project = built(Project, PROJECT_NAMES, row[:BOT_BEGINS])
+    project, hold = built(Project, PROJECT_NAMES, row[:HOLD_BEGINS]), row[HOLD_BEGINS:BOT_BEGINS]
     bot, heartbeat = row[BOT_BEGINS:HEARTBEAT_BEGINS], row[HEARTBEAT_BEGINS:]
     return Access(
         project,
@@ -108,6 +110,7 @@ def authorize(
         built(Heartbeat, HEARTBEAT_NAMES, heartbeat) if heartbeat_key and heartbeat[0] else None,
         bot_key,
         heartbeat_key,
+        built(ProjectHold, HOLD_NAMES, hold) if hold[0] else None,
     )
 
 
@@ -128,8 +131,9 @@ def as_public_id(key: str) -> str:
 def _statement(by_number: bool, with_heartbeat: bool) -> Prepared:
     named = BOT.c.id == bindparam("bot") if by_number else BOT.c.uuid == bindparam("bot")
     of_project = (BOT.c.project_id == PROJECT.c.id) & BOT.c.deleted_at.is_(None) & named
-    joined = KEY.join(PROJECT, PROJECT.c.id == KEY.c.project_id).outerjoin(BOT, of_project)
-    tables = [PROJECT, BOT]
+    unreleased = (HOLD.c.project_id == PROJECT.c.id) & HOLD.c.released_at.is_(None)
+    joined = KEY.join(PROJECT, PROJECT.c.id == KEY.c.project_id).outerjoin(HOLD, unreleased).outerjoin(BOT, of_project)
+    tables = [PROJECT, HOLD, BOT]
     if with_heartbeat:
         visible = HEARTBEAT.c.deleted_at.is_(None) | HEARTBEAT.c.ended_as.is_not(None)
         of_bot = (HEARTBEAT.c.bot_id == BOT.c.id) & visible

@@ -164,8 +164,12 @@ async def test_what_a_snooze_or_a_hold_skips_says_why_and_what_is_out_of_bounds_
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-async def test_a_hold_without_an_end_skips_nobody_knows_what(owner: Owner) -> None:
+async def test_a_hold_without_an_end_skips_all_that_comes(owner: Owner) -> None:
     heartbeat = await due(owner, cron_pattern="0 12 * * *")
     now = datetime.now(UTC)
+    coming = len(ticks_of(await owner.browser.page("/upcoming"), heartbeat.uuid))
     await owner.database.write(hold_project, owner.project, NewHold("We move."), "Ann", now)
-    assert ticks_of(await owner.browser.page("/upcoming"), heartbeat.uuid)
+    page = await owner.browser.page("/upcoming")
+    assert ticks_of(page, heartbeat.uuid) == []
+    # Each in the title of its time, and below it.
+    assert page.count("by Ann. The reason: We move.") == 2 * coming
