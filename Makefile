@@ -6,7 +6,7 @@ STAMP := .venv/.complete
 HELM_STAMP := .venv-helm/.complete
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test coverage test-cadence test-outages test-wheel test-helm test-containers \
+.PHONY: help setup demo up test coverage test-cadence test-outages test-releases test-wheel test-helm test-containers \
 	lint fmt bench soak bench-peers screenshots lock
 
 help: ## List the targets.
@@ -40,6 +40,9 @@ coverage: setup ## Run the suite and print which lines and branches no test reac
 
 test-outages: setup ## Kill every part in turn while heartbeats fire each minute, and replace workers under load (eight minutes).
 	@$(BIN)/pytest -q -s -m outage tests/e2e/test_outages.py tests/e2e/test_rolling_restart.py $(ARGS)
+
+test-releases: setup ## Upgrade from each released version, taken from the repository, with runs under way (three minutes).
+	@$(BIN)/pytest -q -s -m outage tests/releases/test_upgrades.py $(ARGS)
 
 test-cadence: setup ## Hold 2,400 generated cadences to a real Temporal server, instant for instant (four minutes).
 	@HEARTBEAT_TEST_CADENCES=2400 HEARTBEAT_TEST_SECONDS=3600 $(BIN)/pytest -q -s tests/domain/cadence/test_proof.py $(ARGS)

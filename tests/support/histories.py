@@ -5,7 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from temporalio.client import Client, WorkflowFailureError, WorkflowHistory
-from temporalio.worker import Replayer
+from temporalio.worker import Interceptor, Replayer
 
 from heartbeat.temporal.converter import DATA_CONVERTER
 from tests.support.world import SANDBOX
@@ -27,7 +27,9 @@ async def record(client: Client, name: str, workflow_id: str) -> None:
     (HISTORIES / f"{name}.json").write_text(text.replace(sys.prefix, ".venv").replace(here, ""))
 
 
-async def replay(history: WorkflowHistory) -> None:
+async def replay(history: WorkflowHistory, *interceptors: Interceptor) -> None:
     """Replay one; raises what the workflow of today does otherwise."""
-    replayer = Replayer(workflows=WORKFLOWS, workflow_runner=SANDBOX, data_converter=DATA_CONVERTER)
+    replayer = Replayer(
+        workflows=WORKFLOWS, workflow_runner=SANDBOX, data_converter=DATA_CONVERTER, interceptors=interceptors
+    )
     await replayer.replay_workflow(history)

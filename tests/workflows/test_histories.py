@@ -5,10 +5,13 @@ tests/workflows/record_histories.py` writes them anew after a deliberate change.
 """
 
 import inspect
+import json
+import os
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
@@ -16,9 +19,11 @@ from typing import Any
 import pytest
 
 import workflows.agent_run
+from tests.support.activity_options import ActivityOptions, Options
 from tests.support.histories import HISTORIES, RECORDED, replay
 
 WORKFLOWS = Path(workflows.agent_run.__file__).parent
+ACTIVITIES = Path(__file__).with_name("activities.json")
 Line = tuple[str, int]
 
 
@@ -27,14 +32,38 @@ async def test_it_replays(path: Path) -> None:
     await replay(RECORDED[path])
 
 
-async def test_whatever_a_workflow_can_do_is_recorded() -> None:
-    """Each way that a run, a delivery or an Upkeep can go and end is a line of their code: all of them are replayed."""
-    with lines_run() as replayed:
+@dataclass
+class Replayed:
+    """The lines that all recorded histories run through, and the activities that they ask for."""
+
+    lines: set[Line]
+    activities: Options
+
+
+@pytest.fixture(scope="module")
+async def replayed() -> Replayed:
+    options = ActivityOptions()
+    with lines_run() as lines:
         for history in RECORDED.values():
-            await replay(history)
+            await replay(history, options)
+    return Replayed(lines, options.sorted())
+
+
+async def test_whatever_a_workflow_can_do_is_recorded(replayed: Replayed) -> None:
+    """Each way that a run, a delivery or an Upkeep can go and end is a line of their code: all of them are replayed."""
     code = {line for file in WORKFLOWS.glob("*.py") for line in lines_of(file)}
-    assert sorted(code - replayed) == []
-    assert sorted(replayed - code) == []
+    assert sorted(code - replayed.lines) == []
+    assert sorted(replayed.lines - code) == []
+
+
+async def test_activities_are_asked_for_as_before(replayed: Replayed) -> None:
+    """A replay does not look at arguments, timeouts and retries, and workers of two versions share what is asked for.
+
+    After a deliberate change: `WRITE_ACTIVITIES=1 pytest tests/workflows/test_histories.py`, and read the difference.
+    """
+    if "WRITE_ACTIVITIES" in os.environ:
+        ACTIVITIES.write_text(json.dumps(replayed.activities, indent=2) + "\n")
+    assert replayed.activities == json.loads(ACTIVITIES.read_text())
 
 
 def lines_of(file: Path) -> Iterator[Line]:
