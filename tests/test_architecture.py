@@ -7,8 +7,6 @@ from collections import Counter
 from functools import cache
 from pathlib import Path
 
-import pytest
-
 from tests.support.architecture import FLOOR
 
 ROOT = Path(__file__).parent.parent
@@ -22,10 +20,15 @@ SHIPPED = [
 
 
 @cache
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
+@cache
 def imports(path: Path) -> set[str]:
     """Every module a file names in an import, wherever in the file."""
     names = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(tree(path)):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -41,6 +44,10 @@ def module(path: Path) -> str:
 
 def within(name: str, package: str) -> bool:
     return name == package or name.startswith(f"{package}.")
+
+
+def shipped_in(package: str) -> list[Path]:
+    return [path for path in SHIPPED if within(module(path), package)]
 
 
 def reached(path: Path, targets: set[str]) -> set[str]:
@@ -67,11 +74,14 @@ FORBIDDEN = {
 }
 
 
-@pytest.mark.parametrize("path", SHIPPED, ids=module)
-def test_arrows_point_one_way(path: Path) -> None:
-    for place, banned in FORBIDDEN.items():
-        if within(module(path), place):
-            assert not reached(path, banned), f"{module(path)} must not import {sorted(reached(path, banned))}"
+def test_arrows_point_one_way() -> None:
+    wrong = [
+        f"{module(path)} must not import {sorted(targets)}"
+        for path in SHIPPED
+        for place, banned in FORBIDDEN.items()
+        if within(module(path), place) and (targets := reached(path, banned))
+    ]
+    assert wrong == []
 
 
 WINGS = ROOT / "heartbeat" / "store"
@@ -81,13 +91,18 @@ def test_every_wing_of_the_store_has_a_floor() -> None:
     assert {path.name for path in WINGS.iterdir() if (path / "__init__.py").exists()} - {"migrations"} == set(FLOOR)
 
 
-@pytest.mark.parametrize("path", [p for p in SHIPPED if within(module(p), "heartbeat.store")], ids=module)
-def test_wings_of_the_store_stand_on_those_below(path: Path) -> None:
-    wing = path.relative_to(WINGS).parts[0]
-    for name in imports(path):
-        target = name.split(".")[2] if name.startswith("heartbeat.store.") else wing
-        if wing in FLOOR and target in FLOOR and target != wing:
-            assert FLOOR[target] < FLOOR[wing], f"{module(path)} stands below {name}"
+def test_wings_of_the_store_stand_on_those_below() -> None:
+    wrong = [
+        f"{module(path)} stands below {name}"
+        for path in shipped_in("heartbeat.store")
+        for name in imports(path)
+        if name.startswith("heartbeat.store.") and stands_below(path.relative_to(WINGS).parts[0], name.split(".")[2])
+    ]
+    assert wrong == []
+
+
+def stands_below(wing: str, target: str) -> bool:
+    return wing in FLOOR and target in FLOOR and target != wing and FLOOR[target] >= FLOOR[wing]
 
 
 # About the file that SQLite keeps its rows in.
@@ -107,23 +122,27 @@ PURE_MAY_IMPORT = {"cronsim", "cssselect", "jsonschema", "pydantic", "pydantic_c
 IMPURE = {"asyncio", "http", "logging", "os", "pathlib", "shutil", "socket", "sqlite3", "subprocess", "threading"}
 
 
-@pytest.mark.parametrize("path", [p for p in SHIPPED if within(module(p), "heartbeat.domain")], ids=module)
-def test_the_domain_is_pure(path: Path) -> None:
-    for name in imports(path):
-        top = name.split(".")[0]
-        library = top in (sys.stdlib_module_names - IMPURE) | PURE_MAY_IMPORT
-        assert library or within(name, "heartbeat.domain") or name == "heartbeat", f"{module(path)} imports {name}"
+def test_the_domain_is_pure() -> None:
+    libraries = (sys.stdlib_module_names - IMPURE) | PURE_MAY_IMPORT
+    wrong = [
+        f"{module(path)} imports {name}"
+        for path in shipped_in("heartbeat.domain")
+        for name in imports(path)
+        if name.split(".")[0] not in libraries and not within(name, "heartbeat.domain") and name != "heartbeat"
+    ]
+    assert wrong == []
 
 
-@pytest.mark.parametrize("path", [p for p in SHIPPED if within(module(p), "workflows")], ids=module)
-def test_workflow_modules_pass_their_imports_through(path: Path) -> None:
-    text = path.read_text()
-    if "@workflow.defn" not in text:
-        # Imported by workflows alone, inside their block.
-        return
-    for node in ast.parse(text).body:
-        if isinstance(node, ast.ImportFrom):
-            assert not (node.module or "").startswith(("heartbeat", "activities")), f"{path}:{node.lineno}"
+def test_workflow_modules_pass_their_imports_through() -> None:
+    wrong = [
+        f"{module(path)}:{node.lineno}"
+        for path in shipped_in("workflows")
+        # Those without a workflow are imported by workflows alone, inside their block.
+        if "@workflow.defn" in path.read_text()
+        for node in tree(path).body
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(("heartbeat", "activities"))
+    ]
+    assert wrong == []
 
 
 CLIENT_ROOMS = {
@@ -153,7 +172,7 @@ def test_settings_are_built_only_where_a_process_starts() -> None:
     builders = {
         module(path)
         for path in SHIPPED
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in ast.walk(tree(path))
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Settings"
     }
     assert builders <= starters
@@ -163,7 +182,7 @@ def test_one_place_reads_the_clock_of_the_wall() -> None:
     readers = {
         module(path)
         for path in SHIPPED
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in ast.walk(tree(path))
         if isinstance(node, ast.Attribute) and node.attr in {"now", "utcnow", "today"}
         if isinstance(node.value, ast.Name) and node.value.id in {"date", "datetime"}
     }
@@ -175,7 +194,7 @@ def test_a_class_name_means_one_thing() -> None:
     names = Counter(
         node.name
         for path in SHIPPED
-        for node in ast.parse(path.read_text()).body
+        for node in tree(path).body
         if isinstance(node, ast.ClassDef)
         and not (node.name == "Config" and within(module(path), "heartbeat.notifications.channels"))
     )
@@ -199,11 +218,15 @@ def test_the_package_holds_rooms_and_the_settings() -> None:
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
 
 
-@pytest.mark.parametrize("path", TESTS, ids=module)
-def test_what_tests_share_is_in_support(path: Path) -> None:
+def test_what_tests_share_is_in_support() -> None:
     """Nobody imports a test module or a `conftest`."""
-    shared = {name for name in imports(path) if name.startswith("tests.") and (".test_" in name or "conftest" in name)}
-    assert shared == set()
+    wrong = [
+        f"{module(path)} imports {name}"
+        for path in TESTS
+        for name in imports(path)
+        if name.startswith("tests.") and (".test_" in name or "conftest" in name)
+    ]
+    assert wrong == []
 
 
 def test_no_id_stands_for_a_missing_one() -> None:
@@ -211,7 +234,7 @@ def test_no_id_stands_for_a_missing_one() -> None:
     places = [
         f"{module(path)}:{node.lineno}"
         for path in SHIPPED
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in ast.walk(tree(path))
         if isinstance(node, ast.BoolOp)
         and isinstance(node.op, ast.Or)
         and ast.unparse(node.values[0]).endswith(("id", "_id"))

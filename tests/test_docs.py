@@ -3,6 +3,7 @@
 import json
 import re
 import subprocess
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from heartbeat.store.database import Database
 from heartbeat.temporal.client import connect
 from tests.support.architecture import FLOOR
 from tests.support.documented import commands, setting_names
+from tests.support.rows import every_row
 
 ROOT = Path(__file__).parent.parent
 PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
@@ -39,15 +41,18 @@ def test_every_setting_is_documented_and_nothing_else() -> None:
     assert documented == setting_names()
 
 
-@pytest.mark.parametrize("name", sorted(field for field in Settings.model_fields))
-def test_documented_defaults_are_the_defaults(name: str) -> None:
-    default = Settings.model_fields[name].default
-    if isinstance(default, (bool, int, float, str)) and not isinstance(default, bool):
-        shown = f"{default:g}" if isinstance(default, float) else str(default)
-        alias = Settings.model_fields[name].validation_alias
-        variable = alias.choices[0] if isinstance(alias, AliasChoices) else f"HEARTBEAT_{name.upper()}"
-        [line] = [line for line in text("docs/settings.md").splitlines() if line.startswith(f"| `{variable}`")]
-        assert f"`{shown}`" in line.split("|")[2]
+def test_documented_defaults_are_the_defaults() -> None:
+    lines = text("docs/settings.md").splitlines()
+    with every_row() as row:
+        for name, field in Settings.model_fields.items():
+            default = field.default
+            if isinstance(default, (int, float, str)) and not isinstance(default, bool):
+                with row(name):
+                    shown = f"{default:g}" if isinstance(default, float) else str(default)
+                    alias = field.validation_alias
+                    variable = alias.choices[0] if isinstance(alias, AliasChoices) else f"HEARTBEAT_{name.upper()}"
+                    [line] = [line for line in lines if line.startswith(f"| `{variable}`")]
+                    assert f"`{shown}`" in line.split("|")[2]
 
 
 async def routes(database: Database) -> set[tuple[str, str]]:
@@ -115,30 +120,42 @@ def test_make_alone_lists_every_target_the_documents_name() -> None:
         assert re.search(rf"\b{target}\b", listed), f"`make` does not list {target}"
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_links_lead_somewhere(page: Path) -> None:
-    for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text()):
-        if not target.startswith(("http://", "https://", "#")):
-            assert (page.parent / target.split("#")[0]).exists(), f"{page.name} links to {target}"
+def test_links_lead_somewhere() -> None:
+    wrong = [
+        f"{page.name} links to {target}"
+        for page in PAGES
+        for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text())
+        if not target.startswith(("http://", "https://", "#")) and not (page.parent / target.split("#")[0]).exists()
+    ]
+    assert wrong == []
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_paths_that_are_named_exist(page: Path) -> None:
-    named = re.findall(r"`((?:api|heartbeat|activities|workflows|tests|bench|docs)/[\w./]*\w)/?`", page.read_text())
-    assert [name for name in named if "NAME" not in name and not (ROOT / name).exists()] == []
+def test_paths_that_are_named_exist() -> None:
+    a_path = r"`((?:api|heartbeat|activities|workflows|tests|bench|docs)/[\w./]*\w)/?`"
+    wrong = [
+        f"{page.name} names {name}"
+        for page in PAGES
+        for name in re.findall(a_path, page.read_text())
+        if "NAME" not in name and not (ROOT / name).exists()
+    ]
+    assert wrong == []
 
 
+@cache
 def headings(page: Path) -> set[str]:
     """The anchors of a page's headings, as the usual hosts make them."""
     titles = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_links_lead_to_headings(page: Path) -> None:
-    for name, anchor in re.findall(r"\]\(([^)\s#:]*)#([^)\s]+)\)", page.read_text()):
-        target = page.parent / name if name else page
-        assert anchor in headings(target), f"{page.name} links to {name}#{anchor}"
+def test_links_lead_to_headings() -> None:
+    wrong = [
+        f"{page.name} links to {name}#{anchor}"
+        for page in PAGES
+        for name, anchor in re.findall(r"\]\(([^)\s#:]*)#([^)\s]+)\)", page.read_text())
+        if anchor not in headings(page.parent / name if name else page)
+    ]
+    assert wrong == []
 
 
 def walks() -> list[str]:

@@ -6,7 +6,6 @@ that were paid for all the same. `tools` are those that the model is offered.
 """
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,19 +16,21 @@ from heartbeat.agents.failures import ModelFailure
 from heartbeat.agents.tools.definitions import OfferedTool
 from tests.support.providers import CORPUS, MODELS, OF_LIBRARIES
 from tests.support.raw_provider import RawProvider
+from tests.support.rows import every_row
 
 FILES = sorted(CORPUS.rglob("*.json"))
 
 
-def name_of(path: Path) -> str:
-    return f"{path.parent.name}/{path.stem}"
+@pytest.mark.parametrize("dialect", sorted({path.parent.name for path in FILES}))
+async def test_an_answer_comes_to_what_it_means(dialect: str, provider: RawProvider, clients: ProviderClients) -> None:
+    with every_row() as row:
+        for path in FILES:
+            if path.parent.name == dialect:
+                with row(path.stem):
+                    await comes_to_what_it_means(dialect, json.loads(path.read_text()), provider, clients)
 
 
-SHAPES = [pytest.param(path.parent.name, json.loads(path.read_text()), id=name_of(path)) for path in FILES]
-
-
-@pytest.mark.parametrize(("dialect", "shape"), SHAPES)
-async def test_an_answer_comes_to_what_it_means(
+async def comes_to_what_it_means(
     dialect: str, shape: dict[str, Any], provider: RawProvider, clients: ProviderClients
 ) -> None:
     before = provider.requests

@@ -1,7 +1,5 @@
 """Answers that are none: those that only announce, and those that only decline. Reports are neither."""
 
-import pytest
-
 from heartbeat.agents.non_answers import only_announces, refuses
 
 ANNOUNCED = [
@@ -80,21 +78,17 @@ ANSWERED = [
 ]
 
 
-@pytest.mark.parametrize("text", ANNOUNCED)
-def test_what_only_announces_is_no_answer(text: str) -> None:
-    assert only_announces(text)
+def test_what_only_announces_is_no_answer() -> None:
+    assert [text for text in ANNOUNCED if not only_announces(text)] == []
 
 
-@pytest.mark.parametrize("text", REPORTS)
-def test_a_report_is_an_answer(text: str) -> None:
-    assert not only_announces(text)
+def test_a_report_is_an_answer() -> None:
+    assert [text for text in REPORTS if only_announces(text)] == []
 
 
-@pytest.mark.parametrize("text", REFUSED)
-def test_a_refusal_alone_is_one(text: str) -> None:
-    assert refuses(text)
+def test_a_refusal_alone_is_one() -> None:
+    assert [text for text in REFUSED if not refuses(text)] == []
 
 
-@pytest.mark.parametrize("text", [*ANSWERED, *REPORTS, *ANNOUNCED])
-def test_an_answer_is_no_refusal(text: str) -> None:
-    assert not refuses(text)
+def test_an_answer_is_no_refusal() -> None:
+    assert [text for text in (*ANSWERED, *REPORTS, *ANNOUNCED) if refuses(text)] == []

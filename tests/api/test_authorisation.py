@@ -13,6 +13,7 @@ from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.heartbeats import Heartbeat
 from tests.support.api import Api, address, error_of, owner
 from tests.support.published_calls import CALLS
+from tests.support.rows import every_row
 from tests.support.seeds import NOW, a_bot, a_heartbeat
 
 OF_A_TARGET = ("/notification/target/update", "/notification/target/delete", "/notification/test")
@@ -85,38 +86,42 @@ def test_the_table_holds_every_call(shared_app: FastAPI) -> None:
     assert documented == {(method, address(path)) for method, path in CALLS}
 
 
-@pytest.mark.parametrize(("method", "path"), CALLS)
-async def test_no_key_and_an_unknown_key_are_turned_away(api: Api, ids: dict, method: str, path: str) -> None:
-    for key in ("", "hbk_unknown"):
-        answer = await in_any_place(api.as_caller(key), method, path, ids)
-        assert error_of(answer, 401)["code"] == "unauthorized"
-        assert answer.headers["www-authenticate"] == "Bearer"
+async def test_no_key_and_an_unknown_key_are_turned_away(api: Api, ids: dict) -> None:
+    with every_row() as row:
+        for method, path in CALLS:
+            for key in ("", "hbk_unknown"):
+                with row(method, path, key):
+                    answer = await in_any_place(api.as_caller(key), method, path, ids)
+                    assert error_of(answer, 401)["code"] == "unauthorized"
+                    assert answer.headers["www-authenticate"] == "Bearer"
 
 
-@pytest.mark.parametrize(("method", "path"), CALLS)
-async def test_another_projects_key_learns_nothing(api: Api, outsider: Api, ids: dict, method: str, path: str) -> None:
-    existing = await in_any_place(api.as_caller(outsider.key), method, path, ids)
+async def test_another_projects_key_learns_nothing(api: Api, outsider: Api, ids: dict) -> None:
     nothing = {**ids, "bot_id": "bot_no", "heartbeat_id": "hb_no"}
-    missing = await in_any_place(api.as_caller(outsider.key), method, path, nothing)
-    assert error_of(existing, 403)["code"] == "wrong_project"
-    assert missing.json() == existing.json()
+    with every_row() as row:
+        for method, path in CALLS:
+            with row(method, path):
+                existing = await in_any_place(api.as_caller(outsider.key), method, path, ids)
+                missing = await in_any_place(api.as_caller(outsider.key), method, path, nothing)
+                assert error_of(existing, 403)["code"] == "wrong_project"
+                assert missing.json() == existing.json()
 
 
-@pytest.mark.parametrize(("method", "path"), CALLS)
-async def test_what_is_wrong_with_a_request_is_told_to_those_with_the_key_alone(
-    api: Api, outsider: Api, method: str, path: str
-) -> None:
+async def test_what_is_wrong_with_a_request_is_told_to_those_with_the_key_alone(api: Api, outsider: Api) -> None:
     wrong = {"page": "0", "days": "x", "prompt": "", "bot_id": ""}
-    assert error_of(await in_any_place(api.as_caller(""), method, path, wrong), 401)
-    assert error_of(await in_any_place(api.as_caller(outsider.key), method, path, wrong), 403)
+    with every_row() as row:
+        for method, path in CALLS:
+            with row(method, path):
+                assert error_of(await in_any_place(api.as_caller(""), method, path, wrong), 401)
+                assert error_of(await in_any_place(api.as_caller(outsider.key), method, path, wrong), 403)
 
 
-@pytest.mark.parametrize(("method", "path"), [call for call in CALLS if call[1] not in OF_THE_PROJECT])
-async def test_a_bot_of_another_project_is_not_there(
-    api: Api, outsider: Api, ids: dict, method: str, path: str
-) -> None:
-    answer = await in_any_place(outsider, method, path, ids)
-    assert error_of(answer, 404)["code"] == "bot_not_found"
+async def test_a_bot_of_another_project_is_not_there(api: Api, outsider: Api, ids: dict) -> None:
+    with every_row() as row:
+        for method, path in [call for call in CALLS if call[1] not in OF_THE_PROJECT]:
+            with row(method, path):
+                answer = await in_any_place(outsider, method, path, ids)
+                assert error_of(answer, 404)["code"] == "bot_not_found"
 
 
 @pytest.mark.parametrize("path", OF_A_TARGET)

@@ -3,9 +3,9 @@
 from typing import Any
 
 import httpx
-import pytest
 
 from tests.support.api import Api, error_of, owner, wrong_fields
+from tests.support.rows import every_row
 
 CONFIGURE = "/heartbeat/configure"
 LONG = "x" * 20_001
@@ -72,17 +72,19 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize("wrong", WRONG)
-async def test_configure_names_the_field(api: Api, wrong: str) -> None:
+async def test_configure_names_the_field(api: Api) -> None:
     bot = await api.bot()
-    changes, field = WRONG[wrong]
-    body = {"project_id": api.project.uuid, "bot_id": bot["id"], "prompt": "Check", **changes}
-    answer = await send(api, {name: value for name, value in body.items() if value is not ...})
-    assert wrong_fields(answer) == [field]
-    assert answer.json()["code"] == "invalid_parameters"
-    assert field in answer.json()["message"]
-    assert not any(word in answer.json()["message"] for word in ("Value should", "Input should", "entries"))
-    assert (await api.get("/heartbeat/readall", bot_id=bot["id"])).json() == {"heartbeats": []}
+    with every_row() as row:
+        for wrong, (changes, field) in WRONG.items():
+            with row(wrong):
+                body = {"project_id": api.project.uuid, "bot_id": bot["id"], "prompt": "Check", **changes}
+                answer = await send(api, {name: value for name, value in body.items() if value is not ...})
+                assert wrong_fields(answer) == [field]
+                assert answer.json()["code"] == "invalid_parameters"
+                message = answer.json()["message"]
+                assert field in message
+                assert not any(word in message for word in ("Value should", "Input should", "entries"))
+                assert (await api.get("/heartbeat/readall", bot_id=bot["id"])).json() == {"heartbeats": []}
 
 
 async def send(api: Api, body: Any, path: str = CONFIGURE, **headers: str) -> httpx.Response:
@@ -122,61 +124,76 @@ async def test_the_plans_minimum_holds_for_intervals_and_patterns(api: Api) -> N
 NOT_OBJECTS = [b"", b"[]", b'"text"', b"null", b"5", b"{", b"{'a': 1}", b"\xff\xfe\xff", b"[" * 100_000, b'{"a": NaN}']
 
 
-@pytest.mark.parametrize("body", NOT_OBJECTS, ids=lambda body: repr(body[:12]))
-async def test_a_body_that_is_no_json_object(api: Api, body: bytes) -> None:
-    assert wrong_fields(await send(api, body)) != []
+async def test_a_body_that_is_no_json_object(api: Api) -> None:
+    with every_row() as row:
+        for body in NOT_OBJECTS:
+            with row(body[:12]):
+                assert wrong_fields(await send(api, body)) != []
 
 
-@pytest.mark.parametrize(
-    ("path", "field", "value"),
-    [
-        ("/heartbeat/logs", "page", 0),
-        ("/heartbeat/logs", "page", -1),
-        ("/heartbeat/logs", "page", "two"),
-        ("/heartbeat/logs", "page", HUGE),
-        ("/heartbeat/logs", "per_page", 0),
-        ("/heartbeat/logs", "per_page", 101),
-        ("/heartbeat/logs", "per_page", "1.5"),
-        ("/heartbeat/logs", "status", "fine"),
-        ("/heartbeat/stats", "days", 0),
-        ("/heartbeat/stats", "days", 366),
-        ("/heartbeat/stats", "days", "NaN"),
-        ("/readall", "page", 0),
-        ("/readall", "per_page", 101),
-        ("/subscriber/readall", "per_page", 101),
-        ("/tool", "page", 0),
-        ("/tool", "filter", "{"),
-        ("/tool", "filter", "[]"),
-        ("/tool", "filter", "[" * 5_000),
-        ("/tool", "filter", '{"transport": "carrier pigeon"}'),
-    ],
-)
-async def test_lists_name_the_field(api: Api, path: str, field: str, value: object) -> None:
+LISTS = [
+    ("/heartbeat/logs", "page", 0),
+    ("/heartbeat/logs", "page", -1),
+    ("/heartbeat/logs", "page", "two"),
+    ("/heartbeat/logs", "page", HUGE),
+    ("/heartbeat/logs", "per_page", 0),
+    ("/heartbeat/logs", "per_page", 101),
+    ("/heartbeat/logs", "per_page", "1.5"),
+    ("/heartbeat/logs", "status", "fine"),
+    ("/heartbeat/stats", "days", 0),
+    ("/heartbeat/stats", "days", 366),
+    ("/heartbeat/stats", "days", "NaN"),
+    ("/readall", "page", 0),
+    ("/readall", "per_page", 101),
+    ("/subscriber/readall", "per_page", 101),
+    ("/tool", "page", 0),
+    ("/tool", "filter", "{"),
+    ("/tool", "filter", "[]"),
+    ("/tool", "filter", "[" * 5_000),
+    ("/tool", "filter", '{"transport": "carrier pigeon"}'),
+]
+
+
+async def test_lists_name_the_field(api: Api) -> None:
     bot = await api.bot()
-    assert wrong_fields(await api.get(path, bot_id=bot["id"], **{field: value})) == [field]
+    with every_row() as row:
+        for path, field, value in LISTS:
+            with row(path, field, value):
+                assert wrong_fields(await api.get(path, bot_id=bot["id"], **{field: value})) == [field]
 
 
-@pytest.mark.parametrize("path", ["/heartbeat/read", "/heartbeat/logs", "/heartbeat/stats", "/read", "/tool"])
-async def test_what_is_required_is_asked_for(api: Api, path: str) -> None:
-    assert "bot_id" in wrong_fields(await api.get(path))
+async def test_what_is_required_is_asked_for(api: Api) -> None:
     headers = {"authorization": f"Bearer {api.key}"}
-    answer = await api.http.get(f"/v1/bot{path}?bot_id=x&heartbeat_id=y", headers=headers)
-    assert wrong_fields(answer) == ["project_id"]
+    with every_row() as row:
+        for path in ("/heartbeat/read", "/heartbeat/logs", "/heartbeat/stats", "/read", "/tool"):
+            with row(path):
+                assert "bot_id" in wrong_fields(await api.get(path))
+                answer = await api.http.get(f"/v1/bot{path}?bot_id=x&heartbeat_id=y", headers=headers)
+                assert wrong_fields(answer) == ["project_id"]
 
 
-@pytest.mark.parametrize(
-    "key", ["bot_no", "0", "-1", "1e3", "9" * 40, "null", "undefined", "%00", "a\x00b", "💓", "../x"]
-)
-async def test_a_bot_that_cannot_be_there_is_not_there(api: Api, key: str) -> None:
-    for path in ("/read", "/heartbeat/readall", "/heartbeat/logs", "/heartbeat/stats"):
-        assert error_of(await api.get(path, bot_id=key), 404)["code"] == "bot_not_found"
+NO_BOTS = ["bot_no", "0", "-1", "1e3", "9" * 40, "null", "undefined", "%00", "a\x00b", "💓", "../x"]
 
 
-@pytest.mark.parametrize("key", ["hb_no", "1", "9" * 40, "null", "a\x00b", "💓"])
-async def test_a_heartbeat_that_cannot_be_there_is_not_there(api: Api, key: str) -> None:
+async def test_a_bot_that_cannot_be_there_is_not_there(api: Api) -> None:
+    with every_row() as row:
+        for key in NO_BOTS:
+            for path in ("/read", "/heartbeat/readall", "/heartbeat/logs", "/heartbeat/stats"):
+                with row(key, path):
+                    assert error_of(await api.get(path, bot_id=key), 404)["code"] == "bot_not_found"
+
+
+NO_HEARTBEATS = ["hb_no", "1", "9" * 40, "null", "a\x00b", "💓"]
+
+
+async def test_a_heartbeat_that_cannot_be_there_is_not_there(api: Api) -> None:
     bot = await api.bot()
-    for call in ("GET read", "POST enable", "POST disable", "POST trigger", "DELETE delete"):
-        method, path = call.split()
-        answer = await api.call(method, f"/heartbeat/{path}", {"bot_id": bot["id"], "heartbeat_id": key})
-        assert error_of(answer, 404)["code"] == "heartbeat_not_found"
-    assert error_of(await api.get("/heartbeat/logs", bot_id=bot["id"], heartbeat_id=key), 404)
+    with every_row() as row:
+        for key in NO_HEARTBEATS:
+            for call in ("GET read", "POST enable", "POST disable", "POST trigger", "DELETE delete"):
+                with row(key, call):
+                    method, path = call.split()
+                    answer = await api.call(method, f"/heartbeat/{path}", {"bot_id": bot["id"], "heartbeat_id": key})
+                    assert error_of(answer, 404)["code"] == "heartbeat_not_found"
+            with row(key, "logs"):
+                assert error_of(await api.get("/heartbeat/logs", bot_id=bot["id"], heartbeat_id=key), 404)

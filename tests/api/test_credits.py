@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, delete, event, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 
 from api.schemas.credits import OneCredits
 from heartbeat.domain import credits
@@ -18,6 +18,7 @@ from heartbeat.store.tables.projects import Project
 from heartbeat.store.tables.runs import Run
 from tests.support.api import Api, error_of, owner, wrong_fields
 from tests.support.past_runs import a_run
+from tests.support.statements import statements
 
 NOW = datetime.now(UTC)
 START, END = credits.period(NOW)
@@ -145,18 +146,11 @@ async def test_neither_runs_nor_entries_are_looked_at(api: Api) -> None:
         connection.execute(delete(columns(Run)).where(columns(Run).c.bot_id == row.bot_id))
 
     await api.database.write(seed)
-    statements: list[str] = []
-    engine = api.database._engine
-
-    def note(_: object, __: object, statement: str, *rest: object) -> None:
-        statements.append(statement)
-
-    event.listen(engine, "before_cursor_execute", note)
-    usage = await read(api)
-    event.remove(engine, "before_cursor_execute", note)
+    with statements(api.database._engine) as sent:
+        usage = await read(api)
     assert usage["by_day"][0]["credits"] == 2
-    assert len([statement for statement in statements if statement.startswith("SELECT")]) == 6
-    assert not any(f"FROM {table}" in statement for statement in statements for table in ("run", "entry"))
+    assert len([statement for statement in sent if statement.startswith("SELECT")]) == 6
+    assert not any(f"FROM {table}" in statement for statement in sent for table in ("run", "entry"))
 
 
 async def test_no_more_than_a_hundred_heartbeats_are_named(api: Api) -> None:

@@ -2,12 +2,11 @@
 
 from typing import Any
 
-import pytest
-
 from heartbeat.secrets.gates import open_gate_headers
 from heartbeat.secrets.keyring import Keyring
 from heartbeat.store.projects.sealed_secrets import sealed_texts
 from tests.support.api import Api, error_of, wrong_fields
+from tests.support.rows import every_row
 from tests.support.seeds import heartbeat_row
 from tests.support.tool_owner import connect
 from tests.support.tool_server import ToolServer
@@ -58,21 +57,24 @@ async def test_a_task_has_one_too(shop: Api) -> None:
     assert answer.json()["task"]["gate"]["header_names"] == ["Authorization"]
 
 
-@pytest.mark.parametrize(
-    ("gate", "field"),
-    [
-        ({"url": "http://10.0.0.1/"}, "gate.url"),
-        ({"url": "ftp://example.com"}, "gate.url"),
-        ({"url": URL, "select": "a:has(b)"}, "gate.select"),
-        ({"url": URL, "headers": {"Host": "a"}}, "gate.headers"),
-        ({"url": URL, "on_first": "wait"}, "gate.on_first"),
-        ({"url": URL, "every": 5}, "gate.every"),
-        ({}, "gate"),
-        ("https://example.com", "gate"),
-    ],
-)
-async def test_what_is_wrong_is_said_at_its_field(shop: Api, gate: object, field: str) -> None:
-    assert wrong_fields(await configure(shop, await shop.bot(), gate)) == [field]
+WRONG: list[tuple[object, str]] = [
+    ({"url": "http://10.0.0.1/"}, "gate.url"),
+    ({"url": "ftp://example.com"}, "gate.url"),
+    ({"url": URL, "select": "a:has(b)"}, "gate.select"),
+    ({"url": URL, "headers": {"Host": "a"}}, "gate.headers"),
+    ({"url": URL, "on_first": "wait"}, "gate.on_first"),
+    ({"url": URL, "every": 5}, "gate.every"),
+    ({}, "gate"),
+    ("https://example.com", "gate"),
+]
+
+
+async def test_what_is_wrong_is_said_at_its_field(shop: Api) -> None:
+    bot = await shop.bot()
+    with every_row() as row:
+        for gate, field in WRONG:
+            with row(gate):
+                assert wrong_fields(await configure(shop, bot, gate)) == [field]
 
 
 async def test_a_tool_that_acts_is_refused(shop: Api, desk: ToolServer) -> None:

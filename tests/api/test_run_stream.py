@@ -4,14 +4,14 @@ import asyncio
 import json
 import threading
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
 import httpx
 import pytest
 import uvicorn
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection
 
 from api import run_stream
 from api.schemas.runs import RunObject, StepObject
@@ -21,6 +21,7 @@ from tests.support.model_server import ModelServer, asks, says
 from tests.support.past_runs import a_call, a_run, a_step, an_entry, change, change_step
 from tests.support.patience import PATIENCE, until
 from tests.support.seeds import NOW
+from tests.support.statements import statements
 
 
 @dataclass(frozen=True)
@@ -171,23 +172,18 @@ async def test_a_run_that_is_over_ends_at_once(site: Site) -> None:
 
 
 async def test_who_hangs_up_is_forgotten(site: Site) -> None:
-    statements: list[str] = []
-
-    def note(_: object, __: object, statement: str, *rest: object) -> None:
-        statements.append(statement)
-
-    async with site.watched() as answer:
-        events = read(answer)
-        await anext(events)
-        [request] = site.server.server_state.tasks
-        event.listen(site.api.database._engine, "before_cursor_execute", note)
-        await until(lambda: len(statements) > 9)
-        assert not request.done()
-    await until(request.done)
+    with ExitStack() as listening:
+        async with site.watched() as answer:
+            events = read(answer)
+            await anext(events)
+            [request] = site.server.server_state.tasks
+            sent = listening.enter_context(statements(site.api.database._engine))
+            await until(lambda: len(sent) > 9)
+            assert not request.done()
+        await until(request.done)
     assert site.server.server_state.tasks == set()
-    event.remove(site.api.database._engine, "before_cursor_execute", note)
     # One to see who asks, one to see whether there is news; beside them a transaction begins on SQLite.
-    queries = [statement for statement in statements if statement.startswith("SELECT")]
+    queries = [statement for statement in sent if statement.startswith("SELECT")]
     assert all("FROM api_key" in one for one in queries[::2])
     assert all("FROM run LEFT OUTER JOIN step" in one for one in queries[1::2])
 

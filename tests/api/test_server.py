@@ -2,10 +2,9 @@
 
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import closing
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import httpx
@@ -17,31 +16,38 @@ from temporalio.client import Client
 from heartbeat.store.database import Database
 from heartbeat.store.projects.projects import create_key
 from tests.support.api import error_of
+from tests.support.embedded import command
 from tests.support.past_runs import a_run
 from tests.support.patience import PATIENCE, wait_until
 from tests.support.ports import free_port
+from tests.support.processes import start
 from tests.support.seeds import NOW, a_bot, a_heartbeat, a_project
 
 IDLE_MB = 150
 
 
 @pytest.fixture
-def process(tmp_path: Path, sqlite_template: Path, temporal: Client) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
-    """`python -m api` on a database of its own, and its address."""
-    port = free_port()
+def variables(tmp_path: Path, sqlite_template: Path, temporal: Client) -> dict[str, str]:
+    """The settings of an API on a database of its own."""
     (tmp_path / "heartbeat.db").write_bytes(sqlite_template.read_bytes())
-    environment = {
-        **os.environ,
+    return {
         "HEARTBEAT_DATA_DIR": str(tmp_path),
-        "HEARTBEAT_PORT": str(port),
+        "HEARTBEAT_PORT": str(free_port()),
         "TEMPORAL_ADDRESS": temporal.service_client.config.target_host,
     }
-    started = subprocess.Popen([sys.executable, "-P", "-m", "api"], env=environment, cwd=tmp_path)
-    try:
-        yield started, f"http://127.0.0.1:{port}"
-    finally:
-        started.kill()
-        started.wait()
+
+
+@pytest.fixture
+def fork(tmp_path: Path, variables: dict[str, str]) -> Iterator[BaseProcess]:
+    """An API that was spared its imports."""
+    process = start("api.__main__", output=tmp_path, **variables)
+    yield process
+    process.kill()
+    process.join()
+
+
+def url_of(variables: dict[str, str]) -> str:
+    return f"http://127.0.0.1:{variables['HEARTBEAT_PORT']}"
 
 
 def is_up(http: httpx.Client) -> bool:
@@ -51,9 +57,26 @@ def is_up(http: httpx.Client) -> bool:
         return False
 
 
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
-def test_it_serves_and_stops(process: tuple[subprocess.Popen[bytes], str], how: signal.Signals) -> None:
-    started, url = process
+def test_the_command_serves_and_stops(variables: dict[str, str]) -> None:
+    process = command("api", **variables)
+    try:
+        serves(url_of(variables))
+        assert psutil.Process(process.pid).memory_info().rss < IDLE_MB * 1_000_000
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(PATIENCE) == 0
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_it_stops_for_ctrl_c(fork: BaseProcess, variables: dict[str, str]) -> None:
+    serves(url_of(variables))
+    os.kill(fork.pid, signal.SIGINT)
+    fork.join(PATIENCE)
+    assert fork.exitcode == 0
+
+
+def serves(url: str) -> None:
     with httpx.Client(base_url=url, timeout=PATIENCE) as http:
         wait_until(lambda: is_up(http))
         chunked = http.post(
@@ -69,12 +92,9 @@ def test_it_serves_and_stops(process: tuple[subprocess.Popen[bytes], str], how: 
             "delivery": False,
             "clock": True,
         }
-        assert psutil.Process(started.pid).memory_info().rss < IDLE_MB * 1_000_000
-    started.send_signal(how)
-    assert started.wait(PATIENCE) == 0
 
 
-def test_a_stream_does_not_keep_it(process: tuple[subprocess.Popen[bytes], str], tmp_path: Path) -> None:
+def test_a_stream_does_not_keep_it(fork: BaseProcess, variables: dict[str, str], tmp_path: Path) -> None:
     """The reader is told an orderly end, and may go on with another process."""
 
     def seed(connection: Connection) -> tuple[str, dict[str, str]]:
@@ -84,14 +104,15 @@ def test_a_stream_does_not_keep_it(process: tuple[subprocess.Popen[bytes], str],
         query = {"project_id": project.uuid, "bot_id": bot.uuid, "run_id": run}
         return create_key(connection, project, "key", NOW).secret, query
 
-    started, url = process
     with closing(Database(f"sqlite:///{tmp_path / 'heartbeat.db'}")) as database:
         key, query = database.write_now(seed)
-    with httpx.Client(base_url=url, headers={"authorization": f"Bearer {key}"}, timeout=PATIENCE) as http:
+    headers = {"authorization": f"Bearer {key}"}
+    with httpx.Client(base_url=url_of(variables), headers=headers, timeout=PATIENCE) as http:
         wait_until(lambda: is_up(http))
         with http.stream("GET", "/v1/bot/run/events", params=query) as answer:
             lines = answer.iter_lines()
             assert next(lines) == "event: run"
-            started.send_signal(signal.SIGTERM)
+            fork.terminate()
             assert "event: end" not in list(lines)
-    assert started.wait(PATIENCE) == 0
+    fork.join(PATIENCE)
+    assert fork.exitcode == 0

@@ -1,11 +1,13 @@
 """Tools: registrations kept, listed, changed and switched; wrong ones refused in words."""
 
 import json
+from typing import Any
 
 import pytest
 
 from api.schemas.tool_objects import AllTools, OneTool
 from tests.support.api import Api, error_of, wrong_fields
+from tests.support.rows import every_row
 from tests.support.tool_owner import connect
 from tests.support.tool_server import ToolServer
 
@@ -90,60 +92,63 @@ async def test_a_tool_of_another_bot_is_not_there(api: Api) -> None:
     assert error_of(await api.get(f"/tool/{tool['id']}", bot_id=second["id"]), 404)["code"] == "tool_not_found"
 
 
-@pytest.mark.parametrize(
-    ("fields", "field"),
-    [
-        ({"server_label": "x" * 256}, "server_label"),
-        ({"server_url": "ftp://tools.example.com"}, "server_url"),
-        ({"server_url": "https://"}, "server_url"),
-        ({"server_url": "http://[::1"}, "server_url"),
-        ({"server_url": "https://tools.example.com:99999/"}, "server_url"),
-        ({"server_url": "https://user:hunter2@tools.example.com"}, "server_url"),
-        ({"server_url": "https://hunter2@tools.example.com"}, "server_url"),
-        ({"server_url": "https://127.1/mcp"}, "server_url"),
-        ({"server_url": "https://2130706433/mcp"}, "server_url"),
-        ({"server_url": "https://[fe80::1%25eth0]/mcp"}, "server_url"),
-        ({"server_url": "https://tools.example.com/" + "x" * 500}, "server_url"),
-        ({"transport": "carrier pigeon"}, "transport"),
-        ({"transport": "stdio"}, "transport"),
-        ({"require_approval": "sometimes"}, "require_approval"),
-        ({"require_approval": ["book", ""]}, "require_approval"),
-        ({"require_approval": {"book": True}}, "require_approval"),
-        ({"risks": "private_data"}, "risks"),
-        ({"risks": ["private_data", "hunter2"]}, "risks"),
-        ({"risks": [{"private_data": True}]}, "risks"),
-        ({"risks": {"private_data": True}}, "risks"),
-        ({"timeout_seconds": 0}, "timeout_seconds"),
-        ({"timeout_seconds": 601}, "timeout_seconds"),
-        ({"result_bytes": 1_023}, "result_bytes"),
-        ({"result_bytes": "many"}, "result_bytes"),
-        ({"type": "plugin"}, "type"),
-        ({"headers": "hunter2"}, "headers"),
-        ({"headers": ["hunter2"]}, "headers"),
-        ({"headers": {"Authorization": ["hunter2"]}}, "headers"),
-        ({"headers": {"Authorization": "hunter2\r\nHost: x"}}, "headers"),
-        ({"headers": {"Authorization": "hunter2 "}}, "headers"),
-        ({"headers": {"Authorization": "hunter2é"}}, "headers"),
-        ({"headers": {"Authorization": ""}}, "headers"),
-        ({"headers": {"Authorization: hunter2": "x"}}, "headers"),
-        ({"headers": {"": "hunter2"}}, "headers"),
-        ({"headers": {"Host": "hunter2"}}, "headers"),
-        ({"headers": {"X-Key": "hunter2", "x-key": "hunter2"}}, "headers"),
-        ({"headers": {f"X-{number}": "hunter2" for number in range(31)}}, "headers"),
-        ({"headers": {"X-Key": "hunter2" * 3_000}}, "headers"),
-    ],
-)
-async def test_wrong_fields_are_named_and_secrets_are_not_repeated(shop: Api, fields: dict, field: str) -> None:
+WRONG: list[tuple[dict[str, Any], str]] = [
+    ({"server_label": "x" * 256}, "server_label"),
+    ({"server_url": "ftp://tools.example.com"}, "server_url"),
+    ({"server_url": "https://"}, "server_url"),
+    ({"server_url": "http://[::1"}, "server_url"),
+    ({"server_url": "https://tools.example.com:99999/"}, "server_url"),
+    ({"server_url": "https://user:hunter2@tools.example.com"}, "server_url"),
+    ({"server_url": "https://hunter2@tools.example.com"}, "server_url"),
+    ({"server_url": "https://127.1/mcp"}, "server_url"),
+    ({"server_url": "https://2130706433/mcp"}, "server_url"),
+    ({"server_url": "https://[fe80::1%25eth0]/mcp"}, "server_url"),
+    ({"server_url": "https://tools.example.com/" + "x" * 500}, "server_url"),
+    ({"transport": "carrier pigeon"}, "transport"),
+    ({"transport": "stdio"}, "transport"),
+    ({"require_approval": "sometimes"}, "require_approval"),
+    ({"require_approval": ["book", ""]}, "require_approval"),
+    ({"require_approval": {"book": True}}, "require_approval"),
+    ({"risks": "private_data"}, "risks"),
+    ({"risks": ["private_data", "hunter2"]}, "risks"),
+    ({"risks": [{"private_data": True}]}, "risks"),
+    ({"risks": {"private_data": True}}, "risks"),
+    ({"timeout_seconds": 0}, "timeout_seconds"),
+    ({"timeout_seconds": 601}, "timeout_seconds"),
+    ({"result_bytes": 1_023}, "result_bytes"),
+    ({"result_bytes": "many"}, "result_bytes"),
+    ({"type": "plugin"}, "type"),
+    ({"headers": "hunter2"}, "headers"),
+    ({"headers": ["hunter2"]}, "headers"),
+    ({"headers": {"Authorization": ["hunter2"]}}, "headers"),
+    ({"headers": {"Authorization": "hunter2\r\nHost: x"}}, "headers"),
+    ({"headers": {"Authorization": "hunter2 "}}, "headers"),
+    ({"headers": {"Authorization": "hunter2é"}}, "headers"),
+    ({"headers": {"Authorization": ""}}, "headers"),
+    ({"headers": {"Authorization: hunter2": "x"}}, "headers"),
+    ({"headers": {"": "hunter2"}}, "headers"),
+    ({"headers": {"Host": "hunter2"}}, "headers"),
+    ({"headers": {"X-Key": "hunter2", "x-key": "hunter2"}}, "headers"),
+    ({"headers": {f"X-{number}": "hunter2" for number in range(31)}}, "headers"),
+    ({"headers": {"X-Key": "hunter2" * 3_000}}, "headers"),
+]
+
+
+async def test_wrong_fields_are_named_and_secrets_are_not_repeated(shop: Api) -> None:
     bot = await shop.bot()
-    answer = await shop.post("/tool", **{"bot_id": bot["id"], **SERVER, **fields})
-    assert wrong_fields(answer) == [field]
-    assert "hunter2" not in answer.text
     tool = (await shop.post("/tool", **{"bot_id": bot["id"], **SERVER})).json()["tool"]
-    if field != "type":
-        changed = await shop.put(f"/tool/{tool['id']}", **{"bot_id": bot["id"], **fields})
-        assert wrong_fields(changed) == [field]
-        assert "hunter2" not in changed.text
-    assert (await shop.get("/tool", bot_id=bot["id"])).json()["tools"][0]["tool"] == tool
+    with every_row() as row:
+        for fields, field in WRONG:
+            with row(fields):
+                answer = await shop.post("/tool", **{"bot_id": bot["id"], **SERVER, **fields})
+                assert wrong_fields(answer) == [field]
+                assert "hunter2" not in answer.text
+                if field != "type":
+                    changed = await shop.put(f"/tool/{tool['id']}", **{"bot_id": bot["id"], **fields})
+                    assert wrong_fields(changed) == [field]
+                    assert "hunter2" not in changed.text
+                [listed] = (await shop.get("/tool", bot_id=bot["id"])).json()["tools"]
+                assert listed["tool"] == tool
 
 
 async def test_servers_that_are_commands_are_the_operators(api: Api) -> None:
@@ -152,27 +157,29 @@ async def test_servers_that_are_commands_are_the_operators(api: Api) -> None:
     assert "HEARTBEAT_STDIO_TOOLS" in error_of(answer, 400)["message"]
 
 
-@pytest.mark.parametrize(
-    "url",
-    [
-        "http://127.0.0.2:8500/mcp",
-        "http://10.1.2.3/mcp",
-        "http://[::1]/mcp",
-        "http://[64:ff9b::a01:203]/mcp",
-        "http://[::ffff:169.254.169.254]/mcp",
-        "http://169.254.169.254/latest",
-        "http://metadata.google.internal/",
-        "http://0.0.0.0/",
-    ],
-)
-async def test_closed_addresses_are_refused_at_once(shop: Api, url: str) -> None:
+CLOSED = [
+    "http://127.0.0.2:8500/mcp",
+    "http://10.1.2.3/mcp",
+    "http://[::1]/mcp",
+    "http://[64:ff9b::a01:203]/mcp",
+    "http://[::ffff:169.254.169.254]/mcp",
+    "http://169.254.169.254/latest",
+    "http://metadata.google.internal/",
+    "http://0.0.0.0/",
+]
+
+
+async def test_closed_addresses_are_refused_at_once(shop: Api) -> None:
     bot = await shop.bot()
-    answer = await shop.post("/tool", **{"bot_id": bot["id"], **SERVER, "server_url": url})
-    assert wrong_fields(answer) == ["server_url"]
-    assert "HEARTBEAT_EGRESS_ALLOW" in answer.text
     tool = (await shop.post("/tool", **{"bot_id": bot["id"], **SERVER})).json()["tool"]
-    changed = await shop.put(f"/tool/{tool['id']}", bot_id=bot["id"], server_url=url)
-    assert wrong_fields(changed) == ["server_url"]
+    with every_row() as row:
+        for url in CLOSED:
+            with row(url):
+                answer = await shop.post("/tool", **{"bot_id": bot["id"], **SERVER, "server_url": url})
+                assert wrong_fields(answer) == ["server_url"]
+                assert "HEARTBEAT_EGRESS_ALLOW" in answer.text
+                changed = await shop.put(f"/tool/{tool['id']}", bot_id=bot["id"], server_url=url)
+                assert wrong_fields(changed) == ["server_url"]
 
 
 @pytest.mark.parametrize(

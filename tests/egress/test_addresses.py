@@ -21,9 +21,8 @@ def test_the_public_internet_is_open(address: str) -> None:
     assert closed(address) is None
 
 
-@pytest.mark.parametrize("host", [*IPV4, *IPV6, *CARRYING_IPV4])
-def test_nothing_else_is(host: str) -> None:
-    assert closed(host.strip("[]"))
+def test_nothing_else_is() -> None:
+    assert [host for host in (*IPV4, *IPV6, *CARRYING_IPV4) if not closed(host.strip("[]"))] == []
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,6 @@
 
 import contextlib
 import json
-import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -30,6 +28,7 @@ from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.notifications import Event, Finding
 from heartbeat.store.tables.projects import Project
 from tests.support.patience import PATIENCE
+from tests.support.processes import migrating
 from tests.support.seeds import NOW
 
 HEARTBEAT, EVENT = columns(Heartbeat), columns(Event)
@@ -67,9 +66,10 @@ def test_one_that_was_never_migrated_says_so(tmp_path: Path) -> None:
 
 def test_processes_may_migrate_at_once(database_url: str, tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'new' / 'heartbeat.db'}" if database_url.startswith("sqlite") else database_url
-    code = f"from heartbeat.store import migrate; migrate.upgrade({url!r})"
-    several = [subprocess.Popen([sys.executable, "-c", code]) for _ in range(2)]
-    assert [process.wait(PATIENCE) for process in several] == [0, 0]
+    several = [migrating(url) for _ in range(2)]
+    for process in several:
+        process.join(PATIENCE)
+    assert [process.exitcode for process in several] == [0, 0]
     assert migrate.current(url) == newest()
 
 

@@ -1,8 +1,6 @@
 """Migrations run while API and workers of the version before are at work: no long lock, and nothing taken from them."""
 
 import asyncio
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import closing
 from functools import partial
@@ -17,8 +15,10 @@ from heartbeat.store import migrate, online_indexes
 from heartbeat.store.database import Database, make_engine
 from heartbeat.store.revisions import newest
 from tests.support.databases import waiting
-from tests.support.online_migrations import Shape, breaks, long_locks, shape, statements
+from tests.support.online_migrations import Shape, breaks, long_locks, shape
 from tests.support.patience import PATIENCE, until
+from tests.support.processes import migrating
+from tests.support.statements import statements
 
 # The last migration of the release before this one; older ones may do what they like.
 BEFORE = "0037"
@@ -61,19 +61,12 @@ async def test_processes_may_build_indexes_at_once(url: str) -> None:
     with psycopg.connect(url) as reader, psycopg.connect(url, autocommit=True) as watcher:
         reader.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         reader.execute("SELECT 1")
-        several = [_migrator(url) for _ in range(2)]
+        several = [migrating(url) for _ in range(2)]
         await until(lambda: watcher.execute(MIGRATORS).fetchone(), (1, 5).__eq__)
-    try:
-        assert [process.wait(PATIENCE) for process in several] == [0, 0]
-    finally:
-        for process in several:
-            process.kill()
+    for process in several:
+        process.join(PATIENCE)
+    assert [process.exitcode for process in several] == [0, 0]
     assert migrate.current(url) == newest()
-
-
-def _migrator(url: str) -> subprocess.Popen[bytes]:
-    code = f"from heartbeat.store import migrate; migrate.upgrade({url!r})"
-    return subprocess.Popen([sys.executable, "-c", code])
 
 
 async def _gives_way(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:

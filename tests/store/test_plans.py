@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import Connection, event, insert, literal_column, select, text
+from sqlalchemy import Connection, insert, literal_column, select, text
 
 from heartbeat.settings import Settings
 from heartbeat.store.credits.audit import audit_newest
@@ -26,6 +26,7 @@ from heartbeat.store.tools.connections import due_refreshes
 from tests.support.past_runs import a_run
 from tests.support.pending_rows import a_call, a_message, a_target, an_approval
 from tests.support.seeds import NOW, a_bot, a_heartbeat, a_project
+from tests.support.statements import statements_with_parameters
 
 RUN, STEP, APPROVAL, HEARTBEAT, NOTIFICATION = (
     columns(table) for table in (Run, Step, Approval, Heartbeat, Notification)
@@ -81,14 +82,8 @@ def without_references(connection: Connection) -> None:
 
 def plans(connection: Connection, query: Any, parameters: tuple[Any, ...]) -> list[str]:
     """How the database finds what each statement of a query asks for, one step a line."""
-    sent: list[tuple[str, Any]] = []
-
-    def note(_: object, __: object, statement: str, values: Any, *rest: object) -> None:
-        sent.append((statement, values))
-
-    event.listen(connection, "before_cursor_execute", note)
-    query(connection, *parameters)
-    event.remove(connection, "before_cursor_execute", note)
+    with statements_with_parameters(connection) as sent:
+        query(connection, *parameters)
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
     explain = "EXPLAIN" if connection.dialect.name == "postgresql" else "EXPLAIN QUERY PLAN"

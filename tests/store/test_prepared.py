@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, bindparam, event, select, update
+from sqlalchemy import Connection, bindparam, select, update
 from sqlalchemy.exc import IntegrityError, NoResultFound
 
 from heartbeat.store.database import Database
@@ -11,6 +11,7 @@ from heartbeat.store.prepared import Prepared
 from heartbeat.store.rows import columns, exactly_one, insert_once, many
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.runs import Run, Step
+from tests.support.statements import statements
 
 RUN, STEP = columns(Run), columns(Step)
 
@@ -66,17 +67,9 @@ def test_an_error_is_the_library_s_without_the_values(database: Database, run: R
 
 
 def test_whoever_listens_hears_of_them(database: Database, run: Run) -> None:
-    heard: list[str] = []
-
-    def note(_: Any, __: Any, statement: str, *___: Any) -> None:
-        heard.append(statement)
-
-    event.listen(database._engine, "before_cursor_execute", note)
-    try:
+    with statements(database._engine) as sent:
         database.read_now(lambda c: PAIRS.run(c, {"id": run.id}))
-    finally:
-        event.remove(database._engine, "before_cursor_execute", note)
-    assert heard[-1].startswith("SELECT run.id")
+    assert sent[-1].startswith("SELECT run.id")
 
 
 def test_lists_are_refused(database: Database, heartbeat: Heartbeat) -> None:

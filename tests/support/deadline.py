@@ -14,6 +14,10 @@ import pytest
 SECONDS = int(os.environ.get("HEARTBEAT_TEST_SECONDS", "600"))
 
 
+class TooLate(pytest.fail.Exception):  # type: ignore[name-defined]
+    """The deadline has come."""
+
+
 @contextmanager
 def in_time(item: pytest.Item) -> Iterator[None]:
     """Fail what takes longer; the tests of outages take minutes of real clock."""
@@ -30,7 +34,7 @@ def _fail(*_: object) -> None:
     with suppress(RuntimeError):
         for task in asyncio.all_tasks():
             print(f"{task.get_name()} waits at", *_frames(task.get_coro()), sep="\n  ", file=sys.stderr)
-    pytest.fail(f"it still runs after {SECONDS} s")
+    raise TooLate(f"it still runs after {SECONDS} s")
 
 
 def _frames(coroutine: Any) -> Iterator[str]:

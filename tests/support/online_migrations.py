@@ -1,11 +1,10 @@
 """What a migration may not do to a PostgreSQL that the product is at work on, and what the version before relies on."""
 
 import re
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from typing import NamedTuple
 
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import Connection
 
 VOLATILE = r"random|uuid|clock_timestamp|nextval"
 # What would hold up everybody for as long as a table is large, and what to do instead.
@@ -64,26 +63,10 @@ def shape(connection: Connection) -> Shape:
     return Shape(columns, unique, checks)
 
 
-@contextmanager
-def statements() -> Iterator[list[str]]:
-    """Collect what every engine sends to PostgreSQL while the body runs, each statement on one line."""
-    sent: list[str] = []
-
-    def note(connection: Connection, cursor: object, statement: str, *_: object) -> None:
-        if connection.dialect.name == "postgresql":
-            sent.append(" ".join(statement.split()))
-
-    event.listen(Engine, "before_cursor_execute", note)
-    try:
-        yield sent
-    finally:
-        event.remove(Engine, "before_cursor_execute", note)
-
-
 def long_locks(sent: Iterable[str]) -> list[str]:
     """Return what takes a long lock, and what to do instead. What is done to a table that is made here is let be."""
     new, problems = {"alembic_version", "schema_compatibility"}, []
-    for statement in sent:
+    for statement in (" ".join(one.split()) for one in sent):
         table = TABLE.search(statement)
         name = table.group(1) if table else ""
         if statement.startswith("CREATE TABLE"):

@@ -18,7 +18,7 @@ async def until(what: Callable[[], Awaitable[T]], holds: Callable[[T], object] =
 async def until(what: Callable[[], T], holds: Callable[[T], object] = bool) -> T: ...
 async def until(what: Callable[[], Any], holds: Callable[[Any], object] = bool) -> Any:
     """Ask again until the answer holds, and return it."""
-    answer = None
+    answer, start = None, time.monotonic()
     try:
         async with asyncio.timeout(PATIENCE):
             while True:
@@ -27,15 +27,21 @@ async def until(what: Callable[[], Any], holds: Callable[[Any], object] = bool) 
                     answer = await answer
                 if holds(answer):
                     return answer
-                await asyncio.sleep(0.02)
+                await asyncio.sleep(_pause(time.monotonic() - start))
     except TimeoutError:
         raise AssertionError(f"not within {PATIENCE} s; the last answer: {answer!r}") from None
 
 
 def wait_until(what: Callable[[], T], holds: Callable[[T], object] = bool, seconds: float = PATIENCE) -> T:
     """The same where no event loop runs."""
-    deadline = time.monotonic() + seconds
+    start = time.monotonic()
     while not holds(answer := what()):
-        assert time.monotonic() < deadline, f"not within {seconds} s; the last answer: {answer!r}"
-        time.sleep(0.02)
+        waited = time.monotonic() - start
+        assert waited < seconds, f"not within {seconds} s; the last answer: {answer!r}"
+        time.sleep(_pause(waited))
     return answer
+
+
+def _pause(waited: float) -> float:
+    """The seconds until it is asked again: what takes long need not be asked for fifty times a second."""
+    return min(max(0.02, waited / 20), 0.2)

@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
+from heartbeat.store import migrate
 from tests.support.commands import Outcome
 from tests.support.embedded import OWN
 from tests.support.machine_clock import move_clock
@@ -36,6 +37,13 @@ def start(module: str, *arguments: str, output: Path, **variables: str) -> BaseP
     """
     environment = {name: value for name, value in os.environ.items() if not name.startswith(OWN)} | variables
     process = FORKS.Process(target=_main, args=(module, arguments, environment, output), daemon=True)
+    process.start()
+    return process
+
+
+def migrating(url: str) -> BaseProcess:
+    """A process that brings a database to the newest schema."""
+    process = FORKS.Process(target=migrate.upgrade, args=(url,), daemon=True)
     process.start()
     return process
 

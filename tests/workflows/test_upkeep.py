@@ -22,6 +22,7 @@ from heartbeat.store.tables.projects import Project
 from heartbeat.store.tables.runs import Run
 from heartbeat.temporal.reconcile import Reconciler
 from heartbeat.temporal.runs import tick_id
+from tests.support.databases import ON_SQLITE
 from tests.support.model_server import ModelServer, Reply
 from tests.support.patience import until
 from tests.support.runs import LIMITS
@@ -83,6 +84,8 @@ async def test_a_run_that_a_hold_could_not_reach_is_cancelled(working: World, mo
     assert await ActivityEnvironment().run(upkeep(working).cancel_held_runs) == 0
 
 
+# It is tried ten times, a second apart, whatever the store.
+@ON_SQLITE
 async def test_a_chore_that_fails_keeps_no_other_from_its_minute(
     working: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

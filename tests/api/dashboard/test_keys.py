@@ -4,7 +4,7 @@ import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import event, select, update
+from sqlalchemy import select, update
 
 from heartbeat.store.database import Database
 from heartbeat.store.projects import projects as store
@@ -16,6 +16,7 @@ from heartbeat.store.tables.projects import ApiKey
 from tests.support.dashboard import FOREIGN, Browser, Owner, an_owner
 from tests.support.patience import until
 from tests.support.seeds import NOW
+from tests.support.statements import statements
 
 
 async def key_row(owner: Owner, uuid: str) -> ApiKey:
@@ -81,21 +82,15 @@ async def test_the_last_use_is_noted_at_most_once_an_hour(owner: Owner) -> None:
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 async def test_a_process_writes_of_a_key_once_an_hour_however_often_it_is_used(database: Database) -> None:
-    written: list[str] = []
-
-    def note(_: object, __: object, statement: str, *rest: object) -> None:
-        written.append(statement)
-
     now = NOW
     uses = KeyUses(database, lambda: now)
-    event.listen(database._engine, "before_cursor_execute", note)
-    for minutes, key_hash in ((0, "one"), (1, "one"), (59, "one"), (59, "two"), (60, "one"), (61, "two")):
-        now = NOW + timedelta(minutes=minutes)
-        uses.note(key_hash)
-    # One thread writes, in order.
-    await database.write(lambda connection: None)
-    event.remove(database._engine, "before_cursor_execute", note)
-    assert len([statement for statement in written if statement.startswith("UPDATE api_key")]) == 3
+    with statements(database._engine) as sent:
+        for minutes, key_hash in ((0, "one"), (1, "one"), (59, "one"), (59, "two"), (60, "one"), (61, "two")):
+            now = NOW + timedelta(minutes=minutes)
+            uses.note(key_hash)
+        # One thread writes, in order.
+        await database.write(lambda connection: None)
+    assert len([statement for statement in sent if statement.startswith("UPDATE api_key")]) == 3
 
 
 async def test_a_link_signs_in_once(owner: Owner, stranger: Browser) -> None:

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection
 
 from heartbeat.settings import Plan
 from heartbeat.store.credits import usage
@@ -28,7 +28,9 @@ from tests.support.pending_rows import (
     an_approval,
     changed_tool,
 )
+from tests.support.rows import every_row
 from tests.support.seeds import NOW
+from tests.support.statements import statements_with_parameters
 
 BOUND = {
     "project_id": 1,
@@ -83,15 +85,23 @@ STATEMENTS = {
 }
 
 
-@pytest.mark.parametrize("name", STATEMENTS)
-async def test_an_index_serves_each(owner: Owner, name: str) -> None:
-    def plan(connection: Connection) -> str:
-        statement = STATEMENTS[name].compile(connection)
-        parameters = statement.construct_params({key: value for key, value in BOUND.items() if key in statement.params})
-        if connection.dialect.name == "sqlite":
-            in_order = tuple(parameters[key] for key in statement.positiontup)
-            rows = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", in_order)
-            return "\n".join(row.detail for row in rows)
+async def test_an_index_serves_each(owner: Owner) -> None:
+    plans = await owner.database.read(plans_of_all)
+    with every_row() as row:
+        for name, steps in plans.items():
+            with row(name):
+                assert "SCAN run\n" not in f"{steps}\n"
+                for table in ("heartbeat", "approval", "finding", "entry", "subscriber"):
+                    assert f"SCAN {table}" not in steps
+                assert "Seq Scan" not in steps
+    assert "ix_run_running" in plans["running"]
+    assert "ix_event_run" in plans["messages of a run"]
+    # No range of keys: a collation need not put `;` after `:`.
+    assert ("AND key>?)" if owner.database.is_sqlite else "uq_entry_key") in plans["grants"]
+
+
+def plans_of_all(connection: Connection) -> dict[str, str]:
+    if connection.dialect.name == "postgresql":
         # With so few rows it would read them all: it has to be asked whether it could do otherwise. Which index it
         # takes it decides by what it knows of the rows.
         connection.exec_driver_sql("SET LOCAL session_replication_role = replica")
@@ -99,39 +109,29 @@ async def test_an_index_serves_each(owner: Owner, name: str) -> None:
             connection.exec_driver_sql(insert)
         connection.exec_driver_sql("ANALYZE entry, event")
         connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
-        return "\n".join(row[0] for row in connection.exec_driver_sql(f"EXPLAIN {statement}", parameters))
-
-    steps = await owner.database.read(plan)
-    assert "SCAN run\n" not in f"{steps}\n"
-    for table in ("heartbeat", "approval", "finding", "entry", "subscriber"):
-        assert f"SCAN {table}" not in steps
-    assert "Seq Scan" not in steps
-    if name == "running":
-        assert "ix_run_running" in steps
-    if name == "messages of a run":
-        assert "ix_event_run" in steps
-    if name == "grants":
-        # No range of keys: a collation need not put `;` after `:`.
-        assert ("AND key>?)" if owner.database.is_sqlite else "uq_entry_key") in steps
+    return {name: plan(connection, statement) for name, statement in STATEMENTS.items()}
 
 
-async def statements(owner: Owner, path: str) -> list[tuple[str, Any]]:
+def plan(connection: Connection, query: Any) -> str:
+    statement = query.compile(connection)
+    parameters = statement.construct_params({key: value for key, value in BOUND.items() if key in statement.params})
+    if connection.dialect.name == "sqlite":
+        in_order = tuple(parameters[key] for key in statement.positiontup)
+        rows = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", in_order)
+        return "\n".join(row.detail for row in rows)
+    return "\n".join(row[0] for row in connection.exec_driver_sql(f"EXPLAIN {statement}", parameters))
+
+
+async def queries(owner: Owner, path: str) -> list[tuple[str, Any]]:
     """What a page asks of the store: each statement with its parameters."""
-    seen: list[tuple[str, Any]] = []
-    engine = owner.database._engine
-
-    def note(_: object, __: object, statement: str, parameters: Any, *rest: object) -> None:
-        seen.append((statement, parameters))
-
-    event.listen(engine, "before_cursor_execute", note)
-    await owner.browser.page(path)
-    event.remove(engine, "before_cursor_execute", note)
-    return [(statement, parameters) for statement, parameters in seen if statement.startswith("SELECT")]
+    with statements_with_parameters(owner.database._engine) as sent:
+        await owner.browser.page(path)
+    return [(statement, parameters) for statement, parameters in sent if statement.startswith("SELECT")]
 
 
 async def asked(owner: Owner, path: str) -> int:
     """How many statements a page costs."""
-    return len(await statements(owner, path))
+    return len(await queries(owner, path))
 
 
 @pytest.mark.parametrize(
@@ -146,7 +146,7 @@ async def asked(owner: Owner, path: str) -> int:
     ],
 )
 async def test_no_statement_of_a_page_walks_through_the_runs(owner: Owner, path: str) -> None:
-    seen = await statements(owner, path.format(uuid=owner.heartbeat.uuid, bot=owner.bot.uuid))
+    seen = await queries(owner, path.format(uuid=owner.heartbeat.uuid, bot=owner.bot.uuid))
     explain = "EXPLAIN QUERY PLAN" if owner.database.is_sqlite else "EXPLAIN"
 
     def plans(connection: Connection) -> str:
@@ -207,19 +207,13 @@ async def test_each_page_asks_as_often_however_much_there_is(owner: Owner) -> No
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 async def test_messages_are_found_without_walking_through_those_of_others(owner: Owner) -> None:
     def plans(connection: Connection) -> list[str]:
-        seen: list[tuple[str, Any]] = []
-
-        def note(_: object, __: object, statement: str, parameters: Any, *rest: object) -> None:
-            seen.append((statement, parameters))
-
-        event.listen(connection, "before_cursor_execute", note)
         access = Access(owner.project, Plan())
-        targets.notifications(connection, access, {}, Page(1, 20))
-        targets.last_errors(connection, access)
-        statements = list(seen)
+        with statements_with_parameters(connection) as sent:
+            targets.notifications(connection, access, {}, Page(1, 20))
+            targets.last_errors(connection, access)
         return [
             row.detail
-            for statement, parameters in statements
+            for statement, parameters in sent
             for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
         ]
 

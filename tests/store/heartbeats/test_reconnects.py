@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, delete, event, select, update
+from sqlalchemy import Connection, delete, select, update
 
 from heartbeat.domain.tool_connections import NEEDS_RECONNECT
 from heartbeat.store.bots.subscribers import create_subscriber
@@ -28,6 +28,7 @@ from tests.support.past_runs import a_call, a_run
 from tests.support.runs import TICK, by_hand, opened, scheduled
 from tests.support.seeds import NOW, a_bot, a_heartbeat, a_project, access_to, heartbeat_row
 from tests.support.signed_in import a_tool
+from tests.support.statements import statements
 
 CONNECTION, TOOL = columns(ToolConnection), columns(Tool)
 CONNECTED: dict[str, Any] = {"state": "connected", "sealed_tokens": "sealed", "connected_at": NOW}
@@ -198,9 +199,8 @@ def test_however_many_wait_it_takes_two_statements_to_see_that_they_do(database:
             a_heartbeat(connection, bot, prompt=f"Book {number}.", **waits)
 
     database.write_now(seed)
-    sent: list[str] = []
-    event.listen(database._engine, "before_cursor_execute", lambda _, __, statement, *rest: sent.append(statement))
-    assert database.write_now(lift_reconnect_pauses, NOW) == 0
+    with statements(database._engine) as sent:
+        assert database.write_now(lift_reconnect_pauses, NOW) == 0
     assert len([statement for statement in sent if statement.startswith("SELECT")]) == 2
 
 

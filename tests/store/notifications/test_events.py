@@ -3,7 +3,6 @@
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import Engine, event
 
 from heartbeat.domain.failure_policy import Ending
 from heartbeat.settings import Plan
@@ -20,6 +19,7 @@ from heartbeat.store.tables.runs import Run
 from tests.support.receiver import Receiver
 from tests.support.runs import LIMITS
 from tests.support.seeds import a_bot, a_heartbeat, a_project
+from tests.support.statements import statements
 from tests.support.store_world import StoreWorld
 
 DISK = {"title": "Disk is full", "severity": "critical", "fingerprint": "disk", "detail": "98 %"}
@@ -130,16 +130,9 @@ def test_another_projects_target_hears_nothing(world: StoreWorld, database: Data
 def test_a_plain_success_costs_no_statement_more(world: StoreWorld, targets: int) -> None:
     for _ in range(targets):
         world.target()
-    spoken: list[str] = []
-
-    def listen(connection, cursor, statement, *_):  # type: ignore[no-untyped-def]
-        spoken.append(statement.lower())
-
-    event.listen(Engine, "before_cursor_execute", listen)
-    try:
+    with statements() as sent:
         world.run(Ending("success"))
-    finally:
-        event.remove(Engine, "before_cursor_execute", listen)
+    spoken = [statement.lower() for statement in sent]
     assert any("update heartbeat" in statement for statement in spoken)
     # Opening looks up everything about the heartbeat at once, whether anybody listens among it.
     spoken = [statement for statement in spoken if not statement.startswith("select heartbeat.id")]

@@ -3,10 +3,9 @@
 from datetime import timedelta
 from itertools import count, product
 from random import Random
-from typing import Any
 
 import pytest
-from sqlalchemy import Connection, event, update
+from sqlalchemy import Connection, update
 
 from heartbeat.store.database import Database
 from heartbeat.store.pages import Page
@@ -18,6 +17,7 @@ from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.runs import Run
 from tests.support.past_runs import a_run
 from tests.support.seeds import NOW, a_bot, a_heartbeat, a_project, heartbeat_row
+from tests.support.statements import statements_with_parameters
 
 RUN, HEARTBEAT = columns(Run), columns(Heartbeat)
 SIZE = 4
@@ -97,19 +97,17 @@ def test_a_page_far_back_is_counted_once(database: Database, heartbeats: list[He
     """The second time no more than what lies between two marks is passed over, nor after older logs are gone."""
     database.write_now(lambda c: [a_run(c, heartbeats[0], created_at=next(MINUTES)) for _ in range(40)])
     wanted = LogFilter(heartbeats[0].bot_id)
-    offsets: list[int] = []
-
-    def note(_: object, __: object, statement: str, parameters: Any, *rest: object) -> None:
-        if "ORDER BY run.id DESC" in statement and "row_number" not in statement:
-            values = parameters.values() if isinstance(parameters, dict) else parameters
-            offsets.append([*values][-1])
-
     whole = database.read_now(expected, wanted)
-    event.listen(database._engine, "before_cursor_execute", note)
-    for number in (9, 9, 4):
-        assert database.read_now(uuids, wanted, number) == whole[(number - 1) * SIZE : number * SIZE]
-    oldest = database.write_now(lambda c: c.execute(RUN.delete().where(RUN.c.uuid.in_(whole[-5:]))).rowcount)
-    assert (oldest, database.read_now(uuids, wanted, 8)) == (5, whole[28:32])
+    with statements_with_parameters(database._engine) as sent:
+        for number in (9, 9, 4):
+            assert database.read_now(uuids, wanted, number) == whole[(number - 1) * SIZE : number * SIZE]
+        oldest = database.write_now(lambda c: c.execute(RUN.delete().where(RUN.c.uuid.in_(whole[-5:]))).rowcount)
+        assert (oldest, database.read_now(uuids, wanted, 8)) == (5, whole[28:32])
+    offsets = [
+        [*(parameters.values() if isinstance(parameters, dict) else parameters)][-1]
+        for statement, parameters in sent
+        if "ORDER BY run.id DESC" in statement and "row_number" not in statement
+    ]
     assert max(offsets) < log_marks.EVERY
 
 

@@ -1,12 +1,10 @@
 """What a run is opened with: looked up in two statements at the most, kept with the run, and paid for."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, event, insert, update
+from sqlalchemy import Connection, insert, update
 
 from heartbeat.domain.credits import most_tokens
 from heartbeat.domain.failure_policy import Ending
@@ -23,6 +21,7 @@ from heartbeat.store.tables.notifications import Finding
 from heartbeat.store.tables.runs import Run
 from tests.support.runs import LIMITS, by_hand, opened_run
 from tests.support.seeds import NOW, a_bot, a_heartbeat, a_project
+from tests.support.statements import statements
 
 HOUR = timedelta(hours=1)
 
@@ -100,25 +99,11 @@ def test_ten_findings_at_the_most(database: Database, heartbeat: Heartbeat) -> N
     assert "number-1]" not in opening
 
 
-@contextmanager
-def statements(database: Database) -> Iterator[list[str]]:
-    seen: list[str] = []
-
-    def note(_: Any, __: Any, statement: str, *___: Any) -> None:
-        seen.append(statement)
-
-    event.listen(database._engine, "before_cursor_execute", note)
-    try:
-        yield seen
-    finally:
-        event.remove(database._engine, "before_cursor_execute", note)
-
-
 def test_it_costs_two_statements_at_the_most(database: Database, heartbeat: Heartbeat) -> None:
     def count(log: str) -> int:
-        with statements(database) as seen:
+        with statements(database._engine) as sent:
             opened(database, heartbeat, log)
-        return len(seen)
+        return len(sent)
 
     # The first run of a period has more to write.
     opened(database, heartbeat, "log_0")

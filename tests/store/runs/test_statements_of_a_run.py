@@ -5,7 +5,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import event
 
 from activities import think
 from heartbeat.store.database import Database
@@ -15,31 +14,25 @@ from heartbeat.store.runs.steps import NewStep
 from heartbeat.store.tables.heartbeats import Heartbeat
 from tests.support.runs import LIMITS, by_hand, scheduled
 from tests.support.seeds import NOW
+from tests.support.statements import statements
 
 ANSWER = NewStep(1, "All quiet.", "[]", "openai:gpt-x", 120, 5, 3)
 
 
 def run_once(database: Database, claim: TickClaim) -> Counter[str]:
     """Count the statements of a run of one step by what opens, reads and settles it."""
-    counts, now = Counter[str](), NOW + timedelta(seconds=1)
-
-    def note(_: Any, __: Any, statement: str, *___: Any) -> None:
-        counts[phase] += not statement.startswith("BEGIN")
-
-    event.listen(database._engine, "before_cursor_execute", note)
-    try:
-        phase = "open"
+    now = NOW + timedelta(seconds=1)
+    with statements(database._engine) as opening:
         run = database.write_now(open_run, claim, LIMITS, now).run
-        assert run is not None
-        phase = "read"
+    assert run is not None
+    with statements(database._engine) as reading:
         database.read_now(think._first_step, run.uuid)
-        phase = "settle"
+    with statements(database._engine) as settling:
         result = database.write_now(think._settle, run.uuid, ANSWER, LIMITS, timedelta(hours=1), now)
-    finally:
-        event.remove(database._engine, "before_cursor_execute", note)
     assert result.close_result is not None
     assert result.close_result.status == "success"
-    return counts
+    phases = {"open": opening, "read": reading, "settle": settling}
+    return Counter({name: sum(not it.startswith("BEGIN") for it in sent) for name, sent in phases.items()})
 
 
 @pytest.mark.parametrize(("way", "opening"), [(by_hand, 6), (scheduled, 7)])

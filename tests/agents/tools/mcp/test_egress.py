@@ -15,6 +15,7 @@ from tests.support.addresses import OTHER_SCHEMES, REFUSED, ZONE, resolve
 from tests.support.guarded import Rebinding
 from tests.support.patience import PATIENCE
 from tests.support.peer import Peer, says, sends_to
+from tests.support.rows import every_row
 from tests.support.tool_connections import Speaking
 from tests.support.tool_server import ToolServer
 
@@ -38,29 +39,35 @@ async def stopped(server: McpServer, settings: Settings) -> str:
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
-@pytest.mark.parametrize("host", REFUSED)
-async def test_no_spelling_leads_inside(host: str, transport: Any, inside: list[Peer]) -> None:
-    await stopped(McpServer("tool_1", "shop", transport, f"http://{host}:{inside[0].port}/mcp"), NOBODY)
-    assert [peer.connections for peer in inside] == [0, 0]
+async def test_no_spelling_leads_inside(transport: Any, inside: list[Peer]) -> None:
+    with every_row() as row:
+        for host in REFUSED:
+            with row(host):
+                await stopped(McpServer("tool_1", "shop", transport, f"http://{host}:{inside[0].port}/mcp"), NOBODY)
+                assert [peer.connections for peer in inside] == [0, 0]
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
-@pytest.mark.parametrize("name", ZONE)
-async def test_no_name_leads_inside(
-    name: str, transport: Any, inside: list[Peer], monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_no_name_leads_inside(transport: Any, inside: list[Peer], monkeypatch: pytest.MonkeyPatch) -> None:
     resolving(monkeypatch, resolve)
-    said = await stopped(McpServer("tool_1", "shop", transport, f"http://{name}:{inside[0].port}/mcp"), NOBODY)
-    assert f"shop cannot be reached: {name}" in said or f"The host {name}" in said
-    assert [peer.connections for peer in inside] == [0, 0]
+    with every_row() as row:
+        for name in ZONE:
+            with row(name):
+                server = McpServer("tool_1", "shop", transport, f"http://{name}:{inside[0].port}/mcp")
+                said = await stopped(server, NOBODY)
+                assert f"shop cannot be reached: {name}" in said or f"The host {name}" in said
+                assert [peer.connections for peer in inside] == [0, 0]
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
-@pytest.mark.parametrize("form", OTHER_SCHEMES)
-async def test_only_http_and_https_are_spoken(form: str, transport: Any, inside: list[Peer]) -> None:
+async def test_only_http_and_https_are_spoken(transport: Any, inside: list[Peer]) -> None:
     settings = NOBODY.model_copy(update={"egress_allow": ["127.0.0.1"]})
-    await stopped(McpServer("tool_1", "shop", transport, form.format(f"127.0.0.1:{inside[0].port}")), settings)
-    assert inside[0].connections == 0
+    with every_row() as row:
+        for form in OTHER_SCHEMES:
+            with row(form):
+                url = form.format(f"127.0.0.1:{inside[0].port}")
+                await stopped(McpServer("tool_1", "shop", transport, url), settings)
+                assert inside[0].connections == 0
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
