@@ -22,6 +22,7 @@ from heartbeat.store.projects.idempotency import IdempotencyClaim
 from heartbeat.store.projects.key_uses import KeyUses
 from heartbeat.store.projects.projects import digest
 from heartbeat.store.projects.rate_limit import count_request
+from heartbeat.store.write_probe import WriteProbe
 from heartbeat.telemetry.light_structlog import structlog
 from heartbeat.temporal.clock import SharedClock
 from heartbeat.temporal.schedules import Schedules
@@ -42,6 +43,7 @@ class Stack:
     now: Clock
     clock: SharedClock
     key_uses: KeyUses
+    write_probe: WriteProbe
 
 
 AccessQuery = Callable[Concatenate[Connection, Access, P], T]

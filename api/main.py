@@ -46,6 +46,7 @@ from heartbeat.domain.errors import ProductError
 from heartbeat.settings import Settings
 from heartbeat.store.database import Database
 from heartbeat.store.projects.key_uses import KeyUses
+from heartbeat.store.write_probe import WriteProbe
 from heartbeat.temporal.clock import SharedClock
 from heartbeat.temporal.schedules import Schedules
 
@@ -70,7 +71,7 @@ def create_app(
     clock = clock or SharedClock(database, temporal)
     now = now or clock
     schedules = Schedules(temporal, database, settings, now)
-    stack = Stack(settings, database, temporal, schedules, now, clock, KeyUses(database, now))
+    stack = Stack(settings, database, temporal, schedules, now, clock, KeyUses(database, now), WriteProbe(database))
     app = FastAPI(
         title=openapi.TITLE,
         description=DESCRIPTION,

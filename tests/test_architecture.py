@@ -160,6 +160,9 @@ CLIENT_ROOMS = {
     "api.__main__",
     "api.deps",
     "api.main",
+    # A client that was connected is handed on.
+    "heartbeat.cli.doctor",
+    "heartbeat.cli.reconcile",
 }
 
 

@@ -6,8 +6,7 @@ from datetime import datetime
 from fastapi import APIRouter, Request
 from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import BaseModel, Field
-from sqlalchemy import Connection, select
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import Connection
 from starlette.responses import Response
 
 from api.deps import Stack
@@ -18,15 +17,13 @@ from heartbeat.domain.errors import Unavailable
 from heartbeat.domain.worker_roles import Role
 from heartbeat.store.overview.backlogs import Backlogs, backlogs
 from heartbeat.store.overview.counts import InstallationCounts, counts
-from heartbeat.store.rows import columns
-from heartbeat.store.tables.projects import Project
 from heartbeat.temporal import client
 from heartbeat.temporal.backlog import queue_backlogs
 
 router = APIRouter(tags=["Health"])
 
 MEND = {
-    "database": "the database (is it up, and was `heartbeat migrate` run?)",
+    "database": "the database (is it up, is there room on its disk, and was `heartbeat migrate` run?)",
     "temporal": "Temporal",
     "worker": "a worker that polls (run `heartbeat worker`)",
 }
@@ -40,7 +37,9 @@ class Up(BaseModel):
 class Ready(BaseModel):
     status: str = Field(description="ready, or not ready.", examples=["ready"])
     checks: dict[str, bool] = Field(
-        description="Whether each part is there. `clock`: whether this process's is within 2 s of the database's and "
+        description="Whether each part is there. `database`: whether it takes writes, as last tried within 5 s. "
+        "`worker`: whether one that serves runs was heard of within the last 40 s. "
+        "`clock`: whether this process's is within 2 s of the database's and "
         "Temporal's, as last compared. `upkeep` and `delivery`: whether a worker has these roles. None of the "
         "three alone makes it not ready.",
         examples=[
@@ -66,9 +65,9 @@ async def readyz(request: Request) -> ApiResponse:
     stack: Stack = request.app.state.stack
     # Side by side, so that it answers within ten seconds whatever is silent.
     database, reachable, workers = await asyncio.gather(
-        _database(stack),
+        stack.write_probe.takes_writes(),
         client.healthy(stack.temporal),
-        client.workers_by_role(stack.temporal, stack.settings),
+        client.workers_by_role(stack.temporal, stack.settings, stack.clock.temporal_time()),
     )
     served = {role.value: reachable and number > 0 for role, number in workers.items()}
     parts = {"database": database, "temporal": reachable, "worker": served.pop("runs")}
@@ -98,15 +97,3 @@ async def read_metrics(request: Request) -> Response:
 
 def _numbers(connection: Connection, since: int | None, now: datetime) -> tuple[InstallationCounts, Backlogs]:
     return counts(connection), backlogs(connection, since, now)
-
-
-def _first_project(connection: Connection) -> None:
-    connection.execute(select(columns(Project).c.id).limit(1)).first()
-
-
-async def _database(stack: Stack) -> bool:
-    try:
-        await stack.database.read(_first_project)
-    except (Unavailable, SQLAlchemyError):
-        return False
-    return True

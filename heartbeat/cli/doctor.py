@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.text import Text
 from sqlalchemy import Connection, make_url, text
 from sqlalchemy.exc import SQLAlchemyError
+from temporalio.client import Client
 
 from heartbeat.agents.client import ProviderClients
 from heartbeat.agents.completion import CompletionRequest
@@ -31,7 +32,7 @@ from heartbeat.store.database import Database
 from heartbeat.store.heartbeats.sync import longest_uncompared, restoration
 from heartbeat.store.projects.sealed_secrets import sealed_texts
 from heartbeat.temporal.client import connect, workers_by_role
-from heartbeat.temporal.clock import SharedClock
+from heartbeat.temporal.clock import SharedClock, temporal_time
 from heartbeat.temporal.process import leave
 from heartbeat.temporal.reconcile import Reconciler
 from heartbeat.temporal.schedules import Schedules
@@ -223,7 +224,7 @@ async def _temporal_and_worker(settings: Settings, is_migrated: bool) -> AsyncIt
         yield CheckResult("worker", "not checked", "mend Temporal first")
         return
     yield CheckResult("Temporal", f"{_temporal_place(settings)} answers")
-    yield await _result("worker", _worker(settings, workers_by_role(client, settings)))
+    yield await _result("worker", _worker(settings, client))
     if settings.build_id:
         yield await _result("build", _build(settings, current_build(client, settings)))
     if is_migrated:
@@ -243,8 +244,8 @@ def _no_temporal(settings: Settings, problem: Exception) -> CheckResult:
     return CheckResult("Temporal", f"{_temporal_place(settings)}: {reason}", mend)
 
 
-async def _worker(settings: Settings, counting: Awaitable[dict[Role, int]]) -> CheckResult:
-    workers = await counting
+async def _worker(settings: Settings, client: Client) -> CheckResult:
+    workers = await workers_by_role(client, settings, await temporal_time(client))
     if not workers[Role.RUNS]:
         missing = f"none at task queue {settings.task_queue} of namespace {settings.temporal_namespace}"
         return CheckResult("worker", missing, "start one with `heartbeat worker` (`heartbeat up` has one of its own)")

@@ -7,11 +7,9 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
-from temporalio.api.enums.v1 import TaskQueueType
-from temporalio.api.taskqueue.v1 import TaskQueue
-from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest, PollActivityTaskQueueRequest
+from temporalio.api.workflowservice.v1 import PollActivityTaskQueueRequest
 from temporalio.client import Client
 from temporalio.service import RPCError
 
@@ -19,16 +17,15 @@ from heartbeat.domain.clock import Clock, offset, utc_now
 from heartbeat.domain.errors import Unavailable
 from heartbeat.store.clock import database_offset
 from heartbeat.store.database import Database
-from heartbeat.temporal.client import RPC_TIMEOUT
+from heartbeat.temporal.client import CLOCK_KIND, CLOCK_QUEUE, RPC_TIMEOUT, last_polls
 from heartbeat.temporal.process import in_background
 
 log = logging.getLogger(__name__)
 
-MEASURE_SECONDS = 30.0
+# It also is how others tell that this process lives (`workers_by_role`).
+MEASURE_SECONDS = 15.0
 # A clock that is further off than this is wrong, and somebody has to hear of it.
 MAX_OFFSET = timedelta(seconds=2)
-# Nothing is ever put into it.
-QUEUE = TaskQueue(name="heartbeat-clock")
 # As long as a worker's poll: a server logs one that is shorter.
 POLL_TIMEOUT = timedelta(seconds=60)
 LOOK_AGAIN_SECONDS = 0.02
@@ -49,6 +46,10 @@ class SharedClock:
 
     def __call__(self) -> datetime:
         return self._own() + self.database_offset
+
+    def temporal_time(self) -> datetime:
+        """Return Temporal's time, as far as that ever told."""
+        return self._own() + (self.temporal_offset or timedelta())
 
     @property
     def differs_from_temporal(self) -> bool:
@@ -78,6 +79,14 @@ class SharedClock:
                 self.temporal_offset = await _temporal_offset(self._client, self._own)
 
 
+async def temporal_time(client: Client, own: Clock = utc_now) -> datetime:
+    """Ask Temporal for its time; that of `own` where it does not tell."""
+    with suppress(RPCError, RuntimeError, TimeoutError):
+        async with asyncio.timeout(RPC_TIMEOUT.total_seconds()):
+            return own() + await _temporal_offset(client, own)
+    return own()
+
+
 def _is_wrong(ahead: timedelta) -> bool:
     return abs(ahead) > MAX_OFFSET
 
@@ -89,7 +98,7 @@ def describe(ahead: timedelta) -> str:
 
 @asynccontextmanager
 async def measuring(clock: SharedClock) -> AsyncIterator[None]:
-    """Measure a clock, and again every half minute for as long as the body runs; log when it turns out wrong."""
+    """Measure a clock, and again and again for as long as the body runs; log when it turns out wrong."""
     await _measure(clock)
     async with in_background(_measure_again(clock)):
         yield
@@ -116,7 +125,7 @@ async def _temporal_offset(client: Client, own: Clock) -> timedelta:
     """
     before = own()
     last = await _last_poll(client)
-    request = PollActivityTaskQueueRequest(namespace=client.namespace, task_queue=QUEUE, identity=client.identity)
+    request = PollActivityTaskQueueRequest(namespace=client.namespace, task_queue=CLOCK_QUEUE, identity=client.identity)
     poll = asyncio.ensure_future(client.workflow_service.poll_activity_task_queue(request, timeout=POLL_TIMEOUT))
     try:
         while (time := await _last_poll(client)) in (None, last):
@@ -132,9 +141,4 @@ async def _temporal_offset(client: Client, own: Clock) -> timedelta:
 
 async def _last_poll(client: Client) -> datetime | None:
     """When this process polled last, by Temporal's clock."""
-    request = DescribeTaskQueueRequest(
-        namespace=client.namespace, task_queue=QUEUE, task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY
-    )
-    response = await client.workflow_service.describe_task_queue(request, timeout=RPC_TIMEOUT)
-    polls = [poller.last_access_time for poller in response.pollers if poller.identity == client.identity]
-    return max((poll.ToDatetime(UTC) for poll in polls), default=None)
+    return (await last_polls(client, CLOCK_QUEUE, CLOCK_KIND)).get(client.identity)

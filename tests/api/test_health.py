@@ -1,18 +1,25 @@
 """For those who watch."""
 
 import re
+import resource
 from datetime import timedelta
+from functools import partial
 
+import pytest
+from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.client import Client
 
 import worker
 from api.main import create_app
 from heartbeat.domain.clock import utc_now
 from heartbeat.domain.worker_roles import Role
+from heartbeat.store import write_probe
 from heartbeat.store.database import Database
 from heartbeat.store.heartbeats.tick_accounting import account
+from heartbeat.temporal import client
 from heartbeat.temporal.clock import SharedClock, measuring
 from tests.support.api import Api, error_of, owner, settings_for
+from tests.support.databases import ON_SQLITE
 from tests.support.past_runs import a_run
 from tests.support.patience import until
 
@@ -42,6 +49,38 @@ async def test_ready_is_who_has_a_worker(alone: Api) -> None:
         async with worker.running_worker(alone.temporal, alone.database, settings):
             answer = await until(lambda: alone.http.get("/readyz"), lambda answer: "message" not in answer.json())
     assert answer.json() == {"status": "ready", "checks": ready}
+
+
+@ON_SQLITE
+async def test_a_worker_that_was_not_heard_of_lately_is_none(alone: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with worker.running_worker(alone.temporal, alone.database, alone.settings):
+        await until(lambda: alone.http.get("/readyz"), lambda answer: answer.status_code == 200)
+        living = partial(client.workers_by_role, alone.temporal, alone.settings)
+        assert set((await living(utc_now())).values()) == {1}
+        assert set((await living(utc_now() + client.HEARD_WITHIN + timedelta(seconds=1))).values()) == {0}
+        monkeypatch.setattr(client, "HEARD_WITHIN", timedelta(days=-1))
+        missing = error_of(await alone.http.get("/readyz"), 503)
+        assert missing["checks"] | {"worker": False} == missing["checks"]
+        # Where no process compares its clock, workers count for as long as they poll.
+        monkeypatch.setattr(client, "CLOCK_QUEUE", TaskQueue(name="nobody-polls-here"))
+        assert set((await living(utc_now())).values()) == {1}
+        assert set((await living(utc_now() + client.POLLED_WITHIN + timedelta(seconds=61))).values()) == {0}
+
+
+@ON_SQLITE
+async def test_a_database_without_room_is_not_ready(alone: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that is full answers reads."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    await alone.database.read(lambda c: c.exec_driver_sql("SELECT 1"))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
+    try:
+        full = error_of(await alone.http.get("/readyz"), 503)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert full["checks"]["database"] is False
+    assert "is there room on its disk" in full["message"]
+    monkeypatch.setattr(write_probe, "TRY_AGAIN_SECONDS", 0)
+    assert error_of(await alone.http.get("/readyz"), 503)["checks"]["database"] is True
 
 
 async def test_a_wrong_clock_is_shown(database: Database, temporal: Client) -> None:

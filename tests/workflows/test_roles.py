@@ -7,6 +7,7 @@ from pathlib import Path
 from temporalio.client import ScheduleActionStartWorkflow
 
 import worker
+from heartbeat.domain.clock import utc_now
 from heartbeat.domain.contracts import NOTIFY, UPKEEP, UPKEEP_SCHEDULE_ID
 from heartbeat.domain.ids import new_id
 from heartbeat.domain.worker_roles import Role
@@ -76,7 +77,7 @@ async def test_the_command_serves_the_roles_that_it_is_given(world: World, tmp_p
     process = start(COMMAND, "worker", *roles, output=tmp_path, **variables)
     try:
         count = partial(workers_by_role, world.client, world.settings)
-        workers = await until(count, lambda workers: workers[Role.UPKEEP] and workers[Role.DELIVERY])
+        workers = await until(lambda: count(utc_now()), lambda workers: workers[Role.UPKEEP] and workers[Role.DELIVERY])
         assert not workers[Role.RUNS]
     finally:
         process.terminate()

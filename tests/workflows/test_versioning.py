@@ -8,6 +8,7 @@ from temporalio.api.workflowservice.v1 import SetWorkerDeploymentCurrentVersionR
 from temporalio.service import RPCError
 
 import worker
+from heartbeat.domain.clock import utc_now
 from heartbeat.domain.ids import new_id
 from heartbeat.temporal.client import workers_by_role
 from heartbeat.temporal.versioning import current_build
@@ -67,7 +68,7 @@ async def test_a_run_stays_with_its_build(versioned: World, model: ModelServer) 
         await until(lambda: world.asked(model))
         async with build(world, "2"):
             await make_current(world, "2")
-            assert min((await workers_by_role(world.client, world.settings)).values()) > 0
+            assert min((await workers_by_role(world.client, world.settings, utc_now())).values()) > 0
             answered.set()
             assert (await old.result()).status == "success"
             assert (await (await world.start("log_new")).result()).status == "success"
