@@ -12,9 +12,11 @@ from pydantic import BaseModel, ValidationError
 from sqlalchemy import Connection
 from temporalio.client import Client
 
+from api.operations import OPERATIONS
 from api.schemas.fields import OfProject
 from heartbeat.domain.clock import Clock
 from heartbeat.domain.errors import Forbidden, Unauthorized
+from heartbeat.domain.scopes import Scope
 from heartbeat.settings import Settings
 from heartbeat.store.database import Database
 from heartbeat.store.projects.access import Access, authorize
@@ -59,15 +61,16 @@ class _Uncounted(Exception):
 
 
 class Caller:
-    """The caller of a request, known by its key.
+    """The caller of a request, known by its key; `needs` is the scope that the operation needs.
 
     Each read or write authorizes it first, in the same transaction, for the project, bot and heartbeat whose ids are
     in the request's body or query. All raise `Unauthorized`, `Forbidden` and `RateLimited`.
     """
 
-    def __init__(self, stack: Stack, secret: str, claim: IdempotencyClaim | None) -> None:
+    def __init__(self, stack: Stack, secret: str, needs: Scope | None, claim: IdempotencyClaim | None) -> None:
         self.stack = stack
         self.claim = claim
+        self._needs = needs
         self._secret = secret
         self._counted = False
 
@@ -132,6 +135,7 @@ class Caller:
         limit = access.plan.requests_per_minute
         if limit is not None and not self._counted:
             raise _Uncounted(access.project.id, limit)
+        access.require(self._needs)
         return access
 
 
@@ -149,7 +153,13 @@ def caller_of(request: Request) -> Caller:
     scope = request.scope
     # One header of few: an index of them all would cost more than to look for it.
     authorization = next((text for name, text in scope["headers"] if name == b"authorization"), b"")
-    return Caller(scope["app"].state.stack, secret_of(authorization.decode("latin-1")), scope.get("heartbeat.claim"))
+    secret, claim = secret_of(authorization.decode("latin-1")), scope.get("heartbeat.claim")
+    return Caller(scope["app"].state.stack, secret, needed_scope(request), claim)
+
+
+def needed_scope(request: Request) -> Scope | None:
+    """Look up what the operation of a request needs; `None` for those that are for everybody."""
+    return OPERATIONS[f"{request.scope['method']} {request.scope['route'].path}"]
 
 
 async def _caller(request: Request) -> Caller:

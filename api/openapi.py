@@ -9,6 +9,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel, Field
 
 from api.errors import error_body
+from api.operations import OPERATIONS
 from api.schemas.examples import HEARTBEAT, example
 from heartbeat.domain.errors import (
     Conflict,
@@ -34,7 +35,7 @@ ERRORS: dict[int, tuple[str, ProductError]] = {
     ),
     401: ("No key, or an unknown one.", Unauthorized("Send a key of your project as `Authorization: Bearer KEY`.")),
     403: (
-        "The key is another project's, or the bot or the plan does not allow it.",
+        "The key is another project's or lacks the scope, or the bot or the plan does not allow it.",
         Forbidden("wrong_project", "This key belongs to another project than the project_id that was sent."),
     ),
     404: ("There is no such thing.", NotFound("heartbeat", HEARTBEAT)),
@@ -134,12 +135,13 @@ def describe(app: FastAPI) -> dict[str, Any]:
         )
         document.setdefault("components", {})["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
         for path, operations in document["paths"].items():
-            for operation in operations.values():
+            for method, operation in operations.items():
                 # A call's docstring begins with what it does, up to the first stop.
                 operation["summary"] = re.split(r"[.:;]\s|\.$", operation["description"])[0]
                 operation["responses"].pop("422", None)
-                if path.startswith("/v1/"):
-                    operation["security"] = [{"key": []}]
+                if scope := OPERATIONS[f"{method.upper()} {path}"]:
+                    operation["security"] = [{"key": [scope]}]
+                    operation["description"] += f"\n\nNeeds the scope `{scope}`."
         schemas = document["components"]["schemas"]
         _restore_nulls(document, schemas)
         for unused in ("HTTPValidationError", "ValidationError"):

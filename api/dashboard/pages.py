@@ -20,9 +20,10 @@ from api.dashboard.sentences import translate
 from api.dashboard.session import token_of
 from api.dashboard.translations import gettext as _
 from api.dashboard.views.holds import HoldBanner, hold_banner
-from api.deps import AccessQuery, Stack
+from api.deps import AccessQuery, Stack, needed_scope
 from api.errors import DATABASE_AWAY, unexpected
 from heartbeat.domain.errors import Forbidden, ProductError, Unavailable
+from heartbeat.domain.scopes import Scope, read_scopes
 from heartbeat.domain.text import storable_text
 from heartbeat.store.heartbeats.project_holds import read_hold
 from heartbeat.store.overview.waiting import WaitingCounts, waiting
@@ -110,13 +111,14 @@ class Frame:
 
 
 class Visitor:
-    """A person with a session, known by its token. Each read or write reads it first, in the same transaction.
+    """A person with a session, known by its token; `needs` is the scope that the page or the button needs.
 
-    All raise `SignedOut`.
+    Each read or write authorizes the visitor first, in the same transaction. All raise `SignedOut` and `Forbidden`.
     """
 
-    def __init__(self, stack: Stack, token: str) -> None:
+    def __init__(self, stack: Stack, token: str, needs: Scope | None) -> None:
         self.stack = stack
+        self._needs = needs
         # The public ids of the session and of the key that it was begun with, once it was authorized.
         self.session_uuid = self.key_uuid = ""
         self._token = token
@@ -167,15 +169,22 @@ class Visitor:
         self.stack.key_uses.note(key.hash)
         if now - session.last_used_at >= sessions.EVERY:
             self.stack.database.write_later(sessions.write_use, session, now)
-        return Access(project, self.stack.settings.plan(project.plan))
+        access = Access(project, self.stack.settings.plan(project.plan), scopes=read_scopes(key.scopes))
+        access.require(self._needs)
+        return access
 
 
 def _access(connection: Connection, access: Access) -> Access:
     return access
 
 
-def visitor(request: Request) -> Visitor:
-    return Visitor(request.app.state.stack, token_of(request))
+async def visitor(request: Request) -> Visitor:
+    """Return who asks for a page; who presses a button is authorized before anything of the form is looked at."""
+    needs = needed_scope(request)
+    person = Visitor(request.app.state.stack, token_of(request), needs)
+    if request.method == "POST" and needs is not None:
+        await person.access()
+    return person
 
 
 VisitorDep = Annotated[Visitor, Depends(visitor)]

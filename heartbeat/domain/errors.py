@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from heartbeat.domain.scopes import Scope
+
 
 @dataclass(frozen=True)
 class Detail:
@@ -53,6 +55,16 @@ class Forbidden(ProductError):
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message, code, 403)
+
+
+class MissingScope(Forbidden):
+    """403: the key may not do what this scope stands for."""
+
+    def __init__(self, scope: Scope) -> None:
+        super().__init__(
+            "missing_scope",
+            f"This needs the scope `{scope}`, which the key does not have. Use another key, or ask an admin for one.",
+        )
 
 
 class NotFound(ProductError):

@@ -10,17 +10,15 @@ from api.dashboard.pages import PageRoute, Visitor, VisitorDep, html
 from api.dashboard.selections import MAX_SELECTED, SELECTIONS, Change
 from api.dashboard.translations import gettext as _
 from api.dashboard.views.selection import SelectionFailure, list_path, outcome, question
-from heartbeat.domain.errors import NotFound, ProductError
+from heartbeat.domain.errors import ProductError
 from heartbeat.store.overview.titles import TITLES
 
 router = APIRouter(prefix="/selected", route_class=PageRoute, include_in_schema=False)
 
 
-@router.post("/{kind}/{action}")
-async def change_selected(kind: str, action: str, request: Request, visitor: VisitorDep) -> Response:
+async def change_selected(request: Request, visitor: VisitorDep) -> Response:
     """Do it to each, one after the other, and say to which it could not be done; ask first where that is due."""
-    if kind not in SELECTIONS or action not in SELECTIONS[kind].actions:
-        raise NotFound("page", f"{kind}/{action}"[:64])
+    kind, action = request.scope["path"].split("/")[2:]
     form = await read_form(request)
     uuids = list(dict.fromkeys(form.all("id")))[:MAX_SELECTED]
     chosen, back = SELECTIONS[kind].actions[action], form.get("back")
@@ -53,6 +51,11 @@ async def change_selected(kind: str, action: str, request: Request, visitor: Vis
         done=outcome(kind, action, changed) if changed else None,
         failures=[SelectionFailure(uuid, titles.get(uuid), why) for uuid, why in refusals.items()],
     )
+
+
+for kind, selection in SELECTIONS.items():
+    for action in selection.actions:
+        router.add_api_route(f"/{kind}/{action}", change_selected, methods=["POST"])
 
 
 async def _change_each(visitor: Visitor, kind: str, change: Change, uuids: list[str]) -> dict[str, str]:

@@ -1,13 +1,14 @@
 """Authorize a caller: its key's project, one of its bots and one of that bot's heartbeats, by one statement."""
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Set
+from dataclasses import dataclass, replace
 from functools import cache
 
 from sqlalchemy import Connection, bindparam, select
 
-from heartbeat.domain.errors import NotFound
+from heartbeat.domain.errors import MissingScope, NotFound
+from heartbeat.domain.scopes import Scope, read_scopes
 from heartbeat.settings import Plan, plan_named
 from heartbeat.store.prepared import Prepared
 from heartbeat.store.projects.projects import digest
@@ -42,6 +43,12 @@ class Access:
     bot_key: str = ""
     heartbeat_key: str = ""
     hold: ProjectHold | None = None
+    scopes: Set[Scope] = frozenset(Scope)
+
+    def require(self, scope: Scope | None) -> None:
+        """Raise `MissingScope` unless it may do what this scope stands for; `None` stands for what everybody may."""
+        if scope is not None and scope not in self.scopes:
+            raise MissingScope(scope)
 
     @property
     def bot(self) -> Bot:
@@ -67,8 +74,8 @@ class Access:
 
     def narrowed(self, bot: Bot, heartbeat: Heartbeat | None = None) -> "Access":
         """Narrow it to this bot of the project, and to this heartbeat of the bot."""
-        heartbeat_uuid = heartbeat.uuid if heartbeat is not None else ""
-        return Access(self.project, self.plan, bot, heartbeat, bot.uuid, heartbeat_uuid, self.hold)
+        heartbeat_key = heartbeat.uuid if heartbeat is not None else ""
+        return replace(self, bot_row=bot, heartbeat_row=heartbeat, bot_key=bot.uuid, heartbeat_key=heartbeat_key)
 
     @property
     def task(self) -> Heartbeat:
@@ -102,7 +109,7 @@ def authorize(
     if row is None:
         return None
     project, hold = built(Project, PROJECT_NAMES, row[:HOLD_BEGINS]), row[HOLD_BEGINS:BOT_BEGINS]
-    bot, heartbeat = row[BOT_BEGINS:HEARTBEAT_BEGINS], row[HEARTBEAT_BEGINS:]
+    bot, heartbeat = row[BOT_BEGINS:HEARTBEAT_BEGINS], row[HEARTBEAT_BEGINS:-1]
     return Access(
         project,
         plan_named(plans, project.plan),
@@ -111,6 +118,7 @@ def authorize(
         bot_key,
         heartbeat_key,
         built(ProjectHold, HOLD_NAMES, hold) if hold[0] else None,
+        read_scopes(row[-1]),
     )
 
 
@@ -140,4 +148,4 @@ def _statement(by_number: bool, with_heartbeat: bool) -> Prepared:
         joined = joined.outerjoin(HEARTBEAT, of_bot & (HEARTBEAT.c.uuid == bindparam("heartbeat")))
         tables.append(HEARTBEAT)
     of_key = KEY.c.hash == bindparam("hash"), KEY.c.revoked_at.is_(None)
-    return Prepared(select(*tables).select_from(joined).where(*of_key))
+    return Prepared(select(*tables, KEY.c.scopes).select_from(joined).where(*of_key))

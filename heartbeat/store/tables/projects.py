@@ -68,7 +68,7 @@ class ProjectHold(SQLModel, table=True):
 class ApiKey(SQLModel, table=True):
     """A key is kept as its SHA-256 alone; `prefix` lets people tell their keys apart.
 
-    `last_used_at` is right to the hour.
+    `scopes` are what it may do, by spaces. `last_used_at` is right to the hour.
     """
 
     __tablename__ = "api_key"
@@ -78,6 +78,7 @@ class ApiKey(SQLModel, table=True):
     name: str
     prefix: str
     hash: str = Field(unique=True)
+    scopes: str = Field(default="admin", sa_column_kwargs={"server_default": "admin"})
     created_at: datetime = time()
     revoked_at: datetime | None = time(default=None)
     last_used_at: datetime | None = time(default=None)

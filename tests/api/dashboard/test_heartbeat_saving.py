@@ -159,7 +159,9 @@ async def test_what_ends_becomes_a_task(owner: Owner) -> None:
 
 
 async def test_the_page_of_a_heartbeat_with_a_spread_says_how_late_it_starts(owner: Owner) -> None:
-    spread = await owner.add(uuid="hb_spread", prompt="Spread out.", cron_pattern=None, interval_minutes=90, jitter_seconds=3_600)
+    spread = await owner.add(
+        uuid="hb_spread", prompt="Spread out.", cron_pattern=None, interval_minutes=90, jitter_seconds=3_600
+    )
     seconds = start_delay_of(spread).total_seconds()
     assert seconds > 0
     page = unescape(await owner.browser.page(f"/heartbeats/{spread.uuid}"))
