@@ -21,7 +21,7 @@ async def answer_of_run(caller: Caller, ids: OfProject, handle: RunHandle, log_i
     """Answer with what a run came to by `deadline` (of the monotonic clock), else that it is running."""
     seconds_left = deadline - monotonic()
     end = await result_within(handle, seconds_left) if seconds_left > 0 else None
-    result = await caller.read(ids, _result, log_id, caller.stack.settings) if end else None
+    result = await caller.read_inline(ids, _result, log_id, caller.stack.settings) if end else None
     if end is None or (result is not None and result["status"] == "running"):
         return ApiResponse({"result": running(log_id)}, 202)
     return ApiResponse({"result": result or {"status": end.status, "error_message": end.reason}})

@@ -53,6 +53,11 @@ class TimedConnection(psycopg.Connection[Any]):
             self.close()
             raise psycopg.OperationalError("the server did not answer in time") from None
 
+    def begin(self) -> None:
+        """Begin a transaction, as its first statement would; raises `psycopg.Error` when the server does not answer."""
+        with self.lock:
+            self.wait(self._start_query())
+
 
 def postgres_engine(url: str, statement_seconds: float | None, pool_size: int = POOL_SIZE) -> Engine:
     """Make the engine; a statement that takes longer than `statement_seconds` is ended by the server."""
@@ -66,7 +71,7 @@ def postgres_engine(url: str, statement_seconds: float | None, pool_size: int = 
     )
     limits = _server_limits(statement_seconds)
     event.listen(engine, "do_connect", _Connector(limits).connect)
-    event.listen(engine, "checkout", lambda driver, record, _: _check_alive(engine, driver, record.info))
+    event.listen(engine, "checkout", lambda driver, record, _: _begin(driver, record.info))
     event.listen(engine, "begin", lambda connection: _limit_transaction(connection, limits))
     event.listen(engine, "handle_error", _drop_useless)
     return engine
@@ -124,13 +129,16 @@ def _is_limited_and_direct(connection: TimedConnection) -> tuple[bool, bool]:
     return True, row[1] == connection.info.backend_pid
 
 
-def _check_alive(engine: Engine, driver: Any, info: dict[Any, Any]) -> None:
-    """Have the pool drop a connection that does not answer, with those that are as old, and open another."""
+def _begin(driver: TimedConnection, info: dict[Any, Any]) -> None:
+    """Have the pool drop a connection that does not answer, with those that are as old, and open another.
+
+    That is seen by the BEGIN, which comes anyway: to ask beforehand would be a round trip more.
+    """
     if info.pop("new", False):
         return
     try:
         with time_limit(min(PING_SECONDS, (deadline() - monotonic()) / 2)):
-            engine.dialect.do_ping(driver)
+            driver.begin()
     except psycopg.Error as problem:
         raise InvalidatePoolError from problem
 

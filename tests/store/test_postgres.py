@@ -2,10 +2,13 @@
 
 import asyncio
 import os
+import re
 import signal
 import threading
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Connection
@@ -47,6 +50,10 @@ def pid(connection: Connection) -> int:
     return connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
 
 
+def driver_of(connection: Connection) -> Any:
+    return connection.connection.dbapi_connection
+
+
 def a_project(connection: Connection, uuid: str) -> int:
     return connection.exec_driver_sql(A_PROJECT, {"uuid": uuid}).scalar_one()
 
@@ -67,6 +74,15 @@ async def test_a_silent_connection_is_dropped_and_the_next_is_tried(limited: Dat
     before = await limited.read(pid)
     with stopped({before}):
         assert await limited.read(pid) != before
+
+
+def test_a_connection_that_is_lent_again_is_sent_nothing_but_its_transaction(limited: Database, tmp_path: Path) -> None:
+    with (tmp_path / "trace").open("wb") as file:
+        limited.read_now(lambda connection: driver_of(connection).pgconn.trace(file.fileno()))
+        limited.read_now(pid)
+        limited.read_now(lambda connection: driver_of(connection).pgconn.untrace())
+    sent = re.findall(r'\tQuery\t "(.+)"', (tmp_path / "trace").read_text())
+    assert sent == ["BEGIN", "SELECT pg_backend_pid()", "COMMIT", "BEGIN"]
 
 
 async def test_a_stopped_server_ends_every_read(hurried: Database, limited: Database) -> None:
