@@ -17,11 +17,11 @@ from heartbeat.agents.tools.arguments import read_arguments
 from heartbeat.agents.tools.definitions import Answers, OfferedTool, ToolResult
 from heartbeat.domain.clock import Clock, utc_now
 from heartbeat.domain.contracts import ActInput, ActResult
+from heartbeat.domain.plans import Plan
 from heartbeat.domain.text import storable, storable_text
 from heartbeat.domain.tool_effects import ScheduleTaskEffect
 from heartbeat.domain.tool_names import name_prefix
 from heartbeat.domain.tool_risks import REGISTERED, ApprovalReason
-from heartbeat.settings import Plan
 from heartbeat.store.database import Database
 from heartbeat.store.heartbeats.task_effects import unsynced_tasks
 from heartbeat.store.notifications.outbox import unsent_notifications

@@ -17,7 +17,7 @@ from bench.goals import Result, median_ratio, rounded
 from bench.quantiles import quantile
 from bench.tenant import seed
 from heartbeat.domain.ids import new_id
-from heartbeat.settings import Plan
+from heartbeat.domain.plans import Plan
 from heartbeat.store import migrate
 from heartbeat.store.database import Database
 from heartbeat.store.runs.candidates import TickClaim

@@ -19,7 +19,7 @@ from bench.goals import Result, rounded
 from bench.logs_in_bulk import MANY_LOGS, fill
 from bench.quantiles import quantile
 from bench.tenant import Tenant, seed
-from heartbeat.settings import Plan
+from heartbeat.domain.plans import Plan
 from heartbeat.store import migrate
 from heartbeat.store.credits.stats import stats
 from heartbeat.store.database import Database

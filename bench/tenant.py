@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Connection, update
 
-from heartbeat.settings import Plan
+from heartbeat.domain.plans import Plan
 from heartbeat.store.bots.bots import create_bot
 from heartbeat.store.heartbeats.configure import ConfigureRequest, configure
 from heartbeat.store.projects.access import Access

@@ -6,46 +6,32 @@ else is handed the object. The names here are the names in docs/settings.md, and
 
 import json
 import ssl
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AliasChoices, BaseModel, Field, SecretStr, field_validator, model_validator
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    Field,
+    SecretStr,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
 from heartbeat.domain.bounds import Bounds
-from heartbeat.domain.errors import Unavailable
+from heartbeat.domain.model_names import full_name, model_key
 from heartbeat.domain.money import CreditPrice
+from heartbeat.domain.plans import DEFAULT_PLANS, Plan, plan_named
 from heartbeat.domain.secret_keys import read_keys
 from heartbeat.domain.setting_values import bare, proxy_address, require_header_text, require_web_address
 from heartbeat.domain.tool_risks import Risk
 from heartbeat.domain.trace_ids import trace_id
 from heartbeat.domain.worker_roles import Role, role_queue
 from heartbeat.egress.addresses import AllowList
-
-
-class Plan(BaseModel):
-    """The limits of a project. `None` means no limit."""
-
-    heartbeats: bool = True
-    heartbeats_per_bot: int | None = Field(default=None, ge=0)
-    tasks_per_bot: int | None = Field(default=None, ge=0)
-    min_interval_minutes: int = Field(default=1, ge=1)
-    requests_per_minute: int | None = Field(default=None, ge=1)
-    credits_per_month: int | None = Field(default=None, ge=0)
-    max_credits_per_run: int | None = Field(default=None, ge=0)
-    usual_credits_per_run: int = Field(default=2, ge=0)
-    fairness_weight: float = Field(default=1, ge=0.001, le=1_000)
-    jitter_seconds: int = Field(default=0, ge=0, le=3_600)
-    concurrent_runs: int | None = Field(default=None, ge=1)
-    logs_days: int | None = Field(default=None, ge=1, le=36_500)
-    prompts_days: int | None = Field(default=None, ge=1, le=36_500)
-
-    def cap(self, max_credits_per_run: int | None) -> int | None:
-        """Return the most credits of one run: the heartbeat's own number, else the plan's."""
-        return self.max_credits_per_run if max_credits_per_run is None else max_credits_per_run
 
 
 class StdioTool(BaseModel):
@@ -64,46 +50,6 @@ class StdioTool(BaseModel):
 
 
 AppriseName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
-
-DEFAULT_PLANS = {
-    "self_hosted": Plan(),
-    "free": Plan(heartbeats=False, logs_days=90),
-    "hobby": Plan(heartbeats=False, logs_days=90),
-    "starter": Plan(
-        heartbeats_per_bot=3,
-        tasks_per_bot=10,
-        min_interval_minutes=60,
-        requests_per_minute=60,
-        jitter_seconds=300,
-        logs_days=90,
-    ),
-    "pro": Plan(
-        heartbeats_per_bot=10,
-        tasks_per_bot=50,
-        min_interval_minutes=60,
-        requests_per_minute=200,
-        fairness_weight=2,
-        jitter_seconds=300,
-        logs_days=365,
-    ),
-    "prime": Plan(
-        heartbeats_per_bot=20,
-        tasks_per_bot=100,
-        min_interval_minutes=60,
-        requests_per_minute=200,
-        fairness_weight=4,
-        jitter_seconds=300,
-        logs_days=730,
-    ),
-}
-
-
-def plan_named(plans: Mapping[str, Plan], name: str) -> Plan:
-    """Look up a plan; raises `Unavailable` for an unknown one, which must not be an unlimited one."""
-    if name not in plans:
-        raise Unavailable("plan_unknown", f"The project's plan {name!r} is not one of this server's HEARTBEAT_PLANS.")
-    return plans[name]
-
 
 DATABASE_SCHEMES = ("sqlite:///", "postgresql://", "postgres://", "postgresql+psycopg://")
 MIN_KEY_LENGTH = 8
@@ -287,6 +233,28 @@ class Settings(BaseSettings):
         if not isinstance(parsed, dict):
             raise ValueError("must be a JSON object: plans by their names")
         return {**DEFAULT_PLANS, **parsed}
+
+    @field_validator("plans")
+    @classmethod
+    def _know_bare_models(cls, plans: dict[str, Plan], info: ValidationInfo) -> dict[str, Plan]:
+        for plan in plans.values():
+            if plan.models is not None:
+                plan._default_provider = info.data.get("default_provider", "openai")
+        return plans
+
+    @field_validator("model_rates")
+    @classmethod
+    def _by_model_key(cls, rates: dict[str, int], info: ValidationInfo) -> dict[str, int]:
+        provider = info.data.get("default_provider", "openai")
+        by_key = {model_key(full_name(name, provider)): rate for name, rate in rates.items()}
+        if len(by_key) < len(rates):
+            raise ValueError("names one model twice, in two spellings")
+        return by_key
+
+    @field_validator("provider_concurrency")
+    @classmethod
+    def _by_provider(cls, requests: dict[str, int]) -> dict[str, int]:
+        return {provider.strip().lower(): size for provider, size in requests.items()}
 
     @field_validator("egress_allow")
     @classmethod

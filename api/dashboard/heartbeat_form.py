@@ -34,6 +34,7 @@ from heartbeat.domain.errors import Detail, Invalid, InvalidMany, ProductError
 from heartbeat.domain.gates import SealedHeaders, shown_gate
 from heartbeat.domain.heartbeat_fields import HeartbeatFields
 from heartbeat.settings import Settings
+from heartbeat.store.heartbeats.plan_limits import MODEL_NOT_ALLOWED
 from heartbeat.store.heartbeats.tick_accounting import CADENCE
 from heartbeat.store.tables.heartbeats import Heartbeat
 
@@ -61,6 +62,7 @@ OF_CODE = {
     "subscriber_not_found": "member_id",
     "external_id_taken": "external_id",
     "plan_heartbeat_limit": "bot_id",
+    MODEL_NOT_ALLOWED: "model",
 }
 
 

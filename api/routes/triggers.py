@@ -19,7 +19,7 @@ from heartbeat.domain.contracts import RunResult
 from heartbeat.domain.errors import Conflict, NotFound
 from heartbeat.domain.ids import new_id
 from heartbeat.settings import Settings
-from heartbeat.store.heartbeats.plan_limits import require_heartbeats
+from heartbeat.store.heartbeats.plan_limits import require_heartbeats, require_own_models
 from heartbeat.store.heartbeats.project_holds import require_no_hold
 from heartbeat.store.heartbeats.sync import ScheduledRow
 from heartbeat.store.projects.access import Access, as_public_id
@@ -43,7 +43,7 @@ async def trigger(body: Trigger, caller: CallerDep) -> ApiResponse:
     instruction than what is saved. With `gate` it asks the gate as a tick does, and may be skipped.
     """
     stack = caller.stack
-    access, heartbeat = await caller.read_inline(body, _startable, caller.now())
+    access, heartbeat = await caller.read_inline(body, _startable, body.dry_run, caller.now())
     log_id = caller.claim.new_id("log") if caller.claim else new_id("log")
     deadline = monotonic() + stack.settings.trigger_wait if body.wait else 0
     if body.dry_run and body.changes:
@@ -71,10 +71,13 @@ async def cancel(body: Cancel, caller: CallerDep) -> ApiResponse:
     return ApiResponse({"result": result}, 202 if result["status"] == "running" else 200)
 
 
-def _startable(connection: Connection, access: Access, now: datetime) -> tuple[Access, Heartbeat]:
+def _startable(connection: Connection, access: Access, dry_run: bool, now: datetime) -> tuple[Access, Heartbeat]:
     """Raises `NotFound`, `Forbidden`, or `Conflict` while the project is on hold."""
     heartbeat = access.heartbeat
     require_heartbeats(access.project, access.plan, access.bot)
+    if not dry_run:
+        # A rehearsal may have another model.
+        require_own_models(access.project, access.plan, access.bot, heartbeat)
     require_no_hold(connection, access.project, now)
     return access, heartbeat
 

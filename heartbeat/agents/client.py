@@ -12,10 +12,10 @@ from pydantic_ai.tools import ToolDefinition
 from heartbeat.agents.completion import Completion, CompletionRequest, estimated_usage, read_response
 from heartbeat.agents.failures import ModelFailure, explain
 from heartbeat.agents.http import model_http_client
-from heartbeat.agents.model_names import PROVIDERS
 from heartbeat.agents.prompt import messages_of, told_of_unreadable_call
 from heartbeat.agents.providers import models_of
 from heartbeat.agents.tools.definitions import OfferedTool
+from heartbeat.domain.model_names import PROVIDERS
 from heartbeat.settings import Settings
 
 MOST_MODELS = 100

@@ -2,14 +2,9 @@
 
 from collections.abc import Sequence
 
+from heartbeat.domain.model_names import full_name
 from heartbeat.settings import Settings
 
-PROVIDERS = ("openai", "anthropic", "google", "ollama", "local")
-BARE_NAMES = (
-    (("gpt-", "chatgpt-", "o1", "o3", "o4", "o5"), "openai"),
-    (("claude-",), "anthropic"),
-    (("gemini-",), "google"),
-)
 LOCAL = "local:smollm2"
 CAPABLE = {
     "openai": "openai:gpt-5.4-mini",
@@ -20,15 +15,9 @@ CAPABLE = {
 
 def resolve_model(name: str | None, settings: Settings) -> str:
     """`provider:name` for what a client wrote: itself, a bare name by its beginning, or the default for nothing."""
-    if not name:
+    if not (name and name.strip()):
         return choose_default_model(settings)
-    provider, colon, rest = name.partition(":")
-    if colon and rest and provider in PROVIDERS:
-        return name
-    for prefixes, provider_of_name in BARE_NAMES:
-        if name.startswith(prefixes):
-            return f"{provider_of_name}:{name}"
-    return f"{settings.default_provider}:{name}"
+    return full_name(name, settings.default_provider)
 
 
 def resolve_fallbacks(model: str, names: Sequence[str], chat_mode: str, settings: Settings) -> list[str]:

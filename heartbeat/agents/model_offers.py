@@ -5,6 +5,7 @@ from functools import cache
 
 from heartbeat.agents.model_names import choose_default_model
 from heartbeat.agents.ollama import ollama_models
+from heartbeat.domain.plans import Plan
 from heartbeat.settings import Settings
 
 # A few of each provider, the cheap ones first; what they cost is looked up.
@@ -26,8 +27,8 @@ class ModelOffer:
     output_nano_usd: int
 
 
-def offered_models(settings: Settings) -> list[ModelOffer]:
-    """List the default model, then those of every provider that has a key, or of an Ollama on this machine.
+def offered_models(settings: Settings, plan: Plan) -> list[ModelOffer]:
+    """List the default model, then what the plan allows of every provider with a key, or of an Ollama on this machine.
 
     Blocks while an Ollama is asked, for a second at most.
     """
@@ -37,7 +38,8 @@ def offered_models(settings: Settings) -> list[ModelOffer]:
         "google": settings.google_api_key,
     }
     names = [f"{provider}:{name}" for provider, key in keys.items() if key for name in OFFERED[provider]]
-    return [_offer(name) for name in dict.fromkeys([choose_default_model(settings), *ollama_models(settings), *names])]
+    allowed = [name for name in [*ollama_models(settings), *names] if plan.allows(name)]
+    return [_offer(name) for name in dict.fromkeys([choose_default_model(settings), *allowed])]
 
 
 @cache

@@ -8,7 +8,8 @@ from heartbeat.domain.cadence.ticks import Cadence
 from heartbeat.domain.clock import utc_now
 from heartbeat.domain.errors import Invalid
 from heartbeat.domain.forecast import Budget, Forecast, UsageEstimate, forecast
-from heartbeat.settings import Plan, Settings
+from heartbeat.domain.plans import Plan
+from heartbeat.settings import Settings
 
 USUAL_RUN = UsageEstimate(float(Plan().usual_credits_per_run), "the usual cost of a run")
 

@@ -6,6 +6,8 @@ from datetime import UTC, date, datetime
 from functools import lru_cache
 from math import ceil
 
+from heartbeat.domain.model_names import every_model, model_key
+
 # Tokens that providers put around a message, a tool or a result, at the most.
 FRAME = 64
 
@@ -21,9 +23,11 @@ def most_tokens(*texts: str) -> int:
 
 
 def rate_for(model: str, default: int, rates: Mapping[str, int]) -> int:
-    """The rate of `provider:name`: its own, else its provider's (`provider:*`), else the default."""
-    provider = model.split(":", 1)[0]
-    return rates.get(model, rates.get(f"{provider}:*", default))
+    """The rate of `provider:name`: its own, else its provider's (`provider:*`), else the default.
+
+    `rates` are by `model_key`.
+    """
+    return rates.get(model_key(model), rates.get(every_model(model), default))
 
 
 def period(now: datetime, anchor_day: int = 1) -> tuple[datetime, datetime]:

@@ -6,7 +6,8 @@ fairness not takes them in the order in which they came.
 
 from temporalio.common import Priority
 
-from heartbeat.settings import Plan, Settings
+from heartbeat.domain.plans import Plan
+from heartbeat.settings import Settings
 from heartbeat.store.heartbeats.sync import ScheduledRow
 
 

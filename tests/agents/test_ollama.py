@@ -41,6 +41,6 @@ def test_up_uses_it_and_the_form_of_a_bot_offers_it() -> None:
     with ollama() as url:
         settings = Settings(_env_file=None, ollama_base_url=url, **ports)
         stack = embedded_stack(settings, 1)
-        assert [offer.name for offer in offered_models(settings)][1:3] == stack.ollama
+        assert [offer.name for offer in offered_models(settings, settings.plan("self_hosted"))][1:3] == stack.ollama
     assert stack.model == stack.environment["HEARTBEAT_DEFAULT_MODEL"] == "ollama:qwen3:8b"
     assert [child.name for stage in stack.stages for child in stage] == ["temporal", "worker", "api"]

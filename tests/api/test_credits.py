@@ -9,7 +9,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 from api.schemas.credits import OneCredits
 from heartbeat.domain import credits
 from heartbeat.domain.errors import Conflict
-from heartbeat.settings import Plan
+from heartbeat.domain.plans import Plan
 from heartbeat.store.credits.grants import grant
 from heartbeat.store.rows import columns
 from heartbeat.store.tables.credits import Entry, Usage

@@ -10,6 +10,7 @@ from temporalio.client import Client
 
 from api.main import create_app
 from heartbeat.domain.errors import Unavailable
+from heartbeat.settings import Settings
 from heartbeat.store.database import Database
 from heartbeat.store.rows import columns
 from heartbeat.store.tables.projects import Project, RequestWindow
@@ -17,6 +18,7 @@ from tests.support.api import Api, error_of, owner, settings_for, wrong_fields
 from tests.support.seeds import YEARLY
 
 WINDOW = columns(RequestWindow)
+TASK = {"name": "Report", "prompt": "Report.", "schedule_type": "daily", "schedule_config": {"time": "09:00"}}
 NOON = datetime(2026, 11, 20, 12, 0, 20, tzinfo=UTC)
 
 
@@ -77,6 +79,37 @@ async def test_a_plans_spread_is_that_of_new_heartbeats_that_name_none(starter: 
     assert datetime.fromisoformat(tick["starts_at"]) - datetime.fromisoformat(tick["utc"]) == delay
     unsaved = (await starter.post("/heartbeat/preview", bot_id=bot["id"], prompt="Another", count=1)).json()
     assert (unsaved["starts_within_seconds"], unsaved["ticks"][0]["starts_at"]) == (300, None)
+
+
+async def test_a_plans_models_are_held_to_wherever_one_is_named(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    bot = await api.bot(model="gpt-4o-mini")
+    heartbeat = await api.heartbeat(bot, fallback_models=["claude-x"])
+    which = {"bot_id": bot["id"], "heartbeat_id": heartbeat["uuid"]}
+    changed = {"bot_id": bot["id"], "uuid": heartbeat["uuid"], "prompt": "Check."}
+    plan = Settings(_env_file=None, plans={"small": {"models": ["openai:gpt-5.4", "google:*"]}}).plan("small")
+    monkeypatch.setitem(api.settings.plans, "small", plan)
+    await change_plan(api, "small")
+    refused = [
+        ("POST", "/create", {"name": "Desk", "model": "claude-x"}),
+        ("PUT", "/update", {"bot_id": bot["id"], "model": "claude-x"}),
+        ("POST", "/heartbeat/configure", {"bot_id": bot["id"], "prompt": "Its bot's model."}),
+        ("POST", "/heartbeat/configure", {**changed, "model": "gpt-5.4"}),
+        ("POST", "/heartbeat/configure", {"bot_id": bot["id"], "prompt": "Own.", "model": "claude-x"}),
+        ("POST", "/heartbeat/enable", which),
+        ("POST", "/heartbeat/trigger", which),
+        ("POST", "/heartbeat/trigger", {**which, "dry_run": True, "model": "claude-x"}),
+        ("POST", "/task/create", {**TASK, "bot_id": bot["id"]}),
+        ("POST", "/task/create", {**TASK, "bot_id": bot["id"], "model": "gemini-x", "fallback_models": ["gpt-4o"]}),
+    ]
+    for method, path, body in refused:
+        problem = error_of(await api.call(method, path, body), 403)
+        assert problem["code"] == "plan_model_not_allowed", (path, body)
+        assert problem["message"].endswith("choose one of these: openai:gpt-5.4, google:*.")
+    seen = (await api.post("/heartbeat/preview", bot_id=bot["id"], prompt="Look ahead.")).json()
+    assert "does not allow the model gpt-4o-mini" in seen["warnings"][0]
+    answer = await api.post("/heartbeat/configure", **changed, model="GPT-5.4", fallback_models=[])
+    assert answer.status_code == 200
+    assert (await api.post("/heartbeat/enable", **which)).status_code == 200
 
 
 async def test_configures_at_the_same_time_keep_to_the_limit(starter: Api) -> None:

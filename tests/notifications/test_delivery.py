@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from standardwebhooks import Webhook
 
-from heartbeat.settings import Plan
+from heartbeat.domain.plans import Plan
 from heartbeat.store.notifications.outbox import (
     RETRY_DELAYS,
     finish_delivery,

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import select
 
 from heartbeat.domain.failure_policy import Ending
-from heartbeat.settings import Plan
+from heartbeat.domain.plans import Plan
 from heartbeat.store.database import Database
 from heartbeat.store.rows import columns, many
 from heartbeat.store.runs.approvals import decide

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import update
 
-from heartbeat.settings import DEFAULT_PLANS
+from heartbeat.domain.plans import DEFAULT_PLANS
 from heartbeat.store.database import Database
 from heartbeat.store.rows import columns
 from heartbeat.store.runs.candidates import TickClaim

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from heartbeat.domain.ids import new_id
-from heartbeat.settings import Plan
+from heartbeat.domain.plans import Plan
 from heartbeat.store.projects.access import Access
 from heartbeat.store.projects.projects import create_project
 from heartbeat.store.rows import columns, exactly_one, insert

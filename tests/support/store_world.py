@@ -11,7 +11,8 @@ from activities.notifications import NotificationActivities
 from heartbeat.domain.contracts import CloseRunResult, DeliveryResult
 from heartbeat.domain.failure_policy import Ending
 from heartbeat.domain.ids import new_id
-from heartbeat.settings import Plan, Settings
+from heartbeat.domain.plans import Plan
+from heartbeat.settings import Settings
 from heartbeat.store.database import Database
 from heartbeat.store.notifications.outbox import DeliveryState, OutgoingMessage, begin_delivery
 from heartbeat.store.notifications.targets import create_target

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select, update
 
 from heartbeat.agents.tools.built_in.tools import call_built_in
-from heartbeat.settings import Plan
+from heartbeat.domain.plans import Plan
 from heartbeat.store.credits.audit import audit
 from heartbeat.store.heartbeats import tasks
 from heartbeat.store.rows import columns, many

@@ -11,7 +11,7 @@ from api.dashboard.forms import Form, read_form
 from api.dashboard.pages import PageRoute, Visitor, VisitorDep
 from api.dashboard.sent_again import promise_once
 from heartbeat.store.heartbeats import heartbeats as store
-from heartbeat.store.heartbeats.plan_limits import require_heartbeats
+from heartbeat.store.heartbeats.plan_limits import require_heartbeats, require_own_models
 from heartbeat.store.heartbeats.project_holds import require_no_hold
 from heartbeat.store.heartbeats.sync import ScheduledRow
 from heartbeat.store.overview.projects import access_to_heartbeat
@@ -37,6 +37,7 @@ async def run_now(uuid: str, request: Request, visitor: VisitorDep) -> Response:
 def _promised(connection: Connection, access: Access, uuid: str, form: Form, now: datetime) -> tuple[Access, str]:
     access = access_to_heartbeat(connection, access, uuid)
     require_heartbeats(access.project, access.plan, access.bot)
+    require_own_models(access.project, access.plan, access.bot, access.heartbeat_or_task)
     require_no_hold(connection, access.project, now)
     return access, promise_once(connection, access, form.replaced([("run", uuid)]), now)
 

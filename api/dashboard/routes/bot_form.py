@@ -28,10 +28,11 @@ from api.dashboard.translations import gettext as _
 from api.dashboard.views.heartbeat_form import model_options
 from api.schemas.bots import CreateBot
 from heartbeat.agents.model_offers import ModelOffer, offered_models
-from heartbeat.domain.errors import NotFound, ProductError
+from heartbeat.domain.errors import Forbidden, NotFound, ProductError
 from heartbeat.store.bots import bots as store
 from heartbeat.store.bots.bots import BotChange
 from heartbeat.store.heartbeats.heartbeats import lock_bot
+from heartbeat.store.heartbeats.plan_limits import MODEL_NOT_ALLOWED
 from heartbeat.store.overview.projects import access_to_bot
 from heartbeat.store.projects.access import Access
 from heartbeat.store.tables.bots import Bot
@@ -66,7 +67,10 @@ async def make(request: Request, visitor: VisitorDep) -> Response:
     except ProductError as problem:
         return await _show(visitor, _refused(BotEditor(form), problem))
     fields = {**body.fields(), "attributes": body.attributes()}
-    uuid = await visitor.write(_made, form, fields, visitor.now())
+    try:
+        uuid = await visitor.write(_made, form, fields, visitor.now())
+    except Forbidden as problem:
+        return await _show(visitor, _refused(BotEditor(form), problem))
     return RedirectResponse(f"/bots/{uuid}?done=created", 303)
 
 
@@ -77,9 +81,9 @@ def _made(connection: Connection, access: Access, form: Form, fields: dict[str, 
 @router.get("/{uuid}/edit")
 async def edit_page(uuid: str, visitor: VisitorDep) -> Response:
     """The form of a bot as it is."""
-    bot = (await visitor.read(access_to_bot, uuid)).bot
-    offers = await asyncio.to_thread(offered_models, visitor.stack.settings)
-    return await _show(visitor, BotEditor(form_of(bot, offers), bot), offers)
+    access = await visitor.read(access_to_bot, uuid)
+    offers = await asyncio.to_thread(offered_models, visitor.stack.settings, access.plan)
+    return await _show(visitor, BotEditor(form_of(access.bot, offers), access.bot), offers)
 
 
 @router.post("/{uuid}/edit")
@@ -91,7 +95,7 @@ async def edit(uuid: str, request: Request, visitor: VisitorDep) -> Response:
     except NotFound as problem:
         return await _show(visitor, _refused(BotEditor(form), problem))
     if form.get("do") == THEIRS:
-        return await _take_theirs(visitor, form, access.bot)
+        return await _take_theirs(visitor, form, access)
     try:
         # A form has every field, so that an empty name is one, and not left out as in an update of the API.
         body = validated(CreateBot, {"project_id": access.project.uuid, **values_of(form)})
@@ -115,9 +119,10 @@ def _changed(
     return store.update_bot(connection, access, fields, body.attributes(), now)
 
 
-async def _take_theirs(visitor: Visitor, form: Form, bot: Bot) -> Response:
-    offers = await asyncio.to_thread(offered_models, visitor.stack.settings)
-    return await _show(visitor, BotEditor(with_theirs(form, form_of(bot, offers), FIELDS), bot), offers)
+async def _take_theirs(visitor: Visitor, form: Form, access: Access) -> Response:
+    offers = await asyncio.to_thread(offered_models, visitor.stack.settings, access.plan)
+    theirs = form_of(access.bot, offers)
+    return await _show(visitor, BotEditor(with_theirs(form, theirs, FIELDS), access.bot), offers)
 
 
 def _refused(editor: BotEditor, problem: ProductError) -> BotEditor:
@@ -125,7 +130,7 @@ def _refused(editor: BotEditor, problem: ProductError) -> BotEditor:
     if problem.code == "bot_not_found":
         gone = _("This bot was deleted meanwhile. What you typed is still here; saving it makes a new one.")
         return BotEditor(as_new(editor.form), errors={"": gone}, status=problem.status)
-    errors = field_errors(problem)
+    errors = field_errors(problem) if problem.code != MODEL_NOT_ALLOWED else {"model": problem.message}
     if "model" in errors and editor.form.get("model_other"):
         errors["model_other"] = errors.pop("model")
     return replace(editor, errors=errors, status=problem.status)
@@ -135,7 +140,7 @@ async def _show(visitor: Visitor, editor: BotEditor, offers: list[ModelOffer] | 
     settings = visitor.stack.settings
     frame = await visitor.frame()
     if offers is None:
-        offers = await asyncio.to_thread(offered_models, settings)
+        offers = await asyncio.to_thread(offered_models, settings, settings.plan(frame.project.plan))
     return html(
         "bot_form",
         editor.status,

@@ -211,7 +211,8 @@ def _edited_meanwhile(editor: Editor, problem: EditedMeanwhile) -> Editor:
 
 async def _show(visitor: Visitor, editor: Editor) -> Response:
     frame, rows = await visitor.read_framed(_rows, editor.heartbeat_uuid)
-    offers = await asyncio.to_thread(offered_models, visitor.stack.settings)
+    settings = visitor.stack.settings
+    offers = await asyncio.to_thread(offered_models, settings, settings.plan(frame.project.plan))
     form = editor.form if editor.is_sent else _with_ollama(editor.form, offers)
     form = completed(with_report(_with_draft(_with_bot(form, rows), rows), rows.with_tools))
     templates = gallery()

@@ -20,7 +20,7 @@ from api.dashboard.views import comparison
 from api.dashboard.views.heartbeats import title
 from api.schemas.variants import VariedFields
 from heartbeat.domain.errors import Conflict, NotFound
-from heartbeat.store.heartbeats.plan_limits import require_heartbeats
+from heartbeat.store.heartbeats.plan_limits import require_heartbeats, require_own_models
 from heartbeat.store.heartbeats.project_holds import require_no_hold
 from heartbeat.store.heartbeats.sync import ScheduledRow
 from heartbeat.store.overview.projects import access_to_heartbeat, heartbeat_of_run
@@ -145,6 +145,7 @@ def _promised(
 ) -> tuple[Access, str]:
     access = _access_of_run(connection, access, run_uuid)
     require_heartbeats(access.project, access.plan, access.bot)
+    require_own_models(access.project, access.plan, access.bot, access.heartbeat)
     require_no_hold(connection, access.project, now)
 
     def promise(log_id: str) -> None:

@@ -9,7 +9,7 @@ from api.dashboard.forms import Form, number_text
 from api.dashboard.translations import gettext as _
 from api.dashboard.translations import languages, marked, ngettext
 from api.dashboard.views import formats
-from heartbeat.settings import Plan
+from heartbeat.domain.plans import Plan
 from heartbeat.store.tables.projects import Project
 
 FIELDS = {
@@ -45,6 +45,7 @@ def plan_lines(plan: Plan) -> list[tuple[str, str]]:
         (_("Spread of a new heartbeat"), formats.span(plan.jitter_seconds) if plan.jitter_seconds else _("no spread")),
         (_("Requests a minute"), _limit(plan.requests_per_minute)),
         (_("Credits a month"), _limit(plan.credits_per_month)),
+        (_("Models"), _("all") if plan.models is None else ", ".join(plan.models)),
         (_("Logs are kept"), _kept(plan.logs_days, _("for ever"))),
         (_("Prompts and answers are kept"), _kept(plan.prompts_days, _("as long as the log"))),
     ]

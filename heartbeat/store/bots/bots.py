@@ -9,6 +9,7 @@ from sqlalchemy import Connection, delete, func, select, update
 
 from heartbeat.domain.ids import new_id
 from heartbeat.store.heartbeats.heartbeats import delete_heartbeats, lock_bot, rename, switch_flag
+from heartbeat.store.heartbeats.plan_limits import require_models
 from heartbeat.store.memory.memory import forget_all
 from heartbeat.store.notifications.targets import TARGET, delete_targets
 from heartbeat.store.pages import Page
@@ -29,7 +30,8 @@ class BotChange:
 
 
 def create_bot(connection: Connection, access: Access, fields: Mapping[str, Any], now: datetime) -> Bot:
-    """Insert a bot; `fields` are columns by name, `name` among them."""
+    """Insert a bot; `fields` are columns by name, `name` among them. Raises `Forbidden`."""
+    require_models(access.project, access.plan, [fields.get("model")])
     defaults = {"attributes": {}, **fields}
     identity = {"uuid": new_id("bot"), "project_id": access.project.id, "created_at": now, "updated_at": now}
     values = Bot.model_construct(**(defaults | identity)).model_dump(exclude={"id"})
@@ -54,7 +56,8 @@ def with_tools(connection: Connection, some_bots: Sequence[Bot]) -> frozenset[st
 def update_bot(
     connection: Connection, access: Access, fields: Mapping[str, Any], attributes: Mapping[str, Any], now: datetime
 ) -> BotChange:
-    """Write the columns in `fields` and the published `attributes` that were given; raises `NotFound`."""
+    """Write the columns in `fields` and the published `attributes` given; raises `NotFound` and `Forbidden`."""
+    require_models(access.project, access.plan, [fields.get("model")])
     bot = lock_bot(connection, access.bot)
     values = {**fields, "attributes": {**bot.attributes, **attributes}, "updated_at": now}
     changed = exactly_one(connection, Bot, update(BOT).where(BOT.c.id == bot.id).values(values).returning(BOT))

@@ -17,7 +17,7 @@ from heartbeat.domain.errors import Conflict, Invalid
 from heartbeat.domain.gates import SealedHeaders, looks_elsewhere
 from heartbeat.domain.heartbeat_fields import HeartbeatFields
 from heartbeat.domain.ids import new_id
-from heartbeat.settings import Plan
+from heartbeat.domain.plans import Plan
 from heartbeat.store.heartbeats import states
 from heartbeat.store.heartbeats.gate_columns import gate_columns, require_reading_tool
 from heartbeat.store.heartbeats.gates import forget_outage
@@ -27,7 +27,7 @@ from heartbeat.store.heartbeats.heartbeats import (
     lock_bot,
 )
 from heartbeat.store.heartbeats.heartbeats import heartbeat as heartbeat_of
-from heartbeat.store.heartbeats.plan_limits import require_gap, require_heartbeats, require_room
+from heartbeat.store.heartbeats.plan_limits import require_gap, require_heartbeats, require_models, require_room
 from heartbeat.store.heartbeats.tick_accounting import CADENCE
 from heartbeat.store.prepared import Prepared
 from heartbeat.store.projects.access import Access, as_public_id
@@ -89,6 +89,7 @@ def configure(connection: Connection, access: Access, request: ConfigureRequest,
     if resolved.heartbeat is None and access.plan.heartbeats_per_bot is not None:
         require_room(access.project, access.plan, count_heartbeats(connection, bot))
     require_gap(access.project, access.plan, resolved.cadence)
+    require_models(access.project, access.plan, resolved.models(bot))
     require_reading_tool(connection, bot, request.fields.get("gate"))
     if resolved.heartbeat is None:
         return _insert(connection, bot, resolved, request, now)
@@ -108,6 +109,10 @@ class Resolved:
     before: Mapping[str, Any]
     after: Mapping[str, Any]
     cadence: Cadence
+
+    def models(self, bot: Bot | None) -> list[str | None]:
+        """The models that it would ask, as they are named; the first is that of its bot if it has none of its own."""
+        return [self.after["model"] or (bot.model if bot else None), *self.after["fallback_models"]]
 
 
 def resolve(connection: Connection, bot: Bot, plan: Plan, request: ConfigureRequest, now: datetime) -> Resolved:

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, select
 from heartbeat.domain.ids import ALPHABET, new_id
 from heartbeat.store.heartbeats import states
 from heartbeat.store.heartbeats.configure import ConfigureRequest, draft_of, new_row, resolve_new
-from heartbeat.store.heartbeats.plan_limits import require_heartbeats
+from heartbeat.store.heartbeats.plan_limits import require_heartbeats, require_models
 from heartbeat.store.projects.access import Access
 from heartbeat.store.projects.members import subscriber
 from heartbeat.store.rows import columns, exactly_one
@@ -30,6 +30,7 @@ def write_draft(connection: Connection, access: Access, request: ConfigureReques
     require_heartbeats(access.project, access.plan, access.bot)
     member = subscriber(connection, access.bot, request.member_key) if request.member_key else None
     resolved = resolve_new(access.plan, request, now)
+    require_models(access.project, access.plan, resolved.models(access.bot))
     heartbeat = new_row(access.bot, replace(resolved, member_id=member.id if member else None))
     draft = draft_of(connection, access.project.id, request.draft)
     if draft is not None:

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, selec
 from heartbeat.domain.errors import NotFound
 from heartbeat.domain.pauses import HeartbeatPause
 from heartbeat.store.heartbeats import states
-from heartbeat.store.heartbeats.plan_limits import require_gap, require_heartbeats
+from heartbeat.store.heartbeats.plan_limits import require_gap, require_heartbeats, require_own_models
 from heartbeat.store.heartbeats.tick_accounting import cadence_of
 from heartbeat.store.notifications.targets import TARGET, delete_targets
 from heartbeat.store.pages import Page
@@ -85,6 +85,7 @@ def enable(connection: Connection, access: Access, now: datetime) -> Heartbeat:
     row = heartbeat(connection, bot, access.heartbeat.uuid)
     require_heartbeats(access.project, access.plan, bot)
     require_gap(access.project, access.plan, cadence_of(row))
+    require_own_models(access.project, access.plan, bot, row)
     return states.enable(connection, row, now)
 
 

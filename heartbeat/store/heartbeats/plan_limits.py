@@ -1,10 +1,15 @@
 """What a bot and its project's plan allow. Asked whenever a heartbeat is configured, enabled or triggered."""
 
+from collections.abc import Iterable
+
 from heartbeat.domain.cadence.ticks import Cadence
 from heartbeat.domain.errors import Forbidden, Invalid
-from heartbeat.settings import Plan
+from heartbeat.domain.plans import Plan
 from heartbeat.store.tables.bots import Bot
+from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.projects import Project
+
+MODEL_NOT_ALLOWED = "plan_model_not_allowed"
 
 
 def require_heartbeats(project: Project, plan: Plan, bot: Bot) -> None:
@@ -37,6 +42,24 @@ def require_tasks(project: Project, plan: Plan, tasks: int) -> None:
             "plan_task_limit",
             f"The plan {project.plan} allows {plan.tasks_per_bot} scheduled tasks on a bot; cancel one first.",
         )
+
+
+def require_models(project: Project, plan: Plan, names: Iterable[str | None]) -> None:
+    """Raises `Forbidden` when the plan does not allow one of the models that are named; an empty name names none."""
+    for name in names:
+        if name and not plan.allows(name):
+            raise Forbidden(MODEL_NOT_ALLOWED, model_refusal(project, plan, name))
+
+
+def require_own_models(project: Project, plan: Plan, bot: Bot, heartbeat: Heartbeat) -> None:
+    """Raises `Forbidden` when the plan does not allow a model that this heartbeat would ask."""
+    require_models(project, plan, [heartbeat.model or bot.model, *heartbeat.fallback_models])
+
+
+def model_refusal(project: Project, plan: Plan, model: str) -> str:
+    """Say that the plan does not allow a model, and which ones it does."""
+    allowed = ", ".join(plan.models or ())
+    return f"The plan {project.plan} does not allow the model {model}; choose one of these: {allowed}."
 
 
 def require_gap(project: Project, plan: Plan, cadence: Cadence) -> None:

@@ -15,7 +15,7 @@ from heartbeat.store.heartbeats.configure import ConfigureRequest, Resolved, res
 from heartbeat.store.heartbeats.estimates import ModelRates, PastRun, median_credits, newest_runs, slow_ms
 from heartbeat.store.heartbeats.gate_outlook import GateOutlook, gate_outlook
 from heartbeat.store.heartbeats.heartbeats import count_heartbeats
-from heartbeat.store.heartbeats.plan_limits import require_gap, require_heartbeats, require_room
+from heartbeat.store.heartbeats.plan_limits import require_gap, require_heartbeats, require_models, require_room
 from heartbeat.store.heartbeats.tasks import Models, NewTask, task_cadence
 from heartbeat.store.projects.access import Access
 from heartbeat.store.tables.heartbeats import Heartbeat
@@ -114,5 +114,6 @@ def _refusals(connection: Connection, access: Access, resolved: Resolved) -> Ite
             if resolved.heartbeat is None:
                 require_room(access.project, access.plan, count_heartbeats(connection, bot))
         require_gap(access.project, access.plan, resolved.cadence)
+        require_models(access.project, access.plan, resolved.models(access.named_bot))
     except ProductError as problem:
         yield f"Configure would refuse this: {problem.message}"

@@ -6,8 +6,8 @@ from datetime import datetime
 from sqlalchemy import Connection, bindparam, func, select
 
 from heartbeat.domain.errors import Forbidden
+from heartbeat.domain.plans import Plan, plan_named
 from heartbeat.domain.tool_effects import ScheduleTaskEffect
-from heartbeat.settings import Plan, plan_named
 from heartbeat.store.heartbeats.heartbeats import lock_bot
 from heartbeat.store.heartbeats.tasks import HEARTBEAT, TASKS, NewTask, TaskOwner, insert_task
 from heartbeat.store.heartbeats.tick_accounting import cadence_of

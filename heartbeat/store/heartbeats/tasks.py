@@ -14,11 +14,11 @@ from heartbeat.domain.cadence.ticks import Cadence
 from heartbeat.domain.errors import Forbidden, Invalid
 from heartbeat.domain.gates import Gate, SealedHeaders
 from heartbeat.domain.ids import new_id
-from heartbeat.settings import Plan
+from heartbeat.domain.plans import Plan
 from heartbeat.store.heartbeats import states
 from heartbeat.store.heartbeats.gate_columns import gate_columns, require_reading_tool
 from heartbeat.store.heartbeats.heartbeats import NOT_DELETED, lock_bot
-from heartbeat.store.heartbeats.plan_limits import require_gap, require_heartbeats, require_tasks
+from heartbeat.store.heartbeats.plan_limits import require_gap, require_heartbeats, require_own_models, require_tasks
 from heartbeat.store.heartbeats.tick_accounting import cadence_of
 from heartbeat.store.pages import ListFilter, Page, having_words
 from heartbeat.store.projects.access import Access
@@ -116,6 +116,7 @@ def resume(connection: Connection, access: Access, now: datetime) -> Heartbeat:
         return task
     require_heartbeats(access.project, access.plan, bot)
     require_gap(access.project, access.plan, cadence_of(task))
+    require_own_models(access.project, access.plan, bot, task)
     return states.enable(connection, task, now)
 
 
@@ -204,6 +205,7 @@ def insert_task(connection: Connection, owner: TaskOwner, task: NewTask, now: da
         max_executions=1 if cadence.run_at else task.max_executions,
         **gate_columns(task.gate, task.gate_headers),
     )
+    require_own_models(owner.project, owner.plan, owner.bot, row)
     return states.create(connection, row, True, now)
 
 

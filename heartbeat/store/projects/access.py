@@ -8,8 +8,8 @@ from functools import cache
 from sqlalchemy import Connection, bindparam, select
 
 from heartbeat.domain.errors import MissingScope, NotFound
+from heartbeat.domain.plans import Plan, plan_named
 from heartbeat.domain.scopes import Scope, read_scopes
-from heartbeat.settings import Plan, plan_named
 from heartbeat.store.prepared import Prepared
 from heartbeat.store.projects.projects import digest
 from heartbeat.store.rows import built, columns

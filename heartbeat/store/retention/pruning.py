@@ -10,7 +10,7 @@ from time import monotonic
 
 from sqlalchemy import Connection, bindparam, select, update
 
-from heartbeat.settings import Plan
+from heartbeat.domain.plans import Plan
 from heartbeat.store.database import Database
 from heartbeat.store.retention.aged import OF_ALL, prune_aged, prune_deleted, prune_events, prune_of_bot
 from heartbeat.store.retention.ledger import FIRST_ENTRY, FoldedProject, fold_deleted, fold_entries, projects_to_fold

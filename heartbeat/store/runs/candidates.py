@@ -11,8 +11,8 @@ from heartbeat.domain import credits
 from heartbeat.domain.contracts import SkipReason, Trigger
 from heartbeat.domain.first_message import first_message
 from heartbeat.domain.gates import Look, skip_reason, words_of
+from heartbeat.domain.plans import Plan
 from heartbeat.domain.tool_connections import NEEDS_RECONNECT
-from heartbeat.settings import Plan
 from heartbeat.store.credits.budgets import Budgets
 from heartbeat.store.credits.ledger import Account
 from heartbeat.store.heartbeats.project_holds import HOLD, IN_FORCE
@@ -151,7 +151,9 @@ def candidate_of(
     bot, project, tool_text, changed_tools, has_targets, has_memories, needs_sign_in, hold_id = others
     heartbeat, bot = varied(claim.variant, heartbeat, bot)
     model = limits.model(heartbeat.model or bot.model)
+    plan = limits.plan(project.plan)
     fallbacks = limits.fallbacks(model, heartbeat.fallback_models, heartbeat.chat_mode)
+    fallbacks = [name for name in fallbacks if plan.allows(name)]
     max_reply_tokens = bot.max_reply_tokens or limits.max_reply_tokens
     missing = MissingTools()
     if changed_tools or tool_text >= MANY_TOOLS:
@@ -172,7 +174,7 @@ def candidate_of(
         heartbeat=heartbeat,
         bot=bot,
         project=project,
-        plan=limits.plan(project.plan),
+        plan=plan,
         model=model,
         fallback_models=fallbacks,
         max_reply_tokens=max_reply_tokens,

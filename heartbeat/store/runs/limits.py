@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from heartbeat.domain import credits
 from heartbeat.domain.bounds import Bounds
-from heartbeat.settings import Plan
+from heartbeat.domain.plans import Plan
 
 
 @dataclass(frozen=True)

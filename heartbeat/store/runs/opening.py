@@ -17,6 +17,7 @@ from heartbeat.store.credits.rollup import add_to_day
 from heartbeat.store.heartbeats import states
 from heartbeat.store.heartbeats.gates import GateQuestion
 from heartbeat.store.heartbeats.missed_ticks import CATCH_UP
+from heartbeat.store.heartbeats.plan_limits import model_refusal
 from heartbeat.store.heartbeats.probes import awaits, conclude
 from heartbeat.store.heartbeats.project_holds import CAME_DURING, HOLD, IN_FORCE, hold_words
 from heartbeat.store.heartbeats.reconnects import BETWEEN_LABELS, lost_tools
@@ -211,6 +212,8 @@ def _refuse(connection: Connection, candidate: RunCandidate) -> Refusal | None:
         return Refusal("disabled_bot", "the bot or its heartbeat is switched off")
     if not candidate.plan.heartbeats:
         return Refusal("plan", f"the plan {candidate.project.plan} does not support heartbeats")
+    if not candidate.plan.allows(candidate.model):
+        return Refusal("plan", model_refusal(candidate.project, candidate.plan, candidate.model))
     if candidate.needs_sign_in and claim.trigger != "manual" and (labels := lost_tools(connection, heartbeat)):
         pause = HeartbeatPause("needs_reconnect", BETWEEN_LABELS.join(labels))
         return Refusal("needs_reconnect", pause.explanation or "", pause)

@@ -16,7 +16,7 @@ from heartbeat.domain.budgets import BudgetOwner
 from heartbeat.domain.errors import Invalid
 from heartbeat.domain.field_types import MAX_NUMBER
 from heartbeat.domain.ids import new_id
-from heartbeat.settings import Plan
+from heartbeat.domain.plans import Plan
 from heartbeat.store.credits.budgets import (
     Budgets,
     Shortage,

@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, exists, select, update
 
 from heartbeat.domain.errors import RunLost
+from heartbeat.domain.plans import Plan
 from heartbeat.domain.tool_effects import ToolEffect
-from heartbeat.settings import Plan
 from heartbeat.store.prepared import Prepared
 from heartbeat.store.rows import columns, joined
 from heartbeat.store.runs.tool_effects import carry_out

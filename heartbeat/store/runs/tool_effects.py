@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from heartbeat.domain.errors import ProductError
+from heartbeat.domain.plans import Plan
 from heartbeat.domain.tool_effects import (
     ForgetEffect,
     NotifyUserEffect,
@@ -15,7 +16,6 @@ from heartbeat.domain.tool_effects import (
     ScheduleTaskEffect,
     ToolEffect,
 )
-from heartbeat.settings import Plan
 from heartbeat.store.heartbeats.task_effects import schedule_task
 from heartbeat.store.memory.tool_effects import forget_memory, recall_memories, remember_text
 from heartbeat.store.notifications.run_events import notify_user

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, bindparam, delete, select
 
 from heartbeat.domain.errors import Conflict, NotFound
-from heartbeat.store.heartbeats.plan_limits import require_heartbeats
+from heartbeat.store.heartbeats.plan_limits import require_heartbeats, require_models
 from heartbeat.store.heartbeats.project_holds import require_no_hold
 from heartbeat.store.heartbeats.sync import ScheduledRow
 from heartbeat.store.projects.access import Access, as_public_id
@@ -55,7 +55,7 @@ def promise_rehearsal(
 ) -> None:
     """Keep `changes`, by the names of `VARIED`, for the rehearsal that was promised the log id `run_uuid`.
 
-    Raises `Conflict` while the project is on hold.
+    Raises `Conflict` while the project is on hold, and `Forbidden` for a model that its plan does not allow.
     """
     _promise(connection, access, run_uuid, changes, None, now)
 
@@ -136,6 +136,7 @@ def _promise(
     now: datetime,
 ) -> None:
     require_no_hold(connection, access.project, now)
+    require_models(access.project, access.plan, [changes.get("model")])
     row = {"run_uuid": run_uuid, "project_id": access.project.id, "changes": dict(changes)}
     row |= {"replay_of": replay_of, "created_at": now}
     insert_once(connection.dialect.name, VARIANT).run(connection, row)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection
 
-from heartbeat.settings import Plan
+from heartbeat.domain.plans import Plan
 from heartbeat.store.credits import usage
 from heartbeat.store.memory.memory import MemoryOwner, remember
 from heartbeat.store.notifications import targets

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import create_engine, select, update
 
-from heartbeat.settings import Plan
+from heartbeat.domain.plans import Plan
 from heartbeat.store.credits.audit import audit
 from heartbeat.store.credits.ledger import ProjectLimits
 from heartbeat.store.credits.periods import billing_period

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, create_engine, func, select, update
 
 import worker
 from heartbeat.domain.failure_policy import Ending
-from heartbeat.settings import Plan
+from heartbeat.domain.plans import Plan
 from heartbeat.store.credits.audit import audit
 from heartbeat.store.credits.ledger import Account, Reservation
 from heartbeat.store.database import Database

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select, update
 
 from heartbeat.domain.failure_policy import Ending
-from heartbeat.settings import Plan
+from heartbeat.domain.plans import Plan
 from heartbeat.store.credits.grants import grant
 from heartbeat.store.notifications.events import APPROVAL, record_event
 from heartbeat.store.notifications.outbox import overdue_notifications

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from heartbeat.domain.failure_policy import Ending
-from heartbeat.settings import Plan
+from heartbeat.domain.plans import Plan
 from heartbeat.store.database import Database
 from heartbeat.store.heartbeats.tick_accounting import account, due
 from heartbeat.store.notifications.targets import delete_target

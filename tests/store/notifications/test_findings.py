@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import update
 
 from heartbeat.domain.errors import NotFound
-from heartbeat.settings import Plan
+from heartbeat.domain.plans import Plan
 from heartbeat.store.database import Database
 from heartbeat.store.notifications.findings import State, findings, set_finding_state
 from heartbeat.store.pages import Page

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Connection, func, select
 from sqlmodel import SQLModel
 
-from heartbeat.settings import Plan
+from heartbeat.domain.plans import Plan
 from heartbeat.store.database import Database
 from heartbeat.store.heartbeats import states
 from heartbeat.store.overview.counts import counts

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, func, select, update
 from sqlmodel import SQLModel
 
 from heartbeat.domain.errors import Conflict
-from heartbeat.settings import DEFAULT_PLANS, Plan
+from heartbeat.domain.plans import DEFAULT_PLANS, Plan
 from heartbeat.store.credits.audit import audit
 from heartbeat.store.database import Database
 from heartbeat.store.pages import Page

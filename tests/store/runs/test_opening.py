@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Connection, func, select
 
 from heartbeat.domain.failure_policy import Ending
-from heartbeat.settings import Plan
+from heartbeat.domain.plans import Plan
 from heartbeat.store.database import Database
 from heartbeat.store.heartbeats import states
 from heartbeat.store.heartbeats.tick_accounting import start_delay_of
@@ -183,6 +183,21 @@ def test_a_manual_run_is_held_to_the_budget_but_pauses_nothing(database: Databas
     assert opening.run is not None
     assert (opening.run.skip_reason, opening.schedule_changed) == ("budget", False)
     assert database.read_now(lambda c: heartbeat_row(c, heartbeat.uuid)).enabled
+
+
+def test_a_run_asks_only_models_that_the_plan_allows(database: Database, heartbeat: Heartbeat) -> None:
+    changed(database, Heartbeat, fallback_models=["anthropic:claude-x", "openai:Other", "google:gemini-x"])
+    allowed = replace(LIMITS, plan=lambda _: Plan(models=["openai:*", "anthropic:claude-x"]))
+    run = opened(database, scheduled(heartbeat), allowed).run
+    assert (run.status, run.model, run.fallback_models) == (
+        "running",
+        "openai:scripted",
+        ["anthropic:claude-x", "openai:Other"],
+    )
+    refused = replace(LIMITS, plan=lambda _: Plan(models=["anthropic:claude-x"]))
+    run = opened(database, by_hand(heartbeat), refused).run
+    assert (run.status, run.skip_reason, run.credits_held) == ("skipped", "plan", 0)
+    assert "does not allow the model openai:scripted; choose one of these: anthropic:claude-x." in run.error_message
 
 
 def test_the_plans_monthly_credits_hold_for_the_whole_project(database: Database, heartbeat: Heartbeat) -> None:
