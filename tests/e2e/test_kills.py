@@ -4,7 +4,6 @@ Four runs are caught at one moment: one that has just written its message into t
 receiver that has not answered yet, one that waits for a person, and one that waits for credits. Then somebody dies.
 """
 
-import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -23,7 +22,7 @@ from heartbeat.store.tables.notifications import Notification
 from heartbeat.store.tables.runs import Approval, Run
 from tests.support.model_server import ModelServer, Reply, asks, says
 from tests.support.patience import PATIENCE, wait_until
-from tests.support.site import Process, Site
+from tests.support.site import Fork, Site, Temporal
 from tests.support.store_world import SECRET
 from tests.support.tool_server import ToolServer
 
@@ -32,7 +31,6 @@ pytestmark = [
     # A goodbye to the tool server that is cut short leaves its socket to the collector.
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
-WORKER = (sys.executable, "-P", "-m", "tests.support.halting_worker")
 
 
 class Inbox:
@@ -94,7 +92,7 @@ class Office:
             "HEARTBEAT_EGRESS_ALLOW": '["127.0.0.1"]',
             "HEARTBEAT_SECRET_KEYS": new_key(),
         }
-        self.site = running.enter_context(closing(Site(home, self.model, WORKER, **variables)))
+        self.site = running.enter_context(closing(Site(home, self.model, "tests.support.halting_worker", **variables)))
         wait_until(self.site.ready)
         self.bot = self.post("create", name="Office", heartbeat=1)["bot"]["uuid"]
         config = {"url": self.inbox.url, "secret": SECRET}
@@ -147,7 +145,7 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
 @pytest.mark.parametrize("killed", ["worker", "api", "temporal", "worker api temporal"])
 def test_killed_before_during_and_after_telling(office: Office, killed: str) -> None:
     site, inbox = office.site, office.inbox
-    victims: list[Process] = [getattr(site, name) for name in killed.split()]
+    victims: list[Temporal | Fork] = [getattr(site, name) for name in killed.split()]
     things = ("book a room", "book a table", "look around", "spend much")
     waits, asking, finds, spends = (f"{what}, {killed}" for what in things)
 

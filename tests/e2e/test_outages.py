@@ -73,11 +73,11 @@ def killed_during_configure(site: Site, bot: str) -> None:
     """The API dies while a configure is on its way; asked again with the same key afterwards, it is there once."""
     fields = {"bot_id": bot, "prompt": "Watch more", "cron_pattern": "* * * * *", "enabled": True}
     fields["external_id"] = "more"
-    killer = subprocess.Popen(["sh", "-c", f"sleep 0.02; kill -9 -{site.api.process.pid}"])
+    killer = subprocess.Popen(["sh", "-c", f"sleep 0.02; kill -9 {site.api.pid}"])
     with suppress(httpx.HTTPError):
         site.post("heartbeat/configure", **fields)
     killer.wait()
-    site.api.process.wait()
+    site.api.wait()
     site.api.start()
     wait_until(site.ready)
     assert site.post("heartbeat/configure", **fields).is_success

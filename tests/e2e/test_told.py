@@ -1,8 +1,7 @@
 """Who is told what, from the API to each receiver: the real command, and a real receiver in every service's place."""
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, closing
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,7 +11,7 @@ from standardwebhooks import Webhook
 from temporalio.client import Client, ScheduleBackfill, ScheduleOverlapPolicy
 
 from tests.support.channel_configs import TOKEN
-from tests.support.embedded import Embedded, Start
+from tests.support.embedded import Embedded
 from tests.support.mailbox import Mailbox, served
 from tests.support.model_server import ModelServer, Reply, asks, fails, says
 from tests.support.patience import PATIENCE, until
@@ -30,7 +29,7 @@ class Owner:
 
     def __init__(self, stack: Embedded, http: httpx.AsyncClient) -> None:
         self.stack, self._http = stack, http
-        self.project, self.key = stack.access()
+        self.project, self.key = stack.new_project()
         self.bot = self.heartbeat = self.member = ""
         self.known: list[tuple[str, str, str]] = []
         self.ticks = 0
@@ -88,15 +87,33 @@ def does(*calls: tuple[str, dict[str, Any]]) -> Callable[[dict[str, Any]], Reply
     return lambda request: says("Done.") if request["messages"][-1]["role"] == "tool" else asks(*calls)
 
 
-@pytest.fixture
-async def owner(start: Start, model: ModelServer, receiver: Receiver) -> AsyncIterator[Owner]:
-    settings = {
+@pytest.fixture(scope="module")
+def model() -> Iterator[ModelServer]:
+    with closing(ModelServer()) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+async def receiver() -> AsyncIterator[Receiver]:
+    async with Receiver() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def stack(model: ModelServer, receiver: Receiver, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedded]:
+    variables = {
         "OPENAI_BASE_URL": model.base_url,
         "OPENAI_API_KEY": "test-key",
         "HEARTBEAT_EGRESS_ALLOW": '["127.0.0.1"]',
         "HEARTBEAT_APPRISE_TARGETS": f'{{"ops": "json://ada:{CANARY}@127.0.0.1:{receiver.port}/{CANARY}"}}',
     }
-    stack = await asyncio.to_thread(lambda: start(**settings).wait_ready())
+    with closing(Embedded(tmp_path_factory.mktemp("told") / "data", **variables)) as running:
+        yield running.wait_ready()
+
+
+@pytest.fixture
+async def owner(stack: Embedded, receiver: Receiver) -> AsyncIterator[Owner]:
+    receiver.received.clear()
     async with httpx.AsyncClient(base_url=stack.url, trust_env=False, timeout=PATIENCE) as http:
         owner = Owner(stack, http)
         await owner.settle()

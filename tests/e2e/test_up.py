@@ -54,25 +54,27 @@ def test_up_gets_ready_survives_deaths_and_stops_whole(start: Start) -> None:
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
-def test_an_external_cluster_is_used_and_none_started(start: Start, temporal: Client, database_url: str) -> None:
-    stack = start(
-        TEMPORAL_ADDRESS=temporal.service_client.config.target_host,
-        HEARTBEAT_DATABASE_URL=database_url,
-        HEARTBEAT_PROJECT_ID="proj_mine",
-        HEARTBEAT_API_KEY="a-key-of-my-own",
-        OPENAI_API_KEY="not used",
-    ).wait_ready()
+def test_an_external_cluster_is_used_and_a_second_up_is_refused(
+    start: Start, temporal: Client, database_url: str
+) -> None:
+    variables = {
+        "TEMPORAL_ADDRESS": temporal.service_client.config.target_host,
+        "HEARTBEAT_DATABASE_URL": database_url,
+        "HEARTBEAT_PROJECT_ID": "proj_mine",
+        "HEARTBEAT_API_KEY": "a-key-of-my-own",
+        "OPENAI_API_KEY": "not used",
+    }
+    stack = start(**variables).wait_ready()
     bots = f"{stack.url}/v1/bot/readall?project_id=proj_mine"
     assert get(bots, authorization="Bearer a-key-of-my-own").status_code == 200
     assert {line.split()[-1] for line in stack.children().values()} == {"api", "worker"}
     assert "a-key-of-my-own" not in "\n".join(stack.lines)
+    refuses_a_second_up_and_a_taken_port(start, stack, variables)
     stack.stop(signal.SIGTERM)
     assert stack.process.returncode == 0
 
 
-def test_a_second_up_and_a_taken_port_are_refused_at_once(start: Start, temporal: Client) -> None:
-    variables = {"TEMPORAL_ADDRESS": temporal.service_client.config.target_host, "OPENAI_API_KEY": "not used"}
-    first = start(**variables).wait_ready()
+def refuses_a_second_up_and_a_taken_port(start: Start, first: Embedded, variables: dict[str, str]) -> None:
     second = start(**variables)
     assert second.process.wait(PATIENCE) == 1
     second.close()
@@ -87,7 +89,6 @@ def test_a_second_up_and_a_taken_port_are_refused_at_once(start: Start, temporal
         f"heartbeat: Port {first.port} for the API is taken; end what uses it, "
         "or choose another with --port (or HEARTBEAT_PORT).\n"
     )
-    first.stop()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends children with their parent")

@@ -8,8 +8,12 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
+from heartbeat.store.database import Database
+from heartbeat.store.projects.projects import create_key, create_project
 from tests.support.patience import PATIENCE, wait_until
 from tests.support.ports import free_ports
 
@@ -77,6 +81,13 @@ class Embedded:
     def access(self) -> tuple[str, str]:
         """The first project and its key, as they were shown."""
         return self.wait_for(r"^project +(\S+)")[1], self.wait_for(r"^key +(\S+)")[1]
+
+    def new_project(self) -> tuple[str, str]:
+        """A project beside the first, and its key: for a test that shares the stack with others."""
+        now = datetime.now(UTC)
+        with closing(Database(f"sqlite:///{self.data_dir / 'heartbeat.db'}")) as database:
+            project = database.write_now(create_project, "Another", now)
+            return project.uuid, database.write_now(create_key, project, "key", now).secret
 
     def children(self) -> dict[int, str]:
         """Process id and command line of every child."""

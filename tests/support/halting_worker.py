@@ -34,6 +34,6 @@ def _stand_still_once() -> None:
         os.kill(os.getpid(), signal.SIGSTOP)
 
 
-if __name__ == "__main__":
+def main() -> None:
     worker.Database = Halting  # type: ignore[attr-defined]
     worker.main()
