@@ -17,7 +17,7 @@ from sqlalchemy import Connection, inspect, text
 
 from api.main import create_app
 from bench.goals import Result, rounded
-from bench.logs_in_bulk import MANY_LOGS, fill
+from bench.logs_in_bulk import MANY_LOGS, fill, vacuum
 from bench.quantiles import quantile
 from bench.scale import empty_postgres
 from bench.tenant import Tenant, seed
@@ -152,6 +152,7 @@ async def _filled(url: str, heartbeats: int, logs: int, home: Path) -> AsyncIter
     settings = Settings(_env_file=None, data_dir=home, database_url=url)
     with contextlib.closing(Database(url)) as database:
         tenant = database.write_now(_seed, heartbeats, logs)
+        vacuum(url)
         app = create_app(settings, database, await connect(settings), now=lambda: datetime.now(UTC))
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=SITE) as browser:
             answer = await browser.post("/sign-in", data={"key": tenant.key}, headers={"origin": SITE})

@@ -3,7 +3,9 @@
 import os
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, create_engine, text
+
+from heartbeat.store.database import driver_url
 
 DAYS = 365
 # `BENCH_LOGS=10000000 make bench ARGS="scale dashboard"` takes half an hour and 12 GB.
@@ -71,6 +73,10 @@ def fill(connection: Connection, logs: int, days: int = DAYS) -> None:
     for numbers in (ROLLUP, HEARTBEAT_DAYS):
         connection.exec_driver_sql(numbers.replace(":day", DAY[dialect]))
     connection.execute(text(COUNTERS))
-    if dialect == "postgresql":
-        # What its autovacuum does within a minute.
-        connection.execute(text("ANALYZE"))
+
+
+def vacuum(url: str) -> None:
+    """Do what PostgreSQL's autovacuum does within minutes of so many writes; SQLite has none."""
+    if not url.startswith("sqlite"):
+        with create_engine(driver_url(url), isolation_level="AUTOCOMMIT").connect() as connection:
+            connection.execute(text("VACUUM ANALYZE"))

@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from bench.goals import Result, rounded
-from bench.logs_in_bulk import MANY_LOGS, fill
+from bench.logs_in_bulk import MANY_LOGS, fill, vacuum
 from bench.quantiles import quantile
 from bench.tenant import Tenant, seed
 from heartbeat.domain.plans import Plan
@@ -127,6 +127,7 @@ def _filled(url: str, size: int) -> Iterator[Filled]:
     with contextlib.closing(Database(url)) as database:
         tenant = database.write_now(seed, HEARTBEATS)
         database.write_now(fill, size)
+        vacuum(url)
         yield database, tenant, size
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from heartbeat.store.overview.backlogs import Backlogs
-from heartbeat.store.overview.counts import InstallationCounts
+from heartbeat.store.overview.counts import InstallationCounts, Tally
 from heartbeat.temporal.backlog import QueueBacklog
 from heartbeat.temporal.clock import SharedClock
 
@@ -13,13 +13,17 @@ WAITS = ("rate_limit", "capacity")
 
 
 class InstallationMetrics:
-    """Gauges, set before they are read. `newest_run` is the run up to which skipped ticks are counted."""
+    """Gauges, set before they are read. `newest_run` is the run up to which skipped ticks are counted.
+
+    `tally` is what all heartbeats came to when they were counted last.
+    """
 
     def __init__(self, registry: CollectorRegistry) -> None:
         def gauge(name: str, meaning: str, *labels: str) -> Gauge:
             return Gauge(f"heartbeat_{name}", meaning, labels, registry=registry)
 
         self.newest_run: int | None = None
+        self.tally: Tally | None = None
         self._heartbeats = gauge("heartbeats", "Heartbeats by state.", "state")
         self._runs = gauge("runs", "Runs by status, all time.", "status")
         self._missed = gauge("missed_ticks", "Ticks skipped because something was down when they were due, all time.")
@@ -47,13 +51,14 @@ class InstallationMetrics:
 
     def set_counts(self, counts: InstallationCounts, backlogs: Backlogs) -> None:
         """Take over what the store has counted."""
-        for state, number in counts.heartbeats.items():
+        self.tally = counts.tally
+        for state, number in counts.tally.heartbeats.items():
             self._heartbeats.labels(state).set(number)
-        for status, number in counts.runs.items():
+        for status, number in {**counts.tally.runs, "running": counts.running}.items():
             self._runs.labels(status).set(number)
-        self._missed.set(counts.missed_ticks)
+        self._missed.set(counts.tally.missed_ticks)
+        self._zones.set(counts.tally.zones_differ)
         self._pending.set(counts.pending_schedules)
-        self._zones.set(counts.zones_differ)
         for reason, number in backlogs.skipped.items():
             self._skipped.labels(reason).inc(number)
         self.newest_run = backlogs.newest

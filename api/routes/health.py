@@ -16,7 +16,7 @@ from api.responses import ApiResponse
 from heartbeat.domain.errors import Unavailable
 from heartbeat.domain.worker_roles import Role
 from heartbeat.store.overview.backlogs import Backlogs, backlogs
-from heartbeat.store.overview.counts import InstallationCounts, counts
+from heartbeat.store.overview.counts import InstallationCounts, Tally, counts
 from heartbeat.temporal import client
 from heartbeat.temporal.backlog import queue_backlogs
 
@@ -89,11 +89,14 @@ async def read_metrics(request: Request) -> Response:
     stack: Stack = request.app.state.stack
     metrics: Metrics = request.app.state.metrics
     installation = metrics.installation
-    installation.set_counts(*await stack.database.read(_numbers, installation.newest_run, stack.now()))
+    known, since = installation.tally, installation.newest_run
+    installation.set_counts(*await stack.database.read(_numbers, known, since, stack.now()))
     installation.set_queues(await queue_backlogs(stack.temporal, [stack.settings.queue(role) for role in Role]))
     installation.set_clock(stack.clock)
     return Response(metrics.text(), headers={"content-type": CONTENT_TYPE_LATEST})
 
 
-def _numbers(connection: Connection, since: int | None, now: datetime) -> tuple[InstallationCounts, Backlogs]:
-    return counts(connection), backlogs(connection, since, now)
+def _numbers(
+    connection: Connection, known: Tally | None, since: int | None, now: datetime
+) -> tuple[InstallationCounts, Backlogs]:
+    return counts(connection, known), backlogs(connection, since, now)

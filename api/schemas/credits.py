@@ -17,7 +17,7 @@ from heartbeat.domain.money import dollars
 from heartbeat.settings import Settings
 from heartbeat.store.credits.ledger import ProjectLimits
 from heartbeat.store.credits.periods import BillingPeriod
-from heartbeat.store.credits.usage import CreditsUsage
+from heartbeat.store.credits.usage import CreditsUsage, Spent
 
 PROJECT_BUDGET = "Credits that the project may use in a billing period of its own will; null is no limit."
 USED, HELD = "Credits used in this period.", "Credits reserved for the steps under way."
@@ -142,11 +142,11 @@ def show_credits(
         "price": settings.price(usage.used),
         "held": usage.held,
         "available": usage.left(limits),
-        "cost_usd": dollars(sum(int(day.cost_nano_usd) for day in usage.by_day)),
+        "cost_usd": dollars(sum(day.cost_nano_usd for day in usage.by_day)),
         "by_bot": [_of_bot(bot, settings) for bot in usage.by_bot],
         "by_heartbeat": [_of_heartbeat(heartbeat, settings) for heartbeat in usage.by_heartbeat],
-        "by_model": [{"model": row.model or NO_MODEL, **_spent(row, settings)} for row in usage.by_model],
-        "by_day": [{"date": row.day, **_spent(row, settings)} for row in usage.by_day],
+        "by_model": [{"model": spent.name or NO_MODEL, **_spent(spent, settings)} for spent in usage.by_model],
+        "by_day": [{"date": spent.name, **_spent(spent, settings)} for spent in usage.by_day],
     }
 
 
@@ -174,11 +174,9 @@ def _of_heartbeat(heartbeat: Row[Any], settings: Settings) -> dict[str, Any]:
     }
 
 
-def _spent(row: Row[Any], settings: Settings) -> dict[str, Any]:
-    # `count` is a method of a row as well.
-    numbers = row._mapping
+def _spent(spent: Spent, settings: Settings) -> dict[str, Any]:
     return {
-        **{name: int(numbers[name]) for name in ("count", "credits", "tokens")},
-        "price": settings.price(int(numbers["credits"])),
-        "cost_usd": dollars(int(numbers["cost_nano_usd"])),
+        **{name: getattr(spent, name) for name in ("count", "credits", "tokens")},
+        "price": settings.price(spent.credits),
+        "cost_usd": dollars(spent.cost_nano_usd),
     }

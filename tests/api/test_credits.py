@@ -149,7 +149,7 @@ async def test_neither_runs_nor_entries_are_looked_at(api: Api) -> None:
     with statements(api.database._engine) as sent:
         usage = await read(api)
     assert usage["by_day"][0]["credits"] == 2
-    assert len([statement for statement in sent if statement.startswith("SELECT")]) == 6
+    assert len([statement for statement in sent if statement.startswith("SELECT")]) == 5
     assert not any(f"FROM {table}" in statement for statement in sent for table in ("run", "entry"))
 
 

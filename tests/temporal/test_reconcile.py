@@ -182,7 +182,7 @@ async def test_a_zone_that_temporal_sees_otherwise_is_told(world: World, old_zon
     await at_rest_but_for(world, ["differs"])
     assert await ActivityEnvironment().run(upkeep(world).reconcile) == 0
     assert (await world.row()).zone_differs
-    assert (await world.database.read(counts)).zones_differ == 1
+    assert (await world.database.read(counts)).tally.zones_differ == 1
     await write(world, "timezone = 'UTC', version = version + 1")
     await ActivityEnvironment().run(upkeep(world).reconcile)
     await ActivityEnvironment().run(upkeep(world).reconcile)

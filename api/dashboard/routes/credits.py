@@ -53,8 +53,8 @@ async def credits_page(visitor: VisitorDep, period: str = "") -> Response:
         besides=view.besides_ended_runs(usage),
         heartbeats=view.heartbeat_lines(usage),
         bots=view.bot_lines(usage),
-        models=view.spent_lines(usage.by_model),
-        days=view.spent_lines(usage.by_day),
+        models=view.model_lines(usage),
+        days=view.day_lines(usage),
         grants=[view.grant_line(row, now) for row in rows.grants],
     )
 

@@ -1,7 +1,7 @@
 """The heartbeats of a project: searched, filtered, sorted, page by page."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -17,11 +17,12 @@ from api.dashboard.views.strips import LastRuns, read_strips, strip
 from heartbeat.store.credits.ledger import period_credits
 from heartbeat.store.heartbeats.held_ticks import held_by_heartbeat
 from heartbeat.store.overview import heartbeat_list, projects
-from heartbeat.store.overview.daily_numbers import Days, days_of_project
+from heartbeat.store.overview.daily_numbers import runs_of_project
 from heartbeat.store.overview.heartbeat_list import HeartbeatFilter, ListedHeartbeat
 from heartbeat.store.pages import Page
 from heartbeat.store.projects.access import Access
 from heartbeat.store.tables.bots import Bot
+from heartbeat.store.tables.credits import RunSums
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
@@ -40,7 +41,7 @@ class ProjectRows:
     states: heartbeat_list.HeartbeatStates
     running: list[Row[Any]]
     strips: LastRuns
-    days: Days
+    days: dict[date, RunSums]
     credits: int
     credit_limit: int | None
     bot: Bot | None
@@ -99,7 +100,7 @@ def _project(connection: Connection, access: Access, wanted: HeartbeatFilter, pa
         states,
         projects.running(connection, project),
         read_strips(connection, [one.heartbeat for one in listed]),
-        days_of_project(connection, project, now.date(), CHART_DAYS),
+        runs_of_project(connection, project, now.date(), CHART_DAYS),
         period_credits(connection, project.id, start),
         access.plan.credits_per_month,
         None if states.total else projects.first_bot(connection, project),

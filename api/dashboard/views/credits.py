@@ -11,7 +11,7 @@ from api.dashboard.translations import gettext as _
 from api.dashboard.translations import marked
 from api.dashboard.views import formats, heartbeats
 from api.dashboard.views.formats import Moment, moment
-from heartbeat.store.credits.usage import CreditsUsage
+from heartbeat.store.credits.usage import CreditsUsage, Spent
 from heartbeat.store.rows import built
 from heartbeat.store.tables.credits import Usage
 from heartbeat.store.tables.heartbeats import Heartbeat
@@ -116,17 +116,18 @@ def bot_lines(usage: CreditsUsage) -> list[SpenderLine]:
     ]
 
 
-def spent_lines(rows: list[Row[Any]]) -> list[SpentLine]:
-    """Show the models or the days of a usage."""
-    return [_spent_line(row._mapping) for row in rows]
+def model_lines(usage: CreditsUsage) -> list[SpentLine]:
+    return [_spent_line(spent, spent.name or _("none: ticks that never ran"), "", "model") for spent in usage.by_model]
 
 
-def _spent_line(row: Any) -> SpentLine:
-    iso = row.get("day", "")
-    title = day_title(date.fromisoformat(iso)) if iso else row["model"] or _("none: ticks that never ran")
-    cost = formats.dollars(int(row["cost_nano_usd"]))
-    ledger = urlencode({"day": iso} if iso else {"model": row["model"]}) if int(row["credits"]) else ""
-    return SpentLine(title, iso, ledger, int(row["count"]), int(row["credits"]), int(row["tokens"]), cost)
+def day_lines(usage: CreditsUsage) -> list[SpentLine]:
+    return [_spent_line(spent, day_title(date.fromisoformat(spent.name)), spent.name, "day") for spent in usage.by_day]
+
+
+def _spent_line(spent: Spent, title: str, iso: str, noun: str) -> SpentLine:
+    ledger = urlencode({noun: spent.name}) if spent.credits else ""
+    cost = formats.dollars(spent.cost_nano_usd)
+    return SpentLine(title, iso, ledger, spent.count, spent.credits, spent.tokens, cost)
 
 
 def bot_title(bot: Row[Any]) -> str:
@@ -135,12 +136,12 @@ def bot_title(bot: Row[Any]) -> str:
 
 def total_cost(usage: CreditsUsage) -> str:
     """What the providers charge for the period's ended runs; empty for nothing."""
-    return formats.dollars(sum(int(day.cost_nano_usd) for day in usage.by_day))
+    return formats.dollars(sum(day.cost_nano_usd for day in usage.by_day))
 
 
 def besides_ended_runs(usage: CreditsUsage) -> int:
     """Return what was used by what is not among models and days: rehearsals, replays, and runs under way."""
-    return max(0, usage.used - sum(int(day.credits) for day in usage.by_day))
+    return max(0, usage.used - sum(day.credits for day in usage.by_day))
 
 
 def day_title(day: date) -> str:

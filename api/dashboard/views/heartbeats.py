@@ -1,8 +1,8 @@
 """What pages show of heartbeats: rows in, words and numbers out."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -19,7 +19,6 @@ from api.next_ticks import next_tick
 from heartbeat.store.credits.budgets import period_budget
 from heartbeat.store.heartbeats.snoozes import awake_after, is_snoozed
 from heartbeat.store.heartbeats.tick_accounting import cadence_of, start_delay_of
-from heartbeat.store.overview.daily_numbers import Days
 from heartbeat.store.overview.heartbeat_list import HeartbeatStates
 from heartbeat.store.tables.credits import RunSums
 from heartbeat.store.tables.heartbeats import Heartbeat
@@ -29,6 +28,7 @@ PENDING = marked("Temporal has not taken the schedule yet; it follows by itself 
 CHART_HEIGHT, BAR, GAP = 40, 10, 4
 
 Period = tuple[datetime, datetime]
+RunsByDay = Mapping[date, RunSums]
 
 
 @dataclass(frozen=True)
@@ -175,15 +175,16 @@ def budget_view(used: int, budget: int | None, period: Period) -> BudgetView:
     return BudgetView(used, budget, share, formats.day(period[1]))
 
 
-def totals(states: HeartbeatStates, running: int, days: Days, used: int, limit: int | None, period: Period) -> Totals:
+def totals(
+    states: HeartbeatStates, running: int, days: RunsByDay, used: int, limit: int | None, period: Period
+) -> Totals:
     """The numbers at the top; `used` and `limit` are the project's credits of this period."""
-    return Totals(states, running, list(days.values())[-1].sums, bars(days), used, limit, formats.day(period[1]))
+    return Totals(states, running, list(days.values())[-1], bars(days), used, limit, formats.day(period[1]))
 
 
-def bars(days: Days) -> list[ChartBar]:
+def bars(days: RunsByDay) -> list[ChartBar]:
     """Draw the chart of runs, a bar a day: successes below, errors on top. The highest day fills the height."""
-    sums_of = {day: numbers.sums for day, numbers in days.items()}
-    most = max([1, *(sums.executed for sums in sums_of.values())])
+    most = max([1, *(sums.executed for sums in days.values())])
     scale = CHART_HEIGHT / most
     return [
         ChartBar(
@@ -192,7 +193,7 @@ def bars(days: Days) -> list[ChartBar]:
             bad=round(sums.error * scale, 2),
             label=f"{formats.day(when)}: {formats.count(sums.executed, 'run')}, {formats.count(sums.error, 'error')}",
         )
-        for index, (when, sums) in enumerate(sums_of.items())
+        for index, (when, sums) in enumerate(days.items())
     ]
 
 

@@ -24,7 +24,7 @@ TOGETHER = (16, 8, 4)
 
 @dataclass(frozen=True)
 class StripRun:
-    """A run of a strip: its status, and what its link says."""
+    """A run of a strip whose runs are links: its status, and what its link says."""
 
     uuid: str
     status: str
@@ -33,18 +33,18 @@ class StripRun:
 
 @dataclass(frozen=True)
 class Strip:
-    """A heartbeat's last runs, oldest first; `linked` if each is a link, else all together are one to its page."""
+    """A heartbeat's last runs, oldest first: their `statuses`, and each as a link. Without these all are one link."""
 
     uuid: str
     path: str
-    runs: list[StripRun]
-    linked: bool
+    statuses: list[str]
+    links: list[StripRun]
     label: str
 
     @property
     def marks(self) -> list[str]:
         """The classes of its marks where they are no links: "" is a success, "n8" eight of them, "e" an error."""
-        runs = [(status, len(list(group))) for status, group in groupby(run.status for run in self.runs)]
+        runs = [(status, len(list(group))) for status, group in groupby(self.statuses)]
         return [mark for status, count in runs for mark in _marks(status, count)]
 
 
@@ -52,22 +52,26 @@ LastRuns = Mapping[int, Sequence[LastRun]]
 
 
 def read_strips(connection: Connection, heartbeats: Sequence[Heartbeat]) -> LastRuns:
-    """Read the last runs of the heartbeats of a page, with their times where each will be a link."""
-    with_times = len(heartbeats) <= MAX_LINKED
-    return last_runs(connection, [heartbeat.id for heartbeat in heartbeats], with_times)
+    """Read the last runs of the heartbeats of a page, with what a link needs where each will be one."""
+    as_links = len(heartbeats) <= MAX_LINKED
+    return last_runs(connection, [heartbeat.id for heartbeat in heartbeats], as_links)
 
 
 def strip(heartbeat: Heartbeat, runs: LastRuns, now: datetime) -> Strip:
-    """Show a heartbeat's last runs; they are links if they were read with their times."""
+    """Show a heartbeat's last runs; they are links if they were read as such."""
     rows = runs.get(heartbeat.id, ())
     noun = "heartbeats" if heartbeat.type == "heartbeat" else "tasks"
-    where = ZoneInfo(heartbeat.timezone)
+    where, statuses = ZoneInfo(heartbeat.timezone), [run.status for run in rows]
     return Strip(
         uuid=heartbeat.uuid,
         path=f"/{noun}/{heartbeat.uuid}",
-        runs=[StripRun(run.uuid, run.status, _label(run, where, now)) for run in rows],
-        linked=all(run.started_at for run in rows),
-        label=_summary(rows),
+        statuses=statuses,
+        links=[
+            StripRun(run.uuid, run.status, _label(run.status, run.started_at, where, now))
+            for run in rows
+            if run.started_at
+        ],
+        label=_summary(statuses),
     )
 
 
@@ -81,12 +85,11 @@ def _marks(status: str, count: int) -> list[str]:
     return marks + [""] * count
 
 
-def _label(run: LastRun, where: ZoneInfo, now: datetime) -> str:
-    status = _(formats.STATUS[run.status])
-    return f"{status}, {moment(run.started_at, where, now).clock}" if run.started_at else status
+def _label(status: str, started_at: datetime, where: ZoneInfo, now: datetime) -> str:
+    return f"{_(formats.STATUS[status])}, {moment(started_at, where, now).clock}"
 
 
-def _summary(runs: Sequence[LastRun]) -> str:
-    counts = Counter(run.status for run in runs)
+def _summary(statuses: Sequence[str]) -> str:
+    counts = Counter(statuses)
     parts = [f"{counts[status]} {_(words)}" for status, words in formats.STATUS.items() if counts[status]]
     return _("Last runs: %(counts)s") % {"counts": ", ".join(parts)}

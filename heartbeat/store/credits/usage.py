@@ -1,5 +1,6 @@
 """What a project's credits went to in one billing period: read from running sums, never from runs or entries."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -97,17 +98,27 @@ PAST_BY_HEARTBEAT = (
     .where(HEARTBEAT.c.id == _MOST.c.heartbeat_id, BOT.c.id == HEARTBEAT.c.bot_id)
     .order_by(_MOST.c.used.desc(), HEARTBEAT.c.id)
 )
-BY_MODEL = (
-    select(ROLLUP.c.model, *_ADDED)
-    .where(_OF_ROLLUP)
-    .group_by(ROLLUP.c.model)
-    .order_by(func.sum(ROLLUP.c.credits).desc(), ROLLUP.c.model)
-    .limit(MAX_ROWS)
+BY_DAY_AND_MODEL = (
+    select(ROLLUP.c.day, ROLLUP.c.model, *_ADDED).where(_OF_ROLLUP).group_by(ROLLUP.c.day, ROLLUP.c.model)
 )
 _OF_MODEL = _OF_ROLLUP & (ROLLUP.c.model == bindparam("model"))
 BOTS_OF_MODEL = select(ROLLUP.c.bot_id).where(_OF_MODEL).distinct()
 MODELS = select(ROLLUP.c.model).where(_OF_ROLLUP, ROLLUP.c.model > "").distinct().order_by(ROLLUP.c.model)
-BY_DAY = select(ROLLUP.c.day, *_ADDED).where(_OF_ROLLUP).group_by(ROLLUP.c.day).order_by(ROLLUP.c.day.desc())
+
+
+@dataclass
+class Spent:
+    """What the ended runs of a `name`, a model or a day, came to."""
+
+    name: str
+    count: int = 0
+    credits: int = 0
+    tokens: int = 0
+    cost_nano_usd: int = 0
+
+    def add(self, sums: Mapping[Any, Any]) -> None:
+        for name in ("count", "credits", "tokens", "cost_nano_usd"):
+            setattr(self, name, getattr(self, name) + int(sums[name]))
 
 
 @dataclass(frozen=True)
@@ -123,8 +134,8 @@ class CreditsUsage:
     budget_granted: int
     by_bot: list[Row[Any]]
     by_heartbeat: list[Row[Any]]
-    by_model: list[Row[Any]]
-    by_day: list[Row[Any]]
+    by_model: list[Spent]
+    by_day: list[Spent]
 
     def left(self, limits: ProjectLimits) -> int | None:
         """What may still be reserved of the plan or the budget, with grants, whichever is less; None: no limit."""
@@ -143,6 +154,9 @@ def spending(connection: Connection, project: Project, period: BillingPeriod) ->
     def rows(statement: Select[Any], values: dict[str, Any]) -> list[Row[Any]]:
         return list(connection.execute(statement, values))
 
+    # Together, for each walks through the days of every bot.
+    by_day_and_model = rows(BY_DAY_AND_MODEL, days)
+    by_model, by_day = (_added_up(by_day_and_model, noun) for noun in ("model", "day"))
     usage = first(connection, Usage, USAGE_OF, of_period) or Usage(project_id=0, period_start=start)
     return CreditsUsage(
         usage.credits,
@@ -151,9 +165,17 @@ def spending(connection: Connection, project: Project, period: BillingPeriod) ->
         usage.budget_granted,
         rows(PAST_BY_BOT, days) if is_over else rows(BY_BOT, of_period),
         rows(PAST_BY_HEARTBEAT, days) if is_over else rows(BY_HEARTBEAT, of_period),
-        rows(BY_MODEL, days),
-        rows(BY_DAY, days),
+        sorted(by_model, key=lambda spent: (-spent.credits, spent.name))[:MAX_ROWS],
+        sorted(by_day, key=lambda spent: spent.name, reverse=True),
     )
+
+
+def _added_up(rows: list[Row[Any]], noun: str) -> list[Spent]:
+    spent: dict[str, Spent] = {}
+    for row in rows:
+        sums = row._mapping
+        spent.setdefault(sums[noun], Spent(sums[noun])).add(sums)
+    return list(spent.values())
 
 
 def models_used(connection: Connection, project: Project, period: BillingPeriod) -> list[str]:

@@ -1,11 +1,11 @@
 """The heartbeats of a project over all bots: filtered, sorted, page by page, and how many are in which state."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, bindparam, case, func, literal_column, select
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, case, func, literal_column, select
 
 from heartbeat.store.bots.bots import BOT
 from heartbeat.store.heartbeats.heartbeats import HEARTBEAT, IS_HEARTBEAT
@@ -49,15 +49,18 @@ class HeartbeatFilter(ListFilter):
 
 
 _IS_PAUSED = HEARTBEAT.c.pause_reason.is_not(None)
-_BOTS = (BOT.c.project_id == bindparam("project_id")) & BOT.c.deleted_at.is_(None)
+# A deleted bot has deleted heartbeats alone, so bots are looked at only for their names.
 _MINE = (HEARTBEAT.c.project_id == bindparam("project_id")) & IS_HEARTBEAT
-_OF_PROJECT = _BOTS & (HEARTBEAT.c.bot_id == BOT.c.id) & _MINE
 _RUNNING = of_running(select(RUN.c.heartbeat_id).where(RUN.c.dry_run.is_(False)))
 
-SHOWN: Mapping[str, ColumnElement[bool]] = {
-    "on": HEARTBEAT.c.enabled,
-    "paused": _IS_PAUSED,
+# In the order of the list by states; an index has all that is asked.
+_IN_STATE: Mapping[str, ColumnElement[bool]] = {
+    "paused": ~HEARTBEAT.c.enabled & _IS_PAUSED,
+    "on": HEARTBEAT.c.enabled & ~_IS_PAUSED,
     "off": ~HEARTBEAT.c.enabled & ~_IS_PAUSED,
+}
+SHOWN: Mapping[str, ColumnElement[bool]] = {
+    **_IN_STATE,
     "pending": HEARTBEAT.c.enabled & (HEARTBEAT.c.synced_version < HEARTBEAT.c.version),
     "failed": literal_column("heartbeat.last_status = 'error'"),
     "running": HEARTBEAT.c.id.in_(_RUNNING),
@@ -68,7 +71,7 @@ _THIS_PERIOD = HEARTBEAT.c.period_start == bindparam("period_start", type_=HEART
 # Each ends with what tells all rows apart, so that no page repeats or leaves out one.
 SORTS: Mapping[str, tuple[ColumnElement[Any], ...]] = {
     # Those that need somebody first.
-    "state": (case((_IS_PAUSED, 0), (HEARTBEAT.c.enabled, 1), else_=2), BOT.c.id),
+    "state": (case((_IS_PAUSED, 0), (HEARTBEAT.c.enabled, 1), else_=2), HEARTBEAT.c.bot_id),
     "next": (case((HEARTBEAT.c.enabled, HEARTBEAT.c.next_tick_at)).nulls_last(),),
     "last": (HEARTBEAT.c.last_executed_at.desc().nulls_last(),),
     "credits": (case((_THIS_PERIOD, HEARTBEAT.c.period_credits), else_=0).desc(),),
@@ -82,10 +85,13 @@ _CHANGED_TOOLS = (
     .scalar_subquery()
 )
 
-# A deleted bot has deleted heartbeats alone, so these need not look for their bots: an index has all that is asked.
-_IN_STATE = {"paused": ~HEARTBEAT.c.enabled & _IS_PAUSED, "on": HEARTBEAT.c.enabled & ~_IS_PAUSED, "off": SHOWN["off"]}
-STATES = select(*(func.count(case((_IN_STATE[name], 1))).label(name) for name in ("on", "paused", "off"))).where(_MINE)
-# In the order of the list by states.
+# Each counted by a walk of its own, which need not look at what it passes.
+STATES = select(
+    *(
+        select(func.count()).select_from(HEARTBEAT).where(_MINE, in_state).scalar_subquery().label(name)
+        for name, in_state in _IN_STATE.items()
+    )
+)
 IDS_BY_STATE = {
     name: select(HEARTBEAT.c.id)
     .where(_MINE, in_state)
@@ -112,20 +118,24 @@ def heartbeat_page(
     `counts` are those of the whole project.
     """
     parameters = {"project_id": project.id, "period_start": period_start}
-    if wanted.sort == "state" and not wanted.words and wanted.show in ("", *IDS_BY_STATE):
-        in_order, total = _ids_by_state(connection, parameters, wanted.show, page, counts)
+    if wanted.words or wanted.show not in ("", *_IN_STATE):
+        in_order, total = _counted_ids(connection, parameters, wanted, page)
     else:
-        in_order, total = _ids(connection, parameters, wanted, page)
+        names = [wanted.show] if wanted.show else [*_IN_STATE]
+        total = sum(getattr(counts, name) for name in names)
+        if wanted.sort == "state":
+            in_order = _ids_by_state(connection, parameters, names, page, counts)
+        else:
+            in_order = list(connection.execute(_page_of(select(HEARTBEAT.c.id), wanted, page), parameters).scalars())
     rows = connection.execute(LISTED.where(HEARTBEAT.c.id.in_(in_order)))
     listed = {row[0]: _listed(row) for row in rows}
     return [listed[heartbeat_id] for heartbeat_id in in_order], total
 
 
 def _ids_by_state(
-    connection: Connection, parameters: Mapping[str, Any], show: str, page: Page, counts: HeartbeatStates
-) -> tuple[list[int], int]:
+    connection: Connection, parameters: Mapping[str, Any], names: Sequence[str], page: Page, counts: HeartbeatStates
+) -> list[int]:
     """Read the ids from the index, past those of the states before without a look at them."""
-    names = [show] if show else [*IDS_BY_STATE]
     ids: list[int] = []
     offset = page.offset
     for name in names:
@@ -134,25 +144,32 @@ def _ids_by_state(
             bounds = {"limit": page.size - len(ids), "offset": offset}
             ids += connection.execute(IDS_BY_STATE[name], {**parameters, **bounds}).scalars()
         offset = max(0, offset - number)
-    return ids, sum(getattr(counts, name) for name in names)
+    return ids
 
 
-def _ids(
+def _counted_ids(
     connection: Connection, parameters: Mapping[str, Any], wanted: HeartbeatFilter, page: Page
 ) -> tuple[list[int], int]:
     """Find the ids, and count all that are wanted, in one walk."""
-    found = select(HEARTBEAT.c.id, func.count().over()).where(*_wanted(wanted))
-    found = found.with_hint(HEARTBEAT, FEW[wanted.show], "sqlite") if wanted.show in FEW else found
-    in_order = found.order_by(*SORTS[wanted.sort], HEARTBEAT.c.id).limit(page.size).offset(page.offset)
-    rows = connection.execute(in_order, parameters).all()
+    counted = select(HEARTBEAT.c.id, func.count().over())
+    counted = counted.with_hint(HEARTBEAT, FEW[wanted.show], "sqlite") if wanted.show in FEW else counted
+    rows = connection.execute(_page_of(counted, wanted, page), parameters).all()
     if rows or page.number == 1:
         return [row[0] for row in rows], rows[0][1] if rows else 0
-    return [], connection.execute(select(func.count()).where(*_wanted(wanted)), parameters).scalar_one()
+    number = select(func.count(HEARTBEAT.c.id)).where(*_wanted(wanted))
+    return [], connection.execute(number, parameters).scalar_one()
+
+
+def _page_of(statement: Select[Any], wanted: HeartbeatFilter, page: Page) -> Select[Any]:
+    in_order = statement.where(*_wanted(wanted)).order_by(*SORTS[wanted.sort], HEARTBEAT.c.id)
+    return in_order.limit(page.size).offset(page.offset)
 
 
 def _wanted(wanted: HeartbeatFilter) -> list[ColumnElement[bool]]:
-    with_words = having_words(wanted.words, HEARTBEAT.c.uuid, HEARTBEAT.c.label, HEARTBEAT.c.prompt, BOT.c.name)
-    return [_OF_PROJECT, *with_words, *([SHOWN[wanted.show]] if wanted.show else [])]
+    conditions = [_MINE, *([SHOWN[wanted.show]] if wanted.show else [])]
+    if wanted.words:
+        conditions.append(BOT.c.id == HEARTBEAT.c.bot_id)
+    return conditions + having_words(wanted.words, HEARTBEAT.c.uuid, HEARTBEAT.c.label, HEARTBEAT.c.prompt, BOT.c.name)
 
 
 def _listed(row: Any) -> ListedHeartbeat:

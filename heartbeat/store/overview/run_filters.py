@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, func, select
 
 from heartbeat.domain.errors import NotFound
 from heartbeat.store.overview.projects import PROMPT_START
@@ -21,8 +21,15 @@ BOT, HEARTBEAT, MEMBER = columns(Bot), columns(Heartbeat), columns(Subscriber)
 MAX_CHOICES = 200
 
 _START = func.substr(HEARTBEAT.c.prompt, 1, PROMPT_START).label("prompt")
-_HEARTBEATS = select(HEARTBEAT.c.uuid, HEARTBEAT.c.label, _START)
-_MEMBERS = select(MEMBER.c.uuid, MEMBER.c.name, MEMBER.c.email)
+_HEARTBEATS = select(HEARTBEAT.c.id, HEARTBEAT.c.uuid, HEARTBEAT.c.label, _START)
+_MEMBERS = select(MEMBER.c.id, MEMBER.c.uuid, MEMBER.c.name, MEMBER.c.email)
+# From an index, however many there are.
+HEARTBEATS_OF_PROJECT = (
+    _HEARTBEATS.where(HEARTBEAT.c.project_id == bindparam("project_id"), HEARTBEAT.c.deleted_at.is_(None))
+    .order_by(HEARTBEAT.c.id.desc())
+    .limit(MAX_CHOICES)
+    .with_hint(HEARTBEAT, "INDEXED BY ix_heartbeat_project", "sqlite")
+)
 
 
 @dataclass(frozen=True)
@@ -62,10 +69,16 @@ def run_filter(connection: Connection, project: Project, names: NamedRows, **equ
 def filter_choices(connection: Connection, project: Project, wanted: RunFilter) -> FilterChoices:
     """Read what a form offers beside a filter: what has been deleted only if it is chosen."""
     chosen = wanted.bot_ids[0] if len(wanted.bot_ids) == 1 else None
+    heartbeats: Sequence[Row[Any]]
+    if chosen is None:
+        heartbeats = list(connection.execute(HEARTBEATS_OF_PROJECT, {"project_id": project.id}))
+    else:
+        heartbeats = _of_bots(connection, _HEARTBEATS, HEARTBEAT, wanted.bot_ids)
+    members = _of_bots(connection, _MEMBERS, MEMBER, wanted.bot_ids)
     return FilterChoices(
         bot_choices(connection, project, BOT.c.id == chosen),
-        _choices(connection, _HEARTBEATS, HEARTBEAT, wanted.bot_ids, wanted.heartbeat_id),
-        _choices(connection, _MEMBERS, MEMBER, wanted.bot_ids, wanted.member_id),
+        _chosen_first(connection, _HEARTBEATS, HEARTBEAT, wanted.heartbeat_id, heartbeats),
+        _chosen_first(connection, _MEMBERS, MEMBER, wanted.member_id, members),
     )
 
 
@@ -76,12 +89,17 @@ def bot_choices(connection: Connection, project: Project, chosen: ColumnElement[
     return list(connection.execute(listed.order_by(~chosen, BOT.c.id).limit(MAX_CHOICES)))
 
 
-def _choices(
-    connection: Connection, rows: Any, table: Any, bot_ids: Sequence[int], chosen: int | None
+def _of_bots(connection: Connection, rows: Any, table: Any, bot_ids: Sequence[int]) -> Sequence[Row[Any]]:
+    newest = rows.where(table.c.bot_id.in_(bot_ids), table.c.deleted_at.is_(None)).order_by(table.c.id.desc())
+    return list(connection.execute(newest.limit(MAX_CHOICES)))
+
+
+def _chosen_first(
+    connection: Connection, rows: Select[Any], table: Any, chosen: int | None, offered: Sequence[Row[Any]]
 ) -> Sequence[Row[Any]]:
-    offered = or_(table.c.deleted_at.is_(None), table.c.id == chosen)
-    in_order = rows.where(table.c.bot_id.in_(bot_ids), offered).order_by(table.c.id != chosen, table.c.id.desc())
-    return list(connection.execute(in_order.limit(MAX_CHOICES)))
+    if chosen is None:
+        return offered
+    return [*connection.execute(rows.where(table.c.id == chosen)), *(row for row in offered if row.id != chosen)]
 
 
 def _named(connection: Connection, table: Any, noun: str, uuid: str | None, bot_ids: Sequence[int]) -> Row[Any] | None:

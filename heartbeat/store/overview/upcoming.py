@@ -4,7 +4,18 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, String, bindparam, func, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    String,
+    bindparam,
+    func,
+    literal_column,
+    or_,
+    select,
+    union_all,
+)
 
 from heartbeat.store.bots.bots import BOT
 from heartbeat.store.heartbeats.heartbeats import HEARTBEAT, NOT_DELETED
@@ -16,25 +27,47 @@ from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.projects import Project
 
 _BOT_UUID = bindparam("bot_uuid", type_=String)
-_OF_PROJECT = (
-    (BOT.c.project_id == bindparam("project_id"))
-    & BOT.c.deleted_at.is_(None)
-    & (HEARTBEAT.c.bot_id == BOT.c.id)
-    & NOT_DELETED
-    & or_(_BOT_UUID.is_(None), BOT.c.uuid == _BOT_UUID)
-)
 _NAMES = [column.name for column in (*WITHOUT_PROMPT, START)]
 _BOT_WORKS = BOT.c.status & BOT.c.heartbeat
-_LISTED = select(*WITHOUT_PROMPT, START, BOT.c.name.label("bot_name"), _BOT_WORKS.label("bot_works"))
+_BOTS = select(BOT.c.id).where(
+    BOT.c.project_id == bindparam("project_id"),
+    BOT.c.deleted_at.is_(None),
+    or_(_BOT_UUID.is_(None), BOT.c.uuid == _BOT_UUID),
+)
+_LISTED = select(*WITHOUT_PROMPT, START, BOT.c.name.label("bot_name"), _BOT_WORKS.label("bot_works")).join(
+    BOT, BOT.c.id == HEARTBEAT.c.bot_id
+)
+_MINE = (HEARTBEAT.c.project_id == bindparam("project_id")) & NOT_DELETED
 
+# The ids come first, from an index: whole rows of all heartbeats would have to be sorted.
 DUE = (
-    _LISTED.where(_OF_PROJECT, HEARTBEAT.c.enabled, _BOT_WORKS, HEARTBEAT.c.next_tick_at.is_not(None))
+    select(HEARTBEAT.c.id)
+    .where(
+        _MINE,
+        HEARTBEAT.c.enabled,
+        HEARTBEAT.c.next_tick_at.is_not(None),
+        HEARTBEAT.c.bot_id.in_(_BOTS.where(_BOT_WORKS)),
+    )
     .order_by(HEARTBEAT.c.next_tick_at, HEARTBEAT.c.uuid)
     .limit(bindparam("limit"))
+    .with_hint(HEARTBEAT, "INDEXED BY ix_heartbeat_upcoming", "sqlite")
 )
-_STILL = _OF_PROJECT & or_(HEARTBEAT.c.pause_reason.is_not(None), HEARTBEAT.c.enabled & ~_BOT_WORKS)
-STILL = _LISTED.where(_STILL).order_by(HEARTBEAT.c.pause_since.desc(), HEARTBEAT.c.id).limit(bindparam("limit"))
-STILL_COUNT = select(func.count()).where(_STILL)
+# Named, so that the index of states leads to those that are paused.
+_TYPES: ColumnElement[Any] = literal_column("heartbeat.type IN ('heartbeat', 'scheduled_task')")
+_STILL = union_all(
+    select(HEARTBEAT.c.id).where(
+        _MINE, _TYPES, ~HEARTBEAT.c.enabled, HEARTBEAT.c.pause_reason.is_not(None), HEARTBEAT.c.bot_id.in_(_BOTS)
+    ),
+    select(HEARTBEAT.c.id).where(
+        HEARTBEAT.c.bot_id.in_(_BOTS.where(~_BOT_WORKS)), _TYPES, NOT_DELETED, HEARTBEAT.c.enabled
+    ),
+).subquery()
+STILL = (
+    _LISTED.where(HEARTBEAT.c.id.in_(select(_STILL.c.id)))
+    .order_by(HEARTBEAT.c.pause_since.desc(), HEARTBEAT.c.id)
+    .limit(bindparam("limit"))
+)
+STILL_COUNT = select(func.count()).select_from(_STILL)
 BOTS = (
     select(BOT.c.uuid, BOT.c.name)
     .where(BOT.c.project_id == bindparam("project_id"), BOT.c.deleted_at.is_(None))
@@ -69,13 +102,14 @@ def due_next(
     connection: Connection, project: Project, which: DueRange, limit: int, now: datetime
 ) -> list[UpcomingHeartbeat]:
     """Read those that are on, the ones due first first."""
-    statement, due, uuid = DUE, HEARTBEAT.c.next_tick_at, HEARTBEAT.c.uuid
+    ids, due, uuid = DUE, HEARTBEAT.c.next_tick_at, HEARTBEAT.c.uuid
     if which.until:
-        statement = statement.where(due < which.until)
+        ids = ids.where(due < which.until)
     if which.place:
         at, after = which.place
-        statement = statement.where(due >= at, or_(due > at, uuid > as_public_id(after)))
-    rows = _rows(connection, statement, project, which.bot_uuid, limit)
+        ids = ids.where(due >= at, or_(due > at, uuid > as_public_id(after)))
+    in_order = _LISTED.where(HEARTBEAT.c.id.in_(ids)).order_by(due, uuid)
+    rows = _rows(connection, in_order, project, which.bot_uuid, limit)
     by_id = {row.heartbeat.id: row for row in rows}
     for tick in held_of_all(connection, [row.heartbeat for row in rows], now):
         by_id[tick.heartbeat_id].held[tick.tick] = tick.held_by

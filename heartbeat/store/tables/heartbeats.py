@@ -156,6 +156,23 @@ class Heartbeat(SQLModel, table=True):
             sqlite_where=text("member_id IS NOT NULL"),
             postgresql_where=text("member_id IS NOT NULL"),
         ),
+        Index(
+            "ix_heartbeat_project",
+            "project_id",
+            "id",
+            sqlite_where=text("deleted_at IS NULL"),
+            postgresql_where=text("deleted_at IS NULL"),
+        ),
+        Index(
+            "ix_heartbeat_upcoming",
+            "project_id",
+            "enabled",
+            "next_tick_at",
+            "uuid",
+            "bot_id",
+            sqlite_where=text("deleted_at IS NULL"),
+            postgresql_where=text("deleted_at IS NULL"),
+        ),
         Index("ix_heartbeat_probe", "probe_at"),
         Index("ix_heartbeat_prompt", "bot_id", "prompt_hash"),
         Index(

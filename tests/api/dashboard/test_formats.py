@@ -7,7 +7,6 @@ import pytest
 
 from api.dashboard import zones
 from api.dashboard.views import formats, heartbeats, runs
-from heartbeat.store.overview.daily_numbers import DayNumbers
 from heartbeat.store.pages import Page
 from heartbeat.store.tables.credits import RunSums
 from heartbeat.store.tables.heartbeats import Heartbeat
@@ -145,8 +144,7 @@ def test_how_much_of_a_budget_is_spent(used: int, budget: int | None, share: int
 
 
 def test_the_chart_fills_its_height_with_the_busiest_day() -> None:
-    sums = {date(2026, 11, 19): RunSums(), date(2026, 11, 20): RunSums(success=6, error=2, skipped=100)}
-    days = {day: DayNumbers(numbers) for day, numbers in sums.items()}
+    days = {date(2026, 11, 19): RunSums(), date(2026, 11, 20): RunSums(success=6, error=2, skipped=100)}
     quiet, busy = heartbeats.bars(days)
     assert (quiet.good, quiet.bad) == (0, 0)
     assert busy.good + busy.bad == heartbeats.CHART_HEIGHT

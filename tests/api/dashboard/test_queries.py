@@ -9,7 +9,7 @@ from heartbeat.domain.plans import Plan
 from heartbeat.store.credits import usage
 from heartbeat.store.memory.memory import MemoryOwner, remember
 from heartbeat.store.notifications import targets
-from heartbeat.store.overview import entries, heartbeat_list, projects, waiting
+from heartbeat.store.overview import entries, heartbeat_list, projects, run_filters, upcoming, waiting
 from heartbeat.store.overview import targets as owners
 from heartbeat.store.pages import Page
 from heartbeat.store.projects.access import Access
@@ -48,6 +48,7 @@ BOUND = {
     "before": 1,
     "wanted": "hb_x",
     "until": "2026-12-01",
+    "bot_uuid": None,
 }
 # A thousand of what there is most of, for PostgreSQL to know of; what they refer to need not be there.
 MANY = (
@@ -82,7 +83,13 @@ STATEMENTS = {
     "other findings": waiting.OTHER_FINDINGS,
     "findings of a heartbeat": waiting.OPEN_OF_HEARTBEAT,
     "messages of a run": targets.OF_RUN,
+    "due next": upcoming.DUE,
+    "standing still": upcoming.STILL,
+    "how many stand still": upcoming.STILL_COUNT,
+    "heartbeats to filter by": run_filters.HEARTBEATS_OF_PROJECT,
 }
+# Read in the order of their index, and no further than to the limit.
+IN_ORDER = {"due next": "ix_heartbeat_upcoming", "heartbeats to filter by": "ix_heartbeat_project"}
 
 
 async def test_an_index_serves_each(owner: Owner) -> None:
@@ -94,6 +101,10 @@ async def test_an_index_serves_each(owner: Owner) -> None:
                 for table in ("heartbeat", "approval", "finding", "entry", "subscriber"):
                     assert f"SCAN {table}" not in steps
                 assert "Seq Scan" not in steps
+    for name, index in IN_ORDER.items():
+        assert index in plans[name]
+        assert "Sort" not in plans[name]
+        assert "TEMP B-TREE" not in plans[name]
     assert "ix_run_running" in plans["running"]
     assert "ix_event_run" in plans["messages of a run"]
     # No range of keys: a collation need not put `;` after `:`.
@@ -109,7 +120,10 @@ def plans_of_all(connection: Connection) -> dict[str, str]:
             connection.exec_driver_sql(insert)
         connection.exec_driver_sql("ANALYZE entry, event")
         connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
-    return {name: plan(connection, statement) for name, statement in STATEMENTS.items()}
+    plans = {name: plan(connection, statement) for name, statement in STATEMENTS.items()}
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("SET LOCAL enable_sort = off")
+    return plans | {name: plan(connection, STATEMENTS[name]) for name in IN_ORDER}
 
 
 def plan(connection: Connection, query: Any) -> str:
@@ -182,7 +196,7 @@ async def test_each_page_asks_as_often_however_much_there_is(owner: Owner) -> No
         "/memories": 10,
         "/notifications": 7,
         "/notifications/new?channel=slack": 5,
-        "/credits": 9,
+        "/credits": 8,
         "/credits/ledger": 5,
         f"/credits/ledger?bot={owner.bot.uuid}&model=openai:scripted": 10,
         "/keys": 4,

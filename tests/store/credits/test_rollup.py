@@ -9,7 +9,7 @@ from heartbeat.domain.durations import bucket
 from heartbeat.domain.failure_policy import Ending
 from heartbeat.store.credits.rollup import add_to_day
 from heartbeat.store.database import Database
-from heartbeat.store.overview.daily_numbers import days_of_bot, days_of_heartbeat, days_of_project
+from heartbeat.store.overview.daily_numbers import days_of_bot, days_of_heartbeat, days_of_project, runs_of_project
 from heartbeat.store.rows import columns, many
 from heartbeat.store.runs.closing import close_run
 from heartbeat.store.tables.credits import DailyRollup, HeartbeatDay
@@ -66,3 +66,5 @@ def test_the_days_of_a_project_are_those_of_its_bots_together(database: Database
         first, *_, last = numbers.values()
         assert (first.sums.error, last.sums.success, last.sums.error) == (1, successes, 0)
         assert (first.durations, last.durations) == ({bucket(9_000): 1}, {bucket(50): successes})
+    runs = database.read_now(runs_of_project, access.project, NOW.date(), 4)
+    assert [(sums.success, sums.error) for sums in runs.values()] == [(0, 1), (0, 0), (0, 0), (6, 0)]

@@ -236,7 +236,7 @@ async def test_no_total_falls_when_heartbeats_are_removed(
     before = database.read_now(counts)
     await prune(database, 400 * DAY)
     assert count(database, Heartbeat) == 1
-    assert (before.runs["error"], before.missed_ticks) == (3, 3)
+    assert (before.tally.runs["error"], before.tally.missed_ticks) == (3, 3)
     assert database.read_now(counts) == before
 
 
