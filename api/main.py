@@ -76,6 +76,7 @@ def create_app(
         title=openapi.TITLE,
         description=DESCRIPTION,
         routes=_routes(),
+        docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
         telemetry=NO_TELEMETRY,

@@ -84,6 +84,7 @@ OPERATIONS: dict[str, Scope | None] = {
     "GET /readyz": PUBLIC,
     "GET /metrics": PUBLIC,
     # Pages: signing in and out, and links of messages
+    "GET /docs": PUBLIC,
     "GET /sign-in": PUBLIC,
     "POST /sign-in": PUBLIC,
     "POST /sign-out": PUBLIC,

@@ -2,6 +2,7 @@
 
 from functools import cache
 from hashlib import sha256
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,12 @@ from api.dashboard.views import formats
 
 HERE = Path(__file__).parent
 MEDIA_TYPES = {".css": "text/css", ".js": "text/javascript"}
-ASSETS = {path.name: MEDIA_TYPES[path.suffix] for path in sorted((HERE / "static").iterdir())}
+# Swagger UI, from the one package that brings its files and asks for nothing but FastAPI.
+SWAGGER = Path(str(files("fastapi_offline"))) / "static"
+SWAGGER_FILES = ("swagger-ui.css", "swagger-ui-bundle.js")
+ASSETS = {
+    path.name: path for path in (*sorted((HERE / "static").iterdir()), *(SWAGGER / name for name in SWAGGER_FILES))
+}
 
 
 def render(template: str, **context: Any) -> str:
@@ -27,7 +33,7 @@ def render(template: str, **context: Any) -> str:
 @cache
 def asset(name: str) -> str:
     """Read a static file."""
-    return (HERE / "static" / name).read_text(encoding="utf-8")
+    return ASSETS[name].read_text(encoding="utf-8")
 
 
 @cache

@@ -18,6 +18,7 @@ from api.dashboard.routes import (
     memories,
     notifications,
     rating_link,
+    reference,
     rehearsals,
     run,
     run_actions,
@@ -79,5 +80,6 @@ modules = (
     settings,
     approval_link,
     rating_link,
+    reference,
 )
 pages = [route for module in modules for route in module.router.routes]

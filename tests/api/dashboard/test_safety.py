@@ -5,13 +5,14 @@ import json
 from markupsafe import escape
 from sqlalchemy import Connection, update
 
-from api.dashboard.render import ASSETS, _environment, asset_url
+from api.dashboard.render import ASSETS, MEDIA_TYPES, _environment, asset_url
 from heartbeat.store.rows import columns
 from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.projects import Project
 from tests.support.api import error_of
 from tests.support.dashboard import Browser, Owner
+from tests.support.html_pages import HtmlPage
 from tests.support.pending_rows import a_call, a_finding, a_message, a_target, a_task, a_tool, an_approval, changed_tool
 
 EVIL = "<script>alert('x')</script>\"'><img src=x onerror=alert(1)>"
@@ -125,14 +126,31 @@ async def test_pages_are_locked_down_and_need_nothing_from_elsewhere(owner: Owne
         assert 'style="' not in answer.text
 
 
+async def test_the_reference_is_served_whole_and_locked_down(stranger: Browser) -> None:
+    page = await stranger.get("/docs")
+    assert page.status_code == 200
+    loaded = [one.get("src") or one.get("href") or "" for _, one in HtmlPage(page.text).elements]
+    files = [address for address in loaded if "?v=" in address]
+    assert len(files) == 3
+    assert {address for address in loaded if address} == {*files, "data:,", "/openapi.json"}
+    for address in files:
+        assert (await stranger.get(address)).status_code == 200
+    assert page.headers["content-security-policy"] == (
+        "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src data:; "
+        "form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
+    )
+    assert page.headers["x-frame-options"] == "DENY"
+    assert (await stranger.get("/docs/oauth2-redirect")).status_code == 404
+
+
 async def test_the_files_of_the_pages_may_be_kept_for_ever(stranger: Browser) -> None:
     page = await stranger.page("/sign-in")
     assert 'rel="icon" href="data:image/svg+xml,' in page
     assert asset_url("dashboard.css") in page
-    for name, kind in ASSETS.items():
+    for name, path in ASSETS.items():
         answer = await stranger.get(asset_url(name))
         assert answer.status_code == 200
-        assert answer.headers["content-type"].startswith(kind)
+        assert answer.headers["content-type"].startswith(MEDIA_TYPES[path.suffix])
         assert "immutable" in answer.headers["cache-control"]
 
 
