@@ -1,5 +1,6 @@
 """Pages as HTML. Everything that is put into a template is escaped; templates and static files lie beside this one."""
 
+import re
 from functools import cache
 from hashlib import sha256
 from importlib.resources import files
@@ -14,6 +15,7 @@ from api.dashboard.prices import price, priced
 from api.dashboard.sent_again import new_draft
 from api.dashboard.sentences import translate
 from api.dashboard.views import formats
+from heartbeat.domain.text import TURN, TURNS, spelled_turn
 
 HERE = Path(__file__).parent
 MEDIA_TYPES = {".css": "text/css", ".js": "text/javascript"}
@@ -23,11 +25,23 @@ SWAGGER_FILES = ("swagger-ui.css", "swagger-ui-bundle.js")
 ASSETS = {
     path.name: path for path in (*sorted((HERE / "static").iterdir()), *(SWAGGER / name for name in SWAGGER_FILES))
 }
+ANY_TURN = re.compile(f"[{TURNS}]")
+# Text has its quotation marks escaped, so that none looks like a field.
+FIELD_OR_TURN = re.compile(rf'<textarea\b.*?</textarea>|\svalue="[^"]*"|{TURN.pattern}', re.DOTALL)
 
 
 def render(template: str, **context: Any) -> str:
-    """Render `template`; a name that `context` does not have is an error, not a blank."""
-    return _environment().get_template(f"{template}.html").render(context)
+    """Render `template`; a name that `context` does not have is an error, not a blank.
+
+    What turns the direction of text is spelled out, but in fields, which are sent back as they are.
+    """
+    page = _environment().get_template(f"{template}.html").render(context)
+    # Most pages have none, and the search for that is cheap.
+    return FIELD_OR_TURN.sub(_spelled, page) if ANY_TURN.search(page) else page
+
+
+def _spelled(part: re.Match[str]) -> str:
+    return part[0] if part[0][0] in "< \t\n" else spelled_turn(part)
 
 
 @cache

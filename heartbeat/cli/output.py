@@ -9,6 +9,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from heartbeat.domain.text import spelled_turns
+
 
 def print_values(values: Mapping[str, str | int], advice: str, as_json: bool) -> None:
     """Print a line for each value and one of advice, or JSON without the advice."""
@@ -30,7 +32,7 @@ def print_rows(columns: list[str], rows: Sequence[Sequence[str | int | None]], a
     if console.is_terminal:
         table = Table(*columns, box=None)
         for row in cells:
-            table.add_row(*map(escape, row))
+            table.add_row(*(escape(spelled_turns(cell)) for cell in row))
         console.print(table)
         return
     for row in cells:

@@ -5,6 +5,9 @@ from typing import Any
 
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 REPLACEMENT = "\ufffd"
+# What turns the direction of all that comes after it (UAX #9).
+TURNS = "\u202a-\u202e\u2066-\u2069"
+TURN = re.compile(f"\u2068[^{TURNS}]*\u2069|[{TURNS}]")
 
 
 def storable_text(text: str) -> str:
@@ -19,6 +22,19 @@ def storable(value: Any) -> Any:
     if isinstance(value, dict):
         return {storable(key): storable(inner) for key, inner in value.items()}
     return [storable(inner) for inner in value] if isinstance(value, list) else value
+
+
+def spelled_turns(text: str) -> str:
+    """Spell out what turns the direction of text, as `[U+202E]`, for whoever decides by what is read there.
+
+    A part that is set apart whole turns nothing but itself, and stays.
+    """
+    return TURN.sub(spelled_turn, text)
+
+
+def spelled_turn(turn: re.Match[str]) -> str:
+    """Return what stands in place of a match of `TURN`."""
+    return turn[0] if len(turn[0]) > 1 else f"[U+{ord(turn[0]):04X}]"
 
 
 def cut_bytes(text: str, max_bytes: int) -> str:

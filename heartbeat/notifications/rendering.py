@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from heartbeat.domain.first_message import spoken_time
 from heartbeat.domain.pauses import HeartbeatPause
+from heartbeat.domain.text import spelled_turns
 from heartbeat.domain.tool_connections import INSUFFICIENT_SCOPE
 from heartbeat.notifications.budget_messages import budget_threshold, costly, credits_named, with_price
 from heartbeat.notifications.channels.message import Message, Priority
@@ -91,16 +92,17 @@ def render_message(
     is_work = kind in WORK and "run" in data
     # What is of more than one heartbeat names none.
     owner = data["owner"] if kind == BUDGET_THRESHOLD else None
+    label = parts[0].heartbeat.label or ""
     of_one_heartbeat = len({part.heartbeat.id for part in parts}) == 1
     return Message(
         uuid=parts[0].notification.uuid,
         kind=kind,
         priority=rendered.priority,
-        title=rendered.title[:MAX_TITLE],
-        body=rendered.body,
+        title=spelled_turns(rendered.title)[:MAX_TITLE],
+        body=spelled_turns(rendered.body),
         link=rendered.link,
-        bot="" if owner in ("project", "plan") else parts[0].bot.name,
-        heartbeat=parts[0].heartbeat.label or "" if of_one_heartbeat and owner in (None, "heartbeat") else "",
+        bot="" if owner in ("project", "plan") else spelled_turns(parts[0].bot.name),
+        heartbeat=spelled_turns(label) if of_one_heartbeat and owner in (None, "heartbeat") else "",
         at=max(part.event.created_at for part in parts),
         data=data,
         rating_link=rating_link(data["run"]) if is_work else None,

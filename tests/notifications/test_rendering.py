@@ -48,6 +48,13 @@ async def test_one_finding_says_in_its_title_what_is_new_about_it(world: StoreWo
     assert again[1:] == ("Disks: The disk is full (still there)", "[warning]\nLooked at everything.")
 
 
+async def test_no_text_of_an_agent_turns_a_message(world: StoreWorld, receiver: Receiver) -> None:
+    world.target(receiver.url)
+    turned = {**DISK, "title": "Delete \u202eexe.gnp", "detail": "\u2066a\u2069"}
+    _, title, text = await read(world, receiver, *world.reports(turned).notification_uuids)
+    assert (title, text.split("\n")[0]) == ("Disks: Delete [U+202E]exe.gnp", "[warning] [U+2066]a[U+2069]")
+
+
 async def test_several_findings_have_a_line_each_the_worst_first(world: StoreWorld, receiver: Receiver) -> None:
     world.target(receiver.url)
     _, title, text = await read(world, receiver, *world.reports(CERT, DISK).notification_uuids)

@@ -10,6 +10,7 @@ from babel.numbers import format_decimal, format_percent
 from api.dashboard.translations import ENGLISH, language, marked, marked_plural, ngettext
 from api.dashboard.translations import gettext as _
 from api.dashboard.zones import reader_zone
+from heartbeat.domain.text import TURNS
 
 STATUS = {
     "success": marked("Success"),
@@ -99,8 +100,7 @@ COUNTED = {
     "tool": marked_plural("{count} tool", "{count} tools"),
     "attempt": marked_plural("{count} attempt", "{count} attempts"),
 }
-# What turns the direction of all that comes after it (UAX #9), and with it the letters that are read from the right.
-TURNS = "\u202a-\u202e\u2066-\u2069"
+# What turns the direction of text, and with it the letters that are read from the right.
 TURNED = re.compile(f"[{TURNS}\u200f\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff\U0001e800-\U0001efff]")
 MINUTE, HOUR, DAY = 60, 3600, 86400
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
+from heartbeat.domain.text import spelled_turns
+
 # Loaded with the first answer that is shown: an API without a dashboard needs none of it.
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
@@ -35,7 +37,7 @@ def markdown(text: str) -> Markup | None:
     import nh3
 
     html = nh3.clean(
-        _parser().render(text),
+        _parser().render(spelled_turns(text)),
         tags=TAGS,
         attributes={"*": set(), "a": {"href"}, "ol": {"start"}},
         attribute_filter=_allowed,
