@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 from sqlalchemy import Connection
 from temporalio.client import Client
 
+from api.claims import HeldClaim
 from api.operations import OPERATIONS
 from api.schemas.fields import OfProject
 from heartbeat.domain.clock import Clock
@@ -20,7 +21,6 @@ from heartbeat.domain.scopes import Scope
 from heartbeat.settings import Settings
 from heartbeat.store.database import Database
 from heartbeat.store.projects.access import Access, authorize
-from heartbeat.store.projects.idempotency import IdempotencyClaim
 from heartbeat.store.projects.key_uses import KeyUses
 from heartbeat.store.projects.projects import digest
 from heartbeat.store.projects.rate_limit import count_request
@@ -67,7 +67,7 @@ class Caller:
     in the request's body or query. All raise `Unauthorized`, `Forbidden` and `RateLimited`.
     """
 
-    def __init__(self, stack: Stack, secret: str, needs: Scope | None, claim: IdempotencyClaim | None) -> None:
+    def __init__(self, stack: Stack, secret: str, needs: Scope | None, claim: HeldClaim | None) -> None:
         self.stack = stack
         self.claim = claim
         self._needs = needs
@@ -90,8 +90,15 @@ class Caller:
         return await self._run(self.stack.database.read_inline, ids, query, *args, **kwargs)
 
     async def write(self, ids: OfProject, change: AccessQuery[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run `change(connection, access, …)` in one transaction, rolled back when it raises."""
-        return await self._run(self.stack.database.write, ids, change, *args, **kwargs)
+        """Run `change(connection, access, …)` in one transaction, rolled back when it raises.
+
+        Raises `Conflict`, too, when the request carries an Idempotency-Key that another attempt has taken over.
+        """
+        write = self.stack.database.write
+        if self.claim is None:
+            return await self._run(write, ids, change, *args, **kwargs)
+        async with self.claim.lock:
+            return await self._run(write, ids, self.claim.guarded(change), *args, **kwargs)
 
     async def _run(
         self,

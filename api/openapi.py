@@ -40,7 +40,7 @@ ERRORS: dict[int, tuple[str, ProductError]] = {
     ),
     404: ("There is no such thing.", NotFound("heartbeat", HEARTBEAT)),
     409: (
-        "The first request with this Idempotency-Key is under way or was another, or an id is taken.",
+        "The first request with this Idempotency-Key is under way, was another or lost its answer, or an id is taken.",
         Conflict("external_id_taken", f"The external_id belongs to heartbeat {HEARTBEAT} of this bot; choose another."),
     ),
     429: ("The plan's requests a minute are used up; see Retry-After.", RateLimited(60, 12)),

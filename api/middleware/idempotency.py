@@ -5,7 +5,7 @@ Own code: FastAPI has nothing for it, and the keys must be in the store that all
 
 import asyncio
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import datetime
 from hashlib import sha256
 
 from sqlalchemy import Connection
@@ -13,6 +13,7 @@ from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.claims import HeldClaim
 from api.deps import Stack, secret_of
 from heartbeat.domain.errors import Invalid, Unavailable
 from heartbeat.store.projects.idempotency import (
@@ -24,12 +25,12 @@ from heartbeat.store.projects.idempotency import (
     store_response,
 )
 from heartbeat.store.projects.projects import project_of_key
+from heartbeat.temporal.process import in_background
 
 HEADER = "idempotency-key"
 MAX_KEY_LENGTH = 255
 # An answer that says no more than "not now" or "not you" is not worth keeping.
 PASSING = {401, 429}
-SPARE = timedelta(seconds=30)
 
 
 class Idempotency:
@@ -38,7 +39,6 @@ class Idempotency:
     def __init__(self, app: ASGIApp, stack: Stack) -> None:
         self._app = app
         self._stack = stack
-        self._patience = timedelta(seconds=stack.settings.trigger_wait) + SPARE
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["method"] != "POST" or HEADER not in (headers := Headers(scope=scope)):
@@ -48,19 +48,21 @@ class Idempotency:
         message = await receive()
         request = KeyedRequest(headers[HEADER], _fingerprint(scope, message.get("body", b"")))
         replayed, secret = Replayed(message), secret_of(headers.get("authorization", ""))
-        claim = await self._stack.database.write(_claim, secret, request, self._stack.now(), self._patience)
+        claim = await self._stack.database.write(_claim, secret, request, self._stack.now())
         if isinstance(claim, StoredResponse):
             answer = Response(claim.answer, claim.status, {"idempotent-replayed": "true"}, "application/json")
             await answer(scope, replayed, send)
         elif claim is None:
             await self._app(scope, replayed, send)
         else:
-            scope["heartbeat.claim"] = claim
-            await self._answer(claim, scope, replayed, send)
+            held = HeldClaim(claim, self._stack.database, self._stack.now)
+            async with in_background(held.keep()):
+                await self._answer(held, scope, replayed, send)
 
-    async def _answer(self, claim: IdempotencyClaim, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _answer(self, claim: HeldClaim, scope: Scope, receive: Receive, send: Send) -> None:
         """Let the application answer; the answer is stored before it is sent."""
         messages: list[Message] = []
+        scope["heartbeat.claim"] = claim
 
         async def collect(message: Message) -> None:
             messages.append(message)
@@ -75,13 +77,14 @@ class Idempotency:
         for message in messages:
             await send(message)
 
-    async def _settle(self, claim: IdempotencyClaim, status: int, answer: str) -> None:
+    async def _settle(self, held: HeldClaim, status: int, answer: str) -> None:
         # What was done is done: the caller gets its answer even if it cannot be kept.
         with suppress(Unavailable):
-            if status >= 500 or status in PASSING:
-                await self._stack.database.write(release, claim)
-            else:
-                await self._stack.database.write(store_response, claim, status, answer)
+            async with held.lock:
+                if status >= 500 or status in PASSING:
+                    await self._stack.database.write(release, held.claim)
+                else:
+                    await self._stack.database.write(store_response, held.claim, status, answer)
 
 
 class Replayed:
@@ -96,7 +99,7 @@ class Replayed:
 
 
 def _claim(
-    connection: Connection, secret: str, request: KeyedRequest, now: datetime, patience: timedelta
+    connection: Connection, secret: str, request: KeyedRequest, now: datetime
 ) -> IdempotencyClaim | StoredResponse | None:
     """Claim the key; `None` when the project's key opens nothing, which the application will say."""
     project = project_of_key(connection, secret) if secret else None
@@ -105,7 +108,7 @@ def _claim(
     key = request.key
     if not (1 <= len(key) <= MAX_KEY_LENGTH and key.isascii() and key.isprintable()):
         raise Invalid("Idempotency-Key", f"must be 1 to {MAX_KEY_LENGTH} printable ASCII characters")
-    return claim(connection, project.id, request, now, patience)
+    return claim(connection, project.id, request, now)
 
 
 def _fingerprint(scope: Scope, body: bytes) -> str:

@@ -5,16 +5,30 @@ from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import Connection, func, select, update
 
-from heartbeat.domain.errors import Unavailable
-from heartbeat.store.projects.idempotency import LIFETIME
+from api.claims import HeldClaim
+from heartbeat.domain.errors import Conflict, Unavailable
+from heartbeat.store.projects.idempotency import (
+    LEASE,
+    LIFETIME,
+    IdempotencyClaim,
+    KeyedRequest,
+    StoredResponse,
+    begin_change,
+    claim,
+    renew,
+    store_response,
+)
 from heartbeat.store.rows import columns
 from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.projects import IdempotencyKey
 from heartbeat.store.tables.runs import Run
+from heartbeat.temporal.process import in_background
 from tests.support.api import Api, error_of, owner, wrong_fields
 from tests.support.model_server import ModelServer
+from tests.support.patience import until
+from tests.support.seeds import NOW
 
 KEY = columns(IdempotencyKey)
 
@@ -119,8 +133,51 @@ async def test_an_attempt_that_died_is_taken_over(api: Api) -> None:
     unanswered = update(KEY).where(KEY.c.project_id == api.project.id).values(status=None, answer=None)
     await api.database.write(lambda connection: connection.execute(unanswered))
     assert error_of(await create(api, "one"), 409)["code"] == "idempotency_in_progress"
-    await age(api, claimed_at=timedelta(seconds=api.settings.trigger_wait + 31))
+    await age(api, claimed_at=LEASE)
     assert (await create(api, "one")).status_code == 200
+
+
+async def test_what_was_done_before_the_attempt_died_is_not_done_again(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def died(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("api.routes.bots.show_bot", died)
+    assert error_of(await create(api, "one"), 500)
+    monkeypatch.undo()
+    assert error_of(await create(api, "one"), 409)["code"] == "idempotency_answer_lost"
+    assert await bots(api) == 1
+
+
+def begun(connection: Connection, project_id: int, now: datetime) -> IdempotencyClaim:
+    claimed = claim(connection, project_id, KeyedRequest("one", "a request"), now)
+    assert isinstance(claimed, IdempotencyClaim)
+    return claimed
+
+
+async def test_an_attempt_that_was_stopped_for_long_changes_nothing_any_more(api: Api) -> None:
+    stopped = await api.database.write(begun, api.project.id, NOW)
+    second = await api.database.write(begun, api.project.id, NOW + LEASE)
+    with pytest.raises(Conflict, match="taken over"):
+        await api.database.write(begin_change, stopped)
+    assert await api.database.write(renew, stopped, NOW + LEASE) is None
+    await api.database.write(store_response, stopped, 200, "late")
+    await api.database.write(begin_change, second)
+    await api.database.write(store_response, second, 200, "in time")
+    answer = await api.database.write(claim, api.project.id, KeyedRequest("one", "a request"), NOW)
+    assert answer == StoredResponse(200, "in time")
+
+
+async def test_a_claim_is_renewed_for_as_long_as_its_answer_is_made(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("api.claims.RENEW_SECONDS", 0.01)
+    minutes = iter(range(1, 1000))
+    first = await api.database.write(begun, api.project.id, NOW)
+    held = HeldClaim(first, api.database, lambda: NOW + timedelta(minutes=next(minutes)))
+    async with in_background(held.keep()):
+        await until(lambda: held.claim.claimed_at >= NOW + timedelta(minutes=3))
+    await api.database.write(begin_change, held.claim)
+    assert held.claim.new_id("log") == first.new_id("log")
 
 
 async def trigger(api: Api, which: dict, key: str) -> httpx.Response:

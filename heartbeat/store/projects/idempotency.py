@@ -1,6 +1,6 @@
 """First answers to requests that carried an `Idempotency-Key`, or were forms; kept for a day."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
@@ -15,6 +15,11 @@ KEY = columns(IdempotencyKey)
 
 LIFETIME = timedelta(hours=24)
 RELEASED = datetime(2000, 1, 1, tzinfo=UTC)
+# Whoever makes an answer renews its claim; one that is older than this is of a process that died or was stopped.
+LEASE = timedelta(seconds=15)
+# The status while the answer is still being made, but what was asked for was done.
+DONE = 102
+TAKEN_OVER = "idempotency_taken_over"
 
 
 @dataclass(frozen=True)
@@ -27,7 +32,10 @@ class KeyedRequest:
 
 @dataclass(frozen=True)
 class IdempotencyClaim:
-    """The right of one attempt to answer a key's request. `first_used_at` is the same for every attempt."""
+    """The right of one attempt to answer a key's request. `first_used_at` is the same for every attempt.
+
+    `claimed_at`, when it was made or renewed, tells it from those of other attempts.
+    """
 
     project_id: int
     key: str
@@ -49,12 +57,12 @@ class StoredResponse:
 
 
 def claim(
-    connection: Connection, project_id: int, request: KeyedRequest, now: datetime, patience: timedelta
+    connection: Connection, project_id: int, request: KeyedRequest, now: datetime, lease: timedelta = LEASE
 ) -> IdempotencyClaim | StoredResponse:
     """Return the stored answer, or claim the right to make it.
 
-    Raises `Conflict` when the key was used for another request, or when its first answer is still being made; an
-    attempt older than `patience` counts as dead.
+    Raises `Conflict` when the key was used for another request, when its first answer is still being made, and when
+    that was lost after what was asked for had been done. A claim older than `lease` is of an attempt that died.
     """
     connection.execute(delete(KEY).where(KEY.c.created_at < now - LIFETIME))
     key = request.key
@@ -69,26 +77,49 @@ def claim(
         )
     if row.status is not None and row.answer is not None:
         return StoredResponse(row.status, row.answer)
-    if row.claimed_at > now - patience:
+    if row.claimed_at > now - lease:
         conflict = Conflict(
             "idempotency_in_progress", "The first request with this Idempotency-Key is still under way."
         )
         conflict.retry_after = 1
         raise conflict
+    if row.status == DONE:
+        raise Conflict(
+            "idempotency_answer_lost",
+            "The first request with this Idempotency-Key was carried out, but its answer was lost; read what is there.",
+        )
     connection.execute(update(KEY).where(_is(project_id, key)).values(claimed_at=now))
     return IdempotencyClaim(project_id, key, row.created_at, now)
 
 
+def renew(connection: Connection, claim: IdempotencyClaim, now: datetime) -> IdempotencyClaim | None:
+    """Keep the claim for another while; `None` when another attempt has taken it over."""
+    renewed = connection.execute(update(KEY).where(_is_held(claim)).values(claimed_at=now))
+    return replace(claim, claimed_at=now) if renewed.rowcount else None
+
+
+def begin_change(connection: Connection, claim: IdempotencyClaim) -> None:
+    """Say, in the transaction of the change, that what was asked for is done: it is done at most once.
+
+    Raises `Conflict` when another attempt has taken the claim over.
+    """
+    if not connection.execute(update(KEY).where(_is_held(claim)).values(status=DONE)).rowcount:
+        raise Conflict(TAKEN_OVER, "Another request with this Idempotency-Key has taken over meanwhile.")
+
+
 def store_response(connection: Connection, claim: IdempotencyClaim, status: int, answer: str) -> None:
-    """Store the first answer, unless another attempt has stored one."""
-    unanswered = _is(claim.project_id, claim.key) & KEY.c.status.is_(None)
-    connection.execute(update(KEY).where(unanswered).values(status=status, answer=answer))
+    """Store the first answer, unless another attempt has taken the claim over."""
+    connection.execute(update(KEY).where(_is_held(claim)).values(status=status, answer=answer))
 
 
 def release(connection: Connection, claim: IdempotencyClaim) -> None:
     """Let the next request with this key try again at once, under the same ids."""
-    still_claimed = _is(claim.project_id, claim.key) & (KEY.c.claimed_at == claim.claimed_at) & KEY.c.status.is_(None)
-    connection.execute(update(KEY).where(still_claimed).values(claimed_at=RELEASED))
+    connection.execute(update(KEY).where(_is_held(claim)).values(claimed_at=RELEASED))
+
+
+def _is_held(claim: IdempotencyClaim) -> ColumnElement[bool]:
+    """Whether nobody else has claimed the key since, or answered it."""
+    return _is(claim.project_id, claim.key) & (KEY.c.claimed_at == claim.claimed_at) & KEY.c.answer.is_(None)
 
 
 def _is(project_id: int, key: str) -> ColumnElement[bool]:

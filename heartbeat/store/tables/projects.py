@@ -116,9 +116,11 @@ class SignInLink(SQLModel, table=True):
 class IdempotencyKey(SQLModel, table=True):
     """The first answer to a POST that carried an `Idempotency-Key`; `answer` is empty while it is being made.
 
+    Meanwhile `status` is empty, or 102 once what was asked for is done.
+
     Of a form that makes a heartbeat or a task, `answer` is the public id of that, and `key` says what it asked for.
 
-    `created_at` is when the key was first used, `claimed_at` when somebody last began to make its answer.
+    `created_at` is when the key was first used, `claimed_at` when somebody last began or went on to make its answer.
     """
 
     __tablename__ = "idempotency_key"
