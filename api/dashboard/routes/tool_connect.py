@@ -138,9 +138,17 @@ def base_url(request: Request, settings: Settings) -> str:
     host = request.headers.get("host", "")
     if settings.public_url is not None:
         return public_url(settings)
-    if urlsplit(f"//{host}").hostname in LOOPBACK:
+    if _host_name(host) in LOOPBACK:
         return f"{'https' if is_https(request) else 'http'}://{host}"
     raise SignInFailed("no_public_url", NO_PUBLIC_URL)
+
+
+def _host_name(header: str) -> str | None:
+    """Read the name in a Host header, which is anybody's text; `None` for none."""
+    try:
+        return urlsplit(f"//{header}").hostname
+    except ValueError:
+        return None
 
 
 async def _invitation(request: Request, link: str) -> Invitation:
