@@ -1,0 +1,65 @@
+"""All that a project has, and an id of each kind of it, by table."""
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, MetaData, Table, select
+
+# By which of its columns a row is of a project, if it does not name it itself.
+OWNERS = {
+    "bot_id": "bot",
+    "run_id": "run",
+    "heartbeat_id": "heartbeat",
+    "tool_id": "tool",
+    "target_id": "target",
+    "key_id": "api_key",
+}
+
+
+def ids_of(connection: Connection, project_id: int) -> dict[str, str]:
+    """The first public id of everything that a project has."""
+    tables = _tables(connection)
+    return {
+        name: connection.scalars(
+            select(table.c.uuid).where(_is_of(table, tables, project_id)).order_by(table.c.id)
+        ).first()
+        or ""
+        for name, table in tables.items()
+        if {"uuid", "id"} <= set(table.c.keys()) and _has_owner(table)
+    }
+
+
+def rows_of(connection: Connection, project_id: int) -> dict[str, list[Any]]:
+    """All that a project has; when its key was used last is no change."""
+    tables = _tables(connection)
+    return {
+        name: connection.execute(
+            select(*(column for column in table.c if column.name != "last_used_at")).where(
+                _is_of(table, tables, project_id)
+            )
+        ).all()
+        for name, table in tables.items()
+        if _has_owner(table)
+    }
+
+
+def unlike(uuid: str) -> str:
+    """An id that is written as this one and names nothing."""
+    return uuid[:-4] + "0000"
+
+
+def _has_owner(table: Table) -> bool:
+    return not {"project_id", *OWNERS}.isdisjoint(table.c.keys())
+
+
+def _is_of(table: Table, tables: Any, project_id: int) -> ColumnElement[bool]:
+    if "project_id" in table.c:
+        return table.c.project_id == project_id
+    [column, *_] = [column for column in OWNERS if column in table.c]
+    owner = tables[OWNERS[column]]
+    return table.c[column].in_(select(owner.c.id).where(_is_of(owner, tables, project_id)))
+
+
+def _tables(connection: Connection) -> Any:
+    metadata = MetaData()
+    metadata.reflect(connection)
+    return metadata.tables
