@@ -20,11 +20,9 @@ from heartbeat.domain.text import TURN, TURNS, spelled_turn
 HERE = Path(__file__).parent
 MEDIA_TYPES = {".css": "text/css", ".js": "text/javascript"}
 # Swagger UI, from the one package that brings its files and asks for nothing but FastAPI.
-SWAGGER = Path(str(files("fastapi_offline"))) / "static"
-SWAGGER_FILES = ("swagger-ui.css", "swagger-ui-bundle.js")
-ASSETS = {
-    path.name: path for path in (*sorted((HERE / "static").iterdir()), *(SWAGGER / name for name in SWAGGER_FILES))
-}
+SWAGGER = ("swagger-ui-bundle.js", "swagger-ui.css")
+FILES = (*sorted(path.name for path in (HERE / "static").iterdir()), *SWAGGER)
+ASSETS = {name: MEDIA_TYPES[Path(name).suffix] for name in FILES}
 ANY_TURN = re.compile(f"[{TURNS}]")
 # Text has its quotation marks escaped, so that none looks like a field.
 FIELD_OR_TURN = re.compile(rf'<textarea\b.*?</textarea>|\svalue="[^"]*"|{TURN.pattern}', re.DOTALL)
@@ -47,7 +45,9 @@ def _spelled(part: re.Match[str]) -> str:
 @cache
 def asset(name: str) -> str:
     """Read a static file."""
-    return ASSETS[name].read_text(encoding="utf-8")
+    if name in SWAGGER:
+        return files("fastapi_offline").joinpath("static", name).read_text(encoding="utf-8")
+    return (HERE / "static" / name).read_text(encoding="utf-8")
 
 
 @cache

@@ -7,7 +7,7 @@ from starlette.responses import RedirectResponse, Response
 
 from api.dashboard.forms import read_form
 from api.dashboard.pages import SIGN_IN, PageRoute, SignedOut, VisitorDep, html, is_https
-from api.dashboard.render import ASSETS, MEDIA_TYPES, asset
+from api.dashboard.render import ASSETS, asset
 from api.dashboard.session import delete_cookie, set_cookie, token_of, visit_of
 from api.deps import Stack
 from heartbeat.store.projects import sessions
@@ -68,8 +68,7 @@ async def sign_out(request: Request) -> Response:
 
 async def _file(request: Request) -> Response:
     name = request.scope["path"].removeprefix("/")
-    media_type = MEDIA_TYPES[ASSETS[name].suffix]
-    return Response(asset(name), media_type=media_type, headers={"Cache-Control": FOR_EVER})
+    return Response(asset(name), media_type=ASSETS[name], headers={"Cache-Control": FOR_EVER})
 
 
 for name in ASSETS:
