@@ -38,8 +38,9 @@ coverage: setup ## Run the suite and print which lines and branches no test reac
 	@$(BIN)/coverage combine -q
 	@$(BIN)/coverage report
 
-test-outages: setup ## Kill every part in turn while heartbeats fire each minute, and replace workers under load (eight minutes).
-	@$(BIN)/pytest -q -s -m outage tests/e2e/test_outages.py tests/e2e/test_rolling_restart.py $(ARGS)
+test-outages: setup ## Kill every part in turn while heartbeats fire each minute, replace workers, and destroy the data under load (twelve minutes).
+	@$(BIN)/pytest -q -s -m outage tests/e2e/test_outages.py tests/e2e/test_rolling_restart.py \
+		tests/e2e/test_restore.py tests/e2e/test_postgres_restore.py $(ARGS)
 
 test-releases: setup ## Upgrade from each released version, taken from the repository, with runs under way (three minutes).
 	@$(BIN)/pytest -q -s -m outage tests/releases/test_upgrades.py $(ARGS)

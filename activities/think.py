@@ -26,7 +26,7 @@ from heartbeat.agents.rate_limits import rate_limit_scope
 from heartbeat.agents.tools.definitions import OfferedTool, gone_tool
 from heartbeat.domain.clock import Clock, utc_now
 from heartbeat.domain.contracts import PendingCall, ThinkInput, ThinkResult
-from heartbeat.domain.errors import Unavailable
+from heartbeat.domain.errors import RunLost, Unavailable
 from heartbeat.domain.failure_policy import BUDGET_EXHAUSTED, Ending
 from heartbeat.settings import Settings
 from heartbeat.store.credits.budgets import Shortage
@@ -81,6 +81,9 @@ class ModelActivities:
             return _result(known, transcript.steps)
         if transcript.run.status != "running":
             return ThinkResult()
+        if step.number > 1 and transcript.step(step.number - 1) is None:
+            # The database went back. To go on from what is left would be to make calls again that were made.
+            raise RunLost(step.run_uuid)
         if transcript.shortage is not None:
             attempts = step.earlier_attempts + activity.info().attempt - 1
             return await self._wait_or_end(transcript, transcript.shortage, attempts)

@@ -150,7 +150,7 @@ class UpkeepActivities:
         rows = await self._database.read(longest_uncompared, COMPARED_A_MINUTE)
         differences = await self._reconciler.compare(rows)
         if await self._is_time_for_orphans():
-            differences += await self._reconciler.orphans()
+            differences += await self._reconciler.orphans() + await self._reconciler.lost_runs()
         differing = {
             difference.heartbeat_uuid: difference for difference in differences if difference.what == "differs"
         }

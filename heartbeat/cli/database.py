@@ -11,6 +11,7 @@ from heartbeat.domain.errors import Conflict
 from heartbeat.secrets.keyring import CannotOpen, Keyring, NoKey
 from heartbeat.settings import Settings
 from heartbeat.store.database import Database
+from heartbeat.store.file_modes import private_directory
 from heartbeat.store.migrate import compact, current, upgrade
 from heartbeat.store.projects.sealed_addresses import seal_addresses
 from heartbeat.store.revisions import newest, require_not_newer
@@ -23,6 +24,8 @@ T = TypeVar("T")
 def migrate_database(settings: Settings, compacts: bool = False) -> None:
     """Bring the database to the newest schema and print its revision; a SQLite file perhaps to its smallest size."""
     url = settings.store_url()
+    if settings.database_url is None:
+        private_directory(settings.data_dir)
     upgrade(url)
     if compacts and url.startswith("sqlite"):
         compact(url)

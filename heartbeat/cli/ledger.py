@@ -7,6 +7,7 @@ import typer
 from sqlalchemy import Connection
 
 from heartbeat.cli.database import read_database, write_database
+from heartbeat.cli.options import MAX_CREDITS
 from heartbeat.cli.output import print_values
 from heartbeat.domain.ids import new_id
 from heartbeat.settings import Settings
@@ -14,9 +15,6 @@ from heartbeat.store.clock import database_time
 from heartbeat.store.credits.audit import audit
 from heartbeat.store.credits.grants import GrantResult, grant
 from heartbeat.store.projects.projects import project, set_credit_budget
-
-# A balance is a number of 32 bits.
-MAX_CREDITS = 100_000_000
 
 
 @dataclass(frozen=True)

@@ -121,9 +121,7 @@ def migrate(compact: options.Compact = False) -> None:
 
 
 @app.command()
-def doctor(
-    only_ledger: Annotated[bool, typer.Option("--ledger", help="Only hold every balance to its entries.")] = False,
-) -> None:
+def doctor(only_ledger: options.OnlyLedger = False) -> None:
     """Check settings, database, migrations, Temporal, worker and model, and say how to mend what is broken."""
     if only_ledger:
         raise typer.Exit(ledger.check_ledger(Settings()))
@@ -146,13 +144,27 @@ def preview(
 
 
 @app.command()
-def reconcile(
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what differs.")] = False,
-) -> None:
+def reconcile(dry_run: options.DryRun = False, after_restore: options.AfterRestore = False) -> None:
     """Compare all schedules in Temporal with the heartbeats' rows, and put right what differs."""
-    from heartbeat.cli.reconcile import reconcile_schedules
+    from heartbeat.cli.reconcile import reconcile_all
 
-    reconcile_schedules(Settings(), dry_run)
+    reconcile_all(Settings(), dry_run=dry_run, after_restore=after_restore)
+
+
+@app.command()
+def backup(file: options.BackupFile, passphrase_file: options.PassphraseFile = None) -> None:
+    """Write the embedded stack's databases to one file, while everything runs."""
+    from heartbeat.cli import backup
+
+    backup.backup(Settings(), file, passphrase_file)
+
+
+@app.command()
+def restore(file: options.BackupFile, data_dir: DataDir = None, passphrase_file: options.PassphraseFile = None) -> None:
+    """Put a backup into the data directory, and say what is not known any more. Stop `heartbeat up` first."""
+    from heartbeat.cli import backup
+
+    backup.restore(with_options(Settings(), data_dir, None, None, None), file, passphrase_file)
 
 
 @app.command()
@@ -183,9 +195,7 @@ def replay(
 @app.command()
 def hold(
     reason: Annotated[str, typer.Argument(help="Why, for whoever reads the logs.")],
-    until: Annotated[
-        str | None, typer.Option(help="When it ends by itself, as 2026-11-30T08:00 (UTC, or with an offset).")
-    ] = None,
+    until: options.HoldUntil = None,
     cancels: Annotated[bool, typer.Option("--cancel", help="Cancel the runs in progress, too.")] = False,
     project_uuid: ProjectId = None,
 ) -> None:
@@ -225,15 +235,7 @@ def list_projects(as_json: AsJson = False) -> None:
 @project_app.command("grant", context_settings={"ignore_unknown_options": True})
 def grant_credits(
     project_uuid: Annotated[str, typer.Argument(metavar="project", help="The project's id.")],
-    amount: Annotated[
-        int,
-        typer.Argument(
-            metavar="credits",
-            min=-ledger.MAX_CREDITS,
-            max=ledger.MAX_CREDITS,
-            help="How many; less than none takes some back.",
-        ),
-    ],
+    amount: options.GrantedCredits,
     note: Annotated[str | None, typer.Option(help="What for; kept with the entry.")] = None,
     key: Annotated[str | None, typer.Option(help="The same key grants once, however often it is run.")] = None,
     as_json: AsJson = False,

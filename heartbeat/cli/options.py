@@ -25,6 +25,8 @@ Roles = Annotated[
     list[Role] | None,
     typer.Option("--role", help="Serve this role alone; may be repeated (all of them).", show_default=False),
 ]
+# A balance is a number of 32 bits.
+MAX_CREDITS = 100_000_000
 Workers = Annotated[int, typer.Option(min=1, max=64, help="How many worker processes.")]
 ProjectId = Annotated[str | None, typer.Option("--project", help="Project id; not needed while there is only one.")]
 AnyProjectId = Annotated[str | None, typer.Option("--project", help="One project; all, if none is named.")]
@@ -33,6 +35,24 @@ Until = Annotated[str | None, typer.Option(help="Those that ended before.")]
 After = Annotated[str | None, typer.Option(help="Go on after this `position` of an earlier export.")]
 OutputFile = Annotated[Path | None, typer.Option(help="A file. If it is there, the export goes on where it ends.")]
 Compact = Annotated[bool, typer.Option("--compact", help="Give the room of removed rows back (SQLite).")]
+BackupFile = Annotated[Path, typer.Argument(metavar="FILE", help="The backup.")]
+PassphraseFile = Annotated[
+    Path | None, typer.Option(help="A file with the passphrase that the secret keys are sealed with.")
+]
+OnlyLedger = Annotated[bool, typer.Option("--ledger", help="Only hold every balance to its entries.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only tell what differs.")]
+AfterRestore = Annotated[
+    bool, typer.Option("--after-restore", help="A backup was put back: first close the runs that were under way.")
+]
+HoldUntil = Annotated[
+    str | None, typer.Option(help="When it ends by itself, as 2026-11-30T08:00 (UTC, or with an offset).")
+]
+GrantedCredits = Annotated[
+    int,
+    typer.Argument(
+        metavar="credits", min=-MAX_CREDITS, max=MAX_CREDITS, help="How many; less than none takes some back."
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 

@@ -98,7 +98,7 @@ class Unavailable(ProductError):
 
 
 class RunLost(Exception):
-    """The database has no such run any more: it went back to before the run, by a restored backup or a failover."""
+    """The database has lost a run or steps of it: it went back, by a restored backup or a failover."""
 
     def __init__(self, run_uuid: str) -> None:
-        super().__init__(f"The database went back to before the run {run_uuid} was opened, and has lost it.")
+        super().__init__(f"The database went back, and has lost the run {run_uuid} or steps of it.")

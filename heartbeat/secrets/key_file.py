@@ -6,6 +6,7 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 
 from heartbeat.domain.secret_keys import SecretKey, new_key, read_keys
+from heartbeat.settings import Settings
 
 KEY_FILE = "secrets.key"
 
@@ -23,6 +24,28 @@ def make_key_file(directory: Path) -> None:
         with suppress(FileExistsError):
             os.link(new_file.name, path)
     _sync_directory(directory)
+
+
+def write_key_file(directory: Path, keys: str) -> None:
+    """Put these keys there in place of those that are: whole or not at all, and readable by the owner alone."""
+    unfinished = directory / f"{KEY_FILE}.new"
+    with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.write(f"{keys}\n")
+        file.flush()
+        os.fsync(file.fileno())
+    unfinished.replace(directory / KEY_FILE)
+    _sync_directory(directory)
+
+
+def key_text(settings: Settings) -> str:
+    """All keys of an installation as a key file has them: those of the settings first. Raises `OSError`."""
+    from_settings = settings.secret_keys.get_secret_value() if settings.secret_keys else ""
+    with suppress(FileNotFoundError):
+        from_file = (settings.data_dir / KEY_FILE).read_text().strip()
+        ids = {key.id for key in read_keys(from_settings)} if from_settings else set()
+        others = [entry for entry in from_file.split(",") if entry.partition(":")[0].strip() not in ids]
+        return ",".join([*([from_settings] if from_settings else []), *others])
+    return from_settings
 
 
 def read_key_file(directory: Path) -> list[SecretKey]:

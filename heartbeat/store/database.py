@@ -280,7 +280,7 @@ def _sqlite_engine(url: str) -> Engine:
     path = make_url(url).database
     if not path or path == ":memory:":
         raise ValueError("SQLite needs a file: several processes share it")
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    Path(path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     # An error with what it was to write would carry prompts and answers into logs and Temporal.
     engine = create_engine(url, connect_args={"check_same_thread": False}, hide_parameters=True)
     engine.dialect.statement_compiler = HintedCompiler

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import OperationalError
 
 from heartbeat.store.database import driver_url
+from heartbeat.store.file_modes import private_database
 from heartbeat.store.postgres import postgres_engine
 from heartbeat.store.revisions import require_not_newer
 
@@ -27,7 +28,8 @@ def upgrade(url: str, revision: str = "head") -> None:
     config = _config()
     path = make_url(driver_url(url)).database
     if url.startswith("sqlite") and path:
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        Path(path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        private_database(Path(path))
     config.attributes["url"] = driver_url(url)
     require_not_newer(current(url))
     for attempt in range(1, ATTEMPTS + 1):

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from heartbeat.store.file_modes import private_directory, private_file
+
 LOCK = "up.lock"
 
 
@@ -27,9 +29,24 @@ class Port:
 
 @contextmanager
 def data_directory(path: Path) -> Iterator[None]:
-    """Create the directory and hold its lock until the block ends; raises `CannotStart` when another `up` holds it."""
+    """Create the directory and hold its lock until the block ends; raises `CannotStart` when another `up` holds it.
+
+    It is nobody's but its owner's, and so are the files that this process and its children make meanwhile.
+    """
+    mask = os.umask(0o077)
     try:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with _locked(path):
+            yield
+    finally:
+        os.umask(mask)
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    try:
+        private_directory(path)
+        for name in path.glob("*.db*"):
+            private_file(name)
         lock = (path / LOCK).open("a+")
     except OSError as problem:
         raise CannotStart(

@@ -17,7 +17,7 @@ from tests.support.processes import run_command, start
 
 # What each command needs to come to its database.
 ARGUMENTS = {
-    "heartbeat rehearse": ("hb_1",),
+    "heartbeat backup": ("file",),
     "heartbeat replay": ("log_1",),
     "heartbeat hold": ("The shop is moving.",),
     "heartbeat project create": ("Acme",),
@@ -26,7 +26,8 @@ ARGUMENTS = {
     "heartbeat key revoke": ("key_1",),
     "heartbeat tool connect": ("tool_1",),
 }
-WITHOUT_DATABASE = {"heartbeat preview", "heartbeat secrets new"}
+# What is restored is looked at before there is any.
+WITHOUT_DATABASE = {"heartbeat preview", "heartbeat secrets new", "heartbeat restore"}
 # These end the process that they run in.
 APART = {"heartbeat doctor", "heartbeat rehearse", "heartbeat api", "heartbeat worker"}
 

@@ -77,6 +77,7 @@ SPEAKING = (
     "heartbeat/store/runs/parks.py",
     "heartbeat/store/runs/gates.py",
     "heartbeat/store/runs/ratings.py",
+    "heartbeat/store/runs/restored.py",
     "heartbeat/store/runs/variants.py",
     "heartbeat/store/tools/servers.py",
     "heartbeat/temporal/runs.py",

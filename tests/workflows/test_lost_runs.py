@@ -1,16 +1,32 @@
 """The database went back while a run was under way, as with a failover that loses some seconds: the run is gone."""
 
 import threading
+from datetime import timedelta
 
 from sqlalchemy import Connection
+from temporalio.client import WorkflowExecutionStatus
 
-from tests.support.model_server import ModelServer, says
+import worker
+from heartbeat.domain.clock import utc_now
+from heartbeat.temporal.reconcile import Reconciler
+from heartbeat.temporal.runs import manual_workflow_id
+from tests.support.acting import book
+from tests.support.databases import ON_SQLITE
+from tests.support.model_server import ModelServer, asks, says
+from tests.support.parked_runs import RUN, capped, parked
 from tests.support.patience import until
-from tests.support.world import World
+from tests.support.tool_server import ToolServer
+from tests.support.world import SANDBOX, World
+
+# The call is made, and its step is gone by the time that its outcome was written.
+LOSES_CALLS = """
+    CREATE TRIGGER goes_back AFTER UPDATE OF state ON step WHEN new.state = 'done' AND new.kind = 'tool'
+    BEGIN DELETE FROM step WHERE id = new.id; END
+"""
 
 
 def go_back(connection: Connection) -> None:
-    for table in ("entry", "step", "run"):
+    for table in ("notification", "event", "approval", "entry", "attempt", "step", "run"):
         connection.exec_driver_sql(f"DELETE FROM {table}")
 
 
@@ -28,3 +44,32 @@ async def test_a_run_that_the_database_has_lost_ends(working: World, model: Mode
     assert len(model.requests) == 1
     model.script(says("All quiet."))
     assert (await working.run_once()).status == "success"
+
+
+@ON_SQLITE
+async def test_a_run_that_has_lost_steps_ends(agent: World, model: ModelServer, desk: ToolServer) -> None:
+    """Else its calls would be made again."""
+    model.script(asks(book("a castle")), says("That is that."))
+    await agent.database.write(lambda c: c.exec_driver_sql(LOSES_CALLS))
+    run = await agent.run_once()
+    assert (run.status, run.credits_held, desk.times("book"), len(model.requests)) == ("error", 0, 1, 1)
+    assert run.error_message == f"The database went back, and has lost the run {run.uuid} or steps of it."
+
+
+@ON_SQLITE
+async def test_those_that_the_database_has_lost_are_ended_and_not_those_that_wait_for_a_worker(
+    world: World, model: ModelServer
+) -> None:
+    async with worker.running_worker(world.client, world.database, world.settings, SANDBOX):
+        await capped(world, model)
+        await parked(world)
+    queued = await world.start()
+    await world.database.write(go_back)
+    later = utc_now() + timedelta(minutes=2)
+    reconciler = Reconciler(world.client, world.database, world.schedules, lambda: later)
+    [lost] = await until(reconciler.lost_runs)
+    assert (lost.heartbeat_uuid, lost.what) == (world.heartbeat.uuid, "ended")
+    handle = world.client.get_workflow_handle(manual_workflow_id(world.heartbeat, RUN))
+    assert (await handle.describe()).status == WorkflowExecutionStatus.TERMINATED
+    assert (await queued.describe()).status == WorkflowExecutionStatus.RUNNING
+    await queued.terminate()

@@ -137,6 +137,11 @@ def known(connection: Connection, uuids: Sequence[str]) -> set[str]:
     return set(connection.execute(living).scalars())
 
 
+def known_workflows(connection: Connection, workflow_ids: Sequence[str]) -> set[str]:
+    """Those of the workflows that have a run."""
+    return set(connection.execute(select(RUN.c.workflow_id).where(RUN.c.workflow_id.in_(workflow_ids))).scalars())
+
+
 def adopt_pause(connection: Connection, row: Heartbeat, note: str, now: datetime) -> bool:
     """Take over a pause that a person made in Temporal's UI with this note, unless the row has moved on meanwhile."""
     heartbeat = _unmoved(connection, row)
