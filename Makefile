@@ -29,8 +29,10 @@ demo: setup ## Start everything with a bot that wakes every minute, and follow i
 up: setup ## Start everything: Temporal, API and worker in this terminal; Ctrl-C ends it.
 	@exec $(BIN)/heartbeat up $(ARGS)
 
+# Much of what tests take is waiting: six processes keep two processors busy. What one of them has compiled is kept for
+# the others, whatever the shell says.
 test: setup ## Run the whole suite: unit, workflow, API and end-to-end, on SQLite and PostgreSQL.
-	@$(BIN)/pytest -q -n 4 --dist worksteal $(ARGS)
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -q -n 6 --dist worksteal $(ARGS)
 
 coverage: setup ## Run the suite and print which lines and branches no test reaches.
 	@$(BIN)/coverage erase
