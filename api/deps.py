@@ -18,11 +18,11 @@ from api.schemas.fields import OfProject
 from heartbeat.domain.clock import Clock
 from heartbeat.domain.errors import Forbidden, Unauthorized
 from heartbeat.domain.scopes import Scope
+from heartbeat.secrets.key_hashes import KeyHashes
 from heartbeat.settings import Settings
 from heartbeat.store.database import Database
 from heartbeat.store.projects.access import Access, authorize
 from heartbeat.store.projects.key_uses import KeyUses
-from heartbeat.store.projects.projects import digest
 from heartbeat.store.projects.rate_limit import count_request
 from heartbeat.store.write_probe import WriteProbe
 from heartbeat.telemetry.light_structlog import structlog
@@ -44,6 +44,7 @@ class Stack:
     schedules: Schedules
     now: Clock
     clock: SharedClock
+    key_hashes: KeyHashes
     key_uses: KeyUses
     write_probe: WriteProbe
 
@@ -61,17 +62,18 @@ class _Uncounted(Exception):
 
 
 class Caller:
-    """The caller of a request, known by its key; `needs` is the scope that the operation needs.
+    """The caller of a request, known by its key; `needs` is the scope of the operation, `address` where it came from.
 
     Each read or write authorizes it first, in the same transaction, for the project, bot and heartbeat whose ids are
     in the request's body or query. All raise `Unauthorized`, `Forbidden` and `RateLimited`.
     """
 
-    def __init__(self, stack: Stack, secret: str, needs: Scope | None, claim: HeldClaim | None) -> None:
+    def __init__(self, stack: Stack, secret: str, address: str, needs: Scope | None, claim: HeldClaim | None) -> None:
         self.stack = stack
         self.claim = claim
+        self._hashes = stack.key_hashes.all(secret) if secret else []
+        self._address = address
         self._needs = needs
-        self._secret = secret
         self._counted = False
 
     def now(self) -> datetime:
@@ -132,11 +134,11 @@ class Caller:
 
     def _authorize(self, connection: Connection, ids: OfProject | None) -> Access:
         bot_key, heartbeat_key = (ids.bot_key, ids.heartbeat_key) if ids else ("", "")
-        plans = self.stack.settings.plans
-        access = authorize(connection, plans, self._secret, bot_key, heartbeat_key) if self._secret else None
-        if access is None:
+        plans, hashes, now = self.stack.settings.plans, self._hashes, self.now()
+        access = authorize(connection, plans, hashes, now, bot_key, heartbeat_key) if hashes else None
+        if access is None or access.key is None:
             raise Unauthorized("Send a key of your project as `Authorization: Bearer KEY`; it is missing or unknown.")
-        self.stack.key_uses.note(digest(self._secret))
+        self.stack.key_uses.note(access.key, self._address, hashes)
         if ids is not None and ids.project_id != access.project.uuid:
             raise Forbidden("wrong_project", "This key belongs to another project than the project_id that was sent.")
         limit = access.plan.requests_per_minute
@@ -161,7 +163,13 @@ def caller_of(request: Request) -> Caller:
     # One header of few: an index of them all would cost more than to look for it.
     authorization = next((text for name, text in scope["headers"] if name == b"authorization"), b"")
     secret, claim = secret_of(authorization.decode("latin-1")), scope.get("heartbeat.claim")
-    return Caller(scope["app"].state.stack, secret, needed_scope(request), claim)
+    return Caller(scope["app"].state.stack, secret, address_of(request), needed_scope(request), claim)
+
+
+def address_of(request: Request) -> str:
+    """Return the IP address that a request came from; empty where there is none."""
+    client = request.scope.get("client")
+    return client[0] if client else ""
 
 
 def needed_scope(request: Request) -> Scope | None:

@@ -28,6 +28,7 @@ from api.routes import (
     health,
     heartbeats,
     held_ticks,
+    keys,
     logs,
     notifications,
     preview,
@@ -42,7 +43,8 @@ from api.routes import (
 )
 from api.schemas.fields import OfProject
 from heartbeat.domain.clock import Clock
-from heartbeat.domain.errors import ProductError
+from heartbeat.domain.errors import BotsOnly, ProductError
+from heartbeat.secrets.key_hashes import KeyHashes
 from heartbeat.settings import Settings
 from heartbeat.store.database import Database
 from heartbeat.store.projects.key_uses import KeyUses
@@ -71,7 +73,9 @@ def create_app(
     clock = clock or SharedClock(database, temporal)
     now = now or clock
     schedules = Schedules(temporal, database, settings, now)
-    stack = Stack(settings, database, temporal, schedules, now, clock, KeyUses(database, now), WriteProbe(database))
+    hashes = KeyHashes.from_settings(settings)
+    uses, probe = KeyUses(database, now, hashes), WriteProbe(database)
+    stack = Stack(settings, database, temporal, schedules, now, clock, hashes, uses, probe)
     app = FastAPI(
         title=openapi.TITLE,
         description=DESCRIPTION,
@@ -100,7 +104,20 @@ def create_app(
 def _routes() -> list[BaseRoute]:
     """Every route as it is: those of a router that is included are built anew, and matched twice at each request."""
     of_runs = (triggers, logs, stats, runs, project_runs, approvals, findings, notifications)
-    nouns = (heartbeats, held_ticks, preview, tasks, *of_runs, project_holds, credits, bots, tools, subscribers, health)
+    nouns = (
+        heartbeats,
+        held_ticks,
+        preview,
+        tasks,
+        *of_runs,
+        project_holds,
+        credits,
+        keys,
+        bots,
+        tools,
+        subscribers,
+        health,
+    )
     return [*(route for noun in nouns for route in noun.router.routes), *pages]
 
 
@@ -138,6 +155,9 @@ async def _if_authorized(request: Request, ids: OfProject | None, error: Product
     """Respond with `error` if the key is right, else with what is wrong with the key: a stranger learns no more."""
     try:
         await caller_of(request).access(ids)
+    except BotsOnly:
+        # Which bot is meant is not known of a request that is wrong.
+        return error_response(error)
     except ProductError as problem:
         return refusal(problem, request.scope["heartbeat.request_id"])
     return error_response(error)

@@ -12,7 +12,7 @@ from fastapi.routing import APIRoute
 from sqlalchemy import Connection
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from api.dashboard import prices, translations, zones
+from api.dashboard import permissions, prices, translations, zones
 from api.dashboard.forms import Form, read_form
 from api.dashboard.navigation import place_of
 from api.dashboard.render import render
@@ -20,10 +20,10 @@ from api.dashboard.sentences import translate
 from api.dashboard.session import token_of
 from api.dashboard.translations import gettext as _
 from api.dashboard.views.holds import HoldBanner, hold_banner
-from api.deps import AccessQuery, Stack, needed_scope
+from api.deps import AccessQuery, Stack, address_of, needed_scope
 from api.errors import DATABASE_AWAY, unexpected
 from heartbeat.domain.errors import Forbidden, ProductError, Unavailable
-from heartbeat.domain.scopes import Scope, read_scopes
+from heartbeat.domain.scopes import Scope
 from heartbeat.domain.text import storable_text
 from heartbeat.store.heartbeats.project_holds import read_hold
 from heartbeat.store.overview.waiting import WaitingCounts, waiting
@@ -97,9 +97,13 @@ class Unsent:
 
 @dataclass(frozen=True)
 class Frame:
-    """What stands around every page of a project: its name, how much waits for a person, and the hold that it is on."""
+    """What stands around every page of a project: its name, how much waits for a person, and the hold that it is on.
+
+    `scopes` are what the visitor may do.
+    """
 
     project: Project
+    scopes: frozenset[Scope]
     waiting: WaitingCounts
     hold_row: ProjectHold | None
     read_at: datetime
@@ -116,8 +120,9 @@ class Visitor:
     Each read or write authorizes the visitor first, in the same transaction. All raise `SignedOut` and `Forbidden`.
     """
 
-    def __init__(self, stack: Stack, token: str, needs: Scope | None) -> None:
+    def __init__(self, stack: Stack, token: str, address: str, needs: Scope | None) -> None:
         self.stack = stack
+        self._address = address
         self._needs = needs
         # The public ids of the session and of the key that it was begun with, once it was authorized.
         self.session_uuid = self.key_uuid = ""
@@ -135,8 +140,10 @@ class Visitor:
         return await self.stack.database.read(self._authorized, query, *args, **kwargs)
 
     async def read_framed(self, query: AccessQuery[P, T], *args: P.args, **kwargs: P.kwargs) -> tuple[Frame, T]:
-        """`read`, and what stands around the page that shows it."""
-        return await self.stack.database.read(self._framed, query, *args, **kwargs)
+        """`read`, and what stands around the page that shows it; from then on pages show what the visitor may do."""
+        frame, result = await self.stack.database.read(self._framed, query, *args, **kwargs)
+        permissions.use(frame.scopes)
+        return frame, result
 
     async def frame(self) -> Frame:
         """Read what stands around a page that shows nothing else of the store."""
@@ -156,7 +163,7 @@ class Visitor:
         now = self.now()
         counts = waiting(connection, access.project, now)
         hold = read_hold(connection, counts.hold_id) if counts.hold_id else None
-        frame = Frame(access.project, counts, hold, now)
+        frame = Frame(access.project, access.scopes, counts, hold, now)
         return frame, query(connection, access, *args, **kwargs)
 
     def _authorize(self, connection: Connection) -> Access:
@@ -166,10 +173,10 @@ class Visitor:
             raise SignedOut
         session, key, project = opened.session, opened.key, opened.project
         self.session_uuid, self.key_uuid = session.uuid, key.uuid
-        self.stack.key_uses.note(key.hash)
+        self.stack.key_uses.note(key, self._address)
         if now - session.last_used_at >= sessions.EVERY:
             self.stack.database.write_later(sessions.write_use, session, now)
-        access = Access(project, self.stack.settings.plan(project.plan), scopes=read_scopes(key.scopes))
+        access = Access(project, self.stack.settings.plan(project.plan), key=key)
         access.require(self._needs)
         return access
 
@@ -181,7 +188,7 @@ def _access(connection: Connection, access: Access) -> Access:
 async def visitor(request: Request) -> Visitor:
     """Return who asks for a page; who presses a button is authorized before anything of the form is looked at."""
     needs = needed_scope(request)
-    person = Visitor(request.app.state.stack, token_of(request), needs)
+    person = Visitor(request.app.state.stack, token_of(request), address_of(request), needs)
     if request.method == "POST" and needs is not None:
         await person.access()
     return person

@@ -11,6 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 
 from api.dashboard import translations
 from api.dashboard.navigation import MENU
+from api.dashboard.permissions import may
 from api.dashboard.prices import price, priced
 from api.dashboard.sent_again import new_draft
 from api.dashboard.sentences import translate
@@ -74,6 +75,7 @@ def _environment() -> Environment:
     environment.globals |= {name: _isolating(environment.globals[name]) for name in ("gettext", "ngettext")}
     # Jinja's own takes what it returns for HTML, also a text of somebody that came in place of a message of ours.
     environment.globals["_"] = _translated
+    environment.globals["may"] = may
     environment.filters |= {
         "isolated": formats.isolated,
         "number": formats.number,

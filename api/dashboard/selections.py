@@ -16,7 +16,7 @@ from heartbeat.store.overview.audience import one_memory
 from heartbeat.store.overview.projects import access_to_bot, access_to_heartbeat, access_to_task
 from heartbeat.store.overview.waiting import access_to_subscriber, access_to_tool
 from heartbeat.store.projects.access import Access
-from heartbeat.store.projects.projects import revoke_key
+from heartbeat.store.projects.keys import revoke_key
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tools import servers
 

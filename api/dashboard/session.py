@@ -3,6 +3,7 @@
 from fastapi import Request
 from starlette.responses import Response
 
+from api.deps import address_of
 from heartbeat.store.projects.sessions import LASTS, Visit
 
 COOKIE = "heartbeat_session"
@@ -15,7 +16,7 @@ def token_of(request: Request) -> str:
 
 def visit_of(request: Request) -> Visit:
     """Read where a request comes from."""
-    return Visit(request.client.host if request.client else "", request.headers.get("user-agent", ""))
+    return Visit(address_of(request), request.headers.get("user-agent", ""))
 
 
 def set_cookie(response: Response, token: str, secure: bool) -> None:

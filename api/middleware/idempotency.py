@@ -4,7 +4,9 @@ Own code: FastAPI has nothing for it, and the keys must be in the store that all
 """
 
 import asyncio
+from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from hashlib import sha256
 
@@ -16,6 +18,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.claims import HeldClaim
 from api.deps import Stack, secret_of
 from heartbeat.domain.errors import Invalid, Unavailable
+from heartbeat.domain.plans import Plan
+from heartbeat.store.projects.access import Access, authorize
 from heartbeat.store.projects.idempotency import (
     IdempotencyClaim,
     KeyedRequest,
@@ -24,7 +28,6 @@ from heartbeat.store.projects.idempotency import (
     release,
     store_response,
 )
-from heartbeat.store.projects.projects import project_of_key
 from heartbeat.temporal.process import in_background
 
 HEADER = "idempotency-key"
@@ -48,7 +51,9 @@ class Idempotency:
         message = await receive()
         request = KeyedRequest(headers[HEADER], _fingerprint(scope, message.get("body", b"")))
         replayed, secret = Replayed(message), secret_of(headers.get("authorization", ""))
-        claim = await self._stack.database.write(_claim, secret, request, self._stack.now())
+        hashes = self._stack.key_hashes.all(secret) if secret else []
+        plans, now = self._stack.settings.plans, self._stack.now()
+        claim = await self._stack.database.write(_claim, plans, hashes, request, now)
         if isinstance(claim, StoredResponse):
             answer = Response(claim.answer, claim.status, {"idempotent-replayed": "true"}, "application/json")
             await answer(scope, replayed, send)
@@ -99,16 +104,24 @@ class Replayed:
 
 
 def _claim(
-    connection: Connection, secret: str, request: KeyedRequest, now: datetime
+    connection: Connection, plans: Mapping[str, Plan], hashes: list[str], request: KeyedRequest, now: datetime
 ) -> IdempotencyClaim | StoredResponse | None:
     """Claim the key; `None` when the project's key opens nothing, which the application will say."""
-    project = project_of_key(connection, secret) if secret else None
-    if project is None:
+    access = authorize(connection, plans, hashes, now) if hashes else None
+    if access is None:
         return None
     key = request.key
     if not (1 <= len(key) <= MAX_KEY_LENGTH and key.isascii() and key.isprintable()):
         raise Invalid("Idempotency-Key", f"must be 1 to {MAX_KEY_LENGTH} printable ASCII characters")
-    return claim(connection, project.id, request, now)
+    return claim(connection, access.project.id, _with_rights(request, access), now)
+
+
+def _with_rights(request: KeyedRequest, access: Access) -> KeyedRequest:
+    """Tell it from the same request with a key that may do more: its answer is not for this one."""
+    if access.is_whole or access.key is None:
+        return request
+    rights = f"{access.key.scopes} {access.key.bot_ids}"
+    return replace(request, fingerprint=sha256(f"{request.fingerprint} {rights}".encode()).hexdigest())
 
 
 def _fingerprint(scope: Scope, body: bytes) -> str:

@@ -15,6 +15,7 @@ TARGET = "tgt_3z9x6c2v8b5n1m7k4j0h"
 NOTIFICATION = "ntf_0g6f3d9s5a1q7w4e8r2t"
 EVENT = "evt_4t1y7p3a0s6d9f2g5h8j"
 FINDING = "fnd_8v5b1n7m4k0j6h3g9f2d"
+KEY = "key_9h3g6f0d1s4a7q2w5e8r"
 APPROVAL = "apr_1s8d5f2g9h6j3k0m7n4b"
 
 CREATED = "2026-11-20T08:30:00Z"

@@ -1,4 +1,4 @@
-"""Requests about a project itself and its keys; only the dashboard and the command line make them."""
+"""Requests about a project itself; only the dashboard makes them."""
 
 from typing import Annotated, Any
 
@@ -7,10 +7,6 @@ from pydantic import BaseModel, Field, field_validator
 from heartbeat.domain.field_types import WHOLE, CreditBudget, Words, is_blank
 
 Name = Annotated[Words, Field(max_length=200)]
-
-
-class CreateKey(BaseModel):
-    name: Name = Field(description="What the key is for.", examples=["Backups"])
 
 
 class UpdateProject(BaseModel):

@@ -25,11 +25,13 @@ from heartbeat.cli.settings_errors import explain
 from heartbeat.domain.clock import utc_now
 from heartbeat.domain.redaction import mask
 from heartbeat.domain.worker_roles import Role
+from heartbeat.secrets.key_hashes import KeyHashes, secret_key_id
 from heartbeat.secrets.keyring import CannotOpen, Keyring
 from heartbeat.settings import Settings
 from heartbeat.store import migrate, revisions
 from heartbeat.store.database import Database
 from heartbeat.store.heartbeats.sync import longest_uncompared, restoration
+from heartbeat.store.projects.keys import working_keys
 from heartbeat.store.projects.sealed_secrets import sealed_texts
 from heartbeat.temporal.client import connect, workers_by_role
 from heartbeat.temporal.clock import SharedClock, temporal_time
@@ -169,14 +171,18 @@ async def _clock(settings: Settings) -> CheckResult:
 
 
 def _secrets(settings: Settings) -> CheckResult:
-    """Check that every sealed text opens with the keys of this process; none is shown."""
+    """Check that every sealed text, and every key of a project, opens with the keys of this process; none is shown."""
     database = Database(settings.store_url())
-    rows = database.read_now(sealed_texts)
+    rows, keys = database.read_now(sealed_texts), database.read_now(working_keys, utc_now())
     database.close()
     try:
-        keyring = Keyring.from_settings(settings)
+        keyring, ids = Keyring.from_settings(settings), KeyHashes.from_settings(settings).ids
     except CannotOpen as problem:
         return CheckResult("secrets", problem.message, "mend the file, or put it back from a backup")
+    lost = [key for key in keys if secret_key_id(key.hash) not in ids]
+    if lost:
+        message = f"{len(lost)} keys of projects are kept with a secret key that is not there, and open nothing"
+        return CheckResult("secrets", message, f"put {secret_key_id(lost[0].hash)} back, or make new keys")
     problems = [reason for row, sealed in rows if (reason := _why_sealed(keyring, row, sealed))]
     if problems:
         return CheckResult("secrets", f"{len(problems)} of {len(rows)} do not open", problems[0])

@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from heartbeat.cli import ledger, options, projects
 from heartbeat.cli.database import migrate_database
+from heartbeat.cli.keys import key_app
 from heartbeat.cli.options import (
     ApiPort,
     AsJson,
@@ -40,7 +41,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 project_app = typer.Typer(help="Projects: who owns bots.")
-key_app = typer.Typer(help="Keys: what opens a project's API.")
 secrets_app = typer.Typer(help="Secret keys: what headers of tools and secrets of targets are kept encrypted with.")
 export_app = typer.Typer(help="Export: what is kept, as files.")
 tool_app = typer.Typer(help="Tools: the MCP servers of bots.")
@@ -251,30 +251,6 @@ def set_budget(
 ) -> None:
     """Limit what a project may use in a billing period, whatever its plan allows for."""
     ledger.set_budget(Settings(), project_uuid, amount)
-
-
-@key_app.command("create")
-def create_key(
-    project_uuid: ProjectId = None,
-    name: Annotated[str, typer.Option(help="What it is for.")] = "key",
-    as_json: AsJson = False,
-) -> None:
-    """Create a key; it is shown this once."""
-    projects.create_key(Settings(), project_uuid, name, as_json)
-
-
-@key_app.command("list")
-def list_keys(project_uuid: ProjectId = None, as_json: AsJson = False) -> None:
-    """List a project's keys, revoked ones too."""
-    projects.list_keys(Settings(), project_uuid, as_json)
-
-
-@key_app.command("revoke")
-def revoke_key(
-    key_uuid: Annotated[str, typer.Argument(metavar="KEY", help="The key's id, as `key list` shows it.")],
-) -> None:
-    """Make a key useless from now on."""
-    projects.revoke_key(Settings(), key_uuid)
 
 
 @tool_app.command("connect")

@@ -1,8 +1,7 @@
-"""`heartbeat project` and `heartbeat key`, for operators who can reach the database."""
+"""`heartbeat project` and `heartbeat sign-in`, for operators who can reach the database."""
 
 import re
 from dataclasses import dataclass
-from datetime import datetime
 
 import typer
 from sqlalchemy import Connection
@@ -10,11 +9,11 @@ from sqlalchemy.exc import IntegrityError
 
 from heartbeat.cli.database import read_database, write_database
 from heartbeat.cli.output import print_rows, print_values, timestamp
-from heartbeat.domain.errors import Conflict, NotFound
+from heartbeat.domain.errors import Conflict
 from heartbeat.settings import Settings
 from heartbeat.store.clock import database_time
 from heartbeat.store.projects import projects as store
-from heartbeat.store.tables.projects import ApiKey, Project
+from heartbeat.store.tables.projects import Project
 from heartbeat.up.first_project import create_first_project
 from heartbeat.up.sign_in import sign_in_url
 
@@ -76,51 +75,13 @@ def list_projects(settings: Settings, as_json: bool) -> None:
     print_rows(["id", "name", "plan", "anchor_day", "created"], rows, as_json)
 
 
-def create_key(settings: Settings, project_uuid: str | None, name: str, as_json: bool) -> None:
-    """Create a key of the named or only project and print it this once."""
-    values = write_database(settings, _create_key, project_uuid, name, read_database(settings, database_time))
-    print_values(values, "Keep the key: it is not shown again.", as_json)
-
-
-def _create_key(connection: Connection, project_uuid: str | None, name: str, now: datetime) -> dict[str, str]:
-    project = named_or_only_project(connection, project_uuid)
-    key = store.create_key(connection, project, name, now)
-    return {"project": project.uuid, "id": key.uuid, "key": key.secret}
-
-
-def list_keys(settings: Settings, project_uuid: str | None, as_json: bool) -> None:
-    """Print the keys of the named or only project, revoked ones too; of a secret only its beginning is known."""
-    rows = [
-        [key.uuid, key.name, key.prefix, *map(timestamp, (key.created_at, key.revoked_at, key.last_used_at))]
-        for key in read_database(settings, _keys, project_uuid)
-    ]
-    print_rows(["id", "name", "begins", "created", "revoked", "last_used"], rows, as_json)
-
-
-def _keys(connection: Connection, project_uuid: str | None) -> list[ApiKey]:
-    return store.keys(connection, named_or_only_project(connection, project_uuid))
-
-
 def print_sign_in_link(settings: Settings, project_uuid: str | None) -> None:
-    """Print a link that signs in to the named or only project once; raises `Conflict` when no key of it works."""
+    """Print a link that signs in to the named or only project once; raises `Conflict` when no admin key of it works."""
     project = read_database(settings, named_or_only_project, project_uuid)
     url = sign_in_url(settings, settings.public_url or settings.api_url(), project.uuid)
     if url is None:
-        raise Conflict("no_key", "The project has no key that works; make one with `heartbeat key create`.")
+        raise Conflict("no_key", "The project has no admin key that works; make one with `heartbeat key create`.")
     typer.echo(url)
-
-
-def revoke_key(settings: Settings, key_uuid: str) -> None:
-    """Revoke a key of any project; raises `NotFound`."""
-    write_database(settings, _revoke_key, key_uuid, read_database(settings, database_time))
-    typer.echo(f"{key_uuid} is revoked.")
-
-
-def _revoke_key(connection: Connection, key_uuid: str, now: datetime) -> None:
-    for project in store.projects(connection):
-        if any(key.uuid == key_uuid for key in store.keys(connection, project)):
-            return store.revoke_key(connection, project, key_uuid, now)
-    raise NotFound("key", key_uuid)
 
 
 def named_or_only_project(connection: Connection, project_uuid: str | None) -> Project:

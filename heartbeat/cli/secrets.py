@@ -4,13 +4,17 @@ from dataclasses import dataclass, field
 
 import typer
 
-from heartbeat.cli.database import write_database
+from heartbeat.cli.database import read_database, write_database
 from heartbeat.cli.output import print_error
+from heartbeat.secrets.key_hashes import secret_key_id
 from heartbeat.secrets.keyring import CannotOpen, Keyring
 from heartbeat.settings import Settings
+from heartbeat.store.clock import database_time
+from heartbeat.store.projects.keys import working_keys
 from heartbeat.store.projects.sealed_addresses import seal_addresses
 from heartbeat.store.projects.sealed_columns import SEALED_COLUMNS
 from heartbeat.store.projects.sealed_secrets import seal_anew
+from heartbeat.store.tables.projects import ApiKey
 
 BATCH_SIZE = 200
 
@@ -21,9 +25,20 @@ def rotate_secrets(settings: Settings) -> int:
     newest_key = rotation.keyring.sealing_key_id
     rotation.carry_out(settings)
     typer.echo(f"Sealed anew with {newest_key}: {rotation.anew}. Sealed with it already: {rotation.already}.")
+    older = [key for key in _working_keys(settings) if secret_key_id(key.hash) not in ("", newest_key)]
+    if older:
+        names = ", ".join(key.uuid for key in older)
+        rotation.problems.append(
+            f"Keys of projects that are kept with an older secret key until they are used with this one in place: "
+            f"{names}. Use or revoke them before you remove it."
+        )
     for problem in rotation.problems:
         print_error(problem)
     return 1 if rotation.problems else 0
+
+
+def _working_keys(settings: Settings) -> list[ApiKey]:
+    return read_database(settings, working_keys, read_database(settings, database_time))
 
 
 @dataclass

@@ -17,6 +17,7 @@ from sqlalchemy import Connection
 from heartbeat.demo.client import DemoClient
 from heartbeat.demo.view import View, view
 from heartbeat.domain.clock import utc_now
+from heartbeat.secrets.key_hashes import KeyHashes
 from heartbeat.settings import Settings
 from heartbeat.store.database import Database
 from heartbeat.store.projects.projects import create_key, project_of_key, projects
@@ -127,15 +128,20 @@ def _sign_in(settings: Settings, first: FirstProject | None, state: DemoState | 
         first.secret if first else None,
     ]
     with closing(Database(settings.store_url())) as database:
-        return database.write_now(_project_and_key, [key for key in keys if key], state.bot if state else None)
+        hashes, bot_uuid = KeyHashes.from_settings(settings), state.bot if state else None
+        return database.write_now(_project_and_key, hashes, [key for key in keys if key], bot_uuid)
 
 
-def _project_and_key(connection: Connection, keys: list[str], bot_uuid: str | None) -> tuple[str, DemoState]:
+def _project_and_key(
+    connection: Connection, hashes: KeyHashes, keys: list[str], bot_uuid: str | None
+) -> tuple[str, DemoState]:
+    now = utc_now()
     for key in keys:
-        if project := project_of_key(connection, key):
+        if project := project_of_key(connection, hashes.all(key), now):
             return project.uuid, DemoState(key=key, bot=bot_uuid)
     oldest = projects(connection)[0]
-    return oldest.uuid, DemoState(key=create_key(connection, oldest, "Demo", utc_now()).secret)
+    new = create_key(connection, oldest, "Demo", now, secret=hashes.make())
+    return oldest.uuid, DemoState(key=new.secret)
 
 
 def _read_state(file: Path) -> DemoState | None:

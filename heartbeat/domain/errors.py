@@ -67,6 +67,15 @@ class MissingScope(Forbidden):
         )
 
 
+class BotsOnly(Forbidden):
+    """403: the key is for some bots, and the operation is about the whole project."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "bots_only", "This key is for some bots alone: name one of them, or use a key of the whole project."
+        )
+
+
 class NotFound(ProductError):
     """404: `noun` is what was looked for (bot, heartbeat, subscriber, tool)."""
 

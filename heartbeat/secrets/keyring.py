@@ -51,14 +51,7 @@ class Keyring:
     @classmethod
     def from_settings(cls, settings: Settings) -> Self:
         """Take the keys of the settings, then those of the key file. Raises `CannotOpen` for a bad file."""
-        from_settings = read_keys(settings.secret_keys.get_secret_value()) if settings.secret_keys else []
-        try:
-            from_file = read_key_file(settings.data_dir)
-        except (OSError, ValueError) as problem:
-            reason = problem.strerror if isinstance(problem, OSError) else problem
-            raise CannotOpen(f"The key file {settings.data_dir / KEY_FILE} cannot be used: {reason}.") from None
-        ids = {key.id for key in from_settings}
-        return cls([*from_settings, *(key for key in from_file if key.id not in ids)])
+        return cls(secret_keys(settings))
 
     @property
     def sealing_key_id(self) -> str:
@@ -98,6 +91,18 @@ class Keyring:
     def is_newest(self, sealed: str) -> bool:
         """Whether it is sealed as `seal` would seal it now. Raises `NoKey`."""
         return sealed.startswith(f"{VERSION}.{self.sealing_key_id}.")
+
+
+def secret_keys(settings: Settings) -> list[SecretKey]:
+    """Read the keys of the settings, then those of the key file. Raises `CannotOpen` for a bad file."""
+    from_settings = read_keys(settings.secret_keys.get_secret_value()) if settings.secret_keys else []
+    try:
+        from_file = read_key_file(settings.data_dir)
+    except (OSError, ValueError) as problem:
+        reason = problem.strerror if isinstance(problem, OSError) else problem
+        raise CannotOpen(f"The key file {settings.data_dir / KEY_FILE} cannot be used: {reason}.") from None
+    ids = {key.id for key in from_settings}
+    return [*from_settings, *(key for key in from_file if key.id not in ids)]
 
 
 def seal_headers(keyring: Keyring, tool_uuid: str, headers: Mapping[str, str]) -> str:

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
+from heartbeat.secrets.key_hashes import KeyHashes
 from heartbeat.settings import Settings
 from heartbeat.store.projects.projects import create_key, create_project, project_of_key, projects
 
@@ -22,11 +23,15 @@ def create_first_project(connection: Connection, settings: Settings, now: dateti
     if projects(connection):
         return None
     project = create_project(connection, "First project", now, uuid=settings.project_id)
-    secret = settings.api_key.get_secret_value() if settings.api_key else None
+    chosen = settings.api_key.get_secret_value() if settings.api_key else None
+    secret = KeyHashes.from_settings(settings).make(chosen)
     key = create_key(connection, project, "First key", now, secret=secret)
-    return FirstProject(project.uuid, None if secret else key.secret)
+    return FirstProject(project.uuid, None if chosen else key.secret)
 
 
-def has_unknown_key(connection: Connection, settings: Settings) -> bool:
+def has_unknown_key(connection: Connection, settings: Settings, now: datetime) -> bool:
     """Tell whether the settings name a key that opens no project: they name one for the first start only."""
-    return settings.api_key is not None and project_of_key(connection, settings.api_key.get_secret_value()) is None
+    if settings.api_key is None:
+        return False
+    hashes = KeyHashes.from_settings(settings).all(settings.api_key.get_secret_value())
+    return project_of_key(connection, hashes, now) is None

@@ -43,7 +43,7 @@ def prepare(settings: Settings, log: Log) -> FirstProject | None:
             database.write_now(seal_addresses, Keyring.from_settings(settings))
         now = utc_now()
         first = database.write_now(create_first_project, settings, now)
-        if database.read_now(has_unknown_key, settings):
+        if database.read_now(has_unknown_key, settings, now):
             log(
                 OWN_NAME,
                 "HEARTBEAT_API_KEY is no key of this database: it is used when there is no project yet. "

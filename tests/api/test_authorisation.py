@@ -8,7 +8,8 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import Connection
 
-from heartbeat.store.projects.projects import create_key, keys, revoke_key
+from heartbeat.store.projects.keys import keys, revoke_key
+from heartbeat.store.projects.projects import create_key
 from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.heartbeats import Heartbeat
 from tests.support.api import Api, address, error_of, owner
@@ -19,6 +20,7 @@ from tests.support.seeds import NOW, a_bot, a_heartbeat
 OF_A_TARGET = ("/notification/target/update", "/notification/target/delete", "/notification/test")
 OF_THE_PROJECT = (
     *("/create", "/readall", "/project/credits", "/project/budget", "/project/hold", "/project/release"),
+    *("/keys/create", "/keys/readall", "/keys/rotate", "/keys/revoke"),
     *OF_A_TARGET,
 )
 FULL = {
@@ -38,6 +40,8 @@ FULL = {
     "decision": "approve",
     "rating": "up",
     "finding_id": "fnd_1",
+    "key_id": "key_1",
+    "preset": "viewer",
     "minutes": 60,
     "target_id": "tgt_1",
     "channel": "email",

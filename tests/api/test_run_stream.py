@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 
 from api import run_stream
 from api.schemas.runs import RunObject, StepObject
-from heartbeat.store.projects.projects import keys, revoke_key
+from heartbeat.store.projects.keys import keys, revoke_key
 from tests.support.api import Api, error_of
 from tests.support.model_server import ModelServer, asks, says
 from tests.support.past_runs import a_call, a_run, a_step, an_entry, change, change_step

@@ -3,10 +3,13 @@
 import json
 import re
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from heartbeat.domain.secret_keys import new_key, read_keys
+from heartbeat.secrets.key_hashes import KeyHashes
 from heartbeat.store.database import Database
 from heartbeat.store.projects.projects import project_of_key
 from tests.support.commands import Run
@@ -21,7 +24,7 @@ def empty(database_url: str, heartbeat: Run, monkeypatch: pytest.MonkeyPatch) ->
 
 def owner(url: str, secret: str) -> str | None:
     with closing(Database(url)) as database:
-        row = database.read_now(project_of_key, secret)
+        row = database.read_now(project_of_key, KeyHashes().all(secret), datetime.now(UTC))
     return row.uuid if row else None
 
 
@@ -67,10 +70,36 @@ def test_a_project_its_key_and_the_end_of_the_key(empty: str, heartbeat: Run) ->
     assert (done.code, done.out) == (0, f"{key['id']} is revoked.\n")
     assert owner(empty, key["key"]) is None
     (row,) = heartbeat("key", "list").out.splitlines()
-    identity, name, begins, created, revoked, last_used = row.split("\t")
-    assert (identity, name, begins) == (key["id"], "laptop", key["key"][:8])
+    identity, name, begins, scopes, bots, created, expires, revoked, *last_use = row.split("\t")
+    assert (identity, name, begins, scopes, bots) == (key["id"], "laptop", key["key"][:8], "admin", "")
     assert created <= revoked
-    assert last_used == ""
+    assert (expires, last_use) == ("", ["", ""])
+
+
+def test_a_key_with_less_and_another_in_its_place(empty: str, heartbeat: Run) -> None:
+    project = json.loads(heartbeat("project", "create", "Acme", "--json").out)["project"]
+    made = heartbeat("key", "create", "--may=operator", "--may=write", "--expires-in-days=30", "--json")
+    old = json.loads(made.out)
+    new = json.loads(heartbeat("key", "rotate", old["id"], "--grace-hours=0", "--json").out)
+    assert [owner(empty, key["key"]) for key in (old, new)] == [None, project]
+    keys = {row["id"]: row for row in json.loads(heartbeat("key", "list", "--json").out)}
+    assert {row["scopes"] for row in keys.values()} == {"read run write approve"}
+    assert keys[old["id"]]["expires"] == new["old_ends"]
+    again = heartbeat("key", "rotate", old["id"])
+    assert (again.code, "is over" in again.err) == (1, True)
+
+
+def test_a_key_is_kept_with_the_secret_key_of_the_settings(empty: str, heartbeat: Run) -> None:
+    secret_key = new_key()
+    heartbeat("project", "create", "Acme", "--id=ops")
+    key = json.loads(heartbeat("key", "create", "--json", HEARTBEAT_SECRET_KEYS=secret_key).out)["key"]
+    assert owner(empty, key) is None
+    with closing(Database(empty)) as database:
+        hashes = KeyHashes(read_keys(secret_key)).all(key)
+        assert database.read_now(project_of_key, hashes, datetime.now(UTC)) is not None
+    other = new_key()
+    rotated = heartbeat("secrets", "rotate", HEARTBEAT_SECRET_KEYS=f"{other},{secret_key}")
+    assert (rotated.code, "an older secret key" in rotated.err) == (1, True)
 
 
 def test_with_several_projects_a_key_needs_one_named(empty: str, heartbeat: Run) -> None:
@@ -96,6 +125,8 @@ def test_with_several_projects_a_key_needs_one_named(empty: str, heartbeat: Run)
         (["project", "create"], 2, "Missing argument"),
         (["key", "create"], 1, "There is no project yet; make one with `heartbeat project create NAME`."),
         (["key", "list", "--project=proj_none"], 1, "There is no project 'proj_none' here"),
+        (["key", "rotate", "key_none"], 1, "There is no key 'key_none' here"),
+        (["key", "create", "--may=owner"], 2, "there is no preset or scope 'owner'; choose of read, run"),
         (["key", "revoke", "key_none"], 1, "There is no key 'key_none' here"),
     ],
 )

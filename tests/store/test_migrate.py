@@ -3,6 +3,7 @@
 import contextlib
 import json
 from collections.abc import Iterator, Sequence
+from hashlib import sha256
 from pathlib import Path
 
 import psycopg
@@ -18,15 +19,17 @@ from heartbeat.domain.errors import Unavailable
 from heartbeat.domain.fingerprints import fingerprint_key
 from heartbeat.domain.ids import new_id
 from heartbeat.domain.pauses import FLAG_TURNED_OFF
+from heartbeat.secrets.key_hashes import KeyHashes
 from heartbeat.store import migrate
 from heartbeat.store.database import Database
+from heartbeat.store.projects.projects import project_of_key
 from heartbeat.store.revisions import newest
 from heartbeat.store.rows import columns, exactly_one, many
 from heartbeat.store.tables.bots import Bot, Tool
 from heartbeat.store.tables.credits import DailyRollup, HeartbeatDay, Usage
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.notifications import Event, Finding
-from heartbeat.store.tables.projects import Project
+from heartbeat.store.tables.projects import ApiKey, Project
 from tests.support.patience import PATIENCE
 from tests.support.processes import migrating
 from tests.support.seeds import NOW
@@ -254,6 +257,30 @@ def _connected_as_before(connection: Connection, labels: Sequence[str]) -> None:
             row |= {"transport": "http", "require_approval": "never", "is_enabled": True, "changed_count": 0}
             row |= {"approval_tools": [], "risks": [], "header_names": [], "tools": [], "per_member": False}
             connection.execute(tool.insert().values(created_at=NOW, updated_at=NOW, **row))
+
+
+def test_no_key_of_before_stands_in_clear(unmigrated_url: str) -> None:
+    """Until version 0050 the first eight characters stood there, whoever had chosen the key."""
+    migrate.upgrade(unmigrated_url, "0050")
+    secrets = {"hbk_" + "a" * 40: "hbk_aaaa", "hunter22": "", "hbk_1234": "", "a-key-of-my-own": ""}
+    with contextlib.closing(Database(unmigrated_url)) as database:
+        database.write_now(_keys_as_before, list(secrets))
+    migrate.upgrade(unmigrated_url)
+    with contextlib.closing(Database(unmigrated_url)) as database:
+        rows = database.read_now(lambda c: many(c, ApiKey, select(columns(ApiKey)).order_by(columns(ApiKey).c.id)))
+        assert [row.prefix for row in rows] == list(secrets.values())
+        assert {(row.scopes, row.bot_ids, row.expires_at) for row in rows} == {("admin", None, None)}
+        for secret in secrets:
+            assert database.read_now(project_of_key, KeyHashes().all(secret), NOW) is not None
+
+
+def _keys_as_before(connection: Connection, secrets: Sequence[str]) -> None:
+    project = _project_as_before(connection)
+    key = sa.Table("api_key", sa.MetaData(), autoload_with=connection)
+    for number, secret in enumerate(secrets):
+        row = {"uuid": f"key_{number}", "project_id": project.id, "name": "key", "prefix": secret[:8]}
+        row |= {"hash": sha256(secret.encode()).hexdigest(), "scopes": "admin", "created_at": NOW}
+        connection.execute(key.insert().values(row))
 
 
 def _project_as_before(connection: Connection) -> Project:

@@ -23,7 +23,7 @@ from tests.support.statements import statements
 # The last migration of the release before this one; older ones may do what they like.
 BEFORE = "0037"
 # Statements that may take their lock all the same, by how they begin, and why.
-ALLOWED: dict[str, str] = {}
+ALLOWED: dict[str, str] = {"UPDATE api_key SET prefix": "a handful of rows, each a key that somebody made"}
 
 
 @pytest.fixture

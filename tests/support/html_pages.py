@@ -25,13 +25,17 @@ def kind_of(address: str) -> str:
 
 @dataclass
 class HtmlForm:
-    """`fields` are sent as they stand, `typed` names those that a person types into, `buttons` those that send it."""
+    """`fields` are sent as they stand, `typed` names those that a person types into, `buttons` those that send it.
+
+    `targets` are where the buttons, those without a name too, send it to.
+    """
 
     action: str
     method: str
     fields: list[tuple[str, str]] = field(default_factory=list)
     typed: list[str] = field(default_factory=list)
     buttons: list[tuple[str, str]] = field(default_factory=list)
+    targets: list[str] = field(default_factory=list)
 
 
 class HtmlPage(HTMLParser):
@@ -102,6 +106,7 @@ class HtmlPage(HTMLParser):
 
     def _read_button(self, attributes: dict[str, str | None]) -> None:
         assert self._form
+        self._form.targets.append(attributes.get("formaction") or self._form.action)
         if name := attributes.get("name"):
             self._form.buttons.append((name, attributes.get("value") or ""))
 

@@ -72,6 +72,8 @@ SPEAKING = (
     "heartbeat/store/heartbeats/tasks.py",
     "heartbeat/store/heartbeats/tick_accounting.py",
     "heartbeat/store/notifications/*.py",
+    "heartbeat/store/projects/key_rights.py",
+    "heartbeat/store/projects/keys.py",
     "heartbeat/store/runs/approvals.py",
     "heartbeat/store/runs/closing.py",
     "heartbeat/store/runs/parks.py",

@@ -9,6 +9,7 @@ from api.dashboard.forms import read_form
 from api.dashboard.pages import SIGN_IN, PageRoute, SignedOut, VisitorDep, html, is_https
 from api.dashboard.render import ASSETS, asset
 from api.dashboard.session import delete_cookie, set_cookie, token_of, visit_of
+from api.dashboard.translations import marked
 from api.deps import Stack
 from heartbeat.store.projects import sessions
 from heartbeat.store.projects.sign_in import SignInKey, key_by_secret
@@ -20,7 +21,8 @@ FOR_EVER = "public, max-age=31536000, immutable"
 OWN_PAGE = re.compile(r"/[a-z][\w-]*(/\w[\w.-]*)*(\?[\w.~=&%+:-]{0,2000})?", re.ASCII)
 # What a form said that was sent when its session had ended: it waits in the sign-in page under this prefix.
 UNSENT = "unsent:"
-WRONG_KEY = "No project has this key, or it was revoked. Check it for missing characters."
+WRONG_KEY = marked("No project has this key, or it was revoked. Check it for missing characters.")
+OF_BOTS = marked("This key is for programs: it opens some bots alone. Sign in with a key of the whole project.")
 
 
 @router.get(SIGN_IN)
@@ -40,9 +42,10 @@ async def sign_in(request: Request) -> Response:
     secret, target = form.get("key"), _own(form.get("next"))
     unsent = [(name.removeprefix(UNSENT), value) for name, value in form.fields if name.startswith(UNSENT)]
     stack: Stack = request.app.state.stack
-    key = await stack.database.read(key_by_secret, secret)
-    if key is None:
-        return html("sign_in", 401, next=target, problem=WRONG_KEY, unsent=unsent)
+    key = await stack.database.read(key_by_secret, stack.key_hashes.all(secret), stack.now())
+    if key is None or key.is_for_bots:
+        problem = OF_BOTS if key else WRONG_KEY
+        return html("sign_in", 401, next=target, problem=problem, unsent=unsent)
     response = html("unsent", next=target, unsent=unsent) if unsent else RedirectResponse(target, 303)
     return await begin_session(response, request, key)
 

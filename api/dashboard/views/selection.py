@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from api.dashboard.forms import Form
+from api.dashboard.permissions import may
 from api.dashboard.selections import SELECTIONS, Plural
 from api.dashboard.translations import gettext as _
 from api.dashboard.translations import marked, ngettext
@@ -37,7 +38,12 @@ SHOW_TOOLS = {
     "changed": marked("Changed"),
     "problem": marked("With a problem"),
 }
-SHOW_KEYS = {"": marked("All"), "works": marked("Those that work"), "revoked": marked("Revoked")}
+SHOW_KEYS = {
+    "": marked("All"),
+    "works": marked("Those that work"),
+    "expired": marked("Expired"),
+    "revoked": marked("Revoked"),
+}
 SHOW_TARGETS = {"": marked("All"), "on": marked("On"), "off": marked("Off")}
 SORT = {
     "state": marked("State"),
@@ -71,7 +77,10 @@ class SelectionFailure:
 
 @dataclass(frozen=True)
 class SelectionBar:
-    """The buttons below a list, each with its words and whether it is asked first; `back` is the filter of the list."""
+    """The buttons below a list, those that the visitor may press, each with its words and whether it is asked first.
+
+    `back` is the filter of the list.
+    """
 
     kind: str
     buttons: list[tuple[str, str, bool]]
@@ -79,8 +88,11 @@ class SelectionBar:
 
 
 def selection_bar(kind: str, form: Form) -> SelectionBar:
-    actions = SELECTIONS[kind].actions
-    buttons = [(name, _(action.label), action.question is not None) for name, action in actions.items()]
+    buttons = [
+        (name, _(action.label), action.question is not None)
+        for name, action in SELECTIONS[kind].actions.items()
+        if may(f"POST /selected/{kind}/{name}")
+    ]
     return SelectionBar(kind, buttons, list_query(kind, form))
 
 

@@ -1,17 +1,19 @@
 """Authorize a caller: its key's project, one of its bots and one of that bot's heartbeats, by one statement."""
 
 import re
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import cache
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, bindparam, select
 
-from heartbeat.domain.errors import MissingScope, NotFound
+from heartbeat.domain.errors import BotsOnly, MissingScope, NotFound
 from heartbeat.domain.plans import Plan, plan_named
 from heartbeat.domain.scopes import Scope, read_scopes
 from heartbeat.store.prepared import Prepared
-from heartbeat.store.projects.projects import digest
+from heartbeat.store.projects.projects import WORKS
 from heartbeat.store.rows import built, columns
 from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.heartbeats import Heartbeat
@@ -28,12 +30,26 @@ PUBLIC_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 MAX_ID = 2**31 - 1
 
 
+class UsedKey(NamedTuple):
+    """What a request needs to know of the key that it came with, or of that of its session."""
+
+    id: int
+    uuid: str
+    hash: str
+    scopes: str
+    bot_ids: list[int] | None
+
+
+USED = tuple(KEY.c[name] for name in UsedKey._fields)
+
+
 @dataclass(frozen=True)
 class Access:
     """What a key or a session opens: a project with its plan, and the bot and heartbeat that a request names.
 
     A row is `None` when it was not named or does not exist; the keys are what the request names them by, if it does.
-    `hold` is the project's that nobody has released, which may be over by itself.
+    `hold` is the project's that nobody has released, which may be over by itself. Without a `key` it is the product's
+    own.
     """
 
     project: Project
@@ -43,12 +59,27 @@ class Access:
     bot_key: str = ""
     heartbeat_key: str = ""
     hold: ProjectHold | None = None
-    scopes: Set[Scope] = frozenset(Scope)
+    key: UsedKey | None = None
+
+    @property
+    def scopes(self) -> frozenset[Scope]:
+        """What may be done with it."""
+        return read_scopes(self.key.scopes) if self.key else frozenset(Scope)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether everything in the project may be done with it."""
+        return self.key is None or (self.key.scopes == Scope.ADMIN and self.key.bot_ids is None)
 
     def require(self, scope: Scope | None) -> None:
-        """Raise `MissingScope` unless it may do what this scope stands for; `None` stands for what everybody may."""
+        """Raise `Forbidden` unless its key may do what this scope stands for; `None` stands for what everybody may.
+
+        Nothing that is about the whole project may be done with a key that is for some bots.
+        """
         if scope is not None and scope not in self.scopes:
             raise MissingScope(scope)
+        if self.key and self.key.bot_ids is not None and not self.bot_key:
+            raise BotsOnly
 
     @property
     def bot(self) -> Bot:
@@ -95,30 +126,39 @@ class Access:
 
 
 def authorize(
-    connection: Connection, plans: Mapping[str, Plan], secret: str, bot_key: str = "", heartbeat_key: str = ""
+    connection: Connection,
+    plans: Mapping[str, Plan],
+    hashes: Sequence[str],
+    now: datetime,
+    bot_key: str = "",
+    heartbeat_key: str = "",
 ) -> Access | None:
-    """Read what `secret` opens; `None` when it is unknown or revoked. Raises `Unavailable` for a plan not in `plans`.
+    """Read what the key opens that is kept by one of these hashes; `None` when there is none that works.
 
-    `bot_key` is a bot's public id or its number, `heartbeat_key` a heartbeat's public id; empty names none.
+    `bot_key` is a bot's public id or its number, `heartbeat_key` a heartbeat's public id; empty names none. A bot that
+    the key is not for is not there. Raises `Unavailable` for a plan not in `plans`.
     """
     number = as_number(bot_key)
-    parameters = {"hash": digest(secret), "bot": as_public_id(bot_key) if number is None else number}
+    parameters: dict[str, Any] = {f"hash{at}": kept for at, kept in enumerate(hashes)}
+    parameters |= {"now": now, "bot": as_public_id(bot_key) if number is None else number}
     if heartbeat_key:
         parameters["heartbeat"] = as_public_id(heartbeat_key)
-    row = _statement(number is not None, bool(heartbeat_key)).run(connection, parameters).first()
+    row = _statement(len(hashes), number is not None, bool(heartbeat_key)).run(connection, parameters).first()
     if row is None:
         return None
     project, hold = built(Project, PROJECT_NAMES, row[:HOLD_BEGINS]), row[HOLD_BEGINS:BOT_BEGINS]
-    bot, heartbeat = row[BOT_BEGINS:HEARTBEAT_BEGINS], row[HEARTBEAT_BEGINS:-1]
+    bot, heartbeat = row[BOT_BEGINS:HEARTBEAT_BEGINS], row[HEARTBEAT_BEGINS : -len(USED)]
+    key = UsedKey(*row[-len(USED) :])
+    is_there = bool(bot[0]) and (key.bot_ids is None or bot[0] in key.bot_ids)
     return Access(
         project,
         plan_named(plans, project.plan),
-        built(Bot, BOT_NAMES, bot) if bot[0] else None,
-        built(Heartbeat, HEARTBEAT_NAMES, heartbeat) if heartbeat_key and heartbeat[0] else None,
+        built(Bot, BOT_NAMES, bot) if is_there else None,
+        built(Heartbeat, HEARTBEAT_NAMES, heartbeat) if is_there and heartbeat_key and heartbeat[0] else None,
         bot_key,
         heartbeat_key,
         built(ProjectHold, HOLD_NAMES, hold) if hold[0] else None,
-        read_scopes(row[-1]),
+        key,
     )
 
 
@@ -136,7 +176,7 @@ def as_public_id(key: str) -> str:
 
 # Putting such a statement together costs more than running it.
 @cache
-def _statement(by_number: bool, with_heartbeat: bool) -> Prepared:
+def _statement(hashes: int, by_number: bool, with_heartbeat: bool) -> Prepared:
     named = BOT.c.id == bindparam("bot") if by_number else BOT.c.uuid == bindparam("bot")
     of_project = (BOT.c.project_id == PROJECT.c.id) & BOT.c.deleted_at.is_(None) & named
     unreleased = (HOLD.c.project_id == PROJECT.c.id) & HOLD.c.released_at.is_(None)
@@ -147,5 +187,5 @@ def _statement(by_number: bool, with_heartbeat: bool) -> Prepared:
         of_bot = (HEARTBEAT.c.bot_id == BOT.c.id) & visible
         joined = joined.outerjoin(HEARTBEAT, of_bot & (HEARTBEAT.c.uuid == bindparam("heartbeat")))
         tables.append(HEARTBEAT)
-    of_key = KEY.c.hash == bindparam("hash"), KEY.c.revoked_at.is_(None)
-    return Prepared(select(*tables, KEY.c.scopes).select_from(joined).where(*of_key))
+    of_key = KEY.c.hash.in_([bindparam(f"hash{at}") for at in range(hashes)])
+    return Prepared(select(*tables, *USED).select_from(joined).where(of_key, WORKS))

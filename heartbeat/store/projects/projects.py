@@ -1,30 +1,43 @@
-"""Projects and their keys. A key is shown once, when it is made; the store keeps its SHA-256."""
+"""Projects and their keys. A key is shown once, when it is made; the store keeps a hash."""
 
-import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, bindparam, or_, select, update
 
 from heartbeat.domain.errors import NotFound
-from heartbeat.domain.ids import ALPHABET, new_id
-from heartbeat.store.pages import ListFilter, Page, having_words
+from heartbeat.domain.ids import new_id
+from heartbeat.secrets.key_hashes import KeyHashes, KeySecret
 from heartbeat.store.rows import columns, exactly_one, first, many
 from heartbeat.store.tables.projects import ApiKey, Project
 
 PROJECT = columns(Project)
 KEY = columns(ApiKey)
-SHOWN_KEYS = {"works": KEY.c.revoked_at.is_(None), "revoked": KEY.c.revoked_at.is_not(None)}
+NOW = bindparam("now", type_=KEY.c.created_at.type)
+WORKS = KEY.c.revoked_at.is_(None) & or_(KEY.c.expires_at.is_(None), KEY.c.expires_at > NOW)
 
 
 @dataclass(frozen=True)
 class NewKey:
-    """A key just made; `secret` is not kept anywhere."""
+    """A key just made; `secret` is kept nowhere."""
 
     uuid: str
     name: str
     secret: str
+
+
+@dataclass(frozen=True)
+class KeyRights:
+    """What a key may do: its scopes as rows keep them, the bots that it is for (`None`: all), and until when."""
+
+    scopes: str = "admin"
+    bot_ids: list[int] | None = None
+    expires_at: datetime | None = None
+
+
+ALL_RIGHTS = KeyRights()
 
 
 def create_project(
@@ -74,54 +87,36 @@ def set_credit_budget(connection: Connection, project: Project, budget: int | No
 
 
 def create_key(
-    connection: Connection, project: Project, name: str, now: datetime, *, secret: str | None = None
+    connection: Connection,
+    project: Project,
+    name: str,
+    now: datetime,
+    *,
+    secret: KeySecret | None = None,
+    rights: KeyRights = ALL_RIGHTS,
 ) -> NewKey:
     """Insert a key of a project; `secret` is made up when there is none."""
-    secret = secret or "hbk_" + "".join(secrets.choice(ALPHABET) for _ in range(40))
-    key = NewKey(new_id("key"), name, secret)
-    connection.execute(
-        KEY.insert().values(
-            uuid=key.uuid, project_id=project.id, name=name, prefix=secret[:8], hash=digest(secret), created_at=now
-        )
-    )
+    secret = secret or KeyHashes().make()
+    key = NewKey(new_id("key"), name, secret.text)
+    row = {
+        "uuid": key.uuid,
+        "project_id": project.id,
+        "name": name,
+        "prefix": secret.beginning,
+        "hash": secret.hash,
+        "created_at": now,
+        **vars(rights),
+    }
+    connection.execute(KEY.insert().values(row))
     return key
 
 
-def keys(connection: Connection, project: Project) -> list[ApiKey]:
-    """List a project's keys, revoked ones too, oldest first."""
-    return many(connection, ApiKey, select(KEY).where(KEY.c.project_id == project.id).order_by(KEY.c.id))
-
-
-def key_page(connection: Connection, project: Project, wanted: ListFilter, page: Page) -> tuple[list[ApiKey], int]:
-    """Read one page of a project's keys, those that work first, each oldest first, and how many there are in all.
-
-    Words stand in the name; `show` is a key of `SHOWN_KEYS`.
-    """
-    which = [KEY.c.project_id == project.id, *having_words(wanted.words, KEY.c.uuid, KEY.c.name, KEY.c.prefix)]
-    which += [SHOWN_KEYS[wanted.show]] if wanted.show else []
-    total = connection.execute(select(func.count()).select_from(KEY).where(*which)).scalar_one()
-    in_order = select(KEY).where(*which).order_by(KEY.c.revoked_at.is_not(None), KEY.c.id)
-    return many(connection, ApiKey, in_order.limit(page.size).offset(page.offset)), total
-
-
-def revoke_key(connection: Connection, project: Project, key_uuid: str, now: datetime) -> None:
-    """Make a key useless from now on; revoking twice is a success. Raises `NotFound`."""
-    which = (KEY.c.uuid == key_uuid) & (KEY.c.project_id == project.id)
-    if connection.execute(select(KEY.c.id).where(which)).first() is None:
-        raise NotFound("key", key_uuid)
-    connection.execute(update(KEY).where(which, KEY.c.revoked_at.is_(None)).values(revoked_at=now))
-
-
-def project_of_key(connection: Connection, secret: str) -> Project | None:
-    """Read the project a key opens; `None` when the key is unknown or revoked."""
-    statement = (
-        select(PROJECT)
-        .join(KEY, KEY.c.project_id == PROJECT.c.id)
-        .where(KEY.c.hash == digest(secret), KEY.c.revoked_at.is_(None))
-    )
-    return first(connection, Project, statement)
+def project_of_key(connection: Connection, hashes: Sequence[str], now: datetime) -> Project | None:
+    """Read the project that a key opens which is kept by one of these hashes; `None` when there is none that works."""
+    statement = select(PROJECT).join(KEY, KEY.c.project_id == PROJECT.c.id).where(KEY.c.hash.in_(hashes), WORKS)
+    return first(connection, Project, statement, {"now": now})
 
 
 def digest(secret: str) -> str:
-    """Hash a key as the store keeps it. Keys are 200 random bits, so a fast hash is enough."""
+    """Hash a token of ours as the store keeps it: they are random and long, so a fast hash is enough."""
     return sha256(secret.encode()).hexdigest()

@@ -14,9 +14,10 @@ from heartbeat.domain.ids import new_id
 from heartbeat.domain.text import storable_text
 from heartbeat.store.pages import Page
 from heartbeat.store.prepared import Prepared
-from heartbeat.store.projects.projects import KEY, PROJECT, digest
+from heartbeat.store.projects.access import USED, UsedKey
+from heartbeat.store.projects.projects import KEY, NOW, PROJECT, WORKS, digest
 from heartbeat.store.rows import all_joined, columns, joined
-from heartbeat.store.tables.projects import ApiKey, DashboardSession, Project
+from heartbeat.store.tables.projects import DashboardSession, Project
 
 SESSION = columns(DashboardSession)
 
@@ -41,7 +42,7 @@ class OpenSession:
     """A session that has not ended, the key that it was begun with, and the project that it opens."""
 
     session: DashboardSession
-    key: ApiKey
+    key: UsedKey
     project: Project
 
 
@@ -53,10 +54,10 @@ class ListedSession:
     key_name: str
 
 
-_TABLES = (DashboardSession, ApiKey, Project)
-_WORKS = (SESSION.c.expires_at > bindparam("now", type_=SESSION.c.expires_at.type)) & KEY.c.revoked_at.is_(None)
+# A key that is for some bots is for programs: pages are about the whole project.
+_WORKS = (SESSION.c.expires_at > NOW) & WORKS & KEY.c.bot_ids.is_(None)
 _JOINED = SESSION.join(KEY, KEY.c.id == SESSION.c.key_id).join(PROJECT, PROJECT.c.id == KEY.c.project_id)
-READ = Prepared(select(SESSION, KEY, PROJECT).select_from(_JOINED).where(SESSION.c.hash == bindparam("hash"), _WORKS))
+READ = Prepared(select(SESSION, PROJECT, *USED).select_from(_JOINED).where(SESSION.c.hash == bindparam("hash"), _WORKS))
 
 
 def begin_session(connection: Connection, key_id: int, visit: Visit, former_token: str, now: datetime) -> str:
@@ -80,8 +81,11 @@ def begin_session(connection: Connection, key_id: int, visit: Visit, former_toke
 
 def open_session(connection: Connection, token: str, now: datetime) -> OpenSession | None:
     """Read what a token opens; `None` when it is none, has ended, or its key does not work any more."""
-    rows = joined(connection, _TABLES, READ, {"hash": digest(token), "now": now})
-    return OpenSession(*rows) if rows else None
+    rows = joined(connection, (DashboardSession, Project), READ, {"hash": digest(token), "now": now})
+    if rows is None:
+        return None
+    session, project, *key = rows
+    return OpenSession(session, UsedKey(*key), project)
 
 
 def write_use(connection: Connection, session: DashboardSession, now: datetime) -> None:

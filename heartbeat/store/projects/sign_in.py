@@ -1,45 +1,41 @@
-"""Which project a key that is not revoked signs in to."""
+"""Which project a key that works signs in to."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, select
 
-from heartbeat.store.projects.access import as_public_id
-from heartbeat.store.projects.projects import digest
-from heartbeat.store.rows import columns
-from heartbeat.store.tables.projects import ApiKey, Project
-
-KEY, PROJECT = columns(ApiKey), columns(Project)
+from heartbeat.store.projects.projects import KEY, PROJECT, WORKS
+from heartbeat.store.rows import joined
+from heartbeat.store.tables.projects import Project
 
 
 @dataclass(frozen=True)
 class SignInKey:
-    """A key that is not revoked, and the project it opens."""
+    """A key that works, the project it opens, and whether it is for some bots alone, and so not for people."""
 
     id: int
     uuid: str
     project: Project
+    is_for_bots: bool
 
 
-def key_by_secret(connection: Connection, secret: str) -> SignInKey | None:
-    """Read the key with this secret; `None` when it is unknown or revoked."""
-    return _read(connection, KEY.c.hash == digest(secret))
+def key_by_secret(connection: Connection, hashes: Sequence[str], now: datetime) -> SignInKey | None:
+    """Read the key that is kept by one of these hashes; `None` when there is none that works."""
+    return _read(connection, KEY.c.hash.in_(hashes), now)
 
 
-def key_by_uuid(connection: Connection, key_uuid: str) -> SignInKey | None:
-    """Read the key with this public id; `None` when there is none or it is revoked."""
-    return _read(connection, KEY.c.uuid == as_public_id(key_uuid))
+def key_by_id(connection: Connection, key_id: int, now: datetime) -> SignInKey | None:
+    """Read a key; `None` when it does not work any more."""
+    return _read(connection, KEY.c.id == key_id, now)
 
 
-def _read(connection: Connection, which: ColumnElement[bool]) -> SignInKey | None:
-    statement = (
-        select(KEY.c.id.label("key_id"), KEY.c.uuid.label("key_uuid"), *PROJECT.c)
-        .join(PROJECT, PROJECT.c.id == KEY.c.project_id)
-        .where(which, KEY.c.revoked_at.is_(None))
-    )
-    row = connection.execute(statement).first()
+def _read(connection: Connection, which: ColumnElement[bool], now: datetime) -> SignInKey | None:
+    chosen = select(PROJECT, KEY.c.id, KEY.c.uuid, KEY.c.bot_ids.is_not(None))
+    of_key = chosen.join(KEY, KEY.c.project_id == PROJECT.c.id).where(which, WORKS)
+    row = joined(connection, (Project,), of_key, {"now": now})
     if row is None:
         return None
-    key_id, key_uuid, *values = row
-    names = (column.name for column in PROJECT.c)
-    return SignInKey(key_id, key_uuid, Project.model_construct(**dict(zip(names, values, strict=True))))
+    project, key_id, key_uuid, is_for_bots = row
+    return SignInKey(key_id, key_uuid, project, is_for_bots)

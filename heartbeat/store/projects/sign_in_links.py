@@ -9,8 +9,9 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, delete, select
 
-from heartbeat.store.projects.projects import KEY, digest
-from heartbeat.store.projects.sign_in import SignInKey, key_by_uuid
+from heartbeat.domain.scopes import Scope
+from heartbeat.store.projects.projects import KEY, WORKS, digest
+from heartbeat.store.projects.sign_in import SignInKey, key_by_id
 from heartbeat.store.rows import columns
 from heartbeat.store.tables.projects import Project, SignInLink
 
@@ -27,13 +28,14 @@ class NewLink:
 
 
 def new_link(connection: Connection, project: Project, now: datetime) -> NewLink | None:
-    """Make a link that signs in as the project's oldest key; `None` when every key was revoked.
+    """Make a link that signs in as the project's oldest admin key; `None` when there is none that works.
 
     Such a session ends as that key's others do.
     """
     connection.execute(delete(LINK).where(LINK.c.expires_at <= now))
-    oldest = select(KEY.c.id).where(KEY.c.project_id == project.id, KEY.c.revoked_at.is_(None)).order_by(KEY.c.id)
-    key_id = connection.execute(oldest.limit(1)).scalar()
+    may_all = WORKS & (KEY.c.scopes == Scope.ADMIN) & KEY.c.bot_ids.is_(None)
+    oldest = select(KEY.c.id).where(KEY.c.project_id == project.id, may_all).order_by(KEY.c.id).limit(1)
+    key_id = connection.execute(oldest, {"now": now}).scalar()
     if key_id is None:
         return None
     token = secrets.token_urlsafe(32)
@@ -46,6 +48,4 @@ def use_link(connection: Connection, token: str, now: datetime) -> SignInKey | N
     """Use a link up and read the key that it signs in as; `None` when it was used, is too old, or is none."""
     mine = (LINK.c.hash == digest(token)) & (LINK.c.expires_at > now)
     key_id = connection.execute(delete(LINK).where(mine).returning(LINK.c.key_id)).scalar()
-    if key_id is None:
-        return None
-    return key_by_uuid(connection, connection.execute(select(KEY.c.uuid).where(KEY.c.id == key_id)).scalar_one())
+    return None if key_id is None else key_by_id(connection, key_id, now)

@@ -97,7 +97,7 @@ _HAS_NO_LINK = ~exists().where(_LINK.c.key_id == _KEY.c.id)
 
 RULES: dict[type[SQLModel], Rule] = {
     Project: Stays("one for each project that the operator made"),
-    ApiKey: Age(_KEY.c.revoked_at, YEAR, _HAS_NO_LINK),
+    ApiKey: Age(func.coalesce(_KEY.c.revoked_at, _KEY.c.expires_at), YEAR, _HAS_NO_LINK),
     DashboardSession: Age(_SESSION.c.expires_at, AT_ONCE),
     SignInLink: Age(_LINK.c.expires_at, AT_ONCE),
     IdempotencyKey: Age(_IDEMPOTENCY.c.created_at, LIFETIME),

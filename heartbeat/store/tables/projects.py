@@ -5,7 +5,7 @@ Rows are written by Core statements over these classes; `table=True` classes val
 
 from datetime import datetime
 
-from sqlalchemy import Index, text
+from sqlalchemy import JSON, Index, text
 from sqlmodel import Field, SQLModel
 
 from heartbeat.domain import credits
@@ -66,9 +66,11 @@ class ProjectHold(SQLModel, table=True):
 
 
 class ApiKey(SQLModel, table=True):
-    """A key is kept as its SHA-256 alone; `prefix` lets people tell their keys apart.
+    """A key is kept as a hash alone (`heartbeat/secrets/key_hashes.py`); `prefix` lets people tell their keys apart.
 
-    `scopes` are what it may do, by spaces. `last_used_at` is right to the hour.
+    `scopes` are what it may do, by spaces; `bot_ids` the bots that it is for, if it is not for all of them. At
+    `replaced_at` another was made in its place, and it expires a while after that. `last_used_at` is right to the hour,
+    and `last_used_from` the address of then.
     """
 
     __tablename__ = "api_key"
@@ -79,9 +81,13 @@ class ApiKey(SQLModel, table=True):
     prefix: str
     hash: str = Field(unique=True)
     scopes: str = Field(default="admin", sa_column_kwargs={"server_default": "admin"})
+    bot_ids: list[int] | None = Field(default=None, sa_type=JSON(none_as_null=True))
     created_at: datetime = time()
+    expires_at: datetime | None = time(default=None)
+    replaced_at: datetime | None = time(default=None)
     revoked_at: datetime | None = time(default=None)
     last_used_at: datetime | None = time(default=None)
+    last_used_from: str | None = None
 
 
 class DashboardSession(SQLModel, table=True):
