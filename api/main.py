@@ -8,7 +8,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
-from starlette.routing import BaseRoute
+from starlette.routing import BaseRoute, Match
 from temporalio.client import Client
 
 from api import openapi
@@ -143,12 +143,20 @@ async def _invalid(request: Request, problem: Exception) -> ApiResponse:
 
 async def _refused_by_framework(request: Request, problem: Exception) -> Response:
     assert isinstance(problem, HTTPException)
+    if problem.status_code == 405:
+        problem.headers = {"Allow": _allowed_methods(request)}
     error = from_http(problem, request.method, request.scope["path"])
     if wants_page(request):
         return refused_page(request, error)
     if error.status == 400:
         return await _if_authorized(request, None, error)
     return error_response(error, dict(problem.headers or {}))
+
+
+def _allowed_methods(request: Request) -> str:
+    """List what this address answers to. The framework knows the first of its routes alone."""
+    routes = (route for route in request.app.routes if route.matches(request.scope)[0] != Match.NONE)
+    return ", ".join(sorted({method for route in routes for method in route.methods or ()}))
 
 
 async def _if_authorized(request: Request, ids: OfProject | None, error: ProductError) -> ApiResponse:

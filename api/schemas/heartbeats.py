@@ -54,6 +54,7 @@ def _without_defaults(schema: dict[str, Any]) -> None:
 def _describe_defaults(schema: dict[str, Any]) -> None:
     """Say what a new heartbeat has in words: clients that send a schema's `default` would undo earlier changes."""
     schema["examples"] = [REQUEST]
+    schema["not"] = {"required": ["cron_pattern", "interval_minutes"]}
     for name in CONFIGURED:
         field = schema["properties"][name]
         default = field.pop("default", None)

@@ -21,6 +21,7 @@ from api.schemas.response_fields import (
 )
 from heartbeat.domain.field_types import WHOLE, Flag, Words
 from heartbeat.domain.redaction import shown_address
+from heartbeat.notifications.channels.registry import CHANNELS
 from heartbeat.store.notifications.targets import ListedNotification, ListedTarget
 
 Name = Annotated[Words, Field(max_length=200)]
@@ -52,6 +53,7 @@ OF_NO_USE = "a subscriber is told by notify_user alone: leave events out, or nam
 SLACK = {"url": "https://hooks.slack.com/services/T0/B0/x"}
 # A target of the whole project; not every field can be in one example.
 REQUEST: dict[str, Any] = {"project_id": examples.PROJECT, "channel": "slack", "config": SLACK}
+OF_BOT: dict[str, Any] = {"heartbeat_id": ["bot_id"], "member_id": ["bot_id"]}
 WANTED = ["run.failed", "heartbeat.paused"]
 EVENTS = "The kinds it wants; null: every kind."
 COOLDOWN = "For so long after a message it is left alone; what comes meanwhile is told in one summary."
@@ -67,7 +69,7 @@ class PerhapsOfBot(OfProject):
 
 
 class CreateTarget(PerhapsOfBot):
-    model_config = ConfigDict(json_schema_extra={"examples": [REQUEST]})
+    model_config = ConfigDict(json_schema_extra={"examples": [REQUEST], "dependentRequired": OF_BOT})
 
     heartbeat_id: Key | None = Field(
         None, description="Of this heartbeat alone; needs its bot_id.", examples=[examples.HEARTBEAT]
@@ -75,7 +77,7 @@ class CreateTarget(PerhapsOfBot):
     member_id: Key | None = Field(
         None, description="Of this subscriber, for notify_user alone; needs its bot_id.", examples=[examples.MEMBER]
     )
-    channel: Annotated[Words, Field(max_length=40)] = Field(
+    channel: Annotated[Words, Field(max_length=40, json_schema_extra={"enum": sorted(CHANNELS)})] = Field(
         description="webhook, email, slack, discord, telegram, teams, ntfy or apprise.", examples=["slack"]
     )
     name: Name | None = Field(None, description="What people call it.", examples=["Team"])

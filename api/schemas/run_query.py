@@ -13,10 +13,11 @@ from api.schemas.logs import SUCCEEDED, LogObject, Status, show_log
 from api.schemas.pages import PerPage
 from api.schemas.response_fields import BotUuid
 from heartbeat.domain.contracts import SkipReason
-from heartbeat.domain.field_types import Text
+from heartbeat.domain.field_types import Text, written_as
 from heartbeat.settings import Settings
 
 MAX_WORDS = 8
+FEW_WORDS = rf"^\s*([^\s\u0000]+\s+){{0,{MAX_WORDS - 1}}}[^\s\u0000]*$"
 # Days that have a day before and after in every time zone.
 FIRST_YEAR, LAST_YEAR = 1970, 9998
 RunTrigger = Literal["schedule", "manual", "probe", "rehearsal"]
@@ -38,7 +39,7 @@ def _few(text: str) -> str:
     return text
 
 
-Day = Annotated[date, BeforeValidator(_day)]
+Day = Annotated[date, BeforeValidator(_day), written_as(r"^(19[7-9][0-9]|[2-9][0-9]{3})-")]
 
 
 class RunQuery(BaseModel):
@@ -46,7 +47,7 @@ class RunQuery(BaseModel):
 
     model_config = ConfigDict(extra="ignore")
 
-    q: Annotated[Text, AfterValidator(_few)] = Field(
+    q: Annotated[Text, AfterValidator(_few), written_as(FEW_WORDS)] = Field(
         "",
         max_length=200,
         description="Only those whose prompt, answer or error has each of these words, in large or small letters.",

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from api.responses import moment
 from api.schemas import examples
@@ -15,7 +15,13 @@ from heartbeat.store.tables.bots import Subscriber
 
 
 class CreateSubscriber(OfBot):
-    email: Annotated[Words, Field(max_length=320, pattern=r"^[^@\s]+@[^@\s]+$")] | None = Field(
+    model_config = ConfigDict(
+        json_schema_extra={
+            "anyOf": [{"required": [name], "properties": {name: {"type": "string"}}} for name in ("email", "name")]
+        }
+    )
+
+    email: Annotated[str, Field(max_length=320, pattern=r"^[^@\s\x00]+@[^@\s\x00]+$")] | None = Field(
         None, description="An e-mail address; an email, a name or both are needed.", examples=["ann@example.com"]
     )
     name: Annotated[Words, Field(max_length=200)] | None = Field(

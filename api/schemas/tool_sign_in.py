@@ -10,6 +10,7 @@ from api.schemas import examples
 from api.schemas.examples import example
 from api.schemas.fields import Key, OfBot, wrong_field
 from api.schemas.tool_fields import Address
+from heartbeat.domain.field_types import written_as
 from heartbeat.domain.tool_connections import GrantType
 from heartbeat.store.tables.tool_connections import ToolConnection
 
@@ -38,8 +39,12 @@ def _named(name: str) -> AliasChoices:
     return AliasChoices(name, AliasPath("config", name))
 
 
-Scopes = Annotated[list[str], BeforeValidator(_scopes)]
-Printable = Annotated[str, Field(max_length=2_000), AfterValidator(_printable)]
+Scopes = Annotated[
+    list[Annotated[str, written_as(f"^{SCOPE.pattern}$")]],
+    BeforeValidator(_scopes),
+    Field(json_schema_extra={"maxItems": MAX_SCOPES}),
+]
+Printable = Annotated[str, Field(max_length=2_000), AfterValidator(_printable), written_as(f"^{PRINTABLE.pattern}$")]
 
 
 class SignInFields(OfBot):

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from pydantic import AliasChoices, AliasPath, BeforeValidator
+from pydantic import AliasChoices, AliasPath, BeforeValidator, Field
 
 from api.schemas.fields import wrong_field
 from heartbeat.domain.field_types import is_blank
@@ -11,7 +11,11 @@ from heartbeat.gallery.tool_templates import COLUMNS, tool_templates
 FIELD = "template"
 TEMPLATE = "A well-known server, whose label, address, transport and risks are taken where they are not sent."
 
-TemplateName = Annotated[str, BeforeValidator(lambda template: template["name"])]
+TemplateName = Annotated[
+    str,
+    BeforeValidator(lambda template: template["name"]),
+    Field(json_schema_extra=lambda schema: schema.update(enum=sorted(tool_templates()))),
+]
 
 
 def or_of_template(choices: AliasChoices, name: str) -> AliasChoices:

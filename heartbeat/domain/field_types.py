@@ -56,6 +56,11 @@ def _in_utc(value: datetime) -> datetime:
     return value.astimezone(UTC)
 
 
+def written_as(pattern: str) -> Any:
+    """Say in the OpenAPI document, as a pattern of its own syntax, what Python checks."""
+    return Field(json_schema_extra={"pattern": pattern})
+
+
 # Bounds stand before it, as in `Annotated[int, Field(ge=1, le=9), WHOLE]`: those that follow are no minimum and
 # maximum in the OpenAPI document.
 WHOLE = BeforeValidator(_whole)
@@ -64,6 +69,11 @@ Flag = Annotated[bool, BeforeValidator(_flag)]
 Whole = Annotated[int, Field(le=MAX_NUMBER), WHOLE]
 Positive = Annotated[int, Field(ge=1, le=MAX_NUMBER), WHOLE]
 CreditBudget = Annotated[int, Field(ge=0, le=MAX_NUMBER), WHOLE]
-Text = Annotated[str, AfterValidator(require_storable)]
-Instant = Annotated[AwareDatetime, AfterValidator(_in_utc)]
-Words = Annotated[str, AfterValidator(require_storable), AfterValidator(_not_blank)]
+Text = Annotated[str, AfterValidator(require_storable), written_as(r"^[^\u0000]*$")]
+Instant = Annotated[AwareDatetime, AfterValidator(_in_utc), written_as(r"^(19[7-9]|20[0-9]|2100)")]
+Words = Annotated[
+    str,
+    AfterValidator(require_storable),
+    AfterValidator(_not_blank),
+    written_as(r"^[^\u0000]*[^\s\u0000\u001c-\u001f\u0085][^\u0000]*$"),
+]

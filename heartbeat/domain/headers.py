@@ -7,7 +7,7 @@ import re
 from typing import Annotated, Any
 from urllib.parse import SplitResult, urlsplit
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field
 
 NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
 VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e\t]*[\x21-\x7e])?")
@@ -36,7 +36,17 @@ def _headers(value: Any) -> Any:
     return value
 
 
-Headers = Annotated[dict[str, str], BeforeValidator(_headers)]
+Headers = Annotated[
+    dict[str, str],
+    BeforeValidator(_headers),
+    Field(
+        json_schema_extra={
+            "maxProperties": MAX_HEADERS,
+            "propertyNames": {"pattern": f"^{NAME.pattern}$"},
+            "additionalProperties": {"type": "string", "pattern": f"^{VALUE.pattern}$"},
+        }
+    ),
+]
 
 USUAL_PORTS = {"http": 80, "https": 443}
 

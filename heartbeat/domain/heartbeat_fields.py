@@ -21,7 +21,17 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 
 from heartbeat.domain.expectations import ExpectationField
-from heartbeat.domain.field_types import WHOLE, CreditBudget, Flag, Instant, Positive, Text, Words, require_storable
+from heartbeat.domain.field_types import (
+    WHOLE,
+    CreditBudget,
+    Flag,
+    Instant,
+    Positive,
+    Text,
+    Words,
+    require_storable,
+    written_as,
+)
 from heartbeat.domain.gates import GateField
 
 Prompt = Annotated[
@@ -32,8 +42,17 @@ Prompt = Annotated[
         examples=["Check the support queue."],
     ),
 ]
-TimeZone = Annotated[Text, Field(max_length=500, description="An IANA name.", examples=["Europe/Berlin"])]
-Pattern = Annotated[Text, Field(max_length=500)]
+TimeZone = Annotated[
+    Text,
+    Field(
+        max_length=500,
+        description="An IANA name.",
+        examples=["Europe/Berlin"],
+        json_schema_extra={"format": "iana-time-zone"},
+    ),
+]
+Pattern = Annotated[Text, Field(max_length=500, json_schema_extra={"format": "cron"})]
+ClockTime = Annotated[Text, Field(max_length=500), written_as(r"^\s*([01]?[0-9]|2[0-3]):[0-5][0-9]\s*$")]
 
 
 def _days(value: Any) -> Any:
@@ -104,12 +123,12 @@ class PublishedFields(BaseModel):
         30, description="Instead of a pattern. The plan's minimum, if that is longer than the default.", examples=[30]
     )
     timezone: TimeZone = "UTC"
-    active_hours_start: Pattern | None = Field(
+    active_hours_start: ClockTime | None = Field(
         None,
         description="`HH:MM`; ticks before it are cut. It may be later than the end: hours may cross midnight.",
         examples=["09:00"],
     )
-    active_hours_end: Pattern | None = Field(
+    active_hours_end: ClockTime | None = Field(
         None, description="`HH:MM`; ticks from then on are cut.", examples=["17:00"]
     )
     active_days: Days | None = Field(
@@ -131,7 +150,8 @@ def _minute(value: datetime) -> datetime:
     return value
 
 
-Bound = Annotated[Instant, AfterValidator(_minute)]
+WHOLE_MINUTE = r"^(19[7-9]|20[0-9]|2100).*[Tt ][0-9]{2}:[0-9]{2}(:00(\.0+)?)?([Zz]|[+-])"
+Bound = Annotated[Instant, AfterValidator(_minute), written_as(WHOLE_MINUTE)]
 
 
 class HeartbeatFields(PublishedFields):

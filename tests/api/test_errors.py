@@ -30,6 +30,13 @@ async def test_a_method_that_is_not_possible(api: Api, method: str, path: str) -
     assert answer.headers["allow"] in answer.json()["message"]
 
 
+async def test_what_is_possible_at_an_address_is_what_the_document_says(api: Api) -> None:
+    for path, methods in api.app.openapi()["paths"].items():
+        answer = await api.http.request("OPTIONS", path.replace("{tool_id}", "tool_1"))
+        assert answer.status_code == 405
+        assert answer.headers["allow"] == ", ".join(sorted(method.upper() for method in methods)), path
+
+
 def headers(api: Api, **more: str) -> dict[str, str]:
     return {"authorization": f"Bearer {api.key}", **more}
 

@@ -107,3 +107,25 @@ async def test_the_example_of_a_heartbeat_is_what_the_example_of_configure_makes
     for name in ("prompt", "cron_pattern", "interval_minutes", "timezone", "schedule", "credit_budget", "enabled"):
         assert heartbeat[name] == shown[name], name
     assert heartbeat.keys() == shown.keys()
+
+
+@pytest.mark.parametrize(
+    ("path", "fields"),
+    [
+        ("/create", {"name": " \t"}),
+        ("/heartbeat/configure", {"cron_pattern": "0 9 * * *", "interval_minutes": 30}),
+        ("/heartbeat/configure", {"starts_at": "2036-12-01T00:00:30Z"}),
+        ("/heartbeat/configure", {"starts_at": "1869-12-01T00:00:00Z"}),
+        ("/subscriber/create", {"email": None, "name": None}),
+        ("/notification/target/create", {"channel": "fax"}),
+        ("/notification/target/create", {"bot_id": None, "heartbeat_id": "hb_1"}),
+        ("/tool", {"template": "nothing"}),
+        ("/tool", {"headers": {"Not a name": "x"}}),
+    ],
+)
+async def test_what_is_refused_is_in_no_document(api: Api, document: Document, path: str, fields: dict) -> None:
+    reference = document["paths"][f"/v1/bot{path}"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    sent = {**request_example(document, path), "project_id": api.project.uuid, **fields}
+    sent = {name: value for name, value in sent.items() if value is not None}
+    assert (await api.post(path, **sent)).status_code == 400
+    assert violations(document, document["components"]["schemas"][reference["$ref"].split("/")[-1]], sent) != []
