@@ -153,7 +153,7 @@ async def test_the_openapi_document_says_what_is_answered(api: Api) -> None:
         ("bot_id", True),
         ("heartbeat_id", True),
     ]
-    assert read["security"] == [{"key": []}]
+    assert read["security"] == [{"key": ["read"]}]
     assert "422" not in read["responses"]
     assert {"200", "400", "401", "403", "404", "503"} <= set(read["responses"])
     assert "HTTPValidationError" not in document["components"]["schemas"]
