@@ -17,6 +17,6 @@ async def write_durably(database: Database, change: Query[P, T], *args: P.args, 
     """Write the outcome of what is paid for, called or sent already; a failed attempt would do it a second time."""
     while True:
         try:
-            return await database.write_inline(change, *args, **kwargs)
+            return await database.write(change, *args, **kwargs)
         except Unavailable:
             await asyncio.sleep(RETRY_SECONDS)

@@ -108,7 +108,7 @@ class RunActivities:
         )
         # What the operator's own servers offer is known once a first run has asked them.
         limits = replace(self._limits, own_tokens=definitions_size())
-        opening_result = await self._database.write_inline(self._open, claim, limits, self._now())
+        opening_result = await self._database.write(self._open, claim, limits, self._now())
         count_opening(opening_result)
         return opening_result
 

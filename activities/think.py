@@ -116,7 +116,7 @@ class ModelActivities:
             transcript, tools = await self._database.read_inline(_first_step, step.run_uuid)
             if transcript.run.credits_held or not any(map(self._limits.rate, transcript.run.models)):
                 return transcript, tools
-        return await self._database.write_inline(_later_step, step, self._limits, self._now())
+        return await self._database.write(_later_step, step, self._limits, self._now())
 
     async def _wait_or_end(self, transcript: Transcript, shortage: Shortage, attempts: int) -> ThinkResult:
         """Have a step wait for credits, or end its run if nobody gave any; a rehearsal asks nobody."""

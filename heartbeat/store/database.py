@@ -1,8 +1,7 @@
 """The database: synchronous inside, awaited outside.
 
 SQLite gets one writer thread and one reader, because it has one writer anyway and a queue in memory is
-faster than a busy lock; what is short runs on the loop itself, which is faster still. PostgreSQL gets a pool, of which
-no connection outlives the function it was lent to.
+faster than a busy lock; PostgreSQL gets a pool. No connection outlives the function it was lent to.
 
 A file answers or fails. PostgreSQL may do neither, so each read and write of it has a limit in seconds, the wait for a
 thread included.
@@ -37,7 +36,6 @@ from heartbeat.store.postgres_calls import (
     time_limit,
 )
 from heartbeat.store.sqlite_reader import Query, SqliteReader
-from heartbeat.store.sqlite_writer import SqliteWriter
 
 log = logging.getLogger(__name__)
 
@@ -106,7 +104,6 @@ class Database:
         self._engine = make_engine(url, limit, pool_size)
         self._threads = ThreadPoolExecutor(*((1, "store-writer") if self.is_sqlite else (pool_size, "store")))
         self._reader = SqliteReader(self._engine) if self.is_sqlite else None
-        self._writer = SqliteWriter(self._engine) if self.is_sqlite else None
 
     async def read(self, query: Query[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run `query(connection, …)` on one consistent state of the database; raises `Unavailable`."""
@@ -126,14 +123,6 @@ class Database:
         It is run again if PostgreSQL undoes the transaction for the sake of another, as after a deadlock.
         """
         return await self._in_thread(self.write_now, change, *args, **kwargs)
-
-    async def write_inline(self, change: Query[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """`write` of a few rows. Quick on SQLite while nobody else writes, but the loop stands still meanwhile."""
-        if self._writer:
-            written = await _reached(self._writer.run(lambda connection: change(connection, *args, **kwargs)))
-            if written is not None:
-                return written[0]
-        return await self.write(change, *args, **kwargs)
 
     def write_later(self, change: Query[P, object], *args: P.args, **kwargs: P.kwargs) -> None:
         """Have `change(connection, …)` run in a transaction of its own soon; nobody waits, and a failure is logged.
@@ -214,8 +203,6 @@ class Database:
         self._threads.shutdown()
         if self._reader:
             self._reader.close()
-        if self._writer:
-            self._writer.close()
         self._engine.dispose()
 
 
