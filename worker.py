@@ -70,8 +70,9 @@ NO_SANDBOX = UnsandboxedWorkflowRunner()
 # For handing over what has not ended by then.
 SHUTDOWN_SECONDS = 5.0
 # Of what a worker has taken from its queue no other project's run comes first: a task opens a run, and many would wait
-# in here for the database. With the SDK's hundred, two workers opened 200 queued runs before the next of another.
-WORKFLOW_TASKS = 8
+# in here for the database. With the SDK's hundred, two workers opened 200 queued runs before the next of another. Fewer
+# than four would leave a worker idle whose server is far away.
+WORKFLOW_TASKS = 4
 # A transaction that takes longer fails, to be tried again; the longest write thousands of logs.
 DATABASE_SECONDS = 60.0
 

@@ -15,6 +15,8 @@ TASK_TIMEOUT = 'history.defaultWorkflowTaskTimeout="5s"'
 TASK_QUEUES = (
     # Among what is queued, each project has its turn.
     "matching.enableFairness=true",
+    # Turns are counted in each partition by itself, so new tasks go to one. The others are read until they are empty.
+    "matching.numTaskqueueWritePartitions=1",
     # Requests for work of a worker that stops are answered; cut off, they would take a task with them now and then.
     "frontend.enableCancelWorkerPollsOnShutdown=true",
 )
