@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Connection, select, update
+from temporalio.testing import ActivityEnvironment
 
 from activities.notifications import NotificationActivities
 from heartbeat.domain.contracts import CloseRunResult, DeliveryResult
@@ -104,7 +105,8 @@ class StoreWorld:
     async def deliver(self, uuid: str, after: timedelta = timedelta()) -> DeliveryResult:
         """One attempt, `after` the last thing that happened."""
         self.now += after
-        return await NotificationActivities(self.database, self.settings, lambda: self.now).deliver(uuid)
+        activities = NotificationActivities(self.database, self.settings, lambda: self.now)
+        return await ActivityEnvironment().run(activities.deliver, uuid)
 
 
 @pytest.fixture
