@@ -111,9 +111,12 @@ async def without_tables(api: Api) -> AsyncIterator[None]:
         statement = f'ALTER TABLE "{names[0]}" RENAME TO "{names[1]}"'
         api.database.write_now(lambda connection: connection.execute(text(statement)))
 
-    rename(("project", "project_away"))
+    names = ("project", "schema_compatibility")
+    for name in names:
+        rename((name, f"{name}_away"))
     yield
-    rename(("project_away", "project"))
+    for name in names:
+        rename((f"{name}_away", name))
 
 
 async def test_a_database_that_is_away(temporal: object, tmp_path: object) -> None:
