@@ -21,7 +21,6 @@ from api.schemas.response_fields import (
 )
 from heartbeat.domain.field_types import WHOLE, Flag, Words
 from heartbeat.domain.redaction import shown_address
-from heartbeat.notifications.channels.registry import CHANNELS
 from heartbeat.store.notifications.targets import ListedNotification, ListedTarget
 
 Name = Annotated[Words, Field(max_length=200)]
@@ -48,6 +47,8 @@ Kinds = Annotated[list[Kind], Field(min_length=1, max_length=20)]
 Cooldown = Annotated[int, Field(ge=0, le=7 * 86_400), WHOLE]
 Status = Literal["pending", "held", "delivered", "failed"]
 
+# As the registry has them, which would load what it takes to send.
+CHANNELS = ["webhook", "email", "slack", "discord", "telegram", "teams", "ntfy", "apprise"]
 OF_NO_USE = "a subscriber is told by notify_user alone: leave events out, or name user.notified"
 
 SLACK = {"url": "https://hooks.slack.com/services/T0/B0/x"}
@@ -77,7 +78,7 @@ class CreateTarget(PerhapsOfBot):
     member_id: Key | None = Field(
         None, description="Of this subscriber, for notify_user alone; needs its bot_id.", examples=[examples.MEMBER]
     )
-    channel: Annotated[Words, Field(max_length=40, json_schema_extra={"enum": sorted(CHANNELS)})] = Field(
+    channel: Annotated[Words, Field(max_length=40, json_schema_extra={"enum": CHANNELS})] = Field(
         description="webhook, email, slack, discord, telegram, teams, ntfy or apprise.", examples=["slack"]
     )
     name: Name | None = Field(None, description="What people call it.", examples=["Team"])

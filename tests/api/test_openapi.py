@@ -7,6 +7,7 @@ import pytest
 from fastapi import FastAPI
 from jsonschema import Draft202012Validator
 
+from heartbeat.notifications.channels.registry import CHANNELS
 from tests.support.api import Api
 
 Document = dict[str, Any]
@@ -129,3 +130,8 @@ async def test_what_is_refused_is_in_no_document(api: Api, document: Document, p
     sent = {name: value for name, value in sent.items() if value is not None}
     assert (await api.post(path, **sent)).status_code == 400
     assert violations(document, document["components"]["schemas"][reference["$ref"].split("/")[-1]], sent) != []
+
+
+def test_the_channels_of_a_target_are_those_of_the_registry(document: Document) -> None:
+    channel = document["components"]["schemas"]["CreateTarget"]["properties"]["channel"]
+    assert channel["enum"] == [*CHANNELS]

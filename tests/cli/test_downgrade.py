@@ -24,6 +24,7 @@ ARGUMENTS = {
     "heartbeat project grant": ("proj_1", "1"),
     "heartbeat project budget": ("proj_1", "1"),
     "heartbeat key revoke": ("key_1",),
+    "heartbeat key rotate": ("key_1",),
     "heartbeat tool connect": ("tool_1",),
 }
 # What is restored is looked at before there is any.
