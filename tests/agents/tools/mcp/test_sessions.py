@@ -102,10 +102,11 @@ async def test_a_list_is_read_again_when_the_server_says_that_it_changed(
 
 
 async def test_a_server_has_limits_of_its_own(sessions: Sessions, peer: ToolServer) -> None:
-    server = McpServer("tool_1", "desk", "http", peer.url, timeout_seconds=1, result_bytes=1_024)
-    large = await sessions.call(OfferedTool("desk__large", "", {}, server, "large"), {}, "log_1", "log_1:2")
+    short = McpServer("tool_1", "desk", "http", peer.url, result_bytes=1_024)
+    large = await sessions.call(OfferedTool("desk__large", "", {}, short, "large"), {}, "log_1", "log_1:2")
     assert large.text.startswith("x" * 1_024 + "\n")
-    waiting = await sessions.call(OfferedTool("desk__wait", "", {}, server, "wait"), {}, "log_1", "log_1:4")
+    quick = McpServer("tool_2", "desk", "http", peer.url, timeout_seconds=1)
+    waiting = await sessions.call(OfferedTool("desk__wait", "", {}, quick, "wait"), {}, "log_1", "log_1:4")
     assert (waiting.outcome, "within 1 seconds" in waiting.text) == ("unknown", True)
 
 
