@@ -1,6 +1,7 @@
 """The form of a new thing, sent again: by a second click at once, later, otherwise, or when it is gone."""
 
 import asyncio
+import re
 
 import pytest
 from sqlalchemy import FromClause, func, select
@@ -85,10 +86,11 @@ async def test_two_clicks_make_one_of_whatever_a_form_makes(
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 async def test_a_key_is_shown_once_also_when_its_page_is_loaded_anew(owner: Owner) -> None:
-    fields = {"name": "Laptop", "draft": "form_1"}
+    fields = {"name": "Laptop", "preset": "viewer", "draft": "form_1"}
     shown = await owner.browser.submit("/keys", **fields)
     again = await owner.browser.submit("/keys", **fields)
-    assert ("hbk_" in shown.text, again.status_code) == (True, 303)
+    assert (shown.status_code, again.status_code) == (200, 303)
+    assert re.search(r"hbk_\w{30}", shown.text)
     assert "made already" in await owner.browser.page(again.headers["location"])
 
 
