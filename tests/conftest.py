@@ -44,6 +44,8 @@ ONE_CONNECTION = 'frontend.keepAliveMaxConnectionAge="24h"'
 DYNAMIC_CONFIG = (ONE_CONNECTION, *TASK_QUEUES)
 # How much of it is waited for, in each generation; with Python's own 700 a tenth of the suite would go into looking.
 GARBAGE = (10_000, 10, 10)
+# Bytes; a server of the tests takes some hundred million.
+ENOUGH_MEMORY = 4 << 30
 UNSAFE_BUT_FAST = ("fsync", "synchronous_commit", "full_page_writes")
 
 
@@ -60,7 +62,7 @@ def no_settings_of_the_machine() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
     """The URL of an empty PostgreSQL server, `{database}` left open. Runs as root and as an ordinary user."""
-    home = Path(tempfile.mkdtemp(prefix="hbpg"))
+    home = Path(tempfile.mkdtemp(prefix="hbpg", dir=_memory()))
     with pytest.MonkeyPatch.context() as patch:
         # Its import warns when there is no runtime directory.
         patch.setenv("XDG_RUNTIME_DIR", str(home))
@@ -76,6 +78,12 @@ def postgres() -> Iterator[str]:
     yield url
     server.cleanup()
     shutil.rmtree(home)
+
+
+def _memory() -> str | None:
+    """Where files are in memory, if there is room. Each table that is emptied is a new file, and dear on a disk."""
+    shared = Path("/dev/shm")
+    return str(shared) if shared.is_dir() and shutil.disk_usage(shared).free > ENOUGH_MEMORY else None
 
 
 @pytest.fixture(scope="session")
