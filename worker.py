@@ -38,9 +38,9 @@ from heartbeat.domain.clock import Clock, utc_now
 from heartbeat.domain.worker_roles import Role
 from heartbeat.gates.looking import GateReader
 from heartbeat.settings import Settings
-from heartbeat.store.database import Database
-from heartbeat.store.revisions import TOO_NEW_EXIT_CODE, DatabaseTooNew, check_compatible, watch_revision
-from heartbeat.store.statistics import TableStatistics, gather_again
+from heartbeat.store.database.database import Database
+from heartbeat.store.database.statistics import TableStatistics, gather_again
+from heartbeat.store.migrations.revisions import TOO_NEW_EXIT_CODE, DatabaseTooNew, check_compatible, watch_revision
 from heartbeat.telemetry.logs import configure_logs
 from heartbeat.telemetry.traces.export import TraceExporter, export_again
 from heartbeat.telemetry.traces.switch import is_traced

@@ -22,7 +22,7 @@ from heartbeat.domain.text import storable, storable_text
 from heartbeat.domain.tool_effects import ScheduleTaskEffect
 from heartbeat.domain.tool_names import name_prefix
 from heartbeat.domain.tool_risks import REGISTERED, ApprovalReason
-from heartbeat.store.database import Database
+from heartbeat.store.database.database import Database
 from heartbeat.store.heartbeats.task_effects import unsynced_tasks
 from heartbeat.store.notifications.outbox import unsent_notifications
 from heartbeat.store.runs.approvals import approved_question, ask, ask_in_call

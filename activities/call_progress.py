@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
 from heartbeat.domain.errors import Unavailable
-from heartbeat.store.database import Database
+from heartbeat.store.database.database import Database
 from heartbeat.store.runs.tool_calls import CallReceipt, note_progress
 
 WRITE_EVERY_SECONDS = 1.0

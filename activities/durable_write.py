@@ -4,8 +4,8 @@ import asyncio
 from typing import ParamSpec, TypeVar
 
 from heartbeat.domain.errors import Unavailable
-from heartbeat.store.database import Database
-from heartbeat.store.sqlite_reader import Query
+from heartbeat.store.database.database import Database
+from heartbeat.store.database.sqlite_reader import Query
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -11,7 +11,7 @@ from heartbeat.domain.clock import Clock, utc_now
 from heartbeat.domain.contracts import DeliveryResult
 from heartbeat.secrets.keyring import Keyring
 from heartbeat.settings import Settings
-from heartbeat.store.database import Database
+from heartbeat.store.database.database import Database
 from heartbeat.store.notifications.outbox import (
     DeliveryOutcome,
     DeliveryState,

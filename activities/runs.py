@@ -21,7 +21,7 @@ from heartbeat.domain.failure_policy import Ending
 from heartbeat.domain.gates import Look
 from heartbeat.domain.tool_limits import LONGEST_CALL_SECONDS
 from heartbeat.settings import Settings
-from heartbeat.store.database import Database
+from heartbeat.store.database.database import Database
 from heartbeat.store.runs.candidates import TickClaim
 from heartbeat.store.runs.closing import close_run
 from heartbeat.store.runs.limits import RunLimits

@@ -14,7 +14,7 @@ from heartbeat.domain.bounds import PROVIDER
 from heartbeat.domain.clock import Clock
 from heartbeat.domain.contracts import WORKER_STOPPED, ActInput, CloseRunInput, ThinkInput, ThinkResult
 from heartbeat.settings import Settings
-from heartbeat.store.database import Database
+from heartbeat.store.database.database import Database
 from heartbeat.store.runs.slots import SlotClaim, Waking, claim_slots, release_slots
 
 # Tells the workflows of runs, each by its id, that this step of theirs goes on; for so many seconds at most.

@@ -30,7 +30,7 @@ from heartbeat.domain.errors import RunLost, Unavailable
 from heartbeat.domain.failure_policy import BUDGET_EXHAUSTED, Ending
 from heartbeat.settings import Settings
 from heartbeat.store.credits.budgets import Shortage
-from heartbeat.store.database import Database
+from heartbeat.store.database.database import Database
 from heartbeat.store.notifications.outbox import unsent_notifications
 from heartbeat.store.runs.attempts import AttemptUsage, FailedAttempt, note_failed, note_lost
 from heartbeat.store.runs.closing import close_run

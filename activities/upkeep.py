@@ -12,7 +12,7 @@ from activities.heartbeating import heartbeating
 from heartbeat.domain.clock import Clock, utc_now
 from heartbeat.settings import Settings
 from heartbeat.store.credits.audit import audit_newest
-from heartbeat.store.database import Database
+from heartbeat.store.database.database import Database
 from heartbeat.store.heartbeats.missed_ticks import silence, silent, write_off
 from heartbeat.store.heartbeats.probes import due_probes
 from heartbeat.store.heartbeats.project_holds import runs_to_cancel

@@ -9,8 +9,8 @@ from api.connections import BoundedConnection, Connections, room_for
 from api.main import create_app
 from api.server import SERVER_OPTIONS, ApiServer
 from heartbeat.settings import Settings
-from heartbeat.store.database import Database
-from heartbeat.store.revisions import TOO_NEW_EXIT_CODE, DatabaseTooNew, check_compatible, watch_revision
+from heartbeat.store.database.database import Database
+from heartbeat.store.migrations.revisions import TOO_NEW_EXIT_CODE, DatabaseTooNew, check_compatible, watch_revision
 from heartbeat.telemetry.logs import configure_logs
 from heartbeat.temporal.client import connect
 from heartbeat.temporal.clock import SharedClock, measuring

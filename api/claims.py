@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from heartbeat.domain.clock import Clock
 from heartbeat.domain.errors import Unavailable
-from heartbeat.store.database import Database
+from heartbeat.store.database.database import Database
 from heartbeat.store.projects.access import Access
 from heartbeat.store.projects.idempotency import LEASE, IdempotencyClaim, begin_change, renew
 

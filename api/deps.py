@@ -20,11 +20,11 @@ from heartbeat.domain.errors import Forbidden, Unauthorized
 from heartbeat.domain.scopes import Scope
 from heartbeat.secrets.key_hashes import KeyHashes
 from heartbeat.settings import Settings
-from heartbeat.store.database import Database
+from heartbeat.store.database.database import Database
+from heartbeat.store.database.write_probe import WriteProbe
 from heartbeat.store.projects.access import Access, authorize
 from heartbeat.store.projects.key_uses import KeyUses
 from heartbeat.store.projects.rate_limit import count_request
-from heartbeat.store.write_probe import WriteProbe
 from heartbeat.telemetry.light_structlog import structlog
 from heartbeat.temporal.clock import SharedClock
 from heartbeat.temporal.schedules import Schedules

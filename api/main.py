@@ -46,9 +46,9 @@ from heartbeat.domain.clock import Clock
 from heartbeat.domain.errors import BotsOnly, ProductError
 from heartbeat.secrets.key_hashes import KeyHashes
 from heartbeat.settings import Settings
-from heartbeat.store.database import Database
+from heartbeat.store.database.database import Database
+from heartbeat.store.database.write_probe import WriteProbe
 from heartbeat.store.projects.key_uses import KeyUses
-from heartbeat.store.write_probe import WriteProbe
 from heartbeat.temporal.clock import SharedClock
 from heartbeat.temporal.schedules import Schedules
 

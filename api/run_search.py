@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Row
 
 from api.schemas.run_query import RunQuery
-from heartbeat.store.database import wait_at_most
+from heartbeat.store.database.database import wait_at_most
 from heartbeat.store.overview.run_filters import NamedRows, run_filter
 from heartbeat.store.projects.access import Access
 from heartbeat.store.runs import search

@@ -21,7 +21,7 @@ from api.deps import Stack
 from api.schemas.runs import show_head, show_step
 from heartbeat.domain.errors import ProductError
 from heartbeat.settings import Settings
-from heartbeat.store.database import wait_at_most
+from heartbeat.store.database.database import wait_at_most
 from heartbeat.store.projects.access import Access
 from heartbeat.store.runs import details
 

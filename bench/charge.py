@@ -18,8 +18,8 @@ from bench.quantiles import quantile
 from bench.tenant import seed
 from heartbeat.domain.ids import new_id
 from heartbeat.domain.plans import Plan
-from heartbeat.store import migrate
-from heartbeat.store.database import Database
+from heartbeat.store.database.database import Database
+from heartbeat.store.migrations import migrate
 from heartbeat.store.runs.candidates import TickClaim
 from heartbeat.store.runs.limits import RunLimits
 from heartbeat.store.runs.opening import open_run

@@ -22,8 +22,8 @@ from bench.quantiles import quantile
 from bench.scale import empty_postgres
 from bench.tenant import Tenant, seed
 from heartbeat.settings import Settings
-from heartbeat.store import migrate
-from heartbeat.store.database import Database
+from heartbeat.store.database.database import Database
+from heartbeat.store.migrations import migrate
 from heartbeat.temporal.client import connect
 
 SIZES = ((100, 10_000), (5_000, MANY_LOGS))

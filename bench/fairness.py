@@ -16,8 +16,8 @@ from bench.quantiles import quantile
 from bench.running_stack import RunningStack, variables
 from bench.tenant import Tenant, seed
 from heartbeat.domain.ids import new_id
+from heartbeat.store.database.rows import columns
 from heartbeat.store.heartbeats.sync import ScheduledRow
-from heartbeat.store.rows import columns
 from heartbeat.store.tables.runs import Run
 from heartbeat.temporal.runs import start_manual_run
 

@@ -15,7 +15,7 @@ from temporalio.client import Client, ScheduleBackfill, ScheduleOverlapPolicy
 from bench.goals import Result, rounded
 from bench.quantiles import quantile
 from bench.running_stack import RunningStack
-from heartbeat.store.rows import columns
+from heartbeat.store.database.rows import columns
 from heartbeat.store.tables.runs import Run
 
 RUN = columns(Run)

@@ -28,7 +28,7 @@ from bench.plain_http import connection, get
 from bench.quantiles import quantile
 from bench.running_stack import RunningStack, running_stack
 from heartbeat.domain.contracts import AGENT_RUN
-from heartbeat.store.rows import columns
+from heartbeat.store.database.rows import columns
 from heartbeat.store.tables.runs import Run
 
 RUN = columns(Run)

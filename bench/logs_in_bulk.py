@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection, create_engine, text
 
-from heartbeat.store.database import driver_url
+from heartbeat.store.database.database import driver_url
 
 DAYS = 365
 # `BENCH_LOGS=10000000 make bench ARGS="scale dashboard"` takes half an hour and 12 GB.

@@ -15,8 +15,8 @@ from temporalio.client import Client
 from bench.processes import BENCH, PYTHON, Process, free_ports, running
 from bench.tenant import Tenant, seed
 from heartbeat.settings import Settings
-from heartbeat.store import migrate
-from heartbeat.store.database import Database
+from heartbeat.store.database.database import Database
+from heartbeat.store.migrations import migrate
 from heartbeat.temporal.client import connect
 from heartbeat.temporal.schedules import Schedules
 from heartbeat.up import temporal_server

@@ -20,16 +20,16 @@ from bench.logs_in_bulk import MANY_LOGS, fill, vacuum
 from bench.quantiles import quantile
 from bench.tenant import Tenant, seed
 from heartbeat.domain.plans import Plan
-from heartbeat.store import migrate
 from heartbeat.store.credits.stats import stats
-from heartbeat.store.database import Database
+from heartbeat.store.database.database import Database
+from heartbeat.store.database.pages import Page
 from heartbeat.store.heartbeats.missed_ticks import silent
 from heartbeat.store.heartbeats.probes import due_probes
 from heartbeat.store.heartbeats.project_holds import runs_to_cancel
 from heartbeat.store.heartbeats.sync import long_running, longest_uncompared, unsynced
+from heartbeat.store.migrations import migrate
 from heartbeat.store.notifications.outbox import overdue_notifications
 from heartbeat.store.overview.counts import counts
-from heartbeat.store.pages import Page
 from heartbeat.store.projects.access import Access
 from heartbeat.store.runs.approvals import unheard
 from heartbeat.store.runs.logs import LogFilter, logs

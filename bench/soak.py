@@ -18,7 +18,7 @@ from bench.processes import Process, resident_mb
 from bench.quantiles import quantile
 from bench.running_stack import running_stack
 from bench.throughput import Work, complete_run, per_second
-from heartbeat.store.rows import columns
+from heartbeat.store.database.rows import columns
 from heartbeat.store.tables.runs import Run
 
 RUN = columns(Run)

@@ -7,10 +7,10 @@ from sqlalchemy import Connection, update
 
 from heartbeat.domain.plans import Plan
 from heartbeat.store.bots.bots import create_bot
+from heartbeat.store.database.rows import columns
 from heartbeat.store.heartbeats.configure import ConfigureRequest, configure
 from heartbeat.store.projects.access import Access
 from heartbeat.store.projects.projects import create_key, create_project
-from heartbeat.store.rows import columns
 from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.projects import Project

@@ -14,8 +14,8 @@ from temporalio.client import Client
 from api.main import create_app
 from heartbeat.domain.secret_keys import new_key
 from heartbeat.settings import Settings
-from heartbeat.store import migrate
-from heartbeat.store.database import Database
+from heartbeat.store.database.database import Database
+from heartbeat.store.migrations import migrate
 from tests.support.chromium import PHONE, Visitors, launched, sign_in
 from tests.support.demo_project import demo_project
 from tests.support.serving import serving

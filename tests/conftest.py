@@ -14,8 +14,8 @@ import pytest
 from temporalio.client import Client
 from temporalio.testing import WorkflowEnvironment
 
-from heartbeat.store import migrate
-from heartbeat.store.database import Database
+from heartbeat.store.database.database import Database
+from heartbeat.store.migrations import migrate
 from heartbeat.temporal.converter import DATA_CONVERTER
 from heartbeat.up.temporal_server import TASK_QUEUES
 from tests.support.acting import agent, desk

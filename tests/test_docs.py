@@ -17,7 +17,7 @@ from heartbeat.cli.main import app
 from heartbeat.domain.failure_policy import PASSING
 from heartbeat.domain.heartbeat_fields import HeartbeatFields, PublishedFields
 from heartbeat.settings import Settings
-from heartbeat.store.database import Database
+from heartbeat.store.database.database import Database
 from heartbeat.temporal.client import connect
 from tests.support.architecture import FLOOR
 from tests.support.documented import commands, setting_names

@@ -25,9 +25,9 @@ from api.errors import DATABASE_AWAY, unexpected
 from heartbeat.domain.errors import Forbidden, ProductError, Unavailable
 from heartbeat.domain.scopes import Scope
 from heartbeat.domain.text import storable_text
+from heartbeat.store.database.pages import ListFilter, Page
 from heartbeat.store.heartbeats.project_holds import read_hold
 from heartbeat.store.overview.waiting import WaitingCounts, waiting
-from heartbeat.store.pages import ListFilter, Page
 from heartbeat.store.projects import sessions
 from heartbeat.store.projects.access import Access
 from heartbeat.store.tables.projects import Project, ProjectHold

@@ -5,7 +5,7 @@ from functools import cache
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, generate_latest
 
 from api.middleware.installation_metrics import InstallationMetrics
-from heartbeat.store.database import Database
+from heartbeat.store.database.database import Database
 from heartbeat.telemetry.pool import PoolCollector
 
 BUCKETS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 120)

@@ -16,7 +16,7 @@ from api.errors import error_response, unexpected
 from api.middleware.metrics import Metrics
 from heartbeat.domain.errors import ProductError
 from heartbeat.domain.ids import new_request_id
-from heartbeat.store.database import wait_at_most
+from heartbeat.store.database.database import wait_at_most
 from heartbeat.telemetry.light_structlog import structlog
 
 log = logging.getLogger(__name__)

@@ -12,7 +12,7 @@ from api.openapi import call
 from api.responses import ApiResponse
 from api.schemas.approvals import DECISIONS, AllApprovals, Decide, ListApprovals, OneApproval, show_approval
 from api.schemas.pages import pagination
-from heartbeat.store.pages import Page
+from heartbeat.store.database.pages import Page
 from heartbeat.store.projects.access import Access
 from heartbeat.store.runs import approvals as store
 from heartbeat.temporal.runs import wake

@@ -12,7 +12,7 @@ from api.schemas.bots import AllBots, CreateBot, ListBots, OneBot, Success, Upda
 from api.schemas.fields import OfBot
 from api.schemas.pages import pagination
 from heartbeat.store.bots import bots as store
-from heartbeat.store.pages import Page
+from heartbeat.store.database.pages import Page
 from heartbeat.store.projects.access import Access
 from heartbeat.store.tables.bots import Bot
 

@@ -10,8 +10,8 @@ from api.openapi import call
 from api.responses import ApiResponse
 from api.schemas.findings import AllFindings, ListFindings, OfFinding, OneFinding, SnoozeFinding, show_finding
 from api.schemas.pages import pagination
+from heartbeat.store.database.pages import Page
 from heartbeat.store.notifications import findings as store
-from heartbeat.store.pages import Page
 
 router = APIRouter(prefix="/v1/bot/finding", tags=["Findings"], strict_content_type=False)
 

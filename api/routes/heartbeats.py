@@ -29,11 +29,11 @@ from api.schemas.heartbeats import (
 from api.schemas.pages import pagination
 from api.schemas.snoozes import Snooze
 from heartbeat.settings import Settings
+from heartbeat.store.database.pages import Page
 from heartbeat.store.heartbeats import configure as configuring
 from heartbeat.store.heartbeats import heartbeats as store
 from heartbeat.store.heartbeats import snoozes
 from heartbeat.store.heartbeats.tick_accounting import cadence_of
-from heartbeat.store.pages import Page
 from heartbeat.store.projects.access import Access
 from heartbeat.store.projects.members import member_uuids, subscriber
 from heartbeat.store.tables.heartbeats import Heartbeat

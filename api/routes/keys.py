@@ -23,7 +23,7 @@ from api.schemas.keys import (
 from api.schemas.pages import pagination
 from heartbeat.domain.errors import Invalid
 from heartbeat.secrets.key_hashes import KeySecret
-from heartbeat.store.pages import ListFilter, Page
+from heartbeat.store.database.pages import ListFilter, Page
 from heartbeat.store.projects import keys as store
 from heartbeat.store.projects.access import Access
 from heartbeat.store.projects.key_rights import bots_of_keys, key_rights

@@ -10,7 +10,7 @@ from api.openapi import call
 from api.responses import ApiResponse
 from api.schemas.logs import ListLogs, Logs, show_log
 from api.schemas.pages import pagination
-from heartbeat.store.pages import Page
+from heartbeat.store.database.pages import Page
 from heartbeat.store.projects.access import Access
 from heartbeat.store.projects.members import subscriber
 from heartbeat.store.runs.logs import LogFilter, logs

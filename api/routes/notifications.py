@@ -26,8 +26,8 @@ from api.schemas.pages import pagination
 from heartbeat.domain.errors import Invalid
 from heartbeat.notifications.delivery import send_test_message
 from heartbeat.secrets.keyring import Keyring
+from heartbeat.store.database.pages import Page
 from heartbeat.store.notifications import targets as store
-from heartbeat.store.pages import Page
 
 router = APIRouter(prefix="/v1/bot/notification", tags=["Notifications"], strict_content_type=False)
 WHENCE = "by POST /v1/bot/notification/test"

@@ -18,7 +18,7 @@ from api.schemas.subscribers import (
     show_subscriber,
 )
 from heartbeat.store.bots import subscribers as store
-from heartbeat.store.pages import Page
+from heartbeat.store.database.pages import Page
 
 router = APIRouter(prefix="/v1/bot/subscriber", tags=["Subscribers"], strict_content_type=False)
 

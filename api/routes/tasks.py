@@ -14,8 +14,8 @@ from api.responses import ApiResponse
 from api.schemas.fields import OfBot
 from api.schemas.pages import pagination
 from api.schemas.tasks import AllTasks, CreateTask, ListTasks, OfTask, OneTask, show_task, show_tasks
+from heartbeat.store.database.pages import Page
 from heartbeat.store.heartbeats import tasks as store
-from heartbeat.store.pages import Page
 from heartbeat.store.projects.access import Access
 from heartbeat.store.projects.members import member_uuids, subscriber
 from heartbeat.store.tables.heartbeats import Heartbeat

@@ -28,7 +28,7 @@ from api.tool_registration import (
 )
 from api.tool_sign_in import ConnectingTool, connect_new, invite_member, list_now, start_sign_in
 from heartbeat.domain.errors import Detail, ProductError
-from heartbeat.store.pages import Page
+from heartbeat.store.database.pages import Page
 from heartbeat.store.projects.access import Access
 from heartbeat.store.projects.members import subscriber
 from heartbeat.store.tables.bots import Tool

@@ -19,8 +19,8 @@ from heartbeat.domain.field_types import Flag, is_blank
 from heartbeat.domain.gates import shown_gate
 from heartbeat.domain.heartbeat_fields import NULL_IS_LEFT_OUT, HeartbeatFields
 from heartbeat.settings import Settings
+from heartbeat.store.database.pages import Page
 from heartbeat.store.heartbeats.configure import ConfigureRequest
-from heartbeat.store.pages import Page
 from heartbeat.store.projects.access import Access
 from heartbeat.store.projects.members import member_uuids
 from heartbeat.store.tables.heartbeats import Heartbeat

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field
 
 from heartbeat.domain.field_types import MAX_NUMBER, WHOLE
-from heartbeat.store.pages import Page
+from heartbeat.store.database.pages import Page
 
 PageNumber = Annotated[int, Field(ge=1, le=MAX_NUMBER, description="The page, counted from 1.", examples=[1]), WHOLE]
 PerPage = Annotated[int, Field(ge=1, le=100, description="How many a page has.", examples=[20]), WHOLE]

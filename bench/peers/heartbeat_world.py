@@ -15,9 +15,9 @@ from bench.peers.world import Place, World, file_bytes, midnight, postgresql, te
 from bench.processes import PYTHON, free_ports
 from bench.tenant import seed
 from heartbeat.settings import Settings
-from heartbeat.store import migrate
-from heartbeat.store.database import Database
-from heartbeat.store.rows import columns
+from heartbeat.store.database.database import Database
+from heartbeat.store.database.rows import columns
+from heartbeat.store.migrations import migrate
 from heartbeat.store.tables.credits import Entry
 from heartbeat.store.tables.runs import Run
 from heartbeat.temporal.client import connect

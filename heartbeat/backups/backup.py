@@ -1,6 +1,5 @@
 """`heartbeat backup`: a copy of the embedded stack's databases, while everything runs."""
 
-import os
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -21,8 +20,9 @@ from heartbeat.domain.clock import utc_now
 from heartbeat.domain.errors import Conflict
 from heartbeat.secrets.key_file import key_text
 from heartbeat.secrets.passphrase import seal_keys
+from heartbeat.secrets.private_files import sync_directory
 from heartbeat.settings import Settings
-from heartbeat.store.revisions import newest
+from heartbeat.store.migrations.revisions import newest
 from heartbeat.up import temporal_server
 
 OTHER_DATABASE = (
@@ -67,13 +67,5 @@ def take_backup(settings: Settings, file: Path, passphrase: str | None) -> Backu
         hashes = {one: file_hash(directory / one) or "" for one in names}
         version = metadata.version("heartbeat-server")
         write_archive(file, directory, Manifest(version, newest(), taken_at.isoformat(), hashes))
-    _sync(file.parent)
+    sync_directory(file.parent)
     return Backup(has_temporal, bool(keys))
-
-
-def _sync(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

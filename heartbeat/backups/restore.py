@@ -11,11 +11,11 @@ from heartbeat.backups.backup import store_file
 from heartbeat.domain.clock import utc_now
 from heartbeat.secrets.key_file import KEY_FILE, write_key_file
 from heartbeat.secrets.passphrase import WrongPassphrase, open_keys
+from heartbeat.secrets.private_files import BESIDE, private_database
 from heartbeat.settings import Settings
-from heartbeat.store import migrate
-from heartbeat.store.database import Database
-from heartbeat.store.file_modes import BESIDE, private_database
-from heartbeat.store.revisions import require_not_newer
+from heartbeat.store.database.database import Database
+from heartbeat.store.migrations import migrate
+from heartbeat.store.migrations.revisions import require_not_newer
 from heartbeat.store.runs.restored import Settled, settle_restored
 from heartbeat.up import temporal_server
 

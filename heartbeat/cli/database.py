@@ -9,13 +9,13 @@ from sqlalchemy import make_url
 
 from heartbeat.domain.errors import Conflict
 from heartbeat.secrets.keyring import CannotOpen, Keyring, NoKey
+from heartbeat.secrets.private_files import private_directory
 from heartbeat.settings import Settings
-from heartbeat.store.database import Database
-from heartbeat.store.file_modes import private_directory
-from heartbeat.store.migrate import compact, current, upgrade
+from heartbeat.store.database.database import Database
+from heartbeat.store.database.sqlite_reader import Query
+from heartbeat.store.migrations.migrate import compact, current, upgrade
+from heartbeat.store.migrations.revisions import newest, require_not_newer
 from heartbeat.store.projects.sealed_addresses import seal_addresses
-from heartbeat.store.revisions import newest, require_not_newer
-from heartbeat.store.sqlite_reader import Query
 
 P = ParamSpec("P")
 T = TypeVar("T")

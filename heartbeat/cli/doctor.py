@@ -28,9 +28,9 @@ from heartbeat.domain.worker_roles import Role
 from heartbeat.secrets.key_hashes import KeyHashes, secret_key_id
 from heartbeat.secrets.keyring import CannotOpen, Keyring
 from heartbeat.settings import Settings
-from heartbeat.store import migrate, revisions
-from heartbeat.store.database import Database
+from heartbeat.store.database.database import Database
 from heartbeat.store.heartbeats.sync import longest_uncompared, restoration
+from heartbeat.store.migrations import migrate, revisions
 from heartbeat.store.projects.keys import working_keys
 from heartbeat.store.projects.sealed_secrets import sealed_texts
 from heartbeat.temporal.client import connect, workers_by_role

@@ -15,7 +15,7 @@ from heartbeat.cli.database import opened_database
 from heartbeat.cli.options import read_time
 from heartbeat.cli.output import print_error
 from heartbeat.settings import Settings
-from heartbeat.store.database import Database
+from heartbeat.store.database.database import Database
 from heartbeat.store.retention.export import ExportPosition, ExportWindow, bots_to_export, export_logs
 
 

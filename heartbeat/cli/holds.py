@@ -10,7 +10,7 @@ from heartbeat.cli.options import read_time
 from heartbeat.cli.projects import named_or_only_project
 from heartbeat.domain.field_types import require_storable
 from heartbeat.settings import Settings
-from heartbeat.store.clock import database_time
+from heartbeat.store.database.clock import database_time
 from heartbeat.store.heartbeats import project_holds as store
 from heartbeat.store.tables.projects import Project
 

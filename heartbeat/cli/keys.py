@@ -14,7 +14,7 @@ from heartbeat.domain.errors import NotFound
 from heartbeat.domain.scopes import PRESETS, Scope
 from heartbeat.secrets.key_hashes import KeyHashes, KeySecret
 from heartbeat.settings import Settings
-from heartbeat.store.clock import database_time
+from heartbeat.store.database.clock import database_time
 from heartbeat.store.projects import keys as store
 from heartbeat.store.projects.key_rights import AskedRights, bots_of_keys, key_rights
 from heartbeat.store.projects.projects import create_key, projects

@@ -11,9 +11,9 @@ from heartbeat.cli.options import MAX_CREDITS
 from heartbeat.cli.output import print_values
 from heartbeat.domain.ids import new_id
 from heartbeat.settings import Settings
-from heartbeat.store.clock import database_time
 from heartbeat.store.credits.audit import audit
 from heartbeat.store.credits.grants import GrantResult, grant
+from heartbeat.store.database.clock import database_time
 from heartbeat.store.projects.projects import project, set_credit_budget
 
 

@@ -11,7 +11,7 @@ from heartbeat.cli.database import read_database, write_database
 from heartbeat.cli.output import print_rows, print_values, timestamp
 from heartbeat.domain.errors import Conflict
 from heartbeat.settings import Settings
-from heartbeat.store.clock import database_time
+from heartbeat.store.database.clock import database_time
 from heartbeat.store.projects import projects as store
 from heartbeat.store.tables.projects import Project
 from heartbeat.up.first_project import create_first_project

@@ -12,8 +12,8 @@ from heartbeat.cli.database import opened_database
 from heartbeat.cli.output import print_error
 from heartbeat.domain.errors import Conflict
 from heartbeat.settings import Settings
-from heartbeat.store.clock import database_time
-from heartbeat.store.database import Database
+from heartbeat.store.database.clock import database_time
+from heartbeat.store.database.database import Database
 from heartbeat.store.heartbeats.sync import everything
 from heartbeat.store.runs.restored import Settled, settle_restored
 from heartbeat.temporal.client import connect, workers_by_role

@@ -17,7 +17,7 @@ from heartbeat.domain.forecast import runs_per_month
 from heartbeat.domain.ids import new_id
 from heartbeat.domain.money import dollars
 from heartbeat.settings import Settings
-from heartbeat.store.clock import database_time
+from heartbeat.store.database.clock import database_time
 from heartbeat.store.heartbeats.project_holds import require_no_hold
 from heartbeat.store.heartbeats.sync import ScheduledRow
 from heartbeat.store.heartbeats.tick_accounting import cadence_of

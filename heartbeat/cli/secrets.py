@@ -9,7 +9,7 @@ from heartbeat.cli.output import print_error
 from heartbeat.secrets.key_hashes import secret_key_id
 from heartbeat.secrets.keyring import CannotOpen, Keyring
 from heartbeat.settings import Settings
-from heartbeat.store.clock import database_time
+from heartbeat.store.database.clock import database_time
 from heartbeat.store.projects.keys import working_keys
 from heartbeat.store.projects.sealed_addresses import seal_addresses
 from heartbeat.store.projects.sealed_columns import SEALED_COLUMNS

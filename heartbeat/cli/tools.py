@@ -12,7 +12,7 @@ from heartbeat.domain.clock import utc_now
 from heartbeat.domain.errors import NotFound
 from heartbeat.domain.tool_connections import CONNECTED
 from heartbeat.settings import Settings
-from heartbeat.store.database import Database
+from heartbeat.store.database.database import Database
 from heartbeat.store.tables.bots import Tool
 from heartbeat.store.tables.tool_connections import ToolConnection
 from heartbeat.store.tools.connections import connection_of

@@ -19,7 +19,7 @@ from heartbeat.demo.view import View, view
 from heartbeat.domain.clock import utc_now
 from heartbeat.secrets.key_hashes import KeyHashes
 from heartbeat.settings import Settings
-from heartbeat.store.database import Database
+from heartbeat.store.database.database import Database
 from heartbeat.store.projects.projects import create_key, project_of_key, projects
 from heartbeat.up.command import header, say, sign_in_line
 from heartbeat.up.first_project import FirstProject

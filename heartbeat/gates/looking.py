@@ -8,7 +8,7 @@ from heartbeat.domain.gates import Answer, Look, look_of, name_of
 from heartbeat.secrets.gates import open_gate_headers
 from heartbeat.secrets.keyring import CannotOpen, Keyring
 from heartbeat.settings import Settings
-from heartbeat.store.database import Database
+from heartbeat.store.database.database import Database
 from heartbeat.store.heartbeats.gates import GateQuestion
 from heartbeat.store.tools.toolset import Toolset, toolset
 from heartbeat.tool_servers.refreshing import Refresher

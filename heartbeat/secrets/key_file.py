@@ -6,6 +6,7 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 
 from heartbeat.domain.secret_keys import SecretKey, new_key, read_keys
+from heartbeat.secrets.private_files import sync_directory
 from heartbeat.settings import Settings
 
 KEY_FILE = "secrets.key"
@@ -23,7 +24,7 @@ def make_key_file(directory: Path) -> None:
         # A link, for a rename would replace a file that another process has made meanwhile.
         with suppress(FileExistsError):
             os.link(new_file.name, path)
-    _sync_directory(directory)
+    sync_directory(directory)
 
 
 def write_key_file(directory: Path, keys: str) -> None:
@@ -34,7 +35,7 @@ def write_key_file(directory: Path, keys: str) -> None:
         file.flush()
         os.fsync(file.fileno())
     unfinished.replace(directory / KEY_FILE)
-    _sync_directory(directory)
+    sync_directory(directory)
 
 
 def key_text(settings: Settings) -> str:
@@ -54,12 +55,3 @@ def read_key_file(directory: Path) -> list[SecretKey]:
         return read_keys((directory / KEY_FILE).read_text())
     except FileNotFoundError:
         return []
-
-
-def _sync_directory(directory: Path) -> None:
-    """Have the disk keep the directory itself: if the file is gone after a power cut, so is every secret."""
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

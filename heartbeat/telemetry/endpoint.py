@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from heartbeat.store.database import Database
+from heartbeat.store.database.database import Database
 from heartbeat.telemetry.metrics import REGISTRY
 from heartbeat.telemetry.pool import PoolCollector
 

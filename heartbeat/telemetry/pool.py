@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from heartbeat.store.database import Database
+from heartbeat.store.database.database import Database
 
 
 class PoolCollector(Collector):

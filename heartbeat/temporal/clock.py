@@ -15,8 +15,8 @@ from temporalio.service import RPCError
 
 from heartbeat.domain.clock import Clock, offset, utc_now
 from heartbeat.domain.errors import Unavailable
-from heartbeat.store.clock import database_offset
-from heartbeat.store.database import Database
+from heartbeat.store.database.clock import database_offset
+from heartbeat.store.database.database import Database
 from heartbeat.temporal.client import CLOCK_KIND, CLOCK_QUEUE, RPC_TIMEOUT, last_polls
 from heartbeat.temporal.process import in_background
 

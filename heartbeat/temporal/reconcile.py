@@ -12,7 +12,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from heartbeat.domain.clock import Clock, utc_now
 from heartbeat.domain.contracts import AGENT_RUN, SCHEDULE_PREFIXES
-from heartbeat.store.database import Database
+from heartbeat.store.database.database import Database
 from heartbeat.store.heartbeats.sync import (
     ScheduledRow,
     adopt_pause,

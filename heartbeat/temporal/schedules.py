@@ -31,12 +31,12 @@ from heartbeat.domain.contracts import AGENT_RUN, UPKEEP, UPKEEP_SCHEDULE_ID, Ru
 from heartbeat.domain.errors import Unavailable
 from heartbeat.domain.worker_roles import Role
 from heartbeat.settings import Settings
-from heartbeat.store.database import Database
+from heartbeat.store.database.database import Database
+from heartbeat.store.database.rows import built
 from heartbeat.store.heartbeats import states
 from heartbeat.store.heartbeats.sync import ScheduledRow, mark_synced, scheduled_row
 from heartbeat.store.heartbeats.tick_accounting import cadence_of, start_delay_of
 from heartbeat.store.projects.access import Access
-from heartbeat.store.rows import built
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.temporal.client import RPC_TIMEOUT, answer_to
 from heartbeat.temporal.comparison import version_of

@@ -21,7 +21,7 @@ from heartbeat.domain.tool_connections import CONNECTED, OAuthClient, OAuthToken
 from heartbeat.secrets.connections import open_client, open_tokens
 from heartbeat.secrets.keyring import CannotOpen, Keyring
 from heartbeat.settings import Settings
-from heartbeat.store.database import Database
+from heartbeat.store.database.database import Database
 from heartbeat.store.heartbeats.reconnects import lose
 from heartbeat.store.tables.tool_connections import ToolConnection
 from heartbeat.store.tools.connections import (

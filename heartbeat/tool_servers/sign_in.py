@@ -17,7 +17,7 @@ from heartbeat.domain.tool_connections import OAuthClient
 from heartbeat.secrets.connections import open_client, open_sign_in, seal_sign_in
 from heartbeat.secrets.keyring import Keyring
 from heartbeat.settings import Settings
-from heartbeat.store.database import Database
+from heartbeat.store.database.database import Database
 from heartbeat.store.tables.bots import Tool
 from heartbeat.store.tables.tool_connections import PendingSignIn, ToolConnection
 from heartbeat.store.tools import connections as store

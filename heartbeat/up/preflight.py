@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from heartbeat.store.file_modes import private_directory, private_file
+from heartbeat.secrets.private_files import private_directory, private_file
 
 LOCK = "up.lock"
 

@@ -15,8 +15,8 @@ from heartbeat.domain.clock import utc_now
 from heartbeat.secrets.key_file import make_key_file
 from heartbeat.secrets.keyring import CannotOpen, Keyring, NoKey
 from heartbeat.settings import Settings
-from heartbeat.store import migrate
-from heartbeat.store.database import Database
+from heartbeat.store.database.database import Database
+from heartbeat.store.migrations import migrate
 from heartbeat.store.projects.sealed_addresses import seal_addresses
 from heartbeat.up.first_project import FirstProject, create_first_project, has_unknown_key
 from heartbeat.up.preflight import CannotStart

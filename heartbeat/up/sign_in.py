@@ -9,8 +9,8 @@ from threading import Thread
 from sqlalchemy import Connection
 
 from heartbeat.settings import Settings
-from heartbeat.store.clock import database_time
-from heartbeat.store.database import Database
+from heartbeat.store.database.clock import database_time
+from heartbeat.store.database.database import Database
 from heartbeat.store.projects.projects import project, projects
 from heartbeat.store.projects.sign_in_links import NewLink, new_link
 

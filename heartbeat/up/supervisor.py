@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from time import monotonic
 
-from heartbeat.store.revisions import TOO_NEW_EXIT_CODE
+from heartbeat.store.migrations.revisions import TOO_NEW_EXIT_CODE
 
 # Seconds: the pause before a dead child is started again doubles until the child has lived for a while.
 FIRST_PAUSE, MAX_PAUSE, STEADY = 0.5, 30.0, 20.0

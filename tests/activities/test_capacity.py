@@ -7,7 +7,7 @@ import pytest
 from heartbeat.domain.contracts import ThinkInput
 from heartbeat.settings import Settings
 from heartbeat.store.credits.audit import audit
-from heartbeat.store.database import Database
+from heartbeat.store.database.database import Database
 from heartbeat.store.runs.runs import run_by_uuid
 from tests.support.activity_runs import ActivityRuns
 from tests.support.databases import ON_SQLITE

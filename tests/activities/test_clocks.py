@@ -10,7 +10,7 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.clocks import UpkeepGuard
 from heartbeat.domain.clock import utc_now
-from heartbeat.store.database import Database
+from heartbeat.store.database.database import Database
 from heartbeat.temporal.clock import SharedClock
 
 NOTHING, SECOND, HOUR = timedelta(), timedelta(seconds=1), timedelta(hours=1)

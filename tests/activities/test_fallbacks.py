@@ -12,8 +12,8 @@ from heartbeat.agents.rate_limits import rate_limit_scope
 from heartbeat.domain.contracts import ThinkInput
 from heartbeat.settings import Settings
 from heartbeat.store.credits.audit import audit
-from heartbeat.store.database import Database
-from heartbeat.store.rows import columns, many
+from heartbeat.store.database.database import Database
+from heartbeat.store.database.rows import columns, many
 from heartbeat.store.runs.rate_limits import note_refusal
 from heartbeat.store.runs.runs import run_by_uuid
 from heartbeat.store.runs.steps import steps

@@ -18,8 +18,8 @@ from heartbeat.agents.tools.mcp.client import list_tools
 from heartbeat.domain import credits
 from heartbeat.settings import Settings
 from heartbeat.store.credits.audit import audit
-from heartbeat.store.database import Database
-from heartbeat.store.rows import columns, many
+from heartbeat.store.database.database import Database
+from heartbeat.store.database.rows import columns, many
 from heartbeat.store.runs.runs import run_by_uuid
 from heartbeat.store.runs.steps import steps
 from heartbeat.store.tables.bots import Bot

@@ -12,7 +12,7 @@ from activities.think import ModelActivities
 from activities.toolbox import Toolbox
 from heartbeat.domain.contracts import ThinkInput
 from heartbeat.store.credits.audit import audit
-from heartbeat.store.database import Database
+from heartbeat.store.database.database import Database
 from heartbeat.store.runs.runs import run_by_uuid
 from heartbeat.tool_servers.refreshing import Refresher
 from tests.support.model_server import ModelServer, says

@@ -11,7 +11,7 @@ from temporalio.client import Client
 
 import worker
 from api.main import create_app
-from heartbeat.store.database import Database
+from heartbeat.store.database.database import Database
 from tests.support.api import Api, owner, settings_for
 from tests.support.databases import fresh_database
 from tests.support.model_server import ModelServer, Reply, says

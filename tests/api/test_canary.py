@@ -13,8 +13,8 @@ from sqlalchemy import select
 from temporalio.client import Client
 
 from heartbeat.domain.secret_keys import new_key
-from heartbeat.store.database import Database
-from heartbeat.store.rows import columns
+from heartbeat.store.database.database import Database
+from heartbeat.store.database.rows import columns
 from heartbeat.store.tables.bots import Tool
 from tests.support.api import Api
 from tests.support.authorization_server import AuthorizationServer, Fault

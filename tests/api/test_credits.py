@@ -11,7 +11,7 @@ from heartbeat.domain import credits
 from heartbeat.domain.errors import Conflict
 from heartbeat.domain.plans import Plan
 from heartbeat.store.credits.grants import grant
-from heartbeat.store.rows import columns
+from heartbeat.store.database.rows import columns
 from heartbeat.store.tables.credits import Entry, Usage
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.projects import Project

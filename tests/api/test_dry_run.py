@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import update
 
 from api.schemas.logs import Logs, Triggered
-from heartbeat.store.rows import columns
+from heartbeat.store.database.rows import columns
 from heartbeat.store.tables.heartbeats import Heartbeat
 from tests.support.api import Api
 from tests.support.model_server import ModelServer, asks, says

@@ -10,7 +10,7 @@ from fastapi.routing import APIRoute
 from sqlalchemy import text
 
 from api.main import create_app
-from heartbeat.store.database import Database
+from heartbeat.store.database.database import Database
 from tests.support.api import Api, error_of, settings_for
 
 

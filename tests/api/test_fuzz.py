@@ -12,7 +12,7 @@ from temporalio.client import Client
 
 from api.main import create_app
 from api.schemas.fields import OfProject
-from heartbeat.store.database import Database
+from heartbeat.store.database.database import Database
 from tests.support.api import Api, address, error_of, owner, settings_for
 from tests.support.published_calls import CALLS
 from tests.support.seeds import YEARLY

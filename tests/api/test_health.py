@@ -13,8 +13,8 @@ import worker
 from api.main import create_app
 from heartbeat.domain.clock import utc_now
 from heartbeat.domain.worker_roles import Role
-from heartbeat.store import write_probe
-from heartbeat.store.database import Database
+from heartbeat.store.database import write_probe
+from heartbeat.store.database.database import Database
 from heartbeat.store.heartbeats.tick_accounting import account
 from heartbeat.temporal import client
 from heartbeat.temporal.clock import SharedClock, measuring

@@ -13,8 +13,8 @@ from api.schemas.heartbeats import AllHeartbeats, OneHeartbeat
 from api.schemas.held_ticks import HeldTicks
 from heartbeat.domain import credits
 from heartbeat.domain.ids import new_id
-from heartbeat.store.database import Database
-from heartbeat.store.rows import columns
+from heartbeat.store.database.database import Database
+from heartbeat.store.database.rows import columns
 from heartbeat.store.tables.heartbeats import Heartbeat
 from tests.support.api import Api, error_of, owner, settings_for
 from tests.support.seeds import NOW

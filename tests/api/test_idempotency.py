@@ -9,6 +9,7 @@ from sqlalchemy import Connection, func, select, update
 
 from api.claims import HeldClaim
 from heartbeat.domain.errors import Conflict, Unavailable
+from heartbeat.store.database.rows import columns
 from heartbeat.store.projects.idempotency import (
     LEASE,
     LIFETIME,
@@ -20,7 +21,6 @@ from heartbeat.store.projects.idempotency import (
     renew,
     store_response,
 )
-from heartbeat.store.rows import columns
 from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.projects import IdempotencyKey
 from heartbeat.store.tables.runs import Run

@@ -9,8 +9,8 @@ from sqlalchemy import Connection, delete, func, insert, select, text, update
 from sqlalchemy.dialects import postgresql
 
 from heartbeat.store.bots.subscribers import create_subscriber
-from heartbeat.store.database import Database
-from heartbeat.store.rows import columns
+from heartbeat.store.database.database import Database
+from heartbeat.store.database.rows import columns
 from heartbeat.store.runs import search
 from heartbeat.store.runs.logs import _page
 from heartbeat.store.runs.quality import JUDGED

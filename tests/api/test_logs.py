@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import update
 
 from api.schemas.logs import Logs
-from heartbeat.store.rows import columns
+from heartbeat.store.database.rows import columns
 from heartbeat.store.tables.runs import Run
 from tests.support.api import Api, error_of
 from tests.support.past_runs import a_run

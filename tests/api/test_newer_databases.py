@@ -5,7 +5,7 @@ from pathlib import Path
 
 import httpx
 
-from heartbeat.store.database import Database
+from heartbeat.store.database.database import Database
 from tests.support.databases import ON_SQLITE
 from tests.support.newer_databases import migrate_further
 from tests.support.patience import PATIENCE, wait_until

@@ -11,8 +11,8 @@ from temporalio.client import Client
 from api.main import create_app
 from heartbeat.domain.errors import Unavailable
 from heartbeat.settings import Settings
-from heartbeat.store.database import Database
-from heartbeat.store.rows import columns
+from heartbeat.store.database.database import Database
+from heartbeat.store.database.rows import columns
 from heartbeat.store.tables.projects import Project, RequestWindow
 from tests.support.api import Api, error_of, owner, settings_for, wrong_fields
 from tests.support.seeds import YEARLY

@@ -6,8 +6,8 @@ import pytest
 from sqlalchemy import Connection, select, update
 
 from heartbeat.domain.gates import Look, source_of
+from heartbeat.store.database.rows import columns
 from heartbeat.store.heartbeats.gates import record_reading
-from heartbeat.store.rows import columns
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.projects import Project
 from heartbeat.store.tables.runs import Run

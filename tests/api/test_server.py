@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import Connection
 from temporalio.client import Client
 
-from heartbeat.store.database import Database
+from heartbeat.store.database.database import Database
 from heartbeat.store.projects.projects import create_key
 from tests.support.api import error_of
 from tests.support.embedded import command

@@ -8,7 +8,7 @@ import pytest
 from temporalio.client import Client
 
 from api.main import create_app
-from heartbeat.store.database import Database
+from heartbeat.store.database.database import Database
 from tests.support.api import Api, error_of, owner, settings_for
 from tests.support.databases import fresh_database
 from tests.support.patience import PATIENCE, until

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import Connection, delete
 
 from api.schemas.stats import OneStats
-from heartbeat.store.rows import columns
+from heartbeat.store.database.rows import columns
 from heartbeat.store.tables.runs import Run
 from tests.support.api import Api
 from tests.support.past_runs import a_run

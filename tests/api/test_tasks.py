@@ -7,8 +7,8 @@ import pytest
 from temporalio.service import RPCError, RPCStatusCode
 
 from api.schemas.tasks import AllTasks, OneTask
+from heartbeat.store.database.rows import columns
 from heartbeat.store.heartbeats import tasks
-from heartbeat.store.rows import columns
 from heartbeat.store.tables.heartbeats import Heartbeat
 from tests.support.api import Api, error_of, owner, wrong_fields
 from tests.support.rows import every_row

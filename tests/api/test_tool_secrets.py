@@ -9,8 +9,8 @@ from temporalio.client import Client
 from heartbeat.domain.secret_keys import new_key
 from heartbeat.secrets.key_file import make_key_file
 from heartbeat.secrets.keyring import Keyring, open_url
-from heartbeat.store.database import Database
-from heartbeat.store.rows import columns, exactly_one
+from heartbeat.store.database.database import Database
+from heartbeat.store.database.rows import columns, exactly_one
 from heartbeat.store.tables.bots import Tool
 from tests.support.api import Api, error_of, wrong_fields
 from tests.support.tool_owner import AUTHORISATION, ask, connect, read, shop_with

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select
 
 from heartbeat.secrets.keyring import Keyring
-from heartbeat.store.rows import columns
+from heartbeat.store.database.rows import columns
 from heartbeat.store.tables.bots import Tool
 from heartbeat.store.tables.tool_connections import ToolConnection
 from heartbeat.store.tools.toolset import toolset

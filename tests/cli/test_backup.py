@@ -14,11 +14,11 @@ from sqlalchemy import Connection, select
 
 from heartbeat.backups.archive import copy_database
 from heartbeat.domain.secret_keys import new_key
+from heartbeat.secrets import private_files
 from heartbeat.secrets.key_file import read_key_file
 from heartbeat.secrets.passphrase import WrongPassphrase, open_keys, seal_keys
-from heartbeat.store import file_modes
-from heartbeat.store.database import Database
-from heartbeat.store.rows import columns, many
+from heartbeat.store.database.database import Database
+from heartbeat.store.database.rows import columns, many
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.projects import Project
 from heartbeat.store.tables.runs import Run
@@ -191,5 +191,5 @@ def test_nobody_else_may_read_what_is_kept(
 
 def test_a_shared_directory_stays_shared(tmp_path: Path) -> None:
     tmp_path.chmod(0o1777)
-    file_modes.private_directory(tmp_path)
+    private_files.private_directory(tmp_path)
     assert tmp_path.stat().st_mode & 0o777 == 0o777

@@ -11,7 +11,7 @@ from heartbeat.domain.clock import utc_now
 from heartbeat.domain.ids import new_id
 from heartbeat.domain.secret_keys import new_key, read_keys
 from heartbeat.secrets.keyring import Keyring, seal_headers
-from heartbeat.store.database import Database
+from heartbeat.store.database.database import Database
 from heartbeat.store.tools.servers import create_tool
 from tests.support.model_server import ModelServer, fails
 from tests.support.processes import run_command

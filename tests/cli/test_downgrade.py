@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine
 
-from heartbeat.store.revisions import newest
+from heartbeat.store.migrations.revisions import newest
 from tests.support.commands import Run
 from tests.support.documented import commands
 from tests.support.newer_databases import migrate_further

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection
 
-from heartbeat.store.database import Database
+from heartbeat.store.database.database import Database
 from heartbeat.store.retention import export
 from tests.support.commands import Run
 from tests.support.past_runs import a_call, a_run, a_step, an_attempt

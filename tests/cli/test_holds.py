@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from heartbeat.store.database import Database
+from heartbeat.store.database.database import Database
 from heartbeat.store.heartbeats.project_holds import hold_in_force
 from heartbeat.store.projects.projects import project
 from heartbeat.store.tables.projects import ProjectHold

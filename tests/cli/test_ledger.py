@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import select, update
 
 from heartbeat.domain import credits
-from heartbeat.store.database import Database
-from heartbeat.store.rows import columns
+from heartbeat.store.database.database import Database
+from heartbeat.store.database.rows import columns
 from heartbeat.store.tables.credits import Entry, Usage
 from heartbeat.store.tables.projects import Project
 from tests.support.commands import Run

@@ -10,7 +10,7 @@ import pytest
 
 from heartbeat.domain.secret_keys import new_key, read_keys
 from heartbeat.secrets.key_hashes import KeyHashes
-from heartbeat.store.database import Database
+from heartbeat.store.database.database import Database
 from heartbeat.store.projects.projects import project_of_key
 from tests.support.commands import Run
 

@@ -12,8 +12,8 @@ from temporalio.service import RPCError
 import worker
 from heartbeat.domain.ids import new_id
 from heartbeat.settings import Settings
-from heartbeat.store.database import Database
-from heartbeat.store.rows import columns, many
+from heartbeat.store.database.database import Database
+from heartbeat.store.database.rows import columns, many
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.runs import Run
 from tests.support.databases import fresh_database

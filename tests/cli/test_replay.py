@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 from heartbeat.agents.completion import RequestedCall
 from heartbeat.cli.replay import Recording, ReplayColumn, original_column, read_original, replay
 from heartbeat.domain.errors import Conflict, NotFound
-from heartbeat.store.rows import columns
+from heartbeat.store.database.rows import columns
 from heartbeat.store.runs.recordings import NOT_RECORDED
 from heartbeat.store.tables.bots import Bot, Tool
 from heartbeat.store.tables.credits import DailyRollup, Entry

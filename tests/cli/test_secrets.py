@@ -23,9 +23,9 @@ from heartbeat.secrets.connections import (
 from heartbeat.secrets.key_file import KEY_FILE
 from heartbeat.secrets.keyring import Keyring, config_row, open_headers, seal_headers, url_row
 from heartbeat.settings import Settings
-from heartbeat.store.database import Database
+from heartbeat.store.database.database import Database
+from heartbeat.store.database.rows import columns, exactly_one
 from heartbeat.store.notifications.targets import create_target
-from heartbeat.store.rows import columns, exactly_one
 from heartbeat.store.tables.bots import Bot, Tool
 from heartbeat.store.tables.notifications import Target
 from heartbeat.store.tables.tool_connections import PendingSignIn, ToolConnection

@@ -17,9 +17,9 @@ from heartbeat.domain.errors import NotFound
 from heartbeat.domain.ids import new_id
 from heartbeat.settings import Settings
 from heartbeat.store.credits.audit import audit
-from heartbeat.store.database import Database
+from heartbeat.store.database.database import Database
+from heartbeat.store.database.rows import columns, many
 from heartbeat.store.heartbeats.sync import ScheduledRow
-from heartbeat.store.rows import columns, many
 from heartbeat.store.runs.runs import run_by_uuid
 from heartbeat.store.runs.steps import steps
 from heartbeat.store.tables.bots import Bot

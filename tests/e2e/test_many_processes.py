@@ -13,7 +13,7 @@ from temporalio.client import Client
 
 from heartbeat.domain.ids import new_id
 from heartbeat.store.credits.audit import audit
-from heartbeat.store.database import Database
+from heartbeat.store.database.database import Database
 from heartbeat.store.projects.projects import create_key
 from tests.support.databases import fresh_database
 from tests.support.model_server import ModelServer

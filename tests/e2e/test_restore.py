@@ -17,9 +17,9 @@ import pytest
 from sqlalchemy import select
 
 from heartbeat.store.credits.audit import audit
-from heartbeat.store.database import Database
+from heartbeat.store.database.database import Database
+from heartbeat.store.database.rows import columns, many
 from heartbeat.store.heartbeats.tick_accounting import cadence_of
-from heartbeat.store.rows import columns, many
 from heartbeat.store.tables.credits import Entry
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.runs import Run

@@ -14,7 +14,7 @@ from temporalio.api.enums.v1 import TimeoutType
 from temporalio.client import WorkflowHandle
 
 from heartbeat.domain.contracts import RunResult
-from heartbeat.store.rows import columns
+from heartbeat.store.database.rows import columns
 from heartbeat.store.tables.credits import Entry
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.runs import Attempt

@@ -5,7 +5,7 @@ import pytest
 from heartbeat.domain.gates import Gate
 from heartbeat.gates.looking import DEFECT, GateReader
 from heartbeat.settings import Settings
-from heartbeat.store.database import Database
+from heartbeat.store.database.database import Database
 from heartbeat.store.heartbeats.gate_columns import gate_columns
 from heartbeat.store.heartbeats.gates import GateQuestion
 

@@ -11,10 +11,10 @@ from sqlalchemy import Connection, select
 from temporalio.client import WorkflowHistory
 
 from heartbeat.domain.failure_policy import Ending
-from heartbeat.store import migrate
 from heartbeat.store.credits.audit import audit
-from heartbeat.store.database import Database
-from heartbeat.store.rows import columns, many
+from heartbeat.store.database.database import Database
+from heartbeat.store.database.rows import columns, many
+from heartbeat.store.migrations import migrate
 from heartbeat.store.runs.closing import close_run
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.runs import Approval, Run

@@ -4,7 +4,7 @@ import re
 from hashlib import sha256
 from pathlib import Path
 
-from heartbeat.store.revisions import MIGRATIONS
+from heartbeat.store.migrations.revisions import MIGRATIONS
 from tests.support.releases import RELEASES, REVISIONS
 
 ROOT = Path(__file__).parents[2]

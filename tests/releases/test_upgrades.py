@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from heartbeat.store.credits.audit import audit
-from heartbeat.store.database import Database
+from heartbeat.store.database.database import Database
 from tests.support.embedded import Embedded, listens
 from tests.support.model_server import ModelServer
 from tests.support.patience import PATIENCE, wait_until

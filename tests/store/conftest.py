@@ -2,7 +2,7 @@
 
 import pytest
 
-from heartbeat.store.database import Database
+from heartbeat.store.database.database import Database
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.runs import Run
 from tests.support.runs import opened_run, scheduled

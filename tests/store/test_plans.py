@@ -6,7 +6,9 @@ from sqlalchemy import Connection, insert, literal_column, select, text
 
 from heartbeat.settings import Settings
 from heartbeat.store.credits.audit import audit_newest
-from heartbeat.store.database import Database
+from heartbeat.store.database.database import Database
+from heartbeat.store.database.rows import columns
+from heartbeat.store.database.statistics import MIN_ROWS, TableStatistics
 from heartbeat.store.heartbeats.missed_ticks import silent
 from heartbeat.store.heartbeats.probes import due_probes
 from heartbeat.store.heartbeats.project_holds import runs_to_cancel
@@ -14,11 +16,9 @@ from heartbeat.store.heartbeats.reconnects import lift_reconnect_pauses
 from heartbeat.store.heartbeats.sync import lift_budget_pauses, long_running, longest_uncompared, unsynced
 from heartbeat.store.notifications.outbox import overdue_notifications
 from heartbeat.store.overview.counts import counts
-from heartbeat.store.rows import columns
 from heartbeat.store.runs.approvals import unheard
 from heartbeat.store.runs.parks import payable_parks, unheard_parks
 from heartbeat.store.runs.runs import run_by_uuid
-from heartbeat.store.statistics import MIN_ROWS, TableStatistics
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.notifications import Notification
 from heartbeat.store.tables.runs import Approval, Run, Step

@@ -10,7 +10,7 @@ from sqlalchemy import update
 
 from heartbeat.agents.tools.definitions import McpServer
 from heartbeat.agents.tools.mcp.client import list_tools
-from heartbeat.store.rows import columns
+from heartbeat.store.database.rows import columns
 from heartbeat.store.runs.steps import steps
 from heartbeat.store.tables.bots import Tool
 from heartbeat.store.tables.runs import Run, Step

@@ -25,7 +25,7 @@ from heartbeat.domain.contracts import (
 )
 from heartbeat.domain.ids import new_id
 from heartbeat.settings import Settings
-from heartbeat.store.database import Database
+from heartbeat.store.database.database import Database
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.tool_servers.refreshing import Refresher
 from tests.support.seeds import NOW

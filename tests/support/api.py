@@ -12,7 +12,7 @@ from temporalio.client import Client
 
 from heartbeat.domain.ids import new_id
 from heartbeat.settings import Settings
-from heartbeat.store.database import Database
+from heartbeat.store.database.database import Database
 from heartbeat.store.projects.projects import create_key
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.projects import Project

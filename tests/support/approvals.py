@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from heartbeat.store.pages import Page
+from heartbeat.store.database.pages import Page
 from heartbeat.store.runs.approvals import approvals, decide
 from heartbeat.temporal.runs import wake
 from tests.support.patience import until

@@ -3,6 +3,8 @@
 # Each wing of the store may use those on the floors below it, and none on its own floor or above.
 FLOORS = (
     {"tables"},
+    {"database"},
+    {"migrations"},
     {"projects"},
     {"credits"},
     {"notifications", "memory", "tools"},

@@ -12,9 +12,9 @@ from temporalio.client import Client
 from api.main import create_app
 from heartbeat.domain.ids import new_id
 from heartbeat.settings import Settings
-from heartbeat.store.database import Database
+from heartbeat.store.database.database import Database
+from heartbeat.store.database.rows import columns, exactly_one, insert
 from heartbeat.store.projects.projects import create_key
-from heartbeat.store.rows import columns, exactly_one, insert
 from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.projects import Project

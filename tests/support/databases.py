@@ -11,7 +11,7 @@ from psycopg import sql
 from sqlalchemy import make_url, select
 from sqlmodel import SQLModel
 
-from heartbeat.store.database import Database
+from heartbeat.store.database.database import Database
 
 TEMPLATE = "heartbeat_template"
 # For a test whose many cases have nothing to do with the kind of database; one beside it runs on both.

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from sqlalchemy import select
 
 from heartbeat.domain.ids import new_id
+from heartbeat.store.database.rows import columns, many
 from heartbeat.store.notifications.targets import create_target
-from heartbeat.store.rows import columns, many
 from heartbeat.store.tables.notifications import Notification, Target
 from tests.support.patience import until
 from tests.support.receiver import Receiver

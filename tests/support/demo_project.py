@@ -11,9 +11,9 @@ from sqlalchemy import Connection, select, update
 
 from heartbeat.domain.ids import new_id
 from heartbeat.store.credits.ledger import Charge, Reservation, account_of, settle
+from heartbeat.store.database.rows import columns, exactly_one
 from heartbeat.store.memory.memory import MemoryOwner, remember
 from heartbeat.store.projects.projects import create_key
-from heartbeat.store.rows import columns, exactly_one
 from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.notifications import Event

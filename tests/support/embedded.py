@@ -12,7 +12,7 @@ from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
-from heartbeat.store.database import Database
+from heartbeat.store.database.database import Database
 from heartbeat.store.projects.projects import create_key, create_project
 from tests.support.patience import PATIENCE, wait_until
 from tests.support.ports import free_ports

@@ -6,7 +6,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.metrics_core import Metric
 
 from api.middleware.metrics import Metrics
-from heartbeat.store.database import Database
+from heartbeat.store.database.database import Database
 from heartbeat.telemetry.metrics import REGISTRY
 
 # What Temporal's SDK serves in a worker, of its own: those that we speak of.

@@ -12,8 +12,8 @@ from typing import ParamSpec, TypeVar
 
 import worker
 from heartbeat.domain.contracts import CloseRunResult, ThinkResult
-from heartbeat.store.database import Database
-from heartbeat.store.sqlite_reader import Query
+from heartbeat.store.database.database import Database
+from heartbeat.store.database.sqlite_reader import Query
 
 P = ParamSpec("P")
 T = TypeVar("T")

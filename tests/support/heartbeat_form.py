@@ -8,8 +8,8 @@ import httpx
 from sqlalchemy import func, select, update
 
 from api.dashboard import heartbeat_form as forms
+from heartbeat.store.database.rows import columns
 from heartbeat.store.heartbeats.heartbeats import IS_HEARTBEAT
-from heartbeat.store.rows import columns
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.projects import Project
 from tests.support.dashboard import SITE, Owner

@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import ParamSpec, TypeVar
 
 from heartbeat.settings import Settings
-from heartbeat.store.database import Database
-from heartbeat.store.sqlite_reader import Query
+from heartbeat.store.database.database import Database
+from heartbeat.store.database.sqlite_reader import Query
 from heartbeat.store.tools.connections import connection_by_id
 from heartbeat.tool_servers.refreshing import Refresher
 

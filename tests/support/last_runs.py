@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import Connection, insert
 
 from heartbeat.domain.ids import new_id
-from heartbeat.store.rows import columns
+from heartbeat.store.database.rows import columns
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.runs import Run
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from sqlalchemy import Row, func, select, update
 
-from heartbeat.store.rows import columns
+from heartbeat.store.database.rows import columns
 from heartbeat.store.tables.credits import Entry
 from heartbeat.store.tables.heartbeats import Heartbeat
 from tests.support.approvals import waiting

@@ -8,8 +8,8 @@ from sqlalchemy import select
 
 from heartbeat.domain.failure_policy import Ending
 from heartbeat.domain.plans import Plan
-from heartbeat.store.database import Database
-from heartbeat.store.rows import columns, many
+from heartbeat.store.database.database import Database
+from heartbeat.store.database.rows import columns, many
 from heartbeat.store.runs.approvals import decide
 from heartbeat.store.runs.closing import close_run
 from heartbeat.store.runs.limits import RunLimits

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, insert, select, update
 
 from heartbeat.domain.ids import new_id
 from heartbeat.store.credits.rollup import add_to_day
-from heartbeat.store.rows import columns
+from heartbeat.store.database.rows import columns
 from heartbeat.store.runs.logs import COUNTERS
 from heartbeat.store.tables.credits import Entry
 from heartbeat.store.tables.heartbeats import Heartbeat

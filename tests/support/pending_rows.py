@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, update
 
 from heartbeat.domain.ids import new_id
-from heartbeat.store.rows import columns, exactly_one, insert
+from heartbeat.store.database.rows import columns, exactly_one, insert
 from heartbeat.store.tables.bots import Bot, Memory, Subscriber, Tool
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.notifications import Event, Finding, Notification, Target

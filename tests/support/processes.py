@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from heartbeat.store import migrate
+from heartbeat.store.migrations import migrate
 from tests.support.commands import Outcome
 from tests.support.embedded import OWN
 from tests.support.machine_clock import move_clock

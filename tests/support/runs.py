@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from sqlalchemy import update
 
 from heartbeat.domain.plans import DEFAULT_PLANS
-from heartbeat.store.database import Database
-from heartbeat.store.rows import columns
+from heartbeat.store.database.database import Database
+from heartbeat.store.database.rows import columns
 from heartbeat.store.runs.candidates import TickClaim
 from heartbeat.store.runs.limits import RunLimits
 from heartbeat.store.runs.opening import Opening, open_run

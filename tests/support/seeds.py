@@ -8,9 +8,9 @@ from sqlalchemy import Connection, select
 
 from heartbeat.domain.ids import new_id
 from heartbeat.domain.plans import Plan
+from heartbeat.store.database.rows import columns, exactly_one, insert
 from heartbeat.store.projects.access import Access
 from heartbeat.store.projects.projects import create_project
-from heartbeat.store.rows import columns, exactly_one, insert
 from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.projects import Project

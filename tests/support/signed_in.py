@@ -25,8 +25,8 @@ from heartbeat.domain.secret_keys import new_key
 from heartbeat.domain.tool_connections import OAuthClient
 from heartbeat.domain.tool_pins import pinned_entries
 from heartbeat.settings import Settings
-from heartbeat.store.database import Database
-from heartbeat.store.rows import columns, exactly_one, many
+from heartbeat.store.database.database import Database
+from heartbeat.store.database.rows import columns, exactly_one, many
 from heartbeat.store.tables.bots import Bot, Tool
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.notifications import Event

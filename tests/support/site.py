@@ -15,10 +15,10 @@ from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.service import RPCError
 
 from heartbeat.settings import Settings
-from heartbeat.store import migrate
-from heartbeat.store.database import Database
+from heartbeat.store.database.database import Database
+from heartbeat.store.database.rows import columns, many
+from heartbeat.store.migrations import migrate
 from heartbeat.store.projects.projects import create_key, create_project
-from heartbeat.store.rows import columns, many
 from heartbeat.temporal.client import connect
 from heartbeat.up import temporal_server
 from tests.support.model_server import ModelServer

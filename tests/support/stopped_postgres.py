@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from heartbeat.store.database import Database
+from heartbeat.store.database.database import Database
 from tests.support.patience import wait_until
 
 

@@ -14,11 +14,11 @@ from heartbeat.domain.failure_policy import Ending
 from heartbeat.domain.ids import new_id
 from heartbeat.domain.plans import Plan
 from heartbeat.settings import Settings
-from heartbeat.store.database import Database
+from heartbeat.store.database.database import Database
+from heartbeat.store.database.rows import columns, many
 from heartbeat.store.notifications.outbox import DeliveryState, OutgoingMessage, begin_delivery
 from heartbeat.store.notifications.targets import create_target
 from heartbeat.store.projects.access import Access
-from heartbeat.store.rows import columns, many
 from heartbeat.store.runs.candidates import TickClaim
 from heartbeat.store.runs.closing import close_run
 from heartbeat.store.runs.opening import open_run

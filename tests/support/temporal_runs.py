@@ -6,7 +6,7 @@ from sqlalchemy import select
 from temporalio.client import ScheduleBackfill, ScheduleOverlapPolicy, WorkflowHistory
 from temporalio.service import RPCError, RPCStatusCode
 
-from heartbeat.store.rows import columns, many
+from heartbeat.store.database.rows import columns, many
 from heartbeat.store.tables.runs import Run
 from tests.support.world import World
 

@@ -10,7 +10,7 @@ from temporalio.client import Client
 
 from api.main import create_app
 from heartbeat.domain.secret_keys import new_key
-from heartbeat.store.database import Database
+from heartbeat.store.database.database import Database
 from tests.support.api import Api, owner, settings_for
 from tests.support.patience import PATIENCE
 from tests.support.tool_server import ToolServer

@@ -17,10 +17,10 @@ from temporalio.service import RPCError, RPCStatusCode
 import worker
 from heartbeat.domain.contracts import UPKEEP
 from heartbeat.domain.ids import new_id
+from heartbeat.store.database.rows import columns, many
 from heartbeat.store.heartbeats.missed_ticks import silent
 from heartbeat.store.heartbeats.tick_accounting import cadence_of
 from heartbeat.store.notifications.events import MISSED
-from heartbeat.store.rows import columns, many
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.notifications import Event, Notification
 from heartbeat.store.tables.runs import Approval, Run

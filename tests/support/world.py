@@ -13,7 +13,7 @@ import worker
 from heartbeat.domain.contracts import RunResult
 from heartbeat.domain.ids import new_id
 from heartbeat.settings import Settings
-from heartbeat.store.database import Database
+from heartbeat.store.database.database import Database
 from heartbeat.store.heartbeats.sync import ScheduledRow
 from heartbeat.store.runs.runs import run_by_uuid
 from heartbeat.store.tables.bots import Bot

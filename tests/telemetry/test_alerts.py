@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from heartbeat.store.database import Database
+from heartbeat.store.database.database import Database
 from tests.support.databases import ON_SQLITE
 from tests.support.exported_metrics import series_names
 

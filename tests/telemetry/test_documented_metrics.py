@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from heartbeat.store.database import Database
+from heartbeat.store.database.database import Database
 from tests.support.databases import ON_SQLITE
 from tests.support.exported_metrics import metric_names
 

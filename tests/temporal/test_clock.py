@@ -6,7 +6,7 @@ import pytest
 from temporalio.client import Client
 
 from heartbeat.domain.clock import utc_now
-from heartbeat.store.database import Database
+from heartbeat.store.database.database import Database
 from heartbeat.temporal.clock import SharedClock, measuring
 from tests.support.machine_clock import move_clock
 

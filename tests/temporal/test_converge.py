@@ -19,7 +19,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from heartbeat.domain.ids import new_id
 from heartbeat.settings import Settings
-from heartbeat.store.database import Database
+from heartbeat.store.database.database import Database
 from heartbeat.store.heartbeats import heartbeats as store
 from heartbeat.store.heartbeats.configure import ConfigureRequest, configure
 from heartbeat.store.heartbeats.sync import everything

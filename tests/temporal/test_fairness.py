@@ -8,10 +8,10 @@ from temporalio.client import ScheduleActionStartWorkflow
 from temporalio.common import Priority
 
 from heartbeat.domain.ids import new_id
-from heartbeat.store.database import Database
+from heartbeat.store.database.database import Database
+from heartbeat.store.database.rows import columns
 from heartbeat.store.heartbeats.probes import probe_id
 from heartbeat.store.heartbeats.sync import ScheduledRow, with_owner
-from heartbeat.store.rows import columns
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.runs import Run
 from heartbeat.temporal.fairness import priority

@@ -19,9 +19,9 @@ from temporalio.service import RPCError
 from temporalio.testing import ActivityEnvironment
 
 from heartbeat.domain.ids import new_id
+from heartbeat.store.database.rows import columns
 from heartbeat.store.heartbeats.sync import everything, restoration
 from heartbeat.store.overview.counts import counts
-from heartbeat.store.rows import columns
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.temporal import reconcile
 from heartbeat.temporal.reconcile import Reconciler, ScheduleDifference

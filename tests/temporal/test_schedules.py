@@ -12,9 +12,9 @@ from temporalio.client import (
 )
 from temporalio.service import RPCError, RPCStatusCode
 
+from heartbeat.store.database.rows import columns
 from heartbeat.store.heartbeats.sync import scheduled_row
 from heartbeat.store.heartbeats.tick_accounting import start_delay_of
-from heartbeat.store.rows import columns
 from heartbeat.store.tables.runs import Run
 from heartbeat.temporal.schedules import Schedules, memo
 from tests.support.patience import until

@@ -7,7 +7,7 @@ import pytest
 from temporalio.client import Client
 
 from heartbeat.settings import Settings
-from heartbeat.store.database import Database
+from heartbeat.store.database.database import Database
 from heartbeat.store.heartbeats.sync import ScheduledRow
 from heartbeat.store.runs.runs import run_by_uuid
 from heartbeat.temporal import runs

@@ -9,7 +9,7 @@ from sqlalchemy import update
 from temporalio.testing import ActivityEnvironment
 
 from activities.upkeep import UpkeepActivities
-from heartbeat.store.rows import columns
+from heartbeat.store.database.rows import columns
 from heartbeat.store.tables.heartbeats import Heartbeat
 from tests.support.activity_runs import ActivityRuns
 from tests.support.databases import everything

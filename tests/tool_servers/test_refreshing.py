@@ -16,7 +16,7 @@ from heartbeat.agents.tools.mcp.client import list_tools
 from heartbeat.domain.secret_keys import new_key
 from heartbeat.secrets.connections import tokens_row
 from heartbeat.secrets.keyring import Keyring
-from heartbeat.store.database import Database
+from heartbeat.store.database.database import Database
 from heartbeat.store.projects.sealed_columns import SEALED_COLUMNS
 from heartbeat.store.projects.sealed_secrets import seal_anew
 from heartbeat.store.tools.connections import LEASE, due_refreshes

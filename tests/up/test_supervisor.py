@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from heartbeat.settings import Settings
-from heartbeat.store.revisions import TOO_NEW_EXIT_CODE
+from heartbeat.store.migrations.revisions import TOO_NEW_EXIT_CODE
 from heartbeat.up import temporal_server
 from heartbeat.up.supervisor import Child, Supervisor
 from tests.support.patience import PATIENCE, until

@@ -17,12 +17,12 @@ from heartbeat.domain.cadence.tasks import TaskSchedule
 from heartbeat.domain.contracts import AGENT_RUN, UPKEEP, RunRequest
 from heartbeat.domain.gates import Gate
 from heartbeat.domain.ids import new_id
+from heartbeat.store.database.rows import columns, many
 from heartbeat.store.heartbeats.gate_columns import gate_columns
 from heartbeat.store.heartbeats.probes import probe_id
 from heartbeat.store.heartbeats.sync import ScheduledRow
 from heartbeat.store.heartbeats.tasks import NewTask, create
 from heartbeat.store.notifications.events import record_missed_ticks
-from heartbeat.store.rows import columns, many
 from heartbeat.store.runs.rate_limits import note_refusal
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.runs import Slot

@@ -8,7 +8,7 @@ from temporalio.api.enums.v1 import EventType
 
 from heartbeat.domain.contracts import RunResult
 from heartbeat.store.credits.audit import audit
-from heartbeat.store.rows import columns, many
+from heartbeat.store.database.rows import columns, many
 from heartbeat.store.tables.bots import Bot, Tool
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.notifications import Event

@@ -12,7 +12,7 @@ from temporalio.api.enums.v1 import EventType
 
 import worker
 from heartbeat.domain.contracts import RunResult
-from heartbeat.store.database import Database
+from heartbeat.store.database.database import Database
 from heartbeat.temporal.runs import start_manual_run
 from tests.support.databases import ON_SQLITE
 from tests.support.model_server import ModelServer, Reply, fails, says

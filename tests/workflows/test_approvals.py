@@ -10,7 +10,7 @@ import worker
 from heartbeat.domain.contracts import RunResult
 from heartbeat.domain.errors import Conflict
 from heartbeat.store.credits.audit import audit
-from heartbeat.store.rows import columns
+from heartbeat.store.database.rows import columns
 from heartbeat.store.runs.approvals import decide
 from heartbeat.store.tables.runs import Approval
 from heartbeat.temporal.runs import wake

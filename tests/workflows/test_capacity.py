@@ -20,7 +20,7 @@ from heartbeat.domain.clock import utc_now
 from heartbeat.domain.contracts import ActResult, CloseRunResult, ThinkInput, ThinkResult
 from heartbeat.domain.ids import new_id
 from heartbeat.domain.plans import Plan
-from heartbeat.store.rows import columns, many
+from heartbeat.store.database.rows import columns, many
 from heartbeat.store.runs.opening import open_run
 from heartbeat.store.runs.slots import SlotClaim, claim_slots
 from heartbeat.store.tables.credits import Entry

@@ -7,7 +7,7 @@ from sqlalchemy import select, update
 
 import worker
 from heartbeat.domain.clock import utc_now
-from heartbeat.store.rows import columns, many
+from heartbeat.store.database.rows import columns, many
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.runs import Run
 from heartbeat.temporal.runs import start_tick, tick_id

@@ -9,8 +9,8 @@ from sqlalchemy import select
 from api.dashboard.pages import html
 from api.schemas.approvals import ApprovalObject, show_approval
 from heartbeat.domain.ids import new_id
-from heartbeat.store.pages import Page
-from heartbeat.store.rows import columns, many
+from heartbeat.store.database.pages import Page
+from heartbeat.store.database.rows import columns, many
 from heartbeat.store.runs.approvals import approvals, decide
 from heartbeat.store.tables.bots import Tool
 from heartbeat.store.tables.heartbeats import Heartbeat

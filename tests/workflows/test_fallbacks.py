@@ -8,7 +8,7 @@ from pydantic import SecretStr
 from sqlalchemy import update
 
 from heartbeat.store.credits.audit import audit
-from heartbeat.store.rows import columns
+from heartbeat.store.database.rows import columns
 from heartbeat.store.runs.steps import steps
 from heartbeat.store.tables.heartbeats import Heartbeat
 from tests.support.model_server import ModelServer, Reply, asks

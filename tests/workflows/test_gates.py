@@ -16,10 +16,10 @@ from heartbeat.domain.gates import Gate, SealedHeaders
 from heartbeat.domain.ids import new_id
 from heartbeat.domain.secret_keys import new_key
 from heartbeat.secrets.gates import sealed_headers
+from heartbeat.store.database.rows import columns
 from heartbeat.store.heartbeats.gate_columns import gate_columns
 from heartbeat.store.heartbeats.gates import readings_of
 from heartbeat.store.heartbeats.sync import ScheduledRow
-from heartbeat.store.rows import columns
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.runs import Run
 from heartbeat.temporal.runs import start_gated_run, start_manual_run, tick_id

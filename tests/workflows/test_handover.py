@@ -17,7 +17,7 @@ from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput
 import worker
 from activities.handover import AT_ONCE, Handover, handed_over
 from heartbeat.domain.contracts import ActInput, ThinkInput
-from heartbeat.store.rows import columns
+from heartbeat.store.database.rows import columns
 from heartbeat.store.tables.runs import Attempt
 from tests.support.acting import connect, transcript
 from tests.support.databases import ON_SQLITE

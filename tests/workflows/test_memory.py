@@ -5,9 +5,9 @@ from typing import Any
 from sqlalchemy import select, update
 
 from heartbeat.domain.tool_effects import ForgetEffect, RememberEffect
-from heartbeat.store.database import Database
+from heartbeat.store.database.database import Database
+from heartbeat.store.database.rows import columns, many
 from heartbeat.store.memory.memory import MAX_MEMORIES, MemoryOwner, recall, remember
-from heartbeat.store.rows import columns, many
 from heartbeat.store.runs.opening import open_run
 from heartbeat.store.runs.steps import NewStep, ToolCall, read_transcript, settle_step
 from heartbeat.store.runs.tool_calls import CallOutcome, begin_call, finish_call

@@ -7,9 +7,9 @@ import pytest
 from sqlalchemy import Connection
 
 import worker
-from heartbeat.store import revisions
 from heartbeat.store.credits.audit import audit
-from heartbeat.store.revisions import DatabaseTooNew, newest
+from heartbeat.store.migrations import revisions
+from heartbeat.store.migrations.revisions import DatabaseTooNew, newest
 from tests.support.databases import ON_SQLITE
 from tests.support.model_server import ModelServer, Reply, says
 from tests.support.newer_databases import migrate_further

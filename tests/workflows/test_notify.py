@@ -11,9 +11,9 @@ from activities.upkeep import UpkeepActivities
 from heartbeat.domain.failure_policy import Ending
 from heartbeat.domain.ids import new_id
 from heartbeat.store.bots.subscribers import create_subscriber
-from heartbeat.store.database import Database
+from heartbeat.store.database.database import Database
+from heartbeat.store.database.rows import columns
 from heartbeat.store.notifications.events import record_missed_ticks
-from heartbeat.store.rows import columns
 from heartbeat.store.runs.candidates import TickClaim
 from heartbeat.store.runs.closing import close_run
 from heartbeat.store.runs.opening import open_run

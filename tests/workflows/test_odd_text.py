@@ -7,8 +7,8 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
-from heartbeat.store.database import Database
-from heartbeat.store.rows import columns
+from heartbeat.store.database.database import Database
+from heartbeat.store.database.rows import columns
 from heartbeat.store.tables.projects import Project
 from heartbeat.store.tables.runs import Run, Step
 from tests.support.model_server import ModelServer, Reply, asks, fails, says

@@ -14,9 +14,9 @@ from activities.upkeep import UpkeepActivities
 from heartbeat.domain.contracts import RunResult
 from heartbeat.settings import Settings
 from heartbeat.store.credits.audit import audit
+from heartbeat.store.database.rows import columns, many
 from heartbeat.store.heartbeats.heartbeats import disable, enable
 from heartbeat.store.heartbeats.probes import probe_id
-from heartbeat.store.rows import columns, many
 from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.notifications import Event

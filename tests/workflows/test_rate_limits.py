@@ -7,7 +7,7 @@ from sqlalchemy import Connection, func, select
 
 from heartbeat.agents.rate_limits import rate_limit_scope
 from heartbeat.domain.ids import new_id
-from heartbeat.store.rows import columns, many
+from heartbeat.store.database.rows import columns, many
 from heartbeat.store.runs.rate_limits import note_refusal
 from heartbeat.store.tables.runs import Attempt, RateLimit, Run
 from tests.support.databases import ON_SQLITE

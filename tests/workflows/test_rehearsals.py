@@ -9,9 +9,9 @@ from sqlalchemy import func, select, update
 
 from heartbeat.domain.ids import new_id
 from heartbeat.store.credits.audit import audit
+from heartbeat.store.database.pages import Page
+from heartbeat.store.database.rows import columns, insert
 from heartbeat.store.heartbeats.tick_accounting import account
-from heartbeat.store.pages import Page
-from heartbeat.store.rows import columns, insert
 from heartbeat.store.runs.logs import LogFilter, logs
 from heartbeat.store.runs.rehearsals import RehearsedCall, RehearsedEvent, rehearsal
 from heartbeat.store.tables.bots import Tool

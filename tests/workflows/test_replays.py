@@ -10,11 +10,11 @@ from heartbeat.domain.errors import Conflict, NotFound
 from heartbeat.domain.first_message import first_message
 from heartbeat.domain.ids import new_id
 from heartbeat.store.credits.audit import audit
+from heartbeat.store.database.rows import columns
 from heartbeat.store.heartbeats.configure import ConfigureRequest, configure
 from heartbeat.store.heartbeats.drafts import unsaved_bot, write_draft
 from heartbeat.store.heartbeats.heartbeats import count_heartbeats
 from heartbeat.store.heartbeats.sync import ScheduledRow, everything, unsynced
-from heartbeat.store.rows import columns
 from heartbeat.store.runs.rehearsals import rehearsals_of
 from heartbeat.store.runs.variants import promise_rehearsal, promise_replay
 from heartbeat.store.tables.bots import Bot, Tool

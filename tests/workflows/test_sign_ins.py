@@ -12,7 +12,7 @@ from heartbeat.domain.contracts import UPKEEP
 from heartbeat.domain.ids import new_id
 from heartbeat.domain.secret_keys import new_key
 from heartbeat.settings import Settings
-from heartbeat.store.rows import columns
+from heartbeat.store.database.rows import columns
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.temporal.runs import start_tick
 from tests.support.authorization_server import AuthorizationServer

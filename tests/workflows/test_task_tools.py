@@ -10,8 +10,8 @@ from sqlalchemy import select, update
 from heartbeat.agents.tools.built_in.tools import call_built_in
 from heartbeat.domain.plans import Plan
 from heartbeat.store.credits.audit import audit
+from heartbeat.store.database.rows import columns, many
 from heartbeat.store.heartbeats import tasks
-from heartbeat.store.rows import columns, many
 from heartbeat.store.runs.tool_calls import CallOutcome, begin_call, finish_call
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.projects import Project

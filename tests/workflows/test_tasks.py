@@ -10,10 +10,10 @@ from heartbeat.domain.cadence.tasks import TaskSchedule
 from heartbeat.domain.failure_policy import Ending
 from heartbeat.store.credits.audit import audit
 from heartbeat.store.credits.stats import stats
+from heartbeat.store.database.pages import Page
+from heartbeat.store.database.rows import columns
 from heartbeat.store.heartbeats import heartbeats, missed_ticks, tasks
 from heartbeat.store.heartbeats.sync import ScheduledRow
-from heartbeat.store.pages import Page
-from heartbeat.store.rows import columns
 from heartbeat.store.runs.closing import close_run
 from heartbeat.store.runs.logs import LogFilter, logs
 from heartbeat.store.tables.heartbeats import Heartbeat

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, select
 
 from heartbeat.domain.trace_ids import span_id, trace_id
 from heartbeat.settings import Settings
-from heartbeat.store.rows import columns
+from heartbeat.store.database.rows import columns
 from heartbeat.store.runs.runs import run_by_uuid
 from heartbeat.store.runs.traces import CLAIM, GIVEN_UP_AFTER, claim_traces, has_traces, note_trace
 from heartbeat.store.tables.runs import PendingTrace, Run

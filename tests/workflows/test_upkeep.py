@@ -13,8 +13,8 @@ import activities.upkeep
 from activities.upkeep import UpkeepActivities
 from heartbeat.domain.contracts import AGENT_RUN, UPKEEP, UPKEEP_SCHEDULE_ID, RunResult
 from heartbeat.domain.ids import new_id
+from heartbeat.store.database.rows import columns
 from heartbeat.store.heartbeats.project_holds import NewHold, hold_project
-from heartbeat.store.rows import columns
 from heartbeat.store.runs.candidates import TickClaim
 from heartbeat.store.runs.opening import open_run
 from heartbeat.store.tables.heartbeats import Heartbeat

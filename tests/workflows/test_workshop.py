@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from heartbeat.store.rows import columns, many
+from heartbeat.store.database.rows import columns, many
 from heartbeat.store.runs.approvals import Decision
 from heartbeat.store.tables.notifications import Event
 from tests.support import workshop

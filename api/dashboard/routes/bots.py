@@ -21,11 +21,11 @@ from heartbeat.agents.model_names import choose_default_model
 from heartbeat.store.bots import bots as store
 from heartbeat.store.bots.bots import BotChange
 from heartbeat.store.credits.budgets import period_budget, used_by_bot
+from heartbeat.store.database.pages import ListFilter, Page
 from heartbeat.store.overview import bots as overview
 from heartbeat.store.overview.daily_numbers import Days, days_of_bot
 from heartbeat.store.overview.projects import access_to_bot
 from heartbeat.store.overview.waiting import ListedServer
-from heartbeat.store.pages import ListFilter, Page
 from heartbeat.store.projects.access import Access
 from heartbeat.store.tables.bots import Tool
 from heartbeat.store.tables.heartbeats import Heartbeat

@@ -12,9 +12,9 @@ from api.dashboard.translations import marked
 from api.dashboard.views import runs
 from api.dashboard.views.findings import finding_view
 from heartbeat.domain.errors import Invalid
+from heartbeat.store.database.pages import Page
 from heartbeat.store.notifications import findings as store
 from heartbeat.store.overview.waiting import OpenFindingRow, access_to_finding, open_findings, other_findings
-from heartbeat.store.pages import Page
 from heartbeat.store.projects.access import Access
 
 router = APIRouter(prefix="/findings", route_class=PageRoute, include_in_schema=False)

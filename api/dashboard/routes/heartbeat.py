@@ -17,11 +17,11 @@ from api.dashboard.views.formats import moment
 from api.dashboard.views.gates import gate_card
 from api.dashboard.views.quality import MIN_DAYS, share_tiles
 from api.dashboard.views.run_list import RunList, run_line, runs_of
+from heartbeat.store.database.pages import Page
 from heartbeat.store.heartbeats.gates import readings_of
 from heartbeat.store.heartbeats.held_ticks import held_of_all
 from heartbeat.store.overview import projects, waiting
 from heartbeat.store.overview.daily_numbers import Days, days_of_heartbeat
-from heartbeat.store.pages import Page
 from heartbeat.store.projects.access import Access
 from heartbeat.store.runs.rehearsals import rehearsals_of
 from heartbeat.store.tables.bots import Bot

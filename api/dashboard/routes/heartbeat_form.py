@@ -40,10 +40,10 @@ from heartbeat.domain.forecast import forecast
 from heartbeat.domain.ids import new_id
 from heartbeat.store.bots.bots import bots, with_tools
 from heartbeat.store.bots.subscribers import subscribers
+from heartbeat.store.database.pages import Page
 from heartbeat.store.heartbeats.heartbeats import delete_heartbeat
 from heartbeat.store.heartbeats.tasks import TASK
 from heartbeat.store.overview.projects import access_to_heartbeat, heartbeat_and_bot
-from heartbeat.store.pages import Page
 from heartbeat.store.projects.access import Access
 from heartbeat.store.projects.members import member_uuids
 from heartbeat.store.tables.heartbeats import Heartbeat

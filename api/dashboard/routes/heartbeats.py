@@ -15,11 +15,11 @@ from api.dashboard.views import heartbeats, runs, selection
 from api.dashboard.views.first_visit import first_visit
 from api.dashboard.views.strips import LastRuns, read_strips, strip
 from heartbeat.store.credits.ledger import period_credits
+from heartbeat.store.database.pages import Page
 from heartbeat.store.heartbeats.held_ticks import held_by_heartbeat
 from heartbeat.store.overview import heartbeat_list, projects
 from heartbeat.store.overview.daily_numbers import runs_of_project
 from heartbeat.store.overview.heartbeat_list import HeartbeatFilter, ListedHeartbeat
-from heartbeat.store.pages import Page
 from heartbeat.store.projects.access import Access
 from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.credits import RunSums

@@ -19,7 +19,7 @@ from api.schemas.keys import KeyFields, key_state
 from heartbeat.domain.errors import NotFound, ProductError
 from heartbeat.secrets.key_hashes import KeySecret
 from heartbeat.store.bots.bots import bots
-from heartbeat.store.pages import ListFilter, Page
+from heartbeat.store.database.pages import ListFilter, Page
 from heartbeat.store.projects import keys as store
 from heartbeat.store.projects.access import Access
 from heartbeat.store.projects.key_rights import bots_of_keys, key_rights

@@ -13,12 +13,12 @@ from api.dashboard.translations import marked
 from api.dashboard.views import formats, runs, selection
 from api.dashboard.views.audience import memory_view, subscriber_name
 from heartbeat.store.bots.bots import bots
+from heartbeat.store.database.pages import Page
 from heartbeat.store.memory.memory import MemoryOwner
 from heartbeat.store.memory.memory import forget as forget_memory
 from heartbeat.store.overview import audience
 from heartbeat.store.overview.projects import access_to_bot
 from heartbeat.store.overview.waiting import access_to_subscriber
-from heartbeat.store.pages import Page
 from heartbeat.store.projects.access import Access
 from heartbeat.store.projects.members import subscriber
 from heartbeat.store.tables.bots import Bot, Subscriber

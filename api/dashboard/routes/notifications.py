@@ -15,9 +15,9 @@ from api.dashboard.views.notifications import notification_view, target_view
 from api.dashboard.views.target_form import owner_value
 from heartbeat.notifications.delivery import send_test_message
 from heartbeat.secrets.keyring import Keyring
+from heartbeat.store.database.pages import ListFilter, Page
 from heartbeat.store.notifications import targets as store
 from heartbeat.store.overview.projects import any_and_bot
-from heartbeat.store.pages import ListFilter, Page
 from heartbeat.store.projects.access import Access
 from heartbeat.store.tables.heartbeats import Heartbeat
 

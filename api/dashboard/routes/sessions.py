@@ -11,7 +11,7 @@ from api.dashboard.translations import gettext as _
 from api.dashboard.translations import marked
 from api.dashboard.views import runs
 from api.dashboard.views.sessions import session_lines
-from heartbeat.store.pages import Page
+from heartbeat.store.database.pages import Page
 from heartbeat.store.projects import sessions as store
 from heartbeat.store.projects.access import Access
 

@@ -19,10 +19,10 @@ from api.schemas.subscribers import CreateSubscriber
 from heartbeat.domain.errors import ProductError
 from heartbeat.store.bots import subscribers as store
 from heartbeat.store.bots.bots import bots
+from heartbeat.store.database.pages import Page
 from heartbeat.store.overview import audience
 from heartbeat.store.overview.projects import access_to_bot
 from heartbeat.store.overview.waiting import access_to_subscriber
-from heartbeat.store.pages import Page
 from heartbeat.store.projects.access import Access
 from heartbeat.store.tables.bots import Bot
 

@@ -15,9 +15,9 @@ from api.dashboard.views import runs, selection
 from api.dashboard.views.run_list import RunList, runs_of
 from api.dashboard.views.strips import LastRuns, read_strips, strip
 from api.dashboard.views.tasks import TaskView, task_view
+from heartbeat.store.database.pages import ListFilter, Page
 from heartbeat.store.heartbeats import tasks as store
 from heartbeat.store.overview import projects
-from heartbeat.store.pages import ListFilter, Page
 from heartbeat.store.projects.access import Access
 from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.heartbeats import Heartbeat

@@ -50,8 +50,8 @@ from heartbeat.domain.tool_connections import NOT_CONNECTED
 from heartbeat.domain.tool_pins import differences
 from heartbeat.settings import Settings
 from heartbeat.store.bots.subscribers import subscribers
+from heartbeat.store.database.pages import Page
 from heartbeat.store.overview.waiting import ListedServer, access_to_tool
-from heartbeat.store.pages import Page
 from heartbeat.store.projects.access import Access
 from heartbeat.store.tables.bots import Subscriber, Tool
 from heartbeat.store.tables.tool_connections import ToolConnection

@@ -13,8 +13,8 @@ from api.dashboard.translations import marked, translated
 from api.dashboard.views import runs, selection
 from api.dashboard.views.tools import server_view
 from api.tool_sign_in import list_now
+from heartbeat.store.database.pages import ListFilter, Page
 from heartbeat.store.overview.waiting import SHOWN_SERVERS, ListedServer, server_page
-from heartbeat.store.pages import ListFilter, Page
 from heartbeat.store.projects.access import Access
 
 router = APIRouter(prefix="/tools", route_class=PageRoute, include_in_schema=False)

@@ -12,7 +12,7 @@ from api.dashboard.translations import marked
 from api.dashboard.views import formats, heartbeats
 from api.dashboard.views.formats import Moment, moment
 from heartbeat.store.credits.usage import CreditsUsage, Spent
-from heartbeat.store.rows import built
+from heartbeat.store.database.rows import built
 from heartbeat.store.tables.credits import Usage
 from heartbeat.store.tables.heartbeats import Heartbeat
 

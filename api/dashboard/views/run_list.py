@@ -9,8 +9,8 @@ from sqlalchemy import Connection, Row
 from api.dashboard.views import runs
 from api.schemas.logs import temporal_url
 from heartbeat.settings import Settings
+from heartbeat.store.database.pages import Page
 from heartbeat.store.overview.waiting import approvals_of_heartbeat
-from heartbeat.store.pages import Page
 from heartbeat.store.runs.logs import LogFilter, executed_logs, logs
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.runs import Run

@@ -15,8 +15,8 @@ from api.dashboard.views.credits import bot_title
 from api.dashboard.views.run_list import run_line
 from api.dashboard.views.runs import RunLine
 from heartbeat.settings import Settings
+from heartbeat.store.database.rows import built
 from heartbeat.store.overview.run_filters import FilterChoices
-from heartbeat.store.rows import built
 from heartbeat.store.tables.heartbeats import Heartbeat
 
 AROUND, OPTION = 70, 60

@@ -14,7 +14,7 @@ from api.dashboard.translations import gettext as _
 from api.dashboard.views import formats
 from api.dashboard.views.approvals import Argument, arguments
 from api.dashboard.views.formats import Moment, moment
-from heartbeat.store.pages import Page
+from heartbeat.store.database.pages import Page
 from heartbeat.store.runs.logs import delay_ms
 from heartbeat.store.runs.rehearsals import Rehearsal
 from heartbeat.store.tables.runs import Attempt, Run

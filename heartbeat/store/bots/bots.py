@@ -8,13 +8,13 @@ from typing import Any
 from sqlalchemy import Connection, delete, func, select, update
 
 from heartbeat.domain.ids import new_id
+from heartbeat.store.database.pages import Page
+from heartbeat.store.database.rows import columns, exactly_one, many
 from heartbeat.store.heartbeats.heartbeats import delete_heartbeats, lock_bot, rename, switch_flag
 from heartbeat.store.heartbeats.plan_limits import require_models
 from heartbeat.store.memory.memory import forget_all
 from heartbeat.store.notifications.targets import TARGET, delete_targets
-from heartbeat.store.pages import Page
 from heartbeat.store.projects.access import Access
-from heartbeat.store.rows import columns, exactly_one, many
 from heartbeat.store.tables.bots import Bot, Tool
 from heartbeat.store.tables.heartbeats import Heartbeat
 

@@ -5,13 +5,13 @@ from datetime import datetime
 from sqlalchemy import Connection, func, select, update
 
 from heartbeat.domain.ids import new_id
+from heartbeat.store.database.pages import Page, having_words
+from heartbeat.store.database.rows import columns, exactly_one, many
 from heartbeat.store.heartbeats.heartbeats import delete_heartbeats, lock_bot
 from heartbeat.store.memory.memory import forget_member
 from heartbeat.store.notifications.targets import TARGET, delete_targets
-from heartbeat.store.pages import Page, having_words
 from heartbeat.store.projects.access import Access
 from heartbeat.store.projects.members import NOT_DELETED, subscriber
-from heartbeat.store.rows import columns, exactly_one, many
 from heartbeat.store.tables.bots import Bot, Subscriber
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tools.connections import forget_grants_of_member

@@ -18,8 +18,8 @@ from heartbeat.store.credits.ledger import (
     release_on_project,
     reserve_on_project,
 )
-from heartbeat.store.prepared import Prepared
-from heartbeat.store.rows import columns, exactly_one, first
+from heartbeat.store.database.prepared import Prepared
+from heartbeat.store.database.rows import columns, exactly_one, first
 from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.credits import Usage
 from heartbeat.store.tables.heartbeats import Heartbeat

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, select, update
 
 from heartbeat.domain.errors import Conflict
 from heartbeat.store.credits.ledger import NOTHING, begin_period
-from heartbeat.store.rows import columns, first, insert_once
+from heartbeat.store.database.rows import columns, first, insert_once
 from heartbeat.store.tables.credits import Entry, Usage
 from heartbeat.store.tables.projects import Project
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, and_, bindparam, case, cast, func, null, or_, select, true, update
 
-from heartbeat.store.prepared import Prepared
-from heartbeat.store.rows import columns, insert_once
+from heartbeat.store.database.prepared import Prepared
+from heartbeat.store.database.rows import columns, insert_once
 from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.credits import Entry, Usage
 from heartbeat.store.tables.heartbeats import Heartbeat

@@ -7,8 +7,8 @@ from sqlalchemy import Connection, select, update
 
 from heartbeat.domain.credits import long_period_end
 from heartbeat.domain.errors import NotFound
+from heartbeat.store.database.rows import columns, exactly_one, many
 from heartbeat.store.projects.projects import lock_project
-from heartbeat.store.rows import columns, exactly_one, many
 from heartbeat.store.tables.credits import Usage
 from heartbeat.store.tables.projects import Project
 

@@ -9,8 +9,8 @@ from sqlalchemy import Column, Connection, Integer, Table, Text, bindparam, cast
 from sqlalchemy.dialects import postgresql
 
 from heartbeat.domain.durations import bucket
-from heartbeat.store.prepared import Prepared
-from heartbeat.store.rows import columns, insert_in
+from heartbeat.store.database.prepared import Prepared
+from heartbeat.store.database.rows import columns, insert_in
 from heartbeat.store.tables.credits import DailyRollup, HeartbeatDay, RunSums
 from heartbeat.store.tables.heartbeats import Heartbeat
 

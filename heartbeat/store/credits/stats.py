@@ -6,8 +6,8 @@ from datetime import date, timedelta
 from sqlalchemy import Connection, bindparam, func, select
 
 from heartbeat.store.credits.rollup import ROLLUP, SUMS
+from heartbeat.store.database.rows import built, columns
 from heartbeat.store.projects.access import Access
-from heartbeat.store.rows import built, columns
 from heartbeat.store.tables.credits import RunSums
 from heartbeat.store.tables.heartbeats import Heartbeat
 

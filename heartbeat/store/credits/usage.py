@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Row, Select, bindparam, cast, func, literal, 
 
 from heartbeat.store.credits.ledger import ProjectLimits
 from heartbeat.store.credits.periods import BillingPeriod
-from heartbeat.store.rows import columns, first
+from heartbeat.store.database.rows import columns, first
 from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.credits import DailyRollup, HeartbeatDay, Usage
 from heartbeat.store.tables.heartbeats import Heartbeat

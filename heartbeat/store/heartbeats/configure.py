@@ -18,6 +18,8 @@ from heartbeat.domain.gates import SealedHeaders, looks_elsewhere
 from heartbeat.domain.heartbeat_fields import HeartbeatFields
 from heartbeat.domain.ids import new_id
 from heartbeat.domain.plans import Plan
+from heartbeat.store.database.prepared import Prepared
+from heartbeat.store.database.rows import built, columns, first
 from heartbeat.store.heartbeats import states
 from heartbeat.store.heartbeats.gate_columns import gate_columns, require_reading_tool
 from heartbeat.store.heartbeats.gates import forget_outage
@@ -29,10 +31,8 @@ from heartbeat.store.heartbeats.heartbeats import (
 from heartbeat.store.heartbeats.heartbeats import heartbeat as heartbeat_of
 from heartbeat.store.heartbeats.plan_limits import require_gap, require_heartbeats, require_models, require_room
 from heartbeat.store.heartbeats.tick_accounting import CADENCE
-from heartbeat.store.prepared import Prepared
 from heartbeat.store.projects.access import Access, as_public_id
 from heartbeat.store.projects.members import subscriber
-from heartbeat.store.rows import built, columns, first
 from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.heartbeats import DRAFT, Heartbeat
 

@@ -7,12 +7,12 @@ from datetime import datetime
 from sqlalchemy import Connection, select
 
 from heartbeat.domain.ids import ALPHABET, new_id
+from heartbeat.store.database.rows import columns, exactly_one
 from heartbeat.store.heartbeats import states
 from heartbeat.store.heartbeats.configure import ConfigureRequest, draft_of, new_row, resolve_new
 from heartbeat.store.heartbeats.plan_limits import require_heartbeats, require_models
 from heartbeat.store.projects.access import Access
 from heartbeat.store.projects.members import subscriber
-from heartbeat.store.rows import columns, exactly_one
 from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.heartbeats import Heartbeat
 

@@ -6,7 +6,7 @@ from statistics import median, quantiles
 
 from sqlalchemy import Connection, select
 
-from heartbeat.store.rows import columns
+from heartbeat.store.database.rows import columns
 from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.runs import Run
 

@@ -9,7 +9,7 @@ from heartbeat.domain.errors import Invalid
 from heartbeat.domain.gates import Gate, SealedHeaders
 from heartbeat.domain.headers import origin_of
 from heartbeat.domain.tool_names import plain_name
-from heartbeat.store.rows import columns
+from heartbeat.store.database.rows import columns
 from heartbeat.store.tables.bots import Bot, Tool
 
 TOOL = columns(Tool)

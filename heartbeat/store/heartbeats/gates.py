@@ -11,8 +11,8 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, exists, or_, select, update
 
 from heartbeat.domain.gates import Accepted, Look, name_of, source_of
+from heartbeat.store.database.rows import columns, first, insert_once, many
 from heartbeat.store.notifications.events import GATE_FAILED, GATE_RECOVERED, record_event
-from heartbeat.store.rows import columns, first, insert_once, many
 from heartbeat.store.tables.gates import GateReading, GateState
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.runs import Run

@@ -7,14 +7,14 @@ from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, selec
 
 from heartbeat.domain.errors import NotFound
 from heartbeat.domain.pauses import HeartbeatPause
+from heartbeat.store.database.pages import Page
+from heartbeat.store.database.prepared import Prepared
+from heartbeat.store.database.rows import columns, first, many
 from heartbeat.store.heartbeats import states
 from heartbeat.store.heartbeats.plan_limits import require_gap, require_heartbeats, require_own_models
 from heartbeat.store.heartbeats.tick_accounting import cadence_of
 from heartbeat.store.notifications.targets import TARGET, delete_targets
-from heartbeat.store.pages import Page
-from heartbeat.store.prepared import Prepared
 from heartbeat.store.projects.access import Access, as_public_id
-from heartbeat.store.rows import columns, first, many
 from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.runs import Approval

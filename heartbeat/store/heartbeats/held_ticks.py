@@ -7,9 +7,9 @@ from sqlalchemy import Connection, bindparam, select
 
 from heartbeat.domain.errors import Conflict, Invalid
 from heartbeat.domain.horizon import AHEAD
+from heartbeat.store.database.rows import columns, exactly_one, insert, many
 from heartbeat.store.heartbeats.tick_accounting import HELD, cadence_of
 from heartbeat.store.projects.access import Access
-from heartbeat.store.rows import columns, exactly_one, insert, many
 from heartbeat.store.tables.heartbeats import Heartbeat, HeldTick
 
 HEARTBEAT = columns(Heartbeat)

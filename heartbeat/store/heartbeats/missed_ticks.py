@@ -6,9 +6,9 @@ from itertools import islice
 
 from sqlalchemy import Connection, exists, select
 
+from heartbeat.store.database.rows import columns, first
 from heartbeat.store.heartbeats import states
 from heartbeat.store.heartbeats.tick_accounting import due, overlapped
-from heartbeat.store.rows import columns, first
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.runs import Run
 

@@ -9,11 +9,11 @@ from datetime import datetime
 from sqlalchemy import Connection, exists, select
 
 from heartbeat.domain.failure_policy import BUDGET_EXHAUSTED, Ending, cooled_down, next_probe
+from heartbeat.store.database.rows import columns, many
 from heartbeat.store.heartbeats import states
 from heartbeat.store.heartbeats.project_holds import HOLD, IN_FORCE
 from heartbeat.store.notifications.events import RESUMED, record_event
 from heartbeat.store.notifications.run_events import record_pause
-from heartbeat.store.rows import columns, many
 from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.runs import Run

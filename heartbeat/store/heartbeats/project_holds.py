@@ -12,10 +12,10 @@ from sqlalchemy import Connection, and_, bindparam, exists, func, or_, select, u
 
 from heartbeat.domain.errors import Conflict
 from heartbeat.domain.horizon import require_end
-from heartbeat.store.rows import columns, exactly_one, first, many
-from heartbeat.store.run_indexes import of_running
+from heartbeat.store.database.rows import columns, exactly_one, first, many
 from heartbeat.store.tables.heartbeats import DRAFT, Heartbeat
 from heartbeat.store.tables.projects import Project, ProjectHold
+from heartbeat.store.tables.run_indexes import of_running
 from heartbeat.store.tables.runs import Approval, Run
 
 HOLD, PROJECT, HEARTBEAT = columns(ProjectHold), columns(Project), columns(Heartbeat)

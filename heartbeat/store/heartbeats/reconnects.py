@@ -9,9 +9,9 @@ from sqlalchemy import Connection, Row, bindparam, select
 
 from heartbeat.domain.tool_connections import INSUFFICIENT_SCOPE, NEEDS_RECONNECT
 from heartbeat.domain.tool_names import name_prefix
+from heartbeat.store.database.rows import columns, exactly_one, many
 from heartbeat.store.heartbeats import states
 from heartbeat.store.notifications.events import SIGN_IN_NEEDED, record_shared_event
-from heartbeat.store.rows import columns, exactly_one, many
 from heartbeat.store.tables.bots import Subscriber, Tool
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.runs import Run, Step

@@ -13,9 +13,9 @@ from sqlalchemy import ColumnElement, Connection, bindparam, select, update
 
 from heartbeat.domain.heartbeat_fields import HeartbeatFields
 from heartbeat.domain.pauses import REASONS, HeartbeatPause
+from heartbeat.store.database.prepared import Prepared
+from heartbeat.store.database.rows import columns, exactly_one
 from heartbeat.store.heartbeats.tick_accounting import CADENCE, account, due, moved_to
-from heartbeat.store.prepared import Prepared
-from heartbeat.store.rows import columns, exactly_one
 from heartbeat.store.tables.heartbeats import DRAFT, Heartbeat
 from heartbeat.store.tables.runs import Run
 

@@ -7,14 +7,14 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, bindparam, func, select, update
 
 from heartbeat.domain.pauses import HeartbeatPause
+from heartbeat.store.database.prepared import Prepared
+from heartbeat.store.database.rows import all_joined, columns, first, many
 from heartbeat.store.heartbeats import states
-from heartbeat.store.prepared import Prepared
 from heartbeat.store.projects.access import Access
-from heartbeat.store.rows import all_joined, columns, first, many
-from heartbeat.store.run_indexes import of_running
 from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.projects import Project
+from heartbeat.store.tables.run_indexes import of_running
 from heartbeat.store.tables.runs import Run
 
 HEARTBEAT, BOT, PROJECT, RUN = columns(Heartbeat), columns(Bot), columns(Project), columns(Run)

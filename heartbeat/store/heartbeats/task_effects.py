@@ -8,10 +8,10 @@ from sqlalchemy import Connection, bindparam, func, select
 from heartbeat.domain.errors import Forbidden
 from heartbeat.domain.plans import Plan, plan_named
 from heartbeat.domain.tool_effects import ScheduleTaskEffect
+from heartbeat.store.database.rows import columns, exactly_one, joined
 from heartbeat.store.heartbeats.heartbeats import lock_bot
 from heartbeat.store.heartbeats.tasks import HEARTBEAT, TASKS, NewTask, TaskOwner, insert_task
 from heartbeat.store.heartbeats.tick_accounting import cadence_of
-from heartbeat.store.rows import columns, exactly_one, joined
 from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.projects import Project

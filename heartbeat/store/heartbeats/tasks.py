@@ -15,15 +15,15 @@ from heartbeat.domain.errors import Forbidden, Invalid
 from heartbeat.domain.gates import Gate, SealedHeaders
 from heartbeat.domain.ids import new_id
 from heartbeat.domain.plans import Plan
+from heartbeat.store.database.pages import ListFilter, Page, having_words
+from heartbeat.store.database.rows import all_joined, columns, exactly_one, many
 from heartbeat.store.heartbeats import states
 from heartbeat.store.heartbeats.gate_columns import gate_columns, require_reading_tool
 from heartbeat.store.heartbeats.heartbeats import NOT_DELETED, lock_bot
 from heartbeat.store.heartbeats.plan_limits import require_gap, require_heartbeats, require_own_models, require_tasks
 from heartbeat.store.heartbeats.tick_accounting import cadence_of
-from heartbeat.store.pages import ListFilter, Page, having_words
 from heartbeat.store.projects.access import Access
 from heartbeat.store.projects.members import subscriber
-from heartbeat.store.rows import all_joined, columns, exactly_one, many
 from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.projects import Project

@@ -15,10 +15,10 @@ from heartbeat.domain.cadence.spread import start_delay
 from heartbeat.domain.cadence.ticks import Cadence
 from heartbeat.domain.contracts import SkipReason
 from heartbeat.store.credits.rollup import add_to_day
+from heartbeat.store.database.rows import columns, exactly_one, insert
 from heartbeat.store.heartbeats.project_holds import holds_during
 from heartbeat.store.heartbeats.run_rows import run_row
 from heartbeat.store.notifications.events import record_missed_ticks
-from heartbeat.store.rows import columns, exactly_one, insert
 from heartbeat.store.tables.heartbeats import Heartbeat, HeldTick
 from heartbeat.store.tables.runs import Run
 

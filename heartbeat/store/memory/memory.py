@@ -14,10 +14,10 @@ from sqlalchemy import Connection, Select, bindparam, delete, func, literal_colu
 from heartbeat.domain.errors import Conflict, Invalid, NotFound
 from heartbeat.domain.ids import new_id
 from heartbeat.domain.text import storable_text
+from heartbeat.store.database.pages import Page
+from heartbeat.store.database.rows import columns, exactly_one, first, many
 from heartbeat.store.memory.search_words import phrases, spelled
-from heartbeat.store.pages import Page
 from heartbeat.store.projects.access import as_public_id
-from heartbeat.store.rows import columns, exactly_one, first, many
 from heartbeat.store.tables.bots import Bot, Memory, Subscriber
 
 MEMORY, BOT = columns(Memory), columns(Bot)

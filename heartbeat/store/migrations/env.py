@@ -9,8 +9,8 @@ from alembic.runtime.migration import MigrationContext, MigrationInfo
 from sqlalchemy import Connection, Engine, text
 from sqlmodel import SQLModel
 
-from heartbeat.store.migrate import has_a_class, migration_engine
-from heartbeat.store.revisions import FIRST_WITH_COMPATIBILITY
+from heartbeat.store.migrations.migrate import has_a_class, migration_engine
+from heartbeat.store.migrations.revisions import FIRST_WITH_COMPATIBILITY
 
 LOCK = 7_318_008  # any constant: the advisory lock's name on PostgreSQL
 PAUSE_SECONDS = 0.5

@@ -7,6 +7,7 @@ from sqlalchemy import Connection, select
 
 from heartbeat.domain.budgets import USED_UP, BudgetUse, spent_on
 from heartbeat.store.credits.budgets import Shortage
+from heartbeat.store.database.rows import columns, exactly_one, insert_once, many
 from heartbeat.store.notifications.events import (
     BUDGET_THRESHOLD,
     TARGET,
@@ -14,7 +15,6 @@ from heartbeat.store.notifications.events import (
     record_event_for,
     wants,
 )
-from heartbeat.store.rows import columns, exactly_one, insert_once, many
 from heartbeat.store.tables.credits import BudgetWarning
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.notifications import Target

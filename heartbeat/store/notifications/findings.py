@@ -13,10 +13,10 @@ from sqlalchemy import Connection, func, or_, select, update
 from heartbeat.domain.errors import NotFound
 from heartbeat.domain.fingerprints import fingerprint_key
 from heartbeat.domain.ids import new_id
+from heartbeat.store.database.pages import Page
+from heartbeat.store.database.rows import columns, first, many
 from heartbeat.store.notifications.events import update_untold_findings
-from heartbeat.store.pages import Page
 from heartbeat.store.projects.access import Access, as_public_id
-from heartbeat.store.rows import columns, first, many
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.notifications import Finding
 

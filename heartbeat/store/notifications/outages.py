@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, delete, select, update
 
+from heartbeat.store.database.rows import columns, exactly_one, first, insert_once, many
 from heartbeat.store.notifications.events import FELL_BACK, MODEL_RECOVERED, interested_targets, record_event_for, wants
-from heartbeat.store.rows import columns, exactly_one, first, insert_once, many
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.notifications import ModelOutage, Target
 from heartbeat.store.tables.runs import Run

@@ -12,9 +12,9 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Connection, and_, func, or_, select, update
 
+from heartbeat.store.database.rows import all_joined, columns, first, joined
 from heartbeat.store.notifications.events import APPROVAL, BUDGET_THRESHOLD, SIGN_IN_NEEDED
 from heartbeat.store.notifications.targets import ConfigChanges, change_target_config
-from heartbeat.store.rows import all_joined, columns, first, joined
 from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.notifications import Event, Notification, Target

@@ -11,10 +11,10 @@ from heartbeat.domain.errors import ProductError
 from heartbeat.domain.failure_policy import BUDGET_EXHAUSTED, Ending
 from heartbeat.domain.money import dollars
 from heartbeat.domain.tool_effects import NotifyUserEffect
+from heartbeat.store.database.rows import columns, exactly_one
 from heartbeat.store.notifications.events import COSTLY, FAILED, FINDING, NOTIFIED, PAUSED, RECOVERED, record_event
 from heartbeat.store.notifications.findings import record_findings
 from heartbeat.store.notifications.outbox import unsent_notifications
-from heartbeat.store.rows import columns, exactly_one
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.notifications import Event
 from heartbeat.store.tables.runs import Run

@@ -8,9 +8,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, and_, bindparam, func, select, true, update
 
 from heartbeat.domain.errors import Conflict, NotFound
-from heartbeat.store.pages import ListFilter, Page, having_words
+from heartbeat.store.database.pages import ListFilter, Page, having_words
+from heartbeat.store.database.rows import all_joined, columns, joined
 from heartbeat.store.projects.access import Access, as_public_id
-from heartbeat.store.rows import all_joined, columns, joined
 from heartbeat.store.tables.bots import Bot, Subscriber
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.notifications import Event, Notification, Target

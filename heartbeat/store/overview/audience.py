@@ -8,14 +8,14 @@ from sqlalchemy import ColumnElement, Connection, bindparam, func, select
 from heartbeat.domain.errors import NotFound
 from heartbeat.store.bots.bots import BOT
 from heartbeat.store.bots.subscribers import subscribers
+from heartbeat.store.database.pages import Page
+from heartbeat.store.database.rows import first, many
 from heartbeat.store.heartbeats.heartbeats import HEARTBEAT, IS_HEARTBEAT
 from heartbeat.store.memory.memory import MEMORY, memories
 from heartbeat.store.overview.projects import START, WITHOUT_PROMPT
 from heartbeat.store.overview.waiting import access_to_memory, access_to_subscriber
-from heartbeat.store.pages import Page
 from heartbeat.store.projects.access import Access, as_public_id
 from heartbeat.store.projects.members import SUBSCRIBER, subscriber
-from heartbeat.store.rows import first, many
 from heartbeat.store.runs.runs import RUN
 from heartbeat.store.tables.bots import Bot, Memory, Subscriber
 from heartbeat.store.tables.heartbeats import Heartbeat

@@ -6,11 +6,11 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, func, select
 
-from heartbeat.store.rows import columns
-from heartbeat.store.run_indexes import of_running
+from heartbeat.store.database.rows import columns
 from heartbeat.store.runs.parks import IS_PARK
 from heartbeat.store.runs.runs import SETTLED
 from heartbeat.store.tables.heartbeats import Heartbeat
+from heartbeat.store.tables.run_indexes import of_running
 from heartbeat.store.tables.runs import Approval, Run
 
 RUN, HEARTBEAT, APPROVAL = columns(Run), columns(Heartbeat), columns(Approval)

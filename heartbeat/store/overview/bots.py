@@ -7,12 +7,12 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, bindparam, func, select
 
 from heartbeat.store.bots.bots import BOT
+from heartbeat.store.database.pages import ListFilter, Page, having_words
+from heartbeat.store.database.rows import all_joined, many
 from heartbeat.store.heartbeats.heartbeats import HEARTBEAT, IS_HEARTBEAT
 from heartbeat.store.memory.memory import MEMORY
 from heartbeat.store.overview.projects import START, WITHOUT_PROMPT
-from heartbeat.store.pages import ListFilter, Page, having_words
 from heartbeat.store.projects.members import NOT_DELETED, SUBSCRIBER
-from heartbeat.store.rows import all_joined, many
 from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.projects import Project

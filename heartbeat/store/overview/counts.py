@@ -5,10 +5,10 @@ from time import monotonic
 
 from sqlalchemy import Connection, case, func, select
 
-from heartbeat.store.rows import columns
-from heartbeat.store.run_indexes import of_running
+from heartbeat.store.database.rows import columns
 from heartbeat.store.runs.logs import COUNTERS
 from heartbeat.store.tables.heartbeats import Heartbeat, RemovedHeartbeats
+from heartbeat.store.tables.run_indexes import of_running
 from heartbeat.store.tables.runs import Run
 
 HEARTBEAT, RUN, REMOVED = columns(Heartbeat), columns(Run), columns(RemovedHeartbeats)

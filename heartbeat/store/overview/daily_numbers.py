@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Select, Table, bindparam, cast, func, select
 
 from heartbeat.store.bots.bots import BOT
 from heartbeat.store.credits.rollup import HEARTBEAT_DAY, ROLLUP, SUMS
-from heartbeat.store.rows import built
+from heartbeat.store.database.rows import built
 from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.credits import RunSums
 from heartbeat.store.tables.heartbeats import Heartbeat

@@ -12,8 +12,8 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, func, or_, select
 
 from heartbeat.domain.errors import NotFound
+from heartbeat.store.database.rows import columns, first
 from heartbeat.store.projects.access import Access, as_public_id
-from heartbeat.store.rows import columns, first
 from heartbeat.store.tables.credits import Entry
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.projects import Project

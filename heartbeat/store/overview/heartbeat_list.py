@@ -8,14 +8,14 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, bindparam, case, func, literal_column, select
 
 from heartbeat.store.bots.bots import BOT
+from heartbeat.store.database.pages import ListFilter, Page, having_words
+from heartbeat.store.database.rows import built
 from heartbeat.store.heartbeats.heartbeats import HEARTBEAT, IS_HEARTBEAT
 from heartbeat.store.overview.projects import PROMPT_START, START, WITHOUT_PROMPT
-from heartbeat.store.pages import ListFilter, Page, having_words
-from heartbeat.store.rows import built
-from heartbeat.store.run_indexes import of_running
 from heartbeat.store.runs.runs import RUN
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.projects import Project
+from heartbeat.store.tables.run_indexes import of_running
 from heartbeat.store.tools.servers import TOOL
 
 

@@ -6,15 +6,15 @@ from sqlalchemy import ColumnElement, Connection, Row, bindparam, func, select
 
 from heartbeat.domain.errors import NotFound
 from heartbeat.store.bots.bots import BOT
+from heartbeat.store.database.rows import exactly_one, first
 from heartbeat.store.heartbeats.heartbeats import HEARTBEAT, IS_HEARTBEAT, NOT_DELETED
 from heartbeat.store.heartbeats.tasks import TASKS
 from heartbeat.store.projects.access import Access, as_public_id
-from heartbeat.store.rows import exactly_one, first
-from heartbeat.store.run_indexes import of_running
 from heartbeat.store.runs.runs import RUN
 from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.projects import Project
+from heartbeat.store.tables.run_indexes import of_running
 
 # Enough of a prompt for one line; whole prompts of a page of heartbeats would be a megabyte.
 PROMPT_START = 200

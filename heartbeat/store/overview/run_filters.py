@@ -7,9 +7,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, func, select
 
 from heartbeat.domain.errors import NotFound
+from heartbeat.store.database.rows import columns
 from heartbeat.store.overview.projects import PROMPT_START
 from heartbeat.store.projects.access import as_public_id
-from heartbeat.store.rows import columns
 from heartbeat.store.runs.search import RunFilter
 from heartbeat.store.tables.bots import Bot, Subscriber
 from heartbeat.store.tables.heartbeats import Heartbeat

@@ -18,11 +18,11 @@ from sqlalchemy import (
 )
 
 from heartbeat.store.bots.bots import BOT
+from heartbeat.store.database.rows import built
 from heartbeat.store.heartbeats.heartbeats import HEARTBEAT, NOT_DELETED
 from heartbeat.store.heartbeats.held_ticks import held_of_all
 from heartbeat.store.overview.projects import START, WITHOUT_PROMPT
 from heartbeat.store.projects.access import as_public_id
-from heartbeat.store.rows import built
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.projects import Project
 

@@ -11,11 +11,11 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, bindparam, case, func, select, union_all
 
 from heartbeat.domain.errors import NotFound
+from heartbeat.store.database.pages import ListFilter, Page, having_words
+from heartbeat.store.database.rows import all_joined, built, columns, first
 from heartbeat.store.heartbeats.project_holds import HOLD, IN_FORCE
 from heartbeat.store.overview.projects import PROMPT_START
-from heartbeat.store.pages import ListFilter, Page, having_words
 from heartbeat.store.projects.access import Access, as_public_id
-from heartbeat.store.rows import all_joined, built, columns, first
 from heartbeat.store.tables.bots import Bot, Memory, Subscriber, Tool
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.notifications import Finding

@@ -12,9 +12,9 @@ from sqlalchemy import Connection, bindparam, select
 from heartbeat.domain.errors import BotsOnly, MissingScope, NotFound
 from heartbeat.domain.plans import Plan, plan_named
 from heartbeat.domain.scopes import Scope, read_scopes
-from heartbeat.store.prepared import Prepared
+from heartbeat.store.database.prepared import Prepared
+from heartbeat.store.database.rows import built, columns
 from heartbeat.store.projects.projects import WORKS
-from heartbeat.store.rows import built, columns
 from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.projects import ApiKey, Project, ProjectHold

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Connection, delete, select, update
 
 from heartbeat.domain.errors import Conflict
 from heartbeat.domain.ids import spell
-from heartbeat.store.rows import columns, exactly_one, insert
+from heartbeat.store.database.rows import columns, exactly_one, insert
 from heartbeat.store.tables.projects import IdempotencyKey
 
 KEY = columns(IdempotencyKey)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, update
 
 from heartbeat.secrets.key_hashes import KeyHashes
-from heartbeat.store.database import Database
+from heartbeat.store.database.database import Database
 from heartbeat.store.projects.access import UsedKey
 from heartbeat.store.projects.projects import KEY
 

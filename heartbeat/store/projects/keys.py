@@ -6,10 +6,10 @@ from sqlalchemy import Connection, func, select, update
 
 from heartbeat.domain.errors import Conflict, NotFound
 from heartbeat.secrets.key_hashes import KeySecret
-from heartbeat.store.pages import ListFilter, Page, having_words
+from heartbeat.store.database.pages import ListFilter, Page, having_words
+from heartbeat.store.database.rows import exactly_one, first, many
 from heartbeat.store.projects.access import as_public_id
 from heartbeat.store.projects.projects import KEY, NOW, WORKS, KeyRights, NewKey, create_key
-from heartbeat.store.rows import exactly_one, first, many
 from heartbeat.store.tables.projects import ApiKey, Project
 
 SHOWN_KEYS = {

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from sqlalchemy import Connection, select
 
 from heartbeat.domain.errors import NotFound
+from heartbeat.store.database.rows import columns, first
 from heartbeat.store.projects.access import as_number, as_public_id
-from heartbeat.store.rows import columns, first
 from heartbeat.store.tables.bots import Bot, Subscriber
 from heartbeat.store.tables.heartbeats import Heartbeat
 

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, bindparam, or_, select, update
 from heartbeat.domain.errors import NotFound
 from heartbeat.domain.ids import new_id
 from heartbeat.secrets.key_hashes import KeyHashes, KeySecret
-from heartbeat.store.rows import columns, exactly_one, first, many
+from heartbeat.store.database.rows import columns, exactly_one, first, many
 from heartbeat.store.tables.projects import ApiKey, Project
 
 PROJECT = columns(Project)

@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import Connection, delete
 
 from heartbeat.domain.errors import RateLimited
-from heartbeat.store.rows import columns, insert
+from heartbeat.store.database.rows import columns, insert
 from heartbeat.store.tables.projects import RequestWindow
 
 WINDOW = columns(RequestWindow)

@@ -9,7 +9,7 @@ from sqlalchemy import Column, ColumnElement, Table
 from heartbeat.secrets.connections import client_row, sign_in_row, tokens_row
 from heartbeat.secrets.gates import gate_row
 from heartbeat.secrets.keyring import config_row, headers_row, url_row
-from heartbeat.store.rows import columns
+from heartbeat.store.database.rows import columns
 from heartbeat.store.tables.bots import Tool
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.notifications import Target

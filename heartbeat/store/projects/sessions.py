@@ -12,11 +12,11 @@ from sqlalchemy import Connection, bindparam, delete, func, select, update
 from heartbeat.domain.errors import NotFound
 from heartbeat.domain.ids import new_id
 from heartbeat.domain.text import storable_text
-from heartbeat.store.pages import Page
-from heartbeat.store.prepared import Prepared
+from heartbeat.store.database.pages import Page
+from heartbeat.store.database.prepared import Prepared
+from heartbeat.store.database.rows import all_joined, columns, joined
 from heartbeat.store.projects.access import USED, UsedKey
 from heartbeat.store.projects.projects import KEY, NOW, PROJECT, WORKS, digest
-from heartbeat.store.rows import all_joined, columns, joined
 from heartbeat.store.tables.projects import DashboardSession, Project
 
 SESSION = columns(DashboardSession)

@@ -6,8 +6,8 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, select
 
+from heartbeat.store.database.rows import joined
 from heartbeat.store.projects.projects import KEY, PROJECT, WORKS
-from heartbeat.store.rows import joined
 from heartbeat.store.tables.projects import Project
 
 

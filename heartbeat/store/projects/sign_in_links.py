@@ -10,9 +10,9 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, delete, select
 
 from heartbeat.domain.scopes import Scope
+from heartbeat.store.database.rows import columns
 from heartbeat.store.projects.projects import KEY, WORKS, digest
 from heartbeat.store.projects.sign_in import SignInKey, key_by_id
-from heartbeat.store.rows import columns
 from heartbeat.store.tables.projects import Project, SignInLink
 
 LINK = columns(SignInLink)

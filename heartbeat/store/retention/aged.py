@@ -7,9 +7,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Table, bindparam, delete, exists, func, or_, select, true, tuple_
 from sqlmodel import SQLModel
 
+from heartbeat.store.database.rows import columns, insert
 from heartbeat.store.retention.logs import remove_events
 from heartbeat.store.retention.rules import RULES, Age, OnceDeleted
-from heartbeat.store.rows import columns, insert
 from heartbeat.store.tables.bots import Bot, Subscriber
 from heartbeat.store.tables.credits import DailyRollup, HeartbeatDay
 from heartbeat.store.tables.gates import GateReading, GateState

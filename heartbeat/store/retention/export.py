@@ -6,8 +6,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Table, bindparam, select
 
+from heartbeat.store.database.rows import columns
 from heartbeat.store.projects.access import as_public_id
-from heartbeat.store.rows import columns
 from heartbeat.store.tables.bots import Bot, Subscriber
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.projects import Project

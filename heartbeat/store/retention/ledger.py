@@ -13,8 +13,8 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, bindparam, delete, exists, func, select, tuple_, update
 
 from heartbeat.store.credits.ledger import NOTHING
+from heartbeat.store.database.rows import columns, insert
 from heartbeat.store.retention.rules import YEAR
-from heartbeat.store.rows import columns, insert
 from heartbeat.store.tables.credits import CLOSING, Entry, Usage
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.projects import Project

@@ -26,9 +26,9 @@ from sqlalchemy import (
     update,
 )
 
+from heartbeat.store.database.rows import columns
 from heartbeat.store.notifications.events import APPROVAL as APPROVAL_REQUESTED
 from heartbeat.store.notifications.events import FINDING, NOTIFIED
-from heartbeat.store.rows import columns
 from heartbeat.store.runs.logs import PRUNED
 from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.heartbeats import Heartbeat

@@ -11,12 +11,12 @@ from time import monotonic
 from sqlalchemy import Connection, bindparam, select, update
 
 from heartbeat.domain.plans import Plan
-from heartbeat.store.database import Database
+from heartbeat.store.database.database import Database
+from heartbeat.store.database.rows import columns
 from heartbeat.store.retention.aged import OF_ALL, prune_aged, prune_deleted, prune_events, prune_of_bot
 from heartbeat.store.retention.ledger import FIRST_ENTRY, FoldedProject, fold_deleted, fold_entries, projects_to_fold
 from heartbeat.store.retention.logs import LogBatch, empty_logs, prune_logs
 from heartbeat.store.retention.vacuum import give_back
-from heartbeat.store.rows import columns
 from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.notifications import Target
 from heartbeat.store.tables.projects import Project

@@ -10,9 +10,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, exists, func, true
 from sqlmodel import SQLModel
 
+from heartbeat.store.database.rows import columns
 from heartbeat.store.notifications.outages import FORGOTTEN_AFTER
 from heartbeat.store.projects.idempotency import LIFETIME
-from heartbeat.store.rows import columns
 from heartbeat.store.tables.bots import Bot, Memory, Subscriber, Tool
 from heartbeat.store.tables.credits import BudgetWarning, DailyRollup, Entry, HeartbeatDay, Usage
 from heartbeat.store.tables.gates import GateReading, GateState

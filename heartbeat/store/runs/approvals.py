@@ -8,15 +8,15 @@ from sqlalchemy import Connection, Row, func, select, update
 from heartbeat.domain.errors import Conflict, NotFound
 from heartbeat.domain.ids import new_id
 from heartbeat.domain.tool_risks import ApprovalReason
+from heartbeat.store.database.pages import Page
+from heartbeat.store.database.rows import columns, exactly_one, first, insert_once
 from heartbeat.store.notifications.events import APPROVAL, record_event
-from heartbeat.store.pages import Page
 from heartbeat.store.projects.access import Access, as_public_id
-from heartbeat.store.rows import columns, exactly_one, first, insert_once
-from heartbeat.store.run_indexes import of_running
 from heartbeat.store.runs.parks import BUDGET, expired, give, lock
 from heartbeat.store.runs.tool_calls import CallReceipt
 from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.heartbeats import Heartbeat
+from heartbeat.store.tables.run_indexes import of_running
 from heartbeat.store.tables.runs import Approval, Run, Step
 
 HEARTBEAT, BOT, RUN, STEP = columns(Heartbeat), columns(Bot), columns(Run), columns(Step)

@@ -8,9 +8,9 @@ from sqlalchemy import Connection, and_, bindparam, select, update
 from heartbeat.domain import credits
 from heartbeat.store.credits.budgets import uses
 from heartbeat.store.credits.ledger import Charge, account_of, settle
+from heartbeat.store.database.prepared import Prepared
+from heartbeat.store.database.rows import columns, insert_once, joined, many
 from heartbeat.store.notifications.budget_events import record_thresholds
-from heartbeat.store.prepared import Prepared
-from heartbeat.store.rows import columns, insert_once, joined, many
 from heartbeat.store.tables.credits import Entry
 from heartbeat.store.tables.runs import Attempt, Run
 

@@ -15,9 +15,9 @@ from heartbeat.domain.plans import Plan
 from heartbeat.domain.tool_connections import NEEDS_RECONNECT
 from heartbeat.store.credits.budgets import Budgets
 from heartbeat.store.credits.ledger import Account
+from heartbeat.store.database.prepared import Prepared
+from heartbeat.store.database.rows import columns
 from heartbeat.store.heartbeats.project_holds import HOLD, IN_FORCE
-from heartbeat.store.prepared import Prepared
-from heartbeat.store.rows import columns
 from heartbeat.store.runs.limits import RunLimits
 from heartbeat.store.runs.run_context import Told, opening_of
 from heartbeat.store.runs.tool_changes import MANY_TOOLS, MissingTools, missing_tools

@@ -14,6 +14,8 @@ from heartbeat.domain.failure_policy import Ending, FailureStreak, judge
 from heartbeat.domain.redaction import SAID
 from heartbeat.store.credits.ledger import release
 from heartbeat.store.credits.rollup import add_to_day
+from heartbeat.store.database.prepared import Prepared
+from heartbeat.store.database.rows import columns, joined
 from heartbeat.store.heartbeats import states
 from heartbeat.store.heartbeats.gates import accept_value_of
 from heartbeat.store.heartbeats.probes import conclude
@@ -21,8 +23,6 @@ from heartbeat.store.heartbeats.project_holds import cancelled_by
 from heartbeat.store.notifications.findings import REMIND_AFTER
 from heartbeat.store.notifications.outbox import unsent_notifications
 from heartbeat.store.notifications.run_events import ClosedRun, record_run_events
-from heartbeat.store.prepared import Prepared
-from heartbeat.store.rows import columns, joined
 from heartbeat.store.runs.attempts import last_provider_words, spent_by_others
 from heartbeat.store.runs.conduct import missing
 from heartbeat.store.runs.last_words import last_words

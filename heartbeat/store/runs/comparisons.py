@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, bindparam, select
 
 from heartbeat.domain.errors import NotFound
+from heartbeat.store.database.rows import columns, many
 from heartbeat.store.projects.access import Access, as_public_id
-from heartbeat.store.rows import columns, many
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.runs import Run, Step, Variant
 

@@ -3,8 +3,8 @@
 from sqlalchemy import Connection, bindparam, case, null, select
 
 from heartbeat.domain.conduct import Conduct, unmet
-from heartbeat.store.prepared import Prepared
-from heartbeat.store.rows import columns
+from heartbeat.store.database.prepared import Prepared
+from heartbeat.store.database.rows import columns
 from heartbeat.store.tables.runs import Run, Step
 
 STEP = columns(Step)

@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, bindparam, func, select
 
 from heartbeat.domain.errors import NotFound
+from heartbeat.store.database.rows import columns, many
 from heartbeat.store.projects.access import as_public_id
-from heartbeat.store.rows import columns, many
 from heartbeat.store.runs.logs import SHOWN
 from heartbeat.store.tables.credits import Entry
 from heartbeat.store.tables.heartbeats import Heartbeat

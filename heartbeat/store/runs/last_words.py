@@ -3,8 +3,8 @@
 from sqlalchemy import Connection, bindparam, case, null, or_, select
 
 from heartbeat.domain.conduct import fitting_answer
-from heartbeat.store.prepared import Prepared
-from heartbeat.store.rows import columns
+from heartbeat.store.database.prepared import Prepared
+from heartbeat.store.database.rows import columns
 from heartbeat.store.runs.conduct import conduct_of
 from heartbeat.store.runs.reminders import UNVERIFIED
 from heartbeat.store.tables.runs import Run, Step

@@ -13,9 +13,9 @@ from weakref import WeakKeyDictionary
 
 from sqlalchemy import BigInteger, Connection, Engine, Select, bindparam, func, select
 
-from heartbeat.store.rows import columns
-from heartbeat.store.run_indexes import of_running
+from heartbeat.store.database.rows import columns
 from heartbeat.store.runs.runs import SETTLED
+from heartbeat.store.tables.run_indexes import of_running
 from heartbeat.store.tables.runs import Run
 
 RUN = columns(Run)

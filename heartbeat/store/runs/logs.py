@@ -19,11 +19,11 @@ from sqlalchemy import (
     union_all,
 )
 
-from heartbeat.store.pages import Page
-from heartbeat.store.rows import columns
-from heartbeat.store.run_indexes import of_rehearsals
+from heartbeat.store.database.pages import Page
+from heartbeat.store.database.rows import columns
 from heartbeat.store.runs.log_marks import LogPlace, place
 from heartbeat.store.tables.heartbeats import Heartbeat
+from heartbeat.store.tables.run_indexes import of_rehearsals
 from heartbeat.store.tables.runs import Approval, Run
 
 RUN, HEARTBEAT, APPROVAL = columns(Run), columns(Heartbeat), columns(Approval)

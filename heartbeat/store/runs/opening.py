@@ -14,6 +14,8 @@ from heartbeat.domain.pauses import HeartbeatPause
 from heartbeat.store.credits.budgets import Shortage, reserve
 from heartbeat.store.credits.ledger import Reservation, enter_reservation, release_on_project
 from heartbeat.store.credits.rollup import add_to_day
+from heartbeat.store.database.prepared import Prepared
+from heartbeat.store.database.rows import columns, first, insert_once, joined
 from heartbeat.store.heartbeats import states
 from heartbeat.store.heartbeats.gates import GateQuestion
 from heartbeat.store.heartbeats.missed_ticks import CATCH_UP
@@ -34,8 +36,6 @@ from heartbeat.store.heartbeats.tick_accounting import (
 from heartbeat.store.notifications.budget_events import record_shortage
 from heartbeat.store.notifications.events import record_missed_ticks
 from heartbeat.store.notifications.run_events import record_pause
-from heartbeat.store.prepared import Prepared
-from heartbeat.store.rows import columns, first, insert_once, joined
 from heartbeat.store.runs.candidates import CLAIMED, RunCandidate, TickClaim, candidate_of, why_skipped
 from heartbeat.store.runs.gates import AskedGate, gate_of, why_in_words
 from heartbeat.store.runs.limits import RunLimits

@@ -28,12 +28,12 @@ from heartbeat.store.credits.budgets import (
     shortage_of,
 )
 from heartbeat.store.credits.ledger import ProjectPeriod
+from heartbeat.store.database.rows import all_joined, columns, exactly_one, first, joined
 from heartbeat.store.notifications.events import APPROVAL, record_event
-from heartbeat.store.rows import all_joined, columns, exactly_one, first, joined
-from heartbeat.store.run_indexes import of_running
 from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.projects import Project
+from heartbeat.store.tables.run_indexes import of_running
 from heartbeat.store.tables.runs import Approval, Run
 
 RUN, APPROVALS = columns(Run), columns(Approval)

@@ -5,8 +5,8 @@ from datetime import datetime
 from sqlalchemy import Connection, bindparam, func, or_, select, update
 
 from heartbeat.domain.quality import COMPARED, JudgedRun, compare, has_recovered
+from heartbeat.store.database.rows import columns
 from heartbeat.store.notifications.events import QUALITY_DROPPED, record_event
-from heartbeat.store.rows import columns
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.runs import Run
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, bindparam, delete, func, select, update
 
-from heartbeat.store.rows import columns, exactly_one, first, insert_once
+from heartbeat.store.database.rows import columns, exactly_one, first, insert_once
 from heartbeat.store.tables.runs import RateLimit, Run
 
 LIMIT, RUN = columns(RateLimit), columns(Run)

@@ -7,8 +7,8 @@ from sqlalchemy import Connection, update
 
 from heartbeat.domain.errors import Conflict, NotFound
 from heartbeat.store.credits.rollup import add_to_day
+from heartbeat.store.database.rows import columns, exactly_one, joined
 from heartbeat.store.projects.access import as_public_id
-from heartbeat.store.rows import columns, exactly_one, joined
 from heartbeat.store.runs.closing import LOCK
 from heartbeat.store.runs.quality import follow_quality
 from heartbeat.store.tables.heartbeats import Heartbeat

@@ -4,7 +4,7 @@ import json
 
 from sqlalchemy import Connection, bindparam, select
 
-from heartbeat.store.rows import columns, many
+from heartbeat.store.database.rows import columns, many
 from heartbeat.store.runs.details import parsed
 from heartbeat.store.runs.tool_calls import CallOutcome, CallReceipt
 from heartbeat.store.tables.runs import Run, Step

@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
+from heartbeat.store.database.rows import columns, exactly_one, many
 from heartbeat.store.notifications.events import (
     APPROVAL,
     FAILED,
@@ -14,10 +15,9 @@ from heartbeat.store.notifications.events import (
     RECOVERED,
     interested_targets,
 )
-from heartbeat.store.rows import columns, exactly_one, many
-from heartbeat.store.run_indexes import of_rehearsals
 from heartbeat.store.runs.details import parsed
 from heartbeat.store.tables.heartbeats import Heartbeat
+from heartbeat.store.tables.run_indexes import of_rehearsals
 from heartbeat.store.tables.runs import Run, Step
 
 RUN, STEP, HEARTBEAT = columns(Run), columns(Step), columns(Heartbeat)

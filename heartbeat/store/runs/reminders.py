@@ -6,8 +6,8 @@ from typing import Protocol
 from sqlalchemy import Connection, bindparam, exists, select
 
 from heartbeat.domain.reminders import NO_ANSWER, NOT_DONE
-from heartbeat.store.prepared import Prepared
-from heartbeat.store.rows import columns
+from heartbeat.store.database.prepared import Prepared
+from heartbeat.store.database.rows import columns
 from heartbeat.store.runs.conduct import missing
 from heartbeat.store.tables.runs import Run, Step
 

@@ -6,11 +6,11 @@ from datetime import datetime
 from sqlalchemy import Connection, exists, func, or_, select, update
 
 from heartbeat.domain.failure_policy import Ending
-from heartbeat.store.rows import columns
-from heartbeat.store.run_indexes import of_running
+from heartbeat.store.database.rows import columns
 from heartbeat.store.runs.closing import close_run
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.notifications import Notification
+from heartbeat.store.tables.run_indexes import of_running
 from heartbeat.store.tables.runs import Approval, Run, Step
 
 RUN, STEP, APPROVAL, HEARTBEAT = columns(Run), columns(Step), columns(Approval), columns(Heartbeat)

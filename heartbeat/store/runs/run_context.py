@@ -9,9 +9,9 @@ from sqlalchemy import Connection, Select, bindparam, func, literal, null, selec
 
 from heartbeat.domain.first_message import MAX_ANSWER_LENGTH, MAX_ANSWERS, EarlierRun, OpenFinding, RunContext, compose
 from heartbeat.domain.reminders import instructions
+from heartbeat.store.database.prepared import Prepared
+from heartbeat.store.database.rows import columns
 from heartbeat.store.memory.memory import MemoryOwner, recall
-from heartbeat.store.prepared import Prepared
-from heartbeat.store.rows import columns
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.notifications import Finding
 from heartbeat.store.tables.runs import Run

@@ -26,12 +26,12 @@ from sqlalchemy import (
 )
 
 from heartbeat.domain.errors import NotFound
+from heartbeat.store.database.rows import columns
 from heartbeat.store.projects.access import as_public_id
-from heartbeat.store.rows import columns
-from heartbeat.store.run_indexes import of_rehearsals
 from heartbeat.store.runs.logs import SHOWN
 from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.heartbeats import Heartbeat
+from heartbeat.store.tables.run_indexes import of_rehearsals
 from heartbeat.store.tables.runs import Run
 from heartbeat.store.tables.types import BIG, UtcDateTime
 

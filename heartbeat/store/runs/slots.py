@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, bindparam, delete, exists, func, or_, select, update
 
 from heartbeat.domain.bounds import PROVIDER, Bound, Bounds
-from heartbeat.store.rows import columns, exactly_one, first, insert_once
+from heartbeat.store.database.rows import columns, exactly_one, first, insert_once
 from heartbeat.store.tables.projects import Project
 from heartbeat.store.tables.runs import Capacity, Run, Slot, Step
 

@@ -14,9 +14,9 @@ from heartbeat.domain.errors import RunLost
 from heartbeat.domain.first_message import first_message
 from heartbeat.store.credits.budgets import Shortage, reserve
 from heartbeat.store.credits.ledger import Reservation, account_of, enter_reservation
+from heartbeat.store.database.prepared import Prepared
+from heartbeat.store.database.rows import all_joined, columns, first, insert_once, joined, many
 from heartbeat.store.notifications.outages import Fallback, note_model
-from heartbeat.store.prepared import Prepared
-from heartbeat.store.rows import all_joined, columns, first, insert_once, joined, many
 from heartbeat.store.runs.attempts import AttemptUsage, StepFailure, charge, failures, record_attempt, reserved_run
 from heartbeat.store.runs.limits import RunLimits
 from heartbeat.store.runs.parks import WITH_PAYERS, PayingRun, park, resolve

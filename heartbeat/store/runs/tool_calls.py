@@ -10,8 +10,8 @@ from sqlalchemy import Connection, bindparam, exists, select, update
 from heartbeat.domain.errors import RunLost
 from heartbeat.domain.plans import Plan
 from heartbeat.domain.tool_effects import ToolEffect
-from heartbeat.store.prepared import Prepared
-from heartbeat.store.rows import columns, joined
+from heartbeat.store.database.prepared import Prepared
+from heartbeat.store.database.rows import columns, joined
 from heartbeat.store.runs.tool_effects import carry_out
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.runs import Approval, Run, Step

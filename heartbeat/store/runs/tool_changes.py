@@ -11,8 +11,8 @@ from sqlalchemy import Connection, select, update
 from heartbeat.domain.tool_limits import max_tools
 from heartbeat.domain.tool_names import MAX_NAME_LENGTH, distinct_name, plain_name
 from heartbeat.domain.tool_pins import PinnedTool
+from heartbeat.store.database.rows import columns, exactly_one, many
 from heartbeat.store.notifications.events import TOOL_CHANGED, record_event
-from heartbeat.store.rows import columns, exactly_one, many
 from heartbeat.store.tables.bots import Tool
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.notifications import Event

@@ -8,11 +8,11 @@ from typing import Any
 from sqlalchemy import Connection, Select, bindparam, delete, select
 
 from heartbeat.domain.errors import Conflict, NotFound
+from heartbeat.store.database.rows import columns, first, insert_once, joined
 from heartbeat.store.heartbeats.plan_limits import require_heartbeats, require_models
 from heartbeat.store.heartbeats.project_holds import require_no_hold
 from heartbeat.store.heartbeats.sync import ScheduledRow
 from heartbeat.store.projects.access import Access, as_public_id
-from heartbeat.store.rows import columns, first, insert_once, joined
 from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.heartbeats import DRAFT, Heartbeat
 from heartbeat.store.tables.runs import Run, Variant

@@ -12,8 +12,8 @@ from sqlalchemy import ColumnElement, Connection, and_, delete, exists, not_, or
 
 from heartbeat.domain.ids import new_id
 from heartbeat.domain.tool_connections import CONNECTED, NEEDS_RECONNECT, refresh_time
+from heartbeat.store.database.rows import all_joined, columns, exactly_one, first, insert, joined, many
 from heartbeat.store.projects.projects import digest
-from heartbeat.store.rows import all_joined, columns, exactly_one, first, insert, joined, many
 from heartbeat.store.tables.bots import Bot, Subscriber, Tool
 from heartbeat.store.tables.tool_connections import PendingSignIn, ToolConnection
 

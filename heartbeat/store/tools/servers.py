@@ -11,9 +11,9 @@ from heartbeat.domain.errors import Conflict, NotFound
 from heartbeat.domain.ids import new_id
 from heartbeat.domain.text import storable_text
 from heartbeat.domain.tool_pins import PinnedTool, describe_change, pinned_entries
-from heartbeat.store.pages import Page
+from heartbeat.store.database.pages import Page
+from heartbeat.store.database.rows import columns, first, insert_once, many
 from heartbeat.store.projects.access import Access, as_public_id
-from heartbeat.store.rows import columns, first, insert_once, many
 from heartbeat.store.tables.bots import Bot, Tool
 
 TOOL = columns(Tool)

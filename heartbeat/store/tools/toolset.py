@@ -6,8 +6,8 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, bindparam, exists, not_, or_, select
 
-from heartbeat.store.prepared import Prepared
-from heartbeat.store.rows import all_joined, columns
+from heartbeat.store.database.prepared import Prepared
+from heartbeat.store.database.rows import all_joined, columns
 from heartbeat.store.tables.bots import Bot, Tool
 from heartbeat.store.tables.notifications import Target
 from heartbeat.store.tables.tool_connections import ToolConnection

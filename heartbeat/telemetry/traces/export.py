@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from heartbeat.domain.clock import Clock
 from heartbeat.domain.errors import Unavailable
 from heartbeat.settings import Settings
-from heartbeat.store.database import Database
+from heartbeat.store.database.database import Database
 from heartbeat.store.runs.traces import claim_traces, forget_traces, has_traces, recorded_runs
 from heartbeat.telemetry.metrics import LOST_TRACES
 

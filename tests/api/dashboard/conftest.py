@@ -7,7 +7,7 @@ from temporalio.client import Client
 
 from heartbeat.domain.ids import new_id
 from heartbeat.settings import Settings
-from heartbeat.store.database import Database
+from heartbeat.store.database.database import Database
 from tests.support.dashboard import Browser, Owner, an_owner, browsing
 
 

@@ -9,7 +9,7 @@ from temporalio.client import Client
 import worker
 from heartbeat.domain.ids import new_id
 from heartbeat.settings import Settings
-from heartbeat.store.database import Database
+from heartbeat.store.database.database import Database
 from heartbeat.temporal.client import connect
 from tests.support.dashboard import SITE, Owner, browsing
 from tests.support.html_pages import HtmlPage

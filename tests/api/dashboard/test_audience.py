@@ -3,8 +3,8 @@
 import pytest
 from sqlalchemy import Connection, select
 
+from heartbeat.store.database.rows import columns, exactly_one, many
 from heartbeat.store.memory.memory import MemoryOwner, remember
-from heartbeat.store.rows import columns, exactly_one, many
 from heartbeat.store.tables.bots import Bot, Memory, Subscriber
 from heartbeat.store.tables.heartbeats import Heartbeat
 from tests.support.dashboard import Owner

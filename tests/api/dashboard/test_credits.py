@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from heartbeat.domain import credits
 from heartbeat.store.credits.grants import grant
 from heartbeat.store.credits.ledger import Account, Charge, Reservation, settle
-from heartbeat.store.rows import columns
+from heartbeat.store.database.rows import columns
 from heartbeat.store.tables.credits import DailyRollup, HeartbeatDay
 from heartbeat.store.tables.runs import Run
 from tests.support.dashboard import Browser, Owner, a_run, an_owner, rows_of

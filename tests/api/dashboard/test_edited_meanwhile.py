@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from api.dashboard.forms import Form
 from heartbeat.domain.secret_keys import new_key
 from heartbeat.settings import Settings
-from heartbeat.store.rows import columns, exactly_one
+from heartbeat.store.database.rows import columns, exactly_one
 from heartbeat.store.tables.bots import Bot, Tool
 from heartbeat.store.tables.notifications import Target
 from heartbeat.store.tables.projects import Project

@@ -13,7 +13,7 @@ from temporalio.client import Client
 
 from api.dashboard.router import pages
 from heartbeat.settings import Settings
-from heartbeat.store.database import Database
+from heartbeat.store.database.database import Database
 from tests.support.dashboard import SITE, Owner, an_owner, browsing
 from tests.support.one_of_everything import one_of_everything
 from tests.support.project_rows import ids_of, rows_of, unlike

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import FromClause, func, select
 
 from api.dashboard.forms import Form
-from heartbeat.store.rows import columns
+from heartbeat.store.database.rows import columns
 from heartbeat.store.tables.bots import Bot, Subscriber
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.projects import ApiKey

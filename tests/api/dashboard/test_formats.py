@@ -7,7 +7,7 @@ import pytest
 
 from api.dashboard import zones
 from api.dashboard.views import formats, heartbeats, runs
-from heartbeat.store.pages import Page
+from heartbeat.store.database.pages import Page
 from heartbeat.store.tables.credits import RunSums
 from heartbeat.store.tables.heartbeats import Heartbeat
 

@@ -7,8 +7,8 @@ import pytest
 from sqlalchemy import Connection, update
 
 from heartbeat.domain.gates import Gate, Look, source_of
+from heartbeat.store.database.rows import columns
 from heartbeat.store.heartbeats.gates import accept_reading, readings_of, record_reading
-from heartbeat.store.rows import columns
 from heartbeat.store.tables.heartbeats import Heartbeat
 from tests.support.dashboard import Owner
 from tests.support.heartbeat_form import fields_of, send

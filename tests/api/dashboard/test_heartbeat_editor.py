@@ -14,7 +14,7 @@ from api.dashboard.when_form import WHEN
 from heartbeat.domain.cadence.ticks import Cadence
 from heartbeat.domain.heartbeat_fields import HeartbeatFields
 from heartbeat.gallery.templates import templates
-from heartbeat.store.rows import columns
+from heartbeat.store.database.rows import columns
 from heartbeat.store.tables.bots import Bot, Subscriber
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tools.servers import create_tool

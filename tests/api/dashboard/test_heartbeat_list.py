@@ -7,7 +7,7 @@ from html import unescape
 import pytest
 
 from heartbeat.domain import credits
-from heartbeat.store.rows import columns
+from heartbeat.store.database.rows import columns
 from heartbeat.store.tables.heartbeats import Heartbeat
 from tests.support.dashboard import SITE, Owner, rows_of
 from tests.support.last_runs import MIXED, MOSTLY_WELL, last_runs_of

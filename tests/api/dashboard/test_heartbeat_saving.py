@@ -8,8 +8,8 @@ from sqlalchemy import select
 from api.dashboard.forms import Form
 from api.dashboard.views import formats
 from heartbeat.domain.heartbeat_fields import HeartbeatFields
+from heartbeat.store.database.rows import columns, exactly_one
 from heartbeat.store.heartbeats.tick_accounting import start_delay_of
-from heartbeat.store.rows import columns, exactly_one
 from heartbeat.store.tables.bots import Bot
 from tests.support.dashboard import Owner
 from tests.support.heartbeat_form import fields_of, heartbeats_of, row_at, send, set_plan, typed_on

@@ -9,13 +9,13 @@ from sqlalchemy import select, update
 
 from heartbeat.domain.secret_keys import new_key, read_keys
 from heartbeat.secrets.key_hashes import KeyHashes, KeySecret
-from heartbeat.store.database import Database
+from heartbeat.store.database.database import Database
+from heartbeat.store.database.rows import first
 from heartbeat.store.projects.access import UsedKey, authorize
 from heartbeat.store.projects.key_uses import KeyUses, write_use
 from heartbeat.store.projects.keys import revoke_key
 from heartbeat.store.projects.projects import KEY, create_key
 from heartbeat.store.projects.sign_in_links import LASTS, LINK, new_link, use_link
-from heartbeat.store.rows import first
 from heartbeat.store.tables.projects import ApiKey
 from tests.support.dashboard import FOREIGN, Browser, Owner, an_owner, rows_of
 from tests.support.patience import until

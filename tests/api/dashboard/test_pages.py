@@ -12,8 +12,8 @@ from api.dashboard.views import formats
 from api.next_ticks import next_tick
 from heartbeat.domain import credits
 from heartbeat.domain.contracts import RunStatus, SkipReason, Trigger
+from heartbeat.store.database.rows import columns
 from heartbeat.store.heartbeats.tick_accounting import cadence_of
-from heartbeat.store.rows import columns
 from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.credits import DailyRollup, Entry, Usage
 from heartbeat.store.tables.heartbeats import Heartbeat

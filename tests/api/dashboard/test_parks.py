@@ -13,7 +13,7 @@ from heartbeat.domain.contracts import RunResult
 from heartbeat.domain.secret_keys import new_key
 from heartbeat.secrets.keyring import Keyring
 from heartbeat.settings import Settings
-from heartbeat.store.rows import columns, first
+from heartbeat.store.database.rows import columns, first
 from heartbeat.store.runs.approvals import sealed_as
 from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.heartbeats import Heartbeat

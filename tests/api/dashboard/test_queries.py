@@ -7,11 +7,11 @@ from sqlalchemy import Connection
 
 from heartbeat.domain.plans import Plan
 from heartbeat.store.credits import usage
+from heartbeat.store.database.pages import Page
 from heartbeat.store.memory.memory import MemoryOwner, remember
 from heartbeat.store.notifications import targets
 from heartbeat.store.overview import entries, heartbeat_list, projects, run_filters, upcoming, waiting
 from heartbeat.store.overview import targets as owners
-from heartbeat.store.pages import Page
 from heartbeat.store.projects.access import Access
 from heartbeat.store.runs import comparisons
 from heartbeat.store.tables.heartbeats import Heartbeat

@@ -15,7 +15,7 @@ from heartbeat.notifications.delivery import rating_link
 from heartbeat.secrets.keyring import Keyring
 from heartbeat.settings import Settings
 from heartbeat.store.credits.rollup import add_to_day
-from heartbeat.store.rows import columns
+from heartbeat.store.database.rows import columns
 from heartbeat.store.runs.ratings import Rating, rate
 from heartbeat.store.runs.runs import run_by_uuid
 from heartbeat.store.tables.heartbeats import Heartbeat

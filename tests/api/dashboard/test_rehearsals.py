@@ -10,7 +10,7 @@ from sqlalchemy import func, select, update
 
 import worker
 from heartbeat.domain.ids import new_id
-from heartbeat.store.rows import columns
+from heartbeat.store.database.rows import columns
 from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.projects import IdempotencyKey

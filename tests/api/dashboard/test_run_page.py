@@ -15,7 +15,7 @@ from api.dashboard.views.run_steps import RunTimes, step_tree
 from api.main import create_app
 from api.schemas.runs import RunObject
 from heartbeat.domain.trace_ids import trace_id
-from heartbeat.store.rows import built, columns
+from heartbeat.store.database.rows import built, columns
 from heartbeat.store.tables.projects import ApiKey
 from heartbeat.store.tables.runs import Run, Step
 from tests.support import past_runs

@@ -18,8 +18,8 @@ from api.dashboard.routes import runs as routes_runs
 from api.run_search import WantedRuns
 from api.schemas.run_query import FoundRuns, ListedRun
 from heartbeat.store.bots.subscribers import create_subscriber
+from heartbeat.store.database.rows import columns
 from heartbeat.store.overview import run_filters
-from heartbeat.store.rows import columns
 from heartbeat.store.runs import search
 from heartbeat.store.runs.search import IdRange, RunFilter
 from heartbeat.store.tables.bots import Bot

@@ -6,7 +6,7 @@ from markupsafe import escape
 from sqlalchemy import Connection, update
 
 from api.dashboard.render import ASSETS, _environment, asset_url
-from heartbeat.store.rows import columns
+from heartbeat.store.database.rows import columns
 from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.projects import Project

@@ -11,10 +11,10 @@ import pytest
 from sqlalchemy import Connection
 
 from api.dashboard.selections import SELECTIONS
+from heartbeat.store.database.rows import columns
 from heartbeat.store.memory.memory import MemoryOwner, remember
 from heartbeat.store.overview.titles import TITLES
 from heartbeat.store.projects.projects import create_key
-from heartbeat.store.rows import columns
 from heartbeat.store.tables.bots import Bot, Memory, Subscriber, Tool
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.notifications import Target

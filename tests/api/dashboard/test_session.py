@@ -12,7 +12,7 @@ from sqlalchemy import Connection, select
 from api.dashboard.forms import MAX_FIELDS
 from api.dashboard.session import COOKIE
 from heartbeat.secrets.key_hashes import KeyHashes
-from heartbeat.store.database import Database
+from heartbeat.store.database.database import Database
 from heartbeat.store.projects import sessions
 from heartbeat.store.projects.keys import revoke_key
 from heartbeat.store.projects.projects import KEY, create_key

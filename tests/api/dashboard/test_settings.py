@@ -5,7 +5,7 @@ import re
 import pytest
 from sqlalchemy import select
 
-from heartbeat.store.rows import columns, first
+from heartbeat.store.database.rows import columns, first
 from heartbeat.store.tables.projects import Project
 from tests.support.dashboard import Owner
 

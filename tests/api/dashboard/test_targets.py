@@ -17,8 +17,8 @@ from heartbeat.secrets.key_file import make_key_file
 from heartbeat.secrets.keyring import Keyring
 from heartbeat.settings import Settings
 from heartbeat.store.bots.subscribers import create_subscriber
+from heartbeat.store.database.pages import Page
 from heartbeat.store.notifications.targets import ListedTarget, targets
-from heartbeat.store.pages import Page
 from heartbeat.store.tables.notifications import Target
 from tests.support.channel_configs import set_up
 from tests.support.dashboard import Browser, Owner, an_owner, browsing

@@ -8,7 +8,7 @@ from pydantic import SecretStr
 from heartbeat.domain.secret_keys import new_key
 from heartbeat.secrets.keyring import Keyring, open_headers
 from heartbeat.settings import Settings
-from heartbeat.store.rows import columns, exactly_one, many
+from heartbeat.store.database.rows import columns, exactly_one, many
 from heartbeat.store.tables.bots import Tool
 from tests.support.dashboard import Owner, make
 from tests.support.pending_rows import a_tool, changed_tool

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from heartbeat.settings import Settings
-from heartbeat.store.rows import columns, many
+from heartbeat.store.database.rows import columns, many
 from heartbeat.store.tables.bots import Tool
 from tests.support.dashboard import STILL, Owner, make
 from tests.support.pending_rows import a_tool, changed_tool

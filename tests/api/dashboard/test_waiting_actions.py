@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select
 
 import worker
-from heartbeat.store.rows import columns, first
+from heartbeat.store.database.rows import columns, first
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.notifications import Finding
 from heartbeat.store.tables.runs import Approval

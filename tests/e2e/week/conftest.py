@@ -12,7 +12,7 @@ from api.main import create_app
 from heartbeat.domain.ids import new_id
 from heartbeat.domain.secret_keys import new_key
 from heartbeat.settings import Settings
-from heartbeat.store.database import Database
+from heartbeat.store.database.database import Database
 from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.projects import Project

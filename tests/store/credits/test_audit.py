@@ -9,8 +9,8 @@ from sqlalchemy import Connection, delete, insert, update
 
 from heartbeat.store.credits.audit import LedgerDifference, audit, audit_newest
 from heartbeat.store.credits.grants import grant
-from heartbeat.store.database import Database
-from heartbeat.store.rows import columns
+from heartbeat.store.database.database import Database
+from heartbeat.store.database.rows import columns
 from heartbeat.store.tables.credits import Entry, Usage
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.projects import Project

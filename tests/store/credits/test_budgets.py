@@ -13,8 +13,8 @@ from heartbeat.store.credits.audit import audit
 from heartbeat.store.credits.ledger import ProjectLimits
 from heartbeat.store.credits.periods import billing_period
 from heartbeat.store.credits.usage import spending
-from heartbeat.store.database import Database
-from heartbeat.store.rows import columns, exactly_one, many
+from heartbeat.store.database.database import Database
+from heartbeat.store.database.rows import columns, exactly_one, many
 from heartbeat.store.runs.approvals import decide
 from heartbeat.store.runs.opening import open_run
 from heartbeat.store.runs.steps import NewStep, begin_step, settle_step

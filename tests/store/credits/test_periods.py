@@ -9,9 +9,9 @@ from heartbeat.store.credits.audit import audit
 from heartbeat.store.credits.grants import grant
 from heartbeat.store.credits.ledger import Account, Charge, Reservation, settle
 from heartbeat.store.credits.periods import move_anchor_day, periods
-from heartbeat.store.database import Database
+from heartbeat.store.database.database import Database
+from heartbeat.store.database.rows import columns, exactly_one
 from heartbeat.store.heartbeats.sync import lift_budget_pauses
-from heartbeat.store.rows import columns, exactly_one
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.projects import Project
 from tests.support.dashboard import a_run

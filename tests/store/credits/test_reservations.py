@@ -14,8 +14,8 @@ from heartbeat.domain.failure_policy import Ending
 from heartbeat.domain.plans import Plan
 from heartbeat.store.credits.audit import audit
 from heartbeat.store.credits.ledger import Account, Reservation
-from heartbeat.store.database import Database
-from heartbeat.store.rows import columns, exactly_one
+from heartbeat.store.database.database import Database
+from heartbeat.store.database.rows import columns, exactly_one
 from heartbeat.store.runs.attempts import AttemptUsage, note_lost
 from heartbeat.store.runs.closing import close_run
 from heartbeat.store.runs.limits import RunLimits as Rules

@@ -8,9 +8,9 @@ from sqlalchemy import select
 from heartbeat.domain.durations import bucket
 from heartbeat.domain.failure_policy import Ending
 from heartbeat.store.credits.rollup import add_to_day
-from heartbeat.store.database import Database
+from heartbeat.store.database.database import Database
+from heartbeat.store.database.rows import columns, many
 from heartbeat.store.overview.daily_numbers import days_of_bot, days_of_heartbeat, days_of_project, runs_of_project
-from heartbeat.store.rows import columns, many
 from heartbeat.store.runs.closing import close_run
 from heartbeat.store.tables.credits import DailyRollup, HeartbeatDay
 from heartbeat.store.tables.heartbeats import Heartbeat

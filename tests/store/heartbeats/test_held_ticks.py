@@ -8,10 +8,10 @@ import pytest
 from sqlalchemy import Connection, select
 
 from heartbeat.domain.errors import Conflict, Invalid
-from heartbeat.store.database import Database
+from heartbeat.store.database.database import Database
+from heartbeat.store.database.rows import columns
 from heartbeat.store.heartbeats.held_ticks import hold_tick, release_tick
 from heartbeat.store.heartbeats.states import leave
-from heartbeat.store.rows import columns
 from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.notifications import Event

@@ -10,7 +10,8 @@ from sqlalchemy import Connection, insert, select, update
 
 from heartbeat.domain.errors import Conflict, Invalid
 from heartbeat.domain.failure_policy import Ending
-from heartbeat.store.database import Database
+from heartbeat.store.database.database import Database
+from heartbeat.store.database.rows import columns
 from heartbeat.store.heartbeats.probes import due_probes
 from heartbeat.store.heartbeats.project_holds import (
     NewHold,
@@ -23,7 +24,6 @@ from heartbeat.store.heartbeats.project_holds import (
     runs_to_cancel,
 )
 from heartbeat.store.heartbeats.states import leave
-from heartbeat.store.rows import columns
 from heartbeat.store.runs.candidates import TickClaim
 from heartbeat.store.runs.closing import close_run
 from heartbeat.store.runs.opening import open_run

@@ -8,9 +8,9 @@ from sqlalchemy import Connection, delete, select, update
 
 from heartbeat.domain.tool_connections import NEEDS_RECONNECT
 from heartbeat.store.bots.subscribers import create_subscriber
-from heartbeat.store.database import Database
+from heartbeat.store.database.database import Database
+from heartbeat.store.database.rows import columns, exactly_one, many
 from heartbeat.store.heartbeats.reconnects import lift_reconnect_pauses, lose, lost_tools, miss_scopes
-from heartbeat.store.rows import columns, exactly_one, many
 from heartbeat.store.runs.opening import Opening
 from heartbeat.store.tables.bots import Bot, Tool
 from heartbeat.store.tables.heartbeats import Heartbeat

@@ -6,10 +6,10 @@ import pytest
 from sqlalchemy import Connection, select
 
 from heartbeat.domain.errors import Invalid
-from heartbeat.store.database import Database
+from heartbeat.store.database.database import Database
+from heartbeat.store.database.rows import columns
 from heartbeat.store.heartbeats.snoozes import snooze, unsnooze
 from heartbeat.store.heartbeats.states import leave
-from heartbeat.store.rows import columns
 from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.runs import Run

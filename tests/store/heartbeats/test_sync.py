@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from sqlalchemy import Connection
 
-from heartbeat.store.database import Database
+from heartbeat.store.database.database import Database
 from heartbeat.store.heartbeats.sync import compare_next, count_living, longest_uncompared, mark_compared
 from tests.support.seeds import NOW, a_bot, a_heartbeat, a_project
 

@@ -7,11 +7,11 @@ from sqlalchemy import select
 
 from heartbeat.domain.cadence.ticks import Cadence
 from heartbeat.domain.failure_policy import Ending
-from heartbeat.store.database import Database
+from heartbeat.store.database.database import Database
+from heartbeat.store.database.rows import columns
 from heartbeat.store.heartbeats.missed_ticks import GRACE, silence, silent, write_off
 from heartbeat.store.heartbeats.states import leave
 from heartbeat.store.heartbeats.tick_accounting import due
-from heartbeat.store.rows import columns
 from heartbeat.store.runs.closing import close_run
 from heartbeat.store.tables.credits import DailyRollup
 from heartbeat.store.tables.heartbeats import Heartbeat

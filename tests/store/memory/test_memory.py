@@ -7,10 +7,10 @@ from sqlalchemy import Connection, func, select
 
 from heartbeat.domain.errors import Conflict, Invalid, NotFound
 from heartbeat.store.bots.subscribers import create_subscriber, delete_subscriber
-from heartbeat.store.database import Database
+from heartbeat.store.database.database import Database
+from heartbeat.store.database.rows import columns
 from heartbeat.store.memory.memory import MAX_LENGTH, MAX_MEMORIES, MemoryOwner, forget, forget_all, recall, remember
 from heartbeat.store.memory.search_words import spelled
-from heartbeat.store.rows import columns
 from heartbeat.store.tables.bots import Bot, Memory
 from tests.support.seeds import NOW, a_bot, a_project, access_to
 

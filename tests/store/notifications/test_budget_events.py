@@ -10,9 +10,9 @@ from sqlalchemy import select, update
 from heartbeat.domain.failure_policy import Ending
 from heartbeat.domain.plans import Plan
 from heartbeat.store.credits.grants import grant
+from heartbeat.store.database.rows import columns, exactly_one
 from heartbeat.store.notifications.events import APPROVAL, record_event
 from heartbeat.store.notifications.outbox import overdue_notifications
-from heartbeat.store.rows import columns, exactly_one
 from heartbeat.store.runs.closing import close_run
 from heartbeat.store.runs.steps import NewStep, settle_step
 from heartbeat.store.tables.bots import Bot

@@ -6,7 +6,7 @@ import pytest
 
 from heartbeat.domain.failure_policy import Ending
 from heartbeat.domain.plans import Plan
-from heartbeat.store.database import Database
+from heartbeat.store.database.database import Database
 from heartbeat.store.heartbeats.tick_accounting import account, due
 from heartbeat.store.notifications.targets import delete_target
 from heartbeat.store.projects.access import Access

@@ -8,11 +8,11 @@ from sqlalchemy import update
 
 from heartbeat.domain.errors import NotFound
 from heartbeat.domain.plans import Plan
-from heartbeat.store.database import Database
+from heartbeat.store.database.database import Database
+from heartbeat.store.database.pages import Page
+from heartbeat.store.database.rows import columns
 from heartbeat.store.notifications.findings import State, findings, set_finding_state
-from heartbeat.store.pages import Page
 from heartbeat.store.projects.access import Access
-from heartbeat.store.rows import columns
 from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.notifications import Event, Finding
 from tests.support.seeds import a_bot

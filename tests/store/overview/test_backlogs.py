@@ -4,9 +4,9 @@ from datetime import timedelta
 
 from sqlalchemy import update
 
-from heartbeat.store.database import Database
+from heartbeat.store.database.database import Database
+from heartbeat.store.database.rows import columns, insert
 from heartbeat.store.overview.backlogs import backlogs
-from heartbeat.store.rows import columns, insert
 from heartbeat.store.runs.runs import SETTLED
 from heartbeat.store.tables.runs import Approval, Run
 from tests.support.past_runs import a_run

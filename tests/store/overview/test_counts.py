@@ -5,7 +5,7 @@ from math import inf
 
 from sqlalchemy import Connection
 
-from heartbeat.store.database import Database
+from heartbeat.store.database.database import Database
 from heartbeat.store.overview.counts import counts
 from tests.support.past_runs import a_run
 from tests.support.seeds import a_bot, a_heartbeat, a_project

@@ -9,12 +9,12 @@ from sqlalchemy import Connection, func, select
 from sqlmodel import SQLModel
 
 from heartbeat.domain.plans import Plan
-from heartbeat.store.database import Database
+from heartbeat.store.database.database import Database
+from heartbeat.store.database.rows import columns
 from heartbeat.store.heartbeats import states
 from heartbeat.store.overview.counts import counts
 from heartbeat.store.retention import aged, pruning
 from heartbeat.store.retention.pruning import EVERY, HOUR, Pruning
-from heartbeat.store.rows import columns
 from heartbeat.store.tables.credits import BudgetWarning, DailyRollup, HeartbeatDay
 from heartbeat.store.tables.heartbeats import Heartbeat, HeldTick
 from heartbeat.store.tables.notifications import Event, Finding, ModelOutage, Notification

@@ -8,14 +8,14 @@ from sqlalchemy import Connection, func, select, update
 
 from heartbeat.store.credits.audit import audit, audit_newest
 from heartbeat.store.credits.grants import grant
-from heartbeat.store.database import Database
+from heartbeat.store.database.database import Database
+from heartbeat.store.database.rows import columns, exactly_one, many
 from heartbeat.store.heartbeats import states
 from heartbeat.store.retention import ledger
 from heartbeat.store.retention.aged import prune_deleted
 from heartbeat.store.retention.ledger import FIRST_ENTRY, FoldedProject, fold_deleted, fold_entries, projects_to_fold
 from heartbeat.store.retention.logs import remove_runs
 from heartbeat.store.retention.pruning import Pruning
-from heartbeat.store.rows import columns, exactly_one, many
 from heartbeat.store.tables.credits import Entry, HeartbeatDay, Usage
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.projects import Project

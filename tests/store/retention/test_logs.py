@@ -11,12 +11,12 @@ from sqlmodel import SQLModel
 from heartbeat.domain.errors import Conflict
 from heartbeat.domain.plans import DEFAULT_PLANS, Plan
 from heartbeat.store.credits.audit import audit
-from heartbeat.store.database import Database
-from heartbeat.store.pages import Page
+from heartbeat.store.database.database import Database
+from heartbeat.store.database.pages import Page
+from heartbeat.store.database.rows import columns, exactly_one, many
 from heartbeat.store.retention import logs as retention_logs
 from heartbeat.store.retention.logs import empty_logs, prune_logs
 from heartbeat.store.retention.pruning import Pruning, due_bots
-from heartbeat.store.rows import columns, exactly_one, many
 from heartbeat.store.runs.logs import LogFilter, executed_logs, logs
 from heartbeat.store.runs.variants import replayable
 from heartbeat.store.tables.bots import Bot

@@ -5,11 +5,11 @@ from typing import Any
 from sqlalchemy import Connection, insert, text
 from sqlalchemy.dialects import postgresql, sqlite
 
-from heartbeat.store.database import Database
+from heartbeat.store.database.database import Database
+from heartbeat.store.database.rows import columns
 from heartbeat.store.retention import ledger
 from heartbeat.store.retention.logs import GONE, OLDEST
 from heartbeat.store.retention.pruning import DUE
-from heartbeat.store.rows import columns
 from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.credits import Entry
 from heartbeat.store.tables.notifications import Event

@@ -7,8 +7,8 @@ import pytest
 from sqlalchemy import Column, Table, UniqueConstraint
 from sqlmodel import SQLModel
 
+from heartbeat.store.database.rows import columns
 from heartbeat.store.retention.rules import RULES, Stays, With
-from heartbeat.store.rows import columns
 from heartbeat.store.tables.projects import SignInLink
 
 PAGE = Path(__file__).parents[3] / "docs" / "retention.md"

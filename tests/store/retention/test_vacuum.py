@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, make_url
 
-from heartbeat.store import migrate
-from heartbeat.store.database import Database
+from heartbeat.store.database.database import Database
+from heartbeat.store.database.rows import columns
+from heartbeat.store.migrations import migrate
 from heartbeat.store.retention import vacuum
 from heartbeat.store.retention.pruning import Pruning
-from heartbeat.store.rows import columns
 from heartbeat.store.tables.bots import Bot
 from tests.support.seeds import NOW, a_bot, a_project
 

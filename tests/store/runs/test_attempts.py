@@ -4,8 +4,8 @@ from sqlalchemy import select, update
 
 from heartbeat.domain.failure_policy import Ending
 from heartbeat.store.credits.audit import audit
-from heartbeat.store.database import Database
-from heartbeat.store.rows import columns
+from heartbeat.store.database.database import Database
+from heartbeat.store.database.rows import columns
 from heartbeat.store.runs.attempts import AttemptUsage, FailedAttempt, note_failed
 from heartbeat.store.runs.closing import close_run
 from heartbeat.store.runs.details import attempts

@@ -10,8 +10,8 @@ from sqlalchemy import func, select
 from heartbeat.domain.contracts import CloseRunResult
 from heartbeat.domain.failure_policy import Ending
 from heartbeat.store.credits.ledger import period_credits
-from heartbeat.store.database import Database
-from heartbeat.store.rows import columns
+from heartbeat.store.database.database import Database
+from heartbeat.store.database.rows import columns
 from heartbeat.store.runs.closing import close_run
 from heartbeat.store.runs.opening import open_run
 from heartbeat.store.runs.runs import run_by_uuid

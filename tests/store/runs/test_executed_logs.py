@@ -1,7 +1,7 @@
 """The logs of a heartbeat without its skipped ticks: page by page, newest first."""
 
-from heartbeat.store.database import Database
-from heartbeat.store.pages import Page
+from heartbeat.store.database.database import Database
+from heartbeat.store.database.pages import Page
 from heartbeat.store.runs.logs import executed_logs
 from heartbeat.store.tables.heartbeats import Heartbeat
 from tests.support.past_runs import a_run

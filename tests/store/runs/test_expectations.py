@@ -9,8 +9,8 @@ from sqlalchemy import Connection, update
 
 from heartbeat.domain.contracts import CloseRunResult
 from heartbeat.domain.failure_policy import Ending
-from heartbeat.store.database import Database
-from heartbeat.store.rows import columns
+from heartbeat.store.database.database import Database
+from heartbeat.store.database.rows import columns
 from heartbeat.store.runs.closing import close_run
 from heartbeat.store.runs.runs import run_by_uuid
 from heartbeat.store.runs.steps import NewStep, ToolCall, settle_step, steps

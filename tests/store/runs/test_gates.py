@@ -8,12 +8,12 @@ from sqlalchemy import func, select
 
 from heartbeat.domain.failure_policy import Ending
 from heartbeat.domain.gates import Answer, Gate, Look, look_of
-from heartbeat.store.database import Database
+from heartbeat.store.database.database import Database
+from heartbeat.store.database.rows import columns, exactly_one, many
 from heartbeat.store.heartbeats.configure import ConfigureRequest, configure
 from heartbeat.store.heartbeats.gate_columns import NO_GATE, gate_columns
 from heartbeat.store.heartbeats.gates import MAX_READINGS, readings_of, state_of
 from heartbeat.store.heartbeats.probes import probe_id
-from heartbeat.store.rows import columns, exactly_one, many
 from heartbeat.store.runs.candidates import TickClaim
 from heartbeat.store.runs.closing import close_run
 from heartbeat.store.runs.gates import NOTED

@@ -13,8 +13,8 @@ from heartbeat.domain.errors import Conflict, Invalid
 from heartbeat.domain.failure_policy import Ending
 from heartbeat.domain.field_types import MAX_NUMBER
 from heartbeat.store.credits.audit import audit
-from heartbeat.store.database import Database
-from heartbeat.store.rows import columns, many
+from heartbeat.store.database.database import Database
+from heartbeat.store.database.rows import columns, many
 from heartbeat.store.runs.approvals import decide
 from heartbeat.store.runs.closing import close_run
 from heartbeat.store.runs.opening import open_run

@@ -7,10 +7,10 @@ from random import Random
 import pytest
 from sqlalchemy import Connection, update
 
-from heartbeat.store.database import Database
-from heartbeat.store.pages import Page
+from heartbeat.store.database.database import Database
+from heartbeat.store.database.pages import Page
+from heartbeat.store.database.rows import columns
 from heartbeat.store.retention.logs import remove_runs
-from heartbeat.store.rows import columns
 from heartbeat.store.runs import log_marks
 from heartbeat.store.runs.logs import EXECUTED, LogFilter, executed_logs, logs
 from heartbeat.store.tables.heartbeats import Heartbeat

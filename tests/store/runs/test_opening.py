@@ -8,10 +8,10 @@ from sqlalchemy import Connection, func, select
 
 from heartbeat.domain.failure_policy import Ending
 from heartbeat.domain.plans import Plan
-from heartbeat.store.database import Database
+from heartbeat.store.database.database import Database
+from heartbeat.store.database.rows import columns
 from heartbeat.store.heartbeats import states
 from heartbeat.store.heartbeats.tick_accounting import start_delay_of
-from heartbeat.store.rows import columns
 from heartbeat.store.runs.closing import close_run
 from heartbeat.store.runs.opening import Opening, open_run
 from heartbeat.store.runs.steps import NewStep, settle_step

@@ -11,10 +11,10 @@ from heartbeat.domain.budgets import BudgetOwner
 from heartbeat.domain.errors import Conflict
 from heartbeat.domain.failure_policy import Ending
 from heartbeat.store.credits.audit import audit
-from heartbeat.store.database import Database
+from heartbeat.store.database.database import Database
+from heartbeat.store.database.rows import columns
 from heartbeat.store.heartbeats.heartbeats import BY_DELETION, delete_heartbeats
 from heartbeat.store.notifications.events import APPROVAL
-from heartbeat.store.rows import columns
 from heartbeat.store.runs.approvals import decide
 from heartbeat.store.runs.closing import close_run
 from heartbeat.store.runs.parks import BY_LIMIT, payable_parks, unheard_parks

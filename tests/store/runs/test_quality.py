@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import Connection, select
 
 from heartbeat.domain.contracts import CloseRunResult
-from heartbeat.store.database import Database
-from heartbeat.store.rows import columns, exactly_one, many
+from heartbeat.store.database.database import Database
+from heartbeat.store.database.rows import columns, exactly_one, many
 from heartbeat.store.runs.ratings import Rating, rate
 from heartbeat.store.tables.credits import DailyRollup, HeartbeatDay
 from heartbeat.store.tables.heartbeats import Heartbeat

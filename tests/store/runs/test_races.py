@@ -14,10 +14,10 @@ from heartbeat.domain.errors import Forbidden
 from heartbeat.domain.tool_effects import ScheduleTaskEffect
 from heartbeat.store.bots.subscribers import create_subscriber, delete_subscriber
 from heartbeat.store.credits.audit import audit
-from heartbeat.store.database import Database
+from heartbeat.store.database.database import Database
+from heartbeat.store.database.rows import columns
 from heartbeat.store.heartbeats.heartbeats import delete_heartbeat, disable, enable, lock_bot
 from heartbeat.store.heartbeats.task_effects import schedule_task
-from heartbeat.store.rows import columns
 from heartbeat.store.runs.opening import open_run
 from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.heartbeats import Heartbeat

@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import Connection, select
 
-from heartbeat.store.database import Database
-from heartbeat.store.rows import columns, many
+from heartbeat.store.database.database import Database
+from heartbeat.store.database.rows import columns, many
 from heartbeat.store.runs.rate_limits import note_refusal, take_turn
 from heartbeat.store.tables.runs import RateLimit, Run
 from tests.support.runs import opened, scheduled

@@ -8,8 +8,8 @@ from sqlalchemy import select
 
 from heartbeat.domain.errors import Conflict, NotFound
 from heartbeat.store.credits.stats import stats
-from heartbeat.store.database import Database
-from heartbeat.store.rows import columns, exactly_one, many
+from heartbeat.store.database.database import Database
+from heartbeat.store.database.rows import columns, exactly_one, many
 from heartbeat.store.runs.ratings import Rating, rate
 from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.credits import DailyRollup, HeartbeatDay

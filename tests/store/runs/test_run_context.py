@@ -9,9 +9,9 @@ from sqlalchemy import Connection, insert, update
 from heartbeat.domain.credits import most_tokens
 from heartbeat.domain.failure_policy import Ending
 from heartbeat.domain.first_message import first_message
-from heartbeat.store.database import Database
+from heartbeat.store.database.database import Database
+from heartbeat.store.database.rows import columns
 from heartbeat.store.memory.memory import MemoryOwner, remember
-from heartbeat.store.rows import columns
 from heartbeat.store.runs.closing import close_run
 from heartbeat.store.runs.limits import RunLimits
 from heartbeat.store.runs.runs import run_by_uuid

@@ -6,9 +6,9 @@ import pytest
 from sqlalchemy import Connection
 
 from heartbeat.domain.errors import NotFound
-from heartbeat.store.database import Database
+from heartbeat.store.database.database import Database
+from heartbeat.store.database.rows import columns
 from heartbeat.store.retention.logs import remove_runs
-from heartbeat.store.rows import columns
 from heartbeat.store.runs.search import IdRange, RunFilter, id_range, place, read_piece
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.runs import Run

@@ -7,8 +7,8 @@ from sqlalchemy import Connection, select, update
 
 from heartbeat.domain.bounds import Bounds
 from heartbeat.domain.failure_policy import Ending
-from heartbeat.store.database import Database
-from heartbeat.store.rows import columns, exactly_one, many
+from heartbeat.store.database.database import Database
+from heartbeat.store.database.rows import columns, exactly_one, many
 from heartbeat.store.runs.closing import close_run
 from heartbeat.store.runs.slots import SlotClaim, claim_slots, grant_free_slots, release_slots
 from heartbeat.store.tables.runs import Run, Slot

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from activities import think
-from heartbeat.store.database import Database
+from heartbeat.store.database.database import Database
 from heartbeat.store.runs.candidates import TickClaim
 from heartbeat.store.runs.opening import open_run
 from heartbeat.store.runs.steps import NewStep

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Connection, select
 
 from heartbeat.agents.tools.definitions import DiscoveredTool
-from heartbeat.store.rows import columns, exactly_one
+from heartbeat.store.database.rows import columns, exactly_one
 from heartbeat.store.runs.tool_changes import ToolChange, record_change
 from heartbeat.store.tables.bots import Bot, Tool
 from heartbeat.store.tables.notifications import Event

@@ -28,7 +28,7 @@ from temporalio.client import (
 import worker
 from heartbeat.domain.failure_policy import Ending
 from heartbeat.domain.ids import new_id
-from heartbeat.store.rows import columns
+from heartbeat.store.database.rows import columns
 from heartbeat.store.runs.closing import close_run
 from heartbeat.store.runs.opening import open_run
 from heartbeat.store.tables.heartbeats import Heartbeat

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from heartbeat.store.online_indexes import create_index, drop_index
+from heartbeat.store.migrations.online_indexes import create_index, drop_index
 
 revision = "0038"
 down_revision = "0037"

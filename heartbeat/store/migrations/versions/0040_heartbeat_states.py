@@ -1,6 +1,6 @@
 """an index of a project's heartbeats by their state"""
 
-from heartbeat.store.online_indexes import create_index, drop_index
+from heartbeat.store.migrations.online_indexes import create_index, drop_index
 
 revision = "0040"
 down_revision = "0039"

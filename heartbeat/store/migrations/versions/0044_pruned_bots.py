@@ -1,6 +1,6 @@
 """an index of the bots that were not looked through for the longest time"""
 
-from heartbeat.store.online_indexes import create_index, drop_index
+from heartbeat.store.migrations.online_indexes import create_index, drop_index
 
 revision = "0044"
 down_revision = "0043"

@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-from heartbeat.store.online_indexes import create_index, drop_index
+from heartbeat.store.migrations.online_indexes import create_index, drop_index
 
 revision = "0051"
 down_revision = "0050"

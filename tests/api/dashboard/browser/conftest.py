@@ -16,9 +16,9 @@ import worker
 from api.main import create_app
 from heartbeat.domain.secret_keys import new_key
 from heartbeat.settings import Settings
-from heartbeat.store.database import Database
+from heartbeat.store.database.database import Database
+from heartbeat.store.database.rows import columns
 from heartbeat.store.projects.projects import create_key
-from heartbeat.store.rows import columns
 from heartbeat.store.tables.heartbeats import Heartbeat
 from tests.support.chromium import BINARY, Visitors, launched
 from tests.support.dashboard import Newcomer, Owner

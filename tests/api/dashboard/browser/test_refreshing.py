@@ -9,8 +9,8 @@ from playwright.async_api import Page, expect
 from heartbeat.notifications.delivery import approval_link
 from heartbeat.secrets.keyring import Keyring
 from heartbeat.settings import Settings
+from heartbeat.store.database.rows import columns
 from heartbeat.store.projects.keys import revoke_key
-from heartbeat.store.rows import columns
 from heartbeat.store.tables.heartbeats import Heartbeat
 from tests.support.chromium import REFRESH, Visitors
 from tests.support.dashboard import Owner

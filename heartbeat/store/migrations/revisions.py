@@ -16,11 +16,11 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from heartbeat.domain.errors import ProductError, Unavailable
-from heartbeat.store.database import Database
+from heartbeat.store.database.database import Database
 
 log = logging.getLogger(__name__)
 
-MIGRATIONS = Path(__file__).parent / "migrations" / "versions"
+MIGRATIONS = Path(__file__).parent / "versions"
 # The one that makes the table.
 FIRST_WITH_COMPATIBILITY = "0048"
 LOOK_SECONDS = 5.0

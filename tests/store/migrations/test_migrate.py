@@ -20,11 +20,11 @@ from heartbeat.domain.fingerprints import fingerprint_key
 from heartbeat.domain.ids import new_id
 from heartbeat.domain.pauses import FLAG_TURNED_OFF
 from heartbeat.secrets.key_hashes import KeyHashes
-from heartbeat.store import migrate
-from heartbeat.store.database import Database
+from heartbeat.store.database.database import Database
+from heartbeat.store.database.rows import columns, exactly_one, many
+from heartbeat.store.migrations import migrate
+from heartbeat.store.migrations.revisions import newest
 from heartbeat.store.projects.projects import project_of_key
-from heartbeat.store.revisions import newest
-from heartbeat.store.rows import columns, exactly_one, many
 from heartbeat.store.tables.bots import Bot, Tool
 from heartbeat.store.tables.credits import DailyRollup, HeartbeatDay, Usage
 from heartbeat.store.tables.heartbeats import Heartbeat

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, func, literal_column, select, union_all
 from sqlmodel import SQLModel
 
 from heartbeat.domain.errors import Unavailable
-from heartbeat.store.database import Database
+from heartbeat.store.database.database import Database
 
 log = logging.getLogger(__name__)
 

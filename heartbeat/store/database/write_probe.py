@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from heartbeat.domain.errors import Unavailable
-from heartbeat.store.database import Database
+from heartbeat.store.database.database import Database
 
 # So often a write is tried, however often somebody asks.
 TRY_AGAIN_SECONDS = 5.0

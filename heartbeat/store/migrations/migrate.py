@@ -10,10 +10,10 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import OperationalError
 
-from heartbeat.store.database import driver_url
-from heartbeat.store.file_modes import private_database
-from heartbeat.store.postgres import postgres_engine
-from heartbeat.store.revisions import require_not_newer
+from heartbeat.secrets.private_files import private_database
+from heartbeat.store.database.database import driver_url
+from heartbeat.store.database.postgres import postgres_engine
+from heartbeat.store.migrations.revisions import require_not_newer
 
 # A migration that waits for a table's lock holds up whoever comes after it, so it gives way and comes again.
 LOCK_MS, ATTEMPTS, PAUSE_SECONDS = 3_000, 20, 2.0
@@ -92,5 +92,5 @@ def has_a_class(name: str | None, kind: str, parents: Any) -> bool:
 
 def _config() -> Config:
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.set_main_option("script_location", str(Path(__file__).parent))
     return config

@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from heartbeat.domain.errors import Unavailable
-from heartbeat.store.database import Database, wait_at_most
+from heartbeat.store.database.database import Database, wait_at_most
 from tests.support.databases import fresh_database, waiting
 from tests.support.patience import until
 from tests.support.stopped_postgres import stopped, stopped_server

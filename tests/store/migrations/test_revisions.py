@@ -10,9 +10,9 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
-from heartbeat.store import migrate, revisions
-from heartbeat.store.database import Database
-from heartbeat.store.revisions import (
+from heartbeat.store.database.database import Database
+from heartbeat.store.migrations import migrate, revisions
+from heartbeat.store.migrations.revisions import (
     MIGRATIONS,
     DatabaseTooNew,
     check_compatible,

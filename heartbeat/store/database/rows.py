@@ -10,7 +10,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import configure_mappers
 from sqlmodel import SQLModel
 
-from heartbeat.store.prepared import Prepared, StatementResult
+from heartbeat.store.database.prepared import Prepared, StatementResult
 from heartbeat.store.tables import credits, notifications, tool_connections  # noqa: F401 - every table, through those they refer to
 
 # Rows are built without their constructor, which would have configured the mappers.

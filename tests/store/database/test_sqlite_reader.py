@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Connection, Engine, create_engine, text
 from sqlalchemy.exc import OperationalError
 
-from heartbeat.store.sqlite_reader import SqliteReader
+from heartbeat.store.database.sqlite_reader import SqliteReader
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ import pytest
 from sqlalchemy import Connection, bindparam, select, update
 from sqlalchemy.exc import IntegrityError, NoResultFound
 
-from heartbeat.store.database import Database
-from heartbeat.store.prepared import Prepared
-from heartbeat.store.rows import columns, exactly_one, insert_once, many
+from heartbeat.store.database.database import Database
+from heartbeat.store.database.prepared import Prepared
+from heartbeat.store.database.rows import columns, exactly_one, insert_once, many
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.runs import Run, Step
 from tests.support.statements import statements

@@ -11,9 +11,9 @@ from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, inspect
 
-from heartbeat.store import migrate, online_indexes
-from heartbeat.store.database import Database, make_engine
-from heartbeat.store.revisions import newest
+from heartbeat.store.database.database import Database, make_engine
+from heartbeat.store.migrations import migrate, online_indexes
+from heartbeat.store.migrations.revisions import newest
 from tests.support.databases import waiting
 from tests.support.online_migrations import Shape, breaks, long_locks, shape
 from tests.support.patience import PATIENCE, until

@@ -4,10 +4,9 @@ from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Select, literal_column
 
-from heartbeat.store.rows import columns
 from heartbeat.store.tables.runs import Run
 
-RUN = columns(Run)
+RUN = Run.metadata.tables["run"]
 
 S = TypeVar("S", bound=Select[Any])
 

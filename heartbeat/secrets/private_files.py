@@ -29,6 +29,15 @@ def private_file(path: Path) -> None:
         _take_from_others(path)
 
 
+def sync_directory(path: Path) -> None:
+    """Have the disk keep the directory itself: a file that is new in it may else be gone after a power cut."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def _take_from_others(path: Path) -> None:
     status = path.stat()
     # One with the sticky bit, such as /tmp, is shared on purpose.

@@ -7,9 +7,9 @@ from contextlib import closing
 import pytest
 from sqlalchemy import Connection
 
-from heartbeat.store import migrate
-from heartbeat.store.database import Database
-from heartbeat.store.revisions import newest
+from heartbeat.store.database.database import Database
+from heartbeat.store.migrations import migrate
+from heartbeat.store.migrations.revisions import newest
 from tests.support.databases import fresh_database
 from tests.support.pgbouncer import pooled
 

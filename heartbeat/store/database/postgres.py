@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import InvalidatePoolError
 
-from heartbeat.store.postgres_calls import POOL_SIZE, deadline, lost_state, time_limit
+from heartbeat.store.database.postgres_calls import POOL_SIZE, deadline, lost_state, time_limit
 
 # Whether a pooled connection is alive shows within this time, so that there is time left for the next one.
 PING_SECONDS = 2.0

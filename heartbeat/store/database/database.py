@@ -27,7 +27,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import QueuePool
 
 from heartbeat.domain.errors import Unavailable
-from heartbeat.store.postgres_calls import (
+from heartbeat.store.database.postgres_calls import (
     NO_PRIVILEGE,
     OF_ANOTHER_VERSION,
     POOL_SIZE,
@@ -35,7 +35,7 @@ from heartbeat.store.postgres_calls import (
     lost_state,
     time_limit,
 )
-from heartbeat.store.sqlite_reader import Query, SqliteReader
+from heartbeat.store.database.sqlite_reader import Query, SqliteReader
 
 log = logging.getLogger(__name__)
 
@@ -250,7 +250,7 @@ def make_engine(url: str, limit: float | None = None, pool_size: int = POOL_SIZE
     if url.startswith("sqlite"):
         return _sqlite_engine(url)
     # The driver weighs nine megabytes.
-    from heartbeat.store.postgres import postgres_engine
+    from heartbeat.store.database.postgres import postgres_engine
 
     return postgres_engine(url, limit, pool_size)
 
