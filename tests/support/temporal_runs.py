@@ -11,9 +11,12 @@ from heartbeat.store.tables.runs import Run
 from tests.support.world import World
 
 
-async def backfill(world: World, minutes: int) -> datetime:
-    """Have the schedule run its last few ticks now, one after the other, instead of waiting for the clock."""
-    end = datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(minutes=1)
+async def backfill(world: World, minutes: int, end: datetime | None = None) -> datetime:
+    """Have the schedule run its last few ticks now, one after the other, instead of waiting for the clock.
+
+    Without an `end`, which is a full minute, those are the ticks until a minute ago; returns it.
+    """
+    end = end or datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(minutes=1)
     await world.client.get_schedule_handle(world.heartbeat.uuid).backfill(
         ScheduleBackfill(
             start_at=end - timedelta(minutes=minutes - 1), end_at=end, overlap=ScheduleOverlapPolicy.BUFFER_ALL
