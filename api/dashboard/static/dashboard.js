@@ -32,6 +32,9 @@ function show(page) {
   if (places && now && !places.isEqualNode(now)) places.replaceWith(now);
   const main = document.querySelector("main"), fresh = page.querySelector("main");
   const focused = main.contains(document.activeElement) ? where(document.activeElement) : null;
+  // Whoever pressed a button has time to read what came of it, however soon there is news.
+  const notice = main.querySelector(".done");
+  if (notice && performance.now() < EVERY && !fresh.querySelector(".done")) carry(notice, main, fresh);
   // What somebody has unfolded stays so.
   for (const fold of main.querySelectorAll("details[open][id]")) fresh.querySelector(`#${CSS.escape(fold.id)}`)?.setAttribute("open", "");
   // By what a second click is known stays, or each refresh would replace the buttons.
@@ -43,6 +46,13 @@ function show(page) {
   if (before.length !== after.length) inUse(main) || main.replaceWith(fresh);
   else before.forEach((part, index) => part.isEqualNode(after[index]) || inUse(part) || part.replaceWith(after[index]));
   if (focused) document.querySelector(`main ${focused}`)?.focus({ preventScroll: true });
+}
+
+// Puts a part of what is shown in the same place of what comes.
+function carry(part, main, fresh) {
+  const parent = part.parentElement;
+  const target = parent === main ? fresh : fresh.children[[...main.children].indexOf(parent)];
+  target?.insertBefore(part.cloneNode(true), target.children[[...parent.children].indexOf(part)] ?? null);
 }
 
 // What somebody has typed or ticked, and a strip that they go along, stays as it is.

@@ -69,6 +69,15 @@ async def test_a_person_answers_what_waits(owner: Owner, page: Page) -> None:
     await expect(page.locator(".done")).to_contain_text("You denied the call")
     await expect(page).to_have_url(re.compile(rf"/runs/{run.uuid}$"))
     await expect(urgent).to_have_text("1 waiting for you")
+    # News of the run come at once, and take the notice from nobody who has not read it yet.
+    await page.evaluate("performance.now = () => 1000")
+    await owner.database.write(lambda c: an_approval(c, run, step=4))
+    await page.evaluate(REFRESH)
+    await expect(urgent).to_have_text("2 waiting for you")
+    await expect(page.locator(".done")).to_contain_text("You denied the call")
+    await page.evaluate("performance.now = () => 6000")
+    await page.evaluate(REFRESH)
+    await expect(page.locator(".done")).to_have_count(0)
 
     await page.goto("/findings")
     await page.locator(f"#week-{finding.uuid}").click()
