@@ -6,7 +6,6 @@ not silent connections, and `h11_max_incomplete_event_size` is for the slower pa
 
 import resource
 from collections import defaultdict
-from ipaddress import IPv6Address, ip_address
 from math import inf
 from typing import Any
 
@@ -15,6 +14,7 @@ from uvicorn.server import ServerState
 
 from api.errors import error_response
 from heartbeat.domain.errors import ProductError
+from heartbeat.domain.networks import client_network
 
 # In seconds during which the process got to look, so that one that was stopped drops nobody at once.
 HEAD_SECONDS, BODY_SECONDS, STALL_SECONDS = 10, 30, 30
@@ -86,7 +86,7 @@ class BoundedConnection(HttpToolsProtocol):
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
-        self.address = _network(self.client[0]) if self.client else ""
+        self.address = client_network(self.client[0]) if self.client else ""
         self._moved_at = self.server_state.clock
         self._expect_client()
         self.server_state.admit(self)
@@ -170,10 +170,3 @@ def room_for(most: int) -> int:
     soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     return max(1, min(most, soft - OTHER_FILES))
-
-
-def _network(host: str) -> str:
-    address = ip_address(host.partition("%")[0])
-    if isinstance(address, IPv6Address) and address.ipv4_mapped is None:
-        return address.packed[:8].hex()
-    return host

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 from sqlalchemy import Connection
 from temporalio.client import Client
 
+from api.auth_throttle import WITH_KEY, AuthThrottle
 from api.claims import HeldClaim
 from api.operations import OPERATIONS
 from api.schemas.fields import OfProject
@@ -47,6 +48,7 @@ class Stack:
     key_hashes: KeyHashes
     key_uses: KeyUses
     write_probe: WriteProbe
+    auth_throttle: AuthThrottle
 
 
 AccessQuery = Callable[Concatenate[Connection, Access, P], T]
@@ -65,16 +67,18 @@ class Caller:
     """The caller of a request, known by its key; `needs` is the scope of the operation, `address` where it came from.
 
     Each read or write authorizes it first, in the same transaction, for the project, bot and heartbeat whose ids are
-    in the request's body or query. All raise `Unauthorized`, `Forbidden` and `RateLimited`.
+    in the request's body or query. All raise `Unauthorized`, `TooManyFailures`, `Forbidden` and `RateLimited`.
     """
 
     def __init__(self, stack: Stack, secret: str, address: str, needs: Scope | None, claim: HeldClaim | None) -> None:
         self.stack = stack
         self.claim = claim
+        self._secret = secret
         self._hashes = stack.key_hashes.all(secret) if secret else []
         self._address = address
         self._needs = needs
         self._counted = False
+        self._throttle = stack.auth_throttle
 
     def now(self) -> datetime:
         return self.stack.now()
@@ -112,6 +116,25 @@ class Caller:
     ) -> T:
         if ids is not None:
             structlog.contextvars.bind_contextvars(**ids.log_ids())
+        if self._hashes and self._throttle.waits(self._address):
+            await self._throttle.admit(WITH_KEY, self._address, self._secret, self._hashes)
+        try:
+            result = await self._run_counted(run, ids, query, *args, **kwargs)
+        except Unauthorized:
+            if self._hashes:
+                await self._throttle.count(WITH_KEY, self._address)
+            raise
+        self._throttle.note_worked(self._address, self._hashes[0])
+        return result
+
+    async def _run_counted(
+        self,
+        run: Callable[..., Awaitable[T]],
+        ids: OfProject | None,
+        query: AccessQuery[P, T],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
         try:
             return await run(self._authorized, ids, query, *args, **kwargs)
         except _Uncounted as problem:

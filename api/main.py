@@ -12,6 +12,7 @@ from starlette.routing import BaseRoute, Match
 from temporalio.client import Client
 
 from api import openapi
+from api.auth_throttle import AuthThrottle
 from api.dashboard.pages import refused_page, wants_page
 from api.dashboard.router import pages
 from api.deps import Stack, caller_of
@@ -74,8 +75,9 @@ def create_app(
     now = now or clock
     schedules = Schedules(temporal, database, settings, now)
     hashes = KeyHashes.from_settings(settings)
-    uses, probe = KeyUses(database, now, hashes), WriteProbe(database)
-    stack = Stack(settings, database, temporal, schedules, now, clock, hashes, uses, probe)
+    uses, probe, metrics = KeyUses(database, now, hashes), WriteProbe(database), Metrics(database)
+    throttle = AuthThrottle(database, now, settings.free_failures, metrics.auth_failures)
+    stack = Stack(settings, database, temporal, schedules, now, clock, hashes, uses, probe, throttle)
     app = FastAPI(
         title=openapi.TITLE,
         description=DESCRIPTION,
@@ -85,14 +87,14 @@ def create_app(
         redirect_slashes=False,
         telemetry=NO_TELEMETRY,
     )
-    app.state.stack, app.state.metrics, app.state.closing = stack, Metrics(database), asyncio.Event()
+    app.state.stack, app.state.metrics, app.state.closing = stack, metrics, asyncio.Event()
     app.add_exception_handler(ProductError, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _refused_by_framework)
     app.add_middleware(Idempotency, stack=stack)
     app.add_middleware(
         RequestLimits,
-        metrics=app.state.metrics,
+        metrics=metrics,
         max_body_bytes=settings.max_body_bytes,
         database_seconds=settings.database_timeout_seconds,
         refuse=_refuse,

@@ -163,6 +163,7 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(default=1_000_000, ge=1_000)
     max_connections: int = Field(default=1_000, ge=1)
     max_connections_per_address: int = Field(default=500, ge=1)
+    free_failures: int = Field(default=10, ge=1, le=1_000_000)
 
     @model_validator(mode="before")
     @classmethod

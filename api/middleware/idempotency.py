@@ -12,11 +12,13 @@ from hashlib import sha256
 
 from sqlalchemy import Connection
 from starlette.datastructures import Headers
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.auth_throttle import WITH_KEY
 from api.claims import HeldClaim
-from api.deps import Stack, secret_of
+from api.deps import Stack, address_of, secret_of
 from heartbeat.domain.errors import Invalid, Unavailable
 from heartbeat.domain.plans import Plan
 from heartbeat.store.projects.access import Access, authorize
@@ -52,6 +54,9 @@ class Idempotency:
         request = KeyedRequest(headers[HEADER], _fingerprint(scope, message.get("body", b"")))
         replayed, secret = Replayed(message), secret_of(headers.get("authorization", ""))
         hashes = self._stack.key_hashes.all(secret) if secret else []
+        throttle, address = self._stack.auth_throttle, address_of(Request(scope))
+        if hashes and throttle.waits(address):
+            await throttle.admit(WITH_KEY, address, secret, hashes)
         plans, now = self._stack.settings.plans, self._stack.now()
         claim = await self._stack.database.write(_claim, plans, hashes, request, now)
         if isinstance(claim, StoredResponse):

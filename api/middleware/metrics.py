@@ -29,6 +29,12 @@ class Metrics:
             registry=self.registry,
             buckets=BUCKETS,
         )
+        self.auth_failures = Counter(
+            "heartbeat_auth_failures",
+            "Keys, sign-ins and links that were wrong (`failed`), or not looked at after too many (`refused`).",
+            ["kind", "outcome"],
+            registry=self.registry,
+        )
         # Looking up a series by its labels costs more than adding to it.
         self._of = cache(self._series)
 

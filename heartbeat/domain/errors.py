@@ -99,6 +99,14 @@ class RateLimited(ProductError):
         super().__init__(message, "rate_limited", 429, retry_after=retry_after)
 
 
+class TooManyFailures(ProductError):
+    """429: too many wrong keys came from the address; nothing that it sends now is looked at."""
+
+    def __init__(self, retry_after: int) -> None:
+        message = f"Too many attempts to get in have failed from your address; try again in {retry_after} s."
+        super().__init__(message, "too_many_failures", 429, retry_after=retry_after)
+
+
 class Unavailable(ProductError):
     """503: the database or Temporal cannot be reached; nothing was changed."""
 

@@ -101,6 +101,8 @@ def settings_for(database_url: str, temporal: Client) -> Settings:
         default_model="openai:scripted",
         openai_api_key="test-key",
         drain_seconds=2,
+        # Tests of what is refused send many wrong keys from one address.
+        free_failures=1_000_000,
     )
 
 

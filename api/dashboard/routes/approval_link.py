@@ -29,7 +29,7 @@ router = APIRouter(prefix="/approvals/{uuid}", route_class=PageRoute, include_in
 async def page(uuid: str, request: Request, token: str = "") -> Response:
     """What is asked, and what has been decided if it has."""
     stack: Stack = request.app.state.stack
-    require_link(stack, token, store.sealed_as(uuid))
+    await require_link(request, token, store.sealed_as(uuid))
     approval = await stack.database.read(store.approval, uuid)
     return _page(approval, token, stack.now())
 
@@ -40,7 +40,7 @@ async def decide(uuid: str, request: Request) -> Response:
     stack: Stack = request.app.state.stack
     form = await read_form(request)
     token = form.get("token", "")
-    require_link(stack, token, store.sealed_as(uuid))
+    await require_link(request, token, store.sealed_as(uuid))
     approval = await stack.database.write(_decided, uuid, read_decision(form), stack.now())
     await wake(stack.temporal, approval.workflow_id, approval.step)
     return _page(approval, token, stack.now())

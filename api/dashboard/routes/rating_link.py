@@ -30,7 +30,7 @@ router = APIRouter(prefix="/ratings/{uuid}", route_class=PageRoute, include_in_s
 async def page(uuid: str, request: Request, token: str = "") -> Response:
     """Ask whether the run was any good."""
     stack: Stack = request.app.state.stack
-    require_link(stack, token, store.sealed_as(uuid))
+    await require_link(request, token, store.sealed_as(uuid))
     return _page(await stack.database.read(_run, uuid), token, None)
 
 
@@ -40,7 +40,7 @@ async def rate(uuid: str, request: Request) -> Response:
     stack: Stack = request.app.state.stack
     form = await read_form(request)
     token = form.get("token")
-    require_link(stack, token, store.sealed_as(uuid))
+    await require_link(request, token, store.sealed_as(uuid))
     rating = read_rating(form, BY_LINK)
     await stack.database.write(store.rate, uuid, rating, stack.now())
     return _page(await stack.database.read(_run, uuid), token, rating)

@@ -5,12 +5,15 @@ import re
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
+from api.auth_throttle import AT_SIGN_IN
 from api.dashboard.forms import read_form
 from api.dashboard.pages import SIGN_IN, PageRoute, SignedOut, VisitorDep, html, is_https
 from api.dashboard.render import ASSETS, asset
+from api.dashboard.sentences import translate
 from api.dashboard.session import delete_cookie, set_cookie, token_of, visit_of
 from api.dashboard.translations import marked
-from api.deps import Stack
+from api.deps import Stack, address_of
+from heartbeat.domain.errors import TooManyFailures
 from heartbeat.store.projects import sessions
 from heartbeat.store.projects.sign_in import SignInKey, key_by_secret
 
@@ -42,12 +45,31 @@ async def sign_in(request: Request) -> Response:
     secret, target = form.get("key"), _own(form.get("next"))
     unsent = [(name.removeprefix(UNSENT), value) for name, value in form.fields if name.startswith(UNSENT)]
     stack: Stack = request.app.state.stack
-    key = await stack.database.read(key_by_secret, stack.key_hashes.all(secret), stack.now())
+    try:
+        key = await _admitted(stack, address_of(request), secret)
+    except TooManyFailures as problem:
+        answer = html("sign_in", problem.status, next=target, problem=translate(problem.message), unsent=unsent)
+        answer.headers["Retry-After"] = str(problem.retry_after)
+        return answer
     if key is None or key.is_for_bots:
-        problem = OF_BOTS if key else WRONG_KEY
-        return html("sign_in", 401, next=target, problem=problem, unsent=unsent)
+        reason = OF_BOTS if key else WRONG_KEY
+        return html("sign_in", 401, next=target, problem=reason, unsent=unsent)
     response = html("unsent", next=target, unsent=unsent) if unsent else RedirectResponse(target, 303)
     return await begin_session(response, request, key)
+
+
+async def _admitted(stack: Stack, address: str, secret: str) -> SignInKey | None:
+    """Read the key that was given, `None` for a wrong one; raises `TooManyFailures`."""
+    if not secret:
+        return None
+    hashes = stack.key_hashes.all(secret)
+    await stack.auth_throttle.admit(AT_SIGN_IN, address, secret, hashes)
+    key = await stack.database.read(key_by_secret, hashes, stack.now())
+    if key is None:
+        await stack.auth_throttle.count(AT_SIGN_IN, address)
+    else:
+        stack.auth_throttle.note_worked(address, hashes[0])
+    return key
 
 
 async def begin_session(response: Response, request: Request, key: SignInKey) -> Response:

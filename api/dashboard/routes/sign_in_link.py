@@ -6,12 +6,13 @@ Its page has one button, which a script presses at once, and that is what uses t
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
+from api.auth_throttle import WITH_LINK
 from api.dashboard.forms import read_form
 from api.dashboard.pages import PageRoute, SignedOut, VisitorDep, html
 from api.dashboard.routes.sign_in import begin_session
-from api.deps import Stack
+from api.deps import Stack, address_of
 from heartbeat.domain.errors import Forbidden
-from heartbeat.store.projects.sign_in_links import use_link
+from heartbeat.store.projects.sign_in_links import has_link, use_link
 
 router = APIRouter(prefix="/sign-in/once", route_class=PageRoute, include_in_schema=False)
 
@@ -32,8 +33,12 @@ async def page(visitor: VisitorDep, token: str = "") -> Response:
 async def use(request: Request) -> Response:
     """Use the link up and begin a session."""
     form, stack = await read_form(request), _stack(request)
-    key = await stack.database.write(use_link, form.get("token"), stack.now())
+    token, now = form.get("token"), stack.now()
+    # Who has none writes nothing.
+    is_there = await stack.database.read(has_link, token, now)
+    key = await stack.database.write(use_link, token, now) if is_there else None
     if key is None:
+        await stack.auth_throttle.count(WITH_LINK, address_of(request))
         raise Forbidden("link_used", USED)
     return await begin_session(RedirectResponse("/", 303), request, key)
 

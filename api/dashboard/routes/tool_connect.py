@@ -12,9 +12,10 @@ from fastapi import APIRouter, Request
 from sqlalchemy import Connection
 from starlette.responses import Response
 
+from api.auth_throttle import WITH_LINK
 from api.dashboard.forms import read_form
 from api.dashboard.pages import PageRoute, html, is_https
-from api.deps import Stack
+from api.deps import Stack, address_of
 from api.responses import ApiResponse
 from api.tool_sign_in import finish_sign_in, sign_ins
 from heartbeat.domain.errors import Forbidden, NotFound
@@ -153,7 +154,12 @@ def _host_name(header: str) -> str | None:
 
 async def _invitation(request: Request, link: str) -> Invitation:
     stack = _stack(request)
-    return await stack.database.read(_read, read_link(stack.settings, link, stack.now()), stack.now())
+    try:
+        known = read_link(stack.settings, link, stack.now())
+    except Forbidden:
+        await stack.auth_throttle.count(WITH_LINK, address_of(request))
+        raise
+    return await stack.database.read(_read, known, stack.now())
 
 
 def _read(connection: Connection, link: ConnectLink, now: datetime) -> Invitation:

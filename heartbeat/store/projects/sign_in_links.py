@@ -44,6 +44,12 @@ def new_link(connection: Connection, project: Project, now: datetime) -> NewLink
     return NewLink(token, expires_at)
 
 
+def has_link(connection: Connection, token: str, now: datetime) -> bool:
+    """Tell whether there is a link with this token that was not used and is not too old."""
+    mine = (LINK.c.hash == digest(token)) & (LINK.c.expires_at > now)
+    return connection.execute(select(LINK.c.key_id).where(mine)).first() is not None
+
+
 def use_link(connection: Connection, token: str, now: datetime) -> SignInKey | None:
     """Use a link up and read the key that it signs in as; `None` when it was used, is too old, or is none."""
     mine = (LINK.c.hash == digest(token)) & (LINK.c.expires_at > now)

@@ -20,6 +20,7 @@ from heartbeat.store.tables.heartbeats import Heartbeat, HeldTick, RemovedHeartb
 from heartbeat.store.tables.notifications import Event, Finding, ModelOutage, Notification, Target
 from heartbeat.store.tables.projects import (
     ApiKey,
+    AuthFailure,
     DashboardSession,
     IdempotencyKey,
     Project,
@@ -99,6 +100,7 @@ RULES: dict[type[SQLModel], Rule] = {
     Project: Stays("one for each project that the operator made"),
     ApiKey: Age(func.coalesce(_KEY.c.revoked_at, _KEY.c.expires_at), YEAR, _HAS_NO_LINK),
     DashboardSession: Age(_SESSION.c.expires_at, AT_ONCE),
+    AuthFailure: Age(columns(AuthFailure).c.clears_at, AT_ONCE),
     SignInLink: Age(_LINK.c.expires_at, AT_ONCE),
     IdempotencyKey: Age(_IDEMPOTENCY.c.created_at, LIFETIME),
     RequestWindow: Stays("one for each project: the minute of its last request"),

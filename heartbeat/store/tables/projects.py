@@ -146,3 +146,15 @@ class RequestWindow(SQLModel, table=True):
     project_id: int = Field(foreign_key="project.id", primary_key=True)
     minute: int = Field(primary_key=True)
     requests: int = 0
+
+
+class AuthFailure(SQLModel, table=True):
+    """What somebody failed to get in with lately; `source` is where from (`address 203.0.113.7`), or whose name it was.
+
+    All of it is forgiven at `clears_at`; `until` then nothing from there is looked at.
+    """
+
+    __tablename__ = "auth_failure"
+    source: str = Field(primary_key=True)
+    clears_at: datetime = time(index=True)
+    until: datetime = time()
