@@ -1,7 +1,7 @@
 """What a route depends on: the parts of the process, the caller with its key, and the query string as a model."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Annotated, Any, Concatenate, ParamSpec, TypeVar
 from urllib.parse import parse_qsl
@@ -168,7 +168,7 @@ class Caller:
         if limit is not None and not self._counted:
             raise _Uncounted(access.project.id, limit)
         access.require(self._needs)
-        return access
+        return replace(access, actor=access.key.actor(self._address))
 
 
 def _access(connection: Connection, access: Access) -> Access:

@@ -16,18 +16,18 @@ from heartbeat.temporal.runs import cancel_runs
 Write = Callable[..., Awaitable[Any]]
 
 
-async def put_on_hold(stack: Stack, write: Write, hold: store.NewHold, by: str) -> tuple[ProjectHold, int]:
+async def put_on_hold(stack: Stack, write: Write, hold: store.NewHold) -> tuple[ProjectHold, int]:
     """Hold the project, and return how many of its runs were asked to end; Upkeep asks those that were not reached.
 
     `write` runs a function of a connection and an access in a transaction.
     """
-    row: ProjectHold = await write(_hold, hold, by, stack.now())
+    row: ProjectHold = await write(_hold, hold, stack.now())
     await write(_await_openings)
     return row, await cancel_runs(stack.temporal, await write(_runs_to_cancel, stack.now()))
 
 
-def _hold(connection: Connection, access: Access, hold: store.NewHold, by: str, now: datetime) -> ProjectHold:
-    return store.hold_project(connection, access.project, hold, by, now)
+def _hold(connection: Connection, access: Access, hold: store.NewHold, now: datetime) -> ProjectHold:
+    return store.hold_project(connection, access.project, hold, access.actor.words, now)
 
 
 def _await_openings(connection: Connection, access: Access) -> None:

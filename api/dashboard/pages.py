@@ -176,7 +176,7 @@ class Visitor:
         self.stack.key_uses.note(key, self._address)
         if now - session.last_used_at >= sessions.EVERY:
             self.stack.database.write_later(sessions.write_use, session, now)
-        access = Access(project, self.stack.settings.plan(project.plan), key=key)
+        access = Access(project, self.stack.settings.plan(project.plan), key=key, actor=key.actor(self._address))
         access.require(self._needs)
         return access
 

@@ -5,7 +5,7 @@ from api.schemas.ratings import RatingFields
 from heartbeat.store.runs.ratings import Rating
 
 
-def read_rating(form: Form, by: str) -> Rating:
+def read_rating(form: Form, by: str = "") -> Rating:
     """Read what was pressed and written; raises `InvalidMany`."""
     fields = validated(RatingFields, form.filled("rating", "note"))
     return Rating(fields.liked, fields.note, by)

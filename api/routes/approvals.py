@@ -6,7 +6,6 @@ from typing import Annotated, Any
 from fastapi import APIRouter
 from sqlalchemy import Connection, Row
 
-from api.actors import BY_KEY
 from api.deps import CallerDep, query_params
 from api.openapi import call
 from api.responses import ApiResponse
@@ -39,5 +38,5 @@ async def decide(body: Decide, caller: CallerDep) -> ApiResponse:
 
 def _decided(connection: Connection, access: Access, body: Decide, now: datetime) -> Row[Any]:
     approval = store.approval(connection, body.approval_id, access.bot)
-    store.decide(connection, approval.uuid, DECISIONS[body.decision], BY_KEY, now, body.credits)
+    store.decide(connection, approval.uuid, DECISIONS[body.decision], access.actor.words, now, body.credits)
     return store.approval(connection, approval.uuid)

@@ -4,7 +4,6 @@ from typing import Annotated
 
 from fastapi import APIRouter
 
-from api.actors import BY_KEY
 from api.deps import CallerDep, query_params
 from api.openapi import call
 from api.responses import ApiResponse
@@ -18,7 +17,7 @@ router = APIRouter(prefix="/v1/bot/heartbeat/hold", tags=["Heartbeats"], strict_
 @router.post("", **call(HeldTicks))
 async def hold(body: OfTick, caller: CallerDep) -> ApiResponse:
     """Skip one tick of a heartbeat or scheduled task. When it comes, its log says that it was held."""
-    return ApiResponse(show_held(await caller.write(body, store.hold_tick, body.tick, BY_KEY, caller.now())))
+    return ApiResponse(show_held(await caller.write(body, store.hold_tick, body.tick, caller.now())))
 
 
 @router.get("", **call(HeldTicks, query=OfHeartbeat))

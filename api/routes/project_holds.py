@@ -6,7 +6,6 @@ from typing import Annotated
 from fastapi import APIRouter
 
 from api import project_holds
-from api.actors import BY_KEY
 from api.deps import CallerDep, query_params
 from api.openapi import call
 from api.responses import ApiResponse
@@ -19,7 +18,7 @@ router = APIRouter(prefix="/v1/project", tags=["Project"], strict_content_type=F
 @router.post("/hold", **call(PutOnHold))
 async def hold(body: HoldProject, caller: CallerDep) -> ApiResponse:
     """Put a whole project on hold: no tick starts, nor does anything else, until it is released or `until` has come."""
-    row, cancelled = await project_holds.put_on_hold(caller.stack, partial(caller.write, body), body.new_hold(), BY_KEY)
+    row, cancelled = await project_holds.put_on_hold(caller.stack, partial(caller.write, body), body.new_hold())
     return ApiResponse({**show_hold(row), "cancelled": cancelled})
 
 

@@ -1,5 +1,6 @@
 """One run, step by step: read it, also while it runs, have its events streamed, replay it, or rate it."""
 
+from dataclasses import replace
 from datetime import datetime
 from time import monotonic
 from typing import Annotated
@@ -8,7 +9,6 @@ from fastapi import APIRouter, Request
 from sqlalchemy import Connection
 from starlette.responses import StreamingResponse
 
-from api.actors import BY_KEY
 from api.deps import CallerDep, query_params
 from api.manual_runs import answer_of_run
 from api.openapi import call
@@ -64,9 +64,9 @@ async def replay(body: Replay, caller: CallerDep) -> ApiResponse:
 @router.post("/rate", **call(Rated))
 async def rate_run(body: Rate, caller: CallerDep) -> ApiResponse:
     """Say that a run was good or bad, with a note, or take that back. The last word counts."""
-    run = await caller.write(body, _rated, body.run_id, Rating(body.liked, body.note, BY_KEY), caller.now())
+    run = await caller.write(body, _rated, body.run_id, Rating(body.liked, body.note), caller.now())
     return ApiResponse({"rating": show_rating(run)})
 
 
 def _rated(connection: Connection, access: Access, run_uuid: str, rating: Rating, now: datetime) -> Run:
-    return rate(connection, run_of_bot(connection, access, run_uuid).uuid, rating, now)
+    return rate(connection, run_of_bot(connection, access, run_uuid).uuid, replace(rating, by=access.actor.words), now)

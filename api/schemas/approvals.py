@@ -75,7 +75,7 @@ class ApprovalObject(BaseModel):
     )
     state: str = Field(description="pending, approved, denied or expired.", examples=["approved"])
     decided_by: str | None = Field(
-        description="How it was decided; null while it waits or when it expired.", examples=["a key of the project"]
+        description="Who decided it; null while it waits or when it expired.", examples=["the key CI"]
     )
     decided_at: str | None = Field(description="When it was decided.", examples=["2026-11-27T08:05:10Z"])
     expires_at: str = Field(description="When it counts as denied.", examples=["2026-11-28T08:00:02Z"])

@@ -23,7 +23,7 @@ class OfTick(OfHeartbeat):
 
 class HeldTickObject(BaseModel):
     tick: str = Field(description="The tick that is skipped.", examples=[examples.NEXT])
-    held_by: str = Field(description="Who had it skipped.", examples=["a key of the project"])
+    held_by: str = Field(description="Who had it skipped.", examples=["the key CI"])
     held_at: str = Field(description="Since when it is held.", examples=[examples.CREATED])
 
 

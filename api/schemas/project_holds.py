@@ -42,7 +42,7 @@ class ProjectHoldObject(BaseModel):
         description="When it ends by itself; null: when it is released.", examples=[examples.NEXT]
     )
     running: str = Field(description="What becomes of the runs in progress: finish or cancel.", examples=["finish"])
-    held_by: str = Field(description="Who put it on hold.", examples=["a key of the project"])
+    held_by: str = Field(description="Who put it on hold.", examples=["the key CI"])
 
 
 class OneHold(BaseModel):

@@ -33,8 +33,8 @@ class RatingObject(BaseModel):
     rating: Literal["up", "down"] = Field(description="A thumb up or down.", examples=["down"])
     note: str | None = Field(description="What they wrote with it.", examples=["It forgot the mobile site."])
     rated_by: str = Field(
-        description="How it was said: by a key of the project, in the dashboard, or by the link of a message.",
-        examples=["a key of the project"],
+        description="Who said it.",
+        examples=["the key CI"],
     )
     rated_at: str = Field(description="When it was said last.", examples=["2026-11-27T10:30:00Z"])
 

@@ -1,13 +1,17 @@
 """The settings' database, opened for one query of a command."""
 
+import os
 from contextlib import closing, suppress
+from getpass import getuser
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 import typer
 from sqlalchemy import make_url
 
+from heartbeat.domain.actors import Actor
 from heartbeat.domain.errors import Conflict
+from heartbeat.domain.text import storable_text
 from heartbeat.secrets.keyring import CannotOpen, Keyring, NoKey
 from heartbeat.secrets.private_files import private_directory
 from heartbeat.settings import Settings
@@ -45,6 +49,15 @@ def write_database(settings: Settings, change: Query[P, T], *args: P.args, **kwa
     """Run `change(connection, …)` in a transaction; raises as `opened_database` does."""
     with closing(opened_database(settings)) as database:
         return database.write_now(change, *args, **kwargs)
+
+
+def shell_actor() -> Actor:
+    """Who runs a command: the user of the operating system."""
+    try:
+        name = getuser()
+    except (KeyError, OSError):  # A container's user without a name.
+        name = str(os.getuid())
+    return Actor("shell", name=storable_text(name))
 
 
 def opened_database(settings: Settings) -> Database:

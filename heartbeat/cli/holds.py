@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import typer
 from sqlalchemy import Connection
 
-from heartbeat.cli.database import write_database
+from heartbeat.cli.database import shell_actor, write_database
 from heartbeat.cli.options import read_time
 from heartbeat.cli.projects import named_or_only_project
 from heartbeat.domain.field_types import require_storable
@@ -13,8 +13,6 @@ from heartbeat.settings import Settings
 from heartbeat.store.database.clock import database_time
 from heartbeat.store.heartbeats import project_holds as store
 from heartbeat.store.tables.projects import Project
-
-BY = "the operator"
 
 
 @dataclass(frozen=True)
@@ -46,7 +44,7 @@ def release(settings: Settings, project_uuid: str | None) -> None:
 
 def _hold(connection: Connection, project_uuid: str | None, hold: store.NewHold) -> Project:
     project = named_or_only_project(connection, project_uuid)
-    store.hold_project(connection, project, hold, BY, database_time(connection))
+    store.hold_project(connection, project, hold, shell_actor().words, database_time(connection))
     return project
 
 

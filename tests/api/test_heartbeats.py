@@ -241,7 +241,7 @@ async def test_a_tick_is_held_and_let_run_after_all(api: Api) -> None:
     answers = [await api.post(path, **which, **tick), await api.get(path, **which)]
     for answer in answers:
         [held] = HeldTicks.model_validate(answer.json(), extra="forbid").held
-        assert (held.tick, held.held_by) == (f"{year}-01-01T00:00:00Z", "a key of the project")
+        assert (held.tick, held.held_by) == (f"{year}-01-01T00:00:00Z", "the key key")
     assert (await api.delete(path, **which, **tick)).json() == {"held": []}
     for wrong in ("2020-01-01T00:00:00Z", f"{year}-01-01T00:01:00Z", f"{year}-01-01T00:00:00", "tomorrow"):
         answer = await api.post(path, **which, tick=wrong)

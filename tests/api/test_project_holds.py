@@ -23,7 +23,7 @@ async def test_a_hold_is_shown_until_it_is_released(api: Api) -> None:
     hold = PutOnHold.model_validate(answer.json(), extra="forbid").hold
     assert hold is not None
     assert (hold.reason, hold.until, hold.running) == (WHY, f"{ends:%Y-%m-%dT%H:%M:%SZ}", "finish")
-    assert hold.held_by == "a key of the project"
+    assert hold.held_by == "the key key"
     assert (await current(api)).hold == hold
     for _ in range(2):
         assert (await api.post(RELEASE)).json() == {"hold": None}
@@ -91,7 +91,7 @@ async def test_a_run_in_progress_is_cancelled_and_says_why(working: Api, model: 
         return (await working.get("/run/read", bot_id=bot["id"], run_id=log_id)).json()["run"]
 
     ended = await until(run, lambda run: run["status"] != "running")
-    said = f"The project was put on hold by a key of the project. The reason: {WHY}"
+    said = f"The project was put on hold by the key key. The reason: {WHY}"
     assert (ended["status"], ended["error_message"], ended["credits_held"]) == ("cancelled", said, 0)
     error = error_of(await working.post("/run/replay", bot_id=bot["id"], run_id=log_id), 409)
     assert error["code"] == "project_on_hold"

@@ -116,7 +116,7 @@ async def test_a_run_is_rated(api: Api) -> None:
     answer = await api.post("/run/rate", bot_id=bot["id"], run_id=uuid, rating="down", note="It forgot a ticket.")
     rating = Rated.model_validate(answer.json(), extra="forbid").rating
     assert rating is not None
-    assert (rating.rating, rating.note, rating.rated_by) == ("down", "It forgot a ticket.", "a key of the project")
+    assert (rating.rating, rating.note, rating.rated_by) == ("down", "It forgot a ticket.", "the key key")
     [log] = (await api.get("/heartbeat/logs", bot_id=bot["id"])).json()["logs"]
     assert (await read(api, bot, uuid))["rating"] == log["rating"] == answer.json()["rating"]
     taken_back = await api.post("/run/rate", bot_id=bot["id"], run_id=uuid, rating="none")

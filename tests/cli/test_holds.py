@@ -2,6 +2,7 @@
 
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from getpass import getuser
 
 import pytest
 
@@ -34,7 +35,7 @@ def test_a_project_is_put_on_hold_and_released(acme: str, heartbeat: Run) -> Non
     row = hold_of(acme)
     assert row is not None
     assert (row.reason, row.until, row.running) == ("The shop is moving.", ends, "cancel")
-    assert row.held_by == "the operator"
+    assert row.held_by == f"{getuser()} at the command line"
     done = heartbeat("release", "--project=acme")
     assert (done.code, done.out) == (0, "acme is not on hold.\n")
     assert hold_of(acme) is None

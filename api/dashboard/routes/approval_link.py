@@ -10,13 +10,13 @@ from fastapi import APIRouter, Request
 from sqlalchemy import Connection, Row
 from starlette.responses import Response
 
-from api.actors import BY_LINK
 from api.dashboard.approval_form import DecisionForm, read_decision
 from api.dashboard.forms import read_form
 from api.dashboard.message_links import require_link
 from api.dashboard.pages import PageRoute, html
 from api.dashboard.views.approvals import arguments, park_view
-from api.deps import Stack
+from api.deps import Stack, address_of
+from heartbeat.domain.actors import Actor, link_actor
 from heartbeat.store.runs import approvals as store
 from heartbeat.store.runs.details import parsed
 from heartbeat.store.runs.parks import BUDGET
@@ -41,13 +41,15 @@ async def decide(uuid: str, request: Request) -> Response:
     form = await read_form(request)
     token = form.get("token", "")
     await require_link(request, token, store.sealed_as(uuid))
-    approval = await stack.database.write(_decided, uuid, read_decision(form), stack.now())
+    approval = await stack.database.write(
+        _decided, uuid, read_decision(form), link_actor(address_of(request)), stack.now()
+    )
     await wake(stack.temporal, approval.workflow_id, approval.step)
     return _page(approval, token, stack.now())
 
 
-def _decided(connection: Connection, approval_uuid: str, said: DecisionForm, now: datetime) -> Row[Any]:
-    store.decide(connection, approval_uuid, said.decision, BY_LINK, now, said.credits)
+def _decided(connection: Connection, approval_uuid: str, said: DecisionForm, actor: Actor, now: datetime) -> Row[Any]:
+    store.decide(connection, approval_uuid, said.decision, actor.words, now, said.credits)
     return store.approval(connection, approval_uuid)
 
 

@@ -7,7 +7,6 @@ from fastapi import APIRouter, Query, Request
 from sqlalchemy import Connection, Row
 from starlette.responses import RedirectResponse, Response
 
-from api.actors import BY_VISITOR
 from api.dashboard.approval_form import DecisionForm, done, read_decision
 from api.dashboard.forms import read_form
 from api.dashboard.pages import PageRoute, VisitorDep, html
@@ -64,5 +63,5 @@ async def decide(uuid: str, request: Request, visitor: VisitorDep) -> Response:
 
 def _decided(connection: Connection, access: Access, approval_uuid: str, said: DecisionForm, now: datetime) -> Row[Any]:
     bot = bot_of_approval(connection, access.project, approval_uuid)
-    store.decide(connection, approval_uuid, said.decision, BY_VISITOR, now, said.credits)
+    store.decide(connection, approval_uuid, said.decision, access.actor.words, now, said.credits)
     return store.approval(connection, approval_uuid, bot)

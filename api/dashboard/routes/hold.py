@@ -6,7 +6,6 @@ from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
 from api import project_holds
-from api.actors import BY_VISITOR
 from api.dashboard.forms import Form, field_errors, read_form, refusal, validated
 from api.dashboard.local_times import to_instant
 from api.dashboard.pages import PageRoute, Visitor, VisitorDep, html
@@ -40,7 +39,7 @@ async def hold(request: Request, visitor: VisitorDep) -> Response:
         until = to_instant("until", form.get("until"), reader_zone() or ZoneInfo("UTC"))
         values = {"project_id": project.uuid, "until": until, **form.filled("running")}
         body = validated(HoldProject, {**values, "reason": form.get("reason")})
-        await project_holds.put_on_hold(visitor.stack, visitor.write, body.new_hold(), BY_VISITOR)
+        await project_holds.put_on_hold(visitor.stack, visitor.write, body.new_hold())
     except ProductError as problem:
         return await _page(visitor, form, refusal(problem))
     return RedirectResponse("/hold?done=held", 303)

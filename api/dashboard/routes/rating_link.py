@@ -10,12 +10,12 @@ from fastapi import APIRouter, Request
 from sqlalchemy import Connection
 from starlette.responses import Response
 
-from api.actors import BY_LINK
 from api.dashboard.forms import read_form
 from api.dashboard.message_links import require_link
 from api.dashboard.pages import PageRoute, html
 from api.dashboard.rating_form import read_rating
-from api.deps import Stack
+from api.deps import Stack, address_of
+from heartbeat.domain.actors import link_actor
 from heartbeat.store.overview.projects import heartbeat_of_run
 from heartbeat.store.runs import ratings as store
 from heartbeat.store.runs.runs import run_by_uuid
@@ -41,7 +41,7 @@ async def rate(uuid: str, request: Request) -> Response:
     form = await read_form(request)
     token = form.get("token")
     await require_link(request, token, store.sealed_as(uuid))
-    rating = read_rating(form, BY_LINK)
+    rating = read_rating(form, link_actor(address_of(request)).words)
     await stack.database.write(store.rate, uuid, rating, stack.now())
     return _page(await stack.database.read(_run, uuid), token, rating)
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from time import monotonic
 from typing import Any
@@ -11,7 +11,6 @@ from fastapi import APIRouter, Request
 from sqlalchemy import Connection
 from starlette.responses import RedirectResponse, Response
 
-from api.actors import BY_VISITOR
 from api.dashboard.forms import Form, read_form, validated
 from api.dashboard.pages import PageRoute, Visitor, VisitorDep, html
 from api.dashboard.rating_form import read_rating
@@ -85,13 +84,14 @@ async def replay(uuid: str, request: Request, visitor: VisitorDep) -> Response:
 @router.post("/rate")
 async def rate_run(uuid: str, request: Request, visitor: VisitorDep) -> Response:
     """Say whether a run was any good, or take that back."""
-    rating = read_rating(await read_form(request), BY_VISITOR)
+    rating = read_rating(await read_form(request))
     await visitor.write(_rated, uuid, rating, visitor.now())
     return RedirectResponse(f"/runs/{uuid}?done={'unrated' if rating.liked is None else 'rated'}", 303)
 
 
 def _rated(connection: Connection, access: Access, run_uuid: str, rating: Rating, now: datetime) -> Run:
-    return rate(connection, run_of_project(connection, access, run_uuid).uuid, rating, now)
+    said = replace(rating, by=access.actor.words)
+    return rate(connection, run_of_project(connection, access, run_uuid).uuid, said, now)
 
 
 @router.get("/compare/{other}")

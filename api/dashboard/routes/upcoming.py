@@ -10,7 +10,6 @@ from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import Connection
 from starlette.responses import RedirectResponse, Response
 
-from api.actors import BY_VISITOR
 from api.dashboard.forms import Form, read_form
 from api.dashboard.pages import PageRoute, Visitor, VisitorDep, html
 from api.dashboard.translations import gettext as _
@@ -159,7 +158,7 @@ def _changed(connection: Connection, access: Access, uuid: str, change: Change, 
 
 
 def _held(connection: Connection, access: Access, tick: datetime, now: datetime) -> None:
-    hold_tick(connection, access, tick, BY_VISITOR, now)
+    hold_tick(connection, access, tick, now)
 
 
 def _released(connection: Connection, access: Access, tick: datetime, now: datetime) -> None:

@@ -22,7 +22,7 @@ TO_COME = (
 )
 
 
-def hold_tick(connection: Connection, access: Access, tick: datetime, by: str, now: datetime) -> list[HeldTick]:
+def hold_tick(connection: Connection, access: Access, tick: datetime, now: datetime) -> list[HeldTick]:
     """Have one tick of the heartbeat or task skipped; returns those that are to come and held.
 
     Raises `NotFound`, `Invalid` for what is none of its ticks, and `Conflict` for one that has come.
@@ -32,7 +32,7 @@ def hold_tick(connection: Connection, access: Access, tick: datetime, by: str, n
         raise Invalid("tick", "choose a tick of the next year")
     if not cadence_of(heartbeat).is_tick(tick):
         raise Invalid("tick", "is none of the ticks of this heartbeat; write one exactly as it is due")
-    row = {"heartbeat_id": heartbeat.id, "tick": tick, "held_by": by, "created_at": now}
+    row = {"heartbeat_id": heartbeat.id, "tick": tick, "held_by": access.actor.words, "created_at": now}
     connection.execute(insert(connection, HELD).values(row).on_conflict_do_nothing())
     return held_ticks(connection, access, now)
 

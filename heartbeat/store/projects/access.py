@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, bindparam, select
 
+from heartbeat.domain.actors import PRODUCT, Actor
 from heartbeat.domain.errors import BotsOnly, MissingScope, NotFound
 from heartbeat.domain.plans import Plan, plan_named
 from heartbeat.domain.scopes import Scope, read_scopes
@@ -35,9 +36,14 @@ class UsedKey(NamedTuple):
 
     id: int
     uuid: str
+    name: str
     hash: str
     scopes: str
     bot_ids: list[int] | None
+
+    def actor(self, address: str = "") -> Actor:
+        """Who acts with it, from this address."""
+        return Actor("key", self.uuid, self.name, address)
 
 
 USED = tuple(KEY.c[name] for name in UsedKey._fields)
@@ -48,8 +54,8 @@ class Access:
     """What a key or a session opens: a project with its plan, and the bot and heartbeat that a request names.
 
     A row is `None` when it was not named or does not exist; the keys are what the request names them by, if it does.
-    `hold` is the project's that nobody has released, which may be over by itself. Without a `key` it is the product's
-    own.
+    `hold` is the project's that nobody has released, which may be over by itself. `actor` is who acts. Without a
+    `key` it is the product's own.
     """
 
     project: Project
@@ -60,6 +66,7 @@ class Access:
     heartbeat_key: str = ""
     hold: ProjectHold | None = None
     key: UsedKey | None = None
+    actor: Actor = PRODUCT
 
     @property
     def scopes(self) -> frozenset[Scope]:
@@ -159,6 +166,7 @@ def authorize(
         heartbeat_key,
         built(ProjectHold, HOLD_NAMES, hold) if hold[0] else None,
         key,
+        key.actor(),
     )
 
 

@@ -23,7 +23,7 @@ class Rating:
 
     liked: bool | None
     note: str | None
-    by: str
+    by: str = ""
 
 
 def rate(connection: Connection, run_uuid: str, rating: Rating, now: datetime) -> Run:

@@ -23,7 +23,7 @@ async def test_a_project_is_put_on_hold_and_released(owner: Owner) -> None:
     assert answer.headers["location"] == "/hold?done=held"
     row = await current(owner)
     assert row is not None
-    assert (row.reason, row.until, row.running, row.held_by) == (WHY, ends, "cancel", "somebody in the dashboard")
+    assert (row.reason, row.until, row.running, row.held_by) == (WHY, ends, "cancel", "the key first")
     for path in ("/", "/settings", "/hold", f"/heartbeats/{owner.heartbeat.uuid}"):
         page = await owner.browser.page(path)
         assert "The project is on hold until" in page

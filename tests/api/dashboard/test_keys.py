@@ -122,7 +122,7 @@ async def test_a_process_writes_of_a_key_once_an_hour_however_often_it_is_used(d
     with statements(database._engine) as sent:
         for minutes, key_id in ((0, 1), (1, 1), (59, 1), (59, 2), (60, 1), (61, 2)):
             now = NOW + timedelta(minutes=minutes)
-            uses.note(UsedKey(key_id, "key_1", "h", "admin", None), "::1")
+            uses.note(UsedKey(key_id, "key_1", "a key", "h", "admin", None), "::1")
         # One thread writes, in order.
         await database.write(lambda connection: None)
     assert len([statement for statement in sent if statement.startswith("UPDATE api_key")]) == 3

@@ -54,7 +54,7 @@ async def test_a_run_is_rated_on_its_page(owner: Owner) -> None:
     page = await owner.browser.page(f"/runs/{run.uuid}?done=rated")
     assert 'value="down" aria-pressed="true"' in page
     assert "It forgot &lt;b&gt;Ada&lt;/b&gt;.</textarea>" in page
-    assert "by somebody in the dashboard" in page
+    assert "by the key first" in page
     assert "Thank you: the run is rated." in page
     answer = await owner.browser.submit(f"/runs/{run.uuid}/rate", rating="none", note="It forgot Ada.")
     assert answer.headers["location"] == f"/runs/{run.uuid}?done=unrated"

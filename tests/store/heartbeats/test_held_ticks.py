@@ -21,7 +21,6 @@ from tests.support.seeds import NOW, a_bot, a_heartbeat, a_project, access_to, h
 
 MINUTE = timedelta(minutes=1)
 NEXT = NOW + MINUTE
-BY = "somebody in the dashboard"
 
 
 @pytest.fixture
@@ -40,7 +39,7 @@ def change(database: Database, heartbeat: Heartbeat, how: Callable[..., Any], *a
 
 
 def hold(database: Database, heartbeat: Heartbeat, tick: datetime, now: datetime = NOW) -> list[datetime]:
-    return change(database, heartbeat, hold_tick, tick, BY, now)
+    return change(database, heartbeat, hold_tick, tick, now)
 
 
 def test_a_held_tick_is_skipped_and_says_by_whom(database: Database, heartbeat: Heartbeat) -> None:
@@ -50,7 +49,7 @@ def test_a_held_tick_is_skipped_and_says_by_whom(database: Database, heartbeat: 
     opened(database, by_hand(heartbeat))
     run = opened_run(database, scheduled(heartbeat, NEXT), now=NEXT)
     assert (run.status, run.skip_reason) == ("skipped", "held")
-    assert run.error_message == "Held by somebody in the dashboard."
+    assert run.error_message == "Held by Heartbeat itself."
     row = database.read_now(lambda c: heartbeat_row(c, heartbeat.uuid))
     assert (row.skipped_count, row.missed_count, row.error_count) == (1, 0, 0)
 
@@ -76,7 +75,7 @@ def test_one_that_nothing_came_for_is_held_not_missed(database: Database, heartb
     )
     assert [tuple(log) for log in logs] == [
         ("missed", None),
-        ("held", "Held by somebody in the dashboard."),
+        ("held", "Held by Heartbeat itself."),
         ("missed", None),
     ]
     assert database.read_now(lambda c: c.execute(select(event.c.data)).scalar_one())["ticks"] == 2
@@ -91,11 +90,10 @@ def test_what_is_no_tick_of_the_next_year_is_refused(database: Database, heartbe
 
 @pytest.mark.parametrize("how", [hold_tick, release_tick])
 def test_what_has_come_stays_as_it_is(database: Database, heartbeat: Heartbeat, how: Callable[..., Any]) -> None:
-    by = (BY,) if how is hold_tick else ()
     with pytest.raises(Conflict) as refused:
-        change(database, heartbeat, how, NOW, *by, NOW)
+        change(database, heartbeat, how, NOW, NOW)
     assert refused.value.code == "tick_passed"
     # By a clock that is behind, the next tick is still to come; but it was opened.
     opened(database, scheduled(heartbeat, NEXT), now=NEXT)
     with pytest.raises(Conflict):
-        change(database, heartbeat, how, NEXT, *by, NOW)
+        change(database, heartbeat, how, NEXT, NOW)
