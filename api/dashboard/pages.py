@@ -28,9 +28,9 @@ from heartbeat.domain.text import storable_text
 from heartbeat.store.database.pages import ListFilter, Page
 from heartbeat.store.heartbeats.project_holds import read_hold
 from heartbeat.store.overview.waiting import WaitingCounts, waiting
-from heartbeat.store.projects import sessions
 from heartbeat.store.projects.access import Access
 from heartbeat.store.tables.projects import Project, ProjectHold
+from heartbeat.store.users import sessions
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +40,7 @@ Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 SIGN_IN = "/sign-in"
 MAX_SEARCH = 200
+NO_PROJECT = "You are not a member of this project any more. Ask one of its admins to invite you."
 # What the sign-in page asks for is not written into a page.
 SIGN_IN_KEY = "key"
 # With the policy `no-referrer` browsers would send `Origin: null` with our own forms.
@@ -172,11 +173,16 @@ class Visitor:
         if opened is None:
             raise SignedOut
         session, key, project = opened.session, opened.key, opened.project
-        self.session_uuid, self.key_uuid = session.uuid, key.uuid
-        self.stack.key_uses.note(key, self._address)
+        self.session_uuid = session.uuid
+        if key is not None:
+            self.key_uuid = key.uuid
+            self.stack.key_uses.note(key, self._address)
+        if project is None:
+            raise Forbidden("no_project", NO_PROJECT)
         if now - session.last_used_at >= sessions.EVERY:
             self.stack.database.write_later(sessions.write_use, session, now)
-        access = Access(project, self.stack.settings.plan(project.plan), key=key, actor=key.actor(self._address))
+        actor = opened.owner.actor(self._address)
+        access = Access(project, self.stack.settings.plan(project.plan), key=key, user=opened.user, actor=actor)
         access.require(self._needs)
         return access
 

@@ -4,7 +4,7 @@ from fastapi import Request
 from starlette.responses import Response
 
 from api.deps import address_of
-from heartbeat.store.projects.sessions import LASTS, Visit
+from heartbeat.store.users.sessions import LASTS, Visit
 
 COOKIE = "heartbeat_session"
 

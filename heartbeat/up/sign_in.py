@@ -12,7 +12,7 @@ from heartbeat.settings import Settings
 from heartbeat.store.database.clock import database_time
 from heartbeat.store.database.database import Database
 from heartbeat.store.projects.projects import project, projects
-from heartbeat.store.projects.sign_in_links import NewLink, new_link
+from heartbeat.store.users.sign_in_links import NewLink, new_link
 
 # What a desktop on Linux sets for its programs; elsewhere there is one.
 DESKTOP = ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")

@@ -6,7 +6,7 @@ FLOORS = (
     {"database"},
     {"migrations"},
     {"projects"},
-    {"credits"},
+    {"credits", "users"},
     {"notifications", "memory", "tools"},
     {"heartbeats"},
     {"bots", "runs"},

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, MetaData, Table, select
+from sqlalchemy import ColumnElement, Connection, MetaData, Table, false, select
 
 # By which of its columns a row is of a project, if it does not name it itself.
 OWNERS = {
@@ -52,11 +52,13 @@ def _has_owner(table: Table) -> bool:
 
 
 def _is_of(table: Table, tables: Any, project_id: int) -> ColumnElement[bool]:
-    if "project_id" in table.c:
-        return table.c.project_id == project_id
+    mine = table.c.project_id == project_id if "project_id" in table.c else false()
+    if "project_id" in table.c and not table.c.project_id.nullable:
+        return mine
+    # A session names its project itself, or has a key of it.
     [column, *_] = [column for column in OWNERS if column in table.c]
     owner = tables[OWNERS[column]]
-    return table.c[column].in_(select(owner.c.id).where(_is_of(owner, tables, project_id)))
+    return mine | table.c[column].in_(select(owner.c.id).where(_is_of(owner, tables, project_id)))
 
 
 def _tables(connection: Connection) -> Any:

@@ -12,8 +12,8 @@ from api.dashboard.translations import marked
 from api.dashboard.views import runs
 from api.dashboard.views.sessions import session_lines
 from heartbeat.store.database.pages import Page
-from heartbeat.store.projects import sessions as store
 from heartbeat.store.projects.access import Access
+from heartbeat.store.users import sessions as store
 
 router = APIRouter(prefix="/sessions", route_class=PageRoute, include_in_schema=False)
 
@@ -55,12 +55,12 @@ async def end_others(visitor: VisitorDep) -> Response:
 def _sessions(
     connection: Connection, access: Access, now: datetime, page: Page
 ) -> tuple[list[store.ListedSession], int]:
-    return store.session_page(connection, access.project, now, page)
+    return store.session_page(connection, store.of_project(access.project), now, page)
 
 
 def _end(connection: Connection, access: Access, uuid: str) -> None:
-    store.end_named_session(connection, access.project, uuid)
+    store.end_named_session(connection, store.of_project(access.project), uuid)
 
 
 def _end_others(connection: Connection, access: Access, visitor: Visitor) -> None:
-    store.end_other_sessions(connection, access.project, visitor.session_uuid)
+    store.end_other_sessions(connection, store.of_project(access.project), visitor.session_uuid)

@@ -14,8 +14,8 @@ from api.dashboard.session import delete_cookie, set_cookie, token_of, visit_of
 from api.dashboard.translations import marked
 from api.deps import Stack, address_of
 from heartbeat.domain.errors import TooManyFailures
-from heartbeat.store.projects import sessions
-from heartbeat.store.projects.sign_in import SignInKey, key_by_secret
+from heartbeat.store.users import sessions
+from heartbeat.store.users.sign_in import SignInKey, key_by_secret
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
@@ -75,8 +75,9 @@ async def _admitted(stack: Stack, address: str, secret: str) -> SignInKey | None
 async def begin_session(response: Response, request: Request, key: SignInKey) -> Response:
     """Begin a session of this key, and have the response leave its token in the browser."""
     stack: Stack = request.app.state.stack
+    owner = sessions.SessionOwner(key_id=key.id)
     former, visit = token_of(request), visit_of(request)
-    token = await stack.database.write(sessions.begin_session, key.id, visit, former, stack.now())
+    token = await stack.database.write(sessions.begin_session, owner, visit, former, stack.now())
     set_cookie(response, token, is_https(request))
     return response
 

@@ -12,7 +12,7 @@ from api.dashboard.pages import PageRoute, SignedOut, VisitorDep, html
 from api.dashboard.routes.sign_in import begin_session
 from api.deps import Stack, address_of
 from heartbeat.domain.errors import Forbidden
-from heartbeat.store.projects.sign_in_links import has_link, use_link
+from heartbeat.store.users.sign_in_links import has_link, use_link
 
 router = APIRouter(prefix="/sign-in/once", route_class=PageRoute, include_in_schema=False)
 

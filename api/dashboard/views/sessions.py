@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from api.dashboard.translations import gettext as _
 from api.dashboard.views.formats import Moment, moment
 from api.dashboard.views.keys import day_of_use
-from heartbeat.store.projects.sessions import ListedSession
+from heartbeat.store.users.sessions import ListedSession
 
 # Each calls itself by the names of those before it, too, so that the first that is named counts.
 BROWSERS = {
@@ -39,7 +39,8 @@ class SessionLine:
     uuid: str
     browser: str
     address: str
-    key: str
+    owner: str
+    by_key: bool
     began: Moment
     last_used: str
     own: bool
@@ -61,7 +62,8 @@ def _line(listed: ListedSession, own: bool, now: datetime) -> SessionLine:
         session.uuid,
         browser_name(session.browser),
         session.address,
-        listed.key_name,
+        listed.owner_name,
+        session.key_id is not None,
         moment(session.created_at, UTC, now),
         day_of_use(session.last_used_at, now),
         own,

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, bindparam, select
 
 from heartbeat.domain.actors import PRODUCT, Actor
 from heartbeat.domain.errors import BotsOnly, MissingScope, NotFound
+from heartbeat.domain.people import scopes_of_role
 from heartbeat.domain.plans import Plan, plan_named
 from heartbeat.domain.scopes import Scope, read_scopes
 from heartbeat.store.database.prepared import Prepared
@@ -46,6 +47,19 @@ class UsedKey(NamedTuple):
         return Actor("key", self.uuid, self.name, address)
 
 
+class ActingUser(NamedTuple):
+    """A person who is signed in, and their role in the project of the session."""
+
+    id: int
+    uuid: str
+    name: str
+    role: str
+
+    def actor(self, address: str = "") -> Actor:
+        """Who acts, from this address."""
+        return Actor("user", self.uuid, self.name, address)
+
+
 USED = tuple(KEY.c[name] for name in UsedKey._fields)
 
 
@@ -54,8 +68,8 @@ class Access:
     """What a key or a session opens: a project with its plan, and the bot and heartbeat that a request names.
 
     A row is `None` when it was not named or does not exist; the keys are what the request names them by, if it does.
-    `hold` is the project's that nobody has released, which may be over by itself. `actor` is who acts. Without a
-    `key` it is the product's own.
+    `hold` is the project's that nobody has released, which may be over by itself. `actor` is who acts, with the
+    `key` or as the `user`; without both it is the product's own.
     """
 
     project: Project
@@ -66,17 +80,20 @@ class Access:
     heartbeat_key: str = ""
     hold: ProjectHold | None = None
     key: UsedKey | None = None
+    user: ActingUser | None = None
     actor: Actor = PRODUCT
 
     @property
     def scopes(self) -> frozenset[Scope]:
         """What may be done with it."""
+        if self.user:
+            return scopes_of_role(self.user.role)
         return read_scopes(self.key.scopes) if self.key else frozenset(Scope)
 
     @property
     def is_whole(self) -> bool:
         """Whether everything in the project may be done with it."""
-        return self.key is None or (self.key.scopes == Scope.ADMIN and self.key.bot_ids is None)
+        return Scope.ADMIN in self.scopes and (self.key is None or self.key.bot_ids is None)
 
     def require(self, scope: Scope | None) -> None:
         """Raise `Forbidden` unless its key may do what this scope stands for; `None` stands for what everybody may.
@@ -166,7 +183,7 @@ def authorize(
         heartbeat_key,
         built(ProjectHold, HOLD_NAMES, hold) if hold[0] else None,
         key,
-        key.actor(),
+        actor=key.actor(),
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, exists, func, true
+from sqlalchemy import ColumnElement, exists, func, select, true
 from sqlmodel import SQLModel
 
 from heartbeat.store.database.rows import columns
@@ -30,6 +30,7 @@ from heartbeat.store.tables.projects import (
 )
 from heartbeat.store.tables.runs import Approval, Attempt, Capacity, PendingTrace, RateLimit, Run, Slot, Step, Variant
 from heartbeat.store.tables.tool_connections import PendingSignIn, ToolConnection
+from heartbeat.store.tables.users import Membership, PasswordReset, ProjectInvitation, User, UserIdentity
 
 # Thirteen months: the same month of the year before can be looked at until this one is over.
 YEAR = timedelta(days=396)
@@ -86,7 +87,8 @@ Rule = Age | OfPlan | With | OnceDeleted | Folded | Stays
 _ENTRY, _HOLD, _KEY, _LINK, _HELD, _HEARTBEAT = (
     columns(one) for one in (Entry, ProjectHold, ApiKey, SignInLink, HeldTick, Heartbeat)
 )
-_SESSION = columns(DashboardSession)
+_SESSION, _USER, _IDENTITY = columns(DashboardSession), columns(User), columns(UserIdentity)
+_INVITATION, _RESET = columns(ProjectInvitation), columns(PasswordReset)
 _FINDING, _IDEMPOTENCY, _OUTAGE, _VARIANT = (columns(one) for one in (Finding, IdempotencyKey, ModelOutage, Variant))
 _SIGN_IN, _WARNING = columns(PendingSignIn), columns(BudgetWarning)
 
@@ -94,6 +96,8 @@ _SIGN_IN, _WARNING = columns(PendingSignIn), columns(BudgetWarning)
 _IS_ACCOUNTED_FOR = exists().where(
     _HEARTBEAT.c.id == _HELD.c.heartbeat_id, _HEARTBEAT.c.accounted_until >= _HELD.c.tick
 )
+_REMOVED_AT = select(_USER.c.removed_at).where(_USER.c.id == _IDENTITY.c.user_id).scalar_subquery()
+_HAS_NO_IDENTITY = ~exists().where(_IDENTITY.c.user_id == _USER.c.id)
 _HAS_NO_LINK = ~exists().where(_LINK.c.key_id == _KEY.c.id)
 
 RULES: dict[type[SQLModel], Rule] = {
@@ -135,4 +139,9 @@ RULES: dict[type[SQLModel], Rule] = {
     Finding: Age(_FINDING.c.last_seen_at, YEAR, _FINDING.c.state == "resolved"),
     Target: OnceDeleted(),
     ModelOutage: Age(_OUTAGE.c.seen_at, FORGOTTEN_AFTER),
+    UserIdentity: Age(_REMOVED_AT, YEAR),
+    User: Age(_USER.c.removed_at, YEAR, _HAS_NO_IDENTITY),
+    Membership: Stays("one for each person and project, until they are removed"),
+    ProjectInvitation: Age(_INVITATION.c.expires_at, AT_ONCE),
+    PasswordReset: Age(_RESET.c.expires_at, AT_ONCE),
 }

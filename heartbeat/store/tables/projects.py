@@ -91,8 +91,9 @@ class ApiKey(SQLModel, table=True):
 
 
 class DashboardSession(SQLModel, table=True):
-    """Somebody who signed in with a key, as the SHA-256 of a token that their browser alone has.
+    """Somebody who signed in, as the SHA-256 of a token that their browser alone has.
 
+    It was begun with a key, and opens that key's project, or by a person, and opens the project that they chose last.
     `last_used_at` is right to the hour. It is over at `expires_at`, which each use moves on, at most to `ends_at`.
     `browser` is what the browser calls itself.
     """
@@ -100,7 +101,9 @@ class DashboardSession(SQLModel, table=True):
     __tablename__ = "dashboard_session"
     id: int = Field(default=None, primary_key=True)
     uuid: str = Field(unique=True)
-    key_id: int = Field(foreign_key="api_key.id", index=True)
+    key_id: int | None = Field(default=None, foreign_key="api_key.id", index=True)
+    user_id: int | None = Field(default=None, foreign_key="user.id", index=True)
+    project_id: int | None = Field(default=None, foreign_key="project.id", index=True)
     hash: str = Field(unique=True)
     address: str
     browser: str

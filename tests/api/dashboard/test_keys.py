@@ -15,8 +15,8 @@ from heartbeat.store.projects.access import UsedKey, authorize
 from heartbeat.store.projects.key_uses import KeyUses, write_use
 from heartbeat.store.projects.keys import revoke_key
 from heartbeat.store.projects.projects import KEY, create_key
-from heartbeat.store.projects.sign_in_links import LASTS, LINK, new_link, use_link
 from heartbeat.store.tables.projects import ApiKey
+from heartbeat.store.users.sign_in_links import LASTS, LINK, new_link, use_link
 from tests.support.dashboard import FOREIGN, Browser, Owner, an_owner, rows_of
 from tests.support.patience import until
 from tests.support.seeds import NOW

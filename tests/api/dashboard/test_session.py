@@ -13,10 +13,11 @@ from api.dashboard.forms import MAX_FIELDS
 from api.dashboard.session import COOKIE
 from heartbeat.secrets.key_hashes import KeyHashes
 from heartbeat.store.database.database import Database
-from heartbeat.store.projects import sessions
 from heartbeat.store.projects.keys import revoke_key
 from heartbeat.store.projects.projects import KEY, create_key
-from heartbeat.store.projects.sign_in import key_by_secret
+from heartbeat.store.users import sessions
+from heartbeat.store.users.sign_in import key_by_secret
+from heartbeat.store.users.users import SESSION
 from tests.support.dashboard import FOREIGN, SITE, Browser, Owner, an_owner, browsing, rows_of
 from tests.support.seeds import NOW, a_project
 
@@ -171,7 +172,7 @@ async def test_another_projects_key_sees_and_moves_nothing_of_this_one(owner: Ow
 
 async def test_nothing_that_the_database_holds_is_a_way_in(owner: Owner) -> None:
     """Whoever reads a backup has every value of these tables, and what a cookie of the version before was made of."""
-    tables = (sessions.SESSION, KEY)
+    tables = (SESSION, KEY)
     values = await owner.database.read(
         lambda c: {str(value) for table in tables for row in c.execute(select(table)) for value in row}
     )
@@ -190,7 +191,9 @@ def test_a_session_ends_by_itself(database: Database) -> None:
         made = create_key(connection, a_project(connection), "key", NOW)
         key = key_by_secret(connection, KeyHashes().all(made.secret), NOW)
         assert key is not None
-        return sessions.begin_session(connection, key.id, sessions.Visit("::1", ""), "", NOW)
+        return sessions.begin_session(
+            connection, sessions.SessionOwner(key_id=key.id), sessions.Visit("::1", ""), "", NOW
+        )
 
     token = database.write_now(begin)
 

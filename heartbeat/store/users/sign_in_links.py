@@ -12,8 +12,8 @@ from sqlalchemy import Connection, delete, select
 from heartbeat.domain.scopes import Scope
 from heartbeat.store.database.rows import columns
 from heartbeat.store.projects.projects import KEY, WORKS, digest
-from heartbeat.store.projects.sign_in import SignInKey, key_by_id
 from heartbeat.store.tables.projects import Project, SignInLink
+from heartbeat.store.users.sign_in import SignInKey, key_by_id
 
 LINK = columns(SignInLink)
 LASTS = timedelta(minutes=10)

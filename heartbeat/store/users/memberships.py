@@ -1,0 +1,124 @@
+"""What people may do in which project: their roles, and which projects they choose among."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, delete, func, select, update
+
+from heartbeat.domain.errors import Conflict, NotFound
+from heartbeat.domain.people import check_role
+from heartbeat.store.database.pages import ListFilter, Page, having_words
+from heartbeat.store.database.rows import all_joined, insert, joined, many
+from heartbeat.store.projects.access import as_public_id
+from heartbeat.store.projects.projects import PROJECT, lock_project
+from heartbeat.store.tables.projects import Project
+from heartbeat.store.tables.users import Membership, User
+from heartbeat.store.users.users import MEMBERSHIP, NOT_REMOVED, SESSION, USER
+
+ADMIN = "admin"
+INVITED, GROUP = "invited", "group"
+
+
+@dataclass(frozen=True)
+class Member:
+    """A person and what they may do in a project."""
+
+    membership: Membership
+    user: User
+
+
+_JOINED = MEMBERSHIP.join(USER, USER.c.id == MEMBERSHIP.c.user_id)
+
+
+def set_member(
+    connection: Connection, user: User, project: Project, role: str, now: datetime, source: str = INVITED
+) -> None:
+    """Make a person a member of a project, or give them another role in it. Raises `Invalid`.
+
+    Whoever had another role has to sign in again.
+    """
+    row = {"user_id": user.id, "project_id": project.id, "role": check_role(role), "source": source, "created_at": now}
+    before = connection.execute(
+        select(MEMBERSHIP.c.role).where(MEMBERSHIP.c.user_id == user.id, MEMBERSHIP.c.project_id == project.id)
+    ).scalar()
+    statement = insert(connection, MEMBERSHIP).values(row)
+    connection.execute(
+        statement.on_conflict_do_update(index_elements=["user_id", "project_id"], set_={"role": role, "source": source})
+    )
+    if before not in (None, role):
+        _end_sessions(connection, user, project)
+
+
+def remove_member(connection: Connection, user: User, project: Project) -> None:
+    """Take away what a person may do in a project, and end their sessions there."""
+    mine = (MEMBERSHIP.c.user_id == user.id) & (MEMBERSHIP.c.project_id == project.id)
+    connection.execute(delete(MEMBERSHIP).where(mine))
+    _end_sessions(connection, user, project)
+
+
+def change_role(connection: Connection, project: Project, user_uuid: str, role: str) -> Member:
+    """Give a member another role; returns them as they were. Raises `NotFound`, `Invalid`, and `Conflict`."""
+    member = _locked_member(connection, project, user_uuid)
+    if member.membership.role == check_role(role):
+        return member
+    _require_another_admin(connection, project, member)
+    mine = MEMBERSHIP.c.id == member.membership.id
+    connection.execute(update(MEMBERSHIP).where(mine).values(role=role, source=INVITED))
+    _end_sessions(connection, member.user, project)
+    return member
+
+
+def dismiss(connection: Connection, project: Project, user_uuid: str) -> Member:
+    """Remove a member of a project; returns them as they were. Raises `NotFound`, and `Conflict` for the last admin."""
+    member = _locked_member(connection, project, user_uuid)
+    _require_another_admin(connection, project, member)
+    remove_member(connection, member.user, project)
+    return member
+
+
+def member_of(connection: Connection, project: Project, user_uuid: str) -> Member:
+    """Read a member of a project; raises `NotFound`."""
+    which = (MEMBERSHIP.c.project_id == project.id) & (USER.c.uuid == as_public_id(user_uuid)) & NOT_REMOVED
+    row = joined(connection, (Membership, User), select(MEMBERSHIP, USER).select_from(_JOINED).where(which), {})
+    if row is None:
+        raise NotFound("member", user_uuid[:64])
+    return Member(*row)
+
+
+def member_page(connection: Connection, project: Project, wanted: ListFilter, page: Page) -> tuple[list[Member], int]:
+    """Read one page of a project's members by their names, and how many there are in all.
+
+    Words stand in the name or the address; `show` is a role.
+    """
+    which = [MEMBERSHIP.c.project_id == project.id, NOT_REMOVED]
+    which += having_words(wanted.words, USER.c.uuid, USER.c.name, USER.c.email)
+    which += [MEMBERSHIP.c.role == wanted.show] if wanted.show else []
+    total = connection.execute(select(func.count()).select_from(_JOINED).where(*which)).scalar_one()
+    chosen = select(MEMBERSHIP, USER).select_from(_JOINED).where(*which)
+    in_order = chosen.order_by(func.lower(USER.c.name), USER.c.id).limit(page.size).offset(page.offset)
+    return [Member(*row) for row in all_joined(connection, (Membership, User), in_order, {})], total
+
+
+def projects_of(connection: Connection, user_id: int) -> list[Project]:
+    """List the projects of which a person is a member, by their names."""
+    mine = select(PROJECT).join(MEMBERSHIP, MEMBERSHIP.c.project_id == PROJECT.c.id)
+    in_order = mine.where(MEMBERSHIP.c.user_id == user_id).order_by(PROJECT.c.name, PROJECT.c.id)
+    return many(connection, Project, in_order)
+
+
+def _locked_member(connection: Connection, project: Project, user_uuid: str) -> Member:
+    # Two admins who remove each other at once would leave none.
+    lock_project(connection, project)
+    return member_of(connection, project, user_uuid)
+
+
+def _require_another_admin(connection: Connection, project: Project, member: Member) -> None:
+    others = (MEMBERSHIP.c.project_id == project.id) & (MEMBERSHIP.c.role == ADMIN) & NOT_REMOVED
+    another = select(MEMBERSHIP.c.id).select_from(_JOINED).where(others, USER.c.id != member.user.id).limit(1)
+    if member.membership.role == ADMIN and connection.execute(another).first() is None:
+        raise Conflict("last_admin", "This is the project's last admin; make somebody else an admin first.")
+
+
+def _end_sessions(connection: Connection, user: User, project: Project) -> None:
+    mine = (SESSION.c.user_id == user.id) & (SESSION.c.project_id == project.id)
+    connection.execute(delete(SESSION).where(mine))

@@ -1,0 +1,179 @@
+"""Sessions of people in the dashboard: each is a row with the hash of a random token, begun with a key or by a person.
+
+Own code: the sessions of Starlette live in their cookies, so that nobody can list or end them.
+"""
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, select, update
+
+from heartbeat.domain.errors import NotFound
+from heartbeat.domain.ids import new_id
+from heartbeat.domain.text import storable_text
+from heartbeat.store.database.pages import Page
+from heartbeat.store.database.prepared import Prepared
+from heartbeat.store.database.rows import all_joined, joined
+from heartbeat.store.projects.access import USED, ActingUser, UsedKey
+from heartbeat.store.projects.projects import KEY, NOW, PROJECT, WORKS, digest
+from heartbeat.store.tables.projects import DashboardSession, Project
+from heartbeat.store.users.users import MEMBERSHIP, NOT_REMOVED, SESSION, USER
+
+LASTS = timedelta(days=7)
+# From a Friday evening to a Monday morning.
+IDLE = timedelta(days=3)
+# Its use is written so often at most.
+EVERY = timedelta(hours=1)
+MAX_BROWSER = 300
+
+
+@dataclass(frozen=True)
+class Visit:
+    """Where somebody comes from: an IP address, and what the browser calls itself."""
+
+    address: str
+    browser: str
+
+
+class SessionOwner(NamedTuple):
+    """Who begins a session: a key, or a person with the project that they see first, if they are a member of one."""
+
+    key_id: int | None = None
+    user_id: int | None = None
+    project_id: int | None = None
+
+
+@dataclass(frozen=True)
+class OpenSession:
+    """A session that has not ended, the project that it opens, and the key or the person that it was begun by.
+
+    A person who is no member of the session's project (any more) has no project here and no role.
+    """
+
+    session: DashboardSession
+    project: Project | None
+    key: UsedKey | None
+    user: ActingUser | None
+
+    @property
+    def owner(self) -> UsedKey | ActingUser:
+        """Who began it."""
+        owner = self.key or self.user
+        assert owner is not None
+        return owner
+
+
+@dataclass(frozen=True)
+class ListedSession:
+    """A session and the name of its key or its person."""
+
+    session: DashboardSession
+    owner_name: str
+
+
+# A key that is for some bots is for programs: pages are about the whole project.
+_BY_KEY = WORKS & KEY.c.bot_ids.is_(None) & SESSION.c.key_id.is_not(None)
+_WORKS = (SESSION.c.expires_at > NOW) & (_BY_KEY | (NOT_REMOVED & USER.c.id.is_not(None)))
+_MEMBER = (MEMBERSHIP.c.user_id == SESSION.c.user_id) & (MEMBERSHIP.c.project_id == SESSION.c.project_id)
+_PROJECT_ID = func.coalesce(KEY.c.project_id, MEMBERSHIP.c.project_id)
+_JOINED = (
+    SESSION.outerjoin(KEY, KEY.c.id == SESSION.c.key_id)
+    .outerjoin(USER, USER.c.id == SESSION.c.user_id)
+    .outerjoin(MEMBERSHIP, _MEMBER)
+    .outerjoin(PROJECT, PROJECT.c.id == _PROJECT_ID)
+)
+_ACTING = (USER.c.id, USER.c.uuid, USER.c.name, func.coalesce(MEMBERSHIP.c.role, ""))
+READ = Prepared(
+    select(SESSION, PROJECT, *USED, *_ACTING).select_from(_JOINED).where(SESSION.c.hash == bindparam("hash"), _WORKS)
+)
+
+
+def begin_session(connection: Connection, owner: SessionOwner, visit: Visit, former_token: str, now: datetime) -> str:
+    """Insert a session and return its token, which is not kept anywhere; the browser's former session ends."""
+    end_session(connection, former_token)
+    token = secrets.token_urlsafe(32)
+    row = {
+        "uuid": new_id("sess"),
+        **owner._asdict(),
+        "hash": digest(token),
+        "address": visit.address,
+        "browser": storable_text(visit.browser)[:MAX_BROWSER],
+        "created_at": now,
+        "last_used_at": now,
+        "expires_at": now + IDLE,
+        "ends_at": now + LASTS,
+    }
+    connection.execute(SESSION.insert().values(row))
+    return token
+
+
+def open_session(connection: Connection, token: str, now: datetime) -> OpenSession | None:
+    """Read what a token opens; `None` when it is none, has ended, or its key or its person does not work any more."""
+    rows = joined(connection, (DashboardSession, Project), READ, {"hash": digest(token), "now": now})
+    if rows is None:
+        return None
+    session, project, *owner = rows
+    key, user = UsedKey(*owner[: len(USED)]), ActingUser(*owner[len(USED) :])
+    by_key = session.key_id is not None
+    return OpenSession(session, project if project.id else None, key if by_key else None, None if by_key else user)
+
+
+def write_use(connection: Connection, session: DashboardSession, now: datetime) -> None:
+    """Write that a session was used, which lets it last longer, unless that was written within the hour."""
+    stale = (SESSION.c.id == session.id) & (SESSION.c.last_used_at <= now - EVERY)
+    values = {"last_used_at": now, "expires_at": min(now + IDLE, session.ends_at)}
+    connection.execute(update(SESSION).where(stale).values(values))
+
+
+def session_page(
+    connection: Connection, whose: ColumnElement[bool], now: datetime, page: Page
+) -> tuple[list[ListedSession], int]:
+    """Read one page of sessions, those used last first, and how many there are in all."""
+    at = {"now": now}
+    total = connection.execute(select(func.count()).select_from(_JOINED).where(whose, _WORKS), at).scalar_one()
+    chosen = select(SESSION, func.coalesce(USER.c.name, KEY.c.name)).select_from(_JOINED).where(whose, _WORKS)
+    in_order = chosen.order_by(SESSION.c.last_used_at.desc(), SESSION.c.id.desc())
+    rows = all_joined(connection, (DashboardSession,), in_order.limit(page.size).offset(page.offset), at)
+    return [ListedSession(*row) for row in rows], total
+
+
+def of_project(project: Project) -> ColumnElement[bool]:
+    """The sessions that open a project."""
+    keys = select(KEY.c.id).where(KEY.c.project_id == project.id)
+    return (SESSION.c.project_id == project.id) | SESSION.c.key_id.in_(keys)
+
+
+def of_user(user_id: int) -> ColumnElement[bool]:
+    """The sessions that a person began, whatever project they open."""
+    return SESSION.c.user_id == user_id
+
+
+def end_session(connection: Connection, token: str) -> None:
+    """End the session of this token, if there is one."""
+    if token:
+        connection.execute(delete(SESSION).where(SESSION.c.hash == digest(token)))
+
+
+def end_named_session(connection: Connection, whose: ColumnElement[bool], session_uuid: str) -> None:
+    """End one of these sessions; raises `NotFound`."""
+    if connection.execute(delete(SESSION).where(SESSION.c.uuid == session_uuid, whose)).rowcount == 0:
+        raise NotFound("session", session_uuid)
+
+
+def end_other_sessions(connection: Connection, whose: ColumnElement[bool], own_uuid: str) -> None:
+    """End all of these sessions but one."""
+    connection.execute(delete(SESSION).where(whose, SESSION.c.uuid != own_uuid))
+
+
+def renew_session(connection: Connection, session_uuid: str) -> str:
+    """Give a session another token and return it: whoever has copied the former one is out."""
+    token = secrets.token_urlsafe(32)
+    connection.execute(update(SESSION).where(SESSION.c.uuid == session_uuid).values(hash=digest(token)))
+    return token
+
+
+def choose_project(connection: Connection, session_uuid: str, project_id: int) -> None:
+    """Have a person's session open another of their projects."""
+    connection.execute(update(SESSION).where(SESSION.c.uuid == session_uuid).values(project_id=project_id))

@@ -1,0 +1,76 @@
+"""People: made, found, removed. What each may do in a project is a membership."""
+
+from datetime import datetime
+
+from sqlalchemy import Connection, delete, select, update
+
+from heartbeat.domain.ids import new_id
+from heartbeat.domain.people import fold_email
+from heartbeat.store.database.rows import columns, exactly_one, first, insert, many
+from heartbeat.store.tables.projects import DashboardSession
+from heartbeat.store.tables.users import Membership, PasswordReset, User, UserIdentity
+
+USER, IDENTITY, MEMBERSHIP = columns(User), columns(UserIdentity), columns(Membership)
+SESSION, RESET = columns(DashboardSession), columns(PasswordReset)
+NOT_REMOVED = USER.c.removed_at.is_(None)
+
+
+def user_by_email(connection: Connection, email: str) -> User | None:
+    """Read the person with this address, however it is written; `None` if there is none or they were removed."""
+    return first(connection, User, select(USER).where(USER.c.email == fold_email(email), NOT_REMOVED))
+
+
+def user_by_id(connection: Connection, user_id: int) -> User | None:
+    """Read a person; `None` if they were removed."""
+    return first(connection, User, select(USER).where(USER.c.id == user_id, NOT_REMOVED))
+
+
+def lock_user(connection: Connection, user_id: int) -> User:
+    """Read a person whom nobody else writes before this transaction ends."""
+    return exactly_one(connection, User, select(USER).where(USER.c.id == user_id).with_for_update())
+
+
+def users(connection: Connection) -> list[User]:
+    """List everybody who was not removed, by their addresses."""
+    return many(connection, User, select(USER).where(NOT_REMOVED).order_by(USER.c.email))
+
+
+def create_user(connection: Connection, email: str, name: str, now: datetime) -> User | None:
+    """Insert a person who cannot sign in yet; somebody who was removed comes back as they are now.
+
+    `None` when there is somebody with this address.
+    """
+    row = {"uuid": new_id("usr"), "email": fold_email(email), "name": name, "created_at": now, "removed_at": None}
+    statement = insert(connection, USER).values(row)
+    again = {"name": name, "created_at": now, "removed_at": None}
+    statement = statement.on_conflict_do_update(
+        index_elements=["email"], set_=again, where=USER.c.removed_at.is_not(None)
+    )
+    return first(connection, User, statement.returning(USER))
+
+
+def remove_user(connection: Connection, user: User, now: datetime) -> None:
+    """Take away all that a person may do, and end their sessions. What names them goes on naming them.
+
+    Who an issuer knows as this person is kept, so that nobody comes back without being invited.
+    """
+    for table in (MEMBERSHIP, SESSION, RESET):
+        connection.execute(delete(table).where(table.c.user_id == user.id))
+    gone = {"password_hash": None, "sealed_totp_secret": None, "totp_counter": None, "recovery_codes": None}
+    connection.execute(update(USER).where(USER.c.id == user.id).values(removed_at=now, **gone))
+
+
+def user_of_identity(connection: Connection, issuer: str, subject: str) -> User | None:
+    """Read the person whom this issuer knows so, also one who was removed; `None` if there is none."""
+    known = (IDENTITY.c.issuer == issuer) & (IDENTITY.c.subject == subject)
+    return first(connection, User, select(USER).join(IDENTITY, IDENTITY.c.user_id == USER.c.id).where(known))
+
+
+def add_identity(connection: Connection, user: User, issuer: str, subject: str, now: datetime) -> None:
+    """Remember that this issuer knows a person so. A repeat changes nothing.
+
+    Whoever was invited by somebody else's address may have a password of theirs: one who first proves that the address
+    is theirs (`clear_password`) must not share the account with them.
+    """
+    row = {"user_id": user.id, "issuer": issuer, "subject": subject, "created_at": now}
+    connection.execute(insert(connection, IDENTITY).values(row).on_conflict_do_nothing())
