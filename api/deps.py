@@ -15,9 +15,11 @@ from temporalio.client import Client
 from api.auth_throttle import WITH_KEY, AuthThrottle
 from api.claims import HeldClaim
 from api.operations import OPERATIONS
+from api.quota_headers import QUOTA_USES
 from api.schemas.fields import OfProject
 from heartbeat.domain.clock import Clock
-from heartbeat.domain.errors import Forbidden, Unauthorized
+from heartbeat.domain.errors import Forbidden, RateLimited, Unauthorized
+from heartbeat.domain.quotas import Quota
 from heartbeat.domain.scopes import Scope
 from heartbeat.secrets.key_hashes import KeyHashes
 from heartbeat.settings import Settings
@@ -57,28 +59,30 @@ AccessQuery = Callable[Concatenate[Connection, Access, P], T]
 class _Uncounted(Exception):
     """The project's plan limits requests, and this one was not counted yet."""
 
-    def __init__(self, project_id: int, limit: int) -> None:
-        super().__init__(project_id, limit)
+    def __init__(self, project_id: int, quota: Quota) -> None:
+        super().__init__(project_id, quota)
         self.project_id = project_id
-        self.limit = limit
+        self.quota = quota
 
 
 class Caller:
-    """The caller of a request, known by its key; `needs` is the scope of the operation, `address` where it came from.
+    """The caller of a request, known by its key.
 
     Each read or write authorizes it first, in the same transaction, for the project, bot and heartbeat whose ids are
     in the request's body or query. All raise `Unauthorized`, `TooManyFailures`, `Forbidden` and `RateLimited`.
     """
 
-    def __init__(self, stack: Stack, secret: str, address: str, needs: Scope | None, claim: HeldClaim | None) -> None:
-        self.stack = stack
-        self.claim = claim
+    def __init__(self, request: Request, secret: str) -> None:
+        scope = request.scope
+        self.stack: Stack = scope["app"].state.stack
+        self.claim: HeldClaim | None = scope.get("heartbeat.claim")
+        self._scope = scope
         self._secret = secret
-        self._hashes = stack.key_hashes.all(secret) if secret else []
-        self._address = address
-        self._needs = needs
+        self._hashes = self.stack.key_hashes.all(secret) if secret else []
+        self._address = address_of(request)
+        self._needs = needed_scope(request)
         self._counted = False
-        self._throttle = stack.auth_throttle
+        self._throttle = self.stack.auth_throttle
 
     def now(self) -> datetime:
         return self.stack.now()
@@ -139,10 +143,18 @@ class Caller:
             return await run(self._authorized, ids, query, *args, **kwargs)
         except _Uncounted as problem:
             # In a transaction of its own: a request that fails counts like any other.
-            project_id, limit = problem.project_id, problem.limit
-        await self.stack.database.write(count_request, project_id, limit, self.now())
-        self._counted = True
+            project_id, quota = problem.project_id, problem.quota
+        await self._count(project_id, quota)
         return await run(self._authorized, ids, query, *args, **kwargs)
+
+    async def _count(self, project_id: int, quota: Quota) -> None:
+        try:
+            uses = await self.stack.database.write(count_request, project_id, quota, self.now())
+        except RateLimited as problem:
+            self._scope[QUOTA_USES] = problem.uses
+            raise
+        self._scope[QUOTA_USES] = uses
+        self._counted = True
 
     def _authorized(
         self,
@@ -166,7 +178,7 @@ class Caller:
             raise Forbidden("wrong_project", "This key belongs to another project than the project_id that was sent.")
         limit = access.plan.requests_per_minute
         if limit is not None and not self._counted:
-            raise _Uncounted(access.project.id, limit)
+            raise _Uncounted(access.project.id, Quota("project", limit))
         access.require(self._needs)
         return replace(access, actor=access.key.actor(self._address))
 
@@ -182,11 +194,9 @@ def secret_of(authorization: str) -> str:
 
 
 def caller_of(request: Request) -> Caller:
-    scope = request.scope
     # One header of few: an index of them all would cost more than to look for it.
-    authorization = next((text for name, text in scope["headers"] if name == b"authorization"), b"")
-    secret, claim = secret_of(authorization.decode("latin-1")), scope.get("heartbeat.claim")
-    return Caller(scope["app"].state.stack, secret, address_of(request), needed_scope(request), claim)
+    authorization = next((text for name, text in request.scope["headers"] if name == b"authorization"), b"")
+    return Caller(request, secret_of(authorization.decode("latin-1")))
 
 
 def address_of(request: Request) -> str:

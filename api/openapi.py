@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 
 from api.errors import error_body
 from api.operations import OPERATIONS
+from api.quota_headers import headers_of
 from api.schemas.examples import HEARTBEAT, example
 from heartbeat.domain.errors import (
     Conflict,
@@ -21,6 +22,7 @@ from heartbeat.domain.errors import (
     Unauthorized,
     Unavailable,
 )
+from heartbeat.domain.quotas import Quota, QuotaUse
 
 TITLE = "Heartbeat"
 
@@ -43,7 +45,10 @@ ERRORS: dict[int, tuple[str, ProductError]] = {
         "The first request with this Idempotency-Key is under way, was another or lost its answer, or an id is taken.",
         Conflict("external_id_taken", f"The external_id belongs to heartbeat {HEARTBEAT} of this bot; choose another."),
     ),
-    429: ("The plan's requests a minute are used up; see Retry-After.", RateLimited(60, 12)),
+    429: (
+        "The plan's requests a minute are used up; see Retry-After.",
+        RateLimited(QuotaUse(Quota("project", 60), 0, 12)),
+    ),
     503: (
         "The database or Temporal cannot be reached; nothing was changed. See Retry-After.",
         Unavailable("database_unavailable", "The database cannot be reached; nothing was changed. Try again shortly."),
@@ -98,6 +103,8 @@ def call(model: type[BaseModel] | None, query: type[BaseModel] | None = None, la
         responses[202] = {**_response(model), "description": "It is still going."}
     for status, (words, problem) in ERRORS.items():
         responses[status] = {"model": Error, "description": words, "content": _json(error_body(problem))}
+    for code, response in responses.items():
+        response["headers"] = headers_of(int(code))
     return {"responses": responses, "openapi_extra": {"parameters": _parameters(query)} if query else None}
 
 

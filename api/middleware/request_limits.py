@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.errors import error_response, unexpected
 from api.middleware.metrics import Metrics
+from api.quota_headers import quota_headers
 from heartbeat.domain.errors import ProductError
 from heartbeat.domain.ids import new_request_id
 from heartbeat.store.database.database import wait_at_most
@@ -56,7 +57,11 @@ class RequestLimits:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
+                message["headers"] = [
+                    *message["headers"],
+                    (b"x-request-id", request_id.encode()),
+                    *quota_headers(scope),
+                ]
             await send(message)
 
         structlog.contextvars.bind_contextvars(request_id=request_id)

@@ -1,7 +1,9 @@
 """The ways a request can fail. Each class carries its HTTP status and stable code; one handler renders them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from heartbeat.domain.quotas import QuotaUse
 from heartbeat.domain.scopes import Scope
 
 
@@ -92,11 +94,13 @@ class Conflict(ProductError):
 
 
 class RateLimited(ProductError):
-    """429: the plan's requests a minute are used up."""
+    """429: the requests a minute of a quota are used up; `uses` are those of all quotas of the request."""
 
-    def __init__(self, limit: int, retry_after: int) -> None:
+    def __init__(self, over: QuotaUse, uses: Sequence[QuotaUse] = ()) -> None:
+        limit, retry_after = over.quota.limit, over.resets_in
         message = f"This project's plan allows {limit} requests a minute; try again in {retry_after} s."
         super().__init__(message, "rate_limited", 429, retry_after=retry_after)
+        self.uses = uses
 
 
 class TooManyFailures(ProductError):
