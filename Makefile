@@ -47,8 +47,12 @@ test-outages: setup ## Kill every part in turn while heartbeats fire each minute
 test-releases: setup ## Upgrade from each released version, taken from the repository, with runs under way (three minutes).
 	@$(BIN)/pytest -q -s -m outage tests/releases/test_upgrades.py $(ARGS)
 
-test-cadence: setup ## Hold 2,400 generated cadences to a real Temporal server, instant for instant (four minutes).
-	@HEARTBEAT_TEST_CADENCES=2400 HEARTBEAT_TEST_SECONDS=3600 $(BIN)/pytest -q -s tests/domain/cadence/test_proof.py $(ARGS)
+test-cadence: setup ## Hold 2,400 generated cadences, Temporal's traps and reconcile to both its scheduler engines (ten minutes).
+	@for engine in workflow chasm; do \
+		echo "Temporal's scheduler engine: $$engine"; \
+		HEARTBEAT_TEST_SCHEDULER=$$engine HEARTBEAT_TEST_CADENCES=2400 HEARTBEAT_TEST_SECONDS=3600 $(BIN)/pytest -q -s \
+			tests/domain/cadence/test_proof.py tests/temporal $(ARGS) || exit; \
+	done
 
 test-wheel: setup ## Build the wheel, install it with the oldest versions allowed, and run one heartbeat with it.
 	@.ci/wheel

@@ -24,6 +24,7 @@ from tests.support.deadline import in_time
 from tests.support.embedded import OWN
 from tests.support.guarded_desk import authorization, guarded_desk
 from tests.support.receiver import receiver
+from tests.support.scheduler_engine import ENGINES, chosen
 from tests.support.world import model, patient_workflows, settings, working, world
 
 __all__ = [
@@ -41,7 +42,7 @@ __all__ = [
 
 # Temporal closes each connection after five minutes, and cancels what is asked at that moment.
 ONE_CONNECTION = 'frontend.keepAliveMaxConnectionAge="24h"'
-DYNAMIC_CONFIG = (ONE_CONNECTION, *TASK_QUEUES)
+DYNAMIC_CONFIG = (ONE_CONNECTION, *TASK_QUEUES, *ENGINES[chosen()].settings)
 # How much of it is waited for, in each generation; with Python's own 700 a tenth of the suite would go into looking.
 GARBAGE = (10_000, 10, 10)
 # Bytes; a server of the tests takes some hundred million.
