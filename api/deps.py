@@ -1,6 +1,6 @@
 """What a route depends on: the parts of the process, the caller with its key, and the query string as a model."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Annotated, Any, Concatenate, ParamSpec, TypeVar
@@ -14,12 +14,11 @@ from temporalio.client import Client
 
 from api.auth_throttle import WITH_KEY, AuthThrottle
 from api.claims import HeldClaim
-from api.operations import OPERATIONS
+from api.operations import COSTLY, OPERATIONS
 from api.quota_headers import QUOTA_USES
 from api.schemas.fields import OfProject
 from heartbeat.domain.clock import Clock
 from heartbeat.domain.errors import Forbidden, RateLimited, Unauthorized
-from heartbeat.domain.quotas import Quota
 from heartbeat.domain.scopes import Scope
 from heartbeat.secrets.key_hashes import KeyHashes
 from heartbeat.settings import Settings
@@ -27,7 +26,7 @@ from heartbeat.store.database.database import Database
 from heartbeat.store.database.write_probe import WriteProbe
 from heartbeat.store.projects.access import Access, authorize
 from heartbeat.store.projects.key_uses import KeyUses
-from heartbeat.store.projects.rate_limit import count_request
+from heartbeat.store.projects.rate_limit import CountedRequest, count_request
 from heartbeat.telemetry.light_structlog import structlog
 from heartbeat.temporal.clock import SharedClock
 from heartbeat.temporal.schedules import Schedules
@@ -57,12 +56,11 @@ AccessQuery = Callable[Concatenate[Connection, Access, P], T]
 
 
 class _Uncounted(Exception):
-    """The project's plan limits requests, and this one was not counted yet."""
+    """The plan or the key limits requests, and this one was not counted yet."""
 
-    def __init__(self, project_id: int, quota: Quota) -> None:
-        super().__init__(project_id, quota)
-        self.project_id = project_id
-        self.quota = quota
+    def __init__(self, request: CountedRequest) -> None:
+        super().__init__(request)
+        self.request = request
 
 
 class Caller:
@@ -80,7 +78,8 @@ class Caller:
         self._secret = secret
         self._hashes = self.stack.key_hashes.all(secret) if secret else []
         self._address = address_of(request)
-        self._needs = needed_scope(request)
+        operation = operation_of(request)
+        self._needs, self._costly = OPERATIONS[operation], operation in COSTLY
         self._counted = False
         self._throttle = self.stack.auth_throttle
 
@@ -143,18 +142,10 @@ class Caller:
             return await run(self._authorized, ids, query, *args, **kwargs)
         except _Uncounted as problem:
             # In a transaction of its own: a request that fails counts like any other.
-            project_id, quota = problem.project_id, problem.quota
-        await self._count(project_id, quota)
-        return await run(self._authorized, ids, query, *args, **kwargs)
-
-    async def _count(self, project_id: int, quota: Quota) -> None:
-        try:
-            uses = await self.stack.database.write(count_request, project_id, quota, self.now())
-        except RateLimited as problem:
-            self._scope[QUOTA_USES] = problem.uses
-            raise
-        self._scope[QUOTA_USES] = uses
+            counted = problem.request
+        await count(self._scope, self.stack, counted)
         self._counted = True
+        return await run(self._authorized, ids, query, *args, **kwargs)
 
     def _authorized(
         self,
@@ -176,9 +167,8 @@ class Caller:
         self.stack.key_uses.note(access.key, self._address, hashes)
         if ids is not None and ids.project_id != access.project.uuid:
             raise Forbidden("wrong_project", "This key belongs to another project than the project_id that was sent.")
-        limit = access.plan.requests_per_minute
-        if limit is not None and not self._counted:
-            raise _Uncounted(access.project.id, Quota("project", limit))
+        if not self._counted and (quotas := access.plan.quotas(access.key.requests_per_minute, self._costly)):
+            raise _Uncounted(CountedRequest(quotas, access.project.id, access.key.id))
         access.require(self._needs)
         return replace(access, actor=access.key.actor(self._address))
 
@@ -207,7 +197,21 @@ def address_of(request: Request) -> str:
 
 def needed_scope(request: Request) -> Scope | None:
     """Look up what the operation of a request needs; `None` for those that are for everybody."""
-    return OPERATIONS[f"{request.scope['method']} {request.scope['route'].path}"]
+    return OPERATIONS[operation_of(request)]
+
+
+def operation_of(request: Request) -> str:
+    """Return the operation of a request, as `OPERATIONS` names it."""
+    return f"{request.scope['method']} {request.scope['route'].path}"
+
+
+async def count(scope: MutableMapping[str, Any], stack: Stack, request: CountedRequest) -> None:
+    """Count a request, and have its answer say what is left; raises `RateLimited`."""
+    try:
+        scope[QUOTA_USES] = await stack.database.write(count_request, request, stack.now())
+    except RateLimited as problem:
+        scope[QUOTA_USES] = problem.uses
+        raise
 
 
 async def _caller(request: Request) -> Caller:

@@ -7,6 +7,8 @@ it of each call. An operation that is not in it answers nobody, and a test fails
 from heartbeat.domain.scopes import Scope
 
 READ, RUN, WRITE, APPROVE, ADMIN = Scope
+# What may walk through thousands of logs at each request, and so has a quota of its own (`costly_reads_per_minute`).
+COSTLY = {"GET /v1/project/runs", "GET /runs.csv", "GET /runs.jsonl"}
 # For everybody: what lets people in, what a link of a message is the key of, and what says nothing of a project.
 PUBLIC = None
 

@@ -11,7 +11,7 @@ from api.schemas.examples import example
 from api.schemas.fields import Key, OfProject, wrong_field
 from api.schemas.pages import PageNumber, PerPage
 from api.schemas.response_fields import CreatedAt, PaginationField, Total
-from heartbeat.domain.field_types import WHOLE, Instant, Words
+from heartbeat.domain.field_types import WHOLE, Instant, Positive, Words
 from heartbeat.domain.key_secrets import PREFIX
 from heartbeat.domain.scopes import PRESETS, Scope
 from heartbeat.store.projects.key_rights import AskedRights
@@ -52,6 +52,10 @@ class KeyFields(BaseModel):
         None, description="When it ends by itself; null: never.", examples=[examples.NEXT]
     )
 
+    requests_per_minute: Positive | None = Field(
+        None, description="How many requests a minute it may send; null: as many as the plan allows.", examples=[30]
+    )
+
     @model_validator(mode="after")
     def _says_what_it_may_do(self) -> "KeyFields":
         if (self.preset is None) == (not self.scopes):
@@ -61,7 +65,7 @@ class KeyFields(BaseModel):
     def rights(self) -> AskedRights:
         """Return what the key is asked for with."""
         scopes = PRESETS[self.preset] if self.preset else map(Scope, self.scopes or ())
-        return AskedRights(frozenset(scopes), self.bot_ids, self.expires_at)
+        return AskedRights(frozenset(scopes), self.bot_ids, self.expires_at, self.requests_per_minute)
 
 
 class CreateKey(KeyFields, OfProject):
@@ -109,6 +113,9 @@ class KeyObject(BaseModel):
     )
     last_used_from: str | None = Field(
         description="The IP address that it was used from then; null: it is not known.", examples=["203.0.113.7"]
+    )
+    requests_per_minute: int | None = Field(
+        description="How many requests a minute it may send; null: as many as the plan allows.", examples=[30]
     )
 
 
@@ -168,4 +175,5 @@ def show_key(key: ApiKey, bots: dict[int, tuple[str, str]], now: datetime) -> di
         "revoked_at": moment(key.revoked_at),
         "last_used_at": moment(key.last_used_at),
         "last_used_from": key.last_used_from,
+        "requests_per_minute": key.requests_per_minute,
     }

@@ -11,6 +11,7 @@ from heartbeat.cli.options import AsJson, ProjectId
 from heartbeat.cli.output import print_rows, print_values, timestamp
 from heartbeat.cli.projects import named_or_only_project
 from heartbeat.domain.errors import NotFound
+from heartbeat.domain.field_types import MAX_NUMBER
 from heartbeat.domain.scopes import PRESETS, Scope
 from heartbeat.secrets.key_hashes import KeyHashes, KeySecret
 from heartbeat.settings import Settings
@@ -21,7 +22,8 @@ from heartbeat.store.projects.projects import create_key, projects
 from heartbeat.store.tables.projects import ApiKey, Project
 
 KEEP = "Keep the key: it is not shown again."
-COLUMNS = ["id", "name", "begins", "scopes", "bots", "created", "expires", "revoked", "last_used", "last_used_from"]
+TIMES = ["created", "expires", "revoked", "last_used"]
+COLUMNS = ["id", "name", "begins", "scopes", "bots", *TIMES, "last_used_from", "requests_per_minute"]
 
 
 key_app = typer.Typer(help="Keys: what opens a project's API.")
@@ -29,7 +31,7 @@ KeyId = Annotated[str, typer.Argument(metavar="KEY", help="The key's id, as `key
 
 
 @key_app.command("create")
-def create(
+def create(  # noqa: PLR0913 - options
     project_uuid: ProjectId = None,
     name: Annotated[str, typer.Option(help="What it is for.")] = "key",
     may: Annotated[
@@ -42,12 +44,16 @@ def create(
     days: Annotated[
         int | None, typer.Option("--expires-in-days", min=1, max=3650, help="It ends after so many.")
     ] = None,
+    requests: Annotated[
+        int | None, typer.Option("--requests-per-minute", min=1, max=MAX_NUMBER, help="It may send so many.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Create a key; it is shown this once."""
     settings = Settings()
     secret, now = KeyHashes.from_settings(settings).make(), read_database(settings, database_time)
-    asked = AskedRights(_scopes(may or ["admin"]), bots, now + timedelta(days=days) if days else None)
+    ends = now + timedelta(days=days) if days else None
+    asked = AskedRights(_scopes(may or ["admin"]), bots, ends, requests)
     values = write_database(settings, _make_key, project_uuid, name, asked, secret, now)
     print_values(values, KEEP, as_json)
 
@@ -98,10 +104,10 @@ def _make_key(
     return {"project": project.uuid, "id": key.uuid, "key": key.secret}
 
 
-def _row(key: ApiKey, bots: dict[int, tuple[str, str]]) -> list[str | None]:
+def _row(key: ApiKey, bots: dict[int, tuple[str, str]]) -> list[str | int | None]:
     own = " ".join(bots[one][0] for one in key.bot_ids if one in bots) if key.bot_ids else None
     times = map(timestamp, (key.created_at, key.expires_at, key.revoked_at, key.last_used_at))
-    return [key.uuid, key.name, key.prefix, key.scopes, own, *times, key.last_used_from]
+    return [key.uuid, key.name, key.prefix, key.scopes, own, *times, key.last_used_from, key.requests_per_minute]
 
 
 def _keys(connection: Connection, project_uuid: str | None) -> tuple[list[ApiKey], dict[int, tuple[str, str]]]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from heartbeat.domain.quotas import QuotaUse
+from heartbeat.domain.quotas import COSTLY, KEY, QuotaUse
 from heartbeat.domain.scopes import Scope
 
 
@@ -98,7 +98,12 @@ class RateLimited(ProductError):
 
     def __init__(self, over: QuotaUse, uses: Sequence[QuotaUse] = ()) -> None:
         limit, retry_after = over.quota.limit, over.resets_in
-        message = f"This project's plan allows {limit} requests a minute; try again in {retry_after} s."
+        if over.quota.name == KEY:
+            message = f"This key may send {limit} requests a minute; try again in {retry_after} s."
+        elif over.quota.name == COSTLY:
+            message = f"This project's plan allows {limit} costly reads a minute; try again in {retry_after} s."
+        else:
+            message = f"This project's plan allows {limit} requests a minute; try again in {retry_after} s."
         super().__init__(message, "rate_limited", 429, retry_after=retry_after)
         self.uses = uses
 

@@ -6,6 +6,7 @@ from pydantic import BaseModel, Field, PrivateAttr
 
 from heartbeat.domain.errors import Unavailable
 from heartbeat.domain.model_names import every_model, full_name, model_key
+from heartbeat.domain.quotas import COSTLY, KEY, PROJECT, Quota
 
 
 class Plan(BaseModel):
@@ -16,6 +17,8 @@ class Plan(BaseModel):
     tasks_per_bot: int | None = Field(default=None, ge=0)
     min_interval_minutes: int = Field(default=1, ge=1)
     requests_per_minute: int | None = Field(default=None, ge=1)
+    key_requests_per_minute: int | None = Field(default=None, ge=1)
+    costly_reads_per_minute: int | None = Field(default=None, ge=1)
     credits_per_month: int | None = Field(default=None, ge=0)
     max_credits_per_run: int | None = Field(default=None, ge=0)
     usual_credits_per_run: int = Field(default=2, ge=0)
@@ -36,6 +39,17 @@ class Plan(BaseModel):
         allowed = {model_key(full_name(entry, self._default_provider)) for entry in self.models}
         return not allowed.isdisjoint({model_key(name), every_model(name)})
 
+    def quotas(self, of_key: int | None = None, costly: bool = False) -> list[Quota]:
+        """List what a request is counted for that came with a key, which may have a limit of its own."""
+        lower = min((limit for limit in (self.key_requests_per_minute, of_key) if limit is not None), default=None)
+        limits = {PROJECT: self.requests_per_minute, KEY: lower}
+        quotas = [Quota(name, limit) for name, limit in limits.items() if limit is not None]
+        return quotas + (self.costly_quotas() if costly else [])
+
+    def costly_quotas(self) -> list[Quota]:
+        """List what a read is counted for that costs much, whoever asks for it."""
+        return [Quota(COSTLY, self.costly_reads_per_minute)] if self.costly_reads_per_minute is not None else []
+
     def cap(self, max_credits_per_run: int | None) -> int | None:
         """Return the most credits of one run: the heartbeat's own number, else the plan's."""
         return self.max_credits_per_run if max_credits_per_run is None else max_credits_per_run
@@ -50,6 +64,7 @@ DEFAULT_PLANS = {
         tasks_per_bot=10,
         min_interval_minutes=60,
         requests_per_minute=60,
+        costly_reads_per_minute=20,
         jitter_seconds=300,
         logs_days=90,
     ),
@@ -58,6 +73,7 @@ DEFAULT_PLANS = {
         tasks_per_bot=50,
         min_interval_minutes=60,
         requests_per_minute=200,
+        costly_reads_per_minute=60,
         fairness_weight=2,
         jitter_seconds=300,
         logs_days=365,
@@ -67,6 +83,7 @@ DEFAULT_PLANS = {
         tasks_per_bot=100,
         min_interval_minutes=60,
         requests_per_minute=200,
+        costly_reads_per_minute=60,
         fairness_weight=4,
         jitter_seconds=300,
         logs_days=730,

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 WINDOW_SECONDS = 60
+# Their names: all requests of a project, those with a key, and those of a project that read much.
+PROJECT, KEY, COSTLY = "project", "key", "costly"
 
 
 @dataclass(frozen=True)

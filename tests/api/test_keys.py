@@ -12,7 +12,7 @@ from tests.support.api import Api, error_of, wrong_fields
 from tests.support.patience import until
 
 EVERYTHING_IT_HOLDS = {"id", "name", "begins", "state", "preset", "scopes", "bot_ids", "created_at", "expires_at"} | {
-    *("replaced_at", "revoked_at", "last_used_at", "last_used_from")
+    *("replaced_at", "revoked_at", "last_used_at", "last_used_from", "requests_per_minute")
 }
 
 

@@ -1,7 +1,11 @@
 """Quotas of requests: what answers say of them, read as HTTP's structured fields by a library of their author."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, closing
 from datetime import UTC, datetime
+from typing import Any
 
 import http_sf
 import httpx
@@ -9,10 +13,14 @@ import pytest
 from temporalio.client import Client
 
 from api.main import create_app
+from api.operations import COSTLY
+from heartbeat.domain.plans import DEFAULT_PLANS, Plan
 from heartbeat.store.database.database import Database
-from tests.support.api import Api, error_of, owner, settings_for
+from tests.support.api import Api, error_of, owner, settings_for, wrong_fields
+from tests.support.dashboard import SITE, Browser
 from tests.support.statements import statements
 
+OwnerOn = Callable[..., Awaitable[Api]]
 NOON = datetime(2026, 11, 20, 12, 0, 20, tzinfo=UTC)
 
 
@@ -77,4 +85,125 @@ async def test_a_project_without_limits_pays_nothing(api: Api, starter: Api) -> 
         answer = await api.get("/read", bot_id=bot["id"])
     assert answer.status_code == 200
     assert not [name for name in answer.headers if name.startswith("ratelimit")]
-    assert len([one for one in sent if not one.startswith(("BEGIN", "SET"))]) == 1, sent
+    # When the key was used is written now and then, whatever its limits.
+    assert len([one for one in sent if not one.startswith(("BEGIN", "SET", "UPDATE api_key"))]) == 1, sent
+
+
+@pytest.fixture
+async def plan(api: Api, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[OwnerOn]:
+    """Owners of new projects on a plan of these limits."""
+
+    async with AsyncExitStack() as owners:
+
+        async def owner_on(**limits: int) -> Api:
+            monkeypatch.setitem(api.settings.plans, "limited", Plan(**limits))
+            return await owners.enter_async_context(owner(api.app, "limited"))
+
+        yield owner_on
+
+
+async def limited_key(api: Api, requests_per_minute: int) -> tuple[Api, dict[str, Any]]:
+    made = await api.post("/keys/create", name="Slow", preset="viewer", requests_per_minute=requests_per_minute)
+    key = made.json()["key"]
+    return api.as_caller(key["secret"]), key
+
+
+async def test_a_key_may_have_a_limit_of_its_own(api: Api) -> None:
+    slow, key = await limited_key(api, 2)
+    assert key["requests_per_minute"] == 2
+    answers = [await slow.get("/readall") for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [200, 200, 429]
+    assert [quotas(answer) for answer in answers] == [{"key": {"q": 2, "w": 60, "r": r, "t": 40}} for r in (1, 0, 0)]
+    refused = error_of(answers[2], 429)
+    assert (refused["code"], refused["message"]) == (
+        "rate_limited",
+        "This key may send 2 requests a minute; try again in 40 s.",
+    )
+    assert (await api.get("/readall")).status_code == 200
+    listed = (await api.get("/keys/readall")).json()["keys"]
+    assert [one["requests_per_minute"] for one in listed] == [None, 2]
+
+
+async def test_a_key_in_the_place_of_another_has_its_limit(api: Api) -> None:
+    _, key = await limited_key(api, 2)
+    new = (await api.post("/keys/rotate", key_id=key["id"])).json()["key"]
+    assert new["requests_per_minute"] == 2
+
+
+async def test_a_limit_of_no_requests_is_refused(api: Api) -> None:
+    for wrong in (0, -1, 2**31, "many"):
+        answer = await api.post("/keys/create", name="Slow", preset="viewer", requests_per_minute=wrong)
+        assert wrong_fields(answer) == ["requests_per_minute"], wrong
+
+
+async def test_the_lower_of_the_keys_and_the_plans_limits_holds(plan: OwnerOn) -> None:
+    api = await plan(requests_per_minute=9, key_requests_per_minute=4)
+    assert quotas(await api.get("/readall")) == {
+        "project": {"q": 9, "w": 60, "r": 8, "t": 40},
+        "key": {"q": 4, "w": 60, "r": 3, "t": 40},
+    }
+    slow, _ = await limited_key(api, 2)
+    fast, _ = await limited_key(api, 100)
+    assert quotas(await slow.get("/readall"))["key"]["q"] == 2
+    assert quotas(await fast.get("/readall"))["key"]["q"] == 4
+
+
+async def test_what_one_quota_refuses_counts_for_no_other(plan: OwnerOn) -> None:
+    api = await plan(requests_per_minute=50)
+    slow, _ = await limited_key(api, 1)
+    answers = [await slow.get("/readall") for _ in range(4)]
+    assert [answer.status_code for answer in answers] == [200, 429, 429, 429]
+    assert {quotas(answer)["project"]["r"] for answer in answers} == {48}
+
+
+async def test_costly_reads_have_a_quota_of_their_own(plan: OwnerOn) -> None:
+    api = await plan(costly_reads_per_minute=2)
+    plain = await api.get("/readall")
+    assert not [name for name in plain.headers if name.startswith("ratelimit")]
+    answers = [await api.get("/project/runs") for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [200, 200, 429]
+    assert [quotas(answer)["costly"]["r"] for answer in answers] == [1, 0, 0]
+    assert "allows 2 costly reads a minute" in error_of(answers[2], 429)["message"]
+    assert (await api.get("/readall")).status_code == 200
+
+
+@pytest.mark.parametrize("plan_name", ["starter", "pro", "prime"])
+def test_what_published_clients_read_is_no_costly_read(plan_name: str) -> None:
+    """They go on with the requests that they had."""
+    assert not [name for name in COSTLY if name.startswith("GET /v1/bot/")]
+    assert DEFAULT_PLANS[plan_name].key_requests_per_minute is None
+
+
+async def test_processes_count_together(plan: OwnerOn) -> None:
+    """As many as are allowed get through, of those that two processes answer at the same time."""
+    api = await plan(requests_per_minute=20, key_requests_per_minute=20)
+    with closing(Database(api.database.url)) as database:
+        other = create_app(api.settings, database, api.temporal, now=lambda: NOON)
+        transport = httpx.ASGITransport(other, raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://api.test") as http:
+            also = Api(other, http, api.project, api.key)
+            answers = await asyncio.gather(*(one.get("/readall") for _ in range(15) for one in (api, also)))
+    assert Counter(answer.status_code for answer in answers) == {200: 20, 429: 10}
+    assert min(quotas(answer)["key"]["r"] for answer in answers) == 0
+
+
+async def test_exports_of_the_dashboard_are_costly_reads(plan: OwnerOn) -> None:
+    api = await plan(costly_reads_per_minute=1, requests_per_minute=1)
+    transport = httpx.ASGITransport(api.app, raise_app_exceptions=False)
+    async with Browser(transport=transport, base_url=SITE) as browser:
+        await browser.sign_in(api.key)
+        assert [(await browser.get(path)).status_code for path in ("/runs", "/runs.csv", "/runs")] == [200] * 3
+        refused = await browser.get("/runs.jsonl")
+    assert (refused.status_code, refused.headers["retry-after"]) == (429, "40")
+    assert quotas(refused) == {"costly": {"q": 1, "w": 60, "r": 0, "t": 40}}
+    assert "allows 1 costly reads a minute" in refused.text.replace("&#39;", "'")
+
+
+async def test_each_quota_costs_one_statement(plan: OwnerOn) -> None:
+    api = await plan(requests_per_minute=50, costly_reads_per_minute=50)
+    slow, _ = await limited_key(api, 50)
+    await slow.get("/project/runs")
+    with statements() as sent:
+        await slow.get("/project/runs")
+    windows = [one.split()[:3] for one in sent if "window" in one and one.startswith(("INSERT", "DELETE"))]
+    assert windows == [["INSERT", "INTO", "request_window"], ["INSERT", "INTO", "key_window"]]

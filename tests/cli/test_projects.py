@@ -73,17 +73,20 @@ def test_a_project_its_key_and_the_end_of_the_key(empty: str, heartbeat: Run) ->
     identity, name, begins, scopes, bots, created, expires, revoked, *last_use = row.split("\t")
     assert (identity, name, begins, scopes, bots) == (key["id"], "laptop", key["key"][:8], "admin", "")
     assert created <= revoked
-    assert (expires, last_use) == ("", ["", ""])
+    assert (expires, last_use) == ("", ["", "", ""])
 
 
 def test_a_key_with_less_and_another_in_its_place(empty: str, heartbeat: Run) -> None:
     project = json.loads(heartbeat("project", "create", "Acme", "--json").out)["project"]
-    made = heartbeat("key", "create", "--may=operator", "--may=write", "--expires-in-days=30", "--json")
+    made = heartbeat(
+        "key", "create", "--may=operator", "--may=write", "--expires-in-days=30", "--requests-per-minute=5", "--json"
+    )
     old = json.loads(made.out)
     new = json.loads(heartbeat("key", "rotate", old["id"], "--grace-hours=0", "--json").out)
     assert [owner(empty, key["key"]) for key in (old, new)] == [None, project]
     keys = {row["id"]: row for row in json.loads(heartbeat("key", "list", "--json").out)}
     assert {row["scopes"] for row in keys.values()} == {"read run write approve"}
+    assert {row["requests_per_minute"] for row in keys.values()} == {5}
     assert keys[old["id"]]["expires"] == new["old_ends"]
     again = heartbeat("key", "rotate", old["id"])
     assert (again.code, "is over" in again.err) == (1, True)

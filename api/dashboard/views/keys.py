@@ -6,7 +6,7 @@ from typing import Any
 
 from api.dashboard.forms import Form
 from api.dashboard.translations import gettext as _
-from api.dashboard.translations import marked
+from api.dashboard.translations import marked, ngettext
 from api.dashboard.views import formats
 from api.dashboard.views.formats import Moment, moment
 from api.schemas.keys import key_state, preset_of
@@ -31,7 +31,7 @@ GRACES = {"24": marked("For a day"), "168": marked("For a week"), "1": marked("F
 
 @dataclass(frozen=True)
 class KeyLine:
-    """One key. `may` is what it may do and for which bots; `last_used` is the day, in words, and from where.
+    """One key. `may` is what it may do, for which bots and how often; `last_used` is the day, in words, and from where.
 
     `ends` is when it expires or expired; `own` is the one that the visitor signed in with.
     """
@@ -61,12 +61,16 @@ def key_fields(form: Form, now: datetime) -> dict[str, Any]:
         "preset": form.get("preset") or None,
         "bot_ids": [bot] if bot else None,
         "expires_at": now + timedelta(days=int(ends)) if ends in ENDS and ends else None,
+        "requests_per_minute": form.get("requests_per_minute").strip() or None,
     }
 
 
 def _line(key: ApiKey, bots: dict[int, tuple[str, str]], own: bool, now: datetime) -> KeyLine:
     preset = preset_of(key)
     names = [bots[one][1] if one in bots else _("a deleted bot") for one in key.bot_ids or []]
+    if often := key.requests_per_minute:
+        words = ngettext("%(number)s request a minute", "%(number)s requests a minute", often)
+        names.append(words % {"number": formats.number(often)})
     last_used = [day_of_use(key.last_used_at, now), key.last_used_from]
     return KeyLine(
         key.uuid,

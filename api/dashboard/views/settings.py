@@ -44,6 +44,8 @@ def plan_lines(plan: Plan) -> list[tuple[str, str]]:
         (_("Runs at once"), _limit(plan.concurrent_runs)),
         (_("Spread of a new heartbeat"), formats.span(plan.jitter_seconds) if plan.jitter_seconds else _("no spread")),
         (_("Requests a minute"), _limit(plan.requests_per_minute)),
+        (_("Requests a minute with each key"), _limit(plan.key_requests_per_minute)),
+        (_("Costly reads a minute"), _limit(plan.costly_reads_per_minute)),
         (_("Credits a month"), _limit(plan.credits_per_month)),
         (_("Models"), _("all") if plan.models is None else ", ".join(plan.models)),
         (_("Logs are kept"), _kept(plan.logs_days, _("for ever"))),

@@ -41,6 +41,7 @@ class UsedKey(NamedTuple):
     hash: str
     scopes: str
     bot_ids: list[int] | None
+    requests_per_minute: int | None = None
 
     def actor(self, address: str = "") -> Actor:
         """Who acts with it, from this address."""

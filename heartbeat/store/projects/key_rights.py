@@ -17,11 +17,12 @@ PAST = "must be in the future"
 
 @dataclass(frozen=True)
 class AskedRights:
-    """What somebody asks for: bots by their public ids or numbers (`None`: all of them), and perhaps an end."""
+    """What somebody asks for: bots by their public ids or numbers (`None`: all of them), perhaps an end and a limit."""
 
     scopes: Set[Scope]
     bot_keys: Sequence[str] | None = None
     expires_at: datetime | None = None
+    requests_per_minute: int | None = None
 
 
 def key_rights(connection: Connection, project: Project, asked: AskedRights, now: datetime) -> KeyRights:
@@ -29,7 +30,8 @@ def key_rights(connection: Connection, project: Project, asked: AskedRights, now
     if asked.expires_at is not None and asked.expires_at <= now:
         raise Invalid("expires_at", PAST)
     bots = None if asked.bot_keys is None else [_bot_id(connection, project, key) for key in asked.bot_keys]
-    return KeyRights(write_scopes(asked.scopes), bots and sorted(set(bots)), asked.expires_at)
+    scopes, bot_ids = write_scopes(asked.scopes), bots and sorted(set(bots))
+    return KeyRights(scopes, bot_ids, asked.expires_at, asked.requests_per_minute)
 
 
 def bots_of_keys(connection: Connection, keys: Iterable[ApiKey]) -> dict[int, tuple[str, str]]:

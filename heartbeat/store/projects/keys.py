@@ -73,7 +73,7 @@ def rotate_key(
     if old.revoked_at or old.replaced_at or (old.expires_at and old.expires_at <= now):
         raise Conflict("key_over", "This key is over, or has another in its place already; make a new one.")
     until = now + (old.expires_at - old.created_at) if old.expires_at else None
-    rights = KeyRights(old.scopes, old.bot_ids, until)
+    rights = KeyRights(old.scopes, old.bot_ids, until, old.requests_per_minute)
     new = create_key(connection, project, old.name, now, secret=secret, rights=rights)
     ends = now + grace
     return new, _changed(connection, old, replaced_at=now, expires_at=min(ends, old.expires_at or ends))

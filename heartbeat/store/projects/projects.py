@@ -30,11 +30,12 @@ class NewKey:
 
 @dataclass(frozen=True)
 class KeyRights:
-    """What a key may do: its scopes as rows keep them, the bots that it is for (`None`: all), and until when."""
+    """What a key may do: its scopes as rows keep them, the bots that it is for (`None`: all), until when, how often."""
 
     scopes: str = "admin"
     bot_ids: list[int] | None = None
     expires_at: datetime | None = None
+    requests_per_minute: int | None = None
 
 
 ALL_RIGHTS = KeyRights()

@@ -23,6 +23,7 @@ from heartbeat.store.tables.projects import (
     AuthFailure,
     DashboardSession,
     IdempotencyKey,
+    KeyWindow,
     Project,
     ProjectHold,
     RequestWindow,
@@ -88,6 +89,7 @@ _ENTRY, _HOLD, _KEY, _LINK, _HELD, _HEARTBEAT = (
     columns(one) for one in (Entry, ProjectHold, ApiKey, SignInLink, HeldTick, Heartbeat)
 )
 _SESSION, _USER, _IDENTITY = columns(DashboardSession), columns(User), columns(UserIdentity)
+_KEY_WINDOW = columns(KeyWindow)
 _INVITATION, _RESET = columns(ProjectInvitation), columns(PasswordReset)
 _FINDING, _IDEMPOTENCY, _OUTAGE, _VARIANT = (columns(one) for one in (Finding, IdempotencyKey, ModelOutage, Variant))
 _SIGN_IN, _WARNING = columns(PendingSignIn), columns(BudgetWarning)
@@ -99,15 +101,17 @@ _IS_ACCOUNTED_FOR = exists().where(
 _REMOVED_AT = select(_USER.c.removed_at).where(_USER.c.id == _IDENTITY.c.user_id).scalar_subquery()
 _HAS_NO_IDENTITY = ~exists().where(_IDENTITY.c.user_id == _USER.c.id)
 _HAS_NO_LINK = ~exists().where(_LINK.c.key_id == _KEY.c.id)
+_HAS_NO_WINDOW = ~exists().where(_KEY_WINDOW.c.key_id == _KEY.c.id)
 
 RULES: dict[type[SQLModel], Rule] = {
     Project: Stays("one for each project that the operator made"),
-    ApiKey: Age(func.coalesce(_KEY.c.revoked_at, _KEY.c.expires_at), YEAR, _HAS_NO_LINK),
+    ApiKey: Age(func.coalesce(_KEY.c.revoked_at, _KEY.c.expires_at), YEAR, _HAS_NO_LINK & _HAS_NO_WINDOW),
     DashboardSession: Age(_SESSION.c.expires_at, AT_ONCE),
     AuthFailure: Age(columns(AuthFailure).c.clears_at, AT_ONCE),
     SignInLink: Age(_LINK.c.expires_at, AT_ONCE),
     IdempotencyKey: Age(_IDEMPOTENCY.c.created_at, LIFETIME),
     RequestWindow: Stays("one for each project: the minute of its last request"),
+    KeyWindow: Age(_KEY_WINDOW.c.began_at, timedelta(hours=1)),
     ProjectHold: Age(func.coalesce(_HOLD.c.released_at, _HOLD.c.until), YEAR),
     Bot: OnceDeleted(),
     Subscriber: OnceDeleted(),

@@ -70,7 +70,7 @@ class ApiKey(SQLModel, table=True):
 
     `scopes` are what it may do, by spaces; `bot_ids` the bots that it is for, if it is not for all of them. At
     `replaced_at` another was made in its place, and it expires a while after that. `last_used_at` is right to the hour,
-    and `last_used_from` the address of then.
+    and `last_used_from` the address of then. `requests_per_minute` is a limit of its own below that of the plan.
     """
 
     __tablename__ = "api_key"
@@ -88,6 +88,7 @@ class ApiKey(SQLModel, table=True):
     revoked_at: datetime | None = time(default=None)
     last_used_at: datetime | None = time(default=None)
     last_used_from: str | None = None
+    requests_per_minute: int | None = None
 
 
 class DashboardSession(SQLModel, table=True):
@@ -143,11 +144,21 @@ class IdempotencyKey(SQLModel, table=True):
 
 
 class RequestWindow(SQLModel, table=True):
-    """Requests of a project in one minute, counted for plans that limit them."""
+    """Requests of a project in one minute, and the costly reads among them, counted for plans that limit them."""
 
     __tablename__ = "request_window"
     project_id: int = Field(foreign_key="project.id", primary_key=True)
     minute: int = Field(primary_key=True)
+    requests: int = 0
+    costly: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
+
+
+class KeyWindow(SQLModel, table=True):
+    """Requests with one key in the minute that began at `began_at`, counted for keys that have a limit."""
+
+    __tablename__ = "key_window"
+    key_id: int = Field(foreign_key="api_key.id", primary_key=True)
+    began_at: datetime = time(primary_key=True, index=True)
     requests: int = 0
 
 

@@ -32,12 +32,12 @@ async def key_row(owner: Owner, uuid: str) -> ApiKey:
 
 
 async def test_a_key_is_made_seen_once_and_revoked_after_a_question(owner: Owner) -> None:
-    made = await owner.browser.submit("/keys", name="Backups", preset="viewer", ends="90")
+    made = await owner.browser.submit("/keys", name="Backups", preset="viewer", ends="90", requests_per_minute="1200")
     assert made.status_code == 200
     [secret] = re.findall(SECRET, made.text)
     page = await owner.browser.page("/keys")
     assert "Backups" in page
-    assert "Viewer" in page
+    assert "Viewer · 1,200 requests a minute" in page
     assert ">ends <time" in page
     assert secret[:8] in page
     assert secret not in page
