@@ -14,6 +14,7 @@ from temporalio.client import Client
 
 from api.auth_throttle import WITH_KEY, AuthThrottle
 from api.claims import HeldClaim
+from api.openid import OpenIdDoor
 from api.operations import COSTLY, OPERATIONS
 from api.quota_headers import QUOTA_USES
 from api.schemas.fields import OfProject
@@ -50,6 +51,7 @@ class Stack:
     key_uses: KeyUses
     write_probe: WriteProbe
     auth_throttle: AuthThrottle
+    openid: OpenIdDoor
 
 
 AccessQuery = Callable[Concatenate[Connection, Access, P], T]

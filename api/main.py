@@ -20,6 +20,7 @@ from api.errors import error_response, from_http, from_validation, refusal
 from api.middleware.idempotency import Idempotency
 from api.middleware.metrics import Metrics
 from api.middleware.request_limits import RequestLimits
+from api.openid import OpenIdDoor
 from api.responses import ApiResponse
 from api.routes import (
     approvals,
@@ -77,7 +78,8 @@ def create_app(
     hashes = KeyHashes.from_settings(settings)
     uses, probe, metrics = KeyUses(database, now, hashes), WriteProbe(database), Metrics(database)
     throttle = AuthThrottle(database, now, settings.free_failures, metrics.auth_failures)
-    stack = Stack(settings, database, temporal, schedules, now, clock, hashes, uses, probe, throttle)
+    openid = OpenIdDoor(settings, now)
+    stack = Stack(settings, database, temporal, schedules, now, clock, hashes, uses, probe, throttle, openid)
     app = FastAPI(
         title=openapi.TITLE,
         description=DESCRIPTION,

@@ -96,6 +96,8 @@ OPERATIONS: dict[str, Scope | None] = {
     "POST /sign-out": PUBLIC,
     "GET /sign-in/once": PUBLIC,
     "POST /sign-in/once": PUBLIC,
+    "GET /sign-in/openid": PUBLIC,
+    "GET /sign-in/openid/callback": PUBLIC,
     "GET /approvals/{uuid}": PUBLIC,
     "POST /approvals/{uuid}": PUBLIC,
     "GET /ratings/{uuid}": PUBLIC,

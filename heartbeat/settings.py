@@ -7,7 +7,7 @@ else is handed the object. The names here are the names in docs/settings.md, and
 import json
 import ssl
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AliasChoices,
@@ -23,11 +23,18 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
 from heartbeat.domain.bounds import Bounds
+from heartbeat.domain.group_roles import GroupRole
 from heartbeat.domain.model_names import full_name, model_key
 from heartbeat.domain.money import CreditPrice
 from heartbeat.domain.plans import DEFAULT_PLANS, Plan, plan_named
 from heartbeat.domain.secret_keys import read_keys
-from heartbeat.domain.setting_values import bare, proxy_address, require_header_text, require_web_address
+from heartbeat.domain.setting_values import (
+    bare,
+    proxy_address,
+    require_header_text,
+    require_secure,
+    require_web_address,
+)
 from heartbeat.domain.tool_risks import Risk
 from heartbeat.domain.trace_ids import trace_id
 from heartbeat.domain.worker_roles import Role, role_queue
@@ -96,6 +103,15 @@ class Settings(BaseSettings):
     # The first project and key
     project_id: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_.-]{1,64}$")
     api_key: SecretStr | None = None
+
+    # People who sign in at an issuer of OpenID Connect
+    oidc_issuer: str | None = None
+    oidc_client_id: str | None = None
+    oidc_client_secret: SecretStr | None = None
+    oidc_name: str = Field(default="OpenID Connect", max_length=60)
+    oidc_scopes: str = Field(default="openid profile email", pattern=r"^(\S+ )*openid( \S+)*$")
+    oidc_groups_claim: str = "groups"
+    oidc_groups: dict[str, list[GroupRole]] = Field(default_factory=dict)
 
     # Temporal: an address means "use that cluster and start none"
     temporal_address: str | None = Field(default=None, validation_alias=_alias("TEMPORAL_ADDRESS"))
@@ -184,6 +200,26 @@ class Settings(BaseSettings):
         if url is not None:
             require_web_address(url)
         return url
+
+    @field_validator("oidc_issuer")
+    @classmethod
+    def _is_an_issuer(cls, url: str | None) -> str | None:
+        if url is not None:
+            require_secure(url)
+        return url
+
+    @field_validator("oidc_groups", mode="before")
+    @classmethod
+    def _of_one_project_or_several(cls, groups: Any) -> Any:
+        if not isinstance(groups, dict):
+            return groups
+        return {group: given if isinstance(given, list) else [given] for group, given in groups.items()}
+
+    @model_validator(mode="after")
+    def _names_a_client(self) -> Self:
+        if self.oidc_issuer and not self.oidc_client_id:
+            raise ValueError("HEARTBEAT_OIDC_ISSUER needs HEARTBEAT_OIDC_CLIENT_ID, too")
+        return self
 
     @field_validator("http_proxy", "https_proxy")
     @classmethod

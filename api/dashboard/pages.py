@@ -12,7 +12,7 @@ from fastapi.routing import APIRoute
 from sqlalchemy import Connection
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from api.dashboard import permissions, prices, translations, zones
+from api.dashboard import issuer_name, permissions, prices, translations, zones
 from api.dashboard.forms import Form, read_form
 from api.dashboard.navigation import place_of
 from api.dashboard.render import render
@@ -270,11 +270,13 @@ async def _to_sign_in(request: Request) -> Response:
 
 
 def _speak_as_asked(request: Request) -> None:
-    """Choose the language and the time zone of the page for whoever reads it, and what its credits cost."""
+    """Choose the language and the zone of the page for whoever reads it, what credits cost, and who signs people in."""
     chosen = request.cookies.get(translations.COOKIE, "")
     translations.use(translations.choose(chosen, request.headers.get("accept-language", "")))
     zones.use(request.cookies.get(zones.COOKIE, ""))
-    prices.use(request.app.state.stack.settings.credit_price())
+    stack: Stack = request.app.state.stack
+    prices.use(stack.settings.credit_price())
+    issuer_name.use(stack.openid.name)
 
 
 def _locked(response: Response) -> Response:

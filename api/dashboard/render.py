@@ -10,6 +10,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 
 from api.dashboard import translations
+from api.dashboard.issuer_name import issuer_name
 from api.dashboard.navigation import MENU
 from api.dashboard.permissions import may
 from api.dashboard.prices import price, priced
@@ -87,6 +88,7 @@ def _environment() -> Environment:
     environment.globals |= {
         "asset_url": asset_url,
         "formats": formats,
+        "issuer_name": issuer_name,
         "language": translations.language,
         "menu": MENU,
         "new_draft": new_draft,

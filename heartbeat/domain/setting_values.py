@@ -5,12 +5,14 @@ No message repeats a value, for it may be a key.
 
 import re
 from typing import Any
+from urllib.parse import urlsplit
 
 from heartbeat.domain.web_addresses import is_web_address
 
 # Blanks and line ends of every kind, and the byte order mark of a file from Windows.
 AROUND = " \t\r\n\v\f\u00a0\u200b\u2028\u2029\ufeff"
 QUOTES = "\"'"
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
 SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 
@@ -38,6 +40,15 @@ def require_web_address(text: str) -> None:
     require_header_text(text)
     if not is_web_address(text):
         raise ValueError("must be an http or https address, such as https://models.example.com/v1")
+
+
+def require_secure(address: str) -> None:
+    """Raise `ValueError` unless it is an https address, or an http one of this very machine."""
+    if not is_web_address(address):
+        raise ValueError("must be an https address, such as https://login.example.com")
+    parts = urlsplit(address)
+    if parts.scheme != "https" and parts.hostname not in LOOPBACK:
+        raise ValueError("must be https: whoever reads or changes what is sent could sign in as anybody")
 
 
 def proxy_address(text: str) -> str:

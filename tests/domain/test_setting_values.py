@@ -70,6 +70,30 @@ def test_what_cannot_work_is_refused_by_name_and_not_shown(
     assert "0123456789abcdef" not in str(problem)
 
 
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        ({"oidc_issuer": "http://login.example.com", "oidc_client_id": "x"}, "must be https"),
+        ({"oidc_issuer": "login.example.com", "oidc_client_id": "x"}, "must be an https address"),
+        ({"oidc_issuer": "https://login.example.com"}, "needs HEARTBEAT_OIDC_CLIENT_ID"),
+        ({"oidc_scopes": "profile email"}, "oidc_scopes"),
+        ({"oidc_groups": {"ops": {"project": "proj_1", "role": "owner"}}}, "must be one of viewer, operator"),
+        ({"oidc_groups": {"ops": {"role": "viewer"}}}, "project"),
+        ({"oidc_groups": ["ops"]}, "oidc_groups"),
+    ],
+    ids=str,
+)
+def test_an_issuer_that_cannot_work_is_refused(values: dict[str, Any], says: str) -> None:
+    assert says in str(_refusal(**values))
+
+
+def test_a_group_gives_a_role_in_one_project_or_several(monkeypatch: pytest.MonkeyPatch) -> None:
+    one = '{"project": "proj_1", "role": "admin"}'
+    monkeypatch.setenv("HEARTBEAT_OIDC_GROUPS", f'{{"one": {one}, "two": [{one}, {one}]}}')
+    groups = Settings(_env_file=None, oidc_issuer="http://127.0.0.1:3000", oidc_client_id="x").oidc_groups
+    assert [len(groups[name]) for name in ("one", "two")] == [1, 2]
+
+
 def _refusal(**values: Any) -> ValidationError:
     with pytest.raises(ValidationError) as refused:
         Settings(_env_file=None, **values)

@@ -59,6 +59,7 @@ SPEAKING = (
     "heartbeat/gates/*.py",
     "heartbeat/notifications/*.py",
     "heartbeat/notifications/channels/*.py",
+    "heartbeat/openid/problems.py",
     "heartbeat/secrets/keyring.py",
     "heartbeat/store/credits/budgets.py",
     "heartbeat/store/heartbeats/configure.py",

@@ -7,6 +7,7 @@ from starlette.responses import RedirectResponse, Response
 
 from api.auth_throttle import AT_SIGN_IN
 from api.dashboard.forms import read_form
+from api.dashboard.openid_sign_out import leave_issuer
 from api.dashboard.pages import SIGN_IN, PageRoute, SignedOut, VisitorDep, html, is_https
 from api.dashboard.render import ASSETS, asset
 from api.dashboard.sentences import translate
@@ -34,15 +35,15 @@ async def door(visitor: VisitorDep, next: str = "/") -> Response:  # noqa: A002
     try:
         await visitor.access()
     except SignedOut:
-        return html("sign_in", next=_own(next), problem=None, unsent=[])
-    return RedirectResponse(_own(next), 303)
+        return html("sign_in", next=own_page(next), problem=None, unsent=[])
+    return RedirectResponse(own_page(next), 303)
 
 
 @router.post(SIGN_IN)
 async def sign_in(request: Request) -> Response:
     """Begin a session for the project whose key was given, and go on with what its end interrupted."""
     form = await read_form(request)
-    secret, target = form.get("key"), _own(form.get("next"))
+    secret, target = form.get("key"), own_page(form.get("next"))
     unsent = [(name.removeprefix(UNSENT), value) for name, value in form.fields if name.startswith(UNSENT)]
     stack: Stack = request.app.state.stack
     try:
@@ -55,7 +56,7 @@ async def sign_in(request: Request) -> Response:
         reason = OF_BOTS if key else WRONG_KEY
         return html("sign_in", 401, next=target, problem=reason, unsent=unsent)
     response = html("unsent", next=target, unsent=unsent) if unsent else RedirectResponse(target, 303)
-    return await begin_session(response, request, key)
+    return await begin_session(response, request, sessions.SessionOwner(key_id=key.id))
 
 
 async def _admitted(stack: Stack, address: str, secret: str) -> SignInKey | None:
@@ -72,10 +73,9 @@ async def _admitted(stack: Stack, address: str, secret: str) -> SignInKey | None
     return key
 
 
-async def begin_session(response: Response, request: Request, key: SignInKey) -> Response:
-    """Begin a session of this key, and have the response leave its token in the browser."""
+async def begin_session(response: Response, request: Request, owner: sessions.SessionOwner) -> Response:
+    """Begin a session of this key or person, and have the response leave its token in the browser."""
     stack: Stack = request.app.state.stack
-    owner = sessions.SessionOwner(key_id=key.id)
     former, visit = token_of(request), visit_of(request)
     token = await stack.database.write(sessions.begin_session, owner, visit, former, stack.now())
     set_cookie(response, token, is_https(request))
@@ -84,10 +84,10 @@ async def begin_session(response: Response, request: Request, key: SignInKey) ->
 
 @router.post("/sign-out")
 async def sign_out(request: Request) -> Response:
-    """End the session of this browser."""
+    """End the session of this browser, and lead on to the issuer that it was begun with, if any."""
     stack: Stack = request.app.state.stack
     await stack.database.write(sessions.end_session, token_of(request))
-    response = RedirectResponse(SIGN_IN, 303)
+    response = await leave_issuer(request) or RedirectResponse(SIGN_IN, 303)
     delete_cookie(response)
     return response
 
@@ -101,6 +101,6 @@ for name in ASSETS:
     router.add_api_route(f"/{name}", _file)
 
 
-def _own(target: str) -> str:
+def own_page(target: str) -> str:
     """Return `target` if it is a page of ours, else the first page: no redirect leads elsewhere."""
     return target if OWN_PAGE.fullmatch(target) else "/"

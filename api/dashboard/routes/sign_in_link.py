@@ -12,6 +12,7 @@ from api.dashboard.pages import PageRoute, SignedOut, VisitorDep, html
 from api.dashboard.routes.sign_in import begin_session
 from api.deps import Stack, address_of
 from heartbeat.domain.errors import Forbidden
+from heartbeat.store.users.sessions import SessionOwner
 from heartbeat.store.users.sign_in_links import has_link, use_link
 
 router = APIRouter(prefix="/sign-in/once", route_class=PageRoute, include_in_schema=False)
@@ -40,7 +41,7 @@ async def use(request: Request) -> Response:
     if key is None:
         await stack.auth_throttle.count(WITH_LINK, address_of(request))
         raise Forbidden("link_used", USED)
-    return await begin_session(RedirectResponse("/", 303), request, key)
+    return await begin_session(RedirectResponse("/", 303), request, SessionOwner(key_id=key.id))
 
 
 def _stack(request: Request) -> Stack:
