@@ -1,5 +1,6 @@
 """`heartbeat restore`: a backup put into a data directory, and what was under way in it settled."""
 
+import shutil
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
@@ -45,15 +46,15 @@ def restore_backup(settings: Settings, file: Path, passphrase: str | None) -> Re
         if STORE not in manifest.hashes:
             raise BadBackup(file, f"{STORE} is not in it")
         keys = _keys(directory, settings, passphrase)
-        replaced = _set_aside(settings, store)
+        replaced = _set_aside(settings, store, keys)
         temporal = settings.data_dir / temporal_server.DATABASE
+        if keys:
+            write_key_file(settings.data_dir, keys)
         # The store last: a restore that is broken off before is no data directory, and can be made again.
         for source, target in ((directory / TEMPORAL, temporal), (directory / STORE, store)):
             if source.exists():
                 source.replace(target)
                 private_database(target)
-        if keys:
-            write_key_file(settings.data_dir, keys)
     settled = _settle(settings, utc_now())
     has_keys = (settings.data_dir / KEY_FILE).exists() or settings.secret_keys is not None
     return RestoredBackup(manifest, settled, replaced, has_keys)
@@ -70,17 +71,22 @@ def _keys(directory: Path, settings: Settings, passphrase: str | None) -> str | 
     return open_keys((directory / KEYS).read_text(), passphrase)
 
 
-def _set_aside(settings: Settings, store: Path) -> Path | None:
-    """Move the databases that are there, and what lies beside them, into a directory of their own."""
+def _set_aside(settings: Settings, store: Path, keys: str | None) -> Path | None:
+    """Move the databases that are there, and what lies beside them, into a directory of their own.
+
+    Where the keys of the backup take their place, a copy of the keys goes along: what is set aside opens with them.
+    """
     databases = (store, settings.data_dir / temporal_server.DATABASE)
     files = [path.with_name(path.name + ending) for path in databases for ending in BESIDE]
     present = [path for path in files if path.exists()]
     if not present:
         return None
-    replaced = settings.data_dir / f"replaced-{utc_now():%Y%m%dT%H%M%SZ}"
+    replaced = settings.data_dir / f"replaced-{utc_now():%Y%m%dT%H%M%S.%fZ}"
     replaced.mkdir(mode=0o700)
     for path in present:
         path.replace(replaced / path.name)
+    if keys and (settings.data_dir / KEY_FILE).exists():
+        shutil.copy2(settings.data_dir / KEY_FILE, replaced)
     return replaced
 
 

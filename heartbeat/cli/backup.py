@@ -10,9 +10,15 @@ from heartbeat.backups.backup import take_backup
 from heartbeat.backups.restore import RestoredBackup, restore_backup
 from heartbeat.cli.database import opened_database
 from heartbeat.cli.reconcile import unknown
+from heartbeat.cli.secrets_check import check_secrets
 from heartbeat.domain.errors import Unavailable
 from heartbeat.settings import Settings
 from heartbeat.up.preflight import data_directory
+
+OTHER_KEYS = (
+    "WARNING: the secret keys that are there are not those of the backup: {problem} ({mend}). Put the right "
+    "secrets.key there, or set HEARTBEAT_SECRET_KEYS, before you start."
+)
 
 
 def backup(settings: Settings, file: Path, passphrase_file: Path | None) -> None:
@@ -23,6 +29,8 @@ def backup(settings: Settings, file: Path, passphrase_file: Path | None) -> None
         taken = take_backup(settings, file, passphrase)
     except sqlite3.Error as problem:
         raise Unavailable("no_backup", f"The databases could not be copied: {problem}.") from problem
+    except OSError as problem:
+        raise Unavailable("no_backup", f"{file} could not be written: {problem.strerror}.") from problem
     parts = ["heartbeat.db", *(["temporal.db"] if taken.has_temporal else [])]
     parts += ["the secret keys, sealed"] if taken.has_keys else []
     typer.echo(f"{file}: {', '.join(parts)}.")
@@ -45,6 +53,8 @@ def _lines(restored: RestoredBackup, settings: Settings) -> list[str]:
         lines.append(f"What was there before is in {restored.replaced}.")
     if not restored.has_keys:
         lines.append("There are no secret keys: put secrets.key there, or set HEARTBEAT_SECRET_KEYS, before you start.")
+    elif (secrets := check_secrets(settings)).mend:
+        lines.append(OTHER_KEYS.format(problem=secrets.detail, mend=secrets.mend))
     if TEMPORAL not in manifest.hashes:
         lines.append("Temporal's database is not in it: run `heartbeat reconcile` once Temporal is up.")
     return [*lines, *unknown(settled)]

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import closing
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import NoReturn
@@ -20,19 +19,17 @@ from heartbeat.agents.client import ProviderClients
 from heartbeat.agents.completion import CompletionRequest
 from heartbeat.agents.failures import ModelFailure
 from heartbeat.agents.model_names import LOCAL, choose_default_model
+from heartbeat.cli.check_result import CheckResult
 from heartbeat.cli.reconcile import SAME_AGE
+from heartbeat.cli.secrets_check import check_secrets
 from heartbeat.cli.settings_errors import explain
 from heartbeat.domain.clock import utc_now
 from heartbeat.domain.redaction import mask
 from heartbeat.domain.worker_roles import Role
-from heartbeat.secrets.key_hashes import KeyHashes, secret_key_id
-from heartbeat.secrets.keyring import CannotOpen, Keyring
 from heartbeat.settings import Settings
 from heartbeat.store.database.database import Database
 from heartbeat.store.heartbeats.sync import longest_uncompared, restoration
 from heartbeat.store.migrations import migrate, revisions
-from heartbeat.store.projects.keys import working_keys
-from heartbeat.store.projects.sealed_secrets import sealed_texts
 from heartbeat.temporal.client import connect, workers_by_role
 from heartbeat.temporal.clock import SharedClock, temporal_time
 from heartbeat.temporal.process import leave
@@ -45,15 +42,6 @@ MODEL_TIMEOUT = 60.0
 COMPARED, REMEMBERED = 200, timedelta(days=30)
 # Room for a model that thinks before it answers.
 REPLY_TOKENS = 256
-
-
-@dataclass(frozen=True)
-class CheckResult:
-    """The result of one check; `mend` is empty when all is well."""
-
-    name: str
-    detail: str
-    mend: str = ""
 
 
 def check_installation(read_settings: Callable[[], Settings]) -> NoReturn:
@@ -97,7 +85,7 @@ async def _checks(read_settings: Callable[[], Settings]) -> AsyncIterator[CheckR
     if not database.mend:
         yield await _result("clock", _clock(settings))
     if not migrations.mend:
-        yield await _result("secrets", asyncio.to_thread(_secrets, settings))
+        yield await _result("secrets", asyncio.to_thread(check_secrets, settings))
         yield await _result("backups", asyncio.to_thread(_backups, settings))
     async for check in _temporal_and_worker(settings, not migrations.mend):
         yield check
@@ -168,34 +156,6 @@ async def _clock(settings: Settings) -> CheckResult:
         return CheckResult("clock", clock.warning, "until then processes here correct it by the database's")
     others = "the database's" if clock.temporal_offset is None else "the database's and Temporal's"
     return CheckResult("clock", f"agrees with {others}")
-
-
-def _secrets(settings: Settings) -> CheckResult:
-    """Check that every sealed text, and every key of a project, opens with the keys of this process; none is shown."""
-    database = Database(settings.store_url())
-    rows, keys = database.read_now(sealed_texts), database.read_now(working_keys, utc_now())
-    database.close()
-    try:
-        keyring, ids = Keyring.from_settings(settings), KeyHashes.from_settings(settings).ids
-    except CannotOpen as problem:
-        return CheckResult("secrets", problem.message, "mend the file, or put it back from a backup")
-    lost = [key for key in keys if secret_key_id(key.hash) not in ids]
-    if lost:
-        message = f"{len(lost)} keys of projects are kept with a secret key that is not there, and open nothing"
-        return CheckResult("secrets", message, f"put {secret_key_id(lost[0].hash)} back, or make new keys")
-    problems = [reason for row, sealed in rows if (reason := _why_sealed(keyring, row, sealed))]
-    if problems:
-        return CheckResult("secrets", f"{len(problems)} of {len(rows)} do not open", problems[0])
-    return CheckResult("secrets", f"{len(rows)} are kept sealed, and all open" if rows else "none are kept yet")
-
-
-def _why_sealed(keyring: Keyring, row: str, sealed: str) -> str | None:
-    """Say why a sealed text does not open; `None` when it does."""
-    try:
-        keyring.open(sealed, row)
-    except CannotOpen as problem:
-        return problem.message
-    return None
 
 
 def _backups(settings: Settings) -> CheckResult:

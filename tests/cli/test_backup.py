@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sqlite3
 import tarfile
 import threading
@@ -26,6 +27,7 @@ from tests.support.commands import Run as Command
 from tests.support.past_runs import a_run
 from tests.support.patience import PATIENCE
 from tests.support.seeds import a_bot, a_heartbeat, a_project
+from tests.support.small_disk import fill, small_disk
 
 PASSPHRASE = "correct horse battery"
 
@@ -153,6 +155,36 @@ def change_manifest(file: Path, **values: object) -> Path:
         for one in (file.parent / "unpacked").iterdir():
             packed.add(one, one.name)
     return file
+
+
+@pytest.mark.parametrize("room", [0, 1, 4])
+def test_a_full_disk_is_told_and_nothing_is_left(heartbeat: Command, data: Path, tmp_path: Path, room: int) -> None:
+    """Full before the databases are copied, or while they are, or while the copies are packed."""
+    with small_disk(tmp_path / "disk", megabytes=16) as disk:
+        file = disk / "backup"
+        file.write_text("the backup before")
+        fill(disk, leaving=room * (data / "heartbeat.db").stat().st_size // 3)
+        refused = heartbeat("backup", str(file), **settings(data))
+        assert (refused.code, refused.out, refused.err.count("\n")) == (1, "", 1)
+        assert re.search("No space left on device|database or disk is full", refused.err), refused.err
+        assert {path.name for path in disk.iterdir()} == {"backup", "filler"}
+        assert file.read_text() == "the backup before"
+
+
+def test_other_keys_than_those_of_the_backup_are_told(heartbeat: Command, data: Path, tmp_path: Path) -> None:
+    file, words = tmp_path / "backup", tmp_path / "passphrase"
+    words.write_text(PASSPHRASE)
+    assert heartbeat("key", "create", **settings(data)).code == 0
+    heartbeat("backup", str(file), f"--passphrase-file={words}", **settings(data))
+    own, other = (data / "secrets.key").read_text(), f"{new_key()}\n"
+    (data / "secrets.key").write_text(other)
+    told = heartbeat("restore", str(file), **settings(data))
+    assert "WARNING: the secret keys that are there are not those of the backup: 1 keys of projects" in told.out
+    assert own.partition(":")[0] in told.out
+    right = heartbeat("restore", str(file), f"--passphrase-file={words}", **settings(data))
+    assert (right.code, "WARNING" in right.out) == (0, False)
+    assert (data / "secrets.key").read_text() == own
+    assert other in {path.read_text() for path in data.glob("replaced-*/secrets.key")}
 
 
 def test_another_database_has_tools_of_its_own(heartbeat: Command, data: Path, tmp_path: Path) -> None:
