@@ -18,7 +18,7 @@ from heartbeat.store.retention.pruning import EVERY, HOUR, Pruning
 from heartbeat.store.tables.credits import BudgetWarning, DailyRollup, HeartbeatDay
 from heartbeat.store.tables.heartbeats import Heartbeat, HeldTick
 from heartbeat.store.tables.notifications import Event, Finding, ModelOutage, Notification
-from heartbeat.store.tables.projects import ApiKey, DashboardSession, IdempotencyKey, ProjectHold, SignInLink
+from heartbeat.store.tables.projects import ApiKey, DashboardSession, IdempotencyKey, KeyWindow, ProjectHold, SignInLink
 from heartbeat.store.tables.runs import Run, Variant
 from tests.support.past_runs import a_run
 from tests.support.pending_rows import a_finding, a_message, a_target, a_task
@@ -43,6 +43,7 @@ def a_key_with_a_link(connection: Connection, heartbeat: Heartbeat) -> None:
     key = {"id": 1, "uuid": "key_1", "project_id": heartbeat.project_id, "name": "ci", "prefix": "hb", "hash": "h"}
     connection.execute(columns(ApiKey).insert().values(**key, created_at=NOW, revoked_at=NOW))
     connection.execute(columns(SignInLink).insert().values(hash="h", key_id=1, expires_at=NOW))
+    connection.execute(columns(KeyWindow).insert().values(key_id=1, began_at=NOW, requests=1))
 
 
 def a_session(connection: Connection, heartbeat: Heartbeat) -> None:
@@ -93,7 +94,7 @@ WRITTEN: list[Callable[[Connection, Heartbeat], Any]] = [
 # After how many days what was written is over.
 AGES: dict[int, tuple[type[SQLModel], ...]] = {
     0: (SignInLink, DashboardSession),
-    1: (IdempotencyKey,),
+    1: (IdempotencyKey, KeyWindow),
     8: (ModelOutage,),
     30: (HeldTick, Variant),
     396: (ApiKey, ProjectHold, BudgetWarning, Event, Notification, Finding),
