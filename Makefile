@@ -6,7 +6,7 @@ STAMP := .venv/.complete
 HELM_STAMP := .venv-helm/.complete
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test coverage test-cadence test-outages test-releases test-wheel test-helm test-containers \
+.PHONY: help setup demo up test coverage test-cadence test-faults test-outages test-releases test-wheel test-helm test-containers \
 	lint fmt bench soak bench-peers screenshots lock
 
 help: ## List the targets.
@@ -39,6 +39,9 @@ coverage: setup ## Run the suite and print which lines and branches no test reac
 	@$(BIN)/coverage run -m pytest -q $(ARGS)
 	@$(BIN)/coverage combine -q
 	@$(BIN)/coverage report
+
+test-faults: setup ## Kill and stop the processes under load by a plan that HEARTBEAT_FAULTS_SEED makes; writes tests/faults/report.json (fifteen minutes).
+	@HEARTBEAT_FAULTS_RECORD=1 $(BIN)/pytest -q -s -m outage tests/faults $(ARGS)
 
 test-outages: setup ## Kill every part in turn while heartbeats fire each minute, replace workers, and destroy the data under load (twelve minutes).
 	@$(BIN)/pytest -q -s -m outage tests/e2e/test_outages.py tests/e2e/test_rolling_restart.py \

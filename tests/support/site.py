@@ -48,6 +48,15 @@ class Temporal:
             return False
         return True
 
+    @property
+    def pids(self) -> list[int]:
+        return [self._process.pid]
+
+    @property
+    def ended(self) -> bool:
+        """Whether it has ended by itself, or was killed."""
+        return self._process.poll() is not None
+
     def kill(self) -> None:
         self._process.kill()
         self._process.wait()
@@ -75,6 +84,15 @@ class Fork:
 
     def wait(self) -> None:
         self._process.join()
+
+    @property
+    def pids(self) -> list[int]:
+        return [self.pid]
+
+    @property
+    def ended(self) -> bool:
+        """Whether it has ended by itself, or was killed."""
+        return self._process.exitcode is not None
 
     def stands_still(self) -> bool:
         """Whether it was stopped (SIGSTOP) and waits to be continued."""

@@ -1,0 +1,103 @@
+"""What must hold once all is quiet again, one function a promise: each returns what is lost or doubled, in words."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+
+from heartbeat.store.credits.audit import audit
+from heartbeat.store.database.database import Database
+from heartbeat.store.database.rows import columns, many
+from heartbeat.store.heartbeats.tick_accounting import cadence_of
+from heartbeat.store.tables.credits import Entry, Usage
+from heartbeat.store.tables.heartbeats import Heartbeat
+from heartbeat.store.tables.runs import Run, Step
+from tests.faults.load import Accepted
+
+
+@dataclass(frozen=True)
+class Aftermath:
+    """What is left: the database, and what callers were told. Up to `until` every tick must be accounted for."""
+
+    database: Database
+    accepted: Accepted
+    until: datetime
+
+    def rows(self, table: type) -> list[Any]:
+        return self.database.read_now(lambda c: many(c, table, select(columns(table))))
+
+
+def ticks(after: Aftermath) -> list[str]:
+    """Each tick up to where its heartbeat is accounted for has one log, and nothing else has one."""
+    wrong, runs = [], after.rows(Run)
+    for heartbeat in after.rows(Heartbeat):
+        if heartbeat.type != "heartbeat":
+            continue
+        end = heartbeat.accounted_until
+        if (oldest := cadence_of(heartbeat).next_after(end)) and oldest <= after.until:
+            wrong.append(f"{heartbeat.uuid} stands still: {oldest} is not accounted for")
+        logs = Counter(run.scheduled_for for run in runs if run.heartbeat_id == heartbeat.id and run.scheduled_for)
+        due = Counter(cadence_of(heartbeat).between(heartbeat.created_at, end))
+        logs = Counter({tick: count for tick, count in logs.items() if tick <= end})
+        wrong += [f"{heartbeat.uuid} has no log of {tick}" for tick in due - logs]
+        wrong += [f"{heartbeat.uuid} has one log more of {tick}" for tick in logs - due]
+    return wrong
+
+
+def settles(after: Aftermath) -> list[str]:
+    """Each answer of a model was settled once."""
+    entries = Counter((row.run_id, row.step) for row in after.rows(Entry) if row.kind == "settle")
+    answered = Counter((row.run_id, row.number) for row in after.rows(Step) if row.kind == "model")
+    missing = [f"step {step} of run {run} was not settled" for run, step in answered - entries]
+    return missing + [f"step {step} of run {run} was settled once more" for run, step in entries - answered]
+
+
+def balances(after: Aftermath) -> list[str]:
+    """Every running sum is the sum of its entries."""
+    return [str(difference) for difference in after.database.read_now(audit)]
+
+
+def nothing_held(after: Aftermath) -> list[str]:
+    """No run goes on, and none holds credits."""
+    wrong = [f"run {row.uuid} goes on" for row in after.rows(Run) if row.status == "running"]
+    wrong += [f"run {row.uuid} holds credits" for row in after.rows(Run) if row.credits_held]
+    wrong += [f"heartbeat {row.uuid} holds credits" for row in after.rows(Heartbeat) if row.period_held]
+    return wrong + [f"project {row.project_id} holds credits" for row in after.rows(Usage) if row.held]
+
+
+def effects(after: Aftermath) -> list[str]:
+    """Each request that was accepted had one effect, however often it was sent."""
+    runs = Counter(run.uuid for run in after.rows(Run) if run.trigger == "manual")
+    tasks = Counter(row.label for row in after.rows(Heartbeat) if row.type == "scheduled_task")
+    wrong = [
+        f"the accepted run {uuid} is there {runs[uuid]} times" for uuid in after.accepted.triggers if runs[uuid] != 1
+    ]
+    wrong += [f"nobody was told of the run {uuid}" for uuid in runs.keys() - after.accepted.triggers.keys()]
+    names = after.accepted.tasks.keys() | tasks.keys()
+    return wrong + [f"{name} is there {tasks[name]} times" for name in names if tasks[name] != 1]
+
+
+def edits(after: Aftermath) -> list[str]:
+    """The last change that was accepted is the one that is there."""
+    prompts = {row.uuid: row.prompt for row in after.rows(Heartbeat)}
+    accepted = after.accepted.prompts.items()
+    return [f"{uuid} lost the change to {prompt!r}" for uuid, prompt in accepted if prompts.get(uuid) != prompt]
+
+
+def answers(after: Aftermath) -> list[str]:
+    """Nobody had an answer that says neither yes nor to ask again."""
+    return list(after.accepted.unexpected)
+
+
+CHECKS: dict[str, Callable[[Aftermath], list[str]]] = {
+    "ticks": ticks,
+    "settles": settles,
+    "balances": balances,
+    "held": nothing_held,
+    "effects": effects,
+    "edits": edits,
+    "answers": answers,
+}

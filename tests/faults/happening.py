@@ -1,0 +1,67 @@
+"""Does to a stack what is planned, and undoes what lasts for a while."""
+
+import signal
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+from tests.faults.links import FAULTS
+from tests.faults.plan import Fault
+from tests.faults.stack import Stack
+from tests.support.patience import wait_until
+
+# Where the plan goes on, whether all is ready again or not.
+READY_SECONDS = 30.0
+
+
+class Happening:
+    """The faults of a plan, each at its time or as soon as what was killed before is there again."""
+
+    def __init__(self, stack: Stack) -> None:
+        self._stack = stack
+        self._last: list[tuple[float, Fault]] = []
+        self._began = time.monotonic()
+
+    def carry_out(self, planned: list[Fault]) -> None:
+        self._began = time.monotonic()
+        for fault in planned:
+            self._tend_until(lambda at=fault.at: self._seconds() >= at)  # type: ignore[misc]
+            print(f"{self._seconds():6.1f} s  {fault.kind}  {', '.join(fault.parts)}", flush=True)
+            self._carry_out(fault)
+        self._tend_until(lambda: not self._last)
+
+    def ready(self) -> bool:
+        self._tend()
+        return self._stack.ready()
+
+    def _carry_out(self, fault: Fault) -> None:
+        stack = self._stack
+        if fault.seconds:
+            self._last.append((self._seconds() + fault.seconds, fault))
+        if fault.kind in FAULTS:
+            stack.links.break_(fault.parts[0], fault.kind)
+        elif fault.kind == "stop":
+            stack.signal(fault.parts[0], signal.SIGSTOP)
+        else:
+            for name in fault.parts:
+                stack.parts[name].kill()
+            stack.start(fault.parts)
+            with suppress(AssertionError):
+                wait_until(self.ready, seconds=READY_SECONDS)
+
+    def _tend_until(self, holds: Callable[[], bool]) -> None:
+        while not holds():
+            self._tend()
+            time.sleep(0.1)
+
+    def _tend(self) -> None:
+        for over in [one for one in self._last if one[0] <= self._seconds()]:
+            self._last.remove(over)
+            if over[1].kind == "stop":
+                self._stack.signal(over[1].parts[0], signal.SIGCONT)
+            else:
+                self._stack.links.heal(over[1].parts[0])
+        self._stack.revive()
+
+    def _seconds(self) -> float:
+        return time.monotonic() - self._began

@@ -1,0 +1,148 @@
+"""The real processes, as many of each as wanted, on either store: what is killed is started again, as an init does."""
+
+import os
+import signal
+from contextlib import ExitStack, closing, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+import httpx
+
+from heartbeat.domain.secret_keys import new_key
+from heartbeat.settings import Settings
+from heartbeat.store.database.database import Database
+from heartbeat.store.migrations import migrate
+from heartbeat.store.projects.projects import create_key, create_project
+from tests.faults.links import Links
+from tests.faults.load import ANSWER_SECONDS
+from tests.faults.postgres import Postgres
+from tests.support.model_server import ModelServer
+from tests.support.ports import free_ports
+from tests.support.site import Fork, Temporal
+
+
+class Part(Protocol):
+    """A process that is killed and stopped."""
+
+    @property
+    def pids(self) -> list[int]: ...
+    @property
+    def ended(self) -> bool: ...
+    def start(self) -> None: ...
+    def kill(self) -> None: ...
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Which store, how many processes of a kind, and whether their connections go through proxies."""
+
+    store: str = "SQLite"
+    each: int = 1
+    linked: bool = False
+
+
+@dataclass
+class Stack:
+    """`parts` by name, in the order in which they start; `links` between them by name."""
+
+    home: Path
+    model: ModelServer
+    shape: Shape
+    running: ExitStack
+    parts: dict[str, Part] = field(default_factory=dict)
+    urls: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.links = self.running.enter_context(closing(Links()))
+        self._postgres = self._started_postgres()
+        self.database_url = self._postgres.url if self._postgres else f"sqlite:///{self.home / 'heartbeat.db'}"
+        migrate.upgrade(self.database_url)
+        with closing(Database(self.database_url)) as database:
+            project = database.write_now(lambda c: create_project(c, "Faults", datetime.now(UTC)))
+            self._key = database.write_now(lambda c: create_key(c, project, "key", datetime.now(UTC))).secret
+        self.project, self._secret_key = project.uuid, new_key()
+        temporal_port, ui_port = free_ports(2)
+        self._temporal = ("127.0.0.1", temporal_port)
+        self._add(
+            "temporal",
+            Temporal(
+                Settings(_env_file=None, data_dir=self.home, temporal_port=temporal_port, temporal_ui_port=ui_port)
+            ),
+        )
+        for number in range(1, self.shape.each + 1):
+            self._add_api(f"api {number}")
+        for number in range(1, self.shape.each + 1):
+            self._add(
+                f"worker {number}", Fork("worker", self._output(f"worker {number}"), self._own(f"worker {number}"))
+            )
+
+    def client(self, url: str) -> httpx.Client:
+        headers = {"authorization": f"Bearer {self._key}"}
+        return httpx.Client(base_url=url, headers=headers, trust_env=False, timeout=ANSWER_SECONDS)
+
+    def ready(self) -> bool:
+        """Whether every API says so."""
+        try:
+            return all(httpx.get(f"{url}/readyz", trust_env=False, timeout=2).is_success for url in self.urls)
+        except httpx.HTTPError:
+            return False
+
+    def start(self, names: tuple[str, ...]) -> None:
+        for name in self.parts:
+            if name in names:
+                self.parts[name].start()
+
+    def revive(self) -> None:
+        """A process ends by itself where it cannot begin its work; whoever runs it starts it again."""
+        for part in self.parts.values():
+            if part.ended:
+                part.start()
+
+    def signal(self, name: str, number: signal.Signals) -> None:
+        for pid in self.parts[name].pids:
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)
+
+    def _started_postgres(self) -> Postgres | None:
+        if self.shape.store == "SQLite":
+            return None
+        postgres = self.running.enter_context(closing(Postgres()))
+        self.parts["postgres"] = postgres
+        return postgres
+
+    def _add(self, name: str, part: Part) -> None:
+        self.parts[name] = part
+        self.running.callback(part.kill)
+
+    def _add_api(self, name: str) -> None:
+        [port] = free_ports(1)
+        seen = self._way(f"callers to {name}", ("127.0.0.1", port))
+        self.urls.append(f"http://127.0.0.1:{seen}")
+        self._add(name, Fork("api.__main__", self._output(name), self._own(name) | {"HEARTBEAT_PORT": str(port)}))
+
+    def _own(self, name: str) -> dict[str, Any]:
+        """The settings of a process: its own way to each other part."""
+        url = self.database_url
+        if self._postgres and self.shape.linked:
+            port = self.links.add(f"{name} to postgres", self._postgres.socket)
+            url = f"postgresql://postgres@127.0.0.1:{port}/heartbeat"
+        model_port = int(httpx.URL(self.model.base_url).port or 0)
+        if name.startswith("worker"):
+            model_port = self._way(f"{name} to model", ("127.0.0.1", model_port))
+        return {
+            "HEARTBEAT_DATABASE_URL": url,
+            "HEARTBEAT_PUBLIC_URL": self.urls[0],
+            "HEARTBEAT_SECRET_KEYS": self._secret_key,
+            "HEARTBEAT_EGRESS_ALLOW": '["127.0.0.1"]',
+            "HEARTBEAT_DEFAULT_MODEL": "openai:scripted",
+            "TEMPORAL_ADDRESS": f"127.0.0.1:{self._way(f'{name} to temporal', self._temporal)}",
+            "OPENAI_BASE_URL": f"http://127.0.0.1:{model_port}/v1",
+        }
+
+    def _way(self, name: str, target: tuple[str, int]) -> int:
+        return self.links.add(name, target) if self.shape.linked else target[1]
+
+    def _output(self, name: str) -> Path:
+        return self.home / name.replace(" ", "")

@@ -1,0 +1,123 @@
+"""Each check finds nothing in a sound database, and fails on one in which its promise was broken."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import delete, insert, update
+
+from heartbeat.store.database.rows import columns
+from heartbeat.store.tables.credits import Entry
+from heartbeat.store.tables.heartbeats import Heartbeat
+from heartbeat.store.tables.runs import Run, Step
+from tests.faults.checks import CHECKS, Aftermath
+from tests.faults.load import Accepted
+from tests.support.databases import ON_SQLITE
+from tests.support.store_world import LATER, StoreWorld, settings, world
+
+__all__ = ["settings", "world"]
+STEP = {"kind": "model", "state": "done", "answer": "Fine.", "messages": "[]", "final": True, "model": "m"}
+NUMBERS = {"input_tokens": 1, "output_tokens": 1, "duration_ms": 1}
+
+
+@pytest.fixture
+def after(world: StoreWorld) -> Aftermath:
+    """Two ticks and a run by hand, all of which callers know of; the first was answered by a model."""
+    world.change(Heartbeat, accounted_until=world.now, created_at=world.now)
+    for _ in range(2):
+        world.run()
+    world.run(trigger="manual")
+    by_hand = world.rows(Run)[-1]
+    heartbeat = world.rows(Heartbeat)[0]
+    answered(world)
+    accepted = Accepted(triggers={by_hand.uuid: heartbeat.uuid}, prompts={heartbeat.uuid: heartbeat.prompt})
+    return Aftermath(world.database, accepted, world.now - LATER)
+
+
+def answered(world: StoreWorld) -> None:
+    run = world.rows(Run)[0]
+    step = {"run_id": run.id, "number": 1, "created_at": world.now, **STEP, **NUMBERS}
+    entry = {"project_id": run.project_id, "heartbeat_id": run.heartbeat_id, "run_id": run.id, "step": 1}
+    zero = dict.fromkeys(("credits", "held", "granted", "absorbed", "tokens"), 0)
+    when = {"period_start": world.now - timedelta(days=1), "created_at": world.now}
+    add(world, Step, step)
+    add(world, Entry, {**entry, "kind": "settle", **zero, **when})
+
+
+def add(world: StoreWorld, table: type, row: dict[str, object]) -> None:
+    world.database.write_now(lambda c: c.execute(insert(columns(table)).values(row)))
+
+
+def remove(table: type, **which: object) -> Callable[[StoreWorld, Aftermath], object]:
+    conditions = [columns(table).c[name] == value for name, value in which.items()]
+    return lambda world, after: world.database.write_now(lambda c: c.execute(delete(columns(table)).where(*conditions)))
+
+
+def change(table: type, **values: object) -> Callable[[StoreWorld, Aftermath], None]:
+    return lambda world, after: world.change(table, **values)
+
+
+def a_tick_of_no_cadence(world: StoreWorld, after: Aftermath) -> None:
+    run = columns(Run)
+    last = world.rows(Run)[0]
+    odd = last.scheduled_for + timedelta(seconds=7)
+    world.database.write_now(lambda c: c.execute(update(run).where(run.c.id == last.id).values(scheduled_for=odd)))
+
+
+def a_run_that_nobody_asked_for(world: StoreWorld, after: Aftermath) -> None:
+    world.run(trigger="manual")
+
+
+def an_accepted_run_that_is_not_there(world: StoreWorld, after: Aftermath) -> None:
+    after.accepted.triggers["log_lost"] = "hb"
+
+
+def an_accepted_task_that_is_not_there(world: StoreWorld, after: Aftermath) -> None:
+    after.accepted.tasks["Task 1"] = "Task 1"
+
+
+def a_lost_tick(world: StoreWorld, after: Aftermath) -> None:
+    world.change(Heartbeat, accounted_until=world.now + 3 * LATER)
+
+
+def accounting_that_stands_still(world: StoreWorld, after: Aftermath) -> None:
+    world.change(Heartbeat, accounted_until=world.now - 2 * LATER)
+
+
+def an_answer_of_no_use(world: StoreWorld, after: Aftermath) -> None:
+    after.accepted.unexpected.append("trigger: 500")
+
+
+BROKEN = [
+    ("ticks", a_lost_tick),
+    ("ticks", a_tick_of_no_cadence),
+    ("ticks", accounting_that_stands_still),
+    ("settles", remove(Entry, kind="settle")),
+    ("settles", remove(Step, kind="model")),
+    ("balances", change(Run, credits_charged=7)),
+    ("balances", change(Heartbeat, period_credits=7)),
+    ("held", change(Run, credits_held=7)),
+    ("held", change(Run, status="running")),
+    ("effects", a_run_that_nobody_asked_for),
+    ("effects", an_accepted_run_that_is_not_there),
+    ("effects", an_accepted_task_that_is_not_there),
+    ("edits", change(Heartbeat, prompt="Something else")),
+    ("answers", an_answer_of_no_use),
+]
+
+
+def test_every_check_is_shown_to_fail() -> None:
+    assert {name for name, _ in BROKEN} == CHECKS.keys()
+
+
+def test_a_sound_database_has_nothing_lost_or_doubled(after: Aftermath) -> None:
+    assert {name: found for name, check in CHECKS.items() if (found := check(after))} == {}
+
+
+@ON_SQLITE
+@pytest.mark.parametrize(("name", "break_"), BROKEN)
+def test_a_broken_promise_is_found(
+    name: str, break_: Callable[[StoreWorld, Aftermath], object], world: StoreWorld, after: Aftermath
+) -> None:
+    break_(world, after)
+    assert CHECKS[name](after) != []

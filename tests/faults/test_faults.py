@@ -1,0 +1,91 @@
+"""The real processes, killed and stopped under load by a plan that a seed makes: afterwards nothing is lost or doubled.
+
+HEARTBEAT_FAULTS_SEED is the seed, which each run prints, and HEARTBEAT_FAULTS_SECONDS how long the long ones go on.
+With HEARTBEAT_FAULTS_RECORD they write report.json.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, suppress
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from random import randrange
+from typing import Any
+
+import pytest
+
+from heartbeat.store.database.database import Database
+from heartbeat.store.tables.heartbeats import Heartbeat
+from heartbeat.store.tables.runs import Run
+from tests.faults.checks import Aftermath, ticks
+from tests.faults.happening import Happening
+from tests.faults.load import Load
+from tests.faults.plan import faults
+from tests.faults.report import record, report, require_nothing_lost
+from tests.faults.stack import Shape, Stack
+from tests.support.model_server import ModelServer, says
+from tests.support.patience import wait_until
+
+pytestmark = pytest.mark.e2e
+SEED = int(os.environ.get("HEARTBEAT_FAULTS_SEED") or randrange(1_000_000))
+LONG_SECONDS = float(os.environ.get("HEARTBEAT_FAULTS_SECONDS") or 600)
+RECORDS = "HEARTBEAT_FAULTS_RECORD" in os.environ
+HEARTBEATS = 4
+# Ticks of a long outage are written off after ninety seconds, by what comes once a minute.
+QUIET_SECONDS = 400
+SHAPES = [Shape("PostgreSQL", 2, linked=True), Shape("SQLite", 1, linked=True)]
+
+
+@pytest.fixture
+def built(tmp_path: Path) -> Iterator[Callable[[Shape], Stack]]:
+    with ExitStack() as running:
+        model = running.enter_context(closing(ModelServer()))
+        model.script(says("Fine.", 900, 50))
+        yield lambda shape: Stack(tmp_path, model, shape, running)
+
+
+def test_nothing_is_lost_or_doubled(built: Callable[[Shape], Stack]) -> None:
+    require_nothing_lost(under_faults(built(Shape()), length=15, stop_seconds=2))
+
+
+@pytest.mark.outage
+@pytest.mark.parametrize("shape", SHAPES, ids=[shape.store for shape in SHAPES])
+def test_nothing_is_lost_or_doubled_in_the_long_run(shape: Shape, built: Callable[[Shape], Stack]) -> None:
+    found = under_faults(built(shape), LONG_SECONDS, stop_seconds=30)
+    if RECORDS:
+        record(found)
+    require_nothing_lost(found)
+
+
+def under_faults(stack: Stack, length: float, stop_seconds: float) -> dict[str, Any]:
+    """Have the load, do to the parts what the plan says, and let all become quiet; the report of it."""
+    print(f"HEARTBEAT_FAULTS_SEED={SEED}")
+    happening = Happening(stack)
+    wait_until(happening.ready)
+    load = Load([partial(stack.client, url) for url in stack.urls], stack.project, HEARTBEATS)
+    planned = faults(SEED, length, tuple(stack.parts), stop_seconds, tuple(stack.links.all))
+    load.start()
+    happening.carry_out(planned)
+    load.stop(happening.ready)
+    with closing(Database(stack.database_url)) as database:
+        after = Aftermath(database, load.accepted, datetime.now(UTC))
+        wait_at_most(QUIET_SECONDS, lambda: happening.ready() and quiet(after))
+        return report(stack.shape.store, SEED, length, planned, after)
+
+
+def wait_at_most(seconds: float, what: Callable[[], bool]) -> None:
+    """What has not come by then is found by a check, which says what is missing."""
+    with suppress(AssertionError):
+        wait_until(what, seconds=seconds)
+
+
+def quiet(after: Aftermath) -> bool:
+    """Every tick and every accepted run is there, no run goes on, and no heartbeat waits for its schedule."""
+    rows = [row for row in after.rows(Heartbeat) if row.type == "heartbeat"]
+    runs = after.rows(Run)
+    if any(run.status == "running" for run in runs) or any(row.synced_version < row.version for row in rows):
+        return False
+    if not {run.uuid for run in runs} >= after.accepted.triggers.keys() or ticks(after):
+        return False
+    return {run.heartbeat_id for run in runs if run.scheduled_for is not None} == {row.id for row in rows}
