@@ -1,7 +1,7 @@
 """What a route depends on: the parts of the process, the caller with its key, and the query string as a model."""
 
 from collections.abc import Awaitable, Callable, MutableMapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Annotated, Any, Concatenate, ParamSpec, TypeVar
 from urllib.parse import parse_qsl
@@ -22,6 +22,7 @@ from heartbeat.domain.clock import Clock
 from heartbeat.domain.errors import Forbidden, RateLimited, Unauthorized
 from heartbeat.domain.scopes import Scope
 from heartbeat.secrets.key_hashes import KeyHashes
+from heartbeat.secrets.passwords import Passwords
 from heartbeat.settings import Settings
 from heartbeat.store.database.database import Database
 from heartbeat.store.database.write_probe import WriteProbe
@@ -52,6 +53,7 @@ class Stack:
     write_probe: WriteProbe
     auth_throttle: AuthThrottle
     openid: OpenIdDoor
+    passwords: Passwords = field(default_factory=Passwords)
 
 
 AccessQuery = Callable[Concatenate[Connection, Access, P], T]

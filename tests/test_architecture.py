@@ -171,7 +171,8 @@ def test_the_client_of_temporal_stays_in_its_rooms() -> None:
 
 
 def test_settings_are_built_only_where_a_process_starts() -> None:
-    starters = {"worker", "api.__main__", "heartbeat.cli.main", "heartbeat.cli.keys", "heartbeat.agents.local"}
+    starters = {"worker", "api.__main__", "heartbeat.cli.main", "heartbeat.cli.keys", "heartbeat.cli.users"}
+    starters |= {"heartbeat.agents.local"}
     builders = {
         module(path)
         for path in SHIPPED

@@ -42,7 +42,7 @@ SIGN_IN = "/sign-in"
 MAX_SEARCH = 200
 NO_PROJECT = "You are not a member of this project any more. Ask one of its admins to invite you."
 # What the sign-in page asks for is not written into a page.
-SIGN_IN_KEY = "key"
+SIGN_IN_SECRETS = ("key", "password")
 # With the policy `no-referrer` browsers would send `Origin: null` with our own forms.
 HEADERS = {
     "Content-Security-Policy": (
@@ -296,7 +296,7 @@ async def _to_send_again(request: Request, problem: ProductError) -> Unsent | No
     """Return what was typed when something is not reachable for now: it waits in the page that says so."""
     if request.method != "POST" or not isinstance(problem, Unavailable):
         return None
-    fields = [field for field in (await read_form(request)).fields if field[0] != SIGN_IN_KEY]
+    fields = [field for field in (await read_form(request)).fields if field[0] not in SIGN_IN_SECRETS]
     return Unsent(_target(request), fields) if fields else None
 
 

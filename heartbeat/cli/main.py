@@ -28,6 +28,7 @@ from heartbeat.cli.options import (
 )
 from heartbeat.cli.output import print_error
 from heartbeat.cli.settings_errors import explain
+from heartbeat.cli.users import user_app
 from heartbeat.domain.errors import ProductError
 from heartbeat.domain.secret_keys import new_key
 from heartbeat.settings import Settings
@@ -46,6 +47,7 @@ export_app = typer.Typer(help="Export: what is kept, as files.")
 tool_app = typer.Typer(help="Tools: the MCP servers of bots.")
 app.add_typer(project_app, name="project")
 app.add_typer(key_app, name="key")
+app.add_typer(user_app, name="user")
 app.add_typer(secrets_app, name="secrets")
 app.add_typer(tool_app, name="tool")
 app.add_typer(export_app, name="export")

@@ -25,6 +25,10 @@ ARGUMENTS = {
     "heartbeat project budget": ("proj_1", "1"),
     "heartbeat key revoke": ("key_1",),
     "heartbeat key rotate": ("key_1",),
+    "heartbeat user invite": ("ada@example.com",),
+    "heartbeat user role": ("ada@example.com", "viewer"),
+    "heartbeat user remove": ("ada@example.com",),
+    "heartbeat user reset-password": ("ada@example.com",),
     "heartbeat tool connect": ("tool_1",),
 }
 # What is restored is looked at before there is any.

@@ -151,7 +151,7 @@ def _address(message: ConsoleMessage) -> str:
 async def sign_in(page: Page, key: str) -> None:
     await page.goto("/")
     await page.get_by_label("Project key").fill(key)
-    await page.get_by_role("button", name="Sign in").click()
+    await page.get_by_role("button", name="Sign in with the key").click()
     await page.get_by_role("heading", name="Heartbeats", level=1).wait_for()
     # Its scripts run.
     await page.wait_for_load_state()

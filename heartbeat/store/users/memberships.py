@@ -106,6 +106,13 @@ def projects_of(connection: Connection, user_id: int) -> list[Project]:
     return many(connection, Project, in_order)
 
 
+def memberships_of(connection: Connection, user_id: int) -> list[tuple[str, str]]:
+    """List the public ids of a person's projects, each with their role there."""
+    mine = select(PROJECT.c.uuid, MEMBERSHIP.c.role).join(MEMBERSHIP, MEMBERSHIP.c.project_id == PROJECT.c.id)
+    rows = connection.execute(mine.where(MEMBERSHIP.c.user_id == user_id).order_by(PROJECT.c.id))
+    return [(row.uuid, row.role) for row in rows]
+
+
 def _locked_member(connection: Connection, project: Project, user_uuid: str) -> Member:
     # Two admins who remove each other at once would leave none.
     lock_project(connection, project)

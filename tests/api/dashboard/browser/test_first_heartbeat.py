@@ -35,7 +35,7 @@ async def make_a_heartbeat(person: Person, newcomer: Newcomer) -> None:
     page = person.page
     await page.goto("/")
     await person.type("Project key", newcomer.key)
-    await person.press("Sign in")
+    await person.press("Sign in with the key")
     await person.press(page.get_by_role("link", name="A daily suggestion"))
     await expect(page.get_by_label("Prompt", exact=True)).not_to_be_empty()
     await person.choose("How often", "Every few minutes")

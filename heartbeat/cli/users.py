@@ -1,0 +1,119 @@
+"""`heartbeat user`, for operators who can reach the database."""
+
+from datetime import datetime
+from typing import Annotated
+
+import typer
+from sqlalchemy import Connection
+
+from heartbeat.cli.database import read_database, shell_actor, write_database
+from heartbeat.cli.options import AsJson, ProjectId
+from heartbeat.cli.output import print_rows, print_values, timestamp
+from heartbeat.cli.projects import named_or_only_project
+from heartbeat.domain.errors import NotFound
+from heartbeat.domain.people import MEMBER_ROLES
+from heartbeat.settings import Settings
+from heartbeat.store.database.clock import database_time
+from heartbeat.store.tables.users import User
+from heartbeat.store.users import invitations, memberships, passwords, users
+
+COLUMNS = ["email", "name", "project", "role", "id"]
+SEND = "Give the link to that person: it works once."
+
+user_app = typer.Typer(help="People: who signs in to the dashboard, and what they may do in which project.")
+Email = Annotated[str, typer.Argument(metavar="EMAIL", help="The person's e-mail address.")]
+
+
+@user_app.command("invite")
+def invite(
+    email: Email,
+    project_uuid: ProjectId = None,
+    role: Annotated[str, typer.Option(help=f"What they may do: {', '.join(MEMBER_ROLES)}.")] = "viewer",
+    as_json: AsJson = False,
+) -> None:
+    """Print a link with which a person becomes a member of a project, once and within seven days."""
+    settings = Settings()
+    now = read_database(settings, database_time)
+    made = write_database(settings, _invite, email, project_uuid, role, now)
+    values = {"link": _link(settings, "join", made.token), "until": timestamp(made.row.expires_at) or ""}
+    print_values(values, SEND, as_json)
+
+
+@user_app.command("list")
+def list_users(as_json: AsJson = False) -> None:
+    """List everybody, with a line for each project that they are members of."""
+    print_rows(COLUMNS, read_database(Settings(), _rows), as_json)
+
+
+@user_app.command("role")
+def change_role(
+    email: Email,
+    role: Annotated[str, typer.Argument(metavar="ROLE", help=f"One of {', '.join(MEMBER_ROLES)}.")],
+    project_uuid: ProjectId = None,
+) -> None:
+    """Give a member another role in a project. They have to sign in again."""
+    write_database(Settings(), _change_role, email, role, project_uuid)
+    typer.echo(f"{email} is {role}.")
+
+
+@user_app.command("remove")
+def remove(
+    email: Email,
+    project_uuid: Annotated[str | None, typer.Option("--project", help="Only from this project.")] = None,
+) -> None:
+    """Remove a person from a project, or from all of them with their account."""
+    settings = Settings()
+    write_database(settings, _remove, email, project_uuid, read_database(settings, database_time))
+    typer.echo(f"{email} is removed.")
+
+
+@user_app.command("reset-password")
+def reset_password(email: Email, as_json: AsJson = False) -> None:
+    """Print a link with which a person sets another password, once and within a day."""
+    settings = Settings()
+    token = write_database(settings, _reset, email, read_database(settings, database_time))
+    print_values({"link": _link(settings, "new-password", token)}, SEND, as_json)
+
+
+def _link(settings: Settings, page: str, token: str) -> str:
+    base = settings.public_url or settings.api_url()
+    return f"{base.rstrip('/')}/{page}?token={token}"
+
+
+def _invite(
+    connection: Connection, email: str, project_uuid: str | None, role: str, now: datetime
+) -> invitations.NewInvitation:
+    project = named_or_only_project(connection, project_uuid)
+    return invitations.invite(connection, project, email, role, shell_actor().words, now)
+
+
+def _rows(connection: Connection) -> list[list[str | None]]:
+    found: list[list[str | None]] = []
+    for user in users.users(connection):
+        own = memberships.memberships_of(connection, user.id) or [("", "")]
+        found += [[user.email, user.name, project or None, role or None, user.uuid] for project, role in own]
+    return found
+
+
+def _change_role(connection: Connection, email: str, role: str, project_uuid: str | None) -> None:
+    user = _user(connection, email)
+    memberships.change_role(connection, named_or_only_project(connection, project_uuid), user.uuid, role)
+
+
+def _remove(connection: Connection, email: str, project_uuid: str | None, now: datetime) -> None:
+    user = _user(connection, email)
+    if project_uuid is None:
+        users.remove_user(connection, user, now)
+        return
+    memberships.dismiss(connection, named_or_only_project(connection, project_uuid), user.uuid)
+
+
+def _reset(connection: Connection, email: str, now: datetime) -> str:
+    return passwords.new_reset(connection, _user(connection, email), now)
+
+
+def _user(connection: Connection, email: str) -> User:
+    user = users.user_by_email(connection, email)
+    if user is None:
+        raise NotFound("user", email)
+    return user

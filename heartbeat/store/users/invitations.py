@@ -1,0 +1,127 @@
+"""Invitations: links that make whoever has an e-mail address a member of a project, good for a week and one use.
+
+The store keeps a link's SHA-256 alone.
+"""
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, Connection, delete, select, update
+
+from heartbeat.domain.errors import Conflict, Forbidden
+from heartbeat.domain.ids import new_id
+from heartbeat.domain.people import check_email, check_role
+from heartbeat.store.database.rows import columns, exactly_one, joined, many
+from heartbeat.store.projects.projects import PROJECT, digest
+from heartbeat.store.tables.projects import Project
+from heartbeat.store.tables.users import ProjectInvitation, User
+from heartbeat.store.users.memberships import set_member
+from heartbeat.store.users.passwords import set_password
+from heartbeat.store.users.users import MEMBERSHIP, create_user, user_by_email
+
+INVITATION = columns(ProjectInvitation)
+LASTS = timedelta(days=7)
+USED = "This invitation was used already, was replaced by another, or is older than seven days. Ask for another one."
+HAS_ACCOUNT = "Somebody with this address has an account already: sign in with it first, then open the link again."
+OF_ANOTHER = "This invitation is for another address than that of your account."
+
+
+@dataclass(frozen=True)
+class NewInvitation:
+    """An invitation just made; `token` is not kept anywhere."""
+
+    token: str
+    row: ProjectInvitation
+
+
+@dataclass(frozen=True)
+class OpenInvitation:
+    """An invitation that still works, its project, and whether its address has an account."""
+
+    invitation: ProjectInvitation
+    project: Project
+    has_account: bool
+
+
+def invite(
+    connection: Connection, project: Project, email: str, role: str, invited_by: str, now: datetime
+) -> NewInvitation:
+    """Invite whoever has this address; an earlier invitation of theirs to the project ends. Raises `Invalid`."""
+    email = check_email(email)
+    connection.execute(delete(INVITATION).where(_open(project, now) & (INVITATION.c.email == email)))
+    token = secrets.token_urlsafe(32)
+    row = {
+        "uuid": new_id("inv"),
+        "project_id": project.id,
+        "email": email,
+        "role": check_role(role),
+        "hash": digest(token),
+        "invited_by": invited_by,
+        "created_at": now,
+        "expires_at": now + LASTS,
+    }
+    made = INVITATION.insert().values(row).returning(INVITATION)
+    return NewInvitation(token, exactly_one(connection, ProjectInvitation, made))
+
+
+def invitations(connection: Connection, project: Project, now: datetime) -> list[ProjectInvitation]:
+    """List the invitations to a project that nobody has used yet, by their addresses."""
+    in_order = select(INVITATION).where(_open(project, now)).order_by(INVITATION.c.email)
+    return many(connection, ProjectInvitation, in_order)
+
+
+def withdraw(connection: Connection, project: Project, uuid: str) -> None:
+    """Make an invitation useless; a repeat changes nothing."""
+    mine = (INVITATION.c.project_id == project.id) & (INVITATION.c.uuid == uuid) & INVITATION.c.used_at.is_(None)
+    connection.execute(delete(INVITATION).where(mine))
+
+
+def open_invitation(connection: Connection, token: str, now: datetime) -> OpenInvitation:
+    """Read the invitation with this token; raises `Forbidden` when it was used, is too old, or is none."""
+    works = (INVITATION.c.hash == digest(token)) & (INVITATION.c.expires_at > now) & INVITATION.c.used_at.is_(None)
+    chosen = select(INVITATION, PROJECT).join(PROJECT, PROJECT.c.id == INVITATION.c.project_id).where(works)
+    row = joined(connection, (ProjectInvitation, Project), chosen, {})
+    if row is None:
+        raise Forbidden("link_used", USED)
+    invitation, project = row
+    return OpenInvitation(invitation, project, user_by_email(connection, invitation.email) is not None)
+
+
+def accept_as_new(connection: Connection, token: str, name: str, password_hash: str, now: datetime) -> User:
+    """Make an account for whoever was invited; raises `Forbidden`, and `Conflict` if there is one."""
+    opened = _use(connection, token, now)
+    user = create_user(connection, opened.invitation.email, name, now)
+    if user is None:
+        raise Conflict("has_account", HAS_ACCOUNT)
+    set_password(connection, user.id, password_hash)
+    set_member(connection, user, opened.project, opened.invitation.role, now)
+    return user
+
+
+def accept(connection: Connection, token: str, user: User, now: datetime) -> Project:
+    """Make a person who has an account a member; raises `Forbidden`, also when the invitation is somebody else's.
+
+    Who is a member already keeps their role: the last admin would else lose it here.
+    """
+    opened = _use(connection, token, now)
+    if opened.invitation.email != user.email:
+        raise Forbidden("another_address", OF_ANOTHER)
+    mine = (MEMBERSHIP.c.user_id == user.id) & (MEMBERSHIP.c.project_id == opened.project.id)
+    if connection.execute(select(MEMBERSHIP.c.id).where(mine)).first() is None:
+        set_member(connection, user, opened.project, opened.invitation.role, now)
+    return opened.project
+
+
+def _use(connection: Connection, token: str, now: datetime) -> OpenInvitation:
+    opened = open_invitation(connection, token, now)
+    # Of two at once one waits here, and finds that it was used.
+    mine = (INVITATION.c.id == opened.invitation.id) & INVITATION.c.used_at.is_(None)
+    if connection.execute(update(INVITATION).where(mine).values(used_at=now)).rowcount == 0:
+        raise Forbidden("link_used", USED)
+    return opened
+
+
+def _open(project: Project, now: datetime) -> ColumnElement[bool]:
+    of_project = (INVITATION.c.project_id == project.id) & INVITATION.c.used_at.is_(None)
+    return of_project & (INVITATION.c.expires_at > now)

@@ -1,0 +1,48 @@
+"""Passwords as the store keeps them, and the links with which a person gives themselves another one."""
+
+import secrets
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, delete, select, update
+
+from heartbeat.domain.errors import Forbidden
+from heartbeat.store.projects.projects import digest
+from heartbeat.store.tables.users import User
+from heartbeat.store.users.users import NOT_REMOVED, RESET, SESSION, USER, user_by_id
+
+LASTS = timedelta(days=1)
+USED = "This link was used already, was replaced by another, or is older than a day. Ask the operator for another one."
+
+
+def set_password(connection: Connection, user_id: int, password_hash: str) -> None:
+    """Give a person another password. Whoever was signed in as them is not any more, and no older link works."""
+    connection.execute(update(USER).where(USER.c.id == user_id).values(password_hash=password_hash))
+    for table in (SESSION, RESET):
+        connection.execute(delete(table).where(table.c.user_id == user_id))
+
+
+def new_reset(connection: Connection, user: User, now: datetime) -> str:
+    """Make a link to another password and return its token, which is not kept; an earlier one ends."""
+    connection.execute(delete(RESET).where(RESET.c.user_id == user.id))
+    token = secrets.token_urlsafe(32)
+    connection.execute(RESET.insert().values(hash=digest(token), user_id=user.id, expires_at=now + LASTS))
+    return token
+
+
+def user_of_reset(connection: Connection, token: str, now: datetime) -> User:
+    """Read whose password a link is for; raises `Forbidden` when it was used, is too old, or is none."""
+    mine = (RESET.c.hash == digest(token)) & (RESET.c.expires_at > now) & NOT_REMOVED
+    user_id = connection.execute(select(USER.c.id).join(RESET, RESET.c.user_id == USER.c.id).where(mine)).scalar()
+    user = None if user_id is None else user_by_id(connection, user_id)
+    if user is None:
+        raise Forbidden("link_used", USED)
+    return user
+
+
+def use_reset(connection: Connection, token: str, password_hash: str, now: datetime) -> User:
+    """Use a link up: the person has this password from now on. Raises `Forbidden`."""
+    user = user_of_reset(connection, token, now)
+    if connection.execute(delete(RESET).where(RESET.c.hash == digest(token))).rowcount == 0:
+        raise Forbidden("link_used", USED)
+    set_password(connection, user.id, password_hash)
+    return user

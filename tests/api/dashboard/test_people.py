@@ -1,0 +1,112 @@
+"""People come by an invitation, sign in with a password, and are told nothing of others."""
+
+import re
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+
+import pytest
+from sqlalchemy import select
+from temporalio.client import Client
+
+from api.dashboard.routes.sign_in import WRONG_PASSWORD
+from api.dashboard.session import COOKIE
+from heartbeat.settings import Settings
+from heartbeat.store.database.database import Database
+from heartbeat.store.users.passwords import new_reset
+from heartbeat.store.users.users import USER, user_by_email
+from tests.support.dashboard import Browser, Owner, an_owner, browsing
+from tests.support.people import PASSWORD, invited, signed_up
+
+ADA = "ada@example.com"
+
+
+@pytest.fixture
+async def other(settings: Settings, database: Database, temporal: Client) -> AsyncIterator[Browser]:
+    """Another person's browser."""
+    async with browsing(settings, database, temporal) as browser:
+        yield browser
+
+
+async def test_opening_an_invitation_changes_nothing(owner: Owner, stranger: Browser) -> None:
+    token = await invited(owner.database, owner.project, ADA)
+    for _ in range(3):
+        page = await stranger.page(f"/join?token={token}")
+        assert ADA in page
+        assert "Acme" in page
+    assert await owner.database.read(lambda c: c.execute(select(USER)).all()) == []
+    for name, password in (("", PASSWORD), ("Ada", "short"), ("Ada", "a" * 12), ("Ada", "x" * 201)):
+        refused = await stranger.submit("/join", token=token, name=name, password=password)
+        assert (refused.status_code, password in refused.text) == (400, False)
+    taken = await stranger.submit("/join", token=token, name="Ada", password=PASSWORD)
+    assert taken.status_code == 303
+    assert "Acme" in await stranger.page("/")
+    for answer in (await stranger.get(f"/join?token={token}"), await stranger.submit("/join", token=token)):
+        assert (answer.status_code, "used already" in answer.text) == (403, True)
+
+
+async def test_who_has_an_account_signs_in_and_then_joins(
+    owner: Owner, stranger: Browser, other: Browser, settings: Settings, temporal: Client
+) -> None:
+    await signed_up(stranger, owner.database, owner.project, ADA)
+    rival = await an_owner(settings, owner.database, temporal, other, "Rival")
+    token = await invited(owner.database, rival.project, ADA, "viewer")
+    assert "has an account" in await other.page(f"/join?token={token}")
+    taken_over = await other.submit("/join", token=token, name="Eve", password="of somebody else")
+    assert taken_over.status_code == 409
+    await signed_up(other, owner.database, owner.project, "eve@example.com", "viewer")
+    assert (await other.submit("/join", token=token)).status_code == 403
+    assert "somebody else" in await other.page(f"/join?token={token}")
+    assert (await stranger.submit("/join", token=token)).headers["location"] == "/"
+    assert "Rival" in await stranger.page("/")
+    again = await other.submit("/sign-in", email=ADA, password=PASSWORD)
+    assert again.status_code == 303
+
+
+async def test_every_failure_to_sign_in_is_answered_alike(owner: Owner, stranger: Browser, other: Browser) -> None:
+    await signed_up(other, owner.database, owner.project, ADA)
+    await owner.database.write(lambda c: c.execute(USER.insert().values(_somebody("bob@example.com"))))
+    answers = [
+        await stranger.submit("/sign-in", email=email, password="not the password")
+        for email in (ADA, "nobody@example.com", "bob@example.com", "no address")
+    ]
+    assert {answer.status_code for answer in answers} == {401}
+    assert len({re.sub(r'value="[^"]*"', "", answer.text) for answer in answers}) == 1
+    assert WRONG_PASSWORD in answers[0].text
+    assert COOKIE not in stranger.cookies
+    right = await stranger.submit("/sign-in", email=" ADA@example.com", password=PASSWORD, next="/runs")
+    assert (right.status_code, right.headers["location"]) == (303, "/runs")
+    assert "Acme" in await stranger.page("/runs")
+
+
+async def test_who_guesses_waits_and_who_has_signed_in_from_there_does_not(
+    owner: Owner, stranger: Browser, other: Browser
+) -> None:
+    await signed_up(stranger, owner.database, owner.project, ADA)
+    await signed_up(other, owner.database, owner.project, "bob@example.com")
+    assert (await stranger.submit("/sign-in", email=ADA, password=PASSWORD)).status_code == 303
+    for _ in range(owner.settings.free_failures + 1):
+        await stranger.submit("/sign-in", email="bob@example.com", password="not the password")
+    waits = await stranger.submit("/sign-in", email="bob@example.com", password=PASSWORD)
+    assert waits.status_code == 429
+    assert int(waits.headers["retry-after"]) > 0
+    assert (await stranger.submit("/sign-in", email=ADA, password=PASSWORD)).status_code == 303
+
+
+async def test_another_password_by_the_operators_link(owner: Owner, stranger: Browser, other: Browser) -> None:
+    await signed_up(stranger, owner.database, owner.project, ADA)
+    ada = await owner.database.read(user_by_email, ADA)
+    assert ada is not None
+    token = await owner.database.write(new_reset, ada, datetime.now(UTC))
+    assert ADA in await other.page(f"/new-password?token={token}")
+    assert (await other.submit("/new-password", token=token, password="short")).status_code == 400
+    await stranger.page("/")
+    assert (await other.submit("/new-password", token=token, password="another password")).status_code == 303
+    await other.page("/")
+    assert (await stranger.get("/")).status_code == 303
+    assert (await other.submit("/new-password", token=token, password="a third password")).status_code == 403
+    assert (await stranger.submit("/sign-in", email=ADA, password=PASSWORD)).status_code == 401
+    assert (await stranger.submit("/sign-in", email=ADA, password="another password")).status_code == 303
+
+
+def _somebody(email: str) -> dict[str, object]:
+    return {"uuid": "usr_2", "email": email, "name": "Bob", "created_at": datetime.now(UTC)}

@@ -1,0 +1,111 @@
+"""Links to a membership and to another password: each works once, and none takes an account over."""
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import Connection
+
+from heartbeat.domain.errors import Conflict, Forbidden, Invalid
+from heartbeat.store.database.database import Database
+from heartbeat.store.tables.projects import Project
+from heartbeat.store.tables.users import User
+from heartbeat.store.users import invitations, memberships, passwords, sessions, users
+from tests.support.seeds import NOW, a_project
+
+VISIT = sessions.Visit("::1", "")
+
+
+def invited_to(connection: Connection, project: Project, email: str, role: str) -> User:
+    token = invitations.invite(connection, project, email, role, "Bob", NOW).token
+    made = invitations.accept_as_new(connection, token, email.partition("@")[0].title(), "hash", NOW)
+    user = users.user_by_id(connection, made.id)
+    assert user is not None
+    return user
+
+
+def test_an_invitation_makes_one_account(database: Database) -> None:
+    def check(connection: Connection) -> None:
+        project = a_project(connection)
+        first = invitations.invite(connection, project, "ada@example.com", "viewer", "Bob", NOW)
+        token = invitations.invite(connection, project, " Ada@Example.com", "operator", "Bob", NOW).token
+        with pytest.raises(Forbidden):
+            invitations.open_invitation(connection, first.token, NOW)
+        with pytest.raises(Forbidden):
+            invitations.open_invitation(connection, token, NOW + invitations.LASTS)
+        assert [one.role for one in invitations.invitations(connection, project, NOW)] == ["operator"]
+        user = invitations.accept_as_new(connection, token, "Ada", "hash", NOW)
+        assert memberships.member_of(connection, project, user.uuid).membership.role == "operator"
+        with pytest.raises(Forbidden):
+            invitations.accept_as_new(connection, token, "Eve", "hash", NOW)
+        assert invitations.invitations(connection, project, NOW) == []
+
+    database.write_now(check)
+
+
+def test_an_invitation_leaves_an_account_as_it_is(database: Database) -> None:
+    def check(connection: Connection) -> None:
+        ada = invited_to(connection, a_project(connection), "ada@example.com", "admin")
+        eve = invited_to(connection, a_project(connection), "eve@example.com", "admin")
+        other = a_project(connection, name="Rival")
+        token = invitations.invite(connection, other, "ada@example.com", "viewer", "Eve", NOW).token
+        # Both are undone with their transaction, and so the link still works.
+        for wrong, refusal in (
+            (lambda: invitations.accept_as_new(connection, token, "Eve", "mine", NOW), Conflict),
+            (lambda: invitations.accept(connection, token, eve, NOW), Forbidden),
+        ):
+            undone = connection.begin_nested()
+            with pytest.raises(refusal):
+                wrong()
+            undone.rollback()
+        invitations.accept(connection, token, ada, NOW)
+        assert users.user_by_id(connection, ada.id) == ada
+        assert ada.password_hash == "hash"
+        assert len(memberships.projects_of(connection, ada.id)) == 2
+
+    database.write_now(check)
+
+
+def test_the_last_admin_does_not_become_less_by_an_invitation(database: Database) -> None:
+    def check(connection: Connection) -> None:
+        project = a_project(connection)
+        ada = invited_to(connection, project, "ada@example.com", "admin")
+        token = invitations.invite(connection, project, "ada@example.com", "viewer", "Eve", NOW).token
+        invitations.accept(connection, token, ada, NOW)
+        assert memberships.member_of(connection, project, ada.uuid).membership.role == "admin"
+
+    database.write_now(check)
+
+
+def test_an_invitation_is_of_its_project(database: Database) -> None:
+    def check(connection: Connection) -> None:
+        project, other = a_project(connection), a_project(connection, name="Rival")
+        made = invitations.invite(connection, project, "ada@example.com", "viewer", "Bob", NOW)
+        invitations.withdraw(connection, other, made.row.uuid)
+        assert invitations.open_invitation(connection, made.token, NOW).project == project
+        invitations.withdraw(connection, project, made.row.uuid)
+        with pytest.raises(Forbidden):
+            invitations.open_invitation(connection, made.token, NOW)
+        for email, role in (("no address", "viewer"), ("ada@example.com", "owner")):
+            with pytest.raises(Invalid):
+                invitations.invite(connection, project, email, role, "Bob", NOW)
+
+    database.write_now(check)
+
+
+def test_another_password_ends_all_sessions_and_links(database: Database) -> None:
+    def check(connection: Connection) -> None:
+        user = users.create_user(connection, "ada@example.com", "Ada", NOW)
+        assert user is not None
+        former, token = (passwords.new_reset(connection, user, NOW) for _ in range(2))
+        session = sessions.begin_session(connection, sessions.SessionOwner(user_id=user.id), VISIT, "", NOW)
+        for wrong, at in ((former, NOW), (token, NOW + timedelta(days=1))):
+            with pytest.raises(Forbidden):
+                passwords.use_reset(connection, wrong, "hash", at)
+        assert sessions.open_session(connection, session, NOW) is not None
+        changed = passwords.use_reset(connection, token, "hash", NOW)
+        assert changed.id == user.id
+        assert sessions.open_session(connection, session, NOW) is None
+        with pytest.raises(Forbidden):
+            passwords.use_reset(connection, token, "hash", NOW)
+
+    database.write_now(check)
