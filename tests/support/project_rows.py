@@ -15,12 +15,17 @@ OWNERS = {
 }
 
 
-def ids_of(connection: Connection, project_id: int) -> dict[str, str]:
-    """The first public id of everything that a project has."""
+# What each request may write, refused or not: of keys' last use, of limits, of failed sign-ins.
+OF_REQUESTS = {"api_key": {"last_used_at", "last_used_from"}}
+COUNTS = {"request_window", "rate_limit", "auth_failure"}
+
+
+def ids_of(connection: Connection, project_id: int, bot_id: int | None = None) -> dict[str, str]:
+    """The first public id of everything that a project has; with `bot_id`, of that bot where it is a bot's."""
     tables = _tables(connection)
     return {
         name: connection.scalars(
-            select(table.c.uuid).where(_is_of(table, tables, project_id)).order_by(table.c.id)
+            select(table.c.uuid).where(_is_of(table, tables, project_id), *_of_bot(table, bot_id)).order_by(table.c.id)
         ).first()
         or ""
         for name, table in tables.items()
@@ -42,9 +47,27 @@ def rows_of(connection: Connection, project_id: int) -> dict[str, list[Any]]:
     }
 
 
+def every_row(connection: Connection) -> dict[str, list[Any]]:
+    """The whole database, but for what each request may write."""
+    return {
+        name: connection.execute(
+            select(*(column for column in table.c if column.name not in OF_REQUESTS.get(name, ())))
+        ).all()
+        for name, table in _tables(connection).items()
+        if name not in COUNTS
+    }
+
+
 def unlike(uuid: str) -> str:
     """An id that is written as this one and names nothing."""
     return uuid[:-4] + "0000"
+
+
+def _of_bot(table: Table, bot_id: int | None) -> list[ColumnElement[bool]]:
+    if bot_id is None or not (table.name == "bot" or "bot_id" in table.c):
+        return []
+    column = table.c.id if table.name == "bot" else table.c.bot_id
+    return [(column == bot_id) | column.is_(None)]
 
 
 def _has_owner(table: Table) -> bool:
