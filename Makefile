@@ -105,7 +105,7 @@ screenshots: setup ## Take the pictures of docs/dashboard.md anew, in Chromium.
 	@$(BIN)/python docs/screenshots.py
 
 # Each has an environment of its own, beside that of the project.
-APART := $(PEERS:%=bench/peers/%) deploy/helm deploy/sbom
+APART := $(PEERS:%=bench/peers/%) deploy/helm deploy/sbom deploy/audit
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-annotate --no-header
 

@@ -1,0 +1,34 @@
+"""What CI says of known vulnerabilities of the locked packages. The report is one of pip-audit's own."""
+
+import runpy
+from pathlib import Path
+
+AUDIT = runpy.run_path(str(Path(__file__).parents[2] / ".ci" / "audit.py"))
+REPORT = {
+    "dependencies": [
+        {
+            "name": "flask",
+            "version": "0.5",
+            "vulns": [
+                {"id": "PYSEC-2019-179", "fix_versions": ["1.0"], "aliases": ["CVE-2019-1010083"], "description": "…"},
+                {"id": "PYSEC-0000-1", "fix_versions": [], "aliases": [], "description": "…"},
+            ],
+        },
+        {"name": "idna", "version": "3.10", "vulns": []},
+        {"name": "ours", "skip_reason": "Dependency not found on PyPI and could not be audited: ours (1)"},
+    ],
+    "fixes": [],
+}
+
+
+def test_it_says_what_was_found_and_what_could_not_be_asked() -> None:
+    assert AUDIT["said"](REPORT) == [
+        "2 of 3 packages looked up, 2 known vulnerabilities",
+        "could not be looked up: ours",
+        "flask 0.5: PYSEC-2019-179, mended by 1.0",
+        "flask 0.5: PYSEC-0000-1, mended by no version yet",
+    ]
+
+
+def test_what_asks_is_locked() -> None:
+    assert "\npip-audit==" in AUDIT["TOOL"].read_text()
