@@ -19,6 +19,8 @@ from tests.support.person import PLAIN
 # What a button, a message or a script leads to.
 NOT_LINKED = {
     "/approvals/{id}",
+    "/join",
+    "/new-password",
     "/ratings/{id}",
     "/rehearsals/{id}",
     "/runs/{id}/compare/{id}",
