@@ -84,7 +84,8 @@ class Caller:
         self._address = address_of(request)
         operation = operation_of(request)
         self._needs, self._costly = OPERATIONS[operation], operation in COSTLY
-        self._counted = False
+        # One with an Idempotency-Key is counted before it comes here.
+        self._counted = QUOTA_USES in scope
         self._throttle = self.stack.auth_throttle
 
     def now(self) -> datetime:

@@ -4,7 +4,7 @@ Own code: FastAPI has nothing for it, and the keys must be in the store that all
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -19,8 +19,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.auth_throttle import WITH_KEY
 from api.claims import HeldClaim
 from api.deps import Stack, address_of, secret_of
-from heartbeat.domain.errors import Invalid, Unavailable
+from api.quota_headers import QUOTA_USES
+from heartbeat.domain.errors import Conflict, Invalid, ProductError, RateLimited, Unavailable
 from heartbeat.domain.plans import Plan
+from heartbeat.domain.quotas import QuotaUse
 from heartbeat.store.projects.access import Access, authorize
 from heartbeat.store.projects.idempotency import (
     IdempotencyClaim,
@@ -30,6 +32,7 @@ from heartbeat.store.projects.idempotency import (
     release,
     store_response,
 )
+from heartbeat.store.projects.rate_limit import CountedRequest, count_request
 from heartbeat.temporal.process import in_background
 
 HEADER = "idempotency-key"
@@ -58,7 +61,15 @@ class Idempotency:
         if hashes and throttle.waits(address):
             await throttle.admit(WITH_KEY, address, secret, hashes)
         plans, now = self._stack.settings.plans, self._stack.now()
-        claim = await self._stack.database.write(_claim, plans, hashes, request, now)
+        try:
+            claim, uses = await self._stack.database.write(_claim, plans, hashes, request, now)
+        except RateLimited as problem:
+            scope[QUOTA_USES] = problem.uses
+            raise
+        if uses:
+            scope[QUOTA_USES] = uses
+        if isinstance(claim, ProductError):
+            raise claim
         if isinstance(claim, StoredResponse):
             answer = Response(claim.answer, claim.status, {"idempotent-replayed": "true"}, "application/json")
             await answer(scope, replayed, send)
@@ -110,15 +121,28 @@ class Replayed:
 
 def _claim(
     connection: Connection, plans: Mapping[str, Plan], hashes: list[str], request: KeyedRequest, now: datetime
-) -> IdempotencyClaim | StoredResponse | None:
-    """Claim the key; `None` when the project's key opens nothing, which the application will say."""
+) -> tuple[IdempotencyClaim | StoredResponse | ProductError | None, Sequence[QuotaUse]]:
+    """Count the request and claim its key; `None` when the project's key opens nothing, which the application will say.
+
+    What gets its answer again counts, too, and what is refused for its limit has claimed nothing.
+    """
     access = authorize(connection, plans, hashes, now) if hashes else None
-    if access is None:
-        return None
-    key = request.key
-    if not (1 <= len(key) <= MAX_KEY_LENGTH and key.isascii() and key.isprintable()):
+    if access is None or access.key is None:
+        return None, ()
+    quotas = access.plan.quotas(access.key.requests_per_minute)
+    counted = CountedRequest(quotas, access.project.id, access.key.id)
+    uses = count_request(connection, counted, now) if quotas else ()
+    try:
+        return claim(connection, access.project.id, _with_rights(_checked(request), access), now), uses
+    except (Invalid, Conflict) as problem:
+        # Returned, for what is raised would be counted for nothing.
+        return problem, uses
+
+
+def _checked(request: KeyedRequest) -> KeyedRequest:
+    if not (1 <= len(request.key) <= MAX_KEY_LENGTH and request.key.isascii() and request.key.isprintable()):
         raise Invalid("Idempotency-Key", f"must be 1 to {MAX_KEY_LENGTH} printable ASCII characters")
-    return claim(connection, access.project.id, _with_rights(request, access), now)
+    return request
 
 
 def _with_rights(request: KeyedRequest, access: Access) -> KeyedRequest:

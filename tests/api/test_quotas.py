@@ -10,16 +10,20 @@ from typing import Any
 import http_sf
 import httpx
 import pytest
+from sqlalchemy import func, select
 from temporalio.client import Client
 
 from api.main import create_app
 from api.operations import COSTLY
 from heartbeat.domain.plans import DEFAULT_PLANS, Plan
 from heartbeat.store.database.database import Database
+from heartbeat.store.database.rows import columns
+from heartbeat.store.tables.projects import IdempotencyKey
 from tests.support.api import Api, error_of, owner, settings_for, wrong_fields
 from tests.support.dashboard import SITE, Browser
 from tests.support.statements import statements
 
+KEPT = columns(IdempotencyKey)
 OwnerOn = Callable[..., Awaitable[Api]]
 NOON = datetime(2026, 11, 20, 12, 0, 20, tzinfo=UTC)
 
@@ -207,3 +211,25 @@ async def test_each_quota_costs_one_statement(plan: OwnerOn) -> None:
         await slow.get("/project/runs")
     windows = [one.split()[:3] for one in sent if "window" in one and one.startswith(("INSERT", "DELETE"))]
     assert windows == [["INSERT", "INTO", "request_window"], ["INSERT", "INTO", "key_window"]]
+
+
+async def test_a_request_that_gets_its_answer_again_counts_too(starter: Api) -> None:
+    """Each is a transaction: for nothing, a limited client could send any number."""
+    answers = [await starter.call("POST", "/create", {"name": "Desk"}, idempotency_key="one") for _ in range(61)]
+    assert [answer.status_code for answer in answers] == [200] * 60 + [429]
+    assert [quotas(answer)["project"]["r"] for answer in answers] == [*range(59, -1, -1), 0]
+    assert {answer.headers.get("idempotent-replayed") for answer in answers[1:60]} == {"true"}
+    refused = await starter.call("POST", "/create", {"name": "Desk"}, idempotency_key="two")
+    kept = select(func.count()).where(KEPT.c.project_id == starter.project.id)
+    assert error_of(refused, 429)["code"] == "rate_limited"
+    assert await starter.database.read(lambda connection: connection.execute(kept).scalar_one()) == 1
+
+
+async def test_so_does_one_whose_idempotency_key_is_refused(starter: Api) -> None:
+    await starter.call("POST", "/create", {"name": "Desk"}, idempotency_key="one")
+    refused = [
+        await starter.call("POST", "/create", {"name": "Another"}, idempotency_key="one"),
+        await starter.call("POST", "/create", {"name": "Desk"}, idempotency_key="x" * 256),
+    ]
+    assert [answer.status_code for answer in refused] == [409, 400]
+    assert [quotas(answer)["project"]["r"] for answer in refused] == [58, 57]
