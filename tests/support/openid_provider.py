@@ -29,7 +29,9 @@ def _node() -> str:
 
 
 @contextmanager
-def openid_provider(site: str, people: dict[str, dict[str, Any]]) -> Iterator[str]:
+def openid_provider(
+    site: str, people: dict[str, dict[str, Any]], host: str = "127.0.0.1", port: int = 0
+) -> Iterator[str]:
     """The address of an issuer that signs these people in, by any password; in CI it has to be there."""
     if not is_installed():
         assert "CI" not in os.environ, MISSING
@@ -38,6 +40,8 @@ def openid_provider(site: str, people: dict[str, dict[str, Any]]) -> Iterator[st
         "redirectUris": [f"{site}/sign-in/openid/callback"],
         "signOutUris": [f"{site}/sign-in"],
         "people": people,
+        "host": host,
+        "port": port,
     }
     command = [_node(), str(ROOM / "provider.js"), json.dumps(setup)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:

@@ -2,12 +2,12 @@
 import { createServer } from "node:http";
 import Provider from "oidc-provider";
 
-const { redirectUris, signOutUris, people, port } = JSON.parse(process.argv[2]);
+const { redirectUris, signOutUris, people, host, port } = JSON.parse(process.argv[2]);
 const claimsOf = (sub) => people[sub] ?? {};
 
 const server = createServer();
-server.listen(port ?? 0, "127.0.0.1", () => {
-  const issuer = `http://127.0.0.1:${server.address().port}`;
+server.listen(port, "127.0.0.1", () => {
+  const issuer = `http://${host}:${server.address().port}`;
   const provider = new Provider(issuer, {
     clients: [
       {
