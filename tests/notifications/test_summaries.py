@@ -125,6 +125,20 @@ async def test_what_may_have_arrived_is_sent_again_as_it_was_and_in_no_summary(
     assert (alone["type"], alone["data"]["id"]) == ("run.failed", first)
 
 
+async def test_what_a_silent_receiver_may_have_is_in_no_summary_either(world: StoreWorld, receiver: Receiver) -> None:
+    world.target(receiver.url)
+    [first] = world.fails().notification_uuids
+    world.cut_off(first)
+    silence = Attempt("It did not answer.", unconfirmed=True)
+    world.database.write_now(lambda c: finish_delivery(c, first, silence, world.now))
+    later = world.several(8)
+    assert (await world.deliver(later[0])).status == "delivered"
+    assert (await world.deliver(first, timedelta(hours=1))).status == "delivered"
+    summary, alone = (request.json for request in receiver.received)
+    assert summary["data"]["details"]["total"] == len(later)
+    assert (alone["type"], alone["data"]["id"]) == ("run.failed", first)
+
+
 async def test_an_approval_is_neither_held_nor_summed_up_and_has_its_link(
     world: StoreWorld, receiver: Receiver
 ) -> None:

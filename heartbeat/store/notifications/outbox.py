@@ -190,6 +190,8 @@ def _gather(connection: Connection, notification: Notification) -> None:
         NOTIFICATION.c.next_attempt_at.is_not(None),
         NOTIFICATION.c.id != notification.id,
         NOTIFICATION.c.begun_at.is_(None),
+        # What may have arrived is sent again under its own id, by which its receiver knows it.
+        NOTIFICATION.c.lost_attempts == 0,
         kind.not_in(WITH_LINKS),
     )
     others = connection.execute(select(NOTIFICATION.c.id, NOTIFICATION.c.status).where(waiting)).all()
