@@ -61,6 +61,7 @@ MENU = (
         marked("Project"),
         (
             Place(marked("Credits"), "/credits", key="c"),
+            Place(marked("Members"), "/members"),
             Place(marked("Keys"), "/keys", key="k"),
             Place(marked("Settings"), "/settings", key="s"),
         ),

@@ -100,7 +100,7 @@ class Unsent:
 class Frame:
     """What stands around every page of a project: its name, how much waits for a person, and the hold that it is on.
 
-    `scopes` are what the visitor may do.
+    `scopes` are what the visitor may do, `person` is their name unless they came with a key.
     """
 
     project: Project
@@ -108,6 +108,7 @@ class Frame:
     waiting: WaitingCounts
     hold_row: ProjectHold | None
     read_at: datetime
+    person: str = ""
 
     @property
     def hold(self) -> HoldBanner | None:
@@ -125,8 +126,8 @@ class Visitor:
         self.stack = stack
         self._address = address
         self._needs = needs
-        # The public ids of the session and of the key that it was begun with, once it was authorized.
-        self.session_uuid = self.key_uuid = ""
+        # The public ids of the session and of the key or the person that it was begun by, once it was authorized.
+        self.session_uuid = self.key_uuid = self.user_uuid = ""
         self._token = token
 
     def now(self) -> datetime:
@@ -164,7 +165,7 @@ class Visitor:
         now = self.now()
         counts = waiting(connection, access.project, now)
         hold = read_hold(connection, counts.hold_id) if counts.hold_id else None
-        frame = Frame(access.project, access.scopes, counts, hold, now)
+        frame = Frame(access.project, access.scopes, counts, hold, now, access.user.name if access.user else "")
         return frame, query(connection, access, *args, **kwargs)
 
     def _authorize(self, connection: Connection) -> Access:
@@ -177,6 +178,7 @@ class Visitor:
         if key is not None:
             self.key_uuid = key.uuid
             self.stack.key_uses.note(key, self._address)
+        self.user_uuid = opened.user.uuid if opened.user else ""
         if project is None:
             raise Forbidden("no_project", NO_PROJECT)
         if now - session.last_used_at >= sessions.EVERY:

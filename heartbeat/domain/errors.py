@@ -60,13 +60,17 @@ class Forbidden(ProductError):
 
 
 class MissingScope(Forbidden):
-    """403: the key may not do what this scope stands for."""
+    """403: the key, or a person in their role, may not do what this scope stands for."""
 
-    def __init__(self, scope: Scope) -> None:
-        super().__init__(
-            "missing_scope",
-            f"This needs the scope `{scope}`, which the key does not have. Use another key, or ask an admin for one.",
+    def __init__(self, scope: Scope, role: str | None = None) -> None:
+        message = (
+            f"This needs the scope `{scope}`, which the key does not have. Use another key, or ask an admin for one."
         )
+        if role is not None:
+            message = (
+                f"This needs the scope `{scope}`, which your role `{role}` does not have. Ask an admin for another one."
+            )
+        super().__init__("missing_scope", message)
 
 
 class BotsOnly(Forbidden):

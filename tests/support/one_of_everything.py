@@ -10,6 +10,7 @@ from heartbeat.store.tables.bots import Bot, Subscriber
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.projects import Project
 from heartbeat.store.tables.runs import Run
+from heartbeat.store.users.invitations import invite
 from tests.support import past_runs
 from tests.support.dashboard import Owner, a_run
 from tests.support.pending_rows import (
@@ -24,6 +25,7 @@ from tests.support.pending_rows import (
     an_approval,
     changed_tool,
 )
+from tests.support.people import a_member
 from tests.support.seeds import NOW, YEARLY, a_heartbeat
 
 RUNNING = {"status": "running", "finished_at": None, "duration_ms": None}
@@ -41,6 +43,8 @@ def one_of_everything(connection: Connection, owner: Owner, text: str) -> None:
         a_memory(connection, owner.bot, text, member_id=member_id, run_id=run.id)
     _waiting(connection, heartbeat, text)
     _messages(connection, heartbeat, run, text)
+    a_member(connection, owner.project, "ada@example.com", "viewer", text)
+    invite(connection, owner.project, "bob@example.com", "editor", text, datetime.now(UTC))
     changed = {**changed_tool(text), "description": text}
     a_tool(connection, heartbeat, server_label=text, last_error=text, tools=[changed], header_names=[text])
 

@@ -2,9 +2,13 @@
 
 from datetime import UTC, datetime
 
+from sqlalchemy import Connection
+
 from heartbeat.store.database.database import Database
 from heartbeat.store.tables.projects import Project
 from heartbeat.store.users.invitations import invite
+from heartbeat.store.users.memberships import set_member
+from heartbeat.store.users.users import create_user, user_by_email
 from tests.support.dashboard import Browser
 
 PASSWORD = "correct horse battery"
@@ -22,3 +26,11 @@ async def signed_up(browser: Browser, database: Database, project: Project, emai
     name = email.partition("@")[0].title()
     answer = await browser.submit("/join", token=token, name=name, password=PASSWORD)
     assert (answer.status_code, answer.headers.get("location")) == (303, "/"), answer.text
+
+
+def a_member(connection: Connection, project: Project, email: str, role: str, name: str = "Bob") -> None:
+    """Make somebody a member, who has an account or gets one without a password."""
+    now = datetime.now(UTC)
+    user = user_by_email(connection, email) or create_user(connection, email, name, now)
+    assert user is not None
+    set_member(connection, user, project, role, now)

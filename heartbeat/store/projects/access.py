@@ -102,7 +102,7 @@ class Access:
         Nothing that is about the whole project may be done with a key that is for some bots.
         """
         if scope is not None and scope not in self.scopes:
-            raise MissingScope(scope)
+            raise MissingScope(scope, self.user.role if self.user else None)
         if self.key and self.key.bot_ids is not None and not self.bot_key:
             raise BotsOnly
 

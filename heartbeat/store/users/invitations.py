@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Connection, delete, select, update
 
-from heartbeat.domain.errors import Conflict, Forbidden
+from heartbeat.domain.errors import Conflict, Forbidden, NotFound
 from heartbeat.domain.ids import new_id
 from heartbeat.domain.people import check_email, check_role
 from heartbeat.store.database.rows import columns, exactly_one, joined, many
@@ -72,9 +72,10 @@ def invitations(connection: Connection, project: Project, now: datetime) -> list
 
 
 def withdraw(connection: Connection, project: Project, uuid: str) -> None:
-    """Make an invitation useless; a repeat changes nothing."""
+    """Make an invitation useless; raises `NotFound`."""
     mine = (INVITATION.c.project_id == project.id) & (INVITATION.c.uuid == uuid) & INVITATION.c.used_at.is_(None)
-    connection.execute(delete(INVITATION).where(mine))
+    if connection.execute(delete(INVITATION).where(mine)).rowcount == 0:
+        raise NotFound("invitation", uuid[:64])
 
 
 def open_invitation(connection: Connection, token: str, now: datetime) -> OpenInvitation:

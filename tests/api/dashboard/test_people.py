@@ -15,7 +15,7 @@ from heartbeat.store.database.database import Database
 from heartbeat.store.users.passwords import new_reset
 from heartbeat.store.users.users import USER, user_by_email
 from tests.support.dashboard import Browser, Owner, an_owner, browsing
-from tests.support.people import PASSWORD, invited, signed_up
+from tests.support.people import PASSWORD, a_member, invited, signed_up
 
 ADA = "ada@example.com"
 
@@ -110,3 +110,52 @@ async def test_another_password_by_the_operators_link(owner: Owner, stranger: Br
 
 def _somebody(email: str) -> dict[str, object]:
     return {"uuid": "usr_2", "email": email, "name": "Bob", "created_at": datetime.now(UTC)}
+
+
+async def test_an_admin_invites_gives_roles_and_removes(owner: Owner, stranger: Browser) -> None:
+    made = await owner.browser.submit("/members", email=ADA, role="viewer")
+    [token] = re.findall(r"/join\?token=([\w-]+)<", made.text)
+    assert ADA in await owner.browser.page("/members")
+    assert (await stranger.submit("/join", token=token, name="Ada", password=PASSWORD)).status_code == 303
+    [uuid] = set(re.findall(r"/members/(usr_\w+)/role", await owner.browser.page("/members")))
+    refused = await stranger.get("/members")
+    assert (refused.status_code, "your role" in refused.text) == (403, True)
+    for role in ("operator", "admin"):
+        changed = await owner.browser.submit(f"/members/{uuid}/role", role=role)
+        assert changed.headers["location"] == "/members?done=role"
+        assert (await stranger.get("/")).status_code == 303
+    assert (await owner.browser.submit(f"/members/{uuid}/remove")).status_code == 409
+    await owner.database.write(a_member, owner.project, "bob@example.com", "admin")
+    assert (await stranger.submit("/sign-in", email=ADA, password=PASSWORD)).status_code == 303
+    assert (await owner.browser.submit(f"/members/{uuid}/remove")).headers["location"] == "/members?done=removed"
+    assert (await stranger.get("/")).status_code == 303
+    assert (await stranger.submit("/sign-in", email=ADA, password=PASSWORD)).status_code == 303
+    assert (await stranger.get("/")).status_code == 403
+    assert "not a member of any" in await stranger.page("/projects")
+
+
+async def test_an_invitation_is_withdrawn(owner: Owner, stranger: Browser) -> None:
+    made = await owner.browser.submit("/members", email=ADA, role="viewer")
+    [token] = re.findall(r"/join\?token=([\w-]+)<", made.text)
+    [uuid] = re.findall(r"/members/(inv_\w+)/withdraw", await owner.browser.page("/members"))
+    assert (await owner.browser.submit(f"/members/{uuid}/withdraw")).headers["location"] == "/members?done=withdrawn"
+    assert (await stranger.get(f"/join?token={token}")).status_code == 403
+    assert (await owner.browser.submit("/members", email="none", role="viewer")).status_code == 400
+
+
+async def test_a_person_turns_from_one_project_to_another(
+    owner: Owner, stranger: Browser, other: Browser, settings: Settings, temporal: Client
+) -> None:
+    await signed_up(stranger, owner.database, owner.project, ADA)
+    rival = await an_owner(settings, owner.database, temporal, other, "Rival")
+    hidden = await an_owner(settings, owner.database, temporal, other, "Hidden")
+    await owner.database.write(a_member, rival.project, ADA, "viewer")
+    page = await stranger.page("/projects")
+    assert ("Rival" in page, "Hidden" in page) == (True, False)
+    assert (await stranger.submit(f"/projects/{hidden.project.uuid}")).status_code == 404
+    assert (await stranger.submit(f"/projects/{rival.project.uuid}")).headers["location"] == "/"
+    assert "Rival" in await stranger.page("/")
+    assert (await stranger.get("/members")).status_code == 403
+    await stranger.submit(f"/projects/{owner.project.uuid}")
+    assert ADA in await stranger.page("/members")
+    assert (await owner.browser.submit(f"/projects/{rival.project.uuid}")).status_code == 404

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Connection
 
-from heartbeat.domain.errors import Conflict, Forbidden, Invalid
+from heartbeat.domain.errors import Conflict, Forbidden, Invalid, NotFound
 from heartbeat.store.database.database import Database
 from heartbeat.store.tables.projects import Project
 from heartbeat.store.tables.users import User
@@ -80,7 +80,8 @@ def test_an_invitation_is_of_its_project(database: Database) -> None:
     def check(connection: Connection) -> None:
         project, other = a_project(connection), a_project(connection, name="Rival")
         made = invitations.invite(connection, project, "ada@example.com", "viewer", "Bob", NOW)
-        invitations.withdraw(connection, other, made.row.uuid)
+        with pytest.raises(NotFound):
+            invitations.withdraw(connection, other, made.row.uuid)
         assert invitations.open_invitation(connection, made.token, NOW).project == project
         invitations.withdraw(connection, project, made.row.uuid)
         with pytest.raises(Forbidden):

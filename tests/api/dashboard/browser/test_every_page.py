@@ -21,6 +21,7 @@ NOT_LINKED = {
     "/approvals/{id}",
     "/join",
     "/new-password",
+    "/projects",
     "/ratings/{id}",
     "/rehearsals/{id}",
     "/runs/{id}/compare/{id}",

@@ -1,0 +1,51 @@
+"""The projects of a person, who turns from one to another."""
+
+from fastapi import APIRouter, Request
+from sqlalchemy import Connection
+from starlette.responses import RedirectResponse, Response
+
+from api.dashboard.pages import PageRoute, SignedOut, html
+from api.dashboard.routes.sign_in import stack_of
+from api.dashboard.session import token_of
+from api.deps import Stack
+from heartbeat.domain.errors import NotFound
+from heartbeat.store.tables.projects import Project
+from heartbeat.store.users.memberships import projects_of
+from heartbeat.store.users.sessions import OpenSession, choose_project, open_session
+
+router = APIRouter(prefix="/projects", route_class=PageRoute, include_in_schema=False)
+
+
+@router.get("")
+async def projects_page(request: Request) -> Response:
+    """The projects that the person is a member of; a session of a key has one alone."""
+    stack = stack_of(request)
+    opened, own = await stack.database.read(_projects, token_of(request), stack)
+    return html("projects", projects=own, now=opened.project)
+
+
+@router.post("/{uuid}")
+async def choose(uuid: str, request: Request) -> Response:
+    """Have the session open another of the person's projects."""
+    stack = stack_of(request)
+    await stack.database.write(_choose, token_of(request), uuid, stack)
+    return RedirectResponse("/", 303)
+
+
+def _projects(connection: Connection, token: str, stack: Stack) -> tuple[OpenSession, list[Project]]:
+    opened = open_session(connection, token, stack.now()) if token else None
+    if opened is None:
+        raise SignedOut
+    if opened.user is None:
+        assert opened.project is not None
+        return opened, [opened.project]
+    return opened, projects_of(connection, opened.user.id)
+
+
+def _choose(connection: Connection, token: str, uuid: str, stack: Stack) -> None:
+    opened, own = _projects(connection, token, stack)
+    chosen = next((project for project in own if project.uuid == uuid), None)
+    if chosen is None:
+        raise NotFound("project", uuid[:64])
+    if opened.user is not None:
+        choose_project(connection, opened.session.uuid, chosen.id)
