@@ -24,6 +24,7 @@ from heartbeat.domain.scopes import Scope
 from heartbeat.secrets.key_hashes import KeyHashes
 from heartbeat.secrets.passwords import Passwords
 from heartbeat.settings import Settings
+from heartbeat.store.database.acting import act_as
 from heartbeat.store.database.database import Database
 from heartbeat.store.database.write_probe import WriteProbe
 from heartbeat.store.projects.access import Access, authorize
@@ -108,7 +109,7 @@ class Caller:
 
         Raises `Conflict`, too, when the request carries an Idempotency-Key that another attempt has taken over.
         """
-        write = self.stack.database.write
+        write, change = self.stack.database.write, named(change)
         if self.claim is None:
             return await self._run(write, ids, change, *args, **kwargs)
         async with self.claim.lock:
@@ -176,6 +177,16 @@ class Caller:
             raise _Uncounted(CountedRequest(quotas, access.project.id, access.key.id))
         access.require(self._needs)
         return replace(access, actor=access.key.actor(self._address))
+
+
+def named(change: AccessQuery[P, T]) -> AccessQuery[P, T]:
+    """Make a change in the name of whoever was authorized for it."""
+
+    def change_as_actor(connection: Connection, access: Access, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        act_as(connection, access.actor)
+        return change(connection, access, *args, **kwargs)
+
+    return change_as_actor
 
 
 def _access(connection: Connection, access: Access) -> Access:

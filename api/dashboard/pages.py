@@ -20,7 +20,7 @@ from api.dashboard.sentences import translate
 from api.dashboard.session import token_of
 from api.dashboard.translations import gettext as _
 from api.dashboard.views.holds import HoldBanner, hold_banner
-from api.deps import AccessQuery, Stack, address_of, needed_scope
+from api.deps import AccessQuery, Stack, address_of, named, needed_scope
 from api.errors import DATABASE_AWAY, unexpected
 from heartbeat.domain.errors import Forbidden, ProductError, Unavailable
 from heartbeat.domain.scopes import Scope
@@ -153,7 +153,7 @@ class Visitor:
 
     async def write(self, change: AccessQuery[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run `change(connection, access, …)` in one transaction, rolled back when it raises."""
-        return await self.stack.database.write(self._authorized, change, *args, **kwargs)
+        return await self.stack.database.write(self._authorized, named(change), *args, **kwargs)
 
     def _authorized(self, connection: Connection, query: AccessQuery[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         return query(connection, self._authorize(connection), *args, **kwargs)

@@ -68,7 +68,7 @@ def opened_database(settings: Settings) -> Database:
     if revision != newest():
         shown = make_url(url).render_as_string()
         raise Conflict("not_migrated", f"The database {shown} is not of this version; run `heartbeat migrate`.")
-    return Database(url)
+    return Database(url, actor=shell_actor())
 
 
 def _revision(url: str) -> str | None:

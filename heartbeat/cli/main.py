@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from pydantic_settings import SettingsError
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from heartbeat.cli import ledger, options, projects
+from heartbeat.cli import audit, ledger, options, projects
 from heartbeat.cli.database import migrate_database
 from heartbeat.cli.keys import key_app
 from heartbeat.cli.options import (
@@ -123,10 +123,12 @@ def migrate(compact: options.Compact = False) -> None:
 
 
 @app.command()
-def doctor(only_ledger: options.OnlyLedger = False) -> None:
+def doctor(only_ledger: options.OnlyLedger = False, only_audit: options.OnlyAudit = False) -> None:
     """Check settings, database, migrations, Temporal, worker and model, and say how to mend what is broken."""
     if only_ledger:
         raise typer.Exit(ledger.check_ledger(Settings()))
+    if only_audit:
+        raise typer.Exit(audit.check_audit(Settings()))
     from heartbeat.cli.doctor import check_installation
 
     check_installation(Settings)

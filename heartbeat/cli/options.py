@@ -40,6 +40,7 @@ PassphraseFile = Annotated[
     Path | None, typer.Option(help="A file with the passphrase that the secret keys are sealed with.")
 ]
 OnlyLedger = Annotated[bool, typer.Option("--ledger", help="Only hold every balance to its entries.")]
+OnlyAudit = Annotated[bool, typer.Option("--audit", help="Only prove that the audit log is as it was written.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only tell what differs.")]
 AfterRestore = Annotated[
     bool, typer.Option("--after-restore", help="A backup was put back: first close the runs that were under way.")

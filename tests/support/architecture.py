@@ -5,6 +5,7 @@ FLOORS = (
     {"tables"},
     {"database"},
     {"migrations"},
+    {"audit"},
     {"projects"},
     {"credits", "users"},
     {"notifications", "memory", "tools"},

@@ -26,7 +26,9 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, NotSupportedEr
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import QueuePool
 
+from heartbeat.domain.actors import PRODUCT, Actor
 from heartbeat.domain.errors import Unavailable
+from heartbeat.store.database.acting import in_transaction
 from heartbeat.store.database.postgres_calls import (
     NO_PRIVILEGE,
     OF_ANOTHER_VERSION,
@@ -92,15 +94,19 @@ class HintedCompiler(SQLiteCompiler):
 class Database:
     """Runs functions of a connection, each in one transaction of its own."""
 
-    def __init__(self, url: str, limit: float | None = None, pool_size: int = POOL_SIZE) -> None:
+    def __init__(
+        self, url: str, limit: float | None = None, pool_size: int = POOL_SIZE, actor: Actor = PRODUCT
+    ) -> None:
         """`url` is `sqlite:///path` or `postgresql://…` (psycopg 3); nothing is opened yet.
 
         `limit` is how many seconds a read or write of PostgreSQL may take; without one, as long as its server answers.
-        `pool_size` is how many of them go on at once, each on a connection of its own.
+        `pool_size` is how many of them go on at once, each on a connection of its own. `actor` is who makes changes
+        that do not say whose they are.
         """
         self.url = driver_url(url)
         self.is_sqlite = self.url.startswith("sqlite")
         self._limit = limit
+        self._actor = actor
         self._engine = make_engine(url, limit, pool_size)
         self._threads = ThreadPoolExecutor(*((1, "store-writer") if self.is_sqlite else (pool_size, "store")))
         self._reader = SqliteReader(self._engine) if self.is_sqlite else None
@@ -161,7 +167,7 @@ class Database:
         with self._engine.connect() as connection:
             if self.is_sqlite:
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
-            result = change(connection, *args, **kwargs)
+            result = in_transaction(connection, self._actor, change, *args, **kwargs)
             _commit(connection)
             return result
 

@@ -11,7 +11,7 @@ from sqlalchemy.orm import configure_mappers
 from sqlmodel import SQLModel
 
 from heartbeat.store.database.prepared import Prepared, StatementResult
-from heartbeat.store.tables import credits, notifications, tool_connections, users  # noqa: F401 - every table, through those they refer to
+from heartbeat.store.tables import audit, credits, notifications, tool_connections, users  # noqa: F401 - every table, through those they refer to
 
 # Rows are built without their constructor, which would have configured the mappers.
 configure_mappers()

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, and_, bindparam, exists, func, or_, select, u
 
 from heartbeat.domain.errors import Conflict
 from heartbeat.domain.horizon import require_end
+from heartbeat.store.audit.recording import field_changes, record
 from heartbeat.store.database.rows import columns, exactly_one, first, many
 from heartbeat.store.tables.heartbeats import DRAFT, Heartbeat
 from heartbeat.store.tables.projects import Project, ProjectHold
@@ -64,6 +65,7 @@ def hold_project(connection: Connection, project: Project, hold: NewHold, by: st
     _lock(connection, project)
     _release(connection, project, now)
     row = {"project_id": project.id, **vars(hold), "held_by": by, "created_at": now}
+    record(connection, project.id, "project.hold", "project", project.uuid, project.name, field_changes({}, vars(hold)))
     return exactly_one(connection, ProjectHold, HOLD.insert().values(**row).returning(HOLD))
 
 
@@ -80,7 +82,8 @@ def await_openings(connection: Connection, project: Project) -> None:
 def release_project(connection: Connection, project: Project, now: datetime) -> None:
     """Let a project's ticks run again; releasing one that is not on hold changes nothing."""
     _lock(connection, project)
-    _release(connection, project, now)
+    if _release(connection, project, now):
+        record(connection, project.id, "project.release", "project", project.uuid, project.name)
 
 
 def hold_in_force(connection: Connection, project: Project, now: datetime) -> ProjectHold | None:
@@ -148,9 +151,9 @@ def _lock(connection: Connection, project: Project) -> None:
     connection.execute(select(PROJECT.c.id).where(PROJECT.c.id == project.id).with_for_update(key_share=True))
 
 
-def _release(connection: Connection, project: Project, now: datetime) -> None:
-    """End the hold of a project now, or when it ended by itself before that."""
+def _release(connection: Connection, project: Project, now: datetime) -> bool:
+    """End the hold of a project now, or when it ended by itself before that; tells whether it was on one until now."""
     over = HOLD.c.until.is_not(None) & (HOLD.c.until < now)
     unreleased = (HOLD.c.project_id == project.id) & HOLD.c.released_at.is_(None)
     connection.execute(update(HOLD).where(unreleased & over).values(released_at=HOLD.c.until))
-    connection.execute(update(HOLD).where(unreleased).values(released_at=now))
+    return connection.execute(update(HOLD).where(unreleased).values(released_at=now)).rowcount > 0

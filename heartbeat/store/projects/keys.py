@@ -6,6 +6,7 @@ from sqlalchemy import Connection, func, select, update
 
 from heartbeat.domain.errors import Conflict, NotFound
 from heartbeat.secrets.key_hashes import KeySecret
+from heartbeat.store.audit.recording import field_changes, record
 from heartbeat.store.database.pages import ListFilter, Page, having_words
 from heartbeat.store.database.rows import exactly_one, first, many
 from heartbeat.store.projects.access import as_public_id
@@ -58,7 +59,7 @@ def named_key(connection: Connection, project: Project, key_uuid: str) -> ApiKey
 def revoke_key(connection: Connection, project: Project, key_uuid: str, now: datetime) -> ApiKey:
     """Make a key useless from now on; revoking twice is a success. Raises `NotFound`."""
     key = named_key(connection, project, key_uuid)
-    return key if key.revoked_at else _changed(connection, key, revoked_at=now)
+    return key if key.revoked_at else _changed(connection, key, "key.revoke", revoked_at=now)
 
 
 def rotate_key(
@@ -76,9 +77,11 @@ def rotate_key(
     rights = KeyRights(old.scopes, old.bot_ids, until, old.requests_per_minute)
     new = create_key(connection, project, old.name, now, secret=secret, rights=rights)
     ends = now + grace
-    return new, _changed(connection, old, replaced_at=now, expires_at=min(ends, old.expires_at or ends))
+    return new, _changed(connection, old, "key.rotate", replaced_at=now, expires_at=min(ends, old.expires_at or ends))
 
 
-def _changed(connection: Connection, key: ApiKey, **values: datetime) -> ApiKey:
+def _changed(connection: Connection, key: ApiKey, action: str, **values: datetime) -> ApiKey:
+    changes = field_changes(vars(key), values)
+    record(connection, key.project_id, action, "key", key.uuid, key.name, changes)
     changed = update(KEY).where(KEY.c.id == key.id).values(values).returning(KEY)
     return exactly_one(connection, ApiKey, changed)

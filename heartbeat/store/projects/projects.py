@@ -4,12 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
+from typing import Any
 
 from sqlalchemy import Connection, bindparam, or_, select, update
 
 from heartbeat.domain.errors import NotFound
 from heartbeat.domain.ids import new_id
 from heartbeat.secrets.key_hashes import KeyHashes, KeySecret
+from heartbeat.store.audit.recording import field_changes, record
 from heartbeat.store.database.rows import columns, exactly_one, first, many
 from heartbeat.store.tables.projects import ApiKey, Project
 
@@ -79,12 +81,19 @@ def projects(connection: Connection) -> list[Project]:
 def rename_project(connection: Connection, project: Project, name: str) -> None:
     """Give a project another name."""
     connection.execute(update(PROJECT).where(PROJECT.c.id == project.id).values(name=name))
+    _record_fields(connection, project, {"name": name})
 
 
 def set_credit_budget(connection: Connection, project: Project, budget: int | None) -> Project:
     """Let a project use so many credits in a billing period, whatever its plan allows for; `None` is no limit."""
     changed = update(PROJECT).where(PROJECT.c.id == project.id).values(credit_budget=budget).returning(PROJECT)
+    _record_fields(connection, project, {"credit_budget": budget})
     return exactly_one(connection, Project, changed)
+
+
+def _record_fields(connection: Connection, project: Project, values: dict[str, Any]) -> None:
+    if changes := field_changes(vars(project), values):
+        record(connection, project.id, "project.update", "project", project.uuid, project.name, changes)
 
 
 def create_key(
@@ -109,6 +118,7 @@ def create_key(
         **vars(rights),
     }
     connection.execute(KEY.insert().values(row))
+    record(connection, project.id, "key.create", "key", key.uuid, name, field_changes({}, vars(rights)))
     return key
 
 

@@ -13,6 +13,7 @@ from sqlmodel import SQLModel
 from heartbeat.store.database.rows import columns
 from heartbeat.store.notifications.outages import FORGOTTEN_AFTER
 from heartbeat.store.projects.idempotency import LIFETIME
+from heartbeat.store.tables.audit import AuditEntry, AuditHead
 from heartbeat.store.tables.bots import Bot, Memory, Subscriber, Tool
 from heartbeat.store.tables.credits import BudgetWarning, DailyRollup, Entry, HeartbeatDay, Usage
 from heartbeat.store.tables.gates import GateReading, GateState
@@ -105,6 +106,8 @@ _HAS_NO_WINDOW = ~exists().where(_KEY_WINDOW.c.key_id == _KEY.c.id)
 
 RULES: dict[type[SQLModel], Rule] = {
     Project: Stays("one for each project that the operator made"),
+    AuditHead: Stays("one for each project that something was changed in"),
+    AuditEntry: Stays("one for each change that somebody made"),
     ApiKey: Age(func.coalesce(_KEY.c.revoked_at, _KEY.c.expires_at), YEAR, _HAS_NO_LINK & _HAS_NO_WINDOW),
     DashboardSession: Age(_SESSION.c.expires_at, AT_ONCE),
     AuthFailure: Age(columns(AuthFailure).c.clears_at, AT_ONCE),
