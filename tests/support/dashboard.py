@@ -39,6 +39,7 @@ class Browser(httpx.AsyncClient):
         answer = await self.get(path)
         assert answer.status_code == 200, f"{path}: {answer.status_code} {answer.headers.get('location')}"
         assert answer.headers["content-type"] == "text/html; charset=utf-8"
+        assert '="None"' not in answer.text, f"{path}: a field or an attribute says None"
         return answer.text
 
 
