@@ -62,6 +62,7 @@ SPEAKING = (
     "heartbeat/openid/problems.py",
     "heartbeat/secrets/keyring.py",
     "heartbeat/store/credits/budgets.py",
+    "heartbeat/store/database/full_disk.py",
     "heartbeat/store/heartbeats/configure.py",
     "heartbeat/store/heartbeats/gate_columns.py",
     "heartbeat/store/heartbeats/heartbeats.py",

@@ -28,6 +28,7 @@ from sqlalchemy.pool import QueuePool
 
 from heartbeat.domain.actors import PRODUCT, Actor
 from heartbeat.domain.errors import Unavailable
+from heartbeat.store.database import full_disk
 from heartbeat.store.database.acting import in_transaction
 from heartbeat.store.database.postgres_calls import (
     NO_PRIVILEGE,
@@ -246,6 +247,8 @@ async def _reached(answer: Awaitable[T]) -> T:
             raise Unavailable("database_not_migrated", message) from problem
         if isinstance(problem, OUR_MISTAKES) and not (state == NO_PRIVILEGE or lost_state(reason)):
             raise
+        if isinstance(problem, DBAPIError) and full_disk.is_full(problem):
+            raise Unavailable("database_full", full_disk.MESSAGE) from problem
         message = f"The database cannot be reached: {_first_line(problem)}"
         raise Unavailable("database_unavailable", message) from problem
 
