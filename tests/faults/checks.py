@@ -2,32 +2,14 @@
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
-
-from sqlalchemy import select
 
 from heartbeat.store.credits.audit import audit
-from heartbeat.store.database.database import Database
-from heartbeat.store.database.rows import columns, many
 from heartbeat.store.heartbeats.tick_accounting import cadence_of
 from heartbeat.store.tables.credits import Entry, Usage
 from heartbeat.store.tables.heartbeats import Heartbeat
-from heartbeat.store.tables.runs import Run, Step
-from tests.faults.load import Accepted
-
-
-@dataclass(frozen=True)
-class Aftermath:
-    """What is left: the database, and what callers were told. Up to `until` every tick must be accounted for."""
-
-    database: Database
-    accepted: Accepted
-    until: datetime
-
-    def rows(self, table: type) -> list[Any]:
-        return self.database.read_now(lambda c: many(c, table, select(columns(table))))
+from heartbeat.store.tables.runs import Approval, Run, Step
+from tests.faults import outside_checks
+from tests.faults.aftermath import Aftermath
 
 
 def ticks(after: Aftermath) -> list[str]:
@@ -87,6 +69,30 @@ def edits(after: Aftermath) -> list[str]:
     return [f"{uuid} lost the change to {prompt!r}" for uuid, prompt in accepted if prompts.get(uuid) != prompt]
 
 
+def decisions(after: Aftermath) -> list[str]:
+    """What was decided of each call is what a person decided."""
+    rows, accepted = {row.uuid: row.state for row in after.rows(Approval)}, after.accepted.decisions
+    wrong = [f"{uuid} is {rows.get(uuid)} after {state}" for uuid, state in accepted.items() if rows.get(uuid) != state]
+    decided = {uuid for uuid, state in rows.items() if state in ("approved", "denied")}
+    return wrong + [f"nobody decided {uuid}" for uuid in decided - accepted.keys()]
+
+
+def schedules(after: Aftermath) -> list[str]:
+    """Temporal has the schedules that the rows stand for, and no others."""
+    wanted = {row.uuid: row.enabled for row in after.rows(Heartbeat) if not row.deleted_at}
+    names = wanted.keys() | after.schedules.keys()
+    return [
+        f"{name}: {after.schedules.get(name)} instead of {wanted.get(name)}"
+        for name in names
+        if wanted.get(name) != after.schedules.get(name)
+    ]
+
+
+def processes(after: Aftermath) -> list[str]:
+    """No process has grown."""
+    return after.grown
+
+
 def answers(after: Aftermath) -> list[str]:
     """Nobody had an answer that says neither yes nor to ask again."""
     return list(after.accepted.unexpected)
@@ -99,5 +105,11 @@ CHECKS: dict[str, Callable[[Aftermath], list[str]]] = {
     "held": nothing_held,
     "effects": effects,
     "edits": edits,
+    "decisions": decisions,
+    "calls": outside_checks.calls,
+    "messages": outside_checks.messages,
+    "secrets": outside_checks.secrets,
+    "schedules": schedules,
+    "processes": processes,
     "answers": answers,
 }

@@ -1,93 +1,50 @@
-"""Who uses the product while it is broken: callers that ask again, with the same key, until they have an answer."""
+"""Who uses the product while it is broken: heartbeats, triggers, tasks, edits and a person who approves."""
 
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, field
-from itertools import cycle
 from typing import Any
 
 import httpx
 
-from heartbeat.domain.ids import new_id
+from tests.faults.callers import PAUSE_SECONDS, Accepted, Caller
+from tests.faults.outside import Outside
 
-# Of a request without an answer nobody knows more after this.
-ANSWER_SECONDS = 10.0
-PAUSE_SECONDS = 0.3
 # No bot takes more than fifty.
 TASKS_A_BOT = 25
-ASK_AGAIN = {429, 503}
-# Longer than all faults that come one after the other.
-ASK_SECONDS = 300.0
+# Each fourth call that waits is denied.
+DENIED = 4
 CADENCE = {"cron_pattern": "* * * * *", "enabled": True, "max_consecutive_errors": 1000}
-
-
-@dataclass
-class Accepted:
-    """What the API has said yes to. Each is asked for once, however often the request was sent."""
-
-    triggers: dict[str, str] = field(default_factory=dict)
-    tasks: dict[str, str] = field(default_factory=dict)
-    prompts: dict[str, str] = field(default_factory=dict)
-    answers: Counter[int] = field(default_factory=Counter)
-    unanswered: int = 0
-    unexpected: list[str] = field(default_factory=list)
-
-    @property
-    def requests(self) -> int:
-        return self.answers.total() + self.unanswered
-
-
-class Caller:
-    """Somebody who asks one API of a project after the other; `accepted` is shared with others."""
-
-    def __init__(self, clients: list[httpx.Client], project: str, accepted: Accepted) -> None:
-        self._clients, self._project, self._accepted = cycle(clients), project, accepted
-
-    def ask(self, call: str, **body: Any) -> dict[str, Any] | None:
-        """Ask until there is an answer: empty if that to what was done was lost, `None` if it was refused."""
-        key, end = new_id("key"), time.monotonic() + ASK_SECONDS
-        while time.monotonic() < end:
-            answer = self._once(call, key, body)
-            if answer is not None and answer.is_success:
-                return dict(answer.json())
-            code = answer.json()["error"]["code"] if answer is not None else None
-            if code == "idempotency_answer_lost":
-                return {}
-            if answer is not None and answer.status_code not in ASK_AGAIN and code != "idempotency_in_progress":
-                self._accepted.unexpected.append(f"{call}: {answer.status_code} {answer.text[:200]}")
-                return None
-            time.sleep(PAUSE_SECONDS)
-        raise AssertionError(f"{call} had no answer within {ASK_SECONDS} s")
-
-    def _once(self, call: str, key: str, body: dict[str, Any]) -> httpx.Response | None:
-        try:
-            sent = {"project_id": self._project, **body}
-            answer = next(self._clients).post(f"/v1/bot/{call}", json=sent, headers={"idempotency-key": key})
-        except httpx.TransportError:
-            self._accepted.unanswered += 1
-            return None
-        self._accepted.answers[answer.status_code] += 1
-        return answer
+DECISIONS = {"approve": "approved", "deny": "denied"}
 
 
 class Load:
-    """Callers in threads of their own, from `start` to `stop`: one triggers, one makes tasks, one edits."""
+    """Callers in threads of their own, from `start` on: they trigger, make tasks and edit until `stop`.
 
-    def __init__(self, clients: list[Callable[[], httpx.Client]], project: str, heartbeats: int) -> None:
+    The one who approves goes on until `close`, for runs wait for that.
+    """
+
+    def __init__(
+        self,
+        clients: list[Callable[[], httpx.Client]],
+        project: str,
+        outside: Outside,
+        addresses: dict[str, str],
+        heartbeats: int,
+    ) -> None:
         self.accepted = Accepted()
-        self._clients, self._project = clients, project
-        self._over = threading.Event()
+        self._clients, self._project, self._canaries = clients, project, outside.canaries
+        self._over, self._closed = threading.Event(), threading.Event()
         self._problems: list[BaseException] = []
         with ExitStack() as opened:
-            self._make(self._caller(opened), heartbeats)
-        work = (self._trigger, self._make_task, self._edit)
-        self._threads = [threading.Thread(target=self._repeat, args=(one,), daemon=True) for one in work]
+            self._make(self._caller(opened), addresses, heartbeats)
+        works = (self._trigger, self._make_task, self._edit)
+        self._threads = [self._thread(one, self._over) for one in works]
+        self._person = self._thread(self._decide, self._closed)
 
     def start(self) -> None:
-        for thread in self._threads:
+        for thread in (*self._threads, self._person):
             thread.start()
 
     def stop(self, tend: Callable[[], object]) -> None:
@@ -98,24 +55,40 @@ class Load:
             time.sleep(PAUSE_SECONDS)
         assert not self._problems, self._problems
 
-    def _make(self, caller: Caller, heartbeats: int) -> None:
-        self._bot = self._bot_of_tasks = asked(caller, "create", name="Faults", heartbeat=1)["bot"]["uuid"]
-        self._heartbeats = [
-            asked(caller, "heartbeat/configure", bot_id=self._bot, prompt=f"Watch {number}", **CADENCE)["heartbeat"][
-                "uuid"
-            ]
-            for number in range(heartbeats)
-        ]
+    def close(self) -> None:
+        self._over.set()
+        self._closed.set()
+        if self._person.is_alive():
+            self._person.join()
+
+    def _make(self, caller: Caller, addresses: dict[str, str], heartbeats: int) -> None:
+        webhook = {"url": addresses["inbox"], "secret": self._canaries.webhook}
+        caller.asked("notification/target/create", channel="webhook", config=webhook, cooldown_seconds=0)
+        self._bot = self._bot_of_tasks = caller.asked("create", name="Faults", heartbeat=1)["bot"]["uuid"]
+        server = {"server_label": "desk", "server_url": addresses["desk"], "transport": "http"}
+        headers = {"x-desk": self._canaries.header_of_the_desk}
+        caller.asked("tool", bot_id=self._bot, require_approval=["book"], headers=headers, **server)
+        self._heartbeats = [self._heartbeat(caller, number, addresses) for number in range(heartbeats)]
+
+    def _heartbeat(self, caller: Caller, number: int, addresses: dict[str, str]) -> str:
+        """The first one looks at a page before its ticks."""
+        look = {"url": addresses["inbox"], "headers": {"x-page": self._canaries.header_of_the_gate}}
+        gate = {} if number else {"gate": look}
+        made = caller.asked("heartbeat/configure", bot_id=self._bot, prompt=f"Watch {number}", **CADENCE, **gate)
+        return str(made["heartbeat"]["uuid"])
 
     def _caller(self, opened: ExitStack) -> Caller:
         clients = [opened.enter_context(client()) for client in self._clients]
-        return Caller(clients, self._project, self.accepted)
+        return Caller(clients, self._project, self.accepted, self._canaries)
 
-    def _repeat(self, work: Callable[[Caller, int], None]) -> None:
+    def _thread(self, work: Callable[[Caller, int], None], over: threading.Event) -> threading.Thread:
+        return threading.Thread(target=self._repeat, args=(work, over), daemon=True)
+
+    def _repeat(self, work: Callable[[Caller, int], None], over: threading.Event) -> None:
         with ExitStack() as opened:
             caller, number = self._caller(opened), 0
             try:
-                while not self._over.wait(PAUSE_SECONDS):
+                while not over.wait(PAUSE_SECONDS):
                     work(caller, number := number + 1)
             except BaseException as problem:
                 self._problems.append(problem)
@@ -140,9 +113,10 @@ class Load:
         if caller.ask("heartbeat/configure", bot_id=self._bot, **fields) is not None:
             self.accepted.prompts[heartbeat] = prompt
 
-
-def asked(caller: Caller, call: str, **body: Any) -> dict[str, Any]:
-    """The answer to what must be done before anything is broken."""
-    answer = caller.ask(call, **body)
-    assert answer, call
-    return answer
+    def _decide(self, caller: Caller, number: int) -> None:
+        waiting = caller.read("approval/readall", bot_id=self._bot, state="pending", per_page=100)
+        for approval in waiting.get("approvals", ()):
+            decision = "approve" if len(self.accepted.decisions) % DENIED else "deny"
+            fields: dict[str, Any] = {"approval_id": approval["uuid"], "decision": decision}
+            if caller.ask("approval/decide", bot_id=self._bot, **fields) is not None:
+                self.accepted.decisions[approval["uuid"]] = DECISIONS[decision]

@@ -5,7 +5,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from tests.faults.checks import CHECKS, Aftermath
+from tests.faults.aftermath import Aftermath
+from tests.faults.checks import CHECKS
 from tests.faults.plan import Fault
 from tests.support.rows import every_row
 

@@ -1,5 +1,6 @@
 """The real processes, as many of each as wanted, on either store: what is killed is started again, as an init does."""
 
+import asyncio
 import os
 import signal
 from contextlib import ExitStack, closing, suppress
@@ -15,10 +16,11 @@ from heartbeat.settings import Settings
 from heartbeat.store.database.database import Database
 from heartbeat.store.migrations import migrate
 from heartbeat.store.projects.projects import create_key, create_project
+from tests.faults.callers import ANSWER_SECONDS
 from tests.faults.links import Links
-from tests.faults.load import ANSWER_SECONDS
+from tests.faults.measures import schedules_of, size
+from tests.faults.outside import Outside
 from tests.faults.postgres import Postgres
-from tests.support.model_server import ModelServer
 from tests.support.ports import free_ports
 from tests.support.site import Fork, Temporal
 
@@ -48,7 +50,7 @@ class Stack:
     """`parts` by name, in the order in which they start; `links` between them by name."""
 
     home: Path
-    model: ModelServer
+    outside: Outside
     shape: Shape
     running: ExitStack
     parts: dict[str, Part] = field(default_factory=dict)
@@ -63,6 +65,7 @@ class Stack:
             project = database.write_now(lambda c: create_project(c, "Faults", datetime.now(UTC)))
             self._key = database.write_now(lambda c: create_key(c, project, "key", datetime.now(UTC))).secret
         self.project, self._secret_key = project.uuid, new_key()
+        self.outside.canaries.of_the_stack |= {"key": self._key, "secret_key": self._secret_key.partition(":")[2]}
         temporal_port, ui_port = free_ports(2)
         self._temporal = ("127.0.0.1", temporal_port)
         self._add(
@@ -77,6 +80,12 @@ class Stack:
             self._add(
                 f"worker {number}", Fork("worker", self._output(f"worker {number}"), self._own(f"worker {number}"))
             )
+
+    def addresses(self) -> dict[str, str]:
+        """Where workers reach what users name."""
+        ports = {"inbox": self.outside.inbox.port, "desk": port_of(self.outside.desk.url)}
+        ways = {name: self._way(f"workers to {name}", ("127.0.0.1", port)) for name, port in ports.items()}
+        return {name: f"http://127.0.0.1:{port}/{'mcp' if name == 'desk' else ''}" for name, port in ways.items()}
 
     def client(self, url: str) -> httpx.Client:
         headers = {"authorization": f"Bearer {self._key}"}
@@ -105,6 +114,14 @@ class Stack:
             with suppress(ProcessLookupError):
                 os.kill(pid, number)
 
+    def sizes(self) -> dict[str, tuple[int, int]]:
+        """How large the APIs and workers are."""
+        return {name: size(part.pid) for name, part in self.parts.items() if isinstance(part, Fork)}
+
+    def schedules(self) -> dict[str, bool]:
+        """What Temporal has."""
+        return asyncio.run(schedules_of(self._temporal))
+
     def _started_postgres(self) -> Postgres | None:
         if self.shape.store == "SQLite":
             return None
@@ -128,7 +145,7 @@ class Stack:
         if self._postgres and self.shape.linked:
             port = self.links.add(f"{name} to postgres", self._postgres.socket)
             url = f"postgresql://postgres@127.0.0.1:{port}/heartbeat"
-        model_port = int(httpx.URL(self.model.base_url).port or 0)
+        model_port = port_of(self.outside.model.base_url)
         if name.startswith("worker"):
             model_port = self._way(f"{name} to model", ("127.0.0.1", model_port))
         return {
@@ -138,6 +155,7 @@ class Stack:
             "HEARTBEAT_EGRESS_ALLOW": '["127.0.0.1"]',
             "HEARTBEAT_DEFAULT_MODEL": "openai:scripted",
             "TEMPORAL_ADDRESS": f"127.0.0.1:{self._way(f'{name} to temporal', self._temporal)}",
+            "OPENAI_API_KEY": self.outside.canaries.model_key,
             "OPENAI_BASE_URL": f"http://127.0.0.1:{model_port}/v1",
         }
 
@@ -146,3 +164,7 @@ class Stack:
 
     def _output(self, name: str) -> Path:
         return self.home / name.replace(" ", "")
+
+
+def port_of(url: str) -> int:
+    return int(httpx.URL(url).port or 0)

@@ -1,6 +1,6 @@
 """Each check finds nothing in a sound database, and fails on one in which its promise was broken."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 import pytest
@@ -9,9 +9,13 @@ from sqlalchemy import delete, insert, update
 from heartbeat.store.database.rows import columns
 from heartbeat.store.tables.credits import Entry
 from heartbeat.store.tables.heartbeats import Heartbeat
-from heartbeat.store.tables.runs import Run, Step
-from tests.faults.checks import CHECKS, Aftermath
-from tests.faults.load import Accepted
+from heartbeat.store.tables.notifications import Notification
+from heartbeat.store.tables.runs import Approval, Run, Step
+from tests.faults.aftermath import Aftermath
+from tests.faults.callers import Accepted
+from tests.faults.checks import CHECKS
+from tests.faults.measures import grown
+from tests.faults.outside import Outside
 from tests.support.databases import ON_SQLITE
 from tests.support.store_world import LATER, StoreWorld, settings, world
 
@@ -21,7 +25,7 @@ NUMBERS = {"input_tokens": 1, "output_tokens": 1, "duration_ms": 1}
 
 
 @pytest.fixture
-def after(world: StoreWorld) -> Aftermath:
+def after(world: StoreWorld) -> Iterator[Aftermath]:
     """Two ticks and a run by hand, all of which callers know of; the first was answered by a model."""
     world.change(Heartbeat, accounted_until=world.now, created_at=world.now)
     for _ in range(2):
@@ -31,7 +35,8 @@ def after(world: StoreWorld) -> Aftermath:
     heartbeat = world.rows(Heartbeat)[0]
     answered(world)
     accepted = Accepted(triggers={by_hand.uuid: heartbeat.uuid}, prompts={heartbeat.uuid: heartbeat.prompt})
-    return Aftermath(world.database, accepted, world.now - LATER)
+    with Outside(0) as outside:
+        yield Aftermath(world.database, accepted, outside, world.now - LATER, {heartbeat.uuid: True})
 
 
 def answered(world: StoreWorld) -> None:
@@ -84,6 +89,86 @@ def accounting_that_stands_still(world: StoreWorld, after: Aftermath) -> None:
     world.change(Heartbeat, accounted_until=world.now - 2 * LATER)
 
 
+def a_message_that_never_came(world: StoreWorld, after: Aftermath) -> None:
+    world.target()
+    world.fails()
+    world.change(Notification, status="delivered")
+
+
+def a_message_that_still_waits(world: StoreWorld, after: Aftermath) -> None:
+    world.target()
+    world.fails()
+    after.until = world.now + LATER
+
+
+def a_finding_that_came_twice(world: StoreWorld, after: Aftermath) -> None:
+    world.target()
+    world.reports({"title": "Finding 1.", "severity": "warning", "fingerprint": "finding-1"})
+    world.change(Notification, status="delivered", next_attempt_at=None)
+    after.outside.inbox.got |= {row.uuid: "Finding 1." for row in world.rows(Notification)}
+    assert len(after.outside.inbox.got) > 1
+
+
+def a_finding_that_nobody_is_told_of(world: StoreWorld, after: Aftermath) -> None:
+    world.reports({"title": "Finding 1.", "severity": "warning", "fingerprint": "finding-1"})
+
+
+def a_call(world: StoreWorld, approval: str | None, answer: str = "Done: Seat 1.") -> None:
+    """A step that orders a seat, with what became of its approval."""
+    run = world.rows(Run)[-1]
+    row = {"run_id": run.id, "number": 1, "created_at": world.now, **STEP, **NUMBERS}
+    arguments = '{"what": "Seat 1"}'
+    add(world, Step, {**row, "kind": "tool", "name": "desk__book", "arguments": arguments, "answer": answer})
+    if approval:
+        which = {"uuid": "apr_1", "bot_id": run.bot_id, "heartbeat_id": run.heartbeat_id, "run_id": run.id}
+        what = {"step": 1, "round": 1, "tool": "desk__book", "arguments": arguments, "reason": "registration"}
+        when = {"expires_at": world.now, "created_at": world.now}
+        add(world, Approval, {**which, **what, **when, "why": "So.", "state": approval})
+
+
+def a_call_that_was_made_twice(world: StoreWorld, after: Aftermath) -> None:
+    a_call(world, "approved")
+    after.outside.desk.done["Seat 1"] = 2
+
+
+def a_call_that_was_denied_and_made(world: StoreWorld, after: Aftermath) -> None:
+    a_call(world, "denied")
+    after.outside.desk.done["Seat 1"] = 1
+
+
+def a_call_that_was_made_up(world: StoreWorld, after: Aftermath) -> None:
+    a_call(world, "approved")
+
+
+def a_decision_that_turned(world: StoreWorld, after: Aftermath) -> None:
+    a_call(world, "approved", answer="No.")
+    after.accepted.decisions["apr_1"] = "denied"
+
+
+def a_decision_of_nobody(world: StoreWorld, after: Aftermath) -> None:
+    a_call(world, "denied", answer="No.")
+
+
+def a_secret_in_a_message(world: StoreWorld, after: Aftermath) -> None:
+    after.outside.inbox.got["ntf_1"] = f"Look: {after.outside.canaries.model_key}"
+
+
+def a_secret_in_an_answer(world: StoreWorld, after: Aftermath) -> None:
+    after.outside.canaries.look_for("an answer", [after.outside.canaries.header_of_the_gate])
+
+
+def a_schedule_of_nothing(world: StoreWorld, after: Aftermath) -> None:
+    after.schedules["hb_gone"] = True
+
+
+def a_schedule_that_stands(world: StoreWorld, after: Aftermath) -> None:
+    after.schedules = dict.fromkeys(after.schedules, False)
+
+
+def a_process_that_grew(world: StoreWorld, after: Aftermath) -> None:
+    after.grown = grown({"worker 1": (150, 30)}, {"worker 1": (400, 30)})
+
+
 def an_answer_of_no_use(world: StoreWorld, after: Aftermath) -> None:
     after.accepted.unexpected.append("trigger: 500")
 
@@ -102,6 +187,20 @@ BROKEN = [
     ("effects", an_accepted_run_that_is_not_there),
     ("effects", an_accepted_task_that_is_not_there),
     ("edits", change(Heartbeat, prompt="Something else")),
+    ("messages", a_message_that_never_came),
+    ("messages", a_message_that_still_waits),
+    ("messages", a_finding_that_came_twice),
+    ("messages", a_finding_that_nobody_is_told_of),
+    ("calls", a_call_that_was_made_twice),
+    ("calls", a_call_that_was_denied_and_made),
+    ("calls", a_call_that_was_made_up),
+    ("decisions", a_decision_that_turned),
+    ("decisions", a_decision_of_nobody),
+    ("secrets", a_secret_in_a_message),
+    ("secrets", a_secret_in_an_answer),
+    ("schedules", a_schedule_of_nothing),
+    ("schedules", a_schedule_that_stands),
+    ("processes", a_process_that_grew),
     ("answers", an_answer_of_no_use),
 ]
 

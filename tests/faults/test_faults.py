@@ -7,7 +7,7 @@ With HEARTBEAT_FAULTS_RECORD they write report.json.
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from random import randrange
@@ -17,14 +17,17 @@ import pytest
 
 from heartbeat.store.database.database import Database
 from heartbeat.store.tables.heartbeats import Heartbeat
+from heartbeat.store.tables.notifications import Notification
 from heartbeat.store.tables.runs import Run
-from tests.faults.checks import Aftermath, ticks
+from tests.faults.aftermath import Aftermath
+from tests.faults.checks import schedules, ticks
 from tests.faults.happening import Happening
 from tests.faults.load import Load
+from tests.faults.measures import grown
+from tests.faults.outside import Outside
 from tests.faults.plan import faults
 from tests.faults.report import record, report, require_nothing_lost
 from tests.faults.stack import Shape, Stack
-from tests.support.model_server import ModelServer, says
 from tests.support.patience import wait_until
 
 pytestmark = pytest.mark.e2e
@@ -34,15 +37,16 @@ RECORDS = "HEARTBEAT_FAULTS_RECORD" in os.environ
 HEARTBEATS = 4
 # Ticks of a long outage are written off after ninety seconds, by what comes once a minute.
 QUIET_SECONDS = 400
+# Messages that were refused twice come five minutes later.
+SOON = timedelta(minutes=5)
 SHAPES = [Shape("PostgreSQL", 2, linked=True), Shape("SQLite", 1, linked=True)]
 
 
 @pytest.fixture
 def built(tmp_path: Path) -> Iterator[Callable[[Shape], Stack]]:
     with ExitStack() as running:
-        model = running.enter_context(closing(ModelServer()))
-        model.script(says("Fine.", 900, 50))
-        yield lambda shape: Stack(tmp_path, model, shape, running)
+        outside = running.enter_context(Outside(SEED))
+        yield lambda shape: Stack(tmp_path, outside, shape, running)
 
 
 def test_nothing_is_lost_or_doubled(built: Callable[[Shape], Stack]) -> None:
@@ -63,14 +67,17 @@ def under_faults(stack: Stack, length: float, stop_seconds: float) -> dict[str, 
     print(f"HEARTBEAT_FAULTS_SEED={SEED}")
     happening = Happening(stack)
     wait_until(happening.ready)
-    load = Load([partial(stack.client, url) for url in stack.urls], stack.project, HEARTBEATS)
+    clients = [partial(stack.client, url) for url in stack.urls]
+    load = Load(clients, stack.project, stack.outside, stack.addresses(), HEARTBEATS)
     planned = faults(SEED, length, tuple(stack.parts), stop_seconds, tuple(stack.links.all))
-    load.start()
-    happening.carry_out(planned)
-    load.stop(happening.ready)
-    with closing(Database(stack.database_url)) as database:
-        after = Aftermath(database, load.accepted, datetime.now(UTC))
-        wait_at_most(QUIET_SECONDS, lambda: happening.ready() and quiet(after))
+    before = stack.sizes()
+    with closing(load), closing(Database(stack.database_url)) as database:
+        load.start()
+        happening.carry_out(planned)
+        load.stop(happening.ready)
+        after = Aftermath(database, load.accepted, stack.outside, datetime.now(UTC))
+        wait_at_most(QUIET_SECONDS, lambda: happening.ready() and quiet(after, stack))
+        after.grown = grown(before, stack.sizes())
         return report(stack.shape.store, SEED, length, planned, after)
 
 
@@ -80,12 +87,17 @@ def wait_at_most(seconds: float, what: Callable[[], bool]) -> None:
         wait_until(what, seconds=seconds)
 
 
-def quiet(after: Aftermath) -> bool:
+def quiet(after: Aftermath, stack: Stack) -> bool:
     """Every tick and every accepted run is there, no run goes on, and no heartbeat waits for its schedule."""
     rows = [row for row in after.rows(Heartbeat) if row.type == "heartbeat"]
     runs = after.rows(Run)
     if any(run.status == "running" for run in runs) or any(row.synced_version < row.version for row in rows):
         return False
     if not {run.uuid for run in runs} >= after.accepted.triggers.keys() or ticks(after):
+        return False
+    if any(row.next_attempt_at <= after.until + SOON for row in after.rows(Notification) if row.next_attempt_at):
+        return False
+    after.schedules = stack.schedules()
+    if schedules(after):
         return False
     return {run.heartbeat_id for run in runs if run.scheduled_for is not None} == {row.id for row in rows}

@@ -8,7 +8,6 @@ request) or `text`; what it must come to is the `outcome` and the `text` that th
 
 import json
 from contextlib import aclosing
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,8 +22,7 @@ from tests.support.raw_event_server import RawEventServer
 from tests.support.raw_pipe_server import COMMAND
 from tests.support.raw_tool_server import Answer, RawToolServer, Received
 from tests.support.tool_connections import Speaking
-
-CORPUS = Path(__file__).parents[3] / "corpus" / "mcp"
+from tests.support.tool_replies import CORPUS, message_of, reply_to
 
 
 def shapes(kind: str) -> list[Any]:
@@ -50,22 +48,6 @@ async def test_a_listing_comes_to_what_can_be_offered(shape: dict[str, Any], set
         assert words in offered[name].description
     if names := expected.get("names"):
         assert [tool.name for tool in offered.values()] == names
-
-
-def message_of(shape: dict[str, Any]) -> str:
-    """The message that answers the call, with `ID` for the id of the request."""
-    message = {"jsonrpc": "2.0", "id": "ID", "result": shape.get("result")}
-    return json.dumps(shape.get("message", shape.get("events", message)))
-
-
-def reply_to(received: Received, shape: dict[str, Any]) -> Answer | None:
-    """What answers the call: status, headers and body."""
-    if received.method != "tools/call":
-        return None
-    content = message_of(shape).replace('"ID AS TEXT"', f'"{received.id}"').replace('"ID"', str(received.id))
-    if "events" in shape:
-        content = f"event: message\ndata: {content}\n\n"
-    return shape.get("status", 200), shape.get("headers", {}), shape.get("text", content)
 
 
 @pytest.mark.parametrize("shape", shapes("replies"))
