@@ -101,6 +101,11 @@ OPERATIONS: dict[str, Scope | None] = {
     # The projects of whoever is signed in.
     "GET /projects": PUBLIC,
     "POST /projects/{uuid}": PUBLIC,
+    # The account of whoever is signed in.
+    "GET /account": PUBLIC,
+    "POST /account/password": PUBLIC,
+    "POST /account/sessions/end": PUBLIC,
+    "POST /account/sessions/{uuid}/end": PUBLIC,
     "GET /join": PUBLIC,
     "POST /join": PUBLIC,
     "GET /new-password": PUBLIC,

@@ -104,6 +104,9 @@ class Settings(BaseSettings):
     project_id: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_.-]{1,64}$")
     api_key: SecretStr | None = None
 
+    # Whether a key signs people in, too
+    key_sign_in: bool = True
+
     # People who sign in at an issuer of OpenID Connect
     oidc_issuer: str | None = None
     oidc_client_id: str | None = None

@@ -12,7 +12,7 @@ from fastapi.routing import APIRoute
 from sqlalchemy import Connection
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from api.dashboard import issuer_name, permissions, prices, translations, zones
+from api.dashboard import permissions, prices, sign_in_ways, translations, zones
 from api.dashboard.forms import Form, read_form
 from api.dashboard.navigation import place_of
 from api.dashboard.render import render
@@ -41,8 +41,8 @@ Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 SIGN_IN = "/sign-in"
 MAX_SEARCH = 200
 NO_PROJECT = "You are not a member of this project any more. Ask one of its admins to invite you."
-# What the sign-in page asks for is not written into a page.
-SIGN_IN_SECRETS = ("key", "password")
+# What lets somebody in is not written into a page.
+SIGN_IN_SECRETS = {"key", "password", "current", "code"}
 # With the policy `no-referrer` browsers would send `Origin: null` with our own forms.
 HEADERS = {
     "Content-Security-Policy": (
@@ -267,18 +267,19 @@ async def _to_sign_in(request: Request) -> Response:
     target = _target(request)
     if request.method == "POST":
         form = await read_form(request)
-        return html("sign_in", 401, next=target if form.fields else "/", problem=None, unsent=form.fields)
+        fields = [] if SIGN_IN_SECRETS & {name for name, _ in form.fields} else form.fields
+        return html("sign_in", 401, next=target if fields else "/", problem=None, unsent=fields)
     return RedirectResponse(SIGN_IN if target == "/" else f"{SIGN_IN}?next={quote(target)}", 303)
 
 
 def _speak_as_asked(request: Request) -> None:
-    """Choose the language and the zone of the page for whoever reads it, what credits cost, and who signs people in."""
+    """Choose the language and the zone of the page for whoever reads it, what credits cost, and the ways in."""
     chosen = request.cookies.get(translations.COOKIE, "")
     translations.use(translations.choose(chosen, request.headers.get("accept-language", "")))
     zones.use(request.cookies.get(zones.COOKIE, ""))
     stack: Stack = request.app.state.stack
     prices.use(stack.settings.credit_price())
-    issuer_name.use(stack.openid.name)
+    sign_in_ways.use(sign_in_ways.SignInWays(stack.openid.name, stack.settings.key_sign_in))
 
 
 def _locked(response: Response) -> Response:

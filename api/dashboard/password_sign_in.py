@@ -2,6 +2,7 @@
 
 from api.auth_throttle import AT_SIGN_IN
 from api.deps import Stack
+from heartbeat.domain.errors import Invalid
 from heartbeat.domain.people import MAX_PASSWORD, fold_email
 from heartbeat.store.tables.users import User
 from heartbeat.store.users.memberships import projects_of
@@ -26,6 +27,12 @@ async def person_with(stack: Stack, address: str, email: str, password: str) -> 
             return user
         await stack.auth_throttle.count(AT_SIGN_IN, address)
     return None
+
+
+async def require_password(stack: Stack, address: str, user: User, password: str) -> None:
+    """Raise `Invalid` unless this is the person's password; a failure counts as one to sign in."""
+    if await person_with(stack, address, user.email, password) is None:
+        raise Invalid("current", "is not your password")
 
 
 async def owner_of(stack: Stack, user: User) -> SessionOwner:

@@ -10,12 +10,12 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 
 from api.dashboard import translations
-from api.dashboard.issuer_name import issuer_name
 from api.dashboard.navigation import MENU
 from api.dashboard.permissions import may
 from api.dashboard.prices import price, priced
 from api.dashboard.sent_again import new_draft
 from api.dashboard.sentences import translate
+from api.dashboard.sign_in_ways import sign_in_ways
 from api.dashboard.views import formats
 from heartbeat.domain.text import TURN, TURNS, spelled_turn
 
@@ -88,10 +88,10 @@ def _environment() -> Environment:
     environment.globals |= {
         "asset_url": asset_url,
         "formats": formats,
-        "issuer_name": issuer_name,
         "language": translations.language,
         "menu": MENU,
         "new_draft": new_draft,
+        "sign_in_ways": sign_in_ways,
     }
     return environment
 

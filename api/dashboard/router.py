@@ -1,6 +1,7 @@
 """Every page of the dashboard."""
 
 from api.dashboard.routes import (
+    account,
     actions,
     approval_link,
     approvals,
@@ -85,6 +86,7 @@ modules = (
     keys,
     members,
     projects,
+    account,
     sessions,
     hold,
     settings,

@@ -29,6 +29,7 @@ OWN_PAGE = re.compile(r"/[a-z][\w-]*(/\w[\w.-]*)*(\?[\w.~=&%+:-]{0,2000})?", re.
 UNSENT = "unsent:"
 WRONG_KEY = marked("No project has this key, or it was revoked. Check it for missing characters.")
 WRONG_PASSWORD = marked("This e-mail address and this password do not belong together.")
+NO_KEYS = marked("Keys are for programs here: sign in with your e-mail address.")
 OF_BOTS = marked("This key is for programs: it opens some bots alone. Sign in with a key of the whole project.")
 
 
@@ -77,6 +78,8 @@ async def _person(stack: Stack, address: str, form: Form) -> SessionOwner | str:
 async def _key(stack: Stack, address: str, form: Form) -> SessionOwner | str:
     """Read the key that was given; returns what to say of a wrong one, raises `TooManyFailures`."""
     secret = form.get("key")
+    if not stack.settings.key_sign_in:
+        return NO_KEYS
     if not secret:
         return WRONG_KEY
     hashes = stack.key_hashes.all(secret)

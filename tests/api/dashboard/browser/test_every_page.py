@@ -18,6 +18,7 @@ from tests.support.person import PLAIN
 
 # What a button, a message or a script leads to.
 NOT_LINKED = {
+    "/account",
     "/approvals/{id}",
     "/join",
     "/new-password",

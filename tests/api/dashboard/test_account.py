@@ -1,0 +1,76 @@
+"""What people do with their own account: they see and end their sessions, and change their password."""
+
+import re
+from collections.abc import AsyncIterator
+
+import pytest
+from temporalio.client import Client
+
+from api.dashboard.session import COOKIE
+from heartbeat.settings import Settings
+from heartbeat.store.database.database import Database
+from tests.support.dashboard import Browser, Owner, browsing, rows_of
+from tests.support.people import PASSWORD, signed_up
+
+ADA = "ada@example.com"
+
+
+@pytest.fixture
+async def other(settings: Settings, database: Database, temporal: Client) -> AsyncIterator[Browser]:
+    """Another browser."""
+    async with browsing(settings, database, temporal) as browser:
+        yield browser
+
+
+async def test_a_person_sees_and_ends_their_own_sessions_in_all_projects(
+    owner: Owner, stranger: Browser, other: Browser
+) -> None:
+    await signed_up(stranger, owner.database, owner.project, ADA, "viewer")
+    assert (await other.submit("/sign-in", email=ADA, password=PASSWORD)).status_code == 303
+    rows = rows_of(await stranger.page("/account"))
+    assert len(rows) == 2
+    [path] = [re.findall(r"/account/sessions/\w+/end", row)[0] for row in rows if "This browser" not in row]
+    assert (await owner.browser.submit(path)).status_code == 404
+    assert (await stranger.submit(path)).headers["location"] == "/account?done=ended"
+    assert (await other.get("/")).status_code == 303
+    assert (await other.submit("/sign-in", email=ADA, password=PASSWORD)).status_code == 303
+    assert (await stranger.submit("/account/sessions/end")).headers["location"] == "/account?done=others"
+    assert (await other.get("/")).status_code == 303
+    [listed] = re.findall(
+        r'action="/sessions/(sess_\w+)/end"', "".join(_of_others(await owner.browser.page("/sessions")))
+    )
+    assert (await owner.browser.submit(f"/account/sessions/{listed}/end")).status_code == 404
+    assert (await owner.browser.submit(f"/sessions/{listed}/end")).status_code == 303
+    assert (await stranger.get("/account")).status_code == 303
+
+
+def _of_others(page: str) -> list[str]:
+    return [row for row in rows_of(page) if "This browser" not in row]
+
+
+async def test_a_person_changes_their_password(owner: Owner, stranger: Browser, other: Browser) -> None:
+    await signed_up(stranger, owner.database, owner.project, ADA, "viewer")
+    assert (await other.submit("/sign-in", email=ADA, password=PASSWORD)).status_code == 303
+    before = stranger.cookies[COOKIE]
+    for current, password, said in (("wrong", "another password", "not your"), (PASSWORD, "short", "12 to 200")):
+        refused = await stranger.submit("/account/password", current=current, password=password)
+        assert (refused.status_code, said in refused.text) == (400, True)
+    changed = await stranger.submit("/account/password", current=PASSWORD, password="another password")
+    assert changed.headers["location"] == "/account?done=password"
+    assert stranger.cookies[COOKIE] != before
+    await stranger.page("/account")
+    door = await other.submit("/account/password", current="another password", password="a third password")
+    assert (door.status_code, "third" in door.text) == (401, False)
+    assert (await other.submit("/sign-in", email=ADA, password=PASSWORD)).status_code == 401
+
+
+async def test_keys_sign_nobody_in_where_that_is_switched_off(
+    owner: Owner, settings: Settings, temporal: Client
+) -> None:
+    without = settings.model_copy(update={"key_sign_in": False})
+    async with browsing(without, owner.database, temporal) as browser:
+        assert "Project key" not in await browser.page("/sign-in")
+        refused = await browser.sign_in(owner.key)
+        assert (refused.status_code, "for programs" in refused.text) == (401, True)
+        await signed_up(browser, owner.database, owner.project, ADA)
+        assert "Acme" in await browser.page("/")
