@@ -35,6 +35,7 @@ from heartbeat.store.runs.parks import payable_parks, unheard_parks
 from heartbeat.store.runs.slots import grant_free_slots
 from heartbeat.store.tables.runs import Run
 from heartbeat.store.tools.connections import due_refreshes
+from heartbeat.temporal.lost_runs import LostRuns
 from heartbeat.temporal.reconcile import Reconciler
 from heartbeat.temporal.runs import (
     cancel_runs,
@@ -88,6 +89,7 @@ class UpkeepActivities:
         self._looked_at_run = 0
         self._pruning = Pruning(database, settings.plans)
         self._reconciler = Reconciler(client, database, schedules, now)
+        self._lost_runs = LostRuns(client, database, schedules.task_queue, now)
 
     @activity.defn
     async def lift_budget_pauses(self) -> int:
@@ -150,7 +152,7 @@ class UpkeepActivities:
         rows = await self._database.read(longest_uncompared, COMPARED_A_MINUTE)
         differences = await self._reconciler.compare(rows)
         if await self._is_time_for_orphans():
-            differences += await self._reconciler.orphans() + await self._reconciler.lost_runs()
+            differences += await self._reconciler.orphans() + await self._lost_runs.end()
         differing = {
             difference.heartbeat_uuid: difference for difference in differences if difference.what == "differs"
         }

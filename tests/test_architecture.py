@@ -151,6 +151,7 @@ CLIENT_ROOMS = {
     "heartbeat.temporal.client",
     "heartbeat.temporal.clock",
     "heartbeat.temporal.comparison",
+    "heartbeat.temporal.lost_runs",
     "heartbeat.temporal.runs",
     "heartbeat.temporal.schedules",
     "heartbeat.temporal.reconcile",

@@ -18,6 +18,7 @@ from heartbeat.store.heartbeats.sync import everything
 from heartbeat.store.runs.restored import Settled, settle_restored
 from heartbeat.temporal.client import connect, workers_by_role
 from heartbeat.temporal.clock import temporal_time
+from heartbeat.temporal.lost_runs import LostRuns
 from heartbeat.temporal.process import leave
 from heartbeat.temporal.reconcile import Reconciler, ScheduleDifference
 from heartbeat.temporal.schedules import Schedules
@@ -62,8 +63,9 @@ async def _reconcile(
     client = await connect(settings, lazy=False)
     settled = await _settle(settings, client, database) if after_restore and not dry_run else None
     reconciler = Reconciler(client, database, Schedules(client, database, settings), dry_run=dry_run)
-    differences = await reconciler.compare(await database.read(everything))
-    return settled, differences + await reconciler.orphans() + await reconciler.lost_runs()
+    lost_runs = LostRuns(client, database, settings.task_queue, dry_run=dry_run)
+    differences = await reconciler.compare(await database.read(everything)) + await reconciler.orphans()
+    return settled, differences + await lost_runs.end(workers_stopped=settled is not None)
 
 
 async def _settle(settings: Settings, client: Client, database: Database) -> Settled:

@@ -6,23 +6,20 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
 
-from temporalio.api.enums.v1 import EventType
-from temporalio.client import Client, ScheduleActionStartWorkflow, ScheduleDescription, WorkflowExecution
+from temporalio.client import Client, ScheduleActionStartWorkflow, ScheduleDescription
 from temporalio.service import RPCError, RPCStatusCode
 
 from heartbeat.domain.clock import Clock, utc_now
-from heartbeat.domain.contracts import AGENT_RUN, SCHEDULE_PREFIXES
+from heartbeat.domain.contracts import SCHEDULE_PREFIXES
 from heartbeat.store.database.database import Database
 from heartbeat.store.heartbeats.sync import (
     ScheduledRow,
     adopt_pause,
     adopt_resume,
     known,
-    known_workflows,
     scheduled_row,
 )
 from heartbeat.store.tables.heartbeats import Heartbeat
-from heartbeat.temporal.client import RPC_TIMEOUT
 from heartbeat.temporal.comparison import is_as_built, missing_tick
 from heartbeat.temporal.schedules import Schedules
 
@@ -31,16 +28,13 @@ CONCURRENCY = 10
 # A schedule without a row may be a moment ahead of a row that is just being written.
 YOUNG = timedelta(minutes=1)
 LIST_TIMEOUT = timedelta(seconds=10)
-WENT_BACK = "the database went back to before this run, and has lost it"
-# Opening is a local activity, or with a gate one of its own.
-OPENING_ENDED = {EventType.EVENT_TYPE_MARKER_RECORDED, EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED}
 
 
 @dataclass(frozen=True)
 class ScheduleDifference:
     """One schedule that was not as its row says, and what is done about it: nothing, if it `differs`.
 
-    Or a run of it that was `ended`, for the database does not know it.
+    Or a run of it that was `ended`, for the database does not know it, or knows that it is over.
     """
 
     heartbeat_uuid: str
@@ -82,44 +76,6 @@ class Reconciler:
             if not self._dry_run:
                 await self._schedules.delete(uuid)
         return differences
-
-    async def lost_runs(self) -> list[ScheduleDifference]:
-        """End the runs that had begun and that the database has never heard of, for it went back.
-
-        Those at work notice it at their next step; one that waits for a person would keep its heartbeat from running.
-        """
-        differences = []
-        before = f"{self._now() - YOUNG:%Y-%m-%dT%H:%M:%SZ}"
-        query = f"WorkflowType = '{AGENT_RUN}' AND ExecutionStatus = 'Running' AND StartTime < '{before}'"
-        batch: list[WorkflowExecution] = []
-        async for workflow in self._client.list_workflows(query, rpc_timeout=LIST_TIMEOUT):
-            if workflow.task_queue == self._schedules.task_queue:
-                batch.append(workflow)
-            if len(batch) == 500:
-                differences += await self._end_lost(batch)
-                batch = []
-        return differences + await self._end_lost(batch)
-
-    async def _end_lost(self, workflows: Sequence[WorkflowExecution]) -> list[ScheduleDifference]:
-        known = await self._database.read(known_workflows, [workflow.id for workflow in workflows])
-        differences = []
-        for workflow in workflows:
-            if workflow.id in known or not await self._has_begun(workflow):
-                continue
-            uuid, _, _ = workflow.id.partition("-")
-            differences.append(ScheduleDifference(uuid, "ended", f"the database has lost the run of {workflow.id}"))
-            if not self._dry_run:
-                handle = self._client.get_workflow_handle(workflow.id, run_id=workflow.run_id)
-                await handle.terminate(reason=WENT_BACK, rpc_timeout=RPC_TIMEOUT)
-        return differences
-
-    async def _has_begun(self, workflow: WorkflowExecution) -> bool:
-        """Whether it has opened its run: one that is still queued has no row either."""
-        handle = self._client.get_workflow_handle(workflow.id, run_id=workflow.run_id)
-        async for event in handle.fetch_history_events(page_size=20, rpc_timeout=RPC_TIMEOUT):
-            if event.event_type in OPENING_ENDED:
-                return True
-        return False
 
     async def _compare(self, scheduled: ScheduledRow) -> ScheduleDifference | None:
         row = scheduled.heartbeat

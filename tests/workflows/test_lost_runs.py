@@ -8,7 +8,10 @@ from temporalio.client import WorkflowExecutionStatus
 
 import worker
 from heartbeat.domain.clock import utc_now
-from heartbeat.temporal.reconcile import Reconciler
+from heartbeat.store.runs.closing import close_run
+from heartbeat.store.runs.restored import UNKNOWN
+from heartbeat.temporal.lost_runs import LostRuns
+from heartbeat.temporal.reconcile import ScheduleDifference
 from heartbeat.temporal.runs import manual_workflow_id
 from tests.support.acting import book
 from tests.support.databases import ON_SQLITE
@@ -66,10 +69,32 @@ async def test_those_that_the_database_has_lost_are_ended_and_not_those_that_wai
     queued = await world.start()
     await world.database.write(go_back)
     later = utc_now() + timedelta(minutes=2)
-    reconciler = Reconciler(world.client, world.database, world.schedules, lambda: later)
-    [lost] = await until(reconciler.lost_runs)
+    [lost] = await until(LostRuns(world.client, world.database, world.settings.task_queue, lambda: later).end)
     assert (lost.heartbeat_uuid, lost.what) == (world.heartbeat.uuid, "ended")
     handle = world.client.get_workflow_handle(manual_workflow_id(world.heartbeat, RUN))
     assert (await handle.describe()).status == WorkflowExecutionStatus.TERMINATED
     assert (await queued.describe()).status == WorkflowExecutionStatus.RUNNING
     await queued.terminate()
+
+
+@ON_SQLITE
+async def test_one_that_waits_in_temporal_and_is_over_in_the_store_is_ended(
+    world: World, model: ModelServer
+) -> None:
+    """Temporal went back to before its end. It would keep its heartbeat from running until nobody answers any more."""
+    async with worker.running_worker(world.client, world.database, world.settings, SANDBOX):
+        await capped(world, model)
+        await parked(world)
+    handle = world.client.get_workflow_handle(manual_workflow_id(world.heartbeat, RUN))
+    now, later = utc_now(), utc_now() + timedelta(minutes=5)
+
+    async def ended(workers_stopped: bool) -> list[ScheduleDifference]:
+        lost_runs = LostRuns(world.client, world.database, world.settings.task_queue, lambda: later)
+        return await lost_runs.end(workers_stopped=workers_stopped)
+
+    assert await ended(workers_stopped=True) == []
+    await world.database.write(close_run, RUN, UNKNOWN, now)
+    assert await ended(workers_stopped=False) == []
+    [lost] = await until(lambda: ended(workers_stopped=True))
+    assert lost.reason == f"the run of {handle.id} is over in the database"
+    assert (await handle.describe()).status == WorkflowExecutionStatus.TERMINATED

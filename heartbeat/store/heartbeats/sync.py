@@ -137,9 +137,10 @@ def known(connection: Connection, uuids: Sequence[str]) -> set[str]:
     return set(connection.execute(living).scalars())
 
 
-def known_workflows(connection: Connection, workflow_ids: Sequence[str]) -> set[str]:
-    """Those of the workflows that have a run."""
-    return set(connection.execute(select(RUN.c.workflow_id).where(RUN.c.workflow_id.in_(workflow_ids))).scalars())
+def ends_of_runs(connection: Connection, workflow_ids: Sequence[str]) -> dict[str, datetime | None]:
+    """When the runs of these workflows ended, by workflow; of those alone that have one, `None` if it is open."""
+    statement = select(RUN.c.workflow_id, RUN.c.finished_at).where(RUN.c.workflow_id.in_(workflow_ids))
+    return {row.workflow_id: row.finished_at for row in connection.execute(statement)}
 
 
 def adopt_pause(connection: Connection, row: Heartbeat, note: str, now: datetime) -> bool:
