@@ -78,9 +78,7 @@ async def test_those_that_the_database_has_lost_are_ended_and_not_those_that_wai
 
 
 @ON_SQLITE
-async def test_one_that_waits_in_temporal_and_is_over_in_the_store_is_ended(
-    world: World, model: ModelServer
-) -> None:
+async def test_one_that_waits_in_temporal_and_is_over_in_the_store_is_ended(world: World, model: ModelServer) -> None:
     """Temporal went back to before its end. It would keep its heartbeat from running until nobody answers any more."""
     async with worker.running_worker(world.client, world.database, world.settings, SANDBOX):
         await capped(world, model)
