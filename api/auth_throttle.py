@@ -1,4 +1,4 @@
-"""Slows those who fail to get in, by their address; what works costs nothing here, and never waits for others.
+"""Slows those who fail to get in, by address and by name; what works costs nothing here, and never waits for others.
 
 Each process knows whom it has seen fail; the store counts the failures of all processes together.
 """
@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from math import ceil
 from time import monotonic
+from typing import NoReturn
 
 from prometheus_client import Counter
 
 from heartbeat.domain.errors import TooManyFailures, Unavailable
+from heartbeat.domain.failure_sources import longest_wait, of_address
 from heartbeat.domain.key_secrets import MIN_LENGTH_SHOWN
-from heartbeat.domain.networks import client_network
 from heartbeat.domain.slowdown import Slowdown, after_failure
 from heartbeat.store.database.database import Database
 from heartbeat.store.projects.auth_failures import CountedFailure, count_failures, drop_failures, works_from
@@ -70,39 +71,50 @@ class AuthThrottle:
 
     def waits(self, address: str) -> bool:
         """Tell whether what comes from this address is not looked at for now."""
-        return bool(self._sources) and self._wait(_of_address(address)) > 0
+        return bool(self._sources) and self._wait(of_address(address)) > 0
 
     async def admit(self, kind: str, address: str, secret: str, hashes: Sequence[str]) -> None:
         """Raise `TooManyFailures` while the address waits, unless this key is known to be right there.
 
         One that nobody can guess is looked up even so, and one that was used there last.
         """
-        wait = self._wait(_of_address(address))
+        wait = self._wait(of_address(address))
         if not wait or (address, hashes[0]) in self._worked:
             return
         where = None if len(secret) >= MIN_LENGTH_SHOWN else address
         if self._may_look() and await self._database.read_inline(works_from, hashes, where, self._now()):
             return
+        self._refuse(kind, wait)
+
+    def require_no_wait(self, kind: str, *sources: str) -> None:
+        """Raise `TooManyFailures` while one of these waits."""
+        if wait := self._wait(*sources):
+            self._refuse(kind, wait)
+
+    def _refuse(self, kind: str, wait: int) -> NoReturn:
         self._failed.labels(kind, "refused").inc()
         raise TooManyFailures(wait)
 
     async def count(self, kind: str, address: str) -> None:
         """Count a failure of this address; raises `TooManyFailures` if it has to wait already, here or elsewhere."""
-        source, now = _of_address(address), self._now()
-        if wait := self._wait(source):
-            self._failed.labels(kind, "refused").inc()
-            raise TooManyFailures(wait)
+        await self.count_for(kind, of_address(address))
+
+    async def count_for(self, kind: str, *sources: str) -> None:
+        """`count` for all of these."""
+        self.require_no_wait(kind, *sources)
         self._failed.labels(kind, "failed").inc()
         # At once, so that of many at the same time no more are looked at than in turn.
-        self._remember(source, after_failure(self._sources.get(source), now, self._free))
-        counted = (await self._write(source)).get(source)
-        if counted and counted.waited and (wait := self._wait(source)):
-            raise TooManyFailures(wait)
+        for source in sources:
+            last, longest = self._sources.get(source), longest_wait(source)
+            self._remember(source, after_failure(last, self._now(), self._free, longest))
+        counted = await self._write(sources)
+        if waited := [source for source in sources if source in counted and counted[source].waited]:
+            self.require_no_wait(kind, *waited)
 
-    def _wait(self, source: str) -> int:
-        """Return for how many seconds a source has to wait, if it has to."""
-        known = self._sources.get(source)
-        return ceil(known.wait(self._now()).total_seconds()) if known else 0
+    def _wait(self, *sources: str) -> int:
+        """Return for how many seconds these have to wait, if one has to."""
+        known = (self._sources.get(source) for source in sources)
+        return max((ceil(one.wait(self._now()).total_seconds()) for one in known if one), default=0)
 
     def _remember(self, source: str, slowdown: Slowdown) -> None:
         self._sources.pop(source, None)
@@ -116,13 +128,14 @@ class AuthThrottle:
         self._looks = (now, looks + 1 if second == now else 1)
         return self._looks[1] <= LOOKS_A_SECOND
 
-    async def _write(self, source: str) -> dict[str, CountedFailure]:
+    async def _write(self, sources: Sequence[str]) -> dict[str, CountedFailure]:
         if self._batch is None or self._writing is None or self._writing.done():
             self._batch = _Batch()
             # Of no request: its time and its ids are not theirs who fail meanwhile.
             self._writing = asyncio.get_running_loop().create_task(self._write_all(), context=Context())
         batch = self._batch
-        batch.failures[source] = batch.failures.get(source, 0) + 1
+        for source in sources:
+            batch.failures[source] = batch.failures.get(source, 0) + 1
         return await asyncio.shield(batch.done)
 
     async def _write_all(self) -> None:
@@ -161,10 +174,6 @@ class AuthThrottle:
     def _tell(self) -> None:
         if self._untold:
             others = f" and {len(self._untold) - 1} others" if len(self._untold) > 1 else ""
-            log.warning("too many failed to get in from %s%s: they are slowed", self._untold[0], others)
+            log.warning("too many failed to get in: %s%s are slowed", self._untold[0], others)
             self._untold.clear()
             self._told_at = monotonic()
-
-
-def _of_address(address: str) -> str:
-    return f"address {client_network(address)}"

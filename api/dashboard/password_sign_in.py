@@ -1,37 +1,38 @@
 """Sign in with an e-mail address and a password: one answer for every failure, after the same work."""
 
+from collections.abc import Sequence
+
 from api.auth_throttle import AT_SIGN_IN
+from api.dashboard.pages import Visitor
 from api.deps import Stack
 from heartbeat.domain.errors import Invalid
-from heartbeat.domain.people import MAX_PASSWORD, fold_email
+from heartbeat.domain.failure_sources import of_browser
 from heartbeat.store.tables.users import User
 from heartbeat.store.users.memberships import projects_of
 from heartbeat.store.users.sessions import SessionOwner
 from heartbeat.store.users.users import user_by_email
 
 
-async def person_with(stack: Stack, address: str, email: str, password: str) -> User | None:
+async def person_with(stack: Stack, sources: Sequence[str], email: str, password: str) -> User | None:
     """Read the person with this password, `None` for any that is not right; raises `TooManyFailures`.
 
-    Whoever waits gets in with what has worked from just this address since the process began.
+    A failure counts for these sources, and while one of them waits no password is looked at.
     """
-    both = f"{fold_email(email)}\n{password}"
-    hashes = stack.key_hashes.all(both)
+    throttle = stack.auth_throttle
     # Taken in turn: who sends many at once would else have them all looked at before the first is counted.
     async with stack.passwords.turns:
-        await stack.auth_throttle.admit(AT_SIGN_IN, address, both[:MAX_PASSWORD], hashes)
+        throttle.require_no_wait(AT_SIGN_IN, *sources)
         user = await stack.database.read(user_by_email, email)
         kept = user.password_hash if user else None
         if await stack.passwords.matches(kept, password):
-            stack.auth_throttle.note_worked(address, hashes[0])
             return user
-        await stack.auth_throttle.count(AT_SIGN_IN, address)
+        await throttle.count_for(AT_SIGN_IN, *sources)
     return None
 
 
-async def require_password(stack: Stack, address: str, user: User, password: str) -> None:
-    """Raise `Invalid` unless this is the person's password; a failure counts as one to sign in."""
-    if await person_with(stack, address, user.email, password) is None:
+async def require_password(visitor: Visitor, user: User, password: str) -> None:
+    """Raise `Invalid` unless this is the person's password; failures count for their session, and keep no other out."""
+    if await person_with(visitor.stack, [of_browser(visitor.session_uuid)], user.email, password) is None:
         raise Invalid("current", "is not your password")
 
 

@@ -113,10 +113,10 @@ class RateLimited(ProductError):
 
 
 class TooManyFailures(ProductError):
-    """429: too many wrong keys came from the address; nothing that it sends now is looked at."""
+    """429: too many failures to get in from an address, or with a name; nothing of it is looked at now."""
 
     def __init__(self, retry_after: int) -> None:
-        message = f"Too many attempts to get in have failed from your address; try again in {retry_after} s."
+        message = f"Too many attempts to get in have failed; try again in {retry_after} s."
         super().__init__(message, "too_many_failures", 429, retry_after=retry_after)
 
 

@@ -30,11 +30,11 @@ class Slowdown:
         return left if timedelta() < left <= LONGEST_WAIT else timedelta()
 
 
-def after_failure(last: Slowdown | None, now: datetime, free: int) -> Slowdown:
+def after_failure(last: Slowdown | None, now: datetime, free: int, longest: timedelta = LONGEST_WAIT) -> Slowdown:
     """Return what is known after one more failure at `now`, `free` of which have no consequence."""
     most = FORGIVEN_AFTER * (free + DOUBLINGS)
     owed = min(max(last.clears_at - now, timedelta()) if last else timedelta(), most)
     clears_at = now + min(owed + FORGIVEN_AFTER, most)
     beyond = Slowdown(clears_at, now).failures(now) - free
-    wait = min(timedelta(seconds=2 ** (beyond - 1)), LONGEST_WAIT) if beyond > 0 else timedelta()
+    wait = min(timedelta(seconds=2 ** (beyond - 1)), longest) if beyond > 0 else timedelta()
     return Slowdown(clears_at, now + wait)

@@ -9,23 +9,31 @@ from datetime import datetime, timedelta
 
 import httpx
 import pytest
+from argon2 import PasswordHasher
 from fastapi import FastAPI
-from sqlalchemy import func, select
+from pydantic import SecretStr
+from sqlalchemy import Connection, select
 from temporalio.client import Client
 
 from api import auth_throttle
 from api.main import create_app
 from heartbeat.domain.key_secrets import new_secret
+from heartbeat.domain.secret_keys import new_key
 from heartbeat.secrets.key_hashes import KeyHashes
 from heartbeat.store.database.database import Database
 from heartbeat.store.projects.auth_failures import FAILURE
 from heartbeat.store.projects.projects import create_key
+from heartbeat.store.users.memberships import set_member
+from heartbeat.store.users.passwords import set_password
+from heartbeat.store.users.users import create_user
 from tests.support.api import Api, error_of, owner, settings_for
-from tests.support.seeds import NOW
+from tests.support.people import PASSWORD
+from tests.support.seeds import NOW, a_project
 from tests.support.statements import statements
 
 FREE = 10
 ATTACKER = "203.0.113.7"
+ADA = "ada@example.com"
 
 
 @dataclass
@@ -57,15 +65,20 @@ class Doors:
         async with httpx.AsyncClient(transport=transport, base_url="http://api.test") as http:
             yield http
 
+    async def sources(self) -> list[str]:
+        chosen = select(FAILURE.c.source)
+        return await self.owner.database.read(lambda connection: list(connection.execute(chosen).scalars()))
+
     async def rows(self) -> int:
-        counted = select(func.count()).select_from(FAILURE)
-        return await self.owner.database.read(lambda connection: connection.execute(counted).scalar_one())
+        return len(await self.sources())
 
 
 @pytest.fixture
 async def doors(database: Database, temporal: Client) -> AsyncIterator[Doors]:
     hands = Hands()
-    settings = settings_for(database.url, temporal).model_copy(update={"free_failures": FREE})
+    settings = settings_for(database.url, temporal).model_copy(
+        update={"free_failures": FREE, "secret_keys": SecretStr(new_key())}
+    )
     apps = create_app(settings, database, temporal, now=hands), create_app(settings, database, temporal, now=hands)
     async with owner(apps[0]) as api:
         yield Doors(apps, api, hands)
@@ -228,3 +241,86 @@ async def test_a_store_that_counts_nothing_leaves_it_to_each_process(
     monkeypatch.setattr(auth_throttle, "count_failures", broken)
     statuses = [(await doors.knock("hbk_wrong")).status_code for _ in range(FREE + 2)]
     assert statuses == [401] * (FREE + 1) + [429]
+
+
+@dataclass
+class People:
+    """Ada, who has a password, and everybody else who tries to sign in as her."""
+
+    doors: Doors
+
+    async def sign_in(self, number: int, password: str = "guess", email: str = ADA, **cookies: str) -> httpx.Response:
+        """Come from an address with this number, to one process or the other."""
+        async with self.doors.at(f"198.51.100.{number}", number % 2) as http:
+            http.cookies.update(cookies)
+            form = {"email": email, "password": password}
+            return await http.post("/sign-in", data=form, headers={"origin": "http://api.test"})
+
+    async def browser_of(self, number: int, email: str = ADA) -> dict[str, str]:
+        """What a browser keeps in which somebody has signed in."""
+        cookies = (await self.sign_in(number, PASSWORD, email)).cookies
+        return {name: cookies[name] for name in cookies if name.startswith("heartbeat_known")}
+
+
+@pytest.fixture
+async def people(doors: Doors) -> People:
+    await doors.owner.database.write(_a_person, ADA)
+    return People(doors)
+
+
+async def test_a_name_is_slowed_from_however_many_addresses(people: People, caplog: pytest.LogCaptureFixture) -> None:
+    """Whether there is such a person or not, for half a minute at most."""
+    caplog.set_level(logging.WARNING)
+    for email in (ADA.upper(), "nobody@example.com"):
+        statuses = [(await people.sign_in(number, email=email)).status_code for number in range(FREE + 4)]
+        assert statuses == [401] * (FREE + 1) + [429] * 3, email
+    longest = 0
+    for number in range(100, 140):
+        answer = await people.sign_in(number)
+        wait = timedelta(seconds=int(answer.headers.get("retry-after", 0)))
+        people.doors.hands.now += wait
+        longest = max(longest, wait.seconds)
+    assert longest == 30
+    assert (await people.sign_in(200, PASSWORD)).status_code == 303
+    # What is in the field of the address and is none is kept nowhere: it may be a password.
+    await people.sign_in(50, email="hunter22 of mine")
+    assert f"name {ADA}" in caplog.text
+    assert "hunter22" not in caplog.text + str(await people.doors.sources())
+
+
+async def test_the_owner_of_a_name_gets_in_with_a_browser_that_is_known(people: People) -> None:
+    known = await people.browser_of(200)
+    for number in range(FREE + 1):
+        await people.sign_in(number)
+    for number in (202, 204):
+        assert (await people.sign_in(number, PASSWORD)).status_code == 429
+        assert (await people.sign_in(number, PASSWORD, **known)).status_code == 303
+    # Also of the address of whoever guesses, and whoever has it guesses no more than others.
+    for _ in range(FREE):
+        await people.sign_in(203)
+    assert (await people.sign_in(203, PASSWORD, **known)).status_code == 303
+    statuses = [(await people.sign_in(203, f"guess {number}", **known)).status_code for number in range(FREE + 2)]
+    assert statuses == [401] * (FREE + 1) + [429]
+
+
+async def test_a_browser_is_known_to_whom_it_was_made_for(people: People) -> None:
+    await people.doors.owner.database.write(_a_person, "bob@example.com")
+    [name], [foreign] = await people.browser_of(200), (await people.browser_of(201, "bob@example.com")).values()
+    for number in range(FREE + 1):
+        await people.sign_in(number)
+    for kept in (foreign, "v1.a.b"):
+        assert (await people.sign_in(202, PASSWORD, **{name: kept})).status_code == 429
+
+
+async def test_whoever_guesses_where_a_password_has_worked_waits_too(people: People) -> None:
+    assert (await people.sign_in(200, PASSWORD)).status_code == 303
+    statuses = [(await people.sign_in(200, f"guess {number}")).status_code for number in range(FREE + 2)]
+    assert statuses == [401] * (FREE + 1) + [429]
+    assert (await people.sign_in(200, PASSWORD)).status_code == 429
+
+
+def _a_person(connection: Connection, email: str) -> None:
+    user = create_user(connection, email, "Ada", NOW)
+    assert user is not None
+    set_password(connection, user.id, PasswordHasher(1, 8, 1).hash(PASSWORD))
+    set_member(connection, user, a_project(connection), "admin", NOW)

@@ -15,7 +15,6 @@ from api.dashboard.translations import gettext as _
 from api.dashboard.translations import marked
 from api.dashboard.views.keys import PRESET_NAMES
 from api.dashboard.views.sessions import session_lines
-from api.deps import address_of
 from heartbeat.domain.errors import Forbidden, Invalid, NotFound, ProductError
 from heartbeat.domain.people import check_password
 from heartbeat.store.database.pages import Page
@@ -57,7 +56,7 @@ async def change_password(request: Request, visitor: VisitorDep) -> Response:
     form, stack = await read_form(request), visitor.stack
     user = (await visitor.read(_account, visitor.now())).user
     try:
-        await require_password(stack, address_of(request), user, form.get("current"))
+        await require_password(visitor, user, form.get("current"))
         password = check_password(form.get("password"), user.email)
     except Invalid as problem:
         return await account_html(visitor, problem)

@@ -9,6 +9,7 @@ from starlette.responses import RedirectResponse, Response
 
 from api.auth_throttle import WITH_LINK
 from api.dashboard.forms import Form, field_errors, read_form, refusal
+from api.dashboard.known_browsers import remember_browser
 from api.dashboard.pages import PageRoute, html
 from api.dashboard.routes.sign_in import begin_session, stack_of
 from api.dashboard.session import token_of
@@ -47,8 +48,9 @@ async def join(request: Request) -> Response:
         user = await (_known if opened.has_account else _new)(request, stack, opened, form)
     except Invalid as problem:
         return await _page(request, token, opened, form, refusal(problem))
-    owner = SessionOwner(user_id=user.id, project_id=opened.project.id)
-    return await begin_session(RedirectResponse("/", 303), request, owner)
+    owner, response = SessionOwner(user_id=user.id, project_id=opened.project.id), RedirectResponse("/", 303)
+    remember_browser(response, request, user.email)
+    return await begin_session(response, request, owner)
 
 
 async def _new(request: Request, stack: Stack, opened: store.OpenInvitation, form: Form) -> User:

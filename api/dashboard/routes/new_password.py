@@ -5,6 +5,7 @@ from starlette.responses import RedirectResponse, Response
 
 from api.auth_throttle import WITH_LINK
 from api.dashboard.forms import field_errors, read_form, refusal
+from api.dashboard.known_browsers import remember_browser
 from api.dashboard.pages import PageRoute, html
 from api.dashboard.password_sign_in import owner_of
 from api.dashboard.routes.sign_in import begin_session, stack_of
@@ -40,4 +41,6 @@ async def set_password(request: Request) -> Response:
         errors = field_errors(refusal(problem))
         return html("new_password", 400, token=token, email=user.email, errors=errors)
     user = await stack.database.write(store.use_reset, token, kept, stack.now())
-    return await begin_session(RedirectResponse("/", 303), request, await owner_of(stack, user))
+    response = RedirectResponse("/", 303)
+    remember_browser(response, request, user.email)
+    return await begin_session(response, request, await owner_of(stack, user))

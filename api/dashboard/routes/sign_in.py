@@ -7,6 +7,7 @@ from starlette.responses import RedirectResponse, Response
 
 from api.auth_throttle import AT_SIGN_IN
 from api.dashboard.forms import Form, read_form
+from api.dashboard.known_browsers import remember_browser, sources_of
 from api.dashboard.openid_sign_out import leave_issuer
 from api.dashboard.pages import SIGN_IN, PageRoute, SignedOut, VisitorDep, html, is_https
 from api.dashboard.password_sign_in import owner_of, person_with
@@ -53,12 +54,12 @@ async def door(visitor: VisitorDep, next: str = "/") -> Response:  # noqa: A002
 async def sign_in(request: Request) -> Response:
     """Begin a session for whom the form names, and go on with what the end of another has interrupted."""
     form = await read_form(request)
-    target, stack = own_page(form.get("next")), stack_of(request)
+    target = own_page(form.get("next"))
     unsent = [(name.removeprefix(UNSENT), value) for name, value in form.fields if name.startswith(UNSENT)]
     shown = {"next": target, "unsent": unsent, "email": form.get("email")}
     try:
         admitted = _person if form.get("email") or form.get("password") else _key
-        owner = await admitted(stack, address_of(request), form)
+        owner = await admitted(request, form)
     except TooManyFailures as problem:
         answer = html("sign_in", problem.status, problem=translate(problem.message), **shown)
         answer.headers["Retry-After"] = str(problem.retry_after)
@@ -66,18 +67,21 @@ async def sign_in(request: Request) -> Response:
     if isinstance(owner, str):
         return html("sign_in", 401, problem=owner, **shown)
     response = html("unsent", next=target, unsent=unsent) if unsent else RedirectResponse(target, 303)
+    if owner.user_id is not None:
+        remember_browser(response, request, form.get("email"))
     return await begin_session(response, request, owner)
 
 
-async def _person(stack: Stack, address: str, form: Form) -> SessionOwner | str:
+async def _person(request: Request, form: Form) -> SessionOwner | str:
     """Read whose address and password were given; returns what to say of wrong ones, raises `TooManyFailures`."""
-    user = await person_with(stack, address, form.get("email"), form.get("password"))
+    stack, email = stack_of(request), form.get("email")
+    user = await person_with(stack, sources_of(request, email), email, form.get("password"))
     return await owner_of(stack, user) if user else WRONG_PASSWORD
 
 
-async def _key(stack: Stack, address: str, form: Form) -> SessionOwner | str:
+async def _key(request: Request, form: Form) -> SessionOwner | str:
     """Read the key that was given; returns what to say of a wrong one, raises `TooManyFailures`."""
-    secret = form.get("key")
+    stack, address, secret = stack_of(request), address_of(request), form.get("key")
     if not stack.settings.key_sign_in:
         return NO_KEYS
     if not secret:

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, bindparam, delete, func, select, update
 
+from heartbeat.domain.failure_sources import longest_wait
 from heartbeat.domain.slowdown import Slowdown, after_failure
 from heartbeat.store.database.rows import columns, insert
 from heartbeat.store.projects.projects import KEY, WORKS
@@ -38,7 +39,7 @@ def count_failures(
     connection.execute(insert(connection, FAILURE).on_conflict_do_nothing(), new)
     chosen = select(FAILURE).where(FAILURE.c.source.in_(sources)).order_by(FAILURE.c.source).with_for_update()
     counted = {
-        source: _counted(Slowdown(clears_at, until), failures[source], now, free)
+        source: _counted(Slowdown(clears_at, until), failures[source], now, free, longest_wait(source))
         for source, clears_at, until in connection.execute(chosen).all()
     }
     changes = [
@@ -51,12 +52,12 @@ def count_failures(
     return counted
 
 
-def _counted(last: Slowdown, failures: int, now: datetime, free: int) -> CountedFailure:
+def _counted(last: Slowdown, failures: int, now: datetime, free: int, longest: timedelta) -> CountedFailure:
     slowdown = last
     for _ in range(failures):
         if slowdown.wait(now):
             break
-        slowdown = after_failure(slowdown, now, free)
+        slowdown = after_failure(slowdown, now, free, longest)
     begins = last.failures(now) <= free < slowdown.failures(now)
     return CountedFailure(slowdown, bool(last.wait(now)), begins)
 
