@@ -2,6 +2,7 @@
 
 import re
 from functools import cache
+from unicodedata import is_normalized
 
 from heartbeat.domain.errors import Invalid
 from heartbeat.domain.scopes import PRESETS, Scope, read_scopes, write_scopes
@@ -15,14 +16,19 @@ EMAIL = re.compile(r"[^@\s<>\"',;:]+@[^@\s<>\"',;:]+", re.ASCII)
 
 
 def fold_email(text: str) -> str:
-    """Return an e-mail address as it is kept and compared: without spaces around it, in lower case."""
-    return text.strip().lower()
+    """Return an e-mail address as it is kept and compared: without spaces around it, in lower case.
+
+    One with letters that stand for others stays as it is, and so is nobody's: the Kelvin sign would become a "k".
+    """
+    email = text.strip()
+    return email.lower() if is_normalized("NFKC", email) else email
 
 
 def check_email(text: str) -> str:
     """Return the address as it is kept; raises `Invalid` for what is none."""
     email = fold_email(text)
-    if len(email) > MAX_EMAIL or not EMAIL.fullmatch(email):
+    is_plain = email.isprintable() and is_normalized("NFKC", email)
+    if len(email) > MAX_EMAIL or not EMAIL.fullmatch(email) or not is_plain:
         raise Invalid("email", "must be one plain address such as ada@example.com")
     return email
 
