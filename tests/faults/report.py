@@ -18,6 +18,9 @@ ROWS = {
     "runs": "runs",
     "ticks": "ticks",
     "requests": "requests",
+    "decisions": "calls that a person decided",
+    "calls": "tool calls that were carried out",
+    "messages": "messages that came",
     "unanswered": "requests without an answer, asked again",
     "lost or doubled": "lost or doubled",
 }
@@ -36,6 +39,9 @@ def report(store: str, seed: int, seconds: float, done: list[Fault], after: Afte
         "runs": sum(run.status != "skipped" for run in runs),
         "ticks": sum(run.scheduled_for is not None for run in runs),
         "requests": after.accepted.requests,
+        "decisions": len(after.accepted.decisions),
+        "calls": after.outside.desk.done.total(),
+        "messages": len(after.outside.inbox.got),
         "unanswered": after.accepted.unanswered,
         "lost or doubled": {name: check(after) for name, check in CHECKS.items()},
     }
@@ -52,7 +58,7 @@ def require_nothing_lost(found: dict[str, Any]) -> None:
 def table(reports: list[dict[str, Any]]) -> str:
     """A Markdown table with a column for each report."""
     lines = [_line("", [found["store"] for found in reports]), _line("---", ["---"] * len(reports))]
-    lines += [_line(words, [_shown(found[name]) for found in reports]) for name, words in ROWS.items()]
+    lines += [_line(words, [_shown(found.get(name, 0)) for found in reports]) for name, words in ROWS.items()]
     return "\n".join(lines)
 
 

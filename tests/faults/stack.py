@@ -7,7 +7,7 @@ from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import httpx
 
@@ -20,29 +20,15 @@ from tests.faults.callers import ANSWER_SECONDS
 from tests.faults.links import Links
 from tests.faults.measures import schedules_of, size
 from tests.faults.outside import Outside
+from tests.faults.own_clock import LIBRARIES, OwnClock
+from tests.faults.parts import Part, Shape
+from tests.faults.plan import Breakable
 from tests.faults.postgres import Postgres
+from tests.support.collector import Collector
 from tests.support.ports import free_ports
 from tests.support.site import Fork, Temporal
 
-
-class Part(Protocol):
-    """A process that is killed and stopped."""
-
-    @property
-    def pids(self) -> list[int]: ...
-    @property
-    def ended(self) -> bool: ...
-    def start(self) -> None: ...
-    def kill(self) -> None: ...
-
-
-@dataclass(frozen=True)
-class Shape:
-    """Which store, how many processes of a kind, and whether their connections go through proxies."""
-
-    store: str = "SQLite"
-    each: int = 1
-    linked: bool = False
+TRACED = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
 
 
 @dataclass
@@ -55,11 +41,13 @@ class Stack:
     running: ExitStack
     parts: dict[str, Part] = field(default_factory=dict)
     urls: list[str] = field(default_factory=list)
+    metrics: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        self.collector = self.running.enter_context(closing(Collector())) if self.shape.linked else None
         self.links = self.running.enter_context(closing(Links()))
-        self._postgres = self._started_postgres()
-        self.database_url = self._postgres.url if self._postgres else f"sqlite:///{self.home / 'heartbeat.db'}"
+        self.postgres = self._started_postgres()
+        self.database_url = self.postgres.url if self.postgres else f"sqlite:///{self.home / 'heartbeat.db'}"
         migrate.upgrade(self.database_url)
         with closing(Database(self.database_url)) as database:
             project = database.write_now(lambda c: create_project(c, "Faults", datetime.now(UTC)))
@@ -75,11 +63,9 @@ class Stack:
             ),
         )
         for number in range(1, self.shape.each + 1):
-            self._add_api(f"api {number}")
+            self._add_process(f"api {number}", "api.__main__", "HEARTBEAT_PORT")
         for number in range(1, self.shape.each + 1):
-            self._add(
-                f"worker {number}", Fork("worker", self._output(f"worker {number}"), self._own(f"worker {number}"))
-            )
+            self._add_process(f"worker {number}", "worker", "HEARTBEAT_METRICS_PORT")
 
     def addresses(self) -> dict[str, str]:
         """Where workers reach what users name."""
@@ -116,7 +102,7 @@ class Stack:
 
     def sizes(self) -> dict[str, tuple[int, int]]:
         """How large the APIs and workers are."""
-        return {name: size(part.pid) for name, part in self.parts.items() if isinstance(part, Fork)}
+        return {name: size(part.pid) for name, part in self.parts.items() if isinstance(part, Fork | OwnClock)}
 
     def schedules(self) -> dict[str, bool]:
         """What Temporal has."""
@@ -133,22 +119,26 @@ class Stack:
         self.parts[name] = part
         self.running.callback(part.kill)
 
-    def _add_api(self, name: str) -> None:
+    def _add_process(self, name: str, module: str, port_is: str) -> None:
         [port] = free_ports(1)
-        seen = self._way(f"callers to {name}", ("127.0.0.1", port))
-        self.urls.append(f"http://127.0.0.1:{seen}")
-        self._add(name, Fork("api.__main__", self._output(name), self._own(name) | {"HEARTBEAT_PORT": str(port)}))
+        if name.startswith("api"):
+            self.urls.append(f"http://127.0.0.1:{self._way(f'callers to {name}', ('127.0.0.1', port))}")
+        self.metrics.append(f"http://127.0.0.1:{port}")
+        has_clock = self.postgres and LIBRARIES and name.endswith(str(self.shape.each))
+        process = OwnClock if has_clock and self.shape.linked else Fork
+        self._add(name, process(module, self._output(name), self._own(name) | {port_is: str(port)}))
 
     def _own(self, name: str) -> dict[str, Any]:
         """The settings of a process: its own way to each other part."""
         url = self.database_url
-        if self._postgres and self.shape.linked:
-            port = self.links.add(f"{name} to postgres", self._postgres.socket)
+        if self.postgres and self.shape.linked:
+            port = self.links.add(f"{name} to postgres", self.postgres.socket)
             url = f"postgresql://postgres@127.0.0.1:{port}/heartbeat"
         model_port = port_of(self.outside.model.base_url)
         if name.startswith("worker"):
             model_port = self._way(f"{name} to model", ("127.0.0.1", model_port))
-        return {
+        traces = {"OTEL_EXPORTER_OTLP_ENDPOINT": self.collector.url, TRACED: "true"} if self.collector else {}
+        return traces | {
             "HEARTBEAT_DATABASE_URL": url,
             "HEARTBEAT_PUBLIC_URL": self.urls[0],
             "HEARTBEAT_SECRET_KEYS": self._secret_key,
@@ -158,6 +148,18 @@ class Stack:
             "OPENAI_API_KEY": self.outside.canaries.model_key,
             "OPENAI_BASE_URL": f"http://127.0.0.1:{model_port}/v1",
         }
+
+    def breakable(self) -> Breakable:
+        """What can be broken of it."""
+        clocks = tuple(name for name, part in self.parts.items() if isinstance(part, OwnClock))
+        disks = ("disk",) if self.shape.disk and os.path.ismount(self.home) else ()
+        return Breakable(tuple(self.parts), tuple(self.links.all), clocks, disks)
+
+    def step(self, name: str, seconds: float) -> None:
+        """Set the clock of a part so far ahead."""
+        part = self.parts[name]
+        assert isinstance(part, OwnClock)
+        part.step(seconds)
 
     def _way(self, name: str, target: tuple[str, int]) -> int:
         return self.links.add(name, target) if self.shape.linked else target[1]

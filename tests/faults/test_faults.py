@@ -25,28 +25,40 @@ from tests.faults.happening import Happening
 from tests.faults.load import Load
 from tests.faults.measures import grown
 from tests.faults.outside import Outside
+from tests.faults.parts import Shape
 from tests.faults.plan import faults
 from tests.faults.report import record, report, require_nothing_lost
-from tests.faults.stack import Shape, Stack
+from tests.faults.search import search
+from tests.faults.stack import Stack
 from tests.support.patience import wait_until
+from tests.support.small_disk import small_disk
 
 pytestmark = pytest.mark.e2e
 SEED = int(os.environ.get("HEARTBEAT_FAULTS_SEED") or randrange(1_000_000))
-LONG_SECONDS = float(os.environ.get("HEARTBEAT_FAULTS_SECONDS") or 600)
+LONG_SECONDS = float(os.environ.get("HEARTBEAT_FAULTS_SECONDS") or 420)
 RECORDS = "HEARTBEAT_FAULTS_RECORD" in os.environ
 HEARTBEATS = 4
+DISK_MEGABYTES = 300
+SEARCHED = {"PostgreSQL": ["the table heartbeat"], "SQLite": ["heartbeat.db", "temporal.db", "backup"]}
 # Ticks of a long outage are written off after ninety seconds, by what comes once a minute.
 QUIET_SECONDS = 400
 # Messages that were refused twice come five minutes later.
 SOON = timedelta(minutes=5)
-SHAPES = [Shape("PostgreSQL", 2, linked=True), Shape("SQLite", 1, linked=True)]
+SHAPES = [Shape("PostgreSQL", 2, linked=True), Shape("SQLite", 1, linked=True, disk=True)]
 
 
 @pytest.fixture
 def built(tmp_path: Path) -> Iterator[Callable[[Shape], Stack]]:
     with ExitStack() as running:
         outside = running.enter_context(Outside(SEED))
-        yield lambda shape: Stack(tmp_path, outside, shape, running)
+        yield lambda shape: Stack(home_of(shape, tmp_path, running), outside, shape, running)
+
+
+def home_of(shape: Shape, home: Path, running: ExitStack) -> Path:
+    """A directory on a small disk, where that is wanted and can be had."""
+    with suppress(pytest.skip.Exception):
+        return running.enter_context(small_disk(home / "disk", DISK_MEGABYTES)) if shape.disk else home
+    return home
 
 
 def test_nothing_is_lost_or_doubled(built: Callable[[Shape], Stack]) -> None:
@@ -69,7 +81,7 @@ def under_faults(stack: Stack, length: float, stop_seconds: float) -> dict[str, 
     wait_until(happening.ready)
     clients = [partial(stack.client, url) for url in stack.urls]
     load = Load(clients, stack.project, stack.outside, stack.addresses(), HEARTBEATS)
-    planned = faults(SEED, length, tuple(stack.parts), stop_seconds, tuple(stack.links.all))
+    planned = faults(SEED, length, stack.breakable(), stop_seconds)
     before = stack.sizes()
     with closing(load), closing(Database(stack.database_url)) as database:
         load.start()
@@ -77,6 +89,8 @@ def under_faults(stack: Stack, length: float, stop_seconds: float) -> dict[str, 
         load.stop(happening.ready)
         after = Aftermath(database, load.accepted, stack.outside, datetime.now(UTC))
         wait_at_most(QUIET_SECONDS, lambda: happening.ready() and quiet(after, stack))
+        if stack.shape.linked:
+            assert {"a trace", *SEARCHED[stack.shape.store]} <= search(stack, stack.outside.canaries)
         after.grown = grown(before, stack.sizes())
         return report(stack.shape.store, SEED, length, planned, after)
 

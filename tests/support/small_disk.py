@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+FILLER = "filler"
+
 
 @contextmanager
 def small_disk(directory: Path, megabytes: int) -> Iterator[Path]:
@@ -28,7 +30,7 @@ def small_disk(directory: Path, megabytes: int) -> Iterator[Path]:
 
 def fill(disk: Path, leaving: int = 0) -> Path:
     """Write a file until so many bytes are free; it is the caller's to delete."""
-    filler = disk / "filler"
+    filler = disk / FILLER
     with filler.open("ab", buffering=0) as file:
         while (free := _free(disk) - leaving) > 0:
             try:
