@@ -2,88 +2,21 @@
 
 import re
 from importlib import metadata
-from typing import Any
+from typing import Any, NamedTuple
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
-from pydantic import BaseModel, Field
+from fastapi.routing import APIRoute
+from pydantic import BaseModel
+from starlette.routing import BaseRoute
 
 from api.errors import error_body
 from api.operations import OPERATIONS
 from api.quota_headers import headers_of
-from api.schemas.examples import HEARTBEAT, example
-from heartbeat.domain.errors import (
-    Conflict,
-    Forbidden,
-    Invalid,
-    NotFound,
-    ProductError,
-    RateLimited,
-    Unauthorized,
-    Unavailable,
-)
-from heartbeat.domain.quotas import Quota, QuotaUse
+from api.schemas.errors import ERRORS, Error
+from api.schemas.examples import example
 
 TITLE = "Heartbeat"
-
-MESSAGE = "What is wrong and what to do, in a sentence."
-CODE = "A stable word for the kind of error."
-
-# What may go wrong with any call: in words, and an instance of it.
-ERRORS: dict[int, tuple[str, ProductError]] = {
-    400: (
-        "A parameter is wrong; `details` names it.",
-        Invalid("timezone", "'Mars/Olympus' is not a time zone; write an IANA name such as 'Europe/Berlin'"),
-    ),
-    401: ("No key, or an unknown one.", Unauthorized("Send a key of your project as `Authorization: Bearer KEY`.")),
-    403: (
-        "The key is another project's or lacks the scope, or the bot or the plan does not allow it.",
-        Forbidden("wrong_project", "This key belongs to another project than the project_id that was sent."),
-    ),
-    404: ("There is no such thing.", NotFound("heartbeat", HEARTBEAT)),
-    409: (
-        "The first request with this Idempotency-Key is under way, was another or lost its answer, or an id is taken.",
-        Conflict("external_id_taken", f"The external_id belongs to heartbeat {HEARTBEAT} of this bot; choose another."),
-    ),
-    429: (
-        "The plan's requests a minute are used up; see Retry-After.",
-        RateLimited(QuotaUse(Quota("project", 60), 0, 12)),
-    ),
-    503: (
-        "The database or Temporal cannot be reached; nothing was changed. See Retry-After.",
-        Unavailable("database_unavailable", "The database cannot be reached; nothing was changed. Try again shortly."),
-    ),
-}
-
-
-class ErrorDetail(BaseModel):
-    """What is wrong with one field."""
-
-    field: str = Field(description="The field, as it was sent.", examples=["timezone"])
-    message: str = Field(description="What to send instead.", examples=["write an IANA name such as 'Europe/Berlin'"])
-
-
-class ErrorInside(BaseModel):
-    """The error, for clients that look at `error.status`."""
-
-    status: int = Field(description="The HTTP status.", examples=[404])
-    code: str = Field(description=CODE, examples=["heartbeat_not_found"])
-    message: str = Field(description=MESSAGE, examples=[ERRORS[404][1].message])
-
-
-class Error(BaseModel):
-    """Every error, whatever a client looks at."""
-
-    error: ErrorInside = Field(description="The error.", examples=[example(ErrorInside)])
-    message: str = Field(description=MESSAGE, examples=[ERRORS[404][1].message])
-    err: str = Field(description="The same message.", examples=[ERRORS[404][1].message])
-    code: str = Field(description=CODE, examples=["heartbeat_not_found"])
-    success: bool = Field(False, description="Always false.", examples=[False])
-    response: None = Field(None, description="Always null.", examples=[None])
-    details: list[ErrorDetail] = Field(
-        default=[], description="On a 400: what was wrong with which field.", examples=[[example(ErrorDetail)]]
-    )
-
 
 EVENTS = {
     "description": "Server-sent events.",
@@ -93,19 +26,28 @@ EVENTS = {
 }
 
 
-def call(model: type[BaseModel] | None, query: type[BaseModel] | None = None, later: bool = False) -> dict[str, Any]:
-    """The documentation of a call of `/v1`: it answers `model`, with `later` perhaps as a 202, and reads `query`.
+class Call(NamedTuple):
+    """What the document says of a call: it answers `model`, with `later` perhaps as a 202, and reads `query`.
 
     Without a model it answers a stream of events.
     """
-    responses: dict[int | str, dict[str, Any]] = {200: _response(model) if model else EVENTS}
-    if model and later:
-        responses[202] = {**_response(model), "description": "It is still going."}
-    for status, (words, problem) in ERRORS.items():
-        responses[status] = {"model": Error, "description": words, "content": _json(error_body(problem))}
-    for code, response in responses.items():
-        response["headers"] = headers_of(int(code))
-    return {"responses": responses, "openapi_extra": {"parameters": _parameters(query)} if query else None}
+
+    model: type[BaseModel] | None
+    query: type[BaseModel] | None
+    later: bool
+
+    def responses(self) -> dict[int | str, dict[str, Any]]:
+        responses: dict[int | str, dict[str, Any]] = {200: _response(self.model) if self.model else EVENTS}
+        if self.model and self.later:
+            responses[202] = {**_response(self.model), "description": "It is still going."}
+        for status, (words, problem) in ERRORS.items():
+            responses[status] = {"model": Error, "description": words, "content": _json(error_body(problem))}
+        return {code: {**response, "headers": headers_of(int(code))} for code, response in responses.items()}
+
+
+def call(model: type[BaseModel] | None, query: type[BaseModel] | None = None, later: bool = False) -> dict[str, Any]:
+    """Note what `describe` makes the documentation of a call of `/v1` from: a process that nobody asks has none."""
+    return {"openapi_extra": Call(model, query, later)}
 
 
 def _response(model: type[BaseModel]) -> dict[str, Any]:
@@ -138,7 +80,7 @@ def describe(app: FastAPI) -> dict[str, Any]:
             title=TITLE,
             version=metadata.version("heartbeat-server"),
             description=app.description,
-            routes=app.routes,
+            routes=[_documented(route) for route in app.routes],
         )
         document.setdefault("components", {})["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
         for path, operations in document["paths"].items():
@@ -155,6 +97,21 @@ def describe(app: FastAPI) -> dict[str, Any]:
             schemas.pop(unused, None)
         app.openapi_schema = document
     return app.openapi_schema
+
+
+def _documented(route: BaseRoute) -> BaseRoute:
+    """A route as it is or, of a `Call`, one with its documentation that serves nobody."""
+    if not isinstance(route, APIRoute) or not isinstance(noted := route.openapi_extra, Call):
+        return route
+    return APIRoute(
+        route.path,
+        route.endpoint,
+        methods=route.methods,
+        tags=route.tags,
+        response_class=route.response_class,
+        responses=noted.responses(),
+        openapi_extra={"parameters": _parameters(noted.query)} if noted.query else None,
+    )
 
 
 def _restore_nulls(document: dict[str, Any], schemas: dict[str, Any]) -> None:

@@ -5,9 +5,7 @@ from functools import cache
 from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
+from typing import TYPE_CHECKING, Any
 
 from api.dashboard import translations
 from api.dashboard.navigation import MENU
@@ -18,6 +16,9 @@ from api.dashboard.sentences import translate
 from api.dashboard.sign_in_ways import sign_in_ways
 from api.dashboard.views import formats
 from heartbeat.domain.text import TURN, TURNS, spelled_turn
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 HERE = Path(__file__).parent
 MEDIA_TYPES = {".css": "text/css", ".js": "text/javascript"}
@@ -59,7 +60,10 @@ def asset_url(name: str) -> str:
 
 
 @cache
-def _environment() -> Environment:
+def _environment() -> "Environment":
+    # Two megabytes that an API without readers of its pages does not need.
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
     environment = Environment(
         loader=FileSystemLoader(HERE / "templates"),
         autoescape=True,
@@ -98,6 +102,7 @@ def _environment() -> Environment:
 
 def _isolating(translate: Any) -> Any:
     """Keep what people wrote from turning the sentence of a template that it is put into."""
+    from jinja2 import pass_context
 
     @pass_context
     def isolating(context: Any, *messages: Any, **values: Any) -> Any:

@@ -2,11 +2,12 @@
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 from sqlalchemy import Row
 
 from api.responses import moment
 from api.schemas import examples
+from api.schemas.answered import Answered
 from api.schemas.examples import example
 from api.schemas.fields import Key, OfBot
 from api.schemas.pages import PageNumber, PerPage
@@ -43,7 +44,7 @@ class Decide(OfBot):
     )
 
 
-class ApprovalObject(BaseModel):
+class ApprovalObject(Answered):
     """A tool call, or a run without credits for its next step, that waits, or waited, for a person."""
 
     uuid: str = Field(description="The approval's id.", examples=[examples.APPROVAL])
@@ -82,11 +83,11 @@ class ApprovalObject(BaseModel):
     created_at: WrittenAt
 
 
-class OneApproval(BaseModel):
+class OneApproval(Answered):
     approval: ApprovalObject = Field(description="The approval.", examples=[example(ApprovalObject)])
 
 
-class AllApprovals(BaseModel):
+class AllApprovals(Answered):
     total: Total
     approvals: list[ApprovalObject] = Field(
         description="The page's approvals, newest first.", examples=[[example(ApprovalObject)]]

@@ -2,10 +2,11 @@
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from api.responses import moment
 from api.schemas import examples
+from api.schemas.answered import Answered
 from api.schemas.examples import example
 from api.schemas.fields import OfBot, OfProject, PlainObject
 from api.schemas.pages import PageNumber, PerPage
@@ -101,7 +102,7 @@ class ListBots(OfProject):
     per_page: PerPage = 10
 
 
-class BotObject(BaseModel):
+class BotObject(Answered):
     """A bot, as published: booleans are 0 and 1."""
 
     id: BotUuid
@@ -133,11 +134,11 @@ class BotObject(BaseModel):
     updated_at: UpdatedAt
 
 
-class OneBot(BaseModel):
+class OneBot(Answered):
     bot: BotObject = Field(description="The bot.", examples=[example(BotObject)])
 
 
-class UpdatedBot(BaseModel):
+class UpdatedBot(Answered):
     """What was changed, beside the whole bot."""
 
     id: BotUuid
@@ -145,13 +146,13 @@ class UpdatedBot(BaseModel):
     bot: BotObject = Field(description="The bot as it is now.", examples=[example(BotObject)])
 
 
-class AllBots(BaseModel):
+class AllBots(Answered):
     total: Total
     bots: list[BotObject] = Field(description="The page's bots, oldest first.", examples=[[example(BotObject)]])
     pagination: PaginationField
 
 
-class Success(BaseModel):
+class Success(Answered):
     success: Succeeded
     message: str = Field(description="What was done, in a sentence.", examples=["It was deleted."])
 

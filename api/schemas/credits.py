@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 from sqlalchemy import Row
 
 from api.responses import moment
 from api.schemas import examples
+from api.schemas.answered import Answered
 from api.schemas.examples import example
 from api.schemas.fields import OfProject
 from api.schemas.response_fields import BotNumber, BotUuid, CostUsd, HeartbeatUuid, Price
@@ -35,7 +36,7 @@ class SetBudget(OfProject):
     credit_budget: CreditBudget | None = Field(description=PROJECT_BUDGET, examples=[5000])
 
 
-class OfOneBot(BaseModel):
+class OfOneBot(Answered):
     """What one bot used of the period's credits."""
 
     bot_id: BotNumber
@@ -50,7 +51,7 @@ class OfOneBot(BaseModel):
     held: int = Field(description=HELD, examples=[4])
 
 
-class OfOneHeartbeat(BaseModel):
+class OfOneHeartbeat(Answered):
     """What one heartbeat used of the period's credits."""
 
     heartbeat_id: HeartbeatUuid
@@ -64,7 +65,7 @@ class OfOneHeartbeat(BaseModel):
     held: int = Field(description=HELD, examples=[4])
 
 
-class SpentCredits(BaseModel):
+class SpentCredits(Answered):
     count: int = Field(description="Runs that ended.", examples=[60])
     credits: int = Field(description="Credits that they were charged.", examples=[120])
     price: Price
@@ -86,7 +87,7 @@ class OfOneDay(SpentCredits):
     date: str = Field(description="The day in UTC on which they began.", examples=["2026-11-27"])
 
 
-class CreditsObject(BaseModel):
+class CreditsObject(Answered):
     """The credits of one of a project's billing periods."""
 
     period_start: str = Field(description="When the period began.", examples=[examples.PERIOD_START])
@@ -123,7 +124,7 @@ class CreditsObject(BaseModel):
     )
 
 
-class OneCredits(BaseModel):
+class OneCredits(Answered):
     credits: CreditsObject = Field(description="The credits of the billing period.", examples=[example(CreditsObject)])
 
 

@@ -2,10 +2,11 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from api.responses import moment
 from api.schemas import examples
+from api.schemas.answered import Answered
 from api.schemas.examples import example
 from api.schemas.fields import Key, OfBot
 from api.schemas.pages import PageNumber, PerPage
@@ -39,7 +40,7 @@ class SnoozeFinding(OfFinding):
     )
 
 
-class FindingObject(BaseModel):
+class FindingObject(Answered):
     """One matter that a heartbeat's runs report, known by its fingerprint."""
 
     id: str = Field(description="The finding's id.", examples=[examples.FINDING])
@@ -74,11 +75,11 @@ class FindingObject(BaseModel):
 FINDING = example(FindingObject, snoozed_until=None, resolved_at=None)
 
 
-class OneFinding(BaseModel):
+class OneFinding(Answered):
     finding: FindingObject = Field(description="The finding.", examples=[FINDING])
 
 
-class AllFindings(BaseModel):
+class AllFindings(Answered):
     total: Total
     findings: list[FindingObject] = Field(description="The page's findings, last seen first.", examples=[[FINDING]])
     pagination: PaginationField

@@ -4,11 +4,12 @@ import json
 from datetime import datetime
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 from sqlalchemy import Connection
 
 from api.responses import moment
 from api.schemas import examples
+from api.schemas.answered import Answered
 from api.schemas.examples import example
 from api.schemas.fields import Key, OfBot, OfHeartbeat, wrong_field
 from api.schemas.pages import PageNumber, Pagination, PerPage
@@ -148,7 +149,7 @@ class HeartbeatObject(HeartbeatFields, ScheduledObject):
 EXAMPLE = example(HeartbeatObject, **UNSET)
 
 
-class OneHeartbeat(BaseModel):
+class OneHeartbeat(Answered):
     heartbeat: HeartbeatObject = Field(description="The heartbeat.", examples=[EXAMPLE])
 
 
@@ -164,14 +165,14 @@ class ConfiguredHeartbeat(OneHeartbeat):
     )
 
 
-class AllHeartbeats(BaseModel):
+class AllHeartbeats(Answered):
     heartbeats: list[HeartbeatObject] = Field(description="The bot's heartbeats, oldest first.", examples=[[EXAMPLE]])
     pagination: Pagination | None = Field(
         None, description="Where the page stands; only where a page was asked for.", examples=[example(Pagination)]
     )
 
 
-class Deleted(BaseModel):
+class Deleted(Answered):
     message: str = Field(
         description="What was deleted, in a sentence.", examples=[f"Heartbeat {examples.HEARTBEAT} was deleted."]
     )

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from api.responses import moment
 from api.schemas import examples
+from api.schemas.answered import Answered
 from api.schemas.examples import example
 from api.schemas.fields import OfHeartbeat
 from heartbeat.domain.field_types import Instant
@@ -21,13 +22,13 @@ class OfTick(OfHeartbeat):
     tick: Instant = Field(description=TICK, examples=[examples.NEXT])
 
 
-class HeldTickObject(BaseModel):
+class HeldTickObject(Answered):
     tick: str = Field(description="The tick that is skipped.", examples=[examples.NEXT])
     held_by: str = Field(description="Who had it skipped.", examples=["the key CI"])
     held_at: str = Field(description="Since when it is held.", examples=[examples.CREATED])
 
 
-class HeldTicks(BaseModel):
+class HeldTicks(Answered):
     held: list[HeldTickObject] = Field(
         description="The ticks of the heartbeat that are to come and held, in order.",
         examples=[[example(HeldTickObject)]],

@@ -7,6 +7,7 @@ from pydantic import BaseModel, Field, model_validator
 
 from api.responses import moment
 from api.schemas import examples
+from api.schemas.answered import Answered
 from api.schemas.examples import example
 from api.schemas.fields import Key, OfProject, wrong_field
 from api.schemas.pages import PageNumber, PerPage
@@ -87,7 +88,7 @@ class ListKeys(OfProject):
     per_page: PerPage = 20
 
 
-class KeyObject(BaseModel):
+class KeyObject(Answered):
     """A key, without what opens the project."""
 
     id: str = Field(description="The key's id.", examples=[examples.KEY])
@@ -127,7 +128,7 @@ KEY = example(KeyObject, replaced_at=None, revoked_at=None)
 NEW = KEY | {"secret": A_KEY, "last_used_at": None, "last_used_from": None}
 
 
-class MadeKey(BaseModel):
+class MadeKey(Answered):
     key: NewKeyObject = Field(description="The new key.", examples=[NEW])
 
 
@@ -137,11 +138,11 @@ class RotatedKey(MadeKey):
     )
 
 
-class OneKey(BaseModel):
+class OneKey(Answered):
     key: KeyObject = Field(description="The key.", examples=[KEY | {"state": "revoked", "revoked_at": examples.ENDED}])
 
 
-class AllKeys(BaseModel):
+class AllKeys(Answered):
     total: Total
     keys: list[KeyObject] = Field(description="Those of the page, those that work first.", examples=[[KEY]])
     pagination: PaginationField

@@ -3,11 +3,12 @@
 from typing import Any, Literal
 from urllib.parse import quote
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 from sqlalchemy import Row
 
 from api.responses import moment
 from api.schemas import examples
+from api.schemas.answered import Answered
 from api.schemas.examples import example
 from api.schemas.fields import Key, OfBot
 from api.schemas.pages import PageNumber, PerPage
@@ -57,7 +58,7 @@ class ListLogs(OfBot):
         return self.heartbeat_id or ""
 
 
-class GateSeen(BaseModel):
+class GateSeen(Answered):
     """What a look at the gate came to."""
 
     outcome: str = Field(
@@ -69,7 +70,7 @@ class GateSeen(BaseModel):
     )
 
 
-class LogObject(BaseModel):
+class LogObject(Answered):
     """The log of a run, or of a tick that was skipped."""
 
     uuid: RunUuid
@@ -158,7 +159,7 @@ class LogObject(BaseModel):
 SUCCEEDED: dict[str, Any] = {"error_code": None, "error_message": None, "skip_reason": None}
 
 
-class Logs(BaseModel):
+class Logs(Answered):
     total: Total
     logs: list[LogObject] = Field(
         description="The page's logs, newest first.", examples=[[example(LogObject, **SUCCEEDED)]]
@@ -166,7 +167,7 @@ class Logs(BaseModel):
     pagination: PaginationField
 
 
-class RehearsedCallObject(BaseModel):
+class RehearsedCallObject(Answered):
     """A call that was written down and not made."""
 
     tool: str = Field(description="The tool, as the model names it.", examples=["crm__delete_contact"])
@@ -174,7 +175,7 @@ class RehearsedCallObject(BaseModel):
     needs_approval: bool = Field(description="A person would have been asked first.", examples=[True])
 
 
-class RehearsedMessage(BaseModel):
+class RehearsedMessage(Answered):
     """A target that would have been told of an event."""
 
     event: str = Field(description="The kind of event.", examples=["approval.requested"])
@@ -182,7 +183,7 @@ class RehearsedMessage(BaseModel):
     name: str = Field(description="What people call the target.", examples=["Team"])
 
 
-class RehearsalObject(BaseModel):
+class RehearsalObject(Answered):
     """What a rehearsal would have done, in the order in which it would have happened."""
 
     would_have_called: list[RehearsedCallObject] = Field(
@@ -193,7 +194,7 @@ class RehearsalObject(BaseModel):
     )
 
 
-class TriggerResult(BaseModel):
+class TriggerResult(Answered):
     """What a run came to, in short."""
 
     status: str = Field(description="success, error, skipped, cancelled or running.", examples=["success"])
@@ -212,7 +213,7 @@ class TriggerResult(BaseModel):
     )
 
 
-class Triggered(BaseModel):
+class Triggered(Answered):
     result: TriggerResult = Field(description="What the run came to.", examples=[example(TriggerResult)])
 
 

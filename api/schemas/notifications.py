@@ -2,10 +2,11 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from api.responses import moment
 from api.schemas import examples
+from api.schemas.answered import Answered
 from api.schemas.examples import example
 from api.schemas.fields import Key, OfProject, PlainObject, wrong_field
 from api.schemas.pages import PageNumber, PerPage
@@ -146,7 +147,7 @@ class ListNotifications(PerhapsOfBot):
         return {name: value for name, value in values.items() if value is not None}
 
 
-class TargetObject(BaseModel):
+class TargetObject(Answered):
     """A place where messages go."""
 
     id: str = Field(description="The target's id.", examples=[examples.TARGET])
@@ -181,7 +182,7 @@ class TargetObject(BaseModel):
 TARGET = example(TargetObject, heartbeat_id=None, member_id=None, quiet_until=None, disabled_reason=None)
 
 
-class OneTarget(BaseModel):
+class OneTarget(Answered):
     target: TargetObject = Field(description="The target.", examples=[TARGET])
     made_up: dict[str, str] = Field(
         {},
@@ -190,13 +191,13 @@ class OneTarget(BaseModel):
     )
 
 
-class AllTargets(BaseModel):
+class AllTargets(Answered):
     total: Total
     targets: list[TargetObject] = Field(description="The page's targets, oldest first.", examples=[[TARGET]])
     pagination: PaginationField
 
 
-class EventObject(BaseModel):
+class EventObject(Answered):
     """Something that people are told of."""
 
     id: str = Field(description="The event's id.", examples=[examples.EVENT])
@@ -210,7 +211,7 @@ class EventObject(BaseModel):
     created_at: WrittenAt
 
 
-class NotificationObject(BaseModel):
+class NotificationObject(Answered):
     """One event for one target."""
 
     id: str = Field(
@@ -243,7 +244,7 @@ class NotificationObject(BaseModel):
     event: EventObject = Field(description="What it tells of.", examples=[example(EventObject)])
 
 
-class AllNotifications(BaseModel):
+class AllNotifications(Answered):
     total: Total
     notifications: list[NotificationObject] = Field(
         description="The page's notifications, newest first.",
@@ -252,7 +253,7 @@ class AllNotifications(BaseModel):
     pagination: PaginationField
 
 
-class TargetTried(BaseModel):
+class TargetTried(Answered):
     success: Succeeded
     message: str = Field(description="What came of it, in a sentence.", examples=["The message was delivered."])
 

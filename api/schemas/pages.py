@@ -3,8 +3,9 @@
 from math import ceil
 from typing import Annotated, Any
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
+from api.schemas.answered import Answered
 from heartbeat.domain.field_types import MAX_NUMBER, WHOLE
 from heartbeat.store.database.pages import Page
 
@@ -12,7 +13,7 @@ PageNumber = Annotated[int, Field(ge=1, le=MAX_NUMBER, description="The page, co
 PerPage = Annotated[int, Field(ge=1, le=100, description="How many a page has.", examples=[20]), WHOLE]
 
 
-class Pagination(BaseModel):
+class Pagination(Answered):
     """Where a page stands among all."""
 
     page: int = Field(description="The page, counted from 1.", examples=[1])

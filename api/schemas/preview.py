@@ -3,10 +3,11 @@
 from datetime import timedelta
 from typing import Annotated, Any
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from api.responses import moment
 from api.schemas import examples
+from api.schemas.answered import Answered
 from api.schemas.examples import example
 from api.schemas.heartbeats import Configure
 from api.schemas.response_fields import Price
@@ -23,7 +24,7 @@ class AskPreview(Configure):
     count: Annotated[int, Field(ge=1, le=100), WHOLE] = Field(10, description="How many ticks to show.", examples=[10])
 
 
-class TickToCome(BaseModel):
+class TickToCome(Answered):
     """A time at which it would be due."""
 
     utc: str = Field(description="In UTC.", examples=[examples.NEXT])
@@ -40,7 +41,7 @@ class TickToCome(BaseModel):
     )
 
 
-class GateLook(BaseModel):
+class GateLook(Answered):
     """A look at the gate."""
 
     at: str = Field(description="When, in UTC.", examples=[examples.NEXT])
@@ -50,7 +51,7 @@ class GateLook(BaseModel):
     detail: str | None = Field(description="Why it failed, in a sentence.", examples=[None])
 
 
-class GateForecast(BaseModel):
+class GateForecast(Answered):
     """What is known of the gate, and what a month comes to with it; `runs_per_month` beside it is without."""
 
     looks: list[GateLook] = Field(description="The last looks, newest first.", examples=[[example(GateLook)]])
@@ -62,7 +63,7 @@ class GateForecast(BaseModel):
     price_per_month: Price
 
 
-class Previewed(BaseModel):
+class Previewed(Answered):
     schedule: str = Field(
         description="When it would be due, in one sentence.", examples=["At 09:00, Monday to Friday, Berlin time"]
     )

@@ -2,10 +2,11 @@
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from api.responses import moment
 from api.schemas import examples
+from api.schemas.answered import Answered
 from api.schemas.examples import example
 from api.schemas.fields import OfProject
 from heartbeat.domain.field_types import Instant, Words
@@ -35,7 +36,7 @@ class HoldProject(OfProject):
         return NewHold(self.reason.strip(), self.until, self.running)
 
 
-class ProjectHoldObject(BaseModel):
+class ProjectHoldObject(Answered):
     reason: str = Field(description=REASON, examples=[MOVING])
     since: str = Field(description="Since when the project is on hold.", examples=[examples.DUE])
     until: str | None = Field(
@@ -45,7 +46,7 @@ class ProjectHoldObject(BaseModel):
     held_by: str = Field(description="Who put it on hold.", examples=["the key CI"])
 
 
-class OneHold(BaseModel):
+class OneHold(Answered):
     hold: ProjectHoldObject | None = Field(
         description="The hold that the project is on; null: it is on none.", examples=[example(ProjectHoldObject)]
     )

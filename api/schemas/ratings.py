@@ -6,6 +6,7 @@ from pydantic import BaseModel, Field
 from sqlalchemy import Row
 
 from api.responses import moment
+from api.schemas.answered import Answered
 from heartbeat.domain.field_types import Text
 from heartbeat.store.tables.runs import Run
 
@@ -27,7 +28,7 @@ class RatingFields(BaseModel):
         return {"up": True, "down": False}.get(self.rating)
 
 
-class RatingObject(BaseModel):
+class RatingObject(Answered):
     """What a person said of a run."""
 
     rating: Literal["up", "down"] = Field(description="A thumb up or down.", examples=["down"])

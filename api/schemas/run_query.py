@@ -7,6 +7,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from sqlalchemy import Row
 
 from api.schemas import examples
+from api.schemas.answered import Answered
 from api.schemas.examples import example
 from api.schemas.fields import Key, OfProject, wrong_field
 from api.schemas.logs import SUCCEEDED, LogObject, Status, show_log
@@ -90,7 +91,7 @@ class ListedRun(LogObject):
     bot_id: BotUuid
 
 
-class FoundRuns(BaseModel):
+class FoundRuns(Answered):
     """Runs by filter, newest first."""
 
     runs: list[ListedRun] = Field(

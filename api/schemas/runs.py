@@ -3,11 +3,12 @@
 from dataclasses import asdict
 from typing import Any
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 from sqlalchemy import Row
 
 from api.responses import moment
 from api.schemas import examples
+from api.schemas.answered import Answered
 from api.schemas.examples import example
 from api.schemas.fields import Key, OfBot, OfHeartbeat
 from api.schemas.logs import SUCCEEDED, LogObject, TriggerResult, show_log
@@ -44,7 +45,7 @@ class Cancel(OfHeartbeat):
     wait: Flag = Field(True, description="Wait up to 15 seconds for the end.", examples=[True])
 
 
-class CancelResult(BaseModel):
+class CancelResult(Answered):
     """What the cancelled runs came to together."""
 
     status: str = Field(
@@ -59,7 +60,7 @@ class CancelResult(BaseModel):
     )
 
 
-class Cancelled(BaseModel):
+class Cancelled(Answered):
     result: CancelResult = Field(description="What the cancelled runs came to.", examples=[example(CancelResult)])
 
 
@@ -75,13 +76,13 @@ class Rate(OfRun, RatingFields):
     pass
 
 
-class Rated(BaseModel):
+class Rated(Answered):
     rating: RatingObject | None = Field(
         description="The rating as it stands; null once it was taken back.", examples=[example(RatingObject)]
     )
 
 
-class StepObject(BaseModel):
+class StepObject(Answered):
     """One model request or one tool call of a run."""
 
     number: int = Field(description="Its place among the run's steps, counted from 1.", examples=[2])
@@ -130,7 +131,7 @@ class StepObject(BaseModel):
     created_at: WrittenAt
 
 
-class AttemptObject(BaseModel):
+class AttemptObject(Answered):
     """One request to a provider as it really was, a lost one too."""
 
     step: int = Field(description="The number of the step it is of.", examples=[1])
@@ -187,7 +188,7 @@ class RunObject(LogObject):
     )
 
 
-class OneRun(BaseModel):
+class OneRun(Answered):
     run: RunObject = Field(description="The run.", examples=[example(RunObject, **SUCCEEDED)])
 
 

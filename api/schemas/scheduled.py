@@ -4,11 +4,12 @@ from datetime import datetime
 from types import SimpleNamespace
 from typing import Any
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from api.next_ticks import next_tick
 from api.responses import moment
 from api.schemas import examples
+from api.schemas.answered import Answered
 from api.schemas.examples import example
 from api.schemas.response_fields import BotNumber, BotUuid, CreatedAt, UpdatedAt
 from heartbeat.store.heartbeats.project_holds import released_after
@@ -18,7 +19,7 @@ from heartbeat.store.projects.access import Access
 from heartbeat.store.tables.heartbeats import Heartbeat
 
 
-class Pause(BaseModel):
+class Pause(Answered):
     """Why the product switched a heartbeat off."""
 
     reason: str = Field(description="errors, budget, operator, plan or needs_reconnect.", examples=["errors"])
@@ -33,7 +34,7 @@ class Pause(BaseModel):
     )
 
 
-class ScheduledObject(BaseModel):
+class ScheduledObject(Answered):
     bot_id: BotNumber
     bot_uuid: BotUuid
     member_id: int | None = Field(

@@ -2,9 +2,10 @@
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from api.schemas import examples
+from api.schemas.answered import Answered
 from api.schemas.examples import example
 from api.schemas.fields import OfBot
 from api.schemas.response_fields import CostUsd, Price
@@ -29,14 +30,14 @@ class ReadStats(OfBot):
     )
 
 
-class OfType(BaseModel):
+class OfType(Answered):
     """The logs of heartbeats, or of scheduled tasks."""
 
     count: int = Field(description=COUNT, examples=[20])
     success_rate: float = Field(description=SUCCESS_RATE, examples=[90.0])
 
 
-class OfModel(BaseModel):
+class OfModel(Answered):
     """The logs of runs with one model."""
 
     count: int = Field(description=COUNT, examples=[20])
@@ -46,7 +47,7 @@ class OfModel(BaseModel):
     cost_usd: CostUsd
 
 
-class OfDay(BaseModel):
+class OfDay(Answered):
     """The logs of one day."""
 
     date: str = Field(description="The day, in UTC.", examples=["2026-11-27"])
@@ -61,7 +62,7 @@ class OfDay(BaseModel):
     tokens: int = Field(description=TOKENS, examples=[450])
 
 
-class Quality(BaseModel):
+class Quality(Answered):
     """How good the runs of some days were, in UTC, today among them."""
 
     met: int = Field(description="Runs that did what their heartbeat expects of them (`expect`).", examples=[19])
@@ -76,7 +77,7 @@ class Quality(BaseModel):
     )
 
 
-class StatsObject(BaseModel):
+class StatsObject(Answered):
     """What the logs of some days come to."""
 
     total_executions: int = Field(description="Logs, whatever became of them.", examples=[20])
@@ -109,7 +110,7 @@ class StatsObject(BaseModel):
     time_series: list[OfDay] = Field(description="Newest first; only days with logs.", examples=[[example(OfDay)]])
 
 
-class OneStats(BaseModel):
+class OneStats(Answered):
     stats: StatsObject = Field(description="The stats.", examples=[example(StatsObject)])
 
 

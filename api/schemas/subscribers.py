@@ -2,10 +2,11 @@
 
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from api.responses import moment
 from api.schemas import examples
+from api.schemas.answered import Answered
 from api.schemas.examples import example
 from api.schemas.fields import Key, OfBot, OfProject, wrong_field
 from api.schemas.pages import PageNumber, PerPage
@@ -49,7 +50,7 @@ class OfSubscriber(OfBot):
     member_id: Key = Field(description="The subscriber's id (`mem_…`) or its number.", examples=[examples.MEMBER])
 
 
-class SubscriberObject(BaseModel):
+class SubscriberObject(Answered):
     """A member of a bot's audience; heartbeats may belong to one."""
 
     id: str = Field(description="The subscriber's id.", examples=[examples.MEMBER])
@@ -60,11 +61,11 @@ class SubscriberObject(BaseModel):
     subscribed_at: str = Field(description="When it was added.", examples=[examples.CREATED])
 
 
-class OneSubscriber(BaseModel):
+class OneSubscriber(Answered):
     subscriber: SubscriberObject = Field(description="The subscriber.", examples=[example(SubscriberObject)])
 
 
-class AllSubscribers(BaseModel):
+class AllSubscribers(Answered):
     total: Total
     subscribers: list[SubscriberObject] = Field(
         description="The page's subscribers, bot by bot.", examples=[[example(SubscriberObject)]]

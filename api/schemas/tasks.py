@@ -3,10 +3,11 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 from sqlalchemy import Connection
 
 from api.schemas import examples
+from api.schemas.answered import Answered
 from api.schemas.examples import example
 from api.schemas.fields import Key, OfBot, PlainObject
 from api.schemas.pages import PageNumber, PerPage
@@ -127,11 +128,11 @@ EXAMPLE = example(
 )
 
 
-class OneTask(BaseModel):
+class OneTask(Answered):
     task: TaskObject = Field(description="The task.", examples=[EXAMPLE])
 
 
-class AllTasks(BaseModel):
+class AllTasks(Answered):
     total: Total
     tasks: list[TaskObject] = Field(description="The page's tasks, newest first.", examples=[[EXAMPLE]])
     pagination: PaginationField

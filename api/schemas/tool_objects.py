@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from api.responses import moment
 from api.schemas import examples
+from api.schemas.answered import Answered
 from api.schemas.examples import example
 from api.schemas.response_fields import CreatedAt, PaginationField, Succeeded, Total, UpdatedAt
 from api.schemas.tool_fields import ACTIVE, ELICITATION, LABEL, ON, PER_MEMBER, RESULT_BYTES, TIMEOUT, TRANSPORT, URL
@@ -15,7 +16,7 @@ from heartbeat.store.tables.bots import Tool
 from heartbeat.store.tables.tool_connections import ToolConnection
 
 
-class PinDifference(BaseModel):
+class PinDifference(Answered):
     """How a tool differs from what was pinned."""
 
     difference: str = Field(
@@ -26,7 +27,7 @@ class PinDifference(BaseModel):
     seen_at: str = Field(description="When a run found it.", examples=[examples.DUE])
 
 
-class ToolEntry(BaseModel):
+class ToolEntry(Answered):
     """One tool of a server, as it was pinned when the server was connected or refreshed."""
 
     name: str = Field(description="The tool, as its server names it.", examples=["delete_contact"])
@@ -51,7 +52,7 @@ class ToolEntry(BaseModel):
     )
 
 
-class ToolObject(BaseModel):
+class ToolObject(Answered):
     """An MCP server that a bot is connected to, and what it offers."""
 
     id: str = Field(description="The tool's id.", examples=[examples.TOOL])
@@ -98,7 +99,7 @@ class ToolObject(BaseModel):
     updated_at: UpdatedAt
 
 
-class OneTool(BaseModel):
+class OneTool(Answered):
     tool: ToolObject = Field(description="The tool.", examples=[example(ToolObject)])
 
 
@@ -116,13 +117,13 @@ class ListedTool(ToolObject):
     )
 
 
-class AllTools(BaseModel):
+class AllTools(Answered):
     total: Total
     tools: list[ListedTool] = Field(description="The page's tools, oldest first.", examples=[[example(ListedTool)]])
     pagination: PaginationField
 
 
-class ToolTried(BaseModel):
+class ToolTried(Answered):
     success: Succeeded
     message: str = Field(description="What came of it, in a sentence.", examples=["crm answers, and offers 1 tool."])
     tools_count: int = Field(description="How many tools it offers.", examples=[1])

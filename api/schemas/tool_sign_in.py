@@ -3,10 +3,11 @@
 import re
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, AliasChoices, AliasPath, BaseModel, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, AliasChoices, AliasPath, BeforeValidator, Field, model_validator
 
 from api.responses import moment
 from api.schemas import examples
+from api.schemas.answered import Answered
 from api.schemas.examples import example
 from api.schemas.fields import Key, OfBot, wrong_field
 from api.schemas.tool_fields import Address
@@ -103,7 +104,7 @@ class ConnectTool(SignInFields):
     )
 
 
-class Connection(BaseModel):
+class Connection(Answered):
     """What an authorization server lets a tool do."""
 
     state: str = Field(
@@ -131,7 +132,7 @@ class MemberConnection(Connection):
     member_id: str = Field(description="The subscriber's id.", examples=[examples.MEMBER])
 
 
-class MemberConnections(BaseModel):
+class MemberConnections(Answered):
     connections: list[MemberConnection] = Field(
         description="Those of subscribers who signed in, or were asked to.", examples=[[example(MemberConnection)]]
     )

@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import TypeVar
 
-import yaml
 from pydantic import BaseModel, ValidationError
 
 M = TypeVar("M", bound=BaseModel)
@@ -15,6 +14,9 @@ class TemplateError(ValueError):
 
 def read(path: Path, model: type[M], advice: str) -> M:
     """Read one file; raises `TemplateError`, whose message ends with `advice`."""
+    # An API that nobody asks for templates does without it.
+    import yaml
+
     try:
         return model.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
     except (yaml.YAMLError, UnicodeDecodeError) as problem:

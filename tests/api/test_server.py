@@ -23,7 +23,7 @@ from tests.support.ports import free_port
 from tests.support.processes import start
 from tests.support.seeds import NOW, a_bot, a_heartbeat, a_project
 
-IDLE_MB = 150
+IDLE_MB = 148
 
 
 @pytest.fixture
