@@ -96,6 +96,7 @@ OPERATIONS: dict[str, Scope | None] = {
     "POST /sign-out": PUBLIC,
     "GET /sign-in/once": PUBLIC,
     "POST /sign-in/once": PUBLIC,
+    "POST /sign-in/code": PUBLIC,
     "GET /sign-in/openid": PUBLIC,
     "GET /sign-in/openid/callback": PUBLIC,
     # The projects of whoever is signed in.
@@ -104,6 +105,9 @@ OPERATIONS: dict[str, Scope | None] = {
     # The account of whoever is signed in.
     "GET /account": PUBLIC,
     "POST /account/password": PUBLIC,
+    "GET /account/second-factor": PUBLIC,
+    "POST /account/second-factor": PUBLIC,
+    "POST /account/second-factor/off": PUBLIC,
     "POST /account/sessions/end": PUBLIC,
     "POST /account/sessions/{uuid}/end": PUBLIC,
     "GET /join": PUBLIC,

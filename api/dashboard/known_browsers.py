@@ -11,23 +11,25 @@ from starlette.responses import Response
 
 from api.dashboard.pages import SIGN_IN, is_https
 from api.deps import Stack, address_of
-from heartbeat.domain.failure_sources import of_address, of_browser, of_name
+from heartbeat.domain.failure_sources import of_address, of_browser, of_codes, of_name
 from heartbeat.domain.people import fold_email
 from heartbeat.secrets.keyring import CannotOpen, Keyring, NoKey
+from heartbeat.store.tables.users import User
 
 LASTS_SECONDS = 365 * 24 * 3600
 
 
 def sources_of(request: Request, email: str) -> list[str]:
     """For whom a failure to sign in with this address counts."""
-    stack: Stack = request.app.state.stack
-    sealed = request.cookies.get(_cookie(email))
-    if sealed:
-        try:
-            return [of_browser(Keyring.from_settings(stack.settings).open(sealed, _bound(email)))]
-        except CannotOpen:
-            pass
-    return [of_address(address_of(request)), *of_name(email)]
+    return _known(request, email) or [of_address(address_of(request)), *of_name(email)]
+
+
+def code_sources_of(request: Request, user: User) -> list[str]:
+    """For whom a wrong code of this person counts, who has given the right password.
+
+    Six digits are guessed from many addresses, and only who has the password can have the person wait.
+    """
+    return _known(request, user.email) or [of_codes(user.uuid)]
 
 
 def remember_browser(response: Response, request: Request, email: str) -> None:
@@ -47,6 +49,18 @@ def remember_browser(response: Response, request: Request, email: str) -> None:
         httponly=True,
         samesite="strict",
     )
+
+
+def _known(request: Request, email: str) -> list[str]:
+    """The browser, if this person has signed in with it before."""
+    stack: Stack = request.app.state.stack
+    sealed = request.cookies.get(_cookie(email))
+    if sealed:
+        try:
+            return [of_browser(Keyring.from_settings(stack.settings).open(sealed, _bound(email)))]
+        except CannotOpen:
+            pass
+    return []
 
 
 def _cookie(email: str) -> str:

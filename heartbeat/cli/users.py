@@ -15,7 +15,7 @@ from heartbeat.domain.people import MEMBER_ROLES
 from heartbeat.settings import Settings
 from heartbeat.store.database.clock import database_time
 from heartbeat.store.tables.users import User
-from heartbeat.store.users import invitations, memberships, passwords, users
+from heartbeat.store.users import invitations, memberships, passwords, second_factor, users
 
 COLUMNS = ["email", "name", "project", "role", "id"]
 SEND = "Give the link to that person: it works once."
@@ -75,6 +75,13 @@ def reset_password(email: Email, as_json: AsJson = False) -> None:
     print_values({"link": _link(settings, "new-password", token)}, SEND, as_json)
 
 
+@user_app.command("reset-second-factor")
+def reset_second_factor(email: Email) -> None:
+    """Turn off the second factor of a person who has lost it."""
+    write_database(Settings(), _reset_second_factor, email)
+    typer.echo(f"{email} signs in with the password alone.")
+
+
 def _link(settings: Settings, page: str, token: str) -> str:
     base = settings.public_url or settings.api_url()
     return f"{base.rstrip('/')}/{page}?token={token}"
@@ -110,6 +117,10 @@ def _remove(connection: Connection, email: str, project_uuid: str | None, now: d
 
 def _reset(connection: Connection, email: str, now: datetime) -> str:
     return passwords.new_reset(connection, _user(connection, email), now)
+
+
+def _reset_second_factor(connection: Connection, email: str) -> None:
+    second_factor.turn_off(connection, _user(connection, email).id)
 
 
 def _user(connection: Connection, email: str) -> User:

@@ -30,6 +30,11 @@ def of_browser(number: str) -> str:
     return f"browser {number}"
 
 
+def of_codes(user_uuid: str) -> str:
+    """The codes of a person beside their password."""
+    return f"codes {user_uuid}"
+
+
 def longest_wait(source: str) -> timedelta:
     """How long a source waits at most."""
     return LONGEST_WAIT_FOR_NAME if source.startswith(NAME) else LONGEST_WAIT

@@ -29,6 +29,7 @@ ARGUMENTS = {
     "heartbeat user role": ("ada@example.com", "viewer"),
     "heartbeat user remove": ("ada@example.com",),
     "heartbeat user reset-password": ("ada@example.com",),
+    "heartbeat user reset-second-factor": ("ada@example.com",),
     "heartbeat tool connect": ("tool_1",),
 }
 # What is restored is looked at before there is any.

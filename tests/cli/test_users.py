@@ -10,6 +10,8 @@ import pytest
 from heartbeat.store.database.database import Database
 from heartbeat.store.users.invitations import accept_as_new
 from heartbeat.store.users.passwords import user_of_reset
+from heartbeat.store.users.second_factor import turn_on
+from heartbeat.store.users.users import user_by_id
 from tests.support.commands import Outcome, Run
 
 TOKEN = re.compile(r"\?token=([\w-]{43})$")
@@ -49,6 +51,17 @@ def test_a_link_to_another_password(heartbeat: Run, database_url: str, project: 
         user = database.write_now(accept_as_new, token, "Ada", "hash", datetime.now(UTC))
         reset = token_in(heartbeat("user", "reset-password", "ada@example.com", "--json"))
         assert database.read_now(user_of_reset, reset, datetime.now(UTC)).id == user.id
+
+
+def test_a_lost_second_factor_is_turned_off(heartbeat: Run, database_url: str, project: str) -> None:
+    token = token_in(heartbeat("user", "invite", "ada@example.com", "--json"))
+    with closing(Database(database_url)) as database:
+        user = database.write_now(accept_as_new, token, "Ada", "hash", datetime.now(UTC))
+        database.write_now(turn_on, user.id, "sealed", 1, ["AAAA"])
+        assert heartbeat("user", "reset-second-factor", "Ada@example.com").code == 0
+        left = database.read_now(user_by_id, user.id)
+        assert left is not None
+        assert left.sealed_totp_secret is None
 
 
 def test_the_link_leads_to_where_people_find_the_dashboard(heartbeat: Run, project: str) -> None:

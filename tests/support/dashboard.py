@@ -10,6 +10,7 @@ import httpx
 from temporalio.client import Client
 
 from api.main import create_app
+from heartbeat.domain.clock import Clock
 from heartbeat.domain.ids import new_id
 from heartbeat.settings import Settings
 from heartbeat.store.database.database import Database
@@ -101,9 +102,11 @@ def a_run(connection: Any, heartbeat: Heartbeat, **values: Any) -> Run:
 
 
 @asynccontextmanager
-async def browsing(settings: Settings, database: Database, temporal: Client) -> AsyncIterator[Browser]:
-    """A browser in front of an application over these parts."""
-    app = create_app(settings, database, temporal)
+async def browsing(
+    settings: Settings, database: Database, temporal: Client, now: Clock | None = None
+) -> AsyncIterator[Browser]:
+    """A browser in front of an application over these parts, which a test moves the time of with `now`."""
+    app = create_app(settings, database, temporal, now)
     # As in a server: what went wrong inside is an answer, never an exception of the test's own.
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with Browser(transport=transport, base_url=SITE) as browser:

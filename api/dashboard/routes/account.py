@@ -31,6 +31,7 @@ NO_PERSON = "You are signed in with a key of the project; only people have an ac
 NOTICES = {
     "ended": marked("The session was ended: whoever had it has to sign in again."),
     "others": marked("Every session but yours was ended."),
+    "off": marked("Your second factor is off: your password alone signs you in."),
     "password": marked("Your password was changed, and every other session of yours was ended."),
 }
 

@@ -6,7 +6,7 @@ from starlette.responses import RedirectResponse, Response
 from api.auth_throttle import WITH_LINK
 from api.dashboard.forms import field_errors, read_form, refusal
 from api.dashboard.known_browsers import remember_browser
-from api.dashboard.pages import PageRoute, html
+from api.dashboard.pages import SIGN_IN, PageRoute, html
 from api.dashboard.password_sign_in import owner_of
 from api.dashboard.routes.sign_in import begin_session, stack_of
 from api.deps import address_of
@@ -27,7 +27,7 @@ async def page(request: Request, token: str = "") -> Response:
 
 @router.post("")
 async def set_password(request: Request) -> Response:
-    """Use the link up and sign in; all other sessions of the person end."""
+    """Use the link up and sign in, unless a code is owed, too; all other sessions of the person end."""
     form, stack = await read_form(request), stack_of(request)
     token = form.get("token")
     try:
@@ -41,6 +41,8 @@ async def set_password(request: Request) -> Response:
         errors = field_errors(refusal(problem))
         return html("new_password", 400, token=token, email=user.email, errors=errors)
     user = await stack.database.write(store.use_reset, token, kept, stack.now())
+    if user.sealed_totp_secret:
+        return RedirectResponse(SIGN_IN, 303)
     response = RedirectResponse("/", 303)
     remember_browser(response, request, user.email)
     return await begin_session(response, request, await owner_of(stack, user))

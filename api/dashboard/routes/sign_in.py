@@ -1,11 +1,13 @@
 """Sign in with an address and a password or with a project's key, sign out, and the static files."""
 
 import re
+from typing import Any
 
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
 from api.auth_throttle import AT_SIGN_IN
+from api.dashboard.code_challenge import new_challenge
 from api.dashboard.forms import Form, read_form
 from api.dashboard.known_browsers import remember_browser, sources_of
 from api.dashboard.openid_sign_out import leave_issuer
@@ -17,6 +19,7 @@ from api.dashboard.session import delete_cookie, set_cookie, token_of, visit_of
 from api.dashboard.translations import marked
 from api.deps import Stack, address_of
 from heartbeat.domain.errors import Forbidden, TooManyFailures
+from heartbeat.store.tables.users import User
 from heartbeat.store.users import sessions
 from heartbeat.store.users.sessions import SessionOwner
 from heartbeat.store.users.sign_in import key_by_secret
@@ -54,9 +57,7 @@ async def door(visitor: VisitorDep, next: str = "/") -> Response:  # noqa: A002
 async def sign_in(request: Request) -> Response:
     """Begin a session for whom the form names, and go on with what the end of another has interrupted."""
     form = await read_form(request)
-    target = own_page(form.get("next"))
-    unsent = [(name.removeprefix(UNSENT), value) for name, value in form.fields if name.startswith(UNSENT)]
-    shown = {"next": target, "unsent": unsent, "email": form.get("email")}
+    shown = carried(form)
     try:
         admitted = _person if form.get("email") or form.get("password") else _key
         owner = await admitted(request, form)
@@ -66,17 +67,36 @@ async def sign_in(request: Request) -> Response:
         return answer
     if isinstance(owner, str):
         return html("sign_in", 401, problem=owner, **shown)
+    if isinstance(owner, User):
+        return html("sign_in_code", problem=None, challenge=new_challenge(stack_of(request), owner), **shown)
+    return await welcome(request, owner, form, form.get("email"))
+
+
+def carried(form: Form) -> dict[str, Any]:
+    """Read what a form of the door carries on: where to go then, what was not sent yet, and the address."""
+    unsent = [(name.removeprefix(UNSENT), value) for name, value in form.fields if name.startswith(UNSENT)]
+    return {"next": own_page(form.get("next")), "unsent": unsent, "email": form.get("email")}
+
+
+async def welcome(request: Request, owner: SessionOwner, form: Form, email: str) -> Response:
+    """Begin a session of a key, or of the person with this address, and go on to where the form leads."""
+    target, unsent = carried(form)["next"], carried(form)["unsent"]
     response = html("unsent", next=target, unsent=unsent) if unsent else RedirectResponse(target, 303)
     if owner.user_id is not None:
-        remember_browser(response, request, form.get("email"))
+        remember_browser(response, request, email)
     return await begin_session(response, request, owner)
 
 
-async def _person(request: Request, form: Form) -> SessionOwner | str:
-    """Read whose address and password were given; returns what to say of wrong ones, raises `TooManyFailures`."""
+async def _person(request: Request, form: Form) -> SessionOwner | User | str:
+    """Read whose address and password were given, as themselves while they owe a code.
+
+    Returns what to say of wrong ones, raises `TooManyFailures`.
+    """
     stack, email = stack_of(request), form.get("email")
     user = await person_with(stack, sources_of(request, email), email, form.get("password"))
-    return await owner_of(stack, user) if user else WRONG_PASSWORD
+    if user is None:
+        return WRONG_PASSWORD
+    return user if user.sealed_totp_secret else await owner_of(stack, user)
 
 
 async def _key(request: Request, form: Form) -> SessionOwner | str:

@@ -19,6 +19,7 @@ from tests.support.person import PLAIN
 # What a button, a message or a script leads to.
 NOT_LINKED = {
     "/account",
+    "/account/second-factor",
     "/approvals/{id}",
     "/join",
     "/new-password",

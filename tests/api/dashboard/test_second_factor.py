@@ -1,0 +1,169 @@
+"""A code beside the password: set up, asked for at sign-in, never taken twice, and turned off."""
+
+import re
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import httpx
+import pyotp
+import pytest
+from pydantic import SecretStr
+from temporalio.client import Client
+
+from api.dashboard.session import COOKIE
+from heartbeat.domain.secret_keys import new_key
+from heartbeat.settings import Settings
+from heartbeat.store.database.database import Database
+from heartbeat.store.users.passwords import new_reset
+from heartbeat.store.users.users import USER, user_by_email
+from tests.support.dashboard import Browser, Owner, browsing
+from tests.support.people import PASSWORD, signed_up
+
+ADA = "ada@example.com"
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    """An installation with a secret key."""
+    return settings.model_copy(update={"secret_keys": SecretStr(new_key())})
+
+
+class MovedClock:
+    """A time that stands still until it is moved."""
+
+    def __init__(self) -> None:
+        self.time = datetime.now(UTC)
+
+    def __call__(self) -> datetime:
+        return self.time
+
+
+@pytest.fixture
+def clock() -> MovedClock:
+    return MovedClock()
+
+
+@pytest.fixture
+async def stranger(
+    settings: Settings, database: Database, temporal: Client, clock: MovedClock
+) -> AsyncIterator[Browser]:
+    async with browsing(settings, database, temporal, clock) as browser:
+        yield browser
+
+
+@pytest.fixture
+async def other(settings: Settings, database: Database, temporal: Client, clock: MovedClock) -> AsyncIterator[Browser]:
+    """Another browser, at the same time."""
+    async with browsing(settings, database, temporal, clock) as browser:
+        yield browser
+
+
+@dataclass
+class Authenticator:
+    """An app on a phone."""
+
+    secret: str
+    clock: MovedClock
+
+    def code(self) -> str:
+        """Wait for the next code: none counts twice."""
+        self.clock.time += timedelta(seconds=30)
+        return pyotp.TOTP(self.secret).at(self.clock.time)
+
+
+async def set_up(browser: Browser, clock: MovedClock) -> tuple[Authenticator, list[str]]:
+    """Turn it on as a person does; returns the authenticator and the recovery codes."""
+    page = await browser.page("/account/second-factor")
+    secret = _found(r'id="secret">([A-Z2-7 ]+)<', page).replace(" ", "")
+    sealed = _found(r'name="sealed" value="([^"]+)"', page)
+    phone = Authenticator(secret, clock)
+    for code, current in (("000000", PASSWORD), (phone.code(), "not the password")):
+        refused = await browser.submit("/account/second-factor", sealed=sealed, code=code, current=current)
+        assert (refused.status_code, secret[:4] in refused.text) == (400, True)
+    shown = await browser.submit("/account/second-factor", sealed=sealed, code=phone.code(), current=PASSWORD)
+    assert shown.status_code == 200
+    return phone, re.findall(r"[A-Z2-7]{4}(?:-[A-Z2-7]{4}){3}", shown.text)
+
+
+async def challenged(browser: Browser, **fields: str) -> str:
+    """Give the right password; returns what the page of the code keeps."""
+    answer = await browser.submit("/sign-in", email=ADA, password=PASSWORD, **fields)
+    assert (answer.status_code, COOKIE in browser.cookies) == (200, False)
+    return _found(r'name="challenge" value="([^"]+)"', answer.text)
+
+
+def _found(pattern: str, page: str) -> str:
+    [found] = re.findall(pattern, page)
+    return str(found)
+
+
+async def enter(browser: Browser, challenge: str, code: str) -> httpx.Response:
+    return await browser.submit("/sign-in/code", challenge=challenge, code=code, next="/runs")
+
+
+async def test_a_code_is_asked_for_and_counts_once(
+    owner: Owner, stranger: Browser, other: Browser, clock: MovedClock
+) -> None:
+    await signed_up(stranger, owner.database, owner.project, ADA, "viewer")
+    phone, recovery = await set_up(stranger, clock)
+    assert len(recovery) == 10
+    challenge = await challenged(other)
+    assert (await enter(other, challenge, "123")).status_code == 401
+    code = phone.code()
+    inside = await enter(other, challenge, code)
+    assert (inside.status_code, inside.headers["location"]) == (303, "/runs")
+    other.cookies.clear()
+    assert (await enter(other, await challenged(other), code)).status_code == 401
+    assert (await enter(other, await challenged(other), recovery[0].lower())).status_code == 303
+    other.cookies.clear()
+    assert (await enter(other, await challenged(other), recovery[0])).status_code == 401
+    for none in ("", "v1.x.y", challenge[:-4]):
+        assert "too long" in (await enter(other, none, recovery[1])).text
+    kept = await owner.database.read(lambda c: str(c.execute(USER.select()).all()))
+    assert not [secret for secret in (*recovery, code, PASSWORD) if secret in kept]
+
+
+async def test_a_link_to_another_password_does_not_sign_in_without_a_code(
+    owner: Owner, stranger: Browser, other: Browser, clock: MovedClock
+) -> None:
+    await signed_up(stranger, owner.database, owner.project, ADA)
+    phone, _ = await set_up(stranger, clock)
+    challenge = await challenged(other)
+    ada = await owner.database.read(user_by_email, ADA)
+    assert ada is not None
+    token = await owner.database.write(new_reset, ada, datetime.now(UTC))
+    answer = await other.submit("/new-password", token=token, password="another password")
+    assert (answer.headers["location"], COOKIE in other.cookies) == ("/sign-in", False)
+    too_late = await enter(other, challenge, phone.code())
+    assert (too_late.status_code, "too long" in too_late.text) == (401, True)
+
+
+async def test_who_guesses_codes_waits_from_wherever_and_a_recovery_code_does_not(
+    owner: Owner, stranger: Browser, other: Browser, clock: MovedClock
+) -> None:
+    await signed_up(stranger, owner.database, owner.project, ADA)
+    phone, recovery = await set_up(stranger, clock)
+    challenge, code = await challenged(other), phone.code()
+    for _ in range(owner.settings.free_failures + 1):
+        await enter(other, challenge, "000000")
+    waits = await enter(other, challenge, code)
+    assert (waits.status_code, "retry-after" in waits.headers) == (429, True)
+    assert (await other.submit("/sign-in", email=ADA, password=PASSWORD)).status_code == 200
+    assert (await enter(other, challenge, recovery[0])).status_code == 303
+
+
+async def test_it_is_turned_off_with_the_password_and_a_code(
+    owner: Owner, stranger: Browser, other: Browser, clock: MovedClock
+) -> None:
+    await signed_up(stranger, owner.database, owner.project, ADA)
+    assert (await other.submit("/sign-in", email=ADA, password=PASSWORD)).status_code == 303
+    _, recovery = await set_up(stranger, clock)
+    assert (await other.get("/")).status_code == 303
+    other.cookies.clear()
+    for code, current in (("000000", PASSWORD), (recovery[0], "not the password")):
+        assert (await stranger.submit("/account/second-factor/off", code=code, current=current)).status_code == 400
+    assert "10 recovery codes" in await stranger.page("/account/second-factor")
+    off = await stranger.submit("/account/second-factor/off", code=recovery[0], current=PASSWORD)
+    assert off.headers["location"] == "/account?done=off"
+    assert (await other.submit("/sign-in", email=ADA, password=PASSWORD)).status_code == 303
