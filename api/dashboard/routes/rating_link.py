@@ -4,6 +4,7 @@ Opening it rates nothing: programs that read mail open links, too. It says no mo
 have gone to a subscriber.
 """
 
+from datetime import timedelta
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -14,14 +15,18 @@ from api.dashboard.forms import read_form
 from api.dashboard.message_links import require_link
 from api.dashboard.pages import PageRoute, html
 from api.dashboard.rating_form import read_rating
+from api.dashboard.translations import gettext as _
 from api.deps import Stack, address_of
 from heartbeat.domain.actors import link_actor
+from heartbeat.domain.errors import Forbidden
 from heartbeat.store.overview.projects import heartbeat_of_run
 from heartbeat.store.runs import ratings as store
 from heartbeat.store.runs.runs import run_by_uuid
 from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.runs import Run
+
+GOOD_FOR = timedelta(days=30)
 
 router = APIRouter(prefix="/ratings/{uuid}", route_class=PageRoute, include_in_schema=False)
 
@@ -31,7 +36,7 @@ async def page(uuid: str, request: Request, token: str = "") -> Response:
     """Ask whether the run was any good."""
     stack: Stack = request.app.state.stack
     await require_link(request, token, store.sealed_as(uuid))
-    return _page(await stack.database.read(_run, uuid), token, None)
+    return _page(await _rows_in_time(stack, uuid), token, None)
 
 
 @router.post("")
@@ -41,9 +46,19 @@ async def rate(uuid: str, request: Request) -> Response:
     form = await read_form(request)
     token = form.get("token")
     await require_link(request, token, store.sealed_as(uuid))
+    await _rows_in_time(stack, uuid)
     rating = read_rating(form, link_actor(address_of(request)).words)
     await stack.database.write(store.rate, uuid, rating, stack.now())
     return _page(await stack.database.read(_run, uuid), token, rating)
+
+
+async def _rows_in_time(stack: Stack, uuid: str) -> tuple[Run, Heartbeat, Bot]:
+    """Read what the page shows. Raises `Forbidden` once the link is too old: messages are kept where many may read."""
+    rows = await stack.database.read(_run, uuid)
+    if rows[0].started_at < stack.now() - GOOD_FOR:
+        words = _("This link is older than thirty days; rate the run on its page instead.")
+        raise Forbidden("link_expired", words)
+    return rows
 
 
 def _run(connection: Connection, run_uuid: str) -> tuple[Run, Heartbeat, Bot]:

@@ -103,6 +103,19 @@ async def test_a_link_is_for_one_run_alone(owner: Owner, stranger: Browser) -> N
     assert (await rated(owner, run)).liked is None
 
 
+async def test_a_link_is_good_for_thirty_days(owner: Owner, stranger: Browser) -> None:
+    month, day = timedelta(days=30), timedelta(days=1)
+    for age, status in ((month - day, 200), (month + day, 403)):
+        began = datetime.now(UTC) - age
+        run = await owner.run(started_at=began, finished_at=began)
+        path, token = link(owner, run.uuid)
+        opened = await stranger.get(path, params={"token": token})
+        answers = [opened, await stranger.submit(path, token=token, rating="up")]
+        assert [answer.status_code for answer in answers] == [status, status]
+        assert ("This link is older than thirty days" in opened.text) == (status == 403)
+        assert (await rated(owner, run)).liked is (True if status == 200 else None)
+
+
 async def test_pages_show_the_share_that_did_what_is_expected_and_the_one_that_people_liked(owner: Owner) -> None:
     paths = (f"/heartbeats/{owner.heartbeat.uuid}", f"/bots/{owner.bot.uuid}", "/stats", "/stats?days=7")
     for path in paths:
