@@ -1,5 +1,6 @@
 """What CI says of known vulnerabilities of the locked packages. The report is one of pip-audit's own."""
 
+import re
 import runpy
 from pathlib import Path
 
@@ -32,3 +33,11 @@ def test_it_says_what_was_found_and_what_could_not_be_asked() -> None:
 
 def test_what_asks_is_locked() -> None:
     assert "\npip-audit==" in AUDIT["TOOL"].read_text()
+
+
+def test_what_ci_takes_from_others_is_pinned_by_its_commit() -> None:
+    """A tag can be moved to other code; the comment names the version for those who read it."""
+    files = [path.read_text() for path in (Path(__file__).parents[2] / ".github" / "workflows").glob("*.yml")]
+    used = [line for text in files for line in text.splitlines() if "uses:" in line]
+    assert used
+    assert [line for line in used if not re.search(r"uses: [\w/-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$", line)] == []
