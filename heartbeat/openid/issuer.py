@@ -5,10 +5,11 @@ Imported with the first sign-in, for what it needs takes memory.
 
 import json
 import ssl
+from base64 import b64encode
 from dataclasses import dataclass
 from time import monotonic
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote_plus, urlsplit
 
 import httpx2
 from authlib.integrations.base_client.errors import OAuthError
@@ -18,7 +19,7 @@ from joserfc.jwk import KeySet
 from heartbeat.egress.client import Guard, Transport
 from heartbeat.egress.unreachable import why_unreachable
 from heartbeat.openid.id_tokens import signing_keys
-from heartbeat.openid.metadata import WELL_KNOWN, IssuerMetadata, WrongMetadata, read_metadata
+from heartbeat.openid.metadata import BASIC, WELL_KNOWN, IssuerMetadata, WrongMetadata, read_metadata
 from heartbeat.openid.problems import NOT_OURS, IssuerAway, SignInRefused
 from heartbeat.settings import Settings
 
@@ -131,10 +132,11 @@ class Issuer:
 
     def _client(self, metadata: IssuerMetadata, redirect_uri: str) -> AsyncOAuth2Client:
         secret = self._settings.oidc_client_secret
+        method = metadata.auth_method(has_secret=secret is not None)
         return AsyncOAuth2Client(
             client_id=self._settings.oidc_client_id,
             client_secret=secret.get_secret_value() if secret else None,
-            token_endpoint_auth_method=metadata.auth_method(has_secret=secret is not None),
+            token_endpoint_auth_method=_basic if method == BASIC else method,
             scope=self._settings.oidc_scopes,
             redirect_uri=redirect_uri,
             code_challenge_method="S256",
@@ -145,6 +147,12 @@ class Issuer:
         # No redirect is followed: what is sent here is for this address alone.
         transport = Transport(self._guard, timeout=TIMEOUT_SECONDS, max_bytes=MAX_BYTES, tls=self._tls)
         return {"transport": transport, "timeout": TIMEOUT_SECONDS, "follow_redirects": False, "trust_env": False}
+
+
+def _basic(client: Any, method: str, uri: str, headers: dict[str, str], body: str) -> tuple[str, dict[str, str], str]:
+    """Say who we are as RFC 6749 (2.3.1) has it: Authlib leaves out to encode what has characters of its own."""
+    both = f"{quote_plus(client.client_id)}:{quote_plus(client.client_secret)}"
+    return uri, {**headers, "Authorization": f"Basic {b64encode(both.encode()).decode()}"}, body
 
 
 def _away(problem: httpx2.HTTPError, url: str) -> IssuerAway:

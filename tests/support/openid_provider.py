@@ -15,7 +15,7 @@ import pytest
 from playwright._impl._driver import compute_driver_executable
 
 ROOM = Path(__file__).parents[1] / "openid" / "provider"
-SECRET = "a-secret-of-the-client"
+SECRET = "a secret: of 100%+ the client"
 MISSING = "oidc-provider is not here; `npm ci --prefix tests/openid/provider` installs it"
 
 
@@ -40,6 +40,7 @@ def openid_provider(
         "redirectUris": [f"{site}/sign-in/openid/callback"],
         "signOutUris": [f"{site}/sign-in"],
         "people": people,
+        "secret": SECRET,
         "host": host,
         "port": port,
     }

@@ -2,7 +2,7 @@
 import { createServer } from "node:http";
 import Provider from "oidc-provider";
 
-const { redirectUris, signOutUris, people, host, port } = JSON.parse(process.argv[2]);
+const { redirectUris, signOutUris, people, secret, host, port } = JSON.parse(process.argv[2]);
 const claimsOf = (sub) => people[sub] ?? {};
 
 const server = createServer();
@@ -12,7 +12,7 @@ server.listen(port, "127.0.0.1", () => {
     clients: [
       {
         client_id: "heartbeat",
-        client_secret: "a-secret-of-the-client",
+        client_secret: secret,
         redirect_uris: redirectUris,
         post_logout_redirect_uris: signOutUris,
       },
