@@ -18,11 +18,14 @@ from api.schemas.examples import example
 
 TITLE = "Heartbeat"
 
+# A stream is text; those who read it event by event have objects.
+STREAM = {
+    "type": ["string", "object"],
+    "properties": {"id": {"type": "string"}, "event": {"enum": ["step", "run", "end"]}, "data": {"type": "string"}},
+}
 EVENTS = {
     "description": "Server-sent events.",
-    "content": {
-        "text/event-stream": {"schema": {"type": "string"}, "example": 'event: end\ndata: {"status":"success"}\n\n'}
-    },
+    "content": {"text/event-stream": {"schema": STREAM, "example": 'event: end\ndata: {"status":"success"}\n\n'}},
 }
 
 

@@ -87,7 +87,10 @@ def require_open_address(url: str, settings: Settings, field: str = "server_url"
     host = urlsplit(url).hostname or ""
     if not host.isascii():
         return
-    address, allowed = read_host(host), AllowList(settings.egress_allow)
+    try:
+        address, allowed = read_host(host), AllowList(settings.egress_allow)
+    except ValueError as problem:
+        raise Invalid(field, str(problem)) from None
     kind = allowed.refusal_of_name(address) if isinstance(address, str) else allowed.refusal(address)
     if kind:
         raise Invalid(

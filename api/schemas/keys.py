@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from api.responses import moment
 from api.schemas import examples
@@ -29,8 +29,14 @@ A_KEY = PREFIX + "x" * 40
 BEGINS = A_KEY[:8]
 
 
+A_PRESET = {"required": ["preset"], "properties": {"preset": {"type": "string"}}}
+SOME_SCOPES = {"required": ["scopes"], "properties": {"scopes": {"type": "array", "minItems": 1}}}
+
+
 class KeyFields(BaseModel):
     """What a key is made with; the scopes or the preset that stands for some of them have to be named."""
+
+    model_config = ConfigDict(json_schema_extra={"oneOf": [A_PRESET, SOME_SCOPES]})
 
     name: Annotated[Words, Field(max_length=200)] = Field(description=NAME, examples=["Nightly export"])
     preset: Preset | None = Field(

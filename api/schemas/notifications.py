@@ -56,6 +56,8 @@ SLACK = {"url": "https://hooks.slack.com/services/T0/B0/x"}
 # A target of the whole project; not every field can be in one example.
 REQUEST: dict[str, Any] = {"project_id": examples.PROJECT, "channel": "slack", "config": SLACK}
 OF_BOT: dict[str, Any] = {"heartbeat_id": ["bot_id"], "member_id": ["bot_id"]}
+OF_MEMBER = {"properties": {"events": {"anyOf": [{"contains": {"const": "user.notified"}}, {"type": "null"}]}}}
+NO_MEMBER = {"properties": {"member_id": {"type": "null"}}}
 WANTED = ["run.failed", "heartbeat.paused"]
 EVENTS = "The kinds it wants; null: every kind."
 COOLDOWN = "For so long after a message it is left alone; what comes meanwhile is told in one summary."
@@ -71,7 +73,9 @@ class PerhapsOfBot(OfProject):
 
 
 class CreateTarget(PerhapsOfBot):
-    model_config = ConfigDict(json_schema_extra={"examples": [REQUEST], "dependentRequired": OF_BOT})
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [REQUEST], "dependentRequired": OF_BOT, "anyOf": [NO_MEMBER, OF_MEMBER]}
+    )
 
     heartbeat_id: Key | None = Field(
         None, description="Of this heartbeat alone; needs its bot_id.", examples=[examples.HEARTBEAT]

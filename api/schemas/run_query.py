@@ -18,7 +18,9 @@ from heartbeat.domain.field_types import Text, written_as
 from heartbeat.settings import Settings
 
 MAX_WORDS = 8
-FEW_WORDS = rf"^\s*([^\s\u0000]+\s+){{0,{MAX_WORDS - 1}}}[^\s\u0000]*$"
+# What parts words for Python, and no NUL.
+GAP, WORD = r"[\s\u001c-\u001f\u0085]", r"[^\s\u0000\u001c-\u001f\u0085]"
+FEW_WORDS = rf"^{GAP}*({WORD}+{GAP}+){{0,{MAX_WORDS - 1}}}{WORD}*$"
 # Days that have a day before and after in every time zone.
 FIRST_YEAR, LAST_YEAR = 1970, 9998
 RunTrigger = Literal["schedule", "manual", "probe", "rehearsal"]

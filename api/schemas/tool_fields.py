@@ -5,10 +5,10 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from heartbeat.domain.field_types import WHOLE, Words
+from heartbeat.domain.field_types import WHOLE, Words, written_as
 from heartbeat.domain.tool_limits import MAX_RESULT_BYTES, MAX_TIMEOUT_SECONDS, MIN_RESULT_BYTES
 from heartbeat.domain.tool_risks import RISKS, Risk
-from heartbeat.domain.web_addresses import web_address
+from heartbeat.domain.web_addresses import PATTERN, web_address
 from heartbeat.egress.addresses import read_host
 
 MAX_TOOLS = 1_000
@@ -77,7 +77,7 @@ Elicitation = Literal["decline", "approval"]
 Timeout = Annotated[int, Field(ge=1, le=MAX_TIMEOUT_SECONDS), WHOLE]
 ResultBytes = Annotated[int, Field(ge=MIN_RESULT_BYTES, le=MAX_RESULT_BYTES), WHOLE]
 Label = Annotated[Words, Field(max_length=255)]
-Address = Annotated[Words, Field(max_length=500), AfterValidator(_address)]
+Address = Annotated[Words, Field(max_length=500), AfterValidator(_address), written_as(PATTERN)]
 ToolName = Annotated[Words, Field(max_length=255)]
 Transport = Annotated[Literal["http", "sse"], BeforeValidator(_transport)]
 Kind = Annotated[Literal["mcp"], BeforeValidator(_kind)]

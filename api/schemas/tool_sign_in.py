@@ -3,7 +3,7 @@
 import re
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, AliasChoices, AliasPath, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, AliasChoices, AliasPath, BeforeValidator, ConfigDict, Field, model_validator
 
 from api.responses import moment
 from api.schemas import examples
@@ -48,8 +48,21 @@ Scopes = Annotated[
 Printable = Annotated[str, Field(max_length=2_000), AfterValidator(_printable), written_as(f"^{PRINTABLE.pattern}$")]
 
 
+# What belongs together, as clients read it; `_a_whole_client` says it in words.
+A_CLIENT: dict[str, Any] = {"required": ["client_id"], "properties": {"client_id": {"type": "string", "minLength": 1}}}
+NO_SECRET = {"properties": {"client_secret": {"enum": [None, ""]}}}
+NOT_ALONE = {"properties": {"grant_type": {"not": {"const": "client_credentials"}}}}
+A_SECRET: dict[str, Any] = {
+    "required": ["client_secret"],
+    "properties": {"client_secret": {"type": "string", "minLength": 1}},
+}
+A_WHOLE_CLIENT = [{"anyOf": [NO_SECRET, A_CLIENT]}, {"anyOf": [NOT_ALONE, {"allOf": [A_CLIENT, A_SECRET]}]}]
+
+
 class SignInFields(OfBot):
     """What may be said of how to sign in; a server that is asked says the rest."""
+
+    model_config = ConfigDict(json_schema_extra={"allOf": A_WHOLE_CLIENT})
 
     grant_type: GrantType | None = Field(
         None,

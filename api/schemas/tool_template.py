@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from pydantic import AliasChoices, AliasPath, BeforeValidator, Field
 
 from api.schemas.fields import wrong_field
+from api.schemas.tool_sign_in import A_WHOLE_CLIENT
 from heartbeat.domain.field_types import is_blank
 from heartbeat.gallery.tool_templates import COLUMNS, tool_templates
 
@@ -39,4 +40,7 @@ def with_template(body: Any) -> Any:
 
 def may_come_from_template(schema: dict[str, Any]) -> None:
     """Tell in a request's schema that a template has what is required otherwise."""
+    without = [field for field in schema["required"] if field in COLUMNS]
+    a_template = {"required": [FIELD], "properties": {FIELD: {"type": "string"}}}
+    schema["allOf"] = [*A_WHOLE_CLIENT, {"anyOf": [a_template, {"required": without}]}]
     schema["required"] = [field for field in schema["required"] if field not in COLUMNS]

@@ -14,10 +14,19 @@ MAX_TOOLS = 20
 SCHEMA_EXAMPLE = {"type": "object", "required": ["open"], "properties": {"open": {"type": "integer"}}}
 
 
+
+def _no_part_is_required(schema: dict[str, Any]) -> None:
+    """In answers neither, whatever the object says that has an expectation."""
+    schema.pop("required", None)
+
+
+PARTS = ConfigDict(extra="forbid", json_schema_extra=_no_part_is_required)
+
+
 class ExpectedAnswer(TypedDict, total=False):
     """What the last answer of every run has to be like."""
 
-    __pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[misc]
+    __pydantic_config__ = PARTS  # type: ignore[misc]
 
     matches: Annotated[
         Annotated[Words, AfterValidator(require_pattern)] | None,
@@ -40,7 +49,7 @@ class ExpectedAnswer(TypedDict, total=False):
 class Expectation(TypedDict, total=False):
     """What makes a run of a heartbeat a success, beside that nothing went wrong."""
 
-    __pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[misc]
+    __pydantic_config__ = PARTS  # type: ignore[misc]
 
     report: Annotated[
         Literal["required"] | None,

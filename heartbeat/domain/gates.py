@@ -9,13 +9,13 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from heartbeat.domain.changes import difference, normalised
 from heartbeat.domain.contracts import SkipReason
-from heartbeat.domain.field_types import Words
+from heartbeat.domain.field_types import Words, written_as
 from heartbeat.domain.first_message import gate_changed, gate_failed, gate_first, gate_unchanged, shortened
 from heartbeat.domain.gate_fields import as_object, plain_arguments, require_one_source
 from heartbeat.domain.headers import Headers
 from heartbeat.domain.redaction import shown_address
 from heartbeat.domain.selectors import require_selectable
-from heartbeat.domain.web_addresses import web_address
+from heartbeat.domain.web_addresses import PATTERN, web_address
 
 # Of a value that was read; what is longer is kept, and compared line by line, as far as this.
 MAX_TEXT = 50_000
@@ -30,15 +30,25 @@ def _address(value: str) -> str:
     return web_address(value, "https://example.com/feed.json")
 
 
+# As `require_one_source` says it in words.
+A_URL: dict[str, Any] = {"required": ["url"], "properties": {"url": {"type": "string"}}}
+A_TOOL: dict[str, Any] = {"required": ["tool"], "properties": {"tool": {"type": "string"}}}
+OF_URL = {"allOf": [A_URL, {"properties": {"tool": {"type": "null"}, "arguments": {"type": "null"}}}]}
+OF_TOOL = {"allOf": [A_TOOL, {"properties": {"url": {"type": "null"}, "headers": {"enum": [None, {}]}}}]}
+
+
 class Gate(BaseModel):
     """Where to look before a run: an address, or a tool that only reads. Without news the tick is skipped."""
 
     model_config = ConfigDict(
         extra="forbid",
-        json_schema_extra={"examples": [{"url": "https://example.com/feed.json", "select": "/items"}]},
+        json_schema_extra={
+            "examples": [{"url": "https://example.com/feed.json", "select": "/items"}],
+            "anyOf": [OF_URL, OF_TOOL],
+        },
     )
 
-    url: Annotated[Words, Field(max_length=2_000), AfterValidator(_address)] | None = Field(
+    url: Annotated[Words, Field(max_length=2_000), AfterValidator(_address), written_as(PATTERN)] | None = Field(
         None,
         description="An http or https address to read, instead of a tool.",
         examples=["https://example.com/feed.json"],

@@ -2,6 +2,9 @@
 
 from urllib.parse import urlsplit
 
+# What the OpenAPI document can say of one.
+PATTERN = r"^[hH][tT][tT][pP][sS]?:\/\/\S+$"
+
 
 def is_web_address(text: str) -> bool:
     try:

@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from jsonschema import Draft202012Validator
 
 from heartbeat.notifications.channels.registry import CHANNELS
-from tests.support.api import Api
+from tests.support.api import Api, address
 
 Document = dict[str, Any]
 
@@ -73,7 +73,7 @@ def test_every_response_has_an_example_that_is_as_its_schema_says(document: Docu
 
 def request_example(document: Document, path: str) -> dict[str, Any]:
     """The example of a call's body, or one made of the examples of its fields."""
-    body = document["paths"][f"/v1/bot{path}"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    body = document["paths"][address(path)]["post"]["requestBody"]["content"]["application/json"]["schema"]
     schema = document["components"]["schemas"][body["$ref"].split("/")[-1]]
     fields = {name: field["examples"][0] for name, field in schema["properties"].items()}
     example: dict[str, Any] = schema.get("examples", [fields])[0]
@@ -122,13 +122,19 @@ async def test_the_example_of_a_heartbeat_is_what_the_example_of_configure_makes
         ("/notification/target/create", {"bot_id": None, "heartbeat_id": "hb_1"}),
         ("/tool", {"template": "nothing"}),
         ("/tool", {"headers": {"Not a name": "x"}}),
+        ("/tool", {"client_id": None, "client_secret": "x", "grant_type": None}),
+        ("/tool", {"client_id": "x", "client_secret": None, "grant_type": "client_credentials"}),
+        ("/tool/{tool_id}/connect", {"client_id": None}),
+        ("/keys/create", {"preset": None, "scopes": None}),
+        ("/keys/create", {"preset": None, "scopes": []}),
+        ("/keys/create", {"preset": "viewer", "scopes": ["read"]}),
     ],
 )
 async def test_what_is_refused_is_in_no_document(api: Api, document: Document, path: str, fields: dict) -> None:
-    reference = document["paths"][f"/v1/bot{path}"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    reference = document["paths"][address(path)]["post"]["requestBody"]["content"]["application/json"]["schema"]
     sent = {**request_example(document, path), "project_id": api.project.uuid, **fields}
     sent = {name: value for name, value in sent.items() if value is not None}
-    assert (await api.post(path, **sent)).status_code == 400
+    assert (await api.post(path.format(tool_id="tool_1"), **sent)).status_code == 400
     assert violations(document, document["components"]["schemas"][reference["$ref"].split("/")[-1]], sent) != []
 
 
