@@ -29,8 +29,8 @@ A_KEY = PREFIX + "x" * 40
 BEGINS = A_KEY[:8]
 
 
-A_PRESET = {"required": ["preset"], "properties": {"preset": {"type": "string"}}}
-SOME_SCOPES = {"required": ["scopes"], "properties": {"scopes": {"type": "array", "minItems": 1}}}
+A_PRESET: dict[str, Any] = {"required": ["preset"], "properties": {"preset": {"type": "string"}}}
+SOME_SCOPES: dict[str, Any] = {"required": ["scopes"], "properties": {"scopes": {"type": "array", "minItems": 1}}}
 
 
 class KeyFields(BaseModel):

@@ -56,8 +56,10 @@ SLACK = {"url": "https://hooks.slack.com/services/T0/B0/x"}
 # A target of the whole project; not every field can be in one example.
 REQUEST: dict[str, Any] = {"project_id": examples.PROJECT, "channel": "slack", "config": SLACK}
 OF_BOT: dict[str, Any] = {"heartbeat_id": ["bot_id"], "member_id": ["bot_id"]}
-OF_MEMBER = {"properties": {"events": {"anyOf": [{"contains": {"const": "user.notified"}}, {"type": "null"}]}}}
-NO_MEMBER = {"properties": {"member_id": {"type": "null"}}}
+OF_MEMBER: dict[str, Any] = {
+    "properties": {"events": {"anyOf": [{"contains": {"const": "user.notified"}}, {"type": "null"}]}}
+}
+NO_MEMBER: dict[str, Any] = {"properties": {"member_id": {"type": "null"}}}
 WANTED = ["run.failed", "heartbeat.paused"]
 EVENTS = "The kinds it wants; null: every kind."
 COOLDOWN = "For so long after a message it is left alone; what comes meanwhile is told in one summary."

@@ -50,13 +50,13 @@ Printable = Annotated[str, Field(max_length=2_000), AfterValidator(_printable), 
 
 # What belongs together, as clients read it; `_a_whole_client` says it in words.
 A_CLIENT: dict[str, Any] = {"required": ["client_id"], "properties": {"client_id": {"type": "string", "minLength": 1}}}
-NO_SECRET = {"properties": {"client_secret": {"enum": [None, ""]}}}
-NOT_ALONE = {"properties": {"grant_type": {"not": {"const": "client_credentials"}}}}
+NO_SECRET: dict[str, Any] = {"properties": {"client_secret": {"enum": [None, ""]}}}
+NOT_ALONE: dict[str, Any] = {"properties": {"grant_type": {"not": {"const": "client_credentials"}}}}
 A_SECRET: dict[str, Any] = {
     "required": ["client_secret"],
     "properties": {"client_secret": {"type": "string", "minLength": 1}},
 }
-A_WHOLE_CLIENT = [{"anyOf": [NO_SECRET, A_CLIENT]}, {"anyOf": [NOT_ALONE, {"allOf": [A_CLIENT, A_SECRET]}]}]
+A_WHOLE_CLIENT: list[Any] = [{"anyOf": [NO_SECRET, A_CLIENT]}, {"anyOf": [NOT_ALONE, {"allOf": [A_CLIENT, A_SECRET]}]}]
 
 
 class SignInFields(OfBot):

@@ -14,7 +14,6 @@ MAX_TOOLS = 20
 SCHEMA_EXAMPLE = {"type": "object", "required": ["open"], "properties": {"open": {"type": "integer"}}}
 
 
-
 def _no_part_is_required(schema: dict[str, Any]) -> None:
     """In answers neither, whatever the object says that has an expectation."""
     schema.pop("required", None)

@@ -33,8 +33,10 @@ def _address(value: str) -> str:
 # As `require_one_source` says it in words.
 A_URL: dict[str, Any] = {"required": ["url"], "properties": {"url": {"type": "string"}}}
 A_TOOL: dict[str, Any] = {"required": ["tool"], "properties": {"tool": {"type": "string"}}}
-OF_URL = {"allOf": [A_URL, {"properties": {"tool": {"type": "null"}, "arguments": {"type": "null"}}}]}
-OF_TOOL = {"allOf": [A_TOOL, {"properties": {"url": {"type": "null"}, "headers": {"enum": [None, {}]}}}]}
+OF_URL: dict[str, Any] = {"allOf": [A_URL, {"properties": {"tool": {"type": "null"}, "arguments": {"type": "null"}}}]}
+OF_TOOL: dict[str, Any] = {
+    "allOf": [A_TOOL, {"properties": {"url": {"type": "null"}, "headers": {"enum": [None, {}]}}}]
+}
 
 
 class Gate(BaseModel):

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heartbeat.domain.credits import cost, long_period_end, period, rate_for
+from heartbeat.domain.credits import FRAME, cost, long_period_end, most_tokens, period, rate_for
 
 OLDEST, NEWEST = datetime.fromisoformat("2000-01-01"), datetime.fromisoformat("2100-01-01")
 
@@ -14,6 +14,15 @@ OLDEST, NEWEST = datetime.fromisoformat("2000-01-01"), datetime.fromisoformat("2
 )
 def test_each_started_thousand_tokens_costs_the_rate(tokens: int, rate: int, cost_: int) -> None:
     assert cost(tokens, rate) == cost_
+
+
+def test_no_text_has_more_tokens_than_bytes_and_its_frame() -> None:
+    assert most_tokens() == 0
+    assert most_tokens("", "naïve") == 6 + 2 * FRAME
+
+
+def test_a_period_is_a_month_of_the_calendar_if_nothing_is_said() -> None:
+    assert period(datetime(2026, 11, 1, tzinfo=UTC))[0] == datetime(2026, 11, 1, tzinfo=UTC)
 
 
 def test_a_model_has_its_own_rate_else_its_providers_else_the_default() -> None:
