@@ -52,10 +52,10 @@ UNSAFE_BUT_FAST = ("fsync", "synchronous_commit", "full_page_writes")
 
 @pytest.fixture(scope="session", autouse=True)
 def no_settings_of_the_machine() -> Iterator[None]:
-    """What the shell holds decides nothing, and a file of certificates is not read anew with each `Settings`."""
+    """What the shell holds decides nothing."""
     with pytest.MonkeyPatch.context() as patch:
         for name in [*os.environ]:
-            if name.startswith((*OWN, "SSL_CERT_FILE")):
+            if name.startswith(OWN):
                 patch.delenv(name)
         yield
 
@@ -129,6 +129,11 @@ async def temporal() -> AsyncIterator[Client]:
         address = environment.client.service_client.config.target_host
         # On a busy machine an answer to a ping may take longer than the SDK waits before it closes the connection.
         yield await Client.connect(address, data_converter=DATA_CONVERTER, keep_alive_config=None)
+
+
+def pytest_configure() -> None:
+    # Each `Settings` would read its certificates anew, those of modules that are collected, too.
+    os.environ.pop("SSL_CERT_FILE", None)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -2,6 +2,7 @@
 
 import sys
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
 from temporalio.client import Client, WorkflowFailureError, WorkflowHistory
@@ -12,9 +13,13 @@ from tests.support.world import SANDBOX
 from worker import WORKFLOWS
 
 HISTORIES = Path(__file__).parent.parent / "workflows" / "histories"
+RECORDED = sorted(HISTORIES.rglob("*.json"))
 
 
-RECORDED = {path: WorkflowHistory.from_json(path.stem, path.read_text()) for path in sorted(HISTORIES.rglob("*.json"))}
+@cache
+def recorded(path: Path) -> WorkflowHistory:
+    """One of `RECORDED`."""
+    return WorkflowHistory.from_json(path.stem, path.read_text())
 
 
 async def record(client: Client, name: str, workflow_id: str) -> None:

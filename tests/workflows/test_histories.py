@@ -20,7 +20,7 @@ import pytest
 
 import workflows.agent_run
 from tests.support.activity_options import ActivityOptions, Options
-from tests.support.histories import HISTORIES, RECORDED, replay
+from tests.support.histories import HISTORIES, RECORDED, recorded, replay
 
 WORKFLOWS = Path(workflows.agent_run.__file__).parent
 ACTIVITIES = Path(__file__).with_name("activities.json")
@@ -29,7 +29,7 @@ Line = tuple[str, int]
 
 @pytest.mark.parametrize("path", RECORDED, ids=lambda path: path.relative_to(HISTORIES).with_suffix("").as_posix())
 async def test_it_replays(path: Path) -> None:
-    await replay(RECORDED[path])
+    await replay(recorded(path))
 
 
 @dataclass
@@ -44,8 +44,8 @@ class Replayed:
 async def replayed() -> Replayed:
     options = ActivityOptions()
     with lines_run() as lines:
-        for history in RECORDED.values():
-            await replay(history, options)
+        for path in RECORDED:
+            await replay(recorded(path), options)
     return Replayed(lines, options.sorted())
 
 
