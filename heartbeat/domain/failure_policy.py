@@ -21,6 +21,8 @@ BUDGET_EXHAUSTED = "budget_exhausted"
 COOL_DOWNS = (timedelta(minutes=5), timedelta(minutes=30), timedelta(hours=2), timedelta(hours=12))
 # Budgets that are not the heartbeat's own.
 SHARED = ("bot", "project", "plan")
+# The code of a run that was under way when a backup was made which was put back.
+RESTORED = "restored"
 
 
 @dataclass(frozen=True)

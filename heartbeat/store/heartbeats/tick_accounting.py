@@ -14,6 +14,7 @@ from sqlalchemy import Connection, bindparam, or_, select, update
 from heartbeat.domain.cadence.spread import start_delay
 from heartbeat.domain.cadence.ticks import Cadence
 from heartbeat.domain.contracts import SkipReason
+from heartbeat.domain.failure_policy import RESTORED
 from heartbeat.store.credits.rollup import add_to_day
 from heartbeat.store.database.rows import columns, exactly_one, insert
 from heartbeat.store.heartbeats.project_holds import holds_during
@@ -169,12 +170,16 @@ def snoozed_until(heartbeat: Heartbeat) -> str:
 
 
 def _busy(connection: Connection, heartbeat: Heartbeat, since: datetime) -> list[tuple[datetime, datetime | None]]:
-    """When the heartbeat's runs began and ended, of those that were in progress at some time since."""
+    """When the heartbeat's runs began and ended, of those that were in progress at some time since.
+
+    One that was closed after a backup was put back is none: nothing ran between the backup and its return.
+    """
     executed = select(RUN.c.started_at, RUN.c.finished_at).where(
         RUN.c.heartbeat_id == heartbeat.id,
         RUN.c.status != "skipped",
         RUN.c.dry_run.is_(False),
         or_(RUN.c.finished_at.is_(None), RUN.c.finished_at > since),
+        or_(RUN.c.error_code.is_(None), RUN.c.error_code != RESTORED),
     )
     latest = executed.order_by(RUN.c.id.desc()).limit(LOOKED_AT)
     return [(row.started_at, row.finished_at) for row in connection.execute(latest)]

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, exists, func, or_, select, update
 
-from heartbeat.domain.failure_policy import Ending
+from heartbeat.domain.failure_policy import RESTORED, Ending
 from heartbeat.store.database.rows import columns
 from heartbeat.store.runs.closing import close_run
 from heartbeat.store.tables.heartbeats import Heartbeat
@@ -18,7 +18,7 @@ NOTIFICATION = columns(Notification)
 
 UNKNOWN = Ending(
     "error",
-    "restored",
+    RESTORED,
     "The database was put back to a time at which this run was under way. Nobody can know what it did afterwards.",
 )
 _IS_ASKED = exists().where(

@@ -13,6 +13,7 @@ from heartbeat.store.heartbeats.missed_ticks import GRACE, silence, silent, writ
 from heartbeat.store.heartbeats.states import leave
 from heartbeat.store.heartbeats.tick_accounting import due
 from heartbeat.store.runs.closing import close_run
+from heartbeat.store.runs.restored import settle_restored
 from heartbeat.store.tables.credits import DailyRollup
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.notifications import Event
@@ -214,6 +215,20 @@ def test_what_came_while_a_run_was_in_progress_is_not_caught_up(database: Databa
     assert (missed.lost, missed.catch_up) == ([NOW + 2 * MINUTE, NOW + 3 * MINUTE], None)
     assert database.write_now(lambda c: write_off(c, heartbeat.uuid, late, late)) == 0
     assert [reason for _, _, reason in logs(database)] == [None, "overlap", "overlap"]
+
+
+def test_what_came_while_the_database_was_away_is_missed_and_its_newest_caught_up(
+    database: Database, heartbeat: Heartbeat
+) -> None:
+    """A run that was under way in the backup is closed once that is put back, and did not last so long."""
+    assert opened(database, scheduled(heartbeat, NOW + MINUTE), now=NOW + MINUTE).run is not None
+    late = NOW + 3 * MINUTE + GRACE + timedelta(seconds=1)
+    assert database.write_now(lambda c: settle_restored(c, late)).closed == 1
+    missed = database.write_now(lambda c: silence(c, heartbeat.uuid, late))
+    assert missed is not None
+    assert missed.catch_up == NOW + 3 * MINUTE
+    assert database.write_now(lambda c: write_off(c, heartbeat.uuid, late, late)) == 2
+    assert [reason for _, _, reason in logs(database)] == [None, "missed", "missed"]
 
 
 def test_no_catching_up_while_a_manual_run_is_in_progress(database: Database, heartbeat: Heartbeat) -> None:
