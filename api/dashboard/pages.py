@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from api.dashboard import permissions, prices, sign_in_ways, translations, zones
+from api.dashboard.chosen_project import name_project, require_shown_project
 from api.dashboard.forms import Form, read_form
 from api.dashboard.navigation import place_of
 from api.dashboard.render import render
@@ -198,7 +199,7 @@ async def visitor(request: Request) -> Visitor:
     needs = needed_scope(request)
     person = Visitor(request.app.state.stack, token_of(request), address_of(request), needs)
     if request.method == "POST" and needs is not None:
-        await person.access()
+        await require_shown_project(request, await person.access())
     return person
 
 
@@ -237,7 +238,9 @@ def is_https(request: Request) -> bool:
 
 
 def html(template: str, status_code: int = 200, **context: Any) -> HTMLResponse:
-    return HTMLResponse(render(template, **context), status_code)
+    page, frame = render(template, **context), context.get("frame")
+    # A session that was begun with a key has one project alone.
+    return HTMLResponse(name_project(page, frame.project.uuid) if frame and frame.person else page, status_code)
 
 
 def page_of(text: str, size: int) -> Page:

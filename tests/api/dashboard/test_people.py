@@ -15,6 +15,7 @@ from heartbeat.store.database.database import Database
 from heartbeat.store.users.passwords import new_reset
 from heartbeat.store.users.users import USER, user_by_email
 from tests.support.dashboard import Browser, Owner, an_owner, browsing
+from tests.support.html_pages import HtmlPage
 from tests.support.people import PASSWORD, a_member, invited, signed_up
 
 ADA = "ada@example.com"
@@ -154,3 +155,25 @@ async def test_a_person_turns_from_one_project_to_another(
     await stranger.submit(f"/projects/{owner.project.uuid}")
     assert ADA in await stranger.page("/members")
     assert (await owner.browser.submit(f"/projects/{rival.project.uuid}")).status_code == 404
+
+
+async def test_a_form_reaches_the_project_of_its_page_alone(
+    owner: Owner, stranger: Browser, other: Browser, settings: Settings, temporal: Client
+) -> None:
+    """Another one may have been turned to in another tab meanwhile."""
+    await signed_up(stranger, owner.database, owner.project, ADA)
+    rival = await an_owner(settings, owner.database, temporal, other, "Rival")
+    await owner.database.write(a_member, rival.project, ADA, "admin")
+    [form] = [
+        form
+        for form in HtmlPage(await stranger.page("/members")).forms
+        if (form.action, form.method) == ("/members", "post")
+    ]
+    fields = dict(form.fields) | {"email": "eve@example.com"}
+    await stranger.submit(f"/projects/{rival.project.uuid}")
+    refused = await stranger.submit("/members", **fields)
+    assert (refused.status_code, "another project since" in refused.text) == (409, True)
+    assert "eve@example.com" not in await stranger.page("/members")
+    await stranger.submit(f"/projects/{owner.project.uuid}")
+    assert (await stranger.submit("/members", **fields)).status_code == 200
+    assert "eve@example.com" in await stranger.page("/members")
