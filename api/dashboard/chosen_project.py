@@ -14,8 +14,7 @@ from heartbeat.store.projects.access import Access
 FIELD = "of_project"
 FORM = re.compile(r'<form\b[^>]*\bmethod="post"[^>]*>')
 OTHER_PROJECT = (
-    "You have turned to another project since this page was loaded. Turn back to its project, "
-    "or open it anew."
+    "You have turned to another project since this page was loaded. Turn back to its project, or open it anew."
 )
 
 
