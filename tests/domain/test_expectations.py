@@ -198,6 +198,13 @@ def test_what_is_said_of_an_answer_can_be_kept(name: str) -> None:
     assert len(problem) < 500
 
 
+def test_a_keyword_says_nothing_of_values_that_it_is_not_about() -> None:
+    assert misfit({"pattern": "^a", "uniqueItems": True}, "5") is None
+    assert misfit({"uniqueItems": False}, "[1, 1]") is None
+    expect = {"answer": {"json_schema": {"$ref": "#here", "$defs": {"a": {"$anchor": "here", "type": "integer"}}}}}
+    assert ANY.validate_python(expect) == expect
+
+
 def test_items_that_are_the_same_are_seen() -> None:
     assert "the same" in (misfit({"uniqueItems": True}, '[{"a": 1, "b": 2}, {"b": 2, "a": 1}]') or "")
 

@@ -15,6 +15,7 @@ from heartbeat.store.notifications.events import (
     GATE_RECOVERED,
     QUALITY_DROPPED,
     SIGN_IN_NEEDED,
+    TOOL_CHANGED,
     record_event,
     record_shared_event,
 )
@@ -167,6 +168,44 @@ async def test_a_sign_in_that_is_needed_says_who_waits(
     world.database.write_now(lambda c: record_shared_event(c, [world.heartbeat], SIGN_IN_NEEDED, data, world.now))
     [notification] = world.notifications()
     assert await read(world, receiver, notification.uuid) == (priority, title, f"{text}\n{SIGN_IN}")
+
+
+async def test_a_sign_in_that_several_wait_for_says_how_many(world: StoreWorld, receiver: Receiver) -> None:
+    world.target(receiver.url)
+    data = LOST | {"heartbeats": ["hb_1", "hb_2"]}
+    world.database.write_now(lambda c: record_shared_event(c, [world.heartbeat], SIGN_IN_NEEDED, data, world.now))
+    [notification] = world.notifications()
+    _, _, text = await read(world, receiver, notification.uuid)
+    assert "2 heartbeats that use it pause when next due, and go on once somebody has signed in." in text
+
+
+BOOK = {"tool": "desk__book", "tool_id": "tool_1", "gone": False, "difference": "-one\n+two"}
+GONE = {"tool": "desk__sell", "tool_id": "tool_1", "gone": True}
+
+
+@pytest.mark.parametrize(
+    ("data", "title", "text"),
+    [
+        (
+            {"tools": [BOOK]},
+            "Disks: its tool desk__book changed and is not used any more",
+            "desk__book is described in another way than when it was connected:\n-one\n+two",
+        ),
+        (
+            {"tools": [GONE, BOOK], "again": True},
+            "Disks: its tool desk__sell and 1 more is still not used, because it changed",
+            "desk__sell is not offered by its server any more.\ndesk__book is described in another way",
+        ),
+    ],
+)
+async def test_a_tool_that_changed_is_named_with_what_is_other(
+    world: StoreWorld, receiver: Receiver, data: dict, title: str, text: str
+) -> None:
+    world.target(receiver.url)
+    world.database.write_now(lambda c: record_event(c, world.heartbeat, TOOL_CHANGED, data, world.now))
+    [notification] = world.notifications()
+    _, read_title, read_text = await read(world, receiver, notification.uuid)
+    assert (read_title, read_text[: len(text)]) == (title, text)
 
 
 async def test_the_message_of_a_sign_in_links_to_it(world: StoreWorld, receiver: Receiver) -> None:

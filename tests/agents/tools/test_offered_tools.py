@@ -11,7 +11,7 @@ from heartbeat.agents.tools.built_in.tools import BUILT_IN
 from heartbeat.agents.tools.definitions import OfferedTool
 from heartbeat.agents.tools.mcp import stdio
 from heartbeat.agents.tools.mcp.sessions import Sessions
-from heartbeat.agents.tools.offered_tools import ConnectedServer, define_tools, offer_tools
+from heartbeat.agents.tools.offered_tools import ConnectedServer, define_tools, offer_tools, within_limit
 from heartbeat.settings import Settings, StdioTool
 from tests.support.connected_servers import entry, server
 from tests.support.patience import PATIENCE
@@ -185,3 +185,11 @@ async def test_one_that_does_not_start_is_left_out_and_tried_again_in_a_minute(
     monkeypatch.setattr(stdio, "_failed", dict.fromkeys(stdio._failed, 0.0))
     await offer_tools("bot_1", [], settings)
     assert (tmp_path / "starts").read_text() == "started\n" * 2
+
+
+def test_a_limit_cuts_the_largest_server_and_leaves_what_is_built_in() -> None:
+    large, small = [entry(f"t{number}") for number in range(5)], [entry("only")]
+    tools = define_tools([ConnectedServer(server("large"), large), ConnectedServer(server("small"), small)])
+    assert within_limit(tools, None) == within_limit(tools, len(tools)) == tools
+    cut = [tool.name for tool in within_limit(tools, len(OURS) + 3)]
+    assert cut == [*OURS, "large__t0", "large__t1", "small__only"]

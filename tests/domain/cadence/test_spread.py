@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from temporalio.client import Client
 
-from heartbeat.domain.cadence.calendars import spec
+from heartbeat.domain.cadence.calendars import Calendar, Interval, Range, Spec, spec
 from heartbeat.domain.cadence.spread import delayed, longest_delay, start_delay
 from heartbeat.domain.cadence.ticks import Cadence
 from tests.support.cadences import START, cadences, spans_of
@@ -29,6 +29,36 @@ HOURLY = Cadence("UTC", "0 * * * *")
 )
 def test_a_start_comes_before_the_next_tick_and_in_the_hour_of_its_own(cadence: Cadence, longest: timedelta) -> None:
     assert longest_delay(3600, cadence) == longest
+
+
+def at(minute: Range, hour: Range, **days: tuple[Range, ...]) -> Calendar:
+    return Calendar((minute,), (hour,), **days)
+
+
+def test_a_schedule_is_later_in_all_that_it_has() -> None:
+    whole = Spec(
+        calendars=(at(Range(0, 0), Range(9, 9)),),
+        intervals=(Interval(HOUR, HOUR - SECOND),),
+        timezone="UTC",
+        skip=(at(Range(50, 59), Range(22, 23)), at(Range(50, 59), Range(23, 23), month=(Range(2, 2),))),
+        start=START,
+        end=START + HOUR,
+    )
+    by = timedelta(minutes=5, seconds=7)
+    assert delayed(whole, timedelta(0)) == whole
+    # Of what is skipped, the last minutes of an hour are the first ones of the next: at midnight those of the next day.
+    assert delayed(whole, by) == Spec(
+        calendars=(Calendar((Range(5, 5),), (Range(9, 9),), second=7),),
+        intervals=(Interval(HOUR, by - SECOND),),
+        timezone="UTC",
+        skip=(
+            Calendar((Range(55, 59),), (Range(22, 23),), second=7),
+            Calendar((Range(0, 4),), (Range(0, 23, 23),), second=7),
+            Calendar((Range(55, 59),), (Range(23, 23),), month=(Range(2, 2),), second=7),
+        ),
+        start=START + by,
+        end=START + HOUR + by,
+    )
 
 
 def test_a_heartbeat_is_always_equally_late_and_many_are_spread_evenly() -> None:
