@@ -6,8 +6,8 @@ STAMP := .venv/.complete
 HELM_STAMP := .venv-helm/.complete
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test coverage test-cadence test-faults test-outages test-releases test-wheel test-helm test-containers \
-	lint fmt bench soak bench-peers screenshots lock
+.PHONY: help setup demo up test coverage test-cadence test-faults test-outages test-releases test-wheel test-helm test-containers test-api \
+	mutation lint fmt bench soak bench-peers screenshots lock
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' Makefile
@@ -34,11 +34,12 @@ up: setup ## Start everything: Temporal, API and worker in this terminal; Ctrl-C
 test: setup ## Run the whole suite: unit, workflow, API and end-to-end, on SQLite and PostgreSQL.
 	@PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -q -n 6 --dist worksteal $(ARGS)
 
-coverage: setup ## Run the suite and print which lines and branches no test reaches.
+coverage: setup ## Run the suite, print which lines and branches no test reaches, and hold both to 95 % (half an hour).
 	@$(BIN)/coverage erase
-	@$(BIN)/coverage run -m pytest -q $(ARGS)
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/coverage run -m pytest -q -n 2 --dist worksteal $(ARGS)
 	@$(BIN)/coverage combine -q
 	@$(BIN)/coverage report
+	@$(BIN)/python .ci/coverage.py
 
 test-faults: setup ## Kill and stop the processes under load by a plan that HEARTBEAT_FAULTS_SEED makes; writes tests/faults/report.json (fifteen minutes).
 	@HEARTBEAT_FAULTS_RECORD=1 $(BIN)/pytest -q -s -m outage tests/faults $(ARGS)
@@ -57,6 +58,14 @@ test-cadence: setup ## Hold 2,400 generated cadences, Temporal's traps and recon
 			tests/domain/cadence/test_proof.py tests/temporal $(ARGS) || exit; \
 	done
 
+test-api: setup .venv-contract/.complete ## Ask the API all that its OpenAPI document allows, and more, with schemathesis (HEARTBEAT_TEST_EXAMPLES=200 an operation).
+	@$(BIN)/pytest -q -s -m contract tests/contract $(ARGS)
+
+.venv-contract/.complete: tests/contract/requirements.txt
+	@$(PYTHON) -m venv --clear .venv-contract
+	@.venv-contract/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
+	@touch $@
+
 test-wheel: setup ## Build the wheel, install it with the oldest versions allowed, and run one heartbeat with it.
 	@.ci/wheel
 
@@ -70,6 +79,15 @@ test-helm: $(HELM_STAMP) ## Render the Helm chart with Helm's SDK and hold it to
 $(HELM_STAMP): deploy/helm/requirements.txt
 	@$(PYTHON) -m venv --clear .venv-helm
 	@.venv-helm/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
+	@touch $@
+
+mutation: .venv-mutation/.complete ## Change the code where the promises are kept, and see whether a test notices (ARGS='--sample 0 scopes').
+	@.venv-mutation/bin/python .ci/mutation $(ARGS)
+
+# An environment of its own, which takes the project's packages from .venv.
+.venv-mutation/.complete: tests/mutation/requirements.txt | $(STAMP)
+	@$(PYTHON) -m venv --clear .venv-mutation
+	@.venv-mutation/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
 	@touch $@
 
 lint: setup ## Check style, formatting and types.
@@ -105,7 +123,7 @@ screenshots: setup ## Take the pictures of docs/dashboard.md anew, in Chromium.
 	@$(BIN)/python docs/screenshots.py
 
 # Each has an environment of its own, beside that of the project.
-APART := $(PEERS:%=bench/peers/%) deploy/helm deploy/sbom deploy/audit
+APART := $(PEERS:%=bench/peers/%) deploy/helm deploy/sbom deploy/audit tests/contract tests/mutation
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-annotate --no-header
 

@@ -180,10 +180,12 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_unconfigure(config: pytest.Config) -> None:
     # A process that used the Temporal SDK may abort at interpreter exit (sdk-python #300): a pass would fail.
-    if "temporalio.bridge.runtime" in sys.modules and STATUS in config.stash:
+    # Mutation testing runs the tests in its own process, and goes on.
+    if "temporalio.bridge.runtime" in sys.modules and STATUS in config.stash and MUTANT not in os.environ:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(int(config.stash[STATUS]))
 
 
 STATUS = pytest.StashKey[int]()
+MUTANT = "MUTANT_UNDER_TEST"

@@ -61,7 +61,9 @@ def test_the_command_serves_and_stops(variables: dict[str, str]) -> None:
     process = command("api", **variables)
     try:
         serves(url_of(variables))
-        assert psutil.Process(process.pid).memory_info().rss < IDLE_MB * 1_000_000
+        # What `make coverage` traces is larger.
+        if "COVERAGE_RUN" not in os.environ:
+            assert psutil.Process(process.pid).memory_info().rss < IDLE_MB * 1_000_000
         process.send_signal(signal.SIGTERM)
         assert process.wait(PATIENCE) == 0
     finally:

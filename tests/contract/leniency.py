@@ -1,0 +1,43 @@
+"""What the API takes besides what its document says to send, as docs/api.md promises it: read as it is meant."""
+
+from typing import Any
+
+Schema = dict[str, Any]
+FLAGS = {"true": True, "1": True, "active": True, "false": False, "0": False, "inactive": False}
+
+# Calls that take a null so, too, where a field can be no null.
+NULL_LEAVES_OUT = ("/heartbeat/configure", "/heartbeat/preview")
+
+
+def as_meant(path: str, fields: dict[str, Any], schemas: dict[str, Schema], required: list[str]) -> dict[str, Any]:
+    """The fields of a request without those that a blank leaves out, and each value of the type that it stands for."""
+    blanks = _is_nothing if path.endswith(NULL_LEAVES_OUT) else _is_blank
+    sent = {name: value for name, value in fields.items() if name in required or not blanks(value)}
+    if isinstance(sent.get("gate"), dict):
+        sent["gate"] = {name: value for name, value in sent["gate"].items() if not _is_blank(value)}
+    return {name: _read(value, _types(schemas.get(name, {}))) for name, value in sent.items()}
+
+
+def _is_blank(value: Any) -> bool:
+    return isinstance(value, str) and not value.strip()
+
+
+def _is_nothing(value: Any) -> bool:
+    return value is None or _is_blank(value)
+
+
+def _types(schema: Schema) -> set[str]:
+    inner = [_types(one) for one in schema.get("anyOf", [])]
+    return {schema.get("type", "")}.union(*inner)
+
+
+def _read(value: Any, types: set[str]) -> Any:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if "boolean" in types and str(value).lower() in FLAGS:
+        return FLAGS[str(value).lower()]
+    if "integer" in types and isinstance(value, str):
+        try:
+            return int(float(value))
+        except (ValueError, OverflowError):
+            return value
+    return str(value) if is_number and "string" in types and not types & {"integer", "number"} else value
