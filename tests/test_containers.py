@@ -56,6 +56,15 @@ def test_what_is_published_is_published_to_this_machine_alone() -> None:
     assert [line for line in published if not line.startswith("      - ${HEARTBEAT_HOST:-127.0.0.1}:")] == []
 
 
+def test_no_service_has_rights_that_it_does_not_name() -> None:
+    services = yaml.safe_load(COMPOSE)["services"]
+    assert {name for name, service in services.items() if service["cap_drop"] != ["ALL"]} == set()
+    assert {tuple(service["security_opt"]) for service in services.values()} == {("no-new-privileges:true",)}
+    assert {name for name, service in services.items() if "cap_add" in service} == {"postgres"}
+    # One writes its configuration when it starts, and Compose that of the other.
+    assert {name for name, service in services.items() if not service.get("read_only")} == {"temporal", "temporal-ui"}
+
+
 def test_images_of_others_are_pinned_and_temporals_fit_together() -> None:
     images = dict(re.findall(r"^ {4}image: ([\w/-]+):(\d+(?:\.\d+)+)$", COMPOSE, re.MULTILINE))
     assert set(images) == {"postgres", "temporalio/server", "temporalio/admin-tools", "temporalio/ui"}

@@ -100,10 +100,25 @@ def test_every_service_is_up(stack: Stack) -> None:
     assert f"{WORKERS} at task queue" in stack.compose("exec", "api", "heartbeat", "doctor")
 
 
+def rights(stack: Stack, service: str) -> dict[str, str]:
+    status = stack.compose("exec", service, "cat", "/proc/1/status")
+    return dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
+
+
+@pytest.mark.parametrize("service", ["postgres", "temporal", "temporal-ui"])
+def test_a_service_of_others_has_the_rights_that_it_names(stack: Stack, service: str) -> None:
+    # CHOWN, DAC_OVERRIDE, FOWNER, SETGID and SETUID.
+    allowed = 0b1100_1011 if service == "postgres" else 0
+    fields = rights(stack, service)
+    assert (int(fields["CapBnd"], 16), fields["NoNewPrivs"]) == (allowed, "1")
+    if service == "postgres":
+        with pytest.raises(RuntimeError, match="Read-only file system"):
+            stack.compose("exec", "--user", "root", service, "touch", "/etc/x")
+
+
 @pytest.mark.parametrize("service", ["api", "worker"])
 def test_a_container_may_do_nothing_that_it_need_not(stack: Stack, service: str) -> None:
-    status = stack.compose("exec", service, "cat", "/proc/1/status")
-    fields = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
+    fields = rights(stack, service)
     assert fields["Uid"].split() == ["10001"] * 4
     assert int(fields["CapEff"], 16) == int(fields["CapBnd"], 16) == 0
     assert fields["NoNewPrivs"] == "1"
