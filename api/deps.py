@@ -18,13 +18,14 @@ from api.openid import OpenIdDoor
 from api.operations import COSTLY, OPERATIONS
 from api.quota_headers import QUOTA_USES
 from api.schemas.fields import OfProject
+from heartbeat.domain.actors import Actor
 from heartbeat.domain.clock import Clock
 from heartbeat.domain.errors import Forbidden, RateLimited, Unauthorized
 from heartbeat.domain.scopes import Scope
 from heartbeat.secrets.key_hashes import KeyHashes
 from heartbeat.secrets.passwords import Passwords
 from heartbeat.settings import Settings
-from heartbeat.store.database.acting import act_as
+from heartbeat.store.database.acting import act_as, speak_for
 from heartbeat.store.database.database import Database
 from heartbeat.store.database.write_probe import WriteProbe
 from heartbeat.store.projects.access import Access, authorize
@@ -87,6 +88,7 @@ class Caller:
         self._needs, self._costly = OPERATIONS[operation], operation in COSTLY
         # One with an Idempotency-Key is counted before it comes here.
         self._counted = QUOTA_USES in scope
+        self._actor: Actor | None = None
         self._throttle = self.stack.auth_throttle
 
     def now(self) -> datetime:
@@ -134,6 +136,8 @@ class Caller:
                 await self._throttle.count(WITH_KEY, self._address)
             raise
         self._throttle.note_worked(self._address, self._hashes[0])
+        if self._actor is not None:
+            speak_for(self._actor)
         return result
 
     async def _run_counted(
@@ -176,7 +180,8 @@ class Caller:
         if not self._counted and (quotas := access.plan.quotas(access.key.requests_per_minute, self._costly)):
             raise _Uncounted(CountedRequest(quotas, access.project.id, access.key.id))
         access.require(self._needs)
-        return replace(access, actor=access.key.actor(self._address))
+        self._actor = access.key.actor(self._address)
+        return replace(access, actor=self._actor)
 
 
 def named(change: AccessQuery[P, T]) -> AccessQuery[P, T]:

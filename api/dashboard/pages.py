@@ -23,9 +23,11 @@ from api.dashboard.translations import gettext as _
 from api.dashboard.views.holds import HoldBanner, hold_banner
 from api.deps import AccessQuery, Stack, address_of, named, needed_scope
 from api.errors import DATABASE_AWAY, unexpected
+from heartbeat.domain.actors import link_actor
 from heartbeat.domain.errors import Forbidden, ProductError, Unavailable
 from heartbeat.domain.scopes import Scope
 from heartbeat.domain.text import storable_text
+from heartbeat.store.database.acting import speak_for
 from heartbeat.store.database.pages import ListFilter, Page
 from heartbeat.store.heartbeats.project_holds import read_hold
 from heartbeat.store.overview.waiting import WaitingCounts, waiting
@@ -71,6 +73,8 @@ class PageRoute(APIRoute):
 
         async def guarded(request: Request) -> Response:
             _speak_as_asked(request)
+            # Until it is known who that is: pages for everybody are opened by links of messages and by tokens.
+            speak_for(link_actor(address_of(request)))
             try:
                 if request.method == "POST":
                     require_own_form(request)
@@ -199,7 +203,9 @@ async def visitor(request: Request) -> Visitor:
     needs = needed_scope(request)
     person = Visitor(request.app.state.stack, token_of(request), address_of(request), needs)
     if request.method == "POST" and needs is not None:
-        await require_shown_project(request, await person.access())
+        access = await person.access()
+        await require_shown_project(request, access)
+        speak_for(access.actor)
     return person
 
 

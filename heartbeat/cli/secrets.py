@@ -13,7 +13,7 @@ from heartbeat.store.database.clock import database_time
 from heartbeat.store.projects.keys import working_keys
 from heartbeat.store.projects.sealed_addresses import seal_addresses
 from heartbeat.store.projects.sealed_columns import SEALED_COLUMNS
-from heartbeat.store.projects.sealed_secrets import seal_anew
+from heartbeat.store.projects.sealed_secrets import record_rotation, seal_anew
 from heartbeat.store.tables.projects import ApiKey
 
 BATCH_SIZE = 200
@@ -24,6 +24,8 @@ def rotate_secrets(settings: Settings) -> int:
     rotation = Rotation(Keyring.from_settings(settings))
     newest_key = rotation.keyring.sealing_key_id
     rotation.carry_out(settings)
+    if rotation.anew:
+        write_database(settings, record_rotation, newest_key, rotation.anew)
     typer.echo(f"Sealed anew with {newest_key}: {rotation.anew}. Sealed with it already: {rotation.already}.")
     older = [key for key in _working_keys(settings) if secret_key_id(key.hash) not in ("", newest_key)]
     if older:

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, func, select, update
 
 from heartbeat.domain.ids import new_id
+from heartbeat.store.audit.recording import field_changes, record
 from heartbeat.store.database.pages import Page
 from heartbeat.store.database.rows import columns, exactly_one, many
 from heartbeat.store.heartbeats.heartbeats import delete_heartbeats, lock_bot, rename, switch_flag
@@ -35,7 +36,9 @@ def create_bot(connection: Connection, access: Access, fields: Mapping[str, Any]
     defaults = {"attributes": {}, **fields}
     identity = {"uuid": new_id("bot"), "project_id": access.project.id, "created_at": now, "updated_at": now}
     values = Bot.model_construct(**(defaults | identity)).model_dump(exclude={"id"})
-    return exactly_one(connection, Bot, BOT.insert().values(**values).returning(BOT))
+    bot = exactly_one(connection, Bot, BOT.insert().values(**values).returning(BOT))
+    _record(connection, "create", bot, {**fields})
+    return bot
 
 
 def bots(connection: Connection, access: Access, page: Page) -> tuple[list[Bot], int]:
@@ -61,6 +64,7 @@ def update_bot(
     bot = lock_bot(connection, access.bot)
     values = {**fields, "attributes": {**bot.attributes, **attributes}, "updated_at": now}
     changed = exactly_one(connection, Bot, update(BOT).where(BOT.c.id == bot.id).values(values).returning(BOT))
+    _record(connection, "update", bot, {**fields, "attributes": changed.attributes})
     heartbeats = switch_flag(connection, bot, changed.heartbeat, now) if changed.heartbeat != bot.heartbeat else []
     if changed.name != bot.name:
         heartbeats = rename(connection, bot)
@@ -69,6 +73,7 @@ def update_bot(
 
 def reset_bot(connection: Connection, access: Access) -> int:
     """Forget everything that a bot and its members remember; returns how many memories those were."""
+    _record(connection, "reset", access.bot)
     return forget_all(connection, access.bot)
 
 
@@ -76,7 +81,15 @@ def delete_bot(connection: Connection, access: Access, now: datetime) -> BotChan
     """Delete a bot, its heartbeats, tools, targets and memories; logs and ledger stay. Raises `NotFound`."""
     bot = lock_bot(connection, access.bot)
     connection.execute(update(BOT).where(BOT.c.id == bot.id).values(deleted_at=now, heartbeat=False, updated_at=now))
+    _record(connection, "delete", bot)
     connection.execute(delete(TOOL).where(TOOL.c.bot_id == bot.id))
     delete_targets(connection, TARGET.c.bot_id == bot.id, now)
     forget_all(connection, bot)
     return BotChange(bot, delete_heartbeats(connection, HEARTBEAT.c.bot_id == bot.id, now))
+
+
+def _record(connection: Connection, verb: str, bot: Bot, fields: Mapping[str, Any] | None = None) -> None:
+    before = {} if verb == "create" else vars(bot)
+    changes = field_changes(before, fields or {})
+    if changes or verb != "update":
+        record(connection, bot.project_id, f"bot.{verb}", bot.uuid, bot.name, changes)

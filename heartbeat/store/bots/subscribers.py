@@ -5,6 +5,7 @@ from datetime import datetime
 from sqlalchemy import Connection, func, select, update
 
 from heartbeat.domain.ids import new_id
+from heartbeat.store.audit.recording import field_changes, record
 from heartbeat.store.database.pages import Page, having_words
 from heartbeat.store.database.rows import columns, exactly_one, many
 from heartbeat.store.heartbeats.heartbeats import delete_heartbeats, lock_bot
@@ -17,6 +18,8 @@ from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tools.connections import forget_grants_of_member
 
 SUBSCRIBER, BOT, HEARTBEAT = columns(Subscriber), columns(Bot), columns(Heartbeat)
+# Whoever asks to be forgotten is not to be found in the audit log.
+PERSONAL = ("email", "name")
 
 
 def subscribers(connection: Connection, access: Access, page: Page, words: str = "") -> tuple[list[Subscriber], int]:
@@ -40,12 +43,17 @@ def create_subscriber(
 ) -> Subscriber:
     """Insert a member of a bot's audience."""
     values = {"uuid": new_id("mem"), "bot_id": access.bot.id, "email": email, "name": name, "subscribed_at": now}
-    return exactly_one(connection, Subscriber, SUBSCRIBER.insert().values(values).returning(SUBSCRIBER))
+    made = exactly_one(connection, Subscriber, SUBSCRIBER.insert().values(values).returning(SUBSCRIBER))
+    changes = field_changes({}, {"email": email, "name": name, "bot": access.bot.uuid}, PERSONAL)
+    record(connection, access.project.id, "subscriber.create", made.uuid, changes=changes)
+    return made
 
 
 def forget_subscriber(connection: Connection, access: Access, key: str) -> None:
     """Delete what was remembered about one member; raises `NotFound`."""
-    forget_member(connection, subscriber(connection, access.bot, key))
+    member = subscriber(connection, access.bot, key)
+    forget_member(connection, member)
+    record(connection, access.project.id, "subscriber.forget", member.uuid)
 
 
 def delete_subscriber(connection: Connection, access: Access, key: str, now: datetime) -> list[str]:
@@ -60,4 +68,5 @@ def delete_subscriber(connection: Connection, access: Access, key: str, now: dat
     delete_targets(connection, TARGET.c.member_id == member.id, now)
     forget_member(connection, member)
     forget_grants_of_member(connection, member.id)
+    record(connection, access.project.id, "subscriber.delete", member.uuid)
     return delete_heartbeats(connection, (HEARTBEAT.c.bot_id == bot.id) & (HEARTBEAT.c.member_id == member.id), now)

@@ -6,6 +6,7 @@ from datetime import datetime
 from sqlalchemy import Connection, select, update
 
 from heartbeat.domain.errors import Conflict
+from heartbeat.store.audit.recording import record
 from heartbeat.store.credits.ledger import NOTHING, begin_period
 from heartbeat.store.database.rows import columns, first, insert_once
 from heartbeat.store.tables.credits import Entry, Usage
@@ -40,6 +41,8 @@ def grant(
     fresh = insert_once(connection.dialect.name, ENTRY).run(connection, row).first() is not None
     if fresh:
         connection.execute(update(USAGE).where(of_period).values(granted=USAGE.c.granted + amount))
+        changes = {"credits": [None, amount], "note": [None, note]}
+        record(connection, project.id, "project.grant", project.uuid, project.name, changes)
     else:
         _require_same(connection, row)
     total = connection.execute(select(USAGE.c.granted).where(of_period)).scalar_one()

@@ -1,6 +1,7 @@
 """What a transaction knows: who acts in it, and what is to be written last, right before it is committed."""
 
 from collections.abc import Callable
+from contextvars import ContextVar
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection
@@ -11,6 +12,19 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 _ACTOR, _LAST = "heartbeat.actor", "heartbeat.last"
+
+
+_caller: ContextVar[Actor | None] = ContextVar("caller", default=None)
+
+
+def speak_for(actor: Actor) -> None:
+    """Say who makes the changes that this task asks a database for from here on, unless a change itself says so."""
+    _caller.set(actor)
+
+
+def spoken_for() -> Actor | None:
+    """Tell for whom this task makes changes, if that was said."""
+    return _caller.get()
 
 
 def act_as(connection: Connection, actor: Actor) -> None:

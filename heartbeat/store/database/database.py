@@ -29,7 +29,7 @@ from sqlalchemy.pool import QueuePool
 from heartbeat.domain.actors import PRODUCT, Actor
 from heartbeat.domain.errors import Unavailable
 from heartbeat.store.database import full_disk
-from heartbeat.store.database.acting import in_transaction
+from heartbeat.store.database.acting import in_transaction, spoken_for
 from heartbeat.store.database.postgres_calls import (
     NO_PRIVILEGE,
     OF_ANOTHER_VERSION,
@@ -129,7 +129,7 @@ class Database:
 
         It is run again if PostgreSQL undoes the transaction for the sake of another, as after a deadlock.
         """
-        return await self._in_thread(self.write_now, change, *args, **kwargs)
+        return await self._in_thread(self._write_as, spoken_for() or self._actor, change, *args, **kwargs)
 
     def write_later(self, change: Query[P, object], *args: P.args, **kwargs: P.kwargs) -> None:
         """Have `change(connection, …)` run in a transaction of its own soon; nobody waits, and a failure is logged.
@@ -153,22 +153,25 @@ class Database:
 
     def write_now(self, change: Query[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """`write` for synchronous callers, in their own thread."""
+        return self._write_as(self._actor, change, *args, **kwargs)
+
+    def _write_as(self, actor: Actor, change: Query[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         for _ in range(ATTEMPTS - 1):
             try:
-                return self._transaction(change, *args, **kwargs)
+                return self._transaction(actor, change, *args, **kwargs)
             except DBAPIError as problem:
                 if not is_conflict(problem.orig):
                     raise
                 log.info("a transaction is made again: %s", type(problem.orig).__name__)
             # The other one has the locks first, so that the two do not meet again.
             sleep(uniform(0, PAUSE_SECONDS))  # noqa: S311
-        return self._transaction(change, *args, **kwargs)
+        return self._transaction(actor, change, *args, **kwargs)
 
-    def _transaction(self, change: Query[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    def _transaction(self, actor: Actor, change: Query[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         with self._engine.connect() as connection:
             if self.is_sqlite:
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
-            result = in_transaction(connection, self._actor, change, *args, **kwargs)
+            result = in_transaction(connection, actor, change, *args, **kwargs)
             _commit(connection)
             return result
 

@@ -7,6 +7,7 @@ from sqlalchemy import Connection, bindparam, select
 
 from heartbeat.domain.errors import Conflict, Invalid
 from heartbeat.domain.horizon import AHEAD
+from heartbeat.store.audit.recording import record
 from heartbeat.store.database.rows import columns, exactly_one, insert, many
 from heartbeat.store.heartbeats.tick_accounting import HELD, cadence_of
 from heartbeat.store.projects.access import Access
@@ -33,14 +34,16 @@ def hold_tick(connection: Connection, access: Access, tick: datetime, now: datet
     if not cadence_of(heartbeat).is_tick(tick):
         raise Invalid("tick", "is none of the ticks of this heartbeat; write one exactly as it is due")
     row = {"heartbeat_id": heartbeat.id, "tick": tick, "held_by": access.actor.words, "created_at": now}
-    connection.execute(insert(connection, HELD).values(row).on_conflict_do_nothing())
+    if connection.execute(insert(connection, HELD).values(row).on_conflict_do_nothing()).rowcount:
+        _record(connection, heartbeat, "skip", tick)
     return held_ticks(connection, access, now)
 
 
 def release_tick(connection: Connection, access: Access, tick: datetime, now: datetime) -> list[HeldTick]:
     """Let a tick run after all; one that was not held stays as it is. Returns and raises as `hold_tick` does."""
     heartbeat = _before(connection, access, tick, now)
-    connection.execute(HELD.delete().where(HELD.c.heartbeat_id == heartbeat.id, HELD.c.tick == tick))
+    if connection.execute(HELD.delete().where(HELD.c.heartbeat_id == heartbeat.id, HELD.c.tick == tick)).rowcount:
+        _record(connection, heartbeat, "release", tick)
     return held_ticks(connection, access, now)
 
 
@@ -63,6 +66,11 @@ def held_by_heartbeat(
     for tick in held_of_all(connection, heartbeats, now):
         held.setdefault(tick.heartbeat_id, []).append(tick.tick)
     return held
+
+
+def _record(connection: Connection, heartbeat: Heartbeat, verb: str, tick: datetime) -> None:
+    name = heartbeat.label or heartbeat.uuid
+    record(connection, heartbeat.project_id, f"tick.{verb}", f"{heartbeat.uuid} {tick.isoformat()}", name)
 
 
 def _before(connection: Connection, access: Access, tick: datetime, now: datetime) -> Heartbeat:

@@ -65,7 +65,7 @@ def hold_project(connection: Connection, project: Project, hold: NewHold, by: st
     _lock(connection, project)
     _release(connection, project, now)
     row = {"project_id": project.id, **vars(hold), "held_by": by, "created_at": now}
-    record(connection, project.id, "project.hold", "project", project.uuid, project.name, field_changes({}, vars(hold)))
+    record(connection, project.id, "project.hold", project.uuid, project.name, field_changes({}, vars(hold)))
     return exactly_one(connection, ProjectHold, HOLD.insert().values(**row).returning(HOLD))
 
 
@@ -83,7 +83,7 @@ def release_project(connection: Connection, project: Project, now: datetime) -> 
     """Let a project's ticks run again; releasing one that is not on hold changes nothing."""
     _lock(connection, project)
     if _release(connection, project, now):
-        record(connection, project.id, "project.release", "project", project.uuid, project.name)
+        record(connection, project.id, "project.release", project.uuid, project.name)
 
 
 def hold_in_force(connection: Connection, project: Project, now: datetime) -> ProjectHold | None:

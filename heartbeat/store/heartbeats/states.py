@@ -15,6 +15,7 @@ from heartbeat.domain.heartbeat_fields import HeartbeatFields
 from heartbeat.domain.pauses import REASONS, HeartbeatPause
 from heartbeat.store.database.prepared import Prepared
 from heartbeat.store.database.rows import columns, exactly_one
+from heartbeat.store.heartbeats.recorded import record_heartbeat
 from heartbeat.store.heartbeats.tick_accounting import CADENCE, account, due, moved_to
 from heartbeat.store.tables.heartbeats import DRAFT, Heartbeat
 from heartbeat.store.tables.runs import Run
@@ -50,7 +51,9 @@ EndedAs = Literal["done", "cancelled"]
 def create(connection: Connection, heartbeat: Heartbeat, enabled: bool, now: datetime) -> Heartbeat:
     """Insert a heartbeat, on or off, which owes nothing for the time before."""
     values = heartbeat.model_dump(exclude={"id"}) | {"created_at": now, "updated_at": now, "enabled": enabled}
-    return exactly_one(connection, Heartbeat, _INSERT, values | moved_to(heartbeat, now))
+    created = exactly_one(connection, Heartbeat, _INSERT, values | moved_to(heartbeat, now))
+    record_heartbeat(connection, "create", created)
+    return created
 
 
 def draft(connection: Connection, heartbeat: Heartbeat, now: datetime) -> Heartbeat:
@@ -72,7 +75,9 @@ def adopt(connection: Connection, row: Heartbeat, heartbeat: Heartbeat, enabled:
     values = {**fields, **NEXT_VERSION, "enabled": enabled, "deleted_at": None, "created_at": now}
     rehearsals = update(RUN).where(RUN.c.heartbeat_id == row.id)
     connection.execute(rehearsals.values(bot_id=heartbeat.bot_id, member_id=heartbeat.member_id))
-    return _update(connection, row, values | moved_to(heartbeat, now), now)
+    adopted = _update(connection, row, values | moved_to(heartbeat, now), now)
+    record_heartbeat(connection, "create", adopted)
+    return adopted
 
 
 def change(
@@ -92,18 +97,18 @@ def change(
         values |= ON
     if enabled is not None:
         values |= _enabling(heartbeat) if enabled else _disabling(heartbeat)
-    return _write(connection, heartbeat, values, now)
+    return _write(connection, heartbeat, values, now, "update")
 
 
 def enable(connection: Connection, heartbeat: Heartbeat, now: datetime) -> Heartbeat:
     """Switch on, lift a pause and start the streak of failures anew, which is all that is done to one that is on."""
     anew = {"error_count": 0} if heartbeat.error_count else {}
-    return _write(connection, heartbeat, anew | _enabling(heartbeat), now)
+    return _write(connection, heartbeat, anew | _enabling(heartbeat), now, "enable")
 
 
 def disable(connection: Connection, heartbeat: Heartbeat, now: datetime) -> Heartbeat:
     """Switch off and forget a pause; one that is off already stays as it is."""
-    return _write(connection, heartbeat, _disabling(heartbeat), now)
+    return _write(connection, heartbeat, _disabling(heartbeat), now, "disable")
 
 
 def pause(connection: Connection, heartbeat: Heartbeat, reason: HeartbeatPause, now: datetime) -> Heartbeat:
@@ -111,12 +116,12 @@ def pause(connection: Connection, heartbeat: Heartbeat, reason: HeartbeatPause, 
     assert reason.cause is not None
     cause = {"pause_cause": reason.cause, "pause_reason": REASONS[reason.cause], "pause_detail": reason.detail}
     values = {**OFF, **cause, "pause_since": now, "probe_at": reason.probe_at}
-    return _write(connection, heartbeat, values, now)
+    return _write(connection, heartbeat, values, now, "pause")
 
 
 def lift_pause(connection: Connection, heartbeat: Heartbeat, now: datetime) -> Heartbeat:
     """Switch on again what was paused for something else than its failures: their streak goes on."""
-    return _write(connection, heartbeat, ON, now)
+    return _write(connection, heartbeat, ON, now, "resume")
 
 
 def note_failed_probe(
@@ -125,17 +130,17 @@ def note_failed_probe(
     """Keep a pause after a probe in vain, to be tried again at `probe_at`, or not at all."""
     cause = {"pause_cause": "failed_probes", "pause_detail": error}
     values = {**cause, "probes": heartbeat.probes + 1, "probe_at": probe_at, **NEXT_VERSION}
-    return _write(connection, heartbeat, values, now)
+    return _write(connection, heartbeat, values, now, "pause")
 
 
 def end(connection: Connection, task: Heartbeat, ended_as: EndedAs, now: datetime) -> Heartbeat:
     """End a scheduled task: its work is done, or it was cancelled."""
-    return _write(connection, task, _ended(ended_as, now), now)
+    return _write(connection, task, _ended(ended_as, now), now, "end")
 
 
 def delete(connection: Connection, heartbeat: Heartbeat, now: datetime) -> Heartbeat:
     """Delete softly: its logs and its ledger stay."""
-    return _write(connection, heartbeat, {**OFF, "deleted_at": now}, now)
+    return _write(connection, heartbeat, {**OFF, "deleted_at": now}, now, "delete")
 
 
 def outdate(connection: Connection, which: ColumnElement[bool]) -> list[str]:
@@ -162,7 +167,9 @@ def snooze(connection: Connection, heartbeat: Heartbeat, until: datetime | None,
     owing = heartbeat.next_tick_at
     if heartbeat.snooze_until is not None and owing is not None and owing < heartbeat.snooze_until:
         heartbeat = leave(connection, heartbeat, now)
-    return _update(connection, heartbeat, {"snoozed_at": now if until else None, "snooze_until": until}, now)
+    snoozed = _update(connection, heartbeat, {"snoozed_at": now if until else None, "snooze_until": until}, now)
+    record_heartbeat(connection, "snooze" if until else "unsnooze", snoozed, heartbeat)
+    return snoozed
 
 
 def leave(connection: Connection, heartbeat: Heartbeat, now: datetime) -> Heartbeat:
@@ -211,10 +218,13 @@ def _disabling(heartbeat: Heartbeat) -> dict[str, Any]:
     return OFF if heartbeat.enabled or heartbeat.pause_reason is not None else {}
 
 
-def _write(connection: Connection, heartbeat: Heartbeat, values: Mapping[str, Any], now: datetime) -> Heartbeat:
+def _write(
+    connection: Connection, heartbeat: Heartbeat, values: Mapping[str, Any], now: datetime, verb: str
+) -> Heartbeat:
     """Write `values`, if there are any. What is due may be something else from now on, so it is accounted for first."""
     if not values:
         return heartbeat
+    before = heartbeat
     if DUE & values.keys():
         # A run that is being opened holds this row while it writes the log of a tick: who wrote that log first and
         # then waited for the row would be waited for.
@@ -223,7 +233,9 @@ def _write(connection: Connection, heartbeat: Heartbeat, values: Mapping[str, An
         values = {**values, **moved_to(Heartbeat.model_construct(**{**vars(heartbeat), **values}), now)}
         if values.get("enabled") and _is_over(heartbeat, now):
             values |= _ended("done", now)
-    return _update(connection, heartbeat, values, now)
+    after = _update(connection, heartbeat, values, now)
+    record_heartbeat(connection, verb, after, before)
+    return after
 
 
 def _update(connection: Connection, heartbeat: Heartbeat, values: Mapping[str, Any], now: datetime) -> Heartbeat:

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Select, bindparam, delete, func, literal_colu
 from heartbeat.domain.errors import Conflict, Invalid, NotFound
 from heartbeat.domain.ids import new_id
 from heartbeat.domain.text import storable_text
+from heartbeat.store.audit.recording import record_of_bot
 from heartbeat.store.database.pages import Page
 from heartbeat.store.database.rows import columns, exactly_one, first, many
 from heartbeat.store.memory.search_words import phrases, spelled
@@ -92,6 +93,8 @@ def forget(connection: Connection, owner: MemoryOwner, memory_uuid: str) -> None
     one_memory = delete(MEMORY).where(VISIBLE, MEMORY.c.uuid == bindparam("uuid"))
     if not connection.execute(one_memory, parameters).rowcount:
         raise NotFound("memory", memory_uuid[:64])
+    # Of what is forgotten the audit log keeps nothing.
+    record_of_bot(connection, owner.bot_id, "memory.forget", memory_uuid)
 
 
 def forget_all(connection: Connection, bot: Bot) -> int:

@@ -13,8 +13,9 @@ from sqlalchemy import Connection, func, or_, select, update
 from heartbeat.domain.errors import NotFound
 from heartbeat.domain.fingerprints import fingerprint_key
 from heartbeat.domain.ids import new_id
+from heartbeat.store.audit.recording import field_changes, record
 from heartbeat.store.database.pages import Page
-from heartbeat.store.database.rows import columns, first, many
+from heartbeat.store.database.rows import columns, exactly_one, first, many
 from heartbeat.store.notifications.events import update_untold_findings
 from heartbeat.store.projects.access import Access, as_public_id
 from heartbeat.store.tables.heartbeats import Heartbeat
@@ -171,12 +172,24 @@ def set_finding_state(
     connection: Connection, access: Access, uuid: str, state: State, now: datetime, until: datetime | None = None
 ) -> ListedFinding:
     """Set a finding acknowledged, snoozed `until` a time, or resolved. Raises `NotFound`."""
+    before = _named(connection, access, uuid)
     changes = {"state": state, "snoozed_until": until, "resolved_at": now if state == "resolved" else None}
+    row = exactly_one(
+        connection, Finding, update(FINDING).where(FINDING.c.id == before.id).values(changes).returning(FINDING)
+    )
+    said = field_changes(vars(before), {name: changes[name] for name in ("state", "snoozed_until")})
+    if said:
+        record(connection, access.project.id, "finding.update", row.uuid, row.title, said)
+    return _listed(connection, [row])[0]
+
+
+def _named(connection: Connection, access: Access, uuid: str) -> Finding:
+    """Read a finding of the bot that nobody else writes before this transaction ends; raises `NotFound`."""
     which = (FINDING.c.uuid == as_public_id(uuid)) & (FINDING.c.bot_id == access.bot.id)
-    row = first(connection, Finding, update(FINDING).where(which).values(changes).returning(FINDING))
+    row = first(connection, Finding, select(FINDING).where(which).with_for_update())
     if row is None:
         raise NotFound("finding", uuid[:64])
-    return _listed(connection, [row])[0]
+    return row
 
 
 def _listed(connection: Connection, rows: Sequence[Finding]) -> list[ListedFinding]:

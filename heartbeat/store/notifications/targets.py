@@ -8,8 +8,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, and_, bindparam, func, select, true, update
 
 from heartbeat.domain.errors import Conflict, NotFound
+from heartbeat.store.audit.recording import field_changes, record
 from heartbeat.store.database.pages import ListFilter, Page, having_words
-from heartbeat.store.database.rows import all_joined, columns, joined
+from heartbeat.store.database.rows import all_joined, columns, joined, many
 from heartbeat.store.projects.access import Access, as_public_id
 from heartbeat.store.tables.bots import Bot, Subscriber
 from heartbeat.store.tables.heartbeats import Heartbeat
@@ -19,6 +20,7 @@ from heartbeat.store.tables.projects import Project
 TARGET, NOTIFICATION, EVENT = columns(Target), columns(Notification), columns(Event)
 BOT, HEARTBEAT, MEMBER = columns(Bot), columns(Heartbeat), columns(Subscriber)
 NOT_DELETED = TARGET.c.deleted_at.is_(None)
+RECORDED = ("channel", "name", "config", "sealed_config", "events", "cooldown_seconds", "is_enabled")
 SHOWN: Mapping[str, ColumnElement[bool]] = {"on": TARGET.c.is_enabled, "off": ~TARGET.c.is_enabled}
 EVERYTHING = ListFilter()
 # The old and the new value of fields of a target's config, by name.
@@ -86,7 +88,9 @@ def create_target(connection: Connection, access: Access, fields: Mapping[str, A
     if _count(connection, TARGET, (TARGET.c.project_id == access.project.id) & NOT_DELETED) >= MAX_TARGETS:
         raise Conflict("too_many_targets", f"A project has {MAX_TARGETS} targets at the most; delete one first.")
     connection.execute(TARGET.insert().values(project_id=access.project.id, created_at=now, updated_at=now, **fields))
-    return target(connection, access, fields["uuid"])
+    made = target(connection, access, fields["uuid"])
+    _record(connection, "create", made.target, fields)
+    return made
 
 
 def write_target(
@@ -98,6 +102,7 @@ def write_target(
     if fields.get("is_enabled"):
         changes["disabled_reason"] = None
     connection.execute(update(TARGET).where(TARGET.c.id == row.id).values(changes))
+    _record(connection, "update", row, fields)
     return target(connection, access, uuid)
 
 
@@ -106,6 +111,7 @@ def change_target_config(connection: Connection, row: Target, changes: ConfigCha
     if changes and all(row.config.get(name) == old for name, (old, _) in changes.items()):
         config = {**row.config, **{name: new for name, (_, new) in changes.items()}}
         connection.execute(update(TARGET).where(TARGET.c.id == row.id).values(config=config, updated_at=now))
+        _record(connection, "update", row, {"config": config})
 
 
 def follow_receiver(connection: Connection, access: Access, uuid: str, changes: ConfigChanges, now: datetime) -> None:
@@ -122,7 +128,17 @@ def delete_target(connection: Connection, access: Access, uuid: str, now: dateti
 def delete_targets(connection: Connection, which: ColumnElement[bool], now: datetime) -> None:
     """`delete_target` for all for which `which` holds: with a bot, a heartbeat or a subscriber its targets go."""
     deleted = {"deleted_at": now, "config": {}, "sealed_config": None, "is_enabled": False}
-    connection.execute(update(TARGET).where(which, NOT_DELETED).values(deleted))
+    gone = update(TARGET).where(which, NOT_DELETED).values(deleted).returning(TARGET)
+    for row in many(connection, Target, gone):
+        _record(connection, "delete", row, {})
+
+
+def _record(connection: Connection, verb: str, row: Target, fields: Mapping[str, Any]) -> None:
+    recorded = {name: value for name, value in fields.items() if name in RECORDED}
+    # An address that messages are sent to often is a secret, whatever it is called.
+    changes = field_changes({} if verb == "create" else vars(row), recorded, {"config"})
+    if changes or verb != "update":
+        record(connection, row.project_id, f"target.{verb}", row.uuid, row.name, changes)
 
 
 @dataclass(frozen=True)

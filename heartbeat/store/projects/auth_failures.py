@@ -8,7 +8,7 @@ from sqlalchemy import Connection, bindparam, delete, func, select, update
 
 from heartbeat.domain.failure_sources import longest_wait
 from heartbeat.domain.slowdown import Slowdown, after_failure
-from heartbeat.store.database.rows import columns, insert
+from heartbeat.store.database.rows import columns, insert, many
 from heartbeat.store.projects.projects import KEY, WORKS
 from heartbeat.store.tables.projects import AuthFailure
 
@@ -27,6 +27,12 @@ class CountedFailure:
     slowdown: Slowdown
     waited: bool
     begins: bool
+
+
+def recent_failures(connection: Connection, sources: Sequence[str], now: datetime) -> int:
+    """Count the failures of a source that are not forgiven yet; of several, that with the most counts."""
+    rows = many(connection, AuthFailure, select(FAILURE).where(FAILURE.c.source.in_(sources)))
+    return max((Slowdown(row.clears_at, row.until).failures(now) for row in rows), default=0)
 
 
 def count_failures(

@@ -82,6 +82,6 @@ def rotate_key(
 
 def _changed(connection: Connection, key: ApiKey, action: str, **values: datetime) -> ApiKey:
     changes = field_changes(vars(key), values)
-    record(connection, key.project_id, action, "key", key.uuid, key.name, changes)
+    record(connection, key.project_id, action, key.uuid, key.name, changes)
     changed = update(KEY).where(KEY.c.id == key.id).values(values).returning(KEY)
     return exactly_one(connection, ApiKey, changed)

@@ -57,7 +57,9 @@ def create_project(
     connection.execute(
         PROJECT.insert().values(uuid=uuid, name=name, plan=plan, period_anchor_day=anchor_day, created_at=now)
     )
-    return project(connection, uuid)
+    made = project(connection, uuid)
+    record(connection, made.id, "project.create", uuid, name, {"plan": [None, plan]})
+    return made
 
 
 def project(connection: Connection, project_uuid: str) -> Project:
@@ -93,7 +95,7 @@ def set_credit_budget(connection: Connection, project: Project, budget: int | No
 
 def _record_fields(connection: Connection, project: Project, values: dict[str, Any]) -> None:
     if changes := field_changes(vars(project), values):
-        record(connection, project.id, "project.update", "project", project.uuid, project.name, changes)
+        record(connection, project.id, "project.update", project.uuid, project.name, changes)
 
 
 def create_key(
@@ -118,7 +120,7 @@ def create_key(
         **vars(rights),
     }
     connection.execute(KEY.insert().values(row))
-    record(connection, project.id, "key.create", "key", key.uuid, name, field_changes({}, vars(rights)))
+    record(connection, project.id, "key.create", key.uuid, name, field_changes({}, vars(rights)))
     return key
 
 

@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 from sqlalchemy import Connection, select, update
 
+from heartbeat.store.audit.recording import record
+from heartbeat.store.projects.projects import projects
 from heartbeat.store.projects.sealed_columns import SEALED_COLUMNS, SealedColumn
 
 
@@ -14,6 +16,13 @@ def sealed_texts(connection: Connection) -> list[tuple[str, str]]:
         for column in SEALED_COLUMNS
         for key, text in connection.execute(select(column.key, column.text).where(column.text.is_not(None)))
     ]
+
+
+def record_rotation(connection: Connection, key_id: str, count: int) -> None:
+    """Record in every project that so many texts of the installation were sealed anew with another secret key."""
+    for one in projects(connection):
+        changes = {"secret_key": [None, key_id], "sealed_anew": [None, count]}
+        record(connection, one.id, "secrets.rotate", one.uuid, one.name, changes)
 
 
 def seal_anew(

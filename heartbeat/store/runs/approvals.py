@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Row, func, select, update
 from heartbeat.domain.errors import Conflict, NotFound
 from heartbeat.domain.ids import new_id
 from heartbeat.domain.tool_risks import ApprovalReason
+from heartbeat.store.audit.recording import field_changes, record_of_bot
 from heartbeat.store.database.pages import Page
 from heartbeat.store.database.rows import columns, exactly_one, first, insert_once
 from heartbeat.store.notifications.events import APPROVAL, record_event
@@ -90,6 +91,8 @@ def decide(
         is_yes = decision == "approved"
         decided["credits"] = give(connection, lock(connection, row), row, credits_given, now) if is_yes else None
     written = update(APPROVALS).where(APPROVALS.c.id == row.id).values(decided).returning(APPROVALS)
+    changes = field_changes(vars(row), {name: decided[name] for name in ("state", "credits") if name in decided})
+    record_of_bot(connection, row.bot_id, "approval.decide", row.uuid, row.tool, changes)
     return exactly_one(connection, Approval, written)
 
 

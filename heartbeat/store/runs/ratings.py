@@ -6,6 +6,7 @@ from datetime import datetime
 from sqlalchemy import Connection, update
 
 from heartbeat.domain.errors import Conflict, NotFound
+from heartbeat.store.audit.recording import field_changes, record
 from heartbeat.store.credits.rollup import add_to_day
 from heartbeat.store.database.rows import columns, exactly_one, joined
 from heartbeat.store.projects.access import as_public_id
@@ -38,6 +39,8 @@ def rate(connection: Connection, run_uuid: str, rating: Rating, now: datetime) -
         values |= {"rating_note": rating.note or None, "rated_by": rating.by, "rated_at": now}
     written = update(RUN).where(RUN.c.id == run.id).values(values).returning(RUN)
     rated = exactly_one(connection, Run, written)
+    if changes := field_changes(vars(run), {name: values[name] for name in ("liked", "rating_note")}):
+        record(connection, run.project_id, "run.rate", run.uuid, heartbeat.label, changes)
     if rated.liked != run.liked:
         add_to_day(connection, heartbeat, run.created_at, _counts(run.liked, rated.liked), run.model)
         follow_quality(connection, heartbeat, run, now)

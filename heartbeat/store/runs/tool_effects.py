@@ -6,6 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
+from heartbeat.domain.actors import Actor
 from heartbeat.domain.errors import ProductError
 from heartbeat.domain.plans import Plan
 from heartbeat.domain.tool_effects import (
@@ -16,6 +17,7 @@ from heartbeat.domain.tool_effects import (
     ScheduleTaskEffect,
     ToolEffect,
 )
+from heartbeat.store.database.acting import act_as
 from heartbeat.store.heartbeats.task_effects import schedule_task
 from heartbeat.store.memory.tool_effects import forget_memory, recall_memories, remember_text
 from heartbeat.store.notifications.run_events import notify_user
@@ -34,6 +36,7 @@ def carry_out(
     connection: Connection, run: Run, effect: ToolEffect, plans: Mapping[str, Plan], now: datetime
 ) -> EffectResult:
     """Do what a built-in tool asks for. What fails has written nothing."""
+    act_as(connection, Actor("agent", run.uuid))
     try:
         return EffectResult(_answer(connection, run, effect, plans, now))
     except ProductError as problem:

@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Connection, and_, delete, exists, not_, or
 
 from heartbeat.domain.ids import new_id
 from heartbeat.domain.tool_connections import CONNECTED, NEEDS_RECONNECT, refresh_time
+from heartbeat.store.audit.recording import CHANGED, Changes, record_of_bot
 from heartbeat.store.database.rows import all_joined, columns, exactly_one, first, insert, joined, many
 from heartbeat.store.projects.projects import digest
 from heartbeat.store.tables.bots import Bot, Subscriber, Tool
@@ -64,6 +65,7 @@ def ensure_connection(
     new = insert(connection, CONNECTION).values(row.model_dump(exclude={"id"})).on_conflict_do_nothing()
     created = first(connection, ToolConnection, new.returning(CONNECTION))
     if created is not None:
+        _record(connection, "create", created, {})
         return created
     changes = update(CONNECTION).where(_whose(tool_id, member_id)).values({**fields, "updated_at": now})
     return exactly_one(connection, ToolConnection, changes.returning(CONNECTION))
@@ -114,7 +116,10 @@ def save_grant(connection: Connection, uuid: str, grant: SealedGrant, now: datet
         "connected_at": now,
         "refreshed_at": None,
     }
-    return _update(connection, CONNECTION.c.uuid == uuid, values)
+    granted = _update(connection, CONNECTION.c.uuid == uuid, values)
+    if granted is not None:
+        _record(connection, "sign_in", granted, {"scopes": [None, grant.scopes], "issuer": [None, grant.issuer]})
+    return granted
 
 
 def mark_used(connection: Connection, connection_id: int, now: datetime) -> None:
@@ -179,6 +184,7 @@ def want_scopes(connection: Connection, row: ToolConnection, scopes: Sequence[st
 def expect_another_client(connection: Connection, row: ToolConnection, sealed_client: str, now: datetime) -> None:
     """Write another client; what was granted to the one before is forgotten, for this one cannot refresh it."""
     values = {"sealed_client": sealed_client, "updated_at": now}
+    _record(connection, "update", row, {"client": CHANGED})
     if row.state == CONNECTED:
         values |= {"state": NEEDS_RECONNECT, "sealed_tokens": None, "expires_at": None, "refresh_at": None} | _NO_LEASE
     connection.execute(update(CONNECTION).where(CONNECTION.c.id == row.id).values(values))
@@ -186,12 +192,16 @@ def expect_another_client(connection: Connection, row: ToolConnection, sealed_cl
 
 def forget_grants(connection: Connection, tool_id: int) -> None:
     """Forget everything that was granted for a tool, and who is on the way: its server is another one now."""
-    connection.execute(delete(CONNECTION).where(CONNECTION.c.tool_id == tool_id))
+    gone = delete(CONNECTION).where(CONNECTION.c.tool_id == tool_id).returning(CONNECTION)
+    for row in many(connection, ToolConnection, gone):
+        _record(connection, "forget", row, {})
 
 
 def forget_grants_of_member(connection: Connection, member_id: int) -> None:
     """Forget everything that was granted to a subscriber."""
-    connection.execute(delete(CONNECTION).where(CONNECTION.c.member_id == member_id))
+    gone = delete(CONNECTION).where(CONNECTION.c.member_id == member_id).returning(CONNECTION)
+    for row in many(connection, ToolConnection, gone):
+        _record(connection, "forget", row, {})
 
 
 def note(connection: Connection, connection_id: int, fields: Mapping[str, Any], now: datetime) -> ToolConnection | None:
@@ -232,6 +242,11 @@ def listing_connection(connection: Connection, tool: Tool) -> ToolConnection | N
         return connection_of(connection, tool.id)
     latest = select(CONNECTION).where(CONNECTION.c.tool_id == tool.id, CONNECTION.c.state == CONNECTED)
     return first(connection, ToolConnection, latest.order_by(CONNECTION.c.connected_at.desc()).limit(1))
+
+
+def _record(connection: Connection, verb: str, row: ToolConnection, changes: Changes) -> None:
+    bot_id, label = connection.execute(select(TOOL.c.bot_id, TOOL.c.server_label).where(TOOL.c.id == row.tool_id)).one()
+    record_of_bot(connection, bot_id, f"connection.{verb}", row.uuid, label, changes)
 
 
 def _free(now: datetime) -> ColumnElement[bool]:

@@ -1,7 +1,9 @@
 """Tools: MCP servers that a bot is connected to, with the definitions that they were connected with."""
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from hashlib import sha256
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, delete, func, select, update
@@ -11,12 +13,17 @@ from heartbeat.domain.errors import Conflict, NotFound
 from heartbeat.domain.ids import new_id
 from heartbeat.domain.text import storable_text
 from heartbeat.domain.tool_pins import PinnedTool, describe_change, pinned_entries
+from heartbeat.store.audit.recording import field_changes, record_of_bot
 from heartbeat.store.database.pages import Page
 from heartbeat.store.database.rows import columns, first, insert_once, many
 from heartbeat.store.projects.access import Access, as_public_id
 from heartbeat.store.tables.bots import Bot, Tool
 
 TOOL = columns(Tool)
+RECORDED = (
+    *("server_label", "server_url", "sealed_url", "transport", "require_approval", "approval_tools", "risks"),
+    *("sealed_headers", "header_names", "is_enabled", "per_member", "timeout_seconds", "result_bytes", "elicitation"),
+)
 
 
 def tool(connection: Connection, access: Access, uuid: str) -> Tool:
@@ -70,17 +77,20 @@ def create_tool(connection: Connection, access: Access, fields: Mapping[str, Any
     stored = first(connection, Tool, once, row.model_dump(exclude={"id"}))
     if stored is None:
         raise _label_taken(row.server_label)
+    _record(connection, "create", stored, {name: getattr(stored, name) for name in RECORDED})
     return stored
 
 
 def write_tool(connection: Connection, row: Tool, fields: Mapping[str, Any], now: datetime) -> Tool:
     """Write the columns in `fields`; raises `NotFound`, and `Conflict` for the label of another server of the bot."""
     try:
-        return _update(connection, row, {**fields, "updated_at": now})
+        changed = _update(connection, row, {**fields, "updated_at": now})
     except IntegrityError:
         if "server_label" not in fields:
             raise
         raise _label_taken(fields["server_label"]) from None
+    _record(connection, "update", row, {name: getattr(changed, name) for name in RECORDED})
+    return changed
 
 
 def switch_tools(connection: Connection, access: Access, uuid: str, active: Mapping[str, bool], now: datetime) -> Tool:
@@ -91,12 +101,17 @@ def switch_tools(connection: Connection, access: Access, uuid: str, active: Mapp
         if name not in names:
             raise NotFound("tool", name[:64])
     entries = [{**entry, "is_active": active.get(entry["name"], entry["is_active"])} for entry in row.tools]
+    changes = field_changes({entry["name"]: entry["is_active"] for entry in row.tools}, active)
+    if changes:
+        record_of_bot(connection, row.bot_id, "tool.switch", row.uuid, row.server_label, changes)
     return _update(connection, row, {"tools": entries, "updated_at": now})
 
 
 def delete_tool(connection: Connection, access: Access, uuid: str) -> None:
     """Delete a registration; raises `NotFound`."""
-    connection.execute(delete(TOOL).where(TOOL.c.id == tool(connection, access, uuid).id))
+    row = tool(connection, access, uuid)
+    connection.execute(delete(TOOL).where(TOOL.c.id == row.id))
+    _record(connection, "delete", row, {})
 
 
 def pin(
@@ -110,6 +125,8 @@ def pin(
     if row is None:
         raise NotFound("tool", str(tool_id))
     entries = pinned_entries(discovered, row.tools)
+    if offers := field_changes(_offered(row.tools), _offered(entries)):
+        record_of_bot(connection, row.bot_id, "tool.refresh", row.uuid, row.server_label, offers)
     last_error = storable_text(warning) if warning else None
     return _update(
         connection, row, {"tools": entries, "last_error": last_error, "refreshed_at": now, "updated_at": now}
@@ -141,6 +158,19 @@ def mark_changed(
     entry["changed"] = change
     _update(connection, row, {"tools": entries})
     return change
+
+
+def _record(connection: Connection, verb: str, row: Tool, after: Mapping[str, Any]) -> None:
+    changes = field_changes({} if verb == "create" else vars(row), after)
+    if changes or verb != "update":
+        record_of_bot(connection, row.bot_id, f"tool.{verb}", row.uuid, row.server_label, changes)
+
+
+def _offered(entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What a server offers, by a hash of each definition: they may be as long as a model reads."""
+    told = ("description", "input_schema", "annotations")
+    texts = {entry["name"]: json.dumps([entry[name] for name in told], sort_keys=True) for entry in entries}
+    return {name: sha256(text.encode()).hexdigest()[:16] for name, text in texts.items()}
 
 
 def _label_taken(label: str) -> Conflict:

@@ -12,13 +12,14 @@ from sqlalchemy import ColumnElement, Connection, delete, select, update
 from heartbeat.domain.errors import Conflict, Forbidden, NotFound
 from heartbeat.domain.ids import new_id
 from heartbeat.domain.people import check_email, check_role
+from heartbeat.store.audit.recording import record
 from heartbeat.store.database.rows import columns, exactly_one, joined, many
 from heartbeat.store.projects.projects import PROJECT, digest
 from heartbeat.store.tables.projects import Project
 from heartbeat.store.tables.users import ProjectInvitation, User
 from heartbeat.store.users.memberships import set_member
 from heartbeat.store.users.passwords import set_password
-from heartbeat.store.users.users import MEMBERSHIP, create_user, user_by_email
+from heartbeat.store.users.users import MEMBERSHIP, act_as_user, create_user, user_by_email
 
 INVITATION = columns(ProjectInvitation)
 LASTS = timedelta(days=7)
@@ -61,8 +62,9 @@ def invite(
         "created_at": now,
         "expires_at": now + LASTS,
     }
-    made = INVITATION.insert().values(row).returning(INVITATION)
-    return NewInvitation(token, exactly_one(connection, ProjectInvitation, made))
+    made = exactly_one(connection, ProjectInvitation, INVITATION.insert().values(row).returning(INVITATION))
+    record(connection, project.id, "invitation.create", made.uuid, email, {"role": [None, role]})
+    return NewInvitation(token, made)
 
 
 def invitations(connection: Connection, project: Project, now: datetime) -> list[ProjectInvitation]:
@@ -76,6 +78,7 @@ def withdraw(connection: Connection, project: Project, uuid: str) -> None:
     mine = (INVITATION.c.project_id == project.id) & (INVITATION.c.uuid == uuid) & INVITATION.c.used_at.is_(None)
     if connection.execute(delete(INVITATION).where(mine)).rowcount == 0:
         raise NotFound("invitation", uuid[:64])
+    record(connection, project.id, "invitation.withdraw", uuid)
 
 
 def open_invitation(connection: Connection, token: str, now: datetime) -> OpenInvitation:
@@ -95,6 +98,7 @@ def accept_as_new(connection: Connection, token: str, name: str, password_hash: 
     user = create_user(connection, opened.invitation.email, name, now)
     if user is None:
         raise Conflict("has_account", HAS_ACCOUNT)
+    act_as_user(connection, user)
     set_password(connection, user.id, password_hash)
     set_member(connection, user, opened.project, opened.invitation.role, now)
     return user
@@ -108,6 +112,7 @@ def accept(connection: Connection, token: str, user: User, now: datetime) -> Pro
     opened = _use(connection, token, now)
     if opened.invitation.email != user.email:
         raise Forbidden("another_address", OF_ANOTHER)
+    act_as_user(connection, user)
     mine = (MEMBERSHIP.c.user_id == user.id) & (MEMBERSHIP.c.project_id == opened.project.id)
     if connection.execute(select(MEMBERSHIP.c.id).where(mine)).first() is None:
         set_member(connection, user, opened.project, opened.invitation.role, now)

@@ -7,6 +7,7 @@ from sqlalchemy import Connection, delete, func, select, update
 
 from heartbeat.domain.errors import Conflict, NotFound
 from heartbeat.domain.people import check_role
+from heartbeat.store.audit.recording import record
 from heartbeat.store.database.pages import ListFilter, Page, having_words
 from heartbeat.store.database.rows import all_joined, insert, joined, many
 from heartbeat.store.projects.access import as_public_id
@@ -45,6 +46,8 @@ def set_member(
     connection.execute(
         statement.on_conflict_do_update(index_elements=["user_id", "project_id"], set_={"role": role, "source": source})
     )
+    if before != role:
+        record(connection, project.id, "member.role", user.uuid, user.name, {"role": [before, role]})
     if before not in (None, role):
         _end_sessions(connection, user, project)
 
@@ -52,7 +55,8 @@ def set_member(
 def remove_member(connection: Connection, user: User, project: Project) -> None:
     """Take away what a person may do in a project, and end their sessions there."""
     mine = (MEMBERSHIP.c.user_id == user.id) & (MEMBERSHIP.c.project_id == project.id)
-    connection.execute(delete(MEMBERSHIP).where(mine))
+    if connection.execute(delete(MEMBERSHIP).where(mine)).rowcount:
+        record(connection, project.id, "member.remove", user.uuid, user.name)
     _end_sessions(connection, user, project)
 
 
@@ -64,6 +68,8 @@ def change_role(connection: Connection, project: Project, user_uuid: str, role: 
     _require_another_admin(connection, project, member)
     mine = MEMBERSHIP.c.id == member.membership.id
     connection.execute(update(MEMBERSHIP).where(mine).values(role=role, source=INVITED))
+    changes = {"role": [member.membership.role, role]}
+    record(connection, project.id, "member.role", member.user.uuid, member.user.name, changes)
     _end_sessions(connection, member.user, project)
     return member
 

@@ -18,6 +18,7 @@ from heartbeat.store.users.users import (
     RESET,
     SESSION,
     USER,
+    act_as_user,
     add_identity,
     create_user,
     lock_user,
@@ -50,6 +51,7 @@ def admit(connection: Connection, person: OpenIdPerson, roles: Mapping[str, str]
     if user is None:
         return None
     user = lock_user(connection, user.id)
+    act_as_user(connection, user)
     _learn_address(connection, user, person)
     _follow_groups(connection, user, given, now)
     mine = projects_of(connection, user.id)

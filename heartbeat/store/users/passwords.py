@@ -6,9 +6,10 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, delete, select, update
 
 from heartbeat.domain.errors import Forbidden
+from heartbeat.store.audit.recording import CHANGED
 from heartbeat.store.projects.projects import digest
 from heartbeat.store.tables.users import User
-from heartbeat.store.users.users import NOT_REMOVED, RESET, SESSION, USER, user_by_id
+from heartbeat.store.users.users import NOT_REMOVED, RESET, SESSION, USER, act_as_user, record_user, user_by_id
 
 LASTS = timedelta(days=1)
 USED = "This link was used already, was replaced by another, or is older than a day. Ask the operator for another one."
@@ -16,6 +17,8 @@ USED = "This link was used already, was replaced by another, or is older than a 
 
 def set_password(connection: Connection, user_id: int, password_hash: str) -> None:
     """Give a person another password. Whoever was signed in as them is not any more, and no older link works."""
+    if user := user_by_id(connection, user_id):
+        record_user(connection, user, "member.update", {"password": CHANGED})
     connection.execute(update(USER).where(USER.c.id == user_id).values(password_hash=password_hash))
     for table in (SESSION, RESET):
         connection.execute(delete(table).where(table.c.user_id == user_id))
@@ -25,6 +28,7 @@ def new_reset(connection: Connection, user: User, now: datetime) -> str:
     """Make a link to another password and return its token, which is not kept; an earlier one ends."""
     connection.execute(delete(RESET).where(RESET.c.user_id == user.id))
     token = secrets.token_urlsafe(32)
+    record_user(connection, user, "member.reset")
     connection.execute(RESET.insert().values(hash=digest(token), user_id=user.id, expires_at=now + LASTS))
     return token
 
@@ -44,5 +48,6 @@ def use_reset(connection: Connection, token: str, password_hash: str, now: datet
     user = user_of_reset(connection, token, now)
     if connection.execute(delete(RESET).where(RESET.c.hash == digest(token))).rowcount == 0:
         raise Forbidden("link_used", USED)
+    act_as_user(connection, user)
     set_password(connection, user.id, password_hash)
     return user

@@ -4,19 +4,24 @@ Own code: the sessions of Starlette live in their cookies, so that nobody can li
 """
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, select, update
 
+from heartbeat.domain.actors import Actor
 from heartbeat.domain.errors import NotFound
+from heartbeat.domain.failure_sources import of_address, of_name
 from heartbeat.domain.ids import new_id
 from heartbeat.domain.text import storable_text
+from heartbeat.store.audit.recording import record
+from heartbeat.store.database.acting import act_as, actor_of
 from heartbeat.store.database.pages import Page
 from heartbeat.store.database.prepared import Prepared
 from heartbeat.store.database.rows import all_joined, joined
 from heartbeat.store.projects.access import USED, ActingUser, UsedKey
+from heartbeat.store.projects.auth_failures import recent_failures
 from heartbeat.store.projects.projects import KEY, NOW, PROJECT, WORKS, digest
 from heartbeat.store.tables.projects import DashboardSession, Project
 from heartbeat.store.users.users import MEMBERSHIP, NOT_REMOVED, SESSION, USER
@@ -106,6 +111,12 @@ def begin_session(connection: Connection, owner: SessionOwner, visit: Visit, for
         "ends_at": now + LASTS,
     }
     connection.execute(SESSION.insert().values(row))
+    known = _owner(connection, SESSION.c.hash == row["hash"])
+    if known is not None:
+        act_as(connection, replace(known.actor, address=visit.address))
+        failures = recent_failures(connection, [of_address(visit.address), *of_name(known.email)], now)
+        changes = {"browser": [None, row["browser"]], **({"failures": [None, failures]} if failures else {})}
+        record(connection, known.project_id, "session.begin", known.session_uuid, known.actor.name, changes)
     return token
 
 
@@ -152,19 +163,51 @@ def of_user(user_id: int) -> ColumnElement[bool]:
 
 def end_session(connection: Connection, token: str) -> None:
     """End the session of this token, if there is one."""
-    if token:
-        connection.execute(delete(SESSION).where(SESSION.c.hash == digest(token)))
+    which = SESSION.c.hash == digest(token)
+    known = _owner(connection, which) if token else None
+    if known is not None:
+        act_as(connection, replace(known.actor, address=actor_of(connection).address))
+        _end(connection, which)
 
 
 def end_named_session(connection: Connection, whose: ColumnElement[bool], session_uuid: str) -> None:
     """End one of these sessions; raises `NotFound`."""
-    if connection.execute(delete(SESSION).where(SESSION.c.uuid == session_uuid, whose)).rowcount == 0:
+    if _end(connection, whose & (SESSION.c.uuid == session_uuid)) == 0:
         raise NotFound("session", session_uuid)
 
 
 def end_other_sessions(connection: Connection, whose: ColumnElement[bool], own_uuid: str) -> None:
     """End all of these sessions but one."""
-    connection.execute(delete(SESSION).where(whose, SESSION.c.uuid != own_uuid))
+    _end(connection, whose & (SESSION.c.uuid != own_uuid))
+
+
+@dataclass(frozen=True)
+class _KnownOwner:
+    session_uuid: str
+    project_id: int
+    actor: Actor
+    email: str
+
+
+def _owners(connection: Connection, which: ColumnElement[bool]) -> list[_KnownOwner]:
+    """Read whose these sessions are, but for those that open no project."""
+    names = (SESSION.c.uuid, _PROJECT_ID, KEY.c.uuid, KEY.c.name, USER.c.uuid, USER.c.name, USER.c.email)
+    rows = connection.execute(select(*names).select_from(_JOINED).where(which, _PROJECT_ID.is_not(None))).all()
+    return [
+        _KnownOwner(uuid, project_id, Actor("key", *of[:2]) if of[0] else Actor("user", *of[2:4]), of[4] or "")
+        for uuid, project_id, *of in rows
+    ]
+
+
+def _owner(connection: Connection, which: ColumnElement[bool]) -> _KnownOwner | None:
+    return next(iter(_owners(connection, which)), None)
+
+
+def _end(connection: Connection, which: ColumnElement[bool]) -> int:
+    """End sessions, each of which the audit log names with whose it was; returns how many there were."""
+    for one in _owners(connection, which):
+        record(connection, one.project_id, "session.end", one.session_uuid, one.actor.name)
+    return connection.execute(delete(SESSION).where(which)).rowcount
 
 
 def renew_session(connection: Connection, session_uuid: str) -> str:

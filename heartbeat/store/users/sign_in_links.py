@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, delete, select
 
 from heartbeat.domain.scopes import Scope
+from heartbeat.store.audit.recording import record
 from heartbeat.store.database.rows import columns
 from heartbeat.store.projects.projects import KEY, WORKS, digest
 from heartbeat.store.tables.projects import Project, SignInLink
@@ -41,6 +42,7 @@ def new_link(connection: Connection, project: Project, now: datetime) -> NewLink
     token = secrets.token_urlsafe(32)
     expires_at = now + LASTS
     connection.execute(LINK.insert().values(hash=digest(token), key_id=key_id, expires_at=expires_at))
+    record(connection, project.id, "session.link", project.uuid, project.name)
     return NewLink(token, expires_at)
 
 

@@ -4,8 +4,11 @@ from datetime import datetime
 
 from sqlalchemy import Connection, delete, select, update
 
+from heartbeat.domain.actors import Actor
 from heartbeat.domain.ids import new_id
 from heartbeat.domain.people import fold_email
+from heartbeat.store.audit.recording import Changes, record
+from heartbeat.store.database.acting import act_as, actor_of
 from heartbeat.store.database.rows import columns, exactly_one, first, insert, many
 from heartbeat.store.tables.projects import DashboardSession
 from heartbeat.store.tables.users import Membership, PasswordReset, User, UserIdentity
@@ -54,10 +57,23 @@ def remove_user(connection: Connection, user: User, now: datetime) -> None:
 
     Who an issuer knows as this person is kept, so that nobody comes back without being invited.
     """
+    record_user(connection, user, "member.remove")
     for table in (MEMBERSHIP, SESSION, RESET):
         connection.execute(delete(table).where(table.c.user_id == user.id))
     gone = {"password_hash": None, "sealed_totp_secret": None, "totp_counter": None, "recovery_codes": None}
     connection.execute(update(USER).where(USER.c.id == user.id).values(removed_at=now, **gone))
+
+
+def act_as_user(connection: Connection, user: User) -> None:
+    """Say that this person acts from here on, from where the transaction was asked for."""
+    act_as(connection, Actor("user", user.uuid, user.name, actor_of(connection).address))
+
+
+def record_user(connection: Connection, user: User, action: str, changes: Changes | None = None) -> None:
+    """Record in each project of a person what became of them."""
+    mine = select(MEMBERSHIP.c.project_id).where(MEMBERSHIP.c.user_id == user.id)
+    for project_id in connection.execute(mine).scalars().all():
+        record(connection, project_id, action, user.uuid, user.name, changes)
 
 
 def user_of_identity(connection: Connection, issuer: str, subject: str) -> User | None:

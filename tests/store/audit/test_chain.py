@@ -7,29 +7,36 @@ import pytest
 from sqlalchemy import Connection, delete, select, update
 
 from heartbeat.domain.actors import PRODUCT, Actor
-from heartbeat.store.audit.recording import ENTRY, HEAD, field_changes, record
+from heartbeat.domain.ids import new_id
+from heartbeat.store.audit.recording import ENTRY, HEAD, PROJECT, field_changes, record
 from heartbeat.store.audit.verification import prove_chain
 from heartbeat.store.database.acting import act_as
 from heartbeat.store.database.database import Database
-from heartbeat.store.database.rows import many
+from heartbeat.store.database.rows import exactly_one, many
 from heartbeat.store.heartbeats.project_holds import NewHold, hold_project, release_project
 from heartbeat.store.projects.keys import revoke_key
 from heartbeat.store.projects.projects import create_key, set_credit_budget
 from heartbeat.store.tables.audit import AuditEntry
 from heartbeat.store.tables.projects import Project
-from tests.support.seeds import NOW, a_project
+from tests.support.seeds import NOW
 
 ADA = Actor("user", "user_1", "Ada", "203.0.113.7")
 
 
+def bare_project(connection: Connection, name: str = "Acme") -> Project:
+    """A project whose chain is empty."""
+    row = {"uuid": new_id("proj"), "name": name, "plan": "self_hosted", "period_anchor_day": 1, "created_at": NOW}
+    return exactly_one(connection, Project, PROJECT.insert().values(row).returning(PROJECT))
+
+
 @pytest.fixture
 def project(database: Database) -> Project:
-    return database.write_now(a_project)
+    return database.write_now(bare_project)
 
 
 def change(connection: Connection, project: Project, number: int) -> None:
     act_as(connection, ADA)
-    record(connection, project.id, "thing.update", "thing", f"thing_{number}", "Größe", {"size": [number, None]})
+    record(connection, project.id, "thing.update", f"thing_{number}", "Größe", {"size": [number, None]})
 
 
 def entries(database: Database) -> list[AuditEntry]:
@@ -67,7 +74,7 @@ def test_what_is_rolled_back_leaves_no_entry_here_nor_in_the_next_change(databas
     for _ in range(3):
         with pytest.raises(RuntimeError):
             database.write_now(fail)
-    database.write_now(lambda connection: record(connection, project.id, "a.b", "a", "a_1"))
+    database.write_now(lambda connection: record(connection, project.id, "a.b", "a_1"))
     (entry,) = entries(database)
     assert (entry.action, entry.actor_kind, entry.number) == ("a.b", PRODUCT.kind, 1)
 
@@ -117,7 +124,7 @@ def test_who_puts_an_entry_in_is_found_out(database: Database, project: Project)
 
 
 def test_many_who_write_at_once_make_one_chain(database: Database, project: Project) -> None:
-    other = database.write_now(a_project, name="Umbrella")
+    other = database.write_now(bare_project, "Umbrella")
 
     def both(number: int) -> None:
         def write(connection: Connection) -> None:
