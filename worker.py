@@ -26,6 +26,7 @@ from activities.clocks import UpkeepGuard, follow, temporal_time
 from activities.gates import GateActivities
 from activities.handover import Handover
 from activities.log_context import LogContext
+from activities.named_failures import NamedFailures
 from activities.notifications import NotificationActivities
 from activities.runs import RunActivities
 from activities.schedules import ScheduleActivities
@@ -113,7 +114,7 @@ async def running_worker(
         Role.DELIVERY: (notifications.deliver,),
     }
     guard = UpkeepGuard(clock, frozenset(task.__name__ for task in MAINTENANCE), own_clock)
-    interceptors: list[Interceptor] = [LogContext(), Handover(), guard]
+    interceptors: list[Interceptor] = [LogContext(), NamedFailures(), Handover(), guard]
     if settings.build_id:
         interceptors.append(UpgradesWhileWaiting(partial(let_upgrade, client)))
     if settings.bounds():

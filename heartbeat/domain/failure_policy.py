@@ -7,12 +7,13 @@ from heartbeat.domain.budgets import BudgetOwner
 from heartbeat.domain.contracts import RunStatus
 from heartbeat.domain.pauses import HeartbeatPause
 
-# Failures that end by themselves: of the provider, on the way to it, of a worker, of a tool server that was away when
-# an agent says that it failed. All others wait for a person.
+# Failures that end by themselves: of the provider, on the way to it, of a worker, of the database, of a tool server
+# that was away when an agent says that it failed. All others wait for a person.
 PASSING = frozenset(
     {
         *("rate_limited", "overloaded", "unavailable", "timeout", "unreachable", "provider_error", "bad_answer"),
         *("step_timeout", "worker_lost", "tool_server_down"),
+        *("database_unavailable", "database_full", "outcome_unknown"),
     }
 )
 # Each probe is paid for: a provider that still answers so after all cool-downs does not mend itself.

@@ -61,7 +61,7 @@ class LostRuns:
                 is_lost = finished_at is not None and finished_at < over_before
                 reason = f"the run of {workflow.id} is over in the database"
             else:
-                is_lost = await self._has_begun(workflow)
+                is_lost = await self._has_begun(workflow) and await self._is_unknown(workflow)
                 reason = f"the database has lost the run of {workflow.id}"
             if is_lost:
                 uuid, _, _ = workflow.id.partition("-")
@@ -73,6 +73,10 @@ class LostRuns:
         if not self._dry_run:
             handle = self._client.get_workflow_handle(workflow.id, run_id=workflow.run_id)
             await handle.terminate(reason=REASON, rpc_timeout=RPC_TIMEOUT)
+
+    async def _is_unknown(self, workflow: WorkflowExecution) -> bool:
+        """Whether the database has no run of it: one that was queued may have opened it since they were read."""
+        return workflow.id not in await self._database.read(ends_of_runs, [workflow.id])
 
     async def _has_begun(self, workflow: WorkflowExecution) -> bool:
         """Whether it has opened its run: one that is still queued has no row either."""

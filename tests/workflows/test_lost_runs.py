@@ -1,19 +1,24 @@
 """The database went back while a run was under way, as with a failover that loses some seconds: the run is gone."""
 
 import threading
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack, closing
 from datetime import timedelta
+from typing import Any
 
 from sqlalchemy import Connection
 from temporalio.client import WorkflowExecutionStatus
 
 import worker
 from heartbeat.domain.clock import utc_now
+from heartbeat.store.database.database import Database
 from heartbeat.store.runs.closing import close_run
 from heartbeat.store.runs.restored import UNKNOWN
 from heartbeat.temporal.lost_runs import LostRuns
 from heartbeat.temporal.reconcile import ScheduleDifference
 from heartbeat.temporal.runs import manual_workflow_id
 from tests.support.acting import book
+from tests.support.approvals import waiting
 from tests.support.databases import ON_SQLITE
 from tests.support.model_server import ModelServer, asks, says
 from tests.support.parked_runs import RUN, capped, parked
@@ -75,6 +80,48 @@ async def test_those_that_the_database_has_lost_are_ended_and_not_those_that_wai
     assert (await handle.describe()).status == WorkflowExecutionStatus.TERMINATED
     assert (await queued.describe()).status == WorkflowExecutionStatus.RUNNING
     await queued.terminate()
+
+
+class ReadBefore(Database):
+    """What is read first is what was there before something happened."""
+
+    def __init__(self, url: str, happens: Callable[[], Awaitable[object]]) -> None:
+        super().__init__(url)
+        self._happens = [happens]
+
+    async def read(self, *args: Any, **kwargs: Any) -> Any:
+        answer = await super().read(*args, **kwargs)
+        if self._happens:
+            await self._happens.pop()()
+        return answer
+
+
+@ON_SQLITE
+async def test_one_that_opens_its_run_while_it_is_looked_at_goes_on(world: World, model: ModelServer) -> None:
+    """As after an outage, when the queued ones begin while the schedules are compared."""
+    async with AsyncExitStack() as running:
+
+        async def begin() -> None:
+            await running.enter_async_context(
+                worker.running_worker(world.client, world.database, world.settings, SANDBOX)
+            )
+
+        await begin()
+        await capped(world, model)
+        await running.aclose()
+        handle = await world.start(RUN)
+
+        async def open_run() -> None:
+            await begin()
+            await waiting(world)
+
+        later = utc_now() + timedelta(minutes=2)
+        await until(lambda: anext(world.client.list_workflows("ExecutionStatus = 'Running'"), None))
+        with closing(ReadBefore(world.settings.database_url, open_run)) as database:
+            assert await LostRuns(world.client, database, world.settings.task_queue, lambda: later).end() == []
+            assert not database._happens
+        assert (await handle.describe()).status == WorkflowExecutionStatus.RUNNING
+        await handle.terminate()
 
 
 @ON_SQLITE
