@@ -6,8 +6,8 @@ STAMP := .venv/.complete
 HELM_STAMP := .venv-helm/.complete
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test coverage test-cadence test-faults test-outages test-releases test-wheel test-helm test-containers test-api \
-	mutation lint fmt bench soak bench-peers screenshots lock
+.PHONY: help setup demo up test coverage test-cadence test-faults test-outages test-recovery test-releases test-wheel test-helm test-containers \
+	test-api mutation lint fmt bench soak bench-peers screenshots lock
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' Makefile
@@ -47,6 +47,9 @@ test-faults: setup ## Kill and stop the processes under load by a plan that HEAR
 test-outages: setup ## Kill every part in turn while heartbeats fire each minute, replace workers, and destroy the data under load (twelve minutes).
 	@$(BIN)/pytest -q -s -m outage tests/e2e/test_outages.py tests/e2e/test_rolling_restart.py \
 		tests/e2e/test_restore.py tests/e2e/test_postgres_restore.py $(ARGS)
+
+test-recovery: setup ## Destroy PostgreSQL's data directory under load, and go back to a moment with Temporal as old, newer and older (fifteen minutes).
+	@$(BIN)/pytest -q -s -m outage tests/e2e/test_point_in_time.py $(ARGS)
 
 test-releases: setup ## Upgrade from each released version, taken from the repository, with runs under way (three minutes).
 	@$(BIN)/pytest -q -s -m outage tests/releases/test_upgrades.py $(ARGS)
