@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from heartbeat.agents.model_names import resolve_model
+from heartbeat.agents.model_names import CAPABLE, LOCAL, choose_default_model, resolve_model
 from heartbeat.domain.credits import rate_for
 from heartbeat.settings import Settings
 
@@ -63,3 +63,18 @@ def test_what_is_sent_to_a_provider_keeps_its_letters() -> None:
 def test_two_rates_for_one_model_are_refused() -> None:
     with pytest.raises(ValidationError, match="one model twice"):
         settings_with(model_rates={"gpt-5.4": 10, "OpenAI:gpt-5.4": 1})
+
+
+@pytest.mark.parametrize(
+    ("keys", "model"),
+    [
+        ({}, LOCAL),
+        ({"google_api_key": "x"}, CAPABLE["google"]),
+        ({"google_api_key": "x", "anthropic_api_key": "x"}, CAPABLE["anthropic"]),
+        ({"anthropic_api_key": "x", "openai_api_key": "x"}, CAPABLE["openai"]),
+        ({"openai_api_key": "x", "default_model": "gpt-5.4"}, "openai:gpt-5.4"),
+    ],
+)
+def test_a_bot_that_names_no_model_has_the_settings_one_or_one_of_a_key_that_is_there(keys: dict, model: str) -> None:
+    none = dict.fromkeys(("openai_api_key", "anthropic_api_key", "google_api_key", "default_model"))
+    assert choose_default_model(settings_with(**{**none, **keys})) == model
