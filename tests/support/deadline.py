@@ -20,9 +20,9 @@ class TooLate(pytest.fail.Exception):  # type: ignore[name-defined]
 
 @contextmanager
 def in_time(item: pytest.Item) -> Iterator[None]:
-    """Fail what takes longer; the tests of outages take minutes of real clock."""
+    """Fail what takes longer; the tests of outages and of the API's document take minutes of real clock."""
     signal.signal(signal.SIGALRM, _fail)
-    signal.alarm(0 if item.get_closest_marker("outage") else SECONDS)
+    signal.alarm(0 if any(map(item.get_closest_marker, ("outage", "contract"))) else SECONDS)
     try:
         yield
     finally:
