@@ -11,7 +11,7 @@ from api.dashboard.password_sign_in import require_password
 from api.dashboard.routes.account import acting_user
 from heartbeat.domain.errors import Forbidden, Invalid
 from heartbeat.domain.failure_sources import of_browser
-from heartbeat.secrets.keyring import Keyring
+from heartbeat.secrets.keyring import CannotOpen, Keyring
 from heartbeat.secrets.second_factor import (
     new_recovery_codes,
     new_secret,
@@ -47,8 +47,13 @@ async def turn_on(request: Request, visitor: VisitorDep) -> Response:
     form, stack = await read_form(request), visitor.stack
     user, sealed = await visitor.read(_user), form.get("sealed")
     try:
+        secret = opened_secret(stack, user.uuid, sealed)
+    except CannotOpen:
+        # Not of a page of ours, or of one from before the secret keys were changed.
+        return RedirectResponse("/account/second-factor", 303)
+    try:
         await require_password(visitor, user, form.get("current"))
-        step = step_of(opened_secret(stack, user.uuid, sealed), form.get("code"), visitor.now())
+        step = step_of(secret, form.get("code"), visitor.now())
         if step is None:
             raise Invalid("code", "is wrong, too old, or was used already")
     except Invalid as problem:

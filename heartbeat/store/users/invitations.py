@@ -14,6 +14,7 @@ from heartbeat.domain.ids import new_id
 from heartbeat.domain.people import check_email, check_role
 from heartbeat.store.audit.recording import record
 from heartbeat.store.database.rows import columns, exactly_one, joined, many
+from heartbeat.store.projects.access import as_public_id
 from heartbeat.store.projects.projects import PROJECT, digest
 from heartbeat.store.tables.projects import Project
 from heartbeat.store.tables.users import ProjectInvitation, User
@@ -75,7 +76,11 @@ def invitations(connection: Connection, project: Project, now: datetime) -> list
 
 def withdraw(connection: Connection, project: Project, uuid: str) -> None:
     """Make an invitation useless; raises `NotFound`."""
-    mine = (INVITATION.c.project_id == project.id) & (INVITATION.c.uuid == uuid) & INVITATION.c.used_at.is_(None)
+    mine = (
+        (INVITATION.c.project_id == project.id)
+        & (INVITATION.c.uuid == as_public_id(uuid))
+        & INVITATION.c.used_at.is_(None)
+    )
     if connection.execute(delete(INVITATION).where(mine)).rowcount == 0:
         raise NotFound("invitation", uuid[:64])
     record(connection, project.id, "invitation.withdraw", uuid)

@@ -20,7 +20,7 @@ from heartbeat.store.database.acting import act_as, actor_of
 from heartbeat.store.database.pages import Page
 from heartbeat.store.database.prepared import Prepared
 from heartbeat.store.database.rows import all_joined, joined
-from heartbeat.store.projects.access import USED, ActingUser, UsedKey
+from heartbeat.store.projects.access import USED, ActingUser, UsedKey, as_public_id
 from heartbeat.store.projects.auth_failures import recent_failures
 from heartbeat.store.projects.projects import KEY, NOW, PROJECT, WORKS, digest
 from heartbeat.store.tables.projects import DashboardSession, Project
@@ -172,7 +172,7 @@ def end_session(connection: Connection, token: str) -> None:
 
 def end_named_session(connection: Connection, whose: ColumnElement[bool], session_uuid: str) -> None:
     """End one of these sessions; raises `NotFound`."""
-    if _end(connection, whose & (SESSION.c.uuid == session_uuid)) == 0:
+    if _end(connection, whose & (SESSION.c.uuid == as_public_id(session_uuid))) == 0:
         raise NotFound("session", session_uuid)
 
 

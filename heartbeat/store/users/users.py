@@ -7,6 +7,7 @@ from sqlalchemy import Connection, delete, select, update
 from heartbeat.domain.actors import Actor
 from heartbeat.domain.ids import new_id
 from heartbeat.domain.people import fold_email
+from heartbeat.domain.text import storable_text
 from heartbeat.store.audit.recording import Changes, record
 from heartbeat.store.database.acting import act_as, actor_of
 from heartbeat.store.database.rows import columns, exactly_one, first, insert, many
@@ -20,7 +21,7 @@ NOT_REMOVED = USER.c.removed_at.is_(None)
 
 def user_by_email(connection: Connection, email: str) -> User | None:
     """Read the person with this address, however it is written; `None` if there is none or they were removed."""
-    return first(connection, User, select(USER).where(USER.c.email == fold_email(email), NOT_REMOVED))
+    return first(connection, User, select(USER).where(USER.c.email == storable_text(fold_email(email)), NOT_REMOVED))
 
 
 def user_by_id(connection: Connection, user_id: int) -> User | None:
