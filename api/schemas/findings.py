@@ -58,6 +58,11 @@ class FindingObject(Answered):
         description="What a person needs to act on it.", examples=["/var/log takes 37 of 40 GB."]
     )
     state: str = Field(description="open, acknowledged, snoozed or resolved.", examples=["open"])
+    marked_by: str | None = Field(
+        description="Who acknowledged, snoozed or resolved it, in words; null while it is open, and when a run no "
+        "longer found it.",
+        examples=["Ada"],
+    )
     snoozed_until: str | None = Field(
         description="Until when nothing is said of it; null unless it is snoozed.", examples=["2026-11-28T08:00:00Z"]
     )
@@ -72,7 +77,7 @@ class FindingObject(Answered):
     )
 
 
-FINDING = example(FindingObject, snoozed_until=None, resolved_at=None)
+FINDING = example(FindingObject, marked_by=None, snoozed_until=None, resolved_at=None)
 
 
 class OneFinding(Answered):
@@ -96,6 +101,7 @@ def show_finding(listed: ListedFinding) -> dict[str, Any]:
         "severity": row.severity,
         "detail": row.detail,
         "state": row.state,
+        "marked_by": row.marked_by if row.state != "open" else None,
         "snoozed_until": moment(row.snoozed_until),
         "times_seen": row.times_seen,
         "first_seen_at": moment(row.first_seen_at),

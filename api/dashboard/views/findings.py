@@ -12,13 +12,14 @@ from heartbeat.store.overview.waiting import OpenFindingRow
 
 @dataclass(frozen=True)
 class FindingView:
-    """One finding. `until` is when a snoozed one is told again."""
+    """One finding. `by` is who marked one that is not open, `until` when a snoozed one is told again."""
 
     uuid: str
     title: str
     detail: str | None
     severity: str
     state: str
+    by: str | None
     times: str
     first: Moment
     last: Moment
@@ -37,6 +38,7 @@ def finding_view(row: OpenFindingRow, now: datetime) -> FindingView:
         detail=finding.detail,
         severity=finding.severity,
         state=finding.state,
+        by=finding.marked_by,
         times=ngettext("seen once", "seen {count} times", finding.times_seen).format(
             count=formats.number(finding.times_seen)
         ),

@@ -73,7 +73,7 @@ def record_findings(
     present = {rows_by_key[key].id for key in reported if key in rows_by_key}
     absent = [row.id for row in rows if row.id not in present and row.state != "resolved"]
     if absent and complete:
-        resolve = update(FINDING).values(state="resolved", resolved_at=now, snoozed_until=None)
+        resolve = update(FINDING).values(state="resolved", marked_by=None, resolved_at=now, snoozed_until=None)
         connection.execute(resolve.where(FINDING.c.id.in_(absent)))
     return findings_with_news
 
@@ -102,7 +102,8 @@ def _values(
     """The columns of a finding that is reported. News that nobody is told of stays news."""
     values = {name: finding.get(name) for name in ("title", "severity", "detail")} | {"last_seen_at": now}
     if news:
-        values |= {"state": "open", "resolved_at": None, "snoozed_until": None, "told_at": now if notify else None}
+        values |= {"state": "open", "marked_by": None, "resolved_at": None, "snoozed_until": None}
+        values |= {"told_at": now if notify else None}
     told_before = (row.told_severity or row.severity) if row else None
     return values | {"told_severity": finding["severity"] if news and notify else told_before}
 
@@ -171,9 +172,10 @@ def findings(
 def set_finding_state(
     connection: Connection, access: Access, uuid: str, state: State, now: datetime, until: datetime | None = None
 ) -> ListedFinding:
-    """Set a finding acknowledged, snoozed `until` a time, or resolved. Raises `NotFound`."""
+    """Set a finding acknowledged, snoozed `until` a time, or resolved, by who acts. Raises `NotFound`."""
     before = _named(connection, access, uuid)
-    changes = {"state": state, "snoozed_until": until, "resolved_at": now if state == "resolved" else None}
+    changes = {"state": state, "marked_by": access.actor.words, "snoozed_until": until}
+    changes |= {"resolved_at": now if state == "resolved" else None}
     row = exactly_one(
         connection, Finding, update(FINDING).where(FINDING.c.id == before.id).values(changes).returning(FINDING)
     )

@@ -86,7 +86,8 @@ class Finding(SQLModel, table=True):
     """One matter that a heartbeat's runs report, known by its fingerprint; told when it is new, worse or back.
 
     `fingerprint_key` is what of the fingerprint counts, `told_severity` the severity that people were told last. Both
-    may be null in rows of a worker of before.
+    may be null in rows of a worker of before. `marked_by` is who acknowledged, snoozed or resolved it, in words; a
+    worker of before leaves it when the finding is open again.
     """
 
     id: int = Field(default=None, primary_key=True, sa_type=BIG)
@@ -100,6 +101,7 @@ class Finding(SQLModel, table=True):
     told_severity: str | None = None
     detail: str | None = None
     state: str = "open"
+    marked_by: str | None = None
     snoozed_until: datetime | None = time(default=None)
     times_seen: int = 1
     first_seen_at: datetime = time()

@@ -14,8 +14,9 @@ from heartbeat.settings import Settings
 from heartbeat.store.database.database import Database
 from heartbeat.store.users.passwords import new_reset
 from heartbeat.store.users.users import USER, user_by_email
-from tests.support.dashboard import Browser, Owner, an_owner, browsing
+from tests.support.dashboard import Browser, Owner, an_owner, browsing, make
 from tests.support.html_pages import HtmlPage
+from tests.support.pending_rows import a_finding
 from tests.support.people import PASSWORD, a_member, invited, signed_up
 
 ADA = "ada@example.com"
@@ -137,6 +138,22 @@ async def test_an_invitation_is_withdrawn(owner: Owner, stranger: Browser) -> No
     assert (await owner.browser.submit(f"/members/{uuid}/withdraw")).headers["location"] == "/members?done=withdrawn"
     assert (await stranger.get(f"/join?token={token}")).status_code == 403
     assert (await owner.browser.submit("/members", email="none", role="viewer")).status_code == 400
+
+
+async def test_what_a_person_marks_or_holds_names_them(owner: Owner, stranger: Browser) -> None:
+    await signed_up(stranger, owner.database, owner.project, ADA, "operator")
+    finding = await make(owner, a_finding)
+    assert (await stranger.submit(f"/findings/{finding.uuid}", say="day")).status_code == 303
+    page = await owner.browser.page("/findings")
+    assert re.search(r"Snoozed.*by \W*Ada", page)
+    assert (await stranger.submit("/hold", reason="Wait.")).status_code == 303
+    assert re.search(r"Wait\..*Ada", await owner.browser.page("/runs"))
+    listed = await owner.browser.get(
+        f"/v1/bot/finding/readall?project_id={owner.project.uuid}&bot_id={owner.bot.uuid}",
+        headers={"authorization": f"Bearer {owner.key}"},
+    )
+    assert listed.status_code == 200, listed.text
+    assert [one["marked_by"] for one in listed.json()["findings"]] == ["Ada"]
 
 
 async def test_a_person_turns_from_one_project_to_another(

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
+from heartbeat.domain.actors import PRODUCT
 from heartbeat.domain.errors import NotFound
 from heartbeat.domain.plans import Plan
 from heartbeat.store.database.database import Database
@@ -204,3 +205,14 @@ def test_findings_are_listed_by_state_and_belong_to_their_bot(world: StoreWorld,
         database.write_now(
             lambda c: set_finding_state(c, access.narrowed(stranger), listed[0].finding.uuid, "resolved", world.now)
         )
+
+
+def test_who_marked_a_finding_is_kept_until_it_is_open_again(world: StoreWorld) -> None:
+    world.reports(DISK)
+    say(world, "resolved")
+    assert [row.marked_by for row in world.rows(Finding)] == [PRODUCT.words]
+    world.reports(DISK)
+    assert [(row.state, row.marked_by) for row in world.rows(Finding)] == [("open", None)]
+    say(world, "acknowledged")
+    world.reports()
+    assert [(row.state, row.marked_by) for row in world.rows(Finding)] == [("resolved", None)]
