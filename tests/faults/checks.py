@@ -11,6 +11,9 @@ from heartbeat.store.tables.runs import Approval, Run, Step
 from tests.faults import outside_checks
 from tests.faults.aftermath import Aftermath
 
+# Nobody terminates a workflow, puts a database back, or lets a class name an error.
+OF_NO_FAULT = ("workflow_terminated", "restored", "Unavailable", "error")
+
 
 def ticks(after: Aftermath) -> list[str]:
     """Each tick up to where its heartbeat is accounted for has one log, and nothing else has one."""
@@ -77,6 +80,11 @@ def decisions(after: Aftermath) -> list[str]:
     return wrong + [f"nobody decided {uuid}" for uuid in decided - accepted.keys()]
 
 
+def endings(after: Aftermath) -> list[str]:
+    """No run was ended as one that is lost, or with a code that says nothing."""
+    return [f"run {row.uuid} ended as {row.error_code}" for row in after.rows(Run) if row.error_code in OF_NO_FAULT]
+
+
 def schedules(after: Aftermath) -> list[str]:
     """Temporal has the schedules that the rows stand for, and no others."""
     wanted = {row.uuid: row.enabled for row in after.rows(Heartbeat) if not row.deleted_at}
@@ -109,6 +117,7 @@ CHECKS: dict[str, Callable[[Aftermath], list[str]]] = {
     "calls": outside_checks.calls,
     "messages": outside_checks.messages,
     "secrets": outside_checks.secrets,
+    "endings": endings,
     "schedules": schedules,
     "processes": processes,
     "answers": answers,

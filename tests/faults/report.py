@@ -1,6 +1,7 @@
 """What a run of faults came to: as JSON, and as the table in docs/reliability.md."""
 
 import json
+import os
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from tests.support.rows import every_row
 
 RECORDED = Path(__file__).with_name("report.json")
 ROWS = {
+    "machine": "machine",
     "seed": "seed",
     "seconds": "seconds of faults",
     "faults": "faults",
@@ -31,8 +33,10 @@ def report(store: str, seed: int, seconds: float, done: list[Fault], after: Afte
     from heartbeat.store.tables.runs import Run
 
     runs = after.rows(Run)
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 10**9
     return {
         "store": store,
+        "machine": f"{os.cpu_count()} processors, {memory} GB, load {os.getloadavg()[2]:.0f}",
         "seed": seed,
         "seconds": seconds,
         "faults": dict(sorted(Counter(fault.kind for fault in done).items())),
@@ -58,7 +62,7 @@ def require_nothing_lost(found: dict[str, Any]) -> None:
 def table(reports: list[dict[str, Any]]) -> str:
     """A Markdown table with a column for each report."""
     lines = [_line("", [found["store"] for found in reports]), _line("---", ["---"] * len(reports))]
-    lines += [_line(words, [_shown(found.get(name, 0)) for found in reports]) for name, words in ROWS.items()]
+    lines += [_line(words, [_shown(found.get(name, "")) for found in reports]) for name, words in ROWS.items()]
     return "\n".join(lines)
 
 
@@ -79,6 +83,8 @@ def _line(words: str, values: list[str]) -> str:
 
 
 def _shown(value: Any) -> str:
+    if isinstance(value, str):
+        return value
     if not isinstance(value, dict):
         return f"{value:,}" if isinstance(value, int) else f"{value:g}"
     counts = {name: number if isinstance(number, int) else len(number) for name, number in value.items()}

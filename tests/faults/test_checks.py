@@ -198,6 +198,7 @@ BROKEN = [
     ("decisions", a_decision_of_nobody),
     ("secrets", a_secret_in_a_message),
     ("secrets", a_secret_in_an_answer),
+    ("endings", change(Run, status="error", error_code="workflow_terminated")),
     ("schedules", a_schedule_of_nothing),
     ("schedules", a_schedule_that_stands),
     ("processes", a_process_that_grew),
