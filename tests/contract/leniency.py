@@ -22,6 +22,11 @@ def _is_blank(value: Any) -> bool:
     return isinstance(value, str) and not value.strip()
 
 
+def as_sent(query: dict[str, Any]) -> dict[str, Any]:
+    """A query as it goes over the wire, where there is nothing of what is empty."""
+    return {name: "" if value in ({}, []) else value for name, value in query.items()}
+
+
 def _is_nothing(value: Any) -> bool:
     return value is None or _is_blank(value)
 

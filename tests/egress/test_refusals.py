@@ -1,9 +1,11 @@
 """The sentences in which an address is refused, to the letter, and what is found before anything is sent."""
 
+from ipaddress import ip_address
+
 import httpx2
 import pytest
 
-from heartbeat.egress.addresses import AllowList, embedded_ipv4, ip_address
+from heartbeat.egress.addresses import AllowList, embedded_ipv4
 from heartbeat.egress.capped import is_decodable
 from heartbeat.egress.client import Guard, Refused, _CheckedNetwork, look_up
 
