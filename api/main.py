@@ -24,6 +24,7 @@ from api.openid import OpenIdDoor
 from api.responses import ApiResponse
 from api.routes import (
     approvals,
+    audit,
     bots,
     credits,
     findings,
@@ -117,6 +118,7 @@ def _routes() -> list[BaseRoute]:
         project_holds,
         credits,
         keys,
+        audit,
         bots,
         tools,
         subscribers,

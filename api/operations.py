@@ -8,7 +8,7 @@ from heartbeat.domain.scopes import Scope
 
 READ, RUN, WRITE, APPROVE, ADMIN = Scope
 # What may walk through thousands of logs at each request, and so has a quota of its own (`costly_reads_per_minute`).
-COSTLY = {"GET /v1/project/runs", "GET /runs.csv", "GET /runs.jsonl"}
+COSTLY = {"GET /v1/project/runs", "GET /v1/audit/readall", "GET /audit.jsonl", "GET /runs.csv", "GET /runs.jsonl"}
 # For everybody: what lets people in, what a link of a message is the key of, and what says nothing of a project.
 PUBLIC = None
 
@@ -85,6 +85,7 @@ OPERATIONS: dict[str, Scope | None] = {
     "POST /v1/keys/create": ADMIN,
     "POST /v1/keys/rotate": ADMIN,
     "POST /v1/keys/revoke": ADMIN,
+    "GET /v1/audit/readall": ADMIN,
     # Of the process
     "GET /healthz": PUBLIC,
     "GET /readyz": PUBLIC,
@@ -265,6 +266,8 @@ OPERATIONS: dict[str, Scope | None] = {
     "POST /members/{uuid}/role": ADMIN,
     "POST /members/{uuid}/remove": ADMIN,
     "POST /members/{uuid}/withdraw": ADMIN,
+    "GET /audit": ADMIN,
+    "GET /audit.jsonl": ADMIN,
     "GET /sessions": ADMIN,
     "POST /sessions/end": ADMIN,
     "POST /sessions/{uuid}/end": ADMIN,

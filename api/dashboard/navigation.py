@@ -63,6 +63,7 @@ MENU = (
             Place(marked("Credits"), "/credits", key="c"),
             Place(marked("Members"), "/members"),
             Place(marked("Keys"), "/keys", key="k"),
+            Place(marked("Audit log"), "/audit", key="l"),
             Place(marked("Settings"), "/settings", key="s"),
         ),
     ),

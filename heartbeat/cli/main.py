@@ -284,6 +284,12 @@ def export_logs(
     export(Settings(), ExportOptions(project_uuid, since, until, after, output))
 
 
+@export_app.command("audit")
+def export_audit(project_uuid: options.AnyProjectId = None) -> None:
+    """Write the audit log as JSON Lines, each project's in the order of its chain."""
+    audit.export_audit(Settings(), project_uuid)
+
+
 @secrets_app.command("new")
 def new_secret_key() -> None:
     """Print a fresh key, as HEARTBEAT_SECRET_KEYS takes it."""

@@ -20,7 +20,7 @@ from tests.support.seeds import NOW, a_bot, a_heartbeat
 OF_A_TARGET = ("/notification/target/update", "/notification/target/delete", "/notification/test")
 OF_THE_PROJECT = (
     *("/create", "/readall", "/project/credits", "/project/budget", "/project/hold", "/project/release"),
-    *("/keys/create", "/keys/readall", "/keys/rotate", "/keys/revoke"),
+    *("/keys/create", "/keys/readall", "/keys/rotate", "/keys/revoke", "/audit/readall"),
     *OF_A_TARGET,
 )
 FULL = {

@@ -88,8 +88,8 @@ class Api:
 
 
 def address(path: str) -> str:
-    """Where a call is: beneath `/v1/bot`, but for those about a whole project and its keys."""
-    return f"/v1{path}" if path.startswith(("/project/", "/keys/")) else f"/v1/bot{path}"
+    """Where a call is: beneath `/v1/bot`, but for those about a whole project, its keys and its audit log."""
+    return f"/v1{path}" if path.startswith(("/project/", "/keys/", "/audit/")) else f"/v1/bot{path}"
 
 
 def settings_for(database_url: str, temporal: Client) -> Settings:

@@ -35,7 +35,7 @@ NAMES = {
     "key_id": "api_key",
 }
 # Fields that are called so and name nothing of ours: of the project itself, of its own systems, of an OAuth server.
-NO_NAMES = {"project_id", "external_id", "client_id"}
+NO_NAMES = {"project_id", "external_id", "client_id", "object_id"}
 # What a request needs besides, so that only the id is wrong.
 FILLED = {
     "schedule_type": "daily",

@@ -49,6 +49,7 @@ CALLS = [
     ("GET", "/keys/readall"),
     ("POST", "/keys/rotate"),
     ("POST", "/keys/revoke"),
+    ("GET", "/audit/readall"),
     ("POST", "/create"),
     ("GET", "/read"),
     ("GET", "/readall"),

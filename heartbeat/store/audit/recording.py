@@ -20,6 +20,8 @@ ENTRY, HEAD, PROJECT, BOT = columns(AuditEntry), columns(AuditHead), columns(Pro
 CHANGED = "changed"
 # Longer texts are cut: an entry says what was changed, it keeps no copy of it.
 MAX_TEXT = 1_000
+# What a new thing has where nothing was said.
+NOTHING: tuple[Any, ...] = ("", [], {})
 
 Changes = dict[str, Any]
 
@@ -69,7 +71,7 @@ def field_changes(before: Mapping[str, Any], after: Mapping[str, Any], secrets: 
     changes: Changes = {}
     for name, value in after.items():
         old = before.get(name)
-        if old != value:
+        if old != value and not (old is None and value in NOTHING):
             is_secret = name in secrets or name.startswith("sealed_")
             changes[name] = CHANGED if is_secret else [_plain(old), _plain(value)]
     return changes
