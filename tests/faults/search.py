@@ -10,6 +10,7 @@ import psycopg
 from tests.faults.canaries import Canaries
 from tests.faults.postgres import Postgres
 from tests.faults.stack import Stack
+from tests.support.patience import PATIENCE
 from tests.support.processes import run_command
 from tests.support.small_disk import FILLER
 
@@ -38,7 +39,7 @@ def _contents(stack: Stack) -> Iterator[tuple[str, bytes]]:
     for home in homes:
         yield from _files(home)
     for url in stack.metrics:
-        yield "a metric", httpx.get(f"{url}/metrics", trust_env=False).raise_for_status().content
+        yield "a metric", httpx.get(f"{url}/metrics", trust_env=False, timeout=PATIENCE).raise_for_status().content
     if stack.collector:
         for span in stack.collector.spans:
             yield "a trace", str(span).encode()
