@@ -11,7 +11,7 @@ from heartbeat.store.credits.periods import BillingPeriod, billing_period, perio
 from heartbeat.store.credits.usage import spending
 from heartbeat.store.database.database import Database
 from heartbeat.store.tables.projects import Project
-from tests.store.credits.test_periods import spend
+from tests.support.held_credits import spend
 from tests.support.seeds import a_bot, a_heartbeat, a_project
 
 NOW = datetime(2026, 11, 28, 10, tzinfo=UTC)

@@ -7,33 +7,15 @@ from sqlalchemy import Connection, select
 
 from heartbeat.store.credits.audit import audit
 from heartbeat.store.credits.grants import grant
-from heartbeat.store.credits.ledger import Account, Charge, Reservation, settle
 from heartbeat.store.credits.periods import move_anchor_day, periods
 from heartbeat.store.database.database import Database
 from heartbeat.store.database.rows import columns, exactly_one
 from heartbeat.store.heartbeats.sync import lift_budget_pauses
-from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.projects import Project
-from tests.support.dashboard import a_run
-from tests.support.held_credits import hold
+from tests.support.held_credits import spend
 from tests.support.seeds import a_bot, a_heartbeat, a_project
 
 START, NOW = datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 11, 28, 10, tzinfo=UTC)
-LIMIT = 100
-
-
-def spend(connection: Connection, project: Project, heartbeat: Heartbeat, now: datetime, amount: int) -> bool:
-    """Reserve and charge so much in a run of its own; false when the plan does not allow it."""
-    run = a_run(connection, heartbeat)
-    account = Account(
-        project_id=project.id, period_start=project.period(now)[0], heartbeat_id=heartbeat.id, run_id=run.id
-    )
-    if not hold(connection, account, Reservation(1), amount, now, LIMIT):
-        return False
-    charged = settle(connection, account, Charge(1, "settle", 1000, amount, amount), now).charged
-    table = columns(type(run))
-    connection.execute(table.update().where(table.c.id == run.id).values(credits_charged=charged))
-    return True
 
 
 def project_row(connection: Connection, project: Project) -> Project:
