@@ -8,7 +8,7 @@ from heartbeat.domain.errors import Conflict
 from heartbeat.secrets.second_factor import fold_code
 from heartbeat.store.projects.projects import digest
 from heartbeat.store.tables.users import User
-from heartbeat.store.users.users import USER, lock_user
+from heartbeat.store.users.users import USER, lock_user, record_user, user_by_id
 
 ON_ALREADY = "You have a second factor already; turn it off before you set up another."
 OFF = {"sealed_totp_secret": None, "totp_counter": None, "recovery_codes": None}
@@ -24,11 +24,14 @@ def turn_on(connection: Connection, user_id: int, sealed_secret: str, step: int,
     mine = (USER.c.id == user_id) & USER.c.sealed_totp_secret.is_(None)
     if connection.execute(update(USER).where(mine).values(values)).rowcount == 0:
         raise Conflict("second_factor_on", ON_ALREADY)
+    _record(connection, user_id, ["off", "on"])
 
 
 def turn_off(connection: Connection, user_id: int) -> None:
     """Ask a person for no code any more."""
-    connection.execute(update(USER).where(USER.c.id == user_id).values(OFF))
+    mine = (USER.c.id == user_id) & USER.c.sealed_totp_secret.is_not(None)
+    if connection.execute(update(USER).where(mine).values(OFF)).rowcount:
+        _record(connection, user_id, ["on", "off"])
 
 
 def use_step(connection: Connection, user: User, step: int) -> bool:
@@ -48,6 +51,11 @@ def use_recovery_code(connection: Connection, user_id: int, code: str) -> bool:
     others = [one for one in left if one != hashed]
     connection.execute(update(USER).where(USER.c.id == user_id).values(recovery_codes=others))
     return True
+
+
+def _record(connection: Connection, user_id: int, change: list[str]) -> None:
+    if user := user_by_id(connection, user_id):
+        record_user(connection, user, "member.update", {"second_factor": change})
 
 
 def recovery_hash(code: str) -> str:

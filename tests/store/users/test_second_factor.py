@@ -6,11 +6,13 @@ import pytest
 from sqlalchemy import Connection
 
 from heartbeat.domain.errors import Conflict
+from heartbeat.store.audit.recording import ENTRY
 from heartbeat.store.database.database import Database
 from heartbeat.store.tables.users import User
 from heartbeat.store.users import second_factor
-from heartbeat.store.users.users import create_user, user_by_id
-from tests.support.seeds import NOW
+from heartbeat.store.users.users import create_user, user_by_email, user_by_id
+from tests.support.people import a_member
+from tests.support.seeds import NOW, a_project
 
 CODES = ["AAAA-BBBB-CCCC-DDDD", "EEEE-FFFF-GGGG-HHHH"]
 
@@ -56,3 +58,21 @@ def test_it_is_set_up_once_and_nothing_is_left_when_it_is_off(database: Database
     assert left is not None
     assert (left.sealed_totp_secret, left.totp_counter, left.recovery_codes) == (None, None, None)
     database.write_now(second_factor.turn_on, ada.id, "another", 9, CODES)
+
+
+def test_turning_it_on_and_off_is_in_the_audit_log(database: Database) -> None:
+    def turn(connection: Connection) -> None:
+        a_member(connection, a_project(connection), "ada@example.com", "viewer", "Ada")
+        user = user_by_email(connection, "ada@example.com")
+        assert user is not None
+        second_factor.turn_on(connection, user.id, "sealed", 7, CODES)
+        for _ in range(2):
+            second_factor.turn_off(connection, user.id)
+
+    database.write_now(turn)
+    updates = ENTRY.select().where(ENTRY.c.action == "member.update").order_by(ENTRY.c.number)
+    entries = database.read_now(lambda c: c.execute(updates).all())
+    assert [(entry.object_name, entry.changes["second_factor"]) for entry in entries] == [
+        ("Ada", ["off", "on"]),
+        ("Ada", ["on", "off"]),
+    ]
