@@ -6,7 +6,7 @@ from api.auth_throttle import AT_SIGN_IN
 from api.dashboard.pages import Visitor
 from api.deps import Stack
 from heartbeat.domain.errors import Invalid
-from heartbeat.domain.failure_sources import of_browser
+from heartbeat.domain.failure_sources import is_known, of_browser
 from heartbeat.store.tables.users import User
 from heartbeat.store.users.memberships import projects_of
 from heartbeat.store.users.sessions import SessionOwner
@@ -20,7 +20,7 @@ async def person_with(stack: Stack, sources: Sequence[str], email: str, password
     """
     throttle = stack.auth_throttle
     # Taken in turn: who sends many at once would else have them all looked at before the first is counted.
-    async with stack.passwords.turns:
+    async with stack.passwords.known_turns if is_known(sources) else stack.passwords.turns:
         throttle.require_no_wait(AT_SIGN_IN, *sources)
         user = await stack.database.read(user_by_email, email)
         kept = user.password_hash if user else None

@@ -1,5 +1,6 @@
 """Whom a failure to get in is counted for: an address, the name that was tried, or a browser that is known."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 from heartbeat.domain.errors import Invalid
@@ -9,7 +10,7 @@ from heartbeat.domain.slowdown import LONGEST_WAIT
 
 # Whoever guesses can have a person wait who comes with a new browser, and so not for long.
 LONGEST_WAIT_FOR_NAME = timedelta(seconds=30)
-NAME = "name "
+NAME, BROWSER = "name ", "browser "
 
 
 def of_address(address: str) -> str:
@@ -27,7 +28,12 @@ def of_name(email: str) -> list[str]:
 
 def of_browser(number: str) -> str:
     """A browser in which somebody has signed in before."""
-    return f"browser {number}"
+    return f"{BROWSER}{number}"
+
+
+def is_known(sources: Sequence[str]) -> bool:
+    """Tell whether it is a browser in which somebody has signed in before."""
+    return all(source.startswith(BROWSER) for source in sources)
 
 
 def of_codes(user_uuid: str) -> str:

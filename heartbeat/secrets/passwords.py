@@ -18,10 +18,14 @@ NOBODYS = f"$argon2id$v=19$m={KIBIBYTES},t={PASSES},p={LANES}${'A' * 22}${'A' * 
 
 
 class Passwords:
-    """Hashes passwords and compares them, a few at a time; `turns` is what callers of `matches` hold."""
+    """Hashes passwords and compares them, a few at a time.
+
+    Callers of `matches` hold one of `turns`, for browsers that are known of `known_turns`: a flood of others does not
+    have them wait.
+    """
 
     def __init__(self) -> None:
-        self.turns = asyncio.Semaphore(AT_ONCE)
+        self.turns, self.known_turns = asyncio.Semaphore(AT_ONCE), asyncio.Semaphore(AT_ONCE)
         self._threads = ThreadPoolExecutor(AT_ONCE, "passwords")
 
     async def hash(self, password: str) -> str:

@@ -303,6 +303,15 @@ async def test_the_owner_of_a_name_gets_in_with_a_browser_that_is_known(people: 
     assert statuses == [401] * (FREE + 1) + [429]
 
 
+async def test_a_flood_of_passwords_keeps_no_browser_waiting_that_is_known(people: People) -> None:
+    known, turns = await people.browser_of(200), people.doors.apps[0].state.stack.passwords.turns
+    async with turns, turns:
+        stranger = asyncio.create_task(people.sign_in(202, PASSWORD))
+        assert (await people.sign_in(204, PASSWORD, **known)).status_code == 303
+        assert not stranger.done()
+    assert (await stranger).status_code == 303
+
+
 async def test_a_browser_is_known_to_whom_it_was_made_for(people: People) -> None:
     await people.doors.owner.database.write(_a_person, "bob@example.com")
     [name], [foreign] = await people.browser_of(200), (await people.browser_of(201, "bob@example.com")).values()
