@@ -19,6 +19,7 @@ from heartbeat.store.migrations import migrate
 from heartbeat.temporal.converter import DATA_CONVERTER
 from heartbeat.up.temporal_server import TASK_QUEUES
 from tests.support.acting import agent, desk
+from tests.support.compiled import keep_compiled
 from tests.support.databases import TEMPLATE, _administer, fresh_database
 from tests.support.deadline import in_time
 from tests.support.embedded import OWN
@@ -134,6 +135,7 @@ async def temporal() -> AsyncIterator[Client]:
 def pytest_configure() -> None:
     # Each `Settings` would read its certificates anew, those of modules that are collected, too.
     os.environ.pop("SSL_CERT_FILE", None)
+    keep_compiled()
 
 
 @pytest.hookimpl(wrapper=True)
