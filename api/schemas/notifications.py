@@ -55,11 +55,13 @@ OF_NO_USE = "a subscriber is told by notify_user alone: leave events out, or nam
 SLACK = {"url": "https://hooks.slack.com/services/T0/B0/x"}
 # A target of the whole project; not every field can be in one example.
 REQUEST: dict[str, Any] = {"project_id": examples.PROJECT, "channel": "slack", "config": SLACK}
-OF_BOT: dict[str, Any] = {"heartbeat_id": ["bot_id"], "member_id": ["bot_id"]}
+A_BOT: dict[str, Any] = {"required": ["bot_id"], "properties": {"bot_id": {"type": "string", "minLength": 1}}}
+NO_HEARTBEAT: dict[str, Any] = {"properties": {"heartbeat_id": {"type": "null"}}}
 OF_MEMBER: dict[str, Any] = {
     "properties": {"events": {"anyOf": [{"contains": {"const": "user.notified"}}, {"type": "null"}]}}
 }
 NO_MEMBER: dict[str, Any] = {"properties": {"member_id": {"type": "null"}}}
+WHOSE: list[Any] = [{"anyOf": [NO_HEARTBEAT, A_BOT]}, {"anyOf": [NO_MEMBER, {"allOf": [A_BOT, OF_MEMBER]}]}]
 WANTED = ["run.failed", "heartbeat.paused"]
 EVENTS = "The kinds it wants; null: every kind."
 COOLDOWN = "For so long after a message it is left alone; what comes meanwhile is told in one summary."
@@ -75,9 +77,7 @@ class PerhapsOfBot(OfProject):
 
 
 class CreateTarget(PerhapsOfBot):
-    model_config = ConfigDict(
-        json_schema_extra={"examples": [REQUEST], "dependentRequired": OF_BOT, "anyOf": [NO_MEMBER, OF_MEMBER]}
-    )
+    model_config = ConfigDict(json_schema_extra={"examples": [REQUEST], "allOf": WHOSE})
 
     heartbeat_id: Key | None = Field(
         None, description="Of this heartbeat alone; needs its bot_id.", examples=[examples.HEARTBEAT]
