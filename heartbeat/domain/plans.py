@@ -27,6 +27,7 @@ class Plan(BaseModel):
     concurrent_runs: int | None = Field(default=None, ge=1)
     logs_days: int | None = Field(default=None, ge=1, le=36_500)
     prompts_days: int | None = Field(default=None, ge=1, le=36_500)
+    audit_days: int | None = Field(default=None, ge=1, le=36_500)
     models: list[str] | None = Field(default=None, min_length=1)
     # Of the models that are named without one; the settings know it.
     _default_provider: str = PrivateAttr("openai")
@@ -57,8 +58,8 @@ class Plan(BaseModel):
 
 DEFAULT_PLANS = {
     "self_hosted": Plan(),
-    "free": Plan(heartbeats=False, logs_days=90),
-    "hobby": Plan(heartbeats=False, logs_days=90),
+    "free": Plan(heartbeats=False, logs_days=90, audit_days=400),
+    "hobby": Plan(heartbeats=False, logs_days=90, audit_days=400),
     "starter": Plan(
         heartbeats_per_bot=3,
         tasks_per_bot=10,
@@ -67,6 +68,7 @@ DEFAULT_PLANS = {
         costly_reads_per_minute=20,
         jitter_seconds=300,
         logs_days=90,
+        audit_days=400,
     ),
     "pro": Plan(
         heartbeats_per_bot=10,
@@ -77,6 +79,7 @@ DEFAULT_PLANS = {
         fairness_weight=2,
         jitter_seconds=300,
         logs_days=365,
+        audit_days=400,
     ),
     "prime": Plan(
         heartbeats_per_bot=20,
@@ -87,6 +90,7 @@ DEFAULT_PLANS = {
         fairness_weight=4,
         jitter_seconds=300,
         logs_days=730,
+        audit_days=400,
     ),
 }
 

@@ -49,6 +49,7 @@ def plan_lines(plan: Plan) -> list[tuple[str, str]]:
         (_("Credits a month"), _limit(plan.credits_per_month)),
         (_("Models"), _("all") if plan.models is None else ", ".join(plan.models)),
         (_("Logs are kept"), _kept(plan.logs_days, _("for ever"))),
+        (_("The audit log is kept"), _kept(plan.audit_days, _("for ever"))),
         (_("Prompts and answers are kept"), _kept(plan.prompts_days, _("as long as the log"))),
     ]
 

@@ -11,6 +11,7 @@ from time import monotonic
 from sqlalchemy import Connection, bindparam, select, update
 
 from heartbeat.domain.plans import Plan
+from heartbeat.store.audit.pruning import audited_projects, prune_audit
 from heartbeat.store.database.database import Database
 from heartbeat.store.database.rows import columns
 from heartbeat.store.retention.aged import OF_ALL, prune_aged, prune_deleted, prune_events, prune_of_bot
@@ -66,7 +67,7 @@ class Pruning:
         pruned, turn = 0, PruningTurn(self._database, now, seconds)
         if now - self._aged_at >= HOUR:
             first = PruningTurn(self._database, now, seconds * SHARE)
-            pruned += await first.remove_aged()
+            pruned += await first.remove_aged() + await first.prune_audits(self._plans)
             if not first.is_over():
                 self._aged_at = now
         pruned += await turn.look_through_bots(self._plans)
@@ -99,6 +100,15 @@ class PruningTurn:
             + await self._all(prune_deleted, Target, self._now)
             + await self._fold()
         )
+
+    async def prune_audits(self, plans: Mapping[str, Plan]) -> int:
+        """Remove what the plans do not keep of the audit logs of projects."""
+        pruned = 0
+        for project_id, name in await self._database.read(audited_projects):
+            plan = plans.get(name)
+            if plan is not None and plan.audit_days is not None:
+                pruned += await self._all(prune_audit, project_id, self._days_ago(plan.audit_days))
+        return pruned
 
     async def give_back(self) -> None:
         """Give the room of what was removed back to the disk."""

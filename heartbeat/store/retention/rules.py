@@ -52,7 +52,9 @@ class Age:
 
 @dataclass(frozen=True)
 class OfPlan:
-    """Rows go after as many days as the plan of their project says (`logs_days`)."""
+    """Rows go after as many days as the plan of their project says, by this name."""
+
+    days: str = "logs_days"
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,7 @@ _HAS_NO_WINDOW = ~exists().where(_KEY_WINDOW.c.key_id == _KEY.c.id)
 RULES: dict[type[SQLModel], Rule] = {
     Project: Stays("one for each project that the operator made"),
     AuditHead: Stays("one for each project that something was changed in"),
-    AuditEntry: Stays("one for each change that somebody made"),
+    AuditEntry: OfPlan("audit_days"),
     ApiKey: Age(func.coalesce(_KEY.c.revoked_at, _KEY.c.expires_at), YEAR, _HAS_NO_LINK & _HAS_NO_WINDOW),
     DashboardSession: Age(_SESSION.c.expires_at, AT_ONCE),
     AuthFailure: Age(columns(AuthFailure).c.clears_at, AT_ONCE),
