@@ -18,7 +18,6 @@ from heartbeat.store.heartbeats.project_holds import NewHold, hold_project
 from heartbeat.store.runs.candidates import TickClaim
 from heartbeat.store.runs.opening import open_run
 from heartbeat.store.tables.heartbeats import Heartbeat
-from heartbeat.store.tables.projects import Project
 from heartbeat.store.tables.runs import Run
 from heartbeat.temporal.reconcile import Reconciler
 from heartbeat.temporal.runs import tick_id
@@ -26,6 +25,7 @@ from tests.support.databases import ON_SQLITE
 from tests.support.model_server import ModelServer, Reply
 from tests.support.patience import until
 from tests.support.runs import LIMITS
+from tests.support.seeds import access_to
 from tests.support.upkeep import upkeep
 from tests.support.world import World
 
@@ -73,7 +73,7 @@ async def test_a_run_that_a_hold_could_not_reach_is_cancelled(working: World, mo
     model.script(Reply(wait_for=hanging))
     handle = await working.start("log_held")
     await until(lambda: working.asked(model), bool)
-    project = Project.model_construct(id=working.heartbeat.project_id)  # type: ignore[call-arg]
+    project = (await working.database.read(access_to, working.bot)).project
     await working.database.write(hold_project, project, NewHold("Moving.", running="cancel"), "me", datetime.now(UTC))
     assert await ActivityEnvironment().run(upkeep(working).cancel_held_runs) == 1
     assert (await handle.result()).status == "cancelled"
