@@ -89,7 +89,7 @@ class UpkeepActivities:
         self._looked_at_run = 0
         self._pruning = Pruning(database, settings.plans)
         self._reconciler = Reconciler(client, database, schedules, now)
-        self._lost_runs = LostRuns(client, database, schedules.task_queue, now)
+        self._lost_runs = LostRuns(client, database, settings.task_queue, now)
 
     @activity.defn
     async def lift_budget_pauses(self) -> int:
