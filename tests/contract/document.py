@@ -24,7 +24,9 @@ def with_ids(document: Document, project: str, ids: dict[str, str]) -> Document:
 def _with_ids(name: str, schema: Document, project: str, ids: dict[str, str]) -> Document:
     if name == "project_id":
         return {**schema, "enum": [project], "examples": [project]}
-    if name not in NAMES:
+    # In the audit log `before` is the number of an entry.
+    kinds = {one.get("type") for one in (schema, *schema.get("anyOf", []))}
+    if name not in NAMES or "integer" in kinds:
         return schema
     known: Any = [ids[NAMES[name]]] if name.endswith("_ids") else ids[NAMES[name]]
     said = {word: schema.pop(word) for word in ("title", "description", "examples") if word in schema}
