@@ -66,7 +66,7 @@ def _is_meant_well(case: Any) -> bool:
         "properties": {one["name"]: one["schema"] for one in parameters if one["in"] == "query"},
         "required": [one["name"] for one in parameters if one["in"] == "query" and one["required"]],
     }
-    if not _is_right(case.path, as_sent(case.query or {}), query):
+    if not _is_right(case.path, as_sent(case.query or {}, query["properties"]), query):
         return False
     if "requestBody" not in operation:
         return True

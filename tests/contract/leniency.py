@@ -15,6 +15,9 @@ def as_meant(path: str, fields: dict[str, Any], schemas: dict[str, Schema], requ
     sent = {name: value for name, value in fields.items() if name in required or not blanks(value)}
     if isinstance(sent.get("gate"), dict):
         sent["gate"] = {name: value for name, value in sent["gate"].items() if not _is_blank(value)}
+    if isinstance(sent.get("fallback_models"), list):
+        # A model that is named twice is asked once.
+        sent["fallback_models"] = _each_once(sent["fallback_models"])
     return {name: _read(value, _types(schemas.get(name, {}))) for name, value in sent.items()}
 
 
@@ -22,9 +25,20 @@ def _is_blank(value: Any) -> bool:
     return isinstance(value, str) and not value.strip()
 
 
-def as_sent(query: dict[str, Any]) -> dict[str, Any]:
-    """A query as it goes over the wire, where there is nothing of what is empty."""
-    return {name: "" if value in ({}, []) else value for name, value in query.items()}
+def as_sent(query: dict[str, Any], schemas: dict[str, Schema]) -> dict[str, Any]:
+    """A query as it goes over the wire: there is nothing of what is empty, and the last of several values counts."""
+    sent = {name: "" if value in ({}, []) else value for name, value in query.items()}
+    return {
+        name: _last(value) if "array" not in _types(schemas.get(name, {})) else value for name, value in sent.items()
+    }
+
+
+def _last(value: Any) -> Any:
+    return value[-1] if isinstance(value, list) else value
+
+
+def _each_once(names: list[Any]) -> list[Any]:
+    return [name for place, name in enumerate(names) if name not in names[:place] and not _is_blank(name)]
 
 
 def _is_nothing(value: Any) -> bool:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.contract.leniency import as_meant
+from tests.contract.leniency import as_meant, as_sent
 
 SCHEMAS: dict[str, Any] = {
     "name": {"type": "string"},
@@ -26,6 +26,7 @@ SCHEMAS: dict[str, Any] = {
         ({"enabled": "inactive"}, {"enabled": False}),
         ({"gate": {"url": "x", "select": ""}}, {"gate": {"url": "x"}}),
         ({"top": None}, {"top": None}),
+        ({"fallback_models": ["a", "", "a", "b"]}, {"fallback_models": ["a", "b"]}),
     ],
 )
 def test_a_request_is_read_as_it_is_meant(sent: dict[str, Any], meant: dict[str, Any]) -> None:
@@ -34,3 +35,9 @@ def test_a_request_is_read_as_it_is_meant(sent: dict[str, Any], meant: dict[str,
 
 def test_a_null_leaves_a_field_out_where_that_is_promised() -> None:
     assert as_meant("/v1/bot/heartbeat/configure", {"top": None}, SCHEMAS, []) == {}
+
+
+def test_the_last_value_of_a_query_counts_unless_it_is_a_list() -> None:
+    schemas = SCHEMAS | {"tags": {"type": "array"}}
+    sent = {"top": ["1", "2"], "tags": ["a", "b"], "label": []}
+    assert as_sent(sent, schemas) == {"top": "2", "tags": ["a", "b"], "label": ""}

@@ -89,6 +89,8 @@ def under_faults(stack: Stack, length: float, stop_seconds: float) -> dict[str, 
         load.stop(happening.ready)
         after = Aftermath(database, load.accepted, stack.outside, datetime.now(UTC))
         wait_at_most(QUIET_SECONDS, lambda: happening.ready() and quiet(after, stack))
+        # Also where something else kept it from becoming quiet.
+        after.schedules = stack.schedules()
         if stack.shape.linked:
             assert {"a trace", *SEARCHED[stack.shape.store]} <= search(stack, stack.outside.canaries)
         after.grown = grown(before, stack.sizes())
