@@ -5,6 +5,7 @@ Whether it is wrong is told by two other clocks, the database's and Temporal's.
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta
@@ -29,10 +30,14 @@ MAX_OFFSET = timedelta(seconds=2)
 # As long as a worker's poll: a server logs one that is shorter.
 POLL_TIMEOUT = timedelta(seconds=60)
 LOOK_AGAIN_SECONDS = 0.02
+# What goes on whatever anybody sets the time to, also while a machine sleeps.
+UPTIME = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 class SharedClock:
     """A `Clock` that shows the database's time: this process's own, put right by what it was off when last measured.
+
+    If its own was set to another time since, it goes on from that measurement by what has passed.
 
     `database_offset` and `temporal_offset` are how far those are ahead of it; `None` where Temporal never told.
     """
@@ -43,13 +48,14 @@ class SharedClock:
         self._own = own
         self.database_offset = timedelta()
         self.temporal_offset: timedelta | None = None
+        self._database_compared_to = self._temporal_compared_to = _started(own)
 
     def __call__(self) -> datetime:
-        return self._own() + self.database_offset
+        return self._as_compared_to(self._database_compared_to) + self.database_offset
 
     def temporal_time(self) -> datetime:
         """Return Temporal's time, as far as that ever told."""
-        return self._own() + (self.temporal_offset or timedelta())
+        return self._as_compared_to(self._temporal_compared_to) + (self.temporal_offset or timedelta())
 
     @property
     def differs_from_temporal(self) -> bool:
@@ -68,15 +74,30 @@ class SharedClock:
         """Compare the clocks anew; a database or a Temporal that is away leaves the last result."""
         await asyncio.gather(self._measure_database(), self._measure_temporal())
 
+    def _as_compared_to(self, started: datetime) -> datetime:
+        """What its own clock would show had nobody set it since the machine's start was `started` by it."""
+        return self._own() - (self._was_set_since(started) or timedelta())
+
+    def _was_set_since(self, started: datetime) -> timedelta | None:
+        """How far it was set ahead since then; `None` for no more than a clock may be off."""
+        ahead = _started(self._own) - started
+        return ahead if _is_wrong(ahead) else None
+
     async def _measure_database(self) -> None:
+        started = _started(self._own)
         with suppress(Unavailable):
-            self.database_offset = await self._database.read(database_offset, self._own)
+            measured = await self._database.read(database_offset, self._own)
+            if not self._was_set_since(started):
+                self.database_offset, self._database_compared_to = measured, started
 
     async def _measure_temporal(self) -> None:
+        started = _started(self._own)
         # Also where it refuses a poll or has no such request: that must keep nothing from its work.
         with suppress(RPCError, RuntimeError, TimeoutError):
             async with asyncio.timeout(RPC_TIMEOUT.total_seconds()):
-                self.temporal_offset = await _temporal_offset(self._client, self._own)
+                measured = await _temporal_offset(self._client, self._own)
+                if not self._was_set_since(started):
+                    self.temporal_offset, self._temporal_compared_to = measured, started
 
 
 async def temporal_time(client: Client, own: Clock = utc_now) -> datetime:
@@ -85,6 +106,11 @@ async def temporal_time(client: Client, own: Clock = utc_now) -> datetime:
         async with asyncio.timeout(RPC_TIMEOUT.total_seconds()):
             return own() + await _temporal_offset(client, own)
     return own()
+
+
+def _started(own: Clock) -> datetime:
+    """When the machine started, by this clock: another time once it is set."""
+    return own() - timedelta(seconds=time.clock_gettime(UPTIME))
 
 
 def _is_wrong(ahead: timedelta) -> bool:

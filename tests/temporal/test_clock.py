@@ -34,6 +34,21 @@ async def test_a_right_clock_stays_as_it_is(database: Database, temporal: Client
     assert clock.warning is None
 
 
+@pytest.mark.parametrize("ahead", [timedelta(hours=1), -NINETY])
+async def test_setting_its_own_clock_leaves_the_time_as_it_is(
+    database: Database, temporal: Client, ahead: timedelta
+) -> None:
+    """Measured or not yet measured anew: with an hour too many a message would wait for an hour."""
+    own = [ahead]
+    clock = SharedClock(database, temporal, lambda: utc_now() + own[0])
+    await clock.measure()
+    for own[0] in (timedelta(), ahead, -ahead):
+        assert -MINUTE < clock() - utc_now() < MINUTE
+        assert -MINUTE < clock.temporal_time() - utc_now() < MINUTE
+    await clock.measure()
+    assert -MINUTE < clock() - utc_now() < MINUTE
+
+
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 async def test_the_clock_of_a_sqlite_file_is_as_wrong_as_its_machine(
     database: Database, temporal: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
