@@ -21,6 +21,10 @@ def get(url: str, **headers: str) -> httpx.Response:
     return httpx.get(url, headers=headers, trust_env=False, timeout=PATIENCE)
 
 
+def series(port: int) -> set[str]:
+    return set(re.findall(r"^\w+", get(f"http://127.0.0.1:{port}/metrics").text, re.MULTILINE))
+
+
 def test_up_gets_ready_survives_deaths_and_stops_whole(start: Start) -> None:
     metrics_port, _ = free_ports(2)
     stack = start("--workers=2", HEARTBEAT_METRICS_PORT=str(metrics_port)).wait_ready()
@@ -28,8 +32,8 @@ def test_up_gets_ready_survives_deaths_and_stops_whole(start: Start) -> None:
     assert get(f"{stack.url}/readyz").status_code == 200
     for port in (metrics_port, metrics_port + 1):
         wait_until(lambda port=port: answers(f"http://127.0.0.1:{port}/readyz"))
-        series = set(re.findall(r"^\w+", get(f"http://127.0.0.1:{port}/metrics").text, re.MULTILINE))
-        assert OF_SDK - {"temporal_request_failure_total"} <= series
+        # The SDK counts some things only once its pollers are at work.
+        wait_until(lambda port=port: OF_SDK - {"temporal_request_failure_total"} <= series(port))
     bots = f"{stack.url}/v1/bot/readall?project_id={project}"
     assert get(bots, authorization=f"Bearer {key}").status_code == 200
     assert get(f"http://127.0.0.1:{stack.ui_port}").status_code == 200
