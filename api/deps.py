@@ -58,6 +58,12 @@ class Stack:
     passwords: Passwords = field(default_factory=Passwords)
 
 
+def stack_of(request: Request) -> Stack:
+    """Return the parts of the process that got a request."""
+    stack: Stack = request.app.state.stack
+    return stack
+
+
 AccessQuery = Callable[Concatenate[Connection, Access, P], T]
 
 

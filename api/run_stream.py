@@ -17,7 +17,7 @@ from fastapi import Request
 from sqlalchemy import Connection
 from starlette.responses import StreamingResponse
 
-from api.deps import Stack
+from api.deps import stack_of
 from api.schemas.runs import show_head, show_step
 from heartbeat.domain.errors import ProductError
 from heartbeat.settings import Settings
@@ -102,7 +102,7 @@ def run_changes(
 
 async def event_stream(request: Request, look: Look) -> StreamingResponse:
     """Stream what is new since the event that the request names; raises what `look` raises at first."""
-    stack: Stack = request.app.state.stack
+    stack = stack_of(request)
     seen = SeenStates.from_id(request.headers.get("last-event-id", ""))
     # Here and not in the stream: it may be refused.
     first = await look(seen)

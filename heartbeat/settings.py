@@ -11,7 +11,6 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AliasChoices,
-    BaseModel,
     Field,
     SecretStr,
     ValidationInfo,
@@ -31,35 +30,19 @@ from heartbeat.domain.secret_keys import read_keys
 from heartbeat.domain.setting_values import (
     bare,
     proxy_address,
+    require_api_key,
     require_header_text,
     require_secure,
     require_web_address,
 )
-from heartbeat.domain.tool_risks import Risk
+from heartbeat.domain.stdio_tools import StdioTool
 from heartbeat.domain.trace_ids import trace_id
 from heartbeat.domain.worker_roles import Role, role_queue
 from heartbeat.egress.addresses import AllowList
 
-
-class StdioTool(BaseModel):
-    """An MCP server that workers start as a command, which is why only the operator can name one.
-
-    `bots` are the public ids of the bots that may use it; none means every bot. `risks` are those of its tools, and
-    `elicitation` what becomes of what it asks in the middle of a call.
-    """
-
-    command: str
-    args: list[str] = Field(default_factory=list)
-    env: dict[str, SecretStr] = Field(default_factory=dict)
-    bots: list[str] = Field(default_factory=list)
-    risks: list[Risk] = Field(default_factory=list)
-    elicitation: Literal["decline", "approval"] = "decline"
-
-
 AppriseName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
 
 DATABASE_SCHEMES = ("sqlite:///", "postgresql://", "postgres://", "postgresql+psycopg://")
-MIN_KEY_LENGTH = 8
 
 
 def _alias(name: str) -> Any:
@@ -254,9 +237,8 @@ class Settings(BaseSettings):
     @field_validator("api_key")
     @classmethod
     def _fits_a_header(cls, secret: SecretStr | None) -> SecretStr | None:
-        key = secret.get_secret_value() if secret else "unset..."
-        if len(key) < MIN_KEY_LENGTH or not (key.isascii() and key.isprintable()) or key != key.strip():
-            raise ValueError("must be 8 or more printable ASCII characters, with no space before or after them")
+        if secret:
+            require_api_key(secret.get_secret_value())
         return secret
 
     @field_validator("currency_per_credit")

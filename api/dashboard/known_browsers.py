@@ -10,7 +10,7 @@ from fastapi import Request
 from starlette.responses import Response
 
 from api.dashboard.pages import SIGN_IN, is_https
-from api.deps import Stack, address_of
+from api.deps import address_of, stack_of
 from heartbeat.domain.failure_sources import of_address, of_browser, of_codes, of_name
 from heartbeat.domain.people import fold_email
 from heartbeat.secrets.keyring import CannotOpen, Keyring, NoKey
@@ -34,7 +34,7 @@ def code_sources_of(request: Request, user: User) -> list[str]:
 
 def remember_browser(response: Response, request: Request, email: str) -> None:
     """Have the browser say from now on that this person has signed in with it."""
-    stack: Stack = request.app.state.stack
+    stack = stack_of(request)
     try:
         sealed = Keyring.from_settings(stack.settings).seal(secrets.token_urlsafe(16), _bound(email))
     except NoKey:
@@ -53,7 +53,7 @@ def remember_browser(response: Response, request: Request, email: str) -> None:
 
 def _known(request: Request, email: str) -> list[str]:
     """The browser, if this person has signed in with it before."""
-    stack: Stack = request.app.state.stack
+    stack = stack_of(request)
     sealed = request.cookies.get(_cookie(email))
     if sealed:
         try:

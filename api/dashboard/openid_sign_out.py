@@ -7,7 +7,7 @@ from fastapi import Request
 from starlette.responses import Response
 
 from api.dashboard.pages import SIGN_IN, html, is_https
-from api.deps import Stack
+from api.deps import stack_of
 from heartbeat.openid.problems import IssuerAway
 from heartbeat.secrets.keyring import CannotOpen, Keyring
 from heartbeat.store.users.sessions import LASTS
@@ -23,7 +23,7 @@ MAX_TOKEN = 2_900
 
 def keep_token(response: Response, request: Request, id_token: str, home: str) -> None:
     """Have the browser keep the token that says to the issuer who signs out, and where it was let in."""
-    stack: Stack = request.app.state.stack
+    stack = stack_of(request)
     hint = id_token if len(id_token) <= MAX_TOKEN else ""
     sealed = Keyring.from_settings(stack.settings).seal(f"{home} {hint}", SEALED_AS)
     seconds = int(LASTS.total_seconds())
@@ -34,7 +34,7 @@ def keep_token(response: Response, request: Request, id_token: str, home: str) -
 
 async def leave_issuer(request: Request) -> Response | None:
     """Lead on to where the issuer signs people out; `None` for who came another way, or if it offers nothing."""
-    stack: Stack = request.app.state.stack
+    stack = stack_of(request)
     sealed = request.cookies.get(COOKIE)
     if not sealed or stack.openid.name is None:
         return None

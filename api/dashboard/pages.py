@@ -21,7 +21,7 @@ from api.dashboard.sentences import translate
 from api.dashboard.session import token_of
 from api.dashboard.translations import gettext as _
 from api.dashboard.views.holds import HoldBanner, hold_banner
-from api.deps import AccessQuery, Stack, address_of, named, needed_scope
+from api.deps import AccessQuery, Stack, address_of, count, named, needed_scope, stack_of
 from api.errors import DATABASE_AWAY, unexpected
 from heartbeat.domain.actors import link_actor
 from heartbeat.domain.errors import Forbidden, ProductError, Unavailable
@@ -32,6 +32,7 @@ from heartbeat.store.database.pages import ListFilter, Page
 from heartbeat.store.heartbeats.project_holds import read_hold
 from heartbeat.store.overview.waiting import WaitingCounts, waiting
 from heartbeat.store.projects.access import Access
+from heartbeat.store.projects.rate_limit import CountedRequest
 from heartbeat.store.tables.projects import Project, ProjectHold
 from heartbeat.store.users import sessions
 
@@ -152,6 +153,12 @@ class Visitor:
         permissions.use(frame.scopes)
         return frame, result
 
+    async def count_costly(self, request: Request) -> None:
+        """Count a read that costs much, where the plan limits those; raises `RateLimited`."""
+        access = await self.access()
+        if quotas := access.plan.costly_quotas():
+            await count(request.scope, self.stack, CountedRequest(quotas, access.project.id))
+
     async def frame(self) -> Frame:
         """Read what stands around a page that shows nothing else of the store."""
         return (await self.read_framed(_access))[0]
@@ -201,7 +208,7 @@ def _access(connection: Connection, access: Access) -> Access:
 async def visitor(request: Request) -> Visitor:
     """Return who asks for a page; who presses a button is authorized before anything of the form is looked at."""
     needs = needed_scope(request)
-    person = Visitor(request.app.state.stack, token_of(request), address_of(request), needs)
+    person = Visitor(stack_of(request), token_of(request), address_of(request), needs)
     if request.method == "POST" and needs is not None:
         access = await person.access()
         await require_shown_project(request, access)
@@ -286,7 +293,7 @@ def _speak_as_asked(request: Request) -> None:
     chosen = request.cookies.get(translations.COOKIE, "")
     translations.use(translations.choose(chosen, request.headers.get("accept-language", "")))
     zones.use(request.cookies.get(zones.COOKIE, ""))
-    stack: Stack = request.app.state.stack
+    stack = stack_of(request)
     prices.use(stack.settings.credit_price())
     sign_in_ways.use(sign_in_ways.SignInWays(stack.openid.name, stack.settings.key_sign_in))
 

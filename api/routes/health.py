@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 from sqlalchemy import Connection
 from starlette.responses import Response
 
-from api.deps import Stack
+from api.deps import stack_of
 from api.errors import error_response
 from api.middleware.metrics import Metrics
 from api.responses import ApiResponse
@@ -62,7 +62,7 @@ async def healthz() -> ApiResponse:
 @router.get("/readyz", responses={200: {"model": Ready}, 503: {"description": "Something is missing; it says what."}})
 async def readyz(request: Request) -> ApiResponse:
     """Say whether requests can be served and runs will run."""
-    stack: Stack = request.app.state.stack
+    stack = stack_of(request)
     # Side by side, so that it answers within ten seconds whatever is silent.
     database, reachable, workers = await asyncio.gather(
         stack.write_probe.takes_writes(),
@@ -86,7 +86,7 @@ async def readyz(request: Request) -> ApiResponse:
 @router.get("/metrics", response_class=Response)
 async def read_metrics(request: Request) -> Response:
     """Read numbers in Prometheus' text format."""
-    stack: Stack = request.app.state.stack
+    stack = stack_of(request)
     metrics: Metrics = request.app.state.metrics
     installation = metrics.installation
     known, since = installation.tally, installation.newest_run

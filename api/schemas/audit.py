@@ -5,6 +5,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from api.schemas.answered import Answered
 from api.schemas.examples import example
 from api.schemas.fields import OfProject, wrong_field
 from api.schemas.pages import PerPage
@@ -55,7 +56,7 @@ class ListAudit(OfProject, AuditQuery):
     per_page: PerPage = 20
 
 
-class EntryActor(BaseModel):
+class EntryActor(Answered):
     """Who made a change."""
 
     kind: str = Field(
@@ -67,7 +68,7 @@ class EntryActor(BaseModel):
     address: str = Field(description="The IP address it came from; empty if it came from none.", examples=["::1"])
 
 
-class EntryObject(BaseModel):
+class EntryObject(Answered):
     """What was changed."""
 
     type: str = Field(description="What it is.", examples=["bot"])
@@ -75,7 +76,7 @@ class EntryObject(BaseModel):
     name: str = Field(description="Its name; empty if it has none.", examples=["Support desk"])
 
 
-class AuditObject(BaseModel):
+class AuditObject(Answered):
     """One change that somebody made."""
 
     number: int = Field(description="Its place in the project's chain, from 1 and without gaps.", examples=[4822])
@@ -92,7 +93,7 @@ class AuditObject(BaseModel):
     hash: str = Field(description="SHA-256 of all this and of the hash before it.", examples=["9f86d081884c7d65"])
 
 
-class AuditPage(BaseModel):
+class AuditPage(Answered):
     """Entries of the audit log, newest first."""
 
     entries: list[AuditObject] = Field(description="The entries, newest first.", examples=[[example(AuditObject)]])

@@ -36,7 +36,7 @@ ERRORS: dict[int, tuple[str, ProductError]] = {
         Conflict("external_id_taken", f"The external_id belongs to heartbeat {HEARTBEAT} of this bot; choose another."),
     ),
     429: (
-        "The plan's requests a minute are used up; see Retry-After.",
+        "The requests a minute of the plan or of the key are used up, or too many failed to get in; see Retry-After.",
         RateLimited(QuotaUse(Quota("project", 60), 0, 12)),
     ),
     503: (

@@ -16,6 +16,7 @@ from heartbeat.settings import Settings
 from heartbeat.store.database.clock import database_time
 from heartbeat.store.tables.users import User
 from heartbeat.store.users import invitations, memberships, passwords, second_factor, users
+from heartbeat.tool_servers.links import public_url
 
 COLUMNS = ["email", "name", "project", "role", "id"]
 SEND = "Give the link to that person: it works once."
@@ -83,8 +84,7 @@ def reset_second_factor(email: Email) -> None:
 
 
 def _link(settings: Settings, page: str, token: str) -> str:
-    base = settings.public_url or settings.api_url()
-    return f"{base.rstrip('/')}/{page}?token={token}"
+    return f"{public_url(settings)}/{page}?token={token}"
 
 
 def _invite(

@@ -1,13 +1,13 @@
 """What an issuer of OpenID Connect says of a person: pure, from claims as real issuers send them."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
 from heartbeat.domain.errors import Invalid
-from heartbeat.domain.people import MAX_NAME, check_email
-from heartbeat.domain.text import storable_text
+from heartbeat.domain.people import check_email, check_name
 
 # Of Entra ID, which has no `email_verified`: the owner of the address's domain has been verified.
 VERIFIED = ("email_verified", "xms_edov")
@@ -59,7 +59,7 @@ def _verified_email(claims: Mapping[str, Any]) -> str | None:
 def _name(claims: Mapping[str, Any]) -> str:
     for name in ("name", "preferred_username", "nickname", "email", "sub"):
         value = claims.get(name)
-        text = storable_text(" ".join(value.split()))[:MAX_NAME] if isinstance(value, str) else ""
-        if text:
-            return text
+        if isinstance(value, str):
+            with suppress(Invalid):
+                return check_name(value)
     return "?"

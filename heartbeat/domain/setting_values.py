@@ -13,6 +13,7 @@ from heartbeat.domain.web_addresses import is_web_address
 AROUND = " \t\r\n\v\f\u00a0\u200b\u2028\u2029\ufeff"
 QUOTES = "\"'"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+MIN_KEY_LENGTH = 8
 SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 
@@ -33,6 +34,12 @@ def require_header_text(text: str) -> None:
             f"must be printable ASCII, and its character {place} is not; a dash, a quote or a line end may have come "
             "with a copy"
         )
+
+
+def require_api_key(key: str) -> None:
+    """Raise `ValueError` for a key that no header can carry, or that is too short."""
+    if len(key) < MIN_KEY_LENGTH or not (key.isascii() and key.isprintable()) or key != key.strip():
+        raise ValueError("must be 8 or more printable ASCII characters, with no space before or after them")
 
 
 def require_web_address(text: str) -> None:

@@ -16,6 +16,7 @@ from authlib.integrations.base_client.errors import OAuthError
 from authlib.integrations.httpx_client import AsyncOAuth2Client
 from joserfc.jwk import KeySet
 
+from heartbeat.egress.capped import ENCODINGS
 from heartbeat.egress.client import Guard, Transport
 from heartbeat.egress.unreachable import why_unreachable
 from heartbeat.openid.id_tokens import signing_keys
@@ -146,7 +147,13 @@ class Issuer:
     def _http(self) -> dict[str, Any]:
         # No redirect is followed: what is sent here is for this address alone.
         transport = Transport(self._guard, timeout=TIMEOUT_SECONDS, max_bytes=MAX_BYTES, tls=self._tls)
-        return {"transport": transport, "timeout": TIMEOUT_SECONDS, "follow_redirects": False, "trust_env": False}
+        return {
+            "transport": transport,
+            "timeout": TIMEOUT_SECONDS,
+            "headers": {"Accept-Encoding": ", ".join(ENCODINGS)},
+            "follow_redirects": False,
+            "trust_env": False,
+        }
 
 
 def _basic(client: Any, method: str, uri: str, headers: dict[str, str], body: str) -> tuple[str, dict[str, str], str]:

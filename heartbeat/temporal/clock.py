@@ -76,12 +76,12 @@ class SharedClock:
 
     def _as_compared_to(self, started: datetime) -> datetime:
         """What its own clock would show had nobody set it since the machine's start was `started` by it."""
-        return self._own() - (self._was_set_since(started) or timedelta())
+        now = self._own()
+        as_it_went_on = started + _uptime()
+        return as_it_went_on if _is_wrong(now - as_it_went_on) else now
 
-    def _was_set_since(self, started: datetime) -> timedelta | None:
-        """How far it was set ahead since then; `None` for no more than a clock may be off."""
-        ahead = _started(self._own) - started
-        return ahead if _is_wrong(ahead) else None
+    def _was_set_since(self, started: datetime) -> bool:
+        return _is_wrong(_started(self._own) - started)
 
     async def _measure_database(self) -> None:
         started = _started(self._own)
@@ -110,7 +110,11 @@ async def temporal_time(client: Client, own: Clock = utc_now) -> datetime:
 
 def _started(own: Clock) -> datetime:
     """When the machine started, by this clock: another time once it is set."""
-    return own() - timedelta(seconds=time.clock_gettime(UPTIME))
+    return own() - _uptime()
+
+
+def _uptime() -> timedelta:
+    return timedelta(seconds=time.clock_gettime(UPTIME))
 
 
 def _is_wrong(ahead: timedelta) -> bool:

@@ -21,7 +21,10 @@ from tests.support.generated_calls import NAMES, Call, calls, seeded, sent
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 CANARY = "canary7f3a91c2"
-TICK, SOON = datetime(datetime.now(UTC).year + 1, 1, 1, tzinfo=UTC), datetime.now(UTC) + timedelta(days=2)
+SOON = datetime.now(UTC) + timedelta(days=2)
+# The next tick of a yearly heartbeat, which no end of a year comes near.
+TICK = (datetime.now(UTC) + timedelta(days=31)).replace(day=15, hour=0, minute=0, second=0, microsecond=0)
+YEARLY = f"0 0 15 {TICK.month} *"
 NAME = {"name": "Renamed"}
 SERVER = {"server_label": "other", "server_url": "https://desk.invalid/mcp", "headers": {"X-Key": CANARY}}
 
@@ -116,7 +119,7 @@ def _all_in_reach(connection: Connection, api: Api) -> dict[str, str]:
     """One of everything, of which nothing is due before the ticks that are named here."""
     ids = seeded(connection, api.project, "Mouse")
     beats = columns(Heartbeat)
-    yearly = {"cron_pattern": "0 0 1 1 *", "timezone": "UTC"}
+    yearly = {"cron_pattern": YEARLY, "timezone": "UTC"}
     connection.execute(update(beats).where(beats.c.uuid == ids["heartbeat"]).values(yearly))
     return ids
 

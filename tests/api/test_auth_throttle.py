@@ -331,5 +331,5 @@ async def test_whoever_guesses_where_a_password_has_worked_waits_too(people: Peo
 def _a_person(connection: Connection, email: str) -> None:
     user = create_user(connection, email, "Ada", NOW)
     assert user is not None
-    set_password(connection, user.id, PasswordHasher(1, 8, 1).hash(PASSWORD))
+    set_password(connection, user, PasswordHasher(1, 8, 1).hash(PASSWORD))
     set_member(connection, user, a_project(connection), "admin", NOW)

@@ -1,39 +1,23 @@
 """What a plan allows, and how many requests a minute."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import datetime
 
 import pytest
 from sqlalchemy import select, update
-from temporalio.client import Client
 
-from api.main import create_app
 from heartbeat.domain.errors import Unavailable
 from heartbeat.settings import Settings
-from heartbeat.store.database.database import Database
 from heartbeat.store.database.rows import columns
 from heartbeat.store.tables.projects import Project, RequestWindow
-from tests.support.api import Api, error_of, owner, settings_for, wrong_fields
+from tests.support.api import Api, error_of, wrong_fields
 from tests.support.seeds import YEARLY
+from tests.support.still_clock import api, starter
+
+__all__ = ["api", "starter"]
 
 WINDOW = columns(RequestWindow)
 TASK = {"name": "Report", "prompt": "Report.", "schedule_type": "daily", "schedule_config": {"time": "09:00"}}
-NOON = datetime(2026, 11, 20, 12, 0, 20, tzinfo=UTC)
-
-
-@pytest.fixture
-async def api(shared_database: Database, temporal: Client) -> AsyncIterator[Api]:
-    """An owner on an application whose clock stands still: requests are counted by the minute."""
-    settings = settings_for(shared_database.url, temporal)
-    async with owner(create_app(settings, shared_database, temporal, now=lambda: NOON)) as api:
-        yield api
-
-
-@pytest.fixture
-async def starter(api: Api) -> AsyncIterator[Api]:
-    async with owner(api.app, "starter") as starter:
-        yield starter
 
 
 async def change_plan(api: Api, plan: str) -> None:

@@ -4,14 +4,12 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, closing
-from datetime import UTC, datetime
 from typing import Any
 
 import http_sf
 import httpx
 import pytest
 from sqlalchemy import func, select
-from temporalio.client import Client
 
 from api.main import create_app
 from api.operations import COSTLY
@@ -19,27 +17,15 @@ from heartbeat.domain.plans import DEFAULT_PLANS, Plan
 from heartbeat.store.database.database import Database
 from heartbeat.store.database.rows import columns
 from heartbeat.store.tables.projects import IdempotencyKey
-from tests.support.api import Api, error_of, owner, settings_for, wrong_fields
+from tests.support.api import Api, error_of, owner, wrong_fields
 from tests.support.dashboard import SITE, Browser
 from tests.support.statements import statements
+from tests.support.still_clock import NOON, api, starter
+
+__all__ = ["api", "starter"]
 
 KEPT = columns(IdempotencyKey)
 OwnerOn = Callable[..., Awaitable[Api]]
-NOON = datetime(2026, 11, 20, 12, 0, 20, tzinfo=UTC)
-
-
-@pytest.fixture
-async def api(shared_database: Database, temporal: Client) -> AsyncIterator[Api]:
-    """An owner on an application whose clock stands still: requests are counted by the minute."""
-    settings = settings_for(shared_database.url, temporal)
-    async with owner(create_app(settings, shared_database, temporal, now=lambda: NOON)) as api:
-        yield api
-
-
-@pytest.fixture
-async def starter(api: Api) -> AsyncIterator[Api]:
-    async with owner(api.app, "starter") as starter:
-        yield starter
 
 
 def quotas(answer: httpx.Response) -> dict[str, dict[str, int]]:

@@ -44,7 +44,8 @@ def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
 @schemathesis.hook
 def filter_failure(context: Any, failure: Any, case: Any, response: Any) -> bool:
     if isinstance(failure, RejectedPositiveData):
-        return not all(map(_is_beyond_schemas, _refusals(response)))
+        refusals = _refusals(response)
+        return not (refusals and all(map(_is_beyond_schemas, refusals)))
     return not (isinstance(failure, AcceptedNegativeData) and _is_meant_well(case))
 
 

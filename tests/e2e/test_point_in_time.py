@@ -106,9 +106,11 @@ def quiet(scene: Scene, began: datetime) -> bool:
     return scene.accounted(began + MINUTE) and all(run.finished_at for run in scene.site.rows(Run))
 
 
-def goes_on(scene: Scene) -> None:
+def goes_on(scene: Scene, back: Recovered) -> None:
+    back.check()
     result = scene.site.post("heartbeat/trigger", bot_id=scene.bot, heartbeat_id=scene.ticking[0])["result"]
     assert result["status"] == "success"
+    assert scene.asked("Slow") == 1
 
 
 def test_temporal_is_of_the_same_moment(scene: Scene) -> None:
@@ -118,9 +120,7 @@ def test_temporal_is_of_the_same_moment(scene: Scene) -> None:
         scene.decide()
         wait_until(lambda: quiet(scene, back.began), seconds=SECONDS)
         assert scene.run(scene.first).status == "success"
-        back.check()
-        goes_on(scene)
-        assert scene.asked("Slow") == 1
+        goes_on(scene, back)
 
 
 def test_temporal_is_newer(scene: Scene) -> None:
@@ -131,9 +131,7 @@ def test_temporal_is_newer(scene: Scene) -> None:
         wait_until(lambda: quiet(scene, back.began), seconds=SECONDS)
         assert scene.run(scene.slow).error_code == "restored"
         assert scene.run(scene.first).error_code == "workflow_completed"
-        back.check()
-        goes_on(scene)
-        assert scene.asked("Slow") == 1
+        goes_on(scene, back)
 
 
 def test_temporal_is_older(scene: Scene) -> None:
@@ -144,6 +142,4 @@ def test_temporal_is_older(scene: Scene) -> None:
         wait_until(lambda: quiet(scene, back.began), seconds=SECONDS)
         assert scene.run(scene.slow).status == scene.run(scene.first).status == "success"
         assert scene.run(scene.second).error_code == "workflow_gone"
-        back.check()
-        goes_on(scene)
-        assert scene.asked("Slow") == 1
+        goes_on(scene, back)

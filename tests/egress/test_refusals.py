@@ -7,7 +7,7 @@ import pytest
 
 from heartbeat.egress.addresses import AllowList, embedded_ipv4
 from heartbeat.egress.capped import is_decodable
-from heartbeat.egress.client import Guard, Refused, _CheckedNetwork, look_up
+from heartbeat.egress.client import Guard, Refused, look_up
 
 OPEN = ". Only the public internet is open; the operator's HEARTBEAT_EGRESS_ALLOW opens more."
 REFUSED = {
@@ -40,10 +40,6 @@ async def test_what_is_refused_is_said_to_the_letter(url: str, words: str) -> No
 async def test_an_address_is_checked_once_however_often_it_is_answered() -> None:
     assert await Guard(["10.0.0.0/8"], resolved).check("inside.example", 80) == [ip_address("10.0.0.1")]
     assert await look_up("127.0.0.1", 80) == ["127.0.0.1"]
-
-
-async def test_waiting_is_left_to_the_network() -> None:
-    await _CheckedNetwork(Guard([])).sleep(0)
 
 
 @pytest.mark.parametrize(

@@ -68,6 +68,9 @@ class Happening:
 
     def _undo(self, fault: Fault) -> None:
         stack, name = self._stack, fault.parts[0]
+        if any((one.kind, one.parts) == (fault.kind, fault.parts) for _, one in self._last):
+            # The same began anew meanwhile, and ends with that one.
+            return
         if fault.kind == "stop":
             stack.signal(name, signal.SIGCONT)
         elif fault.kind == CLOCK:

@@ -14,7 +14,6 @@ from tests.support.providers import CORPUS
 FINDS, BOOKS, NOTES, IS_ODD = 20, 20, 15, 20
 # A provider that is waited for longer than this keeps runs open when all else is quiet.
 LONGEST_WAIT = 10
-ORDERED = {"book": "Seat", "note": "Note"}
 
 
 class Mind:

@@ -101,6 +101,16 @@ def a_run(connection: Any, heartbeat: Heartbeat, **values: Any) -> Run:
     return exactly_one(connection, Run, insert(connection, columns(Run)).values(row).returning(columns(Run)))
 
 
+class MovedClock:
+    """A time that stands still until it is moved."""
+
+    def __init__(self) -> None:
+        self.time = datetime.now(UTC)
+
+    def __call__(self) -> datetime:
+        return self.time
+
+
 @asynccontextmanager
 async def browsing(
     settings: Settings, database: Database, temporal: Client, now: Clock | None = None

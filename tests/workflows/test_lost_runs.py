@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Connection
-from temporalio.client import WorkflowExecutionStatus
+from temporalio.client import WorkflowExecutionStatus, WorkflowHandle
 
 import worker
 from heartbeat.domain.clock import utc_now
@@ -82,6 +82,12 @@ async def test_those_that_the_database_has_lost_are_ended_and_not_those_that_wai
     await queued.terminate()
 
 
+async def listed(world: World, handle: WorkflowHandle[Any, Any]) -> None:
+    """Temporal lists what it runs a little later."""
+    query = f"WorkflowId = '{handle.id}' AND ExecutionStatus = 'Running'"
+    await until(lambda: anext(world.client.list_workflows(query), None))
+
+
 class ReadBefore(Database):
     """What is read first is what was there before something happened."""
 
@@ -116,7 +122,7 @@ async def test_one_that_opens_its_run_while_it_is_looked_at_goes_on(world: World
             await waiting(world)
 
         later = utc_now() + timedelta(minutes=2)
-        await until(lambda: anext(world.client.list_workflows("ExecutionStatus = 'Running'"), None))
+        await listed(world, handle)
         with closing(ReadBefore(world.settings.database_url, open_run)) as database:
             assert await LostRuns(world.client, database, world.settings.task_queue, lambda: later).end() == []
             assert not database._happens
@@ -137,6 +143,7 @@ async def test_one_that_waits_in_temporal_and_is_over_in_the_store_is_ended(worl
         lost_runs = LostRuns(world.client, world.database, world.settings.task_queue, lambda: later)
         return await lost_runs.end(workers_stopped=workers_stopped)
 
+    await listed(world, handle)
     assert await ended(workers_stopped=True) == []
     await world.database.write(close_run, RUN, UNKNOWN, now)
     assert await ended(workers_stopped=False) == []

@@ -55,7 +55,7 @@ async def account_page(visitor: VisitorDep, done: str = "") -> Response:
 async def change_password(request: Request, visitor: VisitorDep) -> Response:
     """Set another password; all sessions of the person end, and this browser gets another."""
     form, stack = await read_form(request), visitor.stack
-    user = (await visitor.read(_account, visitor.now())).user
+    user = await visitor.read(own_user)
     try:
         await require_password(visitor, user, form.get("current"))
         password = check_password(form.get("password"), user.email)
@@ -105,18 +105,23 @@ def acting_user(access: Access) -> ActingUser:
     return access.user
 
 
-def _account(connection: Connection, access: Access, now: datetime) -> OwnAccount:
-    acting = acting_user(access)
-    user = user_by_id(connection, acting.id)
+def own_user(connection: Connection, access: Access) -> User:
+    """Read the row of who is signed in; raises `Forbidden` as `acting_user` does."""
+    user = user_by_id(connection, acting_user(access).id)
     assert user is not None
+    return user
+
+
+def _account(connection: Connection, access: Access, now: datetime) -> OwnAccount:
+    user = own_user(connection, access)
     listed, _total = store.session_page(connection, store.of_user(user.id), now, MAX_SESSIONS)
-    return OwnAccount(user, acting.role, listed)
+    return OwnAccount(user, acting_user(access).role, listed)
 
 
 def _change_password(connection: Connection, access: Access, kept: str, visit: store.Visit, now: datetime) -> str:
-    user_id = acting_user(access).id
-    set_password(connection, user_id, kept)
-    owner = store.SessionOwner(user_id=user_id, project_id=access.project.id)
+    user = own_user(connection, access)
+    set_password(connection, user, kept)
+    owner = store.SessionOwner(user_id=user.id, project_id=access.project.id)
     return store.begin_session(connection, owner, visit, "", now)
 
 

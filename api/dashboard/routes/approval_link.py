@@ -15,7 +15,7 @@ from api.dashboard.forms import read_form
 from api.dashboard.message_links import require_link
 from api.dashboard.pages import PageRoute, html
 from api.dashboard.views.approvals import arguments, park_view
-from api.deps import Stack, address_of
+from api.deps import address_of, stack_of
 from heartbeat.domain.actors import Actor, link_actor
 from heartbeat.store.runs import approvals as store
 from heartbeat.store.runs.details import parsed
@@ -28,7 +28,7 @@ router = APIRouter(prefix="/approvals/{uuid}", route_class=PageRoute, include_in
 @router.get("")
 async def page(uuid: str, request: Request, token: str = "") -> Response:
     """What is asked, and what has been decided if it has."""
-    stack: Stack = request.app.state.stack
+    stack = stack_of(request)
     await require_link(request, token, store.sealed_as(uuid))
     approval = await stack.database.read(store.approval, uuid)
     return _page(approval, token, stack.now())
@@ -37,7 +37,7 @@ async def page(uuid: str, request: Request, token: str = "") -> Response:
 @router.post("")
 async def decide(uuid: str, request: Request) -> Response:
     """Decide, once."""
-    stack: Stack = request.app.state.stack
+    stack = stack_of(request)
     form = await read_form(request)
     token = form.get("token", "")
     await require_link(request, token, store.sealed_as(uuid))

@@ -15,13 +15,11 @@ from api.dashboard.pages import PageRoute, Visitor, VisitorDep, html
 from api.dashboard.translations import gettext as _
 from api.dashboard.translations import translated
 from api.dashboard.views.audit import KINDS, NOUNS, audit_line
-from api.deps import count
 from api.responses import ApiResponse
 from api.schemas.audit import AuditQuery
 from heartbeat.domain.errors import InvalidMany
 from heartbeat.store.audit.reading import AuditFilter, audit_page, show_entry
 from heartbeat.store.projects.access import Access
-from heartbeat.store.projects.rate_limit import CountedRequest
 from heartbeat.store.tables.audit import AuditEntry
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
@@ -61,9 +59,7 @@ async def as_json_lines(request: Request, visitor: VisitorDep) -> Response:
     """The entries of a filter, each a line of JSON as the API has it, newest first."""
     form = Form(request.query_params.multi_items())
     wanted = validated(AuditQuery, form.filled(*FIELDS)).wanted(_zone())
-    counted = await visitor.read(_to_export)
-    if counted.quotas:
-        await count(request.scope, visitor.stack, counted)
+    await visitor.count_costly(request)
     headers = {"Content-Disposition": "attachment; filename=audit.jsonl"}
     return StreamingResponse(_lines(visitor, wanted), headers=headers, media_type="application/jsonl")
 
@@ -74,10 +70,6 @@ async def _lines(visitor: Visitor, wanted: AuditFilter) -> AsyncIterator[bytes]:
         entries, older = await visitor.read(_page, wanted, STREAMED_AT_ONCE)
         yield b"".join(bytes(ApiResponse(show_entry(entry)).body) + b"\n" for entry in entries)
         wanted = replace(wanted, before=older)
-
-
-def _to_export(connection: Connection, access: Access) -> CountedRequest:
-    return CountedRequest(access.plan.costly_quotas(), access.project.id)
 
 
 def _page(

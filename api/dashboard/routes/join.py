@@ -7,16 +7,15 @@ from fastapi import APIRouter, Request
 from sqlalchemy import Connection
 from starlette.responses import RedirectResponse, Response
 
-from api.auth_throttle import WITH_LINK
 from api.dashboard.forms import Form, field_errors, read_form, refusal
-from api.dashboard.known_browsers import remember_browser
+from api.dashboard.message_links import read_by_link
 from api.dashboard.pages import PageRoute, html
-from api.dashboard.routes.sign_in import begin_session, stack_of
+from api.dashboard.routes.sign_in import begin_session
 from api.dashboard.session import token_of
 from api.dashboard.translations import gettext as _
 from api.dashboard.views.keys import PRESETS
-from api.deps import Stack, address_of
-from heartbeat.domain.errors import Conflict, Forbidden, Invalid, ProductError
+from api.deps import Stack, stack_of
+from heartbeat.domain.errors import Conflict, Invalid, ProductError
 from heartbeat.domain.people import check_name, check_password
 from heartbeat.store.tables.users import User
 from heartbeat.store.users import invitations as store
@@ -39,18 +38,13 @@ async def join(request: Request) -> Response:
     """Use the invitation up: make an account, or make the person who is signed in a member."""
     form, stack = await read_form(request), stack_of(request)
     token = form.get("token")
-    try:
-        opened = await stack.database.read(store.open_invitation, token, stack.now())
-    except Forbidden:
-        await stack.auth_throttle.count(WITH_LINK, address_of(request))
-        raise
+    opened = await read_by_link(request, store.open_invitation, token)
     try:
         user = await (_known if opened.has_account else _new)(request, stack, opened, form)
     except Invalid as problem:
         return await _page(request, token, opened, form, refusal(problem))
-    owner, response = SessionOwner(user_id=user.id, project_id=opened.project.id), RedirectResponse("/", 303)
-    remember_browser(response, request, user.email)
-    return await begin_session(response, request, owner)
+    owner = SessionOwner(user_id=user.id, project_id=opened.project.id)
+    return await begin_session(RedirectResponse("/", 303), request, owner, user.email)
 
 
 async def _new(request: Request, stack: Stack, opened: store.OpenInvitation, form: Form) -> User:

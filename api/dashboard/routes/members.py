@@ -20,6 +20,7 @@ from heartbeat.store.database.pages import ListFilter, Page
 from heartbeat.store.projects.access import Access
 from heartbeat.store.tables.users import ProjectInvitation
 from heartbeat.store.users import invitations, memberships
+from heartbeat.tool_servers.links import public_url
 
 router = APIRouter(prefix="/members", route_class=PageRoute, include_in_schema=False)
 
@@ -54,8 +55,7 @@ async def invite(request: Request, visitor: VisitorDep) -> Response:
         made = await visitor.write(_invite, form.get("email"), form.get("role"), visitor.now())
     except ProductError as problem:
         return await _page(visitor, Form(), form, refusal(problem))
-    settings = visitor.stack.settings
-    link = f"{(settings.public_url or settings.api_url()).rstrip('/')}/join?token={made.token}"
+    link = f"{public_url(visitor.stack.settings)}/join?token={made.token}"
     return html("member_invited", frame=await visitor.frame(), email=made.row.email, link=link)
 
 

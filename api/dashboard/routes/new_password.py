@@ -3,14 +3,13 @@
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
-from api.auth_throttle import WITH_LINK
 from api.dashboard.forms import field_errors, read_form, refusal
-from api.dashboard.known_browsers import remember_browser
+from api.dashboard.message_links import read_by_link
 from api.dashboard.pages import SIGN_IN, PageRoute, html
 from api.dashboard.password_sign_in import owner_of
-from api.dashboard.routes.sign_in import begin_session, stack_of
-from api.deps import address_of
-from heartbeat.domain.errors import Forbidden, Invalid
+from api.dashboard.routes.sign_in import begin_session
+from api.deps import stack_of
+from heartbeat.domain.errors import Invalid
 from heartbeat.domain.people import check_password
 from heartbeat.store.users import passwords as store
 
@@ -30,11 +29,7 @@ async def set_password(request: Request) -> Response:
     """Use the link up and sign in, unless a code is owed, too; all other sessions of the person end."""
     form, stack = await read_form(request), stack_of(request)
     token = form.get("token")
-    try:
-        user = await stack.database.read(store.user_of_reset, token, stack.now())
-    except Forbidden:
-        await stack.auth_throttle.count(WITH_LINK, address_of(request))
-        raise
+    user = await read_by_link(request, store.user_of_reset, token)
     try:
         kept = await stack.passwords.hash(check_password(form.get("password"), user.email))
     except Invalid as problem:
@@ -43,6 +38,4 @@ async def set_password(request: Request) -> Response:
     user = await stack.database.write(store.use_reset, token, kept, stack.now())
     if user.sealed_totp_secret:
         return RedirectResponse(SIGN_IN, 303)
-    response = RedirectResponse("/", 303)
-    remember_browser(response, request, user.email)
-    return await begin_session(response, request, await owner_of(stack, user))
+    return await begin_session(RedirectResponse("/", 303), request, await owner_of(stack, user), user.email)

@@ -16,7 +16,7 @@ from api.dashboard.pages import PageRoute, html, is_https
 from api.dashboard.routes.sign_in import begin_session, own_page
 from api.dashboard.routes.tool_connect import base_url
 from api.dashboard.translations import gettext as _
-from api.deps import Stack, address_of
+from api.deps import Stack, address_of, stack_of
 from heartbeat.domain.errors import ProductError
 from heartbeat.openid.attempts import LASTS, SignInAttempt, open_attempt
 from heartbeat.openid.problems import NO_MEMBER, NOT_OURS, IssuerAway, SignInRefused
@@ -106,7 +106,7 @@ def _cookie(state: str) -> str:
 
 
 def _stack(request: Request) -> Stack:
-    stack: Stack = request.app.state.stack
+    stack = stack_of(request)
     if stack.openid.name is None:
         raise _no_page()
     return stack

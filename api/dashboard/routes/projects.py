@@ -5,9 +5,8 @@ from sqlalchemy import Connection
 from starlette.responses import RedirectResponse, Response
 
 from api.dashboard.pages import PageRoute, SignedOut, html
-from api.dashboard.routes.sign_in import stack_of
 from api.dashboard.session import token_of
-from api.deps import Stack
+from api.deps import Stack, stack_of
 from heartbeat.domain.errors import NotFound
 from heartbeat.store.tables.projects import Project
 from heartbeat.store.users.memberships import projects_of

@@ -16,7 +16,7 @@ from api.dashboard.message_links import require_link
 from api.dashboard.pages import PageRoute, html
 from api.dashboard.rating_form import read_rating
 from api.dashboard.translations import gettext as _
-from api.deps import Stack, address_of
+from api.deps import Stack, address_of, stack_of
 from heartbeat.domain.actors import link_actor
 from heartbeat.domain.errors import Forbidden
 from heartbeat.store.overview.projects import heartbeat_of_run
@@ -34,7 +34,7 @@ router = APIRouter(prefix="/ratings/{uuid}", route_class=PageRoute, include_in_s
 @router.get("")
 async def page(uuid: str, request: Request, token: str = "") -> Response:
     """Ask whether the run was any good."""
-    stack: Stack = request.app.state.stack
+    stack = stack_of(request)
     await require_link(request, token, store.sealed_as(uuid))
     return _page(await _rows_in_time(stack, uuid), token, None)
 
@@ -42,14 +42,14 @@ async def page(uuid: str, request: Request, token: str = "") -> Response:
 @router.post("")
 async def rate(uuid: str, request: Request) -> Response:
     """Rate the run, as often as somebody changes their mind."""
-    stack: Stack = request.app.state.stack
+    stack = stack_of(request)
     form = await read_form(request)
     token = form.get("token")
     await require_link(request, token, store.sealed_as(uuid))
-    await _rows_in_time(stack, uuid)
+    rows = await _rows_in_time(stack, uuid)
     rating = read_rating(form, link_actor(address_of(request)).words)
     await stack.database.write(store.rate, uuid, rating, stack.now())
-    return _page(await stack.database.read(_run, uuid), token, rating)
+    return _page(rows, token, rating)
 
 
 async def _rows_in_time(stack: Stack, uuid: str) -> tuple[Run, Heartbeat, Bot]:

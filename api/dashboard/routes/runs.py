@@ -16,7 +16,6 @@ from api.dashboard.pages import Frame, PageRoute, Visitor, VisitorDep, html
 from api.dashboard.views import run_export
 from api.dashboard.views.formats import moment
 from api.dashboard.views.run_search import found_run, options
-from api.deps import count
 from api.run_search import RunPage, WantedRuns, every_run, run_page, wanted_runs
 from api.schemas.run_query import RunQuery
 from heartbeat.domain.errors import InvalidMany
@@ -24,7 +23,6 @@ from heartbeat.settings import Settings
 from heartbeat.store.overview.run_filters import FilterChoices, filter_choices
 from heartbeat.store.overview.waiting import waiting_approvals
 from heartbeat.store.projects.access import Access
-from heartbeat.store.projects.rate_limit import CountedRequest
 from heartbeat.store.runs.search import STARTS, WHOLE
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
@@ -107,19 +105,11 @@ async def as_json_lines(request: Request, visitor: VisitorDep) -> Response:
 async def _file(request: Request, visitor: Visitor, write: RunStream, ending: str, media_type: str) -> Response:
     form, settings = Form(request.query_params.multi_items()), visitor.stack.settings
     query = validated(RunQuery, form.filled(*FIELDS))
-    counted, wanted = await visitor.read(_to_export, query, _zone(form))
-    if counted.quotas:
-        await count(request.scope, visitor.stack, counted)
+    wanted = await visitor.read(wanted_runs, query, _zone(form))
+    await visitor.count_costly(request)
     lines = write(every_run(visitor.read, wanted, settings.database_timeout_seconds), settings)
     headers = {"Content-Disposition": f"attachment; filename=runs.{ending}"}
     return StreamingResponse(lines, headers=headers, media_type=media_type)
-
-
-def _to_export(
-    connection: Connection, access: Access, query: RunQuery, zone: tzinfo
-) -> tuple[CountedRequest, WantedRuns]:
-    counted = CountedRequest(access.plan.costly_quotas(), access.project.id)
-    return counted, wanted_runs(connection, access, query, zone)
 
 
 def _zone(form: Form) -> tzinfo:

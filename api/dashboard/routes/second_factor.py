@@ -5,10 +5,10 @@ from sqlalchemy import Connection
 from starlette.responses import RedirectResponse, Response
 
 from api.dashboard.code_challenge import opened_secret, require_code
-from api.dashboard.forms import Form, field_errors, read_form
+from api.dashboard.forms import field_errors, read_form
 from api.dashboard.pages import PageRoute, Visitor, VisitorDep, html
 from api.dashboard.password_sign_in import require_password
-from api.dashboard.routes.account import acting_user
+from api.dashboard.routes.account import acting_user, own_user
 from heartbeat.domain.errors import Forbidden, Invalid
 from heartbeat.domain.failure_sources import of_browser
 from heartbeat.secrets.keyring import CannotOpen, Keyring
@@ -24,7 +24,6 @@ from heartbeat.store.projects.access import Access
 from heartbeat.store.tables.users import User
 from heartbeat.store.users import second_factor as store
 from heartbeat.store.users import sessions
-from heartbeat.store.users.users import user_by_id
 
 router = APIRouter(prefix="/account/second-factor", route_class=PageRoute, include_in_schema=False)
 
@@ -86,7 +85,6 @@ async def _setup(visitor: Visitor, user: User, sealed: str, problem: Invalid | N
         secret=" ".join(secret[at : at + 4] for at in range(0, len(secret), 4)),
         picture=setup_picture(setup_address(secret, user.email)),
         email=user.email,
-        form=Form(),
         errors=field_errors(problem) if problem else {},
     )
 
@@ -103,8 +101,8 @@ async def _off(visitor: Visitor, user: User, problem: Invalid | None = None) -> 
 
 
 def _user(connection: Connection, access: Access) -> User:
-    user = user_by_id(connection, acting_user(access).id)
-    if user is None or user.password_hash is None:
+    user = own_user(connection, access)
+    if user.password_hash is None:
         raise Forbidden("no_password", ELSEWHERE)
     return user
 

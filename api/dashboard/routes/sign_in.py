@@ -17,7 +17,7 @@ from api.dashboard.render import ASSETS, asset
 from api.dashboard.sentences import translate
 from api.dashboard.session import delete_cookie, set_cookie, token_of, visit_of
 from api.dashboard.translations import marked
-from api.deps import Stack, address_of
+from api.deps import address_of, stack_of
 from heartbeat.domain.errors import Forbidden, TooManyFailures
 from heartbeat.store.tables.users import User
 from heartbeat.store.users import sessions
@@ -35,12 +35,6 @@ WRONG_KEY = marked("No project has this key, or it was revoked. Check it for mis
 WRONG_PASSWORD = marked("This e-mail address and this password do not belong together.")
 NO_KEYS = marked("Keys are for programs here: sign in with your e-mail address.")
 OF_BOTS = marked("This key is for programs: it opens some bots alone. Sign in with a key of the whole project.")
-
-
-def stack_of(request: Request) -> Stack:
-    """Return the parts of this process."""
-    stack: Stack = request.app.state.stack
-    return stack
 
 
 @router.get(SIGN_IN)
@@ -62,14 +56,19 @@ async def sign_in(request: Request) -> Response:
         admitted = _person if form.get("email") or form.get("password") else _key
         owner = await admitted(request, form)
     except TooManyFailures as problem:
-        answer = html("sign_in", problem.status, problem=translate(problem.message), **shown)
-        answer.headers["Retry-After"] = str(problem.retry_after)
-        return answer
+        return slowed("sign_in", problem, **shown)
     if isinstance(owner, str):
         return html("sign_in", 401, problem=owner, **shown)
     if isinstance(owner, User):
         return html("sign_in_code", problem=None, challenge=new_challenge(stack_of(request), owner), **shown)
     return await welcome(request, owner, form, form.get("email"))
+
+
+def slowed(template: str, problem: TooManyFailures, **shown: Any) -> Response:
+    """The form again, and when it may be tried."""
+    answer = html(template, problem.status, problem=translate(problem.message), **shown)
+    answer.headers["Retry-After"] = str(problem.retry_after)
+    return answer
 
 
 def carried(form: Form) -> dict[str, Any]:
@@ -80,11 +79,10 @@ def carried(form: Form) -> dict[str, Any]:
 
 async def welcome(request: Request, owner: SessionOwner, form: Form, email: str) -> Response:
     """Begin a session of a key, or of the person with this address, and go on to where the form leads."""
-    target, unsent = carried(form)["next"], carried(form)["unsent"]
+    shown = carried(form)
+    target, unsent = shown["next"], shown["unsent"]
     response = html("unsent", next=target, unsent=unsent) if unsent else RedirectResponse(target, 303)
-    if owner.user_id is not None:
-        remember_browser(response, request, email)
-    return await begin_session(response, request, owner)
+    return await begin_session(response, request, owner, email if owner.user_id is not None else None)
 
 
 async def _person(request: Request, form: Form) -> SessionOwner | User | str:
@@ -116,9 +114,16 @@ async def _key(request: Request, form: Form) -> SessionOwner | str:
     return OF_BOTS if key.is_for_bots else SessionOwner(key_id=key.id)
 
 
-async def begin_session(response: Response, request: Request, owner: SessionOwner) -> Response:
-    """Begin a session, and have the response leave its token in the browser."""
+async def begin_session(
+    response: Response, request: Request, owner: SessionOwner, with_password: str | None = None
+) -> Response:
+    """Begin a session, and have the response leave its token in the browser.
+
+    Where the person with the address `with_password` used their password, the browser is known from now on.
+    """
     stack = stack_of(request)
+    if with_password is not None:
+        remember_browser(response, request, with_password)
     former, visit = token_of(request), visit_of(request)
     token = await stack.database.write(sessions.begin_session, owner, visit, former, stack.now())
     set_cookie(response, token, is_https(request))

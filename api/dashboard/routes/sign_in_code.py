@@ -8,9 +8,9 @@ from api.dashboard.forms import read_form
 from api.dashboard.known_browsers import code_sources_of
 from api.dashboard.pages import PageRoute, html
 from api.dashboard.password_sign_in import owner_of
-from api.dashboard.routes.sign_in import carried, stack_of, welcome
-from api.dashboard.sentences import translate
+from api.dashboard.routes.sign_in import carried, slowed, welcome
 from api.dashboard.translations import marked
+from api.deps import stack_of
 from heartbeat.domain.errors import Invalid, TooManyFailures
 
 router = APIRouter(prefix="/sign-in/code", route_class=PageRoute, include_in_schema=False)
@@ -32,7 +32,5 @@ async def enter(request: Request) -> Response:
     except Invalid:
         return html("sign_in_code", 401, problem=WRONG_CODE, challenge=challenge, **shown)
     except TooManyFailures as problem:
-        answer = html("sign_in_code", problem.status, problem=translate(problem.message), challenge=challenge, **shown)
-        answer.headers["Retry-After"] = str(problem.retry_after)
-        return answer
+        return slowed("sign_in_code", problem, challenge=challenge, **shown)
     return await welcome(request, await owner_of(stack, user), form, user.email)

@@ -10,7 +10,7 @@ from api.auth_throttle import WITH_LINK
 from api.dashboard.forms import read_form
 from api.dashboard.pages import PageRoute, SignedOut, VisitorDep, html
 from api.dashboard.routes.sign_in import begin_session
-from api.deps import Stack, address_of
+from api.deps import address_of, stack_of
 from heartbeat.domain.errors import Forbidden
 from heartbeat.store.users.sessions import SessionOwner
 from heartbeat.store.users.sign_in_links import has_link, use_link
@@ -33,7 +33,7 @@ async def page(visitor: VisitorDep, token: str = "") -> Response:
 @router.post("")
 async def use(request: Request) -> Response:
     """Use the link up and begin a session."""
-    form, stack = await read_form(request), _stack(request)
+    form, stack = await read_form(request), stack_of(request)
     token, now = form.get("token"), stack.now()
     # Who has none writes nothing.
     is_there = await stack.database.read(has_link, token, now)
@@ -42,8 +42,3 @@ async def use(request: Request) -> Response:
         await stack.auth_throttle.count(WITH_LINK, address_of(request))
         raise Forbidden("link_used", USED)
     return await begin_session(RedirectResponse("/", 303), request, SessionOwner(key_id=key.id))
-
-
-def _stack(request: Request) -> Stack:
-    stack: Stack = request.app.state.stack
-    return stack

@@ -15,11 +15,12 @@ from starlette.responses import Response
 from api.auth_throttle import WITH_LINK
 from api.dashboard.forms import read_form
 from api.dashboard.pages import PageRoute, html, is_https
-from api.deps import Stack, address_of
+from api.deps import address_of, stack_of
 from api.responses import ApiResponse
 from api.tool_sign_in import finish_sign_in, sign_ins
 from heartbeat.domain.errors import Forbidden, NotFound
 from heartbeat.domain.redaction import shown_address
+from heartbeat.domain.setting_values import LOOPBACK
 from heartbeat.settings import Settings
 from heartbeat.store.tables.bots import Bot, Tool
 from heartbeat.store.tables.tool_connections import ToolConnection
@@ -37,7 +38,6 @@ from heartbeat.tool_servers.sign_in import (
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
 BROWSER_COOKIE = "heartbeat_tool_sign_in"
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 NO_PUBLIC_URL = "Nobody would find the way back here: the operator has to set HEARTBEAT_PUBLIC_URL first."
 USED = "Somebody has signed in with this link already. Ask for another to sign in again."
 
@@ -62,7 +62,7 @@ async def page(request: Request, link: str = "") -> Response:
 @router.post(PAGE)
 async def begin(request: Request) -> Response:
     """Lead on to the authorization server, if it is the one that was shown or needs not be."""
-    form, stack = await read_form(request), _stack(request)
+    form, stack = await read_form(request), stack_of(request)
     link = form.get("link")
     invitation = await _invitation(request, link)
     browser, shown = browser_of(request), form.get("issuer") or None
@@ -83,7 +83,7 @@ async def callback(
 ) -> Response:
     """Take back somebody who signed in."""
     fields = CallbackFields(state, code, iss, error)
-    finished = await finish_sign_in(_stack(request), fields, request.cookies.get(BROWSER_COOKIE))
+    finished = await finish_sign_in(stack_of(request), fields, request.cookies.get(BROWSER_COOKIE))
     # A page, and no redirect: a browser would keep our own cookie to itself on a way that began elsewhere.
     return html(
         "tool_signed_in",
@@ -97,7 +97,7 @@ async def callback(
 @router.get(DOCUMENT)
 async def document(request: Request) -> Response:
     """Describe us to authorization servers that take the address of such a document for a client's id."""
-    base = public_url(_stack(request).settings)
+    base = public_url(stack_of(request).settings)
     return ApiResponse(
         {
             "client_id": base + DOCUMENT,
@@ -153,7 +153,7 @@ def _host_name(header: str) -> str | None:
 
 
 async def _invitation(request: Request, link: str) -> Invitation:
-    stack = _stack(request)
+    stack = stack_of(request)
     try:
         known = read_link(stack.settings, link, stack.now())
     except Forbidden:
@@ -184,8 +184,3 @@ def _page(invitation: Invitation, link: str, issuer: str | None, problem: str = 
         link=link,
         problem=problem,
     )
-
-
-def _stack(request: Request) -> Stack:
-    stack: Stack = request.app.state.stack
-    return stack

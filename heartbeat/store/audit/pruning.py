@@ -1,5 +1,6 @@
 """Remove the oldest entries of an audit log; what is left of the chain can be proved as before."""
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection, delete, select, update
@@ -12,10 +13,22 @@ ENTRY, HEAD, PROJECT = columns(AuditEntry), columns(AuditHead), columns(Project)
 BATCH_SIZE = 500
 
 
-def audited_projects(connection: Connection) -> list[tuple[int, str]]:
-    """List the projects that have an audit log, each with the name of its plan."""
-    chosen = select(HEAD.c.project_id, PROJECT.c.plan).join(PROJECT, PROJECT.c.id == HEAD.c.project_id)
-    return [(row.project_id, row.plan) for row in connection.execute(chosen.order_by(HEAD.c.project_id))]
+@dataclass(frozen=True)
+class AuditedProject:
+    """A project that has an audit log, the name of its plan, and of when the first entry is that is still there."""
+
+    id: int
+    plan: str
+    first_at: datetime
+
+
+def audited_projects(connection: Connection) -> list[AuditedProject]:
+    """List the projects that have entries in their audit logs."""
+    mine = select(ENTRY.c.at).where(ENTRY.c.project_id == HEAD.c.project_id)
+    first_at = mine.order_by(ENTRY.c.number).limit(1).scalar_subquery()
+    chosen = select(HEAD.c.project_id, PROJECT.c.plan, first_at).join(PROJECT, PROJECT.c.id == HEAD.c.project_id)
+    rows = connection.execute(chosen.where(first_at.is_not(None)).order_by(HEAD.c.project_id))
+    return [AuditedProject(*row) for row in rows]
 
 
 def prune_audit(connection: Connection, project_id: int, before: datetime) -> int:

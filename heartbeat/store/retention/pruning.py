@@ -104,10 +104,13 @@ class PruningTurn:
     async def prune_audits(self, plans: Mapping[str, Plan]) -> int:
         """Remove what the plans do not keep of the audit logs of projects."""
         pruned = 0
-        for project_id, name in await self._database.read(audited_projects):
-            plan = plans.get(name)
-            if plan is not None and plan.audit_days is not None:
-                pruned += await self._all(prune_audit, project_id, self._days_ago(plan.audit_days))
+        for project in await self._database.read(audited_projects):
+            plan = plans.get(project.plan)
+            if plan is None or plan.audit_days is None:
+                continue
+            # Every change of the project waits for who prunes.
+            if project.first_at < self._days_ago(plan.audit_days):
+                pruned += await self._all(prune_audit, project.id, self._days_ago(plan.audit_days))
         return pruned
 
     async def give_back(self) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, and_, delete, exists, not_, or
 
 from heartbeat.domain.ids import new_id
 from heartbeat.domain.tool_connections import CONNECTED, NEEDS_RECONNECT, refresh_time
-from heartbeat.store.audit.recording import CHANGED, Changes, record_of_bot
+from heartbeat.store.audit.recording import CHANGED, Changes, record
 from heartbeat.store.database.rows import all_joined, columns, exactly_one, first, insert, joined, many
 from heartbeat.store.projects.projects import digest
 from heartbeat.store.tables.bots import Bot, Subscriber, Tool
@@ -245,8 +245,9 @@ def listing_connection(connection: Connection, tool: Tool) -> ToolConnection | N
 
 
 def _record(connection: Connection, verb: str, row: ToolConnection, changes: Changes) -> None:
-    bot_id, label = connection.execute(select(TOOL.c.bot_id, TOOL.c.server_label).where(TOOL.c.id == row.tool_id)).one()
-    record_of_bot(connection, bot_id, f"connection.{verb}", row.uuid, label, changes)
+    of_tool = select(BOT.c.project_id, TOOL.c.server_label).join(BOT, BOT.c.id == TOOL.c.bot_id)
+    project_id, label = connection.execute(of_tool.where(TOOL.c.id == row.tool_id)).one()
+    record(connection, project_id, f"connection.{verb}", row.uuid, label, changes)
 
 
 def _free(now: datetime) -> ColumnElement[bool]:

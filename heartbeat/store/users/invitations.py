@@ -104,7 +104,7 @@ def accept_as_new(connection: Connection, token: str, name: str, password_hash: 
     if user is None:
         raise Conflict("has_account", HAS_ACCOUNT)
     act_as_user(connection, user)
-    set_password(connection, user.id, password_hash)
+    set_password(connection, user, password_hash)
     set_member(connection, user, opened.project, opened.invitation.role, now)
     return user
 

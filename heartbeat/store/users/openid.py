@@ -15,13 +15,13 @@ from heartbeat.store.users.memberships import GROUP, INVITED, projects_of, remov
 from heartbeat.store.users.users import (
     IDENTITY,
     MEMBERSHIP,
-    RESET,
-    SESSION,
+    NO_CREDENTIALS,
     USER,
     act_as_user,
     add_identity,
     create_user,
     lock_user,
+    sign_out_everywhere,
     user_by_email,
     user_of_identity,
 )
@@ -71,10 +71,8 @@ def _linked(connection: Connection, person: OpenIdPerson, now: datetime) -> User
     if user is None or _is_of_issuer(connection, user, person.issuer):
         return None
     add_identity(connection, user, person.issuer, person.subject, now)
-    for table in (SESSION, RESET):
-        connection.execute(delete(table).where(table.c.user_id == user.id))
-    nothing = dict.fromkeys(("password_hash", "sealed_totp_secret", "totp_counter", "recovery_codes"))
-    connection.execute(update(USER).where(USER.c.id == user.id).values(nothing))
+    sign_out_everywhere(connection, user.id)
+    connection.execute(update(USER).where(USER.c.id == user.id).values(NO_CREDENTIALS))
     return user
 
 

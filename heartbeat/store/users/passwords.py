@@ -7,21 +7,20 @@ from sqlalchemy import Connection, delete, select, update
 
 from heartbeat.domain.errors import Forbidden
 from heartbeat.store.audit.recording import CHANGED
+from heartbeat.store.database.rows import first
 from heartbeat.store.projects.projects import digest
 from heartbeat.store.tables.users import User
-from heartbeat.store.users.users import NOT_REMOVED, RESET, SESSION, USER, act_as_user, record_user, user_by_id
+from heartbeat.store.users.users import NOT_REMOVED, RESET, USER, act_as_user, record_user, sign_out_everywhere
 
 LASTS = timedelta(days=1)
 USED = "This link was used already, was replaced by another, or is older than a day. Ask the operator for another one."
 
 
-def set_password(connection: Connection, user_id: int, password_hash: str) -> None:
+def set_password(connection: Connection, user: User, password_hash: str) -> None:
     """Give a person another password. Whoever was signed in as them is not any more, and no older link works."""
-    if user := user_by_id(connection, user_id):
-        record_user(connection, user, "member.update", {"password": CHANGED})
-    connection.execute(update(USER).where(USER.c.id == user_id).values(password_hash=password_hash))
-    for table in (SESSION, RESET):
-        connection.execute(delete(table).where(table.c.user_id == user_id))
+    record_user(connection, user, "member.update", {"password": CHANGED})
+    connection.execute(update(USER).where(USER.c.id == user.id).values(password_hash=password_hash))
+    sign_out_everywhere(connection, user.id)
 
 
 def new_reset(connection: Connection, user: User, now: datetime) -> str:
@@ -36,8 +35,7 @@ def new_reset(connection: Connection, user: User, now: datetime) -> str:
 def user_of_reset(connection: Connection, token: str, now: datetime) -> User:
     """Read whose password a link is for; raises `Forbidden` when it was used, is too old, or is none."""
     mine = (RESET.c.hash == digest(token)) & (RESET.c.expires_at > now) & NOT_REMOVED
-    user_id = connection.execute(select(USER.c.id).join(RESET, RESET.c.user_id == USER.c.id).where(mine)).scalar()
-    user = None if user_id is None else user_by_id(connection, user_id)
+    user = first(connection, User, select(USER).join(RESET, RESET.c.user_id == USER.c.id).where(mine))
     if user is None:
         raise Forbidden("link_used", USED)
     return user
@@ -49,5 +47,5 @@ def use_reset(connection: Connection, token: str, password_hash: str, now: datet
     if connection.execute(delete(RESET).where(RESET.c.hash == digest(token))).rowcount == 0:
         raise Forbidden("link_used", USED)
     act_as_user(connection, user)
-    set_password(connection, user.id, password_hash)
+    set_password(connection, user, password_hash)
     return user

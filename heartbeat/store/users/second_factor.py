@@ -8,10 +8,9 @@ from heartbeat.domain.errors import Conflict
 from heartbeat.secrets.second_factor import fold_code
 from heartbeat.store.projects.projects import digest
 from heartbeat.store.tables.users import User
-from heartbeat.store.users.users import USER, lock_user, record_user, user_by_id
+from heartbeat.store.users.users import NO_SECOND_FACTOR, USER, lock_user, record_user, user_by_id
 
 ON_ALREADY = "You have a second factor already; turn it off before you set up another."
-OFF = {"sealed_totp_secret": None, "totp_counter": None, "recovery_codes": None}
 
 
 def turn_on(connection: Connection, user_id: int, sealed_secret: str, step: int, recovery_codes: Sequence[str]) -> None:
@@ -30,7 +29,7 @@ def turn_on(connection: Connection, user_id: int, sealed_secret: str, step: int,
 def turn_off(connection: Connection, user_id: int) -> None:
     """Ask a person for no code any more."""
     mine = (USER.c.id == user_id) & USER.c.sealed_totp_secret.is_not(None)
-    if connection.execute(update(USER).where(mine).values(OFF)).rowcount:
+    if connection.execute(update(USER).where(mine).values(NO_SECOND_FACTOR)).rowcount:
         _record(connection, user_id, ["on", "off"])
 
 

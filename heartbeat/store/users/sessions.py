@@ -163,11 +163,14 @@ def of_user(user_id: int) -> ColumnElement[bool]:
 
 def end_session(connection: Connection, token: str) -> None:
     """End the session of this token, if there is one."""
+    if not token:
+        return
     which = SESSION.c.hash == digest(token)
-    known = _owner(connection, which) if token else None
+    known = _owner(connection, which)
     if known is not None:
         act_as(connection, replace(known.actor, address=actor_of(connection).address))
-        _end(connection, which)
+    # Also where it opens no project any more, of which no audit log says so.
+    _end(connection, which)
 
 
 def end_named_session(connection: Connection, whose: ColumnElement[bool], session_uuid: str) -> None:

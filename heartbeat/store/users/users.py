@@ -16,6 +16,9 @@ from heartbeat.store.tables.users import Membership, PasswordReset, User, UserId
 
 USER, IDENTITY, MEMBERSHIP = columns(User), columns(UserIdentity), columns(Membership)
 SESSION, RESET = columns(DashboardSession), columns(PasswordReset)
+NO_SECOND_FACTOR = {"sealed_totp_secret": None, "totp_counter": None, "recovery_codes": None}
+# All that opens an account of ours.
+NO_CREDENTIALS = {"password_hash": None, **NO_SECOND_FACTOR}
 NOT_REMOVED = USER.c.removed_at.is_(None)
 
 
@@ -59,10 +62,15 @@ def remove_user(connection: Connection, user: User, now: datetime) -> None:
     Who an issuer knows as this person is kept, so that nobody comes back without being invited.
     """
     record_user(connection, user, "member.remove")
-    for table in (MEMBERSHIP, SESSION, RESET):
-        connection.execute(delete(table).where(table.c.user_id == user.id))
-    gone = {"password_hash": None, "sealed_totp_secret": None, "totp_counter": None, "recovery_codes": None}
-    connection.execute(update(USER).where(USER.c.id == user.id).values(removed_at=now, **gone))
+    connection.execute(delete(MEMBERSHIP).where(MEMBERSHIP.c.user_id == user.id))
+    sign_out_everywhere(connection, user.id)
+    connection.execute(update(USER).where(USER.c.id == user.id).values(removed_at=now, **NO_CREDENTIALS))
+
+
+def sign_out_everywhere(connection: Connection, user_id: int) -> None:
+    """End a person's sessions, and the links with which their password could be set."""
+    for table in (SESSION, RESET):
+        connection.execute(delete(table).where(table.c.user_id == user_id))
 
 
 def act_as_user(connection: Connection, user: User) -> None:
@@ -84,10 +92,6 @@ def user_of_identity(connection: Connection, issuer: str, subject: str) -> User 
 
 
 def add_identity(connection: Connection, user: User, issuer: str, subject: str, now: datetime) -> None:
-    """Remember that this issuer knows a person so. A repeat changes nothing.
-
-    Whoever was invited by somebody else's address may have a password of theirs: one who first proves that the address
-    is theirs (`clear_password`) must not share the account with them.
-    """
+    """Remember that this issuer knows a person so. A repeat changes nothing."""
     row = {"user_id": user.id, "issuer": issuer, "subject": subject, "created_at": now}
     connection.execute(insert(connection, IDENTITY).values(row).on_conflict_do_nothing())

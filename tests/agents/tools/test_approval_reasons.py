@@ -12,8 +12,9 @@ from heartbeat.agents.tools.built_in.tools import BUILT_IN
 from heartbeat.agents.tools.definitions import OfferedTool
 from heartbeat.agents.tools.mcp import stdio
 from heartbeat.agents.tools.offered_tools import ConnectedServer, define_tools, offer_tools
+from heartbeat.domain.stdio_tools import StdioTool
 from heartbeat.domain.tool_risks import OUTSIDE_ACTION, PRIVATE_DATA, REGISTERED, RISKS, UNTRUSTED_TEXT, declared_risks
-from heartbeat.settings import Settings, StdioTool
+from heartbeat.settings import Settings
 from tests.support.connected_servers import entry, server
 from tests.support.patience import PATIENCE
 from tests.support.tool_connections import STDIO

@@ -12,7 +12,8 @@ from heartbeat.agents.tools.definitions import OfferedTool
 from heartbeat.agents.tools.mcp import stdio
 from heartbeat.agents.tools.mcp.sessions import Sessions
 from heartbeat.agents.tools.offered_tools import ConnectedServer, define_tools, offer_tools, within_limit
-from heartbeat.settings import Settings, StdioTool
+from heartbeat.domain.stdio_tools import StdioTool
+from heartbeat.settings import Settings
 from tests.support.connected_servers import entry, server
 from tests.support.patience import PATIENCE
 from tests.support.tool_connections import STDIO

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 from temporalio.client import Client
 
+from heartbeat.domain.clock import Clock
 from heartbeat.domain.ids import new_id
 from heartbeat.settings import Settings
 from heartbeat.store.database.database import Database
@@ -23,9 +24,26 @@ def settings(database_url: str, temporal: Client) -> Settings:
 
 
 @pytest.fixture
-async def stranger(settings: Settings, database: Database, temporal: Client) -> AsyncIterator[Browser]:
+def clock() -> Clock | None:
+    """The time of `stranger` and `other`; `None` for that of the machine."""
+    return None
+
+
+@pytest.fixture
+async def stranger(
+    settings: Settings, database: Database, temporal: Client, clock: Clock | None
+) -> AsyncIterator[Browser]:
     """A browser without a session."""
-    async with browsing(settings, database, temporal) as browser:
+    async with browsing(settings, database, temporal, clock) as browser:
+        yield browser
+
+
+@pytest.fixture
+async def other(
+    settings: Settings, database: Database, temporal: Client, clock: Clock | None
+) -> AsyncIterator[Browser]:
+    """Another one."""
+    async with browsing(settings, database, temporal, clock) as browser:
         yield browser
 
 

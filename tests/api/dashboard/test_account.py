@@ -1,25 +1,15 @@
 """What people do with their own account: they see and end their sessions, and change their password."""
 
 import re
-from collections.abc import AsyncIterator
 
-import pytest
 from temporalio.client import Client
 
 from api.dashboard.session import COOKIE
 from heartbeat.settings import Settings
-from heartbeat.store.database.database import Database
 from tests.support.dashboard import Browser, Owner, browsing, rows_of
 from tests.support.people import PASSWORD, signed_up
 
 ADA = "ada@example.com"
-
-
-@pytest.fixture
-async def other(settings: Settings, database: Database, temporal: Client) -> AsyncIterator[Browser]:
-    """Another browser."""
-    async with browsing(settings, database, temporal) as browser:
-        yield browser
 
 
 async def test_a_person_sees_and_ends_their_own_sessions_in_all_projects(

@@ -1,20 +1,18 @@
 """People come by an invitation, sign in with a password, and are told nothing of others."""
 
 import re
-from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from temporalio.client import Client
 
 from api.dashboard.routes.sign_in import WRONG_PASSWORD
 from api.dashboard.session import COOKIE
 from heartbeat.settings import Settings
-from heartbeat.store.database.database import Database
 from heartbeat.store.users.passwords import new_reset
-from heartbeat.store.users.users import USER, user_by_email
-from tests.support.dashboard import Browser, Owner, an_owner, browsing, make
+from heartbeat.store.users.users import MEMBERSHIP, USER, user_by_email
+from tests.support.dashboard import Browser, MovedClock, Owner, an_owner, make
 from tests.support.html_pages import HtmlPage
 from tests.support.pending_rows import a_finding
 from tests.support.people import PASSWORD, a_member, invited, signed_up
@@ -23,10 +21,8 @@ ADA = "ada@example.com"
 
 
 @pytest.fixture
-async def other(settings: Settings, database: Database, temporal: Client) -> AsyncIterator[Browser]:
-    """Another person's browser."""
-    async with browsing(settings, database, temporal) as browser:
-        yield browser
+def clock() -> MovedClock:
+    return MovedClock()
 
 
 async def test_opening_an_invitation_changes_nothing(owner: Owner, stranger: Browser) -> None:
@@ -80,13 +76,23 @@ async def test_every_failure_to_sign_in_is_answered_alike(owner: Owner, stranger
     assert "Acme" in await stranger.page("/runs")
 
 
-async def test_who_guesses_waits(owner: Owner, stranger: Browser, other: Browser) -> None:
+async def test_who_guesses_waits(owner: Owner, stranger: Browser, other: Browser, clock: MovedClock) -> None:
     await signed_up(stranger, owner.database, owner.project, ADA)
     for _ in range(owner.settings.free_failures + 1):
         await other.submit("/sign-in", email=ADA, password="not the password")
     waits = await other.submit("/sign-in", email=ADA, password=PASSWORD)
-    assert waits.status_code == 429
-    assert int(waits.headers["retry-after"]) > 0
+    assert (waits.status_code, waits.headers["retry-after"]) == (429, "1")
+    clock.time += timedelta(seconds=1)
+    assert (await other.submit("/sign-in", email=ADA, password=PASSWORD)).status_code == 303
+
+
+async def test_who_signs_out_is_out_also_where_no_project_is_open_any_more(owner: Owner, stranger: Browser) -> None:
+    await signed_up(stranger, owner.database, owner.project, ADA)
+    await owner.database.write(lambda c: c.execute(delete(MEMBERSHIP)))
+    assert (await stranger.get("/")).status_code == 403
+    token = stranger.cookies[COOKIE]
+    assert (await stranger.submit("/sign-out")).status_code == 303
+    assert (await stranger.get("/", headers={"cookie": f"{COOKIE}={token}"})).headers["location"].startswith("/sign-in")
 
 
 async def test_another_password_by_the_operators_link(owner: Owner, stranger: Browser, other: Browser) -> None:

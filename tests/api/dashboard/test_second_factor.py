@@ -1,7 +1,6 @@
 """A code beside the password: set up, asked for at sign-in, never taken twice, and turned off."""
 
 import re
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -9,15 +8,13 @@ import httpx
 import pyotp
 import pytest
 from pydantic import SecretStr
-from temporalio.client import Client
 
 from api.dashboard.session import COOKIE
 from heartbeat.domain.secret_keys import new_key
 from heartbeat.settings import Settings
-from heartbeat.store.database.database import Database
 from heartbeat.store.users.passwords import new_reset
 from heartbeat.store.users.users import USER, user_by_email
-from tests.support.dashboard import Browser, Owner, browsing
+from tests.support.dashboard import Browser, MovedClock, Owner
 from tests.support.people import PASSWORD, signed_up
 
 ADA = "ada@example.com"
@@ -29,34 +26,9 @@ def settings(settings: Settings) -> Settings:
     return settings.model_copy(update={"secret_keys": SecretStr(new_key())})
 
 
-class MovedClock:
-    """A time that stands still until it is moved."""
-
-    def __init__(self) -> None:
-        self.time = datetime.now(UTC)
-
-    def __call__(self) -> datetime:
-        return self.time
-
-
 @pytest.fixture
 def clock() -> MovedClock:
     return MovedClock()
-
-
-@pytest.fixture
-async def stranger(
-    settings: Settings, database: Database, temporal: Client, clock: MovedClock
-) -> AsyncIterator[Browser]:
-    async with browsing(settings, database, temporal, clock) as browser:
-        yield browser
-
-
-@pytest.fixture
-async def other(settings: Settings, database: Database, temporal: Client, clock: MovedClock) -> AsyncIterator[Browser]:
-    """Another browser, at the same time."""
-    async with browsing(settings, database, temporal, clock) as browser:
-        yield browser
 
 
 @dataclass

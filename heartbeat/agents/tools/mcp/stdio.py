@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from heartbeat.agents.tools.definitions import DiscoveredTool, McpServer
-from heartbeat.settings import Settings, StdioTool
+from heartbeat.domain.stdio_tools import StdioTool
+from heartbeat.settings import Settings
 
 RETRY_SECONDS = 60.0
 logger = logging.getLogger(__name__)

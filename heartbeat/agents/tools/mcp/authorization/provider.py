@@ -36,10 +36,10 @@ from heartbeat.agents.tools.mcp.authorization.problems import (
     is_other_host,
 )
 from heartbeat.domain.redaction import shown_address
+from heartbeat.domain.setting_values import LOOPBACK
 from heartbeat.domain.tool_connections import ClientOrigin, GrantType, OAuthClient
 
 CLIENT_NAME = "Heartbeat"
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 PROTECTED_RESOURCE = "/.well-known/oauth-protected-resource"
 # Which way our client proves who it is, best first.
 METHODS: tuple[TokenEndpointAuthMethod, ...] = ("client_secret_basic", "client_secret_post", "none")
