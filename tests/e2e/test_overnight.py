@@ -3,15 +3,15 @@
 import os
 import signal
 import threading
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
 import pytest
-from temporalio.client import Client, ScheduleBackfill, ScheduleOverlapPolicy
+from temporalio.client import Client
 
 from tests.support.embedded import Embedded, Start
 from tests.support.model_server import ModelServer, Reply, fails, says
+from tests.support.past_minutes import PastMinutes
 from tests.support.patience import PATIENCE, wait_until
 
 pytestmark = pytest.mark.e2e
@@ -47,28 +47,17 @@ class Owner:
         self._http.close()
 
 
-async def tick(stack: Embedded, heartbeat: str, minutes_ago: int, count: int) -> None:
-    """Let the schedule run ticks of the last minutes now: the clock is not waited for."""
-    client = await Client.connect(f"127.0.0.1:{stack.temporal_port}")
-    end = datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(minutes=minutes_ago)
-    await client.get_schedule_handle(heartbeat).backfill(
-        ScheduleBackfill(
-            start_at=end - timedelta(minutes=count - 1), end_at=end, overlap=ScheduleOverlapPolicy.BUFFER_ALL
-        )
-    )
-
-
 @pytest.fixture
 def stack(start: Start, model: ModelServer) -> Embedded:
     return start(OPENAI_BASE_URL=model.base_url, OPENAI_API_KEY="test-key").wait_ready()
 
 
 async def test_a_night(stack: Embedded, model: ModelServer) -> None:
-    owner = Owner(stack)
+    owner, minutes = Owner(stack), PastMinutes()
     heartbeat = owner.post(
         "heartbeat/configure",
         prompt="Anything urgent?",
-        cron_pattern="* * * * *",
+        cron_pattern=minutes.cron,
         enabled=True,
         max_consecutive_errors=2,
     )["heartbeat"]
@@ -79,12 +68,12 @@ async def test_a_night(stack: Embedded, model: ModelServer) -> None:
 
     # Its ticks run.
     model.script(says("Nothing urgent.", 1200, 50))
-    await tick(stack, heartbeat["uuid"], minutes_ago=10, count=3)
+    await minutes.run(stack.temporal_port, heartbeat["uuid"], count=3)
     wait_until(row, lambda row: row["execution_count"] >= 3)
 
     # The model breaks: two failures in a row pause it, row and schedule.
     model.script(fails(401, "invalid_api_key"))
-    await tick(stack, heartbeat["uuid"], minutes_ago=5, count=2)
+    await minutes.run(stack.temporal_port, heartbeat["uuid"], count=2)
     paused = wait_until(row, lambda row: row["pause"] is not None)
     assert (paused["enabled"], paused["error_count"], paused["pause"]["reason"]) == (0, 2, "errors")
     assert "rejected the key" in paused["pause"]["message"]
@@ -114,7 +103,7 @@ async def test_a_night(stack: Embedded, model: ModelServer) -> None:
     assert (ended["status"], ended["response"], ended["trigger"]) == ("success", "Back on watch.", "manual")
     assert (ended["tokens_used"], ended["credits_charged"]) == (1000, 1)
 
-    # Every log is there once, and what was charged adds up, once a tick that may just be under way has ended.
+    # Every log is there once, and what was charged adds up.
     owner.post("heartbeat/disable", heartbeat_id=heartbeat["uuid"])
 
     def charged() -> tuple[int, int]:

@@ -2,18 +2,17 @@
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, closing
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
 import pytest
 from standardwebhooks import Webhook
-from temporalio.client import Client, ScheduleBackfill, ScheduleOverlapPolicy
 
 from tests.support.channel_configs import TOKEN
 from tests.support.embedded import Embedded
 from tests.support.mailbox import Mailbox, served
 from tests.support.model_server import ModelServer, Reply, asks, fails, says
+from tests.support.past_minutes import PastMinutes
 from tests.support.patience import PATIENCE, until
 from tests.support.receiver import Receiver
 from tests.support.receiver import says as answers
@@ -25,14 +24,14 @@ DISK = {"title": "Disk is full", "severity": "critical", "fingerprint": "disk"}
 
 
 class Owner:
-    """Somebody with a key, one bot and one heartbeat that is due every minute."""
+    """Somebody with a key, one bot and one heartbeat, whose ticks come when the test says."""
 
     def __init__(self, stack: Embedded, http: httpx.AsyncClient) -> None:
         self.stack, self._http = stack, http
         self.project, self.key = stack.new_project()
         self.bot = self.heartbeat = self.member = ""
         self.known: list[tuple[str, str, str]] = []
-        self.ticks = 0
+        self.minutes = PastMinutes()
 
     async def call(self, method: str, path: str, **fields: Any) -> Any:
         body = {"project_id": self.project, **fields}
@@ -47,7 +46,7 @@ class Owner:
         self.bot = (await self.call("POST", "/create", name="Watch", model="openai:scripted", heartbeat=1))["bot"]["id"]
         created = await self.call("POST", "/subscriber/create", bot_id=self.bot, name="Ada")
         self.member = created["subscriber"]["id"]
-        heartbeat = {"prompt": "Look.", "cron_pattern": "* * * * *", "label": "Disks", "member_id": self.member}
+        heartbeat = {"prompt": "Look.", "cron_pattern": self.minutes.cron, "label": "Disks", "member_id": self.member}
         created = await self.call("POST", "/heartbeat/configure", bot_id=self.bot, enabled=True, **heartbeat)
         self.heartbeat = created["heartbeat"]["uuid"]
 
@@ -58,11 +57,7 @@ class Owner:
 
     async def tick(self) -> None:
         """The tick of a minute that has passed, run now; each time the next one."""
-        self.ticks += 1
-        client = await Client.connect(f"127.0.0.1:{self.stack.temporal_port}")
-        at = datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(minutes=30 - self.ticks)
-        fill = ScheduleBackfill(start_at=at, end_at=at, overlap=ScheduleOverlapPolicy.BUFFER_ALL)
-        await client.get_schedule_handle(self.heartbeat).backfill(fill)
+        await self.minutes.run(self.stack.temporal_port, self.heartbeat)
 
     async def run(self) -> str:
         triggered = await self.call("POST", "/heartbeat/trigger", bot_id=self.bot, heartbeat_id=self.heartbeat)
