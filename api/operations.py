@@ -265,11 +265,13 @@ OPERATIONS: dict[str, Scope | None] = {
     "GET /members": ADMIN,
     "POST /members": ADMIN,
     "POST /members/{uuid}/role": ADMIN,
+    "GET /members/{uuid}/remove": ADMIN,
     "POST /members/{uuid}/remove": ADMIN,
     "POST /members/{uuid}/withdraw": ADMIN,
     "GET /audit": ADMIN,
     "GET /audit.jsonl": ADMIN,
     "GET /sessions": ADMIN,
+    "GET /sessions/end": ADMIN,
     "POST /sessions/end": ADMIN,
     "POST /sessions/{uuid}/end": ADMIN,
 }

@@ -12,7 +12,7 @@ from api.dashboard.forms import Form, field_errors, read_form, refusal
 from api.dashboard.pages import PageRoute, Visitor, VisitorDep, html, list_filter, page_of
 from api.dashboard.translations import gettext as _
 from api.dashboard.translations import marked, translated
-from api.dashboard.views import runs
+from api.dashboard.views import formats, runs
 from api.dashboard.views.keys import PRESET_NAMES, PRESETS
 from heartbeat.domain.errors import ProductError
 from heartbeat.domain.people import MEMBER_ROLES
@@ -67,6 +67,22 @@ async def change_role(uuid: str, request: Request, visitor: VisitorDep) -> Respo
     return RedirectResponse("/members?done=role", 303)
 
 
+@router.get("/{uuid}/remove")
+async def remove_page(uuid: str, visitor: VisitorDep) -> Response:
+    """Ask whether a member is to be removed; of oneself all the more."""
+    frame, member = await visitor.read_framed(_member, uuid)
+    return html(
+        "question",
+        frame=frame,
+        place="/members",
+        title=_("Remove %(name)s?") % {"name": formats.isolated(member.user.name)},
+        text=" ".join(_consequences(member, visitor)),
+        action=f"/members/{member.user.uuid}/remove",
+        button=_("Remove from the project"),
+        back="/members",
+    )
+
+
 @router.post("/{uuid}/remove")
 async def remove(uuid: str, visitor: VisitorDep) -> Response:
     """Remove a member; their sessions of the project end."""
@@ -104,6 +120,19 @@ async def _page(
         errors=field_errors(problem) if problem else {},
         done=_(NOTICES[done]) if done in NOTICES else None,
     )
+
+
+def _consequences(member: memberships.Member, visitor: Visitor) -> list[str]:
+    said = [_("Whoever is removed is signed out of this project and sees nothing of it any more. What they did stays.")]
+    if member.user.uuid == visitor.user_uuid:
+        said.insert(0, _("This is you."))
+    if member.membership.source == memberships.GROUP:
+        said.append(_("A group gives them their role: they come back when they sign in, unless they leave it first."))
+    return said
+
+
+def _member(connection: Connection, access: Access, uuid: str) -> memberships.Member:
+    return memberships.member_of(connection, access.project, uuid)
 
 
 def _listed(connection: Connection, access: Access, wanted: ListFilter, now: datetime, page: Page) -> MemberRows:

@@ -45,6 +45,21 @@ async def end(uuid: str, visitor: VisitorDep) -> Response:
     return RedirectResponse(SIGN_IN if uuid == visitor.session_uuid else "/sessions?done=ended", 303)
 
 
+@router.get("/end")
+async def end_others_page(visitor: VisitorDep) -> Response:
+    """Ask whether everybody else is to be signed out."""
+    return html(
+        "question",
+        frame=await visitor.frame(),
+        place="/keys",
+        title=_("Sign everybody else out?"),
+        text=_("Every session of this project but yours ends at once. With a key or a password they sign in anew."),
+        action="/sessions/end",
+        button=_("End all others"),
+        back="/sessions",
+    )
+
+
 @router.post("/end")
 async def end_others(visitor: VisitorDep) -> Response:
     """End every session of the project but the one that asks for it."""

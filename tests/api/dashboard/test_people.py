@@ -4,7 +4,7 @@ import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 from temporalio.client import Client
 
 from api.dashboard.routes.sign_in import WRONG_PASSWORD
@@ -135,6 +135,22 @@ async def test_an_admin_invites_gives_roles_and_removes(owner: Owner, stranger: 
     assert (await stranger.submit("/sign-in", email=ADA, password=PASSWORD)).status_code == 303
     assert (await stranger.get("/")).status_code == 403
     assert "not a member of any" in await stranger.page("/projects")
+
+
+async def test_removing_a_member_asks_first(owner: Owner, stranger: Browser) -> None:
+    await signed_up(stranger, owner.database, owner.project, ADA, "admin")
+    listed = HtmlPage(await stranger.page("/members"), "/members")
+    [question] = [link for link in listed.links if link.endswith("/remove")]
+    assert not [target for form in listed.forms for target in form.targets if target.endswith("/remove")]
+    own = await stranger.page(question)
+    assert (own.count("This is you."), own.count("A group gives")) == (1, 0)
+    await owner.database.write(lambda c: c.execute(update(MEMBERSHIP).values(source="group")))
+    asked = await owner.browser.page(question)
+    assert (asked.count("This is you."), asked.count("A group gives")) == (0, 1)
+    [form] = [form for form in HtmlPage(asked, question).forms if form.method == "post" and "/members/" in form.action]
+    await owner.database.write(a_member, owner.project, "bob@example.com", "admin")
+    assert (await owner.browser.submit(form.action)).headers["location"] == "/members?done=removed"
+    assert (await owner.browser.get(question)).status_code == 404
 
 
 async def test_an_invitation_is_withdrawn(owner: Owner, stranger: Browser) -> None:

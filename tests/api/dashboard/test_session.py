@@ -235,6 +235,9 @@ async def test_sessions_are_listed_and_ended_one_by_one_or_all(owner: Owner, str
     assert (await owner.browser.submit(path)).headers["location"] == "/sessions?done=ended"
     assert (await owner.browser.submit(path)).status_code == 404
     assert [(await stranger.get("/", headers=copy)).status_code for copy in copies] == [200, 303, 200]
+    assert 'href="/sessions/end"' in page
+    assert 'action="/sessions/end"' in await owner.browser.page("/sessions/end")
+    assert [(await stranger.get("/", headers=copy)).status_code for copy in copies] == [200, 303, 200]
     assert (await owner.browser.submit("/sessions/end")).headers["location"] == "/sessions?done=others"
     assert [(await stranger.get("/", headers=copy)).status_code for copy in copies] == [303, 303, 303]
     [own] = re.findall(r'action="(/sessions/\w+/end)"', await owner.browser.page("/sessions"))
