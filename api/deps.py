@@ -18,7 +18,7 @@ from api.openid import OpenIdDoor
 from api.operations import COSTLY, OPERATIONS
 from api.quota_headers import QUOTA_USES
 from api.schemas.fields import OfProject
-from heartbeat.domain.actors import Actor
+from heartbeat.domain.actors import Actor, Visit
 from heartbeat.domain.clock import Clock
 from heartbeat.domain.errors import Forbidden, RateLimited, Unauthorized
 from heartbeat.domain.scopes import Scope
@@ -89,7 +89,8 @@ class Caller:
         self._scope = scope
         self._secret = secret
         self._hashes = self.stack.key_hashes.all(secret) if secret else []
-        self._address = address_of(request)
+        self._visit = visit_of(request)
+        self._address = self._visit.address
         operation = operation_of(request)
         self._needs, self._costly = OPERATIONS[operation], operation in COSTLY
         # One with an Idempotency-Key is counted before it comes here.
@@ -186,7 +187,7 @@ class Caller:
         if not self._counted and (quotas := access.plan.quotas(access.key.requests_per_minute, self._costly)):
             raise _Uncounted(CountedRequest(quotas, access.project.id, access.key.id))
         access.require(self._needs)
-        self._actor = access.key.actor(self._address)
+        self._actor = access.key.actor(self._visit)
         return replace(access, actor=self._actor)
 
 
@@ -211,15 +212,24 @@ def secret_of(authorization: str) -> str:
 
 
 def caller_of(request: Request) -> Caller:
-    # One header of few: an index of them all would cost more than to look for it.
-    authorization = next((text for name, text in request.scope["headers"] if name == b"authorization"), b"")
-    return Caller(request, secret_of(authorization.decode("latin-1")))
+    return Caller(request, secret_of(header_of(request, b"authorization")))
 
 
 def address_of(request: Request) -> str:
     """Return the IP address that a request came from; empty where there is none."""
     client = request.scope.get("client")
     return client[0] if client else ""
+
+
+def visit_of(request: Request) -> Visit:
+    """Read where a request comes from."""
+    return Visit(address_of(request), header_of(request, b"user-agent"))
+
+
+def header_of(request: Request, name: bytes) -> str:
+    """Return a header of a request; empty where there is none."""
+    # One of few: an index of them all would cost more than to look for it.
+    return next((text for header, text in request.scope["headers"] if header == name), b"").decode("latin-1")
 
 
 def needed_scope(request: Request) -> Scope | None:

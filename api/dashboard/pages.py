@@ -21,9 +21,9 @@ from api.dashboard.sentences import translate
 from api.dashboard.session import token_of
 from api.dashboard.translations import gettext as _
 from api.dashboard.views.holds import HoldBanner, hold_banner
-from api.deps import AccessQuery, Stack, address_of, count, named, needed_scope, stack_of
+from api.deps import AccessQuery, Stack, count, named, needed_scope, stack_of, visit_of
 from api.errors import DATABASE_AWAY, unexpected
-from heartbeat.domain.actors import link_actor
+from heartbeat.domain.actors import Visit, link_actor
 from heartbeat.domain.errors import Forbidden, ProductError, Unavailable
 from heartbeat.domain.scopes import Scope
 from heartbeat.domain.text import storable_text
@@ -75,7 +75,7 @@ class PageRoute(APIRoute):
         async def guarded(request: Request) -> Response:
             _speak_as_asked(request)
             # Until it is known who that is: pages for everybody are opened by links of messages and by tokens.
-            speak_for(link_actor(address_of(request)))
+            speak_for(link_actor(visit_of(request)))
             try:
                 if request.method == "POST":
                     require_own_form(request)
@@ -128,9 +128,9 @@ class Visitor:
     Each read or write authorizes the visitor first, in the same transaction. All raise `SignedOut` and `Forbidden`.
     """
 
-    def __init__(self, stack: Stack, token: str, address: str, needs: Scope | None) -> None:
+    def __init__(self, stack: Stack, token: str, visit: Visit, needs: Scope | None) -> None:
         self.stack = stack
-        self._address = address
+        self._visit = visit
         self._needs = needs
         # The public ids of the session and of the key or the person that it was begun by, once it was authorized.
         self.session_uuid = self.key_uuid = self.user_uuid = ""
@@ -189,13 +189,13 @@ class Visitor:
         self.session_uuid = session.uuid
         if key is not None:
             self.key_uuid = key.uuid
-            self.stack.key_uses.note(key, self._address)
+            self.stack.key_uses.note(key, self._visit.address)
         self.user_uuid = opened.user.uuid if opened.user else ""
         if project is None:
             raise Forbidden("no_project", NO_PROJECT)
         if now - session.last_used_at >= sessions.EVERY:
             self.stack.database.write_later(sessions.write_use, session, now)
-        actor = opened.owner.actor(self._address)
+        actor = opened.owner.actor(self._visit)
         access = Access(project, self.stack.settings.plan(project.plan), key=key, user=opened.user, actor=actor)
         access.require(self._needs)
         return access
@@ -208,7 +208,7 @@ def _access(connection: Connection, access: Access) -> Access:
 async def visitor(request: Request) -> Visitor:
     """Return who asks for a page; who presses a button is authorized before anything of the form is looked at."""
     needs = needed_scope(request)
-    person = Visitor(stack_of(request), token_of(request), address_of(request), needs)
+    person = Visitor(stack_of(request), token_of(request), visit_of(request), needs)
     if request.method == "POST" and needs is not None:
         access = await person.access()
         await require_shown_project(request, access)

@@ -3,8 +3,7 @@
 from fastapi import Request
 from starlette.responses import Response
 
-from api.deps import address_of
-from heartbeat.store.users.sessions import LASTS, Visit
+from heartbeat.store.users.sessions import LASTS
 
 COOKIE = "heartbeat_session"
 
@@ -12,11 +11,6 @@ COOKIE = "heartbeat_session"
 def token_of(request: Request) -> str:
     """Read the token that a browser sends; empty if it has none."""
     return request.cookies.get(COOKIE, "")
-
-
-def visit_of(request: Request) -> Visit:
-    """Read where a request comes from."""
-    return Visit(address_of(request), request.headers.get("user-agent", ""))
 
 
 def set_cookie(response: Response, token: str, secure: bool) -> None:

@@ -24,8 +24,8 @@ class AuditQuery(BaseModel):
     actor: Text = Field(
         "",
         max_length=200,
-        description="Only what this one did: the id or the name of a person or a key, or a kind (`user`, `key`, "
-        "`link`, `agent`, `shell`, `product`).",
+        description="Only what this one did: the id or the name of a person or a key, a person's e-mail address, or a "
+        "kind (`user`, `key`, `link`, `agent`, `shell`, `product`).",
         examples=["shell"],
     )
     action: Text = Field(
@@ -65,7 +65,11 @@ class EntryActor(Answered):
     )
     id: str = Field(description="Their id, or the agent's run; empty if there is none.", examples=["key_1"])
     name: str = Field(description="Their name; empty if there is none.", examples=["CI"])
+    email: str = Field(description="A person's e-mail address; empty for all others.", examples=[""])
     address: str = Field(description="The IP address it came from; empty if it came from none.", examples=["::1"])
+    user_agent: str = Field(
+        description="What the browser or the program calls itself; empty if it came from none.", examples=["curl/8.14"]
+    )
 
 
 class EntryObject(Answered):

@@ -7,23 +7,40 @@ ActorKind = Literal["user", "key", "link", "agent", "shell", "product"]
 
 
 @dataclass(frozen=True)
+class Visit:
+    """Where somebody comes from: an IP address, and what their browser or program calls itself."""
+
+    address: str = ""
+    user_agent: str = ""
+
+
+NOWHERE = Visit()
+
+
+@dataclass(frozen=True)
 class Actor:
-    """Who does something; `id` and `name` are as they were then, `address` is the IP address it came from, if any.
+    """Who does something, from where; `id`, `name` and `email` are as they were then.
 
     A `link` is whoever holds the link of a message, an `agent` is named by its run, a `shell` by the system's user.
+    Only people have an `email`.
     """
 
     kind: ActorKind
     id: str = ""
     name: str = ""
-    address: str = ""
+    email: str = ""
+    visit: Visit = NOWHERE
 
     @property
     def words(self) -> str:
-        """What rows keep of who decided, held or rated; pages translate it (`api/dashboard/sentences.py`)."""
+        """What rows keep of who decided, held or rated; pages translate it (`api/dashboard/sentences.py`).
+
+        People choose their names, so what nobody else has comes first: no name makes a person look like another one,
+        a key or Heartbeat itself.
+        """
         match self.kind:
             case "user":
-                return self.name
+                return f"{self.email or self.id} ({self.name})"
             case "key":
                 return f"the key {self.name}"
             case "link":
@@ -39,6 +56,6 @@ class Actor:
 PRODUCT = Actor("product")
 
 
-def link_actor(address: str) -> Actor:
+def link_actor(visit: Visit) -> Actor:
     """Whoever opens the link of a message, which is a key of its own."""
-    return Actor("link", address=address)
+    return Actor("link", visit=visit)

@@ -29,7 +29,9 @@ async def actions(api: Api, **query: Any) -> list[str]:
 
 async def test_an_entry_says_who_what_and_what_it_was_before(api: Api, desk: dict[str, Any]) -> None:
     newest, *_ = (await read(api))["entries"]
-    assert newest["actor"] | {"id": ""} == {"kind": "key", "id": "", "name": "key", "address": "127.0.0.1"}
+    actor = {"kind": "key", "id": "", "name": "key", "email": "", "address": "127.0.0.1"}
+    assert newest["actor"] | {"id": ""} == {**actor, "user_agent": newest["actor"]["user_agent"]}
+    assert newest["actor"]["user_agent"].startswith("python-httpx/")
     assert (newest["action"], newest["changes"]) == ("bot.update", {"name": ["Desk", "Front desk"]})
     assert newest["object"] == {"type": "bot", "id": desk["uuid"], "name": "Desk"}
     assert len(newest["hash"]) == 64

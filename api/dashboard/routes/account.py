@@ -10,11 +10,13 @@ from starlette.responses import RedirectResponse, Response
 from api.dashboard.forms import field_errors, read_form
 from api.dashboard.pages import SIGN_IN, PageRoute, Visitor, VisitorDep, html, is_https
 from api.dashboard.password_sign_in import require_password
-from api.dashboard.session import set_cookie, visit_of
+from api.dashboard.session import set_cookie
 from api.dashboard.translations import gettext as _
 from api.dashboard.translations import marked
 from api.dashboard.views.keys import PRESET_NAMES
 from api.dashboard.views.sessions import session_lines
+from api.deps import visit_of
+from heartbeat.domain.actors import Visit
 from heartbeat.domain.errors import Forbidden, Invalid, NotFound, ProductError
 from heartbeat.domain.people import check_password
 from heartbeat.store.database.pages import Page
@@ -118,7 +120,7 @@ def _account(connection: Connection, access: Access, now: datetime) -> OwnAccoun
     return OwnAccount(user, acting_user(access).role, listed)
 
 
-def _change_password(connection: Connection, access: Access, kept: str, visit: store.Visit, now: datetime) -> str:
+def _change_password(connection: Connection, access: Access, kept: str, visit: Visit, now: datetime) -> str:
     user = own_user(connection, access)
     set_password(connection, user, kept)
     owner = store.SessionOwner(user_id=user.id, project_id=access.project.id)

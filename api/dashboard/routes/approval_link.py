@@ -15,7 +15,7 @@ from api.dashboard.forms import read_form
 from api.dashboard.message_links import require_link
 from api.dashboard.pages import PageRoute, html
 from api.dashboard.views.approvals import arguments, park_view
-from api.deps import address_of, stack_of
+from api.deps import stack_of, visit_of
 from heartbeat.domain.actors import Actor, link_actor
 from heartbeat.store.runs import approvals as store
 from heartbeat.store.runs.details import parsed
@@ -42,7 +42,7 @@ async def decide(uuid: str, request: Request) -> Response:
     token = form.get("token", "")
     await require_link(request, token, store.sealed_as(uuid))
     approval = await stack.database.write(
-        _decided, uuid, read_decision(form), link_actor(address_of(request)), stack.now()
+        _decided, uuid, read_decision(form), link_actor(visit_of(request)), stack.now()
     )
     await wake(stack.temporal, approval.workflow_id, approval.step)
     return _page(approval, token, stack.now())

@@ -16,7 +16,7 @@ from api.dashboard.message_links import require_link
 from api.dashboard.pages import PageRoute, html
 from api.dashboard.rating_form import read_rating
 from api.dashboard.translations import gettext as _
-from api.deps import Stack, address_of, stack_of
+from api.deps import Stack, stack_of, visit_of
 from heartbeat.domain.actors import link_actor
 from heartbeat.domain.errors import Forbidden
 from heartbeat.store.overview.projects import heartbeat_of_run
@@ -47,7 +47,7 @@ async def rate(uuid: str, request: Request) -> Response:
     token = form.get("token")
     await require_link(request, token, store.sealed_as(uuid))
     rows = await _rows_in_time(stack, uuid)
-    rating = read_rating(form, link_actor(address_of(request)).words)
+    rating = read_rating(form, link_actor(visit_of(request)).words)
     await stack.database.write(store.rate, uuid, rating, stack.now())
     return _page(rows, token, rating)
 

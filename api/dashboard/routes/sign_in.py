@@ -15,9 +15,9 @@ from api.dashboard.pages import SIGN_IN, PageRoute, SignedOut, VisitorDep, html,
 from api.dashboard.password_sign_in import owner_of, person_with
 from api.dashboard.render import ASSETS, asset
 from api.dashboard.sentences import translate
-from api.dashboard.session import delete_cookie, set_cookie, token_of, visit_of
+from api.dashboard.session import delete_cookie, set_cookie, token_of
 from api.dashboard.translations import marked
-from api.deps import address_of, stack_of
+from api.deps import address_of, stack_of, visit_of
 from heartbeat.domain.errors import Forbidden, TooManyFailures
 from heartbeat.store.tables.users import User
 from heartbeat.store.users import sessions

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from api.dashboard.translations import gettext as _
 from api.dashboard.translations import marked
 from api.dashboard.views.formats import Moment, moment, start
 from api.dashboard.views.sessions import browser_name
+from heartbeat.domain.actors import Visit
+from heartbeat.store.audit.reading import actor_of_entry
 from heartbeat.store.audit.recording import CHANGED
 from heartbeat.store.tables.audit import AuditEntry
 
@@ -57,12 +58,13 @@ class ShownChange:
 
 @dataclass(frozen=True)
 class AuditLine:
-    """An entry: who, what, to what, and its changes; `more` of them are not shown."""
+    """An entry: who, with which program, what, to what, and its changes; `more` of them are not shown."""
 
     number: int
     at: Moment
     who: str
-    address: str
+    visit: Visit
+    program: str
     action: str
     object_name: str
     object_id: str
@@ -72,12 +74,13 @@ class AuditLine:
 
 
 def audit_line(entry: AuditEntry, now: datetime) -> AuditLine:
-    changes = list(_changes(entry.changes))
+    actor, changes = actor_of_entry(entry), list(_changes(entry.changes))
     return AuditLine(
         entry.number,
         moment(entry.at, UTC, now, seconds=True),
-        entry.actor_name or _(KINDS.get(entry.actor_kind, entry.actor_kind)),
-        entry.address,
+        actor.words,
+        actor.visit,
+        browser_name(actor.visit.user_agent) if actor.visit.user_agent else "",
         entry.action,
         start(entry.object_name, MAX_VALUE),
         entry.object_id,
@@ -93,8 +96,7 @@ def _changes(changes: dict[str, Any]) -> Iterator[ShownChange]:
             yield ShownChange(name, None, None, secret=True)
         else:
             before, after = change
-            show = browser_name if name == "browser" else _text
-            yield ShownChange(name, _text(before), None if after is None else show(after))
+            yield ShownChange(name, _text(before), _text(after))
 
 
 def _text(value: Any) -> str | None:

@@ -57,13 +57,13 @@ def browser_name(user_agent: str) -> str:
 
 
 def _line(listed: ListedSession, own: bool, now: datetime) -> SessionLine:
-    session = listed.session
+    session, by_key = listed.session, listed.owner.kind == "key"
     return SessionLine(
         session.uuid,
         browser_name(session.browser),
         session.address,
-        listed.owner_name,
-        session.key_id is not None,
+        listed.owner.name if by_key else listed.owner.words,
+        by_key,
         moment(session.created_at, UTC, now),
         day_of_use(session.last_used_at, now),
         own,

@@ -20,12 +20,15 @@ HASHED = (
     "object_name",
     "changes",
 )
+# Entries of before these were kept have none, and were hashed without.
+HASHED_IF_KEPT = ("actor_email", "user_agent")
 
 
 def entry_hash(previous: str, entry: Mapping[str, Any]) -> str:
     """Hash an entry after the one with the hash `previous`: SHA-256 over JSON with sorted names and no spaces."""
     at: datetime = entry["at"]
     fields = {name: entry[name] for name in HASHED} | {
+        **{name: entry[name] for name in HASHED_IF_KEPT if entry[name] is not None},
         "previous": previous,
         "at": at.astimezone(UTC).isoformat(timespec="microseconds"),
     }

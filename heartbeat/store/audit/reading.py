@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, cast, get_args
 
 from sqlalchemy import ColumnElement, Connection, or_, select
 
+from heartbeat.domain.actors import Actor, ActorKind, Visit
 from heartbeat.store.database.rows import columns, many
 from heartbeat.store.tables.audit import AuditEntry
 
@@ -17,8 +18,8 @@ ENTRY = columns(AuditEntry)
 class AuditFilter:
     """Which entries; `since` is included, `until` is not.
 
-    `actor` is the id or the name of who did it, or which kind; `action` is one, or a noun that stands for all of its;
-    `object_id` is what it was done to. `before` is the number of an entry.
+    `actor` is which kind did it, else the id, the e-mail address or the name of who did; `action` is one, or a noun
+    that stands for all of its; `object_id` is what it was done to. `before` is the number of an entry.
     """
 
     actor: str | None = None
@@ -45,12 +46,25 @@ def entries_after(connection: Connection, project_id: int, number: int, limit: i
     return many(connection, AuditEntry, later.order_by(ENTRY.c.number).limit(limit))
 
 
+def actor_of_entry(entry: AuditEntry) -> Actor:
+    """Say who made a change, as they were called then."""
+    visit = Visit(entry.address, entry.user_agent or "")
+    return Actor(cast(ActorKind, entry.actor_kind), entry.actor_id, entry.actor_name, entry.actor_email or "", visit)
+
+
 def show_entry(entry: AuditEntry) -> dict[str, Any]:
     """Say what an entry is, as the API and files have it."""
     return {
         "number": entry.number,
         "at": entry.at.isoformat(timespec="microseconds").replace("+00:00", "Z"),
-        "actor": {"kind": entry.actor_kind, "id": entry.actor_id, "name": entry.actor_name, "address": entry.address},
+        "actor": {
+            "kind": entry.actor_kind,
+            "id": entry.actor_id,
+            "name": entry.actor_name,
+            "email": entry.actor_email or "",
+            "address": entry.address,
+            "user_agent": entry.user_agent or "",
+        },
         "action": entry.action,
         "object": {"type": entry.object_type, "id": entry.object_id, "name": entry.object_name},
         "changes": entry.changes,
@@ -58,9 +72,14 @@ def show_entry(entry: AuditEntry) -> dict[str, Any]:
     }
 
 
+def _actor_columns(actor: str) -> tuple[str, ...]:
+    """Which columns may say so: a kind is one, whatever somebody calls themselves."""
+    return ("actor_kind",) if actor in get_args(ActorKind) else ("actor_id", "actor_name", "actor_email")
+
+
 def _conditions(wanted: AuditFilter) -> Iterator[ColumnElement[bool]]:
     if wanted.actor:
-        yield or_(*(ENTRY.c[name] == wanted.actor for name in ("actor_id", "actor_name", "actor_kind")))
+        yield or_(*(ENTRY.c[name] == wanted.actor for name in _actor_columns(wanted.actor)))
     if wanted.action:
         yield ENTRY.c.action == wanted.action if "." in wanted.action else ENTRY.c.object_type == wanted.action
     if wanted.object_id:

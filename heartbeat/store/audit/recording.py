@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, select, update
 
 from heartbeat.domain.actors import Actor
+from heartbeat.domain.text import storable_text
 from heartbeat.store.audit.chain import entry_hash
 from heartbeat.store.database.acting import actor_of, write_last
 from heartbeat.store.database.clock import database_time
@@ -19,7 +20,7 @@ ENTRY, HEAD, PROJECT, BOT = columns(AuditEntry), columns(AuditHead), columns(Pro
 # What stands in place of both values of a secret.
 CHANGED = "changed"
 # Longer texts are cut: an entry says what was changed, it keeps no copy of it.
-MAX_TEXT = 1_000
+MAX_TEXT, MAX_USER_AGENT = 1_000, 300
 # What a new thing has where nothing was said.
 NOTHING: tuple[Any, ...] = ("", [], {})
 
@@ -111,7 +112,14 @@ def _lock_head(connection: Connection, project_id: int, more: int) -> tuple[int,
 
 
 def _actor_fields(actor: Actor) -> dict[str, str]:
-    return {"actor_kind": actor.kind, "actor_id": actor.id, "actor_name": actor.name, "address": actor.address}
+    return {
+        "actor_kind": actor.kind,
+        "actor_id": actor.id,
+        "actor_name": actor.name,
+        "actor_email": actor.email,
+        "address": actor.visit.address,
+        "user_agent": storable_text(actor.visit.user_agent)[:MAX_USER_AGENT],
+    }
 
 
 def _plain(value: Any) -> Any:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, bindparam, select
 
-from heartbeat.domain.actors import PRODUCT, Actor
+from heartbeat.domain.actors import NOWHERE, PRODUCT, Actor, Visit
 from heartbeat.domain.errors import BotsOnly, MissingScope, NotFound
 from heartbeat.domain.people import scopes_of_role
 from heartbeat.domain.plans import Plan, plan_named
@@ -43,9 +43,9 @@ class UsedKey(NamedTuple):
     bot_ids: list[int] | None
     requests_per_minute: int | None = None
 
-    def actor(self, address: str = "") -> Actor:
-        """Who acts with it, from this address."""
-        return Actor("key", self.uuid, self.name, address)
+    def actor(self, visit: Visit = NOWHERE) -> Actor:
+        """Who acts with it, from there."""
+        return Actor("key", self.uuid, self.name, visit=visit)
 
 
 class ActingUser(NamedTuple):
@@ -54,11 +54,12 @@ class ActingUser(NamedTuple):
     id: int
     uuid: str
     name: str
+    email: str
     role: str
 
-    def actor(self, address: str = "") -> Actor:
-        """Who acts, from this address."""
-        return Actor("user", self.uuid, self.name, address)
+    def actor(self, visit: Visit = NOWHERE) -> Actor:
+        """Who acts, from there."""
+        return Actor("user", self.uuid, self.name, self.email, visit)
 
 
 USED = tuple(KEY.c[name] for name in UsedKey._fields)

@@ -26,7 +26,8 @@ class AuditHead(SQLModel, table=True):
 class AuditEntry(SQLModel, table=True):
     """One change, and the SHA-256 of it and of the entry before; nothing ever updates one.
 
-    `changes` has for each field what it was and what it is, or that a secret was changed.
+    `changes` has for each field what it was and what it is, or that a secret was changed. `actor_email` and
+    `user_agent` are null in entries that a version without them wrote.
     """
 
     __tablename__ = "audit_entry"
@@ -37,7 +38,9 @@ class AuditEntry(SQLModel, table=True):
     actor_kind: str
     actor_id: str
     actor_name: str
+    actor_email: str | None = None
     address: str
+    user_agent: str | None = None
     action: str
     object_type: str
     object_id: str

@@ -14,7 +14,7 @@ from heartbeat.store.projects.access import as_public_id
 from heartbeat.store.projects.projects import PROJECT, lock_project
 from heartbeat.store.tables.projects import Project
 from heartbeat.store.tables.users import Membership, User
-from heartbeat.store.users.users import MEMBERSHIP, NOT_REMOVED, SESSION, USER
+from heartbeat.store.users.users import MEMBERSHIP, NOT_REMOVED, SESSION, USER, actor_of_user
 
 ADMIN = "admin"
 INVITED, GROUP = "invited", "group"
@@ -47,7 +47,7 @@ def set_member(
         statement.on_conflict_do_update(index_elements=["user_id", "project_id"], set_={"role": role, "source": source})
     )
     if before != role:
-        record(connection, project.id, "member.role", user.uuid, user.name, {"role": [before, role]})
+        record(connection, project.id, "member.role", user.uuid, actor_of_user(user).words, {"role": [before, role]})
     if before not in (None, role):
         _end_sessions(connection, user, project)
 
@@ -56,7 +56,7 @@ def remove_member(connection: Connection, user: User, project: Project) -> None:
     """Take away what a person may do in a project, and end their sessions there."""
     mine = (MEMBERSHIP.c.user_id == user.id) & (MEMBERSHIP.c.project_id == project.id)
     if connection.execute(delete(MEMBERSHIP).where(mine)).rowcount:
-        record(connection, project.id, "member.remove", user.uuid, user.name)
+        record(connection, project.id, "member.remove", user.uuid, actor_of_user(user).words)
     _end_sessions(connection, user, project)
 
 
@@ -69,7 +69,7 @@ def change_role(connection: Connection, project: Project, user_uuid: str, role: 
     mine = MEMBERSHIP.c.id == member.membership.id
     connection.execute(update(MEMBERSHIP).where(mine).values(role=role, source=INVITED))
     changes = {"role": [member.membership.role, role]}
-    record(connection, project.id, "member.role", member.user.uuid, member.user.name, changes)
+    record(connection, project.id, "member.role", member.user.uuid, actor_of_user(member.user).words, changes)
     _end_sessions(connection, member.user, project)
     return member
 

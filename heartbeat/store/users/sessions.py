@@ -4,13 +4,14 @@ Own code: the sessions of Starlette live in their cookies, so that nobody can li
 """
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, select, update
 
-from heartbeat.domain.actors import Actor
+from heartbeat.domain.actors import Actor, Visit
 from heartbeat.domain.errors import NotFound
 from heartbeat.domain.failure_sources import of_address, of_name
 from heartbeat.domain.ids import new_id
@@ -32,14 +33,6 @@ IDLE = timedelta(days=3)
 # Its use is written so often at most.
 EVERY = timedelta(hours=1)
 MAX_BROWSER = 300
-
-
-@dataclass(frozen=True)
-class Visit:
-    """Where somebody comes from: an IP address, and what the browser calls itself."""
-
-    address: str
-    browser: str
 
 
 class SessionOwner(NamedTuple):
@@ -72,10 +65,10 @@ class OpenSession:
 
 @dataclass(frozen=True)
 class ListedSession:
-    """A session and the name of its key or its person."""
+    """A session and its key or its person."""
 
     session: DashboardSession
-    owner_name: str
+    owner: Actor
 
 
 # A key that is for some bots is for programs: pages are about the whole project.
@@ -89,7 +82,8 @@ _JOINED = (
     .outerjoin(MEMBERSHIP, _MEMBER)
     .outerjoin(PROJECT, PROJECT.c.id == _PROJECT_ID)
 )
-_ACTING = (USER.c.id, USER.c.uuid, USER.c.name, func.coalesce(MEMBERSHIP.c.role, ""))
+_ACTING = (USER.c.id, USER.c.uuid, USER.c.name, USER.c.email, func.coalesce(MEMBERSHIP.c.role, ""))
+_OWNER = (KEY.c.uuid, KEY.c.name, USER.c.uuid, USER.c.name, USER.c.email)
 READ = Prepared(
     select(SESSION, PROJECT, *USED, *_ACTING).select_from(_JOINED).where(SESSION.c.hash == bindparam("hash"), _WORKS)
 )
@@ -104,7 +98,7 @@ def begin_session(connection: Connection, owner: SessionOwner, visit: Visit, for
         **owner._asdict(),
         "hash": digest(token),
         "address": visit.address,
-        "browser": storable_text(visit.browser)[:MAX_BROWSER],
+        "browser": storable_text(visit.user_agent)[:MAX_BROWSER],
         "created_at": now,
         "last_used_at": now,
         "expires_at": now + IDLE,
@@ -113,10 +107,10 @@ def begin_session(connection: Connection, owner: SessionOwner, visit: Visit, for
     connection.execute(SESSION.insert().values(row))
     known = _owner(connection, SESSION.c.hash == row["hash"])
     if known is not None:
-        act_as(connection, replace(known.actor, address=visit.address))
-        failures = recent_failures(connection, [of_address(visit.address), *of_name(known.email)], now)
-        changes = {"browser": [None, row["browser"]], **({"failures": [None, failures]} if failures else {})}
-        record(connection, known.project_id, "session.begin", known.session_uuid, known.actor.name, changes)
+        act_as(connection, replace(known.actor, visit=visit))
+        failures = recent_failures(connection, [of_address(visit.address), *of_name(known.actor.email)], now)
+        changes = {"failures": [None, failures]} if failures else {}
+        record(connection, known.project_id, "session.begin", known.session_uuid, known.actor.words, changes)
     return token
 
 
@@ -144,10 +138,10 @@ def session_page(
     """Read one page of sessions, those used last first, and how many there are in all."""
     at = {"now": now}
     total = connection.execute(select(func.count()).select_from(_JOINED).where(whose, _WORKS), at).scalar_one()
-    chosen = select(SESSION, func.coalesce(USER.c.name, KEY.c.name)).select_from(_JOINED).where(whose, _WORKS)
+    chosen = select(SESSION, *_OWNER).select_from(_JOINED).where(whose, _WORKS)
     in_order = chosen.order_by(SESSION.c.last_used_at.desc(), SESSION.c.id.desc())
     rows = all_joined(connection, (DashboardSession,), in_order.limit(page.size).offset(page.offset), at)
-    return [ListedSession(*row) for row in rows], total
+    return [ListedSession(session, _owner_in(owner)) for session, *owner in rows], total
 
 
 def of_project(project: Project) -> ColumnElement[bool]:
@@ -168,7 +162,7 @@ def end_session(connection: Connection, token: str) -> None:
     which = SESSION.c.hash == digest(token)
     known = _owner(connection, which)
     if known is not None:
-        act_as(connection, replace(known.actor, address=actor_of(connection).address))
+        act_as(connection, replace(known.actor, visit=actor_of(connection).visit))
     # Also where it opens no project any more, of which no audit log says so.
     _end(connection, which)
 
@@ -189,17 +183,18 @@ class _KnownOwner:
     session_uuid: str
     project_id: int
     actor: Actor
-    email: str
 
 
 def _owners(connection: Connection, which: ColumnElement[bool]) -> list[_KnownOwner]:
     """Read whose these sessions are, but for those that open no project."""
-    names = (SESSION.c.uuid, _PROJECT_ID, KEY.c.uuid, KEY.c.name, USER.c.uuid, USER.c.name, USER.c.email)
+    names = (SESSION.c.uuid, _PROJECT_ID, *_OWNER)
     rows = connection.execute(select(*names).select_from(_JOINED).where(which, _PROJECT_ID.is_not(None))).all()
-    return [
-        _KnownOwner(uuid, project_id, Actor("key", *of[:2]) if of[0] else Actor("user", *of[2:4]), of[4] or "")
-        for uuid, project_id, *of in rows
-    ]
+    return [_KnownOwner(uuid, project_id, _owner_in(owner)) for uuid, project_id, *owner in rows]
+
+
+def _owner_in(row: Sequence[Any]) -> Actor:
+    """Read who a session was begun by from the columns of `_OWNER`."""
+    return Actor("key", *row[:2]) if row[0] else Actor("user", *row[2:])
 
 
 def _owner(connection: Connection, which: ColumnElement[bool]) -> _KnownOwner | None:
@@ -209,7 +204,7 @@ def _owner(connection: Connection, which: ColumnElement[bool]) -> _KnownOwner | 
 def _end(connection: Connection, which: ColumnElement[bool]) -> int:
     """End sessions, each of which the audit log names with whose it was; returns how many there were."""
     for one in _owners(connection, which):
-        record(connection, one.project_id, "session.end", one.session_uuid, one.actor.name)
+        record(connection, one.project_id, "session.end", one.session_uuid, one.actor.words)
     return connection.execute(delete(SESSION).where(which)).rowcount
 
 

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, delete, select, update
 
-from heartbeat.domain.actors import Actor
+from heartbeat.domain.actors import NOWHERE, Actor, Visit
 from heartbeat.domain.ids import new_id
 from heartbeat.domain.people import fold_email
 from heartbeat.domain.text import storable_text
@@ -75,14 +75,19 @@ def sign_out_everywhere(connection: Connection, user_id: int) -> None:
 
 def act_as_user(connection: Connection, user: User) -> None:
     """Say that this person acts from here on, from where the transaction was asked for."""
-    act_as(connection, Actor("user", user.uuid, user.name, actor_of(connection).address))
+    act_as(connection, actor_of_user(user, actor_of(connection).visit))
+
+
+def actor_of_user(user: User, visit: Visit = NOWHERE) -> Actor:
+    """Say who a person is, who acts or is acted on."""
+    return Actor("user", user.uuid, user.name, user.email, visit)
 
 
 def record_user(connection: Connection, user: User, action: str, changes: Changes | None = None) -> None:
     """Record in each project of a person what became of them."""
     mine = select(MEMBERSHIP.c.project_id).where(MEMBERSHIP.c.user_id == user.id)
     for project_id in connection.execute(mine).scalars().all():
-        record(connection, project_id, action, user.uuid, user.name, changes)
+        record(connection, project_id, action, user.uuid, actor_of_user(user).words, changes)
 
 
 def user_of_identity(connection: Connection, issuer: str, subject: str) -> User | None:

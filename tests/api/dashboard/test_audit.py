@@ -3,7 +3,8 @@
 import json
 import re
 
-from tests.support.dashboard import Owner
+from tests.support.dashboard import Browser, Owner
+from tests.support.people import PASSWORD, invited
 
 ACTIONS = r"<code>([a-z_]+\.[a-z_]+)</code>"
 
@@ -47,3 +48,25 @@ async def test_a_file_has_every_entry_of_the_filter(owner: Owner) -> None:
     assert (entry["action"], entry["changes"]) == ("heartbeat.disable", {"enabled": [True, False]})
     assert answer.headers["content-disposition"] == "attachment; filename=audit.jsonl"
     assert len((await owner.browser.get("/audit.jsonl")).text.splitlines()) > 2
+
+
+async def test_no_name_makes_a_person_look_like_a_key_or_like_another_one(owner: Owner, stranger: Browser) -> None:
+    token = await invited(owner.database, owner.project, "eve@example.com")
+    eve = {"name": "the key CI", "password": PASSWORD}
+    stranger.headers["user-agent"] = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+    assert (await stranger.submit("/join", token=token, **eve)).status_code == 303
+    await stranger.submit(f"/heartbeats/{owner.heartbeat.uuid}/disable")
+    await owner.browser.submit(f"/heartbeats/{owner.heartbeat.uuid}/enable")
+    page = await owner.browser.page("/audit?action=heartbeat")
+    who = re.findall(r'<td class="whom".*?<span dir="auto">(.*?)</span>.*?title="(\S+).*?>([^<]+)</span></td>', page)
+    assert who[0][0] == "the key first"
+    assert who[1] == ("eve@example.com (the key CI)", "Mozilla/5.0", "Firefox, Linux")
+    assert "eve@example.com (the key CI)" in await owner.browser.page("/sessions")
+    assert await actions(owner, "?actor=eve@example.com&action=heartbeat") == ["heartbeat.disable"]
+
+
+async def test_a_kind_is_no_name(owner: Owner, stranger: Browser) -> None:
+    token = await invited(owner.database, owner.project, "eve@example.com")
+    assert (await stranger.submit("/join", token=token, name="shell", password=PASSWORD)).status_code == 303
+    assert await actions(owner, "?actor=shell") == []
+    assert "session.begin" in await actions(owner, "?actor=user")

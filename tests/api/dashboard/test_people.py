@@ -167,15 +167,15 @@ async def test_what_a_person_marks_or_holds_names_them(owner: Owner, stranger: B
     finding = await make(owner, a_finding)
     assert (await stranger.submit(f"/findings/{finding.uuid}", say="day")).status_code == 303
     page = await owner.browser.page("/findings")
-    assert re.search(r"Snoozed.*by \W*Ada", page)
+    assert re.search(r"Snoozed.*by \W*ada@example.com \(Ada\)", page)
     assert (await stranger.submit("/hold", reason="Wait.")).status_code == 303
-    assert re.search(r"Wait\..*Ada", await owner.browser.page("/runs"))
+    assert re.search(r"Wait\..*ada@example.com \(Ada\)", await owner.browser.page("/runs"))
     listed = await owner.browser.get(
         f"/v1/bot/finding/readall?project_id={owner.project.uuid}&bot_id={owner.bot.uuid}",
         headers={"authorization": f"Bearer {owner.key}"},
     )
     assert listed.status_code == 200, listed.text
-    assert [one["marked_by"] for one in listed.json()["findings"]] == ["Ada"]
+    assert [one["marked_by"] for one in listed.json()["findings"]] == ["ada@example.com (Ada)"]
 
 
 async def test_a_person_turns_from_one_project_to_another(

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, select
 
 from api.dashboard.forms import MAX_FIELDS
 from api.dashboard.session import COOKIE
+from heartbeat.domain.actors import Visit
 from heartbeat.secrets.key_hashes import KeyHashes
 from heartbeat.store.database.database import Database
 from heartbeat.store.projects.keys import revoke_key
@@ -191,9 +192,7 @@ def test_a_session_ends_by_itself(database: Database) -> None:
         made = create_key(connection, a_project(connection), "key", NOW)
         key = key_by_secret(connection, KeyHashes().all(made.secret), NOW)
         assert key is not None
-        return sessions.begin_session(
-            connection, sessions.SessionOwner(key_id=key.id), sessions.Visit("::1", ""), "", NOW
-        )
+        return sessions.begin_session(connection, sessions.SessionOwner(key_id=key.id), Visit("::1", ""), "", NOW)
 
     token = database.write_now(begin)
 

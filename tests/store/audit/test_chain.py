@@ -1,13 +1,16 @@
 """The audit log: written with its change or not at all, and proved to be as it was written."""
 
+import json
 from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha256
 from typing import Any
 
 import pytest
 from sqlalchemy import Connection, delete, select, update
 
-from heartbeat.domain.actors import PRODUCT, Actor
+from heartbeat.domain.actors import PRODUCT, Actor, Visit
 from heartbeat.domain.ids import new_id
+from heartbeat.store.audit.chain import HASHED, entry_hash
 from heartbeat.store.audit.recording import ENTRY, HEAD, PROJECT, field_changes, record
 from heartbeat.store.audit.verification import prove_chain
 from heartbeat.store.database.acting import act_as
@@ -20,7 +23,9 @@ from heartbeat.store.tables.audit import AuditEntry
 from heartbeat.store.tables.projects import Project
 from tests.support.seeds import NOW
 
-ADA = Actor("user", "user_1", "Ada", "203.0.113.7")
+NEW = ("actor_email", "user_agent", "hash")
+NOT_AS_WRITTEN = "entry {} is not as it was written"
+ADA = Actor("user", "user_1", "Ada", "ada@example.com", Visit("203.0.113.7", "curl/8.14"))
 
 
 def bare_project(connection: Connection, name: str = "Acme") -> Project:
@@ -53,7 +58,8 @@ def test_an_entry_says_who_did_what_and_the_chain_holds(database: Database, proj
     proof = database.read_now(prove_chain, project.id)
     last = entries(database)[-1]
     assert (proof.entries, proof.number, proof.hash, proof.problem) == (3, 3, last.hash, "")
-    assert (last.actor_kind, last.actor_id, last.actor_name, last.address) == ("user", "user_1", "Ada", "203.0.113.7")
+    assert (last.actor_kind, last.actor_id, last.actor_name) == ("user", "user_1", "Ada")
+    assert (last.actor_email, last.address, last.user_agent) == ("ada@example.com", "203.0.113.7", "curl/8.14")
     assert (last.action, last.object_id, last.object_name, last.changes) == (
         "thing.update",
         "thing_2",
@@ -88,12 +94,32 @@ def test_a_database_says_who_acts_where_nobody_else_does(database_url: str, proj
     assert (entry.action, entry.changes) == ("project.update", {"credit_budget": [None, 100]})
 
 
+def test_entries_of_before_who_came_was_kept_are_proved_as_they_were_written(
+    database: Database, project: Project
+) -> None:
+    """Their hashes are of twelve fields; those that were added later are null, and whoever fills them is found out."""
+    database.write_now(change, project, 1)
+    old = {**vars(entries(database)[0]), "actor_email": None, "user_agent": None}
+    written = old | {"hash": entry_hash("", old)}
+    twelve = {name: old[name] for name in HASHED} | {"previous": "", "at": old["at"].isoformat(timespec="microseconds")}
+    text = json.dumps(twelve, sort_keys=True, separators=(",", ":"))
+    assert written["hash"] == sha256(text.encode()).hexdigest()
+    database.write_now(lambda c: c.execute(update(ENTRY).values({ENTRY.c[name]: written[name] for name in NEW})))
+    database.write_now(lambda c: c.execute(update(HEAD).values(hash=written["hash"])))
+    database.write_now(change, project, 2)
+    assert (problem(database, project), database.read_now(prove_chain, project.id).entries) == ("", 2)
+    database.write_now(lambda c: c.execute(update(ENTRY).where(ENTRY.c.number == 1).values(user_agent="")))
+    assert problem(database, project) == "entry 1 is not as it was written"
+
+
 TAMPERINGS: dict[str, tuple[Any, str]] = {
-    "changed": (update(ENTRY).where(ENTRY.c.number == 2).values(actor_name="Eve"), "entry 2 is not as it was written"),
+    "changed": (update(ENTRY).where(ENTRY.c.number == 2).values(actor_name="Eve"), NOT_AS_WRITTEN.format(2)),
     "changed values": (
         update(ENTRY).where(ENTRY.c.number == 2).values(changes={"size": [2, 3]}),
         "entry 2 is not as it was written",
     ),
+    "another program": (update(ENTRY).where(ENTRY.c.number == 2).values(user_agent="?"), NOT_AS_WRITTEN.format(2)),
+    "made older": (update(ENTRY).where(ENTRY.c.number == 2).values(user_agent=None), NOT_AS_WRITTEN.format(2)),
     "deleted": (delete(ENTRY).where(ENTRY.c.number == 2), "after entry 1 comes entry 3"),
     "cut off": (delete(ENTRY).where(ENTRY.c.number > 2), "it ends with entry 2, and should with entry 4"),
     "emptied": (delete(ENTRY), "it ends with entry 0, and should with entry 4"),

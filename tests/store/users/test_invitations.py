@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Connection
 
+from heartbeat.domain.actors import Visit
 from heartbeat.domain.errors import Conflict, Forbidden, Invalid, NotFound
 from heartbeat.store.database.database import Database
 from heartbeat.store.tables.projects import Project
@@ -12,7 +13,7 @@ from heartbeat.store.tables.users import User
 from heartbeat.store.users import invitations, memberships, passwords, sessions, users
 from tests.support.seeds import NOW, a_project
 
-VISIT = sessions.Visit("::1", "")
+VISIT = Visit("::1", "")
 
 
 def invited_to(connection: Connection, project: Project, email: str, role: str) -> User:

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Connection, select
 
+from heartbeat.domain.actors import Visit
 from heartbeat.domain.errors import Conflict, NotFound
 from heartbeat.store.database.database import Database
 from heartbeat.store.database.pages import ListFilter, Page
@@ -15,7 +16,7 @@ from heartbeat.store.tables.users import User, UserIdentity
 from heartbeat.store.users import memberships, sessions, users
 from tests.support.seeds import NOW, a_project
 
-VISIT = sessions.Visit("::1", "")
+VISIT = Visit("::1", "")
 
 
 def a_user(connection: Connection, email: str = "ada@example.com", name: str = "Ada") -> User:

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from sqlalchemy import Connection, select, update
 
+from heartbeat.domain.actors import Visit
 from heartbeat.domain.openid_claims import OpenIdPerson
 from heartbeat.store.database.database import Database
 from heartbeat.store.database.rows import many
@@ -69,7 +70,7 @@ def test_a_session_of_another_role_is_over(database: Database) -> None:
         admitted = admit(connection, ADA, {project.uuid: "admin"}, NOW)
         assert admitted is not None
         owner = sessions.SessionOwner(user_id=admitted.user.id, project_id=project.id)
-        token = sessions.begin_session(connection, owner, sessions.Visit("::1", ""), "", NOW)
+        token = sessions.begin_session(connection, owner, Visit("::1", ""), "", NOW)
         admit(connection, ADA, {project.uuid: "admin"}, NOW)
         assert sessions.open_session(connection, token, NOW) is not None
         admit(connection, ADA, {project.uuid: "viewer"}, NOW)
@@ -109,7 +110,7 @@ def test_what_opened_an_account_before_its_address_was_proven_opens_it_no_more(d
         project = a_project(connection)
         user = a_user_with_a_password(connection, project)
         owner = sessions.SessionOwner(user_id=user.id, project_id=project.id)
-        token = sessions.begin_session(connection, owner, sessions.Visit("::1", ""), "", NOW)
+        token = sessions.begin_session(connection, owner, Visit("::1", ""), "", NOW)
         assert admit(connection, UNVERIFIED, {}, NOW) is None
         assert sessions.open_session(connection, token, NOW) is not None
         admitted = admit(connection, ADA, {}, NOW)

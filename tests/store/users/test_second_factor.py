@@ -73,6 +73,6 @@ def test_turning_it_on_and_off_is_in_the_audit_log(database: Database) -> None:
     updates = ENTRY.select().where(ENTRY.c.action == "member.update").order_by(ENTRY.c.number)
     entries = database.read_now(lambda c: c.execute(updates).all())
     assert [(entry.object_name, entry.changes["second_factor"]) for entry in entries] == [
-        ("Ada", ["off", "on"]),
-        ("Ada", ["on", "off"]),
+        ("ada@example.com (Ada)", ["off", "on"]),
+        ("ada@example.com (Ada)", ["on", "off"]),
     ]
