@@ -4,6 +4,7 @@ import asyncio
 import socket
 import struct
 import threading
+from collections import Counter
 from collections.abc import Coroutine
 from contextlib import suppress
 from typing import Any
@@ -52,13 +53,15 @@ class Link:
 
     def __init__(self, target: Target) -> None:
         self._target, self._fault = target, ""
+        # How many bytes went on, or did not, by the way they went.
+        self.passed, self.swallowed = Counter[str](), Counter[str]()
         self._open: set[asyncio.StreamWriter] = set()
         self._pumps: set[asyncio.Task[None]] = set()
 
     async def listen(self) -> int:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        port: int = self._server.sockets[0].getsockname()[1]
-        return port
+        self.address: tuple[str, int] = self._server.sockets[0].getsockname()
+        return self.address[1]
 
     async def break_(self, fault: str) -> None:
         self._fault = fault
@@ -110,12 +113,23 @@ class Link:
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, way: str) -> None:
         with suppress(OSError):
-            while content := await reader.read(THROTTLED if self._fault == "throttle" else CHUNK):
+            while content := await reader.read(CHUNK):
                 if self._fault == "black hole" or (self._fault == "half-open" and way == "back"):
+                    self.swallowed[way] += len(content)
                     continue
-                if self._fault in ("delay", "throttle"):
-                    await asyncio.sleep(DELAY_SECONDS if self._fault == "delay" else THROTTLED_SECONDS)
-                writer.write(content)
-                await writer.drain()
+                if self._fault == "delay":
+                    await asyncio.sleep(DELAY_SECONDS)
+                await self._pass_on(content, writer, way)
         # The other way hears of the end, too.
         writer.close()
+
+    async def _pass_on(self, content: bytes, writer: asyncio.StreamWriter, way: str) -> None:
+        while content:
+            now = len(content)
+            if self._fault == "throttle":
+                now = THROTTLED
+                await asyncio.sleep(THROTTLED_SECONDS)
+            writer.write(content[:now])
+            await writer.drain()
+            self.passed[way] += len(content[:now])
+            content = content[now:]

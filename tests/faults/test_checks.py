@@ -113,6 +113,13 @@ def a_finding_that_nobody_is_told_of(world: StoreWorld, after: Aftermath) -> Non
     world.reports({"title": "Finding 1.", "severity": "warning", "fingerprint": "finding-1"})
 
 
+def a_finding_that_is_lost_while_another_waits(world: StoreWorld, after: Aftermath) -> None:
+    a_finding_that_nobody_is_told_of(world, after)
+    world.target()
+    world.reports({"title": "Finding 2.", "severity": "warning", "fingerprint": "finding-2"})
+    assert [row.next_attempt_at for row in world.rows(Notification)] != [None]
+
+
 def a_call(world: StoreWorld, approval: str | None, answer: str = "Done: Seat 1.") -> None:
     """A step that orders a seat, with what became of its approval."""
     run = world.rows(Run)[-1]
@@ -191,6 +198,7 @@ BROKEN = [
     ("messages", a_message_that_still_waits),
     ("messages", a_finding_that_came_twice),
     ("messages", a_finding_that_nobody_is_told_of),
+    ("messages", a_finding_that_is_lost_while_another_waits),
     ("calls", a_call_that_was_made_twice),
     ("calls", a_call_that_was_denied_and_made),
     ("calls", a_call_that_was_made_up),
@@ -212,6 +220,12 @@ def test_every_check_is_shown_to_fail() -> None:
 
 def test_a_sound_database_has_nothing_lost_or_doubled(after: Aftermath) -> None:
     assert {name: found for name, check in CHECKS.items() if (found := check(after))} == {}
+
+
+def test_a_finding_whose_message_waits_is_not_lost(world: StoreWorld, after: Aftermath) -> None:
+    world.target()
+    world.reports({"title": "Finding 1.", "severity": "warning", "fingerprint": "finding-1"})
+    assert CHECKS["messages"](after) == []
 
 
 @ON_SQLITE
