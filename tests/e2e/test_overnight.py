@@ -53,7 +53,7 @@ def stack(start: Start, model: ModelServer) -> Embedded:
 
 
 async def test_a_night(stack: Embedded, model: ModelServer) -> None:
-    owner, minutes = Owner(stack), PastMinutes()
+    owner, temporal, minutes = Owner(stack), await stack.temporal(), PastMinutes()
     heartbeat = owner.post(
         "heartbeat/configure",
         prompt="Anything urgent?",
@@ -68,12 +68,12 @@ async def test_a_night(stack: Embedded, model: ModelServer) -> None:
 
     # Its ticks run.
     model.script(says("Nothing urgent.", 1200, 50))
-    await minutes.run(stack.temporal_port, heartbeat["uuid"], count=3)
+    await minutes.run(temporal, heartbeat["uuid"], count=3)
     wait_until(row, lambda row: row["execution_count"] >= 3)
 
     # The model breaks: two failures in a row pause it, row and schedule.
     model.script(fails(401, "invalid_api_key"))
-    await minutes.run(stack.temporal_port, heartbeat["uuid"], count=2)
+    await minutes.run(temporal, heartbeat["uuid"], count=2)
     paused = wait_until(row, lambda row: row["pause"] is not None)
     assert (paused["enabled"], paused["error_count"], paused["pause"]["reason"]) == (0, 2, "errors")
     assert "rejected the key" in paused["pause"]["message"]

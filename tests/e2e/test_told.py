@@ -57,7 +57,7 @@ class Owner:
 
     async def tick(self) -> None:
         """The tick of a minute that has passed, run now; each time the next one."""
-        await self.minutes.run(self.stack.temporal_port, self.heartbeat)
+        await self.minutes.run(await self.stack.temporal(), self.heartbeat)
 
     async def run(self) -> str:
         triggered = await self.call("POST", "/heartbeat/trigger", bot_id=self.bot, heartbeat_id=self.heartbeat)

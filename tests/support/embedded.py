@@ -12,6 +12,8 @@ from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
+from temporalio.client import Client
+
 from heartbeat.store.database.database import Database
 from heartbeat.store.projects.projects import create_key, create_project
 from tests.support.patience import PATIENCE, wait_until
@@ -88,6 +90,10 @@ class Embedded:
         with closing(Database(f"sqlite:///{self.data_dir / 'heartbeat.db'}")) as database:
             project = database.write_now(create_project, "Another", now)
             return project.uuid, database.write_now(create_key, project, "key", now).secret
+
+    async def temporal(self) -> Client:
+        """A client of its Temporal."""
+        return await Client.connect(f"127.0.0.1:{self.temporal_port}")
 
     def children(self) -> dict[int, str]:
         """Process id and command line of every child."""

@@ -9,18 +9,23 @@ COUNT = 15
 
 
 class PastMinutes:
-    """Fifteen minutes that began half an hour ago: `cron` meets them each hour, so the next is half an hour away."""
+    """Fifteen ticks of which the last was a quarter of an hour ago: `cron` meets each of them again every hour.
 
-    def __init__(self) -> None:
-        self._next = datetime.now(UTC).replace(second=0, microsecond=0) - 30 * MINUTE
-        self.cron = ",".join(str((self._next + n * MINUTE).minute) for n in range(COUNT)) + " * * * *"
-        self._left = COUNT
+    Those of `every=HOUR` are an hour apart. The next tick that comes by itself is half an hour away.
+    """
 
-    async def run(self, temporal_port: int, heartbeat: str, count: int = 1) -> None:
-        """Let the heartbeat's schedule run the next ticks now, one after another."""
+    def __init__(self, every: timedelta = MINUTE) -> None:
+        self._every, self._left = every, COUNT
+        self.newest = datetime.now(UTC).replace(second=0, microsecond=0) - (COUNT + 1) * MINUTE
+        self._next = self.newest - (COUNT - 1) * every
+        self.cron = ",".join(sorted({f"{(self.newest - n * every).minute:02}" for n in range(COUNT)})) + " * * * *"
+
+    async def run(self, client: Client, heartbeat: str, count: int = 1) -> datetime:
+        """Let the heartbeat's schedule run the next ticks now, one after another; returns the last of them."""
         self._left -= count
         assert self._left >= 0, f"no more than {COUNT} ticks have passed"
-        first, self._next = self._next, self._next + count * MINUTE
-        client = await Client.connect(f"127.0.0.1:{temporal_port}")
-        fill = ScheduleBackfill(start_at=first, end_at=self._next - MINUTE, overlap=ScheduleOverlapPolicy.BUFFER_ALL)
+        first, self._next = self._next, self._next + count * self._every
+        last = self._next - self._every
+        fill = ScheduleBackfill(start_at=first, end_at=last, overlap=ScheduleOverlapPolicy.BUFFER_ALL)
         await client.get_schedule_handle(heartbeat).backfill(fill)
+        return last

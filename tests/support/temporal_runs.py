@@ -1,9 +1,9 @@
 """Runs on a real Temporal: have ticks run, wait for what they come to, read their histories."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import select
-from temporalio.client import ScheduleBackfill, ScheduleOverlapPolicy, WorkflowHistory
+from temporalio.client import WorkflowHistory
 from temporalio.service import RPCError, RPCStatusCode
 
 from heartbeat.store.database.rows import columns, many
@@ -11,18 +11,9 @@ from heartbeat.store.tables.runs import Run
 from tests.support.world import World
 
 
-async def backfill(world: World, minutes: int, end: datetime | None = None) -> datetime:
-    """Have the schedule run its last few ticks now, one after the other, instead of waiting for the clock.
-
-    Without an `end`, which is a full minute, those are the ticks until a minute ago; returns it.
-    """
-    end = end or datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(minutes=1)
-    await world.client.get_schedule_handle(world.heartbeat.uuid).backfill(
-        ScheduleBackfill(
-            start_at=end - timedelta(minutes=minutes - 1), end_at=end, overlap=ScheduleOverlapPolicy.BUFFER_ALL
-        )
-    )
-    return end
+async def backfill(world: World, count: int) -> datetime:
+    """Have the schedule run its next ticks of those that have passed, one after the other; returns the last of them."""
+    return await world.minutes.run(world.client, world.heartbeat.uuid, count)
 
 
 async def history(world: World, log: str) -> WorkflowHistory:

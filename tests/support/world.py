@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -23,6 +23,7 @@ from heartbeat.store.tables.runs import Run
 from heartbeat.temporal.runs import start_manual_run
 from heartbeat.temporal.schedules import Schedules
 from tests.support.model_server import ModelServer
+from tests.support.past_minutes import PastMinutes
 from tests.support.patience import PATIENCE
 from tests.support.seeds import a_bot, a_heartbeat, a_project, heartbeat_row
 from workflows import agent_run, notify, upkeep
@@ -54,7 +55,10 @@ def settings(database_url: str, model: ModelServer, temporal: Client) -> Setting
 
 @dataclass
 class World:
-    """One project with one bot and one heartbeat, and what a test does with them."""
+    """One project with one bot and one heartbeat, and what a test does with them.
+
+    The heartbeat is due in the `minutes`: no tick of its schedule comes by itself while a test looks.
+    """
 
     database: Database
     client: Client
@@ -62,6 +66,7 @@ class World:
     project: Project
     bot: Bot
     heartbeat: Heartbeat
+    minutes: PastMinutes = field(default_factory=PastMinutes)
 
     async def start(self, run: str | None = None) -> WorkflowHandle[object, RunResult]:
         """Trigger the heartbeat by hand, as the API does."""
@@ -102,12 +107,15 @@ def patient_workflows(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 async def world(database: Database, temporal: Client, settings: Settings) -> AsyncIterator[World]:
+    minutes = PastMinutes()
+
     def seed(connection):
         project = a_project(connection)
         bot = a_bot(connection, project)
-        return project, bot, a_heartbeat(connection, bot, max_consecutive_errors=2, accounted_until=datetime.now(UTC))
+        fields = {"cron_pattern": minutes.cron, "accounted_until": datetime.now(UTC)}
+        return project, bot, a_heartbeat(connection, bot, max_consecutive_errors=2, **fields)
 
-    world = World(database, temporal, settings, *await database.write(seed))
+    world = World(database, temporal, settings, *await database.write(seed), minutes=minutes)
     yield world
     with contextlib.suppress(Exception):
         await temporal.get_schedule_handle(world.heartbeat.uuid).delete()

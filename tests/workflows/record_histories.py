@@ -34,6 +34,7 @@ from tests.support.deliveries import notifications, settled, target
 from tests.support.histories import record
 from tests.support.model_server import ModelServer, Reply, asks, fails, says
 from tests.support.parked_runs import RUN, capped, parked
+from tests.support.past_minutes import PastMinutes
 from tests.support.patience import until
 from tests.support.peer import Peer
 from tests.support.peer import says as page
@@ -118,11 +119,11 @@ async def test_probe(working: World, model: ModelServer) -> None:
 @ON_SQLITE
 async def test_task(working: World, model: ModelServer) -> None:
     model.script(says("Sent."))
-    now = datetime.now(UTC)
-    once = TaskSchedule("interval", {"interval_minutes": 1})
+    hours = PastMinutes(every=timedelta(hours=1))
+    once = TaskSchedule("interval", {"interval_minutes": 60})
     order = NewTask("Quarter end", "Send the figures.", once, max_executions=1)
-    task = await working.database.write(lambda c: create(c, access_to(c, working.bot), None, order, now))
-    of_task = replace(working, heartbeat=task)
+    task = await working.database.write(lambda c: create(c, access_to(c, working.bot), None, order, hours.newest))
+    of_task = replace(working, heartbeat=task, minutes=hours)
     assert await working.schedules.sync(task.uuid)
     await backfill(of_task, 1)
     await until(of_task.row, lambda row: row.ended_as == "done")
@@ -203,7 +204,7 @@ async def test_gates(working: World, model: ModelServer, receiver: Receiver) -> 
         source.answers = {"*": page()}
         await record(working.client, "gate_with_news", (await start("log_news")).id)
         # As a schedule of before the gate starts it.
-        request = RunRequest(gated.uuid, 0, tick=datetime.now(UTC).replace(second=0, microsecond=0).isoformat())
+        request = RunRequest(gated.uuid, 0, tick=working.minutes.newest.isoformat())
         queue = working.settings.task_queue
         handle = await working.client.start_workflow(AGENT_RUN, request, id=f"{gated.uuid}-tick", task_queue=queue)
         await record(working.client, "gate_of_an_older_schedule", handle.id)

@@ -11,6 +11,7 @@ from heartbeat.domain.contracts import RunResult
 from heartbeat.domain.errors import Conflict
 from heartbeat.store.credits.audit import audit
 from heartbeat.store.database.rows import columns
+from heartbeat.store.heartbeats.tick_accounting import cadence_of
 from heartbeat.store.runs.approvals import decide
 from heartbeat.store.tables.runs import Approval
 from heartbeat.temporal.runs import wake
@@ -48,9 +49,9 @@ async def test_a_run_waits_for_a_yes_holding_nothing(asking: World, model: Model
 
 
 def opened_at(world: World) -> str:
-    """What a tick of now comes to."""
-    now = datetime.now(UTC)
-    tick = now.replace(second=0, microsecond=0) + timedelta(minutes=1)
+    """What the next tick comes to."""
+    tick = cadence_of(world.heartbeat).next_after(datetime.now(UTC))
+    assert tick is not None
     return opened(world.database, scheduled(world.heartbeat, tick), now=tick).reason
 
 

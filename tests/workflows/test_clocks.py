@@ -21,7 +21,7 @@ HEARTBEAT, RUN = columns(Heartbeat), columns(Run)
 async def test_no_tick_to_come_is_accounted_for(world: World, model: ModelServer, ahead: timedelta) -> None:
     model.script(says("On time."))
     tick = utc_now().replace(second=0, microsecond=0)
-    before = {"accounted_until": tick - timedelta(seconds=1), "next_tick_at": tick}
+    before = {"cron_pattern": "* * * * *", "accounted_until": tick - timedelta(seconds=1), "next_tick_at": tick}
     await world.database.write(lambda connection: connection.execute(update(HEARTBEAT).values(before)))
     async with worker.running_worker(
         world.client, world.database, world.settings, SANDBOX, own_clock=lambda: utc_now() + ahead

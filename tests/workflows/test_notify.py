@@ -33,9 +33,8 @@ from tests.support.world import SANDBOX, World
 FINDING = {"title": "Disk is full", "severity": "critical", "fingerprint": "disk"}
 
 
-def failed_tick(database: Database, heartbeat: str, now: datetime) -> tuple[str, ...]:
+def failed_tick(database: Database, heartbeat: str, tick: datetime, now: datetime) -> tuple[str, ...]:
     """A run that failed and whose worker died right after the transaction that says so."""
-    tick = now.replace(second=0, microsecond=0)
     claim = TickClaim(heartbeat, "schedule", None, new_id("flow"), "run-1", tick)
 
     def work(connection: Connection) -> tuple[str, ...]:
@@ -51,7 +50,6 @@ async def test_failed_runs_end_as_one_message_each_target(
     model: ModelServer,
     receiver: Receiver,
 ) -> None:
-    # Not of missed ticks: one may come due before the pause is written.
     await target(working, receiver, events=["run.failed", "heartbeat.paused"])
     await target(working, receiver, events=["heartbeat.paused"])
     model.script(fails(401, "invalid_api_key"))
@@ -129,7 +127,7 @@ async def test_an_agent_cannot_flood_a_person(
 async def test_what_nobody_started_upkeep_starts_once(world: World, receiver: Receiver) -> None:
     await target(world, receiver)
     now = datetime.now(UTC) + timedelta(minutes=1)
-    [uuid] = failed_tick(world.database, world.heartbeat.uuid, now)
+    [uuid] = failed_tick(world.database, world.heartbeat.uuid, world.minutes.newest, now)
     upkeep = UpkeepActivities(
         world.client, world.database, world.settings, world.schedules, lambda: now + timedelta(minutes=2)
     )
@@ -169,7 +167,6 @@ async def test_a_worker_killed_in_the_middle_of_sending_repeats_the_same_id(
     model: ModelServer,
     receiver: Receiver,
 ) -> None:
-    # The schedule is on, so a second failure may come with the next minute and pause it.
     await target(world, receiver, events=["run.failed"])
     model.script(fails(401, "invalid_api_key"))
     receiver.answer = None

@@ -21,6 +21,7 @@ from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.runs import Run
 from heartbeat.temporal.reconcile import Reconciler
 from heartbeat.temporal.runs import tick_id
+from heartbeat.temporal.schedules import Schedules
 from tests.support.databases import ON_SQLITE
 from tests.support.model_server import ModelServer, Reply
 from tests.support.patience import until
@@ -206,10 +207,9 @@ async def owing(world: World, minutes: int) -> None:
     """The schedule is there, but for some minutes it started nothing: as if Temporal had been away."""
     await world.schedules.sync(world.heartbeat.uuid)
     await world.client.get_schedule_handle(world.heartbeat.uuid).pause()
-    since = datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(minutes=minutes)
-    await world.database.write(
-        lambda c: c.execute(update(HEARTBEAT).values(accounted_until=since, next_tick_at=since + timedelta(minutes=1)))
-    )
+    since = _ago(minutes)
+    owed = {"cron_pattern": "* * * * *", "accounted_until": since, "next_tick_at": since + timedelta(minutes=1)}
+    await world.database.write(lambda c: c.execute(update(HEARTBEAT).values(owed)))
 
 
 async def test_a_lost_tick_is_run_late_and_the_ones_before_it_are_logged(working: World) -> None:
@@ -248,11 +248,13 @@ async def test_a_tick_that_is_merely_queued_is_left_alone(world: World) -> None:
 async def test_a_late_tick_that_is_merely_queued_is_left_alone(world: World) -> None:
     """No worker polls: Upkeep has started the workflow itself a minute ago, and nobody has opened it yet."""
     await owing(world, 10)
-    await world.database.write(lambda c: c.execute(update(HEARTBEAT).values(cron_pattern=_once_ago(minutes=5))))
+    late = _ago(minutes=5)
+    daily = update(HEARTBEAT).values(cron_pattern=f"{late.minute} {late.hour} * * *")
+    await world.database.write(lambda c: c.execute(daily))
     for _ in range(2):
         assert await ActivityEnvironment().run(upkeep(world).account_for_silence) == 0
     assert (await world.row()).skipped_count == 0
-    await world.client.get_workflow_handle(tick_id(world.heartbeat, _ago(minutes=5))).terminate()
+    await world.client.get_workflow_handle(tick_id(world.heartbeat, late)).terminate()
     assert await ActivityEnvironment().run(upkeep(world).account_for_silence) == 1
 
 
@@ -260,20 +262,19 @@ def _ago(minutes: int) -> datetime:
     return datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(minutes=minutes)
 
 
-def _once_ago(minutes: int) -> str:
-    return f"{_ago(minutes).minute} {_ago(minutes).hour} * * *"
-
-
 async def test_a_tick_due_in_moments_is_made_to_happen(working: World) -> None:
     """Schedules lose ticks that are due within seconds of their making; a delayed workflow of the same id does not."""
-    soon = datetime.now(UTC) + timedelta(seconds=2)
+    began = datetime.now(UTC)
+    soon = began + timedelta(seconds=2)
     await working.database.write(lambda c: c.execute(update(HEARTBEAT).values(next_tick_at=soon)))
-    await working.schedules.sync(working.heartbeat.uuid)
+    schedules = Schedules(working.client, working.database, working.settings, lambda: began)
+    await schedules.sync(working.heartbeat.uuid)
+    took = datetime.now(UTC) - began
     workflow_id = f"{working.heartbeat.uuid}-{soon:%Y-%m-%dT%H:%M:%SZ}"
     started = await working.client.get_workflow_handle(workflow_id).describe()
     assert started.execution_time is not None
-    assert abs((started.execution_time - soon).total_seconds()) < 1
-    # Two seconds past is no tick of `* * * * *`: the run finds that out and leaves nothing.
+    assert timedelta(seconds=-1) < started.execution_time - soon < took + timedelta(seconds=1)
+    # Its cadence has no such tick: the run finds that out and leaves nothing.
     result = await working.client.get_workflow_handle(workflow_id, result_type=RunResult).result()
     assert (result.status, result.reason) == ("skipped", "the cadence has no such tick")
 
