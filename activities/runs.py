@@ -105,6 +105,7 @@ class RunActivities:
             temporal_time=self._tick_clock(opening.temporal_time),
             gated=request.gated,
             look=look,
+            triggered_by=request.triggered_by,
         )
         # What the operator's own servers offer is known once a first run has asked them.
         limits = replace(self._limits, own_tokens=definitions_size())

@@ -23,7 +23,7 @@ from heartbeat.store.heartbeats.plan_limits import require_heartbeats, require_o
 from heartbeat.store.heartbeats.project_holds import require_no_hold
 from heartbeat.store.heartbeats.sync import ScheduledRow
 from heartbeat.store.projects.access import Access, as_public_id
-from heartbeat.store.runs.runs import runs_in_progress, runs_of
+from heartbeat.store.runs.runs import name_canceller, runs_in_progress, runs_of
 from heartbeat.store.runs.variants import promise_rehearsal
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.runs import Run
@@ -61,6 +61,8 @@ async def cancel(body: Cancel, caller: CallerDep) -> ApiResponse:
     stack = caller.stack
     heartbeat, runs = await caller.read(body, _cancellable, body.log_id)
     workflows = _to_cancel(heartbeat, runs, body.log_id)
+    if runs:
+        await caller.write(body, name_canceller, workflows.keys())
     handles = await asyncio.gather(*(cancel_run(stack.temporal, *workflow) for workflow in workflows.values()))
     if not runs and not any(handles):
         raise NotFound("run", str(body.log_id)[:64])

@@ -85,6 +85,13 @@ class LogObject(Answered):
         description="What started it: schedule, manual, or probe (it was paused, and tried again).",
         examples=["schedule"],
     )
+    triggered_by: str | None = Field(
+        description="Who started it by hand, in words: the person or the key; null of any other.",
+        examples=["the key CI"],
+    )
+    cancelled_by: str | None = Field(
+        description="Who cancelled it, in words; null of any other, and of one that a hold cancelled.", examples=[None]
+    )
     dry_run: bool = Field(description="A rehearsal: calls that act were written down and not made.", examples=[False])
     replay_of: str | None = Field(
         description="Of a replay, which is a rehearsal: the run whose recorded tool results it was answered with.",
@@ -225,6 +232,8 @@ def show_log(run: Row[Any], settings: Settings) -> dict[str, Any]:
         "status": run.status,
         "waiting": run.waiting,
         "trigger": run.trigger,
+        "triggered_by": run.triggered_by,
+        "cancelled_by": run.cancelled_by if run.status == "cancelled" else None,
         "dry_run": run.dry_run,
         "replay_of": run.replay_of,
         "cut": run.cut,

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 import typer
 from sqlalchemy import Connection
 
-from heartbeat.cli.database import opened_database
+from heartbeat.cli.database import opened_database, shell_actor
 from heartbeat.cli.output import print_error
 from heartbeat.cli.projects import named_or_only_project
 from heartbeat.domain.errors import ProductError, Unavailable
@@ -17,6 +17,7 @@ from heartbeat.domain.forecast import runs_per_month
 from heartbeat.domain.ids import new_id
 from heartbeat.domain.money import dollars
 from heartbeat.settings import Settings
+from heartbeat.store.database.acting import speak_for
 from heartbeat.store.database.clock import database_time
 from heartbeat.store.heartbeats.project_holds import require_no_hold
 from heartbeat.store.heartbeats.sync import ScheduledRow
@@ -119,6 +120,7 @@ async def _rehearse(settings: Settings, heartbeat_uuid: str, project_uuid: str |
         client = await connect(settings)
         if not await pollers(client, settings.task_queue):
             raise Unavailable("no_worker", NO_WORKER)
+        speak_for(shell_actor())
         handle = await start_manual_run(client, settings, row, new_id("log"), dry_run=True)
         return await database.read(_report, row.heartbeat, await run_uuid_of(handle))
 

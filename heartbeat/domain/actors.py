@@ -52,6 +52,11 @@ class Actor:
             case "product":
                 return "Heartbeat itself"
 
+    @property
+    def reference(self) -> str:
+        """What crosses Temporal in place of `words`: an id, if there is one (`heartbeat/store/users/references.py`)."""
+        return self.id if self.kind in ("user", "key") else self.words
+
 
 PRODUCT = Actor("product")
 

@@ -45,7 +45,8 @@ class RunRequest:
 
     `run_uuid` is the id that a manual run was promised. `tick` (ISO-8601 UTC) is set when the product itself, and not
     the schedule, starts a tick that the schedule lost. `dry_run` is a rehearsal: tool calls that act are written down
-    and not made. `delay_seconds`: the schedule starts it so long after its tick.
+    and not made. `delay_seconds`: the schedule starts it so long after its tick. `triggered_by` is the `reference` of
+    whoever started a manual run, where that is known.
     """
 
     heartbeat_uuid: str
@@ -56,6 +57,7 @@ class RunRequest:
     dry_run: bool = False
     gated: bool = False
     delay_seconds: int = 0
+    triggered_by: str | None = None
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Coroutine, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -22,6 +23,7 @@ from heartbeat.domain.errors import Conflict, Unavailable
 from heartbeat.domain.failure_policy import Ending
 from heartbeat.domain.worker_roles import Role
 from heartbeat.settings import Settings
+from heartbeat.store.database.acting import spoken_for
 from heartbeat.store.heartbeats.probes import probe_id
 from heartbeat.store.heartbeats.sync import ScheduledRow
 from heartbeat.store.heartbeats.tick_accounting import start_delay_of
@@ -66,6 +68,8 @@ async def _start_by_hand(client: Client, settings: Settings, row: ScheduledRow, 
 
     The schedule's own trigger is not used: of several in one second it loses some.
     """
+    by = spoken_for()
+    request = replace(request, triggered_by=by.reference if by else None)
     assert request.run_uuid is not None
     workflow_id = manual_workflow_id(row.heartbeat, request.run_uuid)
     start = client.start_workflow(

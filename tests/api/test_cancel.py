@@ -69,6 +69,7 @@ async def test_a_run_in_the_middle_of_a_model_request_ends(working: Api, model: 
     assert [(attempt["step"], attempt["outcome"]) for attempt in run["attempts"]] == [(1, "answered"), (3, "lost")]
     [log] = (await working.get("/heartbeat/logs", **which)).json()["logs"]
     assert (log["uuid"], log["status"], log["credits_charged"]) == (log_id, "cancelled", 2)
+    assert (log["triggered_by"], log["cancelled_by"]) == ("the key key", "the key key")
     heartbeat = (await working.get("/heartbeat/read", **which)).json()["heartbeat"]
     assert (heartbeat["credits_used"], heartbeat["error_count"], heartbeat["enabled"]) == (2, 0, 1)
     spent = (await working.get("/project/credits")).json()["credits"]

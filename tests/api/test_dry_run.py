@@ -32,6 +32,7 @@ async def test_a_rehearsal_answers_what_it_would_have_done(working: Api, model: 
     assert [(log.uuid, log.dry_run) for log in listed.logs] == [(real["log_id"], False)]
     apart = Logs.model_validate((await working.get("/heartbeat/logs", **which, dry_run=1)).json(), extra="forbid")
     assert [(log.uuid, log.dry_run, apart.total) for log in apart.logs] == [(result.log_id, True, 1)]
+    assert apart.logs[0].triggered_by == "the key key"
     [_, recorded, _] = (await working.get("/run/read", bot_id=bot["id"], run_id=result.log_id)).json()["run"]["steps"]
     assert (recorded["failure_code"], recorded["is_error"]) == ("rehearsed", False)
 

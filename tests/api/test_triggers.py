@@ -40,6 +40,7 @@ async def test_a_trigger_answers_with_the_result(working: Api, model: ModelServe
     [log] = logs.logs
     assert (log.uuid, log.trigger, log.status, log.prompt) == (result.log_id, "manual", "success", "What is new?")
     assert log.temporal_url.endswith("/history")
+    assert (log.triggered_by, log.cancelled_by) == ("the key key", None)
     heartbeat = (await working.get("/heartbeat/read", **which)).json()["heartbeat"]
     assert (heartbeat["execution_count"], heartbeat["credits_used"], heartbeat["last_status"]) == (1, 2, "success")
     assert heartbeat["enabled"] == 0

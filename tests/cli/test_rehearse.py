@@ -2,9 +2,12 @@
 
 import asyncio
 import json
+from getpass import getuser
 
 import pytest
+from sqlalchemy import select
 
+from heartbeat.store.runs.runs import RUN
 from tests.support.acting import book
 from tests.support.model_server import ModelServer, asks, says
 from tests.support.processes import run_command
@@ -36,6 +39,8 @@ async def test_rehearse(agent: World, model: ModelServer, desk: ToolServer) -> N
     assert "It cost 2 credits, 1 EUR (240 tokens, 0 US dollars)" in out
     assert "The model was really asked, and is charged" in out
     assert desk.made == []
+    started = await agent.database.read(lambda c: list(c.execute(select(RUN.c.triggered_by)).scalars()))
+    assert started == [f"{getuser()} at the command line"]
 
     model.script(asks(book("a table")), says("It is booked."))
     code, out, _ = await command(agent, "rehearse", agent.heartbeat.uuid, "--json", "--project", agent.project.uuid)

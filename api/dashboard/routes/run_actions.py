@@ -26,7 +26,7 @@ from heartbeat.store.overview.projects import access_to_heartbeat, heartbeat_of_
 from heartbeat.store.projects.access import Access
 from heartbeat.store.runs.comparisons import ComparedRun, compared_runs
 from heartbeat.store.runs.ratings import Rating, rate
-from heartbeat.store.runs.runs import run_by_uuid, run_of_project
+from heartbeat.store.runs.runs import name_canceller, run_by_uuid, run_of_project
 from heartbeat.store.runs.variants import ReplayedRun, promise_rehearsal, promise_replay, replayable
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.runs import Run
@@ -54,6 +54,7 @@ async def cancel(uuid: str, visitor: VisitorDep) -> Response:
     run = await visitor.read(run_of_project, uuid)
     if run.status != "running" or run.workflow_id is None:
         raise Conflict("nothing_running", f"The run {run.uuid} has ended already, as {run.status}.")
+    await visitor.write(name_canceller, [run.uuid])
     handle = await cancel_run(visitor.stack.temporal, run.workflow_id, run.workflow_run_id)
     if handle is not None:
         await result_within(handle, CANCELLED_WITHIN)

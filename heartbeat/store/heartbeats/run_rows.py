@@ -19,6 +19,7 @@ def run_row(heartbeat: Heartbeat, now: datetime, **own: Any) -> dict[str, Any]:
         "workflow_run_id": None,
         "type": "heartbeat" if heartbeat.type == DRAFT else heartbeat.type,
         "trigger": "schedule",
+        "triggered_by": None,
         "status": "skipped",
         "skip_reason": None,
         "error_message": None,

@@ -68,7 +68,7 @@ class TickClaim:
 
     `dry_run`: a rehearsal, logged apart and counted nowhere but in the credits; `variant` is what it does otherwise
     than its heartbeat. `temporal_time` is now by the clock that starts ticks, where it is known. `gated`: the gate is
-    asked, if there is one; `look` is what was seen there.
+    asked, if there is one; `look` is what was seen there. `triggered_by` is the `Actor.reference` of who started it.
     """
 
     heartbeat_uuid: str
@@ -82,6 +82,7 @@ class TickClaim:
     variant: Variant | None = None
     gated: bool = False
     look: Look | None = None
+    triggered_by: str | None = None
 
     @property
     def key(self) -> dict[str, Any]:

@@ -47,6 +47,7 @@ from heartbeat.store.tables.bots import Bot
 from heartbeat.store.tables.heartbeats import Heartbeat
 from heartbeat.store.tables.projects import Project
 from heartbeat.store.tables.runs import Run
+from heartbeat.store.users.references import words_of
 
 RUN, HEARTBEAT = columns(Run), columns(Heartbeat)
 
@@ -293,6 +294,7 @@ def _insert(
         workflow_id=claim.workflow_id,
         workflow_run_id=claim.workflow_run_id,
         trigger=claim.trigger,
+        triggered_by=words_of(connection, claim.triggered_by) if claim.triggered_by else None,
         instruction=candidate.bot.instruction,
         model=candidate.model,
         fallback_models=candidate.fallback_models or None,

@@ -1,8 +1,9 @@
 """Look up runs: one by its id, or those of a heartbeat that are in progress."""
 
+from collections.abc import Collection
 from datetime import timedelta
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, bindparam, select, update
 
 from heartbeat.domain.errors import NotFound
 from heartbeat.store.database.rows import columns, first, many
@@ -53,3 +54,9 @@ def runs_of(connection: Connection, heartbeat: Heartbeat, uuids: list[str]) -> l
 def runs_in_progress(connection: Connection, heartbeat: Heartbeat) -> list[Run]:
     """The runs of a heartbeat that have not ended, in the order they came."""
     return many(connection, Run, IN_PROGRESS, {"key": heartbeat.id})
+
+
+def name_canceller(connection: Connection, access: Access, uuids: Collection[str]) -> None:
+    """Write on runs in progress who asked to cancel them: first, for a run may end as soon as Temporal hears of it."""
+    going = (RUN.c.uuid.in_(uuids)) & (RUN.c.project_id == access.project.id) & (RUN.c.status == "running")
+    connection.execute(update(RUN).where(going).values(cancelled_by=access.actor.words))

@@ -13,15 +13,16 @@ from heartbeat.store.tables.types import BIG, time
 class Run(SQLModel, table=True):
     """One execution, and its log once it has ended. A skipped tick is a run that never began.
 
-    `opening` is what its first message says before the prompt; `chat_mode` is `agent`, or `ask`: without tools. `cut`:
-    its last answer ended at `max_reply_tokens`. `paused_tools` are those that its heartbeat uses and that it had to do
-    without, for they changed. `gate` is what was seen there before it: the `reading`, its `outcome` and, of one that
-    failed, the `detail`. `expect` is what its heartbeat expected of it when it was opened, and `expect_met` whether it
-    did that, if it came to an end by itself. `replay_of` is the log id of the run whose recorded tool results it is
-    answered with. `liked` is what a person said of it, with a note if they wrote one; `rated_by` is how they said it.
-    `parked`: its next step waits for credits; `credits_granted` is what a person gave it beyond its cap. `waiting`: its
-    next step waits for something that no person decides: `rate_limit` or `capacity`. At `emptied_at` its texts and
-    those of its steps were removed; they are empty since then.
+    `triggered_by` is who started a manual one and `cancelled_by` who asked last to end it, in words. `opening` is what
+    its first message says before the prompt; `chat_mode` is `agent`, or `ask`: without tools. `cut`: its last answer
+    ended at `max_reply_tokens`. `paused_tools` are those that its heartbeat uses and that it had to do without, for
+    they changed. `gate` is what was seen there before it: the `reading`, its `outcome` and, of one that failed, the
+    `detail`. `expect` is what its heartbeat expected of it when it was opened, and `expect_met` whether it did that, if
+    it came to an end by itself. `replay_of` is the log id of the run whose recorded tool results it is answered with.
+    `liked` is what a person said of it, with a note if they wrote one; `rated_by` is how they said it. `parked`: its
+    next step waits for credits; `credits_granted` is what a person gave it beyond its cap. `waiting`: its next step
+    waits for something that no person decides: `rate_limit` or `capacity`. At `emptied_at` its texts and those of its
+    steps were removed; they are empty since then.
     """
 
     id: int = Field(default=None, primary_key=True, sa_type=BIG)
@@ -34,6 +35,8 @@ class Run(SQLModel, table=True):
     workflow_run_id: str | None = None
     type: str = "heartbeat"
     trigger: str
+    triggered_by: str | None = None
+    cancelled_by: str | None = None
     status: str
     skip_reason: str | None = None
     prompt: str

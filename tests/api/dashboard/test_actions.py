@@ -4,12 +4,14 @@ import contextlib
 from collections.abc import AsyncIterator
 
 import pytest
+from sqlalchemy import select
 from temporalio.client import Client
 
 import worker
 from heartbeat.domain.ids import new_id
 from heartbeat.settings import Settings
 from heartbeat.store.database.database import Database
+from heartbeat.store.runs.runs import RUN
 from heartbeat.temporal.client import connect
 from tests.support.dashboard import SITE, Owner, browsing
 from tests.support.html_pages import HtmlPage
@@ -48,6 +50,9 @@ async def test_run_now_starts_a_run_that_appears_by_itself(owner: Owner) -> None
             # The page itself costs too much to ask for it all the time.
             await until(lambda: owner.database.read(heartbeat_row, owner.heartbeat.uuid), lambda row: row.success_count)
             page = await owner.browser.page(f"/heartbeats/{owner.heartbeat.uuid}")
+    assert await owner.database.read(lambda c: list(c.execute(select(RUN.c.triggered_by)).scalars())) == [
+        "the key first"
+    ]
     assert "Nobody waits." in page
     assert "by hand" in page
     assert "Success" in page

@@ -50,6 +50,16 @@ async def test_a_run_links_to_its_trace_where_the_operator_says_where_that_is(ow
     assert "tempo.example" not in await owner.browser.page(f"/runs/{skipped.uuid}")
 
 
+async def test_a_run_says_who_started_and_who_cancelled_it(owner: Owner) -> None:
+    who = {"triggered_by": "eve@example.com (the key CI)", "cancelled_by": "the key CI"}
+    run = await owner.run(status="cancelled", error_message="The run was cancelled.", **who)
+    page = await owner.browser.page(f"/runs/{run.uuid}")
+    assert "by eve@example.com (the key CI)" in page
+    assert "(by the key CI)" in page
+    ended_before = await owner.run(status="success", **who)
+    assert "(by the key CI)" not in await owner.browser.page(f"/runs/{ended_before.uuid}")
+
+
 async def test_a_run_without_its_texts_says_so(owner: Owner) -> None:
     run = await owner.run(prompt="", response=None, emptied_at=NOW)
     page = await owner.browser.page(f"/runs/{run.uuid}")
