@@ -10,11 +10,17 @@ from heartbeat.agents.tools.mcp.client import list_tools
 from heartbeat.agents.tools.mcp.sessions import Sessions
 from heartbeat.domain.tool_pins import pinned_entries
 from heartbeat.settings import Settings
+from tests.support import pipe_servers
 
 KEY = "log_1:4"
 
 
-STDIO = (sys.executable, "-m", "tests.support.tool_server", "stdio")
+ALONE = (sys.executable, "-m", "tests.support.tool_server", "stdio")
+
+
+def over_pipes() -> tuple[str, ...]:
+    """The command of a tool server over pipes; that of `ALONE` is the same in a process of its own."""
+    return pipe_servers.command("tests.support.tool_server", "stdio")
 
 
 @dataclass

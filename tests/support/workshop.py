@@ -131,5 +131,10 @@ class Workshop(ThreadServer):
         return at_the_door
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Serve over pipes."""
     workshop().run("stdio")
+
+
+if __name__ == "__main__":
+    main()

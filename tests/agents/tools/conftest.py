@@ -11,7 +11,7 @@ from heartbeat.agents.tools.definitions import DiscoveredTool, McpServer
 from heartbeat.settings import Settings
 from tests.support.guarded import inside
 from tests.support.patience import PATIENCE
-from tests.support.tool_connections import STDIO, Speaking
+from tests.support.tool_connections import Speaking, over_pipes
 from tests.support.tool_server import ToolServer
 
 __all__ = ["inside"]
@@ -64,7 +64,7 @@ async def over_http(request: pytest.FixtureRequest, settings: Settings, journal:
 
 def server(request: pytest.FixtureRequest, way: str, journal: Path) -> McpServer:
     if way == "stdio":
-        return McpServer("tool_1", "shop", "stdio", command=STDIO, env={"TOOL_JOURNAL": str(journal)})
+        return McpServer("tool_1", "shop", "stdio", command=over_pipes(), env={"TOOL_JOURNAL": str(journal)})
     desk: ToolServer = request.getfixturevalue("old_peer" if way == "http of 2025" else "peer")
     if way == "sse":
         return McpServer("tool_1", "shop", "sse", desk.sse_url)

@@ -17,7 +17,7 @@ from heartbeat.domain.tool_risks import OUTSIDE_ACTION, PRIVATE_DATA, REGISTERED
 from heartbeat.settings import Settings
 from tests.support.connected_servers import entry, server
 from tests.support.patience import PATIENCE
-from tests.support.tool_connections import STDIO
+from tests.support.tool_connections import over_pipes
 
 READS, OPEN = {"readOnlyHint": True}, {"openWorldHint": True}
 NOBODY, BOTH = (), (PRIVATE_DATA, OUTSIDE_ACTION)
@@ -144,7 +144,7 @@ def test_the_other_built_in_tools_declare_nothing() -> None:
 
 async def test_the_operator_declares_in_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stdio, "_listed", {})
-    own = StdioTool(command=sys.executable, args=list(STDIO[1:]), risks=[PRIVATE_DATA, OUTSIDE_ACTION])
+    own = StdioTool(command=sys.executable, args=list(over_pipes()[1:]), risks=[PRIVATE_DATA, OUTSIDE_ACTION])
     settings = Settings(_env_file=None, stdio_tools={"desk": own}, tool_timeout_seconds=PATIENCE)
     tools = {tool.name: tool for tool in await offer_tools("bot_1", [], settings)}
     assert reason_to_ask(tools["desk__book"], "{}", NOBODY)

@@ -16,7 +16,7 @@ from heartbeat.domain.stdio_tools import StdioTool
 from heartbeat.settings import Settings
 from tests.support.connected_servers import entry, server
 from tests.support.patience import PATIENCE
-from tests.support.tool_connections import STDIO
+from tests.support.tool_connections import over_pipes
 
 OURS = [tool.name for tool in BUILT_IN]
 
@@ -145,7 +145,7 @@ def counted(tmp_path: Path, *command: str) -> StdioTool:
 
 @pytest.mark.usefixtures("forgotten")
 async def test_the_operators_own_servers_are_listed_once_a_process_and_come_last(tmp_path: Path) -> None:
-    settings = own(desk=counted(tmp_path, *STDIO))
+    settings = own(desk=counted(tmp_path, *over_pipes()))
     shop = ConnectedServer(server("shop"), [entry("book")])
     first = await offer_tools("bot_1", [shop], settings)
     assert await offer_tools("bot_2", [shop], settings) == first
@@ -162,7 +162,7 @@ def meeting(tmp_path: Path, name: str, other: str) -> StdioTool:
     """A command that starts when the other one has come, too."""
     script = 'touch "$0"; until [ -e "$1" ]; do sleep 0.02; done; shift; exec "$@"'
     places = [str(tmp_path / name), str(tmp_path / other)]
-    return StdioTool(command="sh", args=["-c", script, *places, *STDIO], bots=["bot_1"])
+    return StdioTool(command="sh", args=["-c", script, *places, *over_pipes()], bots=["bot_1"])
 
 
 @pytest.mark.usefixtures("forgotten")

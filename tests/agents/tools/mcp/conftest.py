@@ -1,7 +1,6 @@
 """The workshop over each transport, and the sessions of a worker."""
 
 import contextlib
-import sys
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
@@ -9,15 +8,14 @@ import pytest
 from heartbeat.agents.tools.definitions import McpServer
 from heartbeat.agents.tools.mcp.sessions import Sessions
 from heartbeat.settings import Settings
+from tests.support import pipe_servers
 from tests.support.workshop import Workshop
-
-OVER_PIPES = (sys.executable, "-m", "tests.support.workshop")
 
 
 @pytest.fixture(params=["http", "http of 2025", "stdio"])
 def workshop(request: pytest.FixtureRequest) -> Iterator[McpServer]:
     if request.param == "stdio":
-        yield McpServer("tool_1", "workshop", "stdio", command=OVER_PIPES)
+        yield McpServer("tool_1", "workshop", "stdio", command=pipe_servers.command("tests.support.workshop"))
         return
     with contextlib.closing(Workshop(modern=request.param == "http")) as desk:
         yield McpServer("tool_1", "workshop", "http", desk.url)

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from heartbeat.agents.tools.mcp.client import ToolServerDown, list_tools
 from heartbeat.agents.tools.mcp.failures import CHECK
 from heartbeat.settings import Settings
 from tests.support.patience import PATIENCE, until
-from tests.support.tool_connections import KEY, STDIO, Speaking
+from tests.support.tool_connections import ALONE, KEY, Speaking, over_pipes
 from tests.support.tool_server import LARGE, ToolServer
 
 UNSURE = "It may or may not have been carried out"
@@ -53,7 +53,9 @@ async def test_the_key_goes_with_the_call_and_with_nothing_else(
 
 
 async def test_the_key_goes_along_over_pipes(settings: Settings, journal: Path) -> None:
-    pipes = Speaking(McpServer("tool_1", "shop", "stdio", command=STDIO, env={"TOOL_JOURNAL": str(journal)}), settings)
+    pipes = Speaking(
+        McpServer("tool_1", "shop", "stdio", command=over_pipes(), env={"TOOL_JOURNAL": str(journal)}), settings
+    )
     await pipes.call("book", what="a table")
     [received] = written(journal)
     assert (received["arguments"], received["key"]) == ({"what": "a table"}, KEY)
@@ -158,7 +160,7 @@ async def test_a_server_that_says_the_secrets_back_is_not_quoted(
 
 
 async def test_a_process_that_says_its_environment_back_is_not_quoted(settings: Settings) -> None:
-    server = McpServer("tool_1", "shop", "stdio", command=STDIO, env={"API_TOKEN": "canary-4711"})
+    server = McpServer("tool_1", "shop", "stdio", command=over_pipes(), env={"API_TOKEN": "canary-4711"})
     called = await Speaking(server, settings).call("whoami")
     assert "API_TOKEN: •••" in called.text
     assert "canary" not in called.text
@@ -168,7 +170,7 @@ async def test_the_workers_own_environment_is_not_given_to_a_process(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "canary-4711")
-    called = await Speaking(McpServer("tool_1", "shop", "stdio", command=STDIO), settings).call("whoami")
+    called = await Speaking(McpServer("tool_1", "shop", "stdio", command=over_pipes()), settings).call("whoami")
     assert called.outcome == "ok"
     assert "PATH" in called.text
     assert "canary" not in called.text
@@ -194,13 +196,13 @@ async def test_when_the_connection_is_lost_nobody_knows(
 
 
 @pytest.mark.parametrize("way", ["http", "sse", "stdio"])
-async def test_when_the_server_dies_nobody_knows(way: str, settings: Settings, journal: Path) -> None:
-    with process(journal) as url:
-        server = {
-            "http": McpServer("tool_1", "shop", "http", url),
-            "sse": McpServer("tool_1", "shop", "sse", url.replace("/mcp", "/sse")),
-            "stdio": McpServer("tool_1", "shop", "stdio", command=STDIO, env={"TOOL_JOURNAL": str(journal)}),
-        }[way]
+async def test_when_the_server_dies_nobody_knows(way: Any, settings: Settings, journal: Path) -> None:
+    with ExitStack() as running:
+        if way == "stdio":
+            server = McpServer("tool_1", "shop", "stdio", command=over_pipes(), env={"TOOL_JOURNAL": str(journal)})
+        else:
+            url = running.enter_context(process(journal))
+            server = McpServer("tool_1", "shop", way, url.replace("/mcp", "/sse") if way == "sse" else url)
         speaking = Speaking(server, settings)
         await speaking.connect()
         called = await speaking.call("die")
@@ -273,7 +275,7 @@ async def test_a_cancelled_call_is_left_at_once(peer: ToolServer, old_peer: Tool
 
 
 async def test_a_cancelled_call_takes_its_process_with_it(settings: Settings, journal: Path) -> None:
-    server = McpServer("tool_1", "shop", "stdio", command=STDIO, env={"TOOL_JOURNAL": str(journal)})
+    server = McpServer("tool_1", "shop", "stdio", command=ALONE, env={"TOOL_JOURNAL": str(journal)})
     calling = asyncio.create_task(Speaking(server, settings).call("wait"))
     await until(lambda: len(written(journal)) == 1)
     calling.cancel()

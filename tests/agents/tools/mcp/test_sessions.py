@@ -16,7 +16,7 @@ from heartbeat.domain.tool_pins import pinned_entries
 from heartbeat.settings import Settings
 from tests.support.raw_event_server import RawEventServer
 from tests.support.raw_tool_server import PAGES, SESSION_LOST, Answer, Browser, RawToolServer, Received
-from tests.support.tool_connections import STDIO
+from tests.support.tool_connections import over_pipes
 from tests.support.tool_server import ToolServer
 
 NO_SESSION = (400, {}, {"jsonrpc": "2.0", "id": None, "error": {"code": -32000, "message": "No valid session ID"}})
@@ -168,7 +168,7 @@ async def test_a_proxy_error_is_no_lost_session(browser: Browser, sessions: Sess
 
 
 async def test_a_process_is_kept_for_its_run(sessions: Sessions, journal: Path) -> None:
-    server = McpServer("tool_1", "shop", "stdio", command=STDIO, env={"TOOL_JOURNAL": str(journal)})
+    server = McpServer("tool_1", "shop", "stdio", command=over_pipes(), env={"TOOL_JOURNAL": str(journal)})
     booking = OfferedTool("shop__book", "", {}, server=server, on_server="book")
     dying = OfferedTool("shop__die", "", {}, server=server, on_server="die")
     for number in (2, 4):
