@@ -126,6 +126,8 @@ def _consequences(member: memberships.Member, visitor: Visitor) -> list[str]:
     said = [_("Whoever is removed is signed out of this project and sees nothing of it any more. What they did stays.")]
     if member.user.uuid == visitor.user_uuid:
         said.insert(0, _("This is you."))
+    if member.membership.role == memberships.ADMIN:
+        said.append(_("Invitations of theirs that nobody has used yet end, too."))
     if member.membership.source == memberships.GROUP:
         said.append(_("A group gives them their role: they come back when they sign in, unless they leave it first."))
     return said

@@ -55,7 +55,10 @@ class Membership(SQLModel, table=True):
 
 
 class ProjectInvitation(SQLModel, table=True):
-    """A link that makes whoever opens it a member, as its SHA-256: for one e-mail address, one use, and a week."""
+    """A link that makes whoever opens it a member, as its SHA-256: for one e-mail address, one use, and a week.
+
+    `invited_by_id` is the id of whoever made it; with a person's being an admin it ends, too.
+    """
 
     __tablename__ = "invitation"
     id: int = Field(default=None, primary_key=True)
@@ -65,6 +68,7 @@ class ProjectInvitation(SQLModel, table=True):
     role: str
     hash: str = Field(unique=True)
     invited_by: str
+    invited_by_id: str | None = None
     created_at: datetime = time()
     expires_at: datetime = time()
     used_at: datetime | None = time(default=None)

@@ -7,24 +7,25 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Connection, delete, select, update
+from sqlalchemy import Connection, delete, select, update
 
 from heartbeat.domain.errors import Conflict, Forbidden, NotFound
 from heartbeat.domain.ids import new_id
 from heartbeat.domain.people import check_email, check_role
 from heartbeat.store.audit.recording import record
-from heartbeat.store.database.rows import columns, exactly_one, joined, many
+from heartbeat.store.database.acting import actor_of
+from heartbeat.store.database.rows import exactly_one, joined, many
 from heartbeat.store.projects.access import as_public_id
 from heartbeat.store.projects.projects import PROJECT, digest
 from heartbeat.store.tables.projects import Project
 from heartbeat.store.tables.users import ProjectInvitation, User
 from heartbeat.store.users.memberships import set_member
+from heartbeat.store.users.open_invitations import INVITATION, UNUSED, is_open
 from heartbeat.store.users.passwords import set_password
 from heartbeat.store.users.users import MEMBERSHIP, act_as_user, create_user, user_by_email
 
-INVITATION = columns(ProjectInvitation)
 LASTS = timedelta(days=7)
-USED = "This invitation was used already, was replaced by another, or is older than seven days. Ask for another one."
+USED = "This invitation was used already, was withdrawn or replaced, or is older than seven days. Ask for another one."
 HAS_ACCOUNT = "Somebody with this address has an account already: sign in with it first, then open the link again."
 OF_ANOTHER = "This invitation is for another address than that of your account."
 
@@ -51,7 +52,8 @@ def invite(
 ) -> NewInvitation:
     """Invite whoever has this address; an earlier invitation of theirs to the project ends. Raises `Invalid`."""
     email = check_email(email)
-    connection.execute(delete(INVITATION).where(_open(project, now) & (INVITATION.c.email == email)))
+    earlier = (INVITATION.c.project_id == project.id) & (INVITATION.c.email == email)
+    connection.execute(delete(INVITATION).where(earlier, is_open(now)))
     token = secrets.token_urlsafe(32)
     row = {
         "uuid": new_id("inv"),
@@ -60,6 +62,7 @@ def invite(
         "role": check_role(role),
         "hash": digest(token),
         "invited_by": invited_by,
+        "invited_by_id": actor_of(connection).id or None,
         "created_at": now,
         "expires_at": now + LASTS,
     }
@@ -70,26 +73,22 @@ def invite(
 
 def invitations(connection: Connection, project: Project, now: datetime) -> list[ProjectInvitation]:
     """List the invitations to a project that nobody has used yet, by their addresses."""
-    in_order = select(INVITATION).where(_open(project, now)).order_by(INVITATION.c.email)
-    return many(connection, ProjectInvitation, in_order)
+    mine = select(INVITATION).where(INVITATION.c.project_id == project.id, is_open(now))
+    return many(connection, ProjectInvitation, mine.order_by(INVITATION.c.email))
 
 
 def withdraw(connection: Connection, project: Project, uuid: str) -> None:
     """Make an invitation useless; raises `NotFound`."""
-    mine = (
-        (INVITATION.c.project_id == project.id)
-        & (INVITATION.c.uuid == as_public_id(uuid))
-        & INVITATION.c.used_at.is_(None)
-    )
-    if connection.execute(delete(INVITATION).where(mine)).rowcount == 0:
+    mine = (INVITATION.c.project_id == project.id) & (INVITATION.c.uuid == as_public_id(uuid))
+    if connection.execute(delete(INVITATION).where(mine, UNUSED)).rowcount == 0:
         raise NotFound("invitation", uuid[:64])
     record(connection, project.id, "invitation.withdraw", uuid)
 
 
 def open_invitation(connection: Connection, token: str, now: datetime) -> OpenInvitation:
     """Read the invitation with this token; raises `Forbidden` when it was used, is too old, or is none."""
-    works = (INVITATION.c.hash == digest(token)) & (INVITATION.c.expires_at > now) & INVITATION.c.used_at.is_(None)
-    chosen = select(INVITATION, PROJECT).join(PROJECT, PROJECT.c.id == INVITATION.c.project_id).where(works)
+    of_project = select(INVITATION, PROJECT).join(PROJECT, PROJECT.c.id == INVITATION.c.project_id)
+    chosen = of_project.where(INVITATION.c.hash == digest(token), is_open(now))
     row = joined(connection, (ProjectInvitation, Project), chosen, {})
     if row is None:
         raise Forbidden("link_used", USED)
@@ -127,12 +126,7 @@ def accept(connection: Connection, token: str, user: User, now: datetime) -> Pro
 def _use(connection: Connection, token: str, now: datetime) -> OpenInvitation:
     opened = open_invitation(connection, token, now)
     # Of two at once one waits here, and finds that it was used.
-    mine = (INVITATION.c.id == opened.invitation.id) & INVITATION.c.used_at.is_(None)
-    if connection.execute(update(INVITATION).where(mine).values(used_at=now)).rowcount == 0:
+    mine = INVITATION.c.id == opened.invitation.id
+    if connection.execute(update(INVITATION).where(mine, UNUSED).values(used_at=now)).rowcount == 0:
         raise Forbidden("link_used", USED)
     return opened
-
-
-def _open(project: Project, now: datetime) -> ColumnElement[bool]:
-    of_project = (INVITATION.c.project_id == project.id) & INVITATION.c.used_at.is_(None)
-    return of_project & (INVITATION.c.expires_at > now)

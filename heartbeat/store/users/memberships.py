@@ -14,6 +14,7 @@ from heartbeat.store.projects.access import as_public_id
 from heartbeat.store.projects.projects import PROJECT, lock_project
 from heartbeat.store.tables.projects import Project
 from heartbeat.store.tables.users import Membership, User
+from heartbeat.store.users.open_invitations import withdraw_made_by
 from heartbeat.store.users.users import MEMBERSHIP, NOT_REMOVED, SESSION, USER, actor_of_user
 
 ADMIN = "admin"
@@ -49,7 +50,7 @@ def set_member(
     if before != role:
         record(connection, project.id, "member.role", user.uuid, actor_of_user(user).words, {"role": [before, role]})
     if before not in (None, role):
-        _end_sessions(connection, user, project)
+        _end_former_role(connection, user, project, role)
 
 
 def remove_member(connection: Connection, user: User, project: Project) -> None:
@@ -57,7 +58,7 @@ def remove_member(connection: Connection, user: User, project: Project) -> None:
     mine = (MEMBERSHIP.c.user_id == user.id) & (MEMBERSHIP.c.project_id == project.id)
     if connection.execute(delete(MEMBERSHIP).where(mine)).rowcount:
         record(connection, project.id, "member.remove", user.uuid, actor_of_user(user).words)
-    _end_sessions(connection, user, project)
+    _end_former_role(connection, user, project)
 
 
 def change_role(connection: Connection, project: Project, user_uuid: str, role: str) -> Member:
@@ -70,7 +71,7 @@ def change_role(connection: Connection, project: Project, user_uuid: str, role: 
     connection.execute(update(MEMBERSHIP).where(mine).values(role=role, source=INVITED))
     changes = {"role": [member.membership.role, role]}
     record(connection, project.id, "member.role", member.user.uuid, actor_of_user(member.user).words, changes)
-    _end_sessions(connection, member.user, project)
+    _end_former_role(connection, member.user, project, role)
     return member
 
 
@@ -132,6 +133,9 @@ def _require_another_admin(connection: Connection, project: Project, member: Mem
         raise Conflict("last_admin", "This is the project's last admin; make somebody else an admin first.")
 
 
-def _end_sessions(connection: Connection, user: User, project: Project) -> None:
+def _end_former_role(connection: Connection, user: User, project: Project, role: str = "") -> None:
+    """End a person's sessions in a project, and what they have invited others by unless they still may."""
     mine = (SESSION.c.user_id == user.id) & (SESSION.c.project_id == project.id)
     connection.execute(delete(SESSION).where(mine))
+    if role != ADMIN:
+        withdraw_made_by(connection, user.uuid, project.id)

@@ -7,11 +7,12 @@ from datetime import datetime
 from sqlalchemy import Connection, delete, select, update
 
 from heartbeat.domain.openid_claims import OpenIdPerson
-from heartbeat.store.database.rows import columns, many
+from heartbeat.store.database.rows import many
 from heartbeat.store.projects.projects import PROJECT
 from heartbeat.store.tables.projects import Project
 from heartbeat.store.tables.users import Membership, ProjectInvitation, User
 from heartbeat.store.users.memberships import GROUP, INVITED, projects_of, remove_member, set_member
+from heartbeat.store.users.open_invitations import INVITATION, is_open
 from heartbeat.store.users.users import (
     IDENTITY,
     MEMBERSHIP,
@@ -25,8 +26,6 @@ from heartbeat.store.users.users import (
     user_by_email,
     user_of_identity,
 )
-
-INVITATION = columns(ProjectInvitation)
 
 
 @dataclass(frozen=True)
@@ -148,6 +147,5 @@ def _projects_named(connection: Connection, uuids: Mapping[str, str]) -> list[Pr
 def _open_invitations(connection: Connection, email: str | None, now: datetime) -> list[ProjectInvitation]:
     if email is None:
         return []
-    is_open = INVITATION.c.used_at.is_(None) & (INVITATION.c.expires_at > now)
-    mine = select(INVITATION).where(INVITATION.c.email == email, is_open).order_by(INVITATION.c.id)
+    mine = select(INVITATION).where(INVITATION.c.email == email, is_open(now)).order_by(INVITATION.c.id)
     return many(connection, ProjectInvitation, mine)

@@ -1,16 +1,19 @@
 """Links to a membership and to another password: each works once, and none takes an account over."""
 
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, func, select
 
 from heartbeat.domain.actors import Visit
 from heartbeat.domain.errors import Conflict, Forbidden, Invalid, NotFound
+from heartbeat.store.audit.recording import ENTRY
 from heartbeat.store.database.database import Database
 from heartbeat.store.tables.projects import Project
 from heartbeat.store.tables.users import User
 from heartbeat.store.users import invitations, memberships, passwords, sessions, users
+from heartbeat.store.users.open_invitations import INVITATION
 from tests.support.seeds import NOW, a_project
 
 VISIT = Visit("::1", "")
@@ -75,6 +78,44 @@ def test_the_last_admin_does_not_become_less_by_an_invitation(database: Database
         assert memberships.member_of(connection, project, ada.uuid).membership.role == "admin"
 
     database.write_now(check)
+
+
+def test_an_invitation_ends_with_the_admin_who_made_it(database: Database) -> None:
+    def check(connection: Connection) -> None:
+        project, rival = a_project(connection), a_project(connection, name="Rival")
+        ada = invited_to(connection, project, "ada@example.com", "admin")
+        memberships.set_member(connection, ada, rival, "admin", NOW)
+        invited_to(connection, project, "bob@example.com", "admin")
+        users.act_as_user(connection, ada)
+
+        def open_in(one: Project) -> list[str]:
+            return [row.email for row in invitations.invitations(connection, one, NOW)]
+
+        ways: list[Callable[[], object]] = [
+            lambda: memberships.change_role(connection, project, ada.uuid, "editor"),
+            lambda: memberships.set_member(connection, ada, project, "viewer", NOW, memberships.GROUP),
+            lambda: memberships.dismiss(connection, project, ada.uuid),
+        ]
+        for number, dismissed in enumerate(ways):
+            memberships.set_member(connection, ada, project, "admin", NOW)
+            for one in (project, rival):
+                invitations.invite(connection, one, "eve@example.com", "viewer", "Ada", NOW)
+            token = invitations.invite(connection, project, f"{number}@example.com", "viewer", "Ada", NOW).token
+            invitations.accept_as_new(connection, token, "Used", "hash", NOW)
+            users.act_as_user(connection, ada)
+            dismissed()
+            assert (open_in(project), open_in(rival)) == ([], ["eve@example.com"]), number
+        users.remove_user(connection, ada, NOW)
+        assert open_in(rival) == []
+        assert connection.execute(select(func.count()).select_from(INVITATION)).scalar_one() == 2 + len(ways)
+
+    database.write_now(check)
+    assert database.read_now(_withdrawn) == ["eve@example.com"] * 4
+
+
+def _withdrawn(connection: Connection) -> list[str]:
+    mine = select(ENTRY.c.object_name).where(ENTRY.c.action == "invitation.withdraw")
+    return list(connection.execute(mine).scalars())
 
 
 def test_an_invitation_is_of_its_project(database: Database) -> None:

@@ -12,7 +12,8 @@ from heartbeat.store.database.rows import many
 from heartbeat.store.tables.projects import Project
 from heartbeat.store.tables.users import Membership, User
 from heartbeat.store.users import memberships, sessions, users
-from heartbeat.store.users.openid import INVITATION, admit
+from heartbeat.store.users.open_invitations import INVITATION
+from heartbeat.store.users.openid import admit
 from heartbeat.store.users.users import MEMBERSHIP, USER
 from tests.support.seeds import NOW, a_project
 
