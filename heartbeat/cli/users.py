@@ -10,7 +10,7 @@ from heartbeat.cli.database import read_database, shell_actor, write_database
 from heartbeat.cli.options import AsJson, ProjectId
 from heartbeat.cli.output import print_rows, print_values, timestamp
 from heartbeat.cli.projects import named_or_only_project
-from heartbeat.domain.errors import NotFound
+from heartbeat.domain.errors import Conflict, NotFound
 from heartbeat.domain.people import MEMBER_ROLES
 from heartbeat.settings import Settings
 from heartbeat.store.database.clock import database_time
@@ -19,6 +19,10 @@ from heartbeat.store.users import invitations, memberships, passwords, second_fa
 from heartbeat.tool_servers.links import public_url
 
 COLUMNS = ["email", "name", "project", "role", "id"]
+LAST_ADMIN = (
+    "{email} is the last admin of {projects}: make somebody else an admin first with `heartbeat user role`, or leave "
+    "none with --force."
+)
 SEND = "Give the link to that person: it works once."
 
 user_app = typer.Typer(help="People: who signs in to the dashboard, and what they may do in which project.")
@@ -61,10 +65,11 @@ def change_role(
 def remove(
     email: Email,
     project_uuid: Annotated[str | None, typer.Option("--project", help="Only from this project.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Also the last admin of a project.")] = False,
 ) -> None:
     """Remove a person from a project, or from all of them with their account."""
     settings = Settings()
-    write_database(settings, _remove, email, project_uuid, read_database(settings, database_time))
+    write_database(settings, _remove, email, project_uuid, force, read_database(settings, database_time))
     typer.echo(f"{email} is removed.")
 
 
@@ -107,12 +112,18 @@ def _change_role(connection: Connection, email: str, role: str, project_uuid: st
     memberships.change_role(connection, named_or_only_project(connection, project_uuid), user.uuid, role)
 
 
-def _remove(connection: Connection, email: str, project_uuid: str | None, now: datetime) -> None:
+def _remove(connection: Connection, email: str, project_uuid: str | None, force: bool, now: datetime) -> None:
     user = _user(connection, email)
-    if project_uuid is None:
-        users.remove_user(connection, user, now)
-        return
-    memberships.dismiss(connection, named_or_only_project(connection, project_uuid), user.uuid)
+    project = named_or_only_project(connection, project_uuid) if project_uuid is not None else None
+    try:
+        if project is not None:
+            memberships.dismiss(connection, project, user.uuid, also_last_admin=force)
+        else:
+            memberships.remove_user(connection, user, now, also_last_admin=force)
+    except Conflict as problem:
+        led = [project] if project else memberships.led_alone(connection, user.id)
+        names = ", ".join(f"{one.name} ({one.uuid})" for one in led)
+        raise Conflict(problem.code, LAST_ADMIN.format(email=user.email, projects=names)) from None
 
 
 def _reset(connection: Connection, email: str, now: datetime) -> str:

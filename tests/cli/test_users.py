@@ -40,7 +40,10 @@ def test_a_person_is_invited_listed_promoted_and_removed(heartbeat: Run, databas
     assert json.loads(heartbeat("user", "list", "--json").out) == [listed | {"role": "admin"}]
     refused = heartbeat("user", "remove", "ada@example.com", "--project", project)
     assert (refused.code, "last admin" in refused.err) == (1, True)
-    assert heartbeat("user", "remove", "ada@example.com").code == 0
+    refused = heartbeat("user", "remove", "ada@example.com")
+    assert (refused.code, f"last admin of Acme ({project})" in refused.err, "--force" in refused.err) == (1, True, True)
+    assert json.loads(heartbeat("user", "list", "--json").out) == [listed | {"role": "admin"}]
+    assert heartbeat("user", "remove", "ada@example.com", "--force").code == 0
     assert json.loads(heartbeat("user", "list", "--json").out) == []
     assert heartbeat("user", "reset-password", "ada@example.com").code == 1
 

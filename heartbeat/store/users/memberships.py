@@ -15,10 +15,19 @@ from heartbeat.store.projects.projects import PROJECT, lock_project
 from heartbeat.store.tables.projects import Project
 from heartbeat.store.tables.users import Membership, User
 from heartbeat.store.users.open_invitations import withdraw_made_by
-from heartbeat.store.users.users import MEMBERSHIP, NOT_REMOVED, SESSION, USER, actor_of_user
+from heartbeat.store.users.users import (
+    MEMBERSHIP,
+    NO_CREDENTIALS,
+    NOT_REMOVED,
+    SESSION,
+    USER,
+    actor_of_user,
+    sign_out_everywhere,
+)
 
 ADMIN = "admin"
 INVITED, GROUP = "invited", "group"
+LAST_ADMIN = "This is the project's last admin; make somebody else an admin first."
 
 
 @dataclass(frozen=True)
@@ -75,12 +84,40 @@ def change_role(connection: Connection, project: Project, user_uuid: str, role: 
     return member
 
 
-def dismiss(connection: Connection, project: Project, user_uuid: str) -> Member:
+def dismiss(connection: Connection, project: Project, user_uuid: str, *, also_last_admin: bool = False) -> Member:
     """Remove a member of a project; returns them as they were. Raises `NotFound`, and `Conflict` for the last admin."""
     member = _locked_member(connection, project, user_uuid)
-    _require_another_admin(connection, project, member)
+    if not also_last_admin:
+        _require_another_admin(connection, project, member)
     remove_member(connection, member.user, project)
     return member
+
+
+def remove_user(connection: Connection, user: User, now: datetime, *, also_last_admin: bool = False) -> None:
+    """Take away all that a person may do, and end their sessions and invitations. What names them goes on naming them.
+
+    Who an issuer knows as this person is kept, so that nobody comes back without being invited. Raises `Conflict` for
+    the last admin of a project.
+    """
+    # In one order, so that no two wait for each other.
+    for project in sorted(projects_of(connection, user.id), key=lambda one: one.id):
+        dismiss(connection, project, user.uuid, also_last_admin=also_last_admin)
+    sign_out_everywhere(connection, user.id)
+    connection.execute(update(USER).where(USER.c.id == user.id).values(removed_at=now, **NO_CREDENTIALS))
+
+
+def led_alone(connection: Connection, user_id: int) -> list[Project]:
+    """List the projects whose only admin a person is, by their names."""
+    mine = select(MEMBERSHIP.c.project_id).where(MEMBERSHIP.c.user_id == user_id, MEMBERSHIP.c.role == ADMIN)
+    alone = [led for led in connection.execute(mine).scalars().all() if not has_admin(connection, led, but=user_id)]
+    return [project for project in projects_of(connection, user_id) if project.id in alone]
+
+
+def has_admin(connection: Connection, project_id: int, but: int | None = None) -> bool:
+    """Tell whether a project has an admin, who may be anybody but one person."""
+    admins = (MEMBERSHIP.c.project_id == project_id) & (MEMBERSHIP.c.role == ADMIN) & NOT_REMOVED
+    found = select(MEMBERSHIP.c.id).select_from(_JOINED).where(admins, USER.c.id != (but or 0)).limit(1)
+    return connection.execute(found).first() is not None
 
 
 def member_of(connection: Connection, project: Project, user_uuid: str) -> Member:
@@ -127,10 +164,8 @@ def _locked_member(connection: Connection, project: Project, user_uuid: str) -> 
 
 
 def _require_another_admin(connection: Connection, project: Project, member: Member) -> None:
-    others = (MEMBERSHIP.c.project_id == project.id) & (MEMBERSHIP.c.role == ADMIN) & NOT_REMOVED
-    another = select(MEMBERSHIP.c.id).select_from(_JOINED).where(others, USER.c.id != member.user.id).limit(1)
-    if member.membership.role == ADMIN and connection.execute(another).first() is None:
-        raise Conflict("last_admin", "This is the project's last admin; make somebody else an admin first.")
+    if member.membership.role == ADMIN and not has_admin(connection, project.id, but=member.user.id):
+        raise Conflict("last_admin", LAST_ADMIN)
 
 
 def _end_former_role(connection: Connection, user: User, project: Project, role: str = "") -> None:

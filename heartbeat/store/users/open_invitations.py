@@ -17,12 +17,9 @@ def is_open(now: datetime) -> ColumnElement[bool]:
     return UNUSED & (INVITATION.c.expires_at > now)
 
 
-def withdraw_made_by(connection: Connection, user_uuid: str, project_id: int | None = None) -> None:
-    """Make useless what a person has invited others by, to one project or to all."""
-    theirs = UNUSED & (INVITATION.c.invited_by_id == user_uuid)
-    if project_id is not None:
-        theirs &= INVITATION.c.project_id == project_id
-    gone = delete(INVITATION).where(theirs)
-    named = (INVITATION.c.project_id, INVITATION.c.uuid, INVITATION.c.email, INVITATION.c.role)
-    for project, uuid, email, role in connection.execute(gone.returning(*named)).all():
-        record(connection, project, "invitation.withdraw", uuid, email, {"role": [role, None]})
+def withdraw_made_by(connection: Connection, user_uuid: str, project_id: int) -> None:
+    """Make useless what a person has invited others to a project by."""
+    theirs = (INVITATION.c.project_id == project_id) & (INVITATION.c.invited_by_id == user_uuid)
+    gone = delete(INVITATION).where(theirs, UNUSED).returning(INVITATION.c.uuid, INVITATION.c.email, INVITATION.c.role)
+    for uuid, email, role in connection.execute(gone).all():
+        record(connection, project_id, "invitation.withdraw", uuid, email, {"role": [role, None]})

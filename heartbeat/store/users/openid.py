@@ -1,5 +1,6 @@
 """Who somebody from an issuer of OpenID Connect is here, and what their groups let them do."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,7 +12,15 @@ from heartbeat.store.database.rows import many
 from heartbeat.store.projects.projects import PROJECT
 from heartbeat.store.tables.projects import Project
 from heartbeat.store.tables.users import Membership, ProjectInvitation, User
-from heartbeat.store.users.memberships import GROUP, INVITED, projects_of, remove_member, set_member
+from heartbeat.store.users.memberships import (
+    ADMIN,
+    GROUP,
+    INVITED,
+    has_admin,
+    projects_of,
+    remove_member,
+    set_member,
+)
 from heartbeat.store.users.open_invitations import INVITATION, is_open
 from heartbeat.store.users.users import (
     IDENTITY,
@@ -26,6 +35,8 @@ from heartbeat.store.users.users import (
     user_by_email,
     user_of_identity,
 )
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -131,6 +142,11 @@ def _follow_groups(connection: Connection, user: User, given: list[tuple[Project
             set_member(connection, user, project, role, now, GROUP)
     for project in many(connection, Project, select(PROJECT).where(PROJECT.c.id.in_(list(former)))):
         remove_member(connection, user, project)
+    led = [row.project_id for row in rows if row.source == GROUP and row.role == ADMIN]
+    for project in many(connection, Project, select(PROJECT).where(PROJECT.c.id.in_(led))):
+        if not has_admin(connection, project.id):
+            # Whoever rules over the groups has said so; what is left to do is the operator's.
+            log.warning("project %s has no admin any more, by the groups of %s; invite one", project.uuid, user.uuid)
 
 
 def _accept(connection: Connection, user: User, invitations: list[ProjectInvitation], now: datetime) -> None:

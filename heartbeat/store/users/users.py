@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, delete, select
 
 from heartbeat.domain.actors import NOWHERE, Actor, Visit
 from heartbeat.domain.ids import new_id
@@ -13,7 +13,6 @@ from heartbeat.store.database.acting import act_as, actor_of
 from heartbeat.store.database.rows import columns, exactly_one, first, insert, many
 from heartbeat.store.tables.projects import DashboardSession
 from heartbeat.store.tables.users import Membership, PasswordReset, User, UserIdentity
-from heartbeat.store.users.open_invitations import withdraw_made_by
 
 USER, IDENTITY, MEMBERSHIP = columns(User), columns(UserIdentity), columns(Membership)
 SESSION, RESET = columns(DashboardSession), columns(PasswordReset)
@@ -55,18 +54,6 @@ def create_user(connection: Connection, email: str, name: str, now: datetime) ->
         index_elements=["email"], set_=again, where=USER.c.removed_at.is_not(None)
     )
     return first(connection, User, statement.returning(USER))
-
-
-def remove_user(connection: Connection, user: User, now: datetime) -> None:
-    """Take away all that a person may do, and end their sessions and invitations. What names them goes on naming them.
-
-    Who an issuer knows as this person is kept, so that nobody comes back without being invited.
-    """
-    record_user(connection, user, "member.remove")
-    connection.execute(delete(MEMBERSHIP).where(MEMBERSHIP.c.user_id == user.id))
-    sign_out_everywhere(connection, user.id)
-    withdraw_made_by(connection, user.uuid)
-    connection.execute(update(USER).where(USER.c.id == user.id).values(removed_at=now, **NO_CREDENTIALS))
 
 
 def sign_out_everywhere(connection: Connection, user_id: int) -> None:

@@ -105,7 +105,7 @@ def test_an_invitation_ends_with_the_admin_who_made_it(database: Database) -> No
             users.act_as_user(connection, ada)
             dismissed()
             assert (open_in(project), open_in(rival)) == ([], ["eve@example.com"]), number
-        users.remove_user(connection, ada, NOW)
+        memberships.remove_user(connection, ada, NOW, also_last_admin=True)
         assert open_in(rival) == []
         assert connection.execute(select(func.count()).select_from(INVITATION)).scalar_one() == 2 + len(ways)
 

@@ -48,7 +48,10 @@ def test_who_was_removed_is_nobody_until_they_are_invited_again(database: Databa
         users.add_identity(connection, user, "https://id.example", "7", NOW)
         owner = sessions.SessionOwner(user_id=user.id, project_id=project.id)
         token = sessions.begin_session(connection, owner, VISIT, "", NOW)
-        users.remove_user(connection, user, NOW)
+        with pytest.raises(Conflict):
+            memberships.remove_user(connection, user, NOW)
+        a_member(connection, project, "bob@example.com", "admin")
+        memberships.remove_user(connection, user, NOW)
         assert sessions.open_session(connection, token, NOW) is None
         assert users.user_by_email(connection, user.email) is None
         assert memberships.projects_of(connection, user.id) == []
@@ -66,7 +69,7 @@ def test_a_removed_person_is_forgotten_after_a_year(database: Database) -> None:
         user, kept = a_user(connection), a_user(connection, "bob@example.com")
         for one in (user, kept):
             users.add_identity(connection, one, "https://id.example", one.uuid, NOW)
-        users.remove_user(connection, user, NOW)
+        memberships.remove_user(connection, user, NOW)
         later = NOW + YEAR + timedelta(seconds=1)
         assert prune_aged(connection, User, later) == 0
         assert prune_aged(connection, UserIdentity, later) == 1

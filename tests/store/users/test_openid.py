@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
 from sqlalchemy import Connection, select, update
 
 from heartbeat.domain.actors import Visit
@@ -61,6 +62,21 @@ def test_groups_give_and_take_what_they_gave_and_nothing_else(database: Database
         assert roles_of(connection, user) == {three.id: ("editor", "invited")}
         memberships.remove_member(connection, user, three)
         assert admit(connection, ADA, {}, NOW) is None
+
+    database.write_now(check)
+
+
+def test_a_group_takes_also_the_last_admin_and_the_log_says_so(
+    database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    def check(connection: Connection) -> None:
+        led, lost = a_project(connection, name="Led"), a_project(connection, name="Lost")
+        admit(connection, ADA, {led.uuid: "admin", lost.uuid: "admin"}, NOW)
+        bob = users.create_user(connection, "bob@example.com", "Bob", NOW)
+        assert bob is not None
+        memberships.set_member(connection, bob, led, "admin", NOW)
+        admit(connection, ADA, {lost.uuid: "viewer"}, NOW)
+        assert [record.args[0] for record in caplog.records if record.args] == [lost.uuid]
 
     database.write_now(check)
 
@@ -160,7 +176,7 @@ def test_groups_bring_nobody_back_who_was_removed(database: Database) -> None:
         project = a_project(connection)
         ada = admit(connection, ADA, {project.uuid: "admin"}, NOW)
         assert ada is not None
-        users.remove_user(connection, ada.user, NOW)
+        memberships.remove_user(connection, ada.user, NOW, also_last_admin=True)
         for person in (ADA, replace(ADA, subject="ada-2")):
             assert admit(connection, person, {project.uuid: "admin"}, NOW) is None
         an_invitation(connection, project)
