@@ -59,7 +59,7 @@ def main(address: str) -> None:
         listener.bind(address)
         listener.listen()
         os.write(1, b"listening\n")
-        while listener in select.select([listener, 0], [], [])[0]:
+        while listener.fileno() in select.select([listener.fileno(), 0], [], [])[0]:
             client, _ = listener.accept()
             if (server := os.fork()) == 0:
                 listener.close()
