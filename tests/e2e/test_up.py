@@ -3,13 +3,12 @@
 import os
 import re
 import signal
-import sys
 
 import httpx
 import pytest
 from temporalio.client import Client
 
-from tests.support.embedded import Embedded, Start, alive, command
+from tests.support.embedded import Embedded, Start, command
 from tests.support.exported_metrics import OF_SDK
 from tests.support.patience import PATIENCE, wait_until
 from tests.support.ports import free_ports
@@ -93,16 +92,6 @@ def refuses_a_second_up_and_a_taken_port(start: Start, first: Embedded, variable
         f"heartbeat: Port {first.port} for the API is taken; end what uses it, "
         "or choose another with --port (or HEARTBEAT_PORT).\n"
     )
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends children with their parent")
-def test_nothing_survives_a_killed_up(start: Start, temporal: Client) -> None:
-    address = temporal.service_client.config.target_host
-    stack = start(TEMPORAL_ADDRESS=address, OPENAI_API_KEY="not used").wait_ready()
-    children = stack.children()
-    assert len(children) == 2
-    os.kill(stack.process.pid, signal.SIGKILL)
-    wait_until(lambda: [line for pid, line in children.items() if alive(pid)], lambda left: left == [])
 
 
 def answers(url: str) -> bool:

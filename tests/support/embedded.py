@@ -116,13 +116,18 @@ class Embedded:
         assert [port for port in self.ports if listens(port)] == []
 
     def close(self) -> None:
-        """For the end of a test, however it went."""
+        """For the end of a test, however it went: a stack that still runs is killed, and nothing of it survives."""
+        children: dict[int, str] = {}
         if self.process.poll() is None:
+            children = self.children()
             self.process.kill()
             self.process.wait()
         self._reader.join(PATIENCE)
         if self.process.stdout:
             self.process.stdout.close()
+        if sys.platform == "linux":
+            # Only Linux ends children with their parent.
+            wait_until(lambda: [line for pid, line in children.items() if alive(pid)], lambda left: left == [])
 
     def _read(self) -> None:
         assert self.process.stdout is not None
