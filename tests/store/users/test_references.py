@@ -12,8 +12,9 @@ from heartbeat.store.projects.projects import create_key
 from heartbeat.store.runs.closing import close_run
 from heartbeat.store.runs.opening import open_run
 from heartbeat.store.runs.runs import RUN, name_canceller
+from heartbeat.store.users.memberships import remove_user
 from heartbeat.store.users.references import words_of
-from heartbeat.store.users.users import actor_of_user, create_user, remove_user
+from heartbeat.store.users.users import actor_of_user, create_user
 from tests.support.runs import LIMITS, by_hand
 from tests.support.seeds import NOW, a_bot, a_heartbeat, a_project, access_to
 
